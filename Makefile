@@ -1,0 +1,46 @@
+# `make` lists what can be made here; `make demo` and `make test` need nothing but a Rust toolchain and Python.
+
+.POSIX:
+.PHONY: help demo test lint deny release clean
+
+CARGO = cargo
+VENV = .venv
+PEERS = tests/peers/requirements.txt
+EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## build, and launch examples/app.sh with the secrets of examples/, without AWS
+	$(CARGO) build --locked
+	$(CARGO) run --locked --quiet -- $(EXAMPLE) -- sh examples/app.sh
+
+test: $(VENV)/stamp ## run every test; those against moto and boto3 use .venv, made here when missing or outdated
+	$(CARGO) test --locked
+
+lint: ## formatting, and clippy with every warning denied
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+deny: ## licences, banned crates and where crates come from (deny.toml)
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+	    $(CARGO) deny --locked check licenses bans sources; \
+	else \
+	    echo 'SKIPPED: cargo-deny is not installed: cargo install cargo-deny --locked' >&2; \
+	fi
+
+release: ## the binary to ship: target/release/secrets-exec
+	$(CARGO) build --locked --release
+
+clean: ## remove what was made
+	$(CARGO) clean
+	rm -rf $(VENV)
+
+# Debian keeps what makes a venv in a package of its own; the stamp is written last, so a broken venv is made again.
+$(VENV)/stamp: $(PEERS)
+	@python3 -c 'import ensurepip' 2>/dev/null || { \
+	    [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y python3-venv; \
+	} || { echo 'this needs python3 with venv (on Debian: apt-get install python3-venv)' >&2; exit 1; }
+	python3 -m venv --clear $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(PEERS)
+	touch $@

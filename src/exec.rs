@@ -1,0 +1,72 @@
+//! Becoming the command: where it is, what the process must look like, and the one `execve`.
+
+mod lookup;
+mod process;
+
+pub use lookup::{Program, ProgramError, find};
+pub use process::{die_of_signals, hide_memory, limits};
+
+use std::convert::Infallible;
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::unistd::execve;
+
+use crate::command::CommandLine;
+use crate::environment::Environment;
+
+/// Why execve refused a program that was found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ExecError {
+    /// The file is there, so it is its interpreter or loader that is not.
+    NoInterpreter,
+    /// Neither a program for this machine nor a script.
+    WrongFormat,
+    /// Variables and arguments are more than the kernel takes; the longest variable is named.
+    TooLarge(String),
+    /// Whatever else the kernel says.
+    Refused(String),
+}
+
+/// Becomes `program`: same process, same descriptors, signals as they were inherited.
+///
+/// # Errors
+/// What the kernel says when it does not; only it can tell whether a file is a program.
+pub fn exec(program: &Program, command: &CommandLine, environment: &Environment) -> Result<Infallible, ExecError> {
+    // No argument that came through execve once has a NUL.
+    let arguments: Vec<CString> =
+        command.arguments().filter_map(|argument| CString::new(argument.as_bytes()).ok()).collect();
+    let error = process::with_inherited_sigpipe(|| {
+        let Err(error) = execve(program.path(), &arguments, environment.strings());
+        if error != Errno::ENOEXEC || !is_script(program) {
+            return error;
+        }
+        // What a shell and glibc do with a script that has no `#!` line, and musl does not.
+        let shell = [c"/bin/sh".to_owned(), program.path().to_owned()];
+        let arguments: Vec<CString> = shell.into_iter().chain(arguments.into_iter().skip(1)).collect();
+        let Err(error) = execve(c"/bin/sh", &arguments, environment.strings());
+        error
+    });
+    Err(match error {
+        Errno::ENOENT => ExecError::NoInterpreter,
+        Errno::ENOEXEC => ExecError::WrongFormat,
+        Errno::E2BIG => ExecError::TooLarge(environment.longest()),
+        other => ExecError::Refused(other.desc().to_owned()),
+    })
+}
+
+/// A script's first line holds no NUL; a program for another machine begins with many.
+fn is_script(program: &Program) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(program.as_path()).and_then(|file| file.take(4096).read_to_end(&mut start));
+    read.is_ok() && !start.split(|byte| *byte == b'\n').next().is_some_and(|line| line.contains(&0))
+}
+
+impl Program {
+    fn path(&self) -> &CStr {
+        &self.0
+    }
+}

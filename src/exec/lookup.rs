@@ -1,0 +1,113 @@
+//! Finding the command in the target's PATH, as `execvp` would: before anything is requested, since it costs nothing.
+
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, faccessat};
+
+/// A file that can be executed as far as its mode tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program(pub(super) CString);
+
+impl Program {
+    /// Where it is.
+    pub fn as_path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(self.0.as_bytes()))
+    }
+}
+
+/// Why there is no program to become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProgramError {
+    /// Neither at its path nor in PATH.
+    NotFound {
+        /// What was searched; `None` when the command is a path itself.
+        path: Option<String>,
+    },
+    /// It is there and cannot be executed.
+    NotExecutable {
+        /// Where it is.
+        file: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
+}
+
+/// Where a program is looked for without a PATH, as in most shells.
+const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
+
+/// Finds `program` in `path`, the target's PATH; a name with a slash is a path itself.
+///
+/// # Errors
+/// When there is none, or none that can be executed.
+pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, ProgramError> {
+    if program.as_bytes().contains(&b'/') {
+        return match examine(Path::new(program)) {
+            Ok(program) => Ok(program),
+            Err(Errno::ENOENT) => Err(ProgramError::NotFound { path: None }),
+            Err(errno) => Err(ProgramError::NotExecutable { file: program.into(), why: errno.desc() }),
+        };
+    }
+    let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
+    let not_found = || ProgramError::NotFound { path: Some(path.to_string_lossy().into_owned()) };
+    if program.is_empty() {
+        return Err(not_found());
+    }
+    let mut refused = None;
+    for directory in path.as_bytes().split(|byte| *byte == b':') {
+        // An empty part is the working directory.
+        let directory = if directory.is_empty() { OsStr::new(".") } else { OsStr::from_bytes(directory) };
+        let file = Path::new(directory).join(program);
+        match examine(&file) {
+            Ok(program) => return Ok(program),
+            Err(errno @ (Errno::EACCES | Errno::EISDIR)) if refused.is_none() => {
+                refused = Some(ProgramError::NotExecutable { file, why: errno.desc() });
+            }
+            Err(_) => {}
+        }
+    }
+    Err(refused.unwrap_or_else(not_found))
+}
+
+fn examine(file: &Path) -> Result<Program, Errno> {
+    let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    let metadata = std::fs::metadata(file).map_err(errno)?;
+    if metadata.is_dir() {
+        return Err(Errno::EISDIR);
+    }
+    faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS)?;
+    // A path that the file system knows has no NUL.
+    CString::new(file.as_os_str().as_bytes()).map(Program).map_err(|_| Errno::EINVAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_looked_for_in_the_path_and_nowhere_else() {
+        assert_eq!(find("sh".as_ref(), Some("/nonexistent:/bin".as_ref())).unwrap().as_path(), Path::new("/bin/sh"));
+        assert!(find("sh".as_ref(), None).is_ok());
+        assert!(
+            matches!(find("sh".as_ref(), Some("/etc".as_ref())), Err(ProgramError::NotFound { path: Some(path) }) if path == "/etc")
+        );
+        assert!(matches!(find("".as_ref(), None), Err(ProgramError::NotFound { .. })));
+    }
+
+    #[test]
+    fn what_is_there_but_cannot_be_executed_is_told_apart() {
+        assert!(matches!(find("passwd".as_ref(), Some("/etc".as_ref())), Err(ProgramError::NotExecutable { .. })));
+        assert!(matches!(find("/etc".as_ref(), None), Err(ProgramError::NotExecutable { why: "Is a directory", .. })));
+        assert!(matches!(find("/etc/passwd/x".as_ref(), None), Err(ProgramError::NotExecutable { .. })));
+        assert!(matches!(find("./nothing".as_ref(), None), Err(ProgramError::NotFound { path: None })));
+    }
+
+    #[test]
+    fn a_later_executable_wins_over_an_earlier_file_that_is_none() {
+        let found = find("sh".as_ref(), Some("/etc:/bin".as_ref()));
+        assert!(found.is_ok());
+    }
+}

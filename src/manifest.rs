@@ -1,0 +1,141 @@
+//! Declaration files to layers of entries, and to the options that they give as defaults.
+
+mod entry;
+mod find;
+mod reader;
+mod schema;
+
+pub use find::DEFAULT_NAMES;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::alias::AliasNameError;
+use crate::markup::{Format, Mark};
+use crate::options::Options;
+use crate::plan::Layer;
+use crate::reference::ReferenceError;
+
+/// One declaration file.
+#[derive(Debug, Default)]
+pub struct Declaration {
+    /// `defaults:`
+    pub options: Options,
+    /// `secrets:` and `env:`
+    pub layer: Layer,
+}
+
+/// What is wrong with a declaration, and where.
+#[derive(Debug, PartialEq)]
+pub struct ManifestError {
+    /// The file, as it was named.
+    pub path: Arc<PathBuf>,
+    /// The place in it.
+    pub mark: Option<Mark>,
+    /// The key or variable it is about.
+    pub subject: Option<String>,
+    /// What is wrong.
+    pub problem: ManifestProblem,
+}
+
+/// What is wrong with a declaration.
+#[derive(Debug, PartialEq)]
+pub enum ManifestProblem {
+    /// The file cannot be read.
+    Unreadable(String),
+    /// The file is not UTF-8.
+    NotUtf8,
+    /// A declaration was not named, and there are several.
+    Several(Vec<&'static str>),
+    /// A declaration was not named, and others could have put it there.
+    Untrusted(&'static str),
+    /// The file is not YAML, TOML or JSON.
+    Syntax(String),
+    /// A key that nobody knows.
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// One that is much like it.
+        nearest: Option<&'static str>,
+    },
+    /// A key whose time has not come.
+    NotYet(String),
+    /// Another kind of value.
+    Expected {
+        /// What is expected.
+        expected: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A key of `env` that cannot be a variable's name.
+    IllegalName(String),
+    /// A key of `secrets` that cannot be an alias's name.
+    AliasName(String, AliasNameError),
+    /// An alias with more than a secret's id.
+    AliasWithKey(String),
+    /// An entry with none, or more than one, of `from` and `value`.
+    NotOneSource,
+    /// An entry with both.
+    DefaultAndOptional,
+    /// PATH from anything but `value`.
+    PathOnlyValue,
+    /// A reference that is none.
+    Reference {
+        /// The reference.
+        text: String,
+        /// What is wrong with it.
+        error: ReferenceError,
+    },
+    /// An option with a value that it does not take.
+    Value {
+        /// What was given.
+        text: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// `external-id` without `role-arn`.
+    ExternalIdAlone,
+    /// An option that a declaration may not give.
+    NotInDeclaration,
+}
+
+/// Reads the declarations that were named; without any, and if `find_file`, the one in the working directory.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub fn load(files: &[PathBuf], find_file: bool) -> Result<Vec<Declaration>, Vec<ManifestError>> {
+    let mut errors = Vec::new();
+    let mut declarations = Vec::new();
+    let mut read = |path: &Path, text: Result<String, ManifestProblem>| {
+        let path = Arc::new(path.to_owned());
+        match text {
+            Ok(text) => declarations.push(schema::declaration(&path, Format::of(&path), &text, &mut errors)),
+            Err(problem) => errors.push(ManifestError { path, mark: None, subject: None, problem }),
+        }
+    };
+    for path in files {
+        read(path, read_named(path));
+    }
+    if find_file {
+        match find::find() {
+            Ok(Some((path, file))) => read(path, read_text(file)),
+            Ok(None) => {}
+            Err((path, problem)) => read(path, Err(problem)),
+        }
+    }
+    if errors.is_empty() { Ok(declarations) } else { Err(errors) }
+}
+
+fn read_named(path: &Path) -> Result<String, ManifestProblem> {
+    if path == Path::new("-") {
+        return read_text(std::io::stdin());
+    }
+    read_text(std::fs::File::open(path).map_err(|error| ManifestProblem::Unreadable(error.to_string()))?)
+}
+
+fn read_text(mut source: impl Read) -> Result<String, ManifestProblem> {
+    let mut bytes = Vec::new();
+    source.read_to_end(&mut bytes).map_err(|error| ManifestProblem::Unreadable(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| ManifestProblem::NotUtf8)
+}

@@ -1,0 +1,264 @@
+//! YAML, TOML and JSON as one tree, in which every node knows its line and every scalar how it was written.
+//!
+//! Typed deserializers stop at the first error, and each tells positions in its own way or not at all; a person who mends a
+//! declaration wants all six typos at once, with their lines.
+
+mod json;
+mod toml;
+mod yaml;
+
+use std::path::Path;
+
+/// A place in a file, both counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+/// A value, and where it begins.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where it begins.
+    pub mark: Mark,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a node is.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// TOML's or JSON's null, number, boolean or date: something that is not text there.
+    Typed(Typed),
+    /// A string, in quotes or as a YAML block.
+    Text(String),
+    /// A YAML scalar without quotes, as it was written. What it means depends on what is expected.
+    Plain(String),
+    /// A sequence.
+    List(Vec<Node>),
+    /// A mapping, in its order; each key once.
+    Table(Vec<(Key, Node)>),
+}
+
+/// A scalar that its format tells from text.
+#[derive(Clone, Debug)]
+pub enum Typed {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number that JSON could hold, as JSON writes it.
+    Number(String),
+    /// A number that JSON cannot hold, or a date.
+    Other,
+}
+
+/// A key of a mapping, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// Where it stands.
+    pub mark: Mark,
+    /// Its text.
+    pub text: String,
+}
+
+/// The format of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// YAML 1.2, of which JSON is a part.
+    Yaml,
+    /// TOML 1.
+    Toml,
+    /// JSON.
+    Json,
+}
+
+/// Why a text is not of its format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// Where it stops making sense.
+    pub mark: Option<Mark>,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// How deep lists and tables may be nested. What is meant to be read by people is not.
+const MAX_DEPTH: usize = 64;
+
+impl Format {
+    /// By the extension; without a known one it is YAML.
+    pub fn of(path: &Path) -> Self {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("toml") => Self::Toml,
+            Some("json") => Self::Json,
+            _ => Self::Yaml,
+        }
+    }
+
+    /// Reads a text as one tree. An empty YAML text is an empty table.
+    ///
+    /// # Errors
+    /// The first place where the text is not of this format, or every key that occurs twice.
+    pub fn parse(self, text: &str) -> Result<Node, Vec<SyntaxError>> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        match self {
+            Self::Yaml => yaml::parse(text),
+            Self::Toml => toml::parse(text),
+            Self::Json => json::parse(text),
+        }
+    }
+}
+
+impl Node {
+    /// Text, where text is expected: of a plain YAML scalar, its characters. `None` for anything else, null included:
+    /// nobody wants `null` for a password.
+    pub fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            Kind::Plain(text) if !is_null(text) => Some(text),
+            Kind::Plain(_) | Kind::Typed(_) | Kind::List(_) | Kind::Table(_) => None,
+        }
+    }
+
+    /// `true` or `false`, where one is expected.
+    pub fn boolean(&self) -> Option<bool> {
+        match &self.kind {
+            Kind::Typed(Typed::Bool(value)) => Some(*value),
+            Kind::Plain(text) => match text.as_str() {
+                "true" | "True" | "TRUE" => Some(true),
+                "false" | "False" | "FALSE" => Some(false),
+                _ => None,
+            },
+            Kind::Typed(_) | Kind::Text(_) | Kind::List(_) | Kind::Table(_) => None,
+        }
+    }
+
+    /// What it is, for a message that expected something else.
+    pub fn description(&self) -> &'static str {
+        match &self.kind {
+            Kind::Text(_) => "text",
+            Kind::Plain(text) if is_null(text) => "null",
+            Kind::Plain(_) => "a scalar",
+            Kind::Typed(Typed::Null) => "null",
+            Kind::Typed(Typed::Bool(_)) => "a boolean",
+            Kind::Typed(Typed::Number(_)) => "a number",
+            Kind::Typed(Typed::Other) => "a date or a number",
+            Kind::List(_) => "a list",
+            Kind::Table(_) => "a table",
+        }
+    }
+}
+
+/// YAML 1.2's core schema.
+pub fn is_null(plain: &str) -> bool {
+    matches!(plain, "" | "~" | "null" | "Null" | "NULL")
+}
+
+/// Every key that occurs a second time.
+fn duplicates(entries: &[(Key, Node)]) -> Vec<SyntaxError> {
+    let mut seen = std::collections::BTreeMap::new();
+    let mut errors = Vec::new();
+    for (key, _) in entries {
+        if let Some(first) = seen.insert(key.text.as_str(), key.mark.line) {
+            let message = format!("the key {:?} is already on line {first}", key.text);
+            errors.push(SyntaxError { mark: Some(key.mark), message });
+        }
+    }
+    errors
+}
+
+/// The place of a byte in a text.
+fn mark_at(text: &str, offset: usize) -> Mark {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Mark { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(node: &Node) -> Vec<(&str, usize, &str)> {
+        let Kind::Table(entries) = &node.kind else { return Vec::new() };
+        entries.iter().map(|(key, value)| (key.text.as_str(), value.mark.line, value.text().unwrap_or("-"))).collect()
+    }
+
+    #[test]
+    fn the_three_formats_give_the_same_tree() {
+        let texts = [
+            (Format::Yaml, "z: one\na: \"t\\twø\"\n"),
+            (Format::Toml, "z = 'one'\na = \"t\\twø\"\n"),
+            (Format::Json, "{\"z\": \"one\",\n\"a\": \"t\\twø\"}"),
+        ];
+        for (format, text) in texts {
+            assert_eq!(table(&format.parse(text).unwrap()), [("z", 1, "one"), ("a", 2, "t\twø")], "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_yaml_scalar_is_its_text_and_other_formats_want_quotes() {
+        let yaml = Format::Yaml.parse("a: 007\nb: yes\nc: 1.10\nd: 2026-11-20\ne: |\n  two\n  lines\n").unwrap();
+        assert_eq!(
+            table(&yaml).iter().map(|entry| entry.2).collect::<Vec<_>>(),
+            ["007", "yes", "1.10", "2026-11-20", "two\nlines\n"]
+        );
+        assert_eq!(table(&Format::Json.parse(r#"{"a": 7}"#).unwrap()), [("a", 1, "-")]);
+        assert_eq!(table(&Format::Toml.parse("a = 7").unwrap()), [("a", 1, "-")]);
+        assert_eq!(table(&Format::Yaml.parse("a: ~").unwrap()), [("a", 1, "-")]);
+    }
+
+    #[test]
+    fn a_key_that_occurs_twice_is_an_error_with_its_place() {
+        for (format, text) in
+            [(Format::Yaml, "a: 1\na: 2"), (Format::Json, "{\"a\": 1,\n\"a\": 2}"), (Format::Toml, "a = 1\na = 2")]
+        {
+            let errors = format.parse(text).unwrap_err();
+            assert_eq!(errors[0].mark.unwrap().line, 2, "{format:?} {errors:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_where() {
+        for (format, text) in [
+            (Format::Yaml, "a: 1\nb: [1"),
+            (Format::Yaml, "a: 1\n---\nb: 2"),
+            (Format::Yaml, "a: 1\nb: !exec rm"),
+            (Format::Toml, "a = 1\nb = ["),
+            (Format::Json, "{\"a\": 1,\n\"b\": ["),
+        ] {
+            let errors = format.parse(text).unwrap_err();
+            assert!(errors[0].mark.is_some_and(|mark| mark.line >= 2), "{format:?} {errors:?}");
+        }
+        for format in [Format::Yaml, Format::Json] {
+            assert!(format.parse(&"[".repeat(100_000)).is_err());
+        }
+        assert!(Format::Toml.parse(&format!("a = {}", "[".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn an_alias_bomb_is_refused() {
+        let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+        for n in 1..12 {
+            let previous = format!("*a{}", n - 1);
+            text.push_str(&format!("a{n}: &a{n} [{}]\n", [previous.as_str(); 10].join(",")));
+        }
+        assert!(Format::Yaml.parse(&text).is_err());
+        assert_eq!(table(&Format::Yaml.parse("a: &x one\nb: *x").unwrap()), [("a", 1, "one"), ("b", 2, "one")]);
+    }
+
+    #[test]
+    fn a_surrogate_pair_in_json_is_one_character() {
+        assert_eq!(table(&Format::Json.parse(r#"{"a": "\ud83d\ude00"}"#).unwrap()), [("a", 1, "😀")]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "[ -~\n]{0,80}") {
+            for format in [Format::Yaml, Format::Toml, Format::Json] {
+                let _ = format.parse(&text);
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! JSON to the common tree.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Key, Kind, MAX_DEPTH, Mark, Node, SyntaxError, Typed, duplicates, mark_at};
+
+pub(super) fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| vec![syntax_error(&error)])?;
+    let mut builder = Builder { text, errors: Vec::new() };
+    let node = builder.node(raw, 0);
+    if builder.errors.is_empty() { Ok(node) } else { Err(builder.errors) }
+}
+
+fn syntax_error(error: &serde_json::Error) -> SyntaxError {
+    let message = error.to_string();
+    // The place is told apart from the message.
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+    SyntaxError { mark: Some(Mark { line: error.line(), column: error.column() }), message: message.to_owned() }
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    errors: Vec<SyntaxError>,
+}
+
+impl<'t> Builder<'t> {
+    /// A raw value is a slice of the text, so where it begins tells its place.
+    fn mark(&self, raw: &'t RawValue) -> Mark {
+        mark_at(self.text, raw.get().as_ptr().addr() - self.text.as_ptr().addr())
+    }
+
+    fn node(&mut self, raw: &'t RawValue, depth: usize) -> Node {
+        let mark = self.mark(raw);
+        let kind = match raw.get().as_bytes().first() {
+            _ if depth > MAX_DEPTH => {
+                self.errors.push(SyntaxError { mark: Some(mark), message: "nested too deeply".to_owned() });
+                Kind::Typed(Typed::Null)
+            }
+            Some(b'{') => {
+                let Pairs(pairs) = self.read(raw, Pairs(Vec::new()));
+                // A raw key's place is not known; its value's line is as good.
+                let entries: Vec<_> = pairs
+                    .into_iter()
+                    .map(|(text, raw)| (Key { mark: self.mark(raw), text }, self.node(raw, depth + 1)))
+                    .collect();
+                self.errors.extend(duplicates(&entries));
+                Kind::Table(entries)
+            }
+            Some(b'[') => {
+                let items: Vec<&'t RawValue> = self.read(raw, Vec::new());
+                Kind::List(items.into_iter().map(|item| self.node(item, depth + 1)).collect())
+            }
+            Some(b'"') => Kind::Text(self.read(raw, String::new())),
+            Some(b't') => Kind::Typed(Typed::Bool(true)),
+            Some(b'f') => Kind::Typed(Typed::Bool(false)),
+            Some(b'n') | None => Kind::Typed(Typed::Null),
+            Some(_) => Kind::Typed(Typed::Number(raw.get().to_owned())),
+        };
+        Node { mark, kind }
+    }
+
+    /// What was found to be JSON once can still be wrong in a string: half a surrogate pair, say.
+    fn read<T: Deserialize<'t>>(&mut self, raw: &'t RawValue, otherwise: T) -> T {
+        serde_json::from_str(raw.get()).unwrap_or_else(|error| {
+            self.errors.push(SyntaxError { mark: Some(self.mark(raw)), ..syntax_error(&error) });
+            otherwise
+        })
+    }
+}
+
+/// An object's entries, in their order and with those that occur twice.
+struct Pairs<'t>(Vec<(String, &'t RawValue)>);
+
+impl<'de> Deserialize<'de> for Pairs<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairsVisitor;
+
+        impl<'de> Visitor<'de> for PairsVisitor {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Pairs<'de>, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = entries.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}

@@ -1,0 +1,263 @@
+//! The options that say how to resolve, what the target gets and how much is said: one table for the command line, for
+//! `SECRETS_EXEC_*` and for `defaults:`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use glob::Pattern;
+
+use crate::reference::{Region, Role};
+
+/// An option that can be given in three places.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// Its long name, and its key under `defaults:`.
+    pub name: &'static str,
+    /// Its one-letter form on the command line.
+    pub short: Option<char>,
+    /// What it takes.
+    pub takes: Takes,
+    /// What it does, in one line of `--help`.
+    pub help: &'static str,
+    /// The heading it stands under in `--help`.
+    pub heading: &'static str,
+    /// Whether a declaration may give it.
+    pub in_declaration: bool,
+}
+
+/// What an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// One text, called this in `--help`.
+    Text(&'static str),
+    /// Nothing; in a variable `1` or `0`, in a declaration `true` or `false`.
+    Nothing,
+    /// Texts, by repeating it; in a variable separated by commas, in a declaration a list.
+    Texts(&'static str),
+}
+
+const HOW: &str = "How to resolve";
+const TARGET: &str = "What the command gets";
+const TALK: &str = "Talking";
+
+const fn spec(heading: &'static str, name: &'static str, takes: Takes, help: &'static str) -> OptionSpec {
+    OptionSpec { name, short: None, takes, help, heading, in_declaration: true }
+}
+
+/// Every such option, in the order of `--help`.
+pub const OPTIONS: &[OptionSpec] = &[
+    spec(HOW, "region", Takes::Text("REGION"), "Where secrets are read that name no region themselves"),
+    spec(HOW, "profile", Takes::Text("NAME"), "The profile of the AWS configuration files"),
+    spec(HOW, "role-arn", Takes::Text("ARN"), "A role to assume before reading"),
+    spec(HOW, "external-id", Takes::Text("ID"), "The external id that the role's trust policy asks for"),
+    spec(HOW, "endpoint-url", Takes::Text("URL"), "Secrets Manager's endpoint, in place of AWS's own"),
+    spec(HOW, "ca-bundle", Takes::Text("FILE"), "Root certificates (PEM) in place of the system's"),
+    spec(HOW, "timeout", Takes::Text("DURATION"), "How long resolving may take in all [default: 30s]"),
+    OptionSpec {
+        in_declaration: false,
+        ..spec(HOW, "local", Takes::Text("FILE"), "Read secrets from this YAML, TOML or JSON file, with no AWS at all")
+    },
+    spec(TARGET, "keep-existing", Takes::Nothing, "Leave variables alone that are already set and not empty"),
+    spec(TARGET, "clean-env", Takes::Nothing, "Pass on nothing but PATH, HOME, locale, and what systemd set"),
+    spec(TARGET, "pass", Takes::Texts("GLOB"), "With --clean-env: pass these variables on, too"),
+    spec(TARGET, "unset", Takes::Texts("GLOB"), "Do not pass these variables on, 'AWS_*' say"),
+    OptionSpec {
+        short: Some('v'),
+        ..spec(TALK, "verbose", Takes::Nothing, "Say for each variable which version of which secret it is")
+    },
+    OptionSpec { short: Some('q'), ..spec(TALK, "quiet", Takes::Nothing, "No warnings") },
+];
+
+impl OptionSpec {
+    /// The option of that long name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        OPTIONS.iter().find(|option| option.name == name)
+    }
+
+    /// The variable that gives it: `SECRETS_EXEC_` and the long name.
+    pub fn variable(&self) -> String {
+        format!("{}{}", crate::environment::OWN_PREFIX, self.name.to_uppercase().replace('-', "_"))
+    }
+}
+
+/// What was given for an option.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Given {
+    /// For [`Takes::Text`].
+    Text(OsString),
+    /// For [`Takes::Nothing`].
+    Flag(bool),
+    /// For [`Takes::Texts`].
+    Texts(Vec<String>),
+}
+
+/// The options of one place; `None` where it says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `--region`
+    pub region: Option<Region>,
+    /// `--profile`
+    pub profile: Option<String>,
+    /// `--role-arn`
+    pub role_arn: Option<String>,
+    /// `--external-id`
+    pub external_id: Option<String>,
+    /// `--endpoint-url`
+    pub endpoint_url: Option<String>,
+    /// `--ca-bundle`
+    pub ca_bundle: Option<PathBuf>,
+    /// `--timeout`
+    pub timeout: Option<Duration>,
+    /// `--local`
+    pub local: Option<PathBuf>,
+    /// `--keep-existing`
+    pub keep_existing: Option<bool>,
+    /// `--clean-env`
+    pub clean_env: Option<bool>,
+    /// `--pass`
+    pub pass: Option<Vec<Pattern>>,
+    /// `--unset`
+    pub unset: Option<Vec<Pattern>>,
+    /// `--verbose`
+    pub verbose: Option<bool>,
+    /// `--quiet`
+    pub quiet: Option<bool>,
+}
+
+impl Options {
+    /// Sets the option of that long name.
+    ///
+    /// # Errors
+    /// What was expected instead.
+    pub fn set(&mut self, name: &str, given: Given) -> Result<(), &'static str> {
+        match (name, given) {
+            ("ca-bundle", Given::Text(path)) => self.ca_bundle = Some(path.into()),
+            ("local", Given::Text(path)) => self.local = Some(path.into()),
+            (_, Given::Text(text)) => self.set_text(name, text.into_string().map_err(|_| "UTF-8 text")?)?,
+            ("keep-existing", Given::Flag(on)) => self.keep_existing = Some(on),
+            ("clean-env", Given::Flag(on)) => self.clean_env = Some(on),
+            ("verbose", Given::Flag(on)) => self.verbose = Some(on),
+            ("quiet", Given::Flag(on)) => self.quiet = Some(on),
+            ("pass", Given::Texts(texts)) => self.pass = Some(patterns(&texts)?),
+            ("unset", Given::Texts(texts)) => self.unset = Some(patterns(&texts)?),
+            (_, Given::Flag(_) | Given::Texts(_)) => return Err("another kind of value"),
+        }
+        Ok(())
+    }
+
+    fn set_text(&mut self, name: &str, text: String) -> Result<(), &'static str> {
+        match name {
+            "region" => self.region = Some(Region::parse(&text).map_err(|_| "a region's code, like us-east-1")?),
+            "profile" => self.profile = Some(text),
+            "role-arn" => {
+                Role::parse(&text, None).map_err(|_| ROLE_EXPECTED)?;
+                self.role_arn = Some(text);
+            }
+            "external-id" => self.external_id = Some(text),
+            "endpoint-url" => self.endpoint_url = Some(check_url(text)?),
+            "timeout" => self.timeout = Some(duration(&text)?),
+            _ => return Err("another kind of value"),
+        }
+        Ok(())
+    }
+
+    /// These options, and where they say nothing those of `lower`.
+    #[must_use]
+    pub fn over(self, lower: Self) -> Self {
+        Self {
+            region: self.region.or(lower.region),
+            profile: self.profile.or(lower.profile),
+            role_arn: self.role_arn.or(lower.role_arn),
+            external_id: self.external_id.or(lower.external_id),
+            endpoint_url: self.endpoint_url.or(lower.endpoint_url),
+            ca_bundle: self.ca_bundle.or(lower.ca_bundle),
+            timeout: self.timeout.or(lower.timeout),
+            local: self.local.or(lower.local),
+            keep_existing: self.keep_existing.or(lower.keep_existing),
+            clean_env: self.clean_env.or(lower.clean_env),
+            pass: self.pass.or(lower.pass),
+            unset: self.unset.or(lower.unset),
+            verbose: self.verbose.or(lower.verbose),
+            quiet: self.quiet.or(lower.quiet),
+        }
+    }
+}
+
+/// What an option or key expects that takes a role.
+pub const ROLE_EXPECTED: &str = "a role's ARN, like arn:aws:iam::123456789012:role/Reader";
+
+/// An address with a scheme and a host, as an endpoint needs it.
+///
+/// # Errors
+/// What is expected instead.
+pub fn check_url(text: String) -> Result<String, &'static str> {
+    let url: Option<http::Uri> = text.parse().ok();
+    let complete = |url: http::Uri| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+    };
+    if url.is_some_and(complete) { Ok(text) } else { Err("a URL, like https://secretsmanager.us-east-1.amazonaws.com") }
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let duration = humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero());
+    // A century is as good as for ever, and sums of durations do not overflow.
+    let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    duration.map(|duration| duration.min(longest)).ok_or("a duration above zero, like 20s or 1m30s")
+}
+
+fn patterns(texts: &[String]) -> Result<Vec<Pattern>, &'static str> {
+    texts.iter().map(|text| Pattern::new(text)).collect::<Result<_, _>>().map_err(|_| "a glob pattern, like 'APP_*'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(name: &str, text: &str) -> Result<Options, &'static str> {
+        let mut options = Options::default();
+        options.set(name, Given::Text(text.into())).map(|()| options)
+    }
+
+    #[test]
+    fn every_option_of_the_table_can_be_set() {
+        for option in OPTIONS {
+            let text = match option.name {
+                "role-arn" => "arn:aws:iam::123456789012:role/Reader",
+                "endpoint-url" => "http://127.0.0.1:5000",
+                "timeout" => "1m30s",
+                _ => "us-east-1",
+            };
+            let given = match option.takes {
+                Takes::Text(_) => Given::Text(text.into()),
+                Takes::Nothing => Given::Flag(true),
+                Takes::Texts(_) => Given::Texts(vec!["APP_*".into()]),
+            };
+            assert_eq!(Options::default().set(option.name, given), Ok(()), "{}", option.name);
+        }
+    }
+
+    #[test]
+    fn what_an_option_does_not_take_is_refused() {
+        for (name, text) in [
+            ("timeout", "0s"),
+            ("timeout", "30"),
+            ("timeout", "soon"),
+            ("region", "us east"),
+            ("role-arn", "Reader"),
+            ("endpoint-url", "notaurl"),
+            ("endpoint-url", "ftp://x"),
+        ] {
+            assert!(set(name, text).is_err(), "{name} {text}");
+        }
+        assert!(Options::default().set("pass", Given::Texts(vec!["[".into()])).is_err());
+    }
+
+    #[test]
+    fn the_upper_place_wins_where_it_speaks() {
+        let merged = set("region", "eu-west-1")
+            .unwrap()
+            .over(set("region", "us-east-1").unwrap().over(set("profile", "p").unwrap()));
+        assert_eq!((merged.region.unwrap().as_str(), merged.profile.as_deref()), ("eu-west-1", Some("p")));
+    }
+}

@@ -1,0 +1,136 @@
+//! References as users write them, and what they point to: `SECRET[:KEY[:STAGE[:VERSION-ID]]]`.
+//!
+//! [`Reference`] is the text with its fields told apart; [`SecretRef`] is where it leads once aliases and `${NAME}`
+//! are known: a [`Locator`] (one request) and a [`Selector`] (one value in the answer).
+
+mod grammar;
+mod locator;
+
+pub use grammar::{Reference, ReferenceError};
+pub use locator::{Locator, LocatorError, Region, Role, SecretId, Store};
+
+use std::fmt;
+
+use jsonpath_rust::parser::model::JpQuery;
+use jsonpath_rust::parser::parse_json_path;
+
+/// Which version of a secret is read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// The version with the staging label AWSCURRENT, asked for by name.
+    Current,
+    /// The version with this staging label.
+    Stage(String),
+    /// The version with this id.
+    Id(String),
+    /// The version with this id, which must also carry this staging label.
+    Both {
+        /// The staging label.
+        stage: String,
+        /// The version id.
+        id: String,
+    },
+}
+
+/// The label of the version that is in force.
+pub const AWSCURRENT: &str = "AWSCURRENT";
+
+impl Version {
+    /// From the two fields of a reference or an alias; an absent stage and id mean AWSCURRENT.
+    pub fn new(stage: Option<String>, id: Option<String>) -> Self {
+        match (stage, id) {
+            (None, None) => Self::Current,
+            (Some(stage), None) if stage == AWSCURRENT => Self::Current,
+            (Some(stage), None) => Self::Stage(stage),
+            (None, Some(id)) => Self::Id(id),
+            (Some(stage), Some(id)) => Self::Both { stage, id },
+        }
+    }
+
+    /// The staging label to ask for.
+    pub fn stage(&self) -> Option<&str> {
+        match self {
+            Self::Current => Some(AWSCURRENT),
+            Self::Stage(stage) | Self::Both { stage, .. } => Some(stage),
+            Self::Id(_) => None,
+        }
+    }
+
+    /// The version id to ask for.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::Current | Self::Stage(_) => None,
+            Self::Id(id) | Self::Both { id, .. } => Some(id),
+        }
+    }
+}
+
+/// Which value of a secret is taken.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selector {
+    /// All of it, byte for byte.
+    Whole,
+    /// One top-level key of a JSON object, taken literally.
+    Key(String),
+    /// The one node that an RFC 9535 path matches.
+    Path(JsonPath),
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Key(key) => f.write_str(key),
+            Self::Path(path) => f.write_str(&path.text),
+        }
+    }
+}
+
+/// An RFC 9535 query, parsed once.
+#[derive(Clone, Debug)]
+pub struct JsonPath {
+    text: String,
+    query: JpQuery,
+}
+
+impl JsonPath {
+    /// Parses `text`, which begins with `$`.
+    ///
+    /// # Errors
+    /// The column (from 1) at which the path stops making sense, where the parser tells it.
+    pub fn parse(text: &str) -> Result<Self, Option<usize>> {
+        match parse_json_path(text) {
+            Ok(query) => Ok(Self { text: text.to_owned(), query }),
+            Err(error) => Err(column_of(&error)),
+        }
+    }
+
+    /// The parsed query.
+    pub fn query(&self) -> &JpQuery {
+        &self.query
+    }
+}
+
+impl PartialEq for JsonPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+fn column_of(error: &jsonpath_rust::parser::errors::JsonPathError) -> Option<usize> {
+    // The crate's own text draws the path over several lines; its debug form is the only place that holds the number
+    // without depending on the parser generator behind it.
+    let text = error.to_string();
+    let (_, after) = text.split_once("--> ")?;
+    let (_, column) = after.lines().next()?.split_once(':')?;
+    column.trim().parse().ok()
+}
+
+/// Where a reference leads: what to request, and what to take from the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SecretRef {
+    /// What is requested; equal locators are one request.
+    pub locator: Locator,
+    /// What is taken from the answer.
+    pub selector: Selector,
+}

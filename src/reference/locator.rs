@@ -1,0 +1,266 @@
+//! What one request asks for: the secret, where it is, and which version of it.
+
+use std::fmt;
+
+use super::Version;
+
+/// What one request asks for. Equal locators are one request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Locator {
+    /// Which service holds it.
+    pub store: Store,
+    /// The secret's name or ARN, or the parameter's.
+    pub id: SecretId,
+    /// Where it is read, when that is not the default region. An ARN's own region comes first.
+    pub region: Option<Region>,
+    /// The role it is read with, when that is not the default one.
+    pub role: Option<Role>,
+    /// Which version is read.
+    pub version: Version,
+}
+
+/// The service that holds a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Store {
+    /// AWS Secrets Manager.
+    SecretsManager,
+    /// SSM Parameter Store.
+    ParameterStore,
+}
+
+/// A secret's name, `ssm:` and a parameter's name, or the ARN of either.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretId(String);
+
+/// What is wrong with the id of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocatorError {
+    /// Nothing stands where the secret's name should be.
+    Empty,
+    /// A name with a character that AWS does not allow.
+    IllegalCharacter {
+        /// The whole name.
+        name: String,
+        /// The first character that may not stand in it.
+        character: char,
+    },
+    /// A name longer than AWS allows (512 characters).
+    TooLong,
+    /// An ARN without all of its fields.
+    ArnCutShort(String),
+    /// An ARN whose fields are there but not right.
+    BadArn {
+        /// The whole ARN.
+        arn: String,
+        /// Which field is wrong, and how.
+        why: &'static str,
+    },
+}
+
+impl SecretId {
+    /// Reads a name, `ssm:` and a name, or an ARN; also tells its store, and the region an ARN names.
+    ///
+    /// # Errors
+    /// When it can be none of the three.
+    pub fn parse(text: &str) -> Result<(Self, Store, Option<Region>), LocatorError> {
+        if text.starts_with("arn:") {
+            let (store, region) = parse_arn(text)?;
+            return Ok((Self(text.to_owned()), store, Some(region)));
+        }
+        let (store, name) = match text.strip_prefix("ssm:") {
+            Some(name) => (Store::ParameterStore, name),
+            None => (Store::SecretsManager, text),
+        };
+        if name.is_empty() {
+            return Err(LocatorError::Empty);
+        }
+        if let Some(character) = name.chars().find(|c| !is_name_character(*c)) {
+            return Err(LocatorError::IllegalCharacter { name: name.to_owned(), character });
+        }
+        if name.len() > 512 {
+            return Err(LocatorError::TooLong);
+        }
+        Ok((Self(text.to_owned()), store, None))
+    }
+
+    /// The id as AWS takes it, but for the prefix of a parameter's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name within its account and region: an ARN without what stands before its resource.
+    pub fn resource_name(&self) -> &str {
+        if self.0.starts_with("arn:") { self.0.splitn(7, ':').last().unwrap_or(&self.0) } else { &self.0 }
+    }
+}
+
+impl fmt::Display for SecretId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// AWS's own rule, and `!`, which only AWS itself may put into a name (`rds!cluster-…`).
+fn is_name_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
+}
+
+fn parse_arn(arn: &str) -> Result<(Store, Region), LocatorError> {
+    let bad = |why| LocatorError::BadArn { arn: arn.to_owned(), why };
+    let fields: Vec<&str> = arn.split(':').collect();
+    let [_, partition, service, region, account, resource @ ..] = fields.as_slice() else {
+        return Err(LocatorError::ArnCutShort(arn.to_owned()));
+    };
+    let store = match *service {
+        "secretsmanager" => Store::SecretsManager,
+        "ssm" => Store::ParameterStore,
+        _ => return Err(bad("it is neither a secret's nor a parameter's")),
+    };
+    let name = match (store, resource) {
+        (_, []) | (Store::SecretsManager, [_]) => return Err(LocatorError::ArnCutShort(arn.to_owned())),
+        (Store::SecretsManager, ["secret", name]) => name,
+        (Store::SecretsManager, [_, _]) => return Err(bad("its sixth field is not \"secret\"")),
+        (Store::ParameterStore, [resource]) => resource
+            .strip_prefix("parameter/")
+            .ok_or_else(|| bad("its last field does not begin with \"parameter/\""))?,
+        _ => {
+            return Err(bad(
+                "it has more fields than the ARN itself; KEY, STAGE and VERSION-ID cannot come from a variable",
+            ));
+        }
+    };
+    if !partition.starts_with("aws")
+        || !partition.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    {
+        return Err(bad("its partition is not one of AWS's (aws, aws-cn, aws-us-gov, …)"));
+    }
+    let region = Region::parse(region).map_err(|_| bad("its region is missing or malformed"))?;
+    if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(bad("its account is not 12 digits"));
+    }
+    if name.is_empty() {
+        return Err(LocatorError::ArnCutShort(arn.to_owned()));
+    }
+    if !name.chars().all(is_name_character) {
+        return Err(bad("its name has a character that AWS does not allow"));
+    }
+    Ok((store, region))
+}
+
+/// The code of an AWS region, `us-east-1` say.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region(String);
+
+/// A region's code that could not be part of a host name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionError;
+
+impl Region {
+    /// Lower-case letters, digits and inner hyphens: what can be a part of a host's name.
+    ///
+    /// # Errors
+    /// For anything else; no list of regions is kept, so that a new one works on its first day.
+    pub fn parse(text: &str) -> Result<Self, RegionError> {
+        let inner = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if text.is_empty() || text.len() > 63 || !inner || text.starts_with('-') || text.ends_with('-') {
+            return Err(RegionError);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An IAM role to assume before reading.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Role {
+    /// The role's ARN.
+    pub arn: String,
+    /// The external id that its trust policy may ask for.
+    pub external_id: Option<String>,
+}
+
+/// A text that is no role's ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleError;
+
+impl Role {
+    /// Reads `arn:PARTITION:iam::ACCOUNT:role/NAME`.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn parse(arn: &str, external_id: Option<String>) -> Result<Self, RoleError> {
+        let fields: Vec<&str> = arn.splitn(6, ':').collect();
+        match fields.as_slice() {
+            ["arn", partition, "iam", "", account, role]
+                if partition.starts_with("aws")
+                    && account.len() == 12
+                    && account.bytes().all(|b| b.is_ascii_digit())
+                    && role.strip_prefix("role/").is_some_and(|name| !name.is_empty()) =>
+            {
+                Ok(Self { arn: arn.to_owned(), external_id })
+            }
+            _ => Err(RoleError),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_partition_gives_its_region() {
+        for (partition, region) in [
+            ("aws", "us-east-1"),
+            ("aws-cn", "cn-north-1"),
+            ("aws-us-gov", "us-gov-west-1"),
+            ("aws-eusc", "eusc-de-east-1"),
+        ] {
+            let arn = format!("arn:{partition}:secretsmanager:{region}:123456789012:secret:prod/db-AbCdEf");
+            let (_, store, found) = SecretId::parse(&arn).unwrap();
+            assert_eq!((store, found.unwrap().as_str()), (Store::SecretsManager, region));
+        }
+    }
+
+    #[test]
+    fn a_name_may_hold_whatever_aws_itself_puts_there() {
+        assert!(SecretId::parse("rds!cluster-1a2b/_+=.@-").is_ok());
+        assert!(matches!(SecretId::parse("prod db"), Err(LocatorError::IllegalCharacter { character: ' ', .. })));
+    }
+
+    #[test]
+    fn an_arn_cut_short_is_told_as_such() {
+        for arn in [
+            "arn:",
+            "arn:aws",
+            "arn:aws:secretsmanager:us-east-1:123456789012",
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret",
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:",
+        ] {
+            assert!(matches!(SecretId::parse(arn), Err(LocatorError::ArnCutShort(_))), "{arn}");
+        }
+    }
+
+    #[test]
+    fn the_resource_name_of_an_arn_is_its_last_field() {
+        let (id, ..) = SecretId::parse("arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf").unwrap();
+        assert_eq!(id.resource_name(), "prod/db-AbCdEf");
+    }
+
+    #[test]
+    fn a_role_is_an_iam_role() {
+        assert!(Role::parse("arn:aws-cn:iam::123456789012:role/path/Reader", None).is_ok());
+        assert!(Role::parse("arn:aws:iam::123456789012:user/me", None).is_err());
+        assert!(Role::parse("Reader", None).is_err());
+    }
+}

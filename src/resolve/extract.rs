@@ -1,0 +1,204 @@
+//! From a document to one value: the whole, a key, or the node that a path matches.
+
+use std::collections::BTreeMap;
+
+use jsonpath_rust::query::{QueryRef, js_path_process};
+use serde_json::{Map, Value};
+
+use super::json::{Json, NotJson};
+use crate::fetched::Document;
+use crate::reference::{JsonPath, Locator, Selector};
+use crate::secret::SecretValue;
+use crate::suggest;
+
+/// Why a document does not give the value. Names of keys are told; they are not values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExtractError {
+    /// The value does not exist, which an entry may provide for.
+    Absent(Absent),
+    /// A key is asked for, and the secret is not JSON.
+    NotJson {
+        /// Where it stops being JSON, counted from 1.
+        line: usize,
+        /// Where it stops being JSON, counted from 1.
+        column: usize,
+    },
+    /// A key is asked for, and the secret is JSON but no object.
+    NotAnObject(&'static str),
+    /// The path matches several nodes.
+    Several {
+        /// The first of their paths.
+        paths: Vec<String>,
+        /// How many they are.
+        count: usize,
+    },
+    /// The path cannot be evaluated.
+    BadPath,
+}
+
+/// What does not exist in a secret that does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// The object has no such key.
+    Key {
+        /// An existing key that is much like it.
+        nearest: Option<String>,
+        /// The path that finds a value, when the key was meant as one.
+        as_path: Option<String>,
+    },
+    /// No node matches the path.
+    Node,
+    /// The value is null.
+    Null,
+}
+
+/// How many paths a message lists.
+const LISTED: usize = 8;
+
+/// Takes values out of documents, parsing each document once.
+#[derive(Default)]
+pub(super) struct Extractor<'a> {
+    parsed: BTreeMap<&'a Locator, Result<Json, NotJson>>,
+}
+
+impl<'a> Extractor<'a> {
+    /// The value that `selector` takes from `document`, which is what `locator` led to.
+    pub(super) fn extract(
+        &mut self,
+        locator: &'a Locator,
+        document: &Document,
+        selector: &Selector,
+    ) -> Result<SecretValue, ExtractError> {
+        match selector {
+            Selector::Whole => Ok(SecretValue::new(document.body.expose())),
+            Selector::Key(key) => print(find_key(self.json(locator, document)?, key)?),
+            Selector::Path(path) => print(find_node(self.json(locator, document)?, path)?),
+        }
+    }
+
+    fn json(&mut self, locator: &'a Locator, document: &Document) -> Result<&Value, ExtractError> {
+        match self.parsed.entry(locator).or_insert_with(|| Json::parse(document.body.expose())) {
+            Ok(json) => Ok(json.value()),
+            Err(NotJson { line, column }) => Err(ExtractError::NotJson { line: *line, column: *column }),
+        }
+    }
+}
+
+fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, ExtractError> {
+    let Value::Object(map) = json else {
+        return Err(ExtractError::NotAnObject(kind(json)));
+    };
+    map.get(key).ok_or_else(|| ExtractError::Absent(missing_key(json, map, key)))
+}
+
+fn missing_key(json: &Value, map: &Map<String, Value>, key: &str) -> Absent {
+    let path = format!("$.{key}");
+    let is_path = key.contains(['.', '[']) && JsonPath::parse(&path).is_ok_and(|path| find_node(json, &path).is_ok());
+    Absent::Key {
+        nearest: suggest::nearest(key, map.keys().map(String::as_str)).map(str::to_owned),
+        as_path: is_path.then_some(path),
+    }
+}
+
+fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, ExtractError> {
+    // The crate's error quotes the value that it could not evaluate.
+    let found = js_path_process(path.query(), json).map_err(|_| ExtractError::BadPath)?;
+    match found.as_slice() {
+        [] => Err(ExtractError::Absent(Absent::Node)),
+        [one] => Ok(one.val),
+        several => {
+            let paths = several.iter().take(LISTED).map(|node: &QueryRef<'_, Value>| node.path.clone()).collect();
+            Err(ExtractError::Several { paths, count: several.len() })
+        }
+    }
+}
+
+/// SPEC: a string's characters, a number's literal, `true` or `false`, compact JSON; null is an absence.
+fn print(value: &Value) -> Result<SecretValue, ExtractError> {
+    match value {
+        Value::Null => Err(ExtractError::Absent(Absent::Null)),
+        Value::String(text) => Ok(SecretValue::new(text.as_str())),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Ok(SecretValue::new(value.to_string()))
+        }
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alias::Aliases;
+    use crate::environment::Inherited;
+    use crate::reference::Reference;
+
+    fn extract(body: &str, key: &str) -> Result<String, ExtractError> {
+        let reference = Reference::parse(&format!("secret:{key}"))
+            .unwrap()
+            .locate(&Aliases::default(), &Inherited::default())
+            .unwrap();
+        let document = Document { body: SecretValue::new(body), version_id: None, stages: Vec::new(), region: None };
+        let value = Extractor::default().extract(&reference.locator, &document, &reference.selector)?;
+        Ok(String::from_utf8(value.expose().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn each_kind_of_json_becomes_its_text() {
+        let body = r#"{"s":" a\n","e":"","n":1.10,"t":true,"o":{"z":1,"a":[1, 2]},"x":null,"a.b":"dot","u":"é\u0000"}"#;
+        for (key, expected) in [
+            ("s", " a\n"),
+            ("e", ""),
+            ("n", "1.10"),
+            ("t", "true"),
+            ("o", r#"{"z":1,"a":[1,2]}"#),
+            ("a.b", "dot"),
+            ("u", "é\0"),
+        ] {
+            assert_eq!(extract(body, key).as_deref(), Ok(expected), "{key}");
+        }
+        assert_eq!(extract(body, "x"), Err(ExtractError::Absent(Absent::Null)));
+        assert_eq!(extract(body, "$.o.a[1]").as_deref(), Ok("2"));
+        assert_eq!(
+            extract(body, "$").as_deref().map(str::len),
+            Ok(serde_json::from_str::<Value>(body).unwrap().to_string().len())
+        );
+    }
+
+    #[test]
+    fn a_path_matches_exactly_one_node() {
+        let body = r#"{"hosts":["a","b"]}"#;
+        assert_eq!(extract(body, "$.hosts[7]"), Err(ExtractError::Absent(Absent::Node)));
+        let several = ExtractError::Several { paths: vec!["$['hosts'][0]".into(), "$['hosts'][1]".into()], count: 2 };
+        assert_eq!(extract(body, "$.hosts[*]"), Err(several));
+    }
+
+    #[test]
+    fn a_missing_key_suggests_what_was_meant() {
+        let body = r#"{"password":"x","db":{"host":"h"}}"#;
+        let absent = |nearest: Option<&str>, as_path: Option<&str>| {
+            Err(ExtractError::Absent(Absent::Key {
+                nearest: nearest.map(Into::into),
+                as_path: as_path.map(Into::into),
+            }))
+        };
+        assert_eq!(extract(body, "pasword"), absent(Some("password"), None));
+        assert_eq!(extract(body, "db.host"), absent(None, Some("$.db.host")));
+    }
+
+    #[test]
+    fn a_key_of_something_that_has_none_is_no_absence() {
+        assert_eq!(extract("plain", "k"), Err(ExtractError::NotJson { line: 1, column: 1 }));
+        assert_eq!(extract("[1]", "k"), Err(ExtractError::NotAnObject("an array")));
+        assert_eq!(extract("{}", ""), Ok("{}".into()));
+    }
+}

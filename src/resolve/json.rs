@@ -1,0 +1,182 @@
+//! A secret's JSON, with its numbers and the order of its keys as they were written; wiped when it is dropped.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use zeroize::Zeroize;
+
+/// A parsed secret.
+pub(super) struct Json(Value);
+
+/// Where a text stops being JSON. The parser's own message is not kept: it may quote the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotJson {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl Json {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
+        let mut parser = serde_json::Deserializer::from_slice(bytes);
+        let parsed = Node.deserialize(&mut parser).map(Self).and_then(|json| parser.end().map(|()| json));
+        parsed.map_err(|error| NotJson { line: error.line(), column: error.column() })
+    }
+
+    pub(super) fn value(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl Drop for Json {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(map) => map.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Builds a [`Value`] as serde_json does itself, but for one thing: with `arbitrary_precision` it tells a number from an
+/// object only by the key `$serde_json::private::Number`, which a secret's object may have, too.
+struct Node;
+
+impl<'de> DeserializeSeed<'de> for Node {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element_seed(Self)? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key_seed(KeySeed)? {
+            match key {
+                Key::OfNumber => {
+                    let literal: String = entries.next_value()?;
+                    return Ok(Value::Number(Number::from_string_unchecked(literal)));
+                }
+                Key::OfObject(key) => {
+                    // Of keys that occur twice the last one wins.
+                    if let Some(mut earlier) = map.insert(key, entries.next_value_seed(Self)?) {
+                        wipe(&mut earlier);
+                    }
+                }
+            }
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+enum Key {
+    OfObject(String),
+    OfNumber,
+}
+
+/// Asked for an optional key, a real object answers "some key", the number in an object's clothes a bare string.
+struct KeySeed;
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeySeed {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        serde::Deserialize::deserialize(deserializer).map(Key::OfObject)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Key, E> {
+        Ok(Key::OfNumber)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reprint(text: &str) -> String {
+        Json::parse(text.as_bytes()).unwrap().value().to_string()
+    }
+
+    #[test]
+    fn numbers_and_the_order_of_keys_stay_as_they_were_written() {
+        for text in
+            [r#"{"z":1.10,"a":[-0,12345678901234567890,0.1e-7,1.0],"m":{}}"#, "5432", "true", "null", r#""text""#]
+        {
+            assert_eq!(reprint(text), text);
+        }
+        assert_eq!(reprint("1e400"), "1e+400");
+    }
+
+    #[test]
+    fn an_object_with_the_private_key_of_a_number_stays_an_object() {
+        let text = r#"{"$serde_json::private::Number":"12"}"#;
+        assert_eq!(reprint(text), text);
+        assert_eq!(reprint(&format!("[{text},12]")), format!("[{text},12]"));
+    }
+
+    #[test]
+    fn the_last_of_two_keys_wins() {
+        assert_eq!(reprint(r#"{"a":1,"b":2,"a":3}"#), r#"{"a":3,"b":2}"#);
+    }
+
+    #[test]
+    fn what_is_not_json_says_where_and_quotes_nothing() {
+        assert!(matches!(Json::parse(b"hunter2"), Err(NotJson { line: 1, column: 1 })));
+        assert!(Json::parse(br#"{"a":1} x"#).is_err());
+        assert!(Json::parse(b"").is_err());
+        assert!(Json::parse(&b"[".repeat(100_000)).is_err());
+    }
+}

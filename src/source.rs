@@ -1,0 +1,36 @@
+//! Where secrets come from; the only module that names the SDK.
+
+mod classify;
+mod credentials;
+mod local;
+mod retry;
+mod secrets_manager;
+mod session;
+mod transport;
+mod trust;
+mod variables;
+
+pub use local::{LocalError, LocalFile, LocalProblem};
+pub use secrets_manager::SecretsManager;
+pub use session::SetupError;
+pub use variables::{Settings, VariableError};
+
+use std::collections::BTreeSet;
+
+use crate::fetched::{Document, FetchFailure};
+use crate::reference::Locator;
+
+/// An answer for each locator that was asked for.
+pub type Answers = Vec<(Locator, Result<Document, FetchFailure>)>;
+
+/// Something that gives documents.
+pub trait Source {
+    /// What is wrong with the source as a whole, whichever secret is asked for.
+    type Error;
+
+    /// Answers every one of `wanted`. Batching, concurrency, retries and partial failure are the source's business.
+    ///
+    /// # Errors
+    /// Only when nothing can be asked at all; what goes wrong with one secret is that secret's answer.
+    fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> impl Future<Output = Result<Answers, Self::Error>>;
+}

@@ -1,0 +1,239 @@
+//! What an answer of AWS means: an absence, a denial, a refusal, or a reason to ask again.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use super::transport::{certificate_error, chain, find_source};
+use super::trust::TrustError;
+use crate::fetched::{Denial, FetchError, Missing, Outage, Refusal};
+
+/// What to make of a failed request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It will fail the same way next time.
+    Final(FetchError),
+    /// It may work next time, not before the server's own wish.
+    Again(Outage, Option<Duration>),
+}
+
+/// Reads an error of the SDK. Nothing of a response's body is kept but the code and message of AWS's own errors.
+pub(super) fn classify<E>(error: &SdkError<E, HttpResponse>) -> Verdict
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            let asked =
+                service.raw().headers().get("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
+            by_code(status, service.err().code(), service.err().message(), asked)
+        }
+        SdkError::ResponseError(response) => match response.raw().status().as_u16() {
+            status @ 500.. => Verdict::Again(Outage::Service(format!("HTTP status {status}")), None),
+            status => Verdict::Again(
+                Outage::Garbled(format!("HTTP status {status}, and {}", text_of(error.source().unwrap_or(error)))),
+                None,
+            ),
+        },
+        SdkError::TimeoutError(_) => Verdict::Again(Outage::Timeout("no answer to a request in time".to_owned()), None),
+        SdkError::DispatchFailure(failure) => {
+            let Some(source) = failure.as_connector_error() else {
+                return Verdict::Again(Outage::Connection("the request could not be sent".to_owned()), None);
+            };
+            if let Some(error) = find_source::<TrustError>(source) {
+                Verdict::Final(FetchError::Refused(Refusal::TrustStore(error.to_string())))
+            } else if let Some(error) = certificate_error(source) {
+                Verdict::Final(FetchError::Refused(Refusal::Certificate(one_line(&error.to_string()))))
+            } else if failure.is_timeout() {
+                Verdict::Again(Outage::Timeout(text_of(source)), None)
+            } else if failure.is_user() {
+                Verdict::Final(FetchError::Refused(Refusal::Request(text_of(source))))
+            } else {
+                Verdict::Again(Outage::Connection(text_of(source)), None)
+            }
+        }
+        // A request that cannot even be built: an endpoint or region that makes no address.
+        _ => Verdict::Final(FetchError::Refused(Refusal::Request(text_of(error.source().unwrap_or(error))))),
+    }
+}
+
+fn by_code(status: u16, code: Option<&str>, message: Option<&str>, asked: Option<Duration>) -> Verdict {
+    let said = match (code, message) {
+        (Some(code), Some(message)) => one_line(&format!("{code}: {message}")),
+        (Some(one), None) | (None, Some(one)) => one_line(one),
+        (None, None) => format!("HTTP status {status}"),
+    };
+    let mentions = |part: &str| message.is_some_and(|message| message.to_ascii_lowercase().contains(part));
+    let denied = |cause| Verdict::Final(FetchError::Denied { message: said.clone(), cause });
+    let refused = |refusal| Verdict::Final(FetchError::Refused(refusal));
+    match code.unwrap_or_default() {
+        "ResourceNotFoundException" => {
+            let missing = if mentions("secret value") { Missing::Version } else { Missing::Secret };
+            Verdict::Final(FetchError::NotFound { missing, nearest: None })
+        }
+        "InvalidRequestException"
+            if mentions("marked for deletion") || mentions("marked deleted") || mentions("scheduled for deletion") =>
+        {
+            refused(Refusal::MarkedForDeletion)
+        }
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" => {
+            if mentions("kms") && !mentions("secretsmanager:") {
+                denied(Denial::Key)
+            } else if mentions("resource: arn:") {
+                denied(Denial::Policy)
+            } else {
+                denied(Denial::PolicyOrMissing)
+            }
+        }
+        "DecryptionFailure" | "DecryptionFailureException" => denied(Denial::Key),
+        "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(said),
+        "InvalidSignatureException" | "SignatureDoesNotMatch"
+            if mentions("signature expired") || mentions("not yet current") =>
+        {
+            skewed(said)
+        }
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "ExpiredTokenException"
+        | "ExpiredToken"
+        | "InvalidAccessKeyId"
+        | "AuthFailure"
+        | "OptInRequired" => denied(Denial::Credentials),
+        "ThrottlingException"
+        | "Throttling"
+        | "ThrottledException"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "ProvisionedThroughputExceededException"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "RequestThrottled"
+        | "SlowDown"
+        | "LimitExceededException"
+        | "PriorRequestNotComplete"
+        | "TransactionInProgressException" => Verdict::Again(Outage::Throttled(said), asked),
+        "InternalServiceError"
+        | "InternalFailure"
+        | "InternalError"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "RequestTimeout"
+        | "RequestTimeoutException" => Verdict::Again(Outage::Service(said), asked),
+        _ if status == 429 => Verdict::Again(Outage::Throttled(said), asked),
+        _ if status >= 500 => Verdict::Again(Outage::Service(said), asked),
+        _ if matches!(status, 401 | 403) => denied(Denial::PolicyOrMissing),
+        // Whatever redirects or says no without a code of AWS's is not AWS: a captive portal, a wrong endpoint.
+        "" => Verdict::Again(Outage::Garbled(said), asked),
+        _ => refused(Refusal::Request(said)),
+    }
+}
+
+fn skewed(said: String) -> Verdict {
+    Verdict::Final(FetchError::Unavailable(Outage::ClockSkew(said)))
+}
+
+/// An error and what is behind it, each thing said once, in one line.
+pub(super) fn text_of(error: &(dyn Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for part in chain(error).map(|error| one_line(&error.to_string())) {
+        if !part.is_empty() && !parts.iter().any(|known| known.contains(&part)) {
+            parts.push(part);
+        }
+    }
+    one_line(&parts.join(": "))
+}
+
+/// No message is worth more than a line.
+const LONGEST: usize = 600;
+
+/// A text of a server, made safe for a terminal and a log.
+pub(super) fn one_line(text: &str) -> String {
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut line: String = printable.take(LONGEST).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(status: u16, code: &str, message: &str) -> Verdict {
+        by_code(
+            status,
+            Some(code).filter(|code| !code.is_empty()),
+            Some(message).filter(|message| !message.is_empty()),
+            None,
+        )
+    }
+
+    #[test]
+    fn an_absence_is_told_from_a_denial_and_a_refusal() {
+        let absent = |missing| Verdict::Final(FetchError::NotFound { missing, nearest: None });
+        assert_eq!(
+            code(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret."),
+            absent(Missing::Secret)
+        );
+        let stage = "Secrets Manager can't find the specified secret value for staging label: AWSPREVIOUS";
+        assert_eq!(code(400, "ResourceNotFoundException", stage), absent(Missing::Version));
+        let deleted = "You can't perform this operation on the secret because it was marked for deletion.";
+        assert_eq!(
+            code(400, "InvalidRequestException", deleted),
+            Verdict::Final(FetchError::Refused(Refusal::MarkedForDeletion))
+        );
+        assert!(matches!(
+            code(400, "InvalidParameterException", "x"),
+            Verdict::Final(FetchError::Refused(Refusal::Request(_)))
+        ));
+    }
+
+    #[test]
+    fn a_denial_tells_what_was_denied() {
+        let cause = |message| match code(400, "AccessDeniedException", message) {
+            Verdict::Final(FetchError::Denied { cause, .. }) => cause,
+            other => unreachable!("{other:?}"),
+        };
+        assert_eq!(
+            cause("User: u is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:x"),
+            Denial::Policy
+        );
+        assert_eq!(
+            cause("User: u is not authorized to perform: secretsmanager:GetSecretValue on resource: prod/db"),
+            Denial::PolicyOrMissing
+        );
+        assert_eq!(cause("Access to KMS is not allowed"), Denial::Key);
+        assert!(matches!(code(403, "", ""), Verdict::Final(FetchError::Denied { .. })));
+    }
+
+    #[test]
+    fn what_may_pass_is_asked_again() {
+        for (status, name) in
+            [(400, "ThrottlingException"), (429, ""), (500, "InternalServiceError"), (503, ""), (502, "")]
+        {
+            assert!(matches!(code(status, name, "x"), Verdict::Again(..)), "{status} {name}");
+        }
+        let skew = "Signature expired: 20200101T000000Z is now earlier than 20200101T001500Z";
+        assert!(matches!(
+            code(400, "InvalidSignatureException", skew),
+            Verdict::Final(FetchError::Unavailable(Outage::ClockSkew(_)))
+        ));
+        assert!(matches!(code(302, "", ""), Verdict::Again(Outage::Garbled(_), _)));
+    }
+
+    #[test]
+    fn a_message_is_one_printable_line() {
+        assert_eq!(one_line("a\nb\u{1b}[31m  c"), "a b [31m c");
+        assert_eq!(one_line(&"x".repeat(5000)).chars().count(), LONGEST + 1);
+    }
+}

@@ -1,0 +1,78 @@
+//! Which root certificates are trusted: one bundle, read only when the first connection over TLS is made.
+
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::{ClientConfig, RootCertStore};
+
+use super::variables::TrustSettings;
+
+/// Why no root certificates can be had from where they were said to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TrustError {
+    path: PathBuf,
+    why: String,
+}
+
+impl fmt::Display for TrustError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.why)
+    }
+}
+
+impl Error for TrustError {}
+
+/// TLS 1.2 and 1.3 by ring, HTTP/1.1 only: with HTTP/2 many requests would share one connection and its round trips.
+pub(super) fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustError> {
+    let roots = roots(settings)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| TrustError { path: PathBuf::from("TLS"), why: error.to_string() })?;
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// What the user names, else the system's bundle, else the roots of the web that are compiled in.
+fn roots(settings: &TrustSettings) -> Result<RootCertStore, TrustError> {
+    if let Some(file) = settings.bundle.as_deref().or(settings.file.as_deref()) {
+        return read_file(file);
+    }
+    if let Some(directory) = &settings.directory {
+        return read_directory(directory);
+    }
+    // A system's bundle that cannot be read is as good as none. SSL_CERT_FILE, which this would read too, is dealt with.
+    let system = openssl_probe::probe().cert_file.and_then(|file| read_file(&file).ok());
+    Ok(system.unwrap_or_else(|| RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }))
+}
+
+fn read_file(path: &Path) -> Result<RootCertStore, TrustError> {
+    let error = |why: String| TrustError { path: path.to_owned(), why };
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|pem| error(describe(&pem)))?;
+    // A bundle may hold a certificate that nobody can use; only one without any is wrong.
+    roots.add_parsable_certificates(certificates.filter_map(Result::ok));
+    if roots.is_empty() { Err(error("holds no root certificate (PEM) that can be used".to_owned())) } else { Ok(roots) }
+}
+
+/// The parser's other errors quote the file, which may be anything.
+fn describe(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        _ => "is not PEM".to_owned(),
+    }
+}
+
+fn read_directory(path: &Path) -> Result<RootCertStore, TrustError> {
+    let error = |why: String| TrustError { path: path.to_owned(), why };
+    let files = std::fs::read_dir(path).map_err(|io| error(io.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for file in files.flatten() {
+        roots.roots.extend(read_file(&file.path()).map(|found| found.roots).unwrap_or_default());
+    }
+    if roots.is_empty() { Err(error("holds no root certificate (PEM) that can be used".to_owned())) } else { Ok(roots) }
+}

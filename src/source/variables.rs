@@ -1,0 +1,235 @@
+//! What our options and AWS's variables say about reading, checked before anything is asked: an invalid one is an error,
+//! never a panic in the SDK and never ignored.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hyper_util::client::proxy::matcher::Matcher;
+
+use crate::environment::Inherited;
+use crate::options::{Options, check_url};
+use crate::reference::{Region, Role};
+
+/// How secrets are read from AWS.
+#[derive(Debug)]
+pub struct Settings {
+    /// From an option or a variable; without it the profile and the instance's metadata are asked.
+    pub(super) region: Option<Region>,
+    /// A profile that an option names, which also beats credentials in variables.
+    pub(super) profile: Option<String>,
+    /// A profile that only a variable names.
+    pub(super) profile_variable: Option<String>,
+    pub(super) role: Option<Role>,
+    pub(super) endpoint_url: Option<String>,
+    pub(super) trust: TrustSettings,
+    pub(super) max_attempts: Option<u32>,
+    pub(super) proxy: ProxySettings,
+    pub(super) timeout: Duration,
+}
+
+/// Which roots a server's certificate may come from: the first that is given.
+#[derive(Clone, Debug)]
+pub(super) struct TrustSettings {
+    /// `--ca-bundle`, else AWS_CA_BUNDLE.
+    pub(super) bundle: Option<PathBuf>,
+    /// SSL_CERT_FILE
+    pub(super) file: Option<PathBuf>,
+    /// SSL_CERT_DIR
+    pub(super) directory: Option<PathBuf>,
+}
+
+/// HTTPS_PROXY and its relatives.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ProxySettings {
+    pub(super) http: Option<String>,
+    pub(super) https: Option<String>,
+    pub(super) all: Option<String>,
+    pub(super) none: Option<String>,
+}
+
+impl ProxySettings {
+    pub(super) fn matcher(&self) -> Matcher {
+        let text = |setting: &Option<String>| setting.clone().unwrap_or_default();
+        Matcher::builder()
+            .http(text(&self.http))
+            .https(text(&self.https))
+            .all(text(&self.all))
+            .no(text(&self.none))
+            .build()
+    }
+}
+
+/// A variable of AWS's, or of everybody's, that is not what it must be.
+#[derive(Debug, PartialEq, Eq)]
+pub struct VariableError {
+    /// The variable.
+    pub name: &'static str,
+    /// What it holds.
+    pub text: String,
+    /// What it takes.
+    pub expected: &'static str,
+}
+
+/// How long resolving may take in all, unless said otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Settings {
+    /// From our options and the variables that the AWS CLI reads, too.
+    ///
+    /// # Errors
+    /// Every variable that does not hold what it must.
+    pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
+        let mut reader = Reader { inherited, errors: Vec::new() };
+        for name in BOOLEANS {
+            reader.parse(name, "true or false", |text| {
+                matches!(text.to_ascii_lowercase().as_str(), "true" | "false").then_some(())
+            });
+        }
+        for name in URLS {
+            reader.parse(name, "a URL, like https://example.com", |text| check_url(text.to_owned()).ok());
+        }
+        reader.parse("AWS_RETRY_MODE", "standard, adaptive or legacy", |text| {
+            matches!(text.to_ascii_lowercase().as_str(), "standard" | "adaptive" | "legacy").then_some(())
+        });
+        let region = |text: &str| Region::parse(text).ok();
+        let aws_region = reader.parse("AWS_REGION", "a region's code, like us-east-1", region);
+        let aws_default_region = reader.parse("AWS_DEFAULT_REGION", "a region's code, like us-east-1", region);
+        let max_attempts = reader.parse("AWS_MAX_ATTEMPTS", ATTEMPTS_EXPECTED, parse_attempts);
+        let file = |text: &str| std::fs::metadata(text).is_ok().then(|| PathBuf::from(text));
+        let ca_bundle = reader.parse("AWS_CA_BUNDLE", "a file with root certificates (PEM)", file);
+        let proxy = reader.proxy();
+        let settings = Self {
+            region: options.region.clone().or(aws_region).or(aws_default_region),
+            profile: options.profile.clone(),
+            profile_variable: reader.text("AWS_PROFILE"),
+            role: options.role_arn.clone().map(|arn| Role { arn, external_id: options.external_id.clone() }),
+            endpoint_url: options.endpoint_url.clone(),
+            trust: TrustSettings {
+                bundle: options.ca_bundle.clone().or(ca_bundle),
+                file: inherited.filled("SSL_CERT_FILE").map(PathBuf::from),
+                directory: inherited.filled("SSL_CERT_DIR").map(PathBuf::from),
+            },
+            max_attempts,
+            proxy,
+            timeout: options.timeout.unwrap_or(TIMEOUT),
+        };
+        if reader.errors.is_empty() { Ok(settings) } else { Err(reader.errors) }
+    }
+
+    /// The profile that is chosen, if any.
+    pub(super) fn profile(&self) -> Option<&str> {
+        self.profile.as_deref().or(self.profile_variable.as_deref())
+    }
+}
+
+const BOOLEANS: &[&str] = &[
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_V1_DISABLED",
+];
+
+const URLS: &[&str] = &[
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
+
+/// What AWS_MAX_ATTEMPTS and a profile's `max_attempts` take.
+pub(super) const ATTEMPTS_EXPECTED: &str = "a whole number from 1";
+
+pub(super) fn parse_attempts(text: &str) -> Option<u32> {
+    text.trim().parse().ok().filter(|attempts| *attempts > 0)
+}
+
+struct Reader<'a> {
+    inherited: &'a Inherited,
+    errors: Vec<VariableError>,
+}
+
+impl Reader<'_> {
+    /// What a variable holds, if it is set and not empty, which counts as not set.
+    fn parse<T>(&mut self, name: &'static str, expected: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let value = self.inherited.filled(name)?;
+        let parsed = value.to_str().and_then(parse);
+        if parsed.is_none() {
+            self.errors.push(VariableError { name, text: value.to_string_lossy().into_owned(), expected });
+        }
+        parsed
+    }
+
+    fn text(&mut self, name: &'static str) -> Option<String> {
+        self.parse(name, "text in UTF-8", |text| Some(text.to_owned()))
+    }
+
+    /// Lower case first, as in curl and Python.
+    fn proxy(&mut self) -> ProxySettings {
+        let mut proxy = |lower, upper| {
+            let name = if self.inherited.filled(lower).is_some() { lower } else { upper };
+            let value = self.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy);
+            // A proxy's URL may hold a password.
+            if let Some(error) = self.errors.last_mut()
+                && error.name == name
+            {
+                error.text.clear();
+            }
+            value
+        };
+        let (https, http, all) =
+            (proxy("https_proxy", "HTTPS_PROXY"), proxy("http_proxy", "HTTP_PROXY"), proxy("all_proxy", "ALL_PROXY"));
+        let none = self.text("no_proxy").or_else(|| self.text("NO_PROXY"));
+        ProxySettings { http, https, all, none }
+    }
+}
+
+/// A host, with or without a scheme; proxies that are not HTTP's are not spoken to.
+fn parse_proxy(text: &str) -> Option<String> {
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    check_url(with_scheme).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Result<Settings, Vec<&'static str>> {
+        let inherited = Inherited::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        Settings::new(&Options::default(), &inherited)
+            .map_err(|errors| errors.into_iter().map(|error| error.name).collect())
+    }
+
+    #[test]
+    fn every_invalid_variable_is_named() {
+        let invalid = [
+            ("AWS_REGION", "us east"),
+            ("AWS_MAX_ATTEMPTS", "0"),
+            ("AWS_RETRY_MODE", "never"),
+            ("AWS_ENDPOINT_URL", "notaurl"),
+            ("AWS_USE_FIPS_ENDPOINT", "maybe"),
+            ("AWS_CA_BUNDLE", "/nonexistent"),
+            ("HTTPS_PROXY", "socks5://x"),
+        ];
+        let mut named = settings(&invalid).unwrap_err();
+        named.sort_unstable();
+        let mut expected = invalid.map(|(name, _)| name);
+        expected.sort_unstable();
+        assert_eq!(named, expected);
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_not_set() {
+        let settings =
+            settings(&[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_MAX_ATTEMPTS", "")]).unwrap();
+        assert_eq!((settings.region.unwrap().as_str(), settings.max_attempts), ("eu-west-1", None));
+    }
+
+    #[test]
+    fn the_password_of_a_proxy_is_not_repeated() {
+        let inherited = Inherited::new([("HTTPS_PROXY".into(), "socks5://user:hunter2@host".into())].into_iter());
+        let errors = Settings::new(&Options::default(), &inherited).unwrap_err();
+        assert_eq!(errors[0].text, "");
+    }
+}
