@@ -155,16 +155,18 @@ fn command() -> Command {
 }
 
 const AFTER_HELP: &str = "\
-Every option under the last three headings can also be given as SECRETS_EXEC_<NAME>, and all but --local under
-`defaults:` in a declaration. SECRETS_EXEC_FILE names a declaration when no -f does.
+Options under the last three headings can also be given as SECRETS_EXEC_<NAME>
+and, but for --local, under `defaults:` in a declaration. SECRETS_EXEC_FILE
+names a declaration when no -f does.
 
 Examples:
   secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
   secrets-exec -f /etc/app/secrets.yaml -- /usr/bin/app
   secrets-exec --local secrets.local.yaml -- ./app
 
-Exit status: the command's own. Before that: 64 usage, 75 temporary, 77 denied or no credentials, 78 declaration,
-secret or value wrong, 126 and 127 command not executable or not found, 70 a bug.";
+Exit status: the command's own. Before it runs: 64 usage, 70 a bug, 75 temporary,
+77 denied or no credentials, 78 a declaration, secret or value is wrong or absent,
+126 the command cannot be executed, 127 it was not found.";
 
 fn argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).help(option.help).help_heading(option.heading);
@@ -188,8 +190,9 @@ fn usage_error(error: &clap::Error) -> UsageError {
         Some(word) if !word.starts_with('-') => UsageError::MissingSeparator(word.clone()),
         _ => {
             let text = error.render().to_string();
-            let lines =
-                text.lines().map(|line| line.trim().trim_start_matches("error: ")).filter(|line| !line.is_empty());
+            let lines = text.lines().map(|line| line.trim().trim_start_matches("error: "));
+            // clap's advice on `--` is wrong here: what follows it is a command.
+            let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("tip: to pass"));
             UsageError::Syntax(lines.map(str::to_owned).collect())
         }
     }

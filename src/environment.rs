@@ -29,7 +29,7 @@ impl Inherited {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
     }
 
-    /// Of two names the first that is set and not empty, as the AWS CLI reads its variables.
+    /// The value of a variable that is not empty, which for the AWS CLI counts as not set.
     pub fn filled(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
@@ -109,6 +109,11 @@ impl Retained {
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// Whether a variable is set and not empty.
+    pub fn is_filled(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| !value.is_empty())
     }
 }
 

@@ -50,8 +50,7 @@ fn plan(invocation: Invocation, inherited: &Inherited) -> Result<(Options, Plan,
     if options.external_id.is_some() && options.role_arn.is_none() {
         return Err(Failure::Usage(UsageError::ExternalIdAlone).into());
     }
-    let mut plan = Plan::new(layers, inherited).map_err(gather(Failure::Plan))?;
-    if plan.is_empty() {
+    if layers.iter().all(|layer| layer.entries.is_empty()) {
         let looked_for = if find_file { DEFAULT_NAMES } else { &[] };
         return Err(Failure::Usage(UsageError::NothingToResolve(looked_for)).into());
     }
@@ -61,9 +60,8 @@ fn plan(invocation: Invocation, inherited: &Inherited) -> Result<(Options, Plan,
         unset: options.unset.clone().unwrap_or_default(),
     };
     let retained = inherited.retain(&retention);
-    if options.keep_existing == Some(true) {
-        plan.keep_existing(&retained);
-    }
+    let kept = (options.keep_existing == Some(true)).then_some(&retained);
+    let plan = Plan::new(layers, inherited, kept).map_err(gather(Failure::Plan))?;
     Ok((options, plan, retained))
 }
 

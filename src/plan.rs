@@ -1,5 +1,7 @@
 //! What is to be set, and what must be read for it: the layers merged, each variable once.
 
+use std::rc::Rc;
+
 use crate::alias::Aliases;
 use crate::binding::{Absence, Binding, Entry, EntrySource, EnvName, Origin, Recipe};
 use crate::environment::{Inherited, Retained};
@@ -35,50 +37,37 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Merges the layers, the later over the earlier, and looks every reference up.
+    /// Merges the layers, the later over the earlier, and looks up what is left.
     ///
     /// An optional entry of a later layer counts as not written when it is absent, so what it covers stays behind it.
+    /// With `--keep-existing`, what `kept` has already is dropped; an empty variable does not count as had.
     ///
     /// # Errors
     /// Every reference that cannot be looked up.
-    pub fn new(layers: Vec<Layer>, inherited: &Inherited) -> Result<Self, Vec<PlanError>> {
-        let mut plan = Self { variables: Vec::new(), aliases: Aliases::default() };
-        let mut errors = Vec::new();
+    pub fn new(layers: Vec<Layer>, inherited: &Inherited, kept: Option<&Retained>) -> Result<Self, Vec<PlanError>> {
+        let mut aliases = Aliases::default();
+        let mut chains: Vec<Vec<(Entry, Rc<Aliases>)>> = Vec::new();
         for layer in layers {
-            plan.aliases.extend(&layer.aliases);
+            aliases.extend(&layer.aliases);
+            let in_force = Rc::new(aliases.clone());
             for entry in layer.entries {
-                match bind(entry, &plan.aliases, inherited) {
-                    Ok(binding) => plan.add(binding),
-                    Err(error) => errors.push(error),
-                }
+                add(&mut chains, entry, &in_force);
             }
         }
-        if errors.is_empty() { Ok(plan) } else { Err(errors) }
-    }
-
-    fn add(&mut self, binding: Binding) {
-        let covered = self.variables.iter_mut().find(|chain| chain.iter().any(|other| other.name == binding.name));
-        match (covered, &binding.absence) {
-            (Some(chain), Absence::Omit) => chain.insert(0, binding),
-            (Some(chain), Absence::Fail | Absence::Default(_)) => *chain = vec![binding],
-            (None, _) => self.variables.push(vec![binding]),
-        }
-    }
-
-    /// Drops what the target already has: `--keep-existing`. An empty variable does not count as had.
-    pub fn keep_existing(&mut self, retained: &Retained) {
-        let has = |binding: &Binding| retained.get(binding.name.as_str()).is_some_and(|value| !value.is_empty());
-        self.variables.retain(|chain| !chain.iter().any(has));
+        let has = |(entry, _): &(Entry, _)| kept.is_some_and(|kept| kept.is_filled(entry.name.as_str()));
+        chains.retain(|chain| !chain.iter().any(has));
+        let mut errors = Vec::new();
+        let mut bind_all = |chain: Vec<(Entry, Rc<Aliases>)>| {
+            let bound = chain.into_iter().map(|(entry, aliases)| bind(entry, &aliases, inherited));
+            bound.filter_map(|binding| binding.map_err(|error| errors.push(error)).ok()).collect()
+        };
+        let variables = chains.into_iter().map(&mut bind_all).collect();
+        if errors.is_empty() { Ok(Self { variables, aliases }) } else { Err(errors) }
     }
 
     /// For each variable its bindings; each but the last is optional and gives way to the next when it is absent.
     pub fn variables(&self) -> impl Iterator<Item = &[Binding]> {
         self.variables.iter().map(Vec::as_slice)
-    }
-
-    /// Whether there is nothing to set.
-    pub fn is_empty(&self) -> bool {
-        self.variables.is_empty()
     }
 
     /// The aliases that are in force at the end, for suggestions.
@@ -103,6 +92,16 @@ impl Binding {
             Recipe::Secret { reference, .. } => Some(&reference.locator),
             Recipe::Literal(_) => None,
         }
+    }
+}
+
+fn add(chains: &mut Vec<Vec<(Entry, Rc<Aliases>)>>, entry: Entry, aliases: &Rc<Aliases>) {
+    let covered = chains.iter_mut().find(|chain| chain.iter().any(|(other, _)| other.name == entry.name));
+    let added = (entry, Rc::clone(aliases));
+    match (covered, &added.0.absence) {
+        (Some(chain), Absence::Omit) => chain.insert(0, added),
+        (Some(chain), Absence::Fail | Absence::Default(_)) => *chain = vec![added],
+        (None, _) => chains.push(vec![added]),
     }
 }
 
@@ -154,7 +153,7 @@ mod tests {
         let entries: Vec<_> = (0..20).map(|n| (format!("V{n}"), format!("prod/db:k{n}"))).collect();
         let entries: Vec<_> =
             entries.iter().map(|(name, reference)| (name.as_str(), reference.as_str(), Absence::Fail)).collect();
-        let plan = Plan::new(vec![layer(&entries)], &Inherited::default()).unwrap();
+        let plan = Plan::new(vec![layer(&entries)], &Inherited::default(), None).unwrap();
         assert_eq!(ids(&plan), ["prod/db"]);
     }
 
@@ -163,6 +162,7 @@ mod tests {
         let plan = Plan::new(
             vec![layer(&[("A", "one", Absence::Fail)]), layer(&[("A", "two", Absence::Fail)])],
             &Inherited::default(),
+            None,
         )
         .unwrap();
         assert_eq!(ids(&plan), ["two"]);
@@ -173,6 +173,7 @@ mod tests {
         let plan = Plan::new(
             vec![layer(&[("A", "one", Absence::Fail)]), layer(&[("A", "two", Absence::Omit)])],
             &Inherited::default(),
+            None,
         )
         .unwrap();
         assert_eq!(ids(&plan), ["two"]);
@@ -181,11 +182,15 @@ mod tests {
 
     #[test]
     fn what_the_target_already_has_is_kept_unless_it_is_empty() {
-        let mut plan =
-            Plan::new(vec![layer(&[("A", "one", Absence::Fail), ("B", "two", Absence::Fail)])], &Inherited::default())
-                .unwrap();
         let inherited = Inherited::new([("A".into(), "here".into()), ("B".into(), "".into())].into_iter());
-        plan.keep_existing(&inherited.retain(&crate::environment::Retention::default()));
-        assert_eq!(ids(&plan), ["two"]);
+        let kept = inherited.retain(&crate::environment::Retention::default());
+        let layers = vec![layer(&[("A", "${UNSET}/one", Absence::Fail), ("B", "two", Absence::Fail)])];
+        assert_eq!(ids(&Plan::new(layers, &inherited, Some(&kept)).unwrap()), ["two"]);
+    }
+
+    #[test]
+    fn what_is_overridden_is_not_looked_up_either() {
+        let layers = vec![layer(&[("A", "${UNSET}/one", Absence::Fail)]), layer(&[("A", "two", Absence::Fail)])];
+        assert_eq!(ids(&Plan::new(layers, &Inherited::default(), None).unwrap()), ["two"]);
     }
 }

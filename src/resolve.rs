@@ -162,8 +162,8 @@ mod tests {
 
     #[test]
     fn a_default_is_for_absence_only() {
-        let plan =
-            Plan::new(vec![layer("A", "db:port", Absence::Default("5432".into()))], &Inherited::default()).unwrap();
+        let plan = Plan::new(vec![layer("A", "db:port", Absence::Default("5432".into()))], &Inherited::default(), None)
+            .unwrap();
         for (body, expected) in [(r#"{"port":null}"#, "5432"), ("{}", "5432"), (r#"{"port":""}"#, "")] {
             let mut fetched = Fetched::default();
             answer(&plan, &mut fetched, || Ok(body));
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn an_absent_optional_entry_gives_way_to_what_it_covers() {
         let layers = vec![layer("A", "base", Absence::Fail), layer("A", "override", Absence::Omit)];
-        let plan = Plan::new(layers, &Inherited::default()).unwrap();
+        let plan = Plan::new(layers, &Inherited::default(), None).unwrap();
         let mut fetched = Fetched::default();
         answer(&plan, &mut fetched, absent);
         assert_eq!(outstanding(&plan, &fetched).len(), 1);
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn an_absent_optional_entry_alone_sets_nothing() {
-        let plan = Plan::new(vec![layer("A", "db", Absence::Omit)], &Inherited::default()).unwrap();
+        let plan = Plan::new(vec![layer("A", "db", Absence::Omit)], &Inherited::default(), None).unwrap();
         let mut fetched = Fetched::default();
         answer(&plan, &mut fetched, absent);
         assert_eq!(value_of(&plan, &fetched), None);
@@ -201,7 +201,7 @@ mod tests {
             layer("B", "two", Absence::Fail),
             layer("C", "three", Absence::Omit),
         ];
-        let plan = Plan::new(layers, &Inherited::default()).unwrap();
+        let plan = Plan::new(layers, &Inherited::default(), None).unwrap();
         let mut fetched = Fetched::default();
         answer(&plan, &mut fetched, absent);
         let errors = resolve(&plan, &fetched).unwrap_err();

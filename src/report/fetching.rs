@@ -168,7 +168,9 @@ fn fetching(error: &FetchError, reference: Option<&SecretRef>, aliases: &[String
                 },
                 |nearest| format!("did you mean {nearest:?}?"),
             );
-            ("does not exist".to_owned(), vec![hint])
+            let current = reference.is_none_or(|reference| reference.locator.version == Version::Current);
+            let what = if current { "does not exist" } else { "does not exist, or has no such version" };
+            (what.to_owned(), vec![hint])
         }
         FetchError::NotFound { missing: Missing::Version, .. } => {
             let current = reference.is_some_and(|reference| reference.locator.version == Version::Current);

@@ -33,10 +33,10 @@ where
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
             status @ 500.. => Verdict::Again(Outage::Service(format!("HTTP status {status}")), None),
-            status => Verdict::Again(
-                Outage::Garbled(format!("HTTP status {status}, and {}", text_of(error.source().unwrap_or(error)))),
-                None,
-            ),
+            // Why it cannot be read is not told: that would quote a response, which may hold a secret.
+            status => {
+                Verdict::Again(Outage::Garbled(format!("a response (HTTP status {status}) that cannot be read")), None)
+            }
         },
         SdkError::TimeoutError(_) => Verdict::Again(Outage::Timeout("no answer to a request in time".to_owned()), None),
         SdkError::DispatchFailure(failure) => {

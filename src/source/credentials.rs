@@ -52,12 +52,13 @@ pub(super) async fn find(
 struct CredentialSource {
     name: &'static str,
     /// Why it has none, where the SDK's own words do not say what would have to be set.
-    unset: Option<&'static str>,
+    unset: Option<String>,
     provider: SharedCredentialsProvider,
 }
 
 fn sources(settings: &Settings, config: &ProviderConfig) -> Vec<CredentialSource> {
-    let source = |name, unset, provider| CredentialSource { name, unset, provider };
+    let source =
+        |name, unset: Option<&str>, provider| CredentialSource { name, unset: unset.map(str::to_owned), provider };
     let mut sources = Vec::new();
     if settings.profile.is_none() {
         let provider = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
@@ -67,7 +68,9 @@ fn sources(settings: &Settings, config: &ProviderConfig) -> Vec<CredentialSource
     if let Some(name) = settings.profile() {
         profile = profile.profile_name(name);
     }
-    sources.push(source("profile", None, SharedCredentialsProvider::new(profile.build())));
+    let name = settings.profile().unwrap_or("default");
+    let unset = format!("the profile {name:?} of AWS's configuration files has none");
+    sources.push(source("profile", Some(&unset), SharedCredentialsProvider::new(profile.build())));
     let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
     let unset = "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set";
     sources.push(source("web identity", Some(unset), SharedCredentialsProvider::new(web_identity)));
@@ -84,8 +87,8 @@ fn sources(settings: &Settings, config: &ProviderConfig) -> Vec<CredentialSource
 }
 
 fn reason(source: &CredentialSource, error: &SourceError) -> String {
-    match (error, source.unset) {
-        (SourceError::CredentialsNotLoaded(_), Some(unset)) => unset.to_owned(),
+    match (error, &source.unset) {
+        (SourceError::CredentialsNotLoaded(_), Some(unset)) => unset.clone(),
         _ => {
             // The first line only says that a source gave none, which is why it is reported.
             let text = error.source().map_or_else(|| error.to_string(), text_of);

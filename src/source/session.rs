@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_config::imds::region::ImdsRegionProvider;
@@ -21,8 +22,9 @@ use super::classify::{one_line, text_of};
 use super::credentials;
 use super::retry::Patience;
 use super::transport::http_client;
-use super::variables::{ATTEMPTS_EXPECTED, Settings, parse_attempts};
+use super::variables::{ATTEMPTS_EXPECTED, REGION_EXPECTED, Settings, parse_attempts};
 use crate::fetched::{CredentialsError, FetchError};
+use crate::options::check_url;
 use crate::reference::{Region, Role};
 
 /// What is wrong with AWS's own configuration files.
@@ -54,7 +56,6 @@ pub enum SetupError {
 pub(super) struct Session {
     settings: Settings,
     http: SharedHttpClient,
-    profiles: ProfileSet,
     pub(super) patience: Patience,
     /// The outer `None` while it was not needed yet.
     region: Option<Option<Region>>,
@@ -79,7 +80,7 @@ fn timeouts() -> TimeoutConfig {
 
 impl Session {
     /// Reads the configuration files; the time for everything begins to run.
-    pub(super) async fn open(settings: Settings) -> Result<Self, SetupError> {
+    pub(super) async fn open(mut settings: Settings) -> Result<Self, SetupError> {
         let deadline = Instant::now() + settings.timeout;
         let chosen = settings.profile().map(str::to_owned);
         let loaded =
@@ -91,10 +92,15 @@ impl Session {
             let known = profiles.profiles().map(str::to_owned).collect();
             return Err(SetupError::NoProfile { name, known });
         }
-        let max_attempts = settings.max_attempts.or(profile_attempts(&profiles)?);
+        let max_attempts = setting(&profiles, "max_attempts", ATTEMPTS_EXPECTED, parse_attempts)?;
+        let max_attempts = settings.max_attempts.or(max_attempts);
+        let profile_region = setting(&profiles, "region", REGION_EXPECTED, |text| Region::parse(text).ok())?;
+        settings.region = settings.region.or(profile_region);
+        setting(&profiles, "endpoint_url", "a URL, like https://example.com", |text| check_url(text.to_owned()).ok())?;
+        settings.trust.bundle = settings.trust.bundle.or_else(|| profiles.get("ca_bundle").map(PathBuf::from));
         let http = http_client(&settings.trust, &settings.proxy);
         let patience = Patience { deadline, max_attempts };
-        Ok(Self { settings, http, profiles, patience, region: None, base: None, roles: BTreeMap::new(), config: None })
+        Ok(Self { settings, http, patience, region: None, base: None, roles: BTreeMap::new(), config: None })
     }
 
     pub(super) fn timeout(&self) -> Duration {
@@ -111,10 +117,9 @@ impl Session {
         if let Some(known) = &self.region {
             return known.clone();
         }
-        let region = match (&self.settings.region, self.profiles.get("region")) {
-            (Some(region), _) => Some(region.clone()),
-            (None, Some(text)) => Region::parse(text).ok(),
-            (None, None) => self.instance_region().await,
+        let region = match &self.settings.region {
+            Some(region) => Some(region.clone()),
+            None => self.instance_region().await,
         };
         self.region = Some(region.clone());
         region
@@ -201,12 +206,19 @@ impl Session {
     }
 }
 
-fn profile_attempts(profiles: &ProfileSet) -> Result<Option<u32>, SetupError> {
-    let Some(text) = profiles.get("max_attempts") else { return Ok(None) };
-    let parsed = parse_attempts(text);
-    if parsed.is_none() {
-        let (profile, text) = (profiles.selected_profile().to_owned(), one_line(text));
-        return Err(SetupError::Setting { profile, key: "max_attempts", text, expected: ATTEMPTS_EXPECTED });
+/// A setting of the profile that is chosen, read.
+fn setting<T>(
+    profiles: &ProfileSet,
+    key: &'static str,
+    expected: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, SetupError> {
+    let Some(text) = profiles.get(key) else { return Ok(None) };
+    match parse(text) {
+        Some(parsed) => Ok(Some(parsed)),
+        None => {
+            let (profile, text) = (profiles.selected_profile().to_owned(), one_line(text));
+            Err(SetupError::Setting { profile, key, text, expected })
+        }
     }
-    Ok(parsed)
 }

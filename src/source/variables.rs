@@ -92,8 +92,8 @@ impl Settings {
             matches!(text.to_ascii_lowercase().as_str(), "standard" | "adaptive" | "legacy").then_some(())
         });
         let region = |text: &str| Region::parse(text).ok();
-        let aws_region = reader.parse("AWS_REGION", "a region's code, like us-east-1", region);
-        let aws_default_region = reader.parse("AWS_DEFAULT_REGION", "a region's code, like us-east-1", region);
+        let aws_region = reader.parse("AWS_REGION", REGION_EXPECTED, region);
+        let aws_default_region = reader.parse("AWS_DEFAULT_REGION", REGION_EXPECTED, region);
         let max_attempts = reader.parse("AWS_MAX_ATTEMPTS", ATTEMPTS_EXPECTED, parse_attempts);
         let file = |text: &str| std::fs::metadata(text).is_ok().then(|| PathBuf::from(text));
         let ca_bundle = reader.parse("AWS_CA_BUNDLE", "a file with root certificates (PEM)", file);
@@ -137,6 +137,9 @@ const URLS: &[&str] = &[
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
+
+/// What AWS_REGION and a profile's `region` take.
+pub(super) const REGION_EXPECTED: &str = "a region's code, like us-east-1";
 
 /// What AWS_MAX_ATTEMPTS and a profile's `max_attempts` take.
 pub(super) const ATTEMPTS_EXPECTED: &str = "a whole number from 1";
