@@ -100,6 +100,8 @@ impl JsonPath {
     /// The column (from 1) at which the path stops making sense, where the parser tells it.
     pub fn parse(text: &str) -> Result<Self, Option<usize>> {
         match parse_json_path(text) {
+            // The parser passes over white space at the end, which RFC 9535 does not allow.
+            Ok(_) if text.ends_with(char::is_whitespace) => Err(Some(text.trim_end().chars().count() + 1)),
             Ok(query) => Ok(Self { text: text.to_owned(), query }),
             Err(error) => Err(column_of(&error)),
         }

@@ -189,8 +189,15 @@ pub fn provenance(plan: &Plan, resolved: &Resolved, fetched: &Fetched) -> Vec<St
 }
 
 /// Writes lines to standard error, each with our name before it; when nobody listens, nobody hears it.
+///
+/// Whatever a name, a path or a server puts into a line, it stays one line and moves no cursor.
 pub fn say(lines: impl IntoIterator<Item = String>) {
-    let text: String = lines.into_iter().map(|line| format!("secrets-exec: {line}\n")).collect();
+    let mut text = String::new();
+    for line in lines {
+        text.push_str("secrets-exec: ");
+        line.chars().for_each(|c| if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) });
+        text.push('\n');
+    }
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 

@@ -17,12 +17,18 @@ pub(super) fn local(error: &LocalError) -> String {
     let LocalError { path, mark, id, problem } = error;
     let id = id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
     let problem = match problem {
-        LocalProblem::Unreadable(why) => why.clone(),
+        LocalProblem::Unreadable(why) => unreadable(why),
         LocalProblem::NotUtf8 => "is not UTF-8".to_owned(),
         LocalProblem::Syntax(why) => why.clone(),
         LocalProblem::Expected(what) => format!("expected {what}"),
     };
     format!("{}: {id}{problem}", place(&path.display().to_string(), *mark))
+}
+
+/// Rust adds the error's number, which helps nobody.
+fn unreadable(why: &str) -> String {
+    let words = why.split_once(" (os error").map_or(why, |(words, _)| words);
+    format!("cannot be read: {}", words.to_lowercase())
 }
 
 fn place(path: &str, mark: Option<Mark>) -> String {
@@ -34,7 +40,7 @@ fn place(path: &str, mark: Option<Mark>) -> String {
 
 fn manifest_problem(problem: &ManifestProblem) -> String {
     match problem {
-        ManifestProblem::Unreadable(why) => why.clone(),
+        ManifestProblem::Unreadable(why) => unreadable(why),
         ManifestProblem::NotUtf8 => "is not UTF-8".to_owned(),
         ManifestProblem::Several(names) => {
             format!("there is more than one declaration here ({}); name one with -f", names.join(", "))

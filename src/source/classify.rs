@@ -46,7 +46,7 @@ where
             if let Some(error) = find_source::<TrustError>(source) {
                 Verdict::Final(FetchError::Refused(Refusal::TrustStore(error.to_string())))
             } else if let Some(error) = certificate_error(source) {
-                Verdict::Final(FetchError::Refused(Refusal::Certificate(one_line(&error.to_string()))))
+                Verdict::Final(FetchError::Refused(Refusal::Certificate(one_line(&error))))
             } else if failure.is_timeout() {
                 Verdict::Again(Outage::Timeout(text_of(source)), None)
             } else if failure.is_user() {

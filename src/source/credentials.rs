@@ -26,16 +26,21 @@ use crate::reference::Role;
 
 /// Asks each source in turn. The first that has credentials gives them; one that is set up but fails ends the search, as in
 /// every AWS tool: going on could mean reading with another identity than the one that was meant.
+///
+/// `config` is for what is asked over the network, `near` for what serves metadata next to this machine.
 pub(super) async fn find(
     settings: &Settings,
-    config: ProviderConfig,
+    config: &ProviderConfig,
+    near: &ProviderConfig,
     deadline: Instant,
 ) -> Result<Credentials, CredentialsError> {
     let mut tried = Vec::new();
-    for source in sources(settings, &config) {
+    let mut temporary = false;
+    for source in sources(settings, config, near) {
         let (name, why, end) = match timeout_at(deadline, source.provider.provide_credentials()).await {
             Ok(Ok(credentials)) => return Ok(credentials),
             Ok(Err(error)) => {
+                temporary |= is_timeout(&error);
                 let end = end_of_search(&error);
                 (source.name, reason(&source, &error), end)
             }
@@ -46,19 +51,25 @@ pub(super) async fn find(
             return Err(CredentialsError { tried, temporary });
         }
     }
-    Err(CredentialsError { tried, temporary: false })
+    Err(CredentialsError { tried, temporary })
 }
 
 struct CredentialSource {
     name: &'static str,
+    /// What it reads, where its own words do not say so.
+    subject: Option<String>,
     /// Why it has none, where the SDK's own words do not say what would have to be set.
     unset: Option<String>,
     provider: SharedCredentialsProvider,
 }
 
-fn sources(settings: &Settings, config: &ProviderConfig) -> Vec<CredentialSource> {
-    let source =
-        |name, unset: Option<&str>, provider| CredentialSource { name, unset: unset.map(str::to_owned), provider };
+fn sources(settings: &Settings, config: &ProviderConfig, near: &ProviderConfig) -> Vec<CredentialSource> {
+    let source = |name, unset: Option<&str>, provider| CredentialSource {
+        name,
+        subject: None,
+        unset: unset.map(str::to_owned),
+        provider,
+    };
     let mut sources = Vec::new();
     if settings.profile.is_none() {
         let provider = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
@@ -73,15 +84,16 @@ fn sources(settings: &Settings, config: &ProviderConfig) -> Vec<CredentialSource
     sources.push(source("profile", Some(&unset), SharedCredentialsProvider::new(profile.build())));
     let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
     let unset = "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set";
-    sources.push(source("web identity", Some(unset), SharedCredentialsProvider::new(web_identity)));
-    let container = EcsCredentialsProvider::builder().configure(config).build();
+    let web_identity = source("web identity", Some(unset), SharedCredentialsProvider::new(web_identity));
+    sources.push(CredentialSource { subject: settings.web_identity_file.clone(), ..web_identity });
+    let container = EcsCredentialsProvider::builder().configure(near).build();
     let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
     sources.push(source("container", Some(unset), SharedCredentialsProvider::new(container)));
     // Where there is no metadata service, one second is enough to know.
     let second = Duration::from_secs(1);
     let client =
-        imds::Client::builder().configure(config).max_attempts(1).connect_timeout(second).read_timeout(second).build();
-    let metadata = ImdsCredentialsProvider::builder().configure(config).imds_client(client).build();
+        imds::Client::builder().configure(near).max_attempts(1).connect_timeout(second).read_timeout(second).build();
+    let metadata = ImdsCredentialsProvider::builder().configure(near).imds_client(client).build();
     sources.push(source("instance metadata", None, SharedCredentialsProvider::new(metadata)));
     sources
 }
@@ -92,7 +104,8 @@ fn reason(source: &CredentialSource, error: &SourceError) -> String {
         _ => {
             // The first line only says that a source gave none, which is why it is reported.
             let text = error.source().map_or_else(|| error.to_string(), text_of);
-            if text.is_empty() { error.to_string() } else { text }
+            let text = if text.is_empty() { error.to_string() } else { text };
+            source.subject.iter().cloned().chain([text]).collect::<Vec<_>>().join(": ")
         }
     }
 }
@@ -108,6 +121,11 @@ fn end_of_search(error: &SourceError) -> Option<Temporary> {
         // Whatever did not get through may get through later; whatever was answered will be answered the same.
         other => Some(Temporary(is_outage(other))),
     }
+}
+
+/// A source that gave no answer may have some another time, though the next one was asked.
+fn is_timeout(error: &SourceError) -> bool {
+    find_source::<ConnectorError>(error).is_some_and(ConnectorError::is_timeout)
 }
 
 fn is_outage(error: &SourceError) -> bool {
@@ -139,7 +157,7 @@ pub(super) async fn assume(
     provided.map_err(|error| {
         let text = format!("{}: {}", role.arn, error.source().map_or_else(|| error.to_string(), text_of));
         if let Some(certificate) = certificate_error(&error) {
-            FetchError::Refused(Refusal::Certificate(certificate.to_string()))
+            FetchError::Refused(Refusal::Certificate(certificate))
         } else if is_outage(&error) {
             FetchError::Unavailable(Outage::Connection(text))
         } else {

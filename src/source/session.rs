@@ -22,7 +22,7 @@ use super::classify::{one_line, text_of};
 use super::credentials;
 use super::retry::Patience;
 use super::transport::http_client;
-use super::variables::{ATTEMPTS_EXPECTED, REGION_EXPECTED, Settings, parse_attempts};
+use super::variables::{ATTEMPTS_EXPECTED, ProxySettings, REGION_EXPECTED, Settings, parse_attempts};
 use crate::fetched::{CredentialsError, FetchError};
 use crate::options::check_url;
 use crate::reference::{Region, Role};
@@ -56,6 +56,8 @@ pub enum SetupError {
 pub(super) struct Session {
     settings: Settings,
     http: SharedHttpClient,
+    /// Past any proxy, for what serves metadata next to this machine.
+    direct: SharedHttpClient,
     pub(super) patience: Patience,
     /// The outer `None` while it was not needed yet.
     region: Option<Option<Region>>,
@@ -99,8 +101,9 @@ impl Session {
         setting(&profiles, "endpoint_url", "a URL, like https://example.com", |text| check_url(text.to_owned()).ok())?;
         settings.trust.bundle = settings.trust.bundle.or_else(|| profiles.get("ca_bundle").map(PathBuf::from));
         let http = http_client(&settings.trust, &settings.proxy);
+        let direct = http_client(&settings.trust, &ProxySettings::default());
         let patience = Patience { deadline, max_attempts };
-        Ok(Self { settings, http, patience, region: None, base: None, roles: BTreeMap::new(), config: None })
+        Ok(Self { settings, http, direct, patience, region: None, base: None, roles: BTreeMap::new(), config: None })
     }
 
     pub(super) fn timeout(&self) -> Duration {
@@ -126,15 +129,15 @@ impl Session {
     }
 
     async fn instance_region(&self) -> Option<Region> {
-        let provider = ImdsRegionProvider::builder().configure(&self.provider_config(None)).build();
+        let provider = ImdsRegionProvider::builder().configure(&self.provider_config(&self.direct, None)).build();
         let region = timeout_at(self.patience.deadline, provider.region()).await.ok().flatten()?;
         Region::parse(region.as_ref()).ok()
     }
 
     /// The configuration that the SDK's own sources of credentials read; `region` is where STS is asked.
-    fn provider_config(&self, region: Option<&Region>) -> ProviderConfig {
+    fn provider_config(&self, http: &SharedHttpClient, region: Option<&Region>) -> ProviderConfig {
         ProviderConfig::without_region()
-            .with_http_client(self.http.clone())
+            .with_http_client(http.clone())
             .with_region(region.map(|region| aws_config::Region::new(region.as_str().to_owned())))
             .with_behavior_version(Some(behavior()))
             .with_retry_config(self.retries())
@@ -154,8 +157,9 @@ impl Session {
         let base = match &self.base {
             Some(known) => known.clone(),
             None => {
-                let found =
-                    credentials::find(&self.settings, self.provider_config(Some(region)), self.patience.deadline).await;
+                let (config, near) =
+                    (self.provider_config(&self.http, Some(region)), self.provider_config(&self.direct, Some(region)));
+                let found = credentials::find(&self.settings, &config, &near, self.patience.deadline).await;
                 self.base.insert(found).clone()
             }
         };

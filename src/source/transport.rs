@@ -33,7 +33,7 @@ use super::variables::{ProxySettings, TrustSettings};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The HTTP client that every client of the SDK shares.
+/// An HTTP client for the SDK's clients to share.
 pub(super) fn http_client(trust: &TrustSettings, proxy: &ProxySettings) -> SharedHttpClient {
     let mut tcp = Tcp::new();
     tcp.set_nodelay(true);
@@ -147,9 +147,31 @@ pub(super) fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item 
     })
 }
 
-/// Why the server's certificate is not trusted, where that is what went wrong.
-pub(super) fn certificate_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
-    find_source::<rustls::Error>(error).filter(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
+/// Whose certificate is not trusted and why, where that is what went wrong.
+pub(super) fn certificate_error(error: &(dyn Error + 'static)) -> Option<String> {
+    let why =
+        find_source::<rustls::Error>(error).filter(|error| matches!(error, rustls::Error::InvalidCertificate(_)))?;
+    let host = find_source::<Unreached>(error).map(|unreached| unreached.host.as_str()).unwrap_or_default();
+    Some(format!("{host}: {why}"))
+}
+
+/// No connection, and where there is none.
+#[derive(Debug)]
+pub(super) struct Unreached {
+    pub(super) host: String,
+    source: BoxError,
+}
+
+impl fmt::Display for Unreached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)
+    }
+}
+
+impl Error for Unreached {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
 }
 
 /// Makes connections.
@@ -178,7 +200,7 @@ impl Tls {
 impl Dialer {
     async fn dial(mut self, to: Uri) -> Result<Stream, BoxError> {
         let secure = to.scheme() == Some(&Scheme::HTTPS);
-        match (self.intercept(&to), secure) {
+        match (self.proxy.intercept(&to), secure) {
             (None, false) => Ok(Stream::new(MaybeHttpsStream::Http(self.tcp.call(to).await?))),
             (None, true) => Ok(Stream::new(self.tls.over(self.tcp)?.call(to).await?)),
             (Some(proxy), true) => {
@@ -194,13 +216,6 @@ impl Dialer {
                 Ok(Stream { proxied: true, ..Stream::new(stream) })
             }
         }
-    }
-
-    /// The proxy for an address, if there is one. What serves metadata is next to this machine and never behind a proxy.
-    fn intercept(&self, to: &Uri) -> Option<Intercept> {
-        const METADATA: &[&str] =
-            &["169.254.169.254", "169.254.170.2", "169.254.170.23", "[fd00:ec2::254]", "[fd00:ec2::23]"];
-        if to.host().is_some_and(|host| METADATA.contains(&host)) { None } else { self.proxy.intercept(to) }
     }
 
     fn to_proxy(&self, proxy: &Intercept) -> Result<ToProxy, TrustError> {
@@ -223,7 +238,11 @@ impl Service<Uri> for Dialer {
 
     fn call(&mut self, to: Uri) -> Self::Future {
         let dialer = self.clone();
-        Box::pin(async move { within(dialer.timeout, dialer.dial(to)).await })
+        Box::pin(async move {
+            let host = to.authority().map(ToString::to_string).unwrap_or_default();
+            let dialed = within(dialer.timeout, dialer.dial(to)).await;
+            dialed.map_err(|source| Unreached { host, source }.into())
+        })
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Settings {
     pub(super) max_attempts: Option<u32>,
     pub(super) proxy: ProxySettings,
     pub(super) timeout: Duration,
+    /// AWS_WEB_IDENTITY_TOKEN_FILE, for messages.
+    pub(super) web_identity_file: Option<String>,
 }
 
 /// Which roots a server's certificate may come from: the first that is given.
@@ -112,6 +114,7 @@ impl Settings {
             max_attempts,
             proxy,
             timeout: options.timeout.unwrap_or(TIMEOUT),
+            web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
         };
         if reader.errors.is_empty() { Ok(settings) } else { Err(reader.errors) }
     }

@@ -1,0 +1,221 @@
+//! A fake of AWS (Secrets Manager, STS AssumeRole, the credential endpoints of containers and instances) that counts and records what it is asked.
+
+pub mod fault;
+mod http;
+mod journal;
+pub mod secret;
+mod service;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use http::Exchange;
+pub use journal::Call;
+use journal::Journal;
+use secret::Secret;
+use service::{Answer, Service};
+pub use service::{CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY};
+
+use crate::tls::Acceptor;
+
+/// Gives up waiting for what a test expects to happen; only a failing test gets this far.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The server; it stops when it is dropped.
+pub struct Aws {
+    address: SocketAddr,
+    scheme: &'static str,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    service: Mutex<Service>,
+    journal: Journal,
+    stopped: AtomicBool,
+}
+
+impl Aws {
+    pub fn start() -> Self {
+        Self::listen("http", |stream, journal| {
+            journal.connected(Vec::new());
+            Some(stream)
+        })
+    }
+
+    /// The same over TLS.
+    pub fn start_tls(acceptor: Acceptor) -> Self {
+        Self::listen("https", move |stream, journal| acceptor.accept(stream, |protocols| journal.connected(protocols)))
+    }
+
+    fn listen<S: Read + Write>(
+        scheme: &'static str,
+        greet: impl Fn(TcpStream, &Journal) -> Option<S> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let shared = Arc::new(Shared {
+            service: Mutex::default(),
+            journal: Journal::default(),
+            stopped: AtomicBool::new(false),
+        });
+        let aws = Self { address: listener.local_addr().unwrap(), scheme, shared: Arc::clone(&shared) };
+        let greet = Arc::new(greet);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if shared.stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (shared, greet) = (Arc::clone(&shared), Arc::clone(&greet));
+                let stream = stream.unwrap();
+                stream.set_nodelay(true).unwrap();
+                thread::spawn(move || {
+                    if let Some(stream) = greet(stream, &shared.journal) {
+                        shared.serve(stream);
+                    }
+                });
+            }
+        });
+        aws
+    }
+
+    /// Serves a secret under a name or an ARN, exactly as the request must spell it.
+    pub fn secret(self, id: &str, secret: Secret) -> Self {
+        self.shared.service().secrets.insert(id.to_owned(), secret);
+        self
+    }
+
+    /// Refuses every AssumeRole.
+    pub fn denies_roles(self) -> Self {
+        self.shared.service().denies_roles = true;
+        self
+    }
+
+    /// Answers nothing until so many requests are in flight together, and then slowly, so that more would show.
+    pub fn gathers(self, requests: usize) -> Self {
+        self.shared.service().gathers = requests;
+        self
+    }
+
+    /// Lets every held request be answered.
+    pub fn release(&self) {
+        self.shared.journal.release();
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("{}://localhost:{}", self.scheme, self.address.port())
+    }
+
+    /// Where a container's credentials are served.
+    pub fn container_credentials(&self) -> String {
+        format!("http://{}/credentials", self.address)
+    }
+
+    /// Where an instance's metadata is served.
+    pub fn instance_metadata(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Served values without a canary, long enough to be told from other text.
+    pub fn bare_values(&self) -> Vec<String> {
+        let service = self.shared.service();
+        let values = service.secrets.values().flat_map(Secret::bare_values);
+        values.filter(|value| value.len() >= 8).collect()
+    }
+
+    /// Waits until so many requests of any kind have arrived.
+    pub fn await_calls(&self, count: usize) {
+        self.shared.journal.await_calls(count);
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.journal.calls()
+    }
+
+    /// The GetSecretValue requests, in order of arrival.
+    pub fn reads(&self) -> Vec<Call> {
+        self.calls_of("GetSecretValue")
+    }
+
+    /// The calls of one operation.
+    pub fn calls_of(&self, operation: &str) -> Vec<Call> {
+        let mut calls = self.calls();
+        calls.retain(|call| call.operation() == operation);
+        calls
+    }
+
+    /// The only GetSecretValue request.
+    pub fn only_read(&self) -> Call {
+        let mut reads = self.reads();
+        assert_eq!(reads.len(), 1, "requests: {reads:#?}");
+        reads.remove(0)
+    }
+
+    /// How often each secret was asked for.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for read in self.reads() {
+            *counts.entry(read.secret_id()).or_default() += 1;
+        }
+        counts
+    }
+
+    pub fn connections(&self) -> usize {
+        self.shared.journal.connections()
+    }
+
+    /// The ALPN protocols that each connection offered.
+    pub fn protocols(&self) -> Vec<Vec<String>> {
+        self.shared.journal.protocols()
+    }
+
+    pub fn most_in_flight(&self) -> usize {
+        self.shared.journal.most_in_flight()
+    }
+}
+
+impl Drop for Aws {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        self.shared.journal.stop();
+        // Wakes the listener, which then sees that it is over.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+impl Shared {
+    fn service(&self) -> std::sync::MutexGuard<'_, Service> {
+        self.service.lock().unwrap()
+    }
+
+    fn serve(&self, stream: impl Read + Write) {
+        let mut exchange = Exchange::new(stream);
+        while let Some(request) = exchange.receive() {
+            let call = Call::from(request);
+            self.journal.arrived(call.clone());
+            let (gathers, answer) = {
+                let mut service = self.service();
+                (service.gathers, service.answer(&call))
+            };
+            self.journal.gather(gathers);
+            let response = match answer {
+                Answer::Send(response) => Some(response),
+                Answer::Hold(response) => self.journal.hold().then_some(response),
+                Answer::Never => self.journal.hang(),
+                Answer::Close => None,
+            };
+            self.journal.answered();
+            match response {
+                Some(response) if exchange.send(&response) => {}
+                _ => return,
+            }
+        }
+    }
+}

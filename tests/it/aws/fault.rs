@@ -1,0 +1,115 @@
+//! The errors of AWS, in the shapes and words in which AWS gives them.
+
+use super::http::Response;
+
+#[derive(Clone)]
+pub enum Fault {
+    /// An answer in the JSON protocol.
+    Error { status: u16, code: &'static str, message: String },
+    /// An answer in XML, as proxies, firewalls and emulators give it.
+    Xml { status: u16 },
+    /// Accepts, and never answers.
+    Hang,
+    /// Closes the connection without an answer.
+    Close,
+}
+
+fn error(status: u16, code: &'static str, message: impl Into<String>) -> Fault {
+    Fault::Error { status, code, message: message.into() }
+}
+
+pub fn not_found() -> Fault {
+    error(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+}
+
+pub fn no_such_version(wanted: &str) -> Fault {
+    error(
+        400,
+        "ResourceNotFoundException",
+        format!("Secrets Manager can't find the specified secret value for {wanted}"),
+    )
+}
+
+pub fn denied(resource: &str) -> Fault {
+    error(
+        400,
+        "AccessDeniedException",
+        format!(
+            "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: \
+             secretsmanager:GetSecretValue on resource: {resource} because no identity-based policy \
+             allows the secretsmanager:GetSecretValue action"
+        ),
+    )
+}
+
+pub fn denied_by_kms() -> Fault {
+    error(400, "AccessDeniedException", "Access to KMS is not allowed")
+}
+
+pub fn not_decrypted() -> Fault {
+    error(
+        400,
+        "DecryptionFailure",
+        "Secrets Manager can't decrypt the protected secret text using the provided KMS key.",
+    )
+}
+
+pub fn marked_for_deletion() -> Fault {
+    error(
+        400,
+        "InvalidRequestException",
+        "You can't perform this operation on the secret because it was marked for deletion.",
+    )
+}
+
+pub fn throttled() -> Fault {
+    error(400, "ThrottlingException", "Rate exceeded")
+}
+
+pub fn internal_error() -> Fault {
+    error(500, "InternalServiceError", "An error occurred on the server side.")
+}
+
+pub fn unavailable() -> Fault {
+    error(503, "ServiceUnavailableException", "Service Unavailable")
+}
+
+pub fn unrecognized_client() -> Fault {
+    error(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
+}
+
+pub fn expired_token() -> Fault {
+    error(400, "ExpiredTokenException", "The security token included in the request is expired")
+}
+
+pub fn clock_skew() -> Fault {
+    error(
+        400,
+        "InvalidSignatureException",
+        "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)",
+    )
+}
+
+impl Fault {
+    /// The answer; none for a fault that gives none.
+    pub fn response(&self) -> Option<Response> {
+        match self {
+            Self::Error { status, code, message } => Some(Response {
+                status: *status,
+                content_type: "application/x-amz-json-1.1",
+                headers: vec![
+                    ("x-amzn-RequestId", super::service::REQUEST_ID.to_owned()),
+                    ("x-amzn-ErrorType", (*code).to_owned()),
+                ],
+                body: serde_json::json!({ "__type": code, "Message": message }).to_string(),
+            }),
+            Self::Xml { status } => Some(Response {
+                status: *status,
+                content_type: "text/xml",
+                headers: Vec::new(),
+                body: "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>".to_owned(),
+            }),
+            Self::Hang | Self::Close => None,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! As much of HTTP/1.1 as the AWS SDK speaks: requests with a length, answers with a length, connections kept alive.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub path: String,
+    /// By name in lower case.
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+/// One connection.
+pub struct Exchange<S> {
+    stream: S,
+    received: Vec<u8>,
+}
+
+impl<S: Read + Write> Exchange<S> {
+    pub fn new(stream: S) -> Self {
+        Self { stream, received: Vec::new() }
+    }
+
+    /// The next request; none when the client is gone.
+    pub fn receive(&mut self) -> Option<Request> {
+        let end = loop {
+            match self.received.windows(4).position(|w| w == b"\r\n\r\n") {
+                Some(end) => break end + 4,
+                None => self.read_more()?,
+            }
+        };
+        let head = String::from_utf8_lossy(&self.received[..end]).into_owned();
+        let mut lines = head.lines();
+        let path = lines.next()?.split(' ').nth(1)?.to_owned();
+        let headers: BTreeMap<String, String> = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+            .collect();
+        let length = headers.get("content-length").map_or("0", String::as_str);
+        let length: usize = length.parse().ok()?;
+        while self.received.len() < end + length {
+            self.read_more()?;
+        }
+        let body = self.received[end..end + length].to_vec();
+        self.received.drain(..end + length);
+        Some(Request { path, headers, body })
+    }
+
+    /// Sends an answer, and tells whether the client was there to take it.
+    pub fn send(&mut self, response: &Response) -> bool {
+        let Response { status, content_type, headers, body } = response;
+        let length = body.len();
+        let mut text = format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str("\r\n");
+        text.push_str(body);
+        let sent = self.stream.write_all(text.as_bytes());
+        sent.and_then(|()| self.stream.flush()).is_ok()
+    }
+
+    fn read_more(&mut self) -> Option<()> {
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) | Err(_) => None,
+            Ok(count) => {
+                self.received.extend_from_slice(&buffer[..count]);
+                Some(())
+            }
+        }
+    }
+}

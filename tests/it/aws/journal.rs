@@ -1,0 +1,195 @@
+//! What the fake has been asked, and the gates at which its answers wait.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::PATIENCE;
+use super::http::Request;
+
+/// One request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Call {
+    request: Request,
+}
+
+impl From<Request> for Call {
+    fn from(request: Request) -> Self {
+        Self { request }
+    }
+}
+
+impl Call {
+    /// `GetSecretValue`, `AssumeRole`, or the path of a GET.
+    pub fn operation(&self) -> String {
+        match self.header("x-amz-target") {
+            Some(target) => target.rsplit('.').next().unwrap().to_owned(),
+            None => self.form().remove("Action").unwrap_or_else(|| self.request.path.clone()),
+        }
+    }
+
+    pub fn secret_id(&self) -> String {
+        self.member("SecretId").expect("a SecretId")
+    }
+
+    pub fn stage(&self) -> Option<String> {
+        self.member("VersionStage")
+    }
+
+    pub fn version_id(&self) -> Option<String> {
+        self.member("VersionId")
+    }
+
+    /// The region that the request is signed for.
+    pub fn region(&self) -> String {
+        self.scope(2)
+    }
+
+    /// The access key that the request is signed with.
+    pub fn access_key(&self) -> String {
+        self.scope(0)
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers.get(name).map(String::as_str)
+    }
+
+    /// The fields of a form, as STS is asked.
+    pub fn form(&self) -> BTreeMap<String, String> {
+        let body = String::from_utf8_lossy(&self.request.body);
+        let fields = body.split('&').filter_map(|field| field.split_once('='));
+        fields.map(|(name, value)| (name.to_owned(), percent_decoded(value))).collect()
+    }
+
+    fn member(&self, name: &str) -> Option<String> {
+        let body: Value = serde_json::from_slice(&self.request.body).ok()?;
+        body.get(name)?.as_str().map(str::to_owned)
+    }
+
+    /// A field of the signature's scope: access key, date, region, service.
+    fn scope(&self, field: usize) -> String {
+        let authorization = self.header("authorization").expect("a signature");
+        let (_, scope) = authorization.split_once("Credential=").unwrap();
+        scope.split('/').nth(field).unwrap().to_owned()
+    }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let hex = std::str::from_utf8(tail.get(..2).unwrap_or_default()).unwrap_or_default();
+        match (first, u8::from_str_radix(hex, 16)) {
+            (b'%', Ok(byte)) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// The record of one server.
+#[derive(Default)]
+pub struct Journal {
+    record: Mutex<Record>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Record {
+    calls: Vec<Call>,
+    protocols: Vec<Vec<String>>,
+    in_flight: usize,
+    most_in_flight: usize,
+    released: bool,
+    stopped: bool,
+}
+
+impl Journal {
+    pub fn connected(&self, protocols: Vec<String>) {
+        self.record().protocols.push(protocols);
+    }
+
+    pub fn arrived(&self, call: Call) {
+        let mut record = self.record();
+        record.calls.push(call);
+        record.in_flight += 1;
+        record.most_in_flight = record.most_in_flight.max(record.in_flight);
+        self.changed.notify_all();
+    }
+
+    pub fn answered(&self) {
+        self.record().in_flight -= 1;
+    }
+
+    /// Waits until `count` requests have been in flight together, and a while longer to see whether more come.
+    pub fn gather(&self, count: usize) {
+        if count > 0 {
+            self.wait_until(|record| record.most_in_flight >= count);
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits for the release, and tells whether it came before the end.
+    pub fn hold(&self) -> bool {
+        let record = self.record();
+        let over = |record: &mut Record| !record.released && !record.stopped;
+        self.changed.wait_while(record, over).unwrap().released
+    }
+
+    /// Waits for the end, and has no answer then.
+    pub fn hang<T>(&self) -> Option<T> {
+        let waited = self.changed.wait_while(self.record(), |record| !record.stopped);
+        drop(waited.unwrap());
+        None
+    }
+
+    pub fn release(&self) {
+        self.record().released = true;
+        self.changed.notify_all();
+    }
+
+    pub fn stop(&self) {
+        self.record().stopped = true;
+        self.changed.notify_all();
+    }
+
+    pub fn await_calls(&self, count: usize) {
+        let arrived = self.wait_until(|record| record.calls.len() >= count);
+        assert!(arrived, "fewer than {count} requests arrived");
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.record().calls.clone()
+    }
+
+    pub fn connections(&self) -> usize {
+        self.record().protocols.len()
+    }
+
+    pub fn protocols(&self) -> Vec<Vec<String>> {
+        self.record().protocols.clone()
+    }
+
+    pub fn most_in_flight(&self) -> usize {
+        self.record().most_in_flight
+    }
+
+    fn wait_until(&self, reached: impl Fn(&Record) -> bool) -> bool {
+        let pending = |record: &mut Record| !reached(record) && !record.stopped;
+        let waited = self.changed.wait_timeout_while(self.record(), PATIENCE, pending);
+        reached(&waited.unwrap().0)
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap()
+    }
+}

@@ -1,0 +1,110 @@
+//! A secret as a test states it: its versions, and how the fake misbehaves before it serves them.
+
+use std::collections::VecDeque;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::fault::Fault;
+use crate::sandbox::CANARY;
+
+/// The version id of AWSCURRENT.
+pub const CURRENT_ID: &str = "c0c0c0c0-1111-4222-8333-444455556666";
+/// The version id that [`Secret::previous`] gives.
+pub const PREVIOUS_ID: &str = "b0b0b0b0-1111-4222-8333-444455556666";
+
+#[derive(Clone)]
+pub struct Secret {
+    pub versions: Vec<Version>,
+    /// Each is answered once, first.
+    pub faults: VecDeque<Fault>,
+    /// Answered ever after.
+    pub failing: Option<Fault>,
+    pub held: bool,
+}
+
+#[derive(Clone)]
+pub struct Version {
+    pub id: &'static str,
+    pub stages: Vec<String>,
+    pub content: Content,
+}
+
+#[derive(Clone)]
+pub enum Content {
+    Text(String),
+    Binary(Vec<u8>),
+    /// Neither SecretString nor SecretBinary.
+    Nothing,
+}
+
+impl Secret {
+    /// A JSON object, written as given; a key with the canary is put in front.
+    pub fn json(object: &str) -> Self {
+        let members = object.trim_start().strip_prefix('{').expect("a JSON object");
+        let comma = if members.trim_start() == "}" { "" } else { "," };
+        Self::text(&format!(r#"{{"zz_canary":"{CANARY}"{comma}{members}"#))
+    }
+
+    /// Text that holds the canary.
+    pub fn text(value: &str) -> Self {
+        assert!(value.contains(CANARY), "a secret without a canary");
+        Self::bare(value)
+    }
+
+    /// Text too short or too strict for a canary: the sandbox watches the value itself.
+    pub fn bare(value: &str) -> Self {
+        Self::of(Content::Text(value.to_owned()))
+    }
+
+    pub fn binary(value: impl Into<Vec<u8>>) -> Self {
+        Self::of(Content::Binary(value.into()))
+    }
+
+    /// A success that carries no value at all.
+    pub fn empty() -> Self {
+        Self::of(Content::Nothing)
+    }
+
+    pub fn failing(fault: Fault) -> Self {
+        Self { failing: Some(fault), ..Self::empty() }
+    }
+
+    fn of(content: Content) -> Self {
+        let version = Version { id: CURRENT_ID, stages: vec!["AWSCURRENT".to_owned()], content };
+        Self { versions: vec![version], faults: VecDeque::new(), failing: None, held: false }
+    }
+
+    /// Adds the current version of `other` as this secret's AWSPREVIOUS.
+    pub fn previous(mut self, other: Self) -> Self {
+        let older = other.versions.into_iter().map(|version| Version {
+            id: PREVIOUS_ID,
+            stages: vec!["AWSPREVIOUS".to_owned()],
+            ..version
+        });
+        self.versions.extend(older);
+        self
+    }
+
+    /// Answers these first, one for each request.
+    pub fn after(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
+        self.faults.extend(faults);
+        self
+    }
+
+    /// Answers only when the test releases it.
+    pub fn held(mut self) -> Self {
+        self.held = true;
+        self
+    }
+
+    /// Values in which the canary cannot be looked for.
+    pub fn bare_values(&self) -> Vec<String> {
+        let values = self.versions.iter().filter_map(|version| match &version.content {
+            Content::Text(text) if !text.contains(CANARY) => Some(text.clone()),
+            Content::Binary(bytes) => Some(STANDARD.encode(bytes)),
+            Content::Text(_) | Content::Nothing => None,
+        });
+        values.collect()
+    }
+}

@@ -1,0 +1,185 @@
+//! What the fake answers: GetSecretValue, AssumeRole, and the credentials of a container or an instance.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::fault::{self, Fault};
+use super::http::Response;
+use super::journal::Call;
+use super::secret::{Content, Secret, Version};
+use crate::sandbox::ACCESS_SECRET;
+
+pub const REQUEST_ID: &str = "aaaabbbb-1111-4222-8333-ccccddddeeee";
+
+/// The access key that AssumeRole gives.
+pub const ROLE_KEY: &str = "ASIAROLEROLEROLEROLE";
+/// The access key that the container endpoint gives.
+pub const CONTAINER_KEY: &str = "ASIACONTAINERCONTAIN";
+
+/// The access key of the instance.
+pub const INSTANCE_KEY: &str = "ASIAINSTANCEINSTANCE";
+/// The region of the instance.
+pub const INSTANCE_REGION: &str = "af-south-1";
+
+const EXPIRATION: &str = "2099-01-01T00:00:00Z";
+
+#[derive(Default)]
+pub struct Service {
+    pub secrets: BTreeMap<String, Secret>,
+    pub denies_roles: bool,
+    pub gathers: usize,
+}
+
+pub enum Answer {
+    Send(Response),
+    /// Waits for the test to release it.
+    Hold(Response),
+    Never,
+    Close,
+}
+
+impl Service {
+    pub fn answer(&mut self, call: &Call) -> Answer {
+        match call.operation().as_str() {
+            "GetSecretValue" => self.read(call),
+            "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
+            "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
+            "/credentials" => Answer::Send(credentials(CONTAINER_KEY)),
+            "/hang" => Answer::Never,
+            "/latest/api/token" => Answer::Send(metadata("token-of-the-test")),
+            "/latest/meta-data/placement/region" => Answer::Send(metadata(INSTANCE_REGION)),
+            "/latest/meta-data/iam/security-credentials/" => Answer::Send(metadata("app")),
+            "/latest/meta-data/iam/security-credentials/app" => Answer::Send(credentials(INSTANCE_KEY)),
+            _ => Answer::Send(Response { status: 404, ..metadata("") }),
+        }
+    }
+
+    fn read(&mut self, call: &Call) -> Answer {
+        let id = call.secret_id();
+        let Some(secret) = self.secrets.get_mut(&id) else {
+            return refusal(&fault::not_found());
+        };
+        if let Some(fault) = secret.faults.pop_front().or_else(|| secret.failing.clone()) {
+            return refusal(&fault);
+        }
+        let Some(version) = secret.version(call) else {
+            let wanted = match (call.version_id(), call.stage()) {
+                (Some(id), _) => format!("VersionId: {id}"),
+                (None, stage) => format!("staging label: {}", stage.unwrap_or_default()),
+            };
+            return refusal(&fault::no_such_version(&wanted));
+        };
+        let response = version.response(&id, &call.region());
+        match secret.held {
+            true => Answer::Hold(response),
+            false => Answer::Send(response),
+        }
+    }
+
+    fn assume(&self, call: &Call, action: &str) -> Response {
+        if self.denies_roles {
+            let role = call.form().remove("RoleArn").unwrap_or_default();
+            return xml(
+                403,
+                format!(
+                    "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
+                     <Message>User: arn:aws:iam::123456789012:user/app is not authorized to perform: \
+                     sts:AssumeRole on resource: {role}</Message></Error>\
+                     <RequestId>{REQUEST_ID}</RequestId></ErrorResponse>"
+                ),
+            );
+        }
+        xml(
+            200,
+            format!(
+                "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
+                 <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn>\
+                 </AssumedRoleUser><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
+                 <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}</SessionToken>\
+                 <Expiration>{EXPIRATION}</Expiration></Credentials></{action}Result>\
+                 <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>"
+            ),
+        )
+    }
+}
+
+impl Secret {
+    /// The version that the request names; without stage and id, AWS gives AWSCURRENT.
+    fn version(&self, call: &Call) -> Option<&Version> {
+        let (id, stage) = (call.version_id(), call.stage());
+        let stage = match (&id, stage) {
+            (None, None) => Some("AWSCURRENT".to_owned()),
+            (_, stage) => stage,
+        };
+        self.versions.iter().find(|version| {
+            id.as_deref().is_none_or(|id| id == version.id)
+                && stage.as_ref().is_none_or(|stage| version.stages.contains(stage))
+        })
+    }
+}
+
+impl Version {
+    fn response(&self, id: &str, region: &str) -> Response {
+        let arn = match id.strip_prefix("arn:") {
+            Some(_) => id.to_owned(),
+            None => format!("arn:aws:secretsmanager:{region}:123456789012:secret:{id}-AbCdEf"),
+        };
+        let mut body = json!({
+            "ARN": arn,
+            "Name": id.rsplit(':').next(),
+            "VersionId": self.id,
+            "VersionStages": self.stages,
+            "CreatedDate": 1_523_477_145.713,
+        });
+        match &self.content {
+            Content::Text(text) => body["SecretString"] = json!(text),
+            Content::Binary(bytes) => body["SecretBinary"] = json!(STANDARD.encode(bytes)),
+            Content::Nothing => {}
+        }
+        Response {
+            status: 200,
+            content_type: "application/x-amz-json-1.1",
+            headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
+            body: body.to_string(),
+        }
+    }
+}
+
+fn refusal(fault: &Fault) -> Answer {
+    match (fault.response(), fault) {
+        (Some(response), _) => Answer::Send(response),
+        (None, Fault::Hang) => Answer::Never,
+        (None, _) => Answer::Close,
+    }
+}
+
+/// Credentials as a container's endpoint and an instance's metadata write them.
+fn credentials(access_key: &str) -> Response {
+    let body = json!({
+        "Code": "Success",
+        "Type": "AWS-HMAC",
+        "LastUpdated": "2026-01-01T00:00:00Z",
+        "AccessKeyId": access_key,
+        "SecretAccessKey": ACCESS_SECRET,
+        "Token": ACCESS_SECRET,
+        "Expiration": EXPIRATION,
+    });
+    Response { status: 200, content_type: "application/json", headers: Vec::new(), body: body.to_string() }
+}
+
+/// An answer of the instance metadata service.
+fn metadata(text: &str) -> Response {
+    Response {
+        status: 200,
+        content_type: "text/plain",
+        headers: vec![("x-aws-ec2-metadata-token-ttl-seconds", "21600".to_owned())],
+        body: text.to_owned(),
+    }
+}
+
+fn xml(status: u16, body: String) -> Response {
+    Response { status, content_type: "text/xml", headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())], body }
+}

@@ -1,0 +1,123 @@
+//! `${NAME}` and `${NAME:-default}` in the name of a secret, from the inherited environment.
+
+use crate::aws::Aws;
+use crate::aws::secret::Secret;
+use crate::sandbox::Sandbox;
+
+const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
+
+fn served(id: &str) -> Aws {
+    let object = r#"{"host":"db.internal","${STAGE}":"literal"}"#;
+    Aws::start().secret(id, Secret::json(object))
+}
+
+#[test]
+fn a_variable_stands_in_a_name_on_the_command_line() {
+    let aws = served("prod/db");
+    let sandbox = Sandbox::new().aws(&aws).env("STAGE", "prod");
+    let run = sandbox.resolve("A=${STAGE}/db:host").run();
+    run.launched().has("A", "db.internal").has("STAGE", "prod");
+}
+
+#[test]
+fn a_variable_stands_in_a_reference_of_a_declaration() {
+    let aws = served("prod/db");
+    let sandbox = Sandbox::new().aws(&aws).env("STAGE", "prod");
+    let run = sandbox.declaration("env:\n  A: ${STAGE}/db:host\n").run();
+    run.launched().has("A", "db.internal");
+}
+
+#[test]
+fn a_variable_stands_in_the_id_of_an_alias() {
+    for alias in ["\"${STAGE}/db\"", "{ id: \"${STAGE:-test}/db\" }"] {
+        let aws = served("prod/db");
+        let declaration = format!("secrets:\n  db: {alias}\nenv:\n  A: db:host\n");
+        let sandbox = Sandbox::new().aws(&aws).env("STAGE", "prod");
+        let run = sandbox.declaration(&declaration).run();
+        run.launched().has("A", "db.internal");
+    }
+}
+
+#[test]
+fn a_default_stands_in_for_an_unset_variable() {
+    let aws = served("prod/db");
+    let sandbox = Sandbox::new().aws(&aws);
+    let run = sandbox.resolve("A=${STAGE:-prod}/db:host").run();
+    run.launched().has("A", "db.internal");
+}
+
+#[test]
+fn a_default_does_not_stand_in_for_a_set_variable() {
+    let aws = served("test/db");
+    let sandbox = Sandbox::new().aws(&aws).env("STAGE", "test");
+    let run = sandbox.resolve("A=${STAGE:-prod}/db:host").run();
+    run.launched().has("A", "db.internal");
+}
+
+#[test]
+fn several_variables_stand_in_one_name() {
+    let aws = served("acme/prod/db");
+    let sandbox = Sandbox::new().aws(&aws).env("TEAM", "acme");
+    let run = sandbox.resolve("A=${TEAM}/${STAGE:-prod}/db:host").run();
+    run.launched().has("A", "db.internal");
+}
+
+#[test]
+fn a_variable_may_hold_an_arn_which_is_not_split_again() {
+    let aws = served(ARN);
+    let sandbox = Sandbox::new().aws(&aws).env("DB_ARN", ARN);
+    let run = sandbox.resolve("A=${DB_ARN}:host").run();
+    run.launched().has("A", "db.internal");
+    assert_eq!(aws.only_read().region(), "eu-west-1");
+}
+
+#[test]
+fn a_variable_that_brings_more_fields_than_a_name_is_an_error() {
+    let aws = served("prod/db");
+    let sandbox = Sandbox::new().aws(&aws).env("DB", "prod/db:host");
+    let run = sandbox.resolve("A=${DB}").run();
+    run.refused(64).says(["A"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn an_unset_variable_is_an_error_of_the_command_line() {
+    let aws = served("prod/db");
+    let sandbox = Sandbox::new().aws(&aws);
+    let run = sandbox.resolve("A=${STAGE}/db:host").run();
+    run.refused(64).says(["STAGE"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn an_unset_variable_is_an_error_of_the_declaration() {
+    let aws = served("prod/db");
+    let sandbox = Sandbox::new().aws(&aws);
+    let run = sandbox.declaration("env:\n  A: ${STAGE}/db:host\n").run();
+    run.refused(78).says(["STAGE", "secrets-exec.yaml:2"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_dollar_in_a_key_is_not_expanded() {
+    let aws = served("prod/db");
+    let sandbox = Sandbox::new().aws(&aws).env("STAGE", "host");
+    let run = sandbox.resolve("A=prod/db:$['${STAGE}']").run();
+    run.launched().has("A", "literal");
+}
+
+#[test]
+fn an_unclosed_variable_is_an_error() {
+    let aws = served("prod/db");
+    let sandbox = Sandbox::new().aws(&aws).env("STAGE", "prod");
+    sandbox.resolve("A=${STAGE/db:host").run().refused(64);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_variable_that_is_removed_from_the_target_is_still_expanded() {
+    let aws = served("prod/db");
+    let sandbox = Sandbox::new().aws(&aws).env("STAGE", "prod");
+    let run = sandbox.args(["--unset", "STAGE"]).resolve("A=${STAGE}/db:host").run();
+    run.launched().has("A", "db.internal").lacks("STAGE");
+}

@@ -1,0 +1,192 @@
+//! The main path: references become variables of the command, at the least number of requests.
+
+use crate::aws::Aws;
+use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::sandbox::{CANARY, Sandbox};
+
+fn database() -> Secret {
+    Secret::json(r#"{"host":"db.internal","port":5432,"username":"app"}"#)
+}
+
+#[test]
+fn values_arrive_in_the_environment_of_the_command() {
+    let aws = Aws::start().secret("prod/db", database());
+    let run = Sandbox::new().aws(&aws).resolve("DB_HOST=prod/db:host").args(["--env", "DB_PORT=prod/db:port"]).run();
+    run.launched_silently().has("DB_HOST", "db.internal").has("DB_PORT", "5432");
+}
+
+#[test]
+fn a_declaration_in_the_working_directory_is_read() {
+    let aws = Aws::start().secret("prod/db", database());
+    let run = Sandbox::new().aws(&aws).declaration("env:\n  DB_HOST: prod/db:host\n").run();
+    run.launched_silently().has("DB_HOST", "db.internal");
+}
+
+#[test]
+fn two_keys_of_one_secret_are_one_request() {
+    let aws = Aws::start().secret("prod/db", database());
+    let run = Sandbox::new().aws(&aws).resolve("A=prod/db:host").resolve("B=prod/db:username").run();
+    run.launched().has("A", "db.internal").has("B", "app");
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
+fn twenty_references_to_four_secrets_are_four_requests() {
+    let members: Vec<String> = (0..5).map(|key| format!(r#""k{key}":"v{key}""#)).collect();
+    let object = format!("{{{}}}", members.join(","));
+    let mut aws = Aws::start();
+    let mut sandbox = Sandbox::new();
+    for secret in 0..4 {
+        aws = aws.secret(&format!("s{secret}"), Secret::json(&object));
+        for key in 0..5 {
+            sandbox = sandbox.resolve(&format!("V{secret}{key}=s{secret}:k{key}"));
+        }
+    }
+    let run = sandbox.aws(&aws).run();
+    for secret in 0..4 {
+        for key in 0..5 {
+            run.launched().has(&format!("V{secret}{key}"), format!("v{key}"));
+        }
+    }
+    assert_eq!(aws.calls().len(), 4);
+    assert!(aws.counts().values().all(|count| *count == 1));
+}
+
+#[test]
+fn one_reference_given_to_two_variables_reaches_both() {
+    let aws = Aws::start().secret("prod/db", database());
+    let run = Sandbox::new().aws(&aws).resolve("A=prod/db:host").resolve("B=prod/db:host").run();
+    run.launched().has("A", "db.internal").has("B", "db.internal");
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
+fn the_default_stage_written_out_is_the_same_request() {
+    let aws = Aws::start().secret("prod/db", database());
+    let run = Sandbox::new()
+        .aws(&aws)
+        .resolve("A=prod/db:host")
+        .resolve("B=prod/db:username:AWSCURRENT:")
+        .resolve("C=prod/db:port::")
+        .run();
+    run.launched().has("B", "app").has("C", "5432");
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
+fn the_default_region_written_out_is_the_same_request() {
+    let aws = Aws::start().secret("prod/db", database());
+    let declaration = "secrets:\n  db: { id: prod/db, region: us-east-1 }\nenv:\n  A: db:host\n  B: prod/db:host\n";
+    let run = Sandbox::new().aws(&aws).declaration(declaration).run();
+    run.launched().has("A", "db.internal").has("B", "db.internal");
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
+fn two_stages_of_one_secret_are_two_requests() {
+    let older = Secret::json(r#"{"host":"old.internal"}"#);
+    let aws = Aws::start().secret("prod/db", database().previous(older));
+    let run = Sandbox::new().aws(&aws).resolve("NEW=prod/db:host").resolve("OLD=prod/db:host:AWSPREVIOUS").run();
+    run.launched().has("NEW", "db.internal").has("OLD", "old.internal");
+    assert_eq!(aws.calls().len(), 2);
+}
+
+#[test]
+fn of_a_hundred_secrets_thirty_two_are_in_flight_together_and_never_more() {
+    let mut aws = Aws::start().gathers(32);
+    let mut sandbox = Sandbox::new();
+    for number in 0..100 {
+        aws = aws.secret(&format!("s{number}"), database());
+        sandbox = sandbox.resolve(&format!("V{number}=s{number}:host"));
+    }
+    let run = sandbox.aws(&aws).run();
+    run.launched().has("V0", "db.internal").has("V99", "db.internal");
+    assert_eq!(aws.reads().len(), 100);
+    assert_eq!(aws.most_in_flight(), 32);
+}
+
+#[test]
+fn awscurrent_is_asked_for_by_name() {
+    let aws = Aws::start().secret("prod/db", database());
+    let sandbox = Sandbox::new().aws(&aws).resolve("A=prod/db:host");
+    sandbox.run().launched();
+    let read = aws.only_read();
+    assert_eq!(read.secret_id(), "prod/db");
+    assert_eq!(read.stage().as_deref(), Some("AWSCURRENT"));
+    assert_eq!(read.version_id(), None);
+}
+
+#[test]
+fn a_version_id_is_asked_for_without_a_stage() {
+    let older = Secret::json(r#"{"host":"old.internal"}"#);
+    let aws = Aws::start().secret("prod/db", database().previous(older));
+    let run = Sandbox::new().aws(&aws).resolve(&format!("A=prod/db:host::{PREVIOUS_ID}")).run();
+    run.launched().has("A", "old.internal");
+    let read = aws.only_read();
+    assert_eq!(read.version_id().as_deref(), Some(PREVIOUS_ID));
+    assert_eq!(read.stage(), None);
+}
+
+#[test]
+fn a_stage_and_a_version_id_are_both_asked_for() {
+    let aws = Aws::start().secret("prod/db", database());
+    let run = Sandbox::new().aws(&aws).resolve(&format!("A=prod/db:host:AWSCURRENT:{CURRENT_ID}")).run();
+    run.launched().has("A", "db.internal");
+    let read = aws.only_read();
+    assert_eq!(read.version_id().as_deref(), Some(CURRENT_ID));
+    assert_eq!(read.stage().as_deref(), Some("AWSCURRENT"));
+}
+
+#[test]
+fn the_user_agent_names_the_program_and_its_version() {
+    let aws = Aws::start().secret("prod/db", database());
+    let sandbox = Sandbox::new().aws(&aws).resolve("A=prod/db:host");
+    sandbox.run().launched();
+    let read = aws.only_read();
+    let wanted = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
+    let agents = ["user-agent", "x-amz-user-agent"].map(|name| read.header(name));
+    let named = agents.iter().flatten().any(|agent| {
+        let mut words = agent.split(' ');
+        words.any(|word| word == wanted)
+    });
+    assert!(named, "{agents:?}");
+}
+
+#[test]
+fn the_standard_output_is_the_commands_alone() {
+    let aws = Aws::start().secret("prod/db", database());
+    let run = Sandbox::new().aws(&aws).resolve("A=prod/db:host").script("printf '%s' \"$A\"").run();
+    run.launched_silently().printed("db.internal");
+}
+
+#[test]
+fn the_standard_input_is_the_commands_alone() {
+    let aws = Aws::start().secret("prod/db", database());
+    let run =
+        Sandbox::new().aws(&aws).resolve("A=prod/db:host").stdin("first\nlast without newline").command(["cat"]).run();
+    run.launched_silently().printed("first\nlast without newline");
+}
+
+#[test]
+fn a_whole_secret_is_its_value_byte_for_byte() {
+    let value = format!("  {CANARY} \"quoted\" <&> \\n\n\n");
+    let aws = Aws::start().secret("prod/token", Secret::text(&value));
+    let sandbox = Sandbox::new().aws(&aws).resolve("TOKEN=prod/token");
+    sandbox.run().launched_silently().has("TOKEN", &value);
+}
+
+#[test]
+fn literals_alone_need_neither_region_nor_credentials() {
+    let run = Sandbox::new().declaration("env:\n  LEVEL: { value: info }\n").run();
+    run.launched_silently().has("LEVEL", "info");
+}
+
+#[test]
+fn a_command_named_like_one_of_ours_is_a_command() {
+    let aws = Aws::start().secret("prod/db", database());
+    let sandbox =
+        Sandbox::new().aws(&aws).executable("bin/check", "#!/bin/sh\necho \"checked $A\"\n").resolve("A=prod/db:host");
+    let path = sandbox.path("bin");
+    let run = sandbox.env("PATH", path).command(["check"]).run();
+    run.launched_silently().printed("checked db.internal\n");
+}

@@ -1,0 +1,174 @@
+//! What a run came to (status, standard output, standard error), and the assertions that the tests are written in.
+
+use std::fmt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use nix::unistd::Pid;
+
+use crate::sandbox::CANARY;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Exit(i32),
+    Signal(i32),
+    /// The sandbox killed it.
+    TimedOut,
+}
+
+impl From<ExitStatus> for Status {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Exit(code),
+            (None, Some(signal)) => Self::Signal(signal),
+            (None, None) => unreachable!("a process ends by exiting or by a signal"),
+        }
+    }
+}
+
+/// What is allowed on the outputs of one run.
+#[derive(Clone, Default)]
+pub struct Expectations {
+    /// The target prints values on its standard output.
+    pub prints_values: bool,
+    /// The target writes to standard error.
+    pub target_writes_stderr: bool,
+    /// Values that cannot hold the canary.
+    pub never_said: Vec<String>,
+}
+
+pub struct Outcome {
+    pub pid: Pid,
+    pub status: Status,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Outcome {
+    /// Fails on what no run may do: hang, panic, leak, or talk without the prefix.
+    pub fn keeps_to(&self, expectations: &Expectations) {
+        assert_ne!(self.status, Status::TimedOut, "too slow: {self}");
+        let stderr = self.stderr();
+        assert!(!stderr.contains("panicked at"), "a panic: {self}");
+        for value in expectations.never_said.iter().map(String::as_str) {
+            assert!(!stderr.contains(value), "a value on stderr: {self}");
+        }
+        assert!(!stderr.contains(CANARY), "the canary is on stderr: {self}");
+        if !expectations.prints_values {
+            assert!(!self.stdout().contains(CANARY), "the canary is on stdout: {self}");
+        }
+        if !expectations.target_writes_stderr {
+            for line in stderr.lines() {
+                assert!(line.starts_with("secrets-exec: "), "no prefix on {line:?}: {self}");
+            }
+        }
+    }
+
+    /// Asserts that the command ran and ended with status 0.
+    pub fn launched(&self) -> &Self {
+        self.ended(Status::Exit(0))
+    }
+
+    /// Asserts that the command ran, that it ended with status 0, and that nothing was said.
+    pub fn launched_silently(&self) -> &Self {
+        assert!(self.stderr.is_empty(), "not silent: {self}");
+        self.launched()
+    }
+
+    /// Asserts an exit status of ours, a reason, and that the command never started.
+    pub fn refused(&self, status: i32) -> &Self {
+        assert!(self.stdout.is_empty(), "the command has started: {self}");
+        assert!(!self.stderr.is_empty(), "no reason was given: {self}");
+        self.ended(Status::Exit(status))
+    }
+
+    pub fn ended(&self, status: Status) -> &Self {
+        assert_eq!(self.status, status, "{self}");
+        self
+    }
+
+    /// Asserts facts on standard error.
+    pub fn says<'a>(&self, facts: impl IntoIterator<Item = &'a str>) -> &Self {
+        for fact in facts {
+            assert!(self.stderr().contains(fact), "{fact:?} is not said: {self}");
+        }
+        self
+    }
+
+    /// Asserts that standard error holds one of several ways to say a fact, in any case.
+    pub fn says_one_of<'a>(&self, ways: impl IntoIterator<Item = &'a str>) -> &Self {
+        let stderr = self.stderr().to_lowercase();
+        let ways: Vec<&str> = ways.into_iter().collect();
+        let said = ways.iter().any(|way| stderr.contains(&way.to_lowercase()));
+        assert!(said, "none of {ways:?} is said: {self}");
+        self
+    }
+
+    pub fn says_nothing_of(&self, text: &str) -> &Self {
+        assert!(!self.stderr().contains(text), "{text:?} is said: {self}");
+        self
+    }
+
+    /// Asserts the value of a variable of the target that printed its environment.
+    pub fn has(&self, name: &str, value: impl AsRef<[u8]>) -> &Self {
+        let found = self.values(name);
+        assert_eq!(found.len(), 1, "{name} is there {} times: {self}", found.len());
+        assert_eq!(found[0].escape_ascii().to_string(), value.as_ref().escape_ascii().to_string(), "{name}");
+        self
+    }
+
+    /// Asserts that a variable is not in the environment that the target printed.
+    pub fn lacks(&self, name: &str) -> &Self {
+        assert!(self.values(name).is_empty(), "{name} is there: {self}");
+        self
+    }
+
+    /// The names of the environment that the target printed, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let entries = self.entries();
+        let mut names: Vec<String> =
+            entries.map(|entry| String::from_utf8_lossy(name_of(entry)).into_owned()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Asserts the text that the target printed.
+    pub fn printed(&self, text: impl AsRef<[u8]>) -> &Self {
+        assert_eq!(self.stdout.escape_ascii().to_string(), text.as_ref().escape_ascii().to_string(), "{self}");
+        self
+    }
+
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &[u8]> {
+        let entries = self.stdout.split(|byte| *byte == 0);
+        entries.filter(|entry| !entry.is_empty())
+    }
+
+    fn values(&self, name: &str) -> Vec<&[u8]> {
+        self.entries()
+            .filter(|entry| name_of(entry) == name.as_bytes())
+            .map(|entry| entry.get(name.len() + 1..).unwrap_or_default())
+            .collect()
+    }
+}
+
+/// What precedes the `=` of an entry; a name has at least one character.
+fn name_of(entry: &[u8]) -> &[u8] {
+    let end = entry.iter().skip(1).position(|byte| *byte == b'=');
+    end.map_or(entry, |end| &entry[..=end])
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:?}", self.status)?;
+        writeln!(f, "stdout: {}", self.stdout.escape_ascii())?;
+        write!(f, "stderr:\n{}", self.stderr())
+    }
+}

@@ -1,0 +1,68 @@
+//! An HTTP proxy that records what it is asked for, and connects every tunnel to one server.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+pub struct Proxy {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    pub fn before(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let proxy = Self { address: listener.local_addr().unwrap(), asked: Arc::default() };
+        let asked = Arc::clone(&proxy.asked);
+        // Lives as long as the test binary: a listener without clients costs nothing.
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let asked = Arc::clone(&asked);
+                thread::spawn(move || tunnel(client.unwrap(), server, &asked));
+            }
+        });
+        proxy
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The first line of every request, without the version: `CONNECT host:443`.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// Reads the head of the request, answers it, and copies both ways until one side ends.
+fn tunnel(mut client: TcpStream, server: SocketAddr, asked: &Mutex<Vec<String>>) {
+    let mut reader = BufReader::new(client.try_clone().unwrap());
+    let mut head = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        match line.trim_end() {
+            "" => break,
+            line => head.push(line.to_owned()),
+        }
+    }
+    let request = head.first().cloned().unwrap_or_default();
+    let request = request.trim_end_matches(" HTTP/1.1").to_owned();
+    asked.lock().unwrap().push(request);
+    let mut server = TcpStream::connect(server).unwrap();
+    let mut answers = server.try_clone().unwrap();
+    if client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_err() {
+        return;
+    }
+    let back = thread::spawn(move || {
+        // A side that is gone ends the tunnel: nothing to report.
+        let _ = std::io::copy(&mut answers, &mut client);
+        let _ = client.shutdown(Shutdown::Both);
+    });
+    let _ = std::io::copy(&mut reader, &mut server);
+    let _ = server.shutdown(Shutdown::Write);
+    back.join().unwrap();
+}

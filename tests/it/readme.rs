@@ -1,0 +1,81 @@
+//! Holds README.md against the program: its first example runs as it stands, and it lists the options that `--help` lists.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::sandbox::Sandbox;
+
+fn repository_file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// The first fenced block of that language.
+fn block<'t>(text: &'t str, language: &str) -> &'t str {
+    let (_, rest) = text.split_once(&format!("```{language}\n")).unwrap();
+    rest.split_once("```").unwrap().0
+}
+
+fn long_options(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    words.filter(|word| word.starts_with("--") && !word.trim_matches('-').is_empty()).map(str::to_owned).collect()
+}
+
+fn help() -> String {
+    let run = Sandbox::new().arg("--help").bare().run();
+    run.launched().stdout()
+}
+
+#[test]
+fn the_first_example_prints_what_the_readme_says() {
+    let readme = repository_file("README.md");
+    let (command, output) = block(&readme, "console").split_once('\n').unwrap();
+    let command = command.strip_prefix("$ secrets-exec -- sh -c '").and_then(|rest| rest.strip_suffix('\'')).unwrap();
+    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", crate::sandbox::CANARY);
+    let run = Sandbox::new()
+        .declaration(block(&readme, "yaml"))
+        .file("local.yaml", secrets)
+        .env("SECRETS_EXEC_LOCAL", "local.yaml")
+        .script(command)
+        .run();
+    run.launched().printed(output);
+}
+
+#[test]
+fn the_options_of_the_readme_are_those_of_the_help() {
+    let readme = repository_file("README.md");
+    let (_, options) = readme.split_once("\n## Options\n").unwrap();
+    let options = options.split_once("\n## ").unwrap().0;
+    let first_cells = options.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next());
+    let documented: BTreeSet<String> = first_cells.flat_map(long_options).collect();
+    let known = long_options(&help());
+    assert!(known.len() > 10, "{known:?}");
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn the_exit_statuses_of_the_readme_are_those_of_the_help() {
+    let readme = repository_file("README.md");
+    let (_, section) = readme.split_once("\n## Exit status\n").unwrap();
+    let statuses = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse::<u8>().ok());
+    let documented: BTreeSet<u8> = statuses.collect();
+    let help = help();
+    let (_, section) = help.split_once("Exit status").unwrap();
+    let words = section.split(|c: char| !c.is_ascii_digit());
+    let known: BTreeSet<u8> = words.filter_map(|word| word.parse().ok()).collect();
+    assert_eq!(documented, known);
+    assert_eq!(known, BTreeSet::from([64, 70, 75, 77, 78, 126, 127]));
+}
+
+#[test]
+fn the_large_declaration_of_the_readme_is_one() {
+    let readme = repository_file("README.md");
+    let (_, section) = readme.split_once("\n## Declaration\n").unwrap();
+    let run = Sandbox::new()
+        .declaration(block(section, "yaml"))
+        .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{}"}}}}"#, crate::sandbox::CANARY))
+        .run();
+    // Its secrets are not there, but it is understood: every complaint is about one of them.
+    let complaints: Vec<String> = run.refused(78).stderr().lines().map(str::to_owned).collect();
+    assert!(complaints.iter().all(|line| !line.contains("unknown") && !line.contains("expected")), "{complaints:#?}");
+}

@@ -1,0 +1,99 @@
+//! A started run: signal it, look into its /proc, and wait for its outcome under a hard limit.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+
+use crate::outcome::{Expectations, Outcome, Status};
+
+pub struct Running {
+    pid: Pid,
+    ended: Receiver<Status>,
+    stdout: Receiver<Vec<u8>>,
+    stderr: Receiver<Vec<u8>>,
+    limit: Duration,
+    expectations: Expectations,
+}
+
+impl Running {
+    pub fn start(mut command: Command, stdin: Option<Vec<u8>>, limit: Duration, expectations: Expectations) -> Self {
+        let mut child = command.spawn().unwrap();
+        if let (Some(mut pipe), Some(content)) = (child.stdin.take(), stdin) {
+            // A program that does not read its input is free not to.
+            thread::spawn(move || drop(pipe.write_all(&content)));
+        }
+        Self {
+            pid: Pid::from_raw(child.id().cast_signed()),
+            stdout: collect(child.stdout.take().unwrap()),
+            stderr: collect(child.stderr.take().unwrap()),
+            ended: await_end(child),
+            limit,
+            expectations,
+        }
+    }
+
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// A file of the process below /proc.
+    pub fn proc(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.pid))
+    }
+
+    /// The only child of the process, which a wrapper such as unshare has started.
+    pub fn child(&self) -> Pid {
+        let children = self.proc(&format!("task/{}/children", self.pid));
+        let children = std::fs::read_to_string(children).unwrap();
+        Pid::from_raw(children.trim().parse().unwrap())
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid, signal).unwrap();
+    }
+
+    /// Waits for the end, and holds the run against what every run must keep to.
+    pub fn wait(self) -> Outcome {
+        let status = self.ended.recv_timeout(self.limit);
+        if status.is_err() {
+            killpg(self.pid, Signal::SIGKILL).unwrap();
+        }
+        let outcome = Outcome {
+            pid: self.pid,
+            status: status.unwrap_or(Status::TimedOut),
+            stdout: self.output(&self.stdout),
+            stderr: self.output(&self.stderr),
+        };
+        outcome.keeps_to(&self.expectations);
+        outcome
+    }
+
+    fn output(&self, pipe: &Receiver<Vec<u8>>) -> Vec<u8> {
+        match pipe.recv_timeout(self.limit) {
+            Ok(output) => output,
+            Err(_) => panic!("something still holds the output of {} open", self.pid),
+        }
+    }
+}
+
+fn await_end(mut child: Child) -> Receiver<Status> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(Status::from(child.wait().unwrap())));
+    receiver
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut output = Vec::new();
+        pipe.read_to_end(&mut output).unwrap();
+        sender.send(output)
+    });
+    receiver
+}

@@ -1,0 +1,265 @@
+//! States one run of `secrets-exec` (arguments, environment, files, standard input) and starts it with nothing of this machine leaking in.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::aws::Aws;
+use crate::directory::Directory;
+use crate::outcome::{Expectations, Outcome};
+use crate::running::Running;
+
+/// Every secret that a test serves holds this text somewhere; a run that says it aloud fails.
+pub const CANARY: &str = "cAnArY-7f3a9c51";
+
+/// The secret access key of the sandbox: a credential is a secret too.
+pub const ACCESS_SECRET: &str = "cAnArY-7f3a9c51/access";
+
+/// The binary under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_secrets-exec");
+
+/// The target that prints its environment exactly as the kernel holds it.
+const SHOW_ENVIRONMENT: [&str; 2] = ["/bin/cat", "/proc/self/environ"];
+
+/// One run, stated. The target is `cat /proc/self/environ` unless the test names a command.
+pub struct Sandbox {
+    directory: Directory,
+    wrapper: Vec<OsString>,
+    options: Vec<OsString>,
+    separator: bool,
+    command: Vec<OsString>,
+    environment: BTreeMap<OsString, OsString>,
+    stdin: Option<Vec<u8>>,
+    limit: Duration,
+    expectations: Expectations,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        let directory = Directory::new();
+        let home = directory.path().join("home");
+        fs::create_dir(directory.path().join("work")).unwrap();
+        fs::create_dir(&home).unwrap();
+        let environment = [
+            ("PATH", OsString::from("/usr/local/bin:/usr/bin:/bin")),
+            ("HOME", home.into_os_string()),
+            ("AWS_EC2_METADATA_DISABLED", OsString::from("true")),
+        ];
+        Self {
+            directory,
+            wrapper: Vec::new(),
+            options: Vec::new(),
+            separator: true,
+            command: SHOW_ENVIRONMENT.map(OsString::from).to_vec(),
+            environment: environment.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+            stdin: None,
+            limit: Duration::from_secs(60),
+            expectations: Expectations::default(),
+        }
+    }
+
+    /// Points every AWS client at `aws`, with a region and credentials.
+    pub fn aws(self, aws: &Aws) -> Self {
+        self.endpoint(&aws.endpoint())
+            .region("us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
+            .watch(aws.bare_values())
+    }
+
+    pub fn endpoint(self, url: &str) -> Self {
+        self.env("AWS_ENDPOINT_URL", url)
+    }
+
+    pub fn region(self, region: &str) -> Self {
+        self.env("AWS_REGION", region)
+    }
+
+    /// Serves `secrets`, a JSON document, by `--local`, which says one line on standard error.
+    pub fn local(self, secrets: &str) -> Self {
+        assert!(secrets.contains(CANARY), "a local file without a canary");
+        self.file("local.json", secrets).args(["--local", "local.json"])
+    }
+
+    /// Writes the default declaration.
+    pub fn declaration(self, yaml: &str) -> Self {
+        self.file("secrets-exec.yaml", yaml)
+    }
+
+    /// Writes a file below the working directory.
+    pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        self
+    }
+
+    /// Writes an executable file below the working directory.
+    pub fn executable(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        let sandbox = self.file(name, content);
+        sandbox.mode(name, 0o755)
+    }
+
+    pub fn mode(self, name: &str, mode: u32) -> Self {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+        self
+    }
+
+    /// Writes a file below the home directory.
+    pub fn home_file(self, name: &str, content: &str) -> Self {
+        let path = self.home().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+        self
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.directory.path().join("home")
+    }
+
+    /// The path of a file below the working directory.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.directory.path().join("work").join(name)
+    }
+
+    pub fn arg(mut self, option: impl AsRef<OsStr>) -> Self {
+        self.options.push(option.as_ref().to_owned());
+        self
+    }
+
+    pub fn args<A: AsRef<OsStr>>(mut self, options: impl IntoIterator<Item = A>) -> Self {
+        self.options.extend(owned(options));
+        self
+    }
+
+    /// Adds `-e NAME=REF`.
+    pub fn resolve(self, binding: &str) -> Self {
+        self.args(["-e", binding])
+    }
+
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        let entry = (name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.environment.extend([entry]);
+        self
+    }
+
+    pub fn env_remove(mut self, name: &str) -> Self {
+        self.environment.remove(OsStr::new(name));
+        self
+    }
+
+    pub fn stdin(mut self, content: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(content.into());
+        self
+    }
+
+    /// Replaces the target.
+    pub fn command<A: AsRef<OsStr>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
+        self.command = owned(command);
+        self
+    }
+
+    /// Replaces the target by a shell script.
+    pub fn script(self, script: &str) -> Self {
+        self.command(["/bin/sh", "-c", script])
+    }
+
+    /// Gives the options alone: neither `--` nor a command.
+    pub fn bare(mut self) -> Self {
+        self.separator = false;
+        self.command.clear();
+        self
+    }
+
+    /// Starts the program by way of another, which execs its remaining arguments.
+    pub fn through<A: AsRef<OsStr>>(mut self, wrapper: impl IntoIterator<Item = A>) -> Self {
+        self.wrapper = owned(wrapper);
+        self
+    }
+
+    /// Runs shell text first, in the process that becomes the program: `exec "$@" 3<file`, say.
+    pub fn prepared_by(self, script: &str) -> Self {
+        self.through(["/bin/sh", "-c", script, "sh"])
+    }
+
+    /// Allows the target to print values on its standard output.
+    pub fn prints_values(mut self) -> Self {
+        self.expectations.prints_values = true;
+        self
+    }
+
+    /// Allows lines on standard error that are not the program's.
+    pub fn target_writes_stderr(mut self) -> Self {
+        self.expectations.target_writes_stderr = true;
+        self
+    }
+
+    /// Adds texts that standard error must never hold.
+    pub fn watch(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
+        self.expectations.never_said.extend(secrets);
+        self
+    }
+
+    pub fn run(&self) -> Outcome {
+        self.spawn().wait()
+    }
+
+    pub fn spawn(&self) -> Running {
+        self.start(&self.line(Some(OsStr::new(PROGRAM))))
+    }
+
+    /// Runs a copy of the program that every user may execute.
+    pub fn spawn_copy(&self) -> Running {
+        let copy = self.path("secrets-exec-copy");
+        fs::copy(PROGRAM, &copy).unwrap();
+        self.start(&self.line(Some(copy.as_os_str())))
+    }
+
+    /// Runs the target alone, in the same surroundings: what the target sees without the program.
+    pub fn control(&self) -> Outcome {
+        self.start(&self.line(None)).wait()
+    }
+
+    fn line(&self, program: Option<&OsStr>) -> Vec<OsString> {
+        let mut line = self.wrapper.clone();
+        if let Some(program) = program {
+            line.push(program.to_owned());
+            line.extend(self.options.iter().cloned());
+            if self.separator {
+                line.push("--".into());
+            }
+        }
+        line.extend(self.command.iter().cloned());
+        line
+    }
+
+    fn start(&self, line: &[OsString]) -> Running {
+        let mut command = Command::new(&line[0]);
+        command
+            .args(&line[1..])
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(self.path(""))
+            .process_group(0)
+            .stdin(match self.stdin {
+                Some(_) => Stdio::piped(),
+                None => Stdio::null(),
+            })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut expectations = self.expectations.clone();
+        expectations.prints_values |= self.command == SHOW_ENVIRONMENT;
+        Running::start(command, self.stdin.clone(), self.limit, expectations)
+    }
+}
+
+fn owned<A: AsRef<OsStr>>(words: impl IntoIterator<Item = A>) -> Vec<OsString> {
+    let words = words.into_iter();
+    words.map(|word| word.as_ref().to_owned()).collect()
+}

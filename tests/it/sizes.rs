@@ -1,0 +1,69 @@
+//! How large a variable and all of them may be: checked before exec, naming the variable.
+
+use crate::sandbox::{CANARY, Sandbox};
+
+/// `NAME=value` may be 32 pages less its NUL.
+const LARGEST_ENTRY: usize = 131_071;
+
+/// A sandbox that serves one value of so many bytes as secret `x`.
+fn holding(length: usize) -> Sandbox {
+    let value = format!("{CANARY}{}", "x".repeat(length - CANARY.len()));
+    Sandbox::new().local(&serde_json::json!({ "x": value }).to_string())
+}
+
+#[test]
+fn an_entry_of_the_largest_size_is_passed() {
+    let sandbox = holding(LARGEST_ENTRY - "BIG=".len()).resolve("BIG=x");
+    let run = sandbox.script("printf %s \"${#BIG}\"").run();
+    run.launched().printed("131067");
+}
+
+#[test]
+fn an_entry_of_one_byte_more_is_an_error_that_names_the_variable() {
+    let sandbox = holding(LARGEST_ENTRY - "BIG=".len() + 1).resolve("BIG=x");
+    sandbox.run().refused(78).says(["BIG", "131"]);
+}
+
+#[test]
+fn the_name_counts_towards_the_size() {
+    let sandbox = holding(LARGEST_ENTRY - "BIG=".len()).resolve("LONGER=x");
+    sandbox.run().refused(78).says(["LONGER"]);
+}
+
+#[test]
+fn a_secret_of_the_largest_size_of_aws_is_passed_as_base64() {
+    let sandbox = holding(65_536).declaration("env:\n  BIG: { from: x, encode: base64 }\n");
+    let run = sandbox.script("printf %s \"${#BIG}\"").run();
+    run.launched().printed("87384");
+}
+
+#[test]
+fn together_they_may_be_what_the_kernel_allows() {
+    let mut sandbox = holding(100_000);
+    for number in 0..18 {
+        sandbox = sandbox.resolve(&format!("BIG{number}=x"));
+    }
+    // A quarter of the stack's limit: 2 MiB, where the limit is the usual 8.
+    let run = sandbox.prepared_by("ulimit -s 8192; exec \"$@\"").script("printf %s \"${#BIG0} ${#BIG17}\"").run();
+    run.launched().printed("100000 100000");
+}
+
+#[test]
+fn together_too_large_is_an_error_that_names_a_variable() {
+    let mut sandbox = holding(100_000);
+    for number in 0..30 {
+        sandbox = sandbox.resolve(&format!("BIG{number}=x"));
+    }
+    let run = sandbox.prepared_by("ulimit -s 8192; exec \"$@\"").run();
+    run.refused(78).says(["BIG"]);
+}
+
+#[test]
+fn a_smaller_stack_allows_less() {
+    let mut sandbox = holding(100_000);
+    for number in 0..6 {
+        sandbox = sandbox.resolve(&format!("BIG{number}=x"));
+    }
+    let run = sandbox.prepared_by("ulimit -s 1024; exec \"$@\"").run();
+    run.refused(78).says(["BIG"]);
+}

@@ -1,0 +1,118 @@
+//! A certificate authority of a test's own, and the TLS side of the fake.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::directory::Directory;
+use crate::skip;
+
+const EC_KEY: [&str; 5] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+
+/// Issues server certificates.
+pub struct Authority {
+    directory: Directory,
+}
+
+impl Authority {
+    /// None, told loudly, where there is no openssl.
+    pub fn new() -> Option<Self> {
+        if !skip::can(&["openssl", "version"], "a test over TLS") {
+            return None;
+        }
+        let authority = Self { directory: Directory::new() };
+        let mut request = authority.openssl("req -x509 -keyout ca.key -out ca.pem -days 30");
+        request.args(EC_KEY).args([
+            "-subj",
+            "/CN=a test's own authority",
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+        ]);
+        succeed(&mut request);
+        Some(authority)
+    }
+
+    /// The certificate of the authority itself.
+    pub fn bundle(&self) -> PathBuf {
+        self.path("ca.pem")
+    }
+
+    /// A server of localhost and of the real service's name.
+    pub fn acceptor(&self) -> Acceptor {
+        self.acceptor_for("DNS:localhost,IP:127.0.0.1,DNS:secretsmanager.us-east-1.amazonaws.com")
+    }
+
+    pub fn acceptor_for(&self, names: &str) -> Acceptor {
+        let mut request = self.openssl("req -keyout leaf.key -out leaf.csr -subj /CN=leaf");
+        succeed(request.args(EC_KEY));
+        let extensions = format!("subjectAltName={names}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n");
+        fs::write(self.path("leaf.ext"), extensions).unwrap();
+        succeed(&mut self.openssl(
+            "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile leaf.ext -out leaf.pem -days 30",
+        ));
+        Acceptor::new(&self.path("leaf.pem"), &self.path("leaf.key"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn openssl(&self, arguments: &str) -> Command {
+        let mut command = Command::new("openssl");
+        command
+            .args(arguments.split(' '))
+            .current_dir(self.directory.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+    }
+}
+
+fn succeed(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}");
+}
+
+/// Turns accepted connections into TLS ones.
+pub struct Acceptor {
+    config: Arc<ServerConfig>,
+}
+
+impl Acceptor {
+    fn new(certificate: &Path, key: &Path) -> Self {
+        let chain = CertificateDer::pem_file_iter(certificate).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain.map(Result::unwrap).collect(), PrivateKeyDer::from_pem_file(key).unwrap());
+        Self { config: Arc::new(config.unwrap()) }
+    }
+
+    /// Reads the greeting, reports the ALPN protocols it offers, and goes on; none when the client gives up.
+    pub fn accept(
+        &self,
+        mut stream: TcpStream,
+        offered: impl FnOnce(Vec<String>),
+    ) -> Option<StreamOwned<ServerConnection, TcpStream>> {
+        let mut acceptor = rustls::server::Acceptor::default();
+        let accepted = loop {
+            if acceptor.read_tls(&mut stream).ok()? == 0 {
+                return None;
+            }
+            if let Some(accepted) = acceptor.accept().ok()? {
+                break accepted;
+            }
+        };
+        let protocols = accepted.client_hello().alpn().into_iter().flatten();
+        offered(protocols.map(|name| String::from_utf8_lossy(name).into_owned()).collect());
+        let connection = accepted.into_connection(Arc::clone(&self.config)).ok()?;
+        Some(StreamOwned::new(connection, stream))
+    }
+}

@@ -1,0 +1,212 @@
+//! A command line that is wrong is status 64, with a reason, before anything is read or started.
+
+use crate::aws::Aws;
+use crate::aws::secret::Secret;
+use crate::outcome::Outcome;
+use crate::sandbox::Sandbox;
+
+fn refuses(state: impl FnOnce(Sandbox) -> Sandbox, facts: &[&str]) -> Outcome {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let run = state(Sandbox::new().aws(&aws)).run();
+    run.refused(64).says(facts.iter().copied());
+    assert!(aws.calls().is_empty(), "{run}");
+    run
+}
+
+fn refuses_binding(binding: &str, facts: &[&str]) {
+    refuses(|sandbox| sandbox.resolve(binding), facts);
+}
+
+#[test]
+fn help_is_printed_on_standard_output() {
+    for option in ["--help", "-h"] {
+        let run = Sandbox::new().arg(option).bare().run();
+        let help = run.launched_silently().stdout();
+        for word in ["--env", "--file", "--region", "--timeout", "--local", "COMMAND"] {
+            assert!(help.contains(word), "{word}: {help}");
+        }
+    }
+}
+
+#[test]
+fn the_version_is_printed_on_standard_output() {
+    for option in ["--version", "-V"] {
+        let run = Sandbox::new().arg(option).bare().run();
+        run.launched_silently().printed(format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[test]
+fn help_after_the_separator_is_the_commands() {
+    let run = Sandbox::new().declaration("env:\n  A: { value: v }\n").command(["printf", "%s\\n", "--help"]).run();
+    run.launched_silently().printed("--help\n");
+}
+
+#[test]
+fn a_forgotten_separator_is_told_as_such() {
+    refuses(|sandbox| sandbox.resolve("A=x:k").args(["echo", "hi"]).bare(), &["--", "echo"]);
+}
+
+#[test]
+fn a_forgotten_separator_before_a_command_with_options_is_told_as_such() {
+    refuses(|sandbox| sandbox.resolve("A=x:k").args(["node", "--inspect"]).bare(), &["--"]);
+}
+
+#[test]
+fn no_command_is_a_usage_error() {
+    refuses(|sandbox| sandbox.resolve("A=x:k").bare(), &["--"]);
+}
+
+#[test]
+fn nothing_after_the_separator_is_a_usage_error() {
+    refuses(|sandbox| sandbox.resolve("A=x:k").args(["--"]).bare(), &[]);
+}
+
+#[test]
+fn nothing_at_all_is_a_usage_error() {
+    refuses(Sandbox::bare, &[]);
+}
+
+#[test]
+fn an_unknown_option_is_a_usage_error() {
+    refuses(|sandbox| sandbox.resolve("A=x:k").args(["--regoin", "eu-west-1"]), &["--regoin", "--region"]);
+}
+
+#[test]
+fn an_option_without_its_value_is_a_usage_error() {
+    refuses(|sandbox| sandbox.args(["--region"]).bare(), &["--region"]);
+}
+
+#[test]
+fn an_option_given_twice_is_a_usage_error_or_the_last_wins() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let sandbox = Sandbox::new().aws(&aws).resolve("A=x:k");
+    let run = sandbox.args(["--region", "eu-west-1", "--region", "eu-west-2"]).run();
+    match run.stdout.is_empty() {
+        true => assert_eq!(run.refused(64).stdout, b""),
+        false => assert_eq!(aws.only_read().region(), "eu-west-2"),
+    }
+}
+
+#[test]
+fn a_binding_without_an_equals_sign_is_a_usage_error() {
+    refuses_binding("DB_HOST", &["DB_HOST", "="]);
+}
+
+#[test]
+fn an_illegal_variable_name_is_a_usage_error() {
+    for binding in ["1A=x:k", "A-B=x:k", "A B=x:k", "=x:k", "Ä=x:k", "A.B=x:k"] {
+        refuses_binding(binding, &[]);
+    }
+}
+
+#[test]
+fn an_empty_reference_is_a_usage_error() {
+    refuses_binding("DB_HOST=", &["DB_HOST"]);
+}
+
+#[test]
+fn a_reference_without_a_secret_is_a_usage_error() {
+    refuses_binding("DB_HOST=:key", &["DB_HOST"]);
+}
+
+#[test]
+fn a_reference_with_too_many_fields_is_a_usage_error() {
+    refuses_binding("DB_HOST=x:k:s:v:more", &["DB_HOST"]);
+}
+
+#[test]
+fn a_name_with_a_character_that_aws_forbids_is_a_usage_error() {
+    for reference in ["no blanks", "a#b", "a*b", "a,b", "ä", "a\nb", "$x"] {
+        refuses_binding(&format!("DB_HOST={reference}"), &["DB_HOST"]);
+    }
+}
+
+#[test]
+fn an_arn_cut_short_is_a_usage_error() {
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret";
+    let mut cut = arn;
+    while let Some((shorter, _)) = cut.rsplit_once(':') {
+        refuses_binding(&format!("DB_HOST={cut}"), &["DB_HOST"]);
+        cut = shorter;
+    }
+    refuses_binding(&format!("DB_HOST={arn}:"), &["DB_HOST"]);
+}
+
+#[test]
+fn an_arn_of_another_service_is_a_usage_error() {
+    for arn in [
+        "arn:aws:s3:::bucket/key",
+        "arn:aws:iam::123456789012:role/app",
+        "arn:aws:secretsmanager:us-east-1:123456789012:parameter:x",
+    ] {
+        refuses_binding(&format!("DB_HOST={arn}"), &["DB_HOST"]);
+    }
+}
+
+#[test]
+fn an_arn_without_a_region_or_an_account_is_a_usage_error() {
+    for arn in [
+        "arn:aws:secretsmanager::123456789012:secret:x-AbCdEf",
+        "arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf",
+        "arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf",
+    ] {
+        refuses_binding(&format!("DB_HOST={arn}"), &["DB_HOST"]);
+    }
+}
+
+#[test]
+fn an_arn_with_more_fields_than_ecs_knows_is_a_usage_error() {
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
+    refuses_binding(&format!("DB_HOST={arn}:k:s:v:more"), &["DB_HOST"]);
+}
+
+#[test]
+fn a_bad_path_is_a_usage_error_on_lines_of_ours() {
+    for path in ["$.", "$[", "$.a[", "$['a", "$.with-hyphen"] {
+        refuses_binding(&format!("DB_HOST=x:{path}"), &["DB_HOST"]);
+    }
+}
+
+#[test]
+fn a_path_with_a_blank_at_its_end_is_no_path_of_rfc_9535() {
+    refuses_binding("DB_HOST=x:$.a ", &["DB_HOST"]);
+}
+
+#[test]
+fn a_parameter_is_not_yet_read() {
+    for reference in ["ssm:/prod/x", "ssm:x:key", "arn:aws:ssm:us-east-1:123456789012:parameter/prod/x"] {
+        refuses_binding(&format!("DB_HOST={reference}"), &["DB_HOST", "yet"]);
+    }
+}
+
+#[test]
+fn an_argument_that_is_not_utf_8_is_a_usage_error() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    refuses(|sandbox| sandbox.arg("-e").arg(OsStr::from_bytes(b"A=x\xff:k")), &[]);
+}
+
+#[test]
+fn a_bad_duration_is_a_usage_error() {
+    for duration in ["soon", "-1s", "10", "1 fortnight", ""] {
+        refuses(|sandbox| sandbox.resolve("A=x:k").arg(format!("--timeout={duration}")), &["timeout"]);
+    }
+}
+
+#[test]
+fn a_bad_endpoint_option_is_a_usage_error() {
+    for url in ["notaurl", "localhost:4566", ""] {
+        refuses(|sandbox| sandbox.resolve("A=x:k").arg(format!("--endpoint-url={url}")), &["endpoint-url"]);
+    }
+}
+
+#[test]
+fn a_role_that_is_no_arn_is_a_usage_error() {
+    refuses(|sandbox| sandbox.resolve("A=x:k").args(["--role-arn", "Reader"]), &["role-arn"]);
+}
+
+#[test]
+fn every_wrong_binding_is_told() {
+    refuses(|sandbox| sandbox.resolve("1A=x:k").resolve("B=").resolve("C=x:$["), &["1A", "B", "C"]);
+}

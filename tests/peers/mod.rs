@@ -1,0 +1,18 @@
+//! Start here to test against software that is not ours: secrets made and read by boto3, served by moto over HTTP.
+//!
+//! `make test` puts both into `.venv` (`requirements.txt` says which versions); `SECRETS_EXEC_VENV` names another place.
+//! Without them these tests say that they skip, and fail when `CI` is set. What moto gets wrong of AWS (the shape of
+//! denials, throttling) is tested against the fake of AWS in `tests/it` instead.
+
+mod moto;
+mod proxy;
+mod python;
+
+mod absence;
+mod accounts;
+mod formats;
+mod identity;
+mod naming;
+mod requests;
+mod values;
+mod versions;

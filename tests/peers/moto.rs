@@ -1,0 +1,144 @@
+//! Use [`Moto::shared`] to get the one moto server of this test process, and its methods to fill it through boto3.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::python::{Python, interpreter};
+use crate::sandbox::Sandbox;
+
+/// The region of everything that is made without naming one.
+pub(super) const REGION: &str = "us-east-1";
+
+/// A moto server and a boto3 that is connected to it. Both end with this process.
+pub(super) struct Moto {
+    /// Where it listens, for `AWS_ENDPOINT_URL`.
+    pub(super) url: String,
+    driver: Mutex<Python>,
+    _server: Python,
+}
+
+/// Keys as boto3 and the environment name them.
+#[derive(Clone)]
+pub(super) struct Credentials(BTreeMap<String, String>);
+
+impl Moto {
+    /// The server that tests share: they keep apart by the names of their secrets. None where moto is not installed.
+    pub(super) fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Option<Moto>> = OnceLock::new();
+        SHARED.get_or_init(Self::start).as_ref()
+    }
+
+    /// A server of one's own, for a test that changes how the server behaves.
+    pub(super) fn start() -> Option<Self> {
+        let interpreter = interpreter()?;
+        let mut server = Python::start(&interpreter, "server.py", &[]);
+        let url = format!("http://127.0.0.1:{}", server.read_line().trim());
+        let driver = Mutex::new(Python::start(&interpreter, "driver.py", &[&url]));
+        Some(Self {
+            url,
+            driver,
+            _server: server,
+        })
+    }
+
+    /// A run whose AWS is this server, in [`REGION`], with the default account's keys.
+    pub(super) fn sandbox(&self) -> Sandbox {
+        let sandbox = Sandbox::new().endpoint(&self.url).region(REGION);
+        Credentials::new("AKIADUMMY", "dummy").give(sandbox)
+    }
+
+    /// Makes a secret of the text and returns its ARN.
+    pub(super) fn secret(&self, name: &str, text: &str) -> String {
+        let made = self.secretsmanager(
+            "create_secret",
+            &json!({ "Name": name, "SecretString": text }),
+        );
+        text_of(&made["ARN"])
+    }
+
+    /// Stores a next version with `put_secret_value` and returns its version id; no stages are AWSCURRENT.
+    pub(super) fn put(&self, name: &str, text: &str, stages: &[&str]) -> String {
+        let mut parameters = json!({ "SecretId": name, "SecretString": text });
+        if !stages.is_empty() {
+            parameters["VersionStages"] = json!(stages);
+        }
+        text_of(&self.secretsmanager("put_secret_value", &parameters)["VersionId"])
+    }
+
+    /// Calls Secrets Manager in [`REGION`] with the default account's keys.
+    pub(super) fn secretsmanager(&self, operation: &str, parameters: &Value) -> Value {
+        self.call(&json!({ "service": "secretsmanager", "operation": operation, "parameters": parameters }))
+    }
+
+    /// Has boto3 do what `driver.py` says of such a call.
+    pub(super) fn call(&self, call: &Value) -> Value {
+        let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = driver.ask(&call.to_string());
+        drop(driver);
+        let mut answer: Value = serde_json::from_str(&answer).expect("the driver answers JSON");
+        assert!(answer.get("error").is_none(), "boto3: {answer} for {call}");
+        answer["ok"].take()
+    }
+
+    /// Keys of another account, as STS gives them.
+    pub(super) fn assume(&self, role: &str) -> Credentials {
+        let parameters = json!({ "RoleArn": role, "RoleSessionName": "peers" });
+        let answer = self.call(
+            &json!({ "service": "sts", "operation": "assume_role", "parameters": parameters }),
+        );
+        Credentials::of(&answer["Credentials"])
+    }
+}
+
+impl Credentials {
+    /// An access key's two halves.
+    pub(super) fn new(id: &str, secret: &str) -> Self {
+        let named = [("aws_access_key_id", id), ("aws_secret_access_key", secret)];
+        Self(
+            named
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        )
+    }
+
+    /// What AWS answers when it makes keys.
+    pub(super) fn of(answer: &Value) -> Self {
+        let given = |key: &str| text_of(&answer[key]);
+        let mut credentials = Self::new(&given("AccessKeyId"), &given("SecretAccessKey"));
+        if let Some(token) = answer["SessionToken"].as_str() {
+            let name = "aws_session_token".to_owned();
+            credentials.0.insert(name, token.to_owned());
+        }
+        credentials
+    }
+
+    /// These keys with another secret half.
+    pub(super) fn forged(&self, secret: &str) -> Self {
+        let mut credentials = self.clone();
+        let name = "aws_secret_access_key".to_owned();
+        credentials.0.insert(name, secret.to_owned());
+        credentials
+    }
+
+    /// As a call's `credentials`.
+    pub(super) fn as_json(&self) -> Value {
+        json!(self.0)
+    }
+
+    /// Has a run sign with these keys.
+    pub(super) fn give(&self, sandbox: Sandbox) -> Sandbox {
+        self.0.iter().fold(sandbox, |sandbox, (name, value)| {
+            sandbox.env(name.to_uppercase(), value)
+        })
+    }
+}
+
+/// The characters of a JSON string.
+pub(super) fn text_of(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a string: {value}"))
+        .to_owned()
+}

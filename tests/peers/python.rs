@@ -1,0 +1,93 @@
+//! Use [`Python`] to talk, in lines of JSON, with a script of this folder that runs in the venv of `make test`.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::skip::skipped;
+
+/// A script that runs until this process ends, however it ends: its standard input then ends, and it with that.
+pub(super) struct Python {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Python {
+    /// Starts `tests/peers/SCRIPT` under the given interpreter, away from the caller's environment.
+    pub(super) fn start(interpreter: &Path, script: &str, arguments: &[&str]) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/peers")
+            .join(script);
+        let mut child = Command::new(interpreter)
+            .arg("-B")
+            .arg(&script)
+            .args(arguments)
+            .env_clear()
+            .env("HOME", "/nonexistent")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("{} {}: {error}", interpreter.display(), script.display())
+            });
+        let stdin = child.stdin.take().expect("standard input is a pipe");
+        let stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
+        Self {
+            child,
+            stdin,
+            stdout,
+        }
+    }
+
+    /// The next line that the script prints.
+    pub(super) fn read_line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout
+            .read_line(&mut line)
+            .expect("the script prints UTF-8");
+        assert!(
+            line.ends_with('\n'),
+            "the script ended; its last words are on standard error"
+        );
+        line
+    }
+
+    /// Hands the script one line and returns the line it answers.
+    pub(super) fn ask(&mut self, line: &str) -> String {
+        writeln!(self.stdin, "{line}").expect("the script reads its standard input");
+        self.read_line()
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The venv's interpreter, or, where the peers are not installed, a loud word and nothing.
+///
+/// # Panics
+///
+/// When `CI` is set and there is none: there, a test that skips must not pass.
+pub(super) fn interpreter() -> Option<PathBuf> {
+    let venv = env::var_os("SECRETS_EXEC_VENV").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv"),
+        PathBuf::from,
+    );
+    let python = venv.join("bin/python");
+    if python.exists() {
+        return Some(python);
+    }
+    let missing = format!(
+        "moto and boto3 are not in {}: run `make test`, which installs them",
+        venv.display()
+    );
+    assert!(env::var_os("CI").is_none(), "{missing}");
+    skipped(&missing);
+    None
+}
