@@ -184,3 +184,14 @@ fn a_command_that_is_not_found_is_told_even_when_nothing_could_be_read() {
     let run = Sandbox::new().resolve("A=x:k").command(["no-such-command"]).run();
     run.refused(127).says(["no-such-command"]);
 }
+
+#[test]
+fn a_command_whose_name_is_not_utf_8_is_run() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let aws = served();
+    let sandbox = sandbox(&aws).executable("script", "#!/bin/sh\necho ran\n");
+    let name = OsStr::from_bytes(b"./scr\xffpt");
+    std::fs::rename(sandbox.path("script"), sandbox.path(name)).unwrap();
+    sandbox.command([name]).run().launched().printed("ran\n");
+}

@@ -72,3 +72,18 @@ fn a_directory_is_no_declaration() {
     let run = sandbox.args(["-f", "app.yaml"]).run();
     run.refused(78).says(["app.yaml"]);
 }
+
+#[test]
+fn lines_that_end_as_on_windows_are_read() {
+    let run = launch("app.yaml", "env:\r\n  A: { value: v }\r\n  B: { value: w }\r\n");
+    run.launched().has("A", "v").has("B", "w");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_declaration() {
+    for (name, declaration) in
+        [("app.yaml", "\u{feff}env:\n  A: { value: v }\n"), ("app.toml", "\u{feff}[env]\nA = { value = \"v\" }\n")]
+    {
+        launch(name, declaration).launched().has("A", "v");
+    }
+}

@@ -72,6 +72,40 @@ fn a_variable_may_hold_an_arn_which_is_not_split_again() {
 }
 
 #[test]
+fn a_variable_may_stand_in_any_field_of_an_arn() {
+    let aws = served(ARN);
+    let sandbox = Sandbox::new().aws(&aws).env("WHERE", "eu-west-1").env("ACCOUNT", "123456789012");
+    let reference = "arn:aws:secretsmanager:${WHERE}:${ACCOUNT}:secret:${STAGE:-prod}/db-AbCdEf:host::";
+    sandbox.resolve(&format!("A={reference}")).run().launched().has("A", "db.internal");
+    assert_eq!(aws.only_read().region(), "eu-west-1");
+}
+
+#[test]
+fn a_default_may_be_an_arn_with_its_colons() {
+    let aws = served(ARN);
+    let sandbox = Sandbox::new().aws(&aws).resolve(&format!("A=${{DB_ARN:-{ARN}}}:host"));
+    sandbox.run().launched().has("A", "db.internal");
+}
+
+#[test]
+fn an_arn_with_a_key_in_a_variable_is_not_split_again() {
+    let aws = served(ARN);
+    let sandbox = Sandbox::new().aws(&aws).env("DB_ARN", format!("{ARN}:host::"));
+    sandbox.resolve("A=${DB_ARN}").run().refused(64).says(["A"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_variable_that_is_not_utf_8_is_an_error_and_no_crash() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let aws = served("prod/db");
+    let sandbox = Sandbox::new().aws(&aws).env("STAGE", OsStr::from_bytes(b"pro\xffd"));
+    sandbox.resolve("A=${STAGE}/db:host").run().refused(64).says(["A"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
 fn a_variable_that_brings_more_fields_than_a_name_is_an_error() {
     let aws = served("prod/db");
     let sandbox = Sandbox::new().aws(&aws).env("DB", "prod/db:host");

@@ -157,3 +157,35 @@ fn a_profile_file_that_is_broken_is_told() {
     assert!(matches!(run.status, Status::Exit(64 | 77)), "{run}");
     run.says(["config"]);
 }
+
+#[test]
+fn a_variable_of_aws_that_is_not_utf_8_is_an_error_and_no_crash() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    for name in ["AWS_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS", "HTTPS_PROXY"] {
+        let aws = Aws::start();
+        let sandbox = Sandbox::new().aws(&aws).env(name, OsStr::from_bytes(b"v\xff"));
+        sandbox.resolve("A=x:k").run().refused(64).says([name]);
+        assert!(aws.calls().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_home_that_is_not_utf_8_is_no_crash() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let sandbox = Sandbox::new().aws(&aws).env("HOME", OsStr::from_bytes(b"/nowhere/\xff"));
+    sandbox.resolve("A=x:k").run().launched().has("A", "v").has("HOME", b"/nowhere/\xff");
+}
+
+#[test]
+fn an_answer_cut_short_is_neither_quoted_nor_an_absence() {
+    let aws = Aws::start().secret("prod/db", Secret::json(r#"{"k":"v"}"#).cut_short());
+    let declaration = "env:\n  A: { from: \"prod/db:k\", default: d }\n";
+    let sandbox = Sandbox::new().aws(&aws).args(["--timeout", "3s"]).declaration(declaration);
+    let run = sandbox.run();
+    assert!(matches!(run.status, Status::Exit(75 | 78)), "{run}");
+    assert!(run.stdout.is_empty(), "{run}");
+    run.says(["A", "prod/db"]);
+}

@@ -25,7 +25,7 @@ fn signal_state() -> [String; 4] {
     status_lines("SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt")
 }
 
-/// The bits of the 31 standard signals in a line of /proc/self/status: the others are the C library's.
+/// The bits of the 31 standard signals in a line of /proc/self/status: the C library keeps some others to itself.
 fn bits(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     u64::from_str_radix(line.unwrap().trim_start_matches(':').trim(), 16).unwrap() & 0x7fff_ffff

@@ -21,6 +21,9 @@ mod sandbox;
 mod skip;
 mod tls;
 
+#[path = "../peers/mod.rs"]
+mod peers;
+
 mod absence;
 mod architecture;
 mod command;

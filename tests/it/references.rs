@@ -120,6 +120,16 @@ fn a_key_is_not_trimmed_or_folded() {
 }
 
 #[test]
+fn a_key_is_compared_after_the_escapes_of_json() {
+    gives(r#"{"caf\u00e9\n":"v"}"#, "café\n", "v");
+}
+
+#[test]
+fn the_empty_key_is_reached_by_a_path() {
+    gives(r#"{"":"v"}"#, "$['']", "v");
+}
+
+#[test]
 fn a_path_reaches_into_objects() {
     gives(r#"{"database":{"password":"p"}}"#, "$.database.password", "p");
 }

@@ -1,13 +1,14 @@
 //! A started run: signal it, look into its /proc, and wait for its outcome under a hard limit.
 
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{SigHandler, Signal, kill, killpg, signal};
 use nix::unistd::Pid;
 
 use crate::outcome::{Expectations, Outcome, Status};
@@ -23,6 +24,7 @@ pub struct Running {
 
 impl Running {
     pub fn start(mut command: Command, stdin: Option<Vec<u8>>, limit: Duration, expectations: Expectations) -> Self {
+        default_signals(&mut command);
         let mut child = command.spawn().unwrap();
         if let (Some(mut pipe), Some(content)) = (child.stdin.take(), stdin) {
             // A program that does not read its input is free not to.
@@ -80,6 +82,19 @@ impl Running {
             Err(_) => panic!("something still holds the output of {} open", self.pid),
         }
     }
+}
+
+/// Starts the command with every signal at its default, whatever nohup, a shell's `&` or the test harness left ignored.
+fn default_signals(command: &mut Command) {
+    let reset = || {
+        for number in Signal::iterator().filter(|number| !matches!(number, Signal::SIGKILL | Signal::SIGSTOP)) {
+            // SAFETY: SIG_DFL runs no code of ours.
+            unsafe { signal(number, SigHandler::SigDfl) }?;
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec it calls nothing but signal(2), which is async-signal-safe.
+    unsafe { command.pre_exec(reset) };
 }
 
 fn await_end(mut child: Child) -> Receiver<Status> {

@@ -102,8 +102,12 @@ impl Sandbox {
 
     /// Writes an executable file below the working directory.
     pub fn executable(self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        let sandbox = self.file(name, content);
-        sandbox.mode(name, 0o755)
+        let draft = self.directory.path().join("draft");
+        fs::write(&draft, content).unwrap();
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        copy_elsewhere(&draft, &path);
+        self.mode(name, 0o755)
     }
 
     pub fn mode(self, name: &str, mode: u32) -> Self {
@@ -217,7 +221,7 @@ impl Sandbox {
     /// Runs a copy of the program that every user may execute.
     pub fn spawn_copy(&self) -> Running {
         let copy = self.path("secrets-exec-copy");
-        fs::copy(PROGRAM, &copy).unwrap();
+        copy_elsewhere(Path::new(PROGRAM), &copy);
         self.start(&self.line(Some(copy.as_os_str())))
     }
 
@@ -257,6 +261,12 @@ impl Sandbox {
         expectations.prints_values |= self.command == SHOW_ENVIRONMENT;
         Running::start(command, self.stdin.clone(), self.limit, expectations)
     }
+}
+
+/// Copies a file that is to be executed, in a process of its own: a child that another test forks meanwhile would hold
+/// our descriptor open for writing, and the kernel executes no file that someone may still write to.
+fn copy_elsewhere(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
 }
 
 fn owned<A: AsRef<OsStr>>(words: impl IntoIterator<Item = A>) -> Vec<OsString> {

@@ -156,6 +156,15 @@ fn an_arn_without_a_region_or_an_account_is_a_usage_error() {
 }
 
 #[test]
+fn a_region_that_would_choose_another_host_is_a_usage_error() {
+    for region in ["evil.example", "us-east-1.evil.example", "a/b", "a#b", "a@b", "a b", "us-east-1?", ""] {
+        let arn = format!("arn:aws:secretsmanager:{region}:123456789012:secret:x-AbCdEf");
+        refuses_binding(&format!("DB_HOST={arn}"), &["DB_HOST"]);
+        refuses(|sandbox| sandbox.resolve("A=x:k").arg(format!("--region={region}")), &["region"]);
+    }
+}
+
+#[test]
 fn an_arn_with_more_fields_than_ecs_knows_is_a_usage_error() {
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
     refuses_binding(&format!("DB_HOST={arn}:k:s:v:more"), &["DB_HOST"]);

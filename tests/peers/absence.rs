@@ -71,9 +71,7 @@ fn a_secret_marked_for_deletion_is_no_absence() {
     moto.secret("absence/deleted", CANARY);
     let deletion = json!({ "SecretId": "absence/deleted", "RecoveryWindowInDays": 7 });
     moto.secretsmanager("delete_secret", &deletion);
-    let sandbox = moto
-        .sandbox()
-        .declaration("env:\n  PASSWORD: { from: absence/deleted, default: fallback }\n");
+    let sandbox = moto.sandbox().declaration("env:\n  PASSWORD: { from: absence/deleted, default: fallback }\n");
     let facts = ["PASSWORD", "absence/deleted", "marked for deletion"];
     sandbox.run().refused(78).says(facts);
 }
@@ -82,9 +80,7 @@ fn a_secret_marked_for_deletion_is_no_absence() {
 fn a_key_of_a_secret_that_is_not_json_is_no_absence() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("absence/not-json", CANARY);
-    let sandbox = moto
-        .sandbox()
-        .declaration("env:\n  PASSWORD: { from: 'absence/not-json:key', default: fallback }\n");
+    let sandbox = moto.sandbox().declaration("env:\n  PASSWORD: { from: 'absence/not-json:key', default: fallback }\n");
     let facts = ["PASSWORD", "absence/not-json", "JSON"];
     sandbox.run().refused(78).says(facts);
 }

@@ -24,10 +24,7 @@ fn an_account_does_not_find_the_secrets_of_another() {
     let Some(moto) = Moto::shared() else { return };
     secret_there(moto, "accounts/elsewhere", CANARY);
     let sandbox = moto.sandbox().resolve("VALUE=accounts/elsewhere");
-    sandbox
-        .run()
-        .refused(78)
-        .says(["VALUE", "accounts/elsewhere"]);
+    sandbox.run().refused(78).says(["VALUE", "accounts/elsewhere"]);
     let outcome = moto.assume(READER).give(sandbox).run();
     outcome.launched_silently().has("VALUE", CANARY);
 }
@@ -48,10 +45,7 @@ env:
 "
     );
     let outcome = moto.sandbox().declaration(&declaration).run();
-    outcome
-        .launched_silently()
-        .has("HERE", "here")
-        .has("THERE", "there");
+    outcome.launched_silently().has("HERE", "here").has("THERE", "there");
 }
 
 /// Makes a secret in the account of [`READER`].

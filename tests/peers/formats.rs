@@ -91,8 +91,7 @@ fn yaml_toml_and_json_give_the_same_environment() {
         "encoded": "ZGVjb2RlZA==",
     });
     moto.put("formats/db", &current.to_string(), &[]);
-    let binary =
-        json!({ "Name": "formats/binary", "SecretBinary": { "$bytes": [0, 1, 254, 255] } });
+    let binary = json!({ "Name": "formats/binary", "SecretBinary": { "$bytes": [0, 1, 254, 255] } });
     moto.secretsmanager("create_secret", &binary);
 
     let mut names = moto.sandbox().control().names();
@@ -113,8 +112,7 @@ fn yaml_toml_and_json_give_the_same_environment() {
 fn a_later_layer_wins_and_what_it_overrides_is_not_needed() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("formats/layers", r#"{"a":"the secret's"}"#);
-    let first =
-        "secrets:\n  s: formats/layers\nenv:\n  A: formats/nowhere\n  B: { value: first }\n";
+    let first = "secrets:\n  s: formats/layers\nenv:\n  A: formats/nowhere\n  B: { value: first }\n";
     let second = "env:\n  B: { value: second }\n";
     let sandbox = moto
         .sandbox()
@@ -123,10 +121,7 @@ fn a_later_layer_wins_and_what_it_overrides_is_not_needed() {
         .args(["-f", "first.yaml", "-f", "second.yaml"])
         .resolve("A=s:a");
     let outcome = sandbox.run();
-    outcome
-        .launched_silently()
-        .has("A", "the secret's")
-        .has("B", "second");
+    outcome.launched_silently().has("A", "the secret's").has("B", "second");
 }
 
 #[test]

@@ -28,10 +28,7 @@ fn a_server_that_checks_signatures_accepts_ours_and_refuses_wrong_keys() {
     let unknown = Credentials::new("AKIANOSUCHKEY", "dummy");
     sandbox(&unknown).run().refused(77);
     let outcome = sandbox(&keys).run();
-    outcome
-        .launched_silently()
-        .has("NAME", CANARY)
-        .has("ARN", CANARY);
+    outcome.launched_silently().has("NAME", CANARY).has("ARN", CANARY);
 }
 
 #[test]
@@ -40,9 +37,7 @@ fn a_denial_is_no_absence() {
     moto.secret("identity/denied", CANARY);
     let keys = user(&moto, "nobody");
     check_signatures(&moto);
-    let sandbox = moto
-        .sandbox()
-        .declaration("env:\n  PASSWORD: { from: identity/denied, default: fallback }\n");
+    let sandbox = moto.sandbox().declaration("env:\n  PASSWORD: { from: identity/denied, default: fallback }\n");
     let outcome = keys.give(sandbox).run();
     outcome.refused(77).says(["PASSWORD", "identity/denied"]);
 }

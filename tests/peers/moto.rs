@@ -36,11 +36,7 @@ impl Moto {
         let mut server = Python::start(&interpreter, "server.py", &[]);
         let url = format!("http://127.0.0.1:{}", server.read_line().trim());
         let driver = Mutex::new(Python::start(&interpreter, "driver.py", &[&url]));
-        Some(Self {
-            url,
-            driver,
-            _server: server,
-        })
+        Some(Self { url, driver, _server: server })
     }
 
     /// A run whose AWS is this server, in [`REGION`], with the default account's keys.
@@ -51,10 +47,7 @@ impl Moto {
 
     /// Makes a secret of the text and returns its ARN.
     pub(super) fn secret(&self, name: &str, text: &str) -> String {
-        let made = self.secretsmanager(
-            "create_secret",
-            &json!({ "Name": name, "SecretString": text }),
-        );
+        let made = self.secretsmanager("create_secret", &json!({ "Name": name, "SecretString": text }));
         text_of(&made["ARN"])
     }
 
@@ -85,9 +78,7 @@ impl Moto {
     /// Keys of another account, as STS gives them.
     pub(super) fn assume(&self, role: &str) -> Credentials {
         let parameters = json!({ "RoleArn": role, "RoleSessionName": "peers" });
-        let answer = self.call(
-            &json!({ "service": "sts", "operation": "assume_role", "parameters": parameters }),
-        );
+        let answer = self.call(&json!({ "service": "sts", "operation": "assume_role", "parameters": parameters }));
         Credentials::of(&answer["Credentials"])
     }
 }
@@ -96,11 +87,7 @@ impl Credentials {
     /// An access key's two halves.
     pub(super) fn new(id: &str, secret: &str) -> Self {
         let named = [("aws_access_key_id", id), ("aws_secret_access_key", secret)];
-        Self(
-            named
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-        )
+        Self(named.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
     }
 
     /// What AWS answers when it makes keys.
@@ -129,16 +116,11 @@ impl Credentials {
 
     /// Has a run sign with these keys.
     pub(super) fn give(&self, sandbox: Sandbox) -> Sandbox {
-        self.0.iter().fold(sandbox, |sandbox, (name, value)| {
-            sandbox.env(name.to_uppercase(), value)
-        })
+        self.0.iter().fold(sandbox, |sandbox, (name, value)| sandbox.env(name.to_uppercase(), value))
     }
 }
 
 /// The characters of a JSON string.
 pub(super) fn text_of(value: &Value) -> String {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("not a string: {value}"))
-        .to_owned()
+    value.as_str().unwrap_or_else(|| panic!("not a string: {value}")).to_owned()
 }

@@ -54,15 +54,9 @@ fn the_region_in_an_arn_is_where_the_secret_is_read() {
     let Some(moto) = Moto::shared() else { return };
     let here = moto.secret("naming/region", "in us-east-1");
     let there = secret_in(moto, "eu-west-1", "naming/region", "in eu-west-1");
-    let sandbox = moto
-        .sandbox()
-        .resolve(&format!("HERE={here}"))
-        .resolve(&format!("THERE={there}"));
+    let sandbox = moto.sandbox().resolve(&format!("HERE={here}")).resolve(&format!("THERE={there}"));
     let outcome = sandbox.run();
-    outcome
-        .launched_silently()
-        .has("HERE", "in us-east-1")
-        .has("THERE", "in eu-west-1");
+    outcome.launched_silently().has("HERE", "in us-east-1").has("THERE", "in eu-west-1");
 }
 
 #[test]
@@ -70,36 +64,19 @@ fn the_region_option_is_where_a_name_is_read() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("naming/option", "in us-east-1");
     secret_in(moto, "eu-west-1", "naming/option", "in eu-west-1");
-    let sandbox = moto
-        .sandbox()
-        .args(["--region", "eu-west-1"])
-        .resolve("VALUE=naming/option");
-    sandbox
-        .run()
-        .launched_silently()
-        .has("VALUE", "in eu-west-1");
+    let sandbox = moto.sandbox().args(["--region", "eu-west-1"]).resolve("VALUE=naming/option");
+    sandbox.run().launched_silently().has("VALUE", "in eu-west-1");
 }
 
 #[test]
 fn arns_of_the_chinese_and_the_government_partition_are_read() {
     let Some(moto) = Moto::shared() else { return };
     let china = secret_in(moto, "cn-north-1", "naming/partition", "China's");
-    let government = secret_in(
-        moto,
-        "us-gov-west-1",
-        "naming/partition",
-        "the government's",
-    );
+    let government = secret_in(moto, "us-gov-west-1", "naming/partition", "the government's");
     assert!(china.starts_with("arn:aws-cn:") && government.starts_with("arn:aws-us-gov:"));
-    let sandbox = moto
-        .sandbox()
-        .resolve(&format!("CHINA={china}"))
-        .resolve(&format!("GOVERNMENT={government}"));
+    let sandbox = moto.sandbox().resolve(&format!("CHINA={china}")).resolve(&format!("GOVERNMENT={government}"));
     let outcome = sandbox.run();
-    outcome
-        .launched_silently()
-        .has("CHINA", "China's")
-        .has("GOVERNMENT", "the government's");
+    outcome.launched_silently().has("CHINA", "China's").has("GOVERNMENT", "the government's");
 }
 
 #[test]
@@ -114,15 +91,9 @@ fn a_name_may_hold_every_character_that_aws_allows() {
         "UPPER/lower",
     ] {
         let arn = moto.secret(name, name);
-        let sandbox = moto
-            .sandbox()
-            .resolve(&format!("NAME={name}"))
-            .resolve(&format!("ARN={arn}"));
+        let sandbox = moto.sandbox().resolve(&format!("NAME={name}")).resolve(&format!("ARN={arn}"));
         let outcome = sandbox.run();
-        outcome
-            .launched_silently()
-            .has("NAME", name)
-            .has("ARN", name);
+        outcome.launched_silently().has("NAME", name).has("ARN", name);
     }
 }
 
@@ -135,9 +106,7 @@ fn an_inherited_variable_in_a_name_chooses_the_secret() {
     let outcome = sandbox.run();
     outcome.launched_silently().has("HOST", "prod.example.com");
     let outcome = sandbox.env("STAGE", "staging").run();
-    outcome
-        .launched_silently()
-        .has("HOST", "staging.example.com");
+    outcome.launched_silently().has("HOST", "staging.example.com");
 }
 
 /// Makes a secret in another region and returns its ARN.

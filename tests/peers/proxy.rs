@@ -18,10 +18,7 @@ pub(super) struct Proxy {
 impl Proxy {
     /// Before a server whose URL has a host and a port and nothing else.
     pub(super) fn before(url: &str) -> Self {
-        let server = url
-            .strip_prefix("http://")
-            .expect("it speaks HTTP")
-            .to_owned();
+        let server = url.strip_prefix("http://").expect("it speaks HTTP").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let connections = Arc::new(Mutex::new(Vec::new()));
@@ -39,10 +36,7 @@ impl Proxy {
 
     /// Heads and bodies of the requests so far, one text for each request.
     pub(super) fn requests(&self) -> Vec<String> {
-        let connections = self
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = connections.iter().map(|sent| String::from_utf8_lossy(sent));
         let requests = sent.flat_map(|sent| {
             let requests = sent.split(REQUEST).skip(1);

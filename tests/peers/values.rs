@@ -10,10 +10,7 @@ const TEXTS: [(&str, &str); 12] = [
     ("plain", "correct horse battery staple"),
     ("blank", "  spaces \t around  "),
     ("newlines", "\n-----BEGIN-----\nMIIB\r\n-----END-----\n\n"),
-    (
-        "quotes",
-        r#"it's "quoted", \n is two, $HOME and `id` and $(id) stay"#,
-    ),
+    ("quotes", r#"it's "quoted", \n is two, $HOME and `id` and $(id) stay"#),
     ("equals", "a=b==c&d=%20;#"),
     ("unicode", "пароль 密码 كلمة السر 🔑 e\u{301}\u{feff}"),
     ("number", "12345678901234567890"),
@@ -21,10 +18,7 @@ const TEXTS: [(&str, &str); 12] = [
     ("none", "null"),
     ("json", r#"{ "b": 1.10,  "a": [1, 2], "html": "<&>" }"#),
     ("unfinished", r#"{"unfinished": "#),
-    (
-        "reference",
-        "{{resolve:secretsmanager:values/plain}} ${HOME} arn:aws:",
-    ),
+    ("reference", "{{resolve:secretsmanager:values/plain}} ${HOME} arn:aws:"),
 ];
 
 #[test]
@@ -33,9 +27,8 @@ fn a_whole_secret_is_what_boto3_reads() {
     for (name, text) in TEXTS {
         moto.secret(&format!("values/{name}"), text);
     }
-    let sandbox = TEXTS.iter().fold(moto.sandbox(), |sandbox, (name, _)| {
-        sandbox.resolve(&format!("{name}=values/{name}"))
-    });
+    let sandbox =
+        TEXTS.iter().fold(moto.sandbox(), |sandbox, (name, _)| sandbox.resolve(&format!("{name}=values/{name}")));
     let outcome = sandbox.run();
     outcome.launched_silently();
     for (name, text) in TEXTS {
@@ -63,9 +56,8 @@ fn a_string_key_is_what_python_reads_of_the_json() {
     }));
     let read = read.as_object().expect("Python reads an object");
     assert_eq!(read.len(), TEXTS.len() + 1);
-    let sandbox = read.keys().fold(moto.sandbox(), |sandbox, name| {
-        sandbox.resolve(&format!("{name}=values/keys:{name}"))
-    });
+    let sandbox =
+        read.keys().fold(moto.sandbox(), |sandbox, name| sandbox.resolve(&format!("{name}=values/keys:{name}")));
     let outcome = sandbox.run();
     outcome.launched_silently();
     for (name, value) in read {
@@ -76,8 +68,7 @@ fn a_string_key_is_what_python_reads_of_the_json() {
 #[test]
 fn numbers_and_booleans_are_spelled_as_the_secret_spells_them() {
     let Some(moto) = Moto::shared() else { return };
-    let secret =
-        r#"{"port":5432,"price":1.10,"zero":-0,"id":12345678901234567890,"on":true,"off":false}"#;
+    let secret = r#"{"port":5432,"price":1.10,"zero":-0,"id":12345678901234567890,"on":true,"off":false}"#;
     moto.secret("values/scalars", secret);
     let spelled = [
         ("port", "5432"),
@@ -87,9 +78,9 @@ fn numbers_and_booleans_are_spelled_as_the_secret_spells_them() {
         ("on", "true"),
         ("off", "false"),
     ];
-    let sandbox = spelled.iter().fold(moto.sandbox(), |sandbox, (name, _)| {
-        sandbox.resolve(&format!("{name}=values/scalars:{name}"))
-    });
+    let sandbox = spelled
+        .iter()
+        .fold(moto.sandbox(), |sandbox, (name, _)| sandbox.resolve(&format!("{name}=values/scalars:{name}")));
     let outcome = sandbox.run();
     outcome.launched_silently();
     for (name, value) in spelled {
@@ -114,12 +105,7 @@ fn a_nested_value_is_compact_json_with_its_keys_in_order() {
         .resolve("NODE=values/nested:$.db.hosts[1]");
     let outcome = sandbox.run();
     let object = r#"{"port":1.10,"hosts":["a","b"],"a":null,"name":"é\n"}"#;
-    outcome
-        .launched_silently()
-        .has("OBJECT", object)
-        .has("LIST", "[]")
-        .has("DOT", "dot")
-        .has("NODE", "b");
+    outcome.launched_silently().has("OBJECT", object).has("LIST", "[]").has("DOT", "dot").has("NODE", "b");
 }
 
 #[test]
@@ -147,9 +133,7 @@ fn a_binary_secret_in_base64_is_what_boto3_reads() {
     let bytes = noise(65_536);
     assert!(bytes.contains(&0) && str::from_utf8(&bytes).is_err());
     binary_secret(moto, "values/binary", &bytes);
-    let sandbox = moto
-        .sandbox()
-        .declaration("env:\n  BINARY: { from: values/binary, encode: base64 }\n");
+    let sandbox = moto.sandbox().declaration("env:\n  BINARY: { from: values/binary, encode: base64 }\n");
     let read = moto.secretsmanager("get_secret_value", &json!({ "SecretId": "values/binary" }));
     let read = text_of(&read["SecretBinary"]["$base64"]);
     sandbox.run().launched_silently().has("BINARY", read);

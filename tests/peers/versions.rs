@@ -28,15 +28,9 @@ fn a_pending_version_is_read_only_by_its_label() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("versions/pending", "current");
     moto.put("versions/pending", "pending", &["AWSPENDING"]);
-    let sandbox = moto
-        .sandbox()
-        .resolve("CURRENT=versions/pending")
-        .resolve("PENDING=versions/pending::AWSPENDING");
+    let sandbox = moto.sandbox().resolve("CURRENT=versions/pending").resolve("PENDING=versions/pending::AWSPENDING");
     let outcome = sandbox.run();
-    outcome
-        .launched_silently()
-        .has("CURRENT", "current")
-        .has("PENDING", "pending");
+    outcome.launched_silently().has("CURRENT", "current").has("PENDING", "pending");
 }
 
 #[test]
@@ -59,10 +53,7 @@ fn a_version_is_read_by_its_id_and_by_id_and_label_together() {
         .resolve(&format!("ID=versions/by-id:::{second}"))
         .resolve(&format!("BOTH=versions/by-id::AWSPREVIOUS:{second}"));
     let outcome = sandbox.run();
-    outcome
-        .launched_silently()
-        .has("ID", "second")
-        .has("BOTH", "second");
+    outcome.launched_silently().has("ID", "second").has("BOTH", "second");
 }
 
 #[test]
@@ -72,9 +63,7 @@ fn a_label_that_belongs_to_another_version_is_refused() {
     let second = moto.put("versions/contradiction", CANARY, &[]);
     let reference = format!("VALUE=versions/contradiction::AWSPREVIOUS:{second}");
     let outcome = moto.sandbox().resolve(&reference).run();
-    outcome
-        .refused(78)
-        .says(["VALUE", "versions/contradiction"]);
+    outcome.refused(78).says(["VALUE", "versions/contradiction"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub struct Secret {
     /// Answered ever after.
     pub failing: Option<Fault>,
     pub held: bool,
+    pub cut_short: bool,
 }
 
 #[derive(Clone)]
@@ -72,7 +73,7 @@ impl Secret {
 
     fn of(content: Content) -> Self {
         let version = Version { id: CURRENT_ID, stages: vec!["AWSCURRENT".to_owned()], content };
-        Self { versions: vec![version], faults: VecDeque::new(), failing: None, held: false }
+        Self { versions: vec![version], faults: VecDeque::new(), failing: None, held: false, cut_short: false }
     }
 
     /// Adds the current version of `other` as this secret's AWSPREVIOUS.
@@ -95,6 +96,12 @@ impl Secret {
     /// Answers only when the test releases it.
     pub fn held(mut self) -> Self {
         self.held = true;
+        self
+    }
+
+    /// Answers with JSON that ends too early.
+    pub fn cut_short(mut self) -> Self {
+        self.cut_short = true;
         self
     }
 

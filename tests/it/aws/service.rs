@@ -72,7 +72,10 @@ impl Service {
             };
             return refusal(&fault::no_such_version(&wanted));
         };
-        let response = version.response(&id, &call.region());
+        let mut response = version.response(&id, &call.region());
+        if secret.cut_short {
+            response.body.truncate(response.body.len() - 3);
+        }
         match secret.held {
             true => Answer::Hold(response),
             false => Answer::Send(response),
