@@ -18,10 +18,14 @@ pub const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "s
 pub(super) fn find() -> Result<Option<(&'static Path, File)>, (&'static Path, ManifestProblem)> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
-        match File::open(name) {
-            Ok(file) => found.push((*name, file)),
+        let path = Path::new(name);
+        let unreadable = |error: io::Error| (path, ManifestProblem::Unreadable(error.to_string()));
+        // Whether it is a file at all is asked first: opening a pipe would wait for its writer.
+        match path.metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err((Path::new(name), ManifestProblem::Unreadable(error.to_string()))),
+            Err(error) => return Err(unreadable(error)),
+            Ok(there) if !there.is_file() => return Err((path, ManifestProblem::Untrusted("it is no regular file"))),
+            Ok(_) => found.push((*name, File::open(path).map_err(unreadable)?)),
         }
     }
     let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
@@ -37,9 +41,7 @@ pub(super) fn find() -> Result<Option<(&'static Path, File)>, (&'static Path, Ma
 
 fn distrust(file: &File) -> Option<&'static str> {
     let Ok(metadata) = file.metadata() else { return Some("its owner cannot be told") };
-    if !metadata.is_file() {
-        Some("it is no regular file")
-    } else if metadata.uid() != 0 && metadata.uid() != geteuid().as_raw() {
+    if metadata.uid() != 0 && metadata.uid() != geteuid().as_raw() {
         Some("it belongs to neither root nor this user")
     } else if metadata.mode() & 0o002 != 0 {
         Some("anyone may write it")

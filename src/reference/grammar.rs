@@ -46,6 +46,8 @@ pub enum ReferenceError {
     IllegalCharacter(char),
     /// The secret's id is not one.
     Id(LocatorError),
+    /// What variables gave is no secret's id. What they hold is not told: it may be a secret by mistake.
+    Expanded(&'static str),
 }
 
 impl Reference {
@@ -121,7 +123,9 @@ impl fmt::Display for Reference {
 /// An id in which `${NAME}` stands for a variable; what a variable holds is not split again.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
     let expanded = expand(text, inherited)?;
-    let (id, store, region) = SecretId::parse(&expanded).map_err(ReferenceError::Id)?;
+    let (id, store, region) = SecretId::parse(&expanded).map_err(|error| {
+        if expanded == text { ReferenceError::Id(error) } else { ReferenceError::Expanded(error.kind()) }
+    })?;
     Ok(Locator { store, id, region, role: None, version: Version::Current })
 }
 
@@ -186,7 +190,7 @@ fn split_secret(text: &str) -> Result<(&str, Option<&str>), ReferenceError> {
             Some("ssm") => 6,
             Some("") | None => return Err(ReferenceError::Id(LocatorError::ArnCutShort(text.to_owned()))),
             Some(_) => {
-                let why = "it is neither a secret's nor a parameter's";
+                let why = "is neither a secret's nor a parameter's ARN";
                 return Err(ReferenceError::Id(LocatorError::BadArn { arn: text.to_owned(), why }));
             }
         }
@@ -316,7 +320,7 @@ mod tests {
         assert_eq!((found.locator.id.as_str(), found.selector), ("dev/db", Selector::Key("password".into())));
         let found = locate("${DB}:password", &[("DB", ARN)]).unwrap();
         assert_eq!((found.locator.id.as_str(), found.locator.region.unwrap().as_str()), (ARN, "us-east-1"));
-        assert!(matches!(locate("${DB}", &[("DB", "prod/db:password")]), Err(ReferenceError::Id(_))));
+        assert!(matches!(locate("${DB}", &[("DB", "prod/db:password")]), Err(ReferenceError::Expanded(_))));
         let found = locate("arn:aws:secretsmanager:${R:-eu-west-1}:123456789012:secret:x-AbCdEf:k", &[]).unwrap();
         assert_eq!((found.locator.region.unwrap().as_str(), found.selector), ("eu-west-1", Selector::Key("k".into())));
     }
@@ -326,7 +330,7 @@ mod tests {
         assert_eq!(locate("${STAGE}/db", &[]), Err(ReferenceError::Unset("STAGE".into())));
         assert_eq!(Reference::parse("${STAGE/db"), Err(ReferenceError::BadVariable));
         assert_eq!(Reference::parse("${}/db"), Err(ReferenceError::BadVariable));
-        assert_eq!(locate("${STAGE:-}", &[]), Err(ReferenceError::Id(LocatorError::Empty)));
+        assert_eq!(locate("${STAGE:-}", &[]), Err(ReferenceError::Expanded("is empty")));
     }
 
     #[test]

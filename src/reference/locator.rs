@@ -57,6 +57,19 @@ pub enum LocatorError {
     },
 }
 
+impl LocatorError {
+    /// What is wrong, without the text that is.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Empty => "is empty",
+            Self::IllegalCharacter { .. } => "has a character that no secret's name has",
+            Self::TooLong => "is longer than a secret's name",
+            Self::ArnCutShort(_) => "is an ARN cut short",
+            Self::BadArn { why, .. } => why,
+        }
+    }
+}
+
 impl SecretId {
     /// Reads a name, `ssm:` and a name, or an ARN; also tells its store, and the region an ARN names.
     ///
@@ -114,35 +127,35 @@ fn parse_arn(arn: &str) -> Result<(Store, Region), LocatorError> {
     let store = match *service {
         "secretsmanager" => Store::SecretsManager,
         "ssm" => Store::ParameterStore,
-        _ => return Err(bad("it is neither a secret's nor a parameter's")),
+        _ => return Err(bad("is neither a secret's nor a parameter's ARN")),
     };
     let name = match (store, resource) {
         (_, []) | (Store::SecretsManager, [_]) => return Err(LocatorError::ArnCutShort(arn.to_owned())),
         (Store::SecretsManager, ["secret", name]) => name,
-        (Store::SecretsManager, [_, _]) => return Err(bad("its sixth field is not \"secret\"")),
+        (Store::SecretsManager, [_, _]) => return Err(bad("has a sixth field that is not \"secret\"")),
         (Store::ParameterStore, [resource]) => resource
             .strip_prefix("parameter/")
-            .ok_or_else(|| bad("its last field does not begin with \"parameter/\""))?,
+            .ok_or_else(|| bad("has a last field that does not begin with \"parameter/\""))?,
         _ => {
             return Err(bad(
-                "it has more fields than the ARN itself; KEY, STAGE and VERSION-ID cannot come from a variable",
+                "has more fields than the ARN itself; KEY, STAGE and VERSION-ID cannot come from a variable",
             ));
         }
     };
     if !partition.starts_with("aws")
         || !partition.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     {
-        return Err(bad("its partition is not one of AWS's (aws, aws-cn, aws-us-gov, …)"));
+        return Err(bad("has a partition that is not one of AWS's (aws, aws-cn, aws-us-gov, …)"));
     }
-    let region = Region::parse(region).map_err(|_| bad("its region is missing or malformed"))?;
+    let region = Region::parse(region).map_err(|_| bad("has a region that is missing or malformed"))?;
     if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(bad("its account is not 12 digits"));
+        return Err(bad("has an account that is not 12 digits"));
     }
     if name.is_empty() {
         return Err(LocatorError::ArnCutShort(arn.to_owned()));
     }
     if !name.chars().all(is_name_character) {
-        return Err(bad("its name has a character that AWS does not allow"));
+        return Err(bad("has a name with a character that AWS does not allow"));
     }
     Ok((store, region))
 }

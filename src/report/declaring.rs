@@ -91,6 +91,7 @@ pub(super) fn reference(written: &str, error: &ReferenceError) -> String {
         ReferenceError::NotText(name) => format!("{written:?}: the value of the variable {name} is not UTF-8"),
         ReferenceError::IllegalCharacter(c) => format!("{written:?}: {c:?} cannot stand in a STAGE or VERSION-ID"),
         ReferenceError::Id(error) => id(error),
+        ReferenceError::Expanded(why) => format!("{written:?}: what its variables hold {why}"),
     }
 }
 
@@ -106,6 +107,6 @@ fn id(error: &LocatorError) -> String {
                 "{arn:?} is an ARN cut short; expected arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX[:KEY[:STAGE[:VERSION-ID]]]"
             )
         }
-        LocatorError::BadArn { arn, why } => format!("{arn:?} is not the ARN of a secret: {why}"),
+        LocatorError::BadArn { arn, why } => format!("{arn:?} {why}"),
     }
 }

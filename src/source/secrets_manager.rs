@@ -98,7 +98,7 @@ type Answer = Result<Document, FetchFailure>;
 
 async fn send_all(session: &mut Session, requests: Vec<Request>) -> Vec<(Request, Answer)> {
     let places = Arc::new(Semaphore::new(IN_FLIGHT));
-    let (patience, timeout) = (session.patience, session.timeout());
+    let patience = session.patience;
     let mut clients: BTreeMap<(Region, Option<Role>), Result<Client, FetchError>> = BTreeMap::new();
     let mut answers = Vec::new();
     let mut under_way = JoinSet::new();
@@ -116,18 +116,8 @@ async fn send_all(session: &mut Session, requests: Vec<Request>) -> Vec<(Request
             Some(Ok(client)) => {
                 let (client, places) = (client.clone(), Arc::clone(&places));
                 under_way.spawn(async move {
-                    let outcome = timeout_at(patience.deadline, async {
-                        // The semaphore is never closed.
-                        let _place = places.acquire().await;
-                        get(&client, &request, patience).await
-                    });
-                    let late = || {
-                        let limit = humantime::format_duration(timeout);
-                        Err(FetchError::Unavailable(Outage::Timeout(format!("no answer within {limit}"))))
-                    };
-                    let answer =
-                        outcome.await.unwrap_or_else(|_| late()).map_err(|error| FetchFailure { region, error });
-                    (request, answer)
+                    let answer = get(&client, &request, &places, patience).await;
+                    (request, answer.map_err(|error| FetchFailure { region, error }))
                 });
             }
             Some(Err(error)) => answers.push((request, Err(FetchFailure { region, error: error.clone() }))),
@@ -148,27 +138,41 @@ async fn send_all(session: &mut Session, requests: Vec<Request>) -> Vec<(Request
     answers
 }
 
-async fn get(client: &Client, request: &Request, patience: Patience) -> Result<Document, FetchError> {
-    let mut attempts = 0;
-    loop {
+/// Asks until there is an answer that will not change, or no time or attempt is left; then the last reason is told.
+async fn get(
+    client: &Client,
+    request: &Request,
+    places: &Semaphore,
+    patience: Patience,
+) -> Result<Document, FetchError> {
+    let mut last = Outage::Timeout("no answer before the time was over".to_owned());
+    // The semaphore is never closed.
+    let Ok(_place) = timeout_at(patience.deadline, places.acquire()).await else {
+        return Err(FetchError::Unavailable(last));
+    };
+    for attempts in 1.. {
         let asking = client
             .get_secret_value()
             .secret_id(request.id.as_str())
             .set_version_stage(request.version.stage().map(str::to_owned))
             .set_version_id(request.version.id().map(str::to_owned));
-        let (outage, asked) = match asking.send().await {
-            Ok(output) => return document(output, &request.region),
-            Err(error) => match classify(&error) {
+        let asked = match timeout_at(patience.deadline, asking.send()).await {
+            Err(_) => break,
+            Ok(Ok(output)) => return document(output, &request.region),
+            Ok(Err(error)) => match classify(&error) {
                 Verdict::Final(error) => return Err(error),
-                Verdict::Again(outage, asked) => (outage, asked),
+                Verdict::Again(outage, asked) => {
+                    last = outage;
+                    asked
+                }
             },
         };
-        attempts += 1;
         match patience.pause(attempts, asked, fastrand::f64()) {
             Some(pause) => tokio::time::sleep(pause).await,
-            None => return Err(FetchError::Unavailable(outage)),
+            None => break,
         }
     }
+    Err(FetchError::Unavailable(last))
 }
 
 fn document(output: GetSecretValueOutput, region: &Region) -> Result<Document, FetchError> {

@@ -106,10 +106,6 @@ impl Session {
         Ok(Self { settings, http, direct, patience, region: None, base: None, roles: BTreeMap::new(), config: None })
     }
 
-    pub(super) fn timeout(&self) -> Duration {
-        self.settings.timeout
-    }
-
     /// The role that everything is read with that names none itself.
     pub(super) fn default_role(&self) -> Option<&Role> {
         self.settings.role.as_ref()
