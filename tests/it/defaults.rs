@@ -261,3 +261,11 @@ fn quiet_and_verbose_are_options_of_every_kind() {
     let run = Sandbox::new().aws(&aws).env("SECRETS_EXEC_VERBOSE", "1").resolve("A=x:k").run();
     run.launched().says(["A", "x"]);
 }
+
+#[test]
+fn a_pipe_under_a_default_name_is_refused_and_not_waited_for() {
+    let aws = served();
+    let sandbox = Sandbox::new().aws(&aws);
+    nix::unistd::mkfifo(&sandbox.path("secrets-exec.yaml"), nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    sandbox.run().refused(78).says(["secrets-exec.yaml", "-f"]);
+}

@@ -155,3 +155,11 @@ fn a_variable_that_is_removed_from_the_target_is_still_expanded() {
     let run = sandbox.args(["--unset", "STAGE"]).resolve("A=${STAGE}/db:host").run();
     run.launched().has("A", "db.internal").lacks("STAGE");
 }
+
+#[test]
+fn what_a_variable_holds_is_not_repeated() {
+    // Whoever mistypes a name must not find a password in the log.
+    let aws = served("prod/db");
+    let run = Sandbox::new().aws(&aws).env("DB_PASSWORD", "s3cr3t:pw!").resolve("A=${DB_PASSWORD}:k").run();
+    run.refused(64).says(["A", "DB_PASSWORD"]).says_nothing_of("s3cr3t");
+}

@@ -99,10 +99,10 @@ fn closed_connections_to_the_end_are_75() {
 #[test]
 fn a_service_that_cannot_be_reached_is_75() {
     let aws = Aws::start();
-    let sandbox = Sandbox::new().aws(&aws);
-    drop(aws);
+    // Nobody serves the first port, and no test is given it meanwhile.
+    let sandbox = Sandbox::new().aws(&aws).endpoint("http://127.0.0.1:1");
     let run = sandbox.resolve("A=x:k").args(["--timeout", "2s"]).run();
-    run.refused(75).says(["A", "x"]);
+    run.refused(75).says(["A", "x", "127.0.0.1:1"]);
 }
 
 #[test]
@@ -201,4 +201,10 @@ fn unknown_credentials_are_a_denial() {
 #[test]
 fn expired_credentials_are_a_denial() {
     is_final(fault::expired_token(), 77, &["ExpiredTokenException"]);
+}
+
+#[test]
+fn the_reason_before_the_time_was_over_is_told() {
+    let aws = Aws::start().secret("x", Secret::failing(Fault::Hang).after([fault::throttled()]));
+    launch(&aws, "2s").refused(75).says(["A", "x", "ThrottlingException"]);
 }
