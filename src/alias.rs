@@ -21,18 +21,22 @@ pub struct Alias {
 #[derive(Clone, Debug, Default)]
 pub struct Aliases(BTreeMap<String, Alias>);
 
-/// Words that mean something else where a name of an alias could stand.
+/// Words that mean something else where a name of an alias could stand: in a reference, or in a template (Jinja's words,
+/// also those that a template of ours cannot use, and the names that MiniJinja defines itself).
 const RESERVED: &[&str] = &[
     // Prefixes of references.
     "arn",
-    "ssm", // Jinja's own words.
+    "ssm",
+    // Jinja's own words.
     "and",
     "as",
     "autoescape",
     "block",
     "break",
     "call",
+    "caller",
     "continue",
+    "dict",
     "do",
     "elif",
     "else",
@@ -59,10 +63,12 @@ const RESERVED: &[&str] = &[
     "is",
     "loop",
     "macro",
+    "namespace",
     "none",
     "None",
     "not",
     "or",
+    "range",
     "raw",
     "recursive",
     "self",

@@ -1,19 +1,22 @@
-//! What becomes of a variable: where its value comes from, what is done to it, and what happens when it is absent.
+//! What becomes of a variable or file: where its value comes from, what is done to it, and what happens when it is absent.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::reference::{Reference, SecretRef};
+use crate::reference::{Locator, Reference, SecretRef};
+use crate::target::{FileTarget, Place, Target};
+use crate::template::Template;
 
-/// A variable and how its value is made, as it was written.
+/// A target and how its value is made, as it was written.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The variable.
-    pub name: EnvName,
-    /// Where its value comes from.
+    /// Where the value goes.
+    pub target: Target,
+    /// Where it comes from.
     pub source: EntrySource,
-    /// What is done to the value.
+    /// What is done to it.
     pub transform: Transform,
     /// What happens when there is none.
     pub absence: Absence,
@@ -28,35 +31,136 @@ pub enum EntrySource {
     Reference(Reference),
     /// The value itself.
     Literal(String),
+    /// Text with references in it that need no looking up.
+    Composed(Vec<Part>),
+    /// Text made of the values of aliases.
+    Template(Template),
 }
 
-/// An [`Entry`] whose reference is looked up.
+/// A piece of a composed value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// As it is.
+    Text(String),
+    /// What a reference leads to.
+    Reference(SecretRef),
+}
+
+/// An [`Entry`] whose references are looked up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Binding {
-    /// The variable.
-    pub name: EnvName,
-    /// Where its value comes from.
+    /// Where the value goes.
+    pub target: Target,
+    /// Where it comes from.
     pub recipe: Recipe,
-    /// What is done to the value.
+    /// What is done to it.
     pub transform: Transform,
     /// What happens when there is none.
     pub absence: Absence,
-    /// Where it was written.
-    pub origin: Origin,
+    /// What messages call it.
+    pub subject: Subject,
 }
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Recipe {
     /// A secret, or a part of one.
-    Secret {
-        /// What is read.
-        reference: SecretRef,
-        /// The reference as it was written, for messages.
-        written: String,
-    },
+    Secret(SecretRef),
     /// The value itself, from a declaration.
     Literal(String),
+    /// Text with secrets in it.
+    Composed(Vec<Part>),
+    /// Text made of secrets, each by the name of its alias.
+    Template {
+        /// How it is made.
+        template: Template,
+        /// What it is made of.
+        inputs: BTreeMap<String, SecretRef>,
+    },
+}
+
+impl Recipe {
+    /// What must be read for it.
+    pub fn locators(&self) -> Vec<&Locator> {
+        match self {
+            Self::Secret(reference) => vec![&reference.locator],
+            Self::Literal(_) => Vec::new(),
+            Self::Composed(parts) => parts.iter().filter_map(Part::reference).map(|part| &part.locator).collect(),
+            Self::Template { inputs, .. } => inputs.values().map(|input| &input.locator).collect(),
+        }
+    }
+}
+
+impl Part {
+    fn reference(&self) -> Option<&SecretRef> {
+        match self {
+            Self::Text(_) => None,
+            Self::Reference(reference) => Some(reference),
+        }
+    }
+}
+
+/// What messages call an entry: `DB_HOST (app.yaml:3, db:host)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The variable, or the file's path.
+    pub label: String,
+    /// Where it was written.
+    pub origin: Origin,
+    /// The reference as it was written; nothing for what has none.
+    pub written: Option<String>,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.written {
+            Some(written) => write!(f, "{} ({}, {written})", self.label, self.origin),
+            None => write!(f, "{} ({})", self.label, self.origin),
+        }
+    }
+}
+
+/// What two entries of one layer must not share, and by what a later layer covers an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Claim {
+    /// A variable.
+    Variable(EnvName),
+    /// A file's path.
+    Path(PathBuf),
+}
+
+impl Target {
+    /// The variable and the path that it needs for itself.
+    pub fn claims(&self) -> Vec<Claim> {
+        match self {
+            Self::Env(name) => vec![Claim::Variable(name.clone())],
+            Self::File(FileTarget { place, env, .. }) => {
+                let path = match place {
+                    Place::Memory => None,
+                    Place::Path(path) => Some(Claim::Path(path.clone())),
+                };
+                env.clone().map(Claim::Variable).into_iter().chain(path).collect()
+            }
+        }
+    }
+
+    /// The variable that is set.
+    pub fn variable(&self) -> Option<&EnvName> {
+        match self {
+            Self::Env(name) => Some(name),
+            Self::File(file) => file.env.as_ref(),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) | Self::File(FileTarget { env: Some(name), .. }) => write!(f, "{name}"),
+            Self::File(FileTarget { place: Place::Path(path), .. }) => write!(f, "{}", path.display()),
+            Self::File(FileTarget { place: Place::Memory, .. }) => f.write_str("a file in memory"),
+        }
+    }
 }
 
 /// What is done to a value before it is set: first decoded, then encoded.
@@ -91,6 +195,8 @@ pub enum Absence {
 pub enum Origin {
     /// An option of the command line.
     Argument(&'static str),
+    /// The inherited variable of the same name.
+    Inherited,
     /// A line of a file.
     File {
         /// The file, as it was named.
@@ -104,6 +210,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Argument(option) => f.write_str(option),
+            Self::Inherited => f.write_str("--resolve-env"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
         }
     }

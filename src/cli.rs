@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, builder::ValueParser};
+use glob::Pattern;
 
-use crate::alias::Aliases;
-use crate::binding::{Absence, Entry, EntrySource, EnvName, Origin, Transform};
+use crate::binding::{Absence, Entry, EntrySource, EnvName, Origin, Transform, is_name};
 use crate::command::CommandLine;
 use crate::environment::Inherited;
+use crate::expansion::{ExpansionEntry, Naming};
 use crate::options::{Given, OPTIONS, OptionSpec, Options, Takes};
 use crate::plan::Layer;
 use crate::reference::{Reference, ReferenceError};
+use crate::target::{FileTarget, Target};
 
 /// What the command line and our variables ask for.
 #[derive(Debug)]
@@ -35,8 +37,14 @@ pub struct Invocation {
     pub files: Vec<PathBuf>,
     /// Whether a declaration in the working directory is read when none is named.
     pub find_file: bool,
+    /// Inherited variables in whose values references are resolved.
+    pub resolve_env: Vec<Pattern>,
+    /// The container of a task definition.
+    pub container: Option<String>,
     /// What secrets-exec becomes.
     pub command: CommandLine,
+    /// What is wrong with single options; told together with what is wrong elsewhere.
+    pub mistakes: Vec<UsageError>,
 }
 
 /// What is wrong with the command line or a variable of ours.
@@ -48,23 +56,42 @@ pub enum UsageError {
     MissingSeparator(String),
     /// Nothing after `--`.
     NoCommand,
-    /// `--env` without `=`.
-    NoEquals(String),
+    /// `--env` or `--as-file` without `=`.
+    NoEquals {
+        /// The option.
+        option: &'static str,
+        /// What it was given.
+        text: String,
+    },
     /// A name that cannot be a variable's.
-    IllegalName(String),
+    IllegalName {
+        /// The option.
+        option: &'static str,
+        /// The name.
+        name: String,
+    },
     /// A name that was given twice.
-    Twice(String),
+    Twice {
+        /// The option that gave it again.
+        option: &'static str,
+        /// The name.
+        name: String,
+    },
     /// PATH, which decides what is run before anything is read.
-    Path,
+    Path(&'static str),
     /// A reference that is none.
     Reference {
-        /// The variable it is for.
-        name: String,
-        /// The reference.
-        text: String,
+        /// The option.
+        option: &'static str,
+        /// What it was given.
+        argument: String,
+        /// The reference in it.
+        reference: String,
         /// What is wrong with it.
         error: ReferenceError,
     },
+    /// `--container` without a task definition to choose from.
+    ContainerAlone,
     /// An option, or the variable that stands for it, with a value that it does not take.
     Value {
         /// The option or variable.
@@ -76,14 +103,21 @@ pub enum UsageError {
     },
     /// `--external-id` without a role.
     ExternalIdAlone,
-    /// Nothing at all is to be resolved; a declaration was looked for under these names, if any.
-    NothingToResolve(&'static [&'static str]),
+    /// Nothing at all is to be resolved.
+    NothingToResolve {
+        /// The declarations that were read.
+        files: Vec<PathBuf>,
+        /// Whether one was looked for in the working directory.
+        find_file: bool,
+    },
+    /// Standard input can be read once.
+    StdinTwice,
 }
 
 /// Reads the command line (without our own name) and our variables.
 ///
 /// # Errors
-/// Everything that is wrong with them.
+/// What leaves no launch to speak of: an unknown option, no command.
 pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Request, Vec<UsageError>> {
     let mut matches = match command().try_get_matches_from(std::iter::once("secrets-exec".into()).chain(arguments)) {
         Ok(matches) => matches,
@@ -96,22 +130,23 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Request,
     let flags = flags(&mut matches, &mut errors);
     let variables = variables(inherited, &mut errors);
     let options = flags.over(variables);
-    let layer = Layer { aliases: Aliases::default(), entries: entries(&mut matches, &mut errors) };
+    let layer = layer(&mut matches, &mut errors);
+    let resolve_env = resolve_env(&mut matches, &mut errors);
+    let container = matches.remove_one("container");
     let files: Vec<PathBuf> = matches.remove_many("file").map(Iterator::collect).unwrap_or_default();
     let variable = inherited.filled("SECRETS_EXEC_FILE").map(PathBuf::from);
     let files = if files.is_empty() { Vec::from_iter(variable) } else { files };
+    if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
+        errors.push(UsageError::StdinTwice);
+    }
     let words = matches.remove_many("command").map(Iterator::collect).unwrap_or_default();
-    let command = CommandLine::new(words);
-    if command.is_none() {
+    let Some(command) = CommandLine::new(words) else {
         errors.push(UsageError::NoCommand);
-    }
-    match command {
-        Some(command) if errors.is_empty() => {
-            let find_file = files.is_empty() && !matches.get_flag("no-file");
-            Ok(Request::Launch(Box::new(Invocation { options, layer, files, find_file, command })))
-        }
-        _ => Err(errors),
-    }
+        return Err(errors);
+    };
+    let find_file = files.is_empty() && !matches.get_flag("no-file");
+    let invocation = Invocation { options, layer, files, find_file, resolve_env, container, command, mistakes: errors };
+    Ok(Request::Launch(Box::new(invocation)))
 }
 
 const WHAT: &str = "What to resolve";
@@ -124,6 +159,16 @@ fn command() -> Command {
             .value_name("NAME=REF")
             .action(ArgAction::Append)
             .help("Set NAME to what REF resolves to: SECRET[:KEY[:STAGE[:VERSION-ID]]]"),
+        Arg::new("env-from")
+            .long("env-from")
+            .value_name("[PREFIX=]REF")
+            .action(ArgAction::Append)
+            .help("Set one variable for each top-level key of a JSON object"),
+        Arg::new("as-file")
+            .long("as-file")
+            .value_name("NAME=REF")
+            .action(ArgAction::Append)
+            .help("Deliver the value as a file in memory, and set NAME to its path"),
         Arg::new("file")
             .short('f')
             .long("file")
@@ -136,10 +181,21 @@ fn command() -> Command {
             .long("no-file")
             .action(ArgAction::SetTrue)
             .help("Do not look for secrets-exec.yaml, .yml, .toml or .json in the working directory"),
+        Arg::new("resolve-env")
+            .long("resolve-env")
+            .value_name("GLOB")
+            .action(ArgAction::Append)
+            .help("Also resolve ARNs and {{resolve:…}} in inherited variables of these names"),
+        Arg::new("container")
+            .long("container")
+            .value_name("NAME")
+            .help("The container of an ECS task definition given by -f"),
     ];
     Command::new("secrets-exec")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Become a command, with its secrets from AWS Secrets Manager in its environment")
+        // The last one counts, as with most commands.
+        .args_override_self(true)
         .override_usage("secrets-exec [OPTIONS] -- COMMAND [ARG]...")
         .args(what.map(|arg| arg.help_heading(WHAT)))
         .args(OPTIONS.iter().map(argument))
@@ -230,7 +286,10 @@ fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> Options {
         };
         match given {
             Some(given) => set(&mut options, option, name, given, errors),
-            None => errors.push(UsageError::Value { name, text: lossy(value), expected: "1 or 0" }),
+            None => {
+                let expected = if option.takes == Takes::Nothing { "1 or 0" } else { "text in UTF-8" };
+                errors.push(UsageError::Value { name, text: lossy(value), expected });
+            }
         }
     }
     options
@@ -238,6 +297,8 @@ fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> Options {
 
 fn set(options: &mut Options, option: &OptionSpec, name: String, given: Given, errors: &mut Vec<UsageError>) {
     let text = match &given {
+        // A URL may hold a password.
+        Given::Text(text) if lossy(text).contains('@') => String::new(),
         Given::Text(text) => lossy(text),
         Given::Flag(_) => String::new(),
         Given::Texts(texts) => texts.join(","),
@@ -251,37 +312,72 @@ fn lossy(text: &OsStr) -> String {
     text.to_string_lossy().into_owned()
 }
 
-fn entries(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Entry> {
+fn layer(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Layer {
     let mut names = BTreeSet::new();
-    let mut entries = Vec::new();
-    for text in matches.remove_many::<String>("env").into_iter().flatten() {
-        match entry(&text) {
-            Ok(entry) if !names.insert(entry.name.clone()) => errors.push(UsageError::Twice(entry.name.to_string())),
-            Ok(entry) => entries.push(entry),
+    let mut layer = Layer::default();
+    for option in ["--env", "--as-file"] {
+        for text in matches.remove_many::<String>(&option[2..]).into_iter().flatten() {
+            match entry(option, &text) {
+                Ok(entry) if !names.insert(entry.target.to_string()) => {
+                    errors.push(UsageError::Twice { option, name: entry.target.to_string() });
+                }
+                Ok(entry) => layer.entries.push(entry),
+                Err(error) => errors.push(error),
+            }
+        }
+    }
+    for text in matches.remove_many::<String>("env-from").into_iter().flatten() {
+        match expansion(&text) {
+            Ok(expansion) => layer.expansions.push(expansion),
             Err(error) => errors.push(error),
         }
     }
-    entries
+    layer
 }
 
 /// `NAME=REF`, split at the first `=`; a secret's name may hold more.
-fn entry(text: &str) -> Result<Entry, UsageError> {
-    let (name, reference) = text.split_once('=').ok_or_else(|| UsageError::NoEquals(text.to_owned()))?;
-    let parsed = EnvName::parse(name).map_err(|_| UsageError::IllegalName(name.to_owned()))?;
+fn entry(option: &'static str, text: &str) -> Result<Entry, UsageError> {
+    let (name, reference) =
+        text.split_once('=').ok_or_else(|| UsageError::NoEquals { option, text: text.to_owned() })?;
+    let parsed = EnvName::parse(name).map_err(|_| UsageError::IllegalName { option, name: name.to_owned() })?;
     if name == "PATH" {
-        return Err(UsageError::Path);
+        return Err(UsageError::Path(option));
     }
-    let reference = Reference::parse(reference).map_err(|error| UsageError::Reference {
-        name: name.to_owned(),
-        text: reference.to_owned(),
-        error,
-    })?;
+    let reference = parse_reference(option, text, reference)?;
+    let target = match option {
+        "--as-file" => Target::File(FileTarget::in_memory(parsed)),
+        _ => Target::Env(parsed),
+    };
     Ok(Entry {
-        name: parsed,
+        target,
         source: EntrySource::Reference(reference),
         transform: Transform::default(),
         absence: Absence::Fail,
-        origin: Origin::Argument("--env"),
+        origin: Origin::Argument(option),
+    })
+}
+
+/// `[PREFIX=]REF`: what precedes the first `=` is a prefix only when it is empty or a name, since an id may hold `=`, too.
+fn expansion(text: &str) -> Result<ExpansionEntry, UsageError> {
+    let (prefix, reference) = match text.split_once('=') {
+        Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
+        Some(_) | None => ("", text),
+    };
+    let naming = Naming { prefix: prefix.to_owned(), ..Naming::default() };
+    let reference = parse_reference("--env-from", text, reference)?;
+    Ok(ExpansionEntry { reference, naming, origin: Origin::Argument("--env-from") })
+}
+
+fn parse_reference(option: &'static str, argument: &str, text: &str) -> Result<Reference, UsageError> {
+    let (argument, reference) = (argument.to_owned(), text.to_owned());
+    Reference::parse(text).map_err(|error| UsageError::Reference { option, argument, reference, error })
+}
+
+fn resolve_env(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> {
+    let texts: Vec<String> = matches.remove_many("resolve-env").into_iter().flatten().collect();
+    crate::options::patterns(&texts).unwrap_or_else(|expected| {
+        errors.push(UsageError::Value { name: "--resolve-env".to_owned(), text: texts.join(" "), expected });
+        Vec::new()
     })
 }
 
@@ -292,7 +388,8 @@ mod tests {
     fn invoke(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Invocation, Vec<UsageError>> {
         let inherited = Inherited::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         match parse(arguments.iter().map(Into::into).collect(), &inherited)? {
-            Request::Launch(invocation) => Ok(*invocation),
+            Request::Launch(invocation) if invocation.mistakes.is_empty() => Ok(*invocation),
+            Request::Launch(invocation) => Err(invocation.mistakes),
             Request::Print(_) => Err(Vec::new()),
         }
     }
@@ -332,7 +429,7 @@ mod tests {
     #[test]
     fn the_name_ends_at_the_first_equals_sign() {
         let invocation = invoke(&["-e", "A=b=c:k", "--", "x"], &[]).unwrap();
-        assert_eq!(invocation.layer.entries[0].name.as_str(), "A");
+        assert_eq!(invocation.layer.entries[0].target.to_string(), "A");
     }
 
     #[test]

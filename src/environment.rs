@@ -5,13 +5,14 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 use glob::Pattern;
 use zeroize::Zeroizing;
 
-use crate::binding::{EnvName, Origin};
+use crate::binding::{EnvName, Subject};
 use crate::command::CommandLine;
-use crate::resolved::Resolved;
+use crate::resolved::Variable;
 
 /// The environment that secrets-exec was started with, byte for byte; each name once.
 #[derive(Default)]
@@ -32,6 +33,11 @@ impl Inherited {
     /// The value of a variable that is not empty, which for the AWS CLI counts as not set.
     pub fn filled(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// Every variable.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// What the target keeps of it. What it loses is still read by secrets-exec itself.
@@ -89,12 +95,13 @@ impl Retention {
         if name.starts_with(OWN_PREFIX) || matches(&self.unset) {
             return false;
         }
-        !self.clean || is_clean(&name) || matches(&self.pass)
+        !self.clean || matches_any(CLEAN, &name) || matches(&self.pass)
     }
 }
 
-fn is_clean(name: &str) -> bool {
-    CLEAN.iter().any(|known| match (known.strip_prefix('*'), known.strip_suffix('*')) {
+/// Whether a name is one of those in a list, in which a `*` at either end stands for anything.
+pub(crate) fn matches_any(list: &[&str], name: &str) -> bool {
+    list.iter().any(|known| match (known.strip_prefix('*'), known.strip_suffix('*')) {
         (Some(suffix), _) => name.ends_with(suffix),
         (None, Some(prefix)) => name.starts_with(prefix),
         (None, None) => name == *known,
@@ -111,9 +118,10 @@ impl Retained {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
     }
 
-    /// Whether a variable is set and not empty.
-    pub fn is_filled(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| !value.is_empty())
+    /// The names of the variables that are not empty.
+    pub fn filled(&self) -> impl Iterator<Item = String> {
+        let filled = self.0.iter().filter(|(_, value)| !value.is_empty());
+        filled.filter_map(|(name, _)| name.to_str()).map(str::to_owned)
     }
 }
 
@@ -126,22 +134,15 @@ pub struct Limits {
     pub total: usize,
 }
 
-/// Why a set of values cannot be an environment.
+/// Why values cannot be passed on.
 #[derive(Debug, PartialEq)]
 pub enum EnvironmentError {
     /// A value has a NUL byte, which ends a variable.
-    Nul {
-        /// The variable.
-        name: EnvName,
-        /// Where it was declared.
-        origin: Origin,
-    },
+    Nul(Subject),
     /// `NAME=value` is longer than the kernel takes.
     TooLong {
         /// The variable.
-        name: EnvName,
-        /// Where it was declared.
-        origin: Origin,
+        subject: Subject,
         /// How long `NAME=value` is, in bytes.
         length: usize,
         /// How long it may be.
@@ -158,49 +159,72 @@ pub enum EnvironmentError {
     },
 }
 
+/// Why a value cannot be a variable.
+pub fn unfit(variable: &Variable, limits: Limits) -> Option<EnvironmentError> {
+    let subject = || variable.subject.clone();
+    let length = variable.name.as_str().len() + 1 + variable.value.len();
+    if variable.value.expose().contains(&0) {
+        Some(EnvironmentError::Nul(subject()))
+    } else if length + 1 > limits.string {
+        Some(EnvironmentError::TooLong { subject: subject(), length, limit: limits.string - 1 })
+    } else {
+        None
+    }
+}
+
 /// The environment that the target gets, as execve takes it.
 pub struct Environment(Vec<Zeroizing<CString>>);
 
 impl Environment {
-    /// Adds what was resolved to what is retained, and holds the result against the kernel's limits.
+    /// What is retained, and in its place or beside it what was resolved, none of it [`unfit`].
     ///
-    /// # Errors
-    /// Every variable that cannot be passed on.
-    pub fn new(
+    /// `paths` are those of files, in the variables that are to hold them.
+    pub fn new<'a>(
         retained: Retained,
-        resolved: &Resolved,
-        command: &CommandLine,
-        limits: Limits,
-    ) -> Result<Self, Vec<EnvironmentError>> {
-        let mut errors = Vec::new();
+        variables: &[Variable],
+        paths: impl Iterator<Item = (&'a EnvName, &'a Path)>,
+    ) -> Self {
+        let paths: Vec<_> = paths.collect();
+        let is_set = |name: &OsStr| {
+            let resolved = variables.iter().map(|variable| &variable.name);
+            resolved.chain(paths.iter().map(|(name, _)| *name)).any(|other| name == other.as_str())
+        };
         let mut strings = Vec::new();
         for (name, value) in retained.0 {
-            if resolved.get(name.to_str()).is_none() {
+            if !is_set(&name) {
                 // An inherited variable came through execve once and has no NUL.
                 strings.extend(CString::new([name.into_vec(), value.into_vec()].join(&b'=')).ok().map(Zeroizing::new));
             }
         }
-        for variable in resolved.iter() {
-            let (name, origin) = (variable.name.clone(), variable.origin.clone());
-            let length = name.as_str().len() + 1 + variable.value.len();
-            if length + 1 > limits.string {
-                errors.push(EnvironmentError::TooLong { name, origin, length, limit: limits.string - 1 });
-                continue;
-            }
-            let mut string = Vec::with_capacity(length + 1);
+        for Variable { name, value, .. } in variables {
+            // Of the size that CString needs, so that no copy is left behind in a smaller one.
+            let mut string = Vec::with_capacity(name.as_str().len() + value.len() + 2);
             string.extend_from_slice(name.as_str().as_bytes());
             string.push(b'=');
-            string.extend_from_slice(variable.value.expose());
-            match CString::new(string) {
-                Ok(string) => strings.push(Zeroizing::new(string)),
-                Err(error) => {
-                    drop(Zeroizing::new(error.into_vec()));
-                    errors.push(EnvironmentError::Nul { name, origin });
-                }
-            }
+            string.extend_from_slice(value.expose());
+            strings.extend(CString::new(string).ok().map(Zeroizing::new));
         }
-        errors.extend(total_error(&strings, command, limits));
-        if errors.is_empty() { Ok(Self(strings)) } else { Err(errors) }
+        for (name, path) in paths {
+            let string = [name.as_str().as_bytes(), path.as_os_str().as_bytes()].join(&b'=');
+            strings.extend(CString::new(string).ok().map(Zeroizing::new));
+        }
+        Self(strings)
+    }
+
+    /// Whether the kernel takes all of it together with the command.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn check(&self, command: &CommandLine, program: &Path, limits: Limits) -> Result<(), EnvironmentError> {
+        let words = command.arguments().map(|argument| argument.as_bytes().len());
+        let strings = self.0.iter().map(|string| string.as_bytes().len()).chain(words);
+        let pointed: usize = strings.map(|length| length + 1 + size_of::<usize>()).sum();
+        // The kernel keeps the program's path, too.
+        let length = pointed + program.as_os_str().len() + 1;
+        if length > limits.total {
+            return Err(EnvironmentError::TotalTooLong { length, limit: limits.total, longest: self.longest() });
+        }
+        Ok(())
     }
 
     /// `NAME=value` strings.
@@ -210,7 +234,8 @@ impl Environment {
 
     /// The longest variable's name, which is where to look when the kernel finds it all too long.
     pub fn longest(&self) -> String {
-        longest(&self.0)
+        let longest = self.0.iter().max_by_key(|string| string.as_bytes().len());
+        longest.map(|string| name_of(string)).unwrap_or_default()
     }
 }
 
@@ -218,23 +243,6 @@ impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|string| name_of(string))).finish()
     }
-}
-
-fn total_error(strings: &[Zeroizing<CString>], command: &CommandLine, limits: Limits) -> Option<EnvironmentError> {
-    let lengths = strings
-        .iter()
-        .map(|string| string.as_bytes().len())
-        .chain(command.arguments().map(|argument| argument.as_bytes().len()));
-    let length: usize = lengths.map(|length| length + 1 + size_of::<usize>()).sum();
-    (length > limits.total).then(|| EnvironmentError::TotalTooLong {
-        length,
-        limit: limits.total,
-        longest: longest(strings),
-    })
-}
-
-fn longest(strings: &[Zeroizing<CString>]) -> String {
-    strings.iter().max_by_key(|string| string.as_bytes().len()).map(|string| name_of(string)).unwrap_or_default()
 }
 
 fn name_of(string: &CString) -> String {
@@ -246,7 +254,7 @@ fn name_of(string: &CString) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolved::Variable;
+    use crate::binding::Origin;
     use crate::secret::SecretValue;
 
     const LIMITS: Limits = Limits { string: 131_072, total: 2_097_152 };
@@ -255,16 +263,13 @@ mod tests {
         Inherited::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
     }
 
-    fn resolved(variables: &[(&str, &[u8])]) -> Resolved {
-        variables
-            .iter()
-            .map(|(name, value)| Variable {
-                name: EnvName::parse(name).unwrap(),
-                value: SecretValue::new(*value),
-                origin: Origin::Argument("--env"),
-                read_from: None,
-            })
-            .collect()
+    fn variable(name: &str, value: &[u8]) -> Variable {
+        Variable {
+            name: EnvName::parse(name).unwrap(),
+            value: SecretValue::new(value),
+            subject: Subject { label: name.into(), origin: Origin::Argument("--env"), written: None },
+            read_from: Vec::new(),
+        }
     }
 
     fn command() -> CommandLine {
@@ -278,7 +283,7 @@ mod tests {
     #[test]
     fn a_resolved_variable_takes_the_place_of_an_inherited_one() {
         let kept = inherited(&[("A", "1"), ("B", "2"), ("A", "3")]).retain(&Retention::default());
-        let environment = Environment::new(kept, &resolved(&[("B", b"new")]), &command(), LIMITS).unwrap();
+        let environment = Environment::new(kept, &[variable("B", b"new")], std::iter::empty());
         assert_eq!(strings(&environment), [b"A=1".as_slice(), b"B=new"]);
         assert_eq!(format!("{environment:?}"), r#"["A", "B"]"#);
     }
@@ -306,33 +311,25 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_that_cannot_be_passed_is_named() {
-        let long = vec![b'x'; LIMITS.string - "LONG=".len()];
-        let found = Environment::new(
-            Retained::default(),
-            &resolved(&[("NUL", b"a\0b"), ("LONG", &long), ("GOOD", b"")]),
-            &command(),
-            LIMITS,
-        );
-        let errors = found.unwrap_err();
-        assert!(matches!(&errors[0], EnvironmentError::Nul { name, .. } if name.as_str() == "NUL"));
-        assert!(
-            matches!(&errors[1], EnvironmentError::TooLong { name, length: 131_072, limit: 131_071, .. } if name.as_str() == "LONG")
-        );
-        assert_eq!(errors.len(), 2);
-    }
-
-    #[test]
-    fn the_longest_value_that_fits_is_accepted() {
+    fn what_no_variable_can_hold_is_unfit() {
         let longest = vec![b'x'; LIMITS.string - "LONG=".len() - 1];
-        assert!(Environment::new(Retained::default(), &resolved(&[("LONG", &longest)]), &command(), LIMITS).is_ok());
+        assert_eq!(unfit(&variable("LONG", &longest), LIMITS), None);
+        let long = variable("LONG", &[longest, vec![b'x']].concat());
+        assert!(matches!(
+            unfit(&long, LIMITS),
+            Some(EnvironmentError::TooLong { length: 131_072, limit: 131_071, .. })
+        ));
+        assert!(
+            matches!(unfit(&variable("NUL", b"a\0b"), LIMITS), Some(EnvironmentError::Nul(subject)) if subject.label == "NUL")
+        );
     }
 
     #[test]
     fn all_variables_together_have_a_limit_too() {
-        let limits = Limits { total: 100, ..LIMITS };
-        let errors =
-            Environment::new(Retained::default(), &resolved(&[("A", &[b'x'; 90])]), &command(), limits).unwrap_err();
-        assert!(matches!(&errors[0], EnvironmentError::TotalTooLong { longest, .. } if longest == "A"));
+        let environment = Environment::new(Retained::default(), &[variable("A", &[b'x'; 90])], std::iter::empty());
+        let check = |total| environment.check(&command(), Path::new("/bin/app"), Limits { total, ..LIMITS });
+        let needed = "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;
+        assert_eq!(check(needed), Ok(()));
+        assert!(matches!(check(needed - 1), Err(EnvironmentError::TotalTooLong { longest, .. }) if longest == "A"));
     }
 }

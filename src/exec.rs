@@ -9,7 +9,7 @@ pub use process::{die_of_signals, hide_memory, limits};
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
@@ -44,9 +44,11 @@ pub fn exec(program: &Program, command: &CommandLine, environment: &Environment)
         if error != Errno::ENOEXEC || !is_script(program) {
             return error;
         }
-        // What a shell and glibc do with a script that has no `#!` line, and musl does not.
-        let shell = [c"/bin/sh".to_owned(), program.path().to_owned()];
-        let arguments: Vec<CString> = shell.into_iter().chain(arguments.into_iter().skip(1)).collect();
+        // What a shell and glibc do with a script that has no `#!` line, and musl does not. A path is no option.
+        let path = program.path().to_bytes();
+        let script = if path.starts_with(b"-") { [b"./", path].concat() } else { path.to_owned() };
+        let shell = [c"/bin/sh".to_owned()].into_iter().chain(CString::new(script));
+        let arguments: Vec<CString> = shell.chain(arguments.into_iter().skip(1)).collect();
         let Err(error) = execve(c"/bin/sh", &arguments, environment.strings());
         error
     });
@@ -60,9 +62,11 @@ pub fn exec(program: &Program, command: &CommandLine, environment: &Environment)
 
 /// A script's first line holds no NUL; a program for another machine begins with many.
 fn is_script(program: &Program) -> bool {
-    let mut start = Vec::new();
-    let read = File::open(program.as_path()).and_then(|file| file.take(4096).read_to_end(&mut start));
-    read.is_ok() && !start.split(|byte| *byte == b'\n').next().is_some_and(|line| line.contains(&0))
+    /// No script's first line is longer, and a program need not be read to its end.
+    const LONGEST: u64 = 1024 * 1024;
+    let mut line = Vec::new();
+    let file = File::open(program.as_path()).map(|file| BufReader::new(file.take(LONGEST)));
+    file.and_then(|mut file| file.read_until(b'\n', &mut line)).is_ok() && !line.contains(&0)
 }
 
 impl Program {

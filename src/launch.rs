@@ -1,18 +1,20 @@
 //! `secrets-exec -- COMMAND`: resolve everything, then become the command.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::path::PathBuf;
 
 use crate::cli::{Invocation, UsageError};
 use crate::command::CommandLine;
-use crate::environment::{Environment, Inherited, Retained, Retention};
+use crate::deliver::deliver;
+use crate::environment::{self, Environment, Inherited, Retained, Retention};
 use crate::exec::{self, Program};
 use crate::fetched::Fetched;
-use crate::manifest::{self, DEFAULT_NAMES};
+use crate::inherited;
+use crate::manifest;
 use crate::options::Options;
-use crate::plan::Plan;
+use crate::plan::{Layer, Plan};
 use crate::report::{self, Failure, Report};
-use crate::resolve::{outstanding, resolve};
+use crate::resolve::{Outcome, Progress, resolve};
 use crate::source::{LocalFile, SecretsManager, Settings, Source};
 
 /// Everything is there before anything is started, or nothing is started.
@@ -21,48 +23,105 @@ use crate::source::{LocalFile, SecretsManager, Settings, Source};
 /// Every reason why the command does not run.
 pub fn launch(invocation: Invocation, inherited: &Inherited) -> Result<Infallible, Report> {
     let command = invocation.command.clone();
-    let (options, plan, retained) = plan(invocation, inherited)?;
+    let Prepared { plan, retained, store, is_verbose, is_quiet } = prepare(invocation, inherited)?;
     // Found before any request, since not finding it costs nothing.
     let program = find(&command, &plan, &retained)?;
-    let fetched = fetch(&options, &plan, inherited)?;
-    let resolved = resolve(&plan, &fetched).map_err(|errors| Report::of_resolving(errors, &plan, &command))?;
-    let environment =
-        Environment::new(retained, &resolved, &command, exec::limits()).map_err(gather(Failure::Environment))?;
-    if options.verbose == Some(true) {
-        report::say(report::provenance(&plan, &resolved, &fetched));
+    let mut fetched = Fetched::default();
+    let Outcome { resolved, errors } = fetch(store, &plan, &mut fetched)?;
+    let limits = exec::limits();
+    let unfit = resolved.variables.iter().filter_map(|variable| environment::unfit(variable, limits)).collect();
+    let report = Report::of_resolving(errors, unfit, &plan, &command);
+    if !report.is_empty() {
+        return Err(report);
     }
-    exec::exec(&program, &command, &environment)
-        .map_err(|error| Report::from(Failure::Exec { program: program.as_path().to_owned(), error }))
+    if is_verbose {
+        report::say(report::provenance(&resolved, &fetched));
+    }
+    let delivered = deliver(resolved.files).map_err(gather(Failure::Deliver))?;
+    if !is_quiet {
+        report::say(delivered.on_disk().map(|(path, origin)| report::disk_notice(path, origin)));
+    }
+    let environment = Environment::new(retained, &resolved.variables, delivered.variables());
+    let refused = match environment.check(&command, program.as_path(), limits) {
+        Err(error) => Failure::Environment(error),
+        Ok(()) => {
+            let Err(error) = exec::exec(&program, &command, &environment);
+            Failure::Exec { program: program.as_path().to_owned(), error }
+        }
+    };
+    // Nothing runs, so nothing stays.
+    let not_undone = delivered.undo().into_iter().map(Failure::Deliver);
+    Err(std::iter::once(refused).chain(not_undone).collect())
 }
 
-/// Command line and declarations, merged; what the target keeps of what it inherits.
-fn plan(invocation: Invocation, inherited: &Inherited) -> Result<(Options, Plan, Retained), Report> {
-    let Invocation { options, layer, files, find_file, command: _ } = invocation;
-    let declarations = manifest::load(&files, find_file).map_err(gather(Failure::Manifest))?;
+/// What is known before anything is read.
+struct Prepared {
+    plan: Plan,
+    retained: Retained,
+    store: Store,
+    is_verbose: bool,
+    is_quiet: bool,
+}
+
+/// Where secrets are read.
+enum Store {
+    Aws(Box<Settings>),
+    Local { path: PathBuf, is_silent: bool },
+}
+
+/// Command line, variables and declarations, merged; everything that is wrong with them is told at once.
+fn prepare(invocation: Invocation, inherited: &Inherited) -> Result<Prepared, Report> {
+    let Invocation { options, layer, files, find_file, resolve_env, container, command: _, mistakes } = invocation;
+    // Whoever writes a declaration must not hide that secrets do not come from AWS.
+    let is_silent = options.quiet == Some(true);
+    let mut failures: Vec<Failure> = mistakes.into_iter().map(Failure::Usage).collect();
+    let (declarations, errors) = manifest::load(&files, find_file, container.as_deref());
+    let is_readable = errors.is_empty();
+    failures.extend(errors.into_iter().map(Failure::Manifest));
+    let has_task_definition = declarations.iter().any(|declaration| declaration.from_task_definition);
+    if container.is_some() && is_readable && !has_task_definition {
+        failures.push(Failure::Usage(UsageError::ContainerAlone));
+    }
     let mut defaults = Options::default();
     let mut layers = Vec::new();
     for declaration in declarations {
         defaults = declaration.options.over(defaults);
         layers.push(declaration.layer);
     }
+    match inherited::layer(inherited, &resolve_env) {
+        Ok(layer) => layers.push(layer),
+        Err(errors) => failures.extend(errors.into_iter().map(Failure::Inherited)),
+    }
     layers.push(layer);
     let options = options.over(defaults);
     if options.external_id.is_some() && options.role_arn.is_none() {
-        return Err(Failure::Usage(UsageError::ExternalIdAlone).into());
+        failures.push(Failure::Usage(UsageError::ExternalIdAlone));
     }
-    if layers.iter().all(|layer| layer.entries.is_empty()) {
-        let looked_for = if find_file { DEFAULT_NAMES } else { &[] };
-        return Err(Failure::Usage(UsageError::NothingToResolve(looked_for)).into());
+    if failures.is_empty() && layers.iter().all(Layer::is_empty) {
+        failures.push(Failure::Usage(UsageError::NothingToResolve { files, find_file }));
     }
+    let store = match &options.local {
+        Some(path) => Ok(Store::Local { path: path.clone(), is_silent }),
+        None => Settings::new(&options, inherited).map(|settings| Store::Aws(Box::new(settings))),
+    };
     let retention = Retention {
         clean: options.clean_env == Some(true),
-        pass: options.pass.clone().unwrap_or_default(),
-        unset: options.unset.clone().unwrap_or_default(),
+        pass: options.pass.unwrap_or_default(),
+        unset: options.unset.unwrap_or_default(),
     };
     let retained = inherited.retain(&retention);
     let kept = (options.keep_existing == Some(true)).then_some(&retained);
-    let plan = Plan::new(layers, inherited, kept).map_err(gather(Failure::Plan))?;
-    Ok((options, plan, retained))
+    match (store, Plan::new(layers, inherited, kept)) {
+        (Ok(store), Ok(plan)) if failures.is_empty() => {
+            let (is_verbose, is_quiet) = (options.verbose == Some(true), options.quiet == Some(true));
+            Ok(Prepared { plan, retained, store, is_verbose, is_quiet })
+        }
+        (store, plan) => {
+            failures.extend(store.err().into_iter().flatten().map(Failure::Variable));
+            failures.extend(plan.err().into_iter().flatten().map(Failure::Plan));
+            Err(failures.into_iter().collect())
+        }
+    }
 }
 
 fn find(command: &CommandLine, plan: &Plan, retained: &Retained) -> Result<Program, Report> {
@@ -71,47 +130,45 @@ fn find(command: &CommandLine, plan: &Plan, retained: &Retained) -> Result<Progr
         .map_err(|error| Failure::Program { command: command.program().to_string_lossy().into_owned(), error }.into())
 }
 
-fn fetch(options: &Options, plan: &Plan, inherited: &Inherited) -> Result<Fetched, Report> {
-    match &options.local {
-        Some(path) => {
-            let file = LocalFile::open(path).map_err(Failure::Local)?;
+fn fetch(store: Store, plan: &Plan, fetched: &mut Fetched) -> Result<Outcome, Report> {
+    match store {
+        Store::Aws(settings) => {
             exec::hide_memory();
-            let mut local = LocalFile::read(path, file).map_err(gather(Failure::Local))?;
-            if options.quiet != Some(true) {
-                report::say([format!("secrets are read from {}, not from AWS (--local)", path.display())]);
-            }
-            fetch_from(&mut local, plan, |never| match never {})
+            fetch_from(&mut SecretsManager::new(*settings), plan, fetched, Failure::Setup)
         }
-        None => {
-            let settings = Settings::new(options, inherited).map_err(gather(Failure::Variable))?;
+        Store::Local { path, is_silent } => {
+            let file = LocalFile::open(&path).map_err(Failure::Local)?;
             exec::hide_memory();
-            fetch_from(&mut SecretsManager::new(settings), plan, Failure::Setup)
+            let mut local = LocalFile::read(&path, file).map_err(gather(Failure::Local))?;
+            if !is_silent {
+                report::say([report::local_notice(&path)]);
+            }
+            fetch_from(&mut local, plan, fetched, |never| match never {})
         }
     }
 }
 
-/// Asks until nothing is outstanding. The runtime lives here and nowhere else.
+/// Asks until everything is decided. The runtime lives here and nowhere else.
 fn fetch_from<S: Source>(
     source: &mut S,
     plan: &Plan,
+    fetched: &mut Fetched,
     failure: impl Fn(S::Error) -> Failure,
-) -> Result<Fetched, Report> {
+) -> Result<Outcome, Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(error.to_string()))?;
-    let mut fetched = Fetched::default();
-    let done = runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         loop {
-            let wanted: BTreeSet<_> = outstanding(plan, &fetched);
-            if wanted.is_empty() {
-                return Ok(());
-            }
-            fetched.extend(source.fetch(&wanted).await?);
+            let answers = match resolve(plan, fetched) {
+                Progress::Done(outcome) => return Ok(outcome),
+                Progress::Wants(locators) => source.fetch(&locators).await?,
+            };
+            fetched.extend(answers);
         }
     });
     // Dropping the runtime would wait for a name that may never be resolved.
     runtime.shutdown_background();
-    done.map_err(failure)?;
-    Ok(fetched)
+    Ok(outcome.map_err(failure)?)
 }
 
 fn gather<E>(failure: fn(E) -> Failure) -> impl Fn(Vec<E>) -> Report {

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! argv ───┐
-//! files ──┼─ cli, manifest ─▶ Plan ─ source ─▶ Fetched ─ resolve ─▶ Resolved ─▶ Environment ─ exec ─▶ (the command)
-//! environ ┘       pure        pure   async, I/O          pure                      pure          never returns
+//! files ──┼─ cli, manifest ─▶ Plan ─ source ─▶ Fetched ─ resolve ─▶ Resolved ─ deliver ─▶ Environment ─ exec ─▶ (the command)
+//! environ ┘   inherited       pure   async, I/O          pure                  files         pure        never returns
 //! ```
 //!
 //! Words (data and its invariants) flow along the arrows; stages are the arrows; commands put the stages in order.
@@ -14,6 +14,7 @@ mod alias;
 mod binding;
 mod command;
 mod environment;
+mod expansion;
 mod fetched;
 mod markup;
 mod options;
@@ -22,10 +23,14 @@ mod reference;
 mod resolved;
 mod secret;
 mod suggest;
+mod target;
+mod template;
 
 // Stages.
 mod cli;
+mod deliver;
 mod exec;
+mod inherited;
 mod manifest;
 mod resolve;
 mod source;

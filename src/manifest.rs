@@ -1,9 +1,12 @@
 //! Declaration files to layers of entries, and to the options that they give as defaults.
 
 mod entry;
+mod expansion;
+mod files;
 mod find;
 mod reader;
 mod schema;
+mod task_definition;
 
 pub use find::DEFAULT_NAMES;
 
@@ -12,10 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::alias::AliasNameError;
+use crate::binding::Claim;
 use crate::markup::{Format, Mark};
 use crate::options::Options;
 use crate::plan::Layer;
 use crate::reference::ReferenceError;
+use crate::template::TemplateError;
 
 /// One declaration file.
 #[derive(Debug, Default)]
@@ -24,6 +29,8 @@ pub struct Declaration {
     pub options: Options,
     /// `secrets:` and `env:`
     pub layer: Layer,
+    /// Whether it is an ECS task definition, which is what `container` chooses from.
+    pub from_task_definition: bool,
 }
 
 /// What is wrong with a declaration, and where.
@@ -74,10 +81,16 @@ pub enum ManifestProblem {
     AliasName(String, AliasNameError),
     /// An alias with more than a secret's id.
     AliasWithKey(String),
-    /// An entry with none, or more than one, of `from` and `value`.
+    /// An entry with none, or more than one, of `from`, `value` and `template`.
     NotOneSource,
+    /// A template that is none.
+    Template(TemplateError),
     /// An entry with both.
     DefaultAndOptional,
+    /// A variable or a path that two entries of one declaration want.
+    Claimed(Claim),
+    /// A file with neither a path nor a variable.
+    FileWithoutPlace,
     /// PATH from anything but `value`.
     PathOnlyValue,
     /// A reference that is none.
@@ -98,21 +111,54 @@ pub enum ManifestProblem {
     ExternalIdAlone,
     /// An option that a declaration may not give.
     NotInDeclaration,
+    /// A task definition's item without a key that ECS requires.
+    Missing(&'static str),
+    /// A task definition without containers.
+    NoContainer,
+    /// A task definition of several containers, and none was chosen.
+    ContainerChoice(Vec<String>),
+    /// A task definition without the container that was chosen.
+    NoSuchContainer {
+        /// The one that was chosen.
+        name: String,
+        /// One that is much like it.
+        nearest: Option<String>,
+        /// All that are there.
+        known: Vec<String>,
+    },
+    /// A name that a task definition may have once, a second time.
+    Twice {
+        /// The name.
+        name: String,
+        /// Where it is first.
+        line: usize,
+    },
+    /// A container whose environment comes from files in S3, too.
+    EnvironmentFiles,
+    /// A `valueFrom` that ECS would not take.
+    ValueFrom {
+        /// What is there.
+        text: String,
+        /// What is wrong with it.
+        error: ReferenceError,
+    },
 }
 
 /// Reads the declarations that were named; without any, and if `find_file`, the one in the working directory.
 ///
-/// # Errors
-/// Everything that is wrong with any of them.
-pub fn load(files: &[PathBuf], find_file: bool) -> Result<Vec<Declaration>, Vec<ManifestError>> {
+/// `container` chooses among the containers of every task definition among them. What is wrong with any of them is told
+/// beside what could be read, in the order of the files and their lines.
+pub fn load(files: &[PathBuf], find_file: bool, container: Option<&str>) -> (Vec<Declaration>, Vec<ManifestError>) {
     let mut errors = Vec::new();
     let mut declarations = Vec::new();
     let mut read = |path: &Path, text: Result<String, ManifestProblem>| {
         let path = Arc::new(path.to_owned());
+        let already = errors.len();
         match text {
-            Ok(text) => declarations.push(schema::declaration(&path, Format::of(&path), &text, &mut errors)),
+            Ok(text) => declarations.push(schema::declaration(&path, Format::of(&path), &text, container, &mut errors)),
             Err(problem) => errors.push(ManifestError { path, mark: None, subject: None, problem }),
         }
+        errors[already..].sort_by_key(|error| error.mark);
     };
     for path in files {
         read(path, read_named(path));
@@ -124,7 +170,7 @@ pub fn load(files: &[PathBuf], find_file: bool) -> Result<Vec<Declaration>, Vec<
             Err((path, problem)) => read(path, Err(problem)),
         }
     }
-    if errors.is_empty() { Ok(declarations) } else { Err(errors) }
+    (declarations, errors)
 }
 
 fn read_named(path: &Path) -> Result<String, ManifestProblem> {

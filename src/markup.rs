@@ -90,7 +90,8 @@ const MAX_DEPTH: usize = 64;
 impl Format {
     /// By the extension; without a known one it is YAML.
     pub fn of(path: &Path) -> Self {
-        match path.extension().and_then(|extension| extension.to_str()) {
+        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+        match extension.as_ref().and_then(|extension| extension.to_str()) {
             Some("toml") => Self::Toml,
             Some("json") => Self::Json,
             _ => Self::Yaml,
@@ -135,6 +136,21 @@ impl Node {
         }
     }
 
+    /// The value of a key, if this is a table that has it.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        let Kind::Table(entries) = &self.kind else { return None };
+        entries.iter().find(|(key, _)| key.text == name).map(|(_, value)| value)
+    }
+
+    /// Whether it is null, in whatever way its format writes that.
+    pub fn is_null(&self) -> bool {
+        match &self.kind {
+            Kind::Typed(Typed::Null) => true,
+            Kind::Plain(text) => is_null(text),
+            Kind::Typed(_) | Kind::Text(_) | Kind::List(_) | Kind::Table(_) => false,
+        }
+    }
+
     /// What it is, for a message that expected something else.
     pub fn description(&self) -> &'static str {
         match &self.kind {
@@ -169,11 +185,33 @@ fn duplicates(entries: &[(Key, Node)]) -> Vec<SyntaxError> {
     errors
 }
 
-/// The place of a byte in a text.
-fn mark_at(text: &str, offset: usize) -> Mark {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    Mark { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+/// Tells the places of bytes in a text, cheaply when they are asked for from the beginning to the end.
+struct Places<'t> {
+    text: &'t str,
+    /// Where the last question ended.
+    offset: usize,
+    mark: Mark,
+}
+
+impl<'t> Places<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, offset: 0, mark: Mark { line: 1, column: 1 } }
+    }
+
+    fn mark(&mut self, offset: usize) -> Mark {
+        if offset < self.offset {
+            *self = Self::new(self.text);
+        }
+        for c in self.text.get(self.offset..offset).unwrap_or_default().chars() {
+            if c == '\n' {
+                self.mark = Mark { line: self.mark.line + 1, column: 1 };
+            } else {
+                self.mark.column += 1;
+            }
+        }
+        self.offset = offset;
+        self.mark
+    }
 }
 
 #[cfg(test)]
@@ -230,11 +268,23 @@ mod tests {
         ] {
             let errors = format.parse(text).unwrap_err();
             assert!(errors[0].mark.is_some_and(|mark| mark.line >= 2), "{format:?} {errors:?}");
+            assert!(errors[0].message.len() > 5, "{format:?} {errors:?}");
         }
         for format in [Format::Yaml, Format::Json] {
             assert!(format.parse(&"[".repeat(100_000)).is_err());
         }
         assert!(Format::Toml.parse(&format!("a = {}", "[".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn a_key_has_its_own_place() {
+        for (format, text) in
+            [(Format::Yaml, "a:\n\n  b"), (Format::Json, "{\"a\":\n\n\"b\"}"), (Format::Toml, "a = [\n]")]
+        {
+            let node = format.parse(text).unwrap();
+            let Kind::Table(entries) = node.kind else { unreachable!() };
+            assert_eq!(entries[0].0.mark.line, 1, "{format:?}");
+        }
     }
 
     #[test]

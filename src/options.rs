@@ -148,7 +148,7 @@ impl Options {
 
     fn set_text(&mut self, name: &str, text: String) -> Result<(), &'static str> {
         match name {
-            "region" => self.region = Some(Region::parse(&text).map_err(|_| "a region's code, like us-east-1")?),
+            "region" => self.region = Some(Region::parse(&text).map_err(|_| REGION_EXPECTED)?),
             "profile" => self.profile = Some(text),
             "role-arn" => {
                 Role::parse(&text, None).map_err(|_| ROLE_EXPECTED)?;
@@ -194,7 +194,11 @@ pub const ROLE_EXPECTED: &str = "a role's ARN, like arn:aws:iam::123456789012:ro
 pub fn check_url(text: String) -> Result<String, &'static str> {
     let url: Option<http::Uri> = text.parse().ok();
     let complete = |url: http::Uri| {
-        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+        let Some(authority) = url.authority() else { return false };
+        // The parser takes what is no port for none.
+        let has_port = authority.as_str().rsplit_once(':').is_some_and(|(_, port)| !port.contains([']', '@']));
+        let is_host = !authority.host().is_empty() && (!has_port || authority.port_u16().is_some());
+        is_host && matches!(url.scheme_str(), Some("http" | "https"))
     };
     if url.is_some_and(complete) { Ok(text) } else { Err("a URL, like https://secretsmanager.us-east-1.amazonaws.com") }
 }
@@ -206,9 +210,20 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
     duration.map(|duration| duration.min(longest)).ok_or("a duration above zero, like 20s or 1m30s")
 }
 
-fn patterns(texts: &[String]) -> Result<Vec<Pattern>, &'static str> {
+/// Reads glob patterns.
+///
+/// # Errors
+/// What is expected, when one of them is none.
+pub fn patterns(texts: &[String]) -> Result<Vec<Pattern>, &'static str> {
+    // A shell's `[^…]` would mean something else here, silently.
+    if texts.iter().any(|text| text.contains("[^")) {
+        return Err("a glob pattern as it is understood here: write [!…] for [^…]");
+    }
     texts.iter().map(|text| Pattern::new(text)).collect::<Result<_, _>>().map_err(|_| "a glob pattern, like 'APP_*'")
 }
+
+/// What an option or key expects that takes a region.
+pub const REGION_EXPECTED: &str = "a region's code, like us-east-1";
 
 #[cfg(test)]
 mod tests {
@@ -247,6 +262,8 @@ mod tests {
             ("role-arn", "Reader"),
             ("endpoint-url", "notaurl"),
             ("endpoint-url", "ftp://x"),
+            ("endpoint-url", "http://127.0.0.1:99999"),
+            ("endpoint-url", "http://h:"),
         ] {
             assert!(set(name, text).is_err(), "{name} {text}");
         }

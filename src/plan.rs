@@ -1,73 +1,113 @@
-//! What is to be set, and what must be read for it: the layers merged, each variable once.
+//! What is to be set, and what must be read for it: layers merged, references looked up.
 
-use std::rc::Rc;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::alias::Aliases;
-use crate::binding::{Absence, Binding, Entry, EntrySource, EnvName, Origin, Recipe};
+use crate::binding::{Absence, Binding, Claim, Entry, EntrySource, Origin, Recipe, Subject};
 use crate::environment::{Inherited, Retained};
-use crate::reference::{Locator, ReferenceError};
+use crate::expansion::{Expansion, ExpansionEntry};
+use crate::reference::{Reference, ReferenceError, SecretRef};
+use crate::suggest;
 
-/// The entries of one declaration file, or of the command line.
+/// The entries of one declaration file, of the inherited variables, or of the command line.
 #[derive(Debug, Default)]
 pub struct Layer {
     /// Serve this layer and all later ones.
     pub aliases: Aliases,
-    /// Each variable once.
+    /// Each variable and each path once.
     pub entries: Vec<Entry>,
+    /// Objects whose keys become variables, where no entry of this layer says otherwise.
+    pub expansions: Vec<ExpansionEntry>,
+}
+
+impl Layer {
+    /// Whether it asks for nothing.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.expansions.is_empty()
+    }
 }
 
 /// A reference that leads nowhere.
 #[derive(Debug, PartialEq)]
 pub struct PlanError {
-    /// The variable it is for.
-    pub name: EnvName,
-    /// Where it was written.
-    pub origin: Origin,
+    /// What it is for.
+    pub subject: Subject,
     /// The reference as it was written.
     pub written: String,
     /// What is wrong with it.
     pub error: ReferenceError,
 }
 
-/// What is to be set: for each variable the bindings that may give its value, the first that is there wins.
+/// What is to be set.
 #[derive(Debug)]
 pub struct Plan {
-    variables: Vec<Vec<Binding>>,
+    /// The latest layer, which wins, first.
+    layers: Vec<PlannedLayer>,
     aliases: Aliases,
+    /// Variables that the target has already and keeps.
+    kept: BTreeSet<String>,
+}
+
+/// What is left of a layer: nothing that a later one covers for certain.
+#[derive(Debug, Default)]
+pub struct PlannedLayer {
+    /// Variables and files.
+    pub bindings: Vec<Binding>,
+    /// Objects whose keys become variables.
+    pub expansions: Vec<Expansion>,
 }
 
 impl Plan {
     /// Merges the layers, the later over the earlier, and looks up what is left.
     ///
-    /// An optional entry of a later layer counts as not written when it is absent, so what it covers stays behind it.
-    /// With `--keep-existing`, what `kept` has already is dropped; an empty variable does not count as had.
+    /// An optional entry counts as not written when it is absent, so it covers nothing for certain. With
+    /// `--keep-existing`, what `kept` has already is dropped; an empty variable does not count as had, and a reference in an
+    /// inherited variable is there to be replaced.
     ///
     /// # Errors
     /// Every reference that cannot be looked up.
     pub fn new(layers: Vec<Layer>, inherited: &Inherited, kept: Option<&Retained>) -> Result<Self, Vec<PlanError>> {
-        let mut aliases = Aliases::default();
-        let mut chains: Vec<Vec<(Entry, Rc<Aliases>)>> = Vec::new();
+        let kept: BTreeSet<String> = kept.map(|kept| kept.filled().collect()).unwrap_or_default();
+        let keeps = |entry: &Entry| entry.target.variable().is_some_and(|name| kept.contains(name.as_str()));
+        let mut in_force = Aliases::default();
+        let mut stacked = Vec::new();
         for layer in layers {
-            aliases.extend(&layer.aliases);
-            let in_force = Rc::new(aliases.clone());
-            for entry in layer.entries {
-                add(&mut chains, entry, &in_force);
-            }
+            in_force.extend(&layer.aliases);
+            stacked.push((in_force.clone(), layer));
         }
-        let has = |(entry, _): &(Entry, _)| kept.is_some_and(|kept| kept.is_filled(entry.name.as_str()));
-        chains.retain(|chain| !chain.iter().any(has));
+        let mut claimed: HashSet<Claim> = HashSet::new();
+        let mut planned = Vec::new();
         let mut errors = Vec::new();
-        let mut bind_all = |chain: Vec<(Entry, Rc<Aliases>)>| {
-            let bound = chain.into_iter().map(|(entry, aliases)| bind(entry, &aliases, inherited));
-            bound.filter_map(|binding| binding.map_err(|error| errors.push(error)).ok()).collect()
-        };
-        let variables = chains.into_iter().map(&mut bind_all).collect();
-        if errors.is_empty() { Ok(Self { variables, aliases }) } else { Err(errors) }
+        for (aliases, layer) in stacked.into_iter().rev() {
+            let mut lookup = Lookup { aliases: &aliases, inherited, errors: &mut errors };
+            let mut bindings = Vec::new();
+            let mut covered = Vec::new();
+            for entry in layer.entries {
+                let claims = entry.target.claims();
+                let replaced = claims.iter().any(|claim| claimed.contains(claim));
+                if replaced || keeps(&entry) && entry.origin != Origin::Inherited {
+                    continue;
+                }
+                if entry.absence != Absence::Omit {
+                    covered.extend(claims);
+                }
+                bindings.extend(lookup.bind(entry));
+            }
+            claimed.extend(covered);
+            let expansions = layer.expansions.into_iter().filter_map(|entry| lookup.expand(entry)).collect();
+            planned.push(PlannedLayer { bindings, expansions });
+        }
+        if errors.is_empty() { Ok(Self { layers: planned, aliases: in_force, kept }) } else { Err(errors) }
     }
 
-    /// For each variable its bindings; each but the last is optional and gives way to the next when it is absent.
-    pub fn variables(&self) -> impl Iterator<Item = &[Binding]> {
-        self.variables.iter().map(Vec::as_slice)
+    /// The layers, the latest first.
+    pub fn layers(&self) -> &[PlannedLayer] {
+        &self.layers
+    }
+
+    /// Whether the target has the variable already and keeps it.
+    pub fn keeps(&self, name: &str) -> bool {
+        self.kept.contains(name)
     }
 
     /// The aliases that are in force at the end, for suggestions.
@@ -77,74 +117,95 @@ impl Plan {
 
     /// The text that a variable will have, where the plan alone tells it.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let chain = self.variables().find(|chain| chain.iter().any(|binding| binding.name.as_str() == name))?;
-        match chain {
-            [Binding { recipe: Recipe::Literal(text), .. }, ..] => Some(text),
-            _ => None,
+        let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
+        let binding = bindings.find(|binding| binding.target.variable().is_some_and(|other| other.as_str() == name))?;
+        match &binding.recipe {
+            Recipe::Literal(text) => Some(text),
+            Recipe::Secret(_) | Recipe::Composed(_) | Recipe::Template { .. } => None,
         }
     }
 }
 
-impl Binding {
-    /// What must be read for it.
-    pub fn locator(&self) -> Option<&Locator> {
-        match &self.recipe {
-            Recipe::Secret { reference, .. } => Some(&reference.locator),
-            Recipe::Literal(_) => None,
-        }
-    }
+/// Looks references up, and gathers those that lead nowhere.
+struct Lookup<'a> {
+    aliases: &'a Aliases,
+    inherited: &'a Inherited,
+    errors: &'a mut Vec<PlanError>,
 }
 
-fn add(chains: &mut Vec<Vec<(Entry, Rc<Aliases>)>>, entry: Entry, aliases: &Rc<Aliases>) {
-    let covered = chains.iter_mut().find(|chain| chain.iter().any(|(other, _)| other.name == entry.name));
-    let added = (entry, Rc::clone(aliases));
-    match (covered, &added.0.absence) {
-        (Some(chain), Absence::Omit) => chain.insert(0, added),
-        (Some(chain), Absence::Fail | Absence::Default(_)) => *chain = vec![added],
-        (None, _) => chains.push(vec![added]),
+impl Lookup<'_> {
+    fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
+        let located = reference.locate(self.aliases, self.inherited);
+        let error = |error| PlanError { subject: subject.clone(), written: reference.to_string(), error };
+        located.map_err(|problem| self.errors.push(error(problem))).ok()
     }
-}
 
-fn bind(entry: Entry, aliases: &Aliases, inherited: &Inherited) -> Result<Binding, PlanError> {
-    let Entry { name, source, transform, absence, origin } = entry;
-    let recipe = match source {
-        EntrySource::Literal(text) => Recipe::Literal(text),
-        EntrySource::Reference(reference) => {
-            let written = reference.to_string();
-            match reference.locate(aliases, inherited) {
-                Ok(reference) => Recipe::Secret { reference, written },
-                Err(error) => return Err(PlanError { name, origin, written, error }),
+    /// What an alias that a template names stands for.
+    fn alias(&mut self, name: &str, subject: &Subject) -> Option<SecretRef> {
+        match (self.aliases.get(name), Reference::parse(name)) {
+            (Some(_), Ok(reference)) => self.locate(&reference, subject),
+            (None, _) | (_, Err(_)) => {
+                let nearest = suggest::nearest(name, self.aliases.names()).map(str::to_owned);
+                let error = ReferenceError::NoAlias { name: name.to_owned(), nearest };
+                self.errors.push(PlanError { subject: subject.clone(), written: name.to_owned(), error });
+                None
             }
         }
-    };
-    Ok(Binding { name, recipe, transform, absence, origin })
+    }
+
+    fn bind(&mut self, entry: Entry) -> Option<Binding> {
+        let Entry { target, source, transform, absence, origin } = entry;
+        let mut subject = Subject { label: target.to_string(), origin, written: None };
+        let recipe = match source {
+            EntrySource::Literal(text) => Recipe::Literal(text),
+            EntrySource::Reference(reference) => {
+                subject.written = Some(reference.to_string());
+                Recipe::Secret(self.locate(&reference, &subject)?)
+            }
+            EntrySource::Composed(parts) => Recipe::Composed(parts),
+            EntrySource::Template(template) => {
+                subject.written = Some("template".to_owned());
+                let inputs = template.names().map(|name| Some((name.to_owned(), self.alias(name, &subject)?)));
+                // All of them are looked at before the first that is missing ends it.
+                let inputs: Vec<_> = inputs.collect();
+                let inputs = inputs.into_iter().collect::<Option<_>>()?;
+                Recipe::Template { template, inputs }
+            }
+        };
+        Some(Binding { target, recipe, transform, absence, subject })
+    }
+
+    fn expand(&mut self, entry: ExpansionEntry) -> Option<Expansion> {
+        let ExpansionEntry { reference, naming, origin } = entry;
+        let subject = Subject { label: "env-from".to_owned(), origin, written: Some(reference.to_string()) };
+        let reference = self.locate(&reference, &subject)?;
+        Some(Expansion { reference, naming, subject })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::binding::Transform;
-    use crate::reference::Reference;
+    use crate::binding::{EnvName, Transform};
+    use crate::target::Target;
 
     fn layer(entries: &[(&str, &str, Absence)]) -> Layer {
         let entries = entries
             .iter()
             .map(|(name, reference, absence)| Entry {
-                name: EnvName::parse(name).unwrap(),
+                target: Target::Env(EnvName::parse(name).unwrap()),
                 source: EntrySource::Reference(Reference::parse(reference).unwrap()),
                 transform: Transform::default(),
                 absence: absence.clone(),
                 origin: Origin::Argument("--env"),
             })
             .collect();
-        Layer { aliases: Aliases::default(), entries }
+        Layer { entries, ..Layer::default() }
     }
 
-    /// What is read when nothing is absent.
     fn ids(plan: &Plan) -> Vec<&str> {
-        let locators: BTreeSet<_> = plan.variables().filter_map(|chain| chain[0].locator()).collect();
+        let bindings = plan.layers().iter().flat_map(|layer| &layer.bindings);
+        let locators: BTreeSet<_> = bindings.flat_map(|binding| binding.recipe.locators()).collect();
         locators.into_iter().map(|locator| locator.id.as_str()).collect()
     }
 
@@ -158,26 +219,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_overridden_is_not_read() {
-        let plan = Plan::new(
-            vec![layer(&[("A", "one", Absence::Fail)]), layer(&[("A", "two", Absence::Fail)])],
-            &Inherited::default(),
-            None,
-        )
-        .unwrap();
-        assert_eq!(ids(&plan), ["two"]);
+    fn what_is_overridden_is_neither_looked_up_nor_read() {
+        let layers = vec![layer(&[("A", "${UNSET}/one", Absence::Fail)]), layer(&[("A", "two", Absence::Fail)])];
+        assert_eq!(ids(&Plan::new(layers, &Inherited::default(), None).unwrap()), ["two"]);
     }
 
     #[test]
-    fn an_optional_entry_keeps_what_it_covers_behind_it() {
-        let plan = Plan::new(
-            vec![layer(&[("A", "one", Absence::Fail)]), layer(&[("A", "two", Absence::Omit)])],
-            &Inherited::default(),
-            None,
-        )
-        .unwrap();
-        assert_eq!(ids(&plan), ["two"]);
-        assert_eq!(plan.variables().next().unwrap().len(), 2);
+    fn an_optional_entry_covers_nothing_for_certain() {
+        let layers = vec![layer(&[("A", "one", Absence::Fail)]), layer(&[("A", "two", Absence::Omit)])];
+        assert_eq!(ids(&Plan::new(layers, &Inherited::default(), None).unwrap()), ["one", "two"]);
     }
 
     #[test]
@@ -186,11 +236,5 @@ mod tests {
         let kept = inherited.retain(&crate::environment::Retention::default());
         let layers = vec![layer(&[("A", "${UNSET}/one", Absence::Fail), ("B", "two", Absence::Fail)])];
         assert_eq!(ids(&Plan::new(layers, &inherited, Some(&kept)).unwrap()), ["two"]);
-    }
-
-    #[test]
-    fn what_is_overridden_is_not_looked_up_either() {
-        let layers = vec![layer(&[("A", "${UNSET}/one", Absence::Fail)]), layer(&[("A", "two", Absence::Fail)])];
-        assert_eq!(ids(&Plan::new(layers, &Inherited::default(), None).unwrap()), ["two"]);
     }
 }

@@ -5,13 +5,14 @@
 
 mod grammar;
 mod locator;
+mod value_from;
 
 pub use grammar::{Reference, ReferenceError};
 pub use locator::{Locator, LocatorError, Region, Role, SecretId, Store};
 
 use std::fmt;
 
-use jsonpath_rust::parser::model::JpQuery;
+use jsonpath_rust::parser::model::{JpQuery, Segment};
 use jsonpath_rust::parser::parse_json_path;
 
 /// Which version of a secret is read.
@@ -76,6 +77,19 @@ pub enum Selector {
     Path(JsonPath),
 }
 
+impl Selector {
+    /// Takes one top-level key literally; no key takes all.
+    ///
+    /// A key that begins with `$` becomes the path that means it, since printed as it is it would be read as a path.
+    pub fn literal(key: &str) -> Self {
+        match key {
+            "" => Self::Whole,
+            key if key.starts_with('$') => Self::Path(JsonPath::of_key(key)),
+            key => Self::Key(key.to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -100,11 +114,25 @@ impl JsonPath {
     /// The column (from 1) at which the path stops making sense, where the parser tells it.
     pub fn parse(text: &str) -> Result<Self, Option<usize>> {
         match parse_json_path(text) {
-            // The parser passes over white space at the end, which RFC 9535 does not allow.
-            Ok(_) if text.ends_with(char::is_whitespace) => Err(Some(text.trim_end().chars().count() + 1)),
+            Ok(_) if stray_blank(text).is_some() => Err(stray_blank(text)),
             Ok(query) => Ok(Self { text: text.to_owned(), query }),
             Err(error) => Err(column_of(&error)),
         }
+    }
+
+    /// The path to one top-level key, whatever characters it has.
+    pub fn of_key(key: &str) -> Self {
+        let mut text = String::from("$['");
+        for c in key.chars() {
+            match c {
+                '\'' | '\\' => text.extend(['\\', c]),
+                // RFC 9535 takes them no other way.
+                '\0'..='\x1f' => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+                _ => text.push(c),
+            }
+        }
+        text.push_str("']");
+        Self { text, query: JpQuery::new(vec![Segment::name(key)]) }
     }
 
     /// The parsed query.
@@ -119,9 +147,29 @@ impl PartialEq for JsonPath {
     }
 }
 
+/// Where white space stands that RFC 9535 does not allow and the parser passes over: outside brackets it can only stand
+/// before a segment.
+fn stray_blank(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut characters = text.chars().enumerate().peekable();
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            c if c.is_whitespace() && depth == 0 => {
+                let next = characters.peek().map(|(_, next)| *next);
+                if !next.is_some_and(|next| next.is_whitespace() || matches!(next, '.' | '[')) {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 fn column_of(error: &jsonpath_rust::parser::errors::JsonPathError) -> Option<usize> {
-    // The crate's own text draws the path over several lines; its debug form is the only place that holds the number
-    // without depending on the parser generator behind it.
+    // The crate's message draws the path over several lines and begins with the place: ` --> 1:5`.
     let text = error.to_string();
     let (_, after) = text.split_once("--> ")?;
     let (_, column) = after.lines().next()?.split_once(':')?;

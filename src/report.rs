@@ -1,24 +1,28 @@
 //! Failures to lines on standard error, with what to do about them, and to an exit status; the only place that punctuates.
 
 mod declaring;
+mod delivering;
 mod fetching;
 mod starting;
 mod usage;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::binding::{Binding, Origin, Recipe};
+use crate::binding::Origin;
 use crate::cli::UsageError;
 use crate::command::CommandLine;
+use crate::deliver::DeliverError;
 use crate::environment::EnvironmentError;
 use crate::exec::{ExecError, ProgramError};
 use crate::fetched::Fetched;
+use crate::inherited::InheritedError;
 use crate::manifest::ManifestError;
 use crate::plan::{Plan, PlanError};
+use crate::reference::Locator;
 use crate::resolve::ResolveError;
-use crate::resolved::Resolved;
+use crate::resolved::{Resolved, Variable};
 use crate::source::{LocalError, SetupError, VariableError};
 
 /// The command line, a reference on it, or a variable of ours or of AWS's is wrong.
@@ -49,6 +53,8 @@ pub enum Failure {
     Manifest(ManifestError),
     /// In the file of `--local`.
     Local(LocalError),
+    /// In an inherited variable that has references in it.
+    Inherited(InheritedError),
     /// In a reference.
     Plan(PlanError),
     /// There is no such command.
@@ -64,6 +70,8 @@ pub enum Failure {
     Resolve(Vec<ResolveError>, Vec<String>),
     /// A value that cannot be passed on.
     Environment(EnvironmentError),
+    /// A file that cannot be delivered, or taken back.
+    Deliver(DeliverError),
     /// The kernel did not take the command.
     Exec {
         /// What was found.
@@ -94,14 +102,28 @@ impl From<Failure> for Report {
 }
 
 impl Report {
-    /// Of variables that have no value, with the plan's aliases to suggest from.
-    pub fn of_resolving(errors: Vec<ResolveError>, plan: &Plan, command: &CommandLine) -> Self {
-        let (count, all) = (errors.len(), plan.variables().count());
-        let variables = if all == 1 { "variable has" } else { "variables have" };
-        let conclusion =
-            format!("{count} of {all} {variables} no value: {} was not started", command.program().to_string_lossy());
+    /// Of values that cannot be had or passed on, with the plan's aliases to suggest from; empty when there are none.
+    pub fn of_resolving(
+        errors: Vec<ResolveError>,
+        unfit: Vec<EnvironmentError>,
+        plan: &Plan,
+        command: &CommandLine,
+    ) -> Self {
+        let missing = match errors.len() + unfit.len() {
+            0 => return Self::from_iter([]),
+            1 => "1 value is missing".to_owned(),
+            count => format!("{count} values are missing"),
+        };
+        let conclusion = format!("{missing}: {} was not started", command.program().to_string_lossy());
         let aliases = plan.aliases().names().map(str::to_owned).collect();
-        Self { failures: vec![Failure::Resolve(errors, aliases)], conclusion: Some(conclusion) }
+        let resolve = (!errors.is_empty()).then_some(Failure::Resolve(errors, aliases));
+        let failures = resolve.into_iter().chain(unfit.into_iter().map(Failure::Environment)).collect();
+        Self { failures, conclusion: Some(conclusion) }
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.failures.is_empty()
     }
 
     /// Says everything and gives the exit status.
@@ -117,14 +139,15 @@ impl Failure {
     fn status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Variable(_) | Self::Setup(_) => USAGE,
-            Self::Plan(error) => by_origin(&error.origin),
-            Self::Manifest(_) | Self::Local(_) | Self::Environment(_) => CONFIGURATION,
+            Self::Plan(error) => by_origin(&error.subject.origin),
+            Self::Manifest(_) | Self::Local(_) | Self::Inherited(_) | Self::Environment(_) => CONFIGURATION,
             Self::Program { error, .. } => match error {
                 ProgramError::NotFound { .. } => NOT_FOUND,
                 ProgramError::NotExecutable { .. } => NOT_EXECUTABLE,
             },
             Self::Runtime(_) => TEMPORARY,
             Self::Resolve(errors, _) => errors.iter().map(fetching::status).max().unwrap_or(BUG),
+            Self::Deliver(error) => delivering::status(error),
             Self::Exec { .. } => NOT_EXECUTABLE,
         }
     }
@@ -136,13 +159,15 @@ impl Failure {
             Self::Setup(error) => usage::setup(error),
             Self::Manifest(error) => vec![declaring::manifest(error)],
             Self::Local(error) => vec![declaring::local(error)],
-            Self::Plan(PlanError { name, origin, written, error }) => {
-                vec![format!("{name} ({origin}): {}", declaring::reference(written, error))]
+            Self::Inherited(error) => vec![declaring::inherited(error)],
+            Self::Plan(PlanError { subject, written, error }) => {
+                vec![format!("{} ({}): {}", subject.label, subject.origin, declaring::reference(written, error))]
             }
             Self::Program { command, error } => vec![starting::program(command, error)],
             Self::Runtime(why) => vec![format!("cannot wait for answers: {why}")],
             Self::Resolve(errors, aliases) => fetching::lines(errors, aliases),
             Self::Environment(error) => vec![starting::environment(error)],
+            Self::Deliver(error) => vec![delivering::line(error)],
             Self::Exec { program, error } => vec![starting::exec(program, error)],
         }
     }
@@ -152,40 +177,43 @@ impl Failure {
 fn by_origin(origin: &Origin) -> u8 {
     match origin {
         Origin::Argument(_) => USAGE,
-        Origin::File { .. } => CONFIGURATION,
+        Origin::File { .. } | Origin::Inherited => CONFIGURATION,
     }
 }
 
 /// For each variable, where its value comes from: `--verbose`.
-pub fn provenance(plan: &Plan, resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
-    let line = |chain: &[Binding]| {
-        let name = &chain.first()?.name;
-        let Some(variable) = resolved.get(Some(name.as_str())) else {
-            return Some(format!("{name}: not set, since it is optional and absent"));
-        };
-        let binding = chain.iter().find(|binding| binding.origin == variable.origin)?;
-        let document = variable.read_from.as_ref().and_then(|locator| fetched.get(locator)?.as_ref().ok());
-        Some(match (&binding.recipe, document) {
-            (Recipe::Literal(_), _) => format!("{name}: literal ({})", binding.origin),
-            (Recipe::Secret { written, .. }, None) => {
-                format!("{name}: default ({}), since {written} is absent", binding.origin)
-            }
-            (Recipe::Secret { written, reference }, Some(document)) => {
-                let version = document.version_id.as_deref().unwrap_or("without id");
-                let stages = document.stages.join(", ");
-                let place = document
-                    .region
-                    .as_ref()
-                    .map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
-                let secret = &reference.locator.id;
-                format!(
-                    "{name}: {written} ({}), secret {secret}, version {version}, stage {stages}, {place}",
-                    binding.origin
-                )
-            }
-        })
+pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
+    let read = |locator: &Locator| {
+        let document = fetched.get(locator)?.as_ref().ok()?;
+        let version = document.version_id.as_deref().unwrap_or("without id");
+        let stages = document.stages.join(", ");
+        let place =
+            document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
+        Some(format!("secret {}, version {version}, stage {stages}, {place}", locator.id))
     };
-    plan.variables().filter_map(line).collect()
+    let line = |variable: &Variable| {
+        let Variable { subject, read_from, .. } = variable;
+        match (read_from.as_slice(), &subject.written) {
+            ([], None) => format!("{subject}: literal"),
+            ([], Some(_)) => format!("{subject}: absent, so its default is set"),
+            (read_from, _) => {
+                format!("{subject}: {}", read_from.iter().filter_map(read).collect::<Vec<_>>().join("; "))
+            }
+        }
+    };
+    let not_set = resolved.omitted.iter().filter(|subject| !resolved.sets(&subject.label));
+    let not_set = not_set.map(|subject| format!("{subject}: not set, since it is optional and absent"));
+    resolved.variables.iter().map(line).chain(not_set).collect()
+}
+
+/// Said on every launch that does not read from AWS.
+pub fn local_notice(path: &Path) -> String {
+    format!("secrets are read from {}, not from AWS (--local)", path.display())
+}
+
+/// Said of each file whose values outlive a power cut.
+pub fn disk_notice(path: &Path, origin: &Origin) -> String {
+    format!("{} ({origin}): written to a disk; a path on tmpfs, under /run say, keeps values off it", path.display())
 }
 
 /// Writes lines to standard error, each with our name before it; when nobody listens, nobody hears it.
@@ -195,10 +223,16 @@ pub fn say(lines: impl IntoIterator<Item = String>) {
     let mut text = String::new();
     for line in lines {
         text.push_str("secrets-exec: ");
-        line.chars().for_each(|c| if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) });
+        line.chars().for_each(|c| if is_unsafe(c) { text.extend(c.escape_default()) } else { text.push(c) });
         text.push('\n');
     }
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Whether a character ends a line, moves a cursor or turns the direction of what follows.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Writes a text to standard output.

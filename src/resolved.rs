@@ -1,8 +1,9 @@
-//! What the plan came to: each variable with its value.
+//! What the plan came to: each variable and each file with its value.
 
-use crate::binding::{EnvName, Origin};
+use crate::binding::{EnvName, Origin, Subject};
 use crate::reference::Locator;
 use crate::secret::SecretValue;
+use crate::target::FileTarget;
 
 /// A variable and its value.
 #[derive(Debug)]
@@ -11,30 +12,37 @@ pub struct Variable {
     pub name: EnvName,
     /// Its value, ready to be set.
     pub value: SecretValue,
+    /// What messages call it.
+    pub subject: Subject,
+    /// What it was read from; nothing for a literal or a default.
+    pub read_from: Vec<Locator>,
+}
+
+/// A file that is to be there, and what it holds.
+#[derive(Debug)]
+pub struct FileValue {
+    /// Where it goes.
+    pub target: FileTarget,
+    /// What it holds.
+    pub value: SecretValue,
     /// Where it was declared.
     pub origin: Origin,
-    /// What it was read from; `None` for a literal or a default.
-    pub read_from: Option<Locator>,
 }
 
-/// Every variable that is to be set, each name once. What is optional and absent is not among them.
-#[derive(Debug)]
-pub struct Resolved(Vec<Variable>);
+/// Everything that is to be set, each name and each path once.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// The variables.
+    pub variables: Vec<Variable>,
+    /// The files.
+    pub files: Vec<FileValue>,
+    /// What is optional and absent.
+    pub omitted: Vec<Subject>,
+}
 
 impl Resolved {
-    /// The variables, in the order of the plan.
-    pub fn iter(&self) -> impl Iterator<Item = &Variable> {
-        self.0.iter()
-    }
-
-    /// The variable of that name.
-    pub fn get(&self, name: Option<&str>) -> Option<&Variable> {
-        self.0.iter().find(|variable| Some(variable.name.as_str()) == name)
-    }
-}
-
-impl FromIterator<Variable> for Resolved {
-    fn from_iter<T: IntoIterator<Item = Variable>>(variables: T) -> Self {
-        Self(variables.into_iter().collect())
+    /// Whether a variable of that name is to be set.
+    pub fn sets(&self, name: &str) -> bool {
+        self.variables.iter().any(|variable| variable.name.as_str() == name)
     }
 }

@@ -3,6 +3,7 @@
 mod classify;
 mod credentials;
 mod local;
+mod profile;
 mod retry;
 mod secrets_manager;
 mod session;
@@ -11,8 +12,8 @@ mod trust;
 mod variables;
 
 pub use local::{LocalError, LocalFile, LocalProblem};
+pub use profile::SetupError;
 pub use secrets_manager::SecretsManager;
-pub use session::SetupError;
 pub use variables::{Settings, VariableError};
 
 use std::collections::BTreeSet;

@@ -20,13 +20,7 @@ static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 static REMEMBER_SIGPIPE: extern "C" fn() = remember_sigpipe;
 
 extern "C" fn remember_sigpipe() {
-    // SAFETY: asks for the present disposition and changes nothing; all-zero is a valid `sigaction` to write into.
-    let handler = unsafe {
-        let mut present: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(libc::SIGPIPE, std::ptr::null(), &raw mut present);
-        present.sa_sigaction
-    };
-    SIGPIPE_WAS_DEFAULT.store(handler == libc::SIG_DFL, Ordering::Relaxed);
+    SIGPIPE_WAS_DEFAULT.store(disposition(Signal::SIGPIPE) == libc::SIG_DFL, Ordering::Relaxed);
 }
 
 /// Calls `action` with SIGPIPE as it was inherited, and ignores it again when `action` returns.
@@ -51,15 +45,21 @@ pub fn die_of_signals() {
         return;
     }
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
-        let action = SigAction::new(SigHandler::Handler(exit_by_signal), SaFlags::empty(), SigSet::empty());
-        // SAFETY: the handler calls nothing but `_exit`, which is async-signal-safe.
-        let previous = unsafe { sigaction(signal, &action) };
-        if let Ok(previous) = previous
-            && matches!(previous.handler(), SigHandler::SigIgn)
-        {
-            // SAFETY: what was in force a moment ago.
-            let _ = unsafe { sigaction(signal, &previous) };
+        if disposition(signal) == libc::SIG_DFL {
+            let action = SigAction::new(SigHandler::Handler(exit_by_signal), SaFlags::empty(), SigSet::empty());
+            // SAFETY: the handler calls nothing but `_exit`, which is async-signal-safe.
+            let _ = unsafe { sigaction(signal, &action) };
         }
+    }
+}
+
+/// What is done about a signal at present.
+fn disposition(signal: Signal) -> libc::sighandler_t {
+    // SAFETY: asks and changes nothing; all-zero is a valid `sigaction` to write into.
+    unsafe {
+        let mut present: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal as libc::c_int, std::ptr::null(), &raw mut present);
+        present.sa_sigaction
     }
 }
 

@@ -1,10 +1,12 @@
-//! The entries of `env:`.
+//! The entries of `env:`, and what those of `files:` have in common with them.
 
 use super::ManifestProblem;
 use super::reader::{Fields, Reader};
-use crate::binding::{Absence, Encoding, Entry, EntrySource, EnvName, Transform};
+use crate::binding::{Absence, Encoding, Entry, EntrySource, EnvName, Origin, Transform};
 use crate::markup::{Kind, Node};
 use crate::reference::Reference;
+use crate::target::Target;
+use crate::template::Template;
 
 /// Reads the table of variables.
 pub(super) fn entries(reader: &mut Reader<'_>, node: &Node) -> Vec<Entry> {
@@ -15,54 +17,72 @@ pub(super) fn entries(reader: &mut Reader<'_>, node: &Node) -> Vec<Entry> {
             reader.error(key.mark, Some("env"), ManifestProblem::IllegalName(key.text.clone()));
         }
         let origin = reader.origin(key.mark);
-        let Some(body) = body(reader, &key.text, value) else { continue };
+        let Some(body) = short_or_long(reader, &key.text, value) else { continue };
         if key.text == "PATH" && !body.is_plain_value() {
             reader.error(key.mark, Some(&key.text), ManifestProblem::PathOnlyValue);
         }
-        let Body { source, transform, absence } = body;
-        entries.extend(name.ok().map(|name| Entry { name, source, transform, absence, origin }));
+        entries.extend(name.ok().map(|name| body.entry(Target::Env(name), origin)));
     }
     entries
 }
 
-struct Body {
+/// Where a value comes from, and what is done with it: the part of an entry that variables and files share.
+pub(super) struct Body {
     source: EntrySource,
     transform: Transform,
     absence: Absence,
 }
 
+/// The keys of that part.
+pub(super) const BODY: [&str; 7] = ["from", "value", "template", "encode", "decode", "default", "optional"];
+
 impl Body {
     /// Whether it is what it says, which is all that PATH may be: it decides what is run before anything is read.
     fn is_plain_value(&self) -> bool {
-        matches!(self.source, EntrySource::Literal(_)) && self.transform == Transform::default()
+        matches!(self.source, EntrySource::Literal(_))
+            && self.transform == Transform::default()
+            && self.absence == Absence::Fail
+    }
+
+    pub(super) fn entry(self, target: Target, origin: Origin) -> Entry {
+        let Self { source, transform, absence } = self;
+        Entry { target, source, transform, absence, origin }
     }
 }
 
-fn body(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Body> {
-    let subject = Some(name);
-    let Kind::Table(_) = node.kind else {
-        let source = EntrySource::Reference(reference(reader, name, node)?);
-        return Some(Body { source, transform: Transform::default(), absence: Absence::Fail });
-    };
-    let mut fields =
-        reader.fields(subject, node, &["from", "value", "encode", "decode", "default", "optional"], &["template"]);
-    let later = matches!(&node.kind, Kind::Table(entries) if entries.iter().any(|(key, _)| key.text == "template"));
-    let source = match (fields.take("from"), fields.take("value")) {
-        (Some(from), None) => reference(reader, name, from).map(EntrySource::Reference),
-        (None, Some(value)) => reader.text(subject, value, "text").map(EntrySource::Literal),
-        (None, None) if later => None,
-        (Some(_), Some(_)) | (None, None) => {
-            reader.error(node.mark, subject, ManifestProblem::NotOneSource);
+fn short_or_long(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Body> {
+    match node.kind {
+        Kind::Table(_) => {
+            let mut fields = reader.fields(Some(name), node, &BODY, &[]);
+            body(reader, &mut fields)
+        }
+        Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
+            let source = EntrySource::Reference(reference(reader, name, node)?);
+            Some(Body { source, transform: Transform::default(), absence: Absence::Fail })
+        }
+    }
+}
+
+/// Reads the shared part of an entry; its other keys are left.
+pub(super) fn body(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<Body> {
+    let subject = fields.subject.clone();
+    let name = subject.as_deref().unwrap_or_default();
+    let source = match (fields.take("from"), fields.take("value"), fields.take("template")) {
+        (Some(from), None, None) => reference(reader, name, from).map(EntrySource::Reference),
+        (None, Some(value), None) => reader.text(Some(name), value, "text").map(EntrySource::Literal),
+        (None, None, Some(text)) => template(reader, name, text).map(EntrySource::Template),
+        _ => {
+            reader.error(fields.mark, Some(name), ManifestProblem::NotOneSource);
             None
         }
     };
     let transform =
-        Transform { decode: encoding(reader, &mut fields, "decode"), encode: encoding(reader, &mut fields, "encode") };
-    let default = fields.take("default").map(|node| reader.text(subject, node, "text"));
-    let optional = fields.take("optional").map(|node| (node.mark, reader.boolean(subject, node)));
+        Transform { decode: encoding(reader, fields, "decode"), encode: encoding(reader, fields, "encode") };
+    let default = fields.take("default").map(|node| reader.text(Some(name), node, "text"));
+    let optional = fields.take("optional").map(|node| (node.mark, reader.boolean(Some(name), node)));
     let absence = match (default, optional) {
         (Some(_), Some((mark, _))) => {
-            reader.error(mark, subject, ManifestProblem::DefaultAndOptional);
+            reader.error(mark, Some(name), ManifestProblem::DefaultAndOptional);
             Absence::Fail
         }
         (Some(Some(text)), None) => Absence::Default(text),
@@ -72,8 +92,8 @@ fn body(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Body> {
     Some(Body { source: source?, transform, absence })
 }
 
-fn reference(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Reference> {
-    let text = reader.text(Some(name), node, "a reference, or a table with `from` or `value`")?;
+pub(super) fn reference(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Reference> {
+    let text = reader.text(Some(name), node, "a reference, or a table with `from`, `value` or `template`")?;
     match Reference::parse(&text) {
         Ok(reference) => Some(reference),
         Err(error) => {
@@ -81,6 +101,12 @@ fn reference(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Referen
             None
         }
     }
+}
+
+fn template(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Template> {
+    let text = reader.text(Some(name), node, "text")?;
+    let template = Template::parse(&text);
+    template.map_err(|error| reader.error(node.mark, Some(name), ManifestProblem::Template(error))).ok()
 }
 
 fn encoding(reader: &mut Reader<'_>, fields: &mut Fields<'_>, name: &'static str) -> Option<Encoding> {

@@ -14,9 +14,10 @@ pub(super) struct Reader<'a> {
     pub(super) errors: &'a mut Vec<ManifestError>,
 }
 
-/// The entries of a table, each taken once by its name; what is left in the end is unknown.
+/// The entries of a table that are known, each taken once by its name.
 pub(super) struct Fields<'n> {
     pub(super) subject: Option<String>,
+    pub(super) mark: Mark,
     entries: Vec<(&'n Key, &'n Node)>,
     known: &'static [&'static str],
 }
@@ -51,7 +52,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A table whose keys are `known`. Keys that are neither known nor `later` are told once all others are read.
+    /// A table whose keys are `known`. Others are errors; those that come `later` are told as such.
     pub(super) fn fields<'n>(
         &mut self,
         subject: Option<&str>,
@@ -72,7 +73,7 @@ impl Reader<'_> {
                 self.error(key.mark, subject, ManifestProblem::UnknownKey { key: key.text.clone(), nearest });
             }
         }
-        Fields { subject: subject.map(str::to_owned), entries, known }
+        Fields { subject: subject.map(str::to_owned), mark: node.mark, entries, known }
     }
 
     pub(super) fn text(&mut self, subject: Option<&str>, node: &Node, expected: &'static str) -> Option<String> {
@@ -81,6 +82,28 @@ impl Reader<'_> {
             self.expected(node, subject, expected);
         }
         text.map(str::to_owned)
+    }
+
+    /// A list of texts.
+    pub(super) fn texts(&mut self, subject: Option<&str>, node: &Node) -> Option<Vec<String>> {
+        let items = self.list(subject, node, "a list of texts")?;
+        items.iter().map(|item| self.text(subject, item, "text")).collect()
+    }
+
+    /// The items of a list.
+    pub(super) fn list<'n>(
+        &mut self,
+        subject: Option<&str>,
+        node: &'n Node,
+        expected: &'static str,
+    ) -> Option<&'n [Node]> {
+        match &node.kind {
+            Kind::List(items) => Some(items),
+            Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::Table(_) => {
+                self.expected(node, subject, expected);
+                None
+            }
+        }
     }
 
     pub(super) fn boolean(&mut self, subject: Option<&str>, node: &Node) -> Option<bool> {

@@ -1,21 +1,24 @@
-//! The declaration's keys: `defaults`, `secrets` and `env`.
+//! The declaration's keys: `defaults`, `secrets`, `env`, `env-from` and `files`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::entry;
 use super::reader::Reader;
-use super::{Declaration, ManifestError, ManifestProblem};
+use super::{Declaration, ManifestError, ManifestProblem, entry, expansion, files, task_definition};
 use crate::alias::{Alias, Aliases};
+use crate::binding::Claim;
 use crate::markup::{Format, Kind, Node};
-use crate::options::{Given, OptionSpec, Options, ROLE_EXPECTED, Takes};
+use crate::options::{Given, OptionSpec, Options, REGION_EXPECTED, ROLE_EXPECTED, Takes};
+use crate::plan::Layer;
 use crate::reference::{Reference, Region, Role, Version};
 
-/// Reads a declaration; whatever is wrong with it is added to `errors`.
+/// Reads a declaration, or a task definition as one; whatever is wrong with it is added to `errors`.
 pub(super) fn declaration(
     path: &Arc<PathBuf>,
     format: Format,
     text: &str,
+    container: Option<&str>,
     errors: &mut Vec<ManifestError>,
 ) -> Declaration {
     let node = match format.parse(text) {
@@ -32,12 +35,26 @@ pub(super) fn declaration(
         return Declaration::default();
     }
     let mut reader = Reader { path, errors };
-    let later = ["env-from", "files", "containerDefinitions", "taskDefinition"];
-    let mut fields = reader.fields(None, &node, &["defaults", "secrets", "env"], &later);
+    if let Some(layer) = task_definition::layer(&mut reader, &node, container) {
+        return Declaration { layer, from_task_definition: true, ..Declaration::default() };
+    }
+    let mut fields = reader.fields(None, &node, &["defaults", "secrets", "env", "env-from", "files"], &[]);
     let options = fields.take("defaults").map(|node| defaults(&mut reader, node)).unwrap_or_default();
     let aliases = fields.take("secrets").map(|node| aliases(&mut reader, node)).unwrap_or_default();
-    let entries = fields.take("env").map(|node| entry::entries(&mut reader, node)).unwrap_or_default();
-    Declaration { options, layer: crate::plan::Layer { aliases, entries } }
+    let mut entries = fields.take("env").map(|node| entry::entries(&mut reader, node)).unwrap_or_default();
+    let expansions = fields.take("env-from").map(|node| expansion::entries(&mut reader, node)).unwrap_or_default();
+    let files = fields.take("files").map(|node| files::entries(&mut reader, node)).unwrap_or_default();
+    // Variables of `env` are told apart by their table; those of `files` could be any.
+    let mut claimed: BTreeSet<Claim> = entries.iter().flat_map(|entry| entry.target.claims()).collect();
+    for (mark, entry) in files {
+        for claim in entry.target.claims() {
+            if !claimed.insert(claim.clone()) {
+                reader.error(mark, Some("files"), ManifestProblem::Claimed(claim));
+            }
+        }
+        entries.push(entry);
+    }
+    Declaration { options, layer: Layer { aliases, entries, expansions }, from_task_definition: false }
 }
 
 /// A YAML file of nothing but comments is a null.
@@ -64,7 +81,7 @@ fn defaults(reader: &mut Reader<'_>, node: &Node) -> Options {
         let given = match spec.takes {
             Takes::Text(_) => reader.text(subject, value, "text").map(|text| Given::Text(text.into())),
             Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
-            Takes::Texts(_) => texts(reader, subject, value).map(Given::Texts),
+            Takes::Texts(_) => reader.texts(subject, value).map(Given::Texts),
         };
         if let Some(Err(expected)) = given.map(|given| options.set(spec.name, given)) {
             let text = value.text().unwrap_or_default().to_owned();
@@ -79,16 +96,6 @@ fn nearest_option(name: &str) -> Option<&'static str> {
         name,
         crate::options::OPTIONS.iter().filter(|option| option.in_declaration).map(|option| option.name),
     )
-}
-
-fn texts(reader: &mut Reader<'_>, subject: Option<&str>, node: &Node) -> Option<Vec<String>> {
-    match &node.kind {
-        Kind::List(items) => items.iter().map(|item| reader.text(subject, item, "text")).collect(),
-        Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::Table(_) => {
-            reader.expected(node, subject, "a list of texts");
-            None
-        }
-    }
 }
 
 fn aliases(reader: &mut Reader<'_>, node: &Node) -> Aliases {
@@ -137,11 +144,7 @@ fn alias(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Alias> {
         let text = reader.text(subject, node, "a region's code")?;
         let region = Region::parse(&text);
         if region.is_err() {
-            reader.error(
-                node.mark,
-                subject,
-                ManifestProblem::Value { text, expected: "a region's code, like us-east-1" },
-            );
+            reader.error(node.mark, subject, ManifestProblem::Value { text, expected: REGION_EXPECTED });
         }
         region.ok()
     });
@@ -191,7 +194,7 @@ mod tests {
 
     fn read(text: &str) -> (Declaration, Vec<(usize, ManifestProblem)>) {
         let mut errors = Vec::new();
-        let declaration = declaration(&Arc::new("test.yaml".into()), Format::Yaml, text, &mut errors);
+        let declaration = declaration(&Arc::new("test.yaml".into()), Format::Yaml, text, None, &mut errors);
         (declaration, errors.into_iter().map(|error| (error.mark.unwrap().line, error.problem)).collect())
     }
 
@@ -220,8 +223,8 @@ mod tests {
         let (_, errors) = read(
             "defaults: { regoin: x, local: y, timeout: soon }\n\
              secrets:\n  ssm: a\n  db: prod/db:key\n\
-             env:\n  1A: x\n  B: { form: x }\n  C: { from: x, value: y }\n  D: { from: x, default: a, optional: true }\n  E: { template: t }\n  PATH: x\n  G: [x]\n  H: \"$x\"\n\
-             env-from: []\nnope: 1\n",
+             env:\n  1A: x\n  B: { form: x }\n  C: { from: x, value: y }\n  D: { from: x, default: a, optional: true }\n  E: { template: \"{{ t\" }\n  PATH: x\n  G: [x]\n  H: \"$x\"\n\
+             env-from: {}\nnope: 1\n",
         );
         let mut lines: Vec<_> = errors.iter().map(|(line, _)| *line).collect();
         lines.sort_unstable();
@@ -229,12 +232,19 @@ mod tests {
         let problems: Vec<_> = errors.into_iter().map(|(_, problem)| problem).collect();
         assert!(problems.contains(&ManifestProblem::UnknownKey { key: "form".into(), nearest: Some("from") }));
         assert!(problems.contains(&ManifestProblem::UnknownKey { key: "regoin".into(), nearest: Some("region") }));
-        assert!(problems.contains(&ManifestProblem::NotYet("template".into())));
+        assert!(problems.iter().any(|problem| matches!(problem, ManifestProblem::Template(_))));
         assert!(
             problems
                 .iter()
                 .any(|problem| matches!(problem, ManifestProblem::Reference { error: ReferenceError::Id(_), .. }))
         );
+    }
+
+    #[test]
+    fn a_task_definition_is_told_from_a_declaration() {
+        assert!(read("containerDefinitions: [{}]").0.from_task_definition);
+        assert!(!read("env: {}").0.from_task_definition);
+        assert_eq!(read("taskDefinition: app:1").1.len(), 1);
     }
 
     #[test]

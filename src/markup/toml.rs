@@ -3,30 +3,38 @@
 use ::toml::Spanned;
 use ::toml::de::{DeString, DeTable, DeValue};
 
-use super::{Key, Kind, Node, SyntaxError, Typed, mark_at};
+use super::{Key, Kind, Node, Places, SyntaxError, Typed};
 
 pub(super) fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
+    let mut places = Places::new(text);
     match DeTable::parse(text) {
-        Ok(table) => Ok(Node { mark: mark_at(text, 0), kind: self::table(text, table.get_ref()) }),
+        Ok(found) => Ok(Node { mark: places.mark(0), kind: table(&mut places, found.get_ref()) }),
         Err(error) => {
-            let mark = error.span().map(|span| mark_at(text, span.start));
-            Err(vec![SyntaxError { mark, message: error.message().trim().replace('\n', "; ") }])
+            let mark = error.span().map(|span| places.mark(span.start));
+            let mut message = error.message().trim().replace('\n', "; ");
+            // What occurs twice is not told by itself.
+            if let Some(key) = error.span().and_then(|span| text.get(span)).filter(|_| message == "duplicate key") {
+                message = format!("the key {key:?} is already there");
+            }
+            Err(vec![SyntaxError { mark, message }])
         }
     }
 }
 
 /// The parser sorts keys by their text; here they are in the order of the file.
-fn table(text: &str, table: &DeTable<'_>) -> Kind {
+fn table(places: &mut Places<'_>, table: &DeTable<'_>) -> Kind {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     let entry = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
         let name: &DeString<'_> = key.get_ref();
-        (Key { mark: mark_at(text, key.span().start), text: name.clone().into_owned() }, node(text, value))
+        let mark = places.mark(key.span().start);
+        (Key { mark, text: name.clone().into_owned() }, node(places, value))
     };
     Kind::Table(entries.into_iter().map(entry).collect())
 }
 
-fn node(text: &str, value: &Spanned<DeValue<'_>>) -> Node {
+fn node(places: &mut Places<'_>, value: &Spanned<DeValue<'_>>) -> Node {
+    let mark = places.mark(value.span().start);
     let kind = match value.get_ref() {
         DeValue::String(string) => Kind::Text(string.clone().into_owned()),
         DeValue::Boolean(value) => Kind::Typed(Typed::Bool(*value)),
@@ -39,8 +47,8 @@ fn node(text: &str, value: &Spanned<DeValue<'_>>) -> Node {
             Err(_) => Kind::Typed(Typed::Other),
         },
         DeValue::Datetime(_) => Kind::Typed(Typed::Other),
-        DeValue::Array(items) => Kind::List(items.iter().map(|item| node(text, item)).collect()),
-        DeValue::Table(table) => self::table(text, table),
+        DeValue::Array(items) => Kind::List(items.iter().map(|item| node(places, item)).collect()),
+        DeValue::Table(found) => table(places, found),
     };
-    Node { mark: mark_at(text, value.span().start), kind }
+    Node { mark, kind }
 }

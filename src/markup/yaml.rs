@@ -107,6 +107,9 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<I> {
             let (Kind::Text(text) | Kind::Plain(text)) = key.kind else {
                 return Err(error(key.mark, "a key that is not a scalar"));
             };
+            if text == "<<" {
+                return Err(error(key.mark, "a merge key, which is not supported"));
+            }
             let (event, mark) = self.next()?;
             entries.push((Key { mark: key.mark, text }, self.node(event, mark, depth + 1)?));
         }
@@ -138,7 +141,9 @@ fn untagged(tag: Option<&Tag>, natural: &str, mark: Mark) -> Result<(), SyntaxEr
 
 fn size(node: &Node) -> usize {
     match &node.kind {
-        Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) => 1,
+        Kind::Typed(_) => 1,
+        // A long text unfolds as many of a common length would.
+        Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Kind::Table(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
     }

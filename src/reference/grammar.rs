@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::locator::{Locator, LocatorError, SecretId};
+use super::locator::{Locator, LocatorError, SecretId, Store, is_name_character};
 use super::{JsonPath, SecretRef, Selector, Version};
 use crate::alias::Aliases;
 use crate::environment::Inherited;
@@ -16,10 +16,10 @@ use crate::environment::Inherited;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
     /// The SECRET field: a name, an ARN, an alias or `ssm:` and a name, with `${NAME}` still in it.
-    secret: String,
-    selector: Selector,
+    pub(super) secret: String,
+    pub(super) selector: Selector,
     /// `None` when neither STAGE nor VERSION-ID was written, which leaves an alias its own.
-    version: Option<Version>,
+    pub(super) version: Option<Version>,
 }
 
 /// What is wrong with a reference.
@@ -48,6 +48,22 @@ pub enum ReferenceError {
     Id(LocatorError),
     /// What variables gave is no secret's id. What they hold is not told: it may be a secret by mistake.
     Expanded(&'static str),
+    /// A template's name that no alias has.
+    NoAlias {
+        /// The name.
+        name: String,
+        /// An alias that is much like it.
+        nearest: Option<String>,
+    },
+    /// An ARN in a task definition with a number of fields that ECS does not take.
+    EcsFields {
+        /// The ARN and what follows it.
+        text: String,
+        /// How many fields it has.
+        count: usize,
+        /// Whose ARN it is, which decides how many there may be.
+        store: Store,
+    },
 }
 
 impl Reference {
@@ -67,16 +83,7 @@ impl Reference {
         if rest.is_some() {
             return Err(ReferenceError::TooManyFields);
         }
-        for field in [stage, version] {
-            if let Some(c) = field.chars().find(|c| c.is_whitespace() || c.is_control()) {
-                return Err(ReferenceError::IllegalCharacter(c));
-            }
-        }
-        let filled = |field: &str| (!field.is_empty()).then(|| field.to_owned());
-        let version = match (filled(stage), filled(version)) {
-            (None, None) => None,
-            (stage, id) => Some(Version::new(stage, id)),
-        };
+        let version = parse_version(stage, version)?;
         Ok(Self { secret: secret.to_owned(), selector: parse_selector(key)?, version })
     }
 
@@ -129,10 +136,20 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
     Ok(Locator { store, id, region, role: None, version: Version::Current })
 }
 
-/// Checks what can be told of an id before variables are known.
-pub(crate) fn check_secret(text: &str) -> Result<(), ReferenceError> {
+/// Checks what can be told of an id before variables are known: all of it without any, else the text around them.
+fn check_secret(text: &str) -> Result<(), ReferenceError> {
     let tokens = variables(text)?;
-    if tokens.is_empty() { SecretId::parse(text).map(drop).map_err(ReferenceError::Id) } else { Ok(()) }
+    if tokens.is_empty() {
+        return SecretId::parse(text).map(drop).map_err(ReferenceError::Id);
+    }
+    let is_around = |at: &usize| !tokens.iter().any(|token| token.span.contains(at));
+    let wrong = text.char_indices().find(|(at, c)| is_around(at) && *c != ':' && !is_name_character(*c));
+    match wrong {
+        Some((_, character)) => {
+            Err(ReferenceError::Id(LocatorError::IllegalCharacter { name: text.to_owned(), character }))
+        }
+        None => Ok(()),
+    }
 }
 
 /// One `${NAME}` or `${NAME:-default}` in a text: where it stands, and what it says.
@@ -179,41 +196,58 @@ fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceError> {
     Ok(expanded)
 }
 
+/// SECRET, and what follows its colon: an ARN has colons of its own.
 fn split_secret(text: &str) -> Result<(&str, Option<&str>), ReferenceError> {
-    let fields = if text.starts_with("ssm:") {
-        2
-    } else if !text.starts_with("arn:") {
-        1
-    } else {
-        match text.split(':').nth(2) {
-            Some("secretsmanager") => 7,
-            Some("ssm") => 6,
-            Some("") | None => return Err(ReferenceError::Id(LocatorError::ArnCutShort(text.to_owned()))),
-            Some(_) => {
-                let why = "is neither a secret's nor a parameter's ARN";
-                return Err(ReferenceError::Id(LocatorError::BadArn { arn: text.to_owned(), why }));
-            }
-        }
-    };
-    let mut found = 0;
+    let is_arn = text.starts_with("arn:");
+    let mut own_fields = if is_arn || text.starts_with("ssm:") { 2 } else { 1 };
+    let mut colons = Vec::new();
     let mut from = 0;
+    while colons.len() < own_fields {
+        let Some(colon) = next_colon(text, from)? else { break };
+        colons.push(colon);
+        from = colon + 1;
+        own_fields = match (is_arn, colons.as_slice()) {
+            (true, [_, _]) => 3,
+            (true, [_, before, after]) => fields_of(text, &text[before + 1..*after])?,
+            _ => own_fields,
+        };
+    }
+    match colons.get(own_fields - 1) {
+        Some(end) => Ok((&text[..*end], Some(&text[end + 1..]))),
+        None if is_arn && own_fields < 6 => match colons.as_slice() {
+            [_, before] => fields_of(text, &text[before + 1..]).and_then(|_| Err(cut_short(text))),
+            _ => Err(cut_short(text)),
+        },
+        None if colons.len() + 1 < own_fields => Err(cut_short(text)),
+        None => Ok((text, None)),
+    }
+}
+
+/// How many fields an ARN of that service has.
+fn fields_of(arn: &str, service: &str) -> Result<usize, ReferenceError> {
+    match service {
+        "secretsmanager" => Ok(7),
+        "ssm" => Ok(6),
+        "" => Err(cut_short(arn)),
+        _ => {
+            let why = "is neither a secret's nor a parameter's ARN";
+            Err(ReferenceError::Id(LocatorError::BadArn { arn: arn.to_owned(), why }))
+        }
+    }
+}
+
+fn cut_short(arn: &str) -> ReferenceError {
+    ReferenceError::Id(LocatorError::ArnCutShort(arn.to_owned()))
+}
+
+/// The next colon that separates fields: none within `${…}`, which is one token whatever stands in its default.
+fn next_colon(text: &str, mut from: usize) -> Result<Option<usize>, ReferenceError> {
     loop {
         match (text[from..].find(':'), text[from..].find("${")) {
-            // A variable is one token, whatever colons stand in its default.
             (colon, Some(token)) if colon.is_none_or(|colon| token < colon) => {
                 from += token + text[from + token..].find('}').ok_or(ReferenceError::BadVariable)?;
             }
-            (Some(colon), _) => {
-                found += 1;
-                from += colon + 1;
-                if found == fields {
-                    return Ok((&text[..from - 1], Some(&text[from..])));
-                }
-            }
-            (None, _) if found + 1 < fields => {
-                return Err(ReferenceError::Id(LocatorError::ArnCutShort(text.to_owned())));
-            }
-            (None, _) => return Ok((text, None)),
+            (colon, _) => return Ok(colon.map(|colon| from + colon)),
         }
     }
 }
@@ -245,6 +279,18 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     (text, None)
 }
 
+/// What STAGE and VERSION-ID ask for; `None` when both are empty.
+pub(super) fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceError> {
+    if let Some(c) = stage.chars().chain(id.chars()).find(|c| c.is_whitespace() || c.is_control()) {
+        return Err(ReferenceError::IllegalCharacter(c));
+    }
+    let filled = |field: &str| (!field.is_empty()).then(|| field.to_owned());
+    Ok(match (filled(stage), filled(id)) {
+        (None, None) => None,
+        (stage, id) => Some(Version::new(stage, id)),
+    })
+}
+
 fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
     if key.is_empty() {
         return Ok(Selector::Whole);
@@ -260,7 +306,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::reference::Store;
 
     const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
 
@@ -326,6 +371,18 @@ mod tests {
     }
 
     #[test]
+    fn a_default_may_hold_colons_wherever_it_stands() {
+        let found = locate("arn:${P:-aws}:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k", &[]).unwrap();
+        assert_eq!(found.selector, Selector::Key("k".into()));
+    }
+
+    #[test]
+    fn what_stands_around_a_variable_is_checked_by_itself() {
+        let wrong = Reference::parse("${STAGE}/d b:host");
+        assert!(matches!(wrong, Err(ReferenceError::Id(LocatorError::IllegalCharacter { character: ' ', .. }))));
+    }
+
+    #[test]
     fn an_unset_variable_without_default_is_an_error() {
         assert_eq!(locate("${STAGE}/db", &[]), Err(ReferenceError::Unset("STAGE".into())));
         assert_eq!(Reference::parse("${STAGE/db"), Err(ReferenceError::BadVariable));
@@ -358,6 +415,7 @@ mod tests {
         let selector = prop_oneof![
             Just(Selector::Whole),
             "[^$:][^:]{0,9}".prop_map(Selector::Key),
+            "\\$[^:]{0,9}".prop_map(|key| Selector::literal(&key)),
             prop_oneof![Just("$"), Just("$.a"), Just("$['a:b']"), Just("$[\"\\\"]:\"]"), Just("$[?@.a == ':']")]
                 .prop_map(|path| Selector::Path(JsonPath::parse(path).unwrap())),
         ];

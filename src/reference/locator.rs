@@ -114,7 +114,7 @@ impl fmt::Display for SecretId {
 }
 
 /// AWS's own rule, and `!`, which only AWS itself may put into a name (`rds!cluster-…`).
-fn is_name_character(c: char) -> bool {
+pub(super) fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
 }
 

@@ -1,15 +1,15 @@
 //! Why variables have no value: what they have in common is said once, with every variable it is about.
 
 use super::{CONFIGURATION, DENIED, TEMPORARY, USAGE, by_origin};
-use crate::binding::{Binding, Recipe};
+use crate::expansion::NamingError;
 use crate::fetched::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal};
 use crate::reference::{Locator, Region, SecretRef, Version};
-use crate::resolve::{Absent, ExtractError, Problem, ResolveError};
+use crate::resolve::{Absent, ExpansionError, ExtractError, Problem, RenderError, ResolveError};
 use crate::suggest;
 
 pub(super) fn status(error: &ResolveError) -> u8 {
     match &error.problem {
-        Problem::Extract { .. } | Problem::NotBase64 => CONFIGURATION,
+        Problem::Extract { .. } | Problem::Expand { .. } | Problem::Render { .. } | Problem::NotBase64 => CONFIGURATION,
         Problem::Fetch(failure) => match &failure.error {
             FetchError::NotFound { .. } | FetchError::NoRegion => CONFIGURATION,
             FetchError::Denied { .. } => DENIED,
@@ -21,7 +21,7 @@ pub(super) fn status(error: &ResolveError) -> u8 {
                     DENIED
                 }
             }
-            FetchError::Refused(Refusal::NotYet) => by_origin(&error.binding.origin),
+            FetchError::Refused(Refusal::NotYet) => by_origin(&error.subject.origin),
             FetchError::Refused(Refusal::TrustStore(_)) => USAGE,
             FetchError::Refused(
                 Refusal::MarkedForDeletion | Refusal::NoValue | Refusal::Certificate(_) | Refusal::Request(_),
@@ -32,18 +32,23 @@ pub(super) fn status(error: &ResolveError) -> u8 {
 
 /// One paragraph for each thing that went wrong, in the order of the plan.
 pub(super) fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<String> {
-    let mut groups: Vec<(&Problem, Option<&Locator>, Vec<&Binding>)> = Vec::new();
-    for ResolveError { binding, problem } in errors {
-        let locator = binding.locator().filter(|_| !is_about_everything(problem));
-        let same = groups
-            .iter_mut()
-            .find(|(other, place, _)| matches!(problem, Problem::Fetch(_)) && *other == problem && *place == locator);
-        match same {
-            Some((_, _, bindings)) => bindings.push(binding),
-            None => groups.push((problem, locator, vec![binding])),
+    let mut groups: Vec<(&ResolveError, Vec<String>)> = Vec::new();
+    for error in errors {
+        let who = error.subject.to_string();
+        match groups.iter_mut().find(|(first, _)| is_same(first, error)) {
+            Some((_, subjects)) => subjects.push(who),
+            None => groups.push((error, vec![who])),
         }
     }
-    groups.into_iter().flat_map(|(problem, _, bindings)| paragraph(problem, &bindings, aliases)).collect()
+    groups.into_iter().flat_map(|(error, subjects)| paragraph(error, &subjects, aliases)).collect()
+}
+
+/// Whether two failures are one to whoever mends them: the same secret cannot be read, or nothing can.
+fn is_same(left: &ResolveError, right: &ResolveError) -> bool {
+    let locator = |error: &ResolveError| error.reference.as_ref().map(|reference| reference.locator.clone());
+    matches!(left.problem, Problem::Fetch(_))
+        && left.problem == right.problem
+        && (is_about_everything(&left.problem) || locator(left) == locator(right))
 }
 
 /// Whether the secret does not matter to what went wrong.
@@ -56,54 +61,29 @@ fn is_about_everything(problem: &Problem) -> bool {
             | FetchError::Unavailable(_)
             | FetchError::Refused(_) => false,
         },
-        Problem::Extract { .. } | Problem::NotBase64 => false,
+        Problem::Extract { .. } | Problem::Expand { .. } | Problem::Render { .. } | Problem::NotBase64 => false,
     }
 }
 
-fn paragraph(problem: &Problem, bindings: &[&Binding], aliases: &[String]) -> Vec<String> {
-    let who: Vec<String> = bindings.iter().map(|binding| target(binding)).collect();
-    let who = who.join(", ");
-    let reference = bindings.first().and_then(|binding| secret_ref(binding));
-    let secret = |region: &Option<Region>| {
-        reference.map(|reference| secret(&reference.locator, region.as_ref())).unwrap_or_default()
-    };
-    let (what, hints) = match problem {
+fn paragraph(failure: &ResolveError, subjects: &[String], aliases: &[String]) -> Vec<String> {
+    let reference = failure.reference.as_ref();
+    let (region, (what, hints)) = match &failure.problem {
         Problem::NotBase64 => {
-            (format!("{}: the value is not base64, which `decode` expects", secret(&None)), Vec::new())
+            let hint = "leave `decode` out, or mend the value".to_owned();
+            (None, ("the value is not base64, which `decode` expects".to_owned(), vec![hint]))
         }
-        Problem::Extract { region, error } => {
-            let (what, hint) = extraction(reference, error);
-            (format!("{}: {what}", secret(region)), Vec::from_iter(hint))
-        }
+        Problem::Extract { region, error } => (region.as_ref(), extraction(reference, error)),
+        Problem::Expand { region, error } => (region.as_ref(), expansion(reference, error)),
+        Problem::Render { region, error } => (region.as_ref(), rendering(error)),
         Problem::Fetch(FetchFailure { region, error }) => {
-            let (what, hints) = fetching(error, reference, aliases);
-            match error {
-                FetchError::NoCredentials(_) | FetchError::NoRegion | FetchError::Refused(Refusal::TrustStore(_)) => {
-                    (what, hints)
-                }
-                FetchError::NotFound { .. }
-                | FetchError::Denied { .. }
-                | FetchError::Unavailable(_)
-                | FetchError::Refused(_) => (format!("{}: {what}", secret(region)), hints),
-            }
+            (region.as_ref(), fetching(error, reference, region.is_none(), aliases))
         }
     };
-    std::iter::once(format!("{who}: {what}")).chain(hints.into_iter().map(|hint| format!("  {hint}"))).collect()
-}
-
-/// `DB_HOST (app.yaml:3, db:host)`
-fn target(binding: &Binding) -> String {
-    match &binding.recipe {
-        Recipe::Secret { written, .. } => format!("{} ({}, {written})", binding.name, binding.origin),
-        Recipe::Literal(_) => format!("{} ({})", binding.name, binding.origin),
+    let mut line = format!("{}: ", subjects.join(", "));
+    if let Some(reference) = reference.filter(|_| !is_about_everything(&failure.problem)) {
+        line.push_str(&format!("{}: ", secret(&reference.locator, region)));
     }
-}
-
-fn secret_ref(binding: &Binding) -> Option<&SecretRef> {
-    match &binding.recipe {
-        Recipe::Secret { reference, .. } => Some(reference),
-        Recipe::Literal(_) => None,
-    }
+    std::iter::once(line + &what).chain(hints.into_iter().map(|hint| format!("  {hint}"))).collect()
 }
 
 /// `secret prod/db, stage AWSPREVIOUS, region us-east-1, role arn:…`
@@ -124,28 +104,31 @@ fn secret(locator: &Locator, region: Option<&Region>) -> String {
     text
 }
 
-fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (String, Option<String>) {
+fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (String, Vec<String>) {
     let key = reference.map(|reference| reference.selector.to_string()).unwrap_or_default();
-    match error {
-        ExtractError::Absent(Absent::Key { nearest, as_path }) => {
+    let (what, hint) = match error {
+        ExtractError::Absent(Absent::Key { nearest, as_path, known }) => {
             let hint = match (as_path, nearest) {
                 (Some(path), _) => Some(format!("a KEY is one top-level key; for a value within another write {path}")),
                 (None, Some(nearest)) => Some(format!("did you mean {nearest:?}?")),
-                (None, None) => None,
+                (None, None) if known.is_empty() => Some("it has no keys at all".to_owned()),
+                (None, None) => Some(format!("it has {}", known.join(", "))),
             };
             (format!("has no key {key:?}"), hint)
         }
-        ExtractError::Absent(Absent::Node) => (format!("has nothing at {key}"), None),
+        ExtractError::Absent(Absent::Node) => {
+            (format!("has nothing at {key}"), Some("give the entry a `default`, or `optional: true`".to_owned()))
+        }
         ExtractError::Absent(Absent::Null) => (
             format!("{key:?} is null, which counts as absent"),
             Some("give the entry a `default`, or `optional: true`".to_owned()),
         ),
         ExtractError::NotJson { line, column } => (
-            format!("is not JSON (line {line}, column {column}), so it has no key {key:?}"),
+            format!("is not JSON, or too deeply nested (line {line}, column {column}), so it has no {}", of_key(&key)),
             Some("leave KEY out to take the whole value".to_owned()),
         ),
         ExtractError::NotAnObject(kind) => (
-            format!("is JSON, but {kind} and no object, so it has no key {key:?}"),
+            format!("is JSON, but {kind} and no object, so it has no {}", of_key(&key)),
             Some("leave KEY out to take the whole value, or use a JSONPath, which begins with $".to_owned()),
         ),
         ExtractError::Several { paths, count } => {
@@ -153,25 +136,90 @@ fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (String, O
             (format!("{key} matches {count} values and must match one: {}{more}", paths.join(", ")), None)
         }
         ExtractError::BadPath => (format!("{key} cannot be evaluated"), None),
+    };
+    (what, Vec::from_iter(hint))
+}
+
+fn of_key(key: &str) -> String {
+    if key.is_empty() { "keys".to_owned() } else { format!("key {key:?}") }
+}
+
+fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -> (String, Vec<String>) {
+    let (what, hint) = match error {
+        ExpansionError::Extract(error) => {
+            let (what, _) = extraction(reference, error);
+            return (what, vec!["map it to one variable with --env, or under `env`".to_owned()]);
+        }
+        ExpansionError::NoKey { key, list, nearest } => (
+            format!("has no key {key:?}, which `{list}` names"),
+            nearest.as_ref().map(|nearest| format!("did you mean {nearest:?}?")),
+        ),
+        ExpansionError::Null(key) => (format!("{key:?}, which `only` names, is null, which counts as absent"), None),
+        ExpansionError::Name { key, error: NamingError::Illegal(name) } => (
+            format!("the key {key:?} would make the variable {name:?}, which is no name ([A-Za-z_][A-Za-z0-9_]*)"),
+            Some("give a `prefix`, `rename` the key, or leave it out with `except`".to_owned()),
+        ),
+        ExpansionError::Name { key, error: NamingError::Refused(name) } => (
+            format!("the key {key:?} would set {name}, which makes programs run code or misread their surroundings"),
+            Some(format!(
+                "leave it out with `only` or `except`, give a `prefix`, or, if it is meant, map it under `env`: {name}"
+            )),
+        ),
+        ExpansionError::Clash { name, keys: [first, second] } => (
+            format!("{first:?} and {second:?} both make the variable {name}"),
+            Some("`rename` one of them, leave it out with `except`, or give a `prefix`".to_owned()),
+        ),
+    };
+    (what, Vec::from_iter(hint))
+}
+
+fn rendering(error: &RenderError) -> (String, Vec<String>) {
+    match error {
+        RenderError::Absent { alias, key, nearest } => {
+            let whose = alias.as_ref().map(|alias| format!("{alias}.")).unwrap_or_default();
+            let hint = nearest.as_ref().map(|nearest| format!("did you mean {nearest:?}?"));
+            (format!("the template finds nothing at {whose}{key}"), Vec::from_iter(hint))
+        }
+        RenderError::NotAnObject { alias, key } => (
+            format!("the template asks for {alias}.{key}, and what stands before the last name is no JSON object"),
+            vec![format!("write {{{{ {alias} }}}} for the whole value")],
+        ),
+        RenderError::NotText { alias } => (format!("the template's {alias} is bytes and no text"), Vec::new()),
+        RenderError::Failed { line, what } => {
+            let place = line.map(|line| format!("line {line} of the template: ")).unwrap_or_default();
+            (format!("{place}{what}"), Vec::new())
+        }
     }
 }
 
-fn fetching(error: &FetchError, reference: Option<&SecretRef>, aliases: &[String]) -> (String, Vec<String>) {
+fn fetching(
+    error: &FetchError,
+    reference: Option<&SecretRef>,
+    is_local: bool,
+    aliases: &[String],
+) -> (String, Vec<String>) {
     let id = reference.map(|reference| reference.locator.id.as_str()).unwrap_or_default();
     match error {
         FetchError::NotFound { missing: Missing::Secret, nearest } => {
+            let is_alias = aliases.iter().any(|alias| alias == id);
             let nearest = nearest.as_deref().or_else(|| suggest::nearest(id, aliases.iter().map(String::as_str)));
-            let hint = nearest.map_or_else(
-                || {
-                    "check its name, the region and the account, or give the entry a `default` or `optional: true`"
-                        .to_owned()
-                },
-                |nearest| format!("did you mean {nearest:?}?"),
-            );
+            let hint = match nearest {
+                _ if is_alias => {
+                    "an alias of that name serves only its own file and later ones, and no other alias".to_owned()
+                }
+                Some(nearest) => format!("did you mean {nearest:?}?"),
+                None if is_local => "the --local file has no such id".to_owned(),
+                None => "check its name, the region and the account, or give the entry a `default` or `optional: true`"
+                    .to_owned(),
+            };
             let current = reference.is_none_or(|reference| reference.locator.version == Version::Current);
             let what = if current { "does not exist" } else { "does not exist, or has no such version" };
             (what.to_owned(), vec![hint])
         }
+        FetchError::NotFound { missing: Missing::Version, .. } if is_local => (
+            "has no such version".to_owned(),
+            vec!["`$stages` in the --local file gives it versions by stage".to_owned()],
+        ),
         FetchError::NotFound { missing: Missing::Version, .. } => {
             let current = reference.is_some_and(|reference| reference.locator.version == Version::Current);
             let what =
@@ -214,7 +262,7 @@ fn denial(cause: Denial) -> Vec<String> {
 
 fn outage_text(outage: &Outage) -> String {
     match outage {
-        Outage::Throttled(why) => format!("throttled until the time was over: {why}"),
+        Outage::Throttled(why) => format!("throttled to the end: {why}"),
         Outage::Service(why) => format!("AWS failed: {why}"),
         Outage::Timeout(why) => format!("timed out: {why}"),
         Outage::Connection(why) => format!("not reachable: {why}"),

@@ -17,11 +17,11 @@ pub(super) fn program(command: &str, error: &ProgramError) -> String {
 
 pub(super) fn environment(error: &EnvironmentError) -> String {
     match error {
-        EnvironmentError::Nul { name, origin } => format!(
-            "{name} ({origin}): the value has a NUL byte, which no variable can hold; use `encode: base64`, or deliver it as a file"
+        EnvironmentError::Nul(subject) => format!(
+            "{subject}: the value has a NUL byte, which no variable can hold; use `encode: base64`, or deliver it as a file"
         ),
-        EnvironmentError::TooLong { name, origin, length, limit } => format!(
-            "{name} ({origin}): the variable is {length} bytes long with its name, and the kernel takes {limit}; deliver it as a file"
+        EnvironmentError::TooLong { subject, length, limit } => format!(
+            "{subject}: the variable is {length} bytes long with its name, and the kernel takes {limit}; deliver it as a file"
         ),
         EnvironmentError::TotalTooLong { length, limit, longest } => format!(
             "all variables and arguments together are {length} bytes, and the kernel takes {limit}; the longest variable is {longest}; \

@@ -1,7 +1,10 @@
 //! What is wrong with the command line, with variables, and with AWS's own configuration.
 
+use std::path::PathBuf;
+
 use super::declaring::reference;
 use crate::cli::UsageError;
+use crate::manifest::DEFAULT_NAMES;
 use crate::source::{SetupError, VariableError};
 use crate::suggest;
 
@@ -11,31 +14,53 @@ pub(super) fn usage(error: &UsageError) -> Vec<String> {
         UsageError::MissingSeparator(word) => {
             format!("unexpected {word:?}: the command comes after `--`, as in: secrets-exec --env NAME=REF -- {word}")
         }
-        UsageError::NoCommand => "no command: name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND".to_owned(),
-        UsageError::NoEquals(text) => format!("--env {text}: expected NAME=REF, as in: --env DB_PASSWORD=prod/db:password"),
-        UsageError::IllegalName(name) => format!("--env {name}=…: {name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"),
-        UsageError::Twice(name) => format!("--env {name}=…: {name} is given twice; keep one of them"),
-        UsageError::Path => {
-            "--env PATH=…: PATH decides which command runs and cannot come from a secret; set it by `value` in a declaration".to_owned()
+        UsageError::NoCommand => {
+            "no command: name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND".to_owned()
         }
-        UsageError::Reference { name, text, error } => format!("--env {name}={text}: {}", reference(text, error)),
-        UsageError::Value { name, text, expected } => format!("{name}: {text:?} is not {expected}"),
+        UsageError::NoEquals { option, text } => {
+            format!("{option} {text}: expected NAME=REF, as in: {option} DB_PASSWORD=prod/db:password")
+        }
+        UsageError::IllegalName { option, name } => {
+            format!("{option} {name}=…: {name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)")
+        }
+        UsageError::Twice { option, name } => format!("{option} {name}=…: {name} is given twice; keep one of them"),
+        UsageError::Path(option) => format!(
+            "{option} PATH=…: PATH decides which command runs and cannot come from a secret; set it by `value` in a declaration"
+        ),
+        UsageError::Reference { option, argument, reference: written, error } => {
+            format!("{option} {argument}: {}", reference(written, error))
+        }
+        UsageError::ContainerAlone => {
+            "--container chooses from an ECS task definition, and no file is one: name it with -f".to_owned()
+        }
+        UsageError::Value { name, text, expected } => format!("{name}: {} is not {expected}", found(text)),
         UsageError::ExternalIdAlone => "--external-id is for a role: add --role-arn".to_owned(),
-        UsageError::NothingToResolve([]) => {
-            "nothing to resolve: give --env NAME=REF, or -f FILE with entries under `env`".to_owned()
-        }
-        UsageError::NothingToResolve(names) => {
-            let names = names.join(", ");
-            format!("nothing to resolve: give --env NAME=REF or -f FILE; of {names} in the working directory none has an entry")
-        }
+        UsageError::NothingToResolve { files, find_file } => nothing(files, *find_file),
+        UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };
     vec![line]
 }
 
+fn nothing(files: &[PathBuf], find_file: bool) -> String {
+    let looked_at = match (files, find_file) {
+        ([], false) => "no declaration was looked for (--no-file)".to_owned(),
+        ([], true) => format!("the working directory has no {} with an entry", DEFAULT_NAMES.join(", ")),
+        (files, _) => {
+            let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+            format!("there is no entry in {}", names.join(", "))
+        }
+    };
+    format!("nothing to resolve: there is no --env NAME=REF, and {looked_at}")
+}
+
 pub(super) fn variable(error: &VariableError) -> Vec<String> {
     let VariableError { name, text, expected } = error;
-    let found = if text.is_empty() { "its value".to_owned() } else { format!("{text:?}") };
-    vec![format!("{name}: {found} is not {expected}")]
+    vec![format!("{name}: {} is not {expected}", found(text))]
+}
+
+/// What was found, where it may be told.
+fn found(text: &str) -> String {
+    if text.is_empty() { "its value".to_owned() } else { format!("{text:?}") }
 }
 
 pub(super) fn setup(error: &SetupError) -> Vec<String> {

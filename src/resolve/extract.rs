@@ -45,6 +45,8 @@ pub enum Absent {
         nearest: Option<String>,
         /// The path that finds a value, when the key was meant as one.
         as_path: Option<String>,
+        /// The first of the keys that do exist.
+        known: Vec<String>,
     },
     /// No node matches the path.
     Node,
@@ -52,7 +54,7 @@ pub enum Absent {
     Null,
 }
 
-/// How many paths a message lists.
+/// How many paths or keys a message lists.
 const LISTED: usize = 8;
 
 /// Takes values out of documents, parsing each document once.
@@ -71,8 +73,22 @@ impl<'a> Extractor<'a> {
     ) -> Result<SecretValue, ExtractError> {
         match selector {
             Selector::Whole => Ok(SecretValue::new(document.body.expose())),
-            Selector::Key(key) => print(find_key(self.json(locator, document)?, key)?),
-            Selector::Path(path) => print(find_node(self.json(locator, document)?, path)?),
+            Selector::Key(_) | Selector::Path(_) => print(self.node(locator, document, selector)?),
+        }
+    }
+
+    /// The JSON that `selector` finds in `document`.
+    pub(super) fn node(
+        &mut self,
+        locator: &'a Locator,
+        document: &Document,
+        selector: &Selector,
+    ) -> Result<&Value, ExtractError> {
+        let json = self.json(locator, document)?;
+        match selector {
+            Selector::Whole => Ok(json),
+            Selector::Key(key) => find_key(json, key),
+            Selector::Path(path) => find_node(json, path),
         }
     }
 
@@ -97,6 +113,7 @@ fn missing_key(json: &Value, map: &Map<String, Value>, key: &str) -> Absent {
     Absent::Key {
         nearest: suggest::nearest(key, map.keys().map(String::as_str)).map(str::to_owned),
         as_path: is_path.then_some(path),
+        known: map.keys().take(LISTED).cloned().collect(),
     }
 }
 
@@ -114,7 +131,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, ExtractE
 }
 
 /// SPEC: a string's characters, a number's literal, `true` or `false`, compact JSON; null is an absence.
-fn print(value: &Value) -> Result<SecretValue, ExtractError> {
+pub(super) fn print(value: &Value) -> Result<SecretValue, ExtractError> {
     match value {
         Value::Null => Err(ExtractError::Absent(Absent::Null)),
         Value::String(text) => Ok(SecretValue::new(text.as_str())),
@@ -124,7 +141,7 @@ fn print(value: &Value) -> Result<SecretValue, ExtractError> {
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -189,6 +206,7 @@ mod tests {
             Err(ExtractError::Absent(Absent::Key {
                 nearest: nearest.map(Into::into),
                 as_path: as_path.map(Into::into),
+                known: vec!["password".into(), "db".into()],
             }))
         };
         assert_eq!(extract(body, "pasword"), absent(Some("password"), None));

@@ -3,8 +3,11 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_config::imds::client::error::ImdsError;
+use aws_sdk_secretsmanager::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::transport::{certificate_error, chain, find_source};
 use super::trust::TrustError;
@@ -19,7 +22,7 @@ pub(super) enum Verdict {
     Again(Outage, Option<Duration>),
 }
 
-/// Reads an error of the SDK. Nothing of a response's body is kept but the code and message of AWS's own errors.
+/// Reads an error of Secrets Manager. Nothing of a response's body is kept but the code and message of AWS's own errors.
 pub(super) fn classify<E>(error: &SdkError<E, HttpResponse>) -> Verdict
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -27,45 +30,95 @@ where
     match error {
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
-            let asked =
-                service.raw().headers().get("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
-            by_code(status, service.err().code(), service.err().message(), asked)
+            let asked = service.raw().headers().get("retry-after").and_then(|text| text.parse().ok());
+            // A day is as good as for ever, and sums of durations do not overflow.
+            let asked = asked.map(|seconds: u64| Duration::from_secs(seconds.min(24 * 60 * 60)));
+            let id = service.err().meta().request_id();
+            by_code(status, service.err().code(), service.err().message(), id, asked)
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
             status @ 500.. => Verdict::Again(Outage::Service(format!("HTTP status {status}")), None),
             // Why it cannot be read is not told: that would quote a response, which may hold a secret.
-            status => {
-                Verdict::Again(Outage::Garbled(format!("a response (HTTP status {status}) that cannot be read")), None)
-            }
+            status => Verdict::Again(garbled(status), None),
         },
         SdkError::TimeoutError(_) => Verdict::Again(Outage::Timeout("no answer to a request in time".to_owned()), None),
-        SdkError::DispatchFailure(failure) => {
-            let Some(source) = failure.as_connector_error() else {
-                return Verdict::Again(Outage::Connection("the request could not be sent".to_owned()), None);
-            };
-            if let Some(error) = find_source::<TrustError>(source) {
-                Verdict::Final(FetchError::Refused(Refusal::TrustStore(error.to_string())))
-            } else if let Some(error) = certificate_error(source) {
-                Verdict::Final(FetchError::Refused(Refusal::Certificate(one_line(&error))))
-            } else if failure.is_timeout() {
-                Verdict::Again(Outage::Timeout(text_of(source)), None)
-            } else if failure.is_user() {
-                Verdict::Final(FetchError::Refused(Refusal::Request(text_of(source))))
-            } else {
-                Verdict::Again(Outage::Connection(text_of(source)), None)
-            }
-        }
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            Some(source) => by_connector(source),
+            None => Verdict::Again(Outage::Connection("the request could not be sent".to_owned()), None),
+        },
         // A request that cannot even be built: an endpoint or region that makes no address.
         _ => Verdict::Final(FetchError::Refused(Refusal::Request(text_of(error.source().unwrap_or(error))))),
     }
 }
 
-fn by_code(status: u16, code: Option<&str>, message: Option<&str>, asked: Option<Duration>) -> Verdict {
-    let said = match (code, message) {
-        (Some(code), Some(message)) => one_line(&format!("{code}: {message}")),
-        (Some(one), None) | (None, Some(one)) => one_line(one),
-        (None, None) => format!("HTTP status {status}"),
-    };
+fn garbled(status: u16) -> Outage {
+    Outage::Garbled(format!("a response (HTTP status {status}) that cannot be read"))
+}
+
+fn by_connector(error: &ConnectorError) -> Verdict {
+    if let Some(error) = find_source::<TrustError>(error) {
+        Verdict::Final(FetchError::Refused(Refusal::TrustStore(error.to_string())))
+    } else if let Some(error) = certificate_error(error) {
+        Verdict::Final(FetchError::Refused(Refusal::Certificate(one_line(&error))))
+    } else if error.is_timeout() {
+        Verdict::Again(Outage::Timeout(text_of(error)), None)
+    } else if error.is_io() {
+        Verdict::Again(Outage::Connection(text_of(error)), None)
+    } else {
+        // What never left this machine: an endpoint that cannot be, say.
+        Verdict::Final(FetchError::Refused(Refusal::Request(text_of(error))))
+    }
+}
+
+/// Reads an error of something that stands before Secrets Manager: STS, a container's or an instance's metadata. The
+/// SDK hides what kind of error it was; what it was made of is still behind it.
+pub(super) fn classify_behind(error: &(dyn Error + 'static)) -> Verdict {
+    if let Some(error) = find_source::<ConnectorError>(error) {
+        return by_connector(error);
+    }
+    if let Some(ImdsError::ErrorResponse(answer)) = find_source::<ImdsError>(error) {
+        return by_status(answer.response().status().as_u16());
+    }
+    if let Some(meta) = find_source::<ErrorMetadata>(error) {
+        return by_code(400, meta.code(), meta.message(), meta.request_id(), None);
+    }
+    let text = text_of(error);
+    // A container's endpoint tells its status in words only, and so does STS about an identity provider.
+    let status = text.split_once("StatusCode(").and_then(|(_, rest)| rest.split_once(')')?.0.parse().ok());
+    match status {
+        Some(status) => by_status(status),
+        None if text.contains("IDPCommunicationError") => Verdict::Again(Outage::Service(text), None),
+        None => Verdict::Final(FetchError::Refused(Refusal::Request(text))),
+    }
+}
+
+/// What the status of a metadata service means, which has no codes.
+fn by_status(status: u16) -> Verdict {
+    let said = format!("HTTP status {status}");
+    match status {
+        408 | 429 | 500.. => Verdict::Again(Outage::Service(said), None),
+        _ => Verdict::Final(FetchError::Refused(Refusal::Request(said))),
+    }
+}
+
+/// What AWS's codes mean. A message is kept where it says what no code says: who may not do what, which parameter is
+/// wrong. It comes from a server, and everything else it could say is a risk.
+fn by_code(
+    status: u16,
+    code: Option<&str>,
+    message: Option<&str>,
+    request_id: Option<&str>,
+    asked: Option<Duration>,
+) -> Verdict {
+    let id = request_id.map(|id| format!(" (request id {id})")).unwrap_or_default();
+    let brief = one_line(&match code {
+        Some(code) => format!("{code}{id}"),
+        None => format!("HTTP status {status}{id}"),
+    });
+    let said = one_line(&match (code, message) {
+        (Some(code), Some(message)) => format!("{code}: {message}{id}"),
+        (Some(_), None) | (None, _) => brief.clone(),
+    });
     let mentions = |part: &str| message.is_some_and(|message| message.to_ascii_lowercase().contains(part));
     let denied = |cause| Verdict::Final(FetchError::Denied { message: said.clone(), cause });
     let refused = |refusal| Verdict::Final(FetchError::Refused(refusal));
@@ -78,6 +131,10 @@ fn by_code(status: u16, code: Option<&str>, message: Option<&str>, asked: Option
             if mentions("marked for deletion") || mentions("marked deleted") || mentions("scheduled for deletion") =>
         {
             refused(Refusal::MarkedForDeletion)
+        }
+        // A stage that the version does not have is one that does not exist, as seen from the reference.
+        "InvalidRequestException" | "InvalidParameterException" if mentions("not associated") => {
+            Verdict::Final(FetchError::NotFound { missing: Missing::Version, nearest: None })
         }
         "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" => {
             if mentions("kms") && !mentions("secretsmanager:") {
@@ -120,20 +177,23 @@ fn by_code(status: u16, code: Option<&str>, message: Option<&str>, asked: Option
         | "SlowDown"
         | "LimitExceededException"
         | "PriorRequestNotComplete"
-        | "TransactionInProgressException" => Verdict::Again(Outage::Throttled(said), asked),
+        | "TransactionInProgressException" => Verdict::Again(Outage::Throttled(brief), asked),
         "InternalServiceError"
         | "InternalFailure"
         | "InternalError"
         | "ServiceUnavailable"
         | "ServiceUnavailableException"
         | "RequestTimeout"
-        | "RequestTimeoutException" => Verdict::Again(Outage::Service(said), asked),
-        _ if status == 429 => Verdict::Again(Outage::Throttled(said), asked),
-        _ if status >= 500 => Verdict::Again(Outage::Service(said), asked),
+        | "RequestTimeoutException" => Verdict::Again(Outage::Service(brief), asked),
+        _ if status == 429 => Verdict::Again(Outage::Throttled(brief), asked),
+        _ if status >= 500 => Verdict::Again(Outage::Service(brief), asked),
         _ if matches!(status, 401 | 403) => denied(Denial::PolicyOrMissing),
         // Whatever redirects or says no without a code of AWS's is not AWS: a captive portal, a wrong endpoint.
-        "" => Verdict::Again(Outage::Garbled(said), asked),
-        _ => refused(Refusal::Request(said)),
+        "" => Verdict::Again(Outage::Garbled(brief), asked),
+        "InvalidParameterException" | "InvalidRequestException" | "ValidationException" => {
+            refused(Refusal::Request(said))
+        }
+        _ => refused(Refusal::Request(brief)),
     }
 }
 
@@ -144,12 +204,26 @@ fn skewed(said: String) -> Verdict {
 /// An error and what is behind it, each thing said once, in one line.
 pub(super) fn text_of(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for part in chain(error).map(|error| one_line(&error.to_string())) {
+    for part in chain(error).map(words_of) {
         if !part.is_empty() && !parts.iter().any(|known| known.contains(&part)) {
             parts.push(part);
         }
     }
     one_line(&parts.join(": "))
+}
+
+/// What one error says by itself. Some of the SDK's print all of a response, or the names of their own fields.
+fn words_of(error: &(dyn Error + 'static)) -> String {
+    if let Some(ImdsError::ErrorResponse(answer)) = error.downcast_ref() {
+        return format!("the metadata service answered with HTTP status {}", answer.response().status().as_u16());
+    }
+    if let Some(meta) = error.downcast_ref::<ErrorMetadata>() {
+        let parts = [meta.code(), meta.message()];
+        return one_line(&parts.into_iter().flatten().collect::<Vec<_>>().join(": "));
+    }
+    let text = error.to_string();
+    // The number of an error helps nobody.
+    one_line(text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words))
 }
 
 /// No message is worth more than a line.
@@ -174,6 +248,7 @@ mod tests {
             status,
             Some(code).filter(|code| !code.is_empty()),
             Some(message).filter(|message| !message.is_empty()),
+            None,
             None,
         )
     }

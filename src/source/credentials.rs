@@ -14,154 +14,199 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError as SourceError;
-use aws_credential_types::provider::{ProvideCredentials, Result as Provided, SharedCredentialsProvider};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use tokio::time::{Instant, timeout_at};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use http::HeaderValue;
+use tokio::time::timeout_at;
 
-use super::classify::text_of;
-use super::transport::{certificate_error, find_source};
+use super::classify::{Verdict, classify_behind, text_of};
+use super::retry::Patience;
+use super::transport::is_timeout;
 use super::variables::Settings;
-use crate::fetched::{CredentialsError, Denial, FetchError, Outage, Refusal};
+use crate::fetched::{CredentialsError, Denial, FetchError, Outage};
 use crate::reference::Role;
 
 /// Asks each source in turn. The first that has credentials gives them; one that is set up but fails ends the search, as in
-/// every AWS tool: going on could mean reading with another identity than the one that was meant.
+/// every AWS tool: going on could mean reading with another identity than the one that was meant. What may pass is asked
+/// again until the time is over.
 ///
 /// `config` is for what is asked over the network, `near` for what serves metadata next to this machine.
 pub(super) async fn find(
     settings: &Settings,
     config: &ProviderConfig,
     near: &ProviderConfig,
-    deadline: Instant,
+    patience: Patience,
 ) -> Result<Credentials, CredentialsError> {
+    let mut attempts = 0;
+    loop {
+        let (error, ends) = match search(settings, config, near, patience).await {
+            Ok(credentials) => return Ok(credentials),
+            Err(failed) => failed,
+        };
+        attempts += 1;
+        match patience.pause(attempts, None, fastrand::f64()) {
+            Some(pause) if ends == Lack::Outage => tokio::time::sleep(pause).await,
+            Some(_) | None => return Err(error),
+        }
+    }
+}
+
+/// Why a source has no credentials, and what that means for the search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lack {
+    /// It is not set up: the next one is asked.
+    Nothing,
+    /// It may be there and said nothing: the next one is asked, and trying later may help.
+    Silence,
+    /// It is set up and cannot work: the search ends.
+    Defect,
+    /// It is set up and may work later: the search ends, and begins again while there is time.
+    Outage,
+}
+
+async fn search(
+    settings: &Settings,
+    config: &ProviderConfig,
+    near: &ProviderConfig,
+    patience: Patience,
+) -> Result<Credentials, (CredentialsError, Lack)> {
     let mut tried = Vec::new();
     let mut temporary = false;
     for source in sources(settings, config, near) {
-        let (name, why, end) = match timeout_at(deadline, source.provider.provide_credentials()).await {
-            Ok(Ok(credentials)) => return Ok(credentials),
-            Ok(Err(error)) => {
-                temporary |= is_timeout(&error);
-                let end = end_of_search(&error);
-                (source.name, reason(&source, &error), end)
-            }
-            Err(_) => (source.name, "no answer in time".to_owned(), Some(Temporary(true))),
+        let (why, lack) = match timeout_at(patience.deadline, source.provider.provide_credentials()).await {
+            Ok(Ok(credentials)) => match unusable(&credentials) {
+                None => return Ok(credentials),
+                Some(why) => (why.to_owned(), Lack::Defect),
+            },
+            Ok(Err(error)) => (source.reason(&error), source.lack(&error)),
+            Err(_) => ("no answer in time".to_owned(), Lack::Outage),
         };
-        tried.push((name, why));
-        if let Some(Temporary(temporary)) = end {
-            return Err(CredentialsError { tried, temporary });
+        tried.push((source.name, why));
+        match lack {
+            Lack::Nothing => {}
+            Lack::Silence => temporary = true,
+            Lack::Defect => return Err((CredentialsError { tried, temporary: false }, lack)),
+            Lack::Outage => return Err((CredentialsError { tried, temporary: true }, lack)),
         }
     }
-    Err(CredentialsError { tried, temporary })
+    Err((CredentialsError { tried, temporary }, Lack::Nothing))
+}
+
+/// Signing puts them into headers and panics over what cannot stand there: a line break, say, that a file ended with.
+fn unusable(credentials: &Credentials) -> Option<&'static str> {
+    let parts = [Some(credentials.access_key_id()), Some(credentials.secret_access_key()), credentials.session_token()];
+    let fits = |text: &str| !text.is_empty() && HeaderValue::from_str(text).is_ok();
+    let all_fit = parts.into_iter().flatten().all(fits);
+    (!all_fit)
+        .then_some("the credentials are empty, or hold a line break or another character that no credentials have")
 }
 
 struct CredentialSource {
     name: &'static str,
     /// What it reads, where its own words do not say so.
     subject: Option<String>,
-    /// Why it has none, where the SDK's own words do not say what would have to be set.
+    /// What would have to be set, where its own words do not say so; nothing when something is.
     unset: Option<String>,
     provider: SharedCredentialsProvider,
 }
 
 fn sources(settings: &Settings, config: &ProviderConfig, near: &ProviderConfig) -> Vec<CredentialSource> {
-    let source = |name, unset: Option<&str>, provider| CredentialSource {
-        name,
-        subject: None,
-        unset: unset.map(str::to_owned),
-        provider,
-    };
+    let source = |name, unset: Option<String>, provider| CredentialSource { name, subject: None, unset, provider };
+    let missing = |is_set: bool, what: &str| (!is_set).then(|| what.to_owned());
     let mut sources = Vec::new();
     if settings.profile.is_none() {
         let provider = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-        sources.push(source("environment", Some("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"), provider));
+        let unset = missing(settings.has_keys, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
+        let subject = Some("only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set".to_owned());
+        sources.push(CredentialSource { subject, ..source("environment", unset, provider) });
     }
     let mut profile = ProfileFileCredentialsProvider::builder().configure(config);
     if let Some(name) = settings.profile() {
         profile = profile.profile_name(name);
     }
     let name = settings.profile().unwrap_or("default");
-    let unset = format!("the profile {name:?} of AWS's configuration files has none");
-    sources.push(source("profile", Some(&unset), SharedCredentialsProvider::new(profile.build())));
+    let unset =
+        missing(settings.profile_has_keys, &format!("the profile {name:?} of AWS's configuration files has none"));
+    sources.push(source("profile", unset, SharedCredentialsProvider::new(profile.build())));
     let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
-    let unset = "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set";
-    let web_identity = source("web identity", Some(unset), SharedCredentialsProvider::new(web_identity));
+    let is_set = settings.web_identity_file.is_some();
+    let unset = missing(is_set, "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set");
+    let web_identity = source("web identity", unset, SharedCredentialsProvider::new(web_identity));
     sources.push(CredentialSource { subject: settings.web_identity_file.clone(), ..web_identity });
     let container = EcsCredentialsProvider::builder().configure(near).build();
     let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
-    sources.push(source("container", Some(unset), SharedCredentialsProvider::new(container)));
-    // Where there is no metadata service, one second is enough to know.
-    let second = Duration::from_secs(1);
-    let client =
-        imds::Client::builder().configure(near).max_attempts(1).connect_timeout(second).read_timeout(second).build();
-    let metadata = ImdsCredentialsProvider::builder().configure(near).imds_client(client).build();
-    sources.push(source("instance metadata", None, SharedCredentialsProvider::new(metadata)));
+    sources.push(source("container", missing(false, unset), SharedCredentialsProvider::new(container)));
+    let metadata = ImdsCredentialsProvider::builder().configure(near).imds_client(metadata_client(near)).build();
+    sources.push(source("instance metadata", Some(String::new()), SharedCredentialsProvider::new(metadata)));
     sources
 }
 
-fn reason(source: &CredentialSource, error: &SourceError) -> String {
-    match (error, &source.unset) {
-        (SourceError::CredentialsNotLoaded(_), Some(unset)) => unset.clone(),
-        _ => {
-            // The first line only says that a source gave none, which is why it is reported.
-            let text = error.source().map_or_else(|| error.to_string(), text_of);
-            let text = if text.is_empty() { error.to_string() } else { text };
-            source.subject.iter().cloned().chain([text]).collect::<Vec<_>>().join(": ")
+/// Where there is no metadata service, one second is enough to know.
+pub(super) fn metadata_client(near: &ProviderConfig) -> imds::Client {
+    let second = Duration::from_secs(1);
+    imds::Client::builder().configure(near).max_attempts(1).connect_timeout(second).read_timeout(second).build()
+}
+
+impl CredentialSource {
+    fn reason(&self, error: &SourceError) -> String {
+        match (error, self.unset.as_deref()) {
+            (SourceError::CredentialsNotLoaded(_), Some(unset)) if !unset.is_empty() => unset.to_owned(),
+            _ => {
+                // The first line only says that a source gave none, which is why it is reported.
+                let text = error.source().map_or_else(|| error.to_string(), text_of);
+                self.subject.iter().cloned().chain([text]).collect::<Vec<_>>().join(": ")
+            }
         }
     }
-}
 
-/// Whether trying later may help.
-struct Temporary(bool);
-
-/// `None` when the next source is asked.
-fn end_of_search(error: &SourceError) -> Option<Temporary> {
-    match error {
-        SourceError::CredentialsNotLoaded(_) => None,
-        SourceError::ProviderTimedOut(_) => Some(Temporary(true)),
-        // Whatever did not get through may get through later; whatever was answered will be answered the same.
-        other => Some(Temporary(is_outage(other))),
+    fn lack(&self, error: &SourceError) -> Lack {
+        match error {
+            // Set up, and yet not loaded: half of it is missing.
+            SourceError::CredentialsNotLoaded(_) if self.unset.is_none() => Lack::Defect,
+            SourceError::CredentialsNotLoaded(_) if is_timeout(error) => Lack::Silence,
+            SourceError::CredentialsNotLoaded(_) => Lack::Nothing,
+            SourceError::ProviderTimedOut(_) => Lack::Outage,
+            other => match classify_behind(other) {
+                Verdict::Again(..) => Lack::Outage,
+                Verdict::Final(FetchError::Unavailable(_)) => Lack::Outage,
+                Verdict::Final(_) => Lack::Defect,
+            },
+        }
     }
-}
-
-/// A source that gave no answer may have some another time, though the next one was asked.
-fn is_timeout(error: &SourceError) -> bool {
-    find_source::<ConnectorError>(error).is_some_and(ConnectorError::is_timeout)
-}
-
-fn is_outage(error: &SourceError) -> bool {
-    find_source::<ConnectorError>(error).is_some() && certificate_error(error).is_none()
 }
 
 /// The credentials of a role, assumed with those that were found.
 pub(super) async fn assume(
-    role: &Role,
-    config: &SdkConfig,
+    role: Role,
+    config: SdkConfig,
     base: Credentials,
-    deadline: Instant,
+    patience: Patience,
 ) -> Result<Credentials, FetchError> {
-    let mut provider = AssumeRoleProvider::builder(&role.arn).configure(config).session_name("secrets-exec");
+    let mut provider = AssumeRoleProvider::builder(&role.arn).configure(&config).session_name("secrets-exec");
     if let Some(id) = &role.external_id {
         provider = provider.external_id(id);
     }
-    let assuming =
-        async { provider.build_from_provider(SharedCredentialsProvider::new(base)).await.provide_credentials().await };
-    let provided: Provided = match timeout_at(deadline, assuming).await {
-        Ok(provided) => provided,
-        Err(_) => {
-            return Err(FetchError::Unavailable(Outage::Timeout(format!(
-                "STS did not answer when asked for {}",
-                role.arn
-            ))));
+    let provider = provider.build_from_provider(SharedCredentialsProvider::new(base)).await;
+    let mut last = Outage::Timeout(format!("STS did not answer when asked for {}", role.arn));
+    for attempts in 1.. {
+        let Ok(provided) = timeout_at(patience.deadline, provider.provide_credentials()).await else { break };
+        let error = match provided {
+            Ok(credentials) => return Ok(credentials),
+            Err(error) => error,
+        };
+        match classify_behind(&error) {
+            Verdict::Again(outage, _) => last = outage,
+            Verdict::Final(
+                FetchError::Denied { message, .. } | FetchError::Refused(crate::fetched::Refusal::Request(message)),
+            ) => {
+                let message = format!("{}: {message}", role.arn);
+                return Err(FetchError::Denied { message, cause: Denial::Role });
+            }
+            Verdict::Final(other) => return Err(other),
         }
-    };
-    provided.map_err(|error| {
-        let text = format!("{}: {}", role.arn, error.source().map_or_else(|| error.to_string(), text_of));
-        if let Some(certificate) = certificate_error(&error) {
-            FetchError::Refused(Refusal::Certificate(certificate))
-        } else if is_outage(&error) {
-            FetchError::Unavailable(Outage::Connection(text))
-        } else {
-            FetchError::Denied { message: text, cause: Denial::Role }
+        match patience.pause(attempts, None, fastrand::f64()) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => break,
         }
-    })
+    }
+    Err(FetchError::Unavailable(last))
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 use super::{Answers, Source};
 use crate::fetched::{Document, FetchError, FetchFailure, Missing};
 use crate::markup::{Format, Kind, Mark, Node, Typed, is_null};
-use crate::reference::{AWSCURRENT, Locator};
+use crate::reference::{AWSCURRENT, Locator, Store};
 use crate::secret::SecretValue;
 use crate::suggest;
 
@@ -90,17 +90,15 @@ impl LocalFile {
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         let failure =
             |missing, nearest| FetchFailure { region: None, error: FetchError::NotFound { missing, nearest } };
-        let id = locator.id.as_str();
-        let Some(stages) = names(id, locator.id.resource_name()).find_map(|name| self.0.get(&name)) else {
-            let nearest = suggest::nearest(id, self.0.keys().map(String::as_str)).map(str::to_owned);
+        let names = names(locator);
+        let Some(stages) = names.iter().find_map(|name| self.0.get(name)) else {
+            let known = || self.0.keys().map(String::as_str);
+            let nearest = names.iter().rev().find_map(|name| suggest::nearest(name, known())).map(str::to_owned);
             return Err(failure(Missing::Secret, nearest));
         };
         // A local version has no id, so none can be asked for.
-        let body = locator
-            .version
-            .stage()
-            .filter(|_| locator.version.id().is_none())
-            .and_then(|stage| stages.get_key_value(stage));
+        let version = &locator.version;
+        let body = version.stage().filter(|_| version.id().is_none()).and_then(|stage| stages.get_key_value(stage));
         let Some((stage, body)) = body else { return Err(failure(Missing::Version, None)) };
         Ok(Document {
             body: SecretValue::new(body.expose()),
@@ -123,16 +121,26 @@ fn unreadable(path: &Path, error: &io::Error) -> LocalError {
     LocalError { path: path.to_owned(), mark: None, id: None, problem: LocalProblem::Unreadable(error.to_string()) }
 }
 
-/// What an id is found under: itself; an ARN's resource name, then that without the six random characters AWS adds to it.
-fn names(id: &str, resource: &str) -> impl Iterator<Item = String> {
-    let resource = if resource == id {
-        None
-    } else {
-        Some(resource.strip_prefix("parameter").map_or(resource.to_owned(), |name| format!("ssm:{name}")))
-    };
-    let stem = resource.as_deref().and_then(|name| name.len().checked_sub(7).and_then(|at| name.split_at_checked(at)));
-    let stem = stem.filter(|(_, suffix)| suffix.starts_with('-')).map(|(stem, _)| stem.to_owned());
-    [Some(id.to_owned()), resource, stem].into_iter().flatten()
+/// What an id is found under: itself; an ARN's resource name, and that without the six random characters AWS adds to a
+/// secret's; a parameter's name with the slash that its ARN does not tell, and without.
+fn names(locator: &Locator) -> Vec<String> {
+    let (id, resource) = (locator.id.as_str(), locator.id.resource_name());
+    let mut names = vec![id.to_owned()];
+    if id == resource {
+        return names;
+    }
+    match locator.store {
+        Store::ParameterStore => {
+            let name = resource.trim_start_matches("parameter/");
+            names.extend([format!("ssm:/{name}"), format!("ssm:{name}")]);
+        }
+        Store::SecretsManager => {
+            names.push(resource.to_owned());
+            let stem = resource.len().checked_sub(7).and_then(|at| resource.split_at_checked(at));
+            names.extend(stem.filter(|(_, random)| random.starts_with('-')).map(|(stem, _)| stem.to_owned()));
+        }
+    }
+    names
 }
 
 /// A value that a secret cannot have.
@@ -262,7 +270,9 @@ mod tests {
 
     #[test]
     fn an_arn_is_found_by_its_name() {
-        let file = local("prod/db: x\nother-AbCdEf: y\nssm:/app/key: z");
+        let file = local("prod/db: x\nother-AbCdEf: y\nssm:/app/key: z\nparameters: p\nssm:flat: f");
+        assert_eq!(read(&file, "arn:aws:secretsmanager:us-east-1:123456789012:secret:parameters-AbCdEf").unwrap(), "p");
+        assert_eq!(read(&file, "arn:aws:ssm:us-east-1:123456789012:parameter/flat").unwrap(), "f");
         assert_eq!(read(&file, "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf").unwrap(), "x");
         assert_eq!(read(&file, "arn:aws:secretsmanager:us-east-1:123456789012:secret:other-AbCdEf").unwrap(), "y");
         assert_eq!(read(&file, "arn:aws:ssm:us-east-1:123456789012:parameter/app/key").unwrap(), "z");

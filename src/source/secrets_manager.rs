@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
 use super::classify::{Verdict, classify};
+use super::profile::SetupError;
 use super::retry::Patience;
-use super::session::{Session, SetupError};
+use super::session::Session;
 use super::variables::Settings;
 use super::{Answers, Source};
 use crate::fetched::{Document, FetchError, FetchFailure, Outage, Refusal};
@@ -86,8 +87,8 @@ async fn settle(session: &mut Session, locator: &Locator) -> Result<Request, Fet
     let region = match region {
         Some(region) => region,
         None => match session.default_region().await {
-            Some(region) => region,
-            None => return failure(None, FetchError::NoRegion),
+            Ok(region) => region,
+            Err(error) => return failure(None, error),
         },
     };
     let role = locator.role.as_ref().or(session.default_role()).cloned();
@@ -97,6 +98,17 @@ async fn settle(session: &mut Session, locator: &Locator) -> Result<Request, Fet
 type Answer = Result<Document, FetchFailure>;
 
 async fn send_all(session: &mut Session, requests: Vec<Request>) -> Vec<(Request, Answer)> {
+    let Some(first) = requests.first() else { return Vec::new() };
+    let base = match session.base_credentials(&first.region).await {
+        Ok(base) => base,
+        Err(error) => {
+            let failure = |region| FetchFailure { region, error: error.clone() };
+            let answer = |request: Request| (request.clone(), Err(failure(Some(request.region))));
+            return requests.into_iter().map(answer).collect();
+        }
+    };
+    let roles = requests.iter().filter_map(|request| request.role.clone()).collect();
+    session.assume(roles, &first.region, &base).await;
     let places = Arc::new(Semaphore::new(IN_FLIGHT));
     let patience = session.patience;
     let mut clients: BTreeMap<(Region, Option<Role>), Result<Client, FetchError>> = BTreeMap::new();
@@ -105,7 +117,7 @@ async fn send_all(session: &mut Session, requests: Vec<Request>) -> Vec<(Request
     for request in requests {
         let place = (request.region.clone(), request.role.clone());
         if !clients.contains_key(&place) {
-            let client = match session.credentials(place.1.as_ref(), &place.0).await {
+            let client = match session.credentials(place.1.as_ref(), &base) {
                 Ok(credentials) => Ok(session.client(&place.0, credentials).await),
                 Err(error) => Err(error),
             };
@@ -158,6 +170,11 @@ async fn get(
             .set_version_id(request.version.id().map(str::to_owned));
         let asked = match timeout_at(patience.deadline, asking.send()).await {
             Err(_) => break,
+            // An object without any of its names is not AWS's.
+            Ok(Ok(output)) if output.name.is_none() && output.arn.is_none() && output.version_id.is_none() => {
+                last = Outage::Garbled("a response that is no secret".to_owned());
+                None
+            }
             Ok(Ok(output)) => return document(output, &request.region),
             Ok(Err(error)) => match classify(&error) {
                 Verdict::Final(error) => return Err(error),

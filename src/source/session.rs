@@ -1,56 +1,27 @@
-//! What all requests to AWS share: profile, region, credentials, roles and clients, each settled once and first.
+//! What all requests to AWS share: region, credentials, roles and clients, each settled once and first.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_config::imds::region::ImdsRegionProvider;
-use aws_config::profile::{self, ProfileSet};
+use aws_config::imds::client::error::ImdsError;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_sdk_secretsmanager::Client;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_types::os_shim_internal::{Env, Fs};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::classify::{one_line, text_of};
+use super::classify::text_of;
 use super::credentials;
+use super::profile::{self, SetupError};
 use super::retry::Patience;
-use super::transport::http_client;
-use super::variables::{ATTEMPTS_EXPECTED, ProxySettings, REGION_EXPECTED, Settings, parse_attempts};
-use crate::fetched::{CredentialsError, FetchError};
-use crate::options::check_url;
+use super::transport::{http_client, is_timeout};
+use super::variables::{ProxySettings, Settings};
+use crate::fetched::{CredentialsError, FetchError, Outage};
 use crate::reference::{Region, Role};
-
-/// What is wrong with AWS's own configuration files.
-#[derive(Debug, PartialEq, Eq)]
-pub enum SetupError {
-    /// A profile that is chosen and does not exist.
-    NoProfile {
-        /// Its name.
-        name: String,
-        /// Those that do exist.
-        known: Vec<String>,
-    },
-    /// A configuration file that cannot be read.
-    Files(String),
-    /// A setting of the profile that is not what it must be.
-    Setting {
-        /// The profile.
-        profile: String,
-        /// The setting.
-        key: &'static str,
-        /// What it says.
-        text: String,
-        /// What it takes.
-        expected: &'static str,
-    },
-}
 
 /// What is settled before the first request, and kept for the later ones.
 pub(super) struct Session {
@@ -59,11 +30,10 @@ pub(super) struct Session {
     /// Past any proxy, for what serves metadata next to this machine.
     direct: SharedHttpClient,
     pub(super) patience: Patience,
-    /// The outer `None` while it was not needed yet.
-    region: Option<Option<Region>>,
+    /// `None` while it was not needed yet, as with the base credentials.
+    region: Option<Result<Region, FetchError>>,
     base: Option<Result<Credentials, CredentialsError>>,
     roles: BTreeMap<Role, Result<Credentials, FetchError>>,
-    config: Option<SdkConfig>,
 }
 
 /// Pinned, so that an update of the SDK changes nothing by itself.
@@ -84,26 +54,11 @@ impl Session {
     /// Reads the configuration files; the time for everything begins to run.
     pub(super) async fn open(mut settings: Settings) -> Result<Self, SetupError> {
         let deadline = Instant::now() + settings.timeout;
-        let chosen = settings.profile().map(str::to_owned);
-        let loaded =
-            profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), chosen.clone().map(Cow::Owned)).await;
-        let profiles = loaded.map_err(|error| SetupError::Files(text_of(&error)))?;
-        if let Some(name) = chosen
-            && profiles.get_profile(&name).is_none()
-        {
-            let known = profiles.profiles().map(str::to_owned).collect();
-            return Err(SetupError::NoProfile { name, known });
-        }
-        let max_attempts = setting(&profiles, "max_attempts", ATTEMPTS_EXPECTED, parse_attempts)?;
-        let max_attempts = settings.max_attempts.or(max_attempts);
-        let profile_region = setting(&profiles, "region", REGION_EXPECTED, |text| Region::parse(text).ok())?;
-        settings.region = settings.region.or(profile_region);
-        setting(&profiles, "endpoint_url", "a URL, like https://example.com", |text| check_url(text.to_owned()).ok())?;
-        settings.trust.bundle = settings.trust.bundle.or_else(|| profiles.get("ca_bundle").map(PathBuf::from));
+        profile::apply(&mut settings).await?;
         let http = http_client(&settings.trust, &settings.proxy);
         let direct = http_client(&settings.trust, &ProxySettings::default());
-        let patience = Patience { deadline, max_attempts };
-        Ok(Self { settings, http, direct, patience, region: None, base: None, roles: BTreeMap::new(), config: None })
+        let patience = Patience { deadline, max_attempts: settings.max_attempts };
+        Ok(Self { settings, http, direct, patience, region: None, base: None, roles: BTreeMap::new() })
     }
 
     /// The role that everything is read with that names none itself.
@@ -112,22 +67,32 @@ impl Session {
     }
 
     /// Where everything is read that names no region itself: option, variables, profile, instance metadata.
-    pub(super) async fn default_region(&mut self) -> Option<Region> {
+    pub(super) async fn default_region(&mut self) -> Result<Region, FetchError> {
         if let Some(known) = &self.region {
             return known.clone();
         }
         let region = match &self.settings.region {
-            Some(region) => Some(region.clone()),
+            Some(region) => Ok(region.clone()),
             None => self.instance_region().await,
         };
-        self.region = Some(region.clone());
-        region
+        self.region.insert(region).clone()
     }
 
-    async fn instance_region(&self) -> Option<Region> {
-        let provider = ImdsRegionProvider::builder().configure(&self.provider_config(&self.direct, None)).build();
-        let region = timeout_at(self.patience.deadline, provider.region()).await.ok().flatten()?;
-        Region::parse(region.as_ref()).ok()
+    /// Without a metadata service there is no region; with one that does not answer there may be, later.
+    async fn instance_region(&self) -> Result<Region, FetchError> {
+        let client = credentials::metadata_client(&self.provider_config(&self.direct, None));
+        let asked = timeout_at(self.patience.deadline, client.get("/latest/meta-data/placement/region"));
+        let why = |text: String| format!("the instance metadata, asked for the region: {text}");
+        match asked.await {
+            Err(_) => Err(FetchError::Unavailable(Outage::Timeout(why("no answer in time".to_owned())))),
+            Ok(Ok(region)) => Region::parse(region.as_ref()).map_err(|_| FetchError::NoRegion),
+            Ok(Err(error)) if is_timeout(&error) => Err(FetchError::Unavailable(Outage::Timeout(why(text_of(&error))))),
+            Ok(Err(ImdsError::ErrorResponse(answer))) if answer.response().status().as_u16() >= 429 => {
+                let status = answer.response().status().as_u16();
+                Err(FetchError::Unavailable(Outage::Service(why(format!("HTTP status {status}")))))
+            }
+            Ok(Err(_)) => Err(FetchError::NoRegion),
+        }
     }
 
     /// The configuration that the SDK's own sources of credentials read; `region` is where STS is asked.
@@ -136,48 +101,49 @@ impl Session {
             .with_http_client(http.clone())
             .with_region(region.map(|region| aws_config::Region::new(region.as_str().to_owned())))
             .with_behavior_version(Some(behavior()))
-            .with_retry_config(self.retries())
+            .with_use_fips(self.settings.use_fips)
+            .with_use_dual_stack(self.settings.use_dual_stack)
+            // Attempts are counted where it is known how much time is left.
+            .with_retry_config(RetryConfig::disabled())
             .with_timeout_config(timeouts())
     }
 
-    fn retries(&self) -> RetryConfig {
-        RetryConfig::standard().with_max_attempts(self.patience.max_attempts.unwrap_or(3))
-    }
-
-    /// The credentials for a role, or without one those that were found. `region` is one that something is read in.
-    pub(super) async fn credentials(
-        &mut self,
-        role: Option<&Role>,
-        region: &Region,
-    ) -> Result<Credentials, FetchError> {
-        let base = match &self.base {
+    /// The credentials that were found. STS, where it is needed, is asked in the configured region; `region` is one that
+    /// something is read in, for when none is configured.
+    pub(super) async fn base_credentials(&mut self, region: &Region) -> Result<Credentials, FetchError> {
+        let found = match &self.base {
             Some(known) => known.clone(),
             None => {
+                let region = self.settings.region.as_ref().unwrap_or(region);
                 let (config, near) =
                     (self.provider_config(&self.http, Some(region)), self.provider_config(&self.direct, Some(region)));
-                let found = credentials::find(&self.settings, &config, &near, self.patience.deadline).await;
+                let found = credentials::find(&self.settings, &config, &near, self.patience).await;
                 self.base.insert(found).clone()
             }
         };
-        let base = base.map_err(FetchError::NoCredentials)?;
-        let Some(role) = role else { return Ok(base) };
-        if let Some(known) = self.roles.get(role) {
-            return known.clone();
+        found.map_err(FetchError::NoCredentials)
+    }
+
+    /// Assumes every role that is not known yet, all at once.
+    pub(super) async fn assume(&mut self, roles: BTreeSet<Role>, region: &Region, base: &Credentials) {
+        let region = self.settings.region.clone().unwrap_or_else(|| region.clone());
+        let mut under_way = JoinSet::new();
+        for role in roles.into_iter().filter(|role| !self.roles.contains_key(role)) {
+            let (config, base, patience) = (self.sdk_config(&region, base.clone()).await, base.clone(), self.patience);
+            under_way.spawn(async move { (role.clone(), credentials::assume(role, config, base, patience).await) });
         }
-        let config = self.sdk_config(region, base.clone()).await;
-        let assumed = credentials::assume(role, &config, base, self.patience.deadline).await;
-        self.roles.insert(role.clone(), assumed.clone());
-        assumed
+        self.roles.extend(under_way.join_all().await);
+    }
+
+    /// The credentials of a role that was assumed, or without a role the base ones.
+    pub(super) fn credentials(&self, role: Option<&Role>, base: &Credentials) -> Result<Credentials, FetchError> {
+        role.and_then(|role| self.roles.get(role)).cloned().unwrap_or_else(|| Ok(base.clone()))
     }
 
     /// A client for one region and one set of credentials.
-    pub(super) async fn client(&mut self, region: &Region, credentials: Credentials) -> Client {
-        let shared = self.sdk_config(region, credentials.clone()).await;
-        let mut config = aws_sdk_secretsmanager::config::Builder::from(&shared)
-            .region(aws_config::Region::new(region.as_str().to_owned()))
-            .credentials_provider(credentials)
-            // Attempts are counted where the reason of the last one is kept.
-            .retry_config(RetryConfig::disabled());
+    pub(super) async fn client(&self, region: &Region, credentials: Credentials) -> Client {
+        let shared = self.sdk_config(region, credentials).await;
+        let mut config = aws_sdk_secretsmanager::config::Builder::from(&shared);
         if let Some(url) = &self.settings.endpoint_url {
             config = config.endpoint_url(url);
         }
@@ -185,15 +151,13 @@ impl Session {
     }
 
     /// What the SDK reads from variables and profiles by itself: endpoints, FIPS, dual stack.
-    async fn sdk_config(&mut self, region: &Region, credentials: Credentials) -> SdkConfig {
-        if let Some(config) = &self.config {
-            return config.clone();
-        }
+    async fn sdk_config(&self, region: &Region, credentials: Credentials) -> SdkConfig {
         let mut loader = aws_config::defaults(behavior())
             .http_client(self.http.clone())
             .region(aws_config::Region::new(region.as_str().to_owned()))
             .credentials_provider(credentials)
-            .retry_config(self.retries())
+            // Attempts are counted where the reason of the last one is kept.
+            .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts());
         if let Some(profile) = self.settings.profile() {
             loader = loader.profile_name(profile);
@@ -202,23 +166,6 @@ impl Session {
         if let Ok(name) = AppName::new(concat!("secrets-exec-", env!("CARGO_PKG_VERSION"))) {
             loader = loader.app_name(name);
         }
-        self.config.insert(loader.load().await).clone()
-    }
-}
-
-/// A setting of the profile that is chosen, read.
-fn setting<T>(
-    profiles: &ProfileSet,
-    key: &'static str,
-    expected: &'static str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Option<T>, SetupError> {
-    let Some(text) = profiles.get(key) else { return Ok(None) };
-    match parse(text) {
-        Some(parsed) => Ok(Some(parsed)),
-        None => {
-            let (profile, text) = (profiles.selected_profile().to_owned(), one_line(text));
-            Err(SetupError::Setting { profile, key, text, expected })
-        }
+        loader.load().await
     }
 }

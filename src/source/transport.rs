@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http::Uri;
 use http::uri::Scheme;
+use http_body_util::Limited;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
@@ -71,6 +72,9 @@ impl HttpClient for Transport {
     }
 }
 
+/// A secret is 64 KiB at most; what is longer than this in JSON is no answer of AWS.
+const LARGEST: usize = 1024 * 1024;
+
 struct Pool {
     client: Client<Dialer, SdkBody>,
     read_timeout: Option<Duration>,
@@ -92,7 +96,8 @@ impl HttpConnector for Pool {
         let limit = self.read_timeout;
         HttpConnectorFuture::new(async move {
             let response = within(limit, answer).await.map_err(connector_error)?;
-            let response = HttpResponse::try_from(response.map(SdkBody::from_body_1_x));
+            let response = response.map(|body| SdkBody::from_body_1_x(Limited::new(body, LARGEST)));
+            let response = HttpResponse::try_from(response);
             response.map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
@@ -145,6 +150,11 @@ pub(super) fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item 
         Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
         None => error.source(),
     })
+}
+
+/// Whether it was time that ran out.
+pub(super) fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    find_source::<ConnectorError>(error).is_some_and(ConnectorError::is_timeout)
 }
 
 /// Whose certificate is not trusted and why, where that is what went wrong.

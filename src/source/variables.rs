@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::environment::Inherited;
-use crate::options::{Options, check_url};
+use crate::options::{Options, REGION_EXPECTED, check_url};
 use crate::reference::{Region, Role};
 
 /// How secrets are read from AWS.
@@ -25,8 +25,18 @@ pub struct Settings {
     pub(super) max_attempts: Option<u32>,
     pub(super) proxy: ProxySettings,
     pub(super) timeout: Duration,
-    /// AWS_WEB_IDENTITY_TOKEN_FILE, for messages.
+    /// AWS_WEB_IDENTITY_TOKEN_FILE
     pub(super) web_identity_file: Option<String>,
+    /// Whether AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is set.
+    pub(super) has_keys: bool,
+    /// Whether the profile that is chosen has a key that makes credentials.
+    pub(super) profile_has_keys: bool,
+    /// AWS's configuration files, where they are.
+    pub(super) config_files: Vec<PathBuf>,
+    /// AWS_USE_FIPS_ENDPOINT, else the profile's.
+    pub(super) use_fips: Option<bool>,
+    /// AWS_USE_DUALSTACK_ENDPOINT, else the profile's.
+    pub(super) use_dual_stack: Option<bool>,
 }
 
 /// Which roots a server's certificate may come from: the first that is given.
@@ -51,6 +61,10 @@ pub(super) struct ProxySettings {
 
 impl ProxySettings {
     pub(super) fn matcher(&self) -> Matcher {
+        // To everybody else `*` also covers addresses.
+        if self.none.as_deref().is_some_and(|none| none.split(',').any(|part| part.trim() == "*")) {
+            return Matcher::builder().build();
+        }
         let text = |setting: &Option<String>| setting.clone().unwrap_or_default();
         Matcher::builder()
             .http(text(&self.http))
@@ -83,16 +97,14 @@ impl Settings {
     pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
         let mut reader = Reader { inherited, errors: Vec::new() };
         for name in BOOLEANS {
-            reader.parse(name, "true or false", |text| {
-                matches!(text.to_ascii_lowercase().as_str(), "true" | "false").then_some(())
-            });
+            reader.parse(name, BOOLEAN_EXPECTED, parse_boolean);
         }
         for name in URLS {
             reader.parse(name, "a URL, like https://example.com", |text| check_url(text.to_owned()).ok());
         }
-        reader.parse("AWS_RETRY_MODE", "standard, adaptive or legacy", |text| {
-            matches!(text.to_ascii_lowercase().as_str(), "standard" | "adaptive" | "legacy").then_some(())
-        });
+        for (name, expected, words) in WORDS {
+            reader.parse(name, expected, |text| is_one_of(words, text));
+        }
         let region = |text: &str| Region::parse(text).ok();
         let aws_region = reader.parse("AWS_REGION", REGION_EXPECTED, region);
         let aws_default_region = reader.parse("AWS_DEFAULT_REGION", REGION_EXPECTED, region);
@@ -115,6 +127,13 @@ impl Settings {
             proxy,
             timeout: options.timeout.unwrap_or(TIMEOUT),
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            has_keys: ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+                .iter()
+                .any(|name| inherited.filled(name).is_some()),
+            profile_has_keys: false,
+            config_files: config_files(inherited),
+            use_fips: reader.parse("AWS_USE_FIPS_ENDPOINT", BOOLEAN_EXPECTED, parse_boolean),
+            use_dual_stack: reader.parse("AWS_USE_DUALSTACK_ENDPOINT", BOOLEAN_EXPECTED, parse_boolean),
         };
         if reader.errors.is_empty() { Ok(settings) } else { Err(reader.errors) }
     }
@@ -125,13 +144,49 @@ impl Settings {
     }
 }
 
-const BOOLEANS: &[&str] = &[
-    "AWS_USE_FIPS_ENDPOINT",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_EC2_METADATA_DISABLED",
-    "AWS_EC2_METADATA_V1_DISABLED",
+fn config_files(inherited: &Inherited) -> Vec<PathBuf> {
+    let home = inherited.filled("HOME").map(PathBuf::from);
+    let file = |variable, name| match inherited.filled(variable) {
+        Some(path) => Some(PathBuf::from(path)),
+        None => home.as_ref().map(|home| home.join(".aws").join(name)),
+    };
+    let files = [file("AWS_CONFIG_FILE", "config"), file("AWS_SHARED_CREDENTIALS_FILE", "credentials")];
+    files.into_iter().flatten().collect()
+}
+
+/// What a boolean of AWS's takes.
+pub(super) const BOOLEAN_EXPECTED: &str = "true or false";
+
+pub(super) fn parse_boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// Variables that take one of a few words, in any case.
+const WORDS: &[(&str, &str, &[&str])] = &[
+    ("AWS_RETRY_MODE", RETRY_EXPECTED, &RETRY_MODES),
+    ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", &["IPv4", "IPv6"]),
+    ("AWS_STS_REGIONAL_ENDPOINTS", "legacy or regional", &["legacy", "regional"]),
+    (
+        "AWS_DEFAULTS_MODE",
+        "standard, in-region, cross-region, mobile, auto or legacy",
+        &["standard", "in-region", "cross-region", "mobile", "auto", "legacy"],
+    ),
 ];
+
+/// What AWS_RETRY_MODE and a profile's `retry_mode` take.
+pub(super) const RETRY_EXPECTED: &str = "standard, adaptive or legacy";
+pub(super) const RETRY_MODES: [&str; 3] = ["standard", "adaptive", "legacy"];
+
+pub(super) fn is_one_of(words: &[&str], text: &str) -> Option<()> {
+    words.iter().any(|word| text.eq_ignore_ascii_case(word)).then_some(())
+}
+
+const BOOLEANS: &[&str] =
+    &["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_V1_DISABLED"];
 
 const URLS: &[&str] = &[
     "AWS_ENDPOINT_URL",
@@ -140,9 +195,6 @@ const URLS: &[&str] = &[
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
-
-/// What AWS_REGION and a profile's `region` take.
-pub(super) const REGION_EXPECTED: &str = "a region's code, like us-east-1";
 
 /// What AWS_MAX_ATTEMPTS and a profile's `max_attempts` take.
 pub(super) const ATTEMPTS_EXPECTED: &str = "a whole number from 1";
@@ -162,7 +214,10 @@ impl Reader<'_> {
         let value = self.inherited.filled(name)?;
         let parsed = value.to_str().and_then(parse);
         if parsed.is_none() {
-            self.errors.push(VariableError { name, text: value.to_string_lossy().into_owned(), expected });
+            let text = value.to_string_lossy().into_owned();
+            // A URL may hold a password.
+            let text = if text.contains('@') { String::new() } else { text };
+            self.errors.push(VariableError { name, text, expected });
         }
         parsed
     }
@@ -175,14 +230,7 @@ impl Reader<'_> {
     fn proxy(&mut self) -> ProxySettings {
         let mut proxy = |lower, upper| {
             let name = if self.inherited.filled(lower).is_some() { lower } else { upper };
-            let value = self.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy);
-            // A proxy's URL may hold a password.
-            if let Some(error) = self.errors.last_mut()
-                && error.name == name
-            {
-                error.text.clear();
-            }
-            value
+            self.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy)
         };
         let (https, http, all) =
             (proxy("https_proxy", "HTTPS_PROXY"), proxy("http_proxy", "HTTP_PROXY"), proxy("all_proxy", "ALL_PROXY"));

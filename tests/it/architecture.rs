@@ -4,10 +4,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Data and its invariants: nothing here may touch the world.
-const WORDS: [&str; 8] = ["secret", "reference", "binding", "plan", "fetched", "resolved", "environment", "command"];
+const WORDS: [&str; 15] = [
+    "alias",
+    "binding",
+    "command",
+    "environment",
+    "expansion",
+    "fetched",
+    "markup",
+    "options",
+    "plan",
+    "reference",
+    "resolved",
+    "secret",
+    "suggest",
+    "target",
+    "template",
+];
 
 /// One part of the world each: they never import each other.
-const STAGES: [&str; 5] = ["cli", "manifest", "source", "resolve", "exec"];
+const STAGES: [&str; 7] = ["cli", "manifest", "inherited", "source", "resolve", "deliver", "exec"];
 
 /// One source file, without its tests, comments and the blanks between tokens that hide a path.
 struct Source {
@@ -187,7 +203,10 @@ fn nothing_panics_on_purpose_or_prints_by_itself() {
 
 #[test]
 fn nobody_changes_the_environment_of_the_process() {
-    nobody(|source| names_one_of(source, &["set_var", "remove_var", "set_current_dir"]));
+    // But for the main function, which takes away what the SDK must not see, and says why.
+    nobody(|source| {
+        if source.is_in("main") { None } else { names_one_of(source, &["set_var", "remove_var", "set_current_dir"]) }
+    });
 }
 
 #[test]

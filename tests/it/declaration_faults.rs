@@ -186,21 +186,6 @@ fn the_arn_of_a_parameter_is_not_yet_read() {
 }
 
 #[test]
-fn env_from_is_not_yet_read() {
-    refuses("env-from:\n  - { from: x }\n", 1, &["env-from", "yet"]);
-}
-
-#[test]
-fn files_are_not_yet_delivered() {
-    refuses("env: { A: \"x:k\" }\nfiles:\n  - { from: \"x:k\", env: F }\n", 2, &["files", "yet"]);
-}
-
-#[test]
-fn templates_are_not_yet_rendered() {
-    refuses("env:\n  A: { template: \"{{ x.k }}\" }\n", 2, &["template", "yet"]);
-}
-
-#[test]
 fn an_alias_bomb_is_an_error() {
     let mut declaration = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {

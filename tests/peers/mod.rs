@@ -16,3 +16,5 @@ mod naming;
 mod requests;
 mod values;
 mod versions;
+
+pub use python::interpreter;

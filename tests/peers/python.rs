@@ -61,7 +61,7 @@ impl Drop for Python {
 /// # Panics
 ///
 /// When `CI` is set and there is none: there, a test that skips must not pass.
-pub(super) fn interpreter() -> Option<PathBuf> {
+pub fn interpreter() -> Option<PathBuf> {
     let venv = env::var_os("SECRETS_EXEC_VENV")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv"), PathBuf::from);
     let python = venv.join("bin/python");

@@ -1,0 +1,581 @@
+//! Delivering files: every one of them is there, complete and with its owner and mode, or none is.
+
+mod access;
+mod disk;
+mod memory;
+mod problem;
+mod signals;
+
+pub use problem::{DeliverError, Problem, Refusal, Step};
+
+use std::collections::HashSet;
+use std::iter;
+use std::path::Path;
+
+use crate::binding::{EnvName, Origin};
+use crate::resolved::FileValue;
+use crate::secret::SecretValue;
+use crate::target::{FileTarget, Place};
+
+use access::Access;
+use disk::DiskFile;
+use memory::MemoryFile;
+use signals::Signals;
+
+/// Files that are there, for as long as this value is, and for good once `execve` succeeds.
+///
+/// Dropping it undoes everything: new files are removed, replaced ones restored, those in memory closed.
+#[derive(Debug)]
+pub struct Delivered(Vec<Delivery>);
+
+#[derive(Debug)]
+struct Delivery {
+    target: FileTarget,
+    origin: Origin,
+    file: File,
+}
+
+#[derive(Debug)]
+enum File {
+    Memory(MemoryFile),
+    Disk(DiskFile),
+}
+
+/// Delivers every file, or none.
+///
+/// TERM, INT, HUP and QUIT have to wait meanwhile. When one came, nothing is delivered and it is raised again: what
+/// ends the process leaves nothing behind.
+///
+/// # Errors
+/// For every file that cannot be delivered; then none is.
+pub fn deliver(files: Vec<FileValue>) -> Result<Delivered, Vec<DeliverError>> {
+    // First in, last out: a signal is raised when everything else is undone.
+    let signals = Signals::hold();
+    let staged = stage(files)?;
+    let placed = place(staged)?;
+    keep(placed, &signals)
+}
+
+impl Delivered {
+    /// Each variable that is to hold a file's path, and that path.
+    pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &Path)> {
+        self.0.iter().filter_map(|delivery| Some((delivery.target.env.as_ref()?, delivery.file.path())))
+    }
+
+    /// The files whose file system does not live in memory, and where they were declared.
+    pub fn on_disk(&self) -> impl Iterator<Item = (&Path, &Origin)> {
+        self.0.iter().filter_map(|delivery| match &delivery.file {
+            File::Disk(file) if !file.is_in_memory() => Some((file.path(), &delivery.origin)),
+            File::Disk(_) | File::Memory(_) => None,
+        })
+    }
+
+    /// Does what dropping does, and says what could not be undone.
+    pub fn undo(mut self) -> Vec<DeliverError> {
+        let _signals = Signals::hold();
+        undo(std::mem::take(&mut self.0))
+    }
+}
+
+impl Drop for Delivered {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            let _signals = Signals::hold();
+            undo(std::mem::take(&mut self.0));
+        }
+    }
+}
+
+/// Every file, complete; those on disk under a temporary name.
+fn stage(files: Vec<FileValue>) -> Result<Vec<Delivery>, Vec<DeliverError>> {
+    let (mut staged, mut errors) = (Vec::new(), Vec::new());
+    let mut places = HashSet::new();
+    for FileValue { target, value, origin } in files {
+        match File::stage(&target, &value) {
+            Ok(File::Disk(file)) if !places.insert(file.place_id()) => {
+                errors.push(DeliverError { target, origin, problem: Problem::SamePlace });
+            }
+            Ok(file) => staged.push(Delivery { target, origin, file }),
+            Err(problems) => errors.extend(problems.into_iter().map(|problem| DeliverError {
+                target: target.clone(),
+                origin: origin.clone(),
+                problem,
+            })),
+        }
+    }
+    if errors.is_empty() {
+        return Ok(staged);
+    }
+    errors.extend(undo(staged));
+    Err(errors)
+}
+
+/// Gives each file its name; those that have one are taken back when another cannot get its.
+fn place(mut staged: Vec<Delivery>) -> Result<Vec<Delivery>, Vec<DeliverError>> {
+    let failed = staged.iter_mut().find_map(|delivery| match &mut delivery.file {
+        File::Memory(_) => None,
+        File::Disk(file) => file.place().err().map(|problem| delivery.error(problem)),
+    });
+    match failed {
+        None => Ok(staged),
+        Some(error) => Err(iter::once(error).chain(undo(staged)).collect()),
+    }
+}
+
+/// What is placed stays, unless a signal wants the process to end.
+fn keep(placed: Vec<Delivery>, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
+    if !signals.caught() {
+        return Ok(Delivered(placed));
+    }
+    let mut errors: Vec<_> = placed.iter().map(|delivery| delivery.error(Problem::Interrupted)).collect();
+    errors.extend(undo(placed));
+    Err(errors)
+}
+
+/// Last in, first out.
+fn undo(deliveries: Vec<Delivery>) -> Vec<DeliverError> {
+    let undone = deliveries.into_iter().rev().filter_map(|mut delivery| match &mut delivery.file {
+        File::Memory(_) => None,
+        File::Disk(file) => file.undo().err().map(|problem| delivery.error(problem)),
+    });
+    undone.collect()
+}
+
+impl Delivery {
+    fn error(&self, problem: Problem) -> DeliverError {
+        DeliverError { target: self.target.clone(), origin: self.origin.clone(), problem }
+    }
+}
+
+impl File {
+    fn stage(target: &FileTarget, value: &SecretValue) -> Result<Self, Vec<Problem>> {
+        let access = Access::wanted(target)?;
+        let file = match &target.place {
+            Place::Memory => MemoryFile::create(&access, value).map(Self::Memory),
+            Place::Path(path) => DiskFile::stage(path, &access, value).map(Self::Disk),
+        };
+        file.map_err(|problem| vec![problem])
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Memory(file) => file.path(),
+            Self::Disk(file) => file.path(),
+        }
+    }
+}
+
+/// What the tests of this stage share.
+#[cfg(test)]
+mod testing {
+    use super::*;
+    use crate::target::{Mode, Owner};
+    use std::fs;
+    use std::io::Write;
+    use std::path::PathBuf;
+    use std::process::{Command, Output};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const CHILD: &str = "SECRETS_EXEC_TEST_CHILD";
+
+    pub const NOBODY: u32 = 65_534;
+
+    /// A directory of its own, removed with what is in it.
+    pub struct Directory(PathBuf);
+
+    impl Directory {
+        pub fn new() -> Self {
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            let name = format!("deliver-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+
+        pub fn path(&self, name: &str) -> PathBuf {
+            self.0.join(name)
+        }
+
+        pub fn names(&self) -> Vec<String> {
+            names(&self.0)
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    /// What is in a directory, temporary files among it.
+    pub fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    pub fn on_disk(path: impl Into<PathBuf>, value: impl Into<Vec<u8>>) -> FileValue {
+        file(Place::Path(path.into()), None, value)
+    }
+
+    pub fn in_memory(env: &str, value: impl Into<Vec<u8>>) -> FileValue {
+        file(Place::Memory, Some(EnvName::parse(env).unwrap()), value)
+    }
+
+    fn file(place: Place, env: Option<EnvName>, value: impl Into<Vec<u8>>) -> FileValue {
+        let target = FileTarget { place, env, mode: Mode::PRIVATE, owner: None };
+        FileValue { target, value: SecretValue::new(value), origin: Origin::Argument("--as-file") }
+    }
+
+    pub fn with(mode: &str, owner: Option<&str>, mut file: FileValue) -> FileValue {
+        file.target.mode = Mode::parse(mode).unwrap();
+        file.target.owner = owner.map(|owner| Owner::parse(owner).unwrap());
+        file
+    }
+
+    pub fn problems(result: Result<Delivered, Vec<DeliverError>>) -> Vec<Problem> {
+        result.unwrap_err().into_iter().map(|error| error.problem).collect()
+    }
+
+    /// A test that ran in a process of its own, and the working directory it had.
+    pub struct Child {
+        pub output: Output,
+        pub directory: Directory,
+    }
+
+    /// Runs the calling test once more, alone in a process and a directory that a command and a line of shell prepare.
+    /// In that process: nothing.
+    pub fn in_child(test: &str, command: &[&str], line: &str) -> Option<Child> {
+        if std::env::var_os(CHILD).is_some() {
+            return None;
+        }
+        let directory = Directory::new();
+        let script = format!("set -e; {line}; exec \"$0\" --exact \"$1\" --nocapture");
+        let mut child = Command::new("env");
+        child.args(command).args(["sh", "-c", &script]).arg(std::env::current_exe().unwrap()).arg(test);
+        let output = child.env(CHILD, "1").current_dir(&directory.0).output().unwrap();
+        Some(Child { output, directory })
+    }
+
+    /// Whether a test can have a file system of its own, at /mnt; says so when it is skipped.
+    pub fn can_mount(test: &str) -> bool {
+        let can = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
+        can.is_ok_and(|output| output.status.success()) || skipped(test, "mount a file system")
+    }
+
+    /// Whether a test can give files to others; says so when it is skipped.
+    pub fn is_root(test: &str) -> bool {
+        nix::unistd::geteuid().is_root() || skipped(test, "be root")
+    }
+
+    /// Goes past the capture of the test harness: a skipped test must not look like a passed one.
+    fn skipped(test: &str, cannot: &str) -> bool {
+        std::io::stderr().write_all(format!("SKIPPED: {test}: cannot {cannot} here\n").as_bytes()).unwrap();
+        false
+    }
+
+    /// Gives up being root, for good.
+    pub fn become_nobody() {
+        nix::unistd::setgroups(&[]).unwrap();
+        nix::unistd::setgid(NOBODY.into()).unwrap();
+        nix::unistd::setuid(NOBODY.into()).unwrap();
+    }
+
+    pub fn passed(Child { output, .. }: &Child) {
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "no such test: {output:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::*;
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use nix::sys::signal::{Signal, kill, raise};
+    use nix::unistd::getpid;
+
+    const MOUNT: [&str; 2] = ["unshare", "--mount"];
+
+    #[test]
+    fn every_file_is_there_and_its_variable_holds_its_path() {
+        let directory = Directory::new();
+        let mut second = on_disk(directory.path("tls.key"), "on disk");
+        second.target.env = Some(EnvName::parse("TLS_KEY_FILE").unwrap());
+        let silent = on_disk(directory.path("silent"), "no variable");
+        let delivered = deliver(vec![in_memory("TOKEN_FILE", "in memory"), second, silent]).unwrap();
+        let variables: Vec<_> = delivered.variables().map(|(name, path)| (name.as_str(), path.to_owned())).collect();
+        assert_eq!(variables.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["TOKEN_FILE", "TLS_KEY_FILE"]);
+        assert_eq!(fs::read(&variables[0].1).unwrap(), b"in memory");
+        assert_eq!(variables[1].1, directory.path("tls.key"));
+        assert_eq!(fs::read(&variables[1].1).unwrap(), b"on disk");
+        assert_eq!(directory.names(), ["silent", "tls.key"]);
+    }
+
+    #[test]
+    fn one_bad_file_is_the_end_of_all_and_every_bad_one_is_told() {
+        let directory = Directory::new();
+        fs::write(directory.path("old"), "old").unwrap();
+        let files = vec![
+            on_disk(directory.path("new"), "new"),
+            on_disk(directory.path("old"), "new"),
+            on_disk(directory.path("missing/file"), "new"),
+            on_disk(directory.path("old/file"), "new"),
+            with("400", Some("no-such-user:no-such-group"), in_memory("A", "new")),
+        ];
+        let unknown_user = Problem::UnknownUser("no-such-user".into());
+        let unknown_group = Problem::UnknownGroup("no-such-group".into());
+        let expected = [Problem::DirectoryMissing, Problem::NotADirectory, unknown_user, unknown_group];
+        assert_eq!(problems(deliver(files)), expected);
+        assert_eq!(directory.names(), ["old"]);
+        assert_eq!(fs::read(directory.path("old")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_where_it_was_declared() {
+        let errors = deliver(vec![on_disk("/nonexistent/file", "value")]).unwrap_err();
+        let file = on_disk("/nonexistent/file", "value");
+        let problem = Problem::DirectoryMissing;
+        assert_eq!(errors, [DeliverError { target: file.target, origin: file.origin, problem }]);
+    }
+
+    #[test]
+    fn dropping_removes_what_is_new_and_restores_what_was_there() {
+        let directory = Directory::new();
+        let old = directory.path("old");
+        fs::write(&old, b"old \xff\x00\n").unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o640)).unwrap();
+        if is_root("owner of what was there") {
+            chown(&old, Some(12), Some(34)).unwrap();
+        }
+        let before = fs::metadata(&old).unwrap();
+        let delivered = deliver(vec![on_disk(&old, "value"), on_disk(directory.path("new"), "value")]).unwrap();
+        assert_eq!(fs::read(&old).unwrap(), b"value");
+        assert_eq!(fs::metadata(&old).unwrap().mode() & 0o7777, 0o400);
+        drop(delivered);
+        let after = fs::metadata(&old).unwrap();
+        assert_eq!(fs::read(&old).unwrap(), b"old \xff\x00\n");
+        assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
+        assert_eq!(directory.names(), ["old"]);
+    }
+
+    #[test]
+    fn a_rename_that_fails_takes_back_those_before_it() {
+        let directory = Directory::new();
+        let (first, second, third) = (directory.path("1"), directory.path("2"), directory.path("3"));
+        fs::write(&first, "old").unwrap();
+        let files = vec![on_disk(&first, "new"), on_disk(&second, "new"), on_disk(&third, "new")];
+        let staged = stage(files).unwrap();
+        fs::create_dir(&second).unwrap();
+        let errors = place(staged).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(matches!(errors[0].problem, Problem::Refused(Refusal { step: Step::Rename, .. })), "{errors:?}");
+        assert_eq!(directory.names(), ["1", "2"]);
+        assert_eq!(fs::read(&first).unwrap(), b"old");
+    }
+
+    #[test]
+    fn two_paths_to_one_place_are_told() {
+        let directory = Directory::new();
+        std::os::unix::fs::symlink(directory.path("."), directory.path("link")).unwrap();
+        let files = [directory.path("a"), directory.path("link/a"), directory.path("b")];
+        let files = files.map(|path| on_disk(path, "value")).into();
+        assert_eq!(problems(deliver(files)), [Problem::SamePlace]);
+        assert_eq!(directory.names(), ["link"]);
+    }
+
+    #[test]
+    fn what_cannot_be_undone_is_told() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        let delivered = deliver(vec![on_disk(&path, "value")]).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let errors = delivered.undo();
+        assert_eq!(errors.len(), 1);
+        assert!(matches!(errors[0].problem, Problem::NotUndone(Refusal { step: Step::Remove, .. })), "{errors:?}");
+    }
+
+    #[test]
+    fn what_is_gone_already_need_not_be_undone() {
+        let directory = Directory::new();
+        let delivered = deliver(vec![on_disk(directory.path("file"), "value"), in_memory("A", "value")]).unwrap();
+        fs::remove_file(directory.path("file")).unwrap();
+        assert_eq!(delivered.undo(), []);
+    }
+
+    #[test]
+    fn a_file_is_on_disk_unless_its_file_system_lives_in_memory() {
+        let beside_this_program = std::env::current_exe().unwrap();
+        for directory in [Path::new("/dev/shm"), beside_this_program.parent().unwrap()] {
+            let path = directory.join(format!("deliver-on-disk-{}", std::process::id()));
+            let delivered = deliver(vec![on_disk(&path, "value"), in_memory("A", "value")]).unwrap();
+            let told: Vec<_> = delivered.on_disk().map(|(path, _)| path.to_owned()).collect();
+            let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(directory).output().unwrap().stdout;
+            let expected = if kind == b"tmpfs\n" { vec![] } else { vec![path] };
+            assert_eq!(told, expected, "{}", String::from_utf8_lossy(&kind));
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_a_value() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        fs::write(&path, "hunter1").unwrap();
+        let delivered = deliver(vec![on_disk(&path, "hunter2"), in_memory("A", "hunter3")]).unwrap();
+        let shown = format!("{delivered:?}");
+        assert!(!shown.contains("hunter") && !shown.contains("104, 117"), "{shown}");
+    }
+
+    #[test]
+    fn a_full_disk_leaves_nothing_behind() {
+        let test = "deliver::tests::a_full_disk_leaves_nothing_behind";
+        if !can_mount(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &MOUNT, "mount -t tmpfs -o size=64k none /mnt") {
+            return passed(&child);
+        }
+        let files = vec![on_disk("/mnt/small", "fits"), on_disk("/mnt/large", vec![b'x'; 100_000])];
+        let full = Refusal { step: Step::Write, why: "No space left on device" };
+        assert_eq!(problems(deliver(files)), [Problem::Refused(full)]);
+        assert_eq!(names(Path::new("/mnt")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_there_is_restored_though_the_new_file_takes_the_room() {
+        let test = "deliver::tests::what_was_there_is_restored_though_the_new_file_takes_the_room";
+        if !can_mount(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &MOUNT, "mount -t tmpfs -o size=64k none /mnt") {
+            return passed(&child);
+        }
+        fs::write("/mnt/file", vec![b'o'; 32_768]).unwrap();
+        let delivered = deliver(vec![on_disk("/mnt/file", vec![b'n'; 32_768])]).unwrap();
+        fs::write("/mnt/other", vec![b'x'; 32_768]).unwrap();
+        assert_eq!(delivered.undo(), []);
+        assert_eq!(fs::read("/mnt/file").unwrap(), vec![b'o'; 32_768]);
+        assert_eq!(names(Path::new("/mnt")), ["file", "other"]);
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_told() {
+        let test = "deliver::tests::a_directory_that_cannot_be_written_is_told";
+        if !can_mount(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &MOUNT, "mount -t tmpfs -o ro none /mnt") {
+            return passed(&child);
+        }
+        let refused = Refusal { step: Step::Create, why: "Read-only file system" };
+        assert_eq!(problems(deliver(vec![on_disk("/mnt/file", "value")])), [Problem::Refused(refused)]);
+    }
+
+    #[test]
+    fn a_limit_on_the_size_of_files_is_told_and_kills_nobody() {
+        let test = "deliver::tests::a_limit_on_the_size_of_files_is_told_and_kills_nobody";
+        if let Some(child) = in_child(test, &[], "ulimit -f 1") {
+            return passed(&child);
+        }
+        let files = vec![on_disk("file", vec![b'x'; 4096]), in_memory("A", vec![b'x'; 4096])];
+        let refused = || Problem::Refused(Refusal { step: Step::Write, why: "File too large" });
+        assert_eq!(problems(deliver(files)), [refused(), refused()]);
+        assert_eq!(names(Path::new(".")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_owner_that_is_not_allowed_is_told() {
+        let test = "deliver::tests::an_owner_that_is_not_allowed_is_told";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 777 .") {
+            return passed(&child);
+        }
+        become_nobody();
+        let (disk, memory) = (on_disk("file", "value"), in_memory("A", "value"));
+        let files = vec![with("400", Some("0"), disk), with("400", Some(":0"), memory)];
+        let refused = || Problem::Refused(Refusal { step: Step::Owner, why: "Operation not permitted" });
+        assert_eq!(problems(deliver(files)), [refused(), refused()]);
+        assert_eq!(names(Path::new(".")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_replaced() {
+        let test = "deliver::tests::what_cannot_be_read_is_not_replaced";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 777 .; echo old > file; chmod 600 file") {
+            assert_eq!(fs::read(child.directory.path("file")).unwrap(), b"old\n");
+            return passed(&child);
+        }
+        become_nobody();
+        assert_eq!(problems(deliver(vec![on_disk("file", "value")])), [Problem::Unreadable("Permission denied")]);
+        assert_eq!(names(Path::new(".")), ["file"]);
+    }
+
+    #[test]
+    fn an_owner_that_cannot_be_restored_is_told_and_the_content_is_restored() {
+        let test = "deliver::tests::an_owner_that_cannot_be_restored_is_told_and_the_content_is_restored";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 777 .; echo old > file; chmod 664 file") {
+            return passed(&child);
+        }
+        become_nobody();
+        let errors = deliver(vec![on_disk("file", "value")]).unwrap().undo();
+        let refused = Problem::NotUndone(Refusal { step: Step::Owner, why: "Operation not permitted" });
+        assert_eq!(errors.into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
+        assert_eq!(fs::read("file").unwrap(), b"old\n");
+        assert_eq!(fs::metadata("file").unwrap().mode() & 0o7777, 0o604);
+        assert_eq!(names(Path::new(".")), ["file"]);
+    }
+
+    #[test]
+    fn a_signal_meanwhile_ends_the_process_with_nothing_left_behind() {
+        let test = "deliver::tests::a_signal_meanwhile_ends_the_process_with_nothing_left_behind";
+        if let Some(Child { output, directory }) = in_child(test, &[], "echo old > old") {
+            assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
+            assert!(String::from_utf8_lossy(&output.stdout).contains("placed"), "{output:?}");
+            assert_eq!(directory.names(), ["old"]);
+            assert_eq!(fs::read(directory.path("old")).unwrap(), b"old\n");
+            return;
+        }
+        let signals = Signals::hold();
+        let placed = place(stage(vec![on_disk("old", "new"), on_disk("new", "new")]).unwrap()).unwrap();
+        assert_eq!(
+            (fs::read("old").unwrap(), names(Path::new("."))),
+            (b"new".to_vec(), vec!["new".into(), "old".into()])
+        );
+        println!("placed");
+        kill(getpid(), Signal::SIGTERM).unwrap();
+        while !signals.caught() {
+            std::thread::yield_now();
+        }
+        assert!(keep(placed, &signals).is_err());
+        drop(signals);
+    }
+
+    #[test]
+    fn a_signal_that_is_survived_is_told_and_nothing_is_delivered() {
+        let test = "deliver::tests::a_signal_that_is_survived_is_told_and_nothing_is_delivered";
+        if let Some(child) = in_child(test, &[], ":") {
+            assert_eq!(child.directory.names(), Vec::<String>::new());
+            return passed(&child);
+        }
+        let signals = Signals::hold();
+        let placed = place(stage(vec![on_disk("new", "new"), in_memory("A", "new")]).unwrap()).unwrap();
+        raise(Signal::SIGHUP).unwrap();
+        assert_eq!(problems(keep(placed, &signals)), [Problem::Interrupted, Problem::Interrupted]);
+        // As if a handler of somebody else's had taken it.
+        std::mem::forget(signals);
+    }
+}

@@ -1,0 +1,262 @@
+//! Files in memory: sealed, inherited by the target, and read at `/proc/self/fd/N`.
+
+use std::fs::File;
+use std::io::Seek;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::resource::{Resource, getrlimit};
+
+use super::access::{Access, errno};
+use super::{Problem, Step};
+use crate::secret::SecretValue;
+
+/// Node and shells use, or close, the descriptors below.
+const LOWEST: i32 = 100;
+
+/// Linux 6.3; neither libc nor nix names them.
+const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(0x8);
+const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
+
+/// A file that is gone when the last process that holds its descriptor is.
+#[derive(Debug)]
+pub struct MemoryFile {
+    path: PathBuf,
+    /// Survives execve.
+    _descriptor: OwnedFd,
+}
+
+impl MemoryFile {
+    /// A file with this content, at offset 0, that nobody can change any more.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn create(access: &Access, content: &SecretValue) -> Result<Self, Problem> {
+        let mut file = File::from(empty(if access.is_executable() { EXEC } else { NOEXEC_SEAL })?);
+        access.fill(&mut file, content)?;
+        let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
+        fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(|errno| Step::Seal.refused(errno))?;
+        // For whoever reads the inherited descriptor itself; its path is opened at 0 anyway.
+        file.rewind().map_err(|error| Step::Write.refused(errno(&error)))?;
+        let descriptor = inheritable(&file)?;
+        Ok(Self { path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(), _descriptor: descriptor })
+    }
+
+    /// Where the target finds it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Says whether the file is to be executable, as `vm.memfd_noexec` wants, where the kernel knows the question.
+fn empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
+    let create = |flags| memfd_create(c"secrets-exec", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING | flags);
+    let created = match create(executable) {
+        Err(Errno::EINVAL) => create(MFdFlags::empty()),
+        answered => answered,
+    };
+    created.map_err(|errno| match errno {
+        Errno::EPERM | Errno::ENOSYS | Errno::EACCES => Problem::MemoryNotAllowed(errno.desc()),
+        Errno::EMFILE => exhausted(),
+        other => Step::Create.refused(other).into(),
+    })
+}
+
+/// The same file at the lowest free number from 100, open in the target.
+fn inheritable(file: impl AsFd) -> Result<OwnedFd, Problem> {
+    let number = fcntl(file, FcntlArg::F_DUPFD(LOWEST)).map_err(|errno| match errno {
+        // The limit is 100 or less, or everything up to it is taken.
+        Errno::EINVAL | Errno::EMFILE => exhausted(),
+        other => Step::Create.refused(other).into(),
+    })?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+fn exhausted() -> Problem {
+    Problem::Descriptors(getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::testing::*;
+    use crate::deliver::{Delivered, deliver};
+    use crate::resolved::FileValue;
+    use nix::libc;
+    use std::fs::{self, OpenOptions};
+    use std::io::{Read, Write};
+    use std::mem::ManuallyDrop;
+    use std::os::unix::fs::MetadataExt;
+    use std::process::Command;
+
+    fn one(file: FileValue) -> (Delivered, PathBuf) {
+        let delivered = deliver(vec![file]).unwrap();
+        let path = delivered.variables().next().unwrap().1.to_owned();
+        (delivered, path)
+    }
+
+    fn number(path: &Path) -> i32 {
+        path.strip_prefix("/proc/self/fd").unwrap().to_str().unwrap().parse().unwrap()
+    }
+
+    /// The descriptor itself, which stays open.
+    fn descriptor(path: &Path) -> ManuallyDrop<File> {
+        // SAFETY: it is open as long as what was delivered, and is not closed here.
+        ManuallyDrop::new(unsafe { File::from_raw_fd(number(path)) })
+    }
+
+    /// The numbers that are taken: what was delivered in another test is inherited, too.
+    fn open() -> Vec<i32> {
+        let mut numbers: Vec<_> = names(Path::new("/proc/self/fd")).iter().map(|name| name.parse().unwrap()).collect();
+        numbers.sort();
+        numbers
+    }
+
+    #[test]
+    fn a_file_is_read_from_its_start_again_and_again() {
+        let (_delivered, path) = one(in_memory("A", "value"));
+        for _ in 0..3 {
+            assert_eq!(fs::read(&path).unwrap(), b"value");
+        }
+        let mut inherited = String::new();
+        descriptor(&path).read_to_string(&mut inherited).unwrap();
+        assert_eq!(inherited, "value");
+    }
+
+    #[test]
+    fn every_byte_is_as_it_was() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(70_000).collect();
+        let (_delivered, path) = one(in_memory("A", bytes.clone()));
+        assert_eq!(fs::read(path).unwrap(), bytes);
+        let (_delivered, path) = one(in_memory("A", ""));
+        assert_eq!(fs::read(path).unwrap(), b"");
+    }
+
+    #[test]
+    fn nobody_can_change_it_whatever_its_mode() {
+        let (_delivered, path) = one(with("666", None, in_memory("A", "value")));
+        let mut writer = OpenOptions::new().write(true).open(&path).unwrap();
+        let denied = |result: std::io::Result<()>| result.unwrap_err().raw_os_error() == Some(Errno::EPERM as i32);
+        assert!(denied(writer.write_all(b"x")));
+        assert!(denied(writer.set_len(0)) && denied(writer.set_len(100)));
+        assert!(denied(descriptor(&path).write_all(b"x")));
+        let more_seals = fcntl(&writer, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_WRITE));
+        assert_eq!(more_seals, Err(Errno::EPERM));
+        let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
+        assert_eq!(fcntl(&writer, FcntlArg::F_GET_SEALS).unwrap() & seals.bits(), seals.bits());
+        assert_eq!(fs::read(&path).unwrap(), b"value");
+    }
+
+    #[test]
+    fn the_target_of_an_exec_reads_it() {
+        let (_delivered, path) = one(in_memory("A", "value"));
+        let output = Command::new("cat").arg(&path).output().unwrap();
+        assert_eq!(output.stdout, b"value", "{output:?}");
+    }
+
+    #[test]
+    fn its_number_is_the_lowest_free_one_from_100() {
+        let test = "deliver::memory::tests::its_number_is_the_lowest_free_one_from_100";
+        if let Some(child) = in_child(test, &[], ":") {
+            return passed(&child);
+        }
+        let before = open();
+        let free: Vec<_> = (100..).filter(|number| !before.contains(number)).take(2).collect();
+        let (first, path) = one(in_memory("A", "value"));
+        assert_eq!(number(&path), free[0]);
+        let (_second, path) = one(in_memory("A", "value"));
+        assert_eq!(number(&path), free[1]);
+        drop(first);
+        let (_third, path) = one(in_memory("A", "value"));
+        assert_eq!(number(&path), free[0]);
+        let mut expected: Vec<_> = before.into_iter().chain(free).collect();
+        expected.sort();
+        assert_eq!(open(), expected, "no other descriptor stays open");
+    }
+
+    #[test]
+    fn its_mode_is_as_asked() {
+        for mode in ["400", "444", "640", "000"] {
+            let (_delivered, path) = one(with(mode, None, in_memory("A", "value")));
+            let found = fs::metadata(&path).unwrap().mode() & 0o7777;
+            assert_eq!(format!("{found:03o}"), mode);
+        }
+    }
+
+    #[test]
+    fn it_can_be_executed_when_its_mode_says_so_and_never_otherwise() {
+        let script = "#!/bin/sh\necho ran\n";
+        let (_delivered, path) = one(with("500", None, in_memory("A", script)));
+        assert_eq!(Command::new(&path).output().unwrap().stdout, b"ran\n");
+        let (_delivered, path) = one(in_memory("A", script));
+        assert!(Command::new(&path).output().is_err());
+        // F_SEAL_EXEC, where the kernel has it: nobody can make it executable.
+        let seals = fcntl(&*descriptor(&path), FcntlArg::F_GET_SEALS).unwrap();
+        let made = nix::sys::stat::fchmod(&*descriptor(&path), nix::sys::stat::Mode::S_IXUSR);
+        assert_eq!(made.is_err(), seals & 0x20 != 0);
+    }
+
+    #[test]
+    fn its_owner_is_as_asked() {
+        if !is_root("deliver::memory::tests::its_owner_is_as_asked") {
+            return;
+        }
+        let (_delivered, path) = one(with("400", Some("1234:daemon"), in_memory("A", "value")));
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!((found.uid(), found.gid()), (1234, 1));
+    }
+
+    #[test]
+    fn a_kernel_that_does_not_know_a_flag_is_asked_without() {
+        // Too large to be a flag of any kernel.
+        assert!(empty(MFdFlags::from_bits_retain(0x200_0000)).is_ok());
+    }
+
+    #[test]
+    fn a_limit_that_leaves_no_number_from_100_is_told() {
+        let test = "deliver::memory::tests::a_limit_that_leaves_no_number_from_100_is_told";
+        for limit in ["ulimit -n 100", "ulimit -n 50", "ulimit -n 102"] {
+            if let Some(child) = in_child(test, &[], limit) {
+                passed(&child);
+                continue;
+            }
+            let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+            let free = (100..i32::try_from(limit).unwrap()).filter(|number| !open().contains(number)).count();
+            let told = problems(deliver(["A", "B", "C"].map(|name| in_memory(name, "value")).into()));
+            assert!(told.len() == 3 - free && told.iter().all(|told| *told == Problem::Descriptors(limit)), "{told:?}");
+            return;
+        }
+    }
+
+    #[test]
+    fn where_seccomp_refuses_them_that_is_told() {
+        let test = "deliver::memory::tests::where_seccomp_refuses_them_that_is_told";
+        if let Some(child) = in_child(test, &[], ":") {
+            return passed(&child);
+        }
+        refuse_memfd(Errno::EPERM);
+        let told = problems(deliver(vec![in_memory("A", "value"), in_memory("B", "value")]));
+        let refused = || Problem::MemoryNotAllowed("Operation not permitted");
+        assert_eq!(told, [refused(), refused()]);
+    }
+
+    /// What a container's seccomp profile does: from now on memfd_create fails.
+    fn refuse_memfd(errno: Errno) {
+        let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+        let mut filter = [
+            step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+            step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_memfd_create as u32),
+            step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
+            step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+        nix::sys::prctl::set_no_new_privs().unwrap();
+        // SAFETY: the program and its length are right, and the kernel copies it.
+        let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+        assert_eq!(set, 0);
+    }
+}

@@ -1,0 +1,100 @@
+//! Why a file cannot be delivered, or not be taken back: data, for the report to word.
+
+use nix::errno::Errno;
+
+use crate::binding::Origin;
+use crate::target::FileTarget;
+
+/// A file that cannot be delivered, or not be taken back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DeliverError {
+    /// The file.
+    pub target: FileTarget,
+    /// Where it was declared.
+    pub origin: Origin,
+    /// Why not.
+    pub problem: Problem,
+}
+
+/// Why a file cannot be delivered. A `&'static str` is what the kernel says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The path has a NUL byte.
+    Nul,
+    /// The path ends in a slash, `.` or `..`: it can only be a directory's.
+    NoFileName,
+    /// The directory that is to hold it is not there.
+    DirectoryMissing,
+    /// What is to be its directory is something else.
+    NotADirectory,
+    /// The path is a symbolic link, which is not followed.
+    Link,
+    /// The path is a directory.
+    IsADirectory,
+    /// The path is a device, a pipe or a socket.
+    NotRegular,
+    /// Another file of the declaration goes to the same place, by another path.
+    SamePlace,
+    /// The file that is there cannot be read, and so not be restored when the launch fails.
+    Unreadable(&'static str),
+    /// /etc/passwd has no such user.
+    UnknownUser(String),
+    /// /etc/group has no such group.
+    UnknownGroup(String),
+    /// The names of users or groups cannot be read from this file.
+    Accounts(&'static str, &'static str),
+    /// There are no files in memory here (a seccomp profile, or an old kernel); a `path` is the alternative.
+    MemoryNotAllowed(&'static str),
+    /// No descriptor from 100 is free: RLIMIT_NOFILE is this.
+    Descriptors(u64),
+    /// The kernel refused a step; [`Step::Owner`]: this process may not give the file to its owner.
+    Refused(Refusal),
+    /// The kernel refused a step of taking the file back: it stays, or what it replaced is not as it was.
+    NotUndone(Refusal),
+    /// A signal asked for the end, and the process lived on.
+    Interrupted,
+}
+
+/// A step that the kernel refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was being done.
+    pub step: Step,
+    /// What the kernel says.
+    pub why: &'static str,
+}
+
+/// What was being done to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Opening its directory.
+    Directory,
+    /// Looking at what is there.
+    Look,
+    /// Creating it.
+    Create,
+    /// Giving it its owner.
+    Owner,
+    /// Giving it its mode.
+    Mode,
+    /// Writing its content.
+    Write,
+    /// Sealing it against changes.
+    Seal,
+    /// Giving it its name.
+    Rename,
+    /// Removing it.
+    Remove,
+}
+
+impl Step {
+    pub(super) fn refused(self, errno: Errno) -> Refusal {
+        Refusal { step: self, why: errno.desc() }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}

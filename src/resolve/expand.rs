@@ -1,0 +1,127 @@
+//! `env-from`: an object's keys as variables.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::extract::{Absent, ExtractError, print};
+use crate::binding::EnvName;
+use crate::expansion::{Naming, NamingError};
+use crate::secret::SecretValue;
+use crate::suggest;
+
+/// Why an object does not become variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpansionError {
+    /// The secret is there, and is no object.
+    Extract(ExtractError),
+    /// A key that is named does not exist.
+    NoKey {
+        /// The key.
+        key: String,
+        /// Where it is named: `only` or `rename`.
+        list: &'static str,
+        /// An existing key that is much like it.
+        nearest: Option<String>,
+    },
+    /// A key that `only` names is null.
+    Null(String),
+    /// A key that cannot, or must not, be a variable.
+    Name {
+        /// The key.
+        key: String,
+        /// Why not.
+        error: NamingError,
+    },
+    /// Two keys that make one name.
+    Clash {
+        /// The name.
+        name: String,
+        /// The keys; the first may be another entry's.
+        keys: [String; 2],
+    },
+}
+
+/// The variables of one object, and everything that is wrong with it.
+pub(super) fn expand(json: &Value, naming: &Naming) -> (Vec<(String, EnvName, SecretValue)>, Vec<ExpansionError>) {
+    let Value::Object(map) = json else {
+        return (Vec::new(), vec![ExpansionError::Extract(ExtractError::NotAnObject(super::extract::kind(json)))]);
+    };
+    let mut errors = Vec::new();
+    let missing = |key: &str, list| ExpansionError::NoKey {
+        key: key.to_owned(),
+        list,
+        nearest: suggest::nearest(key, map.keys().map(String::as_str)).map(str::to_owned),
+    };
+    for key in naming.only.iter().flatten() {
+        match map.get(key) {
+            None => errors.push(missing(key, "only")),
+            Some(Value::Null) => errors.push(ExpansionError::Null(key.clone())),
+            Some(_) => {}
+        }
+    }
+    errors.extend(naming.rename.keys().filter(|key| !map.contains_key(*key)).map(|key| missing(key, "rename")));
+    let mut variables = Vec::new();
+    let mut given: BTreeMap<EnvName, &str> = BTreeMap::new();
+    for (key, value) in map.iter().filter(|(key, value)| naming.takes(key) && !value.is_null()) {
+        let name = match naming.name(key) {
+            Ok(name) => name,
+            Err(error) => {
+                errors.push(ExpansionError::Name { key: key.clone(), error });
+                continue;
+            }
+        };
+        if let Some(other) = given.insert(name.clone(), key) {
+            errors.push(ExpansionError::Clash { name: name.to_string(), keys: [other.to_owned(), key.clone()] });
+            continue;
+        }
+        match print(value) {
+            Ok(value) => variables.push((key.clone(), name, value)),
+            Err(ExtractError::Absent(Absent::Null)) => {}
+            Err(error) => errors.push(ExpansionError::Extract(error)),
+        }
+    }
+    (variables, errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand_text(text: &str, naming: &Naming) -> (Vec<(String, String)>, Vec<ExpansionError>) {
+        let json: Value = serde_json::from_str(text).unwrap();
+        let (variables, errors) = expand(&json, naming);
+        let text = |value: SecretValue| String::from_utf8(value.expose().to_vec()).unwrap();
+        (variables.into_iter().map(|(_, name, value)| (name.to_string(), text(value))).collect(), errors)
+    }
+
+    #[test]
+    fn every_key_that_is_not_null_becomes_a_variable() {
+        let (variables, errors) =
+            expand_text(r#"{"host":"h","port":5432,"tags":["a"],"gone":null}"#, &Naming::default());
+        assert_eq!(errors, []);
+        let expected = [("HOST", "h"), ("PORT", "5432"), ("TAGS", r#"["a"]"#)];
+        assert_eq!(variables, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn everything_wrong_with_an_object_is_told_at_once() {
+        let naming = Naming {
+            only: Some(["a", "A", "path", "1", "nul", "hots"].map(str::to_owned).to_vec()),
+            rename: BTreeMap::from([("nope".to_owned(), "X".to_owned())]),
+            ..Naming::default()
+        };
+        let (variables, errors) = expand_text(r#"{"a":1,"A":2,"path":"x","1":"y","nul":null,"host":"h"}"#, &naming);
+        assert_eq!(variables.len(), 1);
+        assert_eq!(errors.len(), 6, "{errors:#?}");
+        assert!(errors.contains(&ExpansionError::Null("nul".into())));
+        let nearest = Some("host".to_owned());
+        assert!(errors.contains(&ExpansionError::NoKey { key: "hots".into(), list: "only", nearest }));
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_keys() {
+        let error = ExpansionError::Extract(ExtractError::NotAnObject("an array"));
+        assert_eq!(expand_text("[1]", &Naming::default()), (Vec::new(), vec![error]));
+    }
+}

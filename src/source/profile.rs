@@ -1,0 +1,134 @@
+//! AWS's own configuration files: the profile that is chosen, and what it says about reading.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use aws_config::profile::{self, Profile, ProfileSet};
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_types::os_shim_internal::{Env, Fs};
+
+use super::classify::{one_line, text_of};
+use super::variables::{
+    ATTEMPTS_EXPECTED, BOOLEAN_EXPECTED, RETRY_EXPECTED, RETRY_MODES, Settings, is_one_of, parse_attempts,
+    parse_boolean,
+};
+use crate::options::{REGION_EXPECTED, check_url};
+use crate::reference::Region;
+
+/// What is wrong with AWS's own configuration files.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SetupError {
+    /// A profile that is chosen and does not exist.
+    NoProfile {
+        /// Its name.
+        name: String,
+        /// Those that do exist.
+        known: Vec<String>,
+    },
+    /// A configuration file that cannot be read.
+    Files(String),
+    /// A setting of the profile that is not what it must be.
+    Setting {
+        /// The profile.
+        profile: String,
+        /// The setting.
+        key: &'static str,
+        /// What it says.
+        text: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+}
+
+/// Keys of a profile that make credentials, or are there to.
+const CREDENTIAL_KEYS: [&str; 8] = [
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "role_arn",
+    "source_profile",
+    "credential_source",
+    "credential_process",
+    "web_identity_token_file",
+    "sso_account_id",
+];
+
+/// Adds what the profile says to what options and variables leave open.
+///
+/// # Errors
+/// For the first thing that is wrong with the files or the profile.
+pub(super) async fn apply(settings: &mut Settings) -> Result<(), SetupError> {
+    for file in &settings.config_files {
+        readable(file)?;
+    }
+    let chosen = settings.profile().map(str::to_owned);
+    let files = EnvConfigFiles::default();
+    let loaded = profile::load(&Fs::real(), &Env::real(), &files, chosen.clone().map(Cow::Owned)).await;
+    let profiles = loaded.map_err(|error| SetupError::Files(text_of(&error)))?;
+    let name = chosen.as_deref().unwrap_or(profiles.selected_profile());
+    let Some(profile) = profiles.get_profile(name) else {
+        // Nobody chose the default one.
+        return if chosen.is_none() { Ok(()) } else { Err(no_profile(name, &profiles)) };
+    };
+    if let Some(source) = profile.get("source_profile")
+        && profiles.get_profile(source).is_none()
+    {
+        return Err(no_profile(source, &profiles));
+    }
+    settings.profile_has_keys = CREDENTIAL_KEYS.iter().any(|key| profile.get(key).is_some());
+    let reader = Reader { name, profile };
+    let max_attempts = reader.setting("max_attempts", ATTEMPTS_EXPECTED, parse_attempts)?;
+    let region = reader.setting("region", REGION_EXPECTED, |text| Region::parse(text).ok())?;
+    let use_fips = reader.setting("use_fips_endpoint", BOOLEAN_EXPECTED, parse_boolean)?;
+    let use_dual_stack = reader.setting("use_dualstack_endpoint", BOOLEAN_EXPECTED, parse_boolean)?;
+    reader.setting("ignore_configured_endpoint_urls", BOOLEAN_EXPECTED, parse_boolean)?;
+    reader.setting("retry_mode", RETRY_EXPECTED, |text| is_one_of(&RETRY_MODES, text))?;
+    reader.setting("endpoint_url", "a URL, like https://example.com", |text| check_url(text.to_owned()).ok())?;
+    settings.max_attempts = settings.max_attempts.or(max_attempts);
+    settings.region = settings.region.take().or(region);
+    settings.use_fips = settings.use_fips.or(use_fips);
+    settings.use_dual_stack = settings.use_dual_stack.or(use_dual_stack);
+    settings.trust.bundle = settings.trust.bundle.take().or_else(|| profile.get("ca_bundle").map(PathBuf::from));
+    Ok(())
+}
+
+/// The SDK passes over a file that it cannot read, and would go on with another identity than the one in it.
+fn readable(file: &PathBuf) -> Result<(), SetupError> {
+    // What is no regular file may be there to be read once, by the SDK.
+    let read = match file.metadata() {
+        Ok(metadata) if metadata.is_file() => std::fs::read_to_string(file).map(drop),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    };
+    match read {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(SetupError::Files(one_line(&format!("{}: {error}", file.display()))))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn no_profile(name: &str, profiles: &ProfileSet) -> SetupError {
+    SetupError::NoProfile { name: name.to_owned(), known: profiles.profiles().map(str::to_owned).collect() }
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    profile: &'a Profile,
+}
+
+impl Reader<'_> {
+    fn setting<T>(
+        &self,
+        key: &'static str,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, SetupError> {
+        let Some(text) = self.profile.get(key) else { return Ok(None) };
+        let parsed = parse(text);
+        if parsed.is_none() {
+            let (profile, text) = (self.name.to_owned(), one_line(text));
+            return Err(SetupError::Setting { profile, key, text, expected });
+        }
+        Ok(parsed)
+    }
+}

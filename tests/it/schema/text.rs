@@ -1,0 +1,101 @@
+//! The texts of a declaration, each with the pattern that the program's parser amounts to.
+
+use schemars::JsonSchema;
+use serde_json::Value;
+
+/// Text. A YAML scalar is its text as it is written, in quotes or not; TOML and JSON need quotes.
+#[derive(JsonSchema)]
+#[schemars(extend("type" = ["string", "number", "boolean"]))]
+pub struct Text(String);
+
+/// SECRET[:KEY[:STAGE[:VERSION-ID]]]: a key of a secret, or without KEY all of it. SECRET is a name, an ARN or an alias.
+#[derive(JsonSchema)]
+#[schemars(extend("pattern" = format!("^{}{FIELDS}$", secret()), "examples" = ["db:password", "prod/db:$.hosts[0]"]))]
+pub struct Reference(String);
+
+/// A secret's name or ARN, without KEY, STAGE and VERSION-ID: those go where the alias is used.
+#[derive(JsonSchema)]
+#[schemars(extend("pattern" = format!("^{}$", secret()), "examples" = ["prod/db", "${STAGE:-prod}/db"]))]
+pub struct SecretId(String);
+
+/// The name of a variable or an alias.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+pub struct Name(String);
+
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = "^[A-Za-z0-9_]+$"))]
+pub struct NamePart(String);
+
+#[derive(JsonSchema)]
+#[schemars(inline, extend("type" = ["string", "number", "boolean"], "pattern" = r"^\S+$"))]
+pub struct Label(String);
+
+/// A region's code.
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "examples" = ["us-east-1"]))]
+pub struct Region(String);
+
+#[derive(JsonSchema)]
+#[schemars(
+    inline,
+    extend(
+        "pattern" = "^arn:aws[^:]*:iam::[0-9]{12}:role/.+$",
+        "examples" = ["arn:aws:iam::123456789012:role/Reader"]
+    )
+)]
+pub struct RoleArn(String);
+
+#[derive(JsonSchema)]
+#[schemars(
+    inline,
+    extend("pattern" = r"^https?://[^/?#:\s]\S*$", "examples" = ["https://secretsmanager.us-east-1.amazonaws.com"])
+)]
+pub struct Url(String);
+
+#[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = format!(r"^(?=.*[1-9])({DURATION})+\s*$"), "examples" = ["20s", "1m30s"]))]
+pub struct Duration(String);
+
+#[derive(JsonSchema)]
+#[schemars(inline, extend("examples" = ["APP_*"]))]
+pub struct Glob(String);
+
+#[derive(JsonSchema)]
+#[schemars(
+    inline,
+    extend(
+        "type" = ["string", "integer"],
+        "pattern" = "^([!-9;-~]+(:[!-9;-~]+)?|:[!-9;-~]+)$",
+        "minimum" = 0,
+        "maximum" = 4_294_967_294_u32,
+        "examples" = ["app:app", 1000]
+    )
+)]
+pub struct Owner(String);
+
+/// One number and its unit, as the crate `humantime` reads them.
+const DURATION: &str = concat!(
+    r"\s*[0-9]+(\.[0-9]+)?\s*(ns|nsec|nanos|us|µs|usec|ms|msec|millis|s|secs?|seconds?|m|mins?|minutes?",
+    r"|hr?|hrs|hours?|d|days?|w|wk|wks|weeks?|M|months?|y|yrs?|years?)"
+);
+
+/// What may follow SECRET. A path may hold anything; a key may not begin as one.
+const FIELDS: &str = r"(:(\$.*|([^:$][^:]*)?(:[^:\s]*){0,2}))?";
+
+/// SECRET, in which `${NAME}` and `${NAME:-default}` are one token.
+fn secret() -> String {
+    const VARIABLE: &str = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}";
+    let name = format!("([A-Za-z0-9/_+=.@!-]|{VARIABLE})+");
+    let field = format!("([a-z0-9-]|{VARIABLE})+");
+    let arn = format!("arn:{field}:(secretsmanager:{field}:{field}:secret:|ssm:{field}:{field}:parameter/){name}");
+    format!("((?!(arn|ssm):){name}|ssm:{name}|{arn})")
+}
+
+/// What no alias may be called, from the one list there is.
+pub fn reserved_words() -> Value {
+    let source = include_str!("../../../src/alias.rs");
+    let (_, list) = source.split_once("const RESERVED: &[&str] = &[").expect("src/alias.rs lists the reserved words");
+    let (list, _) = list.split_once("];").expect("the list ends");
+    list.split('"').skip(1).step_by(2).collect()
+}
