@@ -303,7 +303,7 @@ fn set(options: &mut Options, option: &OptionSpec, name: String, given: Given, e
         Given::Flag(_) => String::new(),
         Given::Texts(texts) => texts.join(","),
     };
-    if let Err(expected) = options.set(option.name, given) {
+    if let Err(expected) = (option.set)(options, given) {
         errors.push(UsageError::Value { name, text, expected });
     }
 }

@@ -18,6 +18,8 @@ pub struct OptionSpec {
     pub short: Option<char>,
     /// What it takes.
     pub takes: Takes,
+    /// Where that goes.
+    pub set: Set,
     /// What it does, in one line of `--help`.
     pub help: &'static str,
     /// The heading it stands under in `--help`.
@@ -41,33 +43,127 @@ const HOW: &str = "How to resolve";
 const TARGET: &str = "What the command gets";
 const TALK: &str = "Talking";
 
-const fn spec(heading: &'static str, name: &'static str, takes: Takes, help: &'static str) -> OptionSpec {
-    OptionSpec { name, short: None, takes, help, heading, in_declaration: true }
+const fn spec(heading: &'static str, name: &'static str, takes: Takes, set: Set, help: &'static str) -> OptionSpec {
+    OptionSpec { name, short: None, takes, set, help, heading, in_declaration: true }
 }
 
 /// Every such option, in the order of `--help`.
 pub const OPTIONS: &[OptionSpec] = &[
-    spec(HOW, "region", Takes::Text("REGION"), "Where secrets are read that name no region themselves"),
-    spec(HOW, "profile", Takes::Text("NAME"), "The profile of the AWS configuration files"),
-    spec(HOW, "role-arn", Takes::Text("ARN"), "A role to assume before reading"),
-    spec(HOW, "external-id", Takes::Text("ID"), "The external id that the role's trust policy asks for"),
-    spec(HOW, "endpoint-url", Takes::Text("URL"), "Secrets Manager's endpoint, in place of AWS's own"),
-    spec(HOW, "ca-bundle", Takes::Text("FILE"), "Root certificates (PEM) in place of the system's"),
-    spec(HOW, "timeout", Takes::Text("DURATION"), "How long resolving may take in all [default: 30s]"),
+    spec(
+        HOW,
+        "region",
+        Takes::Text("REGION"),
+        |options, given| {
+            put(&mut options.region, given.parsed(|text| Region::parse(&text).map_err(|_| REGION_EXPECTED)))
+        },
+        "Where secrets are read that name no region themselves",
+    ),
+    spec(
+        HOW,
+        "profile",
+        Takes::Text("NAME"),
+        |options, given| put(&mut options.profile, given.text()),
+        "The profile of the AWS configuration files",
+    ),
+    spec(
+        HOW,
+        "role-arn",
+        Takes::Text("ARN"),
+        |options, given| put(&mut options.role_arn, given.parsed(check_role)),
+        "A role to assume before reading",
+    ),
+    spec(
+        HOW,
+        "external-id",
+        Takes::Text("ID"),
+        |options, given| put(&mut options.external_id, given.text()),
+        "The external id that the role's trust policy asks for",
+    ),
+    spec(
+        HOW,
+        "endpoint-url",
+        Takes::Text("URL"),
+        |options, given| put(&mut options.endpoint_url, given.parsed(check_url)),
+        "Secrets Manager's endpoint, in place of AWS's own",
+    ),
+    spec(
+        HOW,
+        "ca-bundle",
+        Takes::Text("FILE"),
+        |options, given| put(&mut options.ca_bundle, given.path()),
+        "Root certificates (PEM) in place of the system's",
+    ),
+    spec(
+        HOW,
+        "timeout",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.timeout, given.parsed(duration)),
+        "How long resolving may take in all [default: 30s]",
+    ),
     OptionSpec {
         in_declaration: false,
-        ..spec(HOW, "local", Takes::Text("FILE"), "Read secrets from this YAML, TOML or JSON file, with no AWS at all")
+        ..spec(
+            HOW,
+            "local",
+            Takes::Text("FILE"),
+            |options, given| put(&mut options.local, given.path()),
+            "Read secrets from this YAML, TOML or JSON file, with no AWS at all",
+        )
     },
-    spec(TARGET, "keep-existing", Takes::Nothing, "Leave variables alone that are already set and not empty"),
-    spec(TARGET, "clean-env", Takes::Nothing, "Pass on nothing but PATH, HOME, locale, and what systemd set"),
-    spec(TARGET, "pass", Takes::Texts("GLOB"), "With --clean-env: pass these variables on, too"),
-    spec(TARGET, "unset", Takes::Texts("GLOB"), "Do not pass these variables on, 'AWS_*' say"),
+    spec(
+        TARGET,
+        "keep-existing",
+        Takes::Nothing,
+        |options, given| put(&mut options.keep_existing, given.flag()),
+        "Leave variables alone that are already set and not empty",
+    ),
+    spec(
+        TARGET,
+        "clean-env",
+        Takes::Nothing,
+        |options, given| put(&mut options.clean_env, given.flag()),
+        "Pass on nothing but PATH, HOME, locale, and what systemd set",
+    ),
+    spec(
+        TARGET,
+        "pass",
+        Takes::Texts("GLOB"),
+        |options, given| put(&mut options.pass, given.patterns()),
+        "With --clean-env: pass these variables on, too",
+    ),
+    spec(
+        TARGET,
+        "unset",
+        Takes::Texts("GLOB"),
+        |options, given| put(&mut options.unset, given.patterns()),
+        "Do not pass these variables on, 'AWS_*' say",
+    ),
     OptionSpec {
         short: Some('v'),
-        ..spec(TALK, "verbose", Takes::Nothing, "Say for each variable which version of which secret it is")
+        ..spec(
+            TALK,
+            "verbose",
+            Takes::Nothing,
+            |options, given| put(&mut options.verbose, given.flag()),
+            "Say for each variable which version of which secret it is",
+        )
     },
-    OptionSpec { short: Some('q'), ..spec(TALK, "quiet", Takes::Nothing, "No warnings") },
+    OptionSpec {
+        short: Some('q'),
+        ..spec(TALK, "quiet", Takes::Nothing, |options, given| put(&mut options.quiet, given.flag()), "No warnings")
+    },
 ];
+
+/// What an option expects, when it was given something else.
+type Expected = &'static str;
+
+/// How an option takes what it was given.
+type Set = fn(&mut Options, Given) -> Result<(), Expected>;
+
+fn put<T>(field: &mut Option<T>, value: Result<T, Expected>) -> Result<(), Expected> {
+    *field = Some(value?);
+    Ok(())
+}
 
 impl OptionSpec {
     /// The option of that long name.
@@ -90,6 +186,40 @@ pub enum Given {
     Flag(bool),
     /// For [`Takes::Texts`].
     Texts(Vec<String>),
+}
+
+impl Given {
+    fn path(self) -> Result<PathBuf, Expected> {
+        match self {
+            Self::Text(text) => Ok(text.into()),
+            Self::Flag(_) | Self::Texts(_) => Err("a path"),
+        }
+    }
+
+    fn text(self) -> Result<String, Expected> {
+        match self {
+            Self::Text(text) => text.into_string().map_err(|_| "text in UTF-8"),
+            Self::Flag(_) | Self::Texts(_) => Err("text"),
+        }
+    }
+
+    fn parsed<T>(self, parse: impl Fn(String) -> Result<T, Expected>) -> Result<T, Expected> {
+        self.text().and_then(parse)
+    }
+
+    fn flag(self) -> Result<bool, Expected> {
+        match self {
+            Self::Flag(on) => Ok(on),
+            Self::Text(_) | Self::Texts(_) => Err("true or false"),
+        }
+    }
+
+    fn patterns(self) -> Result<Vec<Pattern>, Expected> {
+        match self {
+            Self::Texts(texts) => patterns(&texts),
+            Self::Text(_) | Self::Flag(_) => Err("a list of texts"),
+        }
+    }
 }
 
 /// The options of one place; `None` where it says nothing.
@@ -126,42 +256,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// Sets the option of that long name.
-    ///
-    /// # Errors
-    /// What was expected instead.
-    pub fn set(&mut self, name: &str, given: Given) -> Result<(), &'static str> {
-        match (name, given) {
-            ("ca-bundle", Given::Text(path)) => self.ca_bundle = Some(path.into()),
-            ("local", Given::Text(path)) => self.local = Some(path.into()),
-            (_, Given::Text(text)) => self.set_text(name, text.into_string().map_err(|_| "UTF-8 text")?)?,
-            ("keep-existing", Given::Flag(on)) => self.keep_existing = Some(on),
-            ("clean-env", Given::Flag(on)) => self.clean_env = Some(on),
-            ("verbose", Given::Flag(on)) => self.verbose = Some(on),
-            ("quiet", Given::Flag(on)) => self.quiet = Some(on),
-            ("pass", Given::Texts(texts)) => self.pass = Some(patterns(&texts)?),
-            ("unset", Given::Texts(texts)) => self.unset = Some(patterns(&texts)?),
-            (_, Given::Flag(_) | Given::Texts(_)) => return Err("another kind of value"),
-        }
-        Ok(())
-    }
-
-    fn set_text(&mut self, name: &str, text: String) -> Result<(), &'static str> {
-        match name {
-            "region" => self.region = Some(Region::parse(&text).map_err(|_| REGION_EXPECTED)?),
-            "profile" => self.profile = Some(text),
-            "role-arn" => {
-                Role::parse(&text, None).map_err(|_| ROLE_EXPECTED)?;
-                self.role_arn = Some(text);
-            }
-            "external-id" => self.external_id = Some(text),
-            "endpoint-url" => self.endpoint_url = Some(check_url(text)?),
-            "timeout" => self.timeout = Some(duration(&text)?),
-            _ => return Err("another kind of value"),
-        }
-        Ok(())
-    }
-
     /// These options, and where they say nothing those of `lower`.
     #[must_use]
     pub fn over(self, lower: Self) -> Self {
@@ -203,8 +297,12 @@ pub fn check_url(text: String) -> Result<String, &'static str> {
     if url.is_some_and(complete) { Ok(text) } else { Err("a URL, like https://secretsmanager.us-east-1.amazonaws.com") }
 }
 
-fn duration(text: &str) -> Result<Duration, &'static str> {
-    let duration = humantime::parse_duration(text).ok().filter(|duration| !duration.is_zero());
+fn check_role(arn: String) -> Result<String, Expected> {
+    Role::parse(&arn, None).map(|_| arn.clone()).map_err(|_| ROLE_EXPECTED)
+}
+
+fn duration(text: String) -> Result<Duration, Expected> {
+    let duration = humantime::parse_duration(&text).ok().filter(|duration| !duration.is_zero());
     // A century is as good as for ever, and sums of durations do not overflow.
     let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     duration.map(|duration| duration.min(longest)).ok_or("a duration above zero, like 20s or 1m30s")
@@ -231,7 +329,7 @@ mod tests {
 
     fn set(name: &str, text: &str) -> Result<Options, &'static str> {
         let mut options = Options::default();
-        options.set(name, Given::Text(text.into())).map(|()| options)
+        (OptionSpec::find(name).unwrap().set)(&mut options, Given::Text(text.into())).map(|()| options)
     }
 
     #[test]
@@ -248,7 +346,7 @@ mod tests {
                 Takes::Nothing => Given::Flag(true),
                 Takes::Texts(_) => Given::Texts(vec!["APP_*".into()]),
             };
-            assert_eq!(Options::default().set(option.name, given), Ok(()), "{}", option.name);
+            assert_eq!((option.set)(&mut Options::default(), given), Ok(()), "{}", option.name);
         }
     }
 
@@ -267,7 +365,9 @@ mod tests {
         ] {
             assert!(set(name, text).is_err(), "{name} {text}");
         }
-        assert!(Options::default().set("pass", Given::Texts(vec!["[".into()])).is_err());
+        for pattern in ["[", "[^a]"] {
+            assert!(patterns(&[pattern.into()]).is_err(), "{pattern}");
+        }
     }
 
     #[test]

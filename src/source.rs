@@ -3,6 +3,7 @@
 mod classify;
 mod credentials;
 mod local;
+mod names;
 mod profile;
 mod retry;
 mod secrets_manager;

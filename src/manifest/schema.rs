@@ -83,7 +83,7 @@ fn defaults(reader: &mut Reader<'_>, node: &Node) -> Options {
             Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
             Takes::Texts(_) => reader.texts(subject, value).map(Given::Texts),
         };
-        if let Some(Err(expected)) = given.map(|given| options.set(spec.name, given)) {
+        if let Some(Err(expected)) = given.map(|given| (spec.set)(&mut options, given)) {
             let text = value.text().unwrap_or_default().to_owned();
             reader.error(value.mark, subject, ManifestProblem::Value { text, expected });
         }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    self as smithy, HttpClient, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -23,20 +23,24 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector as Tcp};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use tower_service::Service;
 
+use super::names::Names;
 use super::trust::{self, TrustError};
 use super::variables::{ProxySettings, TrustSettings};
+
+/// A plain connection to wherever a name leads.
+type Tcp = HttpConnector<Names>;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// An HTTP client for the SDK's clients to share.
 pub(super) fn http_client(trust: &TrustSettings, proxy: &ProxySettings) -> SharedHttpClient {
-    let mut tcp = Tcp::new();
+    let mut tcp = Tcp::new_with_resolver(Names);
     tcp.set_nodelay(true);
     tcp.enforce_http(false);
     let tls = Tls { settings: trust.clone(), config: OnceLock::new() };
@@ -86,7 +90,7 @@ impl fmt::Debug for Pool {
     }
 }
 
-impl HttpConnector for Pool {
+impl smithy::HttpConnector for Pool {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let request = match request.try_into_http1x() {
             Ok(request) => request,
