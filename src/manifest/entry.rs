@@ -53,7 +53,7 @@ impl Body {
 fn short_or_long(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Body> {
     match node.kind {
         Kind::Table(_) => {
-            let mut fields = reader.fields(Some(name), node, &BODY, &[]);
+            let mut fields = reader.fields(Some(name), node, &BODY);
             body(reader, &mut fields)
         }
         Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {

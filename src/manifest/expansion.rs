@@ -24,7 +24,7 @@ fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<ExpansionEntry> {
         let reference = reference(reader, SUBJECT, node)?;
         return Some(ExpansionEntry { reference, naming: Naming::default(), origin });
     };
-    let mut fields = reader.fields(Some(SUBJECT), node, &["from", "prefix", "only", "except", "rename", "case"], &[]);
+    let mut fields = reader.fields(Some(SUBJECT), node, &["from", "prefix", "only", "except", "rename", "case"]);
     let from = match fields.take("from") {
         Some(from) => reference(reader, SUBJECT, from),
         None => {

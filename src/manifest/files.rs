@@ -21,7 +21,7 @@ const FIELDS: [&str; 11] =
 
 fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<Entry> {
     let origin = reader.origin(node.mark);
-    let mut fields = reader.fields(Some("files"), node, &FIELDS, &[]);
+    let mut fields = reader.fields(Some("files"), node, &FIELDS);
     let target = target(reader, &mut fields);
     // What is wrong with a file's value is told by the name of the file.
     fields.subject = target.as_ref().map(|target| Target::File(target.clone()).to_string()).or(fields.subject);

@@ -52,24 +52,19 @@ impl Reader<'_> {
         }
     }
 
-    /// A table whose keys are `known`. Others are errors; those that come `later` are told as such.
+    /// A table whose keys are `known`.
     pub(super) fn fields<'n>(
         &mut self,
         subject: Option<&str>,
         node: &'n Node,
         known: &'static [&'static str],
-        later: &[&str],
     ) -> Fields<'n> {
         let mut entries = Vec::new();
         for (key, value) in self.table(subject, node) {
             if known.contains(&key.text.as_str()) {
                 entries.push((key, value));
-            } else if later.contains(&key.text.as_str()) {
-                self.error(key.mark, subject, ManifestProblem::NotYet(key.text.clone()));
             } else {
                 let nearest = suggest::nearest(&key.text, known.iter().copied());
-                // The suggestion is one of the static names.
-                let nearest = known.iter().copied().find(|name| Some(*name) == nearest);
                 self.error(key.mark, subject, ManifestProblem::UnknownKey { key: key.text.clone(), nearest });
             }
         }

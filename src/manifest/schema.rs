@@ -38,7 +38,7 @@ pub(super) fn declaration(
     if let Some(layer) = task_definition::layer(&mut reader, &node, container) {
         return Declaration { layer, from_task_definition: true, ..Declaration::default() };
     }
-    let mut fields = reader.fields(None, &node, &["defaults", "secrets", "env", "env-from", "files"], &[]);
+    let mut fields = reader.fields(None, &node, &["defaults", "secrets", "env", "env-from", "files"]);
     let options = fields.take("defaults").map(|node| defaults(&mut reader, node)).unwrap_or_default();
     let aliases = fields.take("secrets").map(|node| aliases(&mut reader, node)).unwrap_or_default();
     let mut entries = fields.take("env").map(|node| entry::entries(&mut reader, node)).unwrap_or_default();
@@ -117,8 +117,7 @@ fn alias(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Alias> {
         let id = alias_id(reader, name, node)?;
         return Some(Alias { id, version: Version::Current, region: None, role: None });
     };
-    let mut fields =
-        reader.fields(subject, node, &["id", "stage", "version-id", "region", "role-arn", "external-id"], &[]);
+    let mut fields = reader.fields(subject, node, &["id", "stage", "version-id", "region", "role-arn", "external-id"]);
     let id = match fields.take("id") {
         Some(id) => alias_id(reader, name, id),
         None => {
