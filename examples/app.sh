@@ -6,7 +6,8 @@ echo "app: I am process $$, and was given:"
 for name in DB_HOST DB_PORT DB_REPLICA LOG_LEVEL; do
     eval "echo \"  $name=\${$name-(not set)}\""
 done
-for name in DB_PASSWORD DB_PASSWORD_OLD API_TOKEN TLS_KEYSTORE SENTRY_DSN; do
+for name in DB_PASSWORD DB_PASSWORD_OLD DATABASE_URL API_TOKEN STRIPE_API_KEY TLS_KEYSTORE SENTRY_DSN; do
     eval "value=\${$name-}"
     if [ -n "$value" ]; then echo "  $name=(${#value} characters)"; else echo "  $name=(not set)"; fi
 done
+if [ -n "${KEYSTORE_FILE-}" ]; then echo "  KEYSTORE_FILE=$KEYSTORE_FILE ($(wc -c <"$KEYSTORE_FILE") bytes)"; fi
