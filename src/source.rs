@@ -1,7 +1,9 @@
 //! Where secrets come from; the only module that names the SDK.
 
+mod causes;
 mod classify;
 mod credentials;
+mod dial;
 mod local;
 mod names;
 mod profile;

@@ -9,7 +9,7 @@ use aws_sdk_secretsmanager::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::transport::{certificate_error, chain, find_source};
+use super::causes::{certificate_error, chain, find_source};
 use super::trust::TrustError;
 use crate::fetched::{Denial, FetchError, Missing, Outage, Refusal};
 

@@ -18,9 +18,9 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use http::HeaderValue;
 use tokio::time::timeout_at;
 
+use super::causes::is_timeout;
 use super::classify::{Verdict, classify_behind, text_of};
 use super::retry::Patience;
-use super::transport::is_timeout;
 use super::variables::Settings;
 use crate::fetched::{CredentialsError, Denial, FetchError, Outage};
 use crate::reference::Role;

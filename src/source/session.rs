@@ -14,11 +14,12 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::causes::is_timeout;
 use super::classify::text_of;
 use super::credentials;
 use super::profile::{self, SetupError};
 use super::retry::Patience;
-use super::transport::{http_client, is_timeout};
+use super::transport::http_client;
 use super::variables::{ProxySettings, Settings};
 use crate::fetched::{CredentialsError, FetchError, Outage};
 use crate::reference::{Region, Role};

@@ -1,0 +1,214 @@
+//! Making one connection: plain, over TLS, through a proxy.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use rustls::ClientConfig;
+use tower_service::Service;
+
+use super::names::Names;
+use super::transport::{BoxError, within};
+use super::trust::{self, TrustError};
+use super::variables::{ProxySettings, TrustSettings};
+
+/// A plain connection to wherever a name leads.
+type Tcp = HttpConnector<Names>;
+
+/// No connection, and where there is none.
+#[derive(Debug)]
+pub(super) struct Unreached {
+    pub(super) host: String,
+    source: BoxError,
+}
+
+impl fmt::Display for Unreached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)
+    }
+}
+
+impl Error for Unreached {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// Makes connections.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    tcp: Tcp,
+    tls: Arc<Tls>,
+    proxy: Arc<Matcher>,
+    /// For the whole way to a connection: names, TCP, proxy and TLS.
+    timeout: Option<Duration>,
+}
+
+/// The roots, read once and only if some connection needs them.
+struct Tls {
+    settings: TrustSettings,
+    config: OnceLock<Result<Arc<ClientConfig>, TrustError>>,
+}
+
+impl Tls {
+    fn over<C>(&self, connector: C) -> Result<HttpsConnector<C>, TrustError> {
+        let config = self.config.get_or_init(|| trust::client_config(&self.settings)).clone()?;
+        Ok(HttpsConnector::from((connector, config)))
+    }
+}
+
+impl Dialer {
+    pub(super) fn new(trust: &TrustSettings, proxy: &ProxySettings) -> Self {
+        let mut tcp = Tcp::new_with_resolver(Names);
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        let tls = Tls { settings: trust.clone(), config: OnceLock::new() };
+        Self { tcp, tls: Arc::new(tls), proxy: Arc::new(proxy.matcher()), timeout: None }
+    }
+
+    /// The same with another limit; the roots that are read, once they are, are shared.
+    pub(super) fn within(&self, timeout: Option<Duration>) -> Self {
+        Self { timeout, ..self.clone() }
+    }
+
+    async fn dial(mut self, to: Uri) -> Result<Stream, BoxError> {
+        let secure = to.scheme() == Some(&Scheme::HTTPS);
+        match (self.proxy.intercept(&to), secure) {
+            (None, false) => Ok(Stream::new(MaybeHttpsStream::Http(self.tcp.call(to).await?))),
+            (None, true) => Ok(Stream::new(self.tls.over(self.tcp)?.call(to).await?)),
+            (Some(proxy), true) => {
+                let tunnel = Tunnel::new(proxy.uri().clone(), self.to_proxy(&proxy)?);
+                let tunnel = match proxy.basic_auth() {
+                    Some(authorization) => tunnel.with_auth(authorization.clone()),
+                    None => tunnel,
+                };
+                Ok(Stream::new(self.tls.over(tunnel)?.call(to).await?))
+            }
+            (Some(proxy), false) => {
+                let stream = self.to_proxy(&proxy)?.call(proxy.uri().clone()).await?;
+                Ok(Stream { proxied: true, ..Stream::new(stream) })
+            }
+        }
+    }
+
+    fn to_proxy(&self, proxy: &Intercept) -> Result<ToProxy, TrustError> {
+        if proxy.uri().scheme() == Some(&Scheme::HTTPS) {
+            self.tls.over(self.tcp.clone()).map(|https| ToProxy::Https(Box::new(https)))
+        } else {
+            Ok(ToProxy::Http(self.tcp.clone()))
+        }
+    }
+}
+
+impl Service<Uri> for Dialer {
+    type Response = Stream;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let dialer = self.clone();
+        Box::pin(async move {
+            let host = to.authority().map(ToString::to_string).unwrap_or_default();
+            let dialed = within(dialer.timeout, dialer.dial(to)).await;
+            dialed.map_err(|source| Unreached { host, source }.into())
+        })
+    }
+}
+
+type TcpStream = <Tcp as Service<Uri>>::Response;
+
+/// The way to a proxy, which may itself be over TLS.
+#[derive(Clone)]
+enum ToProxy {
+    Http(Tcp),
+    Https(Box<HttpsConnector<Tcp>>),
+}
+
+impl Service<Uri> for ToProxy {
+    type Response = MaybeHttpsStream<TcpStream>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        match self {
+            Self::Http(tcp) => {
+                let connecting = tcp.call(to);
+                Box::pin(async move { Ok(MaybeHttpsStream::Http(connecting.await?)) })
+            }
+            Self::Https(https) => https.call(to),
+        }
+    }
+}
+
+trait Io: Read + Write + Connection + Send + Unpin {}
+impl<T: Read + Write + Connection + Send + Unpin> Io for T {}
+
+/// A connection of any of these kinds.
+pub(super) struct Stream {
+    io: Box<dyn Io>,
+    /// Whether requests must name the whole address, since a proxy forwards them.
+    proxied: bool,
+}
+
+impl Stream {
+    fn new(io: impl Io + 'static) -> Self {
+        Self { io: Box::new(io), proxied: false }
+    }
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        self.io.connected().proxy(self.proxied)
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+}
