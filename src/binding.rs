@@ -129,6 +129,16 @@ pub enum Claim {
     Path(PathBuf),
 }
 
+impl Claim {
+    /// The variable's name.
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Variable(name) => Some(name.as_str()),
+            Self::Path(_) => None,
+        }
+    }
+}
+
 impl Target {
     /// The variable and the path that it needs for itself.
     pub fn claims(&self) -> Vec<Claim> {

@@ -297,8 +297,6 @@ fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> Options {
 
 fn set(options: &mut Options, option: &OptionSpec, name: String, given: Given, errors: &mut Vec<UsageError>) {
     let text = match &given {
-        // A URL may hold a password.
-        Given::Text(text) if lossy(text).contains('@') => String::new(),
         Given::Text(text) => lossy(text),
         Given::Flag(_) => String::new(),
         Given::Texts(texts) => texts.join(","),

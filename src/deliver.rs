@@ -7,6 +7,7 @@ mod problem;
 mod signals;
 
 pub use problem::{DeliverError, Problem, Refusal, Step};
+pub use signals::Signals;
 
 use std::collections::HashSet;
 use std::iter;
@@ -20,11 +21,10 @@ use crate::target::{FileTarget, Place};
 use access::Access;
 use disk::DiskFile;
 use memory::MemoryFile;
-use signals::Signals;
 
 /// Files that are there, for as long as this value is, and for good once `execve` succeeds.
 ///
-/// Dropping it undoes everything: new files are removed, replaced ones restored, those in memory closed.
+/// Dropping it, with the signals still held, undoes everything: new files are removed, replaced ones restored, those in memory closed.
 #[derive(Debug)]
 pub struct Delivered(Vec<Delivery>);
 
@@ -43,17 +43,23 @@ enum File {
 
 /// Delivers every file, or none.
 ///
-/// TERM, INT, HUP and QUIT have to wait meanwhile. When one came, nothing is delivered and it is raised again: what
-/// ends the process leaves nothing behind.
+/// TERM, INT, HUP and QUIT have to wait in `signals` meanwhile. When one came, nothing is delivered; it is raised once they
+/// are let go, and what ends the process leaves nothing behind.
 ///
 /// # Errors
 /// For every file that cannot be delivered; then none is.
-pub fn deliver(files: Vec<FileValue>) -> Result<Delivered, Vec<DeliverError>> {
-    // First in, last out: a signal is raised when everything else is undone.
-    let signals = Signals::hold();
+pub fn deliver(files: Vec<FileValue>, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
     let staged = stage(files)?;
     let placed = place(staged)?;
-    keep(placed, &signals)
+    keep(placed, signals)
+}
+
+/// The files that would go to a file system that does not live in memory, and where they were declared.
+pub fn outliving(files: &[FileValue]) -> impl Iterator<Item = (&Path, &Origin)> {
+    files.iter().filter_map(|file| match &file.target.place {
+        Place::Path(path) if disk::is_on_disk(path) => Some((path.as_path(), &file.origin)),
+        Place::Path(_) | Place::Memory => None,
+    })
 }
 
 impl Delivered {
@@ -62,27 +68,15 @@ impl Delivered {
         self.0.iter().filter_map(|delivery| Some((delivery.target.env.as_ref()?, delivery.file.path())))
     }
 
-    /// The files whose file system does not live in memory, and where they were declared.
-    pub fn on_disk(&self) -> impl Iterator<Item = (&Path, &Origin)> {
-        self.0.iter().filter_map(|delivery| match &delivery.file {
-            File::Disk(file) if !file.is_in_memory() => Some((file.path(), &delivery.origin)),
-            File::Disk(_) | File::Memory(_) => None,
-        })
-    }
-
     /// Does what dropping does, and says what could not be undone.
     pub fn undo(mut self) -> Vec<DeliverError> {
-        let _signals = Signals::hold();
         undo(std::mem::take(&mut self.0))
     }
 }
 
 impl Drop for Delivered {
     fn drop(&mut self) {
-        if !self.0.is_empty() {
-            let _signals = Signals::hold();
-            undo(std::mem::take(&mut self.0));
-        }
+        undo(std::mem::take(&mut self.0));
     }
 }
 
@@ -177,6 +171,11 @@ mod testing {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     const CHILD: &str = "SECRETS_EXEC_TEST_CHILD";
+
+    /// With the signals held for the delivery alone, so that tests need not wait for one another.
+    pub fn deliver(files: Vec<FileValue>) -> Result<Delivered, Vec<DeliverError>> {
+        super::deliver(files, &Signals::hold())
+    }
 
     pub const NOBODY: u32 = 65_534;
 
@@ -290,7 +289,7 @@ mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::*;
+    use super::testing::{deliver, *};
     use super::*;
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -414,8 +413,8 @@ mod tests {
         let beside_this_program = std::env::current_exe().unwrap();
         for directory in [Path::new("/dev/shm"), beside_this_program.parent().unwrap()] {
             let path = directory.join(format!("deliver-on-disk-{}", std::process::id()));
-            let delivered = deliver(vec![on_disk(&path, "value"), in_memory("A", "value")]).unwrap();
-            let told: Vec<_> = delivered.on_disk().map(|(path, _)| path.to_owned()).collect();
+            let files = [on_disk(&path, "value"), in_memory("A", "value")];
+            let told: Vec<_> = outliving(&files).map(|(path, _)| path.to_owned()).collect();
             let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(directory).output().unwrap().stdout;
             let expected = if kind == b"tmpfs\n" { vec![] } else { vec![path] };
             assert_eq!(told, expected, "{}", String::from_utf8_lossy(&kind));

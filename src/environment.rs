@@ -268,7 +268,6 @@ mod tests {
             name: EnvName::parse(name).unwrap(),
             value: SecretValue::new(value),
             subject: Subject { label: name.into(), origin: Origin::Argument("--env"), written: None },
-            read_from: Vec::new(),
         }
     }
 

@@ -106,6 +106,14 @@ const REFUSED: &[&str] = &[
     "AWS_*",
 ];
 
+impl NamingError {
+    fn into_name(self) -> String {
+        match self {
+            Self::Illegal(name) | Self::Refused(name) => name,
+        }
+    }
+}
+
 impl Naming {
     /// Whether a key is taken at all.
     pub fn takes(&self, key: &str) -> bool {
@@ -132,6 +140,12 @@ impl Naming {
             Case::Keep => key.to_owned(),
         };
         letters.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
+    }
+
+    /// The only variables that can come of it, where that is known before its keys are.
+    pub fn names(&self) -> Option<Vec<String>> {
+        let taken = self.only.as_ref()?.iter().filter(|key| self.takes(key));
+        Some(taken.map(|key| self.name(key).map_or_else(NamingError::into_name, |name| name.to_string())).collect())
     }
 
     /// Whether a variable could come of it, before its keys are known.

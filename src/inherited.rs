@@ -1,13 +1,13 @@
 //! References in the values of inherited variables to entries: `--resolve-env`.
 //!
-//! A value is one ARN, or text with CloudFormation's dynamic references in it. It means what it says: no alias, no
-//! `${NAME}`, and a key is one top-level key.
+//! A value is one ARN with what may follow it, or text with CloudFormation's dynamic references in it, in which a key is
+//! one top-level key. It means what it says: no alias, no `${NAME}`.
 
 use glob::Pattern;
 
 use crate::alias::Aliases;
 use crate::binding::{Absence, Entry, EntrySource, EnvName, Origin, Part, Transform};
-use crate::environment::Inherited;
+use crate::environment::{Inherited, OWN_PREFIX};
 use crate::plan::Layer;
 use crate::reference::{Locator, LocatorError, Reference, ReferenceError, SecretId, SecretRef, Selector, Version};
 use crate::target::Target;
@@ -38,6 +38,8 @@ pub enum InheritedProblem {
     Id(LocatorError),
     /// The value is not UTF-8.
     NotText,
+    /// A name that cannot be set; the command would get the reference as text.
+    IllegalName,
     /// PATH, which decides what is run before anything is read.
     Path,
 }
@@ -54,7 +56,9 @@ pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<I
     let mut errors = Vec::new();
     for (name, value) in inherited.iter() {
         let name = name.to_string_lossy();
-        if !patterns.iter().any(|pattern| pattern.matches(&name)) {
+        // Ours never reach the target.
+        let is_meant = patterns.iter().any(|pattern| pattern.matches(&name)) && !name.starts_with(OWN_PREFIX);
+        if !is_meant {
             continue;
         }
         match entry(&name, value) {
@@ -80,8 +84,7 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Inherited
     if name == "PATH" {
         return Err(InheritedProblem::Path);
     }
-    // What is no name of ours cannot be set by us; it stays as it is.
-    let Ok(name) = EnvName::parse(name) else { return Ok(None) };
+    let name = EnvName::parse(name).map_err(|_| InheritedProblem::IllegalName)?;
     let (transform, absence) = (Transform::default(), Absence::Fail);
     Ok(Some(Entry { target: Target::Env(name), source, transform, absence, origin: Origin::Inherited }))
 }
@@ -93,6 +96,9 @@ fn is_arn(text: &str) -> bool {
 }
 
 fn arn(text: &str) -> Result<SecretRef, InheritedProblem> {
+    if text.contains("${") {
+        return Err(InheritedProblem::Reference(ReferenceError::BadVariable));
+    }
     let reference = Reference::parse(text).map_err(InheritedProblem::Reference)?;
     reference.locate(&Aliases::default(), &Inherited::default()).map_err(InheritedProblem::Reference)
 }

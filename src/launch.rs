@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::{Invocation, UsageError};
 use crate::command::CommandLine;
-use crate::deliver::deliver;
+use crate::deliver::{Signals, deliver, outliving};
 use crate::environment::{self, Environment, Inherited, Retained, Retention};
 use crate::exec::{self, Program};
 use crate::fetched::Fetched;
@@ -37,21 +37,24 @@ pub fn launch(invocation: Invocation, inherited: &Inherited) -> Result<Infallibl
     if is_verbose {
         report::say(report::provenance(&resolved, &fetched));
     }
-    let delivered = deliver(resolved.files).map_err(gather(Failure::Deliver))?;
     if !is_quiet {
-        report::say(delivered.on_disk().map(|(path, origin)| report::disk_notice(path, origin)));
+        report::say(outliving(&resolved.files).map(|(path, origin)| report::disk_notice(path, origin)));
     }
+    // Nothing that is delivered may be left behind by a signal: they wait until nothing runs, or the command does.
+    let signals = Signals::hold();
+    let delivered = deliver(resolved.files, &signals).map_err(gather(Failure::Deliver))?;
     let environment = Environment::new(retained, &resolved.variables, delivered.variables());
     let refused = match environment.check(&command, program.as_path(), limits) {
-        Err(error) => Failure::Environment(error),
+        _ if signals.caught() => None,
+        Err(error) => Some(Failure::Environment(error)),
         Ok(()) => {
             let Err(error) = exec::exec(&program, &command, &environment);
-            Failure::Exec { program: program.as_path().to_owned(), error }
+            Some(Failure::Exec { program: program.as_path().to_owned(), error })
         }
     };
     // Nothing runs, so nothing stays.
     let not_undone = delivered.undo().into_iter().map(Failure::Deliver);
-    Err(std::iter::once(refused).chain(not_undone).collect())
+    Err(refused.into_iter().chain(not_undone).collect())
 }
 
 /// What is known before anything is read.

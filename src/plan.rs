@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::alias::Aliases;
-use crate::binding::{Absence, Binding, Claim, Entry, EntrySource, Origin, Recipe, Subject};
+use crate::binding::{Absence, Binding, Claim, Entry, EntrySource, EnvName, Origin, Recipe, Subject};
 use crate::environment::{Inherited, Retained};
 use crate::expansion::{Expansion, ExpansionEntry};
 use crate::reference::{Reference, ReferenceError, SecretRef};
@@ -94,7 +94,15 @@ impl Plan {
                 bindings.extend(lookup.bind(entry));
             }
             claimed.extend(covered);
-            let expansions = layer.expansions.into_iter().filter_map(|entry| lookup.expand(entry)).collect();
+            // What could only give what is settled is not read.
+            let is_settled = |name: &String| {
+                let claim = EnvName::parse(name).map(Claim::Variable);
+                kept.contains(name) || claim.is_ok_and(|claim| claimed.contains(&claim))
+            };
+            let is_needed =
+                |entry: &ExpansionEntry| !entry.naming.names().is_some_and(|names| names.iter().all(is_settled));
+            let expansions = layer.expansions.into_iter().filter(is_needed);
+            let expansions = expansions.filter_map(|entry| lookup.expand(entry)).collect();
             planned.push(PlannedLayer { bindings, expansions });
         }
         if errors.is_empty() { Ok(Self { layers: planned, aliases: in_force, kept }) } else { Err(errors) }
@@ -186,7 +194,7 @@ impl Lookup<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binding::{EnvName, Transform};
+    use crate::binding::Transform;
     use crate::target::Target;
 
     fn layer(entries: &[(&str, &str, Absence)]) -> Layer {

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::binding::Origin;
+use crate::binding::{Origin, Subject};
 use crate::cli::UsageError;
 use crate::command::CommandLine;
 use crate::deliver::DeliverError;
@@ -22,7 +22,7 @@ use crate::manifest::ManifestError;
 use crate::plan::{Plan, PlanError};
 use crate::reference::Locator;
 use crate::resolve::ResolveError;
-use crate::resolved::{Resolved, Variable};
+use crate::resolved::Resolved;
 use crate::source::{LocalError, SetupError, VariableError};
 
 /// The command line, a reference on it, or a variable of ours or of AWS's is wrong.
@@ -181,7 +181,7 @@ fn by_origin(origin: &Origin) -> u8 {
     }
 }
 
-/// For each variable, where its value comes from: `--verbose`.
+/// For each variable and file, where its value comes from: `--verbose`.
 pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
     let read = |locator: &Locator| {
         let document = fetched.get(locator)?.as_ref().ok()?;
@@ -191,19 +191,14 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
             document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
         Some(format!("secret {}, version {version}, stage {stages}, {place}", locator.id))
     };
-    let line = |variable: &Variable| {
-        let Variable { subject, read_from, .. } = variable;
-        match (read_from.as_slice(), &subject.written) {
-            ([], None) => format!("{subject}: literal"),
-            ([], Some(_)) => format!("{subject}: absent, so its default is set"),
-            (read_from, _) => {
-                format!("{subject}: {}", read_from.iter().filter_map(read).collect::<Vec<_>>().join("; "))
-            }
-        }
+    let line = |(subject, read_from): &(Subject, Vec<Locator>)| match (read_from.as_slice(), &subject.written) {
+        ([], None) => format!("{subject}: literal"),
+        ([], Some(_)) => format!("{subject}: absent, so its default is set"),
+        (read_from, _) => format!("{subject}: {}", read_from.iter().filter_map(read).collect::<Vec<_>>().join("; ")),
     };
-    let not_set = resolved.omitted.iter().filter(|subject| !resolved.sets(&subject.label));
+    let not_set = resolved.omitted.iter().filter(|subject| !resolved.has(&subject.label));
     let not_set = not_set.map(|subject| format!("{subject}: not set, since it is optional and absent"));
-    resolved.variables.iter().map(line).chain(not_set).collect()
+    resolved.sources.iter().map(line).chain(not_set).collect()
 }
 
 /// Said on every launch that does not read from AWS.

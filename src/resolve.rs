@@ -126,7 +126,7 @@ struct Walk<'a> {
 enum Attempt<'a> {
     Value(SecretValue),
     Wants(Vec<&'a Locator>),
-    Fails(Box<Failing>),
+    Fails(Vec<Failing>),
 }
 
 /// Why there is no value, and what was to be read for it.
@@ -137,8 +137,31 @@ struct Failing {
 
 impl<'a> Attempt<'a> {
     fn fails(reference: Option<SecretRef>, problem: Problem) -> Self {
-        Self::Fails(Box::new(Failing { reference, problem }))
+        Self::Fails(vec![Failing { reference, problem }])
     }
+}
+
+/// What several inputs of one value lack.
+#[derive(Default)]
+struct Gathered<'a> {
+    wants: Vec<&'a Locator>,
+    failing: Vec<Failing>,
+}
+
+impl<'a> Gathered<'a> {
+    /// Everything is asked for before anything is told, and everything that is wrong is told together.
+    fn or_else(self, value: impl FnOnce() -> Attempt<'a>) -> Attempt<'a> {
+        match (self.wants.is_empty(), self.failing.is_empty()) {
+            (false, _) => Attempt::Wants(self.wants),
+            (true, false) => Attempt::Fails(self.failing),
+            (true, true) => value(),
+        }
+    }
+}
+
+/// Whether nothing is wrong but that something does not exist.
+fn are_absences(failing: &[Failing]) -> bool {
+    failing.iter().all(|failing| failing.problem.is_absence())
 }
 
 impl<'a> Walk<'a> {
@@ -193,16 +216,20 @@ impl<'a> Walk<'a> {
                 self.deliver(binding, value, binding.recipe.locators().into_iter().cloned().collect());
             }
             (Attempt::Wants(locators), _) => self.wanted.extend(locators),
-            (Attempt::Fails(failing), Absence::Omit) if failing.problem.is_absence() => {
+            (Attempt::Fails(failing), Absence::Omit) if are_absences(&failing) => {
                 self.resolved.omitted.push(binding.subject.clone());
                 return;
             }
-            (Attempt::Fails(failing), Absence::Default(text)) if failing.problem.is_absence() => {
+            (Attempt::Fails(failing), Absence::Default(text)) if are_absences(&failing) => {
                 self.deliver(binding, SecretValue::new(text.as_str()), Vec::new());
             }
             (Attempt::Fails(failing), Absence::Fail | Absence::Omit | Absence::Default(_)) => {
-                let Failing { reference, problem } = *failing;
-                self.errors.push(ResolveError { subject: binding.subject.clone(), reference, problem });
+                let error = |Failing { reference, problem }| ResolveError {
+                    subject: binding.subject.clone(),
+                    reference,
+                    problem,
+                };
+                self.errors.extend(failing.into_iter().map(error));
             }
         }
         self.claimed.extend(claims);
@@ -210,9 +237,10 @@ impl<'a> Walk<'a> {
 
     fn deliver(&mut self, binding: &Binding, value: SecretValue, read_from: Vec<Locator>) {
         let subject = binding.subject.clone();
+        self.resolved.sources.push((subject.clone(), read_from));
         match &binding.target {
             Target::Env(name) => {
-                self.resolved.variables.push(Variable { name: name.clone(), value, subject, read_from });
+                self.resolved.variables.push(Variable { name: name.clone(), value, subject });
             }
             Target::File(target) => {
                 self.resolved.files.push(FileValue { target: target.clone(), value, origin: subject.origin });
@@ -243,42 +271,49 @@ impl<'a> Walk<'a> {
 
     fn composed(&mut self, parts: &'a [Part]) -> Attempt<'a> {
         let mut text = zeroize::Zeroizing::new(Vec::new());
-        let mut wants = Vec::new();
+        let mut gathered = Gathered::default();
         for part in parts {
             match part {
                 Part::Text(part) => text.extend_from_slice(part.as_bytes()),
                 Part::Reference(reference) => match self.secret(reference) {
                     Attempt::Value(value) => text.extend_from_slice(value.expose()),
-                    Attempt::Wants(locators) => wants.extend(locators),
-                    failure @ Attempt::Fails(..) => return failure,
+                    Attempt::Wants(locators) => gathered.wants.extend(locators),
+                    Attempt::Fails(failing) => gathered.failing.extend(failing),
                 },
             }
         }
-        if wants.is_empty() { Attempt::Value(SecretValue::new(text.as_slice())) } else { Attempt::Wants(wants) }
+        gathered.or_else(|| Attempt::Value(SecretValue::new(text.as_slice())))
     }
 
     /// One request for each alias, however often the template names it.
     fn template(&mut self, template: &Template, inputs: &'a BTreeMap<String, SecretRef>) -> Attempt<'a> {
         let mut read = BTreeMap::new();
-        let mut wants = Vec::new();
+        let mut gathered = Gathered::default();
         for (name, reference) in inputs {
-            let fails = |problem| Attempt::fails(Some(reference.clone()), problem);
-            match self.fetched.get(&reference.locator) {
-                None => wants.push(&reference.locator),
-                Some(Err(failure)) => return fails(Problem::Fetch(failure.clone())),
-                Some(Ok(document)) => match Input::read(document.body.expose()) {
-                    Ok(input) => drop(read.insert(name.clone(), input)),
+            let locator = &reference.locator;
+            let problem = match self.fetched.get(locator) {
+                None => {
+                    gathered.wants.push(locator);
+                    continue;
+                }
+                Some(Err(failure)) => Problem::Fetch(failure.clone()),
+                Some(Ok(document)) => match Input::new(self.extractor.object(locator, document), document) {
+                    Ok(input) => {
+                        read.insert(name.clone(), input);
+                        continue;
+                    }
                     Err(NotText) => {
-                        let region = document.region.clone();
-                        return fails(Problem::Render { region, error: RenderError::NotText { alias: name.clone() } });
+                        let error = RenderError::NotText { alias: name.clone() };
+                        Problem::Render { region: document.region.clone(), error }
                     }
                 },
-            }
+            };
+            gathered.failing.push(Failing { reference: Some(reference.clone()), problem });
         }
-        if !wants.is_empty() {
-            return Attempt::Wants(wants);
-        }
-        render(template, &read).map_or_else(|error| self.not_rendered(inputs, error), Attempt::Value)
+        gathered.or_else(|| match render(template, &read) {
+            Ok(value) => Attempt::Value(value),
+            Err(error) => self.not_rendered(inputs, error),
+        })
     }
 
     fn not_rendered(&self, inputs: &BTreeMap<String, SecretRef>, error: RenderError) -> Attempt<'a> {
@@ -303,20 +338,18 @@ impl<'a> Walk<'a> {
             Ok(json) => json,
             Err(error) => return self.fail(expansion, Problem::Extract { region, error }),
         };
-        let (variables, mut errors) = expand::expand(json, &expansion.naming);
+        let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
+        let is_settled = |name: &str| claimed.contains(name) || self.plan.keeps(name);
+        let (variables, mut errors) = expand::expand(json, &expansion.naming, is_settled);
         for (key, name, value) in variables {
-            let claim = Claim::Variable(name.clone());
-            if self.claimed.contains(&claim) || self.plan.keeps(name.as_str()) {
-                continue;
-            }
             let whose = format!("{key} of {}", expansion.reference.locator.id);
             if let Some(other) = given.insert(name.clone(), whose.clone()) {
                 errors.push(ExpansionError::Clash { name: name.to_string(), keys: [other, whose] });
                 continue;
             }
             let subject = Subject { label: name.to_string(), ..expansion.subject.clone() };
-            let read_from = vec![locator.clone()];
-            self.resolved.variables.push(Variable { name, value, subject, read_from });
+            self.resolved.sources.push((subject.clone(), vec![locator.clone()]));
+            self.resolved.variables.push(Variable { name, value, subject });
         }
         for error in errors {
             self.fail(expansion, Problem::Expand { region: region.clone(), error });

@@ -14,8 +14,6 @@ pub struct Variable {
     pub value: SecretValue,
     /// What messages call it.
     pub subject: Subject,
-    /// What it was read from; nothing for a literal or a default.
-    pub read_from: Vec<Locator>,
 }
 
 /// A file that is to be there, and what it holds.
@@ -36,13 +34,15 @@ pub struct Resolved {
     pub variables: Vec<Variable>,
     /// The files.
     pub files: Vec<FileValue>,
+    /// What each of them was read from; nothing for a literal or a default.
+    pub sources: Vec<(Subject, Vec<Locator>)>,
     /// What is optional and absent.
     pub omitted: Vec<Subject>,
 }
 
 impl Resolved {
-    /// Whether a variable of that name is to be set.
-    pub fn sets(&self, name: &str) -> bool {
-        self.variables.iter().any(|variable| variable.name.as_str() == name)
+    /// Whether something of that name has a value.
+    pub fn has(&self, label: &str) -> bool {
+        self.sources.iter().any(|(subject, _)| subject.label == label)
     }
 }

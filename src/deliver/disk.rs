@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
+use nix::sys::statfs::{FsType, TMPFS_MAGIC, statfs};
 use nix::unistd::{UnlinkatFlags, close, unlinkat};
 
 use super::access::{Access, errno};
@@ -106,11 +106,12 @@ impl DiskFile {
     pub fn place_id(&self) -> ((u64, u64), OsString) {
         (self.directory_id, self.name.clone())
     }
+}
 
-    /// Whether its file system is known to live in memory.
-    pub fn is_in_memory(&self) -> bool {
-        fstatfs(&self.directory).is_ok_and(|system| [TMPFS_MAGIC, RAMFS_MAGIC].contains(&system.filesystem_type()))
-    }
+/// Whether a file at that path would be written to a disk; of a directory that is not there nobody can tell.
+pub fn is_on_disk(path: &Path) -> bool {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    statfs(directory).is_ok_and(|system| ![TMPFS_MAGIC, RAMFS_MAGIC].contains(&system.filesystem_type()))
 }
 
 impl Drop for DiskFile {
@@ -227,7 +228,6 @@ fn remove(directory: impl AsFd, name: &OsStr) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::deliver;
     use crate::deliver::testing::*;
     use std::fs;
     use std::os::unix::fs::{MetadataExt, symlink};

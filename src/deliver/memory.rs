@@ -83,8 +83,8 @@ fn exhausted() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deliver::Delivered;
     use crate::deliver::testing::*;
-    use crate::deliver::{Delivered, deliver};
     use crate::resolved::FileValue;
     use nix::libc;
     use std::fs::{self, OpenOptions};

@@ -1,5 +1,6 @@
 //! What is wrong with a declaration, a local file or a reference.
 
+use super::usage::found;
 use crate::alias::AliasNameError;
 use crate::binding::Claim;
 use crate::inherited::{InheritedError, InheritedProblem};
@@ -40,6 +41,10 @@ pub(super) fn inherited(error: &InheritedError) -> String {
         }
         InheritedProblem::Reference(_) => "its value begins as an ARN, but is no reference".to_owned(),
         InheritedProblem::Unterminated => "{{resolve: is not closed by }}".to_owned(),
+        InheritedProblem::IllegalName => "its name is none that can be set ([A-Za-z_][A-Za-z0-9_]*)".to_owned(),
+        InheritedProblem::UnknownService(service) if service.len() > 20 => {
+            "{{resolve:…}} is of something else than secretsmanager, ssm and ssm-secure".to_owned()
+        }
         InheritedProblem::UnknownService(service) => {
             format!("{{{{resolve:{service}:…}}}} is not one of secretsmanager, ssm and ssm-secure")
         }
@@ -107,7 +112,7 @@ fn manifest_problem(problem: &ManifestProblem) -> String {
         }
         ManifestProblem::PathOnlyValue => "PATH decides which command runs and takes only `value`".to_owned(),
         ManifestProblem::Reference { text, error } => reference(text, error),
-        ManifestProblem::Value { text, expected } => format!("{text:?} is not {expected}"),
+        ManifestProblem::Value { text, expected } => format!("{} is not {expected}", found(text)),
         ManifestProblem::ExternalIdAlone => "`external-id` is for a role: add `role-arn`".to_owned(),
         ManifestProblem::NotInDeclaration => "cannot be given in a declaration".to_owned(),
         ManifestProblem::Missing(key) => format!("has no `{key}`"),

@@ -146,6 +146,14 @@ fn of_key(key: &str) -> String {
 
 fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -> (String, Vec<String>) {
     let (what, hint) = match error {
+        ExpansionError::Extract(ExtractError::NotAnObject(kind)) => {
+            let place = reference.map(|reference| reference.selector.to_string()).filter(|place| !place.is_empty());
+            let what = place.map_or_else(|| format!("is {kind}"), |place| format!("what is at {place} is {kind}"));
+            return (
+                format!("{what} and no object, so it has no keys to set variables from"),
+                vec!["map it to one variable with --env, or under `env`".to_owned()],
+            );
+        }
         ExpansionError::Extract(error) => {
             let (what, _) = extraction(reference, error);
             return (what, vec!["map it to one variable with --env, or under `env`".to_owned()]);
@@ -161,9 +169,14 @@ fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -> (String, 
         ),
         ExpansionError::Name { key, error: NamingError::Refused(name) } => (
             format!("the key {key:?} would set {name}, which makes programs run code or misread their surroundings"),
-            Some(format!(
-                "leave it out with `only` or `except`, give a `prefix`, or, if it is meant, map it under `env`: {name}"
-            )),
+            Some(if name == "PATH" {
+                "leave it out with `only` or `except`, or give a `prefix`; PATH itself takes only a literal under `env`"
+                    .to_owned()
+            } else {
+                format!(
+                    "leave it out with `only` or `except`, give a `prefix`, or, if it is meant, map it on purpose: --env {name}=REF, or under `env`"
+                )
+            }),
         ),
         ExpansionError::Clash { name, keys: [first, second] } => (
             format!("{first:?} and {second:?} both make the variable {name}"),

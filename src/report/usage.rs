@@ -50,7 +50,9 @@ fn nothing(files: &[PathBuf], find_file: bool) -> String {
             format!("there is no entry in {}", names.join(", "))
         }
     };
-    format!("nothing to resolve: there is no --env NAME=REF, and {looked_at}")
+    format!(
+        "nothing to resolve: no --env, --env-from or --as-file, nothing that --resolve-env matches, and {looked_at}"
+    )
 }
 
 pub(super) fn variable(error: &VariableError) -> Vec<String> {
@@ -58,9 +60,9 @@ pub(super) fn variable(error: &VariableError) -> Vec<String> {
     vec![format!("{name}: {} is not {expected}", found(text))]
 }
 
-/// What was found, where it may be told.
-fn found(text: &str) -> String {
-    if text.is_empty() { "its value".to_owned() } else { format!("{text:?}") }
+/// What was found instead of what was expected. What may be a URL with a password in it is not told.
+pub(super) fn found(text: &str) -> String {
+    if text.is_empty() || text.contains('@') { "its value".to_owned() } else { format!("{text:?}") }
 }
 
 pub(super) fn setup(error: &SetupError) -> Vec<String> {
@@ -75,7 +77,7 @@ pub(super) fn setup(error: &SetupError) -> Vec<String> {
         }
         SetupError::Files(why) => format!("AWS's configuration files cannot be read: {why}"),
         SetupError::Setting { profile, key, text, expected } => {
-            format!("the AWS profile {profile:?}: {key}: {text:?} is not {expected}")
+            format!("the AWS profile {profile:?}: {key}: {} is not {expected}", found(text))
         }
     }]
 }

@@ -42,8 +42,12 @@ pub enum ExpansionError {
     },
 }
 
-/// The variables of one object, and everything that is wrong with it.
-pub(super) fn expand(json: &Value, naming: &Naming) -> (Vec<(String, EnvName, SecretValue)>, Vec<ExpansionError>) {
+/// The variables of one object, and everything that is wrong with it. What `is_settled` already is neither.
+pub(super) fn expand(
+    json: &Value,
+    naming: &Naming,
+    is_settled: impl Fn(&str) -> bool,
+) -> (Vec<(String, EnvName, SecretValue)>, Vec<ExpansionError>) {
     let Value::Object(map) = json else {
         return (Vec::new(), vec![ExpansionError::Extract(ExtractError::NotAnObject(super::extract::kind(json)))]);
     };
@@ -65,7 +69,9 @@ pub(super) fn expand(json: &Value, naming: &Naming) -> (Vec<(String, EnvName, Se
     let mut given: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (key, value) in map.iter().filter(|(key, value)| naming.takes(key) && !value.is_null()) {
         let name = match naming.name(key) {
+            Ok(name) if is_settled(name.as_str()) => continue,
             Ok(name) => name,
+            Err(NamingError::Refused(name)) if is_settled(&name) => continue,
             Err(error) => {
                 errors.push(ExpansionError::Name { key: key.clone(), error });
                 continue;
@@ -90,7 +96,7 @@ mod tests {
 
     fn expand_text(text: &str, naming: &Naming) -> (Vec<(String, String)>, Vec<ExpansionError>) {
         let json: Value = serde_json::from_str(text).unwrap();
-        let (variables, errors) = expand(&json, naming);
+        let (variables, errors) = expand(&json, naming, |_| false);
         let text = |value: SecretValue| String::from_utf8(value.expose().to_vec()).unwrap();
         (variables.into_iter().map(|(_, name, value)| (name.to_string(), text(value))).collect(), errors)
     }

@@ -1,6 +1,7 @@
 //! From a document to one value: the whole, a key, or the node that a path matches.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jsonpath_rust::query::{QueryRef, js_path_process};
 use serde_json::{Map, Value};
@@ -60,7 +61,7 @@ const LISTED: usize = 8;
 /// Takes values out of documents, parsing each document once.
 #[derive(Default)]
 pub(super) struct Extractor<'a> {
-    parsed: BTreeMap<&'a Locator, Result<Json, NotJson>>,
+    parsed: BTreeMap<&'a Locator, Result<Arc<Json>, NotJson>>,
 }
 
 impl<'a> Extractor<'a> {
@@ -92,11 +93,20 @@ impl<'a> Extractor<'a> {
         }
     }
 
+    /// The document, when it is a JSON object.
+    pub(super) fn object(&mut self, locator: &'a Locator, document: &Document) -> Option<Arc<Json>> {
+        self.parse(locator, document).as_ref().ok().filter(|json| json.value().is_object()).cloned()
+    }
+
     fn json(&mut self, locator: &'a Locator, document: &Document) -> Result<&Value, ExtractError> {
-        match self.parsed.entry(locator).or_insert_with(|| Json::parse(document.body.expose())) {
+        match self.parse(locator, document) {
             Ok(json) => Ok(json.value()),
             Err(NotJson { line, column }) => Err(ExtractError::NotJson { line: *line, column: *column }),
         }
+    }
+
+    fn parse(&mut self, locator: &'a Locator, document: &Document) -> &Result<Arc<Json>, NotJson> {
+        self.parsed.entry(locator).or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
     }
 }
 

@@ -15,6 +15,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use zeroize::Zeroizing;
 
 use super::json::Json;
+use crate::fetched::Document;
 use crate::secret::SecretValue;
 use crate::template::Template;
 use node::{Misses, Source};
@@ -82,15 +83,15 @@ impl RenderError {
 }
 
 impl Input {
-    /// Reads what a secret holds.
+    /// What a document is to a template; `object` is its JSON, when it is a JSON object.
     ///
     /// # Errors
-    /// When it is not UTF-8.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, NotText> {
-        match Json::parse(bytes) {
-            Ok(json) if json.value().is_object() => Ok(Self::Object(Arc::new(json))),
-            Ok(_) | Err(_) => {
-                let text = std::str::from_utf8(bytes).map_err(|_| NotText)?;
+    /// When it is no object and not UTF-8.
+    pub(super) fn new(object: Option<Arc<Json>>, document: &Document) -> Result<Self, NotText> {
+        match object {
+            Some(json) => Ok(Self::Object(json)),
+            None => {
+                let text = std::str::from_utf8(document.body.expose()).map_err(|_| NotText)?;
                 Ok(Self::Text(Zeroizing::new(text.to_owned())))
             }
         }
@@ -182,6 +183,12 @@ mod tests {
 
     use super::*;
 
+    fn read(bytes: &[u8]) -> Result<Input, NotText> {
+        let json = Json::parse(bytes).ok().filter(|json| json.value().is_object()).map(Arc::new);
+        let body = SecretValue::new(bytes);
+        Input::new(json, &Document { body, version_id: None, stages: Vec::new(), region: None })
+    }
+
     const AWKWARD: &str = "p@ss:w/rd#?%&+ é";
     const DB: &str = r#"{
         "host": "db.internal", "port": 5432, "user": "app", "password": "p@ss:w/rd#?%&+ é", "ssl": true, "debug": false,
@@ -192,7 +199,7 @@ mod tests {
     }"#;
 
     fn try_render(text: &str) -> Result<String, RenderError> {
-        let input = |(alias, body): (&str, &str)| (alias.to_owned(), Input::read(body.as_bytes()).unwrap());
+        let input = |(alias, body): (&str, &str)| (alias.to_owned(), read(body.as_bytes()).unwrap());
         let inputs = [("db", DB), ("plain", AWKWARD), ("number", "007"), ("list", "[1, 2]")].into_iter().map(input);
         let value = render(&Template::parse(text).unwrap(), &inputs.collect())?;
         Ok(String::from_utf8(value.expose().to_vec()).unwrap())
@@ -402,6 +409,13 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_need_not_be_there_excuses_nothing_else() {
+        for text in ["{{ db.nope | default('x') }}{{ [] | first }}", "{{ db.nope is defined }}{{ [] | first }}"] {
+            assert!(matches!(try_render(text), Err(RenderError::Failed { .. })), "{text}");
+        }
+    }
+
+    #[test]
     fn a_key_that_comes_out_of_a_secret_is_not_told() {
         for text in ["{{ db[db.password] }}", "{{ db[plain] }}"] {
             assert_eq!(try_render(text), absent("db", "…", None), "{text}");
@@ -479,9 +493,9 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_refused() {
-        assert!(Input::read(b"\xff").is_err());
-        assert!(matches!(Input::read(b"null"), Ok(Input::Text(_))));
-        assert!(matches!(Input::read(b" {} "), Ok(Input::Object(_))));
+        assert!(read(b"\xff").is_err());
+        assert!(matches!(read(b"null"), Ok(Input::Text(_))));
+        assert!(matches!(read(b" {} "), Ok(Input::Object(_))));
     }
 
     fn json() -> impl Strategy<Value = String> {
@@ -503,7 +517,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_printed_is_what_was_written(written in json()) {
-            let input = Input::read(format!("{{\"x\":{written}}}").as_bytes()).unwrap();
+            let input = read(format!("{{\"x\":{written}}}").as_bytes()).unwrap();
             let inputs = BTreeMap::from([("db".to_owned(), input)]);
             let shown = |text| render(&Template::parse(text).unwrap(), &inputs).unwrap().expose().to_vec();
             let text: Result<String, _> = serde_json::from_str(&written);

@@ -6,6 +6,7 @@ use std::io;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::dial::Unreached;
+use super::transport::TimedOut;
 
 /// The first error of a type in a chain. An I/O error hides what it wraps from `source`.
 pub(super) fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
@@ -22,7 +23,9 @@ pub(super) fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item 
 
 /// Whether it was time that ran out.
 pub(super) fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    // The metadata client takes an error apart and keeps only what was within.
     find_source::<ConnectorError>(error).is_some_and(ConnectorError::is_timeout)
+        || find_source::<TimedOut>(error).is_some()
 }
 
 /// Whose certificate is not trusted and why, where that is what went wrong.

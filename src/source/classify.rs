@@ -9,7 +9,7 @@ use aws_sdk_secretsmanager::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::causes::{certificate_error, chain, find_source};
+use super::causes::{certificate_error, chain, find_source, is_timeout};
 use super::trust::TrustError;
 use crate::fetched::{Denial, FetchError, Missing, Outage, Refusal};
 
@@ -83,11 +83,16 @@ pub(super) fn classify_behind(error: &(dyn Error + 'static)) -> Verdict {
         return by_code(400, meta.code(), meta.message(), meta.request_id(), None);
     }
     let text = text_of(error);
+    if is_timeout(error) {
+        return Verdict::Again(Outage::Timeout(text), None);
+    }
     // A container's endpoint tells its status in words only, and so does STS about an identity provider.
     let status = text.split_once("StatusCode(").and_then(|(_, rest)| rest.split_once(')')?.0.parse().ok());
     match status {
         Some(status) => by_status(status),
         None if text.contains("IDPCommunicationError") => Verdict::Again(Outage::Service(text), None),
+        // What answers in STS's place does not speak as it does: a gateway that has lost it, say.
+        None if text.contains("error parsing XML") => Verdict::Again(Outage::Garbled(text), None),
         None => Verdict::Final(FetchError::Refused(Refusal::Request(text))),
     }
 }

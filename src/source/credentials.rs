@@ -22,7 +22,7 @@ use super::causes::is_timeout;
 use super::classify::{Verdict, classify_behind, text_of};
 use super::retry::Patience;
 use super::variables::Settings;
-use crate::fetched::{CredentialsError, Denial, FetchError, Outage};
+use crate::fetched::{CredentialsError, Denial, FetchError, Outage, Refusal};
 use crate::reference::Role;
 
 /// Asks each source in turn. The first that has credentials gives them; one that is set up but fails ends the search, as in
@@ -104,13 +104,21 @@ struct CredentialSource {
     name: &'static str,
     /// What it reads, where its own words do not say so.
     subject: Option<String>,
+    /// What an answer means that makes no sense.
+    nonsense: Lack,
     /// What would have to be set, where its own words do not say so; nothing when something is.
     unset: Option<String>,
     provider: SharedCredentialsProvider,
 }
 
 fn sources(settings: &Settings, config: &ProviderConfig, near: &ProviderConfig) -> Vec<CredentialSource> {
-    let source = |name, unset: Option<String>, provider| CredentialSource { name, subject: None, unset, provider };
+    let source = |name, unset: Option<String>, provider| CredentialSource {
+        name,
+        subject: None,
+        nonsense: Lack::Defect,
+        unset,
+        provider,
+    };
     let missing = |is_set: bool, what: &str| (!is_set).then(|| what.to_owned());
     let mut sources = Vec::new();
     if settings.profile.is_none() {
@@ -134,9 +142,11 @@ fn sources(settings: &Settings, config: &ProviderConfig, near: &ProviderConfig) 
     sources.push(CredentialSource { subject: settings.web_identity_file.clone(), ..web_identity });
     let container = EcsCredentialsProvider::builder().configure(near).build();
     let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
-    sources.push(source("container", missing(false, unset), SharedCredentialsProvider::new(container)));
+    let container = source("container", missing(false, unset), SharedCredentialsProvider::new(container));
+    sources.push(CredentialSource { nonsense: Lack::Outage, ..container });
     let metadata = ImdsCredentialsProvider::builder().configure(near).imds_client(metadata_client(near)).build();
-    sources.push(source("instance metadata", Some(String::new()), SharedCredentialsProvider::new(metadata)));
+    let metadata = source("instance metadata", Some(String::new()), SharedCredentialsProvider::new(metadata));
+    sources.push(CredentialSource { nonsense: Lack::Outage, ..metadata });
     sources
 }
 
@@ -168,10 +178,16 @@ impl CredentialSource {
             other => match classify_behind(other) {
                 Verdict::Again(..) => Lack::Outage,
                 Verdict::Final(FetchError::Unavailable(_)) => Lack::Outage,
+                Verdict::Final(FetchError::Refused(Refusal::Request(text))) if !is_no(&text) => self.nonsense,
                 Verdict::Final(_) => Lack::Defect,
             },
         }
     }
+}
+
+/// Whether a metadata service said no, in whatever words the SDK has for it.
+fn is_no(text: &str) -> bool {
+    text.contains("HTTP status 4") || text.contains("forbidden")
 }
 
 /// The credentials of a role, assumed with those that were found.
@@ -195,9 +211,7 @@ pub(super) async fn assume(
         };
         match classify_behind(&error) {
             Verdict::Again(outage, _) => last = outage,
-            Verdict::Final(
-                FetchError::Denied { message, .. } | FetchError::Refused(crate::fetched::Refusal::Request(message)),
-            ) => {
+            Verdict::Final(FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message))) => {
                 let message = format!("{}: {message}", role.arn);
                 return Err(FetchError::Denied { message, cause: Denial::Role });
             }

@@ -90,7 +90,7 @@ impl HttpConnector for Pool {
 
 /// A limit that was reached.
 #[derive(Debug)]
-struct TimedOut(Duration);
+pub(super) struct TimedOut(Duration);
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

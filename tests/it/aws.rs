@@ -5,6 +5,7 @@ mod http;
 mod journal;
 pub mod secret;
 mod service;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -19,7 +20,7 @@ pub use journal::Call;
 use journal::Journal;
 use secret::Secret;
 use service::{Answer, Service};
-pub use service::{CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY};
+pub use service::{CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY};
 
 use crate::tls::Acceptor;
 
@@ -209,6 +210,10 @@ impl Shared {
                 Answer::Send(response) => Some(response),
                 Answer::Hold(response) => self.journal.hold().then_some(response),
                 Answer::Never => self.journal.hang(),
+                Answer::Endless(response) => {
+                    exchange.send_for_ever(&response);
+                    None
+                }
                 Answer::Close => None,
             };
             self.journal.answered();

@@ -10,11 +10,14 @@ mod python;
 
 mod absence;
 mod accounts;
+mod composed;
+mod delivered;
 mod formats;
 mod identity;
 mod naming;
 mod requests;
 mod values;
 mod versions;
+mod whole;
 
 pub use python::interpreter;

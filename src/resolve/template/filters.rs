@@ -29,10 +29,24 @@ enum Operands {
     Items,
 }
 
-/// Defines every filter but `default`, the only one that takes what is undefined; and the tests for numbers.
+/// Defines every filter, and the tests that are not MiniJinja's own.
 pub(super) fn install(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     use Operands::{Format, Items, Kept, Number, Texts};
 
+    for name in ["default", "d"] {
+        let misses = misses.clone();
+        environment.add_filter(name, move |state: &State, value: &Value, args: Rest<Value>| {
+            excuse(value, &misses);
+            filters::default(state, value, args)
+        });
+    }
+    for (name, is_wanted) in [("defined", true), ("undefined", false)] {
+        let misses = misses.clone();
+        environment.add_test(name, move |value: &Value| {
+            excuse(value, &misses);
+            value.is_undefined() != is_wanted
+        });
+    }
     let misses = misses.clone();
     let from_json = move |text: &str| from_json(text, &misses);
     for (name, operands, filter) in [
@@ -183,6 +197,13 @@ fn transform(transform: Transform, text: &str) -> Result<Value, Error> {
         encoding::apply(transform, SecretValue::new(text)).map_err(|_| refuse("b64decode of something else"))?;
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| refuse("b64decode gives bytes, not text"))?;
     Ok(Value::from(text))
+}
+
+/// A key that is not there and need not be is not what a later undefined value is about.
+fn excuse(value: &Value, misses: &Misses) {
+    if value.is_undefined() {
+        misses.note(None);
+    }
 }
 
 fn from_json(text: &str, misses: &Arc<Misses>) -> Result<Value, Error> {

@@ -1,6 +1,7 @@
 //! The errors of AWS, in the shapes and words in which AWS gives them.
 
 use super::http::Response;
+use crate::sandbox::CANARY;
 
 #[derive(Clone)]
 pub enum Fault {
@@ -8,6 +9,10 @@ pub enum Fault {
     Error { status: u16, code: &'static str, message: String },
     /// An answer in XML, as proxies, firewalls and emulators give it.
     Xml { status: u16 },
+    /// Exactly this answer.
+    Exactly(Response),
+    /// A success whose body has no end.
+    Endless,
     /// Accepts, and never answers.
     Hang,
     /// Closes the connection without an answer.
@@ -90,6 +95,54 @@ pub fn clock_skew() -> Fault {
     )
 }
 
+/// A code that no documentation has, with a value in its message.
+pub fn unknown_code() -> Fault {
+    error(400, "BrandNewException", format!("the value is {CANARY}"))
+}
+
+pub fn stage_of_another_version() -> Fault {
+    error(
+        400,
+        "InvalidRequestException",
+        "You provided a VersionStage that is not associated to the provided VersionId.",
+    )
+}
+
+/// An outage that says when to come back.
+pub fn retry_after(seconds: u64) -> Fault {
+    let headers = vec![("retry-after", seconds.to_string())];
+    Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
+}
+
+/// A status without a word.
+pub fn status(status: u16) -> Fault {
+    Fault::Exactly(answer(status, "text/plain", String::new()))
+}
+
+/// A page for people, as captive portals and proxies give it.
+pub fn page() -> Fault {
+    Fault::Exactly(answer(200, "text/html", "<!doctype html><title>Welcome</title>".to_owned()))
+}
+
+/// A success in JSON that has none of a secret's names.
+pub fn empty_object() -> Fault {
+    Fault::Exactly(answer(200, "application/x-amz-json-1.1", "{}".to_owned()))
+}
+
+/// An error of STS, which speaks XML.
+pub fn sts(status: u16, code: &str, message: &str) -> Fault {
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+         <RequestId>{}</RequestId></ErrorResponse>",
+        super::service::REQUEST_ID
+    );
+    Fault::Exactly(answer(status, "text/xml", body))
+}
+
+fn answer(status: u16, content_type: &'static str, body: String) -> Response {
+    Response { status, content_type, headers: Vec::new(), body }
+}
+
 impl Fault {
     /// The answer; none for a fault that gives none.
     pub fn response(&self) -> Option<Response> {
@@ -109,6 +162,8 @@ impl Fault {
                 headers: Vec::new(),
                 body: "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>".to_owned(),
             }),
+            Self::Exactly(response) => Some(response.clone()),
+            Self::Endless => Some(answer(200, "application/x-amz-json-1.1", format!("{CANARY} ").repeat(4096))),
             Self::Hang | Self::Close => None,
         }
     }

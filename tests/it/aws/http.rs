@@ -69,6 +69,17 @@ impl<S: Read + Write> Exchange<S> {
         sent.and_then(|()| self.stream.flush()).is_ok()
     }
 
+    /// Sends an answer whose body is repeated until the client has left.
+    pub fn send_for_ever(&mut self, response: &Response) {
+        let Response { status, content_type, body, .. } = response;
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n");
+        let chunk = format!("{:x}\r\n{body}\r\n", body.len());
+        let mut sent = self.stream.write_all(head.as_bytes());
+        while sent.is_ok() {
+            sent = self.stream.write_all(chunk.as_bytes());
+        }
+    }
+
     fn read_more(&mut self) -> Option<()> {
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {

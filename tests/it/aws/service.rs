@@ -10,6 +10,7 @@ use super::fault::{self, Fault};
 use super::http::Response;
 use super::journal::Call;
 use super::secret::{Content, Secret, Version};
+use super::trouble::Trouble;
 use crate::sandbox::ACCESS_SECRET;
 
 pub const REQUEST_ID: &str = "aaaabbbb-1111-4222-8333-ccccddddeeee";
@@ -31,6 +32,8 @@ pub struct Service {
     pub secrets: BTreeMap<String, Secret>,
     pub denies_roles: bool,
     pub gathers: usize,
+    /// By operation or path.
+    pub troubles: BTreeMap<String, Trouble>,
 }
 
 pub enum Answer {
@@ -38,12 +41,18 @@ pub enum Answer {
     /// Waits for the test to release it.
     Hold(Response),
     Never,
+    /// Goes on until the client leaves.
+    Endless(Response),
     Close,
 }
 
 impl Service {
     pub fn answer(&mut self, call: &Call) -> Answer {
-        match call.operation().as_str() {
+        let operation = call.operation();
+        if let Some(fault) = self.troubles.get_mut(&operation).and_then(Trouble::next) {
+            return refusal(&fault);
+        }
+        match operation.as_str() {
             "GetSecretValue" => self.read(call),
             "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
             "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
@@ -153,6 +162,7 @@ impl Version {
 
 fn refusal(fault: &Fault) -> Answer {
     match (fault.response(), fault) {
+        (Some(response), Fault::Endless) => Answer::Endless(response),
         (Some(response), _) => Answer::Send(response),
         (None, Fault::Hang) => Answer::Never,
         (None, _) => Answer::Close,

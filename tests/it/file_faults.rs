@@ -1,0 +1,59 @@
+//! Files that are not what they seem (a link to nowhere, a link of somebody else's) or hold more than most.
+
+use std::os::unix::fs::{chown, lchown, symlink};
+use std::time::{Duration, Instant};
+
+use crate::sandbox::{CANARY, Sandbox};
+use crate::skip;
+
+const DECLARATION: &str = "env:\n  A: { value: v }\n";
+const NAME: &str = "secrets-exec.yaml";
+
+#[test]
+fn a_declaration_that_is_a_link_to_nowhere_is_an_error() {
+    for name in [NAME, "secrets-exec.toml"] {
+        let sandbox = Sandbox::new().resolve("A=x");
+        symlink("nowhere", sandbox.path(name)).unwrap();
+        sandbox.run().refused(78).says([name]);
+    }
+}
+
+#[test]
+fn a_declaration_by_a_link_of_ones_own_is_read() {
+    let sandbox = Sandbox::new().file("real.yaml", DECLARATION);
+    symlink("real.yaml", sandbox.path(NAME)).unwrap();
+    sandbox.run().launched_silently().has("A", "v");
+}
+
+#[test]
+fn a_declaration_by_a_link_of_another_user_is_not_read() {
+    let sandbox = Sandbox::new().file("real.yaml", DECLARATION);
+    symlink("real.yaml", sandbox.path(NAME)).unwrap();
+    if lchown(sandbox.path(NAME), Some(65534), None).is_err() {
+        return skip::skipped("a link of another user: only root can make one");
+    }
+    sandbox.run().refused(78).says([NAME]);
+}
+
+#[test]
+fn a_declaration_of_another_user_is_not_read_by_a_link_of_ones_own() {
+    let sandbox = Sandbox::new().file("real.yaml", DECLARATION);
+    symlink("real.yaml", sandbox.path(NAME)).unwrap();
+    if chown(sandbox.path("real.yaml"), Some(65534), None).is_err() {
+        return skip::skipped("a file of another user: only root can make one");
+    }
+    sandbox.run().refused(78).says([NAME]);
+}
+
+#[test]
+fn thousands_of_local_secrets_take_no_time_to_speak_of() {
+    let secrets: Vec<String> =
+        (0..6000).map(|number| format!("\"app/s{number}\":{{\"k\":\"{CANARY}/{number}\"}}")).collect();
+    let declaration: String = (0..6000).map(|number| format!("  V{number}: app/s{number}:k\n")).collect();
+    let sandbox = Sandbox::new().local(&format!("{{{}}}", secrets.join(",\n")));
+    let sandbox = sandbox.declaration(&format!("env:\n{declaration}"));
+    let began = Instant::now();
+    sandbox.run().launched().has("V5999", format!("{CANARY}/5999"));
+    // Only time that grows with the square is as long as this.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}

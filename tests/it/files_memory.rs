@@ -1,0 +1,253 @@
+//! Files in memory (`--as-file`, `files:` without `path`): start with `with_file`, whose script finds the path in `$F`. What
+//! refuses them is in `files_refused.rs`, files on disk in `files_path.rs`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+
+use crate::aws::Aws;
+use crate::aws::secret::{CURRENT_ID, Secret};
+use crate::outcome::Outcome;
+use crate::sandbox::{CANARY, Sandbox};
+use crate::skip;
+
+fn served() -> Aws {
+    Aws::start().secret("prod/tls", Secret::json(r#"{"key":"the key\n","cert":"the certificate","empty":""}"#))
+}
+
+fn with_file(aws: &Aws, script: &str) -> Sandbox {
+    Sandbox::new().aws(aws).args(["--as-file", "F=prod/tls:key"]).script(script)
+}
+
+fn declared(aws: &Aws, entry: &str, script: &str) -> Outcome {
+    let declaration = format!("files:\n  - {{ from: \"prod/tls:key\", env: F, {entry} }}\n");
+    Sandbox::new().aws(aws).declaration(&declaration).script(script).run()
+}
+
+#[test]
+fn the_variable_holds_a_path_at_which_the_value_is_read() {
+    let aws = served();
+    with_file(&aws, "cat \"$F\"").run().launched_silently().printed("the key\n");
+    with_file(&aws, "printf %s \"$F\"").run().launched_silently().printed("/proc/self/fd/100");
+}
+
+#[test]
+fn several_files_get_the_numbers_from_100_on() {
+    let aws = served();
+    let sandbox = with_file(&aws, "printf '%s\\n' \"$F\" \"$G\" \"$H\" | sort; cat \"$G\" \"$H\"");
+    let run = sandbox.args(["--as-file", "G=prod/tls:cert", "--as-file", "H=prod/tls:empty"]).run();
+    let paths = "/proc/self/fd/100\n/proc/self/fd/101\n/proc/self/fd/102\n";
+    run.launched_silently().printed(format!("{paths}the certificate"));
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
+fn a_descriptor_that_is_already_open_is_left_alone() {
+    if !skip::can(&["bash", "-c", "exec 100</dev/null"], "a descriptor 100 that is taken") {
+        return;
+    }
+    let aws = served();
+    let sandbox = with_file(&aws, "cat /proc/self/fd/100; printf '%s ' \"$F\"; cat \"$F\"").file("taken", "taken ");
+    let run = sandbox.through(["bash", "-c", "exec 100<taken; exec \"$@\"", "bash"]).run();
+    run.launched_silently().printed("taken /proc/self/fd/101 the key\n");
+}
+
+#[test]
+fn the_command_inherits_the_files_that_are_asked_for_and_no_other_descriptor() {
+    let aws = served();
+    let sandbox = with_file(&aws, "").args(["--as-file", "G=prod/tls:cert"]).command(["ls", "-1", "/proc/self/fd"]);
+    let numbers = |run: Outcome| run.launched_silently().stdout().lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let without = numbers(sandbox.control());
+    let more: Vec<String> = numbers(sandbox.run()).difference(&without).cloned().collect();
+    assert_eq!(more, ["100", "101"]);
+}
+
+#[test]
+fn it_is_read_again_and_again_from_its_start() {
+    let aws = served();
+    let run = with_file(&aws, "cat \"$F\"; cat \"$F\" \"$F\"").run();
+    run.launched_silently().printed("the key\nthe key\nthe key\n");
+}
+
+#[test]
+fn the_descriptor_itself_is_at_its_start() {
+    if !skip::can(&["bash", "-c", "true"], "reading a descriptor above 9") {
+        return;
+    }
+    let aws = served();
+    let run = with_file(&aws, "").command(["bash", "-c", "cat <&100; cat \"$F\""]).run();
+    run.launched_silently().printed("the key\nthe key\n");
+}
+
+#[test]
+fn it_survives_a_shell_and_its_children() {
+    let aws = served();
+    let run = with_file(&aws, "sh -c 'sh -c \"cat \\\"\\$F\\\"; exit 3\"; echo $?'").run();
+    run.launched_silently().printed("the key\n3\n");
+}
+
+#[test]
+fn it_cannot_be_written_shortened_or_grown() {
+    let aws = served();
+    let attempts = "chmod u+w \"$F\" 2>/dev/null
+        (printf x >\"$F\") 2>/dev/null && echo written
+        (printf x >>\"$F\") 2>/dev/null && echo appended
+        (printf x 1<>\"$F\") 2>/dev/null && echo overwritten
+        truncate -s 0 \"$F\" 2>/dev/null && echo shortened
+        truncate -s 99 \"$F\" 2>/dev/null && echo grown
+        cat \"$F\"";
+    with_file(&aws, attempts).run().launched_silently().printed("the key\n");
+    declared(&aws, "mode: \"0600\"", attempts).launched_silently().printed("the key\n");
+}
+
+#[test]
+fn only_its_owner_may_read_it_unless_said() {
+    let aws = served();
+    let owner = format!("400 {} {}\n", nix::unistd::geteuid(), nix::unistd::getegid());
+    with_file(&aws, "stat -L -c '%a %u %g' \"$F\"").run().launched_silently().printed(owner);
+    declared(&aws, "mode: \"0440\"", "stat -L -c %a \"$F\"").launched_silently().printed("440\n");
+    let sandbox = with_file(&aws, "stat -L -c %a \"$F\"").prepared_by("umask 0; exec \"$@\"");
+    sandbox.run().launched_silently().printed("400\n");
+}
+
+#[test]
+fn it_gets_the_owner_that_is_declared() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip::skipped("a file of another owner: only root may give files away");
+    }
+    let aws = served();
+    for (owner, found) in [("65534:65533", "65534 65533\n"), (":65533", "0 65533\n"), ("root:root", "0 0\n")] {
+        let run = declared(&aws, &format!("owner: \"{owner}\""), "stat -L -c '%u %g' \"$F\"");
+        run.launched_silently().printed(found);
+    }
+}
+
+#[test]
+fn a_binary_secret_arrives_byte_for_byte() {
+    let bytes: Vec<u8> = (0..=255).cycle().take(65_536).collect();
+    let aws = Aws::start().secret("bytes", Secret::binary(bytes.clone()));
+    let run = Sandbox::new().aws(&aws).args(["--as-file", "F=bytes"]).script("cat \"$F\"").run();
+    run.launched_silently();
+    assert!(run.stdout == bytes, "{} bytes", run.stdout.len());
+}
+
+#[test]
+fn text_arrives_byte_for_byte() {
+    let value = format!("\r\n {CANARY}\0 \"quoted\" é\n\n");
+    let aws = Aws::start().secret("text", Secret::text(&value));
+    let sandbox = Sandbox::new().aws(&aws).args(["--as-file", "F=text"]).script("cat \"$F\"").prints_values();
+    sandbox.run().launched_silently().printed(value);
+}
+
+#[test]
+fn an_empty_value_is_an_empty_file() {
+    let aws = served();
+    let sandbox = Sandbox::new().aws(&aws).args(["--as-file", "F=prod/tls:empty"]);
+    sandbox.script("stat -L -c %s \"$F\"").run().launched_silently().printed("0\n");
+}
+
+#[test]
+fn literals_defaults_and_encodings_serve_files_too() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"code":"aGkK"}"#));
+    let declaration = "files:\n\
+        \x20 - { value: \"plain\\n\", env: A }\n\
+        \x20 - { from: \"x:nope\", default: \"default\\n\", env: B }\n\
+        \x20 - { from: \"x:code\", decode: base64, env: C }\n\
+        \x20 - { from: \"x:nope\", optional: true, env: D }\n";
+    let run =
+        Sandbox::new().aws(&aws).declaration(declaration).script("cat \"$A\" \"$B\" \"$C\"; echo ${D-none}").run();
+    run.launched_silently().printed("plain\ndefault\nhi\nnone\n");
+}
+
+#[test]
+fn keep_existing_keeps_a_variable_and_does_not_fetch_its_file() {
+    let aws = served();
+    let run = with_file(&aws, "printf %s \"$F\"").env("F", "/etc/own.key").args(["--keep-existing"]).run();
+    run.launched_silently().printed("/etc/own.key");
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_later_variable_covers_a_file_which_is_not_fetched() {
+    let aws = served();
+    let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "files: [{ from: \"prod/tls:key\", env: F }]\n");
+    let sandbox = sandbox.file("b.yaml", "env: { F: { value: plain } }\n").args(["-f", "a.yaml", "-f", "b.yaml"]);
+    sandbox.script("printf %s \"$F\"; ls /proc/self/fd | grep -c 100").run().printed("plain0\n");
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn one_name_for_a_file_and_a_variable_is_an_error() {
+    let aws = served();
+    let declaration = "env: { F: { value: x } }\nfiles: [{ from: \"prod/tls:key\", env: F }]\n";
+    Sandbox::new().aws(&aws).declaration(declaration).run().refused(78).says(["secrets-exec.yaml:", "F"]);
+    with_file(&aws, "true").resolve("F=prod/tls:cert").run().refused(64).says(["F"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn an_absent_file_fails_with_what_is_missing() {
+    let aws = served();
+    let run = Sandbox::new().aws(&aws).args(["--as-file", "F=prod/tls:kye"]).run();
+    run.refused(78).says(["F", "--as-file", "prod/tls", "\"kye\"", "\"key\""]);
+}
+
+#[test]
+fn nothing_touches_a_file_system() {
+    let trace = [
+        "strace",
+        "-f",
+        "-e",
+        "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2",
+    ];
+    if !skip::can(&[&trace[..], &["-o", "/dev/null", "true"]].concat(), "the files that are opened") {
+        return;
+    }
+    let aws = served();
+    let sandbox = with_file(&aws, "").command(["/bin/true"]).through([&trace[..], &["-o", "trace"]].concat());
+    sandbox.run().launched_silently();
+    let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
+    assert!(trace.contains("open"), "{trace}");
+    for line in trace.lines() {
+        let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TMPFILE", "mkdir", "mknod", "link", "rename", "creat("];
+        let to_null = line.contains("/dev/null");
+        assert!(to_null || !writes.iter().any(|word| line.contains(word)), "{line}");
+    }
+}
+
+#[test]
+fn the_signals_of_the_command_are_as_without_files() {
+    let wrapper = ["env", "--ignore-signal=TERM", "--block-signal=HUP"];
+    if !skip::can(&[&wrapper[..], &["true"]].concat(), "an ignored and a blocked signal") {
+        return;
+    }
+    let aws = served();
+    for wrapper in [&["env"][..], &wrapper] {
+        let sandbox = with_file(&aws, "").command(["grep", "^S[hi][gdD]", "/proc/self/status"]).through(wrapper);
+        sandbox.run().launched_silently().printed(&sandbox.control().stdout);
+    }
+}
+
+#[test]
+fn an_interrupt_of_the_terminal_reaches_the_command_once() {
+    let aws = served();
+    let script = "trap 'n=$((n + 1))' INT; cat \"$F\" >ready; until [ -e go ]; do sleep 0.05; done; echo \"$n\"";
+    let sandbox = with_file(&aws, script);
+    let running = sandbox.spawn();
+    while fs::read(sandbox.path("ready")).unwrap_or_default().is_empty() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    killpg(running.pid(), Signal::SIGINT).unwrap();
+    fs::write(sandbox.path("go"), "").unwrap();
+    running.wait().launched_silently().printed("1\n");
+}
+
+#[test]
+fn verbose_tells_where_each_file_came_from() {
+    let aws = served();
+    let run = with_file(&aws, "true").args(["-v"]).run();
+    run.launched().says(["F", "prod/tls", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
+}

@@ -1,0 +1,160 @@
+//! What the instance metadata service answers when it fails, and that nobody falls back to the instance's identity when another one was meant.
+
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::aws::fault::{self, Fault};
+use crate::aws::secret::Secret;
+use crate::aws::{Aws, INSTANCE_KEY};
+use crate::outcome::{Outcome, Status};
+use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+
+const TOKEN: &str = "/latest/api/token";
+const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";
+const REGION: &str = "/latest/meta-data/placement/region";
+
+fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
+}
+
+/// A launch on an instance, which has neither credentials of its own nor a region.
+fn on_an_instance(aws: &Aws) -> Sandbox {
+    Sandbox::new()
+        .endpoint(&aws.endpoint())
+        .env_remove("AWS_EC2_METADATA_DISABLED")
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata())
+        .resolve("A=x:k")
+}
+
+/// Credentials that fail for ever with what may pass: 75 after as many attempts as are allowed.
+fn is_temporary(path: &str, fault: Fault) -> Outcome {
+    let aws = served().fails(path, fault);
+    let run = on_an_instance(&aws).region("us-east-1").env("AWS_MAX_ATTEMPTS", "2").run();
+    run.refused(75).says(["A"]);
+    assert!(aws.calls_of(path).len() >= 2, "not tried again: {run}");
+    assert!(aws.reads().is_empty(), "{run}");
+    run
+}
+
+#[test]
+fn an_instance_whose_credentials_are_unavailable_is_75() {
+    for path in [ROLES, CREDENTIALS] {
+        is_temporary(path, fault::status(503)).says(["503"]);
+    }
+}
+
+#[test]
+fn an_instance_whose_metadata_gives_no_token_for_now_is_75() {
+    is_temporary(TOKEN, fault::status(503));
+}
+
+#[test]
+fn an_instance_whose_metadata_recovers_launches() {
+    let aws = served().fails_first(CREDENTIALS, 3, fault::status(503));
+    on_an_instance(&aws).region("us-east-1").run().launched_silently().has("A", "v");
+    assert_eq!(aws.only_read().access_key(), INSTANCE_KEY);
+}
+
+#[test]
+fn an_instance_without_a_role_is_77_at_once() {
+    let aws = served().fails(ROLES, fault::status(404));
+    let run = on_an_instance(&aws).region("us-east-1").run();
+    run.refused(77).says(["A"]).says_one_of(["404", "role"]);
+    assert_eq!(aws.calls_of(ROLES).len(), 1, "{run}");
+}
+
+#[test]
+fn an_instance_whose_credentials_never_come_is_75() {
+    for path in [ROLES, CREDENTIALS] {
+        is_temporary(path, Fault::Hang);
+    }
+}
+
+#[test]
+fn metadata_that_resets_every_connection_is_no_hang() {
+    let aws = served();
+    let resets = || on_an_instance(&aws).env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", resetting()));
+    let began = Instant::now();
+    // It may be that nobody is there, and it may be an outage.
+    let run = resets().region("us-east-1").args(["--timeout", "2s"]).run();
+    assert!(matches!(run.status, Status::Exit(75 | 77)), "{run}");
+    let run = resets().args(["--timeout", "2s"]).run();
+    assert!(matches!(run.status, Status::Exit(75 | 78)), "{run}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+/// Resets every connection: what was sent is not read before the end.
+fn resetting() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Lives as long as the test binary: a listener without clients costs nothing.
+    thread::spawn(move || listener.incoming().for_each(drop));
+    address
+}
+
+#[test]
+fn the_region_of_an_instance_whose_metadata_hangs_is_75() {
+    for path in [TOKEN, REGION] {
+        let aws = served().fails(path, Fault::Hang);
+        let run = on_an_instance(&aws).args(["--timeout", "3s"]).run();
+        run.refused(75).says(["A", "region"]);
+    }
+}
+
+#[test]
+fn the_region_of_an_instance_that_has_none_is_78() {
+    let aws = served().fails(REGION, fault::status(404));
+    on_an_instance(&aws).run().refused(78).says(["A", "region", "AWS_REGION"]);
+    assert!(aws.reads().is_empty());
+}
+
+/// Says why, and leaves the instance alone.
+fn does_not_become_the_instance(state: impl FnOnce(Sandbox) -> Sandbox, facts: &[&str]) {
+    let aws = served();
+    let run = state(on_an_instance(&aws).region("us-east-1")).run();
+    run.refused(77).says(["A"]).says(facts.iter().copied());
+    assert!(aws.calls().is_empty(), "{:?}", aws.calls());
+}
+
+#[test]
+fn an_access_key_without_its_secret_does_not_become_the_instance() {
+    let key = |sandbox: Sandbox| sandbox.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE");
+    does_not_become_the_instance(key, &["AWS_SECRET_ACCESS_KEY"]);
+}
+
+#[test]
+fn a_secret_key_without_its_id_does_not_become_the_instance() {
+    let secret = |sandbox: Sandbox| sandbox.env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET);
+    does_not_become_the_instance(secret, &["AWS_ACCESS_KEY_ID"]);
+}
+
+#[test]
+fn half_a_pair_in_a_profile_does_not_become_the_instance() {
+    let credentials = "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n";
+    does_not_become_the_instance(|sandbox| sandbox.home_file(".aws/credentials", credentials), &["profile"]);
+}
+
+#[test]
+fn a_web_identity_without_a_role_does_not_become_the_instance() {
+    let token = |sandbox: Sandbox| {
+        let sandbox = sandbox.file("token", CANARY);
+        let token = sandbox.path("token");
+        sandbox.env("AWS_WEB_IDENTITY_TOKEN_FILE", token)
+    };
+    does_not_become_the_instance(token, &["AWS_ROLE_ARN"]);
+}
+
+#[test]
+fn a_key_with_a_line_break_is_77_with_a_reason() {
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE\n".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", format!("{ACCESS_SECRET}\n")),
+    ] {
+        let aws = served();
+        let run = Sandbox::new().aws(&aws).env(name, value).resolve("A=x:k").run();
+        run.refused(77).says(["A"]).says_one_of(["line break", "newline", "character"]);
+        assert!(aws.calls().is_empty(), "{name}");
+    }
+}

@@ -1,0 +1,51 @@
+//! Options that are repeated, wrong, or given where they must not count; and what `--quiet` may silence.
+
+use crate::aws::Aws;
+use crate::aws::secret::Secret;
+use crate::sandbox::{CANARY, Sandbox};
+
+fn local() -> Sandbox {
+    Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x")
+}
+
+#[test]
+fn quiet_silences_the_line_of_a_local_file() {
+    for option in ["-q", "--quiet"] {
+        local().arg(option).run().launched_silently().has("A", CANARY);
+    }
+}
+
+#[test]
+fn quiet_by_a_variable_silences_the_line_of_a_local_file() {
+    local().env("SECRETS_EXEC_QUIET", "1").run().launched_silently().has("A", CANARY);
+}
+
+#[test]
+fn quiet_in_a_declaration_does_not_silence_the_line_of_a_local_file() {
+    let run = local().declaration("defaults: { quiet: true }\n").run();
+    run.launched().has("A", CANARY).says(["local.json"]);
+}
+
+#[test]
+fn a_flag_may_be_given_twice() {
+    for flags in [["-v", "-v"], ["--verbose", "-v"]] {
+        local().args(flags).run().launched().has("A", CANARY);
+    }
+    local().args(["-q", "-q"]).run().launched_silently().has("A", CANARY);
+}
+
+#[test]
+fn of_an_option_given_twice_the_last_counts() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let sandbox = Sandbox::new().aws(&aws).resolve("A=x:k");
+    sandbox.args(["--region", "eu-west-1", "--region", "eu-west-2"]).run().launched();
+    assert_eq!(aws.only_read().region(), "eu-west-2");
+}
+
+#[test]
+fn a_pattern_that_is_not_closed_is_a_usage_error() {
+    for option in ["--unset", "--pass", "--resolve-env"] {
+        local().args([option, "[^"]).run().refused(64).says([option, "[^"]);
+    }
+    local().env("SECRETS_EXEC_UNSET", "[^").run().refused(64).says(["SECRETS_EXEC_UNSET", "[^"]);
+}

@@ -1,0 +1,265 @@
+//! `--resolve-env`: references in inherited variables, ARNs and CloudFormation's; start with `with`, which inherits one value.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::aws::Aws;
+use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::sandbox::{CANARY, Sandbox};
+
+const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
+
+fn served() -> Aws {
+    let current = || Secret::json(r#"{"user":"app","password":"p=1","a.b":"dotted","$k":"dollar"}"#);
+    let secret = || current().previous(Secret::json(r#"{"user":"app","password":"old"}"#));
+    Aws::start().secret(ARN, secret()).secret("prod/db", secret()).secret("prod/token", Secret::bare("0123456789abc"))
+}
+
+/// Inherits `DB_URL` with this value and resolves what begins with `DB_`.
+fn with(aws: &Aws, value: &str) -> Sandbox {
+    Sandbox::new().aws(aws).env("DB_URL", value).args(["--resolve-env", "DB_*"])
+}
+
+/// The value becomes another.
+fn becomes(value: &str, resolved: &str) {
+    with(&served(), value).run().launched_silently().has("DB_URL", resolved);
+}
+
+/// The value stays, and nothing is asked for. Something else is to be resolved, so that this can be a launch.
+fn stays(value: &str) {
+    let aws = served();
+    let sandbox = with(&aws, value).declaration("env: { A: { value: x } }\n");
+    sandbox.run().launched_silently().has("DB_URL", value);
+    assert!(aws.calls().is_empty());
+}
+
+/// The value is an error that names the variable, before anything is asked for, and does not repeat what else stands in it.
+fn is_refused(value: &str, facts: &[&str]) {
+    let aws = served();
+    let run = with(&aws, &format!("{CANARY}{value}{CANARY}")).run();
+    run.refused(78).says(["DB_URL"]).says(facts.iter().copied());
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_value_that_is_an_arn_is_resolved() {
+    becomes(&format!("{ARN}:password"), "p=1");
+    becomes(&format!("{ARN}:password::"), "p=1");
+    becomes(&format!("{ARN}:password:AWSPREVIOUS:"), "old");
+    becomes(&format!("{ARN}:password::{PREVIOUS_ID}"), "old");
+    becomes(&format!("{ARN}:password:AWSCURRENT:{CURRENT_ID}"), "p=1");
+}
+
+#[test]
+fn an_arn_without_a_key_is_the_whole_secret() {
+    let aws = Aws::start().secret(ARN, Secret::text(&format!(" {CANARY}\n")));
+    with(&aws, ARN).run().launched_silently().has("DB_URL", format!(" {CANARY}\n"));
+}
+
+#[test]
+fn a_dynamic_reference_is_resolved() {
+    becomes("{{resolve:secretsmanager:prod/token}}", "0123456789abc");
+    becomes("{{resolve:secretsmanager:prod/token:SecretString}}", "0123456789abc");
+    becomes("{{resolve:secretsmanager:prod/token:SecretString:::}}", "0123456789abc");
+    becomes("{{resolve:secretsmanager:prod/db:SecretString:password}}", "p=1");
+    becomes("{{resolve:secretsmanager:prod/db:SecretString:password:AWSPREVIOUS}}", "old");
+    becomes(&format!("{{{{resolve:secretsmanager:prod/db:SecretString:password::{PREVIOUS_ID}}}}}"), "old");
+    becomes(&format!("{{{{resolve:secretsmanager:{ARN}:SecretString:password::}}}}"), "p=1");
+}
+
+#[test]
+fn several_references_stand_in_one_value_mixed_with_text() {
+    let aws = served();
+    let value = "postgres://{{resolve:secretsmanager:prod/db:SecretString:user}}:\
+                 {{resolve:secretsmanager:prod/db:SecretString:password}}@db/app?x={y}&t={{resolve:secretsmanager:prod/token}}}}=";
+    let run = with(&aws, value).run();
+    run.launched_silently().has("DB_URL", "postgres://app:p=1@db/app?x={y}&t=0123456789abc}}=");
+    assert_eq!(aws.calls().len(), 2);
+}
+
+#[test]
+fn two_references_side_by_side_are_joined() {
+    let user = "{{resolve:secretsmanager:prod/db:SecretString:user}}";
+    becomes(&format!("{user}{user}"), "appapp");
+}
+
+#[test]
+fn keys_are_taken_literally() {
+    becomes("{{resolve:secretsmanager:prod/db:SecretString:a.b}}", "dotted");
+}
+
+#[test]
+fn several_globs_choose_variables() {
+    let aws = served();
+    let sandbox = with(&aws, "{{resolve:secretsmanager:prod/token}}").env("KEY", format!("{ARN}:user"));
+    let run = sandbox.env("OTHER", ARN).args(["--resolve-env", "K?Y"]).run();
+    run.launched_silently().has("DB_URL", "0123456789abc").has("KEY", "app").has("OTHER", ARN);
+}
+
+#[test]
+fn a_name_that_does_not_match_is_left_alone() {
+    let aws = served();
+    for name in ["DBURL", "MY_DB_URL", "db_url"] {
+        for value in [ARN, "{{resolve:secretsmanager:prod/token}}", "{{resolve:"] {
+            let sandbox = with(&aws, "plain").env(name, value).declaration("env: { A: { value: x } }\n");
+            sandbox.run().launched_silently().has(name, value);
+        }
+    }
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn without_the_option_nothing_is_resolved() {
+    let aws = served();
+    let reference = "{{resolve:secretsmanager:prod/token}}";
+    let sandbox = Sandbox::new().aws(&aws).env("A", ARN).env("B", reference).env("C", "{{resolve:");
+    let run = sandbox.declaration("env: { X: { value: x } }\n").run();
+    run.launched_silently().has("A", ARN).has("B", reference).has("C", "{{resolve:");
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn no_variable_turns_it_on() {
+    let aws = served();
+    let sandbox = Sandbox::new().aws(&aws).env("DB_URL", ARN).declaration("env: { X: { value: x } }\n");
+    sandbox.env("SECRETS_EXEC_RESOLVE_ENV", "*").run().launched_silently().has("DB_URL", ARN);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn what_only_resembles_a_reference_is_left_alone() {
+    for value in [
+        "arn:aws:s3:::bucket",
+        "arn:aws:iam::123456789012:role/app",
+        "see arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf",
+        "{{ resolve:secretsmanager:prod/db }}",
+        "{{config.x}} {{resolve",
+        "prod/db:password",
+        "$HOME ${HOME}",
+        "",
+    ] {
+        stays(value);
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_and_no_reference_are_left_alone() {
+    let aws = served();
+    let sandbox = with(&aws, "{{resolve:secretsmanager:prod/token}}").env("DB_RAW", OsStr::from_bytes(b"\xff\xfe="));
+    sandbox.run().launched_silently().has("DB_RAW", b"\xff\xfe=");
+}
+
+#[test]
+fn what_a_secret_holds_is_not_resolved_again() {
+    let text = format!("{CANARY}{{{{resolve:secretsmanager:prod/token}}}} {ARN}");
+    let aws = served().secret("x", Secret::text(&text));
+    with(&aws, "{{resolve:secretsmanager:x}}").run().launched_silently().has("DB_URL", &text);
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
+fn the_region_of_an_arn_is_where_it_is_read() {
+    let aws = Aws::start().secret(&ARN.replace("us-east-1", "eu-west-1"), Secret::json(r#"{"k":"v"}"#));
+    let value = format!("{}:k", ARN.replace("us-east-1", "eu-west-1"));
+    with(&aws, &value).run().launched_silently().has("DB_URL", "v");
+    assert!(aws.only_read().header("authorization").unwrap().contains("/eu-west-1/"));
+}
+
+#[test]
+fn awscurrent_is_asked_for_by_name() {
+    let aws = served();
+    with(&aws, "{{resolve:secretsmanager:prod/token}}").run().launched();
+    assert_eq!(aws.only_read().stage().as_deref(), Some("AWSCURRENT"));
+}
+
+#[test]
+fn a_malformed_reference_is_an_error_before_anything_is_read() {
+    is_refused("{{resolve:secretsmanager:prod/db", &["}}"]);
+    is_refused("{{resolve:secretsmanager:prod/token}}{{resolve:secretsmanager:prod/db:SecretString:x}", &["}}"]);
+    is_refused("{{resolve:secretsmanager:prod/db:SecretBinary}}", &["SecretString"]);
+    is_refused("{{resolve:secretsmanager:prod/db:SecretString:k:s:v:more}}", &["too many fields"]);
+    is_refused("{{resolve:secretsmanager:}}", &["empty"]);
+    is_refused("{{resolve:vault:x}}", &["vault", "secretsmanager"]);
+    is_refused("{{resolve:}}", &["secretsmanager"]);
+}
+
+#[test]
+fn a_value_that_begins_as_an_arn_and_is_none_is_an_error() {
+    for value in ["arn:aws:secretsmanager:us-east-1", &format!("{ARN}:k:s:v:more"), &format!("{ARN}:k y:a b")] {
+        let aws = served();
+        with(&aws, value).run().refused(78).says(["DB_URL"]);
+        assert!(aws.calls().is_empty());
+    }
+}
+
+#[test]
+fn every_malformed_variable_is_told_at_once() {
+    let aws = served();
+    let run = with(&aws, "{{resolve:secretsmanager:x").env("DB_TWO", "{{resolve:vault:x}}").run();
+    run.refused(78).says(["DB_URL", "DB_TWO"]);
+}
+
+#[test]
+fn a_key_that_is_not_there_is_told() {
+    let aws = served();
+    let run = with(&aws, "x{{resolve:secretsmanager:prod/db:SecretString:pasword}}").run();
+    run.refused(78).says(["DB_URL", "prod/db", "\"pasword\"", "\"password\""]);
+    with(&aws, "{{resolve:secretsmanager:prod/gone}}").run().refused(78).says(["DB_URL", "prod/gone"]);
+}
+
+#[test]
+fn parameters_are_not_yet_read() {
+    for value in [
+        "arn:aws:ssm:us-east-1:123456789012:parameter/app/key",
+        "x{{resolve:ssm:/app/key}}",
+        "{{resolve:ssm-secure:/app/key:3}}",
+    ] {
+        let aws = served();
+        with(&aws, value).run().refused(78).says(["DB_URL", "/app/key"]);
+        assert!(aws.calls().is_empty());
+    }
+}
+
+#[test]
+fn a_local_file_has_parameters_too() {
+    let secrets = format!(r#"{{"zz":"{CANARY}","prod/db":{{"k":"v"}},"ssm:/app/key":"parameter"}}"#);
+    let value =
+        "{{resolve:ssm:/app/key}} {{resolve:ssm-secure:/app/key}} {{resolve:secretsmanager:prod/db:SecretString:k}}";
+    let run = Sandbox::new().local(&secrets).env("A", value).args(["--resolve-env", "A"]).run();
+    run.launched().has("A", "parameter parameter v");
+}
+
+#[test]
+fn it_wins_over_files_and_the_command_line_wins_over_it() {
+    let aws = served();
+    let sandbox =
+        with(&aws, "{{resolve:secretsmanager:prod/token}}").declaration("env: { DB_URL: \"prod/db:user\" }\n");
+    sandbox.run().launched_silently().has("DB_URL", "0123456789abc");
+    assert_eq!(aws.only_read().secret_id(), "prod/token");
+    let aws = served();
+    let sandbox = with(&aws, "{{resolve:secretsmanager:prod/token}}").resolve("DB_URL=prod/db:user");
+    sandbox.run().launched_silently().has("DB_URL", "app");
+    assert_eq!(aws.only_read().secret_id(), "prod/db");
+}
+
+#[test]
+fn it_shares_its_requests_with_other_references() {
+    let aws = served();
+    let sandbox = with(&aws, "{{resolve:secretsmanager:prod/db:SecretString:user}}").resolve("A=prod/db:password");
+    sandbox.run().launched_silently().has("DB_URL", "app").has("A", "p=1");
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
+fn path_cannot_come_from_a_secret() {
+    let aws = served();
+    let sandbox = Sandbox::new().aws(&aws).args(["--resolve-env", "*"]);
+    sandbox.env("PATH", "{{resolve:secretsmanager:prod/token}}").run().refused(78).says(["PATH"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_pattern_that_finds_nothing_is_told_when_nothing_else_is_to_be_resolved() {
+    let aws = served();
+    with(&aws, "plain").run().refused(64).says(["--resolve-env"]);
+}

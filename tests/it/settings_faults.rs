@@ -1,0 +1,226 @@
+//! Settings of AWS (variables, configuration files, proxies) that are empty, half there, unreadable or wrong.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::aws::secret::Secret;
+use crate::aws::{Aws, CONTAINER_KEY};
+use crate::outcome::Outcome;
+use crate::proxy::Proxy;
+use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::skip;
+
+fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
+}
+
+fn sandbox(aws: &Aws) -> Sandbox {
+    Sandbox::new().aws(aws).resolve("A=x:k")
+}
+
+/// A launch that could have its credentials from a container.
+fn in_a_container(aws: &Aws) -> Sandbox {
+    let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k");
+    sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials())
+}
+
+/// An empty variable counts as not set, and the command gets it as it was.
+fn is_as_if_not_set(name: &str, sandbox: Sandbox) {
+    sandbox.env(name, "").run().launched_silently().has("A", "v").has(name, "");
+}
+
+#[test]
+fn an_empty_general_endpoint_counts_as_not_set() {
+    let aws = served();
+    let config = format!("[default]\nendpoint_url = {}\n", aws.endpoint());
+    is_as_if_not_set("AWS_ENDPOINT_URL", sandbox(&aws).home_file(".aws/config", &config));
+}
+
+#[test]
+fn an_empty_endpoint_of_the_service_counts_as_not_set() {
+    let aws = served();
+    is_as_if_not_set("AWS_ENDPOINT_URL_SECRETS_MANAGER", sandbox(&aws));
+}
+
+#[test]
+fn an_empty_profile_counts_as_not_set() {
+    let aws = served();
+    is_as_if_not_set("AWS_PROFILE", sandbox(&aws));
+    let keys = format!("[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = {ACCESS_SECRET}\n");
+    let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k");
+    is_as_if_not_set("AWS_PROFILE", sandbox.home_file(".aws/credentials", &keys));
+    assert_eq!(aws.reads()[1].access_key(), "AKIADEFAULT");
+}
+
+#[test]
+fn an_empty_uri_of_a_container_counts_as_not_set() {
+    let aws = served();
+    is_as_if_not_set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", in_a_container(&aws));
+    assert_eq!(aws.only_read().access_key(), CONTAINER_KEY);
+}
+
+#[test]
+fn an_empty_web_identity_counts_as_not_set() {
+    let aws = served();
+    let role = "arn:aws:iam::123456789012:role/app";
+    is_as_if_not_set("AWS_WEB_IDENTITY_TOKEN_FILE", in_a_container(&aws).env("AWS_ROLE_ARN", role));
+    assert_eq!(aws.only_read().access_key(), CONTAINER_KEY);
+}
+
+#[test]
+fn empty_keys_count_as_not_set() {
+    let aws = served();
+    is_as_if_not_set("AWS_SECRET_ACCESS_KEY", in_a_container(&aws).env("AWS_ACCESS_KEY_ID", ""));
+    assert_eq!(aws.only_read().access_key(), CONTAINER_KEY);
+}
+
+/// Status 64 with these facts, and nothing is asked of anybody.
+fn refuses(state: impl FnOnce(Sandbox) -> Sandbox, facts: &[&str]) -> Outcome {
+    let aws = served();
+    let run = state(sandbox(&aws)).run();
+    run.refused(64).says(facts.iter().copied());
+    assert!(aws.calls().is_empty(), "{run}");
+    run
+}
+
+#[test]
+fn a_source_profile_that_does_not_exist_is_a_usage_error() {
+    let role = "role_arn = arn:aws:iam::123456789012:role/r";
+    let config = format!("[profile work]\n{role}\nsource_profile = nope\n");
+    refuses(|sandbox| sandbox.home_file(".aws/config", &config).args(["--profile", "work"]), &["nope"]);
+}
+
+#[test]
+fn a_configuration_file_that_is_not_utf_8_is_a_usage_error() {
+    for name in ["config", "credentials"] {
+        let broken = |sandbox: Sandbox| {
+            let sandbox = sandbox.home_file(&format!(".aws/{name}"), "");
+            fs::write(sandbox.home().join(".aws").join(name), b"[default]\n# \xff\n").unwrap();
+            sandbox
+        };
+        refuses(broken, &[&format!(".aws/{name}")]);
+    }
+}
+
+#[test]
+fn a_configuration_file_that_may_not_be_read_is_a_usage_error() {
+    // Root may read everything.
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    if !skip::can(&[&nobody[..], &["true"]].concat(), "a file that may not be read") {
+        return;
+    }
+    for name in ["config", "credentials"] {
+        let aws = served();
+        let sandbox = sandbox(&aws).home_file(&format!(".aws/{name}"), "[default]\n").through(nobody);
+        let file = sandbox.home().join(".aws").join(name);
+        fs::set_permissions(file, fs::Permissions::from_mode(0o000)).unwrap();
+        sandbox.spawn_copy().wait().refused(64).says([format!(".aws/{name}").as_str()]);
+        assert!(aws.calls().is_empty());
+    }
+}
+
+#[test]
+fn a_setting_of_the_profile_that_makes_no_sense_is_a_usage_error() {
+    for (key, value) in [
+        ("use_fips_endpoint", "ture"),
+        ("use_dualstack_endpoint", "yes"),
+        ("retry_mode", "bogus"),
+        ("endpoint_url", "nope"),
+        ("max_attempts", "many"),
+        ("region", "us east"),
+    ] {
+        let config = format!("[default]\n{key} = {value}\n");
+        let aws = served();
+        // What is wrong is so even where a variable says something better.
+        let run = sandbox(&aws).home_file(".aws/config", &config).run();
+        run.refused(64).says([key, value, "default"]);
+        assert!(aws.calls().is_empty(), "{key}");
+    }
+}
+
+#[test]
+fn a_mode_of_the_metadata_service_that_makes_no_sense_is_a_usage_error() {
+    let name = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
+    refuses(|sandbox| sandbox.env(name, "bogus"), &[name, "bogus"]);
+}
+
+#[test]
+fn a_port_that_cannot_be_is_a_usage_error() {
+    let url = "http://127.0.0.1:99999";
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "HTTPS_PROXY"] {
+        refuses(|sandbox| sandbox.env(name, url), &[name]);
+    }
+    refuses(|sandbox| sandbox.args(["--endpoint-url", url]), &["endpoint-url"]);
+}
+
+#[test]
+fn a_star_in_no_proxy_goes_past_the_proxy_everywhere() {
+    let aws = served();
+    let address = format!("http://{}", aws.address());
+    for endpoint in [aws.endpoint(), address] {
+        for none in ["*", "example.com, *"] {
+            let proxy = Proxy::before(aws.address());
+            let sandbox = sandbox(&aws).endpoint(&endpoint).env("HTTP_PROXY", proxy.url()).env("NO_PROXY", none);
+            sandbox.run().launched_silently().has("A", "v");
+            assert!(proxy.asked().is_empty(), "{endpoint} {none}");
+        }
+    }
+}
+
+#[test]
+fn without_a_star_the_proxy_is_asked() {
+    let aws = served();
+    let proxy = Proxy::before(aws.address());
+    let sandbox = sandbox(&aws).env("HTTP_PROXY", proxy.url()).args(["--timeout", "1s"]);
+    drop(sandbox.run());
+    assert!(!proxy.asked().is_empty());
+}
+
+/// A URL of no known kind, with a password.
+fn with_password() -> String {
+    format!("gopher://user:{CANARY}@host.example")
+}
+
+// The password is the canary, for which the sandbox looks.
+
+#[test]
+fn the_password_of_a_url_in_a_wrong_variable_is_not_repeated() {
+    for name in [
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_REGION",
+        "AWS_MAX_ATTEMPTS",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "SECRETS_EXEC_ENDPOINT_URL",
+        "SECRETS_EXEC_TIMEOUT",
+        "SECRETS_EXEC_QUIET",
+        "SECRETS_EXEC_ROLE_ARN",
+    ] {
+        refuses(|sandbox| sandbox.env(name, with_password()), &[name]);
+    }
+}
+
+#[test]
+fn the_password_of_a_url_that_is_a_wrong_option_is_not_repeated() {
+    for option in ["endpoint-url", "region", "timeout"] {
+        refuses(|sandbox| sandbox.arg(format!("--{option}={}", with_password())), &[option]);
+    }
+}
+
+#[test]
+fn the_password_of_a_url_in_a_configuration_file_is_not_repeated() {
+    let config = format!("[default]\nendpoint_url = {}\n", with_password());
+    refuses(|sandbox| sandbox.home_file(".aws/config", &config), &["endpoint_url"]);
+}
+
+#[test]
+fn the_password_of_a_url_in_a_declaration_is_not_repeated() {
+    let aws = served();
+    let declaration = format!("defaults:\n  endpoint-url: \"{}\"\n", with_password());
+    let run = sandbox(&aws).declaration(&declaration).run();
+    run.refused(78).says(["secrets-exec.yaml:2", "endpoint-url"]);
+}

@@ -1,0 +1,152 @@
+//! Files in memory, read by programs that are not ours (openssl, Python's `ssl`, Node, cat), from secrets that boto3 stored.
+
+use std::fs;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::moto::Moto;
+use super::python::interpreter;
+use crate::directory::Directory;
+use crate::sandbox::Sandbox;
+use crate::skip;
+
+/// A key, its certificate, and both in PKCS #12 with the passphrase `p`.
+struct Identity {
+    key: String,
+    certificate: String,
+    pkcs12: Vec<u8>,
+}
+
+/// Made once, and stored as `delivered/tls` and `delivered/p12`; none, told loudly, without openssl or moto.
+fn identity() -> Option<(&'static Moto, &'static Identity)> {
+    static MADE: OnceLock<Option<(&Moto, Identity)>> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let moto = Moto::shared()?;
+        if !skip::can(&["openssl", "version"], "a key and a certificate") {
+            return None;
+        }
+        let identity = Identity::make();
+        moto.secret("delivered/tls", &json!({ "key": identity.key, "certificate": identity.certificate }).to_string());
+        let binary = json!({ "Name": "delivered/p12", "SecretBinary": { "$bytes": identity.pkcs12 } });
+        moto.secretsmanager("create_secret", &binary);
+        Some((moto, identity))
+    });
+    made.as_ref().map(|(moto, identity)| (*moto, identity))
+}
+
+impl Identity {
+    fn make() -> Self {
+        let directory = Directory::new();
+        let openssl = |arguments: &str| {
+            let mut command = Command::new("openssl");
+            command.args(arguments.split(' ')).current_dir(directory.path());
+            let output = command.output().expect("openssl starts");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        };
+        openssl(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=delivered",
+        );
+        openssl("pkcs12 -export -inkey key.pem -in cert.pem -passout pass:p -out all.p12");
+        let text = |name: &str| fs::read_to_string(directory.path().join(name)).expect("openssl wrote PEM");
+        let pkcs12 = fs::read(directory.path().join("all.p12")).expect("openssl wrote PKCS #12");
+        Self { key: text("key.pem"), certificate: text("cert.pem"), pkcs12 }
+    }
+}
+
+/// `$KEY`, `$CERTIFICATE` and `$P12` are files in memory.
+fn delivering(moto: &Moto) -> Sandbox {
+    moto.sandbox()
+        .args(["--as-file", "KEY=delivered/tls:key"])
+        .args(["--as-file", "CERTIFICATE=delivered/tls:certificate"])
+        .args(["--as-file", "P12=delivered/p12"])
+}
+
+#[test]
+fn cat_reads_what_boto3_stored() {
+    let Some((moto, identity)) = identity() else { return };
+    let outcome = delivering(moto).script("cat \"$KEY\" \"$CERTIFICATE\" \"$P12\"").run();
+    let whole = [identity.key.as_bytes(), identity.certificate.as_bytes(), &identity.pkcs12].concat();
+    outcome.launched_silently().printed(whole);
+}
+
+#[test]
+fn openssl_reads_a_key_a_certificate_and_both_in_pkcs12() {
+    let Some((moto, _)) = identity() else { return };
+    let script = "set -e
+        openssl pkey -in \"$KEY\" -pubout
+        openssl x509 -in \"$CERTIFICATE\" -noout -pubkey
+        openssl pkcs12 -in \"$P12\" -passin pass:p -nokeys 2>&1 | openssl x509 -noout -pubkey";
+    let outcome = delivering(moto).script(script).run();
+    let printed = outcome.launched_silently().stdout();
+    let third = printed.len() / 3;
+    assert!(printed.starts_with("-----BEGIN PUBLIC KEY-----"), "{outcome}");
+    assert_eq!(printed, printed[..third].repeat(3), "{outcome}");
+}
+
+#[test]
+fn pythons_ssl_loads_the_certificate_and_its_key() {
+    let (Some((moto, _)), Some(python)) = (identity(), interpreter()) else { return };
+    let script = "import os, ssl\n\
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+        for attempt in range(2): context.load_cert_chain(os.environ['CERTIFICATE'], os.environ['KEY'])\n\
+        context.load_verify_locations(os.environ['CERTIFICATE'])\n\
+        print(context.cert_store_stats()['x509'])";
+    let outcome = delivering(moto).command([python.as_os_str(), "-c".as_ref(), script.as_ref()]).run();
+    outcome.launched_silently().printed("1\n");
+}
+
+#[test]
+fn node_reads_them_as_files() {
+    let Some((moto, identity)) = identity() else { return };
+    if !skip::can(&["node", "--version"], "files in memory under Node") {
+        return;
+    }
+    let script = "const fs = require('fs');
+        const read = () => fs.readFileSync(process.env.P12).toString('base64') + fs.readFileSync(process.env.KEY, 'utf8');
+        process.stdout.write(read());
+        if (read() !== read()) process.exit(1);";
+    let outcome = delivering(moto).command(["node", "-e", script]).run();
+    outcome.launched_silently().printed(STANDARD.encode(&identity.pkcs12) + &identity.key);
+}
+
+#[test]
+fn a_program_of_python_that_is_told_to_pass_them_on_does() {
+    let (Some((moto, identity)), Some(python)) = (identity(), interpreter()) else { return };
+    let script = "import os, subprocess\n\
+        path = os.environ['KEY']\n\
+        subprocess.run(['cat', path], pass_fds=[int(path.rsplit('/')[-1])], check=True)";
+    let outcome = delivering(moto).command([python.as_os_str(), "-c".as_ref(), script.as_ref()]).run();
+    outcome.launched_silently().printed(&identity.key);
+}
+
+#[test]
+fn a_binary_secret_of_the_largest_size_is_delivered_whole() {
+    let Some(moto) = Moto::shared() else { return };
+    let bytes: Vec<u8> = (0..=255).rev().cycle().take(65_536).collect();
+    let binary = json!({ "Name": "delivered/largest", "SecretBinary": { "$bytes": bytes } });
+    moto.secretsmanager("create_secret", &binary);
+    let sandbox =
+        moto.sandbox().args(["--as-file", "F=delivered/largest"]).script("cat \"$F\"; cat \"$F\" | wc -c >&2");
+    let outcome = sandbox.target_writes_stderr().run();
+    assert_eq!(outcome.launched().stderr().trim(), "65536");
+    assert!(outcome.stdout == bytes, "{} bytes", outcome.stdout.len());
+}
+
+#[test]
+fn a_file_at_a_path_is_read_by_openssl_too() {
+    let Some((moto, identity)) = identity() else { return };
+    let sandbox = moto.sandbox().args(["-q"]);
+    let (key, p12) = (sandbox.path("tls.key"), sandbox.path("tls.p12"));
+    let declaration = format!(
+        "files:\n  - {{ from: \"delivered/tls:key\", path: \"{}\", env: KEY }}\n  - {{ from: delivered/p12, path: \"{}\" }}\n",
+        key.display(),
+        p12.display()
+    );
+    let sandbox = sandbox.declaration(&declaration).script("openssl pkey -in \"$KEY\"");
+    sandbox.run().launched_silently().printed(&identity.key);
+    assert!(fs::read(p12).expect("it stays after a launch") == identity.pkcs12);
+}

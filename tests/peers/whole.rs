@@ -1,0 +1,91 @@
+//! Whole secrets that boto3 stored: the variables are the keys that Python reads; and references in place by real ARNs.
+
+use serde_json::{Value, json};
+
+use super::moto::{Moto, text_of};
+
+/// As RDS writes the secrets that it manages.
+const DATABASE: &str = r#"{"username":"admin","password":"x<&>'\"=\\ \u00e9\n","engine":"postgres","host":"db.example.com",
+    "port":5432,"dbInstanceIdentifier":"db-1","ssl":true,"extra":null,"pools":{"max":10,"a":[]}}"#;
+
+/// How a value of Python is spelled in a variable.
+fn spelled(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[test]
+fn each_key_that_python_reads_is_a_variable_and_nothing_else_is_added() {
+    let Some(moto) = Moto::shared() else { return };
+    moto.secret("whole/db", DATABASE);
+    let read = moto.secretsmanager("get_secret_value", &json!({ "SecretId": "whole/db" }));
+    let parameters = json!({ "text": read["SecretString"] });
+    let keys = moto.call(&json!({ "service": "python", "operation": "json.loads", "parameters": parameters }));
+
+    let sandbox = moto.sandbox().args(["--env-from", "DB_=whole/db"]);
+    let mut names = sandbox.control().names();
+    let outcome = sandbox.run();
+    outcome.launched_silently();
+    for (key, value) in keys.as_object().expect("Python reads an object") {
+        let name = format!("DB_{}", key.to_uppercase());
+        if value.is_null() {
+            outcome.lacks(&name);
+            continue;
+        }
+        outcome.has(&name, spelled(value));
+        names.push(name);
+    }
+    names.sort_unstable();
+    assert_eq!(outcome.names(), names);
+}
+
+#[test]
+fn a_prefix_and_a_choice_of_keys_serve_a_secret_found_by_its_arn() {
+    let Some(moto) = Moto::shared() else { return };
+    let arn = moto.secret("whole/stripe", r#"{"api_key":"sk","webhook":"wh","path":"x"}"#);
+    let declaration =
+        format!("env-from:\n  - {{ from: \"{arn}\", prefix: STRIPE_, only: [api_key], rename: {{ api_key: KEY }} }}\n");
+    let outcome = moto.sandbox().declaration(&declaration).run();
+    outcome.launched_silently().has("STRIPE_KEY", "sk").lacks("STRIPE_WEBHOOK").lacks("STRIPE_API_KEY");
+}
+
+#[test]
+fn a_previous_version_gives_the_keys_it_had() {
+    let Some(moto) = Moto::shared() else { return };
+    moto.secret("whole/rotated", r#"{"user":"old","gone":"x"}"#);
+    moto.put("whole/rotated", r#"{"user":"new"}"#, &[]);
+    let sandbox =
+        moto.sandbox().args(["--env-from", "NEW_=whole/rotated", "--env-from", "OLD_=whole/rotated::AWSPREVIOUS"]);
+    let outcome = sandbox.run();
+    outcome.launched_silently().has("NEW_USER", "new").lacks("NEW_GONE").has("OLD_USER", "old").has("OLD_GONE", "x");
+}
+
+#[test]
+fn a_secret_whose_keys_would_run_code_is_refused() {
+    let Some(moto) = Moto::shared() else { return };
+    moto.secret("whole/evil", r#"{"ld_preload":"/tmp/x.so","user":"u"}"#);
+    let outcome = moto.sandbox().args(["--env-from", "whole/evil"]).run();
+    outcome.refused(78).says(["LD_PRELOAD", "whole/evil", "`env`"]);
+}
+
+#[test]
+fn references_in_inherited_variables_lead_to_what_boto3_stored() {
+    let Some(moto) = Moto::shared() else { return };
+    let arn = moto.secret("whole/inherited", r#"{"user":"u=1","password":"old"}"#);
+    let version = text_of(&moto.secretsmanager("get_secret_value", &json!({ "SecretId": arn }))["VersionId"]);
+    moto.put("whole/inherited", r#"{"user":"u=1","password":"new"}"#, &[]);
+    let sandbox = moto
+        .sandbox()
+        .env("APP_KEY", format!("{arn}:password::"))
+        .env("APP_OLD", format!("{arn}:password::{version}"))
+        .env("APP_URL", format!(
+            "x://{{{{resolve:secretsmanager:whole/inherited:SecretString:user}}}}:{{{{resolve:secretsmanager:{arn}:SecretString:password:AWSPREVIOUS}}}}@h"
+        ))
+        .env("OTHER", &arn);
+    let outcome = sandbox.args(["--resolve-env", "APP_*"]).run();
+    outcome
+        .launched_silently()
+        .has("APP_KEY", "new")
+        .has("APP_OLD", "old")
+        .has("APP_URL", "x://u=1:old@h")
+        .has("OTHER", arn);
+}
