@@ -6,6 +6,7 @@
 mod grammar;
 mod locator;
 mod value_from;
+mod variables;
 
 pub use grammar::{Reference, ReferenceError};
 pub use locator::{Locator, LocatorError, Region, Role, SecretId, Store};

@@ -2,6 +2,7 @@
 
 mod declaring;
 mod delivering;
+mod extracting;
 mod fetching;
 mod starting;
 mod usage;

@@ -1,28 +1,25 @@
 //! Plan and answers become values: every one of them, or every reason why not.
 
+mod attempt;
 mod encoding;
 mod expand;
 mod extract;
 mod json;
 mod template;
+mod walk;
 
 pub use expand::ExpansionError;
 pub use extract::{Absent, ExtractError};
 pub use template::RenderError;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
-use crate::binding::{Absence, Binding, Claim, EnvName, Part, Recipe, Subject};
-use crate::expansion::Expansion;
+use crate::binding::Subject;
 use crate::fetched::{FetchError, FetchFailure, Fetched};
-use crate::plan::{Plan, PlannedLayer};
+use crate::plan::Plan;
 use crate::reference::{Locator, Region, SecretRef};
-use crate::resolved::{FileValue, Resolved, Variable};
-use crate::secret::SecretValue;
-use crate::target::Target;
-use crate::template::Template;
-use extract::Extractor;
-use template::{Input, NotText, render};
+use crate::resolved::Resolved;
+use walk::Walk;
 
 /// Why something has no value.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,9 +95,7 @@ pub struct Outcome {
 /// Decides every target that the answers decide.
 pub fn resolve<'a>(plan: &'a Plan, fetched: &'a Fetched) -> Progress<'a> {
     let mut walk = Walk::new(plan, fetched);
-    for layer in plan.layers() {
-        walk.layer(layer);
-    }
+    plan.layers().iter().for_each(|layer| walk.layer(layer));
     if walk.wanted.is_empty() {
         Progress::Done(Outcome { resolved: walk.resolved, errors: walk.errors })
     } else {
@@ -108,276 +103,16 @@ pub fn resolve<'a>(plan: &'a Plan, fetched: &'a Fetched) -> Progress<'a> {
     }
 }
 
-/// A walk through the layers, the latest first, that settles each variable and path once.
-struct Walk<'a> {
-    plan: &'a Plan,
-    fetched: &'a Fetched,
-    extractor: Extractor<'a>,
-    /// What later layers, or an entry of this one, have settled.
-    claimed: HashSet<Claim>,
-    /// Objects of later layers whose keys are not known yet.
-    unknown: Vec<&'a Expansion>,
-    wanted: BTreeSet<&'a Locator>,
-    errors: Vec<ResolveError>,
-    resolved: Resolved,
-}
-
-/// What is known of a value.
-enum Attempt<'a> {
-    Value(SecretValue),
-    Wants(Vec<&'a Locator>),
-    Fails(Vec<Failing>),
-}
-
-/// Why there is no value, and what was to be read for it.
-struct Failing {
-    reference: Option<SecretRef>,
-    problem: Problem,
-}
-
-impl<'a> Attempt<'a> {
-    fn fails(reference: Option<SecretRef>, problem: Problem) -> Self {
-        Self::Fails(vec![Failing { reference, problem }])
-    }
-}
-
-/// What several inputs of one value lack.
-#[derive(Default)]
-struct Gathered<'a> {
-    wants: Vec<&'a Locator>,
-    failing: Vec<Failing>,
-}
-
-impl<'a> Gathered<'a> {
-    /// Everything is asked for before anything is told, and everything that is wrong is told together.
-    fn or_else(self, value: impl FnOnce() -> Attempt<'a>) -> Attempt<'a> {
-        match (self.wants.is_empty(), self.failing.is_empty()) {
-            (false, _) => Attempt::Wants(self.wants),
-            (true, false) => Attempt::Fails(self.failing),
-            (true, true) => value(),
-        }
-    }
-}
-
-/// Whether nothing is wrong but that something does not exist.
-fn are_absences(failing: &[Failing]) -> bool {
-    failing.iter().all(|failing| failing.problem.is_absence())
-}
-
-impl<'a> Walk<'a> {
-    fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
-        Self {
-            plan,
-            fetched,
-            extractor: Extractor::default(),
-            claimed: HashSet::new(),
-            unknown: Vec::new(),
-            wanted: BTreeSet::new(),
-            errors: Vec::new(),
-            resolved: Resolved::default(),
-        }
-    }
-
-    fn layer(&mut self, layer: &'a PlannedLayer) {
-        for binding in &layer.bindings {
-            let claims = binding.target.claims();
-            if !claims.iter().any(|claim| self.claimed.contains(claim) || self.may_be_covered(claim)) {
-                self.binding(binding, claims);
-            }
-        }
-        // Within a layer, an entry beats an object's key, and two objects must not make one name.
-        let mut given = BTreeMap::new();
-        for expansion in &layer.expansions {
-            self.expansion(expansion, &mut given);
-        }
-        self.claimed.extend(given.into_keys().map(Claim::Variable));
-        let is_unknown = |expansion: &&Expansion| self.fetched.get(&expansion.reference.locator).is_none();
-        self.unknown.extend(layer.expansions.iter().filter(is_unknown));
-    }
-
-    /// Whether an object that is not read yet may give the variable; until that is known, nothing is read for it.
-    fn may_be_covered(&self, claim: &Claim) -> bool {
-        match claim {
-            Claim::Variable(name) => self.unknown.iter().any(|object| object.naming.may_give(name.as_str())),
-            Claim::Path(_) => false,
-        }
-    }
-
-    fn binding(&mut self, binding: &'a Binding, claims: Vec<Claim>) {
-        let attempt = match self.attempt(&binding.recipe) {
-            Attempt::Value(value) => match encoding::apply(binding.transform, value) {
-                Ok(value) => Attempt::Value(value),
-                Err(encoding::NotBase64) => Attempt::fails(reference(&binding.recipe), Problem::NotBase64),
-            },
-            other => other,
-        };
-        match (attempt, &binding.absence) {
-            (Attempt::Value(value), _) => {
-                self.deliver(binding, value, binding.recipe.locators().into_iter().cloned().collect());
-            }
-            (Attempt::Wants(locators), _) => self.wanted.extend(locators),
-            (Attempt::Fails(failing), Absence::Omit) if are_absences(&failing) => {
-                self.resolved.omitted.push(binding.subject.clone());
-                return;
-            }
-            (Attempt::Fails(failing), Absence::Default(text)) if are_absences(&failing) => {
-                self.deliver(binding, SecretValue::new(text.as_str()), Vec::new());
-            }
-            (Attempt::Fails(failing), Absence::Fail | Absence::Omit | Absence::Default(_)) => {
-                let error = |Failing { reference, problem }| ResolveError {
-                    subject: binding.subject.clone(),
-                    reference,
-                    problem,
-                };
-                self.errors.extend(failing.into_iter().map(error));
-            }
-        }
-        self.claimed.extend(claims);
-    }
-
-    fn deliver(&mut self, binding: &Binding, value: SecretValue, read_from: Vec<Locator>) {
-        let subject = binding.subject.clone();
-        self.resolved.sources.push((subject.clone(), read_from));
-        match &binding.target {
-            Target::Env(name) => {
-                self.resolved.variables.push(Variable { name: name.clone(), value, subject });
-            }
-            Target::File(target) => {
-                self.resolved.files.push(FileValue { target: target.clone(), value, origin: subject.origin });
-            }
-        }
-    }
-
-    fn attempt(&mut self, recipe: &'a Recipe) -> Attempt<'a> {
-        match recipe {
-            Recipe::Literal(text) => Attempt::Value(SecretValue::new(text.as_str())),
-            Recipe::Secret(reference) => self.secret(reference),
-            Recipe::Composed(parts) => self.composed(parts),
-            Recipe::Template { template, inputs } => self.template(template, inputs),
-        }
-    }
-
-    fn secret(&mut self, reference: &'a SecretRef) -> Attempt<'a> {
-        let fails = |problem| Attempt::fails(Some(reference.clone()), problem);
-        match self.fetched.get(&reference.locator) {
-            None => Attempt::Wants(vec![&reference.locator]),
-            Some(Err(failure)) => fails(Problem::Fetch(failure.clone())),
-            Some(Ok(document)) => match self.extractor.extract(&reference.locator, document, &reference.selector) {
-                Ok(value) => Attempt::Value(value),
-                Err(error) => fails(Problem::Extract { region: document.region.clone(), error }),
-            },
-        }
-    }
-
-    fn composed(&mut self, parts: &'a [Part]) -> Attempt<'a> {
-        let mut text = zeroize::Zeroizing::new(Vec::new());
-        let mut gathered = Gathered::default();
-        for part in parts {
-            match part {
-                Part::Text(part) => text.extend_from_slice(part.as_bytes()),
-                Part::Reference(reference) => match self.secret(reference) {
-                    Attempt::Value(value) => text.extend_from_slice(value.expose()),
-                    Attempt::Wants(locators) => gathered.wants.extend(locators),
-                    Attempt::Fails(failing) => gathered.failing.extend(failing),
-                },
-            }
-        }
-        gathered.or_else(|| Attempt::Value(SecretValue::new(text.as_slice())))
-    }
-
-    /// One request for each alias, however often the template names it.
-    fn template(&mut self, template: &Template, inputs: &'a BTreeMap<String, SecretRef>) -> Attempt<'a> {
-        let mut read = BTreeMap::new();
-        let mut gathered = Gathered::default();
-        for (name, reference) in inputs {
-            let locator = &reference.locator;
-            let problem = match self.fetched.get(locator) {
-                None => {
-                    gathered.wants.push(locator);
-                    continue;
-                }
-                Some(Err(failure)) => Problem::Fetch(failure.clone()),
-                Some(Ok(document)) => match Input::new(self.extractor.object(locator, document), document) {
-                    Ok(input) => {
-                        read.insert(name.clone(), input);
-                        continue;
-                    }
-                    Err(NotText) => {
-                        let error = RenderError::NotText { alias: name.clone() };
-                        Problem::Render { region: document.region.clone(), error }
-                    }
-                },
-            };
-            gathered.failing.push(Failing { reference: Some(reference.clone()), problem });
-        }
-        gathered.or_else(|| match render(template, &read) {
-            Ok(value) => Attempt::Value(value),
-            Err(error) => self.not_rendered(inputs, error),
-        })
-    }
-
-    fn not_rendered(&self, inputs: &BTreeMap<String, SecretRef>, error: RenderError) -> Attempt<'a> {
-        let reference = error.alias().and_then(|alias| inputs.get(alias));
-        let document = reference.and_then(|reference| self.fetched.get(&reference.locator)?.as_ref().ok());
-        let region = document.and_then(|document| document.region.clone());
-        Attempt::fails(reference.cloned(), Problem::Render { region, error })
-    }
-
-    fn expansion(&mut self, expansion: &'a Expansion, given: &mut BTreeMap<EnvName, String>) {
-        let locator = &expansion.reference.locator;
-        let document = match self.fetched.get(locator) {
-            None => {
-                self.wanted.insert(locator);
-                return;
-            }
-            Some(Err(failure)) => return self.fail(expansion, Problem::Fetch(failure.clone())),
-            Some(Ok(document)) => document,
-        };
-        let region = document.region.clone();
-        let json = match self.extractor.node(locator, document, &expansion.reference.selector) {
-            Ok(json) => json,
-            Err(error) => return self.fail(expansion, Problem::Extract { region, error }),
-        };
-        let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
-        let is_settled = |name: &str| claimed.contains(name) || self.plan.keeps(name);
-        let (variables, mut errors) = expand::expand(json, &expansion.naming, is_settled);
-        for (key, name, value) in variables {
-            let whose = format!("{key} of {}", expansion.reference.locator.id);
-            if let Some(other) = given.insert(name.clone(), whose.clone()) {
-                errors.push(ExpansionError::Clash { name: name.to_string(), keys: [other, whose] });
-                continue;
-            }
-            let subject = Subject { label: name.to_string(), ..expansion.subject.clone() };
-            self.resolved.sources.push((subject.clone(), vec![locator.clone()]));
-            self.resolved.variables.push(Variable { name, value, subject });
-        }
-        for error in errors {
-            self.fail(expansion, Problem::Expand { region: region.clone(), error });
-        }
-    }
-
-    fn fail(&mut self, expansion: &Expansion, problem: Problem) {
-        let (subject, reference) = (expansion.subject.clone(), Some(expansion.reference.clone()));
-        self.errors.push(ResolveError { subject, reference, problem });
-    }
-}
-
-/// What a message about the whole of a value names.
-fn reference(recipe: &Recipe) -> Option<SecretRef> {
-    match recipe {
-        Recipe::Secret(reference) => Some(reference.clone()),
-        Recipe::Literal(_) | Recipe::Composed(_) | Recipe::Template { .. } => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::binding::{Entry, EntrySource, Origin, Transform};
+    use crate::binding::{Absence, Entry, EntrySource, EnvName, Origin, Transform};
     use crate::environment::Inherited;
     use crate::fetched::{Denial, Document, Missing};
     use crate::plan::Layer;
     use crate::reference::Reference;
+    use crate::secret::SecretValue;
+    use crate::target::Target;
 
     fn layer(name: &str, reference: &str, absence: Absence) -> Layer {
         let entry = Entry {

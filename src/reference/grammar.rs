@@ -6,6 +6,7 @@
 use std::fmt;
 
 use super::locator::{Locator, LocatorError, SecretId, Store, is_name_character};
+use super::variables::{expand, variables};
 use super::{JsonPath, SecretRef, Selector, Version};
 use crate::alias::Aliases;
 use crate::environment::Inherited;
@@ -150,50 +151,6 @@ fn check_secret(text: &str) -> Result<(), ReferenceError> {
         }
         None => Ok(()),
     }
-}
-
-/// One `${NAME}` or `${NAME:-default}` in a text: where it stands, and what it says.
-struct Variable<'a> {
-    span: std::ops::Range<usize>,
-    name: &'a str,
-    default: Option<&'a str>,
-}
-
-fn variables(text: &str) -> Result<Vec<Variable<'_>>, ReferenceError> {
-    let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(start) = text[from..].find("${").map(|at| from + at) {
-        let end = text[start..].find('}').map(|at| start + at).ok_or(ReferenceError::BadVariable)?;
-        let (name, default) = match text[start + 2..end].split_once(":-") {
-            Some((name, default)) => (name, Some(default)),
-            None => (&text[start + 2..end], None),
-        };
-        crate::binding::EnvName::parse(name).map_err(|_| ReferenceError::BadVariable)?;
-        found.push(Variable { span: start..end + 1, name, default });
-        from = end + 1;
-    }
-    Ok(found)
-}
-
-fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceError> {
-    let mut expanded = String::new();
-    let mut from = 0;
-    for variable in variables(text)? {
-        expanded.push_str(&text[from..variable.span.start]);
-        from = variable.span.end;
-        let value = inherited.get(variable.name);
-        // As in a shell, `:-` also covers a variable that is set to nothing.
-        let value = value.filter(|value| variable.default.is_none() || !value.is_empty());
-        match (value, variable.default) {
-            (Some(value), _) => {
-                expanded.push_str(value.to_str().ok_or_else(|| ReferenceError::NotText(variable.name.to_owned()))?)
-            }
-            (None, Some(default)) => expanded.push_str(default),
-            (None, None) => return Err(ReferenceError::Unset(variable.name.to_owned())),
-        }
-    }
-    expanded.push_str(&text[from..]);
-    Ok(expanded)
 }
 
 /// SECRET, and what follows its colon: an ARN has colons of its own.

@@ -1,10 +1,10 @@
 //! Why variables have no value: what they have in common is said once, with every variable it is about.
 
+use super::extracting::{expansion, extraction, rendering};
 use super::{CONFIGURATION, DENIED, TEMPORARY, USAGE, by_origin};
-use crate::expansion::NamingError;
 use crate::fetched::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal};
 use crate::reference::{Locator, Region, SecretRef, Version};
-use crate::resolve::{Absent, ExpansionError, ExtractError, Problem, RenderError, ResolveError};
+use crate::resolve::{Problem, ResolveError};
 use crate::suggest;
 
 pub(super) fn status(error: &ResolveError) -> u8 {
@@ -102,107 +102,6 @@ fn secret(locator: &Locator, region: Option<&Region>) -> String {
         text.push_str(&format!(", role {}", role.arn));
     }
     text
-}
-
-fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (String, Vec<String>) {
-    let key = reference.map(|reference| reference.selector.to_string()).unwrap_or_default();
-    let (what, hint) = match error {
-        ExtractError::Absent(Absent::Key { nearest, as_path, known }) => {
-            let hint = match (as_path, nearest) {
-                (Some(path), _) => Some(format!("a KEY is one top-level key; for a value within another write {path}")),
-                (None, Some(nearest)) => Some(format!("did you mean {nearest:?}?")),
-                (None, None) if known.is_empty() => Some("it has no keys at all".to_owned()),
-                (None, None) => Some(format!("it has {}", known.join(", "))),
-            };
-            (format!("has no key {key:?}"), hint)
-        }
-        ExtractError::Absent(Absent::Node) => {
-            (format!("has nothing at {key}"), Some("give the entry a `default`, or `optional: true`".to_owned()))
-        }
-        ExtractError::Absent(Absent::Null) => (
-            format!("{key:?} is null, which counts as absent"),
-            Some("give the entry a `default`, or `optional: true`".to_owned()),
-        ),
-        ExtractError::NotJson { line, column } => (
-            format!("is not JSON, or too deeply nested (line {line}, column {column}), so it has no {}", of_key(&key)),
-            Some("leave KEY out to take the whole value".to_owned()),
-        ),
-        ExtractError::NotAnObject(kind) => (
-            format!("is JSON, but {kind} and no object, so it has no {}", of_key(&key)),
-            Some("leave KEY out to take the whole value, or use a JSONPath, which begins with $".to_owned()),
-        ),
-        ExtractError::Several { paths, count } => {
-            let more = if *count > paths.len() { ", …" } else { "" };
-            (format!("{key} matches {count} values and must match one: {}{more}", paths.join(", ")), None)
-        }
-        ExtractError::BadPath => (format!("{key} cannot be evaluated"), None),
-    };
-    (what, Vec::from_iter(hint))
-}
-
-fn of_key(key: &str) -> String {
-    if key.is_empty() { "keys".to_owned() } else { format!("key {key:?}") }
-}
-
-fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -> (String, Vec<String>) {
-    let (what, hint) = match error {
-        ExpansionError::Extract(ExtractError::NotAnObject(kind)) => {
-            let place = reference.map(|reference| reference.selector.to_string()).filter(|place| !place.is_empty());
-            let what = place.map_or_else(|| format!("is {kind}"), |place| format!("what is at {place} is {kind}"));
-            return (
-                format!("{what} and no object, so it has no keys to set variables from"),
-                vec!["map it to one variable with --env, or under `env`".to_owned()],
-            );
-        }
-        ExpansionError::Extract(error) => {
-            let (what, _) = extraction(reference, error);
-            return (what, vec!["map it to one variable with --env, or under `env`".to_owned()]);
-        }
-        ExpansionError::NoKey { key, list, nearest } => (
-            format!("has no key {key:?}, which `{list}` names"),
-            nearest.as_ref().map(|nearest| format!("did you mean {nearest:?}?")),
-        ),
-        ExpansionError::Null(key) => (format!("{key:?}, which `only` names, is null, which counts as absent"), None),
-        ExpansionError::Name { key, error: NamingError::Illegal(name) } => (
-            format!("the key {key:?} would make the variable {name:?}, which is no name ([A-Za-z_][A-Za-z0-9_]*)"),
-            Some("give a `prefix`, `rename` the key, or leave it out with `except`".to_owned()),
-        ),
-        ExpansionError::Name { key, error: NamingError::Refused(name) } => (
-            format!("the key {key:?} would set {name}, which makes programs run code or misread their surroundings"),
-            Some(if name == "PATH" {
-                "leave it out with `only` or `except`, or give a `prefix`; PATH itself takes only a literal under `env`"
-                    .to_owned()
-            } else {
-                format!(
-                    "leave it out with `only` or `except`, give a `prefix`, or, if it is meant, map it on purpose: --env {name}=REF, or under `env`"
-                )
-            }),
-        ),
-        ExpansionError::Clash { name, keys: [first, second] } => (
-            format!("{first:?} and {second:?} both make the variable {name}"),
-            Some("`rename` one of them, leave it out with `except`, or give a `prefix`".to_owned()),
-        ),
-    };
-    (what, Vec::from_iter(hint))
-}
-
-fn rendering(error: &RenderError) -> (String, Vec<String>) {
-    match error {
-        RenderError::Absent { alias, key, nearest } => {
-            let whose = alias.as_ref().map(|alias| format!("{alias}.")).unwrap_or_default();
-            let hint = nearest.as_ref().map(|nearest| format!("did you mean {nearest:?}?"));
-            (format!("the template finds nothing at {whose}{key}"), Vec::from_iter(hint))
-        }
-        RenderError::NotAnObject { alias, key } => (
-            format!("the template asks for {alias}.{key}, and what stands before the last name is no JSON object"),
-            vec![format!("write {{{{ {alias} }}}} for the whole value")],
-        ),
-        RenderError::NotText { alias } => (format!("the template's {alias} is bytes and no text"), Vec::new()),
-        RenderError::Failed { line, what } => {
-            let place = line.map(|line| format!("line {line} of the template: ")).unwrap_or_default();
-            (format!("{place}{what}"), Vec::new())
-        }
-    }
 }
 
 fn fetching(

@@ -226,7 +226,9 @@ fn the_signals_of_the_command_are_as_without_files() {
     }
     let aws = served();
     for wrapper in [&["env"][..], &wrapper] {
-        let sandbox = with_file(&aws, "").command(["grep", "^S[hi][gdD]", "/proc/self/status"]).through(wrapper);
+        let sandbox = with_file(&aws, "")
+            .command(["grep", "-E", "^(Sig|Shd)(Pnd|Blk|Ign|Cgt)", "/proc/self/status"])
+            .through(wrapper);
         sandbox.run().launched_silently().printed(&sandbox.control().stdout);
     }
 }

@@ -79,3 +79,16 @@ fn the_large_declaration_of_the_readme_is_one() {
     let complaints: Vec<String> = run.refused(78).stderr().lines().map(str::to_owned).collect();
     assert!(complaints.iter().all(|line| !line.contains("unknown") && !line.contains("expected")), "{complaints:#?}");
 }
+
+#[test]
+fn the_names_that_env_from_refuses_are_those_of_the_readme() {
+    let source = repository_file("src/expansion.rs");
+    let (_, list) = source.split_once("const REFUSED: &[&str] = &[").unwrap();
+    let refused = list.split_once("];").unwrap().0.split('"').skip(1).step_by(2);
+    let readme = repository_file("README.md");
+    let (_, section) = readme.split_once("names that make programs run code").unwrap();
+    let section = section.split_once("If one is meant").unwrap().0;
+    let words = section.split(|c: char| c.is_whitespace() || matches!(c, ',' | '.' | ':'));
+    let documented: BTreeSet<&str> = words.filter(|word| word.chars().any(|c| c.is_ascii_uppercase())).collect();
+    assert_eq!(documented, refused.collect());
+}

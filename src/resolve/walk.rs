@@ -1,0 +1,152 @@
+//! Through the layers of a plan, the latest first: each variable and path is settled once.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::attempt::{Answers, Attempt, Failing, are_absences, reference};
+use super::extract::Extractor;
+use super::{ExpansionError, Problem, ResolveError, encoding, expand};
+use crate::binding::{Absence, Binding, Claim, EnvName, Subject};
+use crate::expansion::Expansion;
+use crate::fetched::Fetched;
+use crate::plan::{Plan, PlannedLayer};
+use crate::reference::Locator;
+use crate::resolved::{FileValue, Resolved, Variable};
+use crate::secret::SecretValue;
+use crate::target::Target;
+
+/// A walk through the layers, the latest first, that settles each variable and path once.
+pub(super) struct Walk<'a> {
+    plan: &'a Plan,
+    answers: Answers<'a>,
+    /// What later layers, or an entry of this one, have settled.
+    claimed: HashSet<Claim>,
+    /// Objects of later layers whose keys are not known yet.
+    unknown: Vec<&'a Expansion>,
+    pub(super) wanted: BTreeSet<&'a Locator>,
+    pub(super) errors: Vec<ResolveError>,
+    pub(super) resolved: Resolved,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
+        Self {
+            plan,
+            answers: Answers { fetched, extractor: Extractor::default() },
+            claimed: HashSet::new(),
+            unknown: Vec::new(),
+            wanted: BTreeSet::new(),
+            errors: Vec::new(),
+            resolved: Resolved::default(),
+        }
+    }
+
+    pub(super) fn layer(&mut self, layer: &'a PlannedLayer) {
+        for binding in &layer.bindings {
+            let claims = binding.target.claims();
+            if !claims.iter().any(|claim| self.claimed.contains(claim) || self.may_be_covered(claim)) {
+                self.binding(binding, claims);
+            }
+        }
+        // Within a layer, an entry beats an object's key, and two objects must not make one name.
+        let mut given = BTreeMap::new();
+        for expansion in &layer.expansions {
+            self.expansion(expansion, &mut given);
+        }
+        self.claimed.extend(given.into_keys().map(Claim::Variable));
+        let is_unknown = |expansion: &&Expansion| self.answers.fetched.get(&expansion.reference.locator).is_none();
+        self.unknown.extend(layer.expansions.iter().filter(is_unknown));
+    }
+
+    /// Whether an object that is not read yet may give the variable; until that is known, nothing is read for it.
+    fn may_be_covered(&self, claim: &Claim) -> bool {
+        match claim {
+            Claim::Variable(name) => self.unknown.iter().any(|object| object.naming.may_give(name.as_str())),
+            Claim::Path(_) => false,
+        }
+    }
+
+    fn binding(&mut self, binding: &'a Binding, claims: Vec<Claim>) {
+        let attempt = match self.answers.attempt(&binding.recipe) {
+            Attempt::Value(value) => match encoding::apply(binding.transform, value) {
+                Ok(value) => Attempt::Value(value),
+                Err(encoding::NotBase64) => Attempt::fails(reference(&binding.recipe), Problem::NotBase64),
+            },
+            other => other,
+        };
+        match (attempt, &binding.absence) {
+            (Attempt::Value(value), _) => {
+                self.deliver(binding, value, binding.recipe.locators().into_iter().cloned().collect());
+            }
+            (Attempt::Wants(locators), _) => self.wanted.extend(locators),
+            (Attempt::Fails(failing), Absence::Omit) if are_absences(&failing) => {
+                self.resolved.omitted.push(binding.subject.clone());
+                return;
+            }
+            (Attempt::Fails(failing), Absence::Default(text)) if are_absences(&failing) => {
+                self.deliver(binding, SecretValue::new(text.as_str()), Vec::new());
+            }
+            (Attempt::Fails(failing), absence) => {
+                // An absence that is provided for is no failure beside another.
+                let is_failure = |failing: &Failing| *absence == Absence::Fail || !failing.problem.is_absence();
+                let error = |Failing { reference, problem }| ResolveError {
+                    subject: binding.subject.clone(),
+                    reference,
+                    problem,
+                };
+                self.errors.extend(failing.into_iter().filter(is_failure).map(error));
+            }
+        }
+        self.claimed.extend(claims);
+    }
+
+    fn deliver(&mut self, binding: &Binding, value: SecretValue, read_from: Vec<Locator>) {
+        let subject = binding.subject.clone();
+        self.resolved.sources.push((subject.clone(), read_from));
+        match &binding.target {
+            Target::Env(name) => {
+                self.resolved.variables.push(Variable { name: name.clone(), value, subject });
+            }
+            Target::File(target) => {
+                self.resolved.files.push(FileValue { target: target.clone(), value, origin: subject.origin });
+            }
+        }
+    }
+
+    fn expansion(&mut self, expansion: &'a Expansion, given: &mut BTreeMap<EnvName, String>) {
+        let locator = &expansion.reference.locator;
+        let document = match self.answers.fetched.get(locator) {
+            None => {
+                self.wanted.insert(locator);
+                return;
+            }
+            Some(Err(failure)) => return self.fail(expansion, Problem::Fetch(failure.clone())),
+            Some(Ok(document)) => document,
+        };
+        let region = document.region.clone();
+        let json = match self.answers.extractor.node(locator, document, &expansion.reference.selector) {
+            Ok(json) => json,
+            Err(error) => return self.fail(expansion, Problem::Extract { region, error }),
+        };
+        let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
+        let is_settled = |name: &str| claimed.contains(name) || self.plan.keeps(name);
+        let (variables, mut errors) = expand::expand(json, &expansion.naming, is_settled);
+        for (key, name, value) in variables {
+            let whose = format!("{key} of {}", expansion.reference.locator.id);
+            if let Some(other) = given.insert(name.clone(), whose.clone()) {
+                errors.push(ExpansionError::Clash { name: name.to_string(), keys: [other, whose] });
+                continue;
+            }
+            let subject = Subject { label: name.to_string(), ..expansion.subject.clone() };
+            self.resolved.sources.push((subject.clone(), vec![locator.clone()]));
+            self.resolved.variables.push(Variable { name, value, subject });
+        }
+        for error in errors {
+            self.fail(expansion, Problem::Expand { region: region.clone(), error });
+        }
+    }
+
+    fn fail(&mut self, expansion: &Expansion, problem: Problem) {
+        let (subject, reference) = (expansion.subject.clone(), Some(expansion.reference.clone()));
+        self.errors.push(ResolveError { subject, reference, problem });
+    }
+}
