@@ -409,6 +409,18 @@ mod tests {
     }
 
     #[test]
+    fn nobody_means_a_width_that_no_memory_holds() {
+        for text in [
+            "{{ 'x' | indent(2000000000, true) }}",
+            "{{ '%2000000000d' | format(1) }}",
+            "{{ [1] | batch(1000000000, 0) | list }}",
+        ] {
+            assert!(matches!(try_render(text), Err(RenderError::Failed { .. })), "{text}");
+        }
+        assert_eq!(try_render("{{ [1, 2] | batch(2) | list | length }}{{ 'x' | indent(2, true) }}"), Ok("1  x".into()));
+    }
+
+    #[test]
     fn a_key_that_need_not_be_there_excuses_nothing_else() {
         for text in ["{{ db.nope | default('x') }}{{ [] | first }}", "{{ db.nope is defined }}{{ [] | first }}"] {
             assert!(matches!(try_render(text), Err(RenderError::Failed { .. })), "{text}");

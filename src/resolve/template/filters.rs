@@ -27,11 +27,13 @@ enum Operands {
     Format,
     /// The items of the first become text where MiniJinja's text for them differs.
     Items,
+    /// The items of the first become numbers to calculate with.
+    Summands,
 }
 
 /// Defines every filter, and the tests that are not MiniJinja's own.
 pub(super) fn install(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
-    use Operands::{Format, Items, Kept, Number, Texts};
+    use Operands::{Format, Items, Kept, Number, Summands, Texts};
 
     for name in ["default", "d"] {
         let misses = misses.clone();
@@ -97,12 +99,15 @@ pub(super) fn install(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
         ("selectattr", Kept, Value::from_function(filters::selectattr)),
         ("slice", Kept, Value::from_function(filters::slice)),
         ("sort", Kept, Value::from_function(filters::sort)),
-        ("sum", Kept, Value::from_function(filters::sum)),
+        ("sum", Summands, Value::from_function(filters::sum)),
         ("unique", Kept, Value::from_function(filters::unique)),
         ("zip", Kept, Value::from_function(filters::zip)),
     ] {
         environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
             let given = operands.prepare(state, given.into_values())?;
+            if is_boundless(name, &given) {
+                return Err(refuse("a width or count above 10000"));
+            }
             filter.call(state, &given)
         });
     }
@@ -115,6 +120,21 @@ pub(super) fn install(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     environment.add_test("float", move |value: &Value| {
         literal(value).map_or_else(|| value.is_number() && !value.is_integer(), |literal| !literal.is_integer())
     });
+}
+
+/// Whether a filter is asked for more than anybody means: it would take the memory before any limit on the output counts.
+fn is_boundless(name: &str, given: &[Value]) -> bool {
+    match name {
+        "indent" | "batch" | "slice" => given
+            .iter()
+            .skip(1)
+            .any(|value| value.is_integer() && value.as_i64().is_none_or(|n| !(0..=10_000).contains(&n))),
+        "format" => {
+            let format = given.first().and_then(Value::as_str).unwrap_or_default();
+            format.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 4)
+        }
+        _ => false,
+    }
 }
 
 impl Operands {
@@ -132,6 +152,13 @@ impl Operands {
             Self::Format => {
                 given.iter_mut().take(1).try_for_each(|value| make_text(value, state))?;
                 given.iter_mut().skip(1).try_for_each(make_printable)?;
+            }
+            Self::Summands => {
+                if let Some(first) = given.first_mut() {
+                    let mut items = first.try_iter()?.checked().collect::<Result<Vec<_>, _>>()?;
+                    items.iter_mut().for_each(make_number);
+                    *first = Value::from(items);
+                }
             }
             Self::Items => {
                 if let Some(first) = given.first_mut().filter(|first| first.kind() != ValueKind::String) {
