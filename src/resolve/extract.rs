@@ -140,7 +140,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, ExtractE
     }
 }
 
-/// SPEC: a string's characters, a number's literal, `true` or `false`, compact JSON; null is an absence.
+/// README, "References": a string's characters, a number's literal, `true` or `false`, compact JSON; null is an absence.
 pub(super) fn print(value: &Value) -> Result<SecretValue, ExtractError> {
     match value {
         Value::Null => Err(ExtractError::Absent(Absent::Null)),

@@ -1,4 +1,4 @@
-//! A template and what its aliases lead to become one value. Section 2's table of the spec decides how things print.
+//! A template and what its aliases lead to become one value. The README ("References") says how things print.
 //!
 //! MiniJinja runs the template; `program` puts our own lookups and operators under it, `node` shows it a secret,
 //! `print` writes values, `filters` are the filters. Its own messages may quote a value: none of them leaves here.

@@ -5,7 +5,7 @@ use crate::aws::secret::Secret;
 use crate::outcome::Outcome;
 use crate::sandbox::Sandbox;
 
-/// One of each that section 5 of the contract lists, and for each pattern one that it matches.
+/// One of each that the README lists, and for each pattern one that it matches.
 const REFUSED: [&str; 49] = [
     "PATH",
     "HOME",

@@ -1,4 +1,4 @@
-//! The filters: ours, and MiniJinja's with operands that print as the spec says.
+//! The filters: ours, and MiniJinja's with operands that print as they would in a variable.
 
 use std::fmt::Write;
 use std::sync::Arc;

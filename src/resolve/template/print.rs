@@ -67,7 +67,7 @@ pub(super) fn too_long() -> Error {
     refuse("the text becomes longer than 1 MiB")
 }
 
-/// SPEC: a string's characters, a number's literal, `true` or `false`, compact JSON; null counts as absent.
+/// README, "References": a string's characters, a number's literal, `true` or `false`, compact JSON; null counts as absent.
 pub(super) fn text(value: &Value) -> Result<Zeroizing<String>, Error> {
     let mut text = Zeroizing::new(String::new());
     match value.kind() {
