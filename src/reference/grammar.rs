@@ -49,6 +49,8 @@ pub enum ReferenceError {
     Id(LocatorError),
     /// What variables gave is no secret's id. What they hold is not told: it may be a secret by mistake.
     Expanded(&'static str),
+    /// A parameter with both a label and a version.
+    LabelAndVersion,
     /// A template's name that no alias has.
     NoAlias {
         /// The name.
@@ -105,11 +107,19 @@ impl Reference {
             locator.role.clone_from(&alias.role);
             // A STAGE or VERSION-ID in the reference replaces what the alias says of either.
             locator.version.clone_from(self.version.as_ref().unwrap_or(&alias.version));
-            return Ok(SecretRef { locator, selector });
+            return parameter_takes_one(SecretRef { locator, selector });
         }
         let mut locator = locate_id(&self.secret, inherited)?;
         locator.version = self.version.clone().unwrap_or(Version::Current);
-        Ok(SecretRef { locator, selector })
+        parameter_takes_one(SecretRef { locator, selector })
+    }
+}
+
+/// Parameter Store selects by a label or by a version number, never by both.
+fn parameter_takes_one(found: SecretRef) -> Result<SecretRef, ReferenceError> {
+    match (found.locator.store, &found.locator.version) {
+        (Store::ParameterStore, Version::Both { .. }) => Err(ReferenceError::LabelAndVersion),
+        _ => Ok(found),
     }
 }
 
@@ -353,6 +363,16 @@ mod tests {
         let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/app/key";
         assert_eq!(locate(&format!("{arn}:k"), &[]).unwrap().locator.id.as_str(), arn);
         assert_eq!(Reference::parse("ssm:"), Err(ReferenceError::Id(LocatorError::Empty)));
+    }
+
+    #[test]
+    fn a_parameter_takes_a_label_or_a_version() {
+        let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/app/key";
+        for id in ["ssm:/app/key", arn] {
+            assert!(locate(&format!("{id}::blue"), &[]).is_ok());
+            assert!(locate(&format!("{id}:::3"), &[]).is_ok());
+            assert_eq!(locate(&format!("{id}::blue:3"), &[]), Err(ReferenceError::LabelAndVersion));
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn manifest_problem(problem: &ManifestProblem) -> String {
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
             None => format!("unknown key {key:?}"),
         },
-        ManifestProblem::NotYet(key) => format!("{key:?} is not supported yet"),
+        ManifestProblem::NotYet(key) => format!("{key:?} is not yet supported"),
         ManifestProblem::Expected { expected, found } => format!("expected {expected}, found {found}"),
         ManifestProblem::IllegalName(name) => {
             format!("{name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)")
@@ -173,6 +173,9 @@ pub(super) fn reference(written: &str, error: &ReferenceError) -> String {
         ReferenceError::IllegalCharacter(c) => format!("{written:?}: {c:?} cannot stand in a STAGE or VERSION-ID"),
         ReferenceError::Id(error) => id(error),
         ReferenceError::Expanded(why) => format!("{written:?}: what its variables hold {why}"),
+        ReferenceError::LabelAndVersion => {
+            format!("{written:?}: a parameter has a label or a version, not both: ssm:NAME:KEY:LABEL:VERSION")
+        }
         ReferenceError::NoAlias { name, nearest: Some(nearest) } => {
             format!("the template names {name:?}, which is no alias under `secrets`; did you mean {nearest:?}?")
         }

@@ -1,7 +1,7 @@
 //! Why a secret that was read does not give a value.
 
 use crate::expansion::NamingError;
-use crate::reference::SecretRef;
+use crate::reference::{SecretRef, Store};
 use crate::resolve::{Absent, ExpansionError, ExtractError, RenderError};
 
 pub(super) fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (String, Vec<String>) {
@@ -16,8 +16,12 @@ pub(super) fn extraction(reference: Option<&SecretRef>, error: &ExtractError) ->
             };
             (format!("has no key {key:?}"), hint)
         }
-        ExtractError::Absent(Absent::Node) => {
-            (format!("has nothing at {key}"), Some("give the entry a `default`, or `optional: true`".to_owned()))
+        ExtractError::Absent(Absent::Node { nearest }) => {
+            let hint = nearest.as_ref().map_or_else(
+                || "give the entry a `default`, or `optional: true`".to_owned(),
+                |nearest| format!("did you mean {nearest:?}?"),
+            );
+            (format!("has nothing at {key}"), Some(hint))
         }
         ExtractError::Absent(Absent::Null) => (
             format!("{key:?} is null, which counts as absent"),
@@ -37,6 +41,10 @@ pub(super) fn extraction(reference: Option<&SecretRef>, error: &ExtractError) ->
         }
         ExtractError::BadPath => (format!("{key} cannot be evaluated"), None),
     };
+    // AWS's own way to write a parameter's version.
+    let version = reference.filter(|reference| reference.locator.store == Store::ParameterStore);
+    let version = version.filter(|_| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit()));
+    let hint = version.map(|reference| format!("for version {key} write {}:::{key}", reference.locator.id)).or(hint);
     (what, Vec::from_iter(hint))
 }
 

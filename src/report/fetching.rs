@@ -117,7 +117,8 @@ fn fetching(
             let nearest = nearest.as_deref().or_else(|| suggest::nearest(id, aliases.iter().map(String::as_str)));
             let hint = match nearest {
                 _ if is_alias => {
-                    "an alias of that name serves only its own file and later ones, and no other alias".to_owned()
+                    "if the alias of that name is meant: it serves only its own file and later ones, and no other alias"
+                        .to_owned()
                 }
                 Some(nearest) => format!("did you mean {nearest:?}?"),
                 None if is_local => "the --local file has no such id".to_owned(),
@@ -210,7 +211,7 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
             ],
         ),
         Refusal::TrustStore(why) => (format!("root certificates cannot be read: {why}"), Vec::new()),
-        Refusal::NotYet => ("parameters of SSM cannot be read yet".to_owned(), Vec::new()),
+        Refusal::NotYet => ("parameters of SSM are not yet supported".to_owned(), Vec::new()),
         Refusal::Request(why) => (format!("refused: {why}"), Vec::new()),
     }
 }

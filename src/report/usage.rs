@@ -67,13 +67,17 @@ pub(super) fn found(text: &str) -> String {
 
 pub(super) fn setup(error: &SetupError) -> Vec<String> {
     vec![match error {
-        SetupError::NoProfile { name, known } => {
+        SetupError::NoProfile { name, known, named_by } => {
             let hint = match (suggest::nearest(name, known.iter().map(String::as_str)), known.is_empty()) {
                 (Some(nearest), _) => format!("did you mean {nearest:?}?"),
                 (None, true) => "there are no profiles at all; is HOME right, or AWS_CONFIG_FILE?".to_owned(),
                 (None, false) => format!("there are: {}", known.join(", ")),
             };
-            format!("the AWS profile {name:?} (--profile or AWS_PROFILE) does not exist; {hint}")
+            let whose = match named_by {
+                Some(other) => format!("source_profile of {other:?}"),
+                None => "--profile or AWS_PROFILE".to_owned(),
+            };
+            format!("the AWS profile {name:?} ({whose}) does not exist; {hint}")
         }
         SetupError::Files(why) => format!("AWS's configuration files cannot be read: {why}"),
         SetupError::Setting { profile, key, text, expected } => {

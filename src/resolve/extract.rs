@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jsonpath_rust::parser::model::{Segment, Selector as Selected};
 use jsonpath_rust::query::{QueryRef, js_path_process};
 use serde_json::{Map, Value};
 
@@ -50,7 +51,10 @@ pub enum Absent {
         known: Vec<String>,
     },
     /// No node matches the path.
-    Node,
+    Node {
+        /// An existing key that is much like the first one that does not exist.
+        nearest: Option<String>,
+    },
     /// The value is null.
     Null,
 }
@@ -131,13 +135,25 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, ExtractE
     // The crate's error quotes the value that it could not evaluate.
     let found = js_path_process(path.query(), json).map_err(|_| ExtractError::BadPath)?;
     match found.as_slice() {
-        [] => Err(ExtractError::Absent(Absent::Node)),
+        [] => Err(ExtractError::Absent(Absent::Node { nearest: nearest_name(json, path) })),
         [one] => Ok(one.val),
         several => {
             let paths = several.iter().take(LISTED).map(|node: &QueryRef<'_, Value>| node.path.clone()).collect();
             Err(ExtractError::Several { paths, count: several.len() })
         }
     }
+}
+
+/// Follows the names that a path begins with to the first that does not exist.
+fn nearest_name(mut json: &Value, path: &JsonPath) -> Option<String> {
+    for segment in &path.query().segments {
+        let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else { return None };
+        match map.get(name) {
+            Some(found) => json = found,
+            None => return suggest::nearest(name, map.keys().map(String::as_str)).map(str::to_owned),
+        }
+    }
+    None
 }
 
 /// README, "References": a string's characters, a number's literal, `true` or `false`, compact JSON; null is an absence.
@@ -204,7 +220,9 @@ mod tests {
     #[test]
     fn a_path_matches_exactly_one_node() {
         let body = r#"{"hosts":["a","b"]}"#;
-        assert_eq!(extract(body, "$.hosts[7]"), Err(ExtractError::Absent(Absent::Node)));
+        assert_eq!(extract(body, "$.hosts[7]"), Err(ExtractError::Absent(Absent::Node { nearest: None })));
+        let nearest = Some("hosts".to_owned());
+        assert_eq!(extract(body, "$.hots[0]"), Err(ExtractError::Absent(Absent::Node { nearest })));
         let several = ExtractError::Several { paths: vec!["$['hosts'][0]".into(), "$['hosts'][1]".into()], count: 2 };
         assert_eq!(extract(body, "$.hosts[*]"), Err(several));
     }

@@ -151,6 +151,7 @@ fn by_code(
             }
         }
         "DecryptionFailure" | "DecryptionFailureException" => denied(Denial::Key),
+        code if code.starts_with("KMS") => denied(Denial::Key),
         "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(said),
         "InvalidSignatureException" | "SignatureDoesNotMatch"
             if mentions("signature expired") || mentions("not yet current") =>

@@ -15,10 +15,11 @@ use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError as SourceError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use http::HeaderValue;
 use tokio::time::timeout_at;
 
-use super::causes::is_timeout;
+use super::causes::{find_source, is_timeout};
 use super::classify::{Verdict, classify_behind, text_of};
 use super::retry::Patience;
 use super::variables::Settings;
@@ -37,18 +38,25 @@ pub(super) async fn find(
     patience: Patience,
 ) -> Result<Credentials, CredentialsError> {
     let mut attempts = 0;
+    let mut last: Option<CredentialsError> = None;
     loop {
         let (error, ends) = match search(settings, config, near, patience).await {
             Ok(credentials) => return Ok(credentials),
             Err(failed) => failed,
         };
+        // That the time was over tells less than what was wrong before.
+        let is_over = error.tried.last().is_some_and(|(_, why)| why == TIME_IS_OVER);
+        let error = last.take().filter(|_| is_over).unwrap_or(error);
         attempts += 1;
         match patience.pause(attempts, None, fastrand::f64()) {
             Some(pause) if ends == Lack::Outage => tokio::time::sleep(pause).await,
             Some(_) | None => return Err(error),
         }
+        last = Some(error);
     }
 }
+
+const TIME_IS_OVER: &str = "no answer in time";
 
 /// Why a source has no credentials, and what that means for the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +86,7 @@ async fn search(
                 Some(why) => (why.to_owned(), Lack::Defect),
             },
             Ok(Err(error)) => (source.reason(&error), source.lack(&error)),
-            Err(_) => ("no answer in time".to_owned(), Lack::Outage),
+            Err(_) => (TIME_IS_OVER.to_owned(), Lack::Outage),
         };
         tried.push((source.name, why));
         match lack {
@@ -175,6 +183,9 @@ impl CredentialSource {
             SourceError::CredentialsNotLoaded(_) if is_timeout(error) => Lack::Silence,
             SourceError::CredentialsNotLoaded(_) => Lack::Nothing,
             SourceError::ProviderTimedOut(_) => Lack::Outage,
+            SourceError::InvalidConfiguration(_) => Lack::Defect,
+            // A token's file, say.
+            other if is_missing_file(other) => Lack::Defect,
             other => match classify_behind(other) {
                 Verdict::Again(..) => Lack::Outage,
                 Verdict::Final(FetchError::Unavailable(_)) => Lack::Outage,
@@ -183,6 +194,13 @@ impl CredentialSource {
             },
         }
     }
+}
+
+/// Whether a file on this machine was to be read and cannot be.
+fn is_missing_file(error: &SourceError) -> bool {
+    let file = find_source::<std::io::Error>(error).map(std::io::Error::kind);
+    let refused = matches!(file, Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied));
+    refused && find_source::<ConnectorError>(error).is_none()
 }
 
 /// Whether a metadata service said no, in whatever words the SDK has for it.

@@ -123,7 +123,12 @@ impl Service<Uri> for Dialer {
     fn call(&mut self, to: Uri) -> Self::Future {
         let dialer = self.clone();
         Box::pin(async move {
-            let host = to.authority().map(ToString::to_string).unwrap_or_default();
+            let mut host = to.authority().map(ToString::to_string).unwrap_or_default();
+            if let Some(proxy) = dialer.proxy.intercept(&to) {
+                let proxy = proxy.uri();
+                let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
+                host.push_str(&format!(" by way of the proxy {}{port}", proxy.host().unwrap_or_default()));
+            }
             let dialed = within(dialer.timeout, dialer.dial(to)).await;
             dialed.map_err(|source| Unreached { host, source }.into())
         })

@@ -24,6 +24,8 @@ pub enum SetupError {
         name: String,
         /// Those that do exist.
         known: Vec<String>,
+        /// The profile whose `source_profile` it is; nothing when it was chosen.
+        named_by: Option<String>,
     },
     /// A configuration file that cannot be read.
     Files(String),
@@ -67,12 +69,12 @@ pub(super) async fn apply(settings: &mut Settings) -> Result<(), SetupError> {
     let name = chosen.as_deref().unwrap_or(profiles.selected_profile());
     let Some(profile) = profiles.get_profile(name) else {
         // Nobody chose the default one.
-        return if chosen.is_none() { Ok(()) } else { Err(no_profile(name, &profiles)) };
+        return if chosen.is_none() { Ok(()) } else { Err(no_profile(name, None, &profiles)) };
     };
     if let Some(source) = profile.get("source_profile")
         && profiles.get_profile(source).is_none()
     {
-        return Err(no_profile(source, &profiles));
+        return Err(no_profile(source, Some(name), &profiles));
     }
     settings.profile_has_keys = CREDENTIAL_KEYS.iter().any(|key| profile.get(key).is_some());
     let reader = Reader { name, profile };
@@ -107,8 +109,10 @@ fn readable(file: &PathBuf) -> Result<(), SetupError> {
     }
 }
 
-fn no_profile(name: &str, profiles: &ProfileSet) -> SetupError {
-    SetupError::NoProfile { name: name.to_owned(), known: profiles.profiles().map(str::to_owned).collect() }
+fn no_profile(name: &str, named_by: Option<&str>, profiles: &ProfileSet) -> SetupError {
+    let mut known: Vec<String> = profiles.profiles().map(str::to_owned).collect();
+    known.sort_unstable();
+    SetupError::NoProfile { name: name.to_owned(), known, named_by: named_by.map(str::to_owned) }
 }
 
 struct Reader<'a> {

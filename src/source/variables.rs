@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::environment::Inherited;
-use crate::options::{Options, REGION_EXPECTED, check_url};
+use crate::options::{Options, REGION_EXPECTED, ROLE_EXPECTED, check_url};
 use crate::reference::{Region, Role};
 
 /// How secrets are read from AWS.
@@ -105,6 +105,7 @@ impl Settings {
         for (name, expected, words) in WORDS {
             reader.parse(name, expected, |text| is_one_of(words, text));
         }
+        reader.parse("AWS_ROLE_ARN", ROLE_EXPECTED, |text| Role::parse(text, None).ok());
         let region = |text: &str| Region::parse(text).ok();
         let aws_region = reader.parse("AWS_REGION", REGION_EXPECTED, region);
         let aws_default_region = reader.parse("AWS_DEFAULT_REGION", REGION_EXPECTED, region);
