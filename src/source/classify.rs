@@ -151,7 +151,11 @@ fn by_code(
             }
         }
         "DecryptionFailure" | "DecryptionFailureException" => denied(Denial::Key),
-        code if code.starts_with("KMS") => denied(Denial::Key),
+        "KMSAccessDeniedException"
+        | "KMSDisabledException"
+        | "KMSInvalidStateException"
+        | "KMSNotFoundException"
+        | "KMSOptInRequired" => denied(Denial::Key),
         "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(said),
         "InvalidSignatureException" | "SignatureDoesNotMatch"
             if mentions("signature expired") || mentions("not yet current") =>
@@ -182,11 +186,13 @@ fn by_code(
         | "RequestThrottled"
         | "SlowDown"
         | "LimitExceededException"
+        | "KMSThrottlingException"
         | "PriorRequestNotComplete"
         | "TransactionInProgressException" => Verdict::Again(Outage::Throttled(brief), asked),
         "InternalServiceError"
         | "InternalFailure"
         | "InternalError"
+        | "KMSInternalException"
         | "ServiceUnavailable"
         | "ServiceUnavailableException"
         | "RequestTimeout"

@@ -174,8 +174,7 @@ fn a_web_identity_token_that_is_not_there_is_told() {
         .env("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token")
         .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/app")
         .run();
-    assert!(run.stdout.is_empty(), "{run}");
-    run.says_one_of(["/nowhere/token", "AWS_WEB_IDENTITY_TOKEN_FILE"]);
+    run.refused(77).says_one_of(["/nowhere/token", "AWS_WEB_IDENTITY_TOKEN_FILE"]);
 }
 
 #[test]

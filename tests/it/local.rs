@@ -100,6 +100,12 @@ fn a_parameter_is_found_under_its_whole_reference() {
 }
 
 #[test]
+fn a_parameters_version_in_the_place_of_its_key_is_told() {
+    launch("ssm:/prod/level:3").refused(78).says(["ssm:/prod/level:::3"]);
+    launch("ssm:/prod/level::blue:3").refused(64).says(["label", "version"]);
+}
+
+#[test]
 fn an_arn_is_found_by_its_resource_name_and_then_without_its_suffix() {
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret";
     gives(&format!("{arn}:name-AbCdEf"), "by the whole resource name");
@@ -130,6 +136,7 @@ fn a_secret_that_is_not_there_is_an_absence() {
 fn null_and_a_missing_key_are_absences() {
     launch("prod/db:none").refused(78).says(["A", "none"]);
     launch("prod/db:hots").refused(78).says(["A", "hots", "host"]);
+    launch("prod/db:$.hots").refused(78).says(["A", "$.hots", "did you mean \"host\"?"]);
 }
 
 #[test]

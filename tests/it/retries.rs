@@ -184,6 +184,11 @@ fn a_denial_by_kms_is_asked_for_once() {
 }
 
 #[test]
+fn a_key_that_is_out_of_use_is_a_denial() {
+    is_final(fault::key_out_of_use(), 77, &["key", "pending"]);
+}
+
+#[test]
 fn a_secret_marked_for_deletion_is_asked_for_once() {
     is_final(fault::marked_for_deletion(), 78, &["deletion"]);
 }

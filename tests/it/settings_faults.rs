@@ -87,7 +87,15 @@ fn refuses(state: impl FnOnce(Sandbox) -> Sandbox, facts: &[&str]) -> Outcome {
 fn a_source_profile_that_does_not_exist_is_a_usage_error() {
     let role = "role_arn = arn:aws:iam::123456789012:role/r";
     let config = format!("[profile work]\n{role}\nsource_profile = nope\n");
-    refuses(|sandbox| sandbox.home_file(".aws/config", &config).args(["--profile", "work"]), &["nope"]);
+    refuses(
+        |sandbox| sandbox.home_file(".aws/config", &config).args(["--profile", "work"]),
+        &["nope", "source_profile", "work"],
+    );
+}
+
+#[test]
+fn a_role_that_is_no_arn_is_a_usage_error() {
+    refuses(|sandbox| sandbox.env("AWS_ROLE_ARN", "app"), &["AWS_ROLE_ARN", "\"app\""]);
 }
 
 #[test]

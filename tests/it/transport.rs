@@ -5,7 +5,7 @@ use std::fs;
 use crate::aws::Aws;
 use crate::aws::secret::Secret;
 use crate::proxy::Proxy;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{CANARY, Sandbox};
 use crate::skip;
 use crate::tls::{Acceptor, Authority};
 
@@ -252,6 +252,14 @@ fn a_host_that_has_no_address_is_temporary() {
         .resolve("A=x:k")
         .run();
     run.refused(75).says(["A"]);
+}
+
+#[test]
+fn a_proxy_that_cannot_be_reached_is_named_without_its_password() {
+    let proxy = format!("http://user:{CANARY}@127.0.0.1:9");
+    let sandbox = Sandbox::new().aws(&Aws::start()).env("HTTPS_PROXY", proxy);
+    let run = sandbox.endpoint("https://secrets.invalid").args(["--timeout", "2s"]).resolve("A=x:k").run();
+    run.refused(75).says(["A", "secrets.invalid", "the proxy 127.0.0.1:9"]);
 }
 
 #[test]

@@ -51,6 +51,10 @@ pub fn denied_by_kms() -> Fault {
     error(400, "AccessDeniedException", "Access to KMS is not allowed")
 }
 
+pub fn key_out_of_use() -> Fault {
+    error(400, "KMSInvalidStateException", "The key is pending deletion.")
+}
+
 pub fn not_decrypted() -> Fault {
     error(
         400,
