@@ -151,22 +151,30 @@ impl PartialEq for JsonPath {
 /// Where white space stands that RFC 9535 does not allow and the parser passes over: outside brackets it can only stand
 /// before a segment.
 fn stray_blank(text: &str) -> Option<usize> {
+    let can_follow = |next: char| next.is_whitespace() || matches!(next, '.' | '[');
+    let is_stray = |&(at, c): &(usize, char)| c.is_whitespace() && !text[at + c.len_utf8()..].starts_with(can_follow);
+    let (at, _) = outside_brackets(text).find(is_stray)?;
+    Some(text[..at].chars().count() + 1)
+}
+
+/// The characters of a path, with their offsets, that stand in no bracket: those in quotes close none.
+fn outside_brackets(path: &str) -> impl Iterator<Item = (usize, char)> {
     let mut depth = 0_usize;
-    let mut characters = text.chars().enumerate().peekable();
-    while let Some((at, c)) = characters.next() {
-        match c {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
-            c if c.is_whitespace() && depth == 0 => {
-                let next = characters.peek().map(|(_, next)| *next);
-                if !next.is_some_and(|next| next.is_whitespace() || matches!(next, '.' | '[')) {
-                    return Some(at + 1);
-                }
-            }
-            _ => {}
+    let mut quote = None;
+    let mut escaped = false;
+    path.char_indices().filter(move |&(_, c)| {
+        match (quote, c) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), _) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') if depth > 0 => quote = Some(c),
+            (None, '[') => depth += 1,
+            (None, ']') => depth = depth.saturating_sub(1),
+            (None, _) => return depth == 0,
         }
-    }
-    None
+        false
+    })
 }
 
 fn column_of(error: &jsonpath_rust::parser::errors::JsonPathError) -> Option<usize> {

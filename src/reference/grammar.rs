@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::locator::{Locator, LocatorError, SecretId, Store, is_name_character};
 use super::variables::{expand, variables};
-use super::{JsonPath, SecretRef, Selector, Version};
+use super::{JsonPath, SecretRef, Selector, Version, outside_brackets};
 use crate::alias::Aliases;
 use crate::environment::Inherited;
 
@@ -227,23 +227,10 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     if !text.starts_with('$') {
         return split_colon(text);
     }
-    let mut depth = 0_usize;
-    let mut quote = None;
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        match (quote, c) {
-            _ if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(open), _) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') if depth > 0 => quote = Some(c),
-            (None, '[') => depth += 1,
-            (None, ']') => depth = depth.saturating_sub(1),
-            (None, ':') if depth == 0 => return (&text[..at], Some(&text[at + 1..])),
-            (None, _) => {}
-        }
+    match outside_brackets(text).find(|(_, c)| *c == ':') {
+        Some((at, _)) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
     }
-    (text, None)
 }
 
 /// What STAGE and VERSION-ID ask for; `None` when both are empty.
@@ -323,6 +310,7 @@ mod tests {
     #[test]
     fn a_bad_path_says_where() {
         assert!(matches!(Reference::parse("db:$.a["), Err(ReferenceError::BadPath { column: Some(_), .. })));
+        assert!(matches!(Reference::parse("db:$.a ]b"), Err(ReferenceError::BadPath { .. })));
         assert!(matches!(Reference::parse("db:$['a"), Err(ReferenceError::BadPath { .. })));
     }
 

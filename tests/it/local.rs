@@ -100,6 +100,13 @@ fn a_parameter_is_found_under_its_whole_reference() {
 }
 
 #[test]
+fn a_key_may_look_like_the_end_of_a_path() {
+    let secrets = format!(r#"{{"x":{{"$]  ":"v","a] b":"w","c":"{CANARY}"}}}}"#);
+    let run = Sandbox::new().local(&secrets).resolve("A=x:$['$]  ']").resolve("B=x:$['a] b']").run();
+    run.launched().has("A", "v").has("B", "w");
+}
+
+#[test]
 fn a_parameters_version_in_the_place_of_its_key_is_told() {
     launch("ssm:/prod/level:3").refused(78).says(["ssm:/prod/level:::3"]);
     launch("ssm:/prod/level::blue:3").refused(64).says(["label", "version"]);
