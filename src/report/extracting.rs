@@ -54,7 +54,7 @@ fn of_key(key: &str) -> String {
 
 pub(super) fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -> (String, Vec<String>) {
     let (what, hint) = match error {
-        ExpansionError::Extract(ExtractError::NotAnObject(kind)) => {
+        ExpansionError::NotAnObject(kind) => {
             let place = reference.map(|reference| reference.selector.to_string()).filter(|place| !place.is_empty());
             let what = place.map_or_else(|| format!("is {kind}"), |place| format!("what is at {place} is {kind}"));
             return (
@@ -63,8 +63,14 @@ pub(super) fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -
             );
         }
         ExpansionError::Extract(error) => {
-            let (what, _) = extraction(reference, error);
-            return (what, vec!["map it to one variable with --env, or under `env`".to_owned()]);
+            let (what, hints) = extraction(reference, error);
+            // What serves one variable, a default say, does not serve an object's keys.
+            let hints = match error {
+                ExtractError::NotJson { .. } => vec!["map it to one variable with --env, or under `env`".to_owned()],
+                ExtractError::Absent(Absent::Node { nearest: None } | Absent::Null) => Vec::new(),
+                _ => hints,
+            };
+            return (what, hints);
         }
         ExpansionError::NoKey { key, list, nearest } => (
             format!("has no key {key:?}, which `{list}` names"),

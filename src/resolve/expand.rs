@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::extract::{Absent, ExtractError, print};
+use super::extract::{ExtractError, print};
 use crate::binding::EnvName;
 use crate::expansion::{Naming, NamingError};
 use crate::secret::SecretValue;
@@ -15,6 +15,8 @@ use crate::suggest;
 pub enum ExpansionError {
     /// The secret is there, and is no object.
     Extract(ExtractError),
+    /// What was found is this, and no object.
+    NotAnObject(&'static str),
     /// A key that is named does not exist.
     NoKey {
         /// The key.
@@ -49,7 +51,7 @@ pub(super) fn expand(
     is_settled: impl Fn(&str) -> bool,
 ) -> (Vec<(String, EnvName, SecretValue)>, Vec<ExpansionError>) {
     let Value::Object(map) = json else {
-        return (Vec::new(), vec![ExpansionError::Extract(ExtractError::NotAnObject(super::extract::kind(json)))]);
+        return (Vec::new(), vec![ExpansionError::NotAnObject(super::extract::kind(json))]);
     };
     let mut errors = Vec::new();
     let missing = |key: &str, list| ExpansionError::NoKey {
@@ -81,10 +83,9 @@ pub(super) fn expand(
             errors.push(ExpansionError::Clash { name: name.to_string(), keys: [other.to_owned(), key.clone()] });
             continue;
         }
-        match print(value) {
-            Ok(value) => variables.push((key.clone(), name, value)),
-            Err(ExtractError::Absent(Absent::Null)) => {}
-            Err(error) => errors.push(ExpansionError::Extract(error)),
+        // A null is the only value that does not print.
+        if let Ok(value) = print(value) {
+            variables.push((key.clone(), name, value));
         }
     }
     (variables, errors)
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_is_no_object_has_no_keys() {
-        let error = ExpansionError::Extract(ExtractError::NotAnObject("an array"));
+        let error = ExpansionError::NotAnObject("an array");
         assert_eq!(expand_text("[1]", &Naming::default()), (Vec::new(), vec![error]));
     }
 }

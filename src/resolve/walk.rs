@@ -125,7 +125,10 @@ impl<'a> Walk<'a> {
         let region = document.region.clone();
         let json = match self.answers.extractor.node(locator, document, &expansion.reference.selector) {
             Ok(json) => json,
-            Err(error) => return self.fail(expansion, Problem::Extract { region, error }),
+            Err(error) => {
+                let error = ExpansionError::Extract(error);
+                return self.fail(expansion, Problem::Expand { region, error });
+            }
         };
         let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
         let is_settled = |name: &str| claimed.contains(name) || self.plan.keeps(name);

@@ -143,8 +143,8 @@ pub(super) fn known(kind: &'static str, word: &str, words: &[&'static str], span
 
 /// The error for `word`.
 pub(super) fn unknown(kind: &'static str, word: &str, words: &[&'static str], span: Span) -> Unknown {
-    let nearest = suggest::nearest(word, words.iter().copied()).and_then(|found| words.iter().find(|w| **w == found));
-    Unknown { offset: span.start_offset as usize, kind, word: word.to_owned(), nearest: nearest.copied() }
+    let nearest = suggest::nearest(word, words.iter().copied());
+    Unknown { offset: span.start_offset as usize, kind, word: word.to_owned(), nearest }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::aws::Aws;
 use crate::aws::secret::Secret;
 use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{CANARY, Sandbox};
 
 /// One of each that the README lists, and for each pattern one that it matches.
 const REFUSED: [&str; 49] = [
@@ -138,4 +138,16 @@ fn the_way_out_that_the_error_names_works() {
 fn a_refused_name_is_refused_when_nothing_else_is_wrong_with_other_entries() {
     let declaration = "env: { A: \"prod/app:a\" }\nenv-from: [prod/app]\n";
     launch(r#"{"a":"1","bash_env":"x"}"#, declaration).refused(78).says(["BASH_ENV"]).says_nothing_of("\"a\"");
+}
+
+/// A default, or leaving KEY out, would mend an entry of `env`, and has no place in `env-from`.
+#[test]
+fn hints_are_those_that_an_object_can_follow() {
+    let aws = Aws::start()
+        .secret("text", Secret::text(&format!("{CANARY}, no JSON")))
+        .secret("object", Secret::json(r#"{"inner":{"a":"v"}}"#));
+    let read = |from: &str| Sandbox::new().aws(&aws).args(["--env-from", from]).run();
+    read("text").refused(78).says(["text", "--env"]).says_nothing_of("KEY");
+    read("object:$.x.y").refused(78).says(["object", "$.x.y"]).says_nothing_of("default");
+    read("object:$.iner").refused(78).says(["did you mean \"inner\"?"]);
 }

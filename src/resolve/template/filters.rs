@@ -236,9 +236,7 @@ fn excuse(value: &Value, misses: &Misses) {
 fn from_json(text: &str, misses: &Arc<Misses>) -> Result<Value, Error> {
     let json = Json::parse(text.as_bytes()).map_err(|_| refuse("fromjson of something else"))?;
     let value = node::root(Source { alias: None, json: Arc::new(json), misses: misses.clone() });
-    if value.is_undefined() {
-        misses.note(None);
-    }
+    excuse(&value, misses);
     Ok(value)
 }
 
