@@ -27,7 +27,7 @@ use crate::template::TemplateError;
 pub struct Declaration {
     /// `defaults:`
     pub options: Options,
-    /// `secrets:` and `env:`
+    /// Aliases, variables and files: all but `defaults:`.
     pub layer: Layer,
     /// Whether it is an ECS task definition, which is what `container` chooses from.
     pub from_task_definition: bool,

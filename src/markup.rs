@@ -98,7 +98,7 @@ impl Format {
         }
     }
 
-    /// Reads a text as one tree. An empty YAML text is an empty table.
+    /// Reads a text as one tree. An empty YAML text, or a null, is an empty table.
     ///
     /// # Errors
     /// The first place where the text is not of this format, or every key that occurs twice.
@@ -232,6 +232,14 @@ mod tests {
         ];
         for (format, text) in texts {
             assert_eq!(table(&format.parse(text).unwrap()), [("z", 1, "one"), ("a", 2, "t\twø")], "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_yaml_text_without_content_is_an_empty_table() {
+        for text in ["", "# nothing\n", "---\n# nothing\n", "null\n", "~"] {
+            let node = Format::Yaml.parse(text).unwrap();
+            assert!(matches!(&node.kind, Kind::Table(entries) if entries.is_empty()), "{text:?}: {node:?}");
         }
     }
 

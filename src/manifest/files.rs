@@ -39,7 +39,8 @@ fn target(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<FileTarget
     let place = match path {
         None => Some(Place::Memory),
         Some(node) => reader.text(subject, node, "a path").and_then(|text| {
-            if text.is_empty() || text.ends_with('/') || text.contains('\0') {
+            let name = text.rsplit('/').next();
+            if matches!(name, None | Some("" | "." | "..")) || text.contains('\0') {
                 reader.error(node.mark, subject, ManifestProblem::Value { text, expected: "the path of a file" });
                 return None;
             }

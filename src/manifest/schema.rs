@@ -31,9 +31,6 @@ pub(super) fn declaration(
             return Declaration::default();
         }
     };
-    if node_is_empty(&node) {
-        return Declaration::default();
-    }
     let mut reader = Reader { path, errors };
     if let Some(layer) = task_definition::layer(&mut reader, &node, container) {
         return Declaration { layer, from_task_definition: true, ..Declaration::default() };
@@ -55,11 +52,6 @@ pub(super) fn declaration(
         entries.push(entry);
     }
     Declaration { options, layer: Layer { aliases, entries, expansions }, from_task_definition: false }
-}
-
-/// A YAML file of nothing but comments is a null.
-fn node_is_empty(node: &Node) -> bool {
-    matches!(&node.kind, Kind::Plain(text) if crate::markup::is_null(text))
 }
 
 fn defaults(reader: &mut Reader<'_>, node: &Node) -> Options {

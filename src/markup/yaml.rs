@@ -38,7 +38,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<I> {
             }
         }
         let empty = Node { mark: Mark { line: 1, column: 1 }, kind: Kind::Table(Vec::new()) };
-        Ok(document.unwrap_or(empty))
+        // A document of nothing but its marker is a null.
+        Ok(document.filter(|node| !node.is_null()).unwrap_or(empty))
     }
 
     fn next(&mut self) -> Result<(Event<'t>, Mark), SyntaxError> {

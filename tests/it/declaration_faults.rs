@@ -175,6 +175,13 @@ fn path_takes_only_a_value() {
 }
 
 #[test]
+fn a_path_that_can_only_be_a_directory_is_an_error() {
+    for path in ["/run/app/", "/run/app/..", "."] {
+        refuses(&format!("files:\n  - {{ from: \"x:k\", path: {path} }}\n"), 2, &["the path of a file"]);
+    }
+}
+
+#[test]
 fn a_parameter_is_not_yet_read() {
     refuses("env:\n  A: ssm:/prod/x\n", 2, &["A", "yet"]);
 }
