@@ -34,7 +34,7 @@ pub enum Request {
 pub struct Invocation {
     /// Flags over variables.
     pub options: Options,
-    /// `--env`, the last layer.
+    /// What options ask for, the last layer.
     pub layer: Layer,
     /// Declarations, in order.
     pub files: Vec<PathBuf>,

@@ -79,7 +79,6 @@ const CLEAN: &[&str] = &[
     "LISTEN_*",
     "NOTIFY_SOCKET",
     "WATCHDOG_*",
-    "CREDENTIALS_DIRECTORY",
     "INVOCATION_ID",
     "JOURNAL_STREAM",
     "*_DIRECTORY",

@@ -38,25 +38,22 @@ pub(super) async fn find(
     patience: Patience,
 ) -> Result<Credentials, CredentialsError> {
     let mut attempts = 0;
-    let mut last: Option<CredentialsError> = None;
+    let mut last = None;
     loop {
-        let (error, ends) = match search(settings, config, near, patience).await {
+        let (error, lack) = match search(settings, config, near, patience).await {
             Ok(credentials) => return Ok(credentials),
+            // That the time was over tells less than what was wrong before.
+            Err((error, Lack::Late)) => return Err(last.unwrap_or(error)),
             Err(failed) => failed,
         };
-        // That the time was over tells less than what was wrong before.
-        let is_over = error.tried.last().is_some_and(|(_, why)| why == TIME_IS_OVER);
-        let error = last.take().filter(|_| is_over).unwrap_or(error);
         attempts += 1;
         match patience.pause(attempts, None, fastrand::f64()) {
-            Some(pause) if ends == Lack::Outage => tokio::time::sleep(pause).await,
+            Some(pause) if lack == Lack::Outage => tokio::time::sleep(pause).await,
             Some(_) | None => return Err(error),
         }
         last = Some(error);
     }
 }
-
-const TIME_IS_OVER: &str = "no answer in time";
 
 /// Why a source has no credentials, and what that means for the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +66,8 @@ enum Lack {
     Defect,
     /// It is set up and may work later: the search ends, and begins again while there is time.
     Outage,
+    /// It did not answer before all time was over: the search ends.
+    Late,
 }
 
 async fn search(
@@ -86,14 +85,14 @@ async fn search(
                 Some(why) => (why.to_owned(), Lack::Defect),
             },
             Ok(Err(error)) => (source.reason(&error), source.lack(&error)),
-            Err(_) => (TIME_IS_OVER.to_owned(), Lack::Outage),
+            Err(_) => ("no answer in time".to_owned(), Lack::Late),
         };
         tried.push((source.name, why));
         match lack {
             Lack::Nothing => {}
             Lack::Silence => temporary = true,
             Lack::Defect => return Err((CredentialsError { tried, temporary: false }, lack)),
-            Lack::Outage => return Err((CredentialsError { tried, temporary: true }, lack)),
+            Lack::Outage | Lack::Late => return Err((CredentialsError { tried, temporary: true }, lack)),
         }
     }
     Err((CredentialsError { tried, temporary }, Lack::Nothing))

@@ -103,7 +103,7 @@ fn readable(file: &PathBuf) -> Result<(), SetupError> {
     };
     match read {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(SetupError::Files(one_line(&format!("{}: {error}", file.display()))))
+            Err(SetupError::Files(one_line(&format!("{}: {}", file.display(), text_of(&error)))))
         }
         Ok(()) | Err(_) => Ok(()),
     }

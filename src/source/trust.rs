@@ -9,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
 
+use super::classify::text_of;
 use super::variables::TrustSettings;
 
 /// Why no root certificates can be had from where they were said to be.
@@ -62,14 +63,14 @@ fn read_file(path: &Path) -> Result<RootCertStore, TrustError> {
 /// The parser's other errors quote the file, which may be anything.
 fn describe(error: &pem::Error) -> String {
     match error {
-        pem::Error::Io(error) => error.to_string(),
+        pem::Error::Io(error) => text_of(error),
         _ => "is not PEM".to_owned(),
     }
 }
 
 fn read_directory(path: &Path) -> Result<RootCertStore, TrustError> {
     let error = |why: String| TrustError { path: path.to_owned(), why };
-    let files = std::fs::read_dir(path).map_err(|io| error(io.to_string()))?;
+    let files = std::fs::read_dir(path).map_err(|io| error(text_of(&io)))?;
     let mut roots = RootCertStore::empty();
     for file in files.flatten() {
         roots.roots.extend(read_file(&file.path()).map(|found| found.roots).unwrap_or_default());

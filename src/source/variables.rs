@@ -42,7 +42,7 @@ pub struct Settings {
 /// Which roots a server's certificate may come from: the first that is given.
 #[derive(Clone, Debug)]
 pub(super) struct TrustSettings {
-    /// `--ca-bundle`, else AWS_CA_BUNDLE.
+    /// `--ca-bundle`, else AWS_CA_BUNDLE, else the profile's `ca_bundle`.
     pub(super) bundle: Option<PathBuf>,
     /// SSL_CERT_FILE
     pub(super) file: Option<PathBuf>,

@@ -229,8 +229,7 @@ fn a_signal_while_resolving_leaves_nothing() {
         let running = sandbox.spawn();
         aws.await_calls(1);
         assert_eq!(names(&sandbox), ["one"]);
-        running.signal(signal);
-        running.wait().ended(Status::Signal(signal as i32));
+        running.ends_by(signal);
         assert_eq!(names(&sandbox), ["one"]);
         assert_eq!(fs::read(sandbox.path("out/one")).unwrap(), b"old");
     }

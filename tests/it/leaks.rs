@@ -39,8 +39,7 @@ fn leaves_no_core(signal: Signal) {
     let sandbox = dumping(&aws);
     let running = sandbox.spawn();
     aws.await_calls(1);
-    running.signal(signal);
-    running.wait().ended(Status::Signal(signal as i32));
+    running.ends_by(signal);
     assert_eq!(cores(&sandbox), 0);
 }
 

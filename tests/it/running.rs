@@ -60,6 +60,14 @@ impl Running {
         kill(self.pid, signal).unwrap();
     }
 
+    /// Signals it and waits: it ends by that signal itself.
+    pub fn ends_by(self, signal: Signal) -> Outcome {
+        self.signal(signal);
+        let outcome = self.wait();
+        outcome.ended(Status::Signal(signal as i32));
+        outcome
+    }
+
     /// Waits for the end, and holds the run against what every run must keep to.
     pub fn wait(self) -> Outcome {
         let status = self.ended.recv_timeout(self.limit);

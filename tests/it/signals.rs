@@ -33,8 +33,7 @@ fn ends_it_by_itself(signal: Signal) {
     let sandbox = waiting(&aws);
     let running = sandbox.spawn();
     aws.await_calls(1);
-    running.signal(signal);
-    running.wait().ended(Status::Signal(signal as i32));
+    running.ends_by(signal);
     assert!(!has_started(&sandbox));
 }
 
@@ -69,8 +68,7 @@ fn term_ends_it_while_credentials_are_awaited() {
         .script("touch started");
     let running = sandbox.spawn();
     aws.await_calls(1);
-    running.signal(Signal::SIGTERM);
-    running.wait().ended(Status::Signal(15));
+    running.ends_by(Signal::SIGTERM);
     assert!(!has_started(&sandbox));
 }
 
@@ -180,8 +178,7 @@ fn a_second_signal_changes_nothing() {
     let running = sandbox.spawn();
     aws.await_calls(1);
     running.signal(Signal::SIGTERM);
-    running.signal(Signal::SIGTERM);
-    running.wait().ended(Status::Signal(15));
+    running.ends_by(Signal::SIGTERM);
 }
 
 #[test]
