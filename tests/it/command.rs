@@ -3,14 +3,10 @@
 use crate::aws::Aws;
 use crate::aws::secret::Secret;
 use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, sandbox};
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
-}
-
-fn sandbox(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).resolve("A=x:k")
 }
 
 /// A run that must be refused before any request.

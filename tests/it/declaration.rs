@@ -61,6 +61,12 @@ fn a_hyphen_is_the_standard_input_in_yaml_or_json() {
 }
 
 #[test]
+fn standard_input_cannot_be_two_declarations() {
+    let sandbox = Sandbox::new().stdin("env:\n  A: { value: v }\n");
+    sandbox.args(["-f", "-", "-f", "-"]).run().refused(64).says(["standard input", "once"]);
+}
+
+#[test]
 fn a_short_entry_is_a_reference() {
     launch("env:\n  A: prod/db:host\n  B: \"prod/db:port\"\n").launched().has("A", "db.internal").has("B", "5432");
 }
@@ -101,6 +107,24 @@ fn a_stage_in_the_reference_replaces_that_of_the_alias() {
     launch("secrets:\n  old: { id: prod/db, stage: AWSPREVIOUS }\nenv:\n  A: old:host:AWSCURRENT\n")
         .launched()
         .has("A", "db.internal");
+}
+
+#[test]
+fn a_stage_in_the_reference_replaces_the_version_id_of_the_alias() {
+    let aws = Aws::start().secret("prod/db", database());
+    let alias = format!("secrets:\n  old: {{ id: prod/db, version-id: {PREVIOUS_ID} }}\n");
+    let run = Sandbox::new().aws(&aws).declaration(&format!("{alias}env:\n  A: old:host:AWSCURRENT\n")).run();
+    run.launched().has("A", "db.internal");
+    assert_eq!(aws.only_read().version_id(), None);
+}
+
+#[test]
+fn a_version_id_in_the_reference_replaces_the_stage_of_the_alias() {
+    let aws = Aws::start().secret("prod/db", database());
+    let alias = "secrets:\n  db: { id: prod/db, stage: AWSCURRENT }\n";
+    let run = Sandbox::new().aws(&aws).declaration(&format!("{alias}env:\n  A: db:host::{PREVIOUS_ID}\n")).run();
+    run.launched().has("A", "old.internal");
+    assert_eq!(aws.only_read().stage(), None);
 }
 
 #[test]

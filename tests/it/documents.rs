@@ -5,14 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::aws::Aws;
 use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
 use crate::sandbox::{CANARY, Sandbox};
-
-fn read(secret: Secret, selector: &str) -> Outcome {
-    let aws = Aws::start().secret("prod/db", secret);
-    let sandbox = Sandbox::new().aws(&aws);
-    sandbox.resolve(&format!("VALUE=prod/db{selector}")).run()
-}
+use crate::values::read;
 
 /// A whole secret is its text, whatever it looks like.
 fn passes_whole(text: &str) {

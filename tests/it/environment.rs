@@ -5,15 +5,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::aws::Aws;
 use crate::aws::secret::Secret;
-use crate::sandbox::{ACCESS_SECRET, Sandbox};
+use crate::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
 
 fn served() -> Aws {
     let object = r#"{"k":"resolved","empty":""}"#;
     Aws::start().secret("x", Secret::json(object))
-}
-
-fn sandbox(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).resolve("A=x:k")
 }
 
 /// Every name that `--clean-env` keeps, with one example of each pattern.

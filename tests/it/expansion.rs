@@ -6,6 +6,21 @@ use crate::sandbox::Sandbox;
 
 const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
 
+/// `reference` gives what the secret `id` has, in an environment with `variables`.
+fn leads_to(reference: &str, variables: &[(&str, &str)], id: &str) -> Aws {
+    let aws = served(id);
+    let mut sandbox = Sandbox::new().aws(&aws).resolve(&format!("A={reference}"));
+    for (name, value) in variables {
+        sandbox = sandbox.env(name, value);
+    }
+    let run = sandbox.run();
+    run.launched().has("A", "db.internal");
+    for (name, value) in variables {
+        run.has(name, value);
+    }
+    aws
+}
+
 fn served(id: &str) -> Aws {
     let object = r#"{"host":"db.internal","${STAGE}":"literal"}"#;
     Aws::start().secret(id, Secret::json(object))
@@ -13,10 +28,7 @@ fn served(id: &str) -> Aws {
 
 #[test]
 fn a_variable_stands_in_a_name_on_the_command_line() {
-    let aws = served("prod/db");
-    let sandbox = Sandbox::new().aws(&aws).env("STAGE", "prod");
-    let run = sandbox.resolve("A=${STAGE}/db:host").run();
-    run.launched().has("A", "db.internal").has("STAGE", "prod");
+    leads_to("${STAGE}/db:host", &[("STAGE", "prod")], "prod/db");
 }
 
 #[test]
@@ -40,34 +52,22 @@ fn a_variable_stands_in_the_id_of_an_alias() {
 
 #[test]
 fn a_default_stands_in_for_an_unset_variable() {
-    let aws = served("prod/db");
-    let sandbox = Sandbox::new().aws(&aws);
-    let run = sandbox.resolve("A=${STAGE:-prod}/db:host").run();
-    run.launched().has("A", "db.internal");
+    leads_to("${STAGE:-prod}/db:host", &[], "prod/db");
 }
 
 #[test]
 fn a_default_does_not_stand_in_for_a_set_variable() {
-    let aws = served("test/db");
-    let sandbox = Sandbox::new().aws(&aws).env("STAGE", "test");
-    let run = sandbox.resolve("A=${STAGE:-prod}/db:host").run();
-    run.launched().has("A", "db.internal");
+    leads_to("${STAGE:-prod}/db:host", &[("STAGE", "test")], "test/db");
 }
 
 #[test]
 fn several_variables_stand_in_one_name() {
-    let aws = served("acme/prod/db");
-    let sandbox = Sandbox::new().aws(&aws).env("TEAM", "acme");
-    let run = sandbox.resolve("A=${TEAM}/${STAGE:-prod}/db:host").run();
-    run.launched().has("A", "db.internal");
+    leads_to("${TEAM}/${STAGE:-prod}/db:host", &[("TEAM", "acme")], "acme/prod/db");
 }
 
 #[test]
 fn a_variable_may_hold_an_arn_which_is_not_split_again() {
-    let aws = served(ARN);
-    let sandbox = Sandbox::new().aws(&aws).env("DB_ARN", ARN);
-    let run = sandbox.resolve("A=${DB_ARN}:host").run();
-    run.launched().has("A", "db.internal");
+    let aws = leads_to("${DB_ARN}:host", &[("DB_ARN", ARN)], ARN);
     assert_eq!(aws.only_read().region(), "eu-west-1");
 }
 

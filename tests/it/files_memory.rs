@@ -163,6 +163,17 @@ fn literals_defaults_and_encodings_serve_files_too() {
 }
 
 #[test]
+fn a_file_covers_the_variable_of_an_earlier_layer_unless_it_is_optional_and_absent() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"from the file"}"#));
+    for (key, printed) in [("k", "from the file"), ("nope", "plain")] {
+        let file = format!("files:\n  - {{ from: \"x:{key}\", optional: true, env: A }}\n");
+        let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "env:\n  A: { value: plain }\n").file("b.yaml", &file);
+        let script = "if test -f \"$A\"; then cat \"$A\"; else printf %s \"$A\"; fi";
+        sandbox.args(["-f", "a.yaml", "-f", "b.yaml"]).script(script).run().launched().printed(printed);
+    }
+}
+
+#[test]
 fn keep_existing_keeps_a_variable_and_does_not_fetch_its_file() {
     let aws = served();
     let run = with_file(&aws, "printf %s \"$F\"").env("F", "/etc/own.key").args(["--keep-existing"]).run();

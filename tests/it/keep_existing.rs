@@ -5,14 +5,10 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::aws::Aws;
 use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, sandbox};
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"resolved"}"#))
-}
-
-fn sandbox(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).resolve("A=x:k")
 }
 
 #[test]

@@ -7,14 +7,10 @@ use crate::aws::Aws;
 use crate::aws::secret::Secret;
 use crate::outcome::Status;
 use crate::raw;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::sandbox::{CANARY, sandbox};
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
-}
-
-fn sandbox(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).resolve("A=x:k")
 }
 
 #[test]

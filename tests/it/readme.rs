@@ -1,14 +1,8 @@
 //! Holds README.md against the program: its first example runs as it stands, and it lists the options that `--help` lists.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
-use crate::sandbox::Sandbox;
-
-fn repository_file(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
-}
+use crate::sandbox::{Sandbox, repository_file};
 
 /// The first fenced block of that language.
 fn block<'t>(text: &'t str, language: &str) -> &'t str {

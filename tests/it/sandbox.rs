@@ -26,6 +26,16 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_secrets-exec");
 /// The target that prints its environment exactly as the kernel holds it.
 const SHOW_ENVIRONMENT: [&str; 2] = ["/bin/cat", "/proc/self/environ"];
 
+/// A file of this repository.
+pub fn repository_file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// A run that sets `A` to the key `k` of the secret `x`.
+pub fn sandbox(aws: &Aws) -> Sandbox {
+    Sandbox::new().aws(aws).resolve("A=x:k")
+}
+
 /// One run, stated. The target is `cat /proc/self/environ` unless the test names a command.
 pub struct Sandbox {
     directory: Directory,

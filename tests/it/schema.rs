@@ -18,14 +18,10 @@ use nix::unistd::getuid;
 use serde_json::json;
 
 use crate::outcome::{Outcome, Status};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::sandbox::{CANARY, Sandbox, repository_file};
 
 fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-fn repository_file(name: &str) -> String {
-    fs::read_to_string(repository(name)).unwrap()
 }
 
 /// A launch with a declaration, in which every secret that the rows name is there. JSON is YAML, where a scalar is its text.

@@ -7,16 +7,12 @@ use crate::aws::secret::Secret;
 use crate::aws::{Aws, REQUEST_ID};
 use crate::outcome::Outcome;
 use crate::running::Running;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, sandbox};
 
 const READ: &str = "GetSecretValue";
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
-}
-
-fn sandbox(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).resolve("A=x:k")
 }
 
 fn launch(aws: &Aws) -> Outcome {

@@ -7,15 +7,11 @@ use crate::aws::secret::Secret;
 use crate::aws::{Aws, CONTAINER_KEY};
 use crate::outcome::Outcome;
 use crate::proxy::Proxy;
-use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox, sandbox};
 use crate::skip;
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
-}
-
-fn sandbox(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).resolve("A=x:k")
 }
 
 /// A launch that could have its credentials from a container.

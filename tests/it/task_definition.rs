@@ -1,18 +1,11 @@
 //! ECS task definitions as declarations: those of `examples` (AWS's documentation, CDK, Copilot), and each way to be wrong.
 
-use std::fs;
-use std::path::Path;
-
 use crate::aws::Aws;
 use crate::aws::secret::{PREVIOUS_ID, Secret};
 use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::sandbox::{CANARY, Sandbox, repository_file};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:appauthexample-AbCdEf";
-
-fn repository_file(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
-}
 
 fn example(name: &str) -> String {
     repository_file(&format!("tests/it/examples/{name}"))
@@ -113,6 +106,12 @@ fn a_container_that_is_not_there_is_told_with_one_that_is() {
     run.refused(78).says(["task.json", "\"fronted\"", "did you mean \"frontend\"?"]);
     let run = local(&task).args(["--container", "database"]).run();
     run.refused(78).says(["\"database\"", "frontend, firelens_log_router"]);
+}
+
+#[test]
+fn a_container_is_chosen_from_nothing_but_a_task_definition() {
+    let run = Sandbox::new().declaration("env:\n  A: { value: v }\n").args(["--container", "app"]).run();
+    run.refused(64).says(["--container", "task definition"]);
 }
 
 #[test]

@@ -5,16 +5,12 @@ use std::fs;
 use crate::aws::Aws;
 use crate::aws::secret::Secret;
 use crate::proxy::Proxy;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::sandbox::{CANARY, Sandbox, sandbox};
 use crate::skip;
 use crate::tls::{Acceptor, Authority};
 
 fn served(acceptor: Acceptor) -> Aws {
     Aws::start_tls(acceptor).secret("x", Secret::json(r#"{"k":"v"}"#))
-}
-
-fn sandbox(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).resolve("A=x:k")
 }
 
 #[test]
@@ -262,23 +258,40 @@ fn a_proxy_that_cannot_be_reached_is_named_without_its_password() {
     run.refused(75).says(["A", "secrets.invalid", "the proxy 127.0.0.1:9"]);
 }
 
-#[test]
-fn the_partition_decides_the_name_of_the_service() {
+/// A launch in such surroundings asks this service for the secret `id`.
+fn asks(name: &str, id: &str, surroundings: &[(&str, &str)]) {
     let Some(authority) = Authority::new() else {
         return;
     };
-    let name = "secretsmanager.cn-north-1.amazonaws.com.cn";
-    let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-AbCdEf";
-    let aws = served(authority.acceptor_for(&format!("DNS:{name}")));
-    let aws = aws.secret(arn, Secret::json(r#"{"k":"v"}"#));
+    let aws = served(authority.acceptor_for(&format!("DNS:{name}"))).secret(id, Secret::json(r#"{"k":"v"}"#));
     let proxy = Proxy::before(aws.address());
-    let run = Sandbox::new()
+    let mut sandbox = Sandbox::new()
         .aws(&aws)
         .env_remove("AWS_ENDPOINT_URL")
         .env("AWS_CA_BUNDLE", authority.bundle())
-        .env("HTTPS_PROXY", proxy.url())
-        .resolve(&format!("A={arn}:k"))
-        .run();
+        .env("HTTPS_PROXY", proxy.url());
+    for (name, value) in surroundings {
+        sandbox = sandbox.env(name, value);
+    }
+    let run = sandbox.resolve(&format!("A={id}:k")).run();
     run.launched().has("A", "v");
     assert_eq!(proxy.asked(), [format!("CONNECT {name}:443")]);
+}
+
+#[test]
+fn the_partition_decides_the_name_of_the_service() {
+    let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-AbCdEf";
+    asks("secretsmanager.cn-north-1.amazonaws.com.cn", arn, &[]);
+}
+
+#[test]
+fn fips_has_a_name_of_its_own() {
+    asks("secretsmanager-fips.us-east-1.amazonaws.com", "x", &[("AWS_USE_FIPS_ENDPOINT", "true")]);
+}
+
+#[test]
+fn a_configured_endpoint_can_be_ignored() {
+    let elsewhere = ("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+    asks("secretsmanager.us-east-1.amazonaws.com", "x", &[elsewhere, ignored]);
 }

@@ -5,7 +5,8 @@ use crate::aws::secret::Secret;
 use crate::outcome::Outcome;
 use crate::sandbox::{CANARY, Sandbox};
 
-fn read(secret: Secret, selector: &str) -> Outcome {
+/// `VALUE` from a secret with this content.
+pub fn read(secret: Secret, selector: &str) -> Outcome {
     let aws = Aws::start().secret("prod/db", secret);
     let sandbox = Sandbox::new().aws(&aws);
     sandbox.resolve(&format!("VALUE=prod/db{selector}")).run()
