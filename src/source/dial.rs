@@ -8,17 +8,19 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Uri;
 use http::uri::Scheme;
+use http::{HeaderValue, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
-use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::client::proxy::matcher::Intercept;
 use rustls::ClientConfig;
 use tower_service::Service;
 
+use super::clock::Clock;
 use super::names::Names;
+use super::proxy::ProxyRules;
 use super::transport::{BoxError, within};
 use super::trust::{self, TrustError};
 use super::variables::{ProxySettings, TrustSettings};
@@ -50,9 +52,11 @@ impl Error for Unreached {
 pub(super) struct Dialer {
     tcp: Tcp,
     tls: Arc<Tls>,
-    proxy: Arc<Matcher>,
+    proxy: Arc<ProxyRules>,
     /// For the whole way to a connection: names, TCP, proxy and TLS.
     timeout: Option<Duration>,
+    /// Is told when there is a connection.
+    clock: Option<Clock>,
 }
 
 /// The roots, read once and only if some connection needs them.
@@ -69,17 +73,24 @@ impl Tls {
 }
 
 impl Dialer {
-    pub(super) fn new(trust: &TrustSettings, proxy: &ProxySettings) -> Self {
+    pub(super) fn new(trust: &TrustSettings, proxy: &ProxySettings, clock: Option<Clock>) -> Self {
         let mut tcp = Tcp::new_with_resolver(Names);
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         let tls = Tls { settings: trust.clone(), config: OnceLock::new() };
-        Self { tcp, tls: Arc::new(tls), proxy: Arc::new(proxy.matcher()), timeout: None }
+        Self { tcp, tls: Arc::new(tls), proxy: Arc::new(ProxyRules::new(proxy)), timeout: None, clock }
     }
 
     /// The same with another limit; the roots that are read, once they are, are shared.
     pub(super) fn within(&self, timeout: Option<Duration>) -> Self {
         Self { timeout, ..self.clone() }
+    }
+
+    /// What a request must say to a proxy that forwards it, where it forwards and wants to be told. A tunnel is asked for by
+    /// whoever digs it.
+    pub(super) fn forwarding_authorization(&self, to: &Uri) -> Option<HeaderValue> {
+        let proxy = self.proxy.intercept(to).filter(|_| to.scheme() == Some(&Scheme::HTTP))?;
+        proxy.basic_auth().cloned()
     }
 
     async fn dial(mut self, to: Uri) -> Result<Stream, BoxError> {
@@ -129,7 +140,11 @@ impl Service<Uri> for Dialer {
                 let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
                 host.push_str(&format!(" by way of the proxy {}{port}", proxy.host().unwrap_or_default()));
             }
+            let clock = dialer.clock.clone();
             let dialed = within(dialer.timeout, dialer.dial(to)).await;
+            if let (Ok(_), Some(clock)) = (&dialed, clock) {
+                clock.reached();
+            }
             dialed.map_err(|source| Unreached { host, source }.into())
         })
     }
