@@ -12,6 +12,7 @@
 )]
 
 mod aws;
+mod deadline;
 mod directory;
 mod outcome;
 mod proxy;
@@ -20,6 +21,7 @@ mod running;
 mod sandbox;
 mod skip;
 mod tls;
+mod wire;
 
 #[path = "../peers/mod.rs"]
 mod peers;
@@ -47,6 +49,7 @@ mod files_undone;
 mod identity_faults;
 mod inheritance;
 mod instance_faults;
+mod keep_alive;
 mod keep_existing;
 mod launch;
 mod layers;
@@ -74,3 +77,5 @@ mod templates;
 mod transport;
 mod usage;
 mod values;
+mod wire_faults;
+mod wire_tls;
