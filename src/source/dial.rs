@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Uri;
 use http::uri::Scheme;
+use http::{HeaderValue, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -82,6 +82,12 @@ impl Dialer {
         Self { timeout, ..self.clone() }
     }
 
+    /// What a proxy that forwards a request is to be shown with it. One that opens a tunnel is shown it by [`Tunnel`].
+    pub(super) fn authorization(&self, to: &Uri) -> Option<HeaderValue> {
+        let forwarded = to.scheme() != Some(&Scheme::HTTPS);
+        forwarded.then(|| self.proxy.intercept(to)).flatten()?.basic_auth().cloned()
+    }
+
     async fn dial(mut self, to: Uri) -> Result<Stream, BoxError> {
         let secure = to.scheme() == Some(&Scheme::HTTPS);
         match (self.proxy.intercept(&to), secure) {
@@ -93,7 +99,7 @@ impl Dialer {
                     Some(authorization) => tunnel.with_auth(authorization.clone()),
                     None => tunnel,
                 };
-                Ok(Stream::new(self.tls.over(tunnel)?.call(to).await?))
+                Ok(Stream::new(self.tls.over(tunnel)?.call(to).await.map_err(refusal)?))
             }
             (Some(proxy), false) => {
                 let stream = self.to_proxy(&proxy)?.call(proxy.uri().clone()).await?;
@@ -108,6 +114,17 @@ impl Dialer {
         } else {
             Ok(ToProxy::Http(self.tcp.clone()))
         }
+    }
+}
+
+/// What a proxy says to a wish for a tunnel, of which hyper-util tells little and whose type it keeps to itself.
+fn refusal(error: BoxError) -> BoxError {
+    match error.to_string().as_str() {
+        "tunnel error: unsuccessful" => {
+            "the proxy refuses the tunnel, wants another password, or gets no further".into()
+        }
+        "tunnel error: proxy authorization required" => "the proxy wants a name and a password in its URL".into(),
+        _ => error,
     }
 }
 

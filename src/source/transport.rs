@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use http::header::PROXY_AUTHORIZATION;
 use http_body_util::Limited;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -50,8 +51,8 @@ impl HttpClient for Transport {
         let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
         let connector = connectors.entry(limits).or_insert_with(|| {
             let dialer = self.dialer.within(limits.0);
-            let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(dialer);
-            SharedHttpConnector::new(Pool { client, read_timeout: limits.1 })
+            let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(dialer.clone());
+            SharedHttpConnector::new(Pool { client, dialer, read_timeout: limits.1 })
         });
         connector.clone()
     }
@@ -62,6 +63,7 @@ const LARGEST: usize = 1024 * 1024;
 
 struct Pool {
     client: Client<Dialer, SdkBody>,
+    dialer: Dialer,
     read_timeout: Option<Duration>,
 }
 
@@ -73,10 +75,13 @@ impl fmt::Debug for Pool {
 
 impl HttpConnector for Pool {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let request = match request.try_into_http1x() {
+        let mut request = match request.try_into_http1x() {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
+        if let Some(authorization) = self.dialer.authorization(request.uri()) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
+        }
         let answer = self.client.request(request);
         let limit = self.read_timeout;
         HttpConnectorFuture::new(async move {
