@@ -14,17 +14,17 @@ const PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 
 /// Runs the server until its standard input ends, which only this process holds: the server cannot outlive the tests,
 /// however they end.
-const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat; kill $server; wait $server; rm -rf "$folder""#;
+const KEEPER: &str =
+    r#"folder=$1; shift; "$@" & server=$!; cat; kill $server 2>/dev/null; wait $server; rm -rf "$folder""#;
 
 /// How long a server may take to listen.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A server that runs until this is dropped or the process ends.
 pub(super) struct Daemon {
     keeper: Child,
     stdin: Option<ChildStdin>,
-    /// Held until the server has ended.
-    _directory: Directory,
+    directory: Directory,
     pub(super) ports: Vec<u16>,
 }
 
@@ -65,7 +65,7 @@ impl Daemon {
             .stdout(Stdio::null())
             .spawn()
             .expect("a shell");
-        let daemon = Self { stdin: keeper.stdin.take(), keeper, _directory: directory, ports };
+        let daemon = Self { stdin: keeper.stdin.take(), keeper, directory, ports };
         daemon.listens().then_some(daemon)
     }
 
@@ -81,6 +81,10 @@ impl Daemon {
             false
         };
         self.ports.iter().all(listens)
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 }
 

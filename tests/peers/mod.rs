@@ -9,6 +9,7 @@ mod moto;
 mod nginx;
 mod proxy;
 mod python;
+mod tinyproxy;
 
 mod absence;
 mod accounts;
@@ -19,6 +20,7 @@ mod identity;
 mod naming;
 mod requests;
 mod tls;
+mod tunnels;
 mod values;
 mod versions;
 mod whole;
