@@ -13,6 +13,7 @@ mod tinyproxy;
 
 mod absence;
 mod accounts;
+mod checked;
 mod composed;
 mod delivered;
 mod formats;

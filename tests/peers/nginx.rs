@@ -39,15 +39,20 @@ impl Site {
     /// The one that tests share; it serves the secret `tls/x`. None, told loudly, where nginx, openssl or moto is missing.
     pub(super) fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<Site>> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(Moto::shared()?)).as_ref()
+        let start = || {
+            let moto = Moto::shared()?;
+            moto.secret("tls/x", &json!({ "k": "v", "zz_canary": CANARY }).to_string());
+            Self::before(moto)
+        };
+        SHARED.get_or_init(start).as_ref()
     }
 
-    fn start(moto: &Moto) -> Option<Self> {
+    /// One before a moto of one's own.
+    pub(super) fn before(moto: &Moto) -> Option<Self> {
         if !is_installed("nginx") || !skip::can(&["openssl", "version"], "tests with nginx") {
             return None;
         }
         let certificates = certificates();
-        moto.secret("tls/x", &json!({ "k": "v", "zz_canary": CANARY }).to_string());
         let daemon = Daemon::start(SERVERS.len(), |directory, ports| {
             let configuration = directory.join("nginx.conf");
             let text = configured(&moto.url, directory, certificates.path(), ports);
