@@ -79,7 +79,11 @@ impl Dialer {
 
     /// The same with another limit; the roots that are read, once they are, are shared.
     pub(super) fn within(&self, timeout: Option<Duration>) -> Self {
-        Self { timeout, ..self.clone() }
+        let mut dialer = Self { timeout, ..self.clone() };
+        // Shared out among the addresses of a name, so that one that swallows everything leaves time for the next. A
+        // little longer, so that the last one ends with our own limit, which is told better.
+        dialer.tcp.set_connect_timeout(timeout.map(|timeout| timeout + Duration::from_millis(50)));
+        dialer
     }
 
     /// What a proxy that forwards a request is to be shown with it. One that opens a tunnel is shown it by [`Tunnel`].
