@@ -14,6 +14,7 @@
 mod aws;
 mod deadline;
 mod directory;
+mod network;
 mod outcome;
 mod proxy;
 mod raw;
@@ -63,8 +64,10 @@ mod regions;
 mod report;
 mod reports_in_one;
 mod resolve_env;
+mod resolvers;
 mod retries;
 mod roles;
+mod routes;
 mod schema;
 mod service_faults;
 mod settings_faults;
