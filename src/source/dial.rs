@@ -26,11 +26,17 @@ use super::variables::{ProxySettings, TrustSettings};
 /// A plain connection to wherever a name leads.
 type Tcp = HttpConnector<Names>;
 
-/// No connection, and where there is none.
+/// No connection, or none that brings an answer, and to where.
 #[derive(Debug)]
 pub(super) struct Unreached {
     pub(super) host: String,
     source: BoxError,
+}
+
+impl Unreached {
+    pub(super) fn new(host: String, source: BoxError) -> Self {
+        Self { host, source }
+    }
 }
 
 impl fmt::Display for Unreached {
@@ -151,7 +157,7 @@ impl Service<Uri> for Dialer {
                 host.push_str(&format!(" by way of the proxy {}{port}", proxy.host().unwrap_or_default()));
             }
             let dialed = within(dialer.timeout, dialer.dial(to)).await;
-            dialed.map_err(|source| Unreached { host, source }.into())
+            dialed.map_err(|source| Unreached::new(host, source).into())
         })
     }
 }

@@ -122,6 +122,16 @@ fn a_head_without_an_end_is_given_up() {
 }
 
 #[test]
+fn what_is_said_on_a_connection_is_told_with_its_place() {
+    for script in [answered_with(b"SSH-2.0-OpenSSH_9.2p1\r\n".to_vec()), vec![Step::Request]] {
+        both_ways(&[script], |wire, sandbox| {
+            let run = sandbox.env("AWS_MAX_ATTEMPTS", "1").run();
+            run.refused(75).says(["A", &format!("localhost:{}", wire.port())]);
+        });
+    }
+}
+
+#[test]
 fn what_is_no_http_is_told() {
     may_pass(answered_with(b"SSH-2.0-OpenSSH_9.2p1\r\n".to_vec()));
 }
