@@ -81,4 +81,5 @@ mod transport;
 mod usage;
 mod values;
 mod wire_faults;
+mod wire_proxy;
 mod wire_tls;
