@@ -31,6 +31,11 @@ pub(super) fn is_timeout(error: &(dyn Error + 'static)) -> bool {
         || find_source::<TimedOut>(error).is_some()
 }
 
+/// Whether a connection was given up because nobody answered.
+pub(super) fn took_too_long(error: &(dyn Error + 'static)) -> bool {
+    chain(error).filter_map(|error| error.downcast_ref::<io::Error>()).any(|io| io.kind() == io::ErrorKind::TimedOut)
+}
+
 /// Whose certificate is not trusted and why, where that is what went wrong.
 pub(super) fn certificate_error(error: &(dyn Error + 'static)) -> Option<String> {
     let why = match find_source::<rustls::Error>(error)? {

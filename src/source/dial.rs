@@ -18,8 +18,9 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use rustls::ClientConfig;
 use tower_service::Service;
 
+use super::causes::took_too_long;
 use super::names::Names;
-use super::transport::{BoxError, within};
+use super::transport::{BoxError, TimedOut, within};
 use super::trust::{self, TrustError};
 use super::variables::{ProxySettings, TrustSettings};
 
@@ -86,9 +87,8 @@ impl Dialer {
     /// The same with another limit; the roots that are read, once they are, are shared.
     pub(super) fn within(&self, timeout: Option<Duration>) -> Self {
         let mut dialer = Self { timeout, ..self.clone() };
-        // Shared out among the addresses of a name, so that one that swallows everything leaves time for the next. A
-        // little longer, so that the last one ends with our own limit, which is told better.
-        dialer.tcp.set_connect_timeout(timeout.map(|timeout| timeout + Duration::from_millis(50)));
+        // Shared out among the addresses of a name, so that one that swallows everything leaves time for the next.
+        dialer.tcp.set_connect_timeout(timeout);
         dialer
     }
 
@@ -156,8 +156,13 @@ impl Service<Uri> for Dialer {
                 let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
                 host.push_str(&format!(" by way of the proxy {}{port}", proxy.host().unwrap_or_default()));
             }
-            let dialed = within(dialer.timeout, dialer.dial(to)).await;
-            dialed.map_err(|source| Unreached::new(host, source).into())
+            let limit = dialer.timeout;
+            let dialed = within(limit, dialer.dial(to)).await;
+            dialed.map_err(|source| match limit {
+                // Which of the two limits is first is chance.
+                Some(limit) if took_too_long(&*source) => Unreached::new(host, TimedOut(limit).into()).into(),
+                _ => Unreached::new(host, source).into(),
+            })
         })
     }
 }

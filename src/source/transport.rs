@@ -96,7 +96,7 @@ impl HttpConnector for Pool {
 
 /// A limit that was reached.
 #[derive(Debug)]
-pub(super) struct TimedOut(Duration);
+pub(super) struct TimedOut(pub(super) Duration);
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
