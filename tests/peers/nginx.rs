@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::daemon::{Daemon, is_installed};
 use super::moto::Moto;
-use crate::directory::Directory;
 use crate::sandbox::{CANARY, Sandbox};
 use crate::skip;
 
@@ -32,7 +31,6 @@ const ORPHAN: usize = 9;
 /// nginx before moto, with an authority of its own. It ends with this process.
 pub(super) struct Site {
     daemon: Daemon,
-    certificates: Directory,
 }
 
 impl Site {
@@ -52,16 +50,16 @@ impl Site {
         if !is_installed("nginx") || !skip::can(&["openssl", "version"], "tests with nginx") {
             return None;
         }
-        let certificates = certificates();
         let daemon = Daemon::start(SERVERS.len(), |directory, ports| {
+            make_certificates(directory);
             let configuration = directory.join("nginx.conf");
-            let text = configured(&moto.url, directory, certificates.path(), ports);
+            let text = configured(&moto.url, directory, ports);
             std::fs::write(&configuration, text).expect("a scratch folder");
             let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
             let words = ["nginx".to_owned(), "-e".to_owned(), "stderr".to_owned(), "-p".to_owned()];
             [words.to_vec(), vec![path(directory), "-c".to_owned(), path(&configuration)]].concat()
         });
-        Some(Self { daemon, certificates })
+        Some(Self { daemon })
     }
 
     /// The server of a certificate that speaks a version of TLS.
@@ -81,7 +79,7 @@ impl Site {
 
     /// A file or folder of `certificates.sh`.
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.certificates.path().join(name)
+        self.daemon.directory().join(name)
     }
 
     /// A run that reads `tls/x` there, and trusts nobody special.
@@ -95,16 +93,14 @@ impl Site {
     }
 }
 
-fn certificates() -> Directory {
-    let directory = Directory::new();
+fn make_certificates(directory: &Path) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/certificates.sh");
-    let made = Command::new("/bin/sh").arg(script).arg(directory.path()).stderr(Stdio::null()).status();
+    let made = Command::new("/bin/sh").arg(script).arg(directory).stderr(Stdio::null()).status();
     assert!(made.expect("a shell").success(), "certificates.sh failed");
-    directory
 }
 
-fn configured(moto: &str, directory: &Path, certificates: &Path, ports: &[u16]) -> String {
-    let (here, there) = (directory.display(), certificates.display());
+fn configured(moto: &str, directory: &Path, ports: &[u16]) -> String {
+    let here = directory.display();
     let mut text = format!(
         "daemon off; master_process off; pid {here}/pid; error_log stderr crit; events {{ }}
         http {{
@@ -118,7 +114,7 @@ fn configured(moto: &str, directory: &Path, certificates: &Path, ports: &[u16]) 
         text += &format!(
             "server {{
                 listen 127.0.0.1:{port} ssl http2; ssl_protocols {versions};
-                ssl_certificate {there}/{certificate}.pem; ssl_certificate_key {there}/{certificate}.key;
+                ssl_certificate {here}/{certificate}.pem; ssl_certificate_key {here}/{certificate}.key;
                 location / {{ proxy_pass {behind}; proxy_set_header Host $http_host; }}
             }}\n"
         );
