@@ -2,8 +2,11 @@
 
 use std::error::Error;
 use std::io;
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use rustls::CertificateError;
+use rustls::pki_types::UnixTime;
 
 use super::dial::Unreached;
 use super::transport::TimedOut;
@@ -28,10 +31,42 @@ pub(super) fn is_timeout(error: &(dyn Error + 'static)) -> bool {
         || find_source::<TimedOut>(error).is_some()
 }
 
+/// Whether a connection was given up because nobody answered.
+pub(super) fn took_too_long(error: &(dyn Error + 'static)) -> bool {
+    chain(error).filter_map(|error| error.downcast_ref::<io::Error>()).any(|io| io.kind() == io::ErrorKind::TimedOut)
+}
+
 /// Whose certificate is not trusted and why, where that is what went wrong.
 pub(super) fn certificate_error(error: &(dyn Error + 'static)) -> Option<String> {
-    let why =
-        find_source::<rustls::Error>(error).filter(|error| matches!(error, rustls::Error::InvalidCertificate(_)))?;
+    let why = match find_source::<rustls::Error>(error)? {
+        rustls::Error::InvalidCertificate(why) => defect(why),
+        _ => return None,
+    };
     let host = find_source::<Unreached>(error).map(|unreached| unreached.host.as_str()).unwrap_or_default();
     Some(format!("{host}: {why}"))
+}
+
+/// What rustls tells in the names of its own types and in seconds since 1970, in words.
+fn defect(why: &CertificateError) -> String {
+    let moment = |time: &UnixTime| {
+        let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+        moment.map_or_else(|| why.to_string(), |moment| humantime::format_rfc3339_seconds(moment).to_string())
+    };
+    match why {
+        CertificateError::UnknownIssuer => {
+            "neither a root that is trusted nor a certificate that the server sends along has signed it".to_owned()
+        }
+        CertificateError::ExpiredContext { time, not_after } => {
+            format!("it expired at {}; by the clock here it is {}", moment(not_after), moment(time))
+        }
+        CertificateError::NotValidYetContext { time, not_before } => {
+            format!("it is not valid before {}; by the clock here it is {}", moment(not_before), moment(time))
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            // `DnsName("example.com")`
+            let names = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name));
+            format!("it is not {}'s but that of {}", expected.to_str(), names.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
 }

@@ -18,21 +18,28 @@ use hyper_util::client::proxy::matcher::Intercept;
 use rustls::ClientConfig;
 use tower_service::Service;
 
+use super::causes::took_too_long;
 use super::clock::Clock;
 use super::names::Names;
 use super::proxy::ProxyRules;
-use super::transport::{BoxError, within};
+use super::transport::{BoxError, TimedOut, within};
 use super::trust::{self, TrustError};
 use super::variables::{ProxySettings, TrustSettings};
 
 /// A plain connection to wherever a name leads.
 type Tcp = HttpConnector<Names>;
 
-/// No connection, and where there is none.
+/// No connection, or none that brings an answer, and to where.
 #[derive(Debug)]
 pub(super) struct Unreached {
     pub(super) host: String,
     source: BoxError,
+}
+
+impl Unreached {
+    pub(super) fn new(host: String, source: BoxError) -> Self {
+        Self { host, source }
+    }
 }
 
 impl fmt::Display for Unreached {
@@ -83,14 +90,16 @@ impl Dialer {
 
     /// The same with another limit; the roots that are read, once they are, are shared.
     pub(super) fn within(&self, timeout: Option<Duration>) -> Self {
-        Self { timeout, ..self.clone() }
+        let mut dialer = Self { timeout, ..self.clone() };
+        // Shared out among the addresses of a name, so that one that swallows everything leaves time for the next.
+        dialer.tcp.set_connect_timeout(timeout);
+        dialer
     }
 
-    /// What a request must say to a proxy that forwards it, where it forwards and wants to be told. A tunnel is asked for by
-    /// whoever digs it.
-    pub(super) fn forwarding_authorization(&self, to: &Uri) -> Option<HeaderValue> {
-        let proxy = self.proxy.intercept(to).filter(|_| to.scheme() == Some(&Scheme::HTTP))?;
-        proxy.basic_auth().cloned()
+    /// What a proxy that forwards a request is to be shown with it. One that opens a tunnel is shown it by [`Tunnel`].
+    pub(super) fn authorization(&self, to: &Uri) -> Option<HeaderValue> {
+        let forwarded = to.scheme() != Some(&Scheme::HTTPS);
+        forwarded.then(|| self.proxy.intercept(to)).flatten()?.basic_auth().cloned()
     }
 
     async fn dial(mut self, to: Uri) -> Result<Stream, BoxError> {
@@ -104,7 +113,7 @@ impl Dialer {
                     Some(authorization) => tunnel.with_auth(authorization.clone()),
                     None => tunnel,
                 };
-                Ok(Stream::new(self.tls.over(tunnel)?.call(to).await?))
+                Ok(Stream::new(self.tls.over(tunnel)?.call(to).await.map_err(refusal)?))
             }
             (Some(proxy), false) => {
                 let stream = self.to_proxy(&proxy)?.call(proxy.uri().clone()).await?;
@@ -119,6 +128,17 @@ impl Dialer {
         } else {
             Ok(ToProxy::Http(self.tcp.clone()))
         }
+    }
+}
+
+/// What a proxy says to a wish for a tunnel, of which hyper-util tells little and whose type it keeps to itself.
+fn refusal(error: BoxError) -> BoxError {
+    match error.to_string().as_str() {
+        "tunnel error: unsuccessful" => {
+            "the proxy refuses the tunnel, wants another password, or gets no further".into()
+        }
+        "tunnel error: proxy authorization required" => "the proxy wants a name and a password in its URL".into(),
+        _ => error,
     }
 }
 
@@ -140,12 +160,16 @@ impl Service<Uri> for Dialer {
                 let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
                 host.push_str(&format!(" by way of the proxy {}{port}", proxy.host().unwrap_or_default()));
             }
-            let clock = dialer.clock.clone();
-            let dialed = within(dialer.timeout, dialer.dial(to)).await;
+            let (limit, clock) = (dialer.timeout, dialer.clock.clone());
+            let dialed = within(limit, dialer.dial(to)).await;
             if let (Ok(_), Some(clock)) = (&dialed, clock) {
                 clock.reached();
             }
-            dialed.map_err(|source| Unreached { host, source }.into())
+            dialed.map_err(|source| match limit {
+                // Which of the two limits is first is chance.
+                Some(limit) if took_too_long(&*source) => Unreached::new(host, TimedOut(limit).into()).into(),
+                _ => Unreached::new(host, source).into(),
+            })
         })
     }
 }

@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::causes::{certificate_error, find_source};
 use super::clock::Clock;
-use super::dial::Dialer;
+use super::dial::{Dialer, Unreached};
 use super::trust::TrustError;
 use super::variables::{ProxySettings, TrustSettings};
 
@@ -99,14 +99,15 @@ impl HttpConnector for Pool {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
-        if let Some(authorization) = self.dialer.forwarding_authorization(request.uri()) {
+        if let Some(authorization) = self.dialer.authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
         name_us(request.headers_mut());
+        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let answer = self.client.request(request);
         let limit = self.read_timeout;
         HttpConnectorFuture::new(async move {
-            let response = within(limit, answer).await.map_err(connector_error)?;
+            let response = within(limit, answer).await.map_err(|error| connector_error(host, error))?;
             let response = response.map(|body| SdkBody::from_body_1_x(Limited::new(body, LARGEST)));
             let response = HttpResponse::try_from(response);
             response.map_err(|error| ConnectorError::other(error.into(), None))
@@ -129,7 +130,7 @@ fn name_us(headers: &mut HeaderMap) {
 
 /// A limit that was reached.
 #[derive(Debug)]
-pub(super) struct TimedOut(Duration);
+pub(super) struct TimedOut(pub(super) Duration);
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -153,7 +154,10 @@ pub(super) async fn within<T, E: Into<BoxError>>(
 }
 
 /// What the SDK retries is I/O and time; a certificate or a file of roots will be the same next time.
-fn connector_error(error: BoxError) -> ConnectorError {
+fn connector_error(host: String, error: BoxError) -> ConnectorError {
+    // What goes wrong on a connection that there is does not say where it leads.
+    let told = find_source::<Unreached>(&*error).is_some();
+    let error = if told { error } else { Unreached::new(host, error).into() };
     if find_source::<TimedOut>(&*error).is_some() {
         ConnectorError::timeout(error)
     } else if find_source::<TrustError>(&*error).is_some() || certificate_error(&*error).is_some() {

@@ -1,7 +1,9 @@
 //! Which root certificates are trusted: one bundle, read only when the first connection over TLS is made.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -44,7 +46,7 @@ fn roots(settings: &TrustSettings) -> Result<RootCertStore, TrustError> {
         return read_file(file);
     }
     if let Some(directory) = &settings.directory {
-        return read_directory(directory);
+        return read_directories(directory);
     }
     // A system's bundle that cannot be read is as good as none. SSL_CERT_FILE, which this would read too, is dealt with.
     let system = openssl_probe::probe().cert_file.and_then(|file| read_file(&file).ok());
@@ -68,12 +70,19 @@ fn describe(error: &pem::Error) -> String {
     }
 }
 
-fn read_directory(path: &Path) -> Result<RootCertStore, TrustError> {
-    let error = |why: String| TrustError { path: path.to_owned(), why };
-    let files = std::fs::read_dir(path).map_err(|io| error(text_of(&io)))?;
+/// One folder or several, separated by colons, as OpenSSL takes them: one that is not there is as good as empty.
+fn read_directories(list: &Path) -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
-    for file in files.flatten() {
-        roots.roots.extend(read_file(&file.path()).map(|found| found.roots).unwrap_or_default());
+    let mut why = "holds no root certificate (PEM) that can be used".to_owned();
+    for directory in list.as_os_str().as_bytes().split(|byte| *byte == b':').filter(|name| !name.is_empty()) {
+        match std::fs::read_dir(OsStr::from_bytes(directory)) {
+            Ok(files) => {
+                for file in files.flatten() {
+                    roots.roots.extend(read_file(&file.path()).map(|found| found.roots).unwrap_or_default());
+                }
+            }
+            Err(io) => why = text_of(&io),
+        }
     }
-    if roots.is_empty() { Err(error("holds no root certificate (PEM) that can be used".to_owned())) } else { Ok(roots) }
+    if roots.is_empty() { Err(TrustError { path: list.to_owned(), why }) } else { Ok(roots) }
 }

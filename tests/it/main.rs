@@ -12,7 +12,9 @@
 )]
 
 mod aws;
+mod deadline;
 mod directory;
+mod network;
 mod outcome;
 mod proxy;
 mod raw;
@@ -20,6 +22,7 @@ mod running;
 mod sandbox;
 mod skip;
 mod tls;
+mod wire;
 
 #[path = "../peers/mod.rs"]
 mod peers;
@@ -50,6 +53,7 @@ mod files_undone;
 mod identity_faults;
 mod inheritance;
 mod instance_faults;
+mod keep_alive;
 mod keep_existing;
 mod launch;
 mod layers;
@@ -64,8 +68,10 @@ mod regions;
 mod report;
 mod reports_in_one;
 mod resolve_env;
+mod resolvers;
 mod retries;
 mod roles;
+mod routes;
 mod schema;
 mod service_faults;
 mod settings_faults;
@@ -79,3 +85,6 @@ mod transport;
 mod usage;
 mod values;
 mod waiting;
+mod wire_faults;
+mod wire_proxy;
+mod wire_tls;

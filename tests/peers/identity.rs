@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::moto::{Credentials, Moto};
 use crate::sandbox::CANARY;
@@ -45,20 +45,22 @@ fn a_denial_is_no_absence() {
 /// Keys of a new user who may read every secret (moto matches no other resource than `*`).
 fn reader(moto: &Moto) -> Credentials {
     let keys = user(moto, "reader");
-    let policy = json!({
-        "Version": "2012-10-17",
-        "Statement": [{ "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" }],
-    });
+    let policy = policy(&json!({ "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" }));
     moto.call(&json!({
         "service": "iam",
         "operation": "put_user_policy",
-        "parameters": { "UserName": "reader", "PolicyName": "read", "PolicyDocument": policy.to_string() },
+        "parameters": { "UserName": "reader", "PolicyName": "read", "PolicyDocument": policy },
     }));
     keys
 }
 
+/// A policy of one statement.
+pub(super) fn policy(statement: &Value) -> String {
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
 /// Keys of a new user who may do nothing.
-fn user(moto: &Moto, name: &str) -> Credentials {
+pub(super) fn user(moto: &Moto, name: &str) -> Credentials {
     let iam = |operation: &str| {
         let parameters = json!({ "UserName": name });
         moto.call(&json!({ "service": "iam", "operation": operation, "parameters": parameters }))
@@ -68,7 +70,7 @@ fn user(moto: &Moto, name: &str) -> Credentials {
 }
 
 /// Has the server check signatures and policies from here on.
-fn check_signatures(moto: &Moto) {
+pub(super) fn check_signatures(moto: &Moto) {
     let address = moto.url.strip_prefix("http://").expect("moto speaks HTTP");
     let mut stream = TcpStream::connect(address).expect("moto listens");
     let request = "POST /moto-api/reset-auth HTTP/1.0\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n0";

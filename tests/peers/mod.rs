@@ -4,18 +4,24 @@
 //! Without them these tests say that they skip, and fail when `CI` is set. What moto gets wrong of AWS (the shape of
 //! denials, throttling) is tested against the fake of AWS in `tests/it` instead.
 
+mod daemon;
 mod moto;
+mod nginx;
 mod proxy;
 mod python;
+mod tinyproxy;
 
 mod absence;
 mod accounts;
+mod checked;
 mod composed;
 mod delivered;
 mod formats;
 mod identity;
 mod naming;
 mod requests;
+mod tls;
+mod tunnels;
 mod values;
 mod versions;
 mod whole;

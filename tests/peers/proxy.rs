@@ -18,9 +18,10 @@ pub(super) struct Proxy {
 impl Proxy {
     /// Before a server whose URL has a host and a port and nothing else.
     pub(super) fn before(url: &str) -> Self {
-        let server = url.strip_prefix("http://").expect("it speaks HTTP").to_owned();
+        let (scheme, server) = url.split_once("://").expect("a URL");
+        let server = server.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+        let url = format!("{scheme}://{}", listener.local_addr().expect("it is bound"));
         let connections = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&connections);
         thread::spawn(move || {
@@ -32,6 +33,11 @@ impl Proxy {
             }
         });
         Self { url, connections }
+    }
+
+    /// How often somebody connected.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Heads and bodies of the requests so far, one text for each request.

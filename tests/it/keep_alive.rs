@@ -1,0 +1,89 @@
+//! A connection that serves twice (a role first, then the secret): what is left over on it, and what happens when it is gone.
+
+use crate::sandbox::{ACCESS_SECRET, Sandbox};
+use crate::tls::Authority;
+use crate::wire::{Script, Step, Wire, answer, body, good};
+
+const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
+
+/// What STS answers.
+fn role() -> Vec<u8> {
+    let credentials = format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><AssumedRoleUser>\
+         <AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::210987654321:assumed-role/Reader/s</Arn>\
+         </AssumedRoleUser><Credentials><AccessKeyId>ASIAROLEROLEROLEROLE</AccessKeyId><SecretAccessKey>{ACCESS_SECRET}\
+         </SecretAccessKey><SessionToken>{ACCESS_SECRET}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>\
+         </Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    );
+    answer("HTTP/1.1 200 OK", credentials)
+}
+
+/// Has the role assumed on the first connection, goes on with that one in such a way, and would answer on any other.
+fn reused(then: Script, test: impl Fn(&Wire, Sandbox)) {
+    let first = [vec![Step::Request, Step::Send(role())], then].concat();
+    played(vec![first, good("v")], test);
+}
+
+/// In the clear and within TLS.
+fn played(scripts: Vec<Script>, test: impl Fn(&Wire, Sandbox)) {
+    let sandbox = |url: String| {
+        Sandbox::new()
+            .endpoint(&url)
+            .region("us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
+            .args(["--role-arn", ROLE])
+            .resolve("A=x:k")
+    };
+    let wire = Wire::plain(scripts.clone());
+    test(&wire, sandbox(format!("http://localhost:{}", wire.port())));
+    let Some(authority) = Authority::new() else { return };
+    let wire = Wire::tls(authority.acceptor(), scripts);
+    test(&wire, sandbox(format!("https://localhost:{}", wire.port())).env("AWS_CA_BUNDLE", authority.bundle()));
+}
+
+/// Launches with the value that was asked for, whatever else the first connection has said.
+fn is_survived(then: Script) {
+    reused(then, |wire, sandbox| {
+        sandbox.run().launched_silently().has("A", "v");
+        assert_eq!(wire.connections(), 2, "{:#?}", wire.heads());
+    });
+}
+
+#[test]
+fn a_connection_is_used_again() {
+    reused(good("v"), |wire, sandbox| {
+        sandbox.run().launched_silently().has("A", "v");
+        assert_eq!((wire.connections(), wire.heads().len()), (1, 2));
+    });
+}
+
+#[test]
+fn a_connection_that_closes_when_it_is_used_again_is_replaced() {
+    is_survived(vec![Step::Request]);
+    is_survived(vec![Step::Request, Step::Cut]);
+}
+
+#[test]
+fn a_connection_that_is_reset_when_it_is_used_again_is_replaced() {
+    is_survived(vec![Step::Head, Step::Cut]);
+}
+
+#[test]
+fn a_connection_that_has_closed_meanwhile_is_replaced() {
+    is_survived(Vec::new());
+    is_survived(vec![Step::Cut]);
+}
+
+#[test]
+fn what_a_connection_says_unasked_is_no_answer() {
+    let unasked = answer("HTTP/1.1 200 OK", body("wrong"));
+    // In one write with the answer before, so that it is there when the next request is made.
+    let first = vec![Step::Request, Step::Send([role(), unasked].concat()), Step::Stall];
+    for _ in 0..3 {
+        played(vec![first.clone(), good("v")], |wire, sandbox| {
+            sandbox.run().launched_silently().has("A", "v");
+            assert_eq!(wire.connections(), 2);
+        });
+    }
+}

@@ -1,0 +1,71 @@
+//! Gives a test a network of its own: nothing is there but what it sets up, and what it breaks breaks for nobody else.
+
+use std::panic::resume_unwind;
+use std::process::Command;
+use std::thread;
+
+use nix::libc;
+
+use crate::sandbox::Sandbox;
+use crate::skip;
+
+/// Loopback, and a link `near` whose other end takes every packet and says nothing: 192.0.2.9 and 2001:db8::9 are there.
+const LINKS: &str = "\
+    export PATH=\"$PATH:/usr/sbin:/sbin\" && set -e
+    ip link set lo up
+    ip link add near type veth peer name far
+    ip addr add 192.0.2.1/24 dev near
+    ip -6 addr add 2001:db8::1/64 dev near nodad
+    ip link set near up
+    ip link set far up
+    ip neigh add 192.0.2.9 lladdr 02:00:00:00:00:09 dev near nud permanent
+    ip -6 neigh add 2001:db8::9 lladdr 02:00:00:00:00:09 dev near nud permanent";
+
+/// An address of the link's network that swallows what is sent to it.
+pub const SILENT: &str = "192.0.2.9";
+/// The same in IPv6.
+pub const SILENT_V6: &str = "2001:db8::9";
+
+/// Runs a test with its servers and its launches in such a network, where this machine lets it be made; says it when not.
+pub fn alone(test: impl FnOnce() + Send) {
+    if !skip::can(&["unshare", "--net", "sh", "-c", LINKS], "a network of a test's own") {
+        return;
+    }
+    let inside = || {
+        // SAFETY: it changes this thread only, which ends with the test.
+        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
+        sh(LINKS);
+        test();
+    };
+    // A network belongs to a thread, to those it starts and to its children.
+    thread::scope(|scope| scope.spawn(inside).join().unwrap_or_else(|panic| resume_unwind(panic)));
+}
+
+/// Runs a line of shell in the network of this thread.
+pub fn sh(line: &str) {
+    assert!(can_sh(line), "{line}");
+}
+
+/// The same for what not every kernel can; tells whether it could.
+pub fn can_sh(line: &str) -> bool {
+    let line = format!("PATH=\"$PATH:/usr/sbin:/sbin\"; {line}");
+    Command::new("/bin/sh").args(["-c", &line]).status().unwrap().success()
+}
+
+/// Gives a launch files of its own in the place of some below /etc.
+pub fn with_files(sandbox: Sandbox, files: &[(&str, &str)]) -> Sandbox {
+    let mut line = String::new();
+    let mut sandbox = sandbox;
+    for (name, content) in files {
+        sandbox = sandbox.file(name, content);
+        line += &format!("mount --bind {} /etc/{name} && ", sandbox.path(name).display());
+    }
+    line += "exec \"$@\"";
+    sandbox.through(["unshare", "--mount", "/bin/sh", "-c", &line, "sh"])
+}
+
+/// Whether a file below /etc can be replaced for one process; says what is skipped when not.
+pub fn can_replace(name: &str) -> bool {
+    let line = format!("mount --bind /dev/null /etc/{name}");
+    skip::can(&["unshare", "--mount", "sh", "-c", &line], &format!("another /etc/{name}"))
+}

@@ -1,0 +1,119 @@
+//! A name server that is silent, says no, breaks down, or recovers.
+
+use std::net::UdpSocket;
+use std::thread;
+use std::time::Duration;
+
+use crate::aws::Aws;
+use crate::aws::secret::Secret;
+use crate::deadline::ends_within;
+use crate::network::{SILENT, alone, can_replace, with_files};
+use crate::outcome::Outcome;
+use crate::sandbox::{Sandbox, sandbox};
+
+const TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How a question for an address of IPv4 is answered.
+#[derive(Clone, Copy)]
+enum Reply {
+    Silence,
+    /// 127.0.0.1
+    Loopback,
+    /// With no address and this code: 0 for none, 2 for a breakdown, 3 for no such name, 5 for a refusal.
+    Code(u8),
+}
+
+/// Answers on the loopback address of this network: the n-th question gets the n-th reply, all later ones the last.
+fn resolver(replies: Vec<Reply>) {
+    let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
+    // Ends with the test binary.
+    thread::spawn(move || {
+        let mut asked = 0;
+        let mut packet = [0; 512];
+        while let Ok((length, client)) = socket.recv_from(&mut packet) {
+            let name = packet[12..length].iter().position(|byte| *byte == 0).unwrap();
+            let question = &packet[..12 + name + 5];
+            let wants_ipv4 = question[12 + name + 2] == 1;
+            let reply = if wants_ipv4 { replies[asked.min(replies.len() - 1)] } else { Reply::Code(0) };
+            asked += usize::from(wants_ipv4);
+            let mut answer = question.to_vec();
+            answer[6..12].fill(0);
+            match reply {
+                Reply::Silence => continue,
+                Reply::Code(code) => answer[2..4].copy_from_slice(&[0x81, 0x80 | code]),
+                Reply::Loopback => {
+                    answer[2..4].copy_from_slice(&[0x81, 0x80]);
+                    answer[7] = 1;
+                    // The name of the question, type A, class IN, a minute, four bytes.
+                    answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+                }
+            }
+            let _ = socket.send_to(&answer, client);
+        }
+    });
+}
+
+/// A launch whose service has a name that only this name server knows.
+fn asking(server: &str, aws: &Aws) -> Sandbox {
+    let sandbox = sandbox(aws).endpoint(&format!("http://secrets.example:{}", aws.address().port()));
+    let resolver = format!("nameserver {server}\noptions timeout:1 attempts:1\n");
+    with_files(sandbox, &[("resolv.conf", &resolver)])
+}
+
+fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
+}
+
+fn in_a_network(test: impl FnOnce() + Send) {
+    if can_replace("resolv.conf") {
+        alone(test);
+    }
+}
+
+/// Never gets better: told at the end of the time, by name.
+fn ends(replies: Vec<Reply>) -> Outcome {
+    resolver(replies);
+    let aws = served();
+    let run = ends_within(TIMEOUT, asking("127.0.0.1", &aws));
+    run.refused(75).says(["A", "secret x", "secrets.example", "DNS"]);
+    assert!(aws.calls().is_empty());
+    run
+}
+
+#[test]
+fn a_name_server_that_swallows_every_question_ends_with_the_time() {
+    in_a_network(|| {
+        let aws = served();
+        ends_within(TIMEOUT, asking(SILENT, &aws)).refused(75).says(["A", "secret x", "DNS"]);
+    });
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_told() {
+    in_a_network(|| drop(ends(vec![Reply::Code(3)])));
+}
+
+#[test]
+fn a_name_without_an_address_is_told() {
+    in_a_network(|| drop(ends(vec![Reply::Code(0)])));
+}
+
+#[test]
+fn a_name_server_that_breaks_down_is_told() {
+    in_a_network(|| drop(ends(vec![Reply::Code(2)])));
+}
+
+#[test]
+fn a_name_server_that_refuses_is_told() {
+    in_a_network(|| drop(ends(vec![Reply::Code(5)])));
+}
+
+#[test]
+fn a_name_server_that_recovers_is_asked_again() {
+    in_a_network(|| {
+        resolver(vec![Reply::Code(2), Reply::Code(3), Reply::Silence, Reply::Loopback]);
+        let aws = served();
+        asking("127.0.0.1", &aws).run().launched_silently().has("A", "v");
+        assert_eq!(aws.reads().len(), 1);
+    });
+}

@@ -1,0 +1,206 @@
+//! Networks that drop, refuse, come up late or are not there at all.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::aws::secret::Secret;
+use crate::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY};
+use crate::deadline::ends_within;
+use crate::network::{SILENT, SILENT_V6, alone, can_replace, can_sh, sh, with_files};
+use crate::sandbox::{Sandbox, sandbox};
+use crate::skip;
+
+/// Enough for several attempts, and for a connection that is given up.
+const TIMEOUT: Duration = Duration::from_millis(1500);
+
+fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
+}
+
+/// A launch whose service is at this host, at the port where the fake listens.
+fn at(host: &str, aws: &Aws) -> Sandbox {
+    sandbox(aws).endpoint(&format!("http://{host}:{}", aws.address().port()))
+}
+
+#[test]
+fn an_address_that_swallows_everything_ends_with_the_time() {
+    alone(|| {
+        let run = ends_within(TIMEOUT, at(SILENT, &served()));
+        run.refused(75).says(["A", "secret x", "timed out", "a route"]);
+    });
+}
+
+#[test]
+fn a_connection_that_is_given_up_is_told_with_its_address() {
+    alone(|| {
+        let aws = served();
+        // Longer than one connection may take.
+        let sandbox = at(SILENT, &aws).env("AWS_MAX_ATTEMPTS", "1").args(["--timeout", "20s"]);
+        sandbox.run().refused(75).says(["A", &format!("{SILENT}:{}", aws.address().port())]);
+    });
+}
+
+#[test]
+fn a_route_that_refuses_is_told_with_its_reason() {
+    alone(|| {
+        sh(
+            "ip route add unreachable 198.51.100.1; ip route add prohibit 198.51.100.2; ip route add blackhole 198.51.100.3",
+        );
+        let aws = served();
+        for (host, reasons) in [
+            ("198.51.100.1", ["No route to host", "host unreachable"]),
+            ("198.51.100.2", ["Permission denied", "permission denied"]),
+            ("198.51.100.3", ["Invalid argument", "invalid"]),
+            ("203.0.113.1", ["Network is unreachable", "network unreachable"]),
+        ] {
+            let run = at(host, &aws).env("AWS_MAX_ATTEMPTS", "2").run();
+            run.refused(75).says(["A", "secret x", host]).says_one_of(reasons);
+        }
+    });
+}
+
+#[test]
+fn no_network_at_all_is_told_at_once_and_waited_for_no_longer_than_the_time() {
+    let nothing = ["unshare", "--net"];
+    if !skip::can(&["unshare", "--net", "true"], "no network at all") {
+        return;
+    }
+    let aws = served();
+    let address = at("192.0.2.1", &aws).env("AWS_MAX_ATTEMPTS", "2").through(nothing).run();
+    address.refused(75).says(["A", "secret x", "192.0.2.1", "Network is unreachable"]);
+    let real_name = sandbox(&aws).env_remove("AWS_ENDPOINT_URL").env("AWS_MAX_ATTEMPTS", "2").through(nothing).run();
+    real_name.refused(75).says(["A", "secret x", "secretsmanager.us-east-1.amazonaws.com"]);
+    let waiting = ends_within(TIMEOUT, at("192.0.2.1", &aws).through(nothing));
+    waiting.refused(75).says(["Network is unreachable"]);
+}
+
+#[test]
+fn a_network_that_comes_up_late_is_waited_for() {
+    alone(|| {
+        let aws = served();
+        sh("ip link set lo down");
+        let running = at("127.0.0.1", &aws).args(["--timeout", "10s"]).spawn();
+        thread::sleep(Duration::from_millis(700));
+        sh("ip link set lo up");
+        running.wait().launched_silently().has("A", "v");
+    });
+}
+
+#[test]
+fn metadata_that_swallows_everything_leaves_neither_region_nor_credentials_and_costs_seconds() {
+    alone(|| {
+        // The real address, as on a machine that is no instance of EC2 and whose network drops what it does not know.
+        sh(&format!("ip route add 169.254.169.254 via {SILENT}"));
+        let aws = served();
+        let sandbox = || sandbox(&aws).env_remove("AWS_ACCESS_KEY_ID").env("AWS_EC2_METADATA_DISABLED", "false");
+        let sandbox = || sandbox().env_remove("AWS_SECRET_ACCESS_KEY");
+        ends_within(TIMEOUT, sandbox().env_remove("AWS_REGION")).refused(75).says(["A", "region", "metadata"]);
+        ends_within(TIMEOUT, sandbox()).refused(75).says(["A", "credentials", "metadata"]);
+    });
+}
+
+#[test]
+fn metadata_at_its_real_addresses_is_never_asked_of_a_proxy() {
+    alone(|| {
+        let aws = served();
+        sh(&format!("ip route add 169.254.0.0/16 via {SILENT}"));
+        if !leads("{ 169.254.169.254, 169.254.170.2 } tcp dport 80", &aws.address().to_string()) {
+            return;
+        }
+        for (name, value, key) in [
+            ("AWS_EC2_METADATA_DISABLED", "false", INSTANCE_KEY),
+            ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/credentials", CONTAINER_KEY),
+        ] {
+            let sandbox = sandbox(&aws).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+            // Nobody serves the first port; the secret itself is not asked of it either.
+            let proxied = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+            let sandbox = proxied.iter().fold(sandbox, |sandbox, name| sandbox.env(name, "http://127.0.0.1:1"));
+            sandbox.env("NO_PROXY", "localhost").env(name, value).run().launched_silently().has("A", "v");
+            assert_eq!(aws.reads().last().unwrap().access_key(), key);
+        }
+    });
+}
+
+#[test]
+fn a_host_whose_ipv6_swallows_everything_is_reached_by_ipv4() {
+    if !can_replace("hosts") {
+        return;
+    }
+    alone(|| {
+        let aws = served();
+        let hosts = format!("{SILENT_V6} two.test\n127.0.0.1 two.test\n");
+        let sandbox = with_files(at("two.test", &aws), &[("hosts", &hosts)]);
+        let began = Instant::now();
+        sandbox.run().launched_silently().has("A", "v");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    });
+}
+
+#[test]
+fn a_host_whose_first_address_swallows_everything_is_reached_by_its_second() {
+    if !can_replace("hosts") {
+        return;
+    }
+    alone(|| {
+        // As a name that leads to several zones, one of which is down.
+        sh(&format!("ip route add 198.51.100.0/24 via {SILENT}"));
+        let aws = served();
+        if !leads("198.51.100.2", &aws.address().ip().to_string()) {
+            return;
+        }
+        let hosts = "198.51.100.1 two.test\n198.51.100.2 two.test\n";
+        let sandbox = with_files(at("two.test", &aws), &[("hosts", hosts)]);
+        sandbox.args(["--timeout", "8s"]).run().launched_silently().has("A", "v");
+    });
+}
+
+#[test]
+fn a_path_that_swallows_large_packets_ends_with_the_time() {
+    alone(|| {
+        // As behind a tunnel that drops what does not fit and whose word of it never arrives: the answer is lost.
+        let aws = served();
+        let port = aws.address().port();
+        let rule = format!("add rule ip t out tcp sport {port} ip length > 300 drop");
+        if !filters(&rule) {
+            return;
+        }
+        ends_within(TIMEOUT, at("127.0.0.1", &aws)).refused(75).says(["A", "secret x"]);
+        assert_eq!(aws.reads().len(), 1);
+    });
+}
+
+#[test]
+fn a_firewall_that_resets_connections_is_told() {
+    alone(|| {
+        let aws = served();
+        let port = aws.address().port();
+        // When it is opened, and when the request has been sent.
+        for what in ["tcp flags & (syn | ack) == syn", "ip length > 300"] {
+            if !filters(&format!("add rule ip t out tcp dport {port} {what} reject with tcp reset")) {
+                return;
+            }
+            let run = at("127.0.0.1", &aws).env("AWS_MAX_ATTEMPTS", "2").run();
+            run.refused(75).says(["A", "secret x"]).says_one_of(["Connection refused", "Connection reset"]);
+        }
+    });
+}
+
+/// Leads what goes to some addresses to another one, as a load balancer does; tells whether that can be done here.
+fn leads(from: &str, to: &str) -> bool {
+    let chain = "add table ip n; add chain ip n out { type nat hook output priority -100; }";
+    let can = can_sh(&format!("nft '{chain}; add rule ip n out ip daddr {from} dnat to {to}'"));
+    if !can {
+        skip::skipped("addresses that lead elsewhere: nft does not work here");
+    }
+    can
+}
+
+/// Puts one rule of nftables in force, in the place of those before; says what is skipped when it cannot.
+fn filters(rule: &str) -> bool {
+    let chain = "add table ip t; flush table ip t; add chain ip t out { type filter hook output priority 0; }";
+    let can = can_sh(&format!("nft '{chain}; {rule}'"));
+    if !can {
+        skip::skipped("packets that get lost: nft does not work here");
+    }
+    can
+}

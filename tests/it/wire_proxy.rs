@@ -1,0 +1,81 @@
+//! A proxy that is itself broken: told as what it is, and never waited for longer than the time.
+
+use std::time::Duration;
+
+use crate::deadline::ends_within;
+use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::wire::{Script, Step, Wire, answer, body, with_head};
+
+/// A launch that would reach AWS through this proxy.
+fn sandbox(proxy: &Wire) -> Sandbox {
+    Sandbox::new()
+        .region("us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
+        .env("HTTPS_PROXY", format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port()))
+        .resolve("A=x:k")
+}
+
+/// The service and the proxy, as a message names them.
+fn both(proxy: &Wire) -> String {
+    format!("secretsmanager.us-east-1.amazonaws.com by way of the proxy 127.0.0.1:{}", proxy.port())
+}
+
+/// An outage after as many attempts as are allowed.
+fn may_pass(script: Script) {
+    let proxy = Wire::plain(vec![script]);
+    let run = sandbox(&proxy).env("AWS_MAX_ATTEMPTS", "2").run();
+    run.refused(75).says(["A", "secret x", &both(&proxy)]);
+    assert_eq!(proxy.connections(), 2, "{run}");
+}
+
+fn ends_with_the_time(script: Script) {
+    let proxy = Wire::plain(vec![script]);
+    ends_within(Duration::from_millis(400), sandbox(&proxy)).refused(75).says(["A", "secret x"]);
+}
+
+/// That the tunnel is open.
+fn opened() -> Vec<u8> {
+    with_head(&["HTTP/1.1 200 Connection established"], "")
+}
+
+#[test]
+fn a_proxy_that_does_not_answer_ends_with_the_time() {
+    ends_with_the_time(vec![Step::Request, Step::Stall]);
+    let head = with_head(&["HTTP/1.1 200 Connection established", "x: y"], "");
+    ends_with_the_time(vec![Step::Request, Step::Drip(head, Duration::from_millis(50))]);
+}
+
+#[test]
+fn a_tunnel_that_leads_nowhere_ends_with_the_time() {
+    ends_with_the_time(vec![Step::Request, Step::Send(opened()), Step::Stall]);
+}
+
+#[test]
+fn a_proxy_that_hangs_up_is_told() {
+    may_pass(Vec::new());
+    may_pass(vec![Step::Request]);
+    may_pass(vec![Step::Request, Step::Send(b"HTTP/1.1 200 ".to_vec())]);
+    may_pass(vec![Step::Request, Step::Send(opened())]);
+}
+
+#[test]
+fn a_proxy_that_is_none_is_told() {
+    may_pass(vec![Step::Request, Step::Send(b"220 mail.example ESMTP\r\n".to_vec())]);
+    may_pass(vec![Step::Request, Step::Send(with_head(&["HTTP/1.1 200 OK", &"x: y\r\n".repeat(9000)], ""))]);
+}
+
+#[test]
+fn a_proxy_that_answers_every_status_but_success_is_told() {
+    for status in ["301 Moved", "400 Bad", "403 Forbidden", "404 None", "429 Slow", "500 Broken", "502 Bad", "504 Late"]
+    {
+        may_pass(vec![Step::Request, Step::Send(answer(&format!("HTTP/1.1 {status}"), CANARY))]);
+    }
+}
+
+#[test]
+fn a_proxy_that_answers_in_the_place_of_the_service_is_no_service() {
+    // As if it had taken off the TLS.
+    let secret = answer("HTTP/1.1 200 OK", body("wrong"));
+    may_pass(vec![Step::Request, Step::Send([opened(), secret].concat()), Step::Pause(Duration::from_millis(50))]);
+}

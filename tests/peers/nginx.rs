@@ -1,0 +1,123 @@
+//! Use [`Site`] to reach moto over real TLS: one nginx that serves a certificate of every kind, each on a port of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::json;
+
+use super::daemon::{Daemon, is_installed};
+use super::moto::Moto;
+use crate::sandbox::{CANARY, Sandbox};
+use crate::skip;
+
+/// A certificate of `certificates.sh`, and which versions of TLS are spoken.
+const SERVERS: [(&str, &str); 10] = [
+    ("good", "TLSv1.2"),
+    ("good", "TLSv1.3"),
+    ("elsewhere", "TLSv1.2 TLSv1.3"),
+    ("expired", "TLSv1.2 TLSv1.3"),
+    ("early", "TLSv1.2 TLSv1.3"),
+    ("foreign", "TLSv1.2 TLSv1.3"),
+    ("alone", "TLSv1.2 TLSv1.3"),
+    ("below", "TLSv1.2 TLSv1.3"),
+    ("chain", "TLSv1.2 TLSv1.3"),
+    ("good", "TLSv1.2 TLSv1.3"),
+];
+
+/// The one that has lost moto.
+const ORPHAN: usize = 9;
+
+/// nginx before moto, with an authority of its own. It ends with this process.
+pub(super) struct Site {
+    daemon: Daemon,
+}
+
+impl Site {
+    /// The one that tests share; it serves the secret `tls/x`. None, told loudly, where nginx, openssl or moto is missing.
+    pub(super) fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Option<Site>> = OnceLock::new();
+        let start = || {
+            let moto = Moto::shared()?;
+            moto.secret("tls/x", &json!({ "k": "v", "zz_canary": CANARY }).to_string());
+            Self::before(moto)
+        };
+        SHARED.get_or_init(start).as_ref()
+    }
+
+    /// One before a moto of one's own.
+    pub(super) fn before(moto: &Moto) -> Option<Self> {
+        if !is_installed("nginx") || !skip::can(&["openssl", "version"], "tests with nginx") {
+            return None;
+        }
+        let daemon = Daemon::start(SERVERS.len(), |directory, ports| {
+            make_certificates(directory);
+            let configuration = directory.join("nginx.conf");
+            let text = configured(&moto.url, directory, ports);
+            std::fs::write(&configuration, text).expect("a scratch folder");
+            let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+            let words = ["nginx".to_owned(), "-e".to_owned(), "stderr".to_owned(), "-p".to_owned()];
+            [words.to_vec(), vec![path(directory), "-c".to_owned(), path(&configuration)]].concat()
+        });
+        Some(Self { daemon })
+    }
+
+    /// The server of a certificate that speaks a version of TLS.
+    pub(super) fn url(&self, certificate: &str, version: &str) -> String {
+        let is_it = |(name, versions): &(&str, &str)| *name == certificate && versions.contains(version);
+        self.at(SERVERS.iter().position(is_it).expect("such a server"))
+    }
+
+    /// A gateway that has lost what is behind it.
+    pub(super) fn orphan(&self) -> String {
+        self.at(ORPHAN)
+    }
+
+    fn at(&self, server: usize) -> String {
+        format!("https://localhost:{}", self.daemon.ports[server])
+    }
+
+    /// A file or folder of `certificates.sh`.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.daemon.directory().join(name)
+    }
+
+    /// A run that reads `tls/x` there, and trusts nobody special.
+    pub(super) fn sandbox(url: &str) -> Sandbox {
+        Sandbox::new()
+            .endpoint(url)
+            .region("us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIADUMMY")
+            .env("AWS_SECRET_ACCESS_KEY", "dummy")
+            .resolve("A=tls/x:k")
+    }
+}
+
+fn make_certificates(directory: &Path) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/certificates.sh");
+    let made = Command::new("/bin/sh").arg(script).arg(directory).stderr(Stdio::null()).status();
+    assert!(made.expect("a shell").success(), "certificates.sh failed");
+}
+
+fn configured(moto: &str, directory: &Path, ports: &[u16]) -> String {
+    let here = directory.display();
+    let mut text = format!(
+        "daemon off; master_process off; pid {here}/pid; error_log stderr crit; events {{ }}
+        http {{
+            access_log off; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any;
+            client_body_temp_path {here}/1; proxy_temp_path {here}/2; fastcgi_temp_path {here}/3;
+            uwsgi_temp_path {here}/4; scgi_temp_path {here}/5;\n"
+    );
+    for (number, ((certificate, versions), port)) in SERVERS.iter().zip(ports).enumerate() {
+        // Nobody serves the first port.
+        let behind = if number == ORPHAN { "http://127.0.0.1:1" } else { moto };
+        text += &format!(
+            "server {{
+                listen 127.0.0.1:{port} ssl http2; ssl_protocols {versions};
+                ssl_certificate {here}/{certificate}.pem; ssl_certificate_key {here}/{certificate}.key;
+                location / {{ proxy_pass {behind}; proxy_set_header Host $http_host; }}
+            }}\n"
+        );
+    }
+    text + "}\n"
+}

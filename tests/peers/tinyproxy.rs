@@ -1,0 +1,54 @@
+//! Use [`Tinyproxy`] as the proxy of a company: it forwards, tunnels, asks for a password or refuses, and logs what it was asked.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::daemon::{Daemon, is_installed};
+
+/// It ends when it is dropped.
+pub(super) struct Tinyproxy {
+    daemon: Daemon,
+    log: PathBuf,
+}
+
+impl Tinyproxy {
+    /// With such lines of configuration. None, told loudly, where it is not installed.
+    pub(super) fn start(directives: &str) -> Option<Self> {
+        if !is_installed("tinyproxy") {
+            return None;
+        }
+        let daemon = Daemon::start(1, |directory, ports| {
+            let (configuration, here) = (directory.join("tinyproxy.conf"), directory.display());
+            let text = format!(
+                "Port {}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\nLogLevel Connect\nLogFile \"{here}/log\"\n{directives}\n",
+                ports[0]
+            );
+            fs::write(&configuration, text).expect("a scratch folder");
+            ["tinyproxy", "-d", "-c", configuration.to_str().expect("UTF-8")].map(str::to_owned).to_vec()
+        });
+        let log = daemon.directory().join("log");
+        Some(Self { daemon, log })
+    }
+
+    /// As in HTTPS_PROXY.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// The same for who gives this name and password.
+    pub(super) fn url_for(&self, name_and_password: &str) -> String {
+        format!("http://{name_and_password}@{}", self.address())
+    }
+
+    pub(super) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.daemon.ports[0])
+    }
+
+    /// The request lines so far, without the version: `CONNECT localhost:443`.
+    pub(super) fn asked(&self) -> Vec<String> {
+        let log = fs::read_to_string(&self.log).expect("it logs");
+        let requests = log.lines().filter(|line| line.contains("Request (file descriptor"));
+        let asked = requests.filter_map(|line| line.split_once("): ")?.1.strip_suffix(" HTTP/1.1"));
+        asked.map(str::to_owned).collect()
+    }
+}
