@@ -1,7 +1,7 @@
 # `make` lists what can be made here; `make demo` and `make test` need nothing but a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test lint deny release clean
+.PHONY: help demo test test-peers lint deny release bench-fleet clean
 
 CARGO = cargo
 VENV = .venv
@@ -9,7 +9,7 @@ PEERS = tests/peers/requirements.txt
 EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: ## build, and launch examples/app.sh with the secrets of examples/, without AWS
 	$(CARGO) build --locked
@@ -17,6 +17,8 @@ demo: ## build, and launch examples/app.sh with the secrets of examples/, withou
 
 test: $(VENV)/stamp ## run every test; those against moto and boto3 use .venv, made here when missing or outdated
 	$(CARGO) test --locked
+
+test-peers: .agent/bin/aws_secretsmanager_agent test ## the same with the AWS Secrets Manager Agent, whose first build takes ten minutes
 
 lint: ## formatting, and clippy with every warning denied
 	$(CARGO) fmt --check
@@ -32,9 +34,16 @@ deny: ## licences, banned crates and where crates come from (deny.toml)
 release: ## the binary to ship: target/release/secrets-exec
 	$(CARGO) build --locked --release
 
+bench-fleet: release ## 1,000 launches at once against a service that throttles; writes docs/fleet.md
+	python3 benches/fleet.py target/release/secrets-exec docs
+
 clean: ## remove what was made
 	$(CARGO) clean
 	rm -rf $(VENV)
+
+# Kept beside the venv, so that `clean` does not cost ten minutes. The version is the one that the tests were written against.
+.agent/bin/aws_secretsmanager_agent:
+	$(CARGO) install aws_secretsmanager_agent --version 2.1.0 --locked --root .agent
 
 # Debian keeps what makes a venv in a package of its own; the stamp is written last, so a broken venv is made again.
 $(VENV)/stamp: $(PEERS)

@@ -83,6 +83,12 @@ async fn get_together(
         })
     });
     let mut output = output.await?;
+    // The only answer to the only question, whatever it calls itself: a secret that is asked for as a parameter has its own name.
+    if let ([request], [parameter]) = (requests, output.parameters())
+        && output.invalid_parameters().is_empty()
+    {
+        return Ok(vec![document(parameter.clone(), request, region)]);
+    }
     Ok(requests.iter().map(|request| take(&mut output, request, region)).collect())
 }
 
@@ -120,7 +126,10 @@ fn take(output: &mut GetParametersOutput, request: &Request, region: &Region) ->
         let missing = if selector(request).is_some() { Missing::Version } else { Missing::Secret };
         return Err(FetchError::NotFound { missing, nearest: None });
     };
-    let parameter = parameters.swap_remove(at);
+    document(parameters.swap_remove(at), request, region)
+}
+
+fn document(parameter: Parameter, request: &Request, region: &Region) -> Result<Document, FetchError> {
     let Some(value) = parameter.value else { return Err(FetchError::Refused(Refusal::NoValue)) };
     let stages = request.version.label().map(str::to_owned).into_iter().collect();
     Ok(Document {

@@ -18,9 +18,14 @@ fn with_fallback(aws: &Aws) -> Sandbox {
     sandbox(aws).args(["--fallback-region", THERE, "--timeout", "2s"])
 }
 
+/// The regions that were asked, in the order of their first requests: a request that was given up may arrive late.
 fn regions(aws: &Aws) -> Vec<String> {
-    let mut regions: Vec<String> = aws.reads().iter().map(|read| read.region()).collect();
-    regions.dedup();
+    let mut regions = Vec::new();
+    for region in aws.reads().iter().map(|read| read.region()) {
+        if !regions.contains(&region) {
+            regions.push(region);
+        }
+    }
     regions
 }
 

@@ -187,8 +187,11 @@ fn a_variable_in_a_value_from_is_not_expanded() {
 }
 
 #[test]
-fn a_parameter_is_not_yet_read() {
-    refuses(r#""secrets": [{ "name": "A", "valueFrom": "/prod/a" }]"#, &["A", "task.json:2", "ssm:/prod/a", "yet"]);
+fn a_parameter_that_is_absent_is_told_with_the_name_that_it_has_here() {
+    refuses(
+        r#""secrets": [{ "name": "A", "valueFrom": "/prod/a" }]"#,
+        &["A", "task.json:2", "ssm:/prod/a", "does not exist"],
+    );
 }
 
 #[test]

@@ -183,13 +183,6 @@ fn a_path_with_a_blank_at_its_end_is_no_path_of_rfc_9535() {
 }
 
 #[test]
-fn a_parameter_is_not_yet_read() {
-    for reference in ["ssm:/prod/x", "ssm:x:key", "arn:aws:ssm:us-east-1:123456789012:parameter/prod/x"] {
-        refuses_binding(&format!("DB_HOST={reference}"), &["DB_HOST", "yet"]);
-    }
-}
-
-#[test]
 fn an_argument_that_is_not_utf_8_is_a_usage_error() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;

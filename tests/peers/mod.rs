@@ -13,12 +13,14 @@ mod tinyproxy;
 
 mod absence;
 mod accounts;
+mod agent;
 mod checked;
 mod composed;
 mod delivered;
 mod formats;
 mod identity;
 mod naming;
+mod parameters;
 mod requests;
 mod tls;
 mod tunnels;
