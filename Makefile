@@ -1,7 +1,7 @@
 # `make` lists what can be made here; `make demo` and `make test` need nothing but a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test lint deny release clean
+.PHONY: help demo test test-hosts lint deny release clean
 
 CARGO = cargo
 VENV = .venv
@@ -9,7 +9,7 @@ PEERS = tests/peers/requirements.txt
 EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: ## build, and launch examples/app.sh with the secrets of examples/, without AWS
 	$(CARGO) build --locked
@@ -17,6 +17,9 @@ demo: ## build, and launch examples/app.sh with the secrets of examples/, withou
 
 test: $(VENV)/stamp ## run every test; those against moto and boto3 use .venv, made here when missing or outdated
 	$(CARGO) test --locked
+
+test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and systemd, as root, by podman
+	tests/hosts/run
 
 lint: ## formatting, and clippy with every warning denied
 	$(CARGO) fmt --check

@@ -21,6 +21,8 @@ mod sandbox;
 mod skip;
 mod tls;
 
+#[path = "../hosts/mod.rs"]
+mod hosts;
 #[path = "../peers/mod.rs"]
 mod peers;
 
