@@ -21,9 +21,14 @@ use crate::skip::skipped;
 /// How long anything may take; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the local file of [`Container::local`] holds: the secret `x`, whose key `k` is `v`.
+/// The secret `x` of these tests: its key `k` is `v`.
+pub(super) fn secret() -> String {
+    format!(r#"{{"k":"v","canary":"{CANARY}"}}"#)
+}
+
+/// What the local file of [`Container::local`] holds: [`secret`].
 pub(super) fn secrets() -> String {
-    format!(r#"{{"x":{{"k":"v","canary":"{CANARY}"}}}}"#)
+    format!(r#"{{"x":{}}}"#, secret())
 }
 
 /// Whether this machine has the images, which are the last that `prepare` makes; says what is skipped when not.

@@ -77,8 +77,10 @@ impl Systemd {
 
     /// A service of these lines, which prints into a file, and may start as often as it likes.
     pub(super) fn unit(&'static self, name: &'static str, lines: &str) -> Unit {
-        let text =
-            format!("[Unit]\nStartLimitIntervalSec=0\n[Service]\nStandardOutput=append:/run/{name}.out\n{lines}");
+        let text = format!(
+            "[Unit]\nStartLimitIntervalSec=0\n\
+             [Service]\nStandardOutput=append:/run/{name}.out\nStandardError=journal\n{lines}"
+        );
         self.unit_as_it_is(name, &text)
     }
 
