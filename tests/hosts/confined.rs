@@ -1,8 +1,11 @@
 //! In a container that allows little, values arrive all the same, or an error says what is missing.
 
+use std::fs;
+
 use super::podman::{self, Container, repository};
 use crate::aws::Aws;
 use crate::aws::secret::Secret;
+use crate::tls::Authority;
 
 /// A variable and a file in memory; the script checks the container first.
 fn delivers_under(options: &[&str], check: &str) {
@@ -46,6 +49,20 @@ fn values_arrive_under_the_default_seccomp_profile() {
 #[ignore = "by make test-hosts"]
 fn values_arrive_in_16_mebibytes() {
     delivers_under(&["--memory=16m", "--memory-swap=16m"], "true");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_request_over_tls_fits_into_16_mebibytes() {
+    let Some(authority) = Authority::new() else { return };
+    if podman::works() {
+        let aws = Aws::start_tls(authority.acceptor()).secret("x", Secret::json(r#"{"k":"v"}"#));
+        let bundle = fs::read_to_string(authority.bundle()).unwrap();
+        let container = Container::of("localhost/host").aws(&aws).file("ca.pem", &bundle);
+        let container = container.option("--memory=16m").option("--memory-swap=16m");
+        let container = container.words(["secrets-exec", "--ca-bundle", "/shared/ca.pem", "-e", "A=x:k"]);
+        container.shows_environment().run().launched_silently().has("A", "v");
+    }
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn files_in_the_runtime_directory_go_when_the_service_stops() {
 fn the_example_unit_runs_as_it_stands() {
     let Some(systemd) = Systemd::shared() else { return };
     systemd.write("/etc/app/secrets.yaml", "env: { A: \"x:k\" }\n");
-    systemd.write("/usr/bin/app", "#!/bin/sh\necho \"$A for $(id -un)\" \nexec sleep 1000\n");
+    systemd.write("/usr/bin/app", "#!/bin/sh\necho \"$A for $(id -un)\"\nexec sleep 1000\n");
     systemd.write("/etc/systemd/system/app.service.d/local.conf", &format!("[Service]\n{LOCAL}"));
     systemd.shell("chmod +x /usr/bin/app").launched();
     let unit = systemd.unit_as_it_is("app", &repository_file("examples/app.service")).start();
