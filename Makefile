@@ -1,7 +1,7 @@
 # `make` lists what can be made here; `make demo` and `make test` need nothing but a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-peers lint deny release bench-fleet clean
+.PHONY: help demo test test-peers lint deny release bench-fleet clean test-hosts
 
 CARGO = cargo
 VENV = .venv
@@ -19,6 +19,9 @@ test: $(VENV)/stamp ## run every test; those against moto and boto3 use .venv, m
 	$(CARGO) test --locked
 
 test-peers: .agent/bin/aws_secretsmanager_agent test ## the same with the AWS Secrets Manager Agent, whose first build takes ten minutes
+
+test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and systemd, as root, by podman
+	tests/hosts/run
 
 lint: ## formatting, and clippy with every warning denied
 	$(CARGO) fmt --check

@@ -24,6 +24,8 @@ mod skip;
 mod tls;
 mod wire;
 
+#[path = "../hosts/mod.rs"]
+mod hosts;
 #[path = "../peers/mod.rs"]
 mod peers;
 

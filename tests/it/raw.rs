@@ -8,17 +8,18 @@ use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::sys::wait::{WaitStatus, waitpid};
 
 use crate::outcome::{Expectations, Outcome, Status};
-use crate::sandbox::{CANARY, PROGRAM, Sandbox};
+use crate::sandbox::{CANARY, Sandbox, program};
 
 /// `cat /proc/self/environ` by way of the program, which sets A to the canary.
 pub fn run(entries: &[&[u8]]) -> Outcome {
     let secrets = format!(r#"{{"x":"{CANARY}"}}"#);
     let sandbox = Sandbox::new().file("local.json", secrets);
     let local = sandbox.path("local.json");
+    let program = program();
     let arguments = [
         "timeout",
         "60",
-        PROGRAM,
+        program.to_str().unwrap(),
         "--no-file",
         "--local",
         local.to_str().unwrap(),
@@ -36,9 +37,9 @@ pub fn run(entries: &[&[u8]]) -> Outcome {
     let mut actions = PosixSpawnFileActions::init().unwrap();
     actions.add_dup2(outputs[0].as_raw_fd(), 1).unwrap();
     actions.add_dup2(outputs[1].as_raw_fd(), 2).unwrap();
-    let program = c"/usr/bin/timeout";
+    let wrapper = c"/usr/bin/timeout";
     let attributes = PosixSpawnAttr::init().unwrap();
-    let pid = posix_spawn(program, &actions, &attributes, &arguments, &entries).unwrap();
+    let pid = posix_spawn(wrapper, &actions, &attributes, &arguments, &entries).unwrap();
     let WaitStatus::Exited(_, code) = waitpid(pid, None).unwrap() else {
         panic!("it did not exit");
     };

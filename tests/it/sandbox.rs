@@ -20,8 +20,10 @@ pub const CANARY: &str = "cAnArY-7f3a9c51";
 /// The secret access key of the sandbox: a credential is a secret too.
 pub const ACCESS_SECRET: &str = "cAnArY-7f3a9c51/access";
 
-/// The binary under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_secrets-exec");
+/// The binary under test: the one that cargo has built, or another build of it that `SECRETS_EXEC_BINARY` names.
+pub fn program() -> PathBuf {
+    std::env::var_os("SECRETS_EXEC_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_secrets-exec").into(), PathBuf::from)
+}
 
 /// The target that prints its environment exactly as the kernel holds it.
 const SHOW_ENVIRONMENT: [&str; 2] = ["/bin/cat", "/proc/self/environ"];
@@ -225,13 +227,13 @@ impl Sandbox {
     }
 
     pub fn spawn(&self) -> Running {
-        self.start(&self.line(Some(OsStr::new(PROGRAM))))
+        self.start(&self.line(Some(program().as_os_str())))
     }
 
     /// Runs a copy of the program that every user may execute.
     pub fn spawn_copy(&self) -> Running {
         let copy = self.path("secrets-exec-copy");
-        copy_elsewhere(Path::new(PROGRAM), &copy);
+        copy_elsewhere(&program(), &copy);
         self.start(&self.line(Some(copy.as_os_str())))
     }
 

@@ -1,0 +1,43 @@
+//! `LoadCredential=` as the place of what AWS wants to know: a web identity token, or a configuration file.
+
+use super::systemd::{Systemd, asking};
+use crate::aws::Aws;
+use crate::aws::secret::Secret;
+use crate::sandbox::ACCESS_SECRET;
+
+/// Runs a service of a dynamic user, whose credential of that name has this content.
+fn delivers(aws: &Aws, name: &'static str, content: &str, lines: &str) {
+    let Some(systemd) = Systemd::shared() else { return };
+    let source = format!("/etc/credstore/{name}");
+    systemd.write(&source, content);
+    // Only root reads it where it comes from.
+    systemd.shell(&format!("chmod 0400 {source}")).launched();
+    let lines = format!("Type=oneshot\nDynamicUser=yes\nLoadCredential={name}:{source}\n{lines}{}", asking(aws));
+    let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"'";
+    let unit = systemd.unit(name, &format!("{lines}ExecStart={command}\n")).start();
+    assert_eq!(unit.printed(), "v");
+}
+
+fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn it_holds_a_web_identity_token() {
+    let aws = served();
+    let lines = "Environment=AWS_WEB_IDENTITY_TOKEN_FILE=%d/token\n\
+        Environment=AWS_ROLE_ARN=arn:aws:iam::123456789012:role/app AWS_ROLE_SESSION_NAME=unit\n";
+    delivers(&aws, "token", "the.token.of-the-unit", lines);
+    for call in aws.calls_of("AssumeRoleWithWebIdentity") {
+        assert_eq!(call.form()["WebIdentityToken"], "the.token.of-the-unit");
+    }
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn it_holds_an_aws_configuration_file() {
+    let keys = format!("aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n");
+    let lines = "Environment=AWS_CONFIG_FILE=%d/config AWS_PROFILE=unit\n";
+    delivers(&served(), "config", &format!("[profile unit]\n{keys}"), lines);
+}

@@ -1,0 +1,99 @@
+//! As services of one Compose file are: the program in one container, moto in another, found by its name.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::podman::{self, Container, Started, await_that, done, repository, secret};
+use crate::outcome::{Expectations, Status};
+use crate::peers::interpreter;
+use crate::skip::skipped;
+
+/// A network of a test's own; it goes when it is dropped.
+struct Network(String);
+
+impl Network {
+    fn new(name: &str) -> Option<Self> {
+        if !podman::works() {
+            return None;
+        }
+        let name = format!("{name}-{}", std::process::id());
+        let quiet = Expectations { target_writes_stderr: true, ..Expectations::default() };
+        podman::run(["network", "create", &name], quiet.clone());
+        let joined = format!("--network={name}");
+        let trial = podman::run(["run", "--rm", "--pull=never", &joined, "localhost/debian", "true"], quiet);
+        let network = Self(name);
+        if trial.status != Status::Exit(0) {
+            skipped(&format!("a test of two containers: there is no network between them here: {trial}"));
+            return None;
+        }
+        Some(network)
+    }
+
+    fn moto(&self) -> Option<Started> {
+        let python = interpreter()?;
+        let prefix = Command::new(&python).args(["-c", "import sys; print(sys.base_prefix)"]).output().unwrap().stdout;
+        let prefix = PathBuf::from(String::from_utf8(prefix).unwrap().trim());
+        let venv = python.ancestors().nth(2).unwrap().canonicalize().unwrap();
+        let mut container = Container::of("localhost/debian").option(format!("--network={}", self.0));
+        container = container.option("--network-alias=moto").env("SECRET", &secret()).target_writes_stderr();
+        // The venv's interpreter, with what it is linked to.
+        for mount in [PathBuf::from("/usr"), prefix, venv.clone(), repository("tests/hosts/neighbour.py")] {
+            container = container.option(format!("--volume={0}:{0}:ro", mount.display()));
+        }
+        let script = repository("tests/hosts/neighbour.py");
+        Some(container.words([venv.join("bin/python").into_os_string(), "-B".into(), script.into_os_string()]).start())
+    }
+
+    fn asking(&self, image: &'static str) -> Container {
+        Container::of(image)
+            .option(format!("--network={}", self.0))
+            .env("AWS_ENDPOINT_URL", "http://moto:5000")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "AKIADUMMY")
+            .env("AWS_SECRET_ACCESS_KEY", "dummy")
+            // What podman starts to answer questions of names misses a syslog, and says so.
+            .target_writes_stderr()
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let quiet = Expectations { target_writes_stderr: true, ..Expectations::default() };
+        podman::run(["network", "rm", "--force", "--time=0", &self.0], quiet);
+    }
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn another_container_is_asked_by_its_name() {
+    let Some(network) = Network::new("named") else { return };
+    let Some(moto) = network.moto() else { return };
+    moto.await_file("ready");
+    let run = network.asking("localhost/host").words(["secrets-exec", "-e", "A=x:k"]).shows_environment().run();
+    run.launched().has("A", "v");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_static_binary_asks_the_systems_name_server_too() {
+    let Some(network) = Network::new("static") else { return };
+    let Some(moto) = network.moto() else { return };
+    moto.await_file("ready");
+    let container = network.asking("localhost/scratch").words(["-e", "A=x:k", "--", "/busybox", "env"]);
+    let run = container.prints_values().run();
+    assert!(run.launched().stdout().contains("\nA=v\n"), "{run}");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_service_that_comes_up_later_is_waited_for() {
+    let Some(network) = Network::new("later") else { return };
+    let container = network.asking("localhost/host").words(["secrets-exec", "--timeout", "60s", "-e", "A=x:k"]);
+    let started = container.shows_environment().start();
+    let inspect = ["inspect", "--format={{.State.Status}}", started.name()];
+    let quiet = || Expectations { target_writes_stderr: true, ..Expectations::default() };
+    await_that("it runs", || podman::run(inspect, quiet()).stdout() == "running\n");
+    assert!(done(["top", started.name(), "args"]).contains("secrets-exec --timeout"));
+    let Some(_moto) = network.moto() else { return };
+    started.wait().launched().has("A", "v");
+}

@@ -1,0 +1,94 @@
+//! `Restart=on-failure` with the README's `RestartPreventExitStatus=`: what may pass is tried again, what wants a person is not.
+
+use super::podman::await_that;
+use super::systemd::{LOCAL, Systemd, Unit, asking, asking_with_keys};
+use crate::aws::Aws;
+use crate::aws::fault;
+use crate::aws::secret::Secret;
+use crate::sandbox::repository_file;
+
+/// A service with the lines that README.md gives.
+fn unit(name: &'static str, lines: &str, command: &str) -> Option<Unit> {
+    let systemd = Systemd::shared()?;
+    let readme = repository_file("README.md");
+    let restart: Vec<&str> = readme.lines().map(str::trim).filter(|line| line.starts_with("Restart")).collect();
+    assert_eq!(restart.len(), 2, "{restart:?}");
+    let restart = restart.join("\n");
+    Some(systemd.unit(name, &format!("Type=exec\n{restart}\nRestartSec=100ms\n{lines}ExecStart={command}\n")))
+}
+
+/// It fails with that status, and stays failed: one that is to be tried again is `activating` at once.
+fn stays_down(name: &'static str, status: &str, lines: &str, command: &str) {
+    let Some(unit) = unit(name, lines, command) else { return };
+    let unit = unit.enqueue();
+    unit.await_that("ActiveState", "failed");
+    assert_eq!(
+        (unit.is("ExecMainStatus").as_str(), unit.is("NRestarts").as_str()),
+        (status, "0"),
+        "{}",
+        unit.journal()
+    );
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_wrong_command_line_is_not_tried_again() {
+    stays_down("status-64", "64", LOCAL, "secrets-exec --nope -- /bin/true");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn missing_credentials_are_not_tried_again() {
+    let aws = Aws::start();
+    stays_down("status-77", "77", &asking(&aws), "secrets-exec -e A=x:k -- /bin/true");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_missing_key_is_not_tried_again() {
+    stays_down("status-78", "78", LOCAL, "secrets-exec -e A=x:nope -- /bin/true");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_command_that_cannot_be_executed_is_not_tried_again() {
+    stays_down("status-126", "126", LOCAL, "secrets-exec -e A=x:k -- /etc/passwd");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_command_that_is_not_there_is_not_tried_again() {
+    stays_down("status-127", "127", LOCAL, "secrets-exec -e A=x:k -- /no/such");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_bugs_status_is_not_tried_again() {
+    // There is no bug to show it by: a command stands in.
+    stays_down("status-70", "70", LOCAL, "secrets-exec -e A=x:k -- /bin/sh -c 'exit 70'");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn an_outage_is_tried_again_until_it_has_passed() {
+    let outage = [fault::internal_error(), fault::internal_error()];
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#).after(outage));
+    let lines = format!("{}Environment=AWS_MAX_ATTEMPTS=1\n", asking_with_keys(&aws));
+    let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
+    let Some(unit) = unit("status-75", &lines, command) else { return };
+    let unit = unit.enqueue();
+    await_that("the third start has the value", || unit.printed() == "v");
+    assert_eq!((unit.is("ActiveState").as_str(), unit.is("NRestarts").as_str()), ("active", "2"), "{}", unit.journal());
+    assert!(unit.journal().contains("status=75"), "{}", unit.journal());
+    unit.stop();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_command_that_fails_is_started_again_with_its_values() {
+    let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exit 3'";
+    let Some(unit) = unit("fails", LOCAL, command) else { return };
+    let unit = unit.enqueue();
+    await_that("it has started thrice", || unit.printed().starts_with("vvv"));
+    unit.stop();
+}

@@ -1,0 +1,85 @@
+//! As PID 1 and under an init: `podman stop` reaches the command, or ends secrets-exec while it still resolves.
+
+use super::podman::{self, Container};
+use crate::aws::Aws;
+use crate::aws::fault::Fault;
+use crate::aws::secret::Secret;
+use crate::outcome::{Outcome, Status};
+
+/// Handles TERM by itself; the status is 137 if TERM does not reach it, for podman then kills it.
+const HANDLER: &str = "trap 'echo stopped; exit 7' TERM; echo $$ >/shared/ready; while :; do sleep 0.1; done";
+
+/// Stops the command when it runs.
+fn stopped(init: &[&str]) -> Option<(String, Outcome)> {
+    if !podman::works() {
+        return None;
+    }
+    let container = Container::of("localhost/host").local().words(init).words(["secrets-exec", "-e", "A=x:k"]);
+    let started = container.script(HANDLER).start();
+    started.await_file("ready");
+    let pid = started.exec(["cat", "/shared/ready"]).launched_silently().stdout();
+    started.stop();
+    Some((pid, started.wait()))
+}
+
+/// Stops it while the secret does not come.
+fn stopped_early(init: &[&str]) -> Option<Outcome> {
+    if !podman::works() {
+        return None;
+    }
+    let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
+    let container = Container::of("localhost/host").aws(&aws).words(init).words(["secrets-exec", "-e", "A=x:k"]);
+    let started = container.script("echo started").start();
+    aws.await_calls(1);
+    started.stop();
+    Some(started.wait())
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_command_is_pid_1_and_its_handler_runs_when_podman_stops_it() {
+    let Some((pid, run)) = stopped(&[]) else { return };
+    run.ended(Status::Exit(7)).printed("stopped\n");
+    assert_eq!(pid, "1\n");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn under_tini_the_command_is_its_child_and_its_handler_runs() {
+    let Some((pid, run)) = stopped(&["tini", "--"]) else { return };
+    run.ended(Status::Exit(7)).printed("stopped\n");
+    assert_ne!(pid, "1\n");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn under_catatonit_the_command_is_its_child_and_its_handler_runs() {
+    let Some((pid, run)) = stopped(&["catatonit", "--"]) else { return };
+    run.ended(Status::Exit(7)).printed("stopped\n");
+    assert_ne!(pid, "1\n");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn stopped_while_resolving_pid_1_exits_with_143_and_starts_nothing() {
+    let Some(run) = stopped_early(&[]) else { return };
+    run.ended(Status::Exit(143)).printed("");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn stopped_while_resolving_under_an_init_it_ends_by_term() {
+    for init in ["tini", "catatonit"] {
+        let Some(run) = stopped_early(&[init, "--"]) else { return };
+        run.ended(Status::Exit(143)).printed("");
+    }
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_exit_status_of_the_container_is_that_of_the_command() {
+    if podman::works() {
+        let container = Container::of("localhost/host").local().words(["secrets-exec", "-e", "A=x:k"]);
+        container.script("echo $$ $PPID; exit 42").run().ended(Status::Exit(42)).printed("1 0\n");
+    }
+}

@@ -1,0 +1,139 @@
+//! Use [`Systemd::shared`] to get a systemd that has booted in a container, and [`Systemd::unit`] to give it a service.
+
+use std::ffi::OsString;
+use std::sync::OnceLock;
+
+use super::podman;
+use crate::aws::Aws;
+use crate::outcome::{Expectations, Outcome};
+use crate::sandbox::ACCESS_SECRET;
+use crate::skip::skipped;
+
+/// The lines of a service that read [`podman::secrets`].
+pub(super) const LOCAL: &str = "Environment=SECRETS_EXEC_LOCAL=/etc/local.json\n";
+
+/// The lines of a service that ask the fake, without credentials.
+pub(super) fn asking(aws: &Aws) -> String {
+    let endpoint = aws.endpoint();
+    format!("Environment=AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true\n")
+}
+
+/// The lines of a service that ask the fake, with keys in variables.
+pub(super) fn asking_with_keys(aws: &Aws) -> String {
+    let keys = format!("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AWS_SECRET_ACCESS_KEY={ACCESS_SECRET}");
+    format!("{}Environment={keys}\n", asking(aws))
+}
+
+/// PID 1 of a container that shares this machine's network; it ends with the last of these tests.
+pub(super) struct Systemd {
+    name: String,
+}
+
+impl Systemd {
+    /// None, told loudly, where it does not boot.
+    pub(super) fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Option<Systemd>> = OnceLock::new();
+        SHARED.get_or_init(|| podman::works().then(Self::boot).flatten()).as_ref()
+    }
+
+    fn boot() -> Option<Self> {
+        let name = format!("systemd-{}", std::process::id());
+        let confinement = ["--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--network=host"];
+        let mut line = vec!["run", "--detach", "--rm", "--pull=never", "--systemd=always", "--name", &name];
+        line.extend(confinement);
+        // Credentials are mounted by a child, and are seen by services only where mounts propagate.
+        line.extend(["localhost/host", "sh", "-c", "mount --make-rshared / && exec /sbin/init"]);
+        let systemd = Self { name: name.clone() };
+        let expectations = Expectations { target_writes_stderr: true, ..Expectations::default() };
+        let mut state = podman::run(line, expectations).stderr();
+        for _ in 0..150 {
+            state = systemd.ask("systemctl is-system-running --wait || :");
+            if ["running\n", "degraded\n"].contains(&state.as_str()) {
+                systemd.write("/etc/local.json", &podman::secrets());
+                systemd.write("/usr/local/bin/service.py", include_str!("service.py"));
+                return Some(systemd);
+            }
+        }
+        skipped(&format!("every test of systemd: it does not boot in a container here: {}", state.trim()));
+        None
+    }
+
+    /// Runs a shell script beside the services.
+    pub(super) fn shell(&self, script: &str) -> Outcome {
+        let expectations = Expectations { prints_values: true, target_writes_stderr: true, ..Expectations::default() };
+        podman::run(["exec", &self.name, "sh", "-c", script], expectations)
+    }
+
+    /// What a shell script prints.
+    pub(super) fn ask(&self, script: &str) -> String {
+        self.shell(script).stdout()
+    }
+
+    /// Writes a file that every user may read.
+    pub(super) fn write(&self, path: &str, content: &str) {
+        let line = ["exec", "--interactive", &self.name, "sh", "-c", "mkdir -p \"${0%/*}\"; cat >\"$0\"", path];
+        podman::feed(line.map(OsString::from), content).launched();
+    }
+
+    /// A service of these lines, which prints into a file, and may start as often as it likes.
+    pub(super) fn unit(&'static self, name: &'static str, lines: &str) -> Unit {
+        let text = format!(
+            "[Unit]\nStartLimitIntervalSec=0\n\
+             [Service]\nStandardOutput=append:/run/{name}.out\nStandardError=journal\n{lines}"
+        );
+        self.unit_as_it_is(name, &text)
+    }
+
+    pub(super) fn unit_as_it_is(&'static self, name: &'static str, text: &str) -> Unit {
+        self.write(&format!("/etc/systemd/system/{name}.service"), text);
+        self.shell("systemctl daemon-reload").launched();
+        Unit { systemd: self, name }
+    }
+}
+
+/// A service.
+pub(super) struct Unit {
+    systemd: &'static Systemd,
+    name: &'static str,
+}
+
+impl Unit {
+    /// Starts it with success.
+    pub(super) fn start(self) -> Self {
+        let run = self.systemd.shell(&format!("systemctl start {0} || systemctl status --lines=20 {0}", self.name));
+        assert!(run.stdout.is_empty(), "it did not start: {run}");
+        self
+    }
+
+    /// Has systemd start it, and does not wait.
+    pub(super) fn enqueue(self) -> Self {
+        self.systemd.shell(&format!("systemctl start --no-block {}", self.name)).launched();
+        self
+    }
+
+    pub(super) fn stop(&self) {
+        self.systemd.shell(&format!("systemctl stop {}", self.name)).launched();
+    }
+
+    pub(super) fn is(&self, property: &str) -> String {
+        self.systemd.ask(&format!("systemctl show --value --property={property} {}", self.name)).trim_end().to_owned()
+    }
+
+    pub(super) fn await_that(&self, property: &str, value: &str) {
+        let mut found = String::new();
+        podman::await_that(&format!("{property} of {} is {value}", self.name), || {
+            found = self.is(property);
+            found == value
+        });
+    }
+
+    /// What it has printed.
+    pub(super) fn printed(&self) -> String {
+        self.systemd.ask(&format!("cat /run/{}.out", self.name))
+    }
+
+    /// What stands in the journal.
+    pub(super) fn journal(&self) -> String {
+        self.systemd.ask(&format!("journalctl --sync; journalctl --output=cat --unit={}", self.name))
+    }
+}

@@ -1,0 +1,114 @@
+//! As the prefix of an `ExecStart=`: the command is the main process, and talks to systemd as if it had been started alone.
+
+use super::podman::await_that;
+use super::systemd::{LOCAL, Systemd, asking_with_keys};
+use crate::aws::Aws;
+use crate::aws::fault::Fault;
+use crate::aws::secret::Secret;
+use crate::sandbox::{CANARY, repository_file};
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn with_type_exec_the_command_is_the_main_process() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
+    let unit = systemd.unit("exec", &format!("Type=exec\n{LOCAL}ExecStart={command}\n")).start();
+    let comm = || systemd.ask(&format!("cat /proc/{}/comm", unit.is("MainPID")));
+    await_that("the main process is sleep", || comm() == "sleep\n");
+    assert_eq!(unit.printed(), "v");
+    unit.stop();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn with_type_notify_the_start_ends_when_the_command_is_ready_and_the_watchdog_hears_it() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let command = "secrets-exec -e A=x:k -- python3 /usr/local/bin/service.py watched";
+    let lines = format!("Type=notify\nNotifyAccess=main\nWatchdogSec=2\n{LOCAL}ExecStart={command}\n");
+    let unit = systemd.unit("notify", &lines).start();
+    unit.await_that("StatusText", "five periods later");
+    assert_eq!(unit.is("ActiveState"), "active");
+    unit.stop();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_command_that_the_watchdog_does_not_hear_is_ended() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let command = "secrets-exec -e A=x:k -- python3 /usr/local/bin/service.py silent";
+    let lines = format!("Type=notify\nNotifyAccess=main\nWatchdogSec=1\n{LOCAL}ExecStart={command}\n");
+    let unit = systemd.unit("silent", &lines).start();
+    unit.await_that("ActiveState", "failed");
+    assert_eq!(unit.is("Result"), "watchdog");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn with_socket_activation_the_command_gets_the_socket() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let command = "secrets-exec -e A=x:k --as-file F=x:k -- python3 /usr/local/bin/service.py socket";
+    let unit = systemd.unit("answer", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"));
+    systemd.write("/etc/systemd/system/answer.socket", "[Socket]\nListenStream=/run/answer.sock\n");
+    systemd.shell("systemctl daemon-reload; systemctl start answer.socket").launched();
+    let client = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/answer.sock'); print(s.recv(9))";
+    systemd.shell(&format!("python3 -c \"{client}\"")).launched().printed("b'v'\n");
+    unit.await_that("ActiveState", "inactive");
+    assert_eq!(unit.is("Result"), "success");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_stop_while_it_resolves_is_a_clean_one() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
+    let lines = format!("Type=exec\n{}", asking_with_keys(&aws));
+    let told = "ExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT: $EXIT_CODE by $EXIT_STATUS'\n";
+    let command = "ExecStart=secrets-exec -e A=x:k -- /bin/echo started\n";
+    let unit = systemd.unit("early", &format!("{lines}{command}{told}")).start();
+    aws.await_calls(1);
+    unit.stop();
+    assert_eq!(unit.printed(), "success: killed by TERM\n");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_journal_tells_where_a_value_came_from_and_not_what_it_is() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let command = "secrets-exec -v -e A=x:canary -- /bin/true";
+    let unit = systemd.unit("journal", &format!("Type=oneshot\n{LOCAL}ExecStart={command}\n")).start();
+    let journal = unit.journal();
+    assert!(journal.contains("secrets-exec: A") && !journal.contains(CANARY), "{journal}");
+    let shown = systemd.ask("systemctl show journal; systemctl status journal");
+    assert!(!shown.contains(CANARY), "{shown}");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn files_in_the_runtime_directory_go_when_the_service_stops() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let file = "files: [{ from: \"x:k\", path: /run/keeper/key, env: F, owner: \"daemon\" }]\n";
+    systemd.write("/etc/keeper.yaml", file);
+    let command = "secrets-exec -f /etc/keeper.yaml -- /bin/sh -c 'cat \"$F\"; exec sleep 1000'";
+    let lines = format!("Type=exec\nUser=daemon\nRuntimeDirectory=keeper\n{LOCAL}ExecStart={command}\n");
+    let unit = systemd.unit("keeper", &lines).start();
+    await_that("the file is read", || unit.printed() == "v");
+    systemd
+        .shell("stat -c '%a %U' /run/keeper/key; stat -f -c %T /run/keeper")
+        .launched()
+        .printed("400 daemon\ntmpfs\n");
+    unit.stop();
+    systemd.shell("ls /run/keeper 2>&1 | grep -c 'No such'").launched();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_example_unit_runs_as_it_stands() {
+    let Some(systemd) = Systemd::shared() else { return };
+    systemd.write("/etc/app/secrets.yaml", "env: { A: \"x:k\" }\n");
+    systemd.write("/usr/bin/app", "#!/bin/sh\necho \"$A for $(id -un)\"\nexec sleep 1000\n");
+    systemd.write("/etc/systemd/system/app.service.d/local.conf", &format!("[Service]\n{LOCAL}"));
+    systemd.shell("chmod +x /usr/bin/app").launched();
+    let unit = systemd.unit_as_it_is("app", &repository_file("examples/app.service")).start();
+    await_that("the example has its secret", || unit.journal().contains("v for app\n"));
+    unit.stop();
+}
