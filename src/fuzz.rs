@@ -7,12 +7,14 @@ mod declaration;
 mod extraction;
 mod inherited;
 mod reference;
+mod response;
 mod template;
 
 pub use declaration::declaration;
 pub use extraction::extraction;
 pub use inherited::inherited;
 pub use reference::reference;
+pub use response::response;
 pub use template::template;
 
 use crate::binding::{Absence, Entry, EntrySource, EnvName, Origin, Transform};
@@ -126,6 +128,11 @@ mod tests {
     #[test]
     fn the_seeds_of_extraction_hold() {
         replay("extraction", super::extraction);
+    }
+
+    #[test]
+    fn the_seeds_of_responses_hold() {
+        replay("response", super::response);
     }
 
     #[test]

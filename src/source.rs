@@ -17,6 +17,8 @@ mod variables;
 pub use local::{LocalError, LocalFile, LocalProblem};
 pub use profile::SetupError;
 pub use secrets_manager::SecretsManager;
+#[cfg(any(fuzzing, test))]
+pub use secrets_manager::canned::{Canned, answer};
 pub use variables::{Settings, VariableError};
 
 use std::collections::BTreeSet;
