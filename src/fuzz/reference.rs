@@ -10,14 +10,13 @@ use crate::report::Failure;
 /// `data` is a reference, and a `valueFrom` of ECS.
 pub fn reference(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    for read in [Reference::parse(text), Reference::from_ecs(text)] {
-        if let Ok(reference) = read {
-            let printed = reference.to_string();
-            assert_eq!(Reference::parse(&printed), Ok(reference.clone()), "{printed:?} is read as something else");
-            locate(&reference);
-            if let Some(errors) = super::layer(EntrySource::Reference(reference)).and_then(|layer| plan(layer).err()) {
-                errors.into_iter().for_each(|error| assert!(!told(&Failure::Plan(error)).is_empty()));
-            }
+    for reference in [Reference::parse(text), Reference::from_ecs(text)].into_iter().flatten() {
+        let printed = reference.to_string();
+        assert_eq!(Reference::parse(&printed), Ok(reference.clone()), "{printed:?} is read as something else");
+        locate(&reference);
+        let planned = super::layer(EntrySource::Reference(reference)).map(plan);
+        for error in planned.and_then(Result::err).into_iter().flatten() {
+            assert!(!told(&Failure::Plan(error)).is_empty());
         }
     }
 }
