@@ -21,7 +21,8 @@ pub fn declaration(data: &[u8]) {
 /// Reads a declaration to its end: with every secret of it known, down to the values.
 fn read(name: &str, text: &str) {
     let (declaration, errors) = manifest::read(Path::new(name), text, None);
-    let lines = text.split('\n').count();
+    // A carriage return ends a line in YAML.
+    let lines = text.split(['\n', '\r']).count();
     for error in errors {
         let line = error.mark.map(|mark| mark.line);
         assert!(line.is_some_and(|line| (1..=lines + 1).contains(&line)), "line {line:?} of {lines}: {error:?}");
