@@ -1,11 +1,13 @@
 # `make` lists what can be made here; `make demo` and `make test` need nothing but a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-peers lint deny release bench-fleet clean test-hosts
+.PHONY: help demo test test-peers lint deny release bench-fleet clean test-hosts fuzz
 
 CARGO = cargo
 VENV = .venv
 PEERS = tests/peers/requirements.txt
+FUZZ_SECONDS = 600
+FUZZ_TARGETS = reference declaration inherited extraction template response
 EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
 
 help: ## list the targets
@@ -33,6 +35,19 @@ deny: ## licences, banned crates and where crates come from (deny.toml)
 	else \
 	    echo 'SKIPPED: cargo-deny is not installed: cargo install cargo-deny --locked' >&2; \
 	fi
+
+# No sanitizer: there is next to no `unsafe` for one to look at, it halves the speed, and without one a stable toolchain will do.
+fuzz: ## every fuzz target for FUZZ_SECONDS (600); what is found lies in fuzz/artifacts
+	@if ! $(CARGO) fuzz --version >/dev/null 2>&1; then \
+	    echo 'SKIPPED: cargo-fuzz is not installed: cargo install cargo-fuzz --locked' >&2; \
+	    exit 0; \
+	fi; \
+	for target in $(FUZZ_TARGETS); do \
+	    mkdir -p fuzz/corpus/$$target && \
+	    $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	        -dict=fuzz/dictionaries/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	        -print_final_stats=1 || exit 1; \
+	done
 
 release: ## the binary to ship: target/release/secrets-exec
 	$(CARGO) build --locked --release

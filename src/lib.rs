@@ -39,6 +39,10 @@ mod source;
 mod launch;
 mod report;
 
+// What the fuzz targets call.
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
+
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;

@@ -149,26 +149,35 @@ pub enum ManifestProblem {
 pub fn load(files: &[PathBuf], find_file: bool, container: Option<&str>) -> (Vec<Declaration>, Vec<ManifestError>) {
     let mut errors = Vec::new();
     let mut declarations = Vec::new();
-    let mut read = |path: &Path, text: Result<String, ManifestProblem>| {
-        let path = Arc::new(path.to_owned());
-        let already = errors.len();
-        match text {
-            Ok(text) => declarations.push(schema::declaration(&path, Format::of(&path), &text, container, &mut errors)),
-            Err(problem) => errors.push(ManifestError { path, mark: None, subject: None, problem }),
+    let mut add = |path: &Path, text: Result<String, ManifestProblem>| match text {
+        Ok(text) => {
+            let (declaration, found) = read(path, &text, container);
+            declarations.push(declaration);
+            errors.extend(found);
         }
-        errors[already..].sort_by_key(|error| error.mark);
+        Err(problem) => {
+            errors.push(ManifestError { path: Arc::new(path.to_owned()), mark: None, subject: None, problem });
+        }
     };
     for path in files {
-        read(path, read_named(path));
+        add(path, read_named(path));
     }
     if find_file {
         match find::find() {
-            Ok(Some((path, file))) => read(path, read_text(file)),
+            Ok(Some((path, file))) => add(path, read_text(file)),
             Ok(None) => {}
-            Err((path, problem)) => read(path, Err(problem)),
+            Err((path, problem)) => add(path, Err(problem)),
         }
     }
     (declarations, errors)
+}
+
+/// Reads the text of one declaration, whose format the path tells; what is wrong with it is in the order of its lines.
+pub fn read(path: &Path, text: &str, container: Option<&str>) -> (Declaration, Vec<ManifestError>) {
+    let mut errors = Vec::new();
+    let declaration = schema::declaration(&Arc::new(path.to_owned()), Format::of(path), text, container, &mut errors);
+    errors.sort_by_key(|error| error.mark);
+    (declaration, errors)
 }
 
 fn read_named(path: &Path) -> Result<String, ManifestProblem> {

@@ -256,6 +256,12 @@ mod tests {
     }
 
     #[test]
+    fn a_merge_key_is_refused_and_in_quotes_is_a_key() {
+        assert!(Format::Yaml.parse("a: &a {b: c}\n<<: *a").is_err());
+        assert_eq!(table(&Format::Yaml.parse("'<<': one").unwrap()), [("<<", 1, "one")]);
+    }
+
+    #[test]
     fn a_key_that_occurs_twice_is_an_error_with_its_place() {
         for (format, text) in
             [(Format::Yaml, "a: 1\na: 2"), (Format::Json, "{\"a\": 1,\n\"a\": 2}"), (Format::Toml, "a = 1\na = 2")]

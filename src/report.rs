@@ -154,7 +154,8 @@ impl Failure {
         }
     }
 
-    fn lines(&self) -> Vec<String> {
+    /// What is said of it, a line each; a line that belongs to the one before it is indented.
+    pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Usage(error) => usage::usage(error),
             Self::Variable(error) => usage::variable(error),

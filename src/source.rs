@@ -25,6 +25,8 @@ pub use aws::Aws;
 pub use clock::{Awaited, Waiting};
 pub use local::{LocalError, LocalFile, LocalProblem};
 pub use profile::SetupError;
+#[cfg(any(fuzzing, test))]
+pub use secrets_manager::canned::{Canned, answer};
 pub use variables::{Settings, VariableError};
 
 use std::collections::BTreeSet;

@@ -105,12 +105,15 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<I> {
                 (Event::MappingEnd, _) => break,
                 (event, mark) => self.node(event, mark, depth + 1)?,
             };
-            let (Kind::Text(text) | Kind::Plain(text)) = key.kind else {
-                return Err(error(key.mark, "a key that is not a scalar"));
+            let text = match key.kind {
+                Kind::Plain(text) if text == "<<" => {
+                    return Err(error(key.mark, "a merge key, which is not supported"));
+                }
+                Kind::Text(text) | Kind::Plain(text) => text,
+                Kind::Typed(_) | Kind::List(_) | Kind::Table(_) => {
+                    return Err(error(key.mark, "a key that is not a scalar"));
+                }
             };
-            if text == "<<" {
-                return Err(error(key.mark, "a merge key, which is not supported"));
-            }
             let (event, mark) = self.next()?;
             entries.push((Key { mark: key.mark, text }, self.node(event, mark, depth + 1)?));
         }

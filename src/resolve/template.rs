@@ -1,12 +1,13 @@
 //! A template and what its aliases lead to become one value. The README ("References") says how things print.
 //!
 //! MiniJinja runs the template; `program` puts our own lookups and operators under it, `node` shows it a secret,
-//! `print` writes values, `filters` are the filters. Its own messages may quote a value: none of them leaves here.
+//! `print` writes values, `filters` are the filters, `slice` is one of our operators. Its own messages may quote a value: none of them leaves here.
 
 mod filters;
 mod node;
 mod print;
 mod program;
+mod slice;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -323,6 +324,10 @@ mod tests {
             ("{{ 'yes' if db.version else 'no' }} {{ 'yes' if db.zero else 'no' }}", "yes no"),
             ("{{ db.hosts == ['a', 'b'] }} {{ db.hosts == db.hosts }} {{ 'a' in db.hosts }}", "true true true"),
             ("{{ [3, 1, 2] | sort | join }} {{ 'ab' * 2 }} {{ db.host + '/' }}", "123 abab db.internal/"),
+            (
+                "{{ 6 is divisibleby(3) }} {{ 4 is divisibleby(3) }} {{ db.port is divisibleby(-1) }} {{ 4.0 is divisibleby(1) }}",
+                "true false true true",
+            ),
             ("{% for x in range(5) if x is odd %}{{ x }}{{ loop.index }}{% endfor %}", "1132"),
         ] {
             assert_eq!(rendered(text), expected, "{text}");
@@ -349,6 +354,24 @@ mod tests {
         ] {
             assert_eq!(rendered(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_slice_is_what_python_makes_it() {
+        for (text, expected) in [
+            ("{{ 'abcdef'[1:3] }} {{ 'abcdef'[:-2] }} {{ 'abcdef'[-3:] }} {{ 'abcdef'[::2] }}", "bc abcd def ace"),
+            ("{{ 'abcdef'[4:1:-2] }} {{ 'abcdef'[::-1] }} {{ 'abcdef'[2:0:-1] }}", "ec fedcba cb"),
+            ("{{ 'aé'[1:] }}{{ 'abc'[9:] }}{{ 'abc'[2:1] }}{{ 'abc'[1:2:-1] }}", "é"),
+            ("{{ db.empty[::-1] }}{{ [][::-1] }}{{ range(0)[::-1] }}", "[][]"),
+            ("{{ db.hosts[::-1] }}{{ db.hosts[1:] }}{{ db.mixed[:1] }}", r#"["b","a"]["b"][1]"#),
+            ("{{ range(9)[1:8:3] | list }}{{ (1, 2, 3)[-2:] | join }}", "[1,4,7]23"),
+            ("{{ 'abc'[-9223372036854775808:9223372036854775807] }}{{ 'abc'[::-9223372036854775808] }}", "abcc"),
+        ] {
+            assert_eq!(rendered(text), expected, "{text}");
+        }
+        assert_eq!(try_render("{{ db.nope[1:] }}"), absent("db", "nope", Some("none")));
+        assert_eq!(failed("{{ 'abc'[::0] }}").1, "invalid operation");
+        assert_eq!(failed("{{ db.port[1:] }}").1, "invalid operation");
     }
 
     #[test]
@@ -459,6 +482,8 @@ mod tests {
         for (text, line, what) in [
             ("\n{{ db.password + 1 }}", 2, "invalid operation"),
             ("{{ db.port / 0 }}", 1, "invalid operation"),
+            ("{{ db.port is divisibleby(0) }}", 1, "invalid operation"),
+            ("{{ db.port is divisibleby(false) }}", 1, "invalid operation"),
             ("{{ db.password | int }}", 1, "invalid operation"),
             ("{{ db.binary | b64decode }}", 1, "b64decode gives bytes, not text"),
             ("{{ db.password | b64decode }}", 1, "b64decode of something else"),

@@ -59,9 +59,9 @@ impl Source for Aws {
 /// What is asked for: a locator whose region and role are settled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Request {
-    region: Region,
-    role: Option<Role>,
-    store: Store,
+    pub(super) region: Region,
+    pub(super) role: Option<Role>,
+    pub(super) store: Store,
     pub(super) id: SecretId,
     pub(super) version: Version,
 }

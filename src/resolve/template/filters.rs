@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters, tests};
 use zeroize::Zeroizing;
 
 use super::super::encoding;
@@ -117,6 +117,12 @@ pub(super) fn install(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
         move |value: &Value| literal(value).map_or_else(|| value.is_integer(), |literal| literal.is_integer());
     environment.add_test("int", is_integer);
     environment.add_test("integer", is_integer);
+    // MiniJinja's own divides by zero, and the least number by -1, with a panic.
+    environment.add_test("divisibleby", |value: &Value, divisor: &Value| match i128::try_from(divisor.clone()) {
+        Ok(0) => Err(Error::from(ErrorKind::InvalidOperation)),
+        Ok(-1) if value.is_integer() => Ok(true),
+        Ok(_) | Err(_) => Ok(tests::is_divisibleby(value, divisor)),
+    });
     environment.add_test("float", move |value: &Value| {
         literal(value).map_or_else(|| value.is_number() && !value.is_integer(), |literal| !literal.is_integer())
     });

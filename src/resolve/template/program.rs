@@ -12,10 +12,12 @@ use zeroize::Zeroizing;
 
 use super::node::{Literal, Misses, Node};
 use super::print::{self, Refusal};
+use super::slice::slice;
 use crate::template::{self, Template};
 
 /// The filter behind `x[y]`; the one behind `x.y` is `.y`.
 const SUBSCRIPT: &str = "[]";
+const SLICE: &str = "[:]";
 const CONCATENATION: &str = "a~b";
 /// The filters behind the operators, which are named as what they calculate.
 const OPERATORS: [&str; 15] = [
@@ -51,6 +53,7 @@ pub(super) fn install(environment: &mut Environment<'_>, lookups: &[String], mis
     }
     let misses = misses.clone();
     environment.add_filter(SUBSCRIPT, move |value: &Value, key: &Value| look_up(value, key, &misses));
+    environment.add_filter(SLICE, |operands: Rest<Value>| slice(&operands));
     for operator in OPERATORS {
         environment.add_filter(operator, move |state: &State<'_, '_>, operands: Rest<Value>| {
             calculate(state, operator, &operands)
@@ -88,6 +91,7 @@ fn exchange<'a>(mut instructions: Instructions<'a>, lookups: &'a [String]) -> In
                 lookups.iter().find(|lookup| lookup[1..] == **key).and_then(|lookup| filter(lookup, 1))
             }
             Instruction::GetItem => filter(SUBSCRIPT, 2),
+            Instruction::Slice => filter(SLICE, 4),
             Instruction::Add => filter("a+b", 2),
             Instruction::Sub => filter("a-b", 2),
             Instruction::Mul => filter("a*b", 2),

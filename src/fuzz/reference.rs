@@ -1,0 +1,37 @@
+//! The grammar of references: what is printed is read again, and nothing panics.
+
+use super::{plan, told};
+use crate::alias::{Alias, Aliases};
+use crate::binding::EntrySource;
+use crate::environment::Inherited;
+use crate::reference::{Reference, Version};
+use crate::report::Failure;
+
+/// `data` is a reference, and a `valueFrom` of ECS.
+pub fn reference(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for reference in [Reference::parse(text), Reference::from_ecs(text)].into_iter().flatten() {
+        let printed = reference.to_string();
+        assert_eq!(Reference::parse(&printed), Ok(reference.clone()), "{printed:?} is read as something else");
+        locate(&reference);
+        let planned = super::layer(EntrySource::Reference(reference)).map(plan);
+        for error in planned.and_then(Result::err).into_iter().flatten() {
+            assert!(!told(&Failure::Plan(error)).is_empty());
+        }
+    }
+}
+
+/// Looks the reference up where variables and aliases are set.
+fn locate(reference: &Reference) {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
+    let variables = [("A", "a"), ("ARN", arn), ("R", "us-east-1"), ("EMPTY", "")];
+    let inherited = Inherited::new(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+    let mut aliases = Aliases::default();
+    let version = Version::Stage("AWSPREVIOUS".to_owned());
+    aliases.insert("db".to_owned(), Alias { id: "${ARN}".to_owned(), version, region: None, role: None });
+    if let Ok(found) = reference.locate(&aliases, &inherited) {
+        let id = found.locator.id.to_string();
+        assert!(!id.contains("${"), "{id:?} was not expanded");
+        assert_eq!(id.starts_with("arn:"), found.locator.region.is_some(), "{id:?} is in a region of its own");
+    }
+}

@@ -1,0 +1,35 @@
+//! Templates: they end, within bounds, and their errors quote no value.
+
+use super::{SECRET, hold_no_value, layer, plan, resolve_all, tells_no_value};
+use crate::alias::Alias;
+use crate::binding::EntrySource;
+use crate::fuzz::CANARY;
+use crate::reference::Version;
+use crate::report::Failure;
+use crate::template::Template;
+
+/// `data` is a template in which every name is an alias of one secret.
+pub fn template(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    // What a template writes itself may be told.
+    let Ok(template) = Template::parse(text) else { return };
+    if text.contains(CANARY) {
+        return;
+    }
+    let names: Vec<String> = template.names().map(str::to_owned).collect();
+    let Some(mut layer) = layer(EntrySource::Template(template)) else { return };
+    for name in names {
+        let alias = Alias { id: "secret".to_owned(), version: Version::Current, region: None, role: None };
+        layer.aliases.insert(name, alias);
+    }
+    match plan(layer) {
+        Err(errors) => errors.into_iter().map(Failure::Plan).for_each(|error| tells_no_value(&error)),
+        Ok(plan) => {
+            for body in [SECRET, CANARY] {
+                let outcome = resolve_all(&plan, body.as_bytes());
+                assert!(outcome.resolved.variables.iter().all(|variable| variable.value.len() <= 1 << 20));
+                hold_no_value(outcome.errors);
+            }
+        }
+    }
+}
