@@ -92,6 +92,10 @@ fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Options {
             Takes::Text(_) => matches.remove_one(option.name).map(Given::Text),
             Takes::Nothing => matches.get_flag(option.name).then_some(Given::Flag(true)),
             Takes::Texts(_) => matches.remove_many(option.name).map(|texts| Given::Texts(texts.collect())),
+            Takes::Optional(_) => matches.remove_one::<OsString>(option.name).map(|text| match text.is_empty() {
+                true => Given::Flag(true),
+                false => Given::Text(text),
+            }),
         };
         if let Some(given) = given {
             set(&mut options, option, format!("--{}", option.name), given, errors);
@@ -107,9 +111,9 @@ fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> Options {
         let name = option.variable();
         let Some(value) = inherited.filled(&name) else { continue };
         let given = match (option.takes, value.to_str()) {
-            (Takes::Text(_), _) => Some(Given::Text(value.to_owned())),
-            (Takes::Nothing, Some("1")) => Some(Given::Flag(true)),
-            (Takes::Nothing, Some("0")) => Some(Given::Flag(false)),
+            (Takes::Nothing | Takes::Optional(_), Some("1")) => Some(Given::Flag(true)),
+            (Takes::Nothing | Takes::Optional(_), Some("0")) => Some(Given::Flag(false)),
+            (Takes::Text(_) | Takes::Optional(_), _) => Some(Given::Text(value.to_owned())),
             (Takes::Texts(_), Some(text)) => {
                 Some(Given::Texts(text.split(',').map(|part| part.trim().to_owned()).collect()))
             }

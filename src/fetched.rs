@@ -1,6 +1,7 @@
 //! What the sources answered: for each locator a document, or why there is none.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::reference::{Locator, Region};
 use crate::secret::SecretValue;
@@ -16,6 +17,37 @@ pub struct Document {
     pub stages: Vec<String>,
     /// Where it was read; a local file has no region.
     pub region: Option<Region>,
+    /// The regions that were asked before and did not answer.
+    pub passed_over: Vec<PassedOver>,
+}
+
+impl Document {
+    /// Another one, for another locator: a value is never copied by accident.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let Self { body, version_id, stages, region, passed_over } = self;
+        Self {
+            body: SecretValue::new(body.expose()),
+            version_id: version_id.clone(),
+            stages: stages.clone(),
+            region: region.clone(),
+            passed_over: passed_over.clone(),
+        }
+    }
+
+    /// A value of which nothing else is known.
+    pub fn new(body: SecretValue) -> Self {
+        Self { body, version_id: None, stages: Vec::new(), region: None, passed_over: Vec::new() }
+    }
+}
+
+/// A region that failed for reasons of its own, so that another was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The region.
+    pub region: Region,
+    /// How it failed.
+    pub outage: Outage,
 }
 
 /// Why there is no document, and where it was asked for.
@@ -25,6 +57,15 @@ pub struct FetchFailure {
     pub region: Option<Region>,
     /// Why it gave none.
     pub error: FetchError,
+    /// The fallback regions that were asked after it, and why they gave none either.
+    pub elsewhere: Vec<(Region, FetchError)>,
+}
+
+impl FetchFailure {
+    /// A failure that led nowhere else.
+    pub fn new(region: Option<Region>, error: FetchError) -> Self {
+        Self { region, error, elsewhere: Vec::new() }
+    }
 }
 
 /// Why a source gave no document. Only [`FetchError::NotFound`] is an absence.
@@ -43,6 +84,8 @@ pub enum FetchError {
         message: String,
         /// What to do about it.
         cause: Denial,
+        /// Who asked, where AWS's message does not say it and STS does.
+        identity: Option<String>,
     },
     /// No answer, or none that could be used, within the time there was; trying again later may help.
     Unavailable(Outage),
@@ -74,6 +117,8 @@ pub enum Denial {
     Key,
     /// AWS does not accept the credentials.
     Credentials,
+    /// The Secrets Manager Agent does not accept the token.
+    Token,
     /// The role may not be assumed.
     Role,
 }
@@ -95,6 +140,38 @@ pub enum Outage {
     ClockSkew(String),
 }
 
+impl Outage {
+    /// What is known of it.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Throttled(text)
+            | Self::Service(text)
+            | Self::Timeout(text)
+            | Self::Connection(text)
+            | Self::Garbled(text)
+            | Self::ClockSkew(text) => text,
+        }
+    }
+
+    /// The same kind with another text.
+    #[must_use]
+    pub fn map_text(self, map: impl Fn(String) -> String) -> Self {
+        match self {
+            Self::Throttled(text) => Self::Throttled(map(text)),
+            Self::Service(text) => Self::Service(map(text)),
+            Self::Timeout(text) => Self::Timeout(map(text)),
+            Self::Connection(text) => Self::Connection(map(text)),
+            Self::Garbled(text) => Self::Garbled(map(text)),
+            Self::ClockSkew(text) => Self::ClockSkew(map(text)),
+        }
+    }
+
+    /// Of whatever got no answer, for no reason that is known.
+    pub fn unanswered() -> Self {
+        Self::Timeout("no answer before the time was over".to_owned())
+    }
+}
+
 /// Why asking again would not help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -106,10 +183,21 @@ pub enum Refusal {
     TrustStore(String),
     /// The server's certificate is not trusted.
     Certificate(String),
-    /// This kind of reference cannot be read yet.
-    NotYet,
+    /// What the Secrets Manager Agent cannot do.
+    Agent(BeyondAgent),
     /// AWS refused the request itself.
     Request(String),
+}
+
+/// What the Secrets Manager Agent cannot do for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeyondAgent {
+    /// It reads as itself, with no other role.
+    Role,
+    /// It reads in one region.
+    Region,
+    /// It reads parameters only as Lambda's extension.
+    Parameter,
 }
 
 /// Why there are no credentials.
@@ -119,6 +207,8 @@ pub struct CredentialsError {
     pub tried: Vec<(&'static str, String)>,
     /// Whether trying later may help: a source is there but did not answer.
     pub temporary: bool,
+    /// How long they were waited for (`--wait`), in vain.
+    pub waited: Option<Duration>,
 }
 
 /// The answers, by locator.

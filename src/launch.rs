@@ -11,11 +11,11 @@ use crate::exec::{self, Program};
 use crate::fetched::Fetched;
 use crate::inherited;
 use crate::manifest;
-use crate::options::Options;
+use crate::options::{AgentChoice, Options};
 use crate::plan::{Layer, Plan};
 use crate::report::{self, Failure, Report};
 use crate::resolve::{Outcome, Progress, resolve};
-use crate::source::{LocalFile, SecretsManager, Settings, Source};
+use crate::source::{Agent, AgentSettings, Aws, LocalFile, Settings, Source, VariableError, Waiting};
 
 /// Everything is there before anything is started, or nothing is started.
 ///
@@ -27,7 +27,7 @@ pub fn launch(invocation: Invocation, inherited: &Inherited) -> Result<Infallibl
     // Found before any request, since not finding it costs nothing.
     let program = find(&command, &plan, &retained)?;
     let mut fetched = Fetched::default();
-    let Outcome { resolved, errors } = fetch(store, &plan, &mut fetched)?;
+    let Outcome { resolved, errors } = fetch(store, &plan, &mut fetched, is_quiet)?;
     let limits = exec::limits();
     let unfit = resolved.variables.iter().filter_map(|variable| environment::unfit(variable, limits)).collect();
     let report = Report::of_resolving(errors, unfit, &plan, &command);
@@ -66,9 +66,28 @@ struct Prepared {
     is_quiet: bool,
 }
 
+/// Options that make no sense together, or alone.
+fn contradictions(options: &Options) -> impl Iterator<Item = UsageError> + use<> {
+    let has_agent = matches!(options.agent, Some(AgentChoice::Standard | AgentChoice::At(_)));
+    let found = [
+        (options.external_id.is_some() && options.role_arn.is_none())
+            .then_some(UsageError::Alone { option: "--external-id", without: "--role-arn" }),
+        (options.agent_fallback == Some(true) && !has_agent)
+            .then_some(UsageError::Alone { option: "--agent-fallback", without: "--agent" }),
+        (options.endpoint_url.is_some()
+            && options.fallback_regions.as_ref().is_some_and(|regions| !regions.is_empty()))
+        .then_some(UsageError::Together {
+            options: ["--endpoint-url", "--fallback-region"],
+            why: "one endpoint serves one region",
+        }),
+    ];
+    found.into_iter().flatten()
+}
+
 /// Where secrets are read.
 enum Store {
     Aws(Box<Settings>),
+    Agent(Box<Settings>, AgentSettings),
     Local { path: PathBuf, is_silent: bool },
 }
 
@@ -97,15 +116,13 @@ fn prepare(invocation: Invocation, inherited: &Inherited) -> Result<Prepared, Re
     }
     layers.push(layer);
     let options = options.over(defaults);
-    if options.external_id.is_some() && options.role_arn.is_none() {
-        failures.push(Failure::Usage(UsageError::ExternalIdAlone));
-    }
+    failures.extend(contradictions(&options).map(Failure::Usage));
     if failures.is_empty() && layers.iter().all(Layer::is_empty) {
         failures.push(Failure::Usage(UsageError::NothingToResolve { files, find_file }));
     }
     let store = match &options.local {
         Some(path) => Ok(Store::Local { path: path.clone(), is_silent }),
-        None => Settings::new(&options, inherited).map(|settings| Store::Aws(Box::new(settings))),
+        None => remote(&options, inherited),
     };
     let retention = Retention {
         clean: options.clean_env == Some(true),
@@ -127,17 +144,31 @@ fn prepare(invocation: Invocation, inherited: &Inherited) -> Result<Prepared, Re
     }
 }
 
+/// AWS itself, or its agent.
+fn remote(options: &Options, inherited: &Inherited) -> Result<Store, Vec<VariableError>> {
+    match (Settings::new(options, inherited), AgentSettings::new(options, inherited)) {
+        (Ok(settings), Ok(None)) => Ok(Store::Aws(Box::new(settings))),
+        (Ok(settings), Ok(Some(agent))) => Ok(Store::Agent(Box::new(settings), agent)),
+        (settings, agent) => Err(settings.err().into_iter().chain(agent.err()).flatten().collect()),
+    }
+}
+
 fn find(command: &CommandLine, plan: &Plan, retained: &Retained) -> Result<Program, Report> {
     let path = plan.literal("PATH").map(AsRef::as_ref).or_else(|| retained.get("PATH"));
     exec::find(command.program(), path)
         .map_err(|error| Failure::Program { command: command.program().to_string_lossy().into_owned(), error }.into())
 }
 
-fn fetch(store: Store, plan: &Plan, fetched: &mut Fetched) -> Result<Outcome, Report> {
+fn fetch(store: Store, plan: &Plan, fetched: &mut Fetched, is_quiet: bool) -> Result<Outcome, Report> {
+    let tell: fn(&Waiting) = if is_quiet { |_| {} } else { report::waiting };
     match store {
         Store::Aws(settings) => {
             exec::hide_memory();
-            fetch_from(&mut SecretsManager::new(*settings), plan, fetched, Failure::Setup)
+            fetch_from(&mut Aws::new(*settings, tell), plan, fetched, Failure::Setup)
+        }
+        Store::Agent(settings, agent) => {
+            exec::hide_memory();
+            fetch_from(&mut Agent::new(agent, *settings, tell), plan, fetched, Failure::Setup)
         }
         Store::Local { path, is_silent } => {
             let file = LocalFile::open(&path).map_err(Failure::Local)?;

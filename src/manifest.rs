@@ -66,8 +66,6 @@ pub enum ManifestProblem {
         /// One that is much like it.
         nearest: Option<&'static str>,
     },
-    /// A key whose time has not come.
-    NotYet(String),
     /// Another kind of value.
     Expected {
         /// What is expected.

@@ -16,8 +16,10 @@ use crate::reference::{Region, Role};
 /// An option that can be given in three places.
 #[derive(Debug)]
 pub struct OptionSpec {
-    /// Its long name, and its key under `defaults:`.
+    /// Its long name.
     pub name: &'static str,
+    /// Its key under `defaults:`: the long name, in the plural where it takes a list of what is not a pattern.
+    pub key: &'static str,
     /// Its one-letter form on the command line.
     pub short: Option<char>,
     /// What it takes.
@@ -41,6 +43,8 @@ pub enum Takes {
     Nothing,
     /// Texts, by repeating it; in a variable separated by commas, in a declaration a list.
     Texts(&'static str),
+    /// Nothing, or after an equals sign one text, called this in `--help`.
+    Optional(&'static str),
 }
 
 /// What an option expects, when it was given something else.
@@ -50,9 +54,9 @@ type Expected = &'static str;
 type Set = fn(&mut Options, Given) -> Result<(), Expected>;
 
 impl OptionSpec {
-    /// The option of that long name.
-    pub fn find(name: &str) -> Option<&'static Self> {
-        OPTIONS.iter().find(|option| option.name == name)
+    /// The option of that key under `defaults:`.
+    pub fn find(key: &str) -> Option<&'static Self> {
+        OPTIONS.iter().find(|option| option.key == key)
     }
 
     /// The variable that gives it: `SECRETS_EXEC_` and the long name.
@@ -64,9 +68,9 @@ impl OptionSpec {
 /// What was given for an option.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Given {
-    /// For [`Takes::Text`].
+    /// For [`Takes::Text`] and [`Takes::Optional`].
     Text(OsString),
-    /// For [`Takes::Nothing`].
+    /// For [`Takes::Nothing`] and [`Takes::Optional`].
     Flag(bool),
     /// For [`Takes::Texts`].
     Texts(Vec<String>),
@@ -104,6 +108,35 @@ impl Given {
             Self::Text(_) | Self::Flag(_) => Err("a list of texts"),
         }
     }
+
+    fn regions(self) -> Result<Vec<Region>, Expected> {
+        match self {
+            Self::Texts(texts) => {
+                texts.iter().map(|text| Region::parse(text)).collect::<Result<_, _>>().map_err(|_| REGION_EXPECTED)
+            }
+            Self::Text(_) | Self::Flag(_) => Err("a list of regions"),
+        }
+    }
+
+    fn agent(self) -> Result<AgentChoice, Expected> {
+        match self {
+            Self::Flag(false) => Ok(AgentChoice::Off),
+            Self::Flag(true) => Ok(AgentChoice::Standard),
+            Self::Text(_) => self.parsed(check_url).map(AgentChoice::At).map_err(|_| AGENT_EXPECTED),
+            Self::Texts(_) => Err(AGENT_EXPECTED),
+        }
+    }
+}
+
+/// Whether secrets are read through the AWS Secrets Manager Agent, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentChoice {
+    /// They are not.
+    Off,
+    /// Where it listens by default.
+    Standard,
+    /// At this URL.
+    At(String),
 }
 
 /// The options of one place; `None` where it says nothing.
@@ -111,6 +144,8 @@ impl Given {
 pub struct Options {
     /// `--region`
     pub region: Option<Region>,
+    /// `--fallback-region`
+    pub fallback_regions: Option<Vec<Region>>,
     /// `--profile`
     pub profile: Option<String>,
     /// `--role-arn`
@@ -123,6 +158,12 @@ pub struct Options {
     pub ca_bundle: Option<PathBuf>,
     /// `--timeout`
     pub timeout: Option<Duration>,
+    /// `--wait`
+    pub wait: Option<Duration>,
+    /// `--agent`
+    pub agent: Option<AgentChoice>,
+    /// `--agent-fallback`
+    pub agent_fallback: Option<bool>,
     /// `--local`
     pub local: Option<PathBuf>,
     /// `--keep-existing`
@@ -145,12 +186,16 @@ impl Options {
     pub fn over(self, lower: Self) -> Self {
         Self {
             region: self.region.or(lower.region),
+            fallback_regions: self.fallback_regions.or(lower.fallback_regions),
             profile: self.profile.or(lower.profile),
             role_arn: self.role_arn.or(lower.role_arn),
             external_id: self.external_id.or(lower.external_id),
             endpoint_url: self.endpoint_url.or(lower.endpoint_url),
             ca_bundle: self.ca_bundle.or(lower.ca_bundle),
             timeout: self.timeout.or(lower.timeout),
+            wait: self.wait.or(lower.wait),
+            agent: self.agent.or(lower.agent),
+            agent_fallback: self.agent_fallback.or(lower.agent_fallback),
             local: self.local.or(lower.local),
             keep_existing: self.keep_existing.or(lower.keep_existing),
             clean_env: self.clean_env.or(lower.clean_env),
@@ -204,6 +249,8 @@ pub fn patterns(texts: &[String]) -> Result<Vec<Pattern>, &'static str> {
     texts.iter().map(|text| Pattern::new(text)).collect::<Result<_, _>>().map_err(|_| "a glob pattern, like 'APP_*'")
 }
 
+const AGENT_EXPECTED: Expected = "the agent's URL, like http://127.0.0.1:2773";
+
 /// What an option or key expects that takes a region.
 pub const REGION_EXPECTED: &str = "a region's code, like us-east-1";
 
@@ -222,13 +269,15 @@ mod tests {
             let text = match option.name {
                 "role-arn" => "arn:aws:iam::123456789012:role/Reader",
                 "endpoint-url" => "http://127.0.0.1:5000",
-                "timeout" => "1m30s",
+                "timeout" | "wait" => "1m30s",
                 _ => "us-east-1",
             };
             let given = match option.takes {
                 Takes::Text(_) => Given::Text(text.into()),
                 Takes::Nothing => Given::Flag(true),
+                Takes::Texts("REGION") => Given::Texts(vec!["us-east-1".into()]),
                 Takes::Texts(_) => Given::Texts(vec!["APP_*".into()]),
+                Takes::Optional(_) => Given::Text("http://127.0.0.1:2773".into()),
             };
             assert_eq!((option.set)(&mut Options::default(), given), Ok(()), "{}", option.name);
         }
@@ -240,6 +289,8 @@ mod tests {
             ("timeout", "0s"),
             ("timeout", "30"),
             ("timeout", "soon"),
+            ("wait", "0s"),
+            ("agent", "localhost:2773"),
             ("region", "us east"),
             ("role-arn", "Reader"),
             ("endpoint-url", "notaurl"),

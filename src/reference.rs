@@ -58,6 +58,14 @@ impl Version {
         }
     }
 
+    /// The label of a parameter to ask for; without one and without a version the newest is asked for, by naming neither.
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Self::Stage(label) => Some(label),
+            Self::Current | Self::Id(_) | Self::Both { .. } => None,
+        }
+    }
+
     /// The version id to ask for.
     pub fn id(&self) -> Option<&str> {
         match self {

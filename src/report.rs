@@ -7,9 +7,10 @@ mod fetching;
 mod starting;
 mod usage;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::binding::{Origin, Subject};
 use crate::cli::UsageError;
@@ -21,10 +22,10 @@ use crate::fetched::Fetched;
 use crate::inherited::InheritedError;
 use crate::manifest::ManifestError;
 use crate::plan::{Plan, PlanError};
-use crate::reference::Locator;
+use crate::reference::{Locator, Store};
 use crate::resolve::ResolveError;
 use crate::resolved::Resolved;
-use crate::source::{LocalError, SetupError, VariableError};
+use crate::source::{Awaited, LocalError, SetupError, VariableError, Waiting};
 
 /// The command line, a reference on it, or a variable of ours or of AWS's is wrong.
 const USAGE: u8 = 64;
@@ -190,7 +191,15 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
         let stages = document.stages.join(", ");
         let place =
             document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
-        Some(format!("secret {}, version {version}, stage {stages}, {place}", locator.id))
+        let stages = match locator.store {
+            Store::SecretsManager => format!(", stage {stages}"),
+            Store::ParameterStore if stages.is_empty() => String::new(),
+            Store::ParameterStore => format!(", label {stages}"),
+        };
+        let passed_over = document.passed_over.iter();
+        let instead =
+            passed_over.map(|passed| format!(", in place of {} ({})", passed.region, fetching::outage(&passed.outage)));
+        Some(format!("{}, version {version}{stages}, {place}{}", fetching::name(locator), instead.collect::<String>()))
     };
     let line = |(subject, read_from): &(Subject, Vec<Locator>)| match (read_from.as_slice(), &subject.written) {
         ([], None) => format!("{subject}: literal"),
@@ -205,6 +214,20 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
 /// Said on every launch that does not read from AWS.
 pub fn local_notice(path: &Path) -> String {
     format!("secrets are read from {}, not from AWS (--local)", path.display())
+}
+
+/// Said of a wait that is long enough for somebody to wonder. Nobody looks at what is not a terminal while it happens.
+pub fn waiting(waiting: &Waiting) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    let left = humantime::format_duration(Duration::from_secs(waiting.left.as_secs_f64().ceil() as u64));
+    let (what, why) = match &waiting.awaited {
+        Awaited::Credentials(why) => ("AWS credentials", why),
+        Awaited::Network(why) => ("a connection to AWS", why),
+    };
+    let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    say([format!("waiting up to {left} for {what}{why}")]);
 }
 
 /// Said of each file whose values outlive a power cut.

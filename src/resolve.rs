@@ -143,9 +143,8 @@ mod tests {
     /// Answers everything that is wanted now.
     fn answer(plan: &Plan, fetched: &mut Fetched, answer: impl Fn() -> Result<&'static str, FetchError>) {
         let answers = wanted(plan, fetched).into_iter().map(|locator| {
-            let document =
-                |body| Document { body: SecretValue::new(body), version_id: None, stages: Vec::new(), region: None };
-            (locator, answer().map(document).map_err(|error| FetchFailure { region: None, error }))
+            let document = |body| Document::new(SecretValue::new(body));
+            (locator, answer().map(document).map_err(|error| FetchFailure::new(None, error)))
         });
         let answers: Vec<_> = answers.collect();
         fetched.extend(answers);
@@ -156,7 +155,7 @@ mod tests {
     }
 
     fn denied() -> Result<&'static str, FetchError> {
-        Err(FetchError::Denied { message: String::new(), cause: Denial::Policy })
+        Err(FetchError::Denied { message: String::new(), cause: Denial::Policy, identity: None })
     }
 
     fn value_of(plan: &Plan, fetched: &Fetched) -> Option<Vec<u8>> {

@@ -1,22 +1,30 @@
 //! Where secrets come from; the only module that names the SDK.
 
+mod agent;
+mod aws;
 mod causes;
 mod classify;
+mod clock;
 mod credentials;
 mod dial;
 mod local;
 mod names;
+mod parameter_store;
 mod profile;
+mod proxy;
 mod retry;
 mod secrets_manager;
 mod session;
+mod sts;
 mod transport;
 mod trust;
 mod variables;
 
+pub use agent::{Agent, AgentSettings};
+pub use aws::Aws;
+pub use clock::{Awaited, Waiting};
 pub use local::{LocalError, LocalFile, LocalProblem};
 pub use profile::SetupError;
-pub use secrets_manager::SecretsManager;
 pub use variables::{Settings, VariableError};
 
 use std::collections::BTreeSet;

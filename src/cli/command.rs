@@ -91,6 +91,13 @@ fn argument(option: &'static OptionSpec) -> Arg {
         Takes::Text(name) => arg.value_name(name).value_parser(ValueParser::os_string()),
         Takes::Nothing => arg.action(ArgAction::SetTrue),
         Takes::Texts(name) => arg.value_name(name).action(ArgAction::Append),
+        // After a blank it would take the next word for the text.
+        Takes::Optional(name) => arg
+            .value_name(name)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("")
+            .value_parser(ValueParser::os_string()),
     }
 }
 

@@ -58,8 +58,20 @@ pub enum UsageError {
         /// What it takes.
         expected: &'static str,
     },
-    /// `--external-id` without a role.
-    ExternalIdAlone,
+    /// An option that says more about another, without that one.
+    Alone {
+        /// The option.
+        option: &'static str,
+        /// The one that it is for.
+        without: &'static str,
+    },
+    /// Two options that exclude each other.
+    Together {
+        /// Both.
+        options: [&'static str; 2],
+        /// Why.
+        why: &'static str,
+    },
     /// Nothing at all is to be resolved.
     NothingToResolve {
         /// The declarations that were read.

@@ -59,10 +59,7 @@ fn defaults(reader: &mut Reader<'_>, node: &Node) -> Options {
     for (key, value) in reader.table(Some("defaults"), node) {
         let subject = Some(key.text.as_str());
         let Some(spec) = OptionSpec::find(&key.text) else {
-            let problem = match key.text.as_str() {
-                "fallback-regions" | "wait" | "agent" | "agent-fallback" => ManifestProblem::NotYet(key.text.clone()),
-                _ => ManifestProblem::UnknownKey { key: key.text.clone(), nearest: nearest_option(&key.text) },
-            };
+            let problem = ManifestProblem::UnknownKey { key: key.text.clone(), nearest: nearest_option(&key.text) };
             reader.error(key.mark, Some("defaults"), problem);
             continue;
         };
@@ -74,6 +71,10 @@ fn defaults(reader: &mut Reader<'_>, node: &Node) -> Options {
             Takes::Text(_) => reader.text(subject, value, "text").map(|text| Given::Text(text.into())),
             Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
             Takes::Texts(_) => reader.texts(subject, value).map(Given::Texts),
+            Takes::Optional(_) => match value.boolean() {
+                Some(on) => Some(Given::Flag(on)),
+                None => reader.text(subject, value, "true, false or text").map(|text| Given::Text(text.into())),
+            },
         };
         if let Some(Err(expected)) = given.map(|given| (spec.set)(&mut options, given)) {
             let text = value.text().unwrap_or_default().to_owned();
@@ -86,7 +87,7 @@ fn defaults(reader: &mut Reader<'_>, node: &Node) -> Options {
 fn nearest_option(name: &str) -> Option<&'static str> {
     crate::suggest::nearest(
         name,
-        crate::options::OPTIONS.iter().filter(|option| option.in_declaration).map(|option| option.name),
+        crate::options::OPTIONS.iter().filter(|option| option.in_declaration).map(|option| option.key),
     )
 }
 

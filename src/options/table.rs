@@ -8,7 +8,7 @@ const TARGET: &str = "What the command gets";
 const TALK: &str = "Talking";
 
 const fn spec(heading: &'static str, name: &'static str, takes: Takes, set: Set, help: &'static str) -> OptionSpec {
-    OptionSpec { name, short: None, takes, set, help, heading, in_declaration: true }
+    OptionSpec { name, key: name, short: None, takes, set, help, heading, in_declaration: true }
 }
 
 /// Every such option, in the order of `--help`.
@@ -22,6 +22,16 @@ pub const OPTIONS: &[OptionSpec] = &[
         },
         "Where secrets are read that name no region themselves",
     ),
+    OptionSpec {
+        key: "fallback-regions",
+        ..spec(
+            HOW,
+            "fallback-region",
+            Takes::Texts("REGION"),
+            |options, given| put(&mut options.fallback_regions, given.regions()),
+            "Where to read what its own region fails to give: an outage, no denial and no absence",
+        )
+    },
     spec(
         HOW,
         "profile",
@@ -63,6 +73,27 @@ pub const OPTIONS: &[OptionSpec] = &[
         Takes::Text("DURATION"),
         |options, given| put(&mut options.timeout, given.parsed(duration)),
         "How long resolving may take in all [default: 30s]",
+    ),
+    spec(
+        HOW,
+        "wait",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.wait, given.parsed(duration)),
+        "Wait so long for credentials and the network; --timeout starts after it",
+    ),
+    spec(
+        HOW,
+        "agent",
+        Takes::Optional("URL"),
+        |options, given| put(&mut options.agent, given.agent()),
+        "Read through the AWS Secrets Manager Agent [default: http://127.0.0.1:2773]",
+    ),
+    spec(
+        HOW,
+        "agent-fallback",
+        Takes::Nothing,
+        |options, given| put(&mut options.agent_fallback, given.flag()),
+        "With --agent: when it cannot be reached, ask AWS itself",
     ),
     OptionSpec {
         in_declaration: false,

@@ -101,6 +101,15 @@ impl SecretId {
         &self.0
     }
 
+    /// The id as it is asked for in a region: an ARN's own region is exchanged.
+    pub fn in_region(&self, region: &Region) -> String {
+        let mut fields: Vec<&str> = self.0.splitn(5, ':').collect();
+        if let ["arn", _, _, own, _] = fields.as_mut_slice() {
+            *own = region.as_str();
+        }
+        fields.join(":")
+    }
+
     /// The name within its account and region: an ARN without what stands before its resource.
     pub fn resource_name(&self) -> &str {
         if self.0.starts_with("arn:") { self.0.splitn(7, ':').last().unwrap_or(&self.0) } else { &self.0 }

@@ -81,7 +81,6 @@ fn manifest_problem(problem: &ManifestProblem) -> String {
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
             None => format!("unknown key {key:?}"),
         },
-        ManifestProblem::NotYet(key) => format!("{key:?} is not yet supported"),
         ManifestProblem::Expected { expected, found } => format!("expected {expected}, found {found}"),
         ManifestProblem::IllegalName(name) => {
             format!("{name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)")

@@ -1,9 +1,9 @@
 //! Why variables have no value: what they have in common is said once, with every variable it is about.
 
 use super::extracting::{expansion, extraction, rendering};
-use super::{CONFIGURATION, DENIED, TEMPORARY, USAGE, by_origin};
-use crate::fetched::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal};
-use crate::reference::{Locator, Region, SecretRef, Version};
+use super::{CONFIGURATION, DENIED, TEMPORARY, USAGE};
+use crate::fetched::{BeyondAgent, CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal};
+use crate::reference::{Locator, Region, SecretRef, Store, Version};
 use crate::resolve::{Problem, ResolveError};
 use crate::suggest;
 
@@ -21,10 +21,13 @@ pub(super) fn status(error: &ResolveError) -> u8 {
                     DENIED
                 }
             }
-            FetchError::Refused(Refusal::NotYet) => by_origin(&error.subject.origin),
             FetchError::Refused(Refusal::TrustStore(_)) => USAGE,
             FetchError::Refused(
-                Refusal::MarkedForDeletion | Refusal::NoValue | Refusal::Certificate(_) | Refusal::Request(_),
+                Refusal::MarkedForDeletion
+                | Refusal::NoValue
+                | Refusal::Certificate(_)
+                | Refusal::Agent(_)
+                | Refusal::Request(_),
             ) => CONFIGURATION,
         },
     }
@@ -75,8 +78,12 @@ fn paragraph(failure: &ResolveError, subjects: &[String], aliases: &[String]) ->
         Problem::Extract { region, error } => (region.as_ref(), extraction(reference, error)),
         Problem::Expand { region, error } => (region.as_ref(), expansion(reference, error)),
         Problem::Render { region, error } => (region.as_ref(), rendering(error)),
-        Problem::Fetch(FetchFailure { region, error }) => {
-            (region.as_ref(), fetching(error, reference, region.is_none(), aliases))
+        Problem::Fetch(FetchFailure { region, error, elsewhere }) => {
+            let (what, mut hints) = fetching(error, reference, region.is_none(), aliases);
+            hints.extend(elsewhere.iter().map(|(region, error)| {
+                format!("region {region}, asked instead: {}", fetching(error, reference, false, aliases).0)
+            }));
+            (region.as_ref(), (what, hints))
         }
     };
     let mut line = format!("{}: ", subjects.join(", "));
@@ -86,12 +93,24 @@ fn paragraph(failure: &ResolveError, subjects: &[String], aliases: &[String]) ->
     std::iter::once(line + &what).chain(hints.into_iter().map(|hint| format!("  {hint}"))).collect()
 }
 
+/// `secret prod/db`, `parameter /prod/db`
+pub(super) fn name(locator: &Locator) -> String {
+    match locator.store {
+        Store::SecretsManager => format!("secret {}", locator.id),
+        Store::ParameterStore => {
+            let id = locator.id.as_str();
+            format!("parameter {}", id.strip_prefix("ssm:").unwrap_or(id))
+        }
+    }
+}
+
 /// `secret prod/db, stage AWSPREVIOUS, region us-east-1, role arn:…`
 fn secret(locator: &Locator, region: Option<&Region>) -> String {
-    let mut text = format!("secret {}", locator.id);
+    let mut text = name(locator);
+    let stage_is = if locator.store == Store::ParameterStore { "label" } else { "stage" };
     match &locator.version {
         Version::Current => {}
-        Version::Stage(stage) => text.push_str(&format!(", stage {stage}")),
+        Version::Stage(stage) => text.push_str(&format!(", {stage_is} {stage}")),
         Version::Id(id) => text.push_str(&format!(", version {id}")),
         Version::Both { stage, id } => text.push_str(&format!(", stage {stage}, version {id}")),
     }
@@ -111,6 +130,7 @@ fn fetching(
     aliases: &[String],
 ) -> (String, Vec<String>) {
     let id = reference.map(|reference| reference.locator.id.as_str()).unwrap_or_default();
+    let store = reference.map_or(Store::SecretsManager, |reference| reference.locator.store);
     match error {
         FetchError::NotFound { missing: Missing::Secret, nearest } => {
             let is_alias = aliases.iter().any(|alias| alias == id);
@@ -135,20 +155,28 @@ fn fetching(
         ),
         FetchError::NotFound { missing: Missing::Version, .. } => {
             let current = reference.is_some_and(|reference| reference.locator.version == Version::Current);
-            let what =
-                if current { "has no value yet (no version with the stage AWSCURRENT)" } else { "has no such version" };
+            let what = match store {
+                Store::ParameterStore => "does not exist, or has no such label or version",
+                Store::SecretsManager if current => "has no value yet (no version with the stage AWSCURRENT)",
+                Store::SecretsManager => "has no such version",
+            };
             (what.to_owned(), Vec::new())
         }
-        FetchError::Denied { message, cause } => (format!("denied: {message}"), denial(*cause)),
-        FetchError::Unavailable(outage) => (outage_text(outage), outage_hint(outage)),
+        FetchError::Denied { message, cause, identity } => {
+            let identity = identity.iter().map(|identity| format!("who asked: {identity}"));
+            (format!("denied: {message}"), identity.chain([denial(*cause, store).to_owned()]).collect())
+        }
+        FetchError::Unavailable(unavailable) => (outage(unavailable), outage_hint(unavailable)),
         FetchError::Refused(refusal) => refusal_text(refusal),
-        FetchError::NoCredentials(CredentialsError { tried, temporary }) => {
-            let what = if *temporary {
-                "no AWS credentials: the source that should have them did not answer"
-            } else {
-                "no AWS credentials"
+        FetchError::NoCredentials(CredentialsError { tried, temporary, waited }) => {
+            let what = match waited {
+                Some(waited) => {
+                    format!("no AWS credentials, waited for {} (--wait)", humantime::format_duration(*waited))
+                }
+                None if *temporary => "no AWS credentials: the source that should have them did not answer".to_owned(),
+                None => "no AWS credentials".to_owned(),
             };
-            (what.to_owned(), tried.iter().map(|(source, why)| format!("{source}: {why}")).collect())
+            (what, tried.iter().map(|(source, why)| format!("{source}: {why}")).collect())
         }
         FetchError::NoRegion => {
             let hint =
@@ -158,22 +186,27 @@ fn fetching(
     }
 }
 
-fn denial(cause: Denial) -> Vec<String> {
-    let hint = match cause {
+fn denial(cause: Denial, store: Store) -> &'static str {
+    match cause {
+        Denial::Policy | Denial::PolicyOrMissing if store == Store::ParameterStore => {
+            "allow ssm:GetParameters on it to this identity"
+        }
         Denial::Policy => "allow secretsmanager:GetSecretValue on it to this identity",
         Denial::PolicyOrMissing => {
             "allow secretsmanager:GetSecretValue on it to this identity; AWS also answers like this when there is no secret of that name"
         }
-        Denial::Key => "allow kms:Decrypt on the secret's key to this identity, and check that the key is enabled",
+        Denial::Key => "allow kms:Decrypt on its key to this identity, and check that the key is enabled",
+        Denial::Token => {
+            "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken, else AWS_SESSION_TOKEN"
+        }
         Denial::Credentials => {
             "AWS does not accept the credentials: are they complete, in force, and for this partition and region?"
         }
         Denial::Role => "allow sts:AssumeRole to this identity, in its own policy and in the role's trust policy",
-    };
-    vec![hint.to_owned()]
+    }
 }
 
-fn outage_text(outage: &Outage) -> String {
+pub(super) fn outage(outage: &Outage) -> String {
     match outage {
         Outage::Throttled(why) => format!("throttled to the end: {why}"),
         Outage::Service(why) => format!("AWS failed: {why}"),
@@ -211,7 +244,14 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
             ],
         ),
         Refusal::TrustStore(why) => (format!("root certificates cannot be read: {why}"), Vec::new()),
-        Refusal::NotYet => ("parameters of SSM are not yet supported".to_owned(), Vec::new()),
+        Refusal::Agent(beyond) => {
+            let what = match beyond {
+                BeyondAgent::Role => "the Secrets Manager Agent reads with its own role alone",
+                BeyondAgent::Region => "the Secrets Manager Agent reads in its own region alone",
+                BeyondAgent::Parameter => "the Secrets Manager Agent reads parameters in Lambda alone",
+            };
+            (what.to_owned(), vec!["launch without --agent, or leave this out".to_owned()])
+        }
         Refusal::Request(why) => (format!("refused: {why}"), Vec::new()),
     }
 }

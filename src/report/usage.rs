@@ -34,7 +34,8 @@ pub(super) fn usage(error: &UsageError) -> Vec<String> {
             "--container chooses from an ECS task definition, and no file is one: name it with -f".to_owned()
         }
         UsageError::Value { name, text, expected } => format!("{name}: {} is not {expected}", found(text)),
-        UsageError::ExternalIdAlone => "--external-id is for a role: add --role-arn".to_owned(),
+        UsageError::Alone { option, without } => format!("{option} says more about {without}, which is not given"),
+        UsageError::Together { options: [one, other], why } => format!("{one} and {other} exclude each other: {why}"),
         UsageError::NothingToResolve { files, find_file } => nothing(files, *find_file),
         UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };

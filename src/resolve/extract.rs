@@ -190,7 +190,7 @@ mod tests {
             .unwrap()
             .locate(&Aliases::default(), &Inherited::default())
             .unwrap();
-        let document = Document { body: SecretValue::new(body), version_id: None, stages: Vec::new(), region: None };
+        let document = Document::new(SecretValue::new(body));
         let value = Extractor::default().extract(&reference.locator, &document, &reference.selector)?;
         Ok(String::from_utf8(value.expose().to_vec()).unwrap())
     }

@@ -186,7 +186,7 @@ mod tests {
     fn read(bytes: &[u8]) -> Result<Input, NotText> {
         let json = Json::parse(bytes).ok().filter(|json| json.value().is_object()).map(Arc::new);
         let body = SecretValue::new(bytes);
-        Input::new(json, &Document { body, version_id: None, stages: Vec::new(), region: None })
+        Input::new(json, &Document::new(body))
     }
 
     const AWKWARD: &str = "p@ss:w/rd#?%&+ é";

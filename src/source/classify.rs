@@ -55,7 +55,7 @@ fn garbled(status: u16) -> Outage {
     Outage::Garbled(format!("a response (HTTP status {status}) that cannot be read"))
 }
 
-fn by_connector(error: &ConnectorError) -> Verdict {
+pub(super) fn by_connector(error: &ConnectorError) -> Verdict {
     if let Some(error) = find_source::<TrustError>(error) {
         Verdict::Final(FetchError::Refused(Refusal::TrustStore(error.to_string())))
     } else if let Some(error) = certificate_error(error) {
@@ -108,7 +108,7 @@ fn by_status(status: u16) -> Verdict {
 
 /// What AWS's codes mean. A message is kept where it says what no code says: who may not do what, which parameter is
 /// wrong. It comes from a server, and everything else it could say is a risk.
-fn by_code(
+pub(super) fn by_code(
     status: u16,
     code: Option<&str>,
     message: Option<&str>,
@@ -125,7 +125,7 @@ fn by_code(
         (Some(_), None) | (None, _) => brief.clone(),
     });
     let mentions = |part: &str| message.is_some_and(|message| message.to_ascii_lowercase().contains(part));
-    let denied = |cause| Verdict::Final(FetchError::Denied { message: said.clone(), cause });
+    let denied = |cause| Verdict::Final(FetchError::Denied { message: said.clone(), cause, identity: None });
     let refused = |refusal| Verdict::Final(FetchError::Refused(refusal));
     match code.unwrap_or_default() {
         "ResourceNotFoundException" => {

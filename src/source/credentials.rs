@@ -1,30 +1,26 @@
 //! Credentials: each source in AWS's own order, each with the reason why it gave none.
 
 use std::error::Error;
-use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::sts::AssumeRoleProvider;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError as SourceError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use http::HeaderValue;
-use tokio::time::timeout_at;
 
 use super::causes::{find_source, is_timeout};
 use super::classify::{Verdict, classify_behind, text_of};
+use super::clock::Clock;
 use super::retry::Patience;
-use super::variables::Settings;
-use crate::fetched::{CredentialsError, Denial, FetchError, Outage, Refusal};
-use crate::reference::Role;
+use super::variables::{MetadataSettings, Settings};
+use crate::fetched::{CredentialsError, FetchError, Refusal};
 
 /// Asks each source in turn. The first that has credentials gives them; one that is set up but fails ends the search, as in
 /// every AWS tool: going on could mean reading with another identity than the one that was meant. What may pass is asked
@@ -35,7 +31,8 @@ pub(super) async fn find(
     settings: &Settings,
     config: &ProviderConfig,
     near: &ProviderConfig,
-    patience: Patience,
+    patience: &Patience,
+    clock: &Clock,
 ) -> Result<Credentials, CredentialsError> {
     let mut attempts = 0;
     let mut last = None;
@@ -47,9 +44,12 @@ pub(super) async fn find(
             Err(failed) => failed,
         };
         attempts += 1;
-        match patience.pause(attempts, None, fastrand::f64()) {
-            Some(pause) if lack == Lack::Outage => tokio::time::sleep(pause).await,
-            Some(_) | None => return Err(error),
+        if let Some((source, why)) = error.tried.last() {
+            clock.lacks(&format!("{source}: {why}"));
+        }
+        let may_come = lack == Lack::Outage || clock.is_waiting();
+        if !(may_come && patience.again(attempts, None, None).await) {
+            return Err(error);
         }
         last = Some(error);
     }
@@ -74,28 +74,28 @@ async fn search(
     settings: &Settings,
     config: &ProviderConfig,
     near: &ProviderConfig,
-    patience: Patience,
+    patience: &Patience,
 ) -> Result<Credentials, (CredentialsError, Lack)> {
     let mut tried = Vec::new();
     let mut temporary = false;
     for source in sources(settings, config, near) {
-        let (why, lack) = match timeout_at(patience.deadline, source.provider.provide_credentials()).await {
-            Ok(Ok(credentials)) => match unusable(&credentials) {
+        let (why, lack) = match patience.within(source.provider.provide_credentials()).await {
+            Some(Ok(credentials)) => match unusable(&credentials) {
                 None => return Ok(credentials),
                 Some(why) => (why.to_owned(), Lack::Defect),
             },
-            Ok(Err(error)) => (source.reason(&error), source.lack(&error)),
-            Err(_) => ("no answer in time".to_owned(), Lack::Late),
+            Some(Err(error)) => (source.reason(&error), source.lack(&error)),
+            None => ("no answer in time".to_owned(), Lack::Late),
         };
         tried.push((source.name, why));
         match lack {
             Lack::Nothing => {}
             Lack::Silence => temporary = true,
-            Lack::Defect => return Err((CredentialsError { tried, temporary: false }, lack)),
-            Lack::Outage | Lack::Late => return Err((CredentialsError { tried, temporary: true }, lack)),
+            Lack::Defect => return Err((CredentialsError { tried, temporary: false, waited: None }, lack)),
+            Lack::Outage | Lack::Late => return Err((CredentialsError { tried, temporary: true, waited: None }, lack)),
         }
     }
-    Err((CredentialsError { tried, temporary }, Lack::Nothing))
+    Err((CredentialsError { tried, temporary, waited: None }, Lack::Nothing))
 }
 
 /// Signing puts them into headers and panics over what cannot stand there: a line break, say, that a file ended with.
@@ -151,16 +151,18 @@ fn sources(settings: &Settings, config: &ProviderConfig, near: &ProviderConfig) 
     let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
     let container = source("container", missing(false, unset), SharedCredentialsProvider::new(container));
     sources.push(CredentialSource { nonsense: Lack::Outage, ..container });
-    let metadata = ImdsCredentialsProvider::builder().configure(near).imds_client(metadata_client(near)).build();
+    let metadata =
+        ImdsCredentialsProvider::builder().configure(near).imds_client(metadata_client(settings, near)).build();
     let metadata = source("instance metadata", Some(String::new()), SharedCredentialsProvider::new(metadata));
     sources.push(CredentialSource { nonsense: Lack::Outage, ..metadata });
     sources
 }
 
-/// Where there is no metadata service, one second is enough to know.
-pub(super) fn metadata_client(near: &ProviderConfig) -> imds::Client {
-    let second = Duration::from_secs(1);
-    imds::Client::builder().configure(near).max_attempts(1).connect_timeout(second).read_timeout(second).build()
+/// The instance metadata, asked as the variables say.
+pub(super) fn metadata_client(settings: &Settings, near: &ProviderConfig) -> imds::Client {
+    let MetadataSettings { timeout, attempts, .. } = settings.metadata;
+    let client = imds::Client::builder().configure(near).max_attempts(attempts);
+    client.connect_timeout(timeout).read_timeout(timeout).build()
 }
 
 impl CredentialSource {
@@ -205,39 +207,4 @@ fn is_missing_file(error: &SourceError) -> bool {
 /// Whether a metadata service said no, in whatever words the SDK has for it.
 fn is_no(text: &str) -> bool {
     text.contains("HTTP status 4") || text.contains("forbidden")
-}
-
-/// The credentials of a role, assumed with those that were found.
-pub(super) async fn assume(
-    role: Role,
-    config: SdkConfig,
-    base: Credentials,
-    patience: Patience,
-) -> Result<Credentials, FetchError> {
-    let mut provider = AssumeRoleProvider::builder(&role.arn).configure(&config).session_name("secrets-exec");
-    if let Some(id) = &role.external_id {
-        provider = provider.external_id(id);
-    }
-    let provider = provider.build_from_provider(SharedCredentialsProvider::new(base)).await;
-    let mut last = Outage::Timeout(format!("STS did not answer when asked for {}", role.arn));
-    for attempts in 1.. {
-        let Ok(provided) = timeout_at(patience.deadline, provider.provide_credentials()).await else { break };
-        let error = match provided {
-            Ok(credentials) => return Ok(credentials),
-            Err(error) => error,
-        };
-        match classify_behind(&error) {
-            Verdict::Again(outage, _) => last = outage,
-            Verdict::Final(FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message))) => {
-                let message = format!("{}: {message}", role.arn);
-                return Err(FetchError::Denied { message, cause: Denial::Role });
-            }
-            Verdict::Final(other) => return Err(other),
-        }
-        match patience.pause(attempts, None, fastrand::f64()) {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => break,
-        }
-    }
-    Err(FetchError::Unavailable(last))
 }

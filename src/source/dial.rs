@@ -14,12 +14,14 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
-use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::client::proxy::matcher::Intercept;
 use rustls::ClientConfig;
 use tower_service::Service;
 
 use super::causes::took_too_long;
+use super::clock::Clock;
 use super::names::Names;
+use super::proxy::ProxyRules;
 use super::transport::{BoxError, TimedOut, within};
 use super::trust::{self, TrustError};
 use super::variables::{ProxySettings, TrustSettings};
@@ -57,9 +59,11 @@ impl Error for Unreached {
 pub(super) struct Dialer {
     tcp: Tcp,
     tls: Arc<Tls>,
-    proxy: Arc<Matcher>,
+    proxy: Arc<ProxyRules>,
     /// For the whole way to a connection: names, TCP, proxy and TLS.
     timeout: Option<Duration>,
+    /// Is told when there is a connection.
+    clock: Option<Clock>,
 }
 
 /// The roots, read once and only if some connection needs them.
@@ -76,12 +80,12 @@ impl Tls {
 }
 
 impl Dialer {
-    pub(super) fn new(trust: &TrustSettings, proxy: &ProxySettings) -> Self {
+    pub(super) fn new(trust: &TrustSettings, proxy: &ProxySettings, clock: Option<Clock>) -> Self {
         let mut tcp = Tcp::new_with_resolver(Names);
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         let tls = Tls { settings: trust.clone(), config: OnceLock::new() };
-        Self { tcp, tls: Arc::new(tls), proxy: Arc::new(proxy.matcher()), timeout: None }
+        Self { tcp, tls: Arc::new(tls), proxy: Arc::new(ProxyRules::new(proxy)), timeout: None, clock }
     }
 
     /// The same with another limit; the roots that are read, once they are, are shared.
@@ -92,10 +96,11 @@ impl Dialer {
         dialer
     }
 
-    /// What a proxy that forwards a request is to be shown with it. One that opens a tunnel is shown it by [`Tunnel`].
-    pub(super) fn authorization(&self, to: &Uri) -> Option<HeaderValue> {
-        let forwarded = to.scheme() != Some(&Scheme::HTTPS);
-        forwarded.then(|| self.proxy.intercept(to)).flatten()?.basic_auth().cloned()
+    /// What a request must say to a proxy that forwards it, where it forwards and wants to be told. A tunnel is asked for by
+    /// whoever digs it.
+    pub(super) fn forwarding_authorization(&self, to: &Uri) -> Option<HeaderValue> {
+        let proxy = self.proxy.intercept(to).filter(|_| to.scheme() == Some(&Scheme::HTTP))?;
+        proxy.basic_auth().cloned()
     }
 
     async fn dial(mut self, to: Uri) -> Result<Stream, BoxError> {
@@ -156,8 +161,11 @@ impl Service<Uri> for Dialer {
                 let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
                 host.push_str(&format!(" by way of the proxy {}{port}", proxy.host().unwrap_or_default()));
             }
-            let limit = dialer.timeout;
+            let (limit, clock) = (dialer.timeout, dialer.clock.clone());
             let dialed = within(limit, dialer.dial(to)).await;
+            if let (Ok(_), Some(clock)) = (&dialed, clock) {
+                clock.reached();
+            }
             dialed.map_err(|source| match limit {
                 // Which of the two limits is first is chance.
                 Some(limit) if took_too_long(&*source) => Unreached::new(host, TimedOut(limit).into()).into(),

@@ -88,8 +88,7 @@ impl LocalFile {
     }
 
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
-        let failure =
-            |missing, nearest| FetchFailure { region: None, error: FetchError::NotFound { missing, nearest } };
+        let failure = |missing, nearest| FetchFailure::new(None, FetchError::NotFound { missing, nearest });
         let names = names(locator);
         let Some(stages) = names.iter().find_map(|name| self.0.get(name)) else {
             let known = || self.0.keys().map(String::as_str);
@@ -100,12 +99,7 @@ impl LocalFile {
         let version = &locator.version;
         let body = version.stage().filter(|_| version.id().is_none()).and_then(|stage| stages.get_key_value(stage));
         let Some((stage, body)) = body else { return Err(failure(Missing::Version, None)) };
-        Ok(Document {
-            body: SecretValue::new(body.expose()),
-            version_id: None,
-            stages: vec![stage.clone()],
-            region: None,
-        })
+        Ok(Document { stages: vec![stage.clone()], ..Document::new(SecretValue::new(body.expose())) })
     }
 }
 

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use aws_config::profile::{self, Profile, ProfileSet};
 use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_runtime::env_config::property::PropertiesKey;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::classify::{one_line, text_of};
 use super::variables::{
-    ATTEMPTS_EXPECTED, BOOLEAN_EXPECTED, RETRY_EXPECTED, RETRY_MODES, Settings, is_one_of, parse_attempts,
-    parse_boolean,
+    ATTEMPTS_EXPECTED, BOOLEAN_EXPECTED, RETRY_EXPECTED, RETRY_MODES, Settings, URL_EXPECTED, is_one_of,
+    parse_attempts, parse_boolean,
 };
 use crate::options::{REGION_EXPECTED, check_url};
 use crate::reference::Region;
@@ -82,9 +83,20 @@ pub(super) async fn apply(settings: &mut Settings) -> Result<(), SetupError> {
     let region = reader.setting("region", REGION_EXPECTED, |text| Region::parse(text).ok())?;
     let use_fips = reader.setting("use_fips_endpoint", BOOLEAN_EXPECTED, parse_boolean)?;
     let use_dual_stack = reader.setting("use_dualstack_endpoint", BOOLEAN_EXPECTED, parse_boolean)?;
-    reader.setting("ignore_configured_endpoint_urls", BOOLEAN_EXPECTED, parse_boolean)?;
+    let ignored = reader.setting("ignore_configured_endpoint_urls", BOOLEAN_EXPECTED, parse_boolean)?;
     reader.setting("retry_mode", RETRY_EXPECTED, |text| is_one_of(&RETRY_MODES, text))?;
-    reader.setting("endpoint_url", "a URL, like https://example.com", |text| check_url(text.to_owned()).ok())?;
+    let url = |text: &str| check_url(text.to_owned()).ok();
+    let endpoint = reader.setting("endpoint_url", URL_EXPECTED, url)?;
+    let endpoints = &mut settings.endpoints;
+    endpoints.ignored = endpoints.ignored.or(ignored);
+    for (endpoint_of, service) in [
+        (&mut endpoints.secrets_manager, "secrets_manager"),
+        (&mut endpoints.parameter_store, "ssm"),
+        (&mut endpoints.sts, "sts"),
+    ] {
+        let own = reader.service_endpoint(&profiles, service)?;
+        endpoint_of.configured = endpoint_of.configured.take().or(own).or_else(|| endpoint.clone());
+    }
     settings.max_attempts = settings.max_attempts.or(max_attempts);
     settings.region = settings.region.take().or(region);
     settings.use_fips = settings.use_fips.or(use_fips);
@@ -121,6 +133,26 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The `endpoint_url` of a service in the section that the profile's `services` names. The SDK looks for it under a name
+    /// of Secrets Manager that no AWS tool writes.
+    fn service_endpoint(&self, profiles: &ProfileSet, service: &str) -> Result<Option<String>, SetupError> {
+        let Some(section) = self.profile.get("services") else { return Ok(None) };
+        let key = PropertiesKey::builder()
+            .section_key("services")
+            .section_name(section)
+            .property_name(service)
+            .sub_property_name("endpoint_url")
+            .build();
+        let Some(text) = key.ok().and_then(|key| profiles.other_sections().get(&key)) else { return Ok(None) };
+        match check_url(text.to_owned()) {
+            Ok(url) => Ok(Some(url)),
+            Err(_) => {
+                let (profile, text) = (self.name.to_owned(), one_line(text));
+                Err(SetupError::Setting { profile, key: "services", text, expected: URL_EXPECTED })
+            }
+        }
+    }
+
     fn setting<T>(
         &self,
         key: &'static str,

@@ -1,5 +1,6 @@
 //! What all requests to AWS share: region, credentials, roles and clients, each settled once and first.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -9,20 +10,25 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_sdk_secretsmanager::Client;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use futures_util::future::join_all;
+use tokio::sync::OnceCell;
 
 use super::causes::is_timeout;
 use super::classify::text_of;
+use super::clock::Clock;
 use super::credentials;
 use super::profile::{self, SetupError};
 use super::retry::Patience;
+use super::sts::{self, Assumed};
 use super::transport::http_client;
-use super::variables::{ProxySettings, Settings};
+use super::variables::{Endpoint, ProxySettings, Settings};
 use crate::fetched::{CredentialsError, FetchError, Outage};
 use crate::reference::{Region, Role};
+
+/// A client for each region and role.
+type Clients<C> = RefCell<BTreeMap<(Region, Option<Role>), C>>;
 
 /// What is settled before the first request, and kept for the later ones.
 pub(super) struct Session {
@@ -30,11 +36,16 @@ pub(super) struct Session {
     http: SharedHttpClient,
     /// Past any proxy, for what serves metadata next to this machine.
     direct: SharedHttpClient,
+    pub(super) clock: Clock,
     pub(super) patience: Patience,
     /// `None` while it was not needed yet, as with the base credentials.
     region: Option<Result<Region, FetchError>>,
     base: Option<Result<Credentials, CredentialsError>>,
-    roles: BTreeMap<Role, Result<Credentials, FetchError>>,
+    roles: BTreeMap<Role, Result<Assumed, FetchError>>,
+    secrets_manager: Clients<aws_sdk_secretsmanager::Client>,
+    parameter_store: Clients<aws_sdk_ssm::Client>,
+    /// Of the base credentials.
+    identity: OnceCell<Option<String>>,
 }
 
 /// Pinned, so that an update of the SDK changes nothing by itself.
@@ -52,19 +63,41 @@ fn timeouts() -> TimeoutConfig {
 }
 
 impl Session {
-    /// Reads the configuration files; the time for everything begins to run.
-    pub(super) async fn open(mut settings: Settings) -> Result<Self, SetupError> {
-        let deadline = Instant::now() + settings.timeout;
+    /// Reads the configuration files.
+    pub(super) async fn open(mut settings: Settings, clock: Clock) -> Result<Self, SetupError> {
         profile::apply(&mut settings).await?;
-        let http = http_client(&settings.trust, &settings.proxy);
-        let direct = http_client(&settings.trust, &ProxySettings::default());
-        let patience = Patience { deadline, max_attempts: settings.max_attempts };
-        Ok(Self { settings, http, direct, patience, region: None, base: None, roles: BTreeMap::new() })
+        let http = http_client(&settings.trust, &settings.proxy, Some(&clock));
+        let direct = http_client(&settings.trust, &ProxySettings::default(), None);
+        let patience = Patience::new(clock.clone(), settings.max_attempts);
+        Ok(Self {
+            settings,
+            http,
+            direct,
+            clock,
+            patience,
+            region: None,
+            base: None,
+            roles: BTreeMap::new(),
+            secrets_manager: Clients::default(),
+            parameter_store: Clients::default(),
+            identity: OnceCell::new(),
+        })
     }
 
     /// The role that everything is read with that names none itself.
     pub(super) fn default_role(&self) -> Option<&Role> {
         self.settings.role.as_ref()
+    }
+
+    /// Where what belongs to `region` is read: there, then in the fallback regions.
+    pub(super) fn regions(&self, region: &Region) -> Vec<Region> {
+        let mut regions = vec![region.clone()];
+        for fallback in &self.settings.fallback_regions {
+            if !regions.contains(fallback) {
+                regions.push(fallback.clone());
+            }
+        }
+        regions
     }
 
     /// Where everything is read that names no region itself: option, variables, profile, instance metadata.
@@ -81,19 +114,30 @@ impl Session {
 
     /// Without a metadata service there is no region; with one that does not answer there may be, later.
     async fn instance_region(&self) -> Result<Region, FetchError> {
-        let client = credentials::metadata_client(&self.provider_config(&self.direct, None));
-        let asked = timeout_at(self.patience.deadline, client.get("/latest/meta-data/placement/region"));
+        let client = credentials::metadata_client(&self.settings, &self.provider_config(&self.direct, None));
         let why = |text: String| format!("the instance metadata, asked for the region: {text}");
-        match asked.await {
-            Err(_) => Err(FetchError::Unavailable(Outage::Timeout(why("no answer in time".to_owned())))),
-            Ok(Ok(region)) => Region::parse(region.as_ref()).map_err(|_| FetchError::NoRegion),
-            Ok(Err(error)) if is_timeout(&error) => Err(FetchError::Unavailable(Outage::Timeout(why(text_of(&error))))),
-            Ok(Err(ImdsError::ErrorResponse(answer))) if answer.response().status().as_u16() >= 429 => {
-                let status = answer.response().status().as_u16();
-                Err(FetchError::Unavailable(Outage::Service(why(format!("HTTP status {status}")))))
+        let mut last = Outage::Timeout(why("no answer in time".to_owned()));
+        for attempts in 1.. {
+            let asked = self.patience.within(client.get("/latest/meta-data/placement/region"));
+            let outage = match asked.await {
+                None => break,
+                Some(Ok(region)) => return Region::parse(region.as_ref()).map_err(|_| FetchError::NoRegion),
+                Some(Err(error)) => match outage(&error) {
+                    Some(outage) => outage,
+                    // Whoever waits waits for a service that is not there yet.
+                    None if self.clock.is_waiting() && !self.settings.metadata.is_disabled => {
+                        Outage::Connection(text_of(&error))
+                    }
+                    None => return Err(FetchError::NoRegion),
+                },
+            };
+            last = outage.map_text(why);
+            self.clock.lacks(last.text());
+            if !self.clock.is_waiting() || !self.patience.again(attempts, None, None).await {
+                break;
             }
-            Ok(Err(_)) => Err(FetchError::NoRegion),
         }
+        Err(FetchError::Unavailable(last))
     }
 
     /// The configuration that the SDK's own sources of credentials read; `region` is where STS is asked.
@@ -109,64 +153,145 @@ impl Session {
             .with_timeout_config(timeouts())
     }
 
-    /// The credentials that were found. STS, where it is needed, is asked in the configured region; `region` is one that
-    /// something is read in, for when none is configured.
+    /// Where STS is asked: in the configured region, else in one that something is read in; then in the fallback regions.
+    fn sts_regions(&self, region: &Region) -> Vec<Region> {
+        self.regions(self.settings.region.as_ref().unwrap_or(region))
+    }
+
+    /// The credentials that were found; `region` is one that something is read in.
     pub(super) async fn base_credentials(&mut self, region: &Region) -> Result<Credentials, FetchError> {
         let found = match &self.base {
             Some(known) => known.clone(),
             None => {
-                let region = self.settings.region.as_ref().unwrap_or(region);
-                let (config, near) =
-                    (self.provider_config(&self.http, Some(region)), self.provider_config(&self.direct, Some(region)));
-                let found = credentials::find(&self.settings, &config, &near, self.patience).await;
+                let found = self.find_credentials(region).await;
                 self.base.insert(found).clone()
             }
         };
         found.map_err(FetchError::NoCredentials)
     }
 
+    async fn find_credentials(&self, region: &Region) -> Result<Credentials, CredentialsError> {
+        let regions = self.sts_regions(region);
+        let mut found = Err(CredentialsError { tried: Vec::new(), temporary: true, waited: None });
+        for (index, region) in regions.iter().enumerate() {
+            let patience = self.patience.share(regions.len() - index);
+            let (config, near) =
+                (self.provider_config(&self.http, Some(region)), self.provider_config(&self.direct, Some(region)));
+            found = credentials::find(&self.settings, &config, &near, &patience, &self.clock).await;
+            if !matches!(found, Err(CredentialsError { temporary: true, .. })) {
+                break;
+            }
+        }
+        let waited = self.settings.wait.filter(|_| self.clock.is_waiting());
+        found.map_err(|error| CredentialsError { temporary: error.temporary || waited.is_some(), waited, ..error })
+    }
+
     /// Assumes every role that is not known yet, all at once.
     pub(super) async fn assume(&mut self, roles: BTreeSet<Role>, region: &Region, base: &Credentials) {
-        let region = self.settings.region.clone().unwrap_or_else(|| region.clone());
-        let mut under_way = JoinSet::new();
-        for role in roles.into_iter().filter(|role| !self.roles.contains_key(role)) {
-            let (config, base, patience) = (self.sdk_config(&region, base.clone()).await, base.clone(), self.patience);
-            under_way.spawn(async move { (role.clone(), credentials::assume(role, config, base, patience).await) });
+        let new = roles.into_iter().filter(|role| !self.roles.contains_key(role));
+        let assuming = new.map(|role| self.assume_one(role, region, base));
+        let assumed = join_all(assuming).await;
+        self.roles.extend(assumed);
+    }
+
+    async fn assume_one(&self, role: Role, region: &Region, base: &Credentials) -> (Role, Result<Assumed, FetchError>) {
+        let regions = self.sts_regions(region);
+        let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
+        for (index, region) in regions.iter().enumerate() {
+            let patience = self.patience.share(regions.len() - index);
+            assumed = sts::assume(&self.sts(region, base), &role, &patience).await;
+            if !matches!(assumed, Err(FetchError::Unavailable(_))) {
+                break;
+            }
         }
-        self.roles.extend(under_way.join_all().await);
+        (role, assumed)
     }
 
     /// The credentials of a role that was assumed, or without a role the base ones.
-    pub(super) fn credentials(&self, role: Option<&Role>, base: &Credentials) -> Result<Credentials, FetchError> {
-        role.and_then(|role| self.roles.get(role)).cloned().unwrap_or_else(|| Ok(base.clone()))
-    }
-
-    /// A client for one region and one set of credentials.
-    pub(super) async fn client(&self, region: &Region, credentials: Credentials) -> Client {
-        let shared = self.sdk_config(region, credentials).await;
-        let mut config = aws_sdk_secretsmanager::config::Builder::from(&shared);
-        if let Some(url) = &self.settings.endpoint_url {
-            config = config.endpoint_url(url);
+    pub(super) fn credentials<'a>(
+        &'a self,
+        role: Option<&Role>,
+        base: &'a Credentials,
+    ) -> Result<&'a Credentials, FetchError> {
+        match role.and_then(|role| self.roles.get(role)) {
+            Some(Ok(assumed)) => Ok(&assumed.credentials),
+            Some(Err(error)) => Err(error.clone()),
+            None => Ok(base),
         }
-        Client::from_conf(config.build())
     }
 
-    /// What the SDK reads from variables and profiles by itself: endpoints, FIPS, dual stack.
-    async fn sdk_config(&self, region: &Region, credentials: Credentials) -> SdkConfig {
-        let mut loader = aws_config::defaults(behavior())
+    fn sts(&self, region: &Region, credentials: &Credentials) -> aws_sdk_sts::Client {
+        aws_sdk_sts::Client::new(&self.sdk_config(region, credentials, &self.settings.endpoints.sts))
+    }
+
+    /// A client of Secrets Manager.
+    pub(super) fn secrets_manager(
+        &self,
+        region: &Region,
+        role: Option<&Role>,
+        credentials: &Credentials,
+    ) -> aws_sdk_secretsmanager::Client {
+        client(&self.secrets_manager, region, role, || {
+            let config = self.sdk_config(region, credentials, &self.settings.endpoints.secrets_manager);
+            aws_sdk_secretsmanager::Client::new(&config)
+        })
+    }
+
+    /// A client of Parameter Store.
+    pub(super) fn parameter_store(
+        &self,
+        region: &Region,
+        role: Option<&Role>,
+        credentials: &Credentials,
+    ) -> aws_sdk_ssm::Client {
+        client(&self.parameter_store, region, role, || {
+            let config = self.sdk_config(region, credentials, &self.settings.endpoints.parameter_store);
+            aws_sdk_ssm::Client::new(&config)
+        })
+    }
+
+    /// Whose credentials these are, as far as STS tells it.
+    pub(super) async fn identity(&self, role: Option<&Role>, region: &Region, base: &Credentials) -> Option<String> {
+        match role.and_then(|role| self.roles.get(role)) {
+            Some(assumed) => assumed.as_ref().ok()?.identity.clone(),
+            None => {
+                let asking = || async { sts::identity(&self.sts(region, base), &self.patience).await };
+                self.identity.get_or_init(asking).await.clone()
+            }
+        }
+    }
+
+    /// What the clients of all services have in common. Nothing is left for the SDK to look up by itself: variables and
+    /// profile were read once.
+    fn sdk_config(&self, region: &Region, credentials: &Credentials, endpoint: &Endpoint) -> SdkConfig {
+        let mut config = SdkConfig::builder()
+            .behavior_version(behavior())
             .http_client(self.http.clone())
             .region(aws_config::Region::new(region.as_str().to_owned()))
-            .credentials_provider(credentials)
+            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
             // Attempts are counted where the reason of the last one is kept.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts());
-        if let Some(profile) = self.settings.profile() {
-            loader = loader.profile_name(profile);
-        }
+        config.set_use_fips(self.settings.use_fips);
+        config.set_use_dual_stack(self.settings.use_dual_stack);
+        config.set_endpoint_url(self.settings.endpoints.of(endpoint).map(str::to_owned));
         // A name of token characters, which a version is; CloudTrail shows it.
-        if let Ok(name) = AppName::new(concat!("secrets-exec-", env!("CARGO_PKG_VERSION"))) {
-            loader = loader.app_name(name);
+        config.set_app_name(AppName::new(concat!("secrets-exec-", env!("CARGO_PKG_VERSION"))).ok());
+        config.build()
+    }
+}
+
+fn client<C: Clone>(clients: &Clients<C>, region: &Region, role: Option<&Role>, new: impl FnOnce() -> C) -> C {
+    clients.borrow_mut().entry((region.clone(), role.cloned())).or_insert_with(new).clone()
+}
+
+/// How a metadata service that is there failed to answer.
+fn outage(error: &ImdsError) -> Option<Outage> {
+    match error {
+        error if is_timeout(error) => Some(Outage::Timeout(text_of(error))),
+        ImdsError::ErrorResponse(answer) if answer.response().status().as_u16() >= 429 => {
+            Some(Outage::Service(format!("HTTP status {}", answer.response().status().as_u16())))
         }
-        loader.load().await
+        _ => None,
     }
 }

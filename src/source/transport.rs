@@ -13,21 +13,35 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use http::header::PROXY_AUTHORIZATION;
+use http::HeaderMap;
+use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http_body_util::Limited;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::causes::{certificate_error, find_source};
+use super::clock::Clock;
 use super::dial::{Dialer, Unreached};
 use super::trust::TrustError;
 use super::variables::{ProxySettings, TrustSettings};
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// An HTTP client for the SDK's clients to share.
-pub(super) fn http_client(trust: &TrustSettings, proxy: &ProxySettings) -> SharedHttpClient {
-    SharedHttpClient::new(Transport { dialer: Dialer::new(trust, proxy), connectors: Mutex::default() })
+/// An HTTP client for the SDK's clients to share. `clock` is told when there is a connection.
+pub(super) fn http_client(trust: &TrustSettings, proxy: &ProxySettings, clock: Option<&Clock>) -> SharedHttpClient {
+    let dialer = Dialer::new(trust, proxy, clock.cloned());
+    SharedHttpClient::new(Transport { dialer, connectors: Mutex::default() })
+}
+
+/// Connections to what is next to us, past any proxy; only connecting has a limit of its own.
+pub(super) fn connector(
+    trust: &TrustSettings,
+    proxy: &ProxySettings,
+    clock: &Clock,
+    connect_timeout: Duration,
+) -> SharedHttpConnector {
+    let dialer = Dialer::new(trust, proxy, Some(clock.clone()));
+    Transport { dialer, connectors: Mutex::default() }.connector((Some(connect_timeout), None))
 }
 
 /// How long connecting, and waiting for an answer's head, may take.
@@ -47,7 +61,12 @@ impl fmt::Debug for Transport {
 
 impl HttpClient for Transport {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        let limits = (settings.connect_timeout(), settings.read_timeout());
+        self.connector((settings.connect_timeout(), settings.read_timeout()))
+    }
+}
+
+impl Transport {
+    fn connector(&self, limits: Limits) -> SharedHttpConnector {
         let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
         let connector = connectors.entry(limits).or_insert_with(|| {
             let dialer = self.dialer.within(limits.0);
@@ -63,6 +82,7 @@ const LARGEST: usize = 1024 * 1024;
 
 struct Pool {
     client: Client<Dialer, SdkBody>,
+    /// Knows which requests a proxy forwards.
     dialer: Dialer,
     read_timeout: Option<Duration>,
 }
@@ -79,9 +99,10 @@ impl HttpConnector for Pool {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
-        if let Some(authorization) = self.dialer.authorization(request.uri()) {
+        if let Some(authorization) = self.dialer.forwarding_authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
+        name_us(request.headers_mut());
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let answer = self.client.request(request);
         let limit = self.read_timeout;
@@ -91,6 +112,19 @@ impl HttpConnector for Pool {
             let response = HttpResponse::try_from(response);
             response.map_err(|error| ConnectorError::other(error.into(), None))
         })
+    }
+}
+
+/// What CloudTrail shows of whoever asks.
+const APP: &str = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
+
+/// Some of the SDK's sources of credentials do not say who we are, and have no setting for it. No signature covers this.
+fn name_us(headers: &mut HeaderMap) {
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    if !agent.contains(APP)
+        && let Ok(agent) = HeaderValue::try_from(format!("{agent} {APP}").trim_start())
+    {
+        headers.insert(USER_AGENT, agent);
     }
 }
 

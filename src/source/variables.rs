@@ -4,27 +4,29 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hyper_util::client::proxy::matcher::Matcher;
-
 use crate::environment::Inherited;
 use crate::options::{Options, REGION_EXPECTED, ROLE_EXPECTED, check_url};
 use crate::reference::{Region, Role};
 
 /// How secrets are read from AWS.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// From an option or a variable; without it the profile and the instance's metadata are asked.
     pub(super) region: Option<Region>,
+    /// Where to read, in this order, what its own region fails to give.
+    pub(super) fallback_regions: Vec<Region>,
     /// A profile that an option names, which also beats credentials in variables.
     pub(super) profile: Option<String>,
     /// A profile that only a variable names.
     pub(super) profile_variable: Option<String>,
     pub(super) role: Option<Role>,
-    pub(super) endpoint_url: Option<String>,
+    pub(super) endpoints: Endpoints,
     pub(super) trust: TrustSettings,
     pub(super) max_attempts: Option<u32>,
     pub(super) proxy: ProxySettings,
     pub(super) timeout: Duration,
+    pub(super) wait: Option<Duration>,
+    pub(super) metadata: MetadataSettings,
     /// AWS_WEB_IDENTITY_TOKEN_FILE
     pub(super) web_identity_file: Option<String>,
     /// Whether AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is set.
@@ -37,6 +39,44 @@ pub struct Settings {
     pub(super) use_fips: Option<bool>,
     /// AWS_USE_DUALSTACK_ENDPOINT, else the profile's.
     pub(super) use_dual_stack: Option<bool>,
+}
+
+/// Where services are asked that are not asked where AWS has them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Endpoints {
+    /// Whether what variables and profiles say of endpoints does not count: AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, else the profile's.
+    pub(super) ignored: Option<bool>,
+    pub(super) secrets_manager: Endpoint,
+    pub(super) parameter_store: Endpoint,
+    pub(super) sts: Endpoint,
+}
+
+/// What is said of one service's endpoint, the more telling first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Endpoint {
+    /// An option, which always counts.
+    pub(super) option: Option<String>,
+    /// A variable, else a profile.
+    pub(super) configured: Option<String>,
+}
+
+impl Endpoints {
+    /// The endpoint that counts, if AWS's own does not.
+    pub(super) fn of<'a>(&self, endpoint: &'a Endpoint) -> Option<&'a str> {
+        let configured = endpoint.configured.as_deref().filter(|_| self.ignored != Some(true));
+        endpoint.option.as_deref().or(configured)
+    }
+}
+
+/// How the instance metadata service is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MetadataSettings {
+    /// AWS_METADATA_SERVICE_TIMEOUT: for connecting, and for an answer. Where there is no such service, a second is enough to know.
+    pub(super) timeout: Duration,
+    /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
+    pub(super) attempts: u32,
+    /// AWS_EC2_METADATA_DISABLED
+    pub(super) is_disabled: bool,
 }
 
 /// Which roots a server's certificate may come from: the first that is given.
@@ -59,22 +99,6 @@ pub(super) struct ProxySettings {
     pub(super) none: Option<String>,
 }
 
-impl ProxySettings {
-    pub(super) fn matcher(&self) -> Matcher {
-        // To everybody else `*` also covers addresses.
-        if self.none.as_deref().is_some_and(|none| none.split(',').any(|part| part.trim() == "*")) {
-            return Matcher::builder().build();
-        }
-        let text = |setting: &Option<String>| setting.clone().unwrap_or_default();
-        Matcher::builder()
-            .http(text(&self.http))
-            .https(text(&self.https))
-            .all(text(&self.all))
-            .no(text(&self.none))
-            .build()
-    }
-}
-
 /// A variable of AWS's, or of everybody's, that is not what it must be.
 #[derive(Debug, PartialEq, Eq)]
 pub struct VariableError {
@@ -89,18 +113,21 @@ pub struct VariableError {
 /// How long resolving may take in all, unless said otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Where there is no metadata service, this is how long it takes to know.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+
 impl Settings {
     /// From our options and the variables that the AWS CLI reads, too.
     ///
     /// # Errors
     /// Every variable that does not hold what it must.
     pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
-        let mut reader = Reader { inherited, errors: Vec::new() };
+        let mut reader = Reader::new(inherited);
         for name in BOOLEANS {
             reader.parse(name, BOOLEAN_EXPECTED, parse_boolean);
         }
         for name in URLS {
-            reader.parse(name, "a URL, like https://example.com", |text| check_url(text.to_owned()).ok());
+            reader.parse(name, URL_EXPECTED, |text| check_url(text.to_owned()).ok());
         }
         for (name, expected, words) in WORDS {
             reader.parse(name, expected, |text| is_one_of(words, text));
@@ -113,12 +140,30 @@ impl Settings {
         let file = |text: &str| std::fs::metadata(text).is_ok().then(|| PathBuf::from(text));
         let ca_bundle = reader.parse("AWS_CA_BUNDLE", "a file with root certificates (PEM)", file);
         let proxy = reader.proxy();
+        let endpoints = Endpoints {
+            ignored: reader.parse("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", BOOLEAN_EXPECTED, parse_boolean),
+            secrets_manager: Endpoint {
+                option: options.endpoint_url.clone(),
+                ..reader.endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER")
+            },
+            parameter_store: reader.endpoint("AWS_ENDPOINT_URL_SSM"),
+            sts: reader.endpoint("AWS_ENDPOINT_URL_STS"),
+        };
+        let seconds = |text: &str| parse_attempts(text).map(|seconds| Duration::from_secs(seconds.into()));
+        let metadata = MetadataSettings {
+            timeout: reader
+                .parse("AWS_METADATA_SERVICE_TIMEOUT", ATTEMPTS_EXPECTED, seconds)
+                .unwrap_or(METADATA_TIMEOUT),
+            attempts: reader.parse("AWS_METADATA_SERVICE_NUM_ATTEMPTS", ATTEMPTS_EXPECTED, parse_attempts).unwrap_or(1),
+            is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", BOOLEAN_EXPECTED, parse_boolean) == Some(true),
+        };
         let settings = Self {
             region: options.region.clone().or(aws_region).or(aws_default_region),
+            fallback_regions: options.fallback_regions.clone().unwrap_or_default(),
             profile: options.profile.clone(),
             profile_variable: reader.text("AWS_PROFILE"),
             role: options.role_arn.clone().map(|arn| Role { arn, external_id: options.external_id.clone() }),
-            endpoint_url: options.endpoint_url.clone(),
+            endpoints,
             trust: TrustSettings {
                 bundle: options.ca_bundle.clone().or(ca_bundle),
                 file: inherited.filled("SSL_CERT_FILE").map(PathBuf::from),
@@ -127,6 +172,8 @@ impl Settings {
             max_attempts,
             proxy,
             timeout: options.timeout.unwrap_or(TIMEOUT),
+            wait: options.wait,
+            metadata,
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             has_keys: ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
                 .iter()
@@ -136,7 +183,7 @@ impl Settings {
             use_fips: reader.parse("AWS_USE_FIPS_ENDPOINT", BOOLEAN_EXPECTED, parse_boolean),
             use_dual_stack: reader.parse("AWS_USE_DUALSTACK_ENDPOINT", BOOLEAN_EXPECTED, parse_boolean),
         };
-        if reader.errors.is_empty() { Ok(settings) } else { Err(reader.errors) }
+        reader.finish(settings)
     }
 
     /// The profile that is chosen, if any.
@@ -186,16 +233,13 @@ pub(super) fn is_one_of(words: &[&str], text: &str) -> Option<()> {
     words.iter().any(|word| text.eq_ignore_ascii_case(word)).then_some(())
 }
 
-const BOOLEANS: &[&str] =
-    &["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_EC2_METADATA_DISABLED", "AWS_EC2_METADATA_V1_DISABLED"];
+/// Read by the SDK alone.
+const BOOLEANS: &[&str] = &["AWS_EC2_METADATA_V1_DISABLED"];
 
-const URLS: &[&str] = &[
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-];
+/// Read by the SDK alone.
+const URLS: &[&str] = &["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+
+pub(super) const URL_EXPECTED: &str = "a URL, like https://example.com";
 
 /// What AWS_MAX_ATTEMPTS and a profile's `max_attempts` take.
 pub(super) const ATTEMPTS_EXPECTED: &str = "a whole number from 1";
@@ -204,25 +248,49 @@ pub(super) fn parse_attempts(text: &str) -> Option<u32> {
     text.trim().parse().ok().filter(|attempts| *attempts > 0)
 }
 
-struct Reader<'a> {
+/// Reads variables, and gathers what is wrong with them.
+pub(super) struct Reader<'a> {
     inherited: &'a Inherited,
     errors: Vec<VariableError>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(inherited: &'a Inherited) -> Self {
+        Self { inherited, errors: Vec::new() }
+    }
+
+    /// What was made of the variables, unless one of them is wrong.
+    pub(super) fn finish<T>(self, read: T) -> Result<T, Vec<VariableError>> {
+        if self.errors.is_empty() { Ok(read) } else { Err(self.errors) }
+    }
+
     /// What a variable holds, if it is set and not empty, which counts as not set.
-    fn parse<T>(&mut self, name: &'static str, expected: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn parse<T>(
+        &mut self,
+        name: &'static str,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let value = self.inherited.filled(name)?;
         let parsed = value.to_str().and_then(parse);
         if parsed.is_none() {
-            let text = value.to_string_lossy().into_owned();
-            self.errors.push(VariableError { name, text, expected });
+            let error = VariableError { name, text: value.to_string_lossy().into_owned(), expected };
+            if !self.errors.contains(&error) {
+                self.errors.push(error);
+            }
         }
         parsed
     }
 
-    fn text(&mut self, name: &'static str) -> Option<String> {
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
         self.parse(name, "text in UTF-8", |text| Some(text.to_owned()))
+    }
+
+    /// The variable of a service before the one of all. Each is read once more for each service, and told once.
+    fn endpoint(&mut self, name: &'static str) -> Endpoint {
+        let mut url = |name| self.parse(name, URL_EXPECTED, |text| check_url(text.to_owned()).ok());
+        let (own, general) = (url(name), url("AWS_ENDPOINT_URL"));
+        Endpoint { option: None, configured: own.or(general) }
     }
 
     /// Lower case first, as in curl and Python.

@@ -1,8 +1,10 @@
-//! A fake of AWS (Secrets Manager, STS AssumeRole, the credential endpoints of containers and instances) that counts and records what it is asked.
+//! A fake of AWS (Secrets Manager, Parameter Store, STS, the credential endpoints of containers and instances) that counts and records what it is asked.
 
+pub mod agent;
 pub mod fault;
 mod http;
 mod journal;
+mod parameter;
 pub mod secret;
 mod service;
 mod trouble;
@@ -15,12 +17,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use fault::Fault;
 use http::Exchange;
 pub use journal::Call;
 use journal::Journal;
+pub use parameter::Version;
 use secret::Secret;
 use service::{Answer, Service};
-pub use service::{CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY};
+pub use service::{CONTAINER_KEY, IDENTITY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY};
 
 use crate::tls::Acceptor;
 
@@ -89,6 +93,24 @@ impl Aws {
         self
     }
 
+    /// Serves a parameter under its name, `/app/key` say; the newest version is the last.
+    pub fn parameter(self, name: &str, versions: &[Version]) -> Self {
+        self.shared.service().parameters.insert(name, versions);
+        self
+    }
+
+    /// Denies a parameter, and every batch that names it.
+    pub fn denies_parameter(self, name: &str) -> Self {
+        self.shared.service().parameters.denied.insert(name.to_owned());
+        self
+    }
+
+    /// Fails whatever is asked in a region.
+    pub fn region_fails(self, region: &str, fault: Fault) -> Self {
+        self.shared.service().outages.insert(region.to_owned(), fault);
+        self
+    }
+
     /// Refuses every AssumeRole.
     pub fn denies_roles(self) -> Self {
         self.shared.service().denies_roles = true;
@@ -112,6 +134,11 @@ impl Aws {
 
     pub fn endpoint(&self) -> String {
         format!("{}://localhost:{}", self.scheme, self.address.port())
+    }
+
+    /// Where it answers as the agent of a host, or as Lambda's extension.
+    pub fn agent(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Where a container's credentials are served.

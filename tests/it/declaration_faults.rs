@@ -182,17 +182,6 @@ fn a_path_that_can_only_be_a_directory_is_an_error() {
 }
 
 #[test]
-fn a_parameter_is_not_yet_read() {
-    refuses("env:\n  A: ssm:/prod/x\n", 2, &["A", "yet"]);
-}
-
-#[test]
-fn the_arn_of_a_parameter_is_not_yet_read() {
-    let declaration = "env:\n  A: arn:aws:ssm:us-east-1:123456789012:parameter/prod/x\n";
-    refuses(declaration, 2, &["A", "yet"]);
-}
-
-#[test]
 fn an_alias_bomb_is_an_error() {
     let mut declaration = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {

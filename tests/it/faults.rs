@@ -1,8 +1,8 @@
 //! What goes wrong with one secret, and which status and words it gets.
 
-use crate::aws::Aws;
 use crate::aws::fault;
 use crate::aws::secret::Secret;
+use crate::aws::{Aws, IDENTITY};
 use crate::outcome::{Outcome, Status};
 use crate::sandbox::Sandbox;
 
@@ -13,8 +13,18 @@ fn launch(secret: Option<Secret>, reference: &str) -> Outcome {
     }
     let sandbox = Sandbox::new().aws(&aws).args(["--timeout", "3s"]);
     let run = sandbox.resolve(&format!("NAME={reference}")).run();
-    assert_eq!(aws.calls().len(), aws.reads().len(), "another operation was asked for");
+    let whoami = aws.calls_of("GetCallerIdentity").len();
+    assert_eq!(aws.calls().len(), aws.reads().len() + whoami, "another operation was asked for");
+    assert!(whoami <= 1, "asked who it is {whoami} times");
     run
+}
+
+#[test]
+fn a_denial_without_a_name_gets_the_one_that_sts_knows() {
+    let run = launch(Some(Secret::failing(fault::denied_by_kms())), "prod/db:password");
+    run.refused(77).says(["who asked: ", IDENTITY, "kms:Decrypt"]);
+    let run = launch(Some(Secret::failing(fault::denied("prod/db"))), "prod/db:password");
+    run.refused(77).says_nothing_of("who asked");
 }
 
 fn value() -> Secret {

@@ -1,6 +1,6 @@
 //! An HTTP proxy that records what it is asked for, and connects every tunnel to one server.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -52,17 +52,25 @@ fn tunnel(mut client: TcpStream, server: SocketAddr, asked: &Mutex<Vec<String>>)
     let request = head.first().cloned().unwrap_or_default();
     let request = request.trim_end_matches(" HTTP/1.1").to_owned();
     asked.lock().unwrap().push(request);
-    let mut server = TcpStream::connect(server).unwrap();
-    let mut answers = server.try_clone().unwrap();
-    if client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_err() {
-        return;
+    let server = TcpStream::connect(server).unwrap();
+    if client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").is_ok() {
+        copy(reader, client, server);
     }
+}
+
+/// Connects two connections, until one side ends.
+pub fn join(client: TcpStream, server: TcpStream) {
+    copy(client.try_clone().unwrap(), client, server);
+}
+
+fn copy(mut questions: impl Read, mut client: TcpStream, mut server: TcpStream) {
+    let mut answers = server.try_clone().unwrap();
     let back = thread::spawn(move || {
         // A side that is gone ends the tunnel: nothing to report.
         let _ = std::io::copy(&mut answers, &mut client);
         let _ = client.shutdown(Shutdown::Both);
     });
-    let _ = std::io::copy(&mut reader, &mut server);
+    let _ = std::io::copy(&mut questions, &mut server);
     let _ = server.shutdown(Shutdown::Write);
     back.join().unwrap();
 }

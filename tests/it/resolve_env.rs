@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::aws::Aws;
 use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::aws::{Aws, Version};
 use crate::sandbox::{CANARY, Sandbox};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
@@ -208,15 +208,15 @@ fn a_key_that_is_not_there_is_told() {
 }
 
 #[test]
-fn parameters_are_not_yet_read() {
-    for value in [
-        "arn:aws:ssm:us-east-1:123456789012:parameter/app/key",
-        "x{{resolve:ssm:/app/key}}",
-        "{{resolve:ssm-secure:/app/key:3}}",
+fn parameters_are_read_in_whatever_way_they_are_written() {
+    for (value, expected) in [
+        ("arn:aws:ssm:us-east-1:123456789012:parameter/app/key:k", "new"),
+        ("x{{resolve:ssm:/app/plain}}", "xplain"),
+        ("{{resolve:ssm-secure:/app/plain:1}}", "old"),
     ] {
-        let aws = served();
-        with(&aws, value).run().refused(78).says(["DB_URL", "/app/key"]);
-        assert!(aws.calls().is_empty());
+        let versions = [Version::bare("old"), Version::bare("plain")];
+        let aws = served().parameter("/app/key", &[Version::json(r#"{"k":"new"}"#)]).parameter("/app/plain", &versions);
+        with(&aws, value).run().launched().has("DB_URL", expected);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use crate::aws::fault;
 use crate::aws::secret::Secret;
 use crate::aws::{Aws, CONTAINER_KEY};
 use crate::outcome::Outcome;
@@ -227,4 +228,62 @@ fn the_password_of_a_url_in_a_declaration_is_not_repeated() {
     let declaration = format!("defaults:\n  endpoint-url: \"{}\"\n", with_password());
     let run = sandbox(&aws).declaration(&declaration).run();
     run.refused(78).says(["secrets-exec.yaml:2", "endpoint-url"]);
+}
+
+/// A profile whose endpoints stand in a section of their own, as the AWS CLI has them.
+fn with_services(aws: &Aws, services: &str) -> Sandbox {
+    let config = format!("[default]\nservices = mine\nendpoint_url = http://127.0.0.1:9\n[services mine]\n{services}");
+    sandbox(aws).env_remove("AWS_ENDPOINT_URL").home_file(".aws/config", &config)
+}
+
+#[test]
+fn the_services_section_of_the_profile_has_the_endpoint_of_each_service() {
+    let aws = served();
+    let section = |name: &str| format!("{name} =\n  endpoint_url = {}\n", aws.endpoint());
+    with_services(&aws, &section("secrets_manager")).run().launched().has("A", "v");
+    let both = section("secrets_manager") + &section("sts");
+    let role = "arn:aws:iam::210987654321:role/Reader";
+    with_services(&aws, &both).args(["--role-arn", role]).run().launched();
+    assert_eq!(aws.calls_of("AssumeRole").len(), 1);
+    let run = with_services(&aws, "secrets_manager =\n  endpoint_url = nowhere\n").run();
+    run.refused(64).says(["profile", "services", "nowhere"]);
+}
+
+#[test]
+fn a_variable_comes_before_the_services_section() {
+    let aws = served();
+    let sandbox = with_services(&aws, "secrets_manager =\n  endpoint_url = http://127.0.0.1:9\n");
+    sandbox.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.endpoint()).run().launched();
+}
+
+#[test]
+fn how_the_metadata_service_is_asked_can_be_set() {
+    let aws = served().fails_first("/latest/api/token", 1, fault::status(503));
+    let sandbox = |aws: &Aws| {
+        Sandbox::new()
+            .endpoint(&aws.endpoint())
+            .region("us-east-1")
+            .env_remove("AWS_EC2_METADATA_DISABLED")
+            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata())
+            .resolve("A=x:k")
+    };
+    sandbox(&aws).env("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "3").env("AWS_MAX_ATTEMPTS", "1").run().launched();
+    for (name, text) in [
+        ("AWS_METADATA_SERVICE_TIMEOUT", "soon"),
+        ("AWS_METADATA_SERVICE_TIMEOUT", "0"),
+        ("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "-1"),
+    ] {
+        sandbox(&aws).env(name, text).run().refused(64).says([name]);
+    }
+}
+
+#[test]
+fn whoever_gives_a_web_identitys_credentials_sees_who_asks() {
+    let aws = served();
+    let sandbox = sandbox(&aws).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").file("token", "t");
+    let token = sandbox.path("token");
+    let sandbox = sandbox.env("AWS_WEB_IDENTITY_TOKEN_FILE", token);
+    sandbox.env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App").run().launched();
+    let asked = aws.calls_of("AssumeRoleWithWebIdentity");
+    assert!(asked[0].header("user-agent").unwrap().contains("app/secrets-exec-"));
 }

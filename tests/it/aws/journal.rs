@@ -27,7 +27,9 @@ impl Call {
     pub fn operation(&self) -> String {
         match self.header("x-amz-target") {
             Some(target) => target.rsplit('.').next().unwrap().to_owned(),
-            None => self.form().remove("Action").unwrap_or_else(|| self.request.path.clone()),
+            None => {
+                self.form().remove("Action").unwrap_or_else(|| self.request.path.split('?').next().unwrap().to_owned())
+            }
         }
     }
 
@@ -48,6 +50,19 @@ impl Call {
         self.scope(2)
     }
 
+    /// The same of a request that may not be signed.
+    pub fn signed_region(&self) -> Option<String> {
+        self.header("authorization").filter(|authorization| authorization.contains("Credential="))?;
+        Some(self.region())
+    }
+
+    /// The names of a GetParameters request.
+    pub fn names(&self) -> Vec<String> {
+        let body: Value = serde_json::from_slice(&self.request.body).unwrap();
+        let names = body["Names"].as_array().expect("names");
+        names.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    }
+
     /// The access key that the request is signed with.
     pub fn access_key(&self) -> String {
         self.scope(0)
@@ -59,9 +74,12 @@ impl Call {
 
     /// The fields of a form, as STS is asked.
     pub fn form(&self) -> BTreeMap<String, String> {
-        let body = String::from_utf8_lossy(&self.request.body);
-        let fields = body.split('&').filter_map(|field| field.split_once('='));
-        fields.map(|(name, value)| (name.to_owned(), percent_decoded(value))).collect()
+        fields(&String::from_utf8_lossy(&self.request.body))
+    }
+
+    /// The fields behind the path, as the agent is asked.
+    pub fn query(&self) -> BTreeMap<String, String> {
+        fields(self.request.path.split_once('?').map_or("", |(_, query)| query))
     }
 
     fn member(&self, name: &str) -> Option<String> {
@@ -75,6 +93,11 @@ impl Call {
         let (_, scope) = authorization.split_once("Credential=").unwrap();
         scope.split('/').nth(field).unwrap().to_owned()
     }
+}
+
+fn fields(text: &str) -> BTreeMap<String, String> {
+    let fields = text.split('&').filter_map(|field| field.split_once('='));
+    fields.map(|(name, value)| (name.to_owned(), percent_decoded(value))).collect()
 }
 
 fn percent_decoded(text: &str) -> String {

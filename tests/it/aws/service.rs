@@ -6,9 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+use super::agent;
 use super::fault::{self, Fault};
 use super::http::Response;
 use super::journal::Call;
+use super::parameter::{self, Parameters};
 use super::secret::{Content, Secret, Version};
 use super::trouble::Trouble;
 use crate::sandbox::ACCESS_SECRET;
@@ -25,13 +27,19 @@ pub const INSTANCE_KEY: &str = "ASIAINSTANCEINSTANCE";
 /// The region of the instance.
 pub const INSTANCE_REGION: &str = "af-south-1";
 
+/// Whose credentials the requests are signed with, as STS tells it.
+pub const IDENTITY: &str = "arn:aws:iam::123456789012:user/of-the-test";
+
 const EXPIRATION: &str = "2099-01-01T00:00:00Z";
 
 #[derive(Default)]
 pub struct Service {
     pub secrets: BTreeMap<String, Secret>,
+    pub parameters: Parameters,
     pub denies_roles: bool,
     pub gathers: usize,
+    /// Regions that fail, whatever they are asked.
+    pub outages: BTreeMap<String, Fault>,
     /// By operation or path.
     pub troubles: BTreeMap<String, Trouble>,
 }
@@ -49,6 +57,9 @@ pub enum Answer {
 impl Service {
     pub fn answer(&mut self, call: &Call) -> Answer {
         let operation = call.operation();
+        if let Some(fault) = call.signed_region().and_then(|region| self.outages.get(&region)) {
+            return refusal(fault);
+        }
         if let Some(fault) = self.troubles.get_mut(&operation).and_then(Trouble::next) {
             return refusal(&fault);
         }
@@ -56,6 +67,10 @@ impl Service {
             "GetSecretValue" => self.read(call),
             "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
             "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
+            "GetCallerIdentity" => Answer::Send(identity()),
+            "GetParameters" => Answer::Send(parameter::answer(&self.parameters, call)),
+            "/secretsmanager/get" => agent::secret(self, call),
+            "/systemsmanager/parameters/get" => agent::parameter(&self.parameters, call),
             "/credentials" => Answer::Send(credentials(CONTAINER_KEY)),
             "/hang" => Answer::Never,
             "/latest/api/token" => Answer::Send(metadata("token-of-the-test")),
@@ -121,7 +136,10 @@ impl Service {
 impl Secret {
     /// The version that the request names; without stage and id, AWS gives AWSCURRENT.
     fn version(&self, call: &Call) -> Option<&Version> {
-        let (id, stage) = (call.version_id(), call.stage());
+        self.version_of(call.version_id(), call.stage())
+    }
+
+    pub fn version_of(&self, id: Option<String>, stage: Option<String>) -> Option<&Version> {
         let stage = match (&id, stage) {
             (None, None) => Some("AWSCURRENT".to_owned()),
             (_, stage) => stage,
@@ -134,7 +152,7 @@ impl Secret {
 }
 
 impl Version {
-    fn response(&self, id: &str, region: &str) -> Response {
+    pub fn response(&self, id: &str, region: &str) -> Response {
         let arn = match id.strip_prefix("arn:") {
             Some(_) => id.to_owned(),
             None => format!("arn:aws:secretsmanager:{region}:123456789012:secret:{id}-AbCdEf"),
@@ -160,7 +178,7 @@ impl Version {
     }
 }
 
-fn refusal(fault: &Fault) -> Answer {
+pub fn refusal(fault: &Fault) -> Answer {
     match (fault.response(), fault) {
         (Some(response), Fault::Endless) => Answer::Endless(response),
         (Some(response), _) => Answer::Send(response),
@@ -191,6 +209,17 @@ fn metadata(text: &str) -> Response {
         headers: vec![("x-aws-ec2-metadata-token-ttl-seconds", "21600".to_owned())],
         body: text.to_owned(),
     }
+}
+
+fn identity() -> Response {
+    xml(
+        200,
+        format!(
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+             <Arn>{IDENTITY}</Arn><UserId>AIDA</UserId><Account>123456789012</Account></GetCallerIdentityResult>\
+             <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+        ),
+    )
 }
 
 fn xml(status: u16, body: String) -> Response {

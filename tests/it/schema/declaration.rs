@@ -64,6 +64,8 @@ pub struct Declaration {
 struct Defaults {
     /// Where secrets are read that name no region themselves.
     region: Option<Region>,
+    /// Where to read, in this order, what its own region fails to give: an outage, no denial and no absence.
+    fallback_regions: Option<Vec<Region>>,
     /// The profile of the AWS configuration files.
     profile: Option<Text>,
     /// A role to assume before reading.
@@ -76,6 +78,12 @@ struct Defaults {
     ca_bundle: Option<String>,
     /// How long resolving may take in all. 30s unless said.
     timeout: Option<Duration>,
+    /// How long to wait for credentials and the network, before `timeout` begins.
+    wait: Option<Duration>,
+    /// Read through the AWS Secrets Manager Agent: `true`, or its URL.
+    agent: Option<Agent>,
+    /// With `agent`: when it cannot be reached, ask AWS itself.
+    agent_fallback: Option<bool>,
     /// Leave variables alone that are already set and not empty.
     keep_existing: Option<bool>,
     /// Pass on nothing but PATH, HOME, locale, and what systemd set.
@@ -88,6 +96,14 @@ struct Defaults {
     verbose: Option<bool>,
     /// No warnings.
     quiet: Option<bool>,
+}
+
+/// Whether the AWS Secrets Manager Agent is asked, or where it is.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Agent {
+    On(bool),
+    At(Url),
 }
 
 /// Names for secrets.

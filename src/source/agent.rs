@@ -1,0 +1,218 @@
+//! The AWS Secrets Manager Agent, and Lambda's extension: a cache for all of a host that speaks HTTP next to us.
+
+mod answer;
+mod settings;
+mod token;
+
+pub use settings::AgentSettings;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use futures_util::future::{Either, join_all, select};
+use http::HeaderValue;
+use http_body_util::BodyExt;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::sync::Semaphore;
+
+use super::aws::{Aws, IN_FLIGHT};
+use super::classify::{Verdict, by_connector};
+use super::clock::{Clock, Waiting};
+use super::profile::{self, SetupError};
+use super::retry::{Patience, ask};
+use super::transport::connector;
+use super::variables::{ProxySettings, Settings};
+use super::{Answers, Source};
+use crate::fetched::{BeyondAgent, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal};
+use crate::reference::{Locator, Region, SecretId, Store, Version};
+
+/// The agent is next to us, or not there at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Reads secrets through the agent.
+pub struct Agent {
+    settings: AgentSettings,
+    /// The configured region, and the role that it cannot take.
+    aws_settings: Settings,
+    /// What is asked when the agent cannot be (`--agent-fallback`).
+    fallback: Option<Aws>,
+    clock: Clock,
+    patience: Patience,
+    http: SharedHttpConnector,
+    tell: fn(&Waiting),
+    is_open: bool,
+}
+
+impl Agent {
+    /// Nothing is read or asked before the first secret is wanted. `tell` is told what a long wait is for.
+    pub fn new(settings: AgentSettings, aws_settings: Settings, tell: fn(&Waiting)) -> Self {
+        let clock = Clock::new(aws_settings.timeout, aws_settings.wait);
+        let fallback = settings.fallback.then(|| Aws::within(aws_settings.clone(), clock.clone(), tell));
+        let patience = Patience::new(clock.clone(), aws_settings.max_attempts);
+        let http = connector(&aws_settings.trust, &ProxySettings::default(), &clock, CONNECT_TIMEOUT);
+        Self { settings, aws_settings, fallback, clock, patience, http, tell, is_open: false }
+    }
+}
+
+/// What is asked of the agent: its region and role are its own.
+type Request = (Store, SecretId, Version);
+
+impl Source for Agent {
+    type Error = SetupError;
+
+    async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
+        if !self.is_open {
+            profile::apply(&mut self.aws_settings).await?;
+            self.is_open = true;
+        }
+        let mut answers = Vec::new();
+        let mut requests: BTreeMap<Request, Vec<&Locator>> = BTreeMap::new();
+        for locator in wanted.iter().copied() {
+            match self.beyond(locator) {
+                Some(beyond) => {
+                    let failure =
+                        FetchFailure::new(locator.region.clone(), FetchError::Refused(Refusal::Agent(beyond)));
+                    answers.push((locator.clone(), Err(failure)));
+                }
+                None => requests
+                    .entry((locator.store, locator.id.clone(), locator.version.clone()))
+                    .or_default()
+                    .push(locator),
+            }
+        }
+        let found = match select(pin!(self.read_all(requests.keys())), pin!(self.clock.tell(self.tell))).await {
+            Either::Left((found, _)) => found,
+            Either::Right((never, _)) => match never {},
+        };
+        let mut unanswered = BTreeSet::new();
+        for (locators, found) in requests.values().zip(found) {
+            match &found {
+                Err(error) if self.fallback.is_some() && is_unanswered(error) => unanswered.extend(locators),
+                _ => answers.extend(locators.iter().map(|locator| {
+                    let found = found.as_ref().map(Document::copy);
+                    let failure = |error: &FetchError| FetchFailure::new(locator.region.clone(), error.clone());
+                    ((*locator).clone(), found.map_err(failure))
+                })),
+            }
+        }
+        match &mut self.fallback {
+            Some(aws) if !unanswered.is_empty() => answers.extend(aws.fetch(&unanswered).await?),
+            Some(_) | None => {}
+        }
+        Ok(answers)
+    }
+}
+
+/// Whether the agent said nothing of the secret, so that AWS may be asked itself. A denial of any kind is an answer.
+fn is_unanswered(error: &FetchError) -> bool {
+    match error {
+        FetchError::Unavailable(_) | FetchError::NoCredentials(_) => true,
+        FetchError::NotFound { .. } | FetchError::Denied { .. } | FetchError::Refused(_) | FetchError::NoRegion => {
+            false
+        }
+    }
+}
+
+impl Agent {
+    /// Why the agent cannot read something: it has one role and one region, whatever is asked of it.
+    fn beyond(&self, locator: &Locator) -> Option<BeyondAgent> {
+        let configured = self.aws_settings.region.as_ref();
+        let is_elsewhere = |region: &Region| configured.is_some_and(|configured| configured != region);
+        if locator.role.is_some() || self.aws_settings.role.is_some() {
+            Some(BeyondAgent::Role)
+        } else if locator.region.as_ref().is_some_and(is_elsewhere) {
+            Some(BeyondAgent::Region)
+        } else if locator.store == Store::ParameterStore && !self.settings.in_lambda {
+            Some(BeyondAgent::Parameter)
+        } else {
+            None
+        }
+    }
+
+    async fn read_all(&self, requests: impl Iterator<Item = &Request>) -> Vec<Result<Document, FetchError>> {
+        let token = self.token().await;
+        self.clock.has_credentials();
+        let places = Semaphore::new(IN_FLIGHT);
+        let reading = requests.map(|request| {
+            let (token, places) = (&token, &places);
+            async move {
+                let token = token.as_ref().map_err(|error| FetchError::NoCredentials(error.clone()))?;
+                match self.patience.within(places.acquire()).await {
+                    Some(Ok(_place)) => self.read(request, token).await,
+                    // The semaphore is never closed.
+                    Some(Err(_)) | None => Err(FetchError::Unavailable(Outage::unanswered())),
+                }
+            }
+        });
+        join_all(reading).await
+    }
+
+    /// With somebody else to ask the agent is asked once, in half of the time; else until it answers.
+    async fn read(&self, request: &Request, token: &HeaderValue) -> Result<Document, FetchError> {
+        let attempt = async || self.send(request, token).await;
+        if self.fallback.is_none() {
+            return ask(&self.patience, attempt).await;
+        }
+        match self.patience.share(2).within(attempt()).await {
+            Some(Ok(document)) => Ok(document),
+            Some(Err(Verdict::Final(error))) => Err(error),
+            Some(Err(Verdict::Again(outage, _))) => Err(FetchError::Unavailable(outage)),
+            None => Err(FetchError::Unavailable(Outage::unanswered())),
+        }
+    }
+
+    async fn token(&self) -> Result<HeaderValue, CredentialsError> {
+        for attempts in 1.. {
+            let error = match token::find(&self.settings) {
+                Ok(token) => return Ok(token),
+                Err(error) => error,
+            };
+            if let Some((source, why)) = error.tried.last() {
+                self.clock.lacks(&format!("{source}: {why}"));
+            }
+            if !self.clock.is_waiting() || !self.patience.again(attempts, None, None).await {
+                let waited = self.aws_settings.wait.filter(|_| self.clock.is_waiting());
+                return Err(CredentialsError { temporary: waited.is_some(), waited, ..error });
+            }
+        }
+        Err(CredentialsError { tried: Vec::new(), temporary: true, waited: None })
+    }
+
+    async fn send(&self, request: &Request, token: &HeaderValue) -> Result<Document, Verdict> {
+        let mut asking = HttpRequest::empty();
+        let refused = |text: String| Verdict::Final(FetchError::Refused(Refusal::Request(text)));
+        asking.set_uri(self.url(request)).map_err(|error| refused(error.to_string()))?;
+        asking.headers_mut().insert(token::HEADER, token.clone());
+        let mut response = self.http.call(asking).await.map_err(|error| by_connector(&error))?;
+        let status = response.status().as_u16();
+        match response.take_body().collect().await {
+            Ok(body) => answer::read(status, &body.to_bytes(), &request.2),
+            Err(_) => Err(answer::unreadable(status)),
+        }
+    }
+
+    fn url(&self, (store, id, version): &Request) -> String {
+        let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let url = self.settings.url.trim_end_matches('/');
+        let parameter = |name: &str, value: Option<&str>| {
+            value.map(|value| format!("&{name}={}", escaped(value))).unwrap_or_default()
+        };
+        match store {
+            Store::SecretsManager => format!(
+                "{url}/secretsmanager/get?secretId={}{}{}",
+                escaped(id.as_str()),
+                parameter("versionStage", version.stage()),
+                parameter("versionId", version.id()),
+            ),
+            Store::ParameterStore => format!(
+                "{url}/systemsmanager/parameters/get?name={}&withDecryption=true{}{}",
+                escaped(id.as_str().strip_prefix("ssm:").unwrap_or(id.as_str())),
+                parameter("label", version.label()),
+                parameter("version", version.id()),
+            ),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the agent answers: a secret or a parameter as JSON, an error of AWS's as JSON, or a word of its own as plain text.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use crate::fetched::{Denial, Document, FetchError, Outage, Refusal};
+use crate::reference::{Region, Version};
+use crate::secret::SecretValue;
+use crate::source::classify::{Verdict, by_code};
+
+/// Reads a response. Nothing of it is kept but a value, and the code and message of AWS's own errors.
+pub(super) fn read(status: u16, body: &[u8], version: &Version) -> Result<Document, Verdict> {
+    let object = match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Some(object),
+        Ok(_) | Err(_) => None,
+    };
+    match (status, object) {
+        (200, Some(mut object)) => match object.remove("Parameter") {
+            Some(Value::Object(parameter)) => of_parameter(parameter, version),
+            _ => of_secret(object),
+        },
+        (200, None) => Err(unreadable(status)),
+        (_, Some(error)) => Err(by_error(status, &error)),
+        // A bad token.
+        (403, None) => {
+            let message = "the agent does not accept the token".to_owned();
+            Err(Verdict::Final(FetchError::Denied { message, cause: Denial::Token, identity: None }))
+        }
+        (429, None) => Err(Verdict::Again(Outage::Throttled("the agent has too many connections".to_owned()), None)),
+        // Lambda's extension, before the function's own initialization is over.
+        (400, None) if body.starts_with(b"not ready") => {
+            Err(Verdict::Again(Outage::Service("the agent is not ready yet".to_owned()), None))
+        }
+        (500.., None) => Err(Verdict::Again(Outage::Service(format!("the agent: HTTP status {status}")), None)),
+        (_, None) => {
+            let text = format!("what answers in the agent's place, or the agent itself: HTTP status {status}");
+            Err(Verdict::Final(FetchError::Refused(Refusal::Request(text))))
+        }
+    }
+}
+
+/// An answer that is none.
+pub(super) fn unreadable(status: u16) -> Verdict {
+    let text = format!("a response (HTTP status {status}) that cannot be read");
+    Verdict::Again(Outage::Garbled(text), None)
+}
+
+fn by_error(status: u16, error: &Map<String, Value>) -> Verdict {
+    let text = |keys: [&str; 2]| keys.iter().find_map(|key| error.get(*key)?.as_str());
+    let code = text(["__type", "code"]).map(|code| code.rsplit('#').next().unwrap_or(code));
+    by_code(status, code, text(["message", "Message"]), None, None)
+}
+
+fn of_secret(mut secret: Map<String, Value>) -> Result<Document, Verdict> {
+    let mut text = |key: &str| match secret.remove(key) {
+        Some(Value::String(text)) => Some(text),
+        Some(_) | None => None,
+    };
+    let (arn, version_id) = (text("ARN"), text("VersionId"));
+    let body = match (text("SecretString"), text("SecretBinary")) {
+        (Some(text), _) => SecretValue::new(text),
+        (None, Some(base64)) => STANDARD.decode(base64).map(SecretValue::new).map_err(|_| unreadable(200))?,
+        (None, None) if arn.is_none() && version_id.is_none() => return Err(unreadable(200)),
+        (None, None) => return Err(Verdict::Final(FetchError::Refused(Refusal::NoValue))),
+    };
+    let stages = match secret.remove("VersionStages") {
+        Some(Value::Array(stages)) => stages.iter().filter_map(|stage| stage.as_str().map(str::to_owned)).collect(),
+        Some(_) | None => Vec::new(),
+    };
+    Ok(Document { version_id, stages, region: region(arn.as_deref()), ..Document::new(body) })
+}
+
+fn of_parameter(mut parameter: Map<String, Value>, version: &Version) -> Result<Document, Verdict> {
+    let Some(Value::String(value)) = parameter.remove("Value") else { return Err(unreadable(200)) };
+    let number = parameter.get("Version").map(Value::to_string);
+    let region = region(parameter.get("ARN").and_then(Value::as_str));
+    let stages = version.label().map(str::to_owned).into_iter().collect();
+    Ok(Document { version_id: number, stages, region, ..Document::new(SecretValue::new(value)) })
+}
+
+fn region(arn: Option<&str>) -> Option<Region> {
+    Region::parse(arn?.split(':').nth(3)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(status: u16, body: &str) -> Verdict {
+        read(status, body.as_bytes(), &Version::Current).unwrap_err()
+    }
+
+    #[test]
+    fn an_error_of_aws_means_what_it_means_without_the_agent() {
+        let absent =
+            r#"{"__type":"ResourceNotFoundException","message":"Secrets Manager can't find the specified secret."}"#;
+        assert!(matches!(verdict(400, absent), Verdict::Final(FetchError::NotFound { .. })));
+        let denied = r#"{"__type":"AccessDeniedException","message":"User: u is not authorized"}"#;
+        assert!(matches!(verdict(400, denied), Verdict::Final(FetchError::Denied { .. })));
+        for (status, code) in [(504, "TimeoutError"), (502, "ConnectionError"), (500, "InternalFailure")] {
+            let body = format!(r#"{{"__type":"{code}","message":"x"}}"#);
+            assert!(matches!(verdict(status, &body), Verdict::Again(Outage::Service(_), _)), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_agents_own_words_are_told_apart() {
+        let token = verdict(403, "Bad Token");
+        assert!(matches!(token, Verdict::Final(FetchError::Denied { cause: Denial::Token, .. })));
+        assert!(matches!(verdict(429, ""), Verdict::Again(Outage::Throttled(_), _)));
+        assert!(matches!(verdict(400, "not ready to serve traffic, please wait"), Verdict::Again(..)));
+        assert!(matches!(verdict(400, "Forwarded"), Verdict::Final(FetchError::Refused(_))));
+        assert!(matches!(verdict(404, "Not found"), Verdict::Final(FetchError::Refused(_))));
+        assert!(matches!(verdict(200, "<html>"), Verdict::Again(Outage::Garbled(_), _)));
+        assert!(matches!(verdict(200, "{}"), Verdict::Again(Outage::Garbled(_), _)));
+    }
+}

@@ -1,0 +1,258 @@
+//! AWS itself: each distinct request once, in its region and with its role, many at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+
+use aws_credential_types::Credentials;
+use futures_util::future::{Either, join_all, select};
+use tokio::sync::Semaphore;
+
+use super::clock::{Clock, Waiting};
+use super::profile::SetupError;
+use super::session::Session;
+use super::variables::Settings;
+use super::{Answers, Source, parameter_store, secrets_manager};
+use crate::fetched::{Denial, Document, FetchError, FetchFailure, Outage, PassedOver};
+use crate::reference::{Locator, Region, Role, SecretId, Store, Version};
+
+/// How many requests are under way together. Each has a connection of its own, so a cap costs round trips; 20 secrets
+/// must not meet it, and a service must not meet a flood.
+pub(super) const IN_FLIGHT: usize = 32;
+
+/// Reads secrets and parameters from AWS.
+pub struct Aws {
+    settings: Settings,
+    clock: Clock,
+    tell: fn(&Waiting),
+    session: Option<Session>,
+}
+
+impl Aws {
+    /// The time for everything begins to run. Nothing is read or asked before the first secret is wanted. `tell` is told what a
+    /// long wait is for.
+    pub fn new(settings: Settings, tell: fn(&Waiting)) -> Self {
+        let clock = Clock::new(settings.timeout, settings.wait);
+        Self::within(settings, clock, tell)
+    }
+
+    /// The same in time that already runs.
+    pub(super) fn within(settings: Settings, clock: Clock, tell: fn(&Waiting)) -> Self {
+        Self { settings, clock, tell, session: None }
+    }
+}
+
+impl Source for Aws {
+    type Error = SetupError;
+
+    async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
+        let session = match &mut self.session {
+            Some(session) => session,
+            none => none.insert(Session::open(self.settings.clone(), self.clock.clone()).await?),
+        };
+        match select(pin!(read_all(session, wanted)), pin!(self.clock.tell(self.tell))).await {
+            Either::Left((answers, _)) => Ok(answers),
+            Either::Right((never, _)) => match never {},
+        }
+    }
+}
+
+/// What is asked for: a locator whose region and role are settled.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Request {
+    region: Region,
+    role: Option<Role>,
+    store: Store,
+    pub(super) id: SecretId,
+    pub(super) version: Version,
+}
+
+type Answer = Result<Document, FetchFailure>;
+
+async fn read_all(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
+    let mut answers = Vec::new();
+    let mut requests: BTreeMap<Request, Vec<&Locator>> = BTreeMap::new();
+    for locator in wanted.iter().copied() {
+        match settle(session, locator).await {
+            Ok(request) => requests.entry(request).or_default().push(locator),
+            Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))),
+        }
+    }
+    for (request, answer) in send_all(session, requests.keys().cloned().collect()).await {
+        for locator in requests.get(&request).into_iter().flatten() {
+            // Two locators that differ in how they were written can be one request.
+            let copied = answer.as_ref().map(Document::copy).map_err(Clone::clone);
+            answers.push(((*locator).clone(), copied));
+        }
+    }
+    answers
+}
+
+async fn settle(session: &mut Session, locator: &Locator) -> Result<Request, FetchError> {
+    let region = match &locator.region {
+        Some(region) => region.clone(),
+        None => session.default_region().await?,
+    };
+    let role = locator.role.as_ref().or(session.default_role()).cloned();
+    Ok(Request { region, role, store: locator.store, id: locator.id.clone(), version: locator.version.clone() })
+}
+
+async fn send_all(session: &mut Session, requests: Vec<Request>) -> Vec<(Request, Answer)> {
+    let Some(first) = requests.first() else { return Vec::new() };
+    let base = match session.base_credentials(&first.region).await {
+        Ok(base) => base,
+        Err(error) => {
+            let failure = |request: &Request| FetchFailure::new(Some(request.region.clone()), error.clone());
+            return requests.iter().map(|request| (request.clone(), Err(failure(request)))).collect();
+        }
+    };
+    let roles = requests.iter().filter_map(|request| request.role.clone()).collect();
+    session.assume(roles, &first.region, &base).await;
+    session.clock.has_credentials();
+    let session = &*session;
+    let places = Semaphore::new(IN_FLIGHT);
+    let reading = jobs(requests).into_iter().map(|job| read(session, &base, &places, job));
+    join_all(reading).await.into_iter().flatten().collect()
+}
+
+/// Requests that are sent as one.
+fn jobs(requests: Vec<Request>) -> Vec<Vec<Request>> {
+    let (parameters, secrets): (Vec<_>, Vec<_>) =
+        requests.into_iter().partition(|request| request.store == Store::ParameterStore);
+    let mut places: BTreeMap<(Region, Option<Role>), Vec<Request>> = BTreeMap::new();
+    for request in parameters {
+        places.entry((request.region.clone(), request.role.clone())).or_default().push(request);
+    }
+    let secrets = secrets.into_iter().map(|request| vec![request]);
+    secrets.chain(places.into_values().flat_map(parameter_store::batches)).collect()
+}
+
+/// Reads what is asked for together from its region and, what that fails to give for reasons of its own, from the next.
+async fn read(session: &Session, base: &Credentials, places: &Semaphore, job: Vec<Request>) -> Vec<(Request, Answer)> {
+    let Some(first) = job.first() else { return Vec::new() };
+    let (role, store) = (first.role.clone(), first.store);
+    let credentials = match session.credentials(role.as_ref(), base) {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            let failure = |request: &Request| FetchFailure::new(Some(request.region.clone()), error.clone());
+            return job.iter().map(|request| (request.clone(), Err(failure(request)))).collect();
+        }
+    };
+    let regions = session.regions(&first.region);
+    let mut answers = Vec::new();
+    let mut open: Vec<(Request, Vec<PassedOver>)> = job.into_iter().map(|request| (request, Vec::new())).collect();
+    for (index, region) in regions.iter().enumerate() {
+        let patience = session.patience.share(regions.len() - index);
+        let asked: Vec<&Request> = open.iter().map(|(request, _)| request).collect();
+        let found = match patience.within(places.acquire()).await {
+            // The semaphore is never closed.
+            None | Some(Err(_)) => asked.iter().map(|_| Err(FetchError::Unavailable(Outage::unanswered()))).collect(),
+            Some(Ok(_place)) => match store {
+                Store::SecretsManager => {
+                    let client = session.secrets_manager(region, role.as_ref(), credentials);
+                    join_all(asked.iter().map(|request| secrets_manager::get(&client, request, region, &patience)))
+                        .await
+                }
+                Store::ParameterStore => {
+                    let client = session.parameter_store(region, role.as_ref(), credentials);
+                    parameter_store::get(&client, &asked, region, &patience).await
+                }
+            },
+        };
+        let has_next = index + 1 < regions.len();
+        for ((request, mut passed_over), found) in std::mem::take(&mut open).into_iter().zip(found) {
+            match found {
+                Ok(document) => answers.push((request, Ok(Document { passed_over, ..document }))),
+                Err(FetchError::Unavailable(outage)) if has_next && is_regional(&outage) => {
+                    passed_over.push(PassedOver { region: region.clone(), outage });
+                    open.push((request, passed_over));
+                }
+                Err(error) => {
+                    let error = identified(session, error, role.as_ref(), region, base).await;
+                    answers.push((request, Err(failure(region, error, passed_over))));
+                }
+            }
+        }
+        if open.is_empty() {
+            break;
+        }
+    }
+    answers
+}
+
+/// Whether another region may do better. A wrong clock is wrong everywhere.
+fn is_regional(outage: &Outage) -> bool {
+    match outage {
+        Outage::Throttled(_) | Outage::Service(_) | Outage::Timeout(_) | Outage::Connection(_) | Outage::Garbled(_) => {
+            true
+        }
+        Outage::ClockSkew(_) => false,
+    }
+}
+
+/// That a fallback region denies a secret or has none says nothing about the secret: what failed is its own region.
+fn failure(region: &Region, error: FetchError, passed_over: Vec<PassedOver>) -> FetchFailure {
+    let mut failures = passed_over.into_iter().map(|passed| (passed.region, FetchError::Unavailable(passed.outage)));
+    match failures.next() {
+        None => FetchFailure::new(Some(region.clone()), error),
+        Some((first, outage)) => {
+            let elsewhere = failures.chain([(region.clone(), error)]).collect();
+            FetchFailure { region: Some(first), error: outage, elsewhere }
+        }
+    }
+}
+
+/// A denial with the name of whoever was denied, where AWS did not say it.
+async fn identified(
+    session: &Session,
+    error: FetchError,
+    role: Option<&Role>,
+    region: &Region,
+    base: &Credentials,
+) -> FetchError {
+    match error {
+        FetchError::Denied {
+            message, cause: cause @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Key), ..
+        } if !message.contains("User: ") => {
+            let identity = session.identity(role, region, base).await;
+            FetchError::Denied { message, cause, identity }
+        }
+        other => other,
+    }
+}
+
+impl Request {
+    /// The id as it is asked for in a region: an ARN names its own.
+    pub(super) fn id_in(&self, region: &Region) -> String {
+        self.id.in_region(region)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(id: &str) -> Request {
+        let (id, store, _) = SecretId::parse(id).unwrap();
+        let region = Region::parse("us-east-1").unwrap();
+        Request { region, role: None, store, id, version: Version::Current }
+    }
+
+    #[test]
+    fn secrets_are_asked_for_one_by_one_and_parameters_by_ten() {
+        let ids: Vec<String> = (0..12).map(|n| format!("ssm:/p/{n}")).chain(["a".into(), "b".into()]).collect();
+        let mut sizes: Vec<usize> = jobs(ids.iter().map(|id| request(id)).collect()).iter().map(Vec::len).collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [1, 1, 2, 10]);
+    }
+
+    #[test]
+    fn what_a_fallback_region_says_is_told_beneath_the_outage_of_the_first() {
+        let region = |name| Region::parse(name).unwrap();
+        let outage = Outage::Service("500".to_owned());
+        let passed = vec![PassedOver { region: region("us-east-1"), outage: outage.clone() }];
+        let failure = failure(&region("us-west-2"), FetchError::NoRegion, passed);
+        assert_eq!(failure.region, Some(region("us-east-1")));
+        assert_eq!(failure.error, FetchError::Unavailable(outage));
+        assert_eq!(failure.elsewhere, [(region("us-west-2"), FetchError::NoRegion)]);
+    }
+}

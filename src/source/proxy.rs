@@ -1,0 +1,98 @@
+//! Which requests go through a proxy: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+
+use super::variables::ProxySettings;
+
+/// The rules, read once.
+pub(super) struct ProxyRules {
+    matcher: Matcher,
+    /// Entries of NO_PROXY that are for one port alone, each as a rule by itself: curl, Go and the AWS CLI know them, the
+    /// library does not.
+    past_by_port: Vec<(u16, Matcher)>,
+}
+
+impl ProxyRules {
+    pub(super) fn new(settings: &ProxySettings) -> Self {
+        let none = settings.none.as_deref().unwrap_or_default();
+        // To everybody else `*` also covers addresses.
+        if none.split(',').any(|entry| entry.trim() == "*") {
+            return Self { matcher: Matcher::builder().build(), past_by_port: Vec::new() };
+        }
+        let mut everywhere = Vec::new();
+        let mut past_by_port = Vec::new();
+        for entry in none.split(',').map(str::trim) {
+            match split_port(entry) {
+                Some((host, port)) => {
+                    past_by_port.push((port, Matcher::builder().all("http://proxy.invalid").no(host).build()));
+                }
+                None => everywhere.push(entry),
+            }
+        }
+        let text = |setting: &Option<String>| setting.clone().unwrap_or_default();
+        let matcher = Matcher::builder()
+            .http(text(&settings.http))
+            .https(text(&settings.https))
+            .all(text(&settings.all))
+            .no(everywhere.join(","))
+            .build();
+        Self { matcher, past_by_port }
+    }
+
+    /// The proxy that a request goes through, if any.
+    pub(super) fn intercept(&self, to: &Uri) -> Option<Intercept> {
+        let standard = if to.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+        let port = to.port_u16().unwrap_or(standard);
+        let mut of_port = self.past_by_port.iter().filter(|(other, _)| *other == port);
+        if of_port.any(|(_, matcher)| matcher.intercept(to).is_none()) {
+            return None;
+        }
+        self.matcher.intercept(to)
+    }
+}
+
+/// `host:port` and `[address]:port`; a bare IPv6 address has no port.
+fn split_port(entry: &str) -> Option<(&str, u16)> {
+    let (host, port) = entry.rsplit_once(':')?;
+    let is_bare_address = host.contains(':') && !host.ends_with(']');
+    let port = port.parse().ok().filter(|_| !host.is_empty() && !is_bare_address)?;
+    Some((host.trim_start_matches('[').trim_end_matches(']'), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn goes_past(none: &str, to: &str) -> bool {
+        let proxy = Some("http://proxy.example.com:3128".to_owned());
+        let settings = ProxySettings { https: proxy.clone(), http: proxy, all: None, none: Some(none.to_owned()) };
+        ProxyRules::new(&settings).intercept(&to.parse().unwrap()).is_none()
+    }
+
+    #[test]
+    fn an_entry_with_a_port_is_for_that_port_alone() {
+        let none = "example.com:8443, 10.0.0.1:80, [fd00::1]:443, fd00::2";
+        for to in [
+            "https://example.com:8443/",
+            "https://api.example.com:8443/",
+            "http://10.0.0.1/",
+            "https://[fd00::1]/",
+            "https://[fd00::2]:9/",
+        ] {
+            assert!(goes_past(none, to), "{to}");
+        }
+        for to in ["https://example.com/", "https://10.0.0.1/", "https://[fd00::1]:444/"] {
+            assert!(!goes_past(none, to), "{to}");
+        }
+    }
+
+    #[test]
+    fn an_asterisk_covers_everything() {
+        for to in ["https://example.com/", "http://10.0.0.1:8000/", "https://[fd00::1]/"] {
+            assert!(goes_past("x, *", to), "{to}");
+        }
+        assert!(!goes_past("", "https://example.com/"));
+    }
+}

@@ -1,0 +1,63 @@
+//! STS: the credentials of a role, and whose credentials these are.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sdk_sts::Client;
+use tokio::time::timeout;
+
+use super::classify::{Verdict, classify};
+use super::retry::{Patience, ask};
+use crate::fetched::{Denial, FetchError, Outage, Refusal};
+use crate::reference::Role;
+
+/// A role that was assumed.
+#[derive(Clone)]
+pub(super) struct Assumed {
+    pub(super) credentials: Credentials,
+    /// The ARN that AWS knows the session by.
+    pub(super) identity: Option<String>,
+}
+
+/// Assumes a role with the credentials of the client.
+pub(super) async fn assume(client: &Client, role: &Role, patience: &Patience) -> Result<Assumed, FetchError> {
+    let assumed = ask(patience, async || {
+        let asking = client
+            .assume_role()
+            .role_arn(&role.arn)
+            .role_session_name("secrets-exec")
+            .set_external_id(role.external_id.clone());
+        let output = asking.send().await.map_err(|error| classify(&error))?;
+        let identity = output.assumed_role_user.map(|user| user.arn);
+        let Some(found) = output.credentials else {
+            return Err(Verdict::Again(Outage::Garbled("a response without credentials".to_owned()), None));
+        };
+        let expires = SystemTime::try_from(found.expiration).ok();
+        let credentials = Credentials::new(
+            found.access_key_id,
+            found.secret_access_key,
+            Some(found.session_token),
+            expires,
+            "AssumeRole",
+        );
+        Ok(Assumed { credentials, identity })
+    });
+    assumed.await.map_err(|error| match error {
+        FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)) => {
+            FetchError::Denied { message: format!("{}: {message}", role.arn), cause: Denial::Role, identity: None }
+        }
+        FetchError::Unavailable(outage) => {
+            FetchError::Unavailable(outage.map_text(|why| format!("STS, asked for {}: {why}", role.arn)))
+        }
+        other => other,
+    })
+}
+
+/// A denial is what matters, and is not kept waiting for whom it is about.
+const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Whose credentials the client has, if STS tells it soon: nobody needs a permission to ask.
+pub(super) async fn identity(client: &Client, patience: &Patience) -> Option<String> {
+    let asked = patience.within(timeout(IDENTITY_TIMEOUT, client.get_caller_identity().send())).await;
+    asked?.ok()?.ok()?.arn
+}

@@ -1,0 +1,167 @@
+//! `--agent`: what is asked of the Secrets Manager Agent, with which token, and what it is never asked.
+
+use crate::aws::agent::{PARAMETER, SECRET, TOKEN};
+use crate::aws::secret::Secret;
+use crate::aws::{Aws, Version};
+use crate::sandbox::{CANARY, Sandbox};
+
+fn served() -> Aws {
+    let secret = Secret::json(r#"{"k":"v","n":1.10}"#).previous(Secret::json(r#"{"k":"old"}"#));
+    Aws::start().secret("prod/db", secret)
+}
+
+/// Reads through the agent, which is the only thing that can be reached.
+fn sandbox(aws: &Aws) -> Sandbox {
+    Sandbox::new().region("us-east-1").arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", TOKEN)
+}
+
+#[test]
+fn a_secret_is_read_through_the_agent_without_credentials() {
+    let aws = served();
+    let run = sandbox(&aws).resolve("A=prod/db:k").resolve("B=prod/db:n").run();
+    run.launched_silently().has("A", "v").has("B", "1.10");
+    let calls = aws.calls();
+    assert_eq!(calls.len(), 1);
+    assert_eq!((calls[0].operation().as_str(), calls[0].query()["secretId"].as_str()), (SECRET, "prod/db"));
+    assert_eq!(calls[0].query()["versionStage"], "AWSCURRENT");
+    assert!(calls[0].header("x-forwarded-for").is_none() && calls[0].header("authorization").is_none());
+    assert!(calls[0].header("user-agent").unwrap().contains("app/secrets-exec-"));
+}
+
+#[test]
+fn stages_versions_and_whole_values_are_read() {
+    let aws = served().secret("text", Secret::text(CANARY)).secret("bin", Secret::binary(*b"\xff\x00"));
+    let sandbox = sandbox(&aws).resolve("A=prod/db:k:AWSPREVIOUS").resolve("C=text");
+    let declaration = "env:\n  D: { from: bin, encode: base64 }\n";
+    let run =
+        sandbox.resolve(&format!("B=prod/db:k::{}", crate::aws::secret::PREVIOUS_ID)).declaration(declaration).run();
+    run.launched().has("A", "old").has("B", "old").has("C", CANARY).has("D", "/wA=");
+}
+
+#[test]
+fn an_id_with_every_character_arrives_as_it_is() {
+    let id = "rds!a/b_c+d=e.f@g-h";
+    let aws = Aws::start().secret(id, Secret::json(r#"{"k":"v"}"#));
+    sandbox(&aws).resolve(&format!("A={id}:k")).run().launched().has("A", "v");
+    assert_eq!(aws.calls()[0].query()["secretId"], id);
+}
+
+#[test]
+fn the_port_of_the_extension_is_the_default() {
+    let aws = served();
+    let sandbox = Sandbox::new().region("us-east-1").arg("--agent").env("AWS_TOKEN", TOKEN).resolve("A=prod/db:k");
+    let port = aws.address().port().to_string();
+    sandbox.env("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", port).run().launched().has("A", "v");
+    let sandbox = Sandbox::new().arg("--agent").env("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "all");
+    sandbox.resolve("A=prod/db:k").run().refused(64).says(["PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"]);
+}
+
+#[test]
+fn a_variable_and_a_declaration_may_ask_for_it() {
+    let aws = served();
+    let base = || Sandbox::new().region("us-east-1").env("AWS_TOKEN", TOKEN);
+    base().env("SECRETS_EXEC_AGENT", aws.agent()).resolve("A=prod/db:k").run().launched().has("A", "v");
+    let declaration = format!("defaults:\n  agent: {}\nenv:\n  A: prod/db:k\n", aws.agent());
+    base().declaration(&declaration).run().launched().has("A", "v");
+    let port = aws.address().port().to_string();
+    let sandbox = base().env("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", port);
+    sandbox.declaration("defaults:\n  agent: true\nenv:\n  A: prod/db:k\n").run().launched().has("A", "v");
+    let off = Sandbox::new().aws(&aws).env("SECRETS_EXEC_AGENT", "0");
+    off.declaration(&declaration).run().launched().has("A", "v");
+    assert_eq!(aws.reads().len(), 1);
+}
+
+#[test]
+fn a_token_may_stand_in_a_file() {
+    let aws = served();
+    let sandbox = sandbox(&aws).file("token", format!("{TOKEN}\n")).resolve("A=prod/db:k");
+    let file = format!("file://{}", sandbox.path("token").display());
+    sandbox.env("AWS_TOKEN", file).run().launched().has("A", "v");
+}
+
+#[test]
+fn a_token_file_that_is_not_there_is_no_reason_to_show_another() {
+    let aws = served();
+    let sandbox = sandbox(&aws).env("AWS_TOKEN", "file:///nonexistent/token").env("AWS_SESSION_TOKEN", TOKEN);
+    let run = sandbox.resolve("A=prod/db:k").run();
+    run.refused(77).says(["A (", "AWS_TOKEN: /nonexistent/token does not exist"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_session_token_is_shown_to_this_host_only() {
+    let aws = served();
+    let sandbox = sandbox(&aws).env_remove("AWS_TOKEN").env("AWS_SESSION_TOKEN", TOKEN).resolve("A=prod/db:k");
+    sandbox.run().launched().has("A", "v");
+    let elsewhere = Sandbox::new().arg("--agent=http://192.0.2.1:2773").env("AWS_SESSION_TOKEN", TOKEN);
+    elsewhere.resolve("A=prod/db:k").run().refused(77).says(["AWS_SESSION_TOKEN: ", "loopback"]);
+}
+
+#[test]
+fn without_a_token_each_place_is_told() {
+    let aws = served();
+    let run = sandbox(&aws).env_remove("AWS_TOKEN").resolve("A=prod/db:k").run();
+    run.refused(77).says(["AWS_TOKEN: is not set", "/var/run/awssmatoken: ", "AWS_SESSION_TOKEN: is not set"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn no_proxy_stands_between_us_and_the_agent() {
+    let aws = served();
+    let sandbox = sandbox(&aws).env("HTTP_PROXY", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1");
+    sandbox.resolve("A=prod/db:k").run().launched();
+}
+
+#[test]
+fn what_the_agent_cannot_do_is_78_and_is_not_asked() {
+    let role = "arn:aws:iam::210987654321:role/Reader";
+    let elsewhere = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf";
+    for (options, reference, why) in [
+        (vec!["--role-arn", role], "prod/db:k", "role"),
+        (vec![], elsewhere, "region"),
+        (vec![], "ssm:/app/key", "parameters"),
+    ] {
+        let aws = served();
+        let run = sandbox(&aws).args(options).resolve(&format!("A={reference}")).run();
+        run.refused(78).says(["A (", why, "--agent"]);
+        assert!(aws.calls().is_empty());
+    }
+}
+
+#[test]
+fn an_arn_of_its_own_region_is_read() {
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
+    let aws = Aws::start().secret(arn, Secret::json(r#"{"k":"v"}"#));
+    let run = sandbox(&aws).arg("-v").resolve(&format!("A={arn}:k")).run();
+    run.launched().has("A", "v").says(["version c0c0c0c0", "region us-east-1"]);
+}
+
+#[test]
+fn parameters_are_read_in_lambda() {
+    let aws =
+        served().parameter("/app/key", &[Version::json(r#"{"k":"old"}"#).labelled("blue"), Version::text(CANARY)]);
+    let sandbox = sandbox(&aws).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001").resolve("A=ssm:/app/key");
+    let run = sandbox.resolve("B=ssm:/app/key:k:blue").resolve("C=ssm:/app/key:k::1").run();
+    run.launched().has("A", CANARY).has("B", "old").has("C", "old");
+    assert_eq!(aws.calls_of(PARAMETER).len(), 3);
+}
+
+#[test]
+fn a_local_file_needs_no_agent() {
+    let secrets = format!(r#"{{"x":"{CANARY}"}}"#);
+    Sandbox::new().arg("--agent").local(&secrets).resolve("A=x").run().launched().has("A", CANARY);
+}
+
+#[test]
+fn an_address_that_is_none_is_a_usage_error() {
+    let run = Sandbox::new().arg("--agent=localhost:2773").resolve("A=x").run();
+    run.refused(64).says(["--agent", "localhost:2773"]);
+}
+
+#[test]
+fn what_follows_the_option_after_a_blank_is_not_its_address() {
+    let aws = served();
+    let port = aws.address().port().to_string();
+    let sandbox = Sandbox::new().env("AWS_TOKEN", TOKEN).env("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", port);
+    sandbox.args(["--agent", "-e", "A=prod/db:k"]).run().launched().has("A", "v");
+}

@@ -1,0 +1,74 @@
+//! The fake in the place of the AWS Secrets Manager Agent, or of Lambda's extension: the same secrets, by GET and with a token.
+
+use serde_json::json;
+
+use super::fault::{self, Fault};
+use super::http::Response;
+use super::journal::Call;
+use super::parameter::Parameters;
+use super::service::{Answer, Service, refusal};
+
+/// The token that it takes; a credential, so it must not be said aloud either.
+pub const TOKEN: &str = "cAnArY-7f3a9c51/token";
+
+/// The path of a secret.
+pub const SECRET: &str = "/secretsmanager/get";
+/// The path of a parameter.
+pub const PARAMETER: &str = "/systemsmanager/parameters/get";
+
+/// Plain text, as the agent answers for itself.
+pub fn plain(status: u16, text: &str) -> Fault {
+    Fault::Exactly(Response { status, content_type: "text/plain", headers: Vec::new(), body: text.to_owned() })
+}
+
+/// An error of its own in the shape of AWS's.
+pub fn own(status: u16, code: &'static str) -> Fault {
+    let body = json!({ "__type": code, "message": "of the agent" }).to_string();
+    Fault::Exactly(Response { status, content_type: "application/x-amz-json-1.1", headers: Vec::new(), body })
+}
+
+fn has_token(call: &Call) -> bool {
+    call.header("x-aws-parameters-secrets-token") == Some(TOKEN)
+}
+
+pub fn secret(service: &Service, call: &Call) -> Answer {
+    if !has_token(call) {
+        return refusal(&plain(403, "Bad Token"));
+    }
+    let mut query = call.query();
+    let id = query.remove("secretId").unwrap();
+    let version = service.secrets.get(&id).map(|secret| {
+        let (version_id, stage) = (query.remove("versionId"), query.remove("versionStage"));
+        secret.version_of(version_id, stage).map(|version| version.response(&id, "us-east-1"))
+    });
+    match version {
+        None => refusal(&fault::not_found()),
+        Some(None) => refusal(&fault::no_such_version("staging label: x")),
+        // The agent writes the date as text.
+        Some(Some(mut response)) => {
+            response.body = response.body.replace("1523477145.713", "\"1523477145.713\"");
+            Answer::Send(response)
+        }
+    }
+}
+
+pub fn parameter(parameters: &Parameters, call: &Call) -> Answer {
+    if !has_token(call) {
+        return refusal(&plain(403, "Bad Token"));
+    }
+    let query = call.query();
+    assert_eq!(query["withDecryption"], "true");
+    let selector = query.get("label").or(query.get("version"));
+    match parameters.find(&query["name"], selector.map(String::as_str)) {
+        Some((number, version)) => {
+            let body = json!({ "Parameter": { "Name": query["name"], "Value": version.value, "Version": number } });
+            Answer::Send(Response {
+                status: 200,
+                content_type: "application/json",
+                headers: Vec::new(),
+                body: body.to_string(),
+            })
+        }
+        None => refusal(&own(400, "ParameterNotFound")),
+    }
+}

@@ -1,0 +1,122 @@
+//! Parameter Store as the fake plays it: GetParameters with versions and labels, absent names, denials of whole batches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::http::Response;
+use super::journal::Call;
+use super::service::REQUEST_ID;
+use crate::sandbox::CANARY;
+
+/// One version of a parameter, and its labels.
+#[derive(Clone)]
+pub struct Version {
+    pub value: String,
+    labels: Vec<&'static str>,
+}
+
+impl Version {
+    /// A JSON object with a canary in it.
+    pub fn json(text: &str) -> Self {
+        let mut object: Value = serde_json::from_str(text).unwrap();
+        object["canary"] = json!(CANARY);
+        Self { value: object.to_string(), labels: Vec::new() }
+    }
+
+    /// A text, which must hold the canary.
+    pub fn text(text: &str) -> Self {
+        assert!(text.contains(CANARY), "a parameter without a canary");
+        Self { value: text.to_owned(), labels: Vec::new() }
+    }
+
+    /// Text too short or too strict for a canary.
+    pub fn bare(text: &str) -> Self {
+        Self { value: text.to_owned(), labels: Vec::new() }
+    }
+
+    pub fn labelled(mut self, label: &'static str) -> Self {
+        self.labels.push(label);
+        self
+    }
+}
+
+#[derive(Default)]
+pub struct Parameters {
+    versions: BTreeMap<String, Vec<Version>>,
+    pub denied: BTreeSet<String>,
+}
+
+impl Parameters {
+    pub fn insert(&mut self, name: &str, versions: &[Version]) {
+        self.versions.insert(name.to_owned(), versions.to_vec());
+    }
+
+    /// The version that `NAME`, `NAME:LABEL` or `NAME:VERSION` names, counted from one.
+    pub fn find(&self, name: &str, selector: Option<&str>) -> Option<(usize, &Version)> {
+        let versions = self.versions.get(name)?;
+        let at = match selector {
+            None => versions.len(),
+            Some(selector) => match selector.parse::<usize>() {
+                Ok(number) => number,
+                Err(_) => versions.iter().position(|version| version.labels.contains(&selector))? + 1,
+            },
+        };
+        Some((at, versions.get(at.checked_sub(1)?)?))
+    }
+}
+
+/// Answers a GetParameters request. AWS gives a parameter that was asked for by its ARN under its plain name.
+pub fn answer(parameters: &Parameters, call: &Call) -> Response {
+    let names = call.names();
+    assert!(names.len() <= 10, "AWS takes ten names: {names:?}");
+    let (mut found, mut invalid) = (Vec::new(), Vec::new());
+    for asked in &names {
+        let (name, selector) = split(asked);
+        if parameters.denied.contains(&name) {
+            return error(
+                "AccessDeniedException",
+                &format!(
+                    "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: ssm:GetParameters \
+                     on resource: arn:aws:ssm:us-east-1:123456789012:parameter{name} because no identity-based policy \
+                     allows the ssm:GetParameters action"
+                ),
+            );
+        }
+        match parameters.find(&name, selector.as_deref()) {
+            Some((number, version)) => found.push(json!({
+                "Name": name,
+                "ARN": format!("arn:aws:ssm:{}:123456789012:parameter{name}", call.region()),
+                "Type": "SecureString",
+                "Value": version.value,
+                "Version": number,
+            })),
+            None => invalid.push(asked.clone()),
+        }
+    }
+    // In an order of its own, as AWS answers.
+    found.reverse();
+    let body = json!({ "Parameters": found, "InvalidParameters": invalid });
+    response(200, body)
+}
+
+fn split(asked: &str) -> (String, Option<String>) {
+    let rest = asked.split_once(":parameter").map_or(asked, |(_, rest)| rest);
+    match rest.split_once(':') {
+        Some((name, selector)) => (name.to_owned(), Some(selector.to_owned())),
+        None => (rest.to_owned(), None),
+    }
+}
+
+fn error(code: &str, message: &str) -> Response {
+    response(400, json!({ "__type": code, "message": message }))
+}
+
+fn response(status: u16, body: Value) -> Response {
+    Response {
+        status,
+        content_type: "application/x-amz-json-1.1",
+        headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
+        body: body.to_string(),
+    }
+}

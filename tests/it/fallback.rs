@@ -1,0 +1,154 @@
+//! `--fallback-region`: another region is asked when the first one fails, never when it has answered.
+
+use std::time::{Duration, Instant};
+
+use crate::aws::fault::{self, Fault};
+use crate::aws::secret::Secret;
+use crate::aws::{Aws, Version};
+use crate::sandbox::{CANARY, Sandbox, sandbox};
+
+const HERE: &str = "us-east-1";
+const THERE: &str = "us-west-2";
+
+fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
+}
+
+fn with_fallback(aws: &Aws) -> Sandbox {
+    sandbox(aws).args(["--fallback-region", THERE, "--timeout", "2s"])
+}
+
+fn regions(aws: &Aws) -> Vec<String> {
+    let mut regions: Vec<String> = aws.reads().iter().map(|read| read.region()).collect();
+    regions.dedup();
+    regions
+}
+
+#[test]
+fn a_region_that_is_down_is_replaced_by_the_next() {
+    for outage in [fault::unavailable(), fault::throttled(), Fault::Close, Fault::Hang, fault::page()] {
+        let aws = served().region_fails(HERE, outage);
+        let run = with_fallback(&aws).run();
+        run.launched_silently().has("A", "v");
+        assert_eq!(regions(&aws), [HERE, THERE]);
+    }
+}
+
+#[test]
+fn a_region_that_answers_is_the_only_one_asked() {
+    let aws = served();
+    with_fallback(&aws).run().launched();
+    assert_eq!(regions(&aws), [HERE]);
+}
+
+#[test]
+fn a_denial_is_an_answer() {
+    let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
+    with_fallback(&aws).run().refused(77);
+    assert_eq!(regions(&aws), [HERE]);
+}
+
+#[test]
+fn an_absence_is_an_answer() {
+    let aws = Aws::start();
+    with_fallback(&aws).run().refused(78);
+    assert_eq!(regions(&aws), [HERE]);
+}
+
+#[test]
+fn an_absence_in_the_fallback_region_is_no_absence() {
+    // Only the first region could say that the default applies.
+    let aws = Aws::start().region_fails(HERE, fault::unavailable());
+    let declaration = "env:\n  A: { from: \"x:k\", default: d }\n";
+    let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE, "--timeout", "2s"]);
+    let run = sandbox.declaration(declaration).run();
+    run.refused(75).says(["region us-east-1", "ServiceUnavailable", "region us-west-2, asked instead: does not exist"]);
+}
+
+#[test]
+fn both_down_is_75_and_names_both() {
+    let aws = served().region_fails(HERE, fault::unavailable()).region_fails(THERE, fault::internal_error());
+    let began = Instant::now();
+    let run = with_fallback(&aws).run();
+    run.refused(75).says([
+        "A (",
+        "region us-east-1",
+        "ServiceUnavailable",
+        "region us-west-2, asked instead",
+        "Internal",
+    ]);
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_region_gets_its_share_of_the_time() {
+    let aws = served().region_fails(HERE, Fault::Hang);
+    let sandbox = sandbox(&aws).args(["--fallback-region", THERE, "--fallback-region", "eu-west-1", "--timeout", "3s"]);
+    let began = Instant::now();
+    sandbox.run().launched();
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(900) && took < Duration::from_millis(2900), "{took:?}");
+    assert_eq!(regions(&aws), [HERE, THERE]);
+}
+
+#[test]
+fn the_third_region_answers_when_two_are_down() {
+    let aws = served().region_fails(HERE, fault::unavailable()).region_fails(THERE, fault::unavailable());
+    let sandbox = sandbox(&aws).args(["--timeout", "3s"]).env("SECRETS_EXEC_FALLBACK_REGION", "us-west-2, eu-west-1");
+    let run = sandbox.arg("-v").run();
+    run.launched().says(["region eu-west-1, in place of us-east-1 (", "in place of us-west-2 ("]);
+}
+
+#[test]
+fn the_region_of_an_arn_is_exchanged() {
+    let arn = |region: &str| format!("arn:aws:secretsmanager:{region}:123456789012:secret:x-AbCdEf");
+    let aws = Aws::start().secret(&arn(THERE), Secret::json(r#"{"k":"v"}"#)).region_fails("eu-west-1", Fault::Close);
+    let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE, "--timeout", "2s"]);
+    let run = sandbox.resolve(&format!("A={}:k", arn("eu-west-1"))).run();
+    run.launched().has("A", "v");
+    assert_eq!(aws.reads().last().unwrap().secret_id(), arn(THERE));
+}
+
+#[test]
+fn parameters_have_fallback_regions_too() {
+    let aws = Aws::start().parameter("/p", &[Version::text(CANARY)]).region_fails(HERE, fault::unavailable());
+    let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE, "--timeout", "2s"]);
+    sandbox.resolve("A=ssm:/p").run().launched().has("A", CANARY);
+}
+
+#[test]
+fn a_role_is_assumed_elsewhere_when_its_region_is_down() {
+    let aws = served().region_fails(HERE, fault::unavailable());
+    let role = "arn:aws:iam::210987654321:role/Reader";
+    with_fallback(&aws).args(["--role-arn", role, "--timeout", "4s"]).run().launched().has("A", "v");
+    assert_eq!(aws.calls_of("AssumeRole").last().unwrap().region(), THERE);
+}
+
+#[test]
+fn a_declaration_may_name_them() {
+    let aws = served().region_fails(HERE, fault::unavailable());
+    let declaration = "defaults:\n  fallback-regions: [us-west-2]\n  timeout: 2s\nenv:\n  A: x:k\n";
+    Sandbox::new().aws(&aws).declaration(declaration).run().launched().has("A", "v");
+}
+
+#[test]
+fn one_endpoint_and_several_regions_exclude_each_other() {
+    let aws = served();
+    let run = with_fallback(&aws).args(["--endpoint-url", &aws.endpoint()]).run();
+    run.refused(64).says(["--endpoint-url", "--fallback-region"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_region_that_is_none_is_a_usage_error() {
+    let run = sandbox(&served()).args(["--fallback-region", "us west"]).run();
+    run.refused(64).says(["--fallback-region", "us west"]);
+}
+
+#[test]
+fn the_attempts_are_counted_in_each_region() {
+    let aws = served().region_fails(HERE, fault::unavailable()).region_fails(THERE, fault::unavailable());
+    let sandbox = with_fallback(&aws).env("AWS_MAX_ATTEMPTS", "2").args(["--timeout", "60s"]);
+    sandbox.run().refused(75);
+    assert_eq!(aws.reads().len(), 4);
+}

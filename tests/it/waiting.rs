@@ -1,0 +1,179 @@
+//! `--wait`: credentials and a network that come late are waited for, what is wrong for good is not.
+
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::aws::fault::{self, Fault};
+use crate::aws::secret::Secret;
+use crate::aws::{Aws, CONTAINER_KEY};
+use crate::outcome::Outcome;
+use crate::proxy;
+use crate::sandbox::{Sandbox, sandbox};
+
+/// Gives the program a terminal as its standard error, and passes on what it says there.
+const TERMINAL: &str = "\
+import os, pty, sys
+master, slave = pty.openpty()
+child = os.fork()
+if child == 0:
+    os.dup2(slave, 2)
+    os.closerange(3, 64)
+    os.execvp(sys.argv[1], sys.argv[1:])
+os.close(slave)
+try:
+    while data := os.read(master, 4096):
+        os.write(2, data.replace(b'\\r\\n', b'\\n'))
+except OSError:
+    pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
+
+fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
+}
+
+/// No credentials but those that a container's endpoint gives.
+fn in_container(aws: &Aws) -> Sandbox {
+    sandbox(aws)
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials())
+}
+
+fn timed(sandbox: &Sandbox) -> (Outcome, Duration) {
+    let began = Instant::now();
+    (sandbox.run(), began.elapsed())
+}
+
+#[test]
+fn a_refusal_of_credentials_that_ends_in_time_is_waited_for() {
+    // Pod Identity answers like this until its association is known.
+    let aws = served().fails_for("/credentials", Duration::from_millis(1500), fault::status(404));
+    in_container(&aws).run().refused(77);
+    let aws = served().fails_for("/credentials", Duration::from_millis(1500), fault::status(404));
+    in_container(&aws).args(["--wait", "20s"]).run().launched_silently().has("A", "v");
+    assert_eq!(aws.only_read().access_key(), CONTAINER_KEY);
+}
+
+#[test]
+fn a_token_that_is_written_late_is_waited_for() {
+    let aws = served();
+    let sandbox = in_container(&aws).env_remove("AWS_CONTAINER_CREDENTIALS_FULL_URI").args(["--wait", "20s"]);
+    let token = sandbox.path("token");
+    let sandbox =
+        sandbox.env("AWS_WEB_IDENTITY_TOKEN_FILE", &token).env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
+    let running = sandbox.spawn();
+    thread::sleep(Duration::from_millis(700));
+    std::fs::write(token, "token-of-the-test").unwrap();
+    running.wait().launched_silently().has("A", "v");
+}
+
+#[test]
+fn an_endpoint_that_comes_up_late_is_waited_for() {
+    let aws = served();
+    // A port that nobody has, until the fake is put behind it.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let running =
+        sandbox(&aws).endpoint(&format!("http://127.0.0.1:{port}")).args(["--wait", "20s", "--timeout", "1s"]);
+    let running = running.spawn();
+    thread::sleep(Duration::from_millis(2200));
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let address = aws.address();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (client, server) = (stream.unwrap(), TcpStream::connect(address).unwrap());
+            thread::spawn(|| proxy::join(client, server));
+        }
+    });
+    running.wait().launched_silently().has("A", "v");
+}
+
+#[test]
+fn waiting_in_vain_for_credentials_is_75_and_ends_in_time() {
+    let aws = served().fails("/credentials", fault::status(404));
+    let (run, took) = timed(&in_container(&aws).args(["--wait", "2s", "--timeout", "20s"]));
+    run.refused(75).says(["A (", "no AWS credentials, waited for 2s (--wait)", "container: "]);
+    assert!(took >= Duration::from_millis(1900) && took < Duration::from_secs(4), "{took:?}");
+    assert!(aws.reads().is_empty());
+}
+
+#[test]
+fn waiting_in_vain_for_credentials_that_nobody_has_is_75() {
+    let aws = served();
+    let sandbox = in_container(&aws).env_remove("AWS_CONTAINER_CREDENTIALS_FULL_URI").args(["--wait", "1s"]);
+    sandbox.run().refused(75).says(["environment: ", "profile: ", "--wait"]);
+}
+
+#[test]
+fn waiting_in_vain_for_the_network_is_75_and_ends_in_time() {
+    let aws = served();
+    let sandbox = sandbox(&aws).endpoint("http://127.0.0.1:1").args(["--wait", "2s", "--timeout", "20s"]);
+    let (run, took) = timed(&sandbox);
+    run.refused(75).says(["A (", "not reachable", "127.0.0.1:1"]);
+    assert!(took >= Duration::from_millis(1900) && took < Duration::from_secs(4), "{took:?}");
+}
+
+#[test]
+fn the_time_runs_when_the_waiting_ends() {
+    // The network is there at once, so only --timeout counts.
+    let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
+    let (run, took) = timed(&sandbox(&aws).args(["--wait", "40s", "--timeout", "1s"]));
+    run.refused(75).says(["A ("]);
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    // The time that credentials took does not count.
+    let aws = served().fails_for("/credentials", Duration::from_millis(1500), fault::status(404));
+    in_container(&aws).args(["--wait", "20s", "--timeout", "1s"]).run().launched();
+}
+
+#[test]
+fn what_is_wrong_for_good_is_not_waited_for() {
+    let absent = Aws::start();
+    let denied = Aws::start().secret("x", Secret::failing(fault::denied("x")));
+    for (aws, status) in [(absent, 78), (denied, 77)] {
+        let (run, took) = timed(&sandbox(&aws).args(["--wait", "30s"]));
+        run.refused(status);
+        assert!(took < Duration::from_secs(10), "{took:?}");
+    }
+    let run = sandbox(&served()).args(["--wait", "30s", "--profile", "nobody"]).run();
+    run.refused(64);
+}
+
+#[test]
+fn the_region_of_the_instance_is_waited_for() {
+    let aws = served().fails_for("/latest/api/token", Duration::from_millis(1500), fault::status(503));
+    let sandbox = sandbox(&aws)
+        .env_remove("AWS_REGION")
+        .env_remove("AWS_EC2_METADATA_DISABLED")
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
+    sandbox.args(["--wait", "20s"]).run().launched().has("A", "v");
+}
+
+#[test]
+fn attempts_are_not_counted_while_something_is_waited_for() {
+    let aws = served().fails_for("/credentials", Duration::from_millis(1500), fault::status(500));
+    in_container(&aws).env("AWS_MAX_ATTEMPTS", "1").args(["--wait", "20s"]).run().launched();
+}
+
+#[test]
+fn a_terminal_is_told_what_is_waited_for_after_a_second() {
+    let aws = served().fails_for("/credentials", Duration::from_millis(2000), fault::status(404));
+    let sandbox = in_container(&aws).args(["--wait", "25s"]).through(["python3", "-c", TERMINAL]);
+    let run = sandbox.run();
+    run.launched().says(["waiting up to 24s for AWS credentials (container: "]);
+    assert_eq!(run.stderr().lines().count(), 1, "{run}");
+    let quiet = served().fails_for("/credentials", Duration::from_millis(2000), fault::status(404));
+    let sandbox = in_container(&quiet).args(["--wait", "25s", "-q"]).through(["python3", "-c", TERMINAL]);
+    sandbox.run().launched_silently();
+}
+
+#[test]
+fn a_short_wait_is_not_told() {
+    let aws = served();
+    sandbox(&aws).args(["--wait", "25s"]).through(["python3", "-c", TERMINAL]).run().launched_silently();
+}
+
+#[test]
+fn a_wait_of_nothing_is_a_usage_error() {
+    sandbox(&served()).args(["--wait", "0s"]).run().refused(64).says(["--wait"]);
+}
