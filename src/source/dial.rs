@@ -96,11 +96,10 @@ impl Dialer {
         dialer
     }
 
-    /// What a request must say to a proxy that forwards it, where it forwards and wants to be told. A tunnel is asked for by
-    /// whoever digs it.
-    pub(super) fn forwarding_authorization(&self, to: &Uri) -> Option<HeaderValue> {
-        let proxy = self.proxy.intercept(to).filter(|_| to.scheme() == Some(&Scheme::HTTP))?;
-        proxy.basic_auth().cloned()
+    /// What a proxy that forwards a request is to be shown with it. One that opens a tunnel is shown it by [`Tunnel`].
+    pub(super) fn authorization(&self, to: &Uri) -> Option<HeaderValue> {
+        let forwarded = to.scheme() != Some(&Scheme::HTTPS);
+        forwarded.then(|| self.proxy.intercept(to)).flatten()?.basic_auth().cloned()
     }
 
     async fn dial(mut self, to: Uri) -> Result<Stream, BoxError> {

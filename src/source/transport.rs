@@ -99,7 +99,7 @@ impl HttpConnector for Pool {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
-        if let Some(authorization) = self.dialer.forwarding_authorization(request.uri()) {
+        if let Some(authorization) = self.dialer.authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
         name_us(request.headers_mut());
