@@ -31,6 +31,12 @@ fn answered_with(bytes: Vec<u8>) -> Script {
     vec![Step::Request, Step::Send(bytes)]
 }
 
+/// The same on a connection that is not used again, so that each attempt is a connection.
+fn answered_once(bytes: Vec<u8>) -> Script {
+    let end = bytes.windows(2).position(|end| end == b"\r\n").unwrap();
+    answered_with([&bytes[..end], b"\r\nconnection: close", &bytes[end..]].concat())
+}
+
 /// Told as an outage after as many attempts as are allowed; when it happens once, the launch succeeds.
 fn may_pass(fault: Script) {
     both_ways(std::slice::from_ref(&fault), |wire, sandbox| {
@@ -64,32 +70,32 @@ fn ends_with_the_time(script: Script) {
 fn a_chunked_body_without_its_last_chunk_is_no_answer() {
     let whole = body("wrong");
     let chunk = format!("{:x}\r\n{whole}\r\n", whole.len());
-    may_pass(answered_with(with_head(&["HTTP/1.1 200 OK", "transfer-encoding: chunked"], chunk)));
+    may_pass(answered_once(with_head(&["HTTP/1.1 200 OK", "transfer-encoding: chunked"], chunk)));
 }
 
 #[test]
 fn a_chunk_cut_short_is_no_answer() {
     let whole = body("wrong");
     let chunk = format!("{:x}\r\n{}", whole.len(), &whole[..whole.len() / 2]);
-    may_pass(answered_with(with_head(&["HTTP/1.1 200 OK", "transfer-encoding: chunked"], chunk)));
+    may_pass(answered_once(with_head(&["HTTP/1.1 200 OK", "transfer-encoding: chunked"], chunk)));
 }
 
 #[test]
 fn a_body_shorter_than_its_length_is_no_answer() {
     let length = format!("content-length: {}", body("wrong").len() + 1);
-    may_pass(answered_with(with_head(&["HTTP/1.1 200 OK", &length], body("wrong"))));
+    may_pass(answered_once(with_head(&["HTTP/1.1 200 OK", &length], body("wrong"))));
 }
 
 #[test]
 fn two_lengths_are_no_answer() {
     let length = format!("content-length: {}", body("wrong").len());
     let lines = ["HTTP/1.1 200 OK", "content-length: 10", &length];
-    may_pass(answered_with(with_head(&lines, body("wrong"))));
+    may_pass(answered_once(with_head(&lines, body("wrong"))));
 }
 
 #[test]
 fn two_documents_in_one_body_are_no_answer() {
-    may_pass(answered_with(answer("HTTP/1.1 200 OK", body("wrong").repeat(2))));
+    may_pass(answered_once(answer("HTTP/1.1 200 OK", body("wrong").repeat(2))));
 }
 
 #[test]
@@ -97,7 +103,7 @@ fn a_compressed_body_that_nobody_asked_for_is_no_answer() {
     // gzip's magic number and method; what follows does not matter to who does not unpack.
     let packed = [b"\x1f\x8b\x08\x00".as_slice(), CANARY.as_bytes()].concat();
     let length = format!("content-length: {}", packed.len());
-    may_pass(answered_with(with_head(&["HTTP/1.1 200 OK", "content-encoding: gzip", &length], packed)));
+    may_pass(answered_once(with_head(&["HTTP/1.1 200 OK", "content-encoding: gzip", &length], packed)));
 }
 
 #[test]
@@ -105,20 +111,20 @@ fn a_body_that_is_no_text_is_no_answer() {
     let broken = body("wrong\u{fffd}").into_bytes();
     let replaced = broken.windows(3).position(|bytes| bytes == "\u{fffd}".as_bytes()).unwrap();
     let broken = [&broken[..replaced], b"\xff\xfe".as_slice(), &broken[replaced + 3..]].concat();
-    may_pass(answered_with(answer("HTTP/1.1 200 OK", broken)));
+    may_pass(answered_once(answer("HTTP/1.1 200 OK", broken)));
 }
 
 #[test]
 fn an_answer_without_a_body_is_no_absence() {
     for status in ["204 No Content", "304 Not Modified"] {
-        may_pass(answered_with(with_head(&[&format!("HTTP/1.1 {status}")], "")));
+        may_pass(answered_once(with_head(&[&format!("HTTP/1.1 {status}")], "")));
     }
 }
 
 #[test]
 fn a_head_without_an_end_is_given_up() {
     let endless = format!("x-filler: {CANARY}\r\n").repeat(60_000);
-    may_pass(answered_with(with_head(&["HTTP/1.1 200 OK", &endless], body("wrong"))));
+    may_pass(answered_once(with_head(&["HTTP/1.1 200 OK", &endless], body("wrong"))));
 }
 
 #[test]
