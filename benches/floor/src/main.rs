@@ -1,8 +1,8 @@
 //! The floor: `floor NAME=SECRET:KEY… -- COMMAND ARG…` reads each secret, takes one key of each and becomes the command.
 //!
 //! It is what a good engineer writes in an afternoon for one account, one region and static credentials: signed by
-//! aws-sigv4, HTTP/1.1 by hyper, TLS by rustls over ring, one connection per secret, up to 32 at once. It knows no profile,
-//! role, retry, time limit, proxy, declaration or message worth reading.
+//! aws-sigv4, HTTP/1.1 by hyper, TLS by rustls over ring, a connection per secret up to 32, all opened at once and used again
+//! when there are more secrets. It knows no profile, role, retry, time limit, proxy, declaration or message worth reading.
 
 use std::collections::HashMap;
 use std::env;
@@ -10,7 +10,7 @@ use std::error::Error;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
@@ -24,7 +24,6 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -39,8 +38,9 @@ struct Aws {
     region: String,
     credentials: Credentials,
     tls: TlsConnector,
-    places: Semaphore,
 }
+
+type Sender = hyper::client::conn::http1::SendRequest<Full<Bytes>>;
 
 fn main() -> Result<()> {
     let mut arguments = env::args().skip(1);
@@ -50,18 +50,21 @@ fn main() -> Result<()> {
     let aws = Arc::new(Aws::from_environment()?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
+        let connections = wanted.len().min(IN_FLIGHT);
+        let queue = Arc::new(Mutex::new(wanted));
         let mut under_way = Vec::new();
-        for entry in wanted {
-            let aws = Arc::clone(&aws);
-            under_way.push(tokio::spawn(async move { aws.read(&entry).await }));
+        for _ in 0..connections {
+            let (aws, queue) = (Arc::clone(&aws), Arc::clone(&queue));
+            under_way.push(tokio::spawn(async move { aws.read_from(&queue).await }));
         }
         for task in under_way {
-            let (name, value) = task.await??;
-            command.env(name, value);
+            command.envs(task.await??);
         }
         Ok::<_, Box<dyn Error + Send + Sync>>(())
     })?;
-    Err(command.exec().into())
+    #[allow(clippy::disallowed_methods, reason = "what it does to SIGPIPE is no matter here")]
+    let error = command.exec();
+    Err(error.into())
 }
 
 impl Aws {
@@ -96,19 +99,27 @@ impl Aws {
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let tls = TlsConnector::from(Arc::new(config));
-        Ok(Self { address, host, authority, region, credentials, tls, places: Semaphore::new(IN_FLIGHT) })
+        Ok(Self { address, host, authority, region, credentials, tls })
     }
 
-    /// One entry's name and value.
-    async fn read(&self, entry: &str) -> Result<(String, String)> {
-        let (name, reference) = entry.split_once('=').ok_or("no reference")?;
-        let (secret, key) = reference.rsplit_once(':').ok_or("no key")?;
-        let _place = self.places.acquire().await?;
+    /// Names and values of the entries that one connection takes from the queue.
+    async fn read_from(&self, queue: &Mutex<Vec<String>>) -> Result<Vec<(String, String)>> {
         let tcp = TcpStream::connect(self.address).await?;
         tcp.set_nodelay(true)?;
         let tls = self.tls.connect(ServerName::try_from(self.host.clone())?, tcp).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tls)).await?;
         tokio::spawn(connection);
+        let mut values = Vec::new();
+        loop {
+            let Some(entry) = queue.lock().unwrap().pop() else { return Ok(values) };
+            sender.ready().await?;
+            values.push(self.read(&mut sender, &entry).await?);
+        }
+    }
+
+    async fn read(&self, sender: &mut Sender, entry: &str) -> Result<(String, String)> {
+        let (name, reference) = entry.split_once('=').ok_or("no reference")?;
+        let (secret, key) = reference.rsplit_once(':').ok_or("no key")?;
         let response = sender.send_request(self.request(secret)?).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();

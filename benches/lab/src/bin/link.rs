@@ -83,20 +83,24 @@ fn carry(mut sides: [File; 2], delay: Duration) -> Result<(), Box<dyn Error>> {
         }
         let next = queues.iter().filter_map(|queue| queue.front()).map(|(due, _)| *due).min();
         let wait = next.map(|due| due.saturating_duration_since(Instant::now()));
-        let wait = wait.map(|wait| libc::timespec {
-            tv_sec: wait.as_secs().cast_signed(),
-            tv_nsec: wait.subsec_nanos().into(),
-        });
-        let mut ready = [0, 1].map(|side| libc::pollfd { fd: sides[side].as_raw_fd(), events: libc::POLLIN, revents: 0 });
+        let wait = wait
+            .map(|wait| libc::timespec { tv_sec: wait.as_secs().cast_signed(), tv_nsec: wait.subsec_nanos().into() });
+        let mut ready =
+            [0, 1].map(|side| libc::pollfd { fd: sides[side].as_raw_fd(), events: libc::POLLIN, revents: 0 });
         let limit = wait.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         // SAFETY: two descriptors and a time that outlive the call.
         if unsafe { libc::ppoll(ready.as_mut_ptr(), 2, limit, std::ptr::null()) } <= 0 {
             continue;
         }
         for side in [0, 1] {
-            while ready[side].revents & libc::POLLIN != 0 {
+            if ready[side].revents & libc::POLLIN == 0 {
+                continue;
+            }
+            loop {
                 match sides[side].read(&mut buffer) {
-                    Ok(length) if length > 0 => queues[side].push_back((Instant::now() + delay, buffer[..length].to_vec())),
+                    Ok(length) if length > 0 => {
+                        queues[side].push_back((Instant::now() + delay, buffer[..length].to_vec()))
+                    }
                     _ => break,
                 }
             }

@@ -46,7 +46,9 @@ fn count(change: impl FnOnce(&mut Counts)) {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, certificate, key] = &arguments[..] else { return Err("usage: server ADDRESS CERTIFICATE KEY".into()) };
+    let [address, certificate, key] = &arguments[..] else {
+        return Err("usage: server ADDRESS CERTIFICATE KEY".into());
+    };
     let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<Vec<_>, _>>()?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -119,7 +121,9 @@ fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Er
         count(|counts| counts.in_flight = counts.in_flight.saturating_sub(1));
         let (status, text) = match answer {
             Some(value) => ("200 OK", value.to_string()),
-            None => ("400 Bad Request", json!({ "__type": "InvalidRequestException", "Message": operation }).to_string()),
+            None => {
+                ("400 Bad Request", json!({ "__type": "InvalidRequestException", "Message": operation }).to_string())
+            }
         };
         let response = format!(
             "HTTP/1.1 {status}\r\nx-amzn-RequestId: 00000000-0000-4000-8000-000000000000\r\nContent-Type: \
@@ -135,8 +139,13 @@ fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-/// One request's head and body; `received` keeps what came after it.
-fn receive(stream: &mut (impl Read + Write), received: &mut Vec<u8>) -> Result<Option<(String, Vec<u8>)>, Box<dyn Error>> {
+type Head = String;
+
+/// One request; `received` keeps what came after it.
+fn receive(
+    stream: &mut (impl Read + Write),
+    received: &mut Vec<u8>,
+) -> Result<Option<(Head, Vec<u8>)>, Box<dyn Error>> {
     let end = loop {
         if let Some(at) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             break at + 4;
