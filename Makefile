@@ -1,7 +1,7 @@
 # `make` lists what can be made here; `make demo` and `make test` need nothing but a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test lint deny release clean
+.PHONY: help demo test lint deny release bench bench-quick clean
 
 CARGO = cargo
 VENV = .venv
@@ -9,7 +9,7 @@ PEERS = tests/peers/requirements.txt
 EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: ## build, and launch examples/app.sh with the secrets of examples/, without AWS
 	$(CARGO) build --locked
@@ -31,6 +31,12 @@ deny: ## licences, banned crates and where crates come from (deny.toml)
 
 release: ## the binary to ship: target/release/secrets-exec
 	$(CARGO) build --locked --release
+
+bench: ## measure against the floor and other tools, into docs/ (minutes; Linux, curl, jq, valgrind, strace; best as root)
+	CARGO='$(CARGO)' python3 benches/bench.py
+
+bench-quick: ## the same with fewer runs, printed
+	CARGO='$(CARGO)' python3 benches/bench.py --quick
 
 clean: ## remove what was made
 	$(CARGO) clean

@@ -25,6 +25,7 @@ from rivals import say
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
 WORK = TARGET / "bench"
+MISSING = "SECRETS_BENCH_MISSING"
 RTT = 20
 COUNTS = [1, 4, 20, 100]
 
@@ -33,35 +34,37 @@ def main():
     options = parse()
     bin_dir = WORK / "release"
     binary = str(Path(options.binary).resolve()) if options.binary else str(TARGET / "release/secrets-exec")
-    skipped = []
     if measure.INSIDE not in os.environ:
         build(options)
-    tools = rivals.find(
-        binary, options.static, str(bin_dir / "floor"), WORK, options.fnox, skipped, options.only
-    )
+    # Once there is no other network, nothing more can be had.
+    missing = json.loads(os.environ.get(MISSING, "{}"))
+    tools = rivals.find(binary, options.static, str(bin_dir / "floor"), WORK, options.fnox, missing, options.only)
+    skipped = [f"{key}: {why}" for key, why in missing.items()]
     if options.build:
-        for line in skipped:
-            say(f"SKIPPED {line}")
+        complain(skipped)
         return
-    # From here on there is no other network.
+    os.environ[MISSING] = json.dumps(missing)
     isolated = measure.enter()
     lab = measure.Lab(bin_dir, WORK, isolated, RTT, skipped)
     try:
         results = run(options, lab, tools, binary, skipped)
     finally:
         lab.stop()
-    for line in skipped:
-        say(f"SKIPPED {line}")
-    text = report.markdown(results)
+    complain(skipped)
+    texts = {"md": report.markdown(results), "svg": report.plot(results), "json": report.raw(results)}
     if options.quick and not options.out:
-        print(text)
+        print(texts["md"])
         return
     out = Path(options.out or ROOT / "docs")
     out.mkdir(parents=True, exist_ok=True)
-    (out / "benchmarks.md").write_text(text)
-    (out / "benchmarks.svg").write_text(report.plot(results))
-    (out / "benchmarks.json").write_text(report.raw(results))
+    for kind, text in texts.items():
+        (out / f"benchmarks.{kind}").write_text(text.replace(str(WORK), "…").replace(str(ROOT), "…"))
     say(f"wrote benchmarks.md, .svg and .json to {out.name}/")
+
+
+def complain(skipped):
+    for line in skipped:
+        say(f"SKIPPED {line}")
 
 
 def parse():
@@ -94,16 +97,18 @@ def run(options, lab, tools, binary, skipped):
             skipped.append(f"{tool.key}: does not deliver here: {wrong}")
             tools.remove(tool)
     at_once = ends_at_once(binary, lab)
+    loads = [os.getloadavg()[0]]
     samples = take(options, lab, tools, at_once)
+    loads.append(os.getloadavg()[0])
     say("counting instructions, system calls and look-ups")
     results = {
-        "about": about(lab, tools, options),
+        "about": about(lab, tools, options) | {"load": [round(load, 1) for load in loads]},
         "timed": summarize(samples),
         "sizes": {tool.key: tool.size for tool in tools if tool.size},
         "instructions": count_instructions(lab, tools, at_once, skipped),
         "start": count_start(lab, tools, at_once, skipped),
         # Last, since it changes how names are looked up.
-        "look_ups": measure.look_ups(lab, [t for t in tools if not t.slow], [1, 4], WORK) if lab.isolated else {},
+        "look_ups": count_look_ups(lab, tools, skipped),
         "skipped": skipped,
     }
     return results
@@ -125,11 +130,12 @@ def ends_at_once(binary, lab):
 
 def take(options, lab, tools, at_once):
     """Rounds of all cases, each round in another order, so that what disturbs the machine disturbs all alike."""
-    rounds, slow_every, warm = (12, 4, 1) if options.quick else (60, 6, 2)
+    rounds, slow_every, warm = (12, 6, 1) if options.quick else (60, 6, 2)
     cases = []
     for tool in tools:
         for count in [1, 4] if tool.few else COUNTS:
-            cases.extend((tool.slow, tool.key, count, rtt, tool) for rtt in lab.servers)
+            rtts = [0] if options.quick and tool.slow else lab.servers
+            cases.extend((tool.slow, tool.key, count, rtt, tool) for rtt in rtts)
     jobs = {"/bin/true": (lab.job("true", ["/bin/true"], {"PATH": "/usr/bin:/bin"}), 0)}
     for key, (arguments, environment, status) in at_once.items():
         jobs[key] = (lab.job(key.replace(" ", "-"), arguments, environment), status)
@@ -147,7 +153,7 @@ def take(options, lab, tools, at_once):
             else:
                 sample, status = lab.time(what[0]), what[1]
             if sample.pop("status") != status:
-                raise SystemExit(f"bench: {key} with {count} secrets ended otherwise than it must")
+                raise SystemExit(f"bench: {key}, {count} secrets: not the status it must have: {lab.last_complaint()}")
             if number >= 0:
                 samples.setdefault((key, count, rtt), []).append(sample)
     return samples
@@ -201,6 +207,14 @@ def count_start(lab, tools, at_once, skipped):
     return {"before the first packet": before, "touched": touched}
 
 
+def count_look_ups(lab, tools, skipped):
+    try:
+        return measure.look_ups(lab, [tool for tool in tools if not tool.slow], [1, 4], WORK) if lab.isolated else {}
+    except (OSError, subprocess.CalledProcessError) as error:
+        skipped.append(f"DNS: {error}")
+        return {}
+
+
 def about(lab, tools, options):
     def told(command):
         try:
@@ -213,7 +227,6 @@ def about(lab, tools, options):
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "cores": os.cpu_count(),
         "cpu": models[0] if models else platform.machine(),
-        "load": round(os.getloadavg()[0], 1),
         "commit": told(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]) if not options.binary else "unknown",
         "rustc": told(["rustc", "--version"]),
         "libc": " ".join(platform.libc_ver()),

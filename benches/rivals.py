@@ -40,22 +40,26 @@ class Tool:
         self.slow, self.few, self.size, self.version = slow, few or slow, size, version
 
 
-def find(binary, static, floor, work, fnox, skipped, only=None):
-    """Every tool that can be had; `skipped` gets what cannot, and why."""
+def find(binary, static, floor, work, fnox, missing, only=None):
+    """Every tool that can be had; `missing` has what is known not to be, and gets what turns out not to be, and why."""
     tools = [launcher("secrets-exec", "secrets-exec", binary)]
-    if static and Path(static).exists():
-        tools.append(launcher("static", "secrets-exec, static", static))
+    if static:
+        tools.append(launcher("static", "secrets-exec, static", str(Path(static).resolve())))
     else:
-        skipped.append("secrets-exec, static: no such binary was given (STATIC=…)")
-    tools.append(Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], size=Path(floor).stat().st_size))
+        missing["static"] = "no static secrets-exec was given (STATIC=…)"
+    size = Path(floor).stat().st_size
+    tools.append(Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], size=size))
     for key, make in [("curl", curl), ("fnox", fnox_tool), ("boto3", boto3), ("awscli2", awscli2), ("awscli1", awscli1)]:
         if only and key not in only:
-            skipped.append(f"{key}: not asked for")
+            missing[key] = "not asked for"
+        if key in missing:
             continue
         try:
             tools.append(make(work, fnox))
-        except (Unavailable, subprocess.CalledProcessError, OSError) as error:
-            skipped.append(f"{key}: {error}")
+        except subprocess.CalledProcessError as error:
+            missing[key] = f"{Path(error.cmd[0]).name} failed"
+        except (Unavailable, OSError) as error:
+            missing[key] = str(error)
     return tools
 
 
