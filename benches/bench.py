@@ -130,7 +130,7 @@ def ends_at_once(binary, lab):
 
 def take(options, lab, tools, at_once):
     """Rounds of all cases, each round in another order, so that what disturbs the machine disturbs all alike."""
-    rounds, slow_every, warm = (12, 6, 1) if options.quick else (60, 6, 2)
+    rounds, slow_every, warm = (12, 6, 1) if options.quick else (60, 10, 2)
     cases = []
     for tool in tools:
         for count in [1, 4] if tool.few else COUNTS:
@@ -227,7 +227,7 @@ def about(lab, tools, options):
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "cores": os.cpu_count(),
         "cpu": models[0] if models else platform.machine(),
-        "commit": told(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]) if not options.binary else "unknown",
+        "commit": told(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]) if not options.binary else "unknown",
         "rustc": told(["rustc", "--version"]),
         "libc": " ".join(platform.libc_ver()),
         "roots": lab.roots,
