@@ -45,7 +45,7 @@ def main():
         return
     os.environ[MISSING] = json.dumps(missing)
     isolated = measure.enter()
-    lab = measure.Lab(bin_dir, WORK, isolated, RTT, skipped)
+    lab = measure.Lab(bin_dir, WORK, isolated, RTT, options.prefer, skipped)
     try:
         results = run(options, lab, tools, binary, skipped)
     finally:
@@ -76,6 +76,7 @@ def parse():
     parser.add_argument("--fnox", default=os.environ.get("FNOX"), help="fnox, if it is not on PATH")
     parser.add_argument("--only", type=lambda text: text.split(","), help="only these rivals: curl,awscli1,awscli2,boto3,fnox")
     parser.add_argument("--out", help="where to write results (default: docs)")
+    parser.add_argument("--prefer", action="store_true", help="go before what others do on this machine (as root)")
     parser.add_argument("--seed", type=int, default=1, help="of the order of runs")
     return parser.parse_args()
 
@@ -232,6 +233,7 @@ def about(lab, tools, options):
         "libc": " ".join(platform.libc_ver()),
         "roots": lab.roots,
         "quick": options.quick,
+        "preferred": options.prefer,
         "isolated": lab.isolated,
         "rtts": sorted(lab.servers),
         "tools": {tool.key: {"title": tool.title, "version": tool.version} for tool in tools},

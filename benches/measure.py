@@ -84,7 +84,7 @@ class Server:
 
 
 def prefer(nice):
-    """What others do on the machine is to disturb little; servers and tools alike inherit this. It may be refused."""
+    """Servers and tools alike inherit this. It may be refused."""
     try:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
         # Where Linux shares the processor out by session, that alone says nothing to other sessions.
@@ -96,9 +96,11 @@ def prefer(nice):
 class Lab:
     """Servers near and, where a link can be made, at 20 ms; and how to run a tool against either."""
 
-    def __init__(self, bin_dir, work, isolated, rtt, skipped):
+    def __init__(self, bin_dir, work, isolated, rtt, preferred, skipped):
         self.work, self.isolated, self.servers = work, isolated, {}
-        prefer(-10)
+        self.preferred = preferred
+        if preferred:
+            prefer(-10)
         self.roots = certificates(work)
         server = [str(bin_dir / "server")]
         files = [str(work / "leaf.pem"), str(work / "leaf.key")]
@@ -196,7 +198,8 @@ class Lab:
             server.stop()
         self.watch.stdin.close()
         self.watch.wait()
-        prefer(0)
+        if self.preferred:
+            prefer(0)
 
 
 def instructions(lab, arguments, environment, work):
