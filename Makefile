@@ -6,6 +6,8 @@
 CARGO = cargo
 VENV = .venv
 PEERS = tests/peers/requirements.txt
+# More for benches/bench.py, `--binary FILE` say; its --help lists them.
+BENCH =
 EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
 
 help: ## list the targets
@@ -33,10 +35,10 @@ release: ## the binary to ship: target/release/secrets-exec
 	$(CARGO) build --locked --release
 
 bench: ## measure against the floor and other tools, into docs/ (minutes; Linux, curl, jq, valgrind, strace; best as root)
-	CARGO='$(CARGO)' python3 benches/bench.py
+	CARGO='$(CARGO)' python3 benches/bench.py $(BENCH)
 
 bench-quick: ## the same with fewer runs, printed
-	CARGO='$(CARGO)' python3 benches/bench.py --quick
+	CARGO='$(CARGO)' python3 benches/bench.py --quick $(BENCH)
 
 clean: ## remove what was made
 	$(CARGO) clean

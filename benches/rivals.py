@@ -209,10 +209,10 @@ def fnox_tool(work, fnox):
             entry = f'provider = "aws", value = "{secret(number)}", json_path = "password"'
             lines.append(f"{name(number)} = {{ {entry} }}")
         path.write_text("\n".join(lines) + "\n")
-        return [binary, "--config", str(path), "exec", "--"]
+        return [binary, "--config", str(path), "exec", "--replace", "--"]
 
     version = output([binary, "--version"]).split()[-1]
-    return Tool("fnox", "fnox (stays resident)", arguments, few=True, version=version, size=Path(binary).stat().st_size)
+    return Tool("fnox", "fnox exec --replace", arguments, few=True, version=version, size=Path(binary).stat().st_size)
 
 
 def tree_size(path):
