@@ -236,6 +236,7 @@ def about(lab, tools, options):
         "preferred": options.prefer,
         "isolated": lab.isolated,
         "rtts": sorted(lab.servers),
+        "connecting": {str(rtt): round(lab.connecting(rtt), 3) for rtt in lab.servers},
         "tools": {tool.key: {"title": tool.title, "version": tool.version} for tool in tools},
     }
 

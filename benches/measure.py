@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import socket
+import statistics
 import struct
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from rivals import HOST, REGION, name, say, value
 
 INSIDE = "SECRETS_BENCH_INSIDE"
+STS = f"sts.{REGION}.amazonaws.com"
 NEAR, FAR = "127.0.0.1", "10.200.0.2"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -56,7 +58,7 @@ def certificates(work):
     usage = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
     openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "9", "-subj", "/CN=bench CA", *usage)
     openssl("req", *key, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=bench")
-    names = f"DNS:localhost,DNS:{HOST}"
+    names = f"DNS:localhost,DNS:{HOST},DNS:{STS}"
     (work / "leaf.ext").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n")
     signing = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "leaf.ext", "-days", "9"]
     openssl("x509", "-req", "-in", "leaf.csr", "-out", "leaf.pem", *signing)
@@ -122,12 +124,21 @@ class Lab:
 
     @staticmethod
     def hosts_text(rtt):
-        return f"127.0.0.1 localhost\n{FAR if rtt else NEAR} {HOST}\n"
+        return f"127.0.0.1 localhost\n{FAR if rtt else NEAR} {HOST} {STS}\n"
 
     def go_to(self, rtt):
         if self.isolated:
             self.hosts.write_text(self.hosts_text(rtt))
         return self.servers[rtt]
+
+    def connecting(self, rtt):
+        """How long TCP takes to connect, in ms: one round trip."""
+        taken = []
+        for _ in range(21):
+            start = time.perf_counter()
+            with socket.create_connection((FAR if rtt else NEAR, self.servers[rtt].port)):
+                taken.append((time.perf_counter() - start) * 1000)
+        return statistics.median(taken)
 
     def environment(self, tool):
         home = self.work / "home"

@@ -122,7 +122,9 @@ def markdown(results):
         lines += ["", f"## {'Without delay' if not rtt else f'{rtt} ms round trips'}", ""]
         lines += [
             "Times in ms; in brackets the quartiles. CPU is user and system time of all processes, memory the peak resident set of the "
-            "largest." if not rtt else "The same over a link that delays packets.",
+            "largest."
+            if not rtt
+            else f"The same over a link that delays packets; TCP alone connects in {number(about['connecting'][str(rtt)])} ms.",
             "",
             "| tool | secrets | wall | CPU | MB | requests, connections | ÷ floor: wall | CPU | ÷ secrets-exec: wall |",
             "|---|---|---|---|---|---|---|---|---|",

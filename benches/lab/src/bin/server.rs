@@ -106,8 +106,7 @@ fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Er
     let mut stream = StreamOwned::new(tls, tcp);
     let mut received = Vec::new();
     while let Some((head, body)) = receive(&mut stream, &mut received)? {
-        let target = header(&head, "x-amz-target").unwrap_or_else(|| "?".to_owned());
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let operation = operation(&head, &body);
         count(|counts| {
             *counts.requests.entry(operation.clone()).or_default() += 1;
             counts.in_flight += 1;
@@ -120,6 +119,7 @@ fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Er
         let answer = answer(&operation, &body);
         count(|counts| counts.in_flight = counts.in_flight.saturating_sub(1));
         let (status, text) = match answer {
+            _ if operation == "GetCallerIdentity" => ("200 OK", CALLER.to_owned()),
             Some(value) => ("200 OK", value.to_string()),
             None => {
                 ("400 Bad Request", json!({ "__type": "InvalidRequestException", "Message": operation }).to_string())
@@ -139,13 +139,11 @@ fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-type Head = String;
+/// Head and body.
+type Request = (String, Vec<u8>);
 
 /// One request; `received` keeps what came after it.
-fn receive(
-    stream: &mut (impl Read + Write),
-    received: &mut Vec<u8>,
-) -> Result<Option<(Head, Vec<u8>)>, Box<dyn Error>> {
+fn receive(stream: &mut (impl Read + Write), received: &mut Vec<u8>) -> Result<Option<Request>, Box<dyn Error>> {
     let end = loop {
         if let Some(at) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             break at + 4;
@@ -181,6 +179,20 @@ fn header(head: &str, name: &str) -> Option<String> {
     let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
     lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
 }
+
+/// Secrets Manager's is in a header, STS's in the body.
+fn operation(head: &str, body: &[u8]) -> String {
+    if let Some(target) = header(head, "x-amz-target") {
+        return target.rsplit('.').next().unwrap_or_default().to_owned();
+    }
+    let body = String::from_utf8_lossy(body);
+    body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or("?").to_owned()
+}
+
+/// What STS says of whoever asks.
+const CALLER: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+    <Arn>arn:aws:iam::123456789012:user/bench</Arn><UserId>AIDAEXAMPLE</UserId><Account>123456789012</Account>\
+    </GetCallerIdentityResult></GetCallerIdentityResponse>";
 
 fn answer(operation: &str, body: &[u8]) -> Option<Value> {
     let asked: Value = serde_json::from_slice(body).ok()?;
