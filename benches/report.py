@@ -7,6 +7,7 @@ class Figures:
     """Look-up in the summary; None where something was not measured. `by` is `median`, `least` or `most`."""
 
     def __init__(self, results, by="median"):
+        self.medians = self if by == "median" else Figures(results)
         self.rows = {(row["tool"], row["secrets"], row["rtt"]): row for row in results["timed"]}
         self.by = by
 
@@ -18,9 +19,6 @@ class Figures:
         return row[what][by or self.by] if row and what in row else None
 
     def ratio(self, what, tool, other, secrets, rtt=0):
-        runs = {row["runs"] for row in (self.row(tool, secrets, rtt), self.row(other, secrets, rtt)) if row}
-        if self.by == "least" and len(runs) > 1:
-            return None  # the fastest of many against the fastest of few would not be fair
         ours, theirs = self.get(what, tool, secrets, rtt), self.get(what, other, secrets, rtt)
         return ours / theirs if ours is not None and theirs else None
 
@@ -36,7 +34,10 @@ def goals(results, figures):
         yield f"wall against bash + curl + jq, {plural(count)}", bound, figures.ratio("wall", us, "curl", count), "×"
     for tool, title in (("awscli1", "bash + awscli 1 + jq"), ("awscli2", "bash + awscli 2 + jq")):
         for count, bound in ((1, 1 / 100), (4, 1 / 300)):
-            yield f"wall against {title}, {plural(count)}", bound, figures.ratio("wall", us, tool, count), "1/"
+            # The fastest of many against the fastest of few would not be fair; such a script's time is its CPU's anyway.
+            what = "wall" if figures.by == "median" else "cpu"
+            measured = figures.medians.ratio(what, us, tool, count)
+            yield f"wall against {title}, {plural(count)}", bound, measured, "1/"
     for rtt in [rtt for rtt in results["about"]["rtts"] if rtt] or [20]:
         for count, more in ((1, 4), (4, 4), (20, 8)):
             title = f"wall at {rtt} ms round trips, {plural(count)} (3 round trips + {more} ms)"
@@ -85,8 +86,8 @@ def markdown(results):
     busy = about["load"][0] > about["cores"] / 2
     if busy:
         lines += [
-            "**The machine was busy with other work while this was measured: of the times, ratios and the fastest runs tell the most; "
-            "counts are as good as ever.**",
+            "**The machine was busy with other work while this was measured, and a script of many processes suffers more from that than a "
+            "single one: of the times, ratios of CPU and the fastest runs tell the most. Counts are as good as ever.**",
             "",
         ]
     lines += [
@@ -104,10 +105,10 @@ def markdown(results):
         "",
         "## Aims",
         "",
-        "Times are medians; beside them stands the fastest run, which other work on the machine disturbs least. The verdict is the median's"
-        + (", unsettled where the fastest run says otherwise." if busy else "."),
+        "Times are medians. Beside them stands, as a check, what other work on the machine disturbs less: the fastest run, and for awscli "
+        "CPU time. The verdict is the median's" + (", unsettled where the check says otherwise." if busy else "."),
         "",
-        "| aim | at most | measured | fastest | |",
+        "| aim | at most | measured | check | |",
         "|---|---|---|---|---|",
     ]
     fastest = goals(results, Figures(results, "least"))
@@ -124,7 +125,8 @@ def markdown(results):
             "Times in ms; in brackets the quartiles. CPU is user and system time of all processes, memory the peak resident set of the "
             "largest."
             if not rtt
-            else f"The same over a link that delays packets; TCP alone connects in {number(about['connecting'][str(rtt)])} ms.",
+            else "The same over a link that delays packets; TCP alone connects in "
+            f"{number(about['connecting'].get(str(rtt)))} ms.",
             "",
             "| tool | secrets | wall | CPU | MB | requests, connections | ÷ floor: wall | CPU | ÷ secrets-exec: wall |",
             "|---|---|---|---|---|---|---|---|---|",
