@@ -199,7 +199,8 @@ def fnox_tool(work, fnox):
     binary = shutil.which(fnox or "fnox")
     if not binary:
         raise Unavailable(
-            f"not installed; `cargo install fnox --version {FNOX} --locked` takes ten minutes and more, then FNOX=…"
+            f"not installed; `cargo install fnox --version {FNOX} --locked` (needs libudev-dev) takes ten minutes and more; "
+            "then FNOX=…"
         )
 
     def arguments(count):
