@@ -1,13 +1,15 @@
 # `make` lists what can be made here; `make demo` and `make test` need nothing but a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-peers lint deny release bench-fleet clean test-hosts fuzz
+.PHONY: help demo test test-peers test-hosts lint deny fuzz release bench bench-quick bench-fleet clean
 
 CARGO = cargo
 VENV = .venv
 PEERS = tests/peers/requirements.txt
 FUZZ_SECONDS = 600
 FUZZ_TARGETS = reference declaration inherited extraction template response
+# More for benches/bench.py, `--binary FILE` say; its --help lists them.
+BENCH =
 EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
 
 help: ## list the targets
@@ -51,6 +53,12 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (600); what is found lies in fuzz/ar
 
 release: ## the binary to ship: target/release/secrets-exec
 	$(CARGO) build --locked --release
+
+bench: ## measure against the floor and other tools, into docs/ (minutes; Linux, curl, jq, valgrind, strace; best as root)
+	CARGO='$(CARGO)' python3 benches/bench.py $(BENCH)
+
+bench-quick: ## the same with fewer runs, printed
+	CARGO='$(CARGO)' python3 benches/bench.py --quick $(BENCH)
 
 bench-fleet: release ## 1,000 launches at once against a service that throttles; writes docs/fleet.md
 	python3 benches/fleet.py target/release/secrets-exec docs
