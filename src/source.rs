@@ -7,6 +7,7 @@ mod classify;
 mod clock;
 mod credentials;
 mod dial;
+mod endpoints;
 mod local;
 mod names;
 mod parameter_store;
@@ -33,6 +34,10 @@ use std::collections::BTreeSet;
 
 use crate::fetched::{Document, FetchFailure};
 use crate::reference::Locator;
+
+/// How many requests are under way together, and how many connections to one host there are. Each request has a connection
+/// of its own, so a cap costs round trips; 20 secrets must not meet it, and a service must not meet a flood.
+const IN_FLIGHT: usize = 32;
 
 /// An answer for each locator that was asked for.
 pub type Answers = Vec<(Locator, Result<Document, FetchFailure>)>;

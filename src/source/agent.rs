@@ -18,14 +18,15 @@ use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Semaphore;
 
-use super::aws::{Aws, IN_FLIGHT};
+use super::aws::Aws;
 use super::classify::{Verdict, by_connector};
 use super::clock::{Clock, Waiting};
+use super::dial::Dialer;
 use super::profile::{self, SetupError};
 use super::retry::{Patience, ask};
 use super::transport::connector;
 use super::variables::{ProxySettings, Settings};
-use super::{Answers, Source};
+use super::{Answers, IN_FLIGHT, Source};
 use crate::fetched::{BeyondAgent, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal};
 use crate::reference::{Locator, Region, SecretId, Store, Version};
 
@@ -52,7 +53,8 @@ impl Agent {
         let clock = Clock::new(aws_settings.timeout, aws_settings.wait);
         let fallback = settings.fallback.then(|| Aws::within(aws_settings.clone(), clock.clone(), tell));
         let patience = Patience::new(clock.clone(), aws_settings.max_attempts);
-        let http = connector(&aws_settings.trust, &ProxySettings::default(), &clock, CONNECT_TIMEOUT);
+        let dialer = Dialer::new(&aws_settings.trust, &ProxySettings::default(), Some(clock.clone()));
+        let http = connector(dialer, CONNECT_TIMEOUT);
         Self { settings, aws_settings, fallback, clock, patience, http, tell, is_open: false }
     }
 }

@@ -11,13 +11,9 @@ use super::clock::{Clock, Waiting};
 use super::profile::SetupError;
 use super::session::Session;
 use super::variables::Settings;
-use super::{Answers, Source, parameter_store, secrets_manager};
+use super::{Answers, IN_FLIGHT, Source, parameter_store, secrets_manager};
 use crate::fetched::{Denial, Document, FetchError, FetchFailure, Outage, PassedOver};
 use crate::reference::{Locator, Region, Role, SecretId, Store, Version};
-
-/// How many requests are under way together. Each has a connection of its own, so a cap costs round trips; 20 secrets
-/// must not meet it, and a service must not meet a flood.
-pub(super) const IN_FLIGHT: usize = 32;
 
 /// Reads secrets and parameters from AWS.
 pub struct Aws {
@@ -98,6 +94,7 @@ async fn settle(session: &mut Session, locator: &Locator) -> Result<Request, Fet
 
 async fn send_all(session: &mut Session, requests: Vec<Request>) -> Vec<(Request, Answer)> {
     let Some(first) = requests.first() else { return Vec::new() };
+    session.prepare(&requests).await;
     let base = match session.base_credentials(&first.region).await {
         Ok(base) => base,
         Err(error) => {

@@ -79,7 +79,7 @@ async fn search(
     let mut tried = Vec::new();
     let mut temporary = false;
     for source in sources(settings, config, near) {
-        let (why, lack) = match patience.within(source.provider.provide_credentials()).await {
+        let (why, lack) = match patience.within((source.provider)().provide_credentials()).await {
             Some(Ok(credentials)) => match unusable(&credentials) {
                 None => return Ok(credentials),
                 Some(why) => (why.to_owned(), Lack::Defect),
@@ -107,7 +107,7 @@ fn unusable(credentials: &Credentials) -> Option<&'static str> {
         .then_some("the credentials are empty, or hold a line break or another character that no credentials have")
 }
 
-struct CredentialSource {
+struct CredentialSource<'a> {
     name: &'static str,
     /// What it reads, where its own words do not say so.
     subject: Option<String>,
@@ -115,45 +115,54 @@ struct CredentialSource {
     nonsense: Lack,
     /// What would have to be set, where its own words do not say so; nothing when something is.
     unset: Option<String>,
-    provider: SharedCredentialsProvider,
+    /// Made only when it is asked: some build a whole client of a service.
+    provider: Box<dyn Fn() -> SharedCredentialsProvider + 'a>,
 }
 
-fn sources(settings: &Settings, config: &ProviderConfig, near: &ProviderConfig) -> Vec<CredentialSource> {
-    let source = |name, unset: Option<String>, provider| CredentialSource {
-        name,
-        subject: None,
-        nonsense: Lack::Defect,
-        unset,
-        provider,
-    };
+fn sources<'a>(
+    settings: &'a Settings,
+    config: &'a ProviderConfig,
+    near: &'a ProviderConfig,
+) -> Vec<CredentialSource<'a>> {
+    fn source<'a, P: ProvideCredentials + 'static>(
+        name: &'static str,
+        unset: Option<String>,
+        provider: impl Fn() -> P + 'a,
+    ) -> CredentialSource<'a> {
+        let provider = Box::new(move || SharedCredentialsProvider::new(provider()));
+        CredentialSource { name, subject: None, nonsense: Lack::Defect, unset, provider }
+    }
     let missing = |is_set: bool, what: &str| (!is_set).then(|| what.to_owned());
     let mut sources = Vec::new();
     if settings.profile.is_none() {
-        let provider = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
         let unset = missing(settings.has_keys, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
         let subject = Some("only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set".to_owned());
-        sources.push(CredentialSource { subject, ..source("environment", unset, provider) });
+        let environment = source("environment", unset, EnvironmentVariableCredentialsProvider::new);
+        sources.push(CredentialSource { subject, ..environment });
     }
-    let mut profile = ProfileFileCredentialsProvider::builder().configure(config);
-    if let Some(name) = settings.profile() {
-        profile = profile.profile_name(name);
-    }
-    let name = settings.profile().unwrap_or("default");
-    let unset =
-        missing(settings.profile_has_keys, &format!("the profile {name:?} of AWS's configuration files has none"));
-    sources.push(source("profile", unset, SharedCredentialsProvider::new(profile.build())));
-    let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(config).build();
+    let name = settings.profile();
+    let unset = format!("the profile {:?} of AWS's configuration files has none", name.unwrap_or("default"));
+    let unset = missing(settings.profile_has_keys, &unset);
+    sources.push(source("profile", unset, move || {
+        let profile = ProfileFileCredentialsProvider::builder().configure(config);
+        match name {
+            Some(name) => profile.profile_name(name).build(),
+            None => profile.build(),
+        }
+    }));
     let is_set = settings.web_identity_file.is_some();
     let unset = missing(is_set, "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set");
-    let web_identity = source("web identity", unset, SharedCredentialsProvider::new(web_identity));
+    let web_identity =
+        source("web identity", unset, || WebIdentityTokenCredentialsProvider::builder().configure(config).build());
     sources.push(CredentialSource { subject: settings.web_identity_file.clone(), ..web_identity });
-    let container = EcsCredentialsProvider::builder().configure(near).build();
     let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
-    let container = source("container", missing(false, unset), SharedCredentialsProvider::new(container));
+    let container =
+        source("container", missing(false, unset), || EcsCredentialsProvider::builder().configure(near).build());
     sources.push(CredentialSource { nonsense: Lack::Outage, ..container });
-    let metadata =
-        ImdsCredentialsProvider::builder().configure(near).imds_client(metadata_client(settings, near)).build();
-    let metadata = source("instance metadata", Some(String::new()), SharedCredentialsProvider::new(metadata));
+    let metadata = source("instance metadata", Some(String::new()), || {
+        let client = metadata_client(settings, near);
+        ImdsCredentialsProvider::builder().configure(near).imds_client(client).build()
+    });
     sources.push(CredentialSource { nonsense: Lack::Outage, ..metadata });
     sources
 }
@@ -165,7 +174,7 @@ pub(super) fn metadata_client(settings: &Settings, near: &ProviderConfig) -> imd
     client.connect_timeout(timeout).read_timeout(timeout).build()
 }
 
-impl CredentialSource {
+impl CredentialSource<'_> {
     fn reason(&self, error: &SourceError) -> String {
         match (error, self.unset.as_deref()) {
             (SourceError::CredentialsNotLoaded(_), Some(unset)) if !unset.is_empty() => unset.to_owned(),

@@ -1,10 +1,11 @@
 //! Making one connection: plain, over TLS, through a proxy.
 
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,8 +17,11 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::Intercept;
 use rustls::ClientConfig;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 use tower_service::Service;
 
+use super::IN_FLIGHT;
 use super::causes::took_too_long;
 use super::clock::Clock;
 use super::names::Names;
@@ -64,6 +68,22 @@ pub(super) struct Dialer {
     timeout: Option<Duration>,
     /// Is told when there is a connection.
     clock: Option<Clock>,
+    /// What is known of each host that was connected to.
+    hosts: Arc<Mutex<HashMap<String, Host>>>,
+}
+
+/// One host, and its connections.
+struct Host {
+    /// One for each connection that there may be at once.
+    places: Arc<Semaphore>,
+    /// Connections that are made before anybody has something to ask.
+    prepared: VecDeque<JoinHandle<Result<Stream, BoxError>>>,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(IN_FLIGHT)), prepared: VecDeque::new() }
+    }
 }
 
 /// The roots, read once and only if some connection needs them.
@@ -81,11 +101,18 @@ impl Tls {
 
 impl Dialer {
     pub(super) fn new(trust: &TrustSettings, proxy: &ProxySettings, clock: Option<Clock>) -> Self {
-        let mut tcp = Tcp::new_with_resolver(Names);
+        let mut tcp = Tcp::new_with_resolver(Names::default());
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         let tls = Tls { settings: trust.clone(), config: OnceLock::new() };
-        Self { tcp, tls: Arc::new(tls), proxy: Arc::new(ProxyRules::new(proxy)), timeout: None, clock }
+        Self {
+            tcp,
+            tls: Arc::new(tls),
+            proxy: Arc::new(ProxyRules::new(proxy)),
+            timeout: None,
+            clock,
+            hosts: Arc::default(),
+        }
     }
 
     /// The same with another limit; the roots that are read, once they are, are shared.
@@ -94,6 +121,46 @@ impl Dialer {
         // Shared out among the addresses of a name, so that one that swallows everything leaves time for the next.
         dialer.tcp.set_connect_timeout(timeout);
         dialer
+    }
+
+    /// Begins to make so many connections, for requests that will come.
+    pub(super) fn prepare(&self, to: &Uri, count: usize) {
+        let host = host_of(to);
+        for _ in 0..count.min(IN_FLIGHT) {
+            let connecting = tokio::spawn(self.clone().connect(to.clone()));
+            self.with_host(&host, |host| host.prepared.push_back(connecting));
+        }
+    }
+
+    fn with_host<T>(&self, name: &str, use_it: impl FnOnce(&mut Host) -> T) -> T {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        use_it(hosts.entry(name.to_owned()).or_default())
+    }
+
+    /// A connection, when the host may have one more: whoever asks for one meanwhile gets one that has become free.
+    async fn connect(self, to: Uri) -> Result<Stream, BoxError> {
+        let places = self.with_host(&host_of(&to), |host| Arc::clone(&host.places));
+        // The semaphore is never closed.
+        let place = places.acquire_owned().await.ok();
+        let mut host = to.authority().map(ToString::to_string).unwrap_or_default();
+        if let Some(proxy) = self.proxy.intercept(&to) {
+            let proxy = proxy.uri();
+            let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
+            host.push_str(&format!(" by way of the proxy {}{port}", proxy.host().unwrap_or_default()));
+        }
+        let (limit, clock) = (self.timeout, self.clock.clone());
+        let dialed = within(limit, self.dial(to)).await;
+        if let (Ok(_), Some(clock)) = (&dialed, clock) {
+            clock.reached();
+        }
+        match dialed {
+            Ok(stream) => Ok(Stream { _place: place, ..stream }),
+            // Which of the two limits is first is chance.
+            Err(source) => Err(match limit {
+                Some(limit) if took_too_long(&*source) => Unreached::new(host, TimedOut(limit).into()).into(),
+                _ => Unreached::new(host, source).into(),
+            }),
+        }
     }
 
     /// What a proxy that forwards a request is to be shown with it. One that opens a tunnel is shown it by [`Tunnel`].
@@ -152,26 +219,25 @@ impl Service<Uri> for Dialer {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
+        let prepared = self.with_host(&host_of(&to), |host| host.prepared.pop_front());
         let dialer = self.clone();
         Box::pin(async move {
-            let mut host = to.authority().map(ToString::to_string).unwrap_or_default();
-            if let Some(proxy) = dialer.proxy.intercept(&to) {
-                let proxy = proxy.uri();
-                let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
-                host.push_str(&format!(" by way of the proxy {}{port}", proxy.host().unwrap_or_default()));
+            match prepared {
+                // One that could not be made is made again: what was missing may be there now.
+                Some(connecting) => match connecting.await {
+                    Ok(Ok(stream)) => Ok(stream),
+                    Ok(Err(_)) | Err(_) => dialer.connect(to).await,
+                },
+                None => dialer.connect(to).await,
             }
-            let (limit, clock) = (dialer.timeout, dialer.clock.clone());
-            let dialed = within(limit, dialer.dial(to)).await;
-            if let (Ok(_), Some(clock)) = (&dialed, clock) {
-                clock.reached();
-            }
-            dialed.map_err(|source| match limit {
-                // Which of the two limits is first is chance.
-                Some(limit) if took_too_long(&*source) => Unreached::new(host, TimedOut(limit).into()).into(),
-                _ => Unreached::new(host, source).into(),
-            })
         })
     }
+}
+
+/// Scheme, name and port: what connections can be shared for.
+fn host_of(to: &Uri) -> String {
+    let authority = to.authority().map(ToString::to_string).unwrap_or_default();
+    format!("{}://{authority}", to.scheme_str().unwrap_or_default())
 }
 
 type TcpStream = <Tcp as Service<Uri>>::Response;
@@ -211,11 +277,13 @@ pub(super) struct Stream {
     io: Box<dyn Io>,
     /// Whether requests must name the whole address, since a proxy forwards them.
     proxied: bool,
+    /// Given back when the connection ends.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Stream {
     fn new(io: impl Io + 'static) -> Self {
-        Self { io: Box::new(io), proxied: false }
+        Self { io: Box::new(io), proxied: false, _place: None }
     }
 }
 

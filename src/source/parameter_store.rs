@@ -15,7 +15,7 @@ use crate::reference::Region;
 use crate::secret::SecretValue;
 
 /// AWS's own limit.
-const BATCH: usize = 10;
+pub(super) const BATCH: usize = 10;
 
 /// Requests of one region and role, put together. One request names a parameter once, so that an answer, which need not spell
 /// the name as it was asked for, is told apart.

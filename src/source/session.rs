@@ -15,17 +15,19 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
+use super::aws::Request;
 use super::causes::is_timeout;
 use super::classify::text_of;
 use super::clock::Clock;
-use super::credentials;
+use super::dial::Dialer;
 use super::profile::{self, SetupError};
 use super::retry::Patience;
 use super::sts::{self, Assumed};
 use super::transport::http_client;
 use super::variables::{Endpoint, ProxySettings, Settings};
+use super::{credentials, endpoints, parameter_store};
 use crate::fetched::{CredentialsError, FetchError, Outage};
-use crate::reference::{Region, Role};
+use crate::reference::{Region, Role, Store};
 
 /// A client for each region and role.
 type Clients<C> = RefCell<BTreeMap<(Region, Option<Role>), C>>;
@@ -33,6 +35,8 @@ type Clients<C> = RefCell<BTreeMap<(Region, Option<Role>), C>>;
 /// What is settled before the first request, and kept for the later ones.
 pub(super) struct Session {
     settings: Settings,
+    /// Makes the connections of `http`.
+    dialer: Dialer,
     http: SharedHttpClient,
     /// Past any proxy, for what serves metadata next to this machine.
     direct: SharedHttpClient,
@@ -66,11 +70,13 @@ impl Session {
     /// Reads the configuration files.
     pub(super) async fn open(mut settings: Settings, clock: Clock) -> Result<Self, SetupError> {
         profile::apply(&mut settings).await?;
-        let http = http_client(&settings.trust, &settings.proxy, Some(&clock));
-        let direct = http_client(&settings.trust, &ProxySettings::default(), None);
+        let dialer = Dialer::new(&settings.trust, &settings.proxy, Some(clock.clone()));
+        let http = http_client(dialer.clone());
+        let direct = http_client(Dialer::new(&settings.trust, &ProxySettings::default(), None));
         let patience = Patience::new(clock.clone(), settings.max_attempts);
         Ok(Self {
             settings,
+            dialer: dialer.within(timeouts().connect_timeout()),
             http,
             direct,
             clock,
@@ -156,6 +162,24 @@ impl Session {
     /// Where STS is asked: in the configured region, else in one that something is read in; then in the fallback regions.
     fn sts_regions(&self, region: &Region) -> Vec<Region> {
         self.regions(self.settings.region.as_ref().unwrap_or(region))
+    }
+
+    /// Begins to connect to where `requests` will be sent, if it takes time to get the credentials for them.
+    pub(super) async fn prepare(&self, requests: &[Request]) {
+        let is_signed_at_once = |request: &Request| self.settings.has_static_keys() && request.role.is_none();
+        let mut places: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
+        for request in requests.iter().filter(|request| !is_signed_at_once(request)) {
+            *places.entry((request.store, &request.region)).or_default() += 1;
+        }
+        for ((store, region), count) in places {
+            let connections = match store {
+                Store::SecretsManager => count,
+                Store::ParameterStore => count.div_ceil(parameter_store::BATCH),
+            };
+            if let Some(endpoint) = endpoints::find(&self.settings, store, region).await {
+                self.dialer.prepare(&endpoint, connections);
+            }
+        }
     }
 
     /// The credentials that were found; `region` is one that something is read in.

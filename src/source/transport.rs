@@ -20,27 +20,18 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::causes::{certificate_error, find_source};
-use super::clock::Clock;
 use super::dial::{Dialer, Unreached};
 use super::trust::TrustError;
-use super::variables::{ProxySettings, TrustSettings};
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// An HTTP client for the SDK's clients to share. `clock` is told when there is a connection.
-pub(super) fn http_client(trust: &TrustSettings, proxy: &ProxySettings, clock: Option<&Clock>) -> SharedHttpClient {
-    let dialer = Dialer::new(trust, proxy, clock.cloned());
+/// An HTTP client for the SDK's clients to share.
+pub(super) fn http_client(dialer: Dialer) -> SharedHttpClient {
     SharedHttpClient::new(Transport { dialer, connectors: Mutex::default() })
 }
 
 /// Connections to what is next to us, past any proxy; only connecting has a limit of its own.
-pub(super) fn connector(
-    trust: &TrustSettings,
-    proxy: &ProxySettings,
-    clock: &Clock,
-    connect_timeout: Duration,
-) -> SharedHttpConnector {
-    let dialer = Dialer::new(trust, proxy, Some(clock.clone()));
+pub(super) fn connector(dialer: Dialer, connect_timeout: Duration) -> SharedHttpConnector {
     Transport { dialer, connectors: Mutex::default() }.connector((Some(connect_timeout), None))
 }
 

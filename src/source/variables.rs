@@ -186,6 +186,11 @@ impl Settings {
         reader.finish(settings)
     }
 
+    /// Whether the credentials are there without asking anybody.
+    pub(super) fn has_static_keys(&self) -> bool {
+        self.has_keys && self.profile.is_none()
+    }
+
     /// The profile that is chosen, if any.
     pub(super) fn profile(&self) -> Option<&str> {
         self.profile.as_deref().or(self.profile_variable.as_deref())
