@@ -165,7 +165,7 @@ fn a_path_that_swallows_large_packets_ends_with_the_time() {
             return;
         }
         ends_within(TIMEOUT, at("127.0.0.1", &aws)).refused(75).says(["A", "secret x"]);
-        assert_eq!(aws.reads().len(), 1);
+        assert!(!aws.reads().is_empty());
     });
 }
 
