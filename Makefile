@@ -65,7 +65,7 @@ bench-fleet: release ## 1,000 launches at once against a service that throttles;
 
 clean: ## remove what was made
 	$(CARGO) clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) fuzz/target
 
 # Kept beside the venv, so that `clean` does not cost ten minutes. The version is the one that the tests were written against.
 .agent/bin/aws_secretsmanager_agent:

@@ -73,17 +73,27 @@ fn hints_hold(outcome: &Outcome, body: &[u8]) {
         let Problem::Extract { error, .. } = &error.problem else { continue };
         match error {
             ExtractError::Absent(Absent::Key { as_path: Some(path), .. }) => {
-                let errors = planned(path).map(|(plan, _)| resolve_all(&plan, body).errors);
-                let is_found = |error: &Problem| {
-                    matches!(error, Problem::Extract { error: ExtractError::Absent(Absent::Null), .. })
-                };
-                let leads = errors.is_some_and(|errors| errors.iter().all(|error| is_found(&error.problem)));
+                let leads = planned(path).is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
                 assert!(leads, "{path:?} is offered and finds nothing");
             }
-            ExtractError::Several { paths, count } => assert!(*count > 1 && paths.len() <= *count),
+            ExtractError::Several { paths, count } => {
+                assert!(*count > 1 && paths.len() <= *count);
+                for path in paths {
+                    let leads = planned(path).is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
+                    assert!(leads, "{path:?} is listed and finds something else");
+                }
+            }
             _ => {}
         }
     }
+}
+
+/// Whether there is one node, be it a null.
+fn finds_one(outcome: &Outcome) -> bool {
+    outcome
+        .errors
+        .iter()
+        .all(|error| matches!(error.problem, Problem::Extract { error: ExtractError::Absent(Absent::Null), .. }))
 }
 
 /// The secret without escapes, as far as it is JSON.
