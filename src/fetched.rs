@@ -182,7 +182,12 @@ pub enum Refusal {
     /// The roots that certificates are held against cannot be read.
     TrustStore(String),
     /// The server's certificate is not trusted.
-    Certificate(String),
+    Certificate {
+        /// Whose, and why.
+        why: String,
+        /// Whether a root that is not known could make it good.
+        is_unknown: bool,
+    },
     /// What the Secrets Manager Agent cannot do.
     Agent(BeyondAgent),
     /// AWS refused the request itself.

@@ -110,6 +110,17 @@ impl SecretId {
         fields.join(":")
     }
 
+    /// Whether an answer with this name and ARN is one for the id that was asked for, which may be an ARN without its random
+    /// ending.
+    pub fn is_answer(asked: &str, name: Option<&str>, arn: Option<&str>) -> bool {
+        let resource = arn.and_then(|arn| arn.splitn(7, ':').nth(6));
+        let begins = |text: Option<&str>| {
+            let rest = text.and_then(|text| text.strip_prefix(asked));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        name == Some(asked) || begins(arn) || begins(resource)
+    }
+
     /// The name within its account and region: an ARN without what stands before its resource.
     pub fn resource_name(&self) -> &str {
         if self.0.starts_with("arn:") { self.0.splitn(7, ':').last().unwrap_or(&self.0) } else { &self.0 }
@@ -277,6 +288,19 @@ mod tests {
     fn the_resource_name_of_an_arn_is_its_last_field() {
         let (id, ..) = SecretId::parse("arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf").unwrap();
         assert_eq!(id.resource_name(), "prod/db-AbCdEf");
+    }
+
+    #[test]
+    fn an_answer_is_of_what_was_asked_for() {
+        let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
+        for asked in ["prod/db", arn, arn.strip_suffix("-AbCdEf").unwrap()] {
+            assert!(SecretId::is_answer(asked, Some("prod/db"), Some(arn)), "{asked}");
+        }
+        assert!(SecretId::is_answer("prod/db", None, Some(arn)));
+        for asked in ["prod/d", "db", "prod/db2"] {
+            assert!(!SecretId::is_answer(asked, Some("prod/db"), Some(arn)), "{asked}");
+        }
+        assert!(!SecretId::is_answer("prod/db", None, None));
     }
 
     #[test]

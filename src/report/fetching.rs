@@ -25,7 +25,7 @@ pub(super) fn status(error: &ResolveError) -> u8 {
             FetchError::Refused(
                 Refusal::MarkedForDeletion
                 | Refusal::NoValue
-                | Refusal::Certificate(_)
+                | Refusal::Certificate { .. }
                 | Refusal::Agent(_)
                 | Refusal::Request(_),
             ) => CONFIGURATION,
@@ -236,13 +236,11 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
             vec!["restore it (aws secretsmanager restore-secret), or name another".to_owned()],
         ),
         Refusal::NoValue => ("AWS answered without a value".to_owned(), vec!["put a value into it".to_owned()]),
-        Refusal::Certificate(why) => (
-            format!("the server's certificate is not trusted: {why}"),
-            vec![
-                "if it is a proxy's or a private endpoint's, name its roots with --ca-bundle or AWS_CA_BUNDLE"
-                    .to_owned(),
-            ],
-        ),
+        Refusal::Certificate { why, is_unknown } => {
+            let hint = "if it is a proxy's or a private endpoint's, name its roots with --ca-bundle or AWS_CA_BUNDLE";
+            let hints = is_unknown.then(|| hint.to_owned()).into_iter().collect();
+            (format!("the server's certificate is not trusted: {why}"), hints)
+        }
         Refusal::TrustStore(why) => (format!("root certificates cannot be read: {why}"), Vec::new()),
         Refusal::Agent(beyond) => {
             let what = match beyond {

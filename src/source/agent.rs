@@ -191,7 +191,7 @@ impl Agent {
         let mut response = self.http.call(asking).await.map_err(|error| by_connector(&error))?;
         let status = response.status().as_u16();
         match response.take_body().collect().await {
-            Ok(body) => answer::read(status, &body.to_bytes(), &request.2),
+            Ok(body) => answer::read(status, &body.to_bytes(), &request.1, &request.2),
             Err(_) => Err(answer::unreadable(status)),
         }
     }

@@ -8,8 +8,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
+use super::classify::one_line;
 use super::dial::Unreached;
 use super::transport::TimedOut;
+use crate::fetched::Refusal;
 
 /// The first error of a type in a chain. An I/O error hides what it wraps from `source`.
 pub(super) fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
@@ -37,13 +39,11 @@ pub(super) fn took_too_long(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// Whose certificate is not trusted and why, where that is what went wrong.
-pub(super) fn certificate_error(error: &(dyn Error + 'static)) -> Option<String> {
-    let why = match find_source::<rustls::Error>(error)? {
-        rustls::Error::InvalidCertificate(why) => defect(why),
-        _ => return None,
-    };
+pub(super) fn certificate_error(error: &(dyn Error + 'static)) -> Option<Refusal> {
+    let rustls::Error::InvalidCertificate(why) = find_source(error)? else { return None };
     let host = find_source::<Unreached>(error).map(|unreached| unreached.host.as_str()).unwrap_or_default();
-    Some(format!("{host}: {why}"))
+    let is_unknown = matches!(why, CertificateError::UnknownIssuer);
+    Some(Refusal::Certificate { why: one_line(&format!("{host}: {}", defect(why))), is_unknown })
 }
 
 /// What rustls tells in the names of its own types and in seconds since 1970, in words.

@@ -38,6 +38,8 @@ where
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
             status @ 500.. => Verdict::Again(Outage::Service(format!("HTTP status {status}")), None),
+            // It broke off, or went on too slowly.
+            _ if is_broken(error) => Verdict::Again(Outage::Connection("the answer broke off".to_owned()), None),
             // Why it cannot be read is not told: that would quote a response, which may hold a secret.
             status => Verdict::Again(garbled(status), None),
         },
@@ -51,6 +53,13 @@ where
     }
 }
 
+/// Whether a connection ended before the answer on it did.
+fn is_broken(error: &(dyn Error + 'static)) -> bool {
+    let hyper = find_source::<hyper::Error>(error);
+    hyper.is_some_and(|error| error.is_incomplete_message() || error.is_body_write_aborted() || error.is_closed())
+        || find_source::<std::io::Error>(error).is_some()
+}
+
 fn garbled(status: u16) -> Outage {
     Outage::Garbled(format!("a response (HTTP status {status}) that cannot be read"))
 }
@@ -58,8 +67,8 @@ fn garbled(status: u16) -> Outage {
 pub(super) fn by_connector(error: &ConnectorError) -> Verdict {
     if let Some(error) = find_source::<TrustError>(error) {
         Verdict::Final(FetchError::Refused(Refusal::TrustStore(error.to_string())))
-    } else if let Some(error) = certificate_error(error) {
-        Verdict::Final(FetchError::Refused(Refusal::Certificate(one_line(&error))))
+    } else if let Some(refusal) = certificate_error(error) {
+        Verdict::Final(FetchError::Refused(refusal))
     } else if error.is_timeout() {
         Verdict::Again(Outage::Timeout(text_of(error)), None)
     } else if error.is_io() {
@@ -228,6 +237,10 @@ pub(super) fn text_of(error: &(dyn Error + 'static)) -> String {
 fn words_of(error: &(dyn Error + 'static)) -> String {
     if let Some(ImdsError::ErrorResponse(answer)) = error.downcast_ref() {
         return format!("the metadata service answered with HTTP status {}", answer.response().status().as_u16());
+    }
+    // They only say that something is behind them.
+    if error.is::<ConnectorError>() || error.is::<hyper_util::client::legacy::Error>() {
+        return String::new();
     }
     if let Some(meta) = error.downcast_ref::<ErrorMetadata>() {
         let parts = [meta.code(), meta.message()];

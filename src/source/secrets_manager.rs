@@ -13,7 +13,7 @@ use super::aws::Request;
 use super::classify::{Verdict, classify};
 use super::retry::{Patience, ask};
 use crate::fetched::{Document, FetchError, Outage, Refusal};
-use crate::reference::Region;
+use crate::reference::{Region, SecretId};
 use crate::secret::SecretValue;
 
 /// Reads one version of a secret.
@@ -23,18 +23,17 @@ pub(super) async fn get(
     region: &Region,
     patience: &Patience,
 ) -> Result<Document, FetchError> {
+    let id = request.id_in(region);
     let output = ask(patience, async || {
         let asking = client
             .get_secret_value()
-            .secret_id(request.id_in(region))
+            .secret_id(&id)
             .set_version_stage(request.version.stage().map(str::to_owned))
             .set_version_id(request.version.id().map(str::to_owned));
         match asking.send().await {
-            // An object without any of its names is not AWS's.
-            Ok(output) if output.name.is_none() && output.arn.is_none() && output.version_id.is_none() => {
-                Err(Verdict::Again(Outage::Garbled("a response that is no secret".to_owned()), None))
-            }
-            Ok(output) => Ok(output),
+            Ok(output) if SecretId::is_answer(&id, output.name(), output.arn()) => Ok(output),
+            // Whatever this is, its value is not the one that was asked for.
+            Ok(_) => Err(Verdict::Again(Outage::Garbled("a response that is not about this secret".to_owned()), None)),
             Err(error) => Err(classify(&error)),
         }
     });

@@ -5,12 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::fetched::{Denial, Document, FetchError, Outage, Refusal};
-use crate::reference::{Region, Version};
+use crate::reference::{Region, SecretId, Version};
 use crate::secret::SecretValue;
 use crate::source::classify::{Verdict, by_code};
 
 /// Reads a response. Nothing of it is kept but a value, and the code and message of AWS's own errors.
-pub(super) fn read(status: u16, body: &[u8], version: &Version) -> Result<Document, Verdict> {
+pub(super) fn read(status: u16, body: &[u8], id: &SecretId, version: &Version) -> Result<Document, Verdict> {
     let object = match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => Some(object),
         Ok(_) | Err(_) => None,
@@ -18,7 +18,7 @@ pub(super) fn read(status: u16, body: &[u8], version: &Version) -> Result<Docume
     match (status, object) {
         (200, Some(mut object)) => match object.remove("Parameter") {
             Some(Value::Object(parameter)) => of_parameter(parameter, version),
-            _ => of_secret(object),
+            _ => of_secret(object, id.as_str()),
         },
         (200, None) => Err(unreadable(status)),
         (_, Some(error)) => Err(by_error(status, &error)),
@@ -52,16 +52,18 @@ fn by_error(status: u16, error: &Map<String, Value>) -> Verdict {
     by_code(status, code, text(["message", "Message"]), None, None)
 }
 
-fn of_secret(mut secret: Map<String, Value>) -> Result<Document, Verdict> {
+fn of_secret(mut secret: Map<String, Value>, id: &str) -> Result<Document, Verdict> {
     let mut text = |key: &str| match secret.remove(key) {
         Some(Value::String(text)) => Some(text),
         Some(_) | None => None,
     };
-    let (arn, version_id) = (text("ARN"), text("VersionId"));
+    let (name, arn, version_id) = (text("Name"), text("ARN"), text("VersionId"));
+    if !SecretId::is_answer(id, name.as_deref(), arn.as_deref()) {
+        return Err(unreadable(200));
+    }
     let body = match (text("SecretString"), text("SecretBinary")) {
         (Some(text), _) => SecretValue::new(text),
         (None, Some(base64)) => STANDARD.decode(base64).map(SecretValue::new).map_err(|_| unreadable(200))?,
-        (None, None) if arn.is_none() && version_id.is_none() => return Err(unreadable(200)),
         (None, None) => return Err(Verdict::Final(FetchError::Refused(Refusal::NoValue))),
     };
     let stages = match secret.remove("VersionStages") {
@@ -88,7 +90,8 @@ mod tests {
     use super::*;
 
     fn verdict(status: u16, body: &str) -> Verdict {
-        read(status, body.as_bytes(), &Version::Current).unwrap_err()
+        let (id, ..) = SecretId::parse("x").unwrap();
+        read(status, body.as_bytes(), &id, &Version::Current).unwrap_err()
     }
 
     #[test]
@@ -114,5 +117,7 @@ mod tests {
         assert!(matches!(verdict(404, "Not found"), Verdict::Final(FetchError::Refused(_))));
         assert!(matches!(verdict(200, "<html>"), Verdict::Again(Outage::Garbled(_), _)));
         assert!(matches!(verdict(200, "{}"), Verdict::Again(Outage::Garbled(_), _)));
+        let other = r#"{"Name":"y","SecretString":"of another secret"}"#;
+        assert!(matches!(verdict(200, other), Verdict::Again(Outage::Garbled(_), _)));
     }
 }
