@@ -57,6 +57,14 @@ fn a_body_without_an_end_is_75_and_takes_no_memory() {
 }
 
 #[test]
+fn a_success_that_is_about_another_secret_is_no_value() {
+    let aws = served().fails(READ, fault::another_secret());
+    launch(&aws).refused(75).says(["A", "x", "not about this secret"]);
+    let aws = served().fails_first(READ, 1, fault::another_secret());
+    launch(&aws).launched_silently().has("A", "v");
+}
+
+#[test]
 fn a_success_that_is_no_secret_is_75() {
     for fault in [fault::empty_object(), fault::page()] {
         let aws = served().fails(READ, fault);

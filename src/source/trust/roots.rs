@@ -51,8 +51,9 @@ impl Roots {
             Self::Parsed(_) => None,
             Self::Bundle(Bundle { text, bodies }) => {
                 let mut roots = RootCertStore::empty();
+                let issuers: Vec<_> = issuers.iter().map(memmem::Finder::new).collect();
                 for body in bodies {
-                    let names_one = text.get(body.clone()).is_some_and(|body| mentions(body, issuers));
+                    let names_one = text.get(body.clone()).is_some_and(|body| mentions(body, &issuers));
                     if names_one && let Some(block) = text.get(armour(body)) {
                         roots.roots.extend(parse(block).roots);
                     }
@@ -79,8 +80,9 @@ pub(super) fn parse(text: &[u8]) -> RootCertStore {
 }
 
 fn bodies(text: &[u8]) -> Vec<Range<usize>> {
+    let end = memmem::Finder::new(END);
     let begins = memmem::find_iter(text, BEGIN).map(|at| at + BEGIN.len());
-    begins.filter_map(|begin| Some(begin..begin + memmem::find(text.get(begin..)?, END)?)).collect()
+    begins.filter_map(|begin| Some(begin..begin + end.find(text.get(begin..)?)?)).collect()
 }
 
 /// A body with its armour around it.
@@ -88,20 +90,22 @@ fn armour(body: &Range<usize>) -> Range<usize> {
     body.start - BEGIN.len()..body.end + END.len()
 }
 
-/// So many characters of base64 are decoded to look for a name: a root names its issuer, which is itself, in its first bytes.
-const LOOKED_AT: usize = 512;
+/// So many characters of base64 are decoded to look for a name, which are six lines: a root names its issuer, which is itself,
+/// in its first bytes.
+const LOOKED_AT: usize = 384;
 
 /// Whether the beginning of a certificate holds one of the names, byte for byte as X.509 compares them.
-fn mentions(body: &[u8], names: &[Vec<u8>]) -> bool {
-    let mut characters = [0; LOOKED_AT];
-    let mut count = 0;
-    for (place, character) in characters.iter_mut().zip(body.iter().filter(|byte| !byte.is_ascii_whitespace())) {
-        *place = *character;
-        count += 1;
+fn mentions(body: &[u8], names: &[memmem::Finder<'_>]) -> bool {
+    let mut characters = Vec::with_capacity(LOOKED_AT);
+    for line in body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        match LOOKED_AT - characters.len() {
+            0 => break,
+            room => characters.extend_from_slice(line.get(..room).unwrap_or(line)),
+        }
     }
-    let whole = count - count % 4;
+    characters.truncate(characters.len() / 4 * 4);
     let mut bytes = [0; LOOKED_AT / 4 * 3];
-    let decoded = characters.get(..whole).and_then(|text| STANDARD_NO_PAD.decode_slice(text, &mut bytes).ok());
+    let decoded = STANDARD_NO_PAD.decode_slice(&characters, &mut bytes).ok();
     let begins = decoded.and_then(|count| bytes.get(..count));
-    begins.is_some_and(|begins| names.iter().any(|name| memmem::find(begins, name).is_some()))
+    begins.is_some_and(|begins| names.iter().any(|name| name.find(begins).is_some()))
 }

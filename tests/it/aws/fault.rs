@@ -133,6 +133,17 @@ pub fn empty_object() -> Fault {
     Fault::Exactly(answer(200, "application/x-amz-json-1.1", "{}".to_owned()))
 }
 
+/// A success that is about another secret.
+pub fn another_secret() -> Fault {
+    let body = serde_json::json!({
+        "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:y-AbCdEf",
+        "Name": "y",
+        "VersionId": "c0c0c0c0-1111-4222-8333-444455556666",
+        "SecretString": format!(r#"{{"k":"{CANARY}"}}"#),
+    });
+    Fault::Exactly(answer(200, "application/x-amz-json-1.1", body.to_string()))
+}
+
 /// An error of STS, which speaks XML.
 pub fn sts(status: u16, code: &str, message: &str) -> Fault {
     let body = format!(
