@@ -1,7 +1,7 @@
 //! The main path: references become variables of the command, at the least number of requests.
 
-use crate::aws::Aws;
 use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::aws::{Aws, Version};
 use crate::sandbox::{CANARY, Sandbox};
 
 fn database() -> Secret {
@@ -189,4 +189,49 @@ fn a_command_named_like_one_of_ours_is_a_command() {
     let path = sandbox.path("bin");
     let run = sandbox.env("PATH", path).command(["check"]).run();
     run.launched_silently().printed("checked db.internal\n");
+}
+
+#[test]
+fn a_hundred_secrets_are_a_hundred_requests_over_at_most_32_connections() {
+    let mut aws = Aws::start();
+    let mut sandbox = Sandbox::new();
+    for n in 0..100 {
+        aws = aws.secret(&format!("s{n}"), Secret::json(r#"{"k":"v"}"#));
+        sandbox = sandbox.resolve(&format!("V{n}=s{n}:k"));
+    }
+    sandbox.aws(&aws).run().launched_silently();
+    assert_eq!(aws.reads().len(), 100);
+    assert!(aws.connections() <= 32, "{} connections", aws.connections());
+}
+
+#[test]
+fn connections_are_made_while_credentials_are_fetched() {
+    // The first is for the credentials, which never come.
+    let mut aws = Aws::start();
+    let mut sandbox = Sandbox::new();
+    for n in 0..3 {
+        aws = aws.secret(&format!("s{n}"), Secret::json(r#"{"k":"v"}"#));
+        sandbox = sandbox.resolve(&format!("V{n}=s{n}:k"));
+    }
+    let hang = format!("http://{}/hang", aws.address());
+    let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1").env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang);
+    sandbox.args(["--timeout", "2s"]).run().refused(75);
+    assert_eq!((aws.connections(), aws.reads().len()), (4, 0));
+}
+
+#[test]
+fn connections_that_were_made_early_are_those_that_are_used() {
+    let mut aws = Aws::start();
+    let mut sandbox = Sandbox::new();
+    for n in 0..3 {
+        aws = aws
+            .secret(&format!("s{n}"), Secret::json(r#"{"k":"v"}"#))
+            .parameter(&format!("/p{n}"), &[Version::bare("parameter")]);
+        sandbox = sandbox.resolve(&format!("V{n}=s{n}:k")).resolve(&format!("P{n}=ssm:/p{n}"));
+    }
+    let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1");
+    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
+    sandbox.run().launched_silently();
+    // One for the credentials, one for each secret, one for all parameters.
+    assert_eq!(aws.connections(), 5);
 }

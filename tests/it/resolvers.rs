@@ -1,6 +1,8 @@
 //! A name server that is silent, says no, breaks down, or recovers.
 
 use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -23,14 +25,18 @@ enum Reply {
     Code(u8),
 }
 
-/// Answers on the loopback address of this network: the n-th question gets the n-th reply, all later ones the last.
-fn resolver(replies: Vec<Reply>) {
+/// Answers on the loopback address of this network: the n-th question gets the n-th reply, all later ones the last. Tells how
+/// many questions there were.
+fn resolver(replies: Vec<Reply>) -> Arc<AtomicUsize> {
     let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
+    let questions = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&questions);
     // Ends with the test binary.
     thread::spawn(move || {
         let mut asked = 0;
         let mut packet = [0; 512];
         while let Ok((length, client)) = socket.recv_from(&mut packet) {
+            counted.fetch_add(1, Ordering::SeqCst);
             let name = packet[12..length].iter().position(|byte| *byte == 0).unwrap();
             let question = &packet[..12 + name + 5];
             let wants_ipv4 = question[12 + name + 2] == 1;
@@ -51,6 +57,7 @@ fn resolver(replies: Vec<Reply>) {
             let _ = socket.send_to(&answer, client);
         }
     });
+    questions
 }
 
 /// A launch whose service has a name that only this name server knows.
@@ -115,5 +122,44 @@ fn a_name_server_that_recovers_is_asked_again() {
         let aws = served();
         asking("127.0.0.1", &aws).run().launched_silently().has("A", "v");
         assert_eq!(aws.reads().len(), 1);
+    });
+}
+
+#[test]
+fn a_name_is_looked_up_once_and_as_it_is_whatever_domains_are_searched() {
+    in_a_network(|| {
+        // As in a pod of Kubernetes.
+        let resolver_file =
+            "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
+        let questions = resolver(vec![Reply::Loopback]);
+        let mut aws = Aws::start();
+        let mut sandbox = Sandbox::new();
+        for n in 0..4 {
+            aws = aws.secret(&format!("x{n}"), Secret::json(r#"{"k":"v"}"#));
+            sandbox = sandbox.resolve(&format!("V{n}=x{n}:k"));
+        }
+        let sandbox = sandbox.aws(&aws).endpoint(&format!("http://secrets.example:{}", aws.address().port()));
+        with_files(sandbox, &[("resolv.conf", resolver_file)]).run().launched_silently();
+        // One for each kind of address.
+        assert_eq!(questions.load(Ordering::SeqCst), 2);
+        // And the service is asked by its own name.
+        let host = aws.reads()[0].header("host").unwrap().to_owned();
+        assert!(host.starts_with("secrets.example:"), "{host}");
+    });
+}
+
+#[test]
+fn a_hosts_file_comes_before_any_name_server() {
+    if !can_replace("hosts") {
+        return;
+    }
+    in_a_network(|| {
+        let questions = resolver(vec![Reply::Code(3)]);
+        let aws = served();
+        let hosts = "127.0.0.1 localhost\n127.0.0.1 other.example secrets.example # ours\n";
+        let sandbox = sandbox(&aws).endpoint(&format!("http://secrets.example:{}", aws.address().port()));
+        let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", hosts)];
+        with_files(sandbox, &files).run().launched_silently().has("A", "v");
+        assert_eq!(questions.load(Ordering::SeqCst), 0);
     });
 }
