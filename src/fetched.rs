@@ -208,12 +208,23 @@ pub enum BeyondAgent {
 /// Why there are no credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialsError {
+    /// What of.
+    pub what: Wanted,
     /// Each source that was tried, and why it gave none.
     pub tried: Vec<(&'static str, String)>,
     /// Whether trying later may help: a source is there but did not answer.
     pub temporary: bool,
     /// How long they were waited for (`--wait`), in vain.
     pub waited: Option<Duration>,
+}
+
+/// What a request needs before it can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// AWS credentials.
+    Credentials,
+    /// The token of the Secrets Manager Agent.
+    Token,
 }
 
 /// The answers, by locator.

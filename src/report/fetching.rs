@@ -2,7 +2,9 @@
 
 use super::extracting::{expansion, extraction, rendering};
 use super::{CONFIGURATION, DENIED, TEMPORARY, USAGE};
-use crate::fetched::{BeyondAgent, CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal};
+use crate::fetched::{
+    BeyondAgent, CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal, Wanted,
+};
 use crate::reference::{Locator, Region, SecretRef, Store, Version};
 use crate::resolve::{Problem, ResolveError};
 use crate::suggest;
@@ -79,11 +81,11 @@ fn paragraph(failure: &ResolveError, subjects: &[String], aliases: &[String]) ->
         Problem::Expand { region, error } => (region.as_ref(), expansion(reference, error)),
         Problem::Render { region, error } => (region.as_ref(), rendering(error)),
         Problem::Fetch(FetchFailure { region, error, elsewhere }) => {
-            let (what, mut hints) = fetching(error, reference, region.is_none(), aliases);
-            hints.extend(elsewhere.iter().map(|(region, error)| {
+            let (what, hints) = fetching(error, reference, region.is_none(), aliases);
+            let elsewhere = elsewhere.iter().map(|(region, error)| {
                 format!("region {region}, asked instead: {}", fetching(error, reference, false, aliases).0)
-            }));
-            (region.as_ref(), (what, hints))
+            });
+            (region.as_ref(), (what, elsewhere.chain(hints).collect()))
         }
     };
     let mut line = format!("{}: ", subjects.join(", "));
@@ -168,13 +170,15 @@ fn fetching(
         }
         FetchError::Unavailable(unavailable) => (outage(unavailable), outage_hint(unavailable)),
         FetchError::Refused(refusal) => refusal_text(refusal),
-        FetchError::NoCredentials(CredentialsError { tried, temporary, waited }) => {
+        FetchError::NoCredentials(CredentialsError { what, tried, temporary, waited }) => {
+            let missing = match what {
+                Wanted::Credentials => "no AWS credentials",
+                Wanted::Token => "no token for the Secrets Manager Agent",
+            };
             let what = match waited {
-                Some(waited) => {
-                    format!("no AWS credentials, waited for {} (--wait)", humantime::format_duration(*waited))
-                }
-                None if *temporary => "no AWS credentials: the source that should have them did not answer".to_owned(),
-                None => "no AWS credentials".to_owned(),
+                Some(waited) => format!("{missing}, waited for {} (--wait)", humantime::format_duration(*waited)),
+                None if *temporary => format!("{missing}: the source that should have them did not answer"),
+                None => missing.to_owned(),
             };
             (what, tried.iter().map(|(source, why)| format!("{source}: {why}")).collect())
         }

@@ -27,7 +27,7 @@ use super::retry::{Patience, ask};
 use super::transport::connector;
 use super::variables::{ProxySettings, Settings};
 use super::{Answers, IN_FLIGHT, Source};
-use crate::fetched::{BeyondAgent, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal};
+use crate::fetched::{BeyondAgent, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal, Wanted};
 use crate::reference::{Locator, Region, SecretId, Store, Version};
 
 /// The agent is next to us, or not there at all.
@@ -155,10 +155,18 @@ impl Agent {
     /// With somebody else to ask the agent is asked once, in half of the time; else until it answers.
     async fn read(&self, request: &Request, token: &HeaderValue) -> Result<Document, FetchError> {
         let attempt = async || self.send(request, token).await;
-        if self.fallback.is_none() {
-            return ask(&self.patience, attempt).await;
-        }
-        match self.patience.share(2).within(attempt()).await {
+        let found =
+            if self.fallback.is_none() { ask(&self.patience, attempt).await } else { self.ask_once(attempt()).await };
+        found.map_err(|error| match error {
+            FetchError::Unavailable(outage) => {
+                FetchError::Unavailable(outage.map_text(|why| format!("the Secrets Manager Agent: {why}")))
+            }
+            other => other,
+        })
+    }
+
+    async fn ask_once(&self, attempt: impl Future<Output = Result<Document, Verdict>>) -> Result<Document, FetchError> {
+        match self.patience.share(2).within(attempt).await {
             Some(Ok(document)) => Ok(document),
             Some(Err(Verdict::Final(error))) => Err(error),
             Some(Err(Verdict::Again(outage, _))) => Err(FetchError::Unavailable(outage)),
@@ -180,7 +188,7 @@ impl Agent {
                 return Err(CredentialsError { temporary: waited.is_some(), waited, ..error });
             }
         }
-        Err(CredentialsError { tried: Vec::new(), temporary: true, waited: None })
+        Err(CredentialsError { what: Wanted::Token, tried: Vec::new(), temporary: true, waited: None })
     }
 
     async fn send(&self, request: &Request, token: &HeaderValue) -> Result<Document, Verdict> {

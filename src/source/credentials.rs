@@ -20,7 +20,7 @@ use super::classify::{Verdict, classify_behind, text_of};
 use super::clock::Clock;
 use super::retry::Patience;
 use super::variables::{MetadataSettings, Settings};
-use crate::fetched::{CredentialsError, FetchError, Refusal};
+use crate::fetched::{CredentialsError, FetchError, Refusal, Wanted};
 
 /// Asks each source in turn. The first that has credentials gives them; one that is set up but fails ends the search, as in
 /// every AWS tool: going on could mean reading with another identity than the one that was meant. What may pass is asked
@@ -91,11 +91,21 @@ async fn search(
         match lack {
             Lack::Nothing => {}
             Lack::Silence => temporary = true,
-            Lack::Defect => return Err((CredentialsError { tried, temporary: false, waited: None }, lack)),
-            Lack::Outage | Lack::Late => return Err((CredentialsError { tried, temporary: true, waited: None }, lack)),
+            Lack::Defect => {
+                return Err((
+                    CredentialsError { what: Wanted::Credentials, tried, temporary: false, waited: None },
+                    lack,
+                ));
+            }
+            Lack::Outage | Lack::Late => {
+                return Err((
+                    CredentialsError { what: Wanted::Credentials, tried, temporary: true, waited: None },
+                    lack,
+                ));
+            }
         }
     }
-    Err((CredentialsError { tried, temporary, waited: None }, Lack::Nothing))
+    Err((CredentialsError { what: Wanted::Credentials, tried, temporary, waited: None }, Lack::Nothing))
 }
 
 /// Signing puts them into headers and panics over what cannot stand there: a line break, say, that a file ended with.

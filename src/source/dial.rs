@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
+use futures_util::future::try_join;
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -94,8 +96,11 @@ struct Tls {
 
 impl Tls {
     fn over<C>(&self, connector: C) -> Result<HttpsConnector<C>, TrustError> {
-        let config = self.config.get_or_init(|| trust::client_config(&self.settings)).clone()?;
-        Ok(HttpsConnector::from((connector, config)))
+        Ok(HttpsConnector::from((connector, self.config()?)))
+    }
+
+    fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {
+        self.config.get_or_init(|| trust::client_config(&self.settings)).clone()
     }
 }
 
@@ -173,7 +178,14 @@ impl Dialer {
         let secure = to.scheme() == Some(&Scheme::HTTPS);
         match (self.proxy.intercept(&to), secure) {
             (None, false) => Ok(Stream::new(MaybeHttpsStream::Http(self.tcp.call(to).await?))),
-            (None, true) => Ok(Stream::new(self.tls.over(self.tcp)?.call(to).await?)),
+            (None, true) => {
+                // The roots are read while the name is looked up and the connection made.
+                let connecting = self.tcp.call(to.clone()).map_err(BoxError::from);
+                let reading = async { self.tls.config().map_err(BoxError::from) };
+                let (stream, config) = try_join(connecting, reading).await?;
+                let mut https = HttpsConnector::from((Established(Some(stream)), config));
+                Ok(Stream::new(https.call(to).await?))
+            }
             (Some(proxy), true) => {
                 let tunnel = Tunnel::new(proxy.uri().clone(), self.to_proxy(&proxy)?);
                 let tunnel = match proxy.basic_auth() {
@@ -241,6 +253,23 @@ fn host_of(to: &Uri) -> String {
 }
 
 type TcpStream = <Tcp as Service<Uri>>::Response;
+
+/// A connection that is there, in the place of a way to one.
+struct Established(Option<TcpStream>);
+
+impl Service<Uri> for Established {
+    type Response = TcpStream;
+    type Error = io::Error;
+    type Future = std::future::Ready<io::Result<TcpStream>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        std::future::ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
+    }
+}
 
 /// The way to a proxy, which may itself be over TLS.
 #[derive(Clone)]

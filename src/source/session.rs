@@ -26,7 +26,7 @@ use super::sts::{self, Assumed};
 use super::transport::http_client;
 use super::variables::{Endpoint, ProxySettings, Settings};
 use super::{credentials, endpoints, parameter_store};
-use crate::fetched::{CredentialsError, FetchError, Outage};
+use crate::fetched::{CredentialsError, FetchError, Outage, Wanted};
 use crate::reference::{Region, Role, Store};
 
 /// A client for each region and role.
@@ -196,7 +196,8 @@ impl Session {
 
     async fn find_credentials(&self, region: &Region) -> Result<Credentials, CredentialsError> {
         let regions = self.sts_regions(region);
-        let mut found = Err(CredentialsError { tried: Vec::new(), temporary: true, waited: None });
+        let mut found =
+            Err(CredentialsError { what: Wanted::Credentials, tried: Vec::new(), temporary: true, waited: None });
         for (index, region) in regions.iter().enumerate() {
             let patience = self.patience.share(regions.len() - index);
             let (config, near) =

@@ -101,7 +101,12 @@ fn a_session_token_is_shown_to_this_host_only() {
 fn without_a_token_each_place_is_told() {
     let aws = served();
     let run = sandbox(&aws).env_remove("AWS_TOKEN").resolve("A=prod/db:k").run();
-    run.refused(77).says(["AWS_TOKEN: is not set", "/var/run/awssmatoken: ", "AWS_SESSION_TOKEN: is not set"]);
+    run.refused(77).says([
+        "no token for the Secrets Manager Agent",
+        "AWS_TOKEN: is not set",
+        "/var/run/awssmatoken: ",
+        "AWS_SESSION_TOKEN: is not set",
+    ]);
     assert!(aws.calls().is_empty());
 }
 

@@ -92,7 +92,7 @@ fn an_agent_that_fails_to_the_end_is_75_and_aws_is_not_asked() {
 #[test]
 fn an_agent_that_is_not_there_is_75_and_named() {
     let sandbox = Sandbox::new().arg("--agent=http://127.0.0.1:1").env("AWS_TOKEN", TOKEN).args(["--timeout", "1s"]);
-    sandbox.resolve("A=x:k").run().refused(75).says(["A (", "not reachable", "127.0.0.1:1"]);
+    sandbox.resolve("A=x:k").run().refused(75).says(["A (", "not reachable", "Secrets Manager Agent", "127.0.0.1:1"]);
 }
 
 #[test]

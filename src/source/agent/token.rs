@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::{HeaderValue, Uri};
 
 use super::AgentSettings;
-use crate::fetched::CredentialsError;
+use crate::fetched::{CredentialsError, Wanted};
 use crate::source::classify::text_of;
 
 /// Where the agent looks for it.
@@ -47,7 +47,7 @@ pub(super) fn find(settings: &AgentSettings) -> Result<HeaderValue, CredentialsE
         };
         tried.push((name, why));
     }
-    Err(CredentialsError { tried, temporary: false, waited: None })
+    Err(CredentialsError { what: Wanted::Token, tried, temporary: false, waited: None })
 }
 
 fn of_variable(settings: &AgentSettings) -> Result<Option<String>, String> {

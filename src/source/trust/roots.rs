@@ -21,11 +21,20 @@ pub(super) enum Roots {
     Bundle(Bundle),
 }
 
-/// A bundle in PEM, and where the bodies of its certificates are.
+/// A bundle in PEM, and its certificates.
 #[derive(Debug)]
 pub(super) struct Bundle {
     text: Vec<u8>,
-    bodies: Vec<Range<usize>>,
+    certificates: Vec<Certificate>,
+}
+
+/// A certificate of a bundle.
+#[derive(Debug)]
+struct Certificate {
+    /// Where it is, with its armour.
+    block: Range<usize>,
+    /// Its first bytes, decoded: a root names its issuer there, which is itself.
+    begins: Vec<u8>,
 }
 
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
@@ -34,11 +43,12 @@ const END: &[u8] = b"-----END CERTIFICATE-----";
 impl Roots {
     /// The certificates of a bundle; none when not one of them can be used.
     pub(super) fn of_bundle(text: Vec<u8>) -> Option<Self> {
-        let bodies = bodies(&text);
+        let certificates = certificates(&text);
         // One that can be used is enough to know that this is a bundle.
-        let is_usable = |body: &Range<usize>| text.get(armour(body)).is_some_and(|block| !parse(block).is_empty());
-        if bodies.first().is_some_and(is_usable) {
-            return Some(Self::Bundle(Bundle { text, bodies }));
+        let is_usable =
+            |found: &Certificate| text.get(found.block.clone()).is_some_and(|block| !parse(block).is_empty());
+        if certificates.first().is_some_and(is_usable) {
+            return Some(Self::Bundle(Bundle { text, certificates }));
         }
         let roots = parse(&text);
         (!roots.is_empty()).then_some(Self::Parsed(roots))
@@ -49,14 +59,16 @@ impl Roots {
     pub(super) fn issued_by(&self, issuers: &[Vec<u8>]) -> Option<RootCertStore> {
         match self {
             Self::Parsed(_) => None,
-            Self::Bundle(Bundle { text, bodies }) => {
+            Self::Bundle(Bundle { text, certificates }) => {
                 let mut roots = RootCertStore::empty();
                 let issuers: Vec<_> = issuers.iter().map(memmem::Finder::new).collect();
-                for body in bodies {
-                    let names_one = text.get(body.clone()).is_some_and(|body| mentions(body, &issuers));
-                    if names_one && let Some(block) = text.get(armour(body)) {
-                        roots.roots.extend(parse(block).roots);
-                    }
+                // Byte for byte, as X.509 compares names.
+                let names_one =
+                    |found: &&Certificate| issuers.iter().any(|issuer| issuer.find(&found.begins).is_some());
+                for found in certificates.iter().filter(names_one) {
+                    roots
+                        .roots
+                        .extend(text.get(found.block.clone()).map(|block| parse(block).roots).unwrap_or_default());
                 }
                 Some(roots)
             }
@@ -79,23 +91,22 @@ pub(super) fn parse(text: &[u8]) -> RootCertStore {
     roots
 }
 
-fn bodies(text: &[u8]) -> Vec<Range<usize>> {
+fn certificates(text: &[u8]) -> Vec<Certificate> {
     let end = memmem::Finder::new(END);
-    let begins = memmem::find_iter(text, BEGIN).map(|at| at + BEGIN.len());
-    begins.filter_map(|begin| Some(begin..begin + end.find(text.get(begin..)?)?)).collect()
+    let certificate = |at: usize| {
+        let body = text.get(at + BEGIN.len()..)?;
+        let body = body.get(..end.find(body)?)?;
+        let block = at..at + BEGIN.len() + body.len() + END.len();
+        Some(Certificate { block, begins: beginning(body) })
+    };
+    memmem::find_iter(text, BEGIN).filter_map(certificate).collect()
 }
 
-/// A body with its armour around it.
-fn armour(body: &Range<usize>) -> Range<usize> {
-    body.start - BEGIN.len()..body.end + END.len()
-}
-
-/// So many characters of base64 are decoded to look for a name, which are six lines: a root names its issuer, which is itself,
-/// in its first bytes.
+/// So many characters of base64 are decoded: six lines.
 const LOOKED_AT: usize = 384;
 
-/// Whether the beginning of a certificate holds one of the names, byte for byte as X.509 compares them.
-fn mentions(body: &[u8], names: &[memmem::Finder<'_>]) -> bool {
+/// What a body begins with; nothing when it is not base64.
+fn beginning(body: &[u8]) -> Vec<u8> {
     let mut characters = Vec::with_capacity(LOOKED_AT);
     for line in body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
         match LOOKED_AT - characters.len() {
@@ -104,8 +115,49 @@ fn mentions(body: &[u8], names: &[memmem::Finder<'_>]) -> bool {
         }
     }
     characters.truncate(characters.len() / 4 * 4);
-    let mut bytes = [0; LOOKED_AT / 4 * 3];
-    let decoded = STANDARD_NO_PAD.decode_slice(&characters, &mut bytes).ok();
-    let begins = decoded.and_then(|count| bytes.get(..count));
-    begins.is_some_and(|begins| names.iter().any(|name| name.find(begins).is_some()))
+    STANDARD_NO_PAD.decode(&characters).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The roots of the machine, where it has a bundle.
+    fn bundle() -> Option<(Vec<u8>, Roots)> {
+        let text = std::fs::read(openssl_probe::probe().cert_file?).ok()?;
+        let roots = Roots::of_bundle(text.clone())?;
+        Some((text, roots))
+    }
+
+    #[test]
+    fn each_root_that_names_itself_is_found_by_its_name() {
+        let Some((text, roots)) = bundle() else { return };
+        let mut found = 0;
+        for der in CertificateDer::pem_slice_iter(&text).filter_map(Result::ok) {
+            let Ok(parsed) = webpki::EndEntityCert::try_from(&der) else { continue };
+            if parsed.issuer() != parsed.subject() {
+                continue;
+            }
+            let few = roots.issued_by(&[parsed.issuer().to_vec()]).unwrap();
+            let names_it = |anchor: &rustls::pki_types::TrustAnchor<'_>| anchor.subject.as_ref() == parsed.subject();
+            assert!(few.roots.iter().any(names_it) && few.len() < 10, "{few:?}");
+            found += 1;
+        }
+        assert!(found > 50, "{found} roots");
+    }
+
+    #[test]
+    fn what_nobody_issued_calls_for_no_root() {
+        let Some((_, roots)) = bundle() else { return };
+        assert!(roots.issued_by(&[b"nobody".to_vec()]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_text_without_certificates_is_no_bundle() {
+        for text in
+            ["", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----"]
+        {
+            assert!(Roots::of_bundle(text.into()).is_none(), "{text}");
+        }
+    }
 }
