@@ -57,6 +57,8 @@ pub struct FetchFailure {
     pub region: Option<Region>,
     /// Why it gave none.
     pub error: FetchError,
+    /// Whether a local file was asked, in place of AWS.
+    pub is_local: bool,
     /// The fallback regions that were asked after it, and why they gave none either.
     pub elsewhere: Vec<(Region, FetchError)>,
 }
@@ -64,7 +66,7 @@ pub struct FetchFailure {
 impl FetchFailure {
     /// A failure that led nowhere else.
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
-        Self { region, error, elsewhere: Vec::new() }
+        Self { region, error, is_local: false, elsewhere: Vec::new() }
     }
 }
 

@@ -191,6 +191,7 @@ fn fetch_from<S: Source>(
 ) -> Result<Outcome, Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(error.to_string()))?;
+    let watch = source.clock().map(|clock| clock.watch(report::overdue));
     let outcome = runtime.block_on(async {
         loop {
             let answers = match resolve(plan, fetched) {
@@ -200,6 +201,7 @@ fn fetch_from<S: Source>(
             fetched.extend(answers);
         }
     });
+    drop(watch);
     // Dropping the runtime would wait for a name that may never be resolved.
     runtime.shutdown_background();
     Ok(outcome.map_err(failure)?)

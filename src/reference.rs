@@ -66,6 +66,15 @@ impl Version {
         }
     }
 
+    /// Whether an answer with this version id and these staging labels is one; what an answer does not say is not held
+    /// against it.
+    pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
+        let has_id = self.id().is_none_or(|wanted| id.is_none_or(|id| id == wanted));
+        let has_stage =
+            self.stage().is_none_or(|wanted| stages.is_empty() || stages.iter().any(|stage| stage == wanted));
+        has_id && has_stage
+    }
+
     /// The version id to ask for.
     pub fn id(&self) -> Option<&str> {
         match self {

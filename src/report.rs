@@ -231,6 +231,17 @@ pub fn waiting(waiting: &Waiting) {
     say([format!("waiting up to {left} for {what}{why}")]);
 }
 
+/// Said, as the last thing that is done, when the time is over and something on this machine still does not answer.
+#[allow(clippy::exit, reason = "what is being waited for would never let go")]
+pub fn overdue() {
+    say([
+        "timed out: a file that is read on the way does not answer (AWS's configuration, a token, root certificates)"
+            .to_owned(),
+        "  is it on a file system that hangs, or a pipe that nobody writes to? nothing was started".to_owned(),
+    ]);
+    std::process::exit(TEMPORARY.into());
+}
+
 /// Said of each file whose values outlive a power cut.
 pub fn disk_notice(path: &Path, origin: &Origin) -> String {
     format!("{} ({origin}): written to a disk; a path on tmpfs, under /run say, keeps values off it", path.display())

@@ -23,7 +23,7 @@ mod variables;
 
 pub use agent::{Agent, AgentSettings};
 pub use aws::Aws;
-pub use clock::{Awaited, Waiting};
+pub use clock::{Awaited, Clock, Waiting};
 pub use local::{LocalError, LocalFile, LocalProblem};
 pub use profile::SetupError;
 #[cfg(any(fuzzing, test))]
@@ -46,6 +46,9 @@ pub type Answers = Vec<(Locator, Result<Document, FetchFailure>)>;
 pub trait Source {
     /// What is wrong with the source as a whole, whichever secret is asked for.
     type Error;
+
+    /// The time that it has, if it can take any.
+    fn clock(&self) -> Option<&Clock>;
 
     /// Answers every one of `wanted`. Batching, concurrency, retries and partial failure are the source's business.
     ///

@@ -80,8 +80,8 @@ fn paragraph(failure: &ResolveError, subjects: &[String], aliases: &[String]) ->
         Problem::Extract { region, error } => (region.as_ref(), extraction(reference, error)),
         Problem::Expand { region, error } => (region.as_ref(), expansion(reference, error)),
         Problem::Render { region, error } => (region.as_ref(), rendering(error)),
-        Problem::Fetch(FetchFailure { region, error, elsewhere }) => {
-            let (what, hints) = fetching(error, reference, region.is_none(), aliases);
+        Problem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
+            let (what, hints) = fetching(error, reference, *is_local, aliases);
             let elsewhere = elsewhere.iter().map(|(region, error)| {
                 format!("region {region}, asked instead: {}", fetching(error, reference, false, aliases).0)
             });
@@ -162,7 +162,8 @@ fn fetching(
                 Store::SecretsManager if current => "has no value yet (no version with the stage AWSCURRENT)",
                 Store::SecretsManager => "has no such version",
             };
-            (what.to_owned(), Vec::new())
+            let hint = "check its name, labels and versions, or give the entry a `default` or `optional: true`";
+            (what.to_owned(), vec![hint.to_owned()])
         }
         FetchError::Denied { message, cause, identity } => {
             let identity = identity.iter().map(|identity| format!("who asked: {identity}"));

@@ -51,7 +51,9 @@ impl Agent {
     /// Nothing is read or asked before the first secret is wanted. `tell` is told what a long wait is for.
     pub fn new(settings: AgentSettings, aws_settings: Settings, tell: fn(&Waiting)) -> Self {
         let clock = Clock::new(aws_settings.timeout, aws_settings.wait);
-        let fallback = settings.fallback.then(|| Aws::within(aws_settings.clone(), clock.clone(), tell));
+        // What AWS is waited for is something else.
+        let waits = || Clock::new(aws_settings.timeout, aws_settings.wait);
+        let fallback = settings.fallback.then(|| Aws::within(aws_settings.clone(), waits(), tell));
         let patience = Patience::new(clock.clone(), aws_settings.max_attempts);
         let dialer = Dialer::new(&aws_settings.trust, &ProxySettings::default(), Some(clock.clone()));
         let http = connector(dialer, CONNECT_TIMEOUT);
@@ -64,6 +66,10 @@ type Request = (Store, SecretId, Version);
 
 impl Source for Agent {
     type Error = SetupError;
+
+    fn clock(&self) -> Option<&Clock> {
+        Some(&self.clock)
+    }
 
     async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
         if !self.is_open {
@@ -94,9 +100,15 @@ impl Source for Agent {
             match &found {
                 Err(error) if self.fallback.is_some() && is_unanswered(error) => unanswered.extend(locators),
                 _ => answers.extend(locators.iter().map(|locator| {
-                    let found = found.as_ref().map(Document::copy);
-                    let failure = |error: &FetchError| FetchFailure::new(locator.region.clone(), error.clone());
-                    ((*locator).clone(), found.map_err(failure))
+                    let region = locator.region.as_ref().or(self.aws_settings.region.as_ref());
+                    let found = match &found {
+                        Ok(document) if is_elsewhere(document, region) => {
+                            Err(FetchError::Refused(Refusal::Agent(BeyondAgent::Region)))
+                        }
+                        Ok(document) => Ok(document.copy()),
+                        Err(error) => Err(error.clone()),
+                    };
+                    ((*locator).clone(), found.map_err(|error| FetchFailure::new(region.cloned(), error)))
                 })),
             }
         }
@@ -106,6 +118,11 @@ impl Source for Agent {
         }
         Ok(answers)
     }
+}
+
+/// Whether the agent reads in another region than the one that is meant: its answer is about another secret of that name.
+fn is_elsewhere(document: &Document, wanted: Option<&Region>) -> bool {
+    document.region.as_ref().zip(wanted).is_some_and(|(found, wanted)| found != wanted)
 }
 
 /// Whether the agent said nothing of the secret, so that AWS may be asked itself. A denial of any kind is an answer.

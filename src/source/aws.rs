@@ -40,6 +40,10 @@ impl Aws {
 impl Source for Aws {
     type Error = SetupError;
 
+    fn clock(&self) -> Option<&Clock> {
+        Some(&self.clock)
+    }
+
     async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
         let session = match &mut self.session {
             Some(session) => session,
@@ -193,7 +197,7 @@ fn failure(region: &Region, error: FetchError, passed_over: Vec<PassedOver>) -> 
         None => FetchFailure::new(Some(region.clone()), error),
         Some((first, outage)) => {
             let elsewhere = failures.chain([(region.clone(), error)]).collect();
-            FetchFailure { region: Some(first), error: outage, elsewhere }
+            FetchFailure { elsewhere, ..FetchFailure::new(Some(first), outage) }
         }
     }
 }

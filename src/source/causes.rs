@@ -67,6 +67,14 @@ fn defect(why: &CertificateError) -> String {
             let names = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name));
             format!("it is not {}'s but that of {}", expected.to_str(), names.collect::<Vec<_>>().join(", "))
         }
+        CertificateError::Other(other) if is_an_authority(other) => {
+            "it is a certificate authority's own (CA:TRUE), which no server may show; have it sign one for the server"
+                .to_owned()
+        }
         other => other.to_string(),
     }
+}
+
+fn is_an_authority(other: &rustls::OtherError) -> bool {
+    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }

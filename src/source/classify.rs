@@ -1,15 +1,18 @@
 //! What an answer of AWS means: an absence, a denial, a refusal, or a reason to ask again.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::imds::client::error::ImdsError;
 use aws_sdk_secretsmanager::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 
 use super::causes::{certificate_error, chain, find_source, is_timeout};
+use super::transport::Unavailable;
 use super::trust::TrustError;
 use crate::fetched::{Denial, FetchError, Missing, Outage, Refusal};
 
@@ -30,10 +33,13 @@ where
     match error {
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
-            let asked = service.raw().headers().get("retry-after").and_then(|text| text.parse().ok());
-            // A day is as good as for ever, and sums of durations do not overflow.
-            let asked = asked.map(|seconds: u64| Duration::from_secs(seconds.min(24 * 60 * 60)));
+            let headers = service.raw().headers();
+            let asked = headers.get("retry-after").and_then(retry_after);
             let id = service.err().meta().request_id();
+            // A page for people: whatever forbids here, it is not AWS.
+            if status < 500 && service.raw().body().bytes().is_some_and(is_page) {
+                return Verdict::Again(garbled(status), asked);
+            }
             by_code(status, service.err().code(), service.err().message(), id, asked)
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
@@ -60,6 +66,23 @@ fn is_broken(error: &(dyn Error + 'static)) -> bool {
         || find_source::<std::io::Error>(error).is_some()
 }
 
+fn is_page(body: &[u8]) -> bool {
+    let begins = body.trim_ascii_start();
+    let begins_with = |tag: &[u8]| begins.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag));
+    begins_with(b"<!doctype html") || begins_with(b"<html")
+}
+
+/// Seconds, or a date as HTTP writes it.
+fn retry_after(text: &str) -> Option<Duration> {
+    let seconds = text.trim().parse().ok().or_else(|| {
+        let date = DateTime::from_str(text.trim(), Format::HttpDate).ok()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        Some(u64::try_from(date.secs()).ok()?.saturating_sub(now.as_secs()))
+    });
+    // A day is as good as for ever, and sums of durations do not overflow.
+    seconds.map(|seconds: u64| Duration::from_secs(seconds.min(24 * 60 * 60)))
+}
+
 fn garbled(status: u16) -> Outage {
     Outage::Garbled(format!("a response (HTTP status {status}) that cannot be read"))
 }
@@ -82,6 +105,9 @@ pub(super) fn by_connector(error: &ConnectorError) -> Verdict {
 /// Reads an error of something that stands before Secrets Manager: STS, a container's or an instance's metadata. The
 /// SDK hides what kind of error it was; what it was made of is still behind it.
 pub(super) fn classify_behind(error: &(dyn Error + 'static)) -> Verdict {
+    if let Some(Unavailable(status)) = find_source(error) {
+        return by_status(*status);
+    }
     if let Some(error) = find_source::<ConnectorError>(error) {
         return by_connector(error);
     }
@@ -101,7 +127,9 @@ pub(super) fn classify_behind(error: &(dyn Error + 'static)) -> Verdict {
         Some(status) => by_status(status),
         None if text.contains("IDPCommunicationError") => Verdict::Again(Outage::Service(text), None),
         // What answers in STS's place does not speak as it does: a gateway that has lost it, say.
-        None if text.contains("error parsing XML") => Verdict::Again(Outage::Garbled(text), None),
+        None if text.contains("error parsing XML") => {
+            Verdict::Again(Outage::Garbled("STS: an answer that is not XML".to_owned()), None)
+        }
         None => Verdict::Final(FetchError::Refused(Refusal::Request(text))),
     }
 }
@@ -192,6 +220,7 @@ pub(super) fn by_code(
         | "ProvisionedThroughputExceededException"
         | "RequestLimitExceeded"
         | "BandwidthLimitExceeded"
+        | "EC2ThrottledException"
         | "RequestThrottled"
         | "SlowDown"
         | "LimitExceededException"

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -9,9 +10,11 @@ use tokio::time::{Instant, timeout};
 
 /// The time that one launch has, shared by all that it does.
 #[derive(Clone, Debug)]
-pub(super) struct Clock {
+pub struct Clock {
     timeout: Duration,
     phase: Arc<watch::Sender<Phase>>,
+    /// Whether whoever waits has seen that the time is over.
+    is_seen: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +54,7 @@ impl Clock {
             Some(wait) => Phase::Waiting { since, until: since + wait, awaited: Awaited::Credentials(None) },
             None => Phase::Running { since },
         };
-        Self { timeout, phase: Arc::new(watch::Sender::new(phase)) }
+        Self { timeout, phase: Arc::new(watch::Sender::new(phase)), is_seen: Arc::default() }
     }
 
     /// What there is of time: since when, and until when.
@@ -60,6 +63,11 @@ impl Clock {
             Phase::Waiting { since, until, .. } => (since, until),
             Phase::Running { since } => (since, since + self.timeout),
         }
+    }
+
+    /// The time is over, and nobody is held up by anything.
+    pub(super) fn see_end(&self) {
+        self.is_seen.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -130,6 +138,52 @@ impl Clock {
             } else if let Phase::Waiting { awaited, until, .. } = &*phase.borrow() {
                 tell(&Waiting { awaited: awaited.clone(), left: until.saturating_duration_since(Instant::now()) });
                 told = Some(kind);
+            }
+        }
+    }
+}
+
+/// Looks after the end of the time from another thread: what is read on this machine (a token, a bundle, AWS's files) is read in
+/// place, and a file system that does not answer would hold everything up. Dropped, it looks no more.
+pub struct Watch(Arc<AtomicBool>);
+
+/// Whoever is not held up has seen the end of the time by then.
+const GRACE: Duration = Duration::from_millis(120);
+/// And has ended by then, however busy the machine is.
+const ENDING: Duration = Duration::from_secs(2);
+
+impl Clock {
+    /// Begins to watch; `overdue` ends the process. Where no thread can be started, nobody watches.
+    pub fn watch(&self, overdue: fn()) -> Watch {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (clock, seen) = (self.clone(), Arc::clone(&is_over));
+        let watch = move || {
+            loop {
+                let ending = if clock.is_seen.load(Ordering::SeqCst) { ENDING } else { GRACE };
+                let left = (clock.span().1 + ending).saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                std::thread::park_timeout(left);
+                if seen.load(Ordering::SeqCst) {
+                    return;
+                }
+            }
+            if !seen.swap(true, Ordering::SeqCst) {
+                overdue();
+            }
+        };
+        let _ = std::thread::Builder::new().stack_size(128 * 1024).spawn(watch);
+        Watch(is_over)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.0.swap(true, Ordering::SeqCst) {
+            // It is about to end the process.
+            loop {
+                std::thread::park();
             }
         }
     }

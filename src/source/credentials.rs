@@ -5,13 +5,14 @@ use std::error::Error;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds;
+use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError as SourceError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use http::HeaderValue;
 
@@ -19,40 +20,62 @@ use super::causes::{find_source, is_timeout};
 use super::classify::{Verdict, classify_behind, text_of};
 use super::clock::Clock;
 use super::retry::Patience;
+use super::transport::{TimedOut, Unavailable};
 use super::variables::{MetadataSettings, Settings};
 use crate::fetched::{CredentialsError, FetchError, Refusal, Wanted};
+use crate::reference::Region;
+
+/// What the SDK's sources of credentials read: one configuration for what is asked over the network, one for what serves
+/// metadata next to this machine. Each search gets new ones, since they keep what they have read of files.
+pub(super) struct Configs {
+    pub(super) far: ProviderConfig,
+    pub(super) near: ProviderConfig,
+}
 
 /// Asks each source in turn. The first that has credentials gives them; one that is set up but fails ends the search, as in
 /// every AWS tool: going on could mean reading with another identity than the one that was meant. What may pass is asked
-/// again until the time is over.
-///
-/// `config` is for what is asked over the network, `near` for what serves metadata next to this machine.
+/// again until the time is over, STS each time in the next of the regions.
 pub(super) async fn find(
     settings: &Settings,
-    config: &ProviderConfig,
-    near: &ProviderConfig,
+    regions: &[Region],
+    configs: impl Fn(&Region) -> Configs,
     patience: &Patience,
     clock: &Clock,
-) -> Result<Credentials, CredentialsError> {
-    let mut attempts = 0;
-    let mut last = None;
-    loop {
-        let (error, lack) = match search(settings, config, near, patience).await {
+) -> Result<Credentials, FetchError> {
+    let mut last = CredentialsError { what: Wanted::Credentials, tried: Vec::new(), temporary: true, waited: None };
+    for (attempts, region) in (1..).zip(regions.iter().cycle()) {
+        // In the first round a region that hangs leaves time for the next.
+        let untried = regions.len().saturating_sub(attempts as usize - 1).max(1);
+        let (error, lack) = match search(settings, &configs(region), &patience.share(untried)).await {
             Ok(credentials) => return Ok(credentials),
-            // That the time was over tells less than what was wrong before.
-            Err((error, Lack::Late)) => return Err(last.unwrap_or(error)),
-            Err(failed) => failed,
+            Err(Ended::Refused(refusal)) => return Err(FetchError::Refused(refusal)),
+            Err(Ended::Lacking(error, lack)) => (error, lack),
         };
-        attempts += 1;
         if let Some((source, why)) = error.tried.last() {
             clock.lacks(&format!("{source}: {why}"));
         }
-        let may_come = lack == Lack::Outage || clock.is_waiting();
-        if !(may_come && patience.again(attempts, None, None).await) {
-            return Err(error);
+        // That the time was over tells less than what was wrong before.
+        if lack != Lack::Late || last.tried.is_empty() {
+            last = error;
         }
-        last = Some(error);
+        let may_come = match lack {
+            Lack::Outage | Lack::Late => true,
+            Lack::Nothing | Lack::Silence | Lack::Defect => clock.is_waiting(),
+            Lack::Wrong => false,
+        };
+        if !(may_come && patience.again(attempts, None, None).await) {
+            break;
+        }
     }
+    let waited = settings.wait.filter(|_| clock.is_waiting() && patience.is_over());
+    Err(FetchError::NoCredentials(CredentialsError { temporary: last.temporary || waited.is_some(), waited, ..last }))
+}
+
+/// How a search ended without credentials.
+enum Ended {
+    Lacking(CredentialsError, Lack),
+    /// A certificate, or the roots that it is held against, will be the same next time.
+    Refused(Refusal),
 }
 
 /// Why a source has no credentials, and what that means for the search.
@@ -62,54 +85,58 @@ enum Lack {
     Nothing,
     /// It may be there and said nothing: the next one is asked, and trying later may help.
     Silence,
-    /// It is set up and cannot work: the search ends.
+    /// It is set up and cannot work as things are: the search ends.
     Defect,
+    /// It is set up in a way that cannot work, whatever comes.
+    Wrong,
     /// It is set up and may work later: the search ends, and begins again while there is time.
     Outage,
     /// It did not answer before all time was over: the search ends.
     Late,
 }
 
-async fn search(
-    settings: &Settings,
-    config: &ProviderConfig,
-    near: &ProviderConfig,
-    patience: &Patience,
-) -> Result<Credentials, (CredentialsError, Lack)> {
+async fn search(settings: &Settings, configs: &Configs, patience: &Patience) -> Result<Credentials, Ended> {
     let mut tried = Vec::new();
     let mut temporary = false;
-    for source in sources(settings, config, near) {
+    let ended = |tried, temporary, lack| {
+        let error = CredentialsError { what: Wanted::Credentials, tried, temporary, waited: None };
+        Err(Ended::Lacking(error, lack))
+    };
+    for source in sources(settings, configs) {
         let (why, lack) = match patience.within((source.provider)().provide_credentials()).await {
             Some(Ok(credentials)) => match unusable(&credentials) {
                 None => return Ok(credentials),
                 Some(why) => (why.to_owned(), Lack::Defect),
             },
-            Some(Err(error)) => (source.reason(&error), source.lack(&error)),
+            Some(Err(error)) => match refusal(&error) {
+                Some(refusal) => return Err(Ended::Refused(refusal)),
+                None => (source.reason(&error), source.lack(&error)),
+            },
             None => ("no answer in time".to_owned(), Lack::Late),
         };
         tried.push((source.name, why));
         match lack {
             Lack::Nothing => {}
             Lack::Silence => temporary = true,
-            Lack::Defect => {
-                return Err((
-                    CredentialsError { what: Wanted::Credentials, tried, temporary: false, waited: None },
-                    lack,
-                ));
-            }
-            Lack::Outage | Lack::Late => {
-                return Err((
-                    CredentialsError { what: Wanted::Credentials, tried, temporary: true, waited: None },
-                    lack,
-                ));
-            }
+            Lack::Defect | Lack::Wrong => return ended(tried, false, lack),
+            Lack::Outage | Lack::Late => return ended(tried, true, lack),
         }
     }
-    Err((CredentialsError { what: Wanted::Credentials, tried, temporary, waited: None }, Lack::Nothing))
+    ended(tried, temporary, Lack::Nothing)
+}
+
+/// What no other source and no waiting would mend.
+fn refusal(error: &SourceError) -> Option<Refusal> {
+    match classify_behind(error) {
+        Verdict::Final(FetchError::Refused(refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_)))) => {
+            Some(refusal)
+        }
+        Verdict::Final(_) | Verdict::Again(..) => None,
+    }
 }
 
 /// Signing puts them into headers and panics over what cannot stand there: a line break, say, that a file ended with.
-fn unusable(credentials: &Credentials) -> Option<&'static str> {
+pub(super) fn unusable(credentials: &Credentials) -> Option<&'static str> {
     let parts = [Some(credentials.access_key_id()), Some(credentials.secret_access_key()), credentials.session_token()];
     let fits = |text: &str| !text.is_empty() && HeaderValue::from_str(text).is_ok();
     let all_fit = parts.into_iter().flatten().all(fits);
@@ -129,11 +156,8 @@ struct CredentialSource<'a> {
     provider: Box<dyn Fn() -> SharedCredentialsProvider + 'a>,
 }
 
-fn sources<'a>(
-    settings: &'a Settings,
-    config: &'a ProviderConfig,
-    near: &'a ProviderConfig,
-) -> Vec<CredentialSource<'a>> {
+fn sources<'a>(settings: &'a Settings, configs: &'a Configs) -> Vec<CredentialSource<'a>> {
+    let Configs { far: config, near } = configs;
     fn source<'a, P: ProvideCredentials + 'static>(
         name: &'static str,
         unset: Option<String>,
@@ -169,12 +193,53 @@ fn sources<'a>(
     let container =
         source("container", missing(false, unset), || EcsCredentialsProvider::builder().configure(near).build());
     sources.push(CredentialSource { nonsense: Lack::Outage, ..container });
-    let metadata = source("instance metadata", Some(String::new()), || {
-        let client = metadata_client(settings, near);
-        ImdsCredentialsProvider::builder().configure(near).imds_client(client).build()
-    });
+    let metadata = source("instance metadata", Some(String::new()), || Instance::new(settings, near));
     sources.push(CredentialSource { nonsense: Lack::Outage, ..metadata });
     sources
+}
+
+/// The credentials of this machine's role. The SDK takes the role's name as it comes, and panics over what is no path.
+#[derive(Debug)]
+struct Instance {
+    metadata: MetadataSettings,
+    client: imds::Client,
+    near: ProviderConfig,
+}
+
+impl Instance {
+    fn new(settings: &Settings, near: &ProviderConfig) -> Self {
+        Self { metadata: settings.metadata, client: metadata_client(settings, near), near: near.clone() }
+    }
+
+    async fn credentials(&self) -> Result<Credentials, SourceError> {
+        if self.metadata.is_silent {
+            return Err(SourceError::not_loaded(TimedOut(self.metadata.timeout)));
+        }
+        let roles = self.client.get("/latest/meta-data/iam/security-credentials/").await;
+        let roles = roles.map_err(|error| match &error {
+            ImdsError::ErrorResponse(answer) if answer.response().status().as_u16() == 404 => {
+                SourceError::not_loaded("the instance has no role")
+            }
+            _ if find_source::<Unavailable>(&error).is_some() => SourceError::provider_error(error),
+            ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() => SourceError::not_loaded(error),
+            _ => SourceError::provider_error(error),
+        })?;
+        let role = roles.as_ref().trim().to_owned();
+        if role.is_empty() || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
+            return Err(SourceError::provider_error("what answers does not speak as the metadata service does"));
+        }
+        let provider = ImdsCredentialsProvider::builder().configure(&self.near).imds_client(self.client.clone());
+        provider.profile(role).build().provide_credentials().await
+    }
+}
+
+impl ProvideCredentials for Instance {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.credentials())
+    }
 }
 
 /// The instance metadata, asked as the variables say.
@@ -190,7 +255,10 @@ impl CredentialSource<'_> {
             (SourceError::CredentialsNotLoaded(_), Some(unset)) if !unset.is_empty() => unset.to_owned(),
             _ => {
                 // The first line only says that a source gave none, which is why it is reported.
-                let text = error.source().map_or_else(|| error.to_string(), text_of);
+                let mut text = error.source().map_or_else(|| error.to_string(), text_of);
+                if text.contains("SSO token") {
+                    text.push_str("; log in with `aws sso login`, and name the same profile");
+                }
                 self.subject.iter().cloned().chain([text]).collect::<Vec<_>>().join(": ")
             }
         }
@@ -199,11 +267,12 @@ impl CredentialSource<'_> {
     fn lack(&self, error: &SourceError) -> Lack {
         match error {
             // Set up, and yet not loaded: half of it is missing.
+            SourceError::CredentialsNotLoaded(_) if self.unset.is_none() && self.name == "environment" => Lack::Wrong,
             SourceError::CredentialsNotLoaded(_) if self.unset.is_none() => Lack::Defect,
             SourceError::CredentialsNotLoaded(_) if is_timeout(error) => Lack::Silence,
             SourceError::CredentialsNotLoaded(_) => Lack::Nothing,
             SourceError::ProviderTimedOut(_) => Lack::Outage,
-            SourceError::InvalidConfiguration(_) => Lack::Defect,
+            SourceError::InvalidConfiguration(_) => Lack::Wrong,
             // A token's file, say.
             other if is_missing_file(other) => Lack::Defect,
             other => match classify_behind(other) {

@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryFutureExt;
 use futures_util::future::try_join;
@@ -147,11 +147,9 @@ impl Dialer {
         let places = self.with_host(&host_of(&to), |host| Arc::clone(&host.places));
         // The semaphore is never closed.
         let place = places.acquire_owned().await.ok();
-        let mut host = to.authority().map(ToString::to_string).unwrap_or_default();
+        let mut host = host_and_port(&to);
         if let Some(proxy) = self.proxy.intercept(&to) {
-            let proxy = proxy.uri();
-            let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
-            host.push_str(&format!(" by way of the proxy {}{port}", proxy.host().unwrap_or_default()));
+            host.push_str(&format!(" by way of the proxy {}", host_and_port(proxy.uri())));
         }
         let (limit, clock) = (self.timeout, self.clock.clone());
         let dialed = within(limit, self.dial(to)).await;
@@ -236,14 +234,24 @@ impl Service<Uri> for Dialer {
         Box::pin(async move {
             match prepared {
                 // One that could not be made is made again: what was missing may be there now.
+                // Nor is one used that a server may have grown tired of.
                 Some(connecting) => match connecting.await {
-                    Ok(Ok(stream)) => Ok(stream),
-                    Ok(Err(_)) | Err(_) => dialer.connect(to).await,
+                    Ok(Ok(stream)) if stream.since.elapsed() < FRESH => Ok(stream),
+                    Ok(_) | Err(_) => dialer.connect(to).await,
                 },
                 None => dialer.connect(to).await,
             }
         })
     }
+}
+
+/// How long a connection is kept for a first request.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Name and port as they may be told: what stands before them is a password.
+pub(super) fn host_and_port(of: &Uri) -> String {
+    let port = of.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}", of.host().unwrap_or_default())
 }
 
 /// Scheme, name and port: what connections can be shared for.
@@ -306,13 +314,14 @@ pub(super) struct Stream {
     io: Box<dyn Io>,
     /// Whether requests must name the whole address, since a proxy forwards them.
     proxied: bool,
+    since: Instant,
     /// Given back when the connection ends.
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Stream {
     fn new(io: impl Io + 'static) -> Self {
-        Self { io: Box::new(io), proxied: false, _place: None }
+        Self { io: Box::new(io), proxied: false, since: Instant::now(), _place: None }
     }
 }
 

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
 
-use super::{Answers, Source};
+use super::{Answers, Clock, Source};
 use crate::fetched::{Document, FetchError, FetchFailure, Missing};
 use crate::markup::{Format, Kind, Mark, Node, Typed, is_null};
 use crate::reference::{AWSCURRENT, Locator, Store};
@@ -88,7 +88,10 @@ impl LocalFile {
     }
 
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
-        let failure = |missing, nearest| FetchFailure::new(None, FetchError::NotFound { missing, nearest });
+        let failure = |missing, nearest| FetchFailure {
+            is_local: true,
+            ..FetchFailure::new(None, FetchError::NotFound { missing, nearest })
+        };
         let names = names(locator);
         let Some(stages) = names.iter().find_map(|name| self.0.get(name)) else {
             let known = || self.0.keys().map(String::as_str);
@@ -105,6 +108,10 @@ impl LocalFile {
 
 impl Source for LocalFile {
     type Error = std::convert::Infallible;
+
+    fn clock(&self) -> Option<&Clock> {
+        None
+    }
 
     async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Self::Error> {
         Ok(wanted.iter().map(|locator| ((*locator).clone(), self.answer(locator))).collect())

@@ -11,7 +11,7 @@ use super::aws::Request;
 use super::classify::{Verdict, classify};
 use super::retry::{Patience, ask};
 use crate::fetched::{Document, FetchError, Missing, Outage, Refusal};
-use crate::reference::Region;
+use crate::reference::{Region, SecretId};
 use crate::secret::SecretValue;
 
 /// AWS's own limit.
@@ -55,7 +55,10 @@ pub(super) async fn get(
         Err(FetchError::Denied { .. } | FetchError::Refused(Refusal::Request(_))) if requests.len() > 1 => {
             let alone = requests.iter().map(|request| async move {
                 match get_together(client, &[request], region, patience).await {
-                    Ok(documents) => documents.into_iter().next().unwrap_or_else(|| Err(unanswered())),
+                    Ok(documents) => documents
+                        .into_iter()
+                        .next()
+                        .unwrap_or_else(|| Err(FetchError::Unavailable(Outage::unanswered()))),
                     Err(error) => Err(error),
                 }
             });
@@ -79,16 +82,11 @@ async fn get_together(
             GetParametersOutput { parameters: None, invalid_parameters: None, .. } => {
                 Err(Verdict::Again(Outage::Garbled("a response that is no list of parameters".to_owned()), None))
             }
-            output => Ok(output),
+            output if requests.iter().all(|request| is_answered(&output, request)) => Ok(output),
+            _ => Err(Verdict::Again(Outage::Garbled("a response that says nothing of a parameter".to_owned()), None)),
         })
     });
     let mut output = output.await?;
-    // The only answer to the only question, whatever it calls itself: a secret that is asked for as a parameter has its own name.
-    if let ([request], [parameter]) = (requests, output.parameters())
-        && output.invalid_parameters().is_empty()
-    {
-        return Ok(vec![document(parameter.clone(), request, region)]);
-    }
     Ok(requests.iter().map(|request| take(&mut output, request, region)).collect())
 }
 
@@ -107,26 +105,43 @@ fn selector(request: &Request) -> Option<&str> {
     request.version.label().or(request.version.id())
 }
 
-/// What the answer has for one request.
-fn take(output: &mut GetParametersOutput, request: &Request, region: &Region) -> Result<Document, FetchError> {
+/// Whether a parameter is the one that is asked for, in the version that is.
+fn is_wanted(parameter: &Parameter, request: &Request) -> bool {
     let wanted = base(request.id.resource_name());
-    let is_wanted = |parameter: &Parameter| {
-        let names = [parameter.name(), parameter.arn()];
-        names.into_iter().flatten().any(|name| base(name) == wanted)
+    let names = [parameter.name(), parameter.arn()];
+    // A secret that is asked for as a parameter may go by its own name.
+    let alias = wanted.strip_prefix("aws/reference/secretsmanager/");
+    let is_named = |name: &str| {
+        base(name) == wanted || alias.is_some_and(|alias| SecretId::is_answer(alias, Some(name), Some(name)))
     };
+    let is_version = |version: &str| version.parse() == Ok(parameter.version);
+    names.into_iter().flatten().any(is_named) && request.version.id().is_none_or(is_version)
+}
+
+/// Whether a name that AWS does not know is the one that is asked for.
+fn is_missing(name: &str, request: &Request) -> bool {
+    let wanted = base(request.id.resource_name());
+    match selector(request) {
+        Some(selector) => base(name).strip_suffix(selector).and_then(|name| name.strip_suffix(':')) == Some(wanted),
+        None => base(name) == wanted,
+    }
+}
+
+fn is_answered(output: &GetParametersOutput, request: &Request) -> bool {
+    output.parameters().iter().any(|parameter| is_wanted(parameter, request))
+        || output.invalid_parameters().iter().any(|name| is_missing(name, request))
+}
+
+/// What the answer has for one request: what is not there is missing.
+fn take(output: &mut GetParametersOutput, request: &Request, region: &Region) -> Result<Document, FetchError> {
     let parameters = output.parameters.get_or_insert_default();
-    let Some(at) = parameters.iter().position(is_wanted) else {
-        let without_selector = |name: &str| match selector(request) {
-            Some(selector) => base(name).strip_suffix(selector).and_then(|name| name.strip_suffix(':')) == Some(wanted),
-            None => base(name) == wanted,
-        };
-        if !output.invalid_parameters().iter().any(|name| without_selector(name)) {
-            return Err(unanswered());
+    match parameters.iter().position(|parameter| is_wanted(parameter, request)) {
+        Some(at) => document(parameters.swap_remove(at), request, region),
+        None => {
+            let missing = if selector(request).is_some() { Missing::Version } else { Missing::Secret };
+            Err(FetchError::NotFound { missing, nearest: None })
         }
-        let missing = if selector(request).is_some() { Missing::Version } else { Missing::Secret };
-        return Err(FetchError::NotFound { missing, nearest: None });
-    };
-    document(parameters.swap_remove(at), request, region)
+    }
 }
 
 fn document(parameter: Parameter, request: &Request, region: &Region) -> Result<Document, FetchError> {
@@ -139,8 +154,4 @@ fn document(parameter: Parameter, request: &Request, region: &Region) -> Result<
         region: Some(region.clone()),
         passed_over: Vec::new(),
     })
-}
-
-fn unanswered() -> FetchError {
-    FetchError::Unavailable(Outage::Garbled("a response that says nothing of this parameter".to_owned()))
 }

@@ -72,11 +72,7 @@ pub(super) async fn apply(settings: &mut Settings) -> Result<(), SetupError> {
         // Nobody chose the default one.
         return if chosen.is_none() { Ok(()) } else { Err(no_profile(name, None, &profiles)) };
     };
-    if let Some(source) = profile.get("source_profile")
-        && profiles.get_profile(source).is_none()
-    {
-        return Err(no_profile(source, Some(name), &profiles));
-    }
+    sources_exist(name, profile, &profiles)?;
     settings.profile_has_keys = CREDENTIAL_KEYS.iter().any(|key| profile.get(key).is_some());
     let reader = Reader { name, profile };
     let max_attempts = reader.setting("max_attempts", ATTEMPTS_EXPECTED, parse_attempts)?;
@@ -119,6 +115,18 @@ fn readable(file: &PathBuf) -> Result<(), SetupError> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Each profile that gives the credentials for the one before it.
+fn sources_exist(name: &str, profile: &Profile, profiles: &ProfileSet) -> Result<(), SetupError> {
+    let (mut name, mut profile) = (name, profile);
+    // A chain is no longer than there are profiles, unless it goes round, which the SDK tells.
+    for _ in profiles.profiles() {
+        let Some(source) = profile.get("source_profile") else { break };
+        profile = profiles.get_profile(source).ok_or_else(|| no_profile(source, Some(name), profiles))?;
+        name = source;
+    }
+    Ok(())
 }
 
 fn no_profile(name: &str, named_by: Option<&str>, profiles: &ProfileSet) -> SetupError {

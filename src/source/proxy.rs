@@ -12,14 +12,21 @@ pub(super) struct ProxyRules {
     /// Entries of NO_PROXY that are for one port alone, each as a rule by itself: curl, Go and the AWS CLI know them, the
     /// library does not.
     past_by_port: Vec<(u16, Matcher)>,
+    /// Hosts that serve metadata and credentials next to this machine, which no proxy may see.
+    near: Vec<String>,
 }
+
+/// Where AWS serves metadata and credentials: of instances, of ECS's tasks, of EKS's pods.
+const NEAR: [&str; 5] = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "[fd00:ec2::254]", "[fd00:ec2::23]"];
 
 impl ProxyRules {
     pub(super) fn new(settings: &ProxySettings) -> Self {
         let none = settings.none.as_deref().unwrap_or_default();
+        let configured = settings.near.iter().filter_map(|url| Some(url.parse::<Uri>().ok()?.host()?.to_owned()));
+        let near = NEAR.iter().map(|host| (*host).to_owned()).chain(configured).collect();
         // To everybody else `*` also covers addresses.
         if none.split(',').any(|entry| entry.trim() == "*") {
-            return Self { matcher: Matcher::builder().build(), past_by_port: Vec::new() };
+            return Self { matcher: Matcher::builder().build(), past_by_port: Vec::new(), near };
         }
         let mut everywhere = Vec::new();
         let mut past_by_port = Vec::new();
@@ -38,11 +45,14 @@ impl ProxyRules {
             .all(text(&settings.all))
             .no(everywhere.join(","))
             .build();
-        Self { matcher, past_by_port }
+        Self { matcher, past_by_port, near }
     }
 
     /// The proxy that a request goes through, if any.
     pub(super) fn intercept(&self, to: &Uri) -> Option<Intercept> {
+        if to.host().is_some_and(|host| self.near.iter().any(|near| near == host)) {
+            return None;
+        }
         let standard = if to.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
         let port = to.port_u16().unwrap_or(standard);
         let mut of_port = self.past_by_port.iter().filter(|(other, _)| *other == port);
@@ -67,7 +77,9 @@ mod tests {
 
     fn goes_past(none: &str, to: &str) -> bool {
         let proxy = Some("http://proxy.example.com:3128".to_owned());
-        let settings = ProxySettings { https: proxy.clone(), http: proxy, all: None, none: Some(none.to_owned()) };
+        let near = vec!["http://metadata.example.net:8080/x".to_owned()];
+        let settings =
+            ProxySettings { https: proxy.clone(), http: proxy, all: None, none: Some(none.to_owned()), near };
         ProxyRules::new(&settings).intercept(&to.parse().unwrap()).is_none()
     }
 
@@ -85,6 +97,18 @@ mod tests {
         }
         for to in ["https://example.com/", "https://10.0.0.1/", "https://[fd00::1]:444/"] {
             assert!(!goes_past(none, to), "{to}");
+        }
+    }
+
+    #[test]
+    fn no_proxy_sees_metadata() {
+        for to in [
+            "http://169.254.169.254/latest/api/token",
+            "http://169.254.170.2/v2/credentials",
+            "http://[fd00:ec2::23]/v1/credentials",
+            "http://metadata.example.net:8080/x",
+        ] {
+            assert!(goes_past("", to), "{to}");
         }
     }
 

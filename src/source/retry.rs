@@ -69,9 +69,18 @@ impl Patience {
                 Ok(Either::Left((output, _))) => return Some(output),
                 // The time runs from now on, and is over at another moment.
                 Ok(Either::Right(_)) => {}
-                Err(_) => return None,
+                Err(_) => {
+                    if self.clock.span().1 <= Instant::now() {
+                        self.clock.see_end();
+                    }
+                    return None;
+                }
             }
         }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.deadline() <= Instant::now() + SHORTEST
     }
 
     /// Waits before the next attempt, `attempts` having failed, the last for the reason given; `false` when there is none.
@@ -104,8 +113,9 @@ impl Patience {
             Some(_) | None => BROKEN,
         };
         let longest = backoff.first.saturating_mul(backoff.factor.saturating_pow(attempts.saturating_sub(1)));
-        // Half of what is left is for the next attempt.
-        Some(longest.min(backoff.longest).mul_f64(jitter.clamp(0.0, 1.0)).min(left / 2).max(asked))
+        let jittered = longest.min(backoff.longest).mul_f64(jitter.clamp(0.0, 1.0));
+        // Half of what is left is for the next attempt. Whom a server told the same moment must not all come at that moment.
+        Some(asked + jittered.min((left - asked) / 2))
     }
 }
 
@@ -174,6 +184,8 @@ mod tests {
         assert_eq!(pause(patience(60, None), 1, Some(Duration::MAX), 0.0), None);
         assert_eq!(pause(patience(60, None), 1, Some(Duration::from_secs(61)), 0.0), None);
         assert_eq!(pause(patience(60, None), 1, Some(Duration::from_secs(2)), 0.0), Some(Duration::from_secs(2)));
+        let jittered = pause(patience(60, None), 1, Some(Duration::from_secs(2)), 1.0).unwrap();
+        assert_eq!(jittered, Duration::from_millis(2100));
     }
 
     #[test]

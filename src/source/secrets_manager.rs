@@ -31,7 +31,12 @@ pub(super) async fn get(
             .set_version_stage(request.version.stage().map(str::to_owned))
             .set_version_id(request.version.id().map(str::to_owned));
         match asking.send().await {
-            Ok(output) if SecretId::is_answer(&id, output.name(), output.arn()) => Ok(output),
+            Ok(output)
+                if SecretId::is_answer(&id, output.name(), output.arn())
+                    && request.version.is_answered_by(output.version_id(), output.version_stages()) =>
+            {
+                Ok(output)
+            }
             // Whatever this is, its value is not the one that was asked for.
             Ok(_) => Err(Verdict::Again(Outage::Garbled("a response that is not about this secret".to_owned()), None)),
             Err(error) => Err(classify(&error)),

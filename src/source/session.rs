@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_config::imds::client::error::ImdsError;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -17,16 +16,17 @@ use tokio::sync::OnceCell;
 
 use super::aws::Request;
 use super::causes::is_timeout;
-use super::classify::text_of;
+use super::classify::{Verdict, classify_behind, text_of};
 use super::clock::Clock;
+use super::credentials::{self, Configs};
 use super::dial::Dialer;
 use super::profile::{self, SetupError};
 use super::retry::Patience;
 use super::sts::{self, Assumed};
 use super::transport::http_client;
 use super::variables::{Endpoint, ProxySettings, Settings};
-use super::{credentials, endpoints, parameter_store};
-use crate::fetched::{CredentialsError, FetchError, Outage, Wanted};
+use super::{endpoints, parameter_store};
+use crate::fetched::{FetchError, Outage};
 use crate::reference::{Region, Role, Store};
 
 /// A client for each region and role.
@@ -44,7 +44,7 @@ pub(super) struct Session {
     pub(super) patience: Patience,
     /// `None` while it was not needed yet, as with the base credentials.
     region: Option<Result<Region, FetchError>>,
-    base: Option<Result<Credentials, CredentialsError>>,
+    base: Option<Result<Credentials, FetchError>>,
     roles: BTreeMap<Role, Result<Assumed, FetchError>>,
     secrets_manager: Clients<aws_sdk_secretsmanager::Client>,
     parameter_store: Clients<aws_sdk_ssm::Client>,
@@ -115,6 +115,9 @@ impl Session {
             Some(region) => Ok(region.clone()),
             None => self.instance_region().await,
         };
+        if !self.clock.is_waiting() && matches!(region, Err(FetchError::Unavailable(Outage::Timeout(_)))) {
+            self.settings.metadata.is_silent = true;
+        }
         self.region.insert(region).clone()
     }
 
@@ -127,19 +130,27 @@ impl Session {
             let asked = self.patience.within(client.get("/latest/meta-data/placement/region"));
             let outage = match asked.await {
                 None => break,
-                Some(Ok(region)) => return Region::parse(region.as_ref()).map_err(|_| FetchError::NoRegion),
-                Some(Err(error)) => match outage(&error) {
-                    Some(outage) => outage,
-                    // Whoever waits waits for a service that is not there yet.
-                    None if self.clock.is_waiting() && !self.settings.metadata.is_disabled => {
+                Some(Ok(region)) => match Region::parse(region.as_ref().trim()) {
+                    Ok(region) => return Ok(region),
+                    Err(_) => Outage::Garbled("an answer that is no region".to_owned()),
+                },
+                Some(Err(error)) if is_timeout(&error) => Outage::Timeout(text_of(&error)),
+                Some(Err(error)) => match classify_behind(&error) {
+                    Verdict::Again(outage @ (Outage::Service(_) | Outage::Throttled(_) | Outage::Garbled(_)), _) => {
+                        outage
+                    }
+                    // Nobody is there. Whoever waits waits for a service that is not there yet.
+                    _ if self.clock.is_waiting() && !self.settings.metadata.is_disabled => {
                         Outage::Connection(text_of(&error))
                     }
-                    None => return Err(FetchError::NoRegion),
+                    _ => return Err(FetchError::NoRegion),
                 },
             };
+            // Silence of what may not be there at all is heard once.
+            let is_last = matches!(outage, Outage::Timeout(_)) && !self.clock.is_waiting();
             last = outage.map_text(why);
             self.clock.lacks(last.text());
-            if !self.clock.is_waiting() || !self.patience.again(attempts, None, None).await {
+            if is_last || !self.patience.again(attempts, Some(&last), None).await {
                 break;
             }
         }
@@ -184,31 +195,18 @@ impl Session {
 
     /// The credentials that were found; `region` is one that something is read in.
     pub(super) async fn base_credentials(&mut self, region: &Region) -> Result<Credentials, FetchError> {
-        let found = match &self.base {
+        match &self.base {
             Some(known) => known.clone(),
             None => {
-                let found = self.find_credentials(region).await;
+                let configs = |region: &Region| Configs {
+                    far: self.provider_config(&self.http, Some(region)),
+                    near: self.provider_config(&self.direct, Some(region)),
+                };
+                let regions = self.sts_regions(region);
+                let found = credentials::find(&self.settings, &regions, configs, &self.patience, &self.clock).await;
                 self.base.insert(found).clone()
             }
-        };
-        found.map_err(FetchError::NoCredentials)
-    }
-
-    async fn find_credentials(&self, region: &Region) -> Result<Credentials, CredentialsError> {
-        let regions = self.sts_regions(region);
-        let mut found =
-            Err(CredentialsError { what: Wanted::Credentials, tried: Vec::new(), temporary: true, waited: None });
-        for (index, region) in regions.iter().enumerate() {
-            let patience = self.patience.share(regions.len() - index);
-            let (config, near) =
-                (self.provider_config(&self.http, Some(region)), self.provider_config(&self.direct, Some(region)));
-            found = credentials::find(&self.settings, &config, &near, &patience, &self.clock).await;
-            if !matches!(found, Err(CredentialsError { temporary: true, .. })) {
-                break;
-            }
         }
-        let waited = self.settings.wait.filter(|_| self.clock.is_waiting());
-        found.map_err(|error| CredentialsError { temporary: error.temporary || waited.is_some(), waited, ..error })
     }
 
     /// Assumes every role that is not known yet, all at once.
@@ -308,15 +306,4 @@ impl Session {
 
 fn client<C: Clone>(clients: &Clients<C>, region: &Region, role: Option<&Role>, new: impl FnOnce() -> C) -> C {
     clients.borrow_mut().entry((region.clone(), role.cloned())).or_insert_with(new).clone()
-}
-
-/// How a metadata service that is there failed to answer.
-fn outage(error: &ImdsError) -> Option<Outage> {
-    match error {
-        error if is_timeout(error) => Some(Outage::Timeout(text_of(error))),
-        ImdsError::ErrorResponse(answer) if answer.response().status().as_u16() >= 429 => {
-            Some(Outage::Service(format!("HTTP status {}", answer.response().status().as_u16())))
-        }
-        _ => None,
-    }
 }

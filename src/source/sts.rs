@@ -7,6 +7,7 @@ use aws_sdk_sts::Client;
 use tokio::time::timeout;
 
 use super::classify::{Verdict, classify};
+use super::credentials::unusable;
 use super::retry::{Patience, ask};
 use crate::fetched::{Denial, FetchError, Outage, Refusal};
 use crate::reference::Role;
@@ -40,11 +41,20 @@ pub(super) async fn assume(client: &Client, role: &Role, patience: &Patience) ->
             expires,
             "AssumeRole",
         );
+        if unusable(&credentials).is_some() {
+            return Err(Verdict::Again(Outage::Garbled("a response with credentials that cannot be".to_owned()), None));
+        }
         Ok(Assumed { credentials, identity })
     });
+    let denied = |message: String, cause| FetchError::Denied {
+        message: format!("{}: {message}", role.arn),
+        cause,
+        identity: None,
+    };
     assumed.await.map_err(|error| match error {
+        FetchError::Denied { message, cause: Denial::Credentials, .. } => denied(message, Denial::Credentials),
         FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)) => {
-            FetchError::Denied { message: format!("{}: {message}", role.arn), cause: Denial::Role, identity: None }
+            denied(message, Denial::Role)
         }
         FetchError::Unavailable(outage) => {
             FetchError::Unavailable(outage.map_text(|why| format!("STS, asked for {}: {why}", role.arn)))

@@ -20,7 +20,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::causes::{certificate_error, find_source};
-use super::dial::{Dialer, Unreached};
+use super::dial::{Dialer, Unreached, host_and_port};
 use super::trust::TrustError;
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
@@ -94,15 +94,43 @@ impl HttpConnector for Pool {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
         name_us(request.headers_mut());
-        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let host = host_and_port(request.uri());
+        let is_token = request.uri().path() == "/latest/api/token";
         let answer = self.client.request(request);
         let limit = self.read_timeout;
         HttpConnectorFuture::new(async move {
             let response = within(limit, answer).await.map_err(|error| connector_error(host, error))?;
+            let mut response = response;
+            let status = response.status();
+            if is_token && status.is_server_error() {
+                return Err(ConnectorError::io(Unavailable(status.as_u16()).into()));
+            }
+            bound_lifetime(response.headers_mut());
             let response = response.map(|body| SdkBody::from_body_1_x(Limited::new(body, LARGEST)));
             let response = HttpResponse::try_from(response);
             response.map_err(|error| ConnectorError::other(error.into(), None))
         })
+    }
+}
+
+/// A metadata service that has no token for now; to the SDK any answer without one is the same.
+#[derive(Debug)]
+pub(super) struct Unavailable(pub(super) u16);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the metadata service answered with HTTP status {}", self.0)
+    }
+}
+
+impl Error for Unavailable {}
+
+/// A metadata token lives for six hours at most; the SDK panics over a lifetime that no clock can hold.
+fn bound_lifetime(headers: &mut HeaderMap) {
+    const LIFETIME: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+    let seconds = headers.get(LIFETIME).and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
+    if seconds.is_some_and(|seconds| seconds > 21_600) {
+        headers.insert(LIFETIME, HeaderValue::from_static("21600"));
     }
 }
 

@@ -77,6 +77,8 @@ pub(super) struct MetadataSettings {
     pub(super) attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub(super) is_disabled: bool,
+    /// Whether it has been asked, and has not answered: once is enough.
+    pub(super) is_silent: bool,
 }
 
 /// Which roots a server's certificate may come from: the first that is given.
@@ -97,6 +99,8 @@ pub(super) struct ProxySettings {
     pub(super) https: Option<String>,
     pub(super) all: Option<String>,
     pub(super) none: Option<String>,
+    /// URLs of what serves metadata and credentials, where variables name them.
+    pub(super) near: Vec<String>,
 }
 
 /// A variable of AWS's, or of everybody's, that is not what it must be.
@@ -156,6 +160,7 @@ impl Settings {
                 .unwrap_or(METADATA_TIMEOUT),
             attempts: reader.parse("AWS_METADATA_SERVICE_NUM_ATTEMPTS", ATTEMPTS_EXPECTED, parse_attempts).unwrap_or(1),
             is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", BOOLEAN_EXPECTED, parse_boolean) == Some(true),
+            is_silent: false,
         };
         let settings = Self {
             region: options.region.clone().or(aws_region).or(aws_default_region),
@@ -307,7 +312,8 @@ impl<'a> Reader<'a> {
         let (https, http, all) =
             (proxy("https_proxy", "HTTPS_PROXY"), proxy("http_proxy", "HTTP_PROXY"), proxy("all_proxy", "ALL_PROXY"));
         let none = self.text("no_proxy").or_else(|| self.text("NO_PROXY"));
-        ProxySettings { http, https, all, none }
+        let near = URLS.iter().filter_map(|name| self.inherited.filled(name)?.to_str().map(str::to_owned)).collect();
+        ProxySettings { http, https, all, none, near }
     }
 }
 

@@ -4,10 +4,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::aws::agent::plain;
 use crate::aws::fault::{self, Fault};
 use crate::aws::secret::Secret;
 use crate::aws::{Aws, INSTANCE_KEY};
 use crate::outcome::{Outcome, Status};
+use crate::proxy::Proxy;
 use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 
 const TOKEN: &str = "/latest/api/token";
@@ -157,4 +159,62 @@ fn a_key_with_a_line_break_is_77_with_a_reason() {
         run.refused(77).says(["A"]).says_one_of(["line break", "newline", "character"]);
         assert!(aws.calls().is_empty(), "{name}");
     }
+}
+
+#[test]
+fn what_is_no_role_is_no_crash() {
+    for answer in ["my role", "r1\nr2", "<html>portal</html>", ""] {
+        is_temporary(ROLES, plain(200, answer)).says(["instance metadata: "]);
+    }
+}
+
+#[test]
+fn a_line_break_after_the_role_or_the_region_does_no_harm() {
+    for (path, answer) in [(ROLES, "app\n"), (REGION, "us-east-1\n")] {
+        let aws = served().fails(path, plain(200, answer));
+        on_an_instance(&aws).run().launched().has("A", "v");
+    }
+}
+
+#[test]
+fn a_lifetime_that_no_clock_holds_does_no_harm() {
+    let mut token = plain(200, "token-of-the-test");
+    if let Fault::Exactly(response) = &mut token {
+        response.headers = vec![("x-aws-ec2-metadata-token-ttl-seconds", u64::MAX.to_string())];
+    }
+    let aws = served().fails(TOKEN, token);
+    on_an_instance(&aws).run().launched().has("A", "v");
+}
+
+#[test]
+fn the_region_of_an_instance_that_fails_for_now_is_asked_for_again() {
+    for path in [TOKEN, REGION] {
+        let aws = served().fails_first(path, 2, fault::status(503));
+        on_an_instance(&aws).run().launched().has("A", "v");
+    }
+}
+
+#[test]
+fn a_silent_metadata_service_is_asked_once_however_many_regions_there_are() {
+    let aws = served().fails(TOKEN, Fault::Hang);
+    let began = Instant::now();
+    let sandbox = on_an_instance(&aws).region("us-east-1").env("SECRETS_EXEC_FALLBACK_REGION", "eu-west-1,eu-west-2");
+    sandbox.run().refused(75);
+    assert_eq!(aws.calls_of(TOKEN).len(), 1);
+    // The region of the one is the machine's to tell, that of the other is its own.
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:y-AbCdEf";
+    on_an_instance(&aws).resolve(&format!("B={arn}")).run().refused(75);
+    assert_eq!(aws.calls_of(TOKEN).len(), 2);
+    assert!(began.elapsed() < Duration::from_secs(6));
+}
+
+#[test]
+fn a_profile_that_takes_the_instances_credentials_takes_them_past_any_proxy() {
+    let aws = served();
+    let proxy = Proxy::before(aws.address());
+    let role = "arn:aws:iam::210987654321:role/Reader";
+    let config = format!("[default]\nrole_arn = {role}\ncredential_source = Ec2InstanceMetadata\n");
+    let sandbox = on_an_instance(&aws).region("us-east-1").home_file(".aws/config", &config);
+    sandbox.env("HTTP_PROXY", proxy.url()).env("NO_PROXY", "localhost").run().launched().has("A", "v");
+    assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
 }

@@ -112,3 +112,21 @@ fn a_service_that_is_not_there_is_named_by_host_and_port() {
         run.refused(75).says(["A", "x", address]);
     }
 }
+
+#[test]
+fn a_date_to_come_back_at_is_kept_to() {
+    let aws = served().fails_first(READ, 1, fault::retry_at(Duration::from_secs(3)));
+    let began = std::time::Instant::now();
+    launch(&aws).launched_silently().has("A", "v");
+    assert!(began.elapsed() >= Duration::from_millis(1500), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_clock_that_is_skewed_is_75_by_whatever_name_and_asked_once() {
+    for code in ["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"] {
+        let fault = Fault::Error { status: 403, code, message: "the difference is too large".to_owned() };
+        let aws = served().fails(READ, fault);
+        launch(&aws).refused(75).says(["A", "x", "clock"]);
+        assert_eq!(aws.reads().len(), 1);
+    }
+}

@@ -287,3 +287,31 @@ fn whoever_gives_a_web_identitys_credentials_sees_who_asks() {
     let asked = aws.calls_of("AssumeRoleWithWebIdentity");
     assert!(asked[0].header("user-agent").unwrap().contains("app/secrets-exec-"));
 }
+
+#[test]
+fn an_endpoint_that_is_to_be_ignored_gets_no_web_identity_token() {
+    let aws = served();
+    let sandbox = sandbox(&aws).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").file("token", "t");
+    let token = sandbox.path("token");
+    let sandbox = sandbox.env("AWS_WEB_IDENTITY_TOKEN_FILE", token).args(["--timeout", "1s"]);
+    let sandbox = sandbox.env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
+    sandbox.env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true").run().refused(75);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_password_in_an_address_is_not_told() {
+    let run =
+        sandbox(&served()).endpoint(&format!("http://user:{CANARY}@127.0.0.1:1")).args(["--timeout", "300ms"]).run();
+    run.refused(75).says(["127.0.0.1:1"]);
+    let sandbox = Sandbox::new().arg(format!("--agent=http://user:{CANARY}@192.0.2.1:1")).env("AWS_SESSION_TOKEN", "t");
+    sandbox.resolve("A=x").run().refused(77).says(["AWS_SESSION_TOKEN: "]);
+}
+
+#[test]
+fn a_source_profile_that_is_missing_further_on_is_named() {
+    let config = "[default]\nrole_arn = arn:aws:iam::123456789012:role/A\nsource_profile = mid\n\
+                  [profile mid]\nrole_arn = arn:aws:iam::123456789012:role/B\nsource_profile = gone\n";
+    let sandbox = sandbox(&served()).home_file(".aws/config", config).args(["--profile", "default"]);
+    sandbox.run().refused(64).says(["gone", "mid"]);
+}

@@ -48,6 +48,11 @@ impl Authority {
         self.acceptor_for("DNS:localhost,IP:127.0.0.1,DNS:secretsmanager.us-east-1.amazonaws.com")
     }
 
+    /// The authority in the place of a server.
+    pub fn acceptor_of_itself(&self) -> Acceptor {
+        Acceptor::new(&self.path("ca.pem"), &self.path("ca.key"))
+    }
+
     pub fn acceptor_for(&self, names: &str) -> Acceptor {
         let mut request = self.openssl("req -keyout leaf.key -out leaf.csr -subj /CN=leaf");
         succeed(request.args(EC_KEY));

@@ -295,3 +295,12 @@ fn a_configured_endpoint_can_be_ignored() {
     let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
     asks("secretsmanager.us-east-1.amazonaws.com", "x", &[elsewhere, ignored]);
 }
+
+#[test]
+fn an_authoritys_own_certificate_is_told_as_such() {
+    let Some(authority) = Authority::new() else { return };
+    let aws = served(authority.acceptor_of_itself());
+    let run = sandbox(&aws).args(["--ca-bundle", authority.bundle().to_str().unwrap()]).run();
+    run.refused(78).says(["A", "localhost", "CA:TRUE"]);
+    assert_eq!(aws.connections(), 1);
+}

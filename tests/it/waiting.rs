@@ -9,7 +9,7 @@ use crate::aws::secret::Secret;
 use crate::aws::{Aws, CONTAINER_KEY};
 use crate::outcome::Outcome;
 use crate::proxy;
-use crate::sandbox::{Sandbox, sandbox};
+use crate::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
 
 /// Gives the program a terminal as its standard error, and passes on what it says there.
 const TERMINAL: &str = "\
@@ -176,4 +176,45 @@ fn a_short_wait_is_not_told() {
 #[test]
 fn a_wait_of_nothing_is_a_usage_error() {
     sandbox(&served()).args(["--wait", "0s"]).run().refused(64).says(["--wait"]);
+}
+
+#[test]
+fn fallback_regions_do_not_shorten_the_wait() {
+    let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
+    let sandbox = in_container(&aws).args(["--wait", "4s", "--fallback-region", "us-west-2"]);
+    sandbox.run().launched().has("A", "v");
+}
+
+#[test]
+fn a_credentials_file_that_is_written_late_is_waited_for() {
+    let aws = served();
+    let sandbox = in_container(&aws).env_remove("AWS_CONTAINER_CREDENTIALS_FULL_URI").args(["--wait", "20s"]);
+    let folder = sandbox.home().join(".aws");
+    std::fs::create_dir_all(&folder).unwrap();
+    let running = sandbox.spawn();
+    thread::sleep(Duration::from_millis(700));
+    let keys = format!("[default]\naws_access_key_id = AKIALATE\naws_secret_access_key = {ACCESS_SECRET}\n");
+    std::fs::write(folder.join("half"), keys).unwrap();
+    std::fs::rename(folder.join("half"), folder.join("credentials")).unwrap();
+    running.wait().launched_silently();
+    assert_eq!(aws.only_read().access_key(), "AKIALATE");
+}
+
+#[test]
+fn a_token_that_is_only_half_written_is_waited_for() {
+    let invalid = fault::sts(400, "InvalidIdentityToken", "The token is not valid JSON");
+    let aws = served().fails_for("AssumeRoleWithWebIdentity", Duration::from_millis(1500), invalid);
+    let sandbox = in_container(&aws).env_remove("AWS_CONTAINER_CREDENTIALS_FULL_URI").file("token", "half");
+    let token = sandbox.path("token");
+    let sandbox = sandbox.env("AWS_WEB_IDENTITY_TOKEN_FILE", token);
+    let sandbox = sandbox.env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
+    sandbox.run().refused(77).says(["web identity: ", "InvalidIdentityToken"]);
+    sandbox.args(["--wait", "20s"]).run().launched().has("A", "v");
+}
+
+#[test]
+fn half_a_pair_of_keys_is_not_waited_for() {
+    let (run, took) = timed(&sandbox(&served()).env_remove("AWS_SECRET_ACCESS_KEY").args(["--wait", "30s"]));
+    run.refused(77).says(["environment: only one of"]);
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }

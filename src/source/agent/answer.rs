@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use crate::fetched::{Denial, Document, FetchError, Outage, Refusal};
+use crate::fetched::{BeyondAgent, Denial, Document, FetchError, Outage, Refusal};
 use crate::reference::{Region, SecretId, Version};
 use crate::secret::SecretValue;
 use crate::source::classify::{Verdict, by_code};
@@ -18,7 +18,7 @@ pub(super) fn read(status: u16, body: &[u8], id: &SecretId, version: &Version) -
     match (status, object) {
         (200, Some(mut object)) => match object.remove("Parameter") {
             Some(Value::Object(parameter)) => of_parameter(parameter, version),
-            _ => of_secret(object, id.as_str()),
+            _ => of_secret(object, id.as_str(), version),
         },
         (200, None) => Err(unreadable(status)),
         (_, Some(error)) => Err(by_error(status, &error)),
@@ -52,12 +52,17 @@ fn by_error(status: u16, error: &Map<String, Value>) -> Verdict {
     by_code(status, code, text(["message", "Message"]), None, None)
 }
 
-fn of_secret(mut secret: Map<String, Value>, id: &str) -> Result<Document, Verdict> {
+fn of_secret(mut secret: Map<String, Value>, id: &str, version: &Version) -> Result<Document, Verdict> {
     let mut text = |key: &str| match secret.remove(key) {
         Some(Value::String(text)) => Some(text),
         Some(_) | None => None,
     };
     let (name, arn, version_id) = (text("Name"), text("ARN"), text("VersionId"));
+    if let (Some(own), Some(wanted)) = (region(arn.as_deref()), region(Some(id)))
+        && own != wanted
+    {
+        return Err(Verdict::Final(FetchError::Refused(Refusal::Agent(BeyondAgent::Region))));
+    }
     if !SecretId::is_answer(id, name.as_deref(), arn.as_deref()) {
         return Err(unreadable(200));
     }
@@ -67,15 +72,23 @@ fn of_secret(mut secret: Map<String, Value>, id: &str) -> Result<Document, Verdi
         (None, None) => return Err(Verdict::Final(FetchError::Refused(Refusal::NoValue))),
     };
     let stages = match secret.remove("VersionStages") {
-        Some(Value::Array(stages)) => stages.iter().filter_map(|stage| stage.as_str().map(str::to_owned)).collect(),
+        Some(Value::Array(stages)) => {
+            stages.iter().filter_map(|stage| stage.as_str().map(str::to_owned)).collect::<Vec<_>>()
+        }
         Some(_) | None => Vec::new(),
     };
+    if !version.is_answered_by(version_id.as_deref(), &stages) {
+        return Err(unreadable(200));
+    }
     Ok(Document { version_id, stages, region: region(arn.as_deref()), ..Document::new(body) })
 }
 
 fn of_parameter(mut parameter: Map<String, Value>, version: &Version) -> Result<Document, Verdict> {
     let Some(Value::String(value)) = parameter.remove("Value") else { return Err(unreadable(200)) };
     let number = parameter.get("Version").map(Value::to_string);
+    if version.id().is_some_and(|wanted| number.as_deref().is_some_and(|number| number != wanted)) {
+        return Err(unreadable(200));
+    }
     let region = region(parameter.get("ARN").and_then(Value::as_str));
     let stages = version.label().map(str::to_owned).into_iter().collect();
     Ok(Document { version_id: number, stages, region, ..Document::new(SecretValue::new(value)) })

@@ -65,7 +65,7 @@ fn of_variable(settings: &AgentSettings) -> Result<Option<String>, String> {
 fn of_session(settings: &AgentSettings) -> Result<Option<String>, String> {
     match &settings.session_token {
         Some(_) if !is_loopback(&settings.url) => {
-            Err(format!("is for loopback addresses only, which {} is not", settings.url))
+            Err("is shown to loopback addresses only, and --agent names another".to_owned())
         }
         token => Ok(token.clone()),
     }

@@ -1,5 +1,8 @@
 //! The errors of AWS, in the shapes and words in which AWS gives them.
 
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::http::Response;
 use crate::sandbox::CANARY;
 
@@ -116,6 +119,20 @@ pub fn stage_of_another_version() -> Fault {
 pub fn retry_after(seconds: u64) -> Fault {
     let headers = vec![("retry-after", seconds.to_string())];
     Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
+}
+
+/// The same with the date of that moment.
+pub fn retry_at(after: std::time::Duration) -> Fault {
+    let date = Command::new("date").args(["-u", &format!("-d@{}", epoch() + after.as_secs()), DATE]).output().unwrap();
+    let headers = vec![("retry-after", String::from_utf8(date.stdout).unwrap().trim().to_owned())];
+    Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
+}
+
+/// As HTTP writes dates.
+const DATE: &str = "+%a, %d %b %Y %H:%M:%S GMT";
+
+fn epoch() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// A status without a word.

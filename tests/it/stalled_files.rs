@@ -1,0 +1,49 @@
+//! Files that are read on the way and do not answer, as on a file system that hangs: the time ends, all the same.
+
+use std::time::Duration;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::aws::Aws;
+use crate::aws::secret::Secret;
+use crate::deadline::ends_within;
+use crate::sandbox::{Sandbox, sandbox};
+
+const TIMEOUT: Duration = Duration::from_millis(1200);
+
+/// A pipe that nobody writes to, in the place of a file.
+fn stalls(sandbox: Sandbox, name: &str, prefix: &str) {
+    let pipe = sandbox.path("pipe");
+    mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();
+    let run = ends_within(TIMEOUT, sandbox.env(name, format!("{prefix}{}", pipe.display())));
+    run.refused(75).says(["timed out", "does not answer"]);
+}
+
+fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
+}
+
+#[test]
+fn a_configuration_file_of_aws() {
+    stalls(sandbox(&served()), "AWS_CONFIG_FILE", "");
+}
+
+#[test]
+fn a_web_identity_token() {
+    let aws = served();
+    let sandbox = sandbox(&aws).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let sandbox = sandbox.env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
+    stalls(sandbox, "AWS_WEB_IDENTITY_TOKEN_FILE", "");
+}
+
+#[test]
+fn a_token_of_the_agent() {
+    let aws = served();
+    stalls(Sandbox::new().arg(format!("--agent={}", aws.agent())).resolve("A=x:k"), "AWS_TOKEN", "file://");
+}
+
+#[test]
+fn root_certificates() {
+    stalls(sandbox(&served()).endpoint("https://localhost:1"), "AWS_CA_BUNDLE", "");
+}
