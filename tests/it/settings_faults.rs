@@ -258,7 +258,7 @@ fn a_variable_comes_before_the_services_section() {
 
 #[test]
 fn how_the_metadata_service_is_asked_can_be_set() {
-    let aws = served().fails_first("/latest/api/token", 1, fault::status(503));
+    let aws = served().fails_first("/latest/meta-data/iam/security-credentials/app", 1, fault::status(503));
     let sandbox = |aws: &Aws| {
         Sandbox::new()
             .endpoint(&aws.endpoint())
