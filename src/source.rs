@@ -16,6 +16,7 @@ mod proxy;
 mod retry;
 mod secrets_manager;
 mod session;
+mod settings;
 mod sts;
 mod transport;
 mod trust;
@@ -28,7 +29,8 @@ pub use local::{LocalError, LocalFile, LocalProblem};
 pub use profile::SetupError;
 #[cfg(any(fuzzing, test))]
 pub use secrets_manager::canned::{Canned, answer};
-pub use variables::{Settings, VariableError};
+pub use settings::Settings;
+pub use variables::VariableError;
 
 use std::collections::BTreeSet;
 

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::clock::{Clock, Waiting};
 use super::profile::SetupError;
 use super::session::Session;
-use super::variables::Settings;
+use super::settings::Settings;
 use super::{Answers, IN_FLIGHT, Source, parameter_store, secrets_manager};
 use crate::fetched::{Denial, Document, FetchError, FetchFailure, Outage, PassedOver};
 use crate::reference::{Locator, Region, Role, SecretId, Store, Version};

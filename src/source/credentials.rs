@@ -1,27 +1,28 @@
 //! Credentials: each source in AWS's own order, each with the reason why it gave none.
 
+mod instance;
+
+pub(super) use instance::metadata_client;
+
 use std::error::Error;
 
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::imds;
-use aws_config::imds::client::error::ImdsError;
-use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError as SourceError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use http::HeaderValue;
 
+use self::instance::Instance;
 use super::causes::{find_source, is_timeout};
 use super::classify::{Verdict, classify_behind, text_of};
 use super::clock::Clock;
 use super::retry::Patience;
-use super::transport::{TimedOut, Unavailable};
-use super::variables::{MetadataSettings, Settings};
+use super::settings::Settings;
 use crate::fetched::{CredentialsError, FetchError, Refusal, Wanted};
 use crate::reference::Region;
 
@@ -196,57 +197,6 @@ fn sources<'a>(settings: &'a Settings, configs: &'a Configs) -> Vec<CredentialSo
     let metadata = source("instance metadata", Some(String::new()), || Instance::new(settings, near));
     sources.push(CredentialSource { nonsense: Lack::Outage, ..metadata });
     sources
-}
-
-/// The credentials of this machine's role. The SDK takes the role's name as it comes, and panics over what is no path.
-#[derive(Debug)]
-struct Instance {
-    metadata: MetadataSettings,
-    client: imds::Client,
-    near: ProviderConfig,
-}
-
-impl Instance {
-    fn new(settings: &Settings, near: &ProviderConfig) -> Self {
-        Self { metadata: settings.metadata, client: metadata_client(settings, near), near: near.clone() }
-    }
-
-    async fn credentials(&self) -> Result<Credentials, SourceError> {
-        if self.metadata.is_silent {
-            return Err(SourceError::not_loaded(TimedOut(self.metadata.timeout)));
-        }
-        let roles = self.client.get("/latest/meta-data/iam/security-credentials/").await;
-        let roles = roles.map_err(|error| match &error {
-            ImdsError::ErrorResponse(answer) if answer.response().status().as_u16() == 404 => {
-                SourceError::not_loaded("the instance has no role")
-            }
-            _ if find_source::<Unavailable>(&error).is_some() => SourceError::provider_error(error),
-            ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() => SourceError::not_loaded(error),
-            _ => SourceError::provider_error(error),
-        })?;
-        let role = roles.as_ref().trim().to_owned();
-        if role.is_empty() || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
-            return Err(SourceError::provider_error("what answers does not speak as the metadata service does"));
-        }
-        let provider = ImdsCredentialsProvider::builder().configure(&self.near).imds_client(self.client.clone());
-        provider.profile(role).build().provide_credentials().await
-    }
-}
-
-impl ProvideCredentials for Instance {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(self.credentials())
-    }
-}
-
-/// The instance metadata, asked as the variables say.
-pub(super) fn metadata_client(settings: &Settings, near: &ProviderConfig) -> imds::Client {
-    let MetadataSettings { timeout, attempts, .. } = settings.metadata;
-    let client = imds::Client::builder().configure(near).max_attempts(attempts);
-    client.connect_timeout(timeout).read_timeout(timeout).build()
 }
 
 impl CredentialSource<'_> {

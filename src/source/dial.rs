@@ -1,36 +1,40 @@
 //! Making one connection: plain, over TLS, through a proxy.
 
+mod stream;
+mod ways;
+
+pub(super) use stream::Stream;
+
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::fmt;
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::TryFutureExt;
 use futures_util::future::try_join;
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::proxy::matcher::Intercept;
 use rustls::ClientConfig;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tower_service::Service;
 
+use self::ways::{Established, ToProxy};
 use super::IN_FLIGHT;
 use super::causes::took_too_long;
 use super::clock::Clock;
 use super::names::Names;
 use super::proxy::ProxyRules;
+use super::settings::{ProxySettings, TrustSettings};
 use super::transport::{BoxError, TimedOut, within};
 use super::trust::{self, TrustError};
-use super::variables::{ProxySettings, TrustSettings};
 
 /// A plain connection to wherever a name leads.
 type Tcp = HttpConnector<Names>;
@@ -157,7 +161,7 @@ impl Dialer {
             clock.reached();
         }
         match dialed {
-            Ok(stream) => Ok(Stream { _place: place, ..stream }),
+            Ok(stream) => Ok(stream.at(place)),
             // Which of the two limits is first is chance.
             Err(source) => Err(match limit {
                 Some(limit) if took_too_long(&*source) => Unreached::new(host, TimedOut(limit).into()).into(),
@@ -194,7 +198,7 @@ impl Dialer {
             }
             (Some(proxy), false) => {
                 let stream = self.to_proxy(&proxy)?.call(proxy.uri().clone()).await?;
-                Ok(Stream { proxied: true, ..Stream::new(stream) })
+                Ok(Stream::new(stream).proxied())
             }
         }
     }
@@ -236,7 +240,7 @@ impl Service<Uri> for Dialer {
                 // One that could not be made is made again: what was missing may be there now.
                 // Nor is one used that a server may have grown tired of.
                 Some(connecting) => match connecting.await {
-                    Ok(Ok(stream)) if stream.since.elapsed() < FRESH => Ok(stream),
+                    Ok(Ok(stream)) if stream.age() < FRESH => Ok(stream),
                     Ok(_) | Err(_) => dialer.connect(to).await,
                 },
                 None => dialer.connect(to).await,
@@ -258,107 +262,4 @@ pub(super) fn host_and_port(of: &Uri) -> String {
 fn host_of(to: &Uri) -> String {
     let authority = to.authority().map(ToString::to_string).unwrap_or_default();
     format!("{}://{authority}", to.scheme_str().unwrap_or_default())
-}
-
-type TcpStream = <Tcp as Service<Uri>>::Response;
-
-/// A connection that is there, in the place of a way to one.
-struct Established(Option<TcpStream>);
-
-impl Service<Uri> for Established {
-    type Response = TcpStream;
-    type Error = io::Error;
-    type Future = std::future::Ready<io::Result<TcpStream>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        std::future::ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
-    }
-}
-
-/// The way to a proxy, which may itself be over TLS.
-#[derive(Clone)]
-enum ToProxy {
-    Http(Tcp),
-    Https(Box<HttpsConnector<Tcp>>),
-}
-
-impl Service<Uri> for ToProxy {
-    type Response = MaybeHttpsStream<TcpStream>;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, to: Uri) -> Self::Future {
-        match self {
-            Self::Http(tcp) => {
-                let connecting = tcp.call(to);
-                Box::pin(async move { Ok(MaybeHttpsStream::Http(connecting.await?)) })
-            }
-            Self::Https(https) => https.call(to),
-        }
-    }
-}
-
-trait Io: Read + Write + Connection + Send + Unpin {}
-impl<T: Read + Write + Connection + Send + Unpin> Io for T {}
-
-/// A connection of any of these kinds.
-pub(super) struct Stream {
-    io: Box<dyn Io>,
-    /// Whether requests must name the whole address, since a proxy forwards them.
-    proxied: bool,
-    since: Instant,
-    /// Given back when the connection ends.
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl Stream {
-    fn new(io: impl Io + 'static) -> Self {
-        Self { io: Box::new(io), proxied: false, since: Instant::now(), _place: None }
-    }
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        self.io.connected().proxy(self.proxied)
-    }
-}
-
-impl Read for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
 }

@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use super::variables::Settings;
+use super::settings::Settings;
 use crate::reference::{Region, Store};
 
 /// The address that the SDK will send its requests to; none when it cannot be known yet, which costs only time.

@@ -4,7 +4,7 @@ use http::Uri;
 use http::uri::Scheme;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
-use super::variables::ProxySettings;
+use super::settings::ProxySettings;
 
 /// The rules, read once.
 pub(super) struct ProxyRules {

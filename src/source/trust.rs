@@ -15,7 +15,7 @@ use rustls::{ClientConfig, RootCertStore};
 use self::roots::Roots;
 use self::verifier::Verifier;
 use super::classify::text_of;
-use super::variables::TrustSettings;
+use super::settings::TrustSettings;
 
 /// Why no root certificates can be had from where they were said to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
