@@ -176,8 +176,8 @@ one is always granted. The ideal is one request for each launch, and one more fo
 
 After throttling, the longest pause is 2 s, then 8 s, then 30 s, never more than half of the time left; the pause itself is anything
 from nothing to that (full jitter), so that those who were throttled together do not come back together. What broke (5xx, a
-connection) is asked again sooner: 0.1 s, doubling up to 5 s. With the usual 0.1 s after throttling, too, the same fleet sends some
-three times as many requests.
+connection) is asked again sooner: 0.1 s, doubling up to 5 s. With that after throttling, too, the same fleet, simulated, sends
+two and a half times as many requests.
 
 Measured on {datetime.date.today()} with {os.cpu_count()} cores.
 '''

@@ -1,6 +1,7 @@
 //! `secrets-exec -- COMMAND`: resolve everything, then become the command.
 
 use std::convert::Infallible;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use crate::cli::{Invocation, UsageError};
@@ -164,7 +165,9 @@ fn fetch(store: Store, plan: &Plan, fetched: &mut Fetched, is_quiet: bool) -> Re
     match store {
         Store::Aws(settings) => {
             exec::hide_memory();
-            fetch_from(&mut Aws::new(*settings, tell), plan, fetched, Failure::Setup)
+            // Clients and connections are not taken apart piece by piece: they end with the process, or in execve.
+            let mut aws = ManuallyDrop::new(Aws::new(*settings, tell));
+            fetch_from(&mut *aws, plan, fetched, Failure::Setup)
         }
         Store::Agent(settings, agent) => {
             exec::hide_memory();
