@@ -235,9 +235,9 @@ pub fn waiting(waiting: &Waiting) {
 #[allow(clippy::exit, reason = "what is being waited for would never let go")]
 pub fn overdue() {
     say([
-        "timed out: a file that is read on the way does not answer (AWS's configuration, a token, root certificates)"
+        "timed out: a file does not answer (AWS's configuration, a token, root certificates), or a path or template has no end"
             .to_owned(),
-        "  is it on a file system that hangs, or a pipe that nobody writes to? nothing was started".to_owned(),
+        "  is there a file system that hangs, or a pipe that nobody writes to? nothing was started".to_owned(),
     ]);
     std::process::exit(TEMPORARY.into());
 }

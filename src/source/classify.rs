@@ -125,6 +125,8 @@ pub(super) fn classify_behind(error: &(dyn Error + 'static)) -> Verdict {
     let status = text.split_once("StatusCode(").and_then(|(_, rest)| rest.split_once(')')?.0.parse().ok());
     match status {
         Some(status) => by_status(status),
+        // SSO's errors are of types that nothing else here has.
+        None if text.contains("TooManyRequestsException") => Verdict::Again(Outage::Throttled(text), None),
         None if text.contains("IDPCommunicationError") => Verdict::Again(Outage::Service(text), None),
         // What answers in STS's place does not speak as it does: a gateway that has lost it, say.
         None if text.contains("error parsing XML") => {
