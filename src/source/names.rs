@@ -90,13 +90,21 @@ fn look_up(host: &str) -> io::Result<Vec<SocketAddr>> {
     // The port is put in by whoever connects.
     let resolve = |name: &str| Ok((name, 0).to_socket_addrs()?.collect());
     let is_whole = host.contains('.') && !host.ends_with('.');
-    if is_whole
-        && !in_hosts_file(host)
-        && let Ok(found) = resolve(&format!("{host}."))
-    {
-        return Ok(found);
+    if is_whole && !in_hosts_file(host) {
+        match resolve(&format!("{host}.")) {
+            // A search domain may know it.
+            Err(error) if !is_temporary(&error) => {}
+            found => return found,
+        }
     }
     resolve(host)
+}
+
+/// Whether a name server failed, which it would as well for the same name in a search domain: EAI_AGAIN, which the standard
+/// library tells in the words of the system's library only, here glibc's and musl's.
+fn is_temporary(error: &io::Error) -> bool {
+    let text = error.to_string();
+    text.contains("Temporary failure") || text.contains("Try again")
 }
 
 fn in_hosts_file(host: &str) -> bool {

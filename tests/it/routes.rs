@@ -40,6 +40,9 @@ fn a_connection_that_is_given_up_is_told_with_its_address() {
     });
 }
 
+/// In glibc's words and in musl's.
+const UNREACHABLE: [&str; 2] = ["Network is unreachable", "Network unreachable"];
+
 #[test]
 fn a_route_that_refuses_is_told_with_its_reason() {
     alone(|| {
@@ -48,10 +51,10 @@ fn a_route_that_refuses_is_told_with_its_reason() {
         );
         let aws = served();
         for (host, reasons) in [
-            ("198.51.100.1", ["No route to host", "host unreachable"]),
+            ("198.51.100.1", ["No route to host", "host is unreachable"]),
             ("198.51.100.2", ["Permission denied", "permission denied"]),
             ("198.51.100.3", ["Invalid argument", "invalid"]),
-            ("203.0.113.1", ["Network is unreachable", "network unreachable"]),
+            ("203.0.113.1", UNREACHABLE),
         ] {
             let run = at(host, &aws).env("AWS_MAX_ATTEMPTS", "2").run();
             run.refused(75).says(["A", "secret x", host]).says_one_of(reasons);
@@ -67,11 +70,11 @@ fn no_network_at_all_is_told_at_once_and_waited_for_no_longer_than_the_time() {
     }
     let aws = served();
     let address = at("192.0.2.1", &aws).env("AWS_MAX_ATTEMPTS", "2").through(nothing).run();
-    address.refused(75).says(["A", "secret x", "192.0.2.1", "Network is unreachable"]);
+    address.refused(75).says(["A", "secret x", "192.0.2.1"]).says_one_of(UNREACHABLE);
     let real_name = sandbox(&aws).env_remove("AWS_ENDPOINT_URL").env("AWS_MAX_ATTEMPTS", "2").through(nothing).run();
     real_name.refused(75).says(["A", "secret x", "secretsmanager.us-east-1.amazonaws.com"]);
     let waiting = ends_within(TIMEOUT, at("192.0.2.1", &aws).through(nothing));
-    waiting.refused(75).says(["Network is unreachable"]);
+    waiting.refused(75).says_one_of(UNREACHABLE);
 }
 
 #[test]
