@@ -72,7 +72,7 @@ pub(super) struct Dialer {
     proxy: Arc<ProxyRules>,
     /// For the whole way to a connection: names, TCP, proxy and TLS.
     timeout: Option<Duration>,
-    /// Is told when there is a connection.
+    /// Is told when a request has a connection.
     clock: Option<Clock>,
     /// What is known of each host that was connected to.
     hosts: Arc<Mutex<HashMap<String, Host>>>,
@@ -155,12 +155,8 @@ impl Dialer {
         if let Some(proxy) = self.proxy.intercept(&to) {
             host.push_str(&format!(" by way of the proxy {}", host_and_port(proxy.uri())));
         }
-        let (limit, clock) = (self.timeout, self.clock.clone());
-        let dialed = within(limit, self.dial(to)).await;
-        if let (Ok(_), Some(clock)) = (&dialed, clock) {
-            clock.reached();
-        }
-        match dialed {
+        let limit = self.timeout;
+        match within(limit, self.dial(to)).await {
             Ok(stream) => Ok(stream.at(place)),
             // Which of the two limits is first is chance.
             Err(source) => Err(match limit {
@@ -236,15 +232,22 @@ impl Service<Uri> for Dialer {
         let prepared = self.with_host(&host_of(&to), |host| host.prepared.pop_front());
         let dialer = self.clone();
         Box::pin(async move {
-            match prepared {
-                // One that could not be made is made again: what was missing may be there now.
-                // Nor is one used that a server may have grown tired of.
-                Some(connecting) => match connecting.await {
-                    Ok(Ok(stream)) if stream.age() < FRESH => Ok(stream),
-                    Ok(_) | Err(_) => dialer.connect(to).await,
-                },
-                None => dialer.connect(to).await,
+            let connected = match prepared {
+                Some(connecting) => connecting.await.ok().and_then(Result::ok),
+                None => None,
+            };
+            // One that a server may have grown tired of gives its place back before another takes it.
+            let fresh = connected.filter(|stream| stream.age() < FRESH);
+            let clock = dialer.clock.clone();
+            let stream = match fresh {
+                Some(stream) => stream,
+                // What could not be made then may be there now.
+                None => dialer.connect(to).await?,
+            };
+            if let Some(clock) = clock {
+                clock.reached();
             }
+            Ok(stream)
         })
     }
 }

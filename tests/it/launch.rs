@@ -1,7 +1,9 @@
 //! The main path: references become variables of the command, at the least number of requests.
 
 use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
-use crate::aws::{Aws, Version};
+use std::time::Duration;
+
+use crate::aws::{Aws, Version, fault};
 use crate::sandbox::{CANARY, Sandbox};
 
 fn database() -> Secret {
@@ -234,4 +236,19 @@ fn connections_that_were_made_early_are_those_that_are_used() {
     sandbox.run().launched_silently();
     // One for the credentials, one for each secret, one for all parameters.
     assert_eq!(aws.connections(), 5);
+}
+
+#[test]
+fn connections_that_were_made_too_early_stand_in_nobodys_way() {
+    // The credentials take longer than a connection is kept, and the secrets want every place that there is.
+    let mut aws = Aws::start().fails_for("/credentials", Duration::from_millis(1600), fault::status(503));
+    let mut sandbox = Sandbox::new();
+    for n in 0..40 {
+        aws = aws.secret(&format!("s{n}"), Secret::json(r#"{"k":"v"}"#));
+        sandbox = sandbox.resolve(&format!("V{n}=s{n}:k"));
+    }
+    let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1").args(["--timeout", "10s"]);
+    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
+    sandbox.run().launched_silently();
+    assert_eq!(aws.reads().len(), 40);
 }
