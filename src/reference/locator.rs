@@ -116,7 +116,7 @@ impl SecretId {
         let resource = arn.and_then(|arn| arn.splitn(7, ':').nth(6));
         let begins = |text: Option<&str>| {
             let rest = text.and_then(|text| text.strip_prefix(asked));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
         };
         name == Some(asked) || begins(arn) || begins(resource)
     }
@@ -131,6 +131,11 @@ impl fmt::Display for SecretId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What AWS puts at the end of a secret's ARN.
+fn is_random_ending(text: &str) -> bool {
+    text.strip_prefix('-').is_some_and(|random| random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 /// AWS's own rule, and `!`, which only AWS itself may put into a name (`rds!cluster-…`).
@@ -299,6 +304,10 @@ mod tests {
         assert!(SecretId::is_answer("prod/db", None, Some(arn)));
         for asked in ["prod/d", "db", "prod/db2"] {
             assert!(!SecretId::is_answer(asked, Some("prod/db"), Some(arn)), "{asked}");
+        }
+        let replica = arn.replace("prod/db", "prod/db-replica");
+        for asked in ["prod/db", arn.strip_suffix("-AbCdEf").unwrap()] {
+            assert!(!SecretId::is_answer(asked, Some("prod/db-replica"), Some(&replica)), "{asked}");
         }
         assert!(!SecretId::is_answer("prod/db", None, None));
     }
