@@ -46,7 +46,7 @@ pub(super) async fn find(
     let mut last = CredentialsError { what: Wanted::Credentials, tried: Vec::new(), temporary: true, waited: None };
     for (attempts, region) in (1..).zip(regions.iter().cycle()) {
         // In the first round a region that hangs leaves time for the next.
-        let untried = regions.len().saturating_sub(attempts as usize - 1).max(1);
+        let untried = (regions.len() + 1).saturating_sub(attempts).max(1);
         let (error, lack) = match search(settings, &configs(region), &patience.share(untried)).await {
             Ok(credentials) => return Ok(credentials),
             Err(Ended::Refused(refusal)) => return Err(FetchError::Refused(refusal)),
@@ -64,7 +64,9 @@ pub(super) async fn find(
             Lack::Nothing | Lack::Silence | Lack::Defect => clock.is_waiting(),
             Lack::Wrong => false,
         };
-        if !(may_come && patience.again(attempts, None, None).await) {
+        // Each region has as many attempts as there may be.
+        let rounds = u32::try_from(attempts / regions.len()).unwrap_or(u32::MAX);
+        if !(may_come && patience.again(rounds, None, None).await) {
             break;
         }
     }

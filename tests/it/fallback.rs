@@ -130,6 +130,18 @@ fn a_role_is_assumed_elsewhere_when_its_region_is_down() {
 }
 
 #[test]
+fn a_profiles_role_is_assumed_elsewhere_when_its_region_is_down() {
+    let config = "[default]\nrole_arn = arn:aws:iam::210987654321:role/Reader\nsource_profile = keys\n\
+                  [profile keys]\naws_access_key_id = AKIAKEYS\naws_secret_access_key = cAnArY-7f3a9c51/access\n";
+    let aws = served().region_fails(HERE, fault::unavailable());
+    let sandbox = with_fallback(&aws).home_file(".aws/config", config);
+    let sandbox = sandbox.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    sandbox.env("AWS_MAX_ATTEMPTS", "1").args(["--timeout", "6s"]).run().launched().has("A", "v");
+    let asked: Vec<String> = aws.calls_of("AssumeRole").iter().map(|call| call.region()).collect();
+    assert_eq!(asked, [HERE, THERE]);
+}
+
+#[test]
 fn a_declaration_may_name_them() {
     let aws = served().region_fails(HERE, fault::unavailable());
     let declaration = "defaults:\n  fallback-regions: [us-west-2]\n  timeout: 2s\nenv:\n  A: x:k\n";
