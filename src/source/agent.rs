@@ -7,12 +7,11 @@ mod token;
 pub use settings::AgentSettings;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::join_all;
 use http::HeaderValue;
 use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -51,11 +50,11 @@ impl Agent {
     /// Nothing is read or asked before the first secret is wanted. `tell` is told what a long wait is for.
     pub fn new(settings: AgentSettings, aws_settings: Settings, tell: fn(&Waiting)) -> Self {
         let clock = Clock::new(aws_settings.timeout, aws_settings.wait);
-        // What AWS is waited for is something else.
-        let waits = || Clock::new(aws_settings.timeout, aws_settings.wait);
-        let fallback = settings.fallback.then(|| Aws::within(aws_settings.clone(), waits(), tell));
+        let fallback = settings.fallback.then(|| Aws::within(aws_settings.clone(), clock.clone(), tell));
         let patience = Patience::new(clock.clone(), aws_settings.max_attempts);
-        let dialer = Dialer::new(&aws_settings.trust, &ProxySettings::default(), Some(clock.clone()));
+        // Where AWS is there to be asked, it is what is waited for.
+        let awaiting = fallback.is_none().then(|| clock.clone());
+        let dialer = Dialer::new(&aws_settings.trust, &ProxySettings::default(), awaiting);
         let http = connector(dialer, CONNECT_TIMEOUT);
         Self { settings, aws_settings, fallback, clock, patience, http, tell, is_open: false }
     }
@@ -91,10 +90,7 @@ impl Source for Agent {
                     .push(locator),
             }
         }
-        let found = match select(pin!(self.read_all(requests.keys())), pin!(self.clock.tell(self.tell))).await {
-            Either::Left((found, _)) => found,
-            Either::Right((never, _)) => match never {},
-        };
+        let found = self.clock.telling(self.tell, self.read_all(requests.keys())).await;
         let mut unanswered = BTreeSet::new();
         for (locators, found) in requests.values().zip(found) {
             match &found {
@@ -125,9 +121,11 @@ fn is_elsewhere(document: &Document, wanted: Option<&Region>) -> bool {
     document.region.as_ref().zip(wanted).is_some_and(|(found, wanted)| found != wanted)
 }
 
-/// Whether the agent said nothing of the secret, so that AWS may be asked itself. A denial of any kind is an answer.
+/// Whether the agent said nothing of the secret, so that AWS may be asked itself. A denial of any kind is an answer, and a clock
+/// that is wrong is wrong for both.
 fn is_unanswered(error: &FetchError) -> bool {
     match error {
+        FetchError::Unavailable(Outage::ClockSkew(_)) => false,
         FetchError::Unavailable(_) | FetchError::NoCredentials(_) => true,
         FetchError::NotFound { .. } | FetchError::Denied { .. } | FetchError::Refused(_) | FetchError::NoRegion => {
             false
@@ -153,7 +151,9 @@ impl Agent {
 
     async fn read_all(&self, requests: impl Iterator<Item = &Request>) -> Vec<Result<Document, FetchError>> {
         let token = self.token().await;
-        self.clock.has_credentials();
+        if self.fallback.is_none() {
+            self.clock.has_credentials();
+        }
         let places = Semaphore::new(IN_FLIGHT);
         let reading = requests.map(|request| {
             let (token, places) = (&token, &places);
@@ -200,8 +200,9 @@ impl Agent {
             if let Some((source, why)) = error.tried.last() {
                 self.clock.lacks(&format!("{source}: {why}"));
             }
-            if !self.clock.is_waiting() || !self.patience.again(attempts, None, None).await {
-                let waited = self.aws_settings.wait.filter(|_| self.clock.is_waiting());
+            let waits = self.clock.is_waiting() && self.fallback.is_none();
+            if !waits || !self.patience.again(attempts, None, None).await {
+                let waited = self.aws_settings.wait.filter(|_| waits);
                 return Err(CredentialsError { temporary: waited.is_some(), waited, ..error });
             }
         }

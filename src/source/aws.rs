@@ -1,10 +1,9 @@
 //! AWS itself: each distinct request once, in its region and with its role, many at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
 
 use aws_credential_types::Credentials;
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
 use super::clock::{Clock, Waiting};
@@ -49,10 +48,7 @@ impl Source for Aws {
             Some(session) => session,
             none => none.insert(Session::open(self.settings.clone(), self.clock.clone()).await?),
         };
-        match select(pin!(read_all(session, wanted)), pin!(self.clock.tell(self.tell))).await {
-            Either::Left((answers, _)) => Ok(answers),
-            Either::Right((never, _)) => match never {},
-        }
+        Ok(self.clock.telling(self.tell, read_all(session, wanted)).await)
     }
 }
 

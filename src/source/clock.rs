@@ -1,10 +1,12 @@
 //! `--wait` and `--timeout`: until when something may be missing, and from when on time runs.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -123,8 +125,16 @@ impl Clock {
         let _ = phase.wait_for(|phase| matches!(phase, Phase::Running { .. })).await;
     }
 
+    /// What a future comes to; meanwhile `tell` is told what is waited for.
+    pub(super) async fn telling<F: Future>(&self, tell: fn(&Waiting), future: F) -> F::Output {
+        match select(pin!(future), pin!(self.tell(tell))).await {
+            Either::Left((output, _)) => output,
+            Either::Right((never, _)) => match never {},
+        }
+    }
+
     /// Tells what is waited for, once it is worth it, and again when it is something else. Never completes.
-    pub(super) async fn tell(&self, tell: fn(&Waiting)) -> Infallible {
+    async fn tell(&self, tell: fn(&Waiting)) -> Infallible {
         let mut told = None;
         let mut phase = self.phase.subscribe();
         loop {
@@ -144,7 +154,8 @@ impl Clock {
 }
 
 /// Looks after the end of the time from another thread: what is read on this machine (a token, a bundle, AWS's files) is read in
-/// place, and a file system that does not answer would hold everything up. Dropped, it looks no more.
+/// place, and a file system that does not answer would hold everything up; so would a template or a path without an end.
+/// Dropped, it looks no more.
 pub struct Watch(Arc<AtomicBool>);
 
 /// Whoever is not held up has seen the end of the time by then.

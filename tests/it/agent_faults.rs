@@ -126,6 +126,9 @@ fn the_fallback_is_no_way_around_an_answer() {
         (plain(403, "Bad Token"), 77),
         (fault::denied("x"), 77),
         (Fault::Xml { status: 403 }, 77),
+        (own(403, "AccessDeniedException"), 77),
+        (own(403, "ThrottlingException"), 77),
+        (own(403, "RequestTimeTooSkewed"), 75),
         (fault::not_found(), 78),
     ] {
         let (agent, aws) = (served().fails(SECRET, fault), served());
@@ -141,6 +144,24 @@ fn the_fallback_keeps_to_the_time_of_all() {
     let began = Instant::now();
     with_fallback(&agent, &aws).run().refused(75);
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_aws_is_waited_for_is_waited_for_after_the_agent_has_failed() {
+    // The agent answers at once, and not with a secret; AWS can be asked later only.
+    let agent = served().fails(SECRET, own(500, "InternalFailure"));
+    let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
+    let sandbox = with_fallback(&agent, &aws).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
+    sandbox.args(["--wait", "20s", "--timeout", "1s"]).run().launched_silently().has("A", "v");
+}
+
+#[test]
+fn no_token_is_waited_for_when_aws_can_be_asked() {
+    let (agent, aws) = (served(), served());
+    let began = Instant::now();
+    with_fallback(&agent, &aws).env_remove("AWS_TOKEN").args(["--wait", "20s"]).run().launched_silently();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]

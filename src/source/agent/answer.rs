@@ -21,6 +21,7 @@ pub(super) fn read(status: u16, body: &[u8], id: &SecretId, version: &Version) -
             _ => of_secret(object, id.as_str(), version),
         },
         (200, None) => Err(unreadable(status)),
+        (403, Some(error)) => Err(denied(by_error(status, &error))),
         (_, Some(error)) => Err(by_error(status, &error)),
         // A bad token.
         (403, None) => {
@@ -44,6 +45,17 @@ pub(super) fn read(status: u16, body: &[u8], id: &SecretId, version: &Version) -
 pub(super) fn unreadable(status: u16) -> Verdict {
     let text = format!("a response (HTTP status {status}) that cannot be read");
     Verdict::Again(Outage::Garbled(text), None)
+}
+
+/// Whatever the code, 403 is a no: nobody is asked again, and nobody else.
+fn denied(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Again(outage, _) => {
+            let message = outage.text().to_owned();
+            Verdict::Final(FetchError::Denied { message, cause: Denial::PolicyOrMissing, identity: None })
+        }
+        verdict @ Verdict::Final(_) => verdict,
+    }
 }
 
 fn by_error(status: u16, error: &Map<String, Value>) -> Verdict {
