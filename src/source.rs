@@ -4,6 +4,7 @@ mod agent;
 mod aws;
 mod causes;
 mod classify;
+mod clients;
 mod clock;
 mod credentials;
 mod dial;
@@ -21,6 +22,7 @@ mod sts;
 mod transport;
 mod trust;
 mod variables;
+mod wording;
 
 pub use agent::{Agent, AgentSettings};
 pub use aws::Aws;

@@ -145,12 +145,12 @@ async fn read(session: &Session, base: &Credentials, places: &Semaphore, job: Ve
             None | Some(Err(_)) => asked.iter().map(|_| Err(FetchError::Unavailable(Outage::unanswered()))).collect(),
             Some(Ok(_place)) => match store {
                 Store::SecretsManager => {
-                    let client = session.secrets_manager(region, role.as_ref(), credentials);
+                    let client = session.clients.secrets_manager(region, role.as_ref(), credentials);
                     join_all(asked.iter().map(|request| secrets_manager::get(&client, request, region, &patience)))
                         .await
                 }
                 Store::ParameterStore => {
-                    let client = session.parameter_store(region, role.as_ref(), credentials);
+                    let client = session.clients.parameter_store(region, role.as_ref(), credentials);
                     parameter_store::get(&client, &asked, region, &patience).await
                 }
             },

@@ -8,9 +8,9 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
-use super::classify::one_line;
 use super::dial::Unreached;
 use super::transport::TimedOut;
+use super::wording::one_line;
 use crate::fetched::Refusal;
 
 /// The first error of a type in a chain. An I/O error hides what it wraps from `source`.

@@ -11,9 +11,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use super::causes::{certificate_error, chain, find_source, is_timeout};
+use super::causes::{certificate_error, find_source, is_timeout};
 use super::transport::Unavailable;
 use super::trust::TrustError;
+use super::wording::{one_line, text_of};
 use crate::fetched::{Denial, FetchError, Missing, Outage, Refusal};
 
 /// What to make of a failed request.
@@ -25,7 +26,7 @@ pub(super) enum Verdict {
     Again(Outage, Option<Duration>),
 }
 
-/// Reads an error of Secrets Manager. Nothing of a response's body is kept but the code and message of AWS's own errors.
+/// Reads an error of a service. Nothing of a response's body is kept but the code and message of AWS's own errors.
 pub(super) fn classify<E>(error: &SdkError<E, HttpResponse>) -> Verdict
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -102,7 +103,7 @@ pub(super) fn by_connector(error: &ConnectorError) -> Verdict {
     }
 }
 
-/// Reads an error of something that stands before Secrets Manager: STS, a container's or an instance's metadata. The
+/// Reads an error of one of the SDK's sources of credentials, or of an instance's metadata. The
 /// SDK hides what kind of error it was; what it was made of is still behind it.
 pub(super) fn classify_behind(error: &(dyn Error + 'static)) -> Verdict {
     if let Some(Unavailable(status)) = find_source(error) {
@@ -253,48 +254,6 @@ fn skewed(said: String) -> Verdict {
     Verdict::Final(FetchError::Unavailable(Outage::ClockSkew(said)))
 }
 
-/// An error and what is behind it, each thing said once, in one line.
-pub(super) fn text_of(error: &(dyn Error + 'static)) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for part in chain(error).map(words_of) {
-        if !part.is_empty() && !parts.iter().any(|known| known.contains(&part)) {
-            parts.push(part);
-        }
-    }
-    one_line(&parts.join(": "))
-}
-
-/// What one error says by itself. Some of the SDK's print all of a response, or the names of their own fields.
-fn words_of(error: &(dyn Error + 'static)) -> String {
-    if let Some(ImdsError::ErrorResponse(answer)) = error.downcast_ref() {
-        return format!("the metadata service answered with HTTP status {}", answer.response().status().as_u16());
-    }
-    // They only say that something is behind them.
-    if error.is::<ConnectorError>() || error.is::<hyper_util::client::legacy::Error>() {
-        return String::new();
-    }
-    if let Some(meta) = error.downcast_ref::<ErrorMetadata>() {
-        let parts = [meta.code(), meta.message()];
-        return one_line(&parts.into_iter().flatten().collect::<Vec<_>>().join(": "));
-    }
-    let text = error.to_string();
-    // The number of an error helps nobody.
-    one_line(text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words))
-}
-
-/// No message is worth more than a line.
-const LONGEST: usize = 600;
-
-/// A text of a server, made safe for a terminal and a log.
-pub(super) fn one_line(text: &str) -> String {
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut line: String = printable.take(LONGEST).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().nth(LONGEST).is_some() {
-        line.push('…');
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,11 +319,5 @@ mod tests {
             Verdict::Final(FetchError::Unavailable(Outage::ClockSkew(_)))
         ));
         assert!(matches!(code(302, "", ""), Verdict::Again(Outage::Garbled(_), _)));
-    }
-
-    #[test]
-    fn a_message_is_one_printable_line() {
-        assert_eq!(one_line("a\nb\u{1b}[31m  c"), "a b [31m c");
-        assert_eq!(one_line(&"x".repeat(5000)).chars().count(), LONGEST + 1);
     }
 }

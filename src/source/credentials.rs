@@ -19,10 +19,11 @@ use http::HeaderValue;
 
 use self::instance::Instance;
 use super::causes::{find_source, is_timeout};
-use super::classify::{Verdict, classify_behind, text_of};
+use super::classify::{Verdict, classify_behind};
 use super::clock::Clock;
 use super::retry::Patience;
 use super::settings::Settings;
+use super::wording::text_of;
 use crate::fetched::{CredentialsError, FetchError, Refusal, Wanted};
 use crate::reference::Region;
 
@@ -31,6 +32,8 @@ use crate::reference::Region;
 pub(super) struct Configs {
     pub(super) far: ProviderConfig,
     pub(super) near: ProviderConfig,
+    /// Whether the instance's metadata has been asked before, and has not answered.
+    pub(super) is_silent: bool,
 }
 
 /// Asks each source in turn. The first that has credentials gives them; one that is set up but fails ends the search, as in
@@ -160,7 +163,7 @@ struct CredentialSource<'a> {
 }
 
 fn sources<'a>(settings: &'a Settings, configs: &'a Configs) -> Vec<CredentialSource<'a>> {
-    let Configs { far: config, near } = configs;
+    let Configs { far: config, near, is_silent } = configs;
     fn source<'a, P: ProvideCredentials + 'static>(
         name: &'static str,
         unset: Option<String>,
@@ -196,7 +199,7 @@ fn sources<'a>(settings: &'a Settings, configs: &'a Configs) -> Vec<CredentialSo
     let container =
         source("container", missing(false, unset), || EcsCredentialsProvider::builder().configure(near).build());
     sources.push(CredentialSource { nonsense: Lack::Outage, ..container });
-    let metadata = source("instance metadata", Some(String::new()), || Instance::new(settings, near));
+    let metadata = source("instance metadata", Some(String::new()), || Instance::new(settings, near, *is_silent));
     sources.push(CredentialSource { nonsense: Lack::Outage, ..metadata });
     sources
 }

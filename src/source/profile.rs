@@ -8,12 +8,12 @@ use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_runtime::env_config::property::PropertiesKey;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::classify::{one_line, text_of};
 use super::settings::Settings;
 use super::variables::{
     ATTEMPTS_EXPECTED, BOOLEAN_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, is_one_of, parse_attempts,
     parse_boolean,
 };
+use super::wording::{one_line, text_of};
 use crate::options::{REGION_EXPECTED, check_url};
 use crate::reference::Region;
 

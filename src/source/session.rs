@@ -1,91 +1,55 @@
 //! What all requests to AWS share: region, credentials, roles and clients, each settled once and first.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::rc::Rc;
 
-use aws_config::provider_config::ProviderConfig;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::aws::Request;
 use super::causes::is_timeout;
-use super::classify::{Verdict, classify_behind, text_of};
+use super::classify::{Verdict, classify_behind};
+use super::clients::Clients;
 use super::clock::Clock;
 use super::credentials::{self, Configs};
-use super::dial::Dialer;
+use super::parameter_store;
 use super::profile::{self, SetupError};
 use super::retry::Patience;
-use super::settings::{Endpoint, ProxySettings, Settings};
+use super::settings::Settings;
 use super::sts::{self, Assumed};
-use super::transport::http_client;
-use super::{endpoints, parameter_store};
+use super::wording::text_of;
 use crate::fetched::{FetchError, Outage};
 use crate::reference::{Region, Role, Store};
 
-/// A client for each region and role.
-type Clients<C> = RefCell<BTreeMap<(Region, Option<Role>), C>>;
-
 /// What is settled before the first request, and kept for the later ones.
 pub(super) struct Session {
-    settings: Settings,
-    /// Makes the connections of `http`.
-    dialer: Dialer,
-    http: SharedHttpClient,
-    /// Past any proxy, for what serves metadata next to this machine.
-    direct: SharedHttpClient,
+    settings: Rc<Settings>,
+    pub(super) clients: Clients,
     pub(super) clock: Clock,
     pub(super) patience: Patience,
     /// `None` while it was not needed yet, as with the base credentials.
     region: Option<Result<Region, FetchError>>,
     base: Option<Result<Credentials, FetchError>>,
     roles: BTreeMap<Role, Result<Assumed, FetchError>>,
-    secrets_manager: Clients<aws_sdk_secretsmanager::Client>,
-    parameter_store: Clients<aws_sdk_ssm::Client>,
     /// Of the base credentials.
     identity: OnceCell<Option<String>>,
-}
-
-/// Pinned, so that an update of the SDK changes nothing by itself.
-fn behavior() -> BehaviorVersion {
-    BehaviorVersion::v2026_01_12()
-}
-
-/// One attempt's limits; a server that accepts and never answers costs the read limit, not for ever.
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(3100))
-        .read_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(10))
-        .build()
 }
 
 impl Session {
     /// Reads the configuration files.
     pub(super) async fn open(mut settings: Settings, clock: Clock) -> Result<Self, SetupError> {
         profile::apply(&mut settings).await?;
-        let dialer = Dialer::new(&settings.trust, &settings.proxy, Some(clock.clone()));
-        let http = http_client(dialer.clone());
-        let direct = http_client(Dialer::new(&settings.trust, &ProxySettings::default(), None));
+        let settings = Rc::new(settings);
         let patience = Patience::new(clock.clone(), settings.max_attempts);
         Ok(Self {
+            clients: Clients::new(Rc::clone(&settings), &clock),
             settings,
-            dialer: dialer.within(timeouts().connect_timeout()),
-            http,
-            direct,
             clock,
             patience,
             region: None,
             base: None,
             roles: BTreeMap::new(),
-            secrets_manager: Clients::default(),
-            parameter_store: Clients::default(),
             identity: OnceCell::new(),
         })
     }
@@ -115,15 +79,12 @@ impl Session {
             Some(region) => Ok(region.clone()),
             None => self.instance_region().await,
         };
-        if !self.clock.is_waiting() && matches!(region, Err(FetchError::Unavailable(Outage::Timeout(_)))) {
-            self.settings.metadata.is_silent = true;
-        }
         self.region.insert(region).clone()
     }
 
     /// Without a metadata service there is no region; with one that does not answer there may be, later.
     async fn instance_region(&self) -> Result<Region, FetchError> {
-        let client = credentials::metadata_client(&self.settings, &self.provider_config(&self.direct, None));
+        let client = credentials::metadata_client(&self.settings, &self.clients.near());
         let why = |text: String| format!("the instance metadata, asked for the region: {text}");
         let mut last = Outage::Timeout(why("no answer in time".to_owned()));
         for attempts in 1.. {
@@ -157,19 +118,6 @@ impl Session {
         Err(FetchError::Unavailable(last))
     }
 
-    /// The configuration that the SDK's own sources of credentials read; `region` is where STS is asked.
-    fn provider_config(&self, http: &SharedHttpClient, region: Option<&Region>) -> ProviderConfig {
-        ProviderConfig::without_region()
-            .with_http_client(http.clone())
-            .with_region(region.map(|region| aws_config::Region::new(region.as_str().to_owned())))
-            .with_behavior_version(Some(behavior()))
-            .with_use_fips(self.settings.use_fips)
-            .with_use_dual_stack(self.settings.use_dual_stack)
-            // Attempts are counted where it is known how much time is left.
-            .with_retry_config(RetryConfig::disabled())
-            .with_timeout_config(timeouts())
-    }
-
     /// Where STS is asked: in the configured region, else in one that something is read in; then in the fallback regions.
     fn sts_regions(&self, region: &Region) -> Vec<Region> {
         self.regions(self.settings.region.as_ref().unwrap_or(region))
@@ -187,9 +135,7 @@ impl Session {
                 Store::SecretsManager => count,
                 Store::ParameterStore => count.div_ceil(parameter_store::BATCH),
             };
-            if let Some(endpoint) = endpoints::find(&self.settings, store, region).await {
-                self.dialer.prepare(&endpoint, connections);
-            }
+            self.clients.prepare(store, region, connections).await;
         }
     }
 
@@ -198,9 +144,12 @@ impl Session {
         match &self.base {
             Some(known) => known.clone(),
             None => {
+                // Once is enough to know that nobody is there.
+                let is_silent = matches!(self.region, Some(Err(FetchError::Unavailable(Outage::Timeout(_)))));
                 let configs = |region: &Region| Configs {
-                    far: self.provider_config(&self.http, Some(region)),
-                    near: self.provider_config(&self.direct, Some(region)),
+                    far: self.clients.far(region),
+                    near: self.clients.near(),
+                    is_silent: is_silent && !self.clock.is_waiting(),
                 };
                 let regions = self.sts_regions(region);
                 let found = credentials::find(&self.settings, &regions, configs, &self.patience, &self.clock).await;
@@ -222,7 +171,7 @@ impl Session {
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
         for (index, region) in regions.iter().enumerate() {
             let patience = self.patience.share(regions.len() - index);
-            assumed = sts::assume(&self.sts(region, base), &role, &patience).await;
+            assumed = sts::assume(&self.clients.sts(region, base), &role, &patience).await;
             if !matches!(assumed, Err(FetchError::Unavailable(_))) {
                 break;
             }
@@ -243,67 +192,14 @@ impl Session {
         }
     }
 
-    fn sts(&self, region: &Region, credentials: &Credentials) -> aws_sdk_sts::Client {
-        aws_sdk_sts::Client::new(&self.sdk_config(region, credentials, &self.settings.endpoints.sts))
-    }
-
-    /// A client of Secrets Manager.
-    pub(super) fn secrets_manager(
-        &self,
-        region: &Region,
-        role: Option<&Role>,
-        credentials: &Credentials,
-    ) -> aws_sdk_secretsmanager::Client {
-        client(&self.secrets_manager, region, role, || {
-            let config = self.sdk_config(region, credentials, &self.settings.endpoints.secrets_manager);
-            aws_sdk_secretsmanager::Client::new(&config)
-        })
-    }
-
-    /// A client of Parameter Store.
-    pub(super) fn parameter_store(
-        &self,
-        region: &Region,
-        role: Option<&Role>,
-        credentials: &Credentials,
-    ) -> aws_sdk_ssm::Client {
-        client(&self.parameter_store, region, role, || {
-            let config = self.sdk_config(region, credentials, &self.settings.endpoints.parameter_store);
-            aws_sdk_ssm::Client::new(&config)
-        })
-    }
-
     /// Whose credentials these are, as far as STS tells it.
     pub(super) async fn identity(&self, role: Option<&Role>, region: &Region, base: &Credentials) -> Option<String> {
         match role.and_then(|role| self.roles.get(role)) {
             Some(assumed) => assumed.as_ref().ok()?.identity.clone(),
             None => {
-                let asking = || async { sts::identity(&self.sts(region, base), &self.patience).await };
+                let asking = || async { sts::identity(&self.clients.sts(region, base), &self.patience).await };
                 self.identity.get_or_init(asking).await.clone()
             }
         }
     }
-
-    /// What the clients of all services have in common. Nothing is left for the SDK to look up by itself: variables and
-    /// profile were read once.
-    fn sdk_config(&self, region: &Region, credentials: &Credentials, endpoint: &Endpoint) -> SdkConfig {
-        let mut config = SdkConfig::builder()
-            .behavior_version(behavior())
-            .http_client(self.http.clone())
-            .region(aws_config::Region::new(region.as_str().to_owned()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
-            // Attempts are counted where the reason of the last one is kept.
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts());
-        config.set_use_fips(self.settings.use_fips);
-        config.set_use_dual_stack(self.settings.use_dual_stack);
-        config.set_endpoint_url(self.settings.endpoints.of(endpoint).map(str::to_owned));
-        // A name of token characters, which a version is; CloudTrail shows it.
-        config.set_app_name(AppName::new(concat!("secrets-exec-", env!("CARGO_PKG_VERSION"))).ok());
-        config.build()
-    }
-}
-
-fn client<C: Clone>(clients: &Clients<C>, region: &Region, role: Option<&Role>, new: impl FnOnce() -> C) -> C {
-    clients.borrow_mut().entry((region.clone(), role.cloned())).or_insert_with(new).clone()
 }

@@ -74,8 +74,6 @@ pub(super) struct MetadataSettings {
     pub(super) attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub(super) is_disabled: bool,
-    /// Whether it has been asked, and has not answered: once is enough.
-    pub(super) is_silent: bool,
 }
 
 /// Which roots a server's certificate may come from: the first that is given.

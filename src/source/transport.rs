@@ -30,7 +30,7 @@ pub(super) fn http_client(dialer: Dialer) -> SharedHttpClient {
     SharedHttpClient::new(Transport { dialer, connectors: Mutex::default() })
 }
 
-/// Connections to what is next to us, past any proxy; only connecting has a limit of its own.
+/// The same for a caller who has no SDK; only connecting has a limit of its own.
 pub(super) fn connector(dialer: Dialer, connect_timeout: Duration) -> SharedHttpConnector {
     Transport { dialer, connectors: Mutex::default() }.connector((Some(connect_timeout), None))
 }

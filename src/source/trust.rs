@@ -14,8 +14,8 @@ use rustls::{ClientConfig, RootCertStore};
 
 use self::roots::Roots;
 use self::verifier::Verifier;
-use super::classify::text_of;
 use super::settings::TrustSettings;
+use super::wording::text_of;
 
 /// Why no root certificates can be had from where they were said to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -66,7 +66,6 @@ impl Settings {
                 .unwrap_or(METADATA_TIMEOUT),
             attempts: reader.parse("AWS_METADATA_SERVICE_NUM_ATTEMPTS", ATTEMPTS_EXPECTED, parse_attempts).unwrap_or(1),
             is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", BOOLEAN_EXPECTED, parse_boolean) == Some(true),
-            is_silent: false,
         };
         let settings = Self {
             region: options.region.clone().or(aws_region).or(aws_default_region),

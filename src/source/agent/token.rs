@@ -7,7 +7,7 @@ use http::{HeaderValue, Uri};
 
 use super::AgentSettings;
 use crate::fetched::{CredentialsError, Wanted};
-use crate::source::classify::text_of;
+use crate::source::wording::text_of;
 
 /// Where the agent looks for it.
 pub(super) const HEADER: &str = "x-aws-parameters-secrets-token";

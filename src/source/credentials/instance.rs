@@ -1,5 +1,7 @@
 //! The instance metadata: this machine's role, asked for as the variables say.
 
+use std::time::Duration;
+
 use aws_config::imds;
 use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
@@ -15,19 +17,21 @@ use crate::source::transport::{TimedOut, Unavailable};
 /// The credentials of this machine's role. The SDK takes the role's name as it comes, and panics over what is no path.
 #[derive(Debug)]
 pub(super) struct Instance {
-    metadata: MetadataSettings,
+    timeout: Duration,
+    is_silent: bool,
     client: imds::Client,
     near: ProviderConfig,
 }
 
 impl Instance {
-    pub(super) fn new(settings: &Settings, near: &ProviderConfig) -> Self {
-        Self { metadata: settings.metadata, client: metadata_client(settings, near), near: near.clone() }
+    pub(super) fn new(settings: &Settings, near: &ProviderConfig, is_silent: bool) -> Self {
+        let timeout = settings.metadata.timeout;
+        Self { timeout, is_silent, client: metadata_client(settings, near), near: near.clone() }
     }
 
     async fn credentials(&self) -> Result<Credentials, SourceError> {
-        if self.metadata.is_silent {
-            return Err(SourceError::not_loaded(TimedOut(self.metadata.timeout)));
+        if self.is_silent {
+            return Err(SourceError::not_loaded(TimedOut(self.timeout)));
         }
         let roles = self.client.get("/latest/meta-data/iam/security-credentials/").await;
         let roles = roles.map_err(|error| match &error {
