@@ -2,8 +2,10 @@
 
 mod agent;
 mod aws;
+mod aws_json;
 mod causes;
 mod classify;
+mod client;
 mod clients;
 mod clock;
 mod credentials;

@@ -24,7 +24,7 @@ use super::dial::Dialer;
 use super::profile::{self, SetupError};
 use super::retry::{Patience, ask};
 use super::settings::{ProxySettings, Settings};
-use super::transport::connector;
+use super::transport::Transport;
 use super::{Answers, IN_FLIGHT, Source};
 use crate::fetched::{BeyondAgent, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal, Wanted};
 use crate::reference::{Locator, Region, SecretId, Store, Version};
@@ -55,7 +55,7 @@ impl Agent {
         // Where AWS is there to be asked, it is what is waited for.
         let awaiting = fallback.is_none().then(|| clock.clone());
         let dialer = Dialer::new(&aws_settings.trust, &ProxySettings::default(), awaiting);
-        let http = connector(dialer, CONNECT_TIMEOUT);
+        let http = Transport::new(dialer).connector((Some(CONNECT_TIMEOUT), None));
         Self { settings, aws_settings, fallback, clock, patience, http, tell, is_open: false }
     }
 }

@@ -143,16 +143,12 @@ async fn read(session: &Session, base: &Credentials, places: &Semaphore, job: Ve
         let found = match patience.within(places.acquire()).await {
             // The semaphore is never closed.
             None | Some(Err(_)) => asked.iter().map(|_| Err(FetchError::Unavailable(Outage::unanswered()))).collect(),
-            Some(Ok(_place)) => match store {
-                Store::SecretsManager => {
-                    let client = session.clients.secrets_manager(region, role.as_ref(), credentials);
-                    join_all(asked.iter().map(|request| secrets_manager::get(&client, request, region, &patience)))
-                        .await
+            Some(Ok(_place)) => match (session.clients.client(store.into(), region, credentials).await, store) {
+                (Ok(client), Store::SecretsManager) => {
+                    join_all(asked.iter().map(|request| secrets_manager::get(&client, request, &patience))).await
                 }
-                Store::ParameterStore => {
-                    let client = session.clients.parameter_store(region, role.as_ref(), credentials);
-                    parameter_store::get(&client, &asked, region, &patience).await
-                }
+                (Ok(client), Store::ParameterStore) => parameter_store::get(&client, &asked, &patience).await,
+                (Err(error), _) => asked.iter().map(|_| Err(error.clone())).collect(),
             },
         };
         let has_next = index + 1 < regions.len();

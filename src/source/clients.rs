@@ -1,38 +1,35 @@
-//! How AWS is asked: the clients of its services, and what the SDK's own sources of credentials ask with.
+//! How AWS is asked: clients of its services, and what the SDK's own sources of credentials ask with.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_config::BehaviorVersion;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 
+use super::client::Client;
 use super::clock::Clock;
 use super::dial::Dialer;
-use super::endpoints;
-use super::settings::{Endpoint, ProxySettings, Settings};
-use super::transport::http_client;
-use crate::reference::{Region, Role, Store};
+use super::endpoints::{self, Api};
+use super::settings::{ProxySettings, Settings};
+use super::transport::Transport;
+use super::wording::text_of;
+use crate::fetched::{FetchError, Refusal};
+use crate::reference::Region;
 
-/// A client for each region and role.
-type PerPlace<C> = RefCell<BTreeMap<(Region, Option<Role>), C>>;
-
-/// The clients of one launch; each is made once, and all share their connections.
+/// What makes the clients of one launch; all share their connections.
 pub(super) struct Clients {
     settings: Rc<Settings>,
     /// Makes the connections of `http`.
     dialer: Dialer,
     http: SharedHttpClient,
+    /// `http` within the limits of an attempt.
+    connector: SharedHttpConnector,
     /// Past any proxy, for what serves metadata next to this machine.
     direct: SharedHttpClient,
-    secrets_manager: PerPlace<aws_sdk_secretsmanager::Client>,
-    parameter_store: PerPlace<aws_sdk_ssm::Client>,
 }
 
 /// Pinned, so that an update of the SDK changes nothing by itself.
@@ -41,11 +38,15 @@ fn behavior() -> BehaviorVersion {
 }
 
 /// One attempt's limits; a server that accepts and never answers costs the read limit, not for ever.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(Duration::from_millis(3100))
-        .read_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(10))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .build()
 }
 
@@ -54,19 +55,19 @@ impl Clients {
     pub(super) fn new(settings: Rc<Settings>, clock: &Clock) -> Self {
         let dialer = Dialer::new(&settings.trust, &settings.proxy, Some(clock.clone()));
         let direct = Dialer::new(&settings.trust, &ProxySettings::default(), None);
+        let transport = Transport::new(dialer.clone());
         Self {
-            dialer: dialer.within(timeouts().connect_timeout()),
-            http: http_client(dialer),
-            direct: http_client(direct),
             settings,
-            secrets_manager: PerPlace::default(),
-            parameter_store: PerPlace::default(),
+            dialer: dialer.within(Some(CONNECT_TIMEOUT)),
+            connector: transport.connector((Some(CONNECT_TIMEOUT), Some(READ_TIMEOUT))),
+            http: SharedHttpClient::new(transport),
+            direct: SharedHttpClient::new(Transport::new(direct)),
         }
     }
 
     /// Begins to make so many connections, for requests that will come.
-    pub(super) async fn prepare(&self, store: Store, region: &Region, count: usize) {
-        if let Some(endpoint) = endpoints::find(&self.settings, store, region).await {
+    pub(super) async fn prepare(&self, api: Api, region: &Region, count: usize) {
+        if let Ok(endpoint) = endpoints::find(&self.settings, api, region).await {
             self.dialer.prepare(&endpoint, count);
         }
     }
@@ -93,57 +94,16 @@ impl Clients {
             .with_timeout_config(timeouts())
     }
 
-    /// A client of STS.
-    pub(super) fn sts(&self, region: &Region, credentials: &Credentials) -> aws_sdk_sts::Client {
-        aws_sdk_sts::Client::new(&self.sdk_config(region, credentials, &self.settings.endpoints.sts))
-    }
-
-    /// A client of Secrets Manager.
-    pub(super) fn secrets_manager(
+    /// A client of a service. The address can be none: FIPS, say, with an endpoint that is not AWS's.
+    pub(super) async fn client(
         &self,
+        api: Api,
         region: &Region,
-        role: Option<&Role>,
         credentials: &Credentials,
-    ) -> aws_sdk_secretsmanager::Client {
-        client(&self.secrets_manager, region, role, || {
-            let config = self.sdk_config(region, credentials, &self.settings.endpoints.secrets_manager);
-            aws_sdk_secretsmanager::Client::new(&config)
-        })
+    ) -> Result<Client, FetchError> {
+        let endpoint = endpoints::find(&self.settings, api, region).await;
+        let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(text_of(&*error))))?;
+        let (region, credentials) = (region.clone(), credentials.clone());
+        Ok(Client { api, endpoint, region, credentials, http: self.connector.clone(), timeout: ATTEMPT_TIMEOUT })
     }
-
-    /// A client of Parameter Store.
-    pub(super) fn parameter_store(
-        &self,
-        region: &Region,
-        role: Option<&Role>,
-        credentials: &Credentials,
-    ) -> aws_sdk_ssm::Client {
-        client(&self.parameter_store, region, role, || {
-            let config = self.sdk_config(region, credentials, &self.settings.endpoints.parameter_store);
-            aws_sdk_ssm::Client::new(&config)
-        })
-    }
-
-    /// What the clients of all services have in common. Nothing is left for the SDK to look up by itself: variables and
-    /// profile were read once.
-    fn sdk_config(&self, region: &Region, credentials: &Credentials, endpoint: &Endpoint) -> SdkConfig {
-        let mut config = SdkConfig::builder()
-            .behavior_version(behavior())
-            .http_client(self.http.clone())
-            .region(aws_config::Region::new(region.as_str().to_owned()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
-            // Attempts are counted where the reason of the last one is kept.
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts());
-        config.set_use_fips(self.settings.use_fips);
-        config.set_use_dual_stack(self.settings.use_dual_stack);
-        config.set_endpoint_url(self.settings.endpoints.of(endpoint).map(str::to_owned));
-        // A name of token characters, which a version is; CloudTrail shows it.
-        config.set_app_name(AppName::new(concat!("secrets-exec-", env!("CARGO_PKG_VERSION"))).ok());
-        config.build()
-    }
-}
-
-fn client<C: Clone>(clients: &PerPlace<C>, region: &Region, role: Option<&Role>, new: impl FnOnce() -> C) -> C {
-    clients.borrow_mut().entry((region.clone(), role.cloned())).or_insert_with(new).clone()
 }

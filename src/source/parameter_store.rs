@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ssm::Client;
-use aws_sdk_ssm::operation::get_parameters::GetParametersOutput;
-use aws_sdk_ssm::types::Parameter;
 use futures_util::future::join_all;
+use serde_json::{Map, Value};
 
 use super::aws::Request;
+use super::aws_json;
 use super::classify::{Verdict, classify};
+use super::client::Client;
 use super::retry::{Patience, ask};
 use crate::fetched::{Document, FetchError, Missing, Outage, Refusal};
 use crate::reference::{Region, SecretId};
@@ -47,14 +47,13 @@ fn base(name: &str) -> &str {
 pub(super) async fn get(
     client: &Client,
     requests: &[&Request],
-    region: &Region,
     patience: &Patience,
 ) -> Vec<Result<Document, FetchError>> {
-    match get_together(client, requests, region, patience).await {
+    match get_together(client, requests, patience).await {
         Ok(documents) => documents,
         Err(FetchError::Denied { .. } | FetchError::Refused(Refusal::Request(_))) if requests.len() > 1 => {
             let alone = requests.iter().map(|request| async move {
-                match get_together(client, &[request], region, patience).await {
+                match get_together(client, &[request], patience).await {
                     Ok(documents) => documents
                         .into_iter()
                         .next()
@@ -71,23 +70,23 @@ pub(super) async fn get(
 async fn get_together(
     client: &Client,
     requests: &[&Request],
-    region: &Region,
     patience: &Patience,
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
-    let names: Vec<String> = requests.iter().map(|request| name(request, region)).collect();
-    let output = ask(patience, async || {
-        let asking = client.get_parameters().set_names(Some(names.clone())).with_decryption(true);
-        asking.send().await.map_err(|error| classify(&error)).and_then(|output| match output {
-            // An object without either of its lists is not AWS's.
-            GetParametersOutput { parameters: None, invalid_parameters: None, .. } => {
-                Err(Verdict::Again(Outage::Garbled("a response that is no list of parameters".to_owned()), None))
-            }
-            output if requests.iter().all(|request| is_answered(&output, request)) => Ok(output),
-            _ => Err(Verdict::Again(Outage::Garbled("a response that says nothing of a parameter".to_owned()), None)),
-        })
+    let names = requests.iter().map(|request| Value::String(name(request, &client.region))).collect();
+    let input = [("Names", Value::Array(names)), ("WithDecryption", Value::Bool(true))];
+    let input = input.map(|(key, value)| (key.to_owned(), value)).into_iter().collect();
+    let answer = ask(patience, async || {
+        let output =
+            aws_json::call(client, "AmazonSSM.GetParameters", &input).await.map_err(|error| classify(&error))?;
+        let garbled = |why: &str| Verdict::Again(Outage::Garbled(why.to_owned()), None);
+        let answer = Answer::read(output).ok_or_else(|| garbled("a response that is no list of parameters"))?;
+        match requests.iter().all(|request| answer.is_about(request)) {
+            true => Ok(answer),
+            false => Err(garbled("a response that says nothing of a parameter")),
+        }
     });
-    let mut output = output.await?;
-    Ok(requests.iter().map(|request| take(&mut output, request, region)).collect())
+    let mut answer = answer.await?;
+    Ok(requests.iter().map(|request| answer.take(request, &client.region)).collect())
 }
 
 /// `NAME`, `NAME:LABEL` or `NAME:VERSION`, or the same of an ARN.
@@ -105,17 +104,103 @@ fn selector(request: &Request) -> Option<&str> {
     request.version.label().or(request.version.id())
 }
 
-/// Whether a parameter is the one that is asked for, in the version that is.
-fn is_wanted(parameter: &Parameter, request: &Request) -> bool {
-    let wanted = base(request.id.resource_name());
-    let names = [parameter.name(), parameter.arn()];
-    // A secret that is asked for as a parameter may go by its own name.
-    let alias = wanted.strip_prefix("aws/reference/secretsmanager/");
-    let is_named = |name: &str| {
-        base(name) == wanted || alias.is_some_and(|alias| SecretId::is_answer(alias, Some(name), Some(name)))
-    };
-    let is_version = |version: &str| version.parse() == Ok(parameter.version);
-    names.into_iter().flatten().any(is_named) && request.version.id().is_none_or(is_version)
+/// What AWS has of the parameters that were asked for.
+struct Answer {
+    parameters: Vec<Parameter>,
+    /// Names that AWS does not know, as they were asked for.
+    invalid: Vec<String>,
+}
+
+struct Parameter {
+    name: Option<String>,
+    arn: Option<String>,
+    version: String,
+    value: Option<String>,
+}
+
+impl Answer {
+    /// An object without either of its lists is not AWS's, nor is one with something else in their place.
+    fn read(mut output: Map<String, Value>) -> Option<Self> {
+        let (parameters, invalid) = (output.remove("Parameters"), output.remove("InvalidParameters"));
+        if parameters.is_none() && invalid.is_none() {
+            return None;
+        }
+        let parameters = list(parameters)?.into_iter().map(Parameter::read).collect::<Option<_>>()?;
+        let invalid = list(invalid)?.into_iter().map(text).collect::<Option<_>>()?;
+        Some(Self { parameters, invalid })
+    }
+
+    fn is_about(&self, request: &Request) -> bool {
+        self.parameters.iter().any(|parameter| parameter.is_wanted(request))
+            || self.invalid.iter().any(|name| is_missing(name, request))
+    }
+
+    /// What it has for one request: what is not there is missing.
+    fn take(&mut self, request: &Request, region: &Region) -> Result<Document, FetchError> {
+        match self.parameters.iter().position(|parameter| parameter.is_wanted(request)) {
+            Some(at) => self.parameters.swap_remove(at).into_document(request, region),
+            None => {
+                let missing = if selector(request).is_some() { Missing::Version } else { Missing::Secret };
+                Err(FetchError::NotFound { missing, nearest: None })
+            }
+        }
+    }
+}
+
+impl Parameter {
+    fn read(value: Value) -> Option<Self> {
+        let Value::Object(mut parameter) = value else { return None };
+        let version = match parameter.remove("Version") {
+            Some(Value::Number(version)) => version.to_string(),
+            Some(Value::Null) | None => "0".to_owned(),
+            Some(_) => return None,
+        };
+        let mut text = |key| match parameter.remove(key) {
+            Some(Value::Null) | None => Some(None),
+            Some(value) => text(value).map(Some),
+        };
+        Some(Self { name: text("Name")?, arn: text("ARN")?, value: text("Value")?, version })
+    }
+
+    /// Whether it is the one that is asked for, in the version that is.
+    fn is_wanted(&self, request: &Request) -> bool {
+        let wanted = base(request.id.resource_name());
+        // A secret that is asked for as a parameter may go by its own name.
+        let alias = wanted.strip_prefix("aws/reference/secretsmanager/");
+        let is_named = |name: &String| {
+            base(name) == wanted || alias.is_some_and(|alias| SecretId::is_answer(alias, Some(name), Some(name)))
+        };
+        let is_version =
+            |version: &str| version.parse::<u64>().is_ok_and(|version| self.version == version.to_string());
+        [&self.name, &self.arn].into_iter().flatten().any(is_named) && request.version.id().is_none_or(is_version)
+    }
+
+    fn into_document(self, request: &Request, region: &Region) -> Result<Document, FetchError> {
+        let Some(value) = self.value else { return Err(FetchError::Refused(Refusal::NoValue)) };
+        let stages = request.version.label().map(str::to_owned).into_iter().collect();
+        Ok(Document {
+            body: SecretValue::new(value),
+            version_id: Some(self.version),
+            stages,
+            region: Some(region.clone()),
+            passed_over: Vec::new(),
+        })
+    }
+}
+
+fn list(value: Option<Value>) -> Option<Vec<Value>> {
+    match value {
+        Some(Value::Array(list)) => Some(list),
+        Some(Value::Null) | None => Some(Vec::new()),
+        Some(_) => None,
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
 }
 
 /// Whether a name that AWS does not know is the one that is asked for.
@@ -125,33 +210,4 @@ fn is_missing(name: &str, request: &Request) -> bool {
         Some(selector) => base(name).strip_suffix(selector).and_then(|name| name.strip_suffix(':')) == Some(wanted),
         None => base(name) == wanted,
     }
-}
-
-fn is_answered(output: &GetParametersOutput, request: &Request) -> bool {
-    output.parameters().iter().any(|parameter| is_wanted(parameter, request))
-        || output.invalid_parameters().iter().any(|name| is_missing(name, request))
-}
-
-/// What the answer has for one request: what is not there is missing.
-fn take(output: &mut GetParametersOutput, request: &Request, region: &Region) -> Result<Document, FetchError> {
-    let parameters = output.parameters.get_or_insert_default();
-    match parameters.iter().position(|parameter| is_wanted(parameter, request)) {
-        Some(at) => document(parameters.swap_remove(at), request, region),
-        None => {
-            let missing = if selector(request).is_some() { Missing::Version } else { Missing::Secret };
-            Err(FetchError::NotFound { missing, nearest: None })
-        }
-    }
-}
-
-fn document(parameter: Parameter, request: &Request, region: &Region) -> Result<Document, FetchError> {
-    let Some(value) = parameter.value else { return Err(FetchError::Refused(Refusal::NoValue)) };
-    let stages = request.version.label().map(str::to_owned).into_iter().collect();
-    Ok(Document {
-        body: SecretValue::new(value),
-        version_id: Some(parameter.version.to_string()),
-        stages,
-        region: Some(region.clone()),
-        passed_over: Vec::new(),
-    })
 }

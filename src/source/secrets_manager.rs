@@ -6,31 +6,29 @@
 #[cfg(any(fuzzing, test))]
 pub mod canned;
 
-use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
+use aws_sdk_secretsmanager::operation::get_secret_value::{
+    GetSecretValue, GetSecretValueError, GetSecretValueInput, GetSecretValueOutput,
+};
 
 use super::aws::Request;
 use super::classify::{Verdict, classify};
+use super::client::{Client, Failure};
 use super::retry::{Patience, ask};
 use crate::fetched::{Document, FetchError, Outage, Refusal};
 use crate::reference::{Region, SecretId};
 use crate::secret::SecretValue;
 
 /// Reads one version of a secret.
-pub(super) async fn get(
-    client: &Client,
-    request: &Request,
-    region: &Region,
-    patience: &Patience,
-) -> Result<Document, FetchError> {
-    let id = request.id_in(region);
+pub(super) async fn get(client: &Client, request: &Request, patience: &Patience) -> Result<Document, FetchError> {
+    let id = request.id_in(&client.region);
     let output = ask(patience, async || {
-        let asking = client
-            .get_secret_value()
+        let input = GetSecretValueInput::builder()
             .secret_id(&id)
             .set_version_stage(request.version.stage().map(str::to_owned))
             .set_version_id(request.version.id().map(str::to_owned));
-        match asking.send().await {
+        let input = input.build().map_err(Failure::<GetSecretValueError>::construction_failure);
+        let asking = async { client.call::<_, GetSecretValueOutput, _>(&GetSecretValue::new(), input?).await };
+        match asking.await {
             Ok(output)
                 if SecretId::is_answer(&id, output.name(), output.arn())
                     && request.version.is_answered_by(output.version_id(), output.version_stages()) =>
@@ -42,7 +40,7 @@ pub(super) async fn get(
             Err(error) => Err(classify(&error)),
         }
     });
-    document(output.await?, region)
+    document(output.await?, &client.region)
 }
 
 fn document(output: GetSecretValueOutput, region: &Region) -> Result<Document, FetchError> {

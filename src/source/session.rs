@@ -13,6 +13,7 @@ use super::classify::{Verdict, classify_behind};
 use super::clients::Clients;
 use super::clock::Clock;
 use super::credentials::{self, Configs};
+use super::endpoints::Api;
 use super::parameter_store;
 use super::profile::{self, SetupError};
 use super::retry::Patience;
@@ -135,7 +136,7 @@ impl Session {
                 Store::SecretsManager => count,
                 Store::ParameterStore => count.div_ceil(parameter_store::BATCH),
             };
-            self.clients.prepare(store, region, connections).await;
+            self.clients.prepare(store.into(), region, connections).await;
         }
     }
 
@@ -171,7 +172,10 @@ impl Session {
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
         for (index, region) in regions.iter().enumerate() {
             let patience = self.patience.share(regions.len() - index);
-            assumed = sts::assume(&self.clients.sts(region, base), &role, &patience).await;
+            assumed = match self.clients.client(Api::Sts, region, base).await {
+                Ok(client) => sts::assume(&client, &role, &patience).await,
+                Err(error) => Err(error),
+            };
             if !matches!(assumed, Err(FetchError::Unavailable(_))) {
                 break;
             }
@@ -197,7 +201,10 @@ impl Session {
         match role.and_then(|role| self.roles.get(role)) {
             Some(assumed) => assumed.as_ref().ok()?.identity.clone(),
             None => {
-                let asking = || async { sts::identity(&self.clients.sts(region, base), &self.patience).await };
+                let asking = || async {
+                    let client = self.clients.client(Api::Sts, region, base).await.ok()?;
+                    sts::identity(&client, &self.patience).await
+                };
                 self.identity.get_or_init(asking).await.clone()
             }
         }

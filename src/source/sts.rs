@@ -3,10 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sdk_sts::Client;
+use aws_sdk_sts::operation::assume_role::{AssumeRole, AssumeRoleError, AssumeRoleInput, AssumeRoleOutput};
+use aws_sdk_sts::operation::get_caller_identity::{
+    GetCallerIdentity, GetCallerIdentityError, GetCallerIdentityInput, GetCallerIdentityOutput,
+};
 use tokio::time::timeout;
 
 use super::classify::{Verdict, classify};
+use super::client::{Client, Failure};
 use super::credentials::unusable;
 use super::retry::{Patience, ask};
 use crate::fetched::{Denial, FetchError, Outage, Refusal};
@@ -23,12 +27,13 @@ pub(super) struct Assumed {
 /// Assumes a role with the credentials of the client.
 pub(super) async fn assume(client: &Client, role: &Role, patience: &Patience) -> Result<Assumed, FetchError> {
     let assumed = ask(patience, async || {
-        let asking = client
-            .assume_role()
+        let input = AssumeRoleInput::builder()
             .role_arn(&role.arn)
             .role_session_name("secrets-exec")
             .set_external_id(role.external_id.clone());
-        let output = asking.send().await.map_err(|error| classify(&error))?;
+        let input = input.build().map_err(Failure::<AssumeRoleError>::construction_failure);
+        let asking = async { client.call(&AssumeRole::new(), input?).await };
+        let output: AssumeRoleOutput = asking.await.map_err(|error| classify(&error))?;
         let identity = output.assumed_role_user.map(|user| user.arn);
         let Some(found) = output.credentials else {
             return Err(Verdict::Again(Outage::Garbled("a response without credentials".to_owned()), None));
@@ -68,6 +73,8 @@ const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Whose credentials the client has, if STS tells it soon: nobody needs a permission to ask.
 pub(super) async fn identity(client: &Client, patience: &Patience) -> Option<String> {
-    let asked = patience.within(timeout(IDENTITY_TIMEOUT, client.get_caller_identity().send())).await;
-    asked?.ok()?.ok()?.arn
+    let input = GetCallerIdentityInput::builder().build().ok()?;
+    let operation = GetCallerIdentity::new();
+    let asking = client.call::<_, GetCallerIdentityOutput, GetCallerIdentityError>(&operation, input);
+    patience.within(timeout(IDENTITY_TIMEOUT, asking)).await?.ok()?.ok()?.arn
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -25,21 +25,11 @@ use super::trust::TrustError;
 
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// An HTTP client for the SDK's clients to share.
-pub(super) fn http_client(dialer: Dialer) -> SharedHttpClient {
-    SharedHttpClient::new(Transport { dialer, connectors: Mutex::default() })
-}
-
-/// The same for a caller who has no SDK; only connecting has a limit of its own.
-pub(super) fn connector(dialer: Dialer, connect_timeout: Duration) -> SharedHttpConnector {
-    Transport { dialer, connectors: Mutex::default() }.connector((Some(connect_timeout), None))
-}
-
 /// How long connecting, and waiting for an answer's head, may take.
-type Limits = (Option<Duration>, Option<Duration>);
+pub(super) type Limits = (Option<Duration>, Option<Duration>);
 
-/// A pool of connections for each pair of time limits that the SDK asks for.
-struct Transport {
+/// A pool of connections for each pair of time limits that is asked for.
+pub(super) struct Transport {
     dialer: Dialer,
     connectors: Mutex<HashMap<Limits, SharedHttpConnector>>,
 }
@@ -57,7 +47,12 @@ impl HttpClient for Transport {
 }
 
 impl Transport {
-    fn connector(&self, limits: Limits) -> SharedHttpConnector {
+    pub(super) fn new(dialer: Dialer) -> Self {
+        Self { dialer, connectors: Mutex::default() }
+    }
+
+    /// For a caller who has no SDK client.
+    pub(super) fn connector(&self, limits: Limits) -> SharedHttpConnector {
         let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
         let connector = connectors.entry(limits).or_insert_with(|| {
             let dialer = self.dialer.within(limits.0);

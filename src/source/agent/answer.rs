@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::fetched::{BeyondAgent, Denial, Document, FetchError, Outage, Refusal};
 use crate::reference::{Region, SecretId, Version};
 use crate::secret::SecretValue;
+use crate::source::aws_json::code_and_message;
 use crate::source::classify::{Verdict, by_code};
 
 /// Reads a response. Nothing of it is kept but a value, and the code and message of AWS's own errors.
@@ -59,9 +60,8 @@ fn denied(verdict: Verdict) -> Verdict {
 }
 
 fn by_error(status: u16, error: &Map<String, Value>) -> Verdict {
-    let text = |keys: [&str; 2]| keys.iter().find_map(|key| error.get(*key)?.as_str());
-    let code = text(["__type", "code"]).map(|code| code.rsplit('#').next().unwrap_or(code));
-    by_code(status, code, text(["message", "Message"]), None, None)
+    let (code, message) = code_and_message(error);
+    by_code(status, code, message, None, None)
 }
 
 fn of_secret(mut secret: Map<String, Value>, id: &str, version: &Version) -> Result<Document, Verdict> {

@@ -3,17 +3,17 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
 use aws_credential_types::Credentials;
-use aws_sdk_secretsmanager::config::BehaviorVersion;
-use aws_sdk_secretsmanager::{Client, Config};
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use http::Uri;
 use tokio::runtime::{Builder, Runtime};
 
+use super::super::client::Client;
 use super::super::clock::Clock;
+use super::super::endpoints::Api;
 use super::super::retry::Patience;
 use super::{Request, get};
 use crate::fetched::{Document, FetchError};
@@ -32,8 +32,6 @@ pub struct Canned<'a> {
 thread_local! {
     /// The next answer.
     static ANSWER: RefCell<Option<http::Response<SdkBody>>> = const { RefCell::new(None) };
-    /// A client costs more than what is asked with it.
-    static CLIENT: Client = client();
     static RUNTIME: Option<Runtime> = Builder::new_current_thread().enable_time().build().ok();
 }
 
@@ -50,23 +48,24 @@ pub fn answer(canned: &Canned<'_>) -> Option<Result<Document, FetchError>> {
     let response = response.body(SdkBody::from(canned.body)).ok()?;
     ANSWER.set(Some(response));
     let (id, store, _) = SecretId::parse("prod/db").ok()?;
-    let region = Region::parse("us-east-1").ok()?;
-    let request = Request { region: region.clone(), role: None, store, id, version: Version::Current };
+    let client = client()?;
+    let request = Request { region: client.region.clone(), role: None, store, id, version: Version::Current };
     let ask = async {
         let patience = Patience::new(Clock::new(Duration::from_secs(60), None), Some(1));
-        get(&CLIENT.with(Clone::clone), &request, &region, &patience).await
+        get(&client, &request, &patience).await
     };
     RUNTIME.with(|runtime| runtime.as_ref().map(|runtime| runtime.block_on(ask)))
 }
 
-fn client() -> Client {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(aws_config::Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "nobody's", None, None, "canned"))
-        .retry_config(RetryConfig::disabled())
-        .http_client(http_client_fn(|_, _| SharedHttpConnector::new(Connector)));
-    Client::from_conf(config.build())
+fn client() -> Option<Client> {
+    Some(Client {
+        api: Api::SecretsManager,
+        endpoint: Uri::from_static("https://secretsmanager.us-east-1.amazonaws.com"),
+        region: Region::parse("us-east-1").ok()?,
+        credentials: Credentials::new("AKIAIOSFODNN7EXAMPLE", "nobody's", None, None, "canned"),
+        http: SharedHttpConnector::new(Connector),
+        timeout: Duration::from_secs(10),
+    })
 }
 
 #[derive(Debug)]
