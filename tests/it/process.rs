@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
 
 use crate::aws::Aws;
 use crate::aws::secret::Secret;
@@ -137,4 +138,14 @@ fn an_empty_environment_is_no_crash() {
     let run = raw::run(&[]);
     run.launched().has("A", CANARY);
     assert_eq!(run.names(), ["A"]);
+}
+
+#[test]
+fn no_library_is_loaded_but_libc() {
+    let tools = Command::new("readelf").args(["--dynamic", env!("CARGO_BIN_EXE_secrets-exec")]).output().unwrap();
+    let table = String::from_utf8(tools.stdout).unwrap();
+    assert!(table.contains("Dynamic section"), "{table}");
+    for library in table.lines().filter(|line| line.contains("(NEEDED)")) {
+        assert!(library.contains("[libc.so.") || library.contains("[ld-linux"), "{library}");
+    }
 }

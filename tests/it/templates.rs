@@ -44,6 +44,11 @@ fn a_number_keeps_its_spelling_when_it_is_encoded_or_joined() {
 }
 
 #[test]
+fn a_power_is_a_number() {
+    gives(r#"{"n":2}"#, "{{ 2 ** 10 }} {{ db.n ** 0.5 }} {{ 10 ** -2 }}", "1024 1.4142135623730951 0.01");
+}
+
+#[test]
 fn nothing_is_escaped() {
     gives(r#"{"html":"<a href='x'>&\"</a>"}"#, "<{{ db.html }}>", "<<a href='x'>&\"</a>>");
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -108,12 +108,13 @@ const LOOKED_AT: usize = 384;
 /// What a body begins with; nothing when it is not base64.
 fn beginning(body: &[u8]) -> Vec<u8> {
     let mut characters = Vec::with_capacity(LOOKED_AT);
-    for line in body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
-        match LOOKED_AT - characters.len() {
-            0 => break,
-            room => characters.extend_from_slice(line.get(..room).unwrap_or(line)),
-        }
+    let mut rest = body;
+    while !rest.is_empty() && characters.len() < LOOKED_AT {
+        let (line, further) = rest.split_at(memchr(b'\n', rest).map_or(rest.len(), |end| end + 1));
+        characters.extend_from_slice(line.trim_ascii());
+        rest = further;
     }
+    characters.truncate(LOOKED_AT);
     characters.truncate(characters.len() / 4 * 4);
     STANDARD_NO_PAD.decode(&characters).unwrap_or_default()
 }
