@@ -73,10 +73,11 @@ impl Client {
             Err(error) => error,
         };
         let mut told = None;
-        let other = error.map_operation_error(|error| told = error.downcast::<E>().ok());
+        // What it quotes of an answer may be a value.
+        let _ = error.map_operation_error(|error| told = error.downcast::<E>().ok());
         Err(match told {
             Some(error) => Failure::service_error(error, response),
-            None => Failure::response_error(format!("{other:?}"), response),
+            None => Failure::response_error("an answer that cannot be read", response),
         })
     }
 
