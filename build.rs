@@ -1,26 +1,38 @@
-//! What only the linker can do for a fast start.
+//! What only the linker can do for a fast start and a small binary.
 
 use std::env;
-use std::process::Command;
+use std::process::{Command, Output};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("linux") {
-        return;
-    }
-    match env::var("CARGO_CFG_TARGET_ENV").as_deref() {
+    println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
+    let target = |key: &str| env::var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
+    match (target("OS").as_str(), target("ENV").as_str()) {
         // The unwinder, where it can be had as an archive. The library asks the CPU for its features whenever it is loaded; on
-        // a virtual machine the hypervisor answers that, in a tenth of what a launch takes.
-        Ok("gnu") if has_archive() => println!("cargo::rustc-link-lib=static:-bundle=gcc_eh"),
-        // Relocations in a hundredth of the space. With glibc only 2.36 and newer could start the binary.
-        Ok("musl") => println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs"),
+        // a virtual machine the hypervisor answers that, in a twentieth of what a launch takes. GCC's archive, from its
+        // version 12 on, wants glibc 2.35.
+        ("linux", "gnu") if has_archive() => println!("cargo::rustc-link-lib=static:-bundle=gcc_eh"),
+        // Relocations in a hundredth of the space. What loads a dynamic binary may be too old for them.
+        ("linux", "musl") if target("FEATURE").contains("crt-static") && packs_relocations() => {
+            println!("cargo::rustc-link-arg-bins={PACK_RELOCATIONS}");
+        }
         _ => {}
     }
 }
 
 /// A linker that has the archive tells its place; another repeats the name.
 fn has_archive() -> bool {
+    linker(&["-print-file-name=libgcc_eh.a"]).is_some_and(|told| told.stdout.starts_with(b"/"))
+}
+
+const PACK_RELOCATIONS: &str = "-Wl,-z,pack-relative-relocs";
+
+/// Some that do not know this say so and end, others only say so.
+fn packs_relocations() -> bool {
+    linker(&[PACK_RELOCATIONS, "-Wl,--version"]).is_some_and(|told| told.status.success())
+}
+
+fn linker(arguments: &[&str]) -> Option<Output> {
     let linker = env::var_os("RUSTC_LINKER").unwrap_or_else(|| "cc".into());
-    let told = Command::new(linker).arg("-print-file-name=libgcc_eh.a").output();
-    told.is_ok_and(|told| told.stdout.starts_with(b"/"))
+    Command::new(linker).args(arguments).output().ok()
 }

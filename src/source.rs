@@ -3,6 +3,8 @@
 mod agent;
 mod aws;
 mod aws_json;
+#[cfg(any(fuzzing, test))]
+mod canned;
 mod causes;
 mod classify;
 mod client;
@@ -28,11 +30,11 @@ mod wording;
 
 pub use agent::{Agent, AgentSettings};
 pub use aws::Aws;
+#[cfg(any(fuzzing, test))]
+pub use canned::{Canned, answer};
 pub use clock::{Awaited, Clock, Waiting};
 pub use local::{LocalError, LocalFile, LocalProblem};
 pub use profile::SetupError;
-#[cfg(any(fuzzing, test))]
-pub use secrets_manager::canned::{Canned, answer};
 pub use settings::Settings;
 pub use variables::VariableError;
 

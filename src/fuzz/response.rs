@@ -1,4 +1,4 @@
-//! Answers of AWS: nothing but a secret is one, and no error quotes a value that the answer had in it.
+//! Answers of AWS: nothing but a secret or a parameter is one, and no error quotes a value that the answer had in it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{CANARY, hold_no_value};
 use crate::binding::{Origin, Subject};
 use crate::fetched::{Document, FetchFailure};
+use crate::reference::Store;
 use crate::resolve::{Problem, ResolveError};
 use crate::source::{Canned, answer};
 
@@ -17,13 +18,17 @@ pub fn response(data: &[u8]) {
         return;
     }
     for body in std::iter::once(body.to_vec()).chain(planted(body)) {
-        match answer(&Canned { status, headers: headers.clone(), body: &body }) {
-            None => {}
-            Some(Ok(document)) => is_a_secret(status, &body, &document),
-            Some(Err(error)) => {
-                let subject = Subject { label: "A".to_owned(), origin: Origin::Inherited, written: None };
-                let problem = Problem::Fetch(FetchFailure::new(None, error));
-                hold_no_value(vec![ResolveError { subject, reference: None, problem }]);
+        let canned = Canned { status, headers: headers.clone(), body: &body };
+        for store in [Store::SecretsManager, Store::ParameterStore] {
+            match (answer(&canned, store), store) {
+                (None, _) => {}
+                (Some(Ok(document)), Store::SecretsManager) => is_a_secret(status, &body, &document),
+                (Some(Ok(document)), Store::ParameterStore) => is_a_parameter(status, &body, &document),
+                (Some(Err(error)), _) => {
+                    let subject = Subject { label: "A".to_owned(), origin: Origin::Inherited, written: None };
+                    let problem = Problem::Fetch(FetchFailure::new(None, error));
+                    hold_no_value(vec![ResolveError { subject, reference: None, problem }]);
+                }
             }
         }
     }
@@ -72,6 +77,20 @@ fn is_a_secret(status: u16, body: &[u8], document: &Document) {
     assert!(["ARN", "Name", "VersionId"].into_iter().any(|name| string(name).is_some()), "whose is {text}?");
 }
 
+/// The same of a parameter, which one of a list is.
+fn is_a_parameter(status: u16, body: &[u8], document: &Document) {
+    let text = String::from_utf8_lossy(body);
+    assert!((200..300).contains(&status), "a value out of status {status}: {text}");
+    let object: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    let mut parameters = object.get("Parameters").and_then(Value::as_array).into_iter().flatten();
+    let is_it = |parameter: &Value| {
+        let string = |key| parameter.get(key).and_then(Value::as_str);
+        let is_named = ["Name", "ARN"].into_iter().filter_map(string).any(|name| name.ends_with("prod/db"));
+        is_named && string("Value").map(str::as_bytes) == Some(document.body.expose())
+    };
+    assert!(parameters.any(is_it), "out of {text}");
+}
+
 /// Each value that a secret could have in a text that is not quite JSON, and what it is when it is base64.
 fn values(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     let places = (0..text.len()).filter_map(|at| value_of_a_secret(&text[at..]).map(|found| at + found - 1));
@@ -95,9 +114,9 @@ fn planted(body: &[u8]) -> Vec<Vec<u8>> {
     vec![planted]
 }
 
-/// Where the next string begins that is the value of `SecretString` or `SecretBinary`, past its quote.
+/// Where the next string begins that is the value of a secret or a parameter, past its quote.
 fn value_of_a_secret(json: &[u8]) -> Option<usize> {
-    let found = ["\"SecretString\"", "\"SecretBinary\""].into_iter().filter_map(|key| {
+    let found = ["\"SecretString\"", "\"SecretBinary\"", "\"Value\""].into_iter().filter_map(|key| {
         (0..json.len()).filter(|at| json[*at..].starts_with(key.as_bytes())).find_map(|at| {
             let after = json[at + key.len()..].trim_ascii_start().strip_prefix(b":")?;
             let value = after.trim_ascii_start().strip_prefix(b"\"")?;

@@ -50,12 +50,35 @@ fn error_of(response: &HttpResponse, object: &Map<String, Value>) -> ErrorMetada
 
 /// What an error's object says. Services differ in how they spell both.
 pub(super) fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
-    let text = |keys: [&str; 2]| keys.iter().find_map(|key| error.get(*key)?.as_str());
-    (text(["__type", "code"]).map(bare), text(["message", "Message"]))
+    let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
+    (text(&["code", "__type"]).map(bare), text(&["message", "Message", "errorMessage"]))
 }
 
 /// A code without the namespace before it, and the address behind it.
 fn bare(code: &str) -> &str {
     let code = code.split_once(':').map_or(code, |(code, _)| code);
     code.rsplit('#').next().unwrap_or(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_however_it_is_spelled() {
+        for (error, code, message) in [
+            (r#"{"__type":"ThrottlingException","message":"m"}"#, Some("ThrottlingException"), Some("m")),
+            (
+                r#"{"__type":"com.amazonaws.ssm#InternalServerError","Message":"m"}"#,
+                Some("InternalServerError"),
+                Some("m"),
+            ),
+            (r#"{"code":"A","__type":"B","errorMessage":"m"}"#, Some("A"), Some("m")),
+            (r#"{"code":"A:http://internal.amazon.com/coral/"}"#, Some("A"), None),
+            (r#"{"code":1,"message":[]}"#, None, None),
+        ] {
+            let object = serde_json::from_str(error).unwrap();
+            assert_eq!(code_and_message(&object), (code, message), "{error}");
+        }
+    }
 }

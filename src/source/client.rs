@@ -27,6 +27,8 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use http::Uri;
 use http_body_util::BodyExt;
+use hyper::body::Frame;
+use tokio::time::timeout;
 
 use super::endpoints::Api;
 use super::transport::BoxError;
@@ -43,8 +45,16 @@ pub(super) struct Client {
     pub(super) region: Region,
     pub(super) credentials: Credentials,
     pub(super) http: SharedHttpConnector,
-    /// For one request and its answer.
-    pub(super) timeout: Duration,
+    pub(super) limits: Limits,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// One request and its answer.
+    pub(super) whole: Duration,
+    /// The next part of an answer that has begun.
+    pub(super) stall: Duration,
 }
 
 impl Client {
@@ -86,35 +96,32 @@ impl Client {
         let request = self.addressed(request).map_err(Failure::construction_failure)?;
         let exchange = async {
             let mut response = self.http.call(request).await.map_err(Failure::dispatch_failure)?;
-            let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-            match body.collect().await {
-                Ok(body) => {
-                    *response.body_mut() = SdkBody::from(body.to_bytes());
-                    Ok(response)
+            let mut body = std::mem::replace(response.body_mut(), SdkBody::taken());
+            let mut whole = Vec::new();
+            while let Some(frame) = timeout(self.limits.stall, body.frame()).await.map_err(Failure::timeout_error)? {
+                match frame.map(Frame::into_data) {
+                    Ok(data) => whole.extend_from_slice(&data.unwrap_or_default()),
+                    Err(error) => return Err(Failure::response_error(error, response)),
                 }
-                Err(error) => Err(Failure::response_error(error, response)),
             }
+            *response.body_mut() = SdkBody::from(whole);
+            Ok(response)
         };
-        match tokio::time::timeout(self.timeout, exchange).await {
-            Ok(answer) => answer,
-            Err(late) => Err(Failure::timeout_error(late)),
-        }
+        timeout(self.limits.whole, exchange).await.map_err(Failure::timeout_error)?
     }
 
     fn addressed(&self, mut request: HttpRequest) -> Result<HttpRequest, BoxError> {
-        let mut uri = self.endpoint.to_string();
-        if uri.ends_with('/') {
-            uri.pop();
-        }
-        uri.push_str(request.uri());
-        request.set_uri(uri)?;
+        let scheme = self.endpoint.scheme_str().unwrap_or_default();
+        let authority = self.endpoint.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        let base = self.endpoint.path().trim_end_matches('/');
+        request.set_uri(format!("{scheme}://{authority}{base}{}", request.uri()))?;
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Double;
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
         let identity = Identity::from(self.credentials.clone());
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
-            .region(self.region.as_str())
+            .region(self.api.signing_region(&self.region))
             .name(self.api.name())
             .time(SystemTime::now())
             .settings(settings)

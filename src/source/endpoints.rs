@@ -23,6 +23,14 @@ impl Api {
             Self::Sts => "sts",
         }
     }
+
+    /// What a signature says where `region` is asked. STS, asked for the whole world, is in Virginia.
+    pub(super) fn signing_region(self, region: &Region) -> &str {
+        match (self, region.as_str()) {
+            (Self::Sts, "aws-global") => "us-east-1",
+            (_, region) => region,
+        }
+    }
 }
 
 impl From<Store> for Api {
@@ -119,6 +127,19 @@ mod tests {
 
     fn block_on<F: Future>(future: F) -> F::Output {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn sts_for_the_whole_world_is_signed_as_the_sdk_signs_it() {
+        use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+        for region in REGIONS.iter().chain(&["aws-global"]) {
+            let parameters = Params::builder().region(*region).build().unwrap();
+            let endpoint = block_on(DefaultResolver::new().resolve_endpoint(&parameters)).unwrap();
+            let scheme = endpoint.auth_schemes().first();
+            let sdk = scheme.and_then(|scheme| scheme.get("signingRegion")?.as_string());
+            let region = Region::parse(region).unwrap();
+            assert_eq!(Api::Sts.signing_region(&region), sdk.unwrap_or(region.as_str()));
+        }
     }
 
     fn found(api: Api, region: &str, fips: Option<bool>, dual_stack: Option<bool>) -> Option<String> {

@@ -151,7 +151,7 @@ impl Parameter {
     fn read(value: Value) -> Option<Self> {
         let Value::Object(mut parameter) = value else { return None };
         let version = match parameter.remove("Version") {
-            Some(Value::Number(version)) => version.to_string(),
+            Some(Value::Number(version)) => version.as_i64()?.to_string(),
             Some(Value::Null) | None => "0".to_owned(),
             Some(_) => return None,
         };

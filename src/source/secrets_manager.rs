@@ -3,9 +3,6 @@
 //! BatchGetSecretValue would want another permission, knows no versions, is limited to 100 a second, and is denied as a
 //! whole when one secret is.
 
-#[cfg(any(fuzzing, test))]
-pub mod canned;
-
 use aws_sdk_secretsmanager::operation::get_secret_value::{
     GetSecretValue, GetSecretValueError, GetSecretValueInput, GetSecretValueOutput,
 };

@@ -1,4 +1,4 @@
-//! The SDK's HTTP client: HTTP/1.1 over a pool of connections, each with its limits of time and size.
+//! HTTP/1.1 over a pool of connections, each with its limits of time and size: for our own requests and the SDK's.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -132,7 +132,7 @@ fn bound_lifetime(headers: &mut HeaderMap) {
 /// What CloudTrail shows of whoever asks.
 const APP: &str = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
 
-/// Some of the SDK's sources of credentials do not say who we are, and have no setting for it. No signature covers this.
+/// Every request says who asks; the SDK's sources of credentials have no setting for it. No signature covers this.
 fn name_us(headers: &mut HeaderMap) {
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     if !agent.contains(APP)

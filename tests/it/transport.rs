@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::aws::Aws;
 use crate::aws::secret::Secret;
+use crate::aws::{Aws, Version};
 use crate::proxy::Proxy;
 use crate::sandbox::{CANARY, Sandbox, sandbox};
 use crate::skip;
@@ -287,6 +287,18 @@ fn the_partition_decides_the_name_of_the_service() {
 #[test]
 fn fips_has_a_name_of_its_own() {
     asks("secretsmanager-fips.us-east-1.amazonaws.com", "x", &[("AWS_USE_FIPS_ENDPOINT", "true")]);
+}
+
+#[test]
+fn an_endpoint_may_have_a_path() {
+    for (after, path) in [("", "/"), ("/", "/"), ("/a/b", "/a/b/"), ("/a%20b/", "/a%20b/"), ("/a?b=c", "/a/")] {
+        let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)).parameter("/p", &[Version::text(CANARY)]);
+        let url = format!("{}{after}", aws.endpoint());
+        let sandbox = Sandbox::new().aws(&aws).endpoint(&url).env("AWS_ENDPOINT_URL_SSM", &url);
+        sandbox.resolve("A=x:k").resolve("B=ssm:/p").run().launched().has("A", "v");
+        let paths: Vec<_> = aws.calls().iter().map(|call| call.path().to_owned()).collect();
+        assert_eq!(paths, [path, path], "{after}");
+    }
 }
 
 #[test]

@@ -188,6 +188,17 @@ fn a_body_that_stops_in_the_middle_ends_with_the_time() {
     ends_with_the_time(vec![Step::Request, Step::Send(bytes), Step::Stall]);
 }
 
+/// As soon as one that does not begin, and so in time for another.
+#[test]
+fn a_body_that_stops_in_the_middle_is_asked_for_again() {
+    let mut bytes = answer("HTTP/1.1 200 OK", body("wrong"));
+    bytes.truncate(bytes.len() - 20);
+    let wire = Wire::plain(vec![vec![Step::Request, Step::Send(bytes), Step::Stall], good("v")]);
+    let sandbox = sandbox(&format!("http://localhost:{}", wire.port()));
+    sandbox.args(["--timeout", "9s"]).run().launched_silently().has("A", "v");
+    assert_eq!(wire.connections(), 2);
+}
+
 #[test]
 fn informational_answers_without_an_end_end_with_the_time() {
     let hints = with_head(&["HTTP/1.1 103 Early Hints"], "").repeat(1000);

@@ -33,6 +33,11 @@ impl Call {
         }
     }
 
+    /// Where it was sent, with what follows a question mark.
+    pub fn path(&self) -> &str {
+        &self.request.path
+    }
+
     pub fn secret_id(&self) -> String {
         self.member("SecretId").expect("a SecretId")
     }

@@ -11,13 +11,13 @@ use aws_smithy_types::body::SdkBody;
 use http::Uri;
 use tokio::runtime::{Builder, Runtime};
 
-use super::super::client::Client;
-use super::super::clock::Clock;
-use super::super::endpoints::Api;
-use super::super::retry::Patience;
-use super::{Request, get};
+use super::aws::Request;
+use super::client::{Client, Limits};
+use super::clock::Clock;
+use super::retry::Patience;
+use super::{parameter_store, secrets_manager};
 use crate::fetched::{Document, FetchError};
-use crate::reference::{Region, SecretId, Version};
+use crate::reference::{Region, SecretId, Store, Version};
 
 /// What AWS, or whatever stands in its place, answers.
 pub struct Canned<'a> {
@@ -35,8 +35,8 @@ thread_local! {
     static RUNTIME: Option<Runtime> = Builder::new_current_thread().enable_time().build().ok();
 }
 
-/// What a secret that was asked for once comes to; `None` when HTTP could not carry the answer.
-pub fn answer(canned: &Canned<'_>) -> Option<Result<Document, FetchError>> {
+/// What a secret or a parameter that was asked for once comes to; `None` when HTTP could not carry the answer.
+pub fn answer(canned: &Canned<'_>, store: Store) -> Option<Result<Document, FetchError>> {
     let mut response = http::Response::builder().status(canned.status);
     for (name, value) in &canned.headers {
         if let (Ok(name), Ok(value)) =
@@ -47,24 +47,32 @@ pub fn answer(canned: &Canned<'_>) -> Option<Result<Document, FetchError>> {
     }
     let response = response.body(SdkBody::from(canned.body)).ok()?;
     ANSWER.set(Some(response));
-    let (id, store, _) = SecretId::parse("prod/db").ok()?;
-    let client = client()?;
+    let (id, ..) = SecretId::parse(match store {
+        Store::SecretsManager => "prod/db",
+        Store::ParameterStore => "ssm:/prod/db",
+    })
+    .ok()?;
+    let client = client(store)?;
     let request = Request { region: client.region.clone(), role: None, store, id, version: Version::Current };
     let ask = async {
         let patience = Patience::new(Clock::new(Duration::from_secs(60), None), Some(1));
-        get(&client, &request, &patience).await
+        match store {
+            Store::SecretsManager => Some(secrets_manager::get(&client, &request, &patience).await),
+            Store::ParameterStore => parameter_store::get(&client, &[&request], &patience).await.pop(),
+        }
     };
-    RUNTIME.with(|runtime| runtime.as_ref().map(|runtime| runtime.block_on(ask)))
+    RUNTIME.with(|runtime| runtime.as_ref().and_then(|runtime| runtime.block_on(ask)))
 }
 
-fn client() -> Option<Client> {
+fn client(store: Store) -> Option<Client> {
+    let time = Duration::from_secs(10);
     Some(Client {
-        api: Api::SecretsManager,
-        endpoint: Uri::from_static("https://secretsmanager.us-east-1.amazonaws.com"),
+        api: store.into(),
+        endpoint: Uri::from_static("https://aws.invalid"),
         region: Region::parse("us-east-1").ok()?,
         credentials: Credentials::new("AKIAIOSFODNN7EXAMPLE", "nobody's", None, None, "canned"),
         http: SharedHttpConnector::new(Connector),
-        timeout: Duration::from_secs(10),
+        limits: Limits { whole: time, stall: time },
     })
 }
 
