@@ -12,8 +12,9 @@ fn main() {
         // a virtual machine the hypervisor answers that, in a twentieth of what a launch takes. GCC's archive, from its
         // version 12 on, wants glibc 2.35.
         ("linux", "gnu") if has_archive() => println!("cargo::rustc-link-lib=static:-bundle=gcc_eh"),
-        // Relocations in a hundredth of the space. What loads a dynamic binary may be too old for them.
-        ("linux", "musl") if target("FEATURE").contains("crt-static") && packs_relocations() => {
+        // Relocations in a hundredth of the space. What loads a dynamic binary may be too old for them; one for musl is static,
+        // unless a distribution's own target or a flag says otherwise.
+        ("linux", "musl") if target("VENDOR") == "unknown" && !is_dynamic() && packs_relocations() => {
             println!("cargo::rustc-link-arg-bins={PACK_RELOCATIONS}");
         }
         _ => {}
@@ -23,6 +24,10 @@ fn main() {
 /// A linker that has the archive tells its place; another repeats the name.
 fn has_archive() -> bool {
     linker(&["-print-file-name=libgcc_eh.a"]).is_some_and(|told| told.stdout.starts_with(b"/"))
+}
+
+fn is_dynamic() -> bool {
+    env::var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.contains("-crt-static"))
 }
 
 const PACK_RELOCATIONS: &str = "-Wl,-z,pack-relative-relocs";
