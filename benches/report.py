@@ -92,7 +92,8 @@ def markdown(results):
         ]
     lines += [
         f"Measured on {about['date']} with {about['cores']} cores ({about['cpu']}), {about['rustc']}, {about['libc']}"
-        f"{', commit ' + about['commit'] if about['commit'] != 'unknown' else ''}; load average {about['load'][0]} before and {about['load'][1]} after.",
+        f"{', commit ' + about['commit'] if about['commit'] != 'unknown' else ''}; load average {about['load'][0]} before and {about['load'][1]} after"
+        f"{'; all tools went before what else ran (`--prefer`)' if about['preferred'] else ''}.",
         "`make bench` measures it again and writes this page; `make bench-quick` prints one of fewer runs.",
         "",
         f"Each run is a whole process, from its start until `/bin/true`, which it becomes, has ended (`/bin/true` alone takes "

@@ -85,8 +85,9 @@ fn is_a_parameter(status: u16, body: &[u8], document: &Document) {
     let mut parameters = object.get("Parameters").and_then(Value::as_array).into_iter().flatten();
     let is_it = |parameter: &Value| {
         let string = |key| parameter.get(key).and_then(Value::as_str);
-        let is_named = ["Name", "ARN"].into_iter().filter_map(string).any(|name| name.ends_with("prod/db"));
-        is_named && string("Value").map(str::as_bytes) == Some(document.body.expose())
+        let name = string("Name").is_some_and(|name| ["/prod/db", "prod/db"].contains(&name));
+        let arn = string("ARN").is_some_and(|arn| arn.ends_with(":parameter/prod/db"));
+        (name || arn) && string("Value").map(str::as_bytes) == Some(document.body.expose())
     };
     assert!(parameters.any(is_it), "out of {text}");
 }

@@ -12,7 +12,7 @@ use http::Uri;
 use tokio::runtime::{Builder, Runtime};
 
 use super::aws::Request;
-use super::client::{Client, Limits};
+use super::client::{Client, Timeouts};
 use super::clock::Clock;
 use super::retry::Patience;
 use super::{parameter_store, secrets_manager};
@@ -72,7 +72,7 @@ fn client(store: Store) -> Option<Client> {
         region: Region::parse("us-east-1").ok()?,
         credentials: Credentials::new("AKIAIOSFODNN7EXAMPLE", "nobody's", None, None, "canned"),
         http: SharedHttpConnector::new(Connector),
-        limits: Limits { whole: time, stall: time },
+        timeouts: Timeouts { whole: time, stall: time },
     })
 }
 

@@ -1,8 +1,8 @@
 //! One service of AWS in one region, asked with one set of credentials.
 //!
 //! Of the SDK, its operations are used, which know how a request is written and an answer is read, and its signatures. What
-//! its own clients do around them costs half a million instructions for a client and a quarter for each request, and none of
-//! it is needed: attempts are counted and endpoints known here.
+//! its own clients do around them costs half a million instructions for a client and a quarter of a million for each request,
+//! and none of it is needed: attempts are counted and endpoints known here.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -45,12 +45,12 @@ pub(super) struct Client {
     pub(super) region: Region,
     pub(super) credentials: Credentials,
     pub(super) http: SharedHttpConnector,
-    pub(super) limits: Limits,
+    pub(super) timeouts: Timeouts,
 }
 
 /// How long things may take.
 #[derive(Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct Timeouts {
     /// One request and its answer.
     pub(super) whole: Duration,
     /// The next part of an answer that has begun.
@@ -98,7 +98,7 @@ impl Client {
             let mut response = self.http.call(request).await.map_err(Failure::dispatch_failure)?;
             let mut body = std::mem::replace(response.body_mut(), SdkBody::taken());
             let mut whole = Vec::new();
-            while let Some(frame) = timeout(self.limits.stall, body.frame()).await.map_err(Failure::timeout_error)? {
+            while let Some(frame) = timeout(self.timeouts.stall, body.frame()).await.map_err(Failure::timeout_error)? {
                 match frame.map(Frame::into_data) {
                     Ok(data) => whole.extend_from_slice(&data.unwrap_or_default()),
                     Err(error) => return Err(Failure::response_error(error, response)),
@@ -107,7 +107,7 @@ impl Client {
             *response.body_mut() = SdkBody::from(whole);
             Ok(response)
         };
-        timeout(self.limits.whole, exchange).await.map_err(Failure::timeout_error)?
+        timeout(self.timeouts.whole, exchange).await.map_err(Failure::timeout_error)?
     }
 
     fn addressed(&self, mut request: HttpRequest) -> Result<HttpRequest, BoxError> {

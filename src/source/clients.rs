@@ -10,7 +10,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 
-use super::client::{Client, Limits};
+use super::client::{Client, Timeouts};
 use super::clock::Clock;
 use super::dial::Dialer;
 use super::endpoints::{self, Api};
@@ -104,7 +104,7 @@ impl Clients {
         let endpoint = endpoints::find(&self.settings, api, region).await;
         let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(text_of(&*error))))?;
         let (region, credentials) = (region.clone(), credentials.clone());
-        let limits = Limits { whole: ATTEMPT_TIMEOUT, stall: READ_TIMEOUT };
-        Ok(Client { api, endpoint, region, credentials, http: self.connector.clone(), limits })
+        let timeouts = Timeouts { whole: ATTEMPT_TIMEOUT, stall: READ_TIMEOUT };
+        Ok(Client { api, endpoint, region, credentials, http: self.connector.clone(), timeouts })
     }
 }

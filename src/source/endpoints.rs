@@ -175,7 +175,8 @@ mod tests {
         }
     }
 
-    /// As the rules of SSM have it (aws-sdk-ssm 1.133.0), which nothing here brings along.
+    /// As the rules of SSM have it (aws-sdk-ssm 1.133.0), which nothing here brings along. In all of `REGIONS` they are those
+    /// of STS.
     #[test]
     fn parameter_store_has_its_own_names() {
         for (region, fips, dual_stack, host) in [
@@ -184,7 +185,11 @@ mod tests {
             ("us-east-1", false, true, "ssm.us-east-1.api.aws"),
             ("us-east-1", true, true, "ssm-fips.us-east-1.api.aws"),
             ("us-gov-west-1", true, false, "ssm.us-gov-west-1.amazonaws.com"),
+            ("us-gov-east-1", false, true, "ssm.us-gov-east-1.api.aws"),
             ("cn-north-1", false, false, "ssm.cn-north-1.amazonaws.com.cn"),
+            ("cn-north-1", true, false, "ssm-fips.cn-north-1.amazonaws.com.cn"),
+            ("us-iso-east-1", false, false, "ssm.us-iso-east-1.c2s.ic.gov"),
+            ("eusc-de-east-1", false, false, "ssm.eusc-de-east-1.amazonaws.eu"),
         ] {
             let url = found(Api::ParameterStore, region, Some(fips), Some(dual_stack));
             assert_eq!(url, Some(format!("https://{host}/")));

@@ -51,7 +51,7 @@ impl Transport {
         Self { dialer, connectors: Mutex::default() }
     }
 
-    /// For a caller who has no SDK client.
+    /// Sends requests within these limits.
     pub(super) fn connector(&self, limits: Limits) -> SharedHttpConnector {
         let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
         let connector = connectors.entry(limits).or_insert_with(|| {
