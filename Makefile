@@ -7,6 +7,8 @@ CARGO = cargo
 VENV = .venv
 PEERS = tests/peers/requirements.txt
 FUZZ_SECONDS = 600
+# More for libFuzzer, -runs=1000 say.
+FUZZ_OPTIONS =
 FUZZ_TARGETS = reference declaration inherited extraction template response
 # More for benches/bench.py, `--binary FILE` say; its --help lists them.
 BENCH =
@@ -48,7 +50,7 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (600); what is found lies in fuzz/ar
 	    mkdir -p fuzz/corpus/$$target && \
 	    $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	        -dict=fuzz/dictionaries/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
-	        -print_final_stats=1 || exit 1; \
+	        -print_final_stats=1 $(FUZZ_OPTIONS) || exit 1; \
 	done
 
 release: ## the binary to ship: target/release/secrets-exec
