@@ -1,6 +1,7 @@
 //! In a container that allows little, values arrive all the same, or an error says what is missing.
 
 use std::fs;
+use std::panic::{self, AssertUnwindSafe};
 
 use super::podman::{self, Container, repository};
 use crate::aws::Aws;
@@ -102,12 +103,25 @@ fn variables_need_no_file_in_memory() {
     }
 }
 
+/// runc's own threads may meet the limit before it has become the program; then it is asked again.
+fn past_runc(test: impl Fn()) {
+    for _ in 0..9 {
+        let Err(failure) = panic::catch_unwind(AssertUnwindSafe(&test)) else { return };
+        if !failure.downcast_ref::<String>().is_some_and(|text| text.contains("runtime/cgo")) {
+            panic::resume_unwind(failure);
+        }
+    }
+    test();
+}
+
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_local_file_needs_no_second_thread() {
     if podman::works() {
-        let container = Container::of("localhost/host").local().option("--pids-limit=1");
-        container.words(["secrets-exec", "-e", "A=x:k"]).shows_environment().run().launched().has("A", "v");
+        past_runc(|| {
+            let container = Container::of("localhost/host").local().option("--pids-limit=1");
+            container.words(["secrets-exec", "-e", "A=x:k"]).shows_environment().run().launched().has("A", "v");
+        });
     }
 }
 
@@ -115,9 +129,11 @@ fn a_local_file_needs_no_second_thread() {
 #[ignore = "by make test-hosts"]
 fn a_request_to_a_host_by_name_needs_no_second_thread() {
     if podman::works() {
-        let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
-        let container = Container::of("localhost/host").option("--pids-limit=1").aws(&aws);
-        let run = container.words(["secrets-exec", "-e", "A=x:k"]).shows_environment().run();
-        run.launched_silently().has("A", "v");
+        past_runc(|| {
+            let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+            let container = Container::of("localhost/host").option("--pids-limit=1").aws(&aws);
+            let run = container.words(["secrets-exec", "-e", "A=x:k"]).shows_environment().run();
+            run.launched_silently().has("A", "v");
+        });
     }
 }
