@@ -53,8 +53,9 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (600); what is found lies in fuzz/ar
 	        -print_final_stats=1 $(FUZZ_OPTIONS) || exit 1; \
 	done
 
-release: ## the binary to ship: target/release/secrets-exec
-	$(CARGO) build --locked --release
+release: ## the static binary to ship: target/ARCHITECTURE-unknown-linux-musl/release/secrets-exec
+	@command -v musl-gcc >/dev/null || { echo 'this needs musl-gcc (on Debian: apt-get install musl-tools)' >&2; exit 1; }
+	target=$$(uname -m)-unknown-linux-musl && rustup target add "$$target" && $(CARGO) build --locked --release --target "$$target"
 
 bench: ## measure against the floor and other tools, into docs/ (minutes; Linux, curl, jq, valgrind, strace; best as root)
 	CARGO='$(CARGO)' python3 benches/bench.py $(BENCH)
@@ -63,7 +64,7 @@ bench-quick: ## the same with fewer runs, printed
 	CARGO='$(CARGO)' python3 benches/bench.py --quick $(BENCH)
 
 bench-fleet: release ## 1,000 launches at once against a service that throttles; writes docs/fleet.md
-	python3 benches/fleet.py target/release/secrets-exec docs
+	python3 benches/fleet.py "target/$$(uname -m)-unknown-linux-musl/release/secrets-exec" docs
 
 clean: ## remove what was made
 	$(CARGO) clean

@@ -28,17 +28,18 @@ WORK = TARGET / "bench"
 MISSING = "SECRETS_BENCH_MISSING"
 RTT = 20
 COUNTS = [1, 4, 20, 100]
+STATIC = f"{platform.machine()}-unknown-linux-musl"
 
 
 def main():
     options = parse()
     bin_dir = WORK / "release"
-    binary = str(Path(options.binary).resolve()) if options.binary else str(TARGET / "release/secrets-exec")
+    binary = str(Path(options.binary).resolve()) if options.binary else str(TARGET / STATIC / "release/secrets-exec")
     if measure.INSIDE not in os.environ:
         build(options)
     # Once there is no other network, nothing more can be had.
     missing = json.loads(os.environ.get(MISSING, "{}"))
-    tools = rivals.find(binary, options.static, str(bin_dir / "floor"), WORK, options.fnox, missing, options.only)
+    tools = rivals.find(binary, options.dynamic, str(bin_dir / "floor"), WORK, options.fnox, missing, options.only)
     skipped = [f"{key}: {why}" for key, why in missing.items()]
     if options.build:
         complain(skipped)
@@ -71,8 +72,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer runs; prints instead of writing docs/")
     parser.add_argument("--build", action="store_true", help="only build and install what is measured")
-    parser.add_argument("--binary", help="measure this secrets-exec (default: build target/release/secrets-exec)")
-    parser.add_argument("--static", default=os.environ.get("STATIC"), help="a static secrets-exec, measured as well")
+    parser.add_argument("--binary", help=f"measure this secrets-exec (default: build target/{STATIC}/release/secrets-exec)")
+    parser.add_argument("--dynamic", default=os.environ.get("DYNAMIC"), help="a dynamic secrets-exec, measured as well")
     parser.add_argument("--fnox", default=os.environ.get("FNOX"), help="fnox, if it is not on PATH")
     parser.add_argument("--only", type=lambda text: text.split(","), help="only these rivals: curl,awscli1,awscli2,boto3,fnox")
     parser.add_argument("--out", help="where to write results (default: docs)")
@@ -89,7 +90,8 @@ def build(options):
     subprocess.run([*cargo, *lab], check=True)
     if not options.binary:
         say("building secrets-exec")
-        subprocess.run([*cargo, "--manifest-path", str(ROOT / "Cargo.toml"), "--target-dir", str(TARGET)], check=True)
+        static = ["--manifest-path", str(ROOT / "Cargo.toml"), "--target-dir", str(TARGET), "--target", STATIC]
+        subprocess.run([*cargo, *static], check=True, cwd=ROOT)
 
 
 def run(options, lab, tools, binary, skipped):
@@ -183,10 +185,14 @@ def count_instructions(lab, tools, at_once, skipped):
         return {}
     found = {}
     lab.go_to(0)
+    # The kernel refuses it, so that the count ends where the command would begin: a static binary has no name `execve` to stop at.
+    refused = WORK / "refused"
+    refused.write_bytes(b"\0")
+    refused.chmod(0o755)
     for tool in tools:
-        if tool.key in ("secrets-exec", "floor"):
-            for count in (1, 4):
-                arguments = [*tool.arguments(count), "/bin/true"]
+        if tool.key in ("secrets-exec", "dynamic", "floor"):
+            for count in COUNTS:
+                arguments = [*tool.arguments(count), str(refused)]
                 found[f"{tool.key}, {count}"] = measure.instructions(lab, arguments, lab.environment(tool), WORK)
     for key, (arguments, environment, _) in at_once.items():
         found[key] = measure.instructions(lab, arguments, environment, WORK)

@@ -214,15 +214,12 @@ class Lab:
 
 
 def instructions(lab, arguments, environment, work):
-    """Instructions until it ends or becomes the command, by callgrind."""
+    """Instructions until it ends, by callgrind. It must not become another program, whose instructions would count, too."""
     out = work / "callgrind.out"
-    for old in work.glob("callgrind.out*"):
-        old.unlink()
-    grind = ["valgrind", "--tool=callgrind", "--dump-before=execve", f"--callgrind-out-file={out}"]
+    out.unlink(missing_ok=True)
+    grind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
     subprocess.run([*grind, *arguments], env=environment, capture_output=True, timeout=300)
-    # With an execve the first part is what came before it; without one there is only the whole.
-    part = Path(f"{out}.1")
-    totals = re.findall(r"^totals: (\d+)", (part if part.exists() else out).read_text(), re.M)
+    totals = re.findall(r"^totals: (\d+)", out.read_text(), re.M) if out.exists() else []
     return int(totals[0]) if totals else None
 
 

@@ -40,13 +40,13 @@ class Tool:
         self.slow, self.few, self.size, self.version = slow, few or slow, size, version
 
 
-def find(binary, static, floor, work, fnox, missing, only=None):
+def find(binary, dynamic, floor, work, fnox, missing, only=None):
     """Every tool that can be had; `missing` has what is known not to be, and gets what turns out not to be, and why."""
     tools = [launcher("secrets-exec", "secrets-exec", binary)]
-    if static:
-        tools.append(launcher("static", "secrets-exec, static", str(Path(static).resolve())))
+    if dynamic:
+        tools.append(launcher("dynamic", "secrets-exec, dynamic", str(Path(dynamic).resolve())))
     else:
-        missing["static"] = "no static secrets-exec was given (STATIC=…)"
+        missing["dynamic"] = "no dynamic secrets-exec was given (DYNAMIC=…)"
     size = Path(floor).stat().st_size
     tools.append(Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], size=size))
     for key, make in [("curl", curl), ("fnox", fnox_tool), ("boto3", boto3), ("awscli2", awscli2), ("awscli1", awscli1)]:
