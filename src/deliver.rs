@@ -1,6 +1,7 @@
 //! Delivering files: every one of them is there, complete and with its owner and mode, or none is.
 
 mod access;
+mod directory;
 mod disk;
 mod memory;
 mod problem;
@@ -19,8 +20,25 @@ use crate::secret::SecretValue;
 use crate::target::{FileTarget, Place};
 
 use access::Access;
+use directory::Entry;
 use disk::DiskFile;
 use memory::MemoryFile;
+
+/// Files that are to be delivered. The directory of each is looked up by now, and never again.
+#[derive(Debug)]
+pub struct Files(Vec<Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    file: FileValue,
+    destination: Result<Destination, Problem>,
+}
+
+#[derive(Debug)]
+enum Destination {
+    Memory,
+    Disk(Entry),
+}
 
 /// Files that are there, for as long as this value is, and for good once `execve` succeeds.
 ///
@@ -41,6 +59,25 @@ enum File {
     Disk(DiskFile),
 }
 
+impl Files {
+    /// Looks up where the files go. What is wrong with that is told by [`deliver`], together with all the rest.
+    pub fn find(files: Vec<FileValue>) -> Self {
+        let destination = |file: &FileValue| match &file.target.place {
+            Place::Memory => Ok(Destination::Memory),
+            Place::Path(path) => Entry::find(path).map(Destination::Disk),
+        };
+        Self(files.into_iter().map(|file| Pending { destination: destination(&file), file }).collect())
+    }
+
+    /// The paths on a file system that does not live in memory, and where they were declared.
+    pub fn persistent(&self) -> impl Iterator<Item = (&Path, &Origin)> {
+        self.0.iter().filter_map(|Pending { file, destination }| match destination {
+            Ok(Destination::Disk(entry)) if entry.is_on_disk() => Some((entry.path(), &file.origin)),
+            Ok(_) | Err(_) => None,
+        })
+    }
+}
+
 /// Delivers every file, or none.
 ///
 /// TERM, INT, HUP and QUIT have to wait in `signals` meanwhile. When one came, nothing is delivered; it is raised once they
@@ -48,18 +85,10 @@ enum File {
 ///
 /// # Errors
 /// For every file that cannot be delivered; then none is.
-pub fn deliver(files: Vec<FileValue>, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
+pub fn deliver(files: Files, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
     let staged = stage(files)?;
     let placed = place(staged)?;
     keep(placed, signals)
-}
-
-/// The files that would go to a file system that does not live in memory, and where they were declared.
-pub fn outliving(files: &[FileValue]) -> impl Iterator<Item = (&Path, &Origin)> {
-    files.iter().filter_map(|file| match &file.target.place {
-        Place::Path(path) if disk::is_on_disk(path) => Some((path.as_path(), &file.origin)),
-        Place::Path(_) | Place::Memory => None,
-    })
 }
 
 impl Delivered {
@@ -81,14 +110,17 @@ impl Drop for Delivered {
 }
 
 /// Every file, complete; those on disk under a temporary name.
-fn stage(files: Vec<FileValue>) -> Result<Vec<Delivery>, Vec<DeliverError>> {
+fn stage(files: Files) -> Result<Vec<Delivery>, Vec<DeliverError>> {
     let (mut staged, mut errors) = (Vec::new(), Vec::new());
     let mut places = HashSet::new();
-    for FileValue { target, value, origin } in files {
-        match File::stage(&target, &value) {
-            Ok(File::Disk(file)) if !places.insert(file.place_id()) => {
-                errors.push(DeliverError { target, origin, problem: Problem::SamePlace });
-            }
+    for Pending { file: FileValue { target, value, origin }, destination } in files.0 {
+        if let Ok(Destination::Disk(entry)) = &destination
+            && !places.insert(entry.id())
+        {
+            errors.push(DeliverError { target, origin, problem: Problem::SamePlace });
+            continue;
+        }
+        match File::stage(&target, destination, &value) {
             Ok(file) => staged.push(Delivery { target, origin, file }),
             Err(problems) => errors.extend(problems.into_iter().map(|problem| DeliverError {
                 target: target.clone(),
@@ -142,12 +174,16 @@ impl Delivery {
 }
 
 impl File {
-    fn stage(target: &FileTarget, value: &SecretValue) -> Result<Self, Vec<Problem>> {
+    fn stage(
+        target: &FileTarget,
+        destination: Result<Destination, Problem>,
+        value: &SecretValue,
+    ) -> Result<Self, Vec<Problem>> {
         let access = Access::wanted(target)?;
-        let file = match &target.place {
-            Place::Memory => MemoryFile::create(&access, value).map(Self::Memory),
-            Place::Path(path) => DiskFile::stage(path, &access, value).map(Self::Disk),
-        };
+        let file = destination.and_then(|destination| match destination {
+            Destination::Memory => MemoryFile::create(&access, value).map(Self::Memory),
+            Destination::Disk(entry) => DiskFile::stage(entry, &access, value).map(Self::Disk),
+        });
         file.map_err(|problem| vec![problem])
     }
 
@@ -174,7 +210,7 @@ mod testing {
 
     /// With the signals held for the delivery alone, so that tests need not wait for one another.
     pub fn deliver(files: Vec<FileValue>) -> Result<Delivered, Vec<DeliverError>> {
-        super::deliver(files, &Signals::hold())
+        super::deliver(Files::find(files), &Signals::hold())
     }
 
     pub const NOBODY: u32 = 65_534;
@@ -369,7 +405,7 @@ mod tests {
         let (first, second, third) = (directory.path("1"), directory.path("2"), directory.path("3"));
         fs::write(&first, "old").unwrap();
         let files = vec![on_disk(&first, "new"), on_disk(&second, "new"), on_disk(&third, "new")];
-        let staged = stage(files).unwrap();
+        let staged = stage(Files::find(files)).unwrap();
         fs::create_dir(&second).unwrap();
         let errors = place(staged).unwrap_err();
         assert_eq!(errors.len(), 1, "{errors:?}");
@@ -414,7 +450,8 @@ mod tests {
         for directory in [Path::new("/dev/shm"), beside_this_program.parent().unwrap()] {
             let path = directory.join(format!("deliver-on-disk-{}", std::process::id()));
             let files = [on_disk(&path, "value"), in_memory("A", "value")];
-            let told: Vec<_> = outliving(&files).map(|(path, _)| path.to_owned()).collect();
+            let files = Files::find(files.into());
+            let told: Vec<_> = files.persistent().map(|(path, _)| path.to_owned()).collect();
             let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(directory).output().unwrap().stdout;
             let expected = if kind == b"tmpfs\n" { vec![] } else { vec![path] };
             assert_eq!(told, expected, "{}", String::from_utf8_lossy(&kind));
@@ -549,7 +586,7 @@ mod tests {
             return;
         }
         let signals = Signals::hold();
-        let placed = place(stage(vec![on_disk("old", "new"), on_disk("new", "new")]).unwrap()).unwrap();
+        let placed = place(stage(Files::find(vec![on_disk("old", "new"), on_disk("new", "new")])).unwrap()).unwrap();
         assert_eq!(
             (fs::read("old").unwrap(), names(Path::new("."))),
             (b"new".to_vec(), vec!["new".into(), "old".into()])
@@ -571,7 +608,7 @@ mod tests {
             return passed(&child);
         }
         let signals = Signals::hold();
-        let placed = place(stage(vec![on_disk("new", "new"), in_memory("A", "new")]).unwrap()).unwrap();
+        let placed = place(stage(Files::find(vec![on_disk("new", "new"), in_memory("A", "new")])).unwrap()).unwrap();
         raise(Signal::SIGHUP).unwrap();
         assert_eq!(problems(keep(placed, &signals)), [Problem::Interrupted, Problem::Interrupted]);
         // As if a handler of somebody else's had taken it.

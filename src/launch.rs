@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::cli::{Invocation, UsageError};
 use crate::command::CommandLine;
-use crate::deliver::{Signals, deliver, outliving};
+use crate::deliver::{Files, Signals, deliver};
 use crate::environment::{self, Environment, Inherited, Retained, Retention};
 use crate::exec::{self, Program};
 use crate::fetched::Fetched;
@@ -38,12 +38,13 @@ pub fn launch(invocation: Invocation, inherited: &Inherited) -> Result<Infallibl
     if is_verbose {
         report::say(report::provenance(&resolved, &fetched));
     }
+    let files = Files::find(resolved.files);
     if !is_quiet {
-        report::say(outliving(&resolved.files).map(|(path, origin)| report::disk_notice(path, origin)));
+        report::say(files.persistent().map(|(path, origin)| report::disk_notice(path, origin)));
     }
     // Nothing that is delivered may be left behind by a signal: they wait until nothing runs, or the command does.
     let signals = Signals::hold();
-    let delivered = deliver(resolved.files, &signals).map_err(gather(Failure::Deliver))?;
+    let delivered = deliver(files, &signals).map_err(gather(Failure::Deliver))?;
     let environment = Environment::new(retained, &resolved.variables, delivered.variables());
     let refused = match environment.check(&command, program.as_path(), limits) {
         _ if signals.caught() => None,

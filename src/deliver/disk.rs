@@ -3,32 +3,24 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::sys::statfs::{FsType, TMPFS_MAGIC, statfs};
 use nix::unistd::{UnlinkatFlags, close, unlinkat};
 
 use super::access::{Access, errno};
+use super::directory::Entry;
 use super::{Problem, Refusal, Step};
 use crate::secret::SecretValue;
-
-/// Of linux/magic.h; nix does not name it.
-const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
 /// A file that is on its way to its path, or there.
 #[derive(Debug)]
 pub struct DiskFile {
-    path: PathBuf,
-    /// Opened once: whatever becomes of its path, everything happens in this directory.
-    directory: OwnedFd,
-    /// Its device and its number there.
-    directory_id: (u64, u64),
-    name: OsString,
+    entry: Entry,
     state: State,
     replaced: Option<Replaced>,
 }
@@ -54,21 +46,11 @@ impl DiskFile {
     /// Writes the file under a temporary name, and reads what it is to replace.
     ///
     /// # Errors
-    /// When the path does not lead to a file, or the kernel refuses; then nothing is left of it.
-    pub fn stage(path: &Path, access: &Access, content: &SecretValue) -> Result<Self, Problem> {
-        let (directory, name) = split(path)?;
-        // O_PATH: a directory need not be readable to write into it.
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let directory = open(directory, flags, Mode::empty()).map_err(|errno| match errno {
-            Errno::ENOENT => Problem::DirectoryMissing,
-            Errno::ENOTDIR => Problem::NotADirectory,
-            other => Step::Directory.refused(other).into(),
-        })?;
-        let stat = fstat(&directory).map_err(|errno| Step::Directory.refused(errno))?;
-        let directory_id = (stat.st_dev, stat.st_ino);
-        let replaced = Replaced::read(&directory, name)?;
-        let state = State::Staged(write(&directory, name, access, content)?);
-        Ok(Self { path: path.to_owned(), directory, directory_id, name: name.to_owned(), state, replaced })
+    /// When something that is no regular file has its name, or the kernel refuses; then nothing is left of it.
+    pub fn stage(entry: Entry, access: &Access, content: &SecretValue) -> Result<Self, Problem> {
+        let replaced = Replaced::read(entry.directory(), entry.name())?;
+        let state = State::Staged(write(entry.directory(), entry.name(), access, content)?);
+        Ok(Self { entry, state, replaced })
     }
 
     /// Gives the file its name, and with it takes away what was there.
@@ -77,7 +59,7 @@ impl DiskFile {
     /// When the kernel refuses.
     pub fn place(&mut self) -> Result<(), Problem> {
         if let State::Staged(temporary) = &self.state {
-            rename(&self.directory, temporary, &self.name)?;
+            rename(self.entry.directory(), temporary, self.entry.name())?;
             self.state = State::Placed;
         }
         Ok(())
@@ -88,10 +70,11 @@ impl DiskFile {
     /// # Errors
     /// [`Problem::NotUndone`], once; it is not tried again.
     pub fn undo(&mut self) -> Result<(), Problem> {
+        let (directory, name) = (self.entry.directory(), self.entry.name());
         let undone = match (std::mem::replace(&mut self.state, State::Undone), &self.replaced) {
-            (State::Staged(temporary), _) => remove(&self.directory, &temporary),
-            (State::Placed, None) => remove(&self.directory, &self.name),
-            (State::Placed, Some(replaced)) => replaced.restore(&self.directory, &self.name),
+            (State::Staged(temporary), _) => remove(directory, &temporary),
+            (State::Placed, None) => remove(directory, name),
+            (State::Placed, Some(replaced)) => replaced.restore(directory, name),
             (State::Undone, _) => Ok(()),
         };
         undone.map_err(Problem::NotUndone)
@@ -99,19 +82,8 @@ impl DiskFile {
 
     /// Where it is to be, as it was declared.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.entry.path()
     }
-
-    /// The same for two paths that lead to one place.
-    pub fn place_id(&self) -> ((u64, u64), OsString) {
-        (self.directory_id, self.name.clone())
-    }
-}
-
-/// Whether a file at that path would be written to a disk; of a directory that is not there nobody can tell.
-pub fn is_on_disk(path: &Path) -> bool {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    statfs(directory).is_ok_and(|system| ![TMPFS_MAGIC, RAMFS_MAGIC].contains(&system.filesystem_type()))
 }
 
 impl Drop for DiskFile {
@@ -122,7 +94,7 @@ impl Drop for DiskFile {
 
 impl Replaced {
     /// Reads the file of that name, if there is one.
-    fn read(directory: &OwnedFd, name: &OsStr) -> Result<Option<Self>, Problem> {
+    fn read(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Self>, Problem> {
         // Before it is opened, since to open a device may do something.
         match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => regular(&stat)?,
@@ -145,7 +117,7 @@ impl Replaced {
     }
 
     /// Puts it back where it was.
-    fn restore(&self, directory: &OwnedFd, name: &OsStr) -> Result<(), Refusal> {
+    fn restore(&self, directory: BorrowedFd<'_>, name: &OsStr) -> Result<(), Refusal> {
         let temporary = write(directory, name, &self.access, &self.content);
         let (temporary, refused) = match temporary {
             Ok(temporary) => (temporary, None),
@@ -167,22 +139,6 @@ impl Replaced {
     }
 }
 
-/// The directory and the name in it. `Path` itself takes `a/` and `a/.` for `a`, which could be a file.
-fn split(path: &Path) -> Result<(&Path, &OsStr), Problem> {
-    let bytes = path.as_os_str().as_bytes();
-    if bytes.contains(&0) {
-        return Err(Problem::Nul);
-    }
-    let (directory, name) = match bytes.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => bytes.split_at(slash + 1),
-        None => (b".".as_slice(), bytes),
-    };
-    match name {
-        b"" | b"." | b".." => Err(Problem::NoFileName),
-        name => Ok((Path::new(OsStr::from_bytes(directory)), OsStr::from_bytes(name))),
-    }
-}
-
 fn regular(stat: &FileStat) -> Result<(), Problem> {
     match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFREG => Ok(()),
@@ -193,7 +149,7 @@ fn regular(stat: &FileStat) -> Result<(), Problem> {
 }
 
 /// Writes a file under a name that nobody can foresee; of one that fails nothing is left.
-fn write(directory: &OwnedFd, name: &OsStr, access: &Access, content: &SecretValue) -> Result<OsString, Refusal> {
+fn write(directory: BorrowedFd<'_>, name: &OsStr, access: &Access, content: &SecretValue) -> Result<OsString, Refusal> {
     // Of a name of the greatest length a part, so that there is room for the rest.
     let start = name.as_bytes().iter().take(200).copied();
     let random = std::iter::repeat_with(|| fastrand::alphanumeric() as u8).take(8);
@@ -213,7 +169,7 @@ fn write(directory: &OwnedFd, name: &OsStr, access: &Access, content: &SecretVal
     }
 }
 
-fn rename(directory: &OwnedFd, from: &OsStr, to: &OsStr) -> Result<(), Refusal> {
+fn rename(directory: BorrowedFd<'_>, from: &OsStr, to: &OsStr) -> Result<(), Refusal> {
     renameat(directory, from, directory, to).map_err(|errno| Step::Rename.refused(errno))
 }
 
@@ -231,6 +187,7 @@ mod tests {
     use crate::deliver::testing::*;
     use std::fs;
     use std::os::unix::fs::{MetadataExt, symlink};
+    use std::path::PathBuf;
 
     fn refused(path: impl Into<PathBuf>) -> Problem {
         let problems = problems(deliver(vec![on_disk(path, "value")]));
@@ -239,7 +196,8 @@ mod tests {
 
     fn stage(path: &Path) -> DiskFile {
         let file = on_disk(path, "new");
-        DiskFile::stage(path, &Access::wanted(&file.target).unwrap(), &file.value).unwrap()
+        let entry = Entry::find(path).unwrap();
+        DiskFile::stage(entry, &Access::wanted(&file.target).unwrap(), &file.value).unwrap()
     }
 
     #[test]
@@ -350,30 +308,6 @@ mod tests {
         assert_eq!(refused(directory.path("pipe")), Problem::NotRegular);
         assert_eq!(refused("/dev/null"), Problem::NotRegular);
         assert_eq!(directory.names(), ["directory", "pipe"]);
-    }
-
-    #[test]
-    fn a_path_must_end_in_a_name() {
-        for path in ["", "/", "/dev/shm/", "/dev/shm/file/", "/dev/shm/.", "..", "/dev/shm/file/.."] {
-            assert_eq!(refused(path), Problem::NoFileName, "{path}");
-        }
-        assert_eq!(refused("/dev/shm/a\0b"), Problem::Nul);
-    }
-
-    #[test]
-    fn a_relative_path_begins_at_the_working_directory() {
-        assert_eq!(split(Path::new("file")), Ok((Path::new("."), OsStr::new("file"))));
-        assert_eq!(split(Path::new("a/file")), Ok((Path::new("a/"), OsStr::new("file"))));
-        assert_eq!(split(Path::new("/file")), Ok((Path::new("/"), OsStr::new("file"))));
-    }
-
-    #[test]
-    fn a_directory_that_is_missing_is_told_from_one_that_is_none() {
-        let directory = Directory::new();
-        fs::write(directory.path("file"), "").unwrap();
-        assert_eq!(refused(directory.path("missing/file")), Problem::DirectoryMissing);
-        assert_eq!(refused(directory.path("file/file")), Problem::NotADirectory);
-        assert_eq!(refused(directory.path("file/deeper/file")), Problem::NotADirectory);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Why a file cannot be delivered, or not be taken back: data, for the report to word.
 
+use std::path::PathBuf;
+
 use nix::errno::Errno;
 
 use crate::binding::Origin;
@@ -27,6 +29,13 @@ pub enum Problem {
     DirectoryMissing,
     /// What is to be its directory is something else.
     NotADirectory,
+    /// A link before the last component belongs to neither root nor the effective user.
+    ForeignLink {
+        /// The link.
+        link: PathBuf,
+        /// The user whose it is.
+        owner: u32,
+    },
     /// The path is a symbolic link, which is not followed.
     Link,
     /// The path is a directory.

@@ -11,6 +11,7 @@ pub(super) fn status(error: &DeliverError) -> u8 {
         | Problem::NoFileName
         | Problem::DirectoryMissing
         | Problem::NotADirectory
+        | Problem::ForeignLink { .. }
         | Problem::Link
         | Problem::IsADirectory
         | Problem::NotRegular
@@ -43,6 +44,11 @@ fn what(problem: &Problem) -> String {
             "its directory does not exist; create it first (systemd: RuntimeDirectory=)".to_owned()
         }
         Problem::NotADirectory => "what should be its directory is none".to_owned(),
+        Problem::ForeignLink { link, owner } => format!(
+            "{} is a symbolic link of user {owner}, and only links of root and of the effective user are followed; \
+             name the directory that it leads to, or give the link to root (chown -h)",
+            link.display()
+        ),
         Problem::Link => "there is a symbolic link, which is not followed; name the file that it leads to".to_owned(),
         Problem::IsADirectory => "there is a directory".to_owned(),
         Problem::NotRegular => "there is a device, a pipe or a socket".to_owned(),

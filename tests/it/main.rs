@@ -48,6 +48,7 @@ mod expansion;
 mod fallback;
 mod faults;
 mod file_faults;
+mod files_links;
 mod files_memory;
 mod files_path;
 mod files_refused;
