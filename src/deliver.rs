@@ -23,6 +23,7 @@ use access::Access;
 use directory::Entry;
 use disk::DiskFile;
 use memory::MemoryFile;
+use signals::Undoing;
 
 /// Files that are to be delivered. The directory of each is looked up by now, and never again.
 #[derive(Debug)]
@@ -69,6 +70,12 @@ impl Files {
         Self(files.into_iter().map(|file| Pending { destination: destination(&file), file }).collect())
     }
 
+    /// Holds the signals that must not end the process halfway through the delivery of these files.
+    pub fn hold_signals(&self) -> Signals {
+        let is_on_disk = |file: &Pending| matches!(file.file.target.place, Place::Path(_));
+        Signals::hold(if self.0.iter().any(is_on_disk) { Undoing::Files } else { Undoing::Nothing })
+    }
+
     /// The paths on a file system that does not live in memory, and where they were declared.
     pub fn persistent(&self) -> impl Iterator<Item = (&Path, &Origin)> {
         self.0.iter().filter_map(|Pending { file, destination }| match destination {
@@ -95,6 +102,18 @@ impl Delivered {
     /// Each variable that is to hold a file's path, and that path.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &Path)> {
         self.0.iter().filter_map(|delivery| Some((delivery.target.env.as_ref()?, delivery.file.path())))
+    }
+
+    /// Lets the signals go, as the last thing before execve; should that fail, [`Signals::hold_again`] comes before [`Self::undo`].
+    ///
+    /// # Errors
+    /// For every file, when a signal came meanwhile. It is still held then, and all is still to be undone.
+    pub fn commit(&self, signals: &Signals) -> Result<(), Vec<DeliverError>> {
+        if signals.release() { Ok(()) } else { Err(self.interrupted()) }
+    }
+
+    fn interrupted(&self) -> Vec<DeliverError> {
+        self.0.iter().map(|delivery| delivery.error(Problem::Interrupted)).collect()
     }
 
     /// Does what dropping does, and says what could not be undone.
@@ -148,13 +167,14 @@ fn place(mut staged: Vec<Delivery>) -> Result<Vec<Delivery>, Vec<DeliverError>> 
     }
 }
 
-/// What is placed stays, unless a signal wants the process to end.
+/// Undoes what is placed when a signal wants the process to end.
 fn keep(placed: Vec<Delivery>, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
+    let delivered = Delivered(placed);
     if !signals.caught() {
-        return Ok(Delivered(placed));
+        return Ok(delivered);
     }
-    let mut errors: Vec<_> = placed.iter().map(|delivery| delivery.error(Problem::Interrupted)).collect();
-    errors.extend(undo(placed));
+    let mut errors = delivered.interrupted();
+    errors.extend(delivered.undo());
     Err(errors)
 }
 
@@ -210,7 +230,7 @@ mod testing {
 
     /// With the signals held for the delivery alone, so that tests need not wait for one another.
     pub fn deliver(files: Vec<FileValue>) -> Result<Delivered, Vec<DeliverError>> {
-        super::deliver(Files::find(files), &Signals::hold())
+        super::deliver(Files::find(files), &Signals::hold(Undoing::Files))
     }
 
     pub const NOBODY: u32 = 65_534;
@@ -585,7 +605,7 @@ mod tests {
             assert_eq!(fs::read(directory.path("old")).unwrap(), b"old\n");
             return;
         }
-        let signals = Signals::hold();
+        let signals = Signals::hold(Undoing::Files);
         let placed = place(stage(Files::find(vec![on_disk("old", "new"), on_disk("new", "new")])).unwrap()).unwrap();
         assert_eq!(
             (fs::read("old").unwrap(), names(Path::new("."))),
@@ -607,7 +627,7 @@ mod tests {
             assert_eq!(child.directory.names(), Vec::<String>::new());
             return passed(&child);
         }
-        let signals = Signals::hold();
+        let signals = Signals::hold(Undoing::Files);
         let placed = place(stage(Files::find(vec![on_disk("new", "new"), in_memory("A", "new")])).unwrap()).unwrap();
         raise(Signal::SIGHUP).unwrap();
         assert_eq!(problems(keep(placed, &signals)), [Problem::Interrupted, Problem::Interrupted]);

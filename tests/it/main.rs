@@ -80,6 +80,7 @@ mod schema;
 mod service_faults;
 mod settings_faults;
 mod signals;
+mod signals_before_exec;
 mod sizes;
 mod stalled_files;
 mod streams;
