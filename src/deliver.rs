@@ -4,7 +4,9 @@ mod access;
 mod directory;
 mod disk;
 mod memory;
+mod names;
 mod problem;
+mod restore;
 mod signals;
 
 pub use problem::{DeliverError, Problem, Refusal, Step};
@@ -104,11 +106,20 @@ impl Delivered {
         self.0.iter().filter_map(|delivery| Some((delivery.target.env.as_ref()?, delivery.file.path())))
     }
 
-    /// Lets the signals go, as the last thing before execve; should that fail, [`Signals::hold_again`] comes before [`Self::undo`].
+    /// The last thing before execve: removes the files that were replaced, and lets the signals go.
+    ///
+    /// Should execve fail, [`Signals::hold_again`] comes before [`Self::undo`].
     ///
     /// # Errors
-    /// For every file, when a signal came meanwhile. It is still held then, and all is still to be undone.
-    pub fn commit(&self, signals: &Signals) -> Result<(), Vec<DeliverError>> {
+    /// When a signal came meanwhile, or the kernel refuses. The signals are held then, and all is still to be undone.
+    pub fn commit(&mut self, signals: &Signals) -> Result<(), Vec<DeliverError>> {
+        if signals.caught() {
+            return Err(self.interrupted());
+        }
+        let errors: Vec<_> = self.0.iter_mut().filter_map(Delivery::commit).collect();
+        if !errors.is_empty() {
+            return Err(errors);
+        }
         if signals.release() { Ok(()) } else { Err(self.interrupted()) }
     }
 
@@ -188,6 +199,13 @@ fn undo(deliveries: Vec<Delivery>) -> Vec<DeliverError> {
 }
 
 impl Delivery {
+    fn commit(&mut self) -> Option<DeliverError> {
+        match &mut self.file {
+            File::Memory(_) => None,
+            File::Disk(file) => file.commit().err().map(|problem| self.error(problem)),
+        }
+    }
+
     fn error(&self, problem: Problem) -> DeliverError {
         DeliverError { target: self.target.clone(), origin: self.origin.clone(), problem }
     }
@@ -428,8 +446,7 @@ mod tests {
         let staged = stage(Files::find(files)).unwrap();
         fs::create_dir(&second).unwrap();
         let errors = place(staged).unwrap_err();
-        assert_eq!(errors.len(), 1, "{errors:?}");
-        assert!(matches!(errors[0].problem, Problem::Refused(Refusal { step: Step::Rename, .. })), "{errors:?}");
+        assert_eq!(errors.into_iter().map(|error| error.problem).collect::<Vec<_>>(), [Problem::IsADirectory]);
         assert_eq!(directory.names(), ["1", "2"]);
         assert_eq!(fs::read(&first).unwrap(), b"old");
     }
@@ -513,11 +530,19 @@ mod tests {
             return passed(&child);
         }
         fs::write("/mnt/file", vec![b'o'; 32_768]).unwrap();
-        let delivered = deliver(vec![on_disk("/mnt/file", vec![b'n'; 32_768])]).unwrap();
-        fs::write("/mnt/other", vec![b'x'; 32_768]).unwrap();
-        assert_eq!(delivered.undo(), []);
-        assert_eq!(fs::read("/mnt/file").unwrap(), vec![b'o'; 32_768]);
-        assert_eq!(names(Path::new("/mnt")), ["file", "other"]);
+        let signals = Signals::hold(Undoing::Files);
+        for is_committed in [false, true] {
+            let files = Files::find(vec![on_disk("/mnt/file", vec![b'n'; 32_768])]);
+            let mut delivered = super::deliver(files, &signals).unwrap();
+            if is_committed {
+                delivered.commit(&signals).unwrap();
+            }
+            assert!(fs::write("/mnt/other", vec![b'x'; 4096]).is_err());
+            fs::remove_file("/mnt/other").unwrap();
+            assert_eq!(delivered.undo(), []);
+            assert_eq!(fs::read("/mnt/file").unwrap(), vec![b'o'; 32_768]);
+            assert_eq!(names(Path::new("/mnt")), ["file"]);
+        }
     }
 
     #[test]
@@ -563,23 +588,30 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_replaced() {
-        let test = "deliver::tests::what_cannot_be_read_is_not_replaced";
+    fn what_cannot_be_read_is_replaced_and_put_back_until_the_last_moment() {
+        let test = "deliver::tests::what_cannot_be_read_is_replaced_and_put_back_until_the_last_moment";
         if !is_root(test) {
             return;
         }
         if let Some(child) = in_child(test, &[], "chmod 777 .; echo old > file; chmod 600 file") {
-            assert_eq!(fs::read(child.directory.path("file")).unwrap(), b"old\n");
             return passed(&child);
         }
         become_nobody();
-        assert_eq!(problems(deliver(vec![on_disk("file", "value")])), [Problem::Unreadable("Permission denied")]);
-        assert_eq!(names(Path::new(".")), ["file"]);
+        let before = fs::metadata("file").unwrap().ino();
+        assert_eq!(deliver(vec![on_disk("file", "value")]).unwrap().undo(), []);
+        assert_eq!((fs::metadata("file").unwrap().ino(), names(Path::new("."))), (before, vec!["file".into()]));
+
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("file", "value")]), &signals).unwrap();
+        delivered.commit(&signals).unwrap();
+        let refused = Problem::NotUndone(Refusal { step: Step::Read, why: "Permission denied" });
+        assert_eq!(delivered.undo().into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
+        assert_eq!(names(Path::new(".")), Vec::<String>::new());
     }
 
     #[test]
-    fn an_owner_that_cannot_be_restored_is_told_and_the_content_is_restored() {
-        let test = "deliver::tests::an_owner_that_cannot_be_restored_is_told_and_the_content_is_restored";
+    fn an_owner_that_a_copy_cannot_have_is_told_and_the_content_is_restored() {
+        let test = "deliver::tests::an_owner_that_a_copy_cannot_have_is_told_and_the_content_is_restored";
         if !is_root(test) {
             return;
         }
@@ -587,12 +619,33 @@ mod tests {
             return passed(&child);
         }
         become_nobody();
-        let errors = deliver(vec![on_disk("file", "value")]).unwrap().undo();
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("file", "value")]), &signals).unwrap();
+        delivered.commit(&signals).unwrap();
         let refused = Problem::NotUndone(Refusal { step: Step::Owner, why: "Operation not permitted" });
-        assert_eq!(errors.into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
+        assert_eq!(delivered.undo().into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
         assert_eq!(fs::read("file").unwrap(), b"old\n");
         assert_eq!(fs::metadata("file").unwrap().mode() & 0o7777, 0o604);
         assert_eq!(names(Path::new(".")), ["file"]);
+    }
+
+    #[test]
+    fn a_file_of_another_user_in_a_sticky_directory_is_told_and_left_alone() {
+        let test = "deliver::tests::a_file_of_another_user_in_a_sticky_directory_is_told_and_left_alone";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 1777 .; echo old > file; chmod 666 file") {
+            assert_eq!(fs::read(child.directory.path("file")).unwrap(), b"old\n");
+            return passed(&child);
+        }
+        become_nobody();
+        assert_eq!(problems(deliver(vec![on_disk("file", "value")])), [Problem::Sticky { owner: 0 }]);
+        assert_eq!(names(Path::new(".")), ["file"]);
+        let entry = Entry::find(Path::new("file")).unwrap();
+        let (_, temporary) = entry.create_temporary().unwrap();
+        assert_eq!(entry.replace_plainly(&temporary), Err(nix::errno::Errno::EPERM));
+        assert_eq!(names(Path::new(".")).len(), 2);
     }
 
     #[test]
@@ -607,10 +660,7 @@ mod tests {
         }
         let signals = Signals::hold(Undoing::Files);
         let placed = place(stage(Files::find(vec![on_disk("old", "new"), on_disk("new", "new")])).unwrap()).unwrap();
-        assert_eq!(
-            (fs::read("old").unwrap(), names(Path::new("."))),
-            (b"new".to_vec(), vec!["new".into(), "old".into()])
-        );
+        assert_eq!((fs::read("old").unwrap(), fs::read("new").unwrap()), (b"new".to_vec(), b"new".to_vec()));
         println!("placed");
         kill(getpid(), Signal::SIGTERM).unwrap();
         while !signals.caught() {

@@ -44,7 +44,7 @@ pub fn launch(invocation: Invocation, inherited: &Inherited) -> Result<Infallibl
     }
     // What is delivered must not be left behind by a signal: it waits until nothing runs, or the command does.
     let signals = files.hold_signals();
-    let delivered = deliver(files, &signals).map_err(gather(Failure::Deliver))?;
+    let mut delivered = deliver(files, &signals).map_err(gather(Failure::Deliver))?;
     let environment = Environment::new(retained, &resolved.variables, delivered.variables());
     let mut failures = match environment.check(&command, program.as_path(), limits) {
         Err(error) => vec![Failure::Environment(error)],

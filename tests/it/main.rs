@@ -52,6 +52,7 @@ mod files_links;
 mod files_memory;
 mod files_path;
 mod files_refused;
+mod files_replaced;
 mod files_undone;
 mod identity_faults;
 mod impostors;
