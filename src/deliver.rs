@@ -326,7 +326,13 @@ mod testing {
         let directory = Directory::new();
         let script = format!("set -e; {line}; exec \"$0\" --exact \"$1\" --nocapture");
         let mut child = Command::new("env");
-        child.args(command).args(["sh", "-c", &script]).arg(std::env::current_exe().unwrap()).arg(test);
+        // A shell's `&` leaves INT and QUIT ignored.
+        child
+            .arg("--default-signal")
+            .args(command)
+            .args(["sh", "-c", &script])
+            .arg(std::env::current_exe().unwrap())
+            .arg(test);
         let output = child.env(CHILD, "1").current_dir(&directory.0).output().unwrap();
         Some(Child { output, directory })
     }
