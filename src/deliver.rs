@@ -677,6 +677,25 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_before_the_commit_still_brings_back_the_very_file() {
+        let test = "deliver::tests::a_signal_before_the_commit_still_brings_back_the_very_file";
+        if let Some(Child { output, directory }) = in_child(test, &[], "echo old > old") {
+            assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
+            assert!(String::from_utf8_lossy(&output.stdout).contains("undone"), "{output:?}");
+            return assert_eq!(directory.names(), ["old"]);
+        }
+        let before = fs::metadata("old").unwrap().ino();
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("old", "new")]), &signals).unwrap();
+        raise(Signal::SIGTERM).unwrap();
+        assert_eq!(delivered.commit(&signals).unwrap_err().len(), 1);
+        assert_eq!(delivered.undo(), []);
+        assert_eq!(fs::metadata("old").unwrap().ino(), before);
+        println!("undone");
+        drop(signals);
+    }
+
+    #[test]
     fn a_signal_that_is_survived_is_told_and_nothing_is_delivered() {
         let test = "deliver::tests::a_signal_that_is_survived_is_told_and_nothing_is_delivered";
         if let Some(child) = in_child(test, &[], ":") {

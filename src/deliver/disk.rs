@@ -392,6 +392,19 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_has_no_set_id_bits() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o2644)).unwrap();
+        let mut staged = stage(&path);
+        staged.place().unwrap();
+        staged.commit().unwrap();
+        staged.undo().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
+    }
+
+    #[test]
     fn the_copy_of_a_sparse_file_is_sparse() {
         let directory = Directory::new();
         let path = directory.path("file");

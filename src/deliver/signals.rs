@@ -148,6 +148,39 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_that_came_before_the_release_keeps_all_of_them_held() {
+        let test = "deliver::signals::tests::a_signal_that_came_before_the_release_keeps_all_of_them_held";
+        if let Some(Child { output, .. }) = in_child(test, &[], ":") {
+            assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
+            return assert!(String::from_utf8_lossy(&output.stdout).contains("held"), "{output:?}");
+        }
+        let signals = Signals::hold(Undoing::Files);
+        raise(Signal::SIGTERM).unwrap();
+        assert!(!signals.release());
+        raise(Signal::SIGTERM).unwrap();
+        println!("held");
+        drop(signals);
+    }
+
+    #[test]
+    fn a_signal_after_the_release_ends_the_process_until_they_are_held_again() {
+        let test = "deliver::signals::tests::a_signal_after_the_release_ends_the_process_until_they_are_held_again";
+        if let Some(Child { output, .. }) = in_child(test, &[], ":") {
+            assert_eq!(output.status.signal(), Some(Signal::SIGHUP as i32), "{output:?}");
+            return assert!(String::from_utf8_lossy(&output.stdout).contains("held again"), "{output:?}");
+        }
+        let signals = Signals::hold(Undoing::Files);
+        assert!(signals.release());
+        signals.hold_again();
+        raise(Signal::SIGHUP).unwrap();
+        assert!(signals.caught());
+        CAUGHT.store(0, Ordering::Relaxed);
+        println!("held again");
+        assert!(signals.release());
+        raise(Signal::SIGHUP).unwrap();
+    }
+
+    #[test]
     fn a_signal_is_held_though_another_thread_gets_it() {
         let test = "deliver::signals::tests::a_signal_is_held_though_another_thread_gets_it";
         if let Some(Child { output, .. }) = in_child(test, &[], ":") {

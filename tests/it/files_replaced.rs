@@ -183,3 +183,39 @@ fn an_old_file_that_cannot_be_removed_is_an_error_and_back_in_its_place() {
     assert_eq!(identity(&sandbox.path("out/file")), before);
     assert_eq!(names(&sandbox), ["file"]);
 }
+
+#[test]
+fn a_file_that_appears_right_before_the_rename_is_put_back_as_well() {
+    let (_aws, sandbox) = replacing("");
+    let sandbox = sandbox.executable("tool", "#!/nonexistent/interpreter\n").command(["./tool"]);
+    let before = identity(&sandbox.path("out/file"));
+    // As if it had not been there yet.
+    let Some(sandbox) = injected(sandbox, &["inject=renameat2:error=ENOENT:when=1"]) else { return };
+    sandbox.run().refused(126);
+    assert_eq!(identity(&sandbox.path("out/file")), before);
+    assert_eq!(names(&sandbox), ["file"]);
+}
+
+#[test]
+fn a_rename_that_is_not_permitted_is_blamed_on_a_sticky_directory_only_where_it_is_one() {
+    for (mode, is_blamed) in [(0o755, false), (0o1755, true)] {
+        let (_aws, sandbox) = replacing("");
+        fs::set_permissions(sandbox.path("out"), fs::Permissions::from_mode(mode)).unwrap();
+        let Some(sandbox) = injected(sandbox, &["inject=renameat2:error=EPERM:when=1"]) else { return };
+        let run = sandbox.run();
+        run.refused(78).says(["secrets-exec.yaml:2"]);
+        assert_eq!(run.stderr().contains("sticky"), is_blamed, "{run}");
+        assert_eq!(names(&sandbox), ["file"]);
+    }
+}
+
+#[test]
+fn a_signal_after_a_failed_execve_cuts_no_undoing_short() {
+    let (_aws, sandbox) = replacing("");
+    let sandbox = sandbox.executable("tool", "#!/nonexistent/interpreter\n").command(["./tool"]);
+    let before = identity(&sandbox.path("out/file"));
+    let Some(sandbox) = injected(sandbox, &["inject=linkat:signal=TERM:when=1"]) else { return };
+    sandbox.run().ended(Status::Signal(15));
+    assert_eq!(identity(&sandbox.path("out/file")), before);
+    assert_eq!(names(&sandbox), ["file"]);
+}

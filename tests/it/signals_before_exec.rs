@@ -1,4 +1,4 @@
-//! A signal at each system call right before execve: none is lost, and what was delivered is undone or complete.
+//! A signal, or a failure, at a system call right before execve: none is lost, and what was delivered is undone or complete.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,6 +33,12 @@ fn launch(declaration: &str) -> Sandbox {
 
 /// The last system calls before the execve of the command.
 fn last_calls(sandbox: Sandbox, count: usize) -> Vec<Call> {
+    let mut calls = calls(sandbox);
+    calls.split_off(calls.len() - count)
+}
+
+/// All system calls before the execve of the command.
+fn calls(sandbox: Sandbox) -> Vec<Call> {
     let sandbox = sandbox.through(["strace", "-o", "trace"]);
     sandbox.run().launched_silently();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
@@ -42,7 +48,7 @@ fn last_calls(sandbox: Sandbox, count: usize) -> Vec<Call> {
         let Some((name, _)) = line.split_once('(') else { continue };
         let number = numbers.entry(name.to_owned()).and_modify(|number| *number += 1).or_insert(1);
         if name == "execve" && *number == 2 {
-            return calls.split_off(calls.len() - count);
+            return calls;
         }
         calls.push(Call { name: name.to_owned(), number: *number, line: line.to_owned() });
     }
@@ -99,4 +105,20 @@ fn term_right_before_execve_ends_it_and_undoes_the_file_for_as_long_as_it_can() 
         let content = fs::read_to_string(sandbox.path("out/file")).unwrap();
         assert!(content == "old" || index >= let_go && content == CANARY, "{content} at {call:?}");
     }
+}
+
+#[test]
+fn a_file_system_that_is_full_only_when_the_file_is_closed_is_told() {
+    if !can_trace() {
+        return;
+    }
+    let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }]\n";
+    let calls = calls(launch(declaration));
+    let written = calls.iter().position(|call| call.name == "write" && call.line.contains(CANARY)).unwrap();
+    let closed = calls.iter().skip(written).find(|call| call.name == "close").unwrap();
+    let inject = format!("inject=close:error=ENOSPC:when={}", closed.number);
+    let sandbox = launch(declaration).through(["strace", "-o", "trace", "-e", &inject]);
+    sandbox.run().refused(78).says(["cannot be written", "space"]);
+    assert_eq!(names(&sandbox), ["file"]);
+    assert_eq!(fs::read_to_string(sandbox.path("out/file")).unwrap(), "old");
 }
