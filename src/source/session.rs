@@ -83,8 +83,12 @@ impl Session {
         self.region.insert(region).clone()
     }
 
-    /// Without a metadata service there is no region; with one that does not answer there may be, later.
+    /// Asks the instance metadata service for the region. Without the service, or where AWS_EC2_METADATA_DISABLED forbids asking
+    /// it, there is none; a service that does not answer is an outage.
     async fn instance_region(&self) -> Result<Region, FetchError> {
+        if self.settings.metadata.is_disabled {
+            return Err(FetchError::NoRegion);
+        }
         let client = credentials::metadata_client(&self.settings, &self.clients.near());
         let why = |text: String| format!("the instance metadata, asked for the region: {text}");
         let mut last = Outage::Timeout(why("no answer in time".to_owned()));
@@ -101,14 +105,12 @@ impl Session {
                     Verdict::Again(outage @ (Outage::Service(_) | Outage::Throttled(_) | Outage::Garbled(_)), _) => {
                         outage
                     }
-                    // Nobody is there. Whoever waits waits for a service that is not there yet.
-                    _ if self.clock.is_waiting() && !self.settings.metadata.is_disabled => {
-                        Outage::Connection(text_of(&error))
-                    }
+                    // With `--wait`, an unreachable service may still come up.
+                    _ if self.clock.is_waiting() => Outage::Connection(text_of(&error)),
                     _ => return Err(FetchError::NoRegion),
                 },
             };
-            // Silence of what may not be there at all is heard once.
+            // Off EC2, the service never answers: a timeout is not retried.
             let is_last = matches!(outage, Outage::Timeout(_)) && !self.clock.is_waiting();
             last = outage.map_text(why);
             self.clock.lacks(last.text());
