@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use aws_config::imds::client::error::ImdsError;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::error::ErrorMetadata;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
@@ -26,7 +27,8 @@ fn words_of(error: &(dyn Error + 'static)) -> String {
         return format!("the metadata service answered with HTTP status {}", answer.response().status().as_u16());
     }
     // They only say that something is behind them.
-    if error.is::<ConnectorError>() || error.is::<hyper_util::client::legacy::Error>() {
+    let is_wrapped = matches!(error.downcast_ref(), Some(CredentialsError::ProviderError(_)));
+    if is_wrapped || error.is::<ConnectorError>() || error.is::<hyper_util::client::legacy::Error>() {
         return String::new();
     }
     if let Some(meta) = error.downcast_ref::<ErrorMetadata>() {
