@@ -34,6 +34,7 @@ mod agent;
 mod agent_faults;
 mod architecture;
 mod command;
+mod credential_process;
 mod credentials;
 mod declaration;
 mod declaration_faults;
