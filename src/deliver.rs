@@ -1,9 +1,12 @@
 //! Delivering files: every one of them is there, complete and with its owner and mode, or none is.
 
 mod access;
+mod directory;
 mod disk;
 mod memory;
+mod names;
 mod problem;
+mod restore;
 mod signals;
 
 pub use problem::{DeliverError, Problem, Refusal, Step};
@@ -19,8 +22,26 @@ use crate::secret::SecretValue;
 use crate::target::{FileTarget, Place};
 
 use access::Access;
+use directory::Entry;
 use disk::DiskFile;
 use memory::MemoryFile;
+use signals::Undoing;
+
+/// Files that are to be delivered. The directory of each is looked up by now, and never again.
+#[derive(Debug)]
+pub struct Files(Vec<Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    file: FileValue,
+    destination: Result<Destination, Problem>,
+}
+
+#[derive(Debug)]
+enum Destination {
+    Memory,
+    Disk(Entry),
+}
 
 /// Files that are there, for as long as this value is, and for good once `execve` succeeds.
 ///
@@ -41,6 +62,31 @@ enum File {
     Disk(DiskFile),
 }
 
+impl Files {
+    /// Looks up where the files go. What is wrong with that is told by [`deliver`], together with all the rest.
+    pub fn find(files: Vec<FileValue>) -> Self {
+        let destination = |file: &FileValue| match &file.target.place {
+            Place::Memory => Ok(Destination::Memory),
+            Place::Path(path) => Entry::find(path).map(Destination::Disk),
+        };
+        Self(files.into_iter().map(|file| Pending { destination: destination(&file), file }).collect())
+    }
+
+    /// Holds the signals that must not end the process halfway through the delivery of these files.
+    pub fn hold_signals(&self) -> Signals {
+        let is_on_disk = |file: &Pending| matches!(file.file.target.place, Place::Path(_));
+        Signals::hold(if self.0.iter().any(is_on_disk) { Undoing::Files } else { Undoing::Nothing })
+    }
+
+    /// The paths on a file system that does not live in memory, and where they were declared.
+    pub fn persistent(&self) -> impl Iterator<Item = (&Path, &Origin)> {
+        self.0.iter().filter_map(|Pending { file, destination }| match destination {
+            Ok(Destination::Disk(entry)) if entry.is_on_disk() => Some((entry.path(), &file.origin)),
+            Ok(_) | Err(_) => None,
+        })
+    }
+}
+
 /// Delivers every file, or none.
 ///
 /// TERM, INT, HUP and QUIT have to wait in `signals` meanwhile. When one came, nothing is delivered; it is raised once they
@@ -48,24 +94,37 @@ enum File {
 ///
 /// # Errors
 /// For every file that cannot be delivered; then none is.
-pub fn deliver(files: Vec<FileValue>, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
+pub fn deliver(files: Files, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
     let staged = stage(files)?;
     let placed = place(staged)?;
     keep(placed, signals)
-}
-
-/// The files that would go to a file system that does not live in memory, and where they were declared.
-pub fn outliving(files: &[FileValue]) -> impl Iterator<Item = (&Path, &Origin)> {
-    files.iter().filter_map(|file| match &file.target.place {
-        Place::Path(path) if disk::is_on_disk(path) => Some((path.as_path(), &file.origin)),
-        Place::Path(_) | Place::Memory => None,
-    })
 }
 
 impl Delivered {
     /// Each variable that is to hold a file's path, and that path.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &Path)> {
         self.0.iter().filter_map(|delivery| Some((delivery.target.env.as_ref()?, delivery.file.path())))
+    }
+
+    /// The last thing before execve: removes the files that were replaced, and lets the signals go.
+    ///
+    /// Should execve fail, [`Signals::hold_again`] comes before [`Self::undo`].
+    ///
+    /// # Errors
+    /// When a signal came meanwhile, or the kernel refuses. The signals are held then, and all is still to be undone.
+    pub fn commit(&mut self, signals: &Signals) -> Result<(), Vec<DeliverError>> {
+        if signals.caught() {
+            return Err(self.interrupted());
+        }
+        let errors: Vec<_> = self.0.iter_mut().filter_map(Delivery::commit).collect();
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        if signals.release() { Ok(()) } else { Err(self.interrupted()) }
+    }
+
+    fn interrupted(&self) -> Vec<DeliverError> {
+        self.0.iter().map(|delivery| delivery.error(Problem::Interrupted)).collect()
     }
 
     /// Does what dropping does, and says what could not be undone.
@@ -81,14 +140,17 @@ impl Drop for Delivered {
 }
 
 /// Every file, complete; those on disk under a temporary name.
-fn stage(files: Vec<FileValue>) -> Result<Vec<Delivery>, Vec<DeliverError>> {
+fn stage(files: Files) -> Result<Vec<Delivery>, Vec<DeliverError>> {
     let (mut staged, mut errors) = (Vec::new(), Vec::new());
     let mut places = HashSet::new();
-    for FileValue { target, value, origin } in files {
-        match File::stage(&target, &value) {
-            Ok(File::Disk(file)) if !places.insert(file.place_id()) => {
-                errors.push(DeliverError { target, origin, problem: Problem::SamePlace });
-            }
+    for Pending { file: FileValue { target, value, origin }, destination } in files.0 {
+        if let Ok(Destination::Disk(entry)) = &destination
+            && !places.insert(entry.id())
+        {
+            errors.push(DeliverError { target, origin, problem: Problem::SamePlace });
+            continue;
+        }
+        match File::stage(&target, destination, &value) {
             Ok(file) => staged.push(Delivery { target, origin, file }),
             Err(problems) => errors.extend(problems.into_iter().map(|problem| DeliverError {
                 target: target.clone(),
@@ -116,13 +178,14 @@ fn place(mut staged: Vec<Delivery>) -> Result<Vec<Delivery>, Vec<DeliverError>> 
     }
 }
 
-/// What is placed stays, unless a signal wants the process to end.
+/// Undoes what is placed when a signal wants the process to end.
 fn keep(placed: Vec<Delivery>, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
+    let delivered = Delivered(placed);
     if !signals.caught() {
-        return Ok(Delivered(placed));
+        return Ok(delivered);
     }
-    let mut errors: Vec<_> = placed.iter().map(|delivery| delivery.error(Problem::Interrupted)).collect();
-    errors.extend(undo(placed));
+    let mut errors = delivered.interrupted();
+    errors.extend(delivered.undo());
     Err(errors)
 }
 
@@ -136,18 +199,29 @@ fn undo(deliveries: Vec<Delivery>) -> Vec<DeliverError> {
 }
 
 impl Delivery {
+    fn commit(&mut self) -> Option<DeliverError> {
+        match &mut self.file {
+            File::Memory(_) => None,
+            File::Disk(file) => file.commit().err().map(|problem| self.error(problem)),
+        }
+    }
+
     fn error(&self, problem: Problem) -> DeliverError {
         DeliverError { target: self.target.clone(), origin: self.origin.clone(), problem }
     }
 }
 
 impl File {
-    fn stage(target: &FileTarget, value: &SecretValue) -> Result<Self, Vec<Problem>> {
+    fn stage(
+        target: &FileTarget,
+        destination: Result<Destination, Problem>,
+        value: &SecretValue,
+    ) -> Result<Self, Vec<Problem>> {
         let access = Access::wanted(target)?;
-        let file = match &target.place {
-            Place::Memory => MemoryFile::create(&access, value).map(Self::Memory),
-            Place::Path(path) => DiskFile::stage(path, &access, value).map(Self::Disk),
-        };
+        let file = destination.and_then(|destination| match destination {
+            Destination::Memory => MemoryFile::create(&access, value).map(Self::Memory),
+            Destination::Disk(entry) => DiskFile::stage(entry, &access, value).map(Self::Disk),
+        });
         file.map_err(|problem| vec![problem])
     }
 
@@ -174,7 +248,7 @@ mod testing {
 
     /// With the signals held for the delivery alone, so that tests need not wait for one another.
     pub fn deliver(files: Vec<FileValue>) -> Result<Delivered, Vec<DeliverError>> {
-        super::deliver(files, &Signals::hold())
+        super::deliver(Files::find(files), &Signals::hold(Undoing::Files))
     }
 
     pub const NOBODY: u32 = 65_534;
@@ -252,7 +326,13 @@ mod testing {
         let directory = Directory::new();
         let script = format!("set -e; {line}; exec \"$0\" --exact \"$1\" --nocapture");
         let mut child = Command::new("env");
-        child.args(command).args(["sh", "-c", &script]).arg(std::env::current_exe().unwrap()).arg(test);
+        // A shell's `&` leaves INT and QUIT ignored.
+        child
+            .arg("--default-signal")
+            .args(command)
+            .args(["sh", "-c", &script])
+            .arg(std::env::current_exe().unwrap())
+            .arg(test);
         let output = child.env(CHILD, "1").current_dir(&directory.0).output().unwrap();
         Some(Child { output, directory })
     }
@@ -369,11 +449,10 @@ mod tests {
         let (first, second, third) = (directory.path("1"), directory.path("2"), directory.path("3"));
         fs::write(&first, "old").unwrap();
         let files = vec![on_disk(&first, "new"), on_disk(&second, "new"), on_disk(&third, "new")];
-        let staged = stage(files).unwrap();
+        let staged = stage(Files::find(files)).unwrap();
         fs::create_dir(&second).unwrap();
         let errors = place(staged).unwrap_err();
-        assert_eq!(errors.len(), 1, "{errors:?}");
-        assert!(matches!(errors[0].problem, Problem::Refused(Refusal { step: Step::Rename, .. })), "{errors:?}");
+        assert_eq!(errors.into_iter().map(|error| error.problem).collect::<Vec<_>>(), [Problem::IsADirectory]);
         assert_eq!(directory.names(), ["1", "2"]);
         assert_eq!(fs::read(&first).unwrap(), b"old");
     }
@@ -414,7 +493,8 @@ mod tests {
         for directory in [Path::new("/dev/shm"), beside_this_program.parent().unwrap()] {
             let path = directory.join(format!("deliver-on-disk-{}", std::process::id()));
             let files = [on_disk(&path, "value"), in_memory("A", "value")];
-            let told: Vec<_> = outliving(&files).map(|(path, _)| path.to_owned()).collect();
+            let files = Files::find(files.into());
+            let told: Vec<_> = files.persistent().map(|(path, _)| path.to_owned()).collect();
             let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(directory).output().unwrap().stdout;
             let expected = if kind == b"tmpfs\n" { vec![] } else { vec![path] };
             assert_eq!(told, expected, "{}", String::from_utf8_lossy(&kind));
@@ -456,11 +536,19 @@ mod tests {
             return passed(&child);
         }
         fs::write("/mnt/file", vec![b'o'; 32_768]).unwrap();
-        let delivered = deliver(vec![on_disk("/mnt/file", vec![b'n'; 32_768])]).unwrap();
-        fs::write("/mnt/other", vec![b'x'; 32_768]).unwrap();
-        assert_eq!(delivered.undo(), []);
-        assert_eq!(fs::read("/mnt/file").unwrap(), vec![b'o'; 32_768]);
-        assert_eq!(names(Path::new("/mnt")), ["file", "other"]);
+        let signals = Signals::hold(Undoing::Files);
+        for is_committed in [false, true] {
+            let files = Files::find(vec![on_disk("/mnt/file", vec![b'n'; 32_768])]);
+            let mut delivered = super::deliver(files, &signals).unwrap();
+            if is_committed {
+                delivered.commit(&signals).unwrap();
+            }
+            assert!(fs::write("/mnt/other", vec![b'x'; 4096]).is_err());
+            fs::remove_file("/mnt/other").unwrap();
+            assert_eq!(delivered.undo(), []);
+            assert_eq!(fs::read("/mnt/file").unwrap(), vec![b'o'; 32_768]);
+            assert_eq!(names(Path::new("/mnt")), ["file"]);
+        }
     }
 
     #[test]
@@ -506,23 +594,30 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_replaced() {
-        let test = "deliver::tests::what_cannot_be_read_is_not_replaced";
+    fn what_cannot_be_read_is_replaced_and_put_back_until_the_last_moment() {
+        let test = "deliver::tests::what_cannot_be_read_is_replaced_and_put_back_until_the_last_moment";
         if !is_root(test) {
             return;
         }
         if let Some(child) = in_child(test, &[], "chmod 777 .; echo old > file; chmod 600 file") {
-            assert_eq!(fs::read(child.directory.path("file")).unwrap(), b"old\n");
             return passed(&child);
         }
         become_nobody();
-        assert_eq!(problems(deliver(vec![on_disk("file", "value")])), [Problem::Unreadable("Permission denied")]);
-        assert_eq!(names(Path::new(".")), ["file"]);
+        let before = fs::metadata("file").unwrap().ino();
+        assert_eq!(deliver(vec![on_disk("file", "value")]).unwrap().undo(), []);
+        assert_eq!((fs::metadata("file").unwrap().ino(), names(Path::new("."))), (before, vec!["file".into()]));
+
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("file", "value")]), &signals).unwrap();
+        delivered.commit(&signals).unwrap();
+        let refused = Problem::NotUndone(Refusal { step: Step::Read, why: "Permission denied" });
+        assert_eq!(delivered.undo().into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
+        assert_eq!(names(Path::new(".")), Vec::<String>::new());
     }
 
     #[test]
-    fn an_owner_that_cannot_be_restored_is_told_and_the_content_is_restored() {
-        let test = "deliver::tests::an_owner_that_cannot_be_restored_is_told_and_the_content_is_restored";
+    fn an_owner_that_a_copy_cannot_have_is_told_and_the_content_is_restored() {
+        let test = "deliver::tests::an_owner_that_a_copy_cannot_have_is_told_and_the_content_is_restored";
         if !is_root(test) {
             return;
         }
@@ -530,12 +625,33 @@ mod tests {
             return passed(&child);
         }
         become_nobody();
-        let errors = deliver(vec![on_disk("file", "value")]).unwrap().undo();
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("file", "value")]), &signals).unwrap();
+        delivered.commit(&signals).unwrap();
         let refused = Problem::NotUndone(Refusal { step: Step::Owner, why: "Operation not permitted" });
-        assert_eq!(errors.into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
+        assert_eq!(delivered.undo().into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
         assert_eq!(fs::read("file").unwrap(), b"old\n");
         assert_eq!(fs::metadata("file").unwrap().mode() & 0o7777, 0o604);
         assert_eq!(names(Path::new(".")), ["file"]);
+    }
+
+    #[test]
+    fn a_file_of_another_user_in_a_sticky_directory_is_told_and_left_alone() {
+        let test = "deliver::tests::a_file_of_another_user_in_a_sticky_directory_is_told_and_left_alone";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 1777 .; echo old > file; chmod 666 file") {
+            assert_eq!(fs::read(child.directory.path("file")).unwrap(), b"old\n");
+            return passed(&child);
+        }
+        become_nobody();
+        assert_eq!(problems(deliver(vec![on_disk("file", "value")])), [Problem::Sticky { owner: 0 }]);
+        assert_eq!(names(Path::new(".")), ["file"]);
+        let entry = Entry::find(Path::new("file")).unwrap();
+        let (_, temporary) = entry.create_temporary().unwrap();
+        assert_eq!(entry.replace_plainly(&temporary), Err(nix::errno::Errno::EPERM));
+        assert_eq!(names(Path::new(".")).len(), 2);
     }
 
     #[test]
@@ -548,12 +664,9 @@ mod tests {
             assert_eq!(fs::read(directory.path("old")).unwrap(), b"old\n");
             return;
         }
-        let signals = Signals::hold();
-        let placed = place(stage(vec![on_disk("old", "new"), on_disk("new", "new")]).unwrap()).unwrap();
-        assert_eq!(
-            (fs::read("old").unwrap(), names(Path::new("."))),
-            (b"new".to_vec(), vec!["new".into(), "old".into()])
-        );
+        let signals = Signals::hold(Undoing::Files);
+        let placed = place(stage(Files::find(vec![on_disk("old", "new"), on_disk("new", "new")])).unwrap()).unwrap();
+        assert_eq!((fs::read("old").unwrap(), fs::read("new").unwrap()), (b"new".to_vec(), b"new".to_vec()));
         println!("placed");
         kill(getpid(), Signal::SIGTERM).unwrap();
         while !signals.caught() {
@@ -564,14 +677,33 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_before_the_commit_still_brings_back_the_very_file() {
+        let test = "deliver::tests::a_signal_before_the_commit_still_brings_back_the_very_file";
+        if let Some(Child { output, directory }) = in_child(test, &[], "echo old > old") {
+            assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
+            assert!(String::from_utf8_lossy(&output.stdout).contains("undone"), "{output:?}");
+            return assert_eq!(directory.names(), ["old"]);
+        }
+        let before = fs::metadata("old").unwrap().ino();
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("old", "new")]), &signals).unwrap();
+        raise(Signal::SIGTERM).unwrap();
+        assert_eq!(delivered.commit(&signals).unwrap_err().len(), 1);
+        assert_eq!(delivered.undo(), []);
+        assert_eq!(fs::metadata("old").unwrap().ino(), before);
+        println!("undone");
+        drop(signals);
+    }
+
+    #[test]
     fn a_signal_that_is_survived_is_told_and_nothing_is_delivered() {
         let test = "deliver::tests::a_signal_that_is_survived_is_told_and_nothing_is_delivered";
         if let Some(child) = in_child(test, &[], ":") {
             assert_eq!(child.directory.names(), Vec::<String>::new());
             return passed(&child);
         }
-        let signals = Signals::hold();
-        let placed = place(stage(vec![on_disk("new", "new"), in_memory("A", "new")]).unwrap()).unwrap();
+        let signals = Signals::hold(Undoing::Files);
+        let placed = place(stage(Files::find(vec![on_disk("new", "new"), in_memory("A", "new")])).unwrap()).unwrap();
         raise(Signal::SIGHUP).unwrap();
         assert_eq!(problems(keep(placed, &signals)), [Problem::Interrupted, Problem::Interrupted]);
         // As if a handler of somebody else's had taken it.

@@ -190,6 +190,20 @@ pub enum Refusal {
         /// Whether a root that is not known could make it good.
         is_unknown: bool,
     },
+    /// The answer's ARN is of another region than was asked.
+    OtherRegion {
+        /// The region that was asked.
+        asked: String,
+        /// The region that the ARN names.
+        found: String,
+    },
+    /// The answer's ARN is of another account than the role or the ARN that was asked for.
+    OtherAccount {
+        /// The account that was meant.
+        asked: String,
+        /// The account that the ARN names.
+        found: String,
+    },
     /// What the Secrets Manager Agent cannot do.
     Agent(BeyondAgent),
     /// AWS refused the request itself.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::cli::{Invocation, UsageError};
 use crate::command::CommandLine;
-use crate::deliver::{Signals, deliver, outliving};
+use crate::deliver::{Files, deliver};
 use crate::environment::{self, Environment, Inherited, Retained, Retention};
 use crate::exec::{self, Program};
 use crate::fetched::Fetched;
@@ -38,24 +38,28 @@ pub fn launch(invocation: Invocation, inherited: &Inherited) -> Result<Infallibl
     if is_verbose {
         report::say(report::provenance(&resolved, &fetched));
     }
+    let files = Files::find(resolved.files);
     if !is_quiet {
-        report::say(outliving(&resolved.files).map(|(path, origin)| report::disk_notice(path, origin)));
+        report::say(files.persistent().map(|(path, origin)| report::disk_notice(path, origin)));
     }
-    // Nothing that is delivered may be left behind by a signal: they wait until nothing runs, or the command does.
-    let signals = Signals::hold();
-    let delivered = deliver(resolved.files, &signals).map_err(gather(Failure::Deliver))?;
+    // What is delivered must not be left behind by a signal: it waits until nothing runs, or the command does.
+    let signals = files.hold_signals();
+    let mut delivered = deliver(files, &signals).map_err(gather(Failure::Deliver))?;
     let environment = Environment::new(retained, &resolved.variables, delivered.variables());
-    let refused = match environment.check(&command, program.as_path(), limits) {
-        _ if signals.caught() => None,
-        Err(error) => Some(Failure::Environment(error)),
-        Ok(()) => {
-            let Err(error) = exec::exec(&program, &command, &environment);
-            Some(Failure::Exec { program: program.as_path().to_owned(), error })
-        }
+    let mut failures = match environment.check(&command, program.as_path(), limits) {
+        Err(error) => vec![Failure::Environment(error)],
+        Ok(()) => match delivered.commit(&signals) {
+            Err(errors) => errors.into_iter().map(Failure::Deliver).collect(),
+            Ok(()) => {
+                let Err(error) = exec::exec(&program, &command, &environment);
+                signals.hold_again();
+                vec![Failure::Exec { program: program.as_path().to_owned(), error }]
+            }
+        },
     };
     // Nothing runs, so nothing stays.
-    let not_undone = delivered.undo().into_iter().map(Failure::Deliver);
-    Err(refused.into_iter().chain(not_undone).collect())
+    failures.extend(delivered.undo().into_iter().map(Failure::Deliver));
+    Err(failures.into_iter().collect())
 }
 
 /// What is known before anything is read.

@@ -36,9 +36,47 @@ impl fmt::Debug for SecretValue {
     }
 }
 
+/// A text with what may be secret in its URLs masked: all that precedes the host, and all that follows the path.
+pub fn without_url_secrets(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let end = after.find(|c: char| c.is_whitespace() || "\"<>".contains(c)).unwrap_or(after.len());
+        let (url, after) = after.split_at(end);
+        shown.extend([before, "://"]);
+        // A password may hold any character but `@`, if only by mistake.
+        let url = match url.rsplit_once('@') {
+            Some((_, url)) => {
+                shown.push_str("***@");
+                url
+            }
+            None => url,
+        };
+        match url.split_once(['?', '#']) {
+            Some((url, _)) => shown.extend([url, "?***"]),
+            None => shown.push_str(url),
+        }
+        rest = after;
+    }
+    shown + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_url_scheme_host_port_and_path_are_shown() {
+        for (text, shown) in [
+            ("no URL: a@b?c", "no URL: a@b?c"),
+            ("https://h.example:8443/p", "https://h.example:8443/p"),
+            ("(http://u:p@h/x?t=1#f): refused", "(http://***@h/x?*** refused"),
+            ("\"http://u:p/w@h\" and https://h#t", "\"http://***@h\" and https://h?***"),
+            ("http://u@h://v@w ://", "http://***@w ://"),
+        ] {
+            assert_eq!(without_url_secrets(text), shown, "{text}");
+        }
+    }
 
     #[test]
     fn debug_shows_nothing_of_the_value() {

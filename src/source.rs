@@ -15,6 +15,7 @@ mod dial;
 mod endpoints;
 mod local;
 mod names;
+mod origin;
 mod parameter_store;
 mod profile;
 mod proxy;

@@ -44,16 +44,16 @@ impl Access {
         }
     }
 
-    /// What a file has.
+    /// What a file has, without set-id bits: those are nothing to give to a copy.
     pub fn present(stat: &FileStat) -> Self {
         Self {
             user: Some(Uid::from_raw(stat.st_uid)),
             group: Some(Gid::from_raw(stat.st_gid)),
-            mode: Mode::from_bits_truncate(stat.st_mode),
+            mode: Mode::from_bits_truncate(stat.st_mode) & (Mode::S_IRWXU | Mode::S_IRWXG | Mode::S_IRWXO),
         }
     }
 
-    /// The same for a file that stays ours: nobody of our group may what the owner's group might.
+    /// The same for a file that stays ours. Without its group, the bits of that group would be for ours.
     pub fn without_owner(&self) -> Self {
         Self { user: None, group: None, mode: self.mode - Mode::S_IRWXG }
     }
@@ -65,16 +65,29 @@ impl Access {
 
     /// Gives an empty file its owner and mode, and then its content.
     ///
-    /// The owner comes first: with the mode alone, members of our own group could open the file and keep it open.
-    ///
     /// # Errors
     /// When the kernel refuses one of them.
     pub fn fill(&self, file: &mut File, content: &SecretValue) -> Result<(), Refusal> {
-        if self.user.is_some() || self.group.is_some() {
-            fchown(&*file, self.user, self.group).map_err(|errno| Step::Owner.refused(errno))?;
-        }
-        fchmod(&*file, self.mode).map_err(|errno| Step::Mode.refused(errno))?;
+        self.apply(file)?;
         file.write_all(content.expose()).map_err(|error| Step::Write.refused(errno(&error)))
+    }
+
+    /// Gives an empty file of ours its owner and mode.
+    ///
+    /// The group comes before the mode: with the mode alone, members of our own group could open the file and keep it open.
+    /// The user comes last, since only CAP_FOWNER may change the mode of another user's file.
+    ///
+    /// # Errors
+    /// When the kernel refuses one of them.
+    pub fn apply(&self, file: &File) -> Result<(), Refusal> {
+        if self.group.is_some() {
+            fchown(file, None, self.group).map_err(|errno| Step::Owner.refused(errno))?;
+        }
+        fchmod(file, self.mode).map_err(|errno| Step::Mode.refused(errno))?;
+        if self.user.is_some() {
+            fchown(file, self.user, None).map_err(|errno| Step::Owner.refused(errno))?;
+        }
+        Ok(())
     }
 }
 

@@ -1,117 +1,98 @@
 //! Files at a path: complete under a temporary name in the same directory, then renamed, and undone when asked to.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::sys::statfs::{FsType, TMPFS_MAGIC, statfs};
-use nix::unistd::{UnlinkatFlags, close, unlinkat};
+use nix::unistd::close;
 
-use super::access::{Access, errno};
+use super::access::Access;
+use super::directory::Entry;
+use super::restore::restore;
 use super::{Problem, Refusal, Step};
 use crate::secret::SecretValue;
-
-/// Of linux/magic.h; nix does not name it.
-const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
 /// A file that is on its way to its path, or there.
 #[derive(Debug)]
 pub struct DiskFile {
-    path: PathBuf,
-    /// Opened once: whatever becomes of its path, everything happens in this directory.
-    directory: OwnedFd,
-    /// Its device and its number there.
-    directory_id: (u64, u64),
-    name: OsString,
+    entry: Entry,
     state: State,
-    replaced: Option<Replaced>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Complete, under this name.
+    /// Complete, under this temporary name.
     Staged(OsString),
-    /// Under its own name.
-    Placed,
+    /// Under its own name, which was free.
+    New,
+    /// Under its own name; the file that had it has this temporary name.
+    Replacing(OsString),
+    /// Under its own name; the file that had it has none any more, and is open if it can be read.
+    Replaced(Result<File, Errno>),
     /// As if it had never been.
     Undone,
 }
 
-/// What was there before, and goes when the new file gets its name.
-#[derive(Debug)]
-struct Replaced {
-    content: SecretValue,
-    access: Access,
-}
-
 impl DiskFile {
-    /// Writes the file under a temporary name, and reads what it is to replace.
+    /// Writes the file under a temporary name.
     ///
     /// # Errors
-    /// When the path does not lead to a file, or the kernel refuses; then nothing is left of it.
-    pub fn stage(path: &Path, access: &Access, content: &SecretValue) -> Result<Self, Problem> {
-        let (directory, name) = split(path)?;
-        // O_PATH: a directory need not be readable to write into it.
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let directory = open(directory, flags, Mode::empty()).map_err(|errno| match errno {
-            Errno::ENOENT => Problem::DirectoryMissing,
-            Errno::ENOTDIR => Problem::NotADirectory,
-            other => Step::Directory.refused(other).into(),
-        })?;
-        let stat = fstat(&directory).map_err(|errno| Step::Directory.refused(errno))?;
-        let directory_id = (stat.st_dev, stat.st_ino);
-        let replaced = Replaced::read(&directory, name)?;
-        let state = State::Staged(write(&directory, name, access, content)?);
-        Ok(Self { path: path.to_owned(), directory, directory_id, name: name.to_owned(), state, replaced })
+    /// When something that is no regular file has its name, or the kernel refuses; then nothing is left of it.
+    pub fn stage(entry: Entry, access: &Access, content: &SecretValue) -> Result<Self, Problem> {
+        entry.expect_regular()?;
+        let state = State::Staged(write(&entry, access, content)?);
+        Ok(Self { entry, state })
     }
 
-    /// Gives the file its name, and with it takes away what was there.
+    /// Gives the file its name. A file that was there stays beside it, under a temporary name.
     ///
     /// # Errors
     /// When the kernel refuses.
     pub fn place(&mut self) -> Result<(), Problem> {
         if let State::Staged(temporary) = &self.state {
-            rename(&self.directory, temporary, &self.name)?;
-            self.state = State::Placed;
+            self.state = self.entry.replace(temporary)?.map_or(State::New, State::Replacing);
         }
         Ok(())
     }
 
-    /// Removes the file, and restores what was there.
+    /// Removes the file that was there: no name of it may be left when the command runs.
     ///
     /// # Errors
-    /// [`Problem::NotUndone`], once; it is not tried again.
+    /// When the kernel refuses; then it can still be undone.
+    pub fn commit(&mut self) -> Result<(), Problem> {
+        if let State::Replacing(old) = &self.state {
+            // Without a name it cannot be put back any more, only copied: Linux links no file that has none.
+            let file = self.entry.open(old);
+            self.entry.remove(old)?;
+            self.state = State::Replaced(file);
+        }
+        Ok(())
+    }
+
+    /// Removes the file, and puts back what was there: the very file, or after [`Self::commit`] a copy.
+    ///
+    /// # Errors
+    /// [`Problem::NotUndone`] or [`Problem::LeftAside`], once; it is not tried again.
     pub fn undo(&mut self) -> Result<(), Problem> {
-        let undone = match (std::mem::replace(&mut self.state, State::Undone), &self.replaced) {
-            (State::Staged(temporary), _) => remove(&self.directory, &temporary),
-            (State::Placed, None) => remove(&self.directory, &self.name),
-            (State::Placed, Some(replaced)) => replaced.restore(&self.directory, &self.name),
-            (State::Undone, _) => Ok(()),
+        let entry = &self.entry;
+        let undone = match std::mem::replace(&mut self.state, State::Undone) {
+            State::Staged(temporary) => entry.remove(&temporary),
+            State::New => entry.remove(entry.name()),
+            State::Replacing(name) => {
+                return entry.rename(&name).map_err(|refusal| Problem::LeftAside { name, refusal });
+            }
+            State::Replaced(Ok(old)) => restore(entry, &old),
+            State::Replaced(Err(errno)) => entry.remove(entry.name()).and(Err(Step::Read.refused(errno))),
+            State::Undone => Ok(()),
         };
         undone.map_err(Problem::NotUndone)
     }
 
     /// Where it is to be, as it was declared.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.entry.path()
     }
-
-    /// The same for two paths that lead to one place.
-    pub fn place_id(&self) -> ((u64, u64), OsString) {
-        (self.directory_id, self.name.clone())
-    }
-}
-
-/// Whether a file at that path would be written to a disk; of a directory that is not there nobody can tell.
-pub fn is_on_disk(path: &Path) -> bool {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    statfs(directory).is_ok_and(|system| ![TMPFS_MAGIC, RAMFS_MAGIC].contains(&system.filesystem_type()))
 }
 
 impl Drop for DiskFile {
@@ -120,108 +101,18 @@ impl Drop for DiskFile {
     }
 }
 
-impl Replaced {
-    /// Reads the file of that name, if there is one.
-    fn read(directory: &OwnedFd, name: &OsStr) -> Result<Option<Self>, Problem> {
-        // Before it is opened, since to open a device may do something.
-        match fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Ok(stat) => regular(&stat)?,
-            Err(Errno::ENOENT) => return Ok(None),
-            Err(errno) => return Err(Step::Look.refused(errno).into()),
-        }
-        let unreadable = |errno: Errno| Problem::Unreadable(errno.desc());
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let mut file = File::from(openat(directory, name, flags, Mode::empty()).map_err(unreadable)?);
-        let stat = fstat(&file).map_err(unreadable)?;
-        regular(&stat)?;
-        // With room for all of it, so that no copy is left behind by growing.
-        let mut content = Vec::new();
-        let room = usize::try_from(stat.st_size).unwrap_or(usize::MAX).saturating_add(1);
-        content.try_reserve_exact(room).map_err(|_| unreadable(Errno::ENOMEM))?;
-        let read = file.read_to_end(&mut content);
-        let content = SecretValue::new(content);
-        read.map_err(|error| unreadable(errno(&error)))?;
-        Ok(Some(Self { content, access: Access::present(&stat) }))
-    }
-
-    /// Puts it back where it was.
-    fn restore(&self, directory: &OwnedFd, name: &OsStr) -> Result<(), Refusal> {
-        let temporary = write(directory, name, &self.access, &self.content);
-        let (temporary, refused) = match temporary {
-            Ok(temporary) => (temporary, None),
-            // Better its content under our own name than not at all.
-            Err(refusal) if refusal.step == Step::Owner => {
-                (write(directory, name, &self.access.without_owner(), &self.content)?, Some(refusal))
-            }
-            // It may be the new file that takes the room.
-            Err(_) => {
-                remove(directory, name)?;
-                (write(directory, name, &self.access, &self.content)?, None)
-            }
-        };
-        if let Err(refusal) = rename(directory, &temporary, name) {
-            remove(directory, &temporary)?;
-            return Err(refusal);
-        }
-        refused.map_or(Ok(()), Err)
-    }
-}
-
-/// The directory and the name in it. `Path` itself takes `a/` and `a/.` for `a`, which could be a file.
-fn split(path: &Path) -> Result<(&Path, &OsStr), Problem> {
-    let bytes = path.as_os_str().as_bytes();
-    if bytes.contains(&0) {
-        return Err(Problem::Nul);
-    }
-    let (directory, name) = match bytes.iter().rposition(|byte| *byte == b'/') {
-        Some(slash) => bytes.split_at(slash + 1),
-        None => (b".".as_slice(), bytes),
-    };
-    match name {
-        b"" | b"." | b".." => Err(Problem::NoFileName),
-        name => Ok((Path::new(OsStr::from_bytes(directory)), OsStr::from_bytes(name))),
-    }
-}
-
-fn regular(stat: &FileStat) -> Result<(), Problem> {
-    match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
-        SFlag::S_IFREG => Ok(()),
-        SFlag::S_IFLNK => Err(Problem::Link),
-        SFlag::S_IFDIR => Err(Problem::IsADirectory),
-        _ => Err(Problem::NotRegular),
-    }
-}
-
-/// Writes a file under a name that nobody can foresee; of one that fails nothing is left.
-fn write(directory: &OwnedFd, name: &OsStr, access: &Access, content: &SecretValue) -> Result<OsString, Refusal> {
-    // Of a name of the greatest length a part, so that there is room for the rest.
-    let start = name.as_bytes().iter().take(200).copied();
-    let random = std::iter::repeat_with(|| fastrand::alphanumeric() as u8).take(8);
-    let temporary = OsString::from_vec([b'.'].into_iter().chain(start).chain([b'.']).chain(random).collect());
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let created = openat(directory, temporary.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR);
-    let mut file = File::from(created.map_err(|errno| Step::Create.refused(errno))?);
+/// Writes a file under a temporary name; of one that fails nothing is left.
+fn write(entry: &Entry, access: &Access, content: &SecretValue) -> Result<OsString, Refusal> {
+    let (mut file, temporary) = entry.create_temporary()?;
     let filled = access.fill(&mut file, content);
     // Some file systems tell only now that they are full.
     let closed = close(file).map_err(|errno| Step::Write.refused(errno));
     match filled.and(closed) {
         Ok(()) => Ok(temporary),
         Err(refusal) => {
-            let _ = remove(directory, &temporary);
+            let _ = entry.remove(&temporary);
             Err(refusal)
         }
-    }
-}
-
-fn rename(directory: &OwnedFd, from: &OsStr, to: &OsStr) -> Result<(), Refusal> {
-    renameat(directory, from, directory, to).map_err(|errno| Step::Rename.refused(errno))
-}
-
-/// What is not there any more need not be removed.
-fn remove(directory: impl AsFd, name: &OsStr) -> Result<(), Refusal> {
-    match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
-        Ok(()) | Err(Errno::ENOENT) => Ok(()),
-        Err(errno) => Err(Step::Remove.refused(errno)),
     }
 }
 
@@ -229,8 +120,12 @@ fn remove(directory: impl AsFd, name: &OsStr) -> Result<(), Refusal> {
 mod tests {
     use super::*;
     use crate::deliver::testing::*;
+    use nix::sys::stat::Mode;
+    use std::ffi::OsStr;
     use std::fs;
-    use std::os::unix::fs::{MetadataExt, symlink};
+    use std::io::Read;
+    use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+    use std::path::PathBuf;
 
     fn refused(path: impl Into<PathBuf>) -> Problem {
         let problems = problems(deliver(vec![on_disk(path, "value")]));
@@ -239,7 +134,8 @@ mod tests {
 
     fn stage(path: &Path) -> DiskFile {
         let file = on_disk(path, "new");
-        DiskFile::stage(path, &Access::wanted(&file.target).unwrap(), &file.value).unwrap()
+        let entry = Entry::find(path).unwrap();
+        DiskFile::stage(entry, &Access::wanted(&file.target).unwrap(), &file.value).unwrap()
     }
 
     #[test]
@@ -293,6 +189,7 @@ mod tests {
         assert_eq!(directory.names().len(), 2);
         staged.place().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        staged.commit().unwrap();
         assert_eq!(directory.names(), ["file"]);
         let mut seen = String::new();
         reader.read_to_string(&mut seen).unwrap();
@@ -353,30 +250,6 @@ mod tests {
     }
 
     #[test]
-    fn a_path_must_end_in_a_name() {
-        for path in ["", "/", "/dev/shm/", "/dev/shm/file/", "/dev/shm/.", "..", "/dev/shm/file/.."] {
-            assert_eq!(refused(path), Problem::NoFileName, "{path}");
-        }
-        assert_eq!(refused("/dev/shm/a\0b"), Problem::Nul);
-    }
-
-    #[test]
-    fn a_relative_path_begins_at_the_working_directory() {
-        assert_eq!(split(Path::new("file")), Ok((Path::new("."), OsStr::new("file"))));
-        assert_eq!(split(Path::new("a/file")), Ok((Path::new("a/"), OsStr::new("file"))));
-        assert_eq!(split(Path::new("/file")), Ok((Path::new("/"), OsStr::new("file"))));
-    }
-
-    #[test]
-    fn a_directory_that_is_missing_is_told_from_one_that_is_none() {
-        let directory = Directory::new();
-        fs::write(directory.path("file"), "").unwrap();
-        assert_eq!(refused(directory.path("missing/file")), Problem::DirectoryMissing);
-        assert_eq!(refused(directory.path("file/file")), Problem::NotADirectory);
-        assert_eq!(refused(directory.path("file/deeper/file")), Problem::NotADirectory);
-    }
-
-    #[test]
     fn a_directory_that_takes_no_files_is_told() {
         assert!(matches!(refused("/proc/file"), Problem::Refused(Refusal { step: Step::Create, .. })));
     }
@@ -393,6 +266,178 @@ mod tests {
         assert_eq!(names(&directory.path("b")), ["file"]);
         staged.undo().unwrap();
         assert_eq!(names(&directory.path("b")), Vec::<String>::new());
+    }
+
+    /// What undoing must not change about a file.
+    fn identity(path: &Path) -> (u64, u64, i64, i64, u32, Vec<u8>) {
+        let found = fs::metadata(path).unwrap();
+        (found.ino(), found.nlink(), found.mtime(), found.mtime_nsec(), found.mode(), fs::read(path).unwrap())
+    }
+
+    #[test]
+    fn undoing_brings_back_the_very_file() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        fs::write(&path, "old").unwrap();
+        fs::hard_link(&path, directory.path("link")).unwrap();
+        File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        let before = identity(&path);
+        let mut staged = stage(&path);
+        staged.place().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        staged.undo().unwrap();
+        assert_eq!(identity(&path), before);
+        assert_eq!(directory.names(), ["file", "link"]);
+    }
+
+    #[test]
+    fn undoing_brings_back_the_very_file_without_an_exchange() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        for mode in [0o755, 0o1755] {
+            fs::set_permissions(directory.path(""), PermissionsExt::from_mode(mode)).unwrap();
+            fs::write(&path, "old").unwrap();
+            let before = identity(&path);
+            let mut staged = stage(&path);
+            let State::Staged(temporary) = &staged.state else { unreachable!() };
+            let old = staged.entry.replace_plainly(temporary).unwrap().unwrap();
+            assert_eq!((fs::read(&path).unwrap(), directory.names().len()), (b"new".to_vec(), 2));
+            staged.state = State::Replacing(old);
+            staged.undo().unwrap();
+            assert_eq!(identity(&path), before);
+            assert_eq!(directory.names(), ["file"]);
+        }
+    }
+
+    #[test]
+    fn a_failing_rename_without_an_exchange_changes_nothing() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        for mode in [0o755, 0o1755] {
+            fs::set_permissions(directory.path(""), PermissionsExt::from_mode(mode)).unwrap();
+            fs::write(&path, "old").unwrap();
+            let before = identity(&path);
+            let entry = Entry::find(&path).unwrap();
+            assert_eq!(entry.replace_plainly(OsStr::new("nothing")), Err(Errno::ENOENT));
+            assert_eq!(identity(&path), before);
+            assert_eq!(directory.names(), ["file"]);
+        }
+    }
+
+    #[test]
+    fn without_an_exchange_a_new_file_replaces_nothing() {
+        let directory = Directory::new();
+        let staged = stage(&directory.path("file"));
+        let State::Staged(temporary) = &staged.state else { unreachable!() };
+        assert_eq!(staged.entry.replace_plainly(temporary), Ok(None));
+        assert_eq!(directory.names(), ["file"]);
+    }
+
+    #[test]
+    fn what_appears_meanwhile_is_replaced_and_put_back() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        let mut staged = stage(&path);
+        fs::write(&path, "of somebody else").unwrap();
+        staged.place().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        staged.undo().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"of somebody else");
+        assert_eq!(directory.names(), ["file"]);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_by_the_time_of_the_exchange_is_not_replaced() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        let mut staged = stage(&path);
+        symlink("elsewhere", &path).unwrap();
+        assert_eq!(staged.place(), Err(Problem::Link));
+        staged.undo().unwrap();
+        assert_eq!(fs::read_link(&path).unwrap(), Path::new("elsewhere"));
+        assert_eq!(directory.names(), ["file"]);
+    }
+
+    #[test]
+    fn once_committed_the_old_file_is_gone_and_undoing_makes_a_copy() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        fs::write(&path, b"old \xff\x00\n").unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+        File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        let before = identity(&path);
+        let mut staged = stage(&path);
+        staged.place().unwrap();
+        staged.commit().unwrap();
+        assert_eq!(directory.names(), ["file"]);
+        staged.undo().unwrap();
+        let after = identity(&path);
+        assert_eq!((after.1, after.2, after.3, after.4, &after.5), (before.1, before.2, before.3, before.4, &before.5));
+        assert_eq!(directory.names(), ["file"]);
+    }
+
+    #[test]
+    fn once_committed_a_file_with_another_link_still_comes_back_itself() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        fs::write(&path, "old").unwrap();
+        fs::hard_link(&path, directory.path("link")).unwrap();
+        let before = identity(&path);
+        let mut staged = stage(&path);
+        staged.place().unwrap();
+        staged.commit().unwrap();
+        staged.undo().unwrap();
+        assert_eq!(identity(&path), before);
+        assert_eq!(directory.names(), ["file", "link"]);
+    }
+
+    #[test]
+    fn a_copy_has_no_set_id_bits() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o2644)).unwrap();
+        let mut staged = stage(&path);
+        staged.place().unwrap();
+        staged.commit().unwrap();
+        staged.undo().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
+    }
+
+    #[test]
+    fn the_copy_of_a_sparse_file_is_sparse() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        let sparse = File::create(&path).unwrap();
+        sparse.write_all_at(b"start", 0).unwrap();
+        sparse.write_all_at(b"middle", 1 << 30).unwrap();
+        sparse.set_len(3 << 30).unwrap();
+        let mut staged = stage(&path);
+        staged.place().unwrap();
+        staged.commit().unwrap();
+        staged.undo().unwrap();
+        let copy = File::open(&path).unwrap();
+        let found = copy.metadata().unwrap();
+        // A block has 512 bytes.
+        assert!(found.len() == 3 << 30 && found.blocks() < 1 << 20, "{found:?}");
+        let (mut start, mut middle) = ([0; 5], [0; 6]);
+        copy.read_exact_at(&mut start, 0).unwrap();
+        copy.read_exact_at(&mut middle, 1 << 30).unwrap();
+        assert_eq!((&start, &middle), (b"start", b"middle"));
+    }
+
+    #[test]
+    fn an_old_file_that_cannot_be_put_back_keeps_its_other_name_which_is_told() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        fs::write(&path, "old").unwrap();
+        let mut staged = stage(&path);
+        staged.place().unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let Err(Problem::LeftAside { name, refusal }) = staged.undo() else { panic!("{staged:?}") };
+        assert_eq!(refusal.step, Step::Rename);
+        assert_eq!(fs::read(directory.path(name.to_str().unwrap())).unwrap(), b"old");
     }
 
     #[test]

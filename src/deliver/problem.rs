@@ -1,5 +1,8 @@
 //! Why a file cannot be delivered, or not be taken back: data, for the report to word.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use nix::errno::Errno;
 
 use crate::binding::Origin;
@@ -27,6 +30,13 @@ pub enum Problem {
     DirectoryMissing,
     /// What is to be its directory is something else.
     NotADirectory,
+    /// A link before the last component belongs to neither root nor the effective user.
+    ForeignLink {
+        /// The link.
+        link: PathBuf,
+        /// The user whose it is.
+        owner: u32,
+    },
     /// The path is a symbolic link, which is not followed.
     Link,
     /// The path is a directory.
@@ -35,8 +45,11 @@ pub enum Problem {
     NotRegular,
     /// Another file of the declaration goes to the same place, by another path.
     SamePlace,
-    /// The file that is there cannot be read, and so not be restored when the launch fails.
-    Unreadable(&'static str),
+    /// The file that is there belongs to this user, and its directory is sticky: only its owner may rename it.
+    Sticky {
+        /// The user.
+        owner: u32,
+    },
     /// /etc/passwd has no such user.
     UnknownUser(String),
     /// /etc/group has no such group.
@@ -51,6 +64,13 @@ pub enum Problem {
     Refused(Refusal),
     /// The kernel refused a step of taking the file back: it stays, or what it replaced is not as it was.
     NotUndone(Refusal),
+    /// The file that was there could not be given its name back.
+    LeftAside {
+        /// The name that it has instead, in the same directory.
+        name: OsString,
+        /// Why.
+        refusal: Refusal,
+    },
     /// A signal asked for the end, and the process lived on.
     Interrupted,
 }
@@ -81,6 +101,8 @@ pub enum Step {
     Write,
     /// Sealing it against changes.
     Seal,
+    /// Reading what was there before it.
+    Read,
     /// Giving it its name.
     Rename,
     /// Removing it.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nix::libc::c_int;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 
-/// What ends a process that has not asked otherwise, and may come at any time.
+/// The signals that end a process by default and may come from outside at any time.
 const ENDINGS: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
 
 /// One bit for each signal that came.
@@ -15,13 +15,26 @@ static CAUGHT: AtomicU64 = AtomicU64::new(0);
 /// Dispositions are the process's, so nobody else may hold them meanwhile.
 static HOLDING: Mutex<()> = Mutex::new(());
 
-/// As long as this value lives, TERM, INT, HUP and QUIT are remembered instead of obeyed.
+/// The undoing that a signal must not cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undoing {
+    /// Whatever is delivered ends with the process.
+    Nothing,
+    /// Files have to be removed and restored.
+    Files,
+}
+
+/// As long as this value lives, TERM, INT, HUP and QUIT are remembered instead of obeyed, if there is something to undo.
 ///
 /// When it is dropped, what was in force before is so again, and what came is raised. A signal that was ignored stays
 /// ignored, one that was blocked stays pending.
 ///
 /// A handler and not the signal mask: that is each thread's own, and the kernel gives a signal to any thread that takes
 /// it, such as one that still waits for a name to be resolved.
+///
+/// A caught signal must not be lost in execve, which takes the handler away: hence [`Signals::release`], the last thing
+/// before it. Between the two, for the few system calls that execve itself needs, a signal ends the process at once and leaves the
+/// files there, as it does a moment later when it ends the command. A mask could not close that gap: execve hands it down.
 pub struct Signals {
     held: Vec<(Signal, SigAction)>,
     _only: MutexGuard<'static, ()>,
@@ -29,17 +42,47 @@ pub struct Signals {
 
 impl Signals {
     /// Holds them from now on.
-    pub fn hold() -> Self {
+    pub fn hold(undoing: Undoing) -> Self {
         let only = HOLDING.lock().unwrap_or_else(PoisonError::into_inner);
         CAUGHT.store(0, Ordering::Relaxed);
+        let endings = match undoing {
+            Undoing::Nothing => [].as_slice(),
+            Undoing::Files => &ENDINGS,
+        };
         // SIGXFSZ comes from our own write: it is to fail (EFBIG) and be told like any other that does.
-        let held = ENDINGS.into_iter().chain([Signal::SIGXFSZ]).filter_map(hold).collect();
+        let held = endings.iter().copied().chain([Signal::SIGXFSZ]).filter_map(hold).collect();
         Self { held, _only: only }
     }
 
     /// Whether a signal came that asks for the end.
     pub fn caught(&self) -> bool {
         self.endings().next().is_some()
+    }
+
+    /// Restores what was in force before, right before execve, unless a signal came until then: that one stays held.
+    #[must_use]
+    pub fn release(&self) -> bool {
+        self.restore();
+        // From here on no handler can catch another.
+        let is_released = !self.caught();
+        if !is_released {
+            self.hold_again();
+        }
+        is_released
+    }
+
+    /// Holds them once more: execve has failed, and there is something to undo.
+    pub fn hold_again(&self) {
+        for (signal, _) in &self.held {
+            let _ = hold(*signal);
+        }
+    }
+
+    fn restore(&self) {
+        for (signal, previous) in &self.held {
+            // SAFETY: what was in force before, and so sound to have in force again.
+            let _ = unsafe { sigaction(*signal, previous) };
+        }
     }
 
     fn endings(&self) -> impl Iterator<Item = Signal> {
@@ -51,10 +94,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        for (signal, previous) in &self.held {
-            // SAFETY: what was in force before, and so sound to have in force again.
-            let _ = unsafe { sigaction(*signal, previous) };
-        }
+        self.restore();
         for signal in self.endings() {
             let _ = raise(signal);
         }
@@ -99,12 +139,45 @@ mod tests {
             assert_eq!(output.status.signal(), Some(Signal::SIGINT as i32), "{output:?}");
             return assert!(String::from_utf8_lossy(&output.stdout).contains("held"), "{output:?}");
         }
-        let signals = Signals::hold();
+        let signals = Signals::hold(Undoing::Files);
         assert!(!signals.caught());
         raise(Signal::SIGINT).unwrap();
         assert!(signals.caught());
         println!("held");
         drop(signals);
+    }
+
+    #[test]
+    fn a_signal_that_came_before_the_release_keeps_all_of_them_held() {
+        let test = "deliver::signals::tests::a_signal_that_came_before_the_release_keeps_all_of_them_held";
+        if let Some(Child { output, .. }) = in_child(test, &[], ":") {
+            assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
+            return assert!(String::from_utf8_lossy(&output.stdout).contains("held"), "{output:?}");
+        }
+        let signals = Signals::hold(Undoing::Files);
+        raise(Signal::SIGTERM).unwrap();
+        assert!(!signals.release());
+        raise(Signal::SIGTERM).unwrap();
+        println!("held");
+        drop(signals);
+    }
+
+    #[test]
+    fn a_signal_after_the_release_ends_the_process_until_they_are_held_again() {
+        let test = "deliver::signals::tests::a_signal_after_the_release_ends_the_process_until_they_are_held_again";
+        if let Some(Child { output, .. }) = in_child(test, &[], ":") {
+            assert_eq!(output.status.signal(), Some(Signal::SIGHUP as i32), "{output:?}");
+            return assert!(String::from_utf8_lossy(&output.stdout).contains("held again"), "{output:?}");
+        }
+        let signals = Signals::hold(Undoing::Files);
+        assert!(signals.release());
+        signals.hold_again();
+        raise(Signal::SIGHUP).unwrap();
+        assert!(signals.caught());
+        CAUGHT.store(0, Ordering::Relaxed);
+        println!("held again");
+        assert!(signals.release());
+        raise(Signal::SIGHUP).unwrap();
     }
 
     #[test]
@@ -115,7 +188,7 @@ mod tests {
         }
         std::thread::spawn(|| std::thread::sleep(Duration::from_secs(60)));
         SigSet::all().thread_block().unwrap();
-        let signals = Signals::hold();
+        let signals = Signals::hold(Undoing::Files);
         kill(getpid(), Signal::SIGQUIT).unwrap();
         while !signals.caught() {
             std::thread::yield_now();
@@ -130,7 +203,7 @@ mod tests {
         if let Some(child) = in_child(test, &[], "trap '' HUP TERM") {
             return passed(&child);
         }
-        let signals = Signals::hold();
+        let signals = Signals::hold(Undoing::Files);
         raise(Signal::SIGHUP).unwrap();
         raise(Signal::SIGTERM).unwrap();
         assert!(!signals.caught());
@@ -147,7 +220,7 @@ mod tests {
         let mut blocked = SigSet::empty();
         blocked.add(Signal::SIGTERM);
         blocked.thread_block().unwrap();
-        let signals = Signals::hold();
+        let signals = Signals::hold(Undoing::Files);
         raise(Signal::SIGTERM).unwrap();
         assert!(!signals.caught());
         drop(signals);
@@ -168,7 +241,7 @@ mod tests {
         let action = SigAction::new(SigHandler::Handler(leave), SaFlags::empty(), SigSet::empty());
         // SAFETY: the handler only ends the process.
         unsafe { sigaction(Signal::SIGTERM, &action) }.unwrap();
-        let signals = Signals::hold();
+        let signals = Signals::hold(Undoing::Files);
         raise(Signal::SIGTERM).unwrap();
         drop(signals);
     }

@@ -109,6 +109,15 @@ mod tests {
     }
 
     #[test]
+    fn of_several_files_that_cannot_be_executed_the_first_is_told() {
+        let Err(ProgramError::NotExecutable { file, .. }) = find("passwd".as_ref(), Some("/etc:/etc/../etc".as_ref()))
+        else {
+            panic!("/etc/passwd can be executed")
+        };
+        assert_eq!(file, Path::new("/etc/passwd"));
+    }
+
+    #[test]
     fn a_later_executable_wins_over_an_earlier_file_that_is_none() {
         let found = find("sh".as_ref(), Some("/etc:/bin".as_ref()));
         assert!(found.is_ok());

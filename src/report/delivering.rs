@@ -11,18 +11,20 @@ pub(super) fn status(error: &DeliverError) -> u8 {
         | Problem::NoFileName
         | Problem::DirectoryMissing
         | Problem::NotADirectory
+        | Problem::ForeignLink { .. }
         | Problem::Link
         | Problem::IsADirectory
         | Problem::NotRegular
         | Problem::SamePlace
-        | Problem::Unreadable(_)
+        | Problem::Sticky { .. }
         | Problem::UnknownUser(_)
         | Problem::UnknownGroup(_)
         | Problem::Accounts(..)
         | Problem::MemoryNotAllowed(_)
         | Problem::Descriptors(_)
         | Problem::Refused(_)
-        | Problem::NotUndone(_) => CONFIGURATION,
+        | Problem::NotUndone(_)
+        | Problem::LeftAside { .. } => CONFIGURATION,
     }
 }
 
@@ -43,13 +45,18 @@ fn what(problem: &Problem) -> String {
             "its directory does not exist; create it first (systemd: RuntimeDirectory=)".to_owned()
         }
         Problem::NotADirectory => "what should be its directory is none".to_owned(),
+        Problem::ForeignLink { link, owner } => format!(
+            "{} is a symbolic link of user {owner}, and only links of root and of the effective user are followed; \
+             name the directory that it leads to, or give the link to root (chown -h)",
+            link.display()
+        ),
         Problem::Link => "there is a symbolic link, which is not followed; name the file that it leads to".to_owned(),
         Problem::IsADirectory => "there is a directory".to_owned(),
         Problem::NotRegular => "there is a device, a pipe or a socket".to_owned(),
         Problem::SamePlace => "another file goes to the same place by another path".to_owned(),
-        Problem::Unreadable(why) => {
-            format!("the file that is there could not be restored if the launch failed: {}", lower(why))
-        }
+        Problem::Sticky { owner } => format!(
+            "there is a file of user {owner}, and the directory is sticky: only that user, the directory's owner and root can replace it"
+        ),
         Problem::UnknownUser(name) => format!("there is no user {name:?} in /etc/passwd; a number always works"),
         Problem::UnknownGroup(name) => format!("there is no group {name:?} in /etc/group; a number always works"),
         Problem::Accounts(file, why) => format!("{file} cannot be read: {}; a number always works", lower(why)),
@@ -64,6 +71,11 @@ fn what(problem: &Problem) -> String {
         }
         Problem::Refused(refusal) => refused(*refusal),
         Problem::NotUndone(refusal) => format!("could not be taken back: {}", refused(*refusal)),
+        Problem::LeftAside { name, refusal } => format!(
+            "could not be taken back: {}; the file that was there is {} in the same directory now",
+            refused(*refusal),
+            name.display()
+        ),
         Problem::Interrupted => "a signal ended the launch".to_owned(),
     }
 }
@@ -78,6 +90,7 @@ fn refused(Refusal { step, why }: Refusal) -> String {
         Step::Mode => format!("its mode cannot be set: {why}"),
         Step::Write => format!("cannot be written: {why}"),
         Step::Seal => format!("cannot be sealed: {why}"),
+        Step::Read => format!("what was there cannot be read: {why}"),
         Step::Rename => format!("cannot be given its name: {why}"),
         Step::Remove => format!("cannot be removed: {why}"),
     }

@@ -28,6 +28,8 @@ pub(super) fn status(error: &ResolveError) -> u8 {
                 | Refusal::NoValue
                 | Refusal::Certificate { .. }
                 | Refusal::TrustStore(_)
+                | Refusal::OtherRegion { .. }
+                | Refusal::OtherAccount { .. }
                 | Refusal::Agent(_)
                 | Refusal::Request(_),
             ) => CONFIGURATION,
@@ -247,6 +249,17 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
             (format!("the server's certificate is not trusted: {why}"), hints)
         }
         Refusal::TrustStore(why) => (format!("root certificates cannot be read: {why}"), Vec::new()),
+        Refusal::OtherRegion { asked, found } => (
+            format!("the answer comes from region {found}, but {asked} was asked"),
+            vec![
+                "check the endpoint (--endpoint-url, AWS_ENDPOINT_URL) or the agent: it serves another region"
+                    .to_owned(),
+            ],
+        ),
+        Refusal::OtherAccount { asked, found } => (
+            format!("the answer comes from account {found}, but {asked} was asked"),
+            vec!["check the endpoint and the role, or name the secret by its ARN".to_owned()],
+        ),
         Refusal::Agent(beyond) => {
             let what = match beyond {
                 BeyondAgent::Role => "the Secrets Manager Agent reads with its own role alone",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::declaring::reference;
 use crate::cli::UsageError;
 use crate::manifest::DEFAULT_NAMES;
+use crate::secret::without_url_secrets;
 use crate::source::{SetupError, VariableError};
 use crate::suggest;
 
@@ -58,12 +59,17 @@ fn nothing(files: &[PathBuf], find_file: bool) -> String {
 
 pub(super) fn variable(error: &VariableError) -> Vec<String> {
     let VariableError { name, text, expected } = error;
-    vec![format!("{name}: {} is not {expected}", found(text))]
+    vec![format!("{name}: {} is not {expected}", found(text.as_deref().unwrap_or_default()))]
 }
 
-/// What was found instead of what was expected. What may be a URL with a password in it is not told.
+/// Quotes a value that is not what was expected. One with an `@` may be a URL that was written in a hurry, with a password: it is
+/// not quoted at all.
 pub(super) fn found(text: &str) -> String {
-    if text.is_empty() || text.contains('@') { "its value".to_owned() } else { format!("{text:?}") }
+    if text.is_empty() || text.contains('@') {
+        "its value".to_owned()
+    } else {
+        format!("{:?}", without_url_secrets(text))
+    }
 }
 
 pub(super) fn setup(error: &SetupError) -> Vec<String> {

@@ -21,6 +21,7 @@ use super::aws::Aws;
 use super::classify::{Verdict, by_connector};
 use super::clock::{Clock, Waiting};
 use super::dial::Dialer;
+use super::origin::Origin;
 use super::profile::{self, SetupError};
 use super::retry::{Patience, ask};
 use super::settings::{ProxySettings, Settings};
@@ -97,13 +98,7 @@ impl Source for Agent {
                 Err(error) if self.fallback.is_some() && is_unanswered(error) => unanswered.extend(locators),
                 _ => answers.extend(locators.iter().map(|locator| {
                     let region = locator.region.as_ref().or(self.aws_settings.region.as_ref());
-                    let found = match &found {
-                        Ok(document) if is_elsewhere(document, region) => {
-                            Err(FetchError::Refused(Refusal::Agent(BeyondAgent::Region)))
-                        }
-                        Ok(document) => Ok(document.copy()),
-                        Err(error) => Err(error.clone()),
-                    };
+                    let found = found.as_ref().map_err(Clone::clone).and_then(|document| in_region(document, region));
                     ((*locator).clone(), found.map_err(|error| FetchFailure::new(region.cloned(), error)))
                 })),
             }
@@ -116,9 +111,10 @@ impl Source for Agent {
     }
 }
 
-/// Whether the agent reads in another region than the one that is meant: its answer is about another secret of that name.
-fn is_elsewhere(document: &Document, wanted: Option<&Region>) -> bool {
-    document.region.as_ref().zip(wanted).is_some_and(|(found, wanted)| found != wanted)
+/// A copy of the agent's answer, unless the agent reads in another region than the one that is wanted.
+fn in_region(document: &Document, wanted: Option<&Region>) -> Result<Document, FetchError> {
+    let origin = |region: Option<&Region>| Origin { region: region.cloned(), account: None };
+    origin(wanted).accepts(&origin(document.region.as_ref())).map(|()| document.copy())
 }
 
 /// Whether the agent said nothing of the secret, so that AWS may be asked itself. A denial of any kind is an answer, and a clock

@@ -172,7 +172,7 @@ async fn read(session: &Session, base: &Credentials, places: &Semaphore, job: Ve
     answers
 }
 
-/// Whether another region may do better. A wrong clock is wrong everywhere.
+/// Tells an outage of one region from one of this machine: a wrong clock is wrong everywhere.
 fn is_regional(outage: &Outage) -> bool {
     match outage {
         Outage::Throttled(_) | Outage::Service(_) | Outage::Timeout(_) | Outage::Connection(_) | Outage::Garbled(_) => {

@@ -1,6 +1,9 @@
 //! Credentials: each source in AWS's own order, each with the reason why it gave none.
 
+mod group;
 mod instance;
+mod process;
+mod profile;
 
 pub(super) use instance::metadata_client;
 
@@ -8,7 +11,6 @@ use std::error::Error;
 
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
@@ -18,6 +20,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use http::HeaderValue;
 
 use self::instance::Instance;
+use self::profile::Profiled;
 use super::causes::{find_source, is_timeout};
 use super::classify::{Verdict, classify_behind};
 use super::clock::Clock;
@@ -183,13 +186,7 @@ fn sources<'a>(settings: &'a Settings, configs: &'a Configs) -> Vec<CredentialSo
     let name = settings.profile();
     let unset = format!("the profile {:?} of AWS's configuration files has none", name.unwrap_or("default"));
     let unset = missing(settings.profile_has_keys, &unset);
-    sources.push(source("profile", unset, move || {
-        let profile = ProfileFileCredentialsProvider::builder().configure(config);
-        match name {
-            Some(name) => profile.profile_name(name).build(),
-            None => profile.build(),
-        }
-    }));
+    sources.push(source("profile", unset, move || Profiled::new(name, config)));
     let is_set = settings.web_identity_file.is_some();
     let unset = missing(is_set, "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set");
     let web_identity =

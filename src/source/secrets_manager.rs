@@ -10,6 +10,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::{
 use super::aws::Request;
 use super::classify::{Verdict, classify};
 use super::client::{Client, Failure};
+use super::origin::Origin;
 use super::retry::{Patience, ask};
 use crate::fetched::{Document, FetchError, Outage, Refusal};
 use crate::reference::{Region, SecretId};
@@ -18,6 +19,7 @@ use crate::secret::SecretValue;
 /// Reads one version of a secret.
 pub(super) async fn get(client: &Client, request: &Request, patience: &Patience) -> Result<Document, FetchError> {
     let id = request.id_in(&client.region);
+    let asked = Origin::asked(&request.id, request.role.as_ref(), &client.region);
     let output = ask(patience, async || {
         let input = GetSecretValueInput::builder()
             .secret_id(&id)
@@ -25,16 +27,14 @@ pub(super) async fn get(client: &Client, request: &Request, patience: &Patience)
             .set_version_id(request.version.id().map(str::to_owned));
         let input = input.build().map_err(Failure::<GetSecretValueError>::construction_failure);
         let asking = async { client.call::<_, GetSecretValueOutput, _>(&GetSecretValue::new(), input?).await };
-        match asking.await {
+        let output = asking.await.map_err(|error| classify(&error))?;
+        asked.accepts(&Origin::of(output.arn())).map_err(Verdict::Final)?;
+        if SecretId::is_answer(&id, output.name(), output.arn())
+            && request.version.is_answered_by(output.version_id(), output.version_stages())
+        {
             Ok(output)
-                if SecretId::is_answer(&id, output.name(), output.arn())
-                    && request.version.is_answered_by(output.version_id(), output.version_stages()) =>
-            {
-                Ok(output)
-            }
-            // Whatever this is, its value is not the one that was asked for.
-            Ok(_) => Err(Verdict::Again(Outage::Garbled("a response that is not about this secret".to_owned()), None)),
-            Err(error) => Err(classify(&error)),
+        } else {
+            Err(Verdict::Again(Outage::Garbled("a response that is not about this secret".to_owned()), None))
         }
     });
     document(output.await?, &client.region)

@@ -20,7 +20,7 @@ use super::retry::Patience;
 use super::settings::Settings;
 use super::sts::{self, Assumed};
 use super::wording::text_of;
-use crate::fetched::{FetchError, Outage};
+use crate::fetched::{Denial, FetchError, Outage};
 use crate::reference::{Region, Role, Store};
 
 /// What is settled before the first request, and kept for the later ones.
@@ -83,8 +83,12 @@ impl Session {
         self.region.insert(region).clone()
     }
 
-    /// Without a metadata service there is no region; with one that does not answer there may be, later.
+    /// Asks the instance metadata service for the region. Without the service, or where AWS_EC2_METADATA_DISABLED forbids asking
+    /// it, there is none; a service that does not answer is an outage.
     async fn instance_region(&self) -> Result<Region, FetchError> {
+        if self.settings.metadata.is_disabled {
+            return Err(FetchError::NoRegion);
+        }
         let client = credentials::metadata_client(&self.settings, &self.clients.near());
         let why = |text: String| format!("the instance metadata, asked for the region: {text}");
         let mut last = Outage::Timeout(why("no answer in time".to_owned()));
@@ -101,14 +105,12 @@ impl Session {
                     Verdict::Again(outage @ (Outage::Service(_) | Outage::Throttled(_) | Outage::Garbled(_)), _) => {
                         outage
                     }
-                    // Nobody is there. Whoever waits waits for a service that is not there yet.
-                    _ if self.clock.is_waiting() && !self.settings.metadata.is_disabled => {
-                        Outage::Connection(text_of(&error))
-                    }
+                    // With `--wait`, an unreachable service may still come up.
+                    _ if self.clock.is_waiting() => Outage::Connection(text_of(&error)),
                     _ => return Err(FetchError::NoRegion),
                 },
             };
-            // Silence of what may not be there at all is heard once.
+            // Off EC2, the service never answers: a timeout is not retried.
             let is_last = matches!(outage, Outage::Timeout(_)) && !self.clock.is_waiting();
             last = outage.map_text(why);
             self.clock.lacks(last.text());
@@ -184,22 +186,30 @@ impl Session {
     }
 
     /// The credentials of a role that was assumed, or without a role the base ones.
+    ///
+    /// # Errors
+    /// Why the role could not be assumed. One that nobody assumed is never replaced by the base credentials.
     pub(super) fn credentials<'a>(
         &'a self,
         role: Option<&Role>,
         base: &'a Credentials,
     ) -> Result<&'a Credentials, FetchError> {
-        match role.and_then(|role| self.roles.get(role)) {
+        let Some(role) = role else { return Ok(base) };
+        match self.roles.get(role) {
             Some(Ok(assumed)) => Ok(&assumed.credentials),
             Some(Err(error)) => Err(error.clone()),
-            None => Ok(base),
+            None => Err(FetchError::Denied {
+                message: format!("{}: the role was not assumed", role.arn),
+                cause: Denial::Role,
+                identity: None,
+            }),
         }
     }
 
     /// Whose credentials these are, as far as STS tells it.
     pub(super) async fn identity(&self, role: Option<&Role>, region: &Region, base: &Credentials) -> Option<String> {
-        match role.and_then(|role| self.roles.get(role)) {
-            Some(assumed) => assumed.as_ref().ok()?.identity.clone(),
+        match role {
+            Some(role) => self.roles.get(role)?.as_ref().ok()?.identity.clone(),
             None => {
                 let asking = || async {
                     let client = self.clients.client(Api::Sts, region, base).await.ok()?;
@@ -208,5 +218,35 @@ impl Session {
                 self.identity.get_or_init(asking).await.clone()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::environment::Inherited;
+    use crate::options::Options;
+
+    #[test]
+    fn a_role_that_nobody_assumed_does_not_read_with_the_base_credentials() {
+        let settings = Rc::new(Settings::new(&Options::default(), &Inherited::new(std::iter::empty())).unwrap());
+        let clock = Clock::new(Duration::from_secs(1), None);
+        let session = Session {
+            clients: Clients::new(Rc::clone(&settings), &clock),
+            settings,
+            patience: Patience::new(clock.clone(), None),
+            clock,
+            region: None,
+            base: None,
+            roles: BTreeMap::new(),
+            identity: OnceCell::new(),
+        };
+        let base = Credentials::new("AKIABASE", "secret", None, None, "test");
+        let role = Role::parse("arn:aws:iam::123456789012:role/Reader", None).unwrap();
+        let refused = session.credentials(Some(&role), &base);
+        assert!(matches!(refused, Err(FetchError::Denied { cause: Denial::Role, .. })), "{refused:?}");
+        assert_eq!(session.credentials(None, &base).unwrap().access_key_id(), "AKIABASE");
     }
 }

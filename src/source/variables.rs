@@ -1,6 +1,7 @@
 //! What our options and AWS's variables say about reading, checked before anything is asked: an invalid one is an error,
 //! never a panic in the SDK and never ignored.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::reference::{Region, Role};
 pub struct VariableError {
     /// The variable.
     pub name: &'static str,
-    /// What it holds.
-    pub text: String,
+    /// What it holds, unless that may be a secret.
+    pub text: Option<String>,
     /// What it takes.
     pub expected: &'static str,
 }
@@ -36,6 +37,11 @@ impl Settings {
         for name in BOOLEANS {
             reader.parse(name, BOOLEAN_EXPECTED, parse_boolean);
         }
+        for name in CREDENTIALS {
+            reader.text(name);
+        }
+        let path = |text: &str| text.parse::<http::Uri>().ok();
+        reader.parse_secret("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
         for name in URLS {
             reader.parse(name, URL_EXPECTED, |text| check_url(text.to_owned()).ok());
         }
@@ -141,6 +147,10 @@ pub(super) fn is_one_of(words: &[&str], text: &str) -> Option<()> {
 /// Read by the SDK alone.
 const BOOLEANS: &[&str] = &["AWS_EC2_METADATA_V1_DISABLED"];
 
+/// Read by the SDK, which passes over what is not UTF-8, or quotes it.
+const CREDENTIALS: &[&str] =
+    &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+
 /// Read by the SDK alone.
 const URLS: &[&str] = &["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
 
@@ -176,19 +186,37 @@ impl<'a> Reader<'a> {
         expected: &'static str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let value = self.inherited.filled(name)?;
-        let parsed = value.to_str().and_then(parse);
-        if parsed.is_none() {
-            let error = VariableError { name, text: value.to_string_lossy().into_owned(), expected };
-            if !self.errors.contains(&error) {
-                self.errors.push(error);
-            }
-        }
-        parsed
+        self.read(name, expected, parse, |value| Some(value.to_string_lossy().into_owned()))
+    }
+
+    /// The same of a variable that may hold a secret: its value is not quoted when it is wrong.
+    fn parse_secret<T>(
+        &mut self,
+        name: &'static str,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        self.read(name, expected, parse, |_| None)
     }
 
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
-        self.parse(name, "text in UTF-8", |text| Some(text.to_owned()))
+        self.parse_secret(name, "text in UTF-8", |text| Some(text.to_owned()))
+    }
+
+    fn read<T>(
+        &mut self,
+        name: &'static str,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+        quote: impl Fn(&OsStr) -> Option<String>,
+    ) -> Option<T> {
+        let value = self.inherited.filled(name)?;
+        let parsed = value.to_str().and_then(parse);
+        let error = VariableError { name, text: quote(value), expected };
+        if parsed.is_none() && !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
+        parsed
     }
 
     /// The variable of a service before the one of all. Each is read once more for each service, and told once.

@@ -3,10 +3,12 @@
 use std::error::Error;
 
 use aws_config::imds::client::error::ImdsError;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::error::ErrorMetadata;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::causes::chain;
+use crate::secret::without_url_secrets;
 
 /// An error and what is behind it, each thing said once, in one line.
 pub(super) fn text_of(error: &(dyn Error + 'static)) -> String {
@@ -25,7 +27,8 @@ fn words_of(error: &(dyn Error + 'static)) -> String {
         return format!("the metadata service answered with HTTP status {}", answer.response().status().as_u16());
     }
     // They only say that something is behind them.
-    if error.is::<ConnectorError>() || error.is::<hyper_util::client::legacy::Error>() {
+    let is_wrapped = matches!(error.downcast_ref(), Some(CredentialsError::ProviderError(_)));
+    if is_wrapped || error.is::<ConnectorError>() || error.is::<hyper_util::client::legacy::Error>() {
         return String::new();
     }
     if let Some(meta) = error.downcast_ref::<ErrorMetadata>() {
@@ -40,8 +43,9 @@ fn words_of(error: &(dyn Error + 'static)) -> String {
 /// No message is worth more than a line.
 const LONGEST: usize = 600;
 
-/// A text of a server, made safe for a terminal and a log.
+/// A text of a server or a library, made safe for a terminal and a log.
 pub(super) fn one_line(text: &str) -> String {
+    let text = without_url_secrets(text);
     let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut line: String = printable.take(LONGEST).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
     if text.chars().nth(LONGEST).is_some() {

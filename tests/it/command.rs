@@ -4,6 +4,7 @@ use crate::aws::Aws;
 use crate::aws::secret::Secret;
 use crate::outcome::Outcome;
 use crate::sandbox::{Sandbox, sandbox};
+use crate::skip;
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
@@ -142,6 +143,34 @@ fn a_script_without_a_shebang_whose_name_is_like_an_option_is_run() {
     let path = sandbox.path("bin");
     let run = sandbox.env("PATH", path).command(["-c", "one"]).run();
     run.launched().printed("ran one\n");
+}
+
+#[test]
+fn a_script_without_a_shebang_whose_directory_is_named_like_an_option_is_run() {
+    let aws = served();
+    let sandbox = sandbox(&aws).executable("-d/script", "echo \"ran $1\"\n");
+    let run = sandbox.command(["-d/script", "one"]).run();
+    run.launched().printed("ran one\n");
+}
+
+#[test]
+fn an_empty_part_of_path_is_the_working_directory() {
+    let aws = served();
+    for path in [":/nonexistent", "/nonexistent:", "/nonexistent::/nonexistent"] {
+        let sandbox = sandbox(&aws).executable("script", "#!/bin/sh\necho ran\n").env("PATH", path);
+        sandbox.command(["script"]).run().launched().printed("ran\n");
+    }
+}
+
+#[test]
+fn the_effective_user_decides_whether_a_file_can_be_executed() {
+    let other_real_user = ["setpriv", "--ruid=65534"];
+    if !skip::can(&[&other_real_user[..], &["true"]].concat(), "another real user") {
+        return;
+    }
+    let aws = served();
+    let sandbox = sandbox(&aws).executable("script", "#!/bin/cat\n").mode("script", 0o700).through(other_real_user);
+    sandbox.command(["./script"]).run().launched().printed("#!/bin/cat\n");
 }
 
 #[test]

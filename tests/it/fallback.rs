@@ -54,6 +54,13 @@ fn a_denial_is_an_answer() {
 }
 
 #[test]
+fn a_wrong_clock_is_not_looked_for_elsewhere() {
+    let aws = served().region_fails(HERE, fault::clock_skew());
+    with_fallback(&aws).run().refused(75).says(["A (", "clock"]);
+    assert_eq!(regions(&aws), [HERE]);
+}
+
+#[test]
 fn an_absence_is_an_answer() {
     let aws = Aws::start();
     with_fallback(&aws).run().refused(78);

@@ -88,6 +88,19 @@ fn its_owner_is_the_declared_one_by_number_or_name() {
 }
 
 #[test]
+fn another_owner_needs_no_capability_but_that_to_give_files_away() {
+    let wrapper = ["setpriv", "--bounding-set=-all,+chown", "--inh-caps=-all"];
+    if !nix::unistd::geteuid().is_root() || !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
+        return skip::skipped("CAP_CHOWN alone: only root has it");
+    }
+    let aws = served();
+    let sandbox = with_file(&aws, ", owner: \"65534:65533\", mode: \"0440\"").through(wrapper);
+    sandbox.run().launched_silently();
+    let found = fs::metadata(sandbox.path("out/file")).unwrap();
+    assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (65534, 65533, 0o440));
+}
+
+#[test]
 fn owner_and_mode_are_set_before_the_first_byte_and_the_name_is_given_last() {
     let calls = "trace=openat,fchown,fchmod,write,rename,renameat,renameat2";
     if !skip::can(&["strace", "-o", "/dev/null", "true"], "the order of system calls") {

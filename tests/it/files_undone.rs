@@ -212,6 +212,19 @@ fn a_rename_that_fails_takes_back_the_one_before_it() {
 }
 
 #[test]
+fn a_temporary_file_that_cannot_be_removed_is_told() {
+    let aws = served();
+    let wrapper = ["strace", "-o", "/dev/null", "-e", "inject=unlinkat:error=EIO"];
+    if !skip::can(&[&wrapper[..], &["true"]].concat(), "a file that cannot be removed") {
+        return;
+    }
+    let sandbox = two_files(&aws, "missing/two").through(wrapper);
+    let one = sandbox.path("out/one").display().to_string();
+    sandbox.run().refused(78).says(["secrets-exec.yaml:3", &one, "could not be taken back"]);
+    assert_eq!(fs::read(sandbox.path("out/one")).unwrap(), b"old");
+}
+
+#[test]
 fn a_signal_between_two_renames_ends_it_and_leaves_nothing() {
     for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
         let aws = served();

@@ -218,3 +218,47 @@ fn a_profile_that_takes_the_instances_credentials_takes_them_past_any_proxy() {
     sandbox.env("HTTP_PROXY", proxy.url()).env("NO_PROXY", "localhost").run().launched().has("A", "v");
     assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
 }
+
+/// Every spelling that botocore takes for true.
+const TRUE: [&str; 3] = ["true", "True", "TRUE"];
+
+#[test]
+fn disabled_instance_metadata_is_not_asked_for_credentials() {
+    for text in TRUE {
+        let aws = served();
+        let run = on_an_instance(&aws).region("us-east-1").env("AWS_EC2_METADATA_DISABLED", text).run();
+        run.refused(77).says(["A (", "instance metadata: AWS_EC2_METADATA_DISABLED is true"]);
+        assert!(aws.calls().is_empty(), "{:?}", aws.calls());
+    }
+}
+
+#[test]
+fn disabled_instance_metadata_is_not_asked_for_the_region() {
+    for text in TRUE {
+        let aws = served();
+        let sandbox = on_an_instance(&aws).env("AWS_EC2_METADATA_DISABLED", text);
+        let sandbox = sandbox.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE");
+        sandbox.env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET).run().refused(78).says(["A (", "no AWS region"]);
+        assert!(aws.calls().is_empty(), "{:?}", aws.calls());
+    }
+}
+
+#[test]
+fn disabled_instance_metadata_is_not_waited_for() {
+    let aws = served();
+    let disabled = || on_an_instance(&aws).env("AWS_EC2_METADATA_DISABLED", "true").args(["--wait", "1s"]);
+    // A region can come from nowhere else; credentials may still come from another source.
+    disabled().run().refused(78).says(["A (", "no AWS region"]);
+    disabled().region("us-east-1").run().refused(75).says(["A (", "waited for 1s"]);
+    assert!(aws.calls().is_empty(), "{:?}", aws.calls());
+}
+
+#[test]
+fn a_profile_that_takes_the_instances_credentials_does_not_ask_disabled_metadata() {
+    let aws = served();
+    let role = "arn:aws:iam::210987654321:role/Reader";
+    let config = format!("[default]\nrole_arn = {role}\ncredential_source = Ec2InstanceMetadata\n");
+    let sandbox = on_an_instance(&aws).region("us-east-1").env("AWS_EC2_METADATA_DISABLED", "TRUE");
+    sandbox.home_file(".aws/config", &config).run().refused(77).says(["A (", "profile: ", "AWS_EC2_METADATA_DISABLED"]);
+    assert!(aws.calls().is_empty(), "{:?}", aws.calls());
+}

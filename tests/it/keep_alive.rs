@@ -4,13 +4,13 @@ use crate::sandbox::{ACCESS_SECRET, Sandbox};
 use crate::tls::Authority;
 use crate::wire::{Script, Step, Wire, answer, body, good};
 
-const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
+const ROLE: &str = "arn:aws:iam::123456789012:role/Reader";
 
 /// What STS answers.
 fn role() -> Vec<u8> {
     let credentials = format!(
         "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><AssumedRoleUser>\
-         <AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::210987654321:assumed-role/Reader/s</Arn>\
+         <AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/Reader/s</Arn>\
          </AssumedRoleUser><Credentials><AccessKeyId>ASIAROLEROLEROLEROLE</AccessKeyId><SecretAccessKey>{ACCESS_SECRET}\
          </SecretAccessKey><SessionToken>{ACCESS_SECRET}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>\
          </Credentials></AssumeRoleResult></AssumeRoleResponse>"

@@ -1,6 +1,8 @@
 //! Settings of AWS (variables, configuration files, proxies) that are empty, half there, unreadable or wrong.
 
+use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::aws::fault;
@@ -325,4 +327,68 @@ fn a_source_profile_that_is_missing_further_on_is_named() {
                   [profile mid]\nrole_arn = arn:aws:iam::123456789012:role/B\nsource_profile = gone\n";
     let sandbox = sandbox(&served()).home_file(".aws/config", config).args(["--profile", "default"]);
     sandbox.run().refused(64).says(["gone", "mid"]);
+}
+
+/// A URL that leads nowhere, with a password and a token in it.
+fn with_password_and_token() -> String {
+    format!("http://user:{CANARY}@127.0.0.1:1/path?token={CANARY}")
+}
+
+#[test]
+fn the_password_and_the_token_of_a_url_that_leads_nowhere_are_not_told() {
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "HTTP_PROXY", "SECRETS_EXEC_ENDPOINT_URL"] {
+        let sandbox = sandbox(&served()).env(name, with_password_and_token()).args(["--timeout", "300ms"]);
+        sandbox.run().refused(75).says(["127.0.0.1:1"]);
+    }
+    let keyless = |url: &str| Sandbox::new().endpoint(url).region("us-east-1").resolve("A=x:k");
+    for (name, source) in [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "container: "),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "instance metadata: "),
+    ] {
+        let sandbox = keyless(&served().endpoint()).env_remove("AWS_EC2_METADATA_DISABLED");
+        let sandbox = sandbox.env(name, with_password_and_token()).env("AWS_MAX_ATTEMPTS", "1");
+        sandbox.run().says([source, "127.0.0.1:1"]);
+    }
+    let agent = Sandbox::new().arg(format!("--agent={}", with_password_and_token())).env("AWS_TOKEN", "t");
+    agent.args(["--timeout", "300ms"]).resolve("A=x").run().refused(75).says(["127.0.0.1:1"]);
+}
+
+#[test]
+fn the_password_and_the_token_of_a_containers_url_that_is_not_allowed_are_not_told() {
+    let url = with_password_and_token().replace("127.0.0.1:1", "192.0.2.1");
+    let sandbox = Sandbox::new().endpoint(&served().endpoint()).region("us-east-1").resolve("A=x:k");
+    let run = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", url).run();
+    run.refused(77).says(["container: ", "http://***@192.0.2.1/path?***"]);
+}
+
+#[test]
+fn the_token_of_a_wrong_url_is_not_repeated() {
+    let url = format!("gopher://host.example/?token={CANARY}");
+    for name in ["AWS_ENDPOINT_URL", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "HTTPS_PROXY", "SECRETS_EXEC_ENDPOINT_URL"] {
+        refuses(|sandbox| sandbox.env(name, &url), &[name, "gopher://host.example/?***"]);
+    }
+}
+
+#[test]
+fn a_containers_path_that_is_none_is_a_usage_error_that_does_not_repeat_it() {
+    let name = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+    refuses(|sandbox| sandbox.env(name, format!("/v2/credentials?id= {CANARY}")), &[name, "a path"]);
+}
+
+#[test]
+fn a_credential_that_is_not_utf_8_is_a_usage_error_that_does_not_repeat_it() {
+    let value = OsString::from_vec([CANARY.as_bytes(), b"\xff"].concat());
+    for name in [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "AWS_TOKEN",
+    ] {
+        let agent = |sandbox: Sandbox| sandbox.arg("--agent=http://127.0.0.1:1").env(name, &value);
+        refuses(agent, &[name, "UTF-8"]);
+        if name != "AWS_TOKEN" {
+            refuses(|sandbox| sandbox.env(name, &value), &[name, "UTF-8"]);
+        }
+    }
 }

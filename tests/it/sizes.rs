@@ -1,6 +1,7 @@
 //! How large a variable and all of them may be: checked before exec, naming the variable.
 
 use crate::sandbox::{CANARY, Sandbox};
+use crate::skip;
 
 /// `NAME=value` may be 32 pages less its NUL.
 const LARGEST_ENTRY: usize = 131_071;
@@ -66,4 +67,18 @@ fn a_smaller_stack_allows_less() {
     }
     let run = sandbox.prepared_by("ulimit -s 1024; exec \"$@\"").run();
     run.refused(78).says(["BIG"]);
+}
+
+#[test]
+fn an_unlimited_stack_allows_six_mebibytes() {
+    let unlimited = "ulimit -s unlimited; exec \"$@\"";
+    if !skip::can(&["/bin/sh", "-ec", unlimited, "sh", "true"], "an unlimited stack") {
+        return;
+    }
+    let mut sandbox = holding(120_000);
+    for number in 0..60 {
+        sandbox = sandbox.resolve(&format!("BIG{number}=x"));
+    }
+    let run = sandbox.prepared_by(unlimited).run();
+    run.refused(78).says(["BIG", "6291456"]);
 }

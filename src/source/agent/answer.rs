@@ -4,11 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use crate::fetched::{BeyondAgent, Denial, Document, FetchError, Outage, Refusal};
-use crate::reference::{Region, SecretId, Version};
+use crate::fetched::{Denial, Document, FetchError, Outage, Refusal};
+use crate::reference::{SecretId, Version};
 use crate::secret::SecretValue;
 use crate::source::aws_json::code_and_message;
 use crate::source::classify::{Verdict, by_code};
+use crate::source::origin::Origin;
 
 /// Reads a response. Nothing of it is kept but a value, and the code and message of AWS's own errors.
 pub(super) fn read(status: u16, body: &[u8], id: &SecretId, version: &Version) -> Result<Document, Verdict> {
@@ -70,11 +71,8 @@ fn of_secret(mut secret: Map<String, Value>, id: &str, version: &Version) -> Res
         Some(_) | None => None,
     };
     let (name, arn, version_id) = (text("Name"), text("ARN"), text("VersionId"));
-    if let (Some(own), Some(wanted)) = (region(arn.as_deref()), region(Some(id)))
-        && own != wanted
-    {
-        return Err(Verdict::Final(FetchError::Refused(Refusal::Agent(BeyondAgent::Region))));
-    }
+    let origin = Origin::of(arn.as_deref());
+    Origin::of(Some(id)).accepts(&origin).map_err(Verdict::Final)?;
     if !SecretId::is_answer(id, name.as_deref(), arn.as_deref()) {
         return Err(unreadable(200));
     }
@@ -92,7 +90,7 @@ fn of_secret(mut secret: Map<String, Value>, id: &str, version: &Version) -> Res
     if !version.is_answered_by(version_id.as_deref(), &stages) {
         return Err(unreadable(200));
     }
-    Ok(Document { version_id, stages, region: region(arn.as_deref()), ..Document::new(body) })
+    Ok(Document { version_id, stages, region: origin.region, ..Document::new(body) })
 }
 
 fn of_parameter(mut parameter: Map<String, Value>, version: &Version) -> Result<Document, Verdict> {
@@ -101,13 +99,9 @@ fn of_parameter(mut parameter: Map<String, Value>, version: &Version) -> Result<
     if version.id().is_some_and(|wanted| number.as_deref().is_some_and(|number| number != wanted)) {
         return Err(unreadable(200));
     }
-    let region = region(parameter.get("ARN").and_then(Value::as_str));
+    let region = Origin::of(parameter.get("ARN").and_then(Value::as_str)).region;
     let stages = version.label().map(str::to_owned).into_iter().collect();
     Ok(Document { version_id: number, stages, region, ..Document::new(SecretValue::new(value)) })
-}
-
-fn region(arn: Option<&str>) -> Option<Region> {
-    Region::parse(arn?.split(':').nth(3)?).ok()
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ use crate::source::transport::{TimedOut, Unavailable};
 #[derive(Debug)]
 pub(super) struct Instance {
     timeout: Duration,
+    /// AWS_EC2_METADATA_DISABLED. The SDK's client looks at it only after it has asked for a token.
+    is_disabled: bool,
     is_silent: bool,
     client: imds::Client,
     near: ProviderConfig,
@@ -25,11 +27,14 @@ pub(super) struct Instance {
 
 impl Instance {
     pub(super) fn new(settings: &Settings, near: &ProviderConfig, is_silent: bool) -> Self {
-        let timeout = settings.metadata.timeout;
-        Self { timeout, is_silent, client: metadata_client(settings, near), near: near.clone() }
+        let MetadataSettings { timeout, is_disabled, .. } = settings.metadata;
+        Self { timeout, is_disabled, is_silent, client: metadata_client(settings, near), near: near.clone() }
     }
 
     async fn credentials(&self) -> Result<Credentials, SourceError> {
+        if self.is_disabled {
+            return Err(SourceError::not_loaded("AWS_EC2_METADATA_DISABLED is true"));
+        }
         if self.is_silent {
             return Err(SourceError::not_loaded(TimedOut(self.timeout)));
         }

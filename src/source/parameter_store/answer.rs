@@ -7,6 +7,7 @@ use crate::fetched::{Document, FetchError, Missing, Refusal};
 use crate::reference::{Region, SecretId};
 use crate::secret::SecretValue;
 use crate::source::aws::Request;
+use crate::source::origin::Origin;
 
 /// What AWS has of the parameters that were asked for.
 pub(super) struct Answer {
@@ -80,6 +81,8 @@ impl Parameter {
     }
 
     fn into_document(self, request: &Request, region: &Region) -> Result<Document, FetchError> {
+        let asked = Origin::asked(&request.id, request.role.as_ref(), region);
+        asked.accepts(&Origin::of(self.arn.as_deref()))?;
         let Some(value) = self.value else { return Err(FetchError::Refused(Refusal::NoValue)) };
         let stages = request.version.label().map(str::to_owned).into_iter().collect();
         Ok(Document {

@@ -39,7 +39,7 @@ pub fn secret(service: &Service, call: &Call) -> Answer {
     let id = query.remove("secretId").unwrap();
     let version = service.secrets.get(&id).map(|secret| {
         let (version_id, stage) = (query.remove("versionId"), query.remove("versionStage"));
-        secret.version_of(version_id, stage).map(|version| version.response(&id, "us-east-1"))
+        secret.version_of(version_id, stage).map(|version| version.response(&id, "us-east-1", "123456789012"))
     });
     match version {
         None => refusal(&fault::not_found()),

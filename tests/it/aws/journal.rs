@@ -73,6 +73,12 @@ impl Call {
         self.scope(0)
     }
 
+    /// The account that the request is signed for: that of the role, which the session token of an assumed one names.
+    pub fn account(&self) -> String {
+        let role = self.header("x-amz-security-token").and_then(|token| token.rsplit('/').next());
+        role.filter(|account| account.len() == 12).unwrap_or("123456789012").to_owned()
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.request.headers.get(name).map(String::as_str)
     }

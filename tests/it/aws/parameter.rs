@@ -86,7 +86,7 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
         match parameters.find(&name, selector.as_deref()) {
             Some((number, version)) => found.push(json!({
                 "Name": name,
-                "ARN": format!("arn:aws:ssm:{}:123456789012:parameter{name}", call.region()),
+                "ARN": format!("arn:aws:ssm:{}:{}:parameter{name}", call.region(), call.account()),
                 "Type": "SecureString",
                 "Value": version.value,
                 "Version": number,

@@ -96,7 +96,7 @@ impl Service {
             };
             return refusal(&fault::no_such_version(&wanted));
         };
-        let mut response = version.response(&id, &call.region());
+        let mut response = version.response(&id, &call.region(), &call.account());
         if secret.cut_short {
             response.body.truncate(response.body.len() - 3);
         }
@@ -119,13 +119,14 @@ impl Service {
                 ),
             );
         }
+        let account = call.form()["RoleArn"].split(':').nth(4).unwrap().to_owned();
         xml(
             200,
             format!(
                 "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
                  <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn>\
                  </AssumedRoleUser><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
-                 <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}</SessionToken>\
+                 <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}/{account}</SessionToken>\
                  <Expiration>{EXPIRATION}</Expiration></Credentials></{action}Result>\
                  <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>"
             ),
@@ -152,10 +153,10 @@ impl Secret {
 }
 
 impl Version {
-    pub fn response(&self, id: &str, region: &str) -> Response {
+    pub fn response(&self, id: &str, region: &str, account: &str) -> Response {
         let arn = match id.strip_prefix("arn:") {
             Some(_) => id.to_owned(),
-            None => format!("arn:aws:secretsmanager:{region}:123456789012:secret:{id}-AbCdEf"),
+            None => format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}-AbCdEf"),
         };
         let mut body = json!({
             "ARN": arn,
