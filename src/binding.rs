@@ -173,20 +173,13 @@ impl fmt::Display for Target {
     }
 }
 
-/// What is done to a value before it is set: first decoded, then encoded.
+/// The base64 codings of an entry: the value is decoded first, then encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transform {
-    /// How the value is decoded.
-    pub decode: Option<Encoding>,
-    /// How the result is encoded.
-    pub encode: Option<Encoding>,
-}
-
-/// A way to write bytes as text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// RFC 4648 section 4, with padding.
-    Base64,
+    /// `decode: base64`
+    pub decode: bool,
+    /// `encode: base64`
+    pub encode: bool,
 }
 
 /// What happens when a secret, its version or its key does not exist. A denial or an outage is never an absence.

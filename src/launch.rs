@@ -163,38 +163,10 @@ fn find(command: &CommandLine, plan: &Plan, retained: &Retained) -> Result<Progr
         .map_err(|error| Failure::Program { command: command.program().to_string_lossy().into_owned(), error }.into())
 }
 
-fn fetch(store: Store, plan: &Plan, fetched: &mut Fetched, is_quiet: bool) -> Result<Outcome, Report> {
-    let tell: fn(&Waiting) = if is_quiet { |_| {} } else { report::waiting };
-    match store {
-        Store::Aws(settings) => {
-            exec::hide_memory();
-            // Clients and connections are not taken apart piece by piece: they end with the process, or in execve.
-            let mut aws = ManuallyDrop::new(Aws::new(*settings, tell));
-            fetch_from(&mut *aws, plan, fetched, Failure::Setup)
-        }
-        Store::Agent(settings, agent) => {
-            exec::hide_memory();
-            fetch_from(&mut Agent::new(agent, *settings, tell), plan, fetched, Failure::Setup)
-        }
-        Store::Local { path, is_silent } => {
-            let file = LocalFile::open(&path).map_err(Failure::Local)?;
-            exec::hide_memory();
-            let mut local = LocalFile::read(&path, file).map_err(gather(Failure::Local))?;
-            if !is_silent {
-                report::say([report::local_notice(&path)]);
-            }
-            fetch_from(&mut local, plan, fetched, |never| match never {})
-        }
-    }
-}
-
 /// Asks until everything is decided. The runtime lives here and nowhere else.
-fn fetch_from<S: Source>(
-    source: &mut S,
-    plan: &Plan,
-    fetched: &mut Fetched,
-    failure: impl Fn(S::Error) -> Failure,
-) -> Result<Outcome, Report> {
+fn fetch(store: Store, plan: &Plan, fetched: &mut Fetched, is_quiet: bool) -> Result<Outcome, Report> {
+    // Connections are not taken apart piece by piece: they end with the process, or in execve.
+    let mut source = ManuallyDrop::new(open(store, is_quiet)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(error.to_string()))?;
     let watch = source.clock().map(|clock| clock.watch(report::overdue));
@@ -210,7 +182,31 @@ fn fetch_from<S: Source>(
     drop(watch);
     // Dropping the runtime would wait for a name that may never be resolved.
     runtime.shutdown_background();
-    Ok(outcome.map_err(failure)?)
+    Ok(outcome.map_err(Failure::Setup)?)
+}
+
+/// Opens the source, with the process's memory hidden from then on.
+fn open(store: Store, is_quiet: bool) -> Result<Source, Report> {
+    let tell: fn(&Waiting) = if is_quiet { |_| {} } else { report::waiting };
+    match store {
+        Store::Aws(settings) => {
+            exec::hide_memory();
+            Ok(Source::Aws(Box::new(Aws::new(*settings, tell))))
+        }
+        Store::Agent(settings, agent) => {
+            exec::hide_memory();
+            Ok(Source::Agent(Box::new(Agent::new(agent, *settings, tell))))
+        }
+        Store::Local { path, is_silent } => {
+            let file = LocalFile::open(&path).map_err(Failure::Local)?;
+            exec::hide_memory();
+            let local = LocalFile::read(&path, file).map_err(gather(Failure::Local))?;
+            if !is_silent {
+                report::say([report::local_notice(&path)]);
+            }
+            Ok(Source::Local(local))
+        }
+    }
 }
 
 fn gather<E>(failure: fn(E) -> Failure) -> impl Fn(Vec<E>) -> Report {

@@ -232,7 +232,6 @@ pub fn waiting(waiting: &Waiting) {
 }
 
 /// Said, as the last thing that is done, when the time is over and something on this machine still does not answer.
-#[allow(clippy::exit, reason = "what is being waited for would never let go")]
 pub fn overdue() {
     say([
         "timed out: a file does not answer (AWS's configuration, a token, root certificates), or a path or template has no end"

@@ -51,17 +51,35 @@ const IN_FLIGHT: usize = 32;
 /// An answer for each locator that was asked for.
 pub type Answers = Vec<(Locator, Result<Document, FetchFailure>)>;
 
-/// Something that gives documents.
-pub trait Source {
-    /// What is wrong with the source as a whole, whichever secret is asked for.
-    type Error;
+/// A source of documents.
+pub enum Source {
+    /// AWS itself.
+    Aws(Box<Aws>),
+    /// The AWS Secrets Manager Agent, or Lambda's extension.
+    Agent(Box<Agent>),
+    /// A file of `--local`.
+    Local(LocalFile),
+}
 
-    /// The time that it has, if it can take any.
-    fn clock(&self) -> Option<&Clock>;
+impl Source {
+    /// The time that the source has, if it can take any.
+    pub fn clock(&self) -> Option<&Clock> {
+        match self {
+            Self::Aws(aws) => Some(aws.clock()),
+            Self::Agent(agent) => Some(agent.clock()),
+            Self::Local(_) => None,
+        }
+    }
 
     /// Answers every one of `wanted`. Batching, concurrency, retries and partial failure are the source's business.
     ///
     /// # Errors
-    /// Only when nothing can be asked at all; what goes wrong with one secret is that secret's answer.
-    fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> impl Future<Output = Result<Answers, Self::Error>>;
+    /// Only when nothing can be asked at all; the failure of one secret is that secret's answer.
+    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
+        match self {
+            Self::Aws(aws) => aws.fetch(wanted).await,
+            Self::Agent(agent) => agent.fetch(wanted).await,
+            Self::Local(file) => Ok(file.fetch(wanted)),
+        }
+    }
 }

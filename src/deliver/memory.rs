@@ -1,5 +1,7 @@
 //! Files in memory: sealed, inherited by the target, and read at `/proc/self/fd/N`.
 
+#![allow(unsafe_code, reason = "std owns a descriptor that fcntl returned only by an unsafe call")]
+
 use std::fs::File;
 use std::io::Seek;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};

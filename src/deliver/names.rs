@@ -1,5 +1,7 @@
 //! Names in a file's directory: temporary ones, and the exchange of one for the file's own.
 
+#![allow(unsafe_code, reason = "renameat2(2) is called by its number")]
+
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd};

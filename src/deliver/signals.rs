@@ -1,5 +1,7 @@
 //! Signals that would end the process between two steps that belong together: held, and raised again afterwards.
 
+#![allow(unsafe_code, reason = "nix leaves the soundness of a signal handler to its caller")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,5 +1,7 @@
 //! What the kernel keeps about this process: signals, whether its memory can be read, how much it may pass on.
 
+#![allow(unsafe_code, reason = "nix leaves the soundness of a signal handler to its caller")]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc;

@@ -2,7 +2,7 @@
 
 use super::ManifestProblem;
 use super::reader::{Fields, Reader};
-use crate::binding::{Absence, Encoding, Entry, EntrySource, EnvName, Origin, Transform};
+use crate::binding::{Absence, Entry, EntrySource, EnvName, Origin, Transform};
 use crate::markup::{Kind, Node};
 use crate::reference::Reference;
 use crate::target::Target;
@@ -77,7 +77,7 @@ pub(super) fn body(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<B
         }
     };
     let transform =
-        Transform { decode: encoding(reader, fields, "decode"), encode: encoding(reader, fields, "encode") };
+        Transform { decode: is_base64(reader, fields, "decode"), encode: is_base64(reader, fields, "encode") };
     let default = fields.take("default").map(|node| reader.text(Some(name), node, "text"));
     let optional = fields.take("optional").map(|node| (node.mark, reader.boolean(Some(name), node)));
     let absence = match (default, optional) {
@@ -109,13 +109,15 @@ fn template(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Template
     template.map_err(|error| reader.error(node.mark, Some(name), ManifestProblem::Template(error))).ok()
 }
 
-fn encoding(reader: &mut Reader<'_>, fields: &mut Fields<'_>, name: &'static str) -> Option<Encoding> {
-    let node = fields.take(name)?;
+/// True if the key `name` is given, with the one value that it takes.
+fn is_base64(reader: &mut Reader<'_>, fields: &mut Fields<'_>, name: &'static str) -> bool {
+    let Some(node) = fields.take(name) else { return false };
     let subject = fields.subject.clone();
-    let text = reader.text(subject.as_deref(), node, "base64")?;
-    if text == "base64" {
-        return Some(Encoding::Base64);
+    match reader.text(subject.as_deref(), node, "base64") {
+        Some(text) if text != "base64" => {
+            reader.error(node.mark, subject.as_deref(), ManifestProblem::Value { text, expected: "base64" });
+            false
+        }
+        text => text.is_some(),
     }
-    reader.error(node.mark, subject.as_deref(), ManifestProblem::Value { text, expected: "base64" });
-    None
 }

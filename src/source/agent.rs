@@ -26,7 +26,7 @@ use super::profile::{self, SetupError};
 use super::retry::{Patience, ask};
 use super::settings::{ProxySettings, Settings};
 use super::transport::Transport;
-use super::{Answers, IN_FLIGHT, Source};
+use super::{Answers, IN_FLIGHT};
 use crate::fetched::{BeyondAgent, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal, Wanted};
 use crate::reference::{Locator, Region, SecretId, Store, Version};
 
@@ -47,6 +47,9 @@ pub struct Agent {
     is_open: bool,
 }
 
+/// What is asked of the agent: its region and role are its own.
+type Request = (Store, SecretId, Version);
+
 impl Agent {
     /// Nothing is read or asked before the first secret is wanted. `tell` is told what a long wait is for.
     pub fn new(settings: AgentSettings, aws_settings: Settings, tell: fn(&Waiting)) -> Self {
@@ -59,19 +62,12 @@ impl Agent {
         let http = Transport::new(dialer).connector((Some(CONNECT_TIMEOUT), None));
         Self { settings, aws_settings, fallback, clock, patience, http, tell, is_open: false }
     }
-}
 
-/// What is asked of the agent: its region and role are its own.
-type Request = (Store, SecretId, Version);
-
-impl Source for Agent {
-    type Error = SetupError;
-
-    fn clock(&self) -> Option<&Clock> {
-        Some(&self.clock)
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
-    async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
+    pub(super) async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
         if !self.is_open {
             profile::apply(&mut self.aws_settings).await?;
             self.is_open = true;

@@ -10,7 +10,7 @@ use super::clock::{Clock, Waiting};
 use super::profile::SetupError;
 use super::session::Session;
 use super::settings::Settings;
-use super::{Answers, IN_FLIGHT, Source, parameter_store, secrets_manager};
+use super::{Answers, IN_FLIGHT, parameter_store, secrets_manager};
 use crate::fetched::{Denial, Document, FetchError, FetchFailure, Outage, PassedOver};
 use crate::reference::{Locator, Region, Role, SecretId, Store, Version};
 
@@ -34,16 +34,12 @@ impl Aws {
     pub(super) fn within(settings: Settings, clock: Clock, tell: fn(&Waiting)) -> Self {
         Self { settings, clock, tell, session: None }
     }
-}
 
-impl Source for Aws {
-    type Error = SetupError;
-
-    fn clock(&self) -> Option<&Clock> {
-        Some(&self.clock)
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
-    async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
+    pub(super) async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
         let session = match &mut self.session {
             Some(session) => session,
             none => none.insert(Session::open(self.settings.clone(), self.clock.clone()).await?),

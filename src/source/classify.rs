@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::imds::client::error::ImdsError;
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_secretsmanager::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -215,21 +216,8 @@ pub(super) fn by_code(
         | "InvalidAccessKeyId"
         | "AuthFailure"
         | "OptInRequired" => denied(Denial::Credentials),
-        "ThrottlingException"
-        | "Throttling"
-        | "ThrottledException"
-        | "RequestThrottledException"
-        | "TooManyRequestsException"
-        | "ProvisionedThroughputExceededException"
-        | "RequestLimitExceeded"
-        | "BandwidthLimitExceeded"
-        | "EC2ThrottledException"
-        | "RequestThrottled"
-        | "SlowDown"
-        | "LimitExceededException"
-        | "KMSThrottlingException"
-        | "PriorRequestNotComplete"
-        | "TransactionInProgressException" => Verdict::Again(Outage::Throttled(brief), asked),
+        "KMSThrottlingException" => Verdict::Again(Outage::Throttled(brief), asked),
+        code if THROTTLING_ERRORS.contains(&code) => Verdict::Again(Outage::Throttled(brief), asked),
         "InternalServiceError"
         | "InternalFailure"
         | "InternalError"

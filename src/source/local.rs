@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
 
-use super::{Answers, Clock, Source};
+use super::Answers;
 use crate::fetched::{Document, FetchError, FetchFailure, Missing};
 use crate::markup::{Format, Kind, Mark, Node, Typed, is_null};
 use crate::reference::{AWSCURRENT, Locator, SecretId, Store};
@@ -105,17 +105,9 @@ impl LocalFile {
         let Some((stage, body)) = body else { return Err(failure(Missing::Version, None)) };
         Ok(Document { stages: vec![stage.clone()], ..Document::new(SecretValue::new(body.expose())) })
     }
-}
 
-impl Source for LocalFile {
-    type Error = std::convert::Infallible;
-
-    fn clock(&self) -> Option<&Clock> {
-        None
-    }
-
-    async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Self::Error> {
-        Ok(wanted.iter().map(|locator| ((*locator).clone(), self.answer(locator))).collect())
+    pub(super) fn fetch(&self, wanted: &BTreeSet<&Locator>) -> Answers {
+        wanted.iter().map(|locator| ((*locator).clone(), self.answer(locator))).collect()
     }
 }
 

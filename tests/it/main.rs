@@ -1,15 +1,6 @@
 //! The black-box tests: every fact of the contract that a user could see, tried on the real binary.
 
-// `pub` means "for the other modules" here: nothing can reach into a test binary.
-#![allow(unreachable_pub)]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::unreachable,
-    clippy::unwrap_used
-)]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
 
 mod aws;
 mod deadline;

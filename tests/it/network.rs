@@ -1,5 +1,7 @@
 //! Gives a test a network of its own: nothing is there but what it sets up, and what it breaks breaks for nobody else.
 
+#![allow(unsafe_code, reason = "unshare(2) has no safe call here")]
+
 use std::panic::resume_unwind;
 use std::process::Command;
 use std::thread;

@@ -1,5 +1,7 @@
 //! A started run: signal it, look into its /proc, and wait for its outcome under a hard limit.
 
+#![allow(unsafe_code, reason = "the default signals of a child are set between fork and exec")]
+
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use super::super::encoding;
 use super::super::json::Json;
 use super::node::{self, Literal, Misses, Source};
 use super::print::{self, refuse};
-use crate::binding::{Encoding, Transform};
+use crate::binding::Transform;
 use crate::secret::SecretValue;
 
 /// What becomes of a filter's operands before it sees them. The first one must be defined.
@@ -218,11 +218,11 @@ fn url_encode(text: &str) -> Result<Value, Error> {
 }
 
 fn encode(text: &str) -> Result<Value, Error> {
-    transform(Transform { decode: None, encode: Some(Encoding::Base64) }, text)
+    transform(Transform { decode: false, encode: true }, text)
 }
 
 fn decode(text: &str) -> Result<Value, Error> {
-    transform(Transform { decode: Some(Encoding::Base64), encode: None }, text)
+    transform(Transform { decode: true, encode: false }, text)
 }
 
 fn transform(transform: Transform, text: &str) -> Result<Value, Error> {

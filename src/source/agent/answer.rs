@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::fetched::{Denial, Document, FetchError, Outage, Refusal};
@@ -65,43 +66,57 @@ fn by_error(status: u16, error: &Map<String, Value>) -> Verdict {
     by_code(status, code, message, None, None)
 }
 
-fn of_secret(mut secret: Map<String, Value>, id: &str, version: &Version) -> Result<Document, Verdict> {
-    let mut text = |key: &str| match secret.remove(key) {
-        Some(Value::String(text)) => Some(text),
-        Some(_) | None => None,
-    };
-    let (name, arn, version_id) = (text("Name"), text("ARN"), text("VersionId"));
-    let origin = Origin::of(arn.as_deref());
+/// GetSecretValue's answer. An error of serde's is not kept: it may quote a value.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Secret {
+    name: Option<String>,
+    #[serde(rename = "ARN")]
+    arn: Option<String>,
+    version_id: Option<String>,
+    version_stages: Option<Vec<String>>,
+    secret_string: Option<String>,
+    secret_binary: Option<String>,
+}
+
+fn of_secret(secret: Map<String, Value>, id: &str, version: &Version) -> Result<Document, Verdict> {
+    let secret: Secret = serde_json::from_value(Value::Object(secret)).map_err(|_| unreadable(200))?;
+    let origin = Origin::of(secret.arn.as_deref());
     Origin::of(Some(id)).accepts(&origin).map_err(Verdict::Final)?;
-    if !SecretId::is_answer(id, name.as_deref(), arn.as_deref()) {
+    if !SecretId::is_answer(id, secret.name.as_deref(), secret.arn.as_deref()) {
         return Err(unreadable(200));
     }
-    let body = match (text("SecretString"), text("SecretBinary")) {
+    let body = match (secret.secret_string, secret.secret_binary) {
         (Some(text), _) => SecretValue::new(text),
         (None, Some(base64)) => STANDARD.decode(base64).map(SecretValue::new).map_err(|_| unreadable(200))?,
         (None, None) => return Err(Verdict::Final(FetchError::Refused(Refusal::NoValue))),
     };
-    let stages = match secret.remove("VersionStages") {
-        Some(Value::Array(stages)) => {
-            stages.iter().filter_map(|stage| stage.as_str().map(str::to_owned)).collect::<Vec<_>>()
-        }
-        Some(_) | None => Vec::new(),
-    };
-    if !version.is_answered_by(version_id.as_deref(), &stages) {
+    let stages = secret.version_stages.unwrap_or_default();
+    if !version.is_answered_by(secret.version_id.as_deref(), &stages) {
         return Err(unreadable(200));
     }
-    Ok(Document { version_id, stages, region: origin.region, ..Document::new(body) })
+    Ok(Document { version_id: secret.version_id, stages, region: origin.region, ..Document::new(body) })
 }
 
-fn of_parameter(mut parameter: Map<String, Value>, version: &Version) -> Result<Document, Verdict> {
-    let Some(Value::String(value)) = parameter.remove("Value") else { return Err(unreadable(200)) };
-    let number = parameter.get("Version").map(Value::to_string);
+/// The parameter in an answer of Lambda's extension.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parameter {
+    #[serde(rename = "ARN")]
+    arn: Option<String>,
+    version: Option<i64>,
+    value: String,
+}
+
+fn of_parameter(parameter: Map<String, Value>, version: &Version) -> Result<Document, Verdict> {
+    let parameter: Parameter = serde_json::from_value(Value::Object(parameter)).map_err(|_| unreadable(200))?;
+    let number = parameter.version.map(|version| version.to_string());
     if version.id().is_some_and(|wanted| number.as_deref().is_some_and(|number| number != wanted)) {
         return Err(unreadable(200));
     }
-    let region = Origin::of(parameter.get("ARN").and_then(Value::as_str)).region;
+    let region = Origin::of(parameter.arn.as_deref()).region;
     let stages = version.label().map(str::to_owned).into_iter().collect();
-    Ok(Document { version_id: number, stages, region, ..Document::new(SecretValue::new(value)) })
+    Ok(Document { version_id: number, stages, region, ..Document::new(SecretValue::new(parameter.value)) })
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! asks for a password or a code is therefore made the foreground job when it asks, and not before: until then Ctrl-C and
 //! Ctrl-Z are for us and for whatever runs in a pipe with us.
 
+#![allow(unsafe_code, reason = "nix leaves the soundness of a signal handler to its caller")]
+
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};

@@ -1,5 +1,6 @@
 //! What GetParameters answers: parameters, and names that AWS does not know.
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{base, selector};
@@ -9,41 +10,42 @@ use crate::secret::SecretValue;
 use crate::source::aws::Request;
 use crate::source::origin::Origin;
 
-/// What AWS has of the parameters that were asked for.
+/// What AWS has of the parameters that were asked for. An error of serde's is not kept: it may quote a value.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub(super) struct Answer {
-    parameters: Vec<Parameter>,
+    parameters: Option<Vec<Parameter>>,
     /// Names that AWS does not know, as they were asked for.
-    invalid: Vec<String>,
+    invalid_parameters: Option<Vec<String>>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Parameter {
     name: Option<String>,
+    #[serde(rename = "ARN")]
     arn: Option<String>,
-    version: String,
+    version: Option<i64>,
     value: Option<String>,
 }
 
 impl Answer {
     /// An object without either of its lists is not AWS's, nor is one with something else in their place.
-    pub(super) fn read(mut output: Map<String, Value>) -> Option<Self> {
-        let (parameters, invalid) = (output.remove("Parameters"), output.remove("InvalidParameters"));
-        if parameters.is_none() && invalid.is_none() {
-            return None;
-        }
-        let parameters = list(parameters)?.into_iter().map(Parameter::read).collect::<Option<_>>()?;
-        let invalid = list(invalid)?.into_iter().map(text).collect::<Option<_>>()?;
-        Some(Self { parameters, invalid })
+    pub(super) fn read(output: Map<String, Value>) -> Option<Self> {
+        let answer: Self = serde_json::from_value(Value::Object(output)).ok()?;
+        (answer.parameters.is_some() || answer.invalid_parameters.is_some()).then_some(answer)
     }
 
     pub(super) fn is_about(&self, request: &Request) -> bool {
-        self.parameters.iter().any(|parameter| parameter.is_wanted(request))
-            || self.invalid.iter().any(|name| is_missing(name, request))
+        self.parameters.iter().flatten().any(|parameter| parameter.is_wanted(request))
+            || self.invalid_parameters.iter().flatten().any(|name| is_missing(name, request))
     }
 
     /// What it has for one request: what is not there is missing.
     pub(super) fn take(&mut self, request: &Request, region: &Region) -> Result<Document, FetchError> {
-        match self.parameters.iter().position(|parameter| parameter.is_wanted(request)) {
-            Some(at) => self.parameters.swap_remove(at).into_document(request, region),
+        let parameters = self.parameters.get_or_insert_default();
+        match parameters.iter().position(|parameter| parameter.is_wanted(request)) {
+            Some(at) => parameters.swap_remove(at).into_document(request, region),
             None => {
                 let missing = if selector(request).is_some() { Missing::Version } else { Missing::Secret };
                 Err(FetchError::NotFound { missing, nearest: None })
@@ -53,20 +55,6 @@ impl Answer {
 }
 
 impl Parameter {
-    fn read(value: Value) -> Option<Self> {
-        let Value::Object(mut parameter) = value else { return None };
-        let version = match parameter.remove("Version") {
-            Some(Value::Number(version)) => version.as_i64()?.to_string(),
-            Some(Value::Null) | None => "0".to_owned(),
-            Some(_) => return None,
-        };
-        let mut text = |key| match parameter.remove(key) {
-            Some(Value::Null) | None => Some(None),
-            Some(value) => text(value).map(Some),
-        };
-        Some(Self { name: text("Name")?, arn: text("ARN")?, value: text("Value")?, version })
-    }
-
     /// Whether it is the one that is asked for, in the version that is.
     fn is_wanted(&self, request: &Request) -> bool {
         let wanted = base(request.id.resource_name());
@@ -75,8 +63,7 @@ impl Parameter {
         let is_named = |name: &String| {
             base(name) == wanted || alias.is_some_and(|alias| SecretId::is_answer(alias, Some(name), Some(name)))
         };
-        let is_version =
-            |version: &str| version.parse::<u64>().is_ok_and(|version| self.version == version.to_string());
+        let is_version = |version: &str| version.parse::<i64>().is_ok_and(|version| self.version == Some(version));
         [&self.name, &self.arn].into_iter().flatten().any(is_named) && request.version.id().is_none_or(is_version)
     }
 
@@ -87,26 +74,11 @@ impl Parameter {
         let stages = request.version.label().map(str::to_owned).into_iter().collect();
         Ok(Document {
             body: SecretValue::new(value),
-            version_id: Some(self.version),
+            version_id: self.version.map(|version| version.to_string()),
             stages,
             region: Some(region.clone()),
             passed_over: Vec::new(),
         })
-    }
-}
-
-fn list(value: Option<Value>) -> Option<Vec<Value>> {
-    match value {
-        Some(Value::Array(list)) => Some(list),
-        Some(Value::Null) | None => Some(Vec::new()),
-        Some(_) => None,
-    }
-}
-
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
     }
 }
 
