@@ -6,6 +6,7 @@ use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use glob::Pattern;
 use zeroize::Zeroizing;
@@ -90,21 +91,21 @@ pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 impl Retention {
     fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
-        let matches = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(&name));
-        if name.starts_with(OWN_PREFIX) || matches(&self.unset) {
+        if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {
             return false;
         }
-        !self.clean || matches_any(CLEAN, &name) || matches(&self.pass)
+        static CLEAN_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| patterns(CLEAN));
+        !self.clean || matches_any(&CLEAN_PATTERNS, &name) || matches_any(&self.pass, &name)
     }
 }
 
-/// Whether a name is one of those in a list, in which a `*` at either end stands for anything.
-pub(crate) fn matches_any(list: &[&str], name: &str) -> bool {
-    list.iter().any(|known| match (known.strip_prefix('*'), known.strip_suffix('*')) {
-        (Some(suffix), _) => name.ends_with(suffix),
-        (None, Some(prefix)) => name.starts_with(prefix),
-        (None, None) => name == *known,
-    })
+/// Compiles a list of names, in which `*` stands for anything.
+pub(crate) fn patterns(list: &[&str]) -> Vec<Pattern> {
+    list.iter().filter_map(|name| Pattern::new(name).ok()).collect()
+}
+
+pub(crate) fn matches_any(patterns: &[Pattern], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
 }
 
 /// The inherited variables that the target keeps.

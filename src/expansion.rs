@@ -1,9 +1,12 @@
 //! `env-from`: which variables the keys of a JSON object become, and which they must not.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use glob::Pattern;
 
 use crate::binding::{EnvName, Origin, Subject};
-use crate::environment::matches_any;
+use crate::environment::{matches_any, patterns};
 use crate::reference::{Reference, SecretRef};
 
 /// An object whose keys become variables, as it was written.
@@ -161,7 +164,8 @@ impl Naming {
     pub fn name(&self, key: &str) -> Result<EnvName, NamingError> {
         let rest = self.rename.get(key).cloned().unwrap_or_else(|| self.translate(key));
         let name = format!("{}{rest}", self.prefix);
-        if matches_any(REFUSED, &name.to_ascii_uppercase()) {
+        static REFUSED_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| patterns(REFUSED));
+        if matches_any(&REFUSED_PATTERNS, &name.to_ascii_uppercase()) {
             return Err(NamingError::Refused(name));
         }
         EnvName::parse(&name).map_err(|_| NamingError::Illegal(name))

@@ -36,7 +36,8 @@ where
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
             let headers = service.raw().headers();
-            let asked = headers.get("retry-after").and_then(retry_after);
+            let asked = headers.get("x-amz-retry-after").and_then(milliseconds);
+            let asked = asked.or_else(|| headers.get("retry-after").and_then(retry_after)).map(|wait| wait.min(DAY));
             let id = service.err().meta().request_id();
             // A page for people: whatever forbids here, it is not AWS.
             if status < 500 && service.raw().body().bytes().is_some_and(is_page) {
@@ -74,6 +75,14 @@ fn is_page(body: &[u8]) -> bool {
     begins_with(b"<!doctype html") || begins_with(b"<html")
 }
 
+/// The longest wait that is kept: as good as for ever, and sums of durations do not overflow.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The header of AWS's own.
+fn milliseconds(text: &str) -> Option<Duration> {
+    text.trim().parse().ok().map(Duration::from_millis)
+}
+
 /// Seconds, or a date as HTTP writes it.
 fn retry_after(text: &str) -> Option<Duration> {
     let seconds = text.trim().parse().ok().or_else(|| {
@@ -81,8 +90,7 @@ fn retry_after(text: &str) -> Option<Duration> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
         Some(u64::try_from(date.secs()).ok()?.saturating_sub(now.as_secs()))
     });
-    // A day is as good as for ever, and sums of durations do not overflow.
-    seconds.map(|seconds: u64| Duration::from_secs(seconds.min(24 * 60 * 60)))
+    seconds.map(Duration::from_secs)
 }
 
 fn garbled(status: u16) -> Outage {

@@ -41,6 +41,15 @@ fn a_server_that_wants_to_be_left_alone_for_ever_is_75() {
 }
 
 #[test]
+fn milliseconds_in_the_header_of_aws_count_as_well() {
+    for milliseconds in [u64::MAX, 1000 * 60 * 60] {
+        let aws = served().fails(READ, fault::amz_retry_after(milliseconds));
+        launch(&aws).refused(75).says(["A", "x"]);
+        assert_eq!(aws.reads().len(), 1);
+    }
+}
+
+#[test]
 fn a_server_that_says_when_to_come_back_is_left_alone_until_then() {
     let aws = served().fails_first(READ, 1, fault::retry_after(1));
     launch(&aws).launched_silently().has("A", "v");

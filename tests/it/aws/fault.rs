@@ -121,6 +121,12 @@ pub fn retry_after(seconds: u64) -> Fault {
     Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
 }
 
+/// The same in AWS's own header.
+pub fn amz_retry_after(milliseconds: u64) -> Fault {
+    let headers = vec![("x-amz-retry-after", milliseconds.to_string())];
+    Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
+}
+
 /// The same with the date of that moment.
 pub fn retry_at(after: std::time::Duration) -> Fault {
     let date = Command::new("date").args(["-u", &format!("-d@{}", epoch() + after.as_secs()), DATE]).output().unwrap();
