@@ -173,8 +173,10 @@ impl Lookup<'_> {
             EntrySource::Composed(parts) => Recipe::Composed(parts),
             EntrySource::Template(template) => {
                 subject.written = Some("template".to_owned());
-                let inputs = template.names().map(|name| Some((name.to_owned(), self.alias(name, &subject)?)));
-                // All of them are looked at before the first that is missing ends it.
+                let aliases = self.aliases;
+                let names = template.names().filter(|name| template.requires(name) || aliases.get(name).is_some());
+                let inputs = names.map(|name| Some((name.to_owned(), self.alias(name, &subject)?)));
+                // Collected first, so that every unknown name is reported.
                 let inputs: Vec<_> = inputs.collect();
                 let inputs = inputs.into_iter().collect::<Option<_>>()?;
                 Recipe::Template { template, inputs }

@@ -1,28 +1,32 @@
 //! A template: text composed of several secrets. It is parsed here and rendered in `resolve::template`.
 
-mod survey;
-mod vocabulary;
+mod analysis;
+mod tags;
 
 use std::collections::BTreeSet;
 
-use minijinja::machinery::{self, Token};
 use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind};
 
-use survey::Survey;
-use vocabulary::Unknown;
+use crate::suggest;
+use analysis::TemplateAnalysis;
+use tags::{Tag, tags};
 
-/// How many words and signs there may be between `{{` and `}}`, or `{%` and `%}`.
-const LONGEST_TAG: usize = 1000;
-/// How many times a template may say `elif`.
-const MOST_BRANCHES: usize = 100;
+/// The filters that MiniJinja does not have, or has with another meaning; `resolve::template` defines them.
+pub(crate) const FILTERS: [&str; 5] = ["b64decode", "b64encode", "fromjson", "tojson", "urlencode"];
 
-/// A template whose syntax is right and whose filters, tests and functions exist.
+/// The limits on a tag's tokens and on the number of `elif`: MiniJinja recurses for each operator and each `elif`, and would
+/// overflow the stack.
+const MAX_TOKENS: usize = 1000;
+const MAX_BRANCHES: usize = 100;
+
+/// A template whose syntax is right and whose filters exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     text: String,
-    names: BTreeSet<String>,
-    keys: BTreeSet<String>,
-    chains: BTreeSet<Vec<String>>,
+    /// The names without a value, as far as MiniJinja sees.
+    undeclared: BTreeSet<String>,
+    analysis: TemplateAnalysis,
 }
 
 /// Why a text is no template. It quotes the template, never a value.
@@ -30,11 +34,9 @@ pub struct Template {
 pub struct TemplateError {
     /// Within the template, counted from 1.
     pub line: usize,
-    /// In characters, counted from 1.
-    pub column: usize,
     /// One line.
     pub message: String,
-    /// The filter, test or function that was probably meant.
+    /// The filter that was probably meant.
     pub nearest: Option<&'static str>,
 }
 
@@ -42,18 +44,33 @@ impl Template {
     /// Reads a template.
     ///
     /// # Errors
-    /// The first error of its syntax, or the first filter, test, function or method that does not exist.
+    /// The first error of its syntax, or the first filter that does not exist.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        bound(text)?;
-        let tree = machinery::parse(text, "", syntax()).map_err(|error| TemplateError::of_syntax(text, &error))?;
-        let Survey { names, keys, chains } =
-            survey::survey(&tree).map_err(|unknown| TemplateError::of_word(text, unknown))?;
-        Ok(Self { text: text.to_owned(), names, keys, chains })
+        let tags = tags(text);
+        check_size(&tags)?;
+        let environment = environment();
+        let template = environment.template_from_str(text).map_err(|error| TemplateError {
+            line: error.line().unwrap_or(1),
+            message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned).replace(['\n', '\r'], " "),
+            nearest: None,
+        })?;
+        let is_function = |name: &String| environment.globals().any(|(function, _)| function == name);
+        let mut undeclared: BTreeSet<_> = template.undeclared_variables(false).into_iter().collect();
+        undeclared.retain(|name| !is_function(name));
+        let analysis = TemplateAnalysis::new(&tags);
+        check_filters(&environment, &analysis)?;
+        Ok(Self { text: text.to_owned(), undeclared, analysis })
     }
 
-    /// The names that it needs a value for, in order: aliases, if they exist.
+    /// The names that it may need a value for, in order. One that is no alias and that it does not
+    /// [require](Self::requires) is its own variable or a keyword.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str)
+        self.undeclared.union(&self.analysis.used).map(String::as_str)
+    }
+
+    /// True if `name` must be an alias, as the template itself never assigns it.
+    pub fn requires(&self, name: &str) -> bool {
+        self.undeclared.contains(name) && !self.analysis.assigned.contains(name)
     }
 
     /// The template as it was written.
@@ -61,57 +78,57 @@ impl Template {
         &self.text
     }
 
-    /// The keys that are written in it. Only these may be named in an error: any other comes out of a secret.
-    pub(crate) fn keys(&self) -> &BTreeSet<String> {
-        &self.keys
+    /// True if the template itself spells out the lookup `path`, an alias and keys, so that an error may name it. Where a
+    /// template computes any key, a value could have chosen this one.
+    pub(crate) fn spells_out(&self, path: &[String]) -> bool {
+        !self.analysis.computes_keys && self.analysis.lookups.iter().any(|lookup| lookup.starts_with(path))
     }
 
-    /// The lookups that are written out, each as a name of [`names`](Self::names) and the keys that follow it.
-    pub(crate) fn chains(&self) -> impl Iterator<Item = &[String]> {
-        self.chains.iter().map(Vec::as_slice)
+    /// The lookups that are written out, each as a name and the keys that follow it.
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = &[String]> {
+        self.analysis.lookups.iter().map(Vec::as_slice)
+    }
+
+    /// True if the template asks with `is` what the value of `name` is.
+    pub(crate) fn tests(&self, name: &str) -> bool {
+        self.analysis.tested.contains(name)
     }
 }
 
-/// Jinja's own syntax, but the last newline is kept.
-pub(crate) fn syntax() -> SyntaxConfig {
+/// MiniJinja with Jinja's own syntax, but for the last newline, which is kept.
+pub(crate) fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
     // Only delimiters can be wrong, and they are Jinja's.
-    SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default()
+    environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default());
+    // It would print every value.
+    environment.remove_global("debug");
+    environment
 }
 
-/// Refuses what MiniJinja, whose every operator and `elif` is another level of recursion, would overflow the stack with.
-fn bound(text: &str) -> Result<(), TemplateError> {
-    let (mut tokens, mut branches) = (0, 0);
-    // What is no token is told by the parser.
-    for (token, span) in machinery::tokenize(text, false, syntax()).map_while(Result::ok) {
-        tokens = if matches!(token, Token::BlockStart | Token::VariableStart) { 0 } else { tokens + 1 };
-        branches += usize::from(tokens == 1 && matches!(token, Token::Ident("elif")));
-        if tokens > LONGEST_TAG || branches > MOST_BRANCHES {
-            let message = if tokens > LONGEST_TAG { "the tag is too long" } else { "too many branches" };
-            return Err(TemplateError::at(text, span.start_offset as usize, message.to_owned()));
-        }
+fn check_size(tags: &[Tag<'_>]) -> Result<(), TemplateError> {
+    let error = |line, message: &str| Err(TemplateError { line, message: message.to_owned(), nearest: None });
+    if let Some(tag) = tags.iter().find(|tag| tag.tokens.len() > MAX_TOKENS) {
+        return error(tag.line, "the tag is too long");
     }
-    Ok(())
+    match tags.iter().filter(|tag| tag.keyword() == Some("elif")).nth(MAX_BRANCHES) {
+        Some(tag) => error(tag.line, "too many branches"),
+        None => Ok(()),
+    }
 }
 
-impl TemplateError {
-    fn of_syntax(text: &str, error: &minijinja::Error) -> Self {
-        let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-        Self::at(text, error.range().map_or(0, |range| range.start), message)
-    }
-
-    fn of_word(text: &str, Unknown { offset, kind, word, nearest }: Unknown) -> Self {
-        Self { nearest, ..Self::at(text, offset, format!("unknown {kind} {word}")) }
-    }
-
-    fn at(text: &str, offset: usize, message: String) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
-            message: message.replace(['\n', '\r'], " "),
-            nearest: None,
-        }
+/// Looks each filter up by applying it to nothing, as MiniJinja has no list of them.
+fn check_filters(environment: &Environment<'_>, analysis: &TemplateAnalysis) -> Result<(), TemplateError> {
+    let exists = |name: &str| {
+        let applied = environment.empty_state().apply_filter(name, &[]);
+        FILTERS.contains(&name) || applied.map_or_else(|error| error.kind() != ErrorKind::UnknownFilter, |_| true)
+    };
+    match analysis.filters.iter().find(|(_, name)| !exists(name)) {
+        Some((line, name)) => Err(TemplateError {
+            line: *line,
+            message: format!("unknown filter {name}"),
+            nearest: suggest::nearest(name, FILTERS.into_iter()),
+        }),
+        None => Ok(()),
     }
 }
 
@@ -121,90 +138,85 @@ mod tests {
 
     use super::*;
 
-    fn names(text: &str) -> Vec<String> {
-        Template::parse(text).unwrap().names().map(str::to_owned).collect()
+    fn required(text: &str) -> Vec<String> {
+        let template = Template::parse(text).unwrap();
+        template.names().filter(|name| template.requires(name)).map(str::to_owned).collect()
     }
 
-    fn error(text: &str) -> (usize, usize, String) {
+    fn error(text: &str) -> (usize, String) {
         let error = Template::parse(text).unwrap_err();
-        (error.line, error.column, error.message)
+        (error.line, error.message)
     }
 
     #[test]
-    fn a_template_needs_the_names_it_does_not_set() {
-        assert_eq!(names("no names at all"), [""; 0]);
-        assert_eq!(names("{{ db.user }}:{{ db['x'] }}@{{ cache }}"), ["cache", "db"]);
-        assert_eq!(names("{% for h in db.hosts %}{{ h }}{{ loop.index }}{% endfor %}"), ["db"]);
-        assert_eq!(names("{% set x = a %}{{ x }}{% with y = b %}{{ y }}{% endwith %}"), ["a", "b"]);
-        assert_eq!(names("{% macro m(x) %}{{ x }}{{ a }}{% endmacro %}{{ m(b) }}"), ["a", "b"]);
-        assert_eq!(names("{{ range(3) }}{{ dict(a=b) }}{% set ns = namespace() %}{% set ns.x = c %}"), ["b", "c"]);
-        assert_eq!(names("{% raw %}{{ a }}{% endraw %}{# b #}{{ 'c' }}"), [""; 0]);
-    }
-
-    #[test]
-    fn names_are_found_where_minijinja_does_not_look() {
-        assert_eq!(names("{{ db.host[:3] }}"), ["db"]);
-        assert_eq!(names("{% filter replace('x', db.y) %}{% endfilter %}"), ["db"]);
-        assert_eq!(names("{% set db = db.inner %}{{ db.x }}"), ["db"]);
-        assert_eq!(names("{% with db = db.inner %}{{ db.x }}{% endwith %}"), ["db"]);
-        assert_eq!(names("{% set x | default(db) %}{% endset %}"), ["db"]);
-        assert_eq!(names("{% autoescape db %}{% endautoescape %}"), ["db"]);
+    fn a_template_requires_the_names_it_does_not_set() {
+        assert_eq!(required("no names at all"), [""; 0]);
+        assert_eq!(required("{{ db.user }}:{{ db['x'] }}@{{ cache }}"), ["cache", "db"]);
+        assert_eq!(required("{% for h in db.hosts %}{{ h }}{{ loop.index }}{% endfor %}"), ["db"]);
+        assert_eq!(required("{% set x = a %}{{ x }}{% with y = b %}{{ y }}{% endwith %}"), ["a", "b"]);
+        assert_eq!(required("{{ range(3) }}{{ dict(a=b) }}{% set ns = namespace() %}{% set ns.x = c %}"), ["b", "c"]);
+        assert_eq!(required("{% raw %}{{ a }}{% endraw %}{# b #}{{ 'c' }}"), [""; 0]);
+        assert_eq!(required("{{ rang(3) }}{{ debug() }}"), ["debug", "rang"]);
     }
 
     #[test]
     fn what_an_if_sets_is_set_after_it() {
-        assert_eq!(names("{% if a %}{% set x = 1 %}{% else %}{% set x = b %}{% endif %}{{ x }}"), ["a", "b"]);
-        assert_eq!(names("{% if a %}{% set db = 1 %}{% else %}{{ db }}{% endif %}"), ["a", "db"]);
+        assert_eq!(required("{% if a %}{% set x = 1 %}{% else %}{% set x = b %}{% endif %}{{ x }}"), ["a", "b"]);
     }
 
     #[test]
-    fn written_out_lookups_are_known() {
-        let template = Template::parse("{% set x = db.a[0]['b'] %}{{ x.c }}{{ db[k] }}").unwrap();
-        let chains: Vec<String> = template.chains().map(|chain| chain.join("/")).collect();
-        assert_eq!(chains, ["db/a", "db/a/0", "db/a/0/b"]);
-        assert_eq!(template.keys().iter().collect::<Vec<_>>(), ["0", "a", "b", "c"]);
-    }
-
-    #[test]
-    fn a_syntax_error_says_where() {
-        assert_eq!(error("{{ db.user"), (1, 7, "unexpected end of input, expected end of variable block".into()));
-        assert_eq!(error("é\né {{ | }}"), (2, 6, "unexpected `|`".into()));
-        assert_eq!(error("{% if a %}x"), (1, 11, "unexpected end of input, expected end of block".into()));
-        assert_eq!(error("{{ 'x }}"), (1, 9, "unexpected end of string".into()));
-        assert_eq!(error("{% endfor %}"), (1, 4, "unknown statement endfor".into()));
-    }
-
-    #[test]
-    fn other_templates_cannot_be_named() {
-        for text in ["{% include 'x' %}", "{% extends 'x' %}", "{% import 'x' as y %}", "{% block x %}{% endblock %}"] {
-            assert!(error(text).2.starts_with("unknown statement"), "{text}");
+    fn a_literal_lookup_is_spelled_out_unless_a_key_is_computed() {
+        let path = ["db", "a", "b"].map(str::to_owned);
+        let spells_out = |text| Template::parse(text).unwrap().spells_out(&path);
+        for text in ["{{ db.a.b }}", "{{ db['a']['b'] }}", "{{ db.a.b.c }}"] {
+            assert!(spells_out(text), "{text}");
+        }
+        for text in ["{{ db.a }}{{ a.b }}", "{{ db['a' ~ ''].b }}", "{{ db.a.b }}{{ db[x] }}"] {
+            assert!(!spells_out(text), "{text}");
         }
     }
 
     #[test]
-    fn a_word_that_does_not_exist_is_found_in_any_branch() {
+    fn a_syntax_error_says_where() {
+        assert_eq!(error("{{ db.user"), (1, "unexpected end of input, expected end of variable block".into()));
+        assert_eq!(error("é\né {{ | }}"), (2, "unexpected `|`".into()));
+        assert_eq!(error("{% if a %}x"), (1, "unexpected end of input, expected end of block".into()));
+        assert_eq!(error("{{ 'x }}"), (1, "unexpected end of string".into()));
+        assert_eq!(error("{% endfor %}"), (1, "unknown statement endfor".into()));
+    }
+
+    #[test]
+    fn other_templates_cannot_be_named() {
+        for text in [
+            "{% include 'x' %}",
+            "{% extends 'x' %}",
+            "{% import 'x' as y %}",
+            "{% from 'x' import y %}",
+            "{% block x %}{% endblock %}",
+        ] {
+            assert!(error(text).1.starts_with("unknown statement"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_does_not_exist_is_found_in_any_branch() {
         let unknown = |text| {
             let error = Template::parse(text).unwrap_err();
-            (error.column, error.message, error.nearest)
+            (error.line, error.message, error.nearest)
         };
-        assert_eq!(unknown("{{ a | uper }}"), (8, "unknown filter uper".into(), Some("upper")));
-        assert_eq!(unknown("{% if a is define %}{% endif %}"), (12, "unknown test define".into(), Some("defined")));
-        assert_eq!(unknown("{{ rang(3) }}"), (4, "unknown function rang".into(), Some("range")));
-        assert_eq!(unknown("{{ debug() }}"), (4, "unknown function debug".into(), None));
-        assert_eq!(unknown("{{ db.host.upper() }}"), (12, "unknown method upper".into(), Some("upper")));
-        assert_eq!(unknown("{{ 1 if a else a | lowr }}"), (20, "unknown filter lowr".into(), Some("lower")));
-        assert_eq!(unknown("{% filter trm %}{% endfilter %}"), (11, "unknown filter trm".into(), Some("trim")));
-        assert_eq!(unknown("{{ a | map('uper') }}"), (12, "unknown filter uper".into(), Some("upper")));
-        assert_eq!(unknown("{{ a | select('od') }}"), (15, "unknown test od".into(), Some("odd")));
+        assert_eq!(unknown("\n{{ a | urlencod }}"), (2, "unknown filter urlencod".into(), Some("urlencode")));
+        assert_eq!(unknown("{{ 1 if a else a | nope }}"), (1, "unknown filter nope".into(), None));
+        assert_eq!(unknown("{% filter trm %}{% endfilter %}"), (1, "unknown filter trm".into(), None));
+        assert!(Template::parse("{{ a | upper | tojson | d('x') }}").is_ok());
     }
 
     #[test]
     fn what_would_overflow_the_stack_is_refused() {
         let tag = |words: usize| format!("{{{{ {} }}}}", vec!["a"; words / 2].join(" ~ "));
-        assert_eq!(error(&tag(1004)).2, "the tag is too long");
+        assert_eq!(error(&tag(1004)).1, "the tag is too long");
         assert!(Template::parse(&format!("{0}{0}", tag(1000))).is_ok());
         let branches = |count| format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(count));
-        assert_eq!(error(&branches(101)), (1, 1214, "too many branches".into()));
+        assert_eq!(error(&branches(101)), (1, "too many branches".into()));
     }
 
     proptest! {

@@ -95,9 +95,9 @@ fn manifest_problem(problem: &ManifestProblem) -> String {
             format!("{text:?}: an alias is a secret's id alone; KEY, STAGE and VERSION-ID go where it is used")
         }
         ManifestProblem::NotOneSource => "expected exactly one of `from`, `value` and `template`".to_owned(),
-        ManifestProblem::Template(TemplateError { line, column, message, nearest }) => {
+        ManifestProblem::Template(TemplateError { line, message, nearest }) => {
             let hint = nearest.map(|nearest| format!("; did you mean {nearest:?}?")).unwrap_or_default();
-            format!("line {line}, column {column} of the template: {message}{hint}")
+            format!("line {line} of the template: {message}{hint}")
         }
         ManifestProblem::DefaultAndOptional => "`default` and `optional` exclude each other".to_owned(),
         ManifestProblem::Claimed(Claim::Variable(name)) => {

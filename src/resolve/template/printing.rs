@@ -1,44 +1,33 @@
-//! What a value looks like when it is printed, and how printing and filters refuse one.
+//! The text of a value where a template prints it, and errors of our own.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Output, State, Value};
 use zeroize::Zeroizing;
 
-use super::LONGEST;
-use super::node::{Literal, Node};
+use super::MAX_LENGTH;
+use super::secret_object::SecretObject;
 
-/// Lists within lists; a namespace can hold itself.
-const DEEPEST: usize = 128;
+/// The depth of lists within lists; a namespace can hold itself.
+const MAX_DEPTH: usize = 128;
 
-/// Our own reason for an error, which is safe to tell. It travels as the source of MiniJinja's error.
+/// The text of an error of ours, which holds no value. It travels as the source of MiniJinja's error.
 #[derive(Debug)]
-pub(super) enum Refusal {
-    /// A key is asked of something that has none.
-    NoKeys {
-        /// It may come out of a secret.
-        key: String,
-    },
-    /// Anything else.
-    Other(&'static str),
-}
+pub(super) struct Refusal(pub(super) String);
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoKeys { .. } => f.write_str("no keys"),
-            Self::Other(what) => f.write_str(what),
-        }
+        f.write_str(&self.0)
     }
 }
 
 impl std::error::Error for Refusal {}
 
-/// An error that says `what`.
-pub(super) fn refuse(what: &'static str) -> Error {
-    Error::from(ErrorKind::InvalidOperation).with_source(Refusal::Other(what))
+/// An error that says `what`, which must not hold a value.
+pub(super) fn refuse(what: impl Into<String>) -> Error {
+    Error::from(ErrorKind::InvalidOperation).with_source(Refusal(what.into()))
 }
 
 /// Our own reason for `error`, if it has one.
@@ -47,52 +36,55 @@ pub(super) fn refusal(error: &Error) -> Option<&Refusal> {
     causes.find_map(|cause| cause.downcast_ref())
 }
 
-/// Prints `{{ … }}`, up to [`LONGEST`] bytes in all.
+pub(super) fn too_long(what: &str) -> String {
+    format!("{what} would be longer than 1 MiB")
+}
+
+/// Prints `{{ … }}`, at most [`MAX_LENGTH`] bytes in all, as what `{% set %}` captures does not reach the output at once.
 pub(super) fn formatter() -> impl Fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), Error> + Send + Sync {
     let printed = AtomicUsize::new(0);
     move |output, _, value| {
-        // Only the missing `else` of `{{ x if y }}` gets here as undefined.
+        // Strict mode refuses anything undefined but the missing `else` of `{{ x if y }}`.
         if value.is_undefined() {
             return Ok(());
         }
         let text = text(value)?;
-        if printed.fetch_add(text.len(), Ordering::Relaxed).saturating_add(text.len()) > LONGEST {
-            return Err(too_long());
+        if printed.fetch_add(text.len(), Ordering::Relaxed).saturating_add(text.len()) > MAX_LENGTH {
+            return Err(refuse(too_long("the text")));
         }
         Ok(output.write_str(&text)?)
     }
 }
 
-pub(super) fn too_long() -> Error {
-    refuse("the text becomes longer than 1 MiB")
-}
-
-/// README, "References": a string's characters, a number's literal, `true` or `false`, compact JSON; null counts as absent.
+/// The text of a value as in a variable: characters, the literal of a number, `true` or `false`, compact JSON.
+///
+/// # Errors
+/// When it is undefined or none, or too long.
 pub(super) fn text(value: &Value) -> Result<Zeroizing<String>, Error> {
-    let mut text = Zeroizing::new(String::new());
     match value.kind() {
-        ValueKind::Undefined | ValueKind::None => return Err(ErrorKind::UndefinedError.into()),
-        ValueKind::String => text.push_str(value.as_str().unwrap_or_default()),
-        _ => write_json(&mut text, value, DEEPEST)?,
+        ValueKind::Undefined | ValueKind::None => Err(ErrorKind::UndefinedError.into()),
+        ValueKind::String => Ok(Zeroizing::new(value.to_string())),
+        _ => json(value),
     }
-    Ok(text)
 }
 
-/// Compact JSON, the order of keys and the spelling of numbers kept.
+/// Compact JSON; objects and arrays of a secret keep the order of their keys and the literals of their numbers.
+///
+/// # Errors
+/// When it holds anything undefined or that JSON has not, or is too long.
 pub(super) fn json(value: &Value) -> Result<Zeroizing<String>, Error> {
     let mut text = Zeroizing::new(String::new());
-    write_json(&mut text, value, DEEPEST)?;
+    write_json(&mut text, value, MAX_DEPTH)?;
     Ok(text)
 }
 
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
-    use fmt::Write;
-
     let Some(deeper) = depth.checked_sub(1) else {
         return Err(refuse("lists or maps are nested too deeply"));
     };
-    if let Some(node) = value.downcast_object_ref::<Node>() {
-        return Ok(write!(out, "{}", node.json())?);
+    if let Some(object) = value.downcast_object_ref::<SecretObject>() {
+        write!(out, "{}", object.json())?;
+        return Ok(());
     }
     match value.kind() {
         ValueKind::Undefined => return Err(ErrorKind::UndefinedError.into()),
@@ -110,19 +102,15 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
         }
         ValueKind::Map => {
             out.push('{');
-            for (at, (key, item)) in
-                value.as_object().and_then(|map| map.try_iter_pairs()).into_iter().flatten().enumerate()
-            {
+            let pairs = value.as_object().and_then(|map| map.try_iter_pairs());
+            for (at, (key, item)) in pairs.into_iter().flatten().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
                 write!(out, "{}:", serde_json::Value::from(text(&key)?.as_str()))?;
                 write_json(out, &item, deeper)?;
             }
             out.push('}');
         }
-        _ => match value.downcast_object_ref::<Literal>() {
-            Some(literal) => out.push_str(literal.as_str()),
-            None => return Err(refuse("neither text nor data")),
-        },
+        _ => return Err(refuse("neither text nor data")),
     }
-    if out.len() > LONGEST { Err(too_long()) } else { Ok(()) }
+    if out.len() > MAX_LENGTH { Err(refuse(too_long("the text"))) } else { Ok(()) }
 }
