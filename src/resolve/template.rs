@@ -538,6 +538,56 @@ mod tests {
     }
 
     #[test]
+    fn no_filter_operator_or_test_tells_a_value_whatever_it_is_applied_to() {
+        const CANARY: &str = "c4n4ryInAValue";
+        let secret = r#"{"text":"c4n4ryInAValue","n":5,"list":["c4n4ryInAValue"],"map":{"c4n4ryInAValue":"c4n4ryInAValue"},"on":true}"#;
+        let input = |body: &str| read(body.as_bytes()).unwrap();
+        let inputs = BTreeMap::from([("db".to_owned(), input(secret)), ("plain".to_owned(), input(CANARY))]);
+        let filters = "abs attr b64decode b64encode batch bool capitalize chain count d default dictsort e escape first float \
+             format fromjson groupby indent int items join last length lines list lower map max min pprint reject rejectattr \
+             replace reverse round safe select selectattr slice sort split string sum title tojson trim unique upper \
+             urlencode zip";
+        let tests = "boolean defined divisibleby endingwith eq even filter float ge gt in int iterable le lower lt mapping ne \
+             none number odd safe sameas sequence startingwith string test true undefined upper";
+        let operands = ["db.text", "db.n", "db.list", "db.map", "db.on", "db.nope", "db[plain]", "plain", "db"];
+        let others = ["db.text", "db.n", "db.map", "db.nope"];
+        let pairs = || operands.iter().flat_map(|left| others.iter().map(move |right| (left, right)));
+        let applied = filters.split_whitespace().flat_map(|filter| {
+            pairs().flat_map(move |(a, b)| {
+                let calls = [String::new(), format!("({b})"), format!("({b}, {b})"), format!("(attribute={b})")];
+                calls.map(|call| format!("{{{{ ({a} | {filter}{call}) | list }}}}"))
+            })
+        });
+        let tested = tests.split_whitespace().flat_map(|test| {
+            pairs()
+                .flat_map(move |(a, b)| [format!("{{{{ {a} is {test} }}}}"), format!("{{{{ {a} is {test}({b}) }}}}")])
+        });
+        let operators = ["+", "-", "*", "/", "//", "%", "**", "~", "==", "<", "in", "and"];
+        let operated =
+            operators.iter().flat_map(|sign| pairs().map(move |(a, b)| format!("{{{{ ({a} {sign} {b}).x }}}}")));
+        let looked_up = pairs().flat_map(|(a, b)| {
+            [
+                format!("{{{{ {a}[{b}] }}}}"),
+                format!("{{{{ {a}[{b}].x }}}}"),
+                format!("{{{{ {a}[:{b}] }}}}"),
+                format!("{{{{ {a}({b}) }}}}"),
+                format!("{{{{ {a}.x({b}) }}}}"),
+                format!("{{{{ range({b}, {a}) }}}}"),
+                format!("{{% for x, y in {a} %}}{{{{ x[{b}] }}}}{{% endfor %}}"),
+            ]
+        });
+        let mut failed = 0;
+        for text in applied.chain(tested).chain(operated).chain(looked_up) {
+            let template = Template::parse(&text).unwrap();
+            if let Err(error) = render(&template, &inputs) {
+                failed += 1;
+                assert!(!format!("{error:?}").contains(CANARY), "{text}: {error:?}");
+            }
+        }
+        assert!(failed > 1000, "only {failed} have failed");
+    }
+
+    #[test]
     fn a_template_cannot_run_away() {
         let loops = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}";
         assert_eq!(failed(loops), (Some(1), "the template takes too many steps".into()));

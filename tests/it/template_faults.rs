@@ -155,6 +155,12 @@ fn bytes_that_are_no_text_are_a_mistake() {
 }
 
 #[test]
+fn a_default_in_a_template_does_not_hide_a_malformed_secret() {
+    let broken = Secret::text(&format!(r#"{{"host": "{CANARY}""#));
+    is_never_covered(&broken, "{{ db.host | default('x') }}", 78, &["prod/db", "host"]);
+}
+
+#[test]
 fn a_denial_an_outage_and_a_deletion_are_never_covered() {
     is_never_covered(&Secret::failing(fault::denied("prod/db")), "{{ db.host }}", 77, &["prod/db"]);
     is_never_covered(&Secret::failing(fault::marked_for_deletion()), "{{ db.host }}", 78, &["prod/db"]);
