@@ -34,6 +34,8 @@ pub enum Request {
 pub struct Invocation {
     /// Flags over variables.
     pub options: Options,
+    /// `-q` on the command line: SECRETS_EXEC_QUIET does not hide that secrets come from a local file.
+    pub is_silent: bool,
     /// What options ask for, the last layer.
     pub layer: Layer,
     /// Declarations, in order.
@@ -64,6 +66,7 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Request,
     };
     let mut errors = Vec::new();
     let flags = flags(&mut matches, &mut errors);
+    let is_silent = flags.quiet == Some(true);
     let variables = variables(inherited, &mut errors);
     let options = flags.over(variables);
     let layer = layer(&mut matches, &mut errors);
@@ -81,7 +84,8 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Request,
         return Err(errors);
     };
     let find_file = files.is_empty() && !matches.get_flag("no-file");
-    let invocation = Invocation { options, layer, files, find_file, resolve_env, container, command, mistakes: errors };
+    let invocation =
+        Invocation { options, is_silent, layer, files, find_file, resolve_env, container, command, mistakes: errors };
     Ok(Request::Launch(Box::new(invocation)))
 }
 

@@ -94,9 +94,8 @@ enum Store {
 
 /// Command line, variables and declarations, merged; everything that is wrong with them is told at once.
 fn prepare(invocation: Invocation, inherited: &Inherited) -> Result<Prepared, Report> {
-    let Invocation { options, layer, files, find_file, resolve_env, container, command: _, mistakes } = invocation;
-    // Whoever writes a declaration must not hide that secrets do not come from AWS.
-    let is_silent = options.quiet == Some(true);
+    let Invocation { options, is_silent, layer, files, find_file, resolve_env, container, command: _, mistakes } =
+        invocation;
     let mut failures: Vec<Failure> = mistakes.into_iter().map(Failure::Usage).collect();
     let (declarations, errors) = manifest::load(&files, find_file, container.as_deref());
     let is_readable = errors.is_empty();

@@ -56,7 +56,12 @@ pub enum ManifestProblem {
     /// A declaration was not named, and there are several.
     Several(Vec<&'static str>),
     /// A declaration was not named, and others could have put it there.
-    Untrusted(&'static str),
+    Untrusted {
+        /// The declaration, or the directory that it is in.
+        what: &'static str,
+        /// The reason, as a predicate.
+        why: &'static str,
+    },
     /// The file is not YAML, TOML or JSON.
     Syntax(String),
     /// A key that nobody knows.

@@ -9,6 +9,8 @@ mod yaml;
 
 use std::path::Path;
 
+use crate::suggest::is_quotable;
+
 /// A place in a file, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
@@ -178,7 +180,8 @@ fn duplicates(entries: &[(Key, Node)]) -> Vec<SyntaxError> {
     let mut errors = Vec::new();
     for (key, _) in entries {
         if let Some(first) = seen.insert(key.text.as_str(), key.mark.line) {
-            let message = format!("the key {:?} is already on line {first}", key.text);
+            let which = if is_quotable(&key.text) { format!("the key {:?}", key.text) } else { "this key".to_owned() };
+            let message = format!("{which} is already on line {first}");
             errors.push(SyntaxError { mark: Some(key.mark), message });
         }
     }

@@ -247,23 +247,22 @@ pub fn disk_notice(path: &Path, origin: &Origin) -> String {
     format!("{} ({origin}): written to a disk; a path on tmpfs, under /run say, keeps values off it", path.display())
 }
 
-/// Writes lines to standard error, each with our name before it; when nobody listens, nobody hears it.
+/// Writes lines to standard error, each with our name before it. A write that fails is ignored.
 ///
-/// Whatever a name, a path or a server puts into a line, it stays one line and moves no cursor.
+/// Control characters, and those that change the direction of text or have no width, are escaped: a name, a path or a server's
+/// message can neither end the line nor disguise it.
 pub fn say(lines: impl IntoIterator<Item = String>) {
     let mut text = String::new();
     for line in lines {
         text.push_str("secrets-exec: ");
-        line.chars().for_each(|c| if is_unsafe(c) { text.extend(c.escape_default()) } else { text.push(c) });
+        line.chars().for_each(|c| match c {
+            // Printable, though `escape_debug` escapes them.
+            '\'' | '"' | '\\' => text.push(c),
+            c => text.extend(c.escape_debug()),
+        });
         text.push('\n');
     }
     let _ = std::io::stderr().write_all(text.as_bytes());
-}
-
-/// Whether a character ends a line, moves a cursor or turns the direction of what follows.
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Writes a text to standard output.

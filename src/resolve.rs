@@ -251,7 +251,7 @@ mod tests {
         answer(&plan, &mut fetched, || Ok(r#"{"a":"x"}"#));
         let errors = done(&plan, &fetched).unwrap_err();
         assert!(
-            matches!(&errors[0].problem, Problem::Expand { error: ExpansionError::Clash { name, .. }, .. } if name == "A")
+            matches!(&errors[0].problem, Problem::Expand { error: ExpansionError::Clash { name, .. }, .. } if name.as_deref() == Some("the variable A"))
         );
     }
 }

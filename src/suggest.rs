@@ -1,4 +1,4 @@
-//! "did you mean": the existing name that is most like one that does not exist.
+//! "did you mean": the existing name that is most like one that does not exist, and which names a message may quote.
 
 /// Nobody misspells what is longer, and comparing costs the product of both lengths.
 const LONGEST: usize = 256;
@@ -21,6 +21,18 @@ pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> O
 /// Letters of another case are no difference, so that `password` finds `PASSWORD`.
 fn distance(left: &str, right: &str) -> usize {
     strsim::damerau_levenshtein(&left.to_lowercase(), &right.to_lowercase())
+}
+
+/// The longest key that a message quotes.
+const LONGEST_KEY: usize = 128;
+
+/// Whether a message may quote a key of a secret or of a local file.
+///
+/// In a damaged file a value can stand where a key should, as in `{ password~ 'hunter2' }`: no key with a blank, a quote, a colon
+/// or a control character is quoted, and none of more than 128 characters.
+pub fn is_quotable(key: &str) -> bool {
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '\'' | '"' | '`' | ':');
+    key.chars().count() <= LONGEST_KEY && key.chars().all(is_plain)
 }
 
 #[cfg(test)]

@@ -1,58 +1,108 @@
 //! The declaration in the working directory that is read when none is named, if it can be trusted.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Component, Path};
 
-use nix::libc::O_NONBLOCK;
-use nix::unistd::geteuid;
+use nix::libc::{ELOOP, O_NOFOLLOW, O_NONBLOCK};
+use nix::unistd::{Gid, Group, User, geteuid};
 
 use super::ManifestProblem;
 
 /// Where a declaration is looked for when none is named.
 pub const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.toml", "secrets-exec.json"];
 
-/// The one that is there, opened.
+/// The declaration that is there, opened.
 ///
-/// Whoever can write it chooses what is read with this user's credentials, so it must be this user's own or root's.
+/// Its author chooses what is read with this user's credentials, so nobody but root and this user may have put it there, or be able
+/// to change it: the owner, the group and the mode of the working directory and of the open file decide.
 pub(super) fn find() -> Result<Option<(&'static Path, File)>, (&'static Path, ManifestProblem)> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
-        let path = Path::new(name);
-        let unreadable = |error: io::Error| (path, ManifestProblem::Unreadable(error.to_string()));
-        match path.symlink_metadata() {
+        match Path::new(name).symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(unreadable(error)),
-            // Without waiting for the writer of a pipe. A link that leads nowhere is a mount gone wrong, not an absence.
-            Ok(entry) => {
-                let file = File::options().read(true).custom_flags(O_NONBLOCK).open(path).map_err(unreadable)?;
-                found.push((*name, entry, file));
-            }
+            Err(error) => return Err((Path::new(name), unreadable(&error))),
+            Ok(_) => found.push(*name),
         }
     }
-    let names: Vec<_> = found.iter().map(|(name, ..)| *name).collect();
-    match (found.pop(), found.is_empty()) {
-        (None, _) => Ok(None),
-        (Some((name, ..)), false) => Err((Path::new(name), ManifestProblem::Several(names))),
-        (Some((name, entry, file)), true) => match distrust(&entry, &file) {
-            None => Ok(Some((Path::new(name), file))),
-            Some(why) => Err((Path::new(name), ManifestProblem::Untrusted(why))),
-        },
+    let Some(name) = found.pop() else { return Ok(None) };
+    let path = Path::new(name);
+    if !found.is_empty() {
+        found.push(name);
+        return Err((path, ManifestProblem::Several(found)));
+    }
+    open(path).map(|file| Some((path, file))).map_err(|problem| (path, problem))
+}
+
+fn unreadable(error: &io::Error) -> ManifestProblem {
+    ManifestProblem::Unreadable(error.to_string())
+}
+
+/// Opens a file of the working directory that only root and this user can have put there.
+///
+/// Once the directory is known to be theirs, nobody else can exchange a link for another; the file itself is judged by its
+/// descriptor.
+fn open(name: &Path) -> Result<File, ManifestProblem> {
+    let directory = fs::metadata(".").map_err(|error| unreadable(&error))?;
+    if let Some(why) = distrust(&directory) {
+        return Err(ManifestProblem::Untrusted { what: "the working directory", why });
+    }
+    let untrusted = |why| ManifestProblem::Untrusted { what: "it", why };
+    let entry = fs::symlink_metadata(name).map_err(|error| unreadable(&error))?;
+    let target = if entry.is_symlink() {
+        let target = fs::read_link(name).map_err(|error| unreadable(&error))?;
+        if is_foreign(&entry) {
+            return Err(untrusted(FOREIGN));
+        }
+        if !matches!(Vec::from_iter(target.components()).as_slice(), [Component::Normal(_)]) {
+            return Err(untrusted("is a link that leads out of the working directory"));
+        }
+        target
+    } else {
+        name.to_owned()
+    };
+    // Opening a pipe without O_NONBLOCK would wait for its writer.
+    let file = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(target);
+    let file = file.map_err(|error| match error.raw_os_error() {
+        Some(ELOOP) => untrusted("is a link to another link"),
+        _ => unreadable(&error),
+    })?;
+    let metadata = file.metadata().map_err(|error| unreadable(&error))?;
+    match distrust(&metadata) {
+        _ if !metadata.is_file() => Err(untrusted("is no regular file")),
+        Some(why) => Err(untrusted(why)),
+        None => Ok(file),
     }
 }
 
-/// Why the file, or the link that leads to it, could be somebody else's choice.
-fn distrust(entry: &Metadata, file: &File) -> Option<&'static str> {
-    let Ok(metadata) = file.metadata() else { return Some("its owner cannot be told") };
-    let is_foreign = |metadata: &Metadata| metadata.uid() != 0 && metadata.uid() != geteuid().as_raw();
-    if !metadata.is_file() {
-        Some("it is no regular file")
-    } else if is_foreign(&metadata) || is_foreign(entry) {
-        Some("it belongs to neither root nor this user")
+const FOREIGN: &str = "belongs to neither root nor this user";
+
+fn is_foreign(metadata: &Metadata) -> bool {
+    metadata.uid() != 0 && metadata.uid() != geteuid().as_raw()
+}
+
+/// The reason why somebody other than root and this user could change a file, or what a directory holds.
+fn distrust(metadata: &Metadata) -> Option<&'static str> {
+    if is_foreign(metadata) {
+        Some(FOREIGN)
     } else if metadata.mode() & 0o002 != 0 {
-        Some("anyone may write it")
+        Some("can be written by anyone")
+    } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
+        Some("can be written by its group")
     } else {
         None
     }
+}
+
+/// Whether a group has only root or this user in it: root's, or the user's private group, as distributions with a umask of 002
+/// make it, with the user's own id or name.
+fn is_own_group(group: u32) -> bool {
+    let user = geteuid();
+    let has_name_of_user = || {
+        let user = User::from_uid(user).ok()??;
+        let group = Group::from_gid(Gid::from_raw(group)).ok()??;
+        Some(user.name == group.name)
+    };
+    group == 0 || group == user.as_raw() || has_name_of_user() == Some(true)
 }

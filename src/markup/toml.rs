@@ -3,6 +3,8 @@
 use ::toml::Spanned;
 use ::toml::de::{DeString, DeTable, DeValue};
 
+use crate::suggest::is_quotable;
+
 use super::{Key, Kind, Node, Places, SyntaxError, Typed};
 
 pub(super) fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
@@ -13,7 +15,8 @@ pub(super) fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
             let mark = error.span().map(|span| places.mark(span.start));
             let mut message = error.message().trim().replace('\n', "; ");
             // What occurs twice is not told by itself.
-            if let Some(key) = error.span().and_then(|span| text.get(span)).filter(|_| message == "duplicate key") {
+            let key = error.span().and_then(|span| text.get(span)).filter(|key| is_quotable(key));
+            if let Some(key) = key.filter(|_| message == "duplicate key") {
                 message = format!("the key {key:?} is already there");
             }
             Err(vec![SyntaxError { mark, message }])

@@ -43,6 +43,10 @@ pub enum ReferenceError {
     Unset(String),
     /// `${NAME}` of a variable whose value is not text.
     NotText(String),
+    /// `${NAME}` beside other text, of a variable that holds a colon.
+    Colon(String),
+    /// `${NAME}` of a variable that holds `ssm:` and a parameter's name.
+    Prefix(String),
     /// A space, a line break or the like in the STAGE or VERSION-ID field.
     IllegalCharacter(char),
     /// The secret's id is not one.

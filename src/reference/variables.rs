@@ -29,23 +29,40 @@ pub(super) fn variables(text: &str) -> Result<Vec<Variable<'_>>, ReferenceError>
     Ok(found)
 }
 
+/// Replaces every variable of SECRET by its value, or by its default.
+///
+/// A variable that is all of SECRET may hold an ARN. Elsewhere a value with a colon would change the account, the region or the
+/// service of the text around it, and no variable may turn a secret's name into a parameter's.
+///
+/// # Errors
+/// For a variable that is not set, is not text, or holds a colon where it must not.
 pub(super) fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceError> {
     let mut expanded = String::new();
     let mut from = 0;
     for variable in variables(text)? {
         expanded.push_str(&text[from..variable.span.start]);
         from = variable.span.end;
-        let value = inherited.get(variable.name);
-        // As in a shell, `:-` also covers a variable that is set to nothing.
-        let value = value.filter(|value| variable.default.is_none() || !value.is_empty());
-        match (value, variable.default) {
-            (Some(value), _) => {
-                expanded.push_str(value.to_str().ok_or_else(|| ReferenceError::NotText(variable.name.to_owned()))?)
-            }
-            (None, Some(default)) => expanded.push_str(default),
-            (None, None) => return Err(ReferenceError::Unset(variable.name.to_owned())),
+        let value = variable.value(inherited)?;
+        if variable.span.len() < text.len() && value.contains(':') {
+            return Err(ReferenceError::Colon(variable.name.to_owned()));
         }
+        if value.starts_with("ssm:") {
+            return Err(ReferenceError::Prefix(variable.name.to_owned()));
+        }
+        expanded.push_str(value);
     }
     expanded.push_str(&text[from..]);
     Ok(expanded)
+}
+
+impl<'a> Variable<'a> {
+    /// The variable's value, or its default: as in a shell, `:-` also covers a variable that is set to nothing.
+    fn value(&self, inherited: &'a Inherited) -> Result<&'a str, ReferenceError> {
+        let value = inherited.get(self.name).filter(|value| self.default.is_none() || !value.is_empty());
+        match (value, self.default) {
+            (Some(value), _) => value.to_str().ok_or_else(|| ReferenceError::NotText(self.name.to_owned())),
+            (None, Some(default)) => Ok(default),
+            (None, None) => Err(ReferenceError::Unset(self.name.to_owned())),
+        }
+    }
 }

@@ -75,7 +75,9 @@ fn manifest_problem(problem: &ManifestProblem) -> String {
         ManifestProblem::Several(names) => {
             format!("there is more than one declaration here ({}); name one with -f", names.join(", "))
         }
-        ManifestProblem::Untrusted(why) => format!("not read, since {why}; name it with -f if it is yours"),
+        ManifestProblem::Untrusted { what, why } => {
+            format!("not read, since {what} {why}; name it with -f if it is yours")
+        }
         ManifestProblem::Syntax(why) => why.clone(),
         ManifestProblem::UnknownKey { key, nearest } => match nearest {
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
@@ -169,6 +171,14 @@ pub(super) fn reference(written: &str, error: &ReferenceError) -> String {
             format!("{written:?}: the variable {name} is not set; set it, or write ${{{name}:-default}}")
         }
         ReferenceError::NotText(name) => format!("{written:?}: the value of the variable {name} is not UTF-8"),
+        ReferenceError::Colon(name) => format!(
+            "{written:?}: the value of {name} holds a colon; an ARN may stand only in a variable that is the whole SECRET"
+        ),
+        ReferenceError::Prefix(name) => {
+            format!(
+                "{written:?}: the value of {name} begins with \"ssm:\"; write the prefix before it: ssm:${{{name}}}"
+            )
+        }
         ReferenceError::IllegalCharacter(c) => format!("{written:?}: {c:?} cannot stand in a STAGE or VERSION-ID"),
         ReferenceError::Id(error) => id(error),
         ReferenceError::Expanded(why) => format!("{written:?}: what its variables hold {why}"),

@@ -3,15 +3,19 @@
 use crate::expansion::NamingError;
 use crate::reference::{SecretRef, Store};
 use crate::resolve::{Absent, ExpansionError, ExtractError, RenderError};
+use crate::suggest::is_quotable;
 
 pub(super) fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (String, Vec<String>) {
     let key = reference.map(|reference| reference.selector.to_string()).unwrap_or_default();
     let (what, hint) = match error {
-        ExtractError::Absent(Absent::Key { nearest, as_path, known }) => {
+        ExtractError::Absent(Absent::Key { nearest, as_path, known, count }) => {
             let hint = match (as_path, nearest) {
                 (Some(path), _) => Some(format!("a KEY is one top-level key; for a value within another write {path}")),
                 (None, Some(nearest)) => Some(format!("did you mean {nearest:?}?")),
-                (None, None) if known.is_empty() => Some("it has no keys at all".to_owned()),
+                (None, None) if *count == 0 => Some("it has no keys at all".to_owned()),
+                (None, None) if known.is_empty() => {
+                    Some("it has keys, but none that may be quoted: is a value among them?".to_owned())
+                }
                 (None, None) => Some(format!("it has {}", known.join(", "))),
             };
             (format!("has no key {key:?}"), hint)
@@ -36,8 +40,9 @@ pub(super) fn extraction(reference: Option<&SecretRef>, error: &ExtractError) ->
             Some("leave KEY out to take the whole value, or use a JSONPath, which begins with $".to_owned()),
         ),
         ExtractError::Several { paths, count } => {
-            let more = if *count > paths.len() { ", …" } else { "" };
-            (format!("{key} matches {count} values and must match one: {}{more}", paths.join(", ")), None)
+            let more = (*count > paths.len()).then_some("…");
+            let paths: Vec<_> = paths.iter().map(String::as_str).chain(more).collect();
+            (format!("{key} matches {count} values and must match one: {}", paths.join(", ")), None)
         }
         ExtractError::BadPath => (format!("{key} cannot be evaluated"), None),
     };
@@ -77,6 +82,10 @@ pub(super) fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -
             nearest.as_ref().map(|nearest| format!("did you mean {nearest:?}?")),
         ),
         ExpansionError::Null(key) => (format!("{key:?}, which `only` names, is null, which counts as absent"), None),
+        ExpansionError::Name { key, .. } if !is_quotable(key) => (
+            "a key that could hold a value, so that it is not quoted, makes no variable of its own".to_owned(),
+            Some("is the secret well-formed? leave the key out with `only`".to_owned()),
+        ),
         ExpansionError::Name { key, error: NamingError::Illegal(name) } => (
             format!("the key {key:?} would make the variable {name:?}, which is no name ([A-Za-z_][A-Za-z0-9_]*)"),
             Some("give a `prefix`, `rename` the key, or leave it out with `except`".to_owned()),
@@ -93,7 +102,7 @@ pub(super) fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -
             }),
         ),
         ExpansionError::Clash { name, keys: [first, second] } => (
-            format!("{first:?} and {second:?} both make the variable {name}"),
+            format!("{first:?} and {second:?} both make {}", name.as_deref().unwrap_or("one variable")),
             Some("`rename` one of them, leave it out with `except`, or give a `prefix`".to_owned()),
         ),
     };

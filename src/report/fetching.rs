@@ -1,7 +1,7 @@
 //! Why variables have no value: what they have in common is said once, with every variable it is about.
 
 use super::extracting::{expansion, extraction, rendering};
-use super::{CONFIGURATION, DENIED, TEMPORARY, USAGE};
+use super::{CONFIGURATION, DENIED, TEMPORARY};
 use crate::fetched::{
     BeyondAgent, CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal, Wanted,
 };
@@ -23,11 +23,11 @@ pub(super) fn status(error: &ResolveError) -> u8 {
                     DENIED
                 }
             }
-            FetchError::Refused(Refusal::TrustStore(_)) => USAGE,
             FetchError::Refused(
                 Refusal::MarkedForDeletion
                 | Refusal::NoValue
                 | Refusal::Certificate { .. }
+                | Refusal::TrustStore(_)
                 | Refusal::Agent(_)
                 | Refusal::Request(_),
             ) => CONFIGURATION,

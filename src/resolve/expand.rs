@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::extract::{ExtractError, print};
+use super::json::quotable_keys;
 use crate::binding::EnvName;
 use crate::expansion::{Naming, NamingError};
 use crate::secret::SecretValue;
-use crate::suggest;
+use crate::suggest::{self, is_quotable};
 
 /// Why an object does not become variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,11 +38,23 @@ pub enum ExpansionError {
     },
     /// Two keys that make one name.
     Clash {
-        /// The name.
-        name: String,
-        /// The keys; the first may be another entry's.
+        /// `the variable NAME`; `None` when a key that may not be quoted makes it.
+        name: Option<String>,
+        /// The keys, or what stands for those that may not be quoted; the first may be another entry's.
         keys: [String; 2],
     },
+}
+
+impl ExpansionError {
+    /// Two keys that make `name`, as messages call them.
+    pub(super) fn clash(name: &EnvName, key: &str, keys: [String; 2]) -> Self {
+        Self::Clash { name: is_quotable(key).then(|| format!("the variable {name}")), keys }
+    }
+}
+
+/// A key, or what stands for one that may not be quoted.
+pub(super) fn shown(key: &str) -> String {
+    if is_quotable(key) { key.to_owned() } else { "a key that could be a value".to_owned() }
 }
 
 /// The variables of one object, and everything that is wrong with it. What `is_settled` already is neither.
@@ -57,7 +70,7 @@ pub(super) fn expand(
     let missing = |key: &str, list| ExpansionError::NoKey {
         key: key.to_owned(),
         list,
-        nearest: suggest::nearest(key, map.keys().map(String::as_str)).map(str::to_owned),
+        nearest: suggest::nearest(key, quotable_keys(map)).map(str::to_owned),
     };
     for key in naming.only.iter().flatten() {
         match map.get(key) {
@@ -80,7 +93,7 @@ pub(super) fn expand(
             }
         };
         if let Some(other) = given.insert(name.clone(), key) {
-            errors.push(ExpansionError::Clash { name: name.to_string(), keys: [other.to_owned(), key.clone()] });
+            errors.push(ExpansionError::clash(&name, key, [shown(other), shown(key)]));
             continue;
         }
         // A null is the only value that does not print.

@@ -7,11 +7,11 @@ use jsonpath_rust::parser::model::{Segment, Selector as Selected};
 use jsonpath_rust::query::{QueryRef, js_path_process};
 use serde_json::{Map, Value};
 
-use super::json::{Json, NotJson};
+use super::json::{Json, NotJson, quotable_keys};
 use crate::fetched::Document;
 use crate::reference::{JsonPath, Locator, Selector};
 use crate::secret::SecretValue;
-use crate::suggest;
+use crate::suggest::{self, is_quotable};
 
 /// Why a document does not give the value. Names of keys are told; they are not values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,10 @@ pub enum Absent {
         nearest: Option<String>,
         /// The path that finds a value, when the key was meant as one.
         as_path: Option<String>,
-        /// The first of the keys that do exist.
+        /// The first of the keys that exist and may be quoted.
         known: Vec<String>,
+        /// The number of all keys.
+        count: usize,
     },
     /// No node matches the path.
     Node {
@@ -125,9 +127,10 @@ fn missing_key(json: &Value, map: &Map<String, Value>, key: &str) -> Absent {
     let path = format!("$.{key}");
     let is_path = key.contains(['.', '[']) && JsonPath::parse(&path).is_ok_and(|path| find_node(json, &path).is_ok());
     Absent::Key {
-        nearest: suggest::nearest(key, map.keys().map(String::as_str)).map(str::to_owned),
+        nearest: suggest::nearest(key, quotable_keys(map)).map(str::to_owned),
         as_path: is_path.then_some(path),
-        known: map.keys().take(LISTED).cloned().collect(),
+        known: quotable_keys(map).take(LISTED).map(str::to_owned).collect(),
+        count: map.len(),
     }
 }
 
@@ -138,10 +141,16 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, ExtractE
         [] => Err(ExtractError::Absent(Absent::Node { nearest: nearest_name(json, path) })),
         [one] => Ok(one.val),
         several => {
-            let paths = several.iter().take(LISTED).map(|node: &QueryRef<'_, Value>| node.path.clone()).collect();
+            let is_shown = |node: &&QueryRef<'_, Value>| !node.val.is_null() && is_quotable(&bare(&node.path));
+            let paths = several.iter().filter(is_shown).take(LISTED).map(|node| node.path.clone()).collect();
             Err(ExtractError::Several { paths, count: several.len() })
         }
     }
+}
+
+/// A normalized path without the brackets and quotes around its names.
+fn bare(path: &str) -> String {
+    path.replace("['", "").replace("']", "")
 }
 
 /// Follows the names that a path begins with to the first that does not exist.
@@ -150,7 +159,7 @@ fn nearest_name(mut json: &Value, path: &JsonPath) -> Option<String> {
         let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else { return None };
         match map.get(name) {
             Some(found) => json = found,
-            None => return suggest::nearest(name, map.keys().map(String::as_str)).map(str::to_owned),
+            None => return suggest::nearest(name, quotable_keys(map)).map(str::to_owned),
         }
     }
     None
@@ -235,6 +244,7 @@ mod tests {
                 nearest: nearest.map(Into::into),
                 as_path: as_path.map(Into::into),
                 known: vec!["password".into(), "db".into()],
+                count: 2,
             }))
         };
         assert_eq!(extract(body, "pasword"), absent(Some("password"), None));

@@ -6,6 +6,8 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use zeroize::Zeroize;
 
+use crate::suggest::is_quotable;
+
 /// A parsed secret.
 pub(super) struct Json(Value);
 
@@ -26,6 +28,11 @@ impl Json {
     pub(super) fn value(&self) -> &Value {
         &self.0
     }
+}
+
+/// The keys of an object that a message may quote: one that is null has no value, and may itself be one.
+pub(super) fn quotable_keys(map: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    map.iter().filter(|(key, value)| !value.is_null() && is_quotable(key)).map(|(key, _)| key.as_str())
 }
 
 impl Drop for Json {

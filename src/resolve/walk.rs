@@ -134,9 +134,9 @@ impl<'a> Walk<'a> {
         let is_settled = |name: &str| claimed.contains(name) || self.plan.keeps(name);
         let (variables, mut errors) = expand::expand(json, &expansion.naming, is_settled);
         for (key, name, value) in variables {
-            let whose = format!("{key} of {}", expansion.reference.locator.id);
+            let whose = format!("{} of {}", expand::shown(&key), expansion.reference.locator.id);
             if let Some(other) = given.insert(name.clone(), whose.clone()) {
-                errors.push(ExpansionError::Clash { name: name.to_string(), keys: [other, whose] });
+                errors.push(ExpansionError::clash(&name, &key, [other, whose]));
                 continue;
             }
             let subject = Subject { label: name.to_string(), ..expansion.subject.clone() };

@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 use super::{Answers, Clock, Source};
 use crate::fetched::{Document, FetchError, FetchFailure, Missing};
 use crate::markup::{Format, Kind, Mark, Node, Typed, is_null};
-use crate::reference::{AWSCURRENT, Locator, Store};
+use crate::reference::{AWSCURRENT, Locator, SecretId, Store};
 use crate::secret::SecretValue;
 use crate::suggest;
 
@@ -23,7 +23,7 @@ pub struct LocalError {
     pub path: PathBuf,
     /// The place in it.
     pub mark: Option<Mark>,
-    /// The secret it is about.
+    /// The id of the secret it is about. A key that is no id is not quoted: in a damaged file it could be a value.
     pub id: Option<String>,
     /// What is wrong. No value is told.
     pub problem: LocalProblem,
@@ -80,7 +80,8 @@ impl LocalFile {
                 }
                 Err(Unfit { mark, expected }) => {
                     let problem = LocalProblem::Expected(expected);
-                    errors.push(LocalError { id: Some(key.text.clone()), ..error(Some(mark), problem) });
+                    let id = SecretId::parse(&key.text).is_ok().then(|| key.text.clone());
+                    errors.push(LocalError { id, ..error(Some(mark), problem) });
                 }
             }
         }
@@ -94,7 +95,7 @@ impl LocalFile {
         };
         let names = names(locator);
         let Some(stages) = names.iter().find_map(|name| self.0.get(name)) else {
-            let known = || self.0.keys().map(String::as_str);
+            let known = || self.0.keys().map(String::as_str).filter(|id| SecretId::parse(id).is_ok());
             let nearest = names.iter().rev().find_map(|name| suggest::nearest(name, known())).map(str::to_owned);
             return Err(failure(Missing::Secret, nearest));
         };

@@ -45,7 +45,7 @@ pub(super) fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig
     Ok(Arc::new(config))
 }
 
-/// What the user names, else the system's bundle, else the roots of the web that are compiled in.
+/// The roots that the user names, else the system's bundle, else the roots of the web that are compiled in.
 fn roots(settings: &TrustSettings) -> Result<Roots, TrustError> {
     if let Some(file) = settings.bundle.as_deref().or(settings.file.as_deref()) {
         return read_file(file);
@@ -53,9 +53,12 @@ fn roots(settings: &TrustSettings) -> Result<Roots, TrustError> {
     if let Some(directory) = &settings.directory {
         return read_directories(directory);
     }
-    // A system's bundle that cannot be read is as good as none. SSL_CERT_FILE, which this would read too, is dealt with.
-    let system = openssl_probe::probe().cert_file.and_then(|file| read_file(&file).ok());
-    Ok(system.unwrap_or_else(|| Roots::Parsed(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })))
+    // The compiled-in roots stand in for a bundle that is not there. One that cannot be read is an error: it may leave out a root on
+    // purpose. The probe also reads SSL_CERT_FILE, which is not set here.
+    match openssl_probe::probe().cert_file {
+        Some(file) => read_file(&file),
+        None => Ok(Roots::Parsed(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })),
+    }
 }
 
 fn read_file(path: &Path) -> Result<Roots, TrustError> {
@@ -64,14 +67,16 @@ fn read_file(path: &Path) -> Result<Roots, TrustError> {
     Roots::of_bundle(text).ok_or_else(|| error("holds no root certificate (PEM) that can be used".to_owned()))
 }
 
-/// One folder or several, separated by colons, as OpenSSL takes them: one that is not there is as good as empty.
+/// Reads one directory or several, separated by colons, as OpenSSL does: a missing one is passed over, and of each only the files
+/// with hashed names are read (`man openssl-rehash`). A root that was renamed to disable it stays disabled.
 fn read_directories(list: &Path) -> Result<Roots, TrustError> {
     let mut roots = RootCertStore::empty();
-    let mut why = "holds no root certificate (PEM) that can be used".to_owned();
+    let mut why = "holds no root certificate (PEM) under a hashed name, as `openssl rehash` makes them".to_owned();
     for directory in list.as_os_str().as_bytes().split(|byte| *byte == b':').filter(|name| !name.is_empty()) {
         match std::fs::read_dir(OsStr::from_bytes(directory)) {
             Ok(files) => {
-                for text in files.flatten().filter_map(|file| std::fs::read(file.path()).ok()) {
+                let hashed = files.flatten().filter(|file| is_hashed(&file.file_name()));
+                for text in hashed.filter_map(|file| std::fs::read(file.path()).ok()) {
                     roots.roots.extend(roots::parse(&text).roots);
                 }
             }
@@ -79,4 +84,34 @@ fn read_directories(list: &Path) -> Result<Roots, TrustError> {
         }
     }
     if roots.is_empty() { Err(TrustError { path: list.to_owned(), why }) } else { Ok(Roots::Parsed(roots)) }
+}
+
+/// Whether a file's name is the hash of a subject, `xxxxxxxx.N`. (`xxxxxxxx.rN` is a list of revoked certificates.)
+fn is_hashed(name: &OsStr) -> bool {
+    let Some((hash, number)) = name.to_str().and_then(|name| name.split_once('.')) else { return false };
+    let is_hash = hash.len() == 8 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_hash && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_hash_of_a_subject_and_a_number_name_a_root() {
+        for name in ["0a1b2c3d.0", "ffffffff.12"] {
+            assert!(is_hashed(OsStr::new(name)), "{name}");
+        }
+        for name in [
+            "rogue.pem.disabled",
+            "0a1b2c3d.0.disabled",
+            "0a1b2c3d.r0",
+            "0a1b2c3d",
+            "0a1b2c3d.",
+            "0A1B2C3D.0",
+            "a1b2c3d.0",
+        ] {
+            assert!(!is_hashed(OsStr::new(name)), "{name}");
+        }
+    }
 }

@@ -198,10 +198,13 @@ impl<'a> Reader<'a> {
         Endpoint { option: None, configured: own.or(general) }
     }
 
-    /// Lower case first, as in curl and Python.
+    /// Lower case first, as in curl and Python. A CGI server puts a request's header `Proxy` into HTTP_PROXY (CVE-2016-5385,
+    /// "httpoxy"), so under REQUEST_METHOD only the name in lower case counts.
     fn proxy(&mut self) -> ProxySettings {
+        let is_cgi = self.inherited.get("REQUEST_METHOD").is_some();
         let mut proxy = |lower, upper| {
-            let name = if self.inherited.filled(lower).is_some() { lower } else { upper };
+            let is_lower = self.inherited.filled(lower).is_some() || is_cgi && upper == "HTTP_PROXY";
+            let name = if is_lower { lower } else { upper };
             self.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy)
         };
         let (https, http, all) =

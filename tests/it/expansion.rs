@@ -163,3 +163,28 @@ fn what_a_variable_holds_is_not_repeated() {
     let run = Sandbox::new().aws(&aws).env("DB_PASSWORD", "s3cr3t:pw!").resolve("A=${DB_PASSWORD}:k").run();
     run.refused(64).says(["A", "DB_PASSWORD"]).says_nothing_of("s3cr3t");
 }
+
+#[test]
+fn a_variable_beside_other_text_leads_to_no_other_account_region_or_store() {
+    let aws = served("prod/db");
+    for value in [ARN, "ssm:/prod", "arn:aws:ssm:eu-west-1:123456789012:parameter/x", "prod:db"] {
+        let sandbox = || Sandbox::new().aws(&aws).env("STAGE", value);
+        for reference in ["${STAGE:-prod}/db:host", "x${STAGE}", "ssm:${STAGE}", "${STAGE}${NONE:-}"] {
+            let run = sandbox().resolve(&format!("A={reference}")).run();
+            run.refused(64).says(["STAGE", "colon"]).says_nothing_of(value);
+        }
+        let alias = sandbox().declaration("secrets: { db: '${STAGE:-prod}/db' }\nenv: { A: 'db:host' }\n");
+        alias.run().refused(78).says(["STAGE", "colon"]);
+    }
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_variable_that_is_all_of_a_name_may_be_a_parameters_arn_and_not_its_prefix() {
+    let aws = served("x");
+    let run = Sandbox::new().aws(&aws).env("P", "ssm:/prod/level").resolve("A=${P}").run();
+    run.refused(64).says(["P", "ssm:${P}"]).says_nothing_of("/prod/level");
+    let run = Sandbox::new().aws(&aws).resolve("A=${P:-ssm:/prod/level}").run();
+    run.refused(64).says(["P", "ssm:"]);
+    assert!(aws.calls().is_empty());
+}

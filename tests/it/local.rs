@@ -188,3 +188,44 @@ fn binary_that_is_no_base64_is_an_error() {
     assert!(matches!(run.status, Status::Exit(64 | 78)), "{run}");
     run.says_one_of(["base64", "$binary"]);
 }
+
+#[test]
+fn a_key_of_a_damaged_file_that_could_hold_a_value_is_not_quoted() {
+    let damaged = [
+        ("yaml", "prod/db: { host: h, password~ 'hunter2 cAnArY-7f3a9c51' }\n"),
+        ("yaml", "prod/db: { host: h, ? \"password: cAnArY-7f3a9c51\" : x }\n"),
+        ("yaml", "prod/db: { host: h, password=cAnArY-7f3a9c51 }\n"),
+        ("json", "{\"prod/db\": {\"host\": \"h\", \"password: cAnArY-7f3a9c51\": 1}}"),
+        ("toml", "['prod/db']\nhost = 'h'\n\"password = cAnArY-7f3a9c51\" = 1\n"),
+    ];
+    for (extension, text) in damaged {
+        let name = format!("local.{extension}");
+        let sandbox = || Sandbox::new().file(&name, text).args(["--local", &name]);
+        // The sandbox fails a run that quotes the canary.
+        sandbox().resolve("A=prod/db:nothing-like-it").run().refused(78).says(["host"]);
+        sandbox().resolve("A=prod/db:$.passwort").run().refused(78);
+        sandbox().resolve("A=prod/db:$.*").run();
+    }
+}
+
+#[test]
+fn a_damaged_file_is_refused_without_its_values() {
+    for (extension, text) in [
+        ("yaml", "prod/db:\n  password: 'cAnArY-7f3a9c51\n"),
+        ("yaml", "prod/db: *cAnArY-7f3a9c51\n"),
+        ("yaml", "prod/db: !cAnArY-7f3a9c51 x\n"),
+        ("yaml", "a: 'cAnArY-7f3a9c51': b\n"),
+        ("yaml", "a: \"\\cAnArY-7f3a9c51\"\n"),
+        ("yaml", "'x cAnArY-7f3a9c51': 1\n'x cAnArY-7f3a9c51': 2\n"),
+        ("yaml", "'x cAnArY-7f3a9c51': [1]\n"),
+        ("json", "{\"a\": cAnArY-7f3a9c51}"),
+        ("json", "{\"a\": \"cAnArY-7f3a9c51\\x\"}"),
+        ("json", "{\"x cAnArY-7f3a9c51\": 1, \"x cAnArY-7f3a9c51\": 2}"),
+        ("toml", "a = cAnArY-7f3a9c51\n"),
+        ("toml", "\"x cAnArY-7f3a9c51\" = 1\n\"x cAnArY-7f3a9c51\" = 2\n"),
+    ] {
+        let name = format!("local.{extension}");
+        let run = Sandbox::new().file(&name, text).args(["--local", &name]).resolve("A=prod/db").run();
+        run.refused(78).says([name.as_str()]);
+    }
+}

@@ -16,8 +16,11 @@ fn quiet_silences_the_line_of_a_local_file() {
 }
 
 #[test]
-fn quiet_by_a_variable_silences_the_line_of_a_local_file() {
-    local().env("SECRETS_EXEC_QUIET", "1").run().launched_silently().has("A", CANARY);
+fn quiet_in_a_variable_does_not_silence_the_line_of_a_local_file() {
+    for (name, value) in [("A_", "1"), ("SECRETS_EXEC_LOCAL", "local.json")] {
+        let run = local().env("SECRETS_EXEC_QUIET", "1").env(name, value).run();
+        run.launched().has("A", CANARY).says(["local.json"]);
+    }
 }
 
 #[test]

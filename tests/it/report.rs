@@ -122,3 +122,29 @@ fn a_region_that_is_not_the_default_is_told() {
     let run = launch("secrets:\n  s: { id: prod/gone, region: eu-west-1 }\nenv:\n  A: s:k\n");
     run.refused(78).says(["A", "prod/gone", "eu-west-1"]);
 }
+
+#[test]
+fn characters_that_would_disguise_a_line_are_escaped() {
+    for c in [
+        '\u{7}',
+        '\u{9b}',
+        '\u{61c}',
+        '\u{200b}',
+        '\u{200d}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2066}',
+        '\u{feff}',
+        '\u{e0041}',
+    ] {
+        let run = Sandbox::new().args(["-f", &format!("a{c}b.yaml")]).run();
+        let code = u32::from(c);
+        run.refused(78).says([format!("a\\u{{{code:x}}}b.yaml").as_str()]).says_nothing_of(&c.to_string());
+    }
+}
+
+#[test]
+fn letters_quotes_and_backslashes_are_told_as_they_are() {
+    let name = r#"café "x" 'y' \z 日本.yaml"#;
+    Sandbox::new().args(["-f", name]).run().refused(78).says([name]);
+}

@@ -181,6 +181,17 @@ fn without_a_star_the_proxy_is_asked() {
     assert!(!proxy.asked().is_empty());
 }
 
+#[test]
+fn a_cgi_program_takes_no_proxy_from_a_requests_header() {
+    let aws = served();
+    let proxy = Proxy::before(aws.address());
+    let cgi = || sandbox(&aws).env("REQUEST_METHOD", "GET").args(["--timeout", "1s"]);
+    cgi().env("HTTP_PROXY", proxy.url()).run().launched_silently().has("A", "v");
+    assert!(proxy.asked().is_empty());
+    drop(cgi().env("http_proxy", proxy.url()).run());
+    assert!(!proxy.asked().is_empty());
+}
+
 /// A URL of no known kind, with a password.
 fn with_password() -> String {
     format!("gopher://user:{CANARY}@host.example")

@@ -107,26 +107,27 @@ fn a_bundle_option_wins_over_the_variables() {
 }
 
 #[test]
-fn a_bundle_that_cannot_be_read_is_a_usage_error() {
+fn a_bundle_without_roots_is_named() {
     let Some(authority) = Authority::new() else {
         return;
     };
     for content in [
-        None,
-        Some(""),
-        Some("no PEM at all\n"),
-        Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-        Some("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"),
+        "",
+        "no PEM at all\n",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
     ] {
         let aws = served(authority.acceptor());
-        let mut sandbox = sandbox(&aws);
-        if let Some(content) = content {
-            sandbox = sandbox.file("bundle.pem", content);
-        }
-        let by_option = sandbox.args(["--ca-bundle", "bundle.pem"]);
-        by_option.run().refused(64).says(["bundle.pem"]);
+        let sandbox = sandbox(&aws).file("bundle.pem", content).args(["--ca-bundle", "bundle.pem"]);
+        sandbox.run().refused(78).says(["bundle.pem"]);
         assert!(aws.calls().is_empty());
     }
+}
+
+#[test]
+fn a_bundle_that_is_not_there_is_named() {
+    let sandbox = Sandbox::new().aws(&Aws::start()).endpoint("https://localhost:1").resolve("A=x:k");
+    sandbox.args(["--ca-bundle", "bundle.pem"]).run().refused(78).says(["bundle.pem"]);
 }
 
 #[test]

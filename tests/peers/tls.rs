@@ -50,10 +50,10 @@ fn a_list_of_folders_is_searched_for_roots_as_openssl_does() {
 }
 
 #[test]
-fn a_folder_without_roots_is_a_usage_error() {
+fn a_folder_without_roots_is_named() {
     let Some(site) = Site::shared() else { return };
     let sandbox = Site::sandbox(&site.url("good", "TLSv1.3")).env("SSL_CERT_DIR", site.file("empty"));
-    sandbox.run().refused(64).says([site.file("empty").to_str().unwrap()]);
+    sandbox.run().refused(78).says([site.file("empty").to_str().unwrap()]);
 }
 
 /// Told at once by host and reason, in one connection, to each way of naming the roots.
