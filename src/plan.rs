@@ -173,9 +173,8 @@ impl Lookup<'_> {
             EntrySource::Composed(parts) => Recipe::Composed(parts),
             EntrySource::Template(template) => {
                 subject.written = Some("template".to_owned());
-                let aliases = self.aliases;
-                let names = template.names().filter(|name| template.requires(name) || aliases.get(name).is_some());
-                let inputs = names.map(|name| Some((name.to_owned(), self.alias(name, &subject)?)));
+                let names = template.names(self.aliases.names()).into_iter().map(str::to_owned);
+                let inputs = names.map(|name| self.alias(&name, &subject).map(|reference| (name, reference)));
                 // Collected first, so that every unknown name is reported.
                 let inputs: Vec<_> = inputs.collect();
                 let inputs = inputs.into_iter().collect::<Option<_>>()?;

@@ -1,32 +1,27 @@
 //! A template: text composed of several secrets. It is parsed here and rendered in `resolve::template`.
 
-mod analysis;
-mod tags;
-
 use std::collections::BTreeSet;
 
+use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, ErrorKind};
 
-use crate::suggest;
-use analysis::TemplateAnalysis;
-use tags::{Tag, tags};
-
-/// The filters that MiniJinja does not have, or has with another meaning; `resolve::template` defines them.
-pub(crate) const FILTERS: [&str; 5] = ["b64decode", "b64encode", "fromjson", "tojson", "urlencode"];
-
-/// The limits on a tag's tokens and on the number of `elif`: MiniJinja recurses for each operator and each `elif`, and would
+/// The limits on the bytes of a tag and on the number of `elif`: MiniJinja recurses for each operator and each `elif`, and would
 /// overflow the stack.
-const MAX_TOKENS: usize = 1000;
+const MAX_TAG: usize = 4096;
 const MAX_BRANCHES: usize = 100;
 
-/// A template whose syntax is right and whose filters exist.
+/// The filters that look up a key by its name, and the argument that makes others do so.
+const BY_NAME: [&str; 5] = ["attr", "attribute", "groupby", "rejectattr", "selectattr"];
+
+/// A template whose syntax is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    text: String,
+    /// As it was written.
+    pub(crate) text: String,
     /// The names without a value, as far as MiniJinja sees.
     undeclared: BTreeSet<String>,
-    analysis: TemplateAnalysis,
+    /// The same names, each with the keys that follow it after dots: `db.host`.
+    pub(crate) paths: BTreeSet<String>,
 }
 
 /// Why a text is no template. It quotes the template, never a value.
@@ -36,62 +31,69 @@ pub struct TemplateError {
     pub line: usize,
     /// One line.
     pub message: String,
-    /// The filter that was probably meant.
-    pub nearest: Option<&'static str>,
 }
 
 impl Template {
     /// Reads a template.
     ///
     /// # Errors
-    /// The first error of its syntax, or the first filter that does not exist.
+    /// The first error of its syntax.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        let tags = tags(text);
-        check_size(&tags)?;
+        check_size(text)?;
         let environment = environment();
         let template = environment.template_from_str(text).map_err(|error| TemplateError {
             line: error.line().unwrap_or(1),
             message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned).replace(['\n', '\r'], " "),
-            nearest: None,
         })?;
-        let is_function = |name: &String| environment.globals().any(|(function, _)| function == name);
-        let mut undeclared: BTreeSet<_> = template.undeclared_variables(false).into_iter().collect();
-        undeclared.retain(|name| !is_function(name));
-        let analysis = TemplateAnalysis::new(&tags);
-        check_filters(&environment, &analysis)?;
-        Ok(Self { text: text.to_owned(), undeclared, analysis })
+        let mut undeclared = BTreeSet::from_iter(template.undeclared_variables(false));
+        for (function, _) in environment.globals() {
+            undeclared.remove(function);
+        }
+        let paths = BTreeSet::from_iter(template.undeclared_variables(true));
+        Ok(Self { text: text.to_owned(), undeclared, paths })
     }
 
-    /// The names that it may need a value for, in order. One that is no alias and that it does not
-    /// [require](Self::requires) is its own variable or a keyword.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.undeclared.union(&self.analysis.used).map(String::as_str)
+    /// The names that it needs a value for: those of `aliases` that it uses, and unknown ones.
+    ///
+    /// MiniJinja overlooks a name that is sliced (`db.host[:3]`), on the right side of `{% set db = db.x %}` or an argument of
+    /// `{% filter %}`, so in a template with slices or statements each alias that occurs counts as used. It also reports what
+    /// the template sets in an `if`.
+    pub fn names<'a>(&'a self, aliases: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let aliases = BTreeSet::from_iter(aliases);
+        let has_slice = |part: &str| part.split_once('[').is_some_and(|(_, after)| after.contains(':'));
+        let is_overlooked = self.text.contains("{%") || self.text.split("}}").any(has_slice);
+        let words = words(&self.text).filter(|word| is_overlooked && aliases.contains(word));
+        let undeclared = self.undeclared.iter().map(String::as_str);
+        undeclared.filter(|name| aliases.contains(name) || !self.sets(name)).chain(words).collect()
     }
 
-    /// True if `name` must be an alias, as the template itself never assigns it.
-    pub fn requires(&self, name: &str) -> bool {
-        self.undeclared.contains(name) && !self.analysis.assigned.contains(name)
+    /// True if `name` stands between a `set` and its `=`, `|` or end.
+    fn sets(&self, name: &str) -> bool {
+        let targets = self.text.split("set").skip(1).filter_map(|after| after.split(['=', '|', '%', '}']).next());
+        targets.flat_map(words).any(|word| word == name)
     }
 
-    /// The template as it was written.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// True if the template spells out each of these keys and computes none, so that an error may name them. Where a template
+    /// computes any key, a value could have chosen these.
+    pub(crate) fn spells_out<'a>(&self, mut keys: impl Iterator<Item = &'a str>) -> bool {
+        let has_dotted = |key| self.text.split(&format!(".{key}")).skip(1).any(|after| !after.starts_with(is_in_word));
+        let has_quoted = |key| ["'", "\""].iter().any(|quote| self.text.contains(&format!("[{quote}{key}{quote}]")));
+        !self.computes_keys() && keys.all(|key| has_dotted(key) || has_quoted(key))
     }
 
-    /// True if the template itself spells out the lookup `path`, an alias and keys, so that an error may name it. Where a
-    /// template computes any key, a value could have chosen this one.
-    pub(crate) fn spells_out(&self, path: &[String]) -> bool {
-        !self.analysis.computes_keys && self.analysis.lookups.iter().any(|lookup| lookup.starts_with(path))
-    }
-
-    /// The lookups that are written out, each as a name and the keys that follow it.
-    pub(crate) fn lookups(&self) -> impl Iterator<Item = &[String]> {
-        self.analysis.lookups.iter().map(Vec::as_slice)
-    }
-
-    /// True if the template asks with `is` what the value of `name` is.
-    pub(crate) fn tests(&self, name: &str) -> bool {
-        self.analysis.tested.contains(name)
+    /// True if a subscript is anything but a literal, or a filter takes the name of a key.
+    fn computes_keys(&self) -> bool {
+        let is_value_end = |c: char| is_in_word(c) || matches!(c, ')' | ']' | '\'' | '"');
+        let is_text = |inside: &str, quote| {
+            inside.starts_with(quote) && inside.ends_with(quote) && inside.matches(quote).count() == 2
+        };
+        let is_literal = |inside: &str| {
+            let is_number = inside.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | ' '));
+            is_number || is_text(inside, '\'') || is_text(inside, '"')
+        };
+        let subscripts = self.text.match_indices('[').filter(|(at, _)| self.text[..*at].ends_with(is_value_end));
+        let mut insides = subscripts.filter_map(|(at, _)| self.text[at + 1..].split(']').next());
+        insides.any(|inside| !is_literal(inside)) || words(&self.text).any(|word| BY_NAME.contains(&word))
     }
 }
 
@@ -105,31 +107,25 @@ pub(crate) fn environment() -> Environment<'static> {
     environment
 }
 
-fn check_size(tags: &[Tag<'_>]) -> Result<(), TemplateError> {
-    let error = |line, message: &str| Err(TemplateError { line, message: message.to_owned(), nearest: None });
-    if let Some(tag) = tags.iter().find(|tag| tag.tokens.len() > MAX_TOKENS) {
-        return error(tag.line, "the tag is too long");
-    }
-    match tags.iter().filter(|tag| tag.keyword() == Some("elif")).nth(MAX_BRANCHES) {
-        Some(tag) => error(tag.line, "too many branches"),
-        None => Ok(()),
-    }
+/// A rough check, as only the template's author can overflow the stack: a tag ends at the first `}}` or `%}`.
+fn check_size(text: &str) -> Result<(), TemplateError> {
+    let is_long = |(at, _): &(usize, &str)| {
+        let inside = &text.as_bytes()[at + 2..];
+        inside.len() > MAX_TAG && !inside.windows(2).take(MAX_TAG + 1).any(|end| end == b"}}" || end == b"%}")
+    };
+    let long_tag = text.match_indices("{{").chain(text.match_indices("{%")).find(is_long);
+    let long_tag = long_tag.map(|(at, _)| (at, "the tag is longer than 4 KiB"));
+    let branch = text.match_indices("elif").nth(MAX_BRANCHES).map(|(at, _)| (at, "more than 100 `elif`"));
+    let Some((at, message)) = long_tag.or(branch) else { return Ok(()) };
+    Err(TemplateError { line: text[..at].matches('\n').count() + 1, message: message.to_owned() })
 }
 
-/// Looks each filter up by applying it to nothing, as MiniJinja has no list of them.
-fn check_filters(environment: &Environment<'_>, analysis: &TemplateAnalysis) -> Result<(), TemplateError> {
-    let exists = |name: &str| {
-        let applied = environment.empty_state().apply_filter(name, &[]);
-        FILTERS.contains(&name) || applied.map_or_else(|error| error.kind() != ErrorKind::UnknownFilter, |_| true)
-    };
-    match analysis.filters.iter().find(|(_, name)| !exists(name)) {
-        Some((line, name)) => Err(TemplateError {
-            line: *line,
-            message: format!("unknown filter {name}"),
-            nearest: suggest::nearest(name, FILTERS.into_iter()),
-        }),
-        None => Ok(()),
-    }
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !is_in_word(c))
+}
+
+fn is_in_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]
@@ -138,9 +134,13 @@ mod tests {
 
     use super::*;
 
+    /// The names that are needed where these aliases exist.
+    fn names<'a>(template: &'a Template, aliases: &[&'a str]) -> Vec<&'a str> {
+        template.names(aliases.iter().copied()).into_iter().collect()
+    }
+
     fn required(text: &str) -> Vec<String> {
-        let template = Template::parse(text).unwrap();
-        template.names().filter(|name| template.requires(name)).map(str::to_owned).collect()
+        names(&Template::parse(text).unwrap(), &[]).into_iter().map(str::to_owned).collect()
     }
 
     fn error(text: &str) -> (usize, String) {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_requires_the_names_it_does_not_set() {
+    fn a_template_needs_the_names_it_does_not_set() {
         assert_eq!(required("no names at all"), [""; 0]);
         assert_eq!(required("{{ db.user }}:{{ db['x'] }}@{{ cache }}"), ["cache", "db"]);
         assert_eq!(required("{% for h in db.hosts %}{{ h }}{{ loop.index }}{% endfor %}"), ["db"]);
@@ -162,16 +162,57 @@ mod tests {
     #[test]
     fn what_an_if_sets_is_set_after_it() {
         assert_eq!(required("{% if a %}{% set x = 1 %}{% else %}{% set x = b %}{% endif %}{{ x }}"), ["a", "b"]);
+        assert_eq!(required("{% if a %}{% set x, y = 1, 2 %}{% endif %}{{ x }}{{ y }}"), ["a"]);
+        assert_eq!(required("{% if a %}{% set x | upper %}b{% endset %}{% endif %}{{ x }}"), ["a"]);
+        assert_eq!(required("{% if true %}{% set x = bd.host %}{% endif %}{{ x }}"), ["bd"]);
     }
 
     #[test]
-    fn a_literal_lookup_is_spelled_out_unless_a_key_is_computed() {
-        let path = ["db", "a", "b"].map(str::to_owned);
-        let spells_out = |text| Template::parse(text).unwrap().spells_out(&path);
-        for text in ["{{ db.a.b }}", "{{ db['a']['b'] }}", "{{ db.a.b.c }}"] {
+    fn an_alias_is_needed_where_minijinja_does_not_look() {
+        for text in [
+            "{{ db.host[:3] }}",
+            "{{ a.hosts[b[0]:db.n] }}",
+            "{% filter replace('x', db.y) %}{% endfilter %}",
+            "{% set db = db.inner %}{{ db.x }}",
+            "{% with db = db.inner %}{{ db.x }}{% endwith %}",
+            "{% set x | default(db) %}{% endset %}",
+        ] {
+            assert!(names(&Template::parse(text).unwrap(), &["db", "other"]).contains(&"db"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_name_is_needed_only_beside_statements_and_slices() {
+        for text in ["x://x {{ a.x | x }}", "{{ a['x'] }}:{{ a is x }}", "{{ dict(x='x') }}{# {{ x }} #}"] {
+            assert!(!names(&Template::parse(text).unwrap(), &["a", "x"]).contains(&"x"), "{text}");
+        }
+        for text in ["x {% if true %}{% endif %}", "x {{ 'a'[:1] }}"] {
+            assert_eq!(names(&Template::parse(text).unwrap(), &["a", "x", "y"]).last(), Some(&"x"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_spelled_out_unless_any_key_is_computed() {
+        let spells_out = |text| Template::parse(text).unwrap().spells_out(["a", "b c"].into_iter());
+        for text in [
+            "{{ db.a['b c'] }}",
+            "{{ db[\"a\"] }}{{ db['b c'] }}",
+            "{{ db.a['b c'][0][-1][1:2] }}",
+            "{% for x in [y, z] %}{{ x.a['b c'] }}{% endfor %}",
+        ] {
             assert!(spells_out(text), "{text}");
         }
-        for text in ["{{ db.a }}{{ a.b }}", "{{ db['a' ~ ''].b }}", "{{ db.a.b }}{{ db[x] }}"] {
+        for text in [
+            "{{ db.ab['b c'] }}",
+            "{{ db['b c'] }}",
+            "{{ db.a['b c'] }}{{ db[x] }}",
+            "{{ db.a['b c'] }}{{ db['x' ~ y] }}",
+            "{{ db.a['b c'] }}{{ db[y ~ 'x'] }}",
+            "{{ db.a['b c'] }}{{ (db)[x.y] }}",
+            "{{ db.a['b c'] }}{{ db[0][x[0]] }}",
+            "{{ db.a['b c'] | attr(x) }}",
+            "{{ [db.a['b c']] | map(attribute=x) }}",
+        ] {
             assert!(!spells_out(text), "{text}");
         }
     }
@@ -199,24 +240,13 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_does_not_exist_is_found_in_any_branch() {
-        let unknown = |text| {
-            let error = Template::parse(text).unwrap_err();
-            (error.line, error.message, error.nearest)
-        };
-        assert_eq!(unknown("\n{{ a | urlencod }}"), (2, "unknown filter urlencod".into(), Some("urlencode")));
-        assert_eq!(unknown("{{ 1 if a else a | nope }}"), (1, "unknown filter nope".into(), None));
-        assert_eq!(unknown("{% filter trm %}{% endfilter %}"), (1, "unknown filter trm".into(), None));
-        assert!(Template::parse("{{ a | upper | tojson | d('x') }}").is_ok());
-    }
-
-    #[test]
     fn what_would_overflow_the_stack_is_refused() {
-        let tag = |words: usize| format!("{{{{ {} }}}}", vec!["a"; words / 2].join(" ~ "));
-        assert_eq!(error(&tag(1004)).1, "the tag is too long");
-        assert!(Template::parse(&format!("{0}{0}", tag(1000))).is_ok());
-        let branches = |count| format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(count));
-        assert_eq!(error(&branches(101)), (1, "too many branches".into()));
+        let tag = |length: usize| format!("\n{{{{{:>length$}}}}}", "a");
+        assert_eq!(error(&tag(MAX_TAG + 1)), (2, "the tag is longer than 4 KiB".into()));
+        assert!(Template::parse(&format!("{0}{0}{1}", tag(MAX_TAG), "x".repeat(MAX_TAG))).is_ok());
+        let branches = |count| format!("{{% if a %}}\n{}{{% endif %}}", "{% elif a %}".repeat(count));
+        assert_eq!(error(&branches(101)), (2, "more than 100 `elif`".into()));
+        assert!(Template::parse(&branches(100)).is_ok());
     }
 
     proptest! {

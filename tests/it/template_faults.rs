@@ -88,9 +88,11 @@ fn a_name_that_is_no_alias_is_found_without_a_request() {
 }
 
 #[test]
-fn a_filter_that_does_not_exist_is_found_without_a_request() {
-    is_found_without_a_request("{{ db.host | urlencod }}", &["urlencod", "\"urlencode\""]);
-    is_found_without_a_request("{% if false %}{{ db.host | nope }}{% endif %}", &["nope"]);
+fn a_filter_test_or_method_that_does_not_exist_is_a_mistake_that_is_named() {
+    is_never_covered(&database(), "\n{{ db.host | urlencod }}", 78, &["line 2", "urlencod"]);
+    is_never_covered(&database(), "{{ db.host is nonsense }}", 78, &["line 1", "nonsense"]);
+    is_never_covered(&database(), "{{ 'x'.nope() }}", 78, &["line 1", "nope"]);
+    is_found_without_a_request("{{ nope(db.host) }}", &["\"nope\""]);
 }
 
 #[test]
@@ -137,7 +139,7 @@ fn other_templates_and_files_cannot_be_named() {
 #[test]
 fn a_key_of_plain_text_is_a_mistake() {
     is_never_covered(&Secret::text(&format!("plain {CANARY}")), "{{ db.host }}", 78, &["prod/db", "host"]);
-    is_never_covered(&Secret::text(&format!("plain {CANARY}")), "{{ db['host'] }}", 78, &["prod/db", "host"]);
+    is_never_covered(&Secret::text(&format!("plain {CANARY}")), "{{ db['host'] }}", 78, &["line 1"]);
     is_never_covered(&Secret::text(&format!(r#"["{CANARY}"]"#)), "{{ db.host }}", 78, &["prod/db", "host"]);
     is_never_covered(&Secret::text(&format!(r#"{{"host": "{CANARY}""#)), "{{ db.host }}", 78, &["prod/db", "host"]);
     is_never_covered(&Secret::bare("1234567890"), "{{ db.host }}", 78, &["prod/db", "host"]);

@@ -60,7 +60,7 @@ fn a_filter_is_refused_before_it_builds_gigabytes() {
         ("{{ a.list | slice(b.big) }}", "slice"),
     ] {
         let run = over(&large, &large, template);
-        run.refused(78).says(["A", &format!("the result of `{filter}` would be longer than 1 MiB")]);
+        run.refused(78).says(["A", &format!("`{filter}` exceeds the 16 MiB that filters may build")]);
     }
 }
 
@@ -70,9 +70,6 @@ fn a_text_or_list_that_a_value_repeats_takes_little_memory() {
     for template in [
         "{{ a.list * b.many }}",
         "{{ 'x' * b.many }}",
-        "{{ ('x' * b.many) | list }}",
-        "{{ [0] * b.many | list }}",
-        "{{ ([0] * b.many) | list }}",
         "{{ ([0] * b.many) | join(a.text) }}",
         "{{ [a.text] * b.many | join }}",
         "{{ a.list | map('replace', '', b.text ~ b.text ~ b.text ~ b.text) | list }}",

@@ -1,21 +1,23 @@
-//! The filters: ours, and MiniJinja's, which are limited before they build anything.
+//! The filters that MiniJinja lacks, and its own where two secrets of 64 KiB would make gigabytes: `{{ a.x | replace('', b.y) }}`.
 //!
-//! A template's author may waste his own memory. The values come from others: two secrets of 64 KiB make gigabytes of
-//! `{{ a.x | replace('', b.y) }}`.
+//! The values come from others. What the template's author does to himself, as by `'x' * 99999999`, is not limited here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind, State, Value, filters, tests};
+use minijinja::value::{Kwargs, Rest, ValueOrKwargs};
+use minijinja::{Environment, Error, State, Value, filters, tests};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::encoding;
 use super::super::json::Json;
-use super::MAX_LENGTH;
-use super::printing::{self, refuse, too_long};
-use super::secret_object::{Access, SecretObject};
+use super::printing::{self, refuse};
+use super::secret_object::{Misses, SecretObject};
 use crate::binding::{Encoding, Transform};
 use crate::secret::SecretValue;
+
+/// The number of bytes that filters may build in one rendering. A secret is at most 64 KiB.
+const MAX_BUILT: usize = 16 << 20;
 
 /// All but the unreserved characters of RFC 3986, so that it fits into any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -25,164 +27,112 @@ macro_rules! builtins {
     ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
 
-/// Defines every filter, and the tests that are not MiniJinja's own.
-pub(super) fn install(environment: &mut Environment<'_>, access: &Arc<Access>) {
-    install_provisions(environment, access);
-    let objects = access.clone();
-    let ours = [
-        ("urlencode", Value::from_function(url_encode)),
-        ("b64encode", Value::from_function(encode)),
-        ("b64decode", Value::from_function(decode)),
-        ("fromjson", Value::from_function(move |value: &Value| from_json(value, &objects))),
-        ("tojson", Value::from_function(|value: &Value| printing::json(value).map(|json| json.to_string()))),
-        ("count", Value::from_function(filters::length)),
-        ("e", Value::from_function(filters::escape)),
-    ];
-    let builtins = builtins![
-        abs attr batch bool capitalize chain dictsort escape first float format groupby indent int items join last length
-        lines list lower map max min pprint reject rejectattr replace reverse round safe select selectattr slice sort
-        split string sum title trim unique upper zip
-    ];
-    for (name, filter) in ours.into_iter().chain(builtins) {
-        let access = access.clone();
-        environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
-            let given = given.into_values();
-            if given.first().is_some_and(|first| is_absent(first, state)) {
-                return Err(ErrorKind::UndefinedError.into());
-            }
-            check_inputs(&given)?;
-            let length = built_length(name, &given)?;
-            if length > MAX_LENGTH {
-                return Err(refuse(too_long(&format!("the result of `{name}`"))));
-            }
-            let result = access.within_filter(|| filter.call(state, &given))?;
-            access.spend(result.as_str().map_or(0, str::len))?;
-            Ok(result)
-        });
-    }
+/// Defines our filters, and those of MiniJinja's filters and tests that are not used as they are.
+pub(super) fn install(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+    environment.add_filter("urlencode", |value: &Value| {
+        Ok(utf8_percent_encode(&printing::text(value)?, RESERVED).to_string())
+    });
+    environment.add_filter("b64encode", |value: &Value| transform(value, None, Some(Encoding::Base64)));
+    environment.add_filter("b64decode", |value: &Value| transform(value, Some(Encoding::Base64), None));
+    environment.add_filter("tojson", printing::json);
+    let missed = misses.clone();
+    environment.add_filter("fromjson", move |value: &Value| {
+        let json = Json::parse(printing::text(value)?.as_bytes()).map_err(|_| refuse("fromjson of something else"))?;
+        Ok(SecretObject::root(None, Arc::new(json), &missed))
+    });
+    install_guarded(environment);
+    install_provisions(environment, misses);
     // MiniJinja's own panics for 0, and for the least number and -1.
     environment.add_test("divisibleby", |value: &Value, divisor: &Value| match i128::try_from(divisor.clone()) {
         Ok(0) => Err(refuse("divisibleby(0)")),
-        Ok(-1) if value.is_integer() => Ok(true),
+        Ok(-1) => Ok(tests::is_divisibleby(value, &Value::from(1))),
         Ok(_) | Err(_) => Ok(tests::is_divisibleby(value, divisor)),
     });
 }
 
+/// MiniJinja's filters that build more than they are given, or do not say that they are given something undefined.
+fn install_guarded(environment: &mut Environment<'_>) {
+    let builtins = builtins![
+        abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint replace
+        reverse round slice sort split zip
+    ];
+    let built = Arc::new(AtomicUsize::new(0));
+    for (name, filter) in builtins.into_iter().chain([("e", Value::from_function(filters::escape))]) {
+        let built = built.clone();
+        environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            let given = given.into_values();
+            if let Some(first) = given.first().filter(|first| first.is_undefined()) {
+                // Fails, but for the missing `else` of `x if y`.
+                state.format(first.clone())?;
+            }
+            let length = built_length(name, &given)?;
+            if built.fetch_add(length, Ordering::Relaxed).saturating_add(length) > MAX_BUILT {
+                return Err(refuse(format!("`{name}` exceeds the 16 MiB that filters may build")));
+            }
+            filter.call(state, &given)
+        });
+    }
+}
+
 /// `default` and `is defined`, by which a template provides for a key that is missing.
-fn install_provisions(environment: &mut Environment<'_>, access: &Arc<Access>) {
-    let forgive = |access: &Access, value: &Value| {
-        if value.is_undefined() {
-            access.forgive();
-        }
-    };
+fn install_provisions(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     for name in ["default", "d"] {
-        let access = access.clone();
+        let misses = misses.clone();
         environment.add_filter(name, move |state: &State<'_, '_>, value: &Value, args: Rest<Value>| {
-            forgive(&access, value);
+            misses.forgive(value);
             filters::default(state, value, args)
         });
     }
     for (name, is_wanted) in [("defined", true), ("undefined", false)] {
-        let access = access.clone();
+        let misses = misses.clone();
         environment.add_test(name, move |value: &Value| {
-            forgive(&access, value);
+            misses.forgive(value);
             value.is_undefined() != is_wanted
         });
     }
 }
 
-/// True for an undefined value that strict mode does not print: not for the missing `else` of `x if y`.
-fn is_absent(value: &Value, state: &mut State<'_, '_>) -> bool {
-    value.is_undefined() && state.format(value.clone()).is_err()
-}
-
-/// Refuses what `*` made of a value and a number, before a filter turns it into a list.
-fn check_inputs(given: &[Value]) -> Result<(), Error> {
-    let length = |value: &Value| match value.kind() {
-        ValueKind::String => value.as_str().map_or(0, str::len),
-        ValueKind::Seq => value.len().unwrap_or_default(),
-        ValueKind::Iterable => match value.len() {
-            Some(length) => length,
-            None => value.try_iter().map_or(0, |items| items.take(MAX_LENGTH + 1).count()),
-        },
-        _ => 0,
-    };
-    if given.iter().any(|value| length(value) > MAX_LENGTH) {
-        return Err(refuse("a filter of more than 1 MiB of text or a million items"));
-    }
-    Ok(())
-}
-
-/// The number of bytes that a filter builds at most; 0 for those whose result is about as long as their input.
+/// The number of bytes that a filter adds to its input at most; 0 where that is no more than a multiple of the input.
 fn built_length(name: &str, given: &[Value]) -> Result<usize, Error> {
-    let text = |at: usize| given.get(at).map(Value::to_string).unwrap_or_default();
-    let number = |at: usize, name: &str| {
-        let keyword = given.last().filter(|last| last.is_kwargs()).and_then(|last| last.get_attr(name).ok());
-        given.get(at).filter(|value| !value.is_kwargs()).cloned().or(keyword).and_then(|value| value.as_usize())
+    let Some((value, arguments)) = given.split_first() else { return Ok(0) };
+    let text = |at: usize| arguments.get(at).map(Value::to_string).unwrap_or_default();
+    let width = |value: &Value| value.as_usize().or_else(|| Kwargs::try_from(value.clone()).ok()?.get("width").ok());
+    let number = || arguments.iter().filter_map(width).max().unwrap_or(4);
+    let (copies, each) = match name {
+        "replace" => (value.to_string().matches(&text(0)).count(), text(1).len()),
+        "indent" => (value.to_string().split('\n').count(), number()),
+        "batch" | "slice" => (number(), size_of::<Value>()),
+        "format" => placeholders(&value.to_string(), arguments),
+        "join" => (1, joined_length(value, text(0).len())?),
+        _ => (0, 0),
     };
-    Ok(match name {
-        "replace" => {
-            let text_length = text(0).len();
-            let matches = text(0).matches(&text(1)).count();
-            matches.saturating_mul(text(2).len()).saturating_add(text_length)
-        }
-        "join" => joined_length(given, &text(1))?,
-        "indent" => {
-            let width = number(1, "width").unwrap_or(4);
-            text(0).split('\n').count().saturating_mul(width).saturating_add(text(0).len())
-        }
-        "format" => formatted_length(&text(0), &given[1..]),
-        "batch" | "slice" => number(1, "count").unwrap_or(0).saturating_mul(size_of::<Value>()),
-        _ => 0,
-    })
+    Ok(copies.saturating_mul(each))
 }
 
-fn joined_length(given: &[Value], joiner: &str) -> Result<usize, Error> {
+/// The length of the items with what joins them. Fails on a null, which MiniJinja would take for a text.
+fn joined_length(items: &Value, joiner: usize) -> Result<usize, Error> {
     let mut length = 0_usize;
-    let items = given.first().map(Value::try_iter).transpose()?;
-    for item in items.into_iter().flatten() {
-        if item.is_undefined() || item.is_none() {
-            return Err(ErrorKind::UndefinedError.into());
-        }
-        length = length.saturating_add(joiner.len() + item.as_str().map_or_else(|| item.to_string().len(), str::len));
-        if length > MAX_LENGTH {
+    for item in items.try_iter()? {
+        length = length.saturating_add(joiner).saturating_add(printing::text(&item)?.len());
+        if length > MAX_BUILT {
             break;
         }
     }
     Ok(length)
 }
 
-/// Each `%` gives at most the longest argument, or as many characters as the largest width.
-fn formatted_length(format: &str, arguments: &[Value]) -> usize {
-    let longest = arguments.iter().map(|argument| argument.to_string().len()).max().unwrap_or_default();
-    let widths = format.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
-    let written = widths.map(|digits| digits.parse().unwrap_or(usize::MAX)).max().unwrap_or_default();
-    let given = arguments.iter().filter(|_| format.contains('*')).filter_map(Value::as_usize).max().unwrap_or_default();
-    let each = longest.saturating_add(written).saturating_add(given);
-    format.matches('%').count().saturating_mul(each).saturating_add(format.len())
+/// The number of `%` and the most that each gives: the arguments' text, padded to the largest width.
+fn placeholders(format: &str, arguments: &[Value]) -> (usize, usize) {
+    let given: usize = arguments.iter().map(|argument| argument.to_string().len()).sum();
+    let written = format.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<usize>().ok());
+    let starred = arguments.iter().filter(|_| format.contains('*')).filter_map(Value::as_usize);
+    let width = written.chain(starred).max().unwrap_or_default();
+    (format.matches('%').count(), given.saturating_add(width))
 }
 
-fn url_encode(value: &Value) -> Result<String, Error> {
-    Ok(utf8_percent_encode(&printing::text(value)?, RESERVED).to_string())
-}
-
-fn encode(value: &Value) -> Result<Value, Error> {
-    transform(Transform { decode: None, encode: Some(Encoding::Base64) }, value)
-}
-
-fn decode(value: &Value) -> Result<Value, Error> {
-    transform(Transform { decode: Some(Encoding::Base64), encode: None }, value)
-}
-
-fn transform(transform: Transform, value: &Value) -> Result<Value, Error> {
-    let bytes = encoding::apply(transform, SecretValue::new(printing::text(value)?.as_bytes()))
+fn transform(value: &Value, decode: Option<Encoding>, encode: Option<Encoding>) -> Result<Value, Error> {
+    let bytes = encoding::apply(Transform { decode, encode }, SecretValue::new(printing::text(value)?.as_bytes()))
         .map_err(|_| refuse("b64decode of something else"))?;
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| refuse("b64decode gives bytes, not text"))?;
     Ok(Value::from(text))
-}
-
-fn from_json(value: &Value, access: &Arc<Access>) -> Result<Value, Error> {
-    let text = printing::text(value)?;
-    let json = Json::parse(text.as_bytes()).map_err(|_| refuse("fromjson of something else"))?;
-    Ok(SecretObject::root(None, Arc::new(json), access))
 }

@@ -1,89 +1,59 @@
 //! A secret as MiniJinja sees it: its objects and arrays as maps and lists that note each key that is not there.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
-use minijinja::{Error, Value};
 use serde_json::Value as JsonValue;
 
 use super::super::json::Json;
-use super::printing::refuse;
-use crate::suggest;
-use crate::template::Template;
 
-/// The number of bytes that one rendering may read out of secrets and build with filters. A secret is at most 64 KiB, but a
-/// list repeated by `*` gives its items any number of times.
-const MAX_WORK: usize = 64 << 20;
-/// The work of one lookup besides its text, as bytes.
-const LOOKUP_WORK: usize = 128;
-
-/// What one rendering may still read, and what it missed.
-pub(super) struct Access {
-    template: Template,
-    work: AtomicUsize,
-    misses: Mutex<Vec<Miss>>,
-    is_in_filter: AtomicBool,
-}
+/// The keys that one rendering did not find: MiniJinja's error for the use of an undefined value does not know them.
+#[derive(Default)]
+pub(super) struct Misses(Mutex<Vec<Miss>>);
 
 /// A key that does not exist or is null.
 #[derive(Clone)]
 pub(super) struct Miss {
+    /// `None` inside what `fromjson` read.
     pub(super) alias: Option<String>,
-    /// The path, if it may be named.
-    pub(super) key: Option<String>,
-    pub(super) nearest: Option<String>,
+    /// The keys and indexes that lead there.
+    pub(super) path: Vec<String>,
 }
 
-impl Access {
-    pub(super) fn new(template: Template) -> Self {
-        let (work, misses) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        Self { template, work, misses, is_in_filter: AtomicBool::new(false) }
+impl Misses {
+    /// The latest one that was not forgiven.
+    pub(super) fn last(&self) -> Option<Miss> {
+        self.list().last().cloned()
     }
 
-    /// The latest key that was missed and not forgiven. MiniJinja's error for its use does not know it.
-    pub(super) fn last_miss(&self) -> Option<Miss> {
-        self.misses.lock().unwrap_or_else(PoisonError::into_inner).last().cloned()
+    /// Forgets the latest one if it gave `value`, as the template provides for it.
+    pub(super) fn forgive(&self, value: &Value) {
+        if value.is_undefined() {
+            self.list().pop();
+        }
     }
 
-    /// Forgets the latest miss, as the template provides for it.
-    pub(super) fn forgive(&self) {
-        self.misses.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    }
-
-    /// Runs a filter: the keys that it looks up come from its arguments, so they are not named.
-    pub(super) fn within_filter<T>(&self, filter: impl FnOnce() -> T) -> T {
-        let outer = self.is_in_filter.swap(true, Ordering::Relaxed);
-        let result = filter();
-        self.is_in_filter.store(outer, Ordering::Relaxed);
-        result
-    }
-
-    /// Counts bytes that are read or built, and fails once they are too many.
-    pub(super) fn spend(&self, bytes: usize) -> Result<(), Error> {
-        let spent = self.work.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        if spent > MAX_WORK { Err(refuse("the template reads and builds more than 64 MiB")) } else { Ok(()) }
-    }
-
-    fn note(&self, miss: Miss) {
-        self.misses.lock().unwrap_or_else(PoisonError::into_inner).push(miss);
+    fn list(&self) -> MutexGuard<'_, Vec<Miss>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A secret, or an object or array inside of one.
+#[derive(Clone)]
 pub(super) struct SecretObject {
     /// `None` for what `fromjson` read.
     alias: Option<String>,
     secret: Arc<Json>,
     path: Vec<String>,
-    access: Arc<Access>,
+    misses: Arc<Misses>,
 }
 
 impl SecretObject {
     /// A whole secret, or what `fromjson` read.
-    pub(super) fn root(alias: Option<&str>, secret: Arc<Json>, access: &Arc<Access>) -> Value {
-        let root = Self { alias: alias.map(str::to_owned), secret, path: Vec::new(), access: access.clone() };
+    pub(super) fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
+        let root = Self { alias: alias.map(str::to_owned), secret, path: Vec::new(), misses: misses.clone() };
         root.value(root.secret.value(), Vec::new()).unwrap_or_default()
     }
 
@@ -99,28 +69,8 @@ impl SecretObject {
             JsonValue::Bool(value) => Value::from(*value),
             JsonValue::Number(number) => self::number(number.as_str()),
             JsonValue::String(text) => Value::from(text.as_str()),
-            JsonValue::Array(_) | JsonValue::Object(_) => Value::from_object(Self {
-                alias: self.alias.clone(),
-                secret: self.secret.clone(),
-                path,
-                access: self.access.clone(),
-            }),
+            JsonValue::Array(_) | JsonValue::Object(_) => Value::from_object(Self { path, ..self.clone() }),
         })
-    }
-
-    fn note_miss(&self, key: &str, is_null: bool, path: &[String]) {
-        let written = self.alias.iter().chain(path).cloned().collect::<Vec<_>>();
-        let is_in_filter = self.access.is_in_filter.load(Ordering::Relaxed);
-        let may_be_named = self.alias.is_some() && !is_in_filter && self.access.template.spells_out(&written);
-        let nearest = match self.json() {
-            JsonValue::Object(map) if may_be_named && !is_null => suggest::nearest(key, map.keys().map(String::as_str)),
-            _ => None,
-        };
-        self.access.note(Miss {
-            alias: self.alias.clone(),
-            key: may_be_named.then(|| path.join(".")),
-            nearest: nearest.map(str::to_owned),
-        });
     }
 }
 
@@ -130,32 +80,24 @@ impl Object for SecretObject {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let name = key.to_string();
-        let found = match self.json() {
-            JsonValue::Array(items) => items.get(key.as_usize()?),
-            JsonValue::Object(map) => map.get(&name),
-            JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::String(_) => None,
+        let name = match self.json() {
+            JsonValue::Array(_) => key.as_usize()?.to_string(),
+            _ => key.to_string(),
         };
         let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
-        let length = found.and_then(JsonValue::as_str).map_or(0, str::len);
-        if let Err(error) = self.access.spend(length + LOOKUP_WORK) {
-            return Some(Value::from(error));
+        let found = follow(self.json(), &[&name]);
+        let value = found.and_then(|json| self.value(json, path.clone()));
+        if value.is_none() {
+            self.misses.list().push(Miss { alias: self.alias.clone(), path });
         }
-        if found.is_none_or(JsonValue::is_null) {
-            self.note_miss(&name, found.is_some(), &path);
-        }
-        self.value(found?, path)
+        value
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        if self.access.spend(LOOKUP_WORK).is_err() {
-            // Ends what iterates without looking at errors: the text of a list repeated by `*`.
-            return Enumerator::Empty;
-        }
         match self.json() {
             JsonValue::Array(items) => Enumerator::Seq(items.len()),
             JsonValue::Object(map) => Enumerator::Values(map.keys().map(Value::from).collect()),
-            JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::String(_) => Enumerator::Empty,
+            _ => Enumerator::Empty,
         }
     }
 
@@ -167,21 +109,15 @@ impl Object for SecretObject {
 /// Compact JSON: MiniJinja prints by `Debug` what a list of its own holds. Nothing else formats a value by `Debug`.
 impl fmt::Debug for SecretObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.access.spend(LOOKUP_WORK).is_err() {
-            // An error here would make `to_string` panic. The rendering ends with that of `spend`.
-            return Ok(());
-        }
-        let text = self.json().to_string();
-        self.access.spend(text.len()).map_or(Ok(()), |()| f.write_str(&text))
+        write!(f, "{}", self.json())
     }
 }
 
 /// The value below `json` at the end of `path`.
-pub(super) fn follow<'j>(json: &'j JsonValue, path: &[String]) -> Option<&'j JsonValue> {
+pub(super) fn follow<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
     path.iter().try_fold(json, |json, key| match json {
-        JsonValue::Object(map) => map.get(key),
-        JsonValue::Array(items) => items.get(key.parse::<usize>().ok()?),
-        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::String(_) => None,
+        JsonValue::Array(items) => items.get(key.as_ref().parse::<usize>().ok()?),
+        _ => json.get(key.as_ref()),
     })
 }
 
