@@ -173,8 +173,9 @@ impl Lookup<'_> {
             EntrySource::Composed(parts) => Recipe::Composed(parts),
             EntrySource::Template(template) => {
                 subject.written = Some("template".to_owned());
-                let inputs = template.names().map(|name| Some((name.to_owned(), self.alias(name, &subject)?)));
-                // All of them are looked at before the first that is missing ends it.
+                let names = template.names(self.aliases.names()).into_iter().map(str::to_owned);
+                let inputs = names.map(|name| self.alias(&name, &subject).map(|reference| (name, reference)));
+                // Collected first, so that every unknown name is reported.
                 let inputs: Vec<_> = inputs.collect();
                 let inputs = inputs.into_iter().collect::<Option<_>>()?;
                 Recipe::Template { template, inputs }

@@ -1,28 +1,27 @@
 //! A template: text composed of several secrets. It is parsed here and rendered in `resolve::template`.
 
-mod survey;
-mod vocabulary;
-
 use std::collections::BTreeSet;
 
-use minijinja::machinery::{self, Token};
+use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
-use survey::Survey;
-use vocabulary::Unknown;
+/// The limits on the bytes of a tag and on the number of `elif`: MiniJinja recurses for each operator and each `elif`, and would
+/// overflow the stack.
+const MAX_TAG: usize = 4096;
+const MAX_BRANCHES: usize = 100;
 
-/// How many words and signs there may be between `{{` and `}}`, or `{%` and `%}`.
-const LONGEST_TAG: usize = 1000;
-/// How many times a template may say `elif`.
-const MOST_BRANCHES: usize = 100;
+/// The filters that look up a key by its name, and the argument that makes others do so.
+const BY_NAME: [&str; 5] = ["attr", "attribute", "groupby", "rejectattr", "selectattr"];
 
-/// A template whose syntax is right and whose filters, tests and functions exist.
+/// A template whose syntax is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    text: String,
-    names: BTreeSet<String>,
-    keys: BTreeSet<String>,
-    chains: BTreeSet<Vec<String>>,
+    /// As it was written.
+    pub(crate) text: String,
+    /// The names without a value, as far as MiniJinja sees.
+    undeclared: BTreeSet<String>,
+    /// The same names, each with the keys that follow it after dots: `db.host`.
+    pub(crate) paths: BTreeSet<String>,
 }
 
 /// Why a text is no template. It quotes the template, never a value.
@@ -30,89 +29,103 @@ pub struct Template {
 pub struct TemplateError {
     /// Within the template, counted from 1.
     pub line: usize,
-    /// In characters, counted from 1.
-    pub column: usize,
     /// One line.
     pub message: String,
-    /// The filter, test or function that was probably meant.
-    pub nearest: Option<&'static str>,
 }
 
 impl Template {
     /// Reads a template.
     ///
     /// # Errors
-    /// The first error of its syntax, or the first filter, test, function or method that does not exist.
+    /// The first error of its syntax.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        bound(text)?;
-        let tree = machinery::parse(text, "", syntax()).map_err(|error| TemplateError::of_syntax(text, &error))?;
-        let Survey { names, keys, chains } =
-            survey::survey(&tree).map_err(|unknown| TemplateError::of_word(text, unknown))?;
-        Ok(Self { text: text.to_owned(), names, keys, chains })
+        check_size(text)?;
+        let environment = environment();
+        let template = environment.template_from_str(text).map_err(|error| TemplateError {
+            line: error.line().unwrap_or(1),
+            message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned).replace(['\n', '\r'], " "),
+        })?;
+        let mut undeclared = BTreeSet::from_iter(template.undeclared_variables(false));
+        for (function, _) in environment.globals() {
+            undeclared.remove(function);
+        }
+        let paths = BTreeSet::from_iter(template.undeclared_variables(true));
+        Ok(Self { text: text.to_owned(), undeclared, paths })
     }
 
-    /// The names that it needs a value for, in order: aliases, if they exist.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str)
+    /// The names that it needs a value for: those of `aliases` that it uses, and unknown ones.
+    ///
+    /// MiniJinja overlooks a name that is sliced (`db.host[:3]`), on the right side of `{% set db = db.x %}` or an argument of
+    /// `{% filter %}`, so in a template with slices or statements each alias that occurs counts as used. It also reports what
+    /// the template sets in an `if`.
+    pub fn names<'a>(&'a self, aliases: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let aliases = BTreeSet::from_iter(aliases);
+        let has_slice = |part: &str| part.split_once('[').is_some_and(|(_, after)| after.contains(':'));
+        let is_overlooked = self.text.contains("{%") || self.text.split("}}").any(has_slice);
+        let words = words(&self.text).filter(|word| is_overlooked && aliases.contains(word));
+        let undeclared = self.undeclared.iter().map(String::as_str);
+        undeclared.filter(|name| aliases.contains(name) || !self.sets(name)).chain(words).collect()
     }
 
-    /// The template as it was written.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// True if `name` stands between a `set` and its `=`, `|` or end.
+    fn sets(&self, name: &str) -> bool {
+        let targets = self.text.split("set").skip(1).filter_map(|after| after.split(['=', '|', '%', '}']).next());
+        targets.flat_map(words).any(|word| word == name)
     }
 
-    /// The keys that are written in it. Only these may be named in an error: any other comes out of a secret.
-    pub(crate) fn keys(&self) -> &BTreeSet<String> {
-        &self.keys
+    /// True if the template spells out each of these keys and computes none, so that an error may name them. Where a template
+    /// computes any key, a value could have chosen these.
+    pub(crate) fn spells_out<'a>(&self, mut keys: impl Iterator<Item = &'a str>) -> bool {
+        let has_dotted = |key| self.text.split(&format!(".{key}")).skip(1).any(|after| !after.starts_with(is_in_word));
+        let has_quoted = |key| ["'", "\""].iter().any(|quote| self.text.contains(&format!("[{quote}{key}{quote}]")));
+        !self.computes_keys() && keys.all(|key| has_dotted(key) || has_quoted(key))
     }
 
-    /// The lookups that are written out, each as a name of [`names`](Self::names) and the keys that follow it.
-    pub(crate) fn chains(&self) -> impl Iterator<Item = &[String]> {
-        self.chains.iter().map(Vec::as_slice)
+    /// True if a subscript is anything but a literal, or a filter takes the name of a key.
+    fn computes_keys(&self) -> bool {
+        let is_value_end = |c: char| is_in_word(c) || matches!(c, ')' | ']' | '\'' | '"');
+        let is_text = |inside: &str, quote| {
+            inside.starts_with(quote) && inside.ends_with(quote) && inside.matches(quote).count() == 2
+        };
+        let is_literal = |inside: &str| {
+            let is_number = inside.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | ' '));
+            is_number || is_text(inside, '\'') || is_text(inside, '"')
+        };
+        let subscripts = self.text.match_indices('[').filter(|(at, _)| self.text[..*at].ends_with(is_value_end));
+        let mut insides = subscripts.filter_map(|(at, _)| self.text[at + 1..].split(']').next());
+        insides.any(|inside| !is_literal(inside)) || words(&self.text).any(|word| BY_NAME.contains(&word))
     }
 }
 
-/// Jinja's own syntax, but the last newline is kept.
-pub(crate) fn syntax() -> SyntaxConfig {
+/// MiniJinja with Jinja's own syntax, but for the last newline, which is kept.
+pub(crate) fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
     // Only delimiters can be wrong, and they are Jinja's.
-    SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default()
+    environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default());
+    // It would print every value.
+    environment.remove_global("debug");
+    environment
 }
 
-/// Refuses what MiniJinja, whose every operator and `elif` is another level of recursion, would overflow the stack with.
-fn bound(text: &str) -> Result<(), TemplateError> {
-    let (mut tokens, mut branches) = (0, 0);
-    // What is no token is told by the parser.
-    for (token, span) in machinery::tokenize(text, false, syntax()).map_while(Result::ok) {
-        tokens = if matches!(token, Token::BlockStart | Token::VariableStart) { 0 } else { tokens + 1 };
-        branches += usize::from(tokens == 1 && matches!(token, Token::Ident("elif")));
-        if tokens > LONGEST_TAG || branches > MOST_BRANCHES {
-            let message = if tokens > LONGEST_TAG { "the tag is too long" } else { "too many branches" };
-            return Err(TemplateError::at(text, span.start_offset as usize, message.to_owned()));
-        }
-    }
-    Ok(())
+/// A rough check, as only the template's author can overflow the stack: a tag ends at the first `}}` or `%}`.
+fn check_size(text: &str) -> Result<(), TemplateError> {
+    let is_long = |(at, _): &(usize, &str)| {
+        let inside = &text.as_bytes()[at + 2..];
+        inside.len() > MAX_TAG && !inside.windows(2).take(MAX_TAG + 1).any(|end| end == b"}}" || end == b"%}")
+    };
+    let long_tag = text.match_indices("{{").chain(text.match_indices("{%")).find(is_long);
+    let long_tag = long_tag.map(|(at, _)| (at, "the tag is longer than 4 KiB"));
+    let branch = text.match_indices("elif").nth(MAX_BRANCHES).map(|(at, _)| (at, "more than 100 `elif`"));
+    let Some((at, message)) = long_tag.or(branch) else { return Ok(()) };
+    Err(TemplateError { line: text[..at].matches('\n').count() + 1, message: message.to_owned() })
 }
 
-impl TemplateError {
-    fn of_syntax(text: &str, error: &minijinja::Error) -> Self {
-        let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-        Self::at(text, error.range().map_or(0, |range| range.start), message)
-    }
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !is_in_word(c))
+}
 
-    fn of_word(text: &str, Unknown { offset, kind, word, nearest }: Unknown) -> Self {
-        Self { nearest, ..Self::at(text, offset, format!("unknown {kind} {word}")) }
-    }
-
-    fn at(text: &str, offset: usize, message: String) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
-            message: message.replace(['\n', '\r'], " "),
-            nearest: None,
-        }
-    }
+fn is_in_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]
@@ -121,90 +134,119 @@ mod tests {
 
     use super::*;
 
-    fn names(text: &str) -> Vec<String> {
-        Template::parse(text).unwrap().names().map(str::to_owned).collect()
+    /// The names that are needed where these aliases exist.
+    fn names<'a>(template: &'a Template, aliases: &[&'a str]) -> Vec<&'a str> {
+        template.names(aliases.iter().copied()).into_iter().collect()
     }
 
-    fn error(text: &str) -> (usize, usize, String) {
+    fn required(text: &str) -> Vec<String> {
+        names(&Template::parse(text).unwrap(), &[]).into_iter().map(str::to_owned).collect()
+    }
+
+    fn error(text: &str) -> (usize, String) {
         let error = Template::parse(text).unwrap_err();
-        (error.line, error.column, error.message)
+        (error.line, error.message)
     }
 
     #[test]
     fn a_template_needs_the_names_it_does_not_set() {
-        assert_eq!(names("no names at all"), [""; 0]);
-        assert_eq!(names("{{ db.user }}:{{ db['x'] }}@{{ cache }}"), ["cache", "db"]);
-        assert_eq!(names("{% for h in db.hosts %}{{ h }}{{ loop.index }}{% endfor %}"), ["db"]);
-        assert_eq!(names("{% set x = a %}{{ x }}{% with y = b %}{{ y }}{% endwith %}"), ["a", "b"]);
-        assert_eq!(names("{% macro m(x) %}{{ x }}{{ a }}{% endmacro %}{{ m(b) }}"), ["a", "b"]);
-        assert_eq!(names("{{ range(3) }}{{ dict(a=b) }}{% set ns = namespace() %}{% set ns.x = c %}"), ["b", "c"]);
-        assert_eq!(names("{% raw %}{{ a }}{% endraw %}{# b #}{{ 'c' }}"), [""; 0]);
-    }
-
-    #[test]
-    fn names_are_found_where_minijinja_does_not_look() {
-        assert_eq!(names("{{ db.host[:3] }}"), ["db"]);
-        assert_eq!(names("{% filter replace('x', db.y) %}{% endfilter %}"), ["db"]);
-        assert_eq!(names("{% set db = db.inner %}{{ db.x }}"), ["db"]);
-        assert_eq!(names("{% with db = db.inner %}{{ db.x }}{% endwith %}"), ["db"]);
-        assert_eq!(names("{% set x | default(db) %}{% endset %}"), ["db"]);
-        assert_eq!(names("{% autoescape db %}{% endautoescape %}"), ["db"]);
+        assert_eq!(required("no names at all"), [""; 0]);
+        assert_eq!(required("{{ db.user }}:{{ db['x'] }}@{{ cache }}"), ["cache", "db"]);
+        assert_eq!(required("{% for h in db.hosts %}{{ h }}{{ loop.index }}{% endfor %}"), ["db"]);
+        assert_eq!(required("{% set x = a %}{{ x }}{% with y = b %}{{ y }}{% endwith %}"), ["a", "b"]);
+        assert_eq!(required("{{ range(3) }}{{ dict(a=b) }}{% set ns = namespace() %}{% set ns.x = c %}"), ["b", "c"]);
+        assert_eq!(required("{% raw %}{{ a }}{% endraw %}{# b #}{{ 'c' }}"), [""; 0]);
+        assert_eq!(required("{{ rang(3) }}{{ debug() }}"), ["debug", "rang"]);
     }
 
     #[test]
     fn what_an_if_sets_is_set_after_it() {
-        assert_eq!(names("{% if a %}{% set x = 1 %}{% else %}{% set x = b %}{% endif %}{{ x }}"), ["a", "b"]);
-        assert_eq!(names("{% if a %}{% set db = 1 %}{% else %}{{ db }}{% endif %}"), ["a", "db"]);
+        assert_eq!(required("{% if a %}{% set x = 1 %}{% else %}{% set x = b %}{% endif %}{{ x }}"), ["a", "b"]);
+        assert_eq!(required("{% if a %}{% set x, y = 1, 2 %}{% endif %}{{ x }}{{ y }}"), ["a"]);
+        assert_eq!(required("{% if a %}{% set x | upper %}b{% endset %}{% endif %}{{ x }}"), ["a"]);
+        assert_eq!(required("{% if true %}{% set x = bd.host %}{% endif %}{{ x }}"), ["bd"]);
     }
 
     #[test]
-    fn written_out_lookups_are_known() {
-        let template = Template::parse("{% set x = db.a[0]['b'] %}{{ x.c }}{{ db[k] }}").unwrap();
-        let chains: Vec<String> = template.chains().map(|chain| chain.join("/")).collect();
-        assert_eq!(chains, ["db/a", "db/a/0", "db/a/0/b"]);
-        assert_eq!(template.keys().iter().collect::<Vec<_>>(), ["0", "a", "b", "c"]);
-    }
-
-    #[test]
-    fn a_syntax_error_says_where() {
-        assert_eq!(error("{{ db.user"), (1, 7, "unexpected end of input, expected end of variable block".into()));
-        assert_eq!(error("é\né {{ | }}"), (2, 6, "unexpected `|`".into()));
-        assert_eq!(error("{% if a %}x"), (1, 11, "unexpected end of input, expected end of block".into()));
-        assert_eq!(error("{{ 'x }}"), (1, 9, "unexpected end of string".into()));
-        assert_eq!(error("{% endfor %}"), (1, 4, "unknown statement endfor".into()));
-    }
-
-    #[test]
-    fn other_templates_cannot_be_named() {
-        for text in ["{% include 'x' %}", "{% extends 'x' %}", "{% import 'x' as y %}", "{% block x %}{% endblock %}"] {
-            assert!(error(text).2.starts_with("unknown statement"), "{text}");
+    fn an_alias_is_needed_where_minijinja_does_not_look() {
+        for text in [
+            "{{ db.host[:3] }}",
+            "{{ a.hosts[b[0]:db.n] }}",
+            "{% filter replace('x', db.y) %}{% endfilter %}",
+            "{% set db = db.inner %}{{ db.x }}",
+            "{% with db = db.inner %}{{ db.x }}{% endwith %}",
+            "{% set x | default(db) %}{% endset %}",
+        ] {
+            assert!(names(&Template::parse(text).unwrap(), &["db", "other"]).contains(&"db"), "{text}");
         }
     }
 
     #[test]
-    fn a_word_that_does_not_exist_is_found_in_any_branch() {
-        let unknown = |text| {
-            let error = Template::parse(text).unwrap_err();
-            (error.column, error.message, error.nearest)
-        };
-        assert_eq!(unknown("{{ a | uper }}"), (8, "unknown filter uper".into(), Some("upper")));
-        assert_eq!(unknown("{% if a is define %}{% endif %}"), (12, "unknown test define".into(), Some("defined")));
-        assert_eq!(unknown("{{ rang(3) }}"), (4, "unknown function rang".into(), Some("range")));
-        assert_eq!(unknown("{{ debug() }}"), (4, "unknown function debug".into(), None));
-        assert_eq!(unknown("{{ db.host.upper() }}"), (12, "unknown method upper".into(), Some("upper")));
-        assert_eq!(unknown("{{ 1 if a else a | lowr }}"), (20, "unknown filter lowr".into(), Some("lower")));
-        assert_eq!(unknown("{% filter trm %}{% endfilter %}"), (11, "unknown filter trm".into(), Some("trim")));
-        assert_eq!(unknown("{{ a | map('uper') }}"), (12, "unknown filter uper".into(), Some("upper")));
-        assert_eq!(unknown("{{ a | select('od') }}"), (15, "unknown test od".into(), Some("odd")));
+    fn a_word_that_is_no_name_is_needed_only_beside_statements_and_slices() {
+        for text in ["x://x {{ a.x | x }}", "{{ a['x'] }}:{{ a is x }}", "{{ dict(x='x') }}{# {{ x }} #}"] {
+            assert!(!names(&Template::parse(text).unwrap(), &["a", "x"]).contains(&"x"), "{text}");
+        }
+        for text in ["x {% if true %}{% endif %}", "x {{ 'a'[:1] }}"] {
+            assert_eq!(names(&Template::parse(text).unwrap(), &["a", "x", "y"]).last(), Some(&"x"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_spelled_out_unless_any_key_is_computed() {
+        let spells_out = |text| Template::parse(text).unwrap().spells_out(["a", "b c"].into_iter());
+        for text in [
+            "{{ db.a['b c'] }}",
+            "{{ db[\"a\"] }}{{ db['b c'] }}",
+            "{{ db.a['b c'][0][-1][1:2] }}",
+            "{% for x in [y, z] %}{{ x.a['b c'] }}{% endfor %}",
+        ] {
+            assert!(spells_out(text), "{text}");
+        }
+        for text in [
+            "{{ db.ab['b c'] }}",
+            "{{ db['b c'] }}",
+            "{{ db.a['b c'] }}{{ db[x] }}",
+            "{{ db.a['b c'] }}{{ db['x' ~ y] }}",
+            "{{ db.a['b c'] }}{{ db[y ~ 'x'] }}",
+            "{{ db.a['b c'] }}{{ (db)[x.y] }}",
+            "{{ db.a['b c'] }}{{ db[0][x[0]] }}",
+            "{{ db.a['b c'] | attr(x) }}",
+            "{{ [db.a['b c']] | map(attribute=x) }}",
+        ] {
+            assert!(!spells_out(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_says_where() {
+        assert_eq!(error("{{ db.user"), (1, "unexpected end of input, expected end of variable block".into()));
+        assert_eq!(error("é\né {{ | }}"), (2, "unexpected `|`".into()));
+        assert_eq!(error("{% if a %}x"), (1, "unexpected end of input, expected end of block".into()));
+        assert_eq!(error("{{ 'x }}"), (1, "unexpected end of string".into()));
+        assert_eq!(error("{% endfor %}"), (1, "unknown statement endfor".into()));
+    }
+
+    #[test]
+    fn other_templates_cannot_be_named() {
+        for text in [
+            "{% include 'x' %}",
+            "{% extends 'x' %}",
+            "{% import 'x' as y %}",
+            "{% from 'x' import y %}",
+            "{% block x %}{% endblock %}",
+        ] {
+            assert!(error(text).1.starts_with("unknown statement"), "{text}");
+        }
     }
 
     #[test]
     fn what_would_overflow_the_stack_is_refused() {
-        let tag = |words: usize| format!("{{{{ {} }}}}", vec!["a"; words / 2].join(" ~ "));
-        assert_eq!(error(&tag(1004)).2, "the tag is too long");
-        assert!(Template::parse(&format!("{0}{0}", tag(1000))).is_ok());
-        let branches = |count| format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(count));
-        assert_eq!(error(&branches(101)), (1, 1214, "too many branches".into()));
+        let tag = |length: usize| format!("\n{{{{{:>length$}}}}}", "a");
+        assert_eq!(error(&tag(MAX_TAG + 1)), (2, "the tag is longer than 4 KiB".into()));
+        assert!(Template::parse(&format!("{0}{0}{1}", tag(MAX_TAG), "x".repeat(MAX_TAG))).is_ok());
+        let branches = |count| format!("{{% if a %}}\n{}{{% endif %}}", "{% elif a %}".repeat(count));
+        assert_eq!(error(&branches(101)), (2, "more than 100 `elif`".into()));
+        assert!(Template::parse(&branches(100)).is_ok());
     }
 
     proptest! {

@@ -97,10 +97,7 @@ fn manifest_problem(problem: &ManifestProblem) -> String {
             format!("{text:?}: an alias is a secret's id alone; KEY, STAGE and VERSION-ID go where it is used")
         }
         ManifestProblem::NotOneSource => "expected exactly one of `from`, `value` and `template`".to_owned(),
-        ManifestProblem::Template(TemplateError { line, column, message, nearest }) => {
-            let hint = nearest.map(|nearest| format!("; did you mean {nearest:?}?")).unwrap_or_default();
-            format!("line {line}, column {column} of the template: {message}{hint}")
-        }
+        ManifestProblem::Template(TemplateError { line, message }) => format!("line {line} of the template: {message}"),
         ManifestProblem::DefaultAndOptional => "`default` and `optional` exclude each other".to_owned(),
         ManifestProblem::Claimed(Claim::Variable(name)) => {
             format!("the variable {name} is given twice in this declaration")

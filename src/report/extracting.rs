@@ -112,9 +112,13 @@ pub(super) fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -
 pub(super) fn rendering(error: &RenderError) -> (String, Vec<String>) {
     match error {
         RenderError::Absent { alias, key, nearest } => {
-            let whose = alias.as_ref().map(|alias| format!("{alias}.")).unwrap_or_default();
+            let whose = alias.as_deref().unwrap_or("what `fromjson` read");
+            let what = match key {
+                Some(key) => format!("the template finds nothing at {whose}.{key}"),
+                None => format!("the template finds nothing at a key of {whose}"),
+            };
             let hint = nearest.as_ref().map(|nearest| format!("did you mean {nearest:?}?"));
-            (format!("the template finds nothing at {whose}{key}"), Vec::from_iter(hint))
+            (what, Vec::from_iter(hint))
         }
         RenderError::NotAnObject { alias, key } => (
             format!("the template asks for {alias}.{key}, and what stands before the last name is no JSON object"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::extract::Extractor;
-use super::template::{Input, NotText, render};
+use super::template::{Input, render};
 use super::{Problem, RenderError};
 use crate::binding::{Part, Recipe};
 use crate::fetched::Fetched;
@@ -110,11 +110,11 @@ impl<'a> Answers<'a> {
                 }
                 Some(Err(failure)) => Problem::Fetch(failure.clone()),
                 Some(Ok(document)) => match Input::new(self.extractor.object(locator, document), document) {
-                    Ok(input) => {
+                    Some(input) => {
                         read.insert(name.clone(), input);
                         continue;
                     }
-                    Err(NotText) => {
+                    None => {
                         let error = RenderError::NotText { alias: name.clone() };
                         Problem::Render { region: document.region.clone(), error }
                     }

@@ -79,6 +79,7 @@ mod stalled_files;
 mod streams;
 mod task_definition;
 mod template_faults;
+mod template_limits;
 mod templates;
 mod transport;
 mod trust;

