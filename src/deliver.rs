@@ -113,6 +113,11 @@ impl Delivered {
     /// # Errors
     /// When a signal came meanwhile, or the kernel refuses. The signals are held then, and all is still to be undone.
     pub fn commit(&mut self, signals: &Signals) -> Result<(), Vec<DeliverError>> {
+        for delivery in &mut self.0 {
+            if let File::Disk(file) = &mut delivery.file {
+                file.open_replaced();
+            }
+        }
         if signals.caught() {
             return Err(self.interrupted());
         }
@@ -613,6 +618,27 @@ mod tests {
         let refused = Problem::NotUndone(Refusal { step: Step::Read, why: "Permission denied" });
         assert_eq!(delivered.undo().into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
         assert_eq!(names(Path::new(".")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_that_its_owner_may_not_read_is_put_back_also_once_committed() {
+        let test = "deliver::tests::a_file_that_its_owner_may_not_read_is_put_back_also_once_committed";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 777 .") {
+            return passed(&child);
+        }
+        become_nobody();
+        fs::write("file", "old").unwrap();
+        fs::set_permissions("file", fs::Permissions::from_mode(0o200)).unwrap();
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("file", "value")]), &signals).unwrap();
+        delivered.commit(&signals).unwrap();
+        assert_eq!(delivered.undo(), []);
+        assert_eq!(fs::metadata("file").unwrap().mode() & 0o7777, 0o200);
+        fs::set_permissions("file", fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(fs::read("file").unwrap(), b"old");
     }
 
     #[test]

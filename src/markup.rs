@@ -178,9 +178,10 @@ pub fn is_null(plain: &str) -> bool {
 fn duplicates(entries: &[(Key, Node)]) -> Vec<SyntaxError> {
     let mut seen = std::collections::BTreeMap::new();
     let mut errors = Vec::new();
-    for (key, _) in entries {
+    for (key, value) in entries {
         if let Some(first) = seen.insert(key.text.as_str(), key.mark.line) {
-            let which = if is_quotable(&key.text) { format!("the key {:?}", key.text) } else { "this key".to_owned() };
+            let is_shown = !value.is_null() && is_quotable(&key.text);
+            let which = if is_shown { format!("the key {:?}", key.text) } else { "this key".to_owned() };
             let message = format!("{which} is already on line {first}");
             errors.push(SyntaxError { mark: Some(key.mark), message });
         }

@@ -257,6 +257,10 @@ pub fn say(lines: impl IntoIterator<Item = String>) {
         line.chars().for_each(|c| match c {
             // Printable, though `escape_debug` escapes them.
             '\'' | '"' | '\\' => text.push(c),
+            // Letters without any ink (Default_Ignorable_Code_Point of Unicode), and the empty pattern of Braille.
+            '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
+                text.extend(c.escape_unicode());
+            }
             c => text.extend(c.escape_debug()),
         });
         text.push('\n');

@@ -8,9 +8,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat, renameat};
 use nix::libc;
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::directory::Entry;
@@ -47,6 +47,22 @@ impl Entry {
     pub fn open(&self, name: &OsStr) -> Result<File, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         openat(self.directory(), name, flags, Mode::empty()).map(File::from)
+    }
+
+    /// Opens a file that only its mode keeps its owner, this user, from reading; the mode is put back.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn open_own(&self, name: &OsStr) -> Result<File, Errno> {
+        let file = openat(self.directory(), name, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
+        let mode = Mode::from_bits_truncate(fstat(&file)?.st_mode);
+        // A descriptor of O_PATH takes no fchmod(2).
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let change = |mode| fchmodat(AT_FDCWD, path.as_str(), mode, FchmodatFlags::FollowSymlink);
+        change(mode | Mode::S_IRUSR)?;
+        let opened = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+        change(mode)?;
+        opened.map(File::from)
     }
 
     /// Gives the file of that temporary name the entry's own. A regular file that had it keeps a temporary name, which is returned.

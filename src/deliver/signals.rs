@@ -9,7 +9,7 @@ use nix::libc::c_int;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 
 /// The signals that end a process by default and may come from outside at any time.
-const ENDINGS: [Signal; 4] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+const ENDINGS: [Signal; 4] = [Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
 
 /// One bit for each signal that came.
 static CAUGHT: AtomicU64 = AtomicU64::new(0);
@@ -52,7 +52,8 @@ impl Signals {
             Undoing::Files => &ENDINGS,
         };
         // SIGXFSZ comes from our own write: it is to fail (EFBIG) and be told like any other that does.
-        let held = endings.iter().copied().chain([Signal::SIGXFSZ]).filter_map(hold).collect();
+        // It is the first to be restored, and TERM the last: what still comes until then is seen.
+        let held = [Signal::SIGXFSZ].into_iter().chain(endings.iter().copied()).filter_map(hold).collect();
         Self { held, _only: only }
     }
 

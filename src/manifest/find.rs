@@ -3,7 +3,7 @@
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Component, Path};
+use std::path::{Path, PathBuf};
 
 use nix::libc::{ELOOP, O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{Gid, Group, User, geteuid};
@@ -41,39 +41,53 @@ fn unreadable(error: &io::Error) -> ManifestProblem {
 
 /// Opens a file of the working directory that only root and this user can have put there.
 ///
-/// Once the directory is known to be theirs, nobody else can exchange a link for another; the file itself is judged by its
-/// descriptor.
+/// Links are followed as long as each of them, and every directory on the way, is theirs alone, so that nobody else can exchange
+/// anything on that way while it is walked. The file itself is judged by its descriptor.
 fn open(name: &Path) -> Result<File, ManifestProblem> {
-    let directory = fs::metadata(".").map_err(|error| unreadable(&error))?;
-    if let Some(why) = distrust(&directory) {
-        return Err(ManifestProblem::Untrusted { what: "the working directory", why });
-    }
-    let untrusted = |why| ManifestProblem::Untrusted { what: "it", why };
-    let entry = fs::symlink_metadata(name).map_err(|error| unreadable(&error))?;
-    let target = if entry.is_symlink() {
-        let target = fs::read_link(name).map_err(|error| unreadable(&error))?;
-        if is_foreign(&entry) {
-            return Err(untrusted(FOREIGN));
-        }
-        if !matches!(Vec::from_iter(target.components()).as_slice(), [Component::Normal(_)]) {
-            return Err(untrusted("is a link that leads out of the working directory"));
-        }
-        target
-    } else {
-        name.to_owned()
-    };
+    let path = without_links(PathBuf::from("."), name, &mut 0)?;
     // Opening a pipe without O_NONBLOCK would wait for its writer.
-    let file = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(target);
-    let file = file.map_err(|error| match error.raw_os_error() {
-        Some(ELOOP) => untrusted("is a link to another link"),
-        _ => unreadable(&error),
-    })?;
-    let metadata = file.metadata().map_err(|error| unreadable(&error))?;
+    let file = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path);
+    let metadata = file.and_then(|file| Ok((file.metadata()?, file)));
+    let (metadata, file) = metadata.map_err(|error| unreadable(&error))?;
     match distrust(&metadata) {
-        _ if !metadata.is_file() => Err(untrusted("is no regular file")),
-        Some(why) => Err(untrusted(why)),
+        _ if !metadata.is_file() => Err(untrusted("it", "is no regular file")),
+        Some(why) => Err(untrusted("it", why)),
         None => Ok(file),
     }
+}
+
+/// Follows `path` from the directory `at`, and gives the path of what it leads to without a link in it.
+fn without_links(mut at: PathBuf, path: &Path, links: &mut usize) -> Result<PathBuf, ManifestProblem> {
+    /// Of the kernel (path_resolution(7)).
+    const MOST_LINKS: usize = 40;
+    for component in path.components() {
+        let metadata = |path: &Path| fs::symlink_metadata(path).map_err(|error| unreadable(&error));
+        let directory = metadata(&at)?;
+        if let Some(why) = distrust(&directory).filter(|_| directory.is_dir()) {
+            let which = if at == Path::new(".") { "the working directory" } else { "a directory on the way to it" };
+            return Err(untrusted(which, why));
+        }
+        let next = at.join(component);
+        let entry = metadata(&next)?;
+        at = if entry.is_symlink() {
+            *links += 1;
+            if is_foreign(&entry) {
+                return Err(untrusted("a link on the way to it", FOREIGN));
+            }
+            if *links > MOST_LINKS {
+                return Err(unreadable(&io::Error::from_raw_os_error(ELOOP)));
+            }
+            let target = fs::read_link(&next).map_err(|error| unreadable(&error))?;
+            without_links(at, &target, links)?
+        } else {
+            next
+        };
+    }
+    Ok(at)
+}
+
+fn untrusted(what: &'static str, why: &'static str) -> ManifestProblem {
+    ManifestProblem::Untrusted { what, why }
 }
 
 const FOREIGN: &str = "belongs to neither root nor this user";

@@ -62,14 +62,29 @@ pub(super) fn variable(error: &VariableError) -> Vec<String> {
     vec![format!("{name}: {} is not {expected}", found(text.as_deref().unwrap_or_default()))]
 }
 
-/// Quotes a value that is not what was expected. One with an `@` may be a URL that was written in a hurry, with a password: it is
-/// not quoted at all.
+/// Quotes a value that is not what was expected, unless it could be a URL that was written in a hurry, with a password in it.
 pub(super) fn found(text: &str) -> String {
-    if text.is_empty() || text.contains('@') {
-        "its value".to_owned()
-    } else {
-        format!("{:?}", without_url_secrets(text))
+    let could_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();
+    match text {
+        "" => "its value".to_owned(),
+        text if is_bare_url(text) => format!("{:?}", without_url_secrets(text)),
+        text if text.contains(could_be_url) => "its value".to_owned(),
+        text => format!("{text:?}"),
     }
+}
+
+/// True for a host, with or without a scheme, a port, a path and a query: no user and no password can be in it.
+fn is_bare_url(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let is_path = |c: char| c.is_ascii_graphic() && !matches!(c, '@' | ':' | '%');
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    !host.is_empty()
+        && host.chars().all(is_host)
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+        && path.chars().all(is_path)
 }
 
 pub(super) fn setup(error: &SetupError) -> Vec<String> {

@@ -12,6 +12,7 @@ use crate::plan::{Plan, PlannedLayer};
 use crate::reference::Locator;
 use crate::resolved::{FileValue, Resolved, Variable};
 use crate::secret::SecretValue;
+use crate::suggest::is_quotable;
 use crate::target::Target;
 
 /// A walk through the layers, the latest first, that settles each variable and path once.
@@ -139,7 +140,8 @@ impl<'a> Walk<'a> {
                 errors.push(ExpansionError::clash(&name, &key, [other, whose]));
                 continue;
             }
-            let subject = Subject { label: name.to_string(), ..expansion.subject.clone() };
+            let label = if is_quotable(&key) { name.to_string() } else { "a key that could be a value".to_owned() };
+            let subject = Subject { label, ..expansion.subject.clone() };
             self.resolved.sources.push((subject.clone(), vec![locator.clone()]));
             self.resolved.variables.push(Variable { name, value, subject });
         }

@@ -80,7 +80,8 @@ impl LocalFile {
                 }
                 Err(Unfit { mark, expected }) => {
                     let problem = LocalProblem::Expected(expected);
-                    let id = SecretId::parse(&key.text).is_ok().then(|| key.text.clone());
+                    let is_id = !value.is_null() && SecretId::parse(&key.text).is_ok();
+                    let id = is_id.then(|| key.text.clone());
                     errors.push(LocalError { id, ..error(Some(mark), problem) });
                 }
             }

@@ -6,6 +6,7 @@ mod verifier;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,18 +54,36 @@ fn roots(settings: &TrustSettings) -> Result<Roots, TrustError> {
     if let Some(directory) = &settings.directory {
         return read_directories(directory);
     }
-    // The compiled-in roots stand in for a bundle that is not there. One that cannot be read is an error: it may leave out a root on
-    // purpose. The probe also reads SSL_CERT_FILE, which is not set here.
-    match openssl_probe::probe().cert_file {
-        Some(file) => read_file(&file),
+    match SYSTEM_BUNDLES.iter().map(Path::new).find(|file| !is_absent(file)) {
+        Some(file) => read_file(file),
         None => Ok(Roots::Parsed(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })),
     }
+}
+
+/// The bundles of Linux distributions and BSDs, as Go looks for them (crypto/x509, root_linux.go and root_bsd.go).
+const SYSTEM_BUNDLES: [&str; 8] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/ssl/cert.pem",
+    "/usr/local/etc/ssl/cert.pem",
+    "/etc/openssl/certs/ca-certificates.crt",
+];
+
+/// True for a bundle that is not there. One that cannot be reached, or is a link to nowhere, is no reason to trust other roots in its
+/// place: it may leave out a root on purpose.
+fn is_absent(file: &Path) -> bool {
+    let absent = |error: std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+    file.symlink_metadata().is_err_and(absent)
 }
 
 fn read_file(path: &Path) -> Result<Roots, TrustError> {
     let error = |why: String| TrustError { path: path.to_owned(), why };
     let text = std::fs::read(path).map_err(|io| error(text_of(&io)))?;
-    Roots::of_bundle(text).ok_or_else(|| error("holds no root certificate (PEM) that can be used".to_owned()))
+    Roots::of_bundle(as_openssl_reads(text))
+        .ok_or_else(|| error("holds no root certificate (PEM) that can be used".to_owned()))
 }
 
 /// Reads one directory or several, separated by colons, as OpenSSL does: a missing one is passed over, and of each only the files
@@ -75,15 +94,28 @@ fn read_directories(list: &Path) -> Result<Roots, TrustError> {
     for directory in list.as_os_str().as_bytes().split(|byte| *byte == b':').filter(|name| !name.is_empty()) {
         match std::fs::read_dir(OsStr::from_bytes(directory)) {
             Ok(files) => {
-                let hashed = files.flatten().filter(|file| is_hashed(&file.file_name()));
-                for text in hashed.filter_map(|file| std::fs::read(file.path()).ok()) {
-                    roots.roots.extend(roots::parse(&text).roots);
+                let hashed = files.flatten().filter(|file| is_hashed(&file.file_name())).map(|file| file.path());
+                // Not from a pipe, which would be waited for.
+                for text in hashed.filter(|file| file.is_file()).filter_map(|file| std::fs::read(file).ok()) {
+                    roots.roots.extend(roots::parse(&as_openssl_reads(text)).roots);
                 }
             }
             Err(io) => why = text_of(&io),
         }
     }
     if roots.is_empty() { Err(TrustError { path: list.to_owned(), why }) } else { Ok(Roots::Parsed(roots)) }
+}
+
+/// Removes a byte order mark, and has no carriage return end a line by itself: to OpenSSL, a root behind `# off\r` is commented out.
+fn as_openssl_reads(mut text: Vec<u8>) -> Vec<u8> {
+    if text.starts_with(b"\xef\xbb\xbf") {
+        text.drain(..3);
+    }
+    let lone: Vec<_> = memchr::memchr_iter(b'\r', &text).filter(|at| text.get(at + 1) != Some(&b'\n')).collect();
+    for byte in lone {
+        text[byte] = b' ';
+    }
+    text
 }
 
 /// Whether a file's name is the hash of a subject, `xxxxxxxx.N`. (`xxxxxxxx.rN` is a list of revoked certificates.)

@@ -104,6 +104,24 @@ fn a_region_gets_its_share_of_the_time() {
 }
 
 #[test]
+fn a_later_region_gets_its_share_of_the_time_that_is_left() {
+    // Of 4.5 s the second of three regions has the time from 1.5 s to 3 s, and there is nothing before 2.6 s.
+    let aws = served().fails_for("GetSecretValue", Duration::from_millis(2600), fault::unavailable());
+    let aws = aws.region_fails("eu-west-1", fault::unavailable());
+    let sandbox = sandbox(&aws).args(["--fallback-region", THERE, "--fallback-region", "eu-west-1"]);
+    sandbox.args(["--timeout", "4500ms"]).run().launched().has("A", "v");
+    assert_eq!(regions(&aws), [HERE, THERE]);
+}
+
+#[test]
+fn a_fallback_region_that_is_the_secrets_own_is_not_asked_again() {
+    let aws = served().region_fails(HERE, fault::unavailable());
+    let sandbox = sandbox(&aws).args(["--fallback-region", HERE, "--timeout", "60s"]).env("AWS_MAX_ATTEMPTS", "2");
+    sandbox.run().refused(75).says_nothing_of("asked instead");
+    assert_eq!(aws.reads().len(), 2);
+}
+
+#[test]
 fn the_third_region_answers_when_two_are_down() {
     let aws = served().region_fails(HERE, fault::unavailable()).region_fails(THERE, fault::unavailable());
     let sandbox = sandbox(&aws).args(["--timeout", "3s"]).env("SECRETS_EXEC_FALLBACK_REGION", "us-west-2, eu-west-1");
@@ -129,11 +147,21 @@ fn parameters_have_fallback_regions_too() {
 }
 
 #[test]
+fn a_fallback_region_is_not_asked_for_parameters_that_were_answered() {
+    let aws = Aws::start().parameter("/p", &[Version::text(CANARY)]);
+    let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE]);
+    sandbox.resolve("A=ssm:/p").run().launched().has("A", CANARY);
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
 fn a_role_is_assumed_elsewhere_when_its_region_is_down() {
-    let aws = served().region_fails(HERE, fault::unavailable());
-    let role = "arn:aws:iam::210987654321:role/Reader";
-    with_fallback(&aws).args(["--role-arn", role, "--timeout", "4s"]).run().launched().has("A", "v");
-    assert_eq!(aws.calls_of("AssumeRole").last().unwrap().region(), THERE);
+    for outage in [fault::unavailable(), Fault::Hang] {
+        let aws = served().region_fails(HERE, outage);
+        let role = "arn:aws:iam::210987654321:role/Reader";
+        with_fallback(&aws).args(["--role-arn", role, "--timeout", "4s"]).run().launched().has("A", "v");
+        assert_eq!(aws.calls_of("AssumeRole").last().unwrap().region(), THERE);
+    }
 }
 
 #[test]

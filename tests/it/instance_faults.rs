@@ -106,6 +106,13 @@ fn the_region_of_an_instance_whose_metadata_hangs_is_75() {
 }
 
 #[test]
+fn the_region_of_an_instance_is_asked_for_once_however_many_secrets_there_are() {
+    let aws = served().secret("y", Secret::json(r#"{"k":"v"}"#));
+    on_an_instance(&aws).resolve("B=y:k").run().launched().has("A", "v").has("B", "v");
+    assert_eq!(aws.calls_of(REGION).len(), 1);
+}
+
+#[test]
 fn the_region_of_an_instance_that_has_none_is_78() {
     let aws = served().fails(REGION, fault::status(404));
     on_an_instance(&aws).run().refused(78).says(["A", "region", "AWS_REGION"]);

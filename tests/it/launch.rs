@@ -3,7 +3,8 @@
 use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use std::time::Duration;
 
-use crate::aws::{Aws, Version, fault};
+use crate::aws::fault::{self, Fault};
+use crate::aws::{Aws, Version};
 use crate::sandbox::{CANARY, Sandbox};
 
 fn database() -> Secret {
@@ -219,6 +220,16 @@ fn connections_are_made_while_credentials_are_fetched() {
     let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1").env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang);
     sandbox.args(["--timeout", "2s"]).run().refused(75);
     assert_eq!((aws.connections(), aws.reads().len()), (4, 0));
+}
+
+#[test]
+fn connections_are_made_while_a_role_is_assumed() {
+    let role = "arn:aws:iam::210987654321:role/Reader";
+    let aws = Aws::start().fails("AssumeRole", Fault::Hang);
+    let sandbox = Sandbox::new().aws(&aws).args(["--role-arn", role, "--timeout", "1s"]);
+    sandbox.resolve("A=s0:k").resolve("B=s1:k").resolve("C=s2:k").run().refused(75);
+    // STS, which is at the same address here, is asked over one of those for the secrets.
+    assert_eq!((aws.connections(), aws.reads().len()), (3, 0));
 }
 
 #[test]

@@ -218,6 +218,9 @@ fn a_damaged_file_is_refused_without_its_values() {
         ("yaml", "a: \"\\cAnArY-7f3a9c51\"\n"),
         ("yaml", "'x cAnArY-7f3a9c51': 1\n'x cAnArY-7f3a9c51': 2\n"),
         ("yaml", "'x cAnArY-7f3a9c51': [1]\n"),
+        ("yaml", "prod/db: { a: b }\ncAnArY-7f3a9c51:\n"),
+        ("yaml", "prod/db: { cAnArY-7f3a9c51, cAnArY-7f3a9c51 }\n"),
+        ("json", "{\"prod/db\": {\"a\": \"b\"}, \"cAnArY-7f3a9c51\": null}"),
         ("json", "{\"a\": cAnArY-7f3a9c51}"),
         ("json", "{\"a\": \"cAnArY-7f3a9c51\\x\"}"),
         ("json", "{\"x cAnArY-7f3a9c51\": 1, \"x cAnArY-7f3a9c51\": 2}"),
@@ -228,4 +231,11 @@ fn a_damaged_file_is_refused_without_its_values() {
         let run = Sandbox::new().file(&name, text).args(["--local", &name]).resolve("A=prod/db").run();
         run.refused(78).says([name.as_str()]);
     }
+}
+
+#[test]
+fn a_variable_that_a_damaged_key_makes_is_not_named() {
+    let secrets = "{\"prod/db\": {\"password~ cAnArY-7f3a9c51\": \"x\", \"nul~ hunter2\": \"\\u0000\"}}";
+    let run = Sandbox::new().local(secrets).args(["-v", "--env-from", "prod/db"]).run();
+    run.refused(78).says(["a key that could be a value"]).says_nothing_of("HUNTER2");
 }

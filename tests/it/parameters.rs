@@ -174,6 +174,20 @@ fn a_role_reads_parameters_too() {
 }
 
 #[test]
+fn parameters_of_two_roles_are_read_with_the_role_of_each() {
+    let aws = served();
+    let role = "arn:aws:iam::210987654321:role/Reader";
+    let declaration = format!(
+        "secrets:\n  there: {{ id: \"ssm:/app/text\", role-arn: \"{role}\" }}\nenv:\n  A: there\n  B: ssm:/app/db:k\n"
+    );
+    Sandbox::new().aws(&aws).declaration(&declaration).run().launched();
+    for read in aws.calls_of("GetParameters") {
+        let is_there = read.names() == ["/app/text"];
+        assert_eq!(read.access_key() == crate::aws::ROLE_KEY, is_there, "{:?}", read.names());
+    }
+}
+
+#[test]
 fn its_endpoint_has_a_variable_of_its_own() {
     let aws = served();
     let sandbox = Sandbox::new().aws(&aws).endpoint("http://127.0.0.1:9").env("AWS_ENDPOINT_URL_SSM", aws.endpoint());

@@ -135,6 +135,9 @@ fn characters_that_would_disguise_a_line_are_escaped() {
         '\u{2060}',
         '\u{2066}',
         '\u{feff}',
+        '\u{1160}',
+        '\u{2800}',
+        '\u{3164}',
         '\u{e0041}',
     ] {
         let run = Sandbox::new().args(["-f", &format!("a{c}b.yaml")]).run();

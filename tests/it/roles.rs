@@ -34,6 +34,26 @@ fn a_role_reads_every_secret_and_is_assumed_once() {
 }
 
 #[test]
+fn a_role_is_assumed_once_however_many_rounds_of_reading_there_are() {
+    let aws = served();
+    let first = "env:\n  A: y:k\n";
+    // What turns out to be absent uncovers what the file before says, which is read then.
+    let second = "env:\n  A: { from: \"gone:k\", optional: true }\n";
+    let sandbox = Sandbox::new().aws(&aws).file("first.yaml", first).file("second.yaml", second);
+    let run = sandbox.args(["-f", "first.yaml", "-f", "second.yaml", "--role-arn", ROLE]).run();
+    run.launched().has("A", "v");
+    assert_eq!((aws.reads().len(), roles(&aws).len()), (2, 1));
+}
+
+#[test]
+fn a_role_is_assumed_in_one_region() {
+    let aws = served();
+    let sandbox = Sandbox::new().aws(&aws).args(["--role-arn", ROLE, "--fallback-region", "us-west-2"]);
+    sandbox.resolve("A=x:k").run().launched();
+    assert_eq!(aws.calls_of("AssumeRole").len(), 1);
+}
+
+#[test]
 fn an_external_id_is_given_with_the_role() {
     let aws = served();
     let run =

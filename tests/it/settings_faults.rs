@@ -392,3 +392,22 @@ fn a_credential_that_is_not_utf_8_is_a_usage_error_that_does_not_repeat_it() {
         }
     }
 }
+
+#[test]
+fn a_value_that_could_be_a_url_in_a_hurry_is_not_quoted() {
+    for value in [
+        "http://u:hunter2%40host:1",
+        "http://u:hunter2",
+        "u:hunter2",
+        "http://h /?t=hunter2",
+        "u:hunter2＠h",
+        "/x?t=hunter2",
+    ] {
+        for name in
+            ["AWS_ENDPOINT_URL", "HTTPS_PROXY", "SECRETS_EXEC_ENDPOINT_URL", "AWS_EC2_METADATA_SERVICE_ENDPOINT"]
+        {
+            let run = sandbox(&served()).env(name, value).args(["--timeout", "1s"]).run();
+            run.says_nothing_of("hunter2");
+        }
+    }
+}

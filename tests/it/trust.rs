@@ -22,7 +22,7 @@ fn bundle(authority: &Authority, other: &Authority, change: impl Fn(&str) -> Str
 fn a_root_that_is_commented_out_is_not_trusted() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
     let aws = served(&authority);
-    for mark in ["#", " ", "\t", "DISTRUSTED: ", "--"] {
+    for mark in ["#", " ", "\t", "DISTRUSTED: ", "--", "# off\r"] {
         let text = bundle(&authority, &other, |root| format!("{mark}{root}"));
         let run = sandbox(&aws).file("bundle.pem", text).args(["--ca-bundle", "bundle.pem"]).run();
         run.refused(78).says(["certificate"]);
@@ -45,9 +45,10 @@ fn a_root_among_comments_and_other_lines_is_trusted() {
     let aws = served(&authority);
     let windows = |root: &str| format!("# A comment\r\nSubject: x\r\n{}", root.replace('\n', "\r\n"));
     let other_section = |root: &str| format!("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n{root}");
-    let changes: [&dyn Fn(&str) -> String; 2] = [&windows, &other_section];
-    for change in changes {
-        let text = bundle(&authority, &other, change);
+    let marked = |root: &str| format!("\u{feff}{root}");
+    let among = |change: &dyn Fn(&str) -> String| bundle(&authority, &other, change);
+    let first = fs::read_to_string(authority.bundle()).unwrap();
+    for text in [among(&windows), among(&other_section), marked(&first)] {
         let run = sandbox(&aws).file("bundle.pem", text).args(["--ca-bundle", "bundle.pem"]).run();
         run.launched_silently().has("A", "v");
     }
@@ -74,6 +75,17 @@ fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
 }
 
 #[test]
+fn a_pipe_in_a_directory_of_roots_is_not_waited_for() {
+    let Some(authority) = Authority::new() else { return };
+    let aws = served(&authority);
+    let root = fs::read_to_string(authority.bundle()).unwrap();
+    let sandbox = sandbox(&aws).file("roots/0a1b2c3d.0", root).env("SSL_CERT_DIR", "roots");
+    let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
+    nix::unistd::mkfifo(&sandbox.path("roots/0a1b2c3d.1"), mode).unwrap();
+    sandbox.run().launched_silently().has("A", "v");
+}
+
+#[test]
 fn a_system_bundle_without_roots_is_named_and_not_replaced() {
     let Some(authority) = Authority::new() else { return };
     let aws = served(&authority);
@@ -81,6 +93,7 @@ fn a_system_bundle_without_roots_is_named_and_not_replaced() {
         ": >/etc/ssl/certs/ca-certificates.crt",
         "echo nonsense >/etc/ssl/certs/ca-certificates.crt",
         "mkdir /etc/ssl/certs/ca-certificates.crt",
+        "ln -s nowhere /etc/ssl/certs/ca-certificates.crt",
     ] {
         let Some(sandbox) = with_system_bundle(sandbox(&aws), prepare) else { return };
         sandbox.run().refused(78).says(["/etc/ssl/certs/ca-certificates.crt"]);

@@ -168,6 +168,29 @@ fn a_terminal_is_told_what_is_waited_for_after_a_second() {
 }
 
 #[test]
+fn a_terminal_is_told_why_there_is_no_connection_yet() {
+    let sandbox = sandbox(&served()).endpoint("http://127.0.0.1:1").args(["--wait", "1500ms"]);
+    let run = sandbox.through(["python3", "-c", TERMINAL]).run();
+    run.refused(75).says(["waiting up to 1s for a connection to AWS (127.0.0.1:1: "]);
+}
+
+#[test]
+fn a_terminal_is_told_why_there_is_no_region_yet() {
+    let sandbox = sandbox(&served()).env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
+    let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1").args(["--wait", "1500ms"]);
+    let run = sandbox.through(["python3", "-c", TERMINAL]).run();
+    run.refused(75).says(["waiting up to 1s for AWS credentials (the instance metadata, asked for the region: "]);
+}
+
+#[test]
+fn metadata_that_is_silent_at_first_is_waited_for() {
+    let aws = served().fails_first("/latest/api/token", 1, Fault::Hang);
+    let sandbox = sandbox(&aws).env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
+    let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
+    sandbox.args(["--wait", "20s"]).run().launched().has("A", "v");
+}
+
+#[test]
 fn a_short_wait_is_not_told() {
     let aws = served();
     sandbox(&aws).args(["--wait", "25s"]).through(["python3", "-c", TERMINAL]).run().launched_silently();

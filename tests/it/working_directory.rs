@@ -1,7 +1,7 @@
 //! The declaration in the working directory: it is read only when nobody but root and the user can have put it there or change it.
 
 use std::fs;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::{chown, lchown, symlink};
 
 use crate::outcome::Outcome;
 use crate::sandbox::Sandbox;
@@ -126,19 +126,49 @@ fn any_other_group_of_the_user_may_not_write_it() {
     run.refused(78).says([NAME, "its group"]);
 }
 
+const DECLARATION: &str = "env:\n  A: { value: v }\n";
+
+/// A declaration in `inner/real.yaml`, to which a link of the working directory leads.
+fn linked(target: &str) -> Sandbox {
+    let sandbox = Sandbox::new().file("inner/real.yaml", DECLARATION).mode("inner", 0o755);
+    symlink(target, sandbox.path(NAME)).unwrap();
+    sandbox
+}
+
 #[test]
-fn a_link_that_leads_out_of_the_directory_is_refused() {
-    for target in ["inner/real.yaml", "/etc/hostname", "../home/x"] {
-        let sandbox = Sandbox::new().file("inner/real.yaml", "env:\n  A: { value: v }\n");
-        symlink(target, sandbox.path(NAME)).unwrap();
-        is_refused(&sandbox.run(), "leads out of");
+fn a_link_is_followed_where_every_directory_on_the_way_is_trusted() {
+    for target in ["inner/real.yaml", "./inner/../inner/real.yaml", "second"] {
+        let sandbox = linked(target);
+        symlink("./inner/real.yaml", sandbox.path("second")).unwrap();
+        sandbox.run().launched_silently().has("A", "v");
     }
 }
 
 #[test]
-fn a_link_to_another_link_is_refused() {
-    let sandbox = Sandbox::new().file("real.yaml", "env:\n  A: { value: v }\n");
-    symlink("real.yaml", sandbox.path("second")).unwrap();
-    symlink("second", sandbox.path(NAME)).unwrap();
-    is_refused(&sandbox.run(), "another link");
+fn a_link_through_a_directory_that_others_may_write_is_refused() {
+    is_refused(&linked("inner/real.yaml").mode("inner", 0o777).run(), "a directory on the way to it");
+    let sandbox = linked("second/real.yaml");
+    symlink("inner", sandbox.path("second")).unwrap();
+    is_refused(&sandbox.mode("inner", 0o777).run(), "a directory on the way to it");
+    let sandbox = linked("inner/real.yaml");
+    // Everything below the directory for temporary files, which anybody may write.
+    let real = sandbox.path("inner/real.yaml");
+    fs::remove_file(sandbox.path(NAME)).unwrap();
+    symlink(&real, sandbox.path(NAME)).unwrap();
+    is_refused(&sandbox.run(), "a directory on the way to it");
+}
+
+#[test]
+fn a_link_on_the_way_that_belongs_to_another_user_is_refused() {
+    let sandbox = linked("second/real.yaml");
+    symlink("inner", sandbox.path("second")).unwrap();
+    if lchown(sandbox.path("second"), Some(STRANGER), None).is_err() {
+        return skip::skipped("a link of another user: only root can make one");
+    }
+    is_refused(&sandbox.run(), "a link on the way to it");
+}
+
+#[test]
+fn a_link_to_itself_is_an_error() {
+    linked(NAME).run().refused(78).says([NAME]);
 }

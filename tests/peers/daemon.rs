@@ -14,8 +14,7 @@ const PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 
 /// Runs the server until its standard input ends, which only this process holds: the server cannot outlive the tests,
 /// however they end.
-const KEEPER: &str =
-    r#"folder=$1; shift; "$@" & server=$!; cat; exec 2>/dev/null; kill $server; wait $server; rm -rf "$folder""#;
+const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat; exec 2>/dev/null; kill $server; (sleep 5; kill -9 $server) & wait $server; kill $!; rm -rf "$folder""#;
 
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(5);
