@@ -54,8 +54,11 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (600); what is found lies in fuzz/ar
 	done
 
 release: ## the static binary to ship: target/ARCHITECTURE-unknown-linux-musl/release/secrets-exec
-	@command -v musl-gcc >/dev/null || { echo 'this needs musl-gcc (on Debian: apt-get install musl-tools)' >&2; exit 1; }
-	target=$$(uname -m)-unknown-linux-musl && rustup target add "$$target" && $(CARGO) build --locked --release --target "$$target"
+	@command -v gcc >/dev/null && command -v musl-gcc >/dev/null || \
+	    { echo 'this needs gcc and musl-gcc (on Debian: apt-get install gcc musl-tools)' >&2; exit 1; }
+	@command -v rustup >/dev/null || { echo 'this needs rustup, which installs the musl target' >&2; exit 1; }
+	machine=$$(uname -m) && target=$$machine-unknown-linux-musl && rustup target add "$$target" && \
+	    env "CC_$${machine}_unknown_linux_musl=musl-gcc" $(CARGO) build --locked --release --target "$$target"
 
 bench: ## measure against the floor and other tools, into docs/ (minutes; Linux, curl, jq, valgrind, strace; best as root)
 	CARGO='$(CARGO)' python3 benches/bench.py $(BENCH)

@@ -91,7 +91,8 @@ def build(options):
     if not options.binary:
         say("building secrets-exec")
         static = ["--manifest-path", str(ROOT / "Cargo.toml"), "--target-dir", str(TARGET), "--target", STATIC]
-        subprocess.run([*cargo, *static], check=True, cwd=ROOT)
+        compiler = {f"CC_{STATIC.replace('-', '_')}": "musl-gcc"}
+        subprocess.run([*cargo, *static], check=True, cwd=ROOT, env=os.environ | compiler)
 
 
 def run(options, lab, tools, binary, skipped):
@@ -185,15 +186,16 @@ def count_instructions(lab, tools, at_once, skipped):
         return {}
     found = {}
     lab.go_to(0)
-    # The kernel refuses it, so that the count ends where the command would begin: a static binary has no name `execve` to stop at.
+    # Nothing executes a file that is open for writing, so that the count ends where the command would begin: a static binary has
+    # no symbol `execve` to stop at.
     refused = WORK / "refused"
-    refused.write_bytes(b"\0")
-    refused.chmod(0o755)
-    for tool in tools:
-        if tool.key in ("secrets-exec", "dynamic", "floor"):
-            for count in COUNTS:
-                arguments = [*tool.arguments(count), str(refused)]
-                found[f"{tool.key}, {count}"] = measure.instructions(lab, arguments, lab.environment(tool), WORK)
+    shutil.copy("/bin/true", refused)
+    with refused.open("r+b"):
+        for tool in tools:
+            if tool.key in ("secrets-exec", "dynamic", "floor"):
+                for count in COUNTS:
+                    arguments = [*tool.arguments(count), str(refused)]
+                    found[f"{tool.key}, {count}"] = measure.instructions(lab, arguments, lab.environment(tool), WORK)
     for key, (arguments, environment, _) in at_once.items():
         found[key] = measure.instructions(lab, arguments, environment, WORK)
     return found

@@ -113,11 +113,6 @@ impl Delivered {
     /// # Errors
     /// When a signal came meanwhile, or the kernel refuses. The signals are held then, and all is still to be undone.
     pub fn commit(&mut self, signals: &Signals) -> Result<(), Vec<DeliverError>> {
-        for delivery in &mut self.0 {
-            if let File::Disk(file) = &mut delivery.file {
-                file.open_replaced();
-            }
-        }
         if signals.caught() {
             return Err(self.interrupted());
         }

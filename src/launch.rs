@@ -42,7 +42,7 @@ pub fn launch(invocation: Invocation, inherited: &Inherited) -> Result<Infallibl
     if !is_quiet {
         report::say(files.persistent().map(|(path, origin)| report::disk_notice(path, origin)));
     }
-    // What is delivered must not be left behind by a signal: it waits until nothing runs, or the command does.
+    // A signal must not leave delivered files behind: hold it until they are undone or the command runs.
     let signals = files.hold_signals();
     let mut delivered = deliver(files, &signals).map_err(gather(Failure::Deliver))?;
     let environment = Environment::new(retained, &resolved.variables, delivered.variables());

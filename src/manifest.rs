@@ -57,8 +57,8 @@ pub enum ManifestProblem {
     Several(Vec<&'static str>),
     /// A declaration was not named, and others could have put it there.
     Untrusted {
-        /// The declaration, or the directory that it is in.
-        what: &'static str,
+        /// The declaration, its directory, or a link or directory that leads to it.
+        what: String,
         /// The reason, as a predicate.
         why: &'static str,
     },

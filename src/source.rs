@@ -1,6 +1,7 @@
 //! Where secrets come from; the only module that names the SDK.
 
 mod agent;
+mod arn_scope;
 mod aws;
 mod aws_json;
 #[cfg(any(fuzzing, test))]
@@ -15,7 +16,6 @@ mod dial;
 mod endpoints;
 mod local;
 mod names;
-mod origin;
 mod parameter_store;
 mod profile;
 mod proxy;

@@ -26,7 +26,7 @@ fn distance(left: &str, right: &str) -> usize {
 /// The longest key that a message quotes.
 const LONGEST_KEY: usize = 128;
 
-/// Whether a message may quote a key of a secret or of a local file.
+/// True if a message may quote a key of a secret or of a local file.
 ///
 /// In a damaged file a value can stand where a key should, as in `{ password~ 'hunter2' }`: no key with a blank, a quote, a colon
 /// or a control character is quoted, and none of more than 128 characters.

@@ -44,7 +44,7 @@ impl Access {
         }
     }
 
-    /// What a file has, without set-id bits: those are nothing to give to a copy.
+    /// The owner and mode of a file, without set-id bits: a copy must not get those.
     pub fn present(stat: &FileStat) -> Self {
         Self {
             user: Some(Uid::from_raw(stat.st_uid)),

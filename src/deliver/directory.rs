@@ -68,7 +68,7 @@ impl Entry {
         (self.directory_id, self.name.clone())
     }
 
-    /// Whether the directory's file system keeps its files elsewhere than in memory.
+    /// True if the directory's file system is neither tmpfs nor ramfs.
     pub fn is_on_disk(&self) -> bool {
         fstatfs(&self.directory).is_ok_and(|system| ![TMPFS_MAGIC, RAMFS_MAGIC].contains(&system.filesystem_type()))
     }
@@ -197,7 +197,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, lchown, symlink};
 
-    /// Whether a path leads to the directory that the kernel finds at another.
+    /// True if `path` leads to `directory`, as the kernel finds it.
     fn leads_to(path: &Path, directory: &Path) -> bool {
         let found = fs::metadata(directory).unwrap();
         Entry::find(path).unwrap().directory_id == (found.dev(), found.ino())

@@ -28,8 +28,6 @@ enum State {
     New,
     /// Under its own name; the file that had it has this temporary name.
     Replacing(OsString),
-    /// The same, with that file open if it can be read.
-    Opened(OsString, Result<File, Errno>),
     /// Under its own name; the file that had it has none any more, and is open if it can be read.
     Replaced(Result<File, Errno>),
     /// As if it had never been.
@@ -58,32 +56,16 @@ impl DiskFile {
         Ok(())
     }
 
-    /// Opens the file that was there, which can only be copied once it has no name: Linux links no file that has none.
-    pub fn open_replaced(&mut self) {
-        self.state = match std::mem::replace(&mut self.state, State::Undone) {
-            State::Replacing(old) => {
-                let file = self.entry.open(&old).or_else(|errno| self.entry.open_own(&old).map_err(|_| errno));
-                State::Opened(old, file)
-            }
-            other => other,
-        };
-    }
-
-    /// Removes the file that was there and is open: no name of it may be left when the command runs.
+    /// Removes the file that was there, and keeps it open for [`Self::undo`]: no name of it may be left when the command runs.
     ///
     /// # Errors
     /// When the kernel refuses; then it can still be undone.
     pub fn commit(&mut self) -> Result<(), Problem> {
-        match std::mem::replace(&mut self.state, State::Undone) {
-            State::Opened(old, file) => match self.entry.remove(&old) {
-                Ok(()) => self.state = State::Replaced(file),
-                Err(refusal) => {
-                    self.state = State::Replacing(old);
-                    return Err(refusal.into());
-                }
-            },
-            other => self.state = other,
-        }
+        let State::Replacing(old) = &self.state else { return Ok(()) };
+        // Without a name it cannot be put back any more, only copied: Linux links no file that has none.
+        let file = self.entry.open(old).or_else(|errno| self.entry.open_own(old).map_err(|_| errno));
+        self.entry.remove(old)?;
+        self.state = State::Replaced(file);
         Ok(())
     }
 
@@ -96,7 +78,7 @@ impl DiskFile {
         let undone = match std::mem::replace(&mut self.state, State::Undone) {
             State::Staged(temporary) => entry.remove(&temporary),
             State::New => entry.remove(entry.name()),
-            State::Replacing(name) | State::Opened(name, _) => {
+            State::Replacing(name) => {
                 return entry.rename(&name).map_err(|refusal| Problem::LeftAside { name, refusal });
             }
             State::Replaced(Ok(old)) => restore(entry, &old),
@@ -206,7 +188,6 @@ mod tests {
         assert_eq!(directory.names().len(), 2);
         staged.place().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
-        staged.open_replaced();
         staged.commit().unwrap();
         assert_eq!(directory.names(), ["file"]);
         let mut seen = String::new();
@@ -286,7 +267,7 @@ mod tests {
         assert_eq!(names(&directory.path("b")), Vec::<String>::new());
     }
 
-    /// What undoing must not change about a file.
+    /// The properties of a file that undoing must keep.
     fn identity(path: &Path) -> (u64, u64, i64, i64, u32, Vec<u8>) {
         let found = fs::metadata(path).unwrap();
         (found.ino(), found.nlink(), found.mtime(), found.mtime_nsec(), found.mode(), fs::read(path).unwrap())
@@ -386,7 +367,6 @@ mod tests {
         let before = identity(&path);
         let mut staged = stage(&path);
         staged.place().unwrap();
-        staged.open_replaced();
         staged.commit().unwrap();
         assert_eq!(directory.names(), ["file"]);
         staged.undo().unwrap();
@@ -404,7 +384,6 @@ mod tests {
         let before = identity(&path);
         let mut staged = stage(&path);
         staged.place().unwrap();
-        staged.open_replaced();
         staged.commit().unwrap();
         staged.undo().unwrap();
         assert_eq!(identity(&path), before);
@@ -419,7 +398,6 @@ mod tests {
         fs::set_permissions(&path, PermissionsExt::from_mode(0o2644)).unwrap();
         let mut staged = stage(&path);
         staged.place().unwrap();
-        staged.open_replaced();
         staged.commit().unwrap();
         staged.undo().unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
@@ -435,7 +413,6 @@ mod tests {
         sparse.set_len(3 << 30).unwrap();
         let mut staged = stage(&path);
         staged.place().unwrap();
-        staged.open_replaced();
         staged.commit().unwrap();
         staged.undo().unwrap();
         let copy = File::open(&path).unwrap();

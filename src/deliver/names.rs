@@ -43,16 +43,16 @@ impl Entry {
     /// Opens a file of the directory for reading.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The errno of the system call that failed.
     pub fn open(&self, name: &OsStr) -> Result<File, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         openat(self.directory(), name, flags, Mode::empty()).map(File::from)
     }
 
-    /// Opens a file that only its mode keeps its owner, this user, from reading; the mode is put back.
+    /// Opens a file of this user whose mode forbids its owner to read: adds the bit, opens, and restores the mode.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The errno of the system call that failed.
     pub fn open_own(&self, name: &OsStr) -> Result<File, Errno> {
         let file = openat(self.directory(), name, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
         let mode = Mode::from_bits_truncate(fstat(&file)?.st_mode);
@@ -110,7 +110,7 @@ impl Entry {
     /// Gives an open file that still has a name elsewhere a temporary one here. A file without any name cannot get one again.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// The errno of the system call that failed.
     pub fn link(&self, file: &File) -> Result<OsString, Errno> {
         let (path, name) = (format!("/proc/self/fd/{}", file.as_raw_fd()), self.temporary_name());
         linkat(AT_FDCWD, path.as_str(), self.directory(), name.as_os_str(), AtFlags::AT_SYMLINK_FOLLOW)?;
@@ -121,7 +121,7 @@ impl Entry {
         self.rename_flags(temporary, self.name(), libc::RENAME_EXCHANGE)
     }
 
-    /// What was exchanged need not be what was looked at before.
+    /// Checks what was exchanged, as it may have changed since [`Self::expect_regular`]; exchanges back if it is no regular file.
     fn keep_regular(&self, exchanged: &OsStr) -> Result<OsString, Problem> {
         let looked = stat(self.directory(), exchanged).map_err(|errno| Step::Look.refused(errno).into());
         match looked.and_then(|stat| regular(&stat)) {

@@ -68,7 +68,7 @@ pub enum Problem {
     LeftAside {
         /// The name that it has instead, in the same directory.
         name: OsString,
-        /// Why.
+        /// The step that failed.
         refusal: Refusal,
     },
     /// A signal asked for the end, and the process lived on.

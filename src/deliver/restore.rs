@@ -61,7 +61,7 @@ fn copy_content(mut old: &File, mut new: &File) -> io::Result<()> {
     loop {
         let start = match lseek(old, end, Whence::SeekData) {
             Ok(start) => start,
-            // Nothing but a hole is left.
+            // ENXIO: the rest of the file is a hole.
             Err(Errno::ENXIO) => return Ok(()),
             Err(errno) => return Err(errno.into()),
         };

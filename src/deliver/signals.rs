@@ -20,13 +20,13 @@ static HOLDING: Mutex<()> = Mutex::new(());
 /// The undoing that a signal must not cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undoing {
-    /// Whatever is delivered ends with the process.
+    /// Files in memory end with the process.
     Nothing,
     /// Files have to be removed and restored.
     Files,
 }
 
-/// As long as this value lives, TERM, INT, HUP and QUIT are remembered instead of obeyed, if there is something to undo.
+/// Catches TERM, INT, HUP and QUIT while it lives, if there is something to undo.
 ///
 /// When it is dropped, what was in force before is so again, and what came is raised. A signal that was ignored stays
 /// ignored, one that was blocked stays pending.

@@ -64,15 +64,16 @@ fn without_links(mut at: PathBuf, path: &Path, links: &mut usize) -> Result<Path
         let metadata = |path: &Path| fs::symlink_metadata(path).map_err(|error| unreadable(&error));
         let directory = metadata(&at)?;
         if let Some(why) = distrust(&directory).filter(|_| directory.is_dir()) {
-            let which = if at == Path::new(".") { "the working directory" } else { "a directory on the way to it" };
-            return Err(untrusted(which, why));
+            let is_here = at == Path::new(".");
+            let what = if is_here { "the working directory".to_owned() } else { on_the_way(&at) };
+            return Err(untrusted(what, why));
         }
         let next = at.join(component);
         let entry = metadata(&next)?;
         at = if entry.is_symlink() {
             *links += 1;
             if is_foreign(&entry) {
-                return Err(untrusted("a link on the way to it", FOREIGN));
+                return Err(untrusted(on_the_way(&next), FOREIGN));
             }
             if *links > MOST_LINKS {
                 return Err(unreadable(&io::Error::from_raw_os_error(ELOOP)));
@@ -86,8 +87,12 @@ fn without_links(mut at: PathBuf, path: &Path, links: &mut usize) -> Result<Path
     Ok(at)
 }
 
-fn untrusted(what: &'static str, why: &'static str) -> ManifestProblem {
-    ManifestProblem::Untrusted { what, why }
+fn on_the_way(path: &Path) -> String {
+    format!("{}, on the way to it,", path.display())
+}
+
+fn untrusted(what: impl Into<String>, why: &'static str) -> ManifestProblem {
+    ManifestProblem::Untrusted { what: what.into(), why }
 }
 
 const FOREIGN: &str = "belongs to neither root nor this user";
@@ -109,7 +114,7 @@ fn distrust(metadata: &Metadata) -> Option<&'static str> {
     }
 }
 
-/// Whether a group has only root or this user in it: root's, or the user's private group, as distributions with a umask of 002
+/// True for a group that has only root or this user in it: root's, or the user's private group, as distributions with a umask of 002
 /// make it, with the user's own id or name.
 fn is_own_group(group: u32) -> bool {
     let user = geteuid();

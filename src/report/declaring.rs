@@ -76,7 +76,7 @@ fn manifest_problem(problem: &ManifestProblem) -> String {
             format!("there is more than one declaration here ({}); name one with -f", names.join(", "))
         }
         ManifestProblem::Untrusted { what, why } => {
-            format!("not read, since {what} {why}; name it with -f if it is yours")
+            format!("not read, since {what} {why}; to read it anyway, name it with -f")
         }
         ManifestProblem::Syntax(why) => why.clone(),
         ManifestProblem::UnknownKey { key, nearest } => match nearest {
@@ -169,11 +169,11 @@ pub(super) fn reference(written: &str, error: &ReferenceError) -> String {
         }
         ReferenceError::NotText(name) => format!("{written:?}: the value of the variable {name} is not UTF-8"),
         ReferenceError::Colon(name) => format!(
-            "{written:?}: the value of {name} holds a colon; an ARN may stand only in a variable that is the whole SECRET"
+            "{written:?}: the value of {name} holds a colon, which it may only where ${{{name}}} is the whole SECRET, as an ARN"
         ),
         ReferenceError::Prefix(name) => {
             format!(
-                "{written:?}: the value of {name} begins with \"ssm:\"; write the prefix before it: ssm:${{{name}}}"
+                "{written:?}: the value of {name} begins with \"ssm:\"; take that out of {name} and write ssm:${{{name}}}"
             )
         }
         ReferenceError::IllegalCharacter(c) => format!("{written:?}: {c:?} cannot stand in a STAGE or VERSION-ID"),

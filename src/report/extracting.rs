@@ -114,8 +114,8 @@ pub(super) fn rendering(error: &RenderError) -> (String, Vec<String>) {
         RenderError::Absent { alias, key, nearest } => {
             let whose = alias.as_deref().unwrap_or("what `fromjson` read");
             let what = match key {
-                Some(key) => format!("the template finds nothing at {whose}.{key}"),
-                None => format!("the template finds nothing at a key of {whose}"),
+                Some(key) => format!("the template's {whose}.{key} does not exist or is null"),
+                None => format!("a key of {whose} that the template computes does not exist or is null"),
             };
             let hint = nearest.as_ref().map(|nearest| format!("did you mean {nearest:?}?"));
             (what, Vec::from_iter(hint))

@@ -17,11 +17,11 @@ use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Semaphore;
 
+use super::arn_scope::ArnScope;
 use super::aws::Aws;
 use super::classify::{Verdict, by_connector};
 use super::clock::{Clock, Waiting};
 use super::dial::Dialer;
-use super::origin::Origin;
 use super::profile::{self, SetupError};
 use super::retry::{Patience, ask};
 use super::settings::{ProxySettings, Settings};
@@ -47,7 +47,7 @@ pub struct Agent {
     is_open: bool,
 }
 
-/// What is asked of the agent: its region and role are its own.
+/// A request to the agent, without region and role: those are the agent's own.
 type Request = (Store, SecretId, Version);
 
 impl Agent {
@@ -109,7 +109,7 @@ impl Agent {
 
 /// A copy of the agent's answer, unless the agent reads in another region than the one that is wanted.
 fn in_region(document: &Document, wanted: Option<&Region>) -> Result<Document, FetchError> {
-    let origin = |region: Option<&Region>| Origin { region: region.cloned(), account: None };
+    let origin = |region: Option<&Region>| ArnScope { region: region.cloned(), account: None };
     origin(wanted).accepts(&origin(document.region.as_ref())).map(|()| document.copy())
 }
 

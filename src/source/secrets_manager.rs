@@ -7,10 +7,10 @@ use aws_sdk_secretsmanager::operation::get_secret_value::{
     GetSecretValue, GetSecretValueError, GetSecretValueInput, GetSecretValueOutput,
 };
 
+use super::arn_scope::ArnScope;
 use super::aws::Request;
 use super::classify::{Verdict, classify};
 use super::client::{Client, Failure};
-use super::origin::Origin;
 use super::retry::{Patience, ask};
 use crate::fetched::{Document, FetchError, Outage, Refusal};
 use crate::reference::{Region, SecretId};
@@ -19,7 +19,7 @@ use crate::secret::SecretValue;
 /// Reads one version of a secret.
 pub(super) async fn get(client: &Client, request: &Request, patience: &Patience) -> Result<Document, FetchError> {
     let id = request.id_in(&client.region);
-    let asked = Origin::asked(&request.id, request.role.as_ref(), &client.region);
+    let asked = ArnScope::asked(&request.id, request.role.as_ref(), &client.region);
     let output = ask(patience, async || {
         let input = GetSecretValueInput::builder()
             .secret_id(&id)
@@ -28,7 +28,7 @@ pub(super) async fn get(client: &Client, request: &Request, patience: &Patience)
         let input = input.build().map_err(Failure::<GetSecretValueError>::construction_failure);
         let asking = async { client.call::<_, GetSecretValueOutput, _>(&GetSecretValue::new(), input?).await };
         let output = asking.await.map_err(|error| classify(&error))?;
-        asked.accepts(&Origin::of(output.arn())).map_err(Verdict::Final)?;
+        asked.accepts(&ArnScope::of(output.arn())).map_err(Verdict::Final)?;
         if SecretId::is_answer(&id, output.name(), output.arn())
             && request.version.is_answered_by(output.version_id(), output.version_stages())
         {

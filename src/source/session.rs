@@ -188,7 +188,7 @@ impl Session {
     /// The credentials of a role that was assumed, or without a role the base ones.
     ///
     /// # Errors
-    /// Why the role could not be assumed. One that nobody assumed is never replaced by the base credentials.
+    /// When the role could not be assumed. A role that was never assumed is an error, not a read with the base credentials.
     pub(super) fn credentials<'a>(
         &'a self,
         role: Option<&Role>,

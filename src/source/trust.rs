@@ -118,7 +118,7 @@ fn as_openssl_reads(mut text: Vec<u8>) -> Vec<u8> {
     text
 }
 
-/// Whether a file's name is the hash of a subject, `xxxxxxxx.N`. (`xxxxxxxx.rN` is a list of revoked certificates.)
+/// True for the name that `openssl rehash` gives a root: 8 hexadecimal digits, a dot, a number (`.rN` is a CRL).
 fn is_hashed(name: &OsStr) -> bool {
     let Some((hash, number)) = name.to_str().and_then(|name| name.split_once('.')) else { return false };
     let is_hash = hash.len() == 8 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));

@@ -15,7 +15,7 @@ use crate::reference::{Region, Role};
 pub struct VariableError {
     /// The variable.
     pub name: &'static str,
-    /// What it holds, unless that may be a secret.
+    /// The variable's value; `None` if it may be secret.
     pub text: Option<String>,
     /// What it takes.
     pub expected: &'static str,

@@ -23,7 +23,7 @@ fn injected(sandbox: Sandbox, injections: &[&str]) -> Option<Sandbox> {
     skip::can(&[&wrapper[..], &["true"]].concat(), "system calls that fail").then(|| sandbox.through(wrapper))
 }
 
-/// What undoing must not change about a file.
+/// The properties of a file that undoing must keep.
 #[derive(Debug, PartialEq)]
 struct Identity {
     inode: u64,

@@ -96,7 +96,7 @@ fn is_refused(sandbox: Sandbox, aws: &Aws, operation: &str, facts: &[&str]) {
 }
 
 #[test]
-fn a_secret_of_another_region_than_was_asked() {
+fn a_secret_of_another_region_is_refused() {
     for reference in ["x:k", "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k"] {
         let aws = Aws::start().fails("GetSecretValue", answer(&secret("eu-west-1", CURRENT_ID, "AWSCURRENT")));
         let sandbox = Sandbox::new().aws(&aws).resolve(&format!("A={reference}"));
@@ -105,7 +105,7 @@ fn a_secret_of_another_region_than_was_asked() {
 }
 
 #[test]
-fn a_secret_of_another_account_than_the_roles() {
+fn a_secret_of_another_account_than_the_roles_is_refused() {
     let aws = Aws::start().fails("GetSecretValue", answer(&secret("us-east-1", CURRENT_ID, "AWSCURRENT")));
     let sandbox = sandbox(&aws).args(["--role-arn", OTHER_ACCOUNT]);
     is_refused(sandbox, &aws, "GetSecretValue", &["from account 123456789012, but 210987654321 was asked"]);
@@ -124,7 +124,7 @@ fn parameter(arn: &str) -> Value {
 }
 
 #[test]
-fn a_parameter_of_another_region_or_account() {
+fn a_parameter_of_another_region_or_account_is_refused() {
     let body = parameter("arn:aws:ssm:eu-west-1:123456789012:parameter/x");
     for reference in ["ssm:/x", "arn:aws:ssm:us-east-1:123456789012:parameter/x"] {
         let aws = Aws::start().fails("GetParameters", answer(&body));

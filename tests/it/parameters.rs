@@ -181,7 +181,9 @@ fn parameters_of_two_roles_are_read_with_the_role_of_each() {
         "secrets:\n  there: {{ id: \"ssm:/app/text\", role-arn: \"{role}\" }}\nenv:\n  A: there\n  B: ssm:/app/db:k\n"
     );
     Sandbox::new().aws(&aws).declaration(&declaration).run().launched();
-    for read in aws.calls_of("GetParameters") {
+    let reads = aws.calls_of("GetParameters");
+    assert_eq!(reads.len(), 2);
+    for read in reads {
         let is_there = read.names() == ["/app/text"];
         assert_eq!(read.access_key() == crate::aws::ROLE_KEY, is_there, "{:?}", read.names());
     }

@@ -37,7 +37,7 @@ fn a_role_reads_every_secret_and_is_assumed_once() {
 fn a_role_is_assumed_once_however_many_rounds_of_reading_there_are() {
     let aws = served();
     let first = "env:\n  A: y:k\n";
-    // What turns out to be absent uncovers what the file before says, which is read then.
+    // The absent optional entry uncovers the one of the first file, which takes a second round.
     let second = "env:\n  A: { from: \"gone:k\", optional: true }\n";
     let sandbox = Sandbox::new().aws(&aws).file("first.yaml", first).file("second.yaml", second);
     let run = sandbox.args(["-f", "first.yaml", "-f", "second.yaml", "--role-arn", ROLE]).run();

@@ -17,7 +17,7 @@ struct Call {
 }
 
 impl Call {
-    /// Whether TERM ends the process by itself from this call on.
+    /// True for the call from which on TERM has its default action.
     fn lets_term_go(&self) -> bool {
         self.line.starts_with("rt_sigaction(SIGTERM, {sa_handler=SIG_DFL")
     }

@@ -146,16 +146,16 @@ fn a_link_is_followed_where_every_directory_on_the_way_is_trusted() {
 
 #[test]
 fn a_link_through_a_directory_that_others_may_write_is_refused() {
-    is_refused(&linked("inner/real.yaml").mode("inner", 0o777).run(), "a directory on the way to it");
+    is_refused(&linked("inner/real.yaml").mode("inner", 0o777).run(), "inner, on the way to it,");
     let sandbox = linked("second/real.yaml");
     symlink("inner", sandbox.path("second")).unwrap();
-    is_refused(&sandbox.mode("inner", 0o777).run(), "a directory on the way to it");
+    is_refused(&sandbox.mode("inner", 0o777).run(), "inner, on the way to it,");
     let sandbox = linked("inner/real.yaml");
     // Everything below the directory for temporary files, which anybody may write.
     let real = sandbox.path("inner/real.yaml");
     fs::remove_file(sandbox.path(NAME)).unwrap();
     symlink(&real, sandbox.path(NAME)).unwrap();
-    is_refused(&sandbox.run(), "a directory on the way to it");
+    is_refused(&sandbox.run(), "on the way to it, can be written by anyone");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_link_on_the_way_that_belongs_to_another_user_is_refused() {
     if lchown(sandbox.path("second"), Some(STRANGER), None).is_err() {
         return skip::skipped("a link of another user: only root can make one");
     }
-    is_refused(&sandbox.run(), "a link on the way to it");
+    is_refused(&sandbox.run(), "second, on the way to it, belongs to neither");
 }
 
 #[test]

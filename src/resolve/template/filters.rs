@@ -62,7 +62,7 @@ fn install_guarded(environment: &mut Environment<'_>) {
         environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
             let given = given.into_values();
             if let Some(first) = given.first().filter(|first| first.is_undefined()) {
-                // Fails, but for the missing `else` of `x if y`.
+                // Fails for a missing key; the missing `else` of `x if y` passes.
                 state.format(first.clone())?;
             }
             let length = built_length(name, &given)?;

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use crate::fetched::{Denial, Document, FetchError, Outage, Refusal};
 use crate::reference::{SecretId, Version};
 use crate::secret::SecretValue;
+use crate::source::arn_scope::ArnScope;
 use crate::source::aws_json::code_and_message;
 use crate::source::classify::{Verdict, by_code};
-use crate::source::origin::Origin;
 
 /// Reads a response. Nothing of it is kept but a value, and the code and message of AWS's own errors.
 pub(super) fn read(status: u16, body: &[u8], id: &SecretId, version: &Version) -> Result<Document, Verdict> {
@@ -81,8 +81,8 @@ struct Secret {
 
 fn of_secret(secret: Map<String, Value>, id: &str, version: &Version) -> Result<Document, Verdict> {
     let secret: Secret = serde_json::from_value(Value::Object(secret)).map_err(|_| unreadable(200))?;
-    let origin = Origin::of(secret.arn.as_deref());
-    Origin::of(Some(id)).accepts(&origin).map_err(Verdict::Final)?;
+    let origin = ArnScope::of(secret.arn.as_deref());
+    ArnScope::of(Some(id)).accepts(&origin).map_err(Verdict::Final)?;
     if !SecretId::is_answer(id, secret.name.as_deref(), secret.arn.as_deref()) {
         return Err(unreadable(200));
     }
@@ -114,7 +114,7 @@ fn of_parameter(parameter: Map<String, Value>, version: &Version) -> Result<Docu
     if version.id().is_some_and(|wanted| number.as_deref().is_some_and(|number| number != wanted)) {
         return Err(unreadable(200));
     }
-    let region = Origin::of(parameter.arn.as_deref()).region;
+    let region = ArnScope::of(parameter.arn.as_deref()).region;
     let stages = version.label().map(str::to_owned).into_iter().collect();
     Ok(Document { version_id: number, stages, region, ..Document::new(SecretValue::new(parameter.value)) })
 }

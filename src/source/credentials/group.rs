@@ -1,5 +1,4 @@
-//! A program in a process group of its own, which ends when nobody waits for it any more: at the end of the time, and when a
-//! signal ends us.
+//! A child in a process group of its own, killed when the launch times out or a signal ends this process.
 //!
 //! To the terminal such a group is a job in the background, which is stopped when it reads from it (SIGTTIN). A program that
 //! asks for a password or a code is therefore made the foreground job when it asks, and not before: until then Ctrl-C and
@@ -28,7 +27,7 @@ static TERMINAL: AtomicI32 = AtomicI32::new(-1);
 /// A signal that came before the group was known; 0 when none did.
 static CAUGHT: AtomicI32 = AtomicI32::new(0);
 
-/// How soon it is seen that the program has ended or stopped.
+/// The interval at which the child's state is polled.
 const TICK: Duration = Duration::from_millis(5);
 
 /// A program that runs, and what it has started. Unless it is complete when it is dropped, all of it is killed.
@@ -87,7 +86,7 @@ impl Group {
         self.is_complete = true;
     }
 
-    /// What a terminal has ended in its foreground job it would have ended in ours.
+    /// Passes on INT, QUIT or HUP that ended the program as the foreground job: the terminal would have sent it to us.
     fn pass_on(&mut self, status: WaitStatus) {
         if let WaitStatus::Signaled(_, by @ (Signal::SIGINT | Signal::SIGQUIT | Signal::SIGHUP), _) = status
             && self.terminal.is_some()

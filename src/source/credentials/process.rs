@@ -54,7 +54,7 @@ impl Process {
         Self { command: command.to_owned() }
     }
 
-    /// What the program prints, or why there is nothing. Its standard input is empty: ours is the command's.
+    /// Runs the program and returns its output. Its standard input is /dev/null, since ours is the command's.
     async fn run(&self) -> Result<Zeroizing<Vec<u8>>, String> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.command);
@@ -97,7 +97,7 @@ async fn read_all(pipe: Option<impl Into<OwnedFd>>) -> io::Result<Zeroizing<Vec<
     Ok(all)
 }
 
-/// What AWS defines. Everything may be missing, so that what is missing can be named.
+/// The program's output as AWS defines it. All fields are optional, so that a missing one can be named.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Printed {

@@ -60,7 +60,7 @@ impl ProvideCredentials for Profiled {
     }
 }
 
-/// What makes our source the one of a profile that has a process.
+/// A configuration file that replaces `credential_process` by our `credential_source`.
 fn overlay(profile: &Profile) -> String {
     let name = profile.name();
     if profile.get("role_arn").is_some() {

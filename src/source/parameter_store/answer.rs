@@ -7,10 +7,10 @@ use super::{base, selector};
 use crate::fetched::{Document, FetchError, Missing, Refusal};
 use crate::reference::{Region, SecretId};
 use crate::secret::SecretValue;
+use crate::source::arn_scope::ArnScope;
 use crate::source::aws::Request;
-use crate::source::origin::Origin;
 
-/// What AWS has of the parameters that were asked for. An error of serde's is not kept: it may quote a value.
+/// GetParameters' answer. An error of serde's is dropped: it may quote a value.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Answer {
@@ -68,8 +68,8 @@ impl Parameter {
     }
 
     fn into_document(self, request: &Request, region: &Region) -> Result<Document, FetchError> {
-        let asked = Origin::asked(&request.id, request.role.as_ref(), region);
-        asked.accepts(&Origin::of(self.arn.as_deref()))?;
+        let asked = ArnScope::asked(&request.id, request.role.as_ref(), region);
+        asked.accepts(&ArnScope::of(self.arn.as_deref()))?;
         let Some(value) = self.value else { return Err(FetchError::Refused(Refusal::NoValue)) };
         let stages = request.version.label().map(str::to_owned).into_iter().collect();
         Ok(Document {

@@ -7,12 +7,12 @@ use crate::reference::{Region, Role, SecretId};
 
 /// A region and an account, each as far as it is known.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Origin {
+pub(super) struct ArnScope {
     pub(super) region: Option<Region>,
     pub(super) account: Option<String>,
 }
 
-impl Origin {
+impl ArnScope {
     /// The origin that an ARN names. AWS's public parameters have no account, and what is no ARN names nothing.
     pub(super) fn of(arn: Option<&str>) -> Self {
         let fields: Vec<&str> = arn.unwrap_or_default().splitn(6, ':').collect();
@@ -53,10 +53,10 @@ mod tests {
 
     const PARAMETER: &str = "arn:aws:ssm:eu-west-1:123456789012:parameter/x";
 
-    fn asked(id: &str, role: Option<&str>) -> Origin {
+    fn asked(id: &str, role: Option<&str>) -> ArnScope {
         let (id, ..) = SecretId::parse(id).unwrap();
         let role = role.map(|arn| Role::parse(arn, None).unwrap());
-        Origin::asked(&id, role.as_ref(), &Region::parse("eu-west-1").unwrap())
+        ArnScope::asked(&id, role.as_ref(), &Region::parse("eu-west-1").unwrap())
     }
 
     #[test]
@@ -69,14 +69,14 @@ mod tests {
             Some("arn:aws:ssm:::parameter/x"),
             Some(PARAMETER),
         ] {
-            assert_eq!(asked.accepts(&Origin::of(arn)), Ok(()), "{arn:?}");
+            assert_eq!(asked.accepts(&ArnScope::of(arn)), Ok(()), "{arn:?}");
         }
     }
 
     #[test]
     fn an_account_is_compared_with_that_of_the_arn_before_that_of_the_role() {
         // A policy of the secret's own account may let a role of another one read it.
-        let found = Origin::of(Some(PARAMETER));
+        let found = ArnScope::of(Some(PARAMETER));
         let role = Some("arn:aws:iam::210987654321:role/Reader");
         assert_eq!(asked(PARAMETER, role).accepts(&found), Ok(()));
         let refused = asked("ssm:/x", role).accepts(&found);
