@@ -1,17 +1,21 @@
 //! A template: text composed of several secrets. It is parsed here and rendered in `resolve::template`.
 
+mod tags;
+
 use std::collections::BTreeSet;
 
-use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind};
+
+use tags::{Tag, is_in_word, tags};
+
+/// The filters that MiniJinja does not have, or has with another meaning; `resolve::template` defines them.
+const FILTERS: [&str; 5] = ["b64decode", "b64encode", "fromjson", "tojson", "urlencode"];
 
 /// The limits on the bytes of a tag and on the number of `elif`: MiniJinja recurses for each operator and each `elif`, and would
 /// overflow the stack.
 const MAX_TAG: usize = 4096;
 const MAX_BRANCHES: usize = 100;
-
-/// The filters that look up a key by its name, and the argument that makes others do so.
-const BY_NAME: [&str; 5] = ["attr", "attribute", "groupby", "rejectattr", "selectattr"];
 
 /// A template whose syntax is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +24,12 @@ pub struct Template {
     pub(crate) text: String,
     /// The names without a value, as far as MiniJinja sees.
     undeclared: BTreeSet<String>,
+    /// The names that are used before the template assigns them, functions and constants among them.
+    used: BTreeSet<String>,
+    /// The names that the template assigns.
+    assigned: BTreeSet<String>,
+    /// Whether a subscript is anything but a literal, or a filter takes the name of a key: a value could have chosen it.
+    computes_keys: bool,
     /// The same names, each with the keys that follow it after dots: `db.host`.
     pub(crate) paths: BTreeSet<String>,
 }
@@ -37,40 +47,33 @@ impl Template {
     /// Reads a template.
     ///
     /// # Errors
-    /// The first error of its syntax.
+    /// The first error of its syntax, or the first filter or test that does not exist.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        check_size(text)?;
+        let tags = tags(text);
+        check_size(&tags)?;
         let environment = environment();
         let template = environment.template_from_str(text).map_err(|error| TemplateError {
             line: error.line().unwrap_or(1),
             message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned).replace(['\n', '\r'], " "),
         })?;
+        check_names(&environment, &tags)?;
         let mut undeclared = BTreeSet::from_iter(template.undeclared_variables(false));
         for (function, _) in environment.globals() {
             undeclared.remove(function);
         }
         let paths = BTreeSet::from_iter(template.undeclared_variables(true));
-        Ok(Self { text: text.to_owned(), undeclared, paths })
+        let (used, assigned) = names(&tags);
+        let computes_keys = tags.iter().any(computes_keys);
+        Ok(Self { text: text.to_owned(), undeclared, used, assigned, computes_keys, paths })
     }
 
-    /// The names that it needs a value for: those of `aliases` that it uses, and unknown ones.
-    ///
-    /// MiniJinja overlooks a name that is sliced (`db.host[:3]`), on the right side of `{% set db = db.x %}` or an argument of
-    /// `{% filter %}`, so in a template with slices or statements each alias that occurs counts as used. It also reports what
-    /// the template sets in an `if`.
+    /// The names that it needs a value for: those of `aliases` that it uses, and unknown ones, but for those it assigns itself.
     pub fn names<'a>(&'a self, aliases: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
         let aliases = BTreeSet::from_iter(aliases);
-        let has_slice = |part: &str| part.split_once('[').is_some_and(|(_, after)| after.contains(':'));
-        let is_overlooked = self.text.contains("{%") || self.text.split("}}").any(has_slice);
-        let words = words(&self.text).filter(|word| is_overlooked && aliases.contains(word));
         let undeclared = self.undeclared.iter().map(String::as_str);
-        undeclared.filter(|name| aliases.contains(name) || !self.sets(name)).chain(words).collect()
-    }
-
-    /// True if `name` stands between a `set` and its `=`, `|` or end.
-    fn sets(&self, name: &str) -> bool {
-        let targets = self.text.split("set").skip(1).filter_map(|after| after.split(['=', '|', '%', '}']).next());
-        targets.flat_map(words).any(|word| word == name)
+        let needed = undeclared.filter(|name| aliases.contains(name) || !self.assigned.contains(*name));
+        let overlooked = self.used.iter().map(String::as_str).filter(|name| aliases.contains(name));
+        needed.chain(overlooked).collect()
     }
 
     /// True if the template spells out each of these keys and computes none, so that an error may name them. Where a template
@@ -78,22 +81,7 @@ impl Template {
     pub(crate) fn spells_out<'a>(&self, mut keys: impl Iterator<Item = &'a str>) -> bool {
         let has_dotted = |key| self.text.split(&format!(".{key}")).skip(1).any(|after| !after.starts_with(is_in_word));
         let has_quoted = |key| ["'", "\""].iter().any(|quote| self.text.contains(&format!("[{quote}{key}{quote}]")));
-        !self.computes_keys() && keys.all(|key| has_dotted(key) || has_quoted(key))
-    }
-
-    /// True if a subscript is anything but a literal, or a filter takes the name of a key.
-    fn computes_keys(&self) -> bool {
-        let is_value_end = |c: char| is_in_word(c) || matches!(c, ')' | ']' | '\'' | '"');
-        let is_text = |inside: &str, quote| {
-            inside.starts_with(quote) && inside.ends_with(quote) && inside.matches(quote).count() == 2
-        };
-        let is_literal = |inside: &str| {
-            let is_number = inside.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | ' '));
-            is_number || is_text(inside, '\'') || is_text(inside, '"')
-        };
-        let subscripts = self.text.match_indices('[').filter(|(at, _)| self.text[..*at].ends_with(is_value_end));
-        let mut insides = subscripts.filter_map(|(at, _)| self.text[at + 1..].split(']').next());
-        insides.any(|inside| !is_literal(inside)) || words(&self.text).any(|word| BY_NAME.contains(&word))
+        !self.computes_keys && keys.all(|key| has_dotted(key) || has_quoted(key))
     }
 }
 
@@ -107,25 +95,73 @@ pub(crate) fn environment() -> Environment<'static> {
     environment
 }
 
-/// A rough check, as only the template's author can overflow the stack: a tag ends at the first `}}` or `%}`.
-fn check_size(text: &str) -> Result<(), TemplateError> {
-    let is_long = |(at, _): &(usize, &str)| {
-        let inside = &text.as_bytes()[at + 2..];
-        inside.len() > MAX_TAG && !inside.windows(2).take(MAX_TAG + 1).any(|end| end == b"}}" || end == b"%}")
+fn check_size(tags: &[Tag]) -> Result<(), TemplateError> {
+    let long_tag = tags.iter().find(|tag| tag.code.len() > MAX_TAG).map(|tag| (tag, "the tag is longer than 4 KiB"));
+    let branches = || tags.iter().filter(|tag| tag.keyword() == "elif");
+    match long_tag.or_else(|| branches().nth(MAX_BRANCHES).map(|tag| (tag, "more than 100 `elif`"))) {
+        Some((tag, message)) => Err(TemplateError { line: tag.line, message: message.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Looks each filter and test up by applying it to nothing, as MiniJinja has no list of them.
+fn check_names(environment: &Environment<'_>, tags: &[Tag]) -> Result<(), TemplateError> {
+    let has_filter = |name: &str| {
+        let applied = environment.empty_state().apply_filter(name, &[]);
+        FILTERS.contains(&name) || !applied.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter)
     };
-    let long_tag = text.match_indices("{{").chain(text.match_indices("{%")).find(is_long);
-    let long_tag = long_tag.map(|(at, _)| (at, "the tag is longer than 4 KiB"));
-    let branch = text.match_indices("elif").nth(MAX_BRANCHES).map(|(at, _)| (at, "more than 100 `elif`"));
-    let Some((at, message)) = long_tag.or(branch) else { return Ok(()) };
-    Err(TemplateError { line: text[..at].matches('\n').count() + 1, message: message.to_owned() })
+    let has_test = |name: &str| {
+        let performed = environment.empty_state().perform_test(name, &[]);
+        !performed.is_err_and(|error| error.kind() == ErrorKind::UnknownTest)
+    };
+    for tag in tags {
+        for word in tag.words() {
+            let what = match word.text {
+                name if word.is_filter() && !has_filter(name) => "filter",
+                "not" => continue,
+                name if word.is_test() && !has_test(name) => "test",
+                _ => continue,
+            };
+            return Err(TemplateError { line: tag.line, message: format!("{what} {} is unknown", word.text) });
+        }
+    }
+    Ok(())
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !is_in_word(c))
+/// The names that are used before they are assigned, and those that are assigned.
+fn names(tags: &[Tag]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut used, mut assigned) = (BTreeSet::new(), BTreeSet::new());
+    for tag in tags {
+        let targets: Vec<_> = tag.targets().into_iter().map(str::to_owned).collect();
+        // The condition of a loop may name its variable, and MiniJinja reports what it iterates over.
+        if tag.keyword() == "for" {
+            assigned.extend(targets.clone());
+        }
+        let skipped = if tag.keyword() == "set" { targets.len() + 1 } else { 0 };
+        for word in tag.words().skip(skipped).filter(|word| word.is_name() && !assigned.contains(word.text)) {
+            used.insert(word.text.to_owned());
+        }
+        assigned.extend(targets);
+    }
+    (used, assigned)
 }
 
-fn is_in_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+/// The filters that look up a key by its name, and the argument that makes others do so.
+const BY_NAME: [&str; 5] = ["attr", "attribute", "groupby", "rejectattr", "selectattr"];
+
+/// True if a subscript of the tag is anything but a literal, or a filter takes the name of a key.
+fn computes_keys(tag: &Tag) -> bool {
+    let is_value_end = |c: char| is_in_word(c) || matches!(c, ')' | ']' | '\'' | '"');
+    let is_number = |inside: &str| inside.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | ' '));
+    let is_literal = |inside: &str| matches!(inside.trim(), "''" | "\"\"") || is_number(inside);
+    // After an operator in letters begins a list.
+    let is_operator = |word: &str| matches!(word, "and" | "else" | "if" | "in" | "not" | "or");
+    let is_value = |before: &str| {
+        before.ends_with(is_value_end) && !before.rsplit(|c| !is_in_word(c)).next().is_some_and(is_operator)
+    };
+    let subscripts = tag.code.match_indices('[').filter(|(at, _)| is_value(tag.code[..*at].trim_end()));
+    let mut insides = subscripts.filter_map(|(at, _)| tag.code[at + 1..].split(']').next());
+    insides.any(|inside| !is_literal(inside)) || tag.words().any(|word| BY_NAME.contains(&word.text))
 }
 
 #[cfg(test)]
@@ -182,13 +218,54 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_no_name_is_needed_only_beside_statements_and_slices() {
-        for text in ["x://x {{ a.x | x }}", "{{ a['x'] }}:{{ a is x }}", "{{ dict(x='x') }}{# {{ x }} #}"] {
+    fn a_word_that_is_no_use_of_an_alias_needs_no_value() {
+        for text in [
+            "x://x {{ a.x | upper }}",
+            "{{ a['x'] }}:{{ a is defined }}",
+            "{{ dict(x='x') }}{# {{ x }} #}",
+            "x {% if a %}{% endif %}x",
+            "x {{ 'a'[:1] }}",
+            "{% for x in a.l if x %}{{ x }}{% endfor %}",
+            "{% for k, x in a.l | items %}{{ x[:2] }}{% endfor %}",
+            "{% raw %}{{ x }}{% endraw %}{# x #}{{ a.host[:2] }}",
+            "{% set x = a.host %}{{ x }}",
+            "{{ a.x[:2] }}",
+            "{% with x = a %}{{ x }}{% endwith %}",
+        ] {
             assert!(!names(&Template::parse(text).unwrap(), &["a", "x"]).contains(&"x"), "{text}");
         }
-        for text in ["x {% if true %}{% endif %}", "x {{ 'a'[:1] }}"] {
-            assert_eq!(names(&Template::parse(text).unwrap(), &["a", "x", "y"]).last(), Some(&"x"), "{text}");
+    }
+
+    #[test]
+    fn a_word_that_holds_set_assigns_nothing() {
+        for text in [
+            "charset: {{ bd.charset }}",
+            "offset {{ bd }}",
+            "reset {{ bd.x | default('q') }}",
+            "{{ db.x }} set {{ bd }}",
+        ] {
+            assert!(required(text).contains(&"bd".to_owned()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_filter_or_test_that_does_not_exist_is_found_in_any_branch() {
+        assert_eq!(error("\n{{ 1 if a else a | nope }}"), (2, "filter nope is unknown".into()));
+        assert_eq!(error("{% filter trm %}{% endfilter %}"), (1, "filter trm is unknown".into()));
+        assert_eq!(error("{% if a %}{{ a is not notest }}{% endif %}"), (1, "test notest is unknown".into()));
+        assert!(Template::parse("{{ a | upper | tojson | d('|x') }}{{ a is not none }}").is_ok());
+    }
+
+    #[test]
+    fn only_the_code_of_a_tag_counts_for_its_length() {
+        let text = format!(
+            "{{% raw %}}{{{{ {0} {{% endraw %}}{{{{ '{0}' }}}}{{# {{{{ {0} #}}{1}",
+            "x".repeat(5000),
+            "elif ".repeat(200)
+        );
+        assert!(Template::parse(&text).is_ok());
+        assert!(Template::parse(&format!("{{{{ {{'a':{{'b':1}}}}{} }}}}", " ~ 1".repeat(60_000))).is_err());
+        assert!(Template::parse(&format!("{{{{ '}}}}'{} }}}}", " ~ 1".repeat(60_000))).is_err());
     }
 
     #[test]

@@ -87,3 +87,21 @@ fn large_values_within_the_limits_are_composed() {
         over(&large, &large, "{{ (a.text ~ b.text) | replace('x', 'y') | length }} {{ a.list | join(',') | length }}");
     run.launched_silently().has("A", "40000 4999");
 }
+
+#[test]
+fn keys_that_are_looked_for_in_vain_take_little_memory() {
+    let a = format!(r#"{{"l":[{}],"long":"{}"}}"#, vec!["1"; 32_000].join(","), "z".repeat(60_000));
+    let run = over(&a, r#"{"m":{"a":1}}"#, "{% for x in a.l %}{% if a.long in b.m %}y{% endif %}{% endfor %}x");
+    run.launched_silently().has("A", "x");
+}
+
+#[test]
+fn digits_beside_a_placeholder_are_no_width() {
+    for (template, value) in [
+        ("{{ 'arn:aws:iam::123456789012:role/%s' | format(a.role) }}", "arn:aws:iam::123456789012:role/r"),
+        ("{{ '%s-20240101' | format(a.role) }}", "r-20240101"),
+        ("{{ '%5s%%' | format(a.role) }}", "    r%"),
+    ] {
+        over(r#"{"role":"r"}"#, "{}", template).launched_silently().has("A", value);
+    }
+}

@@ -124,7 +124,12 @@ fn joined_length(items: &Value, joiner: usize) -> Result<usize, Error> {
 /// The number of `%` and the most that each gives: the arguments' text, padded to the largest width.
 fn placeholders(format: &str, arguments: &[Value]) -> (usize, usize) {
     let given: usize = arguments.iter().map(|argument| argument.to_string().len()).sum();
-    let written = format.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<usize>().ok());
+    let is_between = |c: char| !c.is_ascii_digit() && !matches!(c, '-' | '+' | ' ' | '#' | '*' | '.');
+    let widths =
+        format.split('%').skip(1).map(|after| after.trim_start_matches(|c| c != ')' && after.starts_with('(')));
+    let widths = widths.filter_map(|after| after.trim_start_matches(')').split(is_between).next());
+    let digits = widths.flat_map(|width| width.split(|c: char| !c.is_ascii_digit()));
+    let written = digits.filter(|digits| !digits.is_empty()).map(|digits| digits.parse().unwrap_or(usize::MAX));
     let starred = arguments.iter().filter(|_| format.contains('*')).filter_map(Value::as_usize);
     let width = written.chain(starred).max().unwrap_or_default();
     (format.matches('%').count(), given.saturating_add(width))

@@ -8,6 +8,10 @@ use minijinja::value::{Enumerator, Object, ObjectRepr};
 use serde_json::Value as JsonValue;
 
 use super::super::json::Json;
+use crate::suggest::is_quotable;
+
+/// More than a template ever has pending.
+const MOST_MISSES: usize = 64;
 
 /// The keys that one rendering did not find: MiniJinja's error for the use of an undefined value does not know them.
 #[derive(Default)]
@@ -18,7 +22,7 @@ pub(super) struct Misses(Mutex<Vec<Miss>>);
 pub(super) struct Miss {
     /// `None` inside what `fromjson` read.
     pub(super) alias: Option<String>,
-    /// The keys and indexes that lead there.
+    /// The keys and indexes that lead there; none where one of them may not be quoted.
     pub(super) path: Vec<String>,
 }
 
@@ -33,6 +37,18 @@ impl Misses {
         if value.is_undefined() {
             self.list().pop();
         }
+    }
+
+    /// `in` looks keys up as well, any number of times and of any length: what is too old, or too long to be told, is not kept.
+    fn note(&self, mut miss: Miss) {
+        let mut list = self.list();
+        if list.len() == MOST_MISSES {
+            list.remove(0);
+        }
+        if !miss.path.iter().all(|key| is_quotable(key)) {
+            miss.path.clear();
+        }
+        list.push(miss);
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Miss>> {
@@ -88,7 +104,7 @@ impl Object for SecretObject {
         let found = follow(self.json(), &[&name]);
         let value = found.and_then(|json| self.value(json, path.clone()));
         if value.is_none() {
-            self.misses.list().push(Miss { alias: self.alias.clone(), path });
+            self.misses.note(Miss { alias: self.alias.clone(), path });
         }
         value
     }
