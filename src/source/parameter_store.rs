@@ -38,7 +38,8 @@ pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// A parameter's name as its ARN, its plain name and its name with a leading slash have it in common.
 fn base(name: &str) -> &str {
     let name = name.strip_prefix("ssm:").unwrap_or(name);
-    let name = name.split_once(":parameter/").map_or(name, |(_, name)| name);
+    let of_arn = || name.starts_with("arn:").then(|| name.split_once(":parameter/")).flatten();
+    let name = of_arn().map_or(name, |(_, name)| name);
     name.strip_prefix("parameter/").unwrap_or(name).trim_start_matches('/')
 }
 

@@ -116,6 +116,16 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_the_end_of_an_arn_in_it_is_another_name() {
+        let (id, store, _) = SecretId::parse("ssm:/prod/db").unwrap();
+        let region = Region::parse("us-east-1").unwrap();
+        let request = Request { region, role: None, store, id, version: Version::Current };
+        let named = |name: &str| read(&format!(r#"{{"Parameters":[{{"Name":"{name}","Value":"x"}}]}}"#)).unwrap();
+        assert!(named("prod/db").is_about(&request));
+        assert!(!named("/prod/d6789012:parameter/prod/db").is_about(&request));
+    }
+
+    #[test]
     fn null_is_as_good_as_nothing() {
         let (id, store, _) = SecretId::parse("ssm:/a").unwrap();
         let region = Region::parse("us-east-1").unwrap();
