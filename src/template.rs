@@ -28,7 +28,7 @@ pub struct Template {
     used: BTreeSet<String>,
     /// The names that the template assigns.
     assigned: BTreeSet<String>,
-    /// Whether a subscript is anything but a literal, or a filter takes the name of a key: a value could have chosen it.
+    /// True if a subscript is anything but a literal, or a filter takes the name of a key: a value could have chosen it.
     computes_keys: bool,
     /// The same names, each with the keys that follow it after dots: `db.host`.
     pub(crate) paths: BTreeSet<String>,
