@@ -105,11 +105,11 @@ fn a_region_gets_its_share_of_the_time() {
 
 #[test]
 fn a_later_region_gets_its_share_of_the_time_that_is_left() {
-    // Of 4.5 s the second of three regions has the time from 1.5 s to 3 s, and there is nothing before 2.6 s.
-    let aws = served().fails_for("GetSecretValue", Duration::from_millis(2600), fault::unavailable());
+    // Of 9 s the second of three regions has the time from 3 s to 6 s, and there is nothing before 5 s.
+    let aws = served().fails_for("GetSecretValue", Duration::from_secs(5), fault::unavailable());
     let aws = aws.region_fails("eu-west-1", fault::unavailable());
     let sandbox = sandbox(&aws).args(["--fallback-region", THERE, "--fallback-region", "eu-west-1"]);
-    sandbox.args(["--timeout", "4500ms"]).run().launched().has("A", "v");
+    sandbox.args(["--timeout", "9s"]).run().launched().has("A", "v");
     assert_eq!(regions(&aws), [HERE, THERE]);
 }
 
