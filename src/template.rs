@@ -24,14 +24,14 @@ pub struct Template {
     pub(crate) text: String,
     /// The names without a value, as far as MiniJinja sees.
     undeclared: BTreeSet<String>,
+    /// The same names, each with the keys that follow it after dots: `db.host`.
+    pub(crate) paths: BTreeSet<String>,
     /// The names that are used before the template assigns them, functions and constants among them.
     used: BTreeSet<String>,
     /// The names that the template assigns.
     assigned: BTreeSet<String>,
     /// True if a subscript is anything but a literal, or a filter takes the name of a key: a value could have chosen it.
     computes_keys: bool,
-    /// The same names, each with the keys that follow it after dots: `db.host`.
-    pub(crate) paths: BTreeSet<String>,
 }
 
 /// Why a text is no template. It quotes the template, never a value.
@@ -64,7 +64,7 @@ impl Template {
         let paths = BTreeSet::from_iter(template.undeclared_variables(true));
         let (used, assigned) = names(&tags);
         let computes_keys = tags.iter().any(computes_keys);
-        Ok(Self { text: text.to_owned(), undeclared, used, assigned, computes_keys, paths })
+        Ok(Self { text: text.to_owned(), undeclared, paths, used, assigned, computes_keys })
     }
 
     /// The names that it needs a value for: those of `aliases` that it uses, and unknown ones, but for those it assigns itself.

@@ -101,6 +101,7 @@ fn digits_beside_a_placeholder_are_no_width() {
         ("{{ 'arn:aws:iam::123456789012:role/%s' | format(a.role) }}", "arn:aws:iam::123456789012:role/r"),
         ("{{ '%s-20240101' | format(a.role) }}", "r-20240101"),
         ("{{ '%5s%%' | format(a.role) }}", "    r%"),
+        ("{{ '* %s: %s' | format(a.role, 123456789012) }}", "* r: 123456789012"),
     ] {
         over(r#"{"role":"r"}"#, "{}", template).launched_silently().has("A", value);
     }

@@ -124,15 +124,20 @@ fn joined_length(items: &Value, joiner: usize) -> Result<usize, Error> {
 /// The number of `%` and the most that each gives: the arguments' text, padded to the largest width.
 fn placeholders(format: &str, arguments: &[Value]) -> (usize, usize) {
     let given: usize = arguments.iter().map(|argument| argument.to_string().len()).sum();
-    let is_between = |c: char| !c.is_ascii_digit() && !matches!(c, '-' | '+' | ' ' | '#' | '*' | '.');
-    let widths =
-        format.split('%').skip(1).map(|after| after.trim_start_matches(|c| c != ')' && after.starts_with('(')));
-    let widths = widths.filter_map(|after| after.trim_start_matches(')').split(is_between).next());
-    let digits = widths.flat_map(|width| width.split(|c: char| !c.is_ascii_digit()));
+    let specifications: Vec<_> = format.split('%').skip(1).map(specification).collect();
+    let digits = specifications.iter().flat_map(|text| text.split(|c: char| !c.is_ascii_digit()));
     let written = digits.filter(|digits| !digits.is_empty()).map(|digits| digits.parse().unwrap_or(usize::MAX));
-    let starred = arguments.iter().filter(|_| format.contains('*')).filter_map(Value::as_usize);
+    let is_starred = specifications.iter().any(|text| text.contains('*'));
+    let starred = arguments.iter().filter(|_| is_starred).filter_map(Value::as_usize);
     let width = written.chain(starred).max().unwrap_or_default();
     (format.matches('%').count(), given.saturating_add(width))
+}
+
+/// The flags, the width and the precision after a `%` and, if there is one, a `(name)`.
+fn specification(after: &str) -> &str {
+    let rest = after.strip_prefix('(').and_then(|named| named.split_once(')')).map_or(after, |(_, rest)| rest);
+    let end = rest.find(|c: char| !c.is_ascii_digit() && !matches!(c, '-' | '+' | ' ' | '#' | '*' | '.'));
+    &rest[..end.unwrap_or(rest.len())]
 }
 
 fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
