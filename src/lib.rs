@@ -9,37 +9,17 @@
 //! Words (data and its invariants) flow along the arrows; stages are the arrows; commands put the stages in order.
 //! ARCHITECTURE.md says which may know which.
 
-// Words.
-mod alias;
-mod binding;
-mod command;
-mod environment;
-mod expansion;
-mod fetched;
-mod markup;
-mod options;
-mod plan;
-mod reference;
-mod resolved;
-mod secret;
-mod suggest;
-mod target;
-mod template;
-
-// Stages.
-mod cli;
+mod backend;
+mod commands;
 mod deliver;
 mod exec;
-mod inherited;
-mod manifest;
-mod resolve;
-mod source;
-
-// Commands.
-mod launch;
+mod input;
+mod model;
+mod net;
 mod report;
+mod resolve;
+mod time;
 
-// What the fuzz targets call.
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;
 
@@ -47,8 +27,9 @@ use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
-use cli::Request;
-use environment::Inherited;
+use commands::launch;
+use input::cli::{self, Request};
+use model::inherited::Inherited;
 use report::{Failure, Report};
 
 /// Does what the command line (without the program's own name) and the environment ask for.

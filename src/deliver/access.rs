@@ -1,17 +1,19 @@
 //! Whose a file is and who may use it: settled on the open file before its first byte.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
+use std::io::Write;
 
 use nix::errno::Errno;
 use nix::sys::stat::{FileStat, Mode, fchmod};
 use nix::unistd::{Gid, Uid, fchown};
 
-use super::{Problem, Refusal, Step};
-use crate::secret::SecretValue;
-use crate::target::{Account, FileTarget};
+use super::problem::{Problem, Refusal, Step};
+use crate::model::entry::{Account, FileTarget};
+use crate::model::secret_value::SecretValue;
 
 const USERS: &str = "/etc/passwd";
+
 const GROUPS: &str = "/etc/group";
 
 /// An owner by number, and a mode.
@@ -122,7 +124,9 @@ fn listed(text: &[u8], name: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::{Mode as Wanted, Owner, Place};
+    use crate::model::entry::Mode as Wanted;
+    use crate::model::entry::Owner;
+    use crate::model::entry::Place;
     use std::os::unix::fs::MetadataExt;
 
     const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/sh\n# app:x:1:1\n\nbroken\nodd:x:one:1::\nhigh:x:4294967295:1::\n+nis::::::\napp:x:1000:2000:caf\xe9:/:/bin/sh\napp:x:7:7::";

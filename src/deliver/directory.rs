@@ -11,7 +11,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC, fstatfs};
 use nix::unistd::geteuid;
 
-use super::{Problem, Step};
+use super::problem::{Problem, Step};
 
 /// Of linux/magic.h; nix does not name it.
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
@@ -192,10 +192,12 @@ fn missing_or_refused(errno: Errno) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::Refusal;
+    use crate::deliver::problem::Refusal;
     use crate::deliver::testing::*;
     use std::fs;
-    use std::os::unix::fs::{MetadataExt, lchown, symlink};
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::lchown;
+    use std::os::unix::fs::symlink;
 
     /// True if `path` leads to `directory`, as the kernel finds it.
     fn leads_to(path: &Path, directory: &Path) -> bool {

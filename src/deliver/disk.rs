@@ -9,9 +9,9 @@ use nix::unistd::close;
 
 use super::access::Access;
 use super::directory::Entry;
+use super::problem::{Problem, Refusal, Step};
 use super::restore::restore;
-use super::{Problem, Refusal, Step};
-use crate::secret::SecretValue;
+use crate::model::secret_value::SecretValue;
 
 /// A file that is on its way to its path, or there.
 #[derive(Debug)]
@@ -123,7 +123,10 @@ mod tests {
     use std::ffi::OsStr;
     use std::fs;
     use std::io::Read;
-    use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+    use std::os::unix::fs::FileExt;
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::symlink;
     use std::path::PathBuf;
 
     fn refused(path: impl Into<PathBuf>) -> Problem {

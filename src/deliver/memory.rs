@@ -13,14 +13,15 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::access::{Access, errno};
-use super::{Problem, Step};
-use crate::secret::SecretValue;
+use super::problem::{Problem, Step};
+use crate::model::secret_value::SecretValue;
 
 /// Node and shells use, or close, the descriptors below.
 const LOWEST: i32 = 100;
 
 /// Linux 6.3; neither libc nor nix names them.
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(0x8);
+
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
 
 /// A file that is gone when the last process that holds its descriptor is.
@@ -87,10 +88,12 @@ mod tests {
     use super::*;
     use crate::deliver::Delivered;
     use crate::deliver::testing::*;
-    use crate::resolved::FileValue;
+    use crate::model::resolved::FileValue;
     use nix::libc;
-    use std::fs::{self, OpenOptions};
-    use std::io::{Read, Write};
+    use std::fs;
+    use std::fs::OpenOptions;
+    use std::io::Read;
+    use std::io::Write;
     use std::mem::ManuallyDrop;
     use std::os::unix::fs::MetadataExt;
     use std::process::Command;

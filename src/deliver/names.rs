@@ -1,4 +1,4 @@
-//! Names in a file's directory: temporary ones, and the exchange of one for the file's own.
+//! DnsResolver in a file's directory: temporary ones, and the exchange of one for the file's own.
 
 #![allow(unsafe_code, reason = "renameat2(2) is called by its number")]
 
@@ -14,7 +14,7 @@ use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, fsta
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
 use super::directory::Entry;
-use super::{Problem, Refusal, Step};
+use super::problem::{Problem, Refusal, Step};
 
 impl Entry {
     /// Makes sure that the entry's name is free, or a regular file's.
@@ -134,7 +134,7 @@ impl Entry {
     }
 
     /// Does without renameat2(2), which NFS and some others do not support.
-    pub(super) fn replace_plainly(&self, temporary: &OsStr) -> Result<Option<OsString>, Errno> {
+    pub fn replace_plainly(&self, temporary: &OsStr) -> Result<Option<OsString>, Errno> {
         let aside = match self.set_aside() {
             Ok(aside) => aside,
             Err(Errno::ENOENT) => return self.rename_to(temporary, self.name()).map(|()| None),

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use crate::binding::Origin;
-use crate::target::FileTarget;
+use crate::model::entry::{FileTarget, Origin};
 
 /// A file that cannot be delivered, or not be taken back.
 #[derive(Debug, PartialEq, Eq)]
@@ -110,7 +109,7 @@ pub enum Step {
 }
 
 impl Step {
-    pub(super) fn refused(self, errno: Errno) -> Refusal {
+    pub fn refused(self, errno: Errno) -> Refusal {
         Refusal { step: self, why: errno.desc() }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
+use std::io::{Read, Seek, SeekFrom};
 
 use nix::errno::Errno;
 use nix::sys::stat::{FileStat, fstat, futimens};
@@ -11,7 +12,7 @@ use nix::unistd::{Whence, close, lseek};
 
 use super::access::{Access, errno};
 use super::directory::Entry;
-use super::{Refusal, Step};
+use super::problem::{Refusal, Step};
 
 /// Gives the entry's name back to `old`, or to a copy with its content, owner, mode and times where no link to it is left.
 ///

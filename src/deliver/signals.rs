@@ -129,7 +129,9 @@ fn bit(signal: c_int) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::testing::{Child, in_child, passed};
+    use crate::deliver::testing::Child;
+    use crate::deliver::testing::in_child;
+    use crate::deliver::testing::passed;
     use nix::sys::signal::kill;
     use nix::unistd::getpid;
     use std::os::unix::process::ExitStatusExt;

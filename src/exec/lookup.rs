@@ -10,7 +10,7 @@ use nix::unistd::{AccessFlags, faccessat};
 
 /// A file that can be executed as far as its mode tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Program(pub(super) CString);
+pub struct Program(pub CString);
 
 impl Program {
     /// Where it is.

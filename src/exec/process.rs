@@ -10,7 +10,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction, signal};
 use nix::unistd::{SysconfVar, getpid, sysconf};
 
-use crate::environment::Limits;
+use crate::model::environment::Limits;
 
 /// Whether SIGPIPE was at its default when the process began.
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
@@ -26,7 +26,7 @@ extern "C" fn remember_sigpipe() {
 }
 
 /// Calls `action` with SIGPIPE as it was inherited, and ignores it again when `action` returns.
-pub(super) fn with_inherited_sigpipe<T>(action: impl FnOnce() -> T) -> T {
+pub fn with_inherited_sigpipe<T>(action: impl FnOnce() -> T) -> T {
     if !SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
         return action();
     }

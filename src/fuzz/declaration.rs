@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::{CANARY, SECRET, hold_no_value, plan, resolve_all, tells_no_value, told};
-use crate::manifest;
-use crate::markup::{Format, Kind, Node, Typed};
+use super::support::{CANARY, SECRET, hold_no_value, plan, resolve_all, tells_no_value, told};
+use crate::input::declaration;
+use crate::input::syntax::Format;
+use crate::model::tree::{Kind, Node, Typed};
 use crate::report::Failure;
 
 /// `data` is a declaration, read in each format.
@@ -20,13 +21,13 @@ pub fn declaration(data: &[u8]) {
 
 /// Reads a declaration to its end: with every secret of it known, down to the values.
 fn read(name: &str, text: &str) {
-    let (declaration, errors) = manifest::read(Path::new(name), text, None);
+    let (declaration, errors) = declaration::read(Path::new(name), text, None);
     // A carriage return ends a line in YAML.
     let lines = text.split(['\n', '\r']).count();
     for error in errors {
         let line = error.mark.map(|mark| mark.line);
         assert!(line.is_some_and(|line| (1..=lines + 1).contains(&line)), "line {line:?} of {lines}: {error:?}");
-        assert!(!told(&Failure::Manifest(error)).is_empty());
+        assert!(!told(&Failure::Declaration(error)).is_empty());
     }
     if text.contains(CANARY) {
         return;
@@ -75,7 +76,7 @@ fn in_line(node: &Node, between: char) -> Option<String> {
             format!("[{}]", items?.join(", "))
         }
         Kind::Table(entries) => {
-            let entry = |(key, value): &(crate::markup::Key, Node)| {
+            let entry = |(key, value): &(crate::model::tree::Key, Node)| {
                 Some(format!("{} {between} {}", quoted(&key.text), in_line(value, between)?))
             };
             format!("{{{}}}", entries.iter().map(entry).collect::<Option<Vec<_>>>()?.join(", "))

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{CANARY, hold_no_value, layer, plan, resolve_all, resolve_one};
-use crate::binding::EntrySource;
-use crate::plan::Plan;
-use crate::reference::{JsonPath, Reference, Selector};
+use super::support::{CANARY, hold_no_value, layer, plan, resolve_all, resolve_one};
+use crate::model::entry::EntrySource;
+use crate::model::plan::Plan;
+use crate::model::reference::{JsonPath, Reference, Selector};
 use crate::resolve::{Absent, ExtractError, Outcome, Problem};
 
 /// The first line of `data` is what follows `SECRET:` in a reference, the rest is the secret.
@@ -30,7 +30,7 @@ pub fn extraction(data: &[u8]) {
         (Selector::Path(_), _) => {}
     }
     hints_hold(&resolve_all(&plan, body), body);
-    // Names of keys are told.
+    // DnsResolver of keys are told.
     let is_a_name = [data, &reprinted(body)].iter().any(|text| String::from_utf8_lossy(text).contains(CANARY));
     for body in planted(body).iter().filter(|_| !is_a_name) {
         hold_no_value(resolve_all(&plan, body).errors);

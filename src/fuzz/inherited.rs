@@ -5,10 +5,10 @@ use std::os::unix::ffi::OsStringExt;
 
 use glob::Pattern;
 
-use super::{CANARY, plan, resolve_one, tells_no_value};
-use crate::environment::Inherited;
-use crate::inherited;
-use crate::plan::Layer;
+use super::support::{CANARY, plan, resolve_one, tells_no_value};
+use crate::input::env_references;
+use crate::model::inherited::Inherited;
+use crate::model::plan::Layer;
 use crate::report::Failure;
 
 /// `data` is what a variable holds.
@@ -19,16 +19,16 @@ pub fn inherited(data: &[u8]) {
     }
     for value in [data.to_vec(), [CANARY.as_bytes(), data].concat(), [data, CANARY.as_bytes()].concat()] {
         match read(&value) {
-            Err(errors) => errors.into_iter().map(Failure::Inherited).for_each(|error| tells_no_value(&error)),
+            Err(errors) => errors.into_iter().map(Failure::EnvReference).for_each(|error| tells_no_value(&error)),
             Ok(layer) if layer.entries.is_empty() => {}
             Ok(layer) => composed(&value, layer),
         }
     }
 }
 
-fn read(value: &[u8]) -> Result<Layer, Vec<inherited::InheritedError>> {
+fn read(value: &[u8]) -> Result<Layer, Vec<env_references::EnvReferenceError>> {
     let variables = [(OsString::from("A"), OsString::from_vec(value.to_vec()))];
-    inherited::layer(&Inherited::new(variables.into_iter()), &[Pattern::default(), any()])
+    env_references::layer(&Inherited::new(variables.into_iter()), &[Pattern::default(), any()])
 }
 
 fn any() -> Pattern {

@@ -1,10 +1,9 @@
 //! The grammar of references: what is printed is read again, and nothing panics.
 
-use super::{plan, told};
-use crate::alias::{Alias, Aliases};
-use crate::binding::EntrySource;
-use crate::environment::Inherited;
-use crate::reference::{Reference, Version};
+use super::support::{plan, told};
+use crate::model::entry::EntrySource;
+use crate::model::inherited::Inherited;
+use crate::model::reference::{Alias, Aliases, Reference, Version};
 use crate::report::Failure;
 
 /// `data` is a reference, and a `valueFrom` of ECS.
@@ -14,7 +13,7 @@ pub fn reference(data: &[u8]) {
         let printed = reference.to_string();
         assert_eq!(Reference::parse(&printed), Ok(reference.clone()), "{printed:?} is read as something else");
         locate(&reference);
-        let planned = super::layer(EntrySource::Reference(reference)).map(plan);
+        let planned = super::support::layer(EntrySource::Reference(reference)).map(plan);
         for error in planned.and_then(Result::err).into_iter().flatten() {
             assert!(!told(&Failure::Plan(error)).is_empty());
         }

@@ -4,12 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::{CANARY, hold_no_value};
-use crate::binding::{Origin, Subject};
-use crate::fetched::{Document, FetchFailure};
-use crate::reference::Store;
+use super::support::{CANARY, hold_no_value};
+use crate::backend::aws::{Canned, answer};
+use crate::model::answer::{Document, FetchFailure};
+use crate::model::entry::{Origin, Subject};
+use crate::model::reference::Store;
 use crate::resolve::{Problem, ResolveError};
-use crate::source::{Canned, answer};
 
 /// `data` is a status, headers, an empty line and a body, as in HTTP but for the words around the status.
 pub fn response(data: &[u8]) {

@@ -1,12 +1,10 @@
 //! Templates: they end, within bounds, and their errors quote no value.
 
-use super::{SECRET, hold_no_value, layer, plan, resolve_all, tells_no_value};
-use crate::alias::{Alias, Aliases};
-use crate::binding::EntrySource;
-use crate::fuzz::CANARY;
-use crate::reference::Version;
+use super::support::{CANARY, SECRET, hold_no_value, layer, plan, resolve_all, tells_no_value};
+use crate::model::entry::EntrySource;
+use crate::model::reference::{Alias, Aliases, Version};
+use crate::model::template::Template;
 use crate::report::Failure;
-use crate::template::Template;
 
 /// `data` is a template in which every name is an alias of one secret.
 pub fn template(data: &[u8]) {

@@ -1,10 +1,10 @@
 //! Why a file cannot be delivered, or taken back.
 
-use super::{CONFIGURATION, TEMPORARY};
+use super::exit_status::{CONFIGURATION, TEMPORARY};
 use crate::deliver::{DeliverError, Problem, Refusal, Step};
-use crate::target::Target;
+use crate::model::entry::Target;
 
-pub(super) fn status(error: &DeliverError) -> u8 {
+pub fn status(error: &DeliverError) -> u8 {
     match &error.problem {
         Problem::Interrupted => TEMPORARY,
         Problem::Nul
@@ -28,11 +28,11 @@ pub(super) fn status(error: &DeliverError) -> u8 {
     }
 }
 
-pub(super) fn line(error: &DeliverError) -> String {
+pub fn line(error: &DeliverError) -> String {
     let DeliverError { target, origin, problem } = error;
     let target = match &target.place {
-        crate::target::Place::Path(path) => path.display().to_string(),
-        crate::target::Place::Memory => Target::File(target.clone()).to_string(),
+        crate::model::entry::Place::Path(path) => path.display().to_string(),
+        crate::model::entry::Place::Memory => Target::File(target.clone()).to_string(),
     };
     format!("{target} ({origin}): {}", what(problem))
 }

@@ -1,11 +1,11 @@
 //! Why a secret that was read does not give a value.
 
-use crate::expansion::NamingError;
-use crate::reference::{SecretRef, Store};
-use crate::resolve::{Absent, ExpansionError, ExtractError, RenderError};
-use crate::suggest::is_quotable;
+use crate::model::entry::NamingError;
+use crate::model::quoting::is_quotable;
+use crate::model::reference::{SecretRef, Store};
+use crate::resolve::{Absent, EnvFromError, ExtractError, RenderError};
 
-pub(super) fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (String, Vec<String>) {
+pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (String, Vec<String>) {
     let key = reference.map(|reference| reference.selector.to_string()).unwrap_or_default();
     let (what, hint) = match error {
         ExtractError::Absent(Absent::Key { nearest, as_path, known, count }) => {
@@ -57,9 +57,9 @@ fn of_key(key: &str) -> String {
     if key.is_empty() { "keys".to_owned() } else { format!("key {key:?}") }
 }
 
-pub(super) fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -> (String, Vec<String>) {
+pub fn expansion(reference: Option<&SecretRef>, error: &EnvFromError) -> (String, Vec<String>) {
     let (what, hint) = match error {
-        ExpansionError::NotAnObject(kind) => {
+        EnvFromError::NotAnObject(kind) => {
             let place = reference.map(|reference| reference.selector.to_string()).filter(|place| !place.is_empty());
             let what = place.map_or_else(|| format!("is {kind}"), |place| format!("what is at {place} is {kind}"));
             return (
@@ -67,7 +67,7 @@ pub(super) fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -
                 vec!["map it to one variable with --env, or under `env`".to_owned()],
             );
         }
-        ExpansionError::Extract(error) => {
+        EnvFromError::Extract(error) => {
             let (what, hints) = extraction(reference, error);
             // What serves one variable, a default say, does not serve an object's keys.
             let hints = match error {
@@ -77,20 +77,20 @@ pub(super) fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -
             };
             return (what, hints);
         }
-        ExpansionError::NoKey { key, list, nearest } => (
+        EnvFromError::NoKey { key, list, nearest } => (
             format!("has no key {key:?}, which `{list}` names"),
             nearest.as_ref().map(|nearest| format!("did you mean {nearest:?}?")),
         ),
-        ExpansionError::Null(key) => (format!("{key:?}, which `only` names, is null, which counts as absent"), None),
-        ExpansionError::Name { key, .. } if !is_quotable(key) => (
+        EnvFromError::Null(key) => (format!("{key:?}, which `only` names, is null, which counts as absent"), None),
+        EnvFromError::Name { key, .. } if !is_quotable(key) => (
             "a key that could hold a value, so that it is not quoted, makes no variable of its own".to_owned(),
             Some("is the secret well-formed? leave the key out with `only`".to_owned()),
         ),
-        ExpansionError::Name { key, error: NamingError::Illegal(name) } => (
+        EnvFromError::Name { key, error: NamingError::Illegal(name) } => (
             format!("the key {key:?} would make the variable {name:?}, which is no name ([A-Za-z_][A-Za-z0-9_]*)"),
             Some("give a `prefix`, `rename` the key, or leave it out with `except`".to_owned()),
         ),
-        ExpansionError::Name { key, error: NamingError::Refused(name) } => (
+        EnvFromError::Name { key, error: NamingError::Refused(name) } => (
             format!("the key {key:?} would set {name}, which makes programs run code or misread their surroundings"),
             Some(if name == "PATH" {
                 "leave it out with `only` or `except`, or give a `prefix`; PATH itself takes only a literal under `env`"
@@ -101,7 +101,7 @@ pub(super) fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -
                 )
             }),
         ),
-        ExpansionError::Clash { name, keys: [first, second] } => (
+        EnvFromError::Clash { name, keys: [first, second] } => (
             format!("{first:?} and {second:?} both make {}", name.as_deref().unwrap_or("one variable")),
             Some("`rename` one of them, leave it out with `except`, or give a `prefix`".to_owned()),
         ),
@@ -109,7 +109,7 @@ pub(super) fn expansion(reference: Option<&SecretRef>, error: &ExpansionError) -
     (what, Vec::from_iter(hint))
 }
 
-pub(super) fn rendering(error: &RenderError) -> (String, Vec<String>) {
+pub fn rendering(error: &RenderError) -> (String, Vec<String>) {
     match error {
         RenderError::Absent { alias, key, nearest } => {
             let whose = alias.as_deref().unwrap_or("what `fromjson` read");

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::environment::EnvironmentError;
 use crate::exec::{ExecError, ProgramError};
+use crate::model::environment::EnvironmentError;
 
-pub(super) fn program(command: &str, error: &ProgramError) -> String {
+pub fn program(command: &str, error: &ProgramError) -> String {
     match error {
         ProgramError::NotFound { path: Some(path) } => format!("{command}: command not found in PATH ({path})"),
         ProgramError::NotFound { path: None } => format!("{command}: no such file"),
@@ -15,7 +15,7 @@ pub(super) fn program(command: &str, error: &ProgramError) -> String {
     }
 }
 
-pub(super) fn environment(error: &EnvironmentError) -> String {
+pub fn environment(error: &EnvironmentError) -> String {
     match error {
         EnvironmentError::Nul(subject) => format!(
             "{subject}: the value has a NUL byte, which no variable can hold; use `encode: base64`, or deliver it as a file"
@@ -30,7 +30,7 @@ pub(super) fn environment(error: &EnvironmentError) -> String {
     }
 }
 
-pub(super) fn exec(program: &Path, error: &ExecError) -> String {
+pub fn exec(program: &Path, error: &ExecError) -> String {
     let program = program.display();
     match error {
         ExecError::NoInterpreter => format!(

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::declaring::reference;
-use crate::cli::UsageError;
-use crate::manifest::DEFAULT_NAMES;
-use crate::secret::without_url_secrets;
-use crate::source::{SetupError, VariableError};
-use crate::suggest;
+use super::references::reference;
+use crate::backend::aws::{SetupError, VariableError};
+use crate::input::cli::UsageError;
+use crate::input::declaration::DEFAULT_NAMES;
+use crate::model::quoting::found;
+use crate::model::suggest;
 
-pub(super) fn usage(error: &UsageError) -> Vec<String> {
+pub fn usage(error: &UsageError) -> Vec<String> {
     let line = match error {
         UsageError::Syntax(lines) => return lines.clone(),
         UsageError::MissingSeparator(word) => {
@@ -57,37 +57,12 @@ fn nothing(files: &[PathBuf], find_file: bool) -> String {
     )
 }
 
-pub(super) fn variable(error: &VariableError) -> Vec<String> {
+pub fn variable(error: &VariableError) -> Vec<String> {
     let VariableError { name, text, expected } = error;
     vec![format!("{name}: {} is not {expected}", found(text.as_deref().unwrap_or_default()))]
 }
 
-/// Quotes a value that is not what was expected, unless it could be a URL that was written in a hurry, with a password in it.
-pub(super) fn found(text: &str) -> String {
-    let could_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();
-    match text {
-        "" => "its value".to_owned(),
-        text if is_bare_url(text) => format!("{:?}", without_url_secrets(text)),
-        text if text.contains(could_be_url) => "its value".to_owned(),
-        text => format!("{text:?}"),
-    }
-}
-
-/// True for a host, with or without a scheme, a port, a path and a query: no user and no password can be in it.
-fn is_bare_url(text: &str) -> bool {
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
-    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    let is_path = |c: char| c.is_ascii_graphic() && !matches!(c, '@' | ':' | '%');
-    let path = path.split_once('?').map_or(path, |(path, _)| path);
-    !host.is_empty()
-        && host.chars().all(is_host)
-        && port.bytes().all(|byte| byte.is_ascii_digit())
-        && path.chars().all(is_path)
-}
-
-pub(super) fn setup(error: &SetupError) -> Vec<String> {
+pub fn setup(error: &SetupError) -> Vec<String> {
     vec![match error {
         SetupError::NoProfile { name, known, named_by } => {
             let hint = match (suggest::nearest(name, known.iter().map(String::as_str)), known.is_empty()) {

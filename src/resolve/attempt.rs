@@ -3,35 +3,36 @@
 use std::collections::BTreeMap;
 
 use super::extract::Extractor;
-use super::template::{Input, render};
-use super::{Problem, RenderError};
-use crate::binding::{Part, Recipe};
-use crate::fetched::Fetched;
-use crate::reference::{Locator, SecretRef};
-use crate::secret::SecretValue;
-use crate::template::Template;
+use super::resolve_error::Problem;
+use super::template::{Input, RenderError, render};
+use crate::model::answer::Fetched;
+use crate::model::entry::Part;
+use crate::model::plan::ValueSource;
+use crate::model::reference::{Locator, SecretRef};
+use crate::model::secret_value::SecretValue;
+use crate::model::template::Template;
 
 /// The answers, each parsed once.
-pub(super) struct Answers<'a> {
-    pub(super) fetched: &'a Fetched,
-    pub(super) extractor: Extractor<'a>,
+pub struct Answers<'a> {
+    pub fetched: &'a Fetched,
+    pub extractor: Extractor<'a>,
 }
 
 /// What is known of a value.
-pub(super) enum Attempt<'a> {
+pub enum Attempt<'a> {
     Value(SecretValue),
     Wants(Vec<&'a Locator>),
     Fails(Vec<Failing>),
 }
 
 /// Why there is no value, and what was to be read for it.
-pub(super) struct Failing {
-    pub(super) reference: Option<SecretRef>,
-    pub(super) problem: Problem,
+pub struct Failing {
+    pub reference: Option<SecretRef>,
+    pub problem: Problem,
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn fails(reference: Option<SecretRef>, problem: Problem) -> Self {
+    pub fn fails(reference: Option<SecretRef>, problem: Problem) -> Self {
         Self::Fails(vec![Failing { reference, problem }])
     }
 }
@@ -55,17 +56,17 @@ impl<'a> Gathered<'a> {
 }
 
 /// Whether nothing is wrong but that something does not exist.
-pub(super) fn are_absences(failing: &[Failing]) -> bool {
+pub fn are_absences(failing: &[Failing]) -> bool {
     failing.iter().all(|failing| failing.problem.is_absence())
 }
 
 impl<'a> Answers<'a> {
-    pub(super) fn attempt(&mut self, recipe: &'a Recipe) -> Attempt<'a> {
-        match recipe {
-            Recipe::Literal(text) => Attempt::Value(SecretValue::new(text.as_str())),
-            Recipe::Secret(reference) => self.secret(reference),
-            Recipe::Composed(parts) => self.composed(parts),
-            Recipe::Template { template, inputs } => self.template(template, inputs),
+    pub fn attempt(&mut self, value_source: &'a ValueSource) -> Attempt<'a> {
+        match value_source {
+            ValueSource::Literal(text) => Attempt::Value(SecretValue::new(text.as_str())),
+            ValueSource::Secret(reference) => self.secret(reference),
+            ValueSource::Composed(parts) => self.composed(parts),
+            ValueSource::Template { template, inputs } => self.template(template, inputs),
         }
     }
 
@@ -137,9 +138,9 @@ impl<'a> Answers<'a> {
 }
 
 /// What a message about the whole of a value names.
-pub(super) fn reference(recipe: &Recipe) -> Option<SecretRef> {
-    match recipe {
-        Recipe::Secret(reference) => Some(reference.clone()),
-        Recipe::Literal(_) | Recipe::Composed(_) | Recipe::Template { .. } => None,
+pub fn reference(value_source: &ValueSource) -> Option<SecretRef> {
+    match value_source {
+        ValueSource::Secret(reference) => Some(reference.clone()),
+        ValueSource::Literal(_) | ValueSource::Composed(_) | ValueSource::Template { .. } => None,
     }
 }

@@ -5,12 +5,12 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use zeroize::Zeroizing;
 
-use crate::binding::Transform;
-use crate::secret::SecretValue;
+use crate::model::entry::Transform;
+use crate::model::secret_value::SecretValue;
 
 /// A value that `decode: base64` could not decode.
 #[derive(Debug, PartialEq)]
-pub(super) struct NotBase64;
+pub struct NotBase64;
 
 /// With or without padding, as tools differ.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -19,7 +19,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Decodes, then encodes, as far as the entry asks for it.
-pub(super) fn apply(transform: Transform, value: SecretValue) -> Result<SecretValue, NotBase64> {
+pub fn apply(transform: Transform, value: SecretValue) -> Result<SecretValue, NotBase64> {
     let value = if transform.decode { decode(&value)? } else { value };
     Ok(if transform.encode { SecretValue::new(STANDARD.encode(value.expose())) } else { value })
 }

@@ -8,12 +8,13 @@ use jsonpath_rust::query::{QueryRef, js_path_process};
 use serde_json::{Map, Value};
 
 use super::json::{Json, NotJson, quotable_keys};
-use crate::fetched::Document;
-use crate::reference::{JsonPath, Locator, Selector};
-use crate::secret::SecretValue;
-use crate::suggest::{self, is_quotable};
+use crate::model::answer::Document;
+use crate::model::quoting::is_quotable;
+use crate::model::reference::{JsonPath, Locator, Selector};
+use crate::model::secret_value::SecretValue;
+use crate::model::suggest;
 
-/// Why a document does not give the value. Names of keys are told; they are not values.
+/// Why a document does not give the value. DnsResolver of keys are told; they are not values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExtractError {
     /// The value does not exist, which an entry may provide for.
@@ -66,13 +67,13 @@ const LISTED: usize = 8;
 
 /// Takes values out of documents, parsing each document once.
 #[derive(Default)]
-pub(super) struct Extractor<'a> {
+pub struct Extractor<'a> {
     parsed: BTreeMap<&'a Locator, Result<Arc<Json>, NotJson>>,
 }
 
 impl<'a> Extractor<'a> {
     /// The value that `selector` takes from `document`, which is what `locator` led to.
-    pub(super) fn extract(
+    pub fn extract(
         &mut self,
         locator: &'a Locator,
         document: &Document,
@@ -85,7 +86,7 @@ impl<'a> Extractor<'a> {
     }
 
     /// The JSON that `selector` finds in `document`.
-    pub(super) fn node(
+    pub fn node(
         &mut self,
         locator: &'a Locator,
         document: &Document,
@@ -100,7 +101,7 @@ impl<'a> Extractor<'a> {
     }
 
     /// The document, when it is a JSON object.
-    pub(super) fn object(&mut self, locator: &'a Locator, document: &Document) -> Option<Arc<Json>> {
+    pub fn object(&mut self, locator: &'a Locator, document: &Document) -> Option<Arc<Json>> {
         self.parse(locator, document).as_ref().ok().filter(|json| json.value().is_object()).cloned()
     }
 
@@ -166,7 +167,7 @@ fn nearest_name(mut json: &Value, path: &JsonPath) -> Option<String> {
 }
 
 /// README, "References": a string's characters, a number's literal, `true` or `false`, compact JSON; null is an absence.
-pub(super) fn print(value: &Value) -> Result<SecretValue, ExtractError> {
+pub fn print(value: &Value) -> Result<SecretValue, ExtractError> {
     match value {
         Value::Null => Err(ExtractError::Absent(Absent::Null)),
         Value::String(text) => Ok(SecretValue::new(text.as_str())),
@@ -176,7 +177,7 @@ pub(super) fn print(value: &Value) -> Result<SecretValue, ExtractError> {
     }
 }
 
-pub(super) fn kind(value: &Value) -> &'static str {
+pub fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -190,9 +191,9 @@ pub(super) fn kind(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alias::Aliases;
-    use crate::environment::Inherited;
-    use crate::reference::Reference;
+    use crate::model::inherited::Inherited;
+    use crate::model::reference::Aliases;
+    use crate::model::reference::Reference;
 
     fn extract(body: &str, key: &str) -> Result<String, ExtractError> {
         let reference = Reference::parse(&format!("secret:{key}"))

@@ -6,32 +6,32 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use zeroize::Zeroize;
 
-use crate::suggest::is_quotable;
+use crate::model::quoting::is_quotable;
 
 /// A parsed secret.
-pub(super) struct Json(Value);
+pub struct Json(Value);
 
 /// Where a text stops being JSON. The parser's own message is not kept: it may quote the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NotJson {
-    pub(super) line: usize,
-    pub(super) column: usize,
+pub struct NotJson {
+    pub line: usize,
+    pub column: usize,
 }
 
 impl Json {
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
         let mut parser = serde_json::Deserializer::from_slice(bytes);
         let parsed = Node.deserialize(&mut parser).map(Self).and_then(|json| parser.end().map(|()| json));
         parsed.map_err(|error| NotJson { line: error.line(), column: error.column() })
     }
 
-    pub(super) fn value(&self) -> &Value {
+    pub fn value(&self) -> &Value {
         &self.0
     }
 }
 
 /// The keys of an object that a message may quote: one that is null has no value, and may itself be one.
-pub(super) fn quotable_keys(map: &Map<String, Value>) -> impl Iterator<Item = &str> {
+pub fn quotable_keys(map: &Map<String, Value>) -> impl Iterator<Item = &str> {
     map.iter().filter(|(key, value)| !value.is_null() && is_quotable(key)).map(|(key, _)| key.as_str())
 }
 

@@ -3,33 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::attempt::{Answers, Attempt, Failing, are_absences, reference};
+use super::env_from::EnvFromError;
 use super::extract::Extractor;
-use super::{ExpansionError, Problem, ResolveError, encoding, expand};
-use crate::binding::{Absence, Binding, Claim, EnvName, Subject};
-use crate::expansion::Expansion;
-use crate::fetched::Fetched;
-use crate::plan::{Plan, PlannedLayer};
-use crate::reference::Locator;
-use crate::resolved::{FileValue, Resolved, Variable};
-use crate::secret::SecretValue;
-use crate::suggest::is_quotable;
-use crate::target::Target;
+use super::resolve_error::{Problem, ResolveError};
+use super::{encoding, env_from};
+use crate::model::answer::Fetched;
+use crate::model::entry::{Claim, OnMissing, Subject, Target};
+use crate::model::env_name::EnvName;
+use crate::model::plan::{Binding, EnvFrom, Plan, PlannedLayer};
+use crate::model::quoting::is_quotable;
+use crate::model::reference::Locator;
+use crate::model::resolved::{FileValue, Resolved, Variable};
+use crate::model::secret_value::SecretValue;
 
 /// A walk through the layers, the latest first, that settles each variable and path once.
-pub(super) struct Walk<'a> {
+pub struct Walk<'a> {
     plan: &'a Plan,
     answers: Answers<'a>,
     /// What later layers, or an entry of this one, have settled.
     claimed: HashSet<Claim>,
     /// Objects of later layers whose keys are not known yet.
-    unknown: Vec<&'a Expansion>,
-    pub(super) wanted: BTreeSet<&'a Locator>,
-    pub(super) errors: Vec<ResolveError>,
-    pub(super) resolved: Resolved,
+    unknown: Vec<&'a EnvFrom>,
+    pub wanted: BTreeSet<&'a Locator>,
+    pub errors: Vec<ResolveError>,
+    pub resolved: Resolved,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
+    pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
         Self {
             plan,
             answers: Answers { fetched, extractor: Extractor::default() },
@@ -41,7 +42,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub(super) fn layer(&mut self, layer: &'a PlannedLayer) {
+    pub fn layer(&mut self, layer: &'a PlannedLayer) {
         for binding in &layer.bindings {
             let claims = binding.target.claims();
             if !claims.iter().any(|claim| self.claimed.contains(claim) || self.may_be_covered(claim)) {
@@ -54,7 +55,7 @@ impl<'a> Walk<'a> {
             self.expansion(expansion, &mut given);
         }
         self.claimed.extend(given.into_keys().map(Claim::Variable));
-        let is_unknown = |expansion: &&Expansion| self.answers.fetched.get(&expansion.reference.locator).is_none();
+        let is_unknown = |expansion: &&EnvFrom| self.answers.fetched.get(&expansion.reference.locator).is_none();
         self.unknown.extend(layer.expansions.iter().filter(is_unknown));
     }
 
@@ -67,28 +68,28 @@ impl<'a> Walk<'a> {
     }
 
     fn binding(&mut self, binding: &'a Binding, claims: Vec<Claim>) {
-        let attempt = match self.answers.attempt(&binding.recipe) {
+        let attempt = match self.answers.attempt(&binding.value_source) {
             Attempt::Value(value) => match encoding::apply(binding.transform, value) {
                 Ok(value) => Attempt::Value(value),
-                Err(encoding::NotBase64) => Attempt::fails(reference(&binding.recipe), Problem::NotBase64),
+                Err(encoding::NotBase64) => Attempt::fails(reference(&binding.value_source), Problem::NotBase64),
             },
             other => other,
         };
-        match (attempt, &binding.absence) {
+        match (attempt, &binding.on_missing) {
             (Attempt::Value(value), _) => {
-                self.deliver(binding, value, binding.recipe.locators().into_iter().cloned().collect());
+                self.deliver(binding, value, binding.value_source.locators().into_iter().cloned().collect());
             }
             (Attempt::Wants(locators), _) => self.wanted.extend(locators),
-            (Attempt::Fails(failing), Absence::Omit) if are_absences(&failing) => {
+            (Attempt::Fails(failing), OnMissing::Omit) if are_absences(&failing) => {
                 self.resolved.omitted.push(binding.subject.clone());
                 return;
             }
-            (Attempt::Fails(failing), Absence::Default(text)) if are_absences(&failing) => {
+            (Attempt::Fails(failing), OnMissing::Default(text)) if are_absences(&failing) => {
                 self.deliver(binding, SecretValue::new(text.as_str()), Vec::new());
             }
-            (Attempt::Fails(failing), absence) => {
+            (Attempt::Fails(failing), on_missing) => {
                 // An absence that is provided for is no failure beside another.
-                let is_failure = |failing: &Failing| *absence == Absence::Fail || !failing.problem.is_absence();
+                let is_failure = |failing: &Failing| *on_missing == OnMissing::Fail || !failing.problem.is_absence();
                 let error = |Failing { reference, problem }| ResolveError {
                     subject: binding.subject.clone(),
                     reference,
@@ -113,7 +114,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn expansion(&mut self, expansion: &'a Expansion, given: &mut BTreeMap<EnvName, String>) {
+    fn expansion(&mut self, expansion: &'a EnvFrom, given: &mut BTreeMap<EnvName, String>) {
         let locator = &expansion.reference.locator;
         let document = match self.answers.fetched.get(locator) {
             None => {
@@ -127,17 +128,17 @@ impl<'a> Walk<'a> {
         let json = match self.answers.extractor.node(locator, document, &expansion.reference.selector) {
             Ok(json) => json,
             Err(error) => {
-                let error = ExpansionError::Extract(error);
+                let error = EnvFromError::Extract(error);
                 return self.fail(expansion, Problem::Expand { region, error });
             }
         };
         let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
         let is_settled = |name: &str| claimed.contains(name) || self.plan.keeps(name);
-        let (variables, mut errors) = expand::expand(json, &expansion.naming, is_settled);
+        let (variables, mut errors) = env_from::expand(json, &expansion.naming, is_settled);
         for (key, name, value) in variables {
-            let whose = format!("{} of {}", expand::shown(&key), expansion.reference.locator.id);
+            let whose = format!("{} of {}", env_from::shown(&key), expansion.reference.locator.id);
             if let Some(other) = given.insert(name.clone(), whose.clone()) {
-                errors.push(ExpansionError::clash(&name, &key, [other, whose]));
+                errors.push(EnvFromError::clash(&name, &key, [other, whose]));
                 continue;
             }
             let label = if is_quotable(&key) { name.to_string() } else { "a key that could be a value".to_owned() };
@@ -150,7 +151,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn fail(&mut self, expansion: &Expansion, problem: Problem) {
+    fn fail(&mut self, expansion: &EnvFrom, problem: Problem) {
         let (subject, reference) = (expansion.subject.clone(), Some(expansion.reference.clone()));
         self.errors.push(ResolveError { subject, reference, problem });
     }

@@ -9,12 +9,13 @@ use minijinja::value::{Kwargs, Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, State, Value, filters, tests};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::super::encoding;
-use super::super::json::Json;
-use super::printing::{self, refuse};
-use super::secret_object::{Misses, SecretObject};
-use crate::binding::Transform;
-use crate::secret::SecretValue;
+use super::printing;
+use super::printing::refuse;
+use super::secret_object::{LookupMisses, SecretObject};
+use crate::model::entry::Transform;
+use crate::model::secret_value::SecretValue;
+use crate::resolve::encoding;
+use crate::resolve::json::Json;
 
 /// The number of bytes that filters may build in one rendering. A secret is at most 64 KiB.
 const MAX_BUILT: usize = 16 << 20;
@@ -22,13 +23,13 @@ const MAX_BUILT: usize = 16 << 20;
 /// All but the unreserved characters of RFC 3986, so that it fits into any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Names with the functions of `minijinja::filters`.
+/// DnsResolver with the functions of `minijinja::filters`.
 macro_rules! builtins {
     ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
 
 /// Defines our filters, and those of MiniJinja's filters and tests that are not used as they are.
-pub(super) fn install(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+pub fn install(environment: &mut Environment<'_>, misses: &Arc<LookupMisses>) {
     environment.add_filter("urlencode", |value: &Value| {
         Ok(utf8_percent_encode(&printing::text(value)?, RESERVED).to_string())
     });
@@ -75,18 +76,18 @@ fn install_guarded(environment: &mut Environment<'_>) {
 }
 
 /// `default` and `is defined`, by which a template provides for a key that is missing.
-fn install_provisions(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+fn install_provisions(environment: &mut Environment<'_>, misses: &Arc<LookupMisses>) {
     for name in ["default", "d"] {
         let misses = misses.clone();
         environment.add_filter(name, move |state: &State<'_, '_>, value: &Value, args: Rest<Value>| {
-            misses.forgive(value);
+            misses.forget(value);
             filters::default(state, value, args)
         });
     }
     for (name, is_wanted) in [("defined", true), ("undefined", false)] {
         let misses = misses.clone();
         environment.add_test(name, move |value: &Value| {
-            misses.forgive(value);
+            misses.forget(value);
             value.is_undefined() != is_wanted
         });
     }

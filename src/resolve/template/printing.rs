@@ -1,4 +1,7 @@
-//! The text of a value where a template prints it, and errors of our own.
+//! A template and what its aliases lead to become one value. The README ("Composed values") says how things print.
+//!
+//! MiniJinja runs the template: `secret_object` shows it a secret, `printing` writes values, `filters` adds ours and limits its
+//! own. The text of a MiniJinja error may quote a value: only its kind, its line and unknown names leave this module.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -7,24 +10,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Output, State, Value};
 
-use super::MAX_LENGTH;
 use super::secret_object::SecretObject;
+
+/// The length of a template's value, and of any text on the way to it, in bytes.
+pub const MAX_LENGTH: usize = 1 << 20;
 
 /// The depth of lists within lists; a namespace can hold itself.
 const MAX_DEPTH: usize = 128;
 
 /// The kind of our own errors, whose text holds no value. MiniJinja has no use for it without other templates to include.
-pub(super) const REFUSED: ErrorKind = ErrorKind::BadInclude;
+pub const REFUSED: ErrorKind = ErrorKind::BadInclude;
 
-pub(super) const TOO_LONG: &str = "the text would be longer than 1 MiB";
+pub const TOO_LONG: &str = "the text would be longer than 1 MiB";
 
 /// An error that says `what`, which must not hold a value.
-pub(super) fn refuse(what: impl Into<Cow<'static, str>>) -> Error {
+pub fn refuse(what: impl Into<Cow<'static, str>>) -> Error {
     Error::new(REFUSED, what)
 }
 
 /// Prints `{{ … }}`, at most [`MAX_LENGTH`] bytes in all, as what `{% set %}` captures does not reach the output at once.
-pub(super) fn formatter() -> impl Fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), Error> + Send + Sync {
+pub fn formatter() -> impl Fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), Error> + Send + Sync {
     let printed = AtomicUsize::new(0);
     move |output, _, value| {
         // Strict mode refuses anything undefined but the missing `else` of `{{ x if y }}`.
@@ -43,7 +48,7 @@ pub(super) fn formatter() -> impl Fn(&mut Output<'_>, &mut State<'_, '_>, &Value
 ///
 /// # Errors
 /// When it is undefined or none, or too long.
-pub(super) fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
+pub fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
         (None, ValueKind::Undefined | ValueKind::None) => Err(ErrorKind::UndefinedError.into()),
@@ -55,7 +60,7 @@ pub(super) fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
 ///
 /// # Errors
 /// When it holds anything undefined or that JSON has not, or is too long.
-pub(super) fn json(value: &Value) -> Result<String, Error> {
+pub fn json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&mut text, value, MAX_DEPTH)?;
     Ok(text)

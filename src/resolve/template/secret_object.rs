@@ -7,40 +7,40 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 use serde_json::Value as JsonValue;
 
-use super::super::json::Json;
-use crate::suggest::is_quotable;
+use crate::model::quoting::is_quotable;
+use crate::resolve::json::Json;
 
 /// More than a template ever has pending.
 const MOST_MISSES: usize = 64;
 
 /// The keys that one rendering did not find: MiniJinja's error for the use of an undefined value does not know them.
 #[derive(Default)]
-pub(super) struct Misses(Mutex<Vec<Miss>>);
+pub struct LookupMisses(Mutex<Vec<LookupMiss>>);
 
 /// A key that does not exist or is null.
 #[derive(Clone)]
-pub(super) struct Miss {
+pub struct LookupMiss {
     /// `None` inside what `fromjson` read.
-    pub(super) alias: Option<String>,
+    pub alias: Option<String>,
     /// The keys and indexes that lead there; none where one of them may not be quoted.
-    pub(super) path: Vec<String>,
+    pub path: Vec<String>,
 }
 
-impl Misses {
+impl LookupMisses {
     /// The latest one that was not forgiven.
-    pub(super) fn last(&self) -> Option<Miss> {
+    pub fn last(&self) -> Option<LookupMiss> {
         self.list().last().cloned()
     }
 
     /// Forgets the latest one if it gave `value`, as the template provides for it.
-    pub(super) fn forgive(&self, value: &Value) {
+    pub fn forget(&self, value: &Value) {
         if value.is_undefined() {
             self.list().pop();
         }
     }
 
     /// `in` looks keys up as well, any number of times and of any length: what is too old, or too long to be told, is not kept.
-    fn note(&self, mut miss: Miss) {
+    fn note(&self, mut miss: LookupMiss) {
         let mut list = self.list();
         if list.len() == MOST_MISSES {
             list.remove(0);
@@ -51,29 +51,29 @@ impl Misses {
         list.push(miss);
     }
 
-    fn list(&self) -> MutexGuard<'_, Vec<Miss>> {
+    fn list(&self) -> MutexGuard<'_, Vec<LookupMiss>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A secret, or an object or array inside of one.
 #[derive(Clone)]
-pub(super) struct SecretObject {
+pub struct SecretObject {
     /// `None` for what `fromjson` read.
     alias: Option<String>,
     secret: Arc<Json>,
     path: Vec<String>,
-    misses: Arc<Misses>,
+    misses: Arc<LookupMisses>,
 }
 
 impl SecretObject {
     /// A whole secret, or what `fromjson` read.
-    pub(super) fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
+    pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<LookupMisses>) -> Value {
         let root = Self { alias: alias.map(str::to_owned), secret, path: Vec::new(), misses: misses.clone() };
         root.value(root.secret.value(), Vec::new()).unwrap_or_default()
     }
 
-    pub(super) fn json(&self) -> &JsonValue {
+    pub fn json(&self) -> &JsonValue {
         // Only what was found became an object.
         follow(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
     }
@@ -83,7 +83,7 @@ impl SecretObject {
         Some(match json {
             JsonValue::Null => return None,
             JsonValue::Bool(value) => Value::from(*value),
-            JsonValue::Number(number) => self::number(number.as_str()),
+            JsonValue::Number(literal) => number(literal.as_str()),
             JsonValue::String(text) => Value::from(text.as_str()),
             JsonValue::Array(_) | JsonValue::Object(_) => Value::from_object(Self { path, ..self.clone() }),
         })
@@ -104,7 +104,7 @@ impl Object for SecretObject {
         let found = follow(self.json(), &[&name]);
         let value = found.and_then(|json| self.value(json, path.clone()));
         if value.is_none() {
-            self.misses.note(Miss { alias: self.alias.clone(), path });
+            self.misses.note(LookupMiss { alias: self.alias.clone(), path });
         }
         value
     }
@@ -130,7 +130,7 @@ impl fmt::Debug for SecretObject {
 }
 
 /// The value below `json` at the end of `path`.
-pub(super) fn follow<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
+pub fn follow<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
     path.iter().try_fold(json, |json, key| match json {
         JsonValue::Array(items) => items.get(key.as_ref().parse::<usize>().ok()?),
         _ => json.get(key.as_ref()),

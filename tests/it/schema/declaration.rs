@@ -1,6 +1,6 @@
 //! The declaration as types: add a key here, with a comment that helps in an editor, and have the schema written again.
 //!
-//! The program reads its declarations from a tree of its own (`src/manifest`), which tells all errors with their lines; these
+//! The program reads its declarations from a tree of its own (`src/input/declaration`), which tells all errors with their lines; these
 //! types exist for the schema alone, and the tests of the parent module hold the two together.
 
 use std::collections::BTreeMap;

@@ -94,8 +94,10 @@ fn secret() -> String {
 
 /// What no alias may be called, from the one list there is.
 pub fn reserved_words() -> Value {
-    let source = include_str!("../../../src/alias.rs");
-    let (_, list) = source.split_once("const RESERVED: &[&str] = &[").expect("src/alias.rs lists the reserved words");
+    let source = include_str!("../../../src/model/reference/alias.rs");
+    let (_, list) = source
+        .split_once("const RESERVED: &[&str] = &[")
+        .expect("src/model/reference/alias.rs lists the reserved words");
     let (list, _) = list.split_once("];").expect("the list ends");
     list.split('"').skip(1).step_by(2).collect()
 }

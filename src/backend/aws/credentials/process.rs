@@ -1,0 +1,135 @@
+//! `credential_process` of a profile: a program that prints credentials as JSON.
+//!
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
+
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+use std::{fmt, io};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError as SourceError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use futures_util::future::try_join3;
+use nix::sys::wait::WaitStatus;
+use serde::Deserialize;
+use tokio::net::unix::pipe;
+use zeroize::Zeroizing;
+
+use super::process_group::Group;
+use crate::backend::aws::protocol::text_of;
+use crate::model::quoting::one_line;
+
+/// The program that a profile names.
+pub struct Process {
+    /// A line for the shell. Its arguments may be secret.
+    command: String,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Process(redacted)")
+    }
+}
+
+impl ProvideCredentials for Process {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let credentials = self.run().await.and_then(|output| read(&output));
+            credentials.map_err(|why| SourceError::provider_error(format!("credential_process {why}")))
+        })
+    }
+}
+
+/// Credentials take a few kilobytes; what is longer is none.
+const LONGEST: usize = 64 * 1024;
+
+impl Process {
+    pub fn new(command: &str) -> Self {
+        Self { command: command.to_owned() }
+    }
+
+    /// Runs the program and returns its output. Its standard input is /dev/null, since ours is the command's.
+    async fn run(&self) -> Result<Zeroizing<Vec<u8>>, String> {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(&self.command);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (mut group, child) =
+            Group::start(&mut command).map_err(|error| format!("cannot be started: {}", text_of(&error)))?;
+        let running = try_join3(read_all(child.stdout), read_all(child.stderr), group.ended());
+        let (printed, said, status) =
+            running.await.map_err(|error| format!("cannot be followed: {}", text_of(&error)))?;
+        group.complete();
+        let said = one_line(&String::from_utf8_lossy(&said));
+        let colon = if said.is_empty() { "" } else { ": " };
+        match status {
+            WaitStatus::Exited(_, 0) => Ok(printed),
+            WaitStatus::Exited(_, status) => Err(format!("ended with status {status}{colon}{said}")),
+            WaitStatus::Signaled(_, signal, _) => Err(format!("was ended by {signal}{colon}{said}")),
+            _ => Err(format!("ended in an unknown way{colon}{said}")),
+        }
+    }
+}
+
+/// Reads a pipe to its end, but no more than credentials can be.
+async fn read_all(pipe: Option<impl Into<OwnedFd>>) -> io::Result<Zeroizing<Vec<u8>>> {
+    // Never moved while it grows: a copy that is left behind would not be wiped.
+    let mut all = Zeroizing::new(vec![0; LONGEST]);
+    let mut length = 0;
+    if let Some(pipe) = pipe {
+        let pipe = pipe::Receiver::from_owned_fd(pipe.into())?;
+        while let Some(rest) = all.get_mut(length..).filter(|rest| !rest.is_empty()) {
+            pipe.readable().await?;
+            match pipe.try_read(rest) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    all.truncate(length);
+    Ok(all)
+}
+
+/// The program's output as AWS defines it. All fields are optional, so that a missing one can be named.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProcessOutput {
+    version: Option<u32>,
+    access_key_id: Option<String>,
+    secret_access_key: Option<String>,
+    session_token: Option<String>,
+    expiration: Option<String>,
+}
+
+fn read(output: &[u8]) -> Result<Credentials, String> {
+    // An error of serde's quotes what it found.
+    let printed: ProcessOutput =
+        serde_json::from_slice(output).map_err(|_| "printed no JSON as AWS defines it".to_owned())?;
+    if printed.version != Some(1) {
+        return Err("printed no `\"Version\": 1`".to_owned());
+    }
+    let missing = |key: &str| format!("printed no {key}");
+    let id = printed.access_key_id.ok_or_else(|| missing("AccessKeyId"))?;
+    let secret = printed.secret_access_key.ok_or_else(|| missing("SecretAccessKey"))?;
+    let token = printed.session_token.filter(|token| !token.is_empty());
+    let expires = printed.expiration.as_deref().map(unexpired).transpose()?;
+    Ok(Credentials::new(id, secret, token, expires, "CredentialProcess"))
+}
+
+/// A moment as RFC 3339 writes it, in the future.
+fn unexpired(text: &str) -> Result<SystemTime, String> {
+    let moment = DateTime::from_str(text, Format::DateTimeWithOffset).ok();
+    let moment = moment.and_then(|moment| SystemTime::try_from(moment).ok());
+    let moment = moment.ok_or("printed an Expiration that is no time as RFC 3339 has it")?;
+    if moment <= SystemTime::now() {
+        return Err(format!("printed credentials that expired at {}", one_line(text)));
+    }
+    Ok(moment)
+}

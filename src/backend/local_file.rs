@@ -1,0 +1,63 @@
+//! `--local`: answers from a file that maps secret ids to values, instead of AWS.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::answer::{Answers, Document, FetchError, FetchFailure, Missing};
+use crate::model::reference::{Locator, SecretId, Store};
+use crate::model::secret_value::SecretValue;
+use crate::model::suggest;
+
+/// Secrets by id, each with its values by staging label.
+#[derive(Debug)]
+pub struct LocalFile(BTreeMap<String, BTreeMap<String, SecretValue>>);
+
+impl LocalFile {
+    /// The secrets that `input::local_file` has read.
+    pub fn new(secrets: BTreeMap<String, BTreeMap<String, SecretValue>>) -> Self {
+        Self(secrets)
+    }
+
+    pub fn fetch(&self, wanted: &BTreeSet<&Locator>) -> Answers {
+        wanted.iter().map(|locator| ((*locator).clone(), self.answer(locator))).collect()
+    }
+
+    fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
+        let failure = |missing, nearest| FetchFailure {
+            is_local: true,
+            ..FetchFailure::new(None, FetchError::NotFound { missing, nearest })
+        };
+        let names = names(locator);
+        let Some(stages) = names.iter().find_map(|name| self.0.get(name)) else {
+            let known = || self.0.keys().map(String::as_str).filter(|id| SecretId::parse(id).is_ok());
+            let nearest = names.iter().rev().find_map(|name| suggest::nearest(name, known())).map(str::to_owned);
+            return Err(failure(Missing::Secret, nearest));
+        };
+        // A local version has no id, so none can be asked for.
+        let version = &locator.version;
+        let body = version.stage().filter(|_| version.id().is_none()).and_then(|stage| stages.get_key_value(stage));
+        let Some((stage, body)) = body else { return Err(failure(Missing::Version, None)) };
+        Ok(Document { stages: vec![stage.clone()], ..Document::new(SecretValue::new(body.expose())) })
+    }
+}
+
+/// The keys that a locator is looked up by: its id; the name in an ARN, with and without the six random characters that AWS adds
+/// to a secret's; a parameter's name with a leading slash, which its ARN leaves out, and without.
+fn names(locator: &Locator) -> Vec<String> {
+    let (id, resource) = (locator.id.as_str(), locator.id.resource_name());
+    let mut names = vec![id.to_owned()];
+    if id == resource {
+        return names;
+    }
+    match locator.store {
+        Store::ParameterStore => {
+            let name = resource.trim_start_matches("parameter/");
+            names.extend([format!("ssm:/{name}"), format!("ssm:{name}")]);
+        }
+        Store::SecretsManager => {
+            names.push(resource.to_owned());
+            let stem = resource.len().checked_sub(7).and_then(|at| resource.split_at_checked(at));
+            names.extend(stem.filter(|(_, random)| random.starts_with('-')).map(|(stem, _)| stem.to_owned()));
+        }
+    }
+    names
+}

@@ -1,0 +1,605 @@
+//! Delivering files: every one of them is there, complete and with its owner and mode, or none is.
+
+mod access;
+mod directory;
+mod disk;
+mod memory;
+mod names;
+mod problem;
+mod restore;
+mod signals;
+#[cfg(test)]
+mod testing;
+
+pub use problem::{DeliverError, Problem, Refusal, Step};
+
+use std::collections::HashSet;
+use std::iter;
+use std::path::Path;
+
+use crate::model::entry::{FileTarget, Origin, Place};
+use crate::model::env_name::EnvName;
+use crate::model::resolved::FileValue;
+use crate::model::secret_value::SecretValue;
+use access::Access;
+use directory::Entry;
+use disk::DiskFile;
+use memory::MemoryFile;
+
+use signals::{Signals, Undoing};
+
+/// Files that are to be delivered. The directory of each is looked up by now, and never again.
+#[derive(Debug)]
+pub struct Files(Vec<Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    file: FileValue,
+    destination: Result<Destination, Problem>,
+}
+
+#[derive(Debug)]
+enum Destination {
+    Memory,
+    Disk(Entry),
+}
+
+/// Files that are there, for as long as this value is, and for good once `execve` succeeds.
+///
+/// Dropping it, with the signals still held, undoes everything: new files are removed, replaced ones restored, those in memory closed.
+#[derive(Debug)]
+pub struct Delivered(Vec<Delivery>);
+
+#[derive(Debug)]
+struct Delivery {
+    target: FileTarget,
+    origin: Origin,
+    file: File,
+}
+
+#[derive(Debug)]
+enum File {
+    Memory(MemoryFile),
+    Disk(DiskFile),
+}
+
+impl Files {
+    /// Looks up where the files go. What is wrong with that is told by [`deliver`], together with all the rest.
+    pub fn find(files: Vec<FileValue>) -> Self {
+        let destination = |file: &FileValue| match &file.target.place {
+            Place::Memory => Ok(Destination::Memory),
+            Place::Path(path) => Entry::find(path).map(Destination::Disk),
+        };
+        Self(files.into_iter().map(|file| Pending { destination: destination(&file), file }).collect())
+    }
+
+    /// Holds the signals that must not end the process halfway through the delivery of these files.
+    pub fn hold_signals(&self) -> Signals {
+        let is_on_disk = |file: &Pending| matches!(file.file.target.place, Place::Path(_));
+        Signals::hold(if self.0.iter().any(is_on_disk) { Undoing::Files } else { Undoing::Nothing })
+    }
+
+    /// The paths on a file system that does not live in memory, and where they were declared.
+    pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Origin)> {
+        self.0.iter().filter_map(|Pending { file, destination }| match destination {
+            Ok(Destination::Disk(entry)) if entry.is_on_disk() => Some((entry.path(), &file.origin)),
+            Ok(_) | Err(_) => None,
+        })
+    }
+}
+
+/// Delivers every file, or none.
+///
+/// TERM, INT, HUP and QUIT have to wait in `signals` meanwhile. When one came, nothing is delivered; it is raised once they
+/// are let go, and what ends the process leaves nothing behind.
+///
+/// # Errors
+/// For every file that cannot be delivered; then none is.
+pub fn deliver(files: Files, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
+    let staged = stage(files)?;
+    let placed = place(staged)?;
+    keep(placed, signals)
+}
+
+impl Delivered {
+    /// Each variable that is to hold a file's path, and that path.
+    pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &Path)> {
+        self.0.iter().filter_map(|delivery| Some((delivery.target.env.as_ref()?, delivery.file.path())))
+    }
+
+    /// The last thing before execve: removes the files that were replaced, and lets the signals go.
+    ///
+    /// Should execve fail, [`Signals::hold_again`] comes before [`Self::undo`].
+    ///
+    /// # Errors
+    /// When a signal came meanwhile, or the kernel refuses. The signals are held then, and all is still to be undone.
+    pub fn commit(&mut self, signals: &Signals) -> Result<(), Vec<DeliverError>> {
+        if signals.caught() {
+            return Err(self.interrupted());
+        }
+        let errors: Vec<_> = self.0.iter_mut().filter_map(Delivery::commit).collect();
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        if signals.release() { Ok(()) } else { Err(self.interrupted()) }
+    }
+
+    fn interrupted(&self) -> Vec<DeliverError> {
+        self.0.iter().map(|delivery| delivery.error(Problem::Interrupted)).collect()
+    }
+
+    /// Does what dropping does, and says what could not be undone.
+    pub fn undo(mut self) -> Vec<DeliverError> {
+        undo(std::mem::take(&mut self.0))
+    }
+}
+
+impl Drop for Delivered {
+    fn drop(&mut self) {
+        undo(std::mem::take(&mut self.0));
+    }
+}
+
+/// Every file, complete; those on disk under a temporary name.
+fn stage(files: Files) -> Result<Vec<Delivery>, Vec<DeliverError>> {
+    let (mut staged, mut errors) = (Vec::new(), Vec::new());
+    let mut places = HashSet::new();
+    for Pending { file: FileValue { target, value, origin }, destination } in files.0 {
+        if let Ok(Destination::Disk(entry)) = &destination
+            && !places.insert(entry.id())
+        {
+            errors.push(DeliverError { target, origin, problem: Problem::SamePlace });
+            continue;
+        }
+        match File::stage(&target, destination, &value) {
+            Ok(file) => staged.push(Delivery { target, origin, file }),
+            Err(problems) => errors.extend(problems.into_iter().map(|problem| DeliverError {
+                target: target.clone(),
+                origin: origin.clone(),
+                problem,
+            })),
+        }
+    }
+    if errors.is_empty() {
+        return Ok(staged);
+    }
+    errors.extend(undo(staged));
+    Err(errors)
+}
+
+/// Gives each file its name; those that have one are taken back when another cannot get its.
+fn place(mut staged: Vec<Delivery>) -> Result<Vec<Delivery>, Vec<DeliverError>> {
+    let failed = staged.iter_mut().find_map(|delivery| match &mut delivery.file {
+        File::Memory(_) => None,
+        File::Disk(file) => file.place().err().map(|problem| delivery.error(problem)),
+    });
+    match failed {
+        None => Ok(staged),
+        Some(error) => Err(iter::once(error).chain(undo(staged)).collect()),
+    }
+}
+
+/// Undoes what is placed when a signal wants the process to end.
+fn keep(placed: Vec<Delivery>, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
+    let delivered = Delivered(placed);
+    if !signals.caught() {
+        return Ok(delivered);
+    }
+    let mut errors = delivered.interrupted();
+    errors.extend(delivered.undo());
+    Err(errors)
+}
+
+/// Last in, first out.
+fn undo(deliveries: Vec<Delivery>) -> Vec<DeliverError> {
+    let undone = deliveries.into_iter().rev().filter_map(|mut delivery| match &mut delivery.file {
+        File::Memory(_) => None,
+        File::Disk(file) => file.undo().err().map(|problem| delivery.error(problem)),
+    });
+    undone.collect()
+}
+
+impl Delivery {
+    fn commit(&mut self) -> Option<DeliverError> {
+        match &mut self.file {
+            File::Memory(_) => None,
+            File::Disk(file) => file.commit().err().map(|problem| self.error(problem)),
+        }
+    }
+
+    fn error(&self, problem: Problem) -> DeliverError {
+        DeliverError { target: self.target.clone(), origin: self.origin.clone(), problem }
+    }
+}
+
+impl File {
+    fn stage(
+        target: &FileTarget,
+        destination: Result<Destination, Problem>,
+        value: &SecretValue,
+    ) -> Result<Self, Vec<Problem>> {
+        let access = Access::wanted(target)?;
+        let file = destination.and_then(|destination| match destination {
+            Destination::Memory => MemoryFile::create(&access, value).map(Self::Memory),
+            Destination::Disk(entry) => DiskFile::stage(entry, &access, value).map(Self::Disk),
+        });
+        file.map_err(|problem| vec![problem])
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Memory(file) => file.path(),
+            Self::Disk(file) => file.path(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::deliver;
+    use super::testing::*;
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::chown;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use nix::sys::signal::Signal;
+    use nix::sys::signal::kill;
+    use nix::sys::signal::raise;
+    use nix::unistd::getpid;
+
+    const MOUNT: [&str; 2] = ["unshare", "--mount"];
+
+    #[test]
+    fn every_file_is_there_and_its_variable_holds_its_path() {
+        let directory = Directory::new();
+        let mut second = on_disk(directory.path("tls.key"), "on disk");
+        second.target.env = Some(EnvName::parse("TLS_KEY_FILE").unwrap());
+        let silent = on_disk(directory.path("silent"), "no variable");
+        let delivered = deliver(vec![in_memory("TOKEN_FILE", "in memory"), second, silent]).unwrap();
+        let variables: Vec<_> = delivered.variables().map(|(name, path)| (name.as_str(), path.to_owned())).collect();
+        assert_eq!(variables.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["TOKEN_FILE", "TLS_KEY_FILE"]);
+        assert_eq!(fs::read(&variables[0].1).unwrap(), b"in memory");
+        assert_eq!(variables[1].1, directory.path("tls.key"));
+        assert_eq!(fs::read(&variables[1].1).unwrap(), b"on disk");
+        assert_eq!(directory.names(), ["silent", "tls.key"]);
+    }
+
+    #[test]
+    fn one_bad_file_is_the_end_of_all_and_every_bad_one_is_told() {
+        let directory = Directory::new();
+        fs::write(directory.path("old"), "old").unwrap();
+        let files = vec![
+            on_disk(directory.path("new"), "new"),
+            on_disk(directory.path("old"), "new"),
+            on_disk(directory.path("missing/file"), "new"),
+            on_disk(directory.path("old/file"), "new"),
+            with("400", Some("no-such-user:no-such-group"), in_memory("A", "new")),
+        ];
+        let unknown_user = Problem::UnknownUser("no-such-user".into());
+        let unknown_group = Problem::UnknownGroup("no-such-group".into());
+        let expected = [Problem::DirectoryMissing, Problem::NotADirectory, unknown_user, unknown_group];
+        assert_eq!(problems(deliver(files)), expected);
+        assert_eq!(directory.names(), ["old"]);
+        assert_eq!(fs::read(directory.path("old")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_where_it_was_declared() {
+        let errors = deliver(vec![on_disk("/nonexistent/file", "value")]).unwrap_err();
+        let file = on_disk("/nonexistent/file", "value");
+        let problem = Problem::DirectoryMissing;
+        assert_eq!(errors, [DeliverError { target: file.target, origin: file.origin, problem }]);
+    }
+
+    #[test]
+    fn dropping_removes_what_is_new_and_restores_what_was_there() {
+        let directory = Directory::new();
+        let old = directory.path("old");
+        fs::write(&old, b"old \xff\x00\n").unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o640)).unwrap();
+        if is_root("owner of what was there") {
+            chown(&old, Some(12), Some(34)).unwrap();
+        }
+        let before = fs::metadata(&old).unwrap();
+        let delivered = deliver(vec![on_disk(&old, "value"), on_disk(directory.path("new"), "value")]).unwrap();
+        assert_eq!(fs::read(&old).unwrap(), b"value");
+        assert_eq!(fs::metadata(&old).unwrap().mode() & 0o7777, 0o400);
+        drop(delivered);
+        let after = fs::metadata(&old).unwrap();
+        assert_eq!(fs::read(&old).unwrap(), b"old \xff\x00\n");
+        assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
+        assert_eq!(directory.names(), ["old"]);
+    }
+
+    #[test]
+    fn a_rename_that_fails_takes_back_those_before_it() {
+        let directory = Directory::new();
+        let (first, second, third) = (directory.path("1"), directory.path("2"), directory.path("3"));
+        fs::write(&first, "old").unwrap();
+        let files = vec![on_disk(&first, "new"), on_disk(&second, "new"), on_disk(&third, "new")];
+        let staged = stage(Files::find(files)).unwrap();
+        fs::create_dir(&second).unwrap();
+        let errors = place(staged).unwrap_err();
+        assert_eq!(errors.into_iter().map(|error| error.problem).collect::<Vec<_>>(), [Problem::IsADirectory]);
+        assert_eq!(directory.names(), ["1", "2"]);
+        assert_eq!(fs::read(&first).unwrap(), b"old");
+    }
+
+    #[test]
+    fn two_paths_to_one_place_are_told() {
+        let directory = Directory::new();
+        std::os::unix::fs::symlink(directory.path("."), directory.path("link")).unwrap();
+        let files = [directory.path("a"), directory.path("link/a"), directory.path("b")];
+        let files = files.map(|path| on_disk(path, "value")).into();
+        assert_eq!(problems(deliver(files)), [Problem::SamePlace]);
+        assert_eq!(directory.names(), ["link"]);
+    }
+
+    #[test]
+    fn what_cannot_be_undone_is_told() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        let delivered = deliver(vec![on_disk(&path, "value")]).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let errors = delivered.undo();
+        assert_eq!(errors.len(), 1);
+        assert!(matches!(errors[0].problem, Problem::NotUndone(Refusal { step: Step::Remove, .. })), "{errors:?}");
+    }
+
+    #[test]
+    fn what_is_gone_already_need_not_be_undone() {
+        let directory = Directory::new();
+        let delivered = deliver(vec![on_disk(directory.path("file"), "value"), in_memory("A", "value")]).unwrap();
+        fs::remove_file(directory.path("file")).unwrap();
+        assert_eq!(delivered.undo(), []);
+    }
+
+    #[test]
+    fn a_file_is_on_disk_unless_its_file_system_lives_in_memory() {
+        let beside_this_program = std::env::current_exe().unwrap();
+        for directory in [Path::new("/dev/shm"), beside_this_program.parent().unwrap()] {
+            let path = directory.join(format!("deliver-on-disk-{}", std::process::id()));
+            let files = [on_disk(&path, "value"), in_memory("A", "value")];
+            let files = Files::find(files.into());
+            let told: Vec<_> = files.persistent_files().map(|(path, _)| path.to_owned()).collect();
+            let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(directory).output().unwrap().stdout;
+            let expected = if kind == b"tmpfs\n" { vec![] } else { vec![path] };
+            assert_eq!(told, expected, "{}", String::from_utf8_lossy(&kind));
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_a_value() {
+        let directory = Directory::new();
+        let path = directory.path("file");
+        fs::write(&path, "hunter1").unwrap();
+        let delivered = deliver(vec![on_disk(&path, "hunter2"), in_memory("A", "hunter3")]).unwrap();
+        let shown = format!("{delivered:?}");
+        assert!(!shown.contains("hunter") && !shown.contains("104, 117"), "{shown}");
+    }
+
+    #[test]
+    fn a_full_disk_leaves_nothing_behind() {
+        let test = "deliver::tests::a_full_disk_leaves_nothing_behind";
+        if !can_mount(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &MOUNT, "mount -t tmpfs -o size=64k none /mnt") {
+            return passed(&child);
+        }
+        let files = vec![on_disk("/mnt/small", "fits"), on_disk("/mnt/large", vec![b'x'; 100_000])];
+        let full = Refusal { step: Step::Write, why: "No space left on device" };
+        assert_eq!(problems(deliver(files)), [Problem::Refused(full)]);
+        assert_eq!(names(Path::new("/mnt")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_there_is_restored_though_the_new_file_takes_the_room() {
+        let test = "deliver::tests::what_was_there_is_restored_though_the_new_file_takes_the_room";
+        if !can_mount(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &MOUNT, "mount -t tmpfs -o size=64k none /mnt") {
+            return passed(&child);
+        }
+        fs::write("/mnt/file", vec![b'o'; 32_768]).unwrap();
+        let signals = Signals::hold(Undoing::Files);
+        for is_committed in [false, true] {
+            let files = Files::find(vec![on_disk("/mnt/file", vec![b'n'; 32_768])]);
+            let mut delivered = super::deliver(files, &signals).unwrap();
+            if is_committed {
+                delivered.commit(&signals).unwrap();
+            }
+            assert!(fs::write("/mnt/other", vec![b'x'; 4096]).is_err());
+            fs::remove_file("/mnt/other").unwrap();
+            assert_eq!(delivered.undo(), []);
+            assert_eq!(fs::read("/mnt/file").unwrap(), vec![b'o'; 32_768]);
+            assert_eq!(names(Path::new("/mnt")), ["file"]);
+        }
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_written_is_told() {
+        let test = "deliver::tests::a_directory_that_cannot_be_written_is_told";
+        if !can_mount(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &MOUNT, "mount -t tmpfs -o ro none /mnt") {
+            return passed(&child);
+        }
+        let refused = Refusal { step: Step::Create, why: "Read-only file system" };
+        assert_eq!(problems(deliver(vec![on_disk("/mnt/file", "value")])), [Problem::Refused(refused)]);
+    }
+
+    #[test]
+    fn a_limit_on_the_size_of_files_is_told_and_kills_nobody() {
+        let test = "deliver::tests::a_limit_on_the_size_of_files_is_told_and_kills_nobody";
+        if let Some(child) = in_child(test, &[], "ulimit -f 1") {
+            return passed(&child);
+        }
+        let files = vec![on_disk("file", vec![b'x'; 4096]), in_memory("A", vec![b'x'; 4096])];
+        let refused = || Problem::Refused(Refusal { step: Step::Write, why: "File too large" });
+        assert_eq!(problems(deliver(files)), [refused(), refused()]);
+        assert_eq!(names(Path::new(".")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_owner_that_is_not_allowed_is_told() {
+        let test = "deliver::tests::an_owner_that_is_not_allowed_is_told";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 777 .") {
+            return passed(&child);
+        }
+        become_nobody();
+        let (disk, memory) = (on_disk("file", "value"), in_memory("A", "value"));
+        let files = vec![with("400", Some("0"), disk), with("400", Some(":0"), memory)];
+        let refused = || Problem::Refused(Refusal { step: Step::Owner, why: "Operation not permitted" });
+        assert_eq!(problems(deliver(files)), [refused(), refused()]);
+        assert_eq!(names(Path::new(".")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_replaced_and_put_back_until_the_last_moment() {
+        let test = "deliver::tests::what_cannot_be_read_is_replaced_and_put_back_until_the_last_moment";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 777 .; echo old > file; chmod 600 file") {
+            return passed(&child);
+        }
+        become_nobody();
+        let before = fs::metadata("file").unwrap().ino();
+        assert_eq!(deliver(vec![on_disk("file", "value")]).unwrap().undo(), []);
+        assert_eq!((fs::metadata("file").unwrap().ino(), names(Path::new("."))), (before, vec!["file".into()]));
+
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("file", "value")]), &signals).unwrap();
+        delivered.commit(&signals).unwrap();
+        let refused = Problem::NotUndone(Refusal { step: Step::Read, why: "Permission denied" });
+        assert_eq!(delivered.undo().into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
+        assert_eq!(names(Path::new(".")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_that_its_owner_may_not_read_is_put_back_also_once_committed() {
+        let test = "deliver::tests::a_file_that_its_owner_may_not_read_is_put_back_also_once_committed";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 777 .") {
+            return passed(&child);
+        }
+        become_nobody();
+        fs::write("file", "old").unwrap();
+        fs::set_permissions("file", fs::Permissions::from_mode(0o200)).unwrap();
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("file", "value")]), &signals).unwrap();
+        delivered.commit(&signals).unwrap();
+        assert_eq!(delivered.undo(), []);
+        assert_eq!(fs::metadata("file").unwrap().mode() & 0o7777, 0o200);
+        fs::set_permissions("file", fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(fs::read("file").unwrap(), b"old");
+    }
+
+    #[test]
+    fn an_owner_that_a_copy_cannot_have_is_told_and_the_content_is_restored() {
+        let test = "deliver::tests::an_owner_that_a_copy_cannot_have_is_told_and_the_content_is_restored";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 777 .; echo old > file; chmod 664 file") {
+            return passed(&child);
+        }
+        become_nobody();
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("file", "value")]), &signals).unwrap();
+        delivered.commit(&signals).unwrap();
+        let refused = Problem::NotUndone(Refusal { step: Step::Owner, why: "Operation not permitted" });
+        assert_eq!(delivered.undo().into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
+        assert_eq!(fs::read("file").unwrap(), b"old\n");
+        assert_eq!(fs::metadata("file").unwrap().mode() & 0o7777, 0o604);
+        assert_eq!(names(Path::new(".")), ["file"]);
+    }
+
+    #[test]
+    fn a_file_of_another_user_in_a_sticky_directory_is_told_and_left_alone() {
+        let test = "deliver::tests::a_file_of_another_user_in_a_sticky_directory_is_told_and_left_alone";
+        if !is_root(test) {
+            return;
+        }
+        if let Some(child) = in_child(test, &[], "chmod 1777 .; echo old > file; chmod 666 file") {
+            assert_eq!(fs::read(child.directory.path("file")).unwrap(), b"old\n");
+            return passed(&child);
+        }
+        become_nobody();
+        assert_eq!(problems(deliver(vec![on_disk("file", "value")])), [Problem::Sticky { owner: 0 }]);
+        assert_eq!(names(Path::new(".")), ["file"]);
+        let entry = Entry::find(Path::new("file")).unwrap();
+        let (_, temporary) = entry.create_temporary().unwrap();
+        assert_eq!(entry.replace_plainly(&temporary), Err(nix::errno::Errno::EPERM));
+        assert_eq!(names(Path::new(".")).len(), 2);
+    }
+
+    #[test]
+    fn a_signal_meanwhile_ends_the_process_with_nothing_left_behind() {
+        let test = "deliver::tests::a_signal_meanwhile_ends_the_process_with_nothing_left_behind";
+        if let Some(Child { output, directory }) = in_child(test, &[], "echo old > old") {
+            assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
+            assert!(String::from_utf8_lossy(&output.stdout).contains("placed"), "{output:?}");
+            assert_eq!(directory.names(), ["old"]);
+            assert_eq!(fs::read(directory.path("old")).unwrap(), b"old\n");
+            return;
+        }
+        let signals = Signals::hold(Undoing::Files);
+        let placed = place(stage(Files::find(vec![on_disk("old", "new"), on_disk("new", "new")])).unwrap()).unwrap();
+        assert_eq!((fs::read("old").unwrap(), fs::read("new").unwrap()), (b"new".to_vec(), b"new".to_vec()));
+        println!("placed");
+        kill(getpid(), Signal::SIGTERM).unwrap();
+        while !signals.caught() {
+            std::thread::yield_now();
+        }
+        assert!(keep(placed, &signals).is_err());
+        drop(signals);
+    }
+
+    #[test]
+    fn a_signal_before_the_commit_still_brings_back_the_very_file() {
+        let test = "deliver::tests::a_signal_before_the_commit_still_brings_back_the_very_file";
+        if let Some(Child { output, directory }) = in_child(test, &[], "echo old > old") {
+            assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
+            assert!(String::from_utf8_lossy(&output.stdout).contains("undone"), "{output:?}");
+            return assert_eq!(directory.names(), ["old"]);
+        }
+        let before = fs::metadata("old").unwrap().ino();
+        let signals = Signals::hold(Undoing::Files);
+        let mut delivered = super::deliver(Files::find(vec![on_disk("old", "new")]), &signals).unwrap();
+        raise(Signal::SIGTERM).unwrap();
+        assert_eq!(delivered.commit(&signals).unwrap_err().len(), 1);
+        assert_eq!(delivered.undo(), []);
+        assert_eq!(fs::metadata("old").unwrap().ino(), before);
+        println!("undone");
+        drop(signals);
+    }
+
+    #[test]
+    fn a_signal_that_is_survived_is_told_and_nothing_is_delivered() {
+        let test = "deliver::tests::a_signal_that_is_survived_is_told_and_nothing_is_delivered";
+        if let Some(child) = in_child(test, &[], ":") {
+            assert_eq!(child.directory.names(), Vec::<String>::new());
+            return passed(&child);
+        }
+        let signals = Signals::hold(Undoing::Files);
+        let placed = place(stage(Files::find(vec![on_disk("new", "new"), in_memory("A", "new")])).unwrap()).unwrap();
+        raise(Signal::SIGHUP).unwrap();
+        assert_eq!(problems(keep(placed, &signals)), [Problem::Interrupted, Problem::Interrupted]);
+        // As if a handler of somebody else's had taken it.
+        std::mem::forget(signals);
+    }
+}

@@ -1,0 +1,229 @@
+//! argv and `SECRETS_EXEC_*` to an invocation; only what is here names clap.
+
+mod command;
+mod entries;
+mod usage;
+
+pub use usage::UsageError;
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+use glob::Pattern;
+
+use crate::model::command_line::CommandLine;
+use crate::model::inherited::Inherited;
+use crate::model::options::{Given, OPTIONS, OptionSpec, Options, Takes};
+use crate::model::plan::Layer;
+use command::{command, usage_error};
+use entries::layer;
+
+/// What the command line and our variables ask for.
+#[derive(Debug)]
+pub enum Request {
+    /// To resolve and become a command.
+    Launch(Box<Invocation>),
+    /// To print a text on standard output: help, or the version.
+    Print(String),
+}
+
+/// A launch, as the command line and our variables describe it.
+#[derive(Debug)]
+pub struct Invocation {
+    /// Flags over variables.
+    pub options: Options,
+    /// `-q` on the command line: SECRETS_EXEC_QUIET does not hide that secrets come from a local file.
+    pub is_silent: bool,
+    /// What options ask for, the last layer.
+    pub layer: Layer,
+    /// Declarations, in order.
+    pub files: Vec<PathBuf>,
+    /// Whether a declaration in the working directory is read when none is named.
+    pub find_file: bool,
+    /// Inherited variables in whose values references are resolved.
+    pub resolve_env: Vec<Pattern>,
+    /// The container of a task definition.
+    pub container: Option<String>,
+    /// What secrets-exec becomes.
+    pub command: CommandLine,
+    /// What is wrong with single options; told together with what is wrong elsewhere.
+    pub mistakes: Vec<UsageError>,
+}
+
+/// Reads the command line (without our own name) and our variables.
+///
+/// # Errors
+/// What leaves no launch to speak of: an unknown option, no command.
+pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Request, Vec<UsageError>> {
+    let mut matches = match command().try_get_matches_from(std::iter::once("secrets-exec".into()).chain(arguments)) {
+        Ok(matches) => matches,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return Ok(Request::Print(error.render().to_string()));
+        }
+        Err(error) => return Err(vec![usage_error(&error)]),
+    };
+    let mut errors = Vec::new();
+    let flags = flags(&mut matches, &mut errors);
+    let is_silent = flags.quiet == Some(true);
+    let variables = variables(inherited, &mut errors);
+    let options = flags.over(variables);
+    let layer = layer(&mut matches, &mut errors);
+    let resolve_env = resolve_env(&mut matches, &mut errors);
+    let container = matches.remove_one("container");
+    let files: Vec<PathBuf> = matches.remove_many("file").map(Iterator::collect).unwrap_or_default();
+    let variable = inherited.filled("SECRETS_EXEC_FILE").map(PathBuf::from);
+    let files = if files.is_empty() { Vec::from_iter(variable) } else { files };
+    if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
+        errors.push(UsageError::StdinTwice);
+    }
+    let words = matches.remove_many("command").map(Iterator::collect).unwrap_or_default();
+    let Some(command) = CommandLine::new(words) else {
+        errors.push(UsageError::NoCommand);
+        return Err(errors);
+    };
+    let find_file = files.is_empty() && !matches.get_flag("no-file");
+    let invocation =
+        Invocation { options, is_silent, layer, files, find_file, resolve_env, container, command, mistakes: errors };
+    Ok(Request::Launch(Box::new(invocation)))
+}
+
+fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Options {
+    let mut options = Options::default();
+    for option in OPTIONS {
+        let given = match option.takes {
+            Takes::Text(_) => matches.remove_one(option.name).map(Given::Text),
+            Takes::Nothing => matches.get_flag(option.name).then_some(Given::Flag(true)),
+            Takes::Texts(_) => matches.remove_many(option.name).map(|texts| Given::Texts(texts.collect())),
+            Takes::Optional(_) => matches.remove_one::<OsString>(option.name).map(|text| match text.is_empty() {
+                true => Given::Flag(true),
+                false => Given::Text(text),
+            }),
+        };
+        if let Some(given) = given {
+            set(&mut options, option, format!("--{}", option.name), given, errors);
+        }
+    }
+    options
+}
+
+/// Our variables that are not empty. Unknown ones are ignored: Kubernetes makes such names for its services.
+fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> Options {
+    let mut options = Options::default();
+    for option in OPTIONS {
+        let name = option.variable();
+        let Some(value) = inherited.filled(&name) else { continue };
+        let given = match (option.takes, value.to_str()) {
+            (Takes::Nothing | Takes::Optional(_), Some("1")) => Some(Given::Flag(true)),
+            (Takes::Nothing | Takes::Optional(_), Some("0")) => Some(Given::Flag(false)),
+            (Takes::Text(_) | Takes::Optional(_), _) => Some(Given::Text(value.to_owned())),
+            (Takes::Texts(_), Some(text)) => {
+                Some(Given::Texts(text.split(',').map(|part| part.trim().to_owned()).collect()))
+            }
+            (Takes::Nothing | Takes::Texts(_), _) => None,
+        };
+        match given {
+            Some(given) => set(&mut options, option, name, given, errors),
+            None => {
+                let expected = if option.takes == Takes::Nothing { "1 or 0" } else { "text in UTF-8" };
+                errors.push(UsageError::Value { name, text: lossy(value), expected });
+            }
+        }
+    }
+    options
+}
+
+fn set(options: &mut Options, option: &OptionSpec, name: String, given: Given, errors: &mut Vec<UsageError>) {
+    let text = match &given {
+        Given::Text(text) => lossy(text),
+        Given::Flag(_) => String::new(),
+        Given::Texts(texts) => texts.join(","),
+    };
+    if let Err(expected) = (option.set)(options, given) {
+        errors.push(UsageError::Value { name, text, expected });
+    }
+}
+
+fn lossy(text: &OsStr) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+fn resolve_env(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> {
+    let texts: Vec<String> = matches.remove_many("resolve-env").into_iter().flatten().collect();
+    crate::model::name_patterns::parse_patterns(&texts).unwrap_or_else(|expected| {
+        errors.push(UsageError::Value { name: "--resolve-env".to_owned(), text: texts.join(" "), expected });
+        Vec::new()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invoke(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Invocation, Vec<UsageError>> {
+        let inherited = Inherited::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        match parse(arguments.iter().map(Into::into).collect(), &inherited)? {
+            Request::Launch(invocation) if invocation.mistakes.is_empty() => Ok(*invocation),
+            Request::Launch(invocation) => Err(invocation.mistakes),
+            Request::Print(_) => Err(Vec::new()),
+        }
+    }
+
+    #[test]
+    fn the_table_of_options_makes_a_sound_command() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_separator_is_the_command_untouched() {
+        let invocation = invoke(&["--env", "A=b", "--", "node", "--env", "app.js", "--", "-v"], &[]).unwrap();
+        let words: Vec<_> = invocation.command.arguments().collect();
+        assert_eq!(words, ["node", "--env", "app.js", "--", "-v"]);
+    }
+
+    #[test]
+    fn a_forgotten_separator_is_told_as_such() {
+        assert_eq!(invoke(&["node", "app.js"], &[]).unwrap_err(), [UsageError::MissingSeparator("node".into())]);
+        assert_eq!(invoke(&["--env", "A=b", "node"], &[]).unwrap_err(), [UsageError::MissingSeparator("node".into())]);
+        assert_eq!(invoke(&["--env", "A=b", "--"], &[]).unwrap_err(), [UsageError::NoCommand]);
+    }
+
+    #[test]
+    fn a_flag_beats_its_variable_and_an_empty_variable_says_nothing() {
+        let variables = [
+            ("SECRETS_EXEC_REGION", "eu-west-1"),
+            ("SECRETS_EXEC_QUIET", "1"),
+            ("SECRETS_EXEC_TIMEOUT", ""),
+            ("SECRETS_EXEC_PORT", "tcp://1"),
+        ];
+        let options = invoke(&["--region", "us-east-1", "--", "x"], &variables).unwrap().options;
+        assert_eq!((options.region.unwrap().as_str(), options.quiet, options.timeout), ("us-east-1", Some(true), None));
+        assert!(invoke(&["--", "x"], &[("SECRETS_EXEC_QUIET", "yes")]).is_err());
+    }
+
+    #[test]
+    fn the_name_ends_at_the_first_equals_sign() {
+        let invocation = invoke(&["-e", "A=b=c:k", "--", "x"], &[]).unwrap();
+        assert_eq!(invocation.layer.entries[0].target.to_string(), "A");
+    }
+
+    #[test]
+    fn everything_wrong_is_told_at_once() {
+        let errors = invoke(
+            &["-e", "A", "-e", "1=b", "-e", "B=", "-e", "C=x", "-e", "C=y", "-e", "PATH=z", "--timeout", "1", "--"],
+            &[],
+        )
+        .unwrap_err();
+        assert_eq!(errors.len(), 7, "{errors:?}");
+    }
+
+    #[test]
+    fn a_variable_names_the_declaration_when_no_flag_does() {
+        let variable = [("SECRETS_EXEC_FILE", "a.yaml")];
+        assert_eq!(invoke(&["--", "x"], &variable).unwrap().files, [PathBuf::from("a.yaml")]);
+        assert_eq!(invoke(&["-f", "b.yaml", "--", "x"], &variable).unwrap().files, [PathBuf::from("b.yaml")]);
+        assert!(invoke(&["--", "x"], &[]).unwrap().find_file);
+        assert!(!invoke(&["--no-file", "--", "x"], &[]).unwrap().find_file);
+    }
+}

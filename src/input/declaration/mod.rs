@@ -1,0 +1,73 @@
+//! Declaration files to layers of entries, and to the options that they give as defaults.
+
+mod aliases;
+mod entry;
+mod env_from;
+mod error;
+mod files;
+mod find;
+mod reader;
+mod schema;
+mod task_definition;
+
+pub use error::{DeclarationError, DeclarationProblem};
+pub use find::DEFAULT_NAMES;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::input::syntax::Format;
+
+use schema::Declaration;
+
+/// Reads the declarations that were named; without any, and if `find_file`, the one in the working directory.
+///
+/// `container` chooses among the containers of every task definition among them. What is wrong with any of them is told
+/// beside what could be read, in the order of the files and their lines.
+pub fn load(files: &[PathBuf], find_file: bool, container: Option<&str>) -> (Vec<Declaration>, Vec<DeclarationError>) {
+    let mut errors = Vec::new();
+    let mut declarations = Vec::new();
+    let mut add = |path: &Path, text: Result<String, DeclarationProblem>| match text {
+        Ok(text) => {
+            let (declaration, found) = read(path, &text, container);
+            declarations.push(declaration);
+            errors.extend(found);
+        }
+        Err(problem) => {
+            errors.push(DeclarationError { path: Arc::new(path.to_owned()), mark: None, subject: None, problem });
+        }
+    };
+    for path in files {
+        add(path, read_named(path));
+    }
+    if find_file {
+        match find::find() {
+            Ok(Some((path, file))) => add(path, read_text(file)),
+            Ok(None) => {}
+            Err((path, problem)) => add(path, Err(problem)),
+        }
+    }
+    (declarations, errors)
+}
+
+/// Reads the text of one declaration, whose format the path tells; what is wrong with it is in the order of its lines.
+pub fn read(path: &Path, text: &str, container: Option<&str>) -> (Declaration, Vec<DeclarationError>) {
+    let mut errors = Vec::new();
+    let declaration = schema::declaration(&Arc::new(path.to_owned()), Format::of(path), text, container, &mut errors);
+    errors.sort_by_key(|error| error.mark);
+    (declaration, errors)
+}
+
+fn read_named(path: &Path) -> Result<String, DeclarationProblem> {
+    if path == Path::new("-") {
+        return read_text(std::io::stdin());
+    }
+    read_text(std::fs::File::open(path).map_err(|error| DeclarationProblem::Unreadable(error.to_string()))?)
+}
+
+fn read_text(mut source: impl Read) -> Result<String, DeclarationProblem> {
+    let mut bytes = Vec::new();
+    source.read_to_end(&mut bytes).map_err(|error| DeclarationProblem::Unreadable(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| DeclarationProblem::NotUtf8)
+}

@@ -1,0 +1,175 @@
+//! Declaration files to layers of entries, and to the options that they give as defaults.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::aliases::aliases;
+use super::error::{DeclarationError, DeclarationProblem};
+use super::reader::Reader;
+use super::{entry, env_from, files, task_definition};
+use crate::input::syntax::Format;
+use crate::model::entry::Claim;
+use crate::model::options::{Given, OptionSpec, Options, Takes};
+use crate::model::plan::Layer;
+use crate::model::tree::Node;
+
+/// One declaration file.
+#[derive(Debug, Default)]
+pub struct Declaration {
+    /// `defaults:`
+    pub options: Options,
+    /// Aliases, variables and files: all but `defaults:`.
+    pub layer: Layer,
+    /// Whether it is an ECS task definition, which is what `container` chooses from.
+    pub from_task_definition: bool,
+}
+
+/// Reads a declaration, or a task definition as one; whatever is wrong with it is added to `errors`.
+pub fn declaration(
+    path: &Arc<PathBuf>,
+    format: Format,
+    text: &str,
+    container: Option<&str>,
+    errors: &mut Vec<DeclarationError>,
+) -> Declaration {
+    let node = match format.parse(text) {
+        Ok(node) => node,
+        Err(found) => {
+            errors.extend(found.into_iter().map(|error| {
+                let problem = DeclarationProblem::Syntax(error.message);
+                DeclarationError { path: Arc::clone(path), mark: error.mark, subject: None, problem }
+            }));
+            return Declaration::default();
+        }
+    };
+    let mut reader = Reader { path, errors };
+    if let Some(layer) = task_definition::layer(&mut reader, &node, container) {
+        return Declaration { layer, from_task_definition: true, ..Declaration::default() };
+    }
+    let mut fields = reader.fields(None, &node, &["defaults", "secrets", "env", "env-from", "files"]);
+    let options = fields.take("defaults").map(|node| defaults(&mut reader, node)).unwrap_or_default();
+    let aliases = fields.take("secrets").map(|node| aliases(&mut reader, node)).unwrap_or_default();
+    let mut entries = fields.take("env").map(|node| entry::entries(&mut reader, node)).unwrap_or_default();
+    let expansions = fields.take("env-from").map(|node| env_from::entries(&mut reader, node)).unwrap_or_default();
+    let files = fields.take("files").map(|node| files::entries(&mut reader, node)).unwrap_or_default();
+    // Variables of `env` are told apart by their table; those of `files` could be any.
+    let mut claimed: BTreeSet<Claim> = entries.iter().flat_map(|entry| entry.target.claims()).collect();
+    for (mark, entry) in files {
+        for claim in entry.target.claims() {
+            if !claimed.insert(claim.clone()) {
+                reader.error(mark, Some("files"), DeclarationProblem::Claimed(claim));
+            }
+        }
+        entries.push(entry);
+    }
+    Declaration { options, layer: Layer { aliases, entries, expansions }, from_task_definition: false }
+}
+
+fn defaults(reader: &mut Reader<'_>, node: &Node) -> Options {
+    let mut options = Options::default();
+    for (key, value) in reader.table(Some("defaults"), node) {
+        let subject = Some(key.text.as_str());
+        let Some(spec) = OptionSpec::find(&key.text) else {
+            let problem = DeclarationProblem::UnknownKey { key: key.text.clone(), nearest: nearest_option(&key.text) };
+            reader.error(key.mark, Some("defaults"), problem);
+            continue;
+        };
+        if !spec.in_declaration {
+            reader.error(key.mark, subject, DeclarationProblem::NotInDeclaration);
+            continue;
+        }
+        let given = match spec.takes {
+            Takes::Text(_) => reader.text(subject, value, "text").map(|text| Given::Text(text.into())),
+            Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
+            Takes::Texts(_) => reader.texts(subject, value).map(Given::Texts),
+            Takes::Optional(_) => match value.boolean() {
+                Some(on) => Some(Given::Flag(on)),
+                None => reader.text(subject, value, "true, false or text").map(|text| Given::Text(text.into())),
+            },
+        };
+        if let Some(Err(expected)) = given.map(|given| (spec.set)(&mut options, given)) {
+            let text = value.text().unwrap_or_default().to_owned();
+            reader.error(value.mark, subject, DeclarationProblem::Value { text, expected });
+        }
+    }
+    options
+}
+
+fn nearest_option(name: &str) -> Option<&'static str> {
+    crate::model::suggest::nearest(
+        name,
+        crate::model::options::OPTIONS.iter().filter(|option| option.in_declaration).map(|option| option.key),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::entry::EntrySource;
+    use crate::model::entry::OnMissing;
+    use crate::model::reference::ReferenceError;
+
+    fn read(text: &str) -> (Declaration, Vec<(usize, DeclarationProblem)>) {
+        let mut errors = Vec::new();
+        let declaration = declaration(&Arc::new("test.yaml".into()), Format::Yaml, text, None, &mut errors);
+        (declaration, errors.into_iter().map(|error| (error.mark.unwrap().line, error.problem)).collect())
+    }
+
+    #[test]
+    fn a_whole_declaration_is_read() {
+        let (declaration, errors) = read(
+            "defaults: { region: us-west-2, timeout: 20s, pass: ['APP_*'], verbose: true }\n\
+             secrets:\n  db: prod/db\n  old: { id: \"${STAGE:-prod}/api\", stage: AWSPREVIOUS, region: eu-west-1 }\n\
+             env:\n  A: db:host\n  B: { from: \"db:port\", default: 007 }\n  C: { value: info, encode: base64 }\n  D: { from: x, optional: true }\n",
+        );
+        assert_eq!(errors, []);
+        assert_eq!(declaration.options.region.unwrap().as_str(), "us-west-2");
+        assert_eq!(declaration.layer.aliases.names().collect::<Vec<_>>(), ["db", "old"]);
+        let entries = declaration.layer.entries;
+        assert_eq!(
+            entries.iter().map(|entry| entry.origin.to_string()).collect::<Vec<_>>(),
+            ["test.yaml:6", "test.yaml:7", "test.yaml:8", "test.yaml:9"]
+        );
+        assert_eq!(entries[1].on_missing, OnMissing::Default("007".into()));
+        assert!(matches!(&entries[2].source, EntrySource::Literal(text) if text == "info"));
+        assert_eq!(entries[3].on_missing, OnMissing::Omit);
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_line() {
+        let (_, errors) = read(
+            "defaults: { regoin: x, local: y, timeout: soon }\n\
+             secrets:\n  ssm: a\n  db: prod/db:key\n\
+             env:\n  1A: x\n  B: { form: x }\n  C: { from: x, value: y }\n  D: { from: x, default: a, optional: true }\n  E: { template: \"{{ t\" }\n  PATH: x\n  G: [x]\n  H: \"$x\"\n\
+             env-from: {}\nnope: 1\n",
+        );
+        let mut lines: Vec<_> = errors.iter().map(|(line, _)| *line).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, [1, 1, 1, 3, 4, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15], "{errors:#?}");
+        let problems: Vec<_> = errors.into_iter().map(|(_, problem)| problem).collect();
+        assert!(problems.contains(&DeclarationProblem::UnknownKey { key: "form".into(), nearest: Some("from") }));
+        assert!(problems.contains(&DeclarationProblem::UnknownKey { key: "regoin".into(), nearest: Some("region") }));
+        assert!(problems.iter().any(|problem| matches!(problem, DeclarationProblem::Template(_))));
+        assert!(
+            problems
+                .iter()
+                .any(|problem| matches!(problem, DeclarationProblem::Reference { error: ReferenceError::Id(_), .. }))
+        );
+    }
+
+    #[test]
+    fn a_task_definition_is_told_from_a_declaration() {
+        assert!(read("containerDefinitions: [{}]").0.from_task_definition);
+        assert!(!read("env: {}").0.from_task_definition);
+        assert_eq!(read("taskDefinition: app:1").1.len(), 1);
+    }
+
+    #[test]
+    fn an_empty_declaration_is_one() {
+        for text in ["", "# nothing yet\n", "---\n", "{}"] {
+            assert!(read(text).1.is_empty(), "{text:?}");
+        }
+        assert_eq!(read("- a").1.len(), 1);
+    }
+}

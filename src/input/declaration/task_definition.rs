@@ -1,0 +1,388 @@
+//! Hand an ECS task definition over as it is: one container's `secrets` and `environment` become entries.
+//!
+//! Everything else in it is ECS's own business and is passed over, known or not.
+
+use std::collections::BTreeMap;
+
+use super::error::DeclarationProblem;
+use super::reader::Reader;
+use crate::model::entry::{Entry, EntrySource, OnMissing, Target, Transform};
+use crate::model::env_name::EnvName;
+use crate::model::plan::Layer;
+use crate::model::reference::Reference;
+use crate::model::suggest;
+use crate::model::tree::{Kind, Mark, Node};
+
+const CONTAINERS: &str = "containerDefinitions";
+
+/// Reads a task definition; `None` when the document is none.
+///
+/// It is one when it has `containerDefinitions`, as `aws ecs register-task-definition` takes it, or has it below
+/// `taskDefinition`, as `aws ecs describe-task-definition` prints it. `container` is a name that was chosen.
+pub fn layer(reader: &mut Reader<'_>, node: &Node, container: Option<&str>) -> Option<Layer> {
+    let containers = node.get(CONTAINERS).or_else(|| node.get("taskDefinition")?.get(CONTAINERS))?;
+    let chosen = choose(reader, containers, container);
+    let entries = chosen.map(|container| entries(reader, container)).unwrap_or_default();
+    Some(Layer { entries, ..Layer::default() })
+}
+
+fn choose<'n>(reader: &mut Reader<'_>, node: &'n Node, wanted: Option<&str>) -> Option<&'n Node> {
+    let containers = list(reader, CONTAINERS, node)?;
+    let name = |container: &'n Node| container.get("name").and_then(Node::text);
+    let names = || containers.iter().filter_map(name).map(str::to_owned).collect();
+    let problem = match (wanted, containers) {
+        (_, []) => DeclarationProblem::NoContainer,
+        // AWS's own examples leave the name of a single container out.
+        (None, [only]) => return Some(only),
+        (None, _) => DeclarationProblem::ContainerChoice(names()),
+        (Some(wanted), _) => {
+            let mut matching = containers.iter().filter(|container| name(container) == Some(wanted));
+            match (matching.next(), matching.next()) {
+                (Some(one), None) => return Some(one),
+                (Some(first), Some(_)) => DeclarationProblem::Twice { name: wanted.to_owned(), line: first.mark.line },
+                (None, _) => DeclarationProblem::NoSuchContainer {
+                    name: wanted.to_owned(),
+                    nearest: suggest::nearest(wanted, containers.iter().filter_map(name)).map(str::to_owned),
+                    known: names(),
+                },
+            }
+        }
+    };
+    reader.error(node.mark, None, problem);
+    None
+}
+
+fn entries(reader: &mut Reader<'_>, container: &Node) -> Vec<Entry> {
+    // Tells what is no table; keys are then taken by name, since ECS knows many others.
+    reader.table(Some(CONTAINERS), container);
+    if let Some(files) = container.get("environmentFiles")
+        && list(reader, "environmentFiles", files).is_some_and(|files| !files.is_empty())
+    {
+        reader.error(files.mark, None, DeclarationProblem::EnvironmentFiles);
+    }
+    let mut found = variables(reader, container, "secrets", secret);
+    found.extend(variables(reader, container, "environment", literal));
+    // In the order of the file, so that it is the second of two equal names that is told.
+    found.sort_by_key(|variable| variable.mark);
+    let mut seen = BTreeMap::new();
+    let mut entries = Vec::new();
+    for Variable { name, mark, source } in found {
+        if let Some(line) = seen.get(&name) {
+            reader.error(mark, None, DeclarationProblem::Twice { name: name.to_string(), line: *line });
+            continue;
+        }
+        seen.insert(name.clone(), mark.line);
+        let (transform, on_missing, origin) = (Transform::default(), OnMissing::Fail, reader.origin(mark));
+        entries.extend(source.map(|source| Entry { target: Target::Env(name), source, transform, on_missing, origin }));
+    }
+    entries
+}
+
+/// A variable as one of the two lists has it; without a source when that is wrong.
+struct Variable {
+    name: EnvName,
+    mark: Mark,
+    source: Option<EntrySource>,
+}
+
+/// How an item of one of the two lists gives the value of the variable that it names.
+type ReadSource = fn(&mut Reader<'_>, &str, &Node) -> Option<EntrySource>;
+
+fn variables(
+    reader: &mut Reader<'_>,
+    container: &Node,
+    section: &'static str,
+    read_source: ReadSource,
+) -> Vec<Variable> {
+    let items = container.get(section).and_then(|items| list(reader, section, items));
+    let mut variables = Vec::new();
+    for item in items.unwrap_or_default() {
+        let Some((mark, text)) = field(reader, section, item, "name") else { continue };
+        let source = read_source(reader, &text, item);
+        match EnvName::parse(&text) {
+            Ok(name) => variables.push(Variable { name, mark, source }),
+            Err(_) => reader.error(mark, Some(section), DeclarationProblem::IllegalName(text)),
+        }
+    }
+    variables
+}
+
+/// Of `{ "name": …, "valueFrom": … }`.
+fn secret(reader: &mut Reader<'_>, name: &str, item: &Node) -> Option<EntrySource> {
+    let (mark, text) = field(reader, name, item, "valueFrom")?;
+    if name == "PATH" {
+        reader.error(mark, Some(name), DeclarationProblem::PathOnlyValue);
+    }
+    match Reference::from_ecs(&text) {
+        Ok(reference) => Some(EntrySource::Reference(reference)),
+        Err(error) => {
+            reader.error(mark, Some(name), DeclarationProblem::ValueFrom { text, error });
+            None
+        }
+    }
+}
+
+/// Of `{ "name": …, "value": … }`.
+fn literal(reader: &mut Reader<'_>, name: &str, item: &Node) -> Option<EntrySource> {
+    field(reader, name, item, "value").map(|(_, text)| EntrySource::Literal(text))
+}
+
+/// The text of a key that ECS requires, and where it stands.
+fn field(reader: &mut Reader<'_>, subject: &str, item: &Node, key: &'static str) -> Option<(Mark, String)> {
+    let Kind::Table(_) = item.kind else {
+        reader.expected(item, Some(subject), "a table");
+        return None;
+    };
+    let Some(node) = item.get(key) else {
+        reader.error(item.mark, Some(subject), DeclarationProblem::Missing(key));
+        return None;
+    };
+    reader.text(Some(subject), node, "text").map(|text| (node.mark, text))
+}
+
+/// The items of a list. A null is an empty one: tools write it for what is not there.
+fn list<'n>(reader: &mut Reader<'_>, subject: &str, node: &'n Node) -> Option<&'n [Node]> {
+    match &node.kind {
+        Kind::List(items) => Some(items),
+        _ if node.is_null() => Some(&[]),
+        Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::Table(_) => {
+            reader.expected(node, Some(subject), "a list");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::input::declaration::error::DeclarationError;
+    use crate::input::syntax::Format;
+    use crate::model::reference::ReferenceError;
+
+    /// What AWS's documentation shows of a service on Fargate, with a secret in each of its forms.
+    const FARGATE: &str = r#"{
+  "family": "appauth",
+  "networkMode": "awsvpc",
+  "requiresCompatibilities": ["FARGATE"],
+  "cpu": "256",
+  "memory": "512",
+  "executionRoleArn": "arn:aws:iam::123456789012:role/ecsTaskExecutionRole",
+  "taskRoleArn": "arn:aws:iam::123456789012:role/appauth",
+  "containerDefinitions": [{
+    "name": "web",
+    "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/appauth:1.4.2",
+    "essential": true,
+    "portMappings": [{ "containerPort": 8080, "protocol": "tcp", "appProtocol": "http" }],
+    "environment": [
+      { "name": "LOG_LEVEL", "value": "info" },
+      { "name": "EMPTY", "value": "" },
+      { "name": "PATH", "value": "/usr/bin:/bin" }
+    ],
+    "environmentFiles": [],
+    "secrets": [
+      { "name": "AUTH", "valueFrom": "arn:aws:secretsmanager:us-east-1:123456789012:secret:appauthexample-AbCdEf" },
+      { "name": "USERNAME", "valueFrom": "arn:aws:secretsmanager:us-east-1:123456789012:secret:appauthexample-AbCdEf:username1::" },
+      { "name": "GITHUB_TOKEN", "valueFrom": "/copilot/appauth/test/secrets/GITHUB_TOKEN" }
+    ],
+    "logConfiguration": {
+      "logDriver": "awslogs",
+      "options": { "awslogs-group": "/ecs/appauth", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "ecs" },
+      "secretOptions": []
+    },
+    "healthCheck": { "command": ["CMD-SHELL", "curl -f http://localhost:8080/ || exit 1"], "interval": 30, "retries": 3 },
+    "somethingThatCameLater": { "name": null }
+  }]
+}"#;
+
+    type Read = (Vec<String>, Vec<(usize, DeclarationProblem)>);
+
+    /// The entries as `NAME=reference` or `NAME: value`, and what is wrong with which line.
+    fn read(format: Format, text: &str, container: Option<&str>) -> Option<Read> {
+        let (path, mut errors) = (Arc::new("task.json".into()), Vec::new());
+        let layer = layer(&mut Reader { path: &path, errors: &mut errors }, &format.parse(text).unwrap(), container)?;
+        let line = |entry: &Entry| match &entry.source {
+            EntrySource::Reference(reference) => format!("{}={reference} ({})", entry.target, entry.origin),
+            EntrySource::Literal(text) => format!("{}: {text} ({})", entry.target, entry.origin),
+            EntrySource::Composed(_) | EntrySource::Template(_) => unreachable!("a task definition has none"),
+        };
+        let problem = |error: DeclarationError| (error.mark.unwrap().line, error.problem);
+        Some((layer.entries.iter().map(line).collect(), errors.into_iter().map(problem).collect()))
+    }
+
+    fn json(text: &str, container: Option<&str>) -> Read {
+        read(Format::Json, text, container).unwrap()
+    }
+
+    /// What is wrong with a single container of these keys, which begin on line 2.
+    fn problems(keys: &str) -> Vec<(usize, DeclarationProblem)> {
+        json(&format!("{{\"containerDefinitions\": [{{\n{keys}\n}}]}}"), None).1
+    }
+
+    const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:appauthexample-AbCdEf";
+
+    #[test]
+    fn a_task_definition_gives_its_secrets_and_its_environment() {
+        let (entries, errors) = json(FARGATE, None);
+        assert_eq!(errors, []);
+        assert_eq!(
+            entries,
+            [
+                "LOG_LEVEL: info (task.json:15)",
+                "EMPTY:  (task.json:16)",
+                "PATH: /usr/bin:/bin (task.json:17)",
+                &format!("AUTH={ARN} (task.json:21)"),
+                &format!("USERNAME={ARN}:username1 (task.json:22)"),
+                "GITHUB_TOKEN=ssm:/copilot/appauth/test/secrets/GITHUB_TOKEN (task.json:23)",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_aws_cli_prints_is_one_too() {
+        let described = format!("{{\"taskDefinition\": {FARGATE}, \"tags\": []}}");
+        assert_eq!(json(&described, None), json(FARGATE, None));
+        assert_eq!(json(&described, Some("web")), json(FARGATE, Some("web")));
+    }
+
+    #[test]
+    fn yaml_and_toml_will_do() {
+        let yaml = "containerDefinitions:\n- environment:\n  - { name: PORT, value: 8080 }\n  secrets: # none yet\n";
+        assert_eq!(read(Format::Yaml, yaml, None), Some((vec!["PORT: 8080 (task.json:3)".into()], vec![])));
+        let toml = "[[containerDefinitions]]\nsecrets = [{ name = 'A', valueFrom = '/prod/a' }]\n";
+        assert_eq!(read(Format::Toml, toml, None), Some((vec!["A=ssm:/prod/a (task.json:2)".into()], vec![])));
+    }
+
+    #[test]
+    fn a_declaration_is_none() {
+        for text in ["env: { A: x }", "{}", "[containerDefinitions]", "taskDefinition: app:1", "taskDefinition: {}"] {
+            assert_eq!(read(Format::Yaml, text, None), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_several_containers_one_must_be_chosen() {
+        let text = r#"{"containerDefinitions": [
+            { "name": "web", "environment": [{ "name": "A", "value": "web's" }], "environmentFiles": null },
+            { "name": "log_router", "environment": [{ "name": "A", "value": "router's" }],
+              "environmentFiles": [{ "type": "s3", "value": "arn:aws:s3:::bucket/app.env" }] },
+            { "name": "log_router" }
+        ]}"#;
+        assert_eq!(json(text, Some("web")), (vec!["A: web's (task.json:2)".into()], vec![]));
+        let known = || vec!["web".to_owned(), "log_router".to_owned(), "log_router".to_owned()];
+        assert_eq!(json(text, None).1, [(1, DeclarationProblem::ContainerChoice(known()))]);
+        let missing = |name: &str, nearest: Option<&str>| {
+            let (name, nearest) = (name.to_owned(), nearest.map(str::to_owned));
+            [(1, DeclarationProblem::NoSuchContainer { name, nearest, known: known() })]
+        };
+        assert_eq!(json(text, Some("wbe")).1, missing("wbe", Some("web")));
+        assert_eq!(json(text, Some("database")).1, missing("database", None));
+        assert_eq!(
+            json(text, Some("log_router")).1,
+            [(1, DeclarationProblem::Twice { name: "log_router".into(), line: 3 })]
+        );
+    }
+
+    #[test]
+    fn a_single_container_needs_no_choice_but_a_choice_must_be_it() {
+        let text = r#"{"containerDefinitions": [{ "environment": [{ "name": "A", "value": "a" }] }]}"#;
+        assert_eq!(json(text, None).0, ["A: a (task.json:1)"]);
+        let problem = DeclarationProblem::NoSuchContainer { name: "web".into(), nearest: None, known: vec![] };
+        assert_eq!(json(text, Some("web")).1, [(1, problem)]);
+        assert!(json(FARGATE, Some("web")).1.is_empty());
+    }
+
+    #[test]
+    fn a_task_definition_without_containers_is_told() {
+        for containers in ["[]", "null"] {
+            let text = format!("{{\"containerDefinitions\": {containers}}}");
+            assert_eq!(json(&text, None).1, [(1, DeclarationProblem::NoContainer)]);
+        }
+        for containers in ["{}", "\"web\"", "[\"web\"]", "[null]"] {
+            let errors = json(&format!("{{\"containerDefinitions\": {containers}}}"), None).1;
+            assert!(matches!(errors.as_slice(), [(1, DeclarationProblem::Expected { .. })]), "{containers} {errors:?}");
+        }
+    }
+
+    #[test]
+    fn files_of_variables_are_refused() {
+        let files = r#""environmentFiles": [{ "type": "s3", "value": "arn:aws:s3:::bucket/app.env" }]"#;
+        assert_eq!(problems(files), [(2, DeclarationProblem::EnvironmentFiles)]);
+        assert_eq!(problems(r#""environmentFiles": [], "secrets": null"#), []);
+    }
+
+    #[test]
+    fn a_name_stands_once_in_both_lists_together() {
+        let errors = problems(
+            r#""secrets": [
+                { "name": "A", "valueFrom": "/a" },
+                { "name": "B", "valueFrom": "not a name" },
+                { "name": "A", "valueFrom": "/a" }
+            ],
+            "environment": [
+                { "name": "C", "value": "c" },
+                { "name": "B", "value": "b" },
+                { "name": "C", "value": "c" }
+            ]"#,
+        );
+        let twice = |name: &str, line| DeclarationProblem::Twice { name: name.into(), line };
+        assert_eq!(errors.len(), 4, "{errors:?}");
+        assert_eq!(errors[1..], [(5, twice("A", 3)), (9, twice("B", 4)), (10, twice("C", 8))]);
+    }
+
+    #[test]
+    fn path_is_no_secret() {
+        let errors = problems(r#""secrets": [{ "name": "PATH", "valueFrom": "/path" }]"#);
+        assert_eq!(errors, [(2, DeclarationProblem::PathOnlyValue)]);
+    }
+
+    #[test]
+    fn a_value_from_that_ecs_would_not_take_is_told() {
+        let errors = problems(
+            r#""secrets": [
+                { "name": "A", "valueFrom": "arn:aws:secretsmanager:us-east-1:123456789012:secret:app-AbCdEf:key" },
+                { "name": "B", "valueFrom": "prod/db:password" },
+                { "name": "C", "valueFrom": "${STAGE}/db" },
+                { "name": "D", "valueFrom": "" },
+                { "name": "E", "valueFrom": 5 },
+                { "name": "F", "valuefrom": "/f" },
+                { "valueFrom": "/g" },
+                { "name": "my.name", "valueFrom": "/h" },
+                "I=/i"
+            ]"#,
+        );
+        let mut lines: Vec<_> = errors.iter().map(|(line, _)| *line).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, [3, 4, 5, 6, 7, 8, 9, 10, 11], "{errors:#?}");
+        assert!(matches!(
+            &errors[0].1,
+            DeclarationProblem::ValueFrom { error: ReferenceError::EcsFields { count: 8, .. }, .. }
+        ));
+        for problem in [
+            DeclarationProblem::ValueFrom { text: String::new(), error: ReferenceError::Empty },
+            DeclarationProblem::Missing("valueFrom"),
+            DeclarationProblem::Missing("name"),
+            DeclarationProblem::IllegalName("my.name".into()),
+        ] {
+            assert!(errors.iter().any(|(_, other)| *other == problem), "{problem:?} {errors:#?}");
+        }
+    }
+
+    #[test]
+    fn a_literal_is_text_as_it_stands() {
+        let (entries, errors) = json(
+            r#"{"containerDefinitions": [{ "environment": [{ "name": "A", "value": "${HOME} {{ x }} $$ a:b" }] }]}"#,
+            None,
+        );
+        assert_eq!((entries, errors), (vec!["A: ${HOME} {{ x }} $$ a:b (task.json:1)".into()], vec![]));
+        for value in ["8080", "null", "true", "[]"] {
+            let errors = problems(&format!(r#""environment": [{{ "name": "A", "value": {value} }}]"#));
+            assert!(matches!(errors.as_slice(), [(2, DeclarationProblem::Expected { .. })]), "{value} {errors:?}");
+        }
+        assert_eq!(
+            problems(r#""environment": [{ "name": "A", "valueFrom": "/a" }]"#),
+            [(2, DeclarationProblem::Missing("value"))]
+        );
+    }
+}

@@ -1,0 +1,255 @@
+//! References in the values of inherited variables to entries: `--resolve-env`.
+//!
+//! A value is one ARN with what may follow it, or text with CloudFormation's dynamic references in it, in which a key is
+//! one top-level key. It means what it says: no alias, no `${NAME}`.
+
+use glob::Pattern;
+
+use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Part, Target, Transform};
+use crate::model::env_name::{EnvName, OWN_PREFIX};
+use crate::model::inherited::Inherited;
+use crate::model::plan::Layer;
+use crate::model::reference::{
+    Aliases, Locator, LocatorError, Reference, ReferenceError, SecretId, SecretRef, Selector, Version,
+};
+
+/// What is wrong with an inherited variable that has references in it.
+#[derive(Debug, PartialEq)]
+pub struct EnvReferenceError {
+    /// The variable.
+    pub name: String,
+    /// What is wrong.
+    pub problem: EnvReferenceProblem,
+}
+
+/// What is wrong with an inherited variable that has references in it.
+#[derive(Debug, PartialEq)]
+pub enum EnvReferenceProblem {
+    /// An ARN that is none.
+    Reference(ReferenceError),
+    /// `{{resolve:` without `}}`.
+    Unterminated,
+    /// `{{resolve:…}}` of something else.
+    UnknownService(String),
+    /// The third field of a secret is not `SecretString`.
+    NotSecretString,
+    /// More fields than such a reference has.
+    TooManyFields,
+    /// No id of a secret or parameter.
+    Id(LocatorError),
+    /// The value is not UTF-8.
+    NotText,
+    /// A name that cannot be set; the command would get the reference as text.
+    IllegalName,
+    /// PATH, which decides what is run before anything is read.
+    Path,
+}
+
+const OPEN: &str = "{{resolve:";
+
+const CLOSE: &str = "}}";
+
+/// The entries for the variables whose name matches and whose value has references.
+///
+/// # Errors
+/// Every malformed one.
+pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<EnvReferenceError>> {
+    let mut entries = Vec::new();
+    let mut errors = Vec::new();
+    for (name, value) in inherited.iter() {
+        let name = name.to_string_lossy();
+        // Ours never reach the target.
+        let is_meant = patterns.iter().any(|pattern| pattern.matches(&name)) && !name.starts_with(OWN_PREFIX);
+        if !is_meant {
+            continue;
+        }
+        match entry(&name, value) {
+            Ok(found) => entries.extend(found),
+            Err(problem) => errors.push(EnvReferenceError { name: name.into_owned(), problem }),
+        }
+    }
+    if errors.is_empty() { Ok(Layer { entries, ..Layer::default() }) } else { Err(errors) }
+}
+
+fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, EnvReferenceProblem> {
+    let text = value.to_string_lossy();
+    let source = if is_arn(&text) {
+        EntrySource::Composed(vec![Part::Reference(arn(&text)?)])
+    } else if text.contains(OPEN) {
+        EntrySource::Composed(parts(&text)?)
+    } else {
+        return Ok(None);
+    };
+    if value.to_str().is_none() {
+        return Err(EnvReferenceProblem::NotText);
+    }
+    if name == "PATH" {
+        return Err(EnvReferenceProblem::Path);
+    }
+    let name = EnvName::parse(name).map_err(|_| EnvReferenceProblem::IllegalName)?;
+    let (transform, on_missing) = (Transform::default(), OnMissing::Fail);
+    Ok(Some(Entry { target: Target::Env(name), source, transform, on_missing, origin: Origin::Inherited }))
+}
+
+/// Whether the whole value is meant as a secret's or a parameter's ARN; programs keep other ARNs for their own use.
+fn is_arn(text: &str) -> bool {
+    let mut fields = text.split(':');
+    fields.next() == Some("arn") && matches!(fields.nth(1), Some("secretsmanager" | "ssm"))
+}
+
+fn arn(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
+    if text.contains("${") {
+        return Err(EnvReferenceProblem::Reference(ReferenceError::BadVariable));
+    }
+    let reference = Reference::parse(text).map_err(EnvReferenceProblem::Reference)?;
+    reference.locate(&Aliases::default(), &Inherited::default()).map_err(EnvReferenceProblem::Reference)
+}
+
+fn parts(text: &str) -> Result<Vec<Part>, EnvReferenceProblem> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(OPEN) {
+        let (reference, after) = after.split_once(CLOSE).ok_or(EnvReferenceProblem::Unterminated)?;
+        if !before.is_empty() {
+            parts.push(Part::Text(before.to_owned()));
+        }
+        parts.push(Part::Reference(dynamic(reference)?));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    Ok(parts)
+}
+
+/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`, `ssm:NAME:VERSION` or `ssm-secure:NAME:VERSION`.
+fn dynamic(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
+    let (service, rest) = text.split_once(':').unwrap_or((text, ""));
+    let fields: Vec<&str> = rest.split(':').collect();
+    match service {
+        "secretsmanager" => {
+            // An ARN has seven fields of its own.
+            let own = if fields.first() == Some(&"arn") { 7 } else { 1 };
+            let (id, rest) = fields.split_at_checked(own).ok_or_else(|| cut_short(rest))?;
+            let mut rest = rest.iter().copied();
+            if !matches!(rest.next().unwrap_or_default(), "" | "SecretString") {
+                return Err(EnvReferenceProblem::NotSecretString);
+            }
+            let mut filled = || rest.next().filter(|field| !field.is_empty()).map(str::to_owned);
+            let selector = filled().map_or(Selector::Whole, Selector::Key);
+            let version = Version::new(filled(), filled());
+            if rest.next().is_some() {
+                return Err(EnvReferenceProblem::TooManyFields);
+            }
+            Ok(SecretRef { locator: locator(&id.join(":"), version)?, selector })
+        }
+        "ssm" | "ssm-secure" => {
+            let own = if fields.first() == Some(&"arn") { 6 } else { 1 };
+            let (name, rest) = fields.split_at_checked(own).ok_or_else(|| cut_short(rest))?;
+            let version = match rest {
+                [] | [""] => Version::Current,
+                [version] => Version::Id((*version).to_owned()),
+                _ => return Err(EnvReferenceProblem::TooManyFields),
+            };
+            let name = name.join(":");
+            let id = if own == 1 { format!("ssm:{name}") } else { name };
+            Ok(SecretRef { locator: locator(&id, version)?, selector: Selector::Whole })
+        }
+        other => Err(EnvReferenceProblem::UnknownService(other.to_owned())),
+    }
+}
+
+fn cut_short(arn: &str) -> EnvReferenceProblem {
+    EnvReferenceProblem::Id(LocatorError::ArnCutShort(arn.to_owned()))
+}
+
+fn locator(id: &str, version: Version) -> Result<Locator, EnvReferenceProblem> {
+    let (id, store, region) = SecretId::parse(id).map_err(EnvReferenceProblem::Id)?;
+    Ok(Locator { store, id, region, role: None, version })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::reference::Store;
+
+    const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
+
+    fn found(value: &str) -> Result<Vec<Part>, EnvReferenceProblem> {
+        let source = entry("A", value.as_ref())?.map(|entry| entry.source);
+        Ok(match source {
+            Some(EntrySource::Composed(parts)) => parts,
+            _ => Vec::new(),
+        })
+    }
+
+    fn ids(value: &str) -> Vec<String> {
+        let name = |part: Part| match part {
+            Part::Text(text) => format!("{text:?}"),
+            Part::Reference(SecretRef { locator, selector }) => {
+                format!("{} {selector} {:?}", locator.id, locator.version)
+            }
+        };
+        found(value).unwrap().into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_whole_value_that_is_an_arn_is_a_reference() {
+        assert_eq!(ids(ARN), [format!("{ARN}  Current")]);
+        assert_eq!(ids(&format!("{ARN}:password::")), [format!("{ARN} password Current")]);
+        assert!(ids("arn:aws:s3:::bucket").is_empty());
+        assert!(ids(&format!("see {ARN}")).is_empty());
+        assert!(matches!(found("arn:aws:secretsmanager:eu-west-1"), Err(EnvReferenceProblem::Reference(_))));
+        assert!(matches!(found(&format!("{ARN}${{X}}")), Err(EnvReferenceProblem::Reference(_))));
+    }
+
+    #[test]
+    fn several_dynamic_references_stand_in_one_value() {
+        let value = "u:{{resolve:secretsmanager:db:SecretString:user}}@{{resolve:ssm:/host:3}}/x";
+        assert_eq!(ids(value), ["\"u:\"", "db user Current", "\"@\"", "ssm:/host  Id(\"3\")", "\"/x\""]);
+    }
+
+    #[test]
+    fn every_field_of_a_secret_may_stand_or_not() {
+        assert_eq!(ids("{{resolve:secretsmanager:db}}"), ["db  Current"]);
+        assert_eq!(
+            ids(&format!("{{{{resolve:secretsmanager:{ARN}:SecretString:$k:AWSPREVIOUS:}}}}")),
+            [format!("{ARN} $k Stage(\"AWSPREVIOUS\")")]
+        );
+        assert_eq!(ids("{{resolve:secretsmanager:db::k::v1}}"), ["db k Id(\"v1\")"]);
+        let parameter = "{{resolve:ssm-secure:arn:aws:ssm:eu-west-1:123456789012:parameter/a:2}}";
+        assert!(
+            matches!(&found(parameter).unwrap()[0], Part::Reference(found) if found.locator.store == Store::ParameterStore)
+        );
+    }
+
+    #[test]
+    fn a_malformed_one_is_an_error() {
+        for (value, problem) in [
+            ("{{resolve:secretsmanager:db", EnvReferenceProblem::Unterminated),
+            ("x{{resolve:secretsmanager:db:SecretBinary}}", EnvReferenceProblem::NotSecretString),
+            ("{{resolve:secretsmanager:db:SecretString:k:s:v:x}}", EnvReferenceProblem::TooManyFields),
+            ("{{resolve:vault:db}}", EnvReferenceProblem::UnknownService("vault".into())),
+            ("{{resolve:secretsmanager:}}", EnvReferenceProblem::Id(LocatorError::Empty)),
+            ("{{resolve:}}", EnvReferenceProblem::UnknownService(String::new())),
+        ] {
+            assert_eq!(found(value), Err(problem), "{value}");
+        }
+        assert!(matches!(found("{{resolve:secretsmanager:arn:aws:secretsmanager}}"), Err(EnvReferenceProblem::Id(_))));
+    }
+
+    #[test]
+    fn only_variables_of_the_pattern_are_looked_at() {
+        let variables = [("DB_A", ARN), ("DB_B", "plain"), ("OTHER", ARN), ("PATH", "/bin")];
+        let inherited = Inherited::new(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let layer = layer(&inherited, &[Pattern::new("DB_*").unwrap()]).unwrap();
+        assert_eq!(layer.entries.iter().map(|entry| entry.target.to_string()).collect::<Vec<_>>(), ["DB_A"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_value_panics(text in "(\\{\\{resolve:|arn:aws:|secretsmanager:|ssm:|\\}\\}|[a-z:$]){0,8}") {
+            let _ = entry("A", text.as_ref());
+        }
+    }
+}

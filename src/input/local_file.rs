@@ -1,0 +1,251 @@
+//! `--local`: a file that maps secret ids to values, in place of AWS; for development, tests and a first try.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Number, Value};
+
+use super::syntax::Format;
+use crate::model::reference::{AWSCURRENT, SecretId};
+use crate::model::secret_value::SecretValue;
+use crate::model::tree::{Kind, Mark, Node, Typed, is_null};
+
+/// What is wrong with a local file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LocalError {
+    /// The file, as it was named.
+    pub path: PathBuf,
+    /// The place in it.
+    pub mark: Option<Mark>,
+    /// The id of the secret it is about. A key that is no id is not quoted: in a damaged file it could be a value.
+    pub id: Option<String>,
+    /// What is wrong. No value is told.
+    pub problem: LocalProblem,
+}
+
+/// What is wrong with a local file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum LocalProblem {
+    /// The file cannot be read.
+    Unreadable(String),
+    /// The file is not UTF-8.
+    NotUtf8,
+    /// The file is not YAML, TOML or JSON.
+    Syntax(String),
+    /// Another kind of value.
+    Expected(&'static str),
+}
+
+/// Secrets by id, each with its values by staging label.
+pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
+
+/// Opens the file. It is read later, when this process's memory is hidden; by then a path such as `/dev/fd/63` can no
+/// longer be opened.
+///
+/// # Errors
+/// When it cannot be opened.
+pub fn open(path: &Path) -> Result<File, LocalError> {
+    File::open(path).map_err(|error| unreadable(path, &error))
+}
+
+/// Reads the file that was opened from `path`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(path: &Path, mut file: File) -> Result<LocalSecrets, Vec<LocalError>> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| vec![unreadable(path, &error)])?;
+    let error = |mark, problem| LocalError { path: path.to_owned(), mark, id: None, problem };
+    let text = String::from_utf8(bytes).map_err(|_| vec![error(None, LocalProblem::NotUtf8)])?;
+    let node = Format::of(path).parse(&text).map_err(|errors| {
+        errors.into_iter().map(|found| error(found.mark, LocalProblem::Syntax(found.message))).collect::<Vec<_>>()
+    })?;
+    let Kind::Table(entries) = &node.kind else {
+        return Err(vec![error(Some(node.mark), LocalProblem::Expected("a table of secret ids and values"))]);
+    };
+    let mut secrets = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (key, value) in entries {
+        match stages(value) {
+            Ok(stages) => {
+                secrets.insert(key.text.clone(), stages);
+            }
+            Err(Mismatch { mark, expected }) => {
+                let problem = LocalProblem::Expected(expected);
+                let is_id = !value.is_null() && SecretId::parse(&key.text).is_ok();
+                let id = is_id.then(|| key.text.clone());
+                errors.push(LocalError { id, ..error(Some(mark), problem) });
+            }
+        }
+    }
+    if errors.is_empty() { Ok(secrets) } else { Err(errors) }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> LocalError {
+    LocalError { path: path.to_owned(), mark: None, id: None, problem: LocalProblem::Unreadable(error.to_string()) }
+}
+
+/// A value that a secret cannot have.
+struct Mismatch {
+    mark: Mark,
+    expected: &'static str,
+}
+
+fn stages(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
+    match only_key(node) {
+        Some(("$stages", stages)) => match &stages.kind {
+            Kind::Table(entries) => entries.iter().map(|(key, node)| Ok((key.text.clone(), value(node)?))).collect(),
+            Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
+                Err(Mismatch { mark: stages.mark, expected: "a table of staging labels and values under $stages" })
+            }
+        },
+        _ => Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value(node)?)])),
+    }
+}
+
+fn only_key(node: &Node) -> Option<(&str, &Node)> {
+    match &node.kind {
+        Kind::Table(entries) => match entries.as_slice() {
+            [(key, value)] => Some((&key.text, value)),
+            _ => None,
+        },
+        Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => None,
+    }
+}
+
+fn value(node: &Node) -> Result<SecretValue, Mismatch> {
+    if let Some(("$binary", bytes)) = only_key(node) {
+        let text = bytes.text().map(|text| text.split_ascii_whitespace().collect::<String>());
+        let decoded = text.and_then(|text| STANDARD.decode(text).ok());
+        return decoded
+            .map(SecretValue::new)
+            .ok_or(Mismatch { mark: bytes.mark, expected: "base64 text under $binary" });
+    }
+    match &node.kind {
+        Kind::Table(_) => Ok(SecretValue::new(json(node)?.to_string())),
+        Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => node
+            .text()
+            .map(SecretValue::new)
+            .ok_or(Mismatch { mark: node.mark, expected: "text, or a table as the secret's JSON object" }),
+    }
+}
+
+fn json(node: &Node) -> Result<Value, Mismatch> {
+    Ok(match &node.kind {
+        Kind::Text(text) => Value::String(text.clone()),
+        Kind::Plain(text) => plain(text),
+        Kind::Typed(Typed::Null) => Value::Null,
+        Kind::Typed(Typed::Bool(value)) => Value::Bool(*value),
+        Kind::Typed(Typed::Number(literal)) => Value::Number(Number::from_string_unchecked(literal.clone())),
+        Kind::Typed(Typed::Other) => {
+            return Err(Mismatch { mark: node.mark, expected: "what JSON can hold; write it as text" });
+        }
+        Kind::List(items) => Value::Array(items.iter().map(json).collect::<Result<_, _>>()?),
+        Kind::Table(entries) => {
+            let pairs = entries.iter().map(|(key, value)| Ok((key.text.clone(), json(value)?)));
+            Value::Object(pairs.collect::<Result<Map<_, _>, _>>()?)
+        }
+    })
+}
+
+/// A YAML scalar without quotes, by YAML 1.2's core schema; a number keeps its spelling where JSON knows it, too.
+fn plain(text: &str) -> Value {
+    if is_null(text) {
+        return Value::Null;
+    }
+    match text {
+        "true" | "True" | "TRUE" => return Value::Bool(true),
+        "false" | "False" | "FALSE" => return Value::Bool(false),
+        _ => {}
+    }
+    if let Ok(number) = serde_json::from_str::<Number>(text) {
+        return Value::Number(number);
+    }
+    let radix = |prefix, radix| text.strip_prefix(prefix).and_then(|digits| u64::from_str_radix(digits, radix).ok());
+    if let Some(number) = radix("0x", 16).or_else(|| radix("0o", 8)) {
+        return Value::Number(number.into());
+    }
+    // `007`, `+1` and `.5` are numbers to YAML; words such as `infinity`, which Rust reads too, are not.
+    let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
+        && text.bytes().any(|byte| byte.is_ascii_digit());
+    let number =
+        numeric.then(|| text.parse::<i128>().ok().map(|number| number.to_string()).or_else(|| float(text))).flatten();
+    number
+        .map_or_else(|| Value::String(text.to_owned()), |literal| Value::Number(Number::from_string_unchecked(literal)))
+}
+
+fn float(text: &str) -> Option<String> {
+    let number: f64 = text.parse().ok()?;
+    Number::from_f64(number).map(|number| number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::local_file::LocalFile;
+    use crate::model::answer::FetchError;
+    use crate::model::answer::Missing;
+    use crate::model::inherited::Inherited;
+    use crate::model::reference::Aliases;
+    use crate::model::reference::Reference;
+
+    fn local(text: &str) -> LocalFile {
+        let node = Format::Yaml.parse(text).unwrap();
+        let Kind::Table(entries) = node.kind else { unreachable!() };
+        LocalFile::new(entries.into_iter().map(|(key, node)| (key.text, stages(&node).ok().unwrap())).collect())
+    }
+
+    fn read(file: &LocalFile, reference: &str) -> Result<String, FetchError> {
+        let reference =
+            Reference::parse(reference).unwrap().locate(&Aliases::default(), &Inherited::default()).unwrap();
+        let document = file.fetch(&[&reference.locator].into()).pop().unwrap().1.map_err(|failure| failure.error)?;
+        Ok(String::from_utf8_lossy(document.body.expose()).into_owned())
+    }
+
+    #[test]
+    fn a_secret_is_text_or_an_object_and_has_stages() {
+        let file = local(
+            "plain: 007\nobject: {z: 1.10, a: [true, ~, 007, 0x1F, +1, .5, yes, '1']}\nstaged: {$stages: {AWSCURRENT: new, AWSPREVIOUS: {$binary: b2xk}}}",
+        );
+        assert_eq!(read(&file, "plain").unwrap(), "007");
+        assert_eq!(read(&file, "object").unwrap(), r#"{"z":1.10,"a":[true,null,7,31,1,0.5,"yes","1"]}"#);
+        assert_eq!(read(&file, "staged").unwrap(), "new");
+        assert_eq!(read(&file, "staged::AWSPREVIOUS").unwrap(), "old");
+        assert_eq!(read(&file, "staged::NONE"), Err(FetchError::NotFound { missing: Missing::Version, nearest: None }));
+        assert_eq!(read(&file, "plain:::v1"), Err(FetchError::NotFound { missing: Missing::Version, nearest: None }));
+    }
+
+    #[test]
+    fn an_arn_is_found_by_its_name() {
+        let file = local("prod/db: x\nother-AbCdEf: y\nssm:/app/key: z\nparameters: p\nssm:flat: f");
+        assert_eq!(read(&file, "arn:aws:secretsmanager:us-east-1:123456789012:secret:parameters-AbCdEf").unwrap(), "p");
+        assert_eq!(read(&file, "arn:aws:ssm:us-east-1:123456789012:parameter/flat").unwrap(), "f");
+        assert_eq!(read(&file, "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf").unwrap(), "x");
+        assert_eq!(read(&file, "arn:aws:secretsmanager:us-east-1:123456789012:secret:other-AbCdEf").unwrap(), "y");
+        assert_eq!(read(&file, "arn:aws:ssm:us-east-1:123456789012:parameter/app/key").unwrap(), "z");
+        assert_eq!(read(&file, "ssm:/app/key").unwrap(), "z");
+    }
+
+    #[test]
+    fn an_unknown_id_suggests_a_known_one() {
+        let nearest = Some("prod/db".to_owned());
+        assert_eq!(
+            read(&local("prod/db: x"), "prod/bd"),
+            Err(FetchError::NotFound { missing: Missing::Secret, nearest })
+        );
+    }
+
+    #[test]
+    fn what_no_secret_can_be_is_refused() {
+        for text in ["a: [1]", "a: ~", "a: {$binary: '!'}", "a: {$stages: x}"] {
+            let node = Format::Yaml.parse(text).unwrap();
+            let Kind::Table(entries) = node.kind else { unreachable!() };
+            assert!(stages(&entries[0].1).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! JSON to the common tree.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::positions::Places;
+use super::syntax_error::{MAX_DEPTH, SyntaxError, duplicates};
+use crate::model::tree::{Key, Kind, Mark, Node, Typed};
+
+pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| vec![syntax_error(&error)])?;
+    let mut builder = Builder { text, places: Places::new(text), errors: Vec::new() };
+    let node = builder.node(raw, 0);
+    if builder.errors.is_empty() { Ok(node) } else { Err(builder.errors) }
+}
+
+fn syntax_error(error: &serde_json::Error) -> SyntaxError {
+    let message = error.to_string();
+    // The place is told apart from the message.
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+    SyntaxError { mark: Some(Mark { line: error.line(), column: error.column().max(1) }), message: message.to_owned() }
+}
+
+struct Builder<'t> {
+    text: &'t str,
+    places: Places<'t>,
+    errors: Vec<SyntaxError>,
+}
+
+impl<'t> Builder<'t> {
+    /// A value, and a key without escapes, is a slice of the text, so where it begins tells its place.
+    fn mark(&mut self, slice: &str) -> Mark {
+        self.places.mark(slice.as_ptr().addr() - self.text.as_ptr().addr())
+    }
+
+    fn node(&mut self, raw: &'t RawValue, depth: usize) -> Node {
+        let mark = self.mark(raw.get());
+        let kind = match raw.get().as_bytes().first() {
+            _ if depth > MAX_DEPTH => {
+                self.errors.push(SyntaxError { mark: Some(mark), message: "nested too deeply".to_owned() });
+                Kind::Typed(Typed::Null)
+            }
+            Some(b'{') => {
+                let Pairs(pairs) = self.read(raw, Pairs(Vec::new()));
+                let mut entries = Vec::with_capacity(pairs.len());
+                for (text, value) in pairs {
+                    // A key with escapes is a text of its own; its value's place is near.
+                    let mark = self.mark(if let Cow::Borrowed(key) = text { key } else { value.get() });
+                    entries.push((Key { mark, text: text.into_owned() }, self.node(value, depth + 1)));
+                }
+                self.errors.extend(duplicates(&entries));
+                Kind::Table(entries)
+            }
+            Some(b'[') => {
+                let items: Vec<&'t RawValue> = self.read(raw, Vec::new());
+                Kind::List(items.into_iter().map(|item| self.node(item, depth + 1)).collect())
+            }
+            Some(b'"') => Kind::Text(self.read(raw, String::new())),
+            Some(b't') => Kind::Typed(Typed::Bool(true)),
+            Some(b'f') => Kind::Typed(Typed::Bool(false)),
+            Some(b'n') | None => Kind::Typed(Typed::Null),
+            Some(_) => Kind::Typed(Typed::Number(raw.get().to_owned())),
+        };
+        Node { mark, kind }
+    }
+
+    /// What was found to be JSON once can still be wrong in a string: half a surrogate pair, say.
+    fn read<T: Deserialize<'t>>(&mut self, raw: &'t RawValue, otherwise: T) -> T {
+        serde_json::from_str(raw.get()).unwrap_or_else(|error| {
+            let mark = self.mark(raw.get());
+            self.errors.push(SyntaxError { mark: Some(mark), ..syntax_error(&error) });
+            otherwise
+        })
+    }
+}
+
+/// An object's entries, in their order and with those that occur twice.
+struct Pairs<'t>(Vec<(Cow<'t, str>, &'t RawValue)>);
+
+impl<'de> Deserialize<'de> for Pairs<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PairsVisitor)
+    }
+}
+
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Pairs<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Pairs<'de>, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(key) = entries.next_key_seed(KeySeed)? {
+            pairs.push((key, entries.next_value()?));
+        }
+        Ok(Pairs(pairs))
+    }
+}
+
+/// A key as a slice of the text, where it has no escapes.
+struct KeySeed;
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeySeed {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}

@@ -1,0 +1,165 @@
+//! YAML, TOML and JSON as one tree, in which every node knows its line and every scalar how it was written.
+//!
+//! Typed deserializers stop at the first error, and each tells positions in its own way or not at all; a person who mends a
+//! declaration wants all six typos at once, with their lines.
+
+mod json;
+mod positions;
+mod syntax_error;
+mod toml;
+mod yaml;
+
+use std::path::Path;
+
+use crate::model::tree::Node;
+use syntax_error::SyntaxError;
+
+/// The format of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// YAML 1.2, of which JSON is a part.
+    Yaml,
+    /// TOML 1.
+    Toml,
+    /// JSON.
+    Json,
+}
+
+impl Format {
+    /// By the extension; without a known one it is YAML.
+    pub fn of(path: &Path) -> Self {
+        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+        match extension.as_ref().and_then(|extension| extension.to_str()) {
+            Some("toml") => Self::Toml,
+            Some("json") => Self::Json,
+            _ => Self::Yaml,
+        }
+    }
+
+    /// Reads a text as one tree. An empty YAML text, or a null, is an empty table.
+    ///
+    /// # Errors
+    /// The first place where the text is not of this format, or every key that occurs twice.
+    pub fn parse(self, text: &str) -> Result<Node, Vec<SyntaxError>> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        match self {
+            Self::Yaml => yaml::parse(text),
+            Self::Toml => toml::parse(text),
+            Self::Json => json::parse(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tree::Kind;
+
+    fn table(node: &Node) -> Vec<(&str, usize, &str)> {
+        let Kind::Table(entries) = &node.kind else { return Vec::new() };
+        entries.iter().map(|(key, value)| (key.text.as_str(), value.mark.line, value.text().unwrap_or("-"))).collect()
+    }
+
+    #[test]
+    fn the_three_formats_give_the_same_tree() {
+        let texts = [
+            (Format::Yaml, "z: one\na: \"t\\twø\"\n"),
+            (Format::Toml, "z = 'one'\na = \"t\\twø\"\n"),
+            (Format::Json, "{\"z\": \"one\",\n\"a\": \"t\\twø\"}"),
+        ];
+        for (format, text) in texts {
+            assert_eq!(table(&format.parse(text).unwrap()), [("z", 1, "one"), ("a", 2, "t\twø")], "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_yaml_text_without_content_is_an_empty_table() {
+        for text in ["", "# nothing\n", "---\n# nothing\n", "null\n", "~"] {
+            let node = Format::Yaml.parse(text).unwrap();
+            assert!(matches!(&node.kind, Kind::Table(entries) if entries.is_empty()), "{text:?}: {node:?}");
+        }
+    }
+
+    #[test]
+    fn a_yaml_scalar_is_its_text_and_other_formats_want_quotes() {
+        let yaml = Format::Yaml.parse("a: 007\nb: yes\nc: 1.10\nd: 2026-11-20\ne: |\n  two\n  lines\n").unwrap();
+        assert_eq!(
+            table(&yaml).iter().map(|entry| entry.2).collect::<Vec<_>>(),
+            ["007", "yes", "1.10", "2026-11-20", "two\nlines\n"]
+        );
+        assert_eq!(table(&Format::Json.parse(r#"{"a": 7}"#).unwrap()), [("a", 1, "-")]);
+        assert_eq!(table(&Format::Toml.parse("a = 7").unwrap()), [("a", 1, "-")]);
+        assert_eq!(table(&Format::Yaml.parse("a: ~").unwrap()), [("a", 1, "-")]);
+    }
+
+    #[test]
+    fn a_merge_key_is_refused_and_in_quotes_is_a_key() {
+        assert!(Format::Yaml.parse("a: &a {b: c}\n<<: *a").is_err());
+        assert_eq!(table(&Format::Yaml.parse("'<<': one").unwrap()), [("<<", 1, "one")]);
+    }
+
+    #[test]
+    fn a_key_that_occurs_twice_is_an_error_with_its_place() {
+        for (format, text) in
+            [(Format::Yaml, "a: 1\na: 2"), (Format::Json, "{\"a\": 1,\n\"a\": 2}"), (Format::Toml, "a = 1\na = 2")]
+        {
+            let errors = format.parse(text).unwrap_err();
+            assert_eq!(errors[0].mark.unwrap().line, 2, "{format:?} {errors:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_where() {
+        for (format, text) in [
+            (Format::Yaml, "a: 1\nb: [1"),
+            (Format::Yaml, "a: 1\n---\nb: 2"),
+            (Format::Yaml, "a: 1\nb: !exec rm"),
+            (Format::Toml, "a = 1\nb = ["),
+            (Format::Json, "{\"a\": 1,\n\"b\": ["),
+        ] {
+            let errors = format.parse(text).unwrap_err();
+            assert!(errors[0].mark.is_some_and(|mark| mark.line >= 2), "{format:?} {errors:?}");
+            assert!(errors[0].message.len() > 5, "{format:?} {errors:?}");
+        }
+        for format in [Format::Yaml, Format::Json] {
+            assert!(format.parse(&"[".repeat(100_000)).is_err());
+        }
+        assert!(Format::Toml.parse(&format!("a = {}", "[".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn a_key_has_its_own_place() {
+        for (format, text) in
+            [(Format::Yaml, "a:\n\n  b"), (Format::Json, "{\"a\":\n\n\"b\"}"), (Format::Toml, "a = [\n]")]
+        {
+            let node = format.parse(text).unwrap();
+            let Kind::Table(entries) = node.kind else { unreachable!() };
+            assert_eq!(entries[0].0.mark.line, 1, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn an_alias_bomb_is_refused() {
+        let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+        for n in 1..12 {
+            let previous = format!("*a{}", n - 1);
+            text.push_str(&format!("a{n}: &a{n} [{}]\n", [previous.as_str(); 10].join(",")));
+        }
+        assert!(Format::Yaml.parse(&text).is_err());
+        assert_eq!(table(&Format::Yaml.parse("a: &x one\nb: *x").unwrap()), [("a", 1, "one"), ("b", 2, "one")]);
+    }
+
+    #[test]
+    fn a_surrogate_pair_in_json_is_one_character() {
+        assert_eq!(table(&Format::Json.parse(r#"{"a": "\ud83d\ude00"}"#).unwrap()), [("a", 1, "😀")]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "[ -~\n]{0,80}") {
+            for format in [Format::Yaml, Format::Toml, Format::Json] {
+                let _ = format.parse(&text);
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Where a value goes: into a variable, or into a file and its path into a variable.
+
+/// A file's permissions: nine bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode(u32);
+
+/// A text that is not three or four octal digits up to 0777.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModeError;
+
+impl Mode {
+    /// Readable by its owner and nobody else.
+    pub const PRIVATE: Self = Self(0o400);
+
+    /// Reads `0400` or `400`.
+    ///
+    /// # Errors
+    /// For anything else, bits beyond 0777 among it.
+    pub fn parse(text: &str) -> Result<Self, ModeError> {
+        let octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+        let bits = u32::from_str_radix(text, 8).ok().filter(|bits| octal && *bits <= 0o777);
+        bits.filter(|_| (3..=4).contains(&text.len())).map(Self).ok_or(ModeError)
+    }
+
+    /// The bits.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+/// A file's owner, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The user, when it is not to stay.
+    pub user: Option<Account>,
+    /// The group, when it is not to stay.
+    pub group: Option<Account>,
+}
+
+/// A user or a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// By its number.
+    Number(u32),
+    /// By its name in /etc/passwd or /etc/group.
+    Name(String),
+}
+
+/// A text that is not `USER`, `USER:GROUP` or `:GROUP`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnerError;
+
+impl Owner {
+    /// Reads `USER`, `USER:GROUP` or `:GROUP`, each a name or a number.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn parse(text: &str) -> Result<Self, OwnerError> {
+        let (user, group) = match text.split_once(':') {
+            Some((user, group)) => (user, Some(group)),
+            None => (text, None),
+        };
+        let user = if user.is_empty() { None } else { Some(Account::parse(user)?) };
+        let group = group.map(Account::parse).transpose()?;
+        if user.is_none() && group.is_none() { Err(OwnerError) } else { Ok(Self { user, group }) }
+    }
+}
+
+impl Account {
+    fn parse(text: &str) -> Result<Self, OwnerError> {
+        let printable = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+        if text.is_empty() || !printable {
+            return Err(OwnerError);
+        }
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            // The highest number means "unchanged" to chown.
+            return text.parse().ok().filter(|number| *number != u32::MAX).map(Self::Number).ok_or(OwnerError);
+        }
+        Ok(Self::Name(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_three_or_four_octal_digits() {
+        assert_eq!(Mode::parse("0400").map(Mode::bits), Ok(0o400));
+        assert_eq!(Mode::parse("640").map(Mode::bits), Ok(0o640));
+        for text in ["", "4", "0o400", "1777", "0888", "00400", "+400"] {
+            assert_eq!(Mode::parse(text), Err(ModeError), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_owner_is_a_user_a_group_or_both() {
+        let name = |text: &str| Some(Account::Name(text.into()));
+        assert_eq!(Owner::parse("app:app"), Ok(Owner { user: name("app"), group: name("app") }));
+        assert_eq!(Owner::parse("1000"), Ok(Owner { user: Some(Account::Number(1000)), group: None }));
+        assert_eq!(Owner::parse(":0"), Ok(Owner { user: None, group: Some(Account::Number(0)) }));
+        for text in ["", ":", "a:", "a:b:c", "a b", "4294967295"] {
+            assert_eq!(Owner::parse(text), Err(OwnerError), "{text}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The options that say how to resolve, what the target gets and how much is said: one table for the command line, for
+//! `SECRETS_EXEC_*` and for `defaults:`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use glob::Pattern;
+
+use super::table::OPTIONS;
+use super::typed::{AgentChoice, Options};
+use crate::model::name_patterns::parse_patterns;
+use crate::model::reference::{REGION_EXPECTED, ROLE_EXPECTED, Region, Role};
+use crate::model::url::check_url;
+
+/// An option that can be given in three places.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// Its long name.
+    pub name: &'static str,
+    /// Its key under `defaults:`: the long name, in the plural where it takes a list of what is not a pattern.
+    pub key: &'static str,
+    /// Its one-letter form on the command line.
+    pub short: Option<char>,
+    /// What it takes.
+    pub takes: Takes,
+    /// Where that goes.
+    pub set: Set,
+    /// What it does, in one line of `--help`.
+    pub help: &'static str,
+    /// The heading it stands under in `--help`.
+    pub heading: &'static str,
+    /// Whether a declaration may give it.
+    pub in_declaration: bool,
+}
+
+/// What an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// One text, called this in `--help`.
+    Text(&'static str),
+    /// Nothing; in a variable `1` or `0`, in a declaration `true` or `false`.
+    Nothing,
+    /// Texts, by repeating it; in a variable separated by commas, in a declaration a list.
+    Texts(&'static str),
+    /// Nothing, or after an equals sign one text, called this in `--help`.
+    Optional(&'static str),
+}
+
+/// What an option expects, when it was given something else.
+pub type Expected = &'static str;
+
+/// How an option takes what it was given.
+pub type Set = fn(&mut Options, Given) -> Result<(), Expected>;
+
+impl OptionSpec {
+    /// The option of that key under `defaults:`.
+    pub fn find(key: &str) -> Option<&'static Self> {
+        OPTIONS.iter().find(|option| option.key == key)
+    }
+
+    /// The variable that gives it: `SECRETS_EXEC_` and the long name.
+    pub fn variable(&self) -> String {
+        format!("{}{}", crate::model::env_name::OWN_PREFIX, self.name.to_uppercase().replace('-', "_"))
+    }
+}
+
+/// What was given for an option.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Given {
+    /// For [`Takes::Text`] and [`Takes::Optional`].
+    Text(OsString),
+    /// For [`Takes::Nothing`] and [`Takes::Optional`].
+    Flag(bool),
+    /// For [`Takes::Texts`].
+    Texts(Vec<String>),
+}
+
+impl Given {
+    pub fn path(self) -> Result<PathBuf, Expected> {
+        match self {
+            Self::Text(text) => Ok(text.into()),
+            Self::Flag(_) | Self::Texts(_) => Err("a path"),
+        }
+    }
+
+    pub fn text(self) -> Result<String, Expected> {
+        match self {
+            Self::Text(text) => text.into_string().map_err(|_| "text in UTF-8"),
+            Self::Flag(_) | Self::Texts(_) => Err("text"),
+        }
+    }
+
+    pub fn parsed<T>(self, parse: impl Fn(String) -> Result<T, Expected>) -> Result<T, Expected> {
+        self.text().and_then(parse)
+    }
+
+    pub fn flag(self) -> Result<bool, Expected> {
+        match self {
+            Self::Flag(on) => Ok(on),
+            Self::Text(_) | Self::Texts(_) => Err("true or false"),
+        }
+    }
+
+    pub fn patterns(self) -> Result<Vec<Pattern>, Expected> {
+        match self {
+            Self::Texts(texts) => parse_patterns(&texts),
+            Self::Text(_) | Self::Flag(_) => Err("a list of texts"),
+        }
+    }
+
+    pub fn regions(self) -> Result<Vec<Region>, Expected> {
+        match self {
+            Self::Texts(texts) => {
+                texts.iter().map(|text| Region::parse(text)).collect::<Result<_, _>>().map_err(|_| REGION_EXPECTED)
+            }
+            Self::Text(_) | Self::Flag(_) => Err("a list of regions"),
+        }
+    }
+
+    pub fn agent(self) -> Result<AgentChoice, Expected> {
+        match self {
+            Self::Flag(false) => Ok(AgentChoice::Off),
+            Self::Flag(true) => Ok(AgentChoice::Standard),
+            Self::Text(_) => self.parsed(check_url).map(AgentChoice::At).map_err(|_| AGENT_EXPECTED),
+            Self::Texts(_) => Err(AGENT_EXPECTED),
+        }
+    }
+}
+
+pub fn check_role(arn: String) -> Result<String, Expected> {
+    Role::parse(&arn, None).map(|_| arn.clone()).map_err(|_| ROLE_EXPECTED)
+}
+
+pub fn duration(text: String) -> Result<Duration, Expected> {
+    let duration = humantime::parse_duration(&text).ok().filter(|duration| !duration.is_zero());
+    // A century is as good as for ever, and sums of durations do not overflow.
+    let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    duration.map(|duration| duration.min(longest)).ok_or("a duration above zero, like 20s or 1m30s")
+}
+
+const AGENT_EXPECTED: Expected = "the agent's URL, like http://127.0.0.1:2773";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(name: &str, text: &str) -> Result<Options, &'static str> {
+        let mut options = Options::default();
+        (OptionSpec::find(name).unwrap().set)(&mut options, Given::Text(text.into())).map(|()| options)
+    }
+
+    #[test]
+    fn every_option_of_the_table_can_be_set() {
+        for option in OPTIONS {
+            let text = match option.name {
+                "role-arn" => "arn:aws:iam::123456789012:role/Reader",
+                "endpoint-url" => "http://127.0.0.1:5000",
+                "timeout" | "wait" => "1m30s",
+                _ => "us-east-1",
+            };
+            let given = match option.takes {
+                Takes::Text(_) => Given::Text(text.into()),
+                Takes::Nothing => Given::Flag(true),
+                Takes::Texts("REGION") => Given::Texts(vec!["us-east-1".into()]),
+                Takes::Texts(_) => Given::Texts(vec!["APP_*".into()]),
+                Takes::Optional(_) => Given::Text("http://127.0.0.1:2773".into()),
+            };
+            assert_eq!((option.set)(&mut Options::default(), given), Ok(()), "{}", option.name);
+        }
+    }
+
+    #[test]
+    fn what_an_option_does_not_take_is_refused() {
+        for (name, text) in [
+            ("timeout", "0s"),
+            ("timeout", "30"),
+            ("timeout", "soon"),
+            ("wait", "0s"),
+            ("agent", "localhost:2773"),
+            ("region", "us east"),
+            ("role-arn", "Reader"),
+            ("endpoint-url", "notaurl"),
+            ("endpoint-url", "ftp://x"),
+            ("endpoint-url", "http://127.0.0.1:99999"),
+            ("endpoint-url", "http://h:"),
+        ] {
+            assert!(set(name, text).is_err(), "{name} {text}");
+        }
+        for pattern in ["[", "[^a]"] {
+            assert!(parse_patterns(&[pattern.into()]).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn the_upper_place_wins_where_it_speaks() {
+        let merged = set("region", "eu-west-1")
+            .unwrap()
+            .over(set("region", "us-east-1").unwrap().over(set("profile", "p").unwrap()));
+        assert_eq!((merged.region.unwrap().as_str(), merged.profile.as_deref()), ("eu-west-1", Some("p")));
+    }
+}

@@ -1,0 +1,369 @@
+//! `SECRET[:KEY[:STAGE[:VERSION-ID]]]`: taking it apart, looking its secret up, and printing it again.
+//!
+//! The format is CodeBuild's, and that of ECS `valueFrom` ARNs. An ARN is its own 7 (Secrets Manager) or 6 (SSM) fields;
+//! `${NAME}` is one token whatever it holds; a colon inside the brackets or quotes of a JSONPath belongs to the path.
+
+use std::fmt;
+
+use super::alias::Aliases;
+use super::locator::{Locator, Store};
+use super::reference_error::ReferenceError;
+use super::secret_id::{LocatorError, SecretId, is_name_character};
+use super::secret_ref::SecretRef;
+use super::selector::{JsonPath, Selector, outside_brackets};
+use super::variables::{expand, variables};
+use super::version::Version;
+use crate::model::inherited::Inherited;
+
+/// A reference as it was written: its fields are told apart, nothing is looked up yet.
+///
+/// `Reference::parse(&reference.to_string())` is the same reference again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    /// The SECRET field: a name, an ARN, an alias or `ssm:` and a name, with `${NAME}` still in it.
+    pub secret: String,
+    pub selector: Selector,
+    /// `None` when neither STAGE nor VERSION-ID was written, which leaves an alias its own.
+    pub version: Option<Version>,
+}
+
+impl Reference {
+    /// Takes `text` apart.
+    ///
+    /// # Errors
+    /// When it is not a reference, whatever the variables and aliases may be.
+    pub fn parse(text: &str) -> Result<Self, ReferenceError> {
+        if text.is_empty() {
+            return Err(ReferenceError::Empty);
+        }
+        let (secret, rest) = split_secret(text)?;
+        check_secret(secret)?;
+        let (key, rest) = rest.map_or(("", None), split_key);
+        let (stage, rest) = rest.map_or(("", None), split_colon);
+        let (version, rest) = rest.map_or(("", None), split_colon);
+        if rest.is_some() {
+            return Err(ReferenceError::TooManyFields);
+        }
+        let version = parse_version(stage, version)?;
+        Ok(Self { secret: secret.to_owned(), selector: parse_selector(key)?, version })
+    }
+
+    /// The SECRET field, when nothing else was written.
+    pub fn bare(&self) -> Option<&str> {
+        (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
+    }
+
+    /// Looks SECRET up: first among the aliases, then as an id in which `${NAME}` stands for a variable.
+    ///
+    /// # Errors
+    /// When a variable is not set, or what results is no id.
+    pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, ReferenceError> {
+        let selector = self.selector.clone();
+        if let Some(alias) = aliases.get(&self.secret) {
+            let mut locator = locate_id(&alias.id, inherited)?;
+            locator.region = locator.region.or_else(|| alias.region.clone());
+            locator.role.clone_from(&alias.role);
+            // A STAGE or VERSION-ID in the reference replaces what the alias says of either.
+            locator.version.clone_from(self.version.as_ref().unwrap_or(&alias.version));
+            return parameter_takes_one(SecretRef { locator, selector });
+        }
+        let mut locator = locate_id(&self.secret, inherited)?;
+        locator.version = self.version.clone().unwrap_or(Version::Current);
+        parameter_takes_one(SecretRef { locator, selector })
+    }
+}
+
+/// Parameter Store selects by a label or by a version number, never by both.
+fn parameter_takes_one(found: SecretRef) -> Result<SecretRef, ReferenceError> {
+    match (found.locator.store, &found.locator.version) {
+        (Store::ParameterStore, Version::Both { .. }) => Err(ReferenceError::LabelAndVersion),
+        _ => Ok(found),
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { secret, selector, version } = self;
+        f.write_str(secret)?;
+        let version = version.as_ref();
+        let (stage, id) = (version.and_then(Version::stage).unwrap_or(""), version.and_then(Version::id).unwrap_or(""));
+        match (selector, stage, id) {
+            (Selector::Whole, "", "") => Ok(()),
+            (_, "", "") => write!(f, ":{selector}"),
+            (_, _, "") => write!(f, ":{selector}:{stage}"),
+            _ => write!(f, ":{selector}:{stage}:{id}"),
+        }
+    }
+}
+
+/// An id in which `${NAME}` stands for a variable; what a variable holds is not split again.
+fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
+    let expanded = expand(text, inherited)?;
+    let (id, store, region) = SecretId::parse(&expanded).map_err(|error| {
+        if expanded == text { ReferenceError::Id(error) } else { ReferenceError::Expanded(error.kind()) }
+    })?;
+    Ok(Locator { store, id, region, role: None, version: Version::Current })
+}
+
+/// Checks what can be told of an id before variables are known: all of it without any, else the text around them.
+fn check_secret(text: &str) -> Result<(), ReferenceError> {
+    let tokens = variables(text)?;
+    if tokens.is_empty() {
+        return SecretId::parse(text).map(drop).map_err(ReferenceError::Id);
+    }
+    let is_around = |at: &usize| !tokens.iter().any(|token| token.span.contains(at));
+    let wrong = text.char_indices().find(|(at, c)| is_around(at) && *c != ':' && !is_name_character(*c));
+    match wrong {
+        Some((_, character)) => {
+            Err(ReferenceError::Id(LocatorError::IllegalCharacter { name: text.to_owned(), character }))
+        }
+        None => Ok(()),
+    }
+}
+
+/// SECRET, and what follows its colon: an ARN has colons of its own.
+fn split_secret(text: &str) -> Result<(&str, Option<&str>), ReferenceError> {
+    let is_arn = text.starts_with("arn:");
+    let mut own_fields = if is_arn || text.starts_with("ssm:") { 2 } else { 1 };
+    let mut colons = Vec::new();
+    let mut from = 0;
+    while colons.len() < own_fields {
+        let Some(colon) = next_colon(text, from)? else { break };
+        colons.push(colon);
+        from = colon + 1;
+        own_fields = match (is_arn, colons.as_slice()) {
+            (true, [_, _]) => 3,
+            (true, [_, before, after]) => fields_of(text, &text[before + 1..*after])?,
+            _ => own_fields,
+        };
+    }
+    match colons.get(own_fields - 1) {
+        Some(end) => Ok((&text[..*end], Some(&text[end + 1..]))),
+        None if is_arn && own_fields < 6 => match colons.as_slice() {
+            [_, before] => fields_of(text, &text[before + 1..]).and_then(|_| Err(cut_short(text))),
+            _ => Err(cut_short(text)),
+        },
+        None if colons.len() + 1 < own_fields => Err(cut_short(text)),
+        None => Ok((text, None)),
+    }
+}
+
+/// How many fields an ARN of that service has.
+fn fields_of(arn: &str, service: &str) -> Result<usize, ReferenceError> {
+    match service {
+        "secretsmanager" => Ok(7),
+        "ssm" => Ok(6),
+        "" => Err(cut_short(arn)),
+        _ => {
+            let why = "is neither a secret's nor a parameter's ARN";
+            Err(ReferenceError::Id(LocatorError::BadArn { arn: arn.to_owned(), why }))
+        }
+    }
+}
+
+fn cut_short(arn: &str) -> ReferenceError {
+    ReferenceError::Id(LocatorError::ArnCutShort(arn.to_owned()))
+}
+
+/// The next colon that separates fields: none within `${…}`, which is one token whatever stands in its default.
+fn next_colon(text: &str, mut from: usize) -> Result<Option<usize>, ReferenceError> {
+    loop {
+        match (text[from..].find(':'), text[from..].find("${")) {
+            (colon, Some(token)) if colon.is_none_or(|colon| token < colon) => {
+                from += token + text[from + token..].find('}').ok_or(ReferenceError::BadVariable)?;
+            }
+            (colon, _) => return Ok(colon.map(|colon| from + colon)),
+        }
+    }
+}
+
+fn split_colon(text: &str) -> (&str, Option<&str>) {
+    text.split_once(':').map_or((text, None), |(field, rest)| (field, Some(rest)))
+}
+
+fn split_key(text: &str) -> (&str, Option<&str>) {
+    if !text.starts_with('$') {
+        return split_colon(text);
+    }
+    match outside_brackets(text).find(|(_, c)| *c == ':') {
+        Some((at, _)) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
+}
+
+/// What STAGE and VERSION-ID ask for; `None` when both are empty.
+pub fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceError> {
+    if let Some(c) = stage.chars().chain(id.chars()).find(|c| c.is_whitespace() || c.is_control()) {
+        return Err(ReferenceError::IllegalCharacter(c));
+    }
+    let filled = |field: &str| (!field.is_empty()).then(|| field.to_owned());
+    Ok(match (filled(stage), filled(id)) {
+        (None, None) => None,
+        (stage, id) => Some(Version::new(stage, id)),
+    })
+}
+
+fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
+    if key.is_empty() {
+        return Ok(Selector::Whole);
+    }
+    if !key.starts_with('$') {
+        return Ok(Selector::Key(key.to_owned()));
+    }
+    JsonPath::parse(key).map(Selector::Path).map_err(|column| ReferenceError::BadPath { path: key.to_owned(), column })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
+
+    fn locate(text: &str, variables: &[(&str, &str)]) -> Result<SecretRef, ReferenceError> {
+        let inherited = Inherited::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        Reference::parse(text)?.locate(&Aliases::default(), &inherited)
+    }
+
+    fn parts(text: &str) -> (String, String, Version) {
+        let found = locate(text, &[]).unwrap();
+        (found.locator.id.to_string(), found.selector.to_string(), found.locator.version)
+    }
+
+    #[test]
+    fn fields_are_secret_key_stage_and_version() {
+        assert_eq!(parts("prod/db"), ("prod/db".into(), String::new(), Version::Current));
+        assert_eq!(parts("prod/db:password"), ("prod/db".into(), "password".into(), Version::Current));
+        assert_eq!(
+            parts("prod/db::AWSPREVIOUS"),
+            ("prod/db".into(), String::new(), Version::Stage("AWSPREVIOUS".into()))
+        );
+        assert_eq!(parts("prod/db:k::v-1"), ("prod/db".into(), "k".into(), Version::Id("v-1".into())));
+        assert_eq!(
+            parts("prod/db:k:S:v-1"),
+            ("prod/db".into(), "k".into(), Version::Both { stage: "S".into(), id: "v-1".into() })
+        );
+        assert_eq!(Reference::parse("prod/db:k:S:v:"), Err(ReferenceError::TooManyFields));
+    }
+
+    #[test]
+    fn trailing_empty_fields_of_an_ecs_arn_mean_the_default() {
+        assert_eq!(parts(&format!("{ARN}:password::")), (ARN.into(), "password".into(), Version::Current));
+        assert_eq!(parts(ARN), (ARN.into(), String::new(), Version::Current));
+    }
+
+    #[test]
+    fn a_key_without_dollar_is_literal() {
+        assert_eq!(parts("db:a.b['c']").1, "a.b['c']");
+    }
+
+    #[test]
+    fn a_colon_inside_brackets_or_quotes_belongs_to_the_path() {
+        assert_eq!(parts("db:$['a:b']:S"), ("db".into(), "$['a:b']".into(), Version::Stage("S".into())));
+        assert_eq!(parts(r#"db:$["a\"]:b"]::"#).1, r#"$["a\"]:b"]"#);
+        assert_eq!(parts("db:$.hosts[0:1]").1, "$.hosts[0:1]");
+    }
+
+    #[test]
+    fn a_bad_path_says_where() {
+        assert!(matches!(Reference::parse("db:$.a["), Err(ReferenceError::BadPath { column: Some(_), .. })));
+        assert!(matches!(Reference::parse("db:$.a ]b"), Err(ReferenceError::BadPath { .. })));
+        assert!(matches!(Reference::parse("db:$['a"), Err(ReferenceError::BadPath { .. })));
+    }
+
+    #[test]
+    fn a_variable_is_one_token_and_is_not_split_again() {
+        let found = locate("${DB:-dev/db}:password", &[]).unwrap();
+        assert_eq!((found.locator.id.as_str(), found.selector), ("dev/db", Selector::Key("password".into())));
+        let found = locate("${DB}:password", &[("DB", ARN)]).unwrap();
+        assert_eq!((found.locator.id.as_str(), found.locator.region.unwrap().as_str()), (ARN, "us-east-1"));
+        assert!(matches!(locate("${DB}", &[("DB", "prod/db:password")]), Err(ReferenceError::Expanded(_))));
+        let found = locate("arn:aws:secretsmanager:${R:-eu-west-1}:123456789012:secret:x-AbCdEf:k", &[]).unwrap();
+        assert_eq!((found.locator.region.unwrap().as_str(), found.selector), ("eu-west-1", Selector::Key("k".into())));
+    }
+
+    #[test]
+    fn a_default_may_hold_colons_wherever_it_stands() {
+        let found = locate("arn:${P:-aws}:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k", &[]).unwrap();
+        assert_eq!(found.selector, Selector::Key("k".into()));
+    }
+
+    #[test]
+    fn what_stands_around_a_variable_is_checked_by_itself() {
+        let wrong = Reference::parse("${STAGE}/d b:host");
+        assert!(matches!(wrong, Err(ReferenceError::Id(LocatorError::IllegalCharacter { character: ' ', .. }))));
+    }
+
+    #[test]
+    fn an_unset_variable_without_default_is_an_error() {
+        assert_eq!(locate("${STAGE}/db", &[]), Err(ReferenceError::Unset("STAGE".into())));
+        assert_eq!(Reference::parse("${STAGE/db"), Err(ReferenceError::BadVariable));
+        assert_eq!(Reference::parse("${}/db"), Err(ReferenceError::BadVariable));
+        assert_eq!(locate("${STAGE:-}", &[]), Err(ReferenceError::Expanded("is empty")));
+    }
+
+    #[test]
+    fn a_parameter_has_its_own_prefix_or_arn() {
+        assert_eq!(locate("ssm:/app/key:k", &[]).unwrap().locator.store, Store::ParameterStore);
+        let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/app/key";
+        assert_eq!(locate(&format!("{arn}:k"), &[]).unwrap().locator.id.as_str(), arn);
+        assert_eq!(Reference::parse("ssm:"), Err(ReferenceError::Id(LocatorError::Empty)));
+    }
+
+    #[test]
+    fn a_parameter_takes_a_label_or_a_version() {
+        let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/app/key";
+        for id in ["ssm:/app/key", arn] {
+            assert!(locate(&format!("{id}::blue"), &[]).is_ok());
+            assert!(locate(&format!("{id}:::3"), &[]).is_ok());
+            assert_eq!(locate(&format!("{id}::blue:3"), &[]), Err(ReferenceError::LabelAndVersion));
+        }
+    }
+
+    #[test]
+    fn an_arn_cut_short_is_told_before_anything_is_looked_up() {
+        let short = "arn:aws:secretsmanager:us-east-1:123456789012:secret";
+        assert_eq!(Reference::parse(short), Err(ReferenceError::Id(LocatorError::ArnCutShort(short.into()))));
+    }
+
+    fn reference() -> impl Strategy<Value = Reference> {
+        let secret = prop_oneof![
+            "[a-z][a-zA-Z0-9/_+=.@!-]{0,20}",
+            Just(ARN.to_owned()),
+            Just("arn:aws:ssm:eu-west-1:123456789012:parameter/a".to_owned()),
+            "ssm:[a-z/]{1,9}",
+            Just("${STAGE:-a:b}/db".to_owned()),
+        ];
+        let selector = prop_oneof![
+            Just(Selector::Whole),
+            "[^$:][^:]{0,9}".prop_map(Selector::Key),
+            "\\$[^:]{0,9}".prop_map(|key| Selector::literal(&key)),
+            prop_oneof![Just("$"), Just("$.a"), Just("$['a:b']"), Just("$[\"\\\"]:\"]"), Just("$[?@.a == ':']")]
+                .prop_map(|path| Selector::Path(JsonPath::parse(path).unwrap())),
+        ];
+        let field = || proptest::option::of("[A-Za-z0-9_.-]{1,9}");
+        let version = (field(), field())
+            .prop_map(|(stage, id)| (stage.is_some() || id.is_some()).then(|| Version::new(stage, id)));
+        (secret, selector, version).prop_map(|(secret, selector, version)| Reference { secret, selector, version })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_parses_to_the_same(reference in reference()) {
+            prop_assert_eq!(Reference::parse(&reference.to_string()), Ok(reference));
+        }
+
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            let _ = Reference::parse(&text).map(|reference| reference.locate(&Aliases::default(), &Inherited::default()));
+        }
+
+        #[test]
+        fn nothing_that_looks_like_a_reference_panics(text in "[a-z:$\\[\\]'\"\\\\.{}-]{0,30}") {
+            if let Ok(reference) = Reference::parse(&text) {
+                prop_assert_eq!(Reference::parse(&reference.to_string()), Ok(reference));
+            }
+        }
+    }
+}

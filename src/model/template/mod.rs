@@ -1,0 +1,339 @@
+//! A template: text composed of several secrets. It is parsed here and rendered in `resolve::template`.
+
+mod tags;
+
+use std::collections::BTreeSet;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind};
+
+use tags::{Tag, is_in_word, tags};
+
+/// The filters that MiniJinja does not have, or has with another meaning; `resolve::template` defines them.
+const FILTERS: [&str; 5] = ["b64decode", "b64encode", "fromjson", "tojson", "urlencode"];
+
+/// The limits on the bytes of a tag and on the number of `elif`: MiniJinja recurses for each operator and each `elif`, and would
+/// overflow the stack.
+const MAX_TAG: usize = 4096;
+
+const MAX_BRANCHES: usize = 100;
+
+/// A template whose syntax is right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// As it was written.
+    pub text: String,
+    /// The names without a value, as far as MiniJinja sees.
+    undeclared: BTreeSet<String>,
+    /// The same names, each with the keys that follow it after dots: `db.host`.
+    pub paths: BTreeSet<String>,
+    /// The names that are used before the template assigns them, functions and constants among them.
+    used: BTreeSet<String>,
+    /// The names that the template assigns.
+    assigned: BTreeSet<String>,
+    /// True if a subscript is anything but a literal, or a filter takes the name of a key: a value could have chosen it.
+    computes_keys: bool,
+}
+
+/// Why a text is no template. It quotes the template, never a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateError {
+    /// Within the template, counted from 1.
+    pub line: usize,
+    /// One line.
+    pub message: String,
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// The first error of its syntax, or the first filter or test that does not exist.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let tags = tags(text);
+        check_size(&tags)?;
+        let environment = environment();
+        let template = environment.template_from_str(text).map_err(|error| TemplateError {
+            line: error.line().unwrap_or(1),
+            message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned).replace(['\n', '\r'], " "),
+        })?;
+        check_names(&environment, &tags)?;
+        let mut undeclared = BTreeSet::from_iter(template.undeclared_variables(false));
+        for (function, _) in environment.globals() {
+            undeclared.remove(function);
+        }
+        let paths = BTreeSet::from_iter(template.undeclared_variables(true));
+        let (used, assigned) = names(&tags);
+        let computes_keys = tags.iter().any(computes_keys);
+        Ok(Self { text: text.to_owned(), undeclared, paths, used, assigned, computes_keys })
+    }
+
+    /// The names that it needs a value for: those of `aliases` that it uses, and unknown ones, but for those it assigns itself.
+    pub fn names<'a>(&'a self, aliases: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let aliases = BTreeSet::from_iter(aliases);
+        let undeclared = self.undeclared.iter().map(String::as_str);
+        let needed = undeclared.filter(|name| aliases.contains(name) || !self.assigned.contains(*name));
+        let overlooked = self.used.iter().map(String::as_str).filter(|name| aliases.contains(name));
+        needed.chain(overlooked).collect()
+    }
+
+    /// True if the template spells out each of these keys and computes none, so that an error may name them. Where a template
+    /// computes any key, a value could have chosen these.
+    pub fn spells_out<'a>(&self, mut keys: impl Iterator<Item = &'a str>) -> bool {
+        let has_dotted = |key| self.text.split(&format!(".{key}")).skip(1).any(|after| !after.starts_with(is_in_word));
+        let has_quoted = |key| ["'", "\""].iter().any(|quote| self.text.contains(&format!("[{quote}{key}{quote}]")));
+        !self.computes_keys && keys.all(|key| has_dotted(key) || has_quoted(key))
+    }
+}
+
+/// MiniJinja with Jinja's own syntax, but for the last newline, which is kept.
+pub fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    // Only delimiters can be wrong, and they are Jinja's.
+    environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default());
+    // It would print every value.
+    environment.remove_global("debug");
+    environment
+}
+
+fn check_size(tags: &[Tag]) -> Result<(), TemplateError> {
+    let long_tag = tags.iter().find(|tag| tag.code.len() > MAX_TAG).map(|tag| (tag, "the tag is longer than 4 KiB"));
+    let branches = || tags.iter().filter(|tag| tag.keyword() == "elif");
+    match long_tag.or_else(|| branches().nth(MAX_BRANCHES).map(|tag| (tag, "more than 100 `elif`"))) {
+        Some((tag, message)) => Err(TemplateError { line: tag.line, message: message.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// Looks each filter and test up by applying it to nothing, as MiniJinja has no list of them.
+fn check_names(environment: &Environment<'_>, tags: &[Tag]) -> Result<(), TemplateError> {
+    let has_filter = |name: &str| {
+        let applied = environment.empty_state().apply_filter(name, &[]);
+        FILTERS.contains(&name) || !applied.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter)
+    };
+    let has_test = |name: &str| {
+        let performed = environment.empty_state().perform_test(name, &[]);
+        !performed.is_err_and(|error| error.kind() == ErrorKind::UnknownTest)
+    };
+    for tag in tags {
+        for word in tag.words() {
+            let what = match word.text {
+                name if word.is_filter() && !has_filter(name) => "filter",
+                "not" => continue,
+                name if word.is_test() && !has_test(name) => "test",
+                _ => continue,
+            };
+            return Err(TemplateError { line: tag.line, message: format!("{what} {} is unknown", word.text) });
+        }
+    }
+    Ok(())
+}
+
+/// The names that are used before they are assigned, and those that are assigned.
+fn names(tags: &[Tag]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut used, mut assigned) = (BTreeSet::new(), BTreeSet::new());
+    for tag in tags {
+        let targets: Vec<_> = tag.targets().into_iter().map(str::to_owned).collect();
+        // The condition of a loop may name its variable, and MiniJinja reports what it iterates over.
+        if tag.keyword() == "for" {
+            assigned.extend(targets.clone());
+        }
+        let skipped = if tag.keyword() == "set" { targets.len() + 1 } else { 0 };
+        for word in tag.words().skip(skipped).filter(|word| word.is_name() && !assigned.contains(word.text)) {
+            used.insert(word.text.to_owned());
+        }
+        assigned.extend(targets);
+    }
+    (used, assigned)
+}
+
+/// The filters that look up a key by its name, and the argument that makes others do so.
+const BY_NAME: [&str; 5] = ["attr", "attribute", "groupby", "rejectattr", "selectattr"];
+
+/// True if a subscript of the tag is anything but a literal, or a filter takes the name of a key.
+fn computes_keys(tag: &Tag) -> bool {
+    let is_value_end = |c: char| is_in_word(c) || matches!(c, ')' | ']' | '\'' | '"');
+    let is_number = |inside: &str| inside.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | ' '));
+    let is_literal = |inside: &str| matches!(inside.trim(), "''" | "\"\"") || is_number(inside);
+    // After an operator in letters begins a list.
+    let is_operator = |word: &str| matches!(word, "and" | "else" | "if" | "in" | "not" | "or");
+    let is_value = |before: &str| {
+        before.ends_with(is_value_end) && !before.rsplit(|c| !is_in_word(c)).next().is_some_and(is_operator)
+    };
+    let subscripts = tag.code.match_indices('[').filter(|(at, _)| is_value(tag.code[..*at].trim_end()));
+    let mut insides = subscripts.filter_map(|(at, _)| tag.code[at + 1..].split(']').next());
+    insides.any(|inside| !is_literal(inside)) || tag.words().any(|word| BY_NAME.contains(&word.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The names that are needed where these aliases exist.
+    fn names<'a>(template: &'a Template, aliases: &[&'a str]) -> Vec<&'a str> {
+        template.names(aliases.iter().copied()).into_iter().collect()
+    }
+
+    fn required(text: &str) -> Vec<String> {
+        names(&Template::parse(text).unwrap(), &[]).into_iter().map(str::to_owned).collect()
+    }
+
+    fn error(text: &str) -> (usize, String) {
+        let error = Template::parse(text).unwrap_err();
+        (error.line, error.message)
+    }
+
+    #[test]
+    fn a_template_needs_the_names_it_does_not_set() {
+        assert_eq!(required("no names at all"), [""; 0]);
+        assert_eq!(required("{{ db.user }}:{{ db['x'] }}@{{ cache }}"), ["cache", "db"]);
+        assert_eq!(required("{% for h in db.hosts %}{{ h }}{{ loop.index }}{% endfor %}"), ["db"]);
+        assert_eq!(required("{% set x = a %}{{ x }}{% with y = b %}{{ y }}{% endwith %}"), ["a", "b"]);
+        assert_eq!(required("{{ range(3) }}{{ dict(a=b) }}{% set ns = namespace() %}{% set ns.x = c %}"), ["b", "c"]);
+        assert_eq!(required("{% raw %}{{ a }}{% endraw %}{# b #}{{ 'c' }}"), [""; 0]);
+        assert_eq!(required("{{ rang(3) }}{{ debug() }}"), ["debug", "rang"]);
+    }
+
+    #[test]
+    fn what_an_if_sets_is_set_after_it() {
+        assert_eq!(required("{% if a %}{% set x = 1 %}{% else %}{% set x = b %}{% endif %}{{ x }}"), ["a", "b"]);
+        assert_eq!(required("{% if a %}{% set x, y = 1, 2 %}{% endif %}{{ x }}{{ y }}"), ["a"]);
+        assert_eq!(required("{% if a %}{% set x | upper %}b{% endset %}{% endif %}{{ x }}"), ["a"]);
+        assert_eq!(required("{% if true %}{% set x = bd.host %}{% endif %}{{ x }}"), ["bd"]);
+    }
+
+    #[test]
+    fn an_alias_is_needed_where_minijinja_does_not_look() {
+        for text in [
+            "{{ db.host[:3] }}",
+            "{{ a.hosts[b[0]:db.n] }}",
+            "{% filter replace('x', db.y) %}{% endfilter %}",
+            "{% set db = db.inner %}{{ db.x }}",
+            "{% with db = db.inner %}{{ db.x }}{% endwith %}",
+            "{% set x | default(db) %}{% endset %}",
+        ] {
+            assert!(names(&Template::parse(text).unwrap(), &["db", "other"]).contains(&"db"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_use_of_an_alias_needs_no_value() {
+        for text in [
+            "x://x {{ a.x | upper }}",
+            "{{ a['x'] }}:{{ a is defined }}",
+            "{{ dict(x='x') }}{# {{ x }} #}",
+            "x {% if a %}{% endif %}x",
+            "x {{ 'a'[:1] }}",
+            "{% for x in a.l if x %}{{ x }}{% endfor %}",
+            "{% for k, x in a.l | items %}{{ x[:2] }}{% endfor %}",
+            "{% raw %}{{ x }}{% endraw %}{# x #}{{ a.host[:2] }}",
+            "{% set x = a.host %}{{ x }}",
+            "{{ a.x[:2] }}",
+            "{% with x = a %}{{ x }}{% endwith %}",
+        ] {
+            assert!(!names(&Template::parse(text).unwrap(), &["a", "x"]).contains(&"x"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_holds_set_assigns_nothing() {
+        for text in [
+            "charset: {{ bd.charset }}",
+            "offset {{ bd }}",
+            "reset {{ bd.x | default('q') }}",
+            "{{ db.x }} set {{ bd }}",
+        ] {
+            assert!(required(text).contains(&"bd".to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_filter_or_test_that_does_not_exist_is_found_in_any_branch() {
+        assert_eq!(error("\n{{ 1 if a else a | nope }}"), (2, "filter nope is unknown".into()));
+        assert_eq!(error("{% filter trm %}{% endfilter %}"), (1, "filter trm is unknown".into()));
+        assert_eq!(error("{% if a %}{{ a is not notest }}{% endif %}"), (1, "test notest is unknown".into()));
+        assert!(Template::parse("{{ a | upper | tojson | d('|x') }}{{ a is not none }}").is_ok());
+    }
+
+    #[test]
+    fn only_the_code_of_a_tag_counts_for_its_length() {
+        let text = format!(
+            "{{% raw %}}{{{{ {0} {{% endraw %}}{{{{ '{0}' }}}}{{# {{{{ {0} #}}{1}",
+            "x".repeat(5000),
+            "elif ".repeat(200)
+        );
+        assert!(Template::parse(&text).is_ok());
+        assert!(Template::parse(&format!("{{{{ {{'a':{{'b':1}}}}{} }}}}", " ~ 1".repeat(60_000))).is_err());
+        assert!(Template::parse(&format!("{{{{ '}}}}'{} }}}}", " ~ 1".repeat(60_000))).is_err());
+    }
+
+    #[test]
+    fn a_key_is_spelled_out_unless_any_key_is_computed() {
+        let spells_out = |text| Template::parse(text).unwrap().spells_out(["a", "b c"].into_iter());
+        for text in [
+            "{{ db.a['b c'] }}",
+            "{{ db[\"a\"] }}{{ db['b c'] }}",
+            "{{ db.a['b c'][0][-1][1:2] }}",
+            "{% for x in [y, z] %}{{ x.a['b c'] }}{% endfor %}",
+        ] {
+            assert!(spells_out(text), "{text}");
+        }
+        for text in [
+            "{{ db.ab['b c'] }}",
+            "{{ db['b c'] }}",
+            "{{ db.a['b c'] }}{{ db[x] }}",
+            "{{ db.a['b c'] }}{{ db['x' ~ y] }}",
+            "{{ db.a['b c'] }}{{ db[y ~ 'x'] }}",
+            "{{ db.a['b c'] }}{{ (db)[x.y] }}",
+            "{{ db.a['b c'] }}{{ db[0][x[0]] }}",
+            "{{ db.a['b c'] | attr(x) }}",
+            "{{ [db.a['b c']] | map(attribute=x) }}",
+        ] {
+            assert!(!spells_out(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_says_where() {
+        assert_eq!(error("{{ db.user"), (1, "unexpected end of input, expected end of variable block".into()));
+        assert_eq!(error("é\né {{ | }}"), (2, "unexpected `|`".into()));
+        assert_eq!(error("{% if a %}x"), (1, "unexpected end of input, expected end of block".into()));
+        assert_eq!(error("{{ 'x }}"), (1, "unexpected end of string".into()));
+        assert_eq!(error("{% endfor %}"), (1, "unknown statement endfor".into()));
+    }
+
+    #[test]
+    fn other_templates_cannot_be_named() {
+        for text in [
+            "{% include 'x' %}",
+            "{% extends 'x' %}",
+            "{% import 'x' as y %}",
+            "{% from 'x' import y %}",
+            "{% block x %}{% endblock %}",
+        ] {
+            assert!(error(text).1.starts_with("unknown statement"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_would_overflow_the_stack_is_refused() {
+        let tag = |length: usize| format!("\n{{{{{:>length$}}}}}", "a");
+        assert_eq!(error(&tag(MAX_TAG + 1)), (2, "the tag is longer than 4 KiB".into()));
+        assert!(Template::parse(&format!("{0}{0}{1}", tag(MAX_TAG), "x".repeat(MAX_TAG))).is_ok());
+        let branches = |count| format!("{{% if a %}}\n{}{{% endif %}}", "{% elif a %}".repeat(count));
+        assert_eq!(error(&branches(101)), (2, "more than 100 `elif`".into()));
+        assert!(Template::parse(&branches(100)).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(\\{\\{|\\}\\}|\\{%|%\\}|[ -~]|é|\n|if |for |in |set |end|\\PC){0,40}") {
+            if let Err(error) = Template::parse(&text) {
+                prop_assert!(error.line >= 1 && error.line <= text.matches('\n').count() + 1);
+                prop_assert!(!error.message.contains('\n'));
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! TODO
+
+pub mod connection;
+pub mod connector;
+pub mod dns;
+pub mod errors;
+pub mod http;
+pub mod proxy;
+pub mod proxy_connector;
+pub mod tls;

@@ -1,0 +1,153 @@
+//! Making one connection: plain, over TLS, through a proxy.
+
+mod roots;
+mod settings;
+mod verifier;
+
+pub use settings::TrustSettings;
+
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use hyper_rustls::HttpsConnector;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::backend::aws::text_of;
+use crate::net::errors::TrustError;
+use roots::Roots;
+
+use verifier::Verifier;
+
+/// The roots, read once and only if some connection needs them.
+pub struct Tls {
+    pub settings: TrustSettings,
+    pub config: OnceLock<Result<Arc<ClientConfig>, TrustError>>,
+}
+
+impl Tls {
+    pub fn over<C>(&self, connector: C) -> Result<HttpsConnector<C>, TrustError> {
+        Ok(HttpsConnector::from((connector, self.config()?)))
+    }
+
+    pub fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {
+        self.config.get_or_init(|| client_config(&self.settings)).clone()
+    }
+}
+
+/// TLS 1.2 and 1.3 by ring, HTTP/1.1 only: with HTTP/2 many requests would share one connection and its round trips.
+pub fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustError> {
+    let roots = roots(settings)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = Verifier::new(roots, provider.signature_verification_algorithms);
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| TrustError { path: PathBuf::from("TLS"), why: error.to_string() })?;
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = builder.with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// The roots that the user names, else the system's bundle, else the roots of the web that are compiled in.
+fn roots(settings: &TrustSettings) -> Result<Roots, TrustError> {
+    if let Some(file) = settings.bundle.as_deref().or(settings.file.as_deref()) {
+        return read_file(file);
+    }
+    if let Some(directory) = &settings.directory {
+        return read_directories(directory);
+    }
+    match SYSTEM_BUNDLES.iter().map(Path::new).find(|file| !is_absent(file)) {
+        Some(file) => read_file(file),
+        None => Ok(Roots::Parsed(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })),
+    }
+}
+
+/// The bundles of Linux distributions and BSDs, as Go looks for them (crypto/x509, root_linux.go and root_bsd.go).
+const SYSTEM_BUNDLES: [&str; 8] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/ssl/cert.pem",
+    "/usr/local/etc/ssl/cert.pem",
+    "/etc/openssl/certs/ca-certificates.crt",
+];
+
+/// True for a bundle that is not there. One that cannot be reached, or is a link to nowhere, is no reason to trust other roots in its
+/// place: it may leave out a root on purpose.
+fn is_absent(file: &Path) -> bool {
+    let absent = |error: std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+    file.symlink_metadata().is_err_and(absent)
+}
+
+fn read_file(path: &Path) -> Result<Roots, TrustError> {
+    let error = |why: String| TrustError { path: path.to_owned(), why };
+    let text = std::fs::read(path).map_err(|io| error(text_of(&io)))?;
+    Roots::of_bundle(as_openssl_reads(text))
+        .ok_or_else(|| error("holds no root certificate (PEM) that can be used".to_owned()))
+}
+
+/// Reads one directory or several, separated by colons, as OpenSSL does: a missing one is passed over, and of each only the files
+/// with hashed names are read (`man openssl-rehash`). A root that was renamed to disable it stays disabled.
+fn read_directories(list: &Path) -> Result<Roots, TrustError> {
+    let mut roots = RootCertStore::empty();
+    let mut why = "holds no root certificate (PEM) under a hashed name, as `openssl rehash` makes them".to_owned();
+    for directory in list.as_os_str().as_bytes().split(|byte| *byte == b':').filter(|name| !name.is_empty()) {
+        match std::fs::read_dir(OsStr::from_bytes(directory)) {
+            Ok(files) => {
+                let hashed = files.flatten().filter(|file| is_hashed(&file.file_name())).map(|file| file.path());
+                // Not from a pipe, which would be waited for.
+                for text in hashed.filter(|file| file.is_file()).filter_map(|file| std::fs::read(file).ok()) {
+                    roots.roots.extend(roots::parse(&as_openssl_reads(text)).roots);
+                }
+            }
+            Err(io) => why = text_of(&io),
+        }
+    }
+    if roots.is_empty() { Err(TrustError { path: list.to_owned(), why }) } else { Ok(Roots::Parsed(roots)) }
+}
+
+/// Removes a byte order mark, and has no carriage return end a line by itself: to OpenSSL, a root behind `# off\r` is commented out.
+fn as_openssl_reads(mut text: Vec<u8>) -> Vec<u8> {
+    if text.starts_with(b"\xef\xbb\xbf") {
+        text.drain(..3);
+    }
+    let lone: Vec<_> = memchr::memchr_iter(b'\r', &text).filter(|at| text.get(at + 1) != Some(&b'\n')).collect();
+    for byte in lone {
+        text[byte] = b' ';
+    }
+    text
+}
+
+/// True for the name that `openssl rehash` gives a root: 8 hexadecimal digits, a dot, a number (`.rN` is a CRL).
+fn is_hashed(name: &OsStr) -> bool {
+    let Some((hash, number)) = name.to_str().and_then(|name| name.split_once('.')) else { return false };
+    let is_hash = hash.len() == 8 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_hash && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_hash_of_a_subject_and_a_number_name_a_root() {
+        for name in ["0a1b2c3d.0", "ffffffff.12"] {
+            assert!(is_hashed(OsStr::new(name)), "{name}");
+        }
+        for name in [
+            "rogue.pem.disabled",
+            "0a1b2c3d.0.disabled",
+            "0a1b2c3d.r0",
+            "0a1b2c3d",
+            "0a1b2c3d.",
+            "0A1B2C3D.0",
+            "a1b2c3d.0",
+        ] {
+            assert!(!is_hashed(OsStr::new(name)), "{name}");
+        }
+    }
+}

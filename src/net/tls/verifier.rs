@@ -1,0 +1,109 @@
+//! Whether a server is who it says: rustls's own rules, with as few roots as they need, and once for each chain.
+
+use std::sync::{Mutex, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use webpki::EndEntityCert;
+
+use super::roots::Roots;
+
+/// Judges the chains of servers.
+#[derive(Debug)]
+pub struct Verifier {
+    roots: Roots,
+    algorithms: WebPkiSupportedAlgorithms,
+    /// The chain that was found good last. Many connections go to one server; in the seconds that a launch takes, what is good
+    /// stays good.
+    good: Mutex<Option<Chain>>,
+}
+
+/// Whose chain it is, and its certificates.
+#[derive(Debug, PartialEq)]
+struct Chain {
+    server: ServerName<'static>,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Verifier {
+    pub fn new(roots: Roots, algorithms: WebPkiSupportedAlgorithms) -> Self {
+        Self { roots, algorithms, good: Mutex::default() }
+    }
+
+    fn is_known(&self, server: &ServerName<'_>, leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> bool {
+        let good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        good.as_ref().is_some_and(|good| {
+            good.server == *server && good.certificates.iter().eq(std::iter::once(leaf).chain(others))
+        })
+    }
+
+    fn verify(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        server: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let parsed = ParsedCertificate::try_from(leaf)?;
+        let trusted_by = |roots: &RootCertStore| {
+            verify_server_cert_signed_by_trust_anchor(&parsed, roots, others, now, self.algorithms.all)
+        };
+        // More roots can only find more ways to trust a chain. What few do not trust is for all to judge, in their words.
+        let few = self.roots.issued_by(&issuers(leaf, others));
+        if few.is_none_or(|few| trusted_by(&few).is_err()) {
+            trusted_by(&self.roots.all())?;
+        }
+        verify_server_name(&parsed, server)
+    }
+}
+
+/// The names of those who are said to have signed a chain.
+fn issuers(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Vec<Vec<u8>> {
+    let parsed = std::iter::once(leaf).chain(others).filter_map(|one| EndEntityCert::try_from(one).ok());
+    parsed.map(|parsed| parsed.issuer().to_vec()).collect()
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        server: &ServerName<'_>,
+        _ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if !self.is_known(server, leaf, others) {
+            self.verify(leaf, others, server, now)?;
+            let certificates = std::iter::once(leaf).chain(others).map(|one| one.clone().into_owned()).collect();
+            let good = Chain { server: server.to_owned(), certificates };
+            *self.good.lock().unwrap_or_else(PoisonError::into_inner) = Some(good);
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,80 @@
+//! Failures to lines on standard error, with what to do about them, and to an exit status; the only place that punctuates.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Duration;
+
+use super::exit_status::TEMPORARY;
+use super::fetch_errors;
+use super::terminal::say;
+use crate::model::answer::Fetched;
+use crate::model::entry::{Origin, Subject};
+use crate::model::reference::{Locator, Store};
+use crate::model::resolved::Resolved;
+use crate::time::deadline::{Awaited, Waiting};
+
+/// For each variable and file, where its value comes from: `--verbose`.
+pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
+    let read = |locator: &Locator| {
+        let document = fetched.get(locator)?.as_ref().ok()?;
+        let version = document.version_id.as_deref().unwrap_or("without id");
+        let stages = document.stages.join(", ");
+        let place =
+            document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
+        let stages = match locator.store {
+            Store::SecretsManager => format!(", stage {stages}"),
+            Store::ParameterStore if stages.is_empty() => String::new(),
+            Store::ParameterStore => format!(", label {stages}"),
+        };
+        let passed_over = document.passed_over.iter();
+        let instead = passed_over
+            .map(|passed| format!(", in place of {} ({})", passed.region, fetch_errors::outage(&passed.outage)));
+        Some(format!(
+            "{}, version {version}{stages}, {place}{}",
+            fetch_errors::name(locator),
+            instead.collect::<String>()
+        ))
+    };
+    let line = |(subject, read_from): &(Subject, Vec<Locator>)| match (read_from.as_slice(), &subject.written) {
+        ([], None) => format!("{subject}: literal"),
+        ([], Some(_)) => format!("{subject}: absent, so its default is set"),
+        (read_from, _) => format!("{subject}: {}", read_from.iter().filter_map(read).collect::<Vec<_>>().join("; ")),
+    };
+    let not_set = resolved.omitted.iter().filter(|subject| !resolved.has(&subject.label));
+    let not_set = not_set.map(|subject| format!("{subject}: not set, since it is optional and absent"));
+    resolved.sources.iter().map(line).chain(not_set).collect()
+}
+
+/// Said on every launch that does not read from AWS.
+pub fn local_notice(path: &Path) -> String {
+    format!("secrets are read from {}, not from AWS (--local)", path.display())
+}
+
+/// Said of a wait that is long enough for somebody to wonder. Nobody looks at what is not a terminal while it happens.
+pub fn waiting(waiting: &Waiting) {
+    if !std::io::stderr().is_terminal() {
+        return;
+    }
+    let left = humantime::format_duration(Duration::from_secs(waiting.left.as_secs_f64().ceil() as u64));
+    let (what, why) = match &waiting.awaited {
+        Awaited::Credentials(why) => ("AWS credentials", why),
+        Awaited::Network(why) => ("a connection to AWS", why),
+    };
+    let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    say([format!("waiting up to {left} for {what}{why}")]);
+}
+
+/// Said, as the last thing that is done, when the time is over and something on this machine still does not answer.
+pub fn overdue() {
+    say([
+        "timed out: a file does not answer (AWS's configuration, a token, root certificates), or a path or template has no end"
+            .to_owned(),
+        "  is there a file system that hangs, or a pipe that nobody writes to? nothing was started".to_owned(),
+    ]);
+    std::process::exit(TEMPORARY.into());
+}
+
+/// Said of each file whose values outlive a power cut.
+pub fn disk_notice(path: &Path, origin: &Origin) -> String {
+    format!("{} ({origin}): written to a disk; a path on tmpfs, under /run say, keeps values off it", path.display())
+}

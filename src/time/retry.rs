@@ -1,0 +1,221 @@
+//! When a request is repeated: exponential backoff with full jitter, within the deadline.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use tokio::time::{Instant, timeout_at};
+
+use super::deadline::Deadline;
+use crate::model::answer::{FetchError, Outage};
+
+/// What a failed attempt means for the next one.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The request would fail the same way again.
+    Permanent(FetchError),
+    /// The request may succeed later, but not before the time that the server's Retry-After names.
+    Transient(Outage, Option<Duration>),
+}
+
+/// With less time left than this, no further attempt is made.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
+
+/// The bounds of the pauses between attempts. Pause n is at most `first` · `factor`ⁿ⁻¹ and at most `longest`.
+struct Backoff {
+    first: Duration,
+    factor: u32,
+    longest: Duration,
+}
+
+/// After an outage, which may be over in a moment.
+const OUTAGE: Backoff = Backoff { first: Duration::from_millis(100), factor: 2, longest: Duration::from_secs(5) };
+/// After throttling. The other clients that were throttled retry as well, in unknown number, so the pauses grow fast to what a
+/// large fleet needs (docs/fleet.md has the figures).
+const THROTTLED: Backoff = Backoff { first: Duration::from_secs(2), factor: 4, longest: Duration::from_secs(30) };
+/// While `--wait` waits.
+const WAITING: Backoff = Backoff { first: Duration::from_millis(100), factor: 2, longest: Duration::from_secs(1) };
+
+/// The number of attempts and the time that one request has.
+#[derive(Clone, Debug)]
+pub struct RetryBudget {
+    deadline: Deadline,
+    max_attempts: Option<u32>,
+    /// A share of the time: when it began, and its divisor.
+    share: Option<(Instant, u32)>,
+}
+
+impl RetryBudget {
+    /// All of the time until `deadline`, and at most `max_attempts` attempts (AWS_MAX_ATTEMPTS).
+    pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
+        Self { deadline, max_attempts, share: None }
+    }
+
+    /// A budget of 1/`count` of the time that is left, for the first of `count` attempts in different places.
+    pub fn share(&self, count: usize) -> Self {
+        let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
+        Self { share: Some((Instant::now(), count)), ..self.clone() }
+    }
+
+    /// The end of the budget, which moves when `--wait` ends and the timeout starts.
+    pub fn end(&self) -> Instant {
+        let (begun, over) = self.deadline.span();
+        match self.share {
+            None => over,
+            Some((share_begun, count)) => {
+                let begun = begun.max(share_begun);
+                begun + over.saturating_duration_since(begun) / count
+            }
+        }
+    }
+
+    /// Runs a future to its end, or cancels it and returns `None` at the end of the budget.
+    pub async fn within<F: Future>(&self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        loop {
+            match timeout_at(self.end(), select(future.as_mut(), pin!(self.deadline.started()))).await {
+                Ok(Either::Left((output, _))) => return Some(output),
+                // The timeout has started, so the end has moved.
+                Ok(Either::Right(_)) => {}
+                Err(_) => {
+                    if self.deadline.span().1 <= Instant::now() {
+                        self.deadline.mark_noticed();
+                    }
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// True if there is no time for another attempt.
+    pub fn is_spent(&self) -> bool {
+        self.end() <= Instant::now() + SHORTEST_ATTEMPT
+    }
+
+    /// Pauses before the next attempt after `attempts` failed ones; returns false, at once, if there is none.
+    ///
+    /// `outage` is the reason of the last failure, `retry_after` the server's own wish.
+    pub async fn pause(&self, attempts: u32, outage: Option<&Outage>, retry_after: Option<Duration>) -> bool {
+        match self.pause_for(attempts, outage, retry_after, fastrand::f64()) {
+            Some(pause) => {
+                tokio::time::sleep(pause).await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The length of the pause; `None` if there is no further attempt.
+    ///
+    /// Full jitter: between nothing and the longest pause, so that clients that were throttled together spread out (AWS
+    /// Architecture Blog, "Exponential Backoff And Jitter"). A Retry-After beyond the end of the budget ends the attempts.
+    fn pause_for(
+        &self,
+        attempts: u32,
+        outage: Option<&Outage>,
+        retry_after: Option<Duration>,
+        jitter: f64,
+    ) -> Option<Duration> {
+        let left = self.end().saturating_duration_since(Instant::now());
+        let retry_after = retry_after.unwrap_or_default();
+        let is_waiting = self.deadline.is_waiting();
+        let is_last = !is_waiting && self.max_attempts.is_some_and(|most| attempts >= most);
+        if is_last || left < SHORTEST_ATTEMPT || retry_after >= left {
+            return None;
+        }
+        let backoff = match outage {
+            _ if is_waiting => WAITING,
+            Some(Outage::Throttled(_)) => THROTTLED,
+            Some(_) | None => OUTAGE,
+        };
+        let longest = backoff.first.saturating_mul(backoff.factor.saturating_pow(attempts.saturating_sub(1)));
+        let jittered = longest.min(backoff.longest).mul_f64(jitter.clamp(0.0, 1.0));
+        // Jitter is added to Retry-After, and half the rest of the budget is kept for the attempt.
+        Some(retry_after + jittered.min((left - retry_after) / 2))
+    }
+}
+
+/// Repeats `attempt` until it succeeds, fails permanently, or the budget is spent; then returns the last reason.
+pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T, Retry>) -> Result<T, FetchError> {
+    let mut last = Outage::unanswered();
+    for attempts in 1.. {
+        let retry_after = match budget.within(attempt()).await {
+            None => break,
+            Some(Ok(answer)) => {
+                budget.deadline.mark_reachable();
+                return Ok(answer);
+            }
+            Some(Err(Retry::Permanent(error))) => {
+                budget.deadline.mark_reachable();
+                return Err(error);
+            }
+            Some(Err(Retry::Transient(outage, retry_after))) => {
+                match &outage {
+                    Outage::Connection(why) | Outage::Timeout(why) => budget.deadline.note_wait_reason(why),
+                    Outage::Throttled(_) | Outage::Service(_) | Outage::MalformedResponse(_) | Outage::ClockSkew(_) => {
+                        budget.deadline.mark_reachable()
+                    }
+                }
+                last = outage;
+                retry_after
+            }
+        };
+        if !budget.pause(attempts, Some(&last), retry_after).await {
+            break;
+        }
+    }
+    Err(FetchError::Unavailable(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget {
+        RetryBudget::new(Deadline::new(Duration::from_secs(seconds), None), max_attempts)
+    }
+
+    #[test]
+    fn the_longest_pause_grows_up_to_a_bound() {
+        let pauses =
+            [1, 2, 3, 7, 60].map(|attempts| budget(60, None).pause_for(attempts, None, None, 1.0).unwrap().as_millis());
+        assert_eq!(pauses, [100, 200, 400, 5000, 5000]);
+        assert_eq!(budget(60, None).pause_for(7, None, None, 0.0), Some(Duration::ZERO));
+        let throttled = Outage::Throttled(String::new());
+        let pauses = [1, 2, 3, 60]
+            .map(|attempts| budget(600, None).pause_for(attempts, Some(&throttled), None, 1.0).unwrap().as_secs());
+        assert_eq!(pauses, [2, 8, 30, 30]);
+    }
+
+    #[test]
+    fn there_is_an_end_to_budget() {
+        let pause = |budget: RetryBudget, attempts, asked, jitter| budget.pause_for(attempts, None, asked, jitter);
+        assert_eq!(pause(budget(60, Some(3)), 3, None, 0.0), None);
+        assert!(pause(budget(60, Some(3)), 2, None, 0.0).is_some());
+        assert_eq!(pause(budget(0, None), 1, None, 1.0), None);
+        assert!(pause(budget(1, None), 9, None, 1.0).is_some_and(|pause| pause <= Duration::from_millis(500)));
+        assert_eq!(pause(budget(60, None), 1, Some(Duration::MAX), 0.0), None);
+        assert_eq!(pause(budget(60, None), 1, Some(Duration::from_secs(61)), 0.0), None);
+        assert_eq!(pause(budget(60, None), 1, Some(Duration::from_secs(2)), 0.0), Some(Duration::from_secs(2)));
+        let jittered = pause(budget(60, None), 1, Some(Duration::from_secs(2)), 1.0).unwrap();
+        assert_eq!(jittered, Duration::from_millis(2100));
+    }
+
+    #[test]
+    fn the_first_of_several_things_gets_its_share_of_the_time() {
+        let left = |budget: &RetryBudget| budget.end().saturating_duration_since(Instant::now()).as_secs_f64();
+        let whole = budget(60, None);
+        assert!((left(&whole.share(3)) - 20.0).abs() < 1.0, "{}", left(&whole.share(3)));
+        assert!((left(&whole.share(1)) - 60.0).abs() < 1.0, "{}", left(&whole.share(1)));
+    }
+
+    #[test]
+    fn while_something_is_waited_for_no_attempt_is_counted() {
+        let deadline = Deadline::new(Duration::from_secs(5), Some(Duration::from_secs(60)));
+        let budget = RetryBudget::new(deadline.clone(), Some(1));
+        assert!(budget.pause_for(9, None, None, 1.0).is_some_and(|pause| pause <= Duration::from_secs(1)));
+        deadline.start();
+        assert_eq!(budget.pause_for(9, None, None, 1.0), None);
+        assert!(budget.end() <= Instant::now() + Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,59 @@
+//! A thread that ends the process when the deadline passes while the runtime is blocked.
+//!
+//! Files (a token, a CA bundle, AWS's configuration) are read on the runtime's own thread, where a FIFO or a hung mount would
+//! block every timer; a template or a JSONPath that never ends does the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::deadline::Deadline;
+
+/// Grace period for the runtime to notice its own deadline.
+const GRACE: Duration = Duration::from_millis(120);
+
+/// Grace period for the process to end once the runtime has noticed the deadline, on however busy a machine.
+const ENDING: Duration = Duration::from_secs(2);
+
+/// The watchdog. Dropped, it stops.
+pub struct Watchdog(Arc<AtomicBool>);
+
+impl Watchdog {
+    /// Starts the thread, which calls `overdue` when `deadline` has passed; `overdue` ends the process. Where no thread can be
+    /// started (`--pids-limit 1`), there is no watchdog.
+    pub fn start(deadline: Deadline, overdue: fn()) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let is_stopped = Arc::clone(&is_over);
+        let watch = move || {
+            loop {
+                let grace = if deadline.is_noticed() { ENDING } else { GRACE };
+                let left = (deadline.span().1 + grace).saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                std::thread::park_timeout(left);
+                if is_stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+            }
+            if !is_stopped.swap(true, Ordering::SeqCst) {
+                overdue();
+            }
+        };
+        let _ = std::thread::Builder::new().stack_size(128 * 1024).spawn(watch);
+        Self(is_over)
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        if self.0.swap(true, Ordering::SeqCst) {
+            // The thread is already in `overdue`, which ends the process.
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
