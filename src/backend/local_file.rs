@@ -43,19 +43,16 @@ impl LocalFile {
 /// The keys that a locator is looked up by: its id; the name in an ARN, with and without the six random characters that AWS adds
 /// to a secret's; a parameter's name with a leading slash, which its ARN leaves out, and without.
 fn names(locator: &Locator) -> Vec<String> {
-    let (id, resource) = (locator.id.as_str(), locator.id.resource_name());
-    let mut names = vec![id.to_owned()];
-    if id == resource {
+    let mut names = vec![locator.written_id()];
+    if locator.id.arn().is_none() {
         return names;
     }
+    let name = locator.id.name();
     match locator.store {
-        Store::ParameterStore => {
-            let name = resource.trim_start_matches("parameter/");
-            names.extend([format!("ssm:/{name}"), format!("ssm:{name}")]);
-        }
+        Store::ParameterStore => names.extend([format!("ssm:/{name}"), format!("ssm:{name}")]),
         Store::SecretsManager => {
-            names.push(resource.to_owned());
-            let stem = resource.len().checked_sub(7).and_then(|at| resource.split_at_checked(at));
+            names.push(name.to_owned());
+            let stem = name.len().checked_sub(7).and_then(|at| name.split_at_checked(at));
             names.extend(stem.filter(|(_, random)| random.starts_with('-')).map(|(stem, _)| stem.to_owned()));
         }
     }

@@ -1,4 +1,5 @@
-//! TODO
+//! The commands, one in a file, and what they share.
 
 pub mod launch;
-pub mod prepare;
+mod prepare;
+mod read;

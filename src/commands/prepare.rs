@@ -1,108 +1,89 @@
-//! `secrets-exec -- COMMAND`: resolve everything, then become the command.
-
-use std::path::PathBuf;
+//! The inputs of a command, merged: options and layers of the command line, of variables and of declarations.
 
 use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, VariableError};
-use crate::input::cli::{Invocation, UsageError};
+use crate::input::cli::{Inputs, UsageError};
+use crate::input::declaration::DEFAULT_NAMES;
 use crate::input::{declaration, env_references};
 use crate::model::inherited::Inherited;
-use crate::model::options::{AgentChoice, Options};
-use crate::model::plan::{Layer, Plan};
-use crate::model::retention::{Retained, Retention};
+use crate::model::options::{Options, SourceOption, TypedOptions};
+use crate::model::plan::{Layer, Plan, PlanError};
+use crate::model::retention::Retained;
 use crate::report::{Failure, Report};
+use std::path::PathBuf;
 
-/// What is known before anything is read.
+/// Merged inputs. A command takes from them what it needs.
 pub struct Prepared {
-    pub plan: Plan,
+    pub options: Options,
+    /// The inherited variables that the command keeps.
     pub retained: Retained,
-    pub store: Store,
-    pub is_verbose: bool,
-    pub is_quiet: bool,
+    /// `-q` on the command line.
+    pub has_quiet_flag: bool,
+    /// In order; a later one takes precedence.
+    layers: Vec<Layer>,
 }
 
-/// Options that make no sense together, or alone.
-fn contradictions(options: &Options) -> impl Iterator<Item = UsageError> + use<> {
-    let has_agent = matches!(options.agent, Some(AgentChoice::Standard | AgentChoice::At(_)));
-    let found = [
-        (options.external_id.is_some() && options.role_arn.is_none())
-            .then_some(UsageError::Alone { option: "--external-id", without: "--role-arn" }),
-        (options.agent_fallback == Some(true) && !has_agent)
-            .then_some(UsageError::Alone { option: "--agent-fallback", without: "--agent" }),
-        (options.endpoint_url.is_some()
-            && options.fallback_regions.as_ref().is_some_and(|regions| !regions.is_empty()))
-        .then_some(UsageError::Together {
-            options: ["--endpoint-url", "--fallback-region"],
-            why: "one endpoint serves one region",
-        }),
-    ];
-    found.into_iter().flatten()
-}
-
-/// Where secrets are read.
-pub enum Store {
-    Aws(Box<Settings>),
-    Agent(Box<Settings>, AgentSettings),
-    Local { path: PathBuf, is_silent: bool },
-}
-
-/// Command line, variables and declarations, merged; everything that is wrong with them is told at once.
-pub fn prepare(invocation: Invocation, inherited: &Inherited) -> Result<Prepared, Report> {
-    let Invocation { options, is_silent, layer, files, find_file, resolve_env, container, command: _, mistakes } =
-        invocation;
-    let mut failures: Vec<Failure> = mistakes.into_iter().map(Failure::Usage).collect();
+/// Reads the declarations and merges all inputs. Everything that is wrong with them is added to `report`.
+pub fn prepare(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Prepared {
+    let Inputs { options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors } = inputs;
+    report.extend(errors, Failure::Usage);
     let (declarations, errors) = declaration::load(&files, find_file, container.as_deref());
-    let is_readable = errors.is_empty();
-    failures.extend(errors.into_iter().map(Failure::Declaration));
     let has_task_definition = declarations.iter().any(|declaration| declaration.from_task_definition);
-    if container.is_some() && is_readable && !has_task_definition {
-        failures.push(Failure::Usage(UsageError::ContainerAlone));
-    }
-    let mut defaults = Options::default();
+    let needs_task_definition = container.is_some() && errors.is_empty() && !has_task_definition;
+    report.extend(errors, Failure::Declaration);
+    report.extend(needs_task_definition.then_some(UsageError::ContainerAlone), Failure::Usage);
+    let mut defaults = TypedOptions::default();
     let mut layers = Vec::new();
     for declaration in declarations {
         defaults = declaration.options.over(defaults);
         layers.push(declaration.layer);
     }
-    match env_references::layer(inherited, &resolve_env) {
-        Ok(layer) => layers.push(layer),
-        Err(errors) => failures.extend(errors.into_iter().map(Failure::EnvReference)),
-    }
+    layers.extend(report.value_of(env_references::layer(inherited, &resolve_env), Failure::EnvReference));
     layers.push(layer);
-    let options = options.over(defaults);
-    failures.extend(contradictions(&options).map(Failure::Usage));
-    if failures.is_empty() && layers.iter().all(Layer::is_empty) {
-        failures.push(Failure::Usage(UsageError::NothingToResolve { files, find_file }));
+    let (options, conflicts) = options.over(defaults).resolve();
+    report.extend(conflicts, Failure::Options);
+    if report.is_empty() && layers.iter().all(Layer::is_empty) {
+        let default_names = if find_file { DEFAULT_NAMES } else { &[] };
+        report.extend([UsageError::NothingToResolve { files, default_names }], Failure::Usage);
     }
-    let store = match &options.local {
-        Some(path) => Ok(Store::Local { path: path.clone(), is_silent }),
-        None => remote(&options, inherited),
-    };
-    let retention = Retention {
-        clean: options.clean_env == Some(true),
-        pass: options.pass.unwrap_or_default(),
-        unset: options.unset.unwrap_or_default(),
-    };
-    let retained = inherited.retain(&retention);
-    let kept = (options.keep_existing == Some(true)).then_some(&retained);
-    match (store, Plan::new(layers, inherited, kept)) {
-        (Ok(store), Ok(plan)) if failures.is_empty() => {
-            let (is_verbose, is_quiet) = (options.verbose == Some(true), options.quiet == Some(true));
-            Ok(Prepared { plan, retained, store, is_verbose, is_quiet })
-        }
-        (store, plan) => {
-            failures.extend(store.err().into_iter().flatten().map(Failure::Variable));
-            failures.extend(plan.err().into_iter().flatten().map(Failure::Plan));
-            Err(failures.into_iter().collect())
-        }
+    let retained = inherited.retain(&options.retention);
+    Prepared { options, retained, has_quiet_flag, layers }
+}
+
+impl Prepared {
+    /// Plans the layers, which can be done once.
+    ///
+    /// # Errors
+    /// Every reference that cannot be looked up.
+    pub fn plan(&mut self, inherited: &Inherited) -> Result<Plan, Vec<PlanError>> {
+        let kept = self.options.keep_existing.then_some(&self.retained);
+        Plan::new(std::mem::take(&mut self.layers), inherited, kept)
     }
 }
 
-/// AWS itself, or its agent.
-fn remote(options: &Options, inherited: &Inherited) -> Result<Store, Vec<VariableError>> {
-    match (Settings::new(options, inherited), AgentSettings::new(options, inherited)) {
-        (Ok(settings), Ok(None)) => Ok(Store::Aws(Box::new(settings))),
-        (Ok(settings), Ok(Some(agent))) => Ok(Store::Agent(Box::new(settings), agent)),
-        (settings, agent) => Err(settings.err().into_iter().chain(agent.err()).flatten().collect()),
+/// The backend, and the settings that it needs.
+pub enum BackendConfig {
+    Aws(Box<Settings>),
+    Agent(Box<Settings>, AgentSettings),
+    Local { path: PathBuf, is_announced: bool },
+}
+
+impl BackendConfig {
+    /// Reads AWS's variables, unless no AWS is needed.
+    ///
+    /// # Errors
+    /// Every variable with an invalid value.
+    pub fn new(prepared: &Prepared, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
+        let settings = || Settings::new(&prepared.options.aws, inherited);
+        match &prepared.options.source {
+            SourceOption::Local(path) => Ok(Self::Local { path: path.clone(), is_announced: !prepared.has_quiet_flag }),
+            SourceOption::Aws => settings().map(|settings| Self::Aws(Box::new(settings))),
+            SourceOption::Agent { url, fallback } => {
+                match (settings(), AgentSettings::new(url.as_ref(), *fallback, inherited)) {
+                    (Ok(settings), Ok(agent)) => Ok(Self::Agent(Box::new(settings), agent)),
+                    (settings, agent) => Err(settings.err().into_iter().chain(agent.err()).flatten().collect()),
+                }
+            }
+        }
     }
 }

@@ -1,4 +1,7 @@
-//! TODO
+//! The inputs of the fuzz targets in `fuzz/`, and the properties that must hold for every input.
+//!
+//! This is compiled under `cfg(fuzzing)`, and in the crate's own tests, which put every seed of `fuzz/seeds` through it. A property
+//! that does not hold panics, which libFuzzer reports.
 
 mod declaration;
 mod extraction;
@@ -7,3 +10,59 @@ mod reference;
 mod response;
 mod support;
 mod template;
+
+pub use declaration::declaration;
+pub use extraction::extraction;
+pub use inherited::inherited;
+pub use reference::reference;
+pub use response::response;
+pub use template::template;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// Puts every seed of a target through it, and its halves, which are seldom anything that is meant.
+    fn replay(name: &str, target: fn(&[u8])) {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
+        let mut count = 0;
+        for seed in fs::read_dir(seeds).unwrap() {
+            let seed = fs::read(seed.unwrap().path()).unwrap();
+            let (first, second) = seed.split_at(seed.len() / 2);
+            [&seed, first, second].into_iter().for_each(target);
+            count += 1;
+        }
+        assert!(count > 4, "{name} has hardly any seeds");
+    }
+
+    #[test]
+    fn the_seeds_of_references_hold() {
+        replay("reference", super::reference);
+    }
+
+    #[test]
+    fn the_seeds_of_declarations_hold() {
+        replay("declaration", super::declaration);
+    }
+
+    #[test]
+    fn the_seeds_of_inherited_variables_hold() {
+        replay("inherited", super::inherited);
+    }
+
+    #[test]
+    fn the_seeds_of_extraction_hold() {
+        replay("extraction", super::extraction);
+    }
+
+    #[test]
+    fn the_seeds_of_responses_hold() {
+        replay("response", super::response);
+    }
+
+    #[test]
+    fn the_seeds_of_templates_hold() {
+        replay("template", super::template);
+    }
+}

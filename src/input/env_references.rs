@@ -10,7 +10,7 @@ use crate::model::env_name::{EnvName, OWN_PREFIX};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
 use crate::model::reference::{
-    Aliases, Locator, LocatorError, Reference, ReferenceError, SecretId, SecretRef, Selector, Version,
+    Aliases, Arn, Locator, Reference, ReferenceError, SecretId, SecretIdError, SecretRef, Selector, Store, Version,
 };
 
 /// What is wrong with an inherited variable that has references in it.
@@ -36,7 +36,7 @@ pub enum EnvReferenceProblem {
     /// More fields than such a reference has.
     TooManyFields,
     /// No id of a secret or parameter.
-    Id(LocatorError),
+    Id(SecretIdError),
     /// The value is not UTF-8.
     NotText,
     /// A name that cannot be set; the command would get the reference as text.
@@ -93,8 +93,7 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, EnvRefere
 
 /// Whether the whole value is meant as a secret's or a parameter's ARN; programs keep other ARNs for their own use.
 fn is_arn(text: &str) -> bool {
-    let mut fields = text.split(':');
-    fields.next() == Some("arn") && matches!(fields.nth(1), Some("secretsmanager" | "ssm"))
+    Arn::is_meant(text) && text.split(':').nth(2).and_then(Store::of_service).is_some()
 }
 
 fn arn(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
@@ -128,8 +127,7 @@ fn dynamic(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
     let fields: Vec<&str> = rest.split(':').collect();
     match service {
         "secretsmanager" => {
-            // An ARN has seven fields of its own.
-            let own = if fields.first() == Some(&"arn") { 7 } else { 1 };
+            let own = id_fields(Store::SecretsManager, rest);
             let (id, rest) = fields.split_at_checked(own).ok_or_else(|| cut_short(rest))?;
             let mut rest = rest.iter().copied();
             if !matches!(rest.next().unwrap_or_default(), "" | "SecretString") {
@@ -144,7 +142,7 @@ fn dynamic(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
             Ok(SecretRef { locator: locator(&id.join(":"), version)?, selector })
         }
         "ssm" | "ssm-secure" => {
-            let own = if fields.first() == Some(&"arn") { 6 } else { 1 };
+            let own = id_fields(Store::ParameterStore, rest);
             let (name, rest) = fields.split_at_checked(own).ok_or_else(|| cut_short(rest))?;
             let version = match rest {
                 [] | [""] => Version::Current,
@@ -159,19 +157,23 @@ fn dynamic(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
     }
 }
 
+/// The number of fields that the id takes.
+fn id_fields(store: Store, reference: &str) -> usize {
+    if Arn::is_meant(reference) { store.arn_fields() } else { 1 }
+}
+
 fn cut_short(arn: &str) -> EnvReferenceProblem {
-    EnvReferenceProblem::Id(LocatorError::ArnCutShort(arn.to_owned()))
+    EnvReferenceProblem::Id(SecretIdError::ArnCutShort(arn.to_owned()))
 }
 
 fn locator(id: &str, version: Version) -> Result<Locator, EnvReferenceProblem> {
-    let (id, store, region) = SecretId::parse(id).map_err(EnvReferenceProblem::Id)?;
-    Ok(Locator { store, id, region, role: None, version })
+    let (store, id) = SecretId::parse(id).map_err(EnvReferenceProblem::Id)?;
+    Ok(Locator { store, region: id.region(), id, role: None, version })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::reference::Store;
 
     const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
 
@@ -230,7 +232,7 @@ mod tests {
             ("x{{resolve:secretsmanager:db:SecretBinary}}", EnvReferenceProblem::NotSecretString),
             ("{{resolve:secretsmanager:db:SecretString:k:s:v:x}}", EnvReferenceProblem::TooManyFields),
             ("{{resolve:vault:db}}", EnvReferenceProblem::UnknownService("vault".into())),
-            ("{{resolve:secretsmanager:}}", EnvReferenceProblem::Id(LocatorError::Empty)),
+            ("{{resolve:secretsmanager:}}", EnvReferenceProblem::Id(SecretIdError::Empty)),
             ("{{resolve:}}", EnvReferenceProblem::UnknownService(String::new())),
         ] {
             assert_eq!(found(value), Err(problem), "{value}");

@@ -50,30 +50,6 @@ pub fn without_url_secrets(text: &str) -> String {
     shown + rest
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::secret_value::SecretValue;
-
-    #[test]
-    fn of_a_url_scheme_host_port_and_path_are_shown() {
-        for (text, shown) in [
-            ("no URL: a@b?c", "no URL: a@b?c"),
-            ("https://h.example:8443/p", "https://h.example:8443/p"),
-            ("(http://u:p@h/x?t=1#f): refused", "(http://***@h/x?*** refused"),
-            ("\"http://u:p/w@h\" and https://h#t", "\"http://***@h\" and https://h?***"),
-            ("http://u@h://v@w ://", "http://***@w ://"),
-        ] {
-            assert_eq!(without_url_secrets(text), shown, "{text}");
-        }
-    }
-
-    #[test]
-    fn debug_shows_nothing_of_the_value() {
-        assert_eq!(format!("{:?}", SecretValue::new("hunter2")), "SecretValue(redacted)");
-    }
-}
-
 /// No message is worth more than a line.
 const LONGEST_LINE: usize = 600;
 
@@ -99,4 +75,28 @@ const LONGEST_KEY: usize = 128;
 pub fn is_quotable(key: &str) -> bool {
     let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '\'' | '"' | '`' | ':');
     key.chars().count() <= LONGEST_KEY && key.chars().all(is_plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::secret_value::SecretValue;
+
+    #[test]
+    fn of_a_url_scheme_host_port_and_path_are_shown() {
+        for (text, shown) in [
+            ("no URL: a@b?c", "no URL: a@b?c"),
+            ("https://h.example:8443/p", "https://h.example:8443/p"),
+            ("(http://u:p@h/x?t=1#f): refused", "(http://***@h/x?*** refused"),
+            ("\"http://u:p/w@h\" and https://h#t", "\"http://***@h\" and https://h?***"),
+            ("http://u@h://v@w ://", "http://***@w ://"),
+        ] {
+            assert_eq!(without_url_secrets(text), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_the_value() {
+        assert_eq!(format!("{:?}", SecretValue::new("hunter2")), "SecretValue(redacted)");
+    }
 }

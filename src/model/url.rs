@@ -1,18 +1,83 @@
-//! The options that say how to resolve, what the target gets and how much is said: one table for the command line, for
-//! `SECRETS_EXEC_*` and for `defaults:`.
+//! URLs of endpoints, of the agent and of proxies.
 
-/// An address with a scheme and a host, as an endpoint needs it.
-///
-/// # Errors
-/// What is expected instead.
-pub fn check_url(text: String) -> Result<String, &'static str> {
-    let url: Option<http::Uri> = text.parse().ok();
-    let complete = |url: http::Uri| {
-        let Some(authority) = url.authority() else { return false };
-        // The parser takes what is no port for none.
+use std::fmt;
+use std::net::IpAddr;
+
+use http::Uri;
+
+/// An absolute `http` or `https` URL with a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpUrl {
+    text: String,
+    uri: Uri,
+}
+
+/// A text that is not such a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpUrlError;
+
+impl HttpUrl {
+    /// Parses an absolute URL.
+    ///
+    /// # Errors
+    /// For another scheme, an empty host, or a port that is not one.
+    pub fn parse(text: &str) -> Result<Self, HttpUrlError> {
+        let uri: Uri = text.parse().map_err(|_| HttpUrlError)?;
+        let authority = uri.authority().ok_or(HttpUrlError)?;
+        // `Uri` takes an invalid port for none.
         let has_port = authority.as_str().rsplit_once(':').is_some_and(|(_, port)| !port.contains([']', '@']));
         let is_host = !authority.host().is_empty() && (!has_port || authority.port_u16().is_some());
-        is_host && matches!(url.scheme_str(), Some("http" | "https"))
-    };
-    if url.is_some_and(complete) { Ok(text) } else { Err("a URL, like https://secretsmanager.us-east-1.amazonaws.com") }
+        let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+        if is_host && is_http { Ok(Self { text: text.to_owned(), uri }) } else { Err(HttpUrlError) }
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn on_loopback(port: u16) -> Self {
+        let text = format!("http://127.0.0.1:{port}");
+        let uri = text.parse().unwrap_or_default();
+        Self { text, uri }
+    }
+
+    /// True if the host is `localhost` or a loopback address.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host().trim_matches(['[', ']']);
+        host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
+    /// The URL as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The host; an IPv6 address has its brackets.
+    pub fn host(&self) -> &str {
+        self.uri.host().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for HttpUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_this_host_are_loopback() {
+        for url in ["http://127.0.0.1:2773", "http://127.9.9.9", "http://[::1]:2773/", "http://LOCALHOST:1"] {
+            assert!(HttpUrl::parse(url).unwrap().is_loopback(), "{url}");
+        }
+        for url in
+            ["http://10.0.0.1:2773", "http://localhost.example.com", "http://[fd00::1]", "http://127.0.0.1.example"]
+        {
+            assert!(!HttpUrl::parse(url).unwrap().is_loopback(), "{url}");
+        }
+    }
 }

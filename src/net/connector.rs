@@ -48,12 +48,12 @@ struct Host {
     /// One for each connection that there may be at once.
     places: Arc<Semaphore>,
     /// Connections that are made before anybody has something to ask.
-    prepared: VecDeque<JoinHandle<Result<Stream, BoxError>>>,
+    preconnected: VecDeque<JoinHandle<Result<Stream, BoxError>>>,
 }
 
 impl Default for Host {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(MAX_CONNECTIONS)), prepared: VecDeque::new() }
+        Self { places: Arc::new(Semaphore::new(MAX_CONNECTIONS)), preconnected: VecDeque::new() }
     }
 }
 
@@ -75,18 +75,18 @@ impl Connector {
 
     /// The same with another limit; the roots that are read, once they are, are shared.
     pub fn within(&self, timeout: Option<Duration>) -> Self {
-        let mut dialer = Self { timeout, ..self.clone() };
+        let mut connector = Self { timeout, ..self.clone() };
         // Shared out among the addresses of a name, so that one that swallows everything leaves time for the next.
-        dialer.tcp.set_connect_timeout(timeout);
-        dialer
+        connector.tcp.set_connect_timeout(timeout);
+        connector
     }
 
     /// Begins to make so many connections, for requests that will come.
-    pub fn prepare(&self, to: &Uri, count: usize) {
+    pub fn preconnect(&self, to: &Uri, count: usize) {
         let host = host_of(to);
         for _ in 0..count.min(MAX_CONNECTIONS) {
             let connecting = tokio::spawn(self.clone().connect(to.clone()));
-            self.with_host(&host, |host| host.prepared.push_back(connecting));
+            self.with_host(&host, |host| host.preconnected.push_back(connecting));
         }
     }
 
@@ -105,7 +105,7 @@ impl Connector {
             host.push_str(&format!(" by way of the proxy {}", host_and_port(proxy.uri())));
         }
         let limit = self.timeout;
-        match within(limit, self.dial(to)).await {
+        match within(limit, self.open(to)).await {
             Ok(stream) => Ok(stream.at(place)),
             // Which of the two limits is first is chance.
             Err(source) => Err(match limit {
@@ -121,7 +121,7 @@ impl Connector {
         forwarded.then(|| self.proxy.intercept(to)).flatten()?.basic_auth().cloned()
     }
 
-    async fn dial(mut self, to: Uri) -> Result<Stream, BoxError> {
+    async fn open(mut self, to: Uri) -> Result<Stream, BoxError> {
         let secure = to.scheme() == Some(&Scheme::HTTPS);
         match (self.proxy.intercept(&to), secure) {
             (None, false) => Ok(Stream::new(MaybeHttpsStream::Http(self.tcp.call(to).await?))),
@@ -178,20 +178,20 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let prepared = self.with_host(&host_of(&to), |host| host.prepared.pop_front());
-        let dialer = self.clone();
+        let preconnected = self.with_host(&host_of(&to), |host| host.preconnected.pop_front());
+        let connector = self.clone();
         Box::pin(async move {
-            let connected = match prepared {
+            let connected = match preconnected {
                 Some(connecting) => connecting.await.ok().and_then(Result::ok),
                 None => None,
             };
             // One that a server may have grown tired of gives its place back before another takes it.
             let fresh = connected.filter(|stream| stream.age() < FRESH);
-            let deadline = dialer.deadline.clone();
+            let deadline = connector.deadline.clone();
             let stream = match fresh {
                 Some(stream) => stream,
                 // What could not be made then may be there now.
-                None => dialer.connect(to).await?,
+                None => connector.connect(to).await?,
             };
             if let Some(deadline) = deadline {
                 deadline.mark_reachable();

@@ -28,7 +28,7 @@ pub type Limits = (Option<Duration>, Option<Duration>);
 
 /// A pool of connections for each pair of time limits that is asked for.
 pub struct Transport {
-    dialer: Connector,
+    connector: Connector,
     connectors: Mutex<HashMap<Limits, SharedHttpConnector>>,
 }
 
@@ -45,17 +45,17 @@ impl HttpClient for Transport {
 }
 
 impl Transport {
-    pub fn new(dialer: Connector) -> Self {
-        Self { dialer, connectors: Mutex::default() }
+    pub fn new(connector: Connector) -> Self {
+        Self { connector, connectors: Mutex::default() }
     }
 
     /// Sends requests within these limits.
     pub fn connector(&self, limits: Limits) -> SharedHttpConnector {
         let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
         let connector = connectors.entry(limits).or_insert_with(|| {
-            let dialer = self.dialer.within(limits.0);
-            let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(dialer.clone());
-            SharedHttpConnector::new(Pool { client, dialer, read_timeout: limits.1 })
+            let connector = self.connector.within(limits.0);
+            let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector.clone());
+            SharedHttpConnector::new(Pool { client, connector, read_timeout: limits.1 })
         });
         connector.clone()
     }
@@ -67,7 +67,7 @@ const LARGEST: usize = 1024 * 1024;
 struct Pool {
     client: Client<Connector, SdkBody>,
     /// Knows which requests a proxy forwards.
-    dialer: Connector,
+    connector: Connector,
     read_timeout: Option<Duration>,
 }
 
@@ -83,7 +83,7 @@ impl HttpConnector for Pool {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
-        if let Some(authorization) = self.dialer.authorization(request.uri()) {
+        if let Some(authorization) = self.connector.authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
         name_us(request.headers_mut());

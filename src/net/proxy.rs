@@ -1,59 +1,61 @@
-//! Which requests go through a proxy: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+//! The proxy of a request: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
 
 use http::Uri;
 use http::uri::Scheme;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
+use crate::model::url::HttpUrl;
+
 /// The rules, read once.
 pub struct ProxyRules {
     matcher: Matcher,
-    /// Entries of NO_PROXY that are for one port alone, each as a rule by itself: curl, Go and the AWS CLI know them, the
-    /// library does not.
-    past_by_port: Vec<(u16, Matcher)>,
-    /// Hosts that serve metadata and credentials next to this machine, which no proxy may see.
-    near: Vec<String>,
+    /// The entries of NO_PROXY with a port, each as a matcher of its own: hyper-util ignores ports, unlike curl, Go and the AWS CLI.
+    no_proxy_by_port: Vec<(u16, Matcher)>,
+    /// The hosts of IMDS and of container credentials, which are never asked through a proxy.
+    link_local: Vec<String>,
 }
 
-/// Where AWS serves metadata and credentials: of instances, of ECS's tasks, of EKS's pods.
-const NEAR: [&str; 5] = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "[fd00:ec2::254]", "[fd00:ec2::23]"];
+/// The addresses of IMDS, of ECS's container credentials and of EKS Pod Identity.
+const LINK_LOCAL: [&str; 5] =
+    ["169.254.169.254", "169.254.170.2", "169.254.170.23", "[fd00:ec2::254]", "[fd00:ec2::23]"];
 
 impl ProxyRules {
     pub fn new(settings: &ProxySettings) -> Self {
         let none = settings.none.as_deref().unwrap_or_default();
-        let configured = settings.near.iter().filter_map(|url| Some(url.parse::<Uri>().ok()?.host()?.to_owned()));
-        let near = NEAR.iter().map(|host| (*host).to_owned()).chain(configured).collect();
-        // To everybody else `*` also covers addresses.
+        let configured = settings.link_local.iter().map(HttpUrl::host);
+        let link_local = LINK_LOCAL.into_iter().chain(configured).map(str::to_owned).collect();
+        // curl and the AWS CLI apply `NO_PROXY=*` to IP literals as well; hyper-util does not.
         if none.split(',').any(|entry| entry.trim() == "*") {
-            return Self { matcher: Matcher::builder().build(), past_by_port: Vec::new(), near };
+            return Self { matcher: Matcher::builder().build(), no_proxy_by_port: Vec::new(), link_local };
         }
         let mut everywhere = Vec::new();
-        let mut past_by_port = Vec::new();
+        let mut no_proxy_by_port = Vec::new();
         for entry in none.split(',').map(str::trim) {
             match split_port(entry) {
                 Some((host, port)) => {
-                    past_by_port.push((port, Matcher::builder().all("http://proxy.invalid").no(host).build()));
+                    no_proxy_by_port.push((port, Matcher::builder().all("http://proxy.invalid").no(host).build()));
                 }
                 None => everywhere.push(entry),
             }
         }
-        let text = |setting: &Option<String>| setting.clone().unwrap_or_default();
+        let text = |url: &Option<HttpUrl>| url.as_ref().map(HttpUrl::to_string).unwrap_or_default();
         let matcher = Matcher::builder()
             .http(text(&settings.http))
             .https(text(&settings.https))
             .all(text(&settings.all))
             .no(everywhere.join(","))
             .build();
-        Self { matcher, past_by_port, near }
+        Self { matcher, no_proxy_by_port, link_local }
     }
 
     /// The proxy that a request goes through, if any.
     pub fn intercept(&self, to: &Uri) -> Option<Intercept> {
-        if to.host().is_some_and(|host| self.near.iter().any(|near| near == host)) {
+        if to.host().is_some_and(|host| self.link_local.iter().any(|other| other == host)) {
             return None;
         }
         let standard = if to.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
         let port = to.port_u16().unwrap_or(standard);
-        let mut of_port = self.past_by_port.iter().filter(|(other, _)| *other == port);
+        let mut of_port = self.no_proxy_by_port.iter().filter(|(other, _)| *other == port);
         if of_port.any(|(_, matcher)| matcher.intercept(to).is_none()) {
             return None;
         }
@@ -69,15 +71,28 @@ fn split_port(entry: &str) -> Option<(&str, u16)> {
     Some((host.trim_start_matches('[').trim_end_matches(']'), port))
 }
 
+/// HTTPS_PROXY and its relatives.
+#[derive(Clone, Debug, Default)]
+pub struct ProxySettings {
+    pub http: Option<HttpUrl>,
+    pub https: Option<HttpUrl>,
+    pub all: Option<HttpUrl>,
+    /// NO_PROXY
+    pub none: Option<String>,
+    /// The endpoints of IMDS and of container credentials that variables name.
+    pub link_local: Vec<HttpUrl>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn goes_past(none: &str, to: &str) -> bool {
-        let proxy = Some("http://proxy.example.com:3128".to_owned());
-        let near = vec!["http://metadata.example.net:8080/x".to_owned()];
-        let settings =
-            ProxySettings { https: proxy.clone(), http: proxy, all: None, none: Some(none.to_owned()), near };
+        let url = |text| HttpUrl::parse(text).unwrap();
+        let proxy = Some(url("http://proxy.example.com:3128"));
+        let link_local = vec![url("http://metadata.example.net:8080/x")];
+        let none = Some(none.to_owned());
+        let settings = ProxySettings { https: proxy.clone(), http: proxy, all: None, none, link_local };
         ProxyRules::new(&settings).intercept(&to.parse().unwrap()).is_none()
     }
 
@@ -117,15 +132,4 @@ mod tests {
         }
         assert!(!goes_past("", "https://example.com/"));
     }
-}
-
-/// HTTPS_PROXY and its relatives.
-#[derive(Clone, Debug, Default)]
-pub struct ProxySettings {
-    pub http: Option<String>,
-    pub https: Option<String>,
-    pub all: Option<String>,
-    pub none: Option<String>,
-    /// URLs of what serves metadata and credentials, where variables name them.
-    pub near: Vec<String>,
 }

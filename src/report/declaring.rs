@@ -6,7 +6,7 @@ use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::entry::Claim;
 use crate::model::quoting::found;
-use crate::model::reference::{AliasNameError, LocatorError, ReferenceError};
+use crate::model::reference::{AliasNameError, ReferenceError, SecretIdError};
 use crate::model::template::TemplateError;
 use crate::model::tree::Mark;
 
@@ -144,10 +144,10 @@ fn no_such_container(name: &str, nearest: Option<&str>, known: &[String]) -> Str
 /// ECS takes less than a reference of ours may say, and says other things with it.
 fn value_from(text: &str, error: &ReferenceError) -> String {
     match error {
-        ReferenceError::Id(LocatorError::IllegalCharacter { name, character }) => {
+        ReferenceError::Id(SecretIdError::IllegalCharacter { name, character }) => {
             format!("{name:?} is no ARN, so it names a parameter, in which {character:?} cannot stand")
         }
-        ReferenceError::Id(LocatorError::ArnCutShort(arn)) => {
+        ReferenceError::Id(SecretIdError::ArnCutShort(arn)) => {
             format!("{arn:?} is an ARN cut short; expected {ECS_SECRET} or {ECS_PARAMETER}")
         }
         ReferenceError::Empty => "`valueFrom` is empty; expected an ARN, or the name of a parameter".to_owned(),

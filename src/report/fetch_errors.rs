@@ -1,18 +1,12 @@
 //! Why variables have no value: what they have in common is said once, with every variable it is about.
 
-use crate::model::answer::{BeyondAgent, CredentialsError, Denial, FetchError, Missing, Outage, Refusal, Wanted};
+use crate::model::answer::{AgentLimit, CredentialsError, Denial, FetchError, Missing, Outage, Refusal, Wanted};
 use crate::model::reference::{Locator, SecretRef, Store, Version};
 use crate::model::suggest;
 
 /// `secret prod/db`, `parameter /prod/db`
 pub fn name(locator: &Locator) -> String {
-    match locator.store {
-        Store::SecretsManager => format!("secret {}", locator.id),
-        Store::ParameterStore => {
-            let id = locator.id.as_str();
-            format!("parameter {}", id.strip_prefix("ssm:").unwrap_or(id))
-        }
-    }
+    format!("{} {}", locator.store, locator.id)
 }
 
 pub fn fetching(
@@ -21,12 +15,12 @@ pub fn fetching(
     is_local: bool,
     aliases: &[String],
 ) -> (String, Vec<String>) {
-    let id = reference.map(|reference| reference.locator.id.as_str()).unwrap_or_default();
+    let id = reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
     let store = reference.map_or(Store::SecretsManager, |reference| reference.locator.store);
     match error {
         FetchError::NotFound { missing: Missing::Secret, nearest } => {
-            let is_alias = aliases.iter().any(|alias| alias == id);
-            let nearest = nearest.as_deref().or_else(|| suggest::nearest(id, aliases.iter().map(String::as_str)));
+            let is_alias = aliases.iter().any(|alias| *alias == id);
+            let nearest = nearest.as_deref().or_else(|| suggest::nearest(&id, aliases.iter().map(String::as_str)));
             let hint = match nearest {
                 _ if is_alias => {
                     "if the alias of that name is meant: it serves only its own file and later ones, and no other alias"
@@ -152,12 +146,13 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
         ),
         Refusal::Agent(beyond) => {
             let what = match beyond {
-                BeyondAgent::Role => "the Secrets Manager Agent reads with its own role alone",
-                BeyondAgent::Region => "the Secrets Manager Agent reads in its own region alone",
-                BeyondAgent::Parameter => "the Secrets Manager Agent reads parameters in Lambda alone",
+                AgentLimit::Role => "the Secrets Manager Agent reads with its own role alone",
+                AgentLimit::Region => "the Secrets Manager Agent reads in its own region alone",
+                AgentLimit::Parameter => "the Secrets Manager Agent reads parameters in Lambda alone",
             };
             (what.to_owned(), vec!["launch without --agent, or leave this out".to_owned()])
         }
         Refusal::Request(why) => (format!("refused: {why}"), Vec::new()),
+        Refusal::Status(status) => (format!("refused: HTTP status {status}"), Vec::new()),
     }
 }

@@ -29,7 +29,8 @@ pub fn status(error: &ResolveError) -> u8 {
                 | Refusal::OtherRegion { .. }
                 | Refusal::OtherAccount { .. }
                 | Refusal::Agent(_)
-                | Refusal::Request(_),
+                | Refusal::Request(_)
+                | Refusal::Status(_),
             ) => CONFIGURATION,
         },
     }

@@ -1,19 +1,17 @@
-//! Failures to lines on standard error, with what to do about them, and to an exit status; the only place that punctuates.
+//! Lines that are no failures: provenance, warnings, waits; and those of a process that ends at once.
 
-use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
-use super::exit_status::TEMPORARY;
 use super::fetch_errors;
-use super::terminal::say;
 use crate::model::answer::Fetched;
 use crate::model::entry::{Origin, Subject};
 use crate::model::reference::{Locator, Store};
 use crate::model::resolved::Resolved;
 use crate::time::deadline::{Awaited, Waiting};
 
-/// For each variable and file, where its value comes from: `--verbose`.
+/// The lines of `--verbose`: the secret, version and region of each variable and file.
 pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
     let read = |locator: &Locator| {
         let document = fetched.get(locator)?.as_ref().ok()?;
@@ -45,36 +43,38 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
     resolved.sources.iter().map(line).chain(not_set).collect()
 }
 
-/// Said on every launch that does not read from AWS.
+/// The notice of `--local`.
 pub fn local_notice(path: &Path) -> String {
     format!("secrets are read from {}, not from AWS (--local)", path.display())
 }
 
-/// Said of a wait that is long enough for somebody to wonder. Nobody looks at what is not a terminal while it happens.
-pub fn waiting(waiting: &Waiting) {
-    if !std::io::stderr().is_terminal() {
-        return;
-    }
+/// The line for a long wait.
+pub fn waiting(waiting: &Waiting) -> String {
     let left = humantime::format_duration(Duration::from_secs(waiting.left.as_secs_f64().ceil() as u64));
     let (what, why) = match &waiting.awaited {
         Awaited::Credentials(why) => ("AWS credentials", why),
         Awaited::Network(why) => ("a connection to AWS", why),
     };
     let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    say([format!("waiting up to {left} for {what}{why}")]);
+    format!("waiting up to {left} for {what}{why}")
 }
 
-/// Said, as the last thing that is done, when the time is over and something on this machine still does not answer.
-pub fn overdue() {
-    say([
+/// The lines for a deadline that passed while the process was blocked.
+pub fn overdue() -> Vec<String> {
+    vec![
         "timed out: a file does not answer (AWS's configuration, a token, root certificates), or a path or template has no end"
             .to_owned(),
         "  is there a file system that hangs, or a pipe that nobody writes to? nothing was started".to_owned(),
-    ]);
-    std::process::exit(TEMPORARY.into());
+    ]
 }
 
-/// Said of each file whose values outlive a power cut.
+/// The warning about a file whose value is written to a disk.
 pub fn disk_notice(path: &Path, origin: &Origin) -> String {
     format!("{} ({origin}): written to a disk; a path on tmpfs, under /run say, keeps values off it", path.display())
+}
+
+/// The line for a panic: its place without its message, which may hold a value.
+pub fn bug(panic: &PanicHookInfo<'_>) -> String {
+    let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    format!("this is a bug in secrets-exec {}{place}; please report it", env!("CARGO_PKG_VERSION"))
 }

@@ -1,6 +1,6 @@
 //! What is wrong with a declaration, a local file or a reference.
 
-use crate::model::reference::{LocatorError, ReferenceError, Store};
+use crate::model::reference::{ReferenceError, SecretIdError, Store};
 
 /// What is wrong with a reference, and what it should be.
 pub fn reference(written: &str, error: &ReferenceError) -> String {
@@ -46,18 +46,18 @@ pub fn reference(written: &str, error: &ReferenceError) -> String {
     }
 }
 
-pub fn id(error: &LocatorError) -> String {
+pub fn id(error: &SecretIdError) -> String {
     match error {
-        LocatorError::Empty => "the secret's name is empty; expected SECRET[:KEY[:STAGE[:VERSION-ID]]]".to_owned(),
-        LocatorError::IllegalCharacter { name, character } => {
+        SecretIdError::Empty => "the secret's name is empty; expected SECRET[:KEY[:STAGE[:VERSION-ID]]]".to_owned(),
+        SecretIdError::IllegalCharacter { name, character } => {
             format!("{name:?} cannot be a secret's name: {character:?} is not one of A-Z a-z 0-9 / _ + = . @ ! -")
         }
-        LocatorError::TooLong => "a secret's name has at most 512 characters".to_owned(),
-        LocatorError::ArnCutShort(arn) => {
+        SecretIdError::TooLong => "a secret's name has at most 512 characters".to_owned(),
+        SecretIdError::ArnCutShort(arn) => {
             format!(
                 "{arn:?} is an ARN cut short; expected arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX[:KEY[:STAGE[:VERSION-ID]]]"
             )
         }
-        LocatorError::BadArn { arn, why } => format!("{arn:?} {why}"),
+        SecretIdError::BadArn { arn, why } => format!("{arn:?} {why}"),
     }
 }

@@ -1,19 +1,19 @@
-//! Failures to lines on standard error, with what to do about them, and to an exit status; the only place that punctuates.
+//! Standard error and standard output: the only place that prints.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
-/// Writes lines to standard error, each with our name before it. A write that fails is ignored.
+/// Prints lines on standard error, each after `secrets-exec: `. A failing write is ignored.
 ///
 /// Control characters, and those that change the direction of text or have no width, are escaped: a name, a path or a server's
 /// message can neither end the line nor disguise it.
-pub fn say(lines: impl IntoIterator<Item = String>) {
+pub fn print_lines(lines: impl IntoIterator<Item = String>) {
     let mut text = String::new();
     for line in lines {
         text.push_str("secrets-exec: ");
         line.chars().for_each(|c| match c {
-            // Printable, though `escape_debug` escapes them.
+            // `escape_debug` escapes these as well.
             '\'' | '"' | '\\' => text.push(c),
-            // Letters without any ink (Default_Ignorable_Code_Point of Unicode), and the empty pattern of Braille.
+            // Letters without ink (Unicode's Default_Ignorable_Code_Point), and the blank Braille pattern.
             '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
                 text.extend(c.escape_unicode());
             }
@@ -24,7 +24,12 @@ pub fn say(lines: impl IntoIterator<Item = String>) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// Writes a text to standard output.
+/// True if somebody may watch standard error.
+pub fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Prints a text on standard output.
 pub fn print(text: &str) {
     let mut stdout = std::io::stdout();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::references::reference;
 use crate::backend::aws::{SetupError, VariableError};
 use crate::input::cli::UsageError;
-use crate::input::declaration::DEFAULT_NAMES;
+use crate::model::options::OptionConflict;
 use crate::model::quoting::found;
 use crate::model::suggest;
 
@@ -35,18 +35,25 @@ pub fn usage(error: &UsageError) -> Vec<String> {
             "--container chooses from an ECS task definition, and no file is one: name it with -f".to_owned()
         }
         UsageError::Value { name, text, expected } => format!("{name}: {} is not {expected}", found(text)),
-        UsageError::Alone { option, without } => format!("{option} says more about {without}, which is not given"),
-        UsageError::Together { options: [one, other], why } => format!("{one} and {other} exclude each other: {why}"),
-        UsageError::NothingToResolve { files, find_file } => nothing(files, *find_file),
+        UsageError::NothingToResolve { files, default_names } => nothing(files, default_names),
         UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };
     vec![line]
 }
 
-fn nothing(files: &[PathBuf], find_file: bool) -> String {
-    let looked_at = match (files, find_file) {
-        ([], false) => "no declaration was looked for (--no-file)".to_owned(),
-        ([], true) => format!("the working directory has no {} with an entry", DEFAULT_NAMES.join(", ")),
+pub fn conflict(conflict: OptionConflict) -> String {
+    match conflict {
+        OptionConflict::Alone { option, without } => format!("{option} says more about {without}, which is not given"),
+        OptionConflict::Together { options: [one, other], why } => {
+            format!("{one} and {other} exclude each other: {why}")
+        }
+    }
+}
+
+fn nothing(files: &[PathBuf], default_names: &[&str]) -> String {
+    let looked_at = match (files, default_names) {
+        ([], []) => "no declaration was looked for (--no-file)".to_owned(),
+        ([], names) => format!("the working directory has no {} with an entry", names.join(", ")),
         (files, _) => {
             let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
             format!("there is no entry in {}", names.join(", "))

@@ -58,6 +58,14 @@ impl Deadline {
         Self { timeout, phase: Arc::new(watch::Sender::new(phase)), is_noticed: Arc::default() }
     }
 
+    /// The whole of `--wait`, while it still waits.
+    pub fn wait(&self) -> Option<Duration> {
+        match *self.phase.borrow() {
+            Phase::Waiting { since, until, .. } => Some(until - since),
+            Phase::Running { .. } => None,
+        }
+    }
+
     /// The beginning and the end of the current phase.
     pub fn span(&self) -> (Instant, Instant) {
         match *self.phase.borrow() {

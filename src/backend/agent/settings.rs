@@ -1,50 +1,45 @@
-//! Where the agent is, and which tokens it may be shown.
+//! Where the agent listens, and which tokens it may be sent.
 
-use crate::backend::aws::{Reader, VariableError};
+use crate::backend::aws::{VariableError, VariableReader};
 use crate::model::inherited::Inherited;
-use crate::model::options::{AgentChoice, Options};
+use crate::model::url::HttpUrl;
 
-/// How secrets are read through the agent.
+/// The settings of the agent's client.
 #[derive(Clone, Debug)]
 pub struct AgentSettings {
-    /// Where it listens.
-    pub url: String,
-    /// AWS_TOKEN: a token, or `file://` and where one is.
+    pub url: HttpUrl,
+    /// AWS_TOKEN: a token, or `file://` and the path of one.
     pub token: Option<String>,
     /// AWS_SESSION_TOKEN
     pub session_token: Option<String>,
-    /// Whether it is Lambda's extension, which reads parameters, too.
+    /// True for Lambda's extension, which reads parameters as well.
     pub in_lambda: bool,
-    /// Whether AWS is asked itself when the agent cannot be.
-    pub fallback: bool,
+    /// `--agent-fallback`: AWS is asked for what the agent does not answer.
+    pub has_fallback: bool,
 }
 
-/// Where the agent and the extension listen unless told otherwise.
+/// The default port of the agent and of Lambda's extension.
 const PORT: u16 = 2773;
 
 impl AgentSettings {
-    /// From our options and the variables that the agent's own clients read; nothing when it is not wanted.
+    /// Reads the variables that the agent's own clients read. Without `url` the agent listens on this host.
     ///
     /// # Errors
-    /// Every variable that does not hold what it must.
-    pub fn new(options: &Options, inherited: &Inherited) -> Result<Option<Self>, Vec<VariableError>> {
-        let mut reader = Reader::new(inherited);
-        let url = match &options.agent {
-            None | Some(AgentChoice::Off) => return Ok(None),
-            Some(AgentChoice::At(url)) => url.clone(),
-            Some(AgentChoice::Standard) => {
-                let port = |text: &str| text.parse().ok().filter(|port| *port > 0);
-                let port = reader.parse("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "a port, like 2773", port);
-                format!("http://127.0.0.1:{}", port.unwrap_or(PORT))
-            }
-        };
+    /// Every variable with an invalid value.
+    pub fn new(url: Option<&HttpUrl>, has_fallback: bool, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
+        let mut reader = VariableReader::new(inherited);
+        let url = url.cloned().unwrap_or_else(|| {
+            let port = |text: &str| text.parse().ok().filter(|port| *port > 0);
+            let port = reader.parse("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "a port, like 2773", port);
+            HttpUrl::on_loopback(port.unwrap_or(PORT))
+        });
         let settings = Self {
             url,
             token: reader.text("AWS_TOKEN"),
             session_token: reader.text("AWS_SESSION_TOKEN"),
             in_lambda: inherited.filled("AWS_LAMBDA_RUNTIME_API").is_some(),
-            fallback: options.agent_fallback == Some(true),
+            has_fallback,
         };
-        reader.finish(Some(settings))
+        reader.finish(settings)
     }
 }

@@ -1,25 +1,23 @@
-//! The token that keeps a page in a browser, and whoever else can make requests here, from asking the agent.
+//! The token that the agent requires (`X-Aws-Parameters-Secrets-Token`), against requests that another program was made to send.
 
 use std::io;
-use std::net::IpAddr;
 
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 
 use super::settings::AgentSettings;
-use crate::backend::aws::text_of;
+use crate::backend::aws::error_text;
 use crate::model::answer::{CredentialsError, Wanted};
 
-/// Where the agent looks for it.
+/// The header with the token.
 pub const HEADER: &str = "x-aws-parameters-secrets-token";
 
-/// Where the agent's own installation puts it.
+/// The file that the agent's installation creates.
 const FILE: &str = "/var/run/awssmatoken";
 
-/// The first token there is: AWS_TOKEN, the agent's own file, AWS_SESSION_TOKEN. One that is there and cannot be used is not
-/// passed over for another.
+/// The first token of AWS_TOKEN, the agent's file and AWS_SESSION_TOKEN. One that is set and cannot be used ends the search.
 ///
 /// # Errors
-/// When there is none, with what was tried.
+/// When there is none, with the reason for each source.
 pub fn find(settings: &AgentSettings) -> Result<HeaderValue, CredentialsError> {
     let mut tried = Vec::new();
     let sources = [
@@ -61,45 +59,20 @@ fn of_variable(settings: &AgentSettings) -> Result<Option<String>, String> {
     }
 }
 
-/// A session token is a credential: nobody but a service of this host sees it.
+/// The session token is a credential, so it is sent only to this host.
 fn of_session(settings: &AgentSettings) -> Result<Option<String>, String> {
     match &settings.session_token {
-        Some(_) if !is_loopback(&settings.url) => {
+        Some(_) if !settings.url.is_loopback() => {
             Err("is shown to loopback addresses only, and --agent names another".to_owned())
         }
         token => Ok(token.clone()),
     }
 }
 
-fn is_loopback(url: &str) -> bool {
-    let url: Option<Uri> = url.parse().ok();
-    let host = url.as_ref().and_then(Uri::host).map(|host| host.trim_matches(['[', ']']));
-    host.is_some_and(|host| {
-        host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-    })
-}
-
 fn read(path: &str) -> Result<Option<String>, String> {
     match std::fs::read_to_string(path) {
         Ok(token) => Ok(Some(token)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{path}: {}", text_of(&error))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_addresses_of_this_host_are_loopback() {
-        for url in ["http://127.0.0.1:2773", "http://127.9.9.9", "http://[::1]:2773/", "http://LOCALHOST:1"] {
-            assert!(is_loopback(url), "{url}");
-        }
-        for url in
-            ["http://10.0.0.1:2773", "http://localhost.example.com", "http://[fd00::1]", "http://127.0.0.1.example"]
-        {
-            assert!(!is_loopback(url), "{url}");
-        }
+        Err(error) => Err(format!("{path}: {}", error_text(&error))),
     }
 }

@@ -1,38 +1,33 @@
-//! The region and account that an answer's ARN names, against those that were asked.
+//! The check that an answer comes from the region and account that were asked.
 //!
-//! A name alone does not tell two secrets of that name apart: an endpoint of another region or account has one, too.
+//! A name alone does not identify a secret: an endpoint of another region or account has secrets of the same name.
 
 use crate::model::answer::{FetchError, Refusal};
-use crate::model::reference::{Region, Role, SecretId};
+use crate::model::reference::{Arn, Region, Role, SecretId};
 
-/// A region and an account, each as far as it is known.
+/// A region and an account, each if known.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ArnScope {
     pub region: Option<Region>,
-    pub account: Option<String>,
+    account: Option<String>,
 }
 
 impl ArnScope {
-    /// The origin that an ARN names. AWS's public parameters have no account, and what is no ARN names nothing.
-    pub fn of(arn: Option<&str>) -> Self {
-        let fields: Vec<&str> = arn.unwrap_or_default().splitn(6, ':').collect();
-        let ["arn", _, _, region, account, _] = fields.as_slice() else { return Self::default() };
-        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-        Self { region: Region::parse(region).ok(), account: is_account.then(|| (*account).to_owned()) }
+    /// The scope that an answer's ARN names. AWS's public parameters have no account.
+    pub fn of(arn: Option<&Arn>) -> Self {
+        Self { region: arn.and_then(Arn::region), account: arn.and_then(Arn::account).map(str::to_owned) }
     }
 
-    /// The origin that a request wants: the region that it is sent to, and the account that the id or else the role names.
-    pub fn asked(id: &SecretId, role: Option<&Role>, region: &Region) -> Self {
-        let own = Self::of(Some(id.as_str())).account;
-        let account = own.or_else(|| Self::of_role(role?).account);
-        Self { region: Some(region.clone()), account }
+    /// The scope of a request: the region that it is sent to, and the account of the id's ARN or else of the role's.
+    pub fn asked(id: &SecretId, role: Option<&Role>, region: Option<&Region>) -> Self {
+        let arn = id.arn().or(role.map(|role| &role.arn));
+        Self { region: region.cloned().or_else(|| id.region()), account: Self::of(arn).account }
     }
 
-    fn of_role(role: &Role) -> Self {
-        Self::of(Some(&role.arn))
-    }
-
-    /// Refuses an answer from another region or account than this one. What either leaves open is not compared.
+    /// Refuses an answer of another region or account. What either scope leaves open is not compared.
+    ///
+    /// # Errors
+    /// [`Refusal::OtherRegion`] or [`Refusal::OtherAccount`].
     pub fn accepts(&self, found: &Self) -> Result<(), FetchError> {
         let differ = |asked: Option<&str>, found: Option<&str>| {
             asked.zip(found).filter(|(asked, found)| asked != found).map(|(asked, found)| (asked.into(), found.into()))
@@ -54,9 +49,9 @@ mod tests {
     const PARAMETER: &str = "arn:aws:ssm:eu-west-1:123456789012:parameter/x";
 
     fn asked(id: &str, role: Option<&str>) -> ArnScope {
-        let (id, ..) = SecretId::parse(id).unwrap();
+        let (_, id) = SecretId::parse(id).unwrap();
         let role = role.map(|arn| Role::parse(arn, None).unwrap());
-        ArnScope::asked(&id, role.as_ref(), &Region::parse("eu-west-1").unwrap())
+        ArnScope::asked(&id, role.as_ref(), Region::parse("eu-west-1").ok().as_ref())
     }
 
     #[test]
@@ -69,14 +64,14 @@ mod tests {
             Some("arn:aws:ssm:::parameter/x"),
             Some(PARAMETER),
         ] {
-            assert_eq!(asked.accepts(&ArnScope::of(arn)), Ok(()), "{arn:?}");
+            assert_eq!(asked.accepts(&ArnScope::of(arn.and_then(Arn::parse).as_ref())), Ok(()), "{arn:?}");
         }
     }
 
     #[test]
     fn an_account_is_compared_with_that_of_the_arn_before_that_of_the_role() {
         // A policy of the secret's own account may let a role of another one read it.
-        let found = ArnScope::of(Some(PARAMETER));
+        let found = ArnScope::of(Arn::parse(PARAMETER).as_ref());
         let role = Some("arn:aws:iam::210987654321:role/Reader");
         assert_eq!(asked(PARAMETER, role).accepts(&found), Ok(()));
         let refused = asked("ssm:/x", role).accepts(&found);

@@ -12,7 +12,7 @@ use http::Uri;
 use tokio::runtime::{Builder, Runtime};
 
 use super::protocol::{Client, Timeouts};
-use super::request::Request;
+use super::request::SecretRequest;
 use super::{parameter_store, secrets_manager};
 use crate::model::answer::{Document, FetchError};
 use crate::model::reference::{Region, SecretId, Store, Version};
@@ -47,18 +47,20 @@ pub fn answer(canned: &Canned<'_>, store: Store) -> Option<Result<Document, Fetc
     }
     let response = response.body(SdkBody::from(canned.body)).ok()?;
     ANSWER.set(Some(response));
-    let (id, ..) = SecretId::parse(match store {
+    let (_, id) = SecretId::parse(match store {
         Store::SecretsManager => "prod/db",
         Store::ParameterStore => "ssm:/prod/db",
     })
     .ok()?;
     let client = client(store)?;
-    let request = Request { region: client.region.clone(), role: None, store, id, version: Version::Current };
+    let request = SecretRequest { region: client.region.clone(), role: None, store, id, version: Version::Current };
     let ask = async {
         let budget = RetryBudget::new(Deadline::new(Duration::from_secs(60), None), Some(1));
         match store {
             Store::SecretsManager => Some(secrets_manager::get(&client, &request, &budget).await),
-            Store::ParameterStore => parameter_store::get(&client, &[&request], &budget).await.pop(),
+            Store::ParameterStore => {
+                parameter_store::get(&client, vec![request.clone()], &budget).await.pop().map(|(_, answer)| answer)
+            }
         }
     };
     RUNTIME.with(|runtime| runtime.as_ref().and_then(|runtime| runtime.block_on(ask)))

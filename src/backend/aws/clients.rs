@@ -1,4 +1,4 @@
-//! How AWS is asked: clients of its services, and what the SDK's own sources of credentials ask with.
+//! Clients of AWS's services, and the configuration of the SDK's credential providers. All share their connections.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,8 +11,7 @@ use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 
 use super::config::Settings;
-use super::protocol;
-use super::protocol::{Api, Client, Timeouts, text_of};
+use super::protocol::{Api, Client, Timeouts, error_text, find_endpoint};
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::reference::Region;
 use crate::net::connector::Connector;
@@ -20,28 +19,26 @@ use crate::net::http::Transport;
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
 
-/// What makes the clients of one launch; all share their connections.
+/// Makes the clients of one launch.
 pub struct Clients {
     settings: Rc<Settings>,
-    /// Makes the connections of `http`.
-    dialer: Connector,
+    /// Opens the connections of `http`.
+    connector: Connector,
     http: SharedHttpClient,
-    /// `http` within the limits of an attempt.
-    connector: SharedHttpConnector,
-    /// Past any proxy, for what serves metadata next to this machine.
+    /// `http` with the limits of an attempt.
+    http_connector: SharedHttpConnector,
+    /// Without any proxy, for link-local endpoints.
     direct: SharedHttpClient,
 }
 
-/// Pinned, so that an update of the SDK changes nothing by itself.
+/// Pinned, so that an update of the SDK changes no behaviour by itself.
 fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// One attempt's limits; a server that accepts and never answers costs the read limit, not for ever.
+/// The limits of one attempt. A server that accepts the connection and never answers costs [`READ_TIMEOUT`].
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
-
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
-
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn timeouts() -> TimeoutConfig {
@@ -53,34 +50,34 @@ fn timeouts() -> TimeoutConfig {
 }
 
 impl Clients {
-    /// `clock` is told when a request has a connection.
+    /// A connection that a request gets marks AWS as reachable in `deadline`.
     pub fn new(settings: Rc<Settings>, deadline: &Deadline) -> Self {
-        let dialer = Connector::new(&settings.trust, &settings.proxy, Some(deadline.clone()));
+        let connector = Connector::new(&settings.trust, &settings.proxy, Some(deadline.clone()));
         let direct = Connector::new(&settings.trust, &ProxySettings::default(), None);
-        let transport = Transport::new(dialer.clone());
+        let transport = Transport::new(connector.clone());
         Self {
             settings,
-            dialer: dialer.within(Some(CONNECT_TIMEOUT)),
-            connector: transport.connector((Some(CONNECT_TIMEOUT), Some(READ_TIMEOUT))),
+            connector: connector.within(Some(CONNECT_TIMEOUT)),
+            http_connector: transport.connector((Some(CONNECT_TIMEOUT), Some(READ_TIMEOUT))),
             http: SharedHttpClient::new(transport),
             direct: SharedHttpClient::new(Transport::new(direct)),
         }
     }
 
-    /// Begins to make so many connections, for requests that will come.
-    pub async fn prepare(&self, api: Api, region: &Region, count: usize) {
-        if let Ok(endpoint) = protocol::find(&self.settings, api, region).await {
-            self.dialer.prepare(&endpoint, count);
+    /// Starts to open `count` connections for later requests.
+    pub async fn preconnect(&self, api: Api, region: &Region, count: usize) {
+        if let Ok(endpoint) = find_endpoint(&self.settings.endpoints, api, region).await {
+            self.connector.preconnect(&endpoint, count);
         }
     }
 
-    /// What sources of credentials read that ask over the network; `region` is where STS is asked.
-    pub fn far(&self, region: &Region) -> ProviderConfig {
+    /// The configuration of credential providers that use the network; `region` is that of STS.
+    pub fn network(&self, region: &Region) -> ProviderConfig {
         self.provider_config(&self.http, Some(region))
     }
 
-    /// What reads metadata next to this machine.
-    pub fn near(&self) -> ProviderConfig {
+    /// The configuration of credential providers with link-local endpoints.
+    pub fn link_local(&self) -> ProviderConfig {
         self.provider_config(&self.direct, None)
     }
 
@@ -89,19 +86,22 @@ impl Clients {
             .with_http_client(http.clone())
             .with_region(region.map(|region| aws_config::Region::new(region.as_str().to_owned())))
             .with_behavior_version(Some(behavior()))
-            .with_use_fips(self.settings.use_fips)
-            .with_use_dual_stack(self.settings.use_dual_stack)
-            // Attempts are counted where it is known how much time is left.
+            .with_use_fips(self.settings.endpoints.use_fips)
+            .with_use_dual_stack(self.settings.endpoints.use_dual_stack)
+            // `RetryBudget` counts the attempts.
             .with_retry_config(RetryConfig::disabled())
             .with_timeout_config(timeouts())
     }
 
-    /// A client of a service. The address can be none: FIPS, say, with an endpoint that is not AWS's.
+    /// A client of a service.
+    ///
+    /// # Errors
+    /// When there is no endpoint: with FIPS, for example, and an endpoint that is not AWS's.
     pub async fn client(&self, api: Api, region: &Region, credentials: &Credentials) -> Result<Client, FetchError> {
-        let endpoint = protocol::find(&self.settings, api, region).await;
-        let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(text_of(&*error))))?;
+        let endpoint = find_endpoint(&self.settings.endpoints, api, region).await;
+        let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error))))?;
         let (region, credentials) = (region.clone(), credentials.clone());
         let timeouts = Timeouts { whole: ATTEMPT_TIMEOUT, stall: READ_TIMEOUT };
-        Ok(Client { api, endpoint, region, credentials, http: self.connector.clone(), timeouts })
+        Ok(Client { api, endpoint, region, credentials, http: self.http_connector.clone(), timeouts })
     }
 }

@@ -1,95 +1,93 @@
-//! AWS itself: each distinct request once, in its region and with its role, many at once.
+//! Requests to AWS, each in its region and, on an outage there, in the fallback regions.
 
 use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
 
-use super::request::Request;
+use super::request::SecretRequest;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
-use crate::model::answer::{Denial, Document, FetchError, FetchFailure, Outage, PassedOver};
+use crate::backend::fan_out::Permits;
+use crate::model::answer::{Answer, Denial, Document, FetchError, FetchFailure, Outage, PassedOver};
 use crate::model::reference::{Region, Role, Store};
-use crate::net::connector::MAX_CONNECTIONS;
+use crate::time::retry::RetryBudget;
 
-type Answer = Result<Document, FetchFailure>;
+/// A request and its answer.
+type Answered = (SecretRequest, Answer);
 
-pub async fn send_all(session: &mut Session, requests: Vec<Request>) -> Vec<(Request, Answer)> {
+/// Sends all requests at once, with the credentials of their roles.
+pub async fn read_all(session: &mut Session, requests: Vec<SecretRequest>) -> Vec<Answered> {
     let Some(first) = requests.first() else { return Vec::new() };
-    session.prepare(&requests).await;
+    session.preconnect(&requests).await;
     let base = match session.base_credentials(&first.region).await {
         Ok(base) => base,
-        Err(error) => {
-            let failure = |request: &Request| FetchFailure::new(Some(request.region.clone()), error.clone());
-            return requests.iter().map(|request| (request.clone(), Err(failure(request)))).collect();
-        }
+        Err(error) => return fail_all(requests, &error),
     };
     let roles = requests.iter().filter_map(|request| request.role.clone()).collect();
     session.assume(roles, &first.region, &base).await;
     session.deadline.mark_credentials_found();
     let session = &*session;
-    let places = Semaphore::new(MAX_CONNECTIONS);
-    let reading = jobs(requests).into_iter().map(|job| read(session, &base, &places, job));
+    let permits = Permits::new();
+    let reading = batches(requests).into_iter().map(|batch| read_batch(session, &base, &permits, batch));
     join_all(reading).await.into_iter().flatten().collect()
 }
 
-/// Requests that are sent as one.
-fn jobs(requests: Vec<Request>) -> Vec<Vec<Request>> {
-    let (parameters, secrets): (Vec<_>, Vec<_>) =
-        requests.into_iter().partition(|request| request.store == Store::ParameterStore);
-    let mut places: BTreeMap<(Region, Option<Role>), Vec<Request>> = BTreeMap::new();
-    for request in parameters {
-        places.entry((request.region.clone(), request.role.clone())).or_default().push(request);
-    }
-    let secrets = secrets.into_iter().map(|request| vec![request]);
-    secrets.chain(places.into_values().flat_map(parameter_store::batches)).collect()
+fn fail_all(requests: Vec<SecretRequest>, error: &FetchError) -> Vec<Answered> {
+    let failure = |request: &SecretRequest| FetchFailure::new(Some(request.region.clone()), error.clone());
+    requests.into_iter().map(|request| (request.clone(), Err(failure(&request)))).collect()
 }
 
-/// Reads what is asked for together from its region and, what that fails to give for reasons of its own, from the next.
-pub async fn read(
+/// Groups requests that are sent as one: each secret alone, parameters of one region and role in batches.
+fn batches(requests: Vec<SecretRequest>) -> Vec<Vec<SecretRequest>> {
+    let (parameters, secrets): (Vec<_>, Vec<_>) =
+        requests.into_iter().partition(|request| request.store == Store::ParameterStore);
+    let mut groups: BTreeMap<(Region, Option<Role>), Vec<SecretRequest>> = BTreeMap::new();
+    for request in parameters {
+        groups.entry((request.region.clone(), request.role.clone())).or_default().push(request);
+    }
+    let secrets = secrets.into_iter().map(|request| vec![request]);
+    secrets.chain(groups.into_values().flat_map(parameter_store::batches)).collect()
+}
+
+/// A request without an answer yet, and the regions that failed so far.
+struct Pending {
+    request: SecretRequest,
+    passed_over: Vec<PassedOver>,
+}
+
+/// Reads a batch from its region, and from one fallback region after another what was not answered because of an outage.
+async fn read_batch(
     session: &Session,
     base: &Credentials,
-    places: &Semaphore,
-    job: Vec<Request>,
-) -> Vec<(Request, Answer)> {
-    let Some(first) = job.first() else { return Vec::new() };
-    let (role, store) = (first.role.clone(), first.store);
+    permits: &Permits,
+    batch: Vec<SecretRequest>,
+) -> Vec<Answered> {
+    let Some(first) = batch.first() else { return Vec::new() };
+    let role = first.role.clone();
     let credentials = match session.credentials(role.as_ref(), base) {
         Ok(credentials) => credentials,
-        Err(error) => {
-            let failure = |request: &Request| FetchFailure::new(Some(request.region.clone()), error.clone());
-            return job.iter().map(|request| (request.clone(), Err(failure(request)))).collect();
-        }
+        Err(error) => return fail_all(batch, &error),
     };
     let regions = session.regions(&first.region);
     let mut answers = Vec::new();
-    let mut open: Vec<(Request, Vec<PassedOver>)> = job.into_iter().map(|request| (request, Vec::new())).collect();
+    let mut open: BTreeMap<SecretRequest, Vec<PassedOver>> =
+        batch.into_iter().map(|request| (request, Vec::new())).collect();
     for (index, region) in regions.iter().enumerate() {
         let budget = session.budget.share(regions.len() - index);
-        let asked: Vec<&Request> = open.iter().map(|(request, _)| request).collect();
-        let found = match budget.within(places.acquire()).await {
-            // The semaphore is never closed.
-            None | Some(Err(_)) => asked.iter().map(|_| Err(FetchError::Unavailable(Outage::unanswered()))).collect(),
-            Some(Ok(_place)) => match (session.clients.client(store.into(), region, credentials).await, store) {
-                (Ok(client), Store::SecretsManager) => {
-                    join_all(asked.iter().map(|request| secrets_manager::get(&client, request, &budget))).await
-                }
-                (Ok(client), Store::ParameterStore) => parameter_store::get(&client, &asked, &budget).await,
-                (Err(error), _) => asked.iter().map(|_| Err(error.clone())).collect(),
-            },
-        };
-        let has_next = index + 1 < regions.len();
-        for ((request, mut passed_over), found) in std::mem::take(&mut open).into_iter().zip(found) {
+        let requests = open.keys().cloned().collect();
+        for (request, found) in ask_region(session, credentials, permits, &budget, region, requests).await {
+            let pending = Pending { passed_over: open.remove(&request).unwrap_or_default(), request };
+            let is_last = index + 1 == regions.len();
             match found {
-                Ok(document) => answers.push((request, Ok(Document { passed_over, ..document }))),
-                Err(FetchError::Unavailable(outage)) if has_next && is_regional(&outage) => {
-                    passed_over.push(PassedOver { region: region.clone(), outage });
-                    open.push((request, passed_over));
+                Ok(document) => answers.push(pending.answered(document)),
+                Err(FetchError::Unavailable(outage)) if !is_last && is_regional(&outage) => {
+                    let (request, passed_over) = pending.passed_over(region, outage);
+                    open.insert(request, passed_over);
                 }
                 Err(error) => {
                     let error = identified(session, error, role.as_ref(), region, base).await;
-                    answers.push((request, Err(failure(region, error, passed_over))));
+                    answers.push(pending.failed(region, error));
                 }
             }
         }
@@ -100,7 +98,36 @@ pub async fn read(
     answers
 }
 
-/// Tells an outage of one region from one of this machine: a wrong clock is wrong everywhere.
+/// Asks one region; every request gets an answer.
+async fn ask_region(
+    session: &Session,
+    credentials: &Credentials,
+    permits: &Permits,
+    budget: &RetryBudget,
+    region: &Region,
+    requests: Vec<SecretRequest>,
+) -> Vec<(SecretRequest, Result<Document, FetchError>)> {
+    let Some(store) = requests.first().map(|request| request.store) else { return Vec::new() };
+    let fail = |error: FetchError| requests.iter().map(|request| (request.clone(), Err(error.clone()))).collect();
+    let client = match session.clients.client(store.into(), region, credentials).await {
+        Ok(client) => client,
+        Err(error) => return fail(error),
+    };
+    let answering = async {
+        match store {
+            Store::ParameterStore => parameter_store::get(&client, requests.clone(), budget).await,
+            Store::SecretsManager => {
+                let answering = requests
+                    .iter()
+                    .map(async |request| (request.clone(), secrets_manager::get(&client, request, budget).await));
+                join_all(answering).await
+            }
+        }
+    };
+    permits.run(budget, answering).await.unwrap_or_else(|| fail(FetchError::Unavailable(Outage::unanswered())))
+}
+
+/// True for an outage of a region; a wrong clock is wrong in every region.
 fn is_regional(outage: &Outage) -> bool {
     match outage {
         Outage::Throttled(_)
@@ -112,19 +139,32 @@ fn is_regional(outage: &Outage) -> bool {
     }
 }
 
-/// That a fallback region denies a secret or has none says nothing about the secret: what failed is its own region.
-fn failure(region: &Region, error: FetchError, passed_over: Vec<PassedOver>) -> FetchFailure {
-    let mut failures = passed_over.into_iter().map(|passed| (passed.region, FetchError::Unavailable(passed.outage)));
-    match failures.next() {
-        None => FetchFailure::new(Some(region.clone()), error),
-        Some((first, outage)) => {
-            let elsewhere = failures.chain([(region.clone(), error)]).collect();
-            FetchFailure { elsewhere, ..FetchFailure::new(Some(first), outage) }
-        }
+impl Pending {
+    fn answered(self, document: Document) -> Answered {
+        (self.request, Ok(Document { passed_over: self.passed_over, ..document }))
+    }
+
+    fn passed_over(mut self, region: &Region, outage: Outage) -> (SecretRequest, Vec<PassedOver>) {
+        self.passed_over.push(PassedOver { region: region.clone(), outage });
+        (self.request, self.passed_over)
+    }
+
+    /// The failure of the secret's own region comes first: a denial or an absence in a fallback region says nothing about the secret.
+    fn failed(self, region: &Region, error: FetchError) -> Answered {
+        let passed_over = self.passed_over.into_iter();
+        let mut failures = passed_over.map(|passed| (passed.region, FetchError::Unavailable(passed.outage)));
+        let failure = match failures.next() {
+            None => FetchFailure::new(Some(region.clone()), error),
+            Some((first, outage)) => {
+                let elsewhere = failures.chain([(region.clone(), error)]).collect();
+                FetchFailure { elsewhere, ..FetchFailure::new(Some(first), outage) }
+            }
+        };
+        (self.request, Err(failure))
     }
 }
 
-/// A denial with the name of whoever was denied, where AWS did not say it.
+/// Adds the caller's identity to a denial whose message does not name it.
 async fn identified(
     session: &Session,
     error: FetchError,
@@ -146,29 +186,29 @@ async fn identified(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::reference::SecretId;
-    use crate::model::reference::Version;
+    use crate::model::reference::{SecretId, Version};
 
-    fn request(id: &str) -> Request {
-        let (id, store, _) = SecretId::parse(id).unwrap();
+    fn request(id: &str) -> SecretRequest {
+        let (store, id) = SecretId::parse(id).unwrap();
         let region = Region::parse("us-east-1").unwrap();
-        Request { region, role: None, store, id, version: Version::Current }
+        SecretRequest { region, role: None, store, id, version: Version::Current }
     }
 
     #[test]
-    fn secrets_are_asked_for_one_by_one_and_parameters_by_ten() {
+    fn secrets_are_requested_one_by_one_and_parameters_by_ten() {
         let ids: Vec<String> = (0..12).map(|n| format!("ssm:/p/{n}")).chain(["a".into(), "b".into()]).collect();
-        let mut sizes: Vec<usize> = jobs(ids.iter().map(|id| request(id)).collect()).iter().map(Vec::len).collect();
+        let mut sizes: Vec<usize> = batches(ids.iter().map(|id| request(id)).collect()).iter().map(Vec::len).collect();
         sizes.sort_unstable();
         assert_eq!(sizes, [1, 1, 2, 10]);
     }
 
     #[test]
-    fn what_a_fallback_region_says_is_told_beneath_the_outage_of_the_first() {
+    fn the_error_of_a_fallback_region_stands_below_the_outage_of_the_first() {
         let region = |name| Region::parse(name).unwrap();
         let outage = Outage::Service("500".to_owned());
-        let passed = vec![PassedOver { region: region("us-east-1"), outage: outage.clone() }];
-        let failure = failure(&region("us-west-2"), FetchError::NoRegion, passed);
+        let passed_over = vec![PassedOver { region: region("us-east-1"), outage: outage.clone() }];
+        let pending = Pending { request: request("a"), passed_over };
+        let failure = pending.failed(&region("us-west-2"), FetchError::NoRegion).1.unwrap_err();
         assert_eq!(failure.region, Some(region("us-east-1")));
         assert_eq!(failure.error, FetchError::Unavailable(outage));
         assert_eq!(failure.elsewhere, [(region("us-west-2"), FetchError::NoRegion)]);

@@ -1,10 +1,11 @@
-//! AWS itself: each distinct request once, in its region and with its role, many at once.
+//! A locator whose region and role are settled.
 
+use super::arn_scope::ArnScope;
 use crate::model::reference::{Region, Role, SecretId, Store, Version};
 
-/// What is asked for: a locator whose region and role are settled.
+/// One version of one secret or parameter, the region it belongs to and the role to read it with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Request {
+pub struct SecretRequest {
     pub region: Region,
     pub role: Option<Role>,
     pub store: Store,
@@ -12,9 +13,14 @@ pub struct Request {
     pub version: Version,
 }
 
-impl Request {
-    /// The id as it is asked for in a region: an ARN names its own.
-    pub fn id_in(&self, region: &Region) -> String {
+impl SecretRequest {
+    /// The id of the secret, or of its replica in a fallback region.
+    pub fn id_in(&self, region: &Region) -> SecretId {
         self.id.in_region(region)
+    }
+
+    /// The region and account that the ARN of an answer from `region` must have.
+    pub fn scope_in(&self, region: &Region) -> ArnScope {
+        ArnScope::asked(&self.id, self.role.as_ref(), Some(region))
     }
 }

@@ -1,63 +1,85 @@
-//! What all requests to AWS share: region, credentials, roles and clients, each settled once and first.
+//! The state that all requests to AWS share: region, credentials, roles and clients.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::clients::Clients;
-use super::config::{Settings, SetupError};
-use super::credentials::Configs;
-use super::protocol::{Api, classify_provider_error, text_of};
-use super::request::Request;
-use super::sts::Assumed;
-use super::{config, credentials, parameter_store, sts};
+use super::config::{Settings, SetupError, apply_profile};
+use super::credentials::{ProviderConfigs, find_credentials, instance_region};
+use super::parameter_store::MAX_BATCH;
+use super::protocol::Api;
+use super::request::SecretRequest;
+use super::sts::{self, AssumedRole};
 use crate::model::answer::{Denial, FetchError, Outage};
-use crate::model::reference::{Region, Role, Store};
-use crate::net::errors::is_timeout;
+use crate::model::reference::{Locator, Region, Role, Store};
 use crate::time::deadline::Deadline;
-use crate::time::retry::{Retry, RetryBudget};
+use crate::time::retry::RetryBudget;
 
-/// What is settled before the first request, and kept for the later ones.
+/// A session with AWS. Everything in it is found when it is first needed, and kept.
 pub struct Session {
     settings: Rc<Settings>,
     pub clients: Clients,
     pub deadline: Deadline,
     pub budget: RetryBudget,
-    /// `None` while it was not needed yet, as with the base credentials.
     region: Option<Result<Region, FetchError>>,
     base: Option<Result<Credentials, FetchError>>,
-    roles: BTreeMap<Role, Result<Assumed, FetchError>>,
-    /// Of the base credentials.
+    roles: BTreeMap<Role, Result<AssumedRole, FetchError>>,
+    /// The identity of the base credentials.
     identity: OnceCell<Option<String>>,
 }
 
+/// Credentials that expire sooner than this are renewed before they are used; AWS's SDKs do the same.
+const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_secs(10);
+
 impl Session {
     /// Reads the configuration files.
+    ///
+    /// # Errors
+    /// When they, or the profile in them, are wrong.
     pub async fn open(mut settings: Settings, deadline: Deadline) -> Result<Self, SetupError> {
-        config::apply(&mut settings).await?;
+        apply_profile(&mut settings).await?;
+        Ok(Self::new(settings, deadline))
+    }
+
+    fn new(settings: Settings, deadline: Deadline) -> Self {
         let settings = Rc::new(settings);
-        let budget = RetryBudget::new(deadline.clone(), settings.max_attempts);
-        Ok(Self {
+        Self {
             clients: Clients::new(Rc::clone(&settings), &deadline),
+            budget: RetryBudget::new(deadline.clone(), settings.max_attempts),
             settings,
             deadline,
-            budget,
             region: None,
             base: None,
             roles: BTreeMap::new(),
             identity: OnceCell::new(),
+        }
+    }
+
+    /// The request for a locator: with the default region and role where it names none.
+    ///
+    /// # Errors
+    /// When there is no default region.
+    pub async fn request(&mut self, locator: &Locator) -> Result<SecretRequest, FetchError> {
+        let region = match &locator.region {
+            Some(region) => region.clone(),
+            None => self.default_region().await?,
+        };
+        let role = locator.role.as_ref().or(self.settings.role.as_ref()).cloned();
+        Ok(SecretRequest {
+            region,
+            role,
+            store: locator.store,
+            id: locator.id.clone(),
+            version: locator.version.clone(),
         })
     }
 
-    /// The role that everything is read with that names none itself.
-    pub fn default_role(&self) -> Option<&Role> {
-        self.settings.role.as_ref()
-    }
-
-    /// Where what belongs to `region` is read: there, then in the fallback regions.
+    /// `region` and the fallback regions, in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
         let mut regions = vec![region.clone()];
         for fallback in &self.settings.fallback_regions {
@@ -68,106 +90,83 @@ impl Session {
         regions
     }
 
-    /// Where everything is read that names no region itself: option, variables, profile, instance metadata.
-    pub async fn default_region(&mut self) -> Result<Region, FetchError> {
+    /// The region of the options, variables or profile, else that of the instance.
+    async fn default_region(&mut self) -> Result<Region, FetchError> {
         if let Some(known) = &self.region {
             return known.clone();
         }
         let region = match &self.settings.region {
             Some(region) => Ok(region.clone()),
-            None => self.instance_region().await,
+            None => {
+                let config = self.clients.link_local();
+                instance_region(self.settings.metadata, &config, &self.budget, &self.deadline).await
+            }
         };
         self.region.insert(region).clone()
     }
 
-    /// Asks the instance metadata service for the region. Without the service, or where AWS_EC2_METADATA_DISABLED forbids asking
-    /// it, there is none; a service that does not answer is an outage.
-    async fn instance_region(&self) -> Result<Region, FetchError> {
-        if self.settings.metadata.is_disabled {
-            return Err(FetchError::NoRegion);
-        }
-        let client = credentials::metadata_client(&self.settings, &self.clients.near());
-        let why = |text: String| format!("the instance metadata, asked for the region: {text}");
-        let mut last = Outage::Timeout(why("no answer in time".to_owned()));
-        for attempts in 1.. {
-            let asked = self.budget.within(client.get("/latest/meta-data/placement/region"));
-            let outage = match asked.await {
-                None => break,
-                Some(Ok(region)) => match Region::parse(region.as_ref().trim()) {
-                    Ok(region) => return Ok(region),
-                    Err(_) => Outage::MalformedResponse("an answer that is no region".to_owned()),
-                },
-                Some(Err(error)) if is_timeout(&error) => Outage::Timeout(text_of(&error)),
-                Some(Err(error)) => match classify_provider_error(&error) {
-                    Retry::Transient(
-                        outage @ (Outage::Service(_) | Outage::Throttled(_) | Outage::MalformedResponse(_)),
-                        _,
-                    ) => outage,
-                    // With `--wait`, an unreachable service may still come up.
-                    _ if self.deadline.is_waiting() => Outage::Connection(text_of(&error)),
-                    _ => return Err(FetchError::NoRegion),
-                },
-            };
-            // Off EC2, the service never answers: a timeout is not retried.
-            let is_last = matches!(outage, Outage::Timeout(_)) && !self.deadline.is_waiting();
-            last = outage.map_text(why);
-            self.deadline.note_wait_reason(last.text());
-            if is_last || !self.budget.pause(attempts, Some(&last), None).await {
-                break;
-            }
-        }
-        Err(FetchError::Unavailable(last))
-    }
-
-    /// Where STS is asked: in the configured region, else in one that something is read in; then in the fallback regions.
+    /// The regions in which STS is asked: the configured one, else `region`, then the fallback regions.
     fn sts_regions(&self, region: &Region) -> Vec<Region> {
         self.regions(self.settings.region.as_ref().unwrap_or(region))
     }
 
-    /// Begins to connect to where `requests` will be sent, if it takes time to get the credentials for them.
-    pub async fn prepare(&self, requests: &[Request]) {
-        let is_signed_at_once = |request: &Request| self.settings.has_static_keys() && request.role.is_none();
-        let mut places: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
-        for request in requests.iter().filter(|request| !is_signed_at_once(request)) {
-            *places.entry((request.store, &request.region)).or_default() += 1;
+    /// Starts to open the connections that `requests` need, unless they are sent at once: credentials from variables take no time.
+    pub async fn preconnect(&self, requests: &[SecretRequest]) {
+        let is_sent_at_once = |request: &SecretRequest| self.settings.has_static_keys() && request.role.is_none();
+        let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
+        for request in requests.iter().filter(|request| !is_sent_at_once(request)) {
+            *counts.entry((request.store, &request.region)).or_default() += 1;
         }
-        for ((store, region), count) in places {
+        for ((store, region), count) in counts {
             let connections = match store {
                 Store::SecretsManager => count,
-                Store::ParameterStore => count.div_ceil(parameter_store::BATCH),
+                Store::ParameterStore => count.div_ceil(MAX_BATCH),
             };
-            self.clients.prepare(store.into(), region, connections).await;
+            self.clients.preconnect(store.into(), region, connections).await;
         }
     }
 
-    /// The credentials that were found; `region` is one that something is read in.
+    /// The credentials before any role is assumed, renewed if they expire soon. `region` is one that is read in.
+    ///
+    /// # Errors
+    /// When there are none. The failure is kept until [`Self::forget_failures`].
     pub async fn base_credentials(&mut self, region: &Region) -> Result<Credentials, FetchError> {
         match &self.base {
-            Some(known) => known.clone(),
-            None => {
-                // Once is enough to know that nobody is there.
-                let is_silent = matches!(self.region, Some(Err(FetchError::Unavailable(Outage::Timeout(_)))));
-                let configs = |region: &Region| Configs {
-                    far: self.clients.far(region),
-                    near: self.clients.near(),
-                    is_silent: is_silent && !self.deadline.is_waiting(),
-                };
-                let regions = self.sts_regions(region);
-                let found = credentials::find(&self.settings, &regions, configs, &self.budget, &self.deadline).await;
-                self.base.insert(found).clone()
-            }
+            Some(Ok(known)) if !expires_soon(known) => return Ok(known.clone()),
+            Some(Err(error)) => return Err(error.clone()),
+            Some(Ok(_)) | None => {}
         }
+        // IMDS has already timed out for the region: do not ask it again.
+        let skip_imds = matches!(self.region, Some(Err(FetchError::Unavailable(Outage::Timeout(_)))));
+        let configs = |region: &Region| ProviderConfigs {
+            network: self.clients.network(region),
+            link_local: self.clients.link_local(),
+            skip_imds: skip_imds && !self.deadline.is_waiting(),
+        };
+        let regions = self.sts_regions(region);
+        let found = find_credentials(&self.settings, &regions, configs, &self.budget, &self.deadline).await;
+        self.base.insert(found).clone()
     }
 
-    /// Assumes every role that is not known yet, all at once.
+    /// Assumes every one of `roles` that is not assumed yet, or whose credentials expire soon, all at once.
     pub async fn assume(&mut self, roles: BTreeSet<Role>, region: &Region, base: &Credentials) {
-        let new = roles.into_iter().filter(|role| !self.roles.contains_key(role));
-        let assuming = new.map(|role| self.assume_one(role, region, base));
+        let is_assumed = |role: &Role| match self.roles.get(role) {
+            Some(Ok(assumed)) => !expires_soon(&assumed.credentials),
+            Some(Err(_)) => true,
+            None => false,
+        };
+        let assuming =
+            roles.into_iter().filter(|role| !is_assumed(role)).map(|role| self.assume_one(role, region, base));
         let assumed = join_all(assuming).await;
         self.roles.extend(assumed);
     }
 
-    async fn assume_one(&self, role: Role, region: &Region, base: &Credentials) -> (Role, Result<Assumed, FetchError>) {
+    async fn assume_one(
+        &self,
+        role: Role,
+        region: &Region,
+        base: &Credentials,
+    ) -> (Role, Result<AssumedRole, FetchError>) {
         let regions = self.sts_regions(region);
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
         for (index, region) in regions.iter().enumerate() {
@@ -183,10 +182,10 @@ impl Session {
         (role, assumed)
     }
 
-    /// The credentials of a role that was assumed, or without a role the base ones.
+    /// The credentials of an assumed role, or without a role `base`.
     ///
     /// # Errors
-    /// When the role could not be assumed. A role that was never assumed is an error, not a read with the base credentials.
+    /// When the role was not assumed: nothing is read with the base credentials instead.
     pub fn credentials<'a>(
         &'a self,
         role: Option<&Role>,
@@ -204,7 +203,7 @@ impl Session {
         }
     }
 
-    /// Whose credentials these are, as far as STS tells it.
+    /// The ARN that the credentials of a role, or without a role `base`, belong to, if STS says it.
     pub async fn identity(&self, role: Option<&Role>, region: &Region, base: &Credentials) -> Option<String> {
         match role {
             Some(role) => self.roles.get(role)?.as_ref().ok()?.identity.clone(),
@@ -217,34 +216,76 @@ impl Session {
             }
         }
     }
+
+    /// Forgets every failure, so that the next request tries again: a process that stays polls for longer than an outage lasts.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a launch asks once; polling for rotation needs it"))]
+    pub fn forget_failures(&mut self) {
+        self.region.take_if(|region| region.is_err());
+        self.base.take_if(|base| base.is_err());
+        self.roles.retain(|_, assumed| assumed.is_ok());
+    }
+}
+
+fn expires_soon(credentials: &Credentials) -> bool {
+    credentials.expiry().is_some_and(|expiry| expiry <= SystemTime::now() + RENEWED_BEFORE_EXPIRY)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::model::inherited::Inherited;
-    use crate::model::options::Options;
+    use crate::model::options::AwsOptions;
+
+    fn session() -> Session {
+        let variables = [("AWS_ACCESS_KEY_ID", "AKIANEW"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let settings = Settings::new(&AwsOptions::default(), &Inherited::new(variables.into_iter())).unwrap();
+        Session::new(settings, Deadline::new(Duration::from_secs(1), None))
+    }
+
+    fn role() -> Role {
+        Role::parse("arn:aws:iam::123456789012:role/Reader", None).unwrap()
+    }
+
+    fn expiring_in(seconds: u64) -> Credentials {
+        let expiry = SystemTime::now() + Duration::from_secs(seconds);
+        Credentials::new("AKIABASE", "secret", None, Some(expiry), "test")
+    }
 
     #[test]
-    fn a_role_that_nobody_assumed_does_not_read_with_the_base_credentials() {
-        let settings = Rc::new(Settings::new(&Options::default(), &Inherited::new(std::iter::empty())).unwrap());
-        let deadline = Deadline::new(Duration::from_secs(1), None);
-        let session = Session {
-            clients: Clients::new(Rc::clone(&settings), &deadline),
-            settings,
-            budget: RetryBudget::new(deadline.clone(), None),
-            deadline,
-            region: None,
-            base: None,
-            roles: BTreeMap::new(),
-            identity: OnceCell::new(),
-        };
-        let base = Credentials::new("AKIABASE", "secret", None, None, "test");
-        let role = Role::parse("arn:aws:iam::123456789012:role/Reader", None).unwrap();
-        let refused = session.credentials(Some(&role), &base);
+    fn a_role_that_was_not_assumed_is_not_replaced_by_the_base_credentials() {
+        let session = session();
+        let base = expiring_in(3600);
+        let refused = session.credentials(Some(&role()), &base);
         assert!(matches!(refused, Err(FetchError::Denied { cause: Denial::Role, .. })), "{refused:?}");
         assert_eq!(session.credentials(None, &base).unwrap().access_key_id(), "AKIABASE");
+    }
+
+    #[test]
+    fn credentials_are_renewed_before_they_expire_and_not_sooner() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let region = Region::parse("us-east-1").unwrap();
+        let mut session = session();
+        session.base = Some(Ok(expiring_in(3600)));
+        let known = runtime.block_on(session.base_credentials(&region)).unwrap();
+        assert_eq!(known.access_key_id(), "AKIABASE");
+        session.base = Some(Ok(expiring_in(5)));
+        // The search finds other credentials, or none: either way it has begun.
+        let renewed = runtime.block_on(session.base_credentials(&region));
+        assert!(renewed.is_err_and(|error| matches!(error, FetchError::NoCredentials(_))));
+    }
+
+    #[test]
+    fn failures_are_forgotten_and_credentials_are_not() {
+        let mut session = session();
+        let failure = FetchError::Unavailable(Outage::unanswered());
+        session.region = Some(Err(failure.clone()));
+        session.base = Some(Ok(expiring_in(3600)));
+        session.roles.insert(role(), Err(failure.clone()));
+        session.forget_failures();
+        assert!(session.region.is_none() && session.roles.is_empty() && session.base.is_some());
+        session.base = Some(Err(failure));
+        session.forget_failures();
+        assert!(session.base.is_none());
     }
 }

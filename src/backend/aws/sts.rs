@@ -9,28 +9,28 @@ use aws_sdk_sts::operation::get_caller_identity::{
 };
 use tokio::time::timeout;
 
-use super::credentials::unusable;
-use super::protocol::{Client, Failure, classify};
+use super::credentials::defect;
+use super::protocol::{Client, SdkFailure, classify};
 use crate::model::answer::{Denial, FetchError, Outage, Refusal};
 use crate::model::reference::Role;
 use crate::time::retry::{Retry, RetryBudget, retry};
 
 /// A role that was assumed.
 #[derive(Clone)]
-pub struct Assumed {
+pub struct AssumedRole {
     pub credentials: Credentials,
     /// The ARN that AWS knows the session by.
     pub identity: Option<String>,
 }
 
 /// Assumes a role with the credentials of the client.
-pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Result<Assumed, FetchError> {
+pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Result<AssumedRole, FetchError> {
     let assumed = retry(budget, async || {
         let input = AssumeRoleInput::builder()
-            .role_arn(&role.arn)
+            .role_arn(role.arn.to_string())
             .role_session_name("secrets-exec")
             .set_external_id(role.external_id.clone());
-        let input = input.build().map_err(Failure::<AssumeRoleError>::construction_failure);
+        let input = input.build().map_err(SdkFailure::<AssumeRoleError>::construction_failure);
         let asking = async { client.call(&AssumeRole::new(), input?).await };
         let output: AssumeRoleOutput = asking.await.map_err(|error| classify(&error))?;
         let identity = output.assumed_role_user.map(|user| user.arn);
@@ -45,13 +45,13 @@ pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Resul
             expires,
             "AssumeRole",
         );
-        if unusable(&credentials).is_some() {
+        if defect(&credentials).is_some() {
             return Err(Retry::Transient(
                 Outage::MalformedResponse("a response with credentials that cannot be".to_owned()),
                 None,
             ));
         }
-        Ok(Assumed { credentials, identity })
+        Ok(AssumedRole { credentials, identity })
     });
     let denied = |message: String, cause| FetchError::Denied {
         message: format!("{}: {message}", role.arn),

@@ -15,58 +15,58 @@ use glob::Pattern;
 
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::options::{Given, OPTIONS, OptionSpec, Options, Takes};
+use crate::model::options::{Given, OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use command::{command, usage_error};
 use entries::layer;
 
-/// What the command line and our variables ask for.
+/// The command that the command line asks for.
 #[derive(Debug)]
-pub enum Request {
-    /// To resolve and become a command.
-    Launch(Box<Invocation>),
-    /// To print a text on standard output: help, or the version.
+pub enum Invocation {
+    Launch {
+        inputs: Box<Inputs>,
+        command: CommandLine,
+    },
+    /// Help or the version, for standard output.
     Print(String),
 }
 
-/// A launch, as the command line and our variables describe it.
+/// The inputs that commands share.
 #[derive(Debug)]
-pub struct Invocation {
-    /// Flags over variables.
-    pub options: Options,
-    /// `-q` on the command line: SECRETS_EXEC_QUIET does not hide that secrets come from a local file.
-    pub is_silent: bool,
-    /// What options ask for, the last layer.
+pub struct Inputs {
+    /// The options of the command line over those of `SECRETS_EXEC_*`.
+    pub options: TypedOptions,
+    /// `-q` on the command line, which hides the notice of `--local`; SECRETS_EXEC_QUIET does not.
+    pub has_quiet_flag: bool,
+    /// The entries of the command line, which are the last layer.
     pub layer: Layer,
-    /// Declarations, in order.
+    /// The declarations, in order.
     pub files: Vec<PathBuf>,
-    /// Whether a declaration in the working directory is read when none is named.
+    /// True if the declaration in the working directory is read.
     pub find_file: bool,
-    /// Inherited variables in whose values references are resolved.
+    /// The names of inherited variables in whose values references are resolved.
     pub resolve_env: Vec<Pattern>,
     /// The container of a task definition.
     pub container: Option<String>,
-    /// What secrets-exec becomes.
-    pub command: CommandLine,
-    /// What is wrong with single options; told together with what is wrong elsewhere.
-    pub mistakes: Vec<UsageError>,
+    /// Wrong options, which are reported together with the errors of declarations.
+    pub errors: Vec<UsageError>,
 }
 
-/// Reads the command line (without our own name) and our variables.
+/// Parses the command line, without the program's own name, and `SECRETS_EXEC_*`.
 ///
 /// # Errors
-/// What leaves no launch to speak of: an unknown option, no command.
-pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Request, Vec<UsageError>> {
+/// For an unknown option, or without a command.
+pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocation, Vec<UsageError>> {
     let mut matches = match command().try_get_matches_from(std::iter::once("secrets-exec".into()).chain(arguments)) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            return Ok(Request::Print(error.render().to_string()));
+            return Ok(Invocation::Print(error.render().to_string()));
         }
         Err(error) => return Err(vec![usage_error(&error)]),
     };
     let mut errors = Vec::new();
     let flags = flags(&mut matches, &mut errors);
-    let is_silent = flags.quiet == Some(true);
+    let has_quiet_flag = flags.quiet == Some(true);
     let variables = variables(inherited, &mut errors);
     let options = flags.over(variables);
     let layer = layer(&mut matches, &mut errors);
@@ -84,13 +84,12 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Request,
         return Err(errors);
     };
     let find_file = files.is_empty() && !matches.get_flag("no-file");
-    let invocation =
-        Invocation { options, is_silent, layer, files, find_file, resolve_env, container, command, mistakes: errors };
-    Ok(Request::Launch(Box::new(invocation)))
+    let inputs = Inputs { options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors };
+    Ok(Invocation::Launch { inputs: Box::new(inputs), command })
 }
 
-fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Options {
-    let mut options = Options::default();
+fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> TypedOptions {
+    let mut options = TypedOptions::default();
     for option in OPTIONS {
         let given = match option.takes {
             Takes::Text(_) => matches.remove_one(option.name).map(Given::Text),
@@ -109,8 +108,8 @@ fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Options {
 }
 
 /// Our variables that are not empty. Unknown ones are ignored: Kubernetes makes such names for its services.
-fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> Options {
-    let mut options = Options::default();
+fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> TypedOptions {
+    let mut options = TypedOptions::default();
     for option in OPTIONS {
         let name = option.variable();
         let Some(value) = inherited.filled(&name) else { continue };
@@ -134,7 +133,7 @@ fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> Options {
     options
 }
 
-fn set(options: &mut Options, option: &OptionSpec, name: String, given: Given, errors: &mut Vec<UsageError>) {
+fn set(options: &mut TypedOptions, option: &OptionSpec, name: String, given: Given, errors: &mut Vec<UsageError>) {
     let text = match &given {
         Given::Text(text) => lossy(text),
         Given::Flag(_) => String::new(),
@@ -161,12 +160,16 @@ fn resolve_env(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pa
 mod tests {
     use super::*;
 
-    fn invoke(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Invocation, Vec<UsageError>> {
+    fn invoke(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Inputs, Vec<UsageError>> {
+        launch(arguments, variables).map(|(inputs, _)| inputs)
+    }
+
+    fn launch(arguments: &[&str], variables: &[(&str, &str)]) -> Result<(Inputs, CommandLine), Vec<UsageError>> {
         let inherited = Inherited::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         match parse(arguments.iter().map(Into::into).collect(), &inherited)? {
-            Request::Launch(invocation) if invocation.mistakes.is_empty() => Ok(*invocation),
-            Request::Launch(invocation) => Err(invocation.mistakes),
-            Request::Print(_) => Err(Vec::new()),
+            Invocation::Launch { inputs, command } if inputs.errors.is_empty() => Ok((*inputs, command)),
+            Invocation::Launch { inputs, .. } => Err(inputs.errors),
+            Invocation::Print(_) => Err(Vec::new()),
         }
     }
 
@@ -177,8 +180,8 @@ mod tests {
 
     #[test]
     fn what_follows_the_separator_is_the_command_untouched() {
-        let invocation = invoke(&["--env", "A=b", "--", "node", "--env", "app.js", "--", "-v"], &[]).unwrap();
-        let words: Vec<_> = invocation.command.arguments().collect();
+        let (_, command) = launch(&["--env", "A=b", "--", "node", "--env", "app.js", "--", "-v"], &[]).unwrap();
+        let words: Vec<_> = command.arguments().collect();
         assert_eq!(words, ["node", "--env", "app.js", "--", "-v"]);
     }
 
@@ -204,8 +207,8 @@ mod tests {
 
     #[test]
     fn the_name_ends_at_the_first_equals_sign() {
-        let invocation = invoke(&["-e", "A=b=c:k", "--", "x"], &[]).unwrap();
-        assert_eq!(invocation.layer.entries[0].target.to_string(), "A");
+        let inputs = invoke(&["-e", "A=b=c:k", "--", "x"], &[]).unwrap();
+        assert_eq!(inputs.layer.entries[0].target.to_string(), "A");
     }
 
     #[test]

@@ -58,26 +58,12 @@ pub enum UsageError {
         /// What it takes.
         expected: &'static str,
     },
-    /// An option that says more about another, without that one.
-    Alone {
-        /// The option.
-        option: &'static str,
-        /// The one that it is for.
-        without: &'static str,
-    },
-    /// Two options that exclude each other.
-    Together {
-        /// Both.
-        options: [&'static str; 2],
-        /// Why.
-        why: &'static str,
-    },
     /// Nothing at all is to be resolved.
     NothingToResolve {
         /// The declarations that were read.
         files: Vec<PathBuf>,
-        /// Whether one was looked for in the working directory.
-        find_file: bool,
+        /// The names that were looked for in the working directory; none with `--no-file`.
+        default_names: &'static [&'static str],
     },
     /// Standard input can be read once.
     StdinTwice,

@@ -2,7 +2,7 @@
 
 use super::error::DeclarationProblem;
 use super::reader::Reader;
-use crate::model::reference::{Alias, Aliases, REGION_EXPECTED, ROLE_EXPECTED, Reference, Region, Role, Version};
+use crate::model::reference::{Alias, Aliases, Reference, Region, Role, Version};
 use crate::model::tree::{Kind, Node};
 
 pub fn aliases(reader: &mut Reader<'_>, node: &Node) -> Aliases {
@@ -50,18 +50,18 @@ fn alias(reader: &mut Reader<'_>, name: &str, node: &Node) -> Option<Alias> {
         let text = reader.text(subject, node, "a region's code")?;
         let region = Region::parse(&text);
         if region.is_err() {
-            reader.error(node.mark, subject, DeclarationProblem::Value { text, expected: REGION_EXPECTED });
+            reader.error(node.mark, subject, DeclarationProblem::Value { text, expected: Region::EXPECTED });
         }
         region.ok()
     });
     let external_id = fields.take("external-id");
     let role = match fields.take("role-arn") {
         Some(node) => {
-            let text = reader.text(subject, node, ROLE_EXPECTED)?;
+            let text = reader.text(subject, node, Role::EXPECTED)?;
             let external_id = external_id.and_then(|node| reader.text(subject, node, "text"));
             let role = Role::parse(&text, external_id);
             if role.is_err() {
-                reader.error(node.mark, subject, DeclarationProblem::Value { text, expected: ROLE_EXPECTED });
+                reader.error(node.mark, subject, DeclarationProblem::Value { text, expected: Role::EXPECTED });
             }
             role.ok()
         }

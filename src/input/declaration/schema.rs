@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::{entry, env_from, files, task_definition};
 use crate::input::syntax::Format;
 use crate::model::entry::Claim;
-use crate::model::options::{Given, OptionSpec, Options, Takes};
+use crate::model::options::{Given, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::tree::Node;
 
@@ -18,7 +18,7 @@ use crate::model::tree::Node;
 #[derive(Debug, Default)]
 pub struct Declaration {
     /// `defaults:`
-    pub options: Options,
+    pub options: TypedOptions,
     /// Aliases, variables and files: all but `defaults:`.
     pub layer: Layer,
     /// Whether it is an ECS task definition, which is what `container` chooses from.
@@ -66,11 +66,11 @@ pub fn declaration(
     Declaration { options, layer: Layer { aliases, entries, expansions }, from_task_definition: false }
 }
 
-fn defaults(reader: &mut Reader<'_>, node: &Node) -> Options {
-    let mut options = Options::default();
+fn defaults(reader: &mut Reader<'_>, node: &Node) -> TypedOptions {
+    let mut options = TypedOptions::default();
     for (key, value) in reader.table(Some("defaults"), node) {
         let subject = Some(key.text.as_str());
-        let Some(spec) = OptionSpec::find(&key.text) else {
+        let Some(spec) = find_option(&key.text) else {
             let problem = DeclarationProblem::UnknownKey { key: key.text.clone(), nearest: nearest_option(&key.text) };
             reader.error(key.mark, Some("defaults"), problem);
             continue;

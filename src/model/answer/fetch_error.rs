@@ -159,14 +159,16 @@ pub enum Refusal {
         found: String,
     },
     /// What the Secrets Manager Agent cannot do.
-    Agent(BeyondAgent),
-    /// AWS refused the request itself.
+    Agent(AgentLimit),
+    /// The request is wrong.
     Request(String),
+    /// A status of HTTP from a metadata service.
+    Status(u16),
 }
 
 /// What the Secrets Manager Agent cannot do for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BeyondAgent {
+pub enum AgentLimit {
     /// It reads as itself, with no other role.
     Role,
     /// It reads in one region.

@@ -1,32 +1,34 @@
-//! What the sources answered: for each locator a document, or why there is none.
+//! The answers of a backend: for each locator a document, or the reason why there is none.
 
 mod document;
 mod fetch_error;
 
 pub use document::{Document, PassedOver};
 pub use fetch_error::{
-    BeyondAgent, CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal, Wanted,
+    AgentLimit, CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal, Wanted,
 };
 
 use std::collections::BTreeMap;
 
 use crate::model::reference::Locator;
 
-/// The answers, by locator.
+pub type Answer = Result<Document, FetchFailure>;
+
+/// One answer for each requested locator.
+pub type Answers = Vec<(Locator, Answer)>;
+
+/// All answers so far, by locator.
 #[derive(Debug, Default)]
-pub struct Fetched(BTreeMap<Locator, Result<Document, FetchFailure>>);
+pub struct Fetched(BTreeMap<Locator, Answer>);
 
 impl Fetched {
-    /// The answer for a locator; `None` when it was not asked for yet.
-    pub fn get(&self, locator: &Locator) -> Option<&Result<Document, FetchFailure>> {
+    /// The answer for a locator; `None` if it was not requested yet.
+    pub fn get(&self, locator: &Locator) -> Option<&Answer> {
         self.0.get(locator)
     }
 
     /// Adds the answers of another round.
-    pub fn extend(&mut self, answers: impl IntoIterator<Item = (Locator, Result<Document, FetchFailure>)>) {
+    pub fn extend(&mut self, answers: impl IntoIterator<Item = (Locator, Answer)>) {
         self.0.extend(answers);
     }
 }
-
-/// An answer for each locator that was asked for.
-pub type Answers = Vec<(Locator, Result<Document, FetchFailure>)>;

@@ -1,9 +1,12 @@
-//! TODO
+//! The options that say how to resolve, what the command gets and how much is printed: as typed on the command line, in
+//! `SECRETS_EXEC_*` or under `defaults:`, and as resolved from all three.
 
+mod resolved;
 mod spec;
 mod table;
 mod typed;
 
+pub use resolved::{AwsOptions, OptionConflict, Options, SourceOption};
 pub use spec::{Given, OptionSpec, Takes};
-pub use table::OPTIONS;
-pub use typed::{AgentChoice, Options};
+pub use table::{OPTIONS, find_option};
+pub use typed::TypedOptions;

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use glob::Pattern;
 
-use super::table::OPTIONS;
-use super::typed::{AgentChoice, Options};
+use super::typed::{AgentChoice, TypedOptions};
 use crate::model::name_patterns::parse_patterns;
-use crate::model::reference::{REGION_EXPECTED, ROLE_EXPECTED, Region, Role};
-use crate::model::url::check_url;
+use crate::model::reference::{Region, Role};
+use crate::model::url::HttpUrl;
 
 /// An option that can be given in three places.
 #[derive(Debug)]
@@ -51,14 +50,9 @@ pub enum Takes {
 pub type Expected = &'static str;
 
 /// How an option takes what it was given.
-pub type Set = fn(&mut Options, Given) -> Result<(), Expected>;
+pub type Set = fn(&mut TypedOptions, Given) -> Result<(), Expected>;
 
 impl OptionSpec {
-    /// The option of that key under `defaults:`.
-    pub fn find(key: &str) -> Option<&'static Self> {
-        OPTIONS.iter().find(|option| option.key == key)
-    }
-
     /// The variable that gives it: `SECRETS_EXEC_` and the long name.
     pub fn variable(&self) -> String {
         format!("{}{}", crate::model::env_name::OWN_PREFIX, self.name.to_uppercase().replace('-', "_"))
@@ -112,7 +106,7 @@ impl Given {
     pub fn regions(self) -> Result<Vec<Region>, Expected> {
         match self {
             Self::Texts(texts) => {
-                texts.iter().map(|text| Region::parse(text)).collect::<Result<_, _>>().map_err(|_| REGION_EXPECTED)
+                texts.iter().map(|text| Region::parse(text)).collect::<Result<_, _>>().map_err(|_| Region::EXPECTED)
             }
             Self::Text(_) | Self::Flag(_) => Err("a list of regions"),
         }
@@ -121,15 +115,19 @@ impl Given {
     pub fn agent(self) -> Result<AgentChoice, Expected> {
         match self {
             Self::Flag(false) => Ok(AgentChoice::Off),
-            Self::Flag(true) => Ok(AgentChoice::Standard),
-            Self::Text(_) => self.parsed(check_url).map(AgentChoice::At).map_err(|_| AGENT_EXPECTED),
+            Self::Flag(true) => Ok(AgentChoice::Default),
+            Self::Text(_) => self.parsed(url).map(AgentChoice::At).map_err(|_| AGENT_EXPECTED),
             Self::Texts(_) => Err(AGENT_EXPECTED),
         }
     }
 }
 
-pub fn check_role(arn: String) -> Result<String, Expected> {
-    Role::parse(&arn, None).map(|_| arn.clone()).map_err(|_| ROLE_EXPECTED)
+pub fn role(arn: String) -> Result<Role, Expected> {
+    Role::parse(&arn, None).map_err(|_| Role::EXPECTED)
+}
+
+pub fn url(text: String) -> Result<HttpUrl, Expected> {
+    HttpUrl::parse(&text).map_err(|_| "a URL, like https://secretsmanager.us-east-1.amazonaws.com")
 }
 
 pub fn duration(text: String) -> Result<Duration, Expected> {
@@ -144,10 +142,11 @@ const AGENT_EXPECTED: Expected = "the agent's URL, like http://127.0.0.1:2773";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::options::table::{OPTIONS, find_option};
 
-    fn set(name: &str, text: &str) -> Result<Options, &'static str> {
-        let mut options = Options::default();
-        (OptionSpec::find(name).unwrap().set)(&mut options, Given::Text(text.into())).map(|()| options)
+    fn set(name: &str, text: &str) -> Result<TypedOptions, &'static str> {
+        let mut options = TypedOptions::default();
+        (find_option(name).unwrap().set)(&mut options, Given::Text(text.into())).map(|()| options)
     }
 
     #[test]
@@ -166,7 +165,7 @@ mod tests {
                 Takes::Texts(_) => Given::Texts(vec!["APP_*".into()]),
                 Takes::Optional(_) => Given::Text("http://127.0.0.1:2773".into()),
             };
-            assert_eq!((option.set)(&mut Options::default(), given), Ok(()), "{}", option.name);
+            assert_eq!((option.set)(&mut TypedOptions::default(), given), Ok(()), "{}", option.name);
         }
     }
 

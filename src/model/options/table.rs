@@ -1,8 +1,7 @@
 //! Every option that can be given in three places, in the order of `--help`.
 
-use super::spec::{Expected, OptionSpec, Set, Takes, check_role, duration};
-use crate::model::reference::{REGION_EXPECTED, Region};
-use crate::model::url::check_url;
+use super::spec::{Expected, OptionSpec, Set, Takes, duration, role, url};
+use crate::model::reference::Region;
 
 const HOW: &str = "How to resolve";
 
@@ -21,7 +20,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "region",
         Takes::Text("REGION"),
         |options, given| {
-            put(&mut options.region, given.parsed(|text| Region::parse(&text).map_err(|_| REGION_EXPECTED)))
+            put(&mut options.region, given.parsed(|text| Region::parse(&text).map_err(|_| Region::EXPECTED)))
         },
         "Where secrets are read that name no region themselves",
     ),
@@ -46,7 +45,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         HOW,
         "role-arn",
         Takes::Text("ARN"),
-        |options, given| put(&mut options.role_arn, given.parsed(check_role)),
+        |options, given| put(&mut options.role_arn, given.parsed(role)),
         "A role to assume before reading",
     ),
     spec(
@@ -60,7 +59,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         HOW,
         "endpoint-url",
         Takes::Text("URL"),
-        |options, given| put(&mut options.endpoint_url, given.parsed(check_url)),
+        |options, given| put(&mut options.endpoint_url, given.parsed(url)),
         "Secrets Manager's endpoint, in place of AWS's own",
     ),
     spec(
@@ -151,6 +150,11 @@ pub const OPTIONS: &[OptionSpec] = &[
         ..spec(TALK, "quiet", Takes::Nothing, |options, given| put(&mut options.quiet, given.flag()), "No warnings")
     },
 ];
+
+/// The option with that key under `defaults:`.
+pub fn find_option(key: &str) -> Option<&'static OptionSpec> {
+    OPTIONS.iter().find(|option| option.key == key)
+}
 
 fn put<T>(field: &mut Option<T>, value: Result<T, Expected>) -> Result<(), Expected> {
     *field = Some(value?);

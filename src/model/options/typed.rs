@@ -1,67 +1,47 @@
-//! The options that say how to resolve, what the target gets and how much is said: one table for the command line, for
-//! `SECRETS_EXEC_*` and for `defaults:`.
+//! Options as one place sets them.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use glob::Pattern;
 
-use crate::model::reference::Region;
+use crate::model::reference::{Region, Role};
+use crate::model::url::HttpUrl;
 
-/// Whether secrets are read through the AWS Secrets Manager Agent, and where it is.
+/// `--agent`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentChoice {
-    /// They are not.
     Off,
-    /// Where it listens by default.
-    Standard,
-    /// At this URL.
-    At(String),
+    /// The agent at its default address.
+    Default,
+    At(HttpUrl),
 }
 
-/// The options of one place; `None` where it says nothing.
+/// The options that one place sets: `None` is an option that it does not mention.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// `--region`
+pub struct TypedOptions {
     pub region: Option<Region>,
-    /// `--fallback-region`
     pub fallback_regions: Option<Vec<Region>>,
-    /// `--profile`
     pub profile: Option<String>,
-    /// `--role-arn`
-    pub role_arn: Option<String>,
-    /// `--external-id`
+    pub role_arn: Option<Role>,
     pub external_id: Option<String>,
-    /// `--endpoint-url`
-    pub endpoint_url: Option<String>,
-    /// `--ca-bundle`
+    pub endpoint_url: Option<HttpUrl>,
     pub ca_bundle: Option<PathBuf>,
-    /// `--timeout`
     pub timeout: Option<Duration>,
-    /// `--wait`
     pub wait: Option<Duration>,
-    /// `--agent`
     pub agent: Option<AgentChoice>,
-    /// `--agent-fallback`
     pub agent_fallback: Option<bool>,
-    /// `--local`
     pub local: Option<PathBuf>,
-    /// `--keep-existing`
     pub keep_existing: Option<bool>,
-    /// `--clean-env`
     pub clean_env: Option<bool>,
-    /// `--pass`
     pub pass: Option<Vec<Pattern>>,
-    /// `--unset`
     pub unset: Option<Vec<Pattern>>,
-    /// `--verbose`
     pub verbose: Option<bool>,
-    /// `--quiet`
     pub quiet: Option<bool>,
 }
 
-impl Options {
-    /// These options, and where they say nothing those of `lower`.
+impl TypedOptions {
+    /// Adds the options of `lower` that these do not set.
     #[must_use]
     pub fn over(self, lower: Self) -> Self {
         Self {

@@ -14,6 +14,7 @@ use crate::model::entry::{Claim, Entry, EnvFromEntry, OnMissing, Origin};
 use crate::model::env_name::EnvName;
 use crate::model::inherited::Inherited;
 use crate::model::reference::Aliases;
+use crate::model::reference::Locator;
 use crate::model::retention::Retained;
 
 use lookup::Lookup;
@@ -93,6 +94,15 @@ impl Plan {
         &self.layers
     }
 
+    /// Every locator that may be read: what an optional entry covers, for example, is read only if that entry is absent.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a launch reads in rounds; commands that read nothing need it"))]
+    pub fn locators(&self) -> BTreeSet<&Locator> {
+        let bindings =
+            self.layers.iter().flat_map(|layer| &layer.bindings).flat_map(|binding| binding.value_source.locators());
+        let objects = self.layers.iter().flat_map(|layer| &layer.expansions).map(|object| &object.reference.locator);
+        bindings.chain(objects).collect()
+    }
+
     /// Whether the target has the variable already and keeps it.
     pub fn keeps(&self, name: &str) -> bool {
         self.kept.contains(name)
@@ -137,10 +147,8 @@ mod tests {
         Layer { entries, ..Layer::default() }
     }
 
-    fn ids(plan: &Plan) -> Vec<&str> {
-        let bindings = plan.layers().iter().flat_map(|layer| &layer.bindings);
-        let locators: BTreeSet<_> = bindings.flat_map(|binding| binding.value_source.locators()).collect();
-        locators.into_iter().map(|locator| locator.id.as_str()).collect()
+    fn ids(plan: &Plan) -> Vec<String> {
+        plan.locators().into_iter().map(|locator| locator.id.to_string()).collect()
     }
 
     #[test]

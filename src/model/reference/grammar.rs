@@ -6,11 +6,12 @@
 use std::fmt;
 
 use super::alias::Aliases;
-use super::locator::{Locator, Store};
+use super::arn::Arn;
+use super::locator::{Locator, SecretRef};
 use super::reference_error::ReferenceError;
-use super::secret_id::{LocatorError, SecretId, is_name_character};
-use super::secret_ref::SecretRef;
+use super::secret_id::{NEITHER, SecretId, SecretIdError, is_name_character};
 use super::selector::{JsonPath, Selector, outside_brackets};
+use super::store::Store;
 use super::variables::{expand, variables};
 use super::version::Version;
 use crate::model::inherited::Inherited;
@@ -99,10 +100,10 @@ impl fmt::Display for Reference {
 /// An id in which `${NAME}` stands for a variable; what a variable holds is not split again.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
     let expanded = expand(text, inherited)?;
-    let (id, store, region) = SecretId::parse(&expanded).map_err(|error| {
+    let (store, id) = SecretId::parse(&expanded).map_err(|error| {
         if expanded == text { ReferenceError::Id(error) } else { ReferenceError::Expanded(error.kind()) }
     })?;
-    Ok(Locator { store, id, region, role: None, version: Version::Current })
+    Ok(Locator { store, region: id.region(), id, role: None, version: Version::Current })
 }
 
 /// Checks what can be told of an id before variables are known: all of it without any, else the text around them.
@@ -115,66 +116,68 @@ fn check_secret(text: &str) -> Result<(), ReferenceError> {
     let wrong = text.char_indices().find(|(at, c)| is_around(at) && *c != ':' && !is_name_character(*c));
     match wrong {
         Some((_, character)) => {
-            Err(ReferenceError::Id(LocatorError::IllegalCharacter { name: text.to_owned(), character }))
+            Err(ReferenceError::Id(SecretIdError::IllegalCharacter { name: text.to_owned(), character }))
         }
         None => Ok(()),
     }
 }
 
-/// SECRET, and what follows its colon: an ARN has colons of its own.
+/// Splits SECRET off, which has colons of its own if it is an ARN or begins with `ssm:`.
 fn split_secret(text: &str) -> Result<(&str, Option<&str>), ReferenceError> {
-    let is_arn = text.starts_with("arn:");
-    let mut own_fields = if is_arn || text.starts_with("ssm:") { 2 } else { 1 };
-    let mut colons = Vec::new();
-    let mut from = 0;
-    while colons.len() < own_fields {
-        let Some(colon) = next_colon(text, from)? else { break };
-        colons.push(colon);
-        from = colon + 1;
-        own_fields = match (is_arn, colons.as_slice()) {
-            (true, [_, _]) => 3,
-            (true, [_, before, after]) => fields_of(text, &text[before + 1..*after])?,
-            _ => own_fields,
-        };
-    }
-    match colons.get(own_fields - 1) {
+    let fields = if Arn::is_meant(text) {
+        arn_fields(text)?
+    } else if text.starts_with("ssm:") {
+        2
+    } else {
+        1
+    };
+    let colons: Vec<usize> = colons(text).take(fields).collect::<Result<_, _>>()?;
+    match colons.get(fields - 1) {
         Some(end) => Ok((&text[..*end], Some(&text[end + 1..]))),
-        None if is_arn && own_fields < 6 => match colons.as_slice() {
-            [_, before] => fields_of(text, &text[before + 1..]).and_then(|_| Err(cut_short(text))),
-            _ => Err(cut_short(text)),
-        },
-        None if colons.len() + 1 < own_fields => Err(cut_short(text)),
+        None if colons.len() + 1 < fields => Err(cut_short(text)),
         None => Ok((text, None)),
     }
 }
 
-/// How many fields an ARN of that service has.
-fn fields_of(arn: &str, service: &str) -> Result<usize, ReferenceError> {
-    match service {
-        "secretsmanager" => Ok(7),
-        "ssm" => Ok(6),
-        "" => Err(cut_short(arn)),
-        _ => {
-            let why = "is neither a secret's nor a parameter's ARN";
-            Err(ReferenceError::Id(LocatorError::BadArn { arn: arn.to_owned(), why }))
-        }
+/// The number of fields that an ARN of this service has.
+fn arn_fields(arn: &str) -> Result<usize, ReferenceError> {
+    let colons: Vec<usize> = colons(arn).take(3).collect::<Result<_, _>>()?;
+    let service = match *colons {
+        [_, before] => &arn[before + 1..],
+        [_, before, after] => &arn[before + 1..after],
+        _ => "",
+    };
+    match Store::of_service(service) {
+        Some(store) => Ok(store.arn_fields()),
+        None if service.is_empty() => Err(cut_short(arn)),
+        None => Err(ReferenceError::Id(SecretIdError::BadArn { arn: arn.to_owned(), why: NEITHER })),
     }
 }
 
 fn cut_short(arn: &str) -> ReferenceError {
-    ReferenceError::Id(LocatorError::ArnCutShort(arn.to_owned()))
+    ReferenceError::Id(SecretIdError::ArnCutShort(arn.to_owned()))
 }
 
-/// The next colon that separates fields: none within `${…}`, which is one token whatever stands in its default.
-fn next_colon(text: &str, mut from: usize) -> Result<Option<usize>, ReferenceError> {
-    loop {
-        match (text[from..].find(':'), text[from..].find("${")) {
-            (colon, Some(token)) if colon.is_none_or(|colon| token < colon) => {
-                from += token + text[from + token..].find('}').ok_or(ReferenceError::BadVariable)?;
+/// The positions of the colons that separate fields: none within `${…}`, whose default may hold some.
+fn colons(text: &str) -> impl Iterator<Item = Result<usize, ReferenceError>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        loop {
+            match (text[from..].find(':'), text[from..].find("${")) {
+                (colon, Some(token)) if colon.is_none_or(|colon| token < colon) => {
+                    let Some(end) = text[from + token..].find('}') else {
+                        return Some(Err(ReferenceError::BadVariable));
+                    };
+                    from += token + end;
+                }
+                (colon, _) => {
+                    let colon = from + colon?;
+                    from = colon + 1;
+                    return Some(Ok(colon));
+                }
             }
-            (colon, _) => return Ok(colon.map(|colon| from + colon)),
         }
-    }
+    })
 }
 
 fn split_colon(text: &str) -> (&str, Option<&str>) {
@@ -275,9 +278,12 @@ mod tests {
     #[test]
     fn a_variable_is_one_token_and_is_not_split_again() {
         let found = locate("${DB:-dev/db}:password", &[]).unwrap();
-        assert_eq!((found.locator.id.as_str(), found.selector), ("dev/db", Selector::Key("password".into())));
+        assert_eq!(
+            (found.locator.id.to_string().as_str(), found.selector),
+            ("dev/db", Selector::Key("password".into()))
+        );
         let found = locate("${DB}:password", &[("DB", ARN)]).unwrap();
-        assert_eq!((found.locator.id.as_str(), found.locator.region.unwrap().as_str()), (ARN, "us-east-1"));
+        assert_eq!((found.locator.id.to_string().as_str(), found.locator.region.unwrap().as_str()), (ARN, "us-east-1"));
         assert!(matches!(locate("${DB}", &[("DB", "prod/db:password")]), Err(ReferenceError::Expanded(_))));
         let found = locate("arn:aws:secretsmanager:${R:-eu-west-1}:123456789012:secret:x-AbCdEf:k", &[]).unwrap();
         assert_eq!((found.locator.region.unwrap().as_str(), found.selector), ("eu-west-1", Selector::Key("k".into())));
@@ -292,7 +298,7 @@ mod tests {
     #[test]
     fn what_stands_around_a_variable_is_checked_by_itself() {
         let wrong = Reference::parse("${STAGE}/d b:host");
-        assert!(matches!(wrong, Err(ReferenceError::Id(LocatorError::IllegalCharacter { character: ' ', .. }))));
+        assert!(matches!(wrong, Err(ReferenceError::Id(SecretIdError::IllegalCharacter { character: ' ', .. }))));
     }
 
     #[test]
@@ -307,8 +313,8 @@ mod tests {
     fn a_parameter_has_its_own_prefix_or_arn() {
         assert_eq!(locate("ssm:/app/key:k", &[]).unwrap().locator.store, Store::ParameterStore);
         let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/app/key";
-        assert_eq!(locate(&format!("{arn}:k"), &[]).unwrap().locator.id.as_str(), arn);
-        assert_eq!(Reference::parse("ssm:"), Err(ReferenceError::Id(LocatorError::Empty)));
+        assert_eq!(locate(&format!("{arn}:k"), &[]).unwrap().locator.id.to_string(), arn);
+        assert_eq!(Reference::parse("ssm:"), Err(ReferenceError::Id(SecretIdError::Empty)));
     }
 
     #[test]
@@ -324,7 +330,7 @@ mod tests {
     #[test]
     fn an_arn_cut_short_is_told_before_anything_is_looked_up() {
         let short = "arn:aws:secretsmanager:us-east-1:123456789012:secret";
-        assert_eq!(Reference::parse(short), Err(ReferenceError::Id(LocatorError::ArnCutShort(short.into()))));
+        assert_eq!(Reference::parse(short), Err(ReferenceError::Id(SecretIdError::ArnCutShort(short.into()))));
     }
 
     fn reference() -> impl Strategy<Value = Reference> {

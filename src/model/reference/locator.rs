@@ -1,30 +1,37 @@
-//! What one request asks for: the secret, where it is, and which version of it.
+//! The unit of a request: a secret or parameter, its version, its region and the role to read it with.
 
 use super::region::Region;
 use super::role::Role;
 use super::secret_id::SecretId;
+use super::selector::Selector;
+use super::store::Store;
 use super::version::Version;
 
-/// What one request asks for. Equal locators are one request.
+/// One version of one secret or parameter. Equal locators are one request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Locator {
-    /// Which service holds it.
     pub store: Store,
-    /// The secret's name or ARN, or the parameter's.
     pub id: SecretId,
-    /// Where it is read, when that is not the default region. An ARN's own region comes first.
+    /// The region, unless it is the default one. That of an ARN takes precedence over an alias's.
     pub region: Option<Region>,
-    /// The role it is read with, when that is not the default one.
+    /// The role, unless it is the default one.
     pub role: Option<Role>,
-    /// Which version is read.
     pub version: Version,
 }
 
-/// The service that holds a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Store {
-    /// AWS Secrets Manager.
-    SecretsManager,
-    /// SSM Parameter Store.
-    ParameterStore,
+impl Locator {
+    /// The id as a reference spells it: a parameter's name has the prefix `ssm:`.
+    pub fn written_id(&self) -> String {
+        match (self.store, &self.id) {
+            (Store::ParameterStore, SecretId::Name(name)) => format!("ssm:{name}"),
+            (Store::SecretsManager | Store::ParameterStore, id) => id.to_string(),
+        }
+    }
+}
+
+/// A resolved reference: what to request, and what to take from the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SecretRef {
+    pub locator: Locator,
+    pub selector: Selector,
 }

@@ -3,8 +3,8 @@
 //! The format is CodeBuild's, and that of ECS `valueFrom` ARNs. An ARN is its own 7 (Secrets Manager) or 6 (SSM) fields;
 //! `${NAME}` is one token whatever it holds; a colon inside the brackets or quotes of a JSONPath belongs to the path.
 
-use super::locator::Store;
-use super::secret_id::LocatorError;
+use super::secret_id::SecretIdError;
+use super::store::Store;
 
 /// What is wrong with a reference.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ pub enum ReferenceError {
     /// A space, a line break or the like in the STAGE or VERSION-ID field.
     IllegalCharacter(char),
     /// The secret's id is not one.
-    Id(LocatorError),
+    Id(SecretIdError),
     /// What variables gave is no secret's id. What they hold is not told: it may be a secret by mistake.
     Expanded(&'static str),
     /// A parameter with both a label and a version.

@@ -1,24 +1,23 @@
-//! The options that say how to resolve, what the target gets and how much is said: one table for the command line, for
-//! `SECRETS_EXEC_*` and for `defaults:`.
+//! AWS regions.
 
 use std::fmt;
 
-/// What an option or key expects that takes a region.
-pub const REGION_EXPECTED: &str = "a region's code, like us-east-1";
-
-/// The code of an AWS region, `us-east-1` say.
+/// The code of an AWS region, such as `us-east-1`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(String);
 
-/// A region's code that could not be part of a host name.
+/// A text that is not a region's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionError;
 
 impl Region {
-    /// Lower-case letters, digits and inner hyphens: what can be a part of a host's name.
+    /// The words of a message about an option or a key that takes a region.
+    pub const EXPECTED: &str = "a region's code, like us-east-1";
+
+    /// Accepts any label of a host name in lower case. There is no list of regions, so that a new one works on its first day.
     ///
     /// # Errors
-    /// For anything else; no list of regions is kept, so that a new one works on its first day.
+    /// For a text that could not be part of a host name.
     pub fn parse(text: &str) -> Result<Self, RegionError> {
         let inner = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if text.is_empty() || text.len() > 63 || !inner || text.starts_with('-') || text.ends_with('-') {
@@ -27,7 +26,6 @@ impl Region {
         Ok(Self(text.to_owned()))
     }
 
-    /// The code.
     pub fn as_str(&self) -> &str {
         &self.0
     }

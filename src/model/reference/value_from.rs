@@ -4,11 +4,12 @@
 //! `:JSON-KEY:VERSION-STAGE:VERSION-ID`; a key is literal; what is no ARN is a parameter; `${NAME}` means nothing.
 //! The rules are those of `getASMParametersFromInput` in the ECS agent (agent/taskresource/asmsecret/asmsecret.go).
 
+use super::arn::Arn;
 use super::grammar::{Reference, parse_version};
-use super::locator::Store;
 use super::reference_error::ReferenceError;
 use super::secret_id::SecretId;
 use super::selector::Selector;
+use super::store::Store;
 
 impl Reference {
     /// Reads a `valueFrom`.
@@ -19,20 +20,19 @@ impl Reference {
         if value_from.is_empty() {
             return Err(ReferenceError::Empty);
         }
-        if !value_from.starts_with("arn:") {
+        if !Arn::is_meant(value_from) {
             return literal(&format!("ssm:{value_from}"), "", "", "");
         }
         let fields: Vec<&str> = value_from.split(':').collect();
-        let wrong_count =
-            |store| Err(ReferenceError::EcsFields { text: value_from.to_owned(), count: fields.len(), store });
-        match fields.as_slice() {
-            [_, _, "secretsmanager", _, _, _, _, key, stage, version] => {
-                literal(&fields[..7].join(":"), key, stage, version)
+        let store = fields.get(2).and_then(|service| Store::of_service(service));
+        let (arn, rest) = fields.split_at(store.map_or(fields.len(), Store::arn_fields).min(fields.len()));
+        match (store, rest) {
+            (_, []) => literal(value_from, "", "", ""),
+            (Some(Store::SecretsManager), [key, stage, version]) => literal(&arn.join(":"), key, stage, version),
+            (Some(store), _) => {
+                Err(ReferenceError::EcsFields { text: value_from.to_owned(), count: fields.len(), store })
             }
-            [_, _, "secretsmanager", _, _, _, _, _, ..] => wrong_count(Store::SecretsManager),
-            [_, _, "ssm", _, _, _, _, ..] => wrong_count(Store::ParameterStore),
-            // An ARN alone, or one that is cut short.
-            _ => literal(value_from, "", "", ""),
+            (None, _) => literal(value_from, "", "", ""),
         }
     }
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use crate::model::inherited::Inherited;
     use crate::model::reference::alias::Aliases;
-    use crate::model::reference::secret_id::LocatorError;
+    use crate::model::reference::secret_id::SecretIdError;
     use crate::model::reference::selector::JsonPath;
     use crate::model::reference::version::Version;
 
@@ -90,7 +90,7 @@ mod tests {
             assert_eq!(Reference::from_ecs(&text), Err(error));
         }
         let short = ARN.rsplit_once(':').unwrap().0;
-        assert_eq!(Reference::from_ecs(short), Err(ReferenceError::Id(LocatorError::ArnCutShort(short.into()))));
+        assert_eq!(Reference::from_ecs(short), Err(ReferenceError::Id(SecretIdError::ArnCutShort(short.into()))));
     }
 
     #[test]

@@ -1,102 +1,148 @@
-//! What our options and AWS's variables say about reading, checked before anything is asked: an invalid one is an error,
-//! never a panic in the SDK and never ignored.
+//! Options and AWS's variables to settings. Every variable that the SDK reads is checked here: the SDK panics over some invalid
+//! values and ignores others.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::expected::{
-    ATTEMPTS_EXPECTED, BOOLEAN_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, is_one_of, parse_attempts,
-    parse_boolean,
-};
 use super::settings::{MetadataSettings, Settings};
-use super::variable_reader::{Reader, VariableError};
+use super::values::{
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, is_one_of, parse_boolean, parse_count,
+};
+use super::variable_reader::{VariableError, VariableReader};
 use crate::backend::aws::protocol::{Endpoint, Endpoints};
 use crate::model::inherited::Inherited;
-use crate::model::options::Options;
-use crate::model::reference::{REGION_EXPECTED, ROLE_EXPECTED, Region, Role};
-use crate::model::url::check_url;
+use crate::model::options::AwsOptions;
+use crate::model::reference::{Region, Role};
+use crate::model::url::HttpUrl;
+use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
 
-/// How long resolving may take in all, unless said otherwise.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Where there is no metadata service, this is how long it takes to know.
+/// The default of AWS_METADATA_SERVICE_TIMEOUT, as in the AWS CLI.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Settings {
-    /// From our options and the variables that the AWS CLI reads, too.
+    /// Merges options with the variables that the AWS CLI reads, too.
     ///
     /// # Errors
-    /// Every variable that does not hold what it must.
-    pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
-        let mut reader = Reader::new(inherited);
-        for name in BOOLEANS {
-            reader.parse(name, BOOLEAN_EXPECTED, parse_boolean);
-        }
-        for name in CREDENTIALS {
-            reader.text(name);
-        }
-        let path = |text: &str| text.parse::<http::Uri>().ok();
-        reader.parse_secret("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
-        for name in URLS {
-            reader.parse(name, URL_EXPECTED, |text| check_url(text.to_owned()).ok());
-        }
-        for (name, expected, words) in WORDS {
-            reader.parse(name, expected, |text| is_one_of(words, text));
-        }
-        reader.parse("AWS_ROLE_ARN", ROLE_EXPECTED, |text| Role::parse(text, None).ok());
+    /// Every variable with an invalid value.
+    pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
+        let mut reader = VariableReader::new(inherited);
+        check_variables_of_the_sdk(&mut reader);
         let region = |text: &str| Region::parse(text).ok();
-        let aws_region = reader.parse("AWS_REGION", REGION_EXPECTED, region);
-        let aws_default_region = reader.parse("AWS_DEFAULT_REGION", REGION_EXPECTED, region);
-        let max_attempts = reader.parse("AWS_MAX_ATTEMPTS", ATTEMPTS_EXPECTED, parse_attempts);
-        let file = |text: &str| std::fs::metadata(text).is_ok().then(|| PathBuf::from(text));
-        let ca_bundle = reader.parse("AWS_CA_BUNDLE", "a file with root certificates (PEM)", file);
-        let proxy = reader.proxy();
-        let endpoints = Endpoints {
-            ignored: reader.parse("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", BOOLEAN_EXPECTED, parse_boolean),
-            secrets_manager: Endpoint {
-                option: options.endpoint_url.clone(),
-                ..reader.endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER")
-            },
-            parameter_store: reader.endpoint("AWS_ENDPOINT_URL_SSM"),
-            sts: reader.endpoint("AWS_ENDPOINT_URL_STS"),
-        };
-        let seconds = |text: &str| parse_attempts(text).map(|seconds| Duration::from_secs(seconds.into()));
-        let metadata = MetadataSettings {
-            timeout: reader
-                .parse("AWS_METADATA_SERVICE_TIMEOUT", ATTEMPTS_EXPECTED, seconds)
-                .unwrap_or(METADATA_TIMEOUT),
-            attempts: reader.parse("AWS_METADATA_SERVICE_NUM_ATTEMPTS", ATTEMPTS_EXPECTED, parse_attempts).unwrap_or(1),
-            is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", BOOLEAN_EXPECTED, parse_boolean) == Some(true),
-        };
+        let aws_region = reader.parse("AWS_REGION", Region::EXPECTED, region);
+        let aws_default_region = reader.parse("AWS_DEFAULT_REGION", Region::EXPECTED, region);
         let settings = Self {
             region: options.region.clone().or(aws_region).or(aws_default_region),
-            fallback_regions: options.fallback_regions.clone().unwrap_or_default(),
+            fallback_regions: options.fallback_regions.clone(),
             profile: options.profile.clone(),
             profile_variable: reader.text("AWS_PROFILE"),
-            role: options.role_arn.clone().map(|arn| Role { arn, external_id: options.external_id.clone() }),
-            endpoints,
-            trust: TrustSettings {
-                bundle: options.ca_bundle.clone().or(ca_bundle),
-                file: inherited.filled("SSL_CERT_FILE").map(PathBuf::from),
-                directory: inherited.filled("SSL_CERT_DIR").map(PathBuf::from),
-            },
-            max_attempts,
-            proxy,
-            timeout: options.timeout.unwrap_or(TIMEOUT),
-            wait: options.wait,
-            metadata,
+            role: options.role.clone(),
+            endpoints: endpoints(&mut reader, options),
+            trust: trust(&mut reader, options),
+            max_attempts: reader.parse("AWS_MAX_ATTEMPTS", COUNT_EXPECTED, parse_count),
+            proxy: proxy(&mut reader),
+            metadata: metadata(&mut reader),
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             has_keys: ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
                 .iter()
                 .any(|name| inherited.filled(name).is_some()),
             profile_has_keys: false,
             config_files: config_files(inherited),
-            use_fips: reader.parse("AWS_USE_FIPS_ENDPOINT", BOOLEAN_EXPECTED, parse_boolean),
-            use_dual_stack: reader.parse("AWS_USE_DUALSTACK_ENDPOINT", BOOLEAN_EXPECTED, parse_boolean),
         };
         reader.finish(settings)
     }
+}
+
+fn check_variables_of_the_sdk(reader: &mut VariableReader<'_>) {
+    reader.parse("AWS_EC2_METADATA_V1_DISABLED", BOOLEAN_EXPECTED, parse_boolean);
+    // The SDK ignores a value that is not UTF-8, or quotes it.
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+    {
+        reader.text(name);
+    }
+    let path = |text: &str| text.parse::<http::Uri>().ok();
+    reader.parse_secret("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
+    for (name, expected, words) in WORDS {
+        reader.parse(name, expected, |text| is_one_of(words, text));
+    }
+    reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| Role::parse(text, None).ok());
+}
+
+/// Variables that take one of a few words, in any case: the name, the words of a message, the words.
+const WORDS: &[(&str, &str, &[&str])] = &[
+    ("AWS_RETRY_MODE", RETRY_EXPECTED, &RETRY_MODES),
+    ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", &["IPv4", "IPv6"]),
+    ("AWS_STS_REGIONAL_ENDPOINTS", "legacy or regional", &["legacy", "regional"]),
+    (
+        "AWS_DEFAULTS_MODE",
+        "standard, in-region, cross-region, mobile, auto or legacy",
+        &["standard", "in-region", "cross-region", "mobile", "auto", "legacy"],
+    ),
+];
+
+fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints {
+    let mut endpoint = |name| {
+        let (own, general) = (reader.url(name), reader.url("AWS_ENDPOINT_URL"));
+        Endpoint { option: None, configured: own.or(general) }
+    };
+    let (secrets_manager, parameter_store, sts) = (
+        endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+        endpoint("AWS_ENDPOINT_URL_SSM"),
+        endpoint("AWS_ENDPOINT_URL_STS"),
+    );
+    let mut boolean = |name| reader.parse(name, BOOLEAN_EXPECTED, parse_boolean);
+    Endpoints {
+        ignored: boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
+        use_fips: boolean("AWS_USE_FIPS_ENDPOINT"),
+        use_dual_stack: boolean("AWS_USE_DUALSTACK_ENDPOINT"),
+        secrets_manager: Endpoint { option: options.endpoint_url.clone(), ..secrets_manager },
+        parameter_store,
+        sts,
+    }
+}
+
+fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings {
+    let file = |text: &str| std::fs::metadata(text).is_ok().then(|| PathBuf::from(text));
+    let ca_bundle = reader.parse("AWS_CA_BUNDLE", "a file with root certificates (PEM)", file);
+    TrustSettings {
+        bundle: options.ca_bundle.clone().or(ca_bundle),
+        file: reader.inherited.filled("SSL_CERT_FILE").map(PathBuf::from),
+        directory: reader.inherited.filled("SSL_CERT_DIR").map(PathBuf::from),
+    }
+}
+
+fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
+    let seconds = |text: &str| parse_count(text).map(|seconds| Duration::from_secs(seconds.into()));
+    MetadataSettings {
+        timeout: reader.parse("AWS_METADATA_SERVICE_TIMEOUT", COUNT_EXPECTED, seconds).unwrap_or(METADATA_TIMEOUT),
+        attempts: reader.parse("AWS_METADATA_SERVICE_NUM_ATTEMPTS", COUNT_EXPECTED, parse_count).unwrap_or(1),
+        is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", BOOLEAN_EXPECTED, parse_boolean) == Some(true),
+    }
+}
+
+/// The proxies. The name in lower case precedes, as in curl and Python.
+///
+/// A CGI server puts a request's header `Proxy` into HTTP_PROXY (CVE-2016-5385, "httpoxy"), so under REQUEST_METHOD only
+/// the name in lower case counts.
+fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
+    let link_local = ["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+    let link_local = link_local.into_iter().filter_map(|name| reader.url(name)).collect();
+    let is_cgi = reader.inherited.get("REQUEST_METHOD").is_some();
+    let mut proxy = |lower, upper| {
+        let is_lower = reader.inherited.filled(lower).is_some() || is_cgi && upper == "HTTP_PROXY";
+        let name = if is_lower { lower } else { upper };
+        reader.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy)
+    };
+    let (https, http, all) =
+        (proxy("https_proxy", "HTTPS_PROXY"), proxy("http_proxy", "HTTP_PROXY"), proxy("all_proxy", "ALL_PROXY"));
+    let none = reader.text("no_proxy").or_else(|| reader.text("NO_PROXY"));
+    ProxySettings { http, https, all, none, link_local }
+}
+
+/// Parses a proxy's URL, or its host alone. There is no SOCKS.
+fn parse_proxy(text: &str) -> Option<HttpUrl> {
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    HttpUrl::parse(&with_scheme).ok()
 }
 
 fn config_files(inherited: &Inherited) -> Vec<PathBuf> {
@@ -109,41 +155,13 @@ fn config_files(inherited: &Inherited) -> Vec<PathBuf> {
     files.into_iter().flatten().collect()
 }
 
-/// Variables that take one of a few words, in any case.
-const WORDS: &[(&str, &str, &[&str])] = &[
-    ("AWS_RETRY_MODE", RETRY_EXPECTED, &RETRY_MODES),
-    ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", &["IPv4", "IPv6"]),
-    ("AWS_STS_REGIONAL_ENDPOINTS", "legacy or regional", &["legacy", "regional"]),
-    (
-        "AWS_DEFAULTS_MODE",
-        "standard, in-region, cross-region, mobile, auto or legacy",
-        &["standard", "in-region", "cross-region", "mobile", "auto", "legacy"],
-    ),
-];
-
-/// Read by the SDK alone.
-const BOOLEANS: &[&str] = &["AWS_EC2_METADATA_V1_DISABLED"];
-
-/// Read by the SDK, which passes over what is not UTF-8, or quotes it.
-const CREDENTIALS: &[&str] =
-    &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
-
-/// Read by the SDK alone.
-pub const URLS: &[&str] = &["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
-
-/// A host, with or without a scheme; proxies that are not HTTP's are not spoken to.
-pub fn parse_proxy(text: &str) -> Option<String> {
-    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    check_url(with_scheme).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn settings(variables: &[(&str, &str)]) -> Result<Settings, Vec<&'static str>> {
         let inherited = Inherited::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        Settings::new(&Options::default(), &inherited)
+        Settings::new(&AwsOptions::default(), &inherited)
             .map_err(|errors| errors.into_iter().map(|error| error.name).collect())
     }
 

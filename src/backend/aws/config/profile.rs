@@ -1,4 +1,4 @@
-//! AWS's own configuration files: the profile that is chosen, and what it says about reading.
+//! The profile in AWS's configuration files, and its settings.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -9,15 +9,14 @@ use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_runtime::env_config::property::PropertiesKey;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::expected::{
-    ATTEMPTS_EXPECTED, BOOLEAN_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, is_one_of, parse_attempts,
-    parse_boolean,
-};
 use super::settings::Settings;
-use crate::backend::aws::protocol::text_of;
+use super::values::{
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, is_one_of, parse_boolean, parse_count,
+};
+use crate::backend::aws::protocol::error_text;
 use crate::model::quoting::one_line;
-use crate::model::reference::{REGION_EXPECTED, Region};
-use crate::model::url::check_url;
+use crate::model::reference::Region;
+use crate::model::url::HttpUrl;
 
 /// What is wrong with AWS's own configuration files.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,14 +61,14 @@ const CREDENTIAL_KEYS: [&str; 8] = [
 ///
 /// # Errors
 /// For the first thing that is wrong with the files or the profile.
-pub async fn apply(settings: &mut Settings) -> Result<(), SetupError> {
+pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     for file in &settings.config_files {
         readable(file)?;
     }
     let chosen = settings.profile().map(str::to_owned);
     let files = EnvConfigFiles::default();
     let loaded = profile::load(&Fs::real(), &Env::real(), &files, chosen.clone().map(Cow::Owned)).await;
-    let profiles = loaded.map_err(|error| SetupError::Files(text_of(&error)))?;
+    let profiles = loaded.map_err(|error| SetupError::Files(error_text(&error)))?;
     let name = chosen.as_deref().unwrap_or(profiles.selected_profile());
     let Some(profile) = profiles.get_profile(name) else {
         // Nobody chose the default one.
@@ -77,15 +76,14 @@ pub async fn apply(settings: &mut Settings) -> Result<(), SetupError> {
     };
     sources_exist(name, profile, &profiles)?;
     settings.profile_has_keys = CREDENTIAL_KEYS.iter().any(|key| profile.get(key).is_some());
-    let reader = Reader { name, profile };
-    let max_attempts = reader.setting("max_attempts", ATTEMPTS_EXPECTED, parse_attempts)?;
-    let region = reader.setting("region", REGION_EXPECTED, |text| Region::parse(text).ok())?;
+    let reader = ProfileReader { name, profile };
+    let max_attempts = reader.setting("max_attempts", COUNT_EXPECTED, parse_count)?;
+    let region = reader.setting("region", Region::EXPECTED, |text| Region::parse(text).ok())?;
     let use_fips = reader.setting("use_fips_endpoint", BOOLEAN_EXPECTED, parse_boolean)?;
     let use_dual_stack = reader.setting("use_dualstack_endpoint", BOOLEAN_EXPECTED, parse_boolean)?;
     let ignored = reader.setting("ignore_configured_endpoint_urls", BOOLEAN_EXPECTED, parse_boolean)?;
     reader.setting("retry_mode", RETRY_EXPECTED, |text| is_one_of(&RETRY_MODES, text))?;
-    let url = |text: &str| check_url(text.to_owned()).ok();
-    let endpoint = reader.setting("endpoint_url", URL_EXPECTED, url)?;
+    let endpoint = reader.setting("endpoint_url", URL_EXPECTED, |text| HttpUrl::parse(text).ok())?;
     let endpoints = &mut settings.endpoints;
     endpoints.ignored = endpoints.ignored.or(ignored);
     for (endpoint_of, service) in [
@@ -98,8 +96,8 @@ pub async fn apply(settings: &mut Settings) -> Result<(), SetupError> {
     }
     settings.max_attempts = settings.max_attempts.or(max_attempts);
     settings.region = settings.region.take().or(region);
-    settings.use_fips = settings.use_fips.or(use_fips);
-    settings.use_dual_stack = settings.use_dual_stack.or(use_dual_stack);
+    endpoints.use_fips = endpoints.use_fips.or(use_fips);
+    endpoints.use_dual_stack = endpoints.use_dual_stack.or(use_dual_stack);
     settings.trust.bundle = settings.trust.bundle.take().or_else(|| profile.get("ca_bundle").map(PathBuf::from));
     Ok(())
 }
@@ -114,7 +112,7 @@ fn readable(file: &PathBuf) -> Result<(), SetupError> {
     };
     match read {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(SetupError::Files(one_line(&format!("{}: {}", file.display(), text_of(&error)))))
+            Err(SetupError::Files(one_line(&format!("{}: {}", file.display(), error_text(&error)))))
         }
         Ok(()) | Err(_) => Ok(()),
     }
@@ -138,15 +136,15 @@ fn no_profile(name: &str, named_by: Option<&str>, profiles: &ProfileSet) -> Setu
     SetupError::NoProfile { name: name.to_owned(), known, named_by: named_by.map(str::to_owned) }
 }
 
-struct Reader<'a> {
+struct ProfileReader<'a> {
     name: &'a str,
     profile: &'a Profile,
 }
 
-impl Reader<'_> {
+impl ProfileReader<'_> {
     /// The `endpoint_url` of a service in the section that the profile's `services` names. The SDK looks for it under a name
     /// of Secrets Manager that no AWS tool writes.
-    fn service_endpoint(&self, profiles: &ProfileSet, service: &str) -> Result<Option<String>, SetupError> {
+    fn service_endpoint(&self, profiles: &ProfileSet, service: &str) -> Result<Option<HttpUrl>, SetupError> {
         let Some(section) = self.profile.get("services") else { return Ok(None) };
         let key = PropertiesKey::builder()
             .section_key("services")
@@ -155,7 +153,7 @@ impl Reader<'_> {
             .sub_property_name("endpoint_url")
             .build();
         let Some(text) = key.ok().and_then(|key| profiles.other_sections().get(&key)) else { return Ok(None) };
-        match check_url(text.to_owned()) {
+        match HttpUrl::parse(text) {
             Ok(url) => Ok(Some(url)),
             Err(_) => {
                 let (profile, text) = (self.name.to_owned(), one_line(text));

@@ -1,4 +1,4 @@
-//! How secrets are read from AWS, once options, variables and the profile have been heard.
+//! The settings that options, variables and the profile make together.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,43 +8,37 @@ use crate::model::reference::{Region, Role};
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
 
-/// How secrets are read from AWS.
+/// The settings of a session with AWS.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// From an option or a variable; without it the profile and the instance's metadata are asked.
+    /// `None` if the region is the instance's.
     pub region: Option<Region>,
-    /// Where to read, in this order, what its own region fails to give.
+    /// In the order in which they are tried.
     pub fallback_regions: Vec<Region>,
-    /// A profile that an option names, which also beats credentials in variables.
+    /// The profile of `--profile`, which precedes credentials in variables.
     pub profile: Option<String>,
-    /// A profile that only a variable names.
+    /// AWS_PROFILE, which does not.
     pub profile_variable: Option<String>,
     pub role: Option<Role>,
     pub endpoints: Endpoints,
     pub trust: TrustSettings,
     pub max_attempts: Option<u32>,
     pub proxy: ProxySettings,
-    pub timeout: Duration,
-    pub wait: Option<Duration>,
     pub metadata: MetadataSettings,
     /// AWS_WEB_IDENTITY_TOKEN_FILE
     pub web_identity_file: Option<String>,
-    /// Whether AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is set.
+    /// True if AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is set.
     pub has_keys: bool,
-    /// Whether the profile that is chosen has a key that makes credentials.
+    /// True if the profile has a setting that credentials come from.
     pub profile_has_keys: bool,
-    /// AWS's configuration files, where they are.
+    /// The configuration file and the credentials file; they need not exist.
     pub config_files: Vec<PathBuf>,
-    /// AWS_USE_FIPS_ENDPOINT, else the profile's.
-    pub use_fips: Option<bool>,
-    /// AWS_USE_DUALSTACK_ENDPOINT, else the profile's.
-    pub use_dual_stack: Option<bool>,
 }
 
-/// How the instance metadata service is asked.
+/// Requests to the instance metadata service (IMDS).
 #[derive(Clone, Copy, Debug)]
 pub struct MetadataSettings {
-    /// AWS_METADATA_SERVICE_TIMEOUT: for connecting, and for an answer. Where there is no such service, a second is enough to know.
+    /// AWS_METADATA_SERVICE_TIMEOUT, for the connection and again for the answer.
     pub timeout: Duration,
     /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
     pub attempts: u32,
@@ -53,12 +47,12 @@ pub struct MetadataSettings {
 }
 
 impl Settings {
-    /// Whether the credentials are there without asking anybody.
+    /// True if the credentials are in variables, so that no request is needed for them.
     pub fn has_static_keys(&self) -> bool {
         self.has_keys && self.profile.is_none()
     }
 
-    /// The profile that is chosen, if any.
+    /// The profile that an option or a variable names.
     pub fn profile(&self) -> Option<&str> {
         self.profile.as_deref().or(self.profile_variable.as_deref())
     }

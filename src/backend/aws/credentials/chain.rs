@@ -1,4 +1,4 @@
-//! Credentials: each source in AWS's own order, each with the reason why it gave none.
+//! The chain of credential providers, in AWS's order, and the reason why each has no credentials.
 
 use std::error::Error;
 
@@ -7,127 +7,132 @@ use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError as SourceError;
+use aws_credential_types::provider::error::CredentialsError as ProviderError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::imds::Instance;
+use super::imds::InstanceCredentials;
 use super::profile::ProfileCredentials;
-use super::validation::unusable;
+use super::validation::defect;
 use crate::backend::aws::config::Settings;
-use crate::backend::aws::protocol::{classify_provider_error, text_of};
+use crate::backend::aws::protocol::{classify_provider_error, error_text};
 use crate::model::answer::{CredentialsError, FetchError, Refusal, Wanted};
 use crate::model::reference::Region;
 use crate::net::errors::{find_source, is_timeout};
 use crate::time::deadline::Deadline;
 use crate::time::retry::{Retry, RetryBudget};
 
-/// What the SDK's sources of credentials read: one configuration for what is asked over the network, one for what serves
-/// metadata next to this machine. Each search gets new ones, since they keep what they have read of files.
-pub struct Configs {
-    pub far: ProviderConfig,
-    pub near: ProviderConfig,
-    /// Whether the instance's metadata has been asked before, and has not answered.
-    pub is_silent: bool,
+/// The configurations of the SDK's providers. Each search needs new ones, since they cache the files that they read.
+pub struct ProviderConfigs {
+    pub network: ProviderConfig,
+    pub link_local: ProviderConfig,
+    /// IMDS has already timed out: skip it.
+    pub skip_imds: bool,
 }
 
-/// Asks each source in turn. The first that has credentials gives them; one that is set up but fails ends the search, as in
-/// every AWS tool: going on could mean reading with another identity than the one that was meant. What may pass is asked
-/// again until the time is over, STS each time in the next of the regions.
-pub async fn find(
+/// Asks one provider after another for credentials.
+///
+/// A provider that is configured and fails ends the search, as in every AWS tool: the next one could have another identity. After an
+/// outage the search is repeated until the budget ends, with STS in the next of `regions` each time.
+///
+/// # Errors
+/// [`FetchError::NoCredentials`] with the reason of every provider, or [`FetchError::Refused`] for a certificate or CA bundle.
+pub async fn find_credentials(
     settings: &Settings,
     regions: &[Region],
-    configs: impl Fn(&Region) -> Configs,
+    configs: impl Fn(&Region) -> ProviderConfigs,
     budget: &RetryBudget,
     deadline: &Deadline,
 ) -> Result<Credentials, FetchError> {
     let mut last = CredentialsError { what: Wanted::Credentials, tried: Vec::new(), temporary: true, waited: None };
     for (attempts, region) in (1..).zip(regions.iter().cycle()) {
-        // In the first round a region that hangs leaves time for the next.
+        // In the first round, a region that hangs leaves time for the next.
         let untried = (regions.len() + 1).saturating_sub(attempts).max(1);
-        let (error, lack) = match search(settings, &configs(region), &budget.share(untried)).await {
+        let (error, failure) = match search(settings, &configs(region), &budget.share(untried)).await {
             Ok(credentials) => return Ok(credentials),
-            Err(Ended::Refused(refusal)) => return Err(FetchError::Refused(refusal)),
-            Err(Ended::Lacking(error, lack)) => (error, lack),
+            Err(SearchError::Refused(refusal)) => return Err(FetchError::Refused(refusal)),
+            Err(SearchError::NoCredentials(error, failure)) => (error, failure),
         };
-        if let Some((source, why)) = error.tried.last() {
-            deadline.note_wait_reason(&format!("{source}: {why}"));
+        if let Some((provider, why)) = error.tried.last() {
+            deadline.note_wait_reason(&format!("{provider}: {why}"));
         }
-        // That the time was over tells less than what was wrong before.
-        if lack != Lack::Late || last.tried.is_empty() {
+        // Keep the earlier, more specific error.
+        if failure != ProviderFailure::OutOfTime || last.tried.is_empty() {
             last = error;
         }
-        let may_come = match lack {
-            Lack::Outage | Lack::Late => true,
-            Lack::Nothing | Lack::Silence | Lack::Defect => deadline.is_waiting(),
-            Lack::Wrong => false,
+        let is_repeated = match failure {
+            ProviderFailure::Outage | ProviderFailure::OutOfTime => true,
+            ProviderFailure::NotConfigured | ProviderFailure::Silent | ProviderFailure::Defect => deadline.is_waiting(),
+            ProviderFailure::Misconfigured => false,
         };
-        // Each region has as many attempts as there may be.
+        // AWS_MAX_ATTEMPTS counts the attempts in each region.
         let rounds = u32::try_from(attempts / regions.len()).unwrap_or(u32::MAX);
-        if !(may_come && budget.pause(rounds, None, None).await) {
+        if !(is_repeated && budget.pause(rounds, None, None).await) {
             break;
         }
     }
-    let waited = settings.wait.filter(|_| deadline.is_waiting() && budget.is_spent());
+    let waited = deadline.wait().filter(|_| deadline.is_waiting() && budget.is_spent());
     Err(FetchError::NoCredentials(CredentialsError { temporary: last.temporary || waited.is_some(), waited, ..last }))
 }
 
-/// How a search ended without credentials.
-enum Ended {
-    Lacking(CredentialsError, Lack),
-    /// A certificate, or the roots that it is held against, will be the same next time.
+enum SearchError {
+    NoCredentials(CredentialsError, ProviderFailure),
+    /// A certificate or CA bundle that neither another provider nor waiting would mend.
     Refused(Refusal),
 }
 
-/// Why a source has no credentials, and what that means for the search.
+/// The failure of a provider, and with it the end of the search or the next provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lack {
-    /// It is not set up: the next one is asked.
-    Nothing,
-    /// It may be there and said nothing: the next one is asked, and trying later may help.
-    Silence,
-    /// It is set up and cannot work as things are: the search ends.
+enum ProviderFailure {
+    /// Nothing is configured: ask the next.
+    NotConfigured,
+    /// Perhaps configured, but did not answer: ask the next; a later search may help.
+    Silent,
+    /// Configured, and cannot work as things are: end the search.
     Defect,
-    /// It is set up in a way that cannot work, whatever comes.
-    Wrong,
-    /// It is set up and may work later: the search ends, and begins again while there is time.
+    /// Configured in a way that can never work: end the search, even with `--wait`.
+    Misconfigured,
+    /// Configured, and may work later: repeat the search.
     Outage,
-    /// It did not answer before all time was over: the search ends.
-    Late,
+    /// No answer within the budget: end the search.
+    OutOfTime,
 }
 
-async fn search(settings: &Settings, configs: &Configs, budget: &RetryBudget) -> Result<Credentials, Ended> {
+async fn search(
+    settings: &Settings,
+    configs: &ProviderConfigs,
+    budget: &RetryBudget,
+) -> Result<Credentials, SearchError> {
     let mut tried = Vec::new();
     let mut temporary = false;
-    let ended = |tried, temporary, lack| {
+    let ended = |tried, temporary, failure| {
         let error = CredentialsError { what: Wanted::Credentials, tried, temporary, waited: None };
-        Err(Ended::Lacking(error, lack))
+        Err(SearchError::NoCredentials(error, failure))
     };
-    for source in sources(settings, configs) {
-        let (why, lack) = match budget.within((source.provider)().provide_credentials()).await {
-            Some(Ok(credentials)) => match unusable(&credentials) {
+    for provider in providers(settings, configs) {
+        let (why, failure) = match budget.within((provider.build)().provide_credentials()).await {
+            Some(Ok(credentials)) => match defect(&credentials) {
                 None => return Ok(credentials),
-                Some(why) => (why.to_owned(), Lack::Defect),
+                Some(why) => (why.to_owned(), ProviderFailure::Defect),
             },
             Some(Err(error)) => match refusal(&error) {
-                Some(refusal) => return Err(Ended::Refused(refusal)),
-                None => (source.reason(&error), source.lack(&error)),
+                Some(refusal) => return Err(SearchError::Refused(refusal)),
+                None => (provider.reason(&error), provider.failure(&error)),
             },
-            None => ("no answer in time".to_owned(), Lack::Late),
+            None => ("no answer in time".to_owned(), ProviderFailure::OutOfTime),
         };
-        tried.push((source.name, why));
-        match lack {
-            Lack::Nothing => {}
-            Lack::Silence => temporary = true,
-            Lack::Defect | Lack::Wrong => return ended(tried, false, lack),
-            Lack::Outage | Lack::Late => return ended(tried, true, lack),
+        tried.push((provider.name, why));
+        match failure {
+            ProviderFailure::NotConfigured => {}
+            ProviderFailure::Silent => temporary = true,
+            ProviderFailure::Defect | ProviderFailure::Misconfigured => return ended(tried, false, failure),
+            ProviderFailure::Outage | ProviderFailure::OutOfTime => return ended(tried, true, failure),
         }
     }
-    ended(tried, temporary, Lack::Nothing)
+    ended(tried, temporary, ProviderFailure::NotConfigured)
 }
 
-/// What no other source and no waiting would mend.
-fn refusal(error: &SourceError) -> Option<Refusal> {
+fn refusal(error: &ProviderError) -> Option<Refusal> {
     match classify_provider_error(error) {
         Retry::Permanent(FetchError::Refused(refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_)))) => {
             Some(refusal)
@@ -136,61 +141,65 @@ fn refusal(error: &SourceError) -> Option<Refusal> {
     }
 }
 
-struct CredentialSource<'a> {
+/// A provider, and what its own errors do not say.
+struct Provider<'a> {
     name: &'static str,
-    /// What it reads, where its own words do not say so.
+    /// The file or the variables that it reads.
     subject: Option<String>,
-    /// What an answer means that makes no sense.
-    nonsense: Lack,
-    /// What would have to be set, where its own words do not say so; nothing when something is.
+    /// The failure when an answer makes no sense.
+    malformed: ProviderFailure,
+    /// What is not configured; `None` if something is. Empty if the provider's own error says it.
     unset: Option<String>,
-    /// Made only when it is asked: some build a whole client of a service.
-    provider: Box<dyn Fn() -> SharedCredentialsProvider + 'a>,
+    /// Called only when the provider is asked: some build a whole SDK client.
+    build: Box<dyn Fn() -> SharedCredentialsProvider + 'a>,
 }
 
-fn sources<'a>(settings: &'a Settings, configs: &'a Configs) -> Vec<CredentialSource<'a>> {
-    let Configs { far: config, near, is_silent } = configs;
-    fn source<'a, P: ProvideCredentials + 'static>(
+fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs) -> Vec<Provider<'a>> {
+    let ProviderConfigs { network, link_local, skip_imds } = configs;
+    fn provider<'a, P: ProvideCredentials + 'static>(
         name: &'static str,
         unset: Option<String>,
-        provider: impl Fn() -> P + 'a,
-    ) -> CredentialSource<'a> {
-        let provider = Box::new(move || SharedCredentialsProvider::new(provider()));
-        CredentialSource { name, subject: None, nonsense: Lack::Defect, unset, provider }
+        build: impl Fn() -> P + 'a,
+    ) -> Provider<'a> {
+        let build = Box::new(move || SharedCredentialsProvider::new(build()));
+        Provider { name, subject: None, malformed: ProviderFailure::Defect, unset, build }
     }
     let missing = |is_set: bool, what: &str| (!is_set).then(|| what.to_owned());
-    let mut sources = Vec::new();
+    let mut providers = Vec::new();
     if settings.profile.is_none() {
         let unset = missing(settings.has_keys, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
         let subject = Some("only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set".to_owned());
-        let environment = source("environment", unset, EnvironmentVariableCredentialsProvider::new);
-        sources.push(CredentialSource { subject, ..environment });
+        let environment = provider("environment", unset, EnvironmentVariableCredentialsProvider::new);
+        providers.push(Provider { subject, ..environment });
     }
     let name = settings.profile();
     let unset = format!("the profile {:?} of AWS's configuration files has none", name.unwrap_or("default"));
     let unset = missing(settings.profile_has_keys, &unset);
-    sources.push(source("profile", unset, move || ProfileCredentials::new(name, config)));
+    providers.push(provider("profile", unset, move || ProfileCredentials::new(name, network)));
     let is_set = settings.web_identity_file.is_some();
     let unset = missing(is_set, "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set");
     let web_identity =
-        source("web identity", unset, || WebIdentityTokenCredentialsProvider::builder().configure(config).build());
-    sources.push(CredentialSource { subject: settings.web_identity_file.clone(), ..web_identity });
+        provider("web identity", unset, || WebIdentityTokenCredentialsProvider::builder().configure(network).build());
+    providers.push(Provider { subject: settings.web_identity_file.clone(), ..web_identity });
     let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
-    let container =
-        source("container", missing(false, unset), || EcsCredentialsProvider::builder().configure(near).build());
-    sources.push(CredentialSource { nonsense: Lack::Outage, ..container });
-    let metadata = source("instance metadata", Some(String::new()), || Instance::new(settings, near, *is_silent));
-    sources.push(CredentialSource { nonsense: Lack::Outage, ..metadata });
-    sources
+    let container = provider("container", missing(false, unset), || {
+        EcsCredentialsProvider::builder().configure(link_local).build()
+    });
+    providers.push(Provider { malformed: ProviderFailure::Outage, ..container });
+    let metadata = provider("instance metadata", Some(String::new()), || {
+        InstanceCredentials::new(settings.metadata, link_local, *skip_imds)
+    });
+    providers.push(Provider { malformed: ProviderFailure::Outage, ..metadata });
+    providers
 }
 
-impl CredentialSource<'_> {
-    fn reason(&self, error: &SourceError) -> String {
+impl Provider<'_> {
+    fn reason(&self, error: &ProviderError) -> String {
         match (error, self.unset.as_deref()) {
-            (SourceError::CredentialsNotLoaded(_), Some(unset)) if !unset.is_empty() => unset.to_owned(),
+            (ProviderError::CredentialsNotLoaded(_), Some(unset)) if !unset.is_empty() => unset.to_owned(),
             _ => {
-                // The first line only says that a source gave none, which is why it is reported.
-                let mut text = error.source().map_or_else(|| error.to_string(), text_of);
+                // The outermost error only says that the provider failed.
+                let mut text = error.source().map_or_else(|| error.to_string(), error_text);
                 if text.contains("SSO token") {
                     text.push_str("; log in with `aws sso login`, and name the same profile");
                 }
@@ -199,35 +208,34 @@ impl CredentialSource<'_> {
         }
     }
 
-    fn lack(&self, error: &SourceError) -> Lack {
+    fn failure(&self, error: &ProviderError) -> ProviderFailure {
         match error {
-            // Set up, and yet not loaded: half of it is missing.
-            SourceError::CredentialsNotLoaded(_) if self.unset.is_none() && self.name == "environment" => Lack::Wrong,
-            SourceError::CredentialsNotLoaded(_) if self.unset.is_none() => Lack::Defect,
-            SourceError::CredentialsNotLoaded(_) if is_timeout(error) => Lack::Silence,
-            SourceError::CredentialsNotLoaded(_) => Lack::Nothing,
-            SourceError::ProviderTimedOut(_) => Lack::Outage,
-            SourceError::InvalidConfiguration(_) => Lack::Wrong,
-            // A token's file, say.
-            other if is_missing_file(other) => Lack::Defect,
+            // Configured, but incomplete.
+            ProviderError::CredentialsNotLoaded(_) if self.unset.is_none() && self.name == "environment" => {
+                ProviderFailure::Misconfigured
+            }
+            ProviderError::CredentialsNotLoaded(_) if self.unset.is_none() => ProviderFailure::Defect,
+            ProviderError::CredentialsNotLoaded(_) if is_timeout(error) => ProviderFailure::Silent,
+            ProviderError::CredentialsNotLoaded(_) => ProviderFailure::NotConfigured,
+            ProviderError::ProviderTimedOut(_) => ProviderFailure::Outage,
+            ProviderError::InvalidConfiguration(_) => ProviderFailure::Misconfigured,
+            // A web identity token, for example.
+            other if is_missing_file(other) => ProviderFailure::Defect,
             other => match classify_provider_error(other) {
-                Retry::Transient(..) => Lack::Outage,
-                Retry::Permanent(FetchError::Unavailable(_)) => Lack::Outage,
-                Retry::Permanent(FetchError::Refused(Refusal::Request(text))) if !is_no(&text) => self.nonsense,
-                Retry::Permanent(_) => Lack::Defect,
+                Retry::Transient(..) => ProviderFailure::Outage,
+                Retry::Permanent(FetchError::Unavailable(_)) => ProviderFailure::Outage,
+                Retry::Permanent(FetchError::Refused(Refusal::Request(text))) if !text.contains("forbidden") => {
+                    self.malformed
+                }
+                Retry::Permanent(_) => ProviderFailure::Defect,
             },
         }
     }
 }
 
-/// Whether a file on this machine was to be read and cannot be.
-fn is_missing_file(error: &SourceError) -> bool {
+/// True if a file on this machine cannot be read.
+fn is_missing_file(error: &ProviderError) -> bool {
     let file = find_source::<std::io::Error>(error).map(std::io::Error::kind);
     let refused = matches!(file, Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied));
     refused && find_source::<ConnectorError>(error).is_none()
-}
-
-/// Whether a metadata service said no, in whatever words the SDK has for it.
-fn is_no(text: &str) -> bool {
-    text.contains("HTTP status 4") || text.contains("forbidden")
 }

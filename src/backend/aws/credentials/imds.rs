@@ -1,61 +1,64 @@
-//! The instance metadata: this machine's role, asked for as the variables say.
-
-use std::time::Duration;
+//! The instance metadata service (IMDS): the region of the instance, and the credentials of its role.
 
 use aws_config::imds;
+use aws_config::imds::client::SensitiveString;
 use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError as SourceError;
+use aws_credential_types::provider::error::CredentialsError as ProviderError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 
-use crate::backend::aws::config::{MetadataSettings, Settings};
-use crate::net::errors::{TimedOut, Unavailable, find_source};
+use crate::backend::aws::config::MetadataSettings;
+use crate::backend::aws::protocol::{classify_provider_error, error_text};
+use crate::model::answer::{FetchError, Outage};
+use crate::model::reference::Region;
+use crate::net::errors::{TimedOut, Unavailable, find_source, is_timeout};
+use crate::time::deadline::Deadline;
+use crate::time::retry::{Retry, RetryBudget};
 
-/// The credentials of this machine's role. The SDK takes the role's name as it comes, and panics over what is no path.
+/// The credentials of the instance's role. The SDK's own provider panics over a role name that cannot be part of a path.
 #[derive(Debug)]
-pub struct Instance {
-    timeout: Duration,
-    /// AWS_EC2_METADATA_DISABLED. The SDK's client looks at it only after it has asked for a token.
-    is_disabled: bool,
-    is_silent: bool,
+pub struct InstanceCredentials {
+    settings: MetadataSettings,
+    skip: bool,
     client: imds::Client,
-    near: ProviderConfig,
+    config: ProviderConfig,
 }
 
-impl Instance {
-    pub fn new(settings: &Settings, near: &ProviderConfig, is_silent: bool) -> Self {
-        let MetadataSettings { timeout, is_disabled, .. } = settings.metadata;
-        Self { timeout, is_disabled, is_silent, client: metadata_client(settings, near), near: near.clone() }
+impl InstanceCredentials {
+    /// With `skip`, IMDS counts as timed out and is not asked.
+    pub fn new(settings: MetadataSettings, config: &ProviderConfig, skip: bool) -> Self {
+        Self { settings, skip, client: client(settings, config), config: config.clone() }
     }
 
-    async fn credentials(&self) -> Result<Credentials, SourceError> {
-        if self.is_disabled {
-            return Err(SourceError::not_loaded("AWS_EC2_METADATA_DISABLED is true"));
+    async fn credentials(&self) -> Result<Credentials, ProviderError> {
+        // The SDK reads AWS_EC2_METADATA_DISABLED only after it has asked for a token.
+        if self.settings.is_disabled {
+            return Err(ProviderError::not_loaded("AWS_EC2_METADATA_DISABLED is true"));
         }
-        if self.is_silent {
-            return Err(SourceError::not_loaded(TimedOut(self.timeout)));
+        if self.skip {
+            return Err(ProviderError::not_loaded(TimedOut(self.settings.timeout)));
         }
         let roles = self.client.get("/latest/meta-data/iam/security-credentials/").await;
         let roles = roles.map_err(|error| match &error {
             ImdsError::ErrorResponse(answer) if answer.response().status().as_u16() == 404 => {
-                SourceError::not_loaded("the instance has no role")
+                ProviderError::not_loaded("the instance has no role")
             }
-            _ if find_source::<Unavailable>(&error).is_some() => SourceError::provider_error(error),
-            ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() => SourceError::not_loaded(error),
-            _ => SourceError::provider_error(error),
+            _ if find_source::<Unavailable>(&error).is_some() => ProviderError::provider_error(error),
+            ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() => ProviderError::not_loaded(error),
+            _ => ProviderError::provider_error(error),
         })?;
         let role = roles.as_ref().trim().to_owned();
         if role.is_empty() || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
-            return Err(SourceError::provider_error("what answers does not speak as the metadata service does"));
+            return Err(ProviderError::provider_error("what answers does not speak as the metadata service does"));
         }
-        let provider = ImdsCredentialsProvider::builder().configure(&self.near).imds_client(self.client.clone());
+        let provider = ImdsCredentialsProvider::builder().configure(&self.config).imds_client(self.client.clone());
         provider.profile(role).build().provide_credentials().await
     }
 }
 
-impl ProvideCredentials for Instance {
+impl ProvideCredentials for InstanceCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -64,9 +67,63 @@ impl ProvideCredentials for Instance {
     }
 }
 
-/// The instance metadata, asked as the variables say.
-pub fn metadata_client(settings: &Settings, near: &ProviderConfig) -> imds::Client {
-    let MetadataSettings { timeout, attempts, .. } = settings.metadata;
-    let client = imds::Client::builder().configure(near).max_attempts(attempts);
-    client.connect_timeout(timeout).read_timeout(timeout).build()
+fn client(settings: MetadataSettings, config: &ProviderConfig) -> imds::Client {
+    let client = imds::Client::builder().configure(config).max_attempts(settings.attempts);
+    client.connect_timeout(settings.timeout).read_timeout(settings.timeout).build()
+}
+
+/// The region of the instance.
+///
+/// # Errors
+/// [`FetchError::NoRegion`] without IMDS, or if AWS_EC2_METADATA_DISABLED forbids it; [`FetchError::Unavailable`] if IMDS is there and
+/// does not answer.
+pub async fn instance_region(
+    settings: MetadataSettings,
+    config: &ProviderConfig,
+    budget: &RetryBudget,
+    deadline: &Deadline,
+) -> Result<Region, FetchError> {
+    if settings.is_disabled {
+        return Err(FetchError::NoRegion);
+    }
+    let client = client(settings, config);
+    let why = |text: String| format!("the instance metadata, asked for the region: {text}");
+    let mut last = Outage::Timeout(why("no answer in time".to_owned()));
+    for attempts in 1.. {
+        let Some(answer) = budget.within(client.get("/latest/meta-data/placement/region")).await else { break };
+        let outage = match read_region(answer, deadline.is_waiting()) {
+            Ok(region) => return Ok(region),
+            Err(Retry::Permanent(error)) => return Err(error),
+            Err(Retry::Transient(outage, _)) => outage,
+        };
+        // Off EC2, IMDS never answers: do not retry a timeout.
+        let is_last = matches!(outage, Outage::Timeout(_)) && !deadline.is_waiting();
+        last = outage.map_text(why);
+        deadline.note_wait_reason(last.text());
+        if is_last || !budget.pause(attempts, Some(&last), None).await {
+            break;
+        }
+    }
+    Err(FetchError::Unavailable(last))
+}
+
+fn read_region(answer: Result<SensitiveString, ImdsError>, is_waiting: bool) -> Result<Region, Retry> {
+    let error = match answer {
+        Ok(text) => {
+            let malformed = || Outage::MalformedResponse("an answer that is no region".to_owned());
+            return Region::parse(text.as_ref().trim()).map_err(|_| Retry::Transient(malformed(), None));
+        }
+        Err(error) => error,
+    };
+    if is_timeout(&error) {
+        return Err(Retry::Transient(Outage::Timeout(error_text(&error)), None));
+    }
+    Err(match classify_provider_error(&error) {
+        transient @ Retry::Transient(Outage::Service(_) | Outage::Throttled(_) | Outage::MalformedResponse(_), _) => {
+            transient
+        }
+        // With `--wait`, an unreachable IMDS may still come up.
+        _ if is_waiting => Retry::Transient(Outage::Connection(error_text(&error)), None),
+        _ => Retry::Permanent(FetchError::NoRegion),
+    })
 }

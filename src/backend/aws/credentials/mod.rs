@@ -1,4 +1,4 @@
-//! TODO
+//! Credentials: the chain of providers, and those of the providers that are not the SDK's own.
 
 mod chain;
 mod imds;
@@ -7,6 +7,6 @@ mod process_group;
 mod profile;
 mod validation;
 
-pub use chain::{Configs, find};
-pub use imds::metadata_client;
-pub use validation::unusable;
+pub use chain::{ProviderConfigs, find_credentials};
+pub use imds::instance_region;
+pub use validation::defect;

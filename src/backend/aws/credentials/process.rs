@@ -19,7 +19,7 @@ use tokio::net::unix::pipe;
 use zeroize::Zeroizing;
 
 use super::process_group::Group;
-use crate::backend::aws::protocol::text_of;
+use crate::backend::aws::protocol::error_text;
 use crate::model::quoting::one_line;
 
 /// The program that a profile names.
@@ -60,10 +60,10 @@ impl Process {
         command.arg("-c").arg(&self.command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (mut group, child) =
-            Group::start(&mut command).map_err(|error| format!("cannot be started: {}", text_of(&error)))?;
+            Group::start(&mut command).map_err(|error| format!("cannot be started: {}", error_text(&error)))?;
         let running = try_join3(read_all(child.stdout), read_all(child.stderr), group.ended());
         let (printed, said, status) =
-            running.await.map_err(|error| format!("cannot be followed: {}", text_of(&error)))?;
+            running.await.map_err(|error| format!("cannot be followed: {}", error_text(&error)))?;
         group.complete();
         let said = one_line(&String::from_utf8_lossy(&said));
         let colon = if said.is_empty() { "" } else { ": " };

@@ -1,27 +1,26 @@
-//! What GetParameters answers: parameters, and names that AWS does not know.
+//! The answer of GetParameters, and the parameter in it, which Lambda's extension returns alone.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use super::names::{base, selector};
+use super::names::{base_name, version_selector};
 use crate::backend::aws::arn_scope::ArnScope;
-use crate::backend::aws::request::Request;
+use crate::backend::aws::request::SecretRequest;
 use crate::model::answer::{Document, FetchError, Missing, Refusal};
-use crate::model::reference::{Region, SecretId};
+use crate::model::reference::{Arn, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 
-/// GetParameters' answer. An error of serde's is dropped: it may quote a value.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Answer {
+pub struct GetParametersAnswer {
     parameters: Option<Vec<Parameter>>,
-    /// DnsResolver that AWS does not know, as they were asked for.
+    /// Names that AWS does not know, as they were requested.
     invalid_parameters: Option<Vec<String>>,
 }
 
+/// A parameter.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Parameter {
+pub struct Parameter {
     name: Option<String>,
     #[serde(rename = "ARN")]
     arn: Option<String>,
@@ -29,25 +28,30 @@ struct Parameter {
     value: Option<String>,
 }
 
-impl Answer {
-    /// An object without either of its lists is not AWS's, nor is one with something else in their place.
-    pub fn read(output: Map<String, Value>) -> Option<Self> {
-        let answer: Self = serde_json::from_value(Value::Object(output)).ok()?;
+impl GetParametersAnswer {
+    /// Reads a body; `None` if it is not an object with at least one of the two lists.
+    pub fn read(body: &[u8]) -> Option<Self> {
+        // serde's error is dropped: it may quote a value.
+        let answer: Self = serde_json::from_slice(body).ok()?;
         (answer.parameters.is_some() || answer.invalid_parameters.is_some()).then_some(answer)
     }
 
-    pub fn is_about(&self, request: &Request) -> bool {
-        self.parameters.iter().flatten().any(|parameter| parameter.is_wanted(request))
+    /// True if it has the parameter, or says that there is none.
+    pub fn is_about(&self, request: &SecretRequest) -> bool {
+        self.parameters.iter().flatten().any(|parameter| parameter.is_requested(request))
             || self.invalid_parameters.iter().flatten().any(|name| is_missing(name, request))
     }
 
-    /// What it has for one request: what is not there is missing.
-    pub fn take(&mut self, request: &Request, region: &Region) -> Result<Document, FetchError> {
+    /// Takes the parameter out.
+    ///
+    /// # Errors
+    /// [`FetchError::NotFound`] if it has none, and as [`Parameter::into_document`].
+    pub fn take(&mut self, request: &SecretRequest, region: &Region) -> Result<Document, FetchError> {
         let parameters = self.parameters.get_or_insert_default();
-        match parameters.iter().position(|parameter| parameter.is_wanted(request)) {
-            Some(at) => parameters.swap_remove(at).into_document(request, region),
+        match parameters.iter().position(|parameter| parameter.is_requested(request)) {
+            Some(at) => parameters.swap_remove(at).into_document(&request.version, &request.scope_in(region)),
             None => {
-                let missing = if selector(request).is_some() { Missing::Version } else { Missing::Secret };
+                let missing = if version_selector(request).is_some() { Missing::Version } else { Missing::Secret };
                 Err(FetchError::NotFound { missing, nearest: None })
             }
         }
@@ -55,49 +59,57 @@ impl Answer {
 }
 
 impl Parameter {
-    /// Whether it is the one that is asked for, in the version that is.
-    fn is_wanted(&self, request: &Request) -> bool {
-        let wanted = base(request.id.resource_name());
-        // A secret that is asked for as a parameter may go by its own name.
-        let alias = wanted.strip_prefix("aws/reference/secretsmanager/");
+    fn is_requested(&self, request: &SecretRequest) -> bool {
+        let requested = base_name(request.id.name());
+        // A secret that is read as a parameter may come back with its own name.
+        let secret = requested.strip_prefix("aws/reference/secretsmanager/").map(str::to_owned).map(SecretId::Name);
         let is_named = |name: &String| {
-            base(name) == wanted || alias.is_some_and(|alias| SecretId::is_answer(alias, Some(name), Some(name)))
+            let is_secret = |id: &SecretId| id.is_answered_by(Some(name), Arn::parse(name).as_ref());
+            base_name(name) == requested || secret.as_ref().is_some_and(is_secret)
         };
-        let is_version = |version: &str| version.parse::<i64>().is_ok_and(|version| self.version == Some(version));
-        [&self.name, &self.arn].into_iter().flatten().any(is_named) && request.version.id().is_none_or(is_version)
+        [&self.name, &self.arn].into_iter().flatten().any(is_named) && self.has_version(&request.version)
     }
 
-    fn into_document(self, request: &Request, region: &Region) -> Result<Document, FetchError> {
-        let asked = ArnScope::asked(&request.id, request.role.as_ref(), region);
-        asked.accepts(&ArnScope::of(self.arn.as_deref()))?;
-        let Some(value) = self.value else { return Err(FetchError::Refused(Refusal::NoValue)) };
-        let stages = request.version.label().map(str::to_owned).into_iter().collect();
+    /// True unless another version number is requested.
+    pub fn has_version(&self, version: &Version) -> bool {
+        let is_own = |number: &str| number.parse::<i64>().is_ok_and(|number| self.version == Some(number));
+        version.id().is_none_or(is_own)
+    }
+
+    /// The parameter as a document. Its labels are not in the answer, so the requested one is taken for granted.
+    ///
+    /// # Errors
+    /// A refusal, if it comes from outside of `scope` or has no value.
+    pub fn into_document(self, version: &Version, scope: &ArnScope) -> Result<Document, FetchError> {
+        let found = ArnScope::of(self.arn.as_deref().and_then(Arn::parse).as_ref());
+        scope.accepts(&found)?;
+        let value = self.value.ok_or(FetchError::Refused(Refusal::NoValue))?;
         Ok(Document {
-            body: SecretValue::new(value),
             version_id: self.version.map(|version| version.to_string()),
-            stages,
-            region: Some(region.clone()),
-            passed_over: Vec::new(),
+            stages: version.label().map(str::to_owned).into_iter().collect(),
+            region: scope.region.clone().or(found.region),
+            ..Document::new(SecretValue::new(value))
         })
     }
 }
 
-/// Whether a name that AWS does not know is the one that is asked for.
-fn is_missing(name: &str, request: &Request) -> bool {
-    let wanted = base(request.id.resource_name());
-    match selector(request) {
-        Some(selector) => base(name).strip_suffix(selector).and_then(|name| name.strip_suffix(':')) == Some(wanted),
-        None => base(name) == wanted,
+/// True if a name that AWS does not know is the requested one.
+fn is_missing(name: &str, request: &SecretRequest) -> bool {
+    let requested = base_name(request.id.name());
+    match version_selector(request) {
+        Some(selector) => {
+            base_name(name).strip_suffix(selector).and_then(|name| name.strip_suffix(':')) == Some(requested)
+        }
+        None => base_name(name) == requested,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::reference::Version;
 
-    fn read(text: &str) -> Option<Answer> {
-        Answer::read(serde_json::from_str(text).unwrap())
+    fn read(text: &str) -> Option<GetParametersAnswer> {
+        GetParametersAnswer::read(text.as_bytes())
     }
 
     #[test]
@@ -117,9 +129,9 @@ mod tests {
 
     #[test]
     fn a_name_with_the_end_of_an_arn_in_it_is_another_name() {
-        let (id, store, _) = SecretId::parse("ssm:/prod/db").unwrap();
+        let (store, id) = SecretId::parse("ssm:/prod/db").unwrap();
         let region = Region::parse("us-east-1").unwrap();
-        let request = Request { region, role: None, store, id, version: Version::Current };
+        let request = SecretRequest { region, role: None, store, id, version: Version::Current };
         let named = |name: &str| read(&format!(r#"{{"Parameters":[{{"Name":"{name}","Value":"x"}}]}}"#)).unwrap();
         assert!(named("prod/db").is_about(&request));
         assert!(!named("/prod/d6789012:parameter/prod/db").is_about(&request));
@@ -127,9 +139,9 @@ mod tests {
 
     #[test]
     fn null_is_as_good_as_nothing() {
-        let (id, store, _) = SecretId::parse("ssm:/a").unwrap();
+        let (store, id) = SecretId::parse("ssm:/a").unwrap();
         let region = Region::parse("us-east-1").unwrap();
-        let request = Request { region: region.clone(), role: None, store, id, version: Version::Current };
+        let request = SecretRequest { region: region.clone(), role: None, store, id, version: Version::Current };
         let text = r#"{"Parameters":[{"Name":"/a","ARN":null,"Version":null,"Value":null}],"InvalidParameters":null}"#;
         let mut answer = read(text).unwrap();
         assert!(answer.is_about(&request));

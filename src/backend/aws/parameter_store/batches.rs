@@ -1,25 +1,29 @@
-//! SSM Parameter Store: GetParameters, decrypted, ten names in one request.
+//! Batches for GetParameters.
 
 use std::collections::BTreeMap;
 
-use super::names::base;
-use crate::backend::aws::request::Request;
+use super::names::base_name;
+use crate::backend::aws::request::SecretRequest;
 
-/// AWS's own limit.
-pub const BATCH: usize = 10;
+/// The limit of GetParameters.
+pub const MAX_BATCH: usize = 10;
 
-/// Requests of one region and role, put together. One request names a parameter once, so that an answer, which need not spell
-/// the name as it was asked for, is told apart.
-pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
-    let mut nth: BTreeMap<String, usize> = BTreeMap::new();
-    let mut rounds: Vec<Vec<Request>> = Vec::new();
+/// Splits requests of one region and role into batches.
+///
+/// A batch names each parameter once: an answer may spell a name in another way, so two versions of one parameter could not be told
+/// apart.
+pub fn batches(requests: Vec<SecretRequest>) -> Vec<Vec<SecretRequest>> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut rounds: Vec<Vec<SecretRequest>> = Vec::new();
     for request in requests {
-        let round = nth.entry(base(request.id.resource_name()).to_owned()).or_default();
+        let round = seen.entry(base_name(request.id.name()).to_owned()).or_default();
         if rounds.len() <= *round {
             rounds.push(Vec::new());
         }
-        rounds.get_mut(*round).into_iter().for_each(|batch| batch.push(request.clone()));
+        if let Some(batch) = rounds.get_mut(*round) {
+            batch.push(request);
+        }
         *round += 1;
     }
-    rounds.iter().flat_map(|round| round.chunks(BATCH)).map(<[Request]>::to_vec).collect()
+    rounds.iter().flat_map(|round| round.chunks(MAX_BATCH)).map(<[SecretRequest]>::to_vec).collect()
 }

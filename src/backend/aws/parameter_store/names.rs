@@ -1,27 +1,24 @@
-//! SSM Parameter Store: GetParameters, decrypted, ten names in one request.
+//! Names of parameters as requests and answers spell them: as a name, with or without a leading slash, or as an ARN.
 
-use crate::backend::aws::request::Request;
-use crate::model::reference::Region;
+use crate::backend::aws::request::SecretRequest;
+use crate::model::reference::{Arn, Region};
 
-/// A parameter's name as its ARN, its plain name and its name with a leading slash have it in common.
-pub fn base(name: &str) -> &str {
-    let name = name.strip_prefix("ssm:").unwrap_or(name);
-    let of_arn = || name.starts_with("arn:").then(|| name.split_once(":parameter/")).flatten();
-    let name = of_arn().map_or(name, |(_, name)| name);
-    name.strip_prefix("parameter/").unwrap_or(name).trim_start_matches('/')
+/// The part that all spellings of a parameter's name share.
+pub fn base_name(name: &str) -> &str {
+    let name = if Arn::is_meant(name) { name.split_once(":parameter/").map_or(name, |(_, name)| name) } else { name };
+    name.trim_start_matches('/')
 }
 
-/// `NAME`, `NAME:LABEL` or `NAME:VERSION`, or the same of an ARN.
-pub fn name(request: &Request, region: &Region) -> String {
+/// `NAME`, `NAME:LABEL` or `NAME:VERSION`, or the same with an ARN, as GetParameters takes it.
+pub fn requested_name(request: &SecretRequest, region: &Region) -> String {
     let id = request.id_in(region);
-    let name = id.strip_prefix("ssm:").unwrap_or(&id);
-    match selector(request) {
-        Some(selector) => format!("{name}:{selector}"),
-        None => name.to_owned(),
+    match version_selector(request) {
+        Some(selector) => format!("{id}:{selector}"),
+        None => id.to_string(),
     }
 }
 
-/// A label or a version number. A parameter has no staging labels; the newest version is asked for by naming none.
-pub fn selector(request: &Request) -> Option<&str> {
+/// The label or the version number. Without one AWS returns the newest version.
+pub fn version_selector(request: &SecretRequest) -> Option<&str> {
     request.version.label().or(request.version.id())
 }

@@ -1,4 +1,4 @@
-//! What an answer of AWS means: an absence, a denial, a refusal, or a reason to ask again.
+//! The meaning of a failed request, from the errors of the SDK, of hyper and of rustls.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,13 +11,13 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use super::error_codes::{by_code, by_status};
-use super::error_text::text_of;
+use super::error_codes::{ServiceError, classify_status};
+use super::error_text::error_text;
 use crate::model::answer::{FetchError, Outage, Refusal};
 use crate::net::errors::{TrustError, Unavailable, certificate_error, find_source, is_timeout};
 use crate::time::retry::Retry;
 
-/// Reads an error of a service. Nothing of a response's body is kept but the code and message of AWS's own errors.
+/// Classifies the failure of a request. Of a response's body only the code and the message of AWS's own errors are kept.
 pub fn classify<E>(error: &SdkError<E, HttpResponse>) -> Retry
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -26,20 +26,20 @@ where
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
             let headers = service.raw().headers();
-            let asked = headers.get("x-amz-retry-after").and_then(milliseconds);
-            let asked = asked.or_else(|| headers.get("retry-after").and_then(retry_after)).map(|wait| wait.min(DAY));
-            let id = service.err().meta().request_id();
-            // A page for people: whatever forbids here, it is not AWS.
-            if status < 500 && service.raw().body().bytes().is_some_and(is_page) {
-                return Retry::Transient(malformed(status), asked);
+            let retry_after = headers.get("x-amz-retry-after").and_then(milliseconds);
+            let retry_after = retry_after.or_else(|| headers.get("retry-after").and_then(seconds_or_date));
+            let retry_after = retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER));
+            // AWS sends no HTML: this is a proxy's page.
+            if status < 500 && service.raw().body().bytes().is_some_and(is_html) {
+                return Retry::Transient(malformed(status), retry_after);
             }
-            by_code(status, service.err().code(), service.err().message(), id, asked)
+            service_error(status, service.err().meta(), retry_after).classify()
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
             status @ 500.. => Retry::Transient(Outage::Service(format!("HTTP status {status}")), None),
-            // It broke off, or went on too slowly.
+            // The connection was closed, or the body stalled.
             _ if is_broken(error) => Retry::Transient(Outage::Connection("the answer broke off".to_owned()), None),
-            // Why it cannot be read is not told: that would quote a response, which may hold a secret.
+            // The error itself would quote the response, which may hold a secret.
             status => Retry::Transient(malformed(status), None),
         },
         SdkError::TimeoutError(_) => {
@@ -49,34 +49,34 @@ where
             Some(source) => classify_connector_error(source),
             None => Retry::Transient(Outage::Connection("the request could not be sent".to_owned()), None),
         },
-        // A request that cannot even be built: an endpoint or region that makes no address.
-        _ => Retry::Permanent(FetchError::Refused(Refusal::Request(text_of(error.source().unwrap_or(error))))),
+        // The request could not be built: the endpoint or region makes no URL.
+        _ => Retry::Permanent(FetchError::Refused(Refusal::Request(error_text(error.source().unwrap_or(error))))),
     }
 }
 
-/// Whether a connection ended before the answer on it did.
+/// True if the connection ended before the answer did.
 fn is_broken(error: &(dyn Error + 'static)) -> bool {
     let hyper = find_source::<hyper::Error>(error);
     hyper.is_some_and(|error| error.is_incomplete_message() || error.is_body_write_aborted() || error.is_closed())
         || find_source::<std::io::Error>(error).is_some()
 }
 
-fn is_page(body: &[u8]) -> bool {
+fn is_html(body: &[u8]) -> bool {
     let begins = body.trim_ascii_start();
     let begins_with = |tag: &[u8]| begins.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag));
     begins_with(b"<!doctype html") || begins_with(b"<html")
 }
 
-/// The longest wait that is kept: as good as for ever, and sums of durations do not overflow.
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// A longer Retry-After is cut, so that sums of durations do not overflow.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The header of AWS's own.
+/// The value of `x-amz-retry-after`.
 fn milliseconds(text: &str) -> Option<Duration> {
     text.trim().parse().ok().map(Duration::from_millis)
 }
 
-/// Seconds, or a date as HTTP writes it.
-fn retry_after(text: &str) -> Option<Duration> {
+/// The value of `Retry-After` (RFC 9110, section 10.2.3).
+fn seconds_or_date(text: &str) -> Option<Duration> {
     let seconds = text.trim().parse().ok().or_else(|| {
         let date = DateTime::from_str(text.trim(), Format::HttpDate).ok()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
@@ -85,48 +85,52 @@ fn retry_after(text: &str) -> Option<Duration> {
     seconds.map(Duration::from_secs)
 }
 
+fn service_error(status: u16, meta: &ErrorMetadata, retry_after: Option<Duration>) -> ServiceError<'_> {
+    ServiceError { status, code: meta.code(), message: meta.message(), request_id: meta.request_id(), retry_after }
+}
+
 fn malformed(status: u16) -> Outage {
     Outage::MalformedResponse(format!("a response (HTTP status {status}) that cannot be read"))
 }
 
+/// Classifies a request that got no answer.
 pub fn classify_connector_error(error: &ConnectorError) -> Retry {
     if let Some(error) = find_source::<TrustError>(error) {
         Retry::Permanent(FetchError::Refused(Refusal::TrustStore(error.to_string())))
     } else if let Some(refusal) = certificate_error(error) {
         Retry::Permanent(FetchError::Refused(refusal))
     } else if error.is_timeout() {
-        Retry::Transient(Outage::Timeout(text_of(error)), None)
+        Retry::Transient(Outage::Timeout(error_text(error)), None)
     } else if error.is_io() {
-        Retry::Transient(Outage::Connection(text_of(error)), None)
+        Retry::Transient(Outage::Connection(error_text(error)), None)
     } else {
-        // What never left this machine: an endpoint that cannot be, say.
-        Retry::Permanent(FetchError::Refused(Refusal::Request(text_of(error))))
+        // The request was not sent: its URL is invalid, for example.
+        Retry::Permanent(FetchError::Refused(Refusal::Request(error_text(error))))
     }
 }
 
-/// Reads an error of one of the SDK's sources of credentials, or of an instance's metadata. The
-/// SDK hides what kind of error it was; what it was made of is still behind it.
+/// Classifies the error of a credential provider or of IMDS. The SDK hides its kind; the errors behind it tell.
 pub fn classify_provider_error(error: &(dyn Error + 'static)) -> Retry {
     if let Some(Unavailable(status)) = find_source(error) {
-        return by_status(*status);
+        return classify_status(*status);
     }
     if let Some(error) = find_source::<ConnectorError>(error) {
         return classify_connector_error(error);
     }
     if let Some(ImdsError::ErrorResponse(answer)) = find_source::<ImdsError>(error) {
-        return by_status(answer.response().status().as_u16());
+        return classify_status(answer.response().status().as_u16());
     }
     if let Some(meta) = find_source::<ErrorMetadata>(error) {
-        return by_code(400, meta.code(), meta.message(), meta.request_id(), None);
+        return service_error(400, meta, None).classify();
     }
-    let text = text_of(error);
+    let text = error_text(error);
     if is_timeout(error) {
         return Retry::Transient(Outage::Timeout(text), None);
     }
     // A container's endpoint tells its status in words only, and so does STS about an identity provider.
     let status = text.split_once("StatusCode(").and_then(|(_, rest)| rest.split_once(')')?.0.parse().ok());
     match status {
-        Some(status) => by_status(status),
+        Some(status) => classify_status(status),
         // SSO's errors are of types that nothing else here has.
         None if text.contains("TooManyRequestsException") => Retry::Transient(Outage::Throttled(text), None),
         None if text.contains("IDPCommunicationError") => Retry::Transient(Outage::Service(text), None),

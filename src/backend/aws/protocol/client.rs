@@ -35,7 +35,7 @@ use crate::model::reference::Region;
 use crate::net::errors::BoxError;
 
 /// What became of a request that brought no answer, or one that says no.
-pub type Failure<E> = SdkError<E, HttpResponse>;
+pub type SdkFailure<E> = SdkError<E, HttpResponse>;
 
 /// Asks for operations of a service.
 #[derive(Clone)]
@@ -59,26 +59,26 @@ pub struct Timeouts {
 
 impl Client {
     /// Asks for one of the SDK's operations: `I`, `O` and `E` are its input, output and error.
-    pub async fn call<I, O, E>(&self, operation: &impl RuntimePlugin, input: I) -> Result<O, Failure<E>>
+    pub async fn call<I, O, E>(&self, operation: &impl RuntimePlugin, input: I) -> Result<O, SdkFailure<E>>
     where
         I: fmt::Debug + Send + Sync + 'static,
         O: fmt::Debug + Send + Sync + 'static,
         E: Error + Send + Sync + 'static,
     {
-        let parts = operation.config().ok_or("an operation without parts").map_err(Failure::construction_failure)?;
+        let parts = operation.config().ok_or("an operation without parts").map_err(SdkFailure::construction_failure)?;
         let (Some(writer), Some(reader)) =
             (parts.load::<SharedRequestSerializer>(), parts.load::<SharedResponseDeserializer>())
         else {
-            return Err(Failure::construction_failure("an operation that writes or reads nothing"));
+            return Err(SdkFailure::construction_failure("an operation that writes or reads nothing"));
         };
         let mut settings = ConfigBag::base();
         let request =
-            writer.serialize_input(Input::erase(input), &mut settings).map_err(Failure::construction_failure)?;
+            writer.serialize_input(Input::erase(input), &mut settings).map_err(SdkFailure::construction_failure)?;
         let response = self.send(request).await?;
         let error = match reader.deserialize_nonstreaming_with_config(&response, &settings) {
             Ok(output) => match output.downcast::<O>() {
                 Ok(output) => return Ok(output),
-                Err(_) => return Err(Failure::response_error("an answer to something else", response)),
+                Err(_) => return Err(SdkFailure::response_error("an answer to something else", response)),
             },
             Err(error) => error,
         };
@@ -86,28 +86,30 @@ impl Client {
         // What it quotes of an answer may be a value.
         let _ = error.map_operation_error(|error| told = error.downcast::<E>().ok());
         Err(match told {
-            Some(error) => Failure::service_error(error, response),
-            None => Failure::response_error("an answer that cannot be read", response),
+            Some(error) => SdkFailure::service_error(error, response),
+            None => SdkFailure::response_error("an answer that cannot be read", response),
         })
     }
 
     /// Sends a request, signed, to where the service is; the answer is there as a whole.
-    pub async fn send<E>(&self, request: HttpRequest) -> Result<HttpResponse, Failure<E>> {
-        let request = self.addressed(request).map_err(Failure::construction_failure)?;
+    pub async fn send<E>(&self, request: HttpRequest) -> Result<HttpResponse, SdkFailure<E>> {
+        let request = self.addressed(request).map_err(SdkFailure::construction_failure)?;
         let exchange = async {
-            let mut response = self.http.call(request).await.map_err(Failure::dispatch_failure)?;
+            let mut response = self.http.call(request).await.map_err(SdkFailure::dispatch_failure)?;
             let mut body = std::mem::replace(response.body_mut(), SdkBody::taken());
             let mut whole = Vec::new();
-            while let Some(frame) = timeout(self.timeouts.stall, body.frame()).await.map_err(Failure::timeout_error)? {
+            while let Some(frame) =
+                timeout(self.timeouts.stall, body.frame()).await.map_err(SdkFailure::timeout_error)?
+            {
                 match frame.map(Frame::into_data) {
                     Ok(data) => whole.extend_from_slice(&data.unwrap_or_default()),
-                    Err(error) => return Err(Failure::response_error(error, response)),
+                    Err(error) => return Err(SdkFailure::response_error(error, response)),
                 }
             }
             *response.body_mut() = SdkBody::from(whole);
             Ok(response)
         };
-        timeout(self.timeouts.whole, exchange).await.map_err(Failure::timeout_error)?
+        timeout(self.timeouts.whole, exchange).await.map_err(SdkFailure::timeout_error)?
     }
 
     fn addressed(&self, mut request: HttpRequest) -> Result<HttpRequest, BoxError> {

@@ -1,31 +1,29 @@
-//! Where AWS's services are.
+//! The endpoints of AWS's services.
 
 use http::Uri;
 
-use super::partitions::is_commercial;
-use crate::backend::aws::config::Settings;
+use super::partitions::commercial_host;
 use crate::model::reference::{Region, Store};
+use crate::model::url::HttpUrl;
 use crate::net::errors::BoxError;
 
 /// A service of AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
-    SecretsManager,
-    ParameterStore,
+    Store(Store),
     Sts,
 }
 
 impl Api {
-    /// As hosts are called, and as signatures name it.
+    /// The service's name in host names and in signatures.
     pub fn name(self) -> &'static str {
         match self {
-            Self::SecretsManager => "secretsmanager",
-            Self::ParameterStore => "ssm",
+            Self::Store(store) => store.service(),
             Self::Sts => "sts",
         }
     }
 
-    /// What a signature says where `region` is asked. STS, asked for the whole world, is in Virginia.
+    /// The region in a signature. The global endpoint of STS is in Virginia.
     pub fn signing_region(self, region: &Region) -> &str {
         match (self, region.as_str()) {
             (Self::Sts, "aws-global") => "us-east-1",
@@ -36,43 +34,70 @@ impl Api {
 
 impl From<Store> for Api {
     fn from(store: Store) -> Self {
-        match store {
-            Store::SecretsManager => Self::SecretsManager,
-            Store::ParameterStore => Self::ParameterStore,
-        }
+        Self::Store(store)
     }
 }
 
-/// The address that requests for a region are sent to.
-pub async fn find(settings: &Settings, api: Api, region: &Region) -> Result<Uri, BoxError> {
-    let endpoints = &settings.endpoints;
-    let endpoint = match api {
-        Api::SecretsManager => &endpoints.secrets_manager,
-        Api::ParameterStore => &endpoints.parameter_store,
-        Api::Sts => &endpoints.sts,
-    };
-    let configured = endpoints.of(endpoint);
-    let is_special = settings.use_fips == Some(true) || settings.use_dual_stack == Some(true);
-    let url = match configured {
-        Some(url) if !is_special => url.to_owned(),
-        None if !is_special && is_commercial(region.as_str()) => {
-            format!("https://{}.{}.amazonaws.com", api.name(), region.as_str())
-        }
-        _ => by_rules(settings, api, region, configured).await?,
-    };
-    Ok(url.parse()?)
+/// Endpoints that replace AWS's own, and the choice among AWS's own.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    /// True if endpoints of variables and profiles are ignored: AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, else the profile's.
+    pub ignored: Option<bool>,
+    pub secrets_manager: Endpoint,
+    pub parameter_store: Endpoint,
+    pub sts: Endpoint,
+    /// AWS_USE_FIPS_ENDPOINT, else the profile's.
+    pub use_fips: Option<bool>,
+    /// AWS_USE_DUALSTACK_ENDPOINT, else the profile's.
+    pub use_dual_stack: Option<bool>,
 }
 
-/// By the SDK's own rules. Parameter Store's are those of STS, under another name.
+/// The endpoint of one service.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoint {
+    /// `--endpoint-url`, which is never ignored.
+    pub option: Option<HttpUrl>,
+    /// A variable's, else the profile's.
+    pub configured: Option<HttpUrl>,
+}
+
+impl Endpoints {
+    fn configured(&self, api: Api) -> Option<&HttpUrl> {
+        let endpoint = match api {
+            Api::Store(Store::SecretsManager) => &self.secrets_manager,
+            Api::Store(Store::ParameterStore) => &self.parameter_store,
+            Api::Sts => &self.sts,
+        };
+        let configured = endpoint.configured.as_ref().filter(|_| self.ignored != Some(true));
+        endpoint.option.as_ref().or(configured)
+    }
+}
+
+/// The endpoint for requests to a region.
+///
+/// # Errors
+/// When there is none: the SDK's rules know no FIPS endpoint for a configured one, for example.
+pub async fn find_endpoint(endpoints: &Endpoints, api: Api, region: &Region) -> Result<Uri, BoxError> {
+    let is_special = endpoints.use_fips == Some(true) || endpoints.use_dual_stack == Some(true);
+    match endpoints.configured(api) {
+        Some(url) if !is_special => Ok(url.uri().clone()),
+        None if !is_special && let Some(host) = commercial_host(api.name(), region) => {
+            Ok(Uri::builder().scheme("https").authority(host).path_and_query("/").build()?)
+        }
+        configured => Ok(by_rules(endpoints, api, region, configured).await?.parse()?),
+    }
+}
+
+/// Resolves an endpoint by the SDK's rules. Those of Parameter Store equal those of STS but for the service's name.
 async fn by_rules(
-    settings: &Settings,
+    endpoints: &Endpoints,
     api: Api,
     region: &Region,
-    configured: Option<&str>,
+    configured: Option<&HttpUrl>,
 ) -> Result<String, BoxError> {
-    let (fips, dual_stack) = (settings.use_fips, settings.use_dual_stack);
-    let (region, configured) = (region.as_str(), configured.map(str::to_owned));
-    if api == Api::SecretsManager {
+    let (fips, dual_stack) = (endpoints.use_fips, endpoints.use_dual_stack);
+    let (region, configured) = (region.as_str(), configured.map(HttpUrl::to_string));
+    if api == Api::Store(Store::SecretsManager) {
         use aws_sdk_secretsmanager::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
         let parameters = Params::builder().region(region).set_endpoint(configured);
         let parameters = parameters.set_use_fips(fips).set_use_dual_stack(dual_stack).build()?;
@@ -88,8 +113,6 @@ async fn by_rules(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::inherited::Inherited;
-    use crate::model::options::Options;
 
     const REGIONS: [&str; 17] = [
         "us-east-1",
@@ -130,9 +153,8 @@ mod tests {
     }
 
     fn found(api: Api, region: &str, fips: Option<bool>, dual_stack: Option<bool>) -> Option<String> {
-        let mut settings = Settings::new(&Options::default(), &Inherited::new([].into_iter())).unwrap();
-        (settings.use_fips, settings.use_dual_stack) = (fips, dual_stack);
-        let found = block_on(find(&settings, api, &Region::parse(region).unwrap()));
+        let endpoints = Endpoints { use_fips: fips, use_dual_stack: dual_stack, ..Endpoints::default() };
+        let found = block_on(find_endpoint(&endpoints, api, &Region::parse(region).unwrap()));
         found.ok().map(|uri| uri.to_string())
     }
 
@@ -155,7 +177,7 @@ mod tests {
                     let case = format!("{region}, FIPS {fips:?}, dual stack {dual_stack:?}");
                     let own = |api| found(api, region, fips, dual_stack);
                     let sdk = of_sdk!(aws_sdk_secretsmanager, region, fips, dual_stack);
-                    assert_eq!(own(Api::SecretsManager), sdk, "{case}");
+                    assert_eq!(own(Api::Store(Store::SecretsManager)), sdk, "{case}");
                     assert_eq!(own(Api::Sts), of_sdk!(aws_sdk_sts, region, fips, dual_stack), "{case}");
                 }
             }
@@ -178,35 +200,8 @@ mod tests {
             ("us-iso-east-1", false, false, "ssm.us-iso-east-1.c2s.ic.gov"),
             ("eusc-de-east-1", false, false, "ssm.eusc-de-east-1.amazonaws.eu"),
         ] {
-            let url = found(Api::ParameterStore, region, Some(fips), Some(dual_stack));
+            let url = found(Api::Store(Store::ParameterStore), region, Some(fips), Some(dual_stack));
             assert_eq!(url, Some(format!("https://{host}/")));
         }
-    }
-}
-
-/// Where services are asked that are not asked where AWS has them.
-#[derive(Clone, Debug, Default)]
-pub struct Endpoints {
-    /// Whether what variables and profiles say of endpoints does not count: AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, else the profile's.
-    pub ignored: Option<bool>,
-    pub secrets_manager: Endpoint,
-    pub parameter_store: Endpoint,
-    pub sts: Endpoint,
-}
-
-/// What is said of one service's endpoint, the more telling first.
-#[derive(Clone, Debug, Default)]
-pub struct Endpoint {
-    /// An option, which always counts.
-    pub option: Option<String>,
-    /// A variable, else a profile.
-    pub configured: Option<String>,
-}
-
-impl Endpoints {
-    /// The endpoint that counts, if AWS's own does not.
-    pub fn of<'a>(&self, endpoint: &'a Endpoint) -> Option<&'a str> {
-        let configured = endpoint.configured.as_deref().filter(|_| self.ignored != Some(true));
-        endpoint.option.as_deref().or(configured)
     }
 }

@@ -1,4 +1,4 @@
-//! What an answer of AWS means: an absence, a denial, a refusal, or a reason to ask again.
+//! The meaning of AWS's error codes: an absence, a denial, a refusal, or an outage.
 
 use std::time::Duration;
 
@@ -8,108 +8,183 @@ use crate::model::answer::{Denial, FetchError, Missing, Outage, Refusal};
 use crate::model::quoting::one_line;
 use crate::time::retry::Retry;
 
-/// What the status of a metadata service means, which has no codes.
-pub fn by_status(status: u16) -> Retry {
-    let said = format!("HTTP status {status}");
-    match status {
-        408 | 429 | 500.. => Retry::Transient(Outage::Service(said), None),
-        _ => Retry::Permanent(FetchError::Refused(Refusal::Request(said))),
-    }
+/// An error of one of AWS's services, as it was received.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceError<'a> {
+    /// The status of HTTP.
+    pub status: u16,
+    pub code: Option<&'a str>,
+    pub message: Option<&'a str>,
+    pub request_id: Option<&'a str>,
+    /// The time that the server asks to wait.
+    pub retry_after: Option<Duration>,
 }
 
-/// What AWS's codes mean. A message is kept where it says what no code says: who may not do what, which parameter is
-/// wrong. It comes from a server, and everything else it could say is a risk.
-pub fn by_code(
-    status: u16,
-    code: Option<&str>,
-    message: Option<&str>,
-    request_id: Option<&str>,
-    asked: Option<Duration>,
-) -> Retry {
-    let id = request_id.map(|id| format!(" (request id {id})")).unwrap_or_default();
-    let brief = one_line(&match code {
-        Some(code) => format!("{code}{id}"),
-        None => format!("HTTP status {status}{id}"),
-    });
-    let said = one_line(&match (code, message) {
-        (Some(code), Some(message)) => format!("{code}: {message}{id}"),
-        (Some(_), None) | (None, _) => brief.clone(),
-    });
-    let mentions = |part: &str| message.is_some_and(|message| message.to_ascii_lowercase().contains(part));
-    let denied = |cause| Retry::Permanent(FetchError::Denied { message: said.clone(), cause, identity: None });
-    let refused = |refusal| Retry::Permanent(FetchError::Refused(refusal));
-    match code.unwrap_or_default() {
-        "ResourceNotFoundException" => {
-            let missing = if mentions("secret value") { Missing::Version } else { Missing::Secret };
-            Retry::Permanent(FetchError::NotFound { missing, nearest: None })
+const ACCESS_DENIED: [&str; 4] = ["AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized"];
+
+/// The KMS key of a secret is disabled, missing, or denied.
+const KEY_UNUSABLE: [&str; 7] = [
+    "DecryptionFailure",
+    "DecryptionFailureException",
+    "KMSAccessDeniedException",
+    "KMSDisabledException",
+    "KMSInvalidStateException",
+    "KMSNotFoundException",
+    "KMSOptInRequired",
+];
+
+const CREDENTIALS_REJECTED: [&str; 13] = [
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "ExpiredTokenException",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "AuthFailure",
+    "OptInRequired",
+];
+
+const CLOCK_SKEW: [&str; 3] = ["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"];
+
+/// Codes that mean a wrong clock if the message says so.
+const SIGNATURE: [&str; 2] = ["InvalidSignatureException", "SignatureDoesNotMatch"];
+
+const SERVICE_FAILED: [&str; 8] = [
+    "InternalServiceError",
+    "InternalFailure",
+    "InternalError",
+    "KMSInternalException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+];
+
+/// Codes whose message says which parameter of the request is wrong.
+const INVALID_REQUEST: [&str; 3] = ["InvalidParameterException", "InvalidRequestException", "ValidationException"];
+
+impl ServiceError<'_> {
+    /// Reads the code, else the status.
+    pub fn classify(&self) -> Retry {
+        self.absence().or_else(|| self.denial()).or_else(|| self.outage()).unwrap_or_else(|| self.refusal())
+    }
+
+    fn absence(&self) -> Option<Retry> {
+        let missing = match self.code()? {
+            "ResourceNotFoundException" if self.says("secret value") => Missing::Version,
+            "ResourceNotFoundException" => Missing::Secret,
+            // The version exists, but not with this staging label.
+            "InvalidRequestException" | "InvalidParameterException" if self.says("not associated") => Missing::Version,
+            _ => return None,
+        };
+        Some(Retry::Permanent(FetchError::NotFound { missing, nearest: None }))
+    }
+
+    fn denial(&self) -> Option<Retry> {
+        let code = self.code()?;
+        let cause = if self.is_clock_skew(code) {
+            return Some(Retry::Permanent(FetchError::Unavailable(Outage::ClockSkew(self.full_text()))));
+        } else if ACCESS_DENIED.contains(&code) {
+            self.denied_resource()
+        } else if KEY_UNUSABLE.contains(&code) {
+            Denial::Key
+        } else if CREDENTIALS_REJECTED.contains(&code) {
+            Denial::Credentials
+        } else {
+            return None;
+        };
+        Some(self.denied(cause))
+    }
+
+    fn denied_resource(&self) -> Denial {
+        if self.says("kms") && !self.says("secretsmanager:") {
+            Denial::Key
+        } else if self.says("resource: arn:") {
+            Denial::Policy
+        } else {
+            Denial::PolicyOrMissing
         }
-        "InvalidRequestException"
-            if mentions("marked for deletion") || mentions("marked deleted") || mentions("scheduled for deletion") =>
-        {
-            refused(Refusal::MarkedForDeletion)
-        }
-        // A stage that the version does not have is one that does not exist, as seen from the reference.
-        "InvalidRequestException" | "InvalidParameterException" if mentions("not associated") => {
-            Retry::Permanent(FetchError::NotFound { missing: Missing::Version, nearest: None })
-        }
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" => {
-            if mentions("kms") && !mentions("secretsmanager:") {
-                denied(Denial::Key)
-            } else if mentions("resource: arn:") {
-                denied(Denial::Policy)
-            } else {
-                denied(Denial::PolicyOrMissing)
+    }
+
+    fn is_clock_skew(&self, code: &str) -> bool {
+        let says_so = || self.says("signature expired") || self.says("not yet current");
+        CLOCK_SKEW.contains(&code) || SIGNATURE.contains(&code) && says_so()
+    }
+
+    fn outage(&self) -> Option<Retry> {
+        let code = self.code.unwrap_or_default();
+        let outage: fn(String) -> Outage = if code == "KMSThrottlingException" || THROTTLING_ERRORS.contains(&code) {
+            Outage::Throttled
+        } else if SERVICE_FAILED.contains(&code) {
+            Outage::Service
+        } else {
+            match self.status {
+                429 => Outage::Throttled,
+                500.. => Outage::Service,
+                401 | 403 => return None,
+                // A redirection or an error without a code does not come from AWS: a captive portal, a wrong endpoint.
+                _ if code.is_empty() => Outage::MalformedResponse,
+                _ => return None,
             }
+        };
+        Some(Retry::Transient(outage(self.short_text()), self.retry_after))
+    }
+
+    fn refusal(&self) -> Retry {
+        let code = self.code.unwrap_or_default();
+        let is_deleted =
+            || ["marked for deletion", "marked deleted", "scheduled for deletion"].iter().any(|part| self.says(part));
+        Retry::Permanent(FetchError::Refused(match code {
+            "InvalidRequestException" if is_deleted() => Refusal::MarkedForDeletion,
+            _ if matches!(self.status, 401 | 403) => return self.denied(Denial::PolicyOrMissing),
+            _ if INVALID_REQUEST.contains(&code) => Refusal::Request(self.full_text()),
+            _ => Refusal::Request(self.short_text()),
+        }))
+    }
+
+    fn denied(&self, cause: Denial) -> Retry {
+        Retry::Permanent(FetchError::Denied { message: self.full_text(), cause, identity: None })
+    }
+
+    fn code(&self) -> Option<&str> {
+        self.code.filter(|code| !code.is_empty())
+    }
+
+    /// True if the message contains `part`, in any case.
+    fn says(&self, part: &str) -> bool {
+        self.message.is_some_and(|message| message.to_ascii_lowercase().contains(part))
+    }
+
+    /// The code, else the status. For most errors this is all that is kept: a message comes from a server, and could quote a value.
+    fn short_text(&self) -> String {
+        let what = self.code.map_or_else(|| format!("HTTP status {}", self.status), str::to_owned);
+        one_line(&(what + &self.request_id_text()))
+    }
+
+    /// The code and the message, where it says what no code says: the denied identity, the wrong parameter.
+    fn full_text(&self) -> String {
+        match (self.code, self.message) {
+            (Some(code), Some(message)) => one_line(&format!("{code}: {message}{}", self.request_id_text())),
+            (Some(_), None) | (None, _) => self.short_text(),
         }
-        "DecryptionFailure" | "DecryptionFailureException" => denied(Denial::Key),
-        "KMSAccessDeniedException"
-        | "KMSDisabledException"
-        | "KMSInvalidStateException"
-        | "KMSNotFoundException"
-        | "KMSOptInRequired" => denied(Denial::Key),
-        "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(said),
-        "InvalidSignatureException" | "SignatureDoesNotMatch"
-            if mentions("signature expired") || mentions("not yet current") =>
-        {
-            skewed(said)
-        }
-        "UnrecognizedClientException"
-        | "InvalidClientTokenId"
-        | "InvalidSignatureException"
-        | "SignatureDoesNotMatch"
-        | "IncompleteSignature"
-        | "IncompleteSignatureException"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException"
-        | "ExpiredTokenException"
-        | "ExpiredToken"
-        | "InvalidAccessKeyId"
-        | "AuthFailure"
-        | "OptInRequired" => denied(Denial::Credentials),
-        "KMSThrottlingException" => Retry::Transient(Outage::Throttled(brief), asked),
-        code if THROTTLING_ERRORS.contains(&code) => Retry::Transient(Outage::Throttled(brief), asked),
-        "InternalServiceError"
-        | "InternalFailure"
-        | "InternalError"
-        | "KMSInternalException"
-        | "ServiceUnavailable"
-        | "ServiceUnavailableException"
-        | "RequestTimeout"
-        | "RequestTimeoutException" => Retry::Transient(Outage::Service(brief), asked),
-        _ if status == 429 => Retry::Transient(Outage::Throttled(brief), asked),
-        _ if status >= 500 => Retry::Transient(Outage::Service(brief), asked),
-        _ if matches!(status, 401 | 403) => denied(Denial::PolicyOrMissing),
-        // Whatever redirects or says no without a code of AWS's is not AWS: a captive portal, a wrong endpoint.
-        "" => Retry::Transient(Outage::MalformedResponse(brief), asked),
-        "InvalidParameterException" | "InvalidRequestException" | "ValidationException" => {
-            refused(Refusal::Request(said))
-        }
-        _ => refused(Refusal::Request(brief)),
+    }
+
+    fn request_id_text(&self) -> String {
+        self.request_id.map(|id| format!(" (request id {id})")).unwrap_or_default()
     }
 }
 
-fn skewed(said: String) -> Retry {
-    Retry::Permanent(FetchError::Unavailable(Outage::ClockSkew(said)))
+/// The meaning of a status without a code, as the metadata services return it.
+pub fn classify_status(status: u16) -> Retry {
+    match status {
+        408 | 429 | 500.. => Retry::Transient(Outage::Service(format!("HTTP status {status}")), None),
+        _ => Retry::Permanent(FetchError::Refused(Refusal::Status(status))),
+    }
 }
 
 #[cfg(test)]
@@ -117,13 +192,10 @@ mod tests {
     use super::*;
 
     fn code(status: u16, code: &str, message: &str) -> Retry {
-        by_code(
-            status,
-            Some(code).filter(|code| !code.is_empty()),
-            Some(message).filter(|message| !message.is_empty()),
-            None,
-            None,
-        )
+        let filled = |text| Some(text).filter(|text: &&str| !text.is_empty());
+        let error =
+            ServiceError { status, code: filled(code), message: filled(message), request_id: None, retry_after: None };
+        error.classify()
     }
 
     #[test]

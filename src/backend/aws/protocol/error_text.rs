@@ -11,7 +11,7 @@ use crate::model::quoting::one_line;
 use crate::net::errors::chain;
 
 /// An error and what is behind it, each thing said once, in one line.
-pub fn text_of(error: &(dyn Error + 'static)) -> String {
+pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     for part in chain(error).map(words_of) {
         if !part.is_empty() && !parts.iter().any(|known| known.contains(&part)) {

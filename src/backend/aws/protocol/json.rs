@@ -1,4 +1,4 @@
-//! AWS's own JSON protocol: how an operation is asked for, and how an error says what it is.
+//! AWS's JSON 1.1 protocol: the request of an operation, and the code and message of an error.
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
@@ -6,26 +6,25 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_types::request_id::apply_request_id;
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
-use super::client::{Client, Failure};
+use super::client::{Client, SdkFailure};
 use crate::net::errors::BoxError;
 
-/// Asks for an operation, by its target; gives the object that is the answer.
+/// Calls the operation that `target` names and returns the body of a successful answer.
 pub async fn call(
     client: &Client,
     target: &'static str,
     input: &Map<String, Value>,
-) -> Result<Map<String, Value>, Failure<ErrorMetadata>> {
-    let response = client.send(request(target, input).map_err(Failure::construction_failure)?).await?;
-    let object = serde_json::from_slice(response.body().bytes().unwrap_or_default());
-    match object {
-        Ok(object) if response.status().is_success() => Ok(object),
-        // What is no JSON may yet have a code, in a header.
-        object if !response.status().is_success() => {
-            Err(Failure::service_error(error_of(&response, &object.unwrap_or_default()), response))
-        }
-        _ => Err(Failure::response_error("no JSON object", response)),
+) -> Result<Zeroizing<Vec<u8>>, SdkFailure<ErrorMetadata>> {
+    let response = client.send(request(target, input).map_err(SdkFailure::construction_failure)?).await?;
+    let body = response.body().bytes().unwrap_or_default();
+    if response.status().is_success() {
+        return Ok(Zeroizing::new(body.to_vec()));
     }
+    // A body that is not JSON may come with a code in a header.
+    let error = error_of(&response, &serde_json::from_slice(body).unwrap_or_default());
+    Err(SdkFailure::service_error(error, response))
 }
 
 fn request(target: &'static str, input: &Map<String, Value>) -> Result<HttpRequest, BoxError> {
@@ -48,13 +47,13 @@ fn error_of(response: &HttpResponse, object: &Map<String, Value>) -> ErrorMetada
     apply_request_id(metadata, response.headers()).build()
 }
 
-/// What an error's object says. Services differ in how they spell both.
+/// The code and the message of an error. Services differ in how they spell both keys.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
     (text(&["code", "__type"]).map(bare), text(&["message", "Message", "errorMessage"]))
 }
 
-/// A code without the namespace before it, and the address behind it.
+/// The code without the namespace before it and the URL after it.
 fn bare(code: &str) -> &str {
     let code = code.split_once(':').map_or(code, |(code, _)| code);
     code.rsplit('#').next().unwrap_or(code)

@@ -1,4 +1,4 @@
-//! TODO
+//! Requests to AWS's services as the wire has them: signing, endpoints, the JSON protocol, and the meaning of errors.
 
 mod classify;
 mod client;
@@ -9,8 +9,8 @@ mod json;
 mod partitions;
 
 pub use classify::{classify, classify_connector_error, classify_provider_error};
-pub use client::{Client, Failure, Timeouts};
-pub use endpoints::{Api, Endpoint, Endpoints, find};
-pub use error_codes::by_code;
-pub use error_text::text_of;
+pub use client::{Client, SdkFailure, Timeouts};
+pub use endpoints::{Api, Endpoint, Endpoints, find_endpoint};
+pub use error_codes::ServiceError;
+pub use error_text::error_text;
 pub use json::{call, code_and_message};

@@ -1,0 +1,88 @@
+//! Resolving a plan: rounds of reading until every value is decided.
+
+use std::mem::ManuallyDrop;
+
+use super::prepare::BackendConfig;
+use crate::backend::Backend;
+use crate::backend::agent::Agent;
+use crate::backend::aws::Aws;
+use crate::backend::local_file::LocalFile;
+use crate::exec;
+use crate::input::local_file;
+use crate::model::answer::Fetched;
+use crate::model::options::Options;
+use crate::model::plan::Plan;
+use crate::report::{self, Failure, Report, terminal};
+use crate::resolve::{Outcome, Progress, resolve};
+use crate::time::deadline::{Deadline, Waiting};
+use crate::time::watchdog::Watchdog;
+
+/// Resolves `plan` within the deadline of `options`, and keeps every answer in `fetched`. The runtime lives here and nowhere else.
+///
+/// # Errors
+/// When nothing can be read at all. What single values lack is part of the outcome.
+pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut Fetched) -> Result<Outcome, Report> {
+    let deadline = Deadline::new(options.timeout, options.wait);
+    let watchdog = Watchdog::start(deadline.clone(), overdue);
+    let report = if options.quiet { |_: &Waiting| {} } else { print_waiting };
+    // Not dropped: connections end with the process, or in execve.
+    let mut backend = ManuallyDrop::new(open(config, deadline, report)?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Runtime(error.to_string()))?;
+    let outcome = runtime.block_on(async {
+        loop {
+            let answers = match resolve(plan, fetched) {
+                Progress::Done(outcome) => return Ok(outcome),
+                Progress::Wants(locators) => backend.fetch(&locators).await?,
+            };
+            fetched.extend(answers);
+        }
+    });
+    drop(watchdog);
+    // Dropping the runtime would wait for a name that may never be resolved.
+    runtime.shutdown_background();
+    Ok(outcome.map_err(Failure::Setup)?)
+}
+
+/// Opens the backend, with the process's memory hidden from then on.
+fn open(config: BackendConfig, deadline: Deadline, report: fn(&Waiting)) -> Result<Backend, Report> {
+    match config {
+        BackendConfig::Aws(settings) => {
+            exec::hide_memory();
+            Ok(Backend::Aws(Box::new(Aws::new(*settings, deadline, report))))
+        }
+        BackendConfig::Agent(settings, agent_settings) => {
+            exec::hide_memory();
+            let has_fallback = agent_settings.has_fallback;
+            let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone(), report);
+            Ok(if has_fallback {
+                Backend::AgentThenAws(Box::new(agent), Box::new(Aws::new(*settings, deadline, report)))
+            } else {
+                Backend::Agent(Box::new(agent))
+            })
+        }
+        BackendConfig::Local { path, is_announced } => {
+            let file = local_file::open(&path).map_err(Failure::Local)?;
+            exec::hide_memory();
+            let mut failures = Report::default();
+            let secrets = failures.value_of(local_file::read(&path, file), Failure::Local);
+            failures.check()?;
+            if is_announced {
+                terminal::print_lines([report::local_notice(&path)]);
+            }
+            Ok(Backend::Local(LocalFile::new(secrets.unwrap_or_default())))
+        }
+    }
+}
+
+/// Prints what a long wait is for, if somebody may watch.
+fn print_waiting(waiting: &Waiting) {
+    if terminal::is_watched() {
+        terminal::print_lines([report::waiting(waiting)]);
+    }
+}
+
+fn overdue() {
+    terminal::print_lines(report::overdue());
+    std::process::exit(report::TEMPORARY.into());
+}

@@ -1,0 +1,114 @@
+//! Options once every place has been read: with their defaults, and without contradictions.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::typed::{AgentChoice, TypedOptions};
+use crate::model::reference::{Region, Role};
+use crate::model::retention::Retention;
+use crate::model::url::HttpUrl;
+
+/// The default of `--timeout`.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The options in force.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub source: SourceOption,
+    pub aws: AwsOptions,
+    pub timeout: Duration,
+    pub wait: Option<Duration>,
+    /// `--clean-env`, `--pass` and `--unset`
+    pub retention: Retention,
+    pub keep_existing: bool,
+    pub verbose: bool,
+    pub quiet: bool,
+}
+
+/// The backend that the options name.
+#[derive(Clone, Debug, Default)]
+pub enum SourceOption {
+    #[default]
+    Aws,
+    Agent {
+        /// `None` for the default address.
+        url: Option<HttpUrl>,
+        fallback: bool,
+    },
+    Local(PathBuf),
+}
+
+/// The options about AWS, which precede its variables and profiles.
+#[derive(Clone, Debug, Default)]
+pub struct AwsOptions {
+    pub region: Option<Region>,
+    /// In the order in which they are tried.
+    pub fallback_regions: Vec<Region>,
+    pub profile: Option<String>,
+    pub role: Option<Role>,
+    pub endpoint_url: Option<HttpUrl>,
+    pub ca_bundle: Option<PathBuf>,
+}
+
+/// Options that make no sense together, or alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptionConflict {
+    /// `option` qualifies `without`, which is not given.
+    Alone { option: &'static str, without: &'static str },
+    /// The options exclude each other.
+    Together { options: [&'static str; 2], why: &'static str },
+}
+
+impl TypedOptions {
+    /// Resolves the options of all places, merged, and returns every conflict beside them.
+    pub fn resolve(self) -> (Options, Vec<OptionConflict>) {
+        let conflicts = self.conflicts();
+        let fallback = self.agent_fallback == Some(true);
+        let source = match (self.local, self.agent) {
+            (Some(path), _) => SourceOption::Local(path),
+            (None, Some(AgentChoice::Default)) => SourceOption::Agent { url: None, fallback },
+            (None, Some(AgentChoice::At(url))) => SourceOption::Agent { url: Some(url), fallback },
+            (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
+        };
+        let aws = AwsOptions {
+            region: self.region,
+            fallback_regions: self.fallback_regions.unwrap_or_default(),
+            profile: self.profile,
+            role: self.role_arn.map(|role| Role { external_id: self.external_id, ..role }),
+            endpoint_url: self.endpoint_url,
+            ca_bundle: self.ca_bundle,
+        };
+        let retention = Retention {
+            clean: self.clean_env == Some(true),
+            pass: self.pass.unwrap_or_default(),
+            unset: self.unset.unwrap_or_default(),
+        };
+        let options = Options {
+            source,
+            aws,
+            timeout: self.timeout.unwrap_or(TIMEOUT),
+            wait: self.wait,
+            retention,
+            keep_existing: self.keep_existing == Some(true),
+            verbose: self.verbose == Some(true),
+            quiet: self.quiet == Some(true),
+        };
+        (options, conflicts)
+    }
+
+    fn conflicts(&self) -> Vec<OptionConflict> {
+        let has_agent = matches!(self.agent, Some(AgentChoice::Default | AgentChoice::At(_)));
+        let has_fallback = self.fallback_regions.as_ref().is_some_and(|regions| !regions.is_empty());
+        let found = [
+            (self.external_id.is_some() && self.role_arn.is_none())
+                .then_some(OptionConflict::Alone { option: "--external-id", without: "--role-arn" }),
+            (self.agent_fallback == Some(true) && !has_agent)
+                .then_some(OptionConflict::Alone { option: "--agent-fallback", without: "--agent" }),
+            (self.endpoint_url.is_some() && has_fallback).then_some(OptionConflict::Together {
+                options: ["--endpoint-url", "--fallback-region"],
+                why: "one endpoint serves one region",
+            }),
+        ];
+        found.into_iter().flatten().collect()
+    }
+}
