@@ -87,7 +87,7 @@ fn fetch(store: Store, plan: &Plan, fetched: &mut Fetched, is_quiet: bool) -> Re
         loop {
             let answers = match resolve(plan, fetched) {
                 Progress::Done(outcome) => return Ok(outcome),
-                Progress::Wants(locators) => source.fetch(&locators).await?,
+                Progress::Pending(locators) => source.fetch(&locators).await?,
             };
             fetched.extend(answers);
         }

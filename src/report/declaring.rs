@@ -5,7 +5,7 @@ use crate::input::declaration::{DeclarationError, DeclarationProblem};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::entry::Claim;
-use crate::model::quoting::found;
+use crate::model::quoting::quoted_unless_secret;
 use crate::model::reference::{AliasNameError, LocatorError, ReferenceError};
 use crate::model::template::TemplateError;
 use crate::model::tree::Mark;
@@ -112,7 +112,7 @@ fn manifest_problem(problem: &DeclarationProblem) -> String {
         }
         DeclarationProblem::PathOnlyValue => "PATH decides which command runs and takes only `value`".to_owned(),
         DeclarationProblem::Reference { text, error } => reference(text, error),
-        DeclarationProblem::Value { text, expected } => format!("{} is not {expected}", found(text)),
+        DeclarationProblem::Value { text, expected } => format!("{} is not {expected}", quoted_unless_secret(text)),
         DeclarationProblem::ExternalIdAlone => "`external-id` is for a role: add `role-arn`".to_owned(),
         DeclarationProblem::NotInDeclaration => "cannot be given in a declaration".to_owned(),
         DeclarationProblem::Missing(key) => format!("has no `{key}`"),

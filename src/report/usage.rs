@@ -6,7 +6,7 @@ use super::references::reference;
 use crate::backend::aws::{SetupError, VariableError};
 use crate::input::cli::UsageError;
 use crate::input::declaration::DEFAULT_NAMES;
-use crate::model::quoting::found;
+use crate::model::quoting::quoted_unless_secret;
 use crate::model::suggest;
 
 pub fn usage(error: &UsageError) -> Vec<String> {
@@ -34,7 +34,9 @@ pub fn usage(error: &UsageError) -> Vec<String> {
         UsageError::ContainerAlone => {
             "--container chooses from an ECS task definition, and no file is one: name it with -f".to_owned()
         }
-        UsageError::Value { name, text, expected } => format!("{name}: {} is not {expected}", found(text)),
+        UsageError::Value { name, text, expected } => {
+            format!("{name}: {} is not {expected}", quoted_unless_secret(text))
+        }
         UsageError::Alone { option, without } => format!("{option} says more about {without}, which is not given"),
         UsageError::Together { options: [one, other], why } => format!("{one} and {other} exclude each other: {why}"),
         UsageError::NothingToResolve { files, find_file } => nothing(files, *find_file),
@@ -59,7 +61,7 @@ fn nothing(files: &[PathBuf], find_file: bool) -> String {
 
 pub fn variable(error: &VariableError) -> Vec<String> {
     let VariableError { name, text, expected } = error;
-    vec![format!("{name}: {} is not {expected}", found(text.as_deref().unwrap_or_default()))]
+    vec![format!("{name}: {} is not {expected}", quoted_unless_secret(text.as_deref().unwrap_or_default()))]
 }
 
 pub fn setup(error: &SetupError) -> Vec<String> {
@@ -78,7 +80,7 @@ pub fn setup(error: &SetupError) -> Vec<String> {
         }
         SetupError::Files(why) => format!("AWS's configuration files cannot be read: {why}"),
         SetupError::Setting { profile, key, text, expected } => {
-            format!("the AWS profile {profile:?}: {key}: {} is not {expected}", found(text))
+            format!("the AWS profile {profile:?}: {key}: {} is not {expected}", quoted_unless_secret(text))
         }
     }]
 }

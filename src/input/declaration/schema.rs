@@ -51,7 +51,7 @@ pub fn declaration(
     let options = fields.take("defaults").map(|node| defaults(&mut reader, node)).unwrap_or_default();
     let aliases = fields.take("secrets").map(|node| aliases(&mut reader, node)).unwrap_or_default();
     let mut entries = fields.take("env").map(|node| entry::entries(&mut reader, node)).unwrap_or_default();
-    let expansions = fields.take("env-from").map(|node| env_from::entries(&mut reader, node)).unwrap_or_default();
+    let env_from = fields.take("env-from").map(|node| env_from::entries(&mut reader, node)).unwrap_or_default();
     let files = fields.take("files").map(|node| files::entries(&mut reader, node)).unwrap_or_default();
     // Variables of `env` are told apart by their table; those of `files` could be any.
     let mut claimed: BTreeSet<Claim> = entries.iter().flat_map(|entry| entry.target.claims()).collect();
@@ -63,7 +63,7 @@ pub fn declaration(
         }
         entries.push(entry);
     }
-    Declaration { options, layer: Layer { aliases, entries, expansions }, from_task_definition: false }
+    Declaration { options, layer: Layer { aliases, entries, env_from }, from_task_definition: false }
 }
 
 fn defaults(reader: &mut Reader<'_>, node: &Node) -> Options {

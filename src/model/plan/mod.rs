@@ -34,15 +34,15 @@ pub struct PlannedLayer {
     /// Variables and files.
     pub bindings: Vec<Binding>,
     /// Objects whose keys become variables.
-    pub expansions: Vec<EnvFrom>,
+    pub env_from: Vec<EnvFrom>,
 }
 
 impl Plan {
     /// Merges the layers, the later over the earlier, and looks up what is left.
     ///
     /// An optional entry counts as not written when it is absent, so it covers nothing for certain. With
-    /// `--keep-existing`, what `kept` has already is dropped; an empty variable does not count as had, and a reference in an
-    /// inherited variable is there to be replaced.
+    /// `--keep-existing`, what `kept` has already is dropped; an empty variable does not count as had, and a reference
+    /// in an inherited variable is there to be replaced.
     ///
     /// # Errors
     /// Every reference that cannot be looked up.
@@ -81,9 +81,9 @@ impl Plan {
             };
             let is_needed =
                 |entry: &EnvFromEntry| !entry.naming.names().is_some_and(|names| names.iter().all(is_settled));
-            let expansions = layer.expansions.into_iter().filter(is_needed);
-            let expansions = expansions.filter_map(|entry| lookup.expand(entry)).collect();
-            planned.push(PlannedLayer { bindings, expansions });
+            let env_from = layer.env_from.into_iter().filter(is_needed);
+            let env_from = env_from.filter_map(|entry| lookup.expand(entry)).collect();
+            planned.push(PlannedLayer { bindings, env_from });
         }
         if errors.is_empty() { Ok(Self { layers: planned, aliases: in_force, kept }) } else { Err(errors) }
     }
