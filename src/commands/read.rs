@@ -33,7 +33,7 @@ pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut
         loop {
             let answers = match resolve(plan, fetched) {
                 Progress::Done(outcome) => return Ok(outcome),
-                Progress::Wants(locators) => backend.fetch(&locators).await?,
+                Progress::Pending(locators) => backend.fetch(&locators).await?,
             };
             fetched.extend(answers);
         }

@@ -25,7 +25,7 @@ fn read(name: &str, text: &str) {
     // A carriage return ends a line in YAML.
     let lines = text.split(['\n', '\r']).count();
     for error in errors {
-        let line = error.mark.map(|mark| mark.line);
+        let line = error.position.map(|position| position.line);
         assert!(line.is_some_and(|line| (1..=lines + 1).contains(&line)), "line {line:?} of {lines}: {error:?}");
         assert!(!told(&Failure::Declaration(error)).is_empty());
     }

@@ -9,7 +9,7 @@ use super::support::{CANARY, hold_no_value, layer, plan, resolve_all, resolve_on
 use crate::model::entry::EntrySource;
 use crate::model::plan::Plan;
 use crate::model::reference::{JsonPath, Reference, Selector};
-use crate::resolve::{Absent, ExtractError, Outcome, Problem};
+use crate::resolve::{Absent, ExtractError, Outcome, ResolveProblem};
 
 /// The first line of `data` is what follows `SECRET:` in a reference, the rest is the secret.
 pub fn extraction(data: &[u8]) {
@@ -70,7 +70,7 @@ fn is_what_was_written(body: &[u8], key: &str, found: Option<&[u8]>) {
 /// What an error offers instead leads somewhere.
 fn hints_hold(outcome: &Outcome, body: &[u8]) {
     for error in &outcome.errors {
-        let Problem::Extract { error, .. } = &error.problem else { continue };
+        let ResolveProblem::Extract { error, .. } = &error.problem else { continue };
         match error {
             ExtractError::Absent(Absent::Key { as_path: Some(path), .. }) => {
                 let leads = planned(path).is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
@@ -93,7 +93,7 @@ fn finds_one(outcome: &Outcome) -> bool {
     outcome
         .errors
         .iter()
-        .all(|error| matches!(error.problem, Problem::Extract { error: ExtractError::Absent(Absent::Null), .. }))
+        .all(|error| matches!(error.problem, ResolveProblem::Extract { error: ExtractError::Absent(Absent::Null), .. }))
 }
 
 /// The secret without escapes, as far as it is JSON.

@@ -9,7 +9,7 @@ use crate::backend::aws::{Canned, answer};
 use crate::model::answer::{Document, FetchFailure};
 use crate::model::entry::{Origin, Subject};
 use crate::model::reference::Store;
-use crate::resolve::{Problem, ResolveError};
+use crate::resolve::{ResolveError, ResolveProblem};
 
 /// `data` is a status, headers, an empty line and a body, as in HTTP but for the words around the status.
 pub fn response(data: &[u8]) {
@@ -26,7 +26,7 @@ pub fn response(data: &[u8]) {
                 (Some(Ok(document)), Store::ParameterStore) => is_a_parameter(status, &body, &document),
                 (Some(Err(error)), _) => {
                     let subject = Subject { label: "A".to_owned(), origin: Origin::Inherited, written: None };
-                    let problem = Problem::Fetch(FetchFailure::new(None, error));
+                    let problem = ResolveProblem::Fetch(FetchFailure::new(None, error));
                     hold_no_value(vec![ResolveError { subject, reference: None, problem }]);
                 }
             }

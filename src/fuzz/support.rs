@@ -60,7 +60,7 @@ pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcome {
     loop {
         let wanted: Vec<_> = match resolve(plan, &fetched) {
             Progress::Done(outcome) => return outcome,
-            Progress::Wants(locators) => locators.into_iter().cloned().collect(),
+            Progress::Pending(locators) => locators.into_iter().cloned().collect(),
         };
         let document = || Document::new(SecretValue::new(body));
         fetched.extend(wanted.into_iter().map(|locator| (locator, Ok(document()))));

@@ -189,7 +189,7 @@ mod tests {
         let name = |part: Part| match part {
             Part::Text(text) => format!("{text:?}"),
             Part::Reference(SecretRef { locator, selector }) => {
-                format!("{} {selector} {:?}", locator.id, locator.version)
+                format!("{} {selector} {:?}", locator.written_id(), locator.version)
             }
         };
         found(value).unwrap().into_iter().map(name).collect()

@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 use super::syntax::Format;
 use crate::model::reference::{AWSCURRENT, SecretId};
 use crate::model::secret_value::SecretValue;
-use crate::model::tree::{Kind, Mark, Node, Typed, is_null};
+use crate::model::tree::{Kind, Node, Position, Typed, is_null};
 
 /// What is wrong with a local file.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct LocalError {
     /// The file, as it was named.
     pub path: PathBuf,
     /// The place in it.
-    pub mark: Option<Mark>,
+    pub position: Option<Position>,
     /// The id of the secret it is about. A key that is no id is not quoted: in a damaged file it could be a value.
     pub id: Option<String>,
     /// What is wrong. No value is told.
@@ -60,13 +60,13 @@ pub fn open(path: &Path) -> Result<File, LocalError> {
 pub fn read(path: &Path, mut file: File) -> Result<LocalSecrets, Vec<LocalError>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(|error| vec![unreadable(path, &error)])?;
-    let error = |mark, problem| LocalError { path: path.to_owned(), mark, id: None, problem };
+    let error = |position, problem| LocalError { path: path.to_owned(), position, id: None, problem };
     let text = String::from_utf8(bytes).map_err(|_| vec![error(None, LocalProblem::NotUtf8)])?;
     let node = Format::of(path).parse(&text).map_err(|errors| {
-        errors.into_iter().map(|found| error(found.mark, LocalProblem::Syntax(found.message))).collect::<Vec<_>>()
+        errors.into_iter().map(|found| error(found.position, LocalProblem::Syntax(found.message))).collect::<Vec<_>>()
     })?;
     let Kind::Table(entries) = &node.kind else {
-        return Err(vec![error(Some(node.mark), LocalProblem::Expected("a table of secret ids and values"))]);
+        return Err(vec![error(Some(node.position), LocalProblem::Expected("a table of secret ids and values"))]);
     };
     let mut secrets = BTreeMap::new();
     let mut errors = Vec::new();
@@ -75,11 +75,11 @@ pub fn read(path: &Path, mut file: File) -> Result<LocalSecrets, Vec<LocalError>
             Ok(stages) => {
                 secrets.insert(key.text.clone(), stages);
             }
-            Err(Mismatch { mark, expected }) => {
+            Err(Mismatch { position, expected }) => {
                 let problem = LocalProblem::Expected(expected);
                 let is_id = !value.is_null() && SecretId::parse(&key.text).is_ok();
                 let id = is_id.then(|| key.text.clone());
-                errors.push(LocalError { id, ..error(Some(mark), problem) });
+                errors.push(LocalError { id, ..error(Some(position), problem) });
             }
         }
     }
@@ -87,12 +87,12 @@ pub fn read(path: &Path, mut file: File) -> Result<LocalSecrets, Vec<LocalError>
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> LocalError {
-    LocalError { path: path.to_owned(), mark: None, id: None, problem: LocalProblem::Unreadable(error.to_string()) }
+    LocalError { path: path.to_owned(), position: None, id: None, problem: LocalProblem::Unreadable(error.to_string()) }
 }
 
 /// A value that a secret cannot have.
 struct Mismatch {
-    mark: Mark,
+    position: Position,
     expected: &'static str,
 }
 
@@ -100,9 +100,10 @@ fn stages(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
     match only_key(node) {
         Some(("$stages", stages)) => match &stages.kind {
             Kind::Table(entries) => entries.iter().map(|(key, node)| Ok((key.text.clone(), value(node)?))).collect(),
-            Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
-                Err(Mismatch { mark: stages.mark, expected: "a table of staging labels and values under $stages" })
-            }
+            Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => Err(Mismatch {
+                position: stages.position,
+                expected: "a table of staging labels and values under $stages",
+            }),
         },
         _ => Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value(node)?)])),
     }
@@ -124,14 +125,14 @@ fn value(node: &Node) -> Result<SecretValue, Mismatch> {
         let decoded = text.and_then(|text| STANDARD.decode(text).ok());
         return decoded
             .map(SecretValue::new)
-            .ok_or(Mismatch { mark: bytes.mark, expected: "base64 text under $binary" });
+            .ok_or(Mismatch { position: bytes.position, expected: "base64 text under $binary" });
     }
     match &node.kind {
         Kind::Table(_) => Ok(SecretValue::new(json(node)?.to_string())),
         Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => node
             .text()
             .map(SecretValue::new)
-            .ok_or(Mismatch { mark: node.mark, expected: "text, or a table as the secret's JSON object" }),
+            .ok_or(Mismatch { position: node.position, expected: "text, or a table as the secret's JSON object" }),
     }
 }
 
@@ -143,7 +144,7 @@ fn json(node: &Node) -> Result<Value, Mismatch> {
         Kind::Typed(Typed::Bool(value)) => Value::Bool(*value),
         Kind::Typed(Typed::Number(literal)) => Value::Number(Number::from_string_unchecked(literal.clone())),
         Kind::Typed(Typed::Other) => {
-            return Err(Mismatch { mark: node.mark, expected: "what JSON can hold; write it as text" });
+            return Err(Mismatch { position: node.position, expected: "what JSON can hold; write it as text" });
         }
         Kind::List(items) => Value::Array(items.iter().map(json).collect::<Result<_, _>>()?),
         Kind::Table(entries) => {

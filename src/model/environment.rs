@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::command_line::CommandLine;
 use super::entry::Subject;
 use super::env_name::EnvName;
-use super::resolved::Variable;
+use super::resolved::ResolvedVariable;
 use super::retention::Retained;
 
 /// What the kernel takes at most, in bytes.
@@ -50,7 +50,7 @@ pub enum EnvironmentError {
 }
 
 /// Why a value cannot be a variable.
-pub fn check_variable(variable: &Variable, limits: Limits) -> Option<EnvironmentError> {
+pub fn check_variable(variable: &ResolvedVariable, limits: Limits) -> Option<EnvironmentError> {
     let subject = || variable.subject.clone();
     let length = variable.name.as_str().len() + 1 + variable.value.len();
     if variable.value.expose().contains(&0) {
@@ -71,7 +71,7 @@ impl Environment {
     /// `paths` are those of files, in the variables that are to hold them.
     pub fn new<'a>(
         retained: Retained,
-        variables: &[Variable],
+        variables: &[ResolvedVariable],
         paths: impl Iterator<Item = (&'a EnvName, &'a Path)>,
     ) -> Self {
         let paths: Vec<_> = paths.collect();
@@ -86,7 +86,7 @@ impl Environment {
                 strings.extend(CString::new([name.into_vec(), value.into_vec()].join(&b'=')).ok().map(Zeroizing::new));
             }
         }
-        for Variable { name, value, .. } in variables {
+        for ResolvedVariable { name, value, .. } in variables {
             // Of the size that CString needs, so that no copy is left behind in a smaller one.
             let mut string = Vec::with_capacity(name.as_str().len() + value.len() + 2);
             string.extend_from_slice(name.as_str().as_bytes());
@@ -156,8 +156,8 @@ mod tests {
         Inherited::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
     }
 
-    fn variable(name: &str, value: &[u8]) -> Variable {
-        Variable {
+    fn variable(name: &str, value: &[u8]) -> ResolvedVariable {
+        ResolvedVariable {
             name: EnvName::parse(name).unwrap(),
             value: SecretValue::new(value),
             subject: Subject { label: name.into(), origin: Origin::Argument("--env"), written: None },

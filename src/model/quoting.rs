@@ -1,18 +1,46 @@
-//! What is wrong with the command line, with variables, and with AWS's own configuration.
+//! Makes texts safe to print in messages: secrets in URLs are masked, and a text that may be a value is not quoted.
 
-/// Quotes a value that is not what was expected, unless it could be a URL that was written in a hurry, with a password in it.
-pub fn found(text: &str) -> String {
-    let could_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();
-    match text {
+/// The maximum length of a line from a server or a library, in characters.
+const MAX_LINE_LENGTH: usize = 600;
+
+/// The maximum length of a key that a message quotes, in characters.
+const MAX_KEY_LENGTH: usize = 128;
+
+/// True if a message may quote a key of a secret or of a local file.
+///
+/// In a malformed file a value can stand in the place of a key, as in `{ password~ 'hunter2' }`, so a key with white
+/// space, a quote, a colon or a control character is not quoted, and neither is a key of more than 128 characters.
+pub fn is_quotable(key: &str) -> bool {
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '\'' | '"' | '`' | ':');
+    key.chars().count() <= MAX_KEY_LENGTH && key.chars().all(is_plain)
+}
+
+/// Returns a text of a server or a library as one line, without control characters and secrets in URLs.
+pub fn one_line(text: &str) -> String {
+    let text = without_url_secrets(text);
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut line: String =
+        printable.take(MAX_LINE_LENGTH).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().nth(MAX_LINE_LENGTH).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// Quotes the illegal value of an option, or returns "its value" if it may be a URL with a password.
+pub fn quoted_unless_secret(value: &str) -> String {
+    let may_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();
+    match value {
         "" => "its value".to_owned(),
-        text if is_bare_url(text) => format!("{:?}", without_url_secrets(text)),
-        text if text.contains(could_be_url) => "its value".to_owned(),
-        text => format!("{text:?}"),
+        value if has_no_userinfo(value) => format!("{:?}", without_url_secrets(value)),
+        value if value.contains(may_be_url) => "its value".to_owned(),
+        value => format!("{value:?}"),
     }
 }
 
-/// True for a host, with or without a scheme, a port, a path and a query: no user and no password can be in it.
-fn is_bare_url(text: &str) -> bool {
+/// True for a host, with or without a scheme, a port, a path and a query: it cannot hold a user and a password (RFC
+/// 3986, 3.2.1).
+fn has_no_userinfo(text: &str) -> bool {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
@@ -25,78 +53,59 @@ fn is_bare_url(text: &str) -> bool {
         && path.chars().all(is_path)
 }
 
-/// A text with what may be secret in its URLs masked: all that precedes the host, and all that follows the path.
+/// Masks the userinfo, the query and the fragment of each URL in a text.
 pub fn without_url_secrets(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
+    let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("://") {
         let end = after.find(|c: char| c.is_whitespace() || "\"<>".contains(c)).unwrap_or(after.len());
         let (url, after) = after.split_at(end);
-        shown.extend([before, "://"]);
-        // A password may hold any character but `@`, if only by mistake.
+        masked.extend([before, "://"]);
+        // Up to the last `@`, since a password that is not percent-encoded may hold `/`, `?` and `:`.
         let url = match url.rsplit_once('@') {
             Some((_, url)) => {
-                shown.push_str("***@");
+                masked.push_str("***@");
                 url
             }
             None => url,
         };
         match url.split_once(['?', '#']) {
-            Some((url, _)) => shown.extend([url, "?***"]),
-            None => shown.push_str(url),
+            Some((url, _)) => masked.extend([url, "?***"]),
+            None => masked.push_str(url),
         }
         rest = after;
     }
-    shown + rest
-}
-
-/// No message is worth more than a line.
-const LONGEST_LINE: usize = 600;
-
-/// A text of a server or a library, made safe for a terminal and a log.
-pub fn one_line(text: &str) -> String {
-    let text = without_url_secrets(text);
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut line: String =
-        printable.take(LONGEST_LINE).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().nth(LONGEST_LINE).is_some() {
-        line.push('…');
-    }
-    line
-}
-
-/// The longest key that a message quotes.
-const LONGEST_KEY: usize = 128;
-
-/// True if a message may quote a key of a secret or of a local file.
-///
-/// In a damaged file a value can stand where a key should, as in `{ password~ 'hunter2' }`: no key with a blank, a quote, a colon
-/// or a control character is quoted, and none of more than 128 characters.
-pub fn is_quotable(key: &str) -> bool {
-    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '\'' | '"' | '`' | ':');
-    key.chars().count() <= LONGEST_KEY && key.chars().all(is_plain)
+    masked + rest
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::secret_value::SecretValue;
 
     #[test]
-    fn of_a_url_scheme_host_port_and_path_are_shown() {
-        for (text, shown) in [
+    fn of_a_url_scheme_host_port_and_path_are_kept() {
+        for (text, expected) in [
             ("no URL: a@b?c", "no URL: a@b?c"),
             ("https://h.example:8443/p", "https://h.example:8443/p"),
             ("(http://u:p@h/x?t=1#f): refused", "(http://***@h/x?*** refused"),
             ("\"http://u:p/w@h\" and https://h#t", "\"http://***@h\" and https://h?***"),
             ("http://u@h://v@w ://", "http://***@w ://"),
         ] {
-            assert_eq!(without_url_secrets(text), shown, "{text}");
+            assert_eq!(without_url_secrets(text), expected, "{text}");
         }
     }
 
     #[test]
-    fn debug_shows_nothing_of_the_value() {
-        assert_eq!(format!("{:?}", SecretValue::new("hunter2")), "SecretValue(redacted)");
+    fn an_illegal_value_is_quoted_unless_it_may_hold_a_password() {
+        for (value, expected) in [
+            ("", "its value"),
+            ("soon", r#""soon""#),
+            ("two words", r#""two words""#),
+            ("https://h.example:1/p?token=x", r#""https://h.example:1/p?***""#),
+            ("u:p@h", "its value"),
+            ("https://u:p@h", "its value"),
+        ] {
+            assert_eq!(quoted_unless_secret(value), expected, "{value}");
+        }
     }
 }

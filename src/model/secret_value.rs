@@ -1,30 +1,29 @@
-//! A secret's bytes: redacted wherever they might be printed, wiped when they are dropped.
+//! The bytes of a secret: redacted by `Debug`, zeroized when dropped, and readable only through `expose`.
 //!
-//! `grep -rn 'expose()' src` lists every place that looks at a value.
+//! `grep -rn 'expose()' src` lists every use of a value.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Bytes that came out of a secret, or were composed from one.
+/// Bytes that were read from a secret, or composed from one.
 ///
-/// There is no `Display`, `Clone`, `PartialEq` or `Serialize`: what cannot be written by accident need not be
-/// searched for. Wiping narrows the time a value is in memory; it does not close it (the SDK's own copies and the
-/// kernel's environment block are out of reach).
+/// `Display`, `Clone`, `PartialEq` and `Serialize` are not implemented, so that a value cannot be printed or copied by
+/// accident. Zeroizing shortens the time that a value is in memory, but does not reach every copy: those of the SDK and
+/// of the kernel's environment block remain.
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 
 impl SecretValue {
-    /// Takes ownership of `bytes`; they are wiped when the value is dropped.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// The bytes themselves. Every caller is a place where a value could leak.
+    /// Returns the bytes. Every caller is a place where a value could leak.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// The number of bytes.
+    /// Returns the length in bytes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -33,5 +32,15 @@ impl SecretValue {
 impl fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretValue(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_of_the_value() {
+        assert_eq!(format!("{:?}", SecretValue::new("hunter2")), "SecretValue(redacted)");
     }
 }

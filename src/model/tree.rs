@@ -1,66 +1,55 @@
-//! YAML, TOML and JSON as one tree, in which every node knows its line and every scalar how it was written.
+//! The syntax tree of a YAML, TOML or JSON file: each node with its position, each scalar as it was written.
 //!
-//! Typed deserializers stop at the first error, and each tells positions in its own way or not at all; a person who mends a
-//! declaration wants all six typos at once, with their lines.
+//! The files are not deserialized by serde, which stops at the first error and reports positions differently in each
+//! format, or not at all. A tree allows all errors to be reported at once, with their lines.
 
-/// A place in a file, both counted from 1.
+/// A position in a file. Lines, and columns in characters, are counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mark {
-    /// The line.
+pub struct Position {
     pub line: usize,
-    /// The column, in characters.
     pub column: usize,
 }
 
-/// A value, and where it begins.
+/// A value, with the position of its first character.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where it begins.
-    pub mark: Mark,
-    /// What it is.
+    pub position: Position,
     pub kind: Kind,
 }
 
-/// What a node is.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// TOML's or JSON's null, number, boolean or date: something that is not text there.
+    /// A scalar of TOML or JSON that is no string.
     Typed(Typed),
-    /// A string, in quotes or as a YAML block.
+    /// A string, in quotes or as a YAML block scalar.
     Text(String),
-    /// A YAML scalar without quotes, as it was written. What it means depends on what is expected.
+    /// A YAML plain scalar, as it was written. Its type depends on what its reader expects.
     Plain(String),
-    /// A sequence.
+    /// A YAML sequence, a TOML or JSON array.
     List(Vec<Node>),
-    /// A mapping, in its order; each key once.
+    /// A YAML mapping, a TOML table or a JSON object, in the order of the file, with unique keys.
     Table(Vec<(Key, Node)>),
 }
 
-/// A scalar that its format tells from text.
+/// A scalar with a type of its own.
 #[derive(Clone, Debug)]
 pub enum Typed {
-    /// `null`.
     Null,
-    /// `true` or `false`.
     Bool(bool),
-    /// A number that JSON could hold, as JSON writes it.
+    /// A number as a JSON literal.
     Number(String),
-    /// A number that JSON cannot hold, or a date.
+    /// A TOML date, or a number without a JSON literal (`nan`).
     Other,
 }
 
-/// A key of a mapping, and where it stands.
 #[derive(Clone, Debug)]
 pub struct Key {
-    /// Where it stands.
-    pub mark: Mark,
-    /// Its text.
+    pub position: Position,
     pub text: String,
 }
 
 impl Node {
-    /// Text, where text is expected: of a plain YAML scalar, its characters. `None` for anything else, null included:
-    /// nobody wants `null` for a password.
+    /// Returns a string, or the characters of a plain YAML scalar; `None` for anything else, null among it.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Text(text) => Some(text),
@@ -69,7 +58,7 @@ impl Node {
         }
     }
 
-    /// `true` or `false`, where one is expected.
+    /// Returns a boolean, in YAML `true` or `false` by the core schema; `None` for anything else.
     pub fn boolean(&self) -> Option<bool> {
         match &self.kind {
             Kind::Typed(Typed::Bool(value)) => Some(*value),
@@ -82,13 +71,13 @@ impl Node {
         }
     }
 
-    /// The value of a key, if this is a table that has it.
+    /// Returns the value of a key; `None` if this is no table, or has no such key.
     pub fn get(&self, name: &str) -> Option<&Self> {
         let Kind::Table(entries) = &self.kind else { return None };
         entries.iter().find(|(key, _)| key.text == name).map(|(_, value)| value)
     }
 
-    /// Whether it is null, in whatever way its format writes that.
+    /// True for a null, in YAML by the core schema.
     pub fn is_null(&self) -> bool {
         match &self.kind {
             Kind::Typed(Typed::Null) => true,
@@ -97,7 +86,7 @@ impl Node {
         }
     }
 
-    /// What it is, for a message that expected something else.
+    /// Returns the name of the node's type for messages.
     pub fn description(&self) -> &'static str {
         match &self.kind {
             Kind::Text(_) => "text",
@@ -113,7 +102,7 @@ impl Node {
     }
 }
 
-/// YAML 1.2's core schema.
+/// True for a plain YAML scalar that is null in the core schema (YAML 1.2.2, 10.3.2).
 pub fn is_null(plain: &str) -> bool {
     matches!(plain, "" | "~" | "null" | "Null" | "NULL")
 }

@@ -5,20 +5,20 @@ use crate::input::declaration::{DeclarationError, DeclarationProblem};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::entry::Claim;
-use crate::model::quoting::found;
+use crate::model::quoting::quoted_unless_secret;
 use crate::model::reference::{AliasNameError, ReferenceError, SecretIdError};
 use crate::model::template::TemplateError;
-use crate::model::tree::Mark;
+use crate::model::tree::Position;
 
 pub fn declaration(error: &DeclarationError) -> String {
-    let DeclarationError { path, mark, subject, problem } = error;
-    let place = place(&path.display().to_string(), *mark);
+    let DeclarationError { path, position, subject, problem } = error;
+    let place = place(&path.display().to_string(), *position);
     let subject = subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();
     format!("{place}: {subject}{}", manifest_problem(problem))
 }
 
 pub fn local(error: &LocalError) -> String {
-    let LocalError { path, mark, id, problem } = error;
+    let LocalError { path, position, id, problem } = error;
     let id = id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
     let problem = match problem {
         LocalProblem::Unreadable(why) => unreadable(why),
@@ -26,7 +26,7 @@ pub fn local(error: &LocalError) -> String {
         LocalProblem::Syntax(why) => why.clone(),
         LocalProblem::Expected(what) => format!("expected {what}"),
     };
-    format!("{}: {id}{problem}", place(&path.display().to_string(), *mark))
+    format!("{}: {id}{problem}", place(&path.display().to_string(), *position))
 }
 
 /// What a variable holds is not told: whatever else stands in it may be a secret already.
@@ -61,9 +61,9 @@ fn unreadable(why: &str) -> String {
     format!("cannot be read: {}", words.to_lowercase())
 }
 
-pub fn place(path: &str, mark: Option<Mark>) -> String {
-    match mark {
-        Some(Mark { line, column }) => format!("{path}:{line}:{column}"),
+pub fn place(path: &str, position: Option<Position>) -> String {
+    match position {
+        Some(Position { line, column }) => format!("{path}:{line}:{column}"),
         None => path.to_owned(),
     }
 }
@@ -101,29 +101,29 @@ fn manifest_problem(problem: &DeclarationProblem) -> String {
             format!("line {line} of the template: {message}")
         }
         DeclarationProblem::DefaultAndOptional => "`default` and `optional` exclude each other".to_owned(),
-        DeclarationProblem::Claimed(Claim::Variable(name)) => {
+        DeclarationProblem::DuplicateTarget(Claim::Variable(name)) => {
             format!("the variable {name} is given twice in this declaration")
         }
-        DeclarationProblem::Claimed(Claim::Path(path)) => {
+        DeclarationProblem::DuplicateTarget(Claim::Path(path)) => {
             format!("the file {} is given twice in this declaration", path.display())
         }
-        DeclarationProblem::FileWithoutPlace => {
+        DeclarationProblem::FileWithoutTarget => {
             "expected `path`, or `env` for a file in memory whose path a variable holds, or both".to_owned()
         }
         DeclarationProblem::PathOnlyValue => "PATH decides which command runs and takes only `value`".to_owned(),
         DeclarationProblem::Reference { text, error } => reference(text, error),
-        DeclarationProblem::Value { text, expected } => format!("{} is not {expected}", found(text)),
+        DeclarationProblem::Value { text, expected } => format!("{} is not {expected}", quoted_unless_secret(text)),
         DeclarationProblem::ExternalIdAlone => "`external-id` is for a role: add `role-arn`".to_owned(),
         DeclarationProblem::NotInDeclaration => "cannot be given in a declaration".to_owned(),
-        DeclarationProblem::Missing(key) => format!("has no `{key}`"),
+        DeclarationProblem::MissingKey(key) => format!("has no `{key}`"),
         DeclarationProblem::NoContainer => "has no containers".to_owned(),
-        DeclarationProblem::ContainerChoice(names) => {
+        DeclarationProblem::SeveralContainers(names) => {
             format!("has several containers ({}); choose one with --container", names.join(", "))
         }
         DeclarationProblem::NoSuchContainer { name, nearest, known } => {
             no_such_container(name, nearest.as_deref(), known)
         }
-        DeclarationProblem::Twice { name, line } => format!("{name:?} is already on line {line}"),
+        DeclarationProblem::DuplicateName { name, line } => format!("{name:?} is already on line {line}"),
         DeclarationProblem::EnvironmentFiles => {
             "`environmentFiles` are not read; write their variables under `environment` or into a declaration"
                 .to_owned()

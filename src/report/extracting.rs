@@ -90,7 +90,7 @@ pub fn expansion(reference: Option<&SecretRef>, error: &EnvFromError) -> (String
             format!("the key {key:?} would make the variable {name:?}, which is no name ([A-Za-z_][A-Za-z0-9_]*)"),
             Some("give a `prefix`, `rename` the key, or leave it out with `except`".to_owned()),
         ),
-        EnvFromError::Name { key, error: NamingError::Refused(name) } => (
+        EnvFromError::Name { key, error: NamingError::Unsafe(name) } => (
             format!("the key {key:?} would set {name}, which makes programs run code or misread their surroundings"),
             Some(if name == "PATH" {
                 "leave it out with `only` or `except`, or give a `prefix`; PATH itself takes only a literal under `env`"
@@ -125,9 +125,9 @@ pub fn rendering(error: &RenderError) -> (String, Vec<String>) {
             vec![format!("write {{{{ {alias} }}}} for the whole value")],
         ),
         RenderError::NotText { alias } => (format!("the template's {alias} is bytes and no text"), Vec::new()),
-        RenderError::Failed { line, what } => {
+        RenderError::Failed { line, message } => {
             let place = line.map(|line| format!("line {line} of the template: ")).unwrap_or_default();
-            (format!("{place}{what}"), Vec::new())
+            (format!("{place}{message}"), Vec::new())
         }
     }
 }

@@ -19,7 +19,7 @@ pub fn fetching(
     let store = reference.map_or(Store::SecretsManager, |reference| reference.locator.store);
     match error {
         FetchError::NotFound { missing: Missing::Secret, nearest } => {
-            let is_alias = aliases.iter().any(|alias| *alias == id);
+            let is_alias = aliases.contains(&id);
             let nearest = nearest.as_deref().or_else(|| suggest::nearest(&id, aliases.iter().map(String::as_str)));
             let hint = match nearest {
                 _ if is_alias => {

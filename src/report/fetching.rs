@@ -5,12 +5,15 @@ use super::extracting::{expansion, extraction, rendering};
 use super::fetch_errors::{fetching, name};
 use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Refusal};
 use crate::model::reference::{Locator, Region, Store, Version};
-use crate::resolve::{Problem, ResolveError};
+use crate::resolve::{ResolveError, ResolveProblem};
 
 pub fn status(error: &ResolveError) -> u8 {
     match &error.problem {
-        Problem::Extract { .. } | Problem::Expand { .. } | Problem::Render { .. } | Problem::NotBase64 => CONFIGURATION,
-        Problem::Fetch(failure) => match &failure.error {
+        ResolveProblem::Extract { .. }
+        | ResolveProblem::EnvFrom { .. }
+        | ResolveProblem::Render { .. }
+        | ResolveProblem::NotBase64 => CONFIGURATION,
+        ResolveProblem::Fetch(failure) => match &failure.error {
             FetchError::NotFound { .. } | FetchError::NoRegion => CONFIGURATION,
             FetchError::Denied { .. } => DENIED,
             FetchError::Unavailable(_) => TEMPORARY,
@@ -52,36 +55,39 @@ pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<String> {
 /// Whether two failures are one to whoever mends them: the same secret cannot be read, or nothing can.
 fn is_same(left: &ResolveError, right: &ResolveError) -> bool {
     let locator = |error: &ResolveError| error.reference.as_ref().map(|reference| reference.locator.clone());
-    matches!(left.problem, Problem::Fetch(_))
+    matches!(left.problem, ResolveProblem::Fetch(_))
         && left.problem == right.problem
         && (is_about_everything(&left.problem) || locator(left) == locator(right))
 }
 
 /// Whether the secret does not matter to what went wrong.
-fn is_about_everything(problem: &Problem) -> bool {
+fn is_about_everything(problem: &ResolveProblem) -> bool {
     match problem {
-        Problem::Fetch(FetchFailure { error, .. }) => match error {
+        ResolveProblem::Fetch(FetchFailure { error, .. }) => match error {
             FetchError::NoCredentials(_) | FetchError::NoRegion | FetchError::Refused(Refusal::TrustStore(_)) => true,
             FetchError::NotFound { .. }
             | FetchError::Denied { .. }
             | FetchError::Unavailable(_)
             | FetchError::Refused(_) => false,
         },
-        Problem::Extract { .. } | Problem::Expand { .. } | Problem::Render { .. } | Problem::NotBase64 => false,
+        ResolveProblem::Extract { .. }
+        | ResolveProblem::EnvFrom { .. }
+        | ResolveProblem::Render { .. }
+        | ResolveProblem::NotBase64 => false,
     }
 }
 
 fn paragraph(failure: &ResolveError, subjects: &[String], aliases: &[String]) -> Vec<String> {
     let reference = failure.reference.as_ref();
     let (region, (what, hints)) = match &failure.problem {
-        Problem::NotBase64 => {
+        ResolveProblem::NotBase64 => {
             let hint = "leave `decode` out, or mend the value".to_owned();
             (None, ("the value is not base64, which `decode` expects".to_owned(), vec![hint]))
         }
-        Problem::Extract { region, error } => (region.as_ref(), extraction(reference, error)),
-        Problem::Expand { region, error } => (region.as_ref(), expansion(reference, error)),
-        Problem::Render { region, error } => (region.as_ref(), rendering(error)),
-        Problem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
+        ResolveProblem::Extract { region, error } => (region.as_ref(), extraction(reference, error)),
+        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), expansion(reference, error)),
+        ResolveProblem::Render { region, error } => (region.as_ref(), rendering(error)),
+        ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
             let (what, hints) = fetching(error, reference, *is_local, aliases);
             let elsewhere = elsewhere.iter().map(|(region, error)| {
                 format!("region {region}, asked instead: {}", fetching(error, reference, false, aliases).0)

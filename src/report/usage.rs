@@ -6,7 +6,7 @@ use super::references::reference;
 use crate::backend::aws::{SetupError, VariableError};
 use crate::input::cli::UsageError;
 use crate::model::options::OptionConflict;
-use crate::model::quoting::found;
+use crate::model::quoting::quoted_unless_secret;
 use crate::model::suggest;
 
 pub fn usage(error: &UsageError) -> Vec<String> {
@@ -34,7 +34,9 @@ pub fn usage(error: &UsageError) -> Vec<String> {
         UsageError::ContainerAlone => {
             "--container chooses from an ECS task definition, and no file is one: name it with -f".to_owned()
         }
-        UsageError::Value { name, text, expected } => format!("{name}: {} is not {expected}", found(text)),
+        UsageError::Value { name, text, expected } => {
+            format!("{name}: {} is not {expected}", quoted_unless_secret(text))
+        }
         UsageError::NothingToResolve { files, default_names } => nothing(files, default_names),
         UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };
@@ -66,7 +68,7 @@ fn nothing(files: &[PathBuf], default_names: &[&str]) -> String {
 
 pub fn variable(error: &VariableError) -> Vec<String> {
     let VariableError { name, text, expected } = error;
-    vec![format!("{name}: {} is not {expected}", found(text.as_deref().unwrap_or_default()))]
+    vec![format!("{name}: {} is not {expected}", quoted_unless_secret(text.as_deref().unwrap_or_default()))]
 }
 
 pub fn setup(error: &SetupError) -> Vec<String> {
@@ -85,7 +87,7 @@ pub fn setup(error: &SetupError) -> Vec<String> {
         }
         SetupError::Files(why) => format!("AWS's configuration files cannot be read: {why}"),
         SetupError::Setting { profile, key, text, expected } => {
-            format!("the AWS profile {profile:?}: {key}: {} is not {expected}", found(text))
+            format!("the AWS profile {profile:?}: {key}: {} is not {expected}", quoted_unless_secret(text))
         }
     }]
 }

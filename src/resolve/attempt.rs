@@ -1,9 +1,9 @@
-//! One recipe, with the answers there are: a value, what is still to be read, or why there is none.
+//! Resolves one value source with the documents fetched so far.
 
 use std::collections::BTreeMap;
 
 use super::extract::Extractor;
-use super::resolve_error::Problem;
+use super::resolve_error::ResolveProblem;
 use super::template::{Input, RenderError, render};
 use crate::model::answer::Fetched;
 use crate::model::entry::Part;
@@ -12,55 +12,57 @@ use crate::model::reference::{Locator, SecretRef};
 use crate::model::secret_value::SecretValue;
 use crate::model::template::Template;
 
-/// The answers, each parsed once.
-pub struct Answers<'a> {
+/// The fetched documents, each parsed as JSON at most once.
+pub struct ParsedAnswers<'a> {
     pub fetched: &'a Fetched,
     pub extractor: Extractor<'a>,
 }
 
-/// What is known of a value.
+/// The result of resolving a value source.
 pub enum Attempt<'a> {
     Value(SecretValue),
-    Wants(Vec<&'a Locator>),
-    Fails(Vec<Failing>),
+    /// These locators must be fetched first.
+    Pending(Vec<&'a Locator>),
+    Failed(Vec<InputError>),
 }
 
-/// Why there is no value, and what was to be read for it.
-pub struct Failing {
+/// An input of a value that failed. `reference` is `None` for an error about the whole of a template.
+pub struct InputError {
     pub reference: Option<SecretRef>,
-    pub problem: Problem,
+    pub problem: ResolveProblem,
 }
 
 impl<'a> Attempt<'a> {
-    pub fn fails(reference: Option<SecretRef>, problem: Problem) -> Self {
-        Self::Fails(vec![Failing { reference, problem }])
+    pub fn failed(reference: Option<SecretRef>, problem: ResolveProblem) -> Self {
+        Self::Failed(vec![InputError { reference, problem }])
     }
 }
 
-/// What several inputs of one value lack.
+/// The inputs of a composed value or a template that have no value.
 #[derive(Default)]
-struct Gathered<'a> {
-    wants: Vec<&'a Locator>,
-    failing: Vec<Failing>,
+struct UnresolvedInputs<'a> {
+    pending: Vec<&'a Locator>,
+    errors: Vec<InputError>,
 }
 
-impl<'a> Gathered<'a> {
-    /// Everything is asked for before anything is told, and everything that is wrong is told together.
-    fn or_else(self, value: impl FnOnce() -> Attempt<'a>) -> Attempt<'a> {
-        match (self.wants.is_empty(), self.failing.is_empty()) {
-            (false, _) => Attempt::Wants(self.wants),
-            (true, false) => Attempt::Fails(self.failing),
+impl<'a> UnresolvedInputs<'a> {
+    /// Returns `value` if every input has one. Errors are returned once nothing is pending, so that all are reported
+    /// together.
+    fn unless_any(self, value: impl FnOnce() -> Attempt<'a>) -> Attempt<'a> {
+        match (self.pending.is_empty(), self.errors.is_empty()) {
+            (false, _) => Attempt::Pending(self.pending),
+            (true, false) => Attempt::Failed(self.errors),
             (true, true) => value(),
         }
     }
 }
 
-/// Whether nothing is wrong but that something does not exist.
-pub fn are_absences(failing: &[Failing]) -> bool {
-    failing.iter().all(|failing| failing.problem.is_absence())
+/// True if every error is an absence.
+pub fn are_absences(errors: &[InputError]) -> bool {
+    errors.iter().all(|error| error.problem.is_absence())
 }
 
-impl<'a> Answers<'a> {
+impl<'a> ParsedAnswers<'a> {
     pub fn attempt(&mut self, value_source: &'a ValueSource) -> Attempt<'a> {
         match value_source {
             ValueSource::Literal(text) => Attempt::Value(SecretValue::new(text.as_str())),
@@ -71,73 +73,76 @@ impl<'a> Answers<'a> {
     }
 
     fn secret(&mut self, reference: &'a SecretRef) -> Attempt<'a> {
-        let fails = |problem| Attempt::fails(Some(reference.clone()), problem);
+        let failed = |problem| Attempt::failed(Some(reference.clone()), problem);
         match self.fetched.get(&reference.locator) {
-            None => Attempt::Wants(vec![&reference.locator]),
-            Some(Err(failure)) => fails(Problem::Fetch(failure.clone())),
+            None => Attempt::Pending(vec![&reference.locator]),
+            Some(Err(failure)) => failed(ResolveProblem::Fetch(failure.clone())),
             Some(Ok(document)) => match self.extractor.extract(&reference.locator, document, &reference.selector) {
                 Ok(value) => Attempt::Value(value),
-                Err(error) => fails(Problem::Extract { region: document.region.clone(), error }),
+                Err(error) => failed(ResolveProblem::Extract { region: document.region.clone(), error }),
             },
         }
     }
 
     fn composed(&mut self, parts: &'a [Part]) -> Attempt<'a> {
         let mut text = zeroize::Zeroizing::new(Vec::new());
-        let mut gathered = Gathered::default();
+        let mut unresolved = UnresolvedInputs::default();
         for part in parts {
             match part {
                 Part::Text(part) => text.extend_from_slice(part.as_bytes()),
                 Part::Reference(reference) => match self.secret(reference) {
                     Attempt::Value(value) => text.extend_from_slice(value.expose()),
-                    Attempt::Wants(locators) => gathered.wants.extend(locators),
-                    Attempt::Fails(failing) => gathered.failing.extend(failing),
+                    Attempt::Pending(locators) => unresolved.pending.extend(locators),
+                    Attempt::Failed(errors) => unresolved.errors.extend(errors),
                 },
             }
         }
-        gathered.or_else(|| Attempt::Value(SecretValue::new(text.as_slice())))
+        unresolved.unless_any(|| Attempt::Value(SecretValue::new(text.as_slice())))
     }
 
-    /// One request for each alias, however often the template names it.
-    fn template(&mut self, template: &Template, inputs: &'a BTreeMap<String, SecretRef>) -> Attempt<'a> {
-        let mut read = BTreeMap::new();
-        let mut gathered = Gathered::default();
-        for (name, reference) in inputs {
-            let locator = &reference.locator;
-            let problem = match self.fetched.get(locator) {
-                None => {
-                    gathered.wants.push(locator);
-                    continue;
+    fn template(&mut self, template: &Template, aliases: &'a BTreeMap<String, SecretRef>) -> Attempt<'a> {
+        let mut inputs = BTreeMap::new();
+        let mut unresolved = UnresolvedInputs::default();
+        for (alias, reference) in aliases {
+            match self.template_input(alias, reference) {
+                None => unresolved.pending.push(&reference.locator),
+                Some(Ok(input)) => {
+                    inputs.insert(alias.clone(), input);
                 }
-                Some(Err(failure)) => Problem::Fetch(failure.clone()),
-                Some(Ok(document)) => match Input::new(self.extractor.object(locator, document), document) {
-                    Some(input) => {
-                        read.insert(name.clone(), input);
-                        continue;
-                    }
-                    None => {
-                        let error = RenderError::NotText { alias: name.clone() };
-                        Problem::Render { region: document.region.clone(), error }
-                    }
-                },
-            };
-            gathered.failing.push(Failing { reference: Some(reference.clone()), problem });
+                Some(Err(problem)) => {
+                    unresolved.errors.push(InputError { reference: Some(reference.clone()), problem });
+                }
+            }
         }
-        gathered.or_else(|| match render(template, &read) {
+        unresolved.unless_any(|| match render(template, &inputs) {
             Ok(value) => Attempt::Value(value),
-            Err(error) => self.not_rendered(inputs, error),
+            Err(error) => self.not_rendered(aliases, error),
         })
     }
 
-    fn not_rendered(&self, inputs: &BTreeMap<String, SecretRef>, error: RenderError) -> Attempt<'a> {
-        let reference = error.alias().and_then(|alias| inputs.get(alias));
+    /// Returns the document of an alias as a template reads it; `None` if it is not fetched yet.
+    fn template_input(&mut self, alias: &str, reference: &'a SecretRef) -> Option<Result<Input, ResolveProblem>> {
+        let locator = &reference.locator;
+        let document = match self.fetched.get(locator)? {
+            Ok(document) => document,
+            Err(failure) => return Some(Err(ResolveProblem::Fetch(failure.clone()))),
+        };
+        let input = Input::new(self.extractor.object(locator, document), document);
+        Some(input.ok_or_else(|| {
+            let error = RenderError::NotText { alias: alias.to_owned() };
+            ResolveProblem::Render { region: document.region.clone(), error }
+        }))
+    }
+
+    fn not_rendered(&self, aliases: &BTreeMap<String, SecretRef>, error: RenderError) -> Attempt<'a> {
+        let reference = error.alias().and_then(|alias| aliases.get(alias));
         let document = reference.and_then(|reference| self.fetched.get(&reference.locator)?.as_ref().ok());
         let region = document.and_then(|document| document.region.clone());
-        Attempt::fails(reference.cloned(), Problem::Render { region, error })
+        Attempt::failed(reference.cloned(), ResolveProblem::Render { region, error })
     }
 }
 
-/// What a message about the whole of a value names.
+/// The reference that an error about the whole value names; `None` for a literal, a composed value and a template.
 pub fn reference(value_source: &ValueSource) -> Option<SecretRef> {
     match value_source {
         ValueSource::Secret(reference) => Some(reference.clone()),

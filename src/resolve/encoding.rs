@@ -1,4 +1,4 @@
-//! `decode:` and `encode:` of an entry.
+//! Applies the `decode:` and `encode:` of an entry to its value.
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
@@ -8,23 +8,26 @@ use zeroize::Zeroizing;
 use crate::model::entry::Transform;
 use crate::model::secret_value::SecretValue;
 
-/// A value that `decode: base64` could not decode.
+/// The error of `decode: base64` for a value that is not base64.
 #[derive(Debug, PartialEq)]
 pub struct NotBase64;
 
-/// With or without padding, as tools differ.
+/// The standard alphabet of RFC 4648, with or without padding, as tools differ.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Decodes, then encodes, as far as the entry asks for it.
+/// Decodes, then encodes, each if the entry asks for it.
+///
+/// # Errors
+/// [`NotBase64`] if the value is to be decoded and is not base64.
 pub fn apply(transform: Transform, value: SecretValue) -> Result<SecretValue, NotBase64> {
     let value = if transform.decode { decode(&value)? } else { value };
     Ok(if transform.encode { SecretValue::new(STANDARD.encode(value.expose())) } else { value })
 }
 
-/// base64(1) breaks its lines, so white space is not part of the text.
+/// Decodes base64 without its white space: base64(1) breaks lines after 76 characters.
 fn decode(value: &SecretValue) -> Result<SecretValue, NotBase64> {
     let text: Zeroizing<Vec<u8>> =
         Zeroizing::new(value.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
@@ -40,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_goes_both_ways() {
+    fn base64_is_encoded_and_decoded_with_or_without_padding() {
         assert_eq!(apply_to(false, true, b"\0\xff"), Ok(b"AP8=".to_vec()));
         assert_eq!(apply_to(true, false, b"AP8=\n"), Ok(b"\0\xff".to_vec()));
         assert_eq!(apply_to(true, false, b"AP8"), Ok(b"\0\xff".to_vec()));

@@ -1,10 +1,10 @@
-//! `env-from`: an object's keys as variables.
+//! Turns the keys of a JSON object into environment variables, as `env-from` asks for.
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::extract::{ExtractError, print};
+use super::extract::{ExtractError, kind, print};
 use super::json::quotable_keys;
 use crate::model::entry::{Naming, NamingError};
 use crate::model::env_name::EnvName;
@@ -12,127 +12,133 @@ use crate::model::quoting::is_quotable;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest;
 
-/// Why an object does not become variables.
+/// The reason that an object, or one of its keys, does not become variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EnvFromError {
-    /// The secret is there, and is no object.
+    /// The selector finds nothing.
     Extract(ExtractError),
-    /// What was found is this, and no object.
+    /// The selector finds this kind of JSON instead of an object.
     NotAnObject(&'static str),
-    /// A key that is named does not exist.
+    /// A key of `only` or `rename` does not exist.
     NoKey {
-        /// The key.
         key: String,
-        /// Where it is named: `only` or `rename`.
+        /// `only` or `rename`.
         list: &'static str,
-        /// An existing key that is much like it.
+        /// The most similar key that exists.
         nearest: Option<String>,
     },
-    /// A key that `only` names is null.
+    /// A key of `only` is null.
     Null(String),
-    /// A key that cannot, or must not, be a variable.
-    Name {
-        /// The key.
-        key: String,
-        /// Why not.
-        error: NamingError,
-    },
-    /// Two keys that make one name.
+    /// A key that gives no legal name, or an unsafe one.
+    Name { key: String, error: NamingError },
+    /// Two keys that set one variable.
     Clash {
-        /// `the variable NAME`; `None` when a key that may not be quoted makes it.
+        /// `the variable NAME`; `None` if a key that may not be quoted gives the name.
         name: Option<String>,
-        /// The keys, or what stands for those that may not be quoted; the first may be another entry's.
+        /// The keys, each from [`key_or_placeholder`]. The first may be another object's.
         keys: [String; 2],
     },
 }
 
 impl EnvFromError {
-    /// Two keys that make `name`, as messages call them.
+    /// Returns the error for `keys` that both set `name`. `key` is the one that the name is derived from.
     pub fn clash(name: &EnvName, key: &str, keys: [String; 2]) -> Self {
         Self::Clash { name: is_quotable(key).then(|| format!("the variable {name}")), keys }
     }
 }
 
-/// A key, or what stands for one that may not be quoted.
-pub fn shown(key: &str) -> String {
+/// Returns the key, or a text in its place if it may not be quoted.
+pub fn key_or_placeholder(key: &str) -> String {
     if is_quotable(key) { key.to_owned() } else { "a key that could be a value".to_owned() }
 }
 
-/// The variables of one object, and everything that is wrong with it. What `is_settled` already is neither.
-pub fn expand(
+/// A key of an object and the variable that it becomes.
+pub struct KeyVariable {
+    pub key: String,
+    pub name: EnvName,
+    pub value: SecretValue,
+}
+
+/// Returns the variables of an object, and every error in it. A key whose variable `is_set` already is skipped
+/// silently.
+pub fn variables(
     json: &Value,
     naming: &Naming,
-    is_settled: impl Fn(&str) -> bool,
-) -> (Vec<(String, EnvName, SecretValue)>, Vec<EnvFromError>) {
+    is_set: impl Fn(&str) -> bool,
+) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
     let Value::Object(map) = json else {
-        return (Vec::new(), vec![EnvFromError::NotAnObject(super::extract::kind(json))]);
+        return (Vec::new(), vec![EnvFromError::NotAnObject(kind(json))]);
     };
-    let mut errors = Vec::new();
-    let missing = |key: &str, list| EnvFromError::NoKey {
-        key: key.to_owned(),
-        list,
-        nearest: suggest::nearest(key, quotable_keys(map)).map(str::to_owned),
-    };
-    for key in naming.only.iter().flatten() {
-        match map.get(key) {
-            None => errors.push(missing(key, "only")),
-            Some(Value::Null) => errors.push(EnvFromError::Null(key.clone())),
-            Some(_) => {}
-        }
-    }
-    errors.extend(naming.rename.keys().filter(|key| !map.contains_key(*key)).map(|key| missing(key, "rename")));
+    let mut errors = missing_keys(map, naming);
     let mut variables = Vec::new();
-    let mut given: BTreeMap<EnvName, &str> = BTreeMap::new();
+    let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (key, value) in map.iter().filter(|(key, value)| naming.takes(key) && !value.is_null()) {
         let name = match naming.name(key) {
-            Ok(name) if is_settled(name.as_str()) => continue,
+            Ok(name) if is_set(name.as_str()) => continue,
             Ok(name) => name,
-            Err(NamingError::Refused(name)) if is_settled(&name) => continue,
+            Err(NamingError::Unsafe(name)) if is_set(&name) => continue,
             Err(error) => {
                 errors.push(EnvFromError::Name { key: key.clone(), error });
                 continue;
             }
         };
-        if let Some(other) = given.insert(name.clone(), key) {
-            errors.push(EnvFromError::clash(&name, key, [shown(other), shown(key)]));
+        if let Some(other) = key_of.insert(name.clone(), key) {
+            let keys = [key_or_placeholder(other), key_or_placeholder(key)];
+            errors.push(EnvFromError::clash(&name, key, keys));
             continue;
         }
-        // A null is the only value that does not print.
+        // Only null has no text, and nulls are filtered out above.
         if let Ok(value) = print(value) {
-            variables.push((key.clone(), name, value));
+            variables.push(KeyVariable { key: key.clone(), name, value });
         }
     }
     (variables, errors)
+}
+
+/// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.
+fn missing_keys(map: &Map<String, Value>, naming: &Naming) -> Vec<EnvFromError> {
+    let missing = |key: &str, list| EnvFromError::NoKey {
+        key: key.to_owned(),
+        list,
+        nearest: suggest::nearest(key, quotable_keys(map)).map(str::to_owned),
+    };
+    let only = naming.only.iter().flatten().filter_map(|key| match map.get(key) {
+        None => Some(missing(key, "only")),
+        Some(Value::Null) => Some(EnvFromError::Null(key.clone())),
+        Some(_) => None,
+    });
+    let rename = naming.rename.keys().filter(|key| !map.contains_key(*key)).map(|key| missing(key, "rename"));
+    only.chain(rename).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn expand_text(text: &str, naming: &Naming) -> (Vec<(String, String)>, Vec<EnvFromError>) {
+    fn variables_of(text: &str, naming: &Naming) -> (Vec<(String, String)>, Vec<EnvFromError>) {
         let json: Value = serde_json::from_str(text).unwrap();
-        let (variables, errors) = expand(&json, naming, |_| false);
+        let (variables, errors) = variables(&json, naming, |_| false);
         let text = |value: SecretValue| String::from_utf8(value.expose().to_vec()).unwrap();
-        (variables.into_iter().map(|(_, name, value)| (name.to_string(), text(value))).collect(), errors)
+        (variables.into_iter().map(|variable| (variable.name.to_string(), text(variable.value))).collect(), errors)
     }
 
     #[test]
     fn every_key_that_is_not_null_becomes_a_variable() {
         let (variables, errors) =
-            expand_text(r#"{"host":"h","port":5432,"tags":["a"],"gone":null}"#, &Naming::default());
+            variables_of(r#"{"host":"h","port":5432,"tags":["a"],"gone":null}"#, &Naming::default());
         assert_eq!(errors, []);
         let expected = [("HOST", "h"), ("PORT", "5432"), ("TAGS", r#"["a"]"#)];
         assert_eq!(variables, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     #[test]
-    fn everything_wrong_with_an_object_is_told_at_once() {
+    fn every_error_of_an_object_is_reported_at_once() {
         let naming = Naming {
             only: Some(["a", "A", "path", "1", "nul", "hots"].map(str::to_owned).to_vec()),
             rename: BTreeMap::from([("nope".to_owned(), "X".to_owned())]),
             ..Naming::default()
         };
-        let (variables, errors) = expand_text(r#"{"a":1,"A":2,"path":"x","1":"y","nul":null,"host":"h"}"#, &naming);
+        let (variables, errors) = variables_of(r#"{"a":1,"A":2,"path":"x","1":"y","nul":null,"host":"h"}"#, &naming);
         assert_eq!(variables.len(), 1);
         assert_eq!(errors.len(), 6, "{errors:#?}");
         assert!(errors.contains(&EnvFromError::Null("nul".into())));
@@ -141,8 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_has_no_keys() {
+    fn an_array_has_no_keys() {
         let error = EnvFromError::NotAnObject("an array");
-        assert_eq!(expand_text("[1]", &Naming::default()), (Vec::new(), vec![error]));
+        assert_eq!(variables_of("[1]", &Naming::default()), (Vec::new(), vec![error]));
     }
 }

@@ -1,4 +1,4 @@
-//! From a document to one value: the whole, a key, or the node that a path matches.
+//! Extracts one value from a document: the whole, a key, or the node that a JSONPath matches.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,65 +14,63 @@ use crate::model::reference::{JsonPath, Locator, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest;
 
-/// Why a document does not give the value. DnsResolver of keys are told; they are not values.
+/// The reason that a document gives no value. Names of keys are reported, values never are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExtractError {
-    /// The value does not exist, which an entry may provide for.
+    /// The value does not exist, so that the entry's `default` or `optional` applies.
     Absent(Absent),
-    /// A key is asked for, and the secret is not JSON.
-    NotJson {
-        /// Where it stops being JSON, counted from 1.
-        line: usize,
-        /// Where it stops being JSON, counted from 1.
-        column: usize,
-    },
-    /// A key is asked for, and the secret is JSON but no object.
+    /// A key or a path of a document that is not JSON. The position of the syntax error is counted from 1.
+    NotJson { line: usize, column: usize },
+    /// A key of a document that is this kind of JSON instead of an object.
     NotAnObject(&'static str),
     /// The path matches several nodes.
     Several {
-        /// The first of their paths.
+        /// The normalized paths (RFC 9535) of the first [`LISTED`] nodes, without nulls and names that may not be
+        /// quoted.
         paths: Vec<String>,
-        /// How many they are.
+        /// The number of all nodes.
         count: usize,
     },
     /// The path cannot be evaluated.
     BadPath,
 }
 
-/// What does not exist in a secret that does.
+/// The part of a document that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Absent {
     /// The object has no such key.
     Key {
-        /// An existing key that is much like it.
+        /// The most similar key that exists.
         nearest: Option<String>,
-        /// The path that finds a value, when the key was meant as one.
+        /// The key as a JSONPath, if that matches a node: `a.b` as `$.a.b`.
         as_path: Option<String>,
-        /// The first of the keys that exist and may be quoted.
+        /// The first [`LISTED`] keys that may be quoted.
         known: Vec<String>,
         /// The number of all keys.
         count: usize,
     },
     /// No node matches the path.
     Node {
-        /// An existing key that is much like the first one that does not exist.
+        /// The existing key most similar to the first name of the path that does not exist.
         nearest: Option<String>,
     },
-    /// The value is null.
     Null,
 }
 
-/// How many paths or keys a message lists.
+/// The number of paths or keys that an error lists at most.
 const LISTED: usize = 8;
 
-/// Takes values out of documents, parsing each document once.
+/// Extracts values from documents, and parses each document at most once.
 #[derive(Default)]
 pub struct Extractor<'a> {
     parsed: BTreeMap<&'a Locator, Result<Arc<Json>, NotJson>>,
 }
 
 impl<'a> Extractor<'a> {
-    /// The value that `selector` takes from `document`, which is what `locator` led to.
+    /// Returns the text of the value that `selector` finds in `document`, which was fetched for `locator`.
+    ///
+    /// # Errors
+    /// Those of [`Self::node`], and [`Absent::Null`].
     pub fn extract(
         &mut self,
         locator: &'a Locator,
@@ -85,7 +83,10 @@ impl<'a> Extractor<'a> {
         }
     }
 
-    /// The JSON that `selector` finds in `document`.
+    /// Returns the JSON that `selector` finds in `document`, which was fetched for `locator`.
+    ///
+    /// # Errors
+    /// A document that is not JSON, a key of anything but an object, a path that matches several nodes, or an absence.
     pub fn node(
         &mut self,
         locator: &'a Locator,
@@ -100,7 +101,7 @@ impl<'a> Extractor<'a> {
         }
     }
 
-    /// The document, when it is a JSON object.
+    /// Returns the parsed document if it is a JSON object.
     pub fn object(&mut self, locator: &'a Locator, document: &Document) -> Option<Arc<Json>> {
         self.parse(locator, document).as_ref().ok().filter(|json| json.value().is_object()).cloned()
     }
@@ -136,25 +137,26 @@ fn missing_key(json: &Value, map: &Map<String, Value>, key: &str) -> Absent {
 }
 
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, ExtractError> {
-    // The crate's error quotes the value that it could not evaluate.
+    // The error of jsonpath_rust is dropped, since it quotes the value.
     let found = js_path_process(path.query(), json).map_err(|_| ExtractError::BadPath)?;
     match found.as_slice() {
         [] => Err(ExtractError::Absent(Absent::Node { nearest: nearest_name(json, path) })),
         [one] => Ok(one.val),
         several => {
-            let is_shown = |node: &&QueryRef<'_, Value>| !node.val.is_null() && is_quotable(&bare(&node.path));
+            let is_shown = |node: &&QueryRef<'_, Value>| !node.val.is_null() && is_quotable(&joined_names(&node.path));
             let paths = several.iter().filter(is_shown).take(LISTED).map(|node| node.path.clone()).collect();
             Err(ExtractError::Several { paths, count: several.len() })
         }
     }
 }
 
-/// A normalized path without the brackets and quotes around its names.
-fn bare(path: &str) -> String {
+/// Joins the names of a normalized path (RFC 9535), without brackets and quotes.
+fn joined_names(path: &str) -> String {
     path.replace("['", "").replace("']", "")
 }
 
-/// Follows the names that a path begins with to the first that does not exist.
+/// Follows the leading names of a path, and returns the existing key most similar to the first name that does not
+/// exist.
 fn nearest_name(mut json: &Value, path: &JsonPath) -> Option<String> {
     for segment in &path.query().segments {
         let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else { return None };
@@ -166,7 +168,10 @@ fn nearest_name(mut json: &Value, path: &JsonPath) -> Option<String> {
     None
 }
 
-/// README, "References": a string's characters, a number's literal, `true` or `false`, compact JSON; null is an absence.
+/// Returns a JSON value as text: a string's characters, a number's literal, `true` or `false`, else compact JSON.
+///
+/// # Errors
+/// [`Absent::Null`] for null.
 pub fn print(value: &Value) -> Result<SecretValue, ExtractError> {
     match value {
         Value::Null => Err(ExtractError::Absent(Absent::Null)),
@@ -238,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_key_suggests_what_was_meant() {
+    fn a_missing_key_suggests_the_most_similar_key_or_a_path() {
         let body = r#"{"password":"x","db":{"host":"h"}}"#;
         let absent = |nearest: Option<&str>, as_path: Option<&str>| {
             Err(ExtractError::Absent(Absent::Key {
@@ -253,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_something_that_has_none_is_no_absence() {
+    fn a_key_of_a_document_that_is_no_object_is_no_absence() {
         assert_eq!(extract("plain", "k"), Err(ExtractError::NotJson { line: 1, column: 1 }));
         assert_eq!(extract("[1]", "k"), Err(ExtractError::NotAnObject("an array")));
         assert_eq!(extract("{}", ""), Ok("{}".into()));

@@ -1,4 +1,4 @@
-//! A secret's JSON, with its numbers and the order of its keys as they were written; wiped when it is dropped.
+//! Parses a secret's JSON with the literals of its numbers and the order of its keys; wiped when dropped.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use zeroize::Zeroize;
 
 use crate::model::quoting::is_quotable;
 
-/// A parsed secret.
+/// Parsed JSON, whose strings are zeroized when it is dropped.
 pub struct Json(Value);
 
-/// Where a text stops being JSON. The parser's own message is not kept: it may quote the text.
+/// The position of a syntax error, counted from 1. The parser's message is dropped, since it may quote the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotJson {
     pub line: usize,
@@ -19,9 +19,13 @@ pub struct NotJson {
 }
 
 impl Json {
+    /// Parses a whole document.
+    ///
+    /// # Errors
+    /// The first syntax error. serde_json's recursion limit makes nesting of 128 levels one.
     pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
         let mut parser = serde_json::Deserializer::from_slice(bytes);
-        let parsed = Node.deserialize(&mut parser).map(Self).and_then(|json| parser.end().map(|()| json));
+        let parsed = ValueSeed.deserialize(&mut parser).map(Self).and_then(|json| parser.end().map(|()| json));
         parsed.map_err(|error| NotJson { line: error.line(), column: error.column() })
     }
 
@@ -30,7 +34,8 @@ impl Json {
     }
 }
 
-/// The keys of an object that a message may quote: one that is null has no value, and may itself be one.
+/// Returns the keys of an object that a message may quote. A key with a null is left out: in a malformed secret it may
+/// be a value.
 pub fn quotable_keys(map: &Map<String, Value>) -> impl Iterator<Item = &str> {
     map.iter().filter(|(key, value)| !value.is_null() && is_quotable(key)).map(|(key, _)| key.as_str())
 }
@@ -50,11 +55,14 @@ fn wipe(value: &mut Value) {
     }
 }
 
-/// Builds a [`Value`] as serde_json does itself, but for one thing: with `arbitrary_precision` it tells a number from an
-/// object only by the key `$serde_json::private::Number`, which a secret's object may have, too.
-struct Node;
+/// Deserializes a [`Value`] like serde_json's own visitor, except for objects with the key
+/// `$serde_json::private::Number`.
+///
+/// With the feature `arbitrary_precision`, serde_json passes a number as a map of that one key, and takes an object
+/// that has the key for a number. [`MapKeySeed`] tells them apart.
+struct ValueSeed;
 
-impl<'de> DeserializeSeed<'de> for Node {
+impl<'de> DeserializeSeed<'de> for ValueSeed {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -62,7 +70,7 @@ impl<'de> DeserializeSeed<'de> for Node {
     }
 }
 
-impl<'de> Visitor<'de> for Node {
+impl<'de> Visitor<'de> for ValueSeed {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,14 +107,14 @@ impl<'de> Visitor<'de> for Node {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
-        while let Some(key) = entries.next_key_seed(KeySeed)? {
+        while let Some(key) = entries.next_key_seed(MapKeySeed)? {
             match key {
-                Key::OfNumber => {
+                MapKey::NumberToken => {
                     let literal: String = entries.next_value()?;
                     return Ok(Value::Number(Number::from_string_unchecked(literal)));
                 }
-                Key::OfObject(key) => {
-                    // Of keys that occur twice the last one wins.
+                MapKey::Text(key) => {
+                    // The last of duplicate keys wins, as in serde_json itself.
                     if let Some(mut earlier) = map.insert(key, entries.next_value_seed(Self)?) {
                         wipe(&mut earlier);
                     }
@@ -117,35 +125,38 @@ impl<'de> Visitor<'de> for Node {
     }
 }
 
-enum Key {
-    OfObject(String),
-    OfNumber,
+/// The key of a map that serde_json passes to a visitor.
+enum MapKey {
+    Text(String),
+    /// The key of the map that stands for a number.
+    NumberToken,
 }
 
-/// Asked for an optional key, a real object answers "some key", the number in an object's clothes a bare string.
-struct KeySeed;
+/// Deserializes a [`MapKey`] as an `Option`: serde_json calls `visit_some` for an object's key, and `visit_str` for the
+/// map that stands for a number.
+struct MapKeySeed;
 
-impl<'de> DeserializeSeed<'de> for KeySeed {
-    type Value = Key;
+impl<'de> DeserializeSeed<'de> for MapKeySeed {
+    type Value = MapKey;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<MapKey, D::Error> {
         deserializer.deserialize_option(self)
     }
 }
 
-impl<'de> Visitor<'de> for KeySeed {
-    type Value = Key;
+impl<'de> Visitor<'de> for MapKeySeed {
+    type Value = MapKey;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
-        serde::Deserialize::deserialize(deserializer).map(Key::OfObject)
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<MapKey, D::Error> {
+        serde::Deserialize::deserialize(deserializer).map(MapKey::Text)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Key, E> {
-        Ok(Key::OfNumber)
+    fn visit_str<E>(self, _: &str) -> Result<MapKey, E> {
+        Ok(MapKey::NumberToken)
     }
 }
 
@@ -158,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_the_order_of_keys_stay_as_they_were_written() {
+    fn the_literals_of_numbers_and_the_order_of_keys_are_kept() {
         for text in
             [r#"{"z":1.10,"a":[-0,12345678901234567890,0.1e-7,1.0],"m":{}}"#, "5432", "true", "null", r#""text""#]
         {
@@ -180,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_says_where_and_quotes_nothing() {
+    fn a_syntax_error_has_a_position() {
         assert!(matches!(Json::parse(b"hunter2"), Err(NotJson { line: 1, column: 1 })));
         assert!(Json::parse(br#"{"a":1} x"#).is_err());
         assert!(Json::parse(b"").is_err());

@@ -1,17 +1,17 @@
-//! Plan and answers become values: every one of them, or every reason why not.
+//! Resolves a plan with the fetched documents: to a value for each target, or to every error at once.
 
 mod attempt;
 mod encoding;
 mod env_from;
 mod extract;
 mod json;
+mod layer_walk;
 mod resolve_error;
 mod template;
-mod walk;
 
 pub use env_from::EnvFromError;
 pub use extract::{Absent, ExtractError};
-pub use resolve_error::{Problem, ResolveError};
+pub use resolve_error::{ResolveError, ResolveProblem};
 pub use template::RenderError;
 
 use std::collections::BTreeSet;
@@ -21,34 +21,32 @@ use crate::model::plan::Plan;
 use crate::model::reference::Locator;
 use crate::model::resolved::Resolved;
 
-use walk::Walk;
+use layer_walk::LayerWalk;
 
-/// How far a plan can be resolved with the answers there are.
+/// The state of a resolution.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    /// These must be read first. More may turn out to be needed after: what an absent optional entry covers, say.
-    Wants(BTreeSet<&'a Locator>),
-    /// Everything is decided.
+    /// These locators must be fetched before the next call. That call may return more of them: when an optional entry
+    /// turns out to be absent, the entry that it overrides is needed.
+    Pending(BTreeSet<&'a Locator>),
     Done(Outcome),
 }
 
-/// What a plan came to: a value for each target, or a reason why there is none.
+/// The result of a resolution. Each target of the plan is in `resolved` or in `errors`.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What has a value.
     pub resolved: Resolved,
-    /// What has none.
     pub errors: Vec<ResolveError>,
 }
 
-/// Decides every target that the answers decide.
+/// Resolves every target whose documents are fetched.
 pub fn resolve<'a>(plan: &'a Plan, fetched: &'a Fetched) -> Progress<'a> {
-    let mut walk = Walk::new(plan, fetched);
-    plan.layers().iter().for_each(|layer| walk.layer(layer));
+    let mut walk = LayerWalk::new(plan, fetched);
+    plan.layers().iter().for_each(|layer| walk.resolve_layer(layer));
     if walk.wanted.is_empty() {
         Progress::Done(Outcome { resolved: walk.resolved, errors: walk.errors })
     } else {
-        Progress::Wants(walk.wanted)
+        Progress::Pending(walk.wanted)
     }
 }
 
@@ -62,6 +60,8 @@ mod tests {
     use crate::model::answer::Missing;
     use crate::model::entry::Entry;
     use crate::model::entry::EntrySource;
+    use crate::model::entry::EnvFromEntry;
+    use crate::model::entry::Naming;
     use crate::model::entry::OnMissing;
     use crate::model::entry::Origin;
     use crate::model::entry::Target;
@@ -85,7 +85,7 @@ mod tests {
 
     fn wanted(plan: &Plan, fetched: &Fetched) -> Vec<Locator> {
         match resolve(plan, fetched) {
-            Progress::Wants(locators) => locators.into_iter().cloned().collect(),
+            Progress::Pending(locators) => locators.into_iter().cloned().collect(),
             Progress::Done(_) => Vec::new(),
         }
     }
@@ -94,15 +94,15 @@ mod tests {
         match resolve(plan, fetched) {
             Progress::Done(Outcome { resolved, errors }) if errors.is_empty() => Ok(resolved),
             Progress::Done(Outcome { errors, .. }) => Err(errors),
-            Progress::Wants(locators) => unreachable!("{locators:?}"),
+            Progress::Pending(locators) => unreachable!("{locators:?}"),
         }
     }
 
-    /// Answers everything that is wanted now.
-    fn answer(plan: &Plan, fetched: &mut Fetched, answer: impl Fn() -> Result<&'static str, FetchError>) {
+    /// Adds `body` to `fetched` as the answer for every locator that is wanted now.
+    fn fetch(plan: &Plan, fetched: &mut Fetched, body: impl Fn() -> Result<&'static str, FetchError>) {
         let answers = wanted(plan, fetched).into_iter().map(|locator| {
             let document = |body| Document::new(SecretValue::new(body));
-            (locator, answer().map(document).map_err(|error| FetchFailure::new(None, error)))
+            (locator, body().map(document).map_err(|error| FetchFailure::new(None, error)))
         });
         let answers: Vec<_> = answers.collect();
         fetched.extend(answers);
@@ -123,28 +123,28 @@ mod tests {
     }
 
     #[test]
-    fn a_default_is_for_absence_only() {
+    fn a_default_replaces_an_absent_value_and_covers_no_denial() {
         let plan =
             Plan::new(vec![layer("A", "db:port", OnMissing::Default("5432".into()))], &Inherited::default(), None)
                 .unwrap();
         for (body, expected) in [(r#"{"port":null}"#, "5432"), ("{}", "5432"), (r#"{"port":""}"#, "")] {
             let mut fetched = Fetched::default();
-            answer(&plan, &mut fetched, || Ok(body));
+            fetch(&plan, &mut fetched, || Ok(body));
             assert_eq!(value_of(&plan, &fetched), Some(expected.into()), "{body}");
         }
         let mut fetched = Fetched::default();
-        answer(&plan, &mut fetched, denied);
+        fetch(&plan, &mut fetched, denied);
         assert_eq!(done(&plan, &fetched).unwrap_err().len(), 1);
     }
 
     #[test]
-    fn an_absent_optional_entry_gives_way_to_what_it_covers() {
+    fn an_absent_optional_entry_falls_back_to_the_entry_that_it_overrides() {
         let layers = vec![layer("A", "base", OnMissing::Fail), layer("A", "override", OnMissing::Omit)];
         let plan = Plan::new(layers, &Inherited::default(), None).unwrap();
         let mut fetched = Fetched::default();
-        answer(&plan, &mut fetched, absent);
+        fetch(&plan, &mut fetched, absent);
         assert_eq!(wanted(&plan, &fetched).len(), 1);
-        answer(&plan, &mut fetched, || Ok("from base"));
+        fetch(&plan, &mut fetched, || Ok("from base"));
         assert!(wanted(&plan, &fetched).is_empty());
         assert_eq!(value_of(&plan, &fetched), Some("from base".into()));
     }
@@ -153,12 +153,12 @@ mod tests {
     fn an_absent_optional_entry_alone_sets_nothing() {
         let plan = Plan::new(vec![layer("A", "db", OnMissing::Omit)], &Inherited::default(), None).unwrap();
         let mut fetched = Fetched::default();
-        answer(&plan, &mut fetched, absent);
+        fetch(&plan, &mut fetched, absent);
         assert_eq!(value_of(&plan, &fetched), None);
     }
 
     #[test]
-    fn every_failure_is_told_at_once() {
+    fn every_failure_is_reported_at_once() {
         let layers = vec![
             layer("A", "one", OnMissing::Fail),
             layer("B", "two", OnMissing::Fail),
@@ -166,54 +166,54 @@ mod tests {
         ];
         let plan = Plan::new(layers, &Inherited::default(), None).unwrap();
         let mut fetched = Fetched::default();
-        answer(&plan, &mut fetched, absent);
+        fetch(&plan, &mut fetched, absent);
         let errors = done(&plan, &fetched).unwrap_err();
         let mut labels: Vec<_> = errors.iter().map(|error| error.subject.label.as_str()).collect();
         labels.sort_unstable();
         assert_eq!(labels, ["A", "B"]);
     }
 
-    fn object(reference: &str, naming: crate::model::entry::Naming) -> Layer {
+    fn env_from(reference: &str) -> Layer {
         let reference = Reference::parse(reference).unwrap();
-        let expansion = crate::model::entry::EnvFromEntry { reference, naming, origin: Origin::Argument("--env-from") };
-        Layer { expansions: vec![expansion], ..Layer::default() }
+        let env_from = EnvFromEntry { reference, naming: Naming::default(), origin: Origin::Argument("--env-from") };
+        Layer { env_from: vec![env_from], ..Layer::default() }
     }
 
     #[test]
-    fn what_a_later_object_covers_is_not_read() {
-        let layers = vec![
-            layer("A", "one", OnMissing::Fail),
-            layer("B", "two", OnMissing::Fail),
-            object("all", Default::default()),
-        ];
+    fn an_entry_that_a_later_env_from_may_override_is_fetched_after_it() {
+        let layers = vec![layer("A", "one", OnMissing::Fail), layer("B", "two", OnMissing::Fail), env_from("all")];
         let plan = Plan::new(layers, &Inherited::default(), None).unwrap();
         let mut fetched = Fetched::default();
         let ids =
             |fetched: &Fetched| wanted(&plan, fetched).iter().map(|locator| locator.id.to_string()).collect::<Vec<_>>();
         assert_eq!(ids(&fetched), ["all"]);
-        answer(&plan, &mut fetched, || Ok(r#"{"a":"from all"}"#));
+        fetch(&plan, &mut fetched, || Ok(r#"{"a":"from all"}"#));
         assert_eq!(ids(&fetched), ["two"]);
-        answer(&plan, &mut fetched, || Ok("x"));
+        fetch(&plan, &mut fetched, || Ok("x"));
         assert_eq!(value_of(&plan, &fetched), Some("from all".into()));
     }
 
     #[test]
-    fn within_a_layer_an_entry_beats_a_key_and_two_objects_clash() {
+    fn within_a_layer_an_entry_overrides_a_key_of_env_from() {
         let mut both = layer("A", "one", OnMissing::Fail);
-        both.expansions = object("all", Default::default()).expansions;
+        both.env_from = env_from("all").env_from;
         let plan = Plan::new(vec![both], &Inherited::default(), None).unwrap();
         let mut fetched = Fetched::default();
-        answer(&plan, &mut fetched, || Ok(r#"{"a":"from all"}"#));
+        fetch(&plan, &mut fetched, || Ok(r#"{"a":"from all"}"#));
         assert_eq!(value_of(&plan, &fetched), Some(r#"{"a":"from all"}"#.into()));
+    }
 
-        let mut twice = object("all", Default::default());
-        twice.expansions.extend(object("more", Default::default()).expansions);
+    #[test]
+    fn two_env_from_objects_of_a_layer_must_not_set_one_variable() {
+        let mut twice = env_from("all");
+        twice.env_from.extend(env_from("more").env_from);
         let plan = Plan::new(vec![twice], &Inherited::default(), None).unwrap();
         let mut fetched = Fetched::default();
-        answer(&plan, &mut fetched, || Ok(r#"{"a":"x"}"#));
+        fetch(&plan, &mut fetched, || Ok(r#"{"a":"x"}"#));
         let errors = done(&plan, &fetched).unwrap_err();
-        assert!(
-            matches!(&errors[0].problem, Problem::Expand { error: EnvFromError::Clash { name, .. }, .. } if name.as_deref() == Some("the variable A"))
-        );
+        let ResolveProblem::EnvFrom { error: EnvFromError::Clash { name, .. }, .. } = &errors[0].problem else {
+            panic!("{errors:?}");
+        };
+        assert_eq!(name.as_deref(), Some("the variable A"));
     }
 }

@@ -1,4 +1,4 @@
-//! Plan and answers become values: every one of them, or every reason why not.
+//! The errors of a resolution: one for each target that has no value, with the reference that failed.
 
 use super::env_from::EnvFromError;
 use super::extract::ExtractError;
@@ -7,55 +7,47 @@ use crate::model::answer::{FetchError, FetchFailure};
 use crate::model::entry::Subject;
 use crate::model::reference::{Region, SecretRef};
 
-/// Why something has no value.
+/// The reason that a target has no value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResolveError {
-    /// What has none.
     pub subject: Subject,
-    /// What was to be read for it.
+    /// The reference that failed; `None` for an error about the whole of a template.
     pub reference: Option<SecretRef>,
-    /// Why it has none.
-    pub problem: Problem,
+    pub problem: ResolveProblem,
 }
 
-/// Why something has no value.
+/// The step of a resolution that failed. `region` is the region that the document was read from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Problem {
-    /// The secret could not be read.
+pub enum ResolveProblem {
     Fetch(FetchFailure),
-    /// The secret is there, the value is not.
+    /// The document was fetched, but the selector gives no value.
     Extract {
-        /// Where the secret was read.
         region: Option<Region>,
-        /// Why it gave no value.
         error: ExtractError,
     },
-    /// The secret is there, but its keys cannot become variables.
-    Expand {
-        /// Where the secret was read.
+    /// The document was fetched, but its keys cannot become variables.
+    EnvFrom {
         region: Option<Region>,
-        /// Why not.
         error: EnvFromError,
     },
-    /// The secrets are there, but a template cannot be made of them.
+    /// The documents were fetched, but the template cannot be rendered.
     Render {
-        /// Where the secret was read that it is about.
+        /// The region of the document that the error is about.
         region: Option<Region>,
-        /// Why not.
         error: RenderError,
     },
-    /// `decode: base64` of something else.
+    /// `decode: base64` of a value that is not base64.
     NotBase64,
 }
 
-impl Problem {
-    /// Whether the value does not exist, which an entry may provide for. A denial or an outage is no absence.
+impl ResolveProblem {
+    /// True if the value does not exist, so that `default` or `optional` applies. A denial or an outage is no absence.
     pub fn is_absence(&self) -> bool {
         match self {
             Self::Fetch(failure) => matches!(failure.error, FetchError::NotFound { .. }),
             Self::Extract { error, .. } => matches!(error, ExtractError::Absent(_)),
             Self::Render { error, .. } => matches!(error, RenderError::Absent { .. }),
-            Self::Expand { .. } | Self::NotBase64 => false,
+            Self::EnvFrom { .. } | Self::NotBase64 => false,
         }
     }
 }

@@ -26,7 +26,7 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Layer {
     }
     for text in matches.remove_many::<String>("env-from").into_iter().flatten() {
         match expansion(&text) {
-            Ok(expansion) => layer.expansions.push(expansion),
+            Ok(expansion) => layer.env_from.push(expansion),
             Err(error) => errors.push(error),
         }
     }

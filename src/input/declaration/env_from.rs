@@ -1,16 +1,15 @@
-//! The entries of `env-from:`.
+//! Reads `env-from:`, the JSON objects whose keys become variables.
 
 use std::collections::BTreeMap;
 
 use super::entry::reference;
 use super::error::DeclarationProblem;
-use super::reader::Reader;
+use super::reader::DeclarationReader;
 use crate::model::entry::{Case, EnvFromEntry, Naming};
 use crate::model::env_name::is_name;
 use crate::model::tree::{Kind, Node};
 
-/// Reads the list of objects whose keys become variables.
-pub fn entries(reader: &mut Reader<'_>, node: &Node) -> Vec<EnvFromEntry> {
+pub fn entries(reader: &mut DeclarationReader<'_>, node: &Node) -> Vec<EnvFromEntry> {
     let items =
         reader.list(Some("env-from"), node, "a list of references, or of tables with `from`").unwrap_or_default();
     items.iter().filter_map(|item| entry(reader, item)).collect()
@@ -18,8 +17,8 @@ pub fn entries(reader: &mut Reader<'_>, node: &Node) -> Vec<EnvFromEntry> {
 
 const SUBJECT: &str = "env-from";
 
-fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<EnvFromEntry> {
-    let origin = reader.origin(node.mark);
+fn entry(reader: &mut DeclarationReader<'_>, node: &Node) -> Option<EnvFromEntry> {
+    let origin = reader.origin(node.position);
     let Kind::Table(_) = node.kind else {
         let reference = reference(reader, SUBJECT, node)?;
         return Some(EnvFromEntry { reference, naming: Naming::default(), origin });
@@ -40,35 +39,35 @@ fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<EnvFromEntry> {
     Some(EnvFromEntry { reference: from?, naming: Naming { prefix, only, except, rename, case }, origin })
 }
 
-/// What a name can begin with: nothing, or what is a name by itself.
-fn prefix(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+/// Reads the prefix of variable names: empty, or a legal name.
+fn prefix(reader: &mut DeclarationReader<'_>, node: &Node) -> Option<String> {
     let text = reader.text(Some(SUBJECT), node, "text")?;
     if text.is_empty() || is_name(&text) {
         return Some(text);
     }
-    reader.error(node.mark, Some(SUBJECT), DeclarationProblem::IllegalName(text));
+    reader.error(node.position, Some(SUBJECT), DeclarationProblem::IllegalName(text));
     None
 }
 
-fn rename(reader: &mut Reader<'_>, prefix: &str, node: &Node) -> BTreeMap<String, String> {
+fn rename(reader: &mut DeclarationReader<'_>, prefix: &str, node: &Node) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for (key, value) in reader.table(Some("rename"), node) {
         let Some(name) = reader.text(Some("rename"), value, "text") else { continue };
         if !is_name(&format!("{prefix}{name}")) {
-            reader.error(value.mark, Some("rename"), DeclarationProblem::IllegalName(format!("{prefix}{name}")));
+            reader.error(value.position, Some("rename"), DeclarationProblem::IllegalName(format!("{prefix}{name}")));
         }
         names.insert(key.text.clone(), name);
     }
     names
 }
 
-fn case(reader: &mut Reader<'_>, node: &Node) -> Option<Case> {
+fn case(reader: &mut DeclarationReader<'_>, node: &Node) -> Option<Case> {
     let text = reader.text(Some(SUBJECT), node, "upper or keep")?;
     match text.as_str() {
         "upper" => Some(Case::Upper),
         "keep" => Some(Case::Keep),
         _ => {
-            reader.error(node.mark, Some(SUBJECT), DeclarationProblem::Value { text, expected: "upper or keep" });
+            reader.error(node.position, Some(SUBJECT), DeclarationProblem::Value { text, expected: "upper or keep" });
             None
         }
     }

@@ -1,4 +1,4 @@
-//! Declaration files to layers of entries, and to the options that they give as defaults.
+//! The errors of declarations, each with the position that it is about.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,118 +6,93 @@ use std::sync::Arc;
 use crate::model::entry::Claim;
 use crate::model::reference::{AliasNameError, ReferenceError};
 use crate::model::template::TemplateError;
-use crate::model::tree::Mark;
+use crate::model::tree::Position;
 
-/// What is wrong with a declaration, and where.
 #[derive(Debug, PartialEq)]
 pub struct DeclarationError {
-    /// The file, as it was named.
+    /// The file, as it was named on the command line.
     pub path: Arc<PathBuf>,
-    /// The place in it.
-    pub mark: Option<Mark>,
-    /// The key or variable it is about.
+    pub position: Option<Position>,
+    /// The key, variable or file that the error is about.
     pub subject: Option<String>,
-    /// What is wrong.
     pub problem: DeclarationProblem,
 }
 
-/// What is wrong with a declaration.
 #[derive(Debug, PartialEq)]
 pub enum DeclarationProblem {
-    /// The file cannot be read.
+    /// The system's error for reading the file.
     Unreadable(String),
-    /// The file is not UTF-8.
     NotUtf8,
-    /// A declaration was not named, and there are several.
+    /// Several default files exist, and none was named.
     Several(Vec<&'static str>),
-    /// A declaration was not named, and others could have put it there.
+    /// The default file, which was not named, can be changed by other users.
     Untrusted {
-        /// The declaration, its directory, or a link or directory that leads to it.
+        /// The file, its directory, or a link or directory on the way to it.
         what: String,
         /// The reason, as a predicate.
         why: &'static str,
     },
-    /// The file is not YAML, TOML or JSON.
+    /// The message of the YAML, TOML or JSON parser.
     Syntax(String),
-    /// A key that nobody knows.
     UnknownKey {
-        /// The key.
         key: String,
-        /// One that is much like it.
         nearest: Option<&'static str>,
     },
-    /// Another kind of value.
+    /// A node of another type.
     Expected {
-        /// What is expected.
         expected: &'static str,
-        /// What is there.
         found: &'static str,
     },
-    /// A key of `env` that cannot be a variable's name.
+    /// A text that is no name of a variable.
     IllegalName(String),
-    /// A key of `secrets` that cannot be an alias's name.
     AliasName(String, AliasNameError),
-    /// An alias with more than a secret's id.
+    /// An alias of a reference with more than a secret's id.
     AliasWithKey(String),
     /// An entry with none, or more than one, of `from`, `value` and `template`.
     NotOneSource,
-    /// A template that is none.
     Template(TemplateError),
-    /// An entry with both.
     DefaultAndOptional,
-    /// A variable or a path that two entries of one declaration want.
-    Claimed(Claim),
-    /// A file with neither a path nor a variable.
-    FileWithoutPlace,
-    /// PATH from anything but `value`.
+    /// A variable or a path that two entries set.
+    DuplicateTarget(Claim),
+    /// A file with neither `path` nor `env`.
+    FileWithoutTarget,
+    /// PATH with any source but `value`.
     PathOnlyValue,
-    /// A reference that is none.
     Reference {
-        /// The reference.
         text: String,
-        /// What is wrong with it.
         error: ReferenceError,
     },
-    /// An option with a value that it does not take.
+    /// An illegal value of an option or a key.
     Value {
-        /// What was given.
         text: String,
-        /// What it takes.
         expected: &'static str,
     },
     /// `external-id` without `role-arn`.
     ExternalIdAlone,
-    /// An option that a declaration may not give.
+    /// An option that `defaults:` does not take.
     NotInDeclaration,
-    /// A task definition's item without a key that ECS requires.
-    Missing(&'static str),
-    /// A task definition without containers.
+    /// An item of a task definition without this key, which ECS requires.
+    MissingKey(&'static str),
     NoContainer,
-    /// A task definition of several containers, and none was chosen.
-    ContainerChoice(Vec<String>),
-    /// A task definition without the container that was chosen.
+    /// A task definition with these containers, of which none was chosen.
+    SeveralContainers(Vec<String>),
+    /// A task definition without the chosen container.
     NoSuchContainer {
-        /// The one that was chosen.
         name: String,
-        /// One that is much like it.
         nearest: Option<String>,
-        /// All that are there.
         known: Vec<String>,
     },
-    /// A name that a task definition may have once, a second time.
-    Twice {
-        /// The name.
+    /// The second use of a name that must be unique in a task definition.
+    DuplicateName {
         name: String,
-        /// Where it is first.
+        /// The line of the first use.
         line: usize,
     },
-    /// A container whose environment comes from files in S3, too.
+    /// A container with `environmentFiles`, which are not read.
     EnvironmentFiles,
-    /// A `valueFrom` that ECS would not take.
+    /// A `valueFrom` that ECS would reject.
     ValueFrom {
-        /// What is there.
         text: String,
-        /// What is wrong with it.
         error: ReferenceError,
     },
 }

@@ -1,4 +1,4 @@
-//! Declaration files to layers of entries, and to the options that they give as defaults.
+//! Reads declaration files: each becomes a layer of entries, and options that serve as defaults.
 
 mod aliases;
 mod entry;
@@ -21,10 +21,10 @@ use crate::input::syntax::Format;
 
 use schema::Declaration;
 
-/// Reads the declarations that were named; without any, and if `find_file`, the one in the working directory.
+/// Reads `files`, and the declaration in the working directory if `find_file`.
 ///
-/// `container` chooses among the containers of every task definition among them. What is wrong with any of them is told
-/// beside what could be read, in the order of the files and their lines.
+/// `container` is the name of the container to take from each ECS task definition. Returns what could be read, and
+/// every error in the order of the files and lines.
 pub fn load(files: &[PathBuf], find_file: bool, container: Option<&str>) -> (Vec<Declaration>, Vec<DeclarationError>) {
     let mut errors = Vec::new();
     let mut declarations = Vec::new();
@@ -35,7 +35,7 @@ pub fn load(files: &[PathBuf], find_file: bool, container: Option<&str>) -> (Vec
             errors.extend(found);
         }
         Err(problem) => {
-            errors.push(DeclarationError { path: Arc::new(path.to_owned()), mark: None, subject: None, problem });
+            errors.push(DeclarationError { path: Arc::new(path.to_owned()), position: None, subject: None, problem });
         }
     };
     for path in files {
@@ -51,11 +51,11 @@ pub fn load(files: &[PathBuf], find_file: bool, container: Option<&str>) -> (Vec
     (declarations, errors)
 }
 
-/// Reads the text of one declaration, whose format the path tells; what is wrong with it is in the order of its lines.
+/// Reads the text of one declaration, in the format of the path's extension. The errors are in the order of its lines.
 pub fn read(path: &Path, text: &str, container: Option<&str>) -> (Declaration, Vec<DeclarationError>) {
     let mut errors = Vec::new();
     let declaration = schema::declaration(&Arc::new(path.to_owned()), Format::of(path), text, container, &mut errors);
-    errors.sort_by_key(|error| error.mark);
+    errors.sort_by_key(|error| error.position);
     (declaration, errors)
 }
 

@@ -1,4 +1,4 @@
-//! Walking a tree and gathering everything that is wrong with it.
+//! Reads typed values from a declaration's syntax tree, and collects every error.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,24 +6,24 @@ use std::sync::Arc;
 use super::error::{DeclarationError, DeclarationProblem};
 use crate::model::entry::Origin;
 use crate::model::suggest;
-use crate::model::tree::{Key, Kind, Mark, Node};
+use crate::model::tree::{Key, Kind, Node, Position};
 
-/// Reads a tree; what does not fit becomes an error and is passed over.
-pub struct Reader<'a> {
+/// The errors of a declaration so far. A node that is not of the expected type is added to them and skipped.
+pub struct DeclarationReader<'a> {
     pub path: &'a Arc<PathBuf>,
     pub errors: &'a mut Vec<DeclarationError>,
 }
 
-/// The entries of a table that are known, each taken once by its name.
+/// The entries of a table with known keys, each of which is taken once.
 pub struct Fields<'n> {
     pub subject: Option<String>,
-    pub mark: Mark,
+    pub position: Position,
     entries: Vec<(&'n Key, &'n Node)>,
     known: &'static [&'static str],
 }
 
 impl<'n> Fields<'n> {
-    /// The value of a key that may be there.
+    /// Takes the value of a key; `None` if the table does not have it.
     pub fn take(&mut self, name: &'static str) -> Option<&'n Node> {
         debug_assert!(self.known.contains(&name), "{name}");
         let at = self.entries.iter().position(|(key, _)| key.text == name)?;
@@ -31,17 +31,17 @@ impl<'n> Fields<'n> {
     }
 }
 
-impl Reader<'_> {
-    pub fn error(&mut self, mark: Mark, subject: Option<&str>, problem: DeclarationProblem) {
+impl DeclarationReader<'_> {
+    pub fn error(&mut self, position: Position, subject: Option<&str>, problem: DeclarationProblem) {
         let (path, subject) = (Arc::clone(self.path), subject.map(str::to_owned));
-        self.errors.push(DeclarationError { path, mark: Some(mark), subject, problem });
+        self.errors.push(DeclarationError { path, position: Some(position), subject, problem });
     }
 
-    pub fn origin(&self, mark: Mark) -> Origin {
-        Origin::File { path: Arc::clone(self.path), line: mark.line }
+    pub fn origin(&self, position: Position) -> Origin {
+        Origin::File { path: Arc::clone(self.path), line: position.line }
     }
 
-    /// The entries of a table, in order.
+    /// Returns the entries of a table, in the order of the file.
     pub fn table<'n>(&mut self, subject: Option<&str>, node: &'n Node) -> &'n [(Key, Node)] {
         match &node.kind {
             Kind::Table(entries) => entries,
@@ -52,7 +52,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A table whose keys are `known`.
+    /// Returns the entries of a table whose keys are `known`. Any other key is an error.
     pub fn fields<'n>(&mut self, subject: Option<&str>, node: &'n Node, known: &'static [&'static str]) -> Fields<'n> {
         let mut entries = Vec::new();
         for (key, value) in self.table(subject, node) {
@@ -60,10 +60,10 @@ impl Reader<'_> {
                 entries.push((key, value));
             } else {
                 let nearest = suggest::nearest(&key.text, known.iter().copied());
-                self.error(key.mark, subject, DeclarationProblem::UnknownKey { key: key.text.clone(), nearest });
+                self.error(key.position, subject, DeclarationProblem::UnknownKey { key: key.text.clone(), nearest });
             }
         }
-        Fields { subject: subject.map(str::to_owned), mark: node.mark, entries, known }
+        Fields { subject: subject.map(str::to_owned), position: node.position, entries, known }
     }
 
     pub fn text(&mut self, subject: Option<&str>, node: &Node, expected: &'static str) -> Option<String> {
@@ -74,13 +74,12 @@ impl Reader<'_> {
         text.map(str::to_owned)
     }
 
-    /// A list of texts.
+    /// Returns the items of a list of texts.
     pub fn texts(&mut self, subject: Option<&str>, node: &Node) -> Option<Vec<String>> {
         let items = self.list(subject, node, "a list of texts")?;
         items.iter().map(|item| self.text(subject, item, "text")).collect()
     }
 
-    /// The items of a list.
     pub fn list<'n>(&mut self, subject: Option<&str>, node: &'n Node, expected: &'static str) -> Option<&'n [Node]> {
         match &node.kind {
             Kind::List(items) => Some(items),
@@ -100,6 +99,6 @@ impl Reader<'_> {
     }
 
     pub fn expected(&mut self, node: &Node, subject: Option<&str>, expected: &'static str) {
-        self.error(node.mark, subject, DeclarationProblem::Expected { expected, found: node.description() });
+        self.error(node.position, subject, DeclarationProblem::Expected { expected, found: node.description() });
     }
 }

@@ -1,4 +1,5 @@
-//! Declaration files to layers of entries, and to the options that they give as defaults.
+//! Reads the top level of a declaration: `defaults`, `secrets`, `env`, `env-from` and `files`, or an ECS task
+//! definition.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,26 +7,26 @@ use std::sync::Arc;
 
 use super::aliases::aliases;
 use super::error::{DeclarationError, DeclarationProblem};
-use super::reader::Reader;
+use super::reader::DeclarationReader;
 use super::{entry, env_from, files, task_definition};
 use crate::input::syntax::Format;
-use crate::model::entry::Claim;
-use crate::model::options::{Given, Takes, TypedOptions, find_option};
+use crate::model::entry::{Claim, Entry};
+use crate::model::options::{Given, OPTIONS, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
-use crate::model::tree::Node;
+use crate::model::suggest;
+use crate::model::tree::{Node, Position};
 
 /// One declaration file.
 #[derive(Debug, Default)]
 pub struct Declaration {
-    /// `defaults:`
+    /// The options under `defaults:`.
     pub options: TypedOptions,
-    /// Aliases, variables and files: all but `defaults:`.
     pub layer: Layer,
-    /// Whether it is an ECS task definition, which is what `container` chooses from.
+    /// True for an ECS task definition, in which `--container` chooses a container.
     pub from_task_definition: bool,
 }
 
-/// Reads a declaration, or a task definition as one; whatever is wrong with it is added to `errors`.
+/// Reads a declaration or an ECS task definition, and adds its errors to `errors`.
 pub fn declaration(
     path: &Arc<PathBuf>,
     format: Format,
@@ -38,45 +39,54 @@ pub fn declaration(
         Err(found) => {
             errors.extend(found.into_iter().map(|error| {
                 let problem = DeclarationProblem::Syntax(error.message);
-                DeclarationError { path: Arc::clone(path), mark: error.mark, subject: None, problem }
+                DeclarationError { path: Arc::clone(path), position: error.position, subject: None, problem }
             }));
             return Declaration::default();
         }
     };
-    let mut reader = Reader { path, errors };
+    let mut reader = DeclarationReader { path, errors };
     if let Some(layer) = task_definition::layer(&mut reader, &node, container) {
         return Declaration { layer, from_task_definition: true, ..Declaration::default() };
     }
     let mut fields = reader.fields(None, &node, &["defaults", "secrets", "env", "env-from", "files"]);
     let options = fields.take("defaults").map(|node| defaults(&mut reader, node)).unwrap_or_default();
     let aliases = fields.take("secrets").map(|node| aliases(&mut reader, node)).unwrap_or_default();
-    let mut entries = fields.take("env").map(|node| entry::entries(&mut reader, node)).unwrap_or_default();
-    let expansions = fields.take("env-from").map(|node| env_from::entries(&mut reader, node)).unwrap_or_default();
+    let env = fields.take("env").map(|node| entry::entries(&mut reader, node)).unwrap_or_default();
+    let env_from = fields.take("env-from").map(|node| env_from::entries(&mut reader, node)).unwrap_or_default();
     let files = fields.take("files").map(|node| files::entries(&mut reader, node)).unwrap_or_default();
-    // Variables of `env` are told apart by their table; those of `files` could be any.
+    let entries = with_files(&mut reader, env, files);
+    Declaration { options, layer: Layer { aliases, entries, env_from }, from_task_definition: false }
+}
+
+/// Appends the entries of `files:` to those of `env:`. Two entries must not set one variable or path.
+fn with_files(
+    reader: &mut DeclarationReader<'_>,
+    mut entries: Vec<Entry>,
+    files: Vec<(Position, Entry)>,
+) -> Vec<Entry> {
     let mut claimed: BTreeSet<Claim> = entries.iter().flat_map(|entry| entry.target.claims()).collect();
-    for (mark, entry) in files {
+    for (position, entry) in files {
         for claim in entry.target.claims() {
             if !claimed.insert(claim.clone()) {
-                reader.error(mark, Some("files"), DeclarationProblem::Claimed(claim));
+                reader.error(position, Some("files"), DeclarationProblem::DuplicateTarget(claim));
             }
         }
         entries.push(entry);
     }
-    Declaration { options, layer: Layer { aliases, entries, expansions }, from_task_definition: false }
+    entries
 }
 
-fn defaults(reader: &mut Reader<'_>, node: &Node) -> TypedOptions {
+fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
     let mut options = TypedOptions::default();
     for (key, value) in reader.table(Some("defaults"), node) {
         let subject = Some(key.text.as_str());
         let Some(spec) = find_option(&key.text) else {
             let problem = DeclarationProblem::UnknownKey { key: key.text.clone(), nearest: nearest_option(&key.text) };
-            reader.error(key.mark, Some("defaults"), problem);
+            reader.error(key.position, Some("defaults"), problem);
             continue;
         };
         if !spec.in_declaration {
-            reader.error(key.mark, subject, DeclarationProblem::NotInDeclaration);
+            reader.error(key.position, subject, DeclarationProblem::NotInDeclaration);
             continue;
         }
         let given = match spec.takes {
@@ -90,17 +100,14 @@ fn defaults(reader: &mut Reader<'_>, node: &Node) -> TypedOptions {
         };
         if let Some(Err(expected)) = given.map(|given| (spec.set)(&mut options, given)) {
             let text = value.text().unwrap_or_default().to_owned();
-            reader.error(value.mark, subject, DeclarationProblem::Value { text, expected });
+            reader.error(value.position, subject, DeclarationProblem::Value { text, expected });
         }
     }
     options
 }
 
 fn nearest_option(name: &str) -> Option<&'static str> {
-    crate::model::suggest::nearest(
-        name,
-        crate::model::options::OPTIONS.iter().filter(|option| option.in_declaration).map(|option| option.key),
-    )
+    suggest::nearest(name, OPTIONS.iter().filter(|option| option.in_declaration).map(|option| option.key))
 }
 
 #[cfg(test)]
@@ -113,7 +120,7 @@ mod tests {
     fn read(text: &str) -> (Declaration, Vec<(usize, DeclarationProblem)>) {
         let mut errors = Vec::new();
         let declaration = declaration(&Arc::new("test.yaml".into()), Format::Yaml, text, None, &mut errors);
-        (declaration, errors.into_iter().map(|error| (error.mark.unwrap().line, error.problem)).collect())
+        (declaration, errors.into_iter().map(|error| (error.position.unwrap().line, error.problem)).collect())
     }
 
     #[test]
@@ -137,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_with_its_line() {
+    fn every_error_is_reported_with_its_line() {
         let (_, errors) = read(
             "defaults: { regoin: x, local: y, timeout: soon }\n\
              secrets:\n  ssm: a\n  db: prod/db:key\n\
@@ -159,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn a_task_definition_is_told_from_a_declaration() {
+    fn a_file_with_container_definitions_is_a_task_definition() {
         assert!(read("containerDefinitions: [{}]").0.from_task_definition);
         assert!(!read("env: {}").0.from_task_definition);
         assert_eq!(read("taskDefinition: app:1").1.len(), 1);
     }
 
     #[test]
-    fn an_empty_declaration_is_one() {
+    fn an_empty_declaration_is_legal() {
         for text in ["", "# nothing yet\n", "---\n", "{}"] {
             assert!(read(text).1.is_empty(), "{text:?}");
         }

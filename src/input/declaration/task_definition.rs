@@ -1,45 +1,49 @@
-//! Hand an ECS task definition over as it is: one container's `secrets` and `environment` become entries.
+//! Reads an ECS task definition as a declaration: the `secrets` and `environment` of one container become entries.
 //!
-//! Everything else in it is ECS's own business and is passed over, known or not.
+//! All other keys are ignored, known to ECS or not.
 
 use std::collections::BTreeMap;
 
 use super::error::DeclarationProblem;
-use super::reader::Reader;
+use super::reader::DeclarationReader;
 use crate::model::entry::{Entry, EntrySource, OnMissing, Target, Transform};
 use crate::model::env_name::EnvName;
 use crate::model::plan::Layer;
 use crate::model::reference::Reference;
 use crate::model::suggest;
-use crate::model::tree::{Kind, Mark, Node};
+use crate::model::tree::{Kind, Node, Position};
 
 const CONTAINERS: &str = "containerDefinitions";
 
-/// Reads a task definition; `None` when the document is none.
+/// Reads a task definition; `None` if the document is none.
 ///
-/// It is one when it has `containerDefinitions`, as `aws ecs register-task-definition` takes it, or has it below
-/// `taskDefinition`, as `aws ecs describe-task-definition` prints it. `container` is a name that was chosen.
-pub fn layer(reader: &mut Reader<'_>, node: &Node, container: Option<&str>) -> Option<Layer> {
+/// A task definition has `containerDefinitions`, at the top level as `aws ecs register-task-definition` takes it, or
+/// below `taskDefinition` as `aws ecs describe-task-definition` prints it. `container` is the argument of
+/// `--container`.
+pub fn layer(reader: &mut DeclarationReader<'_>, node: &Node, container: Option<&str>) -> Option<Layer> {
     let containers = node.get(CONTAINERS).or_else(|| node.get("taskDefinition")?.get(CONTAINERS))?;
     let chosen = choose(reader, containers, container);
     let entries = chosen.map(|container| entries(reader, container)).unwrap_or_default();
     Some(Layer { entries, ..Layer::default() })
 }
 
-fn choose<'n>(reader: &mut Reader<'_>, node: &'n Node, wanted: Option<&str>) -> Option<&'n Node> {
+/// Returns the container named `wanted`, or without a name the only one.
+fn choose<'n>(reader: &mut DeclarationReader<'_>, node: &'n Node, wanted: Option<&str>) -> Option<&'n Node> {
     let containers = list(reader, CONTAINERS, node)?;
     let name = |container: &'n Node| container.get("name").and_then(Node::text);
     let names = || containers.iter().filter_map(name).map(str::to_owned).collect();
     let problem = match (wanted, containers) {
         (_, []) => DeclarationProblem::NoContainer,
-        // AWS's own examples leave the name of a single container out.
+        // AWS's own examples leave out the name of a single container.
         (None, [only]) => return Some(only),
-        (None, _) => DeclarationProblem::ContainerChoice(names()),
+        (None, _) => DeclarationProblem::SeveralContainers(names()),
         (Some(wanted), _) => {
             let mut matching = containers.iter().filter(|container| name(container) == Some(wanted));
             match (matching.next(), matching.next()) {
                 (Some(one), None) => return Some(one),
-                (Some(first), Some(_)) => DeclarationProblem::Twice { name: wanted.to_owned(), line: first.mark.line },
+                (Some(first), Some(_)) => {
+                    DeclarationProblem::DuplicateName { name: wanted.to_owned(), line: first.position.line }
+                }
                 (None, _) => DeclarationProblem::NoSuchContainer {
                     name: wanted.to_owned(),
                     nearest: suggest::nearest(wanted, containers.iter().filter_map(name)).map(str::to_owned),
@@ -48,100 +52,106 @@ fn choose<'n>(reader: &mut Reader<'_>, node: &'n Node, wanted: Option<&str>) -> 
             }
         }
     };
-    reader.error(node.mark, None, problem);
+    reader.error(node.position, None, problem);
     None
 }
 
-fn entries(reader: &mut Reader<'_>, container: &Node) -> Vec<Entry> {
-    // Tells what is no table; keys are then taken by name, since ECS knows many others.
+fn entries(reader: &mut DeclarationReader<'_>, container: &Node) -> Vec<Entry> {
+    // Only checks that the container is a table: `fields` would reject the keys of ECS that are not read here.
     reader.table(Some(CONTAINERS), container);
     if let Some(files) = container.get("environmentFiles")
         && list(reader, "environmentFiles", files).is_some_and(|files| !files.is_empty())
     {
-        reader.error(files.mark, None, DeclarationProblem::EnvironmentFiles);
+        reader.error(files.position, None, DeclarationProblem::EnvironmentFiles);
     }
-    let mut found = variables(reader, container, "secrets", secret);
-    found.extend(variables(reader, container, "environment", literal));
-    // In the order of the file, so that it is the second of two equal names that is told.
-    found.sort_by_key(|variable| variable.mark);
-    let mut seen = BTreeMap::new();
+    let mut variables = section(reader, container, "secrets", secret);
+    variables.extend(section(reader, container, "environment", literal));
+    // In the order of the file, so that the second of two equal names is the error.
+    variables.sort_by_key(|variable| variable.position);
+    let mut first_lines = BTreeMap::new();
     let mut entries = Vec::new();
-    for Variable { name, mark, source } in found {
-        if let Some(line) = seen.get(&name) {
-            reader.error(mark, None, DeclarationProblem::Twice { name: name.to_string(), line: *line });
+    for ContainerVariable { name, position, source } in variables {
+        if let Some(line) = first_lines.get(&name) {
+            reader.error(position, None, DeclarationProblem::DuplicateName { name: name.to_string(), line: *line });
             continue;
         }
-        seen.insert(name.clone(), mark.line);
-        let (transform, on_missing, origin) = (Transform::default(), OnMissing::Fail, reader.origin(mark));
+        first_lines.insert(name.clone(), position.line);
+        let (transform, on_missing, origin) = (Transform::default(), OnMissing::Fail, reader.origin(position));
         entries.extend(source.map(|source| Entry { target: Target::Env(name), source, transform, on_missing, origin }));
     }
     entries
 }
 
-/// A variable as one of the two lists has it; without a source when that is wrong.
-struct Variable {
+/// An item of `secrets` or `environment`. `source` is `None` if it has an error.
+struct ContainerVariable {
     name: EnvName,
-    mark: Mark,
+    position: Position,
     source: Option<EntrySource>,
 }
 
-/// How an item of one of the two lists gives the value of the variable that it names.
-type ReadSource = fn(&mut Reader<'_>, &str, &Node) -> Option<EntrySource>;
+/// Reads the source of an item for the variable of this name.
+type ReadSource = fn(&mut DeclarationReader<'_>, &str, &Node) -> Option<EntrySource>;
 
-fn variables(
-    reader: &mut Reader<'_>,
+/// Reads a container's list `key`, which is `secrets` or `environment`.
+fn section(
+    reader: &mut DeclarationReader<'_>,
     container: &Node,
-    section: &'static str,
+    key: &'static str,
     read_source: ReadSource,
-) -> Vec<Variable> {
-    let items = container.get(section).and_then(|items| list(reader, section, items));
+) -> Vec<ContainerVariable> {
+    let items = container.get(key).and_then(|items| list(reader, key, items));
     let mut variables = Vec::new();
     for item in items.unwrap_or_default() {
-        let Some((mark, text)) = field(reader, section, item, "name") else { continue };
+        let Some((position, text)) = field(reader, key, item, "name") else { continue };
         let source = read_source(reader, &text, item);
         match EnvName::parse(&text) {
-            Ok(name) => variables.push(Variable { name, mark, source }),
-            Err(_) => reader.error(mark, Some(section), DeclarationProblem::IllegalName(text)),
+            Ok(name) => variables.push(ContainerVariable { name, position, source }),
+            Err(_) => reader.error(position, Some(key), DeclarationProblem::IllegalName(text)),
         }
     }
     variables
 }
 
-/// Of `{ "name": …, "valueFrom": … }`.
-fn secret(reader: &mut Reader<'_>, name: &str, item: &Node) -> Option<EntrySource> {
-    let (mark, text) = field(reader, name, item, "valueFrom")?;
+/// Reads the source of an item of `secrets`: `{ "name": …, "valueFrom": … }`.
+fn secret(reader: &mut DeclarationReader<'_>, name: &str, item: &Node) -> Option<EntrySource> {
+    let (position, text) = field(reader, name, item, "valueFrom")?;
     if name == "PATH" {
-        reader.error(mark, Some(name), DeclarationProblem::PathOnlyValue);
+        reader.error(position, Some(name), DeclarationProblem::PathOnlyValue);
     }
     match Reference::from_ecs(&text) {
         Ok(reference) => Some(EntrySource::Reference(reference)),
         Err(error) => {
-            reader.error(mark, Some(name), DeclarationProblem::ValueFrom { text, error });
+            reader.error(position, Some(name), DeclarationProblem::ValueFrom { text, error });
             None
         }
     }
 }
 
-/// Of `{ "name": …, "value": … }`.
-fn literal(reader: &mut Reader<'_>, name: &str, item: &Node) -> Option<EntrySource> {
+/// Reads the source of an item of `environment`: `{ "name": …, "value": … }`.
+fn literal(reader: &mut DeclarationReader<'_>, name: &str, item: &Node) -> Option<EntrySource> {
     field(reader, name, item, "value").map(|(_, text)| EntrySource::Literal(text))
 }
 
-/// The text of a key that ECS requires, and where it stands.
-fn field(reader: &mut Reader<'_>, subject: &str, item: &Node, key: &'static str) -> Option<(Mark, String)> {
+/// Returns the text of a key that ECS requires, with its position.
+fn field(
+    reader: &mut DeclarationReader<'_>,
+    subject: &str,
+    item: &Node,
+    key: &'static str,
+) -> Option<(Position, String)> {
     let Kind::Table(_) = item.kind else {
         reader.expected(item, Some(subject), "a table");
         return None;
     };
     let Some(node) = item.get(key) else {
-        reader.error(item.mark, Some(subject), DeclarationProblem::Missing(key));
+        reader.error(item.position, Some(subject), DeclarationProblem::MissingKey(key));
         return None;
     };
-    reader.text(Some(subject), node, "text").map(|text| (node.mark, text))
+    reader.text(Some(subject), node, "text").map(|text| (node.position, text))
 }
 
-/// The items of a list. A null is an empty one: tools write it for what is not there.
-fn list<'n>(reader: &mut Reader<'_>, subject: &str, node: &'n Node) -> Option<&'n [Node]> {
+/// Returns the items of a list. A null is an empty list, since tools write it for an absent key.
+fn list<'n>(reader: &mut DeclarationReader<'_>, subject: &str, node: &'n Node) -> Option<&'n [Node]> {
     match &node.kind {
         Kind::List(items) => Some(items),
         _ if node.is_null() => Some(&[]),
@@ -161,7 +171,7 @@ mod tests {
     use crate::input::syntax::Format;
     use crate::model::reference::ReferenceError;
 
-    /// What AWS's documentation shows of a service on Fargate, with a secret in each of its forms.
+    /// The Fargate example of the ECS Developer Guide, with a secret in each form of `valueFrom`.
     const FARGATE: &str = r#"{
   "family": "appauth",
   "networkMode": "awsvpc",
@@ -198,16 +208,20 @@ mod tests {
 
     type Read = (Vec<String>, Vec<(usize, DeclarationProblem)>);
 
-    /// The entries as `NAME=reference` or `NAME: value`, and what is wrong with which line.
+    /// Returns the entries as `NAME=reference` or `NAME: value`, and each error with its line.
     fn read(format: Format, text: &str, container: Option<&str>) -> Option<Read> {
         let (path, mut errors) = (Arc::new("task.json".into()), Vec::new());
-        let layer = layer(&mut Reader { path: &path, errors: &mut errors }, &format.parse(text).unwrap(), container)?;
+        let layer = layer(
+            &mut DeclarationReader { path: &path, errors: &mut errors },
+            &format.parse(text).unwrap(),
+            container,
+        )?;
         let line = |entry: &Entry| match &entry.source {
             EntrySource::Reference(reference) => format!("{}={reference} ({})", entry.target, entry.origin),
             EntrySource::Literal(text) => format!("{}: {text} ({})", entry.target, entry.origin),
             EntrySource::Composed(_) | EntrySource::Template(_) => unreachable!("a task definition has none"),
         };
-        let problem = |error: DeclarationError| (error.mark.unwrap().line, error.problem);
+        let problem = |error: DeclarationError| (error.position.unwrap().line, error.problem);
         Some((layer.entries.iter().map(line).collect(), errors.into_iter().map(problem).collect()))
     }
 
@@ -215,7 +229,7 @@ mod tests {
         read(Format::Json, text, container).unwrap()
     }
 
-    /// What is wrong with a single container of these keys, which begin on line 2.
+    /// Returns the errors of a single container with these keys, which begin on line 2.
     fn problems(keys: &str) -> Vec<(usize, DeclarationProblem)> {
         json(&format!("{{\"containerDefinitions\": [{{\n{keys}\n}}]}}"), None).1
     }
@@ -240,14 +254,14 @@ mod tests {
     }
 
     #[test]
-    fn what_the_aws_cli_prints_is_one_too() {
+    fn the_output_of_aws_ecs_describe_task_definition_is_read() {
         let described = format!("{{\"taskDefinition\": {FARGATE}, \"tags\": []}}");
         assert_eq!(json(&described, None), json(FARGATE, None));
         assert_eq!(json(&described, Some("web")), json(FARGATE, Some("web")));
     }
 
     #[test]
-    fn yaml_and_toml_will_do() {
+    fn a_task_definition_may_be_yaml_or_toml() {
         let yaml = "containerDefinitions:\n- environment:\n  - { name: PORT, value: 8080 }\n  secrets: # none yet\n";
         assert_eq!(read(Format::Yaml, yaml, None), Some((vec!["PORT: 8080 (task.json:3)".into()], vec![])));
         let toml = "[[containerDefinitions]]\nsecrets = [{ name = 'A', valueFrom = '/prod/a' }]\n";
@@ -255,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declaration_is_none() {
+    fn a_declaration_is_no_task_definition() {
         for text in ["env: { A: x }", "{}", "[containerDefinitions]", "taskDefinition: app:1", "taskDefinition: {}"] {
             assert_eq!(read(Format::Yaml, text, None), None, "{text}");
         }
@@ -271,7 +285,7 @@ mod tests {
         ]}"#;
         assert_eq!(json(text, Some("web")), (vec!["A: web's (task.json:2)".into()], vec![]));
         let known = || vec!["web".to_owned(), "log_router".to_owned(), "log_router".to_owned()];
-        assert_eq!(json(text, None).1, [(1, DeclarationProblem::ContainerChoice(known()))]);
+        assert_eq!(json(text, None).1, [(1, DeclarationProblem::SeveralContainers(known()))]);
         let missing = |name: &str, nearest: Option<&str>| {
             let (name, nearest) = (name.to_owned(), nearest.map(str::to_owned));
             [(1, DeclarationProblem::NoSuchContainer { name, nearest, known: known() })]
@@ -280,12 +294,12 @@ mod tests {
         assert_eq!(json(text, Some("database")).1, missing("database", None));
         assert_eq!(
             json(text, Some("log_router")).1,
-            [(1, DeclarationProblem::Twice { name: "log_router".into(), line: 3 })]
+            [(1, DeclarationProblem::DuplicateName { name: "log_router".into(), line: 3 })]
         );
     }
 
     #[test]
-    fn a_single_container_needs_no_choice_but_a_choice_must_be_it() {
+    fn a_chosen_name_must_be_the_single_containers() {
         let text = r#"{"containerDefinitions": [{ "environment": [{ "name": "A", "value": "a" }] }]}"#;
         assert_eq!(json(text, None).0, ["A: a (task.json:1)"]);
         let problem = DeclarationProblem::NoSuchContainer { name: "web".into(), nearest: None, known: vec![] };
@@ -294,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_definition_without_containers_is_told() {
+    fn a_task_definition_without_containers_is_an_error() {
         for containers in ["[]", "null"] {
             let text = format!("{{\"containerDefinitions\": {containers}}}");
             assert_eq!(json(&text, None).1, [(1, DeclarationProblem::NoContainer)]);
@@ -306,14 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn files_of_variables_are_refused() {
+    fn environment_files_are_an_error() {
         let files = r#""environmentFiles": [{ "type": "s3", "value": "arn:aws:s3:::bucket/app.env" }]"#;
         assert_eq!(problems(files), [(2, DeclarationProblem::EnvironmentFiles)]);
         assert_eq!(problems(r#""environmentFiles": [], "secrets": null"#), []);
     }
 
     #[test]
-    fn a_name_stands_once_in_both_lists_together() {
+    fn a_name_occurs_once_in_both_lists_together() {
         let errors = problems(
             r#""secrets": [
                 { "name": "A", "valueFrom": "/a" },
@@ -326,19 +340,19 @@ mod tests {
                 { "name": "C", "value": "c" }
             ]"#,
         );
-        let twice = |name: &str, line| DeclarationProblem::Twice { name: name.into(), line };
+        let twice = |name: &str, line| DeclarationProblem::DuplicateName { name: name.into(), line };
         assert_eq!(errors.len(), 4, "{errors:?}");
         assert_eq!(errors[1..], [(5, twice("A", 3)), (9, twice("B", 4)), (10, twice("C", 8))]);
     }
 
     #[test]
-    fn path_is_no_secret() {
+    fn path_cannot_be_a_secret() {
         let errors = problems(r#""secrets": [{ "name": "PATH", "valueFrom": "/path" }]"#);
         assert_eq!(errors, [(2, DeclarationProblem::PathOnlyValue)]);
     }
 
     #[test]
-    fn a_value_from_that_ecs_would_not_take_is_told() {
+    fn a_value_from_that_ecs_would_reject_is_an_error() {
         let errors = problems(
             r#""secrets": [
                 { "name": "A", "valueFrom": "arn:aws:secretsmanager:us-east-1:123456789012:secret:app-AbCdEf:key" },
@@ -361,8 +375,8 @@ mod tests {
         ));
         for problem in [
             DeclarationProblem::ValueFrom { text: String::new(), error: ReferenceError::Empty },
-            DeclarationProblem::Missing("valueFrom"),
-            DeclarationProblem::Missing("name"),
+            DeclarationProblem::MissingKey("valueFrom"),
+            DeclarationProblem::MissingKey("name"),
             DeclarationProblem::IllegalName("my.name".into()),
         ] {
             assert!(errors.iter().any(|(_, other)| *other == problem), "{problem:?} {errors:#?}");
@@ -370,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_is_text_as_it_stands() {
+    fn a_value_of_environment_is_literal_text() {
         let (entries, errors) = json(
             r#"{"containerDefinitions": [{ "environment": [{ "name": "A", "value": "${HOME} {{ x }} $$ a:b" }] }]}"#,
             None,
@@ -382,7 +396,7 @@ mod tests {
         }
         assert_eq!(
             problems(r#""environment": [{ "name": "A", "valueFrom": "/a" }]"#),
-            [(2, DeclarationProblem::Missing("value"))]
+            [(2, DeclarationProblem::MissingKey("value"))]
         );
     }
 }

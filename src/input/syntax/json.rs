@@ -1,4 +1,4 @@
-//! JSON to the common tree.
+//! Parses JSON into the syntax tree.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,52 +6,55 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::positions::Places;
-use super::syntax_error::{MAX_DEPTH, SyntaxError, duplicates};
-use crate::model::tree::{Key, Kind, Mark, Node, Typed};
+use super::positions::PositionCursor;
+use super::syntax_error::{MAX_DEPTH, SyntaxError, TOO_DEEP, duplicate_keys};
+use crate::model::tree::{Key, Kind, Node, Position, Typed};
 
 pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| vec![syntax_error(&error)])?;
-    let mut builder = Builder { text, places: Places::new(text), errors: Vec::new() };
+    let mut builder = JsonBuilder { text, cursor: PositionCursor::new(text), errors: Vec::new() };
     let node = builder.node(raw, 0);
     if builder.errors.is_empty() { Ok(node) } else { Err(builder.errors) }
 }
 
 fn syntax_error(error: &serde_json::Error) -> SyntaxError {
     let message = error.to_string();
-    // The place is told apart from the message.
+    // serde_json appends the position, which reports print on their own.
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    SyntaxError { mark: Some(Mark { line: error.line(), column: error.column().max(1) }), message: message.to_owned() }
+    SyntaxError {
+        position: Some(Position { line: error.line(), column: error.column().max(1) }),
+        message: message.to_owned(),
+    }
 }
 
-struct Builder<'t> {
+struct JsonBuilder<'t> {
     text: &'t str,
-    places: Places<'t>,
+    cursor: PositionCursor<'t>,
     errors: Vec<SyntaxError>,
 }
 
-impl<'t> Builder<'t> {
-    /// A value, and a key without escapes, is a slice of the text, so where it begins tells its place.
-    fn mark(&mut self, slice: &str) -> Mark {
-        self.places.mark(slice.as_ptr().addr() - self.text.as_ptr().addr())
+impl<'t> JsonBuilder<'t> {
+    /// Returns the position of a slice of the text. Values, and keys without escapes, are such slices.
+    fn position(&mut self, slice: &str) -> Position {
+        self.cursor.position(slice.as_ptr().addr() - self.text.as_ptr().addr())
     }
 
     fn node(&mut self, raw: &'t RawValue, depth: usize) -> Node {
-        let mark = self.mark(raw.get());
+        let position = self.position(raw.get());
         let kind = match raw.get().as_bytes().first() {
             _ if depth > MAX_DEPTH => {
-                self.errors.push(SyntaxError { mark: Some(mark), message: "nested too deeply".to_owned() });
+                self.errors.push(SyntaxError { position: Some(position), message: TOO_DEEP.to_owned() });
                 Kind::Typed(Typed::Null)
             }
             Some(b'{') => {
                 let Pairs(pairs) = self.read(raw, Pairs(Vec::new()));
                 let mut entries = Vec::with_capacity(pairs.len());
                 for (text, value) in pairs {
-                    // A key with escapes is a text of its own; its value's place is near.
-                    let mark = self.mark(if let Cow::Borrowed(key) = text { key } else { value.get() });
-                    entries.push((Key { mark, text: text.into_owned() }, self.node(value, depth + 1)));
+                    // A key with escapes is no slice of the text: take the position of its value.
+                    let position = self.position(if let Cow::Borrowed(key) = text { key } else { value.get() });
+                    entries.push((Key { position, text: text.into_owned() }, self.node(value, depth + 1)));
                 }
-                self.errors.extend(duplicates(&entries));
+                self.errors.extend(duplicate_keys(&entries));
                 Kind::Table(entries)
             }
             Some(b'[') => {
@@ -64,20 +67,21 @@ impl<'t> Builder<'t> {
             Some(b'n') | None => Kind::Typed(Typed::Null),
             Some(_) => Kind::Typed(Typed::Number(raw.get().to_owned())),
         };
-        Node { mark, kind }
+        Node { position, kind }
     }
 
-    /// What was found to be JSON once can still be wrong in a string: half a surrogate pair, say.
+    /// Deserializes a node, or records the error and returns `otherwise`. `RawValue` accepts half a
+    /// surrogate pair in a string, which is an error only here.
     fn read<T: Deserialize<'t>>(&mut self, raw: &'t RawValue, otherwise: T) -> T {
         serde_json::from_str(raw.get()).unwrap_or_else(|error| {
-            let mark = self.mark(raw.get());
-            self.errors.push(SyntaxError { mark: Some(mark), ..syntax_error(&error) });
+            let position = self.position(raw.get());
+            self.errors.push(SyntaxError { position: Some(position), ..syntax_error(&error) });
             otherwise
         })
     }
 }
 
-/// An object's entries, in their order and with those that occur twice.
+/// The entries of an object, in the order of the file and with duplicate keys.
 struct Pairs<'t>(Vec<(Cow<'t, str>, &'t RawValue)>);
 
 impl<'de> Deserialize<'de> for Pairs<'de> {
@@ -97,17 +101,17 @@ impl<'de> Visitor<'de> for PairsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Pairs<'de>, A::Error> {
         let mut pairs = Vec::new();
-        while let Some(key) = entries.next_key_seed(KeySeed)? {
+        while let Some(key) = entries.next_key_seed(BorrowedKeySeed)? {
             pairs.push((key, entries.next_value()?));
         }
         Ok(Pairs(pairs))
     }
 }
 
-/// A key as a slice of the text, where it has no escapes.
-struct KeySeed;
+/// Deserializes a key, as a slice of the text if it has no escapes.
+struct BorrowedKeySeed;
 
-impl<'de> DeserializeSeed<'de> for KeySeed {
+impl<'de> DeserializeSeed<'de> for BorrowedKeySeed {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
@@ -115,7 +119,7 @@ impl<'de> DeserializeSeed<'de> for KeySeed {
     }
 }
 
-impl<'de> Visitor<'de> for KeySeed {
+impl<'de> Visitor<'de> for BorrowedKeySeed {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

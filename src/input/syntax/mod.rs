@@ -1,7 +1,4 @@
-//! YAML, TOML and JSON as one tree, in which every node knows its line and every scalar how it was written.
-//!
-//! Typed deserializers stop at the first error, and each tells positions in its own way or not at all; a person who mends a
-//! declaration wants all six typos at once, with their lines.
+//! Parses YAML, TOML and JSON into one syntax tree, `model::tree`.
 
 mod json;
 mod positions;
@@ -17,16 +14,15 @@ use syntax_error::SyntaxError;
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// YAML 1.2, of which JSON is a part.
+    /// YAML 1.2.
     Yaml,
-    /// TOML 1.
+    /// TOML 1.0.
     Toml,
-    /// JSON.
     Json,
 }
 
 impl Format {
-    /// By the extension; without a known one it is YAML.
+    /// Returns the format of the path's extension; YAML for an unknown one.
     pub fn of(path: &Path) -> Self {
         let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
         match extension.as_ref().and_then(|extension| extension.to_str()) {
@@ -36,10 +32,11 @@ impl Format {
         }
     }
 
-    /// Reads a text as one tree. An empty YAML text, or a null, is an empty table.
+    /// Parses a whole file, with or without a byte order mark. A YAML file without content, or a null, is an empty
+    /// table.
     ///
     /// # Errors
-    /// The first place where the text is not of this format, or every key that occurs twice.
+    /// The first syntax error, or every duplicate key.
     pub fn parse(self, text: &str) -> Result<Node, Vec<SyntaxError>> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match self {
@@ -57,7 +54,10 @@ mod tests {
 
     fn table(node: &Node) -> Vec<(&str, usize, &str)> {
         let Kind::Table(entries) = &node.kind else { return Vec::new() };
-        entries.iter().map(|(key, value)| (key.text.as_str(), value.mark.line, value.text().unwrap_or("-"))).collect()
+        entries
+            .iter()
+            .map(|(key, value)| (key.text.as_str(), value.position.line, value.text().unwrap_or("-")))
+            .collect()
     }
 
     #[test]
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_yaml_scalar_is_its_text_and_other_formats_want_quotes() {
+    fn a_plain_yaml_scalar_is_text_and_a_number_of_toml_or_json_is_not() {
         let yaml = Format::Yaml.parse("a: 007\nb: yes\nc: 1.10\nd: 2026-11-20\ne: |\n  two\n  lines\n").unwrap();
         assert_eq!(
             table(&yaml).iter().map(|entry| entry.2).collect::<Vec<_>>(),
@@ -93,23 +93,23 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_key_is_refused_and_in_quotes_is_a_key() {
+    fn a_merge_key_is_an_error_unless_it_is_quoted() {
         assert!(Format::Yaml.parse("a: &a {b: c}\n<<: *a").is_err());
         assert_eq!(table(&Format::Yaml.parse("'<<': one").unwrap()), [("<<", 1, "one")]);
     }
 
     #[test]
-    fn a_key_that_occurs_twice_is_an_error_with_its_place() {
+    fn a_duplicate_key_is_an_error_on_its_line() {
         for (format, text) in
             [(Format::Yaml, "a: 1\na: 2"), (Format::Json, "{\"a\": 1,\n\"a\": 2}"), (Format::Toml, "a = 1\na = 2")]
         {
             let errors = format.parse(text).unwrap_err();
-            assert_eq!(errors[0].mark.unwrap().line, 2, "{format:?} {errors:?}");
+            assert_eq!(errors[0].position.unwrap().line, 2, "{format:?} {errors:?}");
         }
     }
 
     #[test]
-    fn what_cannot_be_read_says_where() {
+    fn a_syntax_error_has_a_position_and_a_message() {
         for (format, text) in [
             (Format::Yaml, "a: 1\nb: [1"),
             (Format::Yaml, "a: 1\n---\nb: 2"),
@@ -118,7 +118,7 @@ mod tests {
             (Format::Json, "{\"a\": 1,\n\"b\": ["),
         ] {
             let errors = format.parse(text).unwrap_err();
-            assert!(errors[0].mark.is_some_and(|mark| mark.line >= 2), "{format:?} {errors:?}");
+            assert!(errors[0].position.is_some_and(|position| position.line >= 2), "{format:?} {errors:?}");
             assert!(errors[0].message.len() > 5, "{format:?} {errors:?}");
         }
         for format in [Format::Yaml, Format::Json] {
@@ -128,18 +128,18 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_its_own_place() {
+    fn a_key_has_its_own_position() {
         for (format, text) in
             [(Format::Yaml, "a:\n\n  b"), (Format::Json, "{\"a\":\n\n\"b\"}"), (Format::Toml, "a = [\n]")]
         {
             let node = format.parse(text).unwrap();
             let Kind::Table(entries) = node.kind else { unreachable!() };
-            assert_eq!(entries[0].0.mark.line, 1, "{format:?}");
+            assert_eq!(entries[0].0.position.line, 1, "{format:?}");
         }
     }
 
     #[test]
-    fn an_alias_bomb_is_refused() {
+    fn an_alias_bomb_is_an_error() {
         let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
         for n in 1..12 {
             let previous = format!("*a{}", n - 1);
@@ -156,7 +156,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_panics(text in "[ -~\n]{0,80}") {
+        fn no_text_makes_a_parser_panic(text in "[ -~\n]{0,80}") {
             for format in [Format::Yaml, Format::Toml, Format::Json] {
                 let _ = format.parse(&text);
             }

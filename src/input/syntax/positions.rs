@@ -1,35 +1,32 @@
-//! YAML, TOML and JSON as one tree, in which every node knows its line and every scalar how it was written.
-//!
-//! Typed deserializers stop at the first error, and each tells positions in its own way or not at all; a person who mends a
-//! declaration wants all six typos at once, with their lines.
+//! Converts byte offsets of a text into lines and columns.
 
-use crate::model::tree::Mark;
+use crate::model::tree::Position;
 
-/// Tells the places of bytes in a text, cheaply when they are asked for from the beginning to the end.
-pub struct Places<'t> {
+/// Converts offsets, in linear time for all of them together if they ascend.
+pub struct PositionCursor<'t> {
     text: &'t str,
-    /// Where the last question ended.
+    /// The offset of `position`.
     offset: usize,
-    mark: Mark,
+    position: Position,
 }
 
-impl<'t> Places<'t> {
+impl<'t> PositionCursor<'t> {
     pub fn new(text: &'t str) -> Self {
-        Self { text, offset: 0, mark: Mark { line: 1, column: 1 } }
+        Self { text, offset: 0, position: Position { line: 1, column: 1 } }
     }
 
-    pub fn mark(&mut self, offset: usize) -> Mark {
+    pub fn position(&mut self, offset: usize) -> Position {
         if offset < self.offset {
             *self = Self::new(self.text);
         }
         for c in self.text.get(self.offset..offset).unwrap_or_default().chars() {
             if c == '\n' {
-                self.mark = Mark { line: self.mark.line + 1, column: 1 };
+                self.position = Position { line: self.position.line + 1, column: 1 };
             } else {
-                self.mark.column += 1;
+                self.position.column += 1;
             }
         }
         self.offset = offset;
-        self.mark
+        self.position
     }
 }

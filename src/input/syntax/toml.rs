@@ -1,44 +1,44 @@
-//! TOML to the common tree.
+//! Parses TOML into the syntax tree.
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::positions::Places;
+use super::positions::PositionCursor;
 use super::syntax_error::SyntaxError;
 use crate::model::quoting::is_quotable;
 use crate::model::tree::{Key, Kind, Node, Typed};
 
 pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
-    let mut places = Places::new(text);
+    let mut cursor = PositionCursor::new(text);
     match DeTable::parse(text) {
-        Ok(found) => Ok(Node { mark: places.mark(0), kind: table(&mut places, found.get_ref()) }),
+        Ok(root) => Ok(Node { position: cursor.position(0), kind: table(&mut cursor, root.get_ref()) }),
         Err(error) => {
-            let mark = error.span().map(|span| places.mark(span.start));
+            let position = error.span().map(|span| cursor.position(span.start));
             let mut message = error.message().trim().replace('\n', "; ");
-            // What occurs twice is not told by itself.
+            // The parser's message for a duplicate key does not name it.
             let key = error.span().and_then(|span| text.get(span)).filter(|key| is_quotable(key));
             if let Some(key) = key.filter(|_| message == "duplicate key") {
-                message = format!("the key {key:?} is already there");
+                message = format!("the key {key:?} occurs twice");
             }
-            Err(vec![SyntaxError { mark, message }])
+            Err(vec![SyntaxError { position, message }])
         }
     }
 }
 
-/// The parser sorts keys by their text; here they are in the order of the file.
-fn table(places: &mut Places<'_>, table: &DeTable<'_>) -> Kind {
+/// Returns a table with its keys in the order of the file; the parser sorts them by their text.
+fn table(cursor: &mut PositionCursor<'_>, table: &DeTable<'_>) -> Kind {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     let entry = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
         let name: &DeString<'_> = key.get_ref();
-        let mark = places.mark(key.span().start);
-        (Key { mark, text: name.clone().into_owned() }, node(places, value))
+        let position = cursor.position(key.span().start);
+        (Key { position, text: name.clone().into_owned() }, node(cursor, value))
     };
     Kind::Table(entries.into_iter().map(entry).collect())
 }
 
-fn node(places: &mut Places<'_>, value: &Spanned<DeValue<'_>>) -> Node {
-    let mark = places.mark(value.span().start);
+fn node(cursor: &mut PositionCursor<'_>, value: &Spanned<DeValue<'_>>) -> Node {
+    let position = cursor.position(value.span().start);
     let kind = match value.get_ref() {
         DeValue::String(string) => Kind::Text(string.clone().into_owned()),
         DeValue::Boolean(value) => Kind::Typed(Typed::Bool(*value)),
@@ -51,8 +51,8 @@ fn node(places: &mut Places<'_>, value: &Spanned<DeValue<'_>>) -> Node {
             Err(_) => Kind::Typed(Typed::Other),
         },
         DeValue::Datetime(_) => Kind::Typed(Typed::Other),
-        DeValue::Array(items) => Kind::List(items.iter().map(|item| node(places, item)).collect()),
-        DeValue::Table(found) => table(places, found),
+        DeValue::Array(items) => Kind::List(items.iter().map(|item| node(cursor, item)).collect()),
+        DeValue::Table(entries) => table(cursor, entries),
     };
-    Node { mark, kind }
+    Node { position, kind }
 }

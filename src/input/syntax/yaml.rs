@@ -1,92 +1,98 @@
-//! YAML events to the common tree.
+//! Parses YAML into the syntax tree.
 
 use std::collections::BTreeMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use super::syntax_error::{MAX_DEPTH, SyntaxError, duplicates};
-use crate::model::tree::{Key, Kind, Mark, Node};
+use super::syntax_error::{MAX_DEPTH, SyntaxError, TOO_DEEP, duplicate_keys};
+use crate::model::tree::{Key, Kind, Node, Position};
 
-/// How many nodes aliases may unfold to: far beyond any real file, far below what hurts.
+/// The maximum number of nodes, aliases expanded, against an alias bomb ("billion laughs").
 const MAX_NODES: usize = 100_000;
 
 pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
     let mut builder =
-        Builder { events: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0, duplicates: Vec::new() };
+        YamlBuilder { events: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0, duplicates: Vec::new() };
     let node = builder.document().map_err(|error| vec![error])?;
     if builder.duplicates.is_empty() { Ok(node) } else { Err(builder.duplicates) }
 }
 
-struct Builder<I> {
+struct YamlBuilder<I> {
     events: I,
+    /// The nodes with an anchor, by the parser's number of it.
     anchors: BTreeMap<usize, Node>,
+    /// The number of nodes so far, aliases expanded.
     nodes: usize,
     duplicates: Vec<SyntaxError>,
 }
 
-impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<I> {
+impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I> {
     fn document(&mut self) -> Result<Node, SyntaxError> {
         let mut document = None;
         loop {
-            let (event, mark) = self.next()?;
+            let (event, position) = self.next()?;
             match event {
                 Event::StreamEnd => break,
                 Event::DocumentStart(..) if document.is_some() => {
-                    return Err(error(mark, "a second document; there can be only one"));
+                    return Err(error(position, "a second YAML document; a file can hold only one"));
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
-                event => document = Some(self.node(event, mark, 0)?),
+                event => document = Some(self.node(event, position, 0)?),
             }
         }
-        let empty = Node { mark: Mark { line: 1, column: 1 }, kind: Kind::Table(Vec::new()) };
-        // A document of nothing but its marker is a null.
+        let empty = Node { position: Position { line: 1, column: 1 }, kind: Kind::Table(Vec::new()) };
+        // A document without content is a null.
         Ok(document.filter(|node| !node.is_null()).unwrap_or(empty))
     }
 
-    fn next(&mut self) -> Result<(Event<'t>, Mark), SyntaxError> {
+    fn next(&mut self) -> Result<(Event<'t>, Position), SyntaxError> {
         match self.events.next() {
-            Some(Ok((event, span))) => Ok((event, mark(span.start.line(), span.start.col()))),
-            Some(Err(scan)) => Err(error(mark(scan.marker().line(), scan.marker().col()), scan.info())),
-            None => Ok((Event::StreamEnd, mark(1, 0))),
+            Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
+            Some(Err(scan)) => Err(error(position(scan.marker().line(), scan.marker().col()), scan.info())),
+            None => Ok((Event::StreamEnd, position(1, 0))),
         }
     }
 
-    fn node(&mut self, event: Event<'t>, mark: Mark, depth: usize) -> Result<Node, SyntaxError> {
+    fn node(&mut self, event: Event<'t>, position: Position, depth: usize) -> Result<Node, SyntaxError> {
         if depth > MAX_DEPTH {
-            return Err(error(mark, "nested too deeply"));
+            return Err(error(position, TOO_DEEP));
         }
         let (kind, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                (scalar(text.into_owned(), style, tag.as_deref(), mark)?, anchor)
+                (scalar(text.into_owned(), style, tag.as_deref(), position)?, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                untagged(tag.as_deref(), "seq", mark)?;
+                check_tag(tag.as_deref(), "seq", position)?;
                 (self.list(depth)?, anchor)
             }
             Event::MappingStart(_, anchor, tag) => {
-                untagged(tag.as_deref(), "map", mark)?;
+                check_tag(tag.as_deref(), "map", position)?;
                 (self.table(depth)?, anchor)
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id).cloned() else {
-                    return Err(error(mark, "an alias of something that contains it"));
+                    return Err(error(position, "a YAML alias of a node that contains it"));
                 };
-                self.count(size(&node), mark)?;
-                return Ok(Node { mark, kind: node.kind });
+                self.count(size(&node), position)?;
+                return Ok(Node { position, kind: node.kind });
             }
-            _ => return Err(error(mark, "not a value")),
+            _ => return Err(error(position, "expected a value")),
         };
-        self.count(1, mark)?;
-        let node = Node { mark, kind };
+        self.count(1, position)?;
+        let node = Node { position, kind };
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
 
-    fn count(&mut self, nodes: usize, mark: Mark) -> Result<(), SyntaxError> {
+    fn count(&mut self, nodes: usize, position: Position) -> Result<(), SyntaxError> {
         self.nodes += nodes;
-        if self.nodes > MAX_NODES { Err(error(mark, "more values than a file may unfold to")) } else { Ok(()) }
+        if self.nodes > MAX_NODES {
+            Err(error(position, "more than 100,000 values, with YAML aliases expanded"))
+        } else {
+            Ok(())
+        }
     }
 
     fn list(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
@@ -94,7 +100,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<I> {
         loop {
             match self.next()? {
                 (Event::SequenceEnd, _) => return Ok(Kind::List(items)),
-                (event, mark) => items.push(self.node(event, mark, depth + 1)?),
+                (event, position) => items.push(self.node(event, position, depth + 1)?),
             }
         }
     }
@@ -104,28 +110,28 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> Builder<I> {
         loop {
             let key = match self.next()? {
                 (Event::MappingEnd, _) => break,
-                (event, mark) => self.node(event, mark, depth + 1)?,
+                (event, position) => self.node(event, position, depth + 1)?,
             };
             let text = match key.kind {
                 Kind::Plain(text) if text == "<<" => {
-                    return Err(error(key.mark, "a merge key, which is not supported"));
+                    return Err(error(key.position, "YAML merge keys (<<) are not supported"));
                 }
                 Kind::Text(text) | Kind::Plain(text) => text,
                 Kind::Typed(_) | Kind::List(_) | Kind::Table(_) => {
-                    return Err(error(key.mark, "a key that is not a scalar"));
+                    return Err(error(key.position, "a key must be a scalar"));
                 }
             };
-            let (event, mark) = self.next()?;
-            entries.push((Key { mark: key.mark, text }, self.node(event, mark, depth + 1)?));
+            let (event, position) = self.next()?;
+            entries.push((Key { position: key.position, text }, self.node(event, position, depth + 1)?));
         }
-        self.duplicates.extend(duplicates(&entries));
+        self.duplicates.extend(duplicate_keys(&entries));
         Ok(Kind::Table(entries))
     }
 }
 
-fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, mark: Mark) -> Result<Kind, SyntaxError> {
+fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, position: Position) -> Result<Kind, SyntaxError> {
     if tag.is_some() {
-        untagged(tag, "str", mark)?;
+        check_tag(tag, "str", position)?;
         return Ok(Kind::Text(text));
     }
     Ok(match style {
@@ -136,10 +142,10 @@ fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, mark: Mark) -> Re
     })
 }
 
-/// A tag may say what a node is anyway; it may not change it.
-fn untagged(tag: Option<&Tag>, natural: &str, mark: Mark) -> Result<(), SyntaxError> {
+/// Checks that a tag is absent, or the core schema's tag of the node's own type.
+fn check_tag(tag: Option<&Tag>, own: &str, position: Position) -> Result<(), SyntaxError> {
     match tag {
-        Some(tag) if !tag.is_yaml_core_schema_tag(natural) => Err(error(mark, "a YAML tag, which is not supported")),
+        Some(tag) if !tag.is_yaml_core_schema_tag(own) => Err(error(position, "this YAML tag is not supported")),
         _ => Ok(()),
     }
 }
@@ -147,18 +153,18 @@ fn untagged(tag: Option<&Tag>, natural: &str, mark: Mark) -> Result<(), SyntaxEr
 fn size(node: &Node) -> usize {
     match &node.kind {
         Kind::Typed(_) => 1,
-        // A long text unfolds as many of a common length would.
+        // A text counts as one node for each 64 bytes, so that aliases of a long one are limited too.
         Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Kind::Table(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
     }
 }
 
-/// The parser counts lines from 1 and columns from 0.
-fn mark(line: usize, column: usize) -> Mark {
-    Mark { line, column: column + 1 }
+/// Converts a position of the parser, which counts lines from 1 and columns from 0.
+fn position(line: usize, column: usize) -> Position {
+    Position { line, column: column + 1 }
 }
 
-fn error(mark: Mark, message: impl Into<String>) -> SyntaxError {
-    SyntaxError { mark: Some(mark), message: message.into() }
+fn error(position: Position, message: impl Into<String>) -> SyntaxError {
+    SyntaxError { position: Some(position), message: message.into() }
 }

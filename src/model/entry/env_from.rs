@@ -52,11 +52,11 @@ pub enum NamingError {
     /// The result is no name: it begins with a digit, or is empty.
     Illegal(String),
     /// A name that makes programs run code or misread their surroundings.
-    Refused(String),
+    Unsafe(String),
 }
 
 /// DnsResolver, in any case, that whoever writes a secret must not set by way of `env-from` (README, "Whole secrets").
-const REFUSED: &[&str] = &[
+const UNSAFE_NAMES: &[&str] = &[
     "PATH",
     "HOME",
     "SHELL",
@@ -135,7 +135,7 @@ const REFUSED: &[&str] = &[
 impl NamingError {
     fn into_name(self) -> String {
         match self {
-            Self::Illegal(name) | Self::Refused(name) => name,
+            Self::Illegal(name) | Self::Unsafe(name) => name,
         }
     }
 }
@@ -154,9 +154,9 @@ impl Naming {
     pub fn name(&self, key: &str) -> Result<EnvName, NamingError> {
         let rest = self.rename.get(key).cloned().unwrap_or_else(|| self.translate(key));
         let name = format!("{}{rest}", self.prefix);
-        static REFUSED_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| known_patterns(REFUSED));
-        if matches_any(&REFUSED_PATTERNS, &name.to_ascii_uppercase()) {
-            return Err(NamingError::Refused(name));
+        static UNSAFE_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| known_patterns(UNSAFE_NAMES));
+        if matches_any(&UNSAFE_PATTERNS, &name.to_ascii_uppercase()) {
+            return Err(NamingError::Unsafe(name));
         }
         EnvName::parse(&name).map_err(|_| NamingError::Illegal(name))
     }
@@ -219,8 +219,8 @@ mod tests {
         for key in
             ["path", "ld_preload", "Ld-Preload", "http_proxy", "PYTHONPATH", "aws_secret_access_key", "_java_options"]
         {
-            assert!(matches!(name(&naming, key), Err(NamingError::Refused(_))), "{key}");
-            assert!(matches!(name(&keep, key), Err(NamingError::Refused(_))), "{key}");
+            assert!(matches!(name(&naming, key), Err(NamingError::Unsafe(_))), "{key}");
+            assert!(matches!(name(&keep, key), Err(NamingError::Unsafe(_))), "{key}");
         }
         assert_eq!(name(&Naming { prefix: "APP_".into(), ..Naming::default() }, "path"), Ok("APP_PATH".into()));
     }

@@ -11,12 +11,12 @@ pub struct Layer {
     /// Each variable and each path once.
     pub entries: Vec<Entry>,
     /// Objects whose keys become variables, where no entry of this layer says otherwise.
-    pub expansions: Vec<EnvFromEntry>,
+    pub env_from: Vec<EnvFromEntry>,
 }
 
 impl Layer {
     /// Whether it asks for nothing.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.expansions.is_empty()
+        self.entries.is_empty() && self.env_from.is_empty()
     }
 }

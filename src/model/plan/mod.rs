@@ -35,15 +35,15 @@ pub struct PlannedLayer {
     /// Variables and files.
     pub bindings: Vec<Binding>,
     /// Objects whose keys become variables.
-    pub expansions: Vec<EnvFrom>,
+    pub env_from: Vec<EnvFrom>,
 }
 
 impl Plan {
     /// Merges the layers, the later over the earlier, and looks up what is left.
     ///
     /// An optional entry counts as not written when it is absent, so it covers nothing for certain. With
-    /// `--keep-existing`, what `kept` has already is dropped; an empty variable does not count as had, and a reference in an
-    /// inherited variable is there to be replaced.
+    /// `--keep-existing`, what `kept` has already is dropped; an empty variable does not count as had, and a reference
+    /// in an inherited variable is there to be replaced.
     ///
     /// # Errors
     /// Every reference that cannot be looked up.
@@ -82,9 +82,9 @@ impl Plan {
             };
             let is_needed =
                 |entry: &EnvFromEntry| !entry.naming.names().is_some_and(|names| names.iter().all(is_settled));
-            let expansions = layer.expansions.into_iter().filter(is_needed);
-            let expansions = expansions.filter_map(|entry| lookup.expand(entry)).collect();
-            planned.push(PlannedLayer { bindings, expansions });
+            let env_from = layer.env_from.into_iter().filter(is_needed);
+            let env_from = env_from.filter_map(|entry| lookup.expand(entry)).collect();
+            planned.push(PlannedLayer { bindings, env_from });
         }
         if errors.is_empty() { Ok(Self { layers: planned, aliases: in_force, kept }) } else { Err(errors) }
     }
@@ -99,7 +99,7 @@ impl Plan {
     pub fn locators(&self) -> BTreeSet<&Locator> {
         let bindings =
             self.layers.iter().flat_map(|layer| &layer.bindings).flat_map(|binding| binding.value_source.locators());
-        let objects = self.layers.iter().flat_map(|layer| &layer.expansions).map(|object| &object.reference.locator);
+        let objects = self.layers.iter().flat_map(|layer| &layer.env_from).map(|object| &object.reference.locator);
         bindings.chain(objects).collect()
     }
 

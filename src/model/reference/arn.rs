@@ -6,28 +6,14 @@ use std::fmt;
 
 use super::region::Region;
 
-/// An ARN, split into its fields.
+/// A text with the six fields of an ARN.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Arn {
-    partition: String,
-    service: String,
-    /// Empty for global services such as IAM.
-    region: String,
-    /// 12 digits; empty for AWS's public parameters, `aws` for AWS's own policies.
-    account: String,
-    /// May hold colons: `secret:NAME`.
-    resource: String,
-}
+pub struct Arn(String);
 
 impl Arn {
-    /// Splits `text` into the six fields; `None` if it has fewer or does not begin with `arn:`. No field is checked.
+    /// Accepts a text that begins with `arn:` and has six fields, of which none is checked.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut fields = text.splitn(6, ':');
-        if fields.next() != Some("arn") {
-            return None;
-        }
-        let mut field = || fields.next().map(str::to_owned);
-        Some(Self { partition: field()?, service: field()?, region: field()?, account: field()?, resource: field()? })
+        (Self::is_meant(text) && text.splitn(6, ':').count() == 6).then(|| Self(text.to_owned()))
     }
 
     /// True for a text that is an ARN, or was meant as one.
@@ -36,45 +22,51 @@ impl Arn {
     }
 
     pub fn service(&self) -> &str {
-        &self.service
+        self.field(2)
     }
 
+    /// The last field, which may hold colons: `secret:NAME`.
     pub fn resource(&self) -> &str {
-        &self.resource
+        self.field(5)
     }
 
-    /// The region, unless the field is empty or malformed.
+    /// The region, unless the field is empty, as for IAM, or malformed.
     pub fn region(&self) -> Option<Region> {
-        Region::parse(&self.region).ok()
+        Region::parse(self.field(3)).ok()
     }
 
-    /// The account, if the field has 12 digits.
+    /// The account, if the field has 12 digits. AWS's public parameters have no account.
     pub fn account(&self) -> Option<&str> {
-        let is_account = self.account.len() == 12 && self.account.bytes().all(|byte| byte.is_ascii_digit());
-        is_account.then_some(&self.account)
+        let account = self.field(4);
+        (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
     }
 
     /// True for `aws` and the names that AWS's other partitions have (`aws-cn`, `aws-us-gov`, …).
     pub fn has_partition(&self) -> bool {
+        let partition = self.field(1);
         let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        self.partition.starts_with("aws") && self.partition.bytes().all(is_word)
+        partition.starts_with("aws") && partition.bytes().all(is_word)
     }
 
     /// The same resource in another region, as its replica's ARN is.
     pub fn in_region(&self, region: &Region) -> Self {
-        Self { region: region.to_string(), ..self.clone() }
+        let (partition, service, account, resource) = (self.field(1), self.field(2), self.field(4), self.field(5));
+        Self(format!("arn:{partition}:{service}:{region}:{account}:{resource}"))
     }
 
     /// The resource of `self`, if `other` differs from it in nothing else.
     pub fn resource_beside(&self, other: &Self) -> Option<&str> {
-        (Self { resource: other.resource.clone(), ..self.clone() } == *other).then_some(&self.resource)
+        (1..5).all(|index| self.field(index) == other.field(index)).then(|| self.resource())
+    }
+
+    fn field(&self, index: usize) -> &str {
+        self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Arn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { partition, service, region, account, resource } = self;
-        write!(f, "arn:{partition}:{service}:{region}:{account}:{resource}")
+        f.write_str(&self.0)
     }
 }
 
@@ -83,14 +75,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_is_printed_as_it_was_written() {
-        for text in
-            ["arn:aws:iam::123456789012:role/Reader", "arn:aws:secretsmanager:eu-west-1:1:secret:a-b:c", "arn:::::"]
-        {
+    fn an_arn_has_six_fields() {
+        for text in ["arn:aws:iam::123456789012:role/Reader", "arn:aws:ssm:eu-west-1:1:parameter/a:b:c", "arn:::::"] {
             assert_eq!(Arn::parse(text).unwrap().to_string(), text);
         }
         for text in ["", "arn:aws:iam", "prod/db", "urn:aws:iam::1:x"] {
             assert_eq!(Arn::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn another_region_changes_nothing_else() {
+        let arn = Arn::parse("arn:aws:secretsmanager:us-east-1:123456789012:secret:a:b").unwrap();
+        let replica = arn.in_region(&Region::parse("eu-west-1").unwrap());
+        assert_eq!(replica.to_string(), "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a:b");
+        assert_eq!(replica.resource_beside(&arn), None);
     }
 }

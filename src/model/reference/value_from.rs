@@ -64,7 +64,7 @@ mod tests {
     fn parts(value_from: &str) -> (String, String, Version) {
         let reference = Reference::from_ecs(value_from).unwrap();
         let found = reference.locate(&Aliases::default(), &Inherited::default()).unwrap();
-        (found.locator.id.to_string(), found.selector.to_string(), found.locator.version)
+        (found.locator.written_id(), found.selector.to_string(), found.locator.version)
     }
 
     #[test]

@@ -5,13 +5,13 @@ use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
 
 /// One `${NAME}` or `${NAME:-default}` in a text: where it stands, and what it says.
-pub struct Variable<'a> {
+pub struct Placeholder<'a> {
     pub span: std::ops::Range<usize>,
     name: &'a str,
     default: Option<&'a str>,
 }
 
-pub fn variables(text: &str) -> Result<Vec<Variable<'_>>, ReferenceError> {
+pub fn variables(text: &str) -> Result<Vec<Placeholder<'_>>, ReferenceError> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(start) = text[from..].find("${").map(|at| from + at) {
@@ -23,7 +23,7 @@ pub fn variables(text: &str) -> Result<Vec<Variable<'_>>, ReferenceError> {
         if !is_name(name) {
             return Err(ReferenceError::BadVariable);
         }
-        found.push(Variable { span: start..end + 1, name, default });
+        found.push(Placeholder { span: start..end + 1, name, default });
         from = end + 1;
     }
     Ok(found)
@@ -31,8 +31,8 @@ pub fn variables(text: &str) -> Result<Vec<Variable<'_>>, ReferenceError> {
 
 /// Replaces every variable of SECRET by its value, or by its default.
 ///
-/// A variable that is all of SECRET may hold an ARN. Elsewhere a value with a colon would change the account, the region or the
-/// service of the text around it, and no variable may turn a secret's name into a parameter's.
+/// A variable that is all of SECRET may hold an ARN. Elsewhere a value with a colon would change the account, the
+/// region or the service of the text around it, and no variable may turn a secret's name into a parameter's.
 ///
 /// # Errors
 /// For a variable that is not set, is not text, or holds a colon where it must not.
@@ -55,7 +55,7 @@ pub fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceErro
     Ok(expanded)
 }
 
-impl<'a> Variable<'a> {
+impl<'a> Placeholder<'a> {
     /// The variable's value, or its default: as in a shell, `:-` also covers a variable that is set to nothing.
     fn value(&self, inherited: &'a Inherited) -> Result<&'a str, ReferenceError> {
         let value = inherited.get(self.name).filter(|value| self.default.is_none() || !value.is_empty());

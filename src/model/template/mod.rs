@@ -1,4 +1,5 @@
-//! A template: text composed of several secrets. It is parsed here and rendered in `resolve::template`.
+//! Parses a template (text with expressions over several secrets), and finds the names it needs; `resolve::template`
+//! renders it.
 
 mod tags;
 
@@ -9,46 +10,43 @@ use minijinja::{Environment, ErrorKind};
 
 use tags::{Tag, is_in_word, tags};
 
-/// The filters that MiniJinja does not have, or has with another meaning; `resolve::template` defines them.
+/// The filters that MiniJinja lacks, or defines in another way; `resolve::template` defines them.
 const FILTERS: [&str; 5] = ["b64decode", "b64encode", "fromjson", "tojson", "urlencode"];
 
-/// The limits on the bytes of a tag and on the number of `elif`: MiniJinja recurses for each operator and each `elif`, and would
-/// overflow the stack.
-const MAX_TAG: usize = 4096;
+/// The maximum length of a tag in bytes. MiniJinja recurses for each operator, and would overflow the stack.
+const MAX_TAG_LENGTH: usize = 4096;
 
-const MAX_BRANCHES: usize = 100;
+/// The maximum number of `elif` in a template. MiniJinja recurses for each, and would overflow the stack.
+const MAX_ELIF: usize = 100;
 
-/// A template whose syntax is right.
+/// A template without syntax errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// As it was written.
     pub text: String,
-    /// The names without a value, as far as MiniJinja sees.
+    /// The names that MiniJinja's `undeclared_variables` finds.
     undeclared: BTreeSet<String>,
     /// The same names, each with the keys that follow it after dots: `db.host`.
-    pub paths: BTreeSet<String>,
+    pub lookups: BTreeSet<String>,
     /// The names that are used before the template assigns them, functions and constants among them.
     used: BTreeSet<String>,
-    /// The names that the template assigns.
     assigned: BTreeSet<String>,
-    /// True if a subscript is anything but a literal, or a filter takes the name of a key: a value could have chosen it.
+    /// True if a subscript is no literal, or a filter takes the name of a key, so that a value may be used as a key.
     computes_keys: bool,
 }
 
-/// Why a text is no template. It quotes the template, never a value.
+/// A syntax error, or an unknown filter or test. `message` is one line, which may quote the template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
-    /// Within the template, counted from 1.
+    /// The line of the template, counted from 1.
     pub line: usize,
-    /// One line.
     pub message: String,
 }
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
-    /// The first error of its syntax, or the first filter or test that does not exist.
+    /// A tag or a number of `elif` over its limit, else the first syntax error, else the first unknown filter or test.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let tags = tags(text);
         check_size(&tags)?;
@@ -62,23 +60,25 @@ impl Template {
         for (function, _) in environment.globals() {
             undeclared.remove(function);
         }
-        let paths = BTreeSet::from_iter(template.undeclared_variables(true));
-        let (used, assigned) = names(&tags);
+        let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
+        let (used, assigned) = used_and_assigned(&tags);
         let computes_keys = tags.iter().any(computes_keys);
-        Ok(Self { text: text.to_owned(), undeclared, paths, used, assigned, computes_keys })
+        Ok(Self { text: text.to_owned(), undeclared, lookups, used, assigned, computes_keys })
     }
 
-    /// The names that it needs a value for: those of `aliases` that it uses, and unknown ones, but for those it assigns itself.
-    pub fn names<'a>(&'a self, aliases: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    /// Returns the names that need a value: the `aliases` that the template uses, and the other names that it neither
+    /// assigns nor finds among MiniJinja's functions.
+    pub fn required_names<'a>(&'a self, aliases: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
         let aliases = BTreeSet::from_iter(aliases);
         let undeclared = self.undeclared.iter().map(String::as_str);
         let needed = undeclared.filter(|name| aliases.contains(name) || !self.assigned.contains(*name));
+        // `undeclared_variables` overlooks some uses (see `tags`).
         let overlooked = self.used.iter().map(String::as_str).filter(|name| aliases.contains(name));
         needed.chain(overlooked).collect()
     }
 
-    /// True if the template spells out each of these keys and computes none, so that an error may name them. Where a template
-    /// computes any key, a value could have chosen these.
+    /// True if the template spells out each of these keys and computes no key at all, so that an error may name them:
+    /// they are not values.
     pub fn spells_out<'a>(&self, mut keys: impl Iterator<Item = &'a str>) -> bool {
         let has_dotted = |key| self.text.split(&format!(".{key}")).skip(1).any(|after| !after.starts_with(is_in_word));
         let has_quoted = |key| ["'", "\""].iter().any(|quote| self.text.contains(&format!("[{quote}{key}{quote}]")));
@@ -86,26 +86,30 @@ impl Template {
     }
 }
 
-/// MiniJinja with Jinja's own syntax, but for the last newline, which is kept.
+/// Returns a MiniJinja environment with Jinja's syntax that keeps a trailing newline and has no `debug` function.
 pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
-    // Only delimiters can be wrong, and they are Jinja's.
+    // `build` fails for illegal delimiters alone, and these are Jinja's.
     environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default());
-    // It would print every value.
+    // `debug()` prints every value.
     environment.remove_global("debug");
     environment
 }
 
 fn check_size(tags: &[Tag]) -> Result<(), TemplateError> {
-    let long_tag = tags.iter().find(|tag| tag.code.len() > MAX_TAG).map(|tag| (tag, "the tag is longer than 4 KiB"));
+    let long_tag =
+        tags.iter().find(|tag| tag.code.len() > MAX_TAG_LENGTH).map(|tag| (tag, "the tag is longer than 4 KiB"));
     let branches = || tags.iter().filter(|tag| tag.keyword() == "elif");
-    match long_tag.or_else(|| branches().nth(MAX_BRANCHES).map(|tag| (tag, "more than 100 `elif`"))) {
+    match long_tag.or_else(|| branches().nth(MAX_ELIF).map(|tag| (tag, "more than 100 `elif`"))) {
         Some((tag, message)) => Err(TemplateError { line: tag.line, message: message.to_owned() }),
         None => Ok(()),
     }
 }
 
-/// Looks each filter and test up by applying it to nothing, as MiniJinja has no list of them.
+/// Checks each filter and test by applying it to no argument, as MiniJinja cannot list them.
+///
+/// # Errors
+/// The first unknown one.
 fn check_names(environment: &Environment<'_>, tags: &[Tag]) -> Result<(), TemplateError> {
     let has_filter = |name: &str| {
         let applied = environment.empty_state().apply_filter(name, &[]);
@@ -117,24 +121,25 @@ fn check_names(environment: &Environment<'_>, tags: &[Tag]) -> Result<(), Templa
     };
     for tag in tags {
         for word in tag.words() {
-            let what = match word.text {
+            let kind = match word.text {
                 name if word.is_filter() && !has_filter(name) => "filter",
                 "not" => continue,
                 name if word.is_test() && !has_test(name) => "test",
                 _ => continue,
             };
-            return Err(TemplateError { line: tag.line, message: format!("{what} {} is unknown", word.text) });
+            return Err(TemplateError { line: tag.line, message: format!("{kind} {} is unknown", word.text) });
         }
     }
     Ok(())
 }
 
-/// The names that are used before they are assigned, and those that are assigned.
-fn names(tags: &[Tag]) -> (BTreeSet<String>, BTreeSet<String>) {
+/// Returns the names that are used before they are assigned, and those that are assigned.
+fn used_and_assigned(tags: &[Tag]) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut used, mut assigned) = (BTreeSet::new(), BTreeSet::new());
     for tag in tags {
         let targets: Vec<_> = tag.targets().into_iter().map(str::to_owned).collect();
-        // The condition of a loop may name its variable, and MiniJinja reports what it iterates over.
+        // A loop's variable is assigned before its condition is evaluated; MiniJinja itself reports the iterated
+        // expression.
         if tag.keyword() == "for" {
             assigned.extend(targets.clone());
         }
@@ -147,22 +152,22 @@ fn names(tags: &[Tag]) -> (BTreeSet<String>, BTreeSet<String>) {
     (used, assigned)
 }
 
-/// The filters that look up a key by its name, and the argument that makes others do so.
-const BY_NAME: [&str; 5] = ["attr", "attribute", "groupby", "rejectattr", "selectattr"];
+/// The filters that look up a key by its name, and the argument `attribute` of other filters.
+const KEY_FILTERS: [&str; 5] = ["attr", "attribute", "groupby", "rejectattr", "selectattr"];
 
-/// True if a subscript of the tag is anything but a literal, or a filter takes the name of a key.
+/// True if a subscript of the tag is no literal, or a filter takes the name of a key.
 fn computes_keys(tag: &Tag) -> bool {
     let is_value_end = |c: char| is_in_word(c) || matches!(c, ')' | ']' | '\'' | '"');
     let is_number = |inside: &str| inside.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | ' '));
     let is_literal = |inside: &str| matches!(inside.trim(), "''" | "\"\"") || is_number(inside);
-    // After an operator in letters begins a list.
+    // A `[` after an operator like `in` begins a list instead of a subscript.
     let is_operator = |word: &str| matches!(word, "and" | "else" | "if" | "in" | "not" | "or");
     let is_value = |before: &str| {
         before.ends_with(is_value_end) && !before.rsplit(|c| !is_in_word(c)).next().is_some_and(is_operator)
     };
     let subscripts = tag.code.match_indices('[').filter(|(at, _)| is_value(tag.code[..*at].trim_end()));
     let mut insides = subscripts.filter_map(|(at, _)| tag.code[at + 1..].split(']').next());
-    insides.any(|inside| !is_literal(inside)) || tag.words().any(|word| BY_NAME.contains(&word.text))
+    insides.any(|inside| !is_literal(inside)) || tag.words().any(|word| KEY_FILTERS.contains(&word.text))
 }
 
 #[cfg(test)]
@@ -171,9 +176,9 @@ mod tests {
 
     use super::*;
 
-    /// The names that are needed where these aliases exist.
+    /// Returns the required names, given these aliases.
     fn names<'a>(template: &'a Template, aliases: &[&'a str]) -> Vec<&'a str> {
-        template.names(aliases.iter().copied()).into_iter().collect()
+        template.required_names(aliases.iter().copied()).into_iter().collect()
     }
 
     fn required(text: &str) -> Vec<String> {
@@ -186,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_needs_the_names_it_does_not_set() {
+    fn a_name_that_the_template_does_not_assign_is_required() {
         assert_eq!(required("no names at all"), [""; 0]);
         assert_eq!(required("{{ db.user }}:{{ db['x'] }}@{{ cache }}"), ["cache", "db"]);
         assert_eq!(required("{% for h in db.hosts %}{{ h }}{{ loop.index }}{% endfor %}"), ["db"]);
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_if_sets_is_set_after_it() {
+    fn a_name_that_an_if_assigns_is_assigned_after_it() {
         assert_eq!(required("{% if a %}{% set x = 1 %}{% else %}{% set x = b %}{% endif %}{{ x }}"), ["a", "b"]);
         assert_eq!(required("{% if a %}{% set x, y = 1, 2 %}{% endif %}{{ x }}{{ y }}"), ["a"]);
         assert_eq!(required("{% if a %}{% set x | upper %}b{% endset %}{% endif %}{{ x }}"), ["a"]);
@@ -205,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_is_needed_where_minijinja_does_not_look() {
+    fn an_alias_that_minijinja_overlooks_is_required() {
         for text in [
             "{{ db.host[:3] }}",
             "{{ a.hosts[b[0]:db.n] }}",
@@ -219,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_no_use_of_an_alias_needs_no_value() {
+    fn an_alias_is_not_required_by_a_key_an_argument_or_a_text_of_its_name() {
         for text in [
             "x://x {{ a.x | upper }}",
             "{{ a['x'] }}:{{ a is defined }}",
@@ -238,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_holds_set_assigns_nothing() {
+    fn a_word_that_contains_set_assigns_nothing() {
         for text in [
             "charset: {{ bd.charset }}",
             "offset {{ bd }}",
@@ -250,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_or_test_that_does_not_exist_is_found_in_any_branch() {
+    fn an_unknown_filter_or_test_is_an_error_in_any_branch() {
         assert_eq!(error("\n{{ 1 if a else a | nope }}"), (2, "filter nope is unknown".into()));
         assert_eq!(error("{% filter trm %}{% endfilter %}"), (1, "filter trm is unknown".into()));
         assert_eq!(error("{% if a %}{{ a is not notest }}{% endif %}"), (1, "test notest is unknown".into()));
@@ -258,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_code_of_a_tag_counts_for_its_length() {
+    fn literals_comments_and_raw_blocks_do_not_count_for_the_length_of_a_tag() {
         let text = format!(
             "{{% raw %}}{{{{ {0} {{% endraw %}}{{{{ '{0}' }}}}{{# {{{{ {0} #}}{1}",
             "x".repeat(5000),
@@ -270,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_spelled_out_unless_any_key_is_computed() {
+    fn keys_are_spelled_out_unless_one_is_computed() {
         let spells_out = |text| Template::parse(text).unwrap().spells_out(["a", "b c"].into_iter());
         for text in [
             "{{ db.a['b c'] }}",
@@ -296,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_syntax_error_says_where() {
+    fn a_syntax_error_has_its_line() {
         assert_eq!(error("{{ db.user"), (1, "unexpected end of input, expected end of variable block".into()));
         assert_eq!(error("é\né {{ | }}"), (2, "unexpected `|`".into()));
         assert_eq!(error("{% if a %}x"), (1, "unexpected end of input, expected end of block".into()));
@@ -305,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn other_templates_cannot_be_named() {
+    fn statements_that_name_other_templates_are_unknown() {
         for text in [
             "{% include 'x' %}",
             "{% extends 'x' %}",
@@ -318,10 +323,10 @@ mod tests {
     }
 
     #[test]
-    fn what_would_overflow_the_stack_is_refused() {
+    fn tags_and_branches_that_would_overflow_the_stack_are_errors() {
         let tag = |length: usize| format!("\n{{{{{:>length$}}}}}", "a");
-        assert_eq!(error(&tag(MAX_TAG + 1)), (2, "the tag is longer than 4 KiB".into()));
-        assert!(Template::parse(&format!("{0}{0}{1}", tag(MAX_TAG), "x".repeat(MAX_TAG))).is_ok());
+        assert_eq!(error(&tag(MAX_TAG_LENGTH + 1)), (2, "the tag is longer than 4 KiB".into()));
+        assert!(Template::parse(&format!("{0}{0}{1}", tag(MAX_TAG_LENGTH), "x".repeat(MAX_TAG_LENGTH))).is_ok());
         let branches = |count| format!("{{% if a %}}\n{}{{% endif %}}", "{% elif a %}".repeat(count));
         assert_eq!(error(&branches(101)), (2, "more than 100 `elif`".into()));
         assert!(Template::parse(&branches(100)).is_ok());
@@ -329,7 +334,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in "(\\{\\{|\\}\\}|\\{%|%\\}|[ -~]|é|\n|if |for |in |set |end|\\PC){0,40}") {
+        fn no_text_makes_the_parser_panic(text in "(\\{\\{|\\}\\}|\\{%|%\\}|[ -~]|é|\n|if |for |in |set |end|\\PC){0,40}") {
             if let Err(error) = Template::parse(&text) {
                 prop_assert!(error.line >= 1 && error.line <= text.matches('\n').count() + 1);
                 prop_assert!(!error.message.contains('\n'));

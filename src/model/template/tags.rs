@@ -1,24 +1,23 @@
-//! The tags of a template: `{{ … }}` and `{% … %}` without comments and raw blocks, and the words in them.
+//! Splits a template into tags (`{{ … }}` and `{% … %}`) and their words, without comments and raw blocks.
 //!
-//! MiniJinja's `undeclared_variables` overlooks a name that is sliced (`db.host[:3]`), on the right side of
-//! `{% set db = db.x %}` or an argument of `{% filter %}`, and tells neither filters nor keys in brackets.
+//! MiniJinja's `undeclared_variables` overlooks a name that is sliced (`db.host[:3]`), assigned to itself
+//! (`{% set db = db.x %}`) or an argument of `{% filter %}`, and returns neither filters nor keys in brackets.
 
-/// One tag.
 pub struct Tag {
-    /// The line that it starts on, counted from 1.
+    /// The line of its first character, counted from 1.
     pub line: usize,
-    /// Its inside, with nothing between the quotes of its string literals.
+    /// The text between the delimiters, with empty string literals.
     pub code: String,
 }
 
-/// A word of a tag, with the code around it.
+/// A word of a tag, with the code before and after it.
 pub struct Word<'a> {
     pub text: &'a str,
     before: &'a str,
     after: &'a str,
 }
 
-/// Splits `text` as far as MiniJinja would; of a template with an error of syntax the result is arbitrary.
+/// Returns the tags of a template. For a template with syntax errors the result is unspecified.
 pub fn tags(text: &str) -> Vec<Tag> {
     let mut tags = Vec::new();
     let mut rest = text;
@@ -40,7 +39,8 @@ pub fn tags(text: &str) -> Vec<Tag> {
     tags
 }
 
-/// The inside of a tag without its literals, and what follows the tag.
+/// Splits the text after an opening delimiter into the tag's code, with empty string literals, and the text after the
+/// tag.
 fn code(text: &str) -> (String, &str) {
     let mut code = String::new();
     let (mut quote, mut is_escaped, mut braces) = (None, false, 0_usize);
@@ -71,7 +71,7 @@ fn code(text: &str) -> (String, &str) {
 }
 
 impl Tag {
-    /// The first word: of a statement, its keyword.
+    /// Returns the first word, which is the keyword of a statement.
     pub fn keyword(&self) -> &str {
         self.words().next().map_or("", |word| word.text)
     }
@@ -87,7 +87,7 @@ impl Tag {
         })
     }
 
-    /// The names that the tag assigns.
+    /// Returns the names that the tag assigns.
     pub fn targets(&self) -> Vec<&str> {
         let end = match self.keyword() {
             "set" => self.code.find(['=', '|']).unwrap_or(self.code.len()),
@@ -101,7 +101,7 @@ impl Tag {
 }
 
 impl Word<'_> {
-    /// True for the name of a filter, after `|` or as `{% filter … %}` has it.
+    /// True for the name of a filter, after `|` or in `{% filter … %}`.
     pub fn is_filter(&self) -> bool {
         self.before.ends_with('|') || self.before.trim_start_matches(['-', '+', ' ']) == "filter"
     }
@@ -118,7 +118,7 @@ impl Word<'_> {
         self.after.starts_with('=') && !self.after.starts_with("==")
     }
 
-    /// True for a variable's name: no number, no key after a dot, and nothing of the above.
+    /// True for the name of a variable: not a number, a key after a dot, a filter, a test or an argument.
     pub fn is_name(&self) -> bool {
         let is_number = self.text.starts_with(|c: char| c.is_ascii_digit());
         !(is_number || self.before.ends_with('.') || self.is_filter() || self.is_test() || self.is_argument())

@@ -1,6 +1,7 @@
-//! The filters that MiniJinja lacks, and its own where two secrets of 64 KiB would make gigabytes: `{{ a.x | replace('', b.y) }}`.
+//! Adds the filters that MiniJinja lacks, and limits how much memory its own filters allocate.
 //!
-//! The values come from others. What the template's author does to himself, as by `'x' * 99999999`, is not limited here.
+//! Without the limit, two secrets of 64 KiB could make gigabytes: `{{ a.x | replace('', b.y) }}`. The limit protects
+//! against values, which others write; a template's own `'x' * 99999999` is not limited here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,25 +11,25 @@ use minijinja::{Environment, Error, State, Value, filters, tests};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::printing;
-use super::printing::refuse;
+use super::printing::own_error;
 use super::secret_object::{LookupMisses, SecretObject};
 use crate::model::entry::Transform;
 use crate::model::secret_value::SecretValue;
 use crate::resolve::encoding;
 use crate::resolve::json::Json;
 
-/// The number of bytes that filters may build in one rendering. A secret is at most 64 KiB.
+/// The number of bytes that filters may add to their inputs in one rendering. A secret has at most 64 KiB.
 const MAX_BUILT: usize = 16 << 20;
 
-/// All but the unreserved characters of RFC 3986, so that it fits into any part of a URL.
+/// All but the unreserved characters of RFC 3986, section 2.3, so that the result fits into any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// DnsResolver with the functions of `minijinja::filters`.
+/// Pairs of a filter's name and its function in `minijinja::filters`.
 macro_rules! builtins {
     ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
 }
 
-/// Defines our filters, and those of MiniJinja's filters and tests that are not used as they are.
+/// Registers the filters of this module, and replacements for some of MiniJinja's filters and tests.
 pub fn install(environment: &mut Environment<'_>, misses: &Arc<LookupMisses>) {
     environment.add_filter("urlencode", |value: &Value| {
         Ok(utf8_percent_encode(&printing::text(value)?, RESERVED).to_string())
@@ -38,45 +39,47 @@ pub fn install(environment: &mut Environment<'_>, misses: &Arc<LookupMisses>) {
     environment.add_filter("tojson", printing::json);
     let missed = misses.clone();
     environment.add_filter("fromjson", move |value: &Value| {
-        let json = Json::parse(printing::text(value)?.as_bytes()).map_err(|_| refuse("fromjson of something else"))?;
+        let json =
+            Json::parse(printing::text(value)?.as_bytes()).map_err(|_| own_error("fromjson: the value is not JSON"))?;
         Ok(SecretObject::root(None, Arc::new(json), &missed))
     });
-    install_guarded(environment);
-    install_provisions(environment, misses);
-    // MiniJinja's own panics for 0, and for the least number and -1.
+    install_limited(environment);
+    install_fallbacks(environment, misses);
+    // MiniJinja's own test panics for a divisor of 0, and for i128::MIN and -1.
     environment.add_test("divisibleby", |value: &Value, divisor: &Value| match i128::try_from(divisor.clone()) {
-        Ok(0) => Err(refuse("divisibleby(0)")),
+        Ok(0) => Err(own_error("divisibleby(0) divides by zero")),
         Ok(-1) => Ok(tests::is_divisibleby(value, &Value::from(1))),
         Ok(_) | Err(_) => Ok(tests::is_divisibleby(value, divisor)),
     });
 }
 
-/// MiniJinja's filters that build more than they are given, or do not say that they are given something undefined.
-fn install_guarded(environment: &mut Environment<'_>) {
+/// Wraps MiniJinja's filters: those that return more than their input, and those that accept an undefined input
+/// silently.
+fn install_limited(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint replace
         reverse round slice sort split zip
     ];
-    let built = Arc::new(AtomicUsize::new(0));
+    let total = Arc::new(AtomicUsize::new(0));
     for (name, filter) in builtins.into_iter().chain([("e", Value::from_function(filters::escape))]) {
-        let built = built.clone();
+        let total = total.clone();
         environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
             let given = given.into_values();
             if let Some(first) = given.first().filter(|first| first.is_undefined()) {
-                // Fails for a missing key; the missing `else` of `x if y` passes.
+                // Formatting fails for a missing key, and succeeds for the missing `else` of `x if y`.
                 state.format(first.clone())?;
             }
-            let length = built_length(name, &given)?;
-            if built.fetch_add(length, Ordering::Relaxed).saturating_add(length) > MAX_BUILT {
-                return Err(refuse(format!("`{name}` exceeds the 16 MiB that filters may build")));
+            let built = built_length(name, &given)?;
+            if total.fetch_add(built, Ordering::Relaxed).saturating_add(built) > MAX_BUILT {
+                return Err(own_error(format!("`{name}` exceeds the 16 MiB that filters may build")));
             }
             filter.call(state, &given)
         });
     }
 }
 
-/// `default` and `is defined`, by which a template provides for a key that is missing.
-fn install_provisions(environment: &mut Environment<'_>, misses: &Arc<LookupMisses>) {
+/// Wraps `default` and `is defined`, so that a missing key that they handle is not reported.
+fn install_fallbacks(environment: &mut Environment<'_>, misses: &Arc<LookupMisses>) {
     for name in ["default", "d"] {
         let misses = misses.clone();
         environment.add_filter(name, move |state: &State<'_, '_>, value: &Value, args: Rest<Value>| {
@@ -93,7 +96,8 @@ fn install_provisions(environment: &mut Environment<'_>, misses: &Arc<LookupMiss
     }
 }
 
-/// The number of bytes that a filter adds to its input at most; 0 where that is no more than a multiple of the input.
+/// Returns an upper bound of the bytes that a filter adds to its input; 0 for filters that return at most a small
+/// multiple of it.
 fn built_length(name: &str, given: &[Value]) -> Result<usize, Error> {
     let Some((value, arguments)) = given.split_first() else { return Ok(0) };
     let text = |at: usize| arguments.get(at).map(Value::to_string).unwrap_or_default();
@@ -103,14 +107,17 @@ fn built_length(name: &str, given: &[Value]) -> Result<usize, Error> {
         "replace" => (value.to_string().matches(&text(0)).count(), text(1).len()),
         "indent" => (value.to_string().split('\n').count(), number()),
         "batch" | "slice" => (number(), size_of::<Value>()),
-        "format" => placeholders(&value.to_string(), arguments),
+        "format" => formatted_length(&value.to_string(), arguments),
         "join" => (1, joined_length(value, text(0).len())?),
         _ => (0, 0),
     };
     Ok(copies.saturating_mul(each))
 }
 
-/// The length of the items with what joins them. Fails on a null, which MiniJinja would take for a text.
+/// Returns the length of the joined items.
+///
+/// # Errors
+/// An undefined value or a null among the items, which MiniJinja would join as text.
 fn joined_length(items: &Value, joiner: usize) -> Result<usize, Error> {
     let mut length = 0_usize;
     for item in items.try_iter()? {
@@ -122,8 +129,9 @@ fn joined_length(items: &Value, joiner: usize) -> Result<usize, Error> {
     Ok(length)
 }
 
-/// The number of `%` and the most that each gives: the arguments' text, padded to the largest width.
-fn placeholders(format: &str, arguments: &[Value]) -> (usize, usize) {
+/// Returns the number of `%`, and an upper bound of the bytes that each gives: the arguments' text, padded to the
+/// largest width.
+fn formatted_length(format: &str, arguments: &[Value]) -> (usize, usize) {
     let given: usize = arguments.iter().map(|argument| argument.to_string().len()).sum();
     let specifications: Vec<_> = format.split('%').skip(1).map(specification).collect();
     let digits = specifications.iter().flat_map(|text| text.split(|c: char| !c.is_ascii_digit()));
@@ -134,7 +142,8 @@ fn placeholders(format: &str, arguments: &[Value]) -> (usize, usize) {
     (format.matches('%').count(), given.saturating_add(width))
 }
 
-/// The flags, the width and the precision after a `%` and, if there is one, a `(name)`.
+/// Returns the flags, width and precision of a conversion specification (printf(3)): the text after `%` and an optional
+/// `(name)`.
 fn specification(after: &str) -> &str {
     let rest = after.strip_prefix('(').and_then(|named| named.split_once(')')).map_or(after, |(_, rest)| rest);
     let end = rest.find(|c: char| !c.is_ascii_digit() && !matches!(c, '-' | '+' | ' ' | '#' | '*' | '.'));
@@ -143,7 +152,8 @@ fn specification(after: &str) -> &str {
 
 fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
     let bytes = encoding::apply(transform, SecretValue::new(printing::text(value)?.as_bytes()))
-        .map_err(|_| refuse("b64decode of something else"))?;
-    let text = std::str::from_utf8(bytes.expose()).map_err(|_| refuse("b64decode gives bytes, not text"))?;
+        .map_err(|_| own_error("b64decode: the value is not base64"))?;
+    let text =
+        std::str::from_utf8(bytes.expose()).map_err(|_| own_error("b64decode: the decoded value is not UTF-8"))?;
     Ok(Value::from(text))
 }

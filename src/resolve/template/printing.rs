@@ -1,7 +1,5 @@
-//! A template and what its aliases lead to become one value. The README ("Composed values") says how things print.
-//!
-//! MiniJinja runs the template: `secret_object` shows it a secret, `printing` writes values, `filters` adds ours and limits its
-//! own. The text of a MiniJinja error may quote a value: only its kind, its line and unknown names leave this module.
+//! Prints the values of a template: text as it is, anything else as compact JSON. README, "Composed values", defines
+//! the format.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -12,42 +10,45 @@ use minijinja::{Error, ErrorKind, Output, State, Value};
 
 use super::secret_object::SecretObject;
 
-/// The length of a template's value, and of any text on the way to it, in bytes.
+/// The maximum length of a template's value, and of each text printed on the way, in bytes.
 pub const MAX_LENGTH: usize = 1 << 20;
 
-/// The depth of lists within lists; a namespace can hold itself.
+/// The maximum nesting of lists and maps. A namespace can contain itself.
 const MAX_DEPTH: usize = 128;
 
-/// The kind of our own errors, whose text holds no value. MiniJinja has no use for it without other templates to include.
-pub const REFUSED: ErrorKind = ErrorKind::BadInclude;
+/// The kind that marks this module's errors, whose text holds no value. MiniJinja uses it for `include` alone, which is
+/// not enabled.
+pub const OWN_ERROR: ErrorKind = ErrorKind::BadInclude;
 
-pub const TOO_LONG: &str = "the text would be longer than 1 MiB";
+pub const TOO_LONG: &str = "the text is longer than 1 MiB";
 
-/// An error that says `what`, which must not hold a value.
-pub fn refuse(what: impl Into<Cow<'static, str>>) -> Error {
-    Error::new(REFUSED, what)
+/// Returns an error whose text is reported as it is, so that it must not hold a value.
+pub fn own_error(text: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(OWN_ERROR, text)
 }
 
-/// Prints `{{ … }}`, at most [`MAX_LENGTH`] bytes in all, as what `{% set %}` captures does not reach the output at once.
+/// Returns the function that prints each `{{ … }}`, at most [`MAX_LENGTH`] bytes in all.
+///
+/// The limit of the output buffer does not suffice, as text that `{% set %}` captures does not go there.
 pub fn formatter() -> impl Fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), Error> + Send + Sync {
     let printed = AtomicUsize::new(0);
     move |output, _, value| {
-        // Strict mode refuses anything undefined but the missing `else` of `{{ x if y }}`.
+        // Strict mode lets one undefined value pass: the missing `else` of `{{ x if y }}`.
         if value.is_undefined() {
             return Ok(());
         }
         let text = text(value)?;
         if printed.fetch_add(text.len(), Ordering::Relaxed).saturating_add(text.len()) > MAX_LENGTH {
-            return Err(refuse(TOO_LONG));
+            return Err(own_error(TOO_LONG));
         }
         Ok(output.write_str(&text)?)
     }
 }
 
-/// The text of a value as in a variable: characters, the literal of a number, `true` or `false`, compact JSON.
+/// Returns the text of a value: a string's characters, a number's literal, `true` or `false`, else compact JSON.
 ///
 /// # Errors
-/// When it is undefined or none, or too long.
+/// `UndefinedError` for undefined and none, and those of [`json`].
 pub fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
@@ -56,10 +57,12 @@ pub fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
     }
 }
 
-/// Compact JSON; objects and arrays of a secret keep the order of their keys and the literals of their numbers.
+/// Returns a value as compact JSON. A secret's objects and arrays keep the order of their keys and the literals of
+/// their numbers.
 ///
 /// # Errors
-/// When it holds anything undefined or that JSON has not, or is too long.
+/// `UndefinedError` for an undefined item, and [`own_error`] for a value without JSON (a function, NaN), a text longer
+/// than [`MAX_LENGTH`] and nesting deeper than [`MAX_DEPTH`].
 pub fn json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&mut text, value, MAX_DEPTH)?;
@@ -68,7 +71,7 @@ pub fn json(value: &Value) -> Result<String, Error> {
 
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(deeper) = depth.checked_sub(1) else {
-        return Err(refuse("lists or maps are nested too deeply"));
+        return Err(own_error("lists or maps are nested too deeply"));
     };
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
         (Some(secret), _) => write!(out, "{}", secret.json())?,
@@ -95,8 +98,8 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
             }
             out.push('}');
         }
-        (None, _) => return Err(refuse("neither text nor data")),
+        (None, _) => return Err(own_error("the value cannot be printed as text or JSON")),
     }
-    // Also for each item of a list, so that one repeated by `*` is not written to its end.
-    if out.len() > MAX_LENGTH { Err(refuse(TOO_LONG)) } else { Ok(()) }
+    // Checked after each item, so that a list repeated by `*` is not written to its end.
+    if out.len() > MAX_LENGTH { Err(own_error(TOO_LONG)) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! A secret as MiniJinja sees it: its objects and arrays as maps and lists that note each key that is not there.
+//! Exposes a secret to MiniJinja: its objects and arrays as maps and lists that record each failed lookup.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,39 +10,40 @@ use serde_json::Value as JsonValue;
 use crate::model::quoting::is_quotable;
 use crate::resolve::json::Json;
 
-/// More than a template ever has pending.
-const MOST_MISSES: usize = 64;
+/// The number of recorded lookups. Only the latest one that was not forgotten is ever reported.
+const MAX_MISSES: usize = 64;
 
-/// The keys that one rendering did not find: MiniJinja's error for the use of an undefined value does not know them.
+/// The failed lookups of one rendering. MiniJinja's error for an undefined value does not name the key.
 #[derive(Default)]
 pub struct LookupMisses(Mutex<Vec<LookupMiss>>);
 
-/// A key that does not exist or is null.
+/// The lookup of a key that does not exist or is null.
 #[derive(Clone)]
 pub struct LookupMiss {
-    /// `None` inside what `fromjson` read.
+    /// `None` for a value from `fromjson`.
     pub alias: Option<String>,
-    /// The keys and indexes that lead there; none where one of them may not be quoted.
+    /// The keys and indexes from the root to the key; empty if one of them may not be quoted.
     pub path: Vec<String>,
 }
 
 impl LookupMisses {
-    /// The latest one that was not forgiven.
+    /// Returns the latest lookup that was not forgotten.
     pub fn last(&self) -> Option<LookupMiss> {
         self.list().last().cloned()
     }
 
-    /// Forgets the latest one if it gave `value`, as the template provides for it.
+    /// Forgets the latest lookup if `value` is its undefined result: `default` or `is defined` handled it.
     pub fn forget(&self, value: &Value) {
         if value.is_undefined() {
             self.list().pop();
         }
     }
 
-    /// `in` looks keys up as well, any number of times and of any length: what is too old, or too long to be told, is not kept.
-    fn note(&self, mut miss: LookupMiss) {
+    /// Records a lookup, without its path if that may not be quoted. The number is bounded, since `in` in a loop looks
+    /// up any number of keys.
+    fn record(&self, mut miss: LookupMiss) {
         let mut list = self.list();
-        if list.len() == MOST_MISSES {
+        if list.len() == MAX_MISSES {
             list.remove(0);
         }
         if !miss.path.iter().all(|key| is_quotable(key)) {
@@ -56,10 +57,10 @@ impl LookupMisses {
     }
 }
 
-/// A secret, or an object or array inside of one.
+/// An object or array of a secret; the secret itself if `path` is empty.
 #[derive(Clone)]
 pub struct SecretObject {
-    /// `None` for what `fromjson` read.
+    /// `None` for a value from `fromjson`.
     alias: Option<String>,
     secret: Arc<Json>,
     path: Vec<String>,
@@ -67,18 +68,18 @@ pub struct SecretObject {
 }
 
 impl SecretObject {
-    /// A whole secret, or what `fromjson` read.
+    /// Returns the value of a whole secret, or of a text that `fromjson` parsed if `alias` is `None`.
     pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<LookupMisses>) -> Value {
         let root = Self { alias: alias.map(str::to_owned), secret, path: Vec::new(), misses: misses.clone() };
         root.value(root.secret.value(), Vec::new()).unwrap_or_default()
     }
 
     pub fn json(&self) -> &JsonValue {
-        // Only what was found became an object.
+        // `path` was found when this object was made, so the default is never used.
         follow(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
     }
 
-    /// The value of `json`, which is at `path`; nothing for null.
+    /// Returns the value of `json`, which is at `path`; `None` for null.
     fn value(&self, json: &JsonValue, path: Vec<String>) -> Option<Value> {
         Some(match json {
             JsonValue::Null => return None,
@@ -104,7 +105,7 @@ impl Object for SecretObject {
         let found = follow(self.json(), &[&name]);
         let value = found.and_then(|json| self.value(json, path.clone()));
         if value.is_none() {
-            self.misses.note(LookupMiss { alias: self.alias.clone(), path });
+            self.misses.record(LookupMiss { alias: self.alias.clone(), path });
         }
         value
     }
@@ -122,14 +123,15 @@ impl Object for SecretObject {
     }
 }
 
-/// Compact JSON: MiniJinja prints by `Debug` what a list of its own holds. Nothing else formats a value by `Debug`.
+/// Formats compact JSON, since MiniJinja prints the items of its own lists with `Debug`. Nothing else formats a value
+/// with `Debug`.
 impl fmt::Debug for SecretObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.json())
     }
 }
 
-/// The value below `json` at the end of `path`.
+/// Returns the value at `path`, a sequence of keys and indexes from `json`.
 pub fn follow<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
     path.iter().try_fold(json, |json, key| match json {
         JsonValue::Array(items) => items.get(key.as_ref().parse::<usize>().ok()?),
@@ -137,7 +139,7 @@ pub fn follow<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j J
     })
 }
 
-/// A number that can be computed with if MiniJinja prints it as it is written; else its text (`1.10`, `-0`, `1e+400`).
+/// Returns a number if MiniJinja prints it with the same literal, else the literal as text (`1.10`, `-0`, `1e+400`).
 fn number(literal: &str) -> Value {
     let integer = literal.parse::<i64>().map(Value::from).or_else(|_| literal.parse::<i128>().map(Value::from));
     let number = integer.or_else(|_| literal.parse::<f64>().map(Value::from));

@@ -1,0 +1,174 @@
+//! Resolves the layers of a plan, the latest first, so that each variable and each path is set once.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::attempt::{Attempt, InputError, ParsedAnswers, are_absences, reference};
+use super::env_from::{EnvFromError, KeyVariable, key_or_placeholder};
+use super::extract::Extractor;
+use super::resolve_error::{ResolveError, ResolveProblem};
+use super::{encoding, env_from};
+use crate::model::answer::{Document, Fetched};
+use crate::model::entry::{Claim, OnMissing, Subject, Target};
+use crate::model::env_name::EnvName;
+use crate::model::plan::{Binding, EnvFrom, Plan, PlannedLayer};
+use crate::model::quoting::is_quotable;
+use crate::model::reference::Locator;
+use crate::model::resolved::{FileValue, Resolved, ResolvedVariable};
+use crate::model::secret_value::SecretValue;
+
+/// The state of the walk: the targets resolved so far, and the locators that are needed for the others.
+pub struct LayerWalk<'a> {
+    plan: &'a Plan,
+    answers: ParsedAnswers<'a>,
+    /// The variables and paths that later layers, or entries of this layer, set.
+    claimed: HashSet<Claim>,
+    /// The `env-from` objects of later layers that are not fetched yet, so that their keys are unknown.
+    unread: Vec<&'a EnvFrom>,
+    pub wanted: BTreeSet<&'a Locator>,
+    pub errors: Vec<ResolveError>,
+    pub resolved: Resolved,
+}
+
+impl<'a> LayerWalk<'a> {
+    pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
+        Self {
+            plan,
+            answers: ParsedAnswers { fetched, extractor: Extractor::default() },
+            claimed: HashSet::new(),
+            unread: Vec::new(),
+            wanted: BTreeSet::new(),
+            errors: Vec::new(),
+            resolved: Resolved::default(),
+        }
+    }
+
+    pub fn resolve_layer(&mut self, layer: &'a PlannedLayer) {
+        for binding in &layer.bindings {
+            let claims = binding.target.claims();
+            if !claims.iter().any(|claim| self.claimed.contains(claim) || self.may_be_overridden(claim)) {
+                self.resolve_binding(binding, claims);
+            }
+        }
+        // Within a layer, an entry overrides a key of `env-from`, and two objects must not set one variable.
+        let mut set_by = BTreeMap::new();
+        for entry in &layer.env_from {
+            self.resolve_env_from(entry, &mut set_by);
+        }
+        self.claimed.extend(set_by.into_keys().map(Claim::Variable));
+        let is_unread = |entry: &&EnvFrom| self.answers.fetched.get(&entry.reference.locator).is_none();
+        self.unread.extend(layer.env_from.iter().filter(is_unread));
+    }
+
+    /// True if an unread object of a later layer may set the variable: until its keys are known, nothing is fetched for
+    /// this entry.
+    fn may_be_overridden(&self, claim: &Claim) -> bool {
+        match claim {
+            Claim::Variable(name) => self.unread.iter().any(|object| object.naming.may_give(name.as_str())),
+            Claim::Path(_) => false,
+        }
+    }
+
+    fn resolve_binding(&mut self, binding: &'a Binding, claims: Vec<Claim>) {
+        let attempt = match self.answers.attempt(&binding.value_source) {
+            Attempt::Value(value) => match encoding::apply(binding.transform, value) {
+                Ok(value) => Attempt::Value(value),
+                Err(encoding::NotBase64) => {
+                    Attempt::failed(reference(&binding.value_source), ResolveProblem::NotBase64)
+                }
+            },
+            other => other,
+        };
+        match (attempt, &binding.on_missing) {
+            (Attempt::Value(value), _) => {
+                self.set(binding, value, binding.value_source.locators().into_iter().cloned().collect());
+            }
+            (Attempt::Pending(locators), _) => self.wanted.extend(locators),
+            (Attempt::Failed(errors), OnMissing::Omit) if are_absences(&errors) => {
+                self.resolved.omitted.push(binding.subject.clone());
+                return;
+            }
+            (Attempt::Failed(errors), OnMissing::Default(text)) if are_absences(&errors) => {
+                self.set(binding, SecretValue::new(text.as_str()), Vec::new());
+            }
+            (Attempt::Failed(errors), on_missing) => self.fail_binding(binding, errors, on_missing),
+        }
+        self.claimed.extend(claims);
+    }
+
+    fn set(&mut self, binding: &Binding, value: SecretValue, read_from: Vec<Locator>) {
+        let subject = binding.subject.clone();
+        self.resolved.sources.push((subject.clone(), read_from));
+        match &binding.target {
+            Target::Env(name) => {
+                self.resolved.variables.push(ResolvedVariable { name: name.clone(), value, subject });
+            }
+            Target::File(target) => {
+                self.resolved.files.push(FileValue { target: target.clone(), value, origin: subject.origin });
+            }
+        }
+    }
+
+    /// Adds the errors of a binding. With `default` or `optional`, an absence beside another error is not reported.
+    fn fail_binding(&mut self, binding: &Binding, errors: Vec<InputError>, on_missing: &OnMissing) {
+        let is_failure = |error: &InputError| *on_missing == OnMissing::Fail || !error.problem.is_absence();
+        let errors = errors.into_iter().filter(is_failure);
+        self.errors.extend(errors.map(|InputError { reference, problem }| ResolveError {
+            subject: binding.subject.clone(),
+            reference,
+            problem,
+        }));
+    }
+
+    /// Sets a variable for each key of an object. `set_by` names the key behind each variable that objects of this
+    /// layer have set.
+    fn resolve_env_from(&mut self, entry: &'a EnvFrom, set_by: &mut BTreeMap<EnvName, String>) {
+        let locator = &entry.reference.locator;
+        let document = match self.answers.fetched.get(locator) {
+            None => {
+                self.wanted.insert(locator);
+                return;
+            }
+            Some(Err(failure)) => return self.fail_env_from(entry, ResolveProblem::Fetch(failure.clone())),
+            Some(Ok(document)) => document,
+        };
+        let (variables, mut errors) = self.variables_of(entry, document);
+        for variable in variables {
+            errors.extend(self.set_from_key(entry, variable, set_by).err());
+        }
+        for error in errors {
+            self.fail_env_from(entry, ResolveProblem::EnvFrom { region: document.region.clone(), error });
+        }
+    }
+
+    fn variables_of(&mut self, entry: &'a EnvFrom, document: &Document) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
+        let json = match self.answers.extractor.node(&entry.reference.locator, document, &entry.reference.selector) {
+            Ok(json) => json,
+            Err(error) => return (Vec::new(), vec![EnvFromError::Extract(error)]),
+        };
+        let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
+        env_from::variables(json, &entry.naming, |name| claimed.contains(name) || self.plan.keeps(name))
+    }
+
+    fn set_from_key(
+        &mut self,
+        entry: &EnvFrom,
+        KeyVariable { key, name, value }: KeyVariable,
+        set_by: &mut BTreeMap<EnvName, String>,
+    ) -> Result<(), EnvFromError> {
+        let locator = &entry.reference.locator;
+        let key_of_secret = format!("{} of {}", key_or_placeholder(&key), locator.id);
+        if let Some(other) = set_by.insert(name.clone(), key_of_secret.clone()) {
+            return Err(EnvFromError::clash(&name, &key, [other, key_of_secret]));
+        }
+        let label = if is_quotable(&key) { name.to_string() } else { key_or_placeholder(&key) };
+        let subject = Subject { label, ..entry.subject.clone() };
+        self.resolved.sources.push((subject.clone(), vec![locator.clone()]));
+        self.resolved.variables.push(ResolvedVariable { name, value, subject });
+        Ok(())
+    }
+
+    fn fail_env_from(&mut self, entry: &EnvFrom, problem: ResolveProblem) {
+        let (subject, reference) = (entry.subject.clone(), Some(entry.reference.clone()));
+        self.errors.push(ResolveError { subject, reference, problem });
+    }
+}
