@@ -6,22 +6,22 @@ use super::tree::{File, Tree};
 /// DESIGN's table. A layer is a file or a folder of `src`; `input::cli` is that module alone. "Types of": layers of which it
 /// may import types alone, errors above all, so that it calls no function of theirs.
 const TABLE: &str = "
-    | layer    | may import                                   | types of    | may touch                    |
-    |----------|----------------------------------------------|-------------|------------------------------|
-    | model    | model                                        |             | nothing                      |
-    | system   | system model                                 |             | processes                    |
-    | time     | time model system                            |             | runtime sdk                  |
-    | net      | net model system time                        |             | network files runtime sdk    |
-    | input    | input model system                           |             | files clap                   |
-    | backend  | backend model system net time                |             | files processes runtime sdk  |
-    | resolve  | resolve model system                         |             | nothing                      |
-    | deliver  | deliver model system                         |             | files                        |
-    | exec     | exec model system                            |             | files processes              |
-    | report   | report model system                          | stages time | nothing                      |
-    | commands | commands model system stages net time report |             | runtime                      |
-    | fuzz     | fuzz model system stages net time report     |             | runtime                      |
-    | lib      | commands input::cli model report exec        |             | nothing                      |
-    | main     | lib                                          |             | environ                      |
+    | layer    | may import                                   | types of    | may touch                          |
+    | -------- | -------------------------------------------- | ----------- | ---------------------------------- |
+    | model    | model                                        |             | nothing                            |
+    | system   | system model                                 |             | kernel                             |
+    | time     | time model system                            |             | runtime                            |
+    | net      | net model system time                        |             | network files runtime sdk          |
+    | input    | input model system                           |             | files clap                         |
+    | backend  | backend model system net time                |             | files kernel processes runtime sdk |
+    | resolve  | resolve model system                         |             | nothing                            |
+    | deliver  | deliver model system                         |             | files kernel                       |
+    | exec     | exec model system                            |             | files kernel                       |
+    | report   | report model system                          | stages time | nothing                            |
+    | commands | commands model system stages net time report |             | runtime                            |
+    | fuzz     | fuzz model system stages net time report     |             | runtime                            |
+    | lib      | commands input::cli model report exec        |             | nothing                            |
+    | main     | lib                                          |             | environ                            |
 ";
 
 /// What `stages` stands for in the table.
@@ -44,10 +44,11 @@ fn layers() -> impl Iterator<Item = Layer> {
 }
 
 /// The parts of the world, and the paths that reach them.
-const WORLD: [(&str, &[&str]); 7] = [
+const WORLD: [(&str, &[&str]); 8] = [
     ("environ", &["std::env"]),
     ("files", &["std::fs", "tokio::fs"]),
     ("network", &["std::net", "tokio::net"]),
+    ("kernel", &["nix", "libc"]),
     ("processes", &["std::process", "std::os::unix::process", "tokio::process"]),
     ("runtime", &["tokio"]),
     ("sdk", &["aws_*"]),
@@ -141,4 +142,15 @@ pub fn forbidden_touches(tree: &Tree) -> Vec<String> {
         }
     }
     offences
+}
+
+#[test]
+fn the_table_names_only_layers_and_parts_that_exist() {
+    let known: Vec<&str> = layers().map(|layer| layer.name).chain(["input::cli", "stages"]).collect();
+    let parts: Vec<&str> = WORLD.iter().map(|(part, _)| *part).chain(["nothing"]).collect();
+    for Layer { name, imports, types_of, touches } in layers() {
+        let mut layers = [imports, types_of, STAGES].into_iter().flat_map(str::split_whitespace);
+        assert!(layers.all(|layer| known.contains(&layer)), "{name}: {imports} | {types_of}");
+        assert!(!touches.is_empty() && touches.split(' ').all(|part| parts.contains(&part)), "{name}: {touches}");
+    }
 }
