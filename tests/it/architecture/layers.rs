@@ -12,7 +12,7 @@ const TABLE: &str = "
     | system   | system model                                 |             | kernel                             |
     | time     | time model system                            |             | runtime                            |
     | net      | net model system time                        |             | network files runtime sdk          |
-    | input    | input model system                           |             | files clap                         |
+    | input    | input model system                           |             | files kernel clap                  |
     | backend  | backend model system net time                |             | files kernel processes runtime sdk |
     | resolve  | resolve model system                         |             | nothing                            |
     | deliver  | deliver model system                         |             | files kernel                       |
