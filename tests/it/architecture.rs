@@ -1,219 +1,164 @@
-//! Holds the sources against the layers of the design: who may import whom, and who may name which crate.
+//! Proves the structure of `src/` from its text: the layers of DESIGN's table, no circles of modules, and the size of files.
+//!
+//! `SECRETS_EXEC_SRC=DIRECTORY` names other sources than this package's, whose module graph is then printed:
+//! `SECRETS_EXEC_SRC=src cargo test --test it architecture -- --nocapture`.
 
-use std::fs;
+mod graph;
+mod imports;
+mod layers;
+mod module;
+mod names;
+mod reader;
+mod syntax;
+mod synthetic;
+mod tree;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-/// Data and its invariants: nothing here may touch the world.
-const WORDS: [&str; 15] = [
-    "alias",
-    "binding",
-    "command",
-    "environment",
-    "expansion",
-    "fetched",
-    "markup",
-    "options",
-    "plan",
-    "reference",
-    "resolved",
-    "secret",
-    "suggest",
-    "target",
-    "template",
-];
+use imports::{Foreign, folder_name};
+use tree::{File, Tree};
 
-/// One part of the world each: they never import each other.
-const STAGES: [&str; 7] = ["cli", "manifest", "inherited", "source", "resolve", "deliver", "exec"];
+/// A file with more lines before its tests holds two ideas.
+const MOST_LINES: usize = 250;
 
-/// One source file, without its tests, comments and the blanks between tokens that hide a path.
-struct Source {
-    /// Relative to `src`.
-    path: PathBuf,
-    code: String,
+/// A folder with more files is not grasped at a glance.
+const MOST_FILES: usize = 14;
+
+fn other_sources() -> Option<PathBuf> {
+    std::env::var_os("SECRETS_EXEC_SRC").map(PathBuf::from)
 }
 
-impl Source {
-    /// The module below the crate's root that the file belongs to.
-    fn module(&self) -> &str {
-        let first = self.path.components().next().unwrap();
-        let name = Path::new(first.as_os_str()).file_stem().unwrap();
-        name.to_str().unwrap()
-    }
-
-    fn is_in(&self, path: &str) -> bool {
-        let stem = self.path.with_extension("");
-        stem.starts_with(path)
-    }
-
-    fn names(&self, word: &str) -> bool {
-        let mut rest = self.code.as_str();
-        while let Some(at) = rest.find(word) {
-            let before = rest[..at].chars().next_back();
-            let after = rest[at + word.len()..].chars().next();
-            let inside = |next: Option<char>| next.is_some_and(|c| c.is_alphanumeric() || c == '_');
-            let open = word.ends_with(['_', '(', '!']) || !inside(after);
-            if !inside(before) && open {
-                return true;
-            }
-            rest = &rest[at + word.len()..];
-        }
-        false
-    }
-
-    /// Whether the file imports a module of the crate's root.
-    fn imports(&self, module: &str) -> bool {
-        let grouped = self.code.split("crate::{").skip(1).any(|group| {
-            let group = group.split(';').next().unwrap_or_default();
-            let mut names = group.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-            names.any(|name| name == module)
-        });
-        grouped || self.names(&format!("crate::{module}"))
-    }
+fn sources() -> &'static Tree {
+    static SOURCES: OnceLock<Tree> = OnceLock::new();
+    SOURCES.get_or_init(|| {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let tree = Tree::of_directory(&other_sources().unwrap_or(own));
+        assert!(tree.files.len() > 50, "the sources are not where they belong");
+        tree
+    })
 }
 
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut sources = Vec::new();
-    let mut directories = vec![root.clone()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                sources.push(Source {
-                    code: code(&fs::read_to_string(&path).unwrap()),
-                    path: path.strip_prefix(&root).unwrap().to_owned(),
-                });
-            }
+/// Fails with a line for each offence.
+fn none(offences: &[String]) {
+    assert!(offences.is_empty(), "{} offences:\n{}", offences.len(), offences.join("\n"));
+}
+
+/// Files outside of these modules that name one of the paths of other crates.
+fn named_outside(modules: &[&str], paths: &[&str]) -> Vec<String> {
+    let is_outside = |file: &File| !modules.iter().any(|module| file.is_in(module));
+    let is_named = |foreign: &Foreign| paths.iter().any(|path| foreign.is_below(path));
+    let found = sources().foreign().into_iter().filter(|foreign| is_outside(foreign.from) && is_named(foreign));
+    found.map(|foreign| format!("{}: {}", foreign.place(), foreign.path.join("::"))).collect()
+}
+
+/// Files that use one of these macros (`print!`) or methods (`.unwrap`).
+fn words(wanted: &[&str]) -> Vec<String> {
+    let mut offences = Vec::new();
+    for file in &sources().files {
+        let found = file.words.iter().filter(|word| wanted.contains(&word.text.as_str()));
+        offences.extend(found.map(|word| format!("{}:{}: {}", file.path, word.line, word.text)));
+    }
+    offences
+}
+
+#[test]
+fn every_source_is_rust_that_the_reader_understands() {
+    let files = sources().files.iter();
+    let errors = files.filter_map(|file| Some(format!("{}: {}", file.path, file.error.as_ref()?)));
+    none(&errors.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_file_belongs_to_a_layer_of_the_design() {
+    none(&layers::strangers(sources()));
+}
+
+#[test]
+fn every_layer_of_the_design_has_a_file() {
+    none(&layers::absent(sources()));
+}
+
+#[test]
+fn a_layer_imports_only_what_the_table_allows() {
+    none(&layers::forbidden_imports(sources()));
+}
+
+#[test]
+fn a_layer_touches_only_what_the_table_allows() {
+    none(&layers::forbidden_touches(sources()));
+}
+
+#[test]
+fn modules_of_a_folder_do_not_import_each_other_in_a_circle() {
+    let folders = sources().folders();
+    if other_sources().is_some() {
+        for (folder, graph) in &folders {
+            println!("{}:\n  {}", folder_name(folder), graph.lines().join("\n  "));
         }
     }
-    assert!(sources.len() > WORDS.len(), "the sources are not where they belong");
-    sources
-}
-
-/// The lines before the tests, without comments.
-fn code(text: &str) -> String {
-    let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
-    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
-    lines.map(|line| format!("{line}\n")).collect()
-}
-
-/// Fails with every offence that a rule finds.
-fn nobody(offence: impl Fn(&Source) -> Option<String>) {
-    let sources = sources();
-    let offences = sources.iter().filter_map(|source| {
-        let offence = offence(source)?;
-        Some(format!("{}: {offence}", source.path.display()))
-    });
-    let offences: Vec<String> = offences.collect();
-    assert!(offences.is_empty(), "{offences:#?}");
-}
-
-fn names_one_of(source: &Source, words: &[&str]) -> Option<String> {
-    let named = words.iter().find(|word| source.names(word))?;
-    Some(format!("names {named}"))
+    none(&sources().circles());
 }
 
 #[test]
-fn every_word_of_the_design_is_a_module() {
-    let sources = sources();
-    for word in WORDS.iter().chain(&STAGES) {
-        let there = sources.iter().any(|source| source.module() == *word);
-        assert!(there, "there is no module {word}");
+fn files_do_not_import_each_other_in_a_circle() {
+    none(&sources().file_graph().circles());
+}
+
+#[test]
+fn no_file_imports_from_a_module_that_it_lives_in() {
+    none(&sources().imports_of_ancestors());
+}
+
+#[test]
+fn no_folder_has_more_files_than_fourteen() {
+    let mut folders: BTreeMap<&Path, usize> = BTreeMap::new();
+    for file in &sources().files {
+        *folders.entry(Path::new(&file.path).parent().unwrap()).or_default() += 1;
     }
+    let large = folders.into_iter().filter(|(_, files)| *files > MOST_FILES);
+    none(&large.map(|(folder, files)| format!("src/{}: {files} files", folder.display())).collect::<Vec<_>>());
 }
 
 #[test]
-fn words_import_no_stage() {
-    nobody(|source| {
-        let stage = STAGES.iter().find(|stage| source.imports(stage))?;
-        let is_word = WORDS.contains(&source.module());
-        is_word.then(|| format!("a word imports the stage {stage}"))
-    });
-}
-
-#[test]
-fn words_touch_nothing() {
-    nobody(|source| {
-        let world = ["std::env", "std::fs", "std::net", "std::process", "tokio", "clap", "aws_", "async"];
-        let is_word = WORDS.contains(&source.module());
-        is_word.then(|| names_one_of(source, &world))?
-    });
-}
-
-#[test]
-fn stages_do_not_import_each_other() {
-    nobody(|source| {
-        let others = STAGES.iter().filter(|stage| **stage != source.module());
-        let is_stage = STAGES.contains(&source.module());
-        let imported = others.into_iter().find(|stage| source.imports(stage))?;
-        is_stage.then(|| format!("a stage imports the stage {imported}"))
-    });
+fn no_file_has_more_lines_before_its_tests_than_250() {
+    let large = sources().files.iter().filter(|file| file.code_lines > MOST_LINES);
+    none(&large.map(|file| format!("{}: {} lines", file.path, file.code_lines)).collect::<Vec<_>>());
 }
 
 #[test]
 fn only_the_command_line_names_clap() {
-    nobody(|source| match source.is_in("cli") {
-        true => None,
-        false => names_one_of(source, &["clap"]),
-    });
+    none(&named_outside(&["input::cli"], &["clap"]));
 }
 
 #[test]
-fn only_readers_of_files_name_yaml_and_toml() {
-    nobody(|source| {
-        let reader = ["manifest", "source/local", "markup"];
-        match reader.iter().any(|path| source.is_in(path)) {
-            true => None,
-            false => names_one_of(source, &["granit_parser", "toml::", "serde_saphyr"]),
-        }
-    });
+fn only_readers_of_syntax_name_yaml_and_toml() {
+    none(&named_outside(&["input::syntax"], &["granit_parser", "toml"]));
 }
 
 #[test]
-fn only_the_source_names_the_sdk() {
-    nobody(|source| match source.is_in("source") {
-        true => None,
-        false => names_one_of(source, &["aws_"]),
-    });
+fn nothing_panics_on_purpose() {
+    let panics = ["panic!", "todo!", "unimplemented!", "unreachable!", "dbg!"];
+    let methods = [".unwrap", ".unwrap_err", ".expect", ".expect_err"];
+    none(&words(&[panics.as_slice(), &methods].concat()));
 }
 
 #[test]
-fn nothing_panics_on_purpose_or_prints_by_itself() {
-    nobody(|source| {
-        names_one_of(
-            source,
-            &[
-                "unwrap()",
-                "expect(",
-                "panic!",
-                "todo!",
-                "unimplemented!",
-                "unreachable!",
-                "println!",
-                "eprintln!",
-                "print!",
-                "eprint!",
-                "dbg!",
-            ],
-        )
-    });
+fn only_the_terminal_of_reports_prints() {
+    let mut offences = words(&["print!", "println!", "eprint!", "eprintln!"]);
+    offences.extend(named_outside(&["report::terminal"], &["std::io::stdout", "std::io::stderr"]));
+    none(&offences);
 }
 
 #[test]
-fn nobody_changes_the_environment_of_the_process() {
-    // But for the main function, which takes away what the SDK must not see, and says why.
-    nobody(|source| {
-        if source.is_in("main") { None } else { names_one_of(source, &["set_var", "remove_var", "set_current_dir"]) }
-    });
+fn only_main_changes_the_environment_of_the_process() {
+    let changes = ["std::env::set_var", "std::env::remove_var", "std::env::set_current_dir"];
+    none(&named_outside(&["main"], &changes));
 }
 
 #[test]
 fn every_file_opens_with_a_sentence() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for source in sources() {
-        let text = fs::read_to_string(root.join(&source.path)).unwrap();
-        assert!(text.starts_with("//! "), "{}", source.path.display());
-    }
+    let silent = sources().files.iter().filter(|file| !file.text.starts_with("//! "));
+    none(&silent.map(|file| file.path.clone()).collect::<Vec<_>>());
 }
