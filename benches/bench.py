@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Measures secrets-exec against the floor and against other ways to do the same, all in one run; `make bench` calls this.
+"""Measures secrets-exec, the floor and other tools that do the same, in one run; `make bench` calls this.
 
-Everything is local: a counting TLS server in a namespace of its own, where AWS's name leads to it. What cannot be had or
-done on this machine is skipped, loudly. Results go to docs/benchmarks.{md,svg,json}, or with --quick to standard output.
+All traffic is local: AWS's host name resolves to a TLS server that counts requests, in a network namespace of its own. Tools and
+measurements that this machine does not support are reported as SKIPPED. Results go to docs/benchmarks.{md,svg,json}, or with --quick
+to standard output.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def main():
     binary = str(Path(options.binary).resolve()) if options.binary else str(TARGET / STATIC / "release/secrets-exec")
     if measure.INSIDE not in os.environ:
         build(options)
-    # Once there is no other network, nothing more can be had.
+    # The namespace has no other network, so nothing can be downloaded after this.
     missing = json.loads(os.environ.get(MISSING, "{}"))
     tools = rivals.find(binary, options.dynamic, str(bin_dir / "floor"), WORK, options.fnox, missing, options.only)
     skipped = [f"{key}: {why}" for key, why in missing.items()]
@@ -71,14 +72,14 @@ def complain(skipped):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer runs; prints instead of writing docs/")
-    parser.add_argument("--build", action="store_true", help="only build and install what is measured")
+    parser.add_argument("--build", action="store_true", help="only build and install the tools")
     parser.add_argument("--binary", help=f"measure this secrets-exec (default: build target/{STATIC}/release/secrets-exec)")
     parser.add_argument("--dynamic", default=os.environ.get("DYNAMIC"), help="a dynamic secrets-exec, measured as well")
-    parser.add_argument("--fnox", default=os.environ.get("FNOX"), help="fnox, if it is not on PATH")
-    parser.add_argument("--only", type=lambda text: text.split(","), help="only these rivals: curl,awscli1,awscli2,boto3,fnox")
-    parser.add_argument("--out", help="where to write results (default: docs)")
-    parser.add_argument("--prefer", action="store_true", help="go before what others do on this machine (as root)")
-    parser.add_argument("--seed", type=int, default=1, help="of the order of runs")
+    parser.add_argument("--fnox", default=os.environ.get("FNOX"), help="path of fnox, if it is not on PATH")
+    parser.add_argument("--only", type=lambda text: text.split(","), help="only these other tools: curl,awscli1,awscli2,boto3,fnox")
+    parser.add_argument("--out", help="directory for the results (default: docs)")
+    parser.add_argument("--prefer", action="store_true", help="run with a higher priority than other processes (as root)")
+    parser.add_argument("--seed", type=int, default=1, help="seed for the order of runs")
     return parser.parse_args()
 
 
@@ -98,20 +99,20 @@ def build(options):
 def run(options, lab, tools, binary, skipped):
     for tool in list(tools):
         if wrong := lab.check(tool, 4):
-            skipped.append(f"{tool.key}: does not deliver here: {wrong}")
+            skipped.append(f"{tool.key}: does not deliver the values: {wrong}")
             tools.remove(tool)
     at_once = ends_at_once(binary, lab)
     loads = [os.getloadavg()[0]]
     samples = take(options, lab, tools, at_once)
     loads.append(os.getloadavg()[0])
-    say("counting instructions, system calls and look-ups")
+    say("counting instructions, system calls and DNS lookups")
     results = {
         "about": about(lab, tools, options) | {"load": [round(load, 1) for load in loads]},
         "timed": summarize(samples),
         "sizes": {tool.key: tool.size for tool in tools if tool.size},
         "instructions": count_instructions(lab, tools, at_once, skipped),
         "start": count_start(lab, tools, at_once, skipped),
-        # Last, since it changes how names are looked up.
+        # Last, because it replaces /etc/resolv.conf and /etc/nsswitch.conf.
         "look_ups": count_look_ups(lab, tools, skipped),
         "skipped": skipped,
     }
@@ -119,7 +120,7 @@ def run(options, lab, tools, binary, skipped):
 
 
 def ends_at_once(binary, lab):
-    """Runs that never ask anything."""
+    """Runs that end without a request."""
     wrong = WORK / "wrong.yaml"
     wrong.write_text("env:\n  A: { from: bench/1, form: x }\n")
     environment = lab.environment(rivals.Tool("none", "", None))
@@ -133,7 +134,7 @@ def ends_at_once(binary, lab):
 
 
 def take(options, lab, tools, at_once):
-    """Rounds of all cases, each round in another order, so that what disturbs the machine disturbs all alike."""
+    """Rounds of all cases, each in a new random order, so that other work on the machine affects all cases alike."""
     rounds, slow_every, warm = (12, 6, 1) if options.quick else (60, 10, 2)
     cases = []
     for tool in tools:
@@ -157,7 +158,7 @@ def take(options, lab, tools, at_once):
             else:
                 sample, status = lab.time(what[0]), what[1]
             if sample.pop("status") != status:
-                raise SystemExit(f"bench: {key}, {count} secrets: not the status it must have: {lab.last_complaint()}")
+                raise SystemExit(f"bench: {key}, {count} secrets: wrong exit status: {lab.last_complaint()}")
             if number >= 0:
                 samples.setdefault((key, count, rtt), []).append(sample)
     return samples
@@ -186,8 +187,9 @@ def count_instructions(lab, tools, at_once, skipped):
         return {}
     found = {}
     lab.go_to(0)
-    # What the kernel refuses, so that the count ends where the command would begin: a static binary has no symbol `execve` to stop
-    # at. We look a command up before anything is asked, and the C library, which the floor goes by, runs such a file by the shell.
+    # A command that execve refuses, so that the count ends where the command would start: a static binary has no symbol `execve`
+    # for callgrind to stop at. secrets-exec looks the command up before any request, so the file must exist and be executable. The
+    # floor uses the C library's execvp, which would run such a file with the shell, so it gets a directory.
     refused = WORK / "refused"
     refused.write_bytes(b"\0")
     refused.chmod(0o755)

@@ -1,12 +1,11 @@
-"""Run this as `fleet.py BINARY [FOLDER]` to launch a fleet at once against a service that grants a fixed rate.
+"""Run this as `fleet.py BINARY [FOLDER]` to start many launches at once against a service that grants a fixed rate.
 
-Every launch wants one secret. The service answers so many requests a second and throttles the rest, as AWS does
-(ThrottlingException, no Retry-After). What is measured: do all launches succeed within their --timeout, how many requests
-that takes, and whether the retries of all come together. The report (fleet.md, fleet.svg) goes into FOLDER, `docs` by default.
+Every launch reads one secret. The service grants RATE requests per second and throttles the rest, as AWS does
+(ThrottlingException, no Retry-After). The report says whether all launches succeed within their --timeout, how many requests they
+send, and whether their retries come at the same time. It goes into FOLDER (fleet.md, fleet.svg), `docs` by default.
 
-The ideal: nobody can know of the others before the first request, so every first request that is throttled is inevitable;
-an ideal second request is always granted. So the ideal is one request for each launch and one more for each first one
-that was throttled.
+The ideal number of requests is one per launch, plus one for each throttled first request: before its first request, a launch
+cannot know about the others, so that throttling is unavoidable; an ideal second request is always granted.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ SLOT = 0.25
 
 
 class Service:
-    """A bucket of BURST requests that is filled again with RATE a second, and the record of what it was asked."""
+    """A token bucket of BURST requests, refilled with RATE per second, and a log of the requests."""
 
     def __init__(self):
         self.left, self.filled = BURST, None
@@ -106,7 +105,7 @@ def figures(asked, ended):
             seen.add(name)
             retries[int((when - began) / SLOT)] -= 1
     took = sorted(seconds for _, seconds in ended)
-    # Retries that come together make a slot stand out from those beside it.
+    # Synchronized retries make a peak: a slot with more retries than its neighbours.
     peaks = [retries[n] / max(1, (retries[n - 1] + retries[n + 1]) / 2) for n in range(1, len(retries) - 1) if retries[n] > 20]
     return {
         "succeeded": sum(status == 0 for status, _ in ended),
@@ -155,29 +154,29 @@ def bars(found):
 def report(found):
     return f'''# A fleet that starts at once
 
-{LAUNCHES} launches of one secret each, started together on one machine, against a service that grants {RATE} requests a second (and
-{BURST} at first) and throttles the rest; `--timeout {TIMEOUT}s`. `make bench-fleet` runs it and writes this page.
+{LAUNCHES} launches with one secret each start together on one machine. The service grants {RATE} requests per second, with a burst of
+{BURST}, and throttles the rest; `--timeout {TIMEOUT}s`. `make bench-fleet` runs this and writes this page.
 
 ![requests over time](fleet.svg)
 
 | figure | value |
 |---|---|
 | launches that succeeded | {found["succeeded"]} of {LAUNCHES} |
-| first requests, all within | {found["started within"]} s |
+| first requests of all launches, sent within | {found["started within"]} s |
 | first requests that were throttled | {found["throttled first"]} |
-| requests in all | {found["requests"]} ({found["per launch"]} for each launch) |
-| ideal | {found["ideal"]} |
-| requests against the ideal | {found["ratio"]} |
-| a launch took, median and longest | {found["median"]} s, {found["last"]} s |
-| steepest slot of retries, against those beside it | {found["steepest"]} |
+| requests in total | {found["requests"]} ({found["per launch"]} per launch) |
+| ideal number of requests | {found["ideal"]} |
+| requests divided by the ideal | {found["ratio"]} |
+| duration of a launch, median and longest | {found["median"]} s, {found["last"]} s |
+| highest peak of retries, relative to the slots beside it | {found["steepest"]} |
 
-Nobody can know of the others before the first request, so every first request that is throttled is inevitable; an ideal second
-one is always granted. The ideal is one request for each launch, and one more for each first one that was throttled.
+The ideal number of requests is one per launch, plus one for each throttled first request. Before its first request, a launch cannot
+know about the others, so that throttling is unavoidable; an ideal second request is always granted.
 
-After throttling, the longest pause is 2 s, then 8 s, then 30 s, never more than half of the time left; the pause itself is anything
-from nothing to that (full jitter), so that those who were throttled together do not come back together. What broke (5xx, a
-connection) is asked again sooner: 0.1 s, doubling up to 5 s. With that after throttling, too, the same fleet, simulated, sends
-two and a half times as many requests.
+After throttling, the maximum backoff is 2 s, then 8 s, then 30 s, but at most half of the remaining time. The backoff is a random
+time between zero and the maximum (full jitter), so that launches that were throttled together do not retry together. After other
+failures (5xx, a broken connection) the maximum is shorter: 0.1 s, doubling up to 5 s. In a simulation with the shorter backoff also
+after throttling, the same fleet sends two and a half times as many requests.
 
 Measured on {datetime.date.today()} with {os.cpu_count()} cores.
 '''
@@ -191,7 +190,7 @@ def main():
     folder.joinpath("fleet.svg").write_text(bars(found))
     print(json.dumps({name: value for name, value in found.items() if name not in ("slots", "granted")}, indent=2))
     if found["succeeded"] < LAUNCHES or found["ratio"] > 1.5:
-        sys.exit("the fleet did not keep to its goals: all succeed, with at most 1.5 of the ideal requests")
+        sys.exit("goals missed: all launches succeed, with at most 1.5 times the ideal number of requests")
 
 
 if __name__ == "__main__":

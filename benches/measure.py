@@ -1,4 +1,4 @@
-"""Measuring: a place of our own (namespaces, certificates, servers), a stopwatch, and counts of what does not vary."""
+"""The measurements: their environment (namespaces, certificates, servers), a stopwatch, and deterministic counts."""
 
 import fcntl
 import json
@@ -23,7 +23,7 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def enter():
-    """Starts this program again in namespaces of its own, where names, port 443 and delays are ours; false where that cannot be."""
+    """Runs this program again in its own namespaces, with its own names, port 443 and delays; false if that is impossible."""
     if os.environ.get(INSIDE):
         return os.environ[INSIDE] == "yes"
     unshare = ["unshare", "--net", "--mount"] + ([] if os.geteuid() == 0 else ["--user", "--map-root-user"])
@@ -41,7 +41,7 @@ def loopback_up():
 
 
 def cover(path, text, work):
-    """Another text in the place of a file of the system, for the processes in this namespace; returns where to change it."""
+    """Mounts another text over a system file in this namespace; returns the path of the text, which can be changed."""
     own = work / f"own-{Path(path).name}"
     own.write_text(text)
     subprocess.run(["mount", "--bind", str(own), os.path.realpath(path)], check=True)
@@ -49,7 +49,7 @@ def cover(path, text, work):
 
 
 def certificates(work):
-    """A leaf by a private CA, which is the last of a bundle with the system's roots; returns how many that holds."""
+    """Makes a leaf certificate and its CA, and a bundle of the system's roots and that CA; returns the number of roots in it."""
 
     def openssl(*words):
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=work)
@@ -86,17 +86,17 @@ class Server:
 
 
 def prefer(nice):
-    """Servers and tools alike inherit this. It may be refused."""
+    """Sets the niceness, which servers and tools inherit. The kernel may refuse."""
     try:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
-        # Where Linux shares the processor out by session, that alone says nothing to other sessions.
+        # With autogroup scheduling, niceness alone has no effect against processes of other sessions.
         Path("/proc/self/autogroup").write_text(str(nice))
     except OSError:
         pass
 
 
 class Lab:
-    """Servers near and, where a link can be made, at 20 ms; and how to run a tool against either."""
+    """A local server and, if a link with a delay can be made, one at 20 ms; runs a tool against either."""
 
     def __init__(self, bin_dir, work, isolated, rtt, preferred, skipped):
         self.work, self.isolated, self.servers = work, isolated, {}
@@ -132,7 +132,7 @@ class Lab:
         return self.servers[rtt]
 
     def connecting(self, rtt):
-        """How long TCP takes to connect, in ms: one round trip."""
+        """The median time of a TCP connect, in ms: one round trip."""
         taken = []
         for _ in range(21):
             start = time.perf_counter()
@@ -161,7 +161,7 @@ class Lab:
         return environment | tool.environment
 
     def check(self, tool, count):
-        """Whether each value arrives; returns what went wrong, if anything."""
+        """Runs the tool once; returns None if every value is correct, else the error."""
         self.go_to(0)
         run = subprocess.run(
             [*tool.arguments(count), "/usr/bin/env"], env=self.environment(tool), capture_output=True, text=True, timeout=120
@@ -178,18 +178,18 @@ class Lab:
         return path
 
     def time(self, path):
-        """One run under the stopwatch."""
+        """Times one run with the stopwatch."""
         self.watch.stdin.write(f"{path}\n")
         self.watch.stdin.flush()
         answer = self.watch.stdout.readline().split()
         if not answer:
-            raise SystemExit(f"bench: cannot be run: {self.last_complaint()}")
+            raise SystemExit(f"bench: cannot run the command: {self.last_complaint()}")
         wall, user, system, rss, status = map(int, answer)
         sample = {"wall": wall / 1e6, "cpu": (user + system) / 1e3, "rss": rss * 1024 / 1e6, "status": status >> 8 or status}
         return sample
 
     def last_complaint(self):
-        return (self.complaints.read_text(errors="replace").strip().splitlines() or ["nothing said"])[-1]
+        return (self.complaints.read_text(errors="replace").strip().splitlines() or ["no error message"])[-1]
 
     def sample(self, tool, count, rtt):
         key = f"{tool.key}-{count}"
@@ -214,7 +214,7 @@ class Lab:
 
 
 def instructions(lab, arguments, environment, work):
-    """Instructions until it ends, by callgrind. It must not become another program, whose instructions would count, too."""
+    """The number of instructions, by callgrind. The tool must not become a command, whose instructions would count, too."""
     out = work / "callgrind.out"
     out.unlink(missing_ok=True)
     grind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
@@ -224,7 +224,7 @@ def instructions(lab, arguments, environment, work):
 
 
 def traced(arguments, environment, work):
-    """The lines of strace: (what was called, whole line)."""
+    """The lines of strace, as (name of the system call, whole line)."""
     out = work / "strace.out"
     subprocess.run(["strace", "-f", "-s", "200", "-o", str(out), *arguments], env=environment, capture_output=True, timeout=120)
     lines = (line.split(maxsplit=1)[1] for line in out.read_text(errors="replace").splitlines())
@@ -232,7 +232,7 @@ def traced(arguments, environment, work):
 
 
 def before_first_packet(arguments, environment, work):
-    """System calls and files opened, from the first execve on, before something is sent to port 443."""
+    """The numbers of system calls and of opened files, from the first execve to the first connect to port 443."""
     calls = opened = 0
     for call, line in traced(arguments, environment, work):
         if call == "connect" and "sin_port=htons(443)" in line:
@@ -245,7 +245,7 @@ def before_first_packet(arguments, environment, work):
 
 
 def touches(arguments, environment, work):
-    """What a run that must end at once has no business with: files of roots that it opens, sockets."""
+    """The sockets and root certificate files that a run opens; a run without a request needs none."""
     found = []
     for call, line in traced(arguments, environment, work):
         if call == "socket" or (call in ("open", "openat") and re.search(r"certs|ssl|\.pem|\.crt|resolv\.conf", line)):
@@ -254,7 +254,7 @@ def touches(arguments, environment, work):
 
 
 class Names(threading.Thread):
-    """A DNS server that knows one name and counts queries and rounds: what is asked before an answer was given is one round."""
+    """A DNS server for one name that counts queries and rounds: all queries before a response are one round."""
 
     ROUND = 0.02
 
@@ -295,7 +295,7 @@ class Names(threading.Thread):
 
 
 def look_ups(lab, tools, counts, work):
-    """Queries and rounds of each tool under `ndots:5` with three search domains, as in Kubernetes."""
+    """The DNS queries and rounds of each tool with `ndots:5` and three search domains, as in Kubernetes."""
     domains = "default.svc.cluster.local svc.cluster.local cluster.local"
     cover("/etc/resolv.conf", f"nameserver {NEAR}\nsearch {domains}\noptions ndots:5\n", work)
     cover("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n", work)

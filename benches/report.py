@@ -1,10 +1,10 @@
-"""What was measured, as Markdown, as a picture and as JSON; and whether it is what was aimed at."""
+"""The results as Markdown, SVG and JSON, with a verdict for each goal."""
 
 import json
 
 
 class Figures:
-    """Look-up in the summary; None where something was not measured. `by` is `median`, `least` or `most`."""
+    """Lookups in the summary; None for what was not measured. `by` is `median`, `least` or `most`."""
 
     def __init__(self, results, by="median"):
         self.medians = self if by == "median" else Figures(results)
@@ -24,7 +24,7 @@ class Figures:
 
 
 def goals(results, figures):
-    """(what, bound, measured, unit) for each; a bound is an upper one."""
+    """Yields (title, upper bound, measured value, unit) for each goal."""
     us = "secrets-exec"
     for count, bound in ((1, 1.1), (4, 1.1), (20, 1.25), (100, 1.25)):
         yield f"wall against the floor, {plural(count)}", bound, figures.ratio("wall", us, "floor", count), "×"
@@ -34,7 +34,7 @@ def goals(results, figures):
         yield f"wall against bash + curl + jq, {plural(count)}", bound, figures.ratio("wall", us, "curl", count), "×"
     for tool, title in (("awscli1", "bash + awscli 1 + jq"), ("awscli2", "bash + awscli 2 + jq")):
         for count, bound in ((1, 1 / 100), (4, 1 / 300)):
-            # The fastest of many against the fastest of few would not be fair; such a script's time is its CPU's anyway.
+            # The fastest of many runs against the fastest of few would not be fair. Such a script is CPU-bound, so CPU time stands in.
             what = "wall" if figures.by == "median" else "cpu"
             measured = figures.medians.ratio(what, us, tool, count)
             yield f"wall against {title}, {plural(count)}", bound, measured, "1/"
@@ -48,7 +48,7 @@ def goals(results, figures):
     yield "size of the binary", 6, size / 1e6 if size else None, "MB"
     for key in results["start"].get("touched", {}):
         yield f"wall, {key}", 2, figures.get("wall", key, 0), "ms"
-        yield f"sockets and files of roots that {key} opens", 0, len(results["start"]["touched"][key]), ""
+        yield f"sockets and root certificate files opened by {key}", 0, len(results["start"]["touched"][key]), ""
     count = results["instructions"].get(f"{us}, 1")
     yield f"instructions, 1 secret, {results['about']['roots']} roots", 6, count / 1e6 if count else None, "million"
     for count in (1, 4):
@@ -84,30 +84,30 @@ def markdown(results):
     busy = about["load"][0] > about["cores"] / 2
     if busy:
         lines += [
-            "**The machine was busy with other work while this was measured, and a script of many processes suffers more from that than a "
-            "single one: of the times, ratios of CPU and the fastest runs tell the most. Counts are as good as ever.**",
+            "**Other work ran on the machine during the measurement, which slows down a script of many processes more than a single "
+            "process. Of the times, CPU ratios and the fastest runs are the most reliable. Counts are not affected.**",
             "",
         ]
     lines += [
         f"Measured on {about['date']} with {about['cores']} cores ({about['cpu']}), {about['rustc']}, {about['libc']}"
         f"{', commit ' + about['commit'] if about['commit'] != 'unknown' else ''}; load average {about['load'][0]} before and {about['load'][1]} after"
-        f"{'; all tools went before what else ran (`--prefer`)' if about['preferred'] else ''}.",
-        "`make bench` measures it again and writes this page; `make bench-quick` prints one of fewer runs.",
+        f"{'; all tools had a higher priority than other processes (`--prefer`)' if about['preferred'] else ''}.",
+        "`make bench` repeats the measurement and writes this page; `make bench-quick` makes fewer runs and prints the page.",
         "",
-        f"Each run is a whole process, from its start until `/bin/true`, which it becomes, has ended (`/bin/true` alone takes "
-        f"{number(figures.get('wall', '/bin/true', 0))} ms). HTTPS, {about['roots']} root certificates with the one that counts as "
-        "the last, static credentials in variables, one key of each secret. All tools run in the same rounds, in another order each "
-        "time. The server is local and counts. *The floor* ([benches/floor](../benches/floor)) is a hand-written client that does "
-        "only this: what nobody can be much faster than with the same crates.",
+        f"Each run is a whole process: it starts, reads the secrets, becomes `/bin/true` and ends (`/bin/true` alone takes "
+        f"{number(figures.get('wall', '/bin/true', 0))} ms). Each tool uses HTTPS, a bundle of {about['roots']} root certificates that "
+        "ends with the server's CA, static credentials in variables, and one key of each secret. Each round runs all tools in a new random "
+        "order. The server is local and counts requests and connections. *The floor* ([benches/floor](../benches/floor)) is a "
+        "hand-written client that does nothing else; with the same crates, no client can be much faster.",
         "",
         "![Wall time by tool](benchmarks.svg)",
         "",
-        "## Aims",
+        "## Goals",
         "",
-        "Times are medians. Beside them stands, as a check, what other work on the machine disturbs less: the fastest run, and for awscli "
-        "CPU time. The verdict is the median's" + (", unsettled where the check says otherwise." if busy else "."),
+        "Times are medians. The column *check* has a value that other work on the machine disturbs less: the fastest run or, for awscli, "
+        "CPU time. The verdict is that of the median" + (", and *unsettled* if the check disagrees." if busy else "."),
         "",
-        "| aim | at most | measured | check | |",
+        "| goal | at most | measured | check | |",
         "|---|---|---|---|---|",
     ]
     fastest = goals(results, Figures(results, "least"))
@@ -121,10 +121,10 @@ def markdown(results):
     for rtt in about["rtts"]:
         lines += ["", f"## {'Without delay' if not rtt else f'{rtt} ms round trips'}", ""]
         lines += [
-            "Times in ms; in brackets the quartiles. CPU is user and system time of all processes, memory the peak resident set of the "
-            "largest."
+            "Times are in ms, with the quartiles in brackets. CPU is the user and system time of all processes, and MB is the peak resident "
+            "set size of the largest process."
             if not rtt
-            else "The same over a link that delays packets; TCP alone connects in "
+            else "The same over a link that delays packets. A TCP connect alone takes "
             f"{number(about['connecting'].get(str(rtt)))} ms.",
             "",
             "| tool | secrets | wall | CPU | MB | requests, connections | ÷ floor: wall | CPU | ÷ secrets-exec: wall |",
@@ -152,11 +152,11 @@ def markdown(results):
     if results["skipped"]:
         lines += ["## Skipped", "", *(f"- {line}" for line in results["skipped"]), ""]
     lines += [
-        "## What this does not say",
+        "## Limits of this benchmark",
         "",
-        "The server checks no signature, answers at once and sends a chain of one certificate with a P-256 key; AWS's has "
-        "intermediates and RSA keys, and takes milliseconds to answer. Credentials that must be fetched (instance, container, SSO) "
-        "cost every tool their own round trips. Scripts ask for one secret after the other, as such scripts do.",
+        "The server checks no signature, responds at once and sends a chain of one certificate with a P-256 key. AWS's chain has "
+        "intermediates and RSA keys, and AWS takes milliseconds to respond. Credentials that must be fetched (instance, container, SSO) "
+        "cost every tool additional round trips. The scripts request one secret after the other, as such scripts usually do.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -164,7 +164,7 @@ def markdown(results):
 def counted(results):
     lines, instructions = [], results["instructions"]
     if instructions:
-        lines += ["", "## Instructions", "", "Counted by callgrind, up to where the process becomes the command or ends.", ""]
+        lines += ["", "## Instructions", "", "Counted by callgrind until the process becomes the command or ends.", ""]
         lines += ["| run | million |", "|---|---|"]
         lines += [f"| {key} | {count / 1e6:.2f} |" for key, count in instructions.items() if count]
     before = results["start"].get("before the first packet")
@@ -175,14 +175,14 @@ def counted(results):
                 lines.append(f"| {results['about']['tools'][key]['title']} | {found['calls']} | {found['opened']} |")
     touched = {key: what for key, what in results["start"].get("touched", {}).items() if what}
     if touched:
-        lines += ["", "Runs that end at once, and yet open: " + "; ".join(f"{k}: {', '.join(w)}" for k, w in touched.items())]
+        lines += ["", "Runs that send no request, but open sockets or files: " + "; ".join(f"{k}: {', '.join(w)}" for k, w in touched.items())]
     if results["look_ups"]:
-        lines += ["", "## Name look-ups", "", "`ndots:5` and three search domains, as in Kubernetes; each answer takes 20 ms.", ""]
+        lines += ["", "## DNS lookups", "", "With `ndots:5` and three search domains, as in Kubernetes; each response takes 20 ms.", ""]
         lines += ["| tool | secrets | queries | rounds |", "|---|---|---|---|"]
         for key, by_count in results["look_ups"].items():
             for count, found in by_count.items():
                 lines.append(f"| {results['about']['tools'][key]['title']} | {count} | {found['queries']} | {found['rounds']} |")
-    lines += ["", "## Sizes", "", "Stripped binaries; of Python tools what they install, without the interpreter.", ""]
+    lines += ["", "## Sizes", "", "Stripped binaries; for Python tools, all installed files without the interpreter.", ""]
     lines += ["| tool | MB |", "|---|---|"]
     for key, size in results["sizes"].items():
         lines.append(f"| {results['about']['tools'][key]['title']} | {size / 1e6:.1f} |")
@@ -194,7 +194,7 @@ def raw(results):
 
 
 def plot(results):
-    """Bars of wall time on a logarithmic scale; colours that stand out on light and on dark."""
+    """Bars of wall time on a logarithmic scale, in colours for light and dark backgrounds."""
     import math
 
     about, figures = results["about"], Figures(results)

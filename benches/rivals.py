@@ -1,4 +1,4 @@
-"""What is compared, and how it can be had: each tool gets N secrets, one key of each, and becomes a command."""
+"""The compared tools and how to install them: each tool reads one key of each of N secrets and becomes a command."""
 
 import os
 import shutil
@@ -9,9 +9,9 @@ from pathlib import Path
 REGION = "us-east-1"
 HOST = f"secretsmanager.{REGION}.amazonaws.com"
 HERE = Path(__file__).resolve().parent
-# On PyPI; version 2 of the AWS CLI is not.
+# PyPI has version 1 of the AWS CLI, not version 2.
 PYPI = {"awscli": "awscli==1.45.11", "boto3": "boto3==1.43.11"}
-# Debian's AWS CLI 2 and what it imports, unpacked beside the system, not installed.
+# Debian's AWS CLI 2 and its imports, unpacked into the work directory, not installed.
 DEBIAN = """awscli python3-awscrt python3-cffi-backend python3-colorama python3-cryptography python3-dateutil python3-distro
 python3-docutils python3-jmespath python3-prompt-toolkit python3-pyasn1 python3-roman python3-ruamel.yaml
 python3-ruamel.yaml.clib python3-six python3-urllib3 python3-wcwidth""".split()
@@ -23,7 +23,7 @@ def secret(number):
 
 
 def value(number):
-    """What the server says the key `password` of that secret is."""
+    """The value of the key `password` of that secret."""
     return f"value-of-{secret(number)}"
 
 
@@ -41,7 +41,7 @@ class Tool:
 
 
 def find(binary, dynamic, floor, work, fnox, missing, only=None):
-    """Every tool that can be had; `missing` has what is known not to be, and gets what turns out not to be, and why."""
+    """The tools that are available. `missing` maps tools known to be unavailable to the reason; further ones are added."""
     tools = [launcher("secrets-exec", "secrets-exec", binary)]
     if dynamic:
         tools.append(launcher("dynamic", "secrets-exec, dynamic", str(Path(dynamic).resolve())))
@@ -51,7 +51,7 @@ def find(binary, dynamic, floor, work, fnox, missing, only=None):
     tools.append(Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], size=size))
     for key, make in [("curl", curl), ("fnox", fnox_tool), ("boto3", boto3), ("awscli2", awscli2), ("awscli1", awscli1)]:
         if only and key not in only:
-            missing[key] = "not asked for"
+            missing[key] = "not selected"
         if key in missing:
             continue
         try:
@@ -91,7 +91,7 @@ def need(*programs):
 
 
 def script(work, stem, interpreter, lines):
-    """One script for each count; the arguments are those of the interpreter and the script's path."""
+    """Writes one script for each count; the arguments are the interpreter's and the script's path."""
 
     def arguments(count):
         path = work / f"{stem}-{count}"
@@ -115,7 +115,7 @@ def by_shell(work, stem, get):
 def curl(work, _):
     need("curl", "jq", "bash")
     if "--aws-sigv4" not in output(["/usr/bin/curl", "--help", "all"]):
-        raise Unavailable("this curl knows no --aws-sigv4")
+        raise Unavailable("this curl has no --aws-sigv4")
     get = """get() {
   curl -sS --fail --cacert "$AWS_CA_BUNDLE" --aws-sigv4 "aws:amz:$AWS_REGION:secretsmanager" \\
     --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H 'Content-Type: application/x-amz-json-1.1' \\
@@ -154,14 +154,14 @@ def awscli1(work, _):
 
 
 def awscli2(work, _):
-    """The one that is installed, else Debian's."""
+    """The installed AWS CLI 2, else Debian's."""
     for place in ("/usr/local/bin/aws", "/usr/bin/aws"):
         if os.access(place, os.X_OK):
             version = output([place, "--version"], env={"PATH": "/usr/bin:/bin"}).split()[0].split("/")[1]
             if version.startswith("2."):
                 return by_aws_cli(work, "awscli2", "bash + awscli 2 + jq", place, {}, version, None)
     if not shutil.which("apt-get") or not os.access("/usr/bin/python3", os.X_OK):
-        raise Unavailable("not installed, and this is no Debian to take it from")
+        raise Unavailable("not installed, and there is no Debian package to use")
     root = work / "awscli2"
     if not (root / "complete").exists():
         say("unpacking Debian's awscli 2")
@@ -199,8 +199,8 @@ def fnox_tool(work, fnox):
     binary = shutil.which(fnox or "fnox")
     if not binary:
         raise Unavailable(
-            f"not installed; `cargo install fnox --version {FNOX} --locked` (needs libudev-dev) takes ten minutes and more; "
-            "then FNOX=…"
+            f"not installed; `cargo install fnox --version {FNOX} --locked` (needs libudev-dev) takes at least ten minutes; "
+            "then set FNOX=…"
         )
 
     def arguments(count):

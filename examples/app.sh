@@ -1,8 +1,8 @@
 #!/bin/sh
-# A stand-in for your program: it says which variables it was given, and of secret ones only how long they are.
+# A placeholder for your program: it prints its variables, and only the length of secret ones.
 set -u
 
-echo "app: I am process $$, and was given:"
+echo "app: process $$ has these variables:"
 for name in DB_HOST DB_PORT DB_REPLICA LOG_LEVEL; do
     eval "echo \"  $name=\${$name-(not set)}\""
 done

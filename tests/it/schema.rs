@@ -1,10 +1,10 @@
-//! Holds `secrets-exec.schema.json`, the types it is generated from and the program together: run
+//! Checks `secrets-exec.schema.json` against the types that generate it and against the program. Run
 //! `SECRETS_EXEC_UPDATE_SCHEMA=1 cargo test --test it schema` after a change of the types.
 
-#[expect(dead_code, reason = "nobody reads the fields: their names and types are the schema")]
+#[expect(dead_code, reason = "only the names and types of the fields are used")]
 mod declaration;
 mod rows;
-#[expect(dead_code, reason = "as there")]
+#[expect(dead_code, reason = "only the names and types of the fields are used")]
 mod text;
 
 use std::collections::BTreeSet;
@@ -24,21 +24,21 @@ fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// A launch with a declaration, in which every secret that the rows name is there. JSON is YAML, where a scalar is its text.
+/// Launches with a declaration; every secret that the rows name exists. JSON is read as YAML, where a scalar is text.
 fn launch(row: &str) -> Outcome {
     let secrets = json!({
         "x": { "k": "v", "password": CANARY, "encoded": "dGV4dA==" },
         "plain": "text",
         "ssm:/prod/parameter": "p",
     });
-    // There is one entry in any case, since a declaration may be without.
+    // A launch needs an entry, and a declaration may have none.
     let sandbox = Sandbox::new().local(&secrets.to_string()).resolve("ANYWAY=plain");
     let directory = sandbox.path("").to_str().unwrap().to_owned();
     let row = row.replace("DIRECTORY/", &directory).replace("\"OWNER\"", &getuid().to_string());
     sandbox.file("row.yaml", row).args(["-f", "row.yaml"]).run()
 }
 
-/// The program's verdict: `None` when it launches.
+/// The program's error; `None` if it launches.
 fn refusal(row: &str) -> Option<String> {
     let run = launch(row);
     match run.status {
@@ -48,7 +48,7 @@ fn refusal(row: &str) -> Option<String> {
     }
 }
 
-/// The schema's verdicts on JSON texts and on YAML texts after them. None where jsonschema is not installed.
+/// The schema's errors for the JSON texts and then for the YAML texts; `None` if jsonschema is not installed.
 fn judge(documents: &[&str], yaml: &[&str]) -> Option<Vec<Option<String>>> {
     let mut child = Command::new(crate::peers::interpreter()?)
         .args(["-B", repository("tests/it/schema/judge.py").to_str()?])
@@ -60,7 +60,7 @@ fn judge(documents: &[&str], yaml: &[&str]) -> Option<Vec<Option<String>>> {
     let task = json!({ "schema": declaration::schema(), "documents": documents, "yaml": yaml }).to_string();
     child.stdin.take().unwrap().write_all(task.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "judge.py failed; its last words are on standard error");
+    assert!(output.status.success(), "judge.py failed; its error is on standard error");
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
@@ -75,7 +75,7 @@ fn the_schema_in_the_repository_is_what_the_types_generate() {
     assert!(
         fs::read_to_string(repository(FILE)).is_ok_and(|kept| kept == generated),
         "{FILE} is not what tests/it/schema/declaration.rs generates: \
-         SECRETS_EXEC_UPDATE_SCHEMA=1 cargo test --test it schema writes it again"
+         SECRETS_EXEC_UPDATE_SCHEMA=1 cargo test --test it schema updates it"
     );
 }
 
@@ -141,7 +141,7 @@ fn the_defaults_of_the_schema_are_the_options_of_the_help_that_a_declaration_may
     let is_option = |line: &&str| line.trim_start().starts_with('-');
     let mut told: BTreeSet<String> = sections.lines().filter(is_option).filter_map(option).collect();
     assert!(told.remove("local"), "{told:?}");
-    // A list in a declaration, and its name in the plural.
+    // A declaration has a list with the plural name.
     assert!(told.remove("fallback-region") && told.insert("fallback-regions".to_owned()));
     assert_eq!(known, told.iter().map(String::as_str).collect());
 }

@@ -1,8 +1,8 @@
 //! The floor: `floor NAME=SECRET:KEY… -- COMMAND ARG…` reads each secret, takes one key of each and becomes the command.
 //!
-//! It is what a good engineer writes in an afternoon for one account, one region and static credentials: signed by
-//! aws-sigv4, HTTP/1.1 by hyper, TLS by rustls over ring, a connection per secret up to 32, all opened at once and used again
-//! when there are more secrets. It knows no profile, role, retry, time limit, proxy, declaration or message worth reading.
+//! A minimal client for one account, one region and static credentials: aws-sigv4 signs, hyper speaks HTTP/1.1, rustls with ring
+//! speaks TLS. It opens one connection per secret, up to 32, all at once, and reuses them for further secrets. It has no profiles,
+//! roles, retries, timeouts, proxies, declarations or useful error messages.
 
 use std::collections::HashMap;
 use std::env;
@@ -28,7 +28,7 @@ use tokio_rustls::TlsConnector;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// As many as secrets-exec has under way together.
+/// The maximum number of concurrent requests, as in secrets-exec.
 const IN_FLIGHT: usize = 32;
 
 struct Aws {
@@ -62,7 +62,7 @@ fn main() -> Result<()> {
         }
         Ok::<_, Box<dyn Error + Send + Sync>>(())
     })?;
-    #[allow(clippy::disallowed_methods, reason = "what it does to SIGPIPE is no matter here")]
+    #[allow(clippy::disallowed_methods, reason = "the benchmark does not need SIGPIPE's disposition")]
     let error = command.exec();
     Err(error.into())
 }
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
 impl Aws {
     fn from_environment() -> Result<Self> {
         let region = env::var("AWS_REGION")?;
-        // An endpoint is only for machines where the benchmark cannot have the real name lead to its own server.
+        // Set only where the benchmark cannot resolve the real host name to its own server.
         let endpoint = env::var("AWS_ENDPOINT_URL").ok();
         let authority = match &endpoint {
             Some(url) => url.trim_start_matches("https://").to_owned(),
@@ -102,7 +102,7 @@ impl Aws {
         Ok(Self { address, host, authority, region, credentials, tls })
     }
 
-    /// Names and values of the entries that one connection takes from the queue.
+    /// Reads entries from the queue over one connection until it is empty; returns their names and values.
     async fn read_from(&self, queue: &Mutex<Vec<String>>) -> Result<Vec<(String, String)>> {
         let tcp = TcpStream::connect(self.address).await?;
         tcp.set_nodelay(true)?;

@@ -1,7 +1,7 @@
-//! The declaration as types: add a key here, with a comment that helps in an editor, and have the schema written again.
+//! The declaration as types. To add a key, add it here with a comment for editors, and regenerate the schema.
 //!
-//! The program reads its declarations from a tree of its own (`src/input/declaration`), which tells all errors with their lines; these
-//! types exist for the schema alone, and the tests of the parent module hold the two together.
+//! The program parses declarations with its own reader (`src/input/declaration`), which reports all errors with their lines. These types
+//! exist only for the schema; the tests of the parent module check that both accept the same declarations.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,18 @@ use super::text::{
     Duration, Glob, Label, Name, NamePart, Owner, Reference, Region, RoleArn, SecretId, Text, Url, reserved_words,
 };
 
-/// The schema, as the file in the repository holds it.
+/// The schema, as in the repository's file.
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_null));
     let generated = settings.into_generator().into_root_schema_for::<Declaration>().to_value();
-    // What a person who opens the file wants to know first.
+    // A reader of the file needs these first.
     let mut schema: Map<String, Value> =
         ["$schema", "title", "description"].map(|key| (key.to_owned(), generated[key].clone())).into_iter().collect();
     schema.extend(generated.as_object().expect("a schema is an object").clone());
     schema.into()
 }
 
-/// An `Option` is a key that may be left out. A null is an error wherever it stands.
+/// Removes `null` from the schema: an `Option` is a key that may be omitted, and null is always an error.
 fn without_null(schema: &mut Schema) {
     let null = json!({ "type": "null" });
     let Some(object) = schema.as_object_mut() else { return };
@@ -42,63 +42,63 @@ fn without_null(schema: &mut Schema) {
     }
 }
 
-/// What a command is given by secrets-exec: variables and files, and the secrets of AWS Secrets Manager they are made of.
+/// The variables and files that secrets-exec makes for a command from secrets in AWS Secrets Manager.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields, title = "Declaration of secrets-exec")]
 pub struct Declaration {
-    /// Options for whoever gives none: the command line and `SECRETS_EXEC_*` variables come first.
+    /// Default values of options. The command line and `SECRETS_EXEC_*` variables override them.
     defaults: Option<Defaults>,
-    /// Aliases: names for secrets that are used more than once, or in a template. They serve this file and all later ones.
+    /// Aliases: names for secrets that are used more than once or in a template. They are valid in this file and all later files.
     secrets: Option<Secrets>,
-    /// Variables, by name.
+    /// Environment variables, by name.
     env: Option<Env>,
-    /// JSON secrets of which each top-level key becomes a variable.
+    /// JSON secrets. Each top-level key becomes a variable.
     env_from: Option<Vec<EnvFrom>>,
-    /// Values that are delivered as files.
+    /// Values delivered as files.
     files: Option<Vec<File>>,
 }
 
-/// Any option of the command line about how to resolve, what the command gets and how much is said, by its long name.
+/// Command-line options by their long names: how to resolve, what the command gets, and output.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 struct Defaults {
-    /// Where secrets are read that name no region themselves.
+    /// The region of secrets that do not name a region.
     region: Option<Region>,
-    /// Where to read, in this order, what its own region fails to give: an outage, no denial and no absence.
+    /// Regions to read from, in this order, if a secret's own region is unavailable. Not used after an access denial or an absence.
     fallback_regions: Option<Vec<Region>>,
-    /// The profile of the AWS configuration files.
+    /// A profile of the AWS configuration files.
     profile: Option<Text>,
-    /// A role to assume before reading.
+    /// The role to assume before reading secrets.
     role_arn: Option<RoleArn>,
-    /// The external id that the role's trust policy asks for.
+    /// The external id that the role's trust policy requires.
     external_id: Option<Text>,
-    /// Secrets Manager's endpoint, in place of AWS's own.
+    /// The endpoint of Secrets Manager, instead of AWS's own.
     endpoint_url: Option<Url>,
-    /// A file of root certificates (PEM), in place of the system's.
+    /// A file of root certificates (PEM), instead of the system's.
     ca_bundle: Option<String>,
-    /// How long resolving may take in all. 30s unless said.
+    /// The time limit for resolving all values, with all retries. Default: 30s.
     timeout: Option<Duration>,
-    /// How long to wait for credentials and the network, before `timeout` begins.
+    /// The time limit for credentials and the network to become available. `timeout` starts after that.
     wait: Option<Duration>,
-    /// Read through the AWS Secrets Manager Agent: `true`, or its URL.
+    /// Reads through the AWS Secrets Manager Agent: `true` or its URL.
     agent: Option<Agent>,
-    /// With `agent`: when it cannot be reached, ask AWS itself.
+    /// Requests from AWS if `agent` is set and the agent is unavailable.
     agent_fallback: Option<bool>,
-    /// Leave variables alone that are already set and not empty.
+    /// Keeps variables that are already set and not empty.
     keep_existing: Option<bool>,
-    /// Pass on nothing but PATH, HOME, locale, and what systemd set.
+    /// Passes on only PATH, HOME, USER, LOGNAME, SHELL, TERM, TZ, LANG, LC_*, TMPDIR, and variables that systemd set.
     clean_env: Option<bool>,
-    /// With `clean-env`: variables to pass on, too.
+    /// Variables that are also passed on with `clean-env`.
     pass: Option<Vec<Glob>>,
-    /// Variables not to pass on.
+    /// Variables that are not passed on.
     unset: Option<Vec<Glob>>,
-    /// Say for each variable which version of which secret it is.
+    /// Prints the secret and version of each variable.
     verbose: Option<bool>,
-    /// No warnings.
+    /// Suppresses warnings.
     quiet: Option<bool>,
 }
 
-/// Whether the AWS Secrets Manager Agent is asked, or where it is.
+/// `true` for the AWS Secrets Manager Agent at its default URL, `false` for none, or its URL.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum Agent {
@@ -111,7 +111,7 @@ enum Agent {
 #[schemars(inline, extend("propertyNames" = { "not": { "enum": reserved_words() } }))]
 struct Secrets(BTreeMap<Name, Alias>);
 
-/// A secret: its name or ARN, or a table that also says which version of it and where.
+/// A secret: its name or ARN, or a table with its version, region and role.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum Alias {
@@ -128,23 +128,23 @@ enum Alias {
 struct AliasTable {
     /// The secret's name or ARN.
     id: SecretId,
-    /// A staging label; a STAGE or VERSION-ID where the alias is used replaces it.
+    /// A staging label. A STAGE or VERSION-ID in a reference replaces it.
     stage: Option<Label>,
-    /// A version's id; a STAGE or VERSION-ID where the alias is used replaces it.
+    /// A version id. A STAGE or VERSION-ID in a reference replaces it.
     version_id: Option<Label>,
-    /// Where it is read, unless `id` is an ARN.
+    /// The secret's region, unless `id` is an ARN.
     region: Option<Region>,
-    /// A role to assume for reading it, in place of the one for all.
+    /// The role to assume to read this secret, instead of the one for all secrets.
     role_arn: Option<RoleArn>,
-    /// The external id that the role's trust policy asks for.
+    /// The external id that the role's trust policy requires.
     external_id: Option<Text>,
 }
 
-/// Variables, by name.
+/// Environment variables, by name.
 #[derive(JsonSchema)]
 #[schemars(inline, deny_unknown_fields)]
 struct Env {
-    /// Decides which command runs, and so takes only a `value`.
+    /// Accepts only a `value`, because the command is looked up in it.
     #[schemars(rename = "PATH")]
     path: Option<Path>,
     #[schemars(flatten)]
@@ -154,7 +154,7 @@ struct Env {
 #[derive(JsonSchema)]
 #[schemars(inline, deny_unknown_fields)]
 struct Path {
-    /// The value itself.
+    /// A literal value.
     value: Text,
 }
 
@@ -166,7 +166,7 @@ enum Variable {
     Table(VariableTable),
 }
 
-/// A variable: exactly one of `from`, `value` and `template`, and what is done with it.
+/// A variable: exactly one of `from`, `value` and `template`, with options.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, extend("oneOf" = one_source(), "not" = default_and_optional()))]
 struct VariableTable {
@@ -174,7 +174,7 @@ struct VariableTable {
     value: ValueFields,
 }
 
-/// A file with exactly one of `from`, `value` and `template` in it: at `path`, or in memory without it. `env` names the variable that holds its path.
+/// A file whose content is exactly one of `from`, `value` and `template`. Without `path`, it is in memory. `env` names the variable that holds its path.
 #[derive(JsonSchema)]
 #[schemars(
     deny_unknown_fields,
@@ -185,36 +185,36 @@ struct VariableTable {
     )
 )]
 struct File {
-    /// Where the file is. Its directory must exist, and should be on tmpfs.
+    /// The path of the file. The directory must exist and should be on tmpfs.
     #[schemars(length(min = 1))]
     path: Option<String>,
     /// The variable that holds the file's path.
     env: Option<Name>,
-    /// Its permissions: three or four octal digits, in quotes, since YAML has two opinions about 0400. "0400" unless said.
+    /// The file's mode: three or four octal digits in quotes, because YAML parsers read 0400 without quotes differently. Default: "0400".
     #[schemars(regex(pattern = "^0?[0-7]{3}$"))]
     mode: Option<String>,
-    /// Its owner, when that is not secrets-exec's own.
+    /// The owner: USER, USER:GROUP or :GROUP, by name or number. Default: the user and group of secrets-exec.
     owner: Option<Owner>,
     #[schemars(flatten)]
     value: ValueFields,
 }
 
-/// What a variable and a file have in common.
+/// The keys that variables and files have in common.
 #[derive(JsonSchema)]
 struct ValueFields {
-    /// The value of a secret.
+    /// A reference to a secret or to one of its keys.
     from: Option<Reference>,
-    /// The value itself.
+    /// A literal value.
     value: Option<Text>,
-    /// A template (Jinja) over the aliases: {{ db.password | urlencode }}.
+    /// A Jinja template that uses aliases: {{ db.password | urlencode }}.
     template: Option<String>,
-    /// Decodes the value first.
+    /// Decodes the value, before `encode`.
     decode: Option<Encoding>,
     /// Encodes the value.
     encode: Option<Encoding>,
-    /// Taken as it is when the secret, its version or its key does not exist.
+    /// The value to set, as written, if the secret, its version or its key does not exist.
     default: Option<Text>,
-    /// Whether the entry counts as not written when the secret, its version or its key does not exist.
+    /// Ignores the entry if the secret, its version or its key does not exist.
     optional: Option<bool>,
 }
 
@@ -226,7 +226,7 @@ fn default_and_optional() -> Value {
     json!({ "required": ["default", "optional"] })
 }
 
-/// A JSON secret of which each top-level key becomes a variable: a reference, or a table.
+/// A JSON secret whose top-level keys become variables: a reference, or a table.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum EnvFrom {
@@ -237,18 +237,18 @@ enum EnvFrom {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct EnvFromTable {
-    /// The secret, or the key of one, that is a JSON object.
+    /// A reference to a JSON object: a secret, or a key of one.
     from: Reference,
-    /// What precedes each name, as it is written here.
+    /// The start of each variable name, as written.
     #[schemars(regex(pattern = "^([A-Za-z_][A-Za-z0-9_]*)?$"))]
     prefix: Option<String>,
-    /// The keys that are taken; without it all.
+    /// The keys to use. Default: all.
     only: Option<Vec<Text>>,
-    /// The keys that are left out.
+    /// The keys to leave out.
     except: Option<Vec<Text>>,
-    /// For a key what follows the prefix, as it is written here.
+    /// For each key, the variable name after the prefix, as written.
     rename: Option<BTreeMap<String, NamePart>>,
-    /// Whether the letters of keys become upper case (which they do unless said) or stay.
+    /// The letter case of variable names: `upper` converts keys to upper case, `keep` does not. Default: `upper`.
     case: Option<Case>,
 }
 

@@ -1,7 +1,7 @@
-"""Judges declarations by a JSON Schema.
+"""Validates declarations against a JSON Schema.
 
 Reads {"schema": ..., "documents": [...], "yaml": [...]} from standard input, where `documents` are JSON texts and `yaml` YAML
-texts, and prints a JSON list with, for each of them in that order, what is wrong with it, or null.
+texts, and prints a JSON list with the error of each in that order, or null.
 """
 
 import json

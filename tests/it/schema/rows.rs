@@ -1,9 +1,9 @@
-//! Declarations, each a JSON text, on which schema and program must agree: add one here for whatever either learns to tell.
+//! Declarations as JSON texts that the schema and the program must both accept or refuse. Add a row for each new rule.
 //!
 //! The program reads them as YAML. The secrets are those of `launch` in the parent module; `DIRECTORY/` stands for a directory
-//! that may be written, `"OWNER"` for the number of the user who runs the tests.
+//! that is writable, `"OWNER"` for the number of the user who runs the tests.
 
-/// Declarations that are launched.
+/// Declarations that are accepted.
 pub const RIGHT: &[&str] = &[
     // The whole.
     r#"{}"#,
@@ -233,7 +233,7 @@ pub const WRONG: &[&str] = &[
     r#"{"files":[{"from":"x:k","env":"K_FILE","default":"d","optional":true}]}"#,
 ];
 
-/// Declarations whose fault is beyond a schema: whether a path, a pattern or a name makes sense.
+/// Declarations whose error a schema cannot detect: an invalid path or pattern, or a name that does not exist.
 pub const WRONG_FOR_THE_PROGRAM_ALONE: &[&str] = &[
     r#"{"env":{"A":"x:$.k["}}"#,
     r#"{"env":{"A":"x:nope"}}"#,
@@ -243,5 +243,5 @@ pub const WRONG_FOR_THE_PROGRAM_ALONE: &[&str] = &[
     r#"{"defaults":{"endpoint-url":"http://local[host"}}"#,
 ];
 
-/// Declarations that only YAML's view of scalars makes right, or in which something has no effect.
+/// Declarations that are valid only because a YAML scalar is text.
 pub const WRONG_FOR_THE_SCHEMA_ALONE: &[&str] = &[r#"{"files":[{"from":"x:k","path":"DIRECTORY/k","mode":400}]}"#];

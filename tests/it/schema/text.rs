@@ -1,19 +1,19 @@
-//! The texts of a declaration, each with the pattern that the program's parser amounts to.
+//! The text types of a declaration, each with a pattern that accepts what the program's parser accepts.
 
 use schemars::JsonSchema;
 use serde_json::Value;
 
-/// Text. A YAML scalar is its text as it is written, in quotes or not; TOML and JSON need quotes.
+/// Text. A YAML scalar is text as written, in quotes or not; TOML and JSON need quotes.
 #[derive(JsonSchema)]
 #[schemars(extend("type" = ["string", "number", "boolean"]))]
 pub struct Text(String);
 
-/// SECRET[:KEY[:STAGE[:VERSION-ID]]]: a key of a secret, or without KEY all of it. SECRET is a name, an ARN or an alias.
+/// SECRET[:KEY[:STAGE[:VERSION-ID]]]: one key of a secret, or without KEY the whole value. SECRET is a name, an ARN or an alias.
 #[derive(JsonSchema)]
 #[schemars(extend("pattern" = format!("^{}{FIELDS}$", secret()), "examples" = ["db:password", "prod/db:$.hosts[0]"]))]
 pub struct Reference(String);
 
-/// A secret's name or ARN, without KEY, STAGE and VERSION-ID: those go where the alias is used.
+/// A secret's name or ARN, without KEY, STAGE and VERSION-ID, which are written in references.
 #[derive(JsonSchema)]
 #[schemars(extend("pattern" = format!("^{}$", secret()), "examples" = ["prod/db", "${STAGE:-prod}/db"]))]
 pub struct SecretId(String);
@@ -31,7 +31,7 @@ pub struct NamePart(String);
 #[schemars(inline, extend("type" = ["string", "number", "boolean"], "pattern" = r"^\S+$"))]
 pub struct Label(String);
 
-/// A region's code.
+/// A region code.
 #[derive(JsonSchema)]
 #[schemars(inline, extend("pattern" = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "examples" = ["us-east-1"]))]
 pub struct Region(String);
@@ -74,16 +74,16 @@ pub struct Glob(String);
 )]
 pub struct Owner(String);
 
-/// One number and its unit, as the crate `humantime` reads them.
+/// One number and its unit, as in the crate `humantime`.
 const DURATION: &str = concat!(
     r"\s*[0-9]+(\.[0-9]+)?\s*(ns|nsec|nanos|us|µs|usec|ms|msec|millis|s|secs?|seconds?|m|mins?|minutes?",
     r"|hr?|hrs|hours?|d|days?|w|wk|wks|weeks?|M|months?|y|yrs?|years?)"
 );
 
-/// What may follow SECRET. A path may hold anything; a key may not begin as one.
+/// The fields after SECRET. A JSONPath may contain any character; a key must not begin with `$`.
 const FIELDS: &str = r"(:(\$.*|([^:$][^:]*)?(:[^:\s]*){0,2}))?";
 
-/// SECRET, in which `${NAME}` and `${NAME:-default}` are one token.
+/// The pattern of SECRET, in which `${NAME}` and `${NAME:-default}` are one token.
 fn secret() -> String {
     const VARIABLE: &str = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}";
     let name = format!("([A-Za-z0-9/_+=.@!-]|{VARIABLE})+");
@@ -92,7 +92,7 @@ fn secret() -> String {
     format!("((?!(arn|ssm):){name}|ssm:{name}|{arn})")
 }
 
-/// What no alias may be called, from the one list there is.
+/// The reserved words, which are not valid as aliases, from the only list of them.
 pub fn reserved_words() -> Value {
     let source = include_str!("../../../src/model/reference/alias.rs");
     let (_, list) = source

@@ -1,7 +1,7 @@
-//! `link RTT_MS COMMAND ARG…`: runs COMMAND in a network namespace of its own, at 10.200.0.2, that packets reach from here
-//! (10.200.0.1) only after half of RTT_MS, and the other way round. It stands in for `tc netem`, which not every kernel has.
+//! `link RTT_MS COMMAND ARG…`: runs COMMAND in a network namespace of its own, at 10.200.0.2. Each packet between it and this
+//! namespace (10.200.0.1) takes half of RTT_MS, in both directions. It replaces `tc netem`, which not every kernel has.
 //!
-//! It needs CAP_NET_ADMIN over the present namespace, and /dev/net/tun. The link lives as long as the command.
+//! It needs CAP_NET_ADMIN in the current namespace, and /dev/net/tun. The link exists until the command ends.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -22,14 +22,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut command = Command::new(arguments.next().ok_or("no command")?);
     command.args(arguments);
     let here = tun(HERE)?;
-    // SAFETY: there is one thread; what is opened stays where it was opened.
+    // SAFETY: there is only one thread; open descriptors stay in the old namespace.
     if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
         return Err(io::Error::last_os_error().into());
     }
     let there = tun(THERE)?;
     let mut child = command.spawn()?;
     thread::spawn(move || exit(child.wait().ok().and_then(|status| status.code()).unwrap_or(1)));
-    // SAFETY: plain calls. Waking late would be counted as the network's time; both may be refused.
+    // SAFETY: both calls take plain integers. They reduce late wake-ups, which would add to the delay; the kernel may refuse them.
     unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, 1);
         libc::setpriority(libc::PRIO_PROCESS, 0, -15);
@@ -37,10 +37,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     carry([here, there], Duration::from_secs_f64(rtt / 2000.0))
 }
 
-/// A TUN device with this address that is up.
+/// Creates a TUN device with this address and brings it up.
 fn tun(address: [u8; 4]) -> io::Result<File> {
     let device = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun")?;
-    // SAFETY: an `ifreq` of zeros is valid; the calls read and write only that, and each looks at the field that is set.
+    // SAFETY: an `ifreq` of zeros is valid; each call reads and writes only the `ifreq`, in the field that is set for it.
     unsafe {
         let mut request: libc::ifreq = std::mem::zeroed();
         for (place, byte) in request.ifr_name.iter_mut().zip(*b"bench0") {
@@ -67,7 +67,7 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// Each packet is written to the other side when its time has come.
+/// Writes each packet to the other side after the delay.
 fn carry(mut sides: [File; 2], delay: Duration) -> Result<(), Box<dyn Error>> {
     let mut queues: [VecDeque<(Instant, Vec<u8>)>; 2] = Default::default();
     let mut buffer = vec![0; 65536];
@@ -76,7 +76,7 @@ fn carry(mut sides: [File; 2], delay: Duration) -> Result<(), Box<dyn Error>> {
         for (from, queue) in queues.iter_mut().enumerate() {
             while queue.front().is_some_and(|(due, _)| *due <= now) {
                 if let Some((_, packet)) = queue.pop_front() {
-                    // Lost, as on any network.
+                    // A failed write is a lost packet.
                     let _ = sides[1 - from].write(&packet);
                 }
             }
@@ -88,7 +88,7 @@ fn carry(mut sides: [File; 2], delay: Duration) -> Result<(), Box<dyn Error>> {
         let mut ready =
             [0, 1].map(|side| libc::pollfd { fd: sides[side].as_raw_fd(), events: libc::POLLIN, revents: 0 });
         let limit = wait.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-        // SAFETY: two descriptors and a time that outlive the call.
+        // SAFETY: both descriptors and the timeout outlive the call.
         if unsafe { libc::ppoll(ready.as_mut_ptr(), 2, limit, std::ptr::null()) } <= 0 {
             continue;
         }

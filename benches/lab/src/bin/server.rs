@@ -1,8 +1,8 @@
-//! `server ADDRESS CERTIFICATE KEY`: as much of Secrets Manager as the benchmark's tools ask for, over TLS, counted.
+//! `server ADDRESS CERTIFICATE KEY`: the part of Secrets Manager that the benchmark's tools use, over TLS, with counts.
 //!
-//! Any secret exists: a JSON object whose `password` is `value-of-` and the secret's id. Standard input takes commands, a line
-//! each: `counts` answers with a line of JSON, `reset` sets the counts to nothing, `hold MS` keeps each answer back for so long.
-//! The end of standard input is the server's.
+//! Every secret exists: a JSON object whose `password` is `value-of-` and the secret's id. Standard input takes one command per
+//! line: `counts` prints the counts as a line of JSON, `reset` sets them to zero, `hold MS` delays each response by that time.
+//! The server exits at the end of standard input.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 counts.most_open = counts.most_open.max(counts.open);
             });
             thread::spawn(move || {
-                // A client that goes away in the middle is counted as far as it got.
+                // A client that disconnects early keeps the counts it has.
                 let _ = serve(stream, config);
                 count(|counts| counts.open = counts.open.saturating_sub(1));
             });
@@ -139,10 +139,10 @@ fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-/// Head and body.
+/// The head and the body of a request.
 type Request = (String, Vec<u8>);
 
-/// One request; `received` keeps what came after it.
+/// Reads one request; bytes after it stay in `received`.
 fn receive(stream: &mut (impl Read + Write), received: &mut Vec<u8>) -> Result<Option<Request>, Box<dyn Error>> {
     let end = loop {
         if let Some(at) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -180,7 +180,7 @@ fn header(head: &str, name: &str) -> Option<String> {
     lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
 }
 
-/// Secrets Manager's is in a header, STS's in the body.
+/// The operation: from a header for Secrets Manager, from the body for STS.
 fn operation(head: &str, body: &[u8]) -> String {
     if let Some(target) = header(head, "x-amz-target") {
         return target.rsplit('.').next().unwrap_or_default().to_owned();
@@ -189,7 +189,7 @@ fn operation(head: &str, body: &[u8]) -> String {
     body.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or("?").to_owned()
 }
 
-/// What STS says of whoever asks.
+/// The response to STS's GetCallerIdentity.
 const CALLER: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
     <Arn>arn:aws:iam::123456789012:user/bench</Arn><UserId>AIDAEXAMPLE</UserId><Account>123456789012</Account>\
     </GetCallerIdentityResult></GetCallerIdentityResponse>";

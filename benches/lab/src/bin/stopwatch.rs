@@ -1,8 +1,8 @@
-//! Runs commands and says what each took. Standard input names files, a line each, that hold the number of arguments, the
-//! arguments and then the environment, each ended by a NUL. The answer is a line: wall (ns), user and system time (µs), the
-//! largest resident set (KiB), and the status as wait4 gives it.
+//! Runs commands and prints the time and memory of each. Each line of standard input names a file with the number of arguments, the
+//! arguments and the environment, each terminated by a NUL. The output is one line per command: wall time (ns), user and system
+//! time (µs), peak resident set size (KiB), and the status from wait4.
 //!
-//! A process of its own, and a small one, since Linux counts the memory of whoever starts a command as the command's.
+//! This is a separate, small process, because Linux includes the parent's resident set in the peak of a process it starts.
 
 use std::error::Error;
 use std::ffi::{CString, c_char};
