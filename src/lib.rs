@@ -18,6 +18,7 @@ mod model;
 mod net;
 mod report;
 mod resolve;
+mod system;
 mod time;
 
 #[cfg(any(fuzzing, test))]

@@ -14,6 +14,8 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tokio::sync::oneshot;
 use tower_service::Service;
 
+use crate::system::os_error;
+
 /// The system's own look-up, which knows hosts files and whatever else is set up.
 ///
 /// tokio's pool of threads would panic where none can be started (`--pids-limit 1`). A look-up that never returns is left
@@ -60,7 +62,7 @@ fn start(host: String) -> LookUp {
             Ok(_) => answered.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())),
             Err(_) => look_up(&host),
         };
-        found.map_err(|error| (error.kind(), error.to_string()))
+        found.map_err(|error| (error.kind(), os_error::text(&error)))
     };
     look_up.boxed().shared()
 }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use http::{HeaderValue, Uri};
 
 use super::settings::AgentSettings;
-use crate::backend::aws::text_of;
 use crate::model::answer::{CredentialsError, Wanted};
+use crate::system::os_error;
 
 /// Where the agent looks for it.
 pub const HEADER: &str = "x-aws-parameters-secrets-token";
@@ -83,7 +83,7 @@ fn read(path: &str) -> Result<Option<String>, String> {
     match std::fs::read_to_string(path) {
         Ok(token) => Ok(Some(token)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{path}: {}", text_of(&error))),
+        Err(error) => Err(format!("{path}: {}", os_error::text(&error))),
     }
 }
 

@@ -18,7 +18,7 @@ pub use arn_scope::ArnScope;
 #[cfg(any(fuzzing, test))]
 pub use canned::{Canned, answer};
 pub use config::{Reader, Settings, SetupError, VariableError, apply};
-pub use protocol::{by_code, classify_connector_error, code_and_message, text_of};
+pub use protocol::{by_code, classify_connector_error, code_and_message};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -18,6 +18,7 @@ use crate::backend::aws::protocol::text_of;
 use crate::model::quoting::one_line;
 use crate::model::reference::{REGION_EXPECTED, Region};
 use crate::model::url::check_url;
+use crate::system::os_error;
 
 /// What is wrong with AWS's own configuration files.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,7 +115,7 @@ fn readable(file: &PathBuf) -> Result<(), SetupError> {
     };
     match read {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(SetupError::Files(one_line(&format!("{}: {}", file.display(), text_of(&error)))))
+            Err(SetupError::Files(one_line(&format!("{}: {}", file.display(), os_error::text(&error)))))
         }
         Ok(()) | Err(_) => Ok(()),
     }
