@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::positions::Places;
 use super::syntax_error::{MAX_DEPTH, SyntaxError, duplicates};
+use crate::model::library_text::without_json_position;
 use crate::model::tree::{Key, Kind, Mark, Node, Typed};
 
 pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
@@ -18,10 +19,8 @@ pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
 }
 
 fn syntax_error(error: &serde_json::Error) -> SyntaxError {
-    let message = error.to_string();
-    // The place is told apart from the message.
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    SyntaxError { mark: Some(Mark { line: error.line(), column: error.column().max(1) }), message: message.to_owned() }
+    let message = without_json_position(&error.to_string()).to_owned();
+    SyntaxError { mark: Some(Mark { line: error.line(), column: error.column().max(1) }), message }
 }
 
 struct Builder<'t> {

@@ -5,6 +5,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::positions::Places;
 use super::syntax_error::SyntaxError;
+use crate::model::library_text::is_toml_duplicate_key;
 use crate::model::quoting::is_quotable;
 use crate::model::tree::{Key, Kind, Node, Typed};
 
@@ -15,9 +16,8 @@ pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
         Err(error) => {
             let mark = error.span().map(|span| places.mark(span.start));
             let mut message = error.message().trim().replace('\n', "; ");
-            // What occurs twice is not told by itself.
             let key = error.span().and_then(|span| text.get(span)).filter(|key| is_quotable(key));
-            if let Some(key) = key.filter(|_| message == "duplicate key") {
+            if let Some(key) = key.filter(|_| is_toml_duplicate_key(&message)) {
                 message = format!("the key {key:?} is already there");
             }
             Err(vec![SyntaxError { mark, message }])

@@ -15,6 +15,7 @@ use minijinja::{Error, ErrorKind, UndefinedBehavior, Value};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::model::answer::Document;
+use crate::model::library_text::is_undefined_operand;
 use crate::model::secret_value::SecretValue;
 use crate::model::template::Template;
 use crate::model::{suggest, template};
@@ -144,7 +145,7 @@ fn explain(error: &Error, template: &Template, inputs: &BTreeMap<String, Input>,
 fn is_about_undefined(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::UndefinedError => true,
-        ErrorKind::InvalidOperation => error.detail().is_some_and(|detail| detail.contains("undefined")),
+        ErrorKind::InvalidOperation => error.detail().is_some_and(is_undefined_operand),
         _ => false,
     }
 }

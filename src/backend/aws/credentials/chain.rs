@@ -17,6 +17,7 @@ use super::validation::unusable;
 use crate::backend::aws::config::Settings;
 use crate::backend::aws::protocol::{classify_provider_error, text_of};
 use crate::model::answer::{CredentialsError, FetchError, Refusal, Wanted};
+use crate::model::library_text::{is_metadata_forbidden, is_sso_token_error};
 use crate::model::reference::Region;
 use crate::net::errors::{find_source, is_timeout};
 use crate::time::deadline::Deadline;
@@ -191,7 +192,7 @@ impl CredentialSource<'_> {
             _ => {
                 // The first line only says that a source gave none, which is why it is reported.
                 let mut text = error.source().map_or_else(|| error.to_string(), text_of);
-                if text.contains("SSO token") {
+                if is_sso_token_error(&text) {
                     text.push_str("; log in with `aws sso login`, and name the same profile");
                 }
                 self.subject.iter().cloned().chain([text]).collect::<Vec<_>>().join(": ")
@@ -229,5 +230,5 @@ fn is_missing_file(error: &SourceError) -> bool {
 
 /// Whether a metadata service said no, in whatever words the SDK has for it.
 fn is_no(text: &str) -> bool {
-    text.contains("HTTP status 4") || text.contains("forbidden")
+    text.contains("HTTP status 4") || is_metadata_forbidden(text)
 }
