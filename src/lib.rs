@@ -13,6 +13,7 @@
 mod model;
 
 mod net;
+mod system;
 mod time;
 
 mod backend;

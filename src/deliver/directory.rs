@@ -1,4 +1,4 @@
-//! The directory entry at a path, found component by component, so that no link of another user decides where a file goes.
+//! The directory entry at a path, found component by component, so that no other user's symbolic link redirects a file.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,41 +9,35 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC, fstatfs};
-use nix::unistd::geteuid;
 
-use super::problem::{Problem, Step};
+use super::problem::{DeliverProblem, Step};
+use crate::system::links::{MAX_SYMLINKS, is_foreign};
 
-/// Of linux/magic.h; nix does not name it.
+/// The ramfs magic number of linux/magic.h, which nix does not define.
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
-/// The limit of the kernel itself (path_resolution(7)).
-const MOST_LINKS: usize = 40;
+/// Flags for opening a path component. O_PATH, since creating files in a directory needs no permission to read it.
+const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 
-/// O_PATH: a directory need not be readable to have files created in it.
-const ENTERED: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
-
-/// A name in a directory that is looked up once: whatever becomes of its path, everything happens in that directory.
+/// An open directory and a name in it. All operations use the descriptor, so later changes of the path do not matter.
 #[derive(Debug)]
-pub struct Entry {
+pub struct DirectoryEntry {
     path: PathBuf,
     directory: OwnedFd,
-    /// The directory's device and inode number.
+    /// Device and inode number.
     directory_id: (u64, u64),
     name: OsString,
 }
 
-impl Entry {
+impl DirectoryEntry {
     /// Opens the directory that `path` leads to, a relative one from the working directory.
     ///
     /// A symbolic link before the last component is followed only if root or the effective user owns it. openat2(2) has no
-    /// flag for that, so each component is opened by itself.
-    ///
-    /// # Errors
-    /// When the path does not end in a file's name, or does not lead to a directory.
-    pub fn find(path: &Path) -> Result<Self, Problem> {
+    /// flag for that, so each component is opened separately.
+    pub fn find(path: &Path) -> Result<Self, DeliverProblem> {
         let (parent, name) = split(path)?;
-        let directory = Walk::begin(parent)?.finish()?;
-        let stat = fstat(&directory).map_err(|errno| Step::Directory.refused(errno))?;
+        let directory = PathWalk::begin(parent)?.finish()?;
+        let stat = fstat(&directory).map_err(|errno| Step::Directory.failed(errno))?;
         let directory_id = (stat.st_dev, stat.st_ino);
         Ok(Self { path: path.to_owned(), directory, directory_id, name: name.to_owned() })
     }
@@ -53,17 +47,15 @@ impl Entry {
         &self.path
     }
 
-    /// The directory.
     pub fn directory(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
     }
 
-    /// The name in it.
     pub fn name(&self) -> &OsStr {
         &self.name
     }
 
-    /// An identity that two paths to one place share.
+    /// A key that is equal for two paths to the same directory entry.
     pub fn id(&self) -> ((u64, u64), OsString) {
         (self.directory_id, self.name.clone())
     }
@@ -74,46 +66,46 @@ impl Entry {
     }
 }
 
-/// The directory and the name in it. `Path` itself takes `a/` and `a/.` for `a`, which could be a file.
-fn split(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
+/// Splits a path into directory and name. `Path` would take `a/` and `a/.` for `a`, which could be a file.
+fn split(path: &Path) -> Result<(&OsStr, &OsStr), DeliverProblem> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.contains(&0) {
-        return Err(Problem::Nul);
+        return Err(DeliverProblem::Nul);
     }
     let end_of_parent = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
     let (parent, name) = bytes.split_at(end_of_parent);
     match name {
-        b"" | b"." | b".." => Err(Problem::NoFileName),
+        b"" | b"." | b".." => Err(DeliverProblem::NoFileName),
         name => Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name))),
     }
 }
 
-/// A path on the way to the directory that it names.
-struct Walk {
+/// A path resolution in progress (path_resolution(7)).
+struct PathWalk {
     reached: OwnedFd,
-    /// The path of `reached` without links, for messages.
+    /// The path of `reached` without symbolic links, for messages.
     path: PathBuf,
-    /// The components still to be entered, the next one last.
+    /// The components that are still to be opened, the next one last.
     rest: Vec<OsString>,
     links: usize,
 }
 
-impl Walk {
-    fn begin(path: &OsStr) -> Result<Self, Problem> {
+impl PathWalk {
+    fn begin(path: &OsStr) -> Result<Self, DeliverProblem> {
         let reached = start(path)?;
         let base = if is_absolute(path) { "/" } else { "" };
         Ok(Self { reached, path: base.into(), rest: reversed(path), links: 0 })
     }
 
-    fn finish(mut self) -> Result<OwnedFd, Problem> {
+    fn finish(mut self) -> Result<OwnedFd, DeliverProblem> {
         while let Some(component) = self.rest.pop() {
             self.enter(&component)?;
         }
         Ok(self.reached)
     }
 
-    fn enter(&mut self, component: &OsStr) -> Result<(), Problem> {
-        // O_DIRECTORY first, since it mounts what autofs(5) mounts on demand.
+    fn enter(&mut self, component: &OsStr) -> Result<(), DeliverProblem> {
+        // O_DIRECTORY triggers an autofs(5) mount, which O_PATH alone does not.
         match self.open(component, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) {
             Ok(directory) => {
                 self.reached = directory;
@@ -125,26 +117,26 @@ impl Walk {
         }
     }
 
-    /// Puts a link's target before the components that are left.
-    fn follow(&mut self, component: &OsStr) -> Result<(), Problem> {
+    /// Follows a symbolic link: its target's components come before the remaining ones.
+    fn follow(&mut self, component: &OsStr) -> Result<(), DeliverProblem> {
         let link = self.open(component, OFlag::O_NOFOLLOW).map_err(missing_or_refused)?;
         let stat = fstat(&link).map_err(missing_or_refused)?;
         if !is_link(&stat) {
-            return Err(Problem::NotADirectory);
+            return Err(DeliverProblem::NotADirectory);
         }
-        if stat.st_uid != 0 && stat.st_uid != geteuid().as_raw() {
-            return Err(Problem::ForeignLink { link: self.path.join(component), owner: stat.st_uid });
+        if is_foreign(stat.st_uid) {
+            return Err(DeliverProblem::ForeignLink { link: self.path.join(component), owner: stat.st_uid });
         }
         self.links += 1;
-        if self.links > MOST_LINKS {
+        if self.links > MAX_SYMLINKS {
             return Err(missing_or_refused(Errno::ELOOP));
         }
-        // Of the opened link, so that owner and target are those of one inode.
+        // readlinkat on the open link, so that owner and target are of the same inode.
         let target = readlinkat(&link, "").map_err(missing_or_refused)?;
         if !is_absolute(&target) {
             self.rest.extend(reversed(&target));
         } else if fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
-            // The text of a magic link (/proc/PID/cwd, root, fd/N) is no path to walk, only the kernel knows where it leads.
+            // A magic link (/proc/PID/cwd, root, fd/N; proc(5)): only the kernel can follow it, its text need not be a path.
             self.reached = self.open(component, OFlag::O_DIRECTORY).map_err(missing_or_refused)?;
             self.path = target.into();
         } else {
@@ -156,21 +148,21 @@ impl Walk {
     }
 
     fn open(&self, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
-        openat(&self.reached, component, ENTERED | flags, Mode::empty())
+        openat(&self.reached, component, COMPONENT | flags, Mode::empty())
     }
 }
 
-/// The root, or the working directory.
-fn start(path: &OsStr) -> Result<OwnedFd, Problem> {
+/// Opens the root or the working directory.
+fn start(path: &OsStr) -> Result<OwnedFd, DeliverProblem> {
     let base = if is_absolute(path) { "/" } else { "." };
-    open(base, ENTERED | OFlag::O_DIRECTORY, Mode::empty()).map_err(missing_or_refused)
+    open(base, COMPONENT | OFlag::O_DIRECTORY, Mode::empty()).map_err(missing_or_refused)
 }
 
 fn is_absolute(path: &OsStr) -> bool {
     path.as_bytes().starts_with(b"/")
 }
 
-/// The components of a path, the first one last. `..` is one of them: it is that of the directory that is reached by then.
+/// The components of a path in reverse. `..` is kept: it is opened relative to the directory reached by then, as the kernel does.
 fn reversed(path: &OsStr) -> Vec<OsString> {
     let components = path.as_bytes().split(|byte| *byte == b'/').rev();
     let named = components.filter(|component| !matches!(*component, b"" | b"."));
@@ -181,36 +173,36 @@ fn is_link(stat: &FileStat) -> bool {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFLNK
 }
 
-fn missing_or_refused(errno: Errno) -> Problem {
+fn missing_or_refused(errno: Errno) -> DeliverProblem {
     match errno {
-        Errno::ENOENT => Problem::DirectoryMissing,
-        Errno::ENOTDIR => Problem::NotADirectory,
-        other => Step::Directory.refused(other).into(),
+        Errno::ENOENT => DeliverProblem::DirectoryMissing,
+        Errno::ENOTDIR => DeliverProblem::NotADirectory,
+        other => Step::Directory.failed(other).into(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deliver::problem::Refusal;
+    use crate::deliver::problem::FailedStep;
     use crate::deliver::testing::*;
     use std::fs;
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::fs::lchown;
     use std::os::unix::fs::symlink;
 
-    /// True if `path` leads to `directory`, as the kernel finds it.
+    /// True if `path` resolves to `directory` as the kernel resolves it.
     fn leads_to(path: &Path, directory: &Path) -> bool {
         let found = fs::metadata(directory).unwrap();
-        Entry::find(path).unwrap().directory_id == (found.dev(), found.ino())
+        DirectoryEntry::find(path).unwrap().directory_id == (found.dev(), found.ino())
     }
 
     #[test]
     fn a_path_must_end_in_a_name() {
         for path in ["", "/", "/dev/shm/", "/dev/shm/file/", "/dev/shm/.", "..", "/dev/shm/file/.."] {
-            assert_eq!(Entry::find(Path::new(path)).unwrap_err(), Problem::NoFileName, "{path}");
+            assert_eq!(DirectoryEntry::find(Path::new(path)).unwrap_err(), DeliverProblem::NoFileName, "{path}");
         }
-        assert_eq!(Entry::find(Path::new("/dev/shm/a\0b")).unwrap_err(), Problem::Nul);
+        assert_eq!(DirectoryEntry::find(Path::new("/dev/shm/a\0b")).unwrap_err(), DeliverProblem::Nul);
     }
 
     #[test]
@@ -260,8 +252,8 @@ mod tests {
         symlink("foreign/deep", directory.path("relative")).unwrap();
         symlink(directory.path("foreign/deep"), directory.path("absolute")).unwrap();
         for path in ["foreign/file", "foreign/deep/file", "relative/file", "absolute/file", "real/../foreign/file"] {
-            let problem = Entry::find(&directory.path(path)).unwrap_err();
-            let Problem::ForeignLink { link, owner: NOBODY } = problem else { panic!("{path}: {problem:?}") };
+            let problem = DirectoryEntry::find(&directory.path(path)).unwrap_err();
+            let DeliverProblem::ForeignLink { link, owner: NOBODY } = problem else { panic!("{path}: {problem:?}") };
             assert_eq!(fs::symlink_metadata(&link).unwrap().uid(), NOBODY, "{path}: {}", link.display());
         }
     }
@@ -275,10 +267,10 @@ mod tests {
         }
         assert!(leads_to(&directory.path("40/file"), &directory.path("40")));
         assert!(fs::metadata(directory.path("41")).is_err());
-        let endless = Problem::Refused(Refusal { step: Step::Directory, why: Errno::ELOOP.desc() });
-        assert_eq!(Entry::find(&directory.path("41/file")).unwrap_err(), endless);
+        let endless = DeliverProblem::Failed(FailedStep { step: Step::Directory, why: Errno::ELOOP });
+        assert_eq!(DirectoryEntry::find(&directory.path("41/file")).unwrap_err(), endless);
         symlink("itself", directory.path("itself")).unwrap();
-        assert_eq!(Entry::find(&directory.path("itself/file")).unwrap_err(), endless);
+        assert_eq!(DirectoryEntry::find(&directory.path("itself/file")).unwrap_err(), endless);
     }
 
     #[test]
@@ -286,11 +278,11 @@ mod tests {
         let directory = Directory::new();
         let gone = directory.path("gone");
         fs::create_dir(&gone).unwrap();
-        let held = open(&gone, ENTERED | OFlag::O_DIRECTORY, Mode::empty()).unwrap();
+        let held = open(&gone, COMPONENT | OFlag::O_DIRECTORY, Mode::empty()).unwrap();
         let wanted = fstat(&held).unwrap();
         fs::remove_dir(&gone).unwrap();
         let path = format!("/proc/self/fd/{}/file", std::os::fd::AsRawFd::as_raw_fd(&held));
-        assert_eq!(Entry::find(Path::new(&path)).unwrap().directory_id, (wanted.st_dev, wanted.st_ino));
+        assert_eq!(DirectoryEntry::find(Path::new(&path)).unwrap().directory_id, (wanted.st_dev, wanted.st_ino));
         assert!(leads_to(Path::new("/proc/self/cwd/file"), Path::new(".")));
         assert!(leads_to(Path::new("/proc/self/root/file"), Path::new("/")));
     }
@@ -302,13 +294,13 @@ mod tests {
         symlink("nothing", directory.path("dangling")).unwrap();
         symlink("file", directory.path("link")).unwrap();
         for (path, wanted) in [
-            ("missing/file", Problem::DirectoryMissing),
-            ("dangling/file", Problem::DirectoryMissing),
-            ("file/file", Problem::NotADirectory),
-            ("file/deeper/file", Problem::NotADirectory),
-            ("link/file", Problem::NotADirectory),
+            ("missing/file", DeliverProblem::DirectoryMissing),
+            ("dangling/file", DeliverProblem::DirectoryMissing),
+            ("file/file", DeliverProblem::NotADirectory),
+            ("file/deeper/file", DeliverProblem::NotADirectory),
+            ("link/file", DeliverProblem::NotADirectory),
         ] {
-            assert_eq!(Entry::find(&directory.path(path)).unwrap_err(), wanted, "{path}");
+            assert_eq!(DirectoryEntry::find(&directory.path(path)).unwrap_err(), wanted, "{path}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Files at a path: complete under a temporary name in the same directory, then renamed, and undone when asked to.
+//! Files at a path: written under a temporary name in the same directory, renamed, and undone on failure.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -8,29 +8,28 @@ use nix::errno::Errno;
 use nix::unistd::close;
 
 use super::access::Access;
-use super::directory::Entry;
-use super::problem::{Problem, Refusal, Step};
+use super::directory::DirectoryEntry;
+use super::problem::{DeliverProblem, FailedStep, Step};
 use super::restore::restore;
 use crate::model::secret_value::SecretValue;
 
-/// A file that is on its way to its path, or there.
+/// A file at a path, staged or in place.
 #[derive(Debug)]
 pub struct DiskFile {
-    entry: Entry,
+    entry: DirectoryEntry,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Complete, under this temporary name.
+    /// Complete under this temporary name.
     Staged(OsString),
-    /// Under its own name, which was free.
+    /// In place; no file was replaced.
     New,
-    /// Under its own name; the file that had it has this temporary name.
+    /// In place; the replaced file has this temporary name.
     Replacing(OsString),
-    /// Under its own name; the file that had it has none any more, and is open if it can be read.
+    /// In place; the name of the replaced file is removed, and it is open if it could be opened for reading.
     Replaced(Result<File, Errno>),
-    /// As if it had never been.
     Undone,
 }
 
@@ -38,57 +37,54 @@ impl DiskFile {
     /// Writes the file under a temporary name.
     ///
     /// # Errors
-    /// When something that is no regular file has its name, or the kernel refuses; then nothing is left of it.
-    pub fn stage(entry: Entry, access: &Access, content: &SecretValue) -> Result<Self, Problem> {
+    /// When anything but a regular file has its name, or a step fails; then the temporary file is removed.
+    pub fn stage(entry: DirectoryEntry, access: &Access, content: &SecretValue) -> Result<Self, DeliverProblem> {
         entry.expect_regular()?;
         let state = State::Staged(write(&entry, access, content)?);
         Ok(Self { entry, state })
     }
 
-    /// Gives the file its name. A file that was there stays beside it, under a temporary name.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn place(&mut self) -> Result<(), Problem> {
+    /// Renames the file to its own name. A file that it replaces keeps a temporary name.
+    pub fn place(&mut self) -> Result<(), DeliverProblem> {
         if let State::Staged(temporary) = &self.state {
             self.state = self.entry.replace(temporary)?.map_or(State::New, State::Replacing);
         }
         Ok(())
     }
 
-    /// Removes the file that was there, and keeps it open for [`Self::undo`]: no name of it may be left when the command runs.
+    /// Removes the name of the replaced file, and keeps it open for [`Self::undo`].
     ///
     /// # Errors
-    /// When the kernel refuses; then it can still be undone.
-    pub fn commit(&mut self) -> Result<(), Problem> {
+    /// When a step fails; [`Self::undo`] still restores the replaced file.
+    pub fn commit(&mut self) -> Result<(), DeliverProblem> {
         let State::Replacing(old) = &self.state else { return Ok(()) };
-        // Without a name it cannot be put back any more, only copied: Linux links no file that has none.
+        // Without a name the file can only be copied back: linkat(2) does not link a file whose last link was removed.
         let file = self.entry.open(old).or_else(|errno| self.entry.open_own(old).map_err(|_| errno));
         self.entry.remove(old)?;
         self.state = State::Replaced(file);
         Ok(())
     }
 
-    /// Removes the file, and puts back what was there: the very file, or after [`Self::commit`] a copy.
+    /// Removes the file and restores the one that it replaced: the same inode, or a copy after [`Self::commit`].
     ///
     /// # Errors
-    /// [`Problem::NotUndone`] or [`Problem::LeftAside`], once; it is not tried again.
-    pub fn undo(&mut self) -> Result<(), Problem> {
+    /// [`DeliverProblem::NotUndone`] or [`DeliverProblem::LeftAside`]. A second call does nothing.
+    pub fn undo(&mut self) -> Result<(), DeliverProblem> {
         let entry = &self.entry;
         let undone = match std::mem::replace(&mut self.state, State::Undone) {
             State::Staged(temporary) => entry.remove(&temporary),
             State::New => entry.remove(entry.name()),
             State::Replacing(name) => {
-                return entry.rename(&name).map_err(|refusal| Problem::LeftAside { name, refusal });
+                return entry.rename(&name).map_err(|failed| DeliverProblem::LeftAside { name, failed });
             }
             State::Replaced(Ok(old)) => restore(entry, &old),
-            State::Replaced(Err(errno)) => entry.remove(entry.name()).and(Err(Step::Read.refused(errno))),
+            State::Replaced(Err(errno)) => entry.remove(entry.name()).and(Err(Step::Read.failed(errno))),
             State::Undone => Ok(()),
         };
-        undone.map_err(Problem::NotUndone)
+        undone.map_err(DeliverProblem::NotUndone)
     }
 
-    /// Where it is to be, as it was declared.
+    /// The path as it was declared.
     pub fn path(&self) -> &Path {
         self.entry.path()
     }
@@ -100,17 +96,17 @@ impl Drop for DiskFile {
     }
 }
 
-/// Writes a file under a temporary name; of one that fails nothing is left.
-fn write(entry: &Entry, access: &Access, content: &SecretValue) -> Result<OsString, Refusal> {
+/// Writes a file under a temporary name, and removes it on failure.
+fn write(entry: &DirectoryEntry, access: &Access, content: &SecretValue) -> Result<OsString, FailedStep> {
     let (mut file, temporary) = entry.create_temporary()?;
     let filled = access.fill(&mut file, content);
-    // Some file systems tell only now that they are full.
-    let closed = close(file).map_err(|errno| Step::Write.refused(errno));
+    // Some file systems (NFS, quotas) report a full disk only on close.
+    let closed = close(file).map_err(|errno| Step::Write.failed(errno));
     match filled.and(closed) {
         Ok(()) => Ok(temporary),
-        Err(refusal) => {
+        Err(failed) => {
             let _ = entry.remove(&temporary);
-            Err(refusal)
+            Err(failed)
         }
     }
 }
@@ -129,14 +125,14 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::path::PathBuf;
 
-    fn refused(path: impl Into<PathBuf>) -> Problem {
+    fn refused(path: impl Into<PathBuf>) -> DeliverProblem {
         let problems = problems(deliver(vec![on_disk(path, "value")]));
         problems.into_iter().next().unwrap()
     }
 
     fn stage(path: &Path) -> DiskFile {
         let file = on_disk(path, "new");
-        let entry = Entry::find(path).unwrap();
+        let entry = DirectoryEntry::find(path).unwrap();
         DiskFile::stage(entry, &Access::wanted(&file.target).unwrap(), &file.value).unwrap()
     }
 
@@ -214,8 +210,8 @@ mod tests {
         let directory = Directory::new();
         let delivered = deliver(vec![on_disk(directory.path(&"x".repeat(255)), "value")]).unwrap();
         drop(delivered);
-        let too_long = Refusal { step: Step::Look, why: "File name too long" };
-        assert_eq!(refused(directory.path(&"x".repeat(256))), Problem::Refused(too_long));
+        let too_long = FailedStep { step: Step::Look, why: Errno::ENAMETOOLONG };
+        assert_eq!(refused(directory.path(&"x".repeat(256))), DeliverProblem::Failed(too_long));
     }
 
     #[test]
@@ -224,8 +220,8 @@ mod tests {
         fs::write(directory.path("real"), "old").unwrap();
         symlink("real", directory.path("link")).unwrap();
         symlink("nothing", directory.path("dangling")).unwrap();
-        assert_eq!(refused(directory.path("link")), Problem::Link);
-        assert_eq!(refused(directory.path("dangling")), Problem::Link);
+        assert_eq!(refused(directory.path("link")), DeliverProblem::Link);
+        assert_eq!(refused(directory.path("dangling")), DeliverProblem::Link);
         assert_eq!(directory.names(), ["dangling", "link", "real"]);
         assert_eq!(fs::read(directory.path("real")).unwrap(), b"old");
     }
@@ -245,15 +241,15 @@ mod tests {
         let directory = Directory::new();
         fs::create_dir(directory.path("directory")).unwrap();
         nix::unistd::mkfifo(&directory.path("pipe"), Mode::S_IRUSR).unwrap();
-        assert_eq!(refused(directory.path("directory")), Problem::IsADirectory);
-        assert_eq!(refused(directory.path("pipe")), Problem::NotRegular);
-        assert_eq!(refused("/dev/null"), Problem::NotRegular);
+        assert_eq!(refused(directory.path("directory")), DeliverProblem::IsADirectory);
+        assert_eq!(refused(directory.path("pipe")), DeliverProblem::NotRegular);
+        assert_eq!(refused("/dev/null"), DeliverProblem::NotRegular);
         assert_eq!(directory.names(), ["directory", "pipe"]);
     }
 
     #[test]
     fn a_directory_that_takes_no_files_is_told() {
-        assert!(matches!(refused("/proc/file"), Problem::Refused(Refusal { step: Step::Create, .. })));
+        assert!(matches!(refused("/proc/file"), DeliverProblem::Failed(FailedStep { step: Step::Create, .. })));
     }
 
     #[test]
@@ -270,7 +266,7 @@ mod tests {
         assert_eq!(names(&directory.path("b")), Vec::<String>::new());
     }
 
-    /// The properties of a file that undoing must keep.
+    /// The metadata that undoing must restore.
     fn identity(path: &Path) -> (u64, u64, i64, i64, u32, Vec<u8>) {
         let found = fs::metadata(path).unwrap();
         (found.ino(), found.nlink(), found.mtime(), found.mtime_nsec(), found.mode(), fs::read(path).unwrap())
@@ -319,7 +315,7 @@ mod tests {
             fs::set_permissions(directory.path(""), PermissionsExt::from_mode(mode)).unwrap();
             fs::write(&path, "old").unwrap();
             let before = identity(&path);
-            let entry = Entry::find(&path).unwrap();
+            let entry = DirectoryEntry::find(&path).unwrap();
             assert_eq!(entry.replace_plainly(OsStr::new("nothing")), Err(Errno::ENOENT));
             assert_eq!(identity(&path), before);
             assert_eq!(directory.names(), ["file"]);
@@ -354,7 +350,7 @@ mod tests {
         let path = directory.path("file");
         let mut staged = stage(&path);
         symlink("elsewhere", &path).unwrap();
-        assert_eq!(staged.place(), Err(Problem::Link));
+        assert_eq!(staged.place(), Err(DeliverProblem::Link));
         staged.undo().unwrap();
         assert_eq!(fs::read_link(&path).unwrap(), Path::new("elsewhere"));
         assert_eq!(directory.names(), ["file"]);
@@ -420,7 +416,7 @@ mod tests {
         staged.undo().unwrap();
         let copy = File::open(&path).unwrap();
         let found = copy.metadata().unwrap();
-        // A block has 512 bytes.
+        // stat(2) counts blocks of 512 bytes.
         assert!(found.len() == 3 << 30 && found.blocks() < 1 << 20, "{found:?}");
         let (mut start, mut middle) = ([0; 5], [0; 6]);
         copy.read_exact_at(&mut start, 0).unwrap();
@@ -437,8 +433,8 @@ mod tests {
         staged.place().unwrap();
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        let Err(Problem::LeftAside { name, refusal }) = staged.undo() else { panic!("{staged:?}") };
-        assert_eq!(refusal.step, Step::Rename);
+        let Err(DeliverProblem::LeftAside { name, failed }) = staged.undo() else { panic!("{staged:?}") };
+        assert_eq!(failed.step, Step::Rename);
         assert_eq!(fs::read(directory.path(name.to_str().unwrap())).unwrap(), b"old");
     }
 

@@ -1,4 +1,4 @@
-//! Files in memory: sealed, inherited by the target, and read at `/proc/self/fd/N`.
+//! Files in memory: sealed memfds that the command inherits and opens as `/proc/self/fd/N`.
 
 #![allow(unsafe_code, reason = "std owns a descriptor that fcntl returned only by an unsafe call")]
 
@@ -12,75 +12,75 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::access::{Access, errno};
-use super::problem::{Problem, Step};
+use super::access::Access;
+use super::problem::{DeliverProblem, Step};
 use crate::model::secret_value::SecretValue;
+use crate::system::os_error::errno;
 
-/// Node and shells use, or close, the descriptors below.
+/// The lowest descriptor for a file: libuv (Node) and shells use or close those below.
 const LOWEST: i32 = 100;
 
-/// Linux 6.3; neither libc nor nix names them.
+/// MFD_NOEXEC_SEAL, since Linux 6.3; neither libc nor nix defines it.
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(0x8);
 
+/// MFD_EXEC, since Linux 6.3.
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
 
-/// A file that is gone when the last process that holds its descriptor is.
+/// A memfd. The kernel frees it when its last descriptor is closed.
 #[derive(Debug)]
 pub struct MemoryFile {
     path: PathBuf,
-    /// Survives execve.
+    /// Open without FD_CLOEXEC, so that it survives execve.
     _descriptor: OwnedFd,
 }
 
 impl MemoryFile {
-    /// A file with this content, at offset 0, that nobody can change any more.
-    ///
-    /// # Errors
-    /// When the kernel refuses it.
-    pub fn create(access: &Access, content: &SecretValue) -> Result<Self, Problem> {
+    /// Creates a file with this content, sealed against every change, at offset 0.
+    pub fn create(access: &Access, content: &SecretValue) -> Result<Self, DeliverProblem> {
         let mut file = File::from(empty(if access.is_executable() { EXEC } else { NOEXEC_SEAL })?);
         access.fill(&mut file, content)?;
         let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(|errno| Step::Seal.refused(errno))?;
-        // For whoever reads the inherited descriptor itself; its path is opened at 0 anyway.
-        file.rewind().map_err(|error| Step::Write.refused(errno(&error)))?;
+        fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(|errno| Step::Seal.failed(errno))?;
+        // For a command that reads the inherited descriptor; opening the path starts at 0 anyway.
+        file.rewind().map_err(|error| Step::Write.failed(errno(&error)))?;
         let descriptor = inheritable(&file)?;
         Ok(Self { path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(), _descriptor: descriptor })
     }
 
-    /// Where the target finds it.
+    /// The path under which the command can open it.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Says whether the file is to be executable, as `vm.memfd_noexec` wants, where the kernel knows the question.
-fn empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
+/// Creates an empty memfd with MFD_EXEC or MFD_NOEXEC_SEAL, which the sysctl `vm.memfd_noexec` asks for; without it on older
+/// kernels (EINVAL).
+fn empty(executable: MFdFlags) -> Result<OwnedFd, DeliverProblem> {
     let create = |flags| memfd_create(c"secrets-exec", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING | flags);
     let created = match create(executable) {
         Err(Errno::EINVAL) => create(MFdFlags::empty()),
         answered => answered,
     };
     created.map_err(|errno| match errno {
-        Errno::EPERM | Errno::ENOSYS | Errno::EACCES => Problem::MemoryNotAllowed(errno.desc()),
+        Errno::EPERM | Errno::ENOSYS | Errno::EACCES => DeliverProblem::MemoryNotAllowed(errno),
         Errno::EMFILE => exhausted(),
-        other => Step::Create.refused(other).into(),
+        other => Step::Create.failed(other).into(),
     })
 }
 
-/// The same file at the lowest free number from 100, open in the target.
-fn inheritable(file: impl AsFd) -> Result<OwnedFd, Problem> {
+/// Duplicates a descriptor to the lowest free number from [`LOWEST`], without FD_CLOEXEC.
+fn inheritable(file: impl AsFd) -> Result<OwnedFd, DeliverProblem> {
     let number = fcntl(file, FcntlArg::F_DUPFD(LOWEST)).map_err(|errno| match errno {
-        // The limit is 100 or less, or everything up to it is taken.
+        // EINVAL: the limit is 100 or less; EMFILE: every number up to it is in use.
         Errno::EINVAL | Errno::EMFILE => exhausted(),
-        other => Step::Create.refused(other).into(),
+        other => Step::Create.failed(other).into(),
     })?;
-    // SAFETY: the kernel has just made this descriptor, and nobody else knows of it.
+    // SAFETY: fcntl has just returned this descriptor, so nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-fn exhausted() -> Problem {
-    Problem::Descriptors(getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft))
+fn exhausted() -> DeliverProblem {
+    DeliverProblem::Descriptors(getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft))
 }
 
 #[cfg(test)]
@@ -108,13 +108,13 @@ mod tests {
         path.strip_prefix("/proc/self/fd").unwrap().to_str().unwrap().parse().unwrap()
     }
 
-    /// The descriptor itself, which stays open.
+    /// The file's descriptor, which is not closed when the value is dropped.
     fn descriptor(path: &Path) -> ManuallyDrop<File> {
-        // SAFETY: it is open as long as what was delivered, and is not closed here.
+        // SAFETY: the delivered file keeps it open, and ManuallyDrop does not close it.
         ManuallyDrop::new(unsafe { File::from_raw_fd(number(path)) })
     }
 
-    /// The numbers that are taken: what was delivered in another test is inherited, too.
+    /// The numbers in use. Files that another test delivers at the same time are among them.
     fn open() -> Vec<i32> {
         let mut numbers: Vec<_> = names(Path::new("/proc/self/fd")).iter().map(|name| name.parse().unwrap()).collect();
         numbers.sort();
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(Command::new(&path).output().unwrap().stdout, b"ran\n");
         let (_delivered, path) = one(in_memory("A", script));
         assert!(Command::new(&path).output().is_err());
-        // F_SEAL_EXEC, where the kernel has it: nobody can make it executable.
+        // F_SEAL_EXEC, since Linux 6.3, forbids to make it executable.
         let seals = fcntl(&*descriptor(&path), FcntlArg::F_GET_SEALS).unwrap();
         let made = nix::sys::stat::fchmod(&*descriptor(&path), nix::sys::stat::Mode::S_IXUSR);
         assert_eq!(made.is_err(), seals & 0x20 != 0);
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_kernel_that_does_not_know_a_flag_is_asked_without() {
-        // Too large to be a flag of any kernel.
+        // A bit that no kernel defines as a flag.
         assert!(empty(MFdFlags::from_bits_retain(0x200_0000)).is_ok());
     }
 
@@ -232,7 +232,10 @@ mod tests {
             let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
             let free = (100..i32::try_from(limit).unwrap()).filter(|number| !open().contains(number)).count();
             let told = problems(deliver(["A", "B", "C"].map(|name| in_memory(name, "value")).into()));
-            assert!(told.len() == 3 - free && told.iter().all(|told| *told == Problem::Descriptors(limit)), "{told:?}");
+            assert!(
+                told.len() == 3 - free && told.iter().all(|told| *told == DeliverProblem::Descriptors(limit)),
+                "{told:?}"
+            );
             return;
         }
     }
@@ -245,11 +248,11 @@ mod tests {
         }
         refuse_memfd(Errno::EPERM);
         let told = problems(deliver(vec![in_memory("A", "value"), in_memory("B", "value")]));
-        let refused = || Problem::MemoryNotAllowed("Operation not permitted");
+        let refused = || DeliverProblem::MemoryNotAllowed(Errno::EPERM);
         assert_eq!(told, [refused(), refused()]);
     }
 
-    /// What a container's seccomp profile does: from now on memfd_create fails.
+    /// Installs a seccomp filter, as a container's profile does, with which memfd_create fails.
     fn refuse_memfd(errno: Errno) {
         let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
         let mut filter = [
@@ -260,7 +263,7 @@ mod tests {
         ];
         let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
         nix::sys::prctl::set_no_new_privs().unwrap();
-        // SAFETY: the program and its length are right, and the kernel copies it.
+        // SAFETY: `len` is the length of the array behind `filter`, which outlives the call; the kernel copies it.
         let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
         assert_eq!(set, 0);
     }

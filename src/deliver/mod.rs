@@ -1,4 +1,4 @@
-//! Delivering files: every one of them is there, complete and with its owner and mode, or none is.
+//! Delivery of files, all or none: each complete, with its owner and mode, and undone when a later step fails.
 
 mod access;
 mod directory;
@@ -11,7 +11,7 @@ mod signals;
 #[cfg(test)]
 mod testing;
 
-pub use problem::{DeliverError, Problem, Refusal, Step};
+pub use problem::{DeliverError, DeliverProblem, FailedStep, Step};
 
 use std::collections::HashSet;
 use std::iter;
@@ -22,31 +22,31 @@ use crate::model::env_name::EnvName;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
 use access::Access;
-use directory::Entry;
+use directory::DirectoryEntry;
 use disk::DiskFile;
 use memory::MemoryFile;
-
 use signals::{Signals, Undoing};
 
-/// Files that are to be delivered. The directory of each is looked up by now, and never again.
+/// Files to deliver. The directory of each is open already and is not looked up again.
 #[derive(Debug)]
 pub struct Files(Vec<Pending>);
 
 #[derive(Debug)]
 struct Pending {
     file: FileValue,
-    destination: Result<Destination, Problem>,
+    destination: Result<Destination, DeliverProblem>,
 }
 
 #[derive(Debug)]
 enum Destination {
     Memory,
-    Disk(Entry),
+    Disk(DirectoryEntry),
 }
 
-/// Files that are there, for as long as this value is, and for good once `execve` succeeds.
+/// Delivered files, which stay once `execve` succeeds.
 ///
-/// Dropping it, with the signals still held, undoes everything: new files are removed, replaced ones restored, those in memory closed.
+/// Dropping the value, with the signals still held, undoes the delivery: new files are removed, replaced ones restored and
+/// memfds closed.
 #[derive(Debug)]
 pub struct Delivered(Vec<Delivery>);
 
@@ -64,22 +64,22 @@ enum File {
 }
 
 impl Files {
-    /// Looks up where the files go. What is wrong with that is told by [`deliver`], together with all the rest.
+    /// Opens the directories of the files. Errors are kept for [`deliver`], which returns all errors together.
     pub fn find(files: Vec<FileValue>) -> Self {
         let destination = |file: &FileValue| match &file.target.place {
             Place::Memory => Ok(Destination::Memory),
-            Place::Path(path) => Entry::find(path).map(Destination::Disk),
+            Place::Path(path) => DirectoryEntry::find(path).map(Destination::Disk),
         };
         Self(files.into_iter().map(|file| Pending { destination: destination(&file), file }).collect())
     }
 
-    /// Holds the signals that must not end the process halfway through the delivery of these files.
+    /// Holds the signals that must not end the process during the delivery of these files.
     pub fn hold_signals(&self) -> Signals {
         let is_on_disk = |file: &Pending| matches!(file.file.target.place, Place::Path(_));
         Signals::hold(if self.0.iter().any(is_on_disk) { Undoing::Files } else { Undoing::Nothing })
     }
 
-    /// The paths on a file system that does not live in memory, and where they were declared.
+    /// Returns the paths on file systems other than tmpfs and ramfs, and their origins.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Origin)> {
         self.0.iter().filter_map(|Pending { file, destination }| match destination {
             Ok(Destination::Disk(entry)) if entry.is_on_disk() => Some((entry.path(), &file.origin)),
@@ -90,11 +90,10 @@ impl Files {
 
 /// Delivers every file, or none.
 ///
-/// TERM, INT, HUP and QUIT have to wait in `signals` meanwhile. When one came, nothing is delivered; it is raised once they
-/// are let go, and what ends the process leaves nothing behind.
+/// Termination signals are held in `signals` meanwhile. If one came, the delivery is undone; dropping `signals` raises it again.
 ///
 /// # Errors
-/// For every file that cannot be delivered; then none is.
+/// One for each file that cannot be delivered; then none is.
 pub fn deliver(files: Files, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
     let staged = stage(files)?;
     let placed = place(staged)?;
@@ -102,17 +101,17 @@ pub fn deliver(files: Files, signals: &Signals) -> Result<Delivered, Vec<Deliver
 }
 
 impl Delivered {
-    /// Each variable that is to hold a file's path, and that path.
+    /// Returns the variables that hold a file's path, and the paths.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &Path)> {
         self.0.iter().filter_map(|delivery| Some((delivery.target.env.as_ref()?, delivery.file.path())))
     }
 
-    /// The last thing before execve: removes the files that were replaced, and lets the signals go.
+    /// Removes the replaced files and releases the signals, as the last step before execve.
     ///
-    /// Should execve fail, [`Signals::hold_again`] comes before [`Self::undo`].
+    /// If execve fails, the caller calls [`Signals::hold_again`] before [`Self::undo`].
     ///
     /// # Errors
-    /// When a signal came meanwhile, or the kernel refuses. The signals are held then, and all is still to be undone.
+    /// When a signal came meanwhile, or a file cannot be removed. The signals are still held then, and nothing is undone yet.
     pub fn commit(&mut self, signals: &Signals) -> Result<(), Vec<DeliverError>> {
         if signals.caught() {
             return Err(self.interrupted());
@@ -125,10 +124,10 @@ impl Delivered {
     }
 
     fn interrupted(&self) -> Vec<DeliverError> {
-        self.0.iter().map(|delivery| delivery.error(Problem::Interrupted)).collect()
+        self.0.iter().map(|delivery| delivery.error(DeliverProblem::Interrupted)).collect()
     }
 
-    /// Does what dropping does, and says what could not be undone.
+    /// Undoes the delivery as dropping does, and returns the failures.
     pub fn undo(mut self) -> Vec<DeliverError> {
         undo(std::mem::take(&mut self.0))
     }
@@ -140,7 +139,7 @@ impl Drop for Delivered {
     }
 }
 
-/// Every file, complete; those on disk under a temporary name.
+/// Writes every file, those on disk under a temporary name.
 fn stage(files: Files) -> Result<Vec<Delivery>, Vec<DeliverError>> {
     let (mut staged, mut errors) = (Vec::new(), Vec::new());
     let mut places = HashSet::new();
@@ -148,7 +147,7 @@ fn stage(files: Files) -> Result<Vec<Delivery>, Vec<DeliverError>> {
         if let Ok(Destination::Disk(entry)) = &destination
             && !places.insert(entry.id())
         {
-            errors.push(DeliverError { target, origin, problem: Problem::SamePlace });
+            errors.push(DeliverError { target, origin, problem: DeliverProblem::SamePlace });
             continue;
         }
         match File::stage(&target, destination, &value) {
@@ -167,7 +166,7 @@ fn stage(files: Files) -> Result<Vec<Delivery>, Vec<DeliverError>> {
     Err(errors)
 }
 
-/// Gives each file its name; those that have one are taken back when another cannot get its.
+/// Renames the files to their names. If one fails, undoes all.
 fn place(mut staged: Vec<Delivery>) -> Result<Vec<Delivery>, Vec<DeliverError>> {
     let failed = staged.iter_mut().find_map(|delivery| match &mut delivery.file {
         File::Memory(_) => None,
@@ -179,7 +178,7 @@ fn place(mut staged: Vec<Delivery>) -> Result<Vec<Delivery>, Vec<DeliverError>> 
     }
 }
 
-/// Undoes what is placed when a signal wants the process to end.
+/// Undoes the delivery if a termination signal came.
 fn keep(placed: Vec<Delivery>, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
     let delivered = Delivered(placed);
     if !signals.caught() {
@@ -190,7 +189,7 @@ fn keep(placed: Vec<Delivery>, signals: &Signals) -> Result<Delivered, Vec<Deliv
     Err(errors)
 }
 
-/// Last in, first out.
+/// Undoes deliveries, the last one first.
 fn undo(deliveries: Vec<Delivery>) -> Vec<DeliverError> {
     let undone = deliveries.into_iter().rev().filter_map(|mut delivery| match &mut delivery.file {
         File::Memory(_) => None,
@@ -207,7 +206,7 @@ impl Delivery {
         }
     }
 
-    fn error(&self, problem: Problem) -> DeliverError {
+    fn error(&self, problem: DeliverProblem) -> DeliverError {
         DeliverError { target: self.target.clone(), origin: self.origin.clone(), problem }
     }
 }
@@ -215,9 +214,9 @@ impl Delivery {
 impl File {
     fn stage(
         target: &FileTarget,
-        destination: Result<Destination, Problem>,
+        destination: Result<Destination, DeliverProblem>,
         value: &SecretValue,
-    ) -> Result<Self, Vec<Problem>> {
+    ) -> Result<Self, Vec<DeliverProblem>> {
         let access = Access::wanted(target)?;
         let file = destination.and_then(|destination| match destination {
             Destination::Memory => MemoryFile::create(&access, value).map(Self::Memory),
@@ -246,6 +245,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::Command;
 
+    use nix::errno::Errno;
     use nix::sys::signal::Signal;
     use nix::sys::signal::kill;
     use nix::sys::signal::raise;
@@ -279,9 +279,9 @@ mod tests {
             on_disk(directory.path("old/file"), "new"),
             with("400", Some("no-such-user:no-such-group"), in_memory("A", "new")),
         ];
-        let unknown_user = Problem::UnknownUser("no-such-user".into());
-        let unknown_group = Problem::UnknownGroup("no-such-group".into());
-        let expected = [Problem::DirectoryMissing, Problem::NotADirectory, unknown_user, unknown_group];
+        let unknown_user = DeliverProblem::UnknownUser("no-such-user".into());
+        let unknown_group = DeliverProblem::UnknownGroup("no-such-group".into());
+        let expected = [DeliverProblem::DirectoryMissing, DeliverProblem::NotADirectory, unknown_user, unknown_group];
         assert_eq!(problems(deliver(files)), expected);
         assert_eq!(directory.names(), ["old"]);
         assert_eq!(fs::read(directory.path("old")).unwrap(), b"old");
@@ -291,7 +291,7 @@ mod tests {
     fn an_error_names_the_file_and_where_it_was_declared() {
         let errors = deliver(vec![on_disk("/nonexistent/file", "value")]).unwrap_err();
         let file = on_disk("/nonexistent/file", "value");
-        let problem = Problem::DirectoryMissing;
+        let problem = DeliverProblem::DirectoryMissing;
         assert_eq!(errors, [DeliverError { target: file.target, origin: file.origin, problem }]);
     }
 
@@ -324,7 +324,7 @@ mod tests {
         let staged = stage(Files::find(files)).unwrap();
         fs::create_dir(&second).unwrap();
         let errors = place(staged).unwrap_err();
-        assert_eq!(errors.into_iter().map(|error| error.problem).collect::<Vec<_>>(), [Problem::IsADirectory]);
+        assert_eq!(errors.into_iter().map(|error| error.problem).collect::<Vec<_>>(), [DeliverProblem::IsADirectory]);
         assert_eq!(directory.names(), ["1", "2"]);
         assert_eq!(fs::read(&first).unwrap(), b"old");
     }
@@ -335,7 +335,7 @@ mod tests {
         std::os::unix::fs::symlink(directory.path("."), directory.path("link")).unwrap();
         let files = [directory.path("a"), directory.path("link/a"), directory.path("b")];
         let files = files.map(|path| on_disk(path, "value")).into();
-        assert_eq!(problems(deliver(files)), [Problem::SamePlace]);
+        assert_eq!(problems(deliver(files)), [DeliverProblem::SamePlace]);
         assert_eq!(directory.names(), ["link"]);
     }
 
@@ -348,7 +348,10 @@ mod tests {
         fs::create_dir(&path).unwrap();
         let errors = delivered.undo();
         assert_eq!(errors.len(), 1);
-        assert!(matches!(errors[0].problem, Problem::NotUndone(Refusal { step: Step::Remove, .. })), "{errors:?}");
+        assert!(
+            matches!(errors[0].problem, DeliverProblem::NotUndone(FailedStep { step: Step::Remove, .. })),
+            "{errors:?}"
+        );
     }
 
     #[test]
@@ -393,8 +396,8 @@ mod tests {
             return passed(&child);
         }
         let files = vec![on_disk("/mnt/small", "fits"), on_disk("/mnt/large", vec![b'x'; 100_000])];
-        let full = Refusal { step: Step::Write, why: "No space left on device" };
-        assert_eq!(problems(deliver(files)), [Problem::Refused(full)]);
+        let full = FailedStep { step: Step::Write, why: Errno::ENOSPC };
+        assert_eq!(problems(deliver(files)), [DeliverProblem::Failed(full)]);
         assert_eq!(names(Path::new("/mnt")), Vec::<String>::new());
     }
 
@@ -432,8 +435,8 @@ mod tests {
         if let Some(child) = in_child(test, &MOUNT, "mount -t tmpfs -o ro none /mnt") {
             return passed(&child);
         }
-        let refused = Refusal { step: Step::Create, why: "Read-only file system" };
-        assert_eq!(problems(deliver(vec![on_disk("/mnt/file", "value")])), [Problem::Refused(refused)]);
+        let refused = FailedStep { step: Step::Create, why: Errno::EROFS };
+        assert_eq!(problems(deliver(vec![on_disk("/mnt/file", "value")])), [DeliverProblem::Failed(refused)]);
     }
 
     #[test]
@@ -443,7 +446,7 @@ mod tests {
             return passed(&child);
         }
         let files = vec![on_disk("file", vec![b'x'; 4096]), in_memory("A", vec![b'x'; 4096])];
-        let refused = || Problem::Refused(Refusal { step: Step::Write, why: "File too large" });
+        let refused = || DeliverProblem::Failed(FailedStep { step: Step::Write, why: Errno::EFBIG });
         assert_eq!(problems(deliver(files)), [refused(), refused()]);
         assert_eq!(names(Path::new(".")), Vec::<String>::new());
     }
@@ -460,7 +463,7 @@ mod tests {
         become_nobody();
         let (disk, memory) = (on_disk("file", "value"), in_memory("A", "value"));
         let files = vec![with("400", Some("0"), disk), with("400", Some(":0"), memory)];
-        let refused = || Problem::Refused(Refusal { step: Step::Owner, why: "Operation not permitted" });
+        let refused = || DeliverProblem::Failed(FailedStep { step: Step::Owner, why: Errno::EPERM });
         assert_eq!(problems(deliver(files)), [refused(), refused()]);
         assert_eq!(names(Path::new(".")), Vec::<String>::new());
     }
@@ -482,7 +485,7 @@ mod tests {
         let signals = Signals::hold(Undoing::Files);
         let mut delivered = super::deliver(Files::find(vec![on_disk("file", "value")]), &signals).unwrap();
         delivered.commit(&signals).unwrap();
-        let refused = Problem::NotUndone(Refusal { step: Step::Read, why: "Permission denied" });
+        let refused = DeliverProblem::NotUndone(FailedStep { step: Step::Read, why: Errno::EACCES });
         assert_eq!(delivered.undo().into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
         assert_eq!(names(Path::new(".")), Vec::<String>::new());
     }
@@ -521,7 +524,7 @@ mod tests {
         let signals = Signals::hold(Undoing::Files);
         let mut delivered = super::deliver(Files::find(vec![on_disk("file", "value")]), &signals).unwrap();
         delivered.commit(&signals).unwrap();
-        let refused = Problem::NotUndone(Refusal { step: Step::Owner, why: "Operation not permitted" });
+        let refused = DeliverProblem::NotUndone(FailedStep { step: Step::Owner, why: Errno::EPERM });
         assert_eq!(delivered.undo().into_iter().map(|error| error.problem).collect::<Vec<_>>(), [refused]);
         assert_eq!(fs::read("file").unwrap(), b"old\n");
         assert_eq!(fs::metadata("file").unwrap().mode() & 0o7777, 0o604);
@@ -539,11 +542,11 @@ mod tests {
             return passed(&child);
         }
         become_nobody();
-        assert_eq!(problems(deliver(vec![on_disk("file", "value")])), [Problem::Sticky { owner: 0 }]);
+        assert_eq!(problems(deliver(vec![on_disk("file", "value")])), [DeliverProblem::Sticky { owner: 0 }]);
         assert_eq!(names(Path::new(".")), ["file"]);
-        let entry = Entry::find(Path::new("file")).unwrap();
+        let entry = DirectoryEntry::find(Path::new("file")).unwrap();
         let (_, temporary) = entry.create_temporary().unwrap();
-        assert_eq!(entry.replace_plainly(&temporary), Err(nix::errno::Errno::EPERM));
+        assert_eq!(entry.replace_plainly(&temporary), Err(Errno::EPERM));
         assert_eq!(names(Path::new(".")).len(), 2);
     }
 
@@ -598,8 +601,8 @@ mod tests {
         let signals = Signals::hold(Undoing::Files);
         let placed = place(stage(Files::find(vec![on_disk("new", "new"), in_memory("A", "new")])).unwrap()).unwrap();
         raise(Signal::SIGHUP).unwrap();
-        assert_eq!(problems(keep(placed, &signals)), [Problem::Interrupted, Problem::Interrupted]);
-        // As if a handler of somebody else's had taken it.
+        assert_eq!(problems(keep(placed, &signals)), [DeliverProblem::Interrupted, DeliverProblem::Interrupted]);
+        // Not dropped, as that would raise the signal.
         std::mem::forget(signals);
     }
 }

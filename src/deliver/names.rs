@@ -1,6 +1,6 @@
-//! DnsResolver in a file's directory: temporary ones, and the exchange of one for the file's own.
+//! Operations on the names of a directory: creating temporary files, renaming and removing.
 
-#![allow(unsafe_code, reason = "renameat2(2) is called by its number")]
+#![allow(unsafe_code, reason = "nix has renameat2(2) only with glibc")]
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
@@ -13,50 +13,38 @@ use nix::libc;
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
-use super::directory::Entry;
-use super::problem::{Problem, Refusal, Step};
+use super::directory::DirectoryEntry;
+use super::problem::{DeliverProblem, FailedStep, Step};
 
-impl Entry {
-    /// Makes sure that the entry's name is free, or a regular file's.
-    ///
-    /// # Errors
-    /// For anything else that has the name.
-    pub fn expect_regular(&self) -> Result<(), Problem> {
+impl DirectoryEntry {
+    /// Checks that the entry's name is free or that of a regular file.
+    pub fn expect_regular(&self) -> Result<(), DeliverProblem> {
         match stat(self.directory(), self.name()) {
             Ok(stat) => regular(&stat),
             Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(Step::Look.refused(errno).into()),
+            Err(errno) => Err(Step::Look.failed(errno).into()),
         }
     }
 
-    /// Creates an empty file, mode 0600, under a temporary name.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn create_temporary(&self) -> Result<(File, OsString), Refusal> {
+    /// Creates an empty file with mode 0600 under a temporary name.
+    pub fn create_temporary(&self) -> Result<(File, OsString), FailedStep> {
         let name = self.temporary_name();
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let created = openat(self.directory(), name.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR);
-        Ok((File::from(created.map_err(|errno| Step::Create.refused(errno))?), name))
+        Ok((File::from(created.map_err(|errno| Step::Create.failed(errno))?), name))
     }
 
     /// Opens a file of the directory for reading.
-    ///
-    /// # Errors
-    /// The errno of the system call that failed.
     pub fn open(&self, name: &OsStr) -> Result<File, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         openat(self.directory(), name, flags, Mode::empty()).map(File::from)
     }
 
     /// Opens a file of this user whose mode forbids its owner to read: adds the bit, opens, and restores the mode.
-    ///
-    /// # Errors
-    /// The errno of the system call that failed.
     pub fn open_own(&self, name: &OsStr) -> Result<File, Errno> {
         let file = openat(self.directory(), name, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
         let mode = Mode::from_bits_truncate(fstat(&file)?.st_mode);
-        // A descriptor of O_PATH takes no fchmod(2).
+        // fchmod(2) refuses a descriptor of O_PATH.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let change = |mode| fchmodat(AT_FDCWD, path.as_str(), mode, FchmodatFlags::FollowSymlink);
         change(mode | Mode::S_IRUSR)?;
@@ -65,15 +53,15 @@ impl Entry {
         opened.map(File::from)
     }
 
-    /// Gives the file of that temporary name the entry's own. A regular file that had it keeps a temporary name, which is returned.
+    /// Renames a temporary file to the entry's name. A regular file that has it gets a temporary name, which is returned.
     ///
     /// # Errors
-    /// When the kernel refuses, or something else than a regular file has the name; then nothing is changed.
-    pub fn replace(&self, temporary: &OsStr) -> Result<Option<OsString>, Problem> {
+    /// When a rename fails, or anything but a regular file has the name; then nothing is changed.
+    pub fn replace(&self, temporary: &OsStr) -> Result<Option<OsString>, DeliverProblem> {
         let replaced = match self.exchange(temporary) {
             Err(Errno::ENOENT) => match self.rename_flags(temporary, self.name(), libc::RENAME_NOREPLACE) {
                 Ok(()) => return Ok(None),
-                // It has appeared between the two calls.
+                // A file of that name was created between the two calls.
                 Err(Errno::EEXIST) => self.exchange(temporary),
                 Err(errno) => Err(errno),
             },
@@ -88,29 +76,20 @@ impl Entry {
         }
     }
 
-    /// Gives a file of the directory the entry's own name, whatever has it.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn rename(&self, name: &OsStr) -> Result<(), Refusal> {
-        self.rename_to(name, self.name()).map_err(|errno| Step::Rename.refused(errno))
+    /// Renames a file of the directory to the entry's name, and replaces a file that has it.
+    pub fn rename(&self, name: &OsStr) -> Result<(), FailedStep> {
+        self.rename_to(name, self.name()).map_err(|errno| Step::Rename.failed(errno))
     }
 
-    /// Removes a name of the directory, unless it is gone already.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn remove(&self, name: &OsStr) -> Result<(), Refusal> {
+    /// Removes a name of the directory. A missing one is no error.
+    pub fn remove(&self, name: &OsStr) -> Result<(), FailedStep> {
         match unlinkat(self.directory(), name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(Step::Remove.refused(errno)),
+            Err(errno) => Err(Step::Remove.failed(errno)),
         }
     }
 
-    /// Gives an open file that still has a name elsewhere a temporary one here. A file without any name cannot get one again.
-    ///
-    /// # Errors
-    /// The errno of the system call that failed.
+    /// Links an open file to a temporary name. linkat(2) fails with ENOENT for a file whose last link was removed.
     pub fn link(&self, file: &File) -> Result<OsString, Errno> {
         let (path, name) = (format!("/proc/self/fd/{}", file.as_raw_fd()), self.temporary_name());
         linkat(AT_FDCWD, path.as_str(), self.directory(), name.as_os_str(), AtFlags::AT_SYMLINK_FOLLOW)?;
@@ -121,19 +100,20 @@ impl Entry {
         self.rename_flags(temporary, self.name(), libc::RENAME_EXCHANGE)
     }
 
-    /// Checks what was exchanged, as it may have changed since [`Self::expect_regular`]; exchanges back if it is no regular file.
-    fn keep_regular(&self, exchanged: &OsStr) -> Result<OsString, Problem> {
-        let looked = stat(self.directory(), exchanged).map_err(|errno| Step::Look.refused(errno).into());
+    /// Checks the type of the exchanged file, since it may have changed after [`Self::expect_regular`], and exchanges it back
+    /// unless it is a regular file.
+    fn keep_regular(&self, exchanged: &OsStr) -> Result<OsString, DeliverProblem> {
+        let looked = stat(self.directory(), exchanged).map_err(|errno| Step::Look.failed(errno).into());
         match looked.and_then(|stat| regular(&stat)) {
             Ok(()) => Ok(exchanged.to_owned()),
             Err(problem) => {
-                self.exchange(exchanged).map_err(|errno| Step::Rename.refused(errno))?;
+                self.exchange(exchanged).map_err(|errno| Step::Rename.failed(errno))?;
                 Err(problem)
             }
         }
     }
 
-    /// Does without renameat2(2), which NFS and some others do not support.
+    /// Replaces the file without renameat2(2), which NFS and some other file systems do not support.
     pub fn replace_plainly(&self, temporary: &OsStr) -> Result<Option<OsString>, Errno> {
         let aside = match self.set_aside() {
             Ok(aside) => aside,
@@ -141,16 +121,16 @@ impl Entry {
             Err(errno) => return Err(errno),
         };
         self.rename_to(temporary, self.name()).inspect_err(|_| {
-            // Does nothing where both are names of one file, hence the removal.
+            // rename(2) does nothing if both names link to the same file, so the temporary one is removed.
             let _ = self.rename(&aside).and_then(|()| self.remove(&aside));
         })?;
         Ok(Some(aside))
     }
 
-    /// Gives the file that is there a temporary name as well, or instead where the file system has no hard links.
+    /// Links the existing file to a temporary name, or renames it where the file system has no hard links.
     fn set_aside(&self) -> Result<OsString, Errno> {
         let (directory, aside) = (self.directory(), self.temporary_name());
-        // A link to another user's file could not be removed again from a sticky directory.
+        // In a sticky directory, a link to another user's file could not be removed again.
         if !self.is_sticky() {
             match linkat(directory, self.name(), directory, aside.as_os_str(), AtFlags::empty()) {
                 Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {}
@@ -160,10 +140,10 @@ impl Entry {
         self.rename_to(self.name(), &aside).map(|()| aside)
     }
 
-    fn not_renamed(&self, errno: Errno) -> Problem {
+    fn not_renamed(&self, errno: Errno) -> DeliverProblem {
         match stat(self.directory(), self.name()) {
-            Ok(stat) if errno == Errno::EPERM && self.is_sticky() => Problem::Sticky { owner: stat.st_uid },
-            _ => Step::Rename.refused(errno).into(),
+            Ok(stat) if errno == Errno::EPERM && self.is_sticky() => DeliverProblem::Sticky { owner: stat.st_uid },
+            _ => Step::Rename.failed(errno).into(),
         }
     }
 
@@ -175,20 +155,20 @@ impl Entry {
         renameat(self.directory(), from, self.directory(), to)
     }
 
-    /// renameat2(2), for which nix has a function with glibc only.
+    /// Calls renameat2(2) by its number: nix has a function for it only with glibc.
     fn rename_flags(&self, from: &OsStr, to: &OsStr, flags: libc::c_uint) -> Result<(), Errno> {
         let directory = self.directory().as_raw_fd();
         let name = |name: &OsStr| CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL);
         let (from, to) = (name(from)?, name(to)?);
-        // SAFETY: both names end in NUL and outlive the call, which keeps none of its arguments.
+        // SAFETY: both pointers are to NUL-terminated strings that outlive the call, and the kernel keeps none of them.
         let renamed =
             unsafe { libc::syscall(libc::SYS_renameat2, directory, from.as_ptr(), directory, to.as_ptr(), flags) };
         Errno::result(renamed).map(drop)
     }
 
-    /// A name that nobody can foresee.
+    /// Returns a hidden name with a random suffix.
     fn temporary_name(&self) -> OsString {
-        // Of a name of the greatest length a part, so that there is room for the rest.
+        // NAME_MAX is 255 bytes: a longer name is cut.
         let start = self.name().as_bytes().iter().take(200).copied();
         let random = std::iter::repeat_with(|| fastrand::alphanumeric() as u8).take(8);
         OsString::from_vec([b'.'].into_iter().chain(start).chain([b'.']).chain(random).collect())
@@ -199,11 +179,11 @@ fn stat(directory: BorrowedFd<'_>, name: &OsStr) -> Result<FileStat, Errno> {
     fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)
 }
 
-fn regular(stat: &FileStat) -> Result<(), Problem> {
+fn regular(stat: &FileStat) -> Result<(), DeliverProblem> {
     match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFREG => Ok(()),
-        SFlag::S_IFLNK => Err(Problem::Link),
-        SFlag::S_IFDIR => Err(Problem::IsADirectory),
-        _ => Err(Problem::NotRegular),
+        SFlag::S_IFLNK => Err(DeliverProblem::Link),
+        SFlag::S_IFDIR => Err(DeliverProblem::IsADirectory),
+        _ => Err(DeliverProblem::NotRegular),
     }
 }

@@ -1,4 +1,4 @@
-//! Why a file cannot be delivered, or not be taken back: data, for the report to word.
+//! Errors of delivering a file and of undoing the delivery, as data that the report puts into words.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,115 +7,104 @@ use nix::errno::Errno;
 
 use crate::model::entry::{FileTarget, Origin};
 
-/// A file that cannot be delivered, or not be taken back.
+/// A failure to deliver one file, or to undo its delivery.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DeliverError {
-    /// The file.
     pub target: FileTarget,
-    /// Where it was declared.
     pub origin: Origin,
-    /// Why not.
-    pub problem: Problem,
+    pub problem: DeliverProblem,
 }
 
-/// Why a file cannot be delivered. A `&'static str` is what the kernel says.
+/// The reason why a file cannot be delivered, or its delivery not be undone.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Problem {
+pub enum DeliverProblem {
     /// The path has a NUL byte.
     Nul,
-    /// The path ends in a slash, `.` or `..`: it can only be a directory's.
+    /// The path ends in a slash, `.` or `..`, so it can only name a directory.
     NoFileName,
-    /// The directory that is to hold it is not there.
+    /// The parent directory does not exist.
     DirectoryMissing,
-    /// What is to be its directory is something else.
+    /// The parent is not a directory.
     NotADirectory,
-    /// A link before the last component belongs to neither root nor the effective user.
+    /// A symbolic link before the last component belongs to neither root nor the effective user.
     ForeignLink {
-        /// The link.
         link: PathBuf,
-        /// The user whose it is.
+        /// The link's user id.
         owner: u32,
     },
-    /// The path is a symbolic link, which is not followed.
+    /// The last component is a symbolic link, which is not followed.
     Link,
-    /// The path is a directory.
     IsADirectory,
     /// The path is a device, a pipe or a socket.
     NotRegular,
-    /// Another file of the declaration goes to the same place, by another path.
+    /// Another declared path names the same directory entry.
     SamePlace,
-    /// The file that is there belongs to this user, and its directory is sticky: only its owner may rename it.
+    /// The existing file belongs to another user, and in a sticky directory only its owner may rename it.
     Sticky {
-        /// The user.
+        /// The file's user id.
         owner: u32,
     },
     /// /etc/passwd has no such user.
     UnknownUser(String),
     /// /etc/group has no such group.
     UnknownGroup(String),
-    /// The names of users or groups cannot be read from this file.
-    Accounts(&'static str, &'static str),
-    /// There are no files in memory here (a seccomp profile, or an old kernel); a `path` is the alternative.
-    MemoryNotAllowed(&'static str),
-    /// No descriptor from 100 is free: RLIMIT_NOFILE is this.
+    /// /etc/passwd or /etc/group cannot be read.
+    Accounts(&'static str, Errno),
+    /// memfd_create(2) is not available: a seccomp profile refuses it, or the kernel is too old.
+    MemoryNotAllowed(Errno),
+    /// No descriptor from 100 up is free under this RLIMIT_NOFILE.
     Descriptors(u64),
-    /// The kernel refused a step; [`Step::Owner`]: this process may not give the file to its owner.
-    Refused(Refusal),
-    /// The kernel refused a step of taking the file back: it stays, or what it replaced is not as it was.
-    NotUndone(Refusal),
-    /// The file that was there could not be given its name back.
+    /// A step of the delivery failed.
+    Failed(FailedStep),
+    /// A step of the undoing failed: the new file is still there, or the replaced one is not as it was.
+    NotUndone(FailedStep),
+    /// The replaced file could not be renamed back.
     LeftAside {
-        /// The name that it has instead, in the same directory.
+        /// Its temporary name in the same directory.
         name: OsString,
-        /// The step that failed.
-        refusal: Refusal,
+        failed: FailedStep,
     },
-    /// A signal asked for the end, and the process lived on.
+    /// A termination signal came, and the process survived it.
     Interrupted,
 }
 
-/// A step that the kernel refused.
+/// A step that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What was being done.
+pub struct FailedStep {
     pub step: Step,
-    /// What the kernel says.
-    pub why: &'static str,
+    pub why: Errno,
 }
 
-/// What was being done to a file.
+/// A step of delivering a file, or of undoing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Opening its directory.
     Directory,
-    /// Looking at what is there.
+    /// Reading the type of the existing file.
     Look,
-    /// Creating it.
+    /// Creating the file or memfd.
     Create,
-    /// Giving it its owner.
+    /// Changing its owner or group.
     Owner,
-    /// Giving it its mode.
     Mode,
-    /// Writing its content.
     Write,
-    /// Sealing it against changes.
+    /// Sealing a memfd.
     Seal,
-    /// Reading what was there before it.
+    /// Reading the replaced file.
     Read,
-    /// Giving it its name.
+    /// Renaming between the temporary name and its own.
     Rename,
-    /// Removing it.
     Remove,
 }
 
 impl Step {
-    pub fn refused(self, errno: Errno) -> Refusal {
-        Refusal { step: self, why: errno.desc() }
+    pub fn failed(self, errno: Errno) -> FailedStep {
+        FailedStep { step: self, why: errno }
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+impl From<FailedStep> for DeliverProblem {
+    fn from(failed: FailedStep) -> Self {
+        Self::Failed(failed)
     }
 }

@@ -1,4 +1,4 @@
-//! Putting a replaced file back once it has lost its name, because execve has failed after all.
+//! Restoring a replaced file after its name was removed, because execve failed.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -10,51 +10,50 @@ use nix::sys::stat::{FileStat, fstat, futimens};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Whence, close, lseek};
 
-use super::access::{Access, errno};
-use super::directory::Entry;
-use super::problem::{Refusal, Step};
+use super::access::Access;
+use super::directory::DirectoryEntry;
+use super::problem::{FailedStep, Step};
+use crate::system::os_error::errno;
 
-/// Gives the entry's name back to `old`, or to a copy with its content, owner, mode and times where no link to it is left.
+/// Renames a hard link of `old` to the entry's name, or, if no link is left, a copy with its content, owner, mode and times.
 ///
 /// # Errors
-/// When the kernel refuses, or the copy cannot have the owner.
-pub fn restore(entry: &Entry, old: &File) -> Result<(), Refusal> {
+/// [`Step::Owner`] if the copy could not be given the owner; it is in place then, with the group bits cleared.
+pub fn restore(entry: &DirectoryEntry, old: &File) -> Result<(), FailedStep> {
     if let Ok(linked) = entry.link(old) {
         return rename(entry, linked);
     }
-    // The new file may take the room that the copy needs.
+    // The new file may take the space that the copy needs.
     entry.remove(entry.name())?;
-    let stat = fstat(old).map_err(|errno| Step::Read.refused(errno))?;
+    let stat = fstat(old).map_err(|errno| Step::Read.failed(errno))?;
     let access = Access::present(&stat);
     match copy(entry, old, &stat, &access) {
-        // Better its content under our own name than not at all.
-        Err(refusal) if refusal.step == Step::Owner => {
-            copy(entry, old, &stat, &access.without_owner()).and(Err(refusal))
-        }
+        // Restore the content under our own user rather than lose it.
+        Err(failed) if failed.step == Step::Owner => copy(entry, old, &stat, &access.without_owner()).and(Err(failed)),
         copied => copied,
     }
 }
 
-fn copy(entry: &Entry, old: &File, stat: &FileStat, access: &Access) -> Result<(), Refusal> {
+fn copy(entry: &DirectoryEntry, old: &File, stat: &FileStat, access: &Access) -> Result<(), FailedStep> {
     let (file, temporary) = entry.create_temporary()?;
     let copied = access.apply(&file).and_then(|()| {
-        copy_content(old, &file).map_err(|error| Step::Write.refused(errno(&error)))?;
+        copy_content(old, &file).map_err(|error| Step::Write.failed(errno(&error)))?;
         let (accessed, modified) =
             (TimeSpec::new(stat.st_atime, stat.st_atime_nsec), TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec));
-        // No reason to lose the rest: the times of another user's file are only for root to set.
+        // Only root may set the times of another user's file; the rest of the copy is kept.
         let _ = futimens(&file, &accessed, &modified);
-        close(file).map_err(|errno| Step::Write.refused(errno))
+        close(file).map_err(|errno| Step::Write.failed(errno))
     });
     match copied {
         Ok(()) => rename(entry, temporary),
-        Err(refusal) => {
+        Err(failed) => {
             let _ = entry.remove(&temporary);
-            Err(refusal)
+            Err(failed)
         }
     }
 }
 
-/// Copies what is data, so that a sparse file stays one.
+/// Copies the data and skips the holes, so that a sparse file stays sparse.
 fn copy_content(mut old: &File, mut new: &File) -> io::Result<()> {
     let length = old.metadata()?.len();
     new.set_len(length)?;
@@ -74,7 +73,7 @@ fn copy_content(mut old: &File, mut new: &File) -> io::Result<()> {
     }
 }
 
-fn rename(entry: &Entry, temporary: OsString) -> Result<(), Refusal> {
+fn rename(entry: &DirectoryEntry, temporary: OsString) -> Result<(), FailedStep> {
     entry.rename(&temporary).inspect_err(|_| {
         let _ = entry.remove(&temporary);
     })

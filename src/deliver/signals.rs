@@ -1,72 +1,74 @@
-//! Signals that would end the process between two steps that belong together: held, and raised again afterwards.
+//! Termination signals, held while files are delivered and raised again afterwards.
 
-#![allow(unsafe_code, reason = "nix leaves the soundness of a signal handler to its caller")]
+#![allow(unsafe_code, reason = "installing a signal handler is unsafe")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::libc::c_int;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise};
 
-/// The signals that end a process by default and may come from outside at any time.
-const ENDINGS: [Signal; 4] = [Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
+use crate::system::signals::{Disposition, Handlers, TERMINATION, disposition};
 
-/// One bit for each signal that came.
+/// The signals that were caught, one bit each.
 static CAUGHT: AtomicU64 = AtomicU64::new(0);
 
-/// Dispositions are the process's, so nobody else may hold them meanwhile.
+/// Serializes holders: dispositions and [`CAUGHT`] belong to the process.
 static HOLDING: Mutex<()> = Mutex::new(());
 
-/// The undoing that a signal must not cut short.
+/// The work that a signal must not interrupt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undoing {
-    /// Files in memory end with the process.
+    /// Nothing to undo: files in memory end with the process.
     Nothing,
-    /// Files have to be removed and restored.
+    /// Files on disk must be removed or restored.
     Files,
 }
 
-/// Catches TERM, INT, HUP and QUIT while it lives, if there is something to undo.
+/// A handler for the termination signals, in force while the value lives, if there is something to undo.
 ///
-/// When it is dropped, what was in force before is so again, and what came is raised. A signal that was ignored stays
-/// ignored, one that was blocked stays pending.
+/// Dropping the value restores the previous actions and raises the signals that came. A signal that was ignored stays
+/// ignored, and a blocked one stays pending.
 ///
-/// A handler and not the signal mask: that is each thread's own, and the kernel gives a signal to any thread that takes
-/// it, such as one that still waits for a name to be resolved.
+/// A signal mask would not do: each thread has its own, and the kernel delivers a signal to any thread that does not block it,
+/// such as one that still resolves a name.
 ///
-/// A caught signal must not be lost in execve, which takes the handler away: hence [`Signals::release`], the last thing
-/// before it. Between the two, for the few system calls that execve itself needs, a signal ends the process at once and leaves the
-/// files there, as it does a moment later when it ends the command. A mask could not close that gap: execve hands it down.
+/// execve resets handlers, so a signal caught before it would be lost: hence [`Signals::release`] right before it. Between the
+/// two, a signal ends the process at once and leaves the files in place, as it would a moment later when it ends the command.
+/// A mask could not close that gap, since execve preserves it.
 pub struct Signals {
-    held: Vec<(Signal, SigAction)>,
+    handlers: Handlers,
     _only: MutexGuard<'static, ()>,
 }
 
 impl Signals {
-    /// Holds them from now on.
+    /// Installs the handlers.
     pub fn hold(undoing: Undoing) -> Self {
         let only = HOLDING.lock().unwrap_or_else(PoisonError::into_inner);
         CAUGHT.store(0, Ordering::Relaxed);
-        let endings = match undoing {
+        let termination = match undoing {
             Undoing::Nothing => [].as_slice(),
-            Undoing::Files => &ENDINGS,
+            Undoing::Files => &TERMINATION,
         };
-        // SIGXFSZ comes from our own write: it is to fail (EFBIG) and be told like any other that does.
-        // It is the first to be restored, and TERM the last: what still comes until then is seen.
-        let held = [Signal::SIGXFSZ].into_iter().chain(endings.iter().copied()).filter_map(hold).collect();
-        Self { held, _only: only }
+        // SIGXFSZ comes from our own write: with a handler, the write fails with EFBIG, which is reported like any other error.
+        let signals = [Signal::SIGXFSZ].into_iter().chain(termination.iter().copied());
+        let signals = signals.filter(|signal| disposition(*signal) != Disposition::Ignored);
+        let action = SigAction::new(SigHandler::Handler(note), SaFlags::SA_RESTART, SigSet::empty());
+        // SAFETY: the handler only sets a bit of an atomic, which is async-signal-safe.
+        let handlers = unsafe { Handlers::install(action, signals) };
+        Self { handlers, _only: only }
     }
 
-    /// Whether a signal came that asks for the end.
+    /// True if a termination signal came.
     pub fn caught(&self) -> bool {
-        self.endings().next().is_some()
+        self.caught_signals().next().is_some()
     }
 
-    /// Restores what was in force before, right before execve, unless a signal came until then: that one stays held.
+    /// Restores the previous actions right before execve. Returns false, with the signals still held, if one came until then.
     #[must_use]
     pub fn release(&self) -> bool {
-        self.restore();
-        // From here on no handler can catch another.
+        self.handlers.restore();
+        // CAUGHT is final now: the handler is not installed any more.
         let is_released = !self.caught();
         if !is_released {
             self.hold_again();
@@ -74,54 +76,32 @@ impl Signals {
         is_released
     }
 
-    /// Holds them once more: execve has failed, and there is something to undo.
+    /// Installs the handlers again, when execve has failed and files are to be undone.
     pub fn hold_again(&self) {
-        for (signal, _) in &self.held {
-            let _ = hold(*signal);
-        }
+        self.handlers.reinstall();
     }
 
-    fn restore(&self) {
-        for (signal, previous) in &self.held {
-            // SAFETY: what was in force before, and so sound to have in force again.
-            let _ = unsafe { sigaction(*signal, previous) };
-        }
-    }
-
-    fn endings(&self) -> impl Iterator<Item = Signal> {
+    fn caught_signals(&self) -> impl Iterator<Item = Signal> {
         let caught = CAUGHT.load(Ordering::Relaxed);
-        let held = self.held.iter().map(|(signal, _)| *signal);
-        held.filter(move |signal| ENDINGS.contains(signal) && caught & bit(*signal as c_int) != 0)
+        let held = self.handlers.signals();
+        held.filter(move |signal| TERMINATION.contains(signal) && caught & bit(*signal as c_int) != 0)
     }
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        self.restore();
-        for signal in self.endings() {
+        self.handlers.restore();
+        for signal in self.caught_signals() {
             let _ = raise(signal);
         }
     }
 }
 
-/// What was in force before, unless it was to ignore the signal; then it is so again.
-fn hold(signal: Signal) -> Option<(Signal, SigAction)> {
-    let action = SigAction::new(SigHandler::Handler(remember), SaFlags::SA_RESTART, SigSet::empty());
-    // SAFETY: the handler only sets a bit of an atomic, which is async-signal-safe.
-    let previous = unsafe { sigaction(signal, &action) }.ok()?;
-    if matches!(previous.handler(), SigHandler::SigIgn) {
-        // SAFETY: what was in force a moment ago.
-        let _ = unsafe { sigaction(signal, &previous) };
-        return None;
-    }
-    Some((signal, previous))
-}
-
-extern "C" fn remember(signal: c_int) {
+extern "C" fn note(signal: c_int) {
     CAUGHT.fetch_or(bit(signal), Ordering::Relaxed);
 }
 
-/// The numbers of these five are all below 32.
+/// The bit of a signal in [`CAUGHT`]. The numbers of the held signals are below 32.
 fn bit(signal: c_int) -> u64 {
     1 << (signal & 63)
 }
@@ -132,7 +112,7 @@ mod tests {
     use crate::deliver::testing::Child;
     use crate::deliver::testing::in_child;
     use crate::deliver::testing::passed;
-    use nix::sys::signal::kill;
+    use nix::sys::signal::{kill, sigaction};
     use nix::unistd::getpid;
     use std::os::unix::process::ExitStatusExt;
     use std::time::Duration;
@@ -233,7 +213,7 @@ mod tests {
     }
 
     extern "C" fn leave(_: c_int) {
-        // SAFETY: ends the process at once.
+        // SAFETY: _exit has no preconditions and is async-signal-safe.
         unsafe { nix::libc::_exit(143) }
     }
 
@@ -244,7 +224,7 @@ mod tests {
             return assert_eq!(output.status.code(), Some(143), "{output:?}");
         }
         let action = SigAction::new(SigHandler::Handler(leave), SaFlags::empty(), SigSet::empty());
-        // SAFETY: the handler only ends the process.
+        // SAFETY: the handler calls only _exit, which is async-signal-safe.
         unsafe { sigaction(Signal::SIGTERM, &action) }.unwrap();
         let signals = Signals::hold(Undoing::Files);
         raise(Signal::SIGTERM).unwrap();

@@ -1,6 +1,6 @@
-//! What the tests of file delivery share: directories, files, and a process of its own.
+//! Support for tests of file delivery: temporary directories, declared files, and tests in a child process.
 
-use super::problem::{DeliverError, Problem};
+use super::problem::{DeliverError, DeliverProblem};
 use super::signals::{Signals, Undoing};
 use super::{Delivered, Files};
 use crate::model::entry::Mode;
@@ -20,14 +20,14 @@ use std::sync::atomic::Ordering;
 
 const CHILD: &str = "SECRETS_EXEC_TEST_CHILD";
 
-/// With the signals held for the delivery alone, so that tests need not wait for one another.
+/// Delivers files, and holds the signals only meanwhile, so that tests do not wait for each other.
 pub fn deliver(files: Vec<FileValue>) -> Result<Delivered, Vec<DeliverError>> {
     super::deliver(Files::find(files), &Signals::hold(Undoing::Files))
 }
 
 pub const NOBODY: u32 = 65_534;
 
-/// A directory of its own, removed with what is in it.
+/// A new directory, removed with its contents when dropped.
 pub struct Directory(PathBuf);
 
 impl Directory {
@@ -54,7 +54,7 @@ impl Drop for Directory {
     }
 }
 
-/// What is in a directory, temporary files among it.
+/// The sorted names in a directory, including temporary files.
 pub fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -81,18 +81,18 @@ pub fn with(mode: &str, owner: Option<&str>, mut file: FileValue) -> FileValue {
     file
 }
 
-pub fn problems(result: Result<Delivered, Vec<DeliverError>>) -> Vec<Problem> {
+pub fn problems(result: Result<Delivered, Vec<DeliverError>>) -> Vec<DeliverProblem> {
     result.unwrap_err().into_iter().map(|error| error.problem).collect()
 }
 
-/// A test that ran in a process of its own, and the working directory it had.
+/// The result of a test that ran in a child process, and its working directory.
 pub struct Child {
     pub output: Output,
     pub directory: Directory,
 }
 
-/// Runs the calling test once more, alone in a process and a directory that a command and a line of shell prepare.
-/// In that process: nothing.
+/// Runs the calling test again in a child process and a new directory, prepared by a wrapping command and a line of shell.
+/// Returns `None` in that child.
 pub fn in_child(test: &str, command: &[&str], line: &str) -> Option<Child> {
     if std::env::var_os(CHILD).is_some() {
         return None;
@@ -100,7 +100,7 @@ pub fn in_child(test: &str, command: &[&str], line: &str) -> Option<Child> {
     let directory = Directory::new();
     let script = format!("set -e; {line}; exec \"$0\" --exact \"$1\" --nocapture");
     let mut child = Command::new("env");
-    // A shell's `&` leaves INT and QUIT ignored.
+    // A shell starts background jobs (`&`) with INT and QUIT ignored, which children inherit.
     child
         .arg("--default-signal")
         .args(command)
@@ -111,24 +111,24 @@ pub fn in_child(test: &str, command: &[&str], line: &str) -> Option<Child> {
     Some(Child { output, directory })
 }
 
-/// Whether a test can have a file system of its own, at /mnt; says so when it is skipped.
+/// True if a test can mount a file system at /mnt; prints a note if not.
 pub fn can_mount(test: &str) -> bool {
     let can = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
     can.is_ok_and(|output| output.status.success()) || skipped(test, "mount a file system")
 }
 
-/// Whether a test can give files to others; says so when it is skipped.
+/// True if a test can change owners of files; prints a note if not.
 pub fn is_root(test: &str) -> bool {
     nix::unistd::geteuid().is_root() || skipped(test, "be root")
 }
 
-/// Goes past the capture of the test harness: a skipped test must not look like a passed one.
+/// Writes past the test harness, which captures `eprintln!`: a skipped test must not look like a passed one.
 fn skipped(test: &str, cannot: &str) -> bool {
     std::io::stderr().write_all(format!("SKIPPED: {test}: cannot {cannot} here\n").as_bytes()).unwrap();
     false
 }
 
-/// Gives up being root, for good.
+/// Drops root's user and groups permanently.
 pub fn become_nobody() {
     nix::unistd::setgroups(&[]).unwrap();
     nix::unistd::setgid(NOBODY.into()).unwrap();

@@ -1,4 +1,4 @@
-//! Finding the command in the target's PATH, as `execvp` would: before anything is requested, since it costs nothing.
+//! Look-up of the command in the target's PATH, as execvp(3) does it.
 
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -8,47 +8,43 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 
-/// A file that can be executed as far as its mode tells.
+use crate::system::os_error::errno;
+
+/// The path of a file that this process may execute by its mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program(pub CString);
 
 impl Program {
-    /// Where it is.
     pub fn as_path(&self) -> &Path {
         Path::new(OsStr::from_bytes(self.0.as_bytes()))
     }
 }
 
-/// Why there is no program to become.
+/// The reason why there is no program to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProgramError {
-    /// Neither at its path nor in PATH.
+    /// There is no such file.
     NotFound {
-        /// What was searched; `None` when the command is a path itself.
+        /// The PATH that was searched; `None` for a command with a slash.
         path: Option<String>,
     },
-    /// It is there and cannot be executed.
-    NotExecutable {
-        /// Where it is.
-        file: PathBuf,
-        /// Why not.
-        why: &'static str,
-    },
+    /// The file exists and cannot be executed.
+    NotExecutable { file: PathBuf, why: Errno },
 }
 
-/// Where a program is looked for without a PATH, as in most shells.
+/// The search path for an environment without PATH, as most shells have one.
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Finds `program` in `path`, the target's PATH; a name with a slash is a path itself.
+/// Finds `program` in `path`, the target's PATH. A name with a slash is not searched for.
 ///
 /// # Errors
-/// When there is none, or none that can be executed.
+/// When no file has the name, or none of them can be executed; then the first one is named.
 pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, ProgramError> {
     if program.as_bytes().contains(&b'/') {
         return match examine(Path::new(program)) {
             Ok(program) => Ok(program),
             Err(Errno::ENOENT) => Err(ProgramError::NotFound { path: None }),
-            Err(errno) => Err(ProgramError::NotExecutable { file: program.into(), why: errno.desc() }),
+            Err(errno) => Err(ProgramError::NotExecutable { file: program.into(), why: errno }),
         };
     }
     let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
@@ -58,13 +54,13 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, ProgramErr
     }
     let mut refused = None;
     for directory in path.as_bytes().split(|byte| *byte == b':') {
-        // An empty part is the working directory.
+        // An empty element means the working directory.
         let directory = if directory.is_empty() { OsStr::new(".") } else { OsStr::from_bytes(directory) };
         let file = Path::new(directory).join(program);
         match examine(&file) {
             Ok(program) => return Ok(program),
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if refused.is_none() => {
-                refused = Some(ProgramError::NotExecutable { file, why: errno.desc() });
+                refused = Some(ProgramError::NotExecutable { file, why: errno });
             }
             Err(_) => {}
         }
@@ -73,16 +69,15 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, ProgramErr
 }
 
 fn examine(file: &Path) -> Result<Program, Errno> {
-    let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-    let metadata = std::fs::metadata(file).map_err(errno)?;
+    let metadata = std::fs::metadata(file).map_err(|error| errno(&error))?;
     if metadata.is_dir() {
         return Err(Errno::EISDIR);
     }
-    // Only a clear no counts: old sandboxes refuse the question itself, and execve will tell.
+    // Only EACCES counts: old seccomp profiles refuse faccessat2(2) itself with another errno, and execve will tell.
     if faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS) == Err(Errno::EACCES) {
         return Err(Errno::EACCES);
     }
-    // A path that the file system knows has no NUL.
+    // No path with a NUL passes stat(2).
     CString::new(file.as_os_str().as_bytes()).map(Program).map_err(|_| Errno::EINVAL)
 }
 
@@ -103,7 +98,7 @@ mod tests {
     #[test]
     fn what_is_there_but_cannot_be_executed_is_told_apart() {
         assert!(matches!(find("passwd".as_ref(), Some("/etc".as_ref())), Err(ProgramError::NotExecutable { .. })));
-        assert!(matches!(find("/etc".as_ref(), None), Err(ProgramError::NotExecutable { why: "Is a directory", .. })));
+        assert!(matches!(find("/etc".as_ref(), None), Err(ProgramError::NotExecutable { why: Errno::EISDIR, .. })));
         assert!(matches!(find("/etc/passwd/x".as_ref(), None), Err(ProgramError::NotExecutable { .. })));
         assert!(matches!(find("./nothing".as_ref(), None), Err(ProgramError::NotFound { path: None })));
     }

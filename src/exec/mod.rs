@@ -1,4 +1,4 @@
-//! Becoming the command: where it is, what the process must look like, and the one `execve`.
+//! Execution of the command: its look-up, the state of the process that it inherits, and the one `execve`.
 
 mod lookup;
 mod process;
@@ -18,25 +18,22 @@ use nix::unistd::execve;
 use crate::model::command_line::CommandLine;
 use crate::model::environment::Environment;
 
-/// Why execve refused a program that was found.
+/// The reason why execve failed for a program that was found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ExecError {
-    /// The file is there, so it is its interpreter or loader that is not.
+    /// ENOENT for a file that exists: its interpreter or dynamic loader is missing.
     NoInterpreter,
-    /// Neither a program for this machine nor a script.
+    /// ENOEXEC: neither a program for this machine nor a script.
     WrongFormat,
-    /// Variables and arguments are more than the kernel takes; the longest variable is named.
+    /// E2BIG: variables and arguments exceed the limits. Holds the name of the longest variable.
     TooLarge(String),
-    /// Whatever else the kernel says.
-    Refused(String),
+    /// Any other errno.
+    Other(Errno),
 }
 
-/// Becomes `program`: same process, same descriptors, signals as they were inherited.
-///
-/// # Errors
-/// What the kernel says when it does not; only it can tell whether a file is a program.
+/// Replaces the process by `program`, which inherits the process id, the descriptors and the inherited signal dispositions.
 pub fn exec(program: &Program, command: &CommandLine, environment: &Environment) -> Result<Infallible, ExecError> {
-    // No argument that came through execve once has a NUL.
+    // Arguments came through execve, so they have no NUL.
     let arguments: Vec<CString> =
         command.arguments().filter_map(|argument| CString::new(argument.as_bytes()).ok()).collect();
     let error = process::with_inherited_sigpipe(|| {
@@ -44,7 +41,8 @@ pub fn exec(program: &Program, command: &CommandLine, environment: &Environment)
         if error != Errno::ENOEXEC || !is_script(program) {
             return error;
         }
-        // What a shell and glibc do with a script that has no `#!` line, and musl does not. A path is no option.
+        // Run a script without a `#!` line by /bin/sh, as shells and glibc's execvp do; musl's does not. A path with a leading
+        // `-` gets `./`, so that sh does not take it for an option.
         let path = program.path().to_bytes();
         let script = if path.starts_with(b"-") { [b"./", path].concat() } else { path.to_owned() };
         let shell = [c"/bin/sh".to_owned()].into_iter().chain(CString::new(script));
@@ -56,13 +54,13 @@ pub fn exec(program: &Program, command: &CommandLine, environment: &Environment)
         Errno::ENOENT => ExecError::NoInterpreter,
         Errno::ENOEXEC => ExecError::WrongFormat,
         Errno::E2BIG => ExecError::TooLarge(environment.longest()),
-        other => ExecError::Refused(other.desc().to_owned()),
+        other => ExecError::Other(other),
     })
 }
 
-/// A script's first line holds no NUL; a program for another machine begins with many.
+/// True for a file whose first line has no NUL, as a script's; the header of a program for another machine has some.
 fn is_script(program: &Program) -> bool {
-    /// No script's first line is longer, and a program need not be read to its end.
+    /// The limit for the length of the first line, so that a large program is not read to its end.
     const LONGEST: u64 = 1024 * 1024;
     let mut line = Vec::new();
     let file = File::open(program.as_path()).map(|file| BufReader::new(file.take(LONGEST)));

@@ -1,6 +1,6 @@
-//! What the kernel keeps about this process: signals, whether its memory can be read, how much it may pass on.
+//! Process attributes around execve: signal dispositions, the dumpable flag, and the limits on arguments and environment.
 
-#![allow(unsafe_code, reason = "nix leaves the soundness of a signal handler to its caller")]
+#![allow(unsafe_code, reason = "an initializer before `main`, and signal handlers")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,72 +11,65 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::unistd::{SysconfVar, getpid, sysconf};
 
 use crate::model::environment::Limits;
+use crate::system::signals::{Disposition, TERMINATION, disposition};
 
-/// Whether SIGPIPE was at its default when the process began.
+/// True if SIGPIPE had its default action when the process began.
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 
-/// Runs before `main`, and so before Rust's own start-up ignores SIGPIPE: nobody after it can tell what was inherited.
+/// An initializer that runs before `main`: Rust's runtime ignores SIGPIPE right before `main`, which hides the inherited action.
 #[used]
-// SAFETY: the section holds pointers to functions that the C runtime calls once, before `main`, on the only thread.
+// SAFETY: .init_array is an array of pointers to functions with the C ABI, which the C runtime calls once before `main`.
 #[unsafe(link_section = ".init_array")]
 static REMEMBER_SIGPIPE: extern "C" fn() = remember_sigpipe;
 
 extern "C" fn remember_sigpipe() {
-    SIGPIPE_WAS_DEFAULT.store(disposition(Signal::SIGPIPE) == libc::SIG_DFL, Ordering::Relaxed);
+    SIGPIPE_WAS_DEFAULT.store(disposition(Signal::SIGPIPE) == Disposition::Default, Ordering::Relaxed);
 }
 
-/// Calls `action` with SIGPIPE as it was inherited, and ignores it again when `action` returns.
+/// Calls `action` with the inherited disposition of SIGPIPE, and ignores the signal again when `action` returns.
 pub fn with_inherited_sigpipe<T>(action: impl FnOnce() -> T) -> T {
     if !SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
         return action();
     }
-    // SAFETY: SIG_DFL and SIG_IGN run no code of ours.
+    // SAFETY: SIG_DFL is no handler, so no code runs in signal context.
     let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
     let result = action();
-    // SAFETY: as above.
+    // SAFETY: SIG_IGN is no handler either.
     let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
     result
 }
 
-/// As PID 1, makes TERM, INT, HUP and QUIT end the process with 128 + n: the kernel drops what PID 1 has no handler for.
+/// As PID 1, installs handlers that exit with 128 + n on termination signals: the kernel drops signals for which PID 1 has no
+/// handler (pid_namespaces(7)).
 ///
-/// Any other process dies of them by itself, which is what its parent is to see. One that is ignored stays ignored, one
-/// that is blocked stays pending, and `execve` takes the handlers away again.
+/// Any other process is ended by the signal itself, which its parent sees in the wait status. An ignored signal stays ignored,
+/// a blocked one stays pending, and `execve` resets the handlers.
 pub fn die_of_signals() {
     if getpid().as_raw() != 1 {
         return;
     }
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
-        if disposition(signal) == libc::SIG_DFL {
+    for signal in TERMINATION {
+        if disposition(signal) == Disposition::Default {
             let action = SigAction::new(SigHandler::Handler(exit_by_signal), SaFlags::empty(), SigSet::empty());
-            // SAFETY: the handler calls nothing but `_exit`, which is async-signal-safe.
+            // SAFETY: the handler calls only `_exit`, which is async-signal-safe.
             let _ = unsafe { sigaction(signal, &action) };
         }
     }
 }
 
-/// What is done about a signal at present.
-fn disposition(signal: Signal) -> libc::sighandler_t {
-    // SAFETY: asks and changes nothing; all-zero is a valid `sigaction` to write into.
-    unsafe {
-        let mut present: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal as libc::c_int, std::ptr::null(), &raw mut present);
-        present.sa_sigaction
-    }
-}
-
 extern "C" fn exit_by_signal(signal: libc::c_int) {
-    // SAFETY: ends the process at once.
+    // SAFETY: _exit has no preconditions and is async-signal-safe.
     unsafe { libc::_exit(128 + signal) }
 }
 
-/// Makes the process's memory unreadable to others of the same user, and leaves no core file. `execve` undoes it.
+/// Clears the dumpable flag (PR_SET_DUMPABLE): no core file, and other processes of the user cannot read the memory. `execve`
+/// sets it again.
 pub fn hide_memory() {
-    // It cannot fail with this argument; where it did, nothing would be gained by not starting.
+    // prctl(2) names no error for this argument; on one, starting the command is still better than not.
     let _ = prctl::set_dumpable(false);
 }
 
-/// What execve takes at most (execve(2), "Limits on size of arguments and environment").
+/// Returns the limits of execve(2), "Limits on size of arguments and environment", in bytes.
 pub fn limits() -> Limits {
     let page =
         sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| usize::try_from(size).ok()).unwrap_or(4096);

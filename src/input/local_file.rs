@@ -14,6 +14,7 @@ use super::syntax::Format;
 use crate::model::reference::{AWSCURRENT, SecretId};
 use crate::model::secret_value::SecretValue;
 use crate::model::tree::{Kind, Node, Position, Typed, is_null};
+use crate::system::os_error;
 
 /// What is wrong with a local file.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,7 +88,12 @@ pub fn read(path: &Path, mut file: File) -> Result<LocalSecrets, Vec<LocalError>
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> LocalError {
-    LocalError { path: path.to_owned(), position: None, id: None, problem: LocalProblem::Unreadable(error.to_string()) }
+    LocalError {
+        path: path.to_owned(),
+        position: None,
+        id: None,
+        problem: LocalProblem::Unreadable(os_error::text(error)),
+    }
 }
 
 /// A value that a secret cannot have.

@@ -6,6 +6,7 @@ pub mod entry;
 pub mod env_name;
 pub mod environment;
 pub mod inherited;
+pub mod library_text;
 pub mod name_patterns;
 pub mod options;
 pub mod plan;

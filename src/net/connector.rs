@@ -23,6 +23,7 @@ use super::errors::{BoxError, TimedOut, TrustError, Unreached, host_and_port, to
 use super::proxy::{ProxyRules, ProxySettings};
 use super::proxy_connector::{Preconnected, ProxyConnector, Tcp};
 use super::tls::{Tls, TrustSettings};
+use crate::model::library_text::{is_proxy_authorization_required, is_tunnel_refused};
 use crate::time::deadline::Deadline;
 
 /// How many requests are under way together, and how many connections to one host there are. Each request has a connection
@@ -157,13 +158,13 @@ impl Connector {
     }
 }
 
-/// What a proxy says to a wish for a tunnel, of which hyper-util tells little and whose type it keeps to itself.
+/// Words hyper-util's error about a proxy that opens no tunnel. Its type is private.
 fn refusal(error: BoxError) -> BoxError {
-    match error.to_string().as_str() {
-        "tunnel error: unsuccessful" => {
+    match error.to_string() {
+        text if is_tunnel_refused(&text) => {
             "the proxy refuses the tunnel, wants another password, or gets no further".into()
         }
-        "tunnel error: proxy authorization required" => "the proxy wants a name and a password in its URL".into(),
+        text if is_proxy_authorization_required(&text) => "the proxy wants a name and a password in its URL".into(),
         _ => error,
     }
 }

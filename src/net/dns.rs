@@ -14,6 +14,9 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tokio::sync::oneshot;
 use tower_service::Service;
 
+use crate::model::library_text::is_temporary_resolver_failure;
+use crate::system::os_error;
+
 /// The system's own look-up, which knows hosts files and whatever else is set up.
 ///
 /// tokio's pool of threads would panic where none can be started (`--pids-limit 1`). A look-up that never returns is left
@@ -60,7 +63,7 @@ fn start(host: String) -> LookUp {
             Ok(_) => answered.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())),
             Err(_) => look_up(&host),
         };
-        found.map_err(|error| (error.kind(), error.to_string()))
+        found.map_err(|error| (error.kind(), os_error::text(&error)))
     };
     look_up.boxed().shared()
 }
@@ -87,23 +90,16 @@ impl Service<Name> for DnsResolver {
 /// queries. With a dot at its end a name is whole; a hosts file knows it only without, and so may a private domain.
 fn look_up(host: &str) -> io::Result<Vec<SocketAddr>> {
     // The port is put in by whoever connects.
-    let resolve = |name: &str| Ok((name, 0).to_socket_addrs()?.collect());
+    let resolve = |name: &str| io::Result::Ok((name, 0).to_socket_addrs()?.collect());
     let is_whole = host.contains('.') && !host.ends_with('.');
     if is_whole && !in_hosts_file(host) {
         match resolve(&format!("{host}.")) {
-            // A search domain may know it.
-            Err(error) if !is_temporary(&error) => {}
+            // A search domain may know it. A name server that fails would fail for that, too.
+            Err(error) if !is_temporary_resolver_failure(&error.to_string()) => {}
             found => return found,
         }
     }
     resolve(host)
-}
-
-/// Whether a name server failed, which it would as well for the same name in a search domain: EAI_AGAIN, which the standard
-/// library tells in the words of the system's library only, here glibc's and musl's.
-fn is_temporary(error: &io::Error) -> bool {
-    let text = error.to_string();
-    text.contains("Temporary failure") || text.contains("Try again")
 }
 
 fn in_hosts_file(host: &str) -> bool {

@@ -12,6 +12,7 @@ use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
 use crate::model::answer::Refusal;
+use crate::model::library_text::presented_name;
 use crate::model::quoting::one_line;
 
 /// The first error of a type in a chain. An I/O error hides what it wraps from `source`.
@@ -64,8 +65,7 @@ fn defect(why: &CertificateError) -> String {
             format!("it is not valid before {}; by the clock here it is {}", moment(not_before), moment(time))
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
-            // `DnsName("example.com")`
-            let names = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name));
+            let names = presented.iter().map(|name| presented_name(name));
             format!("it is not {}'s but that of {}", expected.to_str(), names.collect::<Vec<_>>().join(", "))
         }
         CertificateError::Other(other) if is_an_authority(other) => {

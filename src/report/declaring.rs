@@ -21,7 +21,7 @@ pub fn local(error: &LocalError) -> String {
     let LocalError { path, position, id, problem } = error;
     let id = id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
     let problem = match problem {
-        LocalProblem::Unreadable(why) => unreadable(why),
+        LocalProblem::Unreadable(why) => format!("cannot be read: {why}"),
         LocalProblem::NotUtf8 => "is not UTF-8".to_owned(),
         LocalProblem::Syntax(why) => why.clone(),
         LocalProblem::Expected(what) => format!("expected {what}"),
@@ -55,12 +55,6 @@ pub fn inherited(error: &EnvReferenceError) -> String {
     format!("{name} (--resolve-env): {problem}")
 }
 
-/// Rust adds the error's number, which helps nobody.
-fn unreadable(why: &str) -> String {
-    let words = why.split_once(" (os error").map_or(why, |(words, _)| words);
-    format!("cannot be read: {}", words.to_lowercase())
-}
-
 pub fn place(path: &str, position: Option<Position>) -> String {
     match position {
         Some(Position { line, column }) => format!("{path}:{line}:{column}"),
@@ -70,7 +64,7 @@ pub fn place(path: &str, position: Option<Position>) -> String {
 
 fn manifest_problem(problem: &DeclarationProblem) -> String {
     match problem {
-        DeclarationProblem::Unreadable(why) => unreadable(why),
+        DeclarationProblem::Unreadable(why) => format!("cannot be read: {why}"),
         DeclarationProblem::NotUtf8 => "is not UTF-8".to_owned(),
         DeclarationProblem::Several(names) => {
             format!("there is more than one declaration here ({}); name one with -f", names.join(", "))

@@ -1,30 +1,31 @@
-//! Why a file cannot be delivered, or taken back.
+//! Messages about files that cannot be delivered, or whose delivery cannot be undone.
 
 use super::exit_status::{CONFIGURATION, TEMPORARY};
-use crate::deliver::{DeliverError, Problem, Refusal, Step};
+use crate::deliver::{DeliverError, DeliverProblem, FailedStep, Step};
 use crate::model::entry::Target;
+use crate::system::os_error::describe;
 
 pub fn status(error: &DeliverError) -> u8 {
     match &error.problem {
-        Problem::Interrupted => TEMPORARY,
-        Problem::Nul
-        | Problem::NoFileName
-        | Problem::DirectoryMissing
-        | Problem::NotADirectory
-        | Problem::ForeignLink { .. }
-        | Problem::Link
-        | Problem::IsADirectory
-        | Problem::NotRegular
-        | Problem::SamePlace
-        | Problem::Sticky { .. }
-        | Problem::UnknownUser(_)
-        | Problem::UnknownGroup(_)
-        | Problem::Accounts(..)
-        | Problem::MemoryNotAllowed(_)
-        | Problem::Descriptors(_)
-        | Problem::Refused(_)
-        | Problem::NotUndone(_)
-        | Problem::LeftAside { .. } => CONFIGURATION,
+        DeliverProblem::Interrupted => TEMPORARY,
+        DeliverProblem::Nul
+        | DeliverProblem::NoFileName
+        | DeliverProblem::DirectoryMissing
+        | DeliverProblem::NotADirectory
+        | DeliverProblem::ForeignLink { .. }
+        | DeliverProblem::Link
+        | DeliverProblem::IsADirectory
+        | DeliverProblem::NotRegular
+        | DeliverProblem::SamePlace
+        | DeliverProblem::Sticky { .. }
+        | DeliverProblem::UnknownUser(_)
+        | DeliverProblem::UnknownGroup(_)
+        | DeliverProblem::Accounts(..)
+        | DeliverProblem::MemoryNotAllowed(_)
+        | DeliverProblem::Descriptors(_)
+        | DeliverProblem::Failed(_)
+        | DeliverProblem::NotUndone(_)
+        | DeliverProblem::LeftAside { .. } => CONFIGURATION,
     }
 }
 
@@ -37,51 +38,57 @@ pub fn line(error: &DeliverError) -> String {
     format!("{target} ({origin}): {}", what(problem))
 }
 
-fn what(problem: &Problem) -> String {
+fn what(problem: &DeliverProblem) -> String {
     match problem {
-        Problem::Nul => "the path has a NUL byte".to_owned(),
-        Problem::NoFileName => "the path is a directory's; expected that of a file".to_owned(),
-        Problem::DirectoryMissing => {
+        DeliverProblem::Nul => "the path has a NUL byte".to_owned(),
+        DeliverProblem::NoFileName => "the path is a directory's; expected that of a file".to_owned(),
+        DeliverProblem::DirectoryMissing => {
             "its directory does not exist; create it first (systemd: RuntimeDirectory=)".to_owned()
         }
-        Problem::NotADirectory => "what should be its directory is none".to_owned(),
-        Problem::ForeignLink { link, owner } => format!(
+        DeliverProblem::NotADirectory => "what should be its directory is none".to_owned(),
+        DeliverProblem::ForeignLink { link, owner } => format!(
             "{} is a symbolic link of user {owner}, and only links of root and of the effective user are followed; \
              name the directory that it leads to, or give the link to root (chown -h)",
             link.display()
         ),
-        Problem::Link => "there is a symbolic link, which is not followed; name the file that it leads to".to_owned(),
-        Problem::IsADirectory => "there is a directory".to_owned(),
-        Problem::NotRegular => "there is a device, a pipe or a socket".to_owned(),
-        Problem::SamePlace => "another file goes to the same place by another path".to_owned(),
-        Problem::Sticky { owner } => format!(
+        DeliverProblem::Link => {
+            "there is a symbolic link, which is not followed; name the file that it leads to".to_owned()
+        }
+        DeliverProblem::IsADirectory => "there is a directory".to_owned(),
+        DeliverProblem::NotRegular => "there is a device, a pipe or a socket".to_owned(),
+        DeliverProblem::SamePlace => "another file goes to the same place by another path".to_owned(),
+        DeliverProblem::Sticky { owner } => format!(
             "there is a file of user {owner}, and the directory is sticky: only that user, the directory's owner and root can replace it"
         ),
-        Problem::UnknownUser(name) => format!("there is no user {name:?} in /etc/passwd; a number always works"),
-        Problem::UnknownGroup(name) => format!("there is no group {name:?} in /etc/group; a number always works"),
-        Problem::Accounts(file, why) => format!("{file} cannot be read: {}; a number always works", lower(why)),
-        Problem::MemoryNotAllowed(why) => format!(
+        DeliverProblem::UnknownUser(name) => format!("there is no user {name:?} in /etc/passwd; a number always works"),
+        DeliverProblem::UnknownGroup(name) => {
+            format!("there is no group {name:?} in /etc/group; a number always works")
+        }
+        DeliverProblem::Accounts(file, why) => {
+            format!("{file} cannot be read: {}; a number always works", describe(*why))
+        }
+        DeliverProblem::MemoryNotAllowed(why) => format!(
             "files in memory are not allowed here ({}, a seccomp profile perhaps); give the entry a `path` on tmpfs instead",
-            lower(why)
+            describe(*why)
         ),
-        Problem::Descriptors(limit) => {
+        DeliverProblem::Descriptors(limit) => {
             format!(
                 "no descriptor from 100 is free (the limit is {limit}); raise RLIMIT_NOFILE, or give the entry a `path`"
             )
         }
-        Problem::Refused(refusal) => refused(*refusal),
-        Problem::NotUndone(refusal) => format!("could not be taken back: {}", refused(*refusal)),
-        Problem::LeftAside { name, refusal } => format!(
+        DeliverProblem::Failed(failed) => failed_step(*failed),
+        DeliverProblem::NotUndone(failed) => format!("could not be taken back: {}", failed_step(*failed)),
+        DeliverProblem::LeftAside { name, failed } => format!(
             "could not be taken back: {}; the file that was there is {} in the same directory now",
-            refused(*refusal),
+            failed_step(*failed),
             name.display()
         ),
-        Problem::Interrupted => "a signal ended the launch".to_owned(),
+        DeliverProblem::Interrupted => "a signal ended the launch".to_owned(),
     }
 }
 
-fn refused(Refusal { step, why }: Refusal) -> String {
-    let why = lower(why);
+fn failed_step(FailedStep { step, why }: FailedStep) -> String {
+    let why = describe(why);
     match step {
         Step::Directory => format!("its directory cannot be opened: {why}"),
         Step::Look => format!("what is there cannot be looked at: {why}"),
@@ -94,8 +101,4 @@ fn refused(Refusal { step, why }: Refusal) -> String {
         Step::Rename => format!("cannot be given its name: {why}"),
         Step::Remove => format!("cannot be removed: {why}"),
     }
-}
-
-fn lower(why: &str) -> String {
-    why.to_lowercase()
 }

@@ -1,16 +1,17 @@
-//! Why the command cannot be started, though it is known what to start.
+//! Messages about a command that cannot be started.
 
 use std::path::Path;
 
 use crate::exec::{ExecError, ProgramError};
 use crate::model::environment::EnvironmentError;
+use crate::system::os_error::describe;
 
 pub fn program(command: &str, error: &ProgramError) -> String {
     match error {
         ProgramError::NotFound { path: Some(path) } => format!("{command}: command not found in PATH ({path})"),
         ProgramError::NotFound { path: None } => format!("{command}: no such file"),
         ProgramError::NotExecutable { file, why } => {
-            format!("{command}: {} cannot be executed: {}", file.display(), why.to_lowercase())
+            format!("{command}: {} cannot be executed: {}", file.display(), describe(*why))
         }
     }
 }
@@ -42,6 +43,6 @@ pub fn exec(program: &Path, error: &ExecError) -> String {
         ExecError::TooLarge(longest) => {
             format!("{program}: variables and arguments are too long together; the longest variable is {longest}")
         }
-        ExecError::Refused(why) => format!("{program}: cannot be executed: {}", why.to_lowercase()),
+        ExecError::Other(why) => format!("{program}: cannot be executed: {}", describe(*why)),
     }
 }

@@ -5,8 +5,8 @@ use std::io;
 use http::HeaderValue;
 
 use super::settings::AgentSettings;
-use crate::backend::aws::error_text;
 use crate::model::answer::{CredentialsError, Wanted};
+use crate::system::os_error;
 
 /// The header with the token.
 pub const HEADER: &str = "x-aws-parameters-secrets-token";
@@ -73,6 +73,6 @@ fn read(path: &str) -> Result<Option<String>, String> {
     match std::fs::read_to_string(path) {
         Ok(token) => Ok(Some(token)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{path}: {}", error_text(&error))),
+        Err(error) => Err(format!("{path}: {}", os_error::text(&error))),
     }
 }

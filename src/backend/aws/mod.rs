@@ -19,7 +19,7 @@ pub use arn_scope::ArnScope;
 pub use canned::{Canned, answer};
 pub use config::{Settings, SetupError, VariableError, VariableReader, apply_profile};
 pub use parameter_store::Parameter;
-pub use protocol::{ServiceError, classify_connector_error, code_and_message, error_text};
+pub use protocol::{ServiceError, classify_connector_error, code_and_message};
 pub use secrets_manager::read_secret;
 
 use std::collections::BTreeSet;

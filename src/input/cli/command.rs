@@ -5,6 +5,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use super::usage::UsageError;
+use crate::model::library_text::clap_line;
 use crate::model::options::{OPTIONS, OptionSpec, Takes};
 
 const WHAT: &str = "What to resolve";
@@ -111,10 +112,7 @@ pub fn usage_error(error: &clap::Error) -> UsageError {
         Some(word) if !word.starts_with('-') => UsageError::MissingSeparator(word.clone()),
         _ => {
             let text = error.render().to_string();
-            let lines = text.lines().map(|line| line.trim().trim_start_matches("error: "));
-            // clap's advice on `--` is wrong here: what follows it is a command.
-            let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("tip: to pass"));
-            UsageError::Syntax(lines.map(str::to_owned).collect())
+            UsageError::Syntax(text.lines().filter_map(clap_line).map(str::to_owned).collect())
         }
     }
 }

@@ -1,22 +1,28 @@
-//! The declaration in the working directory that is read when none is named, if it can be trusted.
+//! The default declaration in the working directory, read only if no other user can have written it.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use nix::libc::{ELOOP, O_NOFOLLOW, O_NONBLOCK};
+use nix::errno::Errno;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{Gid, Group, User, geteuid};
 
 use super::error::DeclarationProblem;
+use crate::system::links::{MAX_SYMLINKS, is_foreign};
+use crate::system::os_error;
 
-/// Where a declaration is looked for when none is named.
+/// The names of a declaration that is read without being named on the command line.
 pub const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.toml", "secrets-exec.json"];
 
-/// The declaration that is there, opened.
+/// Opens the declaration in the working directory, if there is one.
 ///
-/// Its author chooses what is read with this user's credentials, so nobody but root and this user may have put it there, or be able
-/// to change it: the owner, the group and the mode of the working directory and of the open file decide.
+/// Its author chooses which secrets are read with this user's credentials and which variables the command gets. So only root and
+/// this user may be able to write it, by owner, group and mode of the working directory and of the open file.
+///
+/// # Errors
+/// When there are several, or the one cannot be read or could have been written by another user.
 pub fn find() -> Result<Option<(&'static Path, File)>, (&'static Path, DeclarationProblem)> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
@@ -36,16 +42,16 @@ pub fn find() -> Result<Option<(&'static Path, File)>, (&'static Path, Declarati
 }
 
 fn unreadable(error: &io::Error) -> DeclarationProblem {
-    DeclarationProblem::Unreadable(error.to_string())
+    DeclarationProblem::Unreadable(os_error::text(error))
 }
 
-/// Opens a file of the working directory that only root and this user can have put there.
+/// Opens a file of the working directory that only root and this user can write.
 ///
-/// Links are followed as long as each of them, and every directory on the way, is theirs alone, so that nobody else can exchange
-/// anything on that way while it is walked. The file itself is judged by its descriptor.
+/// Symbolic links are followed if only these two can write each of them and every directory on the way, so that no other user can
+/// replace a part of the path meanwhile. The file itself is checked by its descriptor.
 fn open(name: &Path) -> Result<File, DeclarationProblem> {
     let path = without_links(PathBuf::from("."), name, &mut 0)?;
-    // Opening a pipe without O_NONBLOCK would wait for its writer.
+    // Without O_NONBLOCK, opening a FIFO waits for a writer.
     let file = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path);
     let metadata = file.and_then(|file| Ok((file.metadata()?, file)));
     let (metadata, file) = metadata.map_err(|error| unreadable(&error))?;
@@ -56,10 +62,8 @@ fn open(name: &Path) -> Result<File, DeclarationProblem> {
     }
 }
 
-/// Follows `path` from the directory `at`, and gives the path of what it leads to without a link in it.
+/// Resolves the symbolic links in `path`, relative to the directory `at`. Counts them in `links`.
 fn without_links(mut at: PathBuf, path: &Path, links: &mut usize) -> Result<PathBuf, DeclarationProblem> {
-    /// Of the kernel (path_resolution(7)).
-    const MOST_LINKS: usize = 40;
     for component in path.components() {
         let metadata = |path: &Path| fs::symlink_metadata(path).map_err(|error| unreadable(&error));
         let directory = metadata(&at)?;
@@ -72,11 +76,11 @@ fn without_links(mut at: PathBuf, path: &Path, links: &mut usize) -> Result<Path
         let entry = metadata(&next)?;
         at = if entry.is_symlink() {
             *links += 1;
-            if is_foreign(&entry) {
+            if is_foreign(entry.uid()) {
                 return Err(untrusted(on_the_way(&next), FOREIGN));
             }
-            if *links > MOST_LINKS {
-                return Err(unreadable(&io::Error::from_raw_os_error(ELOOP)));
+            if *links > MAX_SYMLINKS {
+                return Err(unreadable(&Errno::ELOOP.into()));
             }
             let target = fs::read_link(&next).map_err(|error| unreadable(&error))?;
             without_links(at, &target, links)?
@@ -97,13 +101,9 @@ fn untrusted(what: impl Into<String>, why: &'static str) -> DeclarationProblem {
 
 const FOREIGN: &str = "belongs to neither root nor this user";
 
-fn is_foreign(metadata: &Metadata) -> bool {
-    metadata.uid() != 0 && metadata.uid() != geteuid().as_raw()
-}
-
-/// The reason why somebody other than root and this user could change a file, or what a directory holds.
+/// Returns the reason why another user could change a file or the entries of a directory, as a predicate.
 fn distrust(metadata: &Metadata) -> Option<&'static str> {
-    if is_foreign(metadata) {
+    if is_foreign(metadata.uid()) {
         Some(FOREIGN)
     } else if metadata.mode() & 0o002 != 0 {
         Some("can be written by anyone")
@@ -114,8 +114,8 @@ fn distrust(metadata: &Metadata) -> Option<&'static str> {
     }
 }
 
-/// True for a group that has only root or this user in it: root's, or the user's private group, as distributions with a umask of 002
-/// make it, with the user's own id or name.
+/// True for root's group and the user private group, which has the user's id or name (distributions with a umask of 002 make one
+/// per user).
 fn is_own_group(group: u32) -> bool {
     let user = geteuid();
     let has_name_of_user = || {

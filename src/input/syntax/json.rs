@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::positions::PositionCursor;
 use super::syntax_error::{MAX_DEPTH, SyntaxError, TOO_DEEP, duplicate_keys};
+use crate::model::library_text::without_json_position;
 use crate::model::tree::{Key, Kind, Node, Position, Typed};
 
 pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
@@ -18,13 +19,9 @@ pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
 }
 
 fn syntax_error(error: &serde_json::Error) -> SyntaxError {
-    let message = error.to_string();
     // serde_json appends the position, which reports print on their own.
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    SyntaxError {
-        position: Some(Position { line: error.line(), column: error.column().max(1) }),
-        message: message.to_owned(),
-    }
+    let message = without_json_position(&error.to_string()).to_owned();
+    SyntaxError { position: Some(Position { line: error.line(), column: error.column().max(1) }), message }
 }
 
 struct JsonBuilder<'t> {

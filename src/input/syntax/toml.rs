@@ -5,6 +5,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::positions::PositionCursor;
 use super::syntax_error::SyntaxError;
+use crate::model::library_text::is_toml_duplicate_key;
 use crate::model::quoting::is_quotable;
 use crate::model::tree::{Key, Kind, Node, Typed};
 
@@ -17,7 +18,7 @@ pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
             let mut message = error.message().trim().replace('\n', "; ");
             // The parser's message for a duplicate key does not name it.
             let key = error.span().and_then(|span| text.get(span)).filter(|key| is_quotable(key));
-            if let Some(key) = key.filter(|_| message == "duplicate key") {
+            if let Some(key) = key.filter(|_| is_toml_duplicate_key(&message)) {
                 message = format!("the key {key:?} occurs twice");
             }
             Err(vec![SyntaxError { position, message }])

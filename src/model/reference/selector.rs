@@ -8,6 +8,8 @@ use std::fmt;
 use jsonpath_rust::parser::model::{JpQuery, Segment};
 use jsonpath_rust::parser::parse_json_path;
 
+use crate::model::library_text::json_path_column;
+
 /// Which value of a secret is taken.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selector {
@@ -58,7 +60,7 @@ impl JsonPath {
         match parse_json_path(text) {
             Ok(_) if stray_blank(text).is_some() => Err(stray_blank(text)),
             Ok(query) => Ok(Self { text: text.to_owned(), query }),
-            Err(error) => Err(column_of(&error)),
+            Err(error) => Err(json_path_column(&error.to_string())),
         }
     }
 
@@ -116,12 +118,4 @@ pub fn outside_brackets(path: &str) -> impl Iterator<Item = (usize, char)> {
         }
         false
     })
-}
-
-fn column_of(error: &jsonpath_rust::parser::errors::JsonPathError) -> Option<usize> {
-    // The crate's message draws the path over several lines and begins with the place: ` --> 1:5`.
-    let text = error.to_string();
-    let (_, after) = text.split_once("--> ")?;
-    let (_, column) = after.lines().next()?.split_once(':')?;
-    column.trim().parse().ok()
 }

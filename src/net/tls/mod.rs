@@ -16,8 +16,8 @@ use hyper_rustls::HttpsConnector;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::net::errors::TrustError;
+use crate::system::os_error;
 use roots::Roots;
-
 use verifier::Verifier;
 
 /// The roots, read once and only if some connection needs them.
@@ -84,7 +84,7 @@ fn is_absent(file: &Path) -> bool {
 
 fn read_file(path: &Path) -> Result<Roots, TrustError> {
     let error = |why: String| TrustError { path: path.to_owned(), why };
-    let text = std::fs::read(path).map_err(|io| error(io.to_string()))?;
+    let text = std::fs::read(path).map_err(|io| error(os_error::text(&io)))?;
     Roots::of_bundle(as_openssl_reads(text))
         .ok_or_else(|| error("holds no root certificate (PEM) that can be used".to_owned()))
 }
@@ -103,7 +103,7 @@ fn read_directories(list: &Path) -> Result<Roots, TrustError> {
                     roots.roots.extend(roots::parse(&as_openssl_reads(text)).roots);
                 }
             }
-            Err(io) => why = io.to_string(),
+            Err(io) => why = os_error::text(&io),
         }
     }
     if roots.is_empty() { Err(TrustError { path: list.to_owned(), why }) } else { Ok(Roots::Parsed(roots)) }

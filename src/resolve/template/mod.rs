@@ -16,6 +16,7 @@ use minijinja::{Error, ErrorKind, UndefinedBehavior, Value};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::model::answer::Document;
+use crate::model::library_text::is_undefined_operand;
 use crate::model::secret_value::SecretValue;
 use crate::model::template::Template;
 use crate::model::{suggest, template};
@@ -142,7 +143,7 @@ fn render_error(
 fn is_undefined_error(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::UndefinedError => true,
-        ErrorKind::InvalidOperation => error.detail().is_some_and(|detail| detail.contains("undefined")),
+        ErrorKind::InvalidOperation => error.detail().is_some_and(is_undefined_operand),
         _ => false,
     }
 }

@@ -17,6 +17,7 @@ use crate::backend::aws::protocol::error_text;
 use crate::model::quoting::one_line;
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
+use crate::system::os_error;
 
 /// What is wrong with AWS's own configuration files.
 #[derive(Debug, PartialEq, Eq)]
@@ -112,7 +113,7 @@ fn readable(file: &PathBuf) -> Result<(), SetupError> {
     };
     match read {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(SetupError::Files(one_line(&format!("{}: {}", file.display(), error_text(&error)))))
+            Err(SetupError::Files(one_line(&format!("{}: {}", file.display(), os_error::text(&error)))))
         }
         Ok(()) | Err(_) => Ok(()),
     }

@@ -17,6 +17,7 @@ use super::validation::defect;
 use crate::backend::aws::config::Settings;
 use crate::backend::aws::protocol::{classify_provider_error, error_text};
 use crate::model::answer::{CredentialsError, FetchError, Refusal, Wanted};
+use crate::model::library_text::{is_metadata_forbidden, is_sso_token_error};
 use crate::model::reference::Region;
 use crate::net::errors::{find_source, is_timeout};
 use crate::time::deadline::Deadline;
@@ -200,7 +201,7 @@ impl Provider<'_> {
             _ => {
                 // The outermost error only says that the provider failed.
                 let mut text = error.source().map_or_else(|| error.to_string(), error_text);
-                if text.contains("SSO token") {
+                if is_sso_token_error(&text) {
                     text.push_str("; log in with `aws sso login`, and name the same profile");
                 }
                 self.subject.iter().cloned().chain([text]).collect::<Vec<_>>().join(": ")
@@ -224,7 +225,7 @@ impl Provider<'_> {
             other => match classify_provider_error(other) {
                 Retry::Transient(..) => ProviderFailure::Outage,
                 Retry::Permanent(FetchError::Unavailable(_)) => ProviderFailure::Outage,
-                Retry::Permanent(FetchError::Refused(Refusal::Request(text))) if !text.contains("forbidden") => {
+                Retry::Permanent(FetchError::Refused(Refusal::Request(text))) if !is_metadata_forbidden(&text) => {
                     self.malformed
                 }
                 Retry::Permanent(_) => ProviderFailure::Defect,

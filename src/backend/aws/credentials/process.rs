@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::net::unix::pipe;
 use zeroize::Zeroizing;
 
-use super::process_group::Group;
+use super::process_group::ProcessGroup;
 use crate::backend::aws::protocol::error_text;
 use crate::model::quoting::one_line;
 
@@ -60,7 +60,7 @@ impl Process {
         command.arg("-c").arg(&self.command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (mut group, child) =
-            Group::start(&mut command).map_err(|error| format!("cannot be started: {}", error_text(&error)))?;
+            ProcessGroup::start(&mut command).map_err(|error| format!("cannot be started: {}", error_text(&error)))?;
         let running = try_join3(read_all(child.stdout), read_all(child.stderr), group.ended());
         let (printed, said, status) =
             running.await.map_err(|error| format!("cannot be followed: {}", error_text(&error)))?;

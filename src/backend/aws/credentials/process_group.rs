@@ -1,10 +1,10 @@
-//! A child in a process group of its own, killed when the launch times out or a signal ends this process.
+//! A child process in its own process group, killed when the launch times out or a signal ends this process.
 //!
-//! To the terminal such a group is a job in the background, which is stopped when it reads from it (SIGTTIN). A program that
-//! asks for a password or a code is therefore made the foreground job when it asks, and not before: until then Ctrl-C and
-//! Ctrl-Z are for us and for whatever runs in a pipe with us.
+//! The group is a background job of the terminal, which SIGTTIN stops when it reads from it. A program that asks for a password
+//! or a code becomes the foreground job only then, since Ctrl-C and Ctrl-Z go to the foreground job: until it asks, that is this
+//! process and the others of its pipeline.
 
-#![allow(unsafe_code, reason = "nix leaves the soundness of a signal handler to its caller")]
+#![allow(unsafe_code, reason = "installing a signal handler is unsafe")]
 
 use std::fs::File;
 use std::io;
@@ -15,62 +15,65 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise, sigaction, signal};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise, signal};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
-/// The group that a signal to us takes along; 0 while there is none.
+use crate::system::signals::{Disposition, Handlers, TERMINATION, disposition};
+
+/// The process group that the signal handler kills; 0 while there is none.
 static GROUP: AtomicI32 = AtomicI32::new(0);
 
-/// A descriptor of the terminal while that is the group's; -1 while it is not.
+/// A descriptor of the terminal while the group is its foreground job; -1 otherwise.
 static TERMINAL: AtomicI32 = AtomicI32::new(-1);
 
-/// A signal that came before the group was known; 0 when none did.
+/// A signal that came before [`GROUP`] was set; 0 if none did.
 static CAUGHT: AtomicI32 = AtomicI32::new(0);
 
 /// The interval at which the child's state is polled.
 const TICK: Duration = Duration::from_millis(5);
 
-/// A program that runs, and what it has started. Unless it is complete when it is dropped, all of it is killed.
-pub struct Group {
-    /// Not collected before this value is dropped: until then nobody else can have its number, nor that of its group.
+/// A running program and its descendants. Dropping the value kills the group unless [`Self::complete`] was called.
+pub struct ProcessGroup {
+    /// Not reaped before the value is dropped: until then the kernel does not reuse its process id or group id.
     leader: Pid,
     is_complete: bool,
     terminal: Option<Terminal>,
     dispositions: Option<Dispositions>,
 }
 
-/// A terminal that the group has the use of, and how it was set before.
+/// A terminal whose foreground job is the group.
 struct Terminal {
     file: File,
+    /// The modes before the group had the terminal.
     modes: Option<Termios>,
 }
 
-impl Group {
-    /// Starts a program. There can be one at a time.
+impl ProcessGroup {
+    /// Starts a program. Only one can run at a time, since the signal handler knows one group.
     pub fn start(command: &mut Command) -> io::Result<(Self, Child)> {
-        let dispositions = Dispositions::take();
+        let dispositions = Dispositions::install();
         let child = command.process_group(0).spawn()?;
         let leader = Pid::from_raw(child.id().cast_signed());
         GROUP.store(leader.as_raw(), Ordering::SeqCst);
         let group = Self { leader, is_complete: false, terminal: None, dispositions: Some(dispositions) };
         if CAUGHT.load(Ordering::SeqCst) != 0 {
-            // Kills it, and raises the signal.
+            // Kills the group and raises the signal.
             drop(group);
             return Err(io::ErrorKind::Interrupted.into());
         }
         Ok((group, child))
     }
 
-    /// Waits for the end of the program, and gives it the terminal when it wants it.
+    /// Waits for the end of the program, and makes it the foreground job when it uses the terminal.
     pub async fn ended(&mut self) -> io::Result<WaitStatus> {
         loop {
-            // Looks without collecting.
+            // WNOWAIT: the child is not reaped.
             let any = WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
             match waitid(Id::Pid(self.leader), any | WaitPidFlag::WNOWAIT)? {
                 WaitStatus::Stopped(_, by) => {
-                    // A stop is told until it is collected.
+                    // Without WNOWAIT, so that the stop is not reported again.
                     waitid(Id::Pid(self.leader), WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG)?;
                     self.stopped(by);
                 }
@@ -83,12 +86,13 @@ impl Group {
         }
     }
 
-    /// Leaves alone what the program may have left behind: it has ended, and has said all that it had to say.
+    /// Drops the value without killing processes that the program may have left running.
     pub fn complete(mut self) {
         self.is_complete = true;
     }
 
-    /// Passes on INT, QUIT or HUP that ended the program as the foreground job: the terminal would have sent it to us.
+    /// Sends INT, QUIT or HUP that ended the program as the foreground job to this process's group, which the terminal would
+    /// have signalled without the program.
     fn pass_on(&mut self, status: WaitStatus) {
         if let WaitStatus::Signaled(_, by @ (Signal::SIGINT | Signal::SIGQUIT | Signal::SIGHUP), _) = status
             && self.terminal.is_some()
@@ -98,12 +102,13 @@ impl Group {
         }
     }
 
-    /// Goes on after a stop: with the terminal, if that is what it wanted, and stopped with us, if that is what its user wanted.
+    /// Continues the group after a stop: after SIGTTIN or SIGTTOU as the foreground job; after Ctrl-Z only once this process, which
+    /// is stopped as well, is continued.
     fn stopped(&mut self, by: Signal) {
         match by {
             Signal::SIGTTIN | Signal::SIGTTOU => {
                 if !self.give_terminal() {
-                    // We are a job in the background ourselves, and wait as one to be brought to the foreground.
+                    // This process is a background job itself: stop with it until the shell brings it to the foreground.
                     let _ = killpg(getpgrp(), by);
                     self.give_terminal();
                 }
@@ -112,13 +117,13 @@ impl Group {
                 self.take_terminal();
                 let _ = killpg(getpgrp(), by);
             }
-            // Somebody stops the program alone.
+            // Another process stopped the program alone.
             _ => return,
         }
         let _ = killpg(self.leader, Signal::SIGCONT);
     }
 
-    /// Makes the group the foreground job, if it is ours to do.
+    /// Makes the group the foreground job, if this process's group is it now.
     fn give_terminal(&mut self) -> bool {
         let Ok(file) = File::options().read(true).write(true).open("/dev/tty") else { return false };
         if tcgetpgrp(&file) != Ok(getpgrp()) {
@@ -131,7 +136,8 @@ impl Group {
         true
     }
 
-    /// Makes us the foreground job again, with the terminal set as it was before: a program that is killed does not do that.
+    /// Makes this process's group the foreground job again. Restores the terminal's modes if the program is killed, which could not
+    /// do so itself.
     fn take_terminal(&mut self) {
         let Some(Terminal { file, modes }) = self.terminal.take() else { return };
         TERMINAL.store(-1, Ordering::SeqCst);
@@ -142,20 +148,20 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if !self.is_complete {
             let _ = killpg(self.leader, Signal::SIGKILL);
         }
         self.take_terminal();
-        // No handler may kill a group whose number is free.
+        // Before reaping: afterwards the kernel may reuse the group id that the handler kills.
         drop(self.dispositions.take());
         let _ = waitpid(self.leader, None);
         GROUP.store(0, Ordering::SeqCst);
     }
 }
 
-/// Makes a group the terminal's foreground job, also from the background, where SIGTTOU would stop us for it.
+/// Makes a group the terminal's foreground job. SIGTTOU, which a background process gets for that, is blocked meanwhile.
 fn set_foreground(terminal: impl AsFd, group: Pid) {
     let mut ours = SigSet::empty();
     ours.add(Signal::SIGTTOU);
@@ -166,53 +172,43 @@ fn set_foreground(terminal: impl AsFd, group: Pid) {
     }
 }
 
-/// The dispositions that were in force before there was a group: put back when this is dropped.
-struct Dispositions(Vec<(Signal, SigAction)>);
+/// The signal actions in force while there is a group.
+struct Dispositions {
+    termination: Handlers,
+    child: Handlers,
+}
 
 impl Dispositions {
-    /// Has a signal that ends us by default end the group first. PID 1 has handlers of its own, and takes everything along. Where
-    /// SIGCHLD was ignored on entry, children would be gone before they could be waited for.
-    fn take() -> Self {
+    /// Installs [`end_group`] for the termination signals that have their default action. PID 1 has other handlers, and the kernel
+    /// kills all of its namespace with it. SIGCHLD gets its default action: if it is ignored, children are reaped at once and
+    /// cannot be waited for (wait(2)).
+    fn install() -> Self {
         CAUGHT.store(0, Ordering::SeqCst);
         let mut mask = SigSet::empty();
         mask.add(Signal::SIGTTOU);
-        let ending = SigAction::new(SigHandler::Handler(end), SaFlags::SA_RESTART, mask);
-        let waiting = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-        let endings = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
-        let endings = endings.into_iter().filter(|signal| is_default(*signal)).map(|signal| (signal, &ending));
-        let taken = endings.chain([(Signal::SIGCHLD, &waiting)]).filter_map(|(signal, action)| {
-            // SAFETY: the handler calls only what is async-signal-safe: kill, tcsetpgrp, signal, raise.
-            let before = unsafe { sigaction(signal, action) }.ok()?;
-            Some((signal, before))
-        });
-        Self(taken.collect())
+        let end = SigAction::new(SigHandler::Handler(end_group), SaFlags::SA_RESTART, mask);
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        let termination = TERMINATION.into_iter().filter(|signal| disposition(*signal) == Disposition::Default);
+        // SAFETY: the handler calls only kill, tcsetpgrp, sigaction and raise, which are async-signal-safe.
+        let termination = unsafe { Handlers::install(end, termination) };
+        // SAFETY: SIG_DFL is no handler.
+        let child = unsafe { Handlers::install(default, [Signal::SIGCHLD]) };
+        Self { termination, child }
     }
 }
 
 impl Drop for Dispositions {
     fn drop(&mut self) {
-        for (signal, before) in &self.0 {
-            // SAFETY: what was in force before, and so sound to have in force again.
-            let _ = unsafe { sigaction(*signal, before) };
-        }
+        self.termination.restore();
+        self.child.restore();
         if let Ok(caught) = Signal::try_from(CAUGHT.load(Ordering::SeqCst)) {
             let _ = raise(caught);
         }
     }
 }
 
-/// Tells a signal that does what it does by default from one that is ignored or handled.
-fn is_default(signal: Signal) -> bool {
-    // SAFETY: asks and changes nothing; all-zero is a valid `sigaction` to write into.
-    unsafe {
-        let mut present: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal as libc::c_int, std::ptr::null(), &raw mut present) == 0
-            && present.sa_sigaction == libc::SIG_DFL
-    }
-}
-
-/// Kills the group, takes the terminal back, and ends us by the same signal.
-extern "C" fn end(number: libc::c_int) {
+/// Kills the group, takes the terminal back, and ends this process by the same signal.
+extern "C" fn end_group(number: libc::c_int) {
     let group = GROUP.load(Ordering::SeqCst);
     if group == 0 {
         CAUGHT.store(number, Ordering::SeqCst);
@@ -221,13 +217,13 @@ extern "C" fn end(number: libc::c_int) {
     let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
     let terminal = TERMINAL.load(Ordering::SeqCst);
     if terminal >= 0 {
-        // SAFETY: open as long as its number stands there.
+        // SAFETY: the descriptor is open as long as its number is in TERMINAL.
         let _ = tcsetpgrp(unsafe { BorrowedFd::borrow_raw(terminal) }, getpgrp());
     }
     if let Ok(caught) = Signal::try_from(number) {
-        // SAFETY: SIG_DFL runs no code of ours.
+        // SAFETY: SIG_DFL is no handler, so no code runs in signal context.
         let _ = unsafe { signal(caught, SigHandler::SigDfl) };
-        // It is blocked until the handler returns.
+        // Delivered when the handler returns, since it is blocked until then.
         let _ = raise(caught);
     }
 }

@@ -14,6 +14,7 @@ use aws_smithy_types::date_time::Format;
 use super::error_codes::{ServiceError, classify_status};
 use super::error_text::error_text;
 use crate::model::answer::{FetchError, Outage, Refusal};
+use crate::model::library_text::{container_status, is_identity_provider_failure, is_sso_throttling, is_xml_error};
 use crate::net::errors::{TrustError, Unavailable, certificate_error, find_source, is_timeout};
 use crate::time::retry::Retry;
 
@@ -128,14 +129,13 @@ pub fn classify_provider_error(error: &(dyn Error + 'static)) -> Retry {
         return Retry::Transient(Outage::Timeout(text), None);
     }
     // A container's endpoint tells its status in words only, and so does STS about an identity provider.
-    let status = text.split_once("StatusCode(").and_then(|(_, rest)| rest.split_once(')')?.0.parse().ok());
-    match status {
+    match container_status(&text) {
         Some(status) => classify_status(status),
         // SSO's errors are of types that nothing else here has.
-        None if text.contains("TooManyRequestsException") => Retry::Transient(Outage::Throttled(text), None),
-        None if text.contains("IDPCommunicationError") => Retry::Transient(Outage::Service(text), None),
+        None if is_sso_throttling(&text) => Retry::Transient(Outage::Throttled(text), None),
+        None if is_identity_provider_failure(&text) => Retry::Transient(Outage::Service(text), None),
         // What answers in STS's place does not speak as it does: a gateway that has lost it, say.
-        None if text.contains("error parsing XML") => {
+        None if is_xml_error(&text) => {
             Retry::Transient(Outage::MalformedResponse("STS: an answer that is not XML".to_owned()), None)
         }
         None => Retry::Permanent(FetchError::Refused(Refusal::Request(text))),

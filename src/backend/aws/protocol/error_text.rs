@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use crate::model::quoting::one_line;
 use crate::net::errors::chain;
+use crate::system::os_error;
 
 /// An error and what is behind it, each thing said once, in one line.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
@@ -35,9 +36,7 @@ fn words_of(error: &(dyn Error + 'static)) -> String {
         let parts = [meta.code(), meta.message()];
         return one_line(&parts.into_iter().flatten().collect::<Vec<_>>().join(": "));
     }
-    let text = error.to_string();
-    // The number of an error helps nobody.
-    one_line(text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words))
+    one_line(&error.downcast_ref().map_or_else(|| error.to_string(), os_error::text))
 }
 
 #[cfg(test)]

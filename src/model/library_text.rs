@@ -1,0 +1,384 @@
+//! Texts of other crates and of the C library that the program matches on, for want of a type or a code.
+//!
+//! Each test below makes the real library produce its text, so that an update which changes it fails there.
+
+/// Returns the column (from 1) of a syntax error of jsonpath-rust. Its message begins with the position, ` --> 1:5`.
+pub fn json_path_column(message: &str) -> Option<usize> {
+    let (_, after) = message.split_once("--> ")?;
+    let (_, column) = after.lines().next()?.split_once(':')?;
+    column.trim().parse().ok()
+}
+
+/// Returns an error message of serde_json without the position at its end, ` at line 1 column 6`.
+pub fn without_json_position(message: &str) -> &str {
+    message.rsplit_once(" at line ").map_or(message, |(message, _)| message)
+}
+
+/// True for the error message of toml about a key that occurs twice, which does not name the key.
+pub fn is_toml_duplicate_key(message: &str) -> bool {
+    message == "duplicate key"
+}
+
+/// Returns a line of clap's error output without `error: `, or `None` for its tip about `--`, which is wrong for a command line
+/// that ends in a command.
+pub fn clap_line(line: &str) -> Option<&str> {
+    let line = line.trim().trim_start_matches("error: ");
+    (!line.is_empty() && !line.starts_with("tip: to pass")).then_some(line)
+}
+
+/// True for the error detail of MiniJinja about an operator on an undefined value, whose kind is only `InvalidOperation`.
+pub fn is_undefined_operand(detail: &str) -> bool {
+    detail.contains("undefined")
+}
+
+/// Returns the name in `DnsName("example.com")`, as rustls presents the names of a certificate.
+pub fn presented_name(name: &str) -> &str {
+    name.split('"').nth(1).unwrap_or(name)
+}
+
+/// True for hyper-util's error, of a private type, about a proxy that answers CONNECT with any status but 200 and 407.
+pub fn is_tunnel_refused(message: &str) -> bool {
+    message == "tunnel error: unsuccessful"
+}
+
+/// True for hyper-util's error, of a private type, about a proxy that answers CONNECT with status 407.
+pub fn is_proxy_authorization_required(message: &str) -> bool {
+    message == "tunnel error: proxy authorization required"
+}
+
+/// True for EAI_AGAIN of getaddrinfo(3), a temporary failure of a name server. std keeps only the text of gai_strerror(3):
+/// "Temporary failure in name resolution" with glibc, "Try again" with musl.
+pub fn is_temporary_resolver_failure(message: &str) -> bool {
+    message.contains("Temporary failure") || message.contains("Try again")
+}
+
+/// Returns the HTTP status in an error of the SDK's container credentials, which holds it only as `StatusCode(503)`.
+pub fn container_status(message: &str) -> Option<u16> {
+    let (_, after) = message.split_once("StatusCode(")?;
+    after.split_once(')')?.0.parse().ok()
+}
+
+/// True for a throttled request to SSO, whose error types are those of a crate that is no dependency of this one.
+pub fn is_sso_throttling(message: &str) -> bool {
+    message.contains("TooManyRequestsException")
+}
+
+/// True for an STS error about an identity provider that cannot be reached.
+pub fn is_identity_provider_failure(message: &str) -> bool {
+    message.contains("IDPCommunicationError")
+}
+
+/// True for a response to an STS request that is no XML.
+pub fn is_xml_error(message: &str) -> bool {
+    message.contains("error parsing XML")
+}
+
+/// True for an SSO token that is missing, invalid or expired, so that the user has to log in.
+pub fn is_sso_token_error(message: &str) -> bool {
+    message.contains("SSO token")
+}
+
+/// True for the instance metadata's refusal (403) of a session token.
+pub fn is_metadata_forbidden(message: &str) -> bool {
+    message.contains("forbidden")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::ffi::CStr;
+    use std::fs;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, ToSocketAddrs};
+    use std::path::PathBuf;
+    use std::process::Command;
+    use std::thread;
+
+    use aws_config::ecs::EcsCredentialsProvider;
+    use aws_config::imds;
+    use aws_config::provider_config::ProviderConfig;
+    use aws_config::retry::RetryConfig;
+    use aws_config::sso::SsoCredentialsProvider;
+    use aws_config::web_identity_token::{StaticConfiguration, WebIdentityTokenCredentialsProvider};
+    use aws_config::{BehaviorVersion, Region};
+    use aws_credential_types::provider::ProvideCredentials;
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+    use aws_smithy_types::body::SdkBody;
+    use hyper_util::client::legacy::connect::proxy::Tunnel;
+    use nix::libc;
+    use rustls::CertificateError;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use rustls::server::ParsedCertificate;
+    use tower_service::Service;
+
+    use super::*;
+
+    #[test]
+    fn jsonpath_rust_tells_the_column() {
+        let error = jsonpath_rust::parser::parse_json_path("$.a[").unwrap_err();
+        assert_eq!(json_path_column(&error.to_string()), Some(5), "{error}");
+    }
+
+    #[test]
+    fn serde_json_ends_with_the_position() {
+        let error = serde_json::from_str::<serde_json::Value>(r#"{"a":}"#).unwrap_err();
+        assert_eq!(without_json_position(&error.to_string()), "expected value");
+    }
+
+    #[test]
+    fn toml_does_not_name_a_duplicate_key() {
+        let error = toml::de::DeTable::parse("a = 1\na = 2").unwrap_err();
+        assert!(is_toml_duplicate_key(error.message()), "{error}");
+    }
+
+    #[test]
+    fn clap_gives_a_tip_about_the_separator() {
+        let command = clap::Command::new("name").arg(clap::Arg::new("command"));
+        let error = command.try_get_matches_from(["name", "--unknown"]).unwrap_err().render().to_string();
+        assert!(error.contains("tip: "), "{error}");
+        let lines: Vec<_> = error.lines().filter_map(clap_line).collect();
+        assert_eq!(lines.first(), Some(&"unexpected argument '--unknown' found"), "{error}");
+        assert!(!lines.iter().any(|line| line.contains("tip: ")), "{error}");
+    }
+
+    #[test]
+    fn minijinja_calls_an_operand_undefined() {
+        let mut environment = minijinja::Environment::new();
+        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        for template in ["{{ 1 + x }}", "{{ x * 2 }}", "{{ x ~ 'a' }}", "{{ x < 1 }}"] {
+            let error = environment.render_str(template, ()).unwrap_err();
+            let is_undefined = error.kind() == minijinja::ErrorKind::UndefinedError;
+            assert!(is_undefined || error.detail().is_some_and(is_undefined_operand), "{template}: {error}");
+        }
+        let error = environment.render_str("{{ 1 + x }}", ()).unwrap_err();
+        assert_eq!(error.kind(), minijinja::ErrorKind::InvalidOperation, "the text is needed no more");
+    }
+
+    /// A certificate of example.com.
+    const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBijCCATCgAwIBAgIUehvn2pH8dFDoWP/AyYYD6zzsZZ0wCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEVGVzdDAgFw0yNjExMjEwMTU2MDJaGA8yMTI2MTAyODAxNTYw
+MlowDzENMAsGA1UEAwwEVGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABP9U
+vPEdr9kbvFvNb5bXuGUkWo9DvAYxJ0iKDsxjln5bzUqrSZHSpm9JcZlSuNrYjjNz
+g4rtWbR5awRQCyumNG6jaDBmMB0GA1UdDgQWBBQ4iMshqWO16CJ6rHE0Yegz94e/
+zTAfBgNVHSMEGDAWgBQ4iMshqWO16CJ6rHE0Yegz94e/zTAWBgNVHREEDzANggtl
+eGFtcGxlLmNvbTAMBgNVHRMBAf8EAjAAMAoGCCqGSM49BAMCA0gAMEUCIQDmPoNW
+H7rMThxxp5R3p1374Oxzxgpy5XIYkWwsvwzJ1wIgGCbD83CAvPdyUECwIOABK/8F
+NvO69jG9Tz+etG16LIU=
+-----END CERTIFICATE-----
+";
+
+    #[test]
+    fn rustls_presents_a_name_in_quotes() {
+        let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).unwrap();
+        let certificate = ParsedCertificate::try_from(&certificate).unwrap();
+        let error = rustls::client::verify_server_name(&certificate, &ServerName::try_from("example.org").unwrap());
+        let Err(rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. })) = error
+        else {
+            panic!("{error:?}")
+        };
+        assert_eq!(presented.iter().map(|name| presented_name(name)).collect::<Vec<_>>(), ["example.com"]);
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    /// The error of a tunnel through a proxy that answers with this status.
+    fn tunnel_error(status: &'static str) -> String {
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", proxy.local_addr().unwrap());
+        let answering = thread::spawn(move || {
+            let (mut stream, _) = proxy.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]).unwrap();
+            write!(stream, "HTTP/1.1 {status}\r\n\r\n").unwrap();
+        });
+        let error = block_on(async {
+            let tcp = crate::net::proxy_connector::Tcp::new_with_resolver(crate::net::dns::DnsResolver::default());
+            let mut tunnel = Tunnel::new(address.parse().unwrap(), tcp);
+            tunnel.call(http::Uri::from_static("https://example.com")).await.unwrap_err().to_string()
+        });
+        answering.join().unwrap();
+        error
+    }
+
+    #[test]
+    fn hyper_util_tells_a_refused_tunnel_from_a_missing_password() {
+        for status in ["403 Forbidden", "502 Bad Gateway"] {
+            let error = tunnel_error(status);
+            assert!(is_tunnel_refused(&error), "{error}");
+        }
+        let error = tunnel_error("407 Proxy Authentication Required");
+        assert!(is_proxy_authorization_required(&error), "{error}");
+    }
+
+    /// The text of gai_strerror(3).
+    #[allow(unsafe_code, reason = "nix has no gai_strerror(3)")]
+    fn resolver_text(code: libc::c_int) -> &'static str {
+        // SAFETY: gai_strerror takes any number and returns a static NUL-terminated string.
+        unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_str().unwrap()
+    }
+
+    #[test]
+    fn the_c_library_has_a_text_for_a_temporary_failure() {
+        assert!(is_temporary_resolver_failure(resolver_text(libc::EAI_AGAIN)));
+        for other in [libc::EAI_NONAME, libc::EAI_FAIL, libc::EAI_SYSTEM, libc::EAI_MEMORY] {
+            assert!(!is_temporary_resolver_failure(resolver_text(other)), "{}", resolver_text(other));
+        }
+    }
+
+    /// EAI_AGAIN itself takes a name server that fails; for a name that is none, no server is asked.
+    #[test]
+    fn std_keeps_the_text_of_the_c_library() {
+        let error = ("a..b", 0).to_socket_addrs().unwrap_err().to_string();
+        assert!(error.ends_with(resolver_text(libc::EAI_NONAME)), "{error}");
+    }
+
+    /// A response that the SDK gets to every request.
+    #[derive(Clone, Copy, Debug)]
+    struct Canned {
+        status: u16,
+        error_type: &'static str,
+        body: &'static str,
+    }
+
+    impl HttpConnector for Canned {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            let response = http::Response::builder().status(self.status).header("x-amzn-errortype", self.error_type);
+            let response = response.body(SdkBody::from(self.body)).unwrap();
+            HttpConnectorFuture::ready(Ok(HttpResponse::try_from(response).unwrap()))
+        }
+    }
+
+    /// A configuration in which every request gets this response, once.
+    fn answered(status: u16, error_type: &'static str, body: &'static str) -> ProviderConfig {
+        let canned = Canned { status, error_type, body };
+        ProviderConfig::without_region()
+            .with_behavior_version(Some(BehaviorVersion::latest()))
+            .with_http_client(http_client_fn(move |_, _| SharedHttpConnector::new(canned)))
+            .with_region(Some(Region::from_static("us-east-1")))
+            .with_retry_config(RetryConfig::disabled())
+    }
+
+    /// The texts of an error and of its sources.
+    fn texts(error: &(dyn Error + 'static)) -> String {
+        let chain = std::iter::successors(Some(error), |&error| error.source());
+        chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
+    fn failure(provider: impl ProvideCredentials) -> String {
+        block_on(async { texts(&provider.provide_credentials().await.unwrap_err()) })
+    }
+
+    /// Set in the child processes of [`ran_in_child`].
+    const CHILD: &str = "SECRETS_EXEC_TEST_CHILD";
+
+    fn is_child() -> bool {
+        std::env::var_os(CHILD).is_some()
+    }
+
+    /// Runs the calling test again in a child process with only these variables, since the SDK's sources of credentials read the
+    /// real environment and the files of the real user. Returns false in that child.
+    fn ran_in_child(test: &str, variables: &[(&str, PathBuf)]) -> bool {
+        if is_child() {
+            return false;
+        }
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", &format!("model::library_text::tests::{test}")]).env_clear().env(CHILD, "1");
+        let output = child.envs(variables.iter().map(|(name, value)| (name, value))).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "no such test: {output:?}");
+        true
+    }
+
+    #[test]
+    fn the_container_source_tells_the_status_as_a_number() {
+        let url = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/".into());
+        if ran_in_child("the_container_source_tells_the_status_as_a_number", &[url]) {
+            return;
+        }
+        let error = failure(EcsCredentialsProvider::builder().configure(&answered(429, "", "")).build());
+        assert_eq!(container_status(&error), Some(429), "{error}");
+    }
+
+    fn sso(config: &ProviderConfig) -> String {
+        let sso = SsoCredentialsProvider::builder().account_id("123456789012").role_name("Reader");
+        let sso = sso.region(Region::from_static("us-east-1")).start_url("https://sso.invalid").session_name("test");
+        failure(sso.configure(config).build())
+    }
+
+    #[test]
+    fn sso_names_its_error_of_throttling() {
+        let test = "sso_names_its_error_of_throttling";
+        let home = std::env::temp_dir().join(format!("library-text-{}", std::process::id()));
+        if !is_child() {
+            let cache = home.join(".aws/sso/cache");
+            fs::create_dir_all(&cache).unwrap();
+            // The name is the SHA-1 of the session's name.
+            let token = cache.join("a94a8fe5ccb19ba61c4c0873d391e987982fbbd3.json");
+            fs::write(token, r#"{"accessToken": "token", "expiresAt": "2999-01-01T00:00:00Z"}"#).unwrap();
+        }
+        if ran_in_child(test, &[("HOME", home.clone())]) {
+            return fs::remove_dir_all(home).unwrap();
+        }
+        let error = sso(&answered(429, "TooManyRequestsException", "{}"));
+        assert!(is_sso_throttling(&error), "{error}");
+    }
+
+    #[test]
+    fn a_token_that_is_missing_is_called_an_sso_token() {
+        if ran_in_child("a_token_that_is_missing_is_called_an_sso_token", &[("HOME", "/nonexistent".into())]) {
+            return;
+        }
+        let error = sso(&answered(200, "", "{}"));
+        assert!(is_sso_token_error(&error), "{error}");
+    }
+
+    /// The error of STS's answer to a web identity. Any file will do as the token.
+    fn web_identity(status: u16, body: &'static str) -> String {
+        let identity = StaticConfiguration {
+            web_identity_token_file: "/etc/passwd".into(),
+            role_arn: "arn:aws:iam::123456789012:role/Reader".to_owned(),
+            session_name: "test".to_owned(),
+        };
+        let provider = WebIdentityTokenCredentialsProvider::builder().static_configuration(identity);
+        failure(provider.configure(&answered(status, "", body)).build())
+    }
+
+    #[test]
+    fn sts_names_its_error_about_an_identity_provider() {
+        if ran_in_child("sts_names_its_error_about_an_identity_provider", &[]) {
+            return;
+        }
+        let body =
+            "<ErrorResponse><Error><Code>IDPCommunicationError</Code><Message>m</Message></Error></ErrorResponse>";
+        let error = web_identity(400, body);
+        assert!(is_identity_provider_failure(&error), "{error}");
+    }
+
+    #[test]
+    fn the_sdk_tells_that_an_answer_of_sts_is_no_xml() {
+        if ran_in_child("the_sdk_tells_that_an_answer_of_sts_is_no_xml", &[]) {
+            return;
+        }
+        for status in [200, 400] {
+            let error = web_identity(status, "not XML");
+            assert!(is_xml_error(&error), "{status}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_metadata_client_calls_a_refused_token_forbidden() {
+        if ran_in_child("the_metadata_client_calls_a_refused_token_forbidden", &[]) {
+            return;
+        }
+        let client = imds::Client::builder().configure(&answered(403, "", "")).build();
+        let error = block_on(async { texts(&client.get("/").await.unwrap_err()) });
+        assert!(is_metadata_forbidden(&error), "{error}");
+    }
+}
