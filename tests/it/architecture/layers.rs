@@ -18,7 +18,7 @@ const TABLE: &str = "
     | deliver  | deliver model system                         |             | files kernel                       |
     | exec     | exec model system                            |             | files kernel                       |
     | report   | report model system                          | stages time | nothing                            |
-    | commands | commands model system stages net time report |             | runtime                            |
+    | commands | commands model system stages net time report |             | runtime processes                  |
     | fuzz     | fuzz model system stages net time report     |             | runtime                            |
     | lib      | commands input::cli model report exec        |             | nothing                            |
     | main     | lib                                          |             | environ                            |
