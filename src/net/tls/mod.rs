@@ -129,6 +129,9 @@ fn is_hashed(name: &OsStr) -> bool {
 }
 
 #[cfg(test)]
+mod generated_chains;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
