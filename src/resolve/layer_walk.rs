@@ -156,7 +156,7 @@ impl<'a> LayerWalk<'a> {
         set_by: &mut BTreeMap<EnvName, String>,
     ) -> Result<(), EnvFromError> {
         let locator = &entry.reference.locator;
-        let key_of_secret = format!("{} of {}", key_or_placeholder(&key), locator.id);
+        let key_of_secret = format!("{} of {}", key_or_placeholder(&key), locator.written_id());
         if let Some(other) = set_by.insert(name.clone(), key_of_secret.clone()) {
             return Err(EnvFromError::clash(&name, &key, [other, key_of_secret]));
         }
