@@ -18,7 +18,7 @@ fn sandbox(proxy: &Wire) -> Sandbox {
 
 /// The service and the proxy, as a message names them.
 fn both(proxy: &Wire) -> String {
-    format!("secretsmanager.us-east-1.amazonaws.com by way of the proxy 127.0.0.1:{}", proxy.port())
+    format!("secretsmanager.us-east-1.amazonaws.com through the proxy 127.0.0.1:{}", proxy.port())
 }
 
 /// An outage after as many attempts as are allowed.

@@ -24,7 +24,7 @@ use crate::model::answer::{
 };
 use crate::model::reference::{Locator, Region, Store};
 use crate::net::connector::Connector;
-use crate::net::http::Transport;
+use crate::net::http::{HttpTimeouts, Transport};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::{Deadline, Waiting};
 use crate::time::retry::{Retry, RetryBudget, retry};
@@ -52,7 +52,7 @@ impl Agent {
         // With a fallback, `--wait` waits for AWS.
         let awaited = (!settings.has_fallback).then(|| deadline.clone());
         let connector = Connector::new(&aws_settings.trust, &ProxySettings::default(), awaited);
-        let http = Transport::new(connector).connector((Some(CONNECT_TIMEOUT), None));
+        let http = Transport::new(connector).connector(HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: None });
         Self { settings, aws_settings, deadline, budget, http, report, is_open: false }
     }
 

@@ -15,7 +15,7 @@ use super::protocol::{Api, Client, Timeouts, error_text, find_endpoint};
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::reference::Region;
 use crate::net::connector::Connector;
-use crate::net::http::Transport;
+use crate::net::http::{HttpTimeouts, Transport};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
 
@@ -55,10 +55,11 @@ impl Clients {
         let connector = Connector::new(&settings.trust, &settings.proxy, Some(deadline.clone()));
         let direct = Connector::new(&settings.trust, &ProxySettings::default(), None);
         let transport = Transport::new(connector.clone());
+        let timeouts = HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: Some(READ_TIMEOUT) };
         Self {
             settings,
-            connector: connector.within(Some(CONNECT_TIMEOUT)),
-            http_connector: transport.connector((Some(CONNECT_TIMEOUT), Some(READ_TIMEOUT))),
+            connector: connector.with_timeout(Some(CONNECT_TIMEOUT)),
+            http_connector: transport.connector(timeouts),
             http: SharedHttpClient::new(transport),
             direct: SharedHttpClient::new(Transport::new(direct)),
         }

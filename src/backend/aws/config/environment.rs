@@ -135,8 +135,8 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     };
     let (https, http, all) =
         (proxy("https_proxy", "HTTPS_PROXY"), proxy("http_proxy", "HTTP_PROXY"), proxy("all_proxy", "ALL_PROXY"));
-    let none = reader.text("no_proxy").or_else(|| reader.text("NO_PROXY"));
-    ProxySettings { http, https, all, none, link_local }
+    let no_proxy = reader.text("no_proxy").or_else(|| reader.text("NO_PROXY"));
+    ProxySettings { http, https, all, no_proxy, link_local }
 }
 
 /// Parses a proxy's URL, or its host alone. There is no SOCKS.

@@ -13,7 +13,7 @@ use crate::backend::aws::config::MetadataSettings;
 use crate::backend::aws::protocol::{classify_provider_error, error_text};
 use crate::model::answer::{FetchError, Outage};
 use crate::model::reference::Region;
-use crate::net::errors::{TimedOut, Unavailable, find_source, is_timeout};
+use crate::net::errors::{ImdsUnavailable, TimedOut, find_source, is_timeout};
 use crate::time::deadline::Deadline;
 use crate::time::retry::{Retry, RetryBudget};
 
@@ -45,7 +45,7 @@ impl InstanceCredentials {
             ImdsError::ErrorResponse(answer) if answer.response().status().as_u16() == 404 => {
                 ProviderError::not_loaded("the instance has no role")
             }
-            _ if find_source::<Unavailable>(&error).is_some() => ProviderError::provider_error(error),
+            _ if find_source::<ImdsUnavailable>(&error).is_some() => ProviderError::provider_error(error),
             ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() => ProviderError::not_loaded(error),
             _ => ProviderError::provider_error(error),
         })?;

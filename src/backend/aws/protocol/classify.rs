@@ -15,7 +15,7 @@ use super::error_codes::{ServiceError, classify_status};
 use super::error_text::error_text;
 use crate::model::answer::{FetchError, Outage, Refusal};
 use crate::model::library_text::{container_status, is_identity_provider_failure, is_sso_throttling, is_xml_error};
-use crate::net::errors::{TrustError, Unavailable, certificate_error, find_source, is_timeout};
+use crate::net::errors::{ImdsUnavailable, TrustError, certificate_error, find_source, is_timeout};
 use crate::time::retry::Retry;
 
 /// Classifies the failure of a request. Of a response's body only the code and the message of AWS's own errors are kept.
@@ -112,7 +112,7 @@ pub fn classify_connector_error(error: &ConnectorError) -> Retry {
 
 /// Classifies the error of a credential provider or of IMDS. The SDK hides its kind; the errors behind it tell.
 pub fn classify_provider_error(error: &(dyn Error + 'static)) -> Retry {
-    if let Some(Unavailable(status)) = find_source(error) {
+    if let Some(ImdsUnavailable(status)) = find_source(error) {
         return classify_status(*status);
     }
     if let Some(error) = find_source::<ConnectorError>(error) {
