@@ -1,4 +1,4 @@
-//! Look-up of the command in the target's PATH, as execvp(3) does it.
+//! Lookup of the command in its own PATH, as execvp(3) does it.
 
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +10,7 @@ use nix::unistd::{AccessFlags, faccessat};
 
 use crate::system::os_error::errno;
 
-/// The path of a file that this process may execute by its mode.
+/// The path of a file whose mode allows this process to execute it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program(pub CString);
 
@@ -32,13 +32,13 @@ pub enum ProgramError {
     NotExecutable { file: PathBuf, why: Errno },
 }
 
-/// The search path for an environment without PATH, as most shells have one.
+/// The search path if PATH is not set; most shells have the same.
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Finds `program` in `path`, the target's PATH. A name with a slash is not searched for.
+/// Finds `program` in `path`, the command's PATH. A name with a slash is a path itself.
 ///
 /// # Errors
-/// When no file has the name, or none of them can be executed; then the first one is named.
+/// When no file has the name, or none of them can be executed; the error has the first one.
 pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, ProgramError> {
     if program.as_bytes().contains(&b'/') {
         return match examine(Path::new(program)) {
@@ -73,7 +73,7 @@ fn examine(file: &Path) -> Result<Program, Errno> {
     if metadata.is_dir() {
         return Err(Errno::EISDIR);
     }
-    // Only EACCES counts: old seccomp profiles refuse faccessat2(2) itself with another errno, and execve will tell.
+    // Only EACCES counts: old seccomp profiles refuse faccessat2(2) itself with another errno, and execve checks again.
     if faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS) == Err(Errno::EACCES) {
         return Err(Errno::EACCES);
     }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_looked_for_in_the_path_and_nowhere_else() {
+    fn a_name_is_searched_for_in_the_path_alone() {
         assert_eq!(find("sh".as_ref(), Some("/nonexistent:/bin".as_ref())).unwrap().as_path(), Path::new("/bin/sh"));
         assert!(find("sh".as_ref(), None).is_ok());
         assert!(
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_but_cannot_be_executed_is_told_apart() {
+    fn a_file_that_cannot_be_executed_is_distinct_from_a_missing_one() {
         assert!(matches!(find("passwd".as_ref(), Some("/etc".as_ref())), Err(ProgramError::NotExecutable { .. })));
         assert!(matches!(find("/etc".as_ref(), None), Err(ProgramError::NotExecutable { why: Errno::EISDIR, .. })));
         assert!(matches!(find("/etc/passwd/x".as_ref(), None), Err(ProgramError::NotExecutable { .. })));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_files_that_cannot_be_executed_the_first_is_told() {
+    fn the_error_has_the_first_of_several_files_that_cannot_be_executed() {
         let Err(ProgramError::NotExecutable { file, .. }) = find("passwd".as_ref(), Some("/etc:/etc/../etc".as_ref()))
         else {
             panic!("/etc/passwd can be executed")

@@ -1,4 +1,4 @@
-//! Execution of the command: its look-up, the state of the process that it inherits, and the one `execve`.
+//! Execution of the command: its lookup in PATH, the process state that it inherits, and `execve`.
 
 mod lookup;
 mod process;
@@ -32,8 +32,11 @@ pub enum ExecError {
 }
 
 /// Replaces the process by `program`, which inherits the process id, the descriptors and the inherited signal dispositions.
+///
+/// # Errors
+/// When execve fails; the process continues unchanged.
 pub fn exec(program: &Program, command: &CommandLine, environment: &Environment) -> Result<Infallible, ExecError> {
-    // Arguments came through execve, so they have no NUL.
+    // Arguments of this process have no NUL.
     let arguments: Vec<CString> =
         command.arguments().filter_map(|argument| CString::new(argument.as_bytes()).ok()).collect();
     let error = process::with_inherited_sigpipe(|| {

@@ -39,8 +39,8 @@ pub fn with_inherited_sigpipe<T>(action: impl FnOnce() -> T) -> T {
     result
 }
 
-/// As PID 1, installs handlers that exit with 128 + n on termination signals: the kernel drops signals for which PID 1 has no
-/// handler (pid_namespaces(7)).
+/// As PID 1, installs handlers that exit with 128 + n on termination signals, since the kernel discards signals for which PID 1
+/// has no handler (pid_namespaces(7)).
 ///
 /// Any other process is ended by the signal itself, which its parent sees in the wait status. An ignored signal stays ignored,
 /// a blocked one stays pending, and `execve` resets the handlers.

@@ -1,4 +1,4 @@
-//! Rules for following symbolic links that other users may have made.
+//! Rules for following symbolic links, which other users may have created.
 
 use nix::unistd::geteuid;
 

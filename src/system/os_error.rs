@@ -1,4 +1,4 @@
-//! Errors of system calls, in the same words whichever C library is linked.
+//! Descriptions of system call errors, which are the same with every C library.
 
 use std::io;
 
@@ -27,8 +27,9 @@ pub fn text(error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use nix::libc;
+
+    use super::*;
 
     #[test]
     fn an_errno_has_one_text_without_its_number() {

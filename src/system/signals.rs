@@ -1,4 +1,4 @@
-//! Dispositions of signals: the list of those that end a process from outside, a query, and handlers that are put back.
+//! Signal dispositions: the termination signals, a query, and handlers that are restored when dropped.
 
 #![allow(unsafe_code, reason = "nix leaves the soundness of a signal handler to its caller")]
 
@@ -7,7 +7,7 @@ use std::{mem, ptr};
 use nix::libc;
 use nix::sys::signal::{SigAction, Signal, sigaction};
 
-/// The signals that a terminal, a service manager or a user sends to end a process. Their default action is to do so.
+/// The signals that a terminal, a service manager or a user sends to end a process, which is their default action.
 pub const TERMINATION: [Signal; 4] = [Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
 
 /// The action that is in force for a signal (signal(7)).
@@ -87,16 +87,17 @@ impl Drop for Handlers {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use nix::sys::signal::{SaFlags, SigHandler, SigSet};
 
-    extern "C" fn nothing(_: libc::c_int) {}
+    use super::*;
+
+    extern "C" fn do_nothing(_: libc::c_int) {}
 
     #[test]
     fn handlers_are_in_force_until_they_are_restored_or_dropped() {
         // No other test uses this signal.
         let signal = Signal::SIGUSR2;
-        let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+        let action = SigAction::new(SigHandler::Handler(do_nothing), SaFlags::empty(), SigSet::empty());
         assert_eq!(disposition(signal), Disposition::Default);
         // SAFETY: the handler does nothing.
         let handlers = unsafe { Handlers::install(action, [signal]) };
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_that_is_ignored_is_told_from_one_at_its_default() {
+    fn an_ignored_signal_has_the_disposition_ignored() {
         // Rust's runtime ignores it before `main`.
         assert_eq!(disposition(Signal::SIGPIPE), Disposition::Ignored);
     }

@@ -1,4 +1,4 @@
-//! `--wait` and `--timeout`: the deadline of a launch, which starts to run when what `--wait` is for is there.
+//! The deadline of a launch: `--wait` for credentials and the network, then `--timeout` for everything else.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -10,27 +10,27 @@ use futures_util::future::{Either, select};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// The deadline that everything in one launch shares. Clones are the same deadline.
+/// The deadline of a launch. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct Deadline {
     timeout: Duration,
     phase: Arc<watch::Sender<Phase>>,
-    /// Set when a future was cancelled because the deadline had passed, so the runtime is not blocked.
+    /// True once a future was cancelled at the deadline: the runtime is not blocked.
     is_noticed: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Debug)]
 enum Phase {
-    /// Something is missing, and may come until `until`.
+    /// `--wait` runs, until `until`.
     Waiting { since: Instant, until: Instant, awaited: Awaited },
-    /// The timeout runs.
+    /// `--timeout` runs.
     Running { since: Instant },
 }
 
-/// What `--wait` waits for, and why it is missing, if known.
+/// The condition that `--wait` waits for, and the last reason why it is not met, if known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Awaited {
-    /// Credentials, or the region, which has the same sources.
+    /// Credentials, or the region, which the same providers have.
     Credentials(Option<String>),
     /// A connection to AWS.
     Network(Option<String>),
@@ -48,7 +48,7 @@ pub struct Waiting {
 const REPORTED_AFTER: Duration = Duration::from_secs(1);
 
 impl Deadline {
-    /// Starts to wait for as long as `wait` says; without it the timeout runs at once.
+    /// Starts `wait`, or without it the timeout.
     pub fn new(timeout: Duration, wait: Option<Duration>) -> Self {
         let since = Instant::now();
         let phase = match wait {
@@ -58,7 +58,7 @@ impl Deadline {
         Self { timeout, phase: Arc::new(watch::Sender::new(phase)), is_noticed: Arc::default() }
     }
 
-    /// The whole of `--wait`, while it still waits.
+    /// The whole of `--wait` while it runs, or else `None`.
     pub fn wait(&self) -> Option<Duration> {
         match *self.phase.borrow() {
             Phase::Waiting { since, until, .. } => Some(until - since),
@@ -74,22 +74,22 @@ impl Deadline {
         }
     }
 
-    /// Notes that the runtime itself has seen the deadline pass.
+    /// Notes that the runtime has cancelled a future at the deadline.
     pub fn mark_noticed(&self) {
         self.is_noticed.store(true, Ordering::SeqCst);
     }
 
-    /// True once the runtime itself has seen the deadline pass.
+    /// True once the runtime has cancelled a future at the deadline.
     pub fn is_noticed(&self) -> bool {
         self.is_noticed.load(Ordering::SeqCst)
     }
 
-    /// True while `--wait` still waits.
+    /// True while `--wait` runs.
     pub fn is_waiting(&self) -> bool {
         matches!(*self.phase.borrow(), Phase::Waiting { .. })
     }
 
-    /// Notes that the credentials are there; a connection to AWS may still be missing.
+    /// Notes that the credentials were found. `--wait` continues until AWS is reachable.
     pub fn mark_credentials_found(&self) {
         self.phase.send_if_modified(|phase| match phase {
             Phase::Waiting { awaited: awaited @ Awaited::Credentials(_), .. } => {
@@ -100,7 +100,7 @@ impl Deadline {
         });
     }
 
-    /// Notes why what is waited for is still missing.
+    /// Notes the reason why `--wait` continues, for the report.
     pub fn note_wait_reason(&self, why: &str) {
         self.phase.send_if_modified(|phase| {
             if let Phase::Waiting { awaited: Awaited::Credentials(reason) | Awaited::Network(reason), .. } = phase {
@@ -110,21 +110,21 @@ impl Deadline {
         });
     }
 
-    /// Notes that AWS can be reached: if only the network was missing, the timeout starts.
+    /// Notes that AWS is reachable. The timeout starts, unless credentials are still missing.
     pub fn mark_reachable(&self) {
         if matches!(&*self.phase.borrow(), Phase::Waiting { awaited: Awaited::Network(_), .. }) {
             self.start();
         }
     }
 
-    /// Starts the timeout, unless it runs.
+    /// Starts the timeout, unless it runs already.
     pub fn start(&self) {
         self.phase.send_if_modified(|phase| {
-            let waits = matches!(phase, Phase::Waiting { .. });
-            if waits {
+            let is_waiting = matches!(phase, Phase::Waiting { .. });
+            if is_waiting {
                 *phase = Phase::Running { since: Instant::now() };
             }
-            waits
+            is_waiting
         });
     }
 
@@ -138,7 +138,7 @@ impl Deadline {
         let _ = phase.wait_for(|phase| matches!(phase, Phase::Running { .. })).await;
     }
 
-    /// Completes with `future`, and meanwhile reports what is waited for to `report`.
+    /// Runs `future` to its end, and calls `report` for each long wait meanwhile.
     pub async fn reporting<F: Future>(&self, report: fn(&Waiting), future: F) -> F::Output {
         match select(pin!(future), pin!(self.report_waits(report))).await {
             Either::Left((output, _)) => output,
@@ -146,7 +146,7 @@ impl Deadline {
         }
     }
 
-    /// Reports credentials once, and the network once, each after it was missing for [`REPORTED_AFTER`]. Never completes.
+    /// Reports a wait for credentials once and for the network once, each after [`REPORTED_AFTER`]. Never completes.
     async fn report_waits(&self, report: fn(&Waiting)) -> Infallible {
         let mut reported = None;
         let mut phase = self.phase.subscribe();

@@ -1,4 +1,4 @@
-//! The time that a launch has: until when something may be missing, when a request is repeated, and when everything ends.
+//! Limits of time: the deadline of a launch, retries within it, and a watchdog for a runtime that is blocked.
 
 pub mod deadline;
 pub mod retry;

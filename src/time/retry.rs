@@ -1,4 +1,4 @@
-//! When a request is repeated: exponential backoff with full jitter, within the deadline.
+//! Retries: exponential backoff with full jitter, limited by attempts and by the deadline.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::deadline::Deadline;
 use crate::model::answer::{FetchError, Outage, Refusal};
 
-/// What a failed attempt means for the next one.
+/// The failure of an attempt, by its meaning for further attempts.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Retry {
     /// The request would fail the same way again.
@@ -31,7 +31,7 @@ impl From<Refusal> for Retry {
     }
 }
 
-/// With less time left than this, no further attempt is made.
+/// The least time for an attempt: with less left, there is none.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
 /// The bounds of the pauses between attempts. Pause n is at most `first` · `factor`ⁿ⁻¹ and at most `longest`.
@@ -54,17 +54,17 @@ const WAITING: Backoff = Backoff { first: Duration::from_millis(100), factor: 2,
 pub struct RetryBudget {
     deadline: Deadline,
     max_attempts: Option<u32>,
-    /// A share of the time: when it began, and its divisor.
+    /// The start and the divisor of a share of the time.
     share: Option<(Instant, u32)>,
 }
 
 impl RetryBudget {
-    /// All of the time until `deadline`, and at most `max_attempts` attempts (AWS_MAX_ATTEMPTS).
+    /// A budget of all the time until `deadline` and at most `max_attempts` attempts (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
         Self { deadline, max_attempts, share: None }
     }
 
-    /// A budget of 1/`count` of the time that is left, for the first of `count` attempts in different places.
+    /// Returns a budget of 1/`count` of the remaining time, for the first of `count` regions or providers.
     pub fn share(&self, count: usize) -> Self {
         let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
         Self { share: Some((Instant::now(), count)), ..self.clone() }
@@ -105,9 +105,9 @@ impl RetryBudget {
         self.end() <= Instant::now() + SHORTEST_ATTEMPT
     }
 
-    /// Pauses before the next attempt after `attempts` failed ones; returns false, at once, if there is none.
+    /// Pauses after `attempts` failed attempts; returns false without a pause if there is no further attempt.
     ///
-    /// `outage` is the reason of the last failure, `retry_after` the server's own wish.
+    /// `outage` and `retry_after` are those of the last failure.
     pub async fn pause(&self, attempts: u32, outage: Option<&Outage>, retry_after: Option<Duration>) -> bool {
         match self.pause_for(attempts, outage, retry_after, fastrand::f64()) {
             Some(pause) => {
@@ -118,7 +118,7 @@ impl RetryBudget {
         }
     }
 
-    /// The length of the pause; `None` if there is no further attempt.
+    /// Returns the length of the pause; `None` if there is no further attempt.
     ///
     /// Full jitter: between nothing and the longest pause, so that clients that were throttled together spread out (AWS
     /// Architecture Blog, "Exponential Backoff And Jitter"). A Retry-After beyond the end of the budget ends the attempts.
@@ -132,7 +132,7 @@ impl RetryBudget {
         let left = self.end().saturating_duration_since(Instant::now());
         let retry_after = retry_after.unwrap_or_default();
         let is_waiting = self.deadline.is_waiting();
-        let is_last = !is_waiting && self.max_attempts.is_some_and(|most| attempts >= most);
+        let is_last = !is_waiting && self.max_attempts.is_some_and(|max| attempts >= max);
         if is_last || left < SHORTEST_ATTEMPT || retry_after >= left {
             return None;
         }
@@ -148,7 +148,10 @@ impl RetryBudget {
     }
 }
 
-/// Repeats `attempt` until it succeeds, fails permanently, or the budget is spent; then returns the last reason.
+/// Repeats `attempt` until it succeeds, fails permanently, or the budget ends.
+///
+/// # Errors
+/// The permanent failure, or [`FetchError::Unavailable`] with the last outage.
 pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T, Retry>) -> Result<T, FetchError> {
     let mut last = Outage::unanswered();
     for attempts in 1.. {
@@ -201,8 +204,9 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end_to_budget() {
-        let pause = |budget: RetryBudget, attempts, asked, jitter| budget.pause_for(attempts, None, asked, jitter);
+    fn there_is_no_pause_beyond_the_budget() {
+        let pause =
+            |budget: RetryBudget, attempts, retry_after, jitter| budget.pause_for(attempts, None, retry_after, jitter);
         assert_eq!(pause(budget(60, Some(3)), 3, None, 0.0), None);
         assert!(pause(budget(60, Some(3)), 2, None, 0.0).is_some());
         assert_eq!(pause(budget(0, None), 1, None, 1.0), None);
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_several_things_gets_its_share_of_the_time() {
+    fn a_share_is_a_fraction_of_the_remaining_time() {
         let left = |budget: &RetryBudget| budget.end().saturating_duration_since(Instant::now()).as_secs_f64();
         let whole = budget(60, None);
         assert!((left(&whole.share(3)) - 20.0).abs() < 1.0, "{}", left(&whole.share(3)));
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn while_something_is_waited_for_no_attempt_is_counted() {
+    fn attempts_are_not_limited_while_waiting() {
         let deadline = Deadline::new(Duration::from_secs(5), Some(Duration::from_secs(60)));
         let budget = RetryBudget::new(deadline.clone(), Some(1));
         assert!(budget.pause_for(9, None, None, 1.0).is_some_and(|pause| pause <= Duration::from_secs(1)));

@@ -1,7 +1,7 @@
-//! A thread that ends the process when the deadline passes while the runtime is blocked.
+//! The watchdog: a thread that ends the process if the runtime is blocked at the deadline.
 //!
 //! Files (a token, a CA bundle, AWS's configuration) are read on the runtime's own thread, where a FIFO or a hung mount would
-//! block every timer; a template or a JSONPath that never ends does the same.
+//! block every timer. So does a template or a JSONPath that takes too long.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,15 +17,15 @@ const GRACE: Duration = Duration::from_millis(120);
 /// Grace period for the process to end once the runtime has noticed the deadline, on however busy a machine.
 const ENDING: Duration = Duration::from_secs(2);
 
-/// The watchdog. Dropped, it stops.
+/// A running watchdog, which stops when dropped.
 pub struct Watchdog(Arc<AtomicBool>);
 
 impl Watchdog {
-    /// Starts the thread, which calls `overdue` when `deadline` has passed; `overdue` ends the process. Where no thread can be
-    /// started (`--pids-limit 1`), there is no watchdog.
+    /// Starts the thread, which after the deadline calls `overdue`; that ends the process. If no thread can be started
+    /// (`--pids-limit 1`), there is no watchdog.
     pub fn start(deadline: Deadline, overdue: fn()) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let is_stopped = Arc::clone(&is_over);
+        let stop = Arc::new(AtomicBool::new(false));
+        let is_stopped = Arc::clone(&stop);
         let watch = move || {
             loop {
                 let grace = if deadline.is_noticed() { ENDING } else { GRACE };
@@ -43,7 +43,7 @@ impl Watchdog {
             }
         };
         let _ = std::thread::Builder::new().stack_size(128 * 1024).spawn(watch);
-        Self(is_over)
+        Self(stop)
     }
 }
 
