@@ -54,7 +54,7 @@ impl Access {
         }
     }
 
-    /// Returns the mode for a file that cannot be given its owner. Without chown the group would be ours, so the group bits are
+    /// Returns the mode for a file that cannot be given its owner. Its group would be that of this process, so the group bits are
     /// cleared.
     pub fn without_owner(&self) -> Self {
         Self { user: None, group: None, mode: self.mode - Mode::S_IRWXG }
@@ -112,12 +112,12 @@ fn id_of(text: &[u8], name: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::model::entry::Mode as Wanted;
-    use crate::model::entry::Owner;
-    use crate::model::entry::Place;
-    use nix::errno::Errno;
     use std::os::unix::fs::MetadataExt;
+
+    use nix::errno::Errno;
+
+    use super::*;
+    use crate::model::entry::{Mode as Wanted, Owner, Place};
 
     const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/sh\n# app:x:1:1\n\nbroken\nodd:x:one:1::\nhigh:x:4294967295:1::\n+nis::::::\napp:x:1000:2000:caf\xe9:/:/bin/sh\napp:x:7:7::";
 
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_line_of_the_format_gives_no_number() {
+    fn a_malformed_line_has_no_number() {
         for name in ["", "ap", "broken", "odd", "high", "+nis", "nobody", "#", "x"] {
             assert_eq!(id_of(PASSWD, name), None, "{name}");
         }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_accounts_that_is_not_there_is_told_as_such() {
+    fn a_missing_list_of_accounts_is_reported() {
         let absent = number(&Account::Name("app".into()), "/nonexistent/passwd", DeliverProblem::UnknownUser);
         assert_eq!(absent, Err(DeliverProblem::Accounts("/nonexistent/passwd", Errno::ENOENT)));
     }

@@ -183,13 +183,12 @@ fn missing_or_refused(errno: Errno) -> DeliverProblem {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, lchown, symlink};
+
     use super::*;
     use crate::deliver::problem::FailedStep;
     use crate::deliver::testing::*;
-    use std::fs;
-    use std::os::unix::fs::MetadataExt;
-    use std::os::unix::fs::lchown;
-    use std::os::unix::fs::symlink;
 
     /// True if `path` resolves to `directory` as the kernel resolves it.
     fn leads_to(path: &Path, directory: &Path) -> bool {
@@ -241,8 +240,8 @@ mod tests {
     }
 
     #[test]
-    fn a_link_of_another_user_is_not_followed_wherever_it_is_met() {
-        if !is_root("deliver::directory::tests::a_link_of_another_user_is_not_followed_wherever_it_is_met") {
+    fn a_link_of_another_user_is_followed_at_no_depth() {
+        if !is_root("deliver::directory::tests::a_link_of_another_user_is_followed_at_no_depth") {
             return;
         }
         let directory = Directory::new();
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_of_proc_leads_to_what_the_kernel_holds_and_not_to_its_text() {
+    fn a_magic_link_of_proc_leads_to_its_inode_and_not_to_the_path_in_its_text() {
         let directory = Directory::new();
         let gone = directory.path("gone");
         fs::create_dir(&gone).unwrap();
@@ -288,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_missing_is_told_from_one_that_is_none() {
+    fn a_missing_directory_is_distinct_from_a_file() {
         let directory = Directory::new();
         fs::write(directory.path("file"), "").unwrap();
         symlink("nothing", directory.path("dangling")).unwrap();
@@ -305,8 +304,8 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_may_be_searched_and_not_read_can_be_gone_through() {
-        let test = "deliver::directory::tests::a_directory_that_may_be_searched_and_not_read_can_be_gone_through";
+    fn a_directory_without_read_permission_can_be_traversed() {
+        let test = "deliver::directory::tests::a_directory_without_read_permission_can_be_traversed";
         if !is_root(test) {
             return;
         }

@@ -1,4 +1,4 @@
-//! Files at a path: written under a temporary name in the same directory, renamed, and undone on failure.
+//! A file at a path: written under a temporary name in the same directory, renamed, and undone on failure.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -113,17 +113,16 @@ fn write(entry: &DirectoryEntry, access: &Access, content: &SecretValue) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::deliver::testing::*;
-    use nix::sys::stat::Mode;
     use std::ffi::OsStr;
     use std::fs;
     use std::io::Read;
-    use std::os::unix::fs::FileExt;
-    use std::os::unix::fs::MetadataExt;
-    use std::os::unix::fs::PermissionsExt;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
     use std::path::PathBuf;
+
+    use nix::sys::stat::Mode;
+
+    use super::*;
+    use crate::deliver::testing::*;
 
     fn refused(path: impl Into<PathBuf>) -> DeliverProblem {
         let problems = problems(deliver(vec![on_disk(path, "value")]));
@@ -248,12 +247,12 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_takes_no_files_is_told() {
+    fn a_directory_that_allows_no_files_is_reported() {
         assert!(matches!(refused("/proc/file"), DeliverProblem::Failed(FailedStep { step: Step::Create, .. })));
     }
 
     #[test]
-    fn a_directory_that_is_swapped_meanwhile_does_not_get_the_file() {
+    fn a_directory_that_replaces_the_open_one_does_not_get_the_file() {
         let directory = Directory::new();
         fs::create_dir(directory.path("a")).unwrap();
         let mut staged = stage(&directory.path("a/file"));
@@ -273,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn undoing_brings_back_the_very_file() {
+    fn undoing_restores_the_same_inode() {
         let directory = Directory::new();
         let path = directory.path("file");
         fs::write(&path, "old").unwrap();
@@ -289,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn undoing_brings_back_the_very_file_without_an_exchange() {
+    fn undoing_restores_the_same_inode_without_an_exchange() {
         let directory = Directory::new();
         let path = directory.path("file");
         for mode in [0o755, 0o1755] {
@@ -332,20 +331,20 @@ mod tests {
     }
 
     #[test]
-    fn what_appears_meanwhile_is_replaced_and_put_back() {
+    fn a_file_that_is_created_meanwhile_is_replaced_and_restored() {
         let directory = Directory::new();
         let path = directory.path("file");
         let mut staged = stage(&path);
-        fs::write(&path, "of somebody else").unwrap();
+        fs::write(&path, "of another process").unwrap();
         staged.place().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         staged.undo().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"of somebody else");
+        assert_eq!(fs::read(&path).unwrap(), b"of another process");
         assert_eq!(directory.names(), ["file"]);
     }
 
     #[test]
-    fn what_is_no_regular_file_by_the_time_of_the_exchange_is_not_replaced() {
+    fn a_link_that_is_created_meanwhile_is_not_replaced() {
         let directory = Directory::new();
         let path = directory.path("file");
         let mut staged = stage(&path);
@@ -357,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn once_committed_the_old_file_is_gone_and_undoing_makes_a_copy() {
+    fn once_committed_the_replaced_file_is_removed_and_restored_as_a_copy() {
         let directory = Directory::new();
         let path = directory.path("file");
         fs::write(&path, b"old \xff\x00\n").unwrap();
@@ -375,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn once_committed_a_file_with_another_link_still_comes_back_itself() {
+    fn once_committed_a_file_with_another_link_is_restored_as_the_same_inode() {
         let directory = Directory::new();
         let path = directory.path("file");
         fs::write(&path, "old").unwrap();
@@ -425,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_file_that_cannot_be_put_back_keeps_its_other_name_which_is_told() {
+    fn a_file_that_cannot_be_renamed_back_is_reported_with_its_temporary_name() {
         let directory = Directory::new();
         let path = directory.path("file");
         fs::write(&path, "old").unwrap();
@@ -444,7 +443,7 @@ mod tests {
         let path = directory.path("file");
         let mut staged = stage(&path);
         staged.undo().unwrap();
-        fs::write(&path, "of somebody else").unwrap();
+        fs::write(&path, "of another process").unwrap();
         staged.place().unwrap();
         staged.undo().unwrap();
         drop(staged);

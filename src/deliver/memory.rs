@@ -53,13 +53,13 @@ impl MemoryFile {
     }
 }
 
-/// Creates an empty memfd with MFD_EXEC or MFD_NOEXEC_SEAL, which the sysctl `vm.memfd_noexec` asks for; without it on older
-/// kernels (EINVAL).
+/// Creates an empty memfd with MFD_EXEC or MFD_NOEXEC_SEAL, which the sysctl `vm.memfd_noexec` requires; without either on
+/// older kernels, which reject them (EINVAL).
 fn empty(executable: MFdFlags) -> Result<OwnedFd, DeliverProblem> {
     let create = |flags| memfd_create(c"secrets-exec", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING | flags);
     let created = match create(executable) {
         Err(Errno::EINVAL) => create(MFdFlags::empty()),
-        answered => answered,
+        created => created,
     };
     created.map_err(|errno| match errno {
         Errno::EPERM | Errno::ENOSYS | Errno::EACCES => DeliverProblem::MemoryNotAllowed(errno),
@@ -85,18 +85,19 @@ fn exhausted() -> DeliverProblem {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::fs::OpenOptions;
+    use std::io::{Read, Write};
+    use std::mem::ManuallyDrop;
+    use std::os::unix::fs::MetadataExt;
+    use std::process::Command;
+
+    use nix::libc;
+
     use super::*;
     use crate::deliver::Delivered;
     use crate::deliver::testing::*;
     use crate::model::resolved::FileValue;
-    use nix::libc;
-    use std::fs;
-    use std::fs::OpenOptions;
-    use std::io::Read;
-    use std::io::Write;
-    use std::mem::ManuallyDrop;
-    use std::os::unix::fs::MetadataExt;
-    use std::process::Command;
 
     fn one(file: FileValue) -> (Delivered, PathBuf) {
         let delivered = deliver(vec![file]).unwrap();
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_as_it_was() {
+    fn every_byte_is_unchanged() {
         let bytes: Vec<u8> = (0..=255).cycle().take(70_000).collect();
         let (_delivered, path) = one(in_memory("A", bytes.clone()));
         assert_eq!(fs::read(path).unwrap(), bytes);
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_change_it_whatever_its_mode() {
+    fn no_process_can_change_it_with_any_mode() {
         let (_delivered, path) = one(with("666", None, in_memory("A", "value")));
         let mut writer = OpenOptions::new().write(true).open(&path).unwrap();
         let denied = |result: std::io::Result<()>| result.unwrap_err().raw_os_error() == Some(Errno::EPERM as i32);
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn its_mode_is_as_asked() {
+    fn its_mode_is_the_declared_one() {
         for mode in ["400", "444", "640", "000"] {
             let (_delivered, path) = one(with(mode, None, in_memory("A", "value")));
             let found = fs::metadata(&path).unwrap().mode() & 0o7777;
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn it_can_be_executed_when_its_mode_says_so_and_never_otherwise() {
+    fn it_can_be_executed_only_with_an_execute_bit() {
         let script = "#!/bin/sh\necho ran\n";
         let (_delivered, path) = one(with("500", None, in_memory("A", script)));
         assert_eq!(Command::new(&path).output().unwrap().stdout, b"ran\n");
@@ -206,8 +207,8 @@ mod tests {
     }
 
     #[test]
-    fn its_owner_is_as_asked() {
-        if !is_root("deliver::memory::tests::its_owner_is_as_asked") {
+    fn its_owner_is_the_declared_one() {
+        if !is_root("deliver::memory::tests::its_owner_is_the_declared_one") {
             return;
         }
         let (_delivered, path) = one(with("400", Some("1234:daemon"), in_memory("A", "value")));
@@ -216,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_that_does_not_know_a_flag_is_asked_without() {
+    fn a_flag_that_the_kernel_rejects_is_omitted() {
         // A bit that no kernel defines as a flag.
         assert!(empty(MFdFlags::from_bits_retain(0x200_0000)).is_ok());
     }
 
     #[test]
-    fn a_limit_that_leaves_no_number_from_100_is_told() {
-        let test = "deliver::memory::tests::a_limit_that_leaves_no_number_from_100_is_told";
+    fn a_limit_without_a_free_number_from_100_is_reported() {
+        let test = "deliver::memory::tests::a_limit_without_a_free_number_from_100_is_reported";
         for limit in ["ulimit -n 100", "ulimit -n 50", "ulimit -n 102"] {
             if let Some(child) = in_child(test, &[], limit) {
                 passed(&child);
@@ -231,25 +232,25 @@ mod tests {
             }
             let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
             let free = (100..i32::try_from(limit).unwrap()).filter(|number| !open().contains(number)).count();
-            let told = problems(deliver(["A", "B", "C"].map(|name| in_memory(name, "value")).into()));
+            let found = problems(deliver(["A", "B", "C"].map(|name| in_memory(name, "value")).into()));
             assert!(
-                told.len() == 3 - free && told.iter().all(|told| *told == DeliverProblem::Descriptors(limit)),
-                "{told:?}"
+                found.len() == 3 - free && found.iter().all(|problem| *problem == DeliverProblem::Descriptors(limit)),
+                "{found:?}"
             );
             return;
         }
     }
 
     #[test]
-    fn where_seccomp_refuses_them_that_is_told() {
-        let test = "deliver::memory::tests::where_seccomp_refuses_them_that_is_told";
+    fn a_refusal_by_seccomp_is_reported() {
+        let test = "deliver::memory::tests::a_refusal_by_seccomp_is_reported";
         if let Some(child) = in_child(test, &[], ":") {
             return passed(&child);
         }
         refuse_memfd(Errno::EPERM);
-        let told = problems(deliver(vec![in_memory("A", "value"), in_memory("B", "value")]));
+        let found = problems(deliver(vec![in_memory("A", "value"), in_memory("B", "value")]));
         let refused = || DeliverProblem::MemoryNotAllowed(Errno::EPERM);
-        assert_eq!(told, [refused(), refused()]);
+        assert_eq!(found, [refused(), refused()]);
     }
 
     /// Installs a seccomp filter, as a container's profile does, with which memfd_create fails.

@@ -12,6 +12,7 @@ mod signals;
 mod testing;
 
 pub use problem::{DeliverError, DeliverProblem, FailedStep, Step};
+pub use signals::Signals;
 
 use std::collections::HashSet;
 use std::iter;
@@ -25,7 +26,7 @@ use access::Access;
 use directory::DirectoryEntry;
 use disk::DiskFile;
 use memory::MemoryFile;
-use signals::{Signals, Undoing};
+use signals::Undoing;
 
 /// Files to deliver. The directory of each is open already and is not looked up again.
 #[derive(Debug)]
@@ -142,10 +143,10 @@ impl Drop for Delivered {
 /// Writes every file, those on disk under a temporary name.
 fn stage(files: Files) -> Result<Vec<Delivery>, Vec<DeliverError>> {
     let (mut staged, mut errors) = (Vec::new(), Vec::new());
-    let mut places = HashSet::new();
+    let mut entries = HashSet::new();
     for Pending { file: FileValue { target, value, origin }, destination } in files.0 {
         if let Ok(Destination::Disk(entry)) = &destination
-            && !places.insert(entry.id())
+            && !entries.insert(entry.id())
         {
             errors.push(DeliverError { target, origin, problem: DeliverProblem::SamePlace });
             continue;
@@ -235,21 +236,18 @@ impl File {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::deliver;
-    use super::testing::*;
-    use super::*;
     use std::fs;
-    use std::os::unix::fs::MetadataExt;
-    use std::os::unix::fs::PermissionsExt;
-    use std::os::unix::fs::chown;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
     use std::os::unix::process::ExitStatusExt;
     use std::process::Command;
 
     use nix::errno::Errno;
-    use nix::sys::signal::Signal;
-    use nix::sys::signal::kill;
-    use nix::sys::signal::raise;
+    use nix::sys::signal::{Signal, kill, raise};
     use nix::unistd::getpid;
+
+    use super::testing::deliver;
+    use super::testing::*;
+    use super::*;
 
     const MOUNT: [&str; 2] = ["unshare", "--mount"];
 
@@ -258,18 +256,18 @@ mod tests {
         let directory = Directory::new();
         let mut second = on_disk(directory.path("tls.key"), "on disk");
         second.target.env = Some(EnvName::parse("TLS_KEY_FILE").unwrap());
-        let silent = on_disk(directory.path("silent"), "no variable");
-        let delivered = deliver(vec![in_memory("TOKEN_FILE", "in memory"), second, silent]).unwrap();
+        let unnamed = on_disk(directory.path("unnamed"), "no variable");
+        let delivered = deliver(vec![in_memory("TOKEN_FILE", "in memory"), second, unnamed]).unwrap();
         let variables: Vec<_> = delivered.variables().map(|(name, path)| (name.as_str(), path.to_owned())).collect();
         assert_eq!(variables.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["TOKEN_FILE", "TLS_KEY_FILE"]);
         assert_eq!(fs::read(&variables[0].1).unwrap(), b"in memory");
         assert_eq!(variables[1].1, directory.path("tls.key"));
         assert_eq!(fs::read(&variables[1].1).unwrap(), b"on disk");
-        assert_eq!(directory.names(), ["silent", "tls.key"]);
+        assert_eq!(directory.names(), ["tls.key", "unnamed"]);
     }
 
     #[test]
-    fn one_bad_file_is_the_end_of_all_and_every_bad_one_is_told() {
+    fn one_invalid_file_prevents_all_and_each_invalid_one_is_reported() {
         let directory = Directory::new();
         fs::write(directory.path("old"), "old").unwrap();
         let files = vec![
@@ -296,12 +294,12 @@ mod tests {
     }
 
     #[test]
-    fn dropping_removes_what_is_new_and_restores_what_was_there() {
+    fn dropping_removes_new_files_and_restores_replaced_ones() {
         let directory = Directory::new();
         let old = directory.path("old");
         fs::write(&old, b"old \xff\x00\n").unwrap();
         fs::set_permissions(&old, fs::Permissions::from_mode(0o640)).unwrap();
-        if is_root("owner of what was there") {
+        if is_root("owner of a replaced file") {
             chown(&old, Some(12), Some(34)).unwrap();
         }
         let before = fs::metadata(&old).unwrap();
@@ -316,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rename_that_fails_takes_back_those_before_it() {
+    fn a_failed_rename_undoes_the_earlier_ones() {
         let directory = Directory::new();
         let (first, second, third) = (directory.path("1"), directory.path("2"), directory.path("3"));
         fs::write(&first, "old").unwrap();
@@ -330,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn two_paths_to_one_place_are_told() {
+    fn two_paths_to_one_file_are_an_error() {
         let directory = Directory::new();
         std::os::unix::fs::symlink(directory.path("."), directory.path("link")).unwrap();
         let files = [directory.path("a"), directory.path("link/a"), directory.path("b")];
@@ -340,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_undone_is_told() {
+    fn a_failure_to_undo_is_reported() {
         let directory = Directory::new();
         let path = directory.path("file");
         let delivered = deliver(vec![on_disk(&path, "value")]).unwrap();
@@ -355,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_already_need_not_be_undone() {
+    fn undoing_ignores_a_file_that_is_removed_already() {
         let directory = Directory::new();
         let delivered = deliver(vec![on_disk(directory.path("file"), "value"), in_memory("A", "value")]).unwrap();
         fs::remove_file(directory.path("file")).unwrap();
@@ -369,10 +367,10 @@ mod tests {
             let path = directory.join(format!("deliver-on-disk-{}", std::process::id()));
             let files = [on_disk(&path, "value"), in_memory("A", "value")];
             let files = Files::find(files.into());
-            let told: Vec<_> = files.persistent_files().map(|(path, _)| path.to_owned()).collect();
+            let found: Vec<_> = files.persistent_files().map(|(path, _)| path.to_owned()).collect();
             let kind = Command::new("stat").args(["-f", "-c", "%T"]).arg(directory).output().unwrap().stdout;
             let expected = if kind == b"tmpfs\n" { vec![] } else { vec![path] };
-            assert_eq!(told, expected, "{}", String::from_utf8_lossy(&kind));
+            assert_eq!(found, expected, "{}", String::from_utf8_lossy(&kind));
         }
     }
 
@@ -402,8 +400,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_is_restored_though_the_new_file_takes_the_room() {
-        let test = "deliver::tests::what_was_there_is_restored_though_the_new_file_takes_the_room";
+    fn a_replaced_file_is_restored_on_a_full_disk() {
+        let test = "deliver::tests::a_replaced_file_is_restored_on_a_full_disk";
         if !can_mount(test) {
             return;
         }
@@ -427,8 +425,8 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_written_is_told() {
-        let test = "deliver::tests::a_directory_that_cannot_be_written_is_told";
+    fn a_read_only_directory_is_reported() {
+        let test = "deliver::tests::a_read_only_directory_is_reported";
         if !can_mount(test) {
             return;
         }
@@ -440,8 +438,8 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_on_the_size_of_files_is_told_and_kills_nobody() {
-        let test = "deliver::tests::a_limit_on_the_size_of_files_is_told_and_kills_nobody";
+    fn a_limit_on_the_size_of_files_is_reported_without_a_signal() {
+        let test = "deliver::tests::a_limit_on_the_size_of_files_is_reported_without_a_signal";
         if let Some(child) = in_child(test, &[], "ulimit -f 1") {
             return passed(&child);
         }
@@ -452,8 +450,8 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_that_is_not_allowed_is_told() {
-        let test = "deliver::tests::an_owner_that_is_not_allowed_is_told";
+    fn a_chown_without_permission_is_reported() {
+        let test = "deliver::tests::a_chown_without_permission_is_reported";
         if !is_root(test) {
             return;
         }
@@ -469,8 +467,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_replaced_and_put_back_until_the_last_moment() {
-        let test = "deliver::tests::what_cannot_be_read_is_replaced_and_put_back_until_the_last_moment";
+    fn an_unreadable_file_is_replaced_and_restored_until_the_commit() {
+        let test = "deliver::tests::an_unreadable_file_is_replaced_and_restored_until_the_commit";
         if !is_root(test) {
             return;
         }
@@ -491,8 +489,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_its_owner_may_not_read_is_put_back_also_once_committed() {
-        let test = "deliver::tests::a_file_that_its_owner_may_not_read_is_put_back_also_once_committed";
+    fn a_file_whose_mode_forbids_reading_is_restored_after_the_commit() {
+        let test = "deliver::tests::a_file_whose_mode_forbids_reading_is_restored_after_the_commit";
         if !is_root(test) {
             return;
         }
@@ -512,8 +510,8 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_that_a_copy_cannot_have_is_told_and_the_content_is_restored() {
-        let test = "deliver::tests::an_owner_that_a_copy_cannot_have_is_told_and_the_content_is_restored";
+    fn a_copy_that_cannot_have_its_owner_is_reported_and_has_the_content() {
+        let test = "deliver::tests::a_copy_that_cannot_have_its_owner_is_reported_and_has_the_content";
         if !is_root(test) {
             return;
         }
@@ -532,8 +530,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_user_in_a_sticky_directory_is_told_and_left_alone() {
-        let test = "deliver::tests::a_file_of_another_user_in_a_sticky_directory_is_told_and_left_alone";
+    fn a_file_of_another_user_in_a_sticky_directory_is_reported_and_unchanged() {
+        let test = "deliver::tests::a_file_of_another_user_in_a_sticky_directory_is_reported_and_unchanged";
         if !is_root(test) {
             return;
         }
@@ -551,8 +549,8 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_meanwhile_ends_the_process_with_nothing_left_behind() {
-        let test = "deliver::tests::a_signal_meanwhile_ends_the_process_with_nothing_left_behind";
+    fn a_signal_during_the_delivery_ends_the_process_and_leaves_no_files() {
+        let test = "deliver::tests::a_signal_during_the_delivery_ends_the_process_and_leaves_no_files";
         if let Some(Child { output, directory }) = in_child(test, &[], "echo old > old") {
             assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
             assert!(String::from_utf8_lossy(&output.stdout).contains("placed"), "{output:?}");
@@ -573,8 +571,8 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_before_the_commit_still_brings_back_the_very_file() {
-        let test = "deliver::tests::a_signal_before_the_commit_still_brings_back_the_very_file";
+    fn a_signal_before_the_commit_restores_the_same_inode() {
+        let test = "deliver::tests::a_signal_before_the_commit_restores_the_same_inode";
         if let Some(Child { output, directory }) = in_child(test, &[], "echo old > old") {
             assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
             assert!(String::from_utf8_lossy(&output.stdout).contains("undone"), "{output:?}");
@@ -592,8 +590,8 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_that_is_survived_is_told_and_nothing_is_delivered() {
-        let test = "deliver::tests::a_signal_that_is_survived_is_told_and_nothing_is_delivered";
+    fn a_signal_that_the_process_survives_is_reported_and_nothing_is_delivered() {
+        let test = "deliver::tests::a_signal_that_the_process_survives_is_reported_and_nothing_is_delivered";
         if let Some(child) = in_child(test, &[], ":") {
             assert_eq!(child.directory.names(), Vec::<String>::new());
             return passed(&child);

@@ -1,4 +1,4 @@
-//! Operations on the names of a directory: creating temporary files, renaming and removing.
+//! Operations on the names in a directory: creating temporary files, renaming and removing.
 
 #![allow(unsafe_code, reason = "nix has renameat2(2) only with glibc")]
 

@@ -1,4 +1,4 @@
-//! Errors of delivering a file and of undoing the delivery, as data that the report puts into words.
+//! Errors of delivering a file and of undoing the delivery.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -25,17 +25,17 @@ pub enum Undoing {
     Files,
 }
 
-/// A handler for the termination signals, in force while the value lives, if there is something to undo.
+/// A handler for the termination signals, installed while the value lives, if there is something to undo.
 ///
 /// Dropping the value restores the previous actions and raises the signals that came. A signal that was ignored stays
 /// ignored, and a blocked one stays pending.
 ///
-/// A signal mask would not do: each thread has its own, and the kernel delivers a signal to any thread that does not block it,
-/// such as one that still resolves a name.
+/// A signal mask does not suffice: each thread has its own, and the kernel delivers a signal to any thread that does not block it,
+/// such as one that still resolves a host name.
 ///
 /// execve resets handlers, so a signal caught before it would be lost: hence [`Signals::release`] right before it. Between the
-/// two, a signal ends the process at once and leaves the files in place, as it would a moment later when it ends the command.
-/// A mask could not close that gap, since execve preserves it.
+/// two, a signal ends the process and leaves the files in place, as one after execve does. A mask could not close that gap, since
+/// execve preserves it.
 pub struct Signals {
     handlers: Handlers,
     _only: MutexGuard<'static, ()>,
@@ -108,18 +108,18 @@ fn bit(signal: c_int) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::deliver::testing::Child;
-    use crate::deliver::testing::in_child;
-    use crate::deliver::testing::passed;
-    use nix::sys::signal::{kill, sigaction};
-    use nix::unistd::getpid;
     use std::os::unix::process::ExitStatusExt;
     use std::time::Duration;
 
+    use nix::sys::signal::{kill, sigaction};
+    use nix::unistd::getpid;
+
+    use super::*;
+    use crate::deliver::testing::{Child, in_child, passed};
+
     #[test]
-    fn a_signal_waits_for_the_end_and_then_ends_the_process() {
-        let test = "deliver::signals::tests::a_signal_waits_for_the_end_and_then_ends_the_process";
+    fn a_held_signal_ends_the_process_when_released() {
+        let test = "deliver::signals::tests::a_held_signal_ends_the_process_when_released";
         if let Some(Child { output, .. }) = in_child(test, &[], ":") {
             assert_eq!(output.status.signal(), Some(Signal::SIGINT as i32), "{output:?}");
             return assert!(String::from_utf8_lossy(&output.stdout).contains("held"), "{output:?}");
@@ -166,8 +166,8 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_held_though_another_thread_gets_it() {
-        let test = "deliver::signals::tests::a_signal_is_held_though_another_thread_gets_it";
+    fn a_signal_to_another_thread_is_held() {
+        let test = "deliver::signals::tests::a_signal_to_another_thread_is_held";
         if let Some(Child { output, .. }) = in_child(test, &[], ":") {
             return assert_eq!(output.status.signal(), Some(Signal::SIGQUIT as i32), "{output:?}");
         }
@@ -218,8 +218,8 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_from_before_is_in_force_again_and_called() {
-        let test = "deliver::signals::tests::a_handler_from_before_is_in_force_again_and_called";
+    fn an_earlier_handler_is_restored_and_called() {
+        let test = "deliver::signals::tests::an_earlier_handler_is_restored_and_called";
         if let Some(Child { output, .. }) = in_child(test, &[], ":") {
             return assert_eq!(output.status.code(), Some(143), "{output:?}");
         }

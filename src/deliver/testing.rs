@@ -1,26 +1,22 @@
 //! Support for tests of file delivery: temporary directories, declared files, and tests in a child process.
 
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::problem::{DeliverError, DeliverProblem};
 use super::signals::{Signals, Undoing};
 use super::{Delivered, Files};
-use crate::model::entry::Mode;
-use crate::model::entry::Owner;
-use crate::model::entry::{FileTarget, Origin, Place};
+use crate::model::entry::{FileTarget, Mode, Origin, Owner, Place};
 use crate::model::env_name::EnvName;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
-use std::fs;
-use std::io::Write;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::Command;
-use std::process::Output;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
 
 const CHILD: &str = "SECRETS_EXEC_TEST_CHILD";
 
-/// Delivers files, and holds the signals only meanwhile, so that tests do not wait for each other.
+/// Delivers files and holds the signals only meanwhile, so that tests do not wait for each other.
 pub fn deliver(files: Vec<FileValue>) -> Result<Delivered, Vec<DeliverError>> {
     super::deliver(Files::find(files), &Signals::hold(Undoing::Files))
 }
@@ -122,7 +118,7 @@ pub fn is_root(test: &str) -> bool {
     nix::unistd::geteuid().is_root() || skipped(test, "be root")
 }
 
-/// Writes past the test harness, which captures `eprintln!`: a skipped test must not look like a passed one.
+/// Prints a note, not with `eprintln!`, which the test harness captures.
 fn skipped(test: &str, cannot: &str) -> bool {
     std::io::stderr().write_all(format!("SKIPPED: {test}: cannot {cannot} here\n").as_bytes()).unwrap();
     false
