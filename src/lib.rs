@@ -1,4 +1,4 @@
-//! secrets-exec resolves references to secrets and becomes the command that needs them.
+//! secrets-exec resolves references to secrets and then executes the command that uses them.
 //!
 //! ```text
 //! argv ───┐
@@ -6,10 +6,10 @@
 //! environ ┘  pure           async, I/O            pure                 files         pure        never returns
 //! ```
 //!
-//! The model flows along the arrows; the stages are the arrows; the commands put the stages in order. ARCHITECTURE.md has the
-//! table of which may import which.
+//! The model is the data on the arrows; each stage is an arrow, from value to value; the commands put the stages in order.
+//! ARCHITECTURE.md has the table of the modules that each may import.
 
-// In reading order: data; what stages share; the stages; what is said; the commands.
+// In reading order: the data, the parts that stages share, the stages, the report, the commands.
 mod model;
 
 mod net;
@@ -26,7 +26,7 @@ mod report;
 
 mod commands;
 
-// The properties that the fuzz targets test.
+// The properties that the fuzz targets check.
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;
 
@@ -39,9 +39,9 @@ use input::cli::{self, Invocation};
 use model::inherited::Inherited;
 use report::{Failure, Report, terminal};
 
-/// Runs the command that the command line, without the program's own name, and the environment ask for.
+/// Runs secrets-exec with `arguments`, without the program's own name, and `environment`.
 ///
-/// A launch that succeeds does not return. Returns an exit status: 0 after help, else one of those that the README lists.
+/// A successful launch does not return. Returns 0 after help or version, else an exit status of the README's table (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
     exec::die_of_signals();
     panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));

@@ -1,10 +1,10 @@
-//! `secrets-exec -- COMMAND`: resolve everything, then become the command.
+//! `secrets-exec -- COMMAND`: resolves every value, delivers the files, and executes the command in place of this process.
 
 use std::convert::Infallible;
 
 use super::prepare::{BackendConfig, prepare};
 use super::read::read;
-use crate::deliver::{Files, deliver};
+use crate::deliver::{Delivered, Files, Signals, deliver};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::model::answer::Fetched;
@@ -16,7 +16,7 @@ use crate::model::retention::Retained;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::Outcome;
 
-/// Becomes the command. Nothing is started before every value is there.
+/// Replaces this process by the command, after every value is resolved and every file delivered.
 ///
 /// # Errors
 /// Every reason why the command does not run.
@@ -26,7 +26,7 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     let config = report.value_of(BackendConfig::new(&prepared, inherited), Failure::Variable);
     let plan = report.value_of(prepared.plan(inherited), Failure::Plan);
     let (Some(config), Some(plan), true) = (config, plan, report.is_empty()) else { return Err(report) };
-    // Before any request, since it costs nothing.
+    // Before any request, so that a mistyped command fails at once.
     let program = find(command, &plan, &prepared.retained)?;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors } = read(config, &prepared.options, &plan, &mut fetched)?;
@@ -41,21 +41,14 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
         let persistent = files.persistent_files();
         terminal::print_lines(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
     }
-    // A signal must not leave delivered files behind: hold it until they are undone or the command runs.
+    // A signal must not leave files behind: hold it until the delivery is undone or the command runs.
     let signals = files.hold_signals();
     let mut delivered =
         deliver(files, &signals).map_err(|errors| errors.into_iter().map(Failure::Deliver).collect::<Report>())?;
     let environment = Environment::new(prepared.retained, &resolved.variables, delivered.variables());
     let mut failures = match environment.check(command, program.as_path(), limits) {
         Err(error) => vec![Failure::Environment(error)],
-        Ok(()) => match delivered.commit(&signals) {
-            Err(errors) => errors.into_iter().map(Failure::Deliver).collect(),
-            Ok(()) => {
-                let Err(error) = exec::exec(&program, command, &environment);
-                signals.hold_again();
-                vec![Failure::Exec { program: program.as_path().to_owned(), error }]
-            }
-        },
+        Ok(()) => execute(&program, command, &environment, &mut delivered, &signals),
     };
     // The command does not run, so no file may stay.
     failures.extend(delivered.undo().into_iter().map(Failure::Deliver));
@@ -66,4 +59,20 @@ fn find(command: &CommandLine, plan: &Plan, retained: &Retained) -> Result<Progr
     let path = plan.literal("PATH").map(AsRef::as_ref).or_else(|| retained.get("PATH"));
     exec::find(command.program(), path)
         .map_err(|error| Failure::Program { command: command.program().to_string_lossy().into_owned(), error }.into())
+}
+
+/// Commits the delivery and calls execve. Returns only the failures, with the signals held.
+fn execute(
+    program: &Program,
+    command: &CommandLine,
+    environment: &Environment,
+    delivered: &mut Delivered,
+    signals: &Signals,
+) -> Vec<Failure> {
+    if let Err(errors) = delivered.commit(signals) {
+        return errors.into_iter().map(Failure::Deliver).collect();
+    }
+    let Err(error) = exec::exec(program, command, environment);
+    signals.hold_again();
+    vec![Failure::Exec { program: program.as_path().to_owned(), error }]
 }

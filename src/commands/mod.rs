@@ -1,4 +1,4 @@
-//! The commands, one in a file, and what they share.
+//! The commands, one in each file, and the steps that they share.
 
 pub mod launch;
 mod prepare;

@@ -1,4 +1,6 @@
-//! The inputs of a command, merged: options and layers of the command line, of variables and of declarations.
+//! The merged inputs of a command: options and layers from the command line, variables and declarations.
+
+use std::path::PathBuf;
 
 use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, VariableError};
@@ -10,20 +12,19 @@ use crate::model::options::{Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan, PlanError};
 use crate::model::retention::Retained;
 use crate::report::{Failure, Report};
-use std::path::PathBuf;
 
-/// Merged inputs. A command takes from them what it needs.
+/// The merged inputs.
 pub struct Prepared {
     pub options: Options,
     /// The inherited variables that the command keeps.
     pub retained: Retained,
     /// `-q` on the command line.
     pub has_quiet_flag: bool,
-    /// In order; a later one takes precedence.
+    /// A later layer takes precedence.
     layers: Vec<Layer>,
 }
 
-/// Reads the declarations and merges all inputs. Everything that is wrong with them is added to `report`.
+/// Reads the declarations and merges all inputs. Adds every error in them to `report`.
 pub fn prepare(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Prepared {
     let Inputs { options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors } = inputs;
     report.extend(errors, Failure::Usage);
@@ -51,17 +52,17 @@ pub fn prepare(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Pr
 }
 
 impl Prepared {
-    /// Plans the layers, which can be done once.
+    /// Makes a plan of the layers, which are moved into it.
     ///
     /// # Errors
-    /// Every reference that cannot be looked up.
+    /// One for each invalid reference.
     pub fn plan(&mut self, inherited: &Inherited) -> Result<Plan, Vec<PlanError>> {
         let kept = self.options.keep_existing.then_some(&self.retained);
         Plan::new(std::mem::take(&mut self.layers), inherited, kept)
     }
 }
 
-/// The backend, and the settings that it needs.
+/// The configuration of the chosen backend.
 pub enum BackendConfig {
     Aws(Box<Settings>),
     Agent(Box<Settings>, AgentSettings),
@@ -69,10 +70,10 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
-    /// Reads AWS's variables, unless no AWS is needed.
+    /// Chooses the backend by the options, and reads AWS's variables unless it is a local file.
     ///
     /// # Errors
-    /// Every variable with an invalid value.
+    /// One for each variable with an invalid value.
     pub fn new(prepared: &Prepared, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
         let settings = || Settings::new(&prepared.options.aws, inherited);
         match &prepared.options.source {

@@ -1,4 +1,4 @@
-//! Resolving a plan: rounds of reading until every value is decided.
+//! Resolution of a plan: rounds of fetching and resolving until every value is known or has failed.
 
 use std::mem::ManuallyDrop;
 
@@ -17,15 +17,15 @@ use crate::resolve::{Outcome, Progress, resolve};
 use crate::time::deadline::{Deadline, Waiting};
 use crate::time::watchdog::Watchdog;
 
-/// Resolves `plan` within the deadline of `options`, and keeps every answer in `fetched`. The runtime lives here and nowhere else.
+/// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`. No other function has an async runtime.
 ///
 /// # Errors
-/// When nothing can be read at all. What single values lack is part of the outcome.
+/// When nothing can be fetched at all. The failures of single values are part of the outcome.
 pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut Fetched) -> Result<Outcome, Report> {
     let deadline = Deadline::new(options.timeout, options.wait);
     let watchdog = Watchdog::start(deadline.clone(), overdue);
     let report = if options.quiet { |_: &Waiting| {} } else { print_waiting };
-    // Not dropped: connections end with the process, or in execve.
+    // Not dropped, which would take time: the process or execve closes the connections.
     let mut backend = ManuallyDrop::new(open(config, deadline, report)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(error.to_string()))?;
@@ -39,12 +39,12 @@ pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut
         }
     });
     drop(watchdog);
-    // Dropping the runtime would wait for a name that may never be resolved.
+    // Dropping the runtime would wait for blocking tasks, such as a DNS lookup that never returns.
     runtime.shutdown_background();
     Ok(outcome.map_err(Failure::Setup)?)
 }
 
-/// Opens the backend, with the process's memory hidden from then on.
+/// Opens the backend, after making the process's memory unreadable to others.
 fn open(config: BackendConfig, deadline: Deadline, report: fn(&Waiting)) -> Result<Backend, Report> {
     match config {
         BackendConfig::Aws(settings) => {
@@ -75,7 +75,7 @@ fn open(config: BackendConfig, deadline: Deadline, report: fn(&Waiting)) -> Resu
     }
 }
 
-/// Prints what a long wait is for, if somebody may watch.
+/// Prints the reason of a long wait, if standard error is a terminal.
 fn print_waiting(waiting: &Waiting) {
     if terminal::is_watched() {
         terminal::print_lines([report::waiting(waiting)]);
