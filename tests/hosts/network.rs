@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::podman::{self, Container, Started, await_that, done, repository, secret};
-use crate::outcome::{Expectations, Status};
 use crate::peers::interpreter;
-use crate::skip::skipped;
+use crate::support::outcome::{Expectations, Status};
+use crate::support::skip::skipped;
 
 /// A network of a test's own; it goes when it is dropped.
 struct Network(String);

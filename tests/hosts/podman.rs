@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::aws::Aws;
-use crate::directory::Directory;
-use crate::outcome::{Expectations, Outcome};
-use crate::running::Running;
-use crate::sandbox::{ACCESS_SECRET, CANARY};
-use crate::skip::skipped;
+use crate::support::aws::Aws;
+use crate::support::directory::Directory;
+use crate::support::outcome::{Expectations, Outcome};
+use crate::support::running::Running;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY};
+use crate::support::skip::skipped;
 
 /// How long anything may take; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(120);

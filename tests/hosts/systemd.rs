@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::sync::OnceLock;
 
 use super::podman;
-use crate::aws::Aws;
-use crate::outcome::{Expectations, Outcome};
-use crate::sandbox::ACCESS_SECRET;
-use crate::skip::skipped;
+use crate::support::aws::Aws;
+use crate::support::outcome::{Expectations, Outcome};
+use crate::support::sandbox::ACCESS_SECRET;
+use crate::support::skip::skipped;
 
 /// The lines of a service that read [`podman::secrets`].
 pub(super) const LOCAL: &str = "Environment=SECRETS_EXEC_LOCAL=/etc/local.json\n";

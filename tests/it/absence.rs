@@ -1,10 +1,10 @@
 //! `default` and `optional`: used on absence, and only then.
 
-use crate::aws::Aws;
-use crate::aws::fault;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 fn database() -> Secret {
     Secret::json(r#"{"host":"db.internal","none":null,"empty":""}"#)

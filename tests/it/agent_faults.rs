@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::aws::Aws;
-use crate::aws::agent::{SECRET, TOKEN, own, plain};
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::Secret;
-use crate::sandbox::{ACCESS_SECRET, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::agent::{SECRET, TOKEN, own, plain};
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, ROLE_KEY};
-use crate::outcome::{Outcome, Status};
-use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
-use crate::skip;
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, ROLE_KEY};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::skip;
 
 const KEY: &str = "AKIAPROCESS";
 

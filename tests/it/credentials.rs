@@ -3,9 +3,9 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY};
-use crate::sandbox::{ACCESS_SECRET, Sandbox};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY};
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 fn served() -> Aws {
     let secret = Secret::json(r#"{"k":"v"}"#);

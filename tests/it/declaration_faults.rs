@@ -1,9 +1,9 @@
 //! Declarations that are wrong: each is told with its file and line, nothing is asked of AWS, nothing is started.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 fn launch(name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
     let secret = Secret::json(r#"{"k":"v"}"#);

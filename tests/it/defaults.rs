@@ -2,9 +2,10 @@
 
 use std::os::unix::fs::chown;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 const DECLARATION: &str = "env:\n  A: x:k\n";
 
@@ -236,7 +237,7 @@ fn a_default_file_of_another_user_is_refused() {
     let aws = served();
     let sandbox = Sandbox::new().aws(&aws).declaration(DECLARATION);
     if chown(sandbox.path("secrets-exec.yaml"), Some(12_345), None).is_err() {
-        return crate::skip::skipped("a default file of another user: only root can give files away");
+        return skip::skipped("a default file of another user: only root can give files away");
     }
     sandbox.run().refused(78).says(["secrets-exec.yaml", "-f"]);
     assert!(aws.calls().is_empty());

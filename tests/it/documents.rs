@@ -3,9 +3,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{CANARY, Sandbox};
 use crate::values::read;
 
 /// A whole secret is its text, whatever it looks like.

@@ -1,10 +1,10 @@
 //! `env-from`: what the keys of an object become; start with `expand`, which launches one entry over one object.
 
-use crate::aws::Aws;
-use crate::aws::fault;
-use crate::aws::secret::{CURRENT_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 /// Launches `env-from: [{ from: prod/app, SETTINGS }]` over the object; the canary is one more key of it.
 fn expand(object: &str, settings: &str) -> Outcome {

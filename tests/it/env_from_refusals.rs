@@ -1,9 +1,9 @@
 //! Names that `env-from` refuses, since whoever writes a secret would make programs run code by them, and the ways out.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 /// One of each that the README lists, and for each pattern one that it matches.
 const REFUSED: &[&str] = &[

@@ -1,8 +1,8 @@
 //! `${NAME}` and `${NAME:-default}` in the name of a secret, from the inherited environment.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
 
 const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
 

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, Version};
-use crate::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Version};
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 
 const HERE: &str = "us-east-1";
 const THERE: &str = "us-west-2";

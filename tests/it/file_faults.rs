@@ -3,8 +3,8 @@
 use std::os::unix::fs::{chown, lchown, symlink};
 use std::time::{Duration, Instant};
 
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 const DECLARATION: &str = "env:\n  A: { value: v }\n";
 const NAME: &str = "secrets-exec.yaml";

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{lchown, symlink};
 
 use crate::files_path::{names, served, with_file};
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 const OTHER_USER: u32 = 1234;
 const AS_NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];

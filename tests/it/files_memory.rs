@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 
-use crate::aws::Aws;
-use crate::aws::secret::{CURRENT_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 fn served() -> Aws {
     Aws::start().secret("prod/tls", Secret::json(r#"{"key":"the key\n","cert":"the certificate","empty":""}"#))

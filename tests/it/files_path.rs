@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 pub fn served() -> Aws {
     Aws::start().secret("prod/tls", Secret::json(r#"{"key":"the key\n","cert":"the certificate"}"#))

@@ -1,11 +1,11 @@
 //! Files in memory where the system refuses them (seccomp, an old kernel, a limit): the launch fails with a way out, or does
 //! without what the kernel does not know.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 /// Installs a seccomp filter as container runtimes do, by which memfd_create answers EPERM, and execs its arguments.
 const SECCOMP: &str = "

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use crate::files_path::{names, served, with_file};
-use crate::outcome::Status;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::outcome::Status;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 const AS_NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
@@ -47,7 +48,7 @@ fn identity(path: &Path) -> Identity {
 }
 
 /// Replaces `out/file`, which has a second link and an old time.
-fn replacing(settings: &str) -> (crate::aws::Aws, Sandbox) {
+fn replacing(settings: &str) -> (Aws, Sandbox) {
     let aws = served();
     let sandbox = with_file(&aws, settings).file("out/file", "old").mode("out/file", 0o640);
     let path = sandbox.path("out/file");

@@ -6,13 +6,13 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
-use crate::aws::Aws;
-use crate::aws::fault::Fault;
-use crate::aws::secret::Secret;
 use crate::files_path::{names, served, with_file};
-use crate::outcome::Status;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 /// Files `out/one` and `out/two`, or at other places; `out/one` is there already.
 fn two_files(aws: &Aws, second: &str) -> Sandbox {
@@ -68,7 +68,7 @@ fn a_command_that_is_not_found_costs_no_request_and_writes_nothing() {
 
 #[test]
 fn an_environment_that_is_too_large_leaves_everything_as_it_was() {
-    let aws = served().secret("large", Secret::text(&format!("{}{}", crate::sandbox::CANARY, "x".repeat(65_000))));
+    let aws = served().secret("large", Secret::text(&format!("{}{}", CANARY, "x".repeat(65_000))));
     let mut sandbox = two_files(&aws, "out/two").prepared_by("ulimit -s 1024; exec \"$@\"");
     for number in 0..5 {
         sandbox = sandbox.resolve(&format!("L{number}=large"));
@@ -156,7 +156,7 @@ fn an_owner_that_may_not_be_set_is_an_error() {
 }
 
 /// Runs it with a file system of its own at `out`, and returns what is in there afterwards.
-fn mounted(sandbox: Sandbox, options: &str, prepare: &str) -> Option<(crate::outcome::Outcome, String)> {
+fn mounted(sandbox: Sandbox, options: &str, prepare: &str) -> Option<(Outcome, String)> {
     let trial = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"];
     if !skip::can(&trial, "a file system of a test's own") {
         return None;

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, CONTAINER_KEY, ROLE_KEY};
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY, ROLE_KEY};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
 

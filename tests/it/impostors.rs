@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::aws::agent::{SECRET, TOKEN, plain};
-use crate::aws::fault::Fault;
-use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
-use crate::aws::{Aws, Version};
-use crate::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::aws::agent::{SECRET, TOKEN, plain};
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::support::aws::{Aws, Version};
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 
 fn answer(body: &Value) -> Fault {
     plain(200, &body.to_string())

@@ -1,9 +1,9 @@
 //! What the command inherits is what it would inherit without us: signals, descriptors, limits, sessions.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 /// Runs the stated target with the program and without it, and wants the same output from both.
 fn sees_the_same(state: impl FnOnce(Sandbox) -> Sandbox) -> String {

@@ -4,13 +4,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::aws::agent::plain;
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, INSTANCE_KEY};
-use crate::outcome::{Outcome, Status};
-use crate::proxy::Proxy;
-use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::aws::agent::plain;
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, INSTANCE_KEY};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::proxy::Proxy;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 
 const TOKEN: &str = "/latest/api/token";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";

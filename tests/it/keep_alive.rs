@@ -1,8 +1,8 @@
 //! A connection that serves twice (a role first, then the secret): what is left over on it, and what happens when it is gone.
 
-use crate::sandbox::{ACCESS_SECRET, Sandbox};
-use crate::tls::Authority;
-use crate::wire::{Script, Step, Wire, answer, body, good};
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
+use crate::support::tls::Authority;
+use crate::support::wire::{Script, Step, Wire, answer, body, good};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/Reader";
 

@@ -3,9 +3,9 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::{Sandbox, sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{Sandbox, sandbox};
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"resolved"}"#))

@@ -1,11 +1,11 @@
 //! The main path: references become variables of the command, at the least number of requests.
 
-use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use std::time::Duration;
 
-use crate::aws::fault::{self, Fault};
-use crate::aws::{Aws, Version};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::{Aws, Version};
+use crate::support::sandbox::{CANARY, Sandbox};
 
 fn database() -> Secret {
     Secret::json(r#"{"host":"db.internal","port":5432,"username":"app"}"#)

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use crate::aws::Aws;
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::{CURRENT_ID, Secret};
-use crate::outcome::Status;
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))

@@ -1,7 +1,7 @@
 //! `--local FILE`: the same references and semantics from a file, with no AWS at all.
 
-use crate::outcome::{Outcome, Status};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox};
 
 const SECRETS: &str = r#"{
   "zz": "cAnArY-7f3a9c51",

@@ -2,18 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
 
-mod aws;
-mod deadline;
-mod directory;
-mod network;
-mod outcome;
-mod proxy;
-mod raw;
-mod running;
-mod sandbox;
-mod skip;
-mod tls;
-mod wire;
+mod support;
 
 #[path = "../hosts/mod.rs"]
 mod hosts;

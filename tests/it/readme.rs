@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::sandbox::{Sandbox, repository_file};
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 /// The first fenced block of that language.
 fn block<'t>(text: &'t str, language: &str) -> &'t str {
@@ -25,7 +25,7 @@ fn the_first_example_prints_what_the_readme_says() {
     let readme = repository_file("README.md");
     let (command, output) = block(&readme, "console").split_once('\n').unwrap();
     let command = command.strip_prefix("$ secrets-exec -- sh -c '").and_then(|rest| rest.strip_suffix('\'')).unwrap();
-    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", crate::sandbox::CANARY);
+    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
     let run = Sandbox::new()
         .declaration(block(&readme, "yaml"))
         .file("local.yaml", secrets)
@@ -67,7 +67,7 @@ fn the_large_declaration_of_the_readme_is_one() {
     let (_, section) = readme.split_once("\n## Declaration\n").unwrap();
     let run = Sandbox::new()
         .declaration(block(section, "yaml"))
-        .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{}"}}}}"#, crate::sandbox::CANARY))
+        .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{}"}}}}"#, CANARY))
         .run();
     // Its secrets are not there, but it is understood: every complaint is about one of them.
     let complaints: Vec<String> = run.refused(78).stderr().lines().map(str::to_owned).collect();

@@ -1,9 +1,9 @@
 //! The grammar of references: names, ARNs, keys, paths, stages, versions.
 
-use crate::aws::Aws;
-use crate::aws::secret::{PREVIOUS_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{PREVIOUS_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
 

@@ -1,9 +1,9 @@
 //! Whoever makes several mistakes, in several places, hears of all of them in one run, in an order and in words that help.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 #[test]
 fn mistakes_of_files_command_line_and_variables_are_one_report() {

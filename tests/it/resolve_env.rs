@@ -3,9 +3,9 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
-use crate::aws::{Aws, Version};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::support::aws::{Aws, Version};
+use crate::support::sandbox::{CANARY, Sandbox};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
 

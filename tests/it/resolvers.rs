@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::deadline::ends_within;
-use crate::network::{SILENT, alone, can_replace, with_files};
-use crate::outcome::Outcome;
-use crate::sandbox::{Sandbox, sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::deadline::ends_within;
+use crate::support::network::{SILENT, alone, can_replace, with_files};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{Sandbox, sandbox};
 
 const TIMEOUT: Duration = Duration::from_millis(1500);
 

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::aws::Aws;
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 fn value() -> Secret {
     Secret::json(r#"{"k":"v"}"#)

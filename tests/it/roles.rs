@@ -1,8 +1,8 @@
 //! Roles: assumed once each, from the base credentials, before the secrets they read.
 
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, ROLE_KEY};
-use crate::sandbox::Sandbox;
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, ROLE_KEY};
+use crate::support::sandbox::Sandbox;
 
 const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
 const OTHER: &str = "arn:aws:iam::210987654321:role/Other";

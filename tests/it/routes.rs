@@ -3,12 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY};
-use crate::deadline::ends_within;
-use crate::network::{SILENT, SILENT_V6, alone, can_replace, can_sh, sh, with_files};
-use crate::sandbox::{Sandbox, sandbox};
-use crate::skip;
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY};
+use crate::support::deadline::ends_within;
+use crate::support::network::{SILENT, SILENT_V6, alone, can_replace, can_sh, sh, with_files};
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::skip;
 
 /// Enough for several attempts, and for a connection that is given up.
 const TIMEOUT: Duration = Duration::from_millis(1500);

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, REQUEST_ID};
-use crate::outcome::Outcome;
-use crate::running::Running;
-use crate::sandbox::{Sandbox, sandbox};
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, REQUEST_ID};
+use crate::support::outcome::Outcome;
+use crate::support::running::Running;
+use crate::support::sandbox::{Sandbox, sandbox};
 
 const READ: &str = "GetSecretValue";
 

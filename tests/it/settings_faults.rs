@@ -5,13 +5,13 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::aws::fault;
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, CONTAINER_KEY};
-use crate::outcome::Outcome;
-use crate::proxy::Proxy;
-use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox, sandbox};
-use crate::skip;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY};
+use crate::support::outcome::Outcome;
+use crate::support::proxy::Proxy;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox, sandbox};
+use crate::support::skip;
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))

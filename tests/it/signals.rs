@@ -2,12 +2,12 @@
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::aws::Aws;
-use crate::aws::fault::Fault;
-use crate::aws::secret::Secret;
-use crate::outcome::Status;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Status;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 const NEW_PID_NAMESPACE: [&str; 5] = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
 

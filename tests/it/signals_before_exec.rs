@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::files_path::names;
-use crate::outcome::Status;
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 /// A system call of the launch: its name, and which of the calls of that name it is.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! How large a variable and all of them may be: checked before exec, naming the variable.
 
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 /// `NAME=value` may be 32 pages less its NUL.
 const LARGEST_ENTRY: usize = 131_071;

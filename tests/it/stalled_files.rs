@@ -5,10 +5,10 @@ use std::time::Duration;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::deadline::ends_within;
-use crate::sandbox::{Sandbox, sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::deadline::ends_within;
+use crate::support::sandbox::{Sandbox, sandbox};
 
 const TIMEOUT: Duration = Duration::from_millis(1200);
 

@@ -1,7 +1,7 @@
 //! Standard streams that are closed, full or broken: no panic, no wrong status, no descriptor mixed up.
 
-use crate::outcome::Status;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 fn launching() -> Sandbox {
     Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x")

@@ -1,9 +1,9 @@
 //! ECS task definitions as declarations: those of `examples` (AWS's documentation, CDK, Copilot), and each way to be wrong.
 
-use crate::aws::Aws;
-use crate::aws::secret::{PREVIOUS_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{PREVIOUS_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:appauthexample-AbCdEf";
 

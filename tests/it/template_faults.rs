@@ -1,11 +1,11 @@
 //! Templates that cannot be rendered: absence (which `default` and `optional` may cover), mistakes (which nothing may), and
 //! that no error holds a value.
 
-use crate::aws::Aws;
-use crate::aws::fault;
-use crate::aws::secret::Secret;
-use crate::outcome::{Outcome, Status};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox};
 
 fn database() -> Secret {
     Secret::json(r#"{"host":"h","none":null,"list":[1],"map":{"x":"y"}}"#)

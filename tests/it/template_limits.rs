@@ -1,10 +1,10 @@
 //! Templates over values that somebody else has written: no key that a value chose is named, and no value makes a template
 //! take more memory than its limits.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 /// The address space of a launch, in KiB: little beside what these templates would build.
 const MEMORY: &str = "ulimit -v 600000; exec \"$@\"";

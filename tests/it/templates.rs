@@ -1,10 +1,10 @@
 //! `template`: what it prints and how little it asks for; start with `compose`, which launches one over one object. What
 //! goes wrong is in `template_faults.rs`.
 
-use crate::aws::Aws;
-use crate::aws::secret::{CURRENT_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 /// Launches `env: { A: { template: "TEMPLATE" } }`, where `db` is the object.
 fn compose(object: &str, template: &str) -> Outcome {

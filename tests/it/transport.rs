@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, Version};
-use crate::proxy::Proxy;
-use crate::sandbox::{CANARY, Sandbox, sandbox};
-use crate::skip;
-use crate::tls::{Acceptor, Authority};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Version};
+use crate::support::proxy::Proxy;
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::skip;
+use crate::support::tls::{Acceptor, Authority};
 
 fn served(acceptor: Acceptor) -> Aws {
     Aws::start_tls(acceptor).secret("x", Secret::json(r#"{"k":"v"}"#))

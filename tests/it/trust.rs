@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::{Sandbox, sandbox};
-use crate::skip;
-use crate::tls::Authority;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::skip;
+use crate::support::tls::Authority;
 
 fn served(authority: &Authority) -> Aws {
     Aws::start_tls(authority.acceptor()).secret("x", Secret::json(r#"{"k":"v"}"#))

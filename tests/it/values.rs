@@ -1,9 +1,9 @@
 //! From the JSON of a secret to the bytes of a variable: the table of values, byte for byte.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 /// `VALUE` from a secret with this content.
 pub fn read(secret: Secret, selector: &str) -> Outcome {

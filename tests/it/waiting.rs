@@ -4,12 +4,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, CONTAINER_KEY};
-use crate::outcome::Outcome;
-use crate::proxy;
-use crate::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY};
+use crate::support::outcome::Outcome;
+use crate::support::proxy;
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
 
 /// Gives the program a terminal as its standard error, and passes on what it says there.
 const TERMINAL: &str = "\

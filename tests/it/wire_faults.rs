@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::deadline::ends_within;
-use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
-use crate::tls::Authority;
-use crate::wire::{Script, Step, Wire, answer, body, good, with_head};
+use crate::support::deadline::ends_within;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::tls::Authority;
+use crate::support::wire::{Script, Step, Wire, answer, body, good, with_head};
 
 /// A launch whose Secrets Manager is this server.
 fn sandbox(url: &str) -> Sandbox {

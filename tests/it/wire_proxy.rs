@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::deadline::ends_within;
-use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
-use crate::wire::{Script, Step, Wire, answer, body, with_head};
+use crate::support::deadline::ends_within;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::wire::{Script, Step, Wire, answer, body, with_head};
 
 /// A launch that would reach AWS through this proxy.
 fn sandbox(proxy: &Wire) -> Sandbox {

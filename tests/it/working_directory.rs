@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{chown, lchown, symlink};
 
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 const NAME: &str = "secrets-exec.yaml";
 const STRANGER: u32 = 54_321;

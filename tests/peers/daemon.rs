@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::directory::Directory;
-use crate::skip;
+use crate::support::directory::Directory;
+use crate::support::skip;
 
 /// Where servers are, which is not in every user's PATH.
 const PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";

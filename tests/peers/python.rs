@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::skip::skipped;
+use crate::support::skip::skipped;
 
 /// A script that runs until this process ends, however it ends: its standard input then ends, and it with that.
 pub(super) struct Python {

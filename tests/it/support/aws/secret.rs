@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::fault::Fault;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 /// The version id of AWSCURRENT.
 pub const CURRENT_ID: &str = "c0c0c0c0-1111-4222-8333-444455556666";

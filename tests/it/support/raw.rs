@@ -7,8 +7,8 @@ use std::os::fd::AsRawFd;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::sys::wait::{WaitStatus, waitpid};
 
-use crate::outcome::{Expectations, Outcome, Status};
-use crate::sandbox::{CANARY, Sandbox, program};
+use crate::support::outcome::{Expectations, Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox, program};
 
 /// `cat /proc/self/environ` by way of the program, which sets A to the canary.
 pub fn run(entries: &[&[u8]]) -> Outcome {

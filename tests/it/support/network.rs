@@ -8,8 +8,8 @@ use std::thread;
 
 use nix::libc;
 
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 /// Loopback, and a link `near` whose other end takes every packet and says nothing: 192.0.2.9 and 2001:db8::9 are there.
 const LINKS: &str = "\

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::aws::Aws;
-use crate::directory::Directory;
-use crate::outcome::{Expectations, Outcome};
-use crate::running::Running;
+use crate::support::aws::Aws;
+use crate::support::directory::Directory;
+use crate::support::outcome::{Expectations, Outcome};
+use crate::support::running::Running;
 
 /// Every secret that a test serves holds this text somewhere; a run that says it aloud fails.
 pub const CANARY: &str = "cAnArY-7f3a9c51";

@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::sys::signal::{SigHandler, Signal, kill, killpg, signal};
 use nix::unistd::Pid;
 
-use crate::outcome::{Expectations, Outcome, Status};
+use crate::support::outcome::{Expectations, Outcome, Status};
 
 pub struct Running {
     pid: Pid,

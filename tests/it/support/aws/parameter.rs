@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::http::Response;
 use super::journal::Call;
 use super::service::REQUEST_ID;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 /// One version of a parameter, and its labels.
 #[derive(Clone)]

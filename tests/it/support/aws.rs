@@ -26,7 +26,7 @@ use secret::Secret;
 use service::{Answer, Service};
 pub use service::{CONTAINER_KEY, IDENTITY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY};
 
-use crate::tls::Acceptor;
+use crate::support::tls::Acceptor;
 
 /// Gives up waiting for what a test expects to happen; only a failing test gets this far.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use super::journal::Call;
 use super::parameter::{self, Parameters};
 use super::secret::{Content, Secret, Version};
 use super::trouble::Trouble;
-use crate::sandbox::ACCESS_SECRET;
+use crate::support::sandbox::ACCESS_SECRET;
 
 pub const REQUEST_ID: &str = "aaaabbbb-1111-4222-8333-ccccddddeeee";
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 /// What a loaded machine may add. The program itself promises a fifth of it.
 const SLACK: Duration = Duration::from_secs(1);

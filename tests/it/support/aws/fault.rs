@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::http::Response;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 #[derive(Clone)]
 pub enum Fault {

@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 
 use nix::unistd::Pid;
 
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

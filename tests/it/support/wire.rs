@@ -10,8 +10,8 @@ use std::time::Duration;
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::json;
 
-use crate::sandbox::CANARY;
-use crate::tls::Acceptor;
+use crate::support::sandbox::CANARY;
+use crate::support::tls::Acceptor;
 
 /// What is done on one connection, in this order; it is closed at the end.
 pub type Script = Vec<Step>;
