@@ -23,7 +23,7 @@ impl Network {
         let trial = podman::run(["run", "--rm", "--pull=never", &joined, "localhost/debian", "true"], quiet);
         let network = Self(name);
         if trial.status != Status::Exit(0) {
-            skipped(&format!("a test of two containers: there is no network between them here: {trial}"));
+            skipped(&format!("no container starts in a network: {trial}"));
             return None;
         }
         Some(network)

@@ -6,7 +6,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,16 +30,13 @@ pub(super) fn secrets() -> String {
     format!(r#"{{"x":{}}}"#, secret())
 }
 
-/// Whether `prepare` has made all images here; says what is skipped when not.
+/// Returns whether `prepare` has made all images here; reports the calling test as skipped when not.
 pub(super) fn works() -> bool {
-    static WORKS: OnceLock<bool> = OnceLock::new();
-    *WORKS.get_or_init(|| {
-        let there = env::var_os("SECRETS_EXEC_HOSTS").is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
-        if !there {
-            skipped("every test of tests/hosts: `make test-hosts` has made no images, and says why");
-        }
-        there
-    })
+    let works = env::var_os("SECRETS_EXEC_HOSTS").is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
+    if !works {
+        skipped("tests/hosts/prepare has made no images");
+    }
+    works
 }
 
 /// Podman, with the storage of these tests.

@@ -64,6 +64,7 @@ mod settings_faults;
 mod signals;
 mod signals_before_exec;
 mod sizes;
+mod skips;
 mod stalled_files;
 mod streams;
 mod task_definition;

@@ -40,7 +40,11 @@ pub fn alone(test: impl FnOnce() + Send) {
         test();
     };
     // A network belongs to a thread, to those it starts and to its children.
-    thread::scope(|scope| scope.spawn(inside).join().unwrap_or_else(|panic| resume_unwind(panic)));
+    thread::scope(|scope| {
+        // A test that is skipped inside is reported by the name of its thread.
+        let named = thread::Builder::new().name(thread::current().name().unwrap_or("a test").to_owned());
+        named.spawn_scoped(scope, inside).unwrap().join().unwrap_or_else(|panic| resume_unwind(panic))
+    });
 }
 
 /// Runs a line of shell in the network of this thread.
