@@ -1,10 +1,11 @@
 //! Credentials: found as the AWS CLI finds them, resolved once and first, and accounted for when there are none.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY};
+use crate::support::deadline::ends_within;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 fn served() -> Aws {
@@ -146,13 +147,9 @@ fn credentials_of_a_container_do_not_go_through_the_proxy() {
 #[test]
 fn a_credential_source_that_never_answers_is_75_when_the_time_is_over() {
     let aws = served();
-    let began = Instant::now();
-    let run = without_credentials(&aws)
-        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("http://{}/hang", aws.address()))
-        .args(["--timeout", "2s"])
-        .run();
-    run.refused(75);
-    assert!(began.elapsed() < Duration::from_secs(20));
+    let silent = format!("http://{}/hang", aws.address());
+    let sandbox = without_credentials(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", silent);
+    ends_within(Duration::from_secs(2), sandbox).refused(75);
     assert!(aws.reads().is_empty());
 }
 
@@ -214,14 +211,10 @@ fn credentials_and_region_of_the_instance_are_the_last_resort() {
 fn instance_metadata_that_never_answers_is_75_within_the_time() {
     let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let aws = served();
-    let began = Instant::now();
-    let run = without_credentials(&aws)
+    let sandbox = without_credentials(&aws)
         .env_remove("AWS_EC2_METADATA_DISABLED")
-        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", silent.local_addr().unwrap()))
-        .args(["--timeout", "10s"])
-        .run();
-    run.refused(75);
-    assert!(began.elapsed() < Duration::from_secs(25));
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", silent.local_addr().unwrap()));
+    ends_within(Duration::from_secs(2), sandbox).refused(75);
     assert!(aws.calls().is_empty());
 }
 

@@ -2,12 +2,13 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::aws::agent::plain;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, INSTANCE_KEY};
+use crate::support::deadline::ends_within;
 use crate::support::outcome::{Outcome, Status};
 use crate::support::proxy::Proxy;
 use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
@@ -16,6 +17,8 @@ const TOKEN: &str = "/latest/api/token";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";
 const REGION: &str = "/latest/meta-data/placement/region";
+
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
@@ -78,13 +81,11 @@ fn an_instance_whose_credentials_never_come_is_75() {
 fn metadata_that_resets_every_connection_is_no_hang() {
     let aws = served();
     let resets = || on_an_instance(&aws).env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", resetting()));
-    let began = Instant::now();
     // It may be that nobody is there, and it may be an outage.
-    let run = resets().region("us-east-1").args(["--timeout", "2s"]).run();
+    let run = ends_within(TIMEOUT, resets().region("us-east-1"));
     assert!(matches!(run.status, Status::Exit(75 | 77)), "{run}");
-    let run = resets().args(["--timeout", "2s"]).run();
+    let run = ends_within(TIMEOUT, resets());
     assert!(matches!(run.status, Status::Exit(75 | 78)), "{run}");
-    assert!(began.elapsed() < Duration::from_secs(20));
 }
 
 /// Resets every connection: what was sent is not read before the end.
@@ -204,7 +205,6 @@ fn the_region_of_an_instance_that_fails_for_now_is_asked_for_again() {
 #[test]
 fn a_silent_metadata_service_is_asked_once_however_many_regions_there_are() {
     let aws = served().fails(TOKEN, Fault::Hang);
-    let began = Instant::now();
     let sandbox = on_an_instance(&aws).region("us-east-1").env("SECRETS_EXEC_FALLBACK_REGION", "eu-west-1,eu-west-2");
     sandbox.run().refused(75);
     assert_eq!(aws.calls_of(TOKEN).len(), 1);
@@ -212,7 +212,6 @@ fn a_silent_metadata_service_is_asked_once_however_many_regions_there_are() {
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:y-AbCdEf";
     on_an_instance(&aws).resolve(&format!("B={arn}")).run().refused(75);
     assert_eq!(aws.calls_of(TOKEN).len(), 2);
-    assert!(began.elapsed() < Duration::from_secs(6));
 }
 
 #[test]

@@ -1,24 +1,43 @@
-//! Use [`ends_within`] for a run that must not outlast its `--timeout`.
+//! Runs that must end when their `--timeout` or `--wait` is over. No other test decides by elapsed time.
 
 use std::time::{Duration, Instant};
 
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::Sandbox;
+use super::outcome::Outcome;
+use super::sandbox::Sandbox;
 
-/// What a loaded machine may add. The program itself promises a fifth of it.
+/// The time that a loaded machine may add. The program itself promises a fifth of it.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// Runs with such a `--timeout`, and asserts that the end was not later. A machine that is starved may make any one run
-/// late, so the first of three that is not decides.
+/// Coarse clocks, and a last attempt that no longer fits.
+const EARLY: Duration = Duration::from_millis(100);
+
+/// Runs with such a `--timeout`, and asserts that the run ended no later.
 pub fn ends_within(timeout: Duration, sandbox: Sandbox) -> Outcome {
-    let sandbox = sandbox.args(["--timeout".to_owned(), format!("{}ms", timeout.as_millis())]);
+    let milliseconds = format!("{}ms", timeout.as_millis());
+    keeps_to(timeout, &sandbox.args(["--timeout", &milliseconds]))
+}
+
+/// Asserts that a run which has been given its timeout, by whatever means, ended no later.
+pub fn keeps_to(timeout: Duration, sandbox: &Sandbox) -> Outcome {
+    ends_between(Duration::ZERO, timeout, sandbox)
+}
+
+/// Runs with such a `--wait`, and asserts that the run ended with it.
+pub fn waits_for(wait: Duration, sandbox: Sandbox) -> Outcome {
+    let milliseconds = format!("{}ms", wait.as_millis());
+    ends_between(wait.saturating_sub(EARLY), wait, &sandbox.args(["--wait", &milliseconds]))
+}
+
+/// A machine that is starved may make any one run late, so the first of three that is not decides.
+fn ends_between(earliest: Duration, latest: Duration, sandbox: &Sandbox) -> Outcome {
     let run = || {
         let began = Instant::now();
         let outcome = sandbox.run();
         let took = began.elapsed();
-        eprintln!("--timeout {timeout:?}: ended after {took:?}: {outcome}");
-        (took < timeout + SLACK).then_some(outcome)
+        eprintln!("ended after {took:?}, with {latest:?} allowed: {outcome}");
+        assert!(took >= earliest, "ended after {took:?}, too early: {outcome}");
+        (took < latest + SLACK).then_some(outcome)
     };
     let in_time = (0..3).find_map(|_| run());
-    in_time.unwrap_or_else(|| panic!("no run with a timeout of {timeout:?} ended in time"))
+    in_time.unwrap_or_else(|| panic!("no run ended within {latest:?}"))
 }

@@ -10,14 +10,16 @@ pub struct Trouble {
     fault: Fault,
     /// So many answers, unless the time is over before.
     left: usize,
-    until: Option<Instant>,
+    time: Duration,
+    /// The first request; the time is counted from there, however long a launch takes to begin.
+    began: Option<Instant>,
 }
 
 impl Trouble {
     /// The fault of the next answer, if the trouble is not over.
     pub fn next(&mut self) -> Option<Fault> {
-        let is_late = self.until.is_some_and(|until| Instant::now() >= until);
-        if self.left == 0 || is_late {
+        let began = *self.began.get_or_insert_with(Instant::now);
+        if self.left == 0 || began.elapsed() >= self.time {
             return None;
         }
         self.left -= 1;
@@ -28,17 +30,17 @@ impl Trouble {
 impl Aws {
     /// Fails every request of an operation or a path.
     pub fn fails(self, operation: &str, fault: Fault) -> Self {
-        self.trouble(operation, Trouble { fault, left: usize::MAX, until: None })
+        self.trouble(operation, Trouble { fault, left: usize::MAX, time: Duration::MAX, began: None })
     }
 
     /// Fails so many requests of an operation or a path, and answers the others.
     pub fn fails_first(self, operation: &str, times: usize, fault: Fault) -> Self {
-        self.trouble(operation, Trouble { fault, left: times, until: None })
+        self.trouble(operation, Trouble { fault, left: times, time: Duration::MAX, began: None })
     }
 
-    /// Fails every request that comes before the time is over.
+    /// Fails every request until so long after the first one.
     pub fn fails_for(self, operation: &str, time: Duration, fault: Fault) -> Self {
-        self.trouble(operation, Trouble { fault, left: usize::MAX, until: Some(Instant::now() + time) })
+        self.trouble(operation, Trouble { fault, left: usize::MAX, time, began: None })
     }
 
     fn trouble(self, operation: &str, trouble: Trouble) -> Self {
