@@ -18,7 +18,7 @@ use crate::support::sandbox::{ACCESS_SECRET, CANARY};
 use crate::support::skip::skipped;
 
 /// How long anything may take; only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// The secret `x` of these tests: its key `k` is `v`.
 pub(super) fn secret() -> String {
@@ -50,7 +50,7 @@ fn podman<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
 
 /// Runs podman to its end. What it prints may hold values only where `expectations` say so.
 pub(super) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, expectations: Expectations) -> Outcome {
-    Running::start(podman(arguments), None, PATIENCE, expectations).wait()
+    Running::start(podman(arguments), None, LIMIT, expectations).wait()
 }
 
 /// Runs podman with success, and returns what it prints.
@@ -63,7 +63,7 @@ pub(super) fn done<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> S
 pub(super) fn feed(arguments: impl IntoIterator<Item = OsString>, content: &str) -> Outcome {
     let mut command = podman(arguments);
     command.stdin(Stdio::piped());
-    Running::start(command, Some(content.into()), PATIENCE, Expectations::default()).wait()
+    Running::start(command, Some(content.into()), LIMIT, Expectations::default()).wait()
 }
 
 /// A file of this repository that is mounted.
@@ -75,7 +75,7 @@ pub(super) fn repository(name: &str) -> PathBuf {
 pub(super) fn await_that(what: &str, mut fact: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !fact() {
-        assert!(begun.elapsed() < PATIENCE, "this never came true: {what}");
+        assert!(begun.elapsed() < LIMIT, "this never came true: {what}");
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -179,7 +179,7 @@ impl Container {
         line.extend(self.options);
         line.push(self.image.into());
         line.extend(self.words);
-        let running = Running::start(podman(line), None, PATIENCE, self.expectations);
+        let running = Running::start(podman(line), None, LIMIT, self.expectations);
         Started { name: self.name, shared: self.shared, running }
     }
 }

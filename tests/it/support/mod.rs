@@ -3,7 +3,7 @@
 //! - [`sandbox`]: the builder of one run (arguments, environment, files, standard input), cut off from this machine.
 //! - [`running`]: a started run, which can be signalled, looked up in `/proc`, and awaited under a hard limit.
 //! - [`outcome`]: the status and output of a run, and the assertions on them.
-//! - [`deadline`]: runs that must end within their `--timeout`.
+//! - [`deadline`]: runs that must end when their `--timeout` or `--wait` is over.
 //! - [`raw`]: runs with an environment that only execve(2) can make (duplicate entries, entries without `=`).
 //! - [`aws`]: a fake of AWS over HTTP that records every request.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.

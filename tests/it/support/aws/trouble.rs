@@ -1,22 +1,22 @@
-//! Makes an operation, or a path, of the fake fail: its first answers, all of them, or all for a while.
+//! Failures of an operation or a path of the fake: of its first answers, of all, or of all for some time.
 
 use std::time::{Duration, Instant};
 
 use super::Aws;
 use super::fault::Fault;
 
-/// What goes wrong with one operation before it is answered as ever.
+/// The failure of one operation, until so many answers have failed or the time is over.
 pub struct Trouble {
     fault: Fault,
-    /// So many answers, unless the time is over before.
+    /// The answers that have yet to fail.
     left: usize,
     time: Duration,
-    /// The first request; the time is counted from there, however long a launch takes to begin.
+    /// The first request. `time` counts from there, so that a launch that starts late meets the fault all the same.
     began: Option<Instant>,
 }
 
 impl Trouble {
-    /// The fault of the next answer, if the trouble is not over.
+    /// The fault of the next answer; `None` when the trouble is over.
     pub fn next(&mut self) -> Option<Fault> {
         let began = *self.began.get_or_insert_with(Instant::now);
         if self.left == 0 || began.elapsed() >= self.time {
@@ -33,12 +33,12 @@ impl Aws {
         self.trouble(operation, Trouble { fault, left: usize::MAX, time: Duration::MAX, began: None })
     }
 
-    /// Fails so many requests of an operation or a path, and answers the others.
+    /// Fails the first `times` requests of an operation or a path, and answers the others.
     pub fn fails_first(self, operation: &str, times: usize, fault: Fault) -> Self {
         self.trouble(operation, Trouble { fault, left: times, time: Duration::MAX, began: None })
     }
 
-    /// Fails every request until so long after the first one.
+    /// Fails every request until `time` after the first one.
     pub fn fails_for(self, operation: &str, time: Duration, fault: Fault) -> Self {
         self.trouble(operation, Trouble { fault, left: usize::MAX, time, began: None })
     }
