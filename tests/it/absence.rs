@@ -1,4 +1,4 @@
-//! `default` and `optional`: used on absence, and only then.
+//! `default` and `optional`: they apply to an absent secret, version or key, and to no other failure.
 
 use crate::support::aws::Aws;
 use crate::support::aws::fault;
@@ -80,7 +80,7 @@ fn optional_false_is_required() {
     launch("env:\n  A: { from: \"prod/db:nope\", optional: false }\n").refused(78).says(["A", "nope"]);
 }
 
-/// Neither a default nor `optional` hides what is not an absence.
+/// Asserts that neither a default nor `optional` hides this failure.
 fn is_never_an_absence(secret: &Secret, status: i32) {
     for absence in ["default: d", "optional: true"] {
         let aws = Aws::start().secret("prod/db", secret.clone());

@@ -1,4 +1,4 @@
-//! `--agent`: what is asked of the Secrets Manager Agent, with which token, and what it is never asked.
+//! `--agent`: the requests to the Secrets Manager Agent, the token, and the requests that it never gets.
 
 use crate::support::aws::agent::{PARAMETER, SECRET, TOKEN};
 use crate::support::aws::secret::{PREVIOUS_ID, Secret};
@@ -10,7 +10,7 @@ fn served() -> Aws {
     Aws::start().secret("prod/db", secret)
 }
 
-/// Reads through the agent, which is the only thing that can be reached.
+/// A launch through the agent, without access to AWS.
 fn sandbox(aws: &Aws) -> Sandbox {
     Sandbox::new().region("us-east-1").arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", TOKEN)
 }

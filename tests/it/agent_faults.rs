@@ -1,4 +1,5 @@
-//! An agent that refuses, is not ready, fails or is not there; and `--agent-fallback`, which is never a way around a refusal.
+//! An agent that refuses, is not ready, fails or is not there; and `--agent-fallback`, which is never a way around a
+//! refusal.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ fn sandbox(aws: &Aws) -> Sandbox {
         .resolve("A=x:k")
 }
 
-/// Everything that a direct request needs is there, too.
+/// A launch through the agent that can also ask AWS.
 fn with_fallback(agent: &Aws, aws: &Aws) -> Sandbox {
     sandbox(agent)
         .arg("--agent-fallback")
@@ -149,7 +150,7 @@ fn the_fallback_keeps_to_the_time_of_all() {
 
 #[test]
 fn what_aws_is_waited_for_is_waited_for_after_the_agent_has_failed() {
-    // The agent answers at once, and not with a secret; AWS can be asked later only.
+    // The agent fails at once; AWS's credentials come after 2.5 seconds.
     let agent = served().fails(SECRET, own(500, "InternalFailure"));
     let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
     let sandbox = with_fallback(&agent, &aws).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
@@ -160,7 +161,7 @@ fn what_aws_is_waited_for_is_waited_for_after_the_agent_has_failed() {
 #[test]
 fn no_token_is_waited_for_when_aws_can_be_asked() {
     let (agent, aws) = (served(), served());
-    // The sandbox ends a run that waits so long.
+    // The sandbox kills a run that waits so long.
     with_fallback(&agent, &aws).env_remove("AWS_TOKEN").args(["--wait", "1h"]).run().launched_silently();
     assert_eq!((agent.calls().len(), aws.reads().len()), (0, 1));
 }

@@ -1,4 +1,4 @@
-//! Finding and starting the command: 127 and 126 before any request where that can be known.
+//! The look-up and start of the command: status 127 or 126, where possible before any request.
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
@@ -10,7 +10,7 @@ fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
 }
 
-/// A run that must be refused before any request.
+/// Asserts that a run is refused before any request.
 fn at_no_cost(state: impl FnOnce(Sandbox) -> Sandbox) -> Outcome {
     let aws = served();
     let run = state(sandbox(&aws)).run();

@@ -1,4 +1,4 @@
-//! Credentials: found as the AWS CLI finds them, resolved once and first, and accounted for when there are none.
+//! Credentials: found in the order of the AWS CLI, resolved once and before any secret; an error names every source.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -13,7 +13,7 @@ fn served() -> Aws {
     Aws::start().secret("x", secret.clone()).secret("y", secret)
 }
 
-/// A sandbox that knows where AWS is, and has no credentials.
+/// A launch without credentials.
 fn without_credentials(aws: &Aws) -> Sandbox {
     Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k").resolve("B=y:k")
 }
@@ -88,7 +88,7 @@ fn a_profile_option_wins_over_the_variables() {
         "[profile one]\nregion = one-1\naws_access_key_id = AKIAONE\n{key}\n\
          [profile two]\nregion = two-1\naws_access_key_id = AKIATWO\n{key}\n"
     );
-    // As with the AWS CLI, a profile on the command line is stronger than keys in the environment.
+    // As with the AWS CLI, `--profile` overrides keys in the environment.
     Sandbox::new()
         .aws(&aws)
         .env_remove("AWS_REGION")
@@ -156,7 +156,7 @@ fn a_credential_source_that_never_answers_is_75_when_the_time_is_over() {
 #[test]
 fn a_credential_source_that_cannot_be_reached_is_75() {
     let aws = served();
-    // Nobody serves the first port, and no test is given it meanwhile.
+    // Port 1 is never served, and never chosen for a test's server.
     let nobody = "http://127.0.0.1:1/credentials";
     let run =
         without_credentials(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", nobody).args(["--timeout", "10s"]).run();
@@ -226,7 +226,7 @@ fn failing_credentials_are_not_asked_for_again_for_every_secret() {
         sandbox = sandbox.resolve(&format!("V{number}=s{number}:k"));
     }
     let nowhere = format!("{}/nowhere", aws.instance_metadata());
-    // The endpoint answers "not found", which will not change, so one request is enough for all twenty.
+    // The endpoint answers 404, which is permanent, so one request suffices for all twenty.
     let run = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", nowhere).args(["--timeout", "5s"]).run();
     assert!(run.stdout.is_empty(), "{run}");
     assert!(aws.reads().is_empty());

@@ -1,4 +1,4 @@
-//! Declarations that are right: three formats, aliases, and what an entry under `env` may say.
+//! Valid declarations: three formats, aliases, and the keys of an entry under `env`.
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::{PREVIOUS_ID, Secret};

@@ -1,4 +1,4 @@
-//! Where options come from (flag, variable, `defaults:`), and which declaration is read when none is named.
+//! The sources of options (flag, variable, `defaults:`), and the declaration that is read by default.
 
 use std::os::unix::fs::chown;
 
@@ -13,7 +13,7 @@ fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
 }
 
-/// The region that is asked when each of these places names one.
+/// The region that is asked when each of these sources names one.
 fn region(flag: bool, variable: bool, default: bool, aws_region: bool) -> String {
     let aws = served();
     let mut sandbox = Sandbox::new().aws(&aws).env_remove("AWS_REGION");

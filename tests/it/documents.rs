@@ -1,4 +1,4 @@
-//! Whole secrets, binary ones, and ones that are not the JSON that a key needs.
+//! Whole secrets, binary secrets, and secrets that are not the JSON object that a key needs.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::values::read;
 
-/// A whole secret is its text, whatever it looks like.
+/// Asserts that a whole secret with this text is delivered unchanged.
 fn passes_whole(text: &str) {
     read(Secret::bare(text), "").launched_silently().has("VALUE", text);
 }

@@ -1,4 +1,4 @@
-//! `env-from` among other entries: who wins, what is then not fetched, and what `--keep-existing` leaves alone.
+//! `env-from` beside other entries: precedence, secrets that are not fetched, and `--keep-existing`.
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;

@@ -1,4 +1,4 @@
-//! The environment of the command: what is inherited, removed, kept and added, byte for byte.
+//! The environment of the command: inherited, removed, kept and added variables, byte for byte.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! `--fallback-region`: another region is asked when the first one fails, never when it has answered.
+//! `--fallback-region`: another region is asked when the first one fails, not when it has answered.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn with_fallback(aws: &Aws) -> Sandbox {
     sandbox(aws).args(["--fallback-region", THERE, "--timeout", "2s"])
 }
 
-/// The regions that were asked, in the order of their first requests: a request that was given up may arrive late.
+/// The regions in the order of their first requests. A request that was abandoned may arrive late.
 fn regions(aws: &Aws) -> Vec<String> {
     let mut regions = Vec::new();
     for region in aws.reads().iter().map(|read| read.region()) {
@@ -70,7 +70,7 @@ fn an_absence_is_an_answer() {
 
 #[test]
 fn an_absence_in_the_fallback_region_is_no_absence() {
-    // Only the first region could say that the default applies.
+    // A replica's "not found" does not prove an absence in the first region, so the default does not apply.
     let aws = Aws::start().region_fails(HERE, fault::unavailable());
     let declaration = "env:\n  A: { from: \"x:k\", default: d }\n";
     let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE, "--timeout", "2s"]);
@@ -93,7 +93,7 @@ fn both_down_is_75_and_names_both() {
 
 #[test]
 fn a_region_gets_its_share_of_the_time() {
-    // Of 6 s the first of two regions has 3 s, and it recovers after one.
+    // The first of two regions has 3 of the 6 seconds, and recovers after one.
     let aws = served().fails_for("GetSecretValue", Duration::from_secs(1), fault::unavailable());
     let sandbox = sandbox(&aws).args(["--fallback-region", THERE, "--timeout", "6s"]);
     sandbox.run().launched_silently().has("A", "v");
@@ -102,7 +102,7 @@ fn a_region_gets_its_share_of_the_time() {
 
 #[test]
 fn a_region_gets_no_more_than_its_share_of_the_time() {
-    // The second region answers before the end only if the first is given up.
+    // The second region answers before the deadline only if the first is given up.
     let aws = served().region_fails(HERE, Fault::Hang);
     let sandbox = sandbox(&aws).args(["--fallback-region", THERE, "--fallback-region", "eu-west-1", "--timeout", "3s"]);
     sandbox.run().launched();
@@ -111,7 +111,7 @@ fn a_region_gets_no_more_than_its_share_of_the_time() {
 
 #[test]
 fn a_later_region_gets_its_share_of_the_time_that_is_left() {
-    // Of 9 s the second of three regions has the time from 3 s to 6 s, and there is nothing before 5 s.
+    // The second of three regions has the seconds 3 to 6 of 9, and both recover at 5.
     let aws = served().fails_for("GetSecretValue", Duration::from_secs(5), fault::unavailable());
     let aws = aws.region_fails("eu-west-1", fault::unavailable());
     let sandbox = sandbox(&aws).args(["--fallback-region", THERE, "--fallback-region", "eu-west-1"]);

@@ -1,4 +1,4 @@
-//! What goes wrong with one secret, and which status and words it gets.
+//! Failures of one secret: their exit statuses and errors.
 
 use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;

@@ -1,4 +1,4 @@
-//! Files that are not what they seem (a link to nowhere, a link of somebody else's) or hold more than most.
+//! Declarations and local files that are dangling links, links or files of another user, or very large.
 
 use std::os::unix::fs::{chown, lchown, symlink};
 

@@ -1,5 +1,5 @@
-//! Files in memory (`--as-file`, `files:` without `path`): start with `with_file`, whose script finds the path in `$F`. What
-//! refuses them is in `files_refused.rs`, files on disk in `files_path.rs`.
+//! Files in memory (`--as-file`, `files:` without `path`): start with `with_file`, whose script finds the path in `$F`.
+//! Systems that refuse them are in `files_refused.rs`, files on disk in `files_path.rs`.
 
 use std::collections::BTreeSet;
 use std::fs;

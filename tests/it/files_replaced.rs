@@ -1,4 +1,5 @@
-//! Files at a `path` where a file is already: it is exchanged unread, and an undone launch brings back the very file.
+//! Files at a `path` that exists: the old file is exchanged unread, and a launch that is undone restores that same
+//! file.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -17,14 +18,14 @@ fn can_run_as_nobody() -> bool {
     skip::can(&[&AS_NOBODY[..], &["true"]].concat(), "a run as another user")
 }
 
-/// Has strace let system calls end like this.
+/// Injects results into system calls, by strace.
 fn injected(sandbox: Sandbox, injections: &[&str]) -> Option<Sandbox> {
     let injections = injections.iter().flat_map(|injection| ["-e", injection]);
     let wrapper: Vec<&str> = ["strace", "-o", "/dev/null"].into_iter().chain(injections).collect();
     skip::can(&[&wrapper[..], &["true"]].concat(), "system calls that fail").then(|| sandbox.through(wrapper))
 }
 
-/// The properties of a file that undoing must keep.
+/// The properties of a file that must be the same after undoing.
 #[derive(Debug, PartialEq)]
 struct Identity {
     inode: u64,
@@ -65,7 +66,7 @@ fn a_launch_that_fails_before_execve_brings_back_the_very_file() {
         "files: [{{ from: \"prod/tls:key\", path: \"{}\" }}]\nenv: {{ A: {{ value: {large} }} }}\n",
         path.display()
     );
-    // A quarter of the stack is not enough for it.
+    // More than a quarter of the stack, so that execve fails.
     let sandbox =
         sandbox.declaration(&declaration).env("B", &large).env("C", &large).prepared_by("ulimit -s 1024; exec \"$@\"");
     let before = identity(&sandbox.path("out/file"));

@@ -1,4 +1,5 @@
-//! Files at a `path` when something fails: an error that names file and line, what was there as it was, and nothing left over.
+//! Files at a `path` when something fails: the error names file and line, earlier files are restored, and none is left
+//! over.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -14,7 +15,7 @@ use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
-/// Files `out/one` and `out/two`, or at other places; `out/one` is there already.
+/// A launch with two files, by default `out/one` and `out/two`, of which `out/one` exists already.
 fn two_files(aws: &Aws, second: &str) -> Sandbox {
     let sandbox = Sandbox::new().aws(aws).args(["-q"]).file("out/one", "old").mode("out/one", 0o640);
     let (one, two) = (sandbox.path("out/one"), sandbox.path(second));
@@ -26,7 +27,7 @@ fn two_files(aws: &Aws, second: &str) -> Sandbox {
     sandbox.declaration(&declaration)
 }
 
-/// Runs it; `out/one` must be as it was, and alone.
+/// Runs it, and asserts that `out/one` is unchanged and alone.
 fn changes_nothing(sandbox: &Sandbox, status: Status) -> String {
     let old = sandbox.path("out/one");
     let outcome = sandbox.run();
@@ -195,7 +196,7 @@ fn a_file_system_without_room_for_another_file_is_an_error() {
     assert_eq!(left, "x\n");
 }
 
-/// Has strace let the n-th rename end like this.
+/// Injects this result into the n-th rename, by strace; `None` where strace does not work.
 fn renaming(sandbox: Sandbox, injection: &str) -> Option<Sandbox> {
     let line = ["strace", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2", "-e"];
     let inject = format!("inject=rename,renameat,renameat2:{injection}");

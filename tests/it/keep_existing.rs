@@ -1,4 +1,4 @@
-//! `--keep-existing`: what is already set stays, and is not fetched.
+//! `--keep-existing`: variables that are already set stay, and their secrets are not fetched.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! Several declarations and the command line: later wins, and what is overridden is not fetched.
+//! Several declarations and the command line: later entries win, and overridden secrets are not fetched.
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;

@@ -1,4 +1,4 @@
-//! The black-box tests: every fact of the contract that a user could see, tried on the real binary.
+//! The black-box tests: every fact of the contract that a user can observe, tested on the real binary.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Options that are repeated, wrong, or given where they must not count; and what `--quiet` may silence.
+//! Options that are repeated, wrong, or given where they have no effect; and the output that `--quiet` suppresses.
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;

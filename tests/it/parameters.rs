@@ -1,4 +1,5 @@
-//! SSM parameters: ten in one request, versions and labels, absences and denials of single ones, and all the rules of secrets.
+//! SSM parameters: ten in one request, versions and labels, absences and denials of single parameters, and the rules
+//! that they share with secrets.
 
 use crate::support::aws::{Aws, ROLE_KEY, Version, fault};
 use crate::support::outcome::Outcome;

@@ -1,4 +1,4 @@
-//! Becoming the command: the same process, its own exit status, its arguments and environment byte for byte.
+//! The exec of the command: the same process, its own exit status, its arguments and environment byte for byte.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

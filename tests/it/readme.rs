@@ -1,10 +1,10 @@
-//! Holds README.md against the program: its first example runs as it stands, and it lists the options that `--help` lists.
+//! Compares README.md with the program: its first example runs as it stands, and it lists the options of `--help`.
 
 use std::collections::BTreeSet;
 
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
-/// The first fenced block of that language.
+/// The first code block of this language.
 fn block<'t>(text: &'t str, language: &str) -> &'t str {
     let (_, rest) = text.split_once(&format!("```{language}\n")).unwrap();
     rest.split_once("```").unwrap().0
@@ -69,7 +69,7 @@ fn the_large_declaration_of_the_readme_is_one() {
         .declaration(block(section, "yaml"))
         .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{}"}}}}"#, CANARY))
         .run();
-    // Its secrets are not there, but it is understood: every complaint is about one of them.
+    // Its secrets do not exist, so every error must be about one of them.
     let complaints: Vec<String> = run.refused(78).stderr().lines().map(str::to_owned).collect();
     assert!(complaints.iter().all(|line| !line.contains("unknown") && !line.contains("expected")), "{complaints:#?}");
 }

@@ -1,4 +1,4 @@
-//! Where a secret is read: the region of its ARN, of its alias, of the options, of the surroundings.
+//! The region of a secret: that of its ARN, its alias, the options, or the environment.
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;

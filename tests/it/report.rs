@@ -1,4 +1,4 @@
-//! Several failures are one report: every one, with variable, file and line, secret, key, region and what to do.
+//! Reports of several failures: each has its variable, file and line, secret, key, region and a hint.
 
 use crate::support::aws::Aws;
 use crate::support::aws::fault;

@@ -1,4 +1,4 @@
-//! What may get better is tried again inside the time that is left; what cannot is not.
+//! Retries: temporary failures are retried until the deadline, permanent ones are not.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn launch(aws: &Aws, timeout: &str) -> Outcome {
     sandbox(aws).args(["--timeout", timeout]).run()
 }
 
-/// Fails twice, then answers.
+/// Asserts that a launch succeeds after two such failures.
 fn is_tried_again(fault: &Fault) {
     let aws = Aws::start().secret("x", value().after([fault.clone(), fault.clone()]));
     launch(&aws, "60s").launched_silently().has("A", "v");
@@ -67,7 +67,7 @@ fn one_secret_that_is_throttled_does_not_repeat_the_others() {
     assert_eq!(aws.counts()["y"], 1);
 }
 
-/// Fails for ever with what may get better: as many attempts as are allowed, and 75 in the end.
+/// Asserts that this failure is retried as often as allowed, and is status 75.
 fn is_temporary(fault: Fault, name: &str) {
     let aws = Aws::start().secret("x", Secret::failing(fault));
     let sandbox = Sandbox::new().aws(&aws).env("AWS_MAX_ATTEMPTS", "3");
@@ -99,7 +99,7 @@ fn closed_connections_to_the_end_are_75() {
 #[test]
 fn a_service_that_cannot_be_reached_is_75() {
     let aws = Aws::start();
-    // Nobody serves the first port, and no test is given it meanwhile.
+    // Port 1 is never served, and never chosen for a test's server.
     let sandbox = Sandbox::new().aws(&aws).endpoint("http://127.0.0.1:1");
     let run = sandbox.resolve("A=x:k").args(["--timeout", "2s"]).run();
     run.refused(75).says(["A", "x", "127.0.0.1:1"]);
@@ -154,7 +154,7 @@ fn the_attempts_of_the_profile_cap_the_attempts() {
     assert_eq!(aws.reads().len(), 1);
 }
 
-/// Fails for ever with what cannot get better: asked once.
+/// Asserts that this failure is not retried.
 fn is_final(fault: Fault, status: i32, facts: &[&str]) {
     let aws = Aws::start().secret("x", Secret::failing(fault));
     let run = launch(&aws, "60s");

@@ -1,5 +1,5 @@
-//! Holds `secrets-exec.schema.json`, the types it is generated from and the program together: run
-//! `SECRETS_EXEC_UPDATE_SCHEMA=1 cargo test --test it schema` after a change of the types.
+//! Compares `secrets-exec.schema.json`, the types it is generated from and the program. After a change of the types,
+//! run `SECRETS_EXEC_UPDATE_SCHEMA=1 cargo test --test it schema`.
 
 #[expect(dead_code, reason = "nobody reads the fields: their names and types are the schema")]
 mod declaration;
@@ -24,21 +24,21 @@ fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// A launch with a declaration, in which every secret that the rows name is there. JSON is YAML, where a scalar is its text.
+/// A launch with a declaration in JSON, which is read as YAML; every secret that the rows name exists.
 fn launch(row: &str) -> Outcome {
     let secrets = json!({
         "x": { "k": "v", "password": CANARY, "encoded": "dGV4dA==" },
         "plain": "text",
         "ssm:/prod/parameter": "p",
     });
-    // There is one entry in any case, since a declaration may be without.
+    // A launch needs an entry, which a declaration may lack.
     let sandbox = Sandbox::new().local(&secrets.to_string()).resolve("ANYWAY=plain");
     let directory = sandbox.path("").to_str().unwrap().to_owned();
     let row = row.replace("DIRECTORY/", &directory).replace("\"OWNER\"", &getuid().to_string());
     sandbox.file("row.yaml", row).args(["-f", "row.yaml"]).run()
 }
 
-/// The program's verdict: `None` when it launches.
+/// The error of the program; `None` when it launches.
 fn refusal(row: &str) -> Option<String> {
     let run = launch(row);
     match run.status {
@@ -48,7 +48,7 @@ fn refusal(row: &str) -> Option<String> {
     }
 }
 
-/// The schema's verdicts on JSON texts and on YAML texts after them. None where jsonschema is not installed.
+/// The schema's verdicts, first on the JSON texts, then on the YAML texts; `None` where jsonschema is not installed.
 fn judge(documents: &[&str], yaml: &[&str]) -> Option<Vec<Option<String>>> {
     let mut child = Command::new(crate::peers::interpreter()?)
         .args(["-B", repository("tests/it/schema/judge.py").to_str()?])
@@ -141,7 +141,7 @@ fn the_defaults_of_the_schema_are_the_options_of_the_help_that_a_declaration_may
     let is_option = |line: &&str| line.trim_start().starts_with('-');
     let mut told: BTreeSet<String> = sections.lines().filter(is_option).filter_map(option).collect();
     assert!(told.remove("local"), "{told:?}");
-    // A list in a declaration, and its name in the plural.
+    // A list in a declaration has its name in the plural.
     assert!(told.remove("fallback-region") && told.insert("fallback-regions".to_owned()));
     assert_eq!(known, told.iter().map(String::as_str).collect());
 }

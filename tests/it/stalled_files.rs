@@ -1,4 +1,4 @@
-//! Files that are read on the way and do not answer, as on a file system that hangs: the time ends, all the same.
+//! Configuration files whose read never returns, as on a hanging file system: the deadline holds.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::sandbox::{Sandbox, sandbox};
 
 const TIMEOUT: Duration = Duration::from_millis(1200);
 
-/// A pipe that nobody writes to, in the place of a file.
+/// Asserts that a pipe without a writer, in place of this file, is given up at the deadline.
 fn stalls(sandbox: Sandbox, name: &str, prefix: &str) {
     let pipe = sandbox.path("pipe");
     mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();

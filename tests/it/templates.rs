@@ -1,5 +1,5 @@
-//! `template`: what it prints and how little it asks for; start with `compose`, which launches one over one object. What
-//! goes wrong is in `template_faults.rs`.
+//! `template`: its output, and the requests that it needs; start with `compose`, which launches one over one object.
+//! Errors are in `template_faults.rs`.
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::{CURRENT_ID, Secret};
@@ -18,7 +18,7 @@ fn gives(object: &str, template: &str, value: impl AsRef<[u8]>) {
     compose(object, template).launched_silently().has("A", value);
 }
 
-/// Launches a template over an alias `s` of a secret that is no object.
+/// Launches a template over the alias `s` of a secret that is not a JSON object.
 fn of_text(secret: &Secret, template: &str) -> Outcome {
     let aws = Aws::start().secret("prod/token", secret.clone());
     let declaration = format!("secrets: {{ s: prod/token }}\nenv: {{ A: {{ template: '{template}' }} }}\n");

@@ -1,4 +1,4 @@
-//! A command line that is wrong is status 64, with a reason, before anything is read or started.
+//! Usage errors: status 64, with a reason, before anything is read or started.
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;

@@ -1,4 +1,4 @@
-//! `--wait`: credentials and a network that come late are waited for, what is wrong for good is not.
+//! `--wait`: late credentials and networks are waited for, permanent failures are not.
 
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -11,7 +11,7 @@ use crate::support::deadline::{ends_within, waits_for};
 use crate::support::proxy;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
 
-/// Gives the program a terminal as its standard error, and passes on what it says there.
+/// A Python script that runs the program with a terminal as its standard error, and copies the output.
 const TERMINAL: &str = "\
 import os, pty, sys
 master, slave = pty.openpty()
@@ -33,7 +33,7 @@ fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
 }
 
-/// No credentials but those that a container's endpoint gives.
+/// A launch whose only credentials are those of a container's endpoint.
 fn in_container(aws: &Aws) -> Sandbox {
     sandbox(aws)
         .env_remove("AWS_ACCESS_KEY_ID")
@@ -43,7 +43,7 @@ fn in_container(aws: &Aws) -> Sandbox {
 
 #[test]
 fn a_refusal_of_credentials_that_ends_in_time_is_waited_for() {
-    // Pod Identity answers like this until its association is known.
+    // EKS Pod Identity answers 404 until the association has propagated.
     let aws = served().fails_for("/credentials", Duration::from_millis(1500), fault::status(404));
     in_container(&aws).run().refused(77);
     let aws = served().fails_for("/credentials", Duration::from_millis(1500), fault::status(404));
@@ -67,7 +67,7 @@ fn a_token_that_is_written_late_is_waited_for() {
 #[test]
 fn an_endpoint_that_comes_up_late_is_waited_for() {
     let aws = served();
-    // A port that nobody has, until the fake is put behind it.
+    // A port that refuses connections until the fake is put behind it.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let running =
         sandbox(&aws).endpoint(&format!("http://127.0.0.1:{port}")).args(["--wait", "20s", "--timeout", "1s"]);
@@ -109,10 +109,10 @@ fn waiting_in_vain_for_the_network_is_75_and_ends_in_time() {
 
 #[test]
 fn the_time_runs_when_the_waiting_ends() {
-    // The network is there at once, so only --timeout counts.
+    // The network is available at once, so --timeout begins at once.
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     ends_within(Duration::from_secs(1), sandbox(&aws).args(["--wait", "40s"])).refused(75).says(["A ("]);
-    // The time that credentials took does not count.
+    // --timeout begins after the wait for credentials.
     let aws = served().fails_for("/credentials", Duration::from_millis(1500), fault::status(404));
     in_container(&aws).args(["--wait", "20s", "--timeout", "1s"]).run().launched();
 }
@@ -227,7 +227,7 @@ fn a_token_that_is_only_half_written_is_waited_for() {
 
 #[test]
 fn half_a_pair_of_keys_is_not_waited_for() {
-    // The sandbox ends a run that waits so long.
+    // The sandbox kills a run that waits so long.
     let run = sandbox(&served()).env_remove("AWS_SECRET_ACCESS_KEY").args(["--wait", "1h"]).run();
     run.refused(77).says(["environment: only one of"]).says_nothing_of("waited");
 }

@@ -1,7 +1,7 @@
-//! The declaration as types: add a key here, with a comment that helps in an editor, and have the schema written again.
+//! The declaration as types: add a key here, with a comment that helps in an editor, and generate the schema again.
 //!
-//! The program reads its declarations from a tree of its own (`src/manifest`), which tells all errors with their lines; these
-//! types exist for the schema alone, and the tests of the parent module hold the two together.
+//! The program does not deserialize its declarations into types, because it reports every error with its line. These
+//! types exist for the schema alone; the tests of the parent module compare the two.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,18 @@ use super::text::{
     Duration, Glob, Label, Name, NamePart, Owner, Reference, Region, RoleArn, SecretId, Text, Url, reserved_words,
 };
 
-/// The schema, as the file in the repository holds it.
+/// The schema, with its keys in the order of the file.
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_null));
     let generated = settings.into_generator().into_root_schema_for::<Declaration>().to_value();
-    // What a person who opens the file wants to know first.
+    // Title and description first, for people who open the file.
     let mut schema: Map<String, Value> =
         ["$schema", "title", "description"].map(|key| (key.to_owned(), generated[key].clone())).into_iter().collect();
     schema.extend(generated.as_object().expect("a schema is an object").clone());
     schema.into()
 }
 
-/// An `Option` is a key that may be left out. A null is an error wherever it stands.
+/// Removes null from the types: an `Option` is a key that may be left out, and a null is an error everywhere.
 fn without_null(schema: &mut Schema) {
     let null = json!({ "type": "null" });
     let Some(object) = schema.as_object_mut() else { return };

@@ -1,11 +1,11 @@
-//! Declarations, each a JSON text, on which schema and program must agree: add one here for whatever either learns to tell.
+//! Declarations, each a JSON text, on which schema and program must agree: add one for each new rule.
 //!
-//! The program reads them as YAML. The secrets are those of `launch` in the parent module; `DIRECTORY/` stands for a directory
-//! that may be written, `"OWNER"` for the number of the user who runs the tests.
+//! The program reads them as YAML. The secrets are those of `launch` in the parent module; `DIRECTORY/` stands for a
+//! writable directory, `"OWNER"` for the id of the user who runs the tests.
 
 /// Declarations that are launched.
 pub const RIGHT: &[&str] = &[
-    // The whole.
+    // The top level.
     r#"{}"#,
     r#"{"defaults":{},"secrets":{},"env":{}}"#,
     r#"{"defaults":{"region":"us-west-2"},"secrets":{"x1":"x"},"env":{"A":"x1:k"}}"#,
@@ -69,7 +69,7 @@ pub const RIGHT: &[&str] = &[
 
 /// Declarations that are refused.
 pub const WRONG: &[&str] = &[
-    // The whole.
+    // The top level.
     r#"[]"#,
     r#""text""#,
     r#"{"secretz":{}}"#,
@@ -233,7 +233,7 @@ pub const WRONG: &[&str] = &[
     r#"{"files":[{"from":"x:k","env":"K_FILE","default":"d","optional":true}]}"#,
 ];
 
-/// Declarations whose fault is beyond a schema: whether a path, a pattern or a name makes sense.
+/// Declarations whose errors no schema can express: a path, a pattern or a name that makes no sense.
 pub const WRONG_FOR_THE_PROGRAM_ALONE: &[&str] = &[
     r#"{"env":{"A":"x:$.k["}}"#,
     r#"{"env":{"A":"x:nope"}}"#,
@@ -243,5 +243,5 @@ pub const WRONG_FOR_THE_PROGRAM_ALONE: &[&str] = &[
     r#"{"defaults":{"endpoint-url":"http://local[host"}}"#,
 ];
 
-/// Declarations that only YAML's view of scalars makes right, or in which something has no effect.
+/// Declarations that the schema refuses and the program accepts: scalars that YAML reads as text, keys without effect.
 pub const WRONG_FOR_THE_SCHEMA_ALONE: &[&str] = &[r#"{"files":[{"from":"x:k","path":"DIRECTORY/k","mode":400}]}"#];

@@ -1,4 +1,4 @@
-//! The texts of a declaration, each with the pattern that the program's parser amounts to.
+//! The texts of a declaration, each with the regular expression that matches what the program's parser accepts.
 
 use schemars::JsonSchema;
 use serde_json::Value;
@@ -80,7 +80,7 @@ const DURATION: &str = concat!(
     r"|hr?|hrs|hours?|d|days?|w|wk|wks|weeks?|M|months?|y|yrs?|years?)"
 );
 
-/// What may follow SECRET. A path may hold anything; a key may not begin as one.
+/// `:KEY`, `:STAGE` and `:VERSION-ID`. A JSONPath may hold anything; a key may not begin as a JSONPath.
 const FIELDS: &str = r"(:(\$.*|([^:$][^:]*)?(:[^:\s]*){0,2}))?";
 
 /// SECRET, in which `${NAME}` and `${NAME:-default}` are one token.
@@ -92,7 +92,7 @@ fn secret() -> String {
     format!("((?!(arn|ssm):){name}|ssm:{name}|{arn})")
 }
 
-/// What no alias may be called, from the one list there is.
+/// The names that an alias may not have, from the program's own list.
 pub fn reserved_words() -> Value {
     let source = include_str!("../../../src/alias.rs");
     let (_, list) = source.split_once("const RESERVED: &[&str] = &[").expect("src/alias.rs lists the reserved words");

@@ -164,7 +164,8 @@ impl Journal {
         self.record().in_flight -= 1;
     }
 
-    /// Waits until `count` requests have been in flight together, and then 100 ms, in which further ones would be counted.
+    /// Waits until `count` requests have been in flight together, and then 100 ms, in which further ones would be
+    /// counted.
     pub fn gather(&self, count: usize) {
         if count > 0 {
             self.wait_until(|record| record.most_in_flight >= count);
