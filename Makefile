@@ -1,7 +1,7 @@
 # `make` lists what can be made here; `make demo` and `make test` need nothing but a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-peers test-hosts lint deny fuzz release bench bench-quick bench-fleet clean
+.PHONY: help demo test test-peers test-hosts lint deny oldest fuzz release bench bench-quick bench-fleet clean
 
 CARGO = cargo
 VENV = .venv
@@ -21,29 +21,42 @@ demo: ## build, and launch examples/app.sh with the secrets of examples/, withou
 	$(CARGO) build --locked
 	$(CARGO) run --locked --quiet -- $(EXAMPLE) -- sh examples/app.sh
 
-test: $(VENV)/stamp ## run every test; those against moto and boto3 use .venv, made here when missing or outdated
-	$(CARGO) test --locked
+test: $(VENV)/stamp ## every test but those of test-hosts; .venv, with moto and boto3, is made when missing or outdated
+	tests/skips run $(CARGO) test --locked
 
 test-peers: .agent/bin/aws_secretsmanager_agent test ## the same with the AWS Secrets Manager Agent, whose first build takes ten minutes
 
 test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and systemd, as root, by podman
-	tests/hosts/run
+	tests/skips run tests/hosts/run
 
 lint: ## formatting, and clippy with every warning denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 
-deny: ## licences, banned crates and where crates come from (deny.toml)
-	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-	    $(CARGO) deny --locked check licenses bans sources; \
+deny: ## licences, banned crates, where crates come from, and RustSec's advisories where they can be fetched (deny.toml)
+	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
+	    tests/skips record 'dependencies: cargo-deny is not installed: cargo install cargo-deny --locked'; \
+	    exit 0; \
+	fi; \
+	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources && \
+	if timeout 120 $(CARGO) deny --locked fetch db; then \
+	    $(CARGO) deny --locked check --disable-fetch advisories; \
 	else \
-	    echo 'SKIPPED: cargo-deny is not installed: cargo install cargo-deny --locked' >&2; \
+	    tests/skips record "advisories: RustSec's database cannot be fetched"; \
+	fi
+
+oldest: ## build with the oldest Rust that Cargo.toml names, when rustup has it
+	@rust=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml); \
+	if rustup toolchain list 2>/dev/null | grep -q "^$$rust-"; then \
+	    CARGO_TARGET_DIR=target/oldest rustup run "$$rust" cargo build --locked; \
+	else \
+	    tests/skips record "the oldest Rust: its toolchain is not installed: rustup toolchain install $$rust"; \
 	fi
 
 # No sanitizer: there is next to no `unsafe` for one to look at, it halves the speed, and without one a stable toolchain will do.
 fuzz: ## every fuzz target for FUZZ_SECONDS (600); what is found lies in fuzz/artifacts
 	@if ! $(CARGO) fuzz --version >/dev/null 2>&1; then \
-	    echo 'SKIPPED: cargo-fuzz is not installed: cargo install cargo-fuzz --locked' >&2; \
+	    tests/skips record 'fuzzing: cargo-fuzz is not installed: cargo install cargo-fuzz --locked'; \
 	    exit 0; \
 	fi; \
 	for target in $(FUZZ_TARGETS); do \

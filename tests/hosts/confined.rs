@@ -4,9 +4,9 @@ use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 
 use super::podman::{self, Container, repository};
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::tls::Authority;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::tls::Authority;
 
 /// A variable and a file in memory; the script checks the container first.
 fn delivers_under(options: &[&str], check: &str) {

@@ -1,9 +1,9 @@
 //! `LoadCredential=` as the place of what AWS wants to know: a web identity token, or a configuration file.
 
 use super::systemd::{Systemd, asking};
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::ACCESS_SECRET;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::ACCESS_SECRET;
 
 /// Runs a service of a dynamic user, whose credential of that name has this content.
 fn delivers(aws: &Aws, name: &'static str, content: &str, lines: &str) {

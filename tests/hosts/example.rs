@@ -1,7 +1,7 @@
 //! `Dockerfile.example`, built as it stands upon stand-ins of its bases, does what its comments say.
 
 use super::podman::{self, Container};
-use crate::sandbox::{CANARY, repository_file};
+use crate::support::sandbox::{CANARY, repository_file};
 
 /// The image as its first lines say to run it without AWS, with busybox mounted where a test needs a program.
 fn example() -> Container {

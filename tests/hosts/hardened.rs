@@ -1,8 +1,8 @@
 //! Under what a hardened unit forbids, values arrive all the same.
 
 use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
 
 /// Nearly all that systemd.exec(5) has to offer.
 const HARDENING: &str = "\

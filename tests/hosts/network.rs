@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::podman::{self, Container, Started, await_that, done, repository, secret};
-use crate::outcome::{Expectations, Status};
 use crate::peers::interpreter;
-use crate::skip::skipped;
+use crate::support::outcome::{Expectations, Status};
+use crate::support::skip::skipped;
 
 /// A network of a test's own; it goes when it is dropped.
 struct Network(String);
@@ -23,7 +23,7 @@ impl Network {
         let trial = podman::run(["run", "--rm", "--pull=never", &joined, "localhost/debian", "true"], quiet);
         let network = Self(name);
         if trial.status != Status::Exit(0) {
-            skipped(&format!("a test of two containers: there is no network between them here: {trial}"));
+            skipped(&format!("no container starts in a network: {trial}"));
             return None;
         }
         Some(network)

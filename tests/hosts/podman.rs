@@ -6,20 +6,19 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::aws::Aws;
-use crate::directory::Directory;
-use crate::outcome::{Expectations, Outcome};
-use crate::running::Running;
-use crate::sandbox::{ACCESS_SECRET, CANARY};
-use crate::skip::skipped;
+use crate::support::aws::Aws;
+use crate::support::directory::Directory;
+use crate::support::outcome::{Expectations, Outcome};
+use crate::support::running::Running;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY};
+use crate::support::skip::skipped;
 
 /// How long anything may take; only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// The secret `x` of these tests: its key `k` is `v`.
 pub(super) fn secret() -> String {
@@ -31,16 +30,13 @@ pub(super) fn secrets() -> String {
     format!(r#"{{"x":{}}}"#, secret())
 }
 
-/// Whether `prepare` has made all images here; says what is skipped when not.
+/// Returns whether `prepare` has made all images here; reports the calling test as skipped when not.
 pub(super) fn works() -> bool {
-    static WORKS: OnceLock<bool> = OnceLock::new();
-    *WORKS.get_or_init(|| {
-        let there = env::var_os("SECRETS_EXEC_HOSTS").is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
-        if !there {
-            skipped("every test of tests/hosts: `make test-hosts` has made no images, and says why");
-        }
-        there
-    })
+    let works = env::var_os("SECRETS_EXEC_HOSTS").is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
+    if !works {
+        skipped("tests/hosts/prepare has made no images");
+    }
+    works
 }
 
 /// Podman, with the storage of these tests.
@@ -54,7 +50,7 @@ fn podman<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
 
 /// Runs podman to its end. What it prints may hold values only where `expectations` say so.
 pub(super) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, expectations: Expectations) -> Outcome {
-    Running::start(podman(arguments), None, PATIENCE, expectations).wait()
+    Running::start(podman(arguments), None, LIMIT, expectations).wait()
 }
 
 /// Runs podman with success, and returns what it prints.
@@ -67,7 +63,7 @@ pub(super) fn done<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> S
 pub(super) fn feed(arguments: impl IntoIterator<Item = OsString>, content: &str) -> Outcome {
     let mut command = podman(arguments);
     command.stdin(Stdio::piped());
-    Running::start(command, Some(content.into()), PATIENCE, Expectations::default()).wait()
+    Running::start(command, Some(content.into()), LIMIT, Expectations::default()).wait()
 }
 
 /// A file of this repository that is mounted.
@@ -79,7 +75,7 @@ pub(super) fn repository(name: &str) -> PathBuf {
 pub(super) fn await_that(what: &str, mut fact: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !fact() {
-        assert!(begun.elapsed() < PATIENCE, "this never came true: {what}");
+        assert!(begun.elapsed() < LIMIT, "this never came true: {what}");
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -183,7 +179,7 @@ impl Container {
         line.extend(self.options);
         line.push(self.image.into());
         line.extend(self.words);
-        let running = Running::start(podman(line), None, PATIENCE, self.expectations);
+        let running = Running::start(podman(line), None, LIMIT, self.expectations);
         Started { name: self.name, shared: self.shared, running }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, asking, asking_with_keys};
-use crate::aws::Aws;
-use crate::aws::fault;
-use crate::aws::secret::Secret;
-use crate::sandbox::repository_file;
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::repository_file;
 
 /// A service with the lines that README.md gives.
 fn unit(name: &'static str, lines: &str, command: &str) -> Option<Unit> {

@@ -3,9 +3,9 @@
 use std::fs;
 
 use super::podman::{self, Container};
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::tls::Authority;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::tls::Authority;
 
 /// The one other file there, which is a shell and everything else when it is asked for.
 const ENVIRONMENT: [&str; 4] = ["--", "/busybox", "cat", "/proc/self/environ"];

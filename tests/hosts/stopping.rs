@@ -1,10 +1,10 @@
 //! As PID 1 and under an init: `podman stop` reaches the command, or ends secrets-exec while it still resolves.
 
 use super::podman::{self, Container};
-use crate::aws::Aws;
-use crate::aws::fault::Fault;
-use crate::aws::secret::Secret;
-use crate::outcome::{Outcome, Status};
+use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::{Outcome, Status};
 
 /// Handles TERM by itself; the status is 137 if TERM does not reach it, for podman then kills it.
 const HANDLER: &str = "trap 'echo stopped; exit 7' TERM; echo $$ >/shared/ready; while :; do sleep 0.1; done";

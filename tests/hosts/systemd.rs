@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::sync::OnceLock;
 
 use super::podman;
-use crate::aws::Aws;
-use crate::outcome::{Expectations, Outcome};
-use crate::sandbox::ACCESS_SECRET;
-use crate::skip::skipped;
+use crate::support::aws::Aws;
+use crate::support::outcome::{Expectations, Outcome};
+use crate::support::sandbox::ACCESS_SECRET;
+use crate::support::skip::skipped;
 
 /// The lines of a service that read [`podman::secrets`].
 pub(super) const LOCAL: &str = "Environment=SECRETS_EXEC_LOCAL=/etc/local.json\n";
@@ -30,13 +30,23 @@ pub(super) struct Systemd {
 }
 
 impl Systemd {
-    /// None, told loudly, where it does not boot.
+    /// The systemd that every test shares, booted by the first; reports the calling test as skipped where it does not boot.
     pub(super) fn shared() -> Option<&'static Self> {
-        static SHARED: OnceLock<Option<Systemd>> = OnceLock::new();
-        SHARED.get_or_init(|| podman::works().then(Self::boot).flatten()).as_ref()
+        static SHARED: OnceLock<Result<Systemd, String>> = OnceLock::new();
+        if !podman::works() {
+            return None;
+        }
+        match SHARED.get_or_init(Self::boot) {
+            Ok(systemd) => Some(systemd),
+            Err(state) => {
+                skipped(&format!("systemd does not boot in a container: {state}"));
+                None
+            }
+        }
     }
 
-    fn boot() -> Option<Self> {
+    /// Returns the state that systemd has stopped at when it does not boot.
+    fn boot() -> Result<Self, String> {
         let name = format!("systemd-{}", std::process::id());
         let confinement = ["--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--network=host"];
         let mut line = vec!["run", "--detach", "--rm", "--pull=never", "--systemd=always", "--name", &name];
@@ -51,11 +61,10 @@ impl Systemd {
             if ["running\n", "degraded\n"].contains(&state.as_str()) {
                 systemd.write("/etc/local.json", &podman::secrets());
                 systemd.write("/usr/local/bin/service.py", include_str!("service.py"));
-                return Some(systemd);
+                return Ok(systemd);
             }
         }
-        skipped(&format!("every test of systemd: it does not boot in a container here: {}", state.trim()));
-        None
+        Err(state)
     }
 
     /// Runs a shell script beside the services.

@@ -17,8 +17,8 @@ use std::process::{Command, Stdio};
 use nix::unistd::getuid;
 use serde_json::json;
 
-use crate::outcome::{Outcome, Status};
-use crate::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::moto::Moto;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 #[test]
 fn a_missing_secret_ends_the_launch_and_is_named() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::moto::Moto;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 /// A role of another account than the one that the tests' keys belong to.
 const READER: &str = "arn:aws:iam::222222222222:role/reader";

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::daemon::Daemon;
 use super::moto::{Moto, REGION};
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip::skipped;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip::skipped;
 
 /// What the agent wants to be shown.
 const TOKEN: &str = "cAnArY-7f3a9c51-token";

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::identity::{check_signatures, policy, user};
 use super::moto::{Credentials, Moto};
 use super::nginx::Site;
-use crate::outcome::Status;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 /// May read, and may be assumed by anyone whose own policy lets them.
 const READER: &str = "arn:aws:iam::123456789012:role/reads";

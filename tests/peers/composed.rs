@@ -5,6 +5,7 @@ use url::Url;
 
 use super::moto::{Moto, text_of};
 use super::python::interpreter;
+use crate::support::sandbox::Sandbox;
 
 const DECLARATION: &str = r#"
 secrets:
@@ -40,7 +41,7 @@ fn databases() -> [Value; 3] {
 }
 
 /// Stores it as the only or next version of `composed/db-N` and declares the URL over that.
-fn sandbox(moto: &Moto, name: &str, database: &Value) -> crate::sandbox::Sandbox {
+fn sandbox(moto: &Moto, name: &str, database: &Value) -> Sandbox {
     moto.secret(name, &database.to_string());
     moto.sandbox().declaration(&DECLARATION.replace("composed/db", name))
 }

@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::directory::Directory;
-use crate::skip;
+use crate::support::directory::Directory;
+use crate::support::skip;
 
 /// Where servers are, which is not in every user's PATH.
 const PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
@@ -17,7 +17,7 @@ const PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat; exec 2>/dev/null; kill $server; (sleep 5; kill -9 $server) & wait $server; kill $!; rm -rf "$folder""#;
 
 /// How long a server may take to listen.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// A server that runs until this is dropped or the process ends.
 pub(super) struct Daemon {
@@ -69,7 +69,7 @@ impl Daemon {
     }
 
     fn listens(&self) -> bool {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + LIMIT;
         let listens = |port: &u16| {
             while Instant::now() < end {
                 if TcpStream::connect(("127.0.0.1", *port)).is_ok() {

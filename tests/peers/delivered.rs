@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::moto::Moto;
 use super::python::interpreter;
-use crate::directory::Directory;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::directory::Directory;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 /// A key, its certificate, and both in PKCS #12 with the passphrase `p`.
 struct Identity {

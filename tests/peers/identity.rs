@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use super::moto::{Credentials, Moto};
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 /// Has every character that a signature might encode wrongly.
 const NAME: &str = "identity/of_+=.@-these";

@@ -1,8 +1,7 @@
 //! Start here to test against software that is not ours: secrets made and read by boto3, served by moto over HTTP.
 //!
 //! `make test` puts both into `.venv` (`requirements.txt` says which versions); `SECRETS_EXEC_VENV` names another place.
-//! Without them these tests say that they skip, and fail when `CI` is set. nginx and tinyproxy come with `.ci/run`; where
-//! they are missing, what needs them is skipped. What moto gets wrong of AWS (the shape of
+//! Without them these tests are skipped, as are those with nginx or tinyproxy where these are not installed. What moto gets wrong of AWS (the shape of
 //! denials, throttling) is tested against the fake of AWS in `tests/it` instead.
 
 mod daemon;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use serde_json::{Value, json};
 
 use super::python::{Python, interpreter};
-use crate::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
 
 /// The region of everything that is made without naming one.
 pub(super) const REGION: &str = "us-east-1";

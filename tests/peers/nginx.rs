@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::daemon::{Daemon, is_installed};
 use super::moto::Moto;
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 /// A certificate of `certificates.sh`, and which versions of TLS are spoken.
 const SERVERS: [(&str, &str); 10] = [

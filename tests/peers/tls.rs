@@ -3,7 +3,7 @@
 use super::moto::Moto;
 use super::nginx::Site;
 use super::proxy::Proxy;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::{CANARY, Sandbox};
 
 /// The ways to name the roots, and what is named.
 const WAYS: [(&str, &str); 4] = [

@@ -3,10 +3,10 @@
 use super::moto::Moto;
 use super::nginx::Site;
 use super::tinyproxy::Tinyproxy;
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::{CANARY, Sandbox, sandbox};
-use crate::tls::Authority;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::tls::Authority;
 
 /// A name and a password as a proxy's configuration holds them, and as a URL does.
 const CONFIGURED: &str = "BasicAuth user cAnArY-7f3a9c51";

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::moto::{Moto, text_of};
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 /// Texts that other tools trim, unescape, re-parse or cut; the names are those of secrets, keys and variables.
 const TEXTS: [(&str, &str); 12] = [
