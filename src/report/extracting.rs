@@ -49,7 +49,8 @@ pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (Strin
     // AWS's own way to write a parameter's version.
     let version = reference.filter(|reference| reference.locator.store == Store::ParameterStore);
     let version = version.filter(|_| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit()));
-    let hint = version.map(|reference| format!("for version {key} write {}:::{key}", reference.locator.written_id())).or(hint);
+    let hint =
+        version.map(|reference| format!("for version {key} write {}:::{key}", reference.locator.written_id())).or(hint);
     (what, Vec::from_iter(hint))
 }
 
