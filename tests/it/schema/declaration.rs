@@ -42,13 +42,13 @@ fn without_null(schema: &mut Schema) {
     }
 }
 
-/// What a command is given by secrets-exec: variables and files, and the secrets of AWS Secrets Manager they are made of.
+/// The variables and files that secrets-exec gives to a command, and the secrets of AWS Secrets Manager they come from.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields, title = "Declaration of secrets-exec")]
 pub struct Declaration {
-    /// Options for whoever gives none: the command line and `SECRETS_EXEC_*` variables come first.
+    /// Defaults of options, which the command line and `SECRETS_EXEC_*` variables override.
     defaults: Option<Defaults>,
-    /// Aliases: names for secrets that are used more than once, or in a template. They serve this file and all later ones.
+    /// Aliases: names for secrets that are used more than once, or in a template. They apply to this file and all later ones.
     secrets: Option<Secrets>,
     /// Variables, by name.
     env: Option<Env>,
@@ -58,13 +58,13 @@ pub struct Declaration {
     files: Option<Vec<File>>,
 }
 
-/// Any option of the command line about how to resolve, what the command gets and how much is said, by its long name.
+/// Options of the command line about resolving, the command's environment and the output, by their long names.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 struct Defaults {
-    /// Where secrets are read that name no region themselves.
+    /// The region of secrets that name none.
     region: Option<Region>,
-    /// Where to read, in this order, what its own region fails to give: an outage, no denial and no absence.
+    /// Regions to read from, in this order, during an outage of a secret's own region; not after a denial or an absence.
     fallback_regions: Option<Vec<Region>>,
     /// The profile of the AWS configuration files.
     profile: Option<Text>,
@@ -76,13 +76,13 @@ struct Defaults {
     endpoint_url: Option<Url>,
     /// A file of root certificates (PEM), in place of the system's.
     ca_bundle: Option<String>,
-    /// How long resolving may take in all. 30s unless said.
+    /// The time limit of resolving. 30s by default.
     timeout: Option<Duration>,
-    /// How long to wait for credentials and the network, before `timeout` begins.
+    /// The longest wait for credentials and the network, before `timeout` begins.
     wait: Option<Duration>,
     /// Read through the AWS Secrets Manager Agent: `true`, or its URL.
     agent: Option<Agent>,
-    /// With `agent`: when it cannot be reached, ask AWS itself.
+    /// With `agent`: when the agent cannot be reached, ask AWS.
     agent_fallback: Option<bool>,
     /// Leave variables alone that are already set and not empty.
     keep_existing: Option<bool>,
@@ -98,7 +98,7 @@ struct Defaults {
     quiet: Option<bool>,
 }
 
-/// Whether the AWS Secrets Manager Agent is asked, or where it is.
+/// The AWS Secrets Manager Agent: `true` for its default address, or its URL.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum Agent {
@@ -132,7 +132,7 @@ struct AliasTable {
     stage: Option<Label>,
     /// A version's id; a STAGE or VERSION-ID where the alias is used replaces it.
     version_id: Option<Label>,
-    /// Where it is read, unless `id` is an ARN.
+    /// The secret's region, unless `id` is an ARN.
     region: Option<Region>,
     /// A role to assume for reading it, in place of the one for all.
     role_arn: Option<RoleArn>,
@@ -144,7 +144,7 @@ struct AliasTable {
 #[derive(JsonSchema)]
 #[schemars(inline, deny_unknown_fields)]
 struct Env {
-    /// Decides which command runs, and so takes only a `value`.
+    /// PATH decides which command runs, so it takes only a `value`.
     #[schemars(rename = "PATH")]
     path: Option<Path>,
     #[schemars(flatten)]
@@ -185,12 +185,12 @@ struct VariableTable {
     )
 )]
 struct File {
-    /// Where the file is. Its directory must exist, and should be on tmpfs.
+    /// The path of the file. Its directory must exist, and should be on tmpfs.
     #[schemars(length(min = 1))]
     path: Option<String>,
     /// The variable that holds the file's path.
     env: Option<Name>,
-    /// Its permissions: three or four octal digits, in quotes, since YAML has two opinions about 0400. "0400" unless said.
+    /// The file's permissions: three or four octal digits, in quotes, since YAML 1.1 reads 0400 as octal. "0400" by default.
     #[schemars(regex(pattern = "^0?[0-7]{3}$"))]
     mode: Option<String>,
     /// Its owner, when that is not secrets-exec's own.
@@ -199,7 +199,7 @@ struct File {
     value: ValueFields,
 }
 
-/// What a variable and a file have in common.
+/// The keys that a variable and a file have in common.
 #[derive(JsonSchema)]
 struct ValueFields {
     /// The value of a secret.
@@ -212,9 +212,9 @@ struct ValueFields {
     decode: Option<Encoding>,
     /// Encodes the value.
     encode: Option<Encoding>,
-    /// Taken as it is when the secret, its version or its key does not exist.
+    /// The value when the secret, its version or its key does not exist.
     default: Option<Text>,
-    /// Whether the entry counts as not written when the secret, its version or its key does not exist.
+    /// With `true`, the entry is ignored when the secret, its version or its key does not exist.
     optional: Option<bool>,
 }
 
@@ -239,16 +239,16 @@ enum EnvFrom {
 struct EnvFromTable {
     /// The secret, or the key of one, that is a JSON object.
     from: Reference,
-    /// What precedes each name, as it is written here.
+    /// The prefix of each name, used as written.
     #[schemars(regex(pattern = "^([A-Za-z_][A-Za-z0-9_]*)?$"))]
     prefix: Option<String>,
     /// The keys that are taken; without it all.
     only: Option<Vec<Text>>,
     /// The keys that are left out.
     except: Option<Vec<Text>>,
-    /// For a key what follows the prefix, as it is written here.
+    /// The name that follows the prefix, by key, used as written.
     rename: Option<BTreeMap<String, NamePart>>,
-    /// Whether the letters of keys become upper case (which they do unless said) or stay.
+    /// The case of names: `upper` (the default) converts keys to upper case, `keep` does not.
     case: Option<Case>,
 }
 

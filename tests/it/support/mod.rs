@@ -1,4 +1,4 @@
-//! What the tests are written with. In reading order:
+//! The sandbox, the fakes and the assertions of the tests, in reading order:
 //!
 //! - [`sandbox`]: the builder of one run (arguments, environment, files, standard input), cut off from this machine.
 //! - [`running`]: a started run, which can be signalled, looked up in `/proc`, and awaited under a hard limit.
