@@ -1,4 +1,4 @@
-# `make` lists what can be made here; `make demo` and `make test` need nothing but a Rust toolchain and Python.
+# `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
 .PHONY: help demo test test-peers test-hosts lint deny oldest fuzz release bench bench-quick bench-fleet clean
@@ -7,10 +7,10 @@ CARGO = cargo
 VENV = .venv
 PEERS = tests/peers/requirements.txt
 FUZZ_SECONDS = 600
-# More for libFuzzer, -runs=1000 say.
+# Further options of libFuzzer, such as -runs=1000.
 FUZZ_OPTIONS =
 FUZZ_TARGETS = reference declaration inherited extraction template response
-# More for benches/bench.py, `--binary FILE` say; its --help lists them.
+# Options of benches/bench.py, such as `--binary FILE`; its --help lists them.
 BENCH =
 EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
 
@@ -33,19 +33,19 @@ lint: ## formatting, and clippy with every warning denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 
-deny: ## licences, banned crates, where crates come from, and RustSec's advisories where they can be fetched (deny.toml)
+deny: ## licences, bans and sources of crates (deny.toml), and RustSec's advisories where they can be fetched
 	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
 	    tests/skips record 'dependencies: cargo-deny is not installed: cargo install cargo-deny --locked'; \
 	    exit 0; \
 	fi; \
 	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources && \
 	if timeout 120 $(CARGO) deny --locked fetch db; then \
-	    $(CARGO) deny --locked check --disable-fetch advisories; \
+	    $(CARGO) deny --frozen check advisories; \
 	else \
 	    tests/skips record "advisories: RustSec's database cannot be fetched"; \
 	fi
 
-oldest: ## build with the oldest Rust that Cargo.toml names, when rustup has it
+oldest: ## build with the oldest Rust that Cargo.toml names, where rustup has it
 	@rust=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml); \
 	if rustup toolchain list 2>/dev/null | grep -q "^$$rust-"; then \
 	    CARGO_TARGET_DIR=target/oldest rustup run "$$rust" cargo build --locked; \
@@ -53,8 +53,8 @@ oldest: ## build with the oldest Rust that Cargo.toml names, when rustup has it
 	    tests/skips record "the oldest Rust: its toolchain is not installed: rustup toolchain install $$rust"; \
 	fi
 
-# No sanitizer: there is next to no `unsafe` for one to look at, it halves the speed, and without one a stable toolchain will do.
-fuzz: ## every fuzz target for FUZZ_SECONDS (600); what is found lies in fuzz/artifacts
+# No sanitizer: there is hardly any `unsafe` code, it halves the speed, and it needs a nightly toolchain.
+fuzz: ## every fuzz target for FUZZ_SECONDS (600); findings are in fuzz/artifacts
 	@if ! $(CARGO) fuzz --version >/dev/null 2>&1; then \
 	    tests/skips record 'fuzzing: cargo-fuzz is not installed: cargo install cargo-fuzz --locked'; \
 	    exit 0; \
@@ -82,15 +82,15 @@ bench-quick: ## the same with fewer runs, printed
 bench-fleet: release ## 1,000 launches at once against a service that throttles; writes docs/fleet.md
 	python3 benches/fleet.py "target/$$(uname -m)-unknown-linux-musl/release/secrets-exec" docs
 
-clean: ## remove what was made
+clean: ## remove build directories and the venv
 	$(CARGO) clean
 	rm -rf $(VENV) fuzz/target
 
-# Kept beside the venv, so that `clean` does not cost ten minutes. The version is the one that the tests were written against.
+# Not removed by `clean`, as its build takes ten minutes. The tests were written against this version.
 .agent/bin/aws_secretsmanager_agent:
 	$(CARGO) install aws_secretsmanager_agent --version 2.1.0 --locked --root .agent
 
-# Debian keeps what makes a venv in a package of its own; the stamp is written last, so a broken venv is made again.
+# Debian has venv in a separate package. The stamp is written last, so that an incomplete venv is made again.
 $(VENV)/stamp: $(PEERS)
 	@python3 -c 'import ensurepip' 2>/dev/null || { \
 	    [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y python3-venv; \

@@ -1,4 +1,4 @@
-//! A static binary in an image of nothing else: no libc, no shell, no /etc, no root certificates.
+//! A static binary in an image without libc, shell, /etc and root certificates.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::tls::Authority;
 
-/// The one other file there, which is a shell and everything else when it is asked for.
+/// The other file of the image, busybox.
 const ENVIRONMENT: [&str; 4] = ["--", "/busybox", "cat", "/proc/self/environ"];
 
 fn served(aws: Aws) -> Aws {

@@ -1,4 +1,4 @@
-//! As the prefix of an `ExecStart=`: the command is the main process, and talks to systemd as if it had been started alone.
+//! Prefix of an `ExecStart=`: the command is the main process, and talks to systemd as if it had been started alone.
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, asking_with_keys};

@@ -1,4 +1,4 @@
-//! What is not there ends the launch, unless the declaration says otherwise; what is deleted or malformed always does.
+//! Absent secrets end the launch, unless the declaration says otherwise; deleted and malformed ones always do.
 
 use serde_json::json;
 

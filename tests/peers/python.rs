@@ -1,4 +1,4 @@
-//! Use [`Python`] to talk, in lines of JSON, with a script of this folder that runs in the venv of `make test`.
+//! [`Python`] runs a script of this folder in the venv of `make test`, and exchanges lines of JSON with it.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::support::skip::skipped;
 
-/// A script that runs until this process ends, however it ends: its standard input then ends, and it with that.
+/// A script that ends with its standard input, and so with this process, even if that is killed.
 pub(super) struct Python {
     child: Child,
     stdin: ChildStdin,
@@ -41,7 +41,7 @@ impl Python {
         line
     }
 
-    /// Hands the script one line and returns the line it answers.
+    /// Sends the script one line and returns its answer.
     pub(super) fn ask(&mut self, line: &str) -> String {
         writeln!(self.stdin, "{line}").expect("the script reads its standard input");
         self.read_line()
@@ -50,7 +50,7 @@ impl Python {
 
 impl Drop for Python {
     fn drop(&mut self) {
-        // Both fail only when it has ended already.
+        // Both fail only when the script has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Which version of a secret is read: the current one, one by staging label, one by id, or one by both.
+//! Versions of a secret: the current one, one by staging label, one by id, or one by both.
 
 use super::moto::Moto;
 use crate::support::sandbox::CANARY;

@@ -1,4 +1,4 @@
-//! What the tests are written with. In reading order:
+//! The sandbox, the fakes and the assertions of the tests, in reading order:
 //!
 //! - [`sandbox`]: the builder of one run (arguments, environment, files, standard input), cut off from this machine.
 //! - [`running`]: a started run, which can be signalled, looked up in `/proc`, and awaited under a hard limit.
@@ -11,6 +11,7 @@
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
 //! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`.
 //! - [`directory`]: a scratch directory, removed when dropped.
+//! - [`shared`]: a fixture that many tests share, made by the first of them.
 //! - [`skip`]: reports of tests that this machine cannot run.
 
 pub mod aws;
@@ -22,6 +23,7 @@ pub mod proxy;
 pub mod raw;
 pub mod running;
 pub mod sandbox;
+pub mod shared;
 pub mod skip;
 pub mod tls;
 pub mod wire;
