@@ -1,4 +1,4 @@
-//! Grouping of locators into distinct requests, and the limit on requests in flight.
+//! Fan-out: locators grouped into distinct requests, and a limit on the requests in flight.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::model::reference::Locator;
 use crate::net::connector::MAX_CONNECTIONS;
 use crate::time::retry::RetryBudget;
 
-/// Requests, each with the locators that it answers: two locators that are written differently can be one request.
+/// Requests, each with the locators that it answers. Two locators can be one request: with and without the default region, for example.
 pub struct FanOut<'a, R>(BTreeMap<R, Vec<&'a Locator>>);
 
 impl<'a, R: Ord> FanOut<'a, R> {

@@ -1,4 +1,4 @@
-//! `--local`: answers from a file that maps secret ids to values, instead of AWS.
+//! The backend of `--local`: answers from a file that maps secret ids to values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::model::suggest;
 pub struct LocalFile(BTreeMap<String, BTreeMap<String, SecretValue>>);
 
 impl LocalFile {
-    /// The secrets that `input::local_file` has read.
+    /// Takes the secrets that `input::local_file` has read.
     pub fn new(secrets: BTreeMap<String, BTreeMap<String, SecretValue>>) -> Self {
         Self(secrets)
     }
@@ -32,7 +32,7 @@ impl LocalFile {
             let nearest = names.iter().rev().find_map(|name| suggest::nearest(name, known())).map(str::to_owned);
             return Err(failure(Missing::Secret, nearest));
         };
-        // A local version has no id, so none can be asked for.
+        // Local versions have no ids, so a version id is never found.
         let version = &locator.version;
         let body = version.stage().filter(|_| version.id().is_none()).and_then(|stage| stages.get_key_value(stage));
         let Some((stage, body)) = body else { return Err(failure(Missing::Version, None)) };
@@ -40,8 +40,8 @@ impl LocalFile {
     }
 }
 
-/// The keys that a locator is looked up by: its id; the name in an ARN, with and without the six random characters that AWS adds
-/// to a secret's; a parameter's name with a leading slash, which its ARN leaves out, and without.
+/// Returns the keys that a locator is looked up by: its id, and for an ARN the name in it. AWS adds six random characters to a
+/// secret's name and omits the leading slash of a parameter's, so both forms are keys.
 fn names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::support::{CANARY, hold_no_value};
-use crate::backend::aws::{Canned, answer};
+use crate::backend::aws::{RecordedResponse, replay};
 use crate::model::answer::{Document, FetchFailure};
 use crate::model::entry::{Origin, Subject};
 use crate::model::reference::Store;
@@ -18,9 +18,9 @@ pub fn response(data: &[u8]) {
         return;
     }
     for body in std::iter::once(body.to_vec()).chain(planted(body)) {
-        let canned = Canned { status, headers: headers.clone(), body: &body };
+        let recorded = RecordedResponse { status, headers: headers.clone(), body: &body };
         for store in [Store::SecretsManager, Store::ParameterStore] {
-            match (answer(&canned, store), store) {
+            match (replay(&recorded, store), store) {
                 (None, _) => {}
                 (Some(Ok(document)), Store::SecretsManager) => is_a_secret(status, &body, &document),
                 (Some(Ok(document)), Store::ParameterStore) => is_a_parameter(status, &body, &document),

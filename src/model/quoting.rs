@@ -83,6 +83,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_message_is_one_printable_line() {
+        assert_eq!(one_line("a\nb\u{1b}[31m  c"), "a b [31m c");
+        assert_eq!(one_line(&"x".repeat(5000)).chars().count(), 601);
+    }
+
+    #[test]
     fn of_a_url_scheme_host_port_and_path_are_kept() {
         for (text, expected) in [
             ("no URL: a@b?c", "no URL: a@b?c"),

@@ -1,4 +1,4 @@
-//! A connection that is made, whatever it leads through.
+//! An open connection of any kind: TCP or TLS, direct or through a proxy.
 
 use std::io;
 use std::pin::Pin;
@@ -13,40 +13,40 @@ trait Io: Read + Write + Connection + Send + Unpin {}
 
 impl<T: Read + Write + Connection + Send + Unpin> Io for T {}
 
-/// A connection of any of these kinds.
+/// An open connection.
 pub struct Stream {
     io: Box<dyn Io>,
-    /// Whether requests must name the whole address, since a proxy forwards them.
-    proxied: bool,
-    since: Instant,
-    /// Given back when the connection ends.
-    _place: Option<OwnedSemaphorePermit>,
+    /// True if a proxy forwards the requests, which then need an absolute URI (RFC 9112, section 3.2.2).
+    is_forwarded: bool,
+    opened: Instant,
+    /// Released when the connection is closed.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Stream {
     pub fn new(io: impl Read + Write + Connection + Send + Unpin + 'static) -> Self {
-        Self { io: Box::new(io), proxied: false, since: Instant::now(), _place: None }
+        Self { io: Box::new(io), is_forwarded: false, opened: Instant::now(), _permit: None }
     }
 
-    /// The same, over which requests must name the whole address.
-    pub fn proxied(self) -> Self {
-        Self { proxied: true, ..self }
+    /// Marks a connection to a proxy that forwards the requests.
+    pub fn forwarded(self) -> Self {
+        Self { is_forwarded: true, ..self }
     }
 
-    /// The same in its place among those that a host may have.
-    pub fn at(self, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { _place: place, ..self }
+    /// Keeps a permit for as long as the connection is open.
+    pub fn with_permit(self, permit: Option<OwnedSemaphorePermit>) -> Self {
+        Self { _permit: permit, ..self }
     }
 
-    /// How long it has been there.
+    /// The time since the connection was opened.
     pub fn age(&self) -> Duration {
-        self.since.elapsed()
+        self.opened.elapsed()
     }
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        self.io.connected().proxy(self.proxied)
+        self.io.connected().proxy(self.is_forwarded)
     }
 }
 

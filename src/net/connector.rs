@@ -1,8 +1,8 @@
-//! Where secrets come from; the only module that names the SDK.
+//! The connector of the HTTP client: connections direct or through a proxy, limited for each host, and opened in advance.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,42 +19,47 @@ use tower_service::Service;
 
 use super::connection::Stream;
 use super::dns::DnsResolver;
-use super::errors::{BoxError, TimedOut, TrustError, Unreached, host_and_port, took_too_long, within};
+use super::errors::{BoxError, HostError, TimedOut, TrustError, host_and_port, is_connect_timeout, within};
 use super::proxy::{ProxyRules, ProxySettings};
 use super::proxy_connector::{Preconnected, ProxyConnector, Tcp};
 use super::tls::{Tls, TrustSettings};
 use crate::model::library_text::{is_proxy_authorization_required, is_tunnel_refused};
 use crate::time::deadline::Deadline;
 
-/// How many requests are under way together, and how many connections to one host there are. Each request has a connection
-/// of its own, so a cap costs round trips; 20 secrets must not meet it, and a service must not meet a flood.
+/// The limit on requests in flight, and on connections to one host.
+///
+/// Each request has its own connection, so a lower limit costs round trips: it is above the 20 secrets of a usual launch, and low
+/// enough not to flood a service.
 pub const MAX_CONNECTIONS: usize = 32;
 
-/// Makes connections.
+/// An older connection without a request may have been closed by the server.
+const MAX_PRECONNECTED_AGE: Duration = Duration::from_secs(1);
+
+/// Opens connections. Clones share the roots, the DNS answers and the permits.
 #[derive(Clone)]
 pub struct Connector {
     tcp: Tcp,
     tls: Arc<Tls>,
     proxy: Arc<ProxyRules>,
-    /// For the whole way to a connection: names, TCP, proxy and TLS.
+    /// The limit for all of DNS, TCP, proxy and TLS.
     timeout: Option<Duration>,
-    /// Is told when a request has a connection.
+    /// Marked as reachable when a request gets a connection.
     deadline: Option<Deadline>,
-    /// What is known of each host that was connected to.
+    /// By [`host_key`].
     hosts: Arc<Mutex<HashMap<String, Host>>>,
 }
 
-/// One host, and its connections.
+/// The connections of one host.
 struct Host {
-    /// One for each connection that there may be at once.
-    places: Arc<Semaphore>,
-    /// Connections that are made before anybody has something to ask.
+    /// One permit for each open connection.
+    permits: Arc<Semaphore>,
+    /// Connections opened in advance, the oldest first.
     preconnected: VecDeque<JoinHandle<Result<Stream, BoxError>>>,
 }
 
 impl Default for Host {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(MAX_CONNECTIONS)), preconnected: VecDeque::new() }
+        Self { permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)), preconnected: VecDeque::new() }
     }
 }
 
@@ -63,10 +68,9 @@ impl Connector {
         let mut tcp = Tcp::new_with_resolver(DnsResolver::default());
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
-        let tls = Tls { settings: trust.clone(), config: OnceLock::new() };
         Self {
             tcp,
-            tls: Arc::new(tls),
+            tls: Arc::new(Tls::new(trust.clone())),
             proxy: Arc::new(ProxyRules::new(proxy)),
             timeout: None,
             deadline,
@@ -74,60 +78,60 @@ impl Connector {
         }
     }
 
-    /// The same with another limit; the roots that are read, once they are, are shared.
-    pub fn within(&self, timeout: Option<Duration>) -> Self {
+    /// Returns a clone with another timeout.
+    pub fn with_timeout(&self, timeout: Option<Duration>) -> Self {
         let mut connector = Self { timeout, ..self.clone() };
-        // Shared out among the addresses of a name, so that one that swallows everything leaves time for the next.
+        // hyper-util divides this timeout among a name's addresses, so that one that never answers leaves time for the next.
         connector.tcp.set_connect_timeout(timeout);
         connector
     }
 
-    /// Begins to make so many connections, for requests that will come.
+    /// Starts to open `count` connections, at most [`MAX_CONNECTIONS`], for later requests.
     pub fn preconnect(&self, to: &Uri, count: usize) {
-        let host = host_of(to);
+        let host = host_key(to);
         for _ in 0..count.min(MAX_CONNECTIONS) {
             let connecting = tokio::spawn(self.clone().connect(to.clone()));
             self.with_host(&host, |host| host.preconnected.push_back(connecting));
         }
     }
 
-    fn with_host<T>(&self, name: &str, use_it: impl FnOnce(&mut Host) -> T) -> T {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        use_it(hosts.entry(name.to_owned()).or_default())
+    /// Returns the `Proxy-Authorization` header of a request that a proxy forwards. [`Tunnel`] sends it by itself.
+    pub fn authorization(&self, to: &Uri) -> Option<HeaderValue> {
+        let is_forwarded = to.scheme() != Some(&Scheme::HTTPS);
+        is_forwarded.then(|| self.proxy.intercept(to)).flatten()?.basic_auth().cloned()
     }
 
-    /// A connection, when the host may have one more: whoever asks for one meanwhile gets one that has become free.
+    fn with_host<T>(&self, key: &str, action: impl FnOnce(&mut Host) -> T) -> T {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        action(hosts.entry(key.to_owned()).or_default())
+    }
+
+    /// Waits for a permit of the host and opens a connection. hyper-util waits for an idle connection at the same time.
     async fn connect(self, to: Uri) -> Result<Stream, BoxError> {
-        let places = self.with_host(&host_of(&to), |host| Arc::clone(&host.places));
+        let permits = self.with_host(&host_key(&to), |host| Arc::clone(&host.permits));
         // The semaphore is never closed.
-        let place = places.acquire_owned().await.ok();
+        let permit = permits.acquire_owned().await.ok();
         let mut host = host_and_port(&to);
         if let Some(proxy) = self.proxy.intercept(&to) {
-            host.push_str(&format!(" by way of the proxy {}", host_and_port(proxy.uri())));
+            host.push_str(&format!(" through the proxy {}", host_and_port(proxy.uri())));
         }
         let limit = self.timeout;
         match within(limit, self.open(to)).await {
-            Ok(stream) => Ok(stream.at(place)),
-            // Which of the two limits is first is chance.
+            Ok(stream) => Ok(stream.with_permit(permit)),
+            // The connect timeout of one address and the overall timeout race; report either the same way.
             Err(source) => Err(match limit {
-                Some(limit) if took_too_long(&*source) => Unreached::new(host, TimedOut(limit).into()).into(),
-                _ => Unreached::new(host, source).into(),
+                Some(limit) if is_connect_timeout(&*source) => HostError::new(host, TimedOut(limit).into()).into(),
+                _ => HostError::new(host, source).into(),
             }),
         }
     }
 
-    /// What a proxy that forwards a request is to be shown with it. One that opens a tunnel is shown it by [`Tunnel`].
-    pub fn authorization(&self, to: &Uri) -> Option<HeaderValue> {
-        let forwarded = to.scheme() != Some(&Scheme::HTTPS);
-        forwarded.then(|| self.proxy.intercept(to)).flatten()?.basic_auth().cloned()
-    }
-
     async fn open(mut self, to: Uri) -> Result<Stream, BoxError> {
-        let secure = to.scheme() == Some(&Scheme::HTTPS);
-        match (self.proxy.intercept(&to), secure) {
+        let is_tls = to.scheme() == Some(&Scheme::HTTPS);
+        match (self.proxy.intercept(&to), is_tls) {
             (None, false) => Ok(Stream::new(MaybeHttpsStream::Http(self.tcp.call(to).await?))),
             (None, true) => {
-                // The roots are read while the name is looked up and the connection made.
+                // The roots are read while DNS and TCP wait for the network.
                 let connecting = self.tcp.call(to.clone()).map_err(BoxError::from);
                 let reading = async { self.tls.config().map_err(BoxError::from) };
                 let (stream, config) = try_join(connecting, reading).await?;
@@ -140,11 +144,11 @@ impl Connector {
                     Some(authorization) => tunnel.with_auth(authorization.clone()),
                     None => tunnel,
                 };
-                Ok(Stream::new(self.tls.over(tunnel)?.call(to).await.map_err(refusal)?))
+                Ok(Stream::new(self.tls.over(tunnel)?.call(to).await.map_err(tunnel_error)?))
             }
             (Some(proxy), false) => {
                 let stream = self.to_proxy(&proxy)?.call(proxy.uri().clone()).await?;
-                Ok(Stream::new(stream).proxied())
+                Ok(Stream::new(stream).forwarded())
             }
         }
     }
@@ -158,13 +162,15 @@ impl Connector {
     }
 }
 
-/// Words hyper-util's error about a proxy that opens no tunnel. Its type is private.
-fn refusal(error: BoxError) -> BoxError {
+/// Replaces the text of hyper-util's errors, of a private type, about a proxy that opens no tunnel.
+fn tunnel_error(error: BoxError) -> BoxError {
     match error.to_string() {
         text if is_tunnel_refused(&text) => {
-            "the proxy refuses the tunnel, wants another password, or gets no further".into()
+            "the proxy rejects the tunnel or the password, or cannot reach the host".into()
         }
-        text if is_proxy_authorization_required(&text) => "the proxy wants a name and a password in its URL".into(),
+        text if is_proxy_authorization_required(&text) => {
+            "the proxy requires a user name and a password in its URL".into()
+        }
         _ => error,
     }
 }
@@ -179,19 +185,19 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let preconnected = self.with_host(&host_of(&to), |host| host.preconnected.pop_front());
+        let preconnected = self.with_host(&host_key(&to), |host| host.preconnected.pop_front());
         let connector = self.clone();
         Box::pin(async move {
             let connected = match preconnected {
                 Some(connecting) => connecting.await.ok().and_then(Result::ok),
                 None => None,
             };
-            // One that a server may have grown tired of gives its place back before another takes it.
-            let fresh = connected.filter(|stream| stream.age() < FRESH);
+            // A stale connection is dropped, which releases its permit, before a new one is opened.
+            let fresh = connected.filter(|stream| stream.age() < MAX_PRECONNECTED_AGE);
             let deadline = connector.deadline.clone();
             let stream = match fresh {
                 Some(stream) => stream,
-                // What could not be made then may be there now.
+                // Also after a preconnection that failed: the host may be reachable by now.
                 None => connector.connect(to).await?,
             };
             if let Some(deadline) = deadline {
@@ -202,11 +208,8 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// How long a connection is kept for a first request.
-const FRESH: Duration = Duration::from_secs(1);
-
-/// Scheme, name and port: what connections can be shared for.
-fn host_of(to: &Uri) -> String {
+/// Returns scheme, name and port, which requests must share to share connections.
+fn host_key(to: &Uri) -> String {
     let authority = to.authority().map(ToString::to_string).unwrap_or_default();
     format!("{}://{authority}", to.scheme_str().unwrap_or_default())
 }

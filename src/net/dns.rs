@@ -1,4 +1,4 @@
-//! Looking host names up: each once, on a thread of its own, or in place where no thread can be started.
+//! DNS resolution through the system's resolver: one thread for each lookup, and each answer shared for a few seconds.
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -17,55 +17,57 @@ use tower_service::Service;
 use crate::model::library_text::is_temporary_resolver_failure;
 use crate::system::os_error;
 
-/// The system's own look-up, which knows hosts files and whatever else is set up.
+/// A resolver that calls getaddrinfo(3). Clones share their lookups.
 ///
-/// tokio's pool of threads would panic where none can be started (`--pids-limit 1`). A look-up that never returns is left
-/// behind when the time is over; it ends with the process, or in `execve`.
+/// hyper-util's own resolver would panic if no thread can be started (`--pids-limit 1`); this one then blocks the runtime. A lookup
+/// that has not returned at the deadline keeps its thread until the process ends or calls execve.
 #[derive(Clone, Default)]
 pub struct DnsResolver {
-    /// What is being looked up, and what was just now.
-    known: Arc<Mutex<HashMap<String, (Instant, LookUp)>>>,
+    /// Lookups that have started or returned, by host, with the time of their start.
+    lookups: Arc<Mutex<HashMap<String, (Instant, Lookup)>>>,
 }
 
-/// One look-up, for all that wait for it. An error is shared as its kind and its text.
-type LookUp = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, (io::ErrorKind, String)>>>;
+/// One lookup, shared by all connections that need it. An error is shared as its kind and its text, since `io::Error` is not
+/// `Clone`.
+type Lookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, (io::ErrorKind, String)>>>;
 
-/// How long an answer serves for further connections.
-const FRESH: Duration = Duration::from_secs(5);
+/// The time for which an answer is reused.
+const MAX_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
-    fn look_up(&self, host: &str) -> LookUp {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = known.get(host).filter(|(since, look_up)| {
-            let has_failed = look_up.peek().is_some_and(Result::is_err);
-            !has_failed && since.elapsed() < FRESH
+    fn look_up(&self, host: &str) -> Lookup {
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = lookups.get(host).filter(|(started, lookup)| {
+            let has_failed = lookup.peek().is_some_and(Result::is_err);
+            !has_failed && started.elapsed() < MAX_AGE
         });
         match fresh {
-            Some((_, look_up)) => look_up.clone(),
+            Some((_, lookup)) => lookup.clone(),
             None => {
-                let look_up = start(host.to_owned());
-                known.insert(host.to_owned(), (Instant::now(), look_up.clone()));
-                look_up
+                let lookup = start(host.to_owned());
+                lookups.insert(host.to_owned(), (Instant::now(), lookup.clone()));
+                lookup
             }
         }
     }
 }
 
-fn start(host: String) -> LookUp {
-    let (answer, answered) = oneshot::channel();
-    let asked = host.clone();
+/// Starts a lookup on a thread; without one, the returned future blocks.
+fn start(host: String) -> Lookup {
+    let (sender, receiver) = oneshot::channel();
+    let name = host.clone();
     let started = thread::Builder::new().spawn(move || {
-        // Nobody waits any more when the time is over.
-        let _ = answer.send(look_up(&asked));
+        // The receiver is gone once the deadline has passed.
+        let _ = sender.send(resolve(&name));
     });
-    let look_up = async move {
+    let lookup = async move {
         let found = match started {
-            Ok(_) => answered.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())),
-            Err(_) => look_up(&host),
+            Ok(_) => receiver.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())),
+            Err(_) => resolve(&host),
         };
         found.map_err(|error| (error.kind(), os_error::text(&error)))
     };
-    look_up.boxed().shared()
+    lookup.boxed().shared()
 }
 
 impl Service<Name> for DnsResolver {
@@ -78,31 +80,30 @@ impl Service<Name> for DnsResolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let look_up = self.look_up(name.as_str());
-        Box::pin(async move {
-            let found = look_up.await;
-            found.map(Vec::into_iter).map_err(|(kind, text)| io::Error::new(kind, text))
-        })
+        let lookup = self.look_up(name.as_str());
+        Box::pin(async move { lookup.await.map(Vec::into_iter).map_err(|(kind, text)| io::Error::new(kind, text)) })
     }
 }
 
-/// Kubernetes sets `ndots:5`, with which a resolver tries every name of AWS in each search domain first: four rounds of
-/// queries. With a dot at its end a name is whole; a hosts file knows it only without, and so may a private domain.
-fn look_up(host: &str) -> io::Result<Vec<SocketAddr>> {
-    // The port is put in by whoever connects.
-    let resolve = |name: &str| io::Result::Ok((name, 0).to_socket_addrs()?.collect());
-    let is_whole = host.contains('.') && !host.ends_with('.');
-    if is_whole && !in_hosts_file(host) {
-        match resolve(&format!("{host}.")) {
-            // A search domain may know it. A name server that fails would fail for that, too.
+/// Resolves a name with a dot as an absolute one first, `NAME.`, and only then with search domains (resolv.conf(5)).
+///
+/// Kubernetes sets `ndots:5`, with which a resolver tries every AWS host name in each search domain first: four rounds of
+/// queries. /etc/hosts has names without the final dot, so a name in it is not made absolute.
+fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
+    // hyper-util replaces port 0.
+    let look_up = |name: &str| io::Result::Ok((name, 0).to_socket_addrs()?.collect());
+    let may_be_absolute = host.contains('.') && !host.ends_with('.');
+    if may_be_absolute && !is_in_hosts_file(host) {
+        match look_up(&format!("{host}.")) {
+            // Not found: try the search domains. A name server that fails would fail for these as well.
             Err(error) if !is_temporary_resolver_failure(&error.to_string()) => {}
             found => return found,
         }
     }
-    resolve(host)
+    look_up(host)
 }
 
-fn in_hosts_file(host: &str) -> bool {
+fn is_in_hosts_file(host: &str) -> bool {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let mut names =
         hosts.lines().flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace().skip(1));

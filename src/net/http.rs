@@ -1,4 +1,4 @@
-//! HTTP/1.1 over a pool of connections, each with its limits of time and size: for our own requests and the SDK's.
+//! The HTTP/1.1 client of our own requests and the SDK's: connection pools, timeouts, and a limit on the size of a response.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,17 +20,28 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::Connector;
 use super::errors::{
-    BoxError, TimedOut, TrustError, Unavailable, Unreached, certificate_error, find_source, host_and_port, within,
+    BoxError, HostError, ImdsUnavailable, TimedOut, TrustError, certificate_error, find_source, host_and_port, within,
 };
 
-/// How long connecting, and waiting for an answer's head, may take.
-pub type Limits = (Option<Duration>, Option<Duration>);
+/// The time limits of a request.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct HttpTimeouts {
+    pub connect: Option<Duration>,
+    /// From the request to the head of its response.
+    pub read: Option<Duration>,
+}
 
-/// A pool of connections for each pair of time limits that is asked for.
+/// An HTTP client with a pool of connections for each pair of timeouts.
 pub struct Transport {
     connector: Connector,
-    connectors: Mutex<HashMap<Limits, SharedHttpConnector>>,
+    pools: Mutex<HashMap<HttpTimeouts, SharedHttpConnector>>,
 }
+
+/// The limit for the body of a response, in bytes. A secret has at most 64 KiB, of which JSON's escapes can make six times as much.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// The part of the User-Agent header that identifies this program in CloudTrail.
+const APP: &str = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,33 +51,30 @@ impl fmt::Debug for Transport {
 
 impl HttpClient for Transport {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        self.connector((settings.connect_timeout(), settings.read_timeout()))
+        self.connector(HttpTimeouts { connect: settings.connect_timeout(), read: settings.read_timeout() })
     }
 }
 
 impl Transport {
     pub fn new(connector: Connector) -> Self {
-        Self { connector, connectors: Mutex::default() }
+        Self { connector, pools: Mutex::default() }
     }
 
-    /// Sends requests within these limits.
-    pub fn connector(&self, limits: Limits) -> SharedHttpConnector {
-        let mut connectors = self.connectors.lock().unwrap_or_else(PoisonError::into_inner);
-        let connector = connectors.entry(limits).or_insert_with(|| {
-            let connector = self.connector.within(limits.0);
+    /// Returns the pool for these timeouts.
+    pub fn connector(&self, timeouts: HttpTimeouts) -> SharedHttpConnector {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let pool = pools.entry(timeouts).or_insert_with(|| {
+            let connector = self.connector.with_timeout(timeouts.connect);
             let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector.clone());
-            SharedHttpConnector::new(Pool { client, connector, read_timeout: limits.1 })
+            SharedHttpConnector::new(Pool { client, connector, read_timeout: timeouts.read })
         });
-        connector.clone()
+        pool.clone()
     }
 }
 
-/// A secret is 64 KiB at most; what is longer than this in JSON is no answer of AWS.
-const LARGEST: usize = 1024 * 1024;
-
 struct Pool {
     client: Client<Connector, SdkBody>,
-    /// Knows which requests a proxy forwards.
+    /// The connector of `client`, for [`Connector::authorization`].
     connector: Connector,
     read_timeout: Option<Duration>,
 }
@@ -86,40 +94,36 @@ impl HttpConnector for Pool {
         if let Some(authorization) = self.connector.authorization(request.uri()) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
         }
-        name_us(request.headers_mut());
+        add_user_agent(request.headers_mut());
         let host = host_and_port(request.uri());
         let is_token = request.uri().path() == "/latest/api/token";
         let answer = self.client.request(request);
         let limit = self.read_timeout;
         HttpConnectorFuture::new(async move {
-            let response = within(limit, answer).await.map_err(|error| connector_error(host, error))?;
-            let mut response = response;
+            let mut response = within(limit, answer).await.map_err(|error| connector_error(host, error))?;
             let status = response.status();
             if is_token && status.is_server_error() {
-                return Err(ConnectorError::io(Unavailable(status.as_u16()).into()));
+                return Err(ConnectorError::io(ImdsUnavailable(status.as_u16()).into()));
             }
-            bound_lifetime(response.headers_mut());
-            let response = response.map(|body| SdkBody::from_body_1_x(Limited::new(body, LARGEST)));
+            cap_token_ttl(response.headers_mut());
+            let response = response.map(|body| SdkBody::from_body_1_x(Limited::new(body, MAX_BODY)));
             let response = HttpResponse::try_from(response);
             response.map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
-/// A metadata token lives for six hours at most; the SDK panics over a lifetime that no clock can hold.
-fn bound_lifetime(headers: &mut HeaderMap) {
-    const LIFETIME: &str = "x-aws-ec2-metadata-token-ttl-seconds";
-    let seconds = headers.get(LIFETIME).and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
+/// Caps the TTL of an IMDS token at IMDS's own limit of six hours: the SDK panics over a TTL that overflows the time.
+fn cap_token_ttl(headers: &mut HeaderMap) {
+    const TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+    let seconds = headers.get(TTL).and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
     if seconds.is_some_and(|seconds| seconds > 21_600) {
-        headers.insert(LIFETIME, HeaderValue::from_static("21600"));
+        headers.insert(TTL, HeaderValue::from_static("21600"));
     }
 }
 
-/// What CloudTrail shows of whoever asks.
-const APP: &str = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
-
-/// Every request says who asks; the SDK's sources of credentials have no setting for it. No signature covers this.
-fn name_us(headers: &mut HeaderMap) {
+/// Adds [`APP`] to the User-Agent header. The SDK's credential providers have no setting for it; no signature covers the header.
+fn add_user_agent(headers: &mut HeaderMap) {
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     if !agent.contains(APP)
         && let Ok(agent) = HeaderValue::try_from(format!("{agent} {APP}").trim_start())
@@ -128,11 +132,11 @@ fn name_us(headers: &mut HeaderMap) {
     }
 }
 
-/// What the SDK retries is I/O and time; a certificate or a file of roots will be the same next time.
+/// Classifies an error for the SDK, which retries I/O and timeouts: a certificate or a file of roots would fail again.
 fn connector_error(host: String, error: BoxError) -> ConnectorError {
-    // What goes wrong on a connection that there is does not say where it leads.
-    let told = find_source::<Unreached>(&*error).is_some();
-    let error = if told { error } else { Unreached::new(host, error).into() };
+    // Only the errors of a connector have the host already.
+    let has_host = find_source::<HostError>(&*error).is_some();
+    let error = if has_host { error } else { HostError::new(host, error).into() };
     if find_source::<TimedOut>(&*error).is_some() {
         ConnectorError::timeout(error)
     } else if find_source::<TrustError>(&*error).is_some() || certificate_error(&*error).is_some() {

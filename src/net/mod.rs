@@ -1,4 +1,4 @@
-//! TODO
+//! Connections to AWS, to metadata services and to the agent: DNS, proxies, TLS and HTTP.
 
 pub mod connection;
 pub mod connector;

@@ -1,4 +1,4 @@
-//! Making one connection: plain, over TLS, through a proxy.
+//! Connectors for one step of a connection: TCP, the proxy, and an open TCP stream that TLS is to run over.
 
 use std::io;
 use std::pin::Pin;
@@ -12,13 +12,12 @@ use tower_service::Service;
 use super::dns::DnsResolver;
 use super::errors::BoxError;
 
-/// A plain connection to wherever a name leads.
+/// The connector for TCP.
 pub type Tcp = HttpConnector<DnsResolver>;
 
-/// A plain connection.
 pub type TcpStream = <Tcp as Service<Uri>>::Response;
 
-/// A connection that is there, in the place of a way to one.
+/// A connector that returns an open stream, once: hyper-rustls takes a connector and not a stream.
 pub struct Preconnected(pub Option<TcpStream>);
 
 impl Service<Uri> for Preconnected {
@@ -35,7 +34,7 @@ impl Service<Uri> for Preconnected {
     }
 }
 
-/// The way to a proxy, which may itself be over TLS.
+/// The connector to a proxy, over TCP or TLS.
 #[derive(Clone)]
 pub enum ProxyConnector {
     Http(Tcp),

@@ -7,7 +7,7 @@ use futures_util::future::{Either, select};
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
-use crate::model::answer::{FetchError, Outage};
+use crate::model::answer::{FetchError, Outage, Refusal};
 
 /// What a failed attempt means for the next one.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +16,19 @@ pub enum Retry {
     Permanent(FetchError),
     /// The request may succeed later, but not before the time that the server's Retry-After names.
     Transient(Outage, Option<Duration>),
+}
+
+/// Without a Retry-After.
+impl From<Outage> for Retry {
+    fn from(outage: Outage) -> Self {
+        Self::Transient(outage, None)
+    }
+}
+
+impl From<Refusal> for Retry {
+    fn from(refusal: Refusal) -> Self {
+        Self::Permanent(FetchError::Refused(refusal))
+    }
 }
 
 /// With less time left than this, no further attempt is made.

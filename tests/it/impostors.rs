@@ -44,7 +44,7 @@ fn another_parameter() {
     for (body, reference) in [(body("/y", 1), "ssm:/x"), (body("/x", 7), "ssm:/x:::3"), (body("/app/x", 1), "ssm:/x")] {
         let aws = Aws::start().fails("GetParameters", answer(&body));
         let sandbox = Sandbox::new().aws(&aws).env("AWS_MAX_ATTEMPTS", "2");
-        sandbox.resolve(&format!("A={reference}")).run().refused(75).says(["A (", "says nothing of a parameter"]);
+        sandbox.resolve(&format!("A={reference}")).run().refused(75).says(["A (", "without one of the parameters"]);
     }
 }
 

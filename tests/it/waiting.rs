@@ -169,7 +169,7 @@ fn a_terminal_is_told_why_there_is_no_region_yet() {
     let sandbox = sandbox(&served()).env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
     let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1").args(["--wait", "1500ms"]);
     let run = sandbox.through(["python3", "-c", TERMINAL]).run();
-    run.refused(75).says(["waiting up to 1s for AWS credentials (the instance metadata, asked for the region: "]);
+    run.refused(75).says(["waiting up to 1s for AWS credentials (the region from the instance metadata: "]);
 }
 
 #[test]

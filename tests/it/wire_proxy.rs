@@ -18,7 +18,7 @@ fn sandbox(proxy: &Wire) -> Sandbox {
 
 /// The service and the proxy, as an error names them.
 fn both(proxy: &Wire) -> String {
-    format!("secretsmanager.us-east-1.amazonaws.com by way of the proxy 127.0.0.1:{}", proxy.port())
+    format!("secretsmanager.us-east-1.amazonaws.com through the proxy 127.0.0.1:{}", proxy.port())
 }
 
 /// Asserts status 75 after the allowed attempts.

@@ -1,7 +1,7 @@
-//! The AWS Secrets Manager Agent, and Lambda's extension: an HTTP service on this host that caches secrets.
+//! The client of the AWS Secrets Manager Agent or of Lambda's extension, HTTP services on this host that cache secrets.
 
-mod answer;
 mod request;
+mod response;
 mod settings;
 mod token;
 
@@ -17,20 +17,20 @@ use http::HeaderValue;
 use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::aws::{Settings, SetupError, apply_profile, classify_connector_error};
+use super::aws::{Settings, SetupError, apply_profile, classify_connector_error, malformed_response};
 use super::fan_out::{FanOut, Permits};
 use crate::model::answer::{
     AgentLimit, Answer, Answers, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal, Wanted,
 };
 use crate::model::reference::{Locator, Region, Store};
 use crate::net::connector::Connector;
-use crate::net::http::Transport;
+use crate::net::http::{HttpTimeouts, Transport};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::{Deadline, Waiting};
 use crate::time::retry::{Retry, RetryBudget, retry};
 use request::AgentRequest;
 
-/// A service of this host answers at once, or is not there.
+/// The agent is on this host, where a connection opens or fails at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads secrets through the agent.
@@ -42,28 +42,29 @@ pub struct Agent {
     budget: RetryBudget,
     http: SharedHttpConnector,
     report: fn(&Waiting),
-    is_open: bool,
+    /// True once `aws_settings` include the profile's.
+    has_profile: bool,
 }
 
 impl Agent {
-    /// Reads and asks nothing before the first fetch. `report` is called for a long wait.
+    /// Opens no file or connection before the first fetch. `report` is called for a long wait.
     pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline, report: fn(&Waiting)) -> Self {
         let budget = RetryBudget::new(deadline.clone(), aws_settings.max_attempts);
         // With a fallback, `--wait` waits for AWS.
         let awaited = (!settings.has_fallback).then(|| deadline.clone());
         let connector = Connector::new(&aws_settings.trust, &ProxySettings::default(), awaited);
-        let http = Transport::new(connector).connector((Some(CONNECT_TIMEOUT), None));
-        Self { settings, aws_settings, deadline, budget, http, report, is_open: false }
+        let http = Transport::new(connector).connector(HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: None });
+        Self { settings, aws_settings, deadline, budget, http, report, has_profile: false }
     }
 
-    /// Answers every one of `wanted`.
+    /// Returns one answer for each of `wanted`.
     ///
     /// # Errors
-    /// When AWS's configuration files, or the profile in them, are wrong.
+    /// When AWS's configuration files or the profile are invalid.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
-        if !self.is_open {
+        if !self.has_profile {
             apply_profile(&mut self.aws_settings).await?;
-            self.is_open = true;
+            self.has_profile = true;
         }
         let mut answers = Vec::new();
         let mut requests = FanOut::new();
@@ -81,13 +82,16 @@ impl Agent {
         Ok(answers)
     }
 
-    /// The request for a locator. The agent has one role and one region.
+    /// Returns the request for a locator.
+    ///
+    /// # Errors
+    /// When the agent cannot read it: it has one role and one region, and reads parameters only as Lambda's extension.
     fn request(&self, locator: &Locator) -> Result<AgentRequest, AgentLimit> {
         let configured = self.aws_settings.region.as_ref();
-        let is_elsewhere = |region: &Region| configured.is_some_and(|configured| configured != region);
+        let is_other = |region: &Region| configured.is_some_and(|configured| configured != region);
         if locator.role.is_some() || self.aws_settings.role.is_some() {
             Err(AgentLimit::Role)
-        } else if locator.region.as_ref().is_some_and(is_elsewhere) {
+        } else if locator.region.as_ref().is_some_and(is_other) {
             Err(AgentLimit::Region)
         } else if locator.store == Store::ParameterStore && !self.settings.in_lambda {
             Err(AgentLimit::Parameter)
@@ -117,7 +121,7 @@ impl Agent {
         join_all(reading).await
     }
 
-    /// Reads one secret. With a fallback the agent is asked once, within half of the budget.
+    /// Reads one secret. With a fallback there is one attempt, within half of the budget.
     async fn read(&self, request: &AgentRequest, token: &HeaderValue) -> Result<Document, FetchError> {
         let attempt = async || self.send(request, token).await;
         let found = if self.settings.has_fallback {
@@ -138,7 +142,10 @@ impl Agent {
         })
     }
 
-    /// The token; with `--wait` and without a fallback, waits for it.
+    /// Finds the token; with `--wait` and without a fallback, waits for it.
+    ///
+    /// # Errors
+    /// When there is no token, with the reason of each source.
     async fn token(&self) -> Result<HeaderValue, CredentialsError> {
         for attempts in 1.. {
             let error = match token::find(&self.settings) {
@@ -158,14 +165,13 @@ impl Agent {
 
     async fn send(&self, request: &AgentRequest, token: &HeaderValue) -> Result<Document, Retry> {
         let mut http_request = HttpRequest::empty();
-        let refused = |text: String| Retry::Permanent(FetchError::Refused(Refusal::Request(text)));
-        http_request.set_uri(self.url(request)).map_err(|error| refused(error.to_string()))?;
+        http_request.set_uri(self.url(request)).map_err(|error| Refusal::Request(error.to_string()))?;
         http_request.headers_mut().insert(token::HEADER, token.clone());
         let mut response = self.http.call(http_request).await.map_err(|error| classify_connector_error(&error))?;
         let status = response.status().as_u16();
         match response.take_body().collect().await {
-            Ok(body) => answer::read(status, &body.to_bytes(), request),
-            Err(_) => Err(answer::malformed(status)),
+            Ok(body) => response::read(status, &body.to_bytes(), request),
+            Err(_) => Err(malformed_response(status).into()),
         }
     }
 

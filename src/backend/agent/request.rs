@@ -1,13 +1,12 @@
-//! A locator that the agent can read.
+//! The request for one secret or parameter that the agent can read.
 
 use crate::model::reference::{Region, SecretId, Store, Version};
 
-/// A request to the agent.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AgentRequest {
     pub store: Store,
     pub id: SecretId,
     pub version: Version,
-    /// The region that the answer must come from, if known. The agent itself reads in one region.
+    /// The region that the response must come from, if known. The request itself names none: the agent reads in one region.
     pub region: Option<Region>,
 }

@@ -1,10 +1,9 @@
-//! Where the agent listens, and which tokens it may be sent.
+//! The URL of the agent, and its tokens, from options and variables.
 
 use crate::backend::aws::{VariableError, VariableReader};
 use crate::model::inherited::Inherited;
 use crate::model::url::HttpUrl;
 
-/// The settings of the agent's client.
 #[derive(Clone, Debug)]
 pub struct AgentSettings {
     pub url: HttpUrl,
@@ -14,7 +13,7 @@ pub struct AgentSettings {
     pub session_token: Option<String>,
     /// True for Lambda's extension, which reads parameters as well.
     pub in_lambda: bool,
-    /// `--agent-fallback`: AWS is asked for what the agent does not answer.
+    /// True with `--agent-fallback`.
     pub has_fallback: bool,
 }
 
@@ -22,7 +21,7 @@ pub struct AgentSettings {
 const PORT: u16 = 2773;
 
 impl AgentSettings {
-    /// Reads the variables that the agent's own clients read. Without `url` the agent listens on this host.
+    /// Reads the variables that the agent's other clients read. The default of `url` is on this host.
     ///
     /// # Errors
     /// Every variable with an invalid value.

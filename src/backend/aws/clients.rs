@@ -1,4 +1,4 @@
-//! Clients of AWS's services, and the configuration of the SDK's credential providers. All share their connections.
+//! Clients of AWS's services and configurations of the SDK's credential providers, all with the same connection pools.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,25 +15,20 @@ use super::protocol::{Api, Client, Timeouts, error_text, find_endpoint};
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::reference::Region;
 use crate::net::connector::Connector;
-use crate::net::http::Transport;
+use crate::net::http::{HttpTimeouts, Transport};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
 
 /// Makes the clients of one launch.
 pub struct Clients {
     settings: Rc<Settings>,
-    /// Opens the connections of `http`.
+    /// The connector of `http`.
     connector: Connector,
     http: SharedHttpClient,
-    /// `http` with the limits of an attempt.
+    /// The pool of `http` for the timeouts of an attempt.
     http_connector: SharedHttpConnector,
-    /// Without any proxy, for link-local endpoints.
+    /// A client without proxies, for link-local endpoints.
     direct: SharedHttpClient,
-}
-
-/// Pinned, so that an update of the SDK changes no behaviour by itself.
-fn behavior() -> BehaviorVersion {
-    BehaviorVersion::v2026_01_12()
 }
 
 /// The limits of one attempt. A server that accepts the connection and never answers costs [`READ_TIMEOUT`].
@@ -41,37 +36,30 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .build()
-}
-
 impl Clients {
-    /// A connection that a request gets marks AWS as reachable in `deadline`.
+    /// Once a request has a connection, `deadline` is marked as reachable.
     pub fn new(settings: Rc<Settings>, deadline: &Deadline) -> Self {
         let connector = Connector::new(&settings.trust, &settings.proxy, Some(deadline.clone()));
         let direct = Connector::new(&settings.trust, &ProxySettings::default(), None);
         let transport = Transport::new(connector.clone());
+        let timeouts = HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: Some(READ_TIMEOUT) };
         Self {
             settings,
-            connector: connector.within(Some(CONNECT_TIMEOUT)),
-            http_connector: transport.connector((Some(CONNECT_TIMEOUT), Some(READ_TIMEOUT))),
+            connector: connector.with_timeout(Some(CONNECT_TIMEOUT)),
+            http_connector: transport.connector(timeouts),
             http: SharedHttpClient::new(transport),
             direct: SharedHttpClient::new(Transport::new(direct)),
         }
     }
 
-    /// Starts to open `count` connections for later requests.
+    /// Starts to open `count` connections for later requests to a service.
     pub async fn preconnect(&self, api: Api, region: &Region, count: usize) {
         if let Ok(endpoint) = find_endpoint(&self.settings.endpoints, api, region).await {
             self.connector.preconnect(&endpoint, count);
         }
     }
 
-    /// The configuration of credential providers that use the network; `region` is that of STS.
+    /// The configuration of credential providers with network endpoints; `region` is that of STS.
     pub fn network(&self, region: &Region) -> ProviderConfig {
         self.provider_config(&self.http, Some(region))
     }
@@ -93,10 +81,10 @@ impl Clients {
             .with_timeout_config(timeouts())
     }
 
-    /// A client of a service.
+    /// Returns a client of a service.
     ///
     /// # Errors
-    /// When there is no endpoint: with FIPS, for example, and an endpoint that is not AWS's.
+    /// When there is no endpoint: with FIPS and a configured endpoint, for example.
     pub async fn client(&self, api: Api, region: &Region, credentials: &Credentials) -> Result<Client, FetchError> {
         let endpoint = find_endpoint(&self.settings.endpoints, api, region).await;
         let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error))))?;
@@ -104,4 +92,17 @@ impl Clients {
         let timeouts = Timeouts { whole: ATTEMPT_TIMEOUT, stall: READ_TIMEOUT };
         Ok(Client { api, endpoint, region, credentials, http: self.http_connector.clone(), timeouts })
     }
+}
+
+/// Returns a pinned version, so that an update of the SDK changes no behaviour by itself.
+fn behavior() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build()
 }

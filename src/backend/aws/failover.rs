@@ -1,11 +1,11 @@
-//! Requests to AWS, each in its region and, on an outage there, in the fallback regions.
+//! Failover: each request in its own region and, after an outage there, in the fallback regions.
 
 use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
 use futures_util::future::join_all;
 
-use super::request::SecretRequest;
+use super::request::{RegionResult, SecretRequest};
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::fan_out::Permits;
@@ -16,7 +16,7 @@ use crate::time::retry::RetryBudget;
 /// A request and its answer.
 type Answered = (SecretRequest, Answer);
 
-/// Sends all requests at once, with the credentials of their roles.
+/// Sends all requests at the same time, with the credentials of their roles.
 pub async fn read_all(session: &mut Session, requests: Vec<SecretRequest>) -> Vec<Answered> {
     let Some(first) = requests.first() else { return Vec::new() };
     session.preconnect(&requests).await;
@@ -50,13 +50,6 @@ fn batches(requests: Vec<SecretRequest>) -> Vec<Vec<SecretRequest>> {
     secrets.chain(groups.into_values().flat_map(parameter_store::batches)).collect()
 }
 
-/// A request without an answer yet, and the regions that failed so far.
-struct Pending {
-    request: SecretRequest,
-    passed_over: Vec<PassedOver>,
-}
-
-/// Reads a batch from its region, and from one fallback region after another what was not answered because of an outage.
 async fn read_batch(
     session: &Session,
     base: &Credentials,
@@ -64,67 +57,102 @@ async fn read_batch(
     batch: Vec<SecretRequest>,
 ) -> Vec<Answered> {
     let Some(first) = batch.first() else { return Vec::new() };
-    let role = first.role.clone();
-    let credentials = match session.credentials(role.as_ref(), base) {
-        Ok(credentials) => credentials,
-        Err(error) => return fail_all(batch, &error),
-    };
-    let regions = session.regions(&first.region);
-    let mut answers = Vec::new();
-    let mut open: BTreeMap<SecretRequest, Vec<PassedOver>> =
-        batch.into_iter().map(|request| (request, Vec::new())).collect();
-    for (index, region) in regions.iter().enumerate() {
-        let budget = session.budget.share(regions.len() - index);
-        let requests = open.keys().cloned().collect();
-        for (request, found) in ask_region(session, credentials, permits, &budget, region, requests).await {
-            let pending = Pending { passed_over: open.remove(&request).unwrap_or_default(), request };
-            let is_last = index + 1 == regions.len();
-            match found {
-                Ok(document) => answers.push(pending.answered(document)),
-                Err(FetchError::Unavailable(outage)) if !is_last && is_regional(&outage) => {
-                    let (request, passed_over) = pending.passed_over(region, outage);
-                    open.insert(request, passed_over);
-                }
-                Err(error) => {
-                    let error = identified(session, error, role.as_ref(), region, base).await;
-                    answers.push(pending.failed(region, error));
-                }
-            }
+    match session.credentials(first.role.as_ref(), base) {
+        Ok(credentials) => {
+            let (region, role) = (first.region.clone(), first.role.clone());
+            RoleReader { session, base, role, credentials, permits }.read(&region, batch).await
         }
-        if open.is_empty() {
-            break;
-        }
+        Err(error) => fail_all(batch, &error),
     }
-    answers
 }
 
-/// Asks one region; every request gets an answer.
-async fn ask_region(
-    session: &Session,
-    credentials: &Credentials,
-    permits: &Permits,
-    budget: &RetryBudget,
-    region: &Region,
-    requests: Vec<SecretRequest>,
-) -> Vec<(SecretRequest, Result<Document, FetchError>)> {
-    let Some(store) = requests.first().map(|request| request.store) else { return Vec::new() };
-    let fail = |error: FetchError| requests.iter().map(|request| (request.clone(), Err(error.clone()))).collect();
-    let client = match session.clients.client(store.into(), region, credentials).await {
-        Ok(client) => client,
-        Err(error) => return fail(error),
-    };
-    let answering = async {
-        match store {
-            Store::ParameterStore => parameter_store::get(&client, requests.clone(), budget).await,
-            Store::SecretsManager => {
-                let answering = requests
-                    .iter()
-                    .map(async |request| (request.clone(), secrets_manager::get(&client, request, budget).await));
-                join_all(answering).await
+/// A reader with the credentials of one role.
+struct RoleReader<'a> {
+    session: &'a Session,
+    base: &'a Credentials,
+    /// `None` if `credentials` are `base`.
+    role: Option<Role>,
+    credentials: &'a Credentials,
+    permits: &'a Permits,
+}
+
+/// A request without an answer yet, and the regions with an outage so far.
+struct Pending {
+    request: SecretRequest,
+    passed_over: Vec<PassedOver>,
+}
+
+impl RoleReader<'_> {
+    /// Reads a batch from its region, and the requests that fail by an outage there from the fallback regions in turn.
+    async fn read(&self, region: &Region, batch: Vec<SecretRequest>) -> Vec<Answered> {
+        let regions = self.session.regions(region);
+        let mut answers = Vec::new();
+        let mut unanswered: BTreeMap<SecretRequest, Vec<PassedOver>> =
+            batch.into_iter().map(|request| (request, Vec::new())).collect();
+        for (index, region) in regions.iter().enumerate() {
+            let budget = self.session.budget.share(regions.len() - index);
+            let is_last = index + 1 == regions.len();
+            let requests = unanswered.keys().cloned().collect();
+            for (request, found) in self.read_region(region, requests, &budget).await {
+                let mut pending = Pending { passed_over: unanswered.remove(&request).unwrap_or_default(), request };
+                match found {
+                    Ok(document) => answers.push(pending.answered(document)),
+                    Err(FetchError::Unavailable(outage)) if !is_last && is_regional(&outage) => {
+                        pending.passed_over.push(PassedOver { region: region.clone(), outage });
+                        unanswered.insert(pending.request, pending.passed_over);
+                    }
+                    Err(error) => answers.push(pending.failed(region, self.with_identity(error, region).await)),
+                }
+            }
+            if unanswered.is_empty() {
+                break;
             }
         }
-    };
-    permits.run(budget, answering).await.unwrap_or_else(|| fail(FetchError::Unavailable(Outage::unanswered())))
+        answers
+    }
+
+    /// Reads from one region; returns one result for each request.
+    async fn read_region(
+        &self,
+        region: &Region,
+        requests: Vec<SecretRequest>,
+        budget: &RetryBudget,
+    ) -> Vec<RegionResult> {
+        let Some(store) = requests.first().map(|request| request.store) else { return Vec::new() };
+        let fail = |error: FetchError| requests.iter().map(|request| (request.clone(), Err(error.clone()))).collect();
+        let client = match self.session.clients.client(store.into(), region, self.credentials).await {
+            Ok(client) => client,
+            Err(error) => return fail(error),
+        };
+        let reading = async {
+            match store {
+                Store::ParameterStore => parameter_store::get(&client, requests.clone(), budget).await,
+                Store::SecretsManager => {
+                    let reading = requests
+                        .iter()
+                        .map(async |request| (request.clone(), secrets_manager::get(&client, request, budget).await));
+                    join_all(reading).await
+                }
+            }
+        };
+        let results = self.permits.run(budget, reading).await;
+        results.unwrap_or_else(|| fail(FetchError::Unavailable(Outage::unanswered())))
+    }
+
+    /// Adds the caller's identity to a denial whose message does not name it.
+    async fn with_identity(&self, error: FetchError, region: &Region) -> FetchError {
+        match error {
+            FetchError::Denied {
+                message,
+                cause: cause @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Key),
+                ..
+            } if !message.contains("User: ") => {
+                let identity = self.session.identity(self.role.as_ref(), region, self.base).await;
+                FetchError::Denied { message, cause, identity }
+            }
+            other => other,
+        }
+    }
 }
 
 /// True for an outage of a region; a wrong clock is wrong in every region.
@@ -144,12 +172,7 @@ impl Pending {
         (self.request, Ok(Document { passed_over: self.passed_over, ..document }))
     }
 
-    fn passed_over(mut self, region: &Region, outage: Outage) -> (SecretRequest, Vec<PassedOver>) {
-        self.passed_over.push(PassedOver { region: region.clone(), outage });
-        (self.request, self.passed_over)
-    }
-
-    /// The failure of the secret's own region comes first: a denial or an absence in a fallback region says nothing about the secret.
+    /// Puts the outage of the secret's own region first: a denial or an absence in a fallback region proves nothing about the secret.
     fn failed(self, region: &Region, error: FetchError) -> Answered {
         let passed_over = self.passed_over.into_iter();
         let mut failures = passed_over.map(|passed| (passed.region, FetchError::Unavailable(passed.outage)));
@@ -161,25 +184,6 @@ impl Pending {
             }
         };
         (self.request, Err(failure))
-    }
-}
-
-/// Adds the caller's identity to a denial whose message does not name it.
-async fn identified(
-    session: &Session,
-    error: FetchError,
-    role: Option<&Role>,
-    region: &Region,
-    base: &Credentials,
-) -> FetchError {
-    match error {
-        FetchError::Denied {
-            message, cause: cause @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Key), ..
-        } if !message.contains("User: ") => {
-            let identity = session.identity(role, region, base).await;
-            FetchError::Denied { message, cause, identity }
-        }
-        other => other,
     }
 }
 
@@ -203,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_a_fallback_region_stands_below_the_outage_of_the_first() {
+    fn a_failure_has_the_outage_of_the_first_region_and_below_it_the_errors_of_the_fallback_regions() {
         let region = |name| Region::parse(name).unwrap();
         let outage = Outage::Service("500".to_owned());
         let passed_over = vec![PassedOver { region: region("us-east-1"), outage: outage.clone() }];

@@ -1,25 +1,25 @@
-//! AWS itself: each distinct request once, in its region and with its role, many at once.
+//! The backend that reads from AWS: each distinct request once, in its region and with its role, many at the same time.
 
 mod arn_scope;
-#[cfg(any(fuzzing, test))]
-mod canned;
 mod clients;
 mod config;
 mod credentials;
 mod failover;
 mod parameter_store;
 mod protocol;
+#[cfg(any(fuzzing, test))]
+mod replay;
 mod request;
 mod secrets_manager;
 mod session;
 mod sts;
 
 pub use arn_scope::ArnScope;
-#[cfg(any(fuzzing, test))]
-pub use canned::{Canned, answer};
 pub use config::{Settings, SetupError, VariableError, VariableReader, apply_profile};
 pub use parameter_store::Parameter;
-pub use protocol::{ServiceError, classify_connector_error, code_and_message};
+pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response};
+#[cfg(any(fuzzing, test))]
+pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
 
 use std::collections::BTreeSet;
@@ -30,24 +30,25 @@ use crate::model::reference::Locator;
 use crate::time::deadline::{Deadline, Waiting};
 use session::Session;
 
-/// Reads secrets and parameters from AWS.
+/// The client of Secrets Manager and Parameter Store.
 pub struct Aws {
     settings: Settings,
     deadline: Deadline,
     report: fn(&Waiting),
+    /// `None` before the first fetch.
     session: Option<Session>,
 }
 
 impl Aws {
-    /// Reads and asks nothing before the first fetch. `report` is called for a long wait.
+    /// Opens no file or connection before the first fetch. `report` is called for a long wait.
     pub fn new(settings: Settings, deadline: Deadline, report: fn(&Waiting)) -> Self {
         Self { settings, deadline, report, session: None }
     }
 
-    /// Answers every one of `wanted`.
+    /// Returns one answer for each of `wanted`.
     ///
     /// # Errors
-    /// When AWS's configuration files, or the profile in them, are wrong.
+    /// When AWS's configuration files or the profile are invalid.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
         let session = match &mut self.session {
             Some(session) => session,

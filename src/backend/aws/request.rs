@@ -1,9 +1,10 @@
-//! A locator whose region and role are settled.
+//! The request for one secret or parameter: a locator with its region and role.
 
 use super::arn_scope::ArnScope;
+use crate::model::answer::{Document, FetchError};
 use crate::model::reference::{Region, Role, SecretId, Store, Version};
 
-/// One version of one secret or parameter, the region it belongs to and the role to read it with.
+/// A version of a secret or parameter, its own region, and the role to read it with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SecretRequest {
     pub region: Region,
@@ -13,14 +14,17 @@ pub struct SecretRequest {
     pub version: Version,
 }
 
+/// A request and its result in one region.
+pub type RegionResult = (SecretRequest, Result<Document, FetchError>);
+
 impl SecretRequest {
     /// The id of the secret, or of its replica in a fallback region.
     pub fn id_in(&self, region: &Region) -> SecretId {
         self.id.in_region(region)
     }
 
-    /// The region and account that the ARN of an answer from `region` must have.
+    /// The region and account that the ARN of a response from `region` must have.
     pub fn scope_in(&self, region: &Region) -> ArnScope {
-        ArnScope::asked(&self.id, self.role.as_ref(), Some(region))
+        ArnScope::requested(&self.id, self.role.as_ref(), Some(region))
     }
 }

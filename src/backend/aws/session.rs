@@ -1,4 +1,4 @@
-//! The state that all requests to AWS share: region, credentials, roles and clients.
+//! The state that all requests to AWS share: the default region, credentials, assumed roles and clients.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use crate::model::reference::{Locator, Region, Role, Store};
 use crate::time::deadline::Deadline;
 use crate::time::retry::RetryBudget;
 
-/// A session with AWS. Everything in it is found when it is first needed, and kept.
+/// A session with AWS. Region, credentials and roles are found when first needed, and kept.
 pub struct Session {
     settings: Rc<Settings>,
     pub clients: Clients,
@@ -40,7 +40,7 @@ impl Session {
     /// Reads the configuration files.
     ///
     /// # Errors
-    /// When they, or the profile in them, are wrong.
+    /// When they or the profile are invalid.
     pub async fn open(mut settings: Settings, deadline: Deadline) -> Result<Self, SetupError> {
         apply_profile(&mut settings).await?;
         Ok(Self::new(settings, deadline))
@@ -60,10 +60,10 @@ impl Session {
         }
     }
 
-    /// The request for a locator: with the default region and role where it names none.
+    /// Returns the request for a locator, with the default region and role if it names none.
     ///
     /// # Errors
-    /// When there is no default region.
+    /// When it names no region and there is no default, or IMDS does not answer.
     pub async fn request(&mut self, locator: &Locator) -> Result<SecretRequest, FetchError> {
         let region = match &locator.region {
             Some(region) => region.clone(),
@@ -90,7 +90,7 @@ impl Session {
         regions
     }
 
-    /// The region of the options, variables or profile, else that of the instance.
+    /// Returns the region of the options, variables or profile, else that of the instance.
     async fn default_region(&mut self) -> Result<Region, FetchError> {
         if let Some(known) = &self.region {
             return known.clone();
@@ -105,16 +105,16 @@ impl Session {
         self.region.insert(region).clone()
     }
 
-    /// The regions in which STS is asked: the configured one, else `region`, then the fallback regions.
+    /// The regions of STS in the order in which they are tried: the configured one, else `region`, then the fallback regions.
     fn sts_regions(&self, region: &Region) -> Vec<Region> {
         self.regions(self.settings.region.as_ref().unwrap_or(region))
     }
 
-    /// Starts to open the connections that `requests` need, unless they are sent at once: credentials from variables take no time.
+    /// Starts to open connections for requests that must wait for credentials. With keys in variables and no role, they need not.
     pub async fn preconnect(&self, requests: &[SecretRequest]) {
-        let is_sent_at_once = |request: &SecretRequest| self.settings.has_static_keys() && request.role.is_none();
+        let has_credentials = |request: &SecretRequest| self.settings.has_static_keys() && request.role.is_none();
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
-        for request in requests.iter().filter(|request| !is_sent_at_once(request)) {
+        for request in requests.iter().filter(|request| !has_credentials(request)) {
             *counts.entry((request.store, &request.region)).or_default() += 1;
         }
         for ((store, region), count) in counts {
@@ -126,17 +126,17 @@ impl Session {
         }
     }
 
-    /// The credentials before any role is assumed, renewed if they expire soon. `region` is one that is read in.
+    /// Returns the credentials that no role is assumed with, renewed if they expire soon. `region` is the default of STS's.
     ///
     /// # Errors
-    /// When there are none. The failure is kept until [`Self::forget_failures`].
+    /// When no provider has any. The failure is kept until [`Self::forget_failures`].
     pub async fn base_credentials(&mut self, region: &Region) -> Result<Credentials, FetchError> {
         match &self.base {
             Some(Ok(known)) if !expires_soon(known) => return Ok(known.clone()),
             Some(Err(error)) => return Err(error.clone()),
             Some(Ok(_)) | None => {}
         }
-        // IMDS has already timed out for the region: do not ask it again.
+        // IMDS already timed out for the region; skip it.
         let skip_imds = matches!(self.region, Some(Err(FetchError::Unavailable(Outage::Timeout(_)))));
         let configs = |region: &Region| ProviderConfigs {
             network: self.clients.network(region),
@@ -148,7 +148,7 @@ impl Session {
         self.base.insert(found).clone()
     }
 
-    /// Assumes every one of `roles` that is not assumed yet, or whose credentials expire soon, all at once.
+    /// Assumes those of `roles` that are not assumed yet or whose credentials expire soon, all at the same time.
     pub async fn assume(&mut self, roles: BTreeSet<Role>, region: &Region, base: &Credentials) {
         let is_assumed = |role: &Role| match self.roles.get(role) {
             Some(Ok(assumed)) => !expires_soon(&assumed.credentials),
@@ -182,10 +182,10 @@ impl Session {
         (role, assumed)
     }
 
-    /// The credentials of an assumed role, or without a role `base`.
+    /// Returns the credentials of an assumed role, or without a role `base`.
     ///
     /// # Errors
-    /// When the role was not assumed: nothing is read with the base credentials instead.
+    /// When the role was not assumed. The base credentials do not replace it.
     pub fn credentials<'a>(
         &'a self,
         role: Option<&Role>,
@@ -203,7 +203,7 @@ impl Session {
         }
     }
 
-    /// The ARN that the credentials of a role, or without a role `base`, belong to, if STS says it.
+    /// Returns the ARN of the identity of a role, or without a role of `base`, if STS answers in time.
     pub async fn identity(&self, role: Option<&Role>, region: &Region, base: &Credentials) -> Option<String> {
         match role {
             Some(role) => self.roles.get(role)?.as_ref().ok()?.identity.clone(),
@@ -217,8 +217,8 @@ impl Session {
         }
     }
 
-    /// Forgets every failure, so that the next request tries again: a process that stays polls for longer than an outage lasts.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a launch asks once; polling for rotation needs it"))]
+    /// Forgets every failure, so that a process that polls for rotation retries after an outage.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a launch fetches once; polling for rotation needs it"))]
     pub fn forget_failures(&mut self) {
         self.region.take_if(|region| region.is_err());
         self.base.take_if(|base| base.is_err());
@@ -270,13 +270,13 @@ mod tests {
         let known = runtime.block_on(session.base_credentials(&region)).unwrap();
         assert_eq!(known.access_key_id(), "AKIABASE");
         session.base = Some(Ok(expiring_in(5)));
-        // The search finds other credentials, or none: either way it has begun.
+        // The SDK's provider reads the variables of this process, which has none.
         let renewed = runtime.block_on(session.base_credentials(&region));
         assert!(renewed.is_err_and(|error| matches!(error, FetchError::NoCredentials(_))));
     }
 
     #[test]
-    fn failures_are_forgotten_and_credentials_are_not() {
+    fn failures_are_forgotten_and_credentials_are_kept() {
         let mut session = session();
         let failure = FetchError::Unavailable(Outage::unanswered());
         session.region = Some(Err(failure.clone()));

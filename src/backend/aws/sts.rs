@@ -1,4 +1,4 @@
-//! STS: the credentials of a role, and whose credentials these are.
+//! STS: AssumeRole for credentials, and GetCallerIdentity for messages about denials.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,11 +19,17 @@ use crate::time::retry::{Retry, RetryBudget, retry};
 #[derive(Clone)]
 pub struct AssumedRole {
     pub credentials: Credentials,
-    /// The ARN that AWS knows the session by.
+    /// The ARN of the role's session.
     pub identity: Option<String>,
 }
 
+/// The limit for GetCallerIdentity, so that it does not delay the message of a denial for long.
+const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Assumes a role with the credentials of the client.
+///
+/// # Errors
+/// [`FetchError::Denied`] if the role may not be assumed or is invalid, [`FetchError::Unavailable`] if the budget ends first.
 pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Result<AssumedRole, FetchError> {
     let assumed = retry(budget, async || {
         let input = AssumeRoleInput::builder()
@@ -31,52 +37,48 @@ pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Resul
             .role_session_name("secrets-exec")
             .set_external_id(role.external_id.clone());
         let input = input.build().map_err(SdkFailure::<AssumeRoleError>::construction_failure);
-        let asking = async { client.call(&AssumeRole::new(), input?).await };
-        let output: AssumeRoleOutput = asking.await.map_err(|error| classify(&error))?;
-        let identity = output.assumed_role_user.map(|user| user.arn);
-        let Some(found) = output.credentials else {
-            return Err(Retry::Transient(Outage::MalformedResponse("a response without credentials".to_owned()), None));
-        };
-        let expires = SystemTime::try_from(found.expiration).ok();
-        let credentials = Credentials::new(
-            found.access_key_id,
-            found.secret_access_key,
-            Some(found.session_token),
-            expires,
-            "AssumeRole",
-        );
-        if defect(&credentials).is_some() {
-            return Err(Retry::Transient(
-                Outage::MalformedResponse("a response with credentials that cannot be".to_owned()),
-                None,
-            ));
-        }
-        Ok(AssumedRole { credentials, identity })
+        let calling = async { client.call(&AssumeRole::new(), input?).await };
+        read_role(calling.await.map_err(|error| classify(&error))?)
     });
+    assumed.await.map_err(|error| role_error(error, role))
+}
+
+fn read_role(output: AssumeRoleOutput) -> Result<AssumedRole, Retry> {
+    let malformed = |why: &str| Retry::from(Outage::MalformedResponse(why.to_owned()));
+    let identity = output.assumed_role_user.map(|user| user.arn);
+    let found = output.credentials.ok_or_else(|| malformed("a response without credentials"))?;
+    let expires = SystemTime::try_from(found.expiration).ok();
+    let (id, secret, token) = (found.access_key_id, found.secret_access_key, found.session_token);
+    let credentials = Credentials::new(id, secret, Some(token), expires, "AssumeRole");
+    match defect(&credentials) {
+        None => Ok(AssumedRole { credentials, identity }),
+        Some(_) => Err(malformed("a response with invalid credentials")),
+    }
+}
+
+/// Names the role in an error. A denial or a refusal is about the role, unless the credentials themselves are denied.
+fn role_error(error: FetchError, role: &Role) -> FetchError {
     let denied = |message: String, cause| FetchError::Denied {
         message: format!("{}: {message}", role.arn),
         cause,
         identity: None,
     };
-    assumed.await.map_err(|error| match error {
+    match error {
         FetchError::Denied { message, cause: Denial::Credentials, .. } => denied(message, Denial::Credentials),
         FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)) => {
             denied(message, Denial::Role)
         }
         FetchError::Unavailable(outage) => {
-            FetchError::Unavailable(outage.map_text(|why| format!("STS, asked for {}: {why}", role.arn)))
+            FetchError::Unavailable(outage.map_text(|why| format!("STS, AssumeRole of {}: {why}", role.arn)))
         }
         other => other,
-    })
+    }
 }
 
-/// A denial is what matters, and is not kept waiting for whom it is about.
-const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Whose credentials the client has, if STS tells it soon: nobody needs a permission to ask.
+/// Returns the ARN of the client's credentials, if STS answers in time. GetCallerIdentity needs no permission.
 pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build().ok()?;
     let operation = GetCallerIdentity::new();
-    let asking = client.call::<_, GetCallerIdentityOutput, GetCallerIdentityError>(&operation, input);
-    budget.within(timeout(IDENTITY_TIMEOUT, asking)).await?.ok()?.ok()?.arn
+    let calling = client.call::<_, GetCallerIdentityOutput, GetCallerIdentityError>(&operation, input);
+    budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?.ok()?.ok()?.arn
 }

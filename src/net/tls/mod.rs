@@ -1,4 +1,4 @@
-//! Making one connection: plain, over TLS, through a proxy.
+//! The TLS client configuration, and the root certificates: those that the user names, the system's, or those compiled in.
 
 mod roots;
 mod settings;
@@ -20,13 +20,18 @@ use crate::system::os_error;
 use roots::Roots;
 use verifier::Verifier;
 
-/// The roots, read once and only if some connection needs them.
+/// The TLS client configuration. The roots are read when a connection first needs them.
 pub struct Tls {
-    pub settings: TrustSettings,
-    pub config: OnceLock<Result<Arc<ClientConfig>, TrustError>>,
+    settings: TrustSettings,
+    config: OnceLock<Result<Arc<ClientConfig>, TrustError>>,
 }
 
 impl Tls {
+    pub fn new(settings: TrustSettings) -> Self {
+        Self { settings, config: OnceLock::new() }
+    }
+
+    /// Returns a connector that adds TLS to the connections of another one.
     pub fn over<C>(&self, connector: C) -> Result<HttpsConnector<C>, TrustError> {
         Ok(HttpsConnector::from((connector, self.config()?)))
     }
@@ -36,8 +41,8 @@ impl Tls {
     }
 }
 
-/// TLS 1.2 and 1.3 by ring, HTTP/1.1 only: with HTTP/2 many requests would share one connection and its round trips.
-pub fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustError> {
+/// TLS 1.2 and 1.3 with ring. HTTP/1.1 only: with HTTP/2 all requests would share one connection, and wait for its packets.
+fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustError> {
     let roots = roots(settings)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new(roots, provider.signature_verification_algorithms);
@@ -49,7 +54,7 @@ pub fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, Trus
     Ok(Arc::new(config))
 }
 
-/// The roots that the user names, else the system's bundle, else the roots of the web that are compiled in.
+/// The roots that the user names, else the system's bundle, else Mozilla's roots, which are compiled in.
 fn roots(settings: &TrustSettings) -> Result<Roots, TrustError> {
     if let Some(file) = settings.bundle.as_deref().or(settings.file.as_deref()) {
         return read_file(file);
@@ -63,7 +68,7 @@ fn roots(settings: &TrustSettings) -> Result<Roots, TrustError> {
     }
 }
 
-/// The bundles of Linux distributions and BSDs, as Go looks for them (crypto/x509, root_linux.go and root_bsd.go).
+/// The bundles of Linux distributions and BSDs, in Go's order (crypto/x509, root_linux.go and root_bsd.go).
 const SYSTEM_BUNDLES: [&str; 8] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -75,8 +80,8 @@ const SYSTEM_BUNDLES: [&str; 8] = [
     "/etc/openssl/certs/ca-certificates.crt",
 ];
 
-/// True for a bundle that is not there. One that cannot be reached, or is a link to nowhere, is no reason to trust other roots in its
-/// place: it may leave out a root on purpose.
+/// True if there is no such bundle. A dangling link or an unreadable path does not count: the bundle may leave out a root on purpose,
+/// so no other roots are trusted instead.
 fn is_absent(file: &Path) -> bool {
     let absent = |error: std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
     file.symlink_metadata().is_err_and(absent)
@@ -89,8 +94,8 @@ fn read_file(path: &Path) -> Result<Roots, TrustError> {
         .ok_or_else(|| error("holds no root certificate (PEM) that can be used".to_owned()))
 }
 
-/// Reads one directory or several, separated by colons, as OpenSSL does: a missing one is passed over, and of each only the files
-/// with hashed names are read (`man openssl-rehash`). A root that was renamed to disable it stays disabled.
+/// Reads one directory or several, separated by colons, as OpenSSL does: it skips a missing one, and reads only files with hashed
+/// names (openssl-rehash(1)), so that a root that was renamed to disable it stays disabled.
 fn read_directories(list: &Path) -> Result<Roots, TrustError> {
     let mut roots = RootCertStore::empty();
     let mut why = "holds no root certificate (PEM) under a hashed name, as `openssl rehash` makes them".to_owned();
@@ -98,7 +103,7 @@ fn read_directories(list: &Path) -> Result<Roots, TrustError> {
         match std::fs::read_dir(OsStr::from_bytes(directory)) {
             Ok(files) => {
                 let hashed = files.flatten().filter(|file| is_hashed(&file.file_name())).map(|file| file.path());
-                // Not from a pipe, which would be waited for.
+                // Regular files only: reading a pipe would block.
                 for text in hashed.filter(|file| file.is_file()).filter_map(|file| std::fs::read(file).ok()) {
                     roots.roots.extend(roots::parse(&as_openssl_reads(text)).roots);
                 }
@@ -109,7 +114,8 @@ fn read_directories(list: &Path) -> Result<Roots, TrustError> {
     if roots.is_empty() { Err(TrustError { path: list.to_owned(), why }) } else { Ok(Roots::Parsed(roots)) }
 }
 
-/// Removes a byte order mark, and has no carriage return end a line by itself: to OpenSSL, a root behind `# off\r` is commented out.
+/// Makes rustls read PEM text as OpenSSL does: removes a byte order mark, and replaces carriage returns without a line feed, which to
+/// OpenSSL end no line. A root behind `# off\r` is commented out.
 fn as_openssl_reads(mut text: Vec<u8>) -> Vec<u8> {
     if text.starts_with(b"\xef\xbb\xbf") {
         text.drain(..3);
@@ -136,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_hash_of_a_subject_and_a_number_name_a_root() {
+    fn only_a_hash_and_a_number_are_the_name_of_a_root() {
         for name in ["0a1b2c3d.0", "ffffffff.12"] {
             assert!(is_hashed(OsStr::new(name)), "{name}");
         }

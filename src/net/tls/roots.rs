@@ -1,7 +1,7 @@
-//! Root certificates, of which only those are decoded that a server's chain calls for.
+//! Root certificates, decoded on demand: only those that a server's chain names as issuers.
 //!
-//! A system's bundle has some 145, of which one or two matter; decoding them all costs more than everything else that a launch
-//! with one secret does.
+//! A system's bundle has some 145 roots, of which a launch needs one or two. Decoding all of them takes longer than all else that a
+//! launch with one secret does.
 
 use std::ops::Range;
 
@@ -12,29 +12,27 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-/// What may have signed a server's chain.
+/// The trusted roots.
 #[derive(Debug)]
 pub enum Roots {
-    /// Trust anchors.
     Parsed(RootCertStore),
-    /// A bundle in PEM.
     Bundle(Bundle),
 }
 
-/// A bundle in PEM, and its certificates.
+/// A PEM bundle and the certificates in it.
 #[derive(Debug)]
 pub struct Bundle {
     text: Vec<u8>,
     certificates: Vec<Certificate>,
 }
 
-/// A certificate of a bundle.
+/// A certificate in a bundle, not decoded yet.
 #[derive(Debug)]
 struct Certificate {
-    /// Where it is, with its armour.
+    /// Its range in the text, from the BEGIN line to the END line (RFC 7468).
     block: Range<usize>,
-    /// Its first bytes, decoded: a root names its issuer there, which is itself.
-    begins: Vec<u8>,
+    /// The first bytes of its DER encoding, which contain the issuer's name.
+    prefix: Vec<u8>,
 }
 
 const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
@@ -42,9 +40,9 @@ const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
 const END: &[u8] = b"-----END CERTIFICATE-----";
 
 impl Roots {
-    /// The certificates of a bundle; none when not one of them can be used.
+    /// Reads a PEM bundle; `None` if it has no usable certificate.
     pub fn of_bundle(text: Vec<u8>) -> Option<Self> {
-        // One that can be used is enough to know that this is a bundle.
+        // If the first certificate is usable, the text is a bundle, and the others need not be decoded.
         let is_usable =
             |found: &Certificate| text.get(found.block.clone()).is_some_and(|block| !parse(block).is_empty());
         match certificates(&text) {
@@ -57,17 +55,17 @@ impl Roots {
         (!roots.is_empty()).then_some(Self::Parsed(roots))
     }
 
-    /// Those that may have issued a certificate which names one of `issuers`: at least all that are self-signed. Nothing where
-    /// there is nothing to choose from.
+    /// Decodes the roots of a bundle that may have issued a certificate with one of `issuers` as its issuer: at least every
+    /// self-signed root whose name is in its prefix. `None` if all roots are decoded already.
     pub fn issued_by(&self, issuers: &[Vec<u8>]) -> Option<RootCertStore> {
         match self {
             Self::Parsed(_) => None,
             Self::Bundle(Bundle { text, certificates }) => {
                 let mut roots = RootCertStore::empty();
                 let issuers: Vec<_> = issuers.iter().map(memmem::Finder::new).collect();
-                // Byte for byte, as X.509 compares names.
+                // webpki compares names byte by byte.
                 let names_one =
-                    |found: &&Certificate| issuers.iter().any(|issuer| issuer.find(&found.begins).is_some());
+                    |found: &&Certificate| issuers.iter().any(|issuer| issuer.find(&found.prefix).is_some());
                 for found in certificates.iter().filter(names_one) {
                     roots
                         .roots
@@ -78,7 +76,7 @@ impl Roots {
         }
     }
 
-    /// All of them.
+    /// Decodes all roots.
     pub fn all(&self) -> RootCertStore {
         match self {
             Self::Parsed(roots) => roots.clone(),
@@ -87,31 +85,31 @@ impl Roots {
     }
 }
 
-/// Every certificate that can be used. A bundle may hold others, too.
+/// Decodes every usable certificate and skips the others.
 pub fn parse(text: &[u8]) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(text).filter_map(Result::ok));
     roots
 }
 
-/// The certificates of a bundle, found as `parse` finds them: marks count where they begin a line. `None` for a text with any
-/// other section, or one that is not closed; what `parse` makes of such a text is not foretold here.
+/// Finds the certificates of a bundle as [`parse`] does: BEGIN and END count at the start of a line. `None` for a text with a section
+/// of another kind or without its END, which [`parse`] must read as a whole.
 fn certificates(text: &[u8]) -> Option<Vec<Certificate>> {
     let mut certificates = Vec::new();
     let mut open = None;
     for at in memmem::find_iter(text, b"-----").filter(|at| begins_line(text, *at)) {
-        let mark = text.get(at..)?;
-        if mark.starts_with(b"-----BEGIN ") {
-            let rest = mark.strip_prefix(BEGIN)?;
+        let boundary = text.get(at..)?;
+        if boundary.starts_with(b"-----BEGIN ") {
+            let rest = boundary.strip_prefix(BEGIN)?;
             if open.is_some() || !matches!(rest.first(), None | Some(b'\n' | b'\r')) {
                 return None;
             }
             open = Some(at);
-        } else if mark.starts_with(END)
+        } else if boundary.starts_with(END)
             && let Some(begin) = open.take()
         {
-            let begins = beginning(text.get(begin + BEGIN.len()..at)?);
-            certificates.push(Certificate { block: begin..at + END.len(), begins });
+            let prefix = decode_prefix(text.get(begin + BEGIN.len()..at)?);
+            certificates.push(Certificate { block: begin..at + END.len(), prefix });
         }
     }
     open.is_none().then_some(certificates)
@@ -121,19 +119,19 @@ fn begins_line(text: &[u8], at: usize) -> bool {
     at.checked_sub(1).and_then(|before| text.get(before)).is_none_or(|before| matches!(before, b'\n' | b'\r'))
 }
 
-/// So many characters of base64 are decoded: six lines.
-const LOOKED_AT: usize = 384;
+/// The length of a prefix in characters of base64: six lines, or 288 bytes.
+const PREFIX_LENGTH: usize = 384;
 
-/// What a body begins with; nothing when it is not base64.
-fn beginning(body: &[u8]) -> Vec<u8> {
-    let mut characters = Vec::with_capacity(LOOKED_AT);
+/// Decodes the prefix of a certificate's body; empty if it is not base64.
+fn decode_prefix(body: &[u8]) -> Vec<u8> {
+    let mut characters = Vec::with_capacity(PREFIX_LENGTH);
     let mut rest = body;
-    while !rest.is_empty() && characters.len() < LOOKED_AT {
-        let (line, further) = rest.split_at(memchr(b'\n', rest).map_or(rest.len(), |end| end + 1));
+    while !rest.is_empty() && characters.len() < PREFIX_LENGTH {
+        let (line, remaining) = rest.split_at(memchr(b'\n', rest).map_or(rest.len(), |end| end + 1));
         characters.extend_from_slice(line.trim_ascii());
-        rest = further;
+        rest = remaining;
     }
-    characters.truncate(LOOKED_AT);
+    characters.truncate(PREFIX_LENGTH);
     characters.truncate(characters.len() / 4 * 4);
     STANDARD_NO_PAD.decode(&characters).unwrap_or_default()
 }
@@ -172,7 +170,7 @@ M2ZmOKrcQruj
 -----END CERTIFICATE-----
 ";
 
-    /// The issuers' names of every certificate in a text.
+    /// The issuer of every certificate in a text.
     fn issuers(text: &str) -> Vec<Vec<u8>> {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes()).filter_map(Result::ok).collect();
         let parsed = certificates.iter().filter_map(|der| webpki::EndEntityCert::try_from(der).ok());
@@ -186,7 +184,7 @@ M2ZmOKrcQruj
     }
 
     proptest! {
-        /// Any text of certificates, comments, indented and broken marks: on demand, each root is found that all are, and no other.
+        /// Texts of certificates, comments, and indented or broken boundaries.
         #[test]
         fn the_roots_found_on_demand_are_those_that_the_parser_finds(
             pieces in proptest::collection::vec(prop_oneof![
@@ -211,8 +209,8 @@ M2ZmOKrcQruj
                 None => prop_assert!(all.is_empty()),
                 Some(roots) => {
                     prop_assert_eq!(names(&roots.all()), names(&all));
-                    if let Some(few) = roots.issued_by(&issuers(&format!("{ONE}{TWO}"))) {
-                        prop_assert_eq!(names(&few), names(&all));
+                    if let Some(found) = roots.issued_by(&issuers(&format!("{ONE}{TWO}"))) {
+                        prop_assert_eq!(names(&found), names(&all));
                     }
                 }
             }
@@ -222,11 +220,11 @@ M2ZmOKrcQruj
     #[test]
     fn a_root_is_found_by_its_own_name_alone() {
         let roots = Roots::of_bundle(format!("{ONE}{TWO}").into_bytes()).unwrap();
-        let few = roots.issued_by(&issuers(TWO)).unwrap();
-        assert_eq!(names(&few), issuers(TWO));
+        let found = roots.issued_by(&issuers(TWO)).unwrap();
+        assert_eq!(names(&found), issuers(TWO));
     }
 
-    /// The roots of the machine, where it has a bundle.
+    /// The roots of this machine, if it has a bundle.
     fn bundle() -> Option<(Vec<u8>, Roots)> {
         let text = std::fs::read("/etc/ssl/certs/ca-certificates.crt").ok()?;
         let roots = Roots::of_bundle(text.clone())?;
@@ -236,30 +234,30 @@ M2ZmOKrcQruj
     #[test]
     fn each_root_of_this_machine_that_names_itself_is_found_by_its_name() {
         let Some((text, roots)) = bundle() else { return };
-        let mut found = 0;
+        let mut count = 0;
         for der in CertificateDer::pem_slice_iter(&text).filter_map(Result::ok) {
             let Ok(parsed) = webpki::EndEntityCert::try_from(&der) else { continue };
             if parsed.issuer() != parsed.subject() {
                 continue;
             }
-            let few = roots.issued_by(&[parsed.issuer().to_vec()]).unwrap();
+            let found = roots.issued_by(&[parsed.issuer().to_vec()]).unwrap();
             let names_it = |anchor: &rustls::pki_types::TrustAnchor<'_>| anchor.subject.as_ref() == parsed.subject();
-            assert!(few.roots.iter().any(names_it) && few.len() < 10, "{few:?}");
-            found += 1;
+            assert!(found.roots.iter().any(names_it) && found.len() < 10, "{found:?}");
+            count += 1;
         }
-        assert!(found > 50, "{found} roots");
+        assert!(count > 50, "{count} roots");
     }
 
     #[test]
-    fn what_nobody_issued_calls_for_no_root() {
+    fn an_unknown_issuer_has_no_root() {
         let Some((_, roots)) = bundle() else { return };
-        assert!(roots.issued_by(&[b"nobody".to_vec()]).unwrap().is_empty());
+        assert!(roots.issued_by(&[b"unknown".to_vec()]).unwrap().is_empty());
     }
 
     #[test]
     fn a_text_without_certificates_is_no_bundle() {
         for text in
-            ["", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----"]
+            ["", "-----BEGIN CERTIFICATE-----\nno base64\n-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----"]
         {
             assert!(Roots::of_bundle(text.into()).is_none(), "{text}");
         }

@@ -1,8 +1,8 @@
-//! How secrets are read from AWS, once options, variables and the profile have been heard.
+//! The settings that choose the trusted root certificates.
 
 use std::path::PathBuf;
 
-/// Which roots a server's certificate may come from: the first that is given.
+/// Sources of root certificates. The first one that is set is used, or else the system's bundle.
 #[derive(Clone, Debug)]
 pub struct TrustSettings {
     /// `--ca-bundle`, else AWS_CA_BUNDLE, else the profile's `ca_bundle`.

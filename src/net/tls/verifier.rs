@@ -1,4 +1,4 @@
-//! Whether a server is who it says: rustls's own rules, with as few roots as they need, and once for each chain.
+//! Verification of a server's certificate by rustls's own rules, with as few decoded roots as possible, and once for each chain.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,17 +12,16 @@ use webpki::EndEntityCert;
 
 use super::roots::Roots;
 
-/// Judges the chains of servers.
+/// A verifier for rustls.
 #[derive(Debug)]
 pub struct Verifier {
     roots: Roots,
     algorithms: WebPkiSupportedAlgorithms,
-    /// The chain that was found good last. Many connections go to one server; in the seconds that a launch takes, what is good
-    /// stays good.
-    good: Mutex<Option<Chain>>,
+    /// The last chain that passed: many connections go to one server, and a launch takes seconds.
+    verified: Mutex<Option<Chain>>,
 }
 
-/// Whose chain it is, and its certificates.
+/// A server's name and its certificates, the server's own first.
 #[derive(Debug, PartialEq)]
 struct Chain {
     server: ServerName<'static>,
@@ -31,13 +30,13 @@ struct Chain {
 
 impl Verifier {
     pub fn new(roots: Roots, algorithms: WebPkiSupportedAlgorithms) -> Self {
-        Self { roots, algorithms, good: Mutex::default() }
+        Self { roots, algorithms, verified: Mutex::default() }
     }
 
-    fn is_known(&self, server: &ServerName<'_>, leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> bool {
-        let good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-        good.as_ref().is_some_and(|good| {
-            good.server == *server && good.certificates.iter().eq(std::iter::once(leaf).chain(others))
+    fn is_verified(&self, server: &ServerName<'_>, leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> bool {
+        let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        verified.as_ref().is_some_and(|chain| {
+            chain.server == *server && chain.certificates.iter().eq(std::iter::once(leaf).chain(others))
         })
     }
 
@@ -52,16 +51,16 @@ impl Verifier {
         let trusted_by = |roots: &RootCertStore| {
             verify_server_cert_signed_by_trust_anchor(&parsed, roots, others, now, self.algorithms.all)
         };
-        // More roots can only find more ways to trust a chain. What few do not trust is for all to judge, in their words.
-        let few = self.roots.issued_by(&issuers(leaf, others));
-        if few.is_none_or(|few| trusted_by(&few).is_err()) {
+        // Trust grows with roots: retry with the whole bundle, and report that error.
+        let candidates = self.roots.issued_by(&issuers(leaf, others));
+        if candidates.is_none_or(|roots| trusted_by(&roots).is_err()) {
             trusted_by(&self.roots.all())?;
         }
         verify_server_name(&parsed, server)
     }
 }
 
-/// The names of those who are said to have signed a chain.
+/// The issuer of each certificate in a chain.
 fn issuers(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Vec<Vec<u8>> {
     let parsed = std::iter::once(leaf).chain(others).filter_map(|one| EndEntityCert::try_from(one).ok());
     parsed.map(|parsed| parsed.issuer().to_vec()).collect()
@@ -76,11 +75,11 @@ impl ServerCertVerifier for Verifier {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if !self.is_known(server, leaf, others) {
+        if !self.is_verified(server, leaf, others) {
             self.verify(leaf, others, server, now)?;
             let certificates = std::iter::once(leaf).chain(others).map(|one| one.clone().into_owned()).collect();
-            let good = Chain { server: server.to_owned(), certificates };
-            *self.good.lock().unwrap_or_else(PoisonError::into_inner) = Some(good);
+            let chain = Chain { server: server.to_owned(), certificates };
+            *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(chain);
         }
         Ok(ServerCertVerified::assertion())
     }

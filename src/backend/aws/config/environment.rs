@@ -1,12 +1,13 @@
-//! Options and AWS's variables to settings. Every variable that the SDK reads is checked here: the SDK panics over some invalid
-//! values and ignores others.
+//! Settings from the options and AWS's variables.
+//!
+//! Every variable that the SDK reads is checked here, since the SDK panics over some invalid values and ignores others.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::settings::{MetadataSettings, Settings};
 use super::values::{
-    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, is_one_of, parse_boolean, parse_count,
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, parse_boolean, parse_count, parse_one_of,
 };
 use super::variable_reader::{VariableError, VariableReader};
 use crate::backend::aws::protocol::{Endpoint, Endpoints};
@@ -21,13 +22,13 @@ use crate::net::tls::TrustSettings;
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Settings {
-    /// Merges options with the variables that the AWS CLI reads, too.
+    /// Merges the options with the variables that the AWS CLI reads as well.
     ///
     /// # Errors
     /// Every variable with an invalid value.
     pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
         let mut reader = VariableReader::new(inherited);
-        check_variables_of_the_sdk(&mut reader);
+        check_sdk_variables(&mut reader);
         let region = |text: &str| Region::parse(text).ok();
         let aws_region = reader.parse("AWS_REGION", Region::EXPECTED, region);
         let aws_default_region = reader.parse("AWS_DEFAULT_REGION", Region::EXPECTED, region);
@@ -53,23 +54,23 @@ impl Settings {
     }
 }
 
-fn check_variables_of_the_sdk(reader: &mut VariableReader<'_>) {
+fn check_sdk_variables(reader: &mut VariableReader<'_>) {
     reader.parse("AWS_EC2_METADATA_V1_DISABLED", BOOLEAN_EXPECTED, parse_boolean);
-    // The SDK ignores a value that is not UTF-8, or quotes it.
+    // The SDK ignores or quotes a value that is not UTF-8.
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"]
     {
         reader.text(name);
     }
     let path = |text: &str| text.parse::<http::Uri>().ok();
     reader.parse_secret("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
-    for (name, expected, words) in WORDS {
-        reader.parse(name, expected, |text| is_one_of(words, text));
+    for (name, expected, values) in ENUMERATIONS {
+        reader.parse(name, expected, |text| parse_one_of(values, text));
     }
     reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| Role::parse(text, None).ok());
 }
 
-/// Variables that take one of a few words, in any case: the name, the words of a message, the words.
-const WORDS: &[(&str, &str, &[&str])] = &[
+/// Variables with a fixed set of values, in any case: the name, the expected value in a message, and the values.
+const ENUMERATIONS: &[(&str, &str, &[&str])] = &[
     ("AWS_RETRY_MODE", RETRY_EXPECTED, &RETRY_MODES),
     ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", &["IPv4", "IPv6"]),
     ("AWS_STS_REGIONAL_ENDPOINTS", "legacy or regional", &["legacy", "regional"]),
@@ -120,10 +121,10 @@ fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
     }
 }
 
-/// The proxies. The name in lower case precedes, as in curl and Python.
+/// Reads the proxies. A name in lower case takes precedence, as in curl and Python.
 ///
-/// A CGI server puts a request's header `Proxy` into HTTP_PROXY (CVE-2016-5385, "httpoxy"), so under REQUEST_METHOD only
-/// the name in lower case counts.
+/// A CGI server, which sets REQUEST_METHOD, puts the header `Proxy` of a request into HTTP_PROXY (CVE-2016-5385, "httpoxy"), so that
+/// only the name in lower case is read there.
 fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     let link_local = ["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
     let link_local = link_local.into_iter().filter_map(|name| reader.url(name)).collect();
@@ -135,11 +136,11 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     };
     let (https, http, all) =
         (proxy("https_proxy", "HTTPS_PROXY"), proxy("http_proxy", "HTTP_PROXY"), proxy("all_proxy", "ALL_PROXY"));
-    let none = reader.text("no_proxy").or_else(|| reader.text("NO_PROXY"));
-    ProxySettings { http, https, all, none, link_local }
+    let no_proxy = reader.text("no_proxy").or_else(|| reader.text("NO_PROXY"));
+    ProxySettings { http, https, all, no_proxy, link_local }
 }
 
-/// Parses a proxy's URL, or its host alone. There is no SOCKS.
+/// Parses a proxy's URL, or its host alone. SOCKS is not supported.
 fn parse_proxy(text: &str) -> Option<HttpUrl> {
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     HttpUrl::parse(&with_scheme).ok()

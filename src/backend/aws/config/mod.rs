@@ -1,4 +1,4 @@
-//! How AWS is read: options, AWS's variables and the profile, merged and checked before anything is requested.
+//! The settings of a session with AWS: options, AWS's variables and the profile, merged and checked before any request.
 
 mod environment;
 mod profile;

@@ -11,42 +11,39 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 use super::settings::Settings;
 use super::values::{
-    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, is_one_of, parse_boolean, parse_count,
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, parse_boolean, parse_count,
+    parse_one_of,
 };
-use crate::backend::aws::protocol::error_text;
+use crate::backend::aws::protocol::{Endpoints, error_text};
 use crate::model::quoting::one_line;
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 
-/// What is wrong with AWS's own configuration files.
+/// An error in AWS's configuration files.
 #[derive(Debug, PartialEq, Eq)]
 pub enum SetupError {
-    /// A profile that is chosen and does not exist.
+    /// The profile that an option, a variable or another profile names does not exist.
     NoProfile {
-        /// Its name.
         name: String,
-        /// Those that do exist.
+        /// The names of the existing profiles, sorted.
         known: Vec<String>,
-        /// The profile whose `source_profile` it is; nothing when it was chosen.
+        /// The profile with this one as its `source_profile`; `None` for an option or a variable.
         named_by: Option<String>,
     },
-    /// A configuration file that cannot be read.
+    /// A configuration file cannot be read or parsed.
     Files(String),
-    /// A setting of the profile that is not what it must be.
+    /// A setting of the profile has an invalid value.
     Setting {
-        /// The profile.
         profile: String,
-        /// The setting.
         key: &'static str,
-        /// What it says.
         text: String,
-        /// What it takes.
+        /// The valid values, in words.
         expected: &'static str,
     },
 }
 
-/// Keys of a profile that make credentials, or are there to.
+/// The keys of a profile that configure credentials.
 const CREDENTIAL_KEYS: [&str; 8] = [
     "aws_access_key_id",
     "aws_secret_access_key",
@@ -58,13 +55,13 @@ const CREDENTIAL_KEYS: [&str; 8] = [
     "sso_account_id",
 ];
 
-/// Adds what the profile says to what options and variables leave open.
+/// Completes settings with those of the profile. Options and variables take precedence.
 ///
 /// # Errors
-/// For the first thing that is wrong with the files or the profile.
+/// The first error in the files or the profile.
 pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     for file in &settings.config_files {
-        readable(file)?;
+        check_readable(file)?;
     }
     let chosen = settings.profile().map(str::to_owned);
     let files = EnvConfigFiles::default();
@@ -72,40 +69,46 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     let profiles = loaded.map_err(|error| SetupError::Files(error_text(&error)))?;
     let name = chosen.as_deref().unwrap_or(profiles.selected_profile());
     let Some(profile) = profiles.get_profile(name) else {
-        // Nobody chose the default one.
+        // The default profile need not exist.
         return if chosen.is_none() { Ok(()) } else { Err(no_profile(name, None, &profiles)) };
     };
-    sources_exist(name, profile, &profiles)?;
+    check_source_profiles(name, profile, &profiles)?;
     settings.profile_has_keys = CREDENTIAL_KEYS.iter().any(|key| profile.get(key).is_some());
     let reader = ProfileReader { name, profile };
+    reader.setting("retry_mode", RETRY_EXPECTED, |text| parse_one_of(&RETRY_MODES, text))?;
     let max_attempts = reader.setting("max_attempts", COUNT_EXPECTED, parse_count)?;
     let region = reader.setting("region", Region::EXPECTED, |text| Region::parse(text).ok())?;
-    let use_fips = reader.setting("use_fips_endpoint", BOOLEAN_EXPECTED, parse_boolean)?;
-    let use_dual_stack = reader.setting("use_dualstack_endpoint", BOOLEAN_EXPECTED, parse_boolean)?;
-    let ignored = reader.setting("ignore_configured_endpoint_urls", BOOLEAN_EXPECTED, parse_boolean)?;
-    reader.setting("retry_mode", RETRY_EXPECTED, |text| is_one_of(&RETRY_MODES, text))?;
-    let endpoint = reader.setting("endpoint_url", URL_EXPECTED, |text| HttpUrl::parse(text).ok())?;
-    let endpoints = &mut settings.endpoints;
-    endpoints.ignored = endpoints.ignored.or(ignored);
-    for (endpoint_of, service) in [
-        (&mut endpoints.secrets_manager, "secrets_manager"),
-        (&mut endpoints.parameter_store, "ssm"),
-        (&mut endpoints.sts, "sts"),
-    ] {
-        let own = reader.service_endpoint(&profiles, service)?;
-        endpoint_of.configured = endpoint_of.configured.take().or(own).or_else(|| endpoint.clone());
-    }
+    apply_endpoints(&reader, &profiles, &mut settings.endpoints)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);
     settings.region = settings.region.take().or(region);
-    endpoints.use_fips = endpoints.use_fips.or(use_fips);
-    endpoints.use_dual_stack = endpoints.use_dual_stack.or(use_dual_stack);
     settings.trust.bundle = settings.trust.bundle.take().or_else(|| profile.get("ca_bundle").map(PathBuf::from));
     Ok(())
 }
 
-/// The SDK passes over a file that it cannot read, and would go on with another identity than the one in it.
-fn readable(file: &PathBuf) -> Result<(), SetupError> {
-    // What is no regular file may be there to be read once, by the SDK.
+fn apply_endpoints(
+    reader: &ProfileReader<'_>,
+    profiles: &ProfileSet,
+    endpoints: &mut Endpoints,
+) -> Result<(), SetupError> {
+    let boolean = |key| reader.setting(key, BOOLEAN_EXPECTED, parse_boolean);
+    endpoints.use_fips = endpoints.use_fips.or(boolean("use_fips_endpoint")?);
+    endpoints.use_dual_stack = endpoints.use_dual_stack.or(boolean("use_dualstack_endpoint")?);
+    endpoints.ignored = endpoints.ignored.or(boolean("ignore_configured_endpoint_urls")?);
+    let general = reader.setting("endpoint_url", URL_EXPECTED, |text| HttpUrl::parse(text).ok())?;
+    for (endpoint, service) in [
+        (&mut endpoints.secrets_manager, "secrets_manager"),
+        (&mut endpoints.parameter_store, "ssm"),
+        (&mut endpoints.sts, "sts"),
+    ] {
+        let own = reader.service_endpoint(profiles, service)?;
+        endpoint.configured = endpoint.configured.take().or(own).or_else(|| general.clone());
+    }
+    Ok(())
+}
+
+/// Checks that a file can be read, if it exists. The SDK skips a file that cannot be read, and would use another identity.
+fn check_readable(file: &PathBuf) -> Result<(), SetupError> {
+    // A pipe, for example, can be read once, which the SDK does.
     let read = match file.metadata() {
         Ok(metadata) if metadata.is_file() => std::fs::read_to_string(file).map(drop),
         Ok(_) => Ok(()),
@@ -119,10 +122,10 @@ fn readable(file: &PathBuf) -> Result<(), SetupError> {
     }
 }
 
-/// Each profile that gives the credentials for the one before it.
-fn sources_exist(name: &str, profile: &Profile, profiles: &ProfileSet) -> Result<(), SetupError> {
+/// Checks that each `source_profile` exists.
+fn check_source_profiles(name: &str, profile: &Profile, profiles: &ProfileSet) -> Result<(), SetupError> {
     let (mut name, mut profile) = (name, profile);
-    // A chain is no longer than there are profiles, unless it goes round, which the SDK tells.
+    // A chain with more steps than there are profiles is a cycle, which the SDK reports.
     for _ in profiles.profiles() {
         let Some(source) = profile.get("source_profile") else { break };
         profile = profiles.get_profile(source).ok_or_else(|| no_profile(source, Some(name), profiles))?;
@@ -143,8 +146,8 @@ struct ProfileReader<'a> {
 }
 
 impl ProfileReader<'_> {
-    /// The `endpoint_url` of a service in the section that the profile's `services` names. The SDK looks for it under a name
-    /// of Secrets Manager that no AWS tool writes.
+    /// Returns the `endpoint_url` of a service in the section that the profile's `services` names. The SDK looks for another name of
+    /// Secrets Manager there than AWS's other tools.
     fn service_endpoint(&self, profiles: &ProfileSet, service: &str) -> Result<Option<HttpUrl>, SetupError> {
         let Some(section) = self.profile.get("services") else { return Ok(None) };
         let key = PropertiesKey::builder()

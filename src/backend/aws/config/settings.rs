@@ -1,4 +1,4 @@
-//! The settings that options, variables and the profile make together.
+//! The settings of a session with AWS, as the options, the variables and the profile set them together.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,16 +8,15 @@ use crate::model::reference::{Region, Role};
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
 
-/// The settings of a session with AWS.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `None` if the region is the instance's.
     pub region: Option<Region>,
     /// In the order in which they are tried.
     pub fallback_regions: Vec<Region>,
-    /// The profile of `--profile`, which precedes credentials in variables.
+    /// `--profile`, which takes precedence over credentials in variables.
     pub profile: Option<String>,
-    /// AWS_PROFILE, which does not.
+    /// AWS_PROFILE, over which credentials in variables take precedence.
     pub profile_variable: Option<String>,
     pub role: Option<Role>,
     pub endpoints: Endpoints,
@@ -35,10 +34,10 @@ pub struct Settings {
     pub config_files: Vec<PathBuf>,
 }
 
-/// Requests to the instance metadata service (IMDS).
+/// The settings of the instance metadata service (IMDS).
 #[derive(Clone, Copy, Debug)]
 pub struct MetadataSettings {
-    /// AWS_METADATA_SERVICE_TIMEOUT, for the connection and again for the answer.
+    /// AWS_METADATA_SERVICE_TIMEOUT, once for the connection and once for the response.
     pub timeout: Duration,
     /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
     pub attempts: u32,

@@ -1,4 +1,4 @@
-//! Reading of environment variables, which gathers everything that is wrong with them.
+//! A reader of environment variables that collects every error.
 
 use std::ffi::OsStr;
 
@@ -12,11 +12,11 @@ pub struct VariableError {
     pub name: &'static str,
     /// The value; `None` if it may be secret.
     pub text: Option<String>,
-    /// The values that it takes.
+    /// The valid values, in words.
     pub expected: &'static str,
 }
 
-/// Reads variables. An empty one counts as not set, as in the AWS CLI.
+/// A reader of variables. An empty one counts as not set, as in the AWS CLI.
 pub struct VariableReader<'a> {
     pub inherited: &'a Inherited,
     errors: Vec<VariableError>,
@@ -27,12 +27,12 @@ impl<'a> VariableReader<'a> {
         Self { inherited, errors: Vec::new() }
     }
 
-    /// Returns `read`, or every error if there are any.
-    pub fn finish<T>(self, read: T) -> Result<T, Vec<VariableError>> {
-        if self.errors.is_empty() { Ok(read) } else { Err(self.errors) }
+    /// Returns `value`, or the errors if there are any.
+    pub fn finish<T>(self, value: T) -> Result<T, Vec<VariableError>> {
+        if self.errors.is_empty() { Ok(value) } else { Err(self.errors) }
     }
 
-    /// The parsed value of a variable. Each error is kept once, however often the variable is read.
+    /// Returns the parsed value of a variable. The error of a variable that is read twice is kept once.
     pub fn parse<T>(
         &mut self,
         name: &'static str,
@@ -42,7 +42,7 @@ impl<'a> VariableReader<'a> {
         self.read(name, expected, parse, |value| Some(value.to_string_lossy().into_owned()))
     }
 
-    /// The parsed value of a variable that may hold a secret: an error does not quote it.
+    /// Returns the parsed value of a variable that may hold a secret, which an error does not quote.
     pub fn parse_secret<T>(
         &mut self,
         name: &'static str,
@@ -52,7 +52,7 @@ impl<'a> VariableReader<'a> {
         self.read(name, expected, parse, |_| None)
     }
 
-    /// The text of a variable that may hold a secret.
+    /// Returns the text of a variable that may hold a secret.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.parse_secret(name, "text in UTF-8", |text| Some(text.to_owned()))
     }

@@ -1,4 +1,4 @@
-//! The chain of credential providers, in AWS's order, and the reason why each has no credentials.
+//! The chain of credential providers in AWS's order, with the reason why each has no credentials.
 
 use std::error::Error;
 
@@ -23,18 +23,18 @@ use crate::net::errors::{find_source, is_timeout};
 use crate::time::deadline::Deadline;
 use crate::time::retry::{Retry, RetryBudget};
 
-/// The configurations of the SDK's providers. Each search needs new ones, since they cache the files that they read.
+/// The configurations of the SDK's providers. Each search requires new ones, since they cache the files that they read.
 pub struct ProviderConfigs {
     pub network: ProviderConfig,
     pub link_local: ProviderConfig,
-    /// IMDS has already timed out: skip it.
+    /// True if IMDS already timed out.
     pub skip_imds: bool,
 }
 
-/// Asks one provider after another for credentials.
+/// Returns the credentials of the first provider that has some.
 ///
 /// A provider that is configured and fails ends the search, as in every AWS tool: the next one could have another identity. After an
-/// outage the search is repeated until the budget ends, with STS in the next of `regions` each time.
+/// outage the search is repeated until the budget ends, each time with STS in the next of `regions`.
 ///
 /// # Errors
 /// [`FetchError::NoCredentials`] with the reason of every provider, or [`FetchError::Refused`] for a certificate or CA bundle.
@@ -47,7 +47,7 @@ pub async fn find_credentials(
 ) -> Result<Credentials, FetchError> {
     let mut last = CredentialsError { what: Wanted::Credentials, tried: Vec::new(), temporary: true, waited: None };
     for (attempts, region) in (1..).zip(regions.iter().cycle()) {
-        // In the first round, a region that hangs leaves time for the next.
+        // In the first round the time is shared, so that a region that does not answer leaves time for the next.
         let untried = (regions.len() + 1).saturating_sub(attempts).max(1);
         let (error, failure) = match search(settings, &configs(region), &budget.share(untried)).await {
             Ok(credentials) => return Ok(credentials),
@@ -63,7 +63,9 @@ pub async fn find_credentials(
         }
         let is_repeated = match failure {
             ProviderFailure::Outage | ProviderFailure::OutOfTime => true,
-            ProviderFailure::NotConfigured | ProviderFailure::Silent | ProviderFailure::Defect => deadline.is_waiting(),
+            ProviderFailure::NotConfigured | ProviderFailure::Unanswered | ProviderFailure::Defect => {
+                deadline.is_waiting()
+            }
             ProviderFailure::Misconfigured => false,
         };
         // AWS_MAX_ATTEMPTS counts the attempts in each region.
@@ -78,24 +80,24 @@ pub async fn find_credentials(
 
 enum SearchError {
     NoCredentials(CredentialsError, ProviderFailure),
-    /// A certificate or CA bundle that neither another provider nor waiting would mend.
+    /// A certificate or CA bundle, which neither another provider nor waiting would mend.
     Refused(Refusal),
 }
 
-/// The failure of a provider, and with it the end of the search or the next provider.
+/// The failure of a provider, which decides how the search continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProviderFailure {
-    /// Nothing is configured: ask the next.
+    /// Not configured: continue with the next provider.
     NotConfigured,
-    /// Perhaps configured, but did not answer: ask the next; a later search may help.
-    Silent,
-    /// Configured, and cannot work as things are: end the search.
+    /// Perhaps configured, but without an answer: continue with the next provider. A later search may succeed.
+    Unanswered,
+    /// Configured but unusable: end the search, and repeat it only with `--wait`.
     Defect,
-    /// Configured in a way that can never work: end the search, even with `--wait`.
+    /// Configured with invalid settings: end the search, even with `--wait`.
     Misconfigured,
     /// Configured, and may work later: repeat the search.
     Outage,
-    /// No answer within the budget: end the search.
+    /// No answer within the share of the budget: repeat the search.
     OutOfTime,
 }
 
@@ -125,7 +127,7 @@ async fn search(
         tried.push((provider.name, why));
         match failure {
             ProviderFailure::NotConfigured => {}
-            ProviderFailure::Silent => temporary = true,
+            ProviderFailure::Unanswered => temporary = true,
             ProviderFailure::Defect | ProviderFailure::Misconfigured => return ended(tried, false, failure),
             ProviderFailure::Outage | ProviderFailure::OutOfTime => return ended(tried, true, failure),
         }
@@ -142,16 +144,16 @@ fn refusal(error: &ProviderError) -> Option<Refusal> {
     }
 }
 
-/// A provider, and what its own errors do not say.
+/// A provider, and information that its own errors lack.
 struct Provider<'a> {
     name: &'static str,
-    /// The file or the variables that it reads.
+    /// The file that it reads, or another prefix for its errors.
     subject: Option<String>,
-    /// The failure when an answer makes no sense.
+    /// The failure that a malformed response counts as.
     malformed: ProviderFailure,
-    /// What is not configured; `None` if something is. Empty if the provider's own error says it.
+    /// The missing settings; `None` if it is configured, empty if its own error names them.
     unset: Option<String>,
-    /// Called only when the provider is asked: some build a whole SDK client.
+    /// Called only when the search reaches the provider: some build a whole SDK client.
     build: Box<dyn Fn() -> SharedCredentialsProvider + 'a>,
 }
 
@@ -216,12 +218,12 @@ impl Provider<'_> {
                 ProviderFailure::Misconfigured
             }
             ProviderError::CredentialsNotLoaded(_) if self.unset.is_none() => ProviderFailure::Defect,
-            ProviderError::CredentialsNotLoaded(_) if is_timeout(error) => ProviderFailure::Silent,
+            ProviderError::CredentialsNotLoaded(_) if is_timeout(error) => ProviderFailure::Unanswered,
             ProviderError::CredentialsNotLoaded(_) => ProviderFailure::NotConfigured,
             ProviderError::ProviderTimedOut(_) => ProviderFailure::Outage,
             ProviderError::InvalidConfiguration(_) => ProviderFailure::Misconfigured,
-            // A web identity token, for example.
-            other if is_missing_file(other) => ProviderFailure::Defect,
+            // The file of a web identity token, for example.
+            other if is_unreadable_file(other) => ProviderFailure::Defect,
             other => match classify_provider_error(other) {
                 Retry::Transient(..) => ProviderFailure::Outage,
                 Retry::Permanent(FetchError::Unavailable(_)) => ProviderFailure::Outage,
@@ -234,9 +236,9 @@ impl Provider<'_> {
     }
 }
 
-/// True if a file on this machine cannot be read.
-fn is_missing_file(error: &ProviderError) -> bool {
-    let file = find_source::<std::io::Error>(error).map(std::io::Error::kind);
-    let refused = matches!(file, Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied));
-    refused && find_source::<ConnectorError>(error).is_none()
+/// True if a file of this machine is missing or not readable.
+fn is_unreadable_file(error: &ProviderError) -> bool {
+    let kind = find_source::<std::io::Error>(error).map(std::io::Error::kind);
+    let is_refused = matches!(kind, Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied));
+    is_refused && find_source::<ConnectorError>(error).is_none()
 }

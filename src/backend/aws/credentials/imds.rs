@@ -1,4 +1,4 @@
-//! The instance metadata service (IMDS): the region of the instance, and the credentials of its role.
+//! The instance metadata service (IMDS): the credentials of the instance's role, and the instance's region.
 
 use aws_config::imds;
 use aws_config::imds::client::SensitiveString;
@@ -13,7 +13,7 @@ use crate::backend::aws::config::MetadataSettings;
 use crate::backend::aws::protocol::{classify_provider_error, error_text};
 use crate::model::answer::{FetchError, Outage};
 use crate::model::reference::Region;
-use crate::net::errors::{TimedOut, Unavailable, find_source, is_timeout};
+use crate::net::errors::{ImdsUnavailable, TimedOut, find_source, is_timeout};
 use crate::time::deadline::Deadline;
 use crate::time::retry::{Retry, RetryBudget};
 
@@ -27,13 +27,13 @@ pub struct InstanceCredentials {
 }
 
 impl InstanceCredentials {
-    /// With `skip`, IMDS counts as timed out and is not asked.
+    /// With `skip`, the result is a timeout, without a request.
     pub fn new(settings: MetadataSettings, config: &ProviderConfig, skip: bool) -> Self {
         Self { settings, skip, client: client(settings, config), config: config.clone() }
     }
 
     async fn credentials(&self) -> Result<Credentials, ProviderError> {
-        // The SDK reads AWS_EC2_METADATA_DISABLED only after it has asked for a token.
+        // The SDK checks AWS_EC2_METADATA_DISABLED only after its request for a token.
         if self.settings.is_disabled {
             return Err(ProviderError::not_loaded("AWS_EC2_METADATA_DISABLED is true"));
         }
@@ -42,16 +42,16 @@ impl InstanceCredentials {
         }
         let roles = self.client.get("/latest/meta-data/iam/security-credentials/").await;
         let roles = roles.map_err(|error| match &error {
-            ImdsError::ErrorResponse(answer) if answer.response().status().as_u16() == 404 => {
+            ImdsError::ErrorResponse(response) if response.response().status().as_u16() == 404 => {
                 ProviderError::not_loaded("the instance has no role")
             }
-            _ if find_source::<Unavailable>(&error).is_some() => ProviderError::provider_error(error),
+            _ if find_source::<ImdsUnavailable>(&error).is_some() => ProviderError::provider_error(error),
             ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() => ProviderError::not_loaded(error),
             _ => ProviderError::provider_error(error),
         })?;
         let role = roles.as_ref().trim().to_owned();
         if role.is_empty() || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
-            return Err(ProviderError::provider_error("what answers does not speak as the metadata service does"));
+            return Err(ProviderError::provider_error("the response is not one of the instance metadata service"));
         }
         let provider = ImdsCredentialsProvider::builder().configure(&self.config).imds_client(self.client.clone());
         provider.profile(role).build().provide_credentials().await
@@ -72,11 +72,10 @@ fn client(settings: MetadataSettings, config: &ProviderConfig) -> imds::Client {
     client.connect_timeout(settings.timeout).read_timeout(settings.timeout).build()
 }
 
-/// The region of the instance.
+/// Returns the region of the instance.
 ///
 /// # Errors
-/// [`FetchError::NoRegion`] without IMDS, or if AWS_EC2_METADATA_DISABLED forbids it; [`FetchError::Unavailable`] if IMDS is there and
-/// does not answer.
+/// [`FetchError::NoRegion`] without IMDS or with AWS_EC2_METADATA_DISABLED; [`FetchError::Unavailable`] if IMDS times out or fails.
 pub async fn instance_region(
     settings: MetadataSettings,
     config: &ProviderConfig,
@@ -87,7 +86,7 @@ pub async fn instance_region(
         return Err(FetchError::NoRegion);
     }
     let client = client(settings, config);
-    let why = |text: String| format!("the instance metadata, asked for the region: {text}");
+    let why = |text: String| format!("the region from the instance metadata: {text}");
     let mut last = Outage::Timeout(why("no answer in time".to_owned()));
     for attempts in 1.. {
         let Some(answer) = budget.within(client.get("/latest/meta-data/placement/region")).await else { break };
@@ -110,20 +109,20 @@ pub async fn instance_region(
 fn read_region(answer: Result<SensitiveString, ImdsError>, is_waiting: bool) -> Result<Region, Retry> {
     let error = match answer {
         Ok(text) => {
-            let malformed = || Outage::MalformedResponse("an answer that is no region".to_owned());
-            return Region::parse(text.as_ref().trim()).map_err(|_| Retry::Transient(malformed(), None));
+            let malformed = || Outage::MalformedResponse("a response that is not a region".to_owned());
+            return Region::parse(text.as_ref().trim()).map_err(|_| malformed().into());
         }
         Err(error) => error,
     };
     if is_timeout(&error) {
-        return Err(Retry::Transient(Outage::Timeout(error_text(&error)), None));
+        return Err(Outage::Timeout(error_text(&error)).into());
     }
     Err(match classify_provider_error(&error) {
         transient @ Retry::Transient(Outage::Service(_) | Outage::Throttled(_) | Outage::MalformedResponse(_), _) => {
             transient
         }
         // With `--wait`, an unreachable IMDS may still come up.
-        _ if is_waiting => Retry::Transient(Outage::Connection(error_text(&error)), None),
+        _ if is_waiting => Outage::Connection(error_text(&error)).into(),
         _ => Retry::Permanent(FetchError::NoRegion),
     })
 }

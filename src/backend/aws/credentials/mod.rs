@@ -1,4 +1,4 @@
-//! Credentials: the chain of providers, and those of the providers that are not the SDK's own.
+//! Credentials: the chain of providers, and the providers that replace the SDK's own for profiles and IMDS.
 
 mod chain;
 mod imds;

@@ -1,4 +1,4 @@
-//! `credential_process` of a profile: a program that prints credentials as JSON.
+//! The provider for `credential_process` of a profile, a program that prints credentials as JSON.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
 
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use std::{fmt, io};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError as SourceError;
+use aws_credential_types::provider::error::CredentialsError as ProviderError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -22,39 +22,39 @@ use super::process_group::ProcessGroup;
 use crate::backend::aws::protocol::error_text;
 use crate::model::quoting::one_line;
 
-/// The program that a profile names.
-pub struct Process {
-    /// A line for the shell. Its arguments may be secret.
+/// The provider.
+pub struct CredentialProcess {
+    /// A command for the shell. Its arguments may be secret.
     command: String,
 }
 
-impl fmt::Debug for Process {
+impl fmt::Debug for CredentialProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Process(redacted)")
+        f.write_str("CredentialProcess(redacted)")
     }
 }
 
-impl ProvideCredentials for Process {
+impl ProvideCredentials for CredentialProcess {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
         future::ProvideCredentials::new(async {
             let credentials = self.run().await.and_then(|output| read(&output));
-            credentials.map_err(|why| SourceError::provider_error(format!("credential_process {why}")))
+            credentials.map_err(|why| ProviderError::provider_error(format!("credential_process {why}")))
         })
     }
 }
 
-/// Credentials take a few kilobytes; what is longer is none.
-const LONGEST: usize = 64 * 1024;
+/// The limit for the output, in bytes. Credentials take a few kilobytes.
+const MAX_OUTPUT: usize = 64 * 1024;
 
-impl Process {
+impl CredentialProcess {
     pub fn new(command: &str) -> Self {
         Self { command: command.to_owned() }
     }
 
-    /// Runs the program and returns its output. Its standard input is /dev/null, since ours is the command's.
+    /// Runs the program and returns its output. Its standard input is /dev/null, since that of this process is for the command.
     async fn run(&self) -> Result<Zeroizing<Vec<u8>>, String> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.command);
@@ -62,24 +62,24 @@ impl Process {
         let (mut group, child) =
             ProcessGroup::start(&mut command).map_err(|error| format!("cannot be started: {}", error_text(&error)))?;
         let running = try_join3(read_all(child.stdout), read_all(child.stderr), group.ended());
-        let (printed, said, status) =
-            running.await.map_err(|error| format!("cannot be followed: {}", error_text(&error)))?;
+        let (stdout, stderr, status) =
+            running.await.map_err(|error| format!("cannot be read or waited for: {}", error_text(&error)))?;
         group.complete();
-        let said = one_line(&String::from_utf8_lossy(&said));
-        let colon = if said.is_empty() { "" } else { ": " };
+        let stderr = one_line(&String::from_utf8_lossy(&stderr));
+        let colon = if stderr.is_empty() { "" } else { ": " };
         match status {
-            WaitStatus::Exited(_, 0) => Ok(printed),
-            WaitStatus::Exited(_, status) => Err(format!("ended with status {status}{colon}{said}")),
-            WaitStatus::Signaled(_, signal, _) => Err(format!("was ended by {signal}{colon}{said}")),
-            _ => Err(format!("ended in an unknown way{colon}{said}")),
+            WaitStatus::Exited(_, 0) => Ok(stdout),
+            WaitStatus::Exited(_, status) => Err(format!("ended with status {status}{colon}{stderr}")),
+            WaitStatus::Signaled(_, signal, _) => Err(format!("was ended by {signal}{colon}{stderr}")),
+            _ => Err(format!("ended in an unknown way{colon}{stderr}")),
         }
     }
 }
 
-/// Reads a pipe to its end, but no more than credentials can be.
+/// Reads a pipe to its end or to [`MAX_OUTPUT`].
 async fn read_all(pipe: Option<impl Into<OwnedFd>>) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Never moved while it grows: a copy that is left behind would not be wiped.
-    let mut all = Zeroizing::new(vec![0; LONGEST]);
+    // Allocated once: a vector that grows leaves copies behind, which are not wiped.
+    let mut all = Zeroizing::new(vec![0; MAX_OUTPUT]);
     let mut length = 0;
     if let Some(pipe) = pipe {
         let pipe = pipe::Receiver::from_owned_fd(pipe.into())?;
@@ -97,7 +97,7 @@ async fn read_all(pipe: Option<impl Into<OwnedFd>>) -> io::Result<Zeroizing<Vec<
     Ok(all)
 }
 
-/// The program's output as AWS defines it. All fields are optional, so that a missing one can be named.
+/// The program's output. All fields are optional, so that an error can name a missing one.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ProcessOutput {
@@ -109,25 +109,25 @@ struct ProcessOutput {
 }
 
 fn read(output: &[u8]) -> Result<Credentials, String> {
-    // An error of serde's quotes what it found.
-    let printed: ProcessOutput =
+    // serde's error is dropped: it quotes the output.
+    let output: ProcessOutput =
         serde_json::from_slice(output).map_err(|_| "printed no JSON as AWS defines it".to_owned())?;
-    if printed.version != Some(1) {
+    if output.version != Some(1) {
         return Err("printed no `\"Version\": 1`".to_owned());
     }
     let missing = |key: &str| format!("printed no {key}");
-    let id = printed.access_key_id.ok_or_else(|| missing("AccessKeyId"))?;
-    let secret = printed.secret_access_key.ok_or_else(|| missing("SecretAccessKey"))?;
-    let token = printed.session_token.filter(|token| !token.is_empty());
-    let expires = printed.expiration.as_deref().map(unexpired).transpose()?;
+    let id = output.access_key_id.ok_or_else(|| missing("AccessKeyId"))?;
+    let secret = output.secret_access_key.ok_or_else(|| missing("SecretAccessKey"))?;
+    let token = output.session_token.filter(|token| !token.is_empty());
+    let expires = output.expiration.as_deref().map(parse_expiration).transpose()?;
     Ok(Credentials::new(id, secret, token, expires, "CredentialProcess"))
 }
 
-/// A moment as RFC 3339 writes it, in the future.
-fn unexpired(text: &str) -> Result<SystemTime, String> {
+/// Parses a time in the future (RFC 3339).
+fn parse_expiration(text: &str) -> Result<SystemTime, String> {
     let moment = DateTime::from_str(text, Format::DateTimeWithOffset).ok();
     let moment = moment.and_then(|moment| SystemTime::try_from(moment).ok());
-    let moment = moment.ok_or("printed an Expiration that is no time as RFC 3339 has it")?;
+    let moment = moment.ok_or("printed an Expiration that is not a time in RFC 3339")?;
     if moment <= SystemTime::now() {
         return Err(format!("printed credentials that expired at {}", one_line(text)));
     }

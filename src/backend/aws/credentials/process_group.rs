@@ -51,7 +51,7 @@ struct Terminal {
 }
 
 impl ProcessGroup {
-    /// Starts a program. Only one can run at a time, since the signal handler knows one group.
+    /// Starts a program. Only one can run at a time, since the signal handler kills one group.
     pub fn start(command: &mut Command) -> io::Result<(Self, Child)> {
         let dispositions = Dispositions::install();
         let child = command.process_group(0).spawn()?;

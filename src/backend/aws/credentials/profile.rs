@@ -1,8 +1,8 @@
-//! Credentials of a profile: the SDK's own provider, but for `credential_process`, which is run here.
+//! The provider for a profile: the SDK's own, except for `credential_process`, for which it uses [`CredentialProcess`].
 //!
-//! The SDK runs such a program with our standard input and never ends it. Its provider takes no other in its place, but it takes
-//! named sources of credentials and configuration files of ours after the user's: so the profile whose program is to run is
-//! given a `credential_source` instead.
+//! The SDK would run such a program with the standard input of this process and never end it. Its provider has no hook for that, but
+//! it takes custom providers by name and a configuration file after the user's. That file replaces `credential_process` by a
+//! `credential_source` with the name of a custom provider.
 
 use std::borrow::Cow;
 
@@ -10,22 +10,22 @@ use aws_config::profile;
 use aws_config::profile::{Profile, ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError as SourceError;
+use aws_credential_types::provider::error::CredentialsError as ProviderError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::process::Process;
+use super::process::CredentialProcess;
 
-/// A profile's credentials.
+/// The provider.
 #[derive(Debug)]
 pub struct ProfileCredentials {
-    /// The profile that is chosen; none for the default one.
+    /// `None` for the default profile.
     name: Option<String>,
     config: ProviderConfig,
 }
 
-/// The name of our source, and of the profile that stands for a process where one profile is both a role and its source.
+/// The name of the custom provider, and of a profile with it for a profile that is its own `source_profile`.
 const PROCESS: &str = "secrets-exec-credential-process";
 
 impl ProfileCredentials {
@@ -33,20 +33,21 @@ impl ProfileCredentials {
         Self { name: name.map(str::to_owned), config: config.clone() }
     }
 
-    async fn credentials(&self) -> Result<Credentials, SourceError> {
+    async fn credentials(&self) -> Result<Credentials, ProviderError> {
         let name = self.name.clone().map(Cow::Owned);
         let loaded = profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), name).await;
-        let profiles = loaded.map_err(SourceError::invalid_configuration)?;
+        let profiles = loaded.map_err(ProviderError::invalid_configuration)?;
         let mut provider = ProfileFileCredentialsProvider::builder().configure(&self.config);
         if let Some(name) = &self.name {
             provider = provider.profile_name(name);
         }
-        if let Some((profile, command)) = source(&profiles) {
+        if let Some((profile, command)) = find_process(&profiles) {
             let files = EnvConfigFiles::builder()
                 .include_default_config_file(true)
                 .include_default_credentials_file(true)
                 .with_contents(EnvConfigFileKind::Credentials, overlay(profile));
-            provider = provider.profile_files(files.build()).with_custom_provider(PROCESS, Process::new(command));
+            provider =
+                provider.profile_files(files.build()).with_custom_provider(PROCESS, CredentialProcess::new(command));
         }
         provider.build().provide_credentials().await
     }
@@ -61,7 +62,7 @@ impl ProvideCredentials for ProfileCredentials {
     }
 }
 
-/// A configuration file that replaces `credential_process` by our `credential_source`.
+/// Returns the configuration file that replaces `credential_process` by a `credential_source`.
 fn overlay(profile: &Profile) -> String {
     let name = profile.name();
     if profile.get("role_arn").is_some() {
@@ -71,11 +72,11 @@ fn overlay(profile: &Profile) -> String {
     }
 }
 
-/// The profile whose `credential_process` gives the chosen one its credentials, or those to assume its roles with, and that
-/// command. The rules are the SDK's (`profile/credentials/repr.rs`).
-fn source(profiles: &ProfileSet) -> Option<(&Profile, &str)> {
+/// Returns the profile whose `credential_process` has the credentials of the selected profile, perhaps for a chain of roles, and the
+/// command. The rules are the SDK's (aws-config, `profile/credentials/repr.rs`).
+fn find_process(profiles: &ProfileSet) -> Option<(&Profile, &str)> {
     let mut profile = profiles.get_profile(profiles.selected_profile())?;
-    // A chain is no longer than there are profiles, unless it goes round, which the SDK tells.
+    // A chain with more steps than there are profiles is a cycle, which the SDK reports.
     for depth in 0..profiles.profiles().count() {
         let has = |key| profile.get(key).is_some();
         if depth > 0 && has("aws_access_key_id") && has("aws_secret_access_key") {

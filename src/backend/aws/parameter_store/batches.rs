@@ -10,8 +10,7 @@ pub const MAX_BATCH: usize = 10;
 
 /// Splits requests of one region and role into batches.
 ///
-/// A batch names each parameter once: an answer may spell a name in another way, so two versions of one parameter could not be told
-/// apart.
+/// A batch has each parameter once: a response may spell its name in another way, so that two versions would be indistinguishable.
 pub fn batches(requests: Vec<SecretRequest>) -> Vec<Vec<SecretRequest>> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut rounds: Vec<Vec<SecretRequest>> = Vec::new();

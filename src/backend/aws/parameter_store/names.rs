@@ -1,15 +1,15 @@
-//! Names of parameters as requests and answers spell them: as a name, with or without a leading slash, or as an ARN.
+//! Names of parameters in requests and responses: a name, with or without a leading slash, or an ARN.
 
 use crate::backend::aws::request::SecretRequest;
 use crate::model::reference::{Arn, Region};
 
-/// The part that all spellings of a parameter's name share.
+/// Returns the part that all forms of a parameter's name share.
 pub fn base_name(name: &str) -> &str {
     let name = if Arn::is_meant(name) { name.split_once(":parameter/").map_or(name, |(_, name)| name) } else { name };
     name.trim_start_matches('/')
 }
 
-/// `NAME`, `NAME:LABEL` or `NAME:VERSION`, or the same with an ARN, as GetParameters takes it.
+/// Returns `NAME`, `NAME:LABEL` or `NAME:VERSION`, each with a name or an ARN, as GetParameters takes it.
 pub fn requested_name(request: &SecretRequest, region: &Region) -> String {
     let id = request.id_in(region);
     match version_selector(request) {
@@ -18,7 +18,7 @@ pub fn requested_name(request: &SecretRequest, region: &Region) -> String {
     }
 }
 
-/// The label or the version number. Without one AWS returns the newest version.
+/// Returns the requested label or version number. Without one, AWS returns the newest version.
 pub fn version_selector(request: &SecretRequest) -> Option<&str> {
     request.version.label().or(request.version.id())
 }

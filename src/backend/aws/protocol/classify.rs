@@ -1,4 +1,4 @@
-//! The meaning of a failed request, from the errors of the SDK, of hyper and of rustls.
+//! Classification of a failed request by the errors of the SDK, of hyper and of rustls.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,9 +13,9 @@ use aws_smithy_types::date_time::Format;
 
 use super::error_codes::{ServiceError, classify_status};
 use super::error_text::error_text;
-use crate::model::answer::{FetchError, Outage, Refusal};
+use crate::model::answer::{Outage, Refusal};
 use crate::model::library_text::{container_status, is_identity_provider_failure, is_sso_throttling, is_xml_error};
-use crate::net::errors::{TrustError, Unavailable, certificate_error, find_source, is_timeout};
+use crate::net::errors::{ImdsUnavailable, TrustError, certificate_error, find_source, is_timeout};
 use crate::time::retry::Retry;
 
 /// Classifies the failure of a request. Of a response's body only the code and the message of AWS's own errors are kept.
@@ -30,45 +30,42 @@ where
             let retry_after = headers.get("x-amz-retry-after").and_then(milliseconds);
             let retry_after = retry_after.or_else(|| headers.get("retry-after").and_then(seconds_or_date));
             let retry_after = retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER));
-            // AWS sends no HTML: this is a proxy's page.
+            // An HTML page is a proxy's or a captive portal's.
             if status < 500 && service.raw().body().bytes().is_some_and(is_html) {
-                return Retry::Transient(malformed(status), retry_after);
+                return Retry::Transient(malformed_response(status), retry_after);
             }
             service_error(status, service.err().meta(), retry_after).classify()
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
-            status @ 500.. => Retry::Transient(Outage::Service(format!("HTTP status {status}")), None),
-            // The connection was closed, or the body stalled.
-            _ if is_broken(error) => Retry::Transient(Outage::Connection("the answer broke off".to_owned()), None),
-            // The error itself would quote the response, which may hold a secret.
-            status => Retry::Transient(malformed(status), None),
+            status @ 500.. => Outage::Service(format!("HTTP status {status}")).into(),
+            _ if is_incomplete(error) => Outage::Connection("the response is incomplete".to_owned()).into(),
+            // The error itself is dropped: it may quote a secret in the response.
+            status => malformed_response(status).into(),
         },
-        SdkError::TimeoutError(_) => {
-            Retry::Transient(Outage::Timeout("no answer to a request in time".to_owned()), None)
-        }
+        SdkError::TimeoutError(_) => Outage::Timeout("no answer to a request in time".to_owned()).into(),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             Some(source) => classify_connector_error(source),
-            None => Retry::Transient(Outage::Connection("the request could not be sent".to_owned()), None),
+            None => Outage::Connection("the request could not be sent".to_owned()).into(),
         },
-        // The request could not be built: the endpoint or region makes no URL.
-        _ => Retry::Permanent(FetchError::Refused(Refusal::Request(error_text(error.source().unwrap_or(error))))),
+        // The request could not be built: endpoint and region make an invalid URL, for example.
+        _ => Refusal::Request(error_text(error.source().unwrap_or(error))).into(),
     }
 }
 
-/// True if the connection ended before the answer did.
-fn is_broken(error: &(dyn Error + 'static)) -> bool {
+/// True if the connection was closed before the end of the response.
+fn is_incomplete(error: &(dyn Error + 'static)) -> bool {
     let hyper = find_source::<hyper::Error>(error);
     hyper.is_some_and(|error| error.is_incomplete_message() || error.is_body_write_aborted() || error.is_closed())
         || find_source::<std::io::Error>(error).is_some()
 }
 
 fn is_html(body: &[u8]) -> bool {
-    let begins = body.trim_ascii_start();
-    let begins_with = |tag: &[u8]| begins.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag));
+    let body = body.trim_ascii_start();
+    let begins_with = |tag: &[u8]| body.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
     begins_with(b"<!doctype html") || begins_with(b"<html")
 }
 
-/// A longer Retry-After is cut, so that sums of durations do not overflow.
+/// The limit for a Retry-After, so that sums of durations do not overflow.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The value of `x-amz-retry-after`.
@@ -90,54 +87,52 @@ fn service_error(status: u16, meta: &ErrorMetadata, retry_after: Option<Duration
     ServiceError { status, code: meta.code(), message: meta.message(), request_id: meta.request_id(), retry_after }
 }
 
-fn malformed(status: u16) -> Outage {
+/// Returns the outage for a response that is no answer of AWS's.
+pub fn malformed_response(status: u16) -> Outage {
     Outage::MalformedResponse(format!("a response (HTTP status {status}) that cannot be read"))
 }
 
-/// Classifies a request that got no answer.
+/// Classifies a request that got no response.
 pub fn classify_connector_error(error: &ConnectorError) -> Retry {
     if let Some(error) = find_source::<TrustError>(error) {
-        Retry::Permanent(FetchError::Refused(Refusal::TrustStore(error.to_string())))
+        Refusal::TrustStore(error.to_string()).into()
     } else if let Some(refusal) = certificate_error(error) {
-        Retry::Permanent(FetchError::Refused(refusal))
+        refusal.into()
     } else if error.is_timeout() {
-        Retry::Transient(Outage::Timeout(error_text(error)), None)
+        Outage::Timeout(error_text(error)).into()
     } else if error.is_io() {
-        Retry::Transient(Outage::Connection(error_text(error)), None)
+        Outage::Connection(error_text(error)).into()
     } else {
         // The request was not sent: its URL is invalid, for example.
-        Retry::Permanent(FetchError::Refused(Refusal::Request(error_text(error))))
+        Refusal::Request(error_text(error)).into()
     }
 }
 
-/// Classifies the error of a credential provider or of IMDS. The SDK hides its kind; the errors behind it tell.
+/// Classifies the error of a credential provider or of IMDS by its sources, since the SDK does not expose its kind.
 pub fn classify_provider_error(error: &(dyn Error + 'static)) -> Retry {
-    if let Some(Unavailable(status)) = find_source(error) {
+    if let Some(ImdsUnavailable(status)) = find_source(error) {
         return classify_status(*status);
     }
     if let Some(error) = find_source::<ConnectorError>(error) {
         return classify_connector_error(error);
     }
-    if let Some(ImdsError::ErrorResponse(answer)) = find_source::<ImdsError>(error) {
-        return classify_status(answer.response().status().as_u16());
+    if let Some(ImdsError::ErrorResponse(response)) = find_source::<ImdsError>(error) {
+        return classify_status(response.response().status().as_u16());
     }
     if let Some(meta) = find_source::<ErrorMetadata>(error) {
         return service_error(400, meta, None).classify();
     }
     let text = error_text(error);
     if is_timeout(error) {
-        return Retry::Transient(Outage::Timeout(text), None);
+        return Outage::Timeout(text).into();
     }
-    // A container's endpoint tells its status in words only, and so does STS about an identity provider.
+    // The rest is in the text alone.
     match container_status(&text) {
         Some(status) => classify_status(status),
-        // SSO's errors are of types that nothing else here has.
-        None if is_sso_throttling(&text) => Retry::Transient(Outage::Throttled(text), None),
-        None if is_identity_provider_failure(&text) => Retry::Transient(Outage::Service(text), None),
-        // What answers in STS's place does not speak as it does: a gateway that has lost it, say.
-        None if is_xml_error(&text) => {
-            Retry::Transient(Outage::MalformedResponse("STS: an answer that is not XML".to_owned()), None)
-        }
-        None => Retry::Permanent(FetchError::Refused(Refusal::Request(text))),
+        None if is_sso_throttling(&text) => Outage::Throttled(text).into(),
+        None if is_identity_provider_failure(&text) => Outage::Service(text).into(),
+        // Not from STS, but from a gateway in front of it, for example.
+        None if is_xml_error(&text) => Outage::MalformedResponse("STS: a response that is not XML".to_owned()).into(),
+        None => Refusal::Request(text).into(),
     }
 }

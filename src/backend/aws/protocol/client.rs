@@ -1,8 +1,7 @@
-//! One service of AWS in one region, asked with one set of credentials.
+//! The client of one AWS service in one region with one set of credentials.
 //!
-//! Of the SDK, its operations are used, which know how a request is written and an answer is read, and its signatures. What
-//! its own clients do around them costs half a million instructions for a client and a quarter of a million for each request,
-//! and none of it is needed: attempts are counted and endpoints known here.
+//! It uses the SDK's serialization of operations and its signatures, but not the SDK's clients: these cost half a million
+//! instructions each and a quarter of a million for each request, mostly for retries and endpoints, which are implemented here.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -34,10 +33,10 @@ use super::endpoints::Api;
 use crate::model::reference::Region;
 use crate::net::errors::BoxError;
 
-/// What became of a request that brought no answer, or one that says no.
+/// The failure of a request: no response, or an error response.
 pub type SdkFailure<E> = SdkError<E, HttpResponse>;
 
-/// Asks for operations of a service.
+/// A client. It makes one attempt for each request.
 #[derive(Clone)]
 pub struct Client {
     pub api: Api,
@@ -48,52 +47,53 @@ pub struct Client {
     pub timeouts: Timeouts,
 }
 
-/// How long things may take.
+/// The time limits of an attempt.
 #[derive(Clone, Copy)]
 pub struct Timeouts {
-    /// One request and its answer.
+    /// From the request to the end of the response.
     pub whole: Duration,
-    /// The next part of an answer that has begun.
+    /// For each part of a response's body.
     pub stall: Duration,
 }
 
 impl Client {
-    /// Asks for one of the SDK's operations: `I`, `O` and `E` are its input, output and error.
+    /// Calls one of the SDK's operations. `I`, `O` and `E` are its input, output and error.
     pub async fn call<I, O, E>(&self, operation: &impl RuntimePlugin, input: I) -> Result<O, SdkFailure<E>>
     where
         I: fmt::Debug + Send + Sync + 'static,
         O: fmt::Debug + Send + Sync + 'static,
         E: Error + Send + Sync + 'static,
     {
-        let parts = operation.config().ok_or("an operation without parts").map_err(SdkFailure::construction_failure)?;
-        let (Some(writer), Some(reader)) =
+        let parts =
+            operation.config().ok_or("an operation without configuration").map_err(SdkFailure::construction_failure)?;
+        let (Some(serializer), Some(deserializer)) =
             (parts.load::<SharedRequestSerializer>(), parts.load::<SharedResponseDeserializer>())
         else {
-            return Err(SdkFailure::construction_failure("an operation that writes or reads nothing"));
+            return Err(SdkFailure::construction_failure("an operation without serialization"));
         };
         let mut settings = ConfigBag::base();
         let request =
-            writer.serialize_input(Input::erase(input), &mut settings).map_err(SdkFailure::construction_failure)?;
+            serializer.serialize_input(Input::erase(input), &mut settings).map_err(SdkFailure::construction_failure)?;
         let response = self.send(request).await?;
-        let error = match reader.deserialize_nonstreaming_with_config(&response, &settings) {
+        let error = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             Ok(output) => match output.downcast::<O>() {
                 Ok(output) => return Ok(output),
-                Err(_) => return Err(SdkFailure::response_error("an answer to something else", response)),
+                Err(_) => return Err(SdkFailure::response_error("a response of another type", response)),
             },
             Err(error) => error,
         };
-        let mut told = None;
-        // What it quotes of an answer may be a value.
-        let _ = error.map_operation_error(|error| told = error.downcast::<E>().ok());
-        Err(match told {
+        let mut service_error = None;
+        // The rest of the error is dropped: it may quote a secret in the response.
+        let _ = error.map_operation_error(|error| service_error = error.downcast::<E>().ok());
+        Err(match service_error {
             Some(error) => SdkFailure::service_error(error, response),
-            None => SdkFailure::response_error("an answer that cannot be read", response),
+            None => SdkFailure::response_error("a response that cannot be read", response),
         })
     }
 
-    /// Sends a request, signed, to where the service is; the answer is there as a whole.
+    /// Signs and sends a request, and reads the whole response.
     pub async fn send<E>(&self, request: HttpRequest) -> Result<HttpResponse, SdkFailure<E>> {
-        let request = self.addressed(request).map_err(SdkFailure::construction_failure)?;
+        let request = self.signed(request).map_err(SdkFailure::construction_failure)?;
         let exchange = async {
             let mut response = self.http.call(request).await.map_err(SdkFailure::dispatch_failure)?;
             let mut body = std::mem::replace(response.body_mut(), SdkBody::taken());
@@ -112,7 +112,8 @@ impl Client {
         timeout(self.timeouts.whole, exchange).await.map_err(SdkFailure::timeout_error)?
     }
 
-    fn addressed(&self, mut request: HttpRequest) -> Result<HttpRequest, BoxError> {
+    /// Sets the URL and adds the headers of the signature (AWS Signature Version 4).
+    fn signed(&self, mut request: HttpRequest) -> Result<HttpRequest, BoxError> {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
         let authority = self.endpoint.authority().map(http::uri::Authority::as_str).unwrap_or_default();
         let base = self.endpoint.path().trim_end_matches('/');

@@ -1,4 +1,4 @@
-//! The endpoints of AWS's services.
+//! Endpoints: those that are configured, and AWS's own for each service, region, FIPS and dual stack.
 
 use http::Uri;
 
@@ -23,7 +23,7 @@ impl Api {
         }
     }
 
-    /// The region in a signature. The global endpoint of STS is in Virginia.
+    /// The region in a signature. Requests to the global endpoint of STS are signed for us-east-1.
     pub fn signing_region(self, region: &Region) -> &str {
         match (self, region.as_str()) {
             (Self::Sts, "aws-global") => "us-east-1",
@@ -38,7 +38,7 @@ impl From<Store> for Api {
     }
 }
 
-/// Endpoints that replace AWS's own, and the choice among AWS's own.
+/// The configured endpoints, and the choice among AWS's own.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     /// True if endpoints of variables and profiles are ignored: AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, else the profile's.
@@ -52,7 +52,7 @@ pub struct Endpoints {
     pub use_dual_stack: Option<bool>,
 }
 
-/// The endpoint of one service.
+/// The configured endpoints of one service.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoint {
     /// `--endpoint-url`, which is never ignored.
@@ -73,10 +73,10 @@ impl Endpoints {
     }
 }
 
-/// The endpoint for requests to a region.
+/// Returns the endpoint of a service for a region.
 ///
 /// # Errors
-/// When there is none: the SDK's rules know no FIPS endpoint for a configured one, for example.
+/// When there is none: by the SDK's rules FIPS excludes a configured endpoint, for example.
 pub async fn find_endpoint(endpoints: &Endpoints, api: Api, region: &Region) -> Result<Uri, BoxError> {
     let is_special = endpoints.use_fips == Some(true) || endpoints.use_dual_stack == Some(true);
     match endpoints.configured(api) {
@@ -84,12 +84,12 @@ pub async fn find_endpoint(endpoints: &Endpoints, api: Api, region: &Region) -> 
         None if !is_special && let Some(host) = commercial_host(api.name(), region) => {
             Ok(Uri::builder().scheme("https").authority(host).path_and_query("/").build()?)
         }
-        configured => Ok(by_rules(endpoints, api, region, configured).await?.parse()?),
+        configured => Ok(resolve_by_rules(endpoints, api, region, configured).await?.parse()?),
     }
 }
 
-/// Resolves an endpoint by the SDK's rules. Those of Parameter Store equal those of STS but for the service's name.
-async fn by_rules(
+/// Resolves an endpoint by the SDK's rules. Those of Parameter Store equal those of STS except for the service's name.
+async fn resolve_by_rules(
     endpoints: &Endpoints,
     api: Api,
     region: &Region,
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn sts_for_the_whole_world_is_signed_as_the_sdk_signs_it() {
+    fn the_signing_region_of_sts_is_that_of_the_sdk() {
         use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
         for region in REGIONS.iter().chain(&["aws-global"]) {
             let parameters = Params::builder().region(*region).build().unwrap();
@@ -158,7 +158,7 @@ mod tests {
         found.ok().map(|uri| uri.to_string())
     }
 
-    /// The address that the SDK's own client of a service asks.
+    /// The endpoint that the SDK's own client of a service uses.
     macro_rules! of_sdk {
         ($sdk:ident, $region:expr, $fips:expr, $dual_stack:expr) => {{
             use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn services_are_where_the_sdk_has_them() {
+    fn endpoints_are_those_of_the_sdk() {
         for region in REGIONS {
             for fips in SWITCHES {
                 for dual_stack in SWITCHES {
@@ -184,10 +184,9 @@ mod tests {
         }
     }
 
-    /// As the rules of SSM have it (aws-sdk-ssm 1.133.0), which nothing here brings along. In all of `REGIONS` they are those
-    /// of STS.
+    /// The endpoints of aws-sdk-ssm 1.133.0, which is no dependency. For all of `REGIONS` its rules equal those of STS.
     #[test]
-    fn parameter_store_has_its_own_names() {
+    fn parameter_store_has_its_own_host_names() {
         for (region, fips, dual_stack, host) in [
             ("us-east-1", false, false, "ssm.us-east-1.amazonaws.com"),
             ("us-east-1", true, false, "ssm-fips.us-east-1.amazonaws.com"),

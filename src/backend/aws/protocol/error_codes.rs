@@ -1,4 +1,4 @@
-//! The meaning of AWS's error codes: an absence, a denial, a refusal, or an outage.
+//! The meaning of AWS's error codes: absence, clock skew, denial, outage or refusal.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::time::retry::Retry;
 /// An error of one of AWS's services, as it was received.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceError<'a> {
-    /// The status of HTTP.
+    /// The HTTP status.
     pub status: u16,
     pub code: Option<&'a str>,
     pub message: Option<&'a str>,
     pub request_id: Option<&'a str>,
-    /// The time that the server asks to wait.
+    /// The time of Retry-After.
     pub retry_after: Option<Duration>,
 }
 
@@ -51,7 +51,7 @@ const CREDENTIALS_REJECTED: [&str; 13] = [
 
 const CLOCK_SKEW: [&str; 3] = ["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"];
 
-/// Codes that mean a wrong clock if the message says so.
+/// Codes that mean clock skew with some messages.
 const SIGNATURE: [&str; 2] = ["InvalidSignatureException", "SignatureDoesNotMatch"];
 
 const SERVICE_FAILED: [&str; 8] = [
@@ -65,32 +65,40 @@ const SERVICE_FAILED: [&str; 8] = [
     "RequestTimeoutException",
 ];
 
-/// Codes whose message says which parameter of the request is wrong.
+/// Codes whose message names the invalid parameter of the request.
 const INVALID_REQUEST: [&str; 3] = ["InvalidParameterException", "InvalidRequestException", "ValidationException"];
 
 impl ServiceError<'_> {
-    /// Reads the code, else the status.
+    /// Classifies by the code, or if that is unknown by the status.
     pub fn classify(&self) -> Retry {
-        self.absence().or_else(|| self.denial()).or_else(|| self.outage()).unwrap_or_else(|| self.refusal())
+        let classified = self.absence().or_else(|| self.clock_skew()).or_else(|| self.denial());
+        classified.or_else(|| self.outage()).unwrap_or_else(|| self.refusal())
     }
 
     fn absence(&self) -> Option<Retry> {
         let missing = match self.code()? {
-            "ResourceNotFoundException" if self.says("secret value") => Missing::Version,
+            "ResourceNotFoundException" if self.message_has("secret value") => Missing::Version,
             "ResourceNotFoundException" => Missing::Secret,
             // The version exists, but not with this staging label.
-            "InvalidRequestException" | "InvalidParameterException" if self.says("not associated") => Missing::Version,
+            "InvalidRequestException" | "InvalidParameterException" if self.message_has("not associated") => {
+                Missing::Version
+            }
             _ => return None,
         };
         Some(Retry::Permanent(FetchError::NotFound { missing, nearest: None }))
     }
 
+    fn clock_skew(&self) -> Option<Retry> {
+        let code = self.code()?;
+        let is_expired = || self.message_has("signature expired") || self.message_has("not yet current");
+        let is_skewed = CLOCK_SKEW.contains(&code) || SIGNATURE.contains(&code) && is_expired();
+        is_skewed.then(|| Retry::Permanent(FetchError::Unavailable(Outage::ClockSkew(self.full_text()))))
+    }
+
     fn denial(&self) -> Option<Retry> {
         let code = self.code()?;
-        let cause = if self.is_clock_skew(code) {
-            return Some(Retry::Permanent(FetchError::Unavailable(Outage::ClockSkew(self.full_text()))));
-        } else if ACCESS_DENIED.contains(&code) {
-            self.denied_resource()
+        let cause = if ACCESS_DENIED.contains(&code) {
+            self.denial_cause()
         } else if KEY_UNUSABLE.contains(&code) {
             Denial::Key
         } else if CREDENTIALS_REJECTED.contains(&code) {
@@ -101,19 +109,14 @@ impl ServiceError<'_> {
         Some(self.denied(cause))
     }
 
-    fn denied_resource(&self) -> Denial {
-        if self.says("kms") && !self.says("secretsmanager:") {
+    fn denial_cause(&self) -> Denial {
+        if self.message_has("kms") && !self.message_has("secretsmanager:") {
             Denial::Key
-        } else if self.says("resource: arn:") {
+        } else if self.message_has("resource: arn:") {
             Denial::Policy
         } else {
             Denial::PolicyOrMissing
         }
-    }
-
-    fn is_clock_skew(&self, code: &str) -> bool {
-        let says_so = || self.says("signature expired") || self.says("not yet current");
-        CLOCK_SKEW.contains(&code) || SIGNATURE.contains(&code) && says_so()
     }
 
     fn outage(&self) -> Option<Retry> {
@@ -127,7 +130,7 @@ impl ServiceError<'_> {
                 429 => Outage::Throttled,
                 500.. => Outage::Service,
                 401 | 403 => return None,
-                // A redirection or an error without a code does not come from AWS: a captive portal, a wrong endpoint.
+                // A redirection or an error without a code is not from AWS, but from a captive portal or another service.
                 _ if code.is_empty() => Outage::MalformedResponse,
                 _ => return None,
             }
@@ -137,14 +140,17 @@ impl ServiceError<'_> {
 
     fn refusal(&self) -> Retry {
         let code = self.code.unwrap_or_default();
-        let is_deleted =
-            || ["marked for deletion", "marked deleted", "scheduled for deletion"].iter().any(|part| self.says(part));
-        Retry::Permanent(FetchError::Refused(match code {
-            "InvalidRequestException" if is_deleted() => Refusal::MarkedForDeletion,
-            _ if matches!(self.status, 401 | 403) => return self.denied(Denial::PolicyOrMissing),
-            _ if INVALID_REQUEST.contains(&code) => Refusal::Request(self.full_text()),
-            _ => Refusal::Request(self.short_text()),
-        }))
+        let is_deleted = || {
+            ["marked for deletion", "marked deleted", "scheduled for deletion"]
+                .iter()
+                .any(|part| self.message_has(part))
+        };
+        match code {
+            "InvalidRequestException" if is_deleted() => Refusal::MarkedForDeletion.into(),
+            _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
+            _ if INVALID_REQUEST.contains(&code) => Refusal::Request(self.full_text()).into(),
+            _ => Refusal::Request(self.short_text()).into(),
+        }
     }
 
     fn denied(&self, cause: Denial) -> Retry {
@@ -156,17 +162,17 @@ impl ServiceError<'_> {
     }
 
     /// True if the message contains `part`, in any case.
-    fn says(&self, part: &str) -> bool {
+    fn message_has(&self, part: &str) -> bool {
         self.message.is_some_and(|message| message.to_ascii_lowercase().contains(part))
     }
 
-    /// The code, else the status. For most errors this is all that is kept: a message comes from a server, and could quote a value.
+    /// Returns the code, else the status. Messages of most errors are dropped, since they could quote a value.
     fn short_text(&self) -> String {
-        let what = self.code.map_or_else(|| format!("HTTP status {}", self.status), str::to_owned);
-        one_line(&(what + &self.request_id_text()))
+        let text = self.code.map_or_else(|| format!("HTTP status {}", self.status), str::to_owned);
+        one_line(&(text + &self.request_id_text()))
     }
 
-    /// The code and the message, where it says what no code says: the denied identity, the wrong parameter.
+    /// Returns the code and the message, which names the denied identity or the invalid parameter.
     fn full_text(&self) -> String {
         match (self.code, self.message) {
             (Some(code), Some(message)) => one_line(&format!("{code}: {message}{}", self.request_id_text())),
@@ -179,11 +185,11 @@ impl ServiceError<'_> {
     }
 }
 
-/// The meaning of a status without a code, as the metadata services return it.
+/// Classifies a status without a code, as the metadata services return it.
 pub fn classify_status(status: u16) -> Retry {
     match status {
-        408 | 429 | 500.. => Retry::Transient(Outage::Service(format!("HTTP status {status}")), None),
-        _ => Retry::Permanent(FetchError::Refused(Refusal::Status(status))),
+        408 | 429 | 500.. => Outage::Service(format!("HTTP status {status}")).into(),
+        _ => Refusal::Status(status).into(),
     }
 }
 
@@ -199,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absence_is_told_from_a_denial_and_a_refusal() {
+    fn a_missing_secret_a_missing_version_and_a_deleted_secret_are_distinct() {
         let absent = |missing| Retry::Permanent(FetchError::NotFound { missing, nearest: None });
         assert_eq!(
             code(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret."),
@@ -219,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_tells_what_was_denied() {
+    fn a_denial_has_the_cause_that_its_message_names() {
         let cause = |message| match code(400, "AccessDeniedException", message) {
             Retry::Permanent(FetchError::Denied { cause, .. }) => cause,
             other => unreachable!("{other:?}"),
@@ -237,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_asked_again() {
+    fn an_outage_is_transient_and_clock_skew_is_not() {
         for (status, name) in
             [(400, "ThrottlingException"), (429, ""), (500, "InternalServiceError"), (503, ""), (502, "")]
         {

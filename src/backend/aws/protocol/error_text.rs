@@ -1,4 +1,4 @@
-//! What errors say, in one line that may be shown: each thing once, and nothing of a response.
+//! The text of an error and its sources: one line, without repetitions, and with nothing of a response's body.
 
 use std::error::Error;
 
@@ -11,10 +11,10 @@ use crate::model::quoting::one_line;
 use crate::net::errors::chain;
 use crate::system::os_error;
 
-/// An error and what is behind it, each thing said once, in one line.
+/// Returns the texts of an error and its sources in one line, without those that an earlier one contains.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for part in chain(error).map(words_of) {
+    for part in chain(error).map(own_text) {
         if !part.is_empty() && !parts.iter().any(|known| known.contains(&part)) {
             parts.push(part);
         }
@@ -22,12 +22,12 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
     one_line(&parts.join(": "))
 }
 
-/// What one error says by itself. Some of the SDK's print all of a response, or the names of their own fields.
-fn words_of(error: &(dyn Error + 'static)) -> String {
-    if let Some(ImdsError::ErrorResponse(answer)) = error.downcast_ref() {
-        return format!("the metadata service answered with HTTP status {}", answer.response().status().as_u16());
+/// Returns the text of one error without its sources. Some of the SDK's errors print a whole response or the names of their fields.
+fn own_text(error: &(dyn Error + 'static)) -> String {
+    if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
+        return format!("the metadata service answered with HTTP status {}", response.response().status().as_u16());
     }
-    // They only say that something is behind them.
+    // These only say that they have a source.
     let is_wrapped = matches!(error.downcast_ref(), Some(CredentialsError::ProviderError(_)));
     if is_wrapped || error.is::<ConnectorError>() || error.is::<hyper_util::client::legacy::Error>() {
         return String::new();
@@ -42,10 +42,12 @@ fn words_of(error: &(dyn Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::errors::HostError;
 
     #[test]
-    fn a_message_is_one_printable_line() {
-        assert_eq!(one_line("a\nb\u{1b}[31m  c"), "a b [31m c");
-        assert_eq!(one_line(&"x".repeat(5000)).chars().count(), 601);
+    fn a_source_that_the_text_contains_already_is_omitted() {
+        let error = |text: &str, source: &str| HostError::new(text.to_owned(), source.into());
+        assert_eq!(error_text(&error("h:443", "refused")), "h:443: refused");
+        assert_eq!(error_text(&error("h:443 refused", "refused")), "h:443 refused");
     }
 }

@@ -11,7 +11,10 @@ use zeroize::Zeroizing;
 use super::client::{Client, SdkFailure};
 use crate::net::errors::BoxError;
 
-/// Calls the operation that `target` names and returns the body of a successful answer.
+/// Calls an operation and returns the body of its response. `target` is the service's and the operation's name.
+///
+/// # Errors
+/// With [`ErrorMetadata`] for an error response of AWS.
 pub async fn call(
     client: &Client,
     target: &'static str,
@@ -22,8 +25,8 @@ pub async fn call(
     if response.status().is_success() {
         return Ok(Zeroizing::new(body.to_vec()));
     }
-    // A body that is not JSON may come with a code in a header.
-    let error = error_of(&response, &serde_json::from_slice(body).unwrap_or_default());
+    // A response with another body can have a code in a header.
+    let error = error_metadata(&response, &serde_json::from_slice(body).unwrap_or_default());
     Err(SdkFailure::service_error(error, response))
 }
 
@@ -35,10 +38,10 @@ fn request(target: &'static str, input: &Map<String, Value>) -> Result<HttpReque
     Ok(request.try_into()?)
 }
 
-fn error_of(response: &HttpResponse, object: &Map<String, Value>) -> ErrorMetadata {
+fn error_metadata(response: &HttpResponse, object: &Map<String, Value>) -> ErrorMetadata {
     let (code, message) = code_and_message(object);
     let mut metadata = ErrorMetadata::builder();
-    if let Some(code) = response.headers().get("x-amzn-errortype").map(bare).or(code) {
+    if let Some(code) = response.headers().get("x-amzn-errortype").map(bare_code).or(code) {
         metadata = metadata.code(code);
     }
     if let Some(message) = message {
@@ -47,14 +50,14 @@ fn error_of(response: &HttpResponse, object: &Map<String, Value>) -> ErrorMetada
     apply_request_id(metadata, response.headers()).build()
 }
 
-/// The code and the message of an error. Services differ in how they spell both keys.
+/// Returns the code and the message of an error. Services spell both keys in several ways.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
-    (text(&["code", "__type"]).map(bare), text(&["message", "Message", "errorMessage"]))
+    (text(&["code", "__type"]).map(bare_code), text(&["message", "Message", "errorMessage"]))
 }
 
-/// The code without the namespace before it and the URL after it.
-fn bare(code: &str) -> &str {
+/// Removes the namespace before a code and the URL after it: `NAMESPACE#CODE:URL`.
+fn bare_code(code: &str) -> &str {
     let code = code.split_once(':').map_or(code, |(code, _)| code);
     code.rsplit('#').next().unwrap_or(code)
 }
@@ -64,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_however_it_is_spelled() {
+    fn code_and_message_are_read_in_every_spelling() {
         for (error, code, message) in [
             (r#"{"__type":"ThrottlingException","message":"m"}"#, Some("ThrottlingException"), Some("m")),
             (

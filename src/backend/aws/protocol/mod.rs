@@ -1,4 +1,4 @@
-//! Requests to AWS's services as the wire has them: signing, endpoints, the JSON protocol, and the meaning of errors.
+//! The protocol of AWS's services: endpoints, signed requests, JSON 1.1, and the meaning of errors.
 
 mod classify;
 mod client;
@@ -8,7 +8,7 @@ mod error_text;
 mod json;
 mod partitions;
 
-pub use classify::{classify, classify_connector_error, classify_provider_error};
+pub use classify::{classify, classify_connector_error, classify_provider_error, malformed_response};
 pub use client::{Client, SdkFailure, Timeouts};
 pub use endpoints::{Api, Endpoint, Endpoints, find_endpoint};
 pub use error_codes::ServiceError;

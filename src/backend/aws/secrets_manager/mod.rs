@@ -1,11 +1,11 @@
 //! AWS Secrets Manager: GetSecretValue.
 //!
-//! BatchGetSecretValue is not used: it needs another permission, takes no versions, is limited to 100 requests a second, and is
-//! denied as a whole when one secret is.
+//! BatchGetSecretValue is not used: it requires another permission, takes no versions, is limited to 100 requests a second, and is
+//! denied as a whole if one secret is denied.
 
-mod answer;
+mod response;
 
-pub use answer::read_secret;
+pub use response::read_secret;
 
 use serde_json::{Map, Value};
 
@@ -17,16 +17,16 @@ use crate::time::retry::{RetryBudget, retry};
 /// Reads one version of a secret in the client's region.
 ///
 /// # Errors
-/// When there is none, or none within the budget.
+/// [`FetchError::Unavailable`] at the end of the budget, or else the meaning of AWS's error.
 pub async fn get(client: &Client, request: &SecretRequest, budget: &RetryBudget) -> Result<Document, FetchError> {
     let id = request.id_in(&client.region);
     let scope = request.scope_in(&client.region);
     let mut input = Map::from_iter([("SecretId".to_owned(), Value::from(id.to_string()))]);
     let version = [("VersionStage", request.version.stage()), ("VersionId", request.version.id())];
     input.extend(version.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?)))));
-    let answer = retry(budget, async || {
+    let document = retry(budget, async || {
         let body = call(client, "secretsmanager.GetSecretValue", &input).await.map_err(|error| classify(&error))?;
         read_secret(&body, &id, &request.version, &scope)
     });
-    answer.await
+    document.await
 }

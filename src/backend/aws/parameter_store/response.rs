@@ -1,4 +1,4 @@
-//! The answer of GetParameters, and the parameter in it, which Lambda's extension returns alone.
+//! The response of GetParameters, and the parameters in it, one of which is the response of Lambda's extension.
 
 use serde::Deserialize;
 
@@ -11,13 +11,12 @@ use crate::model::secret_value::SecretValue;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetParametersAnswer {
+pub struct GetParametersResponse {
     parameters: Option<Vec<Parameter>>,
-    /// Names that AWS does not know, as they were requested.
+    /// The names, as requested, of parameters and versions that do not exist.
     invalid_parameters: Option<Vec<String>>,
 }
 
-/// A parameter.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Parameter {
@@ -28,24 +27,24 @@ pub struct Parameter {
     value: Option<String>,
 }
 
-impl GetParametersAnswer {
+impl GetParametersResponse {
     /// Reads a body; `None` if it is not an object with at least one of the two lists.
     pub fn read(body: &[u8]) -> Option<Self> {
-        // serde's error is dropped: it may quote a value.
-        let answer: Self = serde_json::from_slice(body).ok()?;
-        (answer.parameters.is_some() || answer.invalid_parameters.is_some()).then_some(answer)
+        // serde's error is dropped: it quotes the body.
+        let response: Self = serde_json::from_slice(body).ok()?;
+        (response.parameters.is_some() || response.invalid_parameters.is_some()).then_some(response)
     }
 
-    /// True if it has the parameter, or says that there is none.
+    /// True if it has the parameter or lists its name as invalid.
     pub fn is_about(&self, request: &SecretRequest) -> bool {
         self.parameters.iter().flatten().any(|parameter| parameter.is_requested(request))
             || self.invalid_parameters.iter().flatten().any(|name| is_missing(name, request))
     }
 
-    /// Takes the parameter out.
+    /// Removes the parameter and returns it as a document.
     ///
     /// # Errors
-    /// [`FetchError::NotFound`] if it has none, and as [`Parameter::into_document`].
+    /// [`FetchError::NotFound`] if there is none, or those of [`Parameter::into_document`].
     pub fn take(&mut self, request: &SecretRequest, region: &Region) -> Result<Document, FetchError> {
         let parameters = self.parameters.get_or_insert_default();
         match parameters.iter().position(|parameter| parameter.is_requested(request)) {
@@ -61,7 +60,7 @@ impl GetParametersAnswer {
 impl Parameter {
     fn is_requested(&self, request: &SecretRequest) -> bool {
         let requested = base_name(request.id.name());
-        // A secret that is read as a parameter may come back with its own name.
+        // A secret that is read through Parameter Store may be returned with its own name.
         let secret = requested.strip_prefix("aws/reference/secretsmanager/").map(str::to_owned).map(SecretId::Name);
         let is_named = |name: &String| {
             let is_secret = |id: &SecretId| id.is_answered_by(Some(name), Arn::parse(name).as_ref());
@@ -76,13 +75,13 @@ impl Parameter {
         version.id().is_none_or(is_own)
     }
 
-    /// The parameter as a document. Its labels are not in the answer, so the requested one is taken for granted.
+    /// Converts the parameter into a document. A response has no labels, so the document gets the requested one.
     ///
     /// # Errors
-    /// A refusal, if it comes from outside of `scope` or has no value.
+    /// A refusal, if the parameter is from outside of `scope` or has no value.
     pub fn into_document(self, version: &Version, scope: &ArnScope) -> Result<Document, FetchError> {
         let found = ArnScope::of(self.arn.as_deref().and_then(Arn::parse).as_ref());
-        scope.accepts(&found)?;
+        scope.check(&found)?;
         let value = self.value.ok_or(FetchError::Refused(Refusal::NoValue))?;
         Ok(Document {
             version_id: self.version.map(|version| version.to_string()),
@@ -93,7 +92,7 @@ impl Parameter {
     }
 }
 
-/// True if a name that AWS does not know is the requested one.
+/// True if an invalid name is the requested one.
 fn is_missing(name: &str, request: &SecretRequest) -> bool {
     let requested = base_name(request.id.name());
     match version_selector(request) {
@@ -108,12 +107,12 @@ fn is_missing(name: &str, request: &SecretRequest) -> bool {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Option<GetParametersAnswer> {
-        GetParametersAnswer::read(text.as_bytes())
+    fn read(text: &str) -> Option<GetParametersResponse> {
+        GetParametersResponse::read(text.as_bytes())
     }
 
     #[test]
-    fn what_is_no_list_of_parameters_is_no_answer() {
+    fn a_body_without_a_list_of_parameters_is_no_response() {
         for text in [
             "{}",
             r#"{"Parameters":{}}"#,
@@ -138,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn null_is_as_good_as_nothing() {
+    fn null_counts_as_absent() {
         let (store, id) = SecretId::parse("ssm:/a").unwrap();
         let region = Region::parse("us-east-1").unwrap();
         let request = SecretRequest { region: region.clone(), role: None, store, id, version: Version::Current };
         let text = r#"{"Parameters":[{"Name":"/a","ARN":null,"Version":null,"Value":null}],"InvalidParameters":null}"#;
-        let mut answer = read(text).unwrap();
-        assert!(answer.is_about(&request));
-        assert!(matches!(answer.take(&request, &region), Err(FetchError::Refused(Refusal::NoValue))));
-        assert!(!answer.is_about(&request));
+        let mut response = read(text).unwrap();
+        assert!(response.is_about(&request));
+        assert!(matches!(response.take(&request, &region), Err(FetchError::Refused(Refusal::NoValue))));
+        assert!(!response.is_about(&request));
     }
 }

@@ -1,15 +1,18 @@
-//! The agent's answers: a secret or a parameter as JSON, an error of AWS as JSON, or a text of its own.
+//! The agent's responses: a secret or a parameter as JSON, an error of AWS as JSON, or a text of its own.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::request::AgentRequest;
-use crate::backend::aws::{ArnScope, Parameter, ServiceError, code_and_message, read_secret};
+use crate::backend::aws::{ArnScope, Parameter, ServiceError, code_and_message, malformed_response, read_secret};
 use crate::model::answer::{Denial, Document, FetchError, Outage, Refusal};
 use crate::model::reference::Store;
 use crate::time::retry::Retry;
 
-/// Reads an answer. Of its body nothing is kept but a value, and the code and message of AWS's own errors.
+/// Reads a response. Of its body, only a value and the code and message of AWS's own errors are kept.
+///
+/// # Errors
+/// The meaning of AWS's error code, or else of the status.
 pub fn read(status: u16, body: &[u8], request: &AgentRequest) -> Result<Document, Retry> {
     if status == 200 {
         return read_document(body, request);
@@ -18,7 +21,7 @@ pub fn read(status: u16, body: &[u8], request: &AgentRequest) -> Result<Document
         return Err(classify_text(status, body));
     };
     match service_error(status, &error) {
-        // Whatever the code, a 403 is a denial: neither the agent nor AWS is asked again.
+        // A 403 is a denial with every code: neither the agent nor AWS is tried again.
         Retry::Transient(outage, _) if status == 403 => {
             let message = outage.text().to_owned();
             Err(denied(message, Denial::PolicyOrMissing))
@@ -27,31 +30,26 @@ pub fn read(status: u16, body: &[u8], request: &AgentRequest) -> Result<Document
     }
 }
 
-/// The answer of Lambda's extension for a parameter.
+/// A response of Lambda's extension for a parameter.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct GetParameterAnswer {
+struct GetParameterResponse {
     parameter: Parameter,
 }
 
 fn read_document(body: &[u8], request: &AgentRequest) -> Result<Document, Retry> {
-    let scope = ArnScope::asked(&request.id, None, request.region.as_ref());
+    let scope = ArnScope::requested(&request.id, None, request.region.as_ref());
     match request.store {
         Store::SecretsManager => read_secret(body, &request.id, &request.version, &scope),
         Store::ParameterStore => {
-            // serde's error would quote the body.
-            let answer: GetParameterAnswer = serde_json::from_slice(body).map_err(|_| malformed(200))?;
-            if !answer.parameter.has_version(&request.version) {
-                return Err(malformed(200));
+            // serde's error is dropped: it quotes the body.
+            let response: GetParameterResponse = serde_json::from_slice(body).map_err(|_| malformed_response(200))?;
+            if !response.parameter.has_version(&request.version) {
+                return Err(malformed_response(200).into());
             }
-            answer.parameter.into_document(&request.version, &scope).map_err(Retry::Permanent)
+            response.parameter.into_document(&request.version, &scope).map_err(Retry::Permanent)
         }
     }
-}
-
-/// The failure of an answer that cannot be read.
-pub fn malformed(status: u16) -> Retry {
-    Retry::Transient(Outage::MalformedResponse(format!("a response (HTTP status {status}) that cannot be read")), None)
 }
 
 fn denied(message: String, cause: Denial) -> Retry {
@@ -63,19 +61,15 @@ fn service_error(status: u16, error: &Map<String, Value>) -> Retry {
     ServiceError { status, code, message, request_id: None, retry_after: None }.classify()
 }
 
-/// Classifies an answer that is not JSON.
+/// Classifies an error that is not JSON.
 fn classify_text(status: u16, body: &[u8]) -> Retry {
-    let transient = |outage| Retry::Transient(outage, None);
     match status {
         403 => denied("the agent does not accept the token".to_owned(), Denial::Token),
-        429 => transient(Outage::Throttled("the agent has too many connections".to_owned())),
+        429 => Outage::Throttled("the agent has too many connections".to_owned()).into(),
         // Lambda's extension, before the function's own initialization is over.
-        400 if body.starts_with(b"not ready") => transient(Outage::Service("the agent is not ready yet".to_owned())),
-        500.. => transient(Outage::Service(format!("the agent: HTTP status {status}"))),
-        _ => {
-            let text = format!("what answers in the agent's place, or the agent itself: HTTP status {status}");
-            Retry::Permanent(FetchError::Refused(Refusal::Request(text)))
-        }
+        400 if body.starts_with(b"not ready") => Outage::Service("the agent is not ready yet".to_owned()).into(),
+        500.. => Outage::Service(format!("the agent: HTTP status {status}")).into(),
+        _ => Refusal::Request(format!("the agent, or another service at its URL: HTTP status {status}")).into(),
     }
 }
 
@@ -91,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_aws_means_what_it_means_without_the_agent() {
+    fn an_aws_error_from_the_agent_is_classified_as_from_aws() {
         let absent =
             r#"{"__type":"ResourceNotFoundException","message":"Secrets Manager can't find the specified secret."}"#;
         assert!(matches!(classified(400, absent), Retry::Permanent(FetchError::NotFound { .. })));
@@ -104,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_agents_own_words_are_told_apart() {
+    fn each_error_of_the_agent_itself_is_classified() {
         let token = classified(403, "Bad Token");
         assert!(matches!(token, Retry::Permanent(FetchError::Denied { cause: Denial::Token, .. })));
         assert!(matches!(classified(429, ""), Retry::Transient(Outage::Throttled(_), _)));

@@ -1,4 +1,4 @@
-//! An answer that was never on a wire, through all that reads one: for the fuzz targets.
+//! A recorded response, read as one from AWS: for the fuzz targets.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -19,34 +19,32 @@ use crate::model::reference::{Region, SecretId, Store, Version};
 use crate::time::deadline::Deadline;
 use crate::time::retry::RetryBudget;
 
-/// What AWS, or whatever stands in its place, answers.
-pub struct Canned<'a> {
-    /// The status of HTTP.
+/// An HTTP response.
+pub struct RecordedResponse<'a> {
     pub status: u16,
-    /// Headers; those that HTTP could not carry are left out.
+    /// Headers; those that HTTP does not allow are left out.
     pub headers: Vec<(&'a str, &'a [u8])>,
-    /// What follows.
     pub body: &'a [u8],
 }
 
 thread_local! {
-    /// The next answer.
-    static ANSWER: RefCell<Option<http::Response<SdkBody>>> = const { RefCell::new(None) };
+    /// The response to the next request.
+    static NEXT: RefCell<Option<http::Response<SdkBody>>> = const { RefCell::new(None) };
     static RUNTIME: Option<Runtime> = Builder::new_current_thread().enable_time().build().ok();
 }
 
-/// What a secret or a parameter that was asked for once comes to; `None` when HTTP could not carry the answer.
-pub fn answer(canned: &Canned<'_>, store: Store) -> Option<Result<Document, FetchError>> {
-    let mut response = http::Response::builder().status(canned.status);
-    for (name, value) in &canned.headers {
+/// Reads a secret or a parameter, in one attempt that gets this response. `None` if HTTP does not allow its status.
+pub fn replay(recorded: &RecordedResponse<'_>, store: Store) -> Option<Result<Document, FetchError>> {
+    let mut response = http::Response::builder().status(recorded.status);
+    for (name, value) in &recorded.headers {
         if let (Ok(name), Ok(value)) =
             (http::HeaderName::from_bytes(name.as_bytes()), http::HeaderValue::from_bytes(value))
         {
             response = response.header(name, value);
         }
     }
-    let response = response.body(SdkBody::from(canned.body)).ok()?;
-    ANSWER.set(Some(response));
+    let response = response.body(SdkBody::from(recorded.body)).ok()?;
+    NEXT.set(Some(response));
     let (_, id) = SecretId::parse(match store {
         Store::SecretsManager => "prod/db",
         Store::ParameterStore => "ssm:/prod/db",
@@ -54,7 +52,7 @@ pub fn answer(canned: &Canned<'_>, store: Store) -> Option<Result<Document, Fetc
     .ok()?;
     let client = client(store)?;
     let request = SecretRequest { region: client.region.clone(), role: None, store, id, version: Version::Current };
-    let ask = async {
+    let reading = async {
         let budget = RetryBudget::new(Deadline::new(Duration::from_secs(60), None), Some(1));
         match store {
             Store::SecretsManager => Some(secrets_manager::get(&client, &request, &budget).await),
@@ -63,28 +61,28 @@ pub fn answer(canned: &Canned<'_>, store: Store) -> Option<Result<Document, Fetc
             }
         }
     };
-    RUNTIME.with(|runtime| runtime.as_ref().and_then(|runtime| runtime.block_on(ask)))
+    RUNTIME.with(|runtime| runtime.as_ref().and_then(|runtime| runtime.block_on(reading)))
 }
 
 fn client(store: Store) -> Option<Client> {
-    let time = Duration::from_secs(10);
+    let limit = Duration::from_secs(10);
     Some(Client {
         api: store.into(),
         endpoint: Uri::from_static("https://aws.invalid"),
         region: Region::parse("us-east-1").ok()?,
-        credentials: Credentials::new("AKIAIOSFODNN7EXAMPLE", "nobody's", None, None, "canned"),
-        http: SharedHttpConnector::new(Connector),
-        timeouts: Timeouts { whole: time, stall: time },
+        credentials: Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "replay"),
+        http: SharedHttpConnector::new(Replay),
+        timeouts: Timeouts { whole: limit, stall: limit },
     })
 }
 
 #[derive(Debug)]
-struct Connector;
+struct Replay;
 
-impl HttpConnector for Connector {
+impl HttpConnector for Replay {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        let nothing = || ConnectorError::io("no answer".into());
-        let response = ANSWER.take().ok_or_else(nothing).and_then(|response| {
+        let no_response = || ConnectorError::io("no response".into());
+        let response = NEXT.take().ok_or_else(no_response).and_then(|response| {
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         });
         HttpConnectorFuture::ready(response)
