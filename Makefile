@@ -1,16 +1,16 @@
-# `make` lists what can be made here; `make demo` and `make test` need nothing but a Rust toolchain and Python.
+# `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-peers test-hosts lint deny fuzz release bench bench-quick bench-fleet clean
+.PHONY: help demo test test-peers test-hosts lint deny oldest fuzz release bench bench-quick bench-fleet clean
 
 CARGO = cargo
 VENV = .venv
 PEERS = tests/peers/requirements.txt
 FUZZ_SECONDS = 600
-# More for libFuzzer, -runs=1000 say.
+# Further options of libFuzzer, such as -runs=1000.
 FUZZ_OPTIONS =
 FUZZ_TARGETS = reference declaration inherited extraction template response
-# More for benches/bench.py, `--binary FILE` say; its --help lists them.
+# Options of benches/bench.py, such as `--binary FILE`; its --help lists them.
 BENCH =
 EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
 
@@ -21,29 +21,42 @@ demo: ## build, and launch examples/app.sh with the secrets of examples/, withou
 	$(CARGO) build --locked
 	$(CARGO) run --locked --quiet -- $(EXAMPLE) -- sh examples/app.sh
 
-test: $(VENV)/stamp ## run every test; those against moto and boto3 use .venv, made here when missing or outdated
-	$(CARGO) test --locked
+test: $(VENV)/stamp ## every test but those of test-hosts; .venv, with moto and boto3, is made when missing or outdated
+	tests/skips run $(CARGO) test --locked
 
 test-peers: .agent/bin/aws_secretsmanager_agent test ## the same with the AWS Secrets Manager Agent, whose first build takes ten minutes
 
 test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and systemd, as root, by podman
-	tests/hosts/run
+	tests/skips run tests/hosts/run
 
 lint: ## formatting, and clippy with every warning denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 
-deny: ## licences, banned crates and where crates come from (deny.toml)
-	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-	    $(CARGO) deny --locked check licenses bans sources; \
+deny: ## licences, bans and sources of crates (deny.toml), and RustSec's advisories where they can be fetched
+	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
+	    tests/skips record 'dependencies: cargo-deny is not installed: cargo install cargo-deny --locked'; \
+	    exit 0; \
+	fi; \
+	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources && \
+	if timeout 120 $(CARGO) deny --locked fetch db; then \
+	    $(CARGO) deny --frozen check advisories; \
 	else \
-	    echo 'SKIPPED: cargo-deny is not installed: cargo install cargo-deny --locked' >&2; \
+	    tests/skips record "advisories: RustSec's database cannot be fetched"; \
 	fi
 
-# No sanitizer: there is next to no `unsafe` for one to look at, it halves the speed, and without one a stable toolchain will do.
-fuzz: ## every fuzz target for FUZZ_SECONDS (600); what is found lies in fuzz/artifacts
+oldest: ## build with the oldest Rust that Cargo.toml names, where rustup has it
+	@rust=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml); \
+	if rustup toolchain list 2>/dev/null | grep -q "^$$rust-"; then \
+	    CARGO_TARGET_DIR=target/oldest rustup run "$$rust" cargo build --locked; \
+	else \
+	    tests/skips record "the oldest Rust: its toolchain is not installed: rustup toolchain install $$rust"; \
+	fi
+
+# No sanitizer: there is hardly any `unsafe` code, it halves the speed, and it needs a nightly toolchain.
+fuzz: ## every fuzz target for FUZZ_SECONDS (600); findings are in fuzz/artifacts
 	@if ! $(CARGO) fuzz --version >/dev/null 2>&1; then \
-	    echo 'SKIPPED: cargo-fuzz is not installed: cargo install cargo-fuzz --locked' >&2; \
+	    tests/skips record 'fuzzing: cargo-fuzz is not installed: cargo install cargo-fuzz --locked'; \
 	    exit 0; \
 	fi; \
 	for target in $(FUZZ_TARGETS); do \
@@ -69,15 +82,15 @@ bench-quick: ## the same with fewer runs, printed
 bench-fleet: release ## 1,000 launches at once against a service that throttles; writes docs/fleet.md
 	python3 benches/fleet.py "target/$$(uname -m)-unknown-linux-musl/release/secrets-exec" docs
 
-clean: ## remove what was made
+clean: ## remove build directories and the venv
 	$(CARGO) clean
 	rm -rf $(VENV) fuzz/target
 
-# Kept beside the venv, so that `clean` does not cost ten minutes. The version is the one that the tests were written against.
+# Not removed by `clean`, as its build takes ten minutes. The tests were written against this version.
 .agent/bin/aws_secretsmanager_agent:
 	$(CARGO) install aws_secretsmanager_agent --version 2.1.0 --locked --root .agent
 
-# Debian keeps what makes a venv in a package of its own; the stamp is written last, so a broken venv is made again.
+# Debian has venv in a separate package. The stamp is written last, so that an incomplete venv is made again.
 $(VENV)/stamp: $(PEERS)
 	@python3 -c 'import ensurepip' 2>/dev/null || { \
 	    [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y python3-venv; \

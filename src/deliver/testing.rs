@@ -118,9 +118,13 @@ pub fn is_root(test: &str) -> bool {
     nix::unistd::geteuid().is_root() || skipped(test, "be root")
 }
 
-/// Prints a note, not with `eprintln!`, which the test harness captures.
+/// Reports a skipped test on standard error, past the test harness, which captures `eprintln!`, and in the list of `tests/skips`.
 fn skipped(test: &str, cannot: &str) -> bool {
-    std::io::stderr().write_all(format!("SKIPPED: {test}: cannot {cannot} here\n").as_bytes()).unwrap();
+    let line = format!("{test}: cannot {cannot} here\n");
+    std::io::stderr().write_all(format!("SKIPPED: {line}").as_bytes()).unwrap();
+    if let Some(list) = std::env::var_os("SECRETS_EXEC_SKIPPED") {
+        fs::File::options().append(true).create(true).open(list).unwrap().write_all(line.as_bytes()).unwrap();
+    }
     false
 }
 

@@ -1,25 +1,22 @@
-//! What becomes of a variable or file: where its value comes from, what is done to it, and what happens when it is absent.
+//! Names of environment variables.
 
 use std::fmt;
 
-/// The name of a variable: `[A-Za-z_][A-Za-z0-9_]*`.
+/// A name that every shell can use: `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvName(String);
 
-/// A text that is not the name of a variable.
+/// A text that is no such name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvNameError;
 
 impl EnvName {
-    /// Checks that `text` is a name that every shell and program can use.
-    ///
     /// # Errors
-    /// For anything but `[A-Za-z_][A-Za-z0-9_]*`.
+    /// Any text but `[A-Za-z_][A-Za-z0-9_]*`.
     pub fn parse(text: &str) -> Result<Self, EnvNameError> {
         if is_name(text) { Ok(Self(text.to_owned())) } else { Err(EnvNameError) }
     }
 
-    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -31,12 +28,12 @@ impl fmt::Display for EnvName {
     }
 }
 
-/// Whether `text` is `[A-Za-z_][A-Za-z0-9_]*`.
+/// True for `[A-Za-z_][A-Za-z0-9_]*`.
 pub fn is_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// The variables that are ours; they never reach the target by inheritance.
+/// The prefix of the variables that set options. The command does not inherit them.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";

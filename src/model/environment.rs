@@ -1,6 +1,4 @@
-//! The target's environment: what it inherits, what is taken from that, and what is added.
-//!
-//! In this order: inherited; `--clean-env` and `--pass`; `--unset`; `--keep-existing`; resolved.
+//! The environment of the command, and the kernel's limits on it.
 
 use std::ffi::{CString, OsStr};
 use std::fmt;
@@ -15,41 +13,32 @@ use super::env_name::EnvName;
 use super::resolved::ResolvedVariable;
 use super::retention::Retained;
 
-/// What the kernel takes at most, in bytes.
+/// The limits of execve(2) on arguments and environment, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// One `NAME=value` or argument, its NUL included: 32 pages.
+    /// The limit of one argument or `NAME=value`, its NUL included: MAX_ARG_STRLEN, 32 pages.
     pub string: usize,
-    /// All of them, their NULs and the pointers to them included: a quarter of the stack's limit, within bounds.
+    /// The limit of all strings together, with their NULs and the pointers to them: about a quarter of RLIMIT_STACK.
     pub total: usize,
 }
 
-/// Why values cannot be passed on.
+/// The reason that the kernel would not accept an environment. Lengths are in bytes.
 #[derive(Debug, PartialEq)]
 pub enum EnvironmentError {
-    /// A value has a NUL byte, which ends a variable.
+    /// A value with a NUL byte, which would end the variable.
     Nul(Subject),
-    /// `NAME=value` is longer than the kernel takes.
-    TooLong {
-        /// The variable.
-        subject: Subject,
-        /// How long `NAME=value` is, in bytes.
-        length: usize,
-        /// How long it may be.
-        limit: usize,
-    },
-    /// All variables and arguments together are more than the kernel takes.
+    /// A `NAME=value` over the limit of one string; neither length counts the NUL.
+    TooLong { subject: Subject, length: usize, limit: usize },
+    /// Variables and arguments over the limit of all strings.
     TotalTooLong {
-        /// How much they are.
         length: usize,
-        /// How much they may be.
         limit: usize,
-        /// The longest variable.
+        /// The name of the longest variable.
         longest: String,
     },
 }
 
-/// Why a value cannot be a variable.
+/// Returns the reason that a value cannot be in an environment.
 pub fn check_variable(variable: &ResolvedVariable, limits: Limits) -> Option<EnvironmentError> {
     let subject = || variable.subject.clone();
     let length = variable.name.as_str().len() + 1 + variable.value.len();
@@ -62,13 +51,14 @@ pub fn check_variable(variable: &ResolvedVariable, limits: Limits) -> Option<Env
     }
 }
 
-/// The environment that the target gets, as execve takes it.
+/// The environment of the command, in the form of execve(2).
 pub struct Environment(Vec<Zeroizing<CString>>);
 
 impl Environment {
-    /// What is retained, and in its place or beside it what was resolved, none of it [`unfit`].
+    /// Adds resolved variables and the paths of delivered files to the retained variables, and replaces those of the
+    /// same name.
     ///
-    /// `paths` are those of files, in the variables that are to hold them.
+    /// Each of `variables` has passed [`check_variable`].
     pub fn new<'a>(
         retained: Retained,
         variables: &[ResolvedVariable],
@@ -82,12 +72,12 @@ impl Environment {
         let mut strings = Vec::new();
         for (name, value) in retained.0 {
             if !is_set(&name) {
-                // An inherited variable came through execve once and has no NUL.
+                // `ok` drops none: a variable that came through execve has no NUL.
                 strings.extend(CString::new([name.into_vec(), value.into_vec()].join(&b'=')).ok().map(Zeroizing::new));
             }
         }
         for ResolvedVariable { name, value, .. } in variables {
-            // Of the size that CString needs, so that no copy is left behind in a smaller one.
+            // With capacity for the NUL, `CString::new` does not reallocate, which would leave a copy of the value.
             let mut string = Vec::with_capacity(name.as_str().len() + value.len() + 2);
             string.extend_from_slice(name.as_str().as_bytes());
             string.push(b'=');
@@ -101,15 +91,15 @@ impl Environment {
         Self(strings)
     }
 
-    /// Whether the kernel takes all of it together with the command.
+    /// Checks the limit of all strings together, the arguments of `command` included.
     ///
     /// # Errors
-    /// When it does not.
+    /// [`EnvironmentError::TotalTooLong`].
     pub fn check(&self, command: &CommandLine, program: &Path, limits: Limits) -> Result<(), EnvironmentError> {
         let words = command.arguments().map(|argument| argument.as_bytes().len());
         let strings = self.0.iter().map(|string| string.as_bytes().len()).chain(words);
         let pointed: usize = strings.map(|length| length + 1 + size_of::<usize>()).sum();
-        // The kernel keeps the program's path, too.
+        // The kernel also keeps the program's path (AT_EXECFN).
         let length = pointed + program.as_os_str().len() + 1;
         if length > limits.total {
             return Err(EnvironmentError::TotalTooLong { length, limit: limits.total, longest: self.longest() });
@@ -117,18 +107,19 @@ impl Environment {
         Ok(())
     }
 
-    /// `NAME=value` strings.
+    /// The `NAME=value` strings.
     pub fn strings(&self) -> &[Zeroizing<CString>] {
         &self.0
     }
 
-    /// The longest variable's name, which is where to look when the kernel finds it all too long.
+    /// Returns the name of the longest variable, for messages about an environment that is too long.
     pub fn longest(&self) -> String {
         let longest = self.0.iter().max_by_key(|string| string.as_bytes().len());
         longest.map(|string| name_of(string)).unwrap_or_default()
     }
 }
 
+/// Lists the names only, since values are secrets.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|string| name_of(string))).finish()
@@ -148,7 +139,6 @@ mod tests {
     use crate::model::entry::Origin;
     use crate::model::retention::Retention;
     use crate::model::secret_value::SecretValue;
-    use glob::Pattern;
 
     const LIMITS: Limits = Limits { string: 131_072, total: 2_097_152 };
 
@@ -181,29 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn clean_keeps_what_systemd_set_and_unset_beats_pass() {
-        let retention = Retention {
-            clean: true,
-            pass: vec![Pattern::new("APP_*").unwrap()],
-            unset: vec![Pattern::new("APP_SECRET").unwrap()],
-        };
-        let names = [
-            "PATH",
-            "LC_ALL",
-            "LISTEN_FDS",
-            "STATE_DIRECTORY",
-            "APP_MODE",
-            "APP_SECRET",
-            "AWS_REGION",
-            "SECRETS_EXEC_FILE",
-        ];
-        let kept = inherited(&names.map(|name| (name, "x"))).retain(&retention);
-        let kept: Vec<_> = names.into_iter().filter(|name| kept.get(name).is_some()).collect();
-        assert_eq!(kept, ["PATH", "LC_ALL", "LISTEN_FDS", "STATE_DIRECTORY", "APP_MODE"]);
-    }
-
-    #[test]
-    fn what_no_variable_can_hold_is_unfit() {
+    fn a_long_value_and_one_with_a_nul_cannot_be_variables() {
         let longest = vec![b'x'; LIMITS.string - "LONG=".len() - 1];
         assert_eq!(check_variable(&variable("LONG", &longest), LIMITS), None);
         let long = variable("LONG", &[longest, vec![b'x']].concat());
@@ -211,13 +179,12 @@ mod tests {
             check_variable(&long, LIMITS),
             Some(EnvironmentError::TooLong { length: 131_072, limit: 131_071, .. })
         ));
-        assert!(
-            matches!(check_variable(&variable("NUL", b"a\0b"), LIMITS), Some(EnvironmentError::Nul(subject)) if subject.label == "NUL")
-        );
+        let nul = check_variable(&variable("NUL", b"a\0b"), LIMITS);
+        assert!(matches!(nul, Some(EnvironmentError::Nul(subject)) if subject.label == "NUL"));
     }
 
     #[test]
-    fn all_variables_together_have_a_limit_too() {
+    fn variables_and_arguments_together_have_a_limit() {
         let environment = Environment::new(Retained::default(), &[variable("A", &[b'x'; 90])], std::iter::empty());
         let check = |total| environment.check(&command(), Path::new("/bin/app"), Limits { total, ..LIMITS });
         let needed = "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;

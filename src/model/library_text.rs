@@ -19,14 +19,15 @@ pub fn is_toml_duplicate_key(message: &str) -> bool {
     message == "duplicate key"
 }
 
-/// Returns a line of clap's error output without `error: `, or `None` for its tip about `--`, which is wrong for a command line
-/// that ends in a command.
+/// Returns a line of clap's error output without `error: `, or `None` for its tip about `--`, which is wrong for a
+/// command line that ends in a command.
 pub fn clap_line(line: &str) -> Option<&str> {
     let line = line.trim().trim_start_matches("error: ");
     (!line.is_empty() && !line.starts_with("tip: to pass")).then_some(line)
 }
 
-/// True for the error detail of MiniJinja about an operator on an undefined value, whose kind is only `InvalidOperation`.
+/// True for the error detail of MiniJinja about an operator on an undefined value, whose kind is only
+/// `InvalidOperation`.
 pub fn is_undefined_operand(detail: &str) -> bool {
     detail.contains("undefined")
 }
@@ -36,18 +37,18 @@ pub fn presented_name(name: &str) -> &str {
     name.split('"').nth(1).unwrap_or(name)
 }
 
-/// True for hyper-util's error, of a private type, about a proxy that answers CONNECT with any status but 200 and 407.
+/// True for hyper-util's error about a proxy that answers CONNECT with any status but 200 and 407. Its type is private.
 pub fn is_tunnel_refused(message: &str) -> bool {
     message == "tunnel error: unsuccessful"
 }
 
-/// True for hyper-util's error, of a private type, about a proxy that answers CONNECT with status 407.
+/// True for hyper-util's error about a proxy that answers CONNECT with status 407. Its type is private.
 pub fn is_proxy_authorization_required(message: &str) -> bool {
     message == "tunnel error: proxy authorization required"
 }
 
-/// True for EAI_AGAIN of getaddrinfo(3), a temporary failure of a name server. std keeps only the text of gai_strerror(3):
-/// "Temporary failure in name resolution" with glibc, "Try again" with musl.
+/// True for EAI_AGAIN of getaddrinfo(3), a temporary failure of a name server. std keeps only the text of
+/// gai_strerror(3): "Temporary failure in name resolution" with glibc, "Try again" with musl.
 pub fn is_temporary_resolver_failure(message: &str) -> bool {
     message.contains("Temporary failure") || message.contains("Try again")
 }
@@ -58,7 +59,7 @@ pub fn container_status(message: &str) -> Option<u16> {
     after.split_once(')')?.0.parse().ok()
 }
 
-/// True for a throttled request to SSO, whose error types are those of a crate that is no dependency of this one.
+/// True for a throttled request to SSO. The crate of its error types is no dependency of this one.
 pub fn is_sso_throttling(message: &str) -> bool {
     message.contains("TooManyRequestsException")
 }
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn jsonpath_rust_tells_the_column() {
+    fn an_error_of_jsonpath_rust_has_its_column() {
         let error = jsonpath_rust::parser::parse_json_path("$.a[").unwrap_err();
         assert_eq!(json_path_column(&error.to_string()), Some(5), "{error}");
     }
@@ -208,7 +209,7 @@ NvO69jG9Tz+etG16LIU=
     }
 
     #[test]
-    fn hyper_util_tells_a_refused_tunnel_from_a_missing_password() {
+    fn errors_of_hyper_util_distinguish_a_refused_tunnel_from_a_missing_password() {
         for status in ["403 Forbidden", "502 Bad Gateway"] {
             let error = tunnel_error(status);
             assert!(is_tunnel_refused(&error), "{error}");
@@ -232,7 +233,7 @@ NvO69jG9Tz+etG16LIU=
         }
     }
 
-    /// EAI_AGAIN itself takes a name server that fails; for a name that is none, no server is asked.
+    /// Tests EAI_NONAME, which needs no name server; EAI_AGAIN would need one that fails.
     #[test]
     fn std_keeps_the_text_of_the_c_library() {
         let error = ("a..b", 0).to_socket_addrs().unwrap_err().to_string();
@@ -282,8 +283,8 @@ NvO69jG9Tz+etG16LIU=
         std::env::var_os(CHILD).is_some()
     }
 
-    /// Runs the calling test again in a child process with only these variables, since the SDK's sources of credentials read the
-    /// real environment and the files of the real user. Returns false in that child.
+    /// Runs the calling test again in a child process with only these variables, since the SDK's sources of credentials
+    /// read the real environment and the files of the real user. Returns false in that child.
     fn ran_in_child(test: &str, variables: &[(&str, PathBuf)]) -> bool {
         if is_child() {
             return false;
@@ -297,9 +298,9 @@ NvO69jG9Tz+etG16LIU=
     }
 
     #[test]
-    fn the_container_source_tells_the_status_as_a_number() {
+    fn an_error_of_the_container_source_has_the_status_as_a_number() {
         let url = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/".into());
-        if ran_in_child("the_container_source_tells_the_status_as_a_number", &[url]) {
+        if ran_in_child("an_error_of_the_container_source_has_the_status_as_a_number", &[url]) {
             return;
         }
         let error = failure(EcsCredentialsProvider::builder().configure(&answered(429, "", "")).build());
@@ -362,8 +363,8 @@ NvO69jG9Tz+etG16LIU=
     }
 
     #[test]
-    fn the_sdk_tells_that_an_answer_of_sts_is_no_xml() {
-        if ran_in_child("the_sdk_tells_that_an_answer_of_sts_is_no_xml", &[]) {
+    fn the_sdk_reports_an_answer_of_sts_that_is_no_xml() {
+        if ran_in_child("the_sdk_reports_an_answer_of_sts_that_is_no_xml", &[]) {
             return;
         }
         for status in [200, 400] {

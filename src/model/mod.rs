@@ -1,4 +1,12 @@
-//! TODO
+//! Data and its invariants, shared by all stages: no I/O, no clap, no AWS client.
+//!
+//! - The input as written: `reference/`, `template/`, `entry/`, `options/`, `command_line`, and `tree`, the syntax of a
+//!   file.
+//! - The result of each stage: `plan/` (what to set, what to request), `answer/` (documents), `resolved` (values).
+//! - The environment: `inherited`, the part of it that the command keeps (`retention`), and the command's
+//!   (`environment`).
+//! - Types of single values: `env_name`, `secret_value`, `url`, and glob patterns (`name_patterns`).
+//! - Texts of messages: `quoting`, `suggest`, and `library_text`, which matches on those of other crates.
 
 pub mod answer;
 pub mod command_line;

@@ -1,10 +1,8 @@
-//! The target's environment: what it inherits, what is taken from that, and what is added.
-//!
-//! In this order: inherited; `--clean-env` and `--pass`; `--unset`; `--keep-existing`; resolved.
+//! Glob patterns for the names of variables.
 
 use glob::Pattern;
 
-/// Compiles a list of names, in which `*` stands for anything.
+/// Compiles a list of the program's own patterns, all of which are valid.
 pub fn known_patterns(list: &[&str]) -> Vec<Pattern> {
     list.iter().filter_map(|name| Pattern::new(name).ok()).collect()
 }
@@ -13,14 +11,14 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.matches(name))
 }
 
-/// Reads glob patterns.
+/// Compiles the patterns of an option.
 ///
 /// # Errors
-/// What is expected, when one of them is none.
+/// The expected form, if a text is no glob pattern.
 pub fn parse_patterns(texts: &[String]) -> Result<Vec<Pattern>, &'static str> {
-    // A shell's `[^…]` would mean something else here, silently.
+    // `[^a]` means "not a" to a shell, but "^ or a" to the glob crate.
     if texts.iter().any(|text| text.contains("[^")) {
-        return Err("a glob pattern as it is understood here: write [!…] for [^…]");
+        return Err("a glob pattern (write [!…] instead of [^…])");
     }
     texts.iter().map(|text| Pattern::new(text)).collect::<Result<_, _>>().map_err(|_| "a glob pattern, like 'APP_*'")
 }

@@ -1,6 +1,4 @@
-//! The target's environment: what it inherits, what is taken from that, and what is added.
-//!
-//! In this order: inherited; `--clean-env` and `--pass`; `--unset`; `--keep-existing`; resolved.
+//! The inherited variables that the command keeps: `--clean-env`, `--pass` and `--unset`.
 
 use std::ffi::{OsStr, OsString};
 use std::sync::LazyLock;
@@ -10,18 +8,19 @@ use glob::Pattern;
 use super::env_name::OWN_PREFIX;
 use super::name_patterns::{known_patterns, matches_any};
 
-/// Which inherited variables the target gets.
+/// The rules by which inherited variables are kept: `unset` overrides `pass`, which overrides `clean`.
 #[derive(Clone, Debug, Default)]
 pub struct Retention {
-    /// Nothing but what a program needs to find its way, and what `pass` adds.
+    /// Removes all variables but those of `CLEAN`.
     pub clean: bool,
-    /// DnsResolver that `clean` lets through all the same.
+    /// Names that `clean` does not remove.
     pub pass: Vec<Pattern>,
-    /// DnsResolver that are taken away in any case.
+    /// Names that are removed.
     pub unset: Vec<Pattern>,
 }
 
-/// What `--clean-env` leaves: the user's place in the system, and what systemd set for the service.
+/// The variables that `--clean-env` keeps: the user's session, and those that systemd sets for a service
+/// (systemd.exec(5)).
 const CLEAN: &[&str] = &[
     "PATH",
     "HOME",
@@ -42,6 +41,7 @@ const CLEAN: &[&str] = &[
 ];
 
 impl Retention {
+    /// Returns false for `SECRETS_EXEC_*` as well.
     pub fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
         if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {
@@ -52,12 +52,11 @@ impl Retention {
     }
 }
 
-/// The inherited variables that the target keeps.
+/// The inherited variables that the command keeps.
 #[derive(Clone, Default)]
 pub struct Retained(pub Vec<(OsString, OsString)>);
 
 impl Retained {
-    /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
     }
@@ -66,5 +65,25 @@ impl Retained {
     pub fn filled(&self) -> impl Iterator<Item = String> {
         let filled = self.0.iter().filter(|(_, value)| !value.is_empty());
         filled.filter_map(|(name, _)| name.to_str()).map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clean_keeps_variables_of_systemd_and_unset_overrides_pass() {
+        let retention = Retention {
+            clean: true,
+            pass: vec![Pattern::new("APP_*").unwrap()],
+            unset: vec![Pattern::new("APP_SECRET").unwrap()],
+        };
+        for name in ["PATH", "LC_ALL", "LISTEN_FDS", "STATE_DIRECTORY", "APP_MODE"] {
+            assert!(retention.keeps(name.as_ref()), "{name}");
+        }
+        for name in ["APP_SECRET", "AWS_REGION", "SECRETS_EXEC_FILE"] {
+            assert!(!retention.keeps(name.as_ref()), "{name}");
+        }
     }
 }

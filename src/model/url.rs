@@ -12,7 +12,7 @@ pub struct HttpUrl {
     uri: Uri,
 }
 
-/// A text that is not such a URL.
+/// A text that is no such URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpUrlError;
 
@@ -20,11 +20,11 @@ impl HttpUrl {
     /// Parses an absolute URL.
     ///
     /// # Errors
-    /// For another scheme, an empty host, or a port that is not one.
+    /// Another scheme, no host, or a port that is not a number up to 65535.
     pub fn parse(text: &str) -> Result<Self, HttpUrlError> {
         let uri: Uri = text.parse().map_err(|_| HttpUrlError)?;
         let authority = uri.authority().ok_or(HttpUrlError)?;
-        // `Uri` takes an invalid port for none.
+        // `Uri` returns no port for an invalid one.
         let has_port = authority.as_str().rsplit_once(':').is_some_and(|(_, port)| !port.contains([']', '@']));
         let is_host = !authority.host().is_empty() && (!has_port || authority.port_u16().is_some());
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));

@@ -72,7 +72,7 @@ pub fn variables(
     let mut errors = missing_keys(map, naming);
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
-    for (key, value) in map.iter().filter(|(key, value)| naming.takes(key) && !value.is_null()) {
+    for (key, value) in map.iter().filter(|(key, value)| naming.selects(key) && !value.is_null()) {
         let name = match naming.name(key) {
             Ok(name) if is_set(name.as_str()) => continue,
             Ok(name) => name,

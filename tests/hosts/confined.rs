@@ -1,14 +1,14 @@
-//! In a container that allows little, values arrive all the same, or an error says what is missing.
+//! Containers with few privileges: values arrive, or the error says what is missing.
 
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 
 use super::podman::{self, Container, repository};
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::tls::Authority;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::tls::Authority;
 
-/// A variable and a file in memory; the script checks the container first.
+/// Asserts by a script that the container is confined, and that a variable and a file in memory arrive.
 fn delivers_under(options: &[&str], check: &str) {
     if !podman::works() {
         return;
@@ -73,7 +73,7 @@ fn values_arrive_under_all_of_it_together() {
     delivers_under(&options, "test $(id -u) = 65532");
 }
 
-/// Under a profile that forbids memfd_create.
+/// A container under a seccomp profile that forbids memfd_create.
 fn without_memory_files(option: &str, binding: &str) -> Container {
     let profile = repository("tests/hosts/seccomp.json");
     Container::of("localhost/host")
@@ -103,7 +103,7 @@ fn variables_need_no_file_in_memory() {
     }
 }
 
-/// runc's own threads may meet the limit before it has become the program; then it is asked again.
+/// runc's own threads may reach the limit before it executes the program; then the run is repeated.
 fn past_runc(test: impl Fn()) {
     for _ in 0..9 {
         let Err(failure) = panic::catch_unwind(AssertUnwindSafe(&test)) else { return };

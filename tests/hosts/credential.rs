@@ -1,16 +1,16 @@
-//! `LoadCredential=` as the place of what AWS wants to know: a web identity token, or a configuration file.
+//! `LoadCredential=` with a web identity token or a configuration file of AWS.
 
 use super::systemd::{Systemd, asking};
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::ACCESS_SECRET;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::ACCESS_SECRET;
 
-/// Runs a service of a dynamic user, whose credential of that name has this content.
+/// Runs a service of a dynamic user, with a credential of this name and content.
 fn delivers(aws: &Aws, name: &'static str, content: &str, lines: &str) {
     let Some(systemd) = Systemd::shared() else { return };
     let source = format!("/etc/credstore/{name}");
     systemd.write(&source, content);
-    // Only root reads it where it comes from.
+    // The source is readable for root alone.
     systemd.shell(&format!("chmod 0400 {source}")).launched();
     let lines = format!("Type=oneshot\nDynamicUser=yes\nLoadCredential={name}:{source}\n{lines}{}", asking(aws));
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"'";

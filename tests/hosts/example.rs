@@ -1,9 +1,9 @@
-//! `Dockerfile.example`, built as it stands upon stand-ins of its bases, does what its comments say.
+//! `Dockerfile.example`, built unchanged on substitutes of its base images.
 
 use super::podman::{self, Container};
-use crate::sandbox::{CANARY, repository_file};
+use crate::support::sandbox::{CANARY, repository_file};
 
-/// The image as its first lines say to run it without AWS, with busybox mounted where a test needs a program.
+/// The image, run without AWS as its first lines say, with busybox mounted for tests that need a program.
 fn example() -> Container {
     let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
     Container::of("localhost/example")

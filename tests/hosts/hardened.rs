@@ -1,10 +1,10 @@
-//! Under what a hardened unit forbids, values arrive all the same.
+//! Launches in a hardened unit.
 
 use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
 
-/// Nearly all that systemd.exec(5) has to offer.
+/// Nearly all hardening options of systemd.exec(5).
 const HARDENING: &str = "\
 CapabilityBoundingSet=
 DynamicUser=yes
@@ -28,7 +28,7 @@ SystemCallFilter=@system-service
 UMask=0077
 ";
 
-/// A variable and a file in memory, after a check that the hardening is real.
+/// Asserts that the hardening is in force, and that a variable and a file in memory arrive.
 fn delivers(name: &'static str, lines: &str, check: &str) {
     let Some(systemd) = Systemd::shared() else { return };
     let script = format!("{check} && printf %%s \"$A\" && cat \"$F\"");
@@ -54,7 +54,7 @@ fn values_arrive_under_the_system_calls_of_a_service_and_no_writable_code() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_system_call_that_is_not_allowed_kills_nothing_of_ours() {
-    // Without SystemCallErrorNumber= the answer to a call outside the list is death.
+    // Without SystemCallErrorNumber=, a forbidden system call kills the process.
     let check = "grep -q \"^Seccomp:.2\" /proc/self/status";
     delivers("deadly", &format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallArchitectures=native\n"), check);
 }

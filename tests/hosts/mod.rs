@@ -1,8 +1,8 @@
-//! Start here to test on real hosts: containers by podman, units of a real systemd, a binary that is linked statically.
+//! Tests on real hosts: containers by podman, units of systemd, and a statically linked binary.
 //!
-//! They run by `make test-hosts` alone: [`prepare`](prepare) makes the images first, from Debian packages and `Dockerfile.example`.
-//! Where it cannot, it says what is skipped and why, and so does each group here. [`podman::Container`] states one run, as
-//! the sandbox does elsewhere; [`systemd::Systemd`] is the one that every unit is given to.
+//! `make test-hosts` alone runs them: [`prepare`](prepare) first makes the images from Debian packages and
+//! `Dockerfile.example`. Where it cannot, these tests are skipped. [`podman::Container`] is the builder of one run, as
+//! the sandbox is elsewhere; [`systemd::Systemd`] runs every unit.
 
 mod podman;
 mod systemd;

@@ -1,14 +1,14 @@
-//! As services of one Compose file are: the program in one container, moto in another, found by its name.
+//! Two containers in one network, as with Compose: the program in one, moto in the other, found by its name.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use super::podman::{self, Container, Started, await_that, done, repository, secret};
-use crate::outcome::{Expectations, Status};
 use crate::peers::interpreter;
-use crate::skip::skipped;
+use crate::support::outcome::{Expectations, Status};
+use crate::support::skip::skipped;
 
-/// A network of a test's own; it goes when it is dropped.
+/// A network of podman, removed when it is dropped.
 struct Network(String);
 
 impl Network {
@@ -23,7 +23,7 @@ impl Network {
         let trial = podman::run(["run", "--rm", "--pull=never", &joined, "localhost/debian", "true"], quiet);
         let network = Self(name);
         if trial.status != Status::Exit(0) {
-            skipped(&format!("a test of two containers: there is no network between them here: {trial}"));
+            skipped(&format!("no container starts in a network: {trial}"));
             return None;
         }
         Some(network)
@@ -36,7 +36,7 @@ impl Network {
         let venv = python.ancestors().nth(2).unwrap().canonicalize().unwrap();
         let mut container = Container::of("localhost/debian").option(format!("--network={}", self.0));
         container = container.option("--network-alias=moto").env("SECRET", &secret()).target_writes_stderr();
-        // The venv's interpreter, with what it is linked to.
+        // The interpreter of the venv, with its libraries.
         for mount in [PathBuf::from("/usr"), prefix, venv.clone(), repository("tests/hosts/neighbour.py")] {
             container = container.option(format!("--volume={0}:{0}:ro", mount.display()));
         }
@@ -51,7 +51,7 @@ impl Network {
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "AKIADUMMY")
             .env("AWS_SECRET_ACCESS_KEY", "dummy")
-            // What podman starts to answer questions of names misses a syslog, and says so.
+            // podman's name server (aardvark-dns) complains about a missing syslog.
             .target_writes_stderr()
     }
 }

@@ -1,4 +1,5 @@
-//! Use [`Container`] to state one container (image, options, environment, command) and to run it; it is gone when it has ended.
+//! [`Container`] builds and runs one container (image, options, environment, command), which is removed when it has
+//! ended.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -6,44 +7,40 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::aws::Aws;
-use crate::directory::Directory;
-use crate::outcome::{Expectations, Outcome};
-use crate::running::Running;
-use crate::sandbox::{ACCESS_SECRET, CANARY};
-use crate::skip::skipped;
+use crate::support::aws::Aws;
+use crate::support::directory::Directory;
+use crate::support::outcome::{Expectations, Outcome};
+use crate::support::running::Running;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY};
+use crate::support::skip::skipped;
 
-/// How long anything may take; only a failing test waits so long.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The longest wait for anything; only a failing test waits so long.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// The secret `x` of these tests: its key `k` is `v`.
 pub(super) fn secret() -> String {
     format!(r#"{{"k":"v","canary":"{CANARY}"}}"#)
 }
 
-/// What the local file of [`Container::local`] holds: [`secret`].
+/// The content of [`Container::local`]'s file: [`secret`].
 pub(super) fn secrets() -> String {
     format!(r#"{{"x":{}}}"#, secret())
 }
 
-/// Whether `prepare` has made all images here; says what is skipped when not.
+/// Returns whether `prepare` has made all images here; reports the calling test as skipped when not.
 pub(super) fn works() -> bool {
-    static WORKS: OnceLock<bool> = OnceLock::new();
-    *WORKS.get_or_init(|| {
-        let there = env::var_os("SECRETS_EXEC_HOSTS").is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
-        if !there {
-            skipped("every test of tests/hosts: `make test-hosts` has made no images, and says why");
-        }
-        there
-    })
+    let works = env::var_os("SECRETS_EXEC_HOSTS").is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
+    if !works {
+        skipped("tests/hosts/prepare has made no images");
+    }
+    works
 }
 
-/// Podman, with the storage of these tests.
+/// podman with the storage of these tests.
 fn podman<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts/podman"));
     command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -52,43 +49,43 @@ fn podman<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     command
 }
 
-/// Runs podman to its end. What it prints may hold values only where `expectations` say so.
+/// Runs podman, whose output is checked by `expectations`.
 pub(super) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, expectations: Expectations) -> Outcome {
-    Running::start(podman(arguments), None, PATIENCE, expectations).wait()
+    Running::start(podman(arguments), None, LIMIT, expectations).wait()
 }
 
-/// Runs podman with success, and returns what it prints.
+/// Runs podman, asserts success, and returns the output.
 pub(super) fn done<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> String {
     let expectations = Expectations { target_writes_stderr: true, ..Expectations::default() };
     run(arguments, expectations).launched().stdout()
 }
 
-/// Runs podman with that on its standard input.
+/// Runs podman with this standard input.
 pub(super) fn feed(arguments: impl IntoIterator<Item = OsString>, content: &str) -> Outcome {
     let mut command = podman(arguments);
     command.stdin(Stdio::piped());
-    Running::start(command, Some(content.into()), PATIENCE, Expectations::default()).wait()
+    Running::start(command, Some(content.into()), LIMIT, Expectations::default()).wait()
 }
 
-/// A file of this repository that is mounted.
+/// The path of a file of this repository, to be mounted.
 pub(super) fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-/// Waits for a fact about another process.
+/// Waits until a condition on another process holds.
 pub(super) fn await_that(what: &str, mut fact: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !fact() {
-        assert!(begun.elapsed() < PATIENCE, "this never came true: {what}");
+        assert!(begun.elapsed() < LIMIT, "this never came true: {what}");
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// One container, stated; it has no network unless the test gives it one.
+/// One container, without a network unless the test adds one.
 pub(super) struct Container {
     image: &'static str,
     name: String,
-    /// Mounted at `/shared`, for every user to write to.
+    /// The directory that is mounted at `/shared`, writable for every user.
     shared: Directory,
     options: Vec<OsString>,
     words: Vec<OsString>,
@@ -116,7 +113,7 @@ impl Container {
         self.file("local.json", &secrets()).env("SECRETS_EXEC_LOCAL", "/shared/local.json")
     }
 
-    /// Shares this machine's network, where the fake of AWS listens, and points every AWS client at it.
+    /// Shares this machine's network, and points every AWS client at the fake.
     pub(super) fn aws(self, aws: &Aws) -> Self {
         self.option("--network=host")
             .env("AWS_ENDPOINT_URL", &aws.endpoint())
@@ -145,18 +142,18 @@ impl Container {
         self
     }
 
-    /// What stands after the image.
+    /// Adds arguments after the image.
     pub(super) fn words<A: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Self {
         self.words.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
         self
     }
 
-    /// Ends the words with a shell script as the command.
+    /// Adds a shell script as the command.
     pub(super) fn script(self, script: &str) -> Self {
         self.words(["--", "sh", "-c", script])
     }
 
-    /// Ends the words with a command that prints its environment as the kernel holds it.
+    /// Adds a command that prints its environment as the kernel holds it.
     pub(super) fn shows_environment(self) -> Self {
         self.words(["--", "cat", "/proc/self/environ"]).prints_values()
     }
@@ -183,12 +180,12 @@ impl Container {
         line.extend(self.options);
         line.push(self.image.into());
         line.extend(self.words);
-        let running = Running::start(podman(line), None, PATIENCE, self.expectations);
+        let running = Running::start(podman(line), None, LIMIT, self.expectations);
         Started { name: self.name, shared: self.shared, running }
     }
 }
 
-/// A container that runs.
+/// A running container.
 pub(super) struct Started {
     name: String,
     shared: Directory,
@@ -200,20 +197,20 @@ impl Started {
         &self.name
     }
 
-    /// Waits until its command has written the file below `/shared`.
+    /// Waits until its command has written this file below `/shared`.
     pub(super) fn await_file(&self, name: &str) {
         let path = self.shared.path().join(name);
         await_that(&format!("{name} is there"), || path.exists());
     }
 
-    /// What a command prints that is run inside, beside the container's own.
+    /// Runs another command in the container and returns its output.
     pub(super) fn exec<A: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = A>) -> Outcome {
         let mut line: Vec<OsString> = ["exec", &self.name].map(OsString::from).into();
         line.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
         run(line, Expectations { prints_values: true, ..Expectations::default() })
     }
 
-    /// Has podman send TERM, and KILL if that does not end it in a minute.
+    /// Stops the container: podman sends TERM, and KILL after a minute.
     pub(super) fn stop(&self) {
         done(["stop", "--time=60", &self.name]);
     }

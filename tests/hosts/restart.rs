@@ -1,13 +1,14 @@
-//! `Restart=on-failure` with the README's `RestartPreventExitStatus=`: what may pass is tried again, what wants a person is not.
+//! `Restart=on-failure` with the README's `RestartPreventExitStatus=`: temporary failures are restarted, permanent ones
+//! are not.
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, asking, asking_with_keys};
-use crate::aws::Aws;
-use crate::aws::fault;
-use crate::aws::secret::Secret;
-use crate::sandbox::repository_file;
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::repository_file;
 
-/// A service with the lines that README.md gives.
+/// A service with the lines of README.md.
 fn unit(name: &'static str, lines: &str, command: &str) -> Option<Unit> {
     let systemd = Systemd::shared()?;
     let readme = repository_file("README.md");
@@ -17,7 +18,7 @@ fn unit(name: &'static str, lines: &str, command: &str) -> Option<Unit> {
     Some(systemd.unit(name, &format!("Type=exec\n{restart}\nRestartSec=100ms\n{lines}ExecStart={command}\n")))
 }
 
-/// It fails with that status, and stays failed: one that is to be tried again is `activating` at once.
+/// Asserts that the service fails with this status and is not restarted, which would make it `activating` at once.
 fn stays_down(name: &'static str, status: &str, lines: &str, command: &str) {
     let Some(unit) = unit(name, lines, command) else { return };
     let unit = unit.enqueue();
@@ -64,7 +65,7 @@ fn a_command_that_is_not_there_is_not_tried_again() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_bugs_status_is_not_tried_again() {
-    // There is no bug to show it by: a command stands in.
+    // The status of a panic, here that of a command.
     stays_down("status-70", "70", LOCAL, "secrets-exec -e A=x:k -- /bin/sh -c 'exit 70'");
 }
 

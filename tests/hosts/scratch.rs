@@ -1,13 +1,13 @@
-//! A static binary in an image of nothing else: no libc, no shell, no /etc, no root certificates.
+//! A static binary in an image without libc, shell, /etc and root certificates.
 
 use std::fs;
 
 use super::podman::{self, Container};
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::tls::Authority;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::tls::Authority;
 
-/// The one other file there, which is a shell and everything else when it is asked for.
+/// The other file of the image, busybox.
 const ENVIRONMENT: [&str; 4] = ["--", "/busybox", "cat", "/proc/self/environ"];
 
 fn served(aws: Aws) -> Aws {

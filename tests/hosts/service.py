@@ -1,4 +1,4 @@
-"""Talks to systemd as a service does: run with `watched`, `silent` or `socket`. It wants to be the main process itself."""
+"""A service of systemd, which must be the main process: run with `watched`, `silent` or `socket`."""
 
 import os
 import socket

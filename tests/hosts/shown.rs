@@ -1,9 +1,10 @@
-//! What podman shows of a container that runs holds no value.
+//! podman's output about a running container, which must hold no value.
 
 use super::podman::{self, Container, done};
-use crate::sandbox::CANARY;
+use crate::support::outcome::Expectations;
+use crate::support::sandbox::CANARY;
 
-/// A container whose command has the value, and waits.
+/// A container whose command has the value and waits.
 fn waiting() -> Option<podman::Started> {
     if !podman::works() {
         return None;
@@ -30,7 +31,7 @@ fn a_command_that_exec_starts_beside_it_has_no_value() {
     let Some(started) = waiting() else { return };
     let beside = started.exec(["cat", "/proc/self/environ"]);
     beside.launched_silently().lacks("A");
-    // The command itself has it, which root may read.
+    // root may read the environment of the command, which has the value.
     started.exec(["cat", "/proc/1/environ"]).launched_silently().has("A", CANARY);
     started.stop();
     started.wait().launched();
@@ -40,7 +41,7 @@ fn a_command_that_exec_starts_beside_it_has_no_value() {
 #[ignore = "by make test-hosts"]
 fn the_log_tells_where_a_value_came_from_and_not_what_it_is() {
     let Some(started) = waiting() else { return };
-    let expectations = crate::outcome::Expectations::default();
+    let expectations = Expectations::default();
     podman::run(["logs", started.name()], expectations).launched().says(["A", "x"]);
     let processes = done(["top", started.name(), "args"]);
     assert!(!processes.contains(CANARY), "{processes}");

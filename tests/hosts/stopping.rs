@@ -1,15 +1,15 @@
-//! As PID 1 and under an init: `podman stop` reaches the command, or ends secrets-exec while it still resolves.
+//! `podman stop`, as PID 1 and under an init: it reaches the command, or ends secrets-exec while that resolves.
 
 use super::podman::{self, Container};
-use crate::aws::Aws;
-use crate::aws::fault::Fault;
-use crate::aws::secret::Secret;
-use crate::outcome::{Outcome, Status};
+use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::{Outcome, Status};
 
-/// Handles TERM by itself; the status is 137 if TERM does not reach it, for podman then kills it.
+/// A script with a handler of TERM. Without TERM, podman kills it, and the status is 137.
 const HANDLER: &str = "trap 'echo stopped; exit 7' TERM; echo $$ >/shared/ready; while :; do sleep 0.1; done";
 
-/// Stops the command when it runs.
+/// Stops the container while the command runs.
 fn stopped(init: &[&str]) -> Option<(String, Outcome)> {
     if !podman::works() {
         return None;
@@ -22,7 +22,7 @@ fn stopped(init: &[&str]) -> Option<(String, Outcome)> {
     Some((pid, started.wait()))
 }
 
-/// Stops it while the secret does not come.
+/// Stops the container while the request hangs.
 fn stopped_early(init: &[&str]) -> Option<Outcome> {
     if !podman::works() {
         return None;

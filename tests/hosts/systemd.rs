@@ -1,47 +1,58 @@
-//! Use [`Systemd::shared`] to get a systemd that has booted in a container, and [`Systemd::unit`] to give it a service.
+//! [`Systemd::shared`] is a systemd that has booted in a container; [`Systemd::unit`] adds a service to it.
 
 use std::ffi::OsString;
 use std::sync::OnceLock;
 
 use super::podman;
-use crate::aws::Aws;
-use crate::outcome::{Expectations, Outcome};
-use crate::sandbox::ACCESS_SECRET;
-use crate::skip::skipped;
+use crate::support::aws::Aws;
+use crate::support::outcome::{Expectations, Outcome};
+use crate::support::sandbox::ACCESS_SECRET;
+use crate::support::skip::skipped;
 
-/// The lines of a service that read [`podman::secrets`].
+/// The lines of a service that reads [`podman::secrets`].
 pub(super) const LOCAL: &str = "Environment=SECRETS_EXEC_LOCAL=/etc/local.json\n";
 
-/// The lines of a service that ask the fake, without credentials.
+/// The lines of a service that uses the fake, without credentials.
 pub(super) fn asking(aws: &Aws) -> String {
     let endpoint = aws.endpoint();
     format!("Environment=AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true\n")
 }
 
-/// The lines of a service that ask the fake, with keys in variables.
+/// The lines of a service that uses the fake, with keys in variables.
 pub(super) fn asking_with_keys(aws: &Aws) -> String {
     let keys = format!("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AWS_SECRET_ACCESS_KEY={ACCESS_SECRET}");
     format!("{}Environment={keys}\n", asking(aws))
 }
 
-/// PID 1 of a container that shares this machine's network; it ends with the last of these tests.
+/// PID 1 of a container that shares this machine's network; `tests/hosts/run` removes it.
 pub(super) struct Systemd {
     name: String,
 }
 
 impl Systemd {
-    /// None, told loudly, where it does not boot.
+    /// The systemd that every test shares, booted by the first; reports the calling test as skipped where it does not
+    /// boot.
     pub(super) fn shared() -> Option<&'static Self> {
-        static SHARED: OnceLock<Option<Systemd>> = OnceLock::new();
-        SHARED.get_or_init(|| podman::works().then(Self::boot).flatten()).as_ref()
+        static SHARED: OnceLock<Result<Systemd, String>> = OnceLock::new();
+        if !podman::works() {
+            return None;
+        }
+        match SHARED.get_or_init(Self::boot) {
+            Ok(systemd) => Some(systemd),
+            Err(state) => {
+                skipped(&format!("systemd does not boot in a container: {state}"));
+                None
+            }
+        }
     }
 
-    fn boot() -> Option<Self> {
+    /// Boots systemd; the error is its state when it does not come up.
+    fn boot() -> Result<Self, String> {
         let name = format!("systemd-{}", std::process::id());
         let confinement = ["--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--network=host"];
         let mut line = vec!["run", "--detach", "--rm", "--pull=never", "--systemd=always", "--name", &name];
         line.extend(confinement);
-        // Credentials are mounted by a child, and are seen by services only where mounts propagate.
+        // A child process mounts credentials; services see them only if mounts propagate.
         line.extend(["localhost/host", "sh", "-c", "mount --make-rshared / && exec /sbin/init"]);
         let systemd = Self { name: name.clone() };
         let expectations = Expectations { target_writes_stderr: true, ..Expectations::default() };
@@ -51,20 +62,19 @@ impl Systemd {
             if ["running\n", "degraded\n"].contains(&state.as_str()) {
                 systemd.write("/etc/local.json", &podman::secrets());
                 systemd.write("/usr/local/bin/service.py", include_str!("service.py"));
-                return Some(systemd);
+                return Ok(systemd);
             }
         }
-        skipped(&format!("every test of systemd: it does not boot in a container here: {}", state.trim()));
-        None
+        Err(state)
     }
 
-    /// Runs a shell script beside the services.
+    /// Runs a shell script in the container.
     pub(super) fn shell(&self, script: &str) -> Outcome {
         let expectations = Expectations { prints_values: true, target_writes_stderr: true, ..Expectations::default() };
         podman::run(["exec", &self.name, "sh", "-c", script], expectations)
     }
 
-    /// What a shell script prints.
+    /// Runs a shell script in the container and returns its output.
     pub(super) fn ask(&self, script: &str) -> String {
         self.shell(script).stdout()
     }
@@ -75,7 +85,7 @@ impl Systemd {
         podman::feed(line.map(OsString::from), content).launched();
     }
 
-    /// A service of these lines, which prints into a file, and may start as often as it likes.
+    /// A service with these lines, whose output goes into a file, without a limit of starts.
     pub(super) fn unit(&'static self, name: &'static str, lines: &str) -> Unit {
         let text = format!(
             "[Unit]\nStartLimitIntervalSec=0\n\
@@ -91,21 +101,21 @@ impl Systemd {
     }
 }
 
-/// A service.
+/// A service of the shared systemd.
 pub(super) struct Unit {
     systemd: &'static Systemd,
     name: &'static str,
 }
 
 impl Unit {
-    /// Starts it with success.
+    /// Starts it, and asserts success.
     pub(super) fn start(self) -> Self {
         let run = self.systemd.shell(&format!("systemctl start {0} || systemctl status --lines=20 {0}", self.name));
         assert!(run.stdout.is_empty(), "it did not start: {run}");
         self
     }
 
-    /// Has systemd start it, and does not wait.
+    /// Starts it without waiting.
     pub(super) fn enqueue(self) -> Self {
         self.systemd.shell(&format!("systemctl start --no-block {}", self.name)).launched();
         self
@@ -127,12 +137,12 @@ impl Unit {
         });
     }
 
-    /// What it has printed.
+    /// The output so far.
     pub(super) fn printed(&self) -> String {
         self.systemd.ask(&format!("cat /run/{}.out", self.name))
     }
 
-    /// What stands in the journal.
+    /// The messages in the journal.
     pub(super) fn journal(&self) -> String {
         self.systemd.ask(&format!("journalctl --sync; journalctl --output=cat --unit={}", self.name))
     }

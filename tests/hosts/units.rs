@@ -1,11 +1,11 @@
-//! As the prefix of an `ExecStart=`: the command is the main process, and talks to systemd as if it had been started alone.
+//! Prefix of an `ExecStart=`: the command is the main process, and talks to systemd as if it had been started alone.
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, asking_with_keys};
-use crate::aws::Aws;
-use crate::aws::fault::Fault;
-use crate::aws::secret::Secret;
-use crate::sandbox::{CANARY, repository_file};
+use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{CANARY, repository_file};
 
 #[test]
 #[ignore = "by make test-hosts"]

@@ -1,10 +1,10 @@
-//! `default` and `optional`: used on absence, and only then.
+//! `default` and `optional`: they apply to an absent secret, version or key, and to no other failure.
 
-use crate::aws::Aws;
-use crate::aws::fault;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 fn database() -> Secret {
     Secret::json(r#"{"host":"db.internal","none":null,"empty":""}"#)
@@ -80,7 +80,7 @@ fn optional_false_is_required() {
     launch("env:\n  A: { from: \"prod/db:nope\", optional: false }\n").refused(78).says(["A", "nope"]);
 }
 
-/// Neither a default nor `optional` hides what is not an absence.
+/// Asserts that neither a default nor `optional` hides this failure.
 fn is_never_an_absence(secret: &Secret, status: i32) {
     for absence in ["default: d", "optional: true"] {
         let aws = Aws::start().secret("prod/db", secret.clone());

@@ -1,16 +1,16 @@
-//! `--agent`: what is asked of the Secrets Manager Agent, with which token, and what it is never asked.
+//! `--agent`: the requests to the Secrets Manager Agent, the token, and the requests that it never gets.
 
-use crate::aws::agent::{PARAMETER, SECRET, TOKEN};
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, Version};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::agent::{PARAMETER, SECRET, TOKEN};
+use crate::support::aws::secret::{PREVIOUS_ID, Secret};
+use crate::support::aws::{Aws, Version};
+use crate::support::sandbox::{CANARY, Sandbox};
 
 fn served() -> Aws {
     let secret = Secret::json(r#"{"k":"v","n":1.10}"#).previous(Secret::json(r#"{"k":"old"}"#));
     Aws::start().secret("prod/db", secret)
 }
 
-/// Reads through the agent, which is the only thing that can be reached.
+/// A launch through the agent, without access to AWS.
 fn sandbox(aws: &Aws) -> Sandbox {
     Sandbox::new().region("us-east-1").arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", TOKEN)
 }
@@ -33,8 +33,7 @@ fn stages_versions_and_whole_values_are_read() {
     let aws = served().secret("text", Secret::text(CANARY)).secret("bin", Secret::binary(*b"\xff\x00"));
     let sandbox = sandbox(&aws).resolve("A=prod/db:k:AWSPREVIOUS").resolve("C=text");
     let declaration = "env:\n  D: { from: bin, encode: base64 }\n";
-    let run =
-        sandbox.resolve(&format!("B=prod/db:k::{}", crate::aws::secret::PREVIOUS_ID)).declaration(declaration).run();
+    let run = sandbox.resolve(&format!("B=prod/db:k::{}", PREVIOUS_ID)).declaration(declaration).run();
     run.launched().has("A", "old").has("B", "old").has("C", CANARY).has("D", "/wA=");
 }
 

@@ -1,16 +1,16 @@
-//! Finding and starting the command: 127 and 126 before any request where that can be known.
+//! The look-up and start of the command: status 127 or 126, where possible before any request.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{Sandbox, sandbox};
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::skip;
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
 }
 
-/// A run that must be refused before any request.
+/// Asserts that a run is refused before any request.
 fn at_no_cost(state: impl FnOnce(Sandbox) -> Sandbox) -> Outcome {
     let aws = served();
     let run = state(sandbox(&aws)).run();
@@ -124,7 +124,7 @@ fn a_script_without_a_shebang_is_run_by_the_shell() {
     let aws = served();
     let sandbox = sandbox(&aws).executable("script", "echo \"$A $0 $#\"\nexit 7\n");
     let run = sandbox.command(["./script", "one", "two words"]).run();
-    run.ended(crate::outcome::Status::Exit(7)).printed("v ./script 2\n");
+    run.ended(Status::Exit(7)).printed("v ./script 2\n");
 }
 
 #[test]

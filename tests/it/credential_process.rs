@@ -1,4 +1,4 @@
-//! `credential_process` of a profile: what it is given, what becomes of it when the launch ends early, and what it may print.
+//! `credential_process` of a profile: its environment and terminal, its end when the launch ends early, and its output.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, ROLE_KEY};
-use crate::outcome::{Outcome, Status};
-use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
-use crate::skip;
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, ROLE_KEY};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::skip;
 
 const KEY: &str = "AKIAPROCESS";
 
@@ -24,7 +24,7 @@ fn credentials() -> Value {
     json!({ "Version": 1, "AccessKeyId": KEY, "SecretAccessKey": ACCESS_SECRET })
 }
 
-/// A launch whose credentials a shell script gives, which finds them in `answer.json`.
+/// A launch whose `credential_process` is this shell script.
 fn sandbox(aws: &Aws, script: &str) -> Sandbox {
     let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k");
     let sandbox = sandbox.file("answer.json", credentials().to_string());
@@ -33,22 +33,22 @@ fn sandbox(aws: &Aws, script: &str) -> Sandbox {
     sandbox.home_file(".aws/config", &config)
 }
 
-/// Launches with credentials that are printed just so.
+/// A launch whose `credential_process` prints this.
 fn printing(aws: &Aws, printed: impl ToString) -> Sandbox {
     sandbox(aws, "cat answer.json").file("answer.json", printed.to_string())
 }
 
-/// Notes its own process and one that it has started, and waits for what does not come.
+/// A script that writes its process id and that of a child to `processes`, and hangs.
 const HANGING: &str = "sleep 300 & echo $$ $! >draft; mv draft processes; wait";
 
-/// The processes of [`HANGING`], once they are there.
+/// The paths in /proc of the processes of [`HANGING`], once these are written.
 fn processes(sandbox: &Sandbox) -> Vec<PathBuf> {
     let file = sandbox.path("processes");
     await_that(|| file.exists());
     fs::read_to_string(file).unwrap().split_whitespace().map(|pid| Path::new("/proc").join(pid)).collect()
 }
 
-/// Waits for something that happens soon; only a failing test waits to the end.
+/// Waits until a condition holds; fails after 20 seconds.
 fn await_that(happens: impl Fn() -> bool) {
     let began = Instant::now();
     while !happens() {
@@ -57,7 +57,7 @@ fn await_that(happens: impl Fn() -> bool) {
     }
 }
 
-/// Gone, or dead and not yet collected by the init of this machine.
+/// Returns whether a process is gone, or a zombie that init has not reaped yet.
 fn has_ended(process: &Path) -> bool {
     let status = fs::read_to_string(process.join("status")).unwrap_or_default();
     status.is_empty() || status.contains("State:\tZ")
@@ -116,7 +116,7 @@ fn a_signal_that_was_ignored_on_entry_ends_nothing() {
     drop(sandbox);
 }
 
-/// The line of /proc/self/status that has a bit for each signal that is ignored, as the command sees it.
+/// The command's mask of ignored signals (SigIgn in /proc/self/status).
 fn ignored_signals(through: &[&str]) -> u64 {
     let aws = served();
     let sandbox = printing(&aws, credentials()).through(through).command(["grep", "SigIgn", "/proc/self/status"]);
@@ -135,7 +135,7 @@ fn sigchld_may_be_ignored_on_entry_and_stays_so() {
 #[test]
 fn nothing_of_it_is_left_to_the_command() {
     let aws = served();
-    // A dead child that nobody has waited for is one, too.
+    // A zombie that was not waited for would count as a child.
     let sandbox = printing(&aws, credentials()).command(["cat", "/proc/thread-self/children"]);
     sandbox.run().launched_silently().printed("");
 }
@@ -210,7 +210,7 @@ fn a_failure_is_waited_for() {
 
 const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
 
-/// Reads with a role that is assumed with what the process has printed.
+/// Launches with a role that is assumed with the credentials of the process.
 fn assumes_a_role(config: impl Fn(&str) -> String) {
     let aws = served();
     let sandbox = printing(&aws, credentials());
@@ -270,8 +270,8 @@ fn a_circle_of_profiles_ends() {
     printing(&aws, credentials()).home_file(".aws/config", &config).run().refused(77).says(["loop"]);
 }
 
-/// An interactive shell with one job: what a test types when the terminal shows a text, and what becomes of the job. A job that
-/// is stopped is told and continued in the foreground. The terminal's echo is off.
+/// A Python script that runs an interactive shell with one job on a terminal without echo, types a text whenever the
+/// terminal shows another, and prints the output. A job that stops is reported, and continued in the foreground.
 const SHELL: &str = r"
 import os, pty, signal, sys, termios, time
 shown, typed = sys.argv[1].encode(), sys.argv[2].encode().decode('unicode_escape').encode()
@@ -317,7 +317,7 @@ os.write(1, said.replace(b'\r\n', b'\n'))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(shell, 0)[1]))
 ";
 
-/// Asks on the terminal, as a tool does that wants the code of a second factor.
+/// A script that prompts on the terminal, as for an MFA code.
 const ASKING: &str = "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<$code>\" >/dev/tty; cat answer.json";
 
 fn at_a_terminal(script: &str, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sandbox) -> Option<Outcome> {

@@ -1,18 +1,19 @@
-//! Credentials: found as the AWS CLI finds them, resolved once and first, and accounted for when there are none.
+//! Credentials: found in the order of the AWS CLI, resolved once and before any secret; an error names every source.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY};
-use crate::sandbox::{ACCESS_SECRET, Sandbox};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY};
+use crate::support::deadline::ends_within;
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 fn served() -> Aws {
     let secret = Secret::json(r#"{"k":"v"}"#);
     Aws::start().secret("x", secret.clone()).secret("y", secret)
 }
 
-/// A sandbox that knows where AWS is, and has no credentials.
+/// A launch without credentials.
 fn without_credentials(aws: &Aws) -> Sandbox {
     Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k").resolve("B=y:k")
 }
@@ -87,7 +88,7 @@ fn a_profile_option_wins_over_the_variables() {
         "[profile one]\nregion = one-1\naws_access_key_id = AKIAONE\n{key}\n\
          [profile two]\nregion = two-1\naws_access_key_id = AKIATWO\n{key}\n"
     );
-    // As with the AWS CLI, a profile on the command line is stronger than keys in the environment.
+    // As with the AWS CLI, `--profile` overrides keys in the environment.
     Sandbox::new()
         .aws(&aws)
         .env_remove("AWS_REGION")
@@ -146,20 +147,16 @@ fn credentials_of_a_container_do_not_go_through_the_proxy() {
 #[test]
 fn a_credential_source_that_never_answers_is_75_when_the_time_is_over() {
     let aws = served();
-    let began = Instant::now();
-    let run = without_credentials(&aws)
-        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("http://{}/hang", aws.address()))
-        .args(["--timeout", "2s"])
-        .run();
-    run.refused(75);
-    assert!(began.elapsed() < Duration::from_secs(20));
+    let silent = format!("http://{}/hang", aws.address());
+    let sandbox = without_credentials(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", silent);
+    ends_within(Duration::from_secs(2), sandbox).refused(75);
     assert!(aws.reads().is_empty());
 }
 
 #[test]
 fn a_credential_source_that_cannot_be_reached_is_75() {
     let aws = served();
-    // Nobody serves the first port, and no test is given it meanwhile.
+    // Port 1 is never served, and never chosen for a test's server.
     let nobody = "http://127.0.0.1:1/credentials";
     let run =
         without_credentials(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", nobody).args(["--timeout", "10s"]).run();
@@ -214,14 +211,10 @@ fn credentials_and_region_of_the_instance_are_the_last_resort() {
 fn instance_metadata_that_never_answers_is_75_within_the_time() {
     let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let aws = served();
-    let began = Instant::now();
-    let run = without_credentials(&aws)
+    let sandbox = without_credentials(&aws)
         .env_remove("AWS_EC2_METADATA_DISABLED")
-        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", silent.local_addr().unwrap()))
-        .args(["--timeout", "10s"])
-        .run();
-    run.refused(75);
-    assert!(began.elapsed() < Duration::from_secs(25));
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", silent.local_addr().unwrap()));
+    ends_within(Duration::from_secs(2), sandbox).refused(75);
     assert!(aws.calls().is_empty());
 }
 
@@ -233,7 +226,7 @@ fn failing_credentials_are_not_asked_for_again_for_every_secret() {
         sandbox = sandbox.resolve(&format!("V{number}=s{number}:k"));
     }
     let nowhere = format!("{}/nowhere", aws.instance_metadata());
-    // The endpoint answers "not found", which will not change, so one request is enough for all twenty.
+    // The endpoint answers 404, which is permanent, so one request suffices for all twenty.
     let run = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", nowhere).args(["--timeout", "5s"]).run();
     assert!(run.stdout.is_empty(), "{run}");
     assert!(aws.reads().is_empty());

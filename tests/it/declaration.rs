@@ -1,9 +1,9 @@
-//! Declarations that are right: three formats, aliases, and what an entry under `env` may say.
+//! Valid declarations: three formats, aliases, and the keys of an entry under `env`.
 
-use crate::aws::Aws;
-use crate::aws::secret::{PREVIOUS_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{PREVIOUS_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 fn database() -> Secret {
     let older = Secret::json(r#"{"host":"old.internal","port":5431}"#);

@@ -1,9 +1,9 @@
-//! Declarations that are wrong: each is told with its file and line, nothing is asked of AWS, nothing is started.
+//! Invalid declarations: the error names file and line; nothing is requested and nothing started.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 fn launch(name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
     let secret = Secret::json(r#"{"k":"v"}"#);
@@ -14,14 +14,14 @@ fn launch(name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
     run
 }
 
-/// Unknown and duplicate keys are told with their column, too.
+/// Asserts the error of an unknown or duplicate key, which also has the column.
 fn refuses_key(declaration: &str, line: usize, column: usize, key: &str) {
     let place = format!("app.yaml:{line}:{column}");
     let run = launch("app.yaml", declaration);
     run.refused(78).says([place.as_str(), key]);
 }
 
-/// A YAML declaration that is refused at a line, for a reason that holds these words.
+/// Asserts that a YAML declaration is refused with this line and these texts.
 fn refuses(declaration: &str, line: usize, facts: &[&str]) {
     let run = launch("app.yaml", declaration);
     run.refused(78).says([format!("app.yaml:{line}").as_str()]).says(facts.iter().copied());

@@ -1,7 +1,7 @@
 //! Declaration files that cannot be read or parsed, in each of the three formats.
 
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 fn launch(name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
     let sandbox = Sandbox::new().file(name, declaration);

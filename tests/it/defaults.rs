@@ -1,10 +1,11 @@
-//! Where options come from (flag, variable, `defaults:`), and which declaration is read when none is named.
+//! The sources of options (flag, variable, `defaults:`), and the declaration that is read by default.
 
 use std::os::unix::fs::chown;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 const DECLARATION: &str = "env:\n  A: x:k\n";
 
@@ -12,7 +13,7 @@ fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
 }
 
-/// The region that is asked when each of these places names one.
+/// The region that is asked when each of these sources names one.
 fn region(flag: bool, variable: bool, default: bool, aws_region: bool) -> String {
     let aws = served();
     let mut sandbox = Sandbox::new().aws(&aws).env_remove("AWS_REGION");
@@ -236,7 +237,7 @@ fn a_default_file_of_another_user_is_refused() {
     let aws = served();
     let sandbox = Sandbox::new().aws(&aws).declaration(DECLARATION);
     if chown(sandbox.path("secrets-exec.yaml"), Some(12_345), None).is_err() {
-        return crate::skip::skipped("a default file of another user: only root can give files away");
+        return skip::skipped("a default file of another user: only root can give files away");
     }
     sandbox.run().refused(78).says(["secrets-exec.yaml", "-f"]);
     assert!(aws.calls().is_empty());

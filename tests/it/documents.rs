@@ -1,14 +1,14 @@
-//! Whole secrets, binary ones, and ones that are not the JSON that a key needs.
+//! Whole secrets, binary secrets, and secrets that are not the JSON object that a key needs.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{CANARY, Sandbox};
 use crate::values::read;
 
-/// A whole secret is its text, whatever it looks like.
+/// Asserts that a whole secret with this text is delivered unchanged.
 fn passes_whole(text: &str) {
     read(Secret::bare(text), "").launched_silently().has("VALUE", text);
 }

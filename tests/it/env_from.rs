@@ -1,19 +1,19 @@
-//! `env-from`: what the keys of an object become; start with `expand`, which launches one entry over one object.
+//! `env-from`: variables from the keys of an object; start with `expand`, which launches one entry over one object.
 
-use crate::aws::Aws;
-use crate::aws::fault;
-use crate::aws::secret::{CURRENT_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
-/// Launches `env-from: [{ from: prod/app, SETTINGS }]` over the object; the canary is one more key of it.
+/// Launches `env-from: [{ from: prod/app, SETTINGS }]` over the object, which also has a key with the canary.
 fn expand(object: &str, settings: &str) -> Outcome {
     let aws = Aws::start().secret("prod/app", Secret::json(object));
     let declaration = format!("env-from:\n  - {{ from: prod/app{settings} }}\n");
     Sandbox::new().aws(&aws).declaration(&declaration).run()
 }
 
-/// Launches `--env-from ARGUMENT` over an object that AWS has under this id.
+/// Launches `--env-from ARGUMENT` over an object that is served under this id.
 fn expand_on_the_command_line(id: &str, object: &str, argument: &str) -> Outcome {
     let aws = Aws::start().secret(id, Secret::json(object));
     Sandbox::new().aws(&aws).args(["--env-from", argument]).run()

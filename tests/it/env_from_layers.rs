@@ -1,8 +1,8 @@
-//! `env-from` among other entries: who wins, what is then not fetched, and what `--keep-existing` leaves alone.
+//! `env-from` beside other entries: precedence, secrets that are not fetched, and `--keep-existing`.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
 
 fn served() -> Aws {
     Aws::start()

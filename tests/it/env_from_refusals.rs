@@ -1,11 +1,11 @@
-//! Names that `env-from` refuses, since whoever writes a secret would make programs run code by them, and the ways out.
+//! Names that `env-from` refuses because they make programs run code, and the options that allow them.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
-/// One of each that the README lists, and for each pattern one that it matches.
+/// The names that the README lists, and a match for each pattern.
 const REFUSED: &[&str] = &[
     "PATH",
     "HOME",
@@ -174,7 +174,7 @@ fn a_refused_name_is_refused_when_nothing_else_is_wrong_with_other_entries() {
     launch(r#"{"a":"1","bash_env":"x"}"#, declaration).refused(78).says(["BASH_ENV"]).says_nothing_of("\"a\"");
 }
 
-/// A default, or leaving KEY out, would mend an entry of `env`, and has no place in `env-from`.
+/// A default, and a reference without KEY, are hints for entries of `env` alone.
 #[test]
 fn hints_are_those_that_an_object_can_follow() {
     let aws = Aws::start()

@@ -1,11 +1,11 @@
-//! The environment of the command: what is inherited, removed, kept and added, byte for byte.
+//! The environment of the command: inherited, removed, kept and added variables, byte for byte.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
 
 fn served() -> Aws {
     let object = r#"{"k":"resolved","empty":""}"#;

@@ -1,12 +1,12 @@
 //! `${NAME}` and `${NAME:-default}` in the name of a secret, from the inherited environment.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
 
 const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
 
-/// `reference` gives what the secret `id` has, in an environment with `variables`.
+/// Asserts that `reference` reads the secret `id`, in an environment with `variables`.
 fn leads_to(reference: &str, variables: &[(&str, &str)], id: &str) -> Aws {
     let aws = served(id);
     let mut sandbox = Sandbox::new().aws(&aws).resolve(&format!("A={reference}"));
@@ -158,7 +158,7 @@ fn a_variable_that_is_removed_from_the_target_is_still_expanded() {
 
 #[test]
 fn what_a_variable_holds_is_not_repeated() {
-    // Whoever mistypes a name must not find a password in the log.
+    // A mistyped name may be that of a variable with a password.
     let aws = served("prod/db");
     let run = Sandbox::new().aws(&aws).env("DB_PASSWORD", "s3cr3t:pw!").resolve("A=${DB_PASSWORD}:k").run();
     run.refused(64).says(["A", "DB_PASSWORD"]).says_nothing_of("s3cr3t");

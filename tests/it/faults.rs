@@ -1,10 +1,10 @@
-//! What goes wrong with one secret, and which status and words it gets.
+//! Failures of one secret: their exit statuses and errors.
 
-use crate::aws::fault;
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, IDENTITY};
-use crate::outcome::{Outcome, Status};
-use crate::sandbox::Sandbox;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, IDENTITY};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::Sandbox;
 
 fn launch(secret: Option<Secret>, reference: &str) -> Outcome {
     let mut aws = Aws::start();

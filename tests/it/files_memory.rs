@@ -1,5 +1,5 @@
-//! Files in memory (`--as-file`, `files:` without `path`): start with `with_file`, whose script finds the path in `$F`. What
-//! refuses them is in `files_refused.rs`, files on disk in `files_path.rs`.
+//! Files in memory (`--as-file`, `files:` without `path`): start with `with_file`, whose script finds the path in `$F`.
+//! Systems that refuse them are in `files_refused.rs`, files on disk in `files_path.rs`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 
-use crate::aws::Aws;
-use crate::aws::secret::{CURRENT_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 fn served() -> Aws {
     Aws::start().secret("prod/tls", Secret::json(r#"{"key":"the key\n","cert":"the certificate","empty":""}"#))

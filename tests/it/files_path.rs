@@ -1,4 +1,4 @@
-//! Files at a `path`: what is there after a launch; start with `with_file`, which declares `out/file`. What goes wrong is in
+//! Files at a `path` after a launch; start with `with_file`, which declares `out/file`. Failures are in
 //! `files_undone.rs`.
 
 use std::fs;
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 pub fn served() -> Aws {
     Aws::start().secret("prod/tls", Secret::json(r#"{"key":"the key\n","cert":"the certificate"}"#))
 }
 
-/// A directory `out`, and on line 2 of the declaration a file in it; quiet, since no test chooses the file system it runs on.
+/// A directory `out`, and on line 2 of the declaration a file in it. `-q`, since files on disk cause a warning.
 pub fn with_file(aws: &Aws, settings: &str) -> Sandbox {
     let sandbox = Sandbox::new().aws(aws).args(["-q"]);
     fs::create_dir(sandbox.path("out")).unwrap();
@@ -24,7 +24,7 @@ pub fn with_file(aws: &Aws, settings: &str) -> Sandbox {
     sandbox.declaration(&format!("files:\n  - {{ from: \"prod/tls:key\", path: \"{}\"{settings} }}\n", path.display()))
 }
 
-/// What is in the directory `out`, temporary files among it.
+/// The names in the directory `out`, temporary files included.
 pub fn names(sandbox: &Sandbox) -> Vec<String> {
     let entries = fs::read_dir(sandbox.path("out")).unwrap();
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

@@ -1,11 +1,11 @@
-//! Files in memory where the system refuses them (seccomp, an old kernel, a limit): the launch fails with a way out, or does
-//! without what the kernel does not know.
+//! Files in memory where the system refuses them (seccomp, an old kernel, a limit): the error says how to avoid them,
+//! and flags that an old kernel does not know are left out.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 /// Installs a seccomp filter as container runtimes do, by which memfd_create answers EPERM, and execs its arguments.
 const SECCOMP: &str = "
@@ -32,7 +32,7 @@ fn with_file(aws: &Aws, wrapper: &[&str]) -> Outcome {
     sandbox.script("cat \"$F\"").through(wrapper).run()
 }
 
-/// Has every call of memfd_create, or the calls that `which` says, answer an error.
+/// Injects an error into every call of memfd_create, or into the calls that `which` selects, by strace.
 fn injected(error: &str) -> Option<[String; 6]> {
     let line = ["strace", "-o", "/dev/null", "-e", "trace=memfd_create", "-e"].map(str::to_owned);
     let wrapper: Vec<&str> = line.iter().map(String::as_str).collect();

@@ -1,4 +1,5 @@
-//! Files at a `path` where a file is already: it is exchanged unread, and an undone launch brings back the very file.
+//! Files at a `path` that exists: the old file is exchanged unread, and a launch that is undone restores that same
+//! file.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -6,9 +7,10 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use crate::files_path::{names, served, with_file};
-use crate::outcome::Status;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::outcome::Status;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 const AS_NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
@@ -16,14 +18,14 @@ fn can_run_as_nobody() -> bool {
     skip::can(&[&AS_NOBODY[..], &["true"]].concat(), "a run as another user")
 }
 
-/// Has strace let system calls end like this.
+/// Injects results into system calls, by strace.
 fn injected(sandbox: Sandbox, injections: &[&str]) -> Option<Sandbox> {
     let injections = injections.iter().flat_map(|injection| ["-e", injection]);
     let wrapper: Vec<&str> = ["strace", "-o", "/dev/null"].into_iter().chain(injections).collect();
     skip::can(&[&wrapper[..], &["true"]].concat(), "system calls that fail").then(|| sandbox.through(wrapper))
 }
 
-/// The properties of a file that undoing must keep.
+/// The properties of a file that must be the same after undoing.
 #[derive(Debug, PartialEq)]
 struct Identity {
     inode: u64,
@@ -47,7 +49,7 @@ fn identity(path: &Path) -> Identity {
 }
 
 /// Replaces `out/file`, which has a second link and an old time.
-fn replacing(settings: &str) -> (crate::aws::Aws, Sandbox) {
+fn replacing(settings: &str) -> (Aws, Sandbox) {
     let aws = served();
     let sandbox = with_file(&aws, settings).file("out/file", "old").mode("out/file", 0o640);
     let path = sandbox.path("out/file");
@@ -64,7 +66,7 @@ fn a_launch_that_fails_before_execve_brings_back_the_very_file() {
         "files: [{{ from: \"prod/tls:key\", path: \"{}\" }}]\nenv: {{ A: {{ value: {large} }} }}\n",
         path.display()
     );
-    // A quarter of the stack is not enough for it.
+    // More than a quarter of the stack, so that execve fails.
     let sandbox =
         sandbox.declaration(&declaration).env("B", &large).env("C", &large).prepared_by("ulimit -s 1024; exec \"$@\"");
     let before = identity(&sandbox.path("out/file"));

@@ -1,4 +1,5 @@
-//! Files at a `path` when something fails: an error that names file and line, what was there as it was, and nothing left over.
+//! Files at a `path` when something fails: the error names file and line, earlier files are restored, and none is left
+//! over.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -6,15 +7,15 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
-use crate::aws::Aws;
-use crate::aws::fault::Fault;
-use crate::aws::secret::Secret;
 use crate::files_path::{names, served, with_file};
-use crate::outcome::Status;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
-/// Files `out/one` and `out/two`, or at other places; `out/one` is there already.
+/// A launch with two files, by default `out/one` and `out/two`, of which `out/one` exists already.
 fn two_files(aws: &Aws, second: &str) -> Sandbox {
     let sandbox = Sandbox::new().aws(aws).args(["-q"]).file("out/one", "old").mode("out/one", 0o640);
     let (one, two) = (sandbox.path("out/one"), sandbox.path(second));
@@ -26,7 +27,7 @@ fn two_files(aws: &Aws, second: &str) -> Sandbox {
     sandbox.declaration(&declaration)
 }
 
-/// Runs it; `out/one` must be as it was, and alone.
+/// Runs it, and asserts that `out/one` is unchanged and alone.
 fn changes_nothing(sandbox: &Sandbox, status: Status) -> String {
     let old = sandbox.path("out/one");
     let outcome = sandbox.run();
@@ -68,7 +69,7 @@ fn a_command_that_is_not_found_costs_no_request_and_writes_nothing() {
 
 #[test]
 fn an_environment_that_is_too_large_leaves_everything_as_it_was() {
-    let aws = served().secret("large", Secret::text(&format!("{}{}", crate::sandbox::CANARY, "x".repeat(65_000))));
+    let aws = served().secret("large", Secret::text(&format!("{}{}", CANARY, "x".repeat(65_000))));
     let mut sandbox = two_files(&aws, "out/two").prepared_by("ulimit -s 1024; exec \"$@\"");
     for number in 0..5 {
         sandbox = sandbox.resolve(&format!("L{number}=large"));
@@ -156,7 +157,7 @@ fn an_owner_that_may_not_be_set_is_an_error() {
 }
 
 /// Runs it with a file system of its own at `out`, and returns what is in there afterwards.
-fn mounted(sandbox: Sandbox, options: &str, prepare: &str) -> Option<(crate::outcome::Outcome, String)> {
+fn mounted(sandbox: Sandbox, options: &str, prepare: &str) -> Option<(Outcome, String)> {
     let trial = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"];
     if !skip::can(&trial, "a file system of a test's own") {
         return None;
@@ -195,7 +196,7 @@ fn a_file_system_without_room_for_another_file_is_an_error() {
     assert_eq!(left, "x\n");
 }
 
-/// Has strace let the n-th rename end like this.
+/// Injects this result into the n-th rename, by strace; `None` where strace does not work.
 fn renaming(sandbox: Sandbox, injection: &str) -> Option<Sandbox> {
     let line = ["strace", "-o", "/dev/null", "-e", "trace=rename,renameat,renameat2", "-e"];
     let inject = format!("inject=rename,renameat,renameat2:{injection}");

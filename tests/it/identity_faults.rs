@@ -1,23 +1,24 @@
-//! Credentials that somebody else gives (STS, a container's endpoint) while that somebody fails: is it 75 or 77, and does it launch once they recover?
+//! Failures of the services that issue credentials (STS, a container's endpoint): status 75 or 77, and recovery.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, CONTAINER_KEY, ROLE_KEY};
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY, ROLE_KEY};
+use crate::support::deadline::ends_within;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
 
-/// Refuses connections: nobody serves the first port, and no test is given it meanwhile.
+/// A URL that refuses connections: port 1 is never served, and never chosen for a test's server.
 const NOBODY: &str = "http://127.0.0.1:1";
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
 }
 
-/// Who gives the credentials, and what it is asked.
+/// A service that issues credentials.
 #[derive(Clone, Copy)]
 enum Giver {
     Role,
@@ -41,7 +42,7 @@ impl Giver {
         }
     }
 
-    /// A launch that has its credentials from nobody else.
+    /// A launch whose credentials come from this service alone.
     fn sandbox(self, aws: &Aws) -> Sandbox {
         let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k");
         match self {
@@ -55,7 +56,7 @@ impl Giver {
         }
     }
 
-    /// Fails three times, then gives.
+    /// Asserts that the launch succeeds after three such failures.
     fn recovers_from(self, fault: Fault) {
         let aws = served().fails_first(self.operation(), 3, fault);
         let run = self.sandbox(&aws).run();
@@ -64,7 +65,7 @@ impl Giver {
         assert_eq!(aws.only_read().access_key(), self.key());
     }
 
-    /// Fails for ever with what may pass: as many attempts as are allowed, and 75 in the end.
+    /// Asserts that this failure is retried as often as allowed, and is status 75.
     fn is_temporary(self, fault: Fault) -> Outcome {
         let aws = served().fails(self.operation(), fault);
         let run = self.sandbox(&aws).env("AWS_MAX_ATTEMPTS", "2").args(["--timeout", "60s"]).run();
@@ -74,15 +75,13 @@ impl Giver {
         run
     }
 
-    /// Fails for ever: the end is that of the time.
+    /// Asserts that this failure is retried until the deadline.
     fn ends_with_the_time(self, fault: Fault) {
         let aws = served().fails(self.operation(), fault);
-        let began = Instant::now();
-        self.sandbox(&aws).args(["--timeout", "1s"]).run().refused(75).says(["A"]);
-        assert!(began.elapsed() < Duration::from_secs(20));
+        ends_within(Duration::from_secs(1), self.sandbox(&aws)).refused(75).says(["A"]);
     }
 
-    /// Fails for ever with what cannot pass: asked once.
+    /// Asserts that this failure is not retried, and is status 77.
     fn is_final(self, fault: Fault) -> Outcome {
         let aws = served().fails(self.operation(), fault);
         let run = self.sandbox(&aws).run();
@@ -217,7 +216,7 @@ fn four_roles_are_assumed_at_the_same_time() {
         declaration += &format!("  s{number}: {{ id: x, role-arn: \"{ROLE}{number}\" }}\n");
     }
     declaration += "env:\n  A: s0:k\n  B: s1:k\n  C: s2:k\n  D: s3:k\n";
-    // STS answers none before it was asked for all; one attempt, so that none counts twice.
+    // STS answers only when every role has been requested. With one attempt no request is counted twice.
     let sandbox = Sandbox::new().aws(&aws).declaration(&declaration).env("AWS_MAX_ATTEMPTS", "1");
     sandbox.run().launched_silently().has("D", "v");
     assert_eq!(aws.calls_of("AssumeRole").len(), 4);
@@ -225,7 +224,7 @@ fn four_roles_are_assumed_at_the_same_time() {
 
 #[test]
 fn sts_is_asked_in_the_configured_region_wherever_the_secrets_are() {
-    // The first of both in any order of names.
+    // Either role may be the first by name.
     let arn = "arn:aws:secretsmanager:ap-southeast-2:123456789012:secret:a-AbCdEf";
     let aws = served().secret(arn, Secret::json(r#"{"k":"v"}"#));
     let run = Giver::Role.sandbox(&aws).resolve(&format!("B={arn}:k")).run();

@@ -1,12 +1,12 @@
-//! Answers that are about something else than what was asked: none of them becomes a value.
+//! Answers for another secret or version than the requested one: none becomes a value.
 
 use serde_json::{Value, json};
 
-use crate::aws::agent::{SECRET, TOKEN, plain};
-use crate::aws::fault::Fault;
-use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
-use crate::aws::{Aws, Version};
-use crate::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::aws::agent::{SECRET, TOKEN, plain};
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::support::aws::{Aws, Version};
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 
 fn answer(body: &Value) -> Fault {
     plain(200, &body.to_string())
@@ -22,7 +22,7 @@ fn secret(region: &str, id: &str, stage: &str) -> Value {
     })
 }
 
-/// Asked twice, and not believed.
+/// Asserts that the answer is refused after two attempts.
 fn is_no_value(aws: Aws, reference: &str) {
     let sandbox = Sandbox::new().aws(&aws).env("AWS_MAX_ATTEMPTS", "2");
     sandbox.resolve(&format!("A={reference}")).run().refused(75).says(["A (", "not about"]);
@@ -89,7 +89,7 @@ fn a_redirect_is_not_followed() {
 
 const OTHER_ACCOUNT: &str = "arn:aws:iam::210987654321:role/Reader";
 
-/// Not believed, asked once, and told with what was asked and what answered.
+/// Asserts that the answer is refused without a retry, and that the error names the request and the answer.
 fn is_refused(sandbox: Sandbox, aws: &Aws, operation: &str, facts: &[&str]) {
     sandbox.run().refused(78).says(["A ("]).says(facts.iter().copied());
     assert_eq!(aws.calls_of(operation).len(), 1);

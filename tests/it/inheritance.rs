@@ -1,11 +1,12 @@
-//! What the command inherits is what it would inherit without us: signals, descriptors, limits, sessions.
+//! Inheritance of the process: the command has the signals, descriptors, limits and session that it would have without
+//! the program.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
-/// Runs the stated target with the program and without it, and wants the same output from both.
+/// Asserts that the command prints the same with the program and without it.
 fn sees_the_same(state: impl FnOnce(Sandbox) -> Sandbox) -> String {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
     let sandbox = state(Sandbox::new().aws(&aws).resolve("A=x:k"));
@@ -25,7 +26,7 @@ fn signal_state() -> [String; 4] {
     status_lines("SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt")
 }
 
-/// The bits of the 31 standard signals in a line of /proc/self/status: the C library keeps some others to itself.
+/// The standard signals of a mask in /proc/self/status; the C library reserves some of the others.
 fn bits(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     u64::from_str_radix(line.unwrap().trim_start_matches(':').trim(), 16).unwrap() & 0x7fff_ffff

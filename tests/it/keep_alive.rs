@@ -1,12 +1,12 @@
-//! A connection that serves twice (a role first, then the secret): what is left over on it, and what happens when it is gone.
+//! A connection that is used twice (first for a role, then for the secret): surplus bytes on it, and its end.
 
-use crate::sandbox::{ACCESS_SECRET, Sandbox};
-use crate::tls::Authority;
-use crate::wire::{Script, Step, Wire, answer, body, good};
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
+use crate::support::tls::Authority;
+use crate::support::wire::{Script, Step, Wire, answer, body, good};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/Reader";
 
-/// What STS answers.
+/// The answer of AssumeRole.
 fn role() -> Vec<u8> {
     let credentials = format!(
         "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><AssumedRoleUser>\
@@ -18,13 +18,14 @@ fn role() -> Vec<u8> {
     answer("HTTP/1.1 200 OK", credentials)
 }
 
-/// Has the role assumed on the first connection, goes on with that one in such a way, and would answer on any other.
+/// Runs a test against a server that answers AssumeRole on the first connection, continues it with these steps, and
+/// works on later connections.
 fn reused(then: Script, test: impl Fn(&Wire, Sandbox)) {
     let first = [vec![Step::Request, Step::Send(role())], then].concat();
     played(vec![first, good("v")], test);
 }
 
-/// In the clear and within TLS.
+/// Runs a test against a server of these scripts, in the clear and within TLS.
 fn played(scripts: Vec<Script>, test: impl Fn(&Wire, Sandbox)) {
     let sandbox = |url: String| {
         Sandbox::new()
@@ -42,7 +43,7 @@ fn played(scripts: Vec<Script>, test: impl Fn(&Wire, Sandbox)) {
     test(&wire, sandbox(format!("https://localhost:{}", wire.port())).env("AWS_CA_BUNDLE", authority.bundle()));
 }
 
-/// Launches with the value that was asked for, whatever else the first connection has said.
+/// Asserts that the launch succeeds with the right value, whatever the first connection does.
 fn is_survived(then: Script) {
     reused(then, |wire, sandbox| {
         sandbox.run().launched_silently().has("A", "v");
@@ -78,7 +79,7 @@ fn a_connection_that_has_closed_meanwhile_is_replaced() {
 #[test]
 fn what_a_connection_says_unasked_is_no_answer() {
     let unasked = answer("HTTP/1.1 200 OK", body("wrong"));
-    // In one write with the answer before, so that it is there when the next request is made.
+    // In one write with the answer, so that it has arrived when the next request is sent.
     let first = vec![Step::Request, Step::Send([role(), unasked].concat()), Step::Stall];
     for _ in 0..3 {
         played(vec![first.clone(), good("v")], |wire, sandbox| {

@@ -1,11 +1,11 @@
-//! `--keep-existing`: what is already set stays, and is not fetched.
+//! `--keep-existing`: variables that are already set stay, and their secrets are not fetched.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::{Sandbox, sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{Sandbox, sandbox};
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"resolved"}"#))

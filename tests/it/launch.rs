@@ -1,11 +1,11 @@
 //! The main path: references become variables of the command, at the least number of requests.
 
-use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use std::time::Duration;
 
-use crate::aws::fault::{self, Fault};
-use crate::aws::{Aws, Version};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::{Aws, Version};
+use crate::support::sandbox::{CANARY, Sandbox};
 
 fn database() -> Secret {
     Secret::json(r#"{"host":"db.internal","port":5432,"username":"app"}"#)
@@ -209,7 +209,7 @@ fn a_hundred_secrets_are_a_hundred_requests_over_at_most_32_connections() {
 
 #[test]
 fn connections_are_made_while_credentials_are_fetched() {
-    // The first is for the credentials, which never come.
+    // The first connection is for the credentials, which never come.
     let mut aws = Aws::start();
     let mut sandbox = Sandbox::new();
     for n in 0..3 {
@@ -228,7 +228,7 @@ fn connections_are_made_while_a_role_is_assumed() {
     let aws = Aws::start().fails("AssumeRole", Fault::Hang);
     let sandbox = Sandbox::new().aws(&aws).args(["--role-arn", role, "--timeout", "1s"]);
     sandbox.resolve("A=s0:k").resolve("B=s1:k").resolve("C=s2:k").run().refused(75);
-    // STS, which is at the same address here, is asked over one of those for the secrets.
+    // STS, which has the same address here, uses one of the connections that were opened for the secrets.
     assert_eq!((aws.connections(), aws.reads().len()), (3, 0));
 }
 
@@ -245,13 +245,13 @@ fn connections_that_were_made_early_are_those_that_are_used() {
     let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1");
     let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
     sandbox.run().launched_silently();
-    // One for the credentials, one for each secret, one for all parameters.
+    // One connection for the credentials, one for each secret, one for all parameters.
     assert_eq!(aws.connections(), 5);
 }
 
 #[test]
 fn connections_that_were_made_too_early_stand_in_nobodys_way() {
-    // The credentials take longer than a connection is kept, and the secrets want every place that there is.
+    // The credentials take longer than a pre-opened connection is kept, and the secrets need every permit.
     let mut aws = Aws::start().fails_for("/credentials", Duration::from_millis(1600), fault::status(503));
     let mut sandbox = Sandbox::new();
     for n in 0..40 {

@@ -1,8 +1,8 @@
-//! Several declarations and the command line: later wins, and what is overridden is not fetched.
+//! Several declarations and the command line: later entries win, and overridden secrets are not fetched.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
 
 fn served() -> Aws {
     Aws::start()

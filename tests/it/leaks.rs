@@ -1,4 +1,4 @@
-//! Nothing of a secret gets out: no core dump, no /proc for others, no log at any verbosity, no file, no command line.
+//! Secrets do not leak: not into a core dump, /proc, standard error at any verbosity, files or the command line.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -6,18 +6,18 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use crate::aws::Aws;
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::{CURRENT_ID, Secret};
-use crate::outcome::Status;
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
 }
 
-/// Cores are written into the working directory of the process, with no limit of size.
+/// A launch whose core may have any size; its command dumps core itself.
 fn dumping(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).resolve("A=x:k").prepared_by("ulimit -c unlimited; exec \"$@\"").script("kill -ABRT $$")
 }
@@ -29,7 +29,7 @@ fn cores(sandbox: &Sandbox) -> usize {
 }
 
 fn leaves_no_core(signal: Signal) {
-    // The credentials are in its memory from the start: any core at all would hold a secret.
+    // The credentials are in its memory from the start, so any core would hold a secret.
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     let control = dumping(&aws);
     control.control().ended(Status::Signal(6));
@@ -76,7 +76,7 @@ fn another_process_of_the_same_user_cannot_look_into_it() {
     aws.await_calls(1);
     let owner = fs::metadata(running.proc("environ")).unwrap().uid();
     aws.release();
-    // The command itself is as open to its user as ever, which also shows that the owner tells.
+    // The command itself is dumpable again, which also shows that the owner of /proc/PID is a valid measure.
     running.wait().launched().printed("65534\n");
     assert_eq!(owner, 0, "the launcher is dumpable while it holds values");
 }

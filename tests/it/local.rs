@@ -1,7 +1,7 @@
 //! `--local FILE`: the same references and semantics from a file, with no AWS at all.
 
-use crate::outcome::{Outcome, Status};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox};
 
 const SECRETS: &str = r#"{
   "zz": "cAnArY-7f3a9c51",
@@ -201,7 +201,7 @@ fn a_key_of_a_damaged_file_that_could_hold_a_value_is_not_quoted() {
     for (extension, text) in damaged {
         let name = format!("local.{extension}");
         let sandbox = || Sandbox::new().file(&name, text).args(["--local", &name]);
-        // The sandbox fails a run that quotes the canary.
+        // The sandbox fails a run whose error quotes the canary.
         sandbox().resolve("A=prod/db:nothing-like-it").run().refused(78).says(["host"]);
         sandbox().resolve("A=prod/db:$.passwort").run().refused(78);
         sandbox().resolve("A=prod/db:$.*").run();

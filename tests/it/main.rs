@@ -1,19 +1,8 @@
-//! The black-box tests: every fact of the contract that a user could see, tried on the real binary.
+//! The black-box tests: every fact of the contract that a user can observe, tested on the real binary.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
 
-mod aws;
-mod deadline;
-mod directory;
-mod network;
-mod outcome;
-mod proxy;
-mod raw;
-mod running;
-mod sandbox;
-mod skip;
-mod tls;
-mod wire;
+mod support;
 
 #[path = "../hosts/mod.rs"]
 mod hosts;
@@ -75,6 +64,7 @@ mod settings_faults;
 mod signals;
 mod signals_before_exec;
 mod sizes;
+mod skips;
 mod stalled_files;
 mod streams;
 mod task_definition;

@@ -1,8 +1,8 @@
-//! Options that are repeated, wrong, or given where they must not count; and what `--quiet` may silence.
+//! Options that are repeated, wrong, or given where they have no effect; and the output that `--quiet` suppresses.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 fn local() -> Sandbox {
     Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x")

@@ -1,8 +1,9 @@
-//! SSM parameters: ten in one request, versions and labels, absences and denials of single ones, and all the rules of secrets.
+//! SSM parameters: ten in one request, versions and labels, absences and denials of single parameters, and the rules
+//! that they share with secrets.
 
-use crate::aws::fault;
-use crate::aws::{Aws, Version};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::{Aws, ROLE_KEY, Version, fault};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 const ARN: &str = "arn:aws:ssm:us-east-1:123456789012:parameter/app/db";
 
@@ -12,7 +13,7 @@ fn served() -> Aws {
     Aws::start().parameter("/app/db", &[old, new]).parameter("/app/text", &[Version::text(CANARY)])
 }
 
-fn launch(aws: &Aws, binding: &str) -> crate::outcome::Outcome {
+fn launch(aws: &Aws, binding: &str) -> Outcome {
     Sandbox::new().aws(aws).resolve(binding).run()
 }
 
@@ -170,7 +171,7 @@ fn a_role_reads_parameters_too() {
     let aws = served();
     let role = "arn:aws:iam::210987654321:role/Reader";
     Sandbox::new().aws(&aws).args(["--role-arn", role]).resolve("A=ssm:/app/db:k").run().launched();
-    assert_eq!(aws.calls_of("GetParameters")[0].access_key(), crate::aws::ROLE_KEY);
+    assert_eq!(aws.calls_of("GetParameters")[0].access_key(), ROLE_KEY);
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn parameters_of_two_roles_are_read_with_the_role_of_each() {
     assert_eq!(reads.len(), 2);
     for read in reads {
         let is_there = read.names() == ["/app/text"];
-        assert_eq!(read.access_key() == crate::aws::ROLE_KEY, is_there, "{:?}", read.names());
+        assert_eq!(read.access_key() == ROLE_KEY, is_there, "{:?}", read.names());
     }
 }
 

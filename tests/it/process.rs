@@ -1,15 +1,15 @@
-//! Becoming the command: the same process, its own exit status, its arguments and environment byte for byte.
+//! The exec of the command: the same process, its own exit status, its arguments and environment byte for byte.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Status;
-use crate::raw;
-use crate::sandbox::{CANARY, program, sandbox};
-use crate::skip::skipped;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Status;
+use crate::support::raw;
+use crate::support::sandbox::{CANARY, program, sandbox};
+use crate::support::skip::skipped;
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))

@@ -1,10 +1,10 @@
-//! Holds README.md against the program: its first example runs as it stands, and it lists the options that `--help` lists.
+//! Compares README.md with the program: its first example runs as it stands, and it lists the options of `--help`.
 
 use std::collections::BTreeSet;
 
-use crate::sandbox::{Sandbox, repository_file};
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
-/// The first fenced block of that language.
+/// The first code block of this language.
 fn block<'t>(text: &'t str, language: &str) -> &'t str {
     let (_, rest) = text.split_once(&format!("```{language}\n")).unwrap();
     rest.split_once("```").unwrap().0
@@ -25,7 +25,7 @@ fn the_first_example_prints_what_the_readme_says() {
     let readme = repository_file("README.md");
     let (command, output) = block(&readme, "console").split_once('\n').unwrap();
     let command = command.strip_prefix("$ secrets-exec -- sh -c '").and_then(|rest| rest.strip_suffix('\'')).unwrap();
-    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", crate::sandbox::CANARY);
+    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
     let run = Sandbox::new()
         .declaration(block(&readme, "yaml"))
         .file("local.yaml", secrets)
@@ -67,9 +67,9 @@ fn the_large_declaration_of_the_readme_is_one() {
     let (_, section) = readme.split_once("\n## Declaration\n").unwrap();
     let run = Sandbox::new()
         .declaration(block(section, "yaml"))
-        .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{}"}}}}"#, crate::sandbox::CANARY))
+        .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{}"}}}}"#, CANARY))
         .run();
-    // Its secrets are not there, but it is understood: every complaint is about one of them.
+    // Its secrets do not exist, so every error must be about one of them.
     let complaints: Vec<String> = run.refused(78).stderr().lines().map(str::to_owned).collect();
     assert!(complaints.iter().all(|line| !line.contains("unknown") && !line.contains("expected")), "{complaints:#?}");
 }

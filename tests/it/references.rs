@@ -1,13 +1,13 @@
 //! The grammar of references: names, ARNs, keys, paths, stages, versions.
 
-use crate::aws::Aws;
-use crate::aws::secret::{PREVIOUS_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{PREVIOUS_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
 
-/// What `reference` gives, for a secret `id` that holds `object`.
+/// Runs with `A` as `reference`, to the secret `id` that holds `object`.
 fn read(id: &str, object: &str, reference: &str) -> Outcome {
     let aws = Aws::start().secret(id, Secret::json(object));
     let sandbox = Sandbox::new().aws(&aws);

@@ -1,8 +1,8 @@
-//! Where a secret is read: the region of its ARN, of its alias, of the options, of the surroundings.
+//! The region of a secret: that of its ARN, its alias, the options, or the environment.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
 
 fn value() -> Secret {
     Secret::json(r#"{"k":"v"}"#)

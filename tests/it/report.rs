@@ -1,10 +1,10 @@
-//! Several failures are one report: every one, with variable, file and line, secret, key, region and what to do.
+//! Reports of several failures: each has its variable, file and line, secret, key, region and a hint.
 
-use crate::aws::Aws;
-use crate::aws::fault;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 fn launch(declaration: &str) -> Outcome {
     let aws = Aws::start()

@@ -1,9 +1,9 @@
-//! Whoever makes several mistakes, in several places, hears of all of them in one run, in an order and in words that help.
+//! Several mistakes in several places: one run reports all of them, in the order of the files, with suggestions.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 #[test]
 fn mistakes_of_files_command_line_and_variables_are_one_report() {
@@ -39,7 +39,7 @@ fn a_value_with_a_nul_and_a_missing_key_are_one_report() {
     run.refused(78).says(["WITH_NUL", "NUL byte", "MISSING", "nope"]);
 }
 
-/// The lines of a file that the report names, in its order.
+/// The line numbers of a file that the report names, in its order.
 fn lines(run: &Outcome, file: &str) -> Vec<usize> {
     let stderr = run.stderr();
     let places = stderr.lines().filter_map(|line| line.split_once(&format!("{file}:")));
@@ -115,7 +115,7 @@ fn nothing_to_resolve_names_the_files_that_were_read() {
     run.refused(64).says(["secrets-exec.yaml"]);
 }
 
-/// A guess that is what was written helps nobody.
+/// Asserts that the error does not suggest the text that was written.
 fn does_not_guess(run: &Outcome, written: &str) {
     run.says([written]).says_nothing_of(&format!("did you mean {written:?}"));
 }

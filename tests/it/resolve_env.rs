@@ -1,11 +1,12 @@
-//! `--resolve-env`: references in inherited variables, ARNs and CloudFormation's; start with `with`, which inherits one value.
+//! `--resolve-env`: references in inherited variables, ARNs and CloudFormation's; start with `with`, which inherits one
+//! value.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
-use crate::aws::{Aws, Version};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::support::aws::{Aws, Version};
+use crate::support::sandbox::{CANARY, Sandbox};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
 
@@ -15,17 +16,18 @@ fn served() -> Aws {
     Aws::start().secret(ARN, secret()).secret("prod/db", secret()).secret("prod/token", Secret::bare("0123456789abc"))
 }
 
-/// Inherits `DB_URL` with this value and resolves what begins with `DB_`.
+/// A launch that inherits `DB_URL` with this value and resolves every variable that begins with `DB_`.
 fn with(aws: &Aws, value: &str) -> Sandbox {
     Sandbox::new().aws(aws).env("DB_URL", value).args(["--resolve-env", "DB_*"])
 }
 
-/// The value becomes another.
+/// Asserts that the value is replaced.
 fn becomes(value: &str, resolved: &str) {
     with(&served(), value).run().launched_silently().has("DB_URL", resolved);
 }
 
-/// The value stays, and nothing is asked for. Something else is to be resolved, so that this can be a launch.
+/// Asserts that the value stays, without a request. A literal is resolved as well, since a launch needs something to
+/// resolve.
 fn stays(value: &str) {
     let aws = served();
     let sandbox = with(&aws, value).declaration("env: { A: { value: x } }\n");
@@ -33,7 +35,7 @@ fn stays(value: &str) {
     assert!(aws.calls().is_empty());
 }
 
-/// The value is an error that names the variable, before anything is asked for, and does not repeat what else stands in it.
+/// Asserts an error that names the variable, before any request, without the rest of the value.
 fn is_refused(value: &str, facts: &[&str]) {
     let aws = served();
     let run = with(&aws, &format!("{CANARY}{value}{CANARY}")).run();

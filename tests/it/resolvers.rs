@@ -1,4 +1,4 @@
-//! A name server that is silent, says no, breaks down, or recovers.
+//! Name servers that are silent, refuse, fail or recover.
 
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -6,32 +6,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::deadline::ends_within;
-use crate::network::{SILENT, alone, can_replace, with_files};
-use crate::outcome::Outcome;
-use crate::sandbox::{Sandbox, sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::deadline::ends_within;
+use crate::support::network::{SILENT, alone, can_replace, with_files};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{Sandbox, sandbox};
 
 const TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// How a question for an address of IPv4 is answered.
+/// The answer to a question for an IPv4 address.
 #[derive(Clone, Copy)]
 enum Reply {
     Silence,
-    /// 127.0.0.1
+    /// The address 127.0.0.1.
     Loopback,
-    /// With no address and this code: 0 for none, 2 for a breakdown, 3 for no such name, 5 for a refusal.
+    /// No address, with this RCODE: 0 NOERROR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
     Code(u8),
 }
 
-/// Answers on the loopback address of this network: the n-th question gets the n-th reply, all later ones the last. Tells how
-/// many questions there were.
+/// Starts a name server on the loopback address: the n-th question gets the n-th reply, all later ones the last.
+/// Returns the count of questions.
 fn resolver(replies: Vec<Reply>) -> Arc<AtomicUsize> {
     let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
     let questions = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&questions);
-    // Ends with the test binary.
+    // Runs until the test binary ends.
     thread::spawn(move || {
         let mut asked = 0;
         let mut packet = [0; 512];
@@ -50,7 +50,7 @@ fn resolver(replies: Vec<Reply>) -> Arc<AtomicUsize> {
                 Reply::Loopback => {
                     answer[2..4].copy_from_slice(&[0x81, 0x80]);
                     answer[7] = 1;
-                    // The name of the question, type A, class IN, a minute, four bytes.
+                    // The name of the question, type A, class IN, a TTL of 60 seconds, four bytes.
                     answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
                 }
             }
@@ -60,7 +60,7 @@ fn resolver(replies: Vec<Reply>) -> Arc<AtomicUsize> {
     questions
 }
 
-/// A launch whose service has a name that only this name server knows.
+/// A launch whose service has a name that only this name server resolves.
 fn asking(server: &str, aws: &Aws) -> Sandbox {
     let sandbox = sandbox(aws).endpoint(&format!("http://secrets.example:{}", aws.address().port()));
     let resolver = format!("nameserver {server}\noptions timeout:1 attempts:1\n");
@@ -77,7 +77,7 @@ fn in_a_network(test: impl FnOnce() + Send) {
     }
 }
 
-/// Never gets better: told at the end of the time, by name.
+/// Asserts that the failure is retried until the deadline, and that the error names the host.
 fn ends(replies: Vec<Reply>) -> Outcome {
     resolver(replies);
     let aws = served();
@@ -128,7 +128,7 @@ fn a_name_server_that_recovers_is_asked_again() {
 #[test]
 fn a_name_is_looked_up_once_and_as_it_is_whatever_domains_are_searched() {
     in_a_network(|| {
-        // As in a pod of Kubernetes.
+        // As in a Kubernetes pod.
         let resolver_file =
             "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
         let questions = resolver(vec![Reply::Loopback]);
@@ -140,9 +140,9 @@ fn a_name_is_looked_up_once_and_as_it_is_whatever_domains_are_searched() {
         }
         let sandbox = sandbox.aws(&aws).endpoint(&format!("http://secrets.example:{}", aws.address().port()));
         with_files(sandbox, &[("resolv.conf", resolver_file)]).run().launched_silently();
-        // One for each kind of address.
+        // One question each for A and AAAA.
         assert_eq!(questions.load(Ordering::SeqCst), 2);
-        // And the service is asked by its own name.
+        // The Host header has the name without the search domain.
         let host = aws.reads()[0].header("host").unwrap().to_owned();
         assert!(host.starts_with("secrets.example:"), "{host}");
     });

@@ -1,8 +1,8 @@
-//! Roles: assumed once each, from the base credentials, before the secrets they read.
+//! Roles: each is assumed once, with the base credentials, before the secrets that it reads.
 
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, ROLE_KEY};
-use crate::sandbox::Sandbox;
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, ROLE_KEY};
+use crate::support::sandbox::Sandbox;
 
 const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
 const OTHER: &str = "arn:aws:iam::210987654321:role/Other";
@@ -13,7 +13,7 @@ fn served() -> Aws {
     Aws::start().secret("x", secret.clone()).secret("y", secret)
 }
 
-/// The roles that were asked for, sorted.
+/// The roles that were assumed, sorted.
 fn roles(aws: &Aws) -> Vec<String> {
     let calls = aws.calls_of("AssumeRole");
     let mut roles: Vec<String> = calls.iter().map(|call| call.form()["RoleArn"].clone()).collect();
@@ -37,7 +37,7 @@ fn a_role_reads_every_secret_and_is_assumed_once() {
 fn a_role_is_assumed_once_however_many_rounds_of_reading_there_are() {
     let aws = served();
     let first = "env:\n  A: y:k\n";
-    // The absent optional entry uncovers the one of the first file, which takes a second round.
+    // The absent optional entry does not override that of the first file, which is fetched in a second round.
     let second = "env:\n  A: { from: \"gone:k\", optional: true }\n";
     let sandbox = Sandbox::new().aws(&aws).file("first.yaml", first).file("second.yaml", second);
     let run = sandbox.args(["-f", "first.yaml", "-f", "second.yaml", "--role-arn", ROLE]).run();

@@ -17,8 +17,8 @@ use std::process::{Command, Stdio};
 use nix::unistd::getuid;
 use serde_json::json;
 
-use crate::outcome::{Outcome, Status};
-use crate::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -135,7 +135,7 @@ fn the_defaults_of_the_schema_are_the_options_of_the_help_that_a_declaration_may
     let known: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
     let help = Sandbox::new().arg("--help").bare().run().launched().stdout();
     let (_, sections) = help.split_once("\nHow to resolve:\n").unwrap();
-    assert!(sections.contains("\nWhat the command gets:\n") && sections.contains("\nTalking:\n"), "{help}");
+    assert!(sections.contains("\nWhat the command gets:\n") && sections.contains("\nOutput:\n"), "{help}");
     let (sections, _) = sections.split_once("\n\nOptions under the last three headings").unwrap();
     let option = |line: &'_ str| Some(line.trim_start().split_once("--")?.1.split([' ', '\n', '[']).next()?.to_owned());
     let is_option = |line: &&str| line.trim_start().starts_with('-');

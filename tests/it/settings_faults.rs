@@ -1,17 +1,17 @@
-//! Settings of AWS (variables, configuration files, proxies) that are empty, half there, unreadable or wrong.
+//! Settings of AWS (variables, configuration files, proxies) that are empty, incomplete, unreadable or wrong.
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::aws::fault;
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, CONTAINER_KEY};
-use crate::outcome::Outcome;
-use crate::proxy::Proxy;
-use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox, sandbox};
-use crate::skip;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY};
+use crate::support::outcome::Outcome;
+use crate::support::proxy::Proxy;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox, sandbox};
+use crate::support::skip;
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
@@ -23,7 +23,7 @@ fn in_a_container(aws: &Aws) -> Sandbox {
     sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials())
 }
 
-/// An empty variable counts as not set, and the command gets it as it was.
+/// Asserts that an empty variable counts as unset, and that the command still gets it.
 fn is_as_if_not_set(name: &str, sandbox: Sandbox) {
     sandbox.env(name, "").run().launched_silently().has("A", "v").has(name, "");
 }
@@ -73,7 +73,7 @@ fn empty_keys_count_as_not_set() {
     assert_eq!(aws.only_read().access_key(), CONTAINER_KEY);
 }
 
-/// Status 64 with these facts, and nothing is asked of anybody.
+/// Asserts status 64, these texts, and no request.
 fn refuses(state: impl FnOnce(Sandbox) -> Sandbox, facts: &[&str]) -> Outcome {
     let aws = served();
     let run = state(sandbox(&aws)).run();
@@ -111,7 +111,7 @@ fn a_configuration_file_that_is_not_utf_8_is_a_usage_error() {
 
 #[test]
 fn a_configuration_file_that_may_not_be_read_is_a_usage_error() {
-    // Root may read everything.
+    // Root can read every file.
     let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     if !skip::can(&[&nobody[..], &["true"]].concat(), "a file that may not be read") {
         return;
@@ -138,7 +138,7 @@ fn a_setting_of_the_profile_that_makes_no_sense_is_a_usage_error() {
     ] {
         let config = format!("[default]\n{key} = {value}\n");
         let aws = served();
-        // What is wrong is so even where a variable says something better.
+        // An invalid profile is an error even where a variable overrides it.
         let run = sandbox(&aws).home_file(".aws/config", &config).run();
         run.refused(64).says([key, value, "default"]);
         assert!(aws.calls().is_empty(), "{key}");
@@ -194,12 +194,12 @@ fn a_cgi_program_takes_no_proxy_from_a_requests_header() {
     assert!(!proxy.asked().is_empty());
 }
 
-/// A URL of no known kind, with a password.
+/// A URL of an unknown scheme, with a password.
 fn with_password() -> String {
     format!("gopher://user:{CANARY}@host.example")
 }
 
-// The password is the canary, for which the sandbox looks.
+// The password is the canary, which the sandbox looks for.
 
 #[test]
 fn the_password_of_a_url_in_a_wrong_variable_is_not_repeated() {
@@ -243,7 +243,7 @@ fn the_password_of_a_url_in_a_declaration_is_not_repeated() {
     run.refused(78).says(["secrets-exec.yaml:2", "endpoint-url"]);
 }
 
-/// A profile whose endpoints stand in a section of their own, as the AWS CLI has them.
+/// A profile whose endpoints are in a `services` section, as in the AWS CLI's configuration.
 fn with_services(aws: &Aws, services: &str) -> Sandbox {
     let config = format!("[default]\nservices = mine\nendpoint_url = http://127.0.0.1:9\n[services mine]\n{services}");
     sandbox(aws).env_remove("AWS_ENDPOINT_URL").home_file(".aws/config", &config)
@@ -329,7 +329,7 @@ fn a_source_profile_that_is_missing_further_on_is_named() {
     sandbox.run().refused(64).says(["gone", "mid"]);
 }
 
-/// A URL that leads nowhere, with a password and a token in it.
+/// A URL of an unreachable server, with a password and a token.
 fn with_password_and_token() -> String {
     format!("http://user:{CANARY}@127.0.0.1:1/path?token={CANARY}")
 }

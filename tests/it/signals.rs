@@ -1,17 +1,17 @@
-//! Signals that arrive while a request hangs: the launcher ends by them at once, and the command never starts.
+//! Signals that arrive while a request hangs: the program dies of them at once, and the command is not started.
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::aws::Aws;
-use crate::aws::fault::Fault;
-use crate::aws::secret::Secret;
-use crate::outcome::Status;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Status;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 const NEW_PID_NAMESPACE: [&str; 5] = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
 
-/// A command that leaves a mark, and waits for a secret that does not come.
+/// A launch that waits for a secret that never comes; its command would create a file.
 fn waiting(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).resolve("A=x:k").script("touch started")
 }
@@ -117,7 +117,7 @@ fn pid_1_launches_as_any_other_process() {
     run.ended(Status::Exit(7)).printed("1 v\n");
 }
 
-/// Starts by way of `env` with one option, sends a signal meanwhile, and lets the secret come.
+/// Starts a launch through `env` with one option, sends a signal while the request hangs, and releases the answer.
 fn survives(option: &str, namespace: &[&str], signal: Signal) {
     let wrapper = [namespace, &["env", option]].concat();
     let trial = [&wrapper[..], &["true"]].concat();

@@ -1,14 +1,14 @@
-//! A signal, or a failure, at a system call right before execve: none is lost, and what was delivered is undone or complete.
+//! A signal, or a failure, at a system call right before execve: no signal is lost, and files are undone or complete.
 
 use std::collections::BTreeMap;
 use std::fs;
 
 use crate::files_path::names;
-use crate::outcome::Status;
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
-/// A system call of the launch: its name, and which of the calls of that name it is.
+/// A system call of the launch: its name, and its number among the calls of that name.
 #[derive(Debug)]
 struct Call {
     name: String,
@@ -17,13 +17,13 @@ struct Call {
 }
 
 impl Call {
-    /// True for the call from which on TERM has its default action.
+    /// Returns whether this call restores the default action of TERM.
     fn lets_term_go(&self) -> bool {
         self.line.starts_with("rt_sigaction(SIGTERM, {sa_handler=SIG_DFL")
     }
 }
 
-/// A launch without a network, so that its calls are the same each time.
+/// A launch without a network, whose system calls are the same in every run.
 fn launch(declaration: &str) -> Sandbox {
     let local = format!(r#"{{"x":{{"k":"{CANARY}"}}}}"#);
     let sandbox = Sandbox::new().local(&local).args(["-q"]).file("out/file", "old").script("touch started");

@@ -1,12 +1,12 @@
-//! How large a variable and all of them may be: checked before exec, naming the variable.
+//! The limits on one variable and on all of them, which are checked before exec.
 
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
-/// `NAME=value` may be 32 pages less its NUL.
+/// The limit of `NAME=value`: 32 pages, less the NUL.
 const LARGEST_ENTRY: usize = 131_071;
 
-/// A sandbox that serves one value of so many bytes as secret `x`.
+/// A sandbox that serves a value of this many bytes as the secret `x`.
 fn holding(length: usize) -> Sandbox {
     let value = format!("{CANARY}{}", "x".repeat(length - CANARY.len()));
     Sandbox::new().local(&serde_json::json!({ "x": value }).to_string())
@@ -44,7 +44,7 @@ fn together_they_may_be_what_the_kernel_allows() {
     for number in 0..18 {
         sandbox = sandbox.resolve(&format!("BIG{number}=x"));
     }
-    // A quarter of the stack's limit: 2 MiB, where the limit is the usual 8.
+    // A quarter of the stack's limit, which is usually 8 MiB.
     let run = sandbox.prepared_by("ulimit -s 8192; exec \"$@\"").script("printf %s \"${#BIG0} ${#BIG17}\"").run();
     run.launched().printed("100000 100000");
 }

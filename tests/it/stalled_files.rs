@@ -1,18 +1,18 @@
-//! Files that are read on the way and do not answer, as on a file system that hangs: the time ends, all the same.
+//! Configuration files whose read never returns, as on a hanging file system: the deadline holds.
 
 use std::time::Duration;
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::deadline::ends_within;
-use crate::sandbox::{Sandbox, sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::deadline::ends_within;
+use crate::support::sandbox::{Sandbox, sandbox};
 
 const TIMEOUT: Duration = Duration::from_millis(1200);
 
-/// A pipe that nobody writes to, in the place of a file.
+/// Asserts that a pipe without a writer, in place of this file, is given up at the deadline.
 fn stalls(sandbox: Sandbox, name: &str, prefix: &str) {
     let pipe = sandbox.path("pipe");
     mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();

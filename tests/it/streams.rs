@@ -1,13 +1,13 @@
-//! Standard streams that are closed, full or broken: no panic, no wrong status, no descriptor mixed up.
+//! Standard streams that are closed, full or broken: no panic, the right status, the right descriptors.
 
-use crate::outcome::Status;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 fn launching() -> Sandbox {
     Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x")
 }
 
-/// Prints the file behind a descriptor of the target; the substitution leaves the descriptor as it is meanwhile.
+/// A script that prints the file behind a descriptor of the command; the command substitution does not change it.
 fn behind(descriptor: u8, redirection: &str) -> String {
     format!("found=$(readlink /proc/$$/fd/{descriptor}); echo $found {redirection}")
 }
@@ -92,7 +92,7 @@ fn a_reader_that_has_left_ends_help_quietly() {
         .args(["--help"])
         .bare()
         .run();
-    // Ending by SIGPIPE, which the shell shows as 141, is as good as ending well.
+    // The shell reports a death by SIGPIPE as 141; success is as good.
     let status = run.launched().stdout();
     assert!(["0\n", "74\n", "141\n"].contains(&status.as_str()), "{run}");
 }

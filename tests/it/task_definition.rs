@@ -1,9 +1,9 @@
-//! ECS task definitions as declarations: those of `examples` (AWS's documentation, CDK, Copilot), and each way to be wrong.
+//! ECS task definitions as declarations: those of `examples` (AWS's documentation, CDK, Copilot), and errors in them.
 
-use crate::aws::Aws;
-use crate::aws::secret::{PREVIOUS_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{PREVIOUS_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:appauthexample-AbCdEf";
 
@@ -11,7 +11,7 @@ fn example(name: &str) -> String {
     repository_file(&format!("tests/it/examples/{name}"))
 }
 
-/// A launch of a task definition whose secrets and parameters are all there, by name.
+/// A launch of a task definition whose secrets and parameters all exist.
 fn local(task_definition: &str) -> Sandbox {
     let secrets = format!(
         r#"{{

@@ -1,11 +1,11 @@
-//! Templates that cannot be rendered: absence (which `default` and `optional` may cover), mistakes (which nothing may), and
-//! that no error holds a value.
+//! Templates that cannot be rendered: absences, which `default` and `optional` cover, and mistakes, which they do not.
+//! No error holds a value.
 
-use crate::aws::Aws;
-use crate::aws::fault;
-use crate::aws::secret::Secret;
-use crate::outcome::{Outcome, Status};
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox};
 
 fn database() -> Secret {
     Secret::json(r#"{"host":"h","none":null,"list":[1],"map":{"x":"y"}}"#)
@@ -24,14 +24,14 @@ fn compose(template: &str, more: &str) -> Outcome {
     over(&Aws::start().secret("prod/db", database()), template, more)
 }
 
-/// An absence: it fails with these facts, and a default or `optional` covers it.
+/// Asserts an absence: an error with these texts, which a default or `optional` covers.
 fn is_absent(template: &str, facts: &[&str]) {
     compose(template, "").refused(78).says(["A", "secrets-exec.yaml:4"]).says(facts.iter().copied());
     compose(template, ", default: d").launched_silently().has("A", "d").has("B", "b");
     compose(template, ", optional: true").launched_silently().lacks("A").has("B", "b");
 }
 
-/// A mistake: it fails with these facts and status, whatever the entry provides for absence.
+/// Asserts a mistake: an error with these texts and this status, which no default covers.
 fn is_never_covered(secret: &Secret, template: &str, status: i32, facts: &[&str]) {
     for more in ["", ", default: d", ", optional: true"] {
         let aws = Aws::start().secret("prod/db", secret.clone());
@@ -40,7 +40,7 @@ fn is_never_covered(secret: &Secret, template: &str, status: i32, facts: &[&str]
     }
 }
 
-/// A mistake that is found before anything is read.
+/// Asserts a mistake that is found before any request.
 fn is_found_without_a_request(template: &str, facts: &[&str]) {
     let aws = Aws::start().secret("prod/db", database());
     over(&aws, template, ", optional: true").refused(78).says(["A", "secrets-exec.yaml:4"]).says(facts.iter().copied());

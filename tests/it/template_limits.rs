@@ -1,12 +1,12 @@
-//! Templates over values that somebody else has written: no key that a value chose is named, and no value makes a template
-//! take more memory than its limits.
+//! Templates over untrusted values: no error names a key that comes from a value, and no value makes a template exceed
+//! its memory limits.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
-/// The address space of a launch, in KiB: little beside what these templates would build.
+/// The address space of a launch, in KiB, which is less than these templates would fill.
 const MEMORY: &str = "ulimit -v 600000; exec \"$@\"";
 
 /// Launches a template over `a` and `b` with little memory.
@@ -17,7 +17,7 @@ fn over(a: &str, b: &str, template: &str) -> Outcome {
     Sandbox::new().aws(&aws).declaration(&declaration).prepared_by(MEMORY).run()
 }
 
-/// A secret of nearly 64 KiB with a long text, a long list, lines, and the number of all of them.
+/// A secret of nearly 64 KiB: a long text, a long list, lines, and their number.
 fn large() -> String {
     let text = "x".repeat(20_000);
     let lines = "\\n".repeat(5_000);

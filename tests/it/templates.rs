@@ -1,10 +1,10 @@
-//! `template`: what it prints and how little it asks for; start with `compose`, which launches one over one object. What
-//! goes wrong is in `template_faults.rs`.
+//! `template`: its output, and the requests that it needs; start with `compose`, which launches one over one object.
+//! Errors are in `template_faults.rs`.
 
-use crate::aws::Aws;
-use crate::aws::secret::{CURRENT_ID, Secret};
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 /// Launches `env: { A: { template: "TEMPLATE" } }`, where `db` is the object.
 fn compose(object: &str, template: &str) -> Outcome {
@@ -18,7 +18,7 @@ fn gives(object: &str, template: &str, value: impl AsRef<[u8]>) {
     compose(object, template).launched_silently().has("A", value);
 }
 
-/// Launches a template over an alias `s` of a secret that is no object.
+/// Launches a template over the alias `s` of a secret that is not a JSON object.
 fn of_text(secret: &Secret, template: &str) -> Outcome {
     let aws = Aws::start().secret("prod/token", secret.clone());
     let declaration = format!("secrets: {{ s: prod/token }}\nenv: {{ A: {{ template: '{template}' }} }}\n");

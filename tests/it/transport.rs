@@ -1,13 +1,13 @@
-//! TLS, certificates, proxies and names: the way to AWS.
+//! The connection to AWS: TLS, certificates, proxies and host names.
 
 use std::fs;
 
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, Version};
-use crate::proxy::Proxy;
-use crate::sandbox::{CANARY, Sandbox, sandbox};
-use crate::skip;
-use crate::tls::{Acceptor, Authority};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Version};
+use crate::support::proxy::Proxy;
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::skip;
+use crate::support::tls::{Acceptor, Authority};
 
 fn served(acceptor: Acceptor) -> Aws {
     Aws::start_tls(acceptor).secret("x", Secret::json(r#"{"k":"v"}"#))
@@ -147,7 +147,7 @@ fn without_any_root_certificate_there_is_a_reason_and_no_crash() {
     trusting.through(&trial[..6]).run().launched();
 }
 
-/// The files that a run opens with success.
+/// The files that a run opens successfully; `None` where strace cannot tell.
 fn opened(sandbox: Sandbox) -> Option<Vec<String>> {
     if !skip::can(&["strace", "-o", "/dev/null", "true"], "the files that are opened") {
         return None;
@@ -165,7 +165,7 @@ fn opened(sandbox: Sandbox) -> Option<Vec<String>> {
     Some(paths.map(str::to_owned).collect())
 }
 
-/// Whether a path looks like one of root certificates.
+/// Returns whether a path looks like a file of root certificates.
 fn holds_roots(path: &str) -> bool {
     let places = ["/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/lib/ssl"];
     let endings = [".pem", ".crt", ".cer"];
@@ -259,7 +259,7 @@ fn a_proxy_that_cannot_be_reached_is_named_without_its_password() {
     run.refused(75).says(["A", "secrets.invalid", "the proxy 127.0.0.1:9"]);
 }
 
-/// A launch in such surroundings asks this service for the secret `id`.
+/// Asserts that a launch with these settings requests the secret `id` from this service.
 fn asks(name: &str, id: &str, surroundings: &[(&str, &str)]) {
     let Some(authority) = Authority::new() else {
         return;

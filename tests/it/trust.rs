@@ -1,18 +1,18 @@
-//! Root certificates: those that OpenSSL would read are trusted, and no others.
+//! Root certificates: exactly those that OpenSSL would read are trusted.
 
 use std::fs;
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::{Sandbox, sandbox};
-use crate::skip;
-use crate::tls::Authority;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::skip;
+use crate::support::tls::Authority;
 
 fn served(authority: &Authority) -> Aws {
     Aws::start_tls(authority.acceptor()).secret("x", Secret::json(r#"{"k":"v"}"#))
 }
 
-/// A certificate of `authority` among those of another one, with `change` made to its text.
+/// A bundle with the certificate of `authority`, whose text is passed through `change`, among others.
 fn bundle(authority: &Authority, other: &Authority, change: impl Fn(&str) -> String) -> String {
     let text = |authority: &Authority| fs::read_to_string(authority.bundle()).unwrap();
     format!("{}{}{}", text(other), change(&text(authority)), text(other))
@@ -67,7 +67,8 @@ fn a_directory_of_roots_is_read_by_its_hashed_names_alone() {
     run.launched_silently().has("A", "v");
 }
 
-/// A run in a system whose bundle is what `prepare` makes of /etc/ssl, an empty directory; none where it cannot be made.
+/// A run on a system whose /etc/ssl, an empty directory, has been filled by the shell script `prepare`; `None` where
+/// that cannot be done.
 fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
     let script = format!("mount -t tmpfs none /etc/ssl && mkdir /etc/ssl/certs && {prepare} && exec \"$@\"");
     let trial = ["unshare", "--mount", "sh", "-c", &script, "sh"];

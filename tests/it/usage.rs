@@ -1,9 +1,9 @@
-//! A command line that is wrong is status 64, with a reason, before anything is read or started.
+//! Usage errors: status 64, with a reason, before anything is read or started.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
 
 fn refuses(state: impl FnOnce(Sandbox) -> Sandbox, facts: &[&str]) -> Outcome {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));

@@ -1,18 +1,18 @@
-//! From the JSON of a secret to the bytes of a variable: the table of values, byte for byte.
+//! The conversion of a secret's JSON to the value of a variable, byte for byte.
 
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::outcome::Outcome;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
 
-/// `VALUE` from a secret with this content.
+/// Launches with `VALUE` from this secret; the selector is `:key`, say.
 pub fn read(secret: Secret, selector: &str) -> Outcome {
     let aws = Aws::start().secret("prod/db", secret);
     let sandbox = Sandbox::new().aws(&aws);
     sandbox.resolve(&format!("VALUE=prod/db{selector}")).run()
 }
 
-/// The variable that the JSON value `json`, under a key, becomes.
+/// Asserts the value of the variable that the JSON value `json` becomes.
 fn becomes(json: &str, variable: impl AsRef<[u8]>) {
     let run = read(Secret::json(&format!(r#"{{"key":{json}}}"#)), ":key");
     run.launched_silently().has("VALUE", variable);

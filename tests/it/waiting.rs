@@ -1,17 +1,17 @@
-//! `--wait`: credentials and a network that come late are waited for, what is wrong for good is not.
+//! `--wait`: late credentials and networks are waited for, permanent failures are not.
 
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::aws::fault::{self, Fault};
-use crate::aws::secret::Secret;
-use crate::aws::{Aws, CONTAINER_KEY};
-use crate::outcome::Outcome;
-use crate::proxy;
-use crate::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY};
+use crate::support::deadline::{ends_within, waits_for};
+use crate::support::proxy;
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
 
-/// Gives the program a terminal as its standard error, and passes on what it says there.
+/// A Python script that runs the program with a terminal as its standard error, and copies the output.
 const TERMINAL: &str = "\
 import os, pty, sys
 master, slave = pty.openpty()
@@ -33,7 +33,7 @@ fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
 }
 
-/// No credentials but those that a container's endpoint gives.
+/// A launch whose only credentials are those of a container's endpoint.
 fn in_container(aws: &Aws) -> Sandbox {
     sandbox(aws)
         .env_remove("AWS_ACCESS_KEY_ID")
@@ -41,14 +41,9 @@ fn in_container(aws: &Aws) -> Sandbox {
         .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials())
 }
 
-fn timed(sandbox: &Sandbox) -> (Outcome, Duration) {
-    let began = Instant::now();
-    (sandbox.run(), began.elapsed())
-}
-
 #[test]
 fn a_refusal_of_credentials_that_ends_in_time_is_waited_for() {
-    // Pod Identity answers like this until its association is known.
+    // EKS Pod Identity answers 404 until the association has propagated.
     let aws = served().fails_for("/credentials", Duration::from_millis(1500), fault::status(404));
     in_container(&aws).run().refused(77);
     let aws = served().fails_for("/credentials", Duration::from_millis(1500), fault::status(404));
@@ -72,7 +67,7 @@ fn a_token_that_is_written_late_is_waited_for() {
 #[test]
 fn an_endpoint_that_comes_up_late_is_waited_for() {
     let aws = served();
-    // A port that nobody has, until the fake is put behind it.
+    // A port that refuses connections until the fake is put behind it.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let running =
         sandbox(&aws).endpoint(&format!("http://127.0.0.1:{port}")).args(["--wait", "20s", "--timeout", "1s"]);
@@ -92,9 +87,8 @@ fn an_endpoint_that_comes_up_late_is_waited_for() {
 #[test]
 fn waiting_in_vain_for_credentials_is_75_and_ends_in_time() {
     let aws = served().fails("/credentials", fault::status(404));
-    let (run, took) = timed(&in_container(&aws).args(["--wait", "2s", "--timeout", "20s"]));
+    let run = waits_for(Duration::from_secs(2), in_container(&aws).args(["--timeout", "20s"]));
     run.refused(75).says(["A (", "no AWS credentials, waited for 2s (--wait)", "container: "]);
-    assert!(took >= Duration::from_millis(1900) && took < Duration::from_secs(4), "{took:?}");
     assert!(aws.reads().is_empty());
 }
 
@@ -108,20 +102,17 @@ fn waiting_in_vain_for_credentials_that_nobody_has_is_75() {
 #[test]
 fn waiting_in_vain_for_the_network_is_75_and_ends_in_time() {
     let aws = served();
-    let sandbox = sandbox(&aws).endpoint("http://127.0.0.1:1").args(["--wait", "2s", "--timeout", "20s"]);
-    let (run, took) = timed(&sandbox);
+    let sandbox = sandbox(&aws).endpoint("http://127.0.0.1:1").args(["--timeout", "20s"]);
+    let run = waits_for(Duration::from_secs(2), sandbox);
     run.refused(75).says(["A (", "not reachable", "127.0.0.1:1"]);
-    assert!(took >= Duration::from_millis(1900) && took < Duration::from_secs(4), "{took:?}");
 }
 
 #[test]
 fn the_time_runs_when_the_waiting_ends() {
-    // The network is there at once, so only --timeout counts.
+    // The network is available at once, so --timeout begins at once.
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
-    let (run, took) = timed(&sandbox(&aws).args(["--wait", "40s", "--timeout", "1s"]));
-    run.refused(75).says(["A ("]);
-    assert!(took < Duration::from_secs(4), "{took:?}");
-    // The time that credentials took does not count.
+    ends_within(Duration::from_secs(1), sandbox(&aws).args(["--wait", "40s"])).refused(75).says(["A ("]);
+    // --timeout begins after the wait for credentials.
     let aws = served().fails_for("/credentials", Duration::from_millis(1500), fault::status(404));
     in_container(&aws).args(["--wait", "20s", "--timeout", "1s"]).run().launched();
 }
@@ -131,9 +122,8 @@ fn what_is_wrong_for_good_is_not_waited_for() {
     let absent = Aws::start();
     let denied = Aws::start().secret("x", Secret::failing(fault::denied("x")));
     for (aws, status) in [(absent, 78), (denied, 77)] {
-        let (run, took) = timed(&sandbox(&aws).args(["--wait", "30s"]));
-        run.refused(status);
-        assert!(took < Duration::from_secs(10), "{took:?}");
+        sandbox(&aws).args(["--wait", "30s"]).run().refused(status);
+        assert_eq!(aws.reads().len(), 1);
     }
     let run = sandbox(&served()).args(["--wait", "30s", "--profile", "nobody"]).run();
     run.refused(64);
@@ -160,7 +150,7 @@ fn a_terminal_is_told_what_is_waited_for_after_a_second() {
     let aws = served().fails_for("/credentials", Duration::from_millis(2000), fault::status(404));
     let sandbox = in_container(&aws).args(["--wait", "25s"]).through(["python3", "-c", TERMINAL]);
     let run = sandbox.run();
-    run.launched().says(["waiting up to 24s for AWS credentials (container: "]);
+    run.launched().says(["waiting up to 2", "s for AWS credentials (container: "]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
     let quiet = served().fails_for("/credentials", Duration::from_millis(2000), fault::status(404));
     let sandbox = in_container(&quiet).args(["--wait", "25s", "-q"]).through(["python3", "-c", TERMINAL]);
@@ -237,7 +227,7 @@ fn a_token_that_is_only_half_written_is_waited_for() {
 
 #[test]
 fn half_a_pair_of_keys_is_not_waited_for() {
-    let (run, took) = timed(&sandbox(&served()).env_remove("AWS_SECRET_ACCESS_KEY").args(["--wait", "30s"]));
-    run.refused(77).says(["environment: only one of"]);
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    // The sandbox kills a run that waits so long.
+    let run = sandbox(&served()).env_remove("AWS_SECRET_ACCESS_KEY").args(["--wait", "1h"]).run();
+    run.refused(77).says(["environment: only one of"]).says_nothing_of("waited");
 }

@@ -1,11 +1,11 @@
-//! Answers that are broken as HTTP, in the clear and within TLS: asked again, and never taken for a value.
+//! Answers that are malformed HTTP, in the clear and within TLS: they are retried, and never taken for a value.
 
 use std::time::Duration;
 
-use crate::deadline::ends_within;
-use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
-use crate::tls::Authority;
-use crate::wire::{Script, Step, Wire, answer, body, good, with_head};
+use crate::support::deadline::ends_within;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::tls::Authority;
+use crate::support::wire::{Script, Step, Wire, answer, body, good, with_head};
 
 /// A launch whose Secrets Manager is this server.
 fn sandbox(url: &str) -> Sandbox {
@@ -17,7 +17,7 @@ fn sandbox(url: &str) -> Sandbox {
         .resolve("A=x:k")
 }
 
-/// Has the same said in the clear and within TLS.
+/// Runs a test against a server of these scripts, in the clear and within TLS.
 fn both_ways(scripts: &[Script], test: impl Fn(&Wire, Sandbox)) {
     let wire = Wire::plain(scripts.to_vec());
     test(&wire, sandbox(&format!("http://localhost:{}", wire.port())));
@@ -31,13 +31,13 @@ fn answered_with(bytes: Vec<u8>) -> Script {
     vec![Step::Request, Step::Send(bytes)]
 }
 
-/// The same on a connection that is not used again, so that each attempt is a connection.
+/// A script whose answer closes the connection, so that each attempt is a connection.
 fn answered_once(bytes: Vec<u8>) -> Script {
     let end = bytes.windows(2).position(|end| end == b"\r\n").unwrap();
     answered_with([&bytes[..end], b"\r\nconnection: close", &bytes[end..]].concat())
 }
 
-/// Told as an outage after as many attempts as are allowed; when it happens once, the launch succeeds.
+/// Asserts status 75 after the allowed attempts, and that the launch succeeds when it happens only once.
 fn may_pass(fault: Script) {
     both_ways(std::slice::from_ref(&fault), |wire, sandbox| {
         let run = sandbox.env("AWS_MAX_ATTEMPTS", "2").run();
@@ -50,7 +50,7 @@ fn may_pass(fault: Script) {
     });
 }
 
-/// Unusual and allowed.
+/// Asserts that this answer is accepted.
 fn is_taken(script: Script) {
     both_ways(&[script], |wire, sandbox| {
         sandbox.run().launched_silently().has("A", "v");
@@ -58,7 +58,7 @@ fn is_taken(script: Script) {
     });
 }
 
-/// Goes on beyond any patience: the end is that of the time.
+/// Asserts that a server which never completes its answer is given up at the deadline.
 fn ends_with_the_time(script: Script) {
     both_ways(&[script], |_, sandbox| {
         let run = ends_within(Duration::from_millis(400), sandbox);
@@ -100,7 +100,7 @@ fn two_documents_in_one_body_are_no_answer() {
 
 #[test]
 fn a_compressed_body_that_nobody_asked_for_is_no_answer() {
-    // gzip's magic number and method; what follows does not matter to who does not unpack.
+    // gzip's magic number and method; the rest would matter only to a client that unpacks it.
     let packed = [b"\x1f\x8b\x08\x00".as_slice(), CANARY.as_bytes()].concat();
     let length = format!("content-length: {}", packed.len());
     may_pass(answered_once(with_head(&["HTTP/1.1 200 OK", "content-encoding: gzip", &length], packed)));
@@ -188,7 +188,7 @@ fn a_body_that_stops_in_the_middle_ends_with_the_time() {
     ends_with_the_time(vec![Step::Request, Step::Send(bytes), Step::Stall]);
 }
 
-/// As soon as one that does not begin, and so in time for another.
+/// It is given up as early as an answer that never begins, in time for another attempt.
 #[test]
 fn a_body_that_stops_in_the_middle_is_asked_for_again() {
     let mut bytes = answer("HTTP/1.1 200 OK", body("wrong"));

@@ -1,10 +1,10 @@
-//! A proxy that is itself broken: told as what it is, and never waited for longer than the time.
+//! A broken proxy: the error names it, and the deadline holds.
 
 use std::time::Duration;
 
-use crate::deadline::ends_within;
-use crate::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
-use crate::wire::{Script, Step, Wire, answer, body, with_head};
+use crate::support::deadline::ends_within;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::wire::{Script, Step, Wire, answer, body, with_head};
 
 /// A launch that would reach AWS through this proxy.
 fn sandbox(proxy: &Wire) -> Sandbox {
@@ -16,12 +16,12 @@ fn sandbox(proxy: &Wire) -> Sandbox {
         .resolve("A=x:k")
 }
 
-/// The service and the proxy, as a message names them.
+/// The service and the proxy, as an error names them.
 fn both(proxy: &Wire) -> String {
     format!("secretsmanager.us-east-1.amazonaws.com through the proxy 127.0.0.1:{}", proxy.port())
 }
 
-/// An outage after as many attempts as are allowed.
+/// Asserts status 75 after the allowed attempts.
 fn may_pass(script: Script) {
     let proxy = Wire::plain(vec![script]);
     let run = sandbox(&proxy).env("AWS_MAX_ATTEMPTS", "2").run();
@@ -34,7 +34,7 @@ fn ends_with_the_time(script: Script) {
     ends_within(Duration::from_millis(400), sandbox(&proxy)).refused(75).says(["A", "secret x"]);
 }
 
-/// That the tunnel is open.
+/// The proxy's answer that opens the tunnel.
 fn opened() -> Vec<u8> {
     with_head(&["HTTP/1.1 200 Connection established"], "")
 }
@@ -75,7 +75,7 @@ fn a_proxy_that_answers_every_status_but_success_is_told() {
 
 #[test]
 fn a_proxy_that_answers_in_the_place_of_the_service_is_no_service() {
-    // As if it had taken off the TLS.
+    // As a proxy that terminates TLS would answer.
     let secret = answer("HTTP/1.1 200 OK", body("wrong"));
     may_pass(vec![Step::Request, Step::Send([opened(), secret].concat()), Step::Pause(Duration::from_millis(50))]);
 }

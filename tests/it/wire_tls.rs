@@ -1,11 +1,11 @@
-//! What goes wrong with TLS itself, below any HTTP: an outage like any other, and never a value cut short.
+//! Failures of TLS below HTTP: status 75 as for any outage, and never a truncated value.
 
 use std::time::Duration;
 
-use crate::deadline::ends_within;
-use crate::sandbox::{ACCESS_SECRET, Sandbox};
-use crate::tls::Authority;
-use crate::wire::{Script, Step, Wire, answer, body, good, with_head};
+use crate::support::deadline::ends_within;
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
+use crate::support::tls::Authority;
+use crate::support::wire::{Script, Step, Wire, answer, body, good, with_head};
 
 /// A launch whose Secrets Manager is at this port, over TLS.
 fn sandbox(authority: &Authority, wire: &Wire) -> Sandbox {
@@ -18,7 +18,7 @@ fn sandbox(authority: &Authority, wire: &Wire) -> Sandbox {
         .resolve("A=x:k")
 }
 
-/// Happens to the first connection within TLS, and then no more.
+/// Asserts that the launch succeeds when only the first connection within TLS plays this script.
 fn passes(fault: Script) {
     let Some(authority) = Authority::new() else { return };
     let wire = Wire::tls(authority.acceptor(), vec![fault, good("v")]);
@@ -26,8 +26,7 @@ fn passes(fault: Script) {
     assert_eq!(wire.connections(), 2);
 }
 
-/// What a server that speaks no TLS does with the greeting: an outage that names the place, after as many attempts as
-/// are allowed.
+/// Asserts status 75, with the server's address, when a server without TLS does this with the ClientHello.
 fn is_no_tls(script: Script) {
     let Some(authority) = Authority::new() else { return };
     let wire = Wire::plain(vec![script]);
@@ -45,7 +44,7 @@ fn a_server_that_speaks_plain_http_is_told_by_name() {
 #[test]
 fn a_server_that_hangs_up_on_the_greeting_is_told_by_name() {
     is_no_tls(vec![Step::Greeting]);
-    // It closes with the greeting unread, which resets the connection.
+    // Closing with unread data resets the connection.
     is_no_tls(vec![Step::Pause(Duration::from_millis(50))]);
 }
 
@@ -58,7 +57,7 @@ fn a_server_that_sends_an_alert_is_told_by_name() {
 #[test]
 fn a_handshake_that_stalls_ends_with_the_time() {
     let Some(authority) = Authority::new() else { return };
-    // Silence after the greeting, and silence in the middle of a record.
+    // Silence after the ClientHello, and in the middle of a record.
     for script in [vec![Step::Greeting, Step::Stall], vec![Step::Greeting, Step::Send(vec![22, 3, 3]), Step::Stall]] {
         let wire = Wire::plain(vec![script]);
         let run = ends_within(Duration::from_millis(400), sandbox(&authority, &wire));
@@ -75,7 +74,7 @@ fn a_body_that_is_cut_off_without_a_farewell_is_no_answer() {
 
 #[test]
 fn a_body_that_ends_with_the_connection_needs_a_farewell() {
-    // Without one, whoever cuts the connection could choose where the body ends.
+    // Without close_notify, an attacker who cuts the connection could truncate the body.
     let bytes = with_head(&["HTTP/1.0 200 OK"], body("wrong"));
     passes(vec![Step::Request, Step::Send(bytes), Step::Cut]);
 }

@@ -1,11 +1,11 @@
-//! The declaration in the working directory: it is read only when nobody but root and the user can have put it there or change it.
+//! The declaration in the working directory: it is read only when no one but root and the user can create or change it.
 
 use std::fs;
 use std::os::unix::fs::{chown, lchown, symlink};
 
-use crate::outcome::Outcome;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 const NAME: &str = "secrets-exec.yaml";
 const STRANGER: u32 = 54_321;
@@ -14,7 +14,7 @@ fn sandbox() -> Sandbox {
     Sandbox::new().declaration("env:\n  A: { value: v }\n")
 }
 
-/// Gives a path of the working directory to somebody; says what is skipped where only root could.
+/// Gives a path of the working directory to another user or group; reports the test as skipped where only root can.
 fn given(sandbox: &Sandbox, name: &str, user: Option<u32>, group: Option<u32>) -> bool {
     let can = chown(sandbox.path(name), user, group).is_ok();
     if !can {
@@ -151,7 +151,7 @@ fn a_link_through_a_directory_that_others_may_write_is_refused() {
     symlink("inner", sandbox.path("second")).unwrap();
     is_refused(&sandbox.mode("inner", 0o777).run(), "inner, on the way to it,");
     let sandbox = linked("inner/real.yaml");
-    // Everything below the directory for temporary files, which anybody may write.
+    // The directory for temporary files is writable for everyone.
     let real = sandbox.path("inner/real.yaml");
     fs::remove_file(sandbox.path(NAME)).unwrap();
     symlink(&real, sandbox.path(NAME)).unwrap();

@@ -1,9 +1,9 @@
-//! What is not there ends the launch, unless the declaration says otherwise; what is deleted or malformed always does.
+//! Absent secrets end the launch, unless the declaration says otherwise; deleted and malformed ones always do.
 
 use serde_json::json;
 
 use super::moto::Moto;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 #[test]
 fn a_missing_secret_ends_the_launch_and_is_named() {

@@ -1,11 +1,11 @@
-//! Roles that STS hands out, and accounts that do not see each other's secrets.
+//! Roles that STS issues credentials for, and accounts that do not see each other's secrets.
 
 use serde_json::json;
 
 use super::moto::Moto;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
-/// A role of another account than the one that the tests' keys belong to.
+/// A role of another account than that of the tests' keys.
 const READER: &str = "arn:aws:iam::222222222222:role/reader";
 
 #[test]
@@ -48,7 +48,7 @@ env:
     outcome.launched_silently().has("HERE", "here").has("THERE", "there");
 }
 
-/// Makes a secret in the account of [`READER`].
+/// Creates a secret in the account of [`READER`].
 fn secret_there(moto: &Moto, name: &str, text: &str) {
     moto.call(&json!({
         "service": "secretsmanager",

@@ -9,13 +9,13 @@ use serde_json::json;
 
 use super::daemon::Daemon;
 use super::moto::{Moto, REGION};
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip::skipped;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip::skipped;
 
-/// What the agent wants to be shown.
+/// The token that the agent requires.
 const TOKEN: &str = "cAnArY-7f3a9c51-token";
 
-/// The agent's program: building it takes ten minutes, so only `make test-peers` does.
+/// The agent's program. Its build takes ten minutes, so only `make test-peers` builds it.
 fn program() -> Option<PathBuf> {
     let named = env::var_os("SECRETS_EXEC_PEER_AGENT").map(PathBuf::from);
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join(".agent/bin/aws_secretsmanager_agent");
@@ -27,7 +27,7 @@ fn program() -> Option<PathBuf> {
     Some(program)
 }
 
-/// An agent that keeps what it has read for so many seconds.
+/// An agent whose cache has this TTL, in seconds.
 fn agent(moto: &Moto, ttl: u32) -> Option<Daemon> {
     let program = program()?;
     Some(Daemon::start(1, |folder, ports| {
@@ -49,7 +49,7 @@ fn agent(moto: &Moto, ttl: u32) -> Option<Daemon> {
     }))
 }
 
-/// A run that has the agent, its token, and nothing else of AWS's.
+/// A launch with the agent and its token, without credentials.
 fn sandbox(agent: &Daemon) -> Sandbox {
     let token = agent.directory().join("token");
     Sandbox::new()

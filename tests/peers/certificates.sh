@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run this as `certificates.sh DIRECTORY` to make two authorities there and every kind of server certificate that a test needs.
+# `certificates.sh DIRECTORY` makes two authorities there, and every kind of server certificate that a test needs.
 set -eu
 cd "$1"
 KEY='ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
@@ -18,7 +18,7 @@ sign() { # NAME AUTHORITY SERIAL START END EXTENSIONS...
     mkdir "$name.new" && : >"$name.index" && echo "$serial" >"$name.serial"
     printf '%s\n' '[ca]' 'default_ca=d' '[d]' "database=$name.index" "serial=$name.serial" "new_certs_dir=$name.new" \
         default_md=sha256 policy=p '[p]' commonName=supplied >"$name.cnf"
-    # This one, unlike `openssl x509`, takes the first and the last moment in every version.
+    # `openssl ca` takes start and end dates in every version, `openssl x509` does not.
     openssl ca -batch -notext -config "$name.cnf" -cert "$by.pem" -keyfile "$by.key" -in "$name.csr" \
         -extfile "$name.ext" -startdate "$start" -enddate "$end" -out "$name.pem"
 }

@@ -1,36 +1,35 @@
-//! Roles and sessions at a server that checks every signature and every permission.
-
-use std::sync::OnceLock;
+//! Roles and sessions, at a server that checks every signature and every permission.
 
 use serde_json::{Value, json};
 
 use super::identity::{check_signatures, policy, user};
 use super::moto::{Credentials, Moto};
 use super::nginx::Site;
-use crate::outcome::Status;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::shared::Shared;
 
-/// May read, and may be assumed by anyone whose own policy lets them.
+/// A role that may read secrets, and may be assumed by everyone whose policy allows it.
 const READER: &str = "arn:aws:iam::123456789012:role/reads";
-/// May be assumed, and may do nothing.
+/// A role that may be assumed, without any permission.
 const IDLER: &str = "arn:aws:iam::123456789012:role/idles";
 
-/// A moto that checks, and whom it knows.
+/// A moto that checks signatures and policies, and its identities.
 struct Checked {
     moto: Moto,
-    /// May assume roles and nothing else.
+    /// A user who may assume roles alone.
     assumer: Credentials,
-    /// May read and nothing else.
+    /// A user who may read secrets alone.
     reader: Credentials,
-    /// Of the role that may read.
+    /// The session of [`READER`].
     session: Credentials,
 }
 
 impl Checked {
-    /// The one that these tests share; it serves the secret `tls/x`.
+    /// The server that these tests share, with the secret `tls/x`.
     fn shared() -> Option<&'static Self> {
-        static SHARED: OnceLock<Option<Checked>> = OnceLock::new();
-        SHARED.get_or_init(Self::start).as_ref()
+        static SHARED: Shared<Checked> = Shared::new();
+        SHARED.get(Self::start)
     }
 
     fn start() -> Option<Self> {
@@ -85,7 +84,7 @@ fn a_user_who_may_not_assume_the_role_starts_nothing() {
     for keys in [&checked.reader, &checked.assumer.forged("not the secret of this key")] {
         let sandbox = checked.sandbox(keys).args(["--role-arn", READER]);
         let run = sandbox.env("AWS_MAX_ATTEMPTS", "1").run();
-        // moto's STS refuses in the shape of EC2, in which there is no code of STS's: it is told as a strange answer.
+        // moto's STS answers a denial in the format of EC2, which has no code of STS, so it is an unknown answer.
         assert!(matches!(run.status, Status::Exit(75 | 77)) && run.stdout.is_empty(), "{run}");
         run.says(["A", "tls/x"]);
     }

@@ -1,10 +1,11 @@
-//! URLs that a template composes, taken apart again by two parsers that are not ours: Rust's `url` and Python's `urllib`.
+//! URLs that a template composes, parsed again by Rust's `url` and Python's `urllib`.
 
 use serde_json::{Value, json};
 use url::Url;
 
 use super::moto::{Moto, text_of};
 use super::python::interpreter;
+use crate::support::sandbox::Sandbox;
 
 const DECLARATION: &str = r#"
 secrets:
@@ -14,7 +15,7 @@ env:
     template: "postgresql://{{ db.username | urlencode }}:{{ db.password | urlencode }}@{{ db.host }}:{{ db.port }}/{{ db.dbname | urlencode }}?application_name={{ db.app | urlencode }}"
 "#;
 
-/// Prints the parts of the URL in its environment as an application written in Python sees them.
+/// A Python script that prints the parts of the URL in its environment.
 const TAKE_APART: &str = r#"
 import json, os
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -29,7 +30,7 @@ print(json.dumps({
 }))
 "#;
 
-/// Secrets with what each part of a URL must not hold as it is.
+/// Secrets with characters that must be encoded in a URL.
 fn databases() -> [Value; 3] {
     let every: String = (' '..='~').chain("é\u{1f511}\n\t".chars()).collect();
     [
@@ -39,8 +40,8 @@ fn databases() -> [Value; 3] {
     ]
 }
 
-/// Stores it as the only or next version of `composed/db-N` and declares the URL over that.
-fn sandbox(moto: &Moto, name: &str, database: &Value) -> crate::sandbox::Sandbox {
+/// Stores the secret as `composed/db-N` and declares a URL over it.
+fn sandbox(moto: &Moto, name: &str, database: &Value) -> Sandbox {
     moto.secret(name, &database.to_string());
     moto.sandbox().declaration(&DECLARATION.replace("composed/db", name))
 }
@@ -74,7 +75,7 @@ fn rusts_url_reads_every_part_as_boto3_stored_it() {
     }
 }
 
-/// Reads `%XX`; the parser leaves that to its caller. A `+` is itself outside a query.
+/// Decodes `%XX`, which the parser leaves to its caller. Outside a query, `+` is not decoded.
 fn decoded(text: &str) -> String {
     let mut bytes = text.bytes();
     let mut decoded = Vec::new();

@@ -1,4 +1,4 @@
-//! Use [`Daemon`] to run somebody else's server on free ports, in a scratch folder of its own.
+//! [`Daemon`] runs a third-party server on free ports, in a scratch folder.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -6,20 +6,20 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::directory::Directory;
-use crate::skip;
+use crate::support::directory::Directory;
+use crate::support::skip;
 
-/// Where servers are, which is not in every user's PATH.
+/// A PATH with the directories of servers.
 const PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
 
-/// Runs the server until its standard input ends, which only this process holds: the server cannot outlive the tests,
-/// however they end.
+/// A shell script that ends the server when its standard input ends. Only this process holds the other end, so the
+/// server ends with the tests even if these are killed.
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat; exec 2>/dev/null; kill $server; (sleep 5; kill -9 $server) & wait $server; kill $!; rm -rf "$folder""#;
 
-/// How long a server may take to listen.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest wait for a server to listen.
+const LIMIT: Duration = Duration::from_secs(5);
 
-/// A server that runs until this is dropped or the process ends.
+/// A server, which ends when this is dropped or the process ends.
 pub(super) struct Daemon {
     keeper: Child,
     stdin: Option<ChildStdin>,
@@ -27,7 +27,7 @@ pub(super) struct Daemon {
     pub(super) ports: Vec<u16>,
 }
 
-/// Whether a server is installed; says what is skipped when it is not.
+/// Returns whether a server is installed; reports the test as skipped when not.
 pub(super) fn is_installed(server: &str) -> bool {
     skip::can(
         &["env", &format!("PATH={PATH}"), "sh", "-c", "command -v \"$0\"", server],
@@ -36,13 +36,13 @@ pub(super) fn is_installed(server: &str) -> bool {
 }
 
 impl Daemon {
-    /// Has `command` made of the folder and of so many free ports, and starts it in that folder. It counts as started
-    /// when all its ports are listened on.
+    /// Starts the command that `command` makes from the folder and from `ports` free ports, and waits until it listens
+    /// on all.
     ///
     /// # Panics
-    /// When it does not start: its last words are on standard error.
+    /// When it does not start; its standard error is the test's.
     pub(super) fn start(ports: usize, command: impl Fn(&Path, &[u16]) -> Vec<String>) -> Self {
-        // Between choosing a port and listening on it somebody else may get it: then the server ends.
+        // Another process may take a port before the server listens on it; then the server ends.
         let started = (0..3).find_map(|_| Self::try_start(ports, &command));
         started.expect("the server listens")
     }
@@ -69,7 +69,7 @@ impl Daemon {
     }
 
     fn listens(&self) -> bool {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + LIMIT;
         let listens = |port: &u16| {
             while Instant::now() < end {
                 if TcpStream::connect(("127.0.0.1", *port)).is_ok() {
@@ -90,7 +90,7 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         drop(self.stdin.take());
-        // It has been told to end and can do nothing else.
+        // The script ends, as its standard input has ended.
         let _ = self.keeper.wait();
     }
 }

@@ -1,8 +1,7 @@
-//! Files in memory, read by programs that are not ours (openssl, Python's `ssl`, Node, cat), from secrets that boto3 stored.
+//! Files in memory, read by third-party programs (openssl, Python's `ssl`, Node, cat), from secrets that boto3 stored.
 
 use std::fs;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,9 +9,10 @@ use serde_json::json;
 
 use super::moto::Moto;
 use super::python::interpreter;
-use crate::directory::Directory;
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::directory::Directory;
+use crate::support::sandbox::Sandbox;
+use crate::support::shared::Shared;
+use crate::support::skip;
 
 /// A key, its certificate, and both in PKCS #12 with the passphrase `p`.
 struct Identity {
@@ -21,10 +21,11 @@ struct Identity {
     pkcs12: Vec<u8>,
 }
 
-/// Made once, and stored as `delivered/tls` and `delivered/p12`; none, told loudly, without openssl or moto.
+/// The shared moto with the secrets `delivered/tls` and `delivered/p12`; reports the test as skipped without openssl or
+/// moto.
 fn identity() -> Option<(&'static Moto, &'static Identity)> {
-    static MADE: OnceLock<Option<(&Moto, Identity)>> = OnceLock::new();
-    let made = MADE.get_or_init(|| {
+    static MADE: Shared<(&Moto, Identity)> = Shared::new();
+    let made = MADE.get(|| {
         let moto = Moto::shared()?;
         if !skip::can(&["openssl", "version"], "a key and a certificate") {
             return None;
@@ -35,7 +36,7 @@ fn identity() -> Option<(&'static Moto, &'static Identity)> {
         moto.secretsmanager("create_secret", &binary);
         Some((moto, identity))
     });
-    made.as_ref().map(|(moto, identity)| (*moto, identity))
+    made.map(|(moto, identity)| (*moto, identity))
 }
 
 impl Identity {
@@ -57,7 +58,7 @@ impl Identity {
     }
 }
 
-/// `$KEY`, `$CERTIFICATE` and `$P12` are files in memory.
+/// A launch with the files in memory `$KEY`, `$CERTIFICATE` and `$P12`.
 fn delivering(moto: &Moto) -> Sandbox {
     moto.sandbox()
         .args(["--as-file", "KEY=delivered/tls:key"])

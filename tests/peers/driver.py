@@ -1,4 +1,4 @@
-"""Run this as `driver.py ENDPOINT` to use boto3 through lines of JSON: one call for each line read, one answer for each.
+"""`driver.py ENDPOINT` calls boto3 for each line of JSON that it reads, and prints the answer as a line of JSON.
 
 A call is {"service", "operation", "parameters", "region", "credentials"}; its answer is {"ok": …} or {"error": …}.
 Bytes are {"$bytes": [0, 255]} in a call and {"$base64": "AP8="} in an answer. The operation "json.loads" of the service

@@ -68,7 +68,7 @@ const JSON: &str = r#"
 }
 "#;
 
-/// What each of them adds to the environment, and nothing else.
+/// The variables that a declaration adds to the environment.
 const SET: [(&str, &str); 8] = [
     ("BINARY", "AAH+/w=="),
     ("DB_HOST", "db.example.com"),

@@ -1,4 +1,4 @@
-//! A server that checks: signatures made with the right keys pass, wrong keys and missing permissions do not.
+//! A server that checks signatures and permissions: wrong keys and missing permissions are refused.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -6,9 +6,9 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use super::moto::{Credentials, Moto};
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
-/// Has every character that a signature might encode wrongly.
+/// A name with every character that a signature might encode wrongly.
 const NAME: &str = "identity/of_+=.@-these";
 
 #[test]
@@ -69,7 +69,7 @@ pub(super) fn user(moto: &Moto, name: &str) -> Credentials {
     Credentials::of(&iam("create_access_key")["AccessKey"])
 }
 
-/// Has the server check signatures and policies from here on.
+/// Makes the server check signatures and policies from now on.
 pub(super) fn check_signatures(moto: &Moto) {
     let address = moto.url.strip_prefix("http://").expect("moto speaks HTTP");
     let mut stream = TcpStream::connect(address).expect("moto listens");

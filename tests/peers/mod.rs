@@ -1,9 +1,9 @@
-//! Start here to test against software that is not ours: secrets made and read by boto3, served by moto over HTTP.
+//! Tests against third-party software: secrets that boto3 creates and reads, served by moto over HTTP.
 //!
-//! `make test` puts both into `.venv` (`requirements.txt` says which versions); `SECRETS_EXEC_VENV` names another place.
-//! Without them these tests say that they skip, and fail when `CI` is set. nginx and tinyproxy come with `.ci/run`; where
-//! they are missing, what needs them is skipped. What moto gets wrong of AWS (the shape of
-//! denials, throttling) is tested against the fake of AWS in `tests/it` instead.
+//! `make test` installs both into `.venv`, in the versions of `requirements.txt`; `SECRETS_EXEC_VENV` names another
+//! venv. Without them these tests are skipped, as are those with nginx or tinyproxy where these are not installed.
+//! Answers in which moto differs from AWS (denials, throttling) are tested against the fake of AWS in
+//! `tests/it/support` instead.
 
 mod daemon;
 mod moto;

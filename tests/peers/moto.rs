@@ -1,36 +1,38 @@
-//! Use [`Moto::shared`] to get the one moto server of this test process, and its methods to fill it through boto3.
+//! [`Moto::shared`] is the moto server of this test process; its methods fill it through boto3.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
 use super::python::{Python, interpreter};
-use crate::sandbox::Sandbox;
+use crate::support::sandbox::Sandbox;
+use crate::support::shared::Shared;
 
-/// The region of everything that is made without naming one.
+/// The default region.
 pub(super) const REGION: &str = "us-east-1";
 
-/// A moto server and a boto3 that is connected to it. Both end with this process.
+/// A moto server, and boto3 as its client. Both end with this process.
 pub(super) struct Moto {
-    /// Where it listens, for `AWS_ENDPOINT_URL`.
+    /// The URL for `AWS_ENDPOINT_URL`.
     pub(super) url: String,
     driver: Mutex<Python>,
     _server: Python,
 }
 
-/// Keys as boto3 and the environment name them.
+/// Credentials, with boto3's names and the environment's.
 #[derive(Clone)]
 pub(super) struct Credentials(BTreeMap<String, String>);
 
 impl Moto {
-    /// The server that tests share: they keep apart by the names of their secrets. None where moto is not installed.
+    /// The server that tests share, each with secrets of other names; reports the test as skipped where moto is not
+    /// installed.
     pub(super) fn shared() -> Option<&'static Self> {
-        static SHARED: OnceLock<Option<Moto>> = OnceLock::new();
-        SHARED.get_or_init(Self::start).as_ref()
+        static SHARED: Shared<Moto> = Shared::new();
+        SHARED.get(Self::start)
     }
 
-    /// A server of one's own, for a test that changes how the server behaves.
+    /// A separate server, for a test that changes how the server behaves.
     pub(super) fn start() -> Option<Self> {
         let interpreter = interpreter()?;
         let mut server = Python::start(&interpreter, "server.py", &[]);
@@ -39,19 +41,19 @@ impl Moto {
         Some(Self { url, driver, _server: server })
     }
 
-    /// A run whose AWS is this server, in [`REGION`], with the default account's keys.
+    /// A launch against this server, in [`REGION`], with the default account's keys.
     pub(super) fn sandbox(&self) -> Sandbox {
         let sandbox = Sandbox::new().endpoint(&self.url).region(REGION);
         Credentials::new("AKIADUMMY", "dummy").give(sandbox)
     }
 
-    /// Makes a secret of the text and returns its ARN.
+    /// Creates a secret with this text and returns its ARN.
     pub(super) fn secret(&self, name: &str, text: &str) -> String {
         let made = self.secretsmanager("create_secret", &json!({ "Name": name, "SecretString": text }));
         text_of(&made["ARN"])
     }
 
-    /// Stores a next version with `put_secret_value` and returns its version id; no stages are AWSCURRENT.
+    /// Stores another version with `put_secret_value` and returns its version id; its stage is AWSCURRENT unless given.
     pub(super) fn put(&self, name: &str, text: &str, stages: &[&str]) -> String {
         let mut parameters = json!({ "SecretId": name, "SecretString": text });
         if !stages.is_empty() {
@@ -65,7 +67,7 @@ impl Moto {
         self.call(&json!({ "service": "secretsmanager", "operation": operation, "parameters": parameters }))
     }
 
-    /// Has boto3 do what `driver.py` says of such a call.
+    /// Calls boto3 through `driver.py`.
     pub(super) fn call(&self, call: &Value) -> Value {
         let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = driver.ask(&call.to_string());
@@ -84,13 +86,13 @@ impl Moto {
 }
 
 impl Credentials {
-    /// An access key's two halves.
+    /// Keys without a session token.
     pub(super) fn new(id: &str, secret: &str) -> Self {
         let named = [("aws_access_key_id", id), ("aws_secret_access_key", secret)];
         Self(named.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
     }
 
-    /// What AWS answers when it makes keys.
+    /// The keys in an answer of AWS.
     pub(super) fn of(answer: &Value) -> Self {
         let given = |key: &str| text_of(&answer[key]);
         let mut credentials = Self::new(&given("AccessKeyId"), &given("SecretAccessKey"));
@@ -101,7 +103,7 @@ impl Credentials {
         credentials
     }
 
-    /// These keys with another secret half.
+    /// These keys with another secret access key.
     pub(super) fn forged(&self, secret: &str) -> Self {
         let mut credentials = self.clone();
         let name = "aws_secret_access_key".to_owned();
@@ -109,12 +111,12 @@ impl Credentials {
         credentials
     }
 
-    /// As a call's `credentials`.
+    /// The credentials in the form that `driver.py` takes.
     pub(super) fn as_json(&self) -> Value {
         json!(self.0)
     }
 
-    /// Has a run sign with these keys.
+    /// Makes a launch sign with these keys.
     pub(super) fn give(&self, sandbox: Sandbox) -> Sandbox {
         self.0.iter().fold(sandbox, |sandbox, (name, value)| sandbox.env(name.to_uppercase(), value))
     }

@@ -1,4 +1,4 @@
-//! How a secret can be named: by name, by ARN, whole or in part, in its own region, with what ECS appends.
+//! Names of secrets: by name, by full or partial ARN, in the ARN's region, with the suffix that ECS appends.
 
 use serde_json::json;
 

@@ -1,17 +1,17 @@
-//! Use [`Site`] to reach moto over real TLS: one nginx that serves a certificate of every kind, each on a port of its own.
+//! [`Site`] serves moto over TLS: one nginx with a port for each kind of certificate.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use serde_json::json;
 
 use super::daemon::{Daemon, is_installed};
 use super::moto::Moto;
-use crate::sandbox::{CANARY, Sandbox};
-use crate::skip;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::shared::Shared;
+use crate::support::skip;
 
-/// A certificate of `certificates.sh`, and which versions of TLS are spoken.
+/// The certificates of `certificates.sh`, and the versions of TLS.
 const SERVERS: [(&str, &str); 10] = [
     ("good", "TLSv1.2"),
     ("good", "TLSv1.3"),
@@ -25,27 +25,28 @@ const SERVERS: [(&str, &str); 10] = [
     ("good", "TLSv1.2 TLSv1.3"),
 ];
 
-/// The one that has lost moto.
+/// The server whose upstream, moto, is gone.
 const ORPHAN: usize = 9;
 
-/// nginx before moto, with an authority of its own. It ends with this process.
+/// nginx in front of moto, with its own certificate authority. It ends with this process.
 pub(super) struct Site {
     daemon: Daemon,
 }
 
 impl Site {
-    /// The one that tests share; it serves the secret `tls/x`. None, told loudly, where nginx, openssl or moto is missing.
+    /// The site that tests share, with the secret `tls/x`; reports the test as skipped where nginx, openssl or moto is
+    /// missing.
     pub(super) fn shared() -> Option<&'static Self> {
-        static SHARED: OnceLock<Option<Site>> = OnceLock::new();
+        static SHARED: Shared<Site> = Shared::new();
         let start = || {
             let moto = Moto::shared()?;
             moto.secret("tls/x", &json!({ "k": "v", "zz_canary": CANARY }).to_string());
             Self::before(moto)
         };
-        SHARED.get_or_init(start).as_ref()
+        SHARED.get(start)
     }
 
-    /// One before a moto of one's own.
+    /// A site in front of this moto.
     pub(super) fn before(moto: &Moto) -> Option<Self> {
         if !is_installed("nginx") || !skip::can(&["openssl", "version"], "tests with nginx") {
             return None;
@@ -62,13 +63,13 @@ impl Site {
         Some(Self { daemon })
     }
 
-    /// The server of a certificate that speaks a version of TLS.
+    /// The URL of the server with this certificate and version of TLS.
     pub(super) fn url(&self, certificate: &str, version: &str) -> String {
         let is_it = |(name, versions): &(&str, &str)| *name == certificate && versions.contains(version);
         self.at(SERVERS.iter().position(is_it).expect("such a server"))
     }
 
-    /// A gateway that has lost what is behind it.
+    /// The URL of a gateway whose upstream is gone.
     pub(super) fn orphan(&self) -> String {
         self.at(ORPHAN)
     }
@@ -77,12 +78,12 @@ impl Site {
         format!("https://localhost:{}", self.daemon.ports[server])
     }
 
-    /// A file or folder of `certificates.sh`.
+    /// The path of a file or folder of `certificates.sh`.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.daemon.directory().join(name)
     }
 
-    /// A run that reads `tls/x` there, and trusts nobody special.
+    /// A launch that reads `tls/x` there, with the system's trust.
     pub(super) fn sandbox(url: &str) -> Sandbox {
         Sandbox::new()
             .endpoint(url)
@@ -109,7 +110,7 @@ fn configured(moto: &str, directory: &Path, ports: &[u16]) -> String {
             uwsgi_temp_path {here}/4; scgi_temp_path {here}/5;\n"
     );
     for (number, ((certificate, versions), port)) in SERVERS.iter().zip(ports).enumerate() {
-        // Nobody serves the first port.
+        // Port 1 refuses connections.
         let behind = if number == ORPHAN { "http://127.0.0.1:1" } else { moto };
         text += &format!(
             "server {{

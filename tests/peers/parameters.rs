@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::moto::Moto;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 fn ssm(moto: &Moto, operation: &str, parameters: &Value) -> Value {
     moto.call(&json!({ "service": "ssm", "operation": operation, "parameters": parameters }))

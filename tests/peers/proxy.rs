@@ -1,22 +1,22 @@
-//! Use [`Proxy`] to see what goes to a server: it stands before it and keeps what is sent there.
+//! [`Proxy`] forwards connections to a server and records the requests.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// How a request to Secrets Manager begins.
+/// The request line of Secrets Manager's requests.
 const REQUEST: &str = "POST / HTTP/1.1\r\n";
 
-/// On a free port of 127.0.0.1, until the process ends.
+/// A listener on a free port of 127.0.0.1, which runs until the process ends.
 pub(super) struct Proxy {
-    /// Where it listens, for `AWS_ENDPOINT_URL`.
+    /// The URL for `AWS_ENDPOINT_URL`.
     pub(super) url: String,
     connections: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Proxy {
-    /// Before a server whose URL has a host and a port and nothing else.
+    /// Starts one in front of a server, whose URL has a host and a port alone.
     pub(super) fn before(url: &str) -> Self {
         let (scheme, server) = url.split_once("://").expect("a URL");
         let server = server.to_owned();
@@ -35,12 +35,12 @@ impl Proxy {
         Self { url, connections }
     }
 
-    /// How often somebody connected.
+    /// The number of connections so far.
     pub(super) fn connections(&self) -> usize {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Heads and bodies of the requests so far, one text for each request.
+    /// The requests so far, each with head and body.
     pub(super) fn requests(&self) -> Vec<String> {
         let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = connections.iter().map(|sent| String::from_utf8_lossy(sent));
@@ -52,12 +52,12 @@ impl Proxy {
     }
 }
 
-/// Copies both ways until both sides are done, and keeps what the client sends.
+/// Copies in both directions until both sides have ended, and records what the client sends.
 fn forward(mut client: TcpStream, mut server: TcpStream, kept: &Mutex<Vec<Vec<u8>>>) {
     let mut answers = server.try_clone().expect("a second handle");
     let mut to_client = client.try_clone().expect("a second handle");
     thread::spawn(move || {
-        // An error is a side that hung up, which ends the copying just as its end of file does.
+        // An error means that a side has closed the connection, as does an end of file.
         let _ = std::io::copy(&mut answers, &mut to_client);
         let _ = to_client.shutdown(Shutdown::Write);
     });

@@ -1,4 +1,4 @@
-//! What is sent: one request for each distinct secret and version, however many variables are made of it.
+//! Requests: one for each distinct secret and version, however many variables use it.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-"""Run this to get a moto server on a free port of 127.0.0.1: it prints the port, and ends when its standard input does.
+"""A moto server on a free port of 127.0.0.1: it prints the port, and ends when its standard input does.
 
 Standard input is a pipe whose other end only the test process holds, so the server cannot outlive the tests, however
 they end (a parent-death signal would not do: it follows the thread that started the server, not the process).

@@ -1,18 +1,18 @@
-//! Use [`Tinyproxy`] as the proxy of a company: it forwards, tunnels, asks for a password or refuses, and logs what it was asked.
+//! [`Tinyproxy`] is a company's proxy: it forwards, tunnels, asks for a password or refuses, and logs its requests.
 
 use std::fs;
 use std::path::PathBuf;
 
 use super::daemon::{Daemon, is_installed};
 
-/// It ends when it is dropped.
+/// A tinyproxy, which ends when it is dropped.
 pub(super) struct Tinyproxy {
     daemon: Daemon,
     log: PathBuf,
 }
 
 impl Tinyproxy {
-    /// With such lines of configuration. None, told loudly, where it is not installed.
+    /// Starts one with these lines of configuration; reports the test as skipped where it is not installed.
     pub(super) fn start(directives: &str) -> Option<Self> {
         if !is_installed("tinyproxy") {
             return None;
@@ -30,12 +30,12 @@ impl Tinyproxy {
         Some(Self { daemon, log })
     }
 
-    /// As in HTTPS_PROXY.
+    /// The URL for HTTPS_PROXY.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// The same for who gives this name and password.
+    /// The URL with this name and password.
     pub(super) fn url_for(&self, name_and_password: &str) -> String {
         format!("http://{name_and_password}@{}", self.address())
     }
@@ -44,7 +44,7 @@ impl Tinyproxy {
         format!("127.0.0.1:{}", self.daemon.ports[0])
     }
 
-    /// The request lines so far, without the version: `CONNECT localhost:443`.
+    /// The request lines from the log, without the version: `CONNECT localhost:443`.
     pub(super) fn asked(&self) -> Vec<String> {
         let log = fs::read_to_string(&self.log).expect("it logs");
         let requests = log.lines().filter(|line| line.contains("Request (file descriptor"));

@@ -1,11 +1,11 @@
-//! TLS as nginx and OpenSSL speak it: which certificates are trusted, and how a refusal reads.
+//! TLS with nginx and OpenSSL: certificates that are trusted, and the errors of those that are not.
 
 use super::moto::Moto;
 use super::nginx::Site;
 use super::proxy::Proxy;
-use crate::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::{CANARY, Sandbox};
 
-/// The ways to name the roots, and what is named.
+/// The settings that name root certificates.
 const WAYS: [(&str, &str); 4] = [
     ("--ca-bundle", "root.pem"),
     ("AWS_CA_BUNDLE", "root.pem"),
@@ -13,7 +13,7 @@ const WAYS: [(&str, &str); 4] = [
     ("SSL_CERT_DIR", "roots"),
 ];
 
-/// Of a certificate that leads to no root.
+/// The error for a certificate without a known issuer.
 const UNSIGNED: &str = "its issuer is neither a trusted root nor a certificate that the server sends along";
 
 fn trusting(site: &Site, sandbox: Sandbox, (way, file): (&str, &str)) -> Sandbox {
@@ -56,7 +56,7 @@ fn a_folder_without_roots_is_named() {
     sandbox.run().refused(78).says([site.file("empty").to_str().unwrap()]);
 }
 
-/// Told at once by host and reason, in one connection, to each way of naming the roots.
+/// Asserts an error with host and reason, without a retry, for each setting that names the roots.
 fn is_refused(certificate: &str, reason: &str) {
     let Some(site) = Site::shared() else { return };
     for way in WAYS {

@@ -1,34 +1,34 @@
-//! The way through a proxy that somebody else wrote: tunnels, passwords, refusals, and what never goes there.
+//! Tinyproxy as the proxy: tunnels, passwords, refusals, and requests that must not go there.
 
 use super::moto::Moto;
 use super::nginx::Site;
 use super::tinyproxy::Tinyproxy;
-use crate::aws::Aws;
-use crate::aws::secret::Secret;
-use crate::sandbox::{CANARY, Sandbox, sandbox};
-use crate::tls::Authority;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::tls::Authority;
 
-/// A name and a password as a proxy's configuration holds them, and as a URL does.
+/// A name and a password, as in tinyproxy's configuration and as in a URL.
 const CONFIGURED: &str = "BasicAuth user cAnArY-7f3a9c51";
 const IN_URL: &str = "user:cAnArY%2D7f3a9c51";
 
-/// A launch that reads `tls/x` over TLS by way of the proxy.
+/// A launch that reads `tls/x` over TLS through the proxy.
 fn tunnelled(site: &Site, proxy: &str) -> Sandbox {
     let sandbox = Site::sandbox(&site.url("good", "TLSv1.3")).env("AWS_CA_BUNDLE", site.file("root.pem"));
     sandbox.env("HTTPS_PROXY", proxy)
 }
 
-/// The same with two attempts: what a proxy refuses may pass.
+/// Such a launch with two attempts, since a proxy's refusal may be temporary.
 fn tunnelled_twice(site: &Site, proxy: &str) -> Sandbox {
     tunnelled(site, proxy).env("AWS_MAX_ATTEMPTS", "2")
 }
 
-/// What a proxy is asked for when the secret is read over TLS.
+/// The request line for the secret over TLS.
 fn connect(site: &Site) -> String {
     site.url("good", "TLSv1.3").replace("https://", "CONNECT ")
 }
 
-/// A launch that reads `tls/x` in the clear by way of the proxy.
+/// A launch that reads `tls/x` in the clear through the proxy.
 fn forwarded(moto: &Moto, proxy: &str) -> Sandbox {
     Site::sandbox(&moto.url).env("HTTP_PROXY", proxy)
 }
@@ -55,7 +55,7 @@ fn a_password_that_a_proxy_wants_and_does_not_get_is_told() {
     }
 }
 
-/// Told by both places, as often as attempts are allowed.
+/// Asserts an error that names the service and the proxy, after the allowed attempts.
 fn is_refused(directives: &str) {
     let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start(directives)) else { return };
     let run = tunnelled_twice(site, &proxy.url()).run();
@@ -70,14 +70,14 @@ fn a_proxy_that_allows_no_such_port_is_told() {
 
 #[test]
 fn a_proxy_that_allows_no_such_host_is_told() {
-    // A list of allowed hosts, and none on it.
+    // An empty list of allowed hosts.
     is_refused("FilterDefaultDeny Yes\nFilter \"/dev/null\"");
 }
 
 #[test]
 fn a_proxy_that_reaches_nobody_is_told() {
     let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else { return };
-    // Nobody serves the first port.
+    // Port 1 refuses connections.
     let run = tunnelled_twice(site, &proxy.url()).endpoint("https://127.0.0.1:1").run();
     run.refused(75).says(["A", "127.0.0.1:1", &format!("the proxy {}", proxy.address())]);
 }

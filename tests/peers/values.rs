@@ -1,11 +1,11 @@
-//! What arrives is what boto3 stored, byte for byte, and what Python's `json.loads` reads.
+//! Values that boto3 stored: they arrive byte for byte, and as Python's `json.loads` reads them.
 
 use serde_json::{Map, Value, json};
 
 use super::moto::{Moto, text_of};
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
-/// Texts that other tools trim, unescape, re-parse or cut; the names are those of secrets, keys and variables.
+/// Texts that other tools trim, unescape, re-parse or cut, with the name of secret, key and variable.
 const TEXTS: [(&str, &str); 12] = [
     ("plain", "correct horse battery staple"),
     ("blank", "  spaces \t around  "),
@@ -44,7 +44,7 @@ fn a_string_key_is_what_python_reads_of_the_json() {
     let Some(moto) = Moto::shared() else { return };
     let texts = TEXTS.map(|(name, text)| (name.to_owned(), json!(text)));
     let object = Value::from(Map::from_iter(texts)).to_string();
-    // Escapes that a writer of JSON need not use, but may.
+    // Escapes that are optional in JSON.
     let escaped = r#"{"escaped":"\u00e9\/\ud83d\udd11\t","#;
     let text = object.replacen('{', escaped, 1);
     moto.secret("values/keys", &text);
@@ -170,7 +170,7 @@ fn binary_secret(moto: &Moto, name: &str, bytes: &[u8]) {
     moto.secretsmanager("create_secret", &parameters);
 }
 
-/// Bytes without pattern, the same in every run (xorshift).
+/// Pseudo-random bytes (xorshift), the same in every run.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let next = || {

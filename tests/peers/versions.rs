@@ -1,7 +1,7 @@
-//! Which version of a secret is read: the current one, one by staging label, one by id, or one by both.
+//! Versions of a secret: the current one, one by staging label, one by id, or one by both.
 
 use super::moto::Moto;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 #[test]
 fn after_a_rotation_the_current_version_is_read_and_the_previous_one_by_its_label() {

@@ -1,14 +1,14 @@
-//! Whole secrets that boto3 stored: the variables are the keys that Python reads; and references in place by real ARNs.
+//! Whole secrets that boto3 stored, whose keys Python reads too; and `--resolve-env` with real ARNs.
 
 use serde_json::{Value, json};
 
 use super::moto::{Moto, text_of};
 
-/// As RDS writes the secrets that it manages.
+/// A secret in the format of those that RDS manages.
 const DATABASE: &str = r#"{"username":"admin","password":"x<&>'\"=\\ \u00e9\n","engine":"postgres","host":"db.example.com",
     "port":5432,"dbInstanceIdentifier":"db-1","ssl":true,"extra":null,"pools":{"max":10,"a":[]}}"#;
 
-/// How a value of Python is spelled in a variable.
+/// The text of a Python value in a variable.
 fn spelled(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,26 +1,25 @@
-//! What the sources answered: for each locator a document, or why there is none.
+//! A document: the value of one version of a secret or parameter, and what the backend returned with it.
 
 use super::fetch_error::Outage;
 use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
 
-/// One version of a secret.
+/// One version of a secret or parameter.
 #[derive(Debug)]
 pub struct Document {
-    /// The secret's text or bytes.
     pub body: SecretValue,
-    /// The version's id; a local file has none.
+    /// `None` for a local file.
     pub version_id: Option<String>,
-    /// The staging labels of that version.
+    /// The staging labels of the version, or the labels of a parameter.
     pub stages: Vec<String>,
-    /// Where it was read; a local file has no region.
+    /// The region that it was read from; `None` for a local file.
     pub region: Option<Region>,
-    /// The regions that were asked before and did not answer.
+    /// The regions that were tried before, with `--fallback-region`.
     pub passed_over: Vec<PassedOver>,
 }
 
 impl Document {
-    /// Another one, for another locator: a value is never copied by accident.
+    /// Copies the document. `SecretValue` is not `Clone`, so that no value is copied by accident.
     #[must_use]
     pub fn copy(&self) -> Self {
         let Self { body, version_id, stages, region, passed_over } = self;
@@ -33,17 +32,15 @@ impl Document {
         }
     }
 
-    /// A value of which nothing else is known.
+    /// Returns a document without version, labels and region.
     pub fn new(body: SecretValue) -> Self {
         Self { body, version_id: None, stages: Vec::new(), region: None, passed_over: Vec::new() }
     }
 }
 
-/// A region that failed for reasons of its own, so that another was asked.
+/// An unavailable region, after which another was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedOver {
-    /// The region.
     pub region: Region,
-    /// How it failed.
     pub outage: Outage,
 }

@@ -1,103 +1,95 @@
-//! What the sources answered: for each locator a document, or why there is none.
+//! The reasons that a backend returns no document.
 
 use std::time::Duration;
 
 use crate::model::reference::Region;
 
-/// Why there is no document, and where it was asked for.
+/// A failed request, and the regions that it was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchFailure {
-    /// The region that was asked, where one was.
+    /// The first region; `None` if the request was not sent to one.
     pub region: Option<Region>,
-    /// Why it gave none.
     pub error: FetchError,
-    /// Whether a local file was asked, in place of AWS.
+    /// True for the file of `--local`.
     pub is_local: bool,
-    /// The fallback regions that were asked after it, and why they gave none either.
+    /// The fallback regions that were tried after the first, and their errors.
     pub elsewhere: Vec<(Region, FetchError)>,
 }
 
 impl FetchFailure {
-    /// A failure that led nowhere else.
+    /// Returns a failure without fallback regions.
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
         Self { region, error, is_local: false, elsewhere: Vec::new() }
     }
 }
 
-/// Why a source gave no document. Only [`FetchError::NotFound`] is an absence.
+/// The reason that there is no document. Only [`FetchError::NotFound`] is an absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchError {
-    /// There is no such secret, or it has no such version.
     NotFound {
-        /// Which of the two is missing.
         missing: Missing,
-        /// An existing id that is much like the one asked for, where the source knows its ids.
+        /// The most similar id that exists, in a local file.
         nearest: Option<String>,
     },
-    /// AWS, or its key service, does not let this identity read the secret.
     Denied {
-        /// What AWS said, in one line.
+        /// The message of AWS, on one line.
         message: String,
-        /// What to do about it.
         cause: Denial,
-        /// Who asked, where AWS's message does not say it and STS does.
+        /// The caller by `sts:GetCallerIdentity`, if the message does not name it.
         identity: Option<String>,
     },
-    /// No answer, or none that could be used, within the time there was; trying again later may help.
+    /// No usable answer before the deadline. A later request may succeed.
     Unavailable(Outage),
-    /// An answer that will be the same next time: marked for deletion, an invalid parameter, a certificate.
+    /// An error that a later request would return as well.
     Refused(Refusal),
-    /// No credentials to ask with.
     NoCredentials(CredentialsError),
-    /// No region to ask in.
+    /// No source names a region.
     NoRegion,
 }
 
-/// What does not exist.
+/// The resource that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// The secret itself.
     Secret,
-    /// That version of it.
+    /// The version of an existing secret. AWS does not distinguish the two for a parameter.
     Version,
 }
 
-/// Why a request was denied.
+/// The cause of a denial, which decides the hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// The identity may not do it, and AWS named the secret's ARN.
+    /// The identity lacks the permission; the message names the ARN of the secret.
     Policy,
-    /// The same, but AWS named no ARN, as it does for a secret that may not exist at all.
+    /// The identity lacks the permission, and the message names no ARN: the secret may not exist.
     PolicyOrMissing,
-    /// The key that encrypts the secret may not be used, or cannot be.
+    /// The KMS key of the secret is disabled, or the identity may not use it.
     Key,
-    /// AWS does not accept the credentials.
+    /// The credentials are invalid or expired.
     Credentials,
-    /// The Secrets Manager Agent does not accept the token.
+    /// The Secrets Manager Agent refuses the token.
     Token,
-    /// The role may not be assumed.
+    /// The identity may not assume the role.
     Role,
 }
 
-/// Why there was no usable answer.
+/// A failure that may be temporary. Each variant has a description of what happened last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outage {
-    /// AWS asked to slow down until the time was over.
+    /// Throttled until the deadline.
     Throttled(String),
-    /// AWS failed by itself (5xx).
+    /// HTTP status 5xx.
     Service(String),
-    /// The time was over before an answer came.
+    /// No answer before the deadline.
     Timeout(String),
-    /// There was no connection, or it broke.
+    /// No connection, or a broken one.
     Connection(String),
-    /// What answered was not AWS, or its answer was damaged.
+    /// An answer that is not from AWS, or is damaged.
     MalformedResponse(String),
-    /// The clocks of this machine and of AWS differ too much.
+    /// A request signed with a time that differs too much from AWS's.
     ClockSkew(String),
 }
 
 impl Outage {
-    /// What is known of it.
     pub fn text(&self) -> &str {
         match self {
             Self::Throttled(text)
@@ -109,7 +101,7 @@ impl Outage {
         }
     }
 
-    /// The same kind with another text.
+    /// Replaces the description.
     #[must_use]
     pub fn map_text(self, map: impl Fn(String) -> String) -> Self {
         match self {
@@ -122,78 +114,69 @@ impl Outage {
         }
     }
 
-    /// Of whatever got no answer, for no reason that is known.
+    /// Returns the outage of a request that was still in progress at the deadline.
     pub fn unanswered() -> Self {
         Self::Timeout("no answer before the time was over".to_owned())
     }
 }
 
-/// Why asking again would not help.
+/// A permanent error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The secret is on its way out; it can be restored.
     MarkedForDeletion,
-    /// The secret holds neither text nor bytes.
+    /// A response with neither SecretString nor SecretBinary, or a parameter without Value.
     NoValue,
-    /// The roots that certificates are held against cannot be read.
+    /// The root certificates cannot be read.
     TrustStore(String),
-    /// The server's certificate is not trusted.
+    /// An untrusted server certificate.
     Certificate {
-        /// Whose, and why.
         why: String,
-        /// Whether a root that is not known could make it good.
+        /// True if the issuer is unknown, so that another root certificate may help.
         is_unknown: bool,
     },
-    /// The answer's ARN is of another region than was asked.
+    /// An answer whose ARN names another region than the request.
     OtherRegion {
-        /// The region that was asked.
         asked: String,
-        /// The region that the ARN names.
         found: String,
     },
-    /// The answer's ARN is of another account than the role or the ARN that was asked for.
+    /// An answer whose ARN names another account than the role or the ARN in the reference.
     OtherAccount {
-        /// The account that was meant.
         asked: String,
-        /// The account that the ARN names.
         found: String,
     },
-    /// What the Secrets Manager Agent cannot do.
     Agent(AgentLimit),
-    /// The request is wrong.
+    /// Any other error response, as one line.
     Request(String),
-    /// A status of HTTP from a metadata service.
+    /// The HTTP status of a metadata service.
     Status(u16),
 }
 
-/// What the Secrets Manager Agent cannot do for us.
+/// A request that the Secrets Manager Agent does not support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgentLimit {
-    /// It reads as itself, with no other role.
+    /// It reads with its own role only.
     Role,
-    /// It reads in one region.
+    /// It reads in its own region only.
     Region,
-    /// It reads parameters only as Lambda's extension.
+    /// Only Lambda's extension reads parameters.
     Parameter,
 }
 
-/// Why there are no credentials.
+/// The reason that a request cannot be authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialsError {
-    /// What of.
     pub what: Wanted,
-    /// Each source that was tried, and why it gave none.
+    /// Each source that was tried, and the reason that it has none.
     pub tried: Vec<(&'static str, String)>,
-    /// Whether trying later may help: a source is there but did not answer.
+    /// True if a source did not answer, so that a later attempt may succeed.
     pub temporary: bool,
-    /// How long they were waited for (`--wait`), in vain.
+    /// The time of `--wait`, if it expired.
     pub waited: Option<Duration>,
 }
 
-/// What a request needs before it can be sent.
+/// The credentials of a request, by backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// AWS credentials.
     Credentials,
     /// The token of the Secrets Manager Agent.
     Token,

@@ -22,12 +22,12 @@ pub type Answers = Vec<(Locator, Answer)>;
 pub struct Fetched(BTreeMap<Locator, Answer>);
 
 impl Fetched {
-    /// The answer for a locator; `None` if it was not requested yet.
+    /// Returns `None` for a locator that was not requested yet.
     pub fn get(&self, locator: &Locator) -> Option<&Answer> {
         self.0.get(locator)
     }
 
-    /// Adds the answers of another round.
+    /// Adds the answers of another round of requests.
     pub fn extend(&mut self, answers: impl IntoIterator<Item = (Locator, Answer)>) {
         self.0.extend(answers);
     }

@@ -1,4 +1,4 @@
-//! `env-from`: which variables the keys of a JSON object become, and which they must not.
+//! `env-from`: the variables that the keys of a JSON object give, and the names that they must not give.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -10,52 +10,46 @@ use crate::model::env_name::EnvName;
 use crate::model::name_patterns::{known_patterns, matches_any};
 use crate::model::reference::Reference;
 
-/// An object whose keys become variables, as it was written.
+/// A JSON object whose keys give variables, as written.
 #[derive(Clone, Debug)]
 pub struct EnvFromEntry {
-    /// The object.
     pub reference: Reference,
-    /// What its keys are called.
     pub naming: Naming,
-    /// Where it was written.
     pub origin: Origin,
 }
 
-/// Which keys are taken, and what the variables are called.
+/// The selection of keys, and the names of their variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Naming {
-    /// What every name begins with, as it was written.
+    /// The beginning of every name, as written.
     pub prefix: String,
-    /// The only keys that are taken; each must be there.
+    /// The only keys that are selected; each must exist.
     pub only: Option<Vec<String>>,
-    /// Keys that are not taken.
+    /// Keys that are not selected.
     pub except: Vec<String>,
-    /// What follows the prefix in place of the key.
+    /// The part after the prefix, by key.
     pub rename: BTreeMap<String, String>,
-    /// What becomes of the letters of a key.
     pub case: Case,
 }
 
-/// What becomes of the letters of a key.
+/// The case of the letters in a name. Characters outside `[A-Za-z0-9_]` become `_` in both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Case {
-    /// ASCII letters in upper case.
     #[default]
     Upper,
-    /// As they are.
     Keep,
 }
 
-/// Why a key cannot become a variable.
+/// The reason that a key gives no variable, with the name that it would give.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NamingError {
-    /// The result is no name: it begins with a digit, or is empty.
+    /// A name that begins with a digit, or is empty.
     Illegal(String),
-    /// A name that makes programs run code or misread their surroundings.
+    /// A name that makes programs run code or misread their environment.
     Unsafe(String),
 }
 
-/// DnsResolver, in any case, that whoever writes a secret must not set by way of `env-from` (README, "Whole secrets").
+/// Names that `env-from` must not give in any case, since the author of a secret chooses its keys.
 const UNSAFE_NAMES: &[&str] = &[
     "PATH",
     "HOME",
@@ -141,16 +135,16 @@ impl NamingError {
 }
 
 impl Naming {
-    /// Whether a key is taken at all.
-    pub fn takes(&self, key: &str) -> bool {
+    /// True if the key is selected.
+    pub fn selects(&self, key: &str) -> bool {
         let listed = |keys: &[String]| keys.iter().any(|other| other == key);
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)
     }
 
-    /// The variable that a key becomes.
+    /// Returns the name of the variable that a key gives.
     ///
     /// # Errors
-    /// When it must not, or cannot, be one.
+    /// A name that is illegal or unsafe.
     pub fn name(&self, key: &str) -> Result<EnvName, NamingError> {
         let rest = self.rename.get(key).cloned().unwrap_or_else(|| self.translate(key));
         let name = format!("{}{rest}", self.prefix);
@@ -169,17 +163,17 @@ impl Naming {
         letters.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
     }
 
-    /// The only variables that can come of it, where that is known before its keys are.
+    /// Returns the only names that the object can give, legal or not; `None` if that depends on its keys.
     pub fn names(&self) -> Option<Vec<String>> {
-        let taken = self.only.as_ref()?.iter().filter(|key| self.takes(key));
-        Some(taken.map(|key| self.name(key).map_or_else(NamingError::into_name, |name| name.to_string())).collect())
+        let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
+        Some(selected.map(|key| self.name(key).map_or_else(NamingError::into_name, |name| name.to_string())).collect())
     }
 
-    /// Whether a variable could come of it, before its keys are known.
+    /// True if the object, whose keys are not known yet, could give the variable.
     pub fn may_give(&self, name: &str) -> bool {
         match &self.only {
             Some(keys) => {
-                keys.iter().any(|key| self.takes(key) && self.name(key).is_ok_and(|given| given.as_str() == name))
+                keys.iter().any(|key| self.selects(key) && self.name(key).is_ok_and(|given| given.as_str() == name))
             }
             None => name.starts_with(&self.prefix),
         }
@@ -203,14 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rename_is_what_follows_the_prefix() {
+    fn a_rename_follows_the_prefix() {
         let rename = BTreeMap::from([("api_key".into(), "Key".into())]);
         let naming = Naming { prefix: "STRIPE_".into(), rename, ..Naming::default() };
         assert_eq!(name(&naming, "api_key"), Ok("STRIPE_Key".into()));
     }
 
     #[test]
-    fn what_cannot_or_must_not_be_a_variable_is_refused() {
+    fn an_illegal_or_unsafe_name_is_an_error() {
         let naming = Naming::default();
         for key in ["1st", ""] {
             assert!(matches!(name(&naming, key), Err(NamingError::Illegal(_))), "{key}");
@@ -226,9 +220,9 @@ mod tests {
     }
 
     #[test]
-    fn only_and_except_choose_keys() {
+    fn only_and_except_select_keys() {
         let naming = Naming { only: Some(vec!["a".into(), "b".into()]), except: vec!["b".into()], ..Naming::default() };
-        assert_eq!(["a", "b", "c"].map(|key| naming.takes(key)), [true, false, false]);
+        assert_eq!(["a", "b", "c"].map(|key| naming.selects(key)), [true, false, false]);
         assert_eq!(["A", "B", "C"].map(|name| naming.may_give(name)), [true, false, false]);
         assert!(Naming::default().may_give("ANYTHING"));
     }

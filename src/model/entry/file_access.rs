@@ -1,6 +1,6 @@
-//! Where a value goes: into a variable, or into a file and its path into a variable.
+//! A file's permissions and owner.
 
-/// A file's permissions: nine bits.
+/// The permission bits of a file, at most 0777.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(u32);
 
@@ -9,40 +9,37 @@ pub struct Mode(u32);
 pub struct ModeError;
 
 impl Mode {
-    /// Readable by its owner and nobody else.
+    /// Readable by the owner only.
     pub const PRIVATE: Self = Self(0o400);
 
-    /// Reads `0400` or `400`.
+    /// Parses `0400` or `400`.
     ///
     /// # Errors
-    /// For anything else, bits beyond 0777 among it.
+    /// Any text but three or four octal digits up to 0777.
     pub fn parse(text: &str) -> Result<Self, ModeError> {
         let octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
         let bits = u32::from_str_radix(text, 8).ok().filter(|bits| octal && *bits <= 0o777);
         bits.filter(|_| (3..=4).contains(&text.len())).map(Self).ok_or(ModeError)
     }
 
-    /// The bits.
     pub fn bits(self) -> u32 {
         self.0
     }
 }
 
-/// A file's owner, as it was written.
+/// The owner and group of a file; `None` leaves those of this process. At least one is set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// The user, when it is not to stay.
     pub user: Option<Account>,
-    /// The group, when it is not to stay.
     pub group: Option<Account>,
 }
 
 /// A user or a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Account {
-    /// By its number.
+    /// A uid or gid.
     Number(u32),
-    /// By its name in /etc/passwd or /etc/group.
+    /// A name in /etc/passwd or /etc/group.
     Name(String),
 }
 
@@ -51,10 +48,10 @@ pub enum Account {
 pub struct OwnerError;
 
 impl Owner {
-    /// Reads `USER`, `USER:GROUP` or `:GROUP`, each a name or a number.
+    /// Parses `USER`, `USER:GROUP` or `:GROUP`, each a name or a number.
     ///
     /// # Errors
-    /// For anything else.
+    /// Any other text, and the number 4294967295.
     pub fn parse(text: &str) -> Result<Self, OwnerError> {
         let (user, group) = match text.split_once(':') {
             Some((user, group)) => (user, Some(group)),
@@ -73,7 +70,7 @@ impl Account {
             return Err(OwnerError);
         }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            // The highest number means "unchanged" to chown.
+            // chown(2) reads -1 as "unchanged".
             return text.parse().ok().filter(|number| *number != u32::MAX).map(Self::Number).ok_or(OwnerError);
         }
         Ok(Self::Name(text.to_owned()))

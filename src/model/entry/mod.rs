@@ -1,4 +1,9 @@
-//! What becomes of a variable or file: where its value comes from, what is done to it, and what happens when it is absent.
+//! Entries: the variables and files that the user declares, each with the source of its value.
+//!
+//! - `target`: the variable or file, with the mode and owner of a file in `file_access`.
+//! - `transform` and `on_missing`: base64 codings, and the result if the value is absent.
+//! - `env_from`: the names of the variables that one JSON object gives.
+//! - `origin`: the place of an entry, for messages.
 
 mod env_from;
 mod file_access;
@@ -17,40 +22,30 @@ pub use transform::Transform;
 use crate::model::reference::{Reference, SecretRef};
 use crate::model::template::Template;
 
-/// A target and how its value is made, as it was written.
+/// A target and the source of its value, as written.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Where the value goes.
     pub target: Target,
-    /// Where it comes from.
     pub source: EntrySource,
-    /// What is done to it.
     pub transform: Transform,
-    /// What happens when there is none.
     pub on_missing: OnMissing,
-    /// Where it was written.
     pub origin: Origin,
 }
 
-/// Where a value comes from, as it was written.
+/// The source of a value. Aliases and `${NAME}` are not looked up yet.
 #[derive(Clone, Debug)]
 pub enum EntrySource {
-    /// A reference that is still to be looked up.
     Reference(Reference),
-    /// The value itself.
     Literal(String),
-    /// Text with references in it that need no looking up.
+    /// Text with references that use neither aliases nor `${NAME}`.
     Composed(Vec<Part>),
-    /// Text made of the values of aliases.
     Template(Template),
 }
 
 /// A piece of a composed value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
-    /// As it is.
     Text(String),
-    /// What a reference leads to.
     Reference(SecretRef),
 }
 

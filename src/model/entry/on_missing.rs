@@ -1,12 +1,12 @@
-//! What becomes of a variable or file: where its value comes from, what is done to it, and what happens when it is absent.
+//! The result of an entry whose value is absent.
 
-/// What happens when a secret, its version or its key does not exist. A denial or an outage is never an absence.
+/// The result if the secret, its version or its key does not exist. A denial or an outage is not an absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnMissing {
-    /// Nothing is launched.
+    /// An error: the command is not started.
     Fail,
-    /// The entry counts as not written.
+    /// As if the entry were not written: an entry of an earlier layer applies.
     Omit,
-    /// This text is set as it is.
+    /// This text, without the entry's transform.
     Default(String),
 }

@@ -1,17 +1,16 @@
-//! What becomes of a variable or file: where its value comes from, what is done to it, and what happens when it is absent.
+//! The place of an entry on the command line, in a file or in the environment, for messages.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What messages call an entry: `DB_HOST (app.yaml:3, db:host)`.
+/// The name of an entry in messages: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The variable, or the file's path.
     pub label: String,
-    /// Where it was written.
     pub origin: Origin,
-    /// The reference as it was written; nothing for what has none.
+    /// The reference as written, or `template`; `None` for a literal and for references in inherited variables.
     pub written: Option<String>,
 }
 
@@ -24,16 +23,15 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Where an entry was written; every message names it.
+/// The place of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// An option of the command line.
     Argument(&'static str),
     /// The inherited variable of the same name.
     Inherited,
-    /// A line of a file.
     File {
-        /// The file, as it was named.
+        /// The path as named.
         path: Arc<PathBuf>,
         /// Counted from 1.
         line: usize,

@@ -1,4 +1,4 @@
-//! What becomes of a variable or file: where its value comes from, what is done to it, and what happens when it is absent.
+//! The target of an entry: a variable, or a file and the variable with its path.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,27 +6,40 @@ use std::path::PathBuf;
 use super::file_access::{Mode, Owner};
 use crate::model::env_name::EnvName;
 
-/// What two entries of one layer must not share, and by what a later layer covers an earlier one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Claim {
-    /// A variable.
-    Variable(EnvName),
-    /// A file's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Env(EnvName),
+    File(FileTarget),
+}
+
+/// A file that holds a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileTarget {
+    pub place: Place,
+    /// The variable for the path.
+    pub env: Option<EnvName>,
+    pub mode: Mode,
+    /// `None` for the user and group of this process.
+    pub owner: Option<Owner>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A memfd, with the path `/proc/self/fd/N`.
+    Memory,
     Path(PathBuf),
 }
 
-impl Claim {
-    /// The variable's name.
-    pub fn variable(&self) -> Option<&str> {
-        match self {
-            Self::Variable(name) => Some(name.as_str()),
-            Self::Path(_) => None,
-        }
-    }
+/// A variable or a path that an entry sets.
+///
+/// Two entries of one layer must not share a claim. An entry overrides those of earlier layers that share one with it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Claim {
+    Variable(EnvName),
+    Path(PathBuf),
 }
 
 impl Target {
-    /// The variable and the path that it needs for itself.
     pub fn claims(&self) -> Vec<Claim> {
         match self {
             Self::Env(name) => vec![Claim::Variable(name.clone())],
@@ -40,7 +53,7 @@ impl Target {
         }
     }
 
-    /// The variable that is set.
+    /// Returns the variable that is set to the value, or to the path of the file.
     pub fn variable(&self) -> Option<&EnvName> {
         match self {
             Self::Env(name) => Some(name),
@@ -49,6 +62,7 @@ impl Target {
     }
 }
 
+/// The variable, else the path.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -59,40 +73,18 @@ impl fmt::Display for Target {
     }
 }
 
-/// Where a value goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A variable.
-    Env(EnvName),
-    /// A file.
-    File(FileTarget),
-}
-
-/// A file that holds a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileTarget {
-    /// Where it is.
-    pub place: Place,
-    /// The variable that holds its path.
-    pub env: Option<EnvName>,
-    /// Its permissions.
-    pub mode: Mode,
-    /// Its owner, when that is not this process's.
-    pub owner: Option<Owner>,
-}
-
 impl FileTarget {
-    /// A file in memory that only its owner may read, with its path in a variable.
+    /// Returns a file in memory with mode 0400, and its path in a variable.
     pub fn in_memory(env: EnvName) -> Self {
         Self { place: Place::Memory, env: Some(env), mode: Mode::PRIVATE, owner: None }
     }
 }
 
-/// Where a file is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// In memory, as `/proc/self/fd/N`; nothing touches a filesystem.
-    Memory,
-    /// At this path.
-    Path(PathBuf),
+impl Claim {
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Variable(name) => Some(name.as_str()),
+            Self::Path(_) => None,
+        }
+    }
 }

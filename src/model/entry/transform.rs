@@ -1,6 +1,6 @@
-//! What becomes of a variable or file: where its value comes from, what is done to it, and what happens when it is absent.
+//! The base64 codings of an entry.
 
-/// The base64 codings of an entry: the value is decoded first, then encoded.
+/// The codings that are applied to a value: it is decoded first, then encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transform {
     /// `decode: base64`

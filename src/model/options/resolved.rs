@@ -1,4 +1,4 @@
-//! Options once every place has been read: with their defaults, and without contradictions.
+//! Options as resolved: merged from every place, with their defaults, and checked for conflicts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub struct AwsOptions {
     pub ca_bundle: Option<PathBuf>,
 }
 
-/// Options that make no sense together, or alone.
+/// An illegal combination of options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptionConflict {
     /// `option` qualifies `without`, which is not given.
@@ -60,7 +60,7 @@ pub enum OptionConflict {
 }
 
 impl TypedOptions {
-    /// Resolves the options of all places, merged, and returns every conflict beside them.
+    /// Sets the defaults of the merged options, and returns every conflict beside the result.
     pub fn resolve(self) -> (Options, Vec<OptionConflict>) {
         let conflicts = self.conflicts();
         let fallback = self.agent_fallback == Some(true);

@@ -1,5 +1,4 @@
-//! The options that say how to resolve, what the target gets and how much is said: one table for the command line, for
-//! `SECRETS_EXEC_*` and for `defaults:`.
+//! The specification of an option: its names, its argument, and the functions that parse it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,54 +11,51 @@ use crate::model::name_patterns::parse_patterns;
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
-/// An option that can be given in three places.
+/// An option that the command line, `SECRETS_EXEC_*` and `defaults:` share.
 #[derive(Debug)]
 pub struct OptionSpec {
-    /// Its long name.
+    /// The long name, without `--`.
     pub name: &'static str,
-    /// Its key under `defaults:`: the long name, in the plural where it takes a list of what is not a pattern.
+    /// The key under `defaults:`: the long name, in the plural for a list of anything but patterns.
     pub key: &'static str,
-    /// Its one-letter form on the command line.
     pub short: Option<char>,
-    /// What it takes.
     pub takes: Takes,
-    /// Where that goes.
+    /// Parses the argument into its field.
     pub set: Set,
-    /// What it does, in one line of `--help`.
+    /// The description in `--help`.
     pub help: &'static str,
-    /// The heading it stands under in `--help`.
+    /// The heading in `--help`.
     pub heading: &'static str,
-    /// Whether a declaration may give it.
+    /// True if `defaults:` may set it.
     pub in_declaration: bool,
 }
 
-/// What an option takes.
+/// The kind of an option's argument. The texts are its name in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// One text, called this in `--help`.
+    /// One text.
     Text(&'static str),
-    /// Nothing; in a variable `1` or `0`, in a declaration `true` or `false`.
+    /// None; in a variable `1` or `0`, in a declaration `true` or `false`.
     Nothing,
-    /// Texts, by repeating it; in a variable separated by commas, in a declaration a list.
+    /// One text for each use of the option; in a variable separated by commas, in a declaration a list.
     Texts(&'static str),
-    /// Nothing, or after an equals sign one text, called this in `--help`.
+    /// None or, after an equals sign, one text.
     Optional(&'static str),
 }
 
-/// What an option expects, when it was given something else.
+/// The expected form of an argument, for the message "… is not …".
 pub type Expected = &'static str;
 
-/// How an option takes what it was given.
 pub type Set = fn(&mut TypedOptions, Given) -> Result<(), Expected>;
 
 impl OptionSpec {
-    /// The variable that gives it: `SECRETS_EXEC_` and the long name.
+    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case.
     pub fn variable(&self) -> String {
         format!("{}{}", crate::model::env_name::OWN_PREFIX, self.name.to_uppercase().replace('-', "_"))
     }
 }
 
-/// What was given for an option.
+/// The argument of an option, from any of the three places.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Given {
     /// For [`Takes::Text`] and [`Takes::Optional`].
@@ -132,9 +128,9 @@ pub fn url(text: String) -> Result<HttpUrl, Expected> {
 
 pub fn duration(text: String) -> Result<Duration, Expected> {
     let duration = humantime::parse_duration(&text).ok().filter(|duration| !duration.is_zero());
-    // A century is as good as for ever, and sums of durations do not overflow.
-    let longest = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    duration.map(|duration| duration.min(longest)).ok_or("a duration above zero, like 20s or 1m30s")
+    // Sums of durations up to a century do not overflow.
+    let max = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    duration.map(|duration| duration.min(max)).ok_or("a duration above zero, like 20s or 1m30s")
 }
 
 const AGENT_EXPECTED: Expected = "the agent's URL, like http://127.0.0.1:2773";
@@ -170,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_option_does_not_take_is_refused() {
+    fn an_illegal_argument_is_an_error() {
         for (name, text) in [
             ("timeout", "0s"),
             ("timeout", "30"),
@@ -192,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upper_place_wins_where_it_speaks() {
+    fn an_option_that_the_upper_place_sets_overrides_the_lower() {
         let merged = set("region", "eu-west-1")
             .unwrap()
             .over(set("region", "us-east-1").unwrap().over(set("profile", "p").unwrap()));

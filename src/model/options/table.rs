@@ -1,19 +1,18 @@
-//! Every option that can be given in three places, in the order of `--help`.
+//! The table of the options that the command line, `SECRETS_EXEC_*` and `defaults:` share, in the order of `--help`.
 
 use super::spec::{Expected, OptionSpec, Set, Takes, duration, role, url};
 use crate::model::reference::Region;
 
 const HOW: &str = "How to resolve";
 
-const TARGET: &str = "What the command gets";
+const ENVIRONMENT: &str = "What the command gets";
 
-const TALK: &str = "Talking";
+const OUTPUT: &str = "Output";
 
 const fn spec(heading: &'static str, name: &'static str, takes: Takes, set: Set, help: &'static str) -> OptionSpec {
     OptionSpec { name, key: name, short: None, takes, set, help, heading, in_declaration: true }
 }
 
-/// Every such option, in the order of `--help`.
 pub const OPTIONS: &[OptionSpec] = &[
     spec(
         HOW,
@@ -22,7 +21,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         |options, given| {
             put(&mut options.region, given.parsed(|text| Region::parse(&text).map_err(|_| Region::EXPECTED)))
         },
-        "Where secrets are read that name no region themselves",
+        "The region of secrets that name no region",
     ),
     OptionSpec {
         key: "fallback-regions",
@@ -31,7 +30,7 @@ pub const OPTIONS: &[OptionSpec] = &[
             "fallback-region",
             Takes::Texts("REGION"),
             |options, given| put(&mut options.fallback_regions, given.regions()),
-            "Where to read what its own region fails to give: an outage, no denial and no absence",
+            "A region to read from if a secret's own region is unavailable (repeatable)",
         )
     },
     spec(
@@ -39,49 +38,49 @@ pub const OPTIONS: &[OptionSpec] = &[
         "profile",
         Takes::Text("NAME"),
         |options, given| put(&mut options.profile, given.text()),
-        "The profile of the AWS configuration files",
+        "A profile of the AWS configuration files",
     ),
     spec(
         HOW,
         "role-arn",
         Takes::Text("ARN"),
         |options, given| put(&mut options.role_arn, given.parsed(role)),
-        "A role to assume before reading",
+        "The role to assume before reading secrets",
     ),
     spec(
         HOW,
         "external-id",
         Takes::Text("ID"),
         |options, given| put(&mut options.external_id, given.text()),
-        "The external id that the role's trust policy asks for",
+        "The external id that the role's trust policy requires",
     ),
     spec(
         HOW,
         "endpoint-url",
         Takes::Text("URL"),
         |options, given| put(&mut options.endpoint_url, given.parsed(url)),
-        "Secrets Manager's endpoint, in place of AWS's own",
+        "The endpoint of Secrets Manager",
     ),
     spec(
         HOW,
         "ca-bundle",
         Takes::Text("FILE"),
         |options, given| put(&mut options.ca_bundle, given.path()),
-        "Root certificates (PEM) in place of the system's",
+        "Root certificates (PEM) instead of the system's",
     ),
     spec(
         HOW,
         "timeout",
         Takes::Text("DURATION"),
         |options, given| put(&mut options.timeout, given.parsed(duration)),
-        "How long resolving may take in all [default: 30s]",
+        "The time limit for resolving all values, with all retries [default: 30s]",
     ),
     spec(
         HOW,
         "wait",
         Takes::Text("DURATION"),
         |options, given| put(&mut options.wait, given.parsed(duration)),
-        "Wait so long for credentials and the network; --timeout starts after it",
+        "The time limit for credentials and the network to become available; --timeout starts after that",
     ),
     spec(
         HOW,
@@ -95,7 +94,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "agent-fallback",
         Takes::Nothing,
         |options, given| put(&mut options.agent_fallback, given.flag()),
-        "With --agent: when it cannot be reached, ask AWS itself",
+        "With --agent: request from AWS if the agent is unavailable",
     ),
     OptionSpec {
         in_declaration: false,
@@ -104,54 +103,60 @@ pub const OPTIONS: &[OptionSpec] = &[
             "local",
             Takes::Text("FILE"),
             |options, given| put(&mut options.local, given.path()),
-            "Read secrets from this YAML, TOML or JSON file, with no AWS at all",
+            "Read secrets from this YAML, TOML or JSON file, without AWS",
         )
     },
     spec(
-        TARGET,
+        ENVIRONMENT,
         "keep-existing",
         Takes::Nothing,
         |options, given| put(&mut options.keep_existing, given.flag()),
-        "Leave variables alone that are already set and not empty",
+        "Keep variables that are already set and not empty",
     ),
     spec(
-        TARGET,
+        ENVIRONMENT,
         "clean-env",
         Takes::Nothing,
         |options, given| put(&mut options.clean_env, given.flag()),
-        "Pass on nothing but PATH, HOME, locale, and what systemd set",
+        "Pass on only PATH, HOME, locale and the like, and variables that systemd set",
     ),
     spec(
-        TARGET,
+        ENVIRONMENT,
         "pass",
         Takes::Texts("GLOB"),
         |options, given| put(&mut options.pass, given.patterns()),
-        "With --clean-env: pass these variables on, too",
+        "With --clean-env: also pass on these variables (repeatable)",
     ),
     spec(
-        TARGET,
+        ENVIRONMENT,
         "unset",
         Takes::Texts("GLOB"),
         |options, given| put(&mut options.unset, given.patterns()),
-        "Do not pass these variables on, 'AWS_*' say",
+        "Do not pass on these variables, for example 'AWS_*' (repeatable)",
     ),
     OptionSpec {
         short: Some('v'),
         ..spec(
-            TALK,
+            OUTPUT,
             "verbose",
             Takes::Nothing,
             |options, given| put(&mut options.verbose, given.flag()),
-            "Say for each variable which version of which secret it is",
+            "Print the secret and version of each variable, never its value",
         )
     },
     OptionSpec {
         short: Some('q'),
-        ..spec(TALK, "quiet", Takes::Nothing, |options, given| put(&mut options.quiet, given.flag()), "No warnings")
+        ..spec(
+            OUTPUT,
+            "quiet",
+            Takes::Nothing,
+            |options, given| put(&mut options.quiet, given.flag()),
+            "Print no warnings",
+        )
     },
 ];
 
-/// The option with that key under `defaults:`.
+/// Returns the option with this key under `defaults:`.
 pub fn find_option(key: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.key == key)
 }

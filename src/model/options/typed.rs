@@ -1,4 +1,4 @@
-//! Options as one place sets them.
+//! Options as typed: those that one place sets, the command line, `SECRETS_EXEC_*` or one declaration.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,16 +8,17 @@ use glob::Pattern;
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
-/// `--agent`
+/// The argument of `--agent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentChoice {
+    /// `0` or `false`.
     Off,
     /// The agent at its default address.
     Default,
     At(HttpUrl),
 }
 
-/// The options that one place sets: `None` is an option that it does not mention.
+/// The options that one place sets; `None` for the others.
 #[derive(Clone, Debug, Default)]
 pub struct TypedOptions {
     pub region: Option<Region>,

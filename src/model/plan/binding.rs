@@ -1,4 +1,4 @@
-//! What becomes of a variable or file: where its value comes from, what is done to it, and what happens when it is absent.
+//! Bindings: entries whose references are looked up.
 
 use std::collections::BTreeMap;
 
@@ -6,41 +6,31 @@ use crate::model::entry::{Naming, OnMissing, Part, Subject, Target, Transform};
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::template::Template;
 
-/// An [`Entry`] whose references are looked up.
+/// An entry whose references are looked up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Binding {
-    /// Where the value goes.
     pub target: Target,
-    /// Where it comes from.
     pub value_source: ValueSource,
-    /// What is done to it.
     pub transform: Transform,
-    /// What happens when there is none.
     pub on_missing: OnMissing,
-    /// What messages call it.
     pub subject: Subject,
 }
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ValueSource {
-    /// A secret, or a part of one.
     Secret(SecretRef),
-    /// The value itself, from a declaration.
     Literal(String),
-    /// Text with secrets in it.
     Composed(Vec<Part>),
-    /// Text made of secrets, each by the name of its alias.
     Template {
-        /// How it is made.
         template: Template,
-        /// What it is made of.
+        /// The secrets by alias.
         inputs: BTreeMap<String, SecretRef>,
     },
 }
 
 impl ValueSource {
-    /// What must be read for it.
+    /// Returns the locators to request for the value.
     pub fn locators(&self) -> Vec<&Locator> {
         match self {
             Self::Secret(reference) => vec![&reference.locator],
@@ -51,13 +41,10 @@ impl ValueSource {
     }
 }
 
-/// An [`EnvFromEntry`] whose reference is looked up.
+/// An `env-from` entry whose reference is looked up.
 #[derive(Clone, Debug)]
 pub struct EnvFrom {
-    /// The object.
     pub reference: SecretRef,
-    /// What its keys are called.
     pub naming: Naming,
-    /// What messages call it.
     pub subject: Subject,
 }

@@ -1,4 +1,4 @@
-//! What is to be set, and what must be read for it: layers merged, references looked up.
+//! Turns entries into bindings: looks up aliases and expands `${NAME}`.
 
 use super::binding::{Binding, EnvFrom, ValueSource};
 use crate::model::entry::{Entry, EntrySource, EnvFromEntry, Subject};
@@ -6,44 +6,25 @@ use crate::model::inherited::Inherited;
 use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef};
 use crate::model::suggest;
 
-/// A reference that leads nowhere.
+/// A reference that cannot be looked up.
 #[derive(Debug, PartialEq)]
 pub struct PlanError {
-    /// What it is for.
     pub subject: Subject,
-    /// The reference as it was written.
+    /// The reference as written.
     pub written: String,
-    /// What is wrong with it.
     pub error: ReferenceError,
 }
 
-/// Looks references up, and gathers those that lead nowhere.
+/// The aliases and variables for the references of one layer.
 pub struct Lookup<'a> {
     pub aliases: &'a Aliases,
     pub inherited: &'a Inherited,
+    /// The errors of all layers so far.
     pub errors: &'a mut Vec<PlanError>,
 }
 
 impl Lookup<'_> {
-    fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
-        let located = reference.locate(self.aliases, self.inherited);
-        let error = |error| PlanError { subject: subject.clone(), written: reference.to_string(), error };
-        located.map_err(|problem| self.errors.push(error(problem))).ok()
-    }
-
-    /// What an alias that a template names stands for.
-    fn alias(&mut self, name: &str, subject: &Subject) -> Option<SecretRef> {
-        match (self.aliases.get(name), Reference::parse(name)) {
-            (Some(_), Ok(reference)) => self.locate(&reference, subject),
-            (None, _) | (_, Err(_)) => {
-                let nearest = suggest::nearest(name, self.aliases.names()).map(str::to_owned);
-                let error = ReferenceError::NoAlias { name: name.to_owned(), nearest };
-                self.errors.push(PlanError { subject: subject.clone(), written: name.to_owned(), error });
-                None
-            }
-        }
-    }
-
+    /// Returns `None`, and adds the errors, if a reference cannot be looked up.
     pub fn bind(&mut self, entry: Entry) -> Option<Binding> {
         let Entry { target, source, transform, on_missing, origin } = entry;
         let mut subject = Subject { label: target.to_string(), origin, written: None };
@@ -67,10 +48,29 @@ impl Lookup<'_> {
         Some(Binding { target, value_source, transform, on_missing, subject })
     }
 
-    pub fn expand(&mut self, entry: EnvFromEntry) -> Option<EnvFrom> {
+    pub fn bind_env_from(&mut self, entry: EnvFromEntry) -> Option<EnvFrom> {
         let EnvFromEntry { reference, naming, origin } = entry;
         let subject = Subject { label: "env-from".to_owned(), origin, written: Some(reference.to_string()) };
         let reference = self.locate(&reference, &subject)?;
         Some(EnvFrom { reference, naming, subject })
+    }
+
+    fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
+        let located = reference.locate(self.aliases, self.inherited);
+        let error = |error| PlanError { subject: subject.clone(), written: reference.to_string(), error };
+        located.map_err(|problem| self.errors.push(error(problem))).ok()
+    }
+
+    /// Looks up a name in a template, which must be an alias.
+    fn alias(&mut self, name: &str, subject: &Subject) -> Option<SecretRef> {
+        match (self.aliases.get(name), Reference::parse(name)) {
+            (Some(_), Ok(reference)) => self.locate(&reference, subject),
+            (None, _) | (_, Err(_)) => {
+                let nearest = suggest::nearest(name, self.aliases.names()).map(str::to_owned);
+                let error = ReferenceError::NoAlias { name: name.to_owned(), nearest };
+                self.errors.push(PlanError { subject: subject.clone(), written: name.to_owned(), error });
+                None
+            }
+        }
     }
 }

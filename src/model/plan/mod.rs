@@ -1,100 +1,65 @@
-//! What is to be set, and what must be read for it: layers merged, references looked up.
+//! The plan of a launch: the layers merged, and their references looked up.
+//!
+//! `lookup` turns the entries of a `layer` into `binding`s; `precedence` drops those that later layers override.
 
 mod binding;
 mod layer;
 mod lookup;
+mod precedence;
 
 pub use binding::{Binding, EnvFrom, ValueSource};
 pub use layer::Layer;
 pub use lookup::PlanError;
+pub use precedence::PlannedLayer;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
-use crate::model::entry::{Claim, Entry, EnvFromEntry, OnMissing, Origin};
-use crate::model::env_name::EnvName;
 use crate::model::inherited::Inherited;
-use crate::model::reference::Aliases;
-use crate::model::reference::Locator;
+use crate::model::reference::{Aliases, Locator};
 use crate::model::retention::Retained;
-
 use lookup::Lookup;
+use precedence::Precedence;
 
-/// What is to be set.
+/// The variables and files to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// The latest layer, which wins, first.
+    /// From the latest to the earliest.
     layers: Vec<PlannedLayer>,
     aliases: Aliases,
-    /// Variables that the target has already and keeps.
+    /// The inherited variables that `--keep-existing` keeps.
     kept: BTreeSet<String>,
 }
 
-/// What is left of a layer: nothing that a later one covers for certain.
-#[derive(Debug, Default)]
-pub struct PlannedLayer {
-    /// Variables and files.
-    pub bindings: Vec<Binding>,
-    /// Objects whose keys become variables.
-    pub env_from: Vec<EnvFrom>,
-}
-
 impl Plan {
-    /// Merges the layers, the later over the earlier, and looks up what is left.
+    /// Merges the layers, which are in order from the earliest to the latest, and looks up the entries that apply.
     ///
-    /// An optional entry counts as not written when it is absent, so it covers nothing for certain. With
-    /// `--keep-existing`, what `kept` has already is dropped; an empty variable does not count as had, and a reference
-    /// in an inherited variable is there to be replaced.
+    /// `kept` is set with `--keep-existing`: entries for its variables that are not empty are dropped.
     ///
     /// # Errors
     /// Every reference that cannot be looked up.
     pub fn new(layers: Vec<Layer>, inherited: &Inherited, kept: Option<&Retained>) -> Result<Self, Vec<PlanError>> {
-        let kept: BTreeSet<String> = kept.map(|kept| kept.filled().collect()).unwrap_or_default();
-        let keeps = |entry: &Entry| entry.target.variable().is_some_and(|name| kept.contains(name.as_str()));
-        let mut in_force = Aliases::default();
-        let mut stacked = Vec::new();
+        let mut aliases = Aliases::default();
+        let mut with_aliases = Vec::new();
         for layer in layers {
-            in_force.extend(&layer.aliases);
-            stacked.push((in_force.clone(), layer));
+            aliases.extend(&layer.aliases);
+            with_aliases.push((aliases.clone(), layer));
         }
-        let mut claimed: HashSet<Claim> = HashSet::new();
-        let mut planned = Vec::new();
+        let mut precedence = Precedence::new(kept.map(|kept| kept.filled().collect()).unwrap_or_default());
         let mut errors = Vec::new();
-        for (aliases, layer) in stacked.into_iter().rev() {
+        let mut planned = Vec::new();
+        for (aliases, layer) in with_aliases.into_iter().rev() {
             let mut lookup = Lookup { aliases: &aliases, inherited, errors: &mut errors };
-            let mut bindings = Vec::new();
-            let mut covered = Vec::new();
-            for entry in layer.entries {
-                let claims = entry.target.claims();
-                let replaced = claims.iter().any(|claim| claimed.contains(claim));
-                if replaced || keeps(&entry) && entry.origin != Origin::Inherited {
-                    continue;
-                }
-                if entry.on_missing != OnMissing::Omit {
-                    covered.extend(claims);
-                }
-                bindings.extend(lookup.bind(entry));
-            }
-            claimed.extend(covered);
-            // What could only give what is settled is not read.
-            let is_settled = |name: &String| {
-                let claim = EnvName::parse(name).map(Claim::Variable);
-                kept.contains(name) || claim.is_ok_and(|claim| claimed.contains(&claim))
-            };
-            let is_needed =
-                |entry: &EnvFromEntry| !entry.naming.names().is_some_and(|names| names.iter().all(is_settled));
-            let env_from = layer.env_from.into_iter().filter(is_needed);
-            let env_from = env_from.filter_map(|entry| lookup.expand(entry)).collect();
-            planned.push(PlannedLayer { bindings, env_from });
+            planned.push(precedence.add(layer, &mut lookup));
         }
-        if errors.is_empty() { Ok(Self { layers: planned, aliases: in_force, kept }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { layers: planned, aliases, kept: precedence.kept }) } else { Err(errors) }
     }
 
-    /// The layers, the latest first.
+    /// The layers, from the latest to the earliest.
     pub fn layers(&self) -> &[PlannedLayer] {
         &self.layers
     }
 
-    /// Every locator that may be read: what an optional entry covers, for example, is read only if that entry is absent.
+    /// Every locator that may be requested. An entry that an optional one overrides is read only if that one is absent.
     #[cfg_attr(not(test), expect(dead_code, reason = "a launch reads in rounds; commands that read nothing need it"))]
     pub fn locators(&self) -> BTreeSet<&Locator> {
         let bindings =
@@ -103,17 +68,17 @@ impl Plan {
         bindings.chain(objects).collect()
     }
 
-    /// Whether the target has the variable already and keeps it.
+    /// True for an inherited variable that `--keep-existing` keeps.
     pub fn keeps(&self, name: &str) -> bool {
         self.kept.contains(name)
     }
 
-    /// The aliases that are in force at the end, for suggestions.
+    /// The aliases of all layers, for suggestions.
     pub fn aliases(&self) -> &Aliases {
         &self.aliases
     }
 
-    /// The text that a variable will have, where the plan alone tells it.
+    /// Returns the text of a variable that is set to a literal.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
         let binding = bindings.find(|binding| binding.target.variable().is_some_and(|other| other.as_str() == name))?;
@@ -127,9 +92,8 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::EntrySource;
-    use crate::model::entry::Target;
-    use crate::model::entry::Transform;
+    use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Target, Transform};
+    use crate::model::env_name::EnvName;
     use crate::model::reference::Reference;
     use crate::model::retention::Retention;
 
@@ -161,19 +125,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_overridden_is_neither_looked_up_nor_read() {
+    fn an_overridden_entry_is_neither_looked_up_nor_read() {
         let layers = vec![layer(&[("A", "${UNSET}/one", OnMissing::Fail)]), layer(&[("A", "two", OnMissing::Fail)])];
         assert_eq!(ids(&Plan::new(layers, &Inherited::default(), None).unwrap()), ["two"]);
     }
 
     #[test]
-    fn an_optional_entry_covers_nothing_for_certain() {
+    fn an_entry_that_an_optional_one_overrides_may_be_read() {
         let layers = vec![layer(&[("A", "one", OnMissing::Fail)]), layer(&[("A", "two", OnMissing::Omit)])];
         assert_eq!(ids(&Plan::new(layers, &Inherited::default(), None).unwrap()), ["one", "two"]);
     }
 
     #[test]
-    fn what_the_target_already_has_is_kept_unless_it_is_empty() {
+    fn an_inherited_variable_is_kept_unless_it_is_empty() {
         let inherited = Inherited::new([("A".into(), "here".into()), ("B".into(), "".into())].into_iter());
         let kept = inherited.retain(&Retention::default());
         let layers = vec![layer(&[("A", "${UNSET}/one", OnMissing::Fail), ("B", "two", OnMissing::Fail)])];

@@ -1,4 +1,4 @@
-//! Aliases: short names that a declaration gives to secrets.
+//! Aliases: short names for secrets, from `secrets:` in a declaration.
 
 use std::collections::BTreeMap;
 
@@ -6,30 +6,28 @@ use super::region::Region;
 use super::role::Role;
 use super::version::Version;
 
-/// What an alias stands for: a secret and, where they differ from the defaults, its version, region and role.
+/// A secret and, where they differ from the defaults, its version, region and role.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alias {
-    /// A secret's name or ARN, with `${NAME}` still in it. Never another alias.
+    /// The name or ARN of a secret, in which `${NAME}` is not expanded yet. An alias of another alias is not supported.
     pub id: String,
-    /// The version, unless a reference names one itself.
+    /// The version, unless the reference names one.
     pub version: Version,
-    /// Where it is read, unless `id` is an ARN.
+    /// The region, unless `id` is an ARN.
     pub region: Option<Region>,
-    /// The role it is read with.
     pub role: Option<Role>,
 }
 
-/// The aliases that are in force, by name. They win over a secret of the same name.
+/// Aliases by name. An alias overrides a secret of the same name.
 #[derive(Clone, Debug, Default)]
 pub struct Aliases(BTreeMap<String, Alias>);
 
-/// Words that mean something else where a name of an alias could stand: in a reference, or in a template (Jinja's words,
-/// also those that a template of ours cannot use, and the names that MiniJinja defines itself).
+/// Words that are no names of aliases: prefixes of references, Jinja's keywords, and the names that MiniJinja defines.
 const RESERVED: &[&str] = &[
     // Prefixes of references.
     "arn",
     "ssm",
-    // Jinja's own words.
+    // Words of Jinja and MiniJinja.
     "and",
     "as",
     "autoescape",
@@ -81,40 +79,39 @@ const RESERVED: &[&str] = &[
     "with",
 ];
 
-/// A text that cannot be the name of an alias.
+/// The reason that a text cannot be the name of an alias.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AliasNameError {
     /// Not `[A-Za-z_][A-Za-z0-9_]*`.
     Illegal,
-    /// A prefix of references, or a word of the template language.
+    /// One of `RESERVED`.
     Reserved,
 }
 
 impl Aliases {
-    /// The alias of that name.
     pub fn get(&self, name: &str) -> Option<&Alias> {
         self.0.get(name)
     }
 
-    /// Adds one, in place of an earlier one of the same name.
+    /// Adds an alias, and replaces one of the same name.
     pub fn insert(&mut self, name: String, alias: Alias) {
         self.0.insert(name, alias);
     }
 
-    /// The names, in order.
+    /// The names in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// Adds the aliases of a later layer.
+    /// Adds the aliases of a later layer, and replaces those of the same names.
     pub fn extend(&mut self, later: &Self) {
         self.0.extend(later.0.iter().map(|(name, alias)| (name.clone(), alias.clone())));
     }
 
-    /// Whether `name` may be given to an alias.
+    /// Checks that `name` can be the name of an alias.
     ///
     /// # Errors
-    /// When it is not a name, or means something else where it would stand.
+    /// A text that is not `[A-Za-z_][A-Za-z0-9_]*`, or a reserved word.
     pub fn check_name(name: &str) -> Result<(), AliasNameError> {
         if !crate::model::env_name::is_name(name) {
             return Err(AliasNameError::Illegal);

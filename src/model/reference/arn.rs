@@ -11,12 +11,12 @@ use super::region::Region;
 pub struct Arn(String);
 
 impl Arn {
-    /// Accepts a text that begins with `arn:` and has six fields, of which none is checked.
+    /// Accepts any text that begins with `arn:` and has six fields, and does not check the fields.
     pub fn parse(text: &str) -> Option<Self> {
         (Self::is_meant(text) && text.splitn(6, ':').count() == 6).then(|| Self(text.to_owned()))
     }
 
-    /// True for a text that is an ARN, or was meant as one.
+    /// True for a text that begins with `arn:`, even if it is malformed.
     pub fn is_meant(text: &str) -> bool {
         text.starts_with("arn:")
     }
@@ -48,13 +48,13 @@ impl Arn {
         partition.starts_with("aws") && partition.bytes().all(is_word)
     }
 
-    /// The same resource in another region, as its replica's ARN is.
+    /// The ARN with another region, which is the ARN of a replica.
     pub fn in_region(&self, region: &Region) -> Self {
         let (partition, service, account, resource) = (self.field(1), self.field(2), self.field(4), self.field(5));
         Self(format!("arn:{partition}:{service}:{region}:{account}:{resource}"))
     }
 
-    /// The resource of `self`, if `other` differs from it in nothing else.
+    /// Returns the resource if the first five fields of both ARNs are equal.
     pub fn resource_beside(&self, other: &Self) -> Option<&str> {
         (1..5).all(|index| self.field(index) == other.field(index)).then(|| self.resource())
     }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn another_region_changes_nothing_else() {
+    fn an_arn_in_another_region_differs_in_the_region_only() {
         let arn = Arn::parse("arn:aws:secretsmanager:us-east-1:123456789012:secret:a:b").unwrap();
         let replica = arn.in_region(&Region::parse("eu-west-1").unwrap());
         assert_eq!(replica.to_string(), "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a:b");

@@ -1,38 +1,38 @@
-//! `SECRET[:KEY[:STAGE[:VERSION-ID]]]`: taking it apart, looking its secret up, and printing it again.
+//! Parses references, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, prints them, and looks SECRET up.
 //!
-//! The format is CodeBuild's, and that of ECS `valueFrom` ARNs. An ARN is its own 7 (Secrets Manager) or 6 (SSM) fields;
-//! `${NAME}` is one token whatever it holds; a colon inside the brackets or quotes of a JSONPath belongs to the path.
+//! The format is that of CodeBuild and of `valueFrom` in ECS. Three kinds of colons separate no fields: those of an ARN
+//! (a secret's has 7 fields, a parameter's 6), those in `${NAME:-default}`, and those in the brackets of a JSONPath.
 
 use std::fmt;
 
 use super::alias::Aliases;
 use super::arn::Arn;
 use super::locator::{Locator, SecretRef};
+use super::placeholder::{expand, placeholders};
 use super::reference_error::ReferenceError;
 use super::secret_id::{NEITHER, SecretId, SecretIdError, is_name_character};
 use super::selector::{JsonPath, Selector, outside_brackets};
 use super::store::Store;
-use super::variables::{expand, variables};
 use super::version::Version;
 use crate::model::inherited::Inherited;
 
-/// A reference as it was written: its fields are told apart, nothing is looked up yet.
+/// A reference as written: split into fields, with SECRET not looked up yet.
 ///
-/// `Reference::parse(&reference.to_string())` is the same reference again.
+/// Printing and parsing gives an equal reference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
-    /// The SECRET field: a name, an ARN, an alias or `ssm:` and a name, with `${NAME}` still in it.
+    /// The SECRET field: a name, an ARN, an alias, or `ssm:` and a name; `${NAME}` is not expanded yet.
     pub secret: String,
     pub selector: Selector,
-    /// `None` when neither STAGE nor VERSION-ID was written, which leaves an alias its own.
+    /// `None` without STAGE and VERSION-ID, so that an alias keeps its version.
     pub version: Option<Version>,
 }
 
 impl Reference {
-    /// Takes `text` apart.
+    /// Parses a reference.
     ///
     /// # Errors
-    /// When it is not a reference, whatever the variables and aliases may be.
+    /// A text that is no reference for any values of aliases and variables.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         if text.is_empty() {
             return Err(ReferenceError::Empty);
@@ -49,33 +49,33 @@ impl Reference {
         Ok(Self { secret: secret.to_owned(), selector: parse_selector(key)?, version })
     }
 
-    /// The SECRET field, when nothing else was written.
+    /// Returns the SECRET field if it is the only one.
     pub fn bare(&self) -> Option<&str> {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
     }
 
-    /// Looks SECRET up: first among the aliases, then as an id in which `${NAME}` stands for a variable.
+    /// Looks SECRET up: as an alias, else as an id in which `${NAME}` is expanded.
     ///
     /// # Errors
-    /// When a variable is not set, or what results is no id.
+    /// Those of [`expand`] and [`SecretId::parse`], and a parameter with both a label and a version.
     pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, ReferenceError> {
         let selector = self.selector.clone();
         if let Some(alias) = aliases.get(&self.secret) {
             let mut locator = locate_id(&alias.id, inherited)?;
             locator.region = locator.region.or_else(|| alias.region.clone());
             locator.role.clone_from(&alias.role);
-            // A STAGE or VERSION-ID in the reference replaces what the alias says of either.
+            // A STAGE or VERSION-ID in the reference replaces both of the alias.
             locator.version.clone_from(self.version.as_ref().unwrap_or(&alias.version));
-            return parameter_takes_one(SecretRef { locator, selector });
+            return check_parameter(SecretRef { locator, selector });
         }
         let mut locator = locate_id(&self.secret, inherited)?;
         locator.version = self.version.clone().unwrap_or(Version::Current);
-        parameter_takes_one(SecretRef { locator, selector })
+        check_parameter(SecretRef { locator, selector })
     }
 }
 
-/// Parameter Store selects by a label or by a version number, never by both.
-fn parameter_takes_one(found: SecretRef) -> Result<SecretRef, ReferenceError> {
+/// Checks that a parameter has a label or a version number, since Parameter Store does not accept both.
+fn check_parameter(found: SecretRef) -> Result<SecretRef, ReferenceError> {
     match (found.locator.store, &found.locator.version) {
         (Store::ParameterStore, Version::Both { .. }) => Err(ReferenceError::LabelAndVersion),
         _ => Ok(found),
@@ -97,7 +97,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// An id in which `${NAME}` stands for a variable; what a variable holds is not split again.
+/// Expands `${NAME}` and parses the id. The colons of a value separate no fields.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
     let expanded = expand(text, inherited)?;
     let (store, id) = SecretId::parse(&expanded).map_err(|error| {
@@ -106,15 +106,15 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
     Ok(Locator { store, region: id.region(), id, role: None, version: Version::Current })
 }
 
-/// Checks what can be told of an id before variables are known: all of it without any, else the text around them.
+/// Checks a SECRET before variables are known: all of it without placeholders, else the text around them.
 fn check_secret(text: &str) -> Result<(), ReferenceError> {
-    let tokens = variables(text)?;
-    if tokens.is_empty() {
+    let placeholders = placeholders(text)?;
+    if placeholders.is_empty() {
         return SecretId::parse(text).map(drop).map_err(ReferenceError::Id);
     }
-    let is_around = |at: &usize| !tokens.iter().any(|token| token.span.contains(at));
-    let wrong = text.char_indices().find(|(at, c)| is_around(at) && *c != ':' && !is_name_character(*c));
-    match wrong {
+    let is_around = |at: &usize| !placeholders.iter().any(|placeholder| placeholder.span.contains(at));
+    let illegal = text.char_indices().find(|(at, c)| is_around(at) && *c != ':' && !is_name_character(*c));
+    match illegal {
         Some((_, character)) => {
             Err(ReferenceError::Id(SecretIdError::IllegalCharacter { name: text.to_owned(), character }))
         }
@@ -122,7 +122,7 @@ fn check_secret(text: &str) -> Result<(), ReferenceError> {
     }
 }
 
-/// Splits SECRET off, which has colons of its own if it is an ARN or begins with `ssm:`.
+/// Splits off SECRET, which contains colons if it is an ARN or begins with `ssm:`.
 fn split_secret(text: &str) -> Result<(&str, Option<&str>), ReferenceError> {
     let fields = if Arn::is_meant(text) {
         arn_fields(text)?
@@ -139,7 +139,7 @@ fn split_secret(text: &str) -> Result<(&str, Option<&str>), ReferenceError> {
     }
 }
 
-/// The number of fields that an ARN of this service has.
+/// Returns the number of fields of an ARN, by its service.
 fn arn_fields(arn: &str) -> Result<usize, ReferenceError> {
     let colons: Vec<usize> = colons(arn).take(3).collect::<Result<_, _>>()?;
     let service = match *colons {
@@ -158,7 +158,7 @@ fn cut_short(arn: &str) -> ReferenceError {
     ReferenceError::Id(SecretIdError::ArnCutShort(arn.to_owned()))
 }
 
-/// The positions of the colons that separate fields: none within `${…}`, whose default may hold some.
+/// Returns the positions of the colons outside `${…}`, in whose default a colon separates no fields.
 fn colons(text: &str) -> impl Iterator<Item = Result<usize, ReferenceError>> {
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -180,10 +180,12 @@ fn colons(text: &str) -> impl Iterator<Item = Result<usize, ReferenceError>> {
     })
 }
 
+/// Splits a text at its first colon.
 fn split_colon(text: &str) -> (&str, Option<&str>) {
     text.split_once(':').map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
+/// Splits off KEY, which may contain colons in the brackets of a JSONPath.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     if !text.starts_with('$') {
         return split_colon(text);
@@ -194,7 +196,7 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// What STAGE and VERSION-ID ask for; `None` when both are empty.
+/// Parses STAGE and VERSION-ID; returns `None` if both are empty.
 pub fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceError> {
     if let Some(c) = stage.chars().chain(id.chars()).find(|c| c.is_whitespace() || c.is_control()) {
         return Err(ReferenceError::IllegalCharacter(c));
@@ -269,14 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_path_says_where() {
+    fn a_malformed_path_is_an_error() {
         assert!(matches!(Reference::parse("db:$.a["), Err(ReferenceError::BadPath { column: Some(_), .. })));
         assert!(matches!(Reference::parse("db:$.a ]b"), Err(ReferenceError::BadPath { .. })));
         assert!(matches!(Reference::parse("db:$['a"), Err(ReferenceError::BadPath { .. })));
     }
 
     #[test]
-    fn a_variable_is_one_token_and_is_not_split_again() {
+    fn the_value_of_a_variable_is_not_split_into_fields() {
         let found = locate("${DB:-dev/db}:password", &[]).unwrap();
         assert_eq!(
             (found.locator.id.to_string().as_str(), found.selector),
@@ -290,15 +292,15 @@ mod tests {
     }
 
     #[test]
-    fn a_default_may_hold_colons_wherever_it_stands() {
+    fn a_default_in_an_arn_may_hold_colons() {
         let found = locate("arn:${P:-aws}:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k", &[]).unwrap();
         assert_eq!(found.selector, Selector::Key("k".into()));
     }
 
     #[test]
-    fn what_stands_around_a_variable_is_checked_by_itself() {
-        let wrong = Reference::parse("${STAGE}/d b:host");
-        assert!(matches!(wrong, Err(ReferenceError::Id(SecretIdError::IllegalCharacter { character: ' ', .. }))));
+    fn the_text_around_a_placeholder_is_checked() {
+        let parsed = Reference::parse("${STAGE}/d b:host");
+        assert!(matches!(parsed, Err(ReferenceError::Id(SecretIdError::IllegalCharacter { character: ' ', .. }))));
     }
 
     #[test]
@@ -328,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_cut_short_is_told_before_anything_is_looked_up() {
+    fn an_incomplete_arn_is_an_error_before_it_is_looked_up() {
         let short = "arn:aws:secretsmanager:us-east-1:123456789012:secret";
         assert_eq!(Reference::parse(short), Err(ReferenceError::Id(SecretIdError::ArnCutShort(short.into()))));
     }
@@ -362,7 +364,9 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in any::<String>()) {
-            let _ = Reference::parse(&text).map(|reference| reference.locate(&Aliases::default(), &Inherited::default()));
+            if let Ok(reference) = Reference::parse(&text) {
+                let _ = reference.locate(&Aliases::default(), &Inherited::default());
+            }
         }
 
         #[test]

@@ -12,9 +12,9 @@ use super::version::Version;
 pub struct Locator {
     pub store: Store,
     pub id: SecretId,
-    /// The region, unless it is the default one. That of an ARN takes precedence over an alias's.
+    /// `None` for the default region. The region of an ARN overrides that of an alias.
     pub region: Option<Region>,
-    /// The role, unless it is the default one.
+    /// `None` for the default role.
     pub role: Option<Role>,
     pub version: Version,
 }
@@ -29,7 +29,7 @@ impl Locator {
     }
 }
 
-/// A resolved reference: what to request, and what to take from the answer.
+/// A reference that is looked up: the request, and the part of the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecretRef {
     pub locator: Locator,

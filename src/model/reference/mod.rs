@@ -1,12 +1,15 @@
-//! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and what they resolve to.
+//! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and the requests that they stand for.
 //!
-//! A [`Reference`] is the parsed text. Aliases and `${NAME}` turn it into a [`SecretRef`]: a [`Locator`] (one request) and a
-//! [`Selector`] (one value in the answer).
+//! - `grammar` parses a reference, and `value_from` that of an ECS task definition. Both give a [`Reference`].
+//! - `alias` and `placeholder` (`${NAME}`) complete it to a [`SecretRef`]: a [`Locator`] (one request) and a
+//!   [`Selector`] (one value in the answer).
+//! - `store`, `secret_id`, `arn`, `region`, `role` and `version` are the fields of a locator.
 
 mod alias;
 mod arn;
 mod grammar;
 mod locator;
+mod placeholder;
 mod reference_error;
 mod region;
 mod role;
@@ -14,7 +17,6 @@ mod secret_id;
 mod selector;
 mod store;
 mod value_from;
-mod variables;
 mod version;
 
 pub use alias::{Alias, AliasNameError, Aliases};

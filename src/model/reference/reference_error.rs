@@ -1,57 +1,49 @@
-//! `SECRET[:KEY[:STAGE[:VERSION-ID]]]`: taking it apart, looking its secret up, and printing it again.
-//!
-//! The format is CodeBuild's, and that of ECS `valueFrom` ARNs. An ARN is its own 7 (Secrets Manager) or 6 (SSM) fields;
-//! `${NAME}` is one token whatever it holds; a colon inside the brackets or quotes of a JSONPath belongs to the path.
+//! The errors of a reference.
 
 use super::secret_id::SecretIdError;
 use super::store::Store;
 
-/// What is wrong with a reference.
+/// A defect of a reference.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReferenceError {
-    /// Nothing was written.
     Empty,
     /// A field after VERSION-ID.
     TooManyFields,
-    /// A KEY that begins with `$` and is no JSONPath.
+    /// A KEY that begins with `$` and is not a JSONPath.
     BadPath {
-        /// The path.
         path: String,
-        /// Where it stops making sense, counted from 1.
+        /// The column of the syntax error, counted from 1.
         column: Option<usize>,
     },
-    /// `${` without `}`, or with something other than a variable's name in it.
+    /// `${` without `}`, or without the name of a variable in it.
     BadVariable,
     /// `${NAME}` of a variable that is not set.
     Unset(String),
-    /// `${NAME}` of a variable whose value is not text.
+    /// `${NAME}` of a variable whose value is not UTF-8.
     NotText(String),
-    /// `${NAME}` beside other text, of a variable that holds a colon.
+    /// `${NAME}` next to other text, of a variable that holds a colon.
     Colon(String),
-    /// `${NAME}` of a variable that holds `ssm:` and a parameter's name.
+    /// `${NAME}` of a variable whose value begins with `ssm:`.
     Prefix(String),
-    /// A space, a line break or the like in the STAGE or VERSION-ID field.
+    /// White space or a control character in STAGE or VERSION-ID.
     IllegalCharacter(char),
-    /// The secret's id is not one.
     Id(SecretIdError),
-    /// What variables gave is no secret's id. What they hold is not told: it may be a secret by mistake.
+    /// A SECRET that is no id after the expansion of `${NAME}`: [`SecretIdError::kind`], which quotes no variable.
     Expanded(&'static str),
-    /// A parameter with both a label and a version.
+    /// A parameter with both LABEL and VERSION. Parameter Store accepts only one of them.
     LabelAndVersion,
-    /// A template's name that no alias has.
+    /// A name in a template that is no alias.
     NoAlias {
-        /// The name.
         name: String,
-        /// An alias that is much like it.
+        /// The most similar alias.
         nearest: Option<String>,
     },
-    /// An ARN in a task definition with a number of fields that ECS does not take.
+    /// An ARN in a task definition with a number of fields that ECS does not accept.
     EcsFields {
-        /// The ARN and what follows it.
+        /// The ARN with all fields after it.
         text: String,
-        /// How many fields it has.
         count: usize,
-        /// Whose ARN it is, which decides how many there may be.
+        /// The store of the ARN, which determines the numbers that ECS accepts.
         store: Store,
     },
 }

@@ -6,18 +6,18 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(String);
 
-/// A text that is not a region's code.
+/// A text that cannot be a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionError;
 
 impl Region {
-    /// The words of a message about an option or a key that takes a region.
+    /// The expected form, for the message "… is not …".
     pub const EXPECTED: &str = "a region's code, like us-east-1";
 
-    /// Accepts any label of a host name in lower case. There is no list of regions, so that a new one works on its first day.
+    /// Accepts any lower-case label of a host name (RFC 1123, 2.1). A list of regions would exclude new ones.
     ///
     /// # Errors
-    /// For a text that could not be part of a host name.
+    /// Any other text.
     pub fn parse(text: &str) -> Result<Self, RegionError> {
         let inner = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if text.is_empty() || text.len() > 63 || !inner || text.starts_with('-') || text.ends_with('-') {

@@ -15,13 +15,13 @@ pub struct Role {
 pub struct RoleError;
 
 impl Role {
-    /// The words of a message about an option or a key that takes a role.
+    /// The expected form, for the message "… is not …".
     pub const EXPECTED: &str = "a role's ARN, like arn:aws:iam::123456789012:role/Reader";
 
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`.
     ///
     /// # Errors
-    /// For anything else.
+    /// Any other text.
     pub fn parse(arn: &str, external_id: Option<String>) -> Result<Self, RoleError> {
         let arn = Arn::parse(arn).ok_or(RoleError)?;
         let has_name = arn.resource().strip_prefix("role/").is_some_and(|name| !name.is_empty());

@@ -6,7 +6,7 @@ use super::arn::Arn;
 use super::region::Region;
 use super::store::Store;
 
-/// The name or the ARN of a secret or a parameter. The store is the locator's: a parameter's name has no `ssm:` here.
+/// The name or the ARN of a secret or parameter. The name of a parameter has no `ssm:`; the locator has the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
     Name(String),
@@ -35,7 +35,7 @@ pub enum SecretIdError {
 }
 
 impl SecretIdError {
-    /// The defect as a predicate, without the text of the id.
+    /// Returns the defect as a predicate that does not quote the id.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Empty => "is empty",
@@ -51,7 +51,7 @@ impl SecretId {
     /// Parses a secret's name, `ssm:` and a parameter's name, or an ARN of either, and returns the store that it names.
     ///
     /// # Errors
-    /// When it can be none of the three.
+    /// An empty, overlong or illegal name, and a malformed ARN.
     pub fn parse(text: &str) -> Result<(Store, Self), SecretIdError> {
         if Arn::is_meant(text) {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
@@ -84,7 +84,7 @@ impl SecretId {
         self.arn().and_then(Arn::region)
     }
 
-    /// The id of its replica in another region: an ARN names the region, a name does not.
+    /// Returns the id of the replica in another region: an ARN with that region, or the same name.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
             Self::Name(_) => self.clone(),
@@ -100,7 +100,9 @@ impl SecretId {
         }
     }
 
-    /// True if an answer with this name and ARN is for this id. AWS finds a secret by an ARN without its random ending, too.
+    /// True if an answer with this name and ARN is for this id.
+    ///
+    /// AWS also accepts the ARN of a secret without the hyphen and six random characters at its end.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
         let is_or_begins = |text: Option<&str>, wanted: &str| {
             let rest = text.and_then(|text| text.strip_prefix(wanted));
@@ -132,7 +134,7 @@ fn is_random_ending(text: &str) -> bool {
     text.strip_prefix('-').is_some_and(|random| random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// AWS's own rule, and `!`, which only AWS itself may put into a name (`rds!cluster-…`).
+/// True for the characters that CreateSecret allows, and `!`, which only services of AWS use (`rds!cluster-…`).
 pub fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
 }
@@ -198,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_hold_whatever_aws_itself_puts_there() {
+    fn a_name_may_hold_every_character_that_aws_uses() {
         assert!(SecretId::parse("rds!cluster-1a2b/_+=.@-").is_ok());
         assert!(matches!(SecretId::parse("prod db"), Err(SecretIdError::IllegalCharacter { character: ' ', .. })));
     }
 
     #[test]
-    fn an_arn_cut_short_is_told_as_such() {
+    fn an_incomplete_arn_is_an_error_of_its_own() {
         for arn in [
             "arn:",
             "arn:aws",
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_for_the_id_that_was_asked_for() {
+    fn an_answer_matches_the_requested_id() {
         let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
         let is_answered = |asked: &str, name: Option<&str>, arn: Option<&str>| {
             SecretId::parse(asked).unwrap().1.is_answered_by(name, arn.and_then(Arn::parse).as_ref())

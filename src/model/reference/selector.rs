@@ -1,7 +1,4 @@
-//! References as users write them, and what they point to: `SECRET[:KEY[:STAGE[:VERSION-ID]]]`.
-//!
-//! [`Reference`] is the text with its fields told apart; [`SecretRef`] is where it leads once aliases and `${NAME}`
-//! are known: a [`Locator`] (one request) and a [`Selector`] (one value in the answer).
+//! Selectors: the part of a secret that a reference takes, by KEY.
 
 use std::fmt;
 
@@ -10,10 +7,10 @@ use jsonpath_rust::parser::parse_json_path;
 
 use crate::model::library_text::json_path_column;
 
-/// Which value of a secret is taken.
+/// The part of a secret that becomes the value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selector {
-    /// All of it, byte for byte.
+    /// The whole secret, byte for byte.
     Whole,
     /// One top-level key of a JSON object, taken literally.
     Key(String),
@@ -22,9 +19,9 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// Takes one top-level key literally; no key takes all.
+    /// Selects one top-level key literally, or the whole secret for an empty key.
     ///
-    /// A key that begins with `$` becomes the path that means it, since printed as it is it would be read as a path.
+    /// A key that begins with `$` becomes a path, since such a KEY would be parsed as a path when it is printed.
     pub fn literal(key: &str) -> Self {
         match key {
             "" => Self::Whole,
@@ -44,7 +41,7 @@ impl fmt::Display for Selector {
     }
 }
 
-/// An RFC 9535 query, parsed once.
+/// An RFC 9535 query as written, and parsed.
 #[derive(Clone, Debug)]
 pub struct JsonPath {
     text: String,
@@ -55,7 +52,7 @@ impl JsonPath {
     /// Parses `text`, which begins with `$`.
     ///
     /// # Errors
-    /// The column (from 1) at which the path stops making sense, where the parser tells it.
+    /// The column of the syntax error, counted from 1, if the parser returns it.
     pub fn parse(text: &str) -> Result<Self, Option<usize>> {
         match parse_json_path(text) {
             Ok(_) if stray_blank(text).is_some() => Err(stray_blank(text)),
@@ -64,13 +61,13 @@ impl JsonPath {
         }
     }
 
-    /// The path to one top-level key, whatever characters it has.
+    /// Returns the path to one top-level key, with its characters escaped.
     pub fn of_key(key: &str) -> Self {
         let mut text = String::from("$['");
         for c in key.chars() {
             match c {
                 '\'' | '\\' => text.extend(['\\', c]),
-                // RFC 9535 takes them no other way.
+                // RFC 9535 (2.3.1.1) allows control characters only as escapes.
                 '\0'..='\x1f' => text.push_str(&format!("\\u{:04x}", u32::from(c))),
                 _ => text.push(c),
             }
@@ -79,7 +76,6 @@ impl JsonPath {
         Self { text, query: JpQuery::new(vec![Segment::name(key)]) }
     }
 
-    /// The parsed query.
     pub fn query(&self) -> &JpQuery {
         &self.query
     }
@@ -91,8 +87,9 @@ impl PartialEq for JsonPath {
     }
 }
 
-/// Where white space stands that RFC 9535 does not allow and the parser passes over: outside brackets it can only stand
-/// before a segment.
+/// Returns the column of white space outside brackets that does not precede a segment.
+///
+/// RFC 9535 does not allow it, but jsonpath-rust does.
 fn stray_blank(text: &str) -> Option<usize> {
     let can_follow = |next: char| next.is_whitespace() || matches!(next, '.' | '[');
     let is_stray = |&(at, c): &(usize, char)| c.is_whitespace() && !text[at + c.len_utf8()..].starts_with(can_follow);
@@ -100,7 +97,7 @@ fn stray_blank(text: &str) -> Option<usize> {
     Some(text[..at].chars().count() + 1)
 }
 
-/// The characters of a path, with their offsets, that stand in no bracket: those in quotes close none.
+/// Returns the characters of a path outside brackets, with their offsets. A quoted `]` closes no bracket.
 pub fn outside_brackets(path: &str) -> impl Iterator<Item = (usize, char)> {
     let mut depth = 0_usize;
     let mut quote = None;

@@ -1,8 +1,7 @@
-//! The two services that secrets are read from.
+//! The two services that values are read from: Secrets Manager and Parameter Store.
 
 use std::fmt;
 
-/// A service that holds values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Store {
     SecretsManager,
@@ -11,7 +10,7 @@ pub enum Store {
 }
 
 impl Store {
-    /// The store with this service name in ARNs.
+    /// Returns the store with this service name in ARNs.
     pub fn of_service(service: &str) -> Option<Self> {
         [Self::SecretsManager, Self::ParameterStore].into_iter().find(|store| store.service() == service)
     }

@@ -1,8 +1,9 @@
-//! `valueFrom` of an ECS task definition to a reference, exactly as ECS takes it.
+//! Parses `valueFrom` of an ECS task definition.
 //!
-//! It looks like our own grammar and is another: after a secret's ARN stands nothing, or all three of
-//! `:JSON-KEY:VERSION-STAGE:VERSION-ID`; a key is literal; what is no ARN is a parameter; `${NAME}` means nothing.
-//! The rules are those of `getASMParametersFromInput` in the ECS agent (agent/taskresource/asmsecret/asmsecret.go).
+//! The format differs from that of a reference: an ARN of a secret is followed by nothing or by all of
+//! `:JSON-KEY:VERSION-STAGE:VERSION-ID`; a key is literal; a text that is no ARN is a parameter's name; `${NAME}` is
+//! not expanded. The rules are those of `getASMParametersFromInput` in the ECS agent
+//! (agent/taskresource/asmsecret/asmsecret.go).
 
 use super::arn::Arn;
 use super::grammar::{Reference, parse_version};
@@ -12,10 +13,10 @@ use super::selector::Selector;
 use super::store::Store;
 
 impl Reference {
-    /// Reads a `valueFrom`.
+    /// Parses a `valueFrom`.
     ///
     /// # Errors
-    /// When ECS would not take it either.
+    /// A text that ECS would reject.
     pub fn from_ecs(value_from: &str) -> Result<Self, ReferenceError> {
         if value_from.is_empty() {
             return Err(ReferenceError::Empty);
@@ -37,9 +38,9 @@ impl Reference {
     }
 }
 
-/// Fields that mean what they say: no `${NAME}` in the id, no JSONPath in the key.
+/// Returns a reference without `${NAME}` in the id and without JSONPath in the key.
 fn literal(id: &str, key: &str, stage: &str, version: &str) -> Result<Reference, ReferenceError> {
-    // An ARN, or `ssm:` and a name: no alias can be called that.
+    // The id is no alias: it begins with `arn:` or `ssm:`. Nor is it expanded: `$` is an illegal character.
     SecretId::parse(id).map_err(ReferenceError::Id)?;
     let version = parse_version(stage, version)?;
     Ok(Reference { secret: id.to_owned(), selector: Selector::literal(key), version })
@@ -60,7 +61,7 @@ mod tests {
     const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:appauthexample-AbCdEf";
     const ID: &str = "9d4cb84b-ad69-40c0-a0ab-cead36b967e8";
 
-    /// The id, the selector as it is printed, and the version.
+    /// Returns the id, the printed selector and the version.
     fn parts(value_from: &str) -> (String, String, Version) {
         let reference = Reference::from_ecs(value_from).unwrap();
         let found = reference.locate(&Aliases::default(), &Inherited::default()).unwrap();
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_examples_of_aws_mean_what_they_mean_there() {
+    fn the_examples_of_the_aws_documentation_are_parsed() {
         for (suffix, key, version) in [
             ("", "", Version::Current),
             (":::", "", Version::Current),
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_arn_is_a_parameter() {
+    fn a_text_that_is_no_arn_is_a_parameter() {
         for name in ["/prod/db/password", "prod.db", "GITHUB_TOKEN"] {
             assert_eq!(parts(name), (format!("ssm:{name}"), String::new(), Version::Current));
         }

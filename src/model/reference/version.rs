@@ -1,31 +1,24 @@
-//! References as users write them, and what they point to: `SECRET[:KEY[:STAGE[:VERSION-ID]]]`.
-//!
-//! [`Reference`] is the text with its fields told apart; [`SecretRef`] is where it leads once aliases and `${NAME}`
-//! are known: a [`Locator`] (one request) and a [`Selector`] (one value in the answer).
+//! Versions of secrets and parameters: staging labels (labels, for a parameter) and version ids (numbers).
 
-/// Which version of a secret is read.
+/// The version of a secret to request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
-    /// The version with the staging label AWSCURRENT, asked for by name.
+    /// The secret with the staging label AWSCURRENT, or the newest version of a parameter.
     Current,
-    /// The version with this staging label.
     Stage(String),
-    /// The version with this id.
     Id(String),
-    /// The version with this id, which must also carry this staging label.
+    /// The version with this id, which must also have this staging label.
     Both {
-        /// The staging label.
         stage: String,
-        /// The version id.
         id: String,
     },
 }
 
-/// The label of the version that is in force.
+/// The staging label of the current version.
 pub const AWSCURRENT: &str = "AWSCURRENT";
 
 impl Version {
-    /// From the two fields of a reference or an alias; an absent stage and id mean AWSCURRENT.
+    /// Creates a version from STAGE and VERSION-ID; without both it is the current one.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         match (stage, id) {
             (None, None) => Self::Current,
@@ -36,7 +29,7 @@ impl Version {
         }
     }
 
-    /// The staging label to ask for.
+    /// The staging label to request.
     pub fn stage(&self) -> Option<&str> {
         match self {
             Self::Current => Some(AWSCURRENT),
@@ -45,7 +38,7 @@ impl Version {
         }
     }
 
-    /// The label of a parameter to ask for; without one and without a version the newest is asked for, by naming neither.
+    /// The label of a parameter to request; a request with neither label nor version returns the newest version.
     pub fn label(&self) -> Option<&str> {
         match self {
             Self::Stage(label) => Some(label),
@@ -53,8 +46,7 @@ impl Version {
         }
     }
 
-    /// Whether an answer with this version id and these staging labels is one; what an answer does not say is not held
-    /// against it.
+    /// True if an answer with this version id and these staging labels matches. A field that the answer omits matches.
     pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
         let has_id = self.id().is_none_or(|wanted| id.is_none_or(|id| id == wanted));
         let has_stage =
@@ -62,7 +54,7 @@ impl Version {
         has_id && has_stage
     }
 
-    /// The version id to ask for.
+    /// The version id to request.
     pub fn id(&self) -> Option<&str> {
         match self {
             Self::Current | Self::Stage(_) => None,

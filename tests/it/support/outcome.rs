@@ -1,4 +1,4 @@
-//! What a run came to (status, standard output, standard error), and the assertions that the tests are written in.
+//! The outcome of a run (status, standard output, standard error), and the assertions on it.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -6,13 +6,13 @@ use std::process::ExitStatus;
 
 use nix::unistd::Pid;
 
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Exit(i32),
     Signal(i32),
-    /// The sandbox killed it.
+    /// Killed by the sandbox at its limit.
     TimedOut,
 }
 
@@ -26,14 +26,14 @@ impl From<ExitStatus> for Status {
     }
 }
 
-/// What is allowed on the outputs of one run.
+/// The output that one run may have.
 #[derive(Clone, Default)]
 pub struct Expectations {
     /// The target prints values on its standard output.
     pub prints_values: bool,
     /// The target writes to standard error.
     pub target_writes_stderr: bool,
-    /// Values that cannot hold the canary.
+    /// Secret values that hold no canary.
     pub never_said: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Fails on what no run may do: hang, panic, leak, or talk without the prefix.
+    /// Asserts that the run did not hang, panic, print a secret, or print a line without the prefix `secrets-exec: `.
     pub fn keeps_to(&self, expectations: &Expectations) {
         assert_ne!(self.status, Status::TimedOut, "too slow: {self}");
         let stderr = self.stderr();
@@ -69,13 +69,13 @@ impl Outcome {
         self.ended(Status::Exit(0))
     }
 
-    /// Asserts that the command ran, that it ended with status 0, and that nothing was said.
+    /// Asserts that the command ran, that it ended with status 0, and that standard error is empty.
     pub fn launched_silently(&self) -> &Self {
         assert!(self.stderr.is_empty(), "not silent: {self}");
         self.launched()
     }
 
-    /// Asserts an exit status of ours, a reason, and that the command never started.
+    /// Asserts this exit status, a reason on standard error, and that the command was not started.
     pub fn refused(&self, status: i32) -> &Self {
         assert!(self.stdout.is_empty(), "the command has started: {self}");
         assert!(!self.stderr.is_empty(), "no reason was given: {self}");
@@ -87,7 +87,7 @@ impl Outcome {
         self
     }
 
-    /// Asserts facts on standard error.
+    /// Asserts that standard error holds these texts.
     pub fn says<'a>(&self, facts: impl IntoIterator<Item = &'a str>) -> &Self {
         for fact in facts {
             assert!(self.stderr().contains(fact), "{fact:?} is not said: {self}");
@@ -95,7 +95,7 @@ impl Outcome {
         self
     }
 
-    /// Asserts that standard error holds one of several ways to say a fact, in any case.
+    /// Asserts that standard error holds one of these texts, in upper or lower case.
     pub fn says_one_of<'a>(&self, ways: impl IntoIterator<Item = &'a str>) -> &Self {
         let stderr = self.stderr().to_lowercase();
         let ways: Vec<&str> = ways.into_iter().collect();
@@ -159,7 +159,7 @@ impl Outcome {
     }
 }
 
-/// What precedes the `=` of an entry; a name has at least one character.
+/// The name of an entry. Its first byte may be `=`, since a name has at least one character.
 fn name_of(entry: &[u8]) -> &[u8] {
     let end = entry.iter().skip(1).position(|byte| *byte == b'=');
     end.map_or(entry, |end| &entry[..=end])

@@ -1,4 +1,4 @@
-//! A secret as a test states it: its versions, and how the fake misbehaves before it serves them.
+//! A secret of the fake: its versions, and the faults that precede them.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::fault::Fault;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 /// The version id of AWSCURRENT.
 pub const CURRENT_ID: &str = "c0c0c0c0-1111-4222-8333-444455556666";
@@ -16,9 +16,9 @@ pub const PREVIOUS_ID: &str = "b0b0b0b0-1111-4222-8333-444455556666";
 #[derive(Clone)]
 pub struct Secret {
     pub versions: Vec<Version>,
-    /// Each is answered once, first.
+    /// The faults of the first requests, in order.
     pub faults: VecDeque<Fault>,
-    /// Answered ever after.
+    /// The fault of all later requests.
     pub failing: Option<Fault>,
     pub held: bool,
     pub cut_short: bool,
@@ -40,7 +40,7 @@ pub enum Content {
 }
 
 impl Secret {
-    /// A JSON object, written as given; a key with the canary is put in front.
+    /// A JSON object, byte for byte, with a key added in front that holds the canary.
     pub fn json(object: &str) -> Self {
         let members = object.trim_start().strip_prefix('{').expect("a JSON object");
         let comma = if members.trim_start() == "}" { "" } else { "," };
@@ -53,7 +53,7 @@ impl Secret {
         Self::bare(value)
     }
 
-    /// Text too short or too strict for a canary: the sandbox watches the value itself.
+    /// Text that cannot hold a canary; the sandbox looks for the value itself.
     pub fn bare(value: &str) -> Self {
         Self::of(Content::Text(value.to_owned()))
     }
@@ -62,7 +62,7 @@ impl Secret {
         Self::of(Content::Binary(value.into()))
     }
 
-    /// A success that carries no value at all.
+    /// A success with neither SecretString nor SecretBinary.
     pub fn empty() -> Self {
         Self::of(Content::Nothing)
     }
@@ -87,13 +87,13 @@ impl Secret {
         self
     }
 
-    /// Answers these first, one for each request.
+    /// Answers the first requests with these faults.
     pub fn after(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
         self.faults.extend(faults);
         self
     }
 
-    /// Answers only when the test releases it.
+    /// Holds the answer until [`Aws::release`](super::Aws::release).
     pub fn held(mut self) -> Self {
         self.held = true;
         self
@@ -105,7 +105,7 @@ impl Secret {
         self
     }
 
-    /// Values in which the canary cannot be looked for.
+    /// The values without a canary.
     pub fn bare_values(&self) -> Vec<String> {
         let values = self.versions.iter().filter_map(|version| match &version.content {
             Content::Text(text) if !text.contains(CANARY) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! A scratch directory of a test's own, removed when it is dropped.
+//! A scratch directory, removed when it is dropped.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct Directory(PathBuf);
 
 impl Directory {
-    /// Every user may look into it, so that tests can run the program as another one.
+    /// Makes a directory that every user may read, for tests that run the program as another user.
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         loop {
@@ -29,7 +29,7 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        // A leftover in the temporary directory is no reason to fail a test.
+        // A leftover is no reason to fail a test.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! The fake in the place of the AWS Secrets Manager Agent, or of Lambda's extension: the same secrets, by GET and with a token.
+//! The fake as the AWS Secrets Manager Agent, or as Lambda's extension: the same secrets, by GET and with a token.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::journal::Call;
 use super::parameter::Parameters;
 use super::service::{Answer, Service, refusal};
 
-/// The token that it takes; a credential, so it must not be said aloud either.
+/// The token that it accepts. A token is a credential, so it holds the canary.
 pub const TOKEN: &str = "cAnArY-7f3a9c51/token";
 
 /// The path of a secret.
@@ -16,12 +16,12 @@ pub const SECRET: &str = "/secretsmanager/get";
 /// The path of a parameter.
 pub const PARAMETER: &str = "/systemsmanager/parameters/get";
 
-/// Plain text, as the agent answers for itself.
+/// An answer in plain text, as the agent gives for its own errors.
 pub fn plain(status: u16, text: &str) -> Fault {
     Fault::Exactly(Response { status, content_type: "text/plain", headers: Vec::new(), body: text.to_owned() })
 }
 
-/// An error of its own in the shape of AWS's.
+/// An error of the agent in the format of AWS's JSON protocol.
 pub fn own(status: u16, code: &'static str) -> Fault {
     let body = json!({ "__type": code, "message": "of the agent" }).to_string();
     Fault::Exactly(Response { status, content_type: "application/x-amz-json-1.1", headers: Vec::new(), body })
@@ -44,7 +44,7 @@ pub fn secret(service: &Service, call: &Call) -> Answer {
     match version {
         None => refusal(&fault::not_found()),
         Some(None) => refusal(&fault::no_such_version("staging label: x")),
-        // The agent writes the date as text.
+        // The agent writes CreatedDate as text, where AWS writes a number.
         Some(Some(mut response)) => {
             response.body = response.body.replace("1523477145.713", "\"1523477145.713\"");
             Answer::Send(response)

@@ -1,4 +1,4 @@
-//! A certificate authority of a test's own, and the TLS side of the fake.
+//! A certificate authority, and the server's side of TLS.
 
 use std::fs;
 use std::net::TcpStream;
@@ -10,18 +10,18 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::directory::Directory;
-use crate::skip;
+use crate::support::directory::Directory;
+use crate::support::skip;
 
 const EC_KEY: [&str; 5] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
 
-/// Issues server certificates.
+/// A certificate authority, made by openssl.
 pub struct Authority {
     directory: Directory,
 }
 
 impl Authority {
-    /// None, told loudly, where there is no openssl.
+    /// Makes an authority; reports the test as skipped where there is no openssl.
     pub fn new() -> Option<Self> {
         if !skip::can(&["openssl", "version"], "a test over TLS") {
             return None;
@@ -38,17 +38,17 @@ impl Authority {
         Some(authority)
     }
 
-    /// The certificate of the authority itself.
+    /// The path of the authority's own certificate.
     pub fn bundle(&self) -> PathBuf {
         self.path("ca.pem")
     }
 
-    /// A server of localhost and of the real service's name.
+    /// A server with a certificate for localhost and Secrets Manager in us-east-1.
     pub fn acceptor(&self) -> Acceptor {
         self.acceptor_for("DNS:localhost,IP:127.0.0.1,DNS:secretsmanager.us-east-1.amazonaws.com")
     }
 
-    /// The authority in the place of a server.
+    /// A server that presents the authority's own certificate.
     pub fn acceptor_of_itself(&self) -> Acceptor {
         Acceptor::new(&self.path("ca.pem"), &self.path("ca.key"))
     }
@@ -83,7 +83,7 @@ fn succeed(command: &mut Command) {
     assert!(command.status().unwrap().success(), "{command:?}");
 }
 
-/// Turns accepted connections into TLS ones.
+/// The server's side of TLS, with one certificate.
 pub struct Acceptor {
     config: Arc<ServerConfig>,
 }
@@ -100,7 +100,7 @@ impl Acceptor {
         Self { config: Arc::new(config.unwrap()) }
     }
 
-    /// Reads the greeting, reports the ALPN protocols it offers, and goes on; none when the client gives up.
+    /// Reads the ClientHello and passes its ALPN protocols to `offered`; `None` when the client hangs up.
     pub fn accept(
         &self,
         mut stream: TcpStream,

@@ -1,17 +1,22 @@
-//! `${NAME}` and `${NAME:-default}` in the name of a secret.
+//! Placeholders in SECRET, `${NAME}` and `${NAME:-default}`, which stand for inherited variables.
 
 use super::reference_error::ReferenceError;
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
 
-/// One `${NAME}` or `${NAME:-default}` in a text: where it stands, and what it says.
+/// One `${NAME}` or `${NAME:-default}`.
 pub struct Placeholder<'a> {
+    /// The position in the text, in bytes.
     pub span: std::ops::Range<usize>,
     name: &'a str,
     default: Option<&'a str>,
 }
 
-pub fn variables(text: &str) -> Result<Vec<Placeholder<'_>>, ReferenceError> {
+/// Returns the placeholders of a text, in order.
+///
+/// # Errors
+/// [`ReferenceError::BadVariable`].
+pub fn placeholders(text: &str) -> Result<Vec<Placeholder<'_>>, ReferenceError> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(start) = text[from..].find("${").map(|at| from + at) {
@@ -29,25 +34,25 @@ pub fn variables(text: &str) -> Result<Vec<Placeholder<'_>>, ReferenceError> {
     Ok(found)
 }
 
-/// Replaces every variable of SECRET by its value, or by its default.
+/// Replaces each placeholder of SECRET by the value of its variable, or by its default.
 ///
-/// A variable that is all of SECRET may hold an ARN. Elsewhere a value with a colon would change the account, the
-/// region or the service of the text around it, and no variable may turn a secret's name into a parameter's.
+/// A variable that is all of SECRET may hold an ARN. Next to other text a value must not hold a colon, so that it
+/// cannot select another account, region or service. No value may begin with `ssm:`, so that it cannot select a
+/// parameter.
 ///
-/// # Errors
-/// For a variable that is not set, is not text, or holds a colon where it must not.
+/// # Errors A malformed placeholder, and a variable that is not set, is not UTF-8, or holds a colon or `ssm:`.
 pub fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceError> {
     let mut expanded = String::new();
     let mut from = 0;
-    for variable in variables(text)? {
-        expanded.push_str(&text[from..variable.span.start]);
-        from = variable.span.end;
-        let value = variable.value(inherited)?;
-        if variable.span.len() < text.len() && value.contains(':') {
-            return Err(ReferenceError::Colon(variable.name.to_owned()));
+    for placeholder in placeholders(text)? {
+        expanded.push_str(&text[from..placeholder.span.start]);
+        from = placeholder.span.end;
+        let value = placeholder.value(inherited)?;
+        if placeholder.span.len() < text.len() && value.contains(':') {
+            return Err(ReferenceError::Colon(placeholder.name.to_owned()));
         }
         if value.starts_with("ssm:") {
-            return Err(ReferenceError::Prefix(variable.name.to_owned()));
+            return Err(ReferenceError::Prefix(placeholder.name.to_owned()));
         }
         expanded.push_str(value);
     }
@@ -56,7 +61,7 @@ pub fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceErro
 }
 
 impl<'a> Placeholder<'a> {
-    /// The variable's value, or its default: as in a shell, `:-` also covers a variable that is set to nothing.
+    /// Returns the variable's value, or the default. As in a shell, `:-` also replaces an empty value.
     fn value(&self, inherited: &'a Inherited) -> Result<&'a str, ReferenceError> {
         let value = inherited.get(self.name).filter(|value| self.default.is_none() || !value.is_empty());
         match (value, self.default) {

@@ -1,24 +1,29 @@
-//! The errors of AWS, in the shapes and words in which AWS gives them.
+//! The errors of AWS, with the status, code and message that AWS sends.
 
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::http::Response;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 #[derive(Clone)]
 pub enum Fault {
-    /// An answer in the JSON protocol.
-    Error { status: u16, code: &'static str, message: String },
-    /// An answer in XML, as proxies, firewalls and emulators give it.
-    Xml { status: u16 },
-    /// Exactly this answer.
+    /// An error in the JSON protocol.
+    Error {
+        status: u16,
+        code: &'static str,
+        message: String,
+    },
+    /// An error in XML, as proxies, firewalls and emulators send it.
+    Xml {
+        status: u16,
+    },
     Exactly(Response),
-    /// A success whose body has no end.
+    /// A success whose body never ends.
     Endless,
-    /// Accepts, and never answers.
+    /// No answer on an open connection.
     Hang,
-    /// Closes the connection without an answer.
+    /// A connection that is closed without an answer.
     Close,
 }
 
@@ -102,7 +107,7 @@ pub fn clock_skew() -> Fault {
     )
 }
 
-/// A code that no documentation has, with a value in its message.
+/// An undocumented code, with a secret value in its message.
 pub fn unknown_code() -> Fault {
     error(400, "BrandNewException", format!("the value is {CANARY}"))
 }
@@ -115,48 +120,48 @@ pub fn stage_of_another_version() -> Fault {
     )
 }
 
-/// An outage that says when to come back.
+/// 503 with `Retry-After` in seconds.
 pub fn retry_after(seconds: u64) -> Fault {
     let headers = vec![("retry-after", seconds.to_string())];
     Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
 }
 
-/// The same in AWS's own header.
+/// 503 with AWS's own `x-amz-retry-after`, in milliseconds.
 pub fn amz_retry_after(milliseconds: u64) -> Fault {
     let headers = vec![("x-amz-retry-after", milliseconds.to_string())];
     Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
 }
 
-/// The same with the date of that moment.
+/// 503 with `Retry-After` as a date, which has whole seconds.
 pub fn retry_at(after: std::time::Duration) -> Fault {
     let date = Command::new("date").args(["-u", &format!("-d@{}", epoch() + after.as_secs()), DATE]).output().unwrap();
     let headers = vec![("retry-after", String::from_utf8(date.stdout).unwrap().trim().to_owned())];
     Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
 }
 
-/// As HTTP writes dates.
+/// HTTP's format of dates (RFC 9110, IMF-fixdate).
 const DATE: &str = "+%a, %d %b %Y %H:%M:%S GMT";
 
 fn epoch() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// A status without a word.
+/// A status with an empty body.
 pub fn status(status: u16) -> Fault {
     Fault::Exactly(answer(status, "text/plain", String::new()))
 }
 
-/// A page for people, as captive portals and proxies give it.
+/// An HTML page, as captive portals and proxies send it.
 pub fn page() -> Fault {
     Fault::Exactly(answer(200, "text/html", "<!doctype html><title>Welcome</title>".to_owned()))
 }
 
-/// A success in JSON that has none of a secret's names.
+/// A success that is JSON and no secret.
 pub fn empty_object() -> Fault {
     Fault::Exactly(answer(200, "application/x-amz-json-1.1", "{}".to_owned()))
 }
 
-/// A success that is about another secret.
+/// A success that names another secret.
 pub fn another_secret() -> Fault {
     let body = serde_json::json!({
         "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:y-AbCdEf",
@@ -167,7 +172,7 @@ pub fn another_secret() -> Fault {
     Fault::Exactly(answer(200, "application/x-amz-json-1.1", body.to_string()))
 }
 
-/// An error of STS, which speaks XML.
+/// An error of STS, in XML.
 pub fn sts(status: u16, code: &str, message: &str) -> Fault {
     let body = format!(
         "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
@@ -182,7 +187,7 @@ fn answer(status: u16, content_type: &'static str, body: String) -> Response {
 }
 
 impl Fault {
-    /// The answer; none for a fault that gives none.
+    /// The answer; `None` for a fault without one.
     pub fn response(&self) -> Option<Response> {
         match self {
             Self::Error { status, code, message } => Some(Response {

@@ -1,4 +1,4 @@
-//! Parameter Store as the fake plays it: GetParameters with versions and labels, absent names, denials of whole batches.
+//! Parameter Store of the fake: GetParameters with versions and labels, absent names, and denials of whole batches.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::http::Response;
 use super::journal::Call;
 use super::service::REQUEST_ID;
-use crate::sandbox::CANARY;
+use crate::support::sandbox::CANARY;
 
 /// One version of a parameter, and its labels.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl Version {
         Self { value: text.to_owned(), labels: Vec::new() }
     }
 
-    /// Text too short or too strict for a canary.
+    /// Text that cannot hold a canary.
     pub fn bare(text: &str) -> Self {
         Self { value: text.to_owned(), labels: Vec::new() }
     }
@@ -52,7 +52,7 @@ impl Parameters {
         self.versions.insert(name.to_owned(), versions.to_vec());
     }
 
-    /// The version that `NAME`, `NAME:LABEL` or `NAME:VERSION` names, counted from one.
+    /// The version that `NAME`, `NAME:LABEL` or `NAME:VERSION` selects, and its number, which counts from one.
     pub fn find(&self, name: &str, selector: Option<&str>) -> Option<(usize, &Version)> {
         let versions = self.versions.get(name)?;
         let at = match selector {
@@ -66,7 +66,7 @@ impl Parameters {
     }
 }
 
-/// Answers a GetParameters request. AWS gives a parameter that was asked for by its ARN under its plain name.
+/// Answers a GetParameters request. AWS answers a parameter that was requested by its ARN under its plain name.
 pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     let names = call.names();
     assert!(names.len() <= 10, "AWS takes ten names: {names:?}");
@@ -94,7 +94,7 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
             None => invalid.push(asked.clone()),
         }
     }
-    // In an order of its own, as AWS answers.
+    // AWS does not keep the order of the request.
     found.reverse();
     let body = json!({ "Parameters": found, "InvalidParameters": invalid });
     response(200, body)

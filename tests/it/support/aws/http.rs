@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as the AWS SDK speaks: requests with a length, answers with a length, connections kept alive.
+//! The part of HTTP/1.1 that the AWS SDK uses: requests and answers with a Content-Length, and persistent connections.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 #[derive(Clone, Debug)]
 pub struct Request {
     pub path: String,
-    /// By name in lower case.
+    /// Header values by name, in lower case.
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
 }
@@ -30,7 +30,7 @@ impl<S: Read + Write> Exchange<S> {
         Self { stream, received: Vec::new() }
     }
 
-    /// The next request; none when the client is gone.
+    /// The next request; `None` when the client has closed the connection.
     pub fn receive(&mut self) -> Option<Request> {
         let end = loop {
             match self.received.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -55,7 +55,7 @@ impl<S: Read + Write> Exchange<S> {
         Some(Request { path, headers, body })
     }
 
-    /// Sends an answer, and tells whether the client was there to take it.
+    /// Sends an answer; returns whether the client took it.
     pub fn send(&mut self, response: &Response) -> bool {
         let Response { status, content_type, headers, body } = response;
         let length = body.len();

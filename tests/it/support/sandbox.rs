@@ -1,4 +1,5 @@
-//! States one run of `secrets-exec` (arguments, environment, files, standard input) and starts it with nothing of this machine leaking in.
+//! The builder of one run of `secrets-exec`: arguments, environment, files and standard input, cut off from this
+//! machine's own environment and home.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,26 +10,26 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::aws::Aws;
-use crate::directory::Directory;
-use crate::outcome::{Expectations, Outcome};
-use crate::running::Running;
+use crate::support::aws::Aws;
+use crate::support::directory::Directory;
+use crate::support::outcome::{Expectations, Outcome};
+use crate::support::running::Running;
 
-/// Every secret that a test serves holds this text somewhere; a run that says it aloud fails.
+/// A text that every served secret holds; a run that prints it fails.
 pub const CANARY: &str = "cAnArY-7f3a9c51";
 
-/// The secret access key of the sandbox: a credential is a secret too.
+/// The secret access key of the sandbox, which holds the canary.
 pub const ACCESS_SECRET: &str = "cAnArY-7f3a9c51/access";
 
-/// The binary under test: the one that cargo has built, or another build of it that `SECRETS_EXEC_BINARY` names.
+/// The binary under test: `SECRETS_EXEC_BINARY`, or else the one that cargo has built.
 pub fn program() -> PathBuf {
     std::env::var_os("SECRETS_EXEC_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_secrets-exec").into(), PathBuf::from)
 }
 
-/// The target that prints its environment exactly as the kernel holds it.
+/// A command that prints its environment as the kernel holds it.
 const SHOW_ENVIRONMENT: [&str; 2] = ["/bin/cat", "/proc/self/environ"];
 
-/// A file of this repository.
+/// Reads a file of this repository.
 pub fn repository_file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
@@ -38,7 +39,7 @@ pub fn sandbox(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).resolve("A=x:k")
 }
 
-/// One run, stated. The target is `cat /proc/self/environ` unless the test names a command.
+/// One run. The command is [`SHOW_ENVIRONMENT`] unless the test names another.
 pub struct Sandbox {
     directory: Directory,
     wrapper: Vec<OsString>,
@@ -92,7 +93,7 @@ impl Sandbox {
         self.env("AWS_REGION", region)
     }
 
-    /// Serves `secrets`, a JSON document, by `--local`, which says one line on standard error.
+    /// Serves `secrets`, a JSON document, by `--local`, which prints one line on standard error.
     pub fn local(self, secrets: &str) -> Self {
         assert!(secrets.contains(CANARY), "a local file without a canary");
         self.file("local.json", secrets).args(["--local", "local.json"])
@@ -175,48 +176,48 @@ impl Sandbox {
         self
     }
 
-    /// Replaces the target.
+    /// Replaces the command.
     pub fn command<A: AsRef<OsStr>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
         self.command = owned(command);
         self
     }
 
-    /// Replaces the target by a shell script.
+    /// Replaces the command by a shell script.
     pub fn script(self, script: &str) -> Self {
         self.command(["/bin/sh", "-c", script])
     }
 
-    /// Gives the options alone: neither `--` nor a command.
+    /// Passes the options alone, without `--` and a command.
     pub fn bare(mut self) -> Self {
         self.separator = false;
         self.command.clear();
         self
     }
 
-    /// Starts the program by way of another, which execs its remaining arguments.
+    /// Starts the program through a wrapper, which execs its remaining arguments.
     pub fn through<A: AsRef<OsStr>>(mut self, wrapper: impl IntoIterator<Item = A>) -> Self {
         self.wrapper = owned(wrapper);
         self
     }
 
-    /// Runs shell text first, in the process that becomes the program: `exec "$@" 3<file`, say.
+    /// Starts the program through a shell script such as `exec "$@" 3<file`.
     pub fn prepared_by(self, script: &str) -> Self {
         self.through(["/bin/sh", "-c", script, "sh"])
     }
 
-    /// Allows the target to print values on its standard output.
+    /// Allows the command to print secret values on standard output.
     pub fn prints_values(mut self) -> Self {
         self.expectations.prints_values = true;
         self
     }
 
-    /// Allows lines on standard error that are not the program's.
+    /// Allows lines on standard error without the program's prefix.
     pub fn target_writes_stderr(mut self) -> Self {
         self.expectations.target_writes_stderr = true;
         self
     }
 
-    /// Adds texts that standard error must never hold.
+    /// Adds secret values that standard error must not hold.
     pub fn watch(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
         self.expectations.never_said.extend(secrets);
         self
@@ -230,14 +231,14 @@ impl Sandbox {
         self.start(&self.line(Some(program().as_os_str())))
     }
 
-    /// Runs a copy of the program that every user may execute.
+    /// Starts a copy of the program that every user may execute.
     pub fn spawn_copy(&self) -> Running {
         let copy = self.path("secrets-exec-copy");
         copy_elsewhere(&program(), &copy);
         self.start(&self.line(Some(copy.as_os_str())))
     }
 
-    /// Runs the target alone, in the same surroundings: what the target sees without the program.
+    /// Runs the command without the program, for comparison.
     pub fn control(&self) -> Outcome {
         self.start(&self.line(None)).wait()
     }
@@ -275,8 +276,8 @@ impl Sandbox {
     }
 }
 
-/// Copies a file that is to be executed, in a process of its own: a child that another test forks meanwhile would hold
-/// our descriptor open for writing, and the kernel executes no file that someone may still write to.
+/// Copies an executable file in a child process. A descriptor of ours that is open for writing could be inherited by a
+/// child that another test forks at that moment, and execve(2) would answer ETXTBSY.
 fn copy_elsewhere(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
 }

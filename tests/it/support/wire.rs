@@ -1,4 +1,4 @@
-//! A server that puts exactly these bytes on the wire, when and as it is told: what no well-behaved server would do.
+//! A server that follows a script of bytes, pauses and cuts, for faults that no HTTP library would send.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,31 +10,31 @@ use std::time::Duration;
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::json;
 
-use crate::sandbox::CANARY;
-use crate::tls::Acceptor;
+use crate::support::sandbox::CANARY;
+use crate::support::tls::Acceptor;
 
-/// What is done on one connection, in this order; it is closed at the end.
+/// The steps of one connection, which is closed after the last.
 pub type Script = Vec<Step>;
 
 #[derive(Clone)]
 pub enum Step {
-    /// Reads one whole request.
+    /// Reads one request with its body.
     Request,
     /// Reads the head of a request and leaves its body unread, so that closing the connection resets it.
     Head,
-    /// Reads whatever comes first.
+    /// Reads once, whatever comes.
     Greeting,
     Send(Vec<u8>),
-    /// Sends each byte by itself and waits after it.
+    /// Sends each byte by itself, with a pause after it.
     Drip(Vec<u8>, Duration),
     Pause(Duration),
-    /// Waits until the client has left.
+    /// Waits until the client closes the connection.
     Stall,
-    /// Closes the connection and says no farewell, which TLS would.
+    /// Closes the connection without TLS's close_notify.
     Cut,
 }
 
-/// Lives as long as the test binary: a listener without clients costs nothing.
+/// Runs until the test binary ends.
 pub struct Wire {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -42,12 +42,12 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// The n-th connection gets the n-th script, all later ones the last.
+    /// Starts a server that plays the n-th script on the n-th connection, and the last one on all later connections.
     pub fn plain(scripts: Vec<Script>) -> Self {
         Self::start(None, scripts)
     }
 
-    /// The same within TLS.
+    /// Starts such a server within TLS.
     pub fn tls(acceptor: Acceptor, scripts: Vec<Script>) -> Self {
         Self::start(Some(acceptor), scripts)
     }
@@ -63,7 +63,7 @@ impl Wire {
                 let number = connections.fetch_add(1, Ordering::SeqCst);
                 let script = scripts[number.min(scripts.len() - 1)].clone();
                 let (acceptor, heads) = (Arc::clone(&acceptor), Arc::clone(&heads));
-                // A client that leaves early is one of the things that happen here.
+                // An error means that the client closed the connection early, as some scripts provoke.
                 thread::spawn(move || drop(play(stream.unwrap(), acceptor.as_ref().as_ref(), &script, &heads)));
             }
         });
@@ -74,7 +74,7 @@ impl Wire {
         self.address.port()
     }
 
-    /// How often somebody connected.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
@@ -85,7 +85,6 @@ impl Wire {
     }
 }
 
-/// One connection.
 enum Io {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
@@ -127,7 +126,7 @@ fn play(stream: TcpStream, acceptor: Option<&Acceptor>, script: &[Step], heads: 
 }
 
 impl Io {
-    /// The head of a request, and not a byte more.
+    /// Reads the head of a request, and no byte of the body.
     fn head(&mut self) -> io::Result<String> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -163,7 +162,7 @@ impl Read for Io {
     }
 }
 
-/// What Secrets Manager answers when the key `k` of the secret `x` is this.
+/// The body of GetSecretValue's answer for the secret `x`, whose key `k` has this value.
 pub fn body(value: &str) -> String {
     let secret = json!({ "zz_canary": CANARY, "k": value });
     let body = json!({
@@ -176,13 +175,13 @@ pub fn body(value: &str) -> String {
     body.to_string()
 }
 
-/// An answer whose head says the length of its body.
+/// An answer with the Content-Length of its body.
 pub fn answer(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let length = format!("content-length: {}", body.as_ref().len());
     with_head(&[head, "content-type: application/x-amz-json-1.1", &length], body)
 }
 
-/// An answer of these lines and this body.
+/// An answer with these lines as its head.
 pub fn with_head(lines: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
     let mut bytes = lines.join("\r\n").into_bytes();
     bytes.extend_from_slice(b"\r\n\r\n");
@@ -190,7 +189,7 @@ pub fn with_head(lines: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
     bytes
 }
 
-/// Reads a request and answers it as Secrets Manager does.
+/// The script of a server that works.
 pub fn good(value: &str) -> Script {
     vec![Step::Request, Step::Send(answer("HTTP/1.1 200 OK", body(value)))]
 }

@@ -1,4 +1,4 @@
-//! Gives a test a network of its own: nothing is there but what it sets up, and what it breaks breaks for nobody else.
+//! Network namespaces: a test sets up its own links, routes and filters, and disturbs no other test.
 
 #![allow(unsafe_code, reason = "unshare(2) has no safe call here")]
 
@@ -8,10 +8,10 @@ use std::thread;
 
 use nix::libc;
 
-use crate::sandbox::Sandbox;
-use crate::skip;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
-/// Loopback, and a link `near` whose other end takes every packet and says nothing: 192.0.2.9 and 2001:db8::9 are there.
+/// Loopback, and a link `near` whose other end drops every packet; 192.0.2.9 and 2001:db8::9 are on that side.
 const LINKS: &str = "\
     export PATH=\"$PATH:/usr/sbin:/sbin\" && set -e
     ip link set lo up
@@ -23,12 +23,13 @@ const LINKS: &str = "\
     ip neigh add 192.0.2.9 lladdr 02:00:00:00:00:09 dev near nud permanent
     ip -6 neigh add 2001:db8::9 lladdr 02:00:00:00:00:09 dev near nud permanent";
 
-/// An address of the link's network that swallows what is sent to it.
+/// An IPv4 address whose packets are dropped without an answer.
 pub const SILENT: &str = "192.0.2.9";
-/// The same in IPv6.
+/// An IPv6 address whose packets are dropped without an answer.
 pub const SILENT_V6: &str = "2001:db8::9";
 
-/// Runs a test with its servers and its launches in such a network, where this machine lets it be made; says it when not.
+/// Runs a test, its servers and its launches in a network namespace with [`LINKS`]; reports the test as skipped where
+/// none can be made.
 pub fn alone(test: impl FnOnce() + Send) {
     if !skip::can(&["unshare", "--net", "sh", "-c", LINKS], "a network of a test's own") {
         return;
@@ -39,22 +40,26 @@ pub fn alone(test: impl FnOnce() + Send) {
         sh(LINKS);
         test();
     };
-    // A network belongs to a thread, to those it starts and to its children.
-    thread::scope(|scope| scope.spawn(inside).join().unwrap_or_else(|panic| resume_unwind(panic)));
+    // A namespace belongs to a thread, and is inherited by the threads and processes that it starts.
+    thread::scope(|scope| {
+        // `skip` takes the name of the test from the thread.
+        let named = thread::Builder::new().name(thread::current().name().unwrap_or("a test").to_owned());
+        named.spawn_scoped(scope, inside).unwrap().join().unwrap_or_else(|panic| resume_unwind(panic))
+    });
 }
 
-/// Runs a line of shell in the network of this thread.
+/// Runs a shell command, which must succeed, in the namespace of this thread.
 pub fn sh(line: &str) {
     assert!(can_sh(line), "{line}");
 }
 
-/// The same for what not every kernel can; tells whether it could.
+/// Returns whether a shell command succeeds in the namespace of this thread: not every kernel has every filter.
 pub fn can_sh(line: &str) -> bool {
     let line = format!("PATH=\"$PATH:/usr/sbin:/sbin\"; {line}");
     Command::new("/bin/sh").args(["-c", &line]).status().unwrap().success()
 }
 
-/// Gives a launch files of its own in the place of some below /etc.
+/// Bind-mounts files of the test over files of `/etc`, for one launch.
 pub fn with_files(sandbox: Sandbox, files: &[(&str, &str)]) -> Sandbox {
     let mut line = String::new();
     let mut sandbox = sandbox;
@@ -66,7 +71,7 @@ pub fn with_files(sandbox: Sandbox, files: &[(&str, &str)]) -> Sandbox {
     sandbox.through(["unshare", "--mount", "/bin/sh", "-c", &line, "sh"])
 }
 
-/// Whether a file below /etc can be replaced for one process; says what is skipped when not.
+/// Returns whether a file of `/etc` can be replaced for one process; reports the test as skipped when not.
 pub fn can_replace(name: &str) -> bool {
     let line = format!("mount --bind /dev/null /etc/{name}");
     skip::can(&["unshare", "--mount", "sh", "-c", &line], &format!("another /etc/{name}"))

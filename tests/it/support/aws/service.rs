@@ -1,4 +1,4 @@
-//! What the fake answers: GetSecretValue, AssumeRole, and the credentials of a container or an instance.
+//! The answers of the fake: GetSecretValue, AssumeRole, and the credentials of containers and instances.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,21 @@ use super::journal::Call;
 use super::parameter::{self, Parameters};
 use super::secret::{Content, Secret, Version};
 use super::trouble::Trouble;
-use crate::sandbox::ACCESS_SECRET;
+use crate::support::sandbox::ACCESS_SECRET;
 
 pub const REQUEST_ID: &str = "aaaabbbb-1111-4222-8333-ccccddddeeee";
 
-/// The access key that AssumeRole gives.
+/// The access key id that AssumeRole returns.
 pub const ROLE_KEY: &str = "ASIAROLEROLEROLEROLE";
-/// The access key that the container endpoint gives.
+/// The access key id that the container endpoint returns.
 pub const CONTAINER_KEY: &str = "ASIACONTAINERCONTAIN";
 
-/// The access key of the instance.
+/// The access key id that the instance metadata returns.
 pub const INSTANCE_KEY: &str = "ASIAINSTANCEINSTANCE";
-/// The region of the instance.
+/// The region that the instance metadata returns.
 pub const INSTANCE_REGION: &str = "af-south-1";
 
-/// Whose credentials the requests are signed with, as STS tells it.
+/// The ARN that GetCallerIdentity returns.
 pub const IDENTITY: &str = "arn:aws:iam::123456789012:user/of-the-test";
 
 const EXPIRATION: &str = "2099-01-01T00:00:00Z";
@@ -38,18 +38,18 @@ pub struct Service {
     pub parameters: Parameters,
     pub denies_roles: bool,
     pub gathers: usize,
-    /// Regions that fail, whatever they are asked.
+    /// The regions in which every request fails.
     pub outages: BTreeMap<String, Fault>,
-    /// By operation or path.
+    /// The failures by operation or path.
     pub troubles: BTreeMap<String, Trouble>,
 }
 
 pub enum Answer {
     Send(Response),
-    /// Waits for the test to release it.
+    /// An answer that waits until the test releases it.
     Hold(Response),
     Never,
-    /// Goes on until the client leaves.
+    /// A body that is repeated until the client has closed the connection.
     Endless(Response),
     Close,
 }
@@ -135,7 +135,7 @@ impl Service {
 }
 
 impl Secret {
-    /// The version that the request names; without stage and id, AWS gives AWSCURRENT.
+    /// The version that the request names; AWSCURRENT without stage and id.
     fn version(&self, call: &Call) -> Option<&Version> {
         self.version_of(call.version_id(), call.stage())
     }
@@ -188,7 +188,7 @@ pub fn refusal(fault: &Fault) -> Answer {
     }
 }
 
-/// Credentials as a container's endpoint and an instance's metadata write them.
+/// Credentials in the JSON of container endpoints and instance metadata.
 fn credentials(access_key: &str) -> Response {
     let body = json!({
         "Code": "Success",

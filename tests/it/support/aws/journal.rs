@@ -1,4 +1,4 @@
-//! What the fake has been asked, and the gates at which its answers wait.
+//! The requests that the fake has received, and the gates at which its answers wait.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::PATIENCE;
+use super::LIMIT;
 use super::http::Request;
 
-/// One request as it arrived.
+/// One request as it was received.
 #[derive(Clone, Debug)]
 pub struct Call {
     request: Request,
@@ -33,7 +33,7 @@ impl Call {
         }
     }
 
-    /// Where it was sent, with what follows a question mark.
+    /// The path and the query.
     pub fn path(&self) -> &str {
         &self.request.path
     }
@@ -50,12 +50,12 @@ impl Call {
         self.member("VersionId")
     }
 
-    /// The region that the request is signed for.
+    /// The region of the signature's scope.
     pub fn region(&self) -> String {
         self.scope(2)
     }
 
-    /// The same of a request that may not be signed.
+    /// The region of the signature's scope; `None` without a signature.
     pub fn signed_region(&self) -> Option<String> {
         self.header("authorization").filter(|authorization| authorization.contains("Credential="))?;
         Some(self.region())
@@ -68,12 +68,12 @@ impl Call {
         names.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 
-    /// The access key that the request is signed with.
+    /// The access key id of the signature.
     pub fn access_key(&self) -> String {
         self.scope(0)
     }
 
-    /// The account that the request is signed for: that of the role, which the session token of an assumed one names.
+    /// The account of the signer: that of the assumed role, which the fake writes into the session token.
     pub fn account(&self) -> String {
         let role = self.header("x-amz-security-token").and_then(|token| token.rsplit('/').next());
         role.filter(|account| account.len() == 12).unwrap_or("123456789012").to_owned()
@@ -83,12 +83,12 @@ impl Call {
         self.request.headers.get(name).map(String::as_str)
     }
 
-    /// The fields of a form, as STS is asked.
+    /// The fields of a form, in which STS takes its parameters.
     pub fn form(&self) -> BTreeMap<String, String> {
         fields(&String::from_utf8_lossy(&self.request.body))
     }
 
-    /// The fields behind the path, as the agent is asked.
+    /// The fields of the query, in which the agent takes its parameters.
     pub fn query(&self) -> BTreeMap<String, String> {
         fields(self.request.path.split_once('?').map_or("", |(_, query)| query))
     }
@@ -98,7 +98,7 @@ impl Call {
         body.get(name)?.as_str().map(str::to_owned)
     }
 
-    /// A field of the signature's scope: access key, date, region, service.
+    /// A field of the signature's credential scope: access key, date, region, service.
     fn scope(&self, field: usize) -> String {
         let authorization = self.header("authorization").expect("a signature");
         let (_, scope) = authorization.split_once("Credential=").unwrap();
@@ -130,7 +130,7 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// The record of one server.
+/// The requests, connections and gates of one server.
 #[derive(Default)]
 pub struct Journal {
     record: Mutex<Record>,
@@ -164,7 +164,8 @@ impl Journal {
         self.record().in_flight -= 1;
     }
 
-    /// Waits until `count` requests have been in flight together, and a while longer to see whether more come.
+    /// Waits until `count` requests have been in flight together, and then 100 ms, in which further ones would be
+    /// counted.
     pub fn gather(&self, count: usize) {
         if count > 0 {
             self.wait_until(|record| record.most_in_flight >= count);
@@ -172,14 +173,14 @@ impl Journal {
         }
     }
 
-    /// Waits for the release, and tells whether it came before the end.
+    /// Waits until the test releases the answers; returns false when the server stopped first.
     pub fn hold(&self) -> bool {
         let record = self.record();
         let over = |record: &mut Record| !record.released && !record.stopped;
         self.changed.wait_while(record, over).unwrap().released
     }
 
-    /// Waits for the end, and has no answer then.
+    /// Waits until the server stops, and returns `None`.
     pub fn hang<T>(&self) -> Option<T> {
         let waited = self.changed.wait_while(self.record(), |record| !record.stopped);
         drop(waited.unwrap());
@@ -219,7 +220,7 @@ impl Journal {
 
     fn wait_until(&self, reached: impl Fn(&Record) -> bool) -> bool {
         let pending = |record: &mut Record| !reached(record) && !record.stopped;
-        let waited = self.changed.wait_timeout_while(self.record(), PATIENCE, pending);
+        let waited = self.changed.wait_timeout_while(self.record(), LIMIT, pending);
         reached(&waited.unwrap().0)
     }
 

@@ -1,4 +1,4 @@
-//! Runs the program with an environment that only execve can make: duplicate entries, entries without `=`.
+//! Runs with an environment that `std::process::Command` cannot make: duplicate entries, entries without `=`.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -7,10 +7,10 @@ use std::os::fd::AsRawFd;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::sys::wait::{WaitStatus, waitpid};
 
-use crate::outcome::{Expectations, Outcome, Status};
-use crate::sandbox::{CANARY, Sandbox, program};
+use crate::support::outcome::{Expectations, Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox, program};
 
-/// `cat /proc/self/environ` by way of the program, which sets A to the canary.
+/// Runs `cat /proc/self/environ` with these entries; the program adds `A`, whose value is the canary.
 pub fn run(entries: &[&[u8]]) -> Outcome {
     let secrets = format!(r#"{{"x":"{CANARY}"}}"#);
     let sandbox = Sandbox::new().file("local.json", secrets);

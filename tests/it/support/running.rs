@@ -1,4 +1,4 @@
-//! A started run: signal it, look into its /proc, and wait for its outcome under a hard limit.
+//! A started run: its signals, its files in `/proc`, and its outcome, awaited under a hard limit.
 
 #![allow(unsafe_code, reason = "the default signals of a child are set between fork and exec")]
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::sys::signal::{SigHandler, Signal, kill, killpg, signal};
 use nix::unistd::Pid;
 
-use crate::outcome::{Expectations, Outcome, Status};
+use crate::support::outcome::{Expectations, Outcome, Status};
 
 pub struct Running {
     pid: Pid,
@@ -29,7 +29,7 @@ impl Running {
         default_signals(&mut command);
         let mut child = command.spawn().unwrap();
         if let (Some(mut pipe), Some(content)) = (child.stdin.take(), stdin) {
-            // A program that does not read its input is free not to.
+            // The program need not read its input.
             thread::spawn(move || drop(pipe.write_all(&content)));
         }
         Self {
@@ -46,12 +46,12 @@ impl Running {
         self.pid
     }
 
-    /// A file of the process below /proc.
+    /// A file of the process in `/proc`.
     pub fn proc(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/{name}", self.pid))
     }
 
-    /// The only child of the process, which a wrapper such as unshare has started.
+    /// The only child of the process, when that is a wrapper which forks, as unshare does.
     pub fn child(&self) -> Pid {
         let children = self.proc(&format!("task/{}/children", self.pid));
         let children = std::fs::read_to_string(children).unwrap();
@@ -62,7 +62,7 @@ impl Running {
         kill(self.pid, signal).unwrap();
     }
 
-    /// Signals it and waits: it ends by that signal itself.
+    /// Sends a signal, waits, and asserts that the run died of it.
     pub fn ends_by(self, signal: Signal) -> Outcome {
         self.signal(signal);
         let outcome = self.wait();
@@ -70,7 +70,7 @@ impl Running {
         outcome
     }
 
-    /// Waits for the end, and holds the run against what every run must keep to.
+    /// Waits for the end, at most as long as the limit, and asserts what holds for every run ([`Outcome::keeps_to`]).
     pub fn wait(self) -> Outcome {
         let status = self.ended.recv_timeout(self.limit);
         if status.is_err() {
@@ -94,11 +94,11 @@ impl Running {
     }
 }
 
-/// Starts the command with every signal at its default, whatever nohup, a shell's `&` or the test harness left ignored.
+/// Resets every signal to its default action, which nohup or a shell's `&` may have changed for the test harness.
 fn default_signals(command: &mut Command) {
     let reset = || {
         for number in Signal::iterator().filter(|number| !matches!(number, Signal::SIGKILL | Signal::SIGSTOP)) {
-            // SAFETY: SIG_DFL runs no code of ours.
+            // SAFETY: SIG_DFL installs no handler.
             unsafe { signal(number, SigHandler::SigDfl) }?;
         }
         Ok(())

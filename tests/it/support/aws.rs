@@ -1,4 +1,4 @@
-//! A fake of AWS (Secrets Manager, Parameter Store, STS, the credential endpoints of containers and instances) that counts and records what it is asked.
+//! A fake of AWS that records every request: Secrets Manager, Parameter Store, STS, container and instance credentials.
 
 pub mod agent;
 pub mod fault;
@@ -26,12 +26,12 @@ use secret::Secret;
 use service::{Answer, Service};
 pub use service::{CONTAINER_KEY, IDENTITY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY};
 
-use crate::tls::Acceptor;
+use crate::support::tls::Acceptor;
 
-/// Gives up waiting for what a test expects to happen; only a failing test gets this far.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest wait for something that a test expects; only a failing test waits so long.
+const LIMIT: Duration = Duration::from_secs(30);
 
-/// The server; it stops when it is dropped.
+/// A server, which stops when it is dropped.
 pub struct Aws {
     address: SocketAddr,
     scheme: &'static str,
@@ -52,7 +52,7 @@ impl Aws {
         })
     }
 
-    /// The same over TLS.
+    /// Starts a server that speaks TLS.
     pub fn start_tls(acceptor: Acceptor) -> Self {
         Self::listen("https", move |stream, journal| acceptor.accept(stream, |protocols| journal.connected(protocols)))
     }
@@ -105,7 +105,7 @@ impl Aws {
         self
     }
 
-    /// Fails whatever is asked in a region.
+    /// Fails every request in a region.
     pub fn region_fails(self, region: &str, fault: Fault) -> Self {
         self.shared.service().outages.insert(region.to_owned(), fault);
         self
@@ -117,13 +117,14 @@ impl Aws {
         self
     }
 
-    /// Answers nothing until so many requests are in flight together, and then slowly, so that more would show.
+    /// Holds every answer until so many requests have been in flight together, and for 100 ms more, in which further
+    /// requests would be counted.
     pub fn gathers(self, requests: usize) -> Self {
         self.shared.service().gathers = requests;
         self
     }
 
-    /// Lets every held request be answered.
+    /// Releases the answers that [`Secret`] holds.
     pub fn release(&self) {
         self.shared.journal.release();
     }
@@ -136,22 +137,22 @@ impl Aws {
         format!("{}://localhost:{}", self.scheme, self.address.port())
     }
 
-    /// Where it answers as the agent of a host, or as Lambda's extension.
+    /// The URL at which it answers as the agent, or as Lambda's extension.
     pub fn agent(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where a container's credentials are served.
+    /// The URL of container credentials.
     pub fn container_credentials(&self) -> String {
         format!("http://{}/credentials", self.address)
     }
 
-    /// Where an instance's metadata is served.
+    /// The URL of instance metadata.
     pub fn instance_metadata(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Served values without a canary, long enough to be told from other text.
+    /// The served values without a canary that are too long to occur by chance.
     pub fn bare_values(&self) -> Vec<String> {
         let service = self.shared.service();
         let values = service.secrets.values().flat_map(Secret::bare_values);
@@ -186,7 +187,7 @@ impl Aws {
         reads.remove(0)
     }
 
-    /// How often each secret was asked for.
+    /// The number of requests for each secret.
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for read in self.reads() {
@@ -213,7 +214,7 @@ impl Drop for Aws {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
         self.shared.journal.stop();
-        // Wakes the listener, which then sees that it is over.
+        // Wakes the listener's thread, so that it ends.
         drop(TcpStream::connect(self.address));
     }
 }

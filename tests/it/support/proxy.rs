@@ -1,4 +1,4 @@
-//! An HTTP proxy that records what it is asked for, and connects every tunnel to one server.
+//! An HTTP proxy that records its requests and connects every tunnel to one server.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,7 +15,7 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let proxy = Self { address: listener.local_addr().unwrap(), asked: Arc::default() };
         let asked = Arc::clone(&proxy.asked);
-        // Lives as long as the test binary: a listener without clients costs nothing.
+        // Runs until the test binary ends.
         thread::spawn(move || {
             for client in listener.incoming() {
                 let asked = Arc::clone(&asked);
@@ -29,13 +29,13 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// The first line of every request, without the version: `CONNECT host:443`.
+    /// The request lines without the version: `CONNECT host:443`.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
 
-/// Reads the head of the request, answers it, and copies both ways until one side ends.
+/// Reads the head of the request, answers 200, and copies in both directions until one side ends.
 fn tunnel(mut client: TcpStream, server: SocketAddr, asked: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(client.try_clone().unwrap());
     let mut head = Vec::new();
@@ -58,7 +58,7 @@ fn tunnel(mut client: TcpStream, server: SocketAddr, asked: &Mutex<Vec<String>>)
     }
 }
 
-/// Connects two connections, until one side ends.
+/// Copies between two connections until one side ends.
 pub fn join(client: TcpStream, server: TcpStream) {
     copy(client.try_clone().unwrap(), client, server);
 }
@@ -66,7 +66,7 @@ pub fn join(client: TcpStream, server: TcpStream) {
 fn copy(mut questions: impl Read, mut client: TcpStream, mut server: TcpStream) {
     let mut answers = server.try_clone().unwrap();
     let back = thread::spawn(move || {
-        // A side that is gone ends the tunnel: nothing to report.
+        // An error means that one side has closed its connection, which ends the tunnel.
         let _ = std::io::copy(&mut answers, &mut client);
         let _ = client.shutdown(Shutdown::Both);
     });

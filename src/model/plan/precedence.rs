@@ -1,0 +1,60 @@
+//! Precedence of layers: an entry of a later layer overrides those of earlier layers.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::binding::{Binding, EnvFrom};
+use super::layer::Layer;
+use super::lookup::Lookup;
+use crate::model::entry::{Claim, Entry, EnvFromEntry, OnMissing, Origin};
+use crate::model::env_name::EnvName;
+
+/// The part of a layer that later layers do not override.
+#[derive(Debug, Default)]
+pub struct PlannedLayer {
+    pub bindings: Vec<Binding>,
+    pub env_from: Vec<EnvFrom>,
+}
+
+/// The variables and paths that are set already, while layers are added from the latest to the earliest.
+pub struct Precedence {
+    /// The inherited variables that `--keep-existing` keeps.
+    pub kept: BTreeSet<String>,
+    claimed: HashSet<Claim>,
+}
+
+impl Precedence {
+    pub fn new(kept: BTreeSet<String>) -> Self {
+        Self { kept, claimed: HashSet::new() }
+    }
+
+    /// Adds the next earlier layer: drops what is set already, and looks up the rest.
+    ///
+    /// An optional entry may be absent, so it overrides nothing here.
+    pub fn add(&mut self, layer: Layer, lookup: &mut Lookup<'_>) -> PlannedLayer {
+        let entries: Vec<_> = layer.entries.into_iter().filter(|entry| self.applies(entry)).collect();
+        let required = entries.iter().filter(|entry| entry.on_missing != OnMissing::Omit);
+        self.claimed.extend(required.flat_map(|entry| entry.target.claims()));
+        let bindings = entries.into_iter().filter_map(|entry| lookup.bind(entry)).collect();
+        let env_from = layer.env_from.into_iter().filter(|object| !self.covers(object));
+        let env_from = env_from.filter_map(|object| lookup.bind_env_from(object)).collect();
+        PlannedLayer { bindings, env_from }
+    }
+
+    /// True unless a later layer or a kept variable overrides the entry.
+    ///
+    /// A reference in an inherited variable is resolved even if the variable is kept.
+    fn applies(&self, entry: &Entry) -> bool {
+        let is_claimed = entry.target.claims().iter().any(|claim| self.claimed.contains(claim));
+        let is_kept = entry.target.variable().is_some_and(|name| self.kept.contains(name.as_str()));
+        !is_claimed && (!is_kept || entry.origin == Origin::Inherited)
+    }
+
+    /// True if every variable that the object can give is set already, so that the object need not be read.
+    fn covers(&self, object: &EnvFromEntry) -> bool {
+        let is_set = |name: &String| {
+            let claim = EnvName::parse(name).map(Claim::Variable);
+            self.kept.contains(name) || claim.is_ok_and(|claim| self.claimed.contains(&claim))
+        };
+        object.naming.names().is_some_and(|names| names.iter().all(is_set))
+    }
+}

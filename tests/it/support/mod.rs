@@ -1,0 +1,29 @@
+//! The sandbox, the fakes and the assertions of the tests, in reading order:
+//!
+//! - [`sandbox`]: the builder of one run (arguments, environment, files, standard input), cut off from this machine.
+//! - [`running`]: a started run, which can be signalled, looked up in `/proc`, and awaited under a hard limit.
+//! - [`outcome`]: the status and output of a run, and the assertions on them.
+//! - [`deadline`]: runs that must end when their `--timeout` or `--wait` is over.
+//! - [`raw`]: runs with an environment that only execve(2) can make (duplicate entries, entries without `=`).
+//! - [`aws`]: a fake of AWS over HTTP that records every request.
+//! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
+//! - [`proxy`]: an HTTP proxy that records its requests and tunnels all of them to one server.
+//! - [`tls`]: a certificate authority, and the server's side of a handshake.
+//! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`.
+//! - [`directory`]: a scratch directory, removed when dropped.
+//! - [`shared`]: a fixture that many tests share, made by the first of them.
+//! - [`skip`]: reports of tests that this machine cannot run.
+
+pub mod aws;
+pub mod deadline;
+pub mod directory;
+pub mod network;
+pub mod outcome;
+pub mod proxy;
+pub mod raw;
+pub mod running;
+pub mod sandbox;
+pub mod shared;
+pub mod skip;
+pub mod tls;
+pub mod wire;
