@@ -25,7 +25,7 @@ pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut
     let deadline = Deadline::new(options.timeout, options.wait);
     let watchdog = Watchdog::start(deadline.clone(), overdue);
     let report = if options.quiet { |_: &Waiting| {} } else { print_waiting };
-    // Not dropped, which would take time: the process or execve closes the connections.
+    // Not dropped: the end of the process or execve closes the connections.
     let mut backend = ManuallyDrop::new(open(config, deadline, report)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(error.to_string()))?;
@@ -39,7 +39,7 @@ pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut
         }
     });
     drop(watchdog);
-    // Dropping the runtime would wait for blocking tasks, such as a DNS lookup that never returns.
+    // Dropping the runtime would wait for its blocking threads.
     runtime.shutdown_background();
     Ok(outcome.map_err(Failure::Setup)?)
 }

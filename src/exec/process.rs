@@ -65,7 +65,7 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
 /// Clears the dumpable flag (PR_SET_DUMPABLE): no core file, and other processes of the user cannot read the memory. `execve`
 /// sets it again.
 pub fn hide_memory() {
-    // prctl(2) names no error for this argument; on one, starting the command is still better than not.
+    // prctl(2) documents no error for this argument; on one, the command is started nevertheless.
     let _ = prctl::set_dumpable(false);
 }
 

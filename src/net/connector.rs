@@ -166,7 +166,7 @@ impl Connector {
 fn tunnel_error(error: BoxError) -> BoxError {
     match error.to_string() {
         text if is_tunnel_refused(&text) => {
-            "the proxy rejects the tunnel or the password, or cannot reach the host".into()
+            "the proxy refuses the tunnel or the password, or cannot reach the host".into()
         }
         text if is_proxy_authorization_required(&text) => {
             "the proxy requires a user name and a password in its URL".into()

@@ -79,7 +79,7 @@ impl Session {
         })
     }
 
-    /// `region` and the fallback regions, in the order in which they are tried.
+    /// Returns `region` and the fallback regions in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
         let mut regions = vec![region.clone()];
         for fallback in &self.settings.fallback_regions {

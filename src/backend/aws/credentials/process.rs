@@ -22,7 +22,6 @@ use super::process_group::ProcessGroup;
 use crate::backend::aws::protocol::error_text;
 use crate::model::quoting::one_line;
 
-/// The provider.
 pub struct CredentialProcess {
     /// A command for the shell. Its arguments may be secret.
     command: String,

@@ -17,7 +17,6 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 use super::process::CredentialProcess;
 
-/// The provider.
 #[derive(Debug)]
 pub struct ProfileCredentials {
     /// `None` for the default profile.
