@@ -1,9 +1,9 @@
-//! A reason why the command does not run: its lines and its exit status.
+//! The failures that keep the command from running, each with its lines and its exit status.
 
 use std::path::PathBuf;
 
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
-use super::{declaring, delivering, fetching, references, starting, usage};
+use super::{deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors};
 use crate::backend::aws::{SetupError, VariableError};
 use crate::deliver::DeliverError;
 use crate::exec::{ExecError, ProgramError};
@@ -17,14 +17,14 @@ use crate::model::options::OptionConflict;
 use crate::model::plan::PlanError;
 use crate::resolve::ResolveError;
 
-/// A reason why the command does not run.
+/// A reason that the command does not run.
 #[derive(Debug)]
 pub enum Failure {
     Usage(UsageError),
     Options(OptionConflict),
-    /// An environment variable of AWS's, or a proxy's.
+    /// A variable of AWS or of a proxy.
     Variable(VariableError),
-    /// AWS's configuration files.
+    /// A profile, or the configuration files of AWS.
     Setup(SetupError),
     Declaration(DeclarationError),
     /// The file of `--local`.
@@ -33,11 +33,11 @@ pub enum Failure {
     Plan(PlanError),
     /// The program of the command was not found or cannot be executed.
     Program {
-        /// The program as it was named.
+        /// The program as named.
         command: String,
         error: ProgramError,
     },
-    /// The kernel refused what an event loop needs.
+    /// The event loop cannot be created: the error of the kernel.
     Runtime(String),
     /// Values that are missing, and the aliases that exist, for suggestions.
     Resolve(Vec<ResolveError>, Vec<String>),
@@ -52,7 +52,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit status, if this is the only failure. Of several the highest counts.
+    /// Returns the exit status of a launch with no other failure.
     pub fn status(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Options(_) | Self::Variable(_) | Self::Setup(_) => USAGE,
@@ -63,31 +63,31 @@ impl Failure {
                 ProgramError::NotExecutable { .. } => NOT_EXECUTABLE,
             },
             Self::Runtime(_) => TEMPORARY,
-            Self::Resolve(errors, _) => errors.iter().map(fetching::status).max().unwrap_or(BUG),
-            Self::Deliver(error) => delivering::status(error),
+            Self::Resolve(errors, _) => errors.iter().map(resolve_errors::status).max().unwrap_or(BUG),
+            Self::Deliver(error) => deliver_errors::status(error),
             Self::Exec { .. } => NOT_EXECUTABLE,
         }
     }
 
-    /// The lines of the message; a line that belongs to the one before it is indented.
+    /// Returns the lines of the message. Hints are indented.
     pub fn lines(&self) -> Vec<String> {
         match self {
-            Self::Usage(error) => usage::usage(error),
-            Self::Options(conflict) => vec![usage::conflict(*conflict)],
-            Self::Variable(error) => usage::variable(error),
-            Self::Setup(error) => usage::setup(error),
-            Self::Declaration(error) => vec![declaring::declaration(error)],
-            Self::Local(error) => vec![declaring::local(error)],
-            Self::EnvReference(error) => vec![declaring::inherited(error)],
+            Self::Usage(error) => usage_errors::usage(error),
+            Self::Options(conflict) => vec![usage_errors::conflict(*conflict)],
+            Self::Variable(error) => usage_errors::variable(error),
+            Self::Setup(error) => usage_errors::setup(error),
+            Self::Declaration(error) => vec![input_errors::declaration(error)],
+            Self::Local(error) => vec![input_errors::local(error)],
+            Self::EnvReference(error) => vec![input_errors::env_reference(error)],
             Self::Plan(PlanError { subject, written, error }) => {
-                vec![format!("{} ({}): {}", subject.label, subject.origin, references::reference(written, error))]
+                vec![format!("{} ({}): {}", subject.label, subject.origin, reference_errors::reference(written, error))]
             }
-            Self::Program { command, error } => vec![starting::program(command, error)],
-            Self::Runtime(why) => vec![format!("cannot wait for answers: {why}")],
-            Self::Resolve(errors, aliases) => fetching::lines(errors, aliases),
-            Self::Environment(error) => vec![starting::environment(error)],
-            Self::Deliver(error) => vec![delivering::line(error)],
-            Self::Exec { program, error } => vec![starting::exec(program, error)],
+            Self::Program { command, error } => vec![exec_errors::program(command, error)],
+            Self::Runtime(why) => vec![format!("cannot create an event loop: {why}")],
+            Self::Resolve(errors, aliases) => resolve_errors::lines(errors, aliases),
+            Self::Environment(error) => vec![exec_errors::environment(error)],
+            Self::Deliver(error) => vec![deliver_errors::line(error)],
+            Self::Exec { program, error } => vec![exec_errors::exec(program, error)],
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why variables have no value: what they have in common is said once, with every variable it is about.
+//! Messages about documents that could not be fetched, and hints for each cause.
 
 use crate::model::answer::{AgentLimit, CredentialsError, Denial, FetchError, Missing, Outage, Refusal, Wanted};
 use crate::model::reference::{Locator, SecretRef, Store, Version};
@@ -23,7 +23,7 @@ pub fn fetching(
             let nearest = nearest.as_deref().or_else(|| suggest::nearest(&id, aliases.iter().map(String::as_str)));
             let hint = match nearest {
                 _ if is_alias => {
-                    "if the alias of that name is meant: it serves only its own file and later ones, and no other alias"
+                    "an alias has this name, but applies only to its own file and later files, and not in other aliases"
                         .to_owned()
                 }
                 Some(nearest) => format!("did you mean {nearest:?}?"),
@@ -35,10 +35,9 @@ pub fn fetching(
             let what = if current { "does not exist" } else { "does not exist, or has no such version" };
             (what.to_owned(), vec![hint])
         }
-        FetchError::NotFound { missing: Missing::Version, .. } if is_local => (
-            "has no such version".to_owned(),
-            vec!["`$stages` in the --local file gives it versions by stage".to_owned()],
-        ),
+        FetchError::NotFound { missing: Missing::Version, .. } if is_local => {
+            ("has no such version".to_owned(), vec!["add the version under `$stages` in the --local file".to_owned()])
+        }
         FetchError::NotFound { missing: Missing::Version, .. } => {
             let current = reference.is_some_and(|reference| reference.locator.version == Version::Current);
             let what = match store {
@@ -50,7 +49,7 @@ pub fn fetching(
             (what.to_owned(), vec![hint.to_owned()])
         }
         FetchError::Denied { message, cause, identity } => {
-            let identity = identity.iter().map(|identity| format!("who asked: {identity}"));
+            let identity = identity.iter().map(|identity| format!("caller: {identity}"));
             (format!("denied: {message}"), identity.chain([denial(*cause, store).to_owned()]).collect())
         }
         FetchError::Unavailable(unavailable) => (outage(unavailable), outage_hint(unavailable)),
@@ -61,8 +60,8 @@ pub fn fetching(
                 Wanted::Token => "no token for the Secrets Manager Agent",
             };
             let what = match waited {
-                Some(waited) => format!("{missing}, waited for {} (--wait)", humantime::format_duration(*waited)),
-                None if *temporary => format!("{missing}: the source that should have them did not answer"),
+                Some(waited) => format!("{missing} after waiting {} (--wait)", humantime::format_duration(*waited)),
+                None if *temporary => format!("{missing}: a source did not answer"),
                 None => missing.to_owned(),
             };
             (what, tried.iter().map(|(source, why)| format!("{source}: {why}")).collect())
@@ -78,44 +77,44 @@ pub fn fetching(
 fn denial(cause: Denial, store: Store) -> &'static str {
     match cause {
         Denial::Policy | Denial::PolicyOrMissing if store == Store::ParameterStore => {
-            "allow ssm:GetParameters on it to this identity"
+            "allow this identity to perform ssm:GetParameters on it"
         }
-        Denial::Policy => "allow secretsmanager:GetSecretValue on it to this identity",
+        Denial::Policy => "allow this identity to perform secretsmanager:GetSecretValue on it",
         Denial::PolicyOrMissing => {
-            "allow secretsmanager:GetSecretValue on it to this identity; AWS also answers like this when there is no secret of that name"
+            "allow this identity to perform secretsmanager:GetSecretValue on it; AWS also answers this if the secret does not exist"
         }
-        Denial::Key => "allow kms:Decrypt on its key to this identity, and check that the key is enabled",
+        Denial::Key => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
         Denial::Token => {
             "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken, else AWS_SESSION_TOKEN"
         }
         Denial::Credentials => {
-            "AWS does not accept the credentials: are they complete, in force, and for this partition and region?"
+            "check that the credentials are complete, not expired, and for this partition and region"
         }
-        Denial::Role => "allow sts:AssumeRole to this identity, in its own policy and in the role's trust policy",
+        Denial::Role => {
+            "allow this identity to perform sts:AssumeRole, in its own policy and in the role's trust policy"
+        }
     }
 }
 
 pub fn outage(outage: &Outage) -> String {
     match outage {
-        Outage::Throttled(why) => format!("throttled to the end: {why}"),
+        Outage::Throttled(why) => format!("throttled until the deadline: {why}"),
         Outage::Service(why) => format!("AWS failed: {why}"),
         Outage::Timeout(why) => format!("timed out: {why}"),
         Outage::Connection(why) => format!("not reachable: {why}"),
-        Outage::MalformedResponse(why) => format!("what answered does not speak as AWS does: {why}"),
-        Outage::ClockSkew(why) => format!("the clock of this machine differs too much from AWS's: {why}"),
+        Outage::MalformedResponse(why) => format!("the response is malformed, or not from AWS: {why}"),
+        Outage::ClockSkew(why) => format!("the clock of this machine differs too much from that of AWS: {why}"),
     }
 }
 
 fn outage_hint(outage: &Outage) -> Vec<String> {
     let hint = match outage {
-        Outage::Throttled(_) | Outage::Service(_) => "it may work later; --timeout gives it longer",
+        Outage::Throttled(_) | Outage::Service(_) => "try again later, or allow more time with --timeout",
         Outage::Timeout(_) | Outage::Connection(_) => {
-            "is there a way to it: DNS, a route, a proxy, a VPC endpoint? --timeout gives it longer"
+            "check DNS, routes, the proxy and VPC endpoints; --timeout allows more time"
         }
-        Outage::MalformedResponse(_) => {
-            "is there a proxy or a captive portal in between, or is the endpoint another service's?"
-        }
-        Outage::ClockSkew(_) => "set the clock",
+        Outage::MalformedResponse(_) => "check the endpoint, and for a proxy or captive portal in between",
+        Outage::ClockSkew(_) => "set the clock of this machine",
     };
     vec![hint.to_owned()]
 }
@@ -126,9 +125,9 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
             "is marked for deletion".to_owned(),
             vec!["restore it (aws secretsmanager restore-secret), or name another".to_owned()],
         ),
-        Refusal::NoValue => ("AWS answered without a value".to_owned(), vec!["put a value into it".to_owned()]),
+        Refusal::NoValue => ("AWS returned no value".to_owned(), vec!["store a value in it".to_owned()]),
         Refusal::Certificate { why, is_unknown } => {
-            let hint = "if it is a proxy's or a private endpoint's, name its roots with --ca-bundle or AWS_CA_BUNDLE";
+            let hint = "if a proxy or a private endpoint uses it, give its root certificates with --ca-bundle or AWS_CA_BUNDLE";
             let hints = is_unknown.then(|| hint.to_owned()).into_iter().collect();
             (format!("the server's certificate is not trusted: {why}"), hints)
         }
@@ -144,13 +143,13 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
             format!("the answer comes from account {found}, but {asked} was asked"),
             vec!["check the endpoint and the role, or name the secret by its ARN".to_owned()],
         ),
-        Refusal::Agent(beyond) => {
-            let what = match beyond {
-                AgentLimit::Role => "the Secrets Manager Agent reads with its own role alone",
-                AgentLimit::Region => "the Secrets Manager Agent reads in its own region alone",
-                AgentLimit::Parameter => "the Secrets Manager Agent reads parameters in Lambda alone",
+        Refusal::Agent(limit) => {
+            let what = match limit {
+                AgentLimit::Role => "the Secrets Manager Agent reads only with its own role",
+                AgentLimit::Region => "the Secrets Manager Agent reads only in its own region",
+                AgentLimit::Parameter => "the Secrets Manager Agent reads parameters only in Lambda",
             };
-            (what.to_owned(), vec!["launch without --agent, or leave this out".to_owned()])
+            (what.to_owned(), vec!["run without --agent, or remove this setting".to_owned()])
         }
         Refusal::Request(why) => (format!("refused: {why}"), Vec::new()),
         Refusal::Status(status) => (format!("refused: HTTP status {status}"), Vec::new()),

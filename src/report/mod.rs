@@ -1,17 +1,20 @@
-//! Failures to lines on standard error, with hints, and to an exit status. Only here is text punctuated and printed.
+//! Renders failures as lines with hints and an exit status, and prints them: no other module words or prints a message.
+//!
+//! Each `*_errors` file words the errors of one stage or type; `failure` combines them, and `terminal` prints.
+//! `notices` has the lines that are no failures: provenance, warnings and waits.
 
-mod declaring;
-mod delivering;
+mod deliver_errors;
+mod exec_errors;
 mod exit_status;
-mod extracting;
+mod extract_errors;
 mod failure;
 mod fetch_errors;
-mod fetching;
+mod input_errors;
 mod notices;
-mod references;
-mod starting;
+mod reference_errors;
+mod resolve_errors;
 pub mod terminal;
-mod usage;
+mod usage_errors;
 
 pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
@@ -22,11 +25,11 @@ use crate::model::environment::EnvironmentError;
 use crate::model::plan::Plan;
 use crate::resolve::ResolveError;
 
-/// Every reason why the command does not run; empty while there is none.
+/// The failures of a launch; empty if the command can run.
 #[derive(Debug, Default)]
 pub struct Report {
     failures: Vec<Failure>,
-    /// The last line: the consequence.
+    /// The last line, which names the command that was not started.
     conclusion: Option<String>,
 }
 
@@ -50,7 +53,7 @@ impl From<Failure> for Report {
 }
 
 impl Report {
-    /// The report of values that are missing or that no environment can hold.
+    /// Creates the report of values that are missing or that no environment can hold.
     pub fn of_values(
         errors: Vec<ResolveError>,
         unusable: Vec<EnvironmentError>,
@@ -89,7 +92,7 @@ impl Report {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// The lines, and the highest exit status of all failures.
+    /// Returns the lines, and the highest exit status of all failures.
     pub fn render(self) -> Rendered {
         let exit_status = self.failures.iter().map(Failure::status).max().unwrap_or(BUG);
         let lines = self.failures.iter().flat_map(Failure::lines).chain(self.conclusion).collect();

@@ -1,4 +1,4 @@
-//! Lines that are no failures: provenance, warnings, waits; and those of a process that ends at once.
+//! Lines that are no failures, provenance, warnings and waits, and those of a process that ends at once.
 
 use std::panic::PanicHookInfo;
 use std::path::Path;
@@ -59,21 +59,21 @@ pub fn waiting(waiting: &Waiting) -> String {
     format!("waiting up to {left} for {what}{why}")
 }
 
-/// The lines for a deadline that passed while the process was blocked.
+/// The lines for a deadline that passes while a file or a computation blocks the process.
 pub fn overdue() -> Vec<String> {
     vec![
-        "timed out: a file does not answer (AWS's configuration, a token, root certificates), or a path or template has no end"
+        "timed out: a file does not answer (AWS configuration, token, root certificates), or a JSONPath or template does not end"
             .to_owned(),
-        "  is there a file system that hangs, or a pipe that nobody writes to? nothing was started".to_owned(),
+        "  check for a file system that hangs, or a pipe without a writer; nothing was started".to_owned(),
     ]
 }
 
 /// The warning about a file whose value is written to a disk.
 pub fn disk_notice(path: &Path, origin: &Origin) -> String {
-    format!("{} ({origin}): written to a disk; a path on tmpfs, under /run say, keeps values off it", path.display())
+    format!("{} ({origin}): written to a disk; use a path on tmpfs, for example under /run", path.display())
 }
 
-/// The line for a panic: its place without its message, which may hold a value.
+/// The line for a panic: its position, without its message, which may contain a value.
 pub fn bug(panic: &PanicHookInfo<'_>) -> String {
     let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
     format!("this is a bug in secrets-exec {}{place}; please report it", env!("CARGO_PKG_VERSION"))

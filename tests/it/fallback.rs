@@ -75,20 +75,14 @@ fn an_absence_in_the_fallback_region_is_no_absence() {
     let declaration = "env:\n  A: { from: \"x:k\", default: d }\n";
     let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE, "--timeout", "2s"]);
     let run = sandbox.declaration(declaration).run();
-    run.refused(75).says(["region us-east-1", "ServiceUnavailable", "region us-west-2, asked instead: does not exist"]);
+    run.refused(75).says(["region us-east-1", "ServiceUnavailable", "region us-west-2 (fallback): does not exist"]);
 }
 
 #[test]
 fn both_down_is_75_and_names_both() {
     let aws = served().region_fails(HERE, fault::unavailable()).region_fails(THERE, fault::internal_error());
     let run = keeps_to(Duration::from_secs(2), &with_fallback(&aws));
-    run.refused(75).says([
-        "A (",
-        "region us-east-1",
-        "ServiceUnavailable",
-        "region us-west-2, asked instead",
-        "Internal",
-    ]);
+    run.refused(75).says(["A (", "region us-east-1", "ServiceUnavailable", "region us-west-2 (fallback)", "Internal"]);
 }
 
 #[test]
@@ -123,7 +117,7 @@ fn a_later_region_gets_its_share_of_the_time_that_is_left() {
 fn a_fallback_region_that_is_the_secrets_own_is_not_asked_again() {
     let aws = served().region_fails(HERE, fault::unavailable());
     let sandbox = sandbox(&aws).args(["--fallback-region", HERE, "--timeout", "60s"]).env("AWS_MAX_ATTEMPTS", "2");
-    sandbox.run().refused(75).says_nothing_of("asked instead");
+    sandbox.run().refused(75).says_nothing_of("(fallback)");
     assert_eq!(aws.reads().len(), 2);
 }
 

@@ -22,9 +22,9 @@ fn launch(secret: Option<Secret>, reference: &str) -> Outcome {
 #[test]
 fn a_denial_without_a_name_gets_the_one_that_sts_knows() {
     let run = launch(Some(Secret::failing(fault::denied_by_kms())), "prod/db:password");
-    run.refused(77).says(["who asked: ", IDENTITY, "kms:Decrypt"]);
+    run.refused(77).says(["caller: ", IDENTITY, "kms:Decrypt"]);
     let run = launch(Some(Secret::failing(fault::denied("prod/db"))), "prod/db:password");
-    run.refused(77).says_nothing_of("who asked");
+    run.refused(77).says_nothing_of("caller: ");
 }
 
 fn value() -> Secret {

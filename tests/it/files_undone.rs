@@ -221,7 +221,7 @@ fn a_temporary_file_that_cannot_be_removed_is_told() {
     }
     let sandbox = two_files(&aws, "missing/two").through(wrapper);
     let one = sandbox.path("out/one").display().to_string();
-    sandbox.run().refused(78).says(["secrets-exec.yaml:3", &one, "could not be taken back"]);
+    sandbox.run().refused(78).says(["secrets-exec.yaml:3", &one, "could not be undone"]);
     assert_eq!(fs::read(sandbox.path("out/one")).unwrap(), b"old");
 }
 

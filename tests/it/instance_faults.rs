@@ -256,7 +256,7 @@ fn disabled_instance_metadata_is_not_waited_for() {
     let disabled = || on_an_instance(&aws).env("AWS_EC2_METADATA_DISABLED", "true").args(["--wait", "1s"]);
     // The region has no other source here; credentials have.
     disabled().run().refused(78).says(["A (", "no AWS region"]);
-    disabled().region("us-east-1").run().refused(75).says(["A (", "waited for 1s"]);
+    disabled().region("us-east-1").run().refused(75).says(["A (", "after waiting 1s"]);
     assert!(aws.calls().is_empty(), "{:?}", aws.calls());
 }
 

@@ -26,7 +26,7 @@ fn at(host: &str, aws: &Aws) -> Sandbox {
 fn an_address_that_swallows_everything_ends_with_the_time() {
     alone(|| {
         let run = ends_within(TIMEOUT, at(SILENT, &served()));
-        run.refused(75).says(["A", "secret x", "timed out", "a route"]);
+        run.refused(75).says(["A", "secret x", "timed out", "routes"]);
     });
 }
 

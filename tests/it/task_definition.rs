@@ -175,7 +175,7 @@ fn an_arn_with_a_key_alone_is_refused_as_by_ecs() {
 fn a_name_with_a_key_is_told_to_be_no_arn() {
     refuses(
         r#""secrets": [{ "name": "A", "valueFrom": "prod/db:password" }]"#,
-        &["task.json:2", "no ARN", "parameter"],
+        &["task.json:2", "not an ARN", "parameter"],
     );
 }
 

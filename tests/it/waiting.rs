@@ -88,7 +88,7 @@ fn an_endpoint_that_comes_up_late_is_waited_for() {
 fn waiting_in_vain_for_credentials_is_75_and_ends_in_time() {
     let aws = served().fails("/credentials", fault::status(404));
     let run = waits_for(Duration::from_secs(2), in_container(&aws).args(["--timeout", "20s"]));
-    run.refused(75).says(["A (", "no AWS credentials, waited for 2s (--wait)", "container: "]);
+    run.refused(75).says(["A (", "no AWS credentials after waiting 2s (--wait)", "container: "]);
     assert!(aws.reads().is_empty());
 }
 

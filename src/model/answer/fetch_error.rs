@@ -116,7 +116,7 @@ impl Outage {
 
     /// Returns the outage of a request that was still in progress at the deadline.
     pub fn unanswered() -> Self {
-        Self::Timeout("no answer before the time was over".to_owned())
+        Self::Timeout("no answer before the deadline".to_owned())
     }
 }
 

@@ -1,8 +1,8 @@
-//! What is wrong with the command line, with variables, and with AWS's own configuration.
+//! Messages about the command line, variables, and the profiles of AWS.
 
 use std::path::PathBuf;
 
-use super::references::reference;
+use super::reference_errors::reference;
 use crate::backend::aws::{SetupError, VariableError};
 use crate::input::cli::UsageError;
 use crate::model::options::OptionConflict;
@@ -26,18 +26,19 @@ pub fn usage(error: &UsageError) -> Vec<String> {
         }
         UsageError::Twice { option, name } => format!("{option} {name}=…: {name} is given twice; keep one of them"),
         UsageError::Path(option) => format!(
-            "{option} PATH=…: PATH decides which command runs and cannot come from a secret; set it by `value` in a declaration"
+            "{option} PATH=…: PATH decides which command runs and cannot come from a secret; set it with `value` in a declaration"
         ),
         UsageError::Reference { option, argument, reference: written, error } => {
             format!("{option} {argument}: {}", reference(written, error))
         }
         UsageError::ContainerAlone => {
-            "--container chooses from an ECS task definition, and no file is one: name it with -f".to_owned()
+            "--container selects a container of an ECS task definition, and no declaration is one; name it with -f"
+                .to_owned()
         }
         UsageError::Value { name, text, expected } => {
             format!("{name}: {} is not {expected}", quoted_unless_secret(text))
         }
-        UsageError::NothingToResolve { files, default_names } => nothing(files, default_names),
+        UsageError::NothingToResolve { files, default_names } => nothing_to_resolve(files, default_names),
         UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };
     vec![line]
@@ -45,14 +46,14 @@ pub fn usage(error: &UsageError) -> Vec<String> {
 
 pub fn conflict(conflict: OptionConflict) -> String {
     match conflict {
-        OptionConflict::Alone { option, without } => format!("{option} says more about {without}, which is not given"),
+        OptionConflict::Alone { option, without } => format!("{option} requires {without}"),
         OptionConflict::Together { options: [one, other], why } => {
             format!("{one} and {other} exclude each other: {why}")
         }
     }
 }
 
-fn nothing(files: &[PathBuf], default_names: &[&str]) -> String {
+fn nothing_to_resolve(files: &[PathBuf], default_names: &[&str]) -> String {
     let looked_at = match (files, default_names) {
         ([], []) => "no declaration was looked for (--no-file)".to_owned(),
         ([], names) => format!("the working directory has no {} with an entry", names.join(", ")),
@@ -76,8 +77,8 @@ pub fn setup(error: &SetupError) -> Vec<String> {
         SetupError::NoProfile { name, known, named_by } => {
             let hint = match (suggest::nearest(name, known.iter().map(String::as_str)), known.is_empty()) {
                 (Some(nearest), _) => format!("did you mean {nearest:?}?"),
-                (None, true) => "there are no profiles at all; is HOME right, or AWS_CONFIG_FILE?".to_owned(),
-                (None, false) => format!("there are: {}", known.join(", ")),
+                (None, true) => "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned(),
+                (None, false) => format!("the profiles are {}", known.join(", ")),
             };
             let whose = match named_by {
                 Some(other) => format!("source_profile of {other:?}"),
@@ -85,7 +86,7 @@ pub fn setup(error: &SetupError) -> Vec<String> {
             };
             format!("the AWS profile {name:?} ({whose}) does not exist; {hint}")
         }
-        SetupError::Files(why) => format!("AWS's configuration files cannot be read: {why}"),
+        SetupError::Files(why) => format!("the AWS configuration files cannot be read: {why}"),
         SetupError::Setting { profile, key, text, expected } => {
             format!("the AWS profile {profile:?}: {key}: {} is not {expected}", quoted_unless_secret(text))
         }

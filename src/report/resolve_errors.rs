@@ -1,7 +1,7 @@
-//! Why variables have no value: what they have in common is said once, with every variable it is about.
+//! Messages about values that could not be resolved: a paragraph for each cause, with all variables that it affects.
 
 use super::exit_status::{CONFIGURATION, DENIED, TEMPORARY};
-use super::extracting::{expansion, extraction, rendering};
+use super::extract_errors::{env_from, extraction, rendering};
 use super::fetch_errors::{fetching, name};
 use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Refusal};
 use crate::model::reference::{Locator, Region, Store, Version};
@@ -39,29 +39,29 @@ pub fn status(error: &ResolveError) -> u8 {
     }
 }
 
-/// One paragraph for each thing that went wrong, in the order of the plan.
+/// Returns one paragraph for each cause, in the order of the plan.
 pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<String> {
     let mut groups: Vec<(&ResolveError, Vec<String>)> = Vec::new();
     for error in errors {
-        let who = error.subject.to_string();
+        let subject = error.subject.to_string();
         match groups.iter_mut().find(|(first, _)| is_same(first, error)) {
-            Some((_, subjects)) => subjects.push(who),
-            None => groups.push((error, vec![who])),
+            Some((_, subjects)) => subjects.push(subject),
+            None => groups.push((error, vec![subject])),
         }
     }
     groups.into_iter().flat_map(|(error, subjects)| paragraph(error, &subjects, aliases)).collect()
 }
 
-/// Whether two failures are one to whoever mends them: the same secret cannot be read, or nothing can.
+/// True if two errors have one cause: the same secret cannot be read, or none can.
 fn is_same(left: &ResolveError, right: &ResolveError) -> bool {
     let locator = |error: &ResolveError| error.reference.as_ref().map(|reference| reference.locator.clone());
     matches!(left.problem, ResolveProblem::Fetch(_))
         && left.problem == right.problem
-        && (is_about_everything(&left.problem) || locator(left) == locator(right))
+        && (affects_all_secrets(&left.problem) || locator(left) == locator(right))
 }
 
-/// Whether the secret does not matter to what went wrong.
-fn is_about_everything(problem: &ResolveProblem) -> bool {
+/// True for an error that does not depend on the secret.
+fn affects_all_secrets(problem: &ResolveProblem) -> bool {
     match problem {
         ResolveProblem::Fetch(FetchFailure { error, .. }) => match error {
             FetchError::NoCredentials(_) | FetchError::NoRegion | FetchError::Refused(Refusal::TrustStore(_)) => true,
@@ -81,22 +81,22 @@ fn paragraph(failure: &ResolveError, subjects: &[String], aliases: &[String]) ->
     let reference = failure.reference.as_ref();
     let (region, (what, hints)) = match &failure.problem {
         ResolveProblem::NotBase64 => {
-            let hint = "leave `decode` out, or mend the value".to_owned();
+            let hint = "leave `decode` out, or correct the value".to_owned();
             (None, ("the value is not base64, which `decode` expects".to_owned(), vec![hint]))
         }
         ResolveProblem::Extract { region, error } => (region.as_ref(), extraction(reference, error)),
-        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), expansion(reference, error)),
+        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error)),
         ResolveProblem::Render { region, error } => (region.as_ref(), rendering(error)),
         ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
             let (what, hints) = fetching(error, reference, *is_local, aliases);
             let elsewhere = elsewhere.iter().map(|(region, error)| {
-                format!("region {region}, asked instead: {}", fetching(error, reference, false, aliases).0)
+                format!("region {region} (fallback): {}", fetching(error, reference, false, aliases).0)
             });
             (region.as_ref(), (what, elsewhere.chain(hints).collect()))
         }
     };
     let mut line = format!("{}: ", subjects.join(", "));
-    if let Some(reference) = reference.filter(|_| !is_about_everything(&failure.problem)) {
+    if let Some(reference) = reference.filter(|_| !affects_all_secrets(&failure.problem)) {
         line.push_str(&format!("{}: ", secret(&reference.locator, region)));
     }
     std::iter::once(line + &what).chain(hints.into_iter().map(|hint| format!("  {hint}"))).collect()

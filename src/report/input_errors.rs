@@ -1,6 +1,6 @@
-//! What is wrong with a declaration, a local file or a reference.
+//! Messages about declarations, `--local` files and references in inherited variables.
 
-use super::references::reference;
+use super::reference_errors::reference;
 use crate::input::declaration::{DeclarationError, DeclarationProblem};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
@@ -14,7 +14,7 @@ pub fn declaration(error: &DeclarationError) -> String {
     let DeclarationError { path, position, subject, problem } = error;
     let place = place(&path.display().to_string(), *position);
     let subject = subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();
-    format!("{place}: {subject}{}", manifest_problem(problem))
+    format!("{place}: {subject}{}", declaration_problem(problem))
 }
 
 pub fn local(error: &LocalError) -> String {
@@ -29,24 +29,24 @@ pub fn local(error: &LocalError) -> String {
     format!("{}: {id}{problem}", place(&path.display().to_string(), *position))
 }
 
-/// What a variable holds is not told: whatever else stands in it may be a secret already.
-pub fn inherited(error: &EnvReferenceError) -> String {
+/// Returns a message that does not quote the value, which may contain a secret next to the reference.
+pub fn env_reference(error: &EnvReferenceError) -> String {
     let EnvReferenceError { name, problem } = error;
     let problem = match problem {
         EnvReferenceProblem::Reference(ReferenceError::Id(error)) | EnvReferenceProblem::Id(error) => {
-            format!("a reference in it {}", error.kind())
+            format!("a reference in its value {}", error.kind())
         }
         EnvReferenceProblem::Reference(ReferenceError::TooManyFields) | EnvReferenceProblem::TooManyFields => {
-            "a reference in it has too many fields".to_owned()
+            "a reference in its value has too many fields".to_owned()
         }
-        EnvReferenceProblem::Reference(_) => "its value begins as an ARN, but is no reference".to_owned(),
+        EnvReferenceProblem::Reference(_) => "its value begins like an ARN, but is not a valid reference".to_owned(),
         EnvReferenceProblem::Unterminated => "{{resolve: is not closed by }}".to_owned(),
-        EnvReferenceProblem::IllegalName => "its name is none that can be set ([A-Za-z_][A-Za-z0-9_]*)".to_owned(),
+        EnvReferenceProblem::IllegalName => "its name cannot be set; expected [A-Za-z_][A-Za-z0-9_]*".to_owned(),
         EnvReferenceProblem::UnknownService(service) if service.len() > 20 => {
-            "{{resolve:…}} is of something else than secretsmanager, ssm and ssm-secure".to_owned()
+            "{{resolve:…}} must name secretsmanager, ssm or ssm-secure".to_owned()
         }
         EnvReferenceProblem::UnknownService(service) => {
-            format!("{{{{resolve:{service}:…}}}} is not one of secretsmanager, ssm and ssm-secure")
+            format!("{{{{resolve:{service}:…}}}} must name secretsmanager, ssm or ssm-secure")
         }
         EnvReferenceProblem::NotSecretString => "the field after the secret's id must be SecretString".to_owned(),
         EnvReferenceProblem::NotText => "its value is not UTF-8".to_owned(),
@@ -55,19 +55,19 @@ pub fn inherited(error: &EnvReferenceError) -> String {
     format!("{name} (--resolve-env): {problem}")
 }
 
-pub fn place(path: &str, position: Option<Position>) -> String {
+fn place(path: &str, position: Option<Position>) -> String {
     match position {
         Some(Position { line, column }) => format!("{path}:{line}:{column}"),
         None => path.to_owned(),
     }
 }
 
-fn manifest_problem(problem: &DeclarationProblem) -> String {
+fn declaration_problem(problem: &DeclarationProblem) -> String {
     match problem {
         DeclarationProblem::Unreadable(why) => format!("cannot be read: {why}"),
         DeclarationProblem::NotUtf8 => "is not UTF-8".to_owned(),
         DeclarationProblem::Several(names) => {
-            format!("there is more than one declaration here ({}); name one with -f", names.join(", "))
+            format!("the directory has several declarations ({}); choose one with -f", names.join(", "))
         }
         DeclarationProblem::Untrusted { what, why } => {
             format!("not read, since {what} {why}; to read it anyway, name it with -f")
@@ -85,10 +85,12 @@ fn manifest_problem(problem: &DeclarationProblem) -> String {
             format!("{name:?} cannot be the name of an alias ([A-Za-z_][A-Za-z0-9_]*)")
         }
         DeclarationProblem::AliasName(name, AliasNameError::Reserved) => {
-            format!("{name:?} cannot be the name of an alias, since it has a meaning of its own")
+            format!("{name:?} cannot be the name of an alias: it is a reserved word")
         }
         DeclarationProblem::AliasWithKey(text) => {
-            format!("{text:?}: an alias is a secret's id alone; KEY, STAGE and VERSION-ID go where it is used")
+            format!(
+                "{text:?}: an alias takes only a secret's id; write KEY, STAGE and VERSION-ID in the references to it"
+            )
         }
         DeclarationProblem::NotOneSource => "expected exactly one of `from`, `value` and `template`".to_owned(),
         DeclarationProblem::Template(TemplateError { line, message }) => {
@@ -96,19 +98,19 @@ fn manifest_problem(problem: &DeclarationProblem) -> String {
         }
         DeclarationProblem::DefaultAndOptional => "`default` and `optional` exclude each other".to_owned(),
         DeclarationProblem::DuplicateTarget(Claim::Variable(name)) => {
-            format!("the variable {name} is given twice in this declaration")
+            format!("the variable {name} is set twice in this declaration")
         }
         DeclarationProblem::DuplicateTarget(Claim::Path(path)) => {
-            format!("the file {} is given twice in this declaration", path.display())
+            format!("the file {} is set twice in this declaration", path.display())
         }
         DeclarationProblem::FileWithoutTarget => {
-            "expected `path`, or `env` for a file in memory whose path a variable holds, or both".to_owned()
+            "expected `path`, or `env` (the variable for the path of a file in memory), or both".to_owned()
         }
         DeclarationProblem::PathOnlyValue => "PATH decides which command runs and takes only `value`".to_owned(),
         DeclarationProblem::Reference { text, error } => reference(text, error),
         DeclarationProblem::Value { text, expected } => format!("{} is not {expected}", quoted_unless_secret(text)),
-        DeclarationProblem::ExternalIdAlone => "`external-id` is for a role: add `role-arn`".to_owned(),
-        DeclarationProblem::NotInDeclaration => "cannot be given in a declaration".to_owned(),
+        DeclarationProblem::ExternalIdAlone => "`external-id` requires `role-arn`".to_owned(),
+        DeclarationProblem::NotInDeclaration => "cannot be set in a declaration".to_owned(),
         DeclarationProblem::MissingKey(key) => format!("has no `{key}`"),
         DeclarationProblem::NoContainer => "has no containers".to_owned(),
         DeclarationProblem::SeveralContainers(names) => {
@@ -135,11 +137,11 @@ fn no_such_container(name: &str, nearest: Option<&str>, known: &[String]) -> Str
     format!("has no container {name:?}{instead}")
 }
 
-/// ECS takes less than a reference of ours may say, and says other things with it.
+/// Returns the message about a `valueFrom`, whose format differs from that of a reference.
 fn value_from(text: &str, error: &ReferenceError) -> String {
     match error {
         ReferenceError::Id(SecretIdError::IllegalCharacter { name, character }) => {
-            format!("{name:?} is no ARN, so it names a parameter, in which {character:?} cannot stand")
+            format!("{name:?} is not an ARN, so it is a parameter's name, which cannot contain {character:?}")
         }
         ReferenceError::Id(SecretIdError::ArnCutShort(arn)) => {
             format!("{arn:?} is an ARN cut short; expected {ECS_SECRET} or {ECS_PARAMETER}")

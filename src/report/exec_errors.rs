@@ -1,4 +1,4 @@
-//! Messages about a command that cannot be started.
+//! Messages about a command that cannot be executed, and about values that its environment cannot hold.
 
 use std::path::Path;
 
@@ -19,14 +19,14 @@ pub fn program(command: &str, error: &ProgramError) -> String {
 pub fn environment(error: &EnvironmentError) -> String {
     match error {
         EnvironmentError::Nul(subject) => format!(
-            "{subject}: the value has a NUL byte, which no variable can hold; use `encode: base64`, or deliver it as a file"
+            "{subject}: the value has a NUL byte, which a variable cannot hold; use `encode: base64`, or deliver it as a file"
         ),
         EnvironmentError::TooLong { subject, length, limit } => format!(
-            "{subject}: the variable is {length} bytes long with its name, and the kernel takes {limit}; deliver it as a file"
+            "{subject}: with its name the variable has {length} bytes, and the kernel allows {limit}; deliver it as a file"
         ),
         EnvironmentError::TotalTooLong { length, limit, longest } => format!(
-            "all variables and arguments together are {length} bytes, and the kernel takes {limit}; the longest variable is {longest}; \
-             pass fewer on with --clean-env or --unset, or raise the limit of the stack"
+            "variables and arguments together have {length} bytes, and the kernel allows {limit}; the longest variable is \
+             {longest}; pass on fewer with --clean-env or --unset, or raise the stack limit (ulimit -s)"
         ),
     }
 }
@@ -35,13 +35,16 @@ pub fn exec(program: &Path, error: &ExecError) -> String {
     let program = program.display();
     match error {
         ExecError::NoInterpreter => format!(
-            "{program}: the file is there, but its interpreter (the `#!` line) or its dynamic loader is not; is it made for this image?"
+            "{program}: the file exists, but its interpreter (`#!` line) or its dynamic loader does not; was it built for \
+             this image?"
         ),
         ExecError::WrongFormat => {
-            format!("{program}: neither a program for this machine nor a script; built for another architecture?")
+            format!(
+                "{program}: neither a program for this machine nor a script; was it built for another architecture?"
+            )
         }
         ExecError::TooLarge(longest) => {
-            format!("{program}: variables and arguments are too long together; the longest variable is {longest}")
+            format!("{program}: variables and arguments together are too long; the longest variable is {longest}")
         }
         ExecError::Other(why) => format!("{program}: cannot be executed: {}", describe(*why)),
     }

@@ -41,45 +41,46 @@ pub fn line(error: &DeliverError) -> String {
 fn what(problem: &DeliverProblem) -> String {
     match problem {
         DeliverProblem::Nul => "the path has a NUL byte".to_owned(),
-        DeliverProblem::NoFileName => "the path is a directory's; expected that of a file".to_owned(),
+        DeliverProblem::NoFileName => "the path is that of a directory; expected that of a file".to_owned(),
         DeliverProblem::DirectoryMissing => {
             "its directory does not exist; create it first (systemd: RuntimeDirectory=)".to_owned()
         }
-        DeliverProblem::NotADirectory => "what should be its directory is none".to_owned(),
+        DeliverProblem::NotADirectory => "its parent is not a directory".to_owned(),
         DeliverProblem::ForeignLink { link, owner } => format!(
             "{} is a symbolic link of user {owner}, and only links of root and of the effective user are followed; \
-             name the directory that it leads to, or give the link to root (chown -h)",
+             name the directory that it points to, or give the link to root (chown -h)",
             link.display()
         ),
         DeliverProblem::Link => {
-            "there is a symbolic link, which is not followed; name the file that it leads to".to_owned()
+            "it is a symbolic link, which is not followed; name the file that it points to".to_owned()
         }
-        DeliverProblem::IsADirectory => "there is a directory".to_owned(),
-        DeliverProblem::NotRegular => "there is a device, a pipe or a socket".to_owned(),
-        DeliverProblem::SamePlace => "another file goes to the same place by another path".to_owned(),
+        DeliverProblem::IsADirectory => "it is a directory".to_owned(),
+        DeliverProblem::NotRegular => "it is a device, a pipe or a socket".to_owned(),
+        DeliverProblem::SamePlace => "another entry writes the same file by another path".to_owned(),
         DeliverProblem::Sticky { owner } => format!(
-            "there is a file of user {owner}, and the directory is sticky: only that user, the directory's owner and root can replace it"
+            "it belongs to user {owner} and its directory is sticky: only that user, the directory's owner and root can \
+             replace it"
         ),
-        DeliverProblem::UnknownUser(name) => format!("there is no user {name:?} in /etc/passwd; a number always works"),
+        DeliverProblem::UnknownUser(name) => format!("user {name:?} is not in /etc/passwd; give the uid instead"),
         DeliverProblem::UnknownGroup(name) => {
-            format!("there is no group {name:?} in /etc/group; a number always works")
+            format!("group {name:?} is not in /etc/group; give the gid instead")
         }
         DeliverProblem::Accounts(file, why) => {
-            format!("{file} cannot be read: {}; a number always works", describe(*why))
+            format!("{file} cannot be read: {}; give the uid or gid instead", describe(*why))
         }
         DeliverProblem::MemoryNotAllowed(why) => format!(
-            "files in memory are not allowed here ({}, a seccomp profile perhaps); give the entry a `path` on tmpfs instead",
+            "files in memory are not allowed here ({}, perhaps by a seccomp profile); give the entry a `path` on tmpfs",
             describe(*why)
         ),
         DeliverProblem::Descriptors(limit) => {
             format!(
-                "no descriptor from 100 is free (the limit is {limit}); raise RLIMIT_NOFILE, or give the entry a `path`"
+                "no file descriptor from 100 is free (limit {limit}); raise RLIMIT_NOFILE, or give the entry a `path`"
             )
         }
         DeliverProblem::Failed(failed) => failed_step(*failed),
-        DeliverProblem::NotUndone(failed) => format!("could not be taken back: {}", failed_step(*failed)),
+        DeliverProblem::NotUndone(failed) => format!("could not be undone: {}", failed_step(*failed)),
         DeliverProblem::LeftAside { name, failed } => format!(
-            "could not be taken back: {}; the file that was there is {} in the same directory now",
+            "could not be undone: {}; the replaced file is now {} in the same directory",
             failed_step(*failed),
             name.display()
         ),
@@ -91,14 +92,14 @@ fn failed_step(FailedStep { step, why }: FailedStep) -> String {
     let why = describe(why);
     match step {
         Step::Directory => format!("its directory cannot be opened: {why}"),
-        Step::Look => format!("what is there cannot be looked at: {why}"),
+        Step::Look => format!("the existing file cannot be examined: {why}"),
         Step::Create => format!("cannot be created: {why}"),
-        Step::Owner => format!("its owner is not allowed: {why}; only root may give files away"),
+        Step::Owner => format!("its owner cannot be set: {why}; only root may change the owner of a file"),
         Step::Mode => format!("its mode cannot be set: {why}"),
         Step::Write => format!("cannot be written: {why}"),
         Step::Seal => format!("cannot be sealed: {why}"),
-        Step::Read => format!("what was there cannot be read: {why}"),
-        Step::Rename => format!("cannot be given its name: {why}"),
+        Step::Read => format!("the replaced file cannot be read: {why}"),
+        Step::Rename => format!("cannot be renamed: {why}"),
         Step::Remove => format!("cannot be removed: {why}"),
     }
 }

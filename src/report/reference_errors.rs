@@ -1,8 +1,7 @@
-//! What is wrong with a declaration, a local file or a reference.
+//! Messages about references and secret ids.
 
 use crate::model::reference::{ReferenceError, SecretIdError, Store};
 
-/// What is wrong with a reference, and what it should be.
 pub fn reference(written: &str, error: &ReferenceError) -> String {
     match error {
         ReferenceError::Empty => "the reference is empty; expected SECRET[:KEY[:STAGE[:VERSION-ID]]]".to_owned(),
@@ -17,36 +16,36 @@ pub fn reference(written: &str, error: &ReferenceError) -> String {
         }
         ReferenceError::NotText(name) => format!("{written:?}: the value of the variable {name} is not UTF-8"),
         ReferenceError::Colon(name) => format!(
-            "{written:?}: the value of {name} holds a colon, which it may only where ${{{name}}} is the whole SECRET, as an ARN"
+            "{written:?}: the value of {name} has a colon, which is allowed only for an ARN if ${{{name}}} is all of SECRET"
         ),
         ReferenceError::Prefix(name) => {
             format!(
-                "{written:?}: the value of {name} begins with \"ssm:\"; take that out of {name} and write ssm:${{{name}}}"
+                "{written:?}: the value of {name} begins with \"ssm:\"; remove that from {name} and write ssm:${{{name}}}"
             )
         }
-        ReferenceError::IllegalCharacter(c) => format!("{written:?}: {c:?} cannot stand in a STAGE or VERSION-ID"),
+        ReferenceError::IllegalCharacter(c) => format!("{written:?}: a STAGE or VERSION-ID cannot contain {c:?}"),
         ReferenceError::Id(error) => id(error),
-        ReferenceError::Expanded(why) => format!("{written:?}: what its variables hold {why}"),
+        ReferenceError::Expanded(why) => format!("{written:?}: with its variables expanded, it {why}"),
         ReferenceError::LabelAndVersion => {
             format!("{written:?}: a parameter has a label or a version, not both: ssm:NAME:KEY:LABEL:VERSION")
         }
         ReferenceError::NoAlias { name, nearest: Some(nearest) } => {
-            format!("the template names {name:?}, which is no alias under `secrets`; did you mean {nearest:?}?")
+            format!("the template uses {name:?}, which is not an alias under `secrets`; did you mean {nearest:?}?")
         }
         ReferenceError::NoAlias { name, nearest: None } => {
-            format!("the template names {name:?}, which is no alias under `secrets` here or in an earlier file")
+            format!("the template uses {name:?}, which is not an alias under `secrets` here or in an earlier file")
         }
         ReferenceError::EcsFields { text, count, store: Store::SecretsManager } => format!(
-            "{text:?} has {count} fields; ECS takes the 7 of a secret's ARN, or 10 with all of \
+            "{text:?} has {count} fields; ECS accepts the 7 of a secret's ARN, or 10 with all of \
              :JSON-KEY:VERSION-STAGE:VERSION-ID, of which each may be empty"
         ),
         ReferenceError::EcsFields { text, count, store: Store::ParameterStore } => {
-            format!("{text:?} has {count} fields; ECS takes the 6 of a parameter's ARN")
+            format!("{text:?} has {count} fields; ECS accepts the 6 of a parameter's ARN")
         }
     }
 }
 
-pub fn id(error: &SecretIdError) -> String {
+fn id(error: &SecretIdError) -> String {
     match error {
         SecretIdError::Empty => "the secret's name is empty; expected SECRET[:KEY[:STAGE[:VERSION-ID]]]".to_owned(),
         SecretIdError::IllegalCharacter { name, character } => {
