@@ -1,7 +1,8 @@
-//! References in the values of inherited variables to entries: `--resolve-env`.
+//! Parses references in the values of inherited variables, for `--resolve-env`.
 //!
-//! A value is one ARN with what may follow it, or text with CloudFormation's dynamic references in it, in which a key is
-//! one top-level key. It means what it says: no alias, no `${NAME}`.
+//! A value is an ARN, with KEY, STAGE and VERSION-ID after it, or text that contains CloudFormation's dynamic
+//! references. Aliases and `${NAME}` are not supported there, and KEY of a dynamic reference is a literal top-level
+//! key.
 
 use glob::Pattern;
 
@@ -13,35 +14,33 @@ use crate::model::reference::{
     Aliases, Arn, Locator, Reference, ReferenceError, SecretId, SecretIdError, SecretRef, Selector, Store, Version,
 };
 
-/// What is wrong with an inherited variable that has references in it.
+/// An error of an inherited variable with references.
 #[derive(Debug, PartialEq)]
 pub struct EnvReferenceError {
-    /// The variable.
+    /// The name of the variable.
     pub name: String,
-    /// What is wrong.
     pub problem: EnvReferenceProblem,
 }
 
-/// What is wrong with an inherited variable that has references in it.
 #[derive(Debug, PartialEq)]
 pub enum EnvReferenceProblem {
-    /// An ARN that is none.
+    /// A malformed ARN, or illegal fields after it.
     Reference(ReferenceError),
     /// `{{resolve:` without `}}`.
     Unterminated,
-    /// `{{resolve:…}}` of something else.
+    /// `{{resolve:…}}` of another service.
     UnknownService(String),
-    /// The third field of a secret is not `SecretString`.
+    /// A secret whose field after the id is not `SecretString`.
     NotSecretString,
-    /// More fields than such a reference has.
+    /// A dynamic reference with too many fields.
     TooManyFields,
-    /// No id of a secret or parameter.
+    /// A dynamic reference with an illegal id.
     Id(SecretIdError),
-    /// The value is not UTF-8.
+    /// A value that is not UTF-8.
     NotText,
-    /// A name that cannot be set; the command would get the reference as text.
+    /// A name that is not `[A-Za-z_][A-Za-z0-9_]*`. Without an error the command would get the reference as text.
     IllegalName,
-    /// PATH, which decides what is run before anything is read.
+    /// PATH, in which the command is looked up before any request.
     Path,
 }
 
@@ -49,18 +48,18 @@ const OPEN: &str = "{{resolve:";
 
 const CLOSE: &str = "}}";
 
-/// The entries for the variables whose name matches and whose value has references.
+/// Returns an entry for each variable whose name matches and whose value contains references.
 ///
 /// # Errors
-/// Every malformed one.
+/// One for each variable with a malformed reference.
 pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<EnvReferenceError>> {
     let mut entries = Vec::new();
     let mut errors = Vec::new();
     for (name, value) in inherited.iter() {
         let name = name.to_string_lossy();
-        // Ours never reach the target.
-        let is_meant = patterns.iter().any(|pattern| pattern.matches(&name)) && !name.starts_with(OWN_PREFIX);
-        if !is_meant {
+        // The command does not inherit SECRETS_EXEC_*.
+        let is_selected = patterns.iter().any(|pattern| pattern.matches(&name)) && !name.starts_with(OWN_PREFIX);
+        if !is_selected {
             continue;
         }
         match entry(&name, value) {
@@ -91,7 +90,7 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, EnvRefere
     Ok(Some(Entry { target: Target::Env(name), source, transform, on_missing, origin: Origin::Inherited }))
 }
 
-/// Whether the whole value is meant as a secret's or a parameter's ARN; programs keep other ARNs for their own use.
+/// True if the value begins like the ARN of a secret or parameter. ARNs of other services are left to the command.
 fn is_arn(text: &str) -> bool {
     Arn::is_meant(text) && text.split(':').nth(2).and_then(Store::of_service).is_some()
 }
@@ -104,6 +103,7 @@ fn arn(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
     reference.locate(&Aliases::default(), &Inherited::default()).map_err(EnvReferenceProblem::Reference)
 }
 
+/// Splits a value at its dynamic references.
 fn parts(text: &str) -> Result<Vec<Part>, EnvReferenceProblem> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -112,7 +112,7 @@ fn parts(text: &str) -> Result<Vec<Part>, EnvReferenceProblem> {
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
-        parts.push(Part::Reference(dynamic(reference)?));
+        parts.push(Part::Reference(dynamic_reference(reference)?));
         rest = after;
     }
     if !rest.is_empty() {
@@ -121,49 +121,51 @@ fn parts(text: &str) -> Result<Vec<Part>, EnvReferenceProblem> {
     Ok(parts)
 }
 
-/// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`, `ssm:NAME:VERSION` or `ssm-secure:NAME:VERSION`.
-fn dynamic(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
+/// Parses `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`, `ssm:NAME:VERSION` or `ssm-secure:NAME:VERSION`.
+fn dynamic_reference(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
-    let fields: Vec<&str> = rest.split(':').collect();
     match service {
-        "secretsmanager" => {
-            let own = id_fields(Store::SecretsManager, rest);
-            let (id, rest) = fields.split_at_checked(own).ok_or_else(|| cut_short(rest))?;
-            let mut rest = rest.iter().copied();
-            if !matches!(rest.next().unwrap_or_default(), "" | "SecretString") {
-                return Err(EnvReferenceProblem::NotSecretString);
-            }
-            let mut filled = || rest.next().filter(|field| !field.is_empty()).map(str::to_owned);
-            let selector = filled().map_or(Selector::Whole, Selector::Key);
-            let version = Version::new(filled(), filled());
-            if rest.next().is_some() {
-                return Err(EnvReferenceProblem::TooManyFields);
-            }
-            Ok(SecretRef { locator: locator(&id.join(":"), version)?, selector })
-        }
-        "ssm" | "ssm-secure" => {
-            let own = id_fields(Store::ParameterStore, rest);
-            let (name, rest) = fields.split_at_checked(own).ok_or_else(|| cut_short(rest))?;
-            let version = match rest {
-                [] | [""] => Version::Current,
-                [version] => Version::Id((*version).to_owned()),
-                _ => return Err(EnvReferenceProblem::TooManyFields),
-            };
-            let name = name.join(":");
-            let id = if own == 1 { format!("ssm:{name}") } else { name };
-            Ok(SecretRef { locator: locator(&id, version)?, selector: Selector::Whole })
-        }
+        "secretsmanager" => secret(rest),
+        "ssm" | "ssm-secure" => parameter(rest),
         other => Err(EnvReferenceProblem::UnknownService(other.to_owned())),
     }
 }
 
-/// The number of fields that the id takes.
-fn id_fields(store: Store, reference: &str) -> usize {
-    if Arn::is_meant(reference) { store.arn_fields() } else { 1 }
+fn secret(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
+    let (id, fields) = split_id(text, Store::SecretsManager)?;
+    let mut fields = fields.into_iter();
+    if !matches!(fields.next().unwrap_or_default(), "" | "SecretString") {
+        return Err(EnvReferenceProblem::NotSecretString);
+    }
+    let mut filled = || fields.next().filter(|field| !field.is_empty()).map(str::to_owned);
+    let selector = filled().map_or(Selector::Whole, Selector::Key);
+    let version = Version::new(filled(), filled());
+    if fields.next().is_some() {
+        return Err(EnvReferenceProblem::TooManyFields);
+    }
+    Ok(SecretRef { locator: locator(&id, version)?, selector })
 }
 
-fn cut_short(arn: &str) -> EnvReferenceProblem {
-    EnvReferenceProblem::Id(SecretIdError::ArnCutShort(arn.to_owned()))
+fn parameter(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
+    let (name, fields) = split_id(text, Store::ParameterStore)?;
+    let version = match *fields {
+        [] | [""] => Version::Current,
+        [version] => Version::Id(version.to_owned()),
+        _ => return Err(EnvReferenceProblem::TooManyFields),
+    };
+    let id = if Arn::is_meant(&name) { name } else { format!("ssm:{name}") };
+    Ok(SecretRef { locator: locator(&id, version)?, selector: Selector::Whole })
+}
+
+/// Splits an id, which has colons of its own if it is an ARN, from the fields after it.
+fn split_id(text: &str, store: Store) -> Result<(String, Vec<&str>), EnvReferenceProblem> {
+    let count = if Arn::is_meant(text) { store.arn_fields() } else { 1 };
+    let mut fields: Vec<&str> = text.split(':').collect();
+    if fields.len() < count {
+        return Err(EnvReferenceProblem::Id(SecretIdError::ArnCutShort(text.to_owned())));
+    }
+    let rest = fields.split_off(count);
+    Ok((fields.join(":"), rest))
 }
 
 fn locator(id: &str, version: Version) -> Result<Locator, EnvReferenceProblem> {
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_of_a_secret_may_stand_or_not() {
+    fn every_field_after_the_id_is_optional() {
         assert_eq!(ids("{{resolve:secretsmanager:db}}"), ["db  Current"]);
         assert_eq!(
             ids(&format!("{{{{resolve:secretsmanager:{ARN}:SecretString:$k:AWSPREVIOUS:}}}}")),
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_one_is_an_error() {
+    fn a_malformed_reference_is_an_error() {
         for (value, problem) in [
             ("{{resolve:secretsmanager:db", EnvReferenceProblem::Unterminated),
             ("x{{resolve:secretsmanager:db:SecretBinary}}", EnvReferenceProblem::NotSecretString),
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn only_variables_of_the_pattern_are_looked_at() {
+    fn only_variables_that_match_the_pattern_are_read() {
         let variables = [("DB_A", ARN), ("DB_B", "plain"), ("OTHER", ARN), ("PATH", "/bin")];
         let inherited = Inherited::new(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
         let layer = layer(&inherited, &[Pattern::new("DB_*").unwrap()]).unwrap();

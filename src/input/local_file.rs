@@ -1,4 +1,4 @@
-//! `--local`: a file that maps secret ids to values, in place of AWS; for development, tests and a first try.
+//! Reads the file of `--local`, which maps secret ids to values and replaces AWS in development and tests.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,40 +16,36 @@ use crate::model::secret_value::SecretValue;
 use crate::model::tree::{Kind, Node, Position, Typed, is_null};
 use crate::system::os_error;
 
-/// What is wrong with a local file.
+/// An error of a local file. It contains no value.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LocalError {
-    /// The file, as it was named.
+    /// The file as named.
     pub path: PathBuf,
-    /// The place in it.
     pub position: Option<Position>,
-    /// The id of the secret it is about. A key that is no id is not quoted: in a damaged file it could be a value.
+    /// The id of the secret; `None` for a key that is no id, which could be a value in a malformed file.
     pub id: Option<String>,
-    /// What is wrong. No value is told.
     pub problem: LocalProblem,
 }
 
-/// What is wrong with a local file.
 #[derive(Debug, PartialEq, Eq)]
 pub enum LocalProblem {
-    /// The file cannot be read.
+    /// The system's error for opening or reading the file.
     Unreadable(String),
-    /// The file is not UTF-8.
     NotUtf8,
-    /// The file is not YAML, TOML or JSON.
+    /// The message of the YAML, TOML or JSON parser.
     Syntax(String),
-    /// Another kind of value.
+    /// A node of another type than this one.
     Expected(&'static str),
 }
 
 /// Secrets by id, each with its values by staging label.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 
-/// Opens the file. It is read later, when this process's memory is hidden; by then a path such as `/dev/fd/63` can no
-/// longer be opened.
+/// Opens the file, which [`read`] reads once the process is not dumpable. A path such as `/dev/fd/63` cannot be opened
+/// after that.
 ///
 /// # Errors
-/// When it cannot be opened.
+/// [`LocalProblem::Unreadable`].
 pub fn open(path: &Path) -> Result<File, LocalError> {
     File::open(path).map_err(|error| unreadable(path, &error))
 }
@@ -57,7 +53,7 @@ pub fn open(path: &Path) -> Result<File, LocalError> {
 /// Reads the file that was opened from `path`.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// The error for reading or parsing the file, else one for each secret with an illegal value.
 pub fn read(path: &Path, mut file: File) -> Result<LocalSecrets, Vec<LocalError>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(|error| vec![unreadable(path, &error)])?;
@@ -96,12 +92,13 @@ fn unreadable(path: &Path, error: &io::Error) -> LocalError {
     }
 }
 
-/// A value that a secret cannot have.
+/// A node that cannot be the value of a secret.
 struct Mismatch {
     position: Position,
     expected: &'static str,
 }
 
+/// Returns the values by staging label: those under `$stages`, else the one value as AWSCURRENT.
 fn stages(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
     match only_key(node) {
         Some(("$stages", stages)) => match &stages.kind {
@@ -115,6 +112,7 @@ fn stages(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
     }
 }
 
+/// Returns the key and value of a table with one entry.
 fn only_key(node: &Node) -> Option<(&str, &Node)> {
     match &node.kind {
         Kind::Table(entries) => match entries.as_slice() {
@@ -125,6 +123,7 @@ fn only_key(node: &Node) -> Option<(&str, &Node)> {
     }
 }
 
+/// Returns text, the bytes under `$binary`, or a table as a JSON object.
 fn value(node: &Node) -> Result<SecretValue, Mismatch> {
     if let Some(("$binary", bytes)) = only_key(node) {
         let text = bytes.text().map(|text| text.split_ascii_whitespace().collect::<String>());
@@ -150,7 +149,10 @@ fn json(node: &Node) -> Result<Value, Mismatch> {
         Kind::Typed(Typed::Bool(value)) => Value::Bool(*value),
         Kind::Typed(Typed::Number(literal)) => Value::Number(Number::from_string_unchecked(literal.clone())),
         Kind::Typed(Typed::Other) => {
-            return Err(Mismatch { position: node.position, expected: "what JSON can hold; write it as text" });
+            return Err(Mismatch {
+                position: node.position,
+                expected: "a value that JSON can represent; write it as text",
+            });
         }
         Kind::List(items) => Value::Array(items.iter().map(json).collect::<Result<_, _>>()?),
         Kind::Table(entries) => {
@@ -160,7 +162,8 @@ fn json(node: &Node) -> Result<Value, Mismatch> {
     })
 }
 
-/// A YAML scalar without quotes, by YAML 1.2's core schema; a number keeps its spelling where JSON knows it, too.
+/// Returns the JSON of a plain YAML scalar by the core schema (YAML 1.2.2, 10.3.2). A number that is also legal JSON
+/// keeps its literal.
 fn plain(text: &str) -> Value {
     if is_null(text) {
         return Value::Null;
@@ -177,7 +180,7 @@ fn plain(text: &str) -> Value {
     if let Some(number) = radix("0x", 16).or_else(|| radix("0o", 8)) {
         return Value::Number(number.into());
     }
-    // `007`, `+1` and `.5` are numbers to YAML; words such as `infinity`, which Rust reads too, are not.
+    // `007`, `+1` and `.5` are numbers in YAML. `infinity` is not, although Rust parses it as a float.
     let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
         && text.bytes().any(|byte| byte.is_ascii_digit());
     let number =
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_secret_can_be_is_refused() {
+    fn an_illegal_value_is_an_error() {
         for text in ["a: [1]", "a: ~", "a: {$binary: '!'}", "a: {$stages: x}"] {
             let node = Format::Yaml.parse(text).unwrap();
             let Kind::Table(entries) = node.kind else { unreachable!() };

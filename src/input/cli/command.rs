@@ -1,4 +1,4 @@
-//! The command line as clap knows it, and clap's errors as ours.
+//! The command line as a clap command with the text of `--help`, and the conversion of clap's errors.
 
 use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -8,16 +8,16 @@ use super::usage::UsageError;
 use crate::model::library_text::clap_line;
 use crate::model::options::{OPTIONS, OptionSpec, Takes};
 
-const WHAT: &str = "What to resolve";
+const ENTRIES: &str = "What to resolve";
 
 pub fn command() -> Command {
-    let what = [
+    let entries = [
         Arg::new("env")
             .short('e')
             .long("env")
             .value_name("NAME=REF")
             .action(ArgAction::Append)
-            .help("Set NAME to what REF resolves to: SECRET[:KEY[:STAGE[:VERSION-ID]]]"),
+            .help("Set NAME to the value of REF: SECRET[:KEY[:STAGE[:VERSION-ID]]]"),
         Arg::new("env-from")
             .long("env-from")
             .value_name("[PREFIX=]REF")
@@ -35,7 +35,7 @@ pub fn command() -> Command {
             .action(ArgAction::Append)
             .value_parser(ValueParser::path_buf())
             .value_hint(ValueHint::FilePath)
-            .help("A declaration file (YAML, TOML or JSON); - is standard input"),
+            .help("Read a declaration (YAML, TOML or JSON); - is standard input"),
         Arg::new("no-file")
             .long("no-file")
             .action(ArgAction::SetTrue)
@@ -44,19 +44,19 @@ pub fn command() -> Command {
             .long("resolve-env")
             .value_name("GLOB")
             .action(ArgAction::Append)
-            .help("Also resolve ARNs and {{resolve:…}} in inherited variables of these names"),
+            .help("Also resolve ARNs and {{resolve:…}} in inherited variables with a matching name"),
         Arg::new("container")
             .long("container")
             .value_name("NAME")
-            .help("The container of an ECS task definition given by -f"),
+            .help("Use this container of the ECS task definition given by -f"),
     ];
     Command::new("secrets-exec")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Become a command, with its secrets from AWS Secrets Manager in its environment")
-        // The last one counts, as with most commands.
+        .about("Fetch secrets from AWS Secrets Manager, put them into the environment, and become a command")
+        // The last use of an option overrides the others, as with most commands.
         .args_override_self(true)
         .override_usage("secrets-exec [OPTIONS] -- COMMAND [ARG]...")
-        .args(what.map(|arg| arg.help_heading(WHAT)))
+        .args(entries.map(|arg| arg.help_heading(ENTRIES)))
         .args(OPTIONS.iter().map(argument))
         .arg(
             Arg::new("command")
@@ -64,15 +64,15 @@ pub fn command() -> Command {
                 .last(true)
                 .num_args(0..)
                 .value_parser(ValueParser::os_string())
-                .help("What to become, always after --, and its arguments"),
+                .help("The command to become, always after --, and its arguments"),
         )
         .after_help(AFTER_HELP)
 }
 
 const AFTER_HELP: &str = "\
-Options under the last three headings can also be given as SECRETS_EXEC_<NAME>
-and, but for --local, under `defaults:` in a declaration. SECRETS_EXEC_FILE
-names a declaration when no -f does.
+Options under the last three headings can also be set as SECRETS_EXEC_<NAME>
+and, except --local, under `defaults:` in a declaration. SECRETS_EXEC_FILE
+names a declaration if -f does not.
 
 Examples:
   secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
@@ -80,8 +80,8 @@ Examples:
   secrets-exec --local secrets.local.yaml -- ./app
 
 Exit status: the command's own. Before it runs: 64 usage, 70 a bug, 75 temporary,
-77 denied or no credentials, 78 a declaration, secret or value is wrong or absent,
-126 the command cannot be executed, 127 it was not found.";
+77 denied or no credentials, 78 a declaration, secret or value is invalid or
+absent, 126 the command cannot be executed, 127 it was not found.";
 
 fn argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).help(option.help).help_heading(option.heading);
@@ -93,7 +93,7 @@ fn argument(option: &'static OptionSpec) -> Arg {
         Takes::Text(name) => arg.value_name(name).value_parser(ValueParser::os_string()),
         Takes::Nothing => arg.action(ArgAction::SetTrue),
         Takes::Texts(name) => arg.value_name(name).action(ArgAction::Append),
-        // After a blank it would take the next word for the text.
+        // Without `require_equals`, clap would take the next word as the text.
         Takes::Optional(name) => arg
             .value_name(name)
             .num_args(0..=1)
@@ -103,6 +103,7 @@ fn argument(option: &'static OptionSpec) -> Arg {
     }
 }
 
+/// Converts an error of clap. A word that is no option is most likely a command without `--` before it.
 pub fn usage_error(error: &clap::Error) -> UsageError {
     let word = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => Some(word),

@@ -1,4 +1,4 @@
-//! `--env`, `--as-file` and `--env-from` to entries: the last layer.
+//! Parses `--env`, `--as-file` and `--env-from` into the layer of the command line.
 
 use std::collections::BTreeSet;
 
@@ -25,15 +25,15 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Layer {
         }
     }
     for text in matches.remove_many::<String>("env-from").into_iter().flatten() {
-        match expansion(&text) {
-            Ok(expansion) => layer.env_from.push(expansion),
+        match env_from(&text) {
+            Ok(entry) => layer.env_from.push(entry),
             Err(error) => errors.push(error),
         }
     }
     layer
 }
 
-/// `NAME=REF`, split at the first `=`; a secret's name may hold more.
+/// Parses `NAME=REF`. Only the first `=` separates: the name of a secret may contain others.
 fn entry(option: &'static str, text: &str) -> Result<Entry, UsageError> {
     let (name, reference) =
         text.split_once('=').ok_or_else(|| UsageError::NoEquals { option, text: text.to_owned() })?;
@@ -55,8 +55,10 @@ fn entry(option: &'static str, text: &str) -> Result<Entry, UsageError> {
     })
 }
 
-/// `[PREFIX=]REF`: what precedes the first `=` is a prefix only when it is empty or a name, since an id may hold `=`, too.
-fn expansion(text: &str) -> Result<EnvFromEntry, UsageError> {
+/// Parses `[PREFIX=]REF`.
+///
+/// The text before the first `=` is a prefix only if it is empty or a name, since an id may contain `=` as well.
+fn env_from(text: &str) -> Result<EnvFromEntry, UsageError> {
     let (prefix, reference) = match text.split_once('=') {
         Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
         Some(_) | None => ("", text),

@@ -1,4 +1,8 @@
-//! argv and `SECRETS_EXEC_*` to an invocation; only what is here names clap.
+//! Parses the command line and `SECRETS_EXEC_*` into an invocation. clap is used in this folder only.
+//!
+//! - `command`: the options as clap's, and the text of `--help`.
+//! - `entries`: `--env`, `--as-file` and `--env-from` as a layer.
+//! - `usage`: the errors.
 
 mod command;
 mod entries;
@@ -38,24 +42,24 @@ pub struct Inputs {
     pub options: TypedOptions,
     /// `-q` on the command line, which hides the notice of `--local`; SECRETS_EXEC_QUIET does not.
     pub has_quiet_flag: bool,
-    /// The entries of the command line, which are the last layer.
+    /// The entries of the command line.
     pub layer: Layer,
-    /// The declarations, in order.
+    /// The declarations, from the earliest to the latest; empty if none is named.
     pub files: Vec<PathBuf>,
-    /// True if the declaration in the working directory is read.
+    /// True if the declaration in the working directory is to be read.
     pub find_file: bool,
     /// The names of inherited variables in whose values references are resolved.
     pub resolve_env: Vec<Pattern>,
-    /// The container of a task definition.
+    /// The name of a container in a task definition.
     pub container: Option<String>,
-    /// Wrong options, which are reported together with the errors of declarations.
+    /// Errors to report together with those of declarations.
     pub errors: Vec<UsageError>,
 }
 
 /// Parses the command line, without the program's own name, and `SECRETS_EXEC_*`.
 ///
 /// # Errors
-/// For an unknown option, or without a command.
+/// An error of clap, or every error if there is no command. Other errors are in [`Inputs::errors`].
 pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocation, Vec<UsageError>> {
     let mut matches = match command().try_get_matches_from(std::iter::once("secrets-exec".into()).chain(arguments)) {
         Ok(matches) => matches,
@@ -107,7 +111,9 @@ fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> TypedOptions
     options
 }
 
-/// Our variables that are not empty. Unknown ones are ignored: Kubernetes makes such names for its services.
+/// Reads the options from `SECRETS_EXEC_*`; an empty variable counts as unset.
+///
+/// Unknown variables are ignored: for a service called secrets-exec, Kubernetes sets `SECRETS_EXEC_PORT` and others.
 fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for option in OPTIONS {
@@ -174,26 +180,26 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_options_makes_a_sound_command() {
+    fn clap_accepts_the_table_of_options() {
         command().debug_assert();
     }
 
     #[test]
-    fn what_follows_the_separator_is_the_command_untouched() {
+    fn everything_after_the_separator_is_the_command() {
         let (_, command) = launch(&["--env", "A=b", "--", "node", "--env", "app.js", "--", "-v"], &[]).unwrap();
         let words: Vec<_> = command.arguments().collect();
         assert_eq!(words, ["node", "--env", "app.js", "--", "-v"]);
     }
 
     #[test]
-    fn a_forgotten_separator_is_told_as_such() {
+    fn a_forgotten_separator_is_an_error_of_its_own() {
         assert_eq!(invoke(&["node", "app.js"], &[]).unwrap_err(), [UsageError::MissingSeparator("node".into())]);
         assert_eq!(invoke(&["--env", "A=b", "node"], &[]).unwrap_err(), [UsageError::MissingSeparator("node".into())]);
         assert_eq!(invoke(&["--env", "A=b", "--"], &[]).unwrap_err(), [UsageError::NoCommand]);
     }
 
     #[test]
-    fn a_flag_beats_its_variable_and_an_empty_variable_says_nothing() {
+    fn a_flag_overrides_its_variable_and_an_empty_variable_is_unset() {
         let variables = [
             ("SECRETS_EXEC_REGION", "eu-west-1"),
             ("SECRETS_EXEC_QUIET", "1"),
@@ -212,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_is_told_at_once() {
+    fn all_errors_are_returned_at_once() {
         let errors = invoke(
             &["-e", "A", "-e", "1=b", "-e", "B=", "-e", "C=x", "-e", "C=y", "-e", "PATH=z", "--timeout", "1", "--"],
             &[],
@@ -222,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_names_the_declaration_when_no_flag_does() {
+    fn a_variable_names_the_declaration_unless_a_flag_does() {
         let variable = [("SECRETS_EXEC_FILE", "a.yaml")];
         assert_eq!(invoke(&["--", "x"], &variable).unwrap().files, [PathBuf::from("a.yaml")]);
         assert_eq!(invoke(&["-f", "b.yaml", "--", "x"], &variable).unwrap().files, [PathBuf::from("b.yaml")]);

@@ -1,70 +1,50 @@
-//! What can be wrong with the command line and our variables: data, for the report to word.
+//! The errors of the command line and of `SECRETS_EXEC_*`.
 
 use std::path::PathBuf;
 
 use crate::model::reference::ReferenceError;
 
-/// What is wrong with the command line or a variable of ours.
+/// An error of the command line or of a `SECRETS_EXEC_*` variable. `option` is an option with its hyphens.
 #[derive(Debug, PartialEq)]
 pub enum UsageError {
-    /// clap's own words, a line each.
+    /// The lines of clap's message.
     Syntax(Vec<String>),
-    /// A word where only `--` and the command can follow.
+    /// A word that is no option before `--`.
     MissingSeparator(String),
-    /// Nothing after `--`.
+    /// No command after `--`.
     NoCommand,
     /// `--env` or `--as-file` without `=`.
-    NoEquals {
-        /// The option.
-        option: &'static str,
-        /// What it was given.
-        text: String,
-    },
-    /// A name that cannot be a variable's.
-    IllegalName {
-        /// The option.
-        option: &'static str,
-        /// The name.
-        name: String,
-    },
-    /// A name that was given twice.
-    Twice {
-        /// The option that gave it again.
-        option: &'static str,
-        /// The name.
-        name: String,
-    },
-    /// PATH, which decides what is run before anything is read.
+    NoEquals { option: &'static str, text: String },
+    /// A text that is no name of a variable.
+    IllegalName { option: &'static str, name: String },
+    /// A variable that two options set; the second one.
+    Twice { option: &'static str, name: String },
+    /// PATH, in which the command is looked up before any request.
     Path(&'static str),
-    /// A reference that is none.
+    /// A malformed reference.
     Reference {
-        /// The option.
         option: &'static str,
-        /// What it was given.
+        /// The argument of the option, which contains the reference.
         argument: String,
-        /// The reference in it.
         reference: String,
-        /// What is wrong with it.
         error: ReferenceError,
     },
-    /// `--container` without a task definition to choose from.
+    /// `--container` without a task definition.
     ContainerAlone,
-    /// An option, or the variable that stands for it, with a value that it does not take.
+    /// An illegal value of an option or variable.
     Value {
         /// The option or variable.
         name: String,
-        /// What was given.
         text: String,
-        /// What it takes.
         expected: &'static str,
     },
-    /// Nothing at all is to be resolved.
+    /// A launch without entries.
     NothingToResolve {
         /// The declarations that were read.
         files: Vec<PathBuf>,
-        /// The names that were looked for in the working directory; none with `--no-file`.
+        /// The names that were looked for in the working directory; empty with `--no-file`.
         default_names: &'static [&'static str],
     },
-    /// Standard input can be read once.
+    /// `-f -` twice.
     StdinTwice,
 }
