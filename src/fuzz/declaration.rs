@@ -1,25 +1,25 @@
-//! Declarations in three formats: each error has its place, and one tree is the same in all three.
+//! Declarations: each error has a line, and all formats give the same tree.
 
 use std::path::Path;
 
-use super::support::{CANARY, SECRET, hold_no_value, plan, resolve_all, tells_no_value, told};
+use super::support::{CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, message, plan, resolve_all};
 use crate::input::declaration;
 use crate::input::syntax::Format;
 use crate::model::tree::{Kind, Node, Typed};
 use crate::report::Failure;
 
-/// `data` is a declaration, read in each format.
+/// `data` is a declaration, which is read in each format.
 pub fn declaration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     for name in ["a.yaml", "a.toml", "a.json"] {
         read(name, text);
     }
     if let Ok(tree) = Format::Json.parse(text) {
-        agree(&tree);
+        assert_formats_agree(&tree);
     }
 }
 
-/// Reads a declaration to its end: with every secret of it known, down to the values.
+/// Reads a declaration, and resolves it with the same value for each secret.
 fn read(name: &str, text: &str) {
     let (declaration, errors) = declaration::read(Path::new(name), text, None);
     // A carriage return ends a line in YAML.
@@ -27,21 +27,21 @@ fn read(name: &str, text: &str) {
     for error in errors {
         let line = error.position.map(|position| position.line);
         assert!(line.is_some_and(|line| (1..=lines + 1).contains(&line)), "line {line:?} of {lines}: {error:?}");
-        assert!(!told(&Failure::Declaration(error)).is_empty());
+        assert!(!message(&Failure::Declaration(error)).is_empty());
     }
     if text.contains(CANARY) {
         return;
     }
     match plan(declaration.layer) {
-        Err(errors) => errors.into_iter().map(Failure::Plan).for_each(|error| tells_no_value(&error)),
+        Err(errors) => errors.into_iter().map(Failure::Plan).for_each(|error| assert_quotes_no_value(&error)),
         Ok(plan) => {
-            hold_no_value(resolve_all(&plan, SECRET.as_bytes()).errors);
+            assert_hold_no_value(resolve_all(&plan, SECRET.as_bytes()).errors);
         }
     }
 }
 
-/// A tree of tables, lists and texts is written in the other formats and read again.
-fn agree(tree: &Node) {
+/// Asserts that a tree of tables, lists, texts and booleans is the same after writing and reading it in each format.
+fn assert_formats_agree(tree: &Node) {
     let (Some(written), Some(json), Some(toml)) = (shape(tree), in_line(tree, ':'), table(tree)) else { return };
     for (format, text) in [(Format::Json, &json), (Format::Yaml, &json), (Format::Toml, &toml)] {
         let read = format.parse(text);
@@ -50,7 +50,7 @@ fn agree(tree: &Node) {
     }
 }
 
-/// What a tree is, without its places; `None` of one that not every format can hold, or not as text.
+/// Prints a tree without its positions; `None` for one with a scalar that is neither a text nor a boolean.
 fn shape(node: &Node) -> Option<String> {
     Some(match &node.kind {
         Kind::Text(text) => format!("{text:?}"),
@@ -65,26 +65,26 @@ fn shape(node: &Node) -> Option<String> {
     })
 }
 
-/// JSON with `:` between a key and its value; with `=` TOML's inline tables, whose strings are JSON's.
-fn in_line(node: &Node, between: char) -> Option<String> {
+/// Prints a tree as JSON, with the separator `:`, or as an inline table of TOML, with `=`.
+fn in_line(node: &Node, separator: char) -> Option<String> {
     Some(match &node.kind {
         Kind::Text(text) => quoted(text),
         Kind::Typed(Typed::Bool(value)) => value.to_string(),
         Kind::Typed(_) | Kind::Plain(_) => return None,
         Kind::List(items) => {
-            let items: Option<Vec<_>> = items.iter().map(|item| in_line(item, between)).collect();
+            let items: Option<Vec<_>> = items.iter().map(|item| in_line(item, separator)).collect();
             format!("[{}]", items?.join(", "))
         }
         Kind::Table(entries) => {
             let entry = |(key, value): &(crate::model::tree::Key, Node)| {
-                Some(format!("{} {between} {}", quoted(&key.text), in_line(value, between)?))
+                Some(format!("{} {separator} {}", quoted(&key.text), in_line(value, separator)?))
             };
             format!("{{{}}}", entries.iter().map(entry).collect::<Option<Vec<_>>>()?.join(", "))
         }
     })
 }
 
-/// A string that all three read alike: what is not ASCII, or no graphic character, is escaped.
+/// Prints a string that all three formats read alike, with characters outside printable ASCII escaped.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -92,7 +92,7 @@ fn quoted(text: &str) -> String {
             '"' | '\\' => quoted.extend(['\\', c]),
             '\u{20}'..='\u{7e}' => quoted.push(c),
             _ if u32::from(c) < 0x10000 => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
-            // JSON would want two, which the others refuse.
+            // JSON would need two escapes (a surrogate pair), which the other formats reject.
             _ => quoted.push(c),
         }
     }
@@ -100,7 +100,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// A TOML document is a table without braces.
+/// Prints a table as a TOML document.
 fn table(node: &Node) -> Option<String> {
     let Kind::Table(entries) = &node.kind else { return None };
     let lines = entries.iter().map(|(key, value)| Some(format!("{} = {}\n", quoted(&key.text), in_line(value, '=')?)));

@@ -1,17 +1,17 @@
-//! A key or a path of a secret: it gives what the secret's JSON says, or an error that quotes none of it.
+//! Keys and paths: the value is that of the secret's JSON, and no error quotes a value.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::support::{CANARY, hold_no_value, layer, plan, resolve_all, resolve_one};
+use super::support::{CANARY, assert_hold_no_value, layer, plan, resolve_all, resolve_one};
 use crate::model::entry::EntrySource;
 use crate::model::plan::Plan;
 use crate::model::reference::{JsonPath, Reference, Selector};
 use crate::resolve::{Absent, ExtractError, Outcome, ResolveProblem};
 
-/// The first line of `data` is what follows `SECRET:` in a reference, the rest is the secret.
+/// The first line of `data` is KEY of a reference and the fields after it; the rest is the secret.
 pub fn extraction(data: &[u8]) {
     let at = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
     let (key, body) = (&data[..at], data.get(at + 1..).unwrap_or_default());
@@ -21,7 +21,7 @@ pub fn extraction(data: &[u8]) {
     match (&selector, &found) {
         (Selector::Whole, found) => assert_eq!(found.as_deref(), Some(body), "not byte for byte"),
         (Selector::Key(key), found) => {
-            is_what_was_written(body, key, found.as_deref());
+            assert_is_written(body, key, found.as_deref());
             let path = planned(&Selector::Path(JsonPath::of_key(key)).to_string());
             if let (Some((path, _)), Some(found)) = (path, found) {
                 assert_eq!(resolve_one(&path, body).as_ref(), Some(found), "the path to {key:?} finds something else");
@@ -29,11 +29,11 @@ pub fn extraction(data: &[u8]) {
         }
         (Selector::Path(_), _) => {}
     }
-    hints_hold(&resolve_all(&plan, body), body);
-    // DnsResolver of keys are told.
+    assert_hints_lead_to_values(&resolve_all(&plan, body), body);
+    // Errors may quote the names of keys.
     let is_a_name = [data, &reprinted(body)].iter().any(|text| String::from_utf8_lossy(text).contains(CANARY));
     for body in planted(body).iter().filter(|_| !is_a_name) {
-        hold_no_value(resolve_all(&plan, body).errors);
+        assert_hold_no_value(resolve_all(&plan, body).errors);
     }
 }
 
@@ -43,8 +43,8 @@ fn planned(key: &str) -> Option<(Plan, Selector)> {
     Some((plan(layer(EntrySource::Reference(reference))?).ok()?, selector))
 }
 
-/// Holds a key's value against the text of the secret, found in another way.
-fn is_what_was_written(body: &[u8], key: &str, found: Option<&[u8]>) {
+/// Asserts that the value of a key is that in the text of the secret.
+fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     let written: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
     let (Some(written), Some(found)) = (written.get(key).map(|raw| raw.get()), found) else {
         assert!(found.is_none(), "a value for {key:?}, which is not there");
@@ -53,11 +53,11 @@ fn is_what_was_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     let found = String::from_utf8_lossy(found);
     match written.as_bytes().first() {
         Some(b'"') => assert_eq!(serde_json::from_str::<String>(written).ok().as_deref(), Some(&*found)),
-        // An exponent may read `e+5`.
+        // serde_json prints an exponent as `e+5`.
         Some(b'0'..=b'9' | b'-') => {
             assert_eq!(found.to_lowercase().replace('+', ""), written.to_lowercase().replace('+', ""))
         }
-        // By this key serde_json takes an object for a number.
+        // serde_json parses an object with the key `$serde_json::private::Number` as a number.
         Some(b'{' | b'[') if written.contains("serde_json") || written.contains("\\u") => {}
         Some(b'{' | b'[') => {
             let value = serde_json::from_str::<Value>(written).map(|value| value.to_string());
@@ -67,20 +67,20 @@ fn is_what_was_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     }
 }
 
-/// What an error offers instead leads somewhere.
-fn hints_hold(outcome: &Outcome, body: &[u8]) {
+/// Asserts that each path in an error matches a value.
+fn assert_hints_lead_to_values(outcome: &Outcome, body: &[u8]) {
     for error in &outcome.errors {
         let ResolveProblem::Extract { error, .. } = &error.problem else { continue };
         match error {
             ExtractError::Absent(Absent::Key { as_path: Some(path), .. }) => {
                 let leads = planned(path).is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
-                assert!(leads, "{path:?} is offered and finds nothing");
+                assert!(leads, "{path:?} is a hint, but matches nothing");
             }
             ExtractError::Several { paths, count } => {
                 assert!(*count > 1 && paths.len() <= *count);
                 for path in paths {
                     let leads = planned(path).is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
-                    assert!(leads, "{path:?} is listed and finds something else");
+                    assert!(leads, "{path:?} is listed, but does not match one node");
                 }
             }
             _ => {}
@@ -88,7 +88,7 @@ fn hints_hold(outcome: &Outcome, body: &[u8]) {
     }
 }
 
-/// Whether there is one node, be it a null.
+/// True if the path matches one node, which may be null.
 fn finds_one(outcome: &Outcome) -> bool {
     outcome
         .errors
@@ -96,12 +96,12 @@ fn finds_one(outcome: &Outcome) -> bool {
         .all(|error| matches!(error.problem, ResolveProblem::Extract { error: ExtractError::Absent(Absent::Null), .. }))
 }
 
-/// The secret without escapes, as far as it is JSON.
+/// Returns the secret without escapes; empty if it is not JSON.
 fn reprinted(body: &[u8]) -> Vec<u8> {
     serde_json::from_slice::<Value>(body).map(|value| value.to_string().into_bytes()).unwrap_or_default()
 }
 
-/// The secret with the canary in every value, as far as it is JSON; else with the canary around it.
+/// Returns the secret with the canary in every string; without JSON, with the canary before it and after it.
 fn planted(body: &[u8]) -> Vec<Vec<u8>> {
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {

@@ -1,7 +1,6 @@
-//! The inputs of the fuzz targets in `fuzz/`, and the properties that must hold for every input.
+//! The targets of `fuzz/`: each takes any bytes, and panics if a property does not hold.
 //!
-//! This is compiled under `cfg(fuzzing)`, and in the crate's own tests, which put every seed of `fuzz/seeds` through it. A property
-//! that does not hold panics, which libFuzzer reports.
+//! They are compiled under `cfg(fuzzing)`, and in the unit tests, which run them on the seeds in `fuzz/seeds`.
 
 mod declaration;
 mod extraction;
@@ -23,7 +22,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// Puts every seed of a target through it, and its halves, which are seldom anything that is meant.
+    /// Runs a target on each of its seeds and on the halves of each, most of which are malformed.
     fn replay(name: &str, target: fn(&[u8])) {
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
         let mut count = 0;
@@ -33,7 +32,7 @@ mod tests {
             [&seed, first, second].into_iter().for_each(target);
             count += 1;
         }
-        assert!(count > 4, "{name} has hardly any seeds");
+        assert!(count > 4, "{name} has {count} seeds");
     }
 
     #[test]

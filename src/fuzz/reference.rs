@@ -1,12 +1,12 @@
-//! The grammar of references: what is printed is read again, and nothing panics.
+//! References: each parses from its own printed form.
 
-use super::support::{plan, told};
+use super::support::{message, plan};
 use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
 use crate::model::reference::{Alias, Aliases, Reference, Version};
 use crate::report::Failure;
 
-/// `data` is a reference, and a `valueFrom` of ECS.
+/// `data` is a reference, or a `valueFrom` of ECS.
 pub fn reference(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     for reference in [Reference::parse(text), Reference::from_ecs(text)].into_iter().flatten() {
@@ -15,12 +15,12 @@ pub fn reference(data: &[u8]) {
         locate(&reference);
         let planned = super::support::layer(EntrySource::Reference(reference)).map(plan);
         for error in planned.and_then(Result::err).into_iter().flatten() {
-            assert!(!told(&Failure::Plan(error)).is_empty());
+            assert!(!message(&Failure::Plan(error)).is_empty());
         }
     }
 }
 
-/// Looks the reference up where variables and aliases are set.
+/// Looks the reference up, with variables and an alias.
 fn locate(reference: &Reference) {
     let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
     let variables = [("A", "a"), ("ARN", arn), ("R", "us-east-1"), ("EMPTY", "")];
@@ -31,6 +31,6 @@ fn locate(reference: &Reference) {
     if let Ok(found) = reference.locate(&aliases, &inherited) {
         let id = found.locator.id.to_string();
         assert!(!id.contains("${"), "{id:?} was not expanded");
-        assert_eq!(id.starts_with("arn:"), found.locator.region.is_some(), "{id:?} is in a region of its own");
+        assert_eq!(id.starts_with("arn:"), found.locator.region.is_some(), "the region of {id:?}");
     }
 }

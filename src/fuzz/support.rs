@@ -1,7 +1,4 @@
-//! What the targets of `fuzz/` feed to the stages, and what must hold whatever they feed.
-//!
-//! It is there under `cfg(fuzzing)`, and in this crate's own tests, which put every seed of `fuzz/seeds` through it. A
-//! property that does not hold panics, which is how libFuzzer hears of it.
+//! Inputs and assertions that the targets share.
 
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Target, Transform};
@@ -12,37 +9,37 @@ use crate::model::secret_value::SecretValue;
 use crate::report::Failure;
 use crate::resolve::{Outcome, Progress, ResolveError, resolve};
 
-/// Stands in values and nowhere else, so an error that has it in it quotes a value.
+/// A text that occurs only in values, so that an error with this text quotes a value.
 pub const CANARY: &str = "c4n4ryInAValue";
 
-/// A secret with every kind of value; each that can hold the canary does.
+/// A secret with values of every type, with the canary wherever it can be.
 pub const SECRET: &str = concat!(
     r#"{"host":"c4n4ryInAValue","port":5432,"version":1.10,"ssl":true,"none":null,"empty":"","#,
     r#""base64":"YzRuNHJ5SW5BVmFsdWU=","hosts":["c4n4ryInAValue","b"],"list":"[1,\"c4n4ryInAValue\"]","#,
     r#""inner":{"z":-0,"a":[1e400,12345678901234567890,null,"</c4n4ryInAValue\""]},"dotted.key":"c4n4ryInAValue"}"#
 );
 
-/// What the user would read.
-pub fn told(failure: &Failure) -> String {
+/// Returns the message that the user reads.
+pub fn message(failure: &Failure) -> String {
     failure.lines().join("\n")
 }
 
-/// Whatever is said of `failure`, it must quote no value.
-pub fn tells_no_value(failure: &Failure) {
-    let lines = told(failure);
-    assert!(!lines.is_empty(), "an error without words: {failure:?}");
-    assert!(!lines.contains(CANARY), "a value is told: {lines}");
+/// Asserts that the message is not empty and quotes no value.
+pub fn assert_quotes_no_value(failure: &Failure) {
+    let lines = message(failure);
+    assert!(!lines.is_empty(), "an error without a message: {failure:?}");
+    assert!(!lines.contains(CANARY), "a message quotes a value: {lines}");
 }
 
-/// What is said of secrets that were read must not even know a value.
-pub fn hold_no_value(errors: Vec<ResolveError>) {
+/// Asserts that neither the errors nor their message contain a value.
+pub fn assert_hold_no_value(errors: Vec<ResolveError>) {
     if !errors.is_empty() {
-        assert!(!format!("{errors:?}").contains(CANARY), "a value is kept in an error: {errors:?}");
-        tells_no_value(&Failure::Resolve(errors, Vec::new()));
+        assert!(!format!("{errors:?}").contains(CANARY), "an error contains a value: {errors:?}");
+        assert_quotes_no_value(&Failure::Resolve(errors, Vec::new()));
     }
 }
 
-/// The variable A of a value, and nothing else.
+/// Returns a layer with the variable A alone.
 pub fn layer(source: EntrySource) -> Option<Layer> {
     let target = Target::Env(EnvName::parse("A").ok()?);
     let (transform, on_missing) = (Transform::default(), OnMissing::Fail);
@@ -54,7 +51,7 @@ pub fn plan(layer: Layer) -> Result<Plan, Vec<PlanError>> {
     Plan::new(vec![layer], &Inherited::default(), None)
 }
 
-/// What a plan comes to when each of its secrets holds `body`.
+/// Resolves a plan in which each secret has the value `body`.
 pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcome {
     let mut fetched = Fetched::default();
     loop {
@@ -67,12 +64,12 @@ pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcome {
     }
 }
 
-/// The one value that a plan gives, or else why there is none, which quotes nothing.
+/// Returns the value of a plan with one variable; `None` if there is an error.
 pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
     let Outcome { resolved, errors } = resolve_all(plan, body);
-    assert_eq!(resolved.variables.len() + usize::from(!errors.is_empty()), 1, "neither a value nor a reason");
+    assert_eq!(resolved.variables.len() + usize::from(!errors.is_empty()), 1, "neither a value nor an error");
     if !errors.is_empty() {
-        assert!(!told(&Failure::Resolve(errors, Vec::new())).is_empty());
+        assert!(!message(&Failure::Resolve(errors, Vec::new())).is_empty());
         return None;
     }
     resolved.variables.first().map(|variable| variable.value.expose().to_vec())
