@@ -91,9 +91,7 @@ impl RetryBudget {
                 // The timeout has started, so the end has moved.
                 Ok(Either::Right(_)) => {}
                 Err(_) => {
-                    if self.deadline.span().1 <= Instant::now() {
-                        self.deadline.mark_noticed();
-                    }
+                    self.notice_deadline();
                     return None;
                 }
             }
@@ -114,7 +112,17 @@ impl RetryBudget {
                 tokio::time::sleep(pause).await;
                 true
             }
-            None => false,
+            None => {
+                self.notice_deadline();
+                false
+            }
+        }
+    }
+
+    /// Tells the watchdog if there is no time for another attempt, so that it leaves time to report the last one.
+    fn notice_deadline(&self) {
+        if self.deadline.span().1 <= Instant::now() + SHORTEST_ATTEMPT {
+            self.deadline.mark_noticed();
         }
     }
 
