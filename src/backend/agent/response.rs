@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::request::AgentRequest;
-use crate::backend::aws::{ArnScope, Parameter, ServiceError, code_and_message, malformed_response, read_secret};
+use crate::backend::aws::{
+    ArnScope, Parameter, ServiceError, code_and_message, malformed_response, read_object, read_secret,
+};
 use crate::model::answer::{Denial, Document, FetchError, Outage, Refusal};
 use crate::model::reference::Store;
 use crate::time::retry::Retry;
@@ -34,7 +36,7 @@ pub fn read(status: u16, body: &[u8], request: &AgentRequest) -> Result<Document
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetParameterResponse {
-    parameter: Parameter,
+    parameter: Map<String, Value>,
 }
 
 fn read_document(body: &[u8], request: &AgentRequest) -> Result<Document, Retry> {
@@ -42,12 +44,12 @@ fn read_document(body: &[u8], request: &AgentRequest) -> Result<Document, Retry>
     match request.store {
         Store::SecretsManager => read_secret(body, &request.id, &request.version, &scope),
         Store::ParameterStore => {
-            // serde's error is dropped: it quotes the body.
-            let response: GetParameterResponse = serde_json::from_slice(body).map_err(|_| malformed_response(200))?;
-            if !response.parameter.has_version(&request.version) {
-                return Err(malformed_response(200).into());
-            }
-            response.parameter.into_document(&request.version, &scope).map_err(Retry::Permanent)
+            let response: Option<GetParameterResponse> = read_object(body);
+            let parameter = response.and_then(|response| Parameter::read(response.parameter));
+            let is_requested =
+                |parameter: &Parameter| parameter.is_named(&request.id) && parameter.has_version(&request.version);
+            let parameter = parameter.filter(is_requested).ok_or_else(|| malformed_response(200))?;
+            parameter.into_document(&request.version, &scope).map_err(Retry::Permanent)
         }
     }
 }
@@ -107,7 +109,19 @@ mod tests {
         assert!(matches!(classified(404, "Not found"), Retry::Permanent(FetchError::Refused(_))));
         assert!(matches!(classified(200, "<html>"), Retry::Transient(Outage::MalformedResponse(_), _)));
         assert!(matches!(classified(200, "{}"), Retry::Transient(Outage::MalformedResponse(_), _)));
+        let by_position = r#"["x",null,null,["AWSCURRENT"],"a value",null]"#;
+        assert!(matches!(classified(200, by_position), Retry::Transient(Outage::MalformedResponse(_), _)));
         let other = r#"{"Name":"y","SecretString":"of another secret"}"#;
         assert!(matches!(classified(200, other), Retry::Transient(Outage::MalformedResponse(_), _)));
+    }
+
+    #[test]
+    fn the_response_for_another_parameter_is_malformed() {
+        let (store, id) = SecretId::parse("ssm:/x").unwrap();
+        let request = AgentRequest { store, id, version: Version::Current, region: None };
+        let response = |name: &str| format!(r#"{{"Parameter":{{"Name":"{name}","Value":"a value","Version":1}}}}"#);
+        assert!(read(200, response("/x").as_bytes(), &request).is_ok());
+        let other = read(200, response("/other").as_bytes(), &request);
+        assert!(matches!(other, Err(Retry::Transient(Outage::MalformedResponse(_), _))));
     }
 }

@@ -17,7 +17,7 @@ mod sts;
 pub use arn_scope::ArnScope;
 pub use config::{Settings, SetupError, VariableError, VariableReader, apply_profile};
 pub use parameter_store::Parameter;
-pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response};
+pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response, read_object};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;

@@ -109,7 +109,10 @@ impl SecretId {
             rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
         };
         match self {
-            Self::Name(wanted) => name == Some(wanted) || is_or_begins(arn.map(resource_name), wanted),
+            Self::Name(wanted) => {
+                let secret = arn.and_then(|arn| arn.resource().strip_prefix("secret:"));
+                name == Some(wanted) || is_or_begins(secret, wanted)
+            }
             Self::Arn(wanted) => is_or_begins(arn.and_then(|arn| arn.resource_beside(wanted)), wanted.resource()),
         }
     }
@@ -142,7 +145,10 @@ pub fn is_name_character(c: char) -> bool {
 fn parse_arn(text: &str) -> Result<(Store, Arn), SecretIdError> {
     let bad = |why| SecretIdError::BadArn { arn: text.to_owned(), why };
     let cut_short = || SecretIdError::ArnCutShort(text.to_owned());
-    let arn = Arn::parse(text).ok_or_else(cut_short)?;
+    let arn = Arn::parse(text).ok_or_else(|| match text.split(':').nth(2) {
+        Some(service) if !service.is_empty() && Store::of_service(service).is_none() => bad(NEITHER),
+        _ => cut_short(),
+    })?;
     let store = Store::of_service(arn.service()).ok_or_else(|| bad(NEITHER))?;
     let fields = text.split(':').count();
     if fields < store.arn_fields() {

@@ -1,19 +1,28 @@
 //! The response of GetParameters, and the parameters in it, one of which is the response of Lambda's extension.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::names::{base_name, version_selector};
 use crate::backend::aws::arn_scope::ArnScope;
+use crate::backend::aws::protocol::read_object;
 use crate::backend::aws::request::SecretRequest;
 use crate::model::answer::{Document, FetchError, Missing, Refusal};
 use crate::model::reference::{Arn, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 
+/// A response of GetParameters.
+pub struct GetParametersResponse {
+    parameters: Vec<Parameter>,
+    /// The names, as requested, of parameters and versions that do not exist.
+    invalid_parameters: Vec<String>,
+}
+
+/// The body of such a response.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetParametersResponse {
-    parameters: Option<Vec<Parameter>>,
-    /// The names, as requested, of parameters and versions that do not exist.
+struct GetParametersBody {
+    parameters: Option<Vec<Map<String, Value>>>,
     invalid_parameters: Option<Vec<String>>,
 }
 
@@ -30,15 +39,19 @@ pub struct Parameter {
 impl GetParametersResponse {
     /// Reads a body; `None` if it is not an object with at least one of the two lists.
     pub fn read(body: &[u8]) -> Option<Self> {
-        // serde's error is dropped: it quotes the body.
-        let response: Self = serde_json::from_slice(body).ok()?;
-        (response.parameters.is_some() || response.invalid_parameters.is_some()).then_some(response)
+        let body: GetParametersBody = read_object(body)?;
+        if body.parameters.is_none() && body.invalid_parameters.is_none() {
+            return None;
+        }
+        let parameters = body.parameters.unwrap_or_default().into_iter().map(Parameter::read);
+        let parameters = parameters.collect::<Option<_>>()?;
+        Some(Self { parameters, invalid_parameters: body.invalid_parameters.unwrap_or_default() })
     }
 
     /// True if it has the parameter or lists its name as invalid.
     pub fn is_about(&self, request: &SecretRequest) -> bool {
-        self.parameters.iter().flatten().any(|parameter| parameter.is_requested(request))
-            || self.invalid_parameters.iter().flatten().any(|name| is_missing(name, request))
+        self.parameters.iter().any(|parameter| parameter.is_requested(request))
+            || self.invalid_parameters.iter().any(|name| is_missing(name, request))
     }
 
     /// Removes the parameter and returns it as a document.
@@ -46,9 +59,8 @@ impl GetParametersResponse {
     /// # Errors
     /// [`FetchError::NotFound`] if there is none, or those of [`Parameter::into_document`].
     pub fn take(&mut self, request: &SecretRequest, region: &Region) -> Result<Document, FetchError> {
-        let parameters = self.parameters.get_or_insert_default();
-        match parameters.iter().position(|parameter| parameter.is_requested(request)) {
-            Some(at) => parameters.swap_remove(at).into_document(&request.version, &request.scope_in(region)),
+        match self.parameters.iter().position(|parameter| parameter.is_requested(request)) {
+            Some(at) => self.parameters.swap_remove(at).into_document(&request.version, &request.scope_in(region)),
             None => {
                 let missing = if version_selector(request).is_some() { Missing::Version } else { Missing::Secret };
                 Err(FetchError::NotFound { missing, nearest: None })
@@ -58,15 +70,25 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
+    /// Reads the object of a parameter; `None` if one of its fields has another type.
+    pub fn read(object: Map<String, Value>) -> Option<Self> {
+        serde_json::from_value(Value::Object(object)).ok()
+    }
+
     fn is_requested(&self, request: &SecretRequest) -> bool {
-        let requested = base_name(request.id.name());
+        self.is_named(&request.id) && self.has_version(&request.version)
+    }
+
+    /// True if its name or its ARN is that of `id`.
+    pub fn is_named(&self, id: &SecretId) -> bool {
+        let requested = base_name(id.name());
         // A secret that is read through Parameter Store may be returned with its own name.
         let secret = requested.strip_prefix("aws/reference/secretsmanager/").map(str::to_owned).map(SecretId::Name);
         let is_named = |name: &String| {
             let is_secret = |id: &SecretId| id.is_answered_by(Some(name), Arn::parse(name).as_ref());
             base_name(name) == requested || secret.as_ref().is_some_and(is_secret)
         };
-        [&self.name, &self.arn].into_iter().flatten().any(is_named) && self.has_version(&request.version)
+        [&self.name, &self.arn].into_iter().flatten().any(is_named)
     }
 
     /// True unless another version number is requested.
@@ -117,6 +139,8 @@ mod tests {
             "{}",
             r#"{"Parameters":{}}"#,
             r#"{"Parameters":["/a"]}"#,
+            r#"{"Parameters":[["/a",null,1,"x"]]}"#,
+            r#"[[["/a",null,1,"x"]],[]]"#,
             r#"{"InvalidParameters":[7]}"#,
             r#"{"Parameters":[{"Name":7}]}"#,
             r#"{"Parameters":[{"Name":"/a","Version":"1"}]}"#,

@@ -71,8 +71,15 @@ const INVALID_REQUEST: [&str; 3] = ["InvalidParameterException", "InvalidRequest
 impl ServiceError<'_> {
     /// Classifies by the code, or if that is unknown by the status.
     pub fn classify(&self) -> Retry {
-        let classified = self.absence().or_else(|| self.clock_skew()).or_else(|| self.denial());
+        let classified =
+            self.deletion().or_else(|| self.absence()).or_else(|| self.clock_skew()).or_else(|| self.denial());
         classified.or_else(|| self.outage()).unwrap_or_else(|| self.refusal())
+    }
+
+    fn deletion(&self) -> Option<Retry> {
+        let parts = ["marked for deletion", "marked deleted", "scheduled for deletion"];
+        let is_deleted = || parts.iter().any(|part| self.message_has(part));
+        (self.code()? == "InvalidRequestException" && is_deleted()).then(|| Refusal::MarkedForDeletion.into())
     }
 
     fn absence(&self) -> Option<Retry> {
@@ -140,13 +147,7 @@ impl ServiceError<'_> {
 
     fn refusal(&self) -> Retry {
         let code = self.code.unwrap_or_default();
-        let is_deleted = || {
-            ["marked for deletion", "marked deleted", "scheduled for deletion"]
-                .iter()
-                .any(|part| self.message_has(part))
-        };
         match code {
-            "InvalidRequestException" if is_deleted() => Refusal::MarkedForDeletion.into(),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
             _ if INVALID_REQUEST.contains(&code) => Refusal::Request(self.full_text()).into(),
             _ => Refusal::Request(self.short_text()).into(),
@@ -181,7 +182,7 @@ impl ServiceError<'_> {
     }
 
     fn request_id_text(&self) -> String {
-        self.request_id.map(|id| format!(" (request id {id})")).unwrap_or_default()
+        self.request_id.filter(|id| !id.is_empty()).map(|id| format!(" (request id {id})")).unwrap_or_default()
     }
 }
 

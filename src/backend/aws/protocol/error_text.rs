@@ -14,7 +14,13 @@ use crate::system::os_error;
 /// Returns the texts of an error and its sources in one line, without those that an earlier one contains.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for part in chain(error).map(own_text) {
+    let mut errors = chain(error).peekable();
+    while let Some(error) = errors.next() {
+        // A wrapper that prints its source alone says nothing of its own.
+        if errors.peek().is_some_and(|source| source.to_string() == error.to_string()) {
+            continue;
+        }
+        let part = own_text(error);
         if !part.is_empty() && !parts.iter().any(|known| known.contains(&part)) {
             parts.push(part);
         }
@@ -49,5 +55,8 @@ mod tests {
         let error = |text: &str, source: &str| HostError::new(text.to_owned(), source.into());
         assert_eq!(error_text(&error("h:443", "refused")), "h:443: refused");
         assert_eq!(error_text(&error("h:443 refused", "refused")), "h:443 refused");
+        let reset = || std::io::Error::from_raw_os_error(104);
+        let wrapped = std::io::Error::other(reset());
+        assert_eq!(error_text(&HostError::new("h:443".to_owned(), wrapped.into())), "h:443: connection reset by peer");
     }
 }

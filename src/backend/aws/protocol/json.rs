@@ -5,6 +5,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_types::request_id::apply_request_id;
 use http::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -48,6 +49,14 @@ fn error_metadata(response: &HttpResponse, object: &Map<String, Value>) -> Error
         metadata = metadata.message(message);
     }
     apply_request_id(metadata, response.headers()).build()
+}
+
+/// Reads a body that is a JSON object; `None` for anything else. serde alone would also take an array for a struct.
+///
+/// serde's error is dropped, since it quotes the body.
+pub fn read_object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let object: Map<String, Value> = serde_json::from_slice(body).ok()?;
+    serde_json::from_value(Value::Object(object)).ok()
 }
 
 /// Returns the code and the message of an error. Services spell both keys in several ways.

@@ -13,4 +13,4 @@ pub use client::{Client, SdkFailure, Timeouts};
 pub use endpoints::{Api, Endpoint, Endpoints, find_endpoint};
 pub use error_codes::ServiceError;
 pub use error_text::error_text;
-pub use json::{call, code_and_message};
+pub use json::{call, code_and_message, read_object};

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use crate::backend::aws::arn_scope::ArnScope;
+use crate::backend::aws::protocol::read_object;
 use crate::model::answer::{Document, Outage, Refusal};
 use crate::model::reference::{Arn, SecretId, Version};
 use crate::model::secret_value::SecretValue;
@@ -29,9 +30,8 @@ struct GetSecretValueResponse {
 /// [`Outage::MalformedResponse`] for a body that is no such response, or is about another secret or version; a refusal for one
 /// from outside of `scope` or without a value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version, scope: &ArnScope) -> Result<Document, Retry> {
-    // serde's error is dropped: it quotes the body.
     let response: GetSecretValueResponse =
-        serde_json::from_slice(body).map_err(|_| malformed("a response that cannot be read"))?;
+        read_object(body).ok_or_else(|| malformed("a response that cannot be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
     let found = ArnScope::of(arn.as_ref());
     scope.check(&found).map_err(Retry::Permanent)?;
