@@ -45,6 +45,7 @@ mod launch;
 mod layers;
 mod leaks;
 mod local;
+mod local_deadline;
 mod option_faults;
 mod parameters;
 mod process;

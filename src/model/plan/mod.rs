@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use crate::model::inherited::Inherited;
 use crate::model::reference::{Aliases, Locator};
 use crate::model::retention::Retained;
+use crate::model::suggest::Suggestions;
 use lookup::Lookup;
 use precedence::Precedence;
 
@@ -47,8 +48,9 @@ impl Plan {
         let mut precedence = Precedence::new(kept.map(|kept| kept.filled().collect()).unwrap_or_default());
         let mut errors = Vec::new();
         let mut planned = Vec::new();
+        let suggestions = Suggestions::default();
         for (aliases, layer) in with_aliases.into_iter().rev() {
-            let mut lookup = Lookup { aliases: &aliases, inherited, errors: &mut errors };
+            let mut lookup = Lookup { aliases: &aliases, inherited, errors: &mut errors, suggestions: &suggestions };
             planned.push(precedence.add(layer, &mut lookup));
         }
         if errors.is_empty() { Ok(Self { layers: planned, aliases, kept: precedence.kept }) } else { Err(errors) }
