@@ -35,7 +35,7 @@ impl Suggestions {
         for candidate in candidates {
             let other = candidate.chars().count();
             let limit = length.min(other).saturating_sub(1).min((length.max(other) + 1) / 3);
-            let is_comparable = limit > 0 && other <= MAX_LENGTH && length_difference(wanted, candidate) <= limit;
+            let is_comparable = length.min(other) > 0 && other <= MAX_LENGTH && length_difference(wanted, candidate) <= limit;
             // A search that ends early could miss the most similar name, so it suggests none.
             self.spend(1 + candidate.len() + if is_comparable { length * other } else { 0 })?;
             if is_comparable {
@@ -84,6 +84,8 @@ mod tests {
         assert_eq!(nearest("api_token", keys()), None);
         assert_eq!(nearest("x", [].into_iter()), None);
         assert_eq!(nearest("t", ["s", "to"].into_iter()), None);
+        assert_eq!(nearest("", [""].into_iter()), None);
+        assert_eq!(nearest("a", ["A"].into_iter()), Some("A"));
         assert_eq!(nearest("bd", ["db"].into_iter()), Some("db"));
         assert_eq!(nearest("password2", ["p", "password", "password_of_somebody_else"].into_iter()), Some("password"));
         assert_eq!(nearest(&"x".repeat(60_000), [&*"y".repeat(60_000)].into_iter()), None);
