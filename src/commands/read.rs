@@ -14,6 +14,7 @@ use crate::model::options::Options;
 use crate::model::plan::Plan;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::{Outcome, Progress, refuse, resolve};
+use crate::system::os_error;
 use crate::time::deadline::{Deadline, Waiting};
 use crate::time::watchdog::Watchdog;
 
@@ -28,7 +29,7 @@ pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut
     // Not dropped: the end of the process or execve closes the connections.
     let mut backend = ManuallyDrop::new(open(config, deadline, report)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Runtime(error.to_string()))?;
+    let runtime = runtime.map_err(|error| Failure::Runtime(os_error::text(&error)))?;
     let outcome = runtime.block_on(async {
         let mut refused = Fetched::default();
         refused.extend(backend.refused(plan).await?);

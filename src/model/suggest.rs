@@ -35,7 +35,8 @@ impl Suggestions {
         for candidate in candidates {
             let other = candidate.chars().count();
             let limit = length.min(other).saturating_sub(1).min((length.max(other) + 1) / 3);
-            let is_comparable = length.min(other) > 0 && other <= MAX_LENGTH && length_difference(wanted, candidate) <= limit;
+            let is_comparable =
+                length.min(other) > 0 && other <= MAX_LENGTH && length_difference(wanted, candidate) <= limit;
             // A search that ends early could miss the most similar name, so it suggests none.
             self.spend(1 + candidate.len() + if is_comparable { length * other } else { 0 })?;
             if is_comparable {

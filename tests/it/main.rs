@@ -44,6 +44,7 @@ mod keep_existing;
 mod launch;
 mod layers;
 mod leaks;
+mod limits;
 mod local;
 mod local_deadline;
 mod option_faults;

@@ -172,7 +172,7 @@ impl Agent {
             }
             let wait = self.deadline.wait().filter(|_| !self.settings.has_fallback);
             if wait.is_none() || !self.budget.pause(attempts, None, None).await {
-                return Err(CredentialsError { temporary: wait.is_some(), waited: wait, ..error });
+                return Err(CredentialsError { temporary: error.temporary || wait.is_some(), waited: wait, ..error });
             }
         }
         Err(CredentialsError { what: Wanted::Token, tried: Vec::new(), temporary: true, waited: None })
