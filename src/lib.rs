@@ -46,15 +46,33 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     exec::die_of_signals();
     panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));
     let inherited = Inherited::new(environment);
-    match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, &inherited))) {
+    if let Err(shortage) = exec::check_stack(|| size_of(&arguments, &inherited)) {
+        return print(Failure::Stack(shortage).into());
+    }
+    resolve_and_run(arguments, &inherited)
+}
+
+/// The bytes that arguments and variables take on the stack, each with its NUL and a pointer to it.
+fn size_of(arguments: &[OsString], inherited: &Inherited) -> usize {
+    let overhead = 1 + std::mem::size_of::<usize>();
+    let arguments = arguments.iter().map(|argument| argument.len() + overhead);
+    arguments.chain(inherited.iter().map(|(name, value)| name.len() + 1 + value.len() + overhead)).sum()
+}
+
+/// Not a part of [`run`], whose own stack frame must be small.
+#[inline(never)]
+fn resolve_and_run(arguments: Vec<OsString>, inherited: &Inherited) -> ExitCode {
+    match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, inherited))) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(report)) => {
-            let rendered = report.render();
-            terminal::print_lines(rendered.lines);
-            ExitCode::from(rendered.exit_status)
-        }
+        Ok(Err(report)) => print(report),
         Err(_) => ExitCode::from(report::BUG),
     }
+}
+
+fn print(report: Report) -> ExitCode {
+    let rendered = report.render();
+    terminal::print_lines(rendered.lines);
+    ExitCode::from(rendered.exit_status)
 }
 
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<(), Report> {

@@ -8,6 +8,7 @@ pub mod local_file;
 use std::collections::BTreeSet;
 
 use crate::model::answer::{Answers, FetchError, Outage};
+use crate::model::plan::Plan;
 use crate::model::reference::Locator;
 use agent::Agent;
 use aws::{Aws, SetupError};
@@ -25,6 +26,17 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// Returns the errors of those locators of `plan` that the backend can never read, without any request.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn refused(&mut self, plan: &Plan) -> Result<Answers, SetupError> {
+        match self {
+            Self::Agent(agent) | Self::AgentThenAws(agent, _) => agent.refused(&plan.locators()).await,
+            Self::Aws(_) | Self::Local(_) => Ok(Answers::new()),
+        }
+    }
+
     /// Returns one answer for each of `wanted`. Each backend does its own batching, concurrency, retries and failover.
     ///
     /// # Errors

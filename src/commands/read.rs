@@ -13,7 +13,8 @@ use crate::model::answer::Fetched;
 use crate::model::options::Options;
 use crate::model::plan::Plan;
 use crate::report::{self, Failure, Report, terminal};
-use crate::resolve::{Outcome, Progress, resolve};
+use crate::resolve::{Outcome, Progress, refuse, resolve};
+use crate::system::os_error;
 use crate::time::deadline::{Deadline, Waiting};
 use crate::time::watchdog::Watchdog;
 
@@ -28,8 +29,13 @@ pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut
     // Not dropped: the end of the process or execve closes the connections.
     let mut backend = ManuallyDrop::new(open(config, deadline, report)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Runtime(error.to_string()))?;
+    let runtime = runtime.map_err(|error| Failure::Runtime(os_error::text(&error)))?;
     let outcome = runtime.block_on(async {
+        let mut refused = Fetched::default();
+        refused.extend(backend.refused(plan).await?);
+        if !refused.is_empty() {
+            return Ok(refuse(plan, &refused));
+        }
         loop {
             let answers = match resolve(plan, fetched) {
                 Progress::Done(outcome) => return Ok(outcome),

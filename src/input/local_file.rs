@@ -14,7 +14,7 @@ use super::syntax::Format;
 use crate::model::reference::{AWSCURRENT, SecretId};
 use crate::model::secret_value::SecretValue;
 use crate::model::tree::{Kind, Node, Position, Typed, is_null};
-use crate::system::os_error;
+use crate::system::os_error::ReadFailure;
 
 /// An error of a local file. It contains no value.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct LocalError {
 #[derive(Debug, PartialEq, Eq)]
 pub enum LocalProblem {
     /// The system's error for opening or reading the file.
-    Unreadable(String),
+    Unreadable(ReadFailure),
     NotUtf8,
     /// The message of the YAML, TOML or JSON parser.
     Syntax(String),
@@ -84,12 +84,7 @@ pub fn read(path: &Path, mut file: File) -> Result<LocalSecrets, Vec<LocalError>
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> LocalError {
-    LocalError {
-        path: path.to_owned(),
-        position: None,
-        id: None,
-        problem: LocalProblem::Unreadable(os_error::text(error)),
-    }
+    LocalError { path: path.to_owned(), position: None, id: None, problem: LocalProblem::Unreadable(error.into()) }
 }
 
 /// A node that cannot be the value of a secret.

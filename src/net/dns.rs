@@ -65,7 +65,11 @@ fn start(host: String) -> Lookup {
             Ok(_) => receiver.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())),
             Err(_) => resolve(&host),
         };
-        found.map_err(|error| (error.kind(), os_error::text(&error)))
+        found.map_err(|error| {
+            // To glibc's resolver, a name that cannot be asked for does not exist.
+            let error = os_error::reached_limit().unwrap_or(error);
+            (error.kind(), os_error::text(&error))
+        })
     };
     lookup.boxed().shared()
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -14,6 +14,7 @@ use rustls::pki_types::UnixTime;
 use crate::model::answer::Refusal;
 use crate::model::library_text::presented_name;
 use crate::model::quoting::one_line;
+use crate::system::os_error::ReadFailure;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -72,6 +73,19 @@ impl Error for ImdsUnavailable {}
 pub struct TrustError {
     pub path: PathBuf,
     pub why: String,
+    /// A limit on descriptors is the reason.
+    pub is_limit: bool,
+}
+
+impl TrustError {
+    pub fn new(path: &Path, why: String) -> Self {
+        Self { path: path.to_owned(), why, is_limit: false }
+    }
+
+    pub fn unreadable(path: &Path, error: &io::Error) -> Self {
+        let ReadFailure { why, is_limit } = error.into();
+        Self { path: path.to_owned(), why, is_limit }
+    }
 }
 
 impl fmt::Display for TrustError {

@@ -3,11 +3,18 @@
 use super::exit_status::{CONFIGURATION, TEMPORARY};
 use crate::deliver::{DeliverError, DeliverProblem, FailedStep, Step};
 use crate::model::entry::Target;
-use crate::system::os_error::describe;
+use crate::system::os_error::{describe, is_limit};
 
 pub fn status(error: &DeliverError) -> u8 {
     match &error.problem {
         DeliverProblem::Interrupted => TEMPORARY,
+        DeliverProblem::Accounts(_, why)
+        | DeliverProblem::MemoryNotAllowed(why)
+        | DeliverProblem::Failed(FailedStep { why, .. })
+            if is_limit(*why) =>
+        {
+            TEMPORARY
+        }
         DeliverProblem::Nul
         | DeliverProblem::NoFileName
         | DeliverProblem::DirectoryMissing

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::exec::{ExecError, ProgramError};
+use crate::exec::{ExecError, ProgramError, StackShortage};
 use crate::model::environment::EnvironmentError;
 use crate::system::os_error::describe;
 
@@ -14,6 +14,17 @@ pub fn program(command: &str, error: &ProgramError) -> String {
             format!("{command}: {} cannot be executed: {}", file.display(), describe(*why))
         }
     }
+}
+
+/// The message about a stack that may not grow enough.
+pub fn stack(StackShortage { limit, needed }: StackShortage) -> String {
+    let kib = |bytes: u64| bytes.div_ceil(1024);
+    format!(
+        "the limit of the stack (RLIMIT_STACK) is {} KiB, and at least {} KiB are needed with these arguments and variables; \
+         raise it (ulimit -s, systemd's LimitSTACK=)",
+        limit / 1024,
+        kib(needed)
+    )
 }
 
 pub fn environment(error: &EnvironmentError) -> String {

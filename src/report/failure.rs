@@ -6,11 +6,11 @@ use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORAR
 use super::{deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors};
 use crate::backend::aws::{SetupError, VariableError};
 use crate::deliver::DeliverError;
-use crate::exec::{ExecError, ProgramError};
+use crate::exec::{ExecError, ProgramError, StackShortage};
 use crate::input::cli::UsageError;
-use crate::input::declaration::DeclarationError;
+use crate::input::declaration::{DeclarationError, DeclarationProblem};
 use crate::input::env_references::EnvReferenceError;
-use crate::input::local_file::LocalError;
+use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::entry::Origin;
 use crate::model::environment::EnvironmentError;
 use crate::model::options::OptionConflict;
@@ -39,6 +39,7 @@ pub enum Failure {
     },
     /// The event loop cannot be created: the error of the kernel.
     Runtime(String),
+    Stack(StackShortage),
     /// Values that are missing, and the aliases that exist, for suggestions.
     Resolve(Vec<ResolveError>, Vec<String>),
     /// A value that no environment can hold.
@@ -55,14 +56,22 @@ impl Failure {
     /// Returns the exit status of a launch with no other failure.
     pub fn status(&self) -> u8 {
         match self {
+            Self::Setup(SetupError::Files(failure)) if failure.is_limit => TEMPORARY,
             Self::Usage(_) | Self::Options(_) | Self::Variable(_) | Self::Setup(_) => USAGE,
             Self::Plan(error) => by_origin(&error.subject.origin),
+            Self::Declaration(DeclarationError { problem: DeclarationProblem::Unreadable(failure), .. })
+            | Self::Local(LocalError { problem: LocalProblem::Unreadable(failure), .. })
+                if failure.is_limit =>
+            {
+                TEMPORARY
+            }
             Self::Declaration(_) | Self::Local(_) | Self::EnvReference(_) | Self::Environment(_) => CONFIGURATION,
             Self::Program { error, .. } => match error {
                 ProgramError::NotFound { .. } => NOT_FOUND,
                 ProgramError::NotExecutable { .. } => NOT_EXECUTABLE,
             },
             Self::Runtime(_) => TEMPORARY,
+            Self::Stack(_) => CONFIGURATION,
             Self::Resolve(errors, _) => errors.iter().map(resolve_errors::status).max().unwrap_or(BUG),
             Self::Deliver(error) => deliver_errors::status(error),
             Self::Exec { .. } => NOT_EXECUTABLE,
@@ -83,7 +92,8 @@ impl Failure {
                 vec![format!("{} ({}): {}", subject.label, subject.origin, reference_errors::reference(written, error))]
             }
             Self::Program { command, error } => vec![exec_errors::program(command, error)],
-            Self::Runtime(why) => vec![format!("cannot create an event loop: {why}")],
+            Self::Runtime(why) => vec![format!("no request can be sent: {why}")],
+            Self::Stack(shortage) => vec![exec_errors::stack(*shortage)],
             Self::Resolve(errors, aliases) => resolve_errors::lines(errors, aliases),
             Self::Environment(error) => vec![exec_errors::environment(error)],
             Self::Deliver(error) => vec![deliver_errors::line(error)],

@@ -2,7 +2,7 @@
 
 use crate::model::answer::{AgentLimit, CredentialsError, Denial, FetchError, Missing, Outage, Refusal, Wanted};
 use crate::model::reference::{Locator, SecretRef, Store, Version};
-use crate::model::suggest;
+use crate::model::suggest::Suggestions;
 
 /// `secret prod/db`, `parameter /prod/db`
 pub fn name(locator: &Locator) -> String {
@@ -14,13 +14,14 @@ pub fn fetching(
     reference: Option<&SecretRef>,
     is_local: bool,
     aliases: &[String],
+    suggestions: &Suggestions,
 ) -> (String, Vec<String>) {
     let id = reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
     let store = reference.map_or(Store::SecretsManager, |reference| reference.locator.store);
     match error {
         FetchError::NotFound { missing: Missing::Secret, nearest } => {
             let is_alias = aliases.contains(&id);
-            let nearest = nearest.as_deref().or_else(|| suggest::nearest(&id, aliases.iter().map(String::as_str)));
+            let nearest = nearest.as_deref().or_else(|| suggestions.nearest(&id, aliases.iter().map(String::as_str)));
             let hint = match nearest {
                 _ if is_alias => {
                     "an alias has this name, but applies only to its own file and later files, and not in other aliases"

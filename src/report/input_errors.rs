@@ -21,7 +21,7 @@ pub fn local(error: &LocalError) -> String {
     let LocalError { path, position, id, problem } = error;
     let id = id.as_ref().map(|id| format!("{id}: ")).unwrap_or_default();
     let problem = match problem {
-        LocalProblem::Unreadable(why) => format!("cannot be read: {why}"),
+        LocalProblem::Unreadable(failure) => format!("cannot be read: {}", failure.why),
         LocalProblem::NotUtf8 => "is not UTF-8".to_owned(),
         LocalProblem::Syntax(why) => why.clone(),
         LocalProblem::Expected(what) => format!("expected {what}"),
@@ -64,7 +64,7 @@ fn place(path: &str, position: Option<Position>) -> String {
 
 fn declaration_problem(problem: &DeclarationProblem) -> String {
     match problem {
-        DeclarationProblem::Unreadable(why) => format!("cannot be read: {why}"),
+        DeclarationProblem::Unreadable(failure) => format!("cannot be read: {}", failure.why),
         DeclarationProblem::NotUtf8 => "is not UTF-8".to_owned(),
         DeclarationProblem::Several(names) => {
             format!("the directory has several declarations ({}); choose one with -f", names.join(", "))

@@ -5,6 +5,7 @@ use super::extract_errors::{env_from, extraction, rendering};
 use super::fetch_errors::{fetching, name};
 use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Refusal};
 use crate::model::reference::{Locator, Region, Store, Version};
+use crate::model::suggest::Suggestions;
 use crate::resolve::{ResolveError, ResolveProblem};
 
 pub fn status(error: &ResolveError) -> u8 {
@@ -41,6 +42,7 @@ pub fn status(error: &ResolveError) -> u8 {
 
 /// Returns one paragraph for each cause, in the order of the plan.
 pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<String> {
+    let suggestions = Suggestions::default();
     let mut groups: Vec<(&ResolveError, Vec<String>)> = Vec::new();
     for error in errors {
         let subject = error.subject.to_string();
@@ -49,7 +51,7 @@ pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<String> {
             None => groups.push((error, vec![subject])),
         }
     }
-    groups.into_iter().flat_map(|(error, subjects)| paragraph(error, &subjects, aliases)).collect()
+    groups.into_iter().flat_map(|(error, subjects)| paragraph(error, &subjects, aliases, &suggestions)).collect()
 }
 
 /// True if two errors have one cause: the same secret cannot be read, or none can.
@@ -77,7 +79,12 @@ fn affects_all_secrets(problem: &ResolveProblem) -> bool {
     }
 }
 
-fn paragraph(failure: &ResolveError, subjects: &[String], aliases: &[String]) -> Vec<String> {
+fn paragraph(
+    failure: &ResolveError,
+    subjects: &[String],
+    aliases: &[String],
+    suggestions: &Suggestions,
+) -> Vec<String> {
     let reference = failure.reference.as_ref();
     let (region, (what, hints)) = match &failure.problem {
         ResolveProblem::NotBase64 => {
@@ -88,9 +95,9 @@ fn paragraph(failure: &ResolveError, subjects: &[String], aliases: &[String]) ->
         ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error)),
         ResolveProblem::Render { region, error } => (region.as_ref(), rendering(error)),
         ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
-            let (what, hints) = fetching(error, reference, *is_local, aliases);
+            let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions);
             let elsewhere = elsewhere.iter().map(|(region, error)| {
-                format!("region {region} (fallback): {}", fetching(error, reference, false, aliases).0)
+                format!("region {region} (fallback): {}", fetching(error, reference, false, aliases, suggestions).0)
             });
             (region.as_ref(), (what, elsewhere.chain(hints).collect()))
         }

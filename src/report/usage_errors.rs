@@ -86,7 +86,7 @@ pub fn setup(error: &SetupError) -> Vec<String> {
             };
             format!("the AWS profile {name:?} ({whose}) does not exist; {hint}")
         }
-        SetupError::Files(why) => format!("the AWS configuration files cannot be read: {why}"),
+        SetupError::Files(failure) => format!("the AWS configuration files cannot be read: {}", failure.why),
         SetupError::Setting { profile, key, text, expected } => {
             format!("the AWS profile {profile:?}: {key}: {} is not {expected}", quoted_unless_secret(text))
         }

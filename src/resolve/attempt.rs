@@ -114,7 +114,7 @@ impl<'a> ParsedAnswers<'a> {
                 }
             }
         }
-        unresolved.unless_any(|| match render(template, &inputs) {
+        unresolved.unless_any(|| match render(template, &inputs, &self.extractor.suggestions) {
             Ok(value) => Attempt::Value(value),
             Err(error) => self.not_rendered(aliases, error),
         })

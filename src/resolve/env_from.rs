@@ -10,7 +10,7 @@ use crate::model::entry::{Naming, NamingError};
 use crate::model::env_name::EnvName;
 use crate::model::quoting::is_quotable;
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest;
+use crate::model::suggest::Suggestions;
 
 /// The reason that an object, or one of its keys, does not become variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,12 +64,13 @@ pub struct KeyVariable {
 pub fn variables(
     json: &Value,
     naming: &Naming,
+    suggestions: &Suggestions,
     is_set: impl Fn(&str) -> bool,
 ) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
     let Value::Object(map) = json else {
         return (Vec::new(), vec![EnvFromError::NotAnObject(kind(json))]);
     };
-    let mut errors = missing_keys(map, naming);
+    let mut errors = missing_keys(map, naming, suggestions);
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (key, value) in map.iter().filter(|(key, value)| naming.selects(key) && !value.is_null()) {
@@ -96,11 +97,11 @@ pub fn variables(
 }
 
 /// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.
-fn missing_keys(map: &Map<String, Value>, naming: &Naming) -> Vec<EnvFromError> {
+fn missing_keys(map: &Map<String, Value>, naming: &Naming, suggestions: &Suggestions) -> Vec<EnvFromError> {
     let missing = |key: &str, list| EnvFromError::NoKey {
         key: key.to_owned(),
         list,
-        nearest: suggest::nearest(key, quotable_keys(map)).map(str::to_owned),
+        nearest: suggestions.nearest(key, quotable_keys(map)).map(str::to_owned),
     };
     let only = naming.only.iter().flatten().filter_map(|key| match map.get(key) {
         None => Some(missing(key, "only")),
@@ -117,7 +118,7 @@ mod tests {
 
     fn variables_of(text: &str, naming: &Naming) -> (Vec<(String, String)>, Vec<EnvFromError>) {
         let json: Value = serde_json::from_str(text).unwrap();
-        let (variables, errors) = variables(&json, naming, |_| false);
+        let (variables, errors) = variables(&json, naming, &Suggestions::default(), |_| false);
         let text = |value: SecretValue| String::from_utf8(value.expose().to_vec()).unwrap();
         (variables.into_iter().map(|variable| (variable.name.to_string(), text(variable.value))).collect(), errors)
     }

@@ -141,12 +141,13 @@ impl<'a> LayerWalk<'a> {
     }
 
     fn variables_of(&mut self, entry: &'a EnvFrom, document: &Document) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
+        let suggestions = self.answers.extractor.suggestions.clone();
         let json = match self.answers.extractor.node(&entry.reference.locator, document, &entry.reference.selector) {
             Ok(json) => json,
             Err(error) => return (Vec::new(), vec![EnvFromError::Extract(error)]),
         };
         let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
-        env_from::variables(json, &entry.naming, |name| claimed.contains(name) || self.plan.keeps(name))
+        env_from::variables(json, &entry.naming, &suggestions, |name| claimed.contains(name) || self.plan.keeps(name))
     }
 
     fn set_from_key(

@@ -17,8 +17,9 @@ pub use template::RenderError;
 use std::collections::BTreeSet;
 
 use crate::model::answer::Fetched;
+use crate::model::entry::Subject;
 use crate::model::plan::Plan;
-use crate::model::reference::Locator;
+use crate::model::reference::{Locator, SecretRef};
 use crate::model::resolved::Resolved;
 
 use layer_walk::LayerWalk;
@@ -48,6 +49,16 @@ pub fn resolve<'a>(plan: &'a Plan, fetched: &'a Fetched) -> Progress<'a> {
     } else {
         Progress::Pending(walk.wanted)
     }
+}
+
+/// Fails every target with a reference that `refused` has an error for; nothing is resolved.
+pub fn refuse(plan: &Plan, refused: &Fetched) -> Outcome {
+    let error = |(subject, reference): (&Subject, &SecretRef)| {
+        let failure = refused.get(&reference.locator)?.as_ref().err()?;
+        let problem = ResolveProblem::Fetch(failure.clone());
+        Some(ResolveError { subject: subject.clone(), reference: Some(reference.clone()), problem })
+    };
+    Outcome { resolved: Resolved::default(), errors: plan.references().filter_map(error).collect() }
 }
 
 #[cfg(test)]

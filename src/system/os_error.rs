@@ -3,17 +3,65 @@
 use std::io;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::stat::Mode;
 
 /// Returns the errno of an I/O error, or EIO for an error that no system call reported.
 pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// Returns the description of an errno, in lower case.
+/// Returns the description of an errno, in lower case, and for a limit that was reached how to raise it.
 ///
 /// It comes from a table of nix: the texts of strerror(3) differ between glibc and musl.
 pub fn describe(errno: Errno) -> String {
-    errno.desc().to_lowercase()
+    let text = errno.desc().to_lowercase();
+    match errno {
+        Errno::EMFILE => {
+            let limit =
+                getrlimit(Resource::RLIMIT_NOFILE).map_or_else(|_| String::new(), |(soft, _)| format!(" is {soft}"));
+            format!("{text}: the limit RLIMIT_NOFILE{limit}; raise it (ulimit -n, systemd's LimitNOFILE=)")
+        }
+        Errno::ENFILE => format!("{text}: the limit of the whole system is reached (fs.file-max)"),
+        _ => text,
+    }
+}
+
+/// True for a limit on descriptors, which may be free again later (75).
+pub fn is_limit(errno: Errno) -> bool {
+    matches!(errno, Errno::EMFILE | Errno::ENFILE)
+}
+
+/// Returns the error of opening a file if a limit on descriptors is reached now, for libraries that report another error.
+pub fn reached_limit() -> Option<io::Error> {
+    let opened = open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+    opened.err().filter(|errno| is_limit(*errno)).map(io::Error::from)
+}
+
+/// Returns the description of the errno with which a process could not be started. EAGAIN is a limit here (fork(2)).
+pub fn describe_start(error: &io::Error) -> String {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EAGAIN) => {
+            "the limit of processes is reached; raise RLIMIT_NPROC (ulimit -u, systemd's LimitNPROC=) or \
+                                the limit of the container or unit (--pids-limit, TasksMax=)"
+                .to_owned()
+        }
+        _ => text(error),
+    }
+}
+
+/// The error of reading a file: its text, and whether a limit on descriptors is the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadFailure {
+    pub why: String,
+    pub is_limit: bool,
+}
+
+impl From<&io::Error> for ReadFailure {
+    fn from(error: &io::Error) -> Self {
+        Self { why: text(error), is_limit: is_limit(errno(error)) }
+    }
 }
 
 /// Returns the description of an I/O error's errno, or the error's own text if no system call reported it.

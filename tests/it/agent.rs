@@ -133,6 +133,41 @@ fn what_the_agent_cannot_do_is_78_and_is_not_asked() {
 }
 
 #[test]
+fn what_the_agent_cannot_do_is_told_before_anything_else_is_asked() {
+    let elsewhere = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf";
+    let aliases = "secrets:
+  away: { id: prod/db, region: eu-west-1 }
+  other: { id: prod/db, role-arn: 'arn:aws:iam::123456789012:role/Reader' }
+";
+    for (entry, why) in [
+        (elsewhere, "only in its own region"),
+        ("ssm:/app/key", "parameters only in Lambda"),
+        ("away:k", "only in its own region"),
+        ("other:k", "only with its own role"),
+        ("{ from: 'ssm:/app/key', optional: true }", "parameters only in Lambda"),
+        ("{ template: '{{ other.k }}' }", "only with its own role"),
+    ] {
+        for option in ["--no-file", "--agent-fallback"] {
+            let aws = served();
+            let declaration = format!("{aliases}env:\n  A: {entry}\n  B: prod/db:k\n");
+            let sandbox = sandbox(&aws).file("d.yaml", declaration).args(["-f", "d.yaml", option]);
+            let run = sandbox.aws(&aws).run();
+            run.refused(78).says(["A (", why]).says_nothing_of("B (");
+            assert!(aws.calls().is_empty(), "{entry} {option}");
+        }
+    }
+}
+
+#[test]
+fn what_the_agent_cannot_do_is_told_though_another_entry_may_cover_it() {
+    let aws = served();
+    let sandbox = sandbox(&aws).file("base.yaml", "env:\n  A: ssm:/app/key\n");
+    let sandbox = sandbox.file("over.yaml", "env:\n  A: { from: 'prod/db:k', optional: true }\n");
+    sandbox.args(["-f", "base.yaml", "-f", "over.yaml"]).run().refused(78).says(["A (base.yaml:2", "parameters"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
 fn an_arn_of_its_own_region_is_read() {
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
     let aws = Aws::start().secret(arn, Secret::json(r#"{"k":"v"}"#));

@@ -57,24 +57,39 @@ impl Agent {
         Self { settings, aws_settings, deadline, budget, http, report, has_profile: false }
     }
 
+    /// Returns the errors of those locators that the agent can never read.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn refused(&mut self, locators: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
+        if locators.is_empty() {
+            return Ok(Answers::new());
+        }
+        self.read_profile().await?;
+        let refused = locators.iter().filter_map(|locator| Some(refusal(locator, self.request(locator).err()?)));
+        Ok(refused.collect())
+    }
+
+    async fn read_profile(&mut self) -> Result<(), SetupError> {
+        if !self.has_profile {
+            apply_profile(&mut self.aws_settings).await?;
+            self.has_profile = true;
+        }
+        Ok(())
+    }
+
     /// Returns one answer for each of `wanted`.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
-        if !self.has_profile {
-            apply_profile(&mut self.aws_settings).await?;
-            self.has_profile = true;
-        }
+        self.read_profile().await?;
         let mut answers = Vec::new();
         let mut requests = FanOut::new();
         for locator in wanted.iter().copied() {
             match self.request(locator) {
                 Ok(request) => requests.add(request, locator),
-                Err(limit) => {
-                    let error = FetchError::Refused(Refusal::Agent(limit));
-                    answers.push((locator.clone(), Err(FetchFailure::new(locator.region.clone(), error))));
-                }
+                Err(limit) => answers.push(refusal(locator, limit)),
             }
         }
         let answered = self.deadline.reporting(self.report, self.read_all(requests.requests())).await;
@@ -157,7 +172,7 @@ impl Agent {
             }
             let wait = self.deadline.wait().filter(|_| !self.settings.has_fallback);
             if wait.is_none() || !self.budget.pause(attempts, None, None).await {
-                return Err(CredentialsError { temporary: wait.is_some(), waited: wait, ..error });
+                return Err(CredentialsError { temporary: error.temporary || wait.is_some(), waited: wait, ..error });
             }
         }
         Err(CredentialsError { what: Wanted::Token, tried: Vec::new(), temporary: true, waited: None })
@@ -195,4 +210,9 @@ impl Agent {
             ),
         }
     }
+}
+
+fn refusal(locator: &Locator, limit: AgentLimit) -> (Locator, Answer) {
+    let error = FetchError::Refused(Refusal::Agent(limit));
+    (locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))
 }

@@ -7,6 +7,7 @@ use crate::model::entry::Claim;
 use crate::model::reference::{AliasNameError, ReferenceError};
 use crate::model::template::TemplateError;
 use crate::model::tree::Position;
+use crate::system::os_error::ReadFailure;
 
 #[derive(Debug, PartialEq)]
 pub struct DeclarationError {
@@ -21,7 +22,7 @@ pub struct DeclarationError {
 #[derive(Debug, PartialEq)]
 pub enum DeclarationProblem {
     /// The system's error for reading the file.
-    Unreadable(String),
+    Unreadable(ReadFailure),
     NotUtf8,
     /// Several default files exist, and none was named.
     Several(Vec<&'static str>),

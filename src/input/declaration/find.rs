@@ -11,7 +11,6 @@ use nix::unistd::{Gid, Group, User, geteuid};
 
 use super::error::DeclarationProblem;
 use crate::system::links::{MAX_SYMLINKS, is_foreign};
-use crate::system::os_error;
 
 /// The names of a declaration that is read without being named on the command line.
 pub const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.toml", "secrets-exec.json"];
@@ -42,7 +41,7 @@ pub fn find() -> Result<Option<(&'static Path, File)>, (&'static Path, Declarati
 }
 
 fn unreadable(error: &io::Error) -> DeclarationProblem {
-    DeclarationProblem::Unreadable(os_error::text(error))
+    DeclarationProblem::Unreadable(error.into())
 }
 
 /// Opens a file of the working directory that only root and this user can write.

@@ -18,7 +18,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::input::syntax::Format;
-use crate::system::os_error;
 use schema::Declaration;
 
 /// Reads `files`, and the declaration in the working directory if `find_file`.
@@ -63,11 +62,11 @@ fn read_named(path: &Path) -> Result<String, DeclarationProblem> {
     if path == Path::new("-") {
         return read_text(std::io::stdin());
     }
-    read_text(std::fs::File::open(path).map_err(|error| DeclarationProblem::Unreadable(os_error::text(&error)))?)
+    read_text(std::fs::File::open(path).map_err(|error| DeclarationProblem::Unreadable((&error).into()))?)
 }
 
 fn read_text(mut source: impl Read) -> Result<String, DeclarationProblem> {
     let mut bytes = Vec::new();
-    source.read_to_end(&mut bytes).map_err(|error| DeclarationProblem::Unreadable(os_error::text(&error)))?;
+    source.read_to_end(&mut bytes).map_err(|error| DeclarationProblem::Unreadable((&error).into()))?;
     String::from_utf8(bytes).map_err(|_| DeclarationProblem::NotUtf8)
 }

@@ -27,6 +27,10 @@ impl Fetched {
         self.0.get(locator)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds the answers of another round of requests.
     pub fn extend(&mut self, answers: impl IntoIterator<Item = (Locator, Answer)>) {
         self.0.extend(answers);

@@ -32,11 +32,16 @@ pub enum ValueSource {
 impl ValueSource {
     /// Returns the locators to request for the value.
     pub fn locators(&self) -> Vec<&Locator> {
+        self.references().into_iter().map(|reference| &reference.locator).collect()
+    }
+
+    /// What it is made of.
+    pub fn references(&self) -> Vec<&SecretRef> {
         match self {
-            Self::Secret(reference) => vec![&reference.locator],
+            Self::Secret(reference) => vec![reference],
             Self::Literal(_) => Vec::new(),
-            Self::Composed(parts) => parts.iter().filter_map(Part::reference).map(|part| &part.locator).collect(),
-            Self::Template { inputs, .. } => inputs.values().map(|input| &input.locator).collect(),
+            Self::Composed(parts) => parts.iter().filter_map(Part::reference).collect(),
+            Self::Template { inputs, .. } => inputs.values().collect(),
         }
     }
 }

@@ -14,9 +14,11 @@ pub use precedence::PlannedLayer;
 
 use std::collections::BTreeSet;
 
+use crate::model::entry::Subject;
 use crate::model::inherited::Inherited;
-use crate::model::reference::{Aliases, Locator};
+use crate::model::reference::{Aliases, Locator, SecretRef};
 use crate::model::retention::Retained;
+use crate::model::suggest::Suggestions;
 use lookup::Lookup;
 use precedence::Precedence;
 
@@ -47,8 +49,9 @@ impl Plan {
         let mut precedence = Precedence::new(kept.map(|kept| kept.filled().collect()).unwrap_or_default());
         let mut errors = Vec::new();
         let mut planned = Vec::new();
+        let suggestions = Suggestions::default();
         for (aliases, layer) in with_aliases.into_iter().rev() {
-            let mut lookup = Lookup { aliases: &aliases, inherited, errors: &mut errors };
+            let mut lookup = Lookup { aliases: &aliases, inherited, errors: &mut errors, suggestions: &suggestions };
             planned.push(precedence.add(layer, &mut lookup));
         }
         if errors.is_empty() { Ok(Self { layers: planned, aliases, kept: precedence.kept }) } else { Err(errors) }
@@ -60,12 +63,18 @@ impl Plan {
     }
 
     /// Every locator that may be requested. An entry that an optional one overrides is read only if that one is absent.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a launch reads in rounds; commands that read nothing need it"))]
     pub fn locators(&self) -> BTreeSet<&Locator> {
-        let bindings =
-            self.layers.iter().flat_map(|layer| &layer.bindings).flat_map(|binding| binding.value_source.locators());
-        let objects = self.layers.iter().flat_map(|layer| &layer.env_from).map(|object| &object.reference.locator);
-        bindings.chain(objects).collect()
+        self.references().map(|(_, reference)| &reference.locator).collect()
+    }
+
+    /// Every reference that may be requested, and its entry.
+    pub fn references(&self) -> impl Iterator<Item = (&Subject, &SecretRef)> {
+        let bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
+        let of_bindings = bindings.flat_map(|binding| {
+            binding.value_source.references().into_iter().map(|reference| (&binding.subject, reference))
+        });
+        let objects = self.layers.iter().flat_map(|layer| &layer.env_from);
+        of_bindings.chain(objects.map(|object| (&object.subject, &object.reference)))
     }
 
     /// True for an inherited variable that `--keep-existing` keeps.

@@ -9,14 +9,13 @@ pub use settings::TrustSettings;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use hyper_rustls::HttpsConnector;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::net::errors::TrustError;
-use crate::system::os_error;
 use roots::Roots;
 use verifier::Verifier;
 
@@ -47,7 +46,7 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustErr
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = Verifier::new(roots, provider.signature_verification_algorithms);
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| TrustError { path: PathBuf::from("TLS"), why: error.to_string() })?;
+    let builder = builder.map_err(|error| TrustError::new(Path::new("TLS"), error.to_string()))?;
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
     let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -88,17 +87,17 @@ fn is_absent(file: &Path) -> bool {
 }
 
 fn read_file(path: &Path) -> Result<Roots, TrustError> {
-    let error = |why: String| TrustError { path: path.to_owned(), why };
-    let text = std::fs::read(path).map_err(|io| error(os_error::text(&io)))?;
+    let text = std::fs::read(path).map_err(|io| TrustError::unreadable(path, &io))?;
     Roots::of_bundle(as_openssl_reads(text))
-        .ok_or_else(|| error("holds no root certificate (PEM) that can be used".to_owned()))
+        .ok_or_else(|| TrustError::new(path, "holds no root certificate (PEM) that can be used".to_owned()))
 }
 
 /// Reads one directory or several, separated by colons, as OpenSSL does: it skips a missing one, and reads only files with hashed
 /// names (openssl-rehash(1)), so that a root that was renamed to disable it stays disabled.
 fn read_directories(list: &Path) -> Result<Roots, TrustError> {
     let mut roots = RootCertStore::empty();
-    let mut why = "holds no root certificate (PEM) under a hashed name, as `openssl rehash` makes them".to_owned();
+    let why = "holds no root certificate (PEM) under a hashed name, as `openssl rehash` makes them";
+    let mut error = TrustError::new(list, why.to_owned());
     for directory in list.as_os_str().as_bytes().split(|byte| *byte == b':').filter(|name| !name.is_empty()) {
         match std::fs::read_dir(OsStr::from_bytes(directory)) {
             Ok(files) => {
@@ -108,10 +107,10 @@ fn read_directories(list: &Path) -> Result<Roots, TrustError> {
                     roots.roots.extend(roots::parse(&as_openssl_reads(text)).roots);
                 }
             }
-            Err(io) => why = os_error::text(&io),
+            Err(io) => error = TrustError::unreadable(list, &io),
         }
     }
-    if roots.is_empty() { Err(TrustError { path: list.to_owned(), why }) } else { Ok(Roots::Parsed(roots)) }
+    if roots.is_empty() { Err(error) } else { Ok(Roots::Parsed(roots)) }
 }
 
 /// Makes rustls read PEM text as OpenSSL does: removes a byte order mark, and replaces carriage returns without a line feed, which to

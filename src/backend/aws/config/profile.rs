@@ -18,7 +18,7 @@ use crate::backend::aws::protocol::{Endpoints, error_text};
 use crate::model::quoting::one_line;
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
-use crate::system::os_error;
+use crate::system::os_error::ReadFailure;
 
 /// An error in AWS's configuration files.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum SetupError {
         named_by: Option<String>,
     },
     /// A configuration file cannot be read or parsed.
-    Files(String),
+    Files(ReadFailure),
     /// A setting of the profile has an invalid value.
     Setting {
         profile: String,
@@ -66,7 +66,8 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     let chosen = settings.profile().map(str::to_owned);
     let files = EnvConfigFiles::default();
     let loaded = profile::load(&Fs::real(), &Env::real(), &files, chosen.clone().map(Cow::Owned)).await;
-    let profiles = loaded.map_err(|error| SetupError::Files(error_text(&error)))?;
+    let profiles =
+        loaded.map_err(|error| SetupError::Files(ReadFailure { why: error_text(&error), is_limit: false }))?;
     let name = chosen.as_deref().unwrap_or(profiles.selected_profile());
     let Some(profile) = profiles.get_profile(name) else {
         // The default profile need not exist.
@@ -116,7 +117,8 @@ fn check_readable(file: &PathBuf) -> Result<(), SetupError> {
     };
     match read {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(SetupError::Files(one_line(&format!("{}: {}", file.display(), os_error::text(&error)))))
+            let ReadFailure { why, is_limit } = ReadFailure::from(&error);
+            Err(SetupError::Files(ReadFailure { why: one_line(&format!("{}: {why}", file.display())), is_limit }))
         }
         Ok(()) | Err(_) => Ok(()),
     }

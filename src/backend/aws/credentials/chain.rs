@@ -12,6 +12,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::imds::InstanceCredentials;
+use super::limits::{is_limit, limit_in_force};
 use super::profile::ProfileCredentials;
 use super::validation::defect;
 use crate::backend::aws::config::Settings;
@@ -52,7 +53,10 @@ pub async fn find_credentials(
         let (error, failure) = match search(settings, &configs(region), &budget.share(untried)).await {
             Ok(credentials) => return Ok(credentials),
             Err(SearchError::Refused(refusal)) => return Err(FetchError::Refused(refusal)),
-            Err(SearchError::NoCredentials(error, failure)) => (error, failure),
+            Err(SearchError::NoCredentials(error, failure)) => match limit_in_force(&error) {
+                Some(error) => (error, ProviderFailure::Outage),
+                None => (error, failure),
+            },
         };
         if let Some((provider, why)) = error.tried.last() {
             deadline.note_wait_reason(&format!("{provider}: {why}"));
@@ -222,6 +226,7 @@ impl Provider<'_> {
             ProviderError::CredentialsNotLoaded(_) => ProviderFailure::NotConfigured,
             ProviderError::ProviderTimedOut(_) => ProviderFailure::Outage,
             ProviderError::InvalidConfiguration(_) => ProviderFailure::Misconfigured,
+            other if is_limit(other) => ProviderFailure::Outage,
             // The file of a web identity token, for example.
             other if is_unreadable_file(other) => ProviderFailure::Defect,
             other => match classify_provider_error(other) {

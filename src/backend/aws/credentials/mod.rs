@@ -2,6 +2,7 @@
 
 mod chain;
 mod imds;
+mod limits;
 mod process;
 mod process_group;
 mod profile;

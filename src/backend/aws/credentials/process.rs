@@ -2,8 +2,9 @@
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
 
+use std::error::Error;
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::SystemTime;
 use std::{fmt, io};
 
@@ -13,6 +14,7 @@ use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use futures_util::future::try_join3;
+use nix::errno::Errno;
 use nix::sys::wait::WaitStatus;
 use serde::Deserialize;
 use tokio::net::unix::pipe;
@@ -21,6 +23,7 @@ use zeroize::Zeroizing;
 use super::process_group::ProcessGroup;
 use crate::backend::aws::protocol::error_text;
 use crate::model::quoting::one_line;
+use crate::system::os_error;
 
 pub struct CredentialProcess {
     /// A command for the shell. Its arguments may be secret.
@@ -39,8 +42,10 @@ impl ProvideCredentials for CredentialProcess {
         Self: 'a,
     {
         future::ProvideCredentials::new(async {
-            let credentials = self.run().await.and_then(|output| read(&output));
-            credentials.map_err(|why| ProviderError::provider_error(format!("credential_process {why}")))
+            let failed = |why| ProviderError::provider_error(format!("credential_process {why}"));
+            let (group, child) = self.start().map_err(ProviderError::provider_error)?;
+            let output = follow(group, child).await.map_err(failed)?;
+            read(&output).map_err(failed)
         })
     }
 }
@@ -53,25 +58,48 @@ impl CredentialProcess {
         Self { command: command.to_owned() }
     }
 
-    /// Runs the program and returns its output. Its standard input is /dev/null, since that of this process is for the command.
-    async fn run(&self) -> Result<Zeroizing<Vec<u8>>, String> {
+    /// Starts the program. Its standard input is /dev/null, since that of this process is for the command.
+    fn start(&self) -> Result<(ProcessGroup, Child), StartError> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (mut group, child) =
-            ProcessGroup::start(&mut command).map_err(|error| format!("cannot be started: {}", error_text(&error)))?;
-        let running = try_join3(read_all(child.stdout), read_all(child.stderr), group.ended());
-        let (stdout, stderr, status) =
-            running.await.map_err(|error| format!("cannot be read or waited for: {}", error_text(&error)))?;
-        group.complete();
-        let stderr = one_line(&String::from_utf8_lossy(&stderr));
-        let colon = if stderr.is_empty() { "" } else { ": " };
-        match status {
-            WaitStatus::Exited(_, 0) => Ok(stdout),
-            WaitStatus::Exited(_, status) => Err(format!("ended with status {status}{colon}{stderr}")),
-            WaitStatus::Signaled(_, signal, _) => Err(format!("was ended by {signal}{colon}{stderr}")),
-            _ => Err(format!("ended in an unknown way{colon}{stderr}")),
-        }
+        ProcessGroup::start(&mut command).map_err(StartError)
+    }
+}
+
+/// The error of a program that could not be started.
+#[derive(Debug)]
+pub struct StartError(io::Error);
+
+impl StartError {
+    /// True if a limit of processes or descriptors is reached, which may change.
+    pub fn is_limit(&self) -> bool {
+        let errno = os_error::errno(&self.0);
+        errno == Errno::EAGAIN || os_error::is_limit(errno)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "credential_process cannot be started: {}", os_error::describe_start(&self.0))
+    }
+}
+
+impl Error for StartError {}
+
+/// Waits for the end of the program, and returns its output.
+async fn follow(mut group: ProcessGroup, child: Child) -> Result<Zeroizing<Vec<u8>>, String> {
+    let running = try_join3(read_all(child.stdout), read_all(child.stderr), group.ended());
+    let (stdout, stderr, status) =
+        running.await.map_err(|error| format!("cannot be read or waited for: {}", error_text(&error)))?;
+    group.complete();
+    let stderr = one_line(&String::from_utf8_lossy(&stderr));
+    let colon = if stderr.is_empty() { "" } else { ": " };
+    match status {
+        WaitStatus::Exited(_, 0) => Ok(stdout),
+        WaitStatus::Exited(_, status) => Err(format!("ended with status {status}{colon}{stderr}")),
+        WaitStatus::Signaled(_, signal, _) => Err(format!("was ended by {signal}{colon}{stderr}")),
+        _ => Err(format!("ended in an unknown way{colon}{stderr}")),
     }
 }
 

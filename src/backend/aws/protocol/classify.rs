@@ -95,7 +95,10 @@ pub fn malformed_response(status: u16) -> Outage {
 /// Classifies a request that got no response.
 pub fn classify_connector_error(error: &ConnectorError) -> Retry {
     if let Some(error) = find_source::<TrustError>(error) {
-        Refusal::TrustStore(error.to_string()).into()
+        match error.is_limit {
+            true => Outage::Connection(error.to_string()).into(),
+            false => Refusal::TrustStore(error.to_string()).into(),
+        }
     } else if let Some(refusal) = certificate_error(error) {
         refusal.into()
     } else if error.is_timeout() {
