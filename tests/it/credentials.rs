@@ -112,6 +112,20 @@ fn keys_in_the_environment_are_stronger_than_a_profile_named_there() {
 }
 
 #[test]
+fn aws_default_profile_names_the_profile_and_precedes_aws_profile() {
+    let key = format!("aws_secret_access_key = {ACCESS_SECRET}");
+    let file = format!("[one]\naws_access_key_id = AKIAONE\n{key}\n[two]\naws_access_key_id = AKIATWO\n{key}\n");
+    for (profile, default_profile, used) in [("", "two", "AKIATWO"), ("one", "two", "AKIATWO"), ("one", "", "AKIAONE")]
+    {
+        let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+        let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").home_file(".aws/credentials", &file);
+        let sandbox = sandbox.env("AWS_PROFILE", profile).env("AWS_DEFAULT_PROFILE", default_profile).resolve("A=x:k");
+        sandbox.run().launched().has("A", "v");
+        assert_eq!(aws.only_read().access_key(), used);
+    }
+}
+
+#[test]
 fn a_credential_process_is_asked() {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
     let answer = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}"}}"#);

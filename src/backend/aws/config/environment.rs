@@ -36,7 +36,7 @@ impl Settings {
             region: options.region.clone().or(aws_region).or(aws_default_region),
             fallback_regions: options.fallback_regions.clone(),
             profile: options.profile.clone(),
-            profile_variable: reader.text("AWS_PROFILE"),
+            profile_variable: reader.text("AWS_DEFAULT_PROFILE").or_else(|| reader.text("AWS_PROFILE")),
             role: options.role.clone(),
             endpoints: endpoints(&mut reader, options),
             trust: trust(&mut reader, options),

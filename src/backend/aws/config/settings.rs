@@ -16,7 +16,7 @@ pub struct Settings {
     pub fallback_regions: Vec<Region>,
     /// `--profile`, which takes precedence over credentials in variables.
     pub profile: Option<String>,
-    /// AWS_PROFILE, over which credentials in variables take precedence.
+    /// AWS_DEFAULT_PROFILE, else AWS_PROFILE, as in botocore. Credentials in variables take precedence over it.
     pub profile_variable: Option<String>,
     pub role: Option<Role>,
     pub endpoints: Endpoints,
