@@ -47,6 +47,28 @@ fn half_a_pair_of_keys_is_no_credential() {
 }
 
 #[test]
+fn a_secret_key_without_its_id_counts_as_not_set() {
+    let aws = served();
+    let run = without_credentials(&aws)
+        .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials())
+        .run();
+    run.launched().has("A", "v");
+    assert_eq!(aws.reads()[0].access_key(), CONTAINER_KEY);
+}
+
+#[test]
+fn the_older_name_of_the_session_token_precedes_the_newer_one() {
+    for (security, session, sent) in [("a", "", "a"), ("a", "b", "a"), ("", "b", "b")] {
+        let aws = served();
+        let run =
+            without_credentials(&aws).aws(&aws).env("AWS_SECURITY_TOKEN", security).env("AWS_SESSION_TOKEN", session);
+        run.run().launched();
+        assert_eq!(aws.reads()[0].header("x-amz-security-token"), Some(sent));
+    }
+}
+
+#[test]
 fn the_session_token_is_sent() {
     let aws = served();
     let run = without_credentials(&aws).aws(&aws).env("AWS_SESSION_TOKEN", "session-token-of-the-test").run();

@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::settings::{MetadataSettings, Settings};
+use aws_credential_types::Credentials;
+
+use super::settings::{MetadataSettings, Settings, VariableKeys};
 use super::values::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, parse_boolean, parse_count, parse_one_of,
 };
@@ -44,9 +46,7 @@ impl Settings {
             proxy: proxy(&mut reader),
             metadata: metadata(&mut reader),
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
-            has_keys: ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-                .iter()
-                .any(|name| inherited.filled(name).is_some()),
+            variable_keys: variable_keys(&mut reader),
             profile_has_keys: false,
             config_files: config_files(inherited),
         };
@@ -57,16 +57,27 @@ impl Settings {
 fn check_sdk_variables(reader: &mut VariableReader<'_>) {
     reader.parse("AWS_EC2_METADATA_V1_DISABLED", BOOLEAN_EXPECTED, parse_boolean);
     // The SDK ignores or quotes a value that is not UTF-8.
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"]
-    {
-        reader.text(name);
-    }
+    reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     let path = |text: &str| text.parse::<http::Uri>().ok();
     reader.parse_secret("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
     for (name, expected, values) in ENUMERATIONS {
         reader.parse(name, expected, |text| parse_one_of(values, text));
     }
     reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| Role::parse(text, None).ok());
+}
+
+/// The credentials in variables. AWS_SECURITY_TOKEN is the older name of the token, and precedes it in botocore.
+fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
+    let id = reader.text("AWS_ACCESS_KEY_ID");
+    let secret = reader.text("AWS_SECRET_ACCESS_KEY");
+    let (older, token) = (reader.text("AWS_SECURITY_TOKEN"), reader.text("AWS_SESSION_TOKEN"));
+    match (id, secret) {
+        (None, _) => VariableKeys::Unset,
+        (Some(_), None) => VariableKeys::WithoutSecret,
+        (Some(id), Some(secret)) => {
+            VariableKeys::Complete(Credentials::new(id, secret, older.or(token), None, "environment"))
+        }
+    }
 }
 
 /// Variables with a fixed set of values, in any case: the name, the expected value in a message, and the values.

@@ -7,5 +7,5 @@ mod values;
 mod variable_reader;
 
 pub use profile::{SetupError, apply_profile};
-pub use settings::{MetadataSettings, Settings};
+pub use settings::{MetadataSettings, Settings, VariableKeys};
 pub use variable_reader::{VariableError, VariableReader};

@@ -3,7 +3,6 @@
 use std::error::Error;
 
 use aws_config::ecs::EcsCredentialsProvider;
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
@@ -11,6 +10,7 @@ use aws_credential_types::provider::error::CredentialsError as ProviderError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
+use super::environment::EnvironmentCredentials;
 use super::imds::InstanceCredentials;
 use super::profile::ProfileCredentials;
 use super::validation::defect;
@@ -170,10 +170,8 @@ fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs) -> Vec<Pr
     let missing = |is_set: bool, what: &str| (!is_set).then(|| what.to_owned());
     let mut providers = Vec::new();
     if settings.profile.is_none() {
-        let unset = missing(settings.has_keys, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
-        let subject = Some("only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set".to_owned());
-        let environment = provider("environment", unset, EnvironmentVariableCredentialsProvider::new);
-        providers.push(Provider { subject, ..environment });
+        let build = || EnvironmentCredentials(settings.variable_keys.clone());
+        providers.push(provider("environment", Some(String::new()), build));
     }
     let name = settings.profile();
     let unset = format!("the profile {:?} of AWS's configuration files has none", name.unwrap_or("default"));
@@ -213,10 +211,6 @@ impl Provider<'_> {
 
     fn failure(&self, error: &ProviderError) -> ProviderFailure {
         match error {
-            // Configured, but incomplete.
-            ProviderError::CredentialsNotLoaded(_) if self.unset.is_none() && self.name == "environment" => {
-                ProviderFailure::Misconfigured
-            }
             ProviderError::CredentialsNotLoaded(_) if self.unset.is_none() => ProviderFailure::Defect,
             ProviderError::CredentialsNotLoaded(_) if is_timeout(error) => ProviderFailure::Unanswered,
             ProviderError::CredentialsNotLoaded(_) => ProviderFailure::NotConfigured,

@@ -1,6 +1,7 @@
 //! Credentials: the chain of providers, and the providers that replace the SDK's own for profiles and IMDS.
 
 mod chain;
+mod environment;
 mod imds;
 mod process;
 mod process_group;
