@@ -150,7 +150,7 @@ fn credentials_of_a_container_and_of_an_instance_are_never_asked_of_a_proxy() {
     let container = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
     let instance = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
     for (name, url) in [container, instance] {
-        let sandbox = tunnelled(site, &proxy.url()).env("HTTP_PROXY", proxy.url()).env("ALL_PROXY", proxy.url());
+        let sandbox = tunnelled(site, &proxy.url()).env("HTTP_PROXY", proxy.url());
         let sandbox = sandbox.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
         let sandbox = sandbox.env("AWS_EC2_METADATA_DISABLED", "false").env(name, url);
         sandbox.run().launched_silently().has("A", "v");

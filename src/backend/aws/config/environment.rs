@@ -132,7 +132,8 @@ fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
     }
 }
 
-/// Reads the proxies. A name in lower case takes precedence, as in curl and Python.
+/// Reads the proxies. As in the AWS CLI, which is Python, a name in lower case takes precedence, even if it is empty, and ALL_PROXY is not
+/// read.
 ///
 /// A CGI server, which sets REQUEST_METHOD, puts the header `Proxy` of a request into HTTP_PROXY (CVE-2016-5385, "httpoxy"), so that
 /// only the name in lower case is read there.
@@ -140,15 +141,13 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     let link_local = ["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
     let link_local = link_local.into_iter().filter_map(|name| reader.url(name)).collect();
     let is_cgi = reader.inherited.get("REQUEST_METHOD").is_some();
-    let mut proxy = |lower, upper| {
-        let is_lower = reader.inherited.filled(lower).is_some() || is_cgi && upper == "HTTP_PROXY";
-        let name = if is_lower { lower } else { upper };
-        reader.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy)
-    };
-    let (https, http, all) =
-        (proxy("https_proxy", "HTTPS_PROXY"), proxy("http_proxy", "HTTP_PROXY"), proxy("all_proxy", "ALL_PROXY"));
-    let no_proxy = reader.text("no_proxy").or_else(|| reader.text("NO_PROXY"));
-    ProxySettings { http, https, all, no_proxy, link_local }
+    let is_lower = |name| reader.inherited.get(name).is_some();
+    let https = if is_lower("https_proxy") { "https_proxy" } else { "HTTPS_PROXY" };
+    let http = if is_lower("http_proxy") || is_cgi { "http_proxy" } else { "HTTP_PROXY" };
+    let no_proxy = if is_lower("no_proxy") { "no_proxy" } else { "NO_PROXY" };
+    let mut proxy = |name| reader.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy);
+    let (https, http) = (proxy(https), proxy(http));
+    ProxySettings { http, https, no_proxy: reader.text(no_proxy), link_local }
 }
 
 /// Parses a proxy's URL, or its host alone. SOCKS is not supported.
