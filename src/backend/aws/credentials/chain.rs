@@ -37,7 +37,7 @@ pub struct ProviderConfigs {
 /// outage the search is repeated until the budget ends, each time with STS in the next of `regions`.
 ///
 /// # Errors
-/// [`FetchError::NoCredentials`] with the reason of every provider, or [`FetchError::Refused`] for a certificate or CA bundle.
+/// [`FetchError::NoCredentials`] with the reason of every provider, or [`FetchError::Refused`] for a certificate, CA bundle or proxy.
 pub async fn find_credentials(
     settings: &Settings,
     regions: &[Region],
@@ -80,7 +80,7 @@ pub async fn find_credentials(
 
 enum SearchError {
     NoCredentials(CredentialsError, ProviderFailure),
-    /// A certificate or CA bundle, which neither another provider nor waiting would mend.
+    /// A certificate, CA bundle or proxy, which neither another provider nor waiting would mend.
     Refused(Refusal),
 }
 
@@ -137,9 +137,9 @@ async fn search(
 
 fn refusal(error: &ProviderError) -> Option<Refusal> {
     match classify_provider_error(error) {
-        Retry::Permanent(FetchError::Refused(refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_)))) => {
-            Some(refusal)
-        }
+        Retry::Permanent(FetchError::Refused(
+            refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. }),
+        )) => Some(refusal),
         Retry::Permanent(_) | Retry::Transient(..) => None,
     }
 }

@@ -15,7 +15,7 @@ use super::error_codes::{ServiceError, classify_status};
 use super::error_text::error_text;
 use crate::model::answer::{Outage, Refusal};
 use crate::model::library_text::{container_status, is_identity_provider_failure, is_sso_throttling, is_xml_error};
-use crate::net::errors::{ImdsUnavailable, TrustError, certificate_error, find_source, is_timeout};
+use crate::net::errors::{ImdsUnavailable, TrustError, certificate_error, find_source, is_timeout, proxy_error};
 use crate::time::retry::Retry;
 
 /// Classifies the failure of a request. Of a response's body only the code and the message of AWS's own errors are kept.
@@ -96,7 +96,7 @@ pub fn malformed_response(status: u16) -> Outage {
 pub fn classify_connector_error(error: &ConnectorError) -> Retry {
     if let Some(error) = find_source::<TrustError>(error) {
         Refusal::TrustStore(error.to_string()).into()
-    } else if let Some(refusal) = certificate_error(error) {
+    } else if let Some(refusal) = certificate_error(error).or_else(|| proxy_error(error)) {
         refusal.into()
     } else if error.is_timeout() {
         Outage::Timeout(error_text(error)).into()
