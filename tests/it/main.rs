@@ -48,6 +48,7 @@ mod local;
 mod option_faults;
 mod parameters;
 mod process;
+mod profiles;
 mod readme;
 mod references;
 mod regions;

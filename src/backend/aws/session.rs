@@ -139,6 +139,8 @@ impl Session {
         // IMDS already timed out for the region; skip it.
         let skip_imds = matches!(self.region, Some(Err(FetchError::Unavailable(Outage::Timeout(_)))));
         let configs = |region: &Region| ProviderConfigs {
+            clients: &self.clients,
+            region: region.clone(),
             network: self.clients.network(region),
             link_local: self.clients.link_local(),
             skip_imds: skip_imds && !self.deadline.is_waiting(),

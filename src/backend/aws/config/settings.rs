@@ -61,6 +61,11 @@ impl Settings {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.profile.is_none()
     }
 
+    /// True unless credentials in variables precede those of the profile.
+    pub fn uses_profile(&self) -> bool {
+        self.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
+    }
+
     /// The profile that an option or a variable names.
     pub fn profile(&self) -> Option<&str> {
         self.profile.as_deref().or(self.profile_variable.as_deref())

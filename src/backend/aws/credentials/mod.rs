@@ -6,8 +6,8 @@ mod imds;
 mod process;
 mod process_group;
 mod profile;
-mod validation;
+mod provider_configs;
 
-pub use chain::{ProviderConfigs, find_credentials};
+pub use chain::find_credentials;
 pub use imds::instance_region;
-pub use validation::defect;
+pub use provider_configs::ProviderConfigs;

@@ -1,13 +1,14 @@
-//! The check of credentials before they are used.
+//! A check of credentials before they are used in a signature.
 
 use aws_credential_types::Credentials;
 use http::HeaderValue;
 
-/// The defect of credentials that cannot be sent: signing puts them into headers, and panics over a line break, for example.
+/// Returns the defect of credentials that no header can hold: signing would panic over a line break, for example.
 pub fn defect(credentials: &Credentials) -> Option<&'static str> {
     let parts = [Some(credentials.access_key_id()), Some(credentials.secret_access_key()), credentials.session_token()];
     let fits = |text: &str| !text.is_empty() && HeaderValue::from_str(text).is_ok();
     let all_fit = parts.into_iter().flatten().all(fits);
-    (!all_fit)
-        .then_some("the credentials are empty, or hold a line break or another character that no credentials have")
+    (!all_fit).then_some(
+        "the credentials are empty, or have a line break or another character that is not valid in credentials",
+    )
 }
