@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, VariableError};
 use crate::input::cli::{Inputs, UsageError};
-use crate::input::declaration::DEFAULT_NAMES;
+use crate::input::declaration::{DEFAULT_NAMES, DeclarationProblem};
 use crate::input::{declaration, env_references};
 use crate::model::inherited::Inherited;
 use crate::model::options::{Options, SourceOption, TypedOptions};
@@ -28,7 +28,11 @@ pub struct Prepared {
 pub fn prepare(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Prepared {
     let Inputs { options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors } = inputs;
     report.extend(errors, Failure::Usage);
-    let (declarations, errors) = declaration::load(&files, find_file, container.as_deref());
+    let (declarations, mut errors) = declaration::load(&files, find_file, container.as_deref());
+    if !layer.is_empty() || !resolve_env.is_empty() {
+        // The default declaration is not needed, so the working directory need not be accessible.
+        errors.retain(|error| error.problem != DeclarationProblem::NoEntry);
+    }
     let has_task_definition = declarations.iter().any(|declaration| declaration.from_task_definition);
     let needs_task_definition = container.is_some() && errors.is_empty() && !has_task_definition;
     report.extend(errors, Failure::Declaration);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_util::TryFutureExt;
 use futures_util::future::try_join;
+use http::Uri;
 use http::uri::Scheme;
-use http::{HeaderValue, Uri};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Intercept;
@@ -19,7 +19,9 @@ use tower_service::Service;
 
 use super::connection::Stream;
 use super::dns::DnsResolver;
-use super::errors::{BoxError, HostError, TimedOut, TrustError, host_and_port, is_connect_timeout, within};
+use super::errors::{
+    BoxError, HostError, ProxyAuthenticationRequired, TimedOut, TrustError, host_and_port, is_connect_timeout, within,
+};
 use super::proxy::{ProxyRules, ProxySettings};
 use super::proxy_connector::{Preconnected, ProxyConnector, Tcp};
 use super::tls::{Tls, TrustSettings};
@@ -95,10 +97,10 @@ impl Connector {
         }
     }
 
-    /// Returns the `Proxy-Authorization` header of a request that a proxy forwards. [`Tunnel`] sends it by itself.
-    pub fn authorization(&self, to: &Uri) -> Option<HeaderValue> {
+    /// Returns the proxy that forwards a request and reads the Proxy-Authorization header in it. [`Tunnel`] sends that header itself.
+    pub fn forwarding_proxy(&self, to: &Uri) -> Option<Intercept> {
         let is_forwarded = to.scheme() != Some(&Scheme::HTTPS);
-        is_forwarded.then(|| self.proxy.intercept(to)).flatten()?.basic_auth().cloned()
+        is_forwarded.then(|| self.proxy.intercept(to)).flatten()
     }
 
     fn with_host<T>(&self, key: &str, action: impl FnOnce(&mut Host) -> T) -> T {
@@ -144,7 +146,8 @@ impl Connector {
                     Some(authorization) => tunnel.with_auth(authorization.clone()),
                     None => tunnel,
                 };
-                Ok(Stream::new(self.tls.over(tunnel)?.call(to).await.map_err(tunnel_error)?))
+                let tunnel = self.tls.over(tunnel)?.call(to).await;
+                Ok(Stream::new(tunnel.map_err(|error| tunnel_error(error, &proxy))?))
             }
             (Some(proxy), false) => {
                 let stream = self.to_proxy(&proxy)?.call(proxy.uri().clone()).await?;
@@ -163,16 +166,19 @@ impl Connector {
 }
 
 /// Replaces the text of hyper-util's errors, of a private type, about a proxy that opens no tunnel.
-fn tunnel_error(error: BoxError) -> BoxError {
+fn tunnel_error(error: BoxError, proxy: &Intercept) -> BoxError {
     match error.to_string() {
         text if is_tunnel_refused(&text) => {
             "the proxy refuses the tunnel or the password, or cannot reach the host".into()
         }
-        text if is_proxy_authorization_required(&text) => {
-            "the proxy requires a user name and a password in its URL".into()
-        }
+        text if is_proxy_authorization_required(&text) => authentication_required(proxy).into(),
         _ => error,
     }
+}
+
+/// The error for HTTP status 407 of a proxy.
+pub fn authentication_required(proxy: &Intercept) -> ProxyAuthenticationRequired {
+    ProxyAuthenticationRequired { proxy: host_and_port(proxy.uri()), has_password: proxy.basic_auth().is_some() }
 }
 
 impl Service<Uri> for Connector {

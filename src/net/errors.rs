@@ -44,6 +44,23 @@ impl Error for HostError {
     }
 }
 
+/// HTTP status 407 of a proxy.
+#[derive(Debug)]
+pub struct ProxyAuthenticationRequired {
+    /// Host and port.
+    pub proxy: String,
+    /// True if a name and a password were sent.
+    pub has_password: bool,
+}
+
+impl fmt::Display for ProxyAuthenticationRequired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.proxy)
+    }
+}
+
+impl Error for ProxyAuthenticationRequired {}
+
 /// A time limit that was reached.
 #[derive(Debug)]
 pub struct TimedOut(pub Duration);
@@ -144,6 +161,12 @@ pub fn certificate_error(error: &(dyn Error + 'static)) -> Option<Refusal> {
     let host = find_source::<HostError>(error).map(|error| error.host.as_str()).unwrap_or_default();
     let is_unknown = matches!(why, CertificateError::UnknownIssuer);
     Some(Refusal::Certificate { why: one_line(&format!("{host}: {}", certificate_text(why))), is_unknown })
+}
+
+/// Returns the refusal for a proxy that requires a name and a password, or others, if a chain has one.
+pub fn proxy_error(error: &(dyn Error + 'static)) -> Option<Refusal> {
+    let ProxyAuthenticationRequired { proxy, has_password } = find_source(error)?;
+    Some(Refusal::Proxy { proxy: one_line(proxy), has_password: *has_password })
 }
 
 /// Describes a certificate error. rustls prints the names of its own types, and times in seconds since 1970.

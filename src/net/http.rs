@@ -12,15 +12,17 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use http::HeaderMap;
 use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use http::{HeaderMap, StatusCode};
 use http_body_util::Limited;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::connector::Connector;
+use super::connector::{Connector, authentication_required};
 use super::errors::{
-    BoxError, HostError, ImdsUnavailable, TimedOut, TrustError, certificate_error, find_source, host_and_port, within,
+    BoxError, HostError, ImdsUnavailable, TimedOut, TrustError, certificate_error, find_source, host_and_port,
+    proxy_error, within,
 };
 
 /// The time limits of a request.
@@ -91,8 +93,9 @@ impl HttpConnector for Pool {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
-        if let Some(authorization) = self.connector.authorization(request.uri()) {
-            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
+        let proxy = self.connector.forwarding_proxy(request.uri());
+        if let Some(authorization) = proxy.as_ref().and_then(Intercept::basic_auth) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
         }
         add_user_agent(request.headers_mut());
         let host = host_and_port(request.uri());
@@ -102,6 +105,9 @@ impl HttpConnector for Pool {
         HttpConnectorFuture::new(async move {
             let mut response = within(limit, answer).await.map_err(|error| connector_error(host, error))?;
             let status = response.status();
+            if let Some(proxy) = proxy.filter(|_| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
+                return Err(ConnectorError::user(authentication_required(&proxy).into()));
+            }
             if is_token && status.is_server_error() {
                 return Err(ConnectorError::io(ImdsUnavailable(status.as_u16()).into()));
             }
@@ -132,14 +138,17 @@ fn add_user_agent(headers: &mut HeaderMap) {
     }
 }
 
-/// Classifies an error for the SDK, which retries I/O and timeouts: a certificate or a file of roots would fail again.
+/// Classifies an error for the SDK, which retries I/O and timeouts: a certificate, a file of roots or a password would fail again.
 fn connector_error(host: String, error: BoxError) -> ConnectorError {
     // Only the errors of a connector have the host already.
     let has_host = find_source::<HostError>(&*error).is_some();
     let error = if has_host { error } else { HostError::new(host, error).into() };
     if find_source::<TimedOut>(&*error).is_some() {
         ConnectorError::timeout(error)
-    } else if find_source::<TrustError>(&*error).is_some() || certificate_error(&*error).is_some() {
+    } else if find_source::<TrustError>(&*error).is_some()
+        || certificate_error(&*error).is_some()
+        || proxy_error(&*error).is_some()
+    {
         ConnectorError::user(error)
     } else {
         ConnectorError::io(error)

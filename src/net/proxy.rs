@@ -1,4 +1,4 @@
-//! The choice of a proxy for a request, by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+//! The choice of a proxy for a request, by HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
 
 use http::Uri;
 use http::uri::Scheme;
@@ -11,7 +11,6 @@ use crate::model::url::HttpUrl;
 pub struct ProxySettings {
     pub http: Option<HttpUrl>,
     pub https: Option<HttpUrl>,
-    pub all: Option<HttpUrl>,
     pub no_proxy: Option<String>,
     /// The endpoints of IMDS and of container credentials that variables name.
     pub link_local: Vec<HttpUrl>,
@@ -53,7 +52,6 @@ impl ProxyRules {
         let matcher = Matcher::builder()
             .http(text(&settings.http))
             .https(text(&settings.https))
-            .all(text(&settings.all))
             .no(for_any_port.join(","))
             .build();
         Self { matcher, no_proxy_by_port, link_local }
@@ -91,7 +89,7 @@ mod tests {
         let proxy = Some(url("http://proxy.example.com:3128"));
         let link_local = vec![url("http://metadata.example.net:8080/x")];
         let no_proxy = Some(no_proxy.to_owned());
-        let settings = ProxySettings { https: proxy.clone(), http: proxy, all: None, no_proxy, link_local };
+        let settings = ProxySettings { https: proxy.clone(), http: proxy, no_proxy, link_local };
         ProxyRules::new(&settings).intercept(&to.parse().unwrap()).is_none()
     }
 

@@ -133,6 +133,15 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
             (format!("the server's certificate is not trusted: {why}"), hints)
         }
         Refusal::TrustStore(why) => (format!("root certificates cannot be read: {why}"), Vec::new()),
+        Refusal::Proxy { proxy, has_password } => {
+            let what = if *has_password {
+                "rejects the user name and password in its URL"
+            } else {
+                "requires a user name and a password"
+            };
+            let hint = "write them into HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT, special characters as %XX";
+            (format!("the proxy {proxy} {what} (HTTP status 407)"), vec![hint.to_owned()])
+        }
         Refusal::OtherRegion { asked, found } => (
             format!("the answer comes from region {found}, but {asked} was asked"),
             vec![

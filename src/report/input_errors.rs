@@ -66,6 +66,9 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
     match problem {
         DeclarationProblem::Unreadable(failure) => format!("cannot be read: {}", failure.why),
         DeclarationProblem::NotUtf8 => "is not UTF-8".to_owned(),
+        DeclarationProblem::NoEntry => {
+            "cannot be looked for: the working directory may not be entered; --no-file turns the look-up off".to_owned()
+        }
         DeclarationProblem::Several(names) => {
             format!("the directory has several declarations ({}); choose one with -f", names.join(", "))
         }

@@ -30,6 +30,7 @@ pub fn status(error: &ResolveError) -> u8 {
                 | Refusal::NoValue
                 | Refusal::Certificate { .. }
                 | Refusal::TrustStore(_)
+                | Refusal::Proxy { .. }
                 | Refusal::OtherRegion { .. }
                 | Refusal::OtherAccount { .. }
                 | Refusal::Agent(_)
@@ -66,7 +67,9 @@ fn is_same(left: &ResolveError, right: &ResolveError) -> bool {
 fn affects_all_secrets(problem: &ResolveProblem) -> bool {
     match problem {
         ResolveProblem::Fetch(FetchFailure { error, .. }) => match error {
-            FetchError::NoCredentials(_) | FetchError::NoRegion | FetchError::Refused(Refusal::TrustStore(_)) => true,
+            FetchError::NoCredentials(_)
+            | FetchError::NoRegion
+            | FetchError::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. }) => true,
             FetchError::NotFound { .. }
             | FetchError::Denied { .. }
             | FetchError::Unavailable(_)

@@ -82,7 +82,7 @@ pub fn setup(error: &SetupError) -> Vec<String> {
             };
             let whose = match named_by {
                 Some(other) => format!("source_profile of {other:?}"),
-                None => "--profile or AWS_PROFILE".to_owned(),
+                None => "--profile, AWS_DEFAULT_PROFILE or AWS_PROFILE".to_owned(),
             };
             format!("the AWS profile {name:?} ({whose}) does not exist; {hint}")
         }

@@ -10,7 +10,7 @@ use super::deadline::Deadline;
 use crate::model::answer::{FetchError, Outage, Refusal};
 
 /// The failure of an attempt, by its meaning for further attempts.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// The request would fail the same way again.
     Permanent(FetchError),

@@ -112,7 +112,7 @@ fn without_a_token_each_place_is_told() {
 #[test]
 fn no_proxy_stands_between_us_and_the_agent() {
     let aws = served();
-    let sandbox = sandbox(&aws).env("HTTP_PROXY", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1");
+    let sandbox = sandbox(&aws).env("HTTP_PROXY", "http://127.0.0.1:1");
     sandbox.resolve("A=prod/db:k").run().launched();
 }
 

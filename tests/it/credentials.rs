@@ -47,6 +47,28 @@ fn half_a_pair_of_keys_is_no_credential() {
 }
 
 #[test]
+fn a_secret_key_without_its_id_counts_as_not_set() {
+    let aws = served();
+    let run = without_credentials(&aws)
+        .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials())
+        .run();
+    run.launched().has("A", "v");
+    assert_eq!(aws.reads()[0].access_key(), CONTAINER_KEY);
+}
+
+#[test]
+fn the_older_name_of_the_session_token_precedes_the_newer_one() {
+    for (security, session, sent) in [("a", "", "a"), ("a", "b", "a"), ("", "b", "b")] {
+        let aws = served();
+        let run =
+            without_credentials(&aws).aws(&aws).env("AWS_SECURITY_TOKEN", security).env("AWS_SESSION_TOKEN", session);
+        run.run().launched();
+        assert_eq!(aws.reads()[0].header("x-amz-security-token"), Some(sent));
+    }
+}
+
+#[test]
 fn the_session_token_is_sent() {
     let aws = served();
     let run = without_credentials(&aws).aws(&aws).env("AWS_SESSION_TOKEN", "session-token-of-the-test").run();
@@ -109,6 +131,20 @@ fn keys_in_the_environment_are_stronger_than_a_profile_named_there() {
     let sandbox = Sandbox::new().aws(&aws).home_file(".aws/config", &config).env("AWS_PROFILE", "one");
     sandbox.resolve("A=x:k").run().launched();
     assert_eq!(aws.only_read().access_key(), "AKIAIOSFODNN7EXAMPLE");
+}
+
+#[test]
+fn aws_default_profile_names_the_profile_and_precedes_aws_profile() {
+    let key = format!("aws_secret_access_key = {ACCESS_SECRET}");
+    let file = format!("[one]\naws_access_key_id = AKIAONE\n{key}\n[two]\naws_access_key_id = AKIATWO\n{key}\n");
+    for (profile, default_profile, used) in [("", "two", "AKIATWO"), ("one", "two", "AKIATWO"), ("one", "", "AKIAONE")]
+    {
+        let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+        let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").home_file(".aws/credentials", &file);
+        let sandbox = sandbox.env("AWS_PROFILE", profile).env("AWS_DEFAULT_PROFILE", default_profile).resolve("A=x:k");
+        sandbox.run().launched().has("A", "v");
+        assert_eq!(aws.only_read().access_key(), used);
+    }
 }
 
 #[test]

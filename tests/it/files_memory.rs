@@ -126,6 +126,21 @@ fn it_gets_the_owner_that_is_declared() {
 }
 
 #[test]
+fn a_user_with_no_capability_but_that_to_give_files_away_can_set_owner_and_mode() {
+    let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let wrapper = [&user[..], &["--inh-caps=-all,+chown", "--ambient-caps=-all,+chown", "--bounding-set=-all,+chown"]];
+    let wrapper = wrapper.concat();
+    if !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
+        return;
+    }
+    let aws = served();
+    let declaration = "files:\n  - { from: \"prod/tls:key\", env: F, owner: \"65533:65532\", mode: \"0440\" }\n";
+    let sandbox = Sandbox::new().aws(&aws).file("app.yaml", declaration).args(["-f", "app.yaml"]);
+    let sandbox = sandbox.script("stat -L -c '%a %u %g' \"$F\"").through(wrapper);
+    sandbox.spawn_copy().wait().launched_silently().printed("440 65533 65532\n");
+}
+
+#[test]
 fn a_binary_secret_arrives_byte_for_byte() {
     let bytes: Vec<u8> = (0..=255).cycle().take(65_536).collect();
     let aws = Aws::start().secret("bytes", Secret::binary(bytes.clone()));

@@ -50,6 +50,7 @@ mod local_deadline;
 mod option_faults;
 mod parameters;
 mod process;
+mod profiles;
 mod readme;
 mod references;
 mod regions;

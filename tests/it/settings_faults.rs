@@ -194,6 +194,31 @@ fn a_cgi_program_takes_no_proxy_from_a_requests_header() {
     assert!(!proxy.asked().is_empty());
 }
 
+#[test]
+fn all_proxy_is_not_read() {
+    let aws = served();
+    let proxy = Proxy::before(aws.address());
+    for name in ["ALL_PROXY", "all_proxy"] {
+        for url in [proxy.url(), "socks5h://127.0.0.1:1".to_owned()] {
+            sandbox(&aws).env(name, url).run().launched_silently().has("A", "v");
+        }
+    }
+    assert!(proxy.asked().is_empty());
+}
+
+#[test]
+fn an_empty_name_in_lower_case_turns_a_proxy_or_its_exceptions_off() {
+    let aws = served();
+    let proxy = Proxy::before(aws.address());
+    let proxied = || sandbox(&aws).env("HTTP_PROXY", proxy.url()).args(["--timeout", "1s"]);
+    proxied().env("http_proxy", "").run().launched_silently().has("A", "v");
+    assert!(proxy.asked().is_empty());
+    proxied().env("NO_PROXY", "*").run().launched_silently().has("A", "v");
+    assert!(proxy.asked().is_empty());
+    drop(proxied().env("NO_PROXY", "*").env("no_proxy", "").run());
+    assert!(!proxy.asked().is_empty());
+}
+
 /// A URL of an unknown scheme, with a password.
 fn with_password() -> String {
     format!("gopher://user:{CANARY}@host.example")
@@ -212,7 +237,6 @@ fn the_password_of_a_url_in_a_wrong_variable_is_not_repeated() {
         "AWS_MAX_ATTEMPTS",
         "HTTPS_PROXY",
         "https_proxy",
-        "ALL_PROXY",
         "SECRETS_EXEC_ENDPOINT_URL",
         "SECRETS_EXEC_TIMEOUT",
         "SECRETS_EXEC_QUIET",

@@ -229,5 +229,7 @@ fn a_token_that_is_only_half_written_is_waited_for() {
 fn half_a_pair_of_keys_is_not_waited_for() {
     // The sandbox kills a run that waits so long.
     let run = sandbox(&served()).env_remove("AWS_SECRET_ACCESS_KEY").args(["--wait", "1h"]).run();
-    run.refused(77).says(["environment: only one of"]).says_nothing_of("waited");
+    run.refused(77)
+        .says(["environment: AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"])
+        .says_nothing_of("waited");
 }

@@ -74,6 +74,34 @@ fn a_proxy_that_answers_every_status_but_success_is_told() {
 }
 
 #[test]
+fn a_proxy_that_wants_another_password_is_78_and_asked_once() {
+    for version in ["1.0", "1.1"] {
+        let head = format!("HTTP/{version} 407 Proxy Authentication Required");
+        let proxy = Wire::plain(vec![vec![Step::Request, Step::Send(answer(&head, CANARY))]]);
+        let named = format!("the proxy 127.0.0.1:{}", proxy.port());
+        sandbox(&proxy).run().refused(78).says(["A", &named, "rejects the user name and password"]);
+        let url = format!("http://127.0.0.1:{}", proxy.port());
+        let forwarded = sandbox(&proxy).endpoint("http://example.com").env("HTTP_PROXY", url);
+        forwarded.run().refused(78).says(["A", &named, "requires a user name and a password"]);
+        assert_eq!(proxy.connections(), 2);
+    }
+}
+
+#[test]
+fn a_role_behind_a_proxy_that_wants_a_password_is_78_and_not_the_roles_fault() {
+    let head = "HTTP/1.1 407 Proxy Authentication Required";
+    let proxy = Wire::plain(vec![vec![Step::Request, Step::Send(answer(head, CANARY))]]);
+    let role = "arn:aws:iam::123456789012:role/app";
+    let assumed = sandbox(&proxy).args(["--role-arn", role]);
+    assumed.run().refused(78).says(["rejects the user name and password"]).says_nothing_of("sts:AssumeRole");
+    let token = sandbox(&proxy).file("token", CANARY);
+    let file = token.path("token");
+    let web_identity = token.env_remove("AWS_ACCESS_KEY_ID").env("AWS_ROLE_ARN", role);
+    let run = web_identity.env("AWS_WEB_IDENTITY_TOKEN_FILE", file).run();
+    run.refused(78).says(["rejects the user name and password"]);
+}
+
+#[test]
 fn a_proxy_that_answers_in_the_place_of_the_service_is_no_service() {
     // As a proxy that terminates TLS would answer.
     let secret = answer("HTTP/1.1 200 OK", body("wrong"));

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{chown, lchown, symlink};
 
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
 const NAME: &str = "secrets-exec.yaml";
@@ -124,6 +124,34 @@ fn the_group_with_the_users_own_name_counts_as_the_user() {
 fn any_other_group_of_the_user_may_not_write_it() {
     let Some(run) = run_as(STRANGER, STRANGER + 1) else { return };
     run.refused(78).says([NAME, "its group"]);
+}
+
+/// A run as another user in a directory that this user may not enter, with secrets from a local file.
+fn locked_out() -> Option<Sandbox> {
+    let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    if !skip::can(&[&user[..], &["true"]].concat(), "a working directory that may not be entered") {
+        return None;
+    }
+    let sandbox = Sandbox::new().file("locked/secrets-exec.yaml", DECLARATION).mode("locked", 0o700);
+    let sandbox = sandbox.file("local.json", format!(r#"{{ "x": "{CANARY}", "ssm:/p": "{CANARY}" }}"#));
+    let local = sandbox.path("local.json");
+    let script = format!("cd locked && exec {} \"$@\"", user.join(" "));
+    Some(sandbox.prepared_by(&script).arg("--local").arg(local))
+}
+
+#[test]
+fn a_directory_that_may_not_be_entered_does_not_matter_when_an_option_says_what_to_resolve() {
+    let Some(sandbox) = locked_out() else { return };
+    sandbox.resolve("A=x").spawn_copy().wait().launched().has("A", CANARY);
+    let Some(sandbox) = locked_out() else { return };
+    let sandbox = sandbox.env("A", "{{resolve:ssm:/p}}").args(["--resolve-env", "A"]);
+    sandbox.spawn_copy().wait().launched().has("A", CANARY);
+}
+
+#[test]
+fn a_directory_that_may_not_be_entered_is_told_when_nothing_else_is_to_be_resolved() {
+    let Some(sandbox) = locked_out() else { return };
+    sandbox.spawn_copy().wait().refused(78).says(["the working directory may not be entered", "--no-file"]);
 }
 
 const DECLARATION: &str = "env:\n  A: { value: v }\n";

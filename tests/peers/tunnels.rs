@@ -49,9 +49,10 @@ fn a_tunnel_is_opened_with_a_password() {
 #[test]
 fn a_password_that_a_proxy_wants_and_does_not_get_is_told() {
     let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start(CONFIGURED)) else { return };
-    for url in [proxy.url(), proxy.url_for(&format!("user:{CANARY}x"))] {
+    // Tinyproxy answers a wrong password with HTTP status 401.
+    for (url, status) in [(proxy.url(), 78), (proxy.url_for(&format!("user:{CANARY}x")), 75)] {
         let run = tunnelled_twice(site, &url).run();
-        run.refused(75).says(["A", &format!("the proxy {}", proxy.address()), "password"]);
+        run.refused(status).says(["A", &format!("the proxy {}", proxy.address()), "password"]);
     }
 }
 
@@ -150,7 +151,7 @@ fn credentials_of_a_container_and_of_an_instance_are_never_asked_of_a_proxy() {
     let container = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
     let instance = ("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
     for (name, url) in [container, instance] {
-        let sandbox = tunnelled(site, &proxy.url()).env("HTTP_PROXY", proxy.url()).env("ALL_PROXY", proxy.url());
+        let sandbox = tunnelled(site, &proxy.url()).env("HTTP_PROXY", proxy.url());
         let sandbox = sandbox.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
         let sandbox = sandbox.env("AWS_EC2_METADATA_DISABLED", "false").env(name, url);
         sandbox.run().launched_silently().has("A", "v");

@@ -9,8 +9,7 @@ use aws_sdk_sts::operation::get_caller_identity::{
 };
 use tokio::time::timeout;
 
-use super::credentials::defect;
-use super::protocol::{Client, SdkFailure, classify};
+use super::protocol::{Client, SdkFailure, classify, defect};
 use crate::model::answer::{Denial, FetchError, Outage, Refusal};
 use crate::model::reference::Role;
 use crate::time::retry::{Retry, RetryBudget, retry};
@@ -26,20 +25,36 @@ pub struct AssumedRole {
 /// The limit for GetCallerIdentity, so that it does not delay the message of a denial for long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A request for the credentials of a role.
+pub struct RoleRequest<'a> {
+    pub arn: &'a str,
+    pub external_id: Option<&'a str>,
+    pub session_name: Option<&'a str>,
+    /// In seconds; STS's default is an hour.
+    pub duration: Option<i32>,
+}
+
+/// Assumes a role with the credentials of the client, in one attempt.
+pub async fn assume_once(client: &Client, request: &RoleRequest<'_>) -> Result<AssumedRole, Retry> {
+    let input = AssumeRoleInput::builder()
+        .role_arn(request.arn)
+        .role_session_name(request.session_name.unwrap_or("secrets-exec"))
+        .set_external_id(request.external_id.map(str::to_owned))
+        .set_duration_seconds(request.duration);
+    let input = input.build().map_err(SdkFailure::<AssumeRoleError>::construction_failure);
+    let calling = async { client.call(&AssumeRole::new(), input?).await };
+    read_role(calling.await.map_err(|error| classify(&error))?)
+}
+
 /// Assumes a role with the credentials of the client.
 ///
 /// # Errors
 /// [`FetchError::Denied`] if the role may not be assumed or is invalid, [`FetchError::Unavailable`] if the budget ends first.
 pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Result<AssumedRole, FetchError> {
-    let assumed = retry(budget, async || {
-        let input = AssumeRoleInput::builder()
-            .role_arn(role.arn.to_string())
-            .role_session_name("secrets-exec")
-            .set_external_id(role.external_id.clone());
-        let input = input.build().map_err(SdkFailure::<AssumeRoleError>::construction_failure);
-        let calling = async { client.call(&AssumeRole::new(), input?).await };
-        read_role(calling.await.map_err(|error| classify(&error))?)
-    });
+    let arn = role.arn.to_string();
+    let external_id = role.external_id.as_deref();
+    let request = RoleRequest { arn: &arn, external_id, session_name: None, duration: None };
+    let assumed = retry(budget, async || assume_once(client, &request).await);
     assumed.await.map_err(|error| role_error(error, role))
 }
 

@@ -24,6 +24,8 @@ pub enum DeclarationProblem {
     /// The system's error for reading the file.
     Unreadable(ReadFailure),
     NotUtf8,
+    /// The working directory, where a default file is looked for, may not be entered.
+    NoEntry,
     /// Several default files exist, and none was named.
     Several(Vec<&'static str>),
     /// The default file, which was not named, can be changed by other users.

@@ -27,6 +27,9 @@ pub fn find() -> Result<Option<(&'static Path, File)>, (&'static Path, Declarati
     for name in DEFAULT_NAMES {
         match Path::new(name).symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err((Path::new(name), DeclarationProblem::NoEntry));
+            }
             Err(error) => return Err((Path::new(name), unreadable(&error))),
             Ok(_) => found.push(*name),
         }

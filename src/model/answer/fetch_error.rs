@@ -134,6 +134,13 @@ pub enum Refusal {
         /// True if the issuer is unknown, so that another root certificate may help.
         is_unknown: bool,
     },
+    /// HTTP status 407 of a proxy.
+    Proxy {
+        /// Its host and port.
+        proxy: String,
+        /// True if a name and a password were sent.
+        has_password: bool,
+    },
     /// An answer whose ARN names another region than the request.
     OtherRegion {
         asked: String,

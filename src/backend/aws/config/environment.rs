@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::settings::{MetadataSettings, Settings};
+use aws_credential_types::Credentials;
+
+use super::settings::{MetadataSettings, Settings, VariableKeys};
 use super::values::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, parse_boolean, parse_count, parse_one_of,
 };
@@ -36,7 +38,7 @@ impl Settings {
             region: options.region.clone().or(aws_region).or(aws_default_region),
             fallback_regions: options.fallback_regions.clone(),
             profile: options.profile.clone(),
-            profile_variable: reader.text("AWS_PROFILE"),
+            profile_variable: reader.text("AWS_DEFAULT_PROFILE").or_else(|| reader.text("AWS_PROFILE")),
             role: options.role.clone(),
             endpoints: endpoints(&mut reader, options),
             trust: trust(&mut reader, options),
@@ -44,9 +46,7 @@ impl Settings {
             proxy: proxy(&mut reader),
             metadata: metadata(&mut reader),
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
-            has_keys: ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-                .iter()
-                .any(|name| inherited.filled(name).is_some()),
+            variable_keys: variable_keys(&mut reader),
             profile_has_keys: false,
             config_files: config_files(inherited),
         };
@@ -57,16 +57,27 @@ impl Settings {
 fn check_sdk_variables(reader: &mut VariableReader<'_>) {
     reader.parse("AWS_EC2_METADATA_V1_DISABLED", BOOLEAN_EXPECTED, parse_boolean);
     // The SDK ignores or quotes a value that is not UTF-8.
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"]
-    {
-        reader.text(name);
-    }
+    reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     let path = |text: &str| text.parse::<http::Uri>().ok();
     reader.parse_secret("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
     for (name, expected, values) in ENUMERATIONS {
         reader.parse(name, expected, |text| parse_one_of(values, text));
     }
     reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| Role::parse(text, None).ok());
+}
+
+/// The credentials in variables. AWS_SECURITY_TOKEN is the older name of the token, and precedes it in botocore.
+fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
+    let id = reader.text("AWS_ACCESS_KEY_ID");
+    let secret = reader.text("AWS_SECRET_ACCESS_KEY");
+    let (older, token) = (reader.text("AWS_SECURITY_TOKEN"), reader.text("AWS_SESSION_TOKEN"));
+    match (id, secret) {
+        (None, _) => VariableKeys::Unset,
+        (Some(_), None) => VariableKeys::WithoutSecret,
+        (Some(id), Some(secret)) => {
+            VariableKeys::Complete(Credentials::new(id, secret, older.or(token), None, "environment"))
+        }
+    }
 }
 
 /// Variables with a fixed set of values, in any case: the name, the expected value in a message, and the values.
@@ -121,7 +132,8 @@ fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
     }
 }
 
-/// Reads the proxies. A name in lower case takes precedence, as in curl and Python.
+/// Reads the proxies. As in the AWS CLI, which is Python, a name in lower case takes precedence, even if it is empty, and ALL_PROXY is not
+/// read.
 ///
 /// A CGI server, which sets REQUEST_METHOD, puts the header `Proxy` of a request into HTTP_PROXY (CVE-2016-5385, "httpoxy"), so that
 /// only the name in lower case is read there.
@@ -129,15 +141,13 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     let link_local = ["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
     let link_local = link_local.into_iter().filter_map(|name| reader.url(name)).collect();
     let is_cgi = reader.inherited.get("REQUEST_METHOD").is_some();
-    let mut proxy = |lower, upper| {
-        let is_lower = reader.inherited.filled(lower).is_some() || is_cgi && upper == "HTTP_PROXY";
-        let name = if is_lower { lower } else { upper };
-        reader.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy)
-    };
-    let (https, http, all) =
-        (proxy("https_proxy", "HTTPS_PROXY"), proxy("http_proxy", "HTTP_PROXY"), proxy("all_proxy", "ALL_PROXY"));
-    let no_proxy = reader.text("no_proxy").or_else(|| reader.text("NO_PROXY"));
-    ProxySettings { http, https, all, no_proxy, link_local }
+    let is_lower = |name| reader.inherited.get(name).is_some();
+    let https = if is_lower("https_proxy") { "https_proxy" } else { "HTTPS_PROXY" };
+    let http = if is_lower("http_proxy") || is_cgi { "http_proxy" } else { "HTTP_PROXY" };
+    let no_proxy = if is_lower("no_proxy") { "no_proxy" } else { "NO_PROXY" };
+    let mut proxy = |name| reader.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy);
+    let (https, http) = (proxy(https), proxy(http));
+    ProxySettings { http, https, no_proxy: reader.text(no_proxy), link_local }
 }
 
 /// Parses a proxy's URL, or its host alone. SOCKS is not supported.

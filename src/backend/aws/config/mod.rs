@@ -2,10 +2,16 @@
 
 mod environment;
 mod profile;
+mod profiles;
+mod role_chain;
 mod settings;
+mod setup_error;
 mod values;
 mod variable_reader;
 
-pub use profile::{SetupError, apply_profile};
-pub use settings::{MetadataSettings, Settings};
+pub use profile::apply_profile;
+pub use profiles::Profiles;
+pub use role_chain::{ChainError, NamedSource, ProfileRole, Source, role_chain};
+pub use settings::{MetadataSettings, Settings, VariableKeys};
+pub use setup_error::SetupError;
 pub use variable_reader::{VariableError, VariableReader};

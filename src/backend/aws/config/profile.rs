@@ -1,52 +1,26 @@
 //! The profile in AWS's configuration files, and its settings.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
-use aws_config::profile;
-use aws_config::profile::{Profile, ProfileSet};
-use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_runtime::env_config::property::PropertiesKey;
-use aws_types::os_shim_internal::{Env, Fs};
+use aws_config::profile::Profile;
 
+use super::profiles::Profiles;
+use super::role_chain::{ChainError, role_chain};
 use super::settings::Settings;
+use super::setup_error::SetupError;
 use super::values::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, parse_boolean, parse_count,
     parse_one_of,
 };
-use crate::backend::aws::protocol::{Endpoints, error_text};
+use crate::backend::aws::protocol::Endpoints;
 use crate::model::quoting::one_line;
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 use crate::system::os_error::ReadFailure;
 
-/// An error in AWS's configuration files.
-#[derive(Debug, PartialEq, Eq)]
-pub enum SetupError {
-    /// The profile that an option, a variable or another profile names does not exist.
-    NoProfile {
-        name: String,
-        /// The names of the existing profiles, sorted.
-        known: Vec<String>,
-        /// The profile with this one as its `source_profile`; `None` for an option or a variable.
-        named_by: Option<String>,
-    },
-    /// A configuration file cannot be read or parsed.
-    Files(ReadFailure),
-    /// A setting of the profile has an invalid value.
-    Setting {
-        profile: String,
-        key: &'static str,
-        text: String,
-        /// The valid values, in words.
-        expected: &'static str,
-    },
-}
-
 /// The keys of a profile that configure credentials.
-const CREDENTIAL_KEYS: [&str; 8] = [
+const CREDENTIAL_KEYS: [&str; 7] = [
     "aws_access_key_id",
-    "aws_secret_access_key",
     "role_arn",
     "source_profile",
     "credential_source",
@@ -64,16 +38,18 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
         check_readable(file)?;
     }
     let chosen = settings.profile().map(str::to_owned);
-    let files = EnvConfigFiles::default();
-    let loaded = profile::load(&Fs::real(), &Env::real(), &files, chosen.clone().map(Cow::Owned)).await;
-    let profiles =
-        loaded.map_err(|error| SetupError::Files(ReadFailure { why: error_text(&error), is_limit: false }))?;
-    let name = chosen.as_deref().unwrap_or(profiles.selected_profile());
-    let Some(profile) = profiles.get_profile(name) else {
+    let profiles = Profiles::load().await?;
+    let name = chosen.as_deref().unwrap_or("default");
+    let Some(profile) = profiles.get(name) else {
         // The default profile need not exist.
         return if chosen.is_none() { Ok(()) } else { Err(no_profile(name, None, &profiles)) };
     };
     check_source_profiles(name, profile, &profiles)?;
+    if settings.uses_profile()
+        && let Err(ChainError::Setup(error)) = role_chain(&profiles, name)
+    {
+        return Err(error);
+    }
     settings.profile_has_keys = CREDENTIAL_KEYS.iter().any(|key| profile.get(key).is_some());
     let reader = ProfileReader { name, profile };
     reader.setting("retry_mode", RETRY_EXPECTED, |text| parse_one_of(&RETRY_MODES, text))?;
@@ -88,7 +64,7 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
 
 fn apply_endpoints(
     reader: &ProfileReader<'_>,
-    profiles: &ProfileSet,
+    profiles: &Profiles,
     endpoints: &mut Endpoints,
 ) -> Result<(), SetupError> {
     let boolean = |key| reader.setting(key, BOOLEAN_EXPECTED, parse_boolean);
@@ -125,21 +101,19 @@ fn check_readable(file: &PathBuf) -> Result<(), SetupError> {
 }
 
 /// Checks that each `source_profile` exists.
-fn check_source_profiles(name: &str, profile: &Profile, profiles: &ProfileSet) -> Result<(), SetupError> {
+fn check_source_profiles(name: &str, profile: &Profile, profiles: &Profiles) -> Result<(), SetupError> {
     let (mut name, mut profile) = (name, profile);
-    // A chain with more steps than there are profiles is a cycle, which the SDK reports.
-    for _ in profiles.profiles() {
+    // A chain with more steps than there are profiles is a cycle, which `role_chain` reports.
+    for _ in profiles.names() {
         let Some(source) = profile.get("source_profile") else { break };
-        profile = profiles.get_profile(source).ok_or_else(|| no_profile(source, Some(name), profiles))?;
+        profile = profiles.get(source).ok_or_else(|| no_profile(source, Some(name), profiles))?;
         name = source;
     }
     Ok(())
 }
 
-fn no_profile(name: &str, named_by: Option<&str>, profiles: &ProfileSet) -> SetupError {
-    let mut known: Vec<String> = profiles.profiles().map(str::to_owned).collect();
-    known.sort_unstable();
-    SetupError::NoProfile { name: name.to_owned(), known, named_by: named_by.map(str::to_owned) }
+fn no_profile(name: &str, named_by: Option<&str>, profiles: &Profiles) -> SetupError {
+    SetupError::NoProfile { name: name.to_owned(), known: profiles.names(), named_by: named_by.map(str::to_owned) }
 }
 
 struct ProfileReader<'a> {
@@ -148,17 +122,12 @@ struct ProfileReader<'a> {
 }
 
 impl ProfileReader<'_> {
-    /// Returns the `endpoint_url` of a service in the section that the profile's `services` names. The SDK looks for another name of
-    /// Secrets Manager there than AWS's other tools.
-    fn service_endpoint(&self, profiles: &ProfileSet, service: &str) -> Result<Option<HttpUrl>, SetupError> {
-        let Some(section) = self.profile.get("services") else { return Ok(None) };
-        let key = PropertiesKey::builder()
-            .section_key("services")
-            .section_name(section)
-            .property_name(service)
-            .sub_property_name("endpoint_url")
-            .build();
-        let Some(text) = key.ok().and_then(|key| profiles.other_sections().get(&key)) else { return Ok(None) };
+    /// Returns the `endpoint_url` of a service in the section that the profile's `services` names.
+    fn service_endpoint(&self, profiles: &Profiles, service: &str) -> Result<Option<HttpUrl>, SetupError> {
+        let section = self.profile.get("services");
+        let Some(text) = section.and_then(|section| profiles.service_endpoint(section, service)) else {
+            return Ok(None);
+        };
         match HttpUrl::parse(text) {
             Ok(url) => Ok(Some(url)),
             Err(_) => {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+
 use crate::backend::aws::protocol::Endpoints;
 use crate::model::reference::{Region, Role};
 use crate::net::proxy::ProxySettings;
@@ -16,7 +18,7 @@ pub struct Settings {
     pub fallback_regions: Vec<Region>,
     /// `--profile`, which takes precedence over credentials in variables.
     pub profile: Option<String>,
-    /// AWS_PROFILE, over which credentials in variables take precedence.
+    /// AWS_DEFAULT_PROFILE, else AWS_PROFILE, as in botocore. Credentials in variables take precedence over it.
     pub profile_variable: Option<String>,
     pub role: Option<Role>,
     pub endpoints: Endpoints,
@@ -26,12 +28,20 @@ pub struct Settings {
     pub metadata: MetadataSettings,
     /// AWS_WEB_IDENTITY_TOKEN_FILE
     pub web_identity_file: Option<String>,
-    /// True if AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY is set.
-    pub has_keys: bool,
+    pub variable_keys: VariableKeys,
     /// True if the profile has a setting that credentials come from.
     pub profile_has_keys: bool,
     /// The configuration file and the credentials file; they need not exist.
     pub config_files: Vec<PathBuf>,
+}
+
+/// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID counts as not set.
+#[derive(Clone, Debug)]
+pub enum VariableKeys {
+    Unset,
+    /// AWS_ACCESS_KEY_ID without AWS_SECRET_ACCESS_KEY.
+    WithoutSecret,
+    Complete(Credentials),
 }
 
 /// The settings of the instance metadata service (IMDS).
@@ -48,7 +58,12 @@ pub struct MetadataSettings {
 impl Settings {
     /// True if the credentials are in variables, so that no request is needed for them.
     pub fn has_static_keys(&self) -> bool {
-        self.has_keys && self.profile.is_none()
+        matches!(self.variable_keys, VariableKeys::Complete(_)) && self.profile.is_none()
+    }
+
+    /// True unless credentials in variables precede those of the profile.
+    pub fn uses_profile(&self) -> bool {
+        self.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
     /// The profile that an option or a variable names.

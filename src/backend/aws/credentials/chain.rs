@@ -3,20 +3,20 @@
 use std::error::Error;
 
 use aws_config::ecs::EcsCredentialsProvider;
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError as ProviderError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use futures_util::future::{FutureExt, LocalBoxFuture};
 
+use super::environment::EnvironmentCredentials;
 use super::imds::InstanceCredentials;
 use super::limits::{is_limit, limit_in_force};
-use super::profile::ProfileCredentials;
-use super::validation::defect;
+use super::profile::profile_credentials;
+use super::provider_configs::ProviderConfigs;
 use crate::backend::aws::config::Settings;
-use crate::backend::aws::protocol::{classify_provider_error, error_text};
+use crate::backend::aws::protocol::{classify_provider_error, defect, error_text};
 use crate::model::answer::{CredentialsError, FetchError, Refusal, Wanted};
 use crate::model::library_text::{is_metadata_forbidden, is_sso_token_error};
 use crate::model::reference::Region;
@@ -24,25 +24,17 @@ use crate::net::errors::{find_source, is_timeout};
 use crate::time::deadline::Deadline;
 use crate::time::retry::{Retry, RetryBudget};
 
-/// The configurations of the SDK's providers. Each search requires new ones, since they cache the files that they read.
-pub struct ProviderConfigs {
-    pub network: ProviderConfig,
-    pub link_local: ProviderConfig,
-    /// True if IMDS already timed out.
-    pub skip_imds: bool,
-}
-
 /// Returns the credentials of the first provider that has some.
 ///
 /// A provider that is configured and fails ends the search, as in every AWS tool: the next one could have another identity. After an
 /// outage the search is repeated until the budget ends, each time with STS in the next of `regions`.
 ///
 /// # Errors
-/// [`FetchError::NoCredentials`] with the reason of every provider, or [`FetchError::Refused`] for a certificate or CA bundle.
-pub async fn find_credentials(
+/// [`FetchError::NoCredentials`] with the reason of every provider, or [`FetchError::Refused`] for a certificate, CA bundle or proxy.
+pub async fn find_credentials<'a>(
     settings: &Settings,
     regions: &[Region],
-    configs: impl Fn(&Region) -> ProviderConfigs,
+    configs: impl Fn(&Region) -> ProviderConfigs<'a>,
     budget: &RetryBudget,
     deadline: &Deadline,
 ) -> Result<Credentials, FetchError> {
@@ -84,7 +76,7 @@ pub async fn find_credentials(
 
 enum SearchError {
     NoCredentials(CredentialsError, ProviderFailure),
-    /// A certificate or CA bundle, which neither another provider nor waiting would mend.
+    /// A certificate, CA bundle or proxy, which neither another provider nor waiting would mend.
     Refused(Refusal),
 }
 
@@ -107,7 +99,7 @@ enum ProviderFailure {
 
 async fn search(
     settings: &Settings,
-    configs: &ProviderConfigs,
+    configs: &ProviderConfigs<'_>,
     budget: &RetryBudget,
 ) -> Result<Credentials, SearchError> {
     let mut tried = Vec::new();
@@ -117,7 +109,7 @@ async fn search(
         Err(SearchError::NoCredentials(error, failure))
     };
     for provider in providers(settings, configs) {
-        let (why, failure) = match budget.within((provider.build)().provide_credentials()).await {
+        let (why, failure) = match budget.within((provider.ask)()).await {
             Some(Ok(credentials)) => match defect(&credentials) {
                 None => return Ok(credentials),
                 Some(why) => (why.to_owned(), ProviderFailure::Defect),
@@ -141,9 +133,9 @@ async fn search(
 
 fn refusal(error: &ProviderError) -> Option<Refusal> {
     match classify_provider_error(error) {
-        Retry::Permanent(FetchError::Refused(refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_)))) => {
-            Some(refusal)
-        }
+        Retry::Permanent(FetchError::Refused(
+            refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. }),
+        )) => Some(refusal),
         Retry::Permanent(_) | Retry::Transient(..) => None,
     }
 }
@@ -158,31 +150,33 @@ struct Provider<'a> {
     /// The missing settings; `None` if it is configured, empty if its own error names them.
     unset: Option<String>,
     /// Called only when the search reaches the provider: some build a whole SDK client.
-    build: Box<dyn Fn() -> SharedCredentialsProvider + 'a>,
+    ask: Box<dyn Fn() -> LocalBoxFuture<'a, Result<Credentials, ProviderError>> + 'a>,
 }
 
-fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs) -> Vec<Provider<'a>> {
-    let ProviderConfigs { network, link_local, skip_imds } = configs;
-    fn provider<'a, P: ProvideCredentials + 'static>(
+fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs<'a>) -> Vec<Provider<'a>> {
+    let ProviderConfigs { network, link_local, skip_imds, .. } = configs;
+    fn provider<'a, P: ProvideCredentials + 'a>(
         name: &'static str,
         unset: Option<String>,
         build: impl Fn() -> P + 'a,
     ) -> Provider<'a> {
-        let build = Box::new(move || SharedCredentialsProvider::new(build()));
-        Provider { name, subject: None, malformed: ProviderFailure::Defect, unset, build }
+        let ask = move || {
+            let provider = build();
+            async move { provider.provide_credentials().await }.boxed_local()
+        };
+        Provider { name, subject: None, malformed: ProviderFailure::Defect, unset, ask: Box::new(ask) }
     }
     let missing = |is_set: bool, what: &str| (!is_set).then(|| what.to_owned());
     let mut providers = Vec::new();
     if settings.profile.is_none() {
-        let unset = missing(settings.has_keys, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
-        let subject = Some("only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set".to_owned());
-        let environment = provider("environment", unset, EnvironmentVariableCredentialsProvider::new);
-        providers.push(Provider { subject, ..environment });
+        let build = || EnvironmentCredentials(settings.variable_keys.clone());
+        providers.push(provider("environment", Some(String::new()), build));
     }
     let name = settings.profile();
     let unset = format!("the profile {:?} of AWS's configuration files has none", name.unwrap_or("default"));
     let unset = missing(settings.profile_has_keys, &unset);
-    providers.push(provider("profile", unset, move || ProfileCredentials::new(name, network)));
+    let ask = Box::new(|| profile_credentials(settings, configs).boxed_local());
+    providers.push(Provider { name: "profile", subject: None, malformed: ProviderFailure::Defect, unset, ask });
     let is_set = settings.web_identity_file.is_some();
     let unset = missing(is_set, "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set");
     let web_identity =
@@ -217,10 +211,6 @@ impl Provider<'_> {
 
     fn failure(&self, error: &ProviderError) -> ProviderFailure {
         match error {
-            // Configured, but incomplete.
-            ProviderError::CredentialsNotLoaded(_) if self.unset.is_none() && self.name == "environment" => {
-                ProviderFailure::Misconfigured
-            }
             ProviderError::CredentialsNotLoaded(_) if self.unset.is_none() => ProviderFailure::Defect,
             ProviderError::CredentialsNotLoaded(_) if is_timeout(error) => ProviderFailure::Unanswered,
             ProviderError::CredentialsNotLoaded(_) => ProviderFailure::NotConfigured,

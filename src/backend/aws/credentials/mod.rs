@@ -1,13 +1,14 @@
 //! Credentials: the chain of providers, and the providers that replace the SDK's own for profiles and IMDS.
 
 mod chain;
+mod environment;
 mod imds;
 mod limits;
 mod process;
 mod process_group;
 mod profile;
-mod validation;
+mod provider_configs;
 
-pub use chain::{ProviderConfigs, find_credentials};
+pub use chain::find_credentials;
 pub use imds::instance_region;
-pub use validation::defect;
+pub use provider_configs::ProviderConfigs;

@@ -1,101 +1,139 @@
-//! The provider for a profile: the SDK's own, except for `credential_process`, for which it uses [`CredentialProcess`].
-//!
-//! The SDK would run such a program with the standard input of this process and never end it. Its provider has no hook for that, but
-//! it takes custom providers by name and a configuration file after the user's. That file replaces `credential_process` by a
-//! `credential_source` with the name of a custom provider.
+//! Credentials of a profile: its source is asked, and its roles are assumed in turn.
 
-use std::borrow::Cow;
-
-use aws_config::profile;
-use aws_config::profile::{Profile, ProfileFileCredentialsProvider, ProfileSet};
-use aws_config::provider_config::ProviderConfig;
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::profile::{Profile, ProfileFileCredentialsProvider};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError as ProviderError;
-use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-use aws_types::os_shim_internal::{Env, Fs};
 
+use super::environment::EnvironmentCredentials;
+use super::imds::InstanceCredentials;
 use super::process::CredentialProcess;
+use super::provider_configs::ProviderConfigs;
+use crate::backend::aws::config::{ChainError, NamedSource, ProfileRole, Profiles, Settings, Source, role_chain};
+use crate::backend::aws::protocol::{Api, Classified, defect};
+use crate::backend::aws::sts::{RoleRequest, assume_once};
+use crate::model::quoting::one_line;
+use crate::time::retry::Retry;
 
-#[derive(Debug)]
-pub struct ProfileCredentials {
-    /// `None` for the default profile.
-    name: Option<String>,
-    config: ProviderConfig,
+/// Reads the configuration files again, which may have been written meanwhile, and asks for the profile's credentials.
+pub async fn profile_credentials(
+    settings: &Settings,
+    configs: &ProviderConfigs<'_>,
+) -> Result<Credentials, ProviderError> {
+    let profiles = Profiles::load().await.map_err(|error| invalid(&error.to_string()))?;
+    let name = settings.profile().unwrap_or("default");
+    let chain = role_chain(&profiles, name).map_err(|error| match error {
+        ChainError::Setup(error) => invalid(&error.to_string()),
+        ChainError::Inconsistent(why) => invalid(&why),
+    });
+    let Some(chain) = chain? else {
+        let why = format!("the profile {name:?} of AWS's configuration files has none");
+        return Err(ProviderError::not_loaded(why));
+    };
+    let mut credentials = match chain.source {
+        Source::Keys(credentials) => credentials,
+        Source::Process(command) => CredentialProcess::new(&command).provide_credentials().await?,
+        Source::Named(source) => named(source, settings, configs).await?,
+        Source::WebIdentity | Source::Sso => of_the_sdk(&profiles, &chain.profile, configs).await?,
+    };
+    for role in &chain.roles {
+        if let Some(why) = defect(&credentials) {
+            return Err(invalid(why));
+        }
+        credentials = assume(role, credentials, configs).await?;
+    }
+    Ok(credentials)
 }
 
-/// The name of the custom provider, and of a profile with it for a profile that is its own `source_profile`.
-const PROCESS: &str = "secrets-exec-credential-process";
+fn invalid(why: &str) -> ProviderError {
+    ProviderError::invalid_configuration(why.to_owned())
+}
 
-impl ProfileCredentials {
-    pub fn new(name: Option<&str>, config: &ProviderConfig) -> Self {
-        Self { name: name.map(str::to_owned), config: config.clone() }
-    }
-
-    async fn credentials(&self) -> Result<Credentials, ProviderError> {
-        let name = self.name.clone().map(Cow::Owned);
-        let loaded = profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), name).await;
-        let profiles = loaded.map_err(ProviderError::invalid_configuration)?;
-        let mut provider = ProfileFileCredentialsProvider::builder().configure(&self.config);
-        if let Some(name) = &self.name {
-            provider = provider.profile_name(name);
+async fn named(
+    source: NamedSource,
+    settings: &Settings,
+    configs: &ProviderConfigs<'_>,
+) -> Result<Credentials, ProviderError> {
+    match source {
+        NamedSource::Environment => EnvironmentCredentials(settings.variable_keys.clone()).provide_credentials().await,
+        NamedSource::Container => {
+            EcsCredentialsProvider::builder().configure(&configs.link_local).build().provide_credentials().await
         }
-        if let Some((profile, command)) = find_process(&profiles) {
-            let files = EnvConfigFiles::builder()
-                .include_default_config_file(true)
-                .include_default_credentials_file(true)
-                .with_contents(EnvConfigFileKind::Credentials, overlay(profile));
-            provider =
-                provider.profile_files(files.build()).with_custom_provider(PROCESS, CredentialProcess::new(command));
+        NamedSource::Instance => {
+            let instance = InstanceCredentials::new(settings.metadata, &configs.link_local, configs.skip_imds);
+            instance.provide_credentials().await
         }
-        provider.build().provide_credentials().await
     }
 }
 
-impl ProvideCredentials for ProfileCredentials {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(self.credentials())
-    }
+/// The settings of a web identity, of SSO and of their endpoints.
+const SETTINGS_OF_SOURCES: [&str; 9] = [
+    "web_identity_token_file",
+    "role_session_name",
+    "sso_account_id",
+    "sso_role_name",
+    "sso_session",
+    "sso_region",
+    "sso_start_url",
+    "endpoint_url",
+    "services",
+];
+
+/// The name of the profile that the SDK is given.
+const PROFILE: &str = "secrets-exec-source";
+
+/// Asks the SDK's provider for the credentials of a web identity or of SSO. It is given a profile that has only these settings, since it
+/// would assume the roles of the profile itself.
+async fn of_the_sdk(
+    profiles: &Profiles,
+    name: &str,
+    configs: &ProviderConfigs<'_>,
+) -> Result<Credentials, ProviderError> {
+    let Some(profile) = profiles.get(name) else { return Err(invalid("the profile does not exist any more")) };
+    let files = EnvConfigFiles::builder()
+        .include_default_config_file(true)
+        .include_default_credentials_file(true)
+        .with_contents(EnvConfigFileKind::Config, source_profile(profile));
+    let provider = ProfileFileCredentialsProvider::builder().configure(&configs.network);
+    provider.profile_name(PROFILE).profile_files(files.build()).build().provide_credentials().await
 }
 
-/// Returns the configuration file that replaces `credential_process` by a `credential_source`.
-fn overlay(profile: &Profile) -> String {
-    let name = profile.name();
-    if profile.get("role_arn").is_some() {
-        format!("[{name}]\nsource_profile = {PROCESS}\n[{PROCESS}]\ncredential_source = {PROCESS}\n")
-    } else {
-        format!("[{name}]\ncredential_source = {PROCESS}\n")
+/// A configuration file with the source of `profile`. The SDK allows the region and the URL of SSO only in the `sso-session`, if there
+/// is one; botocore allows them in both.
+fn source_profile(profile: &Profile) -> String {
+    let mut own = format!("[profile {PROFILE}]\n");
+    let session = profile.get("sso_session");
+    let mut of_session = session.map(|session| format!("[sso-session {session}]\n")).unwrap_or_default();
+    let role = profile.get("role_arn").filter(|_| profile.get("web_identity_token_file").is_some());
+    let settings = SETTINGS_OF_SOURCES.into_iter().filter_map(|key| Some((key, profile.get(key)?)));
+    for (key, value) in settings.chain(role.map(|role| ("role_arn", role))) {
+        let is_of_session = session.is_some() && matches!(key, "sso_region" | "sso_start_url");
+        let section = if is_of_session { &mut of_session } else { &mut own };
+        section.push_str(&format!("{key} = {value}\n"));
     }
+    own + &of_session
 }
 
-/// Returns the profile whose `credential_process` has the credentials of the selected profile, perhaps for a chain of roles, and the
-/// command. The rules are the SDK's (aws-config, `profile/credentials/repr.rs`).
-fn find_process(profiles: &ProfileSet) -> Option<(&Profile, &str)> {
-    let mut profile = profiles.get_profile(profiles.selected_profile())?;
-    // A chain with more steps than there are profiles is a cycle, which the SDK reports.
-    for depth in 0..profiles.profiles().count() {
-        let has = |key| profile.get(key).is_some();
-        if depth > 0 && has("aws_access_key_id") && has("aws_secret_access_key") {
-            return None;
-        }
-        if has("web_identity_token_file") || has("credential_source") {
-            return None;
-        }
-        match profile.get("source_profile") {
-            Some(source) if has("role_arn") && source != profile.name() => profile = profiles.get_profile(source)?,
-            None if has("role_arn") => return None,
-            Some(_) | None => {
-                let others =
-                    ["sso_account_id", "sso_region", "sso_role_name", "sso_session", "sso_start_url", "login_session"];
-                return profile
-                    .get("credential_process")
-                    .filter(|_| !others.into_iter().any(has))
-                    .map(|command| (profile, command));
-            }
-        }
-    }
-    None
+async fn assume(
+    role: &ProfileRole,
+    credentials: Credentials,
+    configs: &ProviderConfigs<'_>,
+) -> Result<Credentials, ProviderError> {
+    let client = configs.clients.client(Api::Sts, &configs.region, &credentials).await;
+    let request = RoleRequest {
+        arn: &role.arn,
+        external_id: role.external_id.as_deref(),
+        session_name: role.session_name.as_deref(),
+        duration: role.duration,
+    };
+    let assumed = match client {
+        Ok(client) => assume_once(&client, &request).await,
+        Err(error) => Err(Retry::Permanent(error)),
+    };
+    let subject = format!("STS, asked for {}", one_line(&role.arn));
+    assumed
+        .map(|assumed| assumed.credentials)
+        .map_err(|retry| ProviderError::provider_error(Classified::new(&subject, retry)))
 }

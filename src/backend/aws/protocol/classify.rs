@@ -1,6 +1,7 @@
 //! Classification of a failed request by the errors of the SDK, of hyper and of rustls.
 
 use std::error::Error;
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::imds::client::error::ImdsError;
@@ -13,10 +14,40 @@ use aws_smithy_types::date_time::Format;
 
 use super::error_codes::{ServiceError, classify_status};
 use super::error_text::error_text;
-use crate::model::answer::{Outage, Refusal};
+use crate::model::answer::{FetchError, Outage, Refusal};
 use crate::model::library_text::{container_status, is_identity_provider_failure, is_sso_throttling, is_xml_error};
-use crate::net::errors::{ImdsUnavailable, TrustError, certificate_error, find_source, is_timeout};
+use crate::net::errors::{ImdsUnavailable, TrustError, certificate_error, find_source, is_timeout, proxy_error};
 use crate::time::retry::Retry;
+
+/// The failure of a request that a credential provider sent, classified before its type was erased.
+#[derive(Debug)]
+pub struct Classified {
+    retry: Retry,
+    text: String,
+}
+
+impl Classified {
+    /// `subject` is the beginning of the text.
+    pub fn new(subject: &str, retry: Retry) -> Self {
+        let why = match &retry {
+            Retry::Transient(outage, _) | Retry::Permanent(FetchError::Unavailable(outage)) => outage.text(),
+            Retry::Permanent(FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message))) => {
+                message
+            }
+            Retry::Permanent(_) => "refused",
+        };
+        let text = format!("{subject}: {why}");
+        Self { retry, text }
+    }
+}
+
+impl fmt::Display for Classified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for Classified {}
 
 /// Classifies the failure of a request. Of a response's body only the code and the message of AWS's own errors are kept.
 pub fn classify<E>(error: &SdkError<E, HttpResponse>) -> Retry
@@ -99,7 +130,7 @@ pub fn classify_connector_error(error: &ConnectorError) -> Retry {
             true => Outage::Connection(error.to_string()).into(),
             false => Refusal::TrustStore(error.to_string()).into(),
         }
-    } else if let Some(refusal) = certificate_error(error) {
+    } else if let Some(refusal) = certificate_error(error).or_else(|| proxy_error(error)) {
         refusal.into()
     } else if error.is_timeout() {
         Outage::Timeout(error_text(error)).into()
@@ -113,6 +144,9 @@ pub fn classify_connector_error(error: &ConnectorError) -> Retry {
 
 /// Classifies the error of a credential provider or of IMDS by its sources, since the SDK does not expose its kind.
 pub fn classify_provider_error(error: &(dyn Error + 'static)) -> Retry {
+    if let Some(Classified { retry, .. }) = find_source(error) {
+        return retry.clone();
+    }
     if let Some(ImdsUnavailable(status)) = find_source(error) {
         return classify_status(*status);
     }

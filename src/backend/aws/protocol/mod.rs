@@ -7,10 +7,12 @@ mod error_codes;
 mod error_text;
 mod json;
 mod partitions;
+mod validation;
 
-pub use classify::{classify, classify_connector_error, classify_provider_error, malformed_response};
+pub use classify::{Classified, classify, classify_connector_error, classify_provider_error, malformed_response};
 pub use client::{Client, SdkFailure, Timeouts};
 pub use endpoints::{Api, Endpoint, Endpoints, find_endpoint};
 pub use error_codes::ServiceError;
 pub use error_text::error_text;
 pub use json::{call, code_and_message, read_object};
+pub use validation::defect;

@@ -1,0 +1,41 @@
+//! Errors of AWS's configuration files.
+
+use std::fmt;
+
+use crate::system::os_error::ReadFailure;
+
+/// An error in AWS's configuration files.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SetupError {
+    /// The profile that an option, a variable or another profile names does not exist.
+    NoProfile {
+        name: String,
+        /// The names of the existing profiles, sorted.
+        known: Vec<String>,
+        /// The profile with this one as its `source_profile`; `None` for an option or a variable.
+        named_by: Option<String>,
+    },
+    /// A configuration file cannot be read or parsed.
+    Files(ReadFailure),
+    /// A setting of the profile has an invalid value.
+    Setting {
+        profile: String,
+        key: &'static str,
+        text: String,
+        /// The valid values, in words.
+        expected: &'static str,
+    },
+}
+
+/// The text for files that have become wrong since the launch began. The report has other words for those that were.
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoProfile { name, .. } => write!(f, "the profile {name:?} does not exist any more"),
+            Self::Files(failure) => f.write_str(&failure.why),
+            Self::Setting { profile, key, expected, .. } => {
+                write!(f, "the profile {profile:?}: {key} is no longer {expected}")
+            }
+        }
+    }
+}
