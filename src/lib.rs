@@ -46,6 +46,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     exec::die_of_signals();
     panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));
     let inherited = Inherited::new(environment);
+    terminal::choose_colours(&inherited);
     match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, &inherited))) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(report)) => {
