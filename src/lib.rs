@@ -46,6 +46,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     exec::die_of_signals();
     panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));
     let inherited = Inherited::new(environment);
+    terminal::choose_colours(&inherited);
     if let Err(shortage) = exec::check_stack(|| size_of(&arguments, &inherited)) {
         return print(Failure::Stack(shortage).into());
     }

@@ -45,7 +45,7 @@ pub fn prepare(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Pr
     }
     layers.extend(report.value_of(env_references::layer(inherited, &resolve_env), Failure::EnvReference));
     layers.push(layer);
-    let (options, conflicts) = options.over(defaults).resolve();
+    let (options, conflicts) = options.over(defaults).resolve(inherited);
     report.extend(conflicts, Failure::Options);
     if report.is_empty() && layers.iter().all(Layer::is_empty) {
         let default_names = if find_file { DEFAULT_NAMES } else { &[] };

@@ -21,7 +21,7 @@ pub const SECRET: &str = concat!(
 
 /// Returns the message that the user reads.
 pub fn message(failure: &Failure) -> String {
-    failure.lines().join("\n")
+    failure.lines().into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
 }
 
 /// Asserts that the message is not empty and quotes no value.

@@ -19,8 +19,8 @@ pub struct Retention {
     pub unset: Vec<Pattern>,
 }
 
-/// The variables that `--clean-env` keeps: the user's session, and those that systemd sets for a service
-/// (systemd.exec(5)).
+/// The variables that `--clean-env` keeps: the user's session, those that systemd sets for a service (systemd.exec(5)), and those
+/// that a Lambda runtime reads, which are no credentials.
 const CLEAN: &[&str] = &[
     "PATH",
     "HOME",
@@ -38,6 +38,9 @@ const CLEAN: &[&str] = &[
     "INVOCATION_ID",
     "JOURNAL_STREAM",
     "*_DIRECTORY",
+    "_HANDLER",
+    "AWS_LAMBDA_*",
+    "LAMBDA_*",
 ];
 
 impl Retention {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
+use super::line::Line;
 use super::{deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors};
 use crate::backend::aws::{SetupError, VariableError};
 use crate::deliver::DeliverError;
@@ -78,26 +79,27 @@ impl Failure {
         }
     }
 
-    /// Returns the lines of the message. Hints are indented.
-    pub fn lines(&self) -> Vec<String> {
+    /// Returns the lines of the message.
+    pub fn lines(&self) -> Vec<Line> {
         match self {
             Self::Usage(error) => usage_errors::usage(error),
-            Self::Options(conflict) => vec![usage_errors::conflict(*conflict)],
-            Self::Variable(error) => usage_errors::variable(error),
-            Self::Setup(error) => usage_errors::setup(error),
-            Self::Declaration(error) => vec![input_errors::declaration(error)],
-            Self::Local(error) => vec![input_errors::local(error)],
-            Self::EnvReference(error) => vec![input_errors::env_reference(error)],
+            Self::Options(conflict) => vec![Line::error(usage_errors::conflict(*conflict))],
+            Self::Variable(error) => vec![usage_errors::variable(error)],
+            Self::Setup(error) => vec![usage_errors::setup(error)],
+            Self::Declaration(error) => vec![Line::error(input_errors::declaration(error))],
+            Self::Local(error) => vec![Line::error(input_errors::local(error))],
+            Self::EnvReference(error) => vec![Line::error(input_errors::env_reference(error))],
             Self::Plan(PlanError { subject, written, error }) => {
-                vec![format!("{} ({}): {}", subject.label, subject.origin, reference_errors::reference(written, error))]
+                let reason = reference_errors::reference(written, error);
+                vec![Line::error(format!("{} ({}): {reason}", subject.label, subject.origin))]
             }
-            Self::Program { command, error } => vec![exec_errors::program(command, error)],
-            Self::Runtime(why) => vec![format!("no request can be sent: {why}")],
-            Self::Stack(shortage) => vec![exec_errors::stack(*shortage)],
+            Self::Program { command, error } => vec![Line::error(exec_errors::program(command, error))],
+            Self::Runtime(why) => vec![Line::error(format!("no request can be sent: {why}"))],
+            Self::Stack(shortage) => vec![Line::error(exec_errors::stack(*shortage))],
             Self::Resolve(errors, aliases) => resolve_errors::lines(errors, aliases),
-            Self::Environment(error) => vec![exec_errors::environment(error)],
-            Self::Deliver(error) => vec![deliver_errors::line(error)],
-            Self::Exec { program, error } => vec![exec_errors::exec(program, error)],
+            Self::Environment(error) => vec![Line::error(exec_errors::environment(error))],
+            Self::Deliver(error) => vec![Line::error(deliver_errors::line(error))],
+            Self::Exec { program, error } => vec![Line::error(exec_errors::exec(program, error))],
         }
     }
 }

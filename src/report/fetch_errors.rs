@@ -1,5 +1,6 @@
 //! Messages about documents that could not be fetched, and hints for each cause.
 
+use super::line::Line;
 use crate::model::answer::{AgentLimit, CredentialsError, Denial, FetchError, Missing, Outage, Refusal, Wanted};
 use crate::model::reference::{Locator, SecretRef, Store, Version};
 use crate::model::suggest::Suggestions;
@@ -15,7 +16,7 @@ pub fn fetching(
     is_local: bool,
     aliases: &[String],
     suggestions: &Suggestions,
-) -> (String, Vec<String>) {
+) -> (String, Vec<Line>) {
     let id = reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
     let store = reference.map_or(Store::SecretsManager, |reference| reference.locator.store);
     match error {
@@ -34,10 +35,10 @@ pub fn fetching(
             };
             let current = reference.is_none_or(|reference| reference.locator.version == Version::Current);
             let what = if current { "does not exist" } else { "does not exist, or has no such version" };
-            (what.to_owned(), vec![hint])
+            (what.to_owned(), vec![Line::help(hint)])
         }
         FetchError::NotFound { missing: Missing::Version, .. } if is_local => {
-            ("has no such version".to_owned(), vec!["add the version under `$stages` in the --local file".to_owned()])
+            ("has no such version".to_owned(), vec![Line::help("add the version under `$stages` in the --local file")])
         }
         FetchError::NotFound { missing: Missing::Version, .. } => {
             let current = reference.is_some_and(|reference| reference.locator.version == Version::Current);
@@ -47,14 +48,17 @@ pub fn fetching(
                 Store::SecretsManager => "has no such version",
             };
             let hint = "check its name, labels and versions, or give the entry a `default` or `optional: true`";
-            (what.to_owned(), vec![hint.to_owned()])
+            (what.to_owned(), vec![Line::help(hint)])
         }
         FetchError::Denied { message, cause, identity } => {
-            let identity = identity.iter().map(|identity| format!("caller: {identity}"));
-            (format!("denied: {message}"), identity.chain([denial(*cause, store).to_owned()]).collect())
+            let identity = identity.iter().map(|identity| Line::note(format!("caller: {identity}")));
+            (format!("denied: {message}"), identity.chain([Line::help(denial(*cause, store))]).collect())
         }
         FetchError::Unavailable(unavailable) => (outage(unavailable), outage_hint(unavailable)),
-        FetchError::Refused(refusal) => refusal_text(refusal),
+        FetchError::Refused(refusal) => {
+            let (what, hints) = refusal_text(refusal);
+            (what, hints.into_iter().map(Line::help).collect())
+        }
         FetchError::NoCredentials(CredentialsError { what, tried, temporary, waited }) => {
             let missing = match what {
                 Wanted::Credentials => "no AWS credentials",
@@ -65,12 +69,12 @@ pub fn fetching(
                 None if *temporary => format!("{missing}: a source did not answer"),
                 None => missing.to_owned(),
             };
-            (what, tried.iter().map(|(source, why)| format!("{source}: {why}")).collect())
+            (what, tried.iter().map(|(source, why)| Line::note(format!("{source}: {why}"))).collect())
         }
         FetchError::NoRegion => {
             let hint =
                 "set --region, AWS_REGION, `region` in the declaration or the profile, or name the secret by its ARN";
-            ("no AWS region to read from".to_owned(), vec![hint.to_owned()])
+            ("no AWS region to read from".to_owned(), vec![Line::help(hint)])
         }
     }
 }
@@ -108,7 +112,7 @@ pub fn outage(outage: &Outage) -> String {
     }
 }
 
-fn outage_hint(outage: &Outage) -> Vec<String> {
+fn outage_hint(outage: &Outage) -> Vec<Line> {
     let hint = match outage {
         Outage::Throttled(_) | Outage::Service(_) => "try again later, or allow more time with --timeout",
         Outage::Timeout(_) | Outage::Connection(_) => {
@@ -117,7 +121,7 @@ fn outage_hint(outage: &Outage) -> Vec<String> {
         Outage::MalformedResponse(_) => "check the endpoint, and for a proxy or captive portal in between",
         Outage::ClockSkew(_) => "set the clock of this machine",
     };
-    vec![hint.to_owned()]
+    vec![Line::help(hint)]
 }
 
 fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {

@@ -1,6 +1,6 @@
 //! Renders failures as lines with hints and an exit status, and prints them: no other module words or prints a message.
 //!
-//! Each `*_errors` file words the errors of one stage or type; `failure` combines them, and `terminal` prints.
+//! Each `*_errors` file words the errors of one stage or type as labelled lines; `failure` combines them, and `terminal` prints.
 //! `notices` has the lines that are no failures: provenance, warnings and waits.
 
 mod deliver_errors;
@@ -10,6 +10,7 @@ mod extract_errors;
 mod failure;
 mod fetch_errors;
 mod input_errors;
+mod line;
 mod notices;
 mod reference_errors;
 mod resolve_errors;
@@ -18,6 +19,7 @@ mod usage_errors;
 
 pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
+pub use line::Line;
 pub use notices::{bug, disk_notice, local_notice, overdue, provenance, waiting};
 
 use crate::model::command_line::CommandLine;
@@ -36,7 +38,7 @@ pub struct Report {
 /// A report as it is printed.
 #[derive(Debug)]
 pub struct Rendered {
-    pub lines: Vec<String>,
+    pub lines: Vec<Line>,
     pub exit_status: u8,
 }
 
@@ -53,19 +55,19 @@ impl From<Failure> for Report {
 }
 
 impl Report {
-    /// Creates the report of values that are missing or that no environment can hold.
+    /// Creates the report of values that could not be read or that no environment can hold.
     pub fn of_values(
         errors: Vec<ResolveError>,
         unusable: Vec<EnvironmentError>,
         plan: &Plan,
         command: &CommandLine,
     ) -> Self {
-        let missing = match errors.len() + unusable.len() {
+        let values = match errors.len() + unusable.len() {
             0 => return Self::default(),
-            1 => "1 value is missing".to_owned(),
-            count => format!("{count} values are missing"),
+            1 => "1 value".to_owned(),
+            count => format!("{count} values"),
         };
-        let conclusion = format!("{missing}: {} was not started", command.program().to_string_lossy());
+        let conclusion = format!("{values} could not be read: {} was not started", command.program().to_string_lossy());
         let aliases = plan.aliases().names().map(str::to_owned).collect();
         let resolve = (!errors.is_empty()).then_some(Failure::Resolve(errors, aliases));
         let failures = resolve.into_iter().chain(unusable.into_iter().map(Failure::Environment)).collect();
@@ -95,7 +97,7 @@ impl Report {
     /// Returns the lines, and the highest exit status of all failures.
     pub fn render(self) -> Rendered {
         let exit_status = self.failures.iter().map(Failure::status).max().unwrap_or(BUG);
-        let lines = self.failures.iter().flat_map(Failure::lines).chain(self.conclusion).collect();
+        let lines = self.failures.iter().flat_map(Failure::lines).chain(self.conclusion.map(Line::error)).collect();
         Rendered { lines, exit_status }
     }
 }

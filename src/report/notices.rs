@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::fetch_errors;
+use super::line::Line;
 use crate::model::answer::Fetched;
 use crate::model::entry::{Origin, Subject};
 use crate::model::reference::{Locator, Store};
@@ -12,7 +13,7 @@ use crate::model::resolved::Resolved;
 use crate::time::deadline::{Awaited, Waiting};
 
 /// The lines of `--verbose`: the secret, version and region of each variable and file.
-pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
+pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
     let read = |locator: &Locator| {
         let document = fetched.get(locator)?.as_ref().ok()?;
         let version = document.version_id.as_deref().unwrap_or("without id");
@@ -40,41 +41,44 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<String> {
     };
     let not_set = resolved.omitted.iter().filter(|subject| !resolved.has(&subject.label));
     let not_set = not_set.map(|subject| format!("{subject}: not set, since it is optional and absent"));
-    resolved.sources.iter().map(line).chain(not_set).collect()
+    resolved.sources.iter().map(line).chain(not_set).map(Line::note).collect()
 }
 
 /// The notice of `--local`.
-pub fn local_notice(path: &Path) -> String {
-    format!("secrets are read from {}, not from AWS (--local)", path.display())
+pub fn local_notice(path: &Path) -> Line {
+    Line::warning(format!("secrets are read from {}, not from AWS (--local)", path.display()))
 }
 
 /// The line for a long wait.
-pub fn waiting(waiting: &Waiting) -> String {
+pub fn waiting(waiting: &Waiting) -> Line {
     let left = humantime::format_duration(Duration::from_secs(waiting.left.as_secs_f64().ceil() as u64));
     let (what, why) = match &waiting.awaited {
         Awaited::Credentials(why) => ("AWS credentials", why),
         Awaited::Network(why) => ("a connection to AWS", why),
     };
     let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    format!("waiting up to {left} for {what}{why}")
+    Line::note(format!("waiting up to {left} for {what}{why}"))
 }
 
 /// The lines for a deadline that passes while a file or a computation blocks the process.
-pub fn overdue() -> Vec<String> {
-    vec![
-        "timed out: a file does not answer (AWS configuration, token, root certificates), or a JSONPath or template does not end"
-            .to_owned(),
-        "  check for a file system that hangs, or a pipe without a writer; nothing was started".to_owned(),
+pub fn overdue() -> [Line; 2] {
+    [
+        Line::error(
+            "timed out: a file does not answer (AWS configuration, token, root certificates), or a JSONPath or template does not end",
+        ),
+        Line::help("check for a file system that hangs, or a pipe without a writer; nothing was started"),
     ]
 }
 
 /// The warning about a file whose value is written to a disk.
-pub fn disk_notice(path: &Path, origin: &Origin) -> String {
-    format!("{} ({origin}): written to a disk; use a path on tmpfs, for example under /run", path.display())
+pub fn disk_notice(path: &Path, origin: &Origin) -> Line {
+    let what = "written to a disk; use a path on tmpfs, for example under /run";
+    Line::warning(format!("{} ({origin}): {what}", path.display()))
 }
 
 /// The line for a panic: its position, without its message, which may contain a value.
-pub fn bug(panic: &PanicHookInfo<'_>) -> String {
+pub fn bug(panic: &PanicHookInfo<'_>) -> Line {
     let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
-    format!("this is a bug in secrets-exec {}{place}; please report it", env!("CARGO_PKG_VERSION"))
+    let version = env!("CARGO_PKG_VERSION");
+    Line::error(format!("this is a bug in secrets-exec {version}{place}; please report it"))
 }

@@ -3,6 +3,7 @@
 use super::exit_status::{CONFIGURATION, DENIED, TEMPORARY};
 use super::extract_errors::{env_from, extraction, rendering};
 use super::fetch_errors::{fetching, name};
+use super::line::Line;
 use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Refusal};
 use crate::model::reference::{Locator, Region, Store, Version};
 use crate::model::suggest::Suggestions;
@@ -42,25 +43,30 @@ pub fn status(error: &ResolveError) -> u8 {
 }
 
 /// Returns one paragraph for each cause, in the order of the plan.
-pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<String> {
+pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<Line> {
     let suggestions = Suggestions::default();
-    let mut groups: Vec<(&ResolveError, Vec<String>)> = Vec::new();
+    let mut groups: Vec<Vec<&ResolveError>> = Vec::new();
     for error in errors {
-        let subject = error.subject.to_string();
-        match groups.iter_mut().find(|(first, _)| is_same(first, error)) {
-            Some((_, subjects)) => subjects.push(subject),
-            None => groups.push((error, vec![subject])),
+        match groups.iter_mut().find(|group| is_same(group[0], error)) {
+            Some(group) => group.push(error),
+            None => groups.push(vec![error]),
         }
     }
-    groups.into_iter().flat_map(|(error, subjects)| paragraph(error, &subjects, aliases, &suggestions)).collect()
+    groups.into_iter().flat_map(|group| paragraph(&group, aliases, &suggestions)).collect()
 }
 
-/// True if two errors have one cause: the same secret cannot be read, or none can.
+/// True if two errors have one cause: the same secret cannot be read, or several or all cannot for the same reason.
 fn is_same(left: &ResolveError, right: &ResolveError) -> bool {
-    let locator = |error: &ResolveError| error.reference.as_ref().map(|reference| reference.locator.clone());
+    let store = |error| locator(error).map(|locator| locator.store);
     matches!(left.problem, ResolveProblem::Fetch(_))
         && left.problem == right.problem
-        && (affects_all_secrets(&left.problem) || locator(left) == locator(right))
+        && (affects_all_secrets(&left.problem)
+            || locator(left) == locator(right)
+            || store(left) == store(right) && may_affect_several_secrets(&left.problem))
+}
+
+fn locator(error: &ResolveError) -> Option<&Locator> {
+    error.reference.as_ref().map(|reference| &reference.locator)
 }
 
 /// True for an error that does not depend on the secret.
@@ -82,12 +88,47 @@ fn affects_all_secrets(problem: &ResolveProblem) -> bool {
     }
 }
 
-fn paragraph(
-    failure: &ResolveError,
-    subjects: &[String],
+/// True for an error whose message and hints do not depend on the secret, although it may be about that secret alone.
+fn may_affect_several_secrets(problem: &ResolveProblem) -> bool {
+    let ResolveProblem::Fetch(FetchFailure { error, .. }) = problem else { return false };
+    match error {
+        FetchError::Denied { .. } | FetchError::Unavailable(_) => true,
+        FetchError::Refused(refusal) => !matches!(refusal, Refusal::MarkedForDeletion | Refusal::NoValue),
+        FetchError::NotFound { .. } | FetchError::NoCredentials(_) | FetchError::NoRegion => false,
+    }
+}
+
+/// Returns the reason of errors that have one cause, the entries, and the hints.
+fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggestions) -> Vec<Line> {
+    let failure = group[0];
+    let (region, what, hints) = reason(failure, aliases, suggestions);
+    let is_one_secret = group.iter().all(|error| locator(error) == locator(failure));
+    let place = match (locator(failure), region) {
+        _ if affects_all_secrets(&failure.problem) => String::new(),
+        (Some(locator), region) if is_one_secret => format!("{}: ", secret(locator, region)),
+        (_, Some(region)) => format!("region {region}: "),
+        (_, None) => String::new(),
+    };
+    let entries = group.iter().map(|error| Line::entry(entry(error, is_one_secret)));
+    std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
+}
+
+/// Returns an entry, with its secret unless the reason or the reference as written names it.
+fn entry(error: &ResolveError, is_secret_named: bool) -> String {
+    let subject = error.subject.to_string();
+    match locator(error) {
+        Some(locator) if !is_secret_named && !subject.contains(&locator.id.to_string()) => {
+            format!("{subject}: {}", name(locator))
+        }
+        _ => subject,
+    }
+}
+
+fn reason<'a>(
+    failure: &'a ResolveError,
     aliases: &[String],
     suggestions: &Suggestions,
-) -> Vec<String> {
+) -> (Option<&'a Region>, String, Vec<Line>) {
     let reference = failure.reference.as_ref();
     let (region, (what, hints)) = match &failure.problem {
         ResolveProblem::NotBase64 => {
@@ -100,16 +141,13 @@ fn paragraph(
         ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
             let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions);
             let elsewhere = elsewhere.iter().map(|(region, error)| {
-                format!("region {region} (fallback): {}", fetching(error, reference, false, aliases, suggestions).0)
+                let what = fetching(error, reference, false, aliases, suggestions).0;
+                Line::note(format!("region {region} (fallback): {what}"))
             });
-            (region.as_ref(), (what, elsewhere.chain(hints).collect()))
+            return (region.as_ref(), what, elsewhere.chain(hints).collect());
         }
     };
-    let mut line = format!("{}: ", subjects.join(", "));
-    if let Some(reference) = reference.filter(|_| !affects_all_secrets(&failure.problem)) {
-        line.push_str(&format!("{}: ", secret(&reference.locator, region)));
-    }
-    std::iter::once(line + &what).chain(hints.into_iter().map(|hint| format!("  {hint}"))).collect()
+    (region, what, hints.into_iter().map(Line::help).collect())
 }
 
 /// `secret prod/db, stage AWSPREVIOUS, region us-east-1, role arn:…`

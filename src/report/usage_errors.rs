@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::line::Line;
 use super::reference_errors::reference;
 use crate::backend::aws::{SetupError, VariableError};
 use crate::input::cli::UsageError;
@@ -9,9 +10,9 @@ use crate::model::options::OptionConflict;
 use crate::model::quoting::quoted_unless_secret;
 use crate::model::suggest;
 
-pub fn usage(error: &UsageError) -> Vec<String> {
+pub fn usage(error: &UsageError) -> Vec<Line> {
     let line = match error {
-        UsageError::Syntax(lines) => return lines.clone(),
+        UsageError::Syntax(lines) => return syntax(lines),
         UsageError::MissingSeparator(word) => {
             format!("unexpected {word:?}: the command comes after `--`, as in: secrets-exec --env NAME=REF -- {word}")
         }
@@ -41,7 +42,13 @@ pub fn usage(error: &UsageError) -> Vec<String> {
         UsageError::NothingToResolve { files, default_names } => nothing_to_resolve(files, default_names),
         UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };
-    vec![line]
+    vec![Line::error(line)]
+}
+
+/// Returns the lines of clap's message, of which those after the first are tips.
+fn syntax(lines: &[String]) -> Vec<Line> {
+    let label = |number| if number == 0 { Line::error } else { Line::help };
+    lines.iter().enumerate().map(|(number, line)| label(number)(line.as_str())).collect()
 }
 
 pub fn conflict(conflict: OptionConflict) -> String {
@@ -67,13 +74,13 @@ fn nothing_to_resolve(files: &[PathBuf], default_names: &[&str]) -> String {
     )
 }
 
-pub fn variable(error: &VariableError) -> Vec<String> {
+pub fn variable(error: &VariableError) -> Line {
     let VariableError { name, text, expected } = error;
-    vec![format!("{name}: {} is not {expected}", quoted_unless_secret(text.as_deref().unwrap_or_default()))]
+    Line::error(format!("{name}: {} is not {expected}", quoted_unless_secret(text.as_deref().unwrap_or_default())))
 }
 
-pub fn setup(error: &SetupError) -> Vec<String> {
-    vec![match error {
+pub fn setup(error: &SetupError) -> Line {
+    Line::error(match error {
         SetupError::NoProfile { name, known, named_by } => {
             let hint = match (suggest::nearest(name, known.iter().map(String::as_str)), known.is_empty()) {
                 (Some(nearest), _) => format!("did you mean {nearest:?}?"),
@@ -90,5 +97,5 @@ pub fn setup(error: &SetupError) -> Vec<String> {
         SetupError::Setting { profile, key, text, expected } => {
             format!("the AWS profile {profile:?}: {key}: {} is not {expected}", quoted_unless_secret(text))
         }
-    }]
+    })
 }

@@ -77,7 +77,7 @@ fn the_journal_tells_where_a_value_came_from_and_not_what_it_is() {
     let command = "secrets-exec -v -e A=x:canary -- /bin/true";
     let unit = systemd.unit("journal", &format!("Type=oneshot\n{LOCAL}ExecStart={command}\n")).start();
     let journal = unit.journal();
-    assert!(journal.contains("secrets-exec: A") && !journal.contains(CANARY), "{journal}");
+    assert!(journal.contains("secrets-exec: note: A") && !journal.contains(CANARY), "{journal}");
     let shown = systemd.ask("systemctl show journal; systemctl status journal");
     assert!(!shown.contains(CANARY), "{shown}");
 }

@@ -13,7 +13,7 @@ fn served() -> Aws {
 }
 
 /// Every name that `--clean-env` keeps, with one example of each pattern.
-const KEPT: [&str; 26] = [
+const KEPT: [&str; 30] = [
     "CACHE_DIRECTORY",
     "CONFIGURATION_DIRECTORY",
     "CREDENTIALS_DIRECTORY",
@@ -39,6 +39,10 @@ const KEPT: [&str; 26] = [
     "USER",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
+    "_HANDLER",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "LAMBDA_TASK_ROOT",
     "A",
 ];
 
@@ -127,7 +131,18 @@ fn clean_env_keeps_exactly_the_names_of_the_list() {
     for name in KEPT.iter().filter(|name| !["PATH", "HOME"].contains(name)) {
         sandbox = sandbox.env(name, "kept");
     }
-    for name in ["OTHER", "LD_LIBRARY_PATH", "LANGUAGE", "PATH_INFO", "USERNAME", "HTTP_PROXY", "LISTEN", "lc_all"] {
+    for name in [
+        "OTHER",
+        "LD_LIBRARY_PATH",
+        "LANGUAGE",
+        "PATH_INFO",
+        "USERNAME",
+        "HTTP_PROXY",
+        "LISTEN",
+        "lc_all",
+        "AWS_REGION_",
+        "HANDLER",
+    ] {
         sandbox = sandbox.env(name, "");
     }
     let mut kept = KEPT;

@@ -41,6 +41,7 @@ mod inheritance;
 mod instance_faults;
 mod keep_alive;
 mod keep_existing;
+mod labels;
 mod launch;
 mod layers;
 mod leaks;

@@ -7,7 +7,7 @@ use nix::unistd::mkfifo;
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
-use crate::support::deadline::ends_within;
+use crate::support::deadline::{ends_within, keeps_to};
 use crate::support::sandbox::{Sandbox, sandbox};
 
 const TIMEOUT: Duration = Duration::from_millis(1200);
@@ -46,4 +46,14 @@ fn a_token_of_the_agent() {
 #[test]
 fn root_certificates() {
     stalls(sandbox(&served()).endpoint("https://localhost:1"), "AWS_CA_BUNDLE", "");
+}
+
+#[test]
+fn the_default_timeout_in_lambda_ends_before_its_init_phase_of_10_seconds() {
+    let aws = served();
+    let sandbox = sandbox(&aws).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+    let pipe = sandbox.path("pipe");
+    mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();
+    let run = keeps_to(Duration::from_secs(8), &sandbox.env("AWS_CONFIG_FILE", &pipe));
+    run.refused(75).says(["timed out"]);
 }

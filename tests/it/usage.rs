@@ -4,6 +4,7 @@ use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
+use crate::support::terminal::terminal;
 
 fn refuses(state: impl FnOnce(Sandbox) -> Sandbox, facts: &[&str]) -> Outcome {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
@@ -26,6 +27,31 @@ fn help_is_printed_on_standard_output() {
             assert!(help.contains(word), "{word}: {help}");
         }
     }
+}
+
+fn help(option: &str) -> String {
+    Sandbox::new().arg(option).bare().run().launched_silently().stdout()
+}
+
+#[test]
+fn the_short_help_is_less_than_half_of_the_long_one_and_names_it() {
+    let (short, long) = (help("-h"), help("--help"));
+    assert!(short.lines().count() * 2 < long.lines().count(), "{short}");
+    assert!(short.contains("--help") && !short.contains("--external-id"), "{short}");
+    assert!(long.contains("--external-id") && long.contains("Exit status"), "{long}");
+}
+
+#[test]
+fn the_help_wraps_at_the_width_of_the_terminal() {
+    for columns in [50, 80] {
+        let help = Sandbox::new().arg("--help").bare().through(terminal(columns)).run().launched().stdout();
+        let example = |line: &str| line.trim_start().starts_with("secrets-exec ");
+        let longest = help.lines().filter(|line| !example(line)).map(|line| line.chars().count()).max();
+        assert!(longest.is_some_and(|longest| longest <= columns.into()), "{columns}: {help}");
+    }
+    let help = Sandbox::new().arg("--help").bare().through(terminal(150)).run().launched().stdout();
+    let paragraph = help.lines().find(|line| line.starts_with("Options under")).unwrap();
+    assert!(paragraph.chars().count() > 110, "{help}");
 }
 
 #[test]

@@ -10,24 +10,7 @@ use crate::support::aws::{Aws, CONTAINER_KEY};
 use crate::support::deadline::{ends_within, waits_for};
 use crate::support::proxy;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
-
-/// A Python script that runs the program with a terminal as its standard error, and copies the output.
-const TERMINAL: &str = "\
-import os, pty, sys
-master, slave = pty.openpty()
-child = os.fork()
-if child == 0:
-    os.dup2(slave, 2)
-    os.closerange(3, 64)
-    os.execvp(sys.argv[1], sys.argv[1:])
-os.close(slave)
-try:
-    while data := os.read(master, 4096):
-        os.write(2, data.replace(b'\\r\\n', b'\\n'))
-except OSError:
-    pass
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-";
+use crate::support::terminal::terminal;
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
@@ -148,19 +131,19 @@ fn attempts_are_not_counted_while_something_is_waited_for() {
 #[test]
 fn a_terminal_is_told_what_is_waited_for_after_a_second() {
     let aws = served().fails_for("/credentials", Duration::from_millis(2000), fault::status(404));
-    let sandbox = in_container(&aws).args(["--wait", "25s"]).through(["python3", "-c", TERMINAL]);
+    let sandbox = in_container(&aws).args(["--wait", "25s"]).through(terminal(0));
     let run = sandbox.run();
     run.launched().says(["waiting up to 2", "s for AWS credentials (container: "]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
     let quiet = served().fails_for("/credentials", Duration::from_millis(2000), fault::status(404));
-    let sandbox = in_container(&quiet).args(["--wait", "25s", "-q"]).through(["python3", "-c", TERMINAL]);
+    let sandbox = in_container(&quiet).args(["--wait", "25s", "-q"]).through(terminal(0));
     sandbox.run().launched_silently();
 }
 
 #[test]
 fn a_terminal_is_told_why_there_is_no_connection_yet() {
     let sandbox = sandbox(&served()).endpoint("http://127.0.0.1:1").args(["--wait", "1500ms"]);
-    let run = sandbox.through(["python3", "-c", TERMINAL]).run();
+    let run = sandbox.through(terminal(0)).run();
     run.refused(75).says(["waiting up to 1s for a connection to AWS (127.0.0.1:1: "]);
 }
 
@@ -168,7 +151,7 @@ fn a_terminal_is_told_why_there_is_no_connection_yet() {
 fn a_terminal_is_told_why_there_is_no_region_yet() {
     let sandbox = sandbox(&served()).env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
     let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1").args(["--wait", "1500ms"]);
-    let run = sandbox.through(["python3", "-c", TERMINAL]).run();
+    let run = sandbox.through(terminal(0)).run();
     run.refused(75).says(["waiting up to 1s for AWS credentials (the region from the instance metadata: "]);
 }
 
@@ -183,7 +166,7 @@ fn metadata_that_is_silent_at_first_is_waited_for() {
 #[test]
 fn a_short_wait_is_not_told() {
     let aws = served();
-    sandbox(&aws).args(["--wait", "25s"]).through(["python3", "-c", TERMINAL]).run().launched_silently();
+    sandbox(&aws).args(["--wait", "25s"]).through(terminal(0)).run().launched_silently();
 }
 
 #[test]

@@ -39,15 +39,18 @@ pub fn command() -> Command {
         Arg::new("no-file")
             .long("no-file")
             .action(ArgAction::SetTrue)
+            .hide_short_help(true)
             .help("Do not look for secrets-exec.yaml, .yml, .toml or .json in the working directory"),
         Arg::new("resolve-env")
             .long("resolve-env")
             .value_name("GLOB")
             .action(ArgAction::Append)
+            .hide_short_help(true)
             .help("Also resolve ARNs and {{resolve:…}} in inherited variables with a matching name"),
         Arg::new("container")
             .long("container")
             .value_name("NAME")
+            .hide_short_help(true)
             .help("Use this container of the ECS task definition given by -f"),
     ];
     Command::new("secrets-exec")
@@ -67,24 +70,41 @@ pub fn command() -> Command {
                 .help("The command to become, always after --, and its arguments"),
         )
         .after_help(AFTER_HELP)
+        .after_long_help(AFTER_LONG_HELP)
 }
 
+/// The end of `-h`.
 const AFTER_HELP: &str = "\
-Options under the last three headings can also be set as SECRETS_EXEC_<NAME>
-and, except --local, under `defaults:` in a declaration. SECRETS_EXEC_FILE
-names a declaration if -f does not.
+Example:
+  secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
+
+--help prints all options, their variables and the exit status.";
+
+/// The end of `--help`. A paragraph is one line, which clap wraps at the terminal's width.
+const AFTER_LONG_HELP: &str = "\
+Options under the last three headings can also be set as SECRETS_EXEC_<NAME> and, except --local, under `defaults:` in a declaration. \
+SECRETS_EXEC_FILE names a declaration if -f does not.
 
 Examples:
   secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
   secrets-exec -f /etc/app/secrets.yaml -- /usr/bin/app
   secrets-exec --local secrets.local.yaml -- ./app
 
-Exit status: the command's own. Before it runs: 64 usage, 70 a bug, 75 temporary,
-77 denied or no credentials, 78 a declaration, secret or value is invalid or
-absent, 126 the command cannot be executed, 127 it was not found.";
+Exit status: the command's own. Before it runs:
+  64   usage: the command line, a reference on it, or a variable is invalid
+  70   a bug in secrets-exec
+  75   temporary: throttled, unreachable, timed out
+  77   access denied, or no credentials
+  78   a declaration, secret, key or value is invalid or absent
+  126  the command cannot be executed
+  127  the command was not found";
+
+/// The options of the table that `-h` describes.
+const COMMON: &[&str] = &["region", "profile", "timeout", "local", "keep-existing", "clean-env", "verbose", "quiet"];
 
 fn argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).help(option.help).help_heading(option.heading);
+    let arg = arg.hide_short_help(!COMMON.contains(&option.name));
     let arg = match option.short {
         Some(short) => arg.short(short),
         None => arg,

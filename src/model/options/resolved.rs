@@ -4,12 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::typed::{AgentChoice, TypedOptions};
+use crate::model::inherited::Inherited;
 use crate::model::reference::{Region, Role};
 use crate::model::retention::Retention;
 use crate::model::url::HttpUrl;
 
 /// The default of `--timeout`.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The default of `--timeout` in Lambda, which ends the init phase after 10 s.
+const TIMEOUT_IN_LAMBDA: Duration = Duration::from_secs(8);
 
 /// The options in force.
 #[derive(Clone, Debug, Default)]
@@ -59,9 +63,14 @@ pub enum OptionConflict {
     Together { options: [&'static str; 2], why: &'static str },
 }
 
+/// Lambda sets AWS_LAMBDA_RUNTIME_API for every runtime.
+fn default_timeout(inherited: &Inherited) -> Duration {
+    if inherited.filled("AWS_LAMBDA_RUNTIME_API").is_some() { TIMEOUT_IN_LAMBDA } else { TIMEOUT }
+}
+
 impl TypedOptions {
     /// Sets the defaults of the merged options, and returns every conflict beside the result.
-    pub fn resolve(self) -> (Options, Vec<OptionConflict>) {
+    pub fn resolve(self, inherited: &Inherited) -> (Options, Vec<OptionConflict>) {
         let conflicts = self.conflicts();
         let fallback = self.agent_fallback == Some(true);
         let source = match (self.local, self.agent) {
@@ -86,7 +95,7 @@ impl TypedOptions {
         let options = Options {
             source,
             aws,
-            timeout: self.timeout.unwrap_or(TIMEOUT),
+            timeout: self.timeout.unwrap_or_else(|| default_timeout(inherited)),
             wait: self.wait,
             retention,
             keep_existing: self.keep_existing == Some(true),
@@ -110,5 +119,22 @@ impl TypedOptions {
             }),
         ];
         found.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_timeout_is_shorter_in_lambda() {
+        let timeout = |variable: &str, typed: TypedOptions| {
+            let inherited = Inherited::new(std::iter::once((variable.into(), "127.0.0.1:9001".into())));
+            typed.resolve(&inherited).0.timeout
+        };
+        assert_eq!(timeout("AWS_LAMBDA_RUNTIME_API", TypedOptions::default()), Duration::from_secs(8));
+        assert_eq!(timeout("OTHER", TypedOptions::default()), Duration::from_secs(30));
+        let typed = TypedOptions { timeout: Some(Duration::from_secs(20)), ..TypedOptions::default() };
+        assert_eq!(timeout("AWS_LAMBDA_RUNTIME_API", typed), Duration::from_secs(20));
     }
 }

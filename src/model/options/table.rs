@@ -73,7 +73,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "timeout",
         Takes::Text("DURATION"),
         |options, given| put(&mut options.timeout, given.parsed(duration)),
-        "The time limit for resolving all values, with all retries [default: 30s]",
+        "The time limit for resolving all values, with all retries [default: 30s; 8s in Lambda]",
     ),
     spec(
         HOW,
@@ -118,7 +118,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "clean-env",
         Takes::Nothing,
         |options, given| put(&mut options.clean_env, given.flag()),
-        "Pass on only PATH, HOME, locale and the like, and variables that systemd set",
+        "Pass on only PATH, HOME, locale and the like, and variables of systemd and Lambda",
     ),
     spec(
         ENVIRONMENT,

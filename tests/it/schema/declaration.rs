@@ -76,7 +76,7 @@ struct Defaults {
     endpoint_url: Option<Url>,
     /// A file of root certificates (PEM), instead of the system's.
     ca_bundle: Option<String>,
-    /// The time limit for resolving all values, with all retries. Default: 30s.
+    /// The time limit for resolving all values, with all retries. Default: 30s; 8s in Lambda.
     timeout: Option<Duration>,
     /// The time limit for credentials and the network to become available. `timeout` starts after that.
     wait: Option<Duration>,
@@ -86,7 +86,7 @@ struct Defaults {
     agent_fallback: Option<bool>,
     /// Keeps variables that are already set and not empty.
     keep_existing: Option<bool>,
-    /// Passes on only PATH, HOME, USER, LOGNAME, SHELL, TERM, TZ, LANG, LC_*, TMPDIR, and variables that systemd set.
+    /// Passes on only PATH, HOME, USER, LOGNAME, SHELL, TERM, TZ, LANG, LC_*, TMPDIR, and the variables of systemd and Lambda.
     clean_env: Option<bool>,
     /// Variables that are also passed on with `clean-env`.
     pass: Option<Vec<Glob>>,

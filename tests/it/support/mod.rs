@@ -25,5 +25,6 @@ pub mod running;
 pub mod sandbox;
 pub mod shared;
 pub mod skip;
+pub mod terminal;
 pub mod tls;
 pub mod wire;

@@ -45,7 +45,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Asserts that the run did not hang, panic, print a secret, or print a line without the prefix `secrets-exec: `.
+    /// Asserts that the run did not hang, panic, print a secret, or print a line without the prefix `secrets-exec: ` and a label.
     pub fn keeps_to(&self, expectations: &Expectations) {
         assert_ne!(self.status, Status::TimedOut, "too slow: {self}");
         let stderr = self.stderr();
@@ -59,7 +59,7 @@ impl Outcome {
         }
         if !expectations.target_writes_stderr {
             for line in stderr.lines() {
-                assert!(line.starts_with("secrets-exec: "), "no prefix on {line:?}: {self}");
+                assert!(has_label(line), "no prefix and label on {line:?}: {self}");
             }
         }
     }
@@ -157,6 +157,13 @@ impl Outcome {
             .map(|entry| entry.get(name.len() + 1..).unwrap_or_default())
             .collect()
     }
+}
+
+/// True for a line that begins with the program's name and a label, which may be coloured.
+fn has_label(line: &str) -> bool {
+    let text = line.strip_prefix("secrets-exec: ").unwrap_or_default();
+    let text = text.strip_prefix("\x1b[1;").and_then(|text| text.split_once('m')).map_or(text, |(_, text)| text);
+    ["error:", "warning:", "note:", "help:"].iter().any(|label| text.starts_with(label))
 }
 
 /// The name of an entry. Its first byte may be `=`, since a name has at least one character.
