@@ -227,7 +227,11 @@ mod tests {
         assert_eq!(read(&file, "staged").unwrap(), "new");
         assert_eq!(read(&file, "staged::AWSPREVIOUS").unwrap(), "old");
         assert_eq!(read(&file, "staged::NONE"), Err(FetchError::NotFound { missing: Missing::Version, nearest: None }));
-        assert_eq!(read(&file, "plain:::v1"), Err(FetchError::NotFound { missing: Missing::Version, nearest: None }));
+        let id = "d0d0d0d0-1111-4222-8333-444455556666";
+        assert_eq!(
+            read(&file, &format!("plain:::{id}")),
+            Err(FetchError::NotFound { missing: Missing::Version, nearest: None })
+        );
     }
 
     #[test]

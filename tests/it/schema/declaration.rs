@@ -11,7 +11,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::text::{
-    Duration, Glob, Label, Name, NamePart, Owner, Reference, Region, RoleArn, SecretId, Text, Url, reserved_words,
+    Duration, Glob, Label, Name, NamePart, Owner, Reference, Region, RoleArn, SecretId, Text, Url, VersionId,
+    reserved_words,
 };
 
 /// The schema, as in the repository's file.
@@ -131,7 +132,7 @@ struct AliasTable {
     /// A staging label. A STAGE or VERSION-ID in a reference replaces it.
     stage: Option<Label>,
     /// A version id. A STAGE or VERSION-ID in a reference replaces it.
-    version_id: Option<Label>,
+    version_id: Option<VersionId>,
     /// The secret's region, unless `id` is an ARN.
     region: Option<Region>,
     /// The role to assume to read this secret, instead of the one for all secrets.

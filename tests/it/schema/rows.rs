@@ -30,7 +30,8 @@ pub const RIGHT: &[&str] = &[
     r#"{"secrets":{"db":"${STAGE:-prod}/db","whole":"${DB:-x}"}}"#,
     r#"{"secrets":{"db":"arn:aws:secretsmanager:${R:-eu-west-1}:123456789012:secret:${N:-x}-AbCdEf"}}"#,
     r#"{"secrets":{"db":{"id":"x"}}}"#,
-    r#"{"secrets":{"db":{"id":"x","stage":"AWSPREVIOUS","version-id":"v-1","region":"eu-west-1"}}}"#,
+    r#"{"secrets":{"db":{"id":"ssm:/x","version-id":"3"}}}"#,
+    r#"{"secrets":{"db":{"id":"x","stage":"AWSPREVIOUS","version-id":"d0d0d0d0-1111-4222-8333-444455556666","region":"eu-west-1"}}}"#,
     r#"{"secrets":{"db":{"id":"x","role-arn":"arn:aws:iam::123456789012:role/Reader"}}}"#,
     r#"{"secrets":{"db":{"id":"x","role-arn":"arn:aws:iam::123456789012:role/Reader","external-id":"id"}}}"#,
     // env
@@ -145,6 +146,8 @@ pub const WRONG: &[&str] = &[
     r#"{"secrets":{"db":{"id":"x","stage":""}}}"#,
     r#"{"secrets":{"db":{"id":"x","stage":"a b"}}}"#,
     r#"{"secrets":{"db":{"id":"x","version-id":null}}}"#,
+    r#"{"secrets":{"db":{"id":"x","version-id":"v-1"}}}"#,
+    r#"{"secrets":{"db":{"id":"ssm:/x","version-id":"0"}}}"#,
     r#"{"secrets":{"db":{"id":"x","region":"us east"}}}"#,
     r#"{"secrets":{"db":{"id":"x","role-arn":"Reader"}}}"#,
     r#"{"secrets":{"db":{"id":"x","external-id":"id"}}}"#,
