@@ -19,11 +19,13 @@ use response::GetParametersResponse;
 
 /// Reads a batch in the client's region.
 ///
-/// AWS denies a whole batch if one of its parameters is denied, and rejects it for one invalid name. Each parameter of such a batch is
-/// then requested alone.
+/// AWS denies a whole batch if one of its parameters is denied, and rejects it for one invalid name; an emulator may also answer that
+/// one does not exist. Each parameter of such a batch is then requested alone.
 pub async fn get(client: &Client, batch: Vec<SecretRequest>, budget: &RetryBudget) -> Vec<RegionResult> {
     match get_together(client, &batch, budget).await {
-        Err(FetchError::Denied { .. } | FetchError::Refused(Refusal::Request(_))) if batch.len() > 1 => {
+        Err(FetchError::Denied { .. } | FetchError::NotFound { .. } | FetchError::Refused(Refusal::Request(_)))
+            if batch.len() > 1 =>
+        {
             let alone = batch.into_iter().map(|request| get_alone(client, request, budget));
             join_all(alone).await
         }
