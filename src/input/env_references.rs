@@ -11,8 +11,8 @@ use crate::model::env_name::{EnvName, OWN_PREFIX};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
 use crate::model::reference::{
-    Aliases, Arn, Locator, Reference, ReferenceError, SecretId, SecretIdError, SecretRef, Selector, Store, Version,
-    VersionError,
+    Aliases, Arn, Locator, PathError, Reference, ReferenceError, SecretId, SecretIdError, SecretRef, Selector, Store,
+    Version, VersionError,
 };
 
 /// An error of an inherited variable with references.
@@ -37,6 +37,8 @@ pub enum EnvReferenceProblem {
     TooManyFields,
     /// A dynamic reference with an illegal id.
     Id(SecretIdError),
+    /// A path of parameters.
+    ParameterPath(PathError),
     /// A version that no secret or parameter can have.
     Version(VersionError),
     /// A value that is not UTF-8.
@@ -103,7 +105,9 @@ fn arn(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
         return Err(EnvReferenceProblem::Reference(ReferenceError::BadVariable));
     }
     let reference = Reference::parse(text).map_err(EnvReferenceProblem::Reference)?;
-    reference.locate(&Aliases::default(), &Inherited::default()).map_err(EnvReferenceProblem::Reference)
+    let located =
+        reference.locate(&Aliases::default(), &Inherited::default()).map_err(EnvReferenceProblem::Reference)?;
+    located.single().map_err(EnvReferenceProblem::ParameterPath)
 }
 
 /// Splits a value at its dynamic references.
@@ -129,7 +133,7 @@ fn dynamic_reference(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {
         "secretsmanager" => secret(rest),
-        "ssm" | "ssm-secure" => parameter(rest),
+        "ssm" | "ssm-secure" => parameter(rest)?.single().map_err(EnvReferenceProblem::ParameterPath),
         other => Err(EnvReferenceProblem::UnknownService(other.to_owned())),
     }
 }
@@ -244,6 +248,11 @@ mod tests {
             ("{{resolve:secretsmanager:}}", EnvReferenceProblem::Id(SecretIdError::Empty)),
             ("{{resolve:secretsmanager:db::k::v1}}", EnvReferenceProblem::Version(VersionError::IdLength)),
             ("{{resolve:ssm:/p:latest}}", EnvReferenceProblem::Version(VersionError::Number)),
+            ("{{resolve:ssm:/p/}}", EnvReferenceProblem::ParameterPath(PathError::OutsideEnvFrom)),
+            (
+                "arn:aws:ssm:eu-west-1:123456789012:parameter/p/",
+                EnvReferenceProblem::ParameterPath(PathError::OutsideEnvFrom),
+            ),
             ("{{resolve:}}", EnvReferenceProblem::UnknownService(String::new())),
         ] {
             assert_eq!(found(value), Err(problem), "{value}");

@@ -39,6 +39,9 @@ pub fn env_reference(error: &EnvReferenceError) -> String {
         EnvReferenceProblem::Reference(ReferenceError::Version { error, .. }) | EnvReferenceProblem::Version(error) => {
             format!("a reference in it {}", error.kind())
         }
+        EnvReferenceProblem::Reference(ReferenceError::Path(error)) | EnvReferenceProblem::ParameterPath(error) => {
+            format!("a reference in it {}", error.kind())
+        }
         EnvReferenceProblem::Reference(ReferenceError::TooManyFields) | EnvReferenceProblem::TooManyFields => {
             "a reference in its value has too many fields".to_owned()
         }

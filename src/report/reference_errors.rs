@@ -33,6 +33,7 @@ pub fn reference(written: &str, error: &ReferenceError) -> String {
         ReferenceError::Version { error, instead: Some(instead) } => {
             format!("{written:?} {}; for that version write {instead}", error.kind())
         }
+        ReferenceError::Path(error) => format!("{written:?} {}", error.kind()),
         ReferenceError::NoAlias { name, nearest: Some(nearest) } => {
             format!("the template uses {name:?}, which is not an alias under `secrets`; did you mean {nearest:?}?")
         }

@@ -46,6 +46,7 @@ mod layers;
 mod leaks;
 mod local;
 mod option_faults;
+mod parameter_paths;
 mod parameters;
 mod process;
 mod readme;

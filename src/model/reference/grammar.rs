@@ -66,26 +66,27 @@ impl Reference {
             locator.role.clone_from(&alias.role);
             // A STAGE or VERSION-ID in the reference replaces both of the alias.
             locator.version.clone_from(self.version.as_ref().unwrap_or(&alias.version));
-            self.check_version(&locator)?;
-            return Ok(SecretRef { locator, selector });
+            return self.checked(SecretRef { locator, selector });
         }
         let mut locator = locate_id(&self.secret, inherited)?;
         locator.version = self.version.clone().unwrap_or(Version::Current);
-        self.check_version(&locator)?;
-        Ok(SecretRef { locator, selector })
+        self.checked(SecretRef { locator, selector })
     }
 
-    /// Checks the version that is asked for, which the reference or its alias names.
-    fn check_version(&self, Locator { store, version, .. }: &Locator) -> Result<(), ReferenceError> {
+    /// Checks what is found: a path, or the version that the reference or its alias names.
+    fn checked(&self, found: SecretRef) -> Result<SecretRef, ReferenceError> {
+        found.check_path().map_err(ReferenceError::Path)?;
+        let Locator { store, version, .. } = &found.locator;
         // AWSCURRENT that was not written is the newest version of a parameter.
         if self.version.is_none() && *version == Version::Current {
-            return Ok(());
+            return Ok(found);
         }
         version.check(*store).map_err(|error| {
             let number = version.label().filter(|label| Version::Id((*label).to_owned()).check(*store).is_ok());
             let instead = number.map(|number| Self { version: Some(Version::Id(number.to_owned())), ..self.clone() });
             ReferenceError::Version { error, instead: instead.map(|reference| reference.to_string()) }
-        })
+        })?;
+        Ok(found)
     }
 }
 

@@ -22,7 +22,7 @@ mod version;
 pub use alias::{Alias, AliasNameError, Aliases};
 pub use arn::Arn;
 pub use grammar::Reference;
-pub use locator::{Locator, SecretRef};
+pub use locator::{Locator, PathError, SecretRef};
 pub use reference_error::ReferenceError;
 pub use region::Region;
 pub use role::Role;

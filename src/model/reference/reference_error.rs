@@ -1,5 +1,6 @@
 //! The errors of a reference.
 
+use super::locator::PathError;
 use super::secret_id::SecretIdError;
 use super::selector::JsonPathError;
 use super::store::Store;
@@ -37,6 +38,8 @@ pub enum ReferenceError {
         /// The text to write instead, if a parameter's label is a number.
         instead: Option<String>,
     },
+    /// A path of parameters in a place, or with fields, that it cannot have.
+    Path(PathError),
     /// A name in a template that is no alias.
     NoAlias {
         name: String,

@@ -53,7 +53,7 @@ pub struct Declaration {
     secrets: Option<Secrets>,
     /// Environment variables, by name.
     env: Option<Env>,
-    /// JSON secrets. Each top-level key becomes a variable.
+    /// JSON secrets and paths of SSM parameters. Each top-level key or parameter becomes a variable.
     env_from: Option<Vec<EnvFrom>>,
     /// Values delivered as files.
     files: Option<Vec<File>>,
@@ -227,7 +227,7 @@ fn default_and_optional() -> Value {
     json!({ "required": ["default", "optional"] })
 }
 
-/// A JSON secret whose top-level keys become variables: a reference, or a table.
+/// A JSON secret whose top-level keys become variables, or a path whose SSM parameters do: a reference, or a table.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum EnvFrom {
@@ -238,12 +238,12 @@ enum EnvFrom {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct EnvFromTable {
-    /// A reference to a JSON object: a secret, or a key of one.
+    /// A reference to a JSON object (a secret, or a key of one), or `ssm:/path/` for all parameters below it.
     from: Reference,
     /// The start of each variable name, as written.
     #[schemars(regex(pattern = "^([A-Za-z_][A-Za-z0-9_]*)?$"))]
     prefix: Option<String>,
-    /// The keys to use. Default: all.
+    /// The keys to use; for a path, the rest of the parameters' names. Default: all.
     only: Option<Vec<Text>>,
     /// The keys to leave out.
     except: Option<Vec<Text>>,

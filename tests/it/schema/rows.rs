@@ -57,6 +57,7 @@ pub const RIGHT: &[&str] = &[
     r#"{"env-from":[{"from":"x"}]}"#,
     r#"{"env-from":[{"from":"x","prefix":"X_","only":["k"],"rename":{"k":"KEY"},"case":"upper"}]}"#,
     r#"{"env-from":[{"from":"x","prefix":"","except":["password"],"case":"keep"}]}"#,
+    r#"{"env-from":["ssm:/prod/",{"from":"ssm:/prod/","prefix":"P_","only":["parameter"]}]}"#,
     r#"{"env-from":[{"from":"x","prefix":"x_","only":["k"],"rename":{"k":"1"}},{"from":"x","prefix":"Y"}]}"#,
     // files
     r#"{"files":[{"from":"x:k","env":"K_FILE"}]}"#,
@@ -240,6 +241,7 @@ pub const WRONG: &[&str] = &[
 pub const WRONG_FOR_THE_PROGRAM_ALONE: &[&str] = &[
     r#"{"env":{"A":"x:$.k["}}"#,
     r#"{"env":{"A":"x:nope"}}"#,
+    r#"{"env":{"A":"ssm:/prod/"}}"#,
     r#"{"env":{"A":"nowhere"}}"#,
     r#"{"env":{"A":"${UNSET_HERE}"}}"#,
     r#"{"defaults":{"pass":["["]}}"#,
