@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::answer::{Answers, Document, FetchError, FetchFailure, Missing};
-use crate::model::reference::{Locator, SecretId, Store};
+use crate::model::reference::{AWSCURRENT, Locator, SecretId, Store};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::Suggestions;
 
@@ -27,6 +27,9 @@ impl LocalFile {
             is_local: true,
             ..FetchFailure::new(None, FetchError::NotFound { missing, nearest })
         };
+        if locator.is_path() {
+            return self.below(locator).ok_or_else(|| failure(Missing::Secret, None));
+        }
         let names = names(locator);
         let Some(stages) = names.iter().find_map(|name| self.0.get(name)) else {
             let known = || self.0.keys().map(String::as_str).filter(|id| SecretId::parse(id).is_ok());
@@ -38,6 +41,18 @@ impl LocalFile {
         let body = version.stage().filter(|_| version.id().is_none()).and_then(|stage| stages.get_key_value(stage));
         let Some((stage, body)) = body else { return Err(failure(Missing::Version, None)) };
         Ok(Document { stages: vec![stage.clone()], ..Document::new(SecretValue::new(body.expose())) })
+    }
+
+    /// The parameters whose id begins with the path, each with its current value; `None` if there are none.
+    fn below(&self, path: &Locator) -> Option<Document> {
+        let written = path.id.name();
+        let prefix = if written.starts_with('/') { format!("ssm:{written}") } else { format!("ssm:/{written}") };
+        let ids = self.0.iter().filter_map(|(id, stages)| Some((id.strip_prefix(&prefix)?, stages.get(AWSCURRENT)?)));
+        let below: Vec<_> = ids
+            .filter(|(rest, _)| !rest.is_empty())
+            .map(|(rest, body)| (rest.to_owned(), Document::new(SecretValue::new(body.expose()))))
+            .collect();
+        (!below.is_empty()).then(|| Document { below, ..Document::new(SecretValue::new("")) })
     }
 }
 

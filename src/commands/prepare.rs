@@ -47,7 +47,8 @@ pub fn prepare(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Pr
     layers.push(layer);
     let (options, conflicts) = options.over(defaults).resolve(inherited);
     report.extend(conflicts, Failure::Options);
-    if report.is_empty() && layers.iter().all(Layer::is_empty) {
+    // A generic image carries `--resolve-env '*'`, and not every task has references.
+    if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
         let default_names = if find_file { DEFAULT_NAMES } else { &[] };
         report.extend([UsageError::NothingToResolve { files, default_names }], Failure::Usage);
     }

@@ -8,7 +8,6 @@ use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
 use crate::model::answer::{Document, FetchFailure};
 use crate::model::entry::{Origin, Subject};
-use crate::model::reference::Store;
 use crate::resolve::{ResolveError, ResolveProblem};
 
 /// `data` is a status code on a line, header lines, an empty line and a body.
@@ -19,12 +18,13 @@ pub fn response(data: &[u8]) {
     }
     for body in std::iter::once(body.to_vec()).chain(planted(body)) {
         let recorded = RecordedResponse { status, headers: headers.clone(), body: &body };
-        for store in [Store::SecretsManager, Store::ParameterStore] {
-            match (replay(&recorded, store), store) {
-                (None, _) => {}
-                (Some(Ok(document)), Store::SecretsManager) => assert_is_secret(status, &body, &document),
-                (Some(Ok(document)), Store::ParameterStore) => assert_is_parameter(status, &body, &document),
-                (Some(Err(error)), _) => {
+        let checks: [(&str, Check); 3] =
+            [("prod/db", assert_is_secret), ("ssm:/prod/db", assert_is_parameter), ("ssm:/prod/", assert_are_below)];
+        for (id, check) in checks {
+            match replay(&recorded, id) {
+                None => {}
+                Some(Ok(document)) => check(status, &body, &document),
+                Some(Err(error)) => {
                     let subject = Subject { label: "A".to_owned(), origin: Origin::Inherited, written: None };
                     let problem = ResolveProblem::Fetch(FetchFailure::new(None, error));
                     assert_hold_no_value(vec![ResolveError { subject, reference: None, problem }]);
@@ -33,6 +33,9 @@ pub fn response(data: &[u8]) {
         }
     }
 }
+
+/// What must hold of a document out of a status and a body.
+type Check = fn(u16, &[u8], &Document);
 
 type Parts<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);
 
@@ -93,6 +96,25 @@ fn assert_is_parameter(status: u16, body: &[u8], document: &Document) {
         (name || arn) && string("Value").map(str::as_bytes) == Some(document.body.expose())
     };
     assert!(parameters.any(is_requested), "from {text}");
+}
+
+/// Asserts that every parameter below the path is one of the list, by its name, and that the page is the last.
+fn assert_are_below(status: u16, body: &[u8], document: &Document) {
+    let text = String::from_utf8_lossy(body);
+    assert!((200..300).contains(&status), "values from status {status}: {text}");
+    let object: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+    assert!(object.get("NextToken").and_then(Value::as_str).is_none_or(str::is_empty), "not the last page: {text}");
+    let parameters = object.get("Parameters").and_then(Value::as_array);
+    for (rest, parameter) in &document.below {
+        let is_it = |listed: &Value| {
+            let string = |key| listed.get(key).and_then(Value::as_str);
+            let is_named = |name: &str| name.trim_start_matches('/') == format!("prod/{rest}");
+            let name = string("Name").or_else(|| string("ARN")?.split_once(":parameter/").map(|(_, name)| name));
+            name.is_some_and(is_named) && string("Value").map(str::as_bytes) == Some(parameter.body.expose())
+        };
+        assert!(parameters.is_some_and(|parameters| parameters.iter().any(is_it)), "{rest} from {text}");
+    }
+    assert!(!document.below.is_empty(), "nothing from {text}");
 }
 
 /// Returns each value that a secret could have in malformed JSON, as text and decoded from base64.

@@ -11,7 +11,8 @@ use crate::model::env_name::{EnvName, OWN_PREFIX};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
 use crate::model::reference::{
-    Aliases, Arn, Locator, Reference, ReferenceError, SecretId, SecretIdError, SecretRef, Selector, Store, Version,
+    Aliases, Arn, Locator, PathError, Reference, ReferenceError, SecretId, SecretIdError, SecretRef, Selector, Store,
+    Version, VersionError,
 };
 
 /// An error of an inherited variable with references.
@@ -36,6 +37,10 @@ pub enum EnvReferenceProblem {
     TooManyFields,
     /// A dynamic reference with an illegal id.
     Id(SecretIdError),
+    /// A path of parameters.
+    ParameterPath(PathError),
+    /// A version that no secret or parameter can have.
+    Version(VersionError),
     /// A value that is not UTF-8.
     NotText,
     /// A name that is not `[A-Za-z_][A-Za-z0-9_]*`. Without an error the command would get the reference as text.
@@ -100,7 +105,9 @@ fn arn(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
         return Err(EnvReferenceProblem::Reference(ReferenceError::BadVariable));
     }
     let reference = Reference::parse(text).map_err(EnvReferenceProblem::Reference)?;
-    reference.locate(&Aliases::default(), &Inherited::default()).map_err(EnvReferenceProblem::Reference)
+    let located =
+        reference.locate(&Aliases::default(), &Inherited::default()).map_err(EnvReferenceProblem::Reference)?;
+    located.single().map_err(EnvReferenceProblem::ParameterPath)
 }
 
 /// Splits a value at its dynamic references.
@@ -126,7 +133,7 @@ fn dynamic_reference(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {
         "secretsmanager" => secret(rest),
-        "ssm" | "ssm-secure" => parameter(rest),
+        "ssm" | "ssm-secure" => parameter(rest)?.single().map_err(EnvReferenceProblem::ParameterPath),
         other => Err(EnvReferenceProblem::UnknownService(other.to_owned())),
     }
 }
@@ -170,6 +177,9 @@ fn split_id(text: &str, store: Store) -> Result<(String, Vec<&str>), EnvReferenc
 
 fn locator(id: &str, version: Version) -> Result<Locator, EnvReferenceProblem> {
     let (store, id) = SecretId::parse(id).map_err(EnvReferenceProblem::Id)?;
+    if version != Version::Current {
+        version.check(store).map_err(EnvReferenceProblem::Version)?;
+    }
     Ok(Locator { store, region: id.region(), id, role: None, version })
 }
 
@@ -220,7 +230,8 @@ mod tests {
             ids(&format!("{{{{resolve:secretsmanager:{ARN}:SecretString:$k:AWSPREVIOUS:}}}}")),
             [format!("{ARN} $k Stage(\"AWSPREVIOUS\")")]
         );
-        assert_eq!(ids("{{resolve:secretsmanager:db::k::v1}}"), ["db k Id(\"v1\")"]);
+        let id = "d0d0d0d0-1111-4222-8333-444455556666";
+        assert_eq!(ids(&format!("{{{{resolve:secretsmanager:db::k::{id}}}}}")), [format!("db k Id({id:?})")]);
         let parameter = "{{resolve:ssm-secure:arn:aws:ssm:eu-west-1:123456789012:parameter/a:2}}";
         assert!(
             matches!(&found(parameter).unwrap()[0], Part::Reference(found) if found.locator.store == Store::ParameterStore)
@@ -235,6 +246,13 @@ mod tests {
             ("{{resolve:secretsmanager:db:SecretString:k:s:v:x}}", EnvReferenceProblem::TooManyFields),
             ("{{resolve:vault:db}}", EnvReferenceProblem::UnknownService("vault".into())),
             ("{{resolve:secretsmanager:}}", EnvReferenceProblem::Id(SecretIdError::Empty)),
+            ("{{resolve:secretsmanager:db::k::v1}}", EnvReferenceProblem::Version(VersionError::IdLength)),
+            ("{{resolve:ssm:/p:latest}}", EnvReferenceProblem::Version(VersionError::Number)),
+            ("{{resolve:ssm:/p/}}", EnvReferenceProblem::ParameterPath(PathError::OutsideEnvFrom)),
+            (
+                "arn:aws:ssm:eu-west-1:123456789012:parameter/p/",
+                EnvReferenceProblem::ParameterPath(PathError::OutsideEnvFrom),
+            ),
             ("{{resolve:}}", EnvReferenceProblem::UnknownService(String::new())),
         ] {
             assert_eq!(found(value), Err(problem), "{value}");

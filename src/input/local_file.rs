@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 use super::syntax::Format;
 use crate::model::reference::{AWSCURRENT, SecretId};
 use crate::model::secret_value::SecretValue;
-use crate::model::tree::{Kind, Node, Position, Typed, is_null};
+use crate::model::tree::{Kind, Node, Position, Typed, boolean, is_null};
 use crate::system::os_error::ReadFailure;
 
 /// An error of a local file. It contains no value.
@@ -163,10 +163,8 @@ fn plain(text: &str) -> Value {
     if is_null(text) {
         return Value::Null;
     }
-    match text {
-        "true" | "True" | "TRUE" => return Value::Bool(true),
-        "false" | "False" | "FALSE" => return Value::Bool(false),
-        _ => {}
+    if let Some(value) = boolean(text) {
+        return Value::Bool(value);
     }
     if let Ok(number) = serde_json::from_str::<Number>(text) {
         return Value::Number(number);
@@ -222,7 +220,11 @@ mod tests {
         assert_eq!(read(&file, "staged").unwrap(), "new");
         assert_eq!(read(&file, "staged::AWSPREVIOUS").unwrap(), "old");
         assert_eq!(read(&file, "staged::NONE"), Err(FetchError::NotFound { missing: Missing::Version, nearest: None }));
-        assert_eq!(read(&file, "plain:::v1"), Err(FetchError::NotFound { missing: Missing::Version, nearest: None }));
+        let id = "d0d0d0d0-1111-4222-8333-444455556666";
+        assert_eq!(
+            read(&file, &format!("plain:::{id}")),
+            Err(FetchError::NotFound { missing: Missing::Version, nearest: None })
+        );
     }
 
     #[test]

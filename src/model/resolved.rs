@@ -19,13 +19,21 @@ pub struct FileValue {
     pub origin: Origin,
 }
 
+/// What a value was read from.
+#[derive(Debug)]
+pub struct ReadFrom {
+    pub locator: Locator,
+    /// Of a path, the rest of the parameter's name.
+    pub below: Option<String>,
+}
+
 /// The values of a plan, each variable and each path once.
 #[derive(Debug, Default)]
 pub struct Resolved {
     pub variables: Vec<ResolvedVariable>,
     pub files: Vec<FileValue>,
-    /// The locators behind each value; none for a literal or a default.
-    pub sources: Vec<(Subject, Vec<Locator>)>,
+    /// What each value was read from; nothing for a literal or a default.
+    pub sources: Vec<(Subject, Vec<ReadFrom>)>,
     /// The optional entries that are absent.
     pub omitted: Vec<Subject>,
 }

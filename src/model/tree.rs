@@ -62,11 +62,7 @@ impl Node {
     pub fn boolean(&self) -> Option<bool> {
         match &self.kind {
             Kind::Typed(Typed::Bool(value)) => Some(*value),
-            Kind::Plain(text) => match text.as_str() {
-                "true" | "True" | "TRUE" => Some(true),
-                "false" | "False" | "FALSE" => Some(false),
-                _ => None,
-            },
+            Kind::Plain(text) => boolean(text),
             Kind::Typed(_) | Kind::Text(_) | Kind::List(_) | Kind::Table(_) => None,
         }
     }
@@ -99,6 +95,15 @@ impl Node {
             Kind::List(_) => "a list",
             Kind::Table(_) => "a table",
         }
+    }
+}
+
+/// Returns the boolean that a plain YAML scalar is in the core schema (YAML 1.2.2, 10.3.2).
+pub fn boolean(plain: &str) -> Option<bool> {
+    match plain {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
     }
 }
 

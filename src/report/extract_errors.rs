@@ -65,6 +65,8 @@ fn of_key(key: &str) -> String {
 const ONE_VARIABLE: &str = "map it to one variable with --env, or under `env`";
 
 pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError) -> (String, Vec<String>) {
+    let is_path = reference.is_some_and(|reference| reference.locator.is_path());
+    let (the_key, has_no) = if is_path { ("the parameter", "there is no") } else { ("the key", "has no key") };
     let (what, hint) = match error {
         EnvFromError::NotAnObject(kind) => {
             let place = reference.map(|reference| reference.selector.to_string()).filter(|place| !place.is_empty());
@@ -85,7 +87,7 @@ pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError) -> (String,
             return (what, hints);
         }
         EnvFromError::NoKey { key, list, nearest } => (
-            format!("has no key {key:?}, which `{list}` names"),
+            format!("{has_no} {key:?}, which `{list}` names"),
             nearest.as_ref().map(|nearest| format!("did you mean {nearest:?}?")),
         ),
         EnvFromError::Null(key) => (format!("{key:?}, which `only` names, is null, which counts as absent"), None),
@@ -94,11 +96,11 @@ pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError) -> (String,
             Some("check the secret, or select keys with `only`".to_owned()),
         ),
         EnvFromError::Name { key, error: NamingError::Illegal(name) } => (
-            format!("the key {key:?} gives the name {name:?}, which is not legal ([A-Za-z_][A-Za-z0-9_]*)"),
-            Some("give a `prefix`, `rename` the key, or leave it out with `except`".to_owned()),
+            format!("{the_key} {key:?} gives the name {name:?}, which is not legal ([A-Za-z_][A-Za-z0-9_]*)"),
+            Some("give a `prefix`, `rename` it, or leave it out with `except`".to_owned()),
         ),
         EnvFromError::Name { key, error: NamingError::Unsafe(name) } => (
-            format!("the key {key:?} would set {name}, which makes programs run code or misread their environment"),
+            format!("{the_key} {key:?} would set {name}, which makes programs run code or misread their environment"),
             Some(if name == "PATH" {
                 "leave it out with `only` or `except`, or give a `prefix`; PATH itself takes only `value` under `env`"
                     .to_owned()

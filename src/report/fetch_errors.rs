@@ -5,9 +5,13 @@ use crate::model::answer::{AgentLimit, CredentialsError, Denial, FetchError, Mis
 use crate::model::reference::{Locator, SecretRef, Store, Version};
 use crate::model::suggest::Suggestions;
 
-/// `secret prod/db`, `parameter /prod/db`
+/// `secret prod/db`, `parameter /prod/db`, `parameters below /prod/`
 pub fn name(locator: &Locator) -> String {
-    format!("{} {}", locator.store, locator.id)
+    if locator.is_path() {
+        format!("parameters below {}", locator.id)
+    } else {
+        format!("{} {}", locator.store, locator.id)
+    }
 }
 
 pub fn fetching(
@@ -19,7 +23,16 @@ pub fn fetching(
 ) -> (String, Vec<Line>) {
     let id = reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
     let store = reference.map_or(Store::SecretsManager, |reference| reference.locator.store);
+    let is_path = reference.is_some_and(|reference| reference.locator.is_path());
     match error {
+        FetchError::NotFound { .. } if is_path => {
+            let hint = if is_local {
+                format!("the --local file has no id that begins with {id:?}")
+            } else {
+                "check the path, the region and the account".to_owned()
+            };
+            ("there are none".to_owned(), vec![Line::help(hint)])
+        }
         FetchError::NotFound { missing: Missing::Secret, nearest } => {
             let is_alias = aliases.contains(&id);
             let nearest = nearest.as_deref().or_else(|| suggestions.nearest(&id, aliases.iter().map(String::as_str)));
@@ -52,7 +65,7 @@ pub fn fetching(
         }
         FetchError::Denied { message, cause, identity } => {
             let identity = identity.iter().map(|identity| Line::note(format!("caller: {identity}")));
-            (format!("denied: {message}"), identity.chain([Line::help(denial(*cause, store))]).collect())
+            (format!("denied: {message}"), identity.chain([Line::help(denial(*cause, store, is_path))]).collect())
         }
         FetchError::Unavailable(unavailable) => (outage(unavailable), outage_hint(unavailable)),
         FetchError::Refused(refusal) => {
@@ -79,8 +92,11 @@ pub fn fetching(
     }
 }
 
-fn denial(cause: Denial, store: Store) -> &'static str {
+fn denial(cause: Denial, store: Store, is_path: bool) -> &'static str {
     match cause {
+        Denial::Policy | Denial::PolicyOrMissing if is_path => {
+            "allow this identity to perform ssm:GetParametersByPath on it and on all below it"
+        }
         Denial::Policy | Denial::PolicyOrMissing if store == Store::ParameterStore => {
             "allow this identity to perform ssm:GetParameters on it"
         }
@@ -162,6 +178,7 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
                 AgentLimit::Role => "the Secrets Manager Agent reads only with its own role",
                 AgentLimit::Region => "the Secrets Manager Agent reads only in its own region",
                 AgentLimit::Parameter => "the Secrets Manager Agent reads parameters only in Lambda",
+                AgentLimit::Path => "the Secrets Manager Agent reads no paths of parameters",
             };
             (what.to_owned(), vec!["run without --agent, or remove this setting".to_owned()])
         }

@@ -36,6 +36,12 @@ pub fn env_reference(error: &EnvReferenceError) -> String {
         EnvReferenceProblem::Reference(ReferenceError::Id(error)) | EnvReferenceProblem::Id(error) => {
             format!("a reference in its value {}", error.kind())
         }
+        EnvReferenceProblem::Reference(ReferenceError::Version { error, .. }) | EnvReferenceProblem::Version(error) => {
+            format!("a reference in it {}", error.kind())
+        }
+        EnvReferenceProblem::Reference(ReferenceError::Path(error)) | EnvReferenceProblem::ParameterPath(error) => {
+            format!("a reference in it {}", error.kind())
+        }
         EnvReferenceProblem::Reference(ReferenceError::TooManyFields) | EnvReferenceProblem::TooManyFields => {
             "a reference in its value has too many fields".to_owned()
         }

@@ -8,14 +8,21 @@ use super::fetch_errors;
 use super::line::Line;
 use crate::model::answer::Fetched;
 use crate::model::entry::{Origin, Subject};
-use crate::model::reference::{Locator, Store};
-use crate::model::resolved::Resolved;
+use crate::model::reference::Store;
+use crate::model::resolved::{ReadFrom, Resolved};
 use crate::time::deadline::{Awaited, Waiting};
 
 /// The lines of `--verbose`: the secret, version and region of each variable and file.
 pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
-    let read = |locator: &Locator| {
-        let document = fetched.get(locator)?.as_ref().ok()?;
+    let read = |ReadFrom { locator, below }: &ReadFrom| {
+        let answer = fetched.get(locator)?.as_ref().ok()?;
+        let (name, document) = match below {
+            None => (fetch_errors::name(locator), answer),
+            Some(rest) => {
+                let (_, parameter) = answer.below.iter().find(|(name, _)| name == rest)?;
+                (format!("{} {}{rest}", locator.store, locator.id), parameter)
+            }
+        };
         let version = document.version_id.as_deref().unwrap_or("without id");
         let stages = document.stages.join(", ");
         let place =
@@ -25,16 +32,12 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
             Store::ParameterStore if stages.is_empty() => String::new(),
             Store::ParameterStore => format!(", label {stages}"),
         };
-        let passed_over = document.passed_over.iter();
+        let passed_over = answer.passed_over.iter();
         let instead = passed_over
             .map(|passed| format!(", in place of {} ({})", passed.region, fetch_errors::outage(&passed.outage)));
-        Some(format!(
-            "{}, version {version}{stages}, {place}{}",
-            fetch_errors::name(locator),
-            instead.collect::<String>()
-        ))
+        Some(format!("{name}, version {version}{stages}, {place}{}", instead.collect::<String>()))
     };
-    let line = |(subject, read_from): &(Subject, Vec<Locator>)| match (read_from.as_slice(), &subject.written) {
+    let line = |(subject, read_from): &(Subject, Vec<ReadFrom>)| match (read_from.as_slice(), &subject.written) {
         ([], None) => format!("{subject}: literal"),
         ([], Some(_)) => format!("{subject}: absent, so its default is set"),
         (read_from, _) => format!("{subject}: {}", read_from.iter().filter_map(read).collect::<Vec<_>>().join("; ")),

@@ -1,12 +1,15 @@
 //! Messages about references and secret ids.
 
-use crate::model::reference::{ReferenceError, SecretIdError, Store};
+use crate::model::reference::{JsonPathError, ReferenceError, SecretIdError, Store};
 
 pub fn reference(written: &str, error: &ReferenceError) -> String {
     match error {
         ReferenceError::Empty => "the reference is empty; expected SECRET[:KEY[:STAGE[:VERSION-ID]]]".to_owned(),
         ReferenceError::TooManyFields => format!("{written:?} has more fields than SECRET:KEY:STAGE:VERSION-ID"),
-        ReferenceError::BadPath { path, column } => {
+        ReferenceError::BadPath { path, error: JsonPathError::Type(why) } => {
+            format!("{path:?} is not a JSONPath (RFC 9535): it {why}")
+        }
+        ReferenceError::BadPath { path, error: JsonPathError::Syntax { column } } => {
             let place = column.map(|column| format!(" at column {column}")).unwrap_or_default();
             format!("{path:?} is not a JSONPath (RFC 9535){place}; a key that begins with $ is written $['$key']")
         }
@@ -26,9 +29,11 @@ pub fn reference(written: &str, error: &ReferenceError) -> String {
         ReferenceError::IllegalCharacter(c) => format!("{written:?}: a STAGE or VERSION-ID cannot contain {c:?}"),
         ReferenceError::Id(error) => id(error),
         ReferenceError::Expanded(why) => format!("{written:?}: with its variables expanded, it {why}"),
-        ReferenceError::LabelAndVersion => {
-            format!("{written:?}: a parameter has a label or a version, not both: ssm:NAME:KEY:LABEL:VERSION")
+        ReferenceError::Version { error, instead: None } => format!("{written:?} {}", error.kind()),
+        ReferenceError::Version { error, instead: Some(instead) } => {
+            format!("{written:?} {}; for that version write {instead}", error.kind())
         }
+        ReferenceError::Path(error) => format!("{written:?} {}", error.kind()),
         ReferenceError::NoAlias { name, nearest: Some(nearest) } => {
             format!("the template uses {name:?}, which is not an alias under `secrets`; did you mean {nearest:?}?")
         }

@@ -69,9 +69,7 @@ fn nothing_to_resolve(files: &[PathBuf], default_names: &[&str]) -> String {
             format!("there is no entry in {}", names.join(", "))
         }
     };
-    format!(
-        "nothing to resolve: no --env, --env-from or --as-file, nothing that --resolve-env matches, and {looked_at}"
-    )
+    format!("nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}")
 }
 
 pub fn variable(error: &VariableError) -> Line {

@@ -1,11 +1,11 @@
-//! Turns the keys of a JSON object into environment variables, as `env-from` asks for.
+//! Turns the keys of a JSON object, or the parameters below a path, into environment variables, as `env-from` asks for.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::extract::{ExtractError, kind, print};
-use super::json::quotable_keys;
+use crate::model::answer::Document;
 use crate::model::entry::{Naming, NamingError};
 use crate::model::env_name::EnvName;
 use crate::model::quoting::is_quotable;
@@ -52,6 +52,46 @@ pub fn key_or_placeholder(key: &str) -> String {
     if is_quotable(key) { key.to_owned() } else { "a key that could be a value".to_owned() }
 }
 
+/// What a key leads to: JSON, or the parameter whose name below the path is the key.
+#[derive(Clone, Copy)]
+pub enum Member<'a> {
+    Json(&'a Value),
+    Parameter(&'a Document),
+}
+
+impl Member<'_> {
+    fn is_null(self) -> bool {
+        matches!(self, Self::Json(Value::Null))
+    }
+
+    /// The text that the variable gets; `None` for null.
+    fn text(self) -> Option<SecretValue> {
+        match self {
+            Self::Json(value) => print(value).ok(),
+            Self::Parameter(document) => Some(SecretValue::new(document.body.expose())),
+        }
+    }
+}
+
+/// The members of an object or of a path, in order, each key once.
+pub type Members<'a> = Vec<(&'a str, Member<'a>)>;
+
+/// Returns the members of an object.
+///
+/// # Errors
+/// For JSON that is no object.
+pub fn keys(json: &Value) -> Result<Members<'_>, EnvFromError> {
+    match json {
+        Value::Object(map) => Ok(map.iter().map(|(key, value)| (key.as_str(), Member::Json(value))).collect()),
+        other => Err(EnvFromError::NotAnObject(kind(other))),
+    }
+}
+
+/// Returns the members of a path.
+pub fn parameters(document: &Document) -> Members<'_> {
+    document.below.iter().map(|(name, parameter)| (name.as_str(), Member::Parameter(parameter))).collect()
+}
+
 /// A key of an object and the variable that it becomes.
 pub struct KeyVariable {
     pub key: String,
@@ -59,27 +99,24 @@ pub struct KeyVariable {
     pub value: SecretValue,
 }
 
-/// Returns the variables of an object, and every error in it. A key whose variable `is_set` already is skipped
+/// Returns the variables of an object or a path, and every error in it. A key whose variable `is_set` already is skipped
 /// silently.
 pub fn variables(
-    json: &Value,
+    members: &Members<'_>,
     naming: &Naming,
     suggestions: &Suggestions,
     is_set: impl Fn(&str) -> bool,
 ) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
-    let Value::Object(map) = json else {
-        return (Vec::new(), vec![EnvFromError::NotAnObject(kind(json))]);
-    };
-    let mut errors = missing_keys(map, naming, suggestions);
+    let mut errors = missing_keys(members, naming, suggestions);
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
-    for (key, value) in map.iter().filter(|(key, value)| naming.selects(key) && !value.is_null()) {
+    for &(key, member) in members.iter().filter(|(key, member)| naming.selects(key) && !member.is_null()) {
         let name = match naming.name(key) {
             Ok(name) if is_set(name.as_str()) => continue,
             Ok(name) => name,
             Err(NamingError::Unsafe(name)) if is_set(&name) => continue,
             Err(error) => {
-                errors.push(EnvFromError::Name { key: key.clone(), error });
+                errors.push(EnvFromError::Name { key: key.to_owned(), error });
                 continue;
             }
         };
@@ -89,26 +126,27 @@ pub fn variables(
             continue;
         }
         // Only null has no text, and nulls are filtered out above.
-        if let Ok(value) = print(value) {
-            variables.push(KeyVariable { key: key.clone(), name, value });
-        }
+        variables.extend(member.text().map(|value| KeyVariable { key: key.to_owned(), name, value }));
     }
     (variables, errors)
 }
 
 /// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.
-fn missing_keys(map: &Map<String, Value>, naming: &Naming, suggestions: &Suggestions) -> Vec<EnvFromError> {
+fn missing_keys(members: &Members<'_>, naming: &Naming, suggestions: &Suggestions) -> Vec<EnvFromError> {
+    let members: BTreeMap<&str, Member<'_>> = members.iter().copied().collect();
+    let quotable = || members.keys().copied().filter(|key| is_quotable(key));
     let missing = |key: &str, list| EnvFromError::NoKey {
         key: key.to_owned(),
         list,
-        nearest: suggestions.nearest(key, quotable_keys(map)).map(str::to_owned),
+        nearest: suggestions.nearest(key, quotable()).map(str::to_owned),
     };
-    let only = naming.only.iter().flatten().filter_map(|key| match map.get(key) {
+    let only = naming.only.iter().flatten().filter_map(|key| match members.get(key.as_str()) {
         None => Some(missing(key, "only")),
-        Some(Value::Null) => Some(EnvFromError::Null(key.clone())),
+        Some(member) if member.is_null() => Some(EnvFromError::Null(key.clone())),
         Some(_) => None,
     });
-    let rename = naming.rename.keys().filter(|key| !map.contains_key(*key)).map(|key| missing(key, "rename"));
+    let rename =
+        naming.rename.keys().filter(|key| !members.contains_key(key.as_str())).map(|key| missing(key, "rename"));
     only.chain(rename).collect()
 }
 
@@ -118,7 +156,7 @@ mod tests {
 
     fn variables_of(text: &str, naming: &Naming) -> (Vec<(String, String)>, Vec<EnvFromError>) {
         let json: Value = serde_json::from_str(text).unwrap();
-        let (variables, errors) = variables(&json, naming, &Suggestions::default(), |_| false);
+        let (variables, errors) = variables(&keys(&json).unwrap(), naming, &Suggestions::default(), |_| false);
         let text = |value: SecretValue| String::from_utf8(value.expose().to_vec()).unwrap();
         (variables.into_iter().map(|variable| (variable.name.to_string(), text(variable.value))).collect(), errors)
     }
@@ -149,7 +187,19 @@ mod tests {
 
     #[test]
     fn an_array_has_no_keys() {
-        let error = EnvFromError::NotAnObject("an array");
-        assert_eq!(variables_of("[1]", &Naming::default()), (Vec::new(), vec![error]));
+        assert_eq!(keys(&serde_json::json!([1])).err(), Some(EnvFromError::NotAnObject("an array")));
+    }
+
+    #[test]
+    fn a_parameter_below_a_path_is_named_by_the_rest_of_its_name() {
+        let document = |text: &str| Document::new(SecretValue::new(text));
+        let below = vec![("db/pass-word".to_owned(), document("p")), ("log".to_owned(), document("null"))];
+        let path = Document { below, ..document("") };
+        let naming = Naming { rename: BTreeMap::from([("log".to_owned(), "Level".to_owned())]), ..Naming::default() };
+        let (variables, errors) = variables(&parameters(&path), &naming, &Suggestions::default(), |_| false);
+        assert_eq!(errors, []);
+        let names: Vec<_> = variables.iter().map(|variable| (variable.key.as_str(), variable.name.as_str())).collect();
+        assert_eq!(names, [("db/pass-word", "DB_PASS_WORD"), ("log", "Level")]);
+        assert_eq!(variables[1].value.expose(), b"null");
     }
 }

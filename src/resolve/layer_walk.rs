@@ -12,8 +12,8 @@ use crate::model::entry::{Claim, OnMissing, Subject, Target};
 use crate::model::env_name::EnvName;
 use crate::model::plan::{Binding, EnvFrom, Plan, PlannedLayer};
 use crate::model::quoting::is_quotable;
-use crate::model::reference::Locator;
-use crate::model::resolved::{FileValue, Resolved, ResolvedVariable};
+use crate::model::reference::{Locator, SecretRef};
+use crate::model::resolved::{FileValue, ReadFrom, Resolved, ResolvedVariable};
 use crate::model::secret_value::SecretValue;
 
 /// The state of the walk: the targets resolved so far, and the locators that are needed for the others.
@@ -80,7 +80,8 @@ impl<'a> LayerWalk<'a> {
         };
         match (attempt, &binding.on_missing) {
             (Attempt::Value(value), _) => {
-                self.set(binding, value, binding.value_source.locators().into_iter().cloned().collect());
+                let read_from = |locator: &Locator| ReadFrom { locator: locator.clone(), below: None };
+                self.set(binding, value, binding.value_source.locators().into_iter().map(read_from).collect());
             }
             (Attempt::Pending(locators), _) => self.wanted.extend(locators),
             (Attempt::Failed(errors), OnMissing::Omit) if are_absences(&errors) => {
@@ -95,7 +96,7 @@ impl<'a> LayerWalk<'a> {
         self.claimed.extend(claims);
     }
 
-    fn set(&mut self, binding: &Binding, value: SecretValue, read_from: Vec<Locator>) {
+    fn set(&mut self, binding: &Binding, value: SecretValue, read_from: Vec<ReadFrom>) {
         let subject = binding.subject.clone();
         self.resolved.sources.push((subject.clone(), read_from));
         match &binding.target {
@@ -141,13 +142,21 @@ impl<'a> LayerWalk<'a> {
     }
 
     fn variables_of(&mut self, entry: &'a EnvFrom, document: &Document) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
+        let SecretRef { locator, selector } = &entry.reference;
         let suggestions = self.answers.extractor.suggestions.clone();
-        let json = match self.answers.extractor.node(&entry.reference.locator, document, &entry.reference.selector) {
-            Ok(json) => json,
-            Err(error) => return (Vec::new(), vec![EnvFromError::Extract(error)]),
+        let members = if locator.is_path() {
+            Ok(env_from::parameters(document))
+        } else {
+            let json = self.answers.extractor.node(locator, document, selector);
+            json.map_err(EnvFromError::Extract).and_then(env_from::keys)
+        };
+        let members = match members {
+            Ok(members) => members,
+            Err(error) => return (Vec::new(), vec![error]),
         };
         let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
-        env_from::variables(json, &entry.naming, &suggestions, |name| claimed.contains(name) || self.plan.keeps(name))
+        let is_set = |name: &str| claimed.contains(name) || self.plan.keeps(name);
+        env_from::variables(&members, &entry.naming, &suggestions, is_set)
     }
 
     fn set_from_key(
@@ -163,7 +172,8 @@ impl<'a> LayerWalk<'a> {
         }
         let label = if is_quotable(&key) { name.to_string() } else { key_or_placeholder(&key) };
         let subject = Subject { label, ..entry.subject.clone() };
-        self.resolved.sources.push((subject.clone(), vec![locator.clone()]));
+        let below = locator.is_path().then_some(key);
+        self.resolved.sources.push((subject.clone(), vec![ReadFrom { locator: locator.clone(), below }]));
         self.resolved.variables.push(ResolvedVariable { name, value, subject });
         Ok(())
     }

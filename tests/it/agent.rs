@@ -186,6 +186,16 @@ fn parameters_are_read_in_lambda() {
 }
 
 #[test]
+fn a_parameter_that_lambdas_extension_does_not_find_is_absent() {
+    let aws = served();
+    let sandbox = || sandbox(&aws).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+    sandbox().resolve("A=ssm:/gone").run().refused(78).says(["parameter /gone", "does not exist"]);
+    let declaration =
+        "env:\n  A: { from: \"ssm:/gone\", default: d }\n  B: { from: \"ssm:/gone::x\", optional: true }\n";
+    sandbox().declaration(declaration).run().launched().has("A", "d").lacks("B");
+}
+
+#[test]
 fn a_local_file_needs_no_agent() {
     let secrets = format!(r#"{{"x":"{CANARY}"}}"#);
     Sandbox::new().arg("--agent").local(&secrets).resolve("A=x").run().launched().has("A", CANARY);

@@ -192,6 +192,14 @@ fn where_text_is_expected_a_yaml_scalar_is_its_text() {
 }
 
 #[test]
+fn a_yaml_tag_names_the_type_that_a_value_has_anyway() {
+    let declaration = "env: !!map\n  A: { from: \"prod/db:nope\", optional: !!bool true }\n  B: { value: !!str 007 }\n  C: { value: !!int 5 }\n";
+    launch(declaration).launched().lacks("A").has("B", "007").has("C", "5");
+    let run = launch("env:\n  A: { from: \"prod/db:nope\", optional: !!bool perhaps }\n");
+    run.refused(78).says(["secrets-exec.yaml:2:", "not of the type that its YAML tag names"]);
+}
+
+#[test]
 fn a_yaml_anchor_is_resolved() {
     launch("env:\n  A: &ref { from: \"prod/db:host\", default: d }\n  B: *ref\n")
         .launched()

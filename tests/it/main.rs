@@ -49,6 +49,7 @@ mod limits;
 mod local;
 mod local_deadline;
 mod option_faults;
+mod parameter_paths;
 mod parameters;
 mod process;
 mod profiles;

@@ -46,6 +46,26 @@ fn of_an_option_given_twice_the_last_counts() {
 }
 
 #[test]
+fn what_the_glob_dialect_lacks_is_an_error_that_says_so() {
+    for (pattern, message) in [
+        ("[[:upper:]]*", "no classes like [:upper:]"),
+        (r"X\1", r"no escapes with \"),
+        ("[^A]*", "instead of [^…]"),
+        ("{A,B}", "no {…}"),
+        ("@(A|B)", "no (…)"),
+    ] {
+        for option in ["--unset", "--pass", "--resolve-env"] {
+            local().args([option, pattern]).run().refused(64).says([option, "glob pattern", message]);
+        }
+        for (variable, key) in [("SECRETS_EXEC_UNSET", "unset"), ("SECRETS_EXEC_PASS", "pass")] {
+            local().env(variable, pattern).run().refused(64).says([variable, message]);
+            let declaration = format!("defaults:\n  {key}: ['A_*', '{pattern}']\n");
+            local().declaration(&declaration).run().refused(78).says(["secrets-exec.yaml:2:", message]);
+        }
+    }
+}
+
+#[test]
 fn a_pattern_that_is_not_closed_is_a_usage_error() {
     for option in ["--unset", "--pass", "--resolve-env"] {
         local().args([option, "[^"]).run().refused(64).says([option, "[^"]);

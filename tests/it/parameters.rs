@@ -1,6 +1,7 @@
 //! SSM parameters: ten in one request, versions and labels, absences and denials of single parameters, and the rules
 //! that they share with secrets.
 
+use crate::support::aws::agent::own;
 use crate::support::aws::{Aws, ROLE_KEY, Version, fault};
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
@@ -109,6 +110,18 @@ fn an_absent_parameter_has_a_default_and_may_be_optional() {
                        B: { from: \"ssm:/app/db:null\", default: e }\n  C: { from: \"ssm:/no:k:x\", optional: true }\n";
     let run = Sandbox::new().aws(&served()).declaration(declaration).run();
     run.launched().has("A", "d").has("B", "e").lacks("C");
+}
+
+#[test]
+fn the_error_that_a_parameter_is_not_found_is_an_absence_of_that_one_alone() {
+    for code in ["ParameterNotFound", "ParameterVersionNotFound"] {
+        let aws = served().fails_first("GetParameters", 1, own(400, code));
+        let declaration = "env:\n  A: { from: \"ssm:/app/db:k\", default: d }\n";
+        Sandbox::new().aws(&aws).declaration(declaration).run().launched().has("A", "d");
+        let aws = served().fails_first("GetParameters", 1, own(400, code));
+        let run = Sandbox::new().aws(&aws).resolve("A=ssm:/app/db:k").resolve("B=ssm:/app/text").run();
+        run.launched().has("A", "new").has("B", CANARY);
+    }
 }
 
 #[test]

@@ -191,3 +191,87 @@ fn a_path_without_a_match_is_not_found() {
     let run = read("prod/db", r#"{"hosts":[]}"#, "prod/db:$.hosts[0]");
     run.refused(78).says(["VALUE", "prod/db", "$.hosts[0]"]);
 }
+
+/// Asserts that a reference is wrong wherever it stands, whatever `default` and `optional` say, and that nothing is requested.
+fn is_wrong(reference: &str, message: &str) {
+    let aws = Aws::start();
+    let run = Sandbox::new().aws(&aws).resolve(&format!("A={reference}")).run();
+    run.refused(64).says([message]);
+    for absence in ["default: d", "optional: true"] {
+        let entry = format!("env:\n  A: {{ from: {reference:?}, {absence} }}\n");
+        let run = Sandbox::new().aws(&aws).declaration(&entry).run();
+        run.refused(78).says(["secrets-exec.yaml", message]);
+    }
+    assert!(aws.calls().is_empty(), "{reference}: {:?}", aws.calls());
+}
+
+#[test]
+fn a_path_that_rfc_9535_calls_invalid_is_a_wrong_reference() {
+    for path in ["$[?count(@..*)]", "$[?length(@.*) < 3]", "$[?in(@.a, $.b)]", "$[?@.a b == 1]"] {
+        is_wrong(&format!("prod/db:{path}"), &format!("{path:?} is not a JSONPath (RFC 9535)"));
+    }
+}
+
+#[test]
+fn a_stage_over_256_characters_is_a_wrong_reference() {
+    is_wrong(&format!("prod/db:k:{}", "s".repeat(257)), "has a staging label of more than 256 characters");
+    let run = read("prod/db", "{}", &format!("prod/db:k:{}", "s".repeat(256)));
+    run.refused(78).says(["has no such version"]);
+}
+
+#[test]
+fn a_version_id_without_32_to_64_characters_is_a_wrong_reference() {
+    for id in ["1", &"i".repeat(31), &"i".repeat(65)] {
+        is_wrong(&format!("prod/db:k::{id}"), "has a version id that does not have 32 to 64 characters");
+        is_wrong(&format!("{ARN}:k:AWSCURRENT:{id}"), "has a version id that does not have 32 to 64 characters");
+    }
+}
+
+#[test]
+fn a_parameters_version_that_is_no_number_above_zero_is_a_wrong_reference() {
+    for version in ["0", "-1", "1.5", "latest", "99999999999999999999"] {
+        is_wrong(&format!("ssm:/app/db:k::{version}"), "has a version that is not a number above zero");
+    }
+}
+
+#[test]
+fn a_label_that_no_parameter_can_have_is_a_wrong_reference() {
+    for (label, message) in [
+        ("1st", "has a label that begins with a digit"),
+        ("AwsLabel", "has a label that begins with \"aws\" or \"ssm\""),
+        ("AWSCURRENT", "has a label that begins with \"aws\" or \"ssm\""),
+        ("a+b", "has a label with a character that is not one of"),
+        (&"l".repeat(101), "has a label of more than 100 characters"),
+    ] {
+        is_wrong(&format!("ssm:/app/db:k:{label}"), message);
+    }
+}
+
+#[test]
+fn a_label_that_is_a_number_hints_at_the_field_of_the_version() {
+    is_wrong("ssm:/p::1", "for that version write ssm:/p:::1");
+    is_wrong("ssm:/p:k:12:", "for that version write ssm:/p:k::12");
+}
+
+#[test]
+fn an_alias_with_a_version_that_cannot_be_is_told_where_it_is_written() {
+    let long = "s".repeat(257);
+    for (alias, message) in [
+        ("id: prod/db, version-id: v1".to_owned(), "has a version id that does not have 32 to 64 characters"),
+        (format!("id: prod/db, stage: {long}"), "has a staging label of more than 256 characters"),
+        ("id: \"ssm:/p\", stage: 1".to_owned(), "for that version write `version-id: \"1\"`"),
+        ("id: \"ssm:/p\", version-id: 0".to_owned(), "has a version that is not a number above zero"),
+    ] {
+        let declaration = format!("secrets:\n  db: {{ {alias} }}\nenv:\n  A: {{ from: \"db:k\", default: d }}\n");
+        let run = Sandbox::new().aws(&Aws::start()).declaration(&declaration).run();
+        run.refused(78).says(["secrets-exec.yaml:2:", message]);
+        assert_eq!(run.stderr().lines().count(), 1, "{}", run.stderr());
+    }
+}
+
+#[test]
+fn an_alias_whose_id_is_a_variable_is_checked_where_it_is_used() {
+    let declaration = "secrets:\n  db: { id: \"${ID}\", version-id: v1 }\nenv:\n  A: { from: \"db:k\", default: d }\n";
+    let run = Sandbox::new().aws(&Aws::start()).env("ID", ARN).declaration(declaration).run();
+    run.refused(78).says(["A (secrets-exec.yaml:4", "has a version id that does not have 32 to 64 characters"]);
+}

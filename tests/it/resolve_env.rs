@@ -26,12 +26,10 @@ fn becomes(value: &str, resolved: &str) {
     with(&served(), value).run().launched_silently().has("DB_URL", resolved);
 }
 
-/// Asserts that the value stays, without a request. A literal is resolved as well, since a launch needs something to
-/// resolve.
+/// Asserts that the value stays, without a request.
 fn stays(value: &str) {
     let aws = served();
-    let sandbox = with(&aws, value).declaration("env: { A: { value: x } }\n");
-    sandbox.run().launched_silently().has("DB_URL", value);
+    with(&aws, value).run().launched_silently().has("DB_URL", value);
     assert!(aws.calls().is_empty());
 }
 
@@ -261,7 +259,23 @@ fn path_cannot_come_from_a_secret() {
 }
 
 #[test]
-fn a_pattern_that_finds_nothing_is_told_when_nothing_else_is_to_be_resolved() {
+fn a_pattern_whose_variables_have_no_reference_is_no_error() {
     let aws = served();
-    with(&aws, "plain").run().refused(64).says(["--resolve-env"]);
+    with(&aws, "plain").run().launched_silently().has("DB_URL", "plain");
+    Sandbox::new().aws(&aws).args(["--resolve-env", "NOT_SET_*"]).run().launched_silently();
+    assert!(aws.calls().is_empty());
+    Sandbox::new().args(["--resolve-env", "*"]).run().launched_silently();
+}
+
+#[test]
+fn without_a_pattern_and_anything_else_nothing_is_to_be_resolved() {
+    Sandbox::new().env("DB_URL", ARN).run().refused(64).says(["nothing to resolve", "--resolve-env"]);
+}
+
+#[test]
+fn a_variable_that_matches_is_resolved_with_keep_existing_too() {
+    let aws = served();
+    let run =
+        with(&aws, &format!("{ARN}:user")).env("A", "kept").resolve("A=prod/db:user").arg("--keep-existing").run();
+    run.launched_silently().has("DB_URL", "app").has("A", "kept");
 }

@@ -96,6 +96,14 @@ fn a_filter_test_or_method_that_does_not_exist_is_a_mistake_that_is_named() {
 }
 
 #[test]
+fn a_filter_that_is_called_as_a_method_or_a_function_is_told_as_a_filter() {
+    for template in ["{{ db.host.upper() }}", "{{ upper(db.host) }}", "{{ 'x'.upper() }}"] {
+        is_found_without_a_request(template, &["line 1", "upper is a filter", "`| upper`"]);
+    }
+    is_never_covered(&database(), "{{ db.host.strip() }}", 78, &["no method named strip", "filters do this"]);
+}
+
+#[test]
 fn a_mistake_of_syntax_is_found_without_a_request_and_with_its_place() {
     is_found_without_a_request("{{ db.host", &["line 1"]);
     is_found_without_a_request("é\n {{ | }}", &["line 2"]);

@@ -57,6 +57,28 @@ fn more_than_ten_are_read() {
 }
 
 #[test]
+fn all_below_a_path_are_read_page_by_page() {
+    let Some(moto) = Moto::shared() else { return };
+    for n in 0..25 {
+        put(moto, &format!("/peers-path/many/{n}"), "SecureString", &format!("value {n}"));
+    }
+    put(moto, "/peers-path/db/pass-word", "SecureString", "old");
+    put(moto, "/peers-path/db/pass-word", "SecureString", CANARY);
+    put(moto, "/peers-path-other/x", "String", "x");
+    let run = moto.sandbox().args(["--env-from", "P_=ssm:/peers-path/"]).run();
+    run.launched_silently().has("P_DB_PASS_WORD", CANARY).lacks("P_X");
+    for n in 0..25 {
+        run.has(&format!("P_MANY_{n}"), format!("value {n}"));
+    }
+    let listed = json!({ "Path": "/peers-path/", "Recursive": true });
+    assert!(ssm(moto, "get_parameters_by_path", &listed)["NextToken"].is_string(), "one page is all of it");
+    let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/peers-path/db/";
+    moto.sandbox().args(["--env-from", arn]).run().launched_silently().has("PASS_WORD", CANARY);
+    let run = moto.sandbox().args(["--env-from", "ssm:/peers-path/nothing/"]).run();
+    run.refused(78).says(["parameters below /peers-path/nothing/", "there are none"]);
+}
+
+#[test]
 fn what_is_not_there_is_78_for_each() {
     let Some(moto) = Moto::shared() else { return };
     put(moto, "/peers/there", "String", CANARY);

@@ -108,6 +108,8 @@ impl Agent {
             Err(AgentLimit::Role)
         } else if locator.region.as_ref().is_some_and(is_other) {
             Err(AgentLimit::Region)
+        } else if locator.is_path() {
+            Err(AgentLimit::Path)
         } else if locator.store == Store::ParameterStore && !self.settings.in_lambda {
             Err(AgentLimit::Parameter)
         } else {

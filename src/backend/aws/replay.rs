@@ -33,8 +33,8 @@ thread_local! {
     static RUNTIME: Option<Runtime> = Builder::new_current_thread().enable_time().build().ok();
 }
 
-/// Reads a secret or a parameter, in one attempt that gets this response. `None` if HTTP does not allow its status.
-pub fn replay(recorded: &RecordedResponse<'_>, store: Store) -> Option<Result<Document, FetchError>> {
+/// Reads a secret, a parameter or a path, in one attempt that gets this response. `None` if HTTP does not allow its status.
+pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Document, FetchError>> {
     let mut response = http::Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {
         if let (Ok(name), Ok(value)) =
@@ -45,11 +45,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, store: Store) -> Option<Result<Do
     }
     let response = response.body(SdkBody::from(recorded.body)).ok()?;
     NEXT.set(Some(response));
-    let (_, id) = SecretId::parse(match store {
-        Store::SecretsManager => "prod/db",
-        Store::ParameterStore => "ssm:/prod/db",
-    })
-    .ok()?;
+    let (store, id) = SecretId::parse(id).ok()?;
     let client = client(store)?;
     let request = SecretRequest { region: client.region.clone(), role: None, store, id, version: Version::Current };
     let reading = async {

@@ -23,6 +23,11 @@ impl SecretRequest {
         self.id.in_region(region)
     }
 
+    /// True for the path of all parameters below it.
+    pub fn is_path(&self) -> bool {
+        self.id.is_path(self.store)
+    }
+
     /// The region and account that the ARN of a response from `region` must have.
     pub fn scope_in(&self, region: &Region) -> ArnScope {
         ArnScope::requested(&self.id, self.role.as_ref(), Some(region))

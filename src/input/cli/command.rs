@@ -22,7 +22,7 @@ pub fn command() -> Command {
             .long("env-from")
             .value_name("[PREFIX=]REF")
             .action(ArgAction::Append)
-            .help("Set one variable for each top-level key of a JSON object"),
+            .help("Set one variable for each top-level key of a JSON object, or each parameter below ssm:/path/"),
         Arg::new("as-file")
             .long("as-file")
             .value_name("NAME=REF")

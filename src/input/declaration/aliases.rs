@@ -2,7 +2,7 @@
 
 use super::error::DeclarationProblem;
 use super::reader::{DeclarationReader, Fields};
-use crate::model::reference::{Alias, Aliases, Reference, Region, Role, Version};
+use crate::model::reference::{Alias, Aliases, Reference, ReferenceError, Region, Role, SecretId, Version};
 use crate::model::tree::{Kind, Node};
 
 pub fn aliases(reader: &mut DeclarationReader<'_>, node: &Node) -> Aliases {
@@ -33,11 +33,28 @@ fn alias(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<
             None
         }
     };
-    let stage = fields.take("stage").and_then(|node| label(reader, name, node));
-    let version_id = fields.take("version-id").and_then(|node| label(reader, name, node));
+    let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
+    let position = stage.or(version_id).map(|node| node.position);
+    let stage = stage.and_then(|node| label(reader, name, node));
+    let version_id = version_id.and_then(|node| label(reader, name, node));
     let region = fields.take("region").and_then(|node| region(reader, name, node));
     let role = role(reader, name, &mut fields);
-    Some(Alias { id: id?, version: Version::new(stage, version_id), region, role })
+    let (id, mut version) = (id?, Version::new(stage, version_id));
+    if let Some((position, problem)) = position.zip(version_problem(&id, &version)) {
+        reader.error(position, Some(name), problem);
+        // Told once, not for each entry that uses the alias.
+        version = Version::Current;
+    }
+    Some(Alias { id, version, region, role })
+}
+
+/// Returns the defect of a version that was written. An id with `${NAME}` is checked where the alias is used.
+fn version_problem(id: &str, version: &Version) -> Option<DeclarationProblem> {
+    let (store, _) = SecretId::parse(id).ok()?;
+    let error = version.check(store).err()?;
+    let number = version.label().filter(|label| Version::Id((*label).to_owned()).check(store).is_ok());
+    let instead = number.map(|number| format!("`version-id: \"{number}\"`"));
+    Some(DeclarationProblem::Reference { text: id.to_owned(), error: ReferenceError::Version { error, instead } })
 }
 
 fn id(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<String> {

@@ -93,6 +93,28 @@ mod tests {
     }
 
     #[test]
+    fn a_yaml_tag_of_the_core_schema_is_accepted_on_a_value_of_its_type() {
+        let text = "a: !!bool \"true\"\nb: !!int 0x1F\nc: !!float -1.5e3\nd: !!str 007\ne: !!int +07";
+        let values = ["true", "0x1F", "-1.5e3", "007", "+07"];
+        let yaml = Format::Yaml.parse(text).unwrap();
+        assert_eq!(table(&yaml).iter().map(|entry| entry.2).collect::<Vec<_>>(), values);
+        assert_eq!(table(&Format::Yaml.parse("a: !!null ~\nb: !!null\n").unwrap()), [("a", 1, "-"), ("b", 2, "-")]);
+        for value in [
+            "!!bool yes",
+            "!!int 1.5",
+            "!!int 0x",
+            "!!int",
+            "!!float .inf",
+            "!!float x",
+            "!!null x",
+            "!!map x",
+            "!!binary eA==",
+        ] {
+            assert!(Format::Yaml.parse(&format!("a: {value}")).is_err(), "{value}");
+        }
+    }
+
+    #[test]
     fn a_merge_key_is_an_error_unless_it_is_quoted() {
         assert!(Format::Yaml.parse("a: &a {b: c}\n<<: *a").is_err());
         assert_eq!(table(&Format::Yaml.parse("'<<': one").unwrap()), [("<<", 1, "one")]);

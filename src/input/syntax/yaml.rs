@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::syntax_error::{MAX_DEPTH, SyntaxError, TOO_DEEP, duplicate_keys};
-use crate::model::tree::{Key, Kind, Node, Position};
+use crate::model::tree::{Key, Kind, Node, Position, boolean, is_null};
 
 /// The maximum number of nodes, aliases expanded, against an alias bomb ("billion laughs").
 const MAX_NODES: usize = 100_000;
@@ -130,9 +130,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
 }
 
 fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, position: Position) -> Result<Kind, SyntaxError> {
-    if tag.is_some() {
-        check_tag(tag, "str", position)?;
-        return Ok(Kind::Text(text));
+    if let Some(tag) = tag {
+        return tagged(text, tag, position);
     }
     Ok(match style {
         ScalarStyle::Plain => Kind::Plain(text),
@@ -142,10 +141,51 @@ fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, position: Positio
     })
 }
 
+/// A scalar with a tag: text for `!!str`; a plain scalar for the other tags of the core schema (YAML 1.2.2, 10.3.2), in quotes or
+/// not, if its characters are of that type.
+fn tagged(text: String, tag: &Tag, position: Position) -> Result<Kind, SyntaxError> {
+    let is = |suffix| tag.is_yaml_core_schema_tag(suffix);
+    if is("str") {
+        return Ok(Kind::Text(text));
+    }
+    let of_type = if is("null") {
+        is_null(&text)
+    } else if is("bool") {
+        boolean(&text).is_some()
+    } else if is("int") {
+        is_integer(&text)
+    } else if is("float") {
+        is_float(&text)
+    } else {
+        return Err(error(position, UNKNOWN_TAG));
+    };
+    if of_type {
+        Ok(Kind::Plain(text))
+    } else {
+        Err(error(position, "the value is not of the type that its YAML tag names"))
+    }
+}
+
+fn is_integer(text: &str) -> bool {
+    let is_all = |digits: &str, radix| !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
+    match (text.strip_prefix("0x"), text.strip_prefix("0o")) {
+        (Some(digits), _) => is_all(digits, 16),
+        (_, Some(digits)) => is_all(digits, 8),
+        (None, None) => is_all(text.strip_prefix(['-', '+']).unwrap_or(text), 10),
+    }
+}
+
+/// True for a float but infinity and "not a number", which no JSON can hold.
+fn is_float(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) && text.parse::<f64>().is_ok()
+}
+
+const UNKNOWN_TAG: &str = "this YAML tag is not supported";
+
 /// Checks that a tag is absent, or the core schema's tag of the node's own type.
 fn check_tag(tag: Option<&Tag>, own: &str, position: Position) -> Result<(), SyntaxError> {
     match tag {
-        Some(tag) if !tag.is_yaml_core_schema_tag(own) => Err(error(position, "this YAML tag is not supported")),
+        Some(tag) if !tag.is_yaml_core_schema_tag(own) => Err(error(position, UNKNOWN_TAG)),
         _ => Ok(()),
     }
 }

@@ -167,6 +167,8 @@ pub enum AgentLimit {
     Region,
     /// Only Lambda's extension reads parameters.
     Parameter,
+    /// It reads one parameter at a time.
+    Path,
 }
 
 /// The reason that a request cannot be authenticated.

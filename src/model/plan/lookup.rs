@@ -52,12 +52,25 @@ impl Lookup<'_> {
     pub fn bind_env_from(&mut self, entry: EnvFromEntry) -> Option<EnvFrom> {
         let EnvFromEntry { reference, naming, origin } = entry;
         let subject = Subject { label: "env-from".to_owned(), origin, written: Some(reference.to_string()) };
-        let reference = self.locate(&reference, &subject)?;
+        let located = reference.locate(self.aliases, self.inherited);
+        let reference = self.found(located, &reference, &subject)?;
         Some(EnvFrom { reference, naming, subject })
     }
 
+    /// Looks up a reference to one secret or parameter.
     fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = reference.locate(self.aliases, self.inherited);
+        let single = located.and_then(|found| found.single().map_err(ReferenceError::Path));
+        self.found(single, reference, subject)
+    }
+
+    /// Returns what is found, or adds the error.
+    fn found(
+        &mut self,
+        located: Result<SecretRef, ReferenceError>,
+        reference: &Reference,
+        subject: &Subject,
+    ) -> Option<SecretRef> {
         let error = |error| PlanError { subject: subject.clone(), written: reference.to_string(), error };
         located.map_err(|problem| self.errors.push(error(problem))).ok()
     }

@@ -66,19 +66,27 @@ impl Reference {
             locator.role.clone_from(&alias.role);
             // A STAGE or VERSION-ID in the reference replaces both of the alias.
             locator.version.clone_from(self.version.as_ref().unwrap_or(&alias.version));
-            return check_parameter(SecretRef { locator, selector });
+            return self.checked(SecretRef { locator, selector });
         }
         let mut locator = locate_id(&self.secret, inherited)?;
         locator.version = self.version.clone().unwrap_or(Version::Current);
-        check_parameter(SecretRef { locator, selector })
+        self.checked(SecretRef { locator, selector })
     }
-}
 
-/// Checks that a parameter has a label or a version number, since Parameter Store does not accept both.
-fn check_parameter(found: SecretRef) -> Result<SecretRef, ReferenceError> {
-    match (found.locator.store, &found.locator.version) {
-        (Store::ParameterStore, Version::Both { .. }) => Err(ReferenceError::LabelAndVersion),
-        _ => Ok(found),
+    /// Checks what is found: a path, or the version that the reference or its alias names.
+    fn checked(&self, found: SecretRef) -> Result<SecretRef, ReferenceError> {
+        found.check_path().map_err(ReferenceError::Path)?;
+        let Locator { store, version, .. } = &found.locator;
+        // AWSCURRENT that was not written is the newest version of a parameter.
+        if self.version.is_none() && *version == Version::Current {
+            return Ok(found);
+        }
+        version.check(*store).map_err(|error| {
+            let number = version.label().filter(|label| Version::Id((*label).to_owned()).check(*store).is_ok());
+            let instead = number.map(|number| Self { version: Some(Version::Id(number.to_owned())), ..self.clone() });
+            ReferenceError::Version { error, instead: instead.map(|reference| reference.to_string()) }
+        })?;
+        Ok(found)
     }
 }
 
@@ -215,7 +223,7 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
     if !key.starts_with('$') {
         return Ok(Selector::Key(key.to_owned()));
     }
-    JsonPath::parse(key).map(Selector::Path).map_err(|column| ReferenceError::BadPath { path: key.to_owned(), column })
+    JsonPath::parse(key).map(Selector::Path).map_err(|error| ReferenceError::BadPath { path: key.to_owned(), error })
 }
 
 #[cfg(test)]
@@ -223,6 +231,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::reference::selector::JsonPathError;
+    use crate::model::reference::version::VersionError;
 
     const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
 
@@ -244,10 +254,11 @@ mod tests {
             parts("prod/db::AWSPREVIOUS"),
             ("prod/db".into(), String::new(), Version::Stage("AWSPREVIOUS".into()))
         );
-        assert_eq!(parts("prod/db:k::v-1"), ("prod/db".into(), "k".into(), Version::Id("v-1".into())));
+        let id = "d0d0d0d0-1111-4222-8333-444455556666".to_owned();
+        assert_eq!(parts(&format!("prod/db:k::{id}")), ("prod/db".into(), "k".into(), Version::Id(id.clone())));
         assert_eq!(
-            parts("prod/db:k:S:v-1"),
-            ("prod/db".into(), "k".into(), Version::Both { stage: "S".into(), id: "v-1".into() })
+            parts(&format!("prod/db:k:S:{id}")),
+            ("prod/db".into(), "k".into(), Version::Both { stage: "S".into(), id })
         );
         assert_eq!(Reference::parse("prod/db:k:S:v:"), Err(ReferenceError::TooManyFields));
     }
@@ -272,7 +283,10 @@ mod tests {
 
     #[test]
     fn a_malformed_path_is_an_error() {
-        assert!(matches!(Reference::parse("db:$.a["), Err(ReferenceError::BadPath { column: Some(_), .. })));
+        assert!(matches!(
+            Reference::parse("db:$.a["),
+            Err(ReferenceError::BadPath { error: JsonPathError::Syntax { column: Some(_) }, .. })
+        ));
         assert!(matches!(Reference::parse("db:$.a ]b"), Err(ReferenceError::BadPath { .. })));
         assert!(matches!(Reference::parse("db:$['a"), Err(ReferenceError::BadPath { .. })));
     }
@@ -325,7 +339,10 @@ mod tests {
         for id in ["ssm:/app/key", arn] {
             assert!(locate(&format!("{id}::blue"), &[]).is_ok());
             assert!(locate(&format!("{id}:::3"), &[]).is_ok());
-            assert_eq!(locate(&format!("{id}::blue:3"), &[]), Err(ReferenceError::LabelAndVersion));
+            assert_eq!(
+                locate(&format!("{id}::blue:3"), &[]),
+                Err(ReferenceError::Version { error: VersionError::LabelAndNumber, instead: None })
+            );
         }
     }
 

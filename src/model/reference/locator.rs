@@ -27,6 +27,36 @@ impl Locator {
             (Store::SecretsManager | Store::ParameterStore, id) => id.to_string(),
         }
     }
+
+    /// True for the path of all parameters below it.
+    pub fn is_path(&self) -> bool {
+        self.id.is_path(self.store)
+    }
+}
+
+/// A path of parameters where none can be, or not as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathError {
+    /// No slash at its beginning.
+    Relative,
+    /// A KEY, LABEL or VERSION.
+    Fields,
+    /// Only `env-from` takes more than one value.
+    OutsideEnvFrom,
+}
+
+impl PathError {
+    /// The defect as a predicate, without the text of the path.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Relative => "is a path that does not begin with a slash; write ssm:/PATH/",
+            Self::Fields => "has a KEY, LABEL or VERSION; a path takes none, as it stands for all parameters below it",
+            Self::OutsideEnvFrom => {
+                "stands for all parameters below a path, which only --env-from and `env-from` take; \
+                 the name of one parameter has no slash at its end"
+            }
+        }
+    }
 }
 
 /// A reference that is looked up: the request, and the part of the answer.
@@ -34,4 +64,31 @@ impl Locator {
 pub struct SecretRef {
     pub locator: Locator,
     pub selector: Selector,
+}
+
+impl SecretRef {
+    /// Checks the rest of a reference to a path.
+    ///
+    /// # Errors
+    /// When the path is relative, or is not all that the reference says.
+    pub fn check_path(&self) -> Result<(), PathError> {
+        let Locator { id, version, .. } = &self.locator;
+        if !self.locator.is_path() {
+            Ok(())
+        } else if id.arn().is_none() && !id.name().starts_with('/') {
+            Err(PathError::Relative)
+        } else if self.selector != Selector::Whole || *version != Version::Current {
+            Err(PathError::Fields)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The reference as one to a single secret or parameter.
+    ///
+    /// # Errors
+    /// When it is a path, which stands for several.
+    pub fn single(self) -> Result<Self, PathError> {
+        if self.locator.is_path() { Err(PathError::OutsideEnvFrom) } else { Ok(self) }
+    }
 }

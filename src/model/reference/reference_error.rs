@@ -1,7 +1,10 @@
 //! The errors of a reference.
 
+use super::locator::PathError;
 use super::secret_id::SecretIdError;
+use super::selector::JsonPathError;
 use super::store::Store;
+use super::version::VersionError;
 
 /// A defect of a reference.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,8 +15,7 @@ pub enum ReferenceError {
     /// A KEY that begins with `$` and is not a JSONPath.
     BadPath {
         path: String,
-        /// The column of the syntax error, counted from 1.
-        column: Option<usize>,
+        error: JsonPathError,
     },
     /// `${` without `}`, or without the name of a variable in it.
     BadVariable,
@@ -30,8 +32,14 @@ pub enum ReferenceError {
     Id(SecretIdError),
     /// A SECRET that is no id after the expansion of `${NAME}`: [`SecretIdError::kind`], which quotes no variable.
     Expanded(&'static str),
-    /// A parameter with both LABEL and VERSION. Parameter Store accepts only one of them.
-    LabelAndVersion,
+    /// A version that no secret or parameter can have.
+    Version {
+        error: VersionError,
+        /// The text to write instead, if a parameter's label is a number.
+        instead: Option<String>,
+    },
+    /// A path of parameters in a place, or with fields, that it cannot have.
+    Path(PathError),
     /// A name in a template that is no alias.
     NoAlias {
         name: String,

@@ -100,6 +100,11 @@ impl SecretId {
         }
     }
 
+    /// True for the path of all parameters below it, which has a slash at its end; no parameter's own name has.
+    pub fn is_path(&self, store: Store) -> bool {
+        store == Store::ParameterStore && self.name().ends_with('/')
+    }
+
     /// True if an answer with this name and ARN is for this id.
     ///
     /// AWS also accepts the ARN of a secret without the hyphen and six random characters at its end.

@@ -109,7 +109,7 @@ fn check_size(tags: &[Tag]) -> Result<(), TemplateError> {
 /// Checks each filter and test by applying it to no argument, as MiniJinja cannot list them.
 ///
 /// # Errors
-/// The first unknown one.
+/// The first unknown one, or the first filter that is called as a function or method.
 fn check_names(environment: &Environment<'_>, tags: &[Tag]) -> Result<(), TemplateError> {
     let has_filter = |name: &str| {
         let applied = environment.empty_state().apply_filter(name, &[]);
@@ -121,13 +121,17 @@ fn check_names(environment: &Environment<'_>, tags: &[Tag]) -> Result<(), Templa
     };
     for tag in tags {
         for word in tag.words() {
-            let kind = match word.text {
-                name if word.is_filter() && !has_filter(name) => "filter",
-                "not" => continue,
-                name if word.is_test() && !has_test(name) => "test",
-                _ => continue,
+            let name = word.text;
+            let message = if word.is_filter() && !has_filter(name) {
+                format!("filter {name} is unknown")
+            } else if word.is_test() && name != "not" && !has_test(name) {
+                format!("test {name} is unknown")
+            } else if word.is_called() && has_filter(name) {
+                format!("{name} is a filter, which is written after its value: `| {name}`")
+            } else {
+                continue;
             };
-            return Err(TemplateError { line: tag.line, message: format!("{kind} {} is unknown", word.text) });
+            return Err(TemplateError { line: tag.line, message });
         }
     }
     Ok(())
@@ -259,6 +263,18 @@ mod tests {
         assert_eq!(error("\n{{ 1 if a else a | nope }}"), (2, "filter nope is unknown".into()));
         assert_eq!(error("{% filter trm %}{% endfilter %}"), (1, "filter trm is unknown".into()));
         assert_eq!(error("{% if a %}{{ a is not notest }}{% endif %}"), (1, "test notest is unknown".into()));
+        assert_eq!(
+            error("{{ a.b.upper() }}"),
+            (1, "upper is a filter, which is written after its value: `| upper`".into())
+        );
+        assert_eq!(
+            error("{{ b64decode (a) }}").1,
+            "b64decode is a filter, which is written after its value: `| b64decode`"
+        );
+        assert!(
+            Template::parse("{% if (a) is lower and (b) is not string %}{{ range(3) | join(a.join) }}{% endif %}")
+                .is_ok()
+        );
         assert!(Template::parse("{{ a | upper | tojson | d('|x') }}{{ a is not none }}").is_ok());
     }
 

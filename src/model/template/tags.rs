@@ -113,6 +113,11 @@ impl Word<'_> {
         is_adjacent && matches!((words.next(), words.next()), (Some("is"), _) | (Some("not"), Some("is")))
     }
 
+    /// True for the name of a function or a method that is called.
+    pub fn is_called(&self) -> bool {
+        self.after.starts_with('(') && !self.is_filter() && !self.is_test()
+    }
+
     /// True for the name of an argument, `word=…`.
     fn is_argument(&self) -> bool {
         self.after.starts_with('=') && !self.after.starts_with("==")

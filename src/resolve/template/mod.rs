@@ -135,8 +135,11 @@ fn render_error(
             Some(miss) => absent(miss, template, inputs, suggestions),
             None => lookups_in_no_object(template, inputs).next().unwrap_or_else(|| failed(&kind.to_string())),
         },
-        OWN_ERROR | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest => {
+        OWN_ERROR | UnknownFilter | UnknownFunction | UnknownTest => {
             failed(error.detail().unwrap_or(&kind.to_string()))
+        }
+        UnknownMethod => {
+            failed(&format!("{}; filters do this, like `| trim`", error.detail().unwrap_or(&kind.to_string())))
         }
         ErrorKind::WriteFailure => failed(TOO_LONG),
         ErrorKind::OutOfFuel => failed("the template runs for more than 1,000,000 steps"),
@@ -526,7 +529,7 @@ mod tests {
             ("{{ db.password | b64decode }}", 1, "b64decode: the value is not base64"),
             ("{{ db.password | fromjson }}", 1, "fromjson: the value is not JSON"),
             ("{{ db.hosts | map(db.host) }}", 1, "unknown filter"),
-            ("{{ db.host.upper() }}", 1, "string has no method named upper"),
+            ("{{ db.host.strip() }}", 1, "string has no method named strip; filters do this, like `| trim`"),
             ("{{ db.hosts | tojson(2) }}", 1, "too many arguments"),
             ("{{ range }}", 1, "the value cannot be printed as text or JSON"),
             ("{{ [][0] }}", 1, "undefined value"),
@@ -570,11 +573,11 @@ mod tests {
     #[test]
     fn no_error_of_a_filter_operator_or_test_quotes_a_value() {
         const CANARY: &str = "c4n4ryInAValue";
-        let secret = r#"{"text":"c4n4ryInAValue","n":5,"list":["c4n4ryInAValue"],"map":{"c4n4ryInAValue":"c4n4ryInAValue"},"on":true}"#;
+        let secret = r#"{"text":"c4n4ryInAValue","n":5,"array":["c4n4ryInAValue"],"object":{"c4n4ryInAValue":"c4n4ryInAValue"},"on":true}"#;
         let input = |body: &str| read(body.as_bytes()).unwrap();
         let inputs = BTreeMap::from([("db".to_owned(), input(secret)), ("plain".to_owned(), input(CANARY))]);
-        let operands = ["db.text", "db.n", "db.list", "db.map", "db.on", "db.nope", "db[plain]", "plain", "db"];
-        let others = ["db.text", "db.n", "db.map", "db.nope"];
+        let operands = ["db.text", "db.n", "db.array", "db.object", "db.on", "db.nope", "db[plain]", "plain", "db"];
+        let others = ["db.text", "db.n", "db.object", "db.nope"];
         let pairs = operands.iter().flat_map(|a| others.iter().map(move |b| (a, b)));
         let mut failed = 0;
         for text in pairs.flat_map(|(a, b)| applications(a, b)) {

@@ -11,7 +11,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::text::{
-    Duration, Glob, Label, Name, NamePart, Owner, Reference, Region, RoleArn, SecretId, Text, Url, reserved_words,
+    Duration, Glob, Label, Name, NamePart, Owner, Reference, Region, RoleArn, SecretId, Text, Url, VersionId,
+    reserved_words,
 };
 
 /// The schema, as in the repository's file.
@@ -52,7 +53,7 @@ pub struct Declaration {
     secrets: Option<Secrets>,
     /// Environment variables, by name.
     env: Option<Env>,
-    /// JSON secrets. Each top-level key becomes a variable.
+    /// JSON secrets and paths of SSM parameters. Each top-level key or parameter becomes a variable.
     env_from: Option<Vec<EnvFrom>>,
     /// Values delivered as files.
     files: Option<Vec<File>>,
@@ -131,7 +132,7 @@ struct AliasTable {
     /// A staging label. A STAGE or VERSION-ID in a reference replaces it.
     stage: Option<Label>,
     /// A version id. A STAGE or VERSION-ID in a reference replaces it.
-    version_id: Option<Label>,
+    version_id: Option<VersionId>,
     /// The secret's region, unless `id` is an ARN.
     region: Option<Region>,
     /// The role to assume to read this secret, instead of the one for all secrets.
@@ -226,7 +227,7 @@ fn default_and_optional() -> Value {
     json!({ "required": ["default", "optional"] })
 }
 
-/// A JSON secret whose top-level keys become variables: a reference, or a table.
+/// A JSON secret whose top-level keys become variables, or a path whose SSM parameters do: a reference, or a table.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum EnvFrom {
@@ -237,12 +238,12 @@ enum EnvFrom {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct EnvFromTable {
-    /// A reference to a JSON object: a secret, or a key of one.
+    /// A reference to a JSON object (a secret, or a key of one), or `ssm:/path/` for all parameters below it.
     from: Reference,
     /// The start of each variable name, as written.
     #[schemars(regex(pattern = "^([A-Za-z_][A-Za-z0-9_]*)?$"))]
     prefix: Option<String>,
-    /// The keys to use. Default: all.
+    /// The keys to use; for a path, the rest of the parameters' names. Default: all.
     only: Option<Vec<Text>>,
     /// The keys to leave out.
     except: Option<Vec<Text>>,

@@ -30,7 +30,8 @@ pub const RIGHT: &[&str] = &[
     r#"{"secrets":{"db":"${STAGE:-prod}/db","whole":"${DB:-x}"}}"#,
     r#"{"secrets":{"db":"arn:aws:secretsmanager:${R:-eu-west-1}:123456789012:secret:${N:-x}-AbCdEf"}}"#,
     r#"{"secrets":{"db":{"id":"x"}}}"#,
-    r#"{"secrets":{"db":{"id":"x","stage":"AWSPREVIOUS","version-id":"v-1","region":"eu-west-1"}}}"#,
+    r#"{"secrets":{"db":{"id":"ssm:/x","version-id":"3"}}}"#,
+    r#"{"secrets":{"db":{"id":"x","stage":"AWSPREVIOUS","version-id":"d0d0d0d0-1111-4222-8333-444455556666","region":"eu-west-1"}}}"#,
     r#"{"secrets":{"db":{"id":"x","role-arn":"arn:aws:iam::123456789012:role/Reader"}}}"#,
     r#"{"secrets":{"db":{"id":"x","role-arn":"arn:aws:iam::123456789012:role/Reader","external-id":"id"}}}"#,
     // env
@@ -56,6 +57,7 @@ pub const RIGHT: &[&str] = &[
     r#"{"env-from":[{"from":"x"}]}"#,
     r#"{"env-from":[{"from":"x","prefix":"X_","only":["k"],"rename":{"k":"KEY"},"case":"upper"}]}"#,
     r#"{"env-from":[{"from":"x","prefix":"","except":["password"],"case":"keep"}]}"#,
+    r#"{"env-from":["ssm:/prod/",{"from":"ssm:/prod/","prefix":"P_","only":["parameter"]}]}"#,
     r#"{"env-from":[{"from":"x","prefix":"x_","only":["k"],"rename":{"k":"1"}},{"from":"x","prefix":"Y"}]}"#,
     // files
     r#"{"files":[{"from":"x:k","env":"K_FILE"}]}"#,
@@ -145,6 +147,8 @@ pub const WRONG: &[&str] = &[
     r#"{"secrets":{"db":{"id":"x","stage":""}}}"#,
     r#"{"secrets":{"db":{"id":"x","stage":"a b"}}}"#,
     r#"{"secrets":{"db":{"id":"x","version-id":null}}}"#,
+    r#"{"secrets":{"db":{"id":"x","version-id":"v-1"}}}"#,
+    r#"{"secrets":{"db":{"id":"ssm:/x","version-id":"0"}}}"#,
     r#"{"secrets":{"db":{"id":"x","region":"us east"}}}"#,
     r#"{"secrets":{"db":{"id":"x","role-arn":"Reader"}}}"#,
     r#"{"secrets":{"db":{"id":"x","external-id":"id"}}}"#,
@@ -237,6 +241,7 @@ pub const WRONG: &[&str] = &[
 pub const WRONG_FOR_THE_PROGRAM_ALONE: &[&str] = &[
     r#"{"env":{"A":"x:$.k["}}"#,
     r#"{"env":{"A":"x:nope"}}"#,
+    r#"{"env":{"A":"ssm:/prod/"}}"#,
     r#"{"env":{"A":"nowhere"}}"#,
     r#"{"env":{"A":"${UNSET_HERE}"}}"#,
     r#"{"defaults":{"pass":["["]}}"#,

@@ -10,7 +10,7 @@ pub struct Text(String);
 
 /// SECRET[:KEY[:STAGE[:VERSION-ID]]]: one key of a secret, or without KEY the whole value. SECRET is a name, an ARN or an alias.
 #[derive(JsonSchema)]
-#[schemars(extend("pattern" = format!("^{}{FIELDS}$", secret()), "examples" = ["db:password", "prod/db:$.hosts[0]"]))]
+#[schemars(extend("pattern" = format!("^{}{}$", secret(), fields()), "examples" = ["db:password", "prod/db:$.hosts[0]"]))]
 pub struct Reference(String);
 
 /// A secret's name or ARN, without KEY, STAGE and VERSION-ID, which are written in references.
@@ -28,8 +28,16 @@ pub struct Name(String);
 pub struct NamePart(String);
 
 #[derive(JsonSchema)]
-#[schemars(inline, extend("type" = ["string", "number", "boolean"], "pattern" = r"^\S+$"))]
+#[schemars(inline, extend("type" = ["string", "number", "boolean"], "pattern" = format!("^{LABEL}$")))]
 pub struct Label(String);
+
+/// A version id of a secret, or the version number of a parameter.
+#[derive(JsonSchema)]
+#[schemars(
+    inline,
+    extend("type" = ["string", "integer"], "pattern" = format!("^{VERSION}$"), "minimum" = 1, "examples" = [3])
+)]
+pub struct VersionId(String);
 
 /// A region code.
 #[derive(JsonSchema)]
@@ -80,8 +88,14 @@ const DURATION: &str = concat!(
     r"|hr?|hrs|hours?|d|days?|w|wk|wks|weeks?|M|months?|y|yrs?|years?)"
 );
 
+const LABEL: &str = r"\S{1,256}";
+
+const VERSION: &str = r"([^:\s]{32,64}|0*[1-9][0-9]{0,18})";
+
 /// The fields after SECRET. A JSONPath may contain any character; a key must not begin with `$`.
-const FIELDS: &str = r"(:(\$.*|([^:$][^:]*)?(:[^:\s]*){0,2}))?";
+fn fields() -> String {
+    format!(r"(:(\$.*|([^:$][^:]*)?(:[^:\s]{{0,256}}(:{VERSION}?)?)?))?")
+}
 
 /// The pattern of SECRET, in which `${NAME}` and `${NAME:-default}` are one token.
 fn secret() -> String {

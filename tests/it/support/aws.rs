@@ -99,7 +99,7 @@ impl Aws {
         self
     }
 
-    /// Denies a parameter, and every batch that names it.
+    /// Denies a parameter, and every batch that names it; or a path, as it is requested.
     pub fn denies_parameter(self, name: &str) -> Self {
         self.shared.service().parameters.denied.insert(name.to_owned());
         self

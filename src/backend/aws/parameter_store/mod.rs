@@ -1,7 +1,8 @@
-//! SSM Parameter Store: GetParameters with decryption, up to ten parameters in one request.
+//! SSM Parameter Store, with decryption: GetParameters, up to ten parameters in one request, and GetParametersByPath.
 
 mod batches;
 mod names;
+mod path;
 mod response;
 
 pub use batches::{MAX_BATCH, batches};
@@ -15,15 +16,23 @@ use super::request::{RegionResult, SecretRequest};
 use crate::model::answer::{Document, FetchError, Outage, Refusal};
 use crate::time::retry::{Retry, RetryBudget, retry};
 use names::requested_name;
+use path::get_below;
 use response::GetParametersResponse;
 
-/// Reads a batch in the client's region.
+/// Reads a batch, or a path by itself, in the client's region.
 ///
-/// AWS denies a whole batch if one of its parameters is denied, and rejects it for one invalid name. Each parameter of such a batch is
-/// then requested alone.
+/// AWS denies a whole batch if one of its parameters is denied, and rejects it for one invalid name; an emulator may also answer that
+/// one does not exist. Each parameter of such a batch is then requested alone.
 pub async fn get(client: &Client, batch: Vec<SecretRequest>, budget: &RetryBudget) -> Vec<RegionResult> {
+    if let [path] = batch.as_slice()
+        && path.is_path()
+    {
+        return vec![(path.clone(), get_below(client, path, budget).await)];
+    }
     match get_together(client, &batch, budget).await {
-        Err(FetchError::Denied { .. } | FetchError::Refused(Refusal::Request(_))) if batch.len() > 1 => {
+        Err(FetchError::Denied { .. } | FetchError::NotFound { .. } | FetchError::Refused(Refusal::Request(_)))
+            if batch.len() > 1 =>
+        {
             let alone = batch.into_iter().map(|request| get_alone(client, request, budget));
             join_all(alone).await
         }

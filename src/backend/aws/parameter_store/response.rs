@@ -69,6 +69,47 @@ impl GetParametersResponse {
     }
 }
 
+/// A response of GetParametersByPath, which is one page of the parameters.
+pub struct GetParametersByPathResponse {
+    parameters: Vec<Parameter>,
+    next_token: Option<String>,
+}
+
+/// The body of such a response.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetParametersByPathBody {
+    parameters: Vec<Map<String, Value>>,
+    next_token: Option<String>,
+}
+
+/// The parameters of a page, each with the rest of its name, and the token of the next page.
+pub struct Page {
+    pub parameters: Vec<(String, Parameter)>,
+    pub next_token: Option<String>,
+}
+
+impl GetParametersByPathResponse {
+    /// Reads a body; `None` if it is not an object with a list of parameters.
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let GetParametersByPathBody { parameters, next_token } = read_object(body)?;
+        let parameters = parameters.into_iter().map(Parameter::read).collect::<Option<_>>()?;
+        Some(Self { parameters, next_token })
+    }
+
+    /// Names each parameter by what follows `path`; `None` if one of them is not below it.
+    pub fn below(self, path: &str) -> Option<Page> {
+        let rest = |parameter: &Parameter| {
+            let name = parameter.name.as_deref().or(parameter.arn.as_deref())?;
+            let rest = base_name(name).strip_prefix(base_name(path))?;
+            (!rest.is_empty()).then(|| rest.to_owned())
+        };
+        let named = self.parameters.into_iter().map(|parameter| Some((rest(&parameter)?, parameter)));
+        let parameters = named.collect::<Option<_>>()?;
+        Some(Page { parameters, next_token: self.next_token.filter(|token| !token.is_empty()) })
+    }
+}
+
 impl Parameter {
     /// Reads the object of a parameter; `None` if one of its fields has another type.
     pub fn read(object: Map<String, Value>) -> Option<Self> {

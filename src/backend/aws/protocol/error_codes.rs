@@ -85,7 +85,8 @@ impl ServiceError<'_> {
     fn absence(&self) -> Option<Retry> {
         let missing = match self.code()? {
             "ResourceNotFoundException" if self.message_has("secret value") => Missing::Version,
-            "ResourceNotFoundException" => Missing::Secret,
+            "ResourceNotFoundException" | "ParameterNotFound" => Missing::Secret,
+            "ParameterVersionNotFound" => Missing::Version,
             // The version exists, but not with this staging label.
             "InvalidRequestException" | "InvalidParameterException" if self.message_has("not associated") => {
                 Missing::Version
@@ -214,6 +215,8 @@ mod tests {
         );
         let stage = "Secrets Manager can't find the specified secret value for staging label: AWSPREVIOUS";
         assert_eq!(code(400, "ResourceNotFoundException", stage), absent(Missing::Version));
+        assert_eq!(code(400, "ParameterNotFound", ""), absent(Missing::Secret));
+        assert_eq!(code(400, "ParameterVersionNotFound", ""), absent(Missing::Version));
         let deleted = "You can't perform this operation on the secret because it was marked for deletion.";
         assert_eq!(
             code(400, "InvalidRequestException", deleted),

@@ -161,6 +161,11 @@ pub fn empty_object() -> Fault {
     Fault::Exactly(answer(200, "application/x-amz-json-1.1", "{}".to_owned()))
 }
 
+/// A success with this JSON.
+pub fn success(body: &str) -> Fault {
+    Fault::Exactly(answer(200, "application/x-amz-json-1.1", body.to_owned()))
+}
+
 /// A success that names another secret.
 pub fn another_secret() -> Fault {
     let body = serde_json::json!({

@@ -68,6 +68,26 @@ impl Call {
         names.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 
+    /// The path of a GetParametersByPath request.
+    pub fn parameter_path(&self) -> String {
+        self.member("Path").expect("a Path")
+    }
+
+    pub fn next_token(&self) -> Option<String> {
+        self.member("NextToken")
+    }
+
+    /// True for a flag of the request's body that is on.
+    pub fn flag(&self, name: &str) -> bool {
+        let body: Value = serde_json::from_slice(&self.request.body).unwrap();
+        body[name] == true
+    }
+
+    pub fn max_results(&self) -> Option<u64> {
+        let body: Value = serde_json::from_slice(&self.request.body).unwrap();
+        body["MaxResults"].as_u64()
+    }
+
     /// The access key id of the signature.
     pub fn access_key(&self) -> String {
         self.scope(0)

@@ -1,4 +1,5 @@
-//! Parameter Store of the fake: GetParameters with versions and labels, absent names, and denials of whole batches.
+//! Parameter Store of the fake: GetParameters with versions and labels, absent names, and denials of whole batches;
+//! GetParametersByPath by pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,13 +85,7 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
             );
         }
         match parameters.find(&name, selector.as_deref()) {
-            Some((number, version)) => found.push(json!({
-                "Name": name,
-                "ARN": format!("arn:aws:ssm:{}:{}:parameter{name}", call.region(), call.account()),
-                "Type": "SecureString",
-                "Value": version.value,
-                "Version": number,
-            })),
+            Some((number, version)) => found.push(described(call, &name, number, version)),
             None => invalid.push(asked.clone()),
         }
     }
@@ -98,6 +93,50 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     found.reverse();
     let body = json!({ "Parameters": found, "InvalidParameters": invalid });
     response(200, body)
+}
+
+/// Answers a GetParametersByPath request. The token of a page is the number of parameters before it.
+pub fn below(parameters: &Parameters, call: &Call) -> Response {
+    let path = call.parameter_path();
+    assert!(path.starts_with('/'), "AWS takes absolute paths: {path}");
+    assert!(call.flag("Recursive") && call.flag("WithDecryption"));
+    let size = call.max_results().filter(|size| (1..=10).contains(size)).expect("AWS takes 1 to 10 as MaxResults");
+    if parameters.denied.contains(&path) {
+        return error(
+            "AccessDeniedException",
+            &format!(
+                "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: \
+                 ssm:GetParametersByPath on resource: arn:aws:ssm:us-east-1:123456789012:parameter{path} because no \
+                 identity-based policy allows the ssm:GetParametersByPath action"
+            ),
+        );
+    }
+    let prefix = format!("{}/", path.trim_end_matches('/'));
+    let names: Vec<&String> = parameters.versions.keys().filter(|name| name.starts_with(&prefix)).collect();
+    let start = call.next_token().map_or(0, |token| token.parse().expect("a token of this server"));
+    let page = names.iter().skip(start).take(usize::try_from(size).unwrap());
+    let found: Vec<Value> = page
+        .map(|name| {
+            let (number, version) = parameters.find(name, None).unwrap();
+            described(call, name, number, version)
+        })
+        .collect();
+    let end = start + found.len();
+    let mut body = json!({ "Parameters": found });
+    if end < names.len() {
+        body["NextToken"] = json!(end.to_string());
+    }
+    response(200, body)
+}
+
+fn described(call: &Call, name: &str, number: usize, version: &Version) -> Value {
+    json!({
+        "Name": name,
+        "ARN": format!("arn:aws:ssm:{}:{}:parameter{name}", call.region(), call.account()),
+        "Type": "SecureString",
+        "Value": version.value,
+        "Version": number,
+    })
 }
 
 fn split(asked: &str) -> (String, Option<String>) {

@@ -69,6 +69,7 @@ impl Service {
             "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
             "GetCallerIdentity" => Answer::Send(identity()),
             "GetParameters" => Answer::Send(parameter::answer(&self.parameters, call)),
+            "GetParametersByPath" => Answer::Send(parameter::below(&self.parameters, call)),
             "/secretsmanager/get" => agent::secret(self, call),
             "/systemsmanager/parameters/get" => agent::parameter(&self.parameters, call),
             "/credentials" => Answer::Send(credentials(CONTAINER_KEY)),

@@ -1,0 +1,42 @@
+//! Selectors: the part of a secret that a reference takes, by KEY.
+
+mod function_types;
+mod json_path;
+
+pub use json_path::{JsonPath, JsonPathError, outside_brackets};
+
+use std::fmt;
+
+/// The part of a secret that becomes the value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selector {
+    /// The whole secret, byte for byte.
+    Whole,
+    /// One top-level key of a JSON object, taken literally.
+    Key(String),
+    /// The one node that an RFC 9535 path matches.
+    Path(JsonPath),
+}
+
+impl Selector {
+    /// Selects one top-level key literally, or the whole secret for an empty key.
+    ///
+    /// A key that begins with `$` becomes a path, since such a KEY would be parsed as a path when it is printed.
+    pub fn literal(key: &str) -> Self {
+        match key {
+            "" => Self::Whole,
+            key if key.starts_with('$') => Self::Path(JsonPath::of_key(key)),
+            key => Self::Key(key.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Key(key) => f.write_str(key),
+            Self::Path(path) => f.write_str(path.text()),
+        }
+    }
+}
