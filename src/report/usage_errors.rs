@@ -13,12 +13,29 @@ use crate::model::suggest;
 pub fn usage(error: &UsageError) -> Vec<Line> {
     let line = match error {
         UsageError::Syntax(lines) => return syntax(lines),
+        UsageError::UnknownOption { option, nearest } => {
+            return vec![Line::error(format!("unknown option {option}")), Line::help(option_hint(option, nearest))];
+        }
         UsageError::MissingSeparator(word) => {
-            format!("unexpected {word:?}: the command comes after `--`, as in: secrets-exec --env NAME=REF -- {word}")
+            return vec![
+                Line::error(format!("unexpected {word:?}: the command comes after `--`")),
+                Line::help(format!("as in: secrets-exec --env NAME=REF -- {word}")),
+            ];
         }
-        UsageError::NoCommand => {
-            "no command: name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND".to_owned()
+        UsageError::StrayWord(word) => {
+            return vec![
+                Line::error(format!("unexpected {word:?} before `--`")),
+                Line::help("only options and their arguments stand before `--`, only the command after it"),
+            ];
         }
+        UsageError::Subcommand(word) => return subcommand(word),
+        UsageError::MissingEquals { option, name, word } => {
+            return vec![
+                Line::error(format!("{option} {name}: expected NAME=REF, and {word:?} follows")),
+                Line::help(format!("write {option} {name}={word}")),
+            ];
+        }
+        UsageError::NoCommand { has_separator } => return no_command(*has_separator),
         UsageError::NoEquals { option, text } => {
             format!("{option} {text}: expected NAME=REF, as in: {option} DB_PASSWORD=prod/db:password")
         }
@@ -39,16 +56,53 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         UsageError::Value { name, text, expected } => {
             format!("{name}: {} is not {expected}", quoted_unless_secret(text))
         }
-        UsageError::NothingToResolve { files, default_names } => nothing_to_resolve(files, default_names),
+        UsageError::NothingToResolve { files, default_names } => {
+            return vec![Line::error(nothing_to_resolve(files, default_names)), Line::help(SEE_HELP)];
+        }
         UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };
     vec![Line::error(line)]
 }
 
+fn option_hint(option: &str, nearest: &Option<String>) -> String {
+    match (option, nearest) {
+        ("--env-file" | "--envfile" | "--dotenv", _) => {
+            "-f FILE reads a declaration; a .env file is not read, so set its variables in the environment".to_owned()
+        }
+        ("--secret" | "--secrets" | "--secret-id" | "--secret-name", _) => {
+            "--env NAME=SECRET:KEY sets one variable, --env-from SECRET one for each key".to_owned()
+        }
+        ("--config" | "--config-file" | "--conf" | "-c", _) => "-f FILE reads a declaration".to_owned(),
+        (_, Some(nearest)) => format!("did you mean {nearest}?"),
+        (_, None) => SEE_HELP.to_owned(),
+    }
+}
+
+fn subcommand(word: &str) -> Vec<Line> {
+    let hint = match word {
+        "help" | "version" => format!("write --{word}; a command comes after `--`"),
+        _ => format!("leave {word:?} out, and write `--` before the command: secrets-exec --env NAME=REF -- COMMAND"),
+    };
+    vec![Line::error(format!("unexpected {word:?}: secrets-exec has no such subcommand")), Line::help(hint)]
+}
+
+const SEE_HELP: &str = "--help prints all options";
+
+fn no_command(has_separator: bool) -> Vec<Line> {
+    let (what, hint) = match has_separator {
+        true => (
+            "no command after `--`",
+            "an image gives it by CMD, or by the words after its name: docker run IMAGE COMMAND",
+        ),
+        false => ("no command", "name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND"),
+    };
+    vec![Line::error(what), Line::help(hint), Line::help(SEE_HELP)]
+}
+
 /// Returns the lines of clap's message, of which those after the first are tips.
 fn syntax(lines: &[String]) -> Vec<Line> {
     let label = |number| if number == 0 { Line::error } else { Line::help };
-    lines.iter().enumerate().map(|(number, line)| label(number)(line.as_str())).collect()
+    lines.iter().enumerate().map(|(number, line)| label(number)(line.trim_start_matches("tip: "))).collect()
 }
 
 pub fn conflict(conflict: OptionConflict) -> String {

@@ -35,6 +35,7 @@ mod files_path;
 mod files_refused;
 mod files_replaced;
 mod files_undone;
+mod hints;
 mod identity_faults;
 mod impostors;
 mod inheritance;

@@ -1,7 +1,6 @@
 //! The command line as a clap command with the text of `--help`, and the conversion of clap's errors.
 
 use clap::builder::ValueParser;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use super::usage::UsageError;
@@ -123,17 +122,8 @@ fn argument(option: &'static OptionSpec) -> Arg {
     }
 }
 
-/// Converts an error of clap. A word that is no option is most likely a command without `--` before it.
+/// Converts an error of clap.
 pub fn usage_error(error: &clap::Error) -> UsageError {
-    let word = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => Some(word),
-        _ => None,
-    };
-    match word {
-        Some(word) if !word.starts_with('-') => UsageError::MissingSeparator(word.clone()),
-        _ => {
-            let text = error.render().to_string();
-            UsageError::Syntax(text.lines().filter_map(clap_line).map(str::to_owned).collect())
-        }
-    }
+    let text = error.render().to_string();
+    UsageError::Syntax(text.lines().filter_map(clap_line).map(str::to_owned).collect())
 }

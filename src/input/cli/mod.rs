@@ -2,10 +2,12 @@
 //!
 //! - `command`: the options as clap's, and the text of `--help`.
 //! - `entries`: `--env`, `--as-file` and `--env-from` as a layer.
+//! - `unknown`: unknown options and words before `--`.
 //! - `usage`: the errors.
 
 mod command;
 mod entries;
+mod unknown;
 mod usage;
 
 pub use usage::UsageError;
@@ -23,6 +25,7 @@ use crate::model::options::{Given, OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use command::{command, usage_error};
 use entries::layer;
+use unknown::unknown_arguments;
 
 /// The command that the command line asks for.
 #[derive(Debug)]
@@ -61,12 +64,19 @@ pub struct Inputs {
 /// # Errors
 /// An error of clap, or every error if there is no command. Other errors are in [`Inputs::errors`].
 pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocation, Vec<UsageError>> {
-    let mut matches = match command().try_get_matches_from(std::iter::once("secrets-exec".into()).chain(arguments)) {
+    let words = std::iter::once("secrets-exec".into()).chain(arguments.iter().cloned());
+    let mut matches = match command().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return Ok(Invocation::Print(error.render().to_string()));
         }
-        Err(error) => return Err(vec![usage_error(&error)]),
+        Err(error) => {
+            let unknown = match error.kind() {
+                ErrorKind::UnknownArgument => unknown_arguments(&command(), &arguments),
+                _ => Vec::new(),
+            };
+            return Err(if unknown.is_empty() { vec![usage_error(&error)] } else { unknown });
+        }
     };
     let mut errors = Vec::new();
     let flags = flags(&mut matches, &mut errors);
@@ -84,7 +94,7 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
     }
     let words = matches.remove_many("command").map(Iterator::collect).unwrap_or_default();
     let Some(command) = CommandLine::new(words) else {
-        errors.push(UsageError::NoCommand);
+        errors.push(UsageError::NoCommand { has_separator: arguments.iter().any(|word| word == "--") });
         return Err(errors);
     };
     let find_file = files.is_empty() && !matches.get_flag("no-file");
@@ -195,7 +205,32 @@ mod tests {
     fn a_forgotten_separator_is_an_error_of_its_own() {
         assert_eq!(invoke(&["node", "app.js"], &[]).unwrap_err(), [UsageError::MissingSeparator("node".into())]);
         assert_eq!(invoke(&["--env", "A=b", "node"], &[]).unwrap_err(), [UsageError::MissingSeparator("node".into())]);
-        assert_eq!(invoke(&["--env", "A=b", "--"], &[]).unwrap_err(), [UsageError::NoCommand]);
+        assert_eq!(invoke(&["--env", "A=b", "--"], &[]).unwrap_err(), [UsageError::NoCommand { has_separator: true }]);
+    }
+
+    #[test]
+    fn every_unknown_option_is_an_error_with_the_most_similar_one() {
+        let errors = invoke(&["--evn", "A=b", "-xv", "--regoin=r", "--verbos", "-e", "B=c", "--", "env", "--x"], &[]);
+        let unknown = |option: &str, nearest: Option<&str>| UsageError::UnknownOption {
+            option: option.to_owned(),
+            nearest: nearest.map(str::to_owned),
+        };
+        let expected = [
+            unknown("--evn", Some("--env")),
+            unknown("-x", None),
+            unknown("--regoin", Some("--region")),
+            unknown("--verbos", Some("--verbose")),
+        ];
+        assert_eq!(errors.unwrap_err(), expected);
+    }
+
+    #[test]
+    fn a_word_before_the_separator_is_an_error_of_its_own() {
+        let errors = |arguments: &[&str]| invoke(arguments, &[]).unwrap_err();
+        assert_eq!(errors(&["run", "--", "env"]), [UsageError::Subcommand("run".into())]);
+        assert_eq!(errors(&["-v", "x", "--", "env"]), [UsageError::StrayWord("x".into())]);
+        let missing = UsageError::MissingEquals { option: "-e".into(), name: "P".into(), word: "prod/db".into() };
+        assert_eq!(errors(&["-e", "P", "prod/db", "--", "env"]), [missing]);
     }
 
     #[test]

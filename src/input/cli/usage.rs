@@ -9,10 +9,21 @@ use crate::model::reference::ReferenceError;
 pub enum UsageError {
     /// The lines of clap's message.
     Syntax(Vec<String>),
-    /// A word that is no option before `--`.
+    UnknownOption {
+        option: String,
+        /// The most similar option.
+        nearest: Option<String>,
+    },
+    /// A word that is no option, without `--` anywhere.
     MissingSeparator(String),
-    /// No command after `--`.
-    NoCommand,
+    /// A word that is no option before `--`.
+    StrayWord(String),
+    /// A word that other programs take as a subcommand.
+    Subcommand(String),
+    /// `--env` or `--as-file` whose argument has no `=`, and the word after it.
+    MissingEquals { option: String, name: String, word: String },
+    /// No command.
+    NoCommand { has_separator: bool },
     /// `--env` or `--as-file` without `=`.
     NoEquals { option: &'static str, text: String },
     /// A text that is no name of a variable.
