@@ -79,10 +79,7 @@ fn print(report: Report) -> ExitCode {
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<(), Report> {
     let invocation = cli::parse(arguments, inherited);
     match invocation.map_err(|errors| errors.into_iter().map(Failure::Usage).collect::<Report>())? {
-        Invocation::Print(text) => {
-            terminal::print(&text);
-            Ok(())
-        }
+        Invocation::Print(text) => terminal::print(&text).map_err(|error| Failure::Output(error).into()),
         Invocation::Launch { inputs, command } => match launch(*inputs, &command, inherited)? {},
     }
 }

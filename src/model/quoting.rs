@@ -1,10 +1,17 @@
 //! Makes texts safe to print in messages: secrets in URLs are masked, and a text that may be a value is not quoted.
 
+use std::path::Path;
+
 /// The maximum length of a line from a server or a library, in characters.
 const MAX_LINE_LENGTH: usize = 600;
 
 /// The maximum length of a key that a message quotes, in characters.
 const MAX_KEY_LENGTH: usize = 128;
+
+/// Returns the name of a file in messages; `-` is standard input.
+pub fn file_name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
 
 /// True if a message may quote a key of a secret or of a local file.
 ///

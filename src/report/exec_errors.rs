@@ -2,18 +2,31 @@
 
 use std::path::Path;
 
+use super::line::Line;
 use crate::exec::{ExecError, ProgramError, StackShortage};
 use crate::model::environment::EnvironmentError;
 use crate::system::os_error::describe;
 
-pub fn program(command: &str, error: &ProgramError) -> String {
-    match error {
+pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
+    let what = match error {
         ProgramError::NotFound { path: Some(path) } => format!("{command}: command not found in PATH ({path})"),
         ProgramError::NotFound { path: None } => format!("{command}: no such file"),
+        ProgramError::NotExecutable { file, why } if file == Path::new(command) => {
+            format!("{command}: cannot be executed: {}", describe(*why))
+        }
         ProgramError::NotExecutable { file, why } => {
             format!("{command}: {} cannot be executed: {}", file.display(), describe(*why))
         }
-    }
+    };
+    let is_missing = matches!(error, ProgramError::NotFound { .. });
+    let hint = "no shell reads the command; for variables, pipes and the like write: -- sh -c '…'";
+    let hint = (is_missing && is_shell_syntax(command)).then(|| Line::help(hint));
+    std::iter::once(Line::error(what)).chain(hint).collect()
+}
+
+/// True for a text that only a shell would take apart into a command and its arguments.
+fn is_shell_syntax(command: &str) -> bool {
+    command.contains(|c: char| c.is_whitespace() || "$|&;<>`*(".contains(c))
 }
 
 /// The message about a stack that may not grow enough.

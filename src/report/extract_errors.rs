@@ -1,15 +1,16 @@
 //! Messages about documents that do not give a value: keys, paths, `env-from` and templates.
 
-use crate::model::entry::NamingError;
+use super::fetch_errors::default_hint;
+use crate::model::entry::{NamingError, Origin};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{SecretRef, Store};
 use crate::resolve::{Absent, EnvFromError, ExtractError, RenderError};
 
 /// Returns the problem of a reference, and hints.
-pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (String, Vec<String>) {
+pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError, origin: &Origin) -> (String, Vec<String>) {
     let key = reference.map(|reference| reference.selector.to_string()).unwrap_or_default();
     let (problem, hint) = match error {
-        ExtractError::Absent(absent) => absence(&key, absent),
+        ExtractError::Absent(absent) => absence(&key, absent, origin),
         ExtractError::NotJson { line, column } => (
             format!("is not JSON, or too deeply nested (line {line}, column {column}), so it has no {}", of_key(&key)),
             Some("leave KEY out to take the whole value".to_owned()),
@@ -29,8 +30,8 @@ pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError) -> (Strin
     (problem, Vec::from_iter(hint))
 }
 
-fn absence(key: &str, absent: &Absent) -> (String, Option<String>) {
-    let default = "give the entry a `default`, or `optional: true`";
+fn absence(key: &str, absent: &Absent, origin: &Origin) -> (String, Option<String>) {
+    let default = default_hint(origin);
     match absent {
         Absent::Key { nearest, as_path, known, count } => {
             let hint = match (as_path, nearest) {
@@ -64,7 +65,7 @@ fn of_key(key: &str) -> String {
 /// Advice for an `env-from` entry whose secret is not an object.
 const ONE_VARIABLE: &str = "map it to one variable with --env, or under `env`";
 
-pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError) -> (String, Vec<String>) {
+pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError, origin: &Origin) -> (String, Vec<String>) {
     let is_path = reference.is_some_and(|reference| reference.locator.is_path());
     let (the_key, has_no) = if is_path { ("the parameter", "there is no") } else { ("the key", "has no key") };
     let (what, hint) = match error {
@@ -77,7 +78,7 @@ pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError) -> (String,
             );
         }
         EnvFromError::Extract(error) => {
-            let (what, hints) = extraction(reference, error);
+            let (what, hints) = extraction(reference, error, origin);
             // Hints for one variable, such as `default`, do not apply to the keys of an object.
             let hints = match error {
                 ExtractError::NotJson { .. } => vec![ONE_VARIABLE.to_owned()],

@@ -1,5 +1,6 @@
 //! The failures that keep the command from running, each with its lines and its exit status.
 
+use std::io;
 use std::path::PathBuf;
 
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
@@ -17,6 +18,7 @@ use crate::model::environment::EnvironmentError;
 use crate::model::options::OptionConflict;
 use crate::model::plan::PlanError;
 use crate::resolve::ResolveError;
+use crate::system::os_error;
 
 /// A reason that the command does not run.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub enum Failure {
     /// A value that no environment can hold.
     Environment(EnvironmentError),
     Deliver(DeliverError),
+    /// Standard output cannot be written.
+    Output(io::Error),
     /// execve failed.
     Exec {
         program: PathBuf,
@@ -74,6 +78,7 @@ impl Failure {
             Self::Runtime(_) => TEMPORARY,
             Self::Stack(_) => CONFIGURATION,
             Self::Resolve(errors, _) => errors.iter().map(resolve_errors::status).max().unwrap_or(BUG),
+            Self::Output(_) => CONFIGURATION,
             Self::Deliver(error) => deliver_errors::status(error),
             Self::Exec { .. } => NOT_EXECUTABLE,
         }
@@ -93,10 +98,13 @@ impl Failure {
                 let reason = reference_errors::reference(written, error);
                 vec![Line::error(format!("{} ({}): {reason}", subject.label, subject.origin))]
             }
-            Self::Program { command, error } => vec![Line::error(exec_errors::program(command, error))],
+            Self::Program { command, error } => exec_errors::program(command, error),
             Self::Runtime(why) => vec![Line::error(format!("no request can be sent: {why}"))],
             Self::Stack(shortage) => vec![Line::error(exec_errors::stack(*shortage))],
             Self::Resolve(errors, aliases) => resolve_errors::lines(errors, aliases),
+            Self::Output(error) => {
+                vec![Line::error(format!("standard output cannot be written: {}", os_error::text(error)))]
+            }
             Self::Environment(error) => vec![Line::error(exec_errors::environment(error))],
             Self::Deliver(error) => vec![Line::error(deliver_errors::line(error))],
             Self::Exec { program, error } => vec![Line::error(exec_errors::exec(program, error))],

@@ -2,6 +2,7 @@
 
 use super::line::Line;
 use crate::model::answer::{AgentLimit, CredentialsError, Denial, FetchError, Missing, Outage, Refusal, Wanted};
+use crate::model::entry::Origin;
 use crate::model::reference::{Locator, SecretRef, Store, Version};
 use crate::model::suggest::Suggestions;
 
@@ -14,12 +15,21 @@ pub fn name(locator: &Locator) -> String {
     }
 }
 
+/// Returns the advice for a value that need not exist. Only an entry of a file can have a default.
+pub fn default_hint(origin: &Origin) -> &'static str {
+    match origin {
+        Origin::File { .. } => "give the entry a `default` or `optional: true`",
+        Origin::Argument(_) | Origin::Inherited => "declare the entry in a file, with a `default` or `optional: true`",
+    }
+}
+
 pub fn fetching(
     error: &FetchError,
     reference: Option<&SecretRef>,
     is_local: bool,
     aliases: &[String],
     suggestions: &Suggestions,
+    origin: &Origin,
 ) -> (String, Vec<Line>) {
     let id = reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
     let store = reference.map_or(Store::SecretsManager, |reference| reference.locator.store);
@@ -43,8 +53,7 @@ pub fn fetching(
                 }
                 Some(nearest) => format!("did you mean {nearest:?}?"),
                 None if is_local => "the --local file has no such id".to_owned(),
-                None => "check its name, the region and the account, or give the entry a `default` or `optional: true`"
-                    .to_owned(),
+                None => format!("check its name, the region and the account, or {}", default_hint(origin)),
             };
             let current = reference.is_none_or(|reference| reference.locator.version == Version::Current);
             let what = if current { "does not exist" } else { "does not exist, or has no such version" };
@@ -60,7 +69,7 @@ pub fn fetching(
                 Store::SecretsManager if current => "has no value yet (no version with the stage AWSCURRENT)",
                 Store::SecretsManager => "has no such version",
             };
-            let hint = "check its name, labels and versions, or give the entry a `default` or `optional: true`";
+            let hint = format!("check its name, labels and versions, or {}", default_hint(origin));
             (what.to_owned(), vec![Line::help(hint)])
         }
         FetchError::Denied { message, cause, identity } => {

@@ -5,14 +5,14 @@ use crate::input::declaration::{DeclarationError, DeclarationProblem};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::entry::Claim;
-use crate::model::quoting::quoted_unless_secret;
+use crate::model::quoting::{file_name, quoted_unless_secret};
 use crate::model::reference::{AliasNameError, ReferenceError, SecretIdError};
 use crate::model::template::TemplateError;
 use crate::model::tree::Position;
 
 pub fn declaration(error: &DeclarationError) -> String {
     let DeclarationError { path, position, subject, problem } = error;
-    let place = place(&path.display().to_string(), *position);
+    let place = place(&file_name(path), *position);
     let subject = subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();
     format!("{place}: {subject}{}", declaration_problem(problem))
 }

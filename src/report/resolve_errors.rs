@@ -109,8 +109,16 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
         (_, Some(region)) => format!("region {region}: "),
         (_, None) => String::new(),
     };
+    let hints = hints.into_iter().chain(scheme_hint(failure));
     let entries = group.iter().map(|error| Line::entry(entry(error, is_one_secret)));
     std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
+}
+
+/// Returns the hint for a reference like `aws-sm://prod/db`, of the secret aws-sm and the key //prod/db.
+fn scheme_hint(failure: &ResolveError) -> Option<Line> {
+    let reference = failure.reference.as_ref()?;
+    let has_scheme = reference.selector.to_string().starts_with("//");
+    has_scheme.then(|| Line::help("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"))
 }
 
 /// Returns an entry, with its secret unless the reason or the reference as written names it.
@@ -129,19 +137,19 @@ fn reason<'a>(
     aliases: &[String],
     suggestions: &Suggestions,
 ) -> (Option<&'a Region>, String, Vec<Line>) {
-    let reference = failure.reference.as_ref();
+    let (reference, origin) = (failure.reference.as_ref(), &failure.subject.origin);
     let (region, (what, hints)) = match &failure.problem {
         ResolveProblem::NotBase64 => {
             let hint = "leave `decode` out, or correct the value".to_owned();
             (None, ("the value is not base64, which `decode` expects".to_owned(), vec![hint]))
         }
-        ResolveProblem::Extract { region, error } => (region.as_ref(), extraction(reference, error)),
-        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error)),
+        ResolveProblem::Extract { region, error } => (region.as_ref(), extraction(reference, error, origin)),
+        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error, origin)),
         ResolveProblem::Render { region, error } => (region.as_ref(), rendering(error)),
         ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
-            let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions);
+            let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions, origin);
             let elsewhere = elsewhere.iter().map(|(region, error)| {
-                let what = fetching(error, reference, false, aliases, suggestions).0;
+                let what = fetching(error, reference, false, aliases, suggestions, origin).0;
                 Line::note(format!("region {region} (fallback): {what}"))
             });
             return (region.as_ref(), what, elsewhere.chain(hints).collect());

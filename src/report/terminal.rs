@@ -1,6 +1,6 @@
 //! Standard error and standard output: the only place that prints.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use terminal_size::{Width, terminal_size_of};
@@ -23,7 +23,7 @@ pub fn choose_colours(inherited: &Inherited) {
 ///
 /// On a terminal the label is coloured, and lines wrap at the terminal's width.
 pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
-    let stderr = std::io::stderr();
+    let stderr = io::stderr();
     let is_coloured = stderr.is_terminal() && WANTS_COLOURS.get().is_some_and(|wants| *wants);
     let width = terminal_size_of(&stderr).map(|(Width(columns), _)| usize::from(columns));
     let text: String = lines.into_iter().map(|line| layout(&line.into(), is_coloured, width)).collect();
@@ -118,13 +118,19 @@ fn is_wide(c: char) -> bool {
 
 /// True if standard error is a terminal.
 pub fn is_watched() -> bool {
-    std::io::stderr().is_terminal()
+    io::stderr().is_terminal()
 }
 
 /// Prints a text on standard output.
-pub fn print(text: &str) {
-    let mut stdout = std::io::stdout();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+///
+/// # Errors
+/// The error of the kernel, except that of a pipe whose reader has read enough (`| head`).
+pub fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::reference_errors::reference;
 use crate::backend::aws::{SetupError, VariableError};
 use crate::input::cli::UsageError;
 use crate::model::options::OptionConflict;
-use crate::model::quoting::quoted_unless_secret;
+use crate::model::quoting::{file_name, quoted_unless_secret};
 use crate::model::suggest;
 
 pub fn usage(error: &UsageError) -> Vec<Line> {
@@ -119,7 +119,7 @@ fn nothing_to_resolve(files: &[PathBuf], default_names: &[&str]) -> String {
         ([], []) => "no declaration was looked for (--no-file)".to_owned(),
         ([], names) => format!("the working directory has no {} with an entry", names.join(", ")),
         (files, _) => {
-            let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+            let names: Vec<_> = files.iter().map(|file| file_name(file)).collect();
             format!("there is no entry in {}", names.join(", "))
         }
     };

@@ -1,7 +1,9 @@
 //! Hints: a common mistake is answered by its remedy.
 
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 /// A run of these arguments alone, which is a usage error.
 fn refused(arguments: &[&str]) -> Outcome {
@@ -80,4 +82,70 @@ fn an_image_without_a_command_is_told_to_give_one() {
 fn nothing_at_all_names_the_help() {
     has_line(&refused(&[]), "help", "--help");
     has_line(&refused(&["--", "env"]), "help", "--help");
+}
+
+/// A launch of this command, of literals only.
+fn launch(command: &str) -> Outcome {
+    let sandbox = Sandbox::new().declaration("env:\n  A: { value: a }\n").executable("script", "true");
+    sandbox.mode("script", 0o644).command([command]).run()
+}
+
+#[test]
+fn a_shell_command_line_as_one_word_is_told_to_need_a_shell() {
+    for command in ["echo $P", "echo hi", "a|b", "./x --option"] {
+        has_line(launch(command).refused(127), "help", "-- sh -c");
+    }
+    launch("no-such-command").refused(127).says_nothing_of("sh -c");
+}
+
+#[test]
+fn a_path_that_cannot_be_executed_is_named_once() {
+    let run = launch("./script");
+    assert_eq!(run.refused(126).stderr().matches("./script").count(), 1, "{run}");
+}
+
+#[test]
+fn an_entry_of_the_command_line_is_told_where_it_could_have_a_default() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"none":null}"#));
+    for reference in ["gone", "x:none", "ssm:/gone", "x:$.gone"] {
+        let run = Sandbox::new().aws(&aws).resolve(&format!("A={reference}")).run();
+        has_line(run.refused(78), "help", "declare the entry in a file, with a `default`");
+        run.says_nothing_of("give the entry");
+        let run = Sandbox::new().aws(&aws).declaration(&format!("env:\n  A: \"{reference}\"\n")).run();
+        has_line(run.refused(78), "help", "give the entry a `default`");
+    }
+}
+
+#[test]
+fn a_reference_with_a_scheme_is_told_to_have_none() {
+    for reference in ["aws-sm://prod/db", "aws-sm://prod/db:password"] {
+        let run = Sandbox::new().aws(&Aws::start()).resolve(&format!("A={reference}")).run();
+        has_line(run.refused(78), "help", "a reference has no scheme; write SECRET[:KEY");
+    }
+}
+
+#[test]
+fn standard_input_is_named_in_words() {
+    let aws = Aws::start();
+    let run = |declaration: &str| Sandbox::new().aws(&aws).args(["-f", "-"]).stdin(declaration).run();
+    run("env:\n  A: gone:k\n").refused(78).says(["A (standard input:2, gone:k)"]);
+    run("env:\n  1A: x\n").refused(78).says(["error: standard input:2:3: "]);
+    run("").refused(64).says(["no entry in standard input"]);
+    let run =
+        Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).args(["-v", "-f", "-"]).stdin("env: { A: x }").run();
+    run.launched().says(["note: A (standard input:1, x)"]);
+}
+
+#[test]
+fn help_that_cannot_be_printed_is_an_error() {
+    for option in ["--help", "-h", "--version"] {
+        let run = Sandbox::new().arg(option).bare().prepared_by("exec \"$@\" >/dev/full").run();
+        has_line(run.refused(78), "error", "standard output cannot be written: no space left on device");
+    }
+}
+
+#[test]
+fn help_whose_reader_has_read_enough_is_no_error() {
+    let script = "trap '' PIPE; { \"$@\"; echo $? >status; } | true; exit $(cat status)";
+    Sandbox::new().arg("--help").bare().prepared_by(script).run().launched_silently();
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::model::quoting::file_name;
+
 /// The name of an entry in messages: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
@@ -43,7 +45,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Argument(option) => f.write_str(option),
             Self::Inherited => f.write_str("--resolve-env"),
-            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::File { path, line } => write!(f, "{}:{line}", file_name(path)),
         }
     }
 }
