@@ -4,7 +4,7 @@ use super::exit_status::{CONFIGURATION, DENIED, TEMPORARY};
 use super::extract_errors::{env_from, extraction, rendering};
 use super::fetch_errors::{fetching, name};
 use super::line::Line;
-use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Refusal};
+use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Outage, Refusal};
 use crate::model::reference::{Locator, Region, Store, Version};
 use crate::model::suggest::Suggestions;
 use crate::resolve::{ResolveError, ResolveProblem};
@@ -109,7 +109,7 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
         (_, Some(region)) => format!("region {region}: "),
         (_, None) => String::new(),
     };
-    let hints = hints.into_iter().chain(scheme_hint(failure));
+    let hints = region_hint(failure).into_iter().chain(hints).chain(scheme_hint(failure));
     let entries = group.iter().map(|error| Line::entry(entry(error, is_one_secret)));
     std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
 }
@@ -119,6 +119,14 @@ fn scheme_hint(failure: &ResolveError) -> Option<Line> {
     let reference = failure.reference.as_ref()?;
     let has_scheme = reference.selector.to_string().starts_with("//");
     has_scheme.then(|| Line::help("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"))
+}
+
+/// Returns the hint for a region that may be misspelled: it has no host of AWS.
+fn region_hint(failure: &ResolveError) -> Option<Line> {
+    let ResolveProblem::Fetch(FetchFailure { region: Some(region), error, .. }) = &failure.problem else { return None };
+    let FetchError::Unavailable(Outage::Connection(why)) = error else { return None };
+    let nearest = region.nearest_known().filter(|_| why.contains(&format!(".{region}.")))?;
+    Some(Line::help(format!("{region} is not a known region; did you mean {nearest}?")))
 }
 
 /// Returns an entry, with its secret unless the reason or the reference as written names it.
