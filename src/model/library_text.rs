@@ -14,6 +14,11 @@ pub fn without_json_position(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(message, _)| message)
 }
 
+/// True for the error message of granit-parser about a colon and a blank in a plain scalar.
+pub fn is_yaml_colon(message: &str) -> bool {
+    message.starts_with("mapping values are not allowed")
+}
+
 /// True for the error message of toml about a key that occurs twice, which does not name the key.
 pub fn is_toml_duplicate_key(message: &str) -> bool {
     message == "duplicate key"
@@ -128,6 +133,12 @@ mod tests {
     fn serde_json_ends_with_the_position() {
         let error = serde_json::from_str::<serde_json::Value>(r#"{"a":}"#).unwrap_err();
         assert_eq!(without_json_position(&error.to_string()), "expected value");
+    }
+
+    #[test]
+    fn granit_does_not_allow_a_colon_in_a_plain_scalar() {
+        let error = granit_parser::Parser::new_from_str("a: b: c").find_map(Result::err).unwrap();
+        assert!(is_yaml_colon(&error.info()), "{error}");
     }
 
     #[test]

@@ -1,16 +1,48 @@
 //! Messages about declarations, `--local` files and references in inherited variables.
 
+use super::line::Line;
 use super::reference_errors::reference;
-use crate::input::declaration::{DeclarationError, DeclarationProblem};
+use crate::input::declaration::{DeclarationError, DeclarationProblem, Excerpt};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::entry::Claim;
+use crate::model::env_name::is_name;
+use crate::model::library_text::is_yaml_colon;
 use crate::model::quoting::{file_name, quoted_unless_secret};
 use crate::model::reference::{AliasNameError, ReferenceError, SecretIdError};
 use crate::model::template::TemplateError;
 use crate::model::tree::Position;
 
-pub fn declaration(error: &DeclarationError) -> String {
+/// Returns the message, the line that it is about, and a hint.
+pub fn declaration(error: &DeclarationError) -> Vec<Line> {
+    let message = Line::error(declaration_message(error));
+    let source = match &error.problem {
+        DeclarationProblem::Syntax(_, Some(Excerpt { line, column })) => {
+            vec![Line::note(line.as_str()), Line::note(format!("{:>column$}", "^"))]
+        }
+        _ => Vec::new(),
+    };
+    std::iter::once(message).chain(source).chain(declaration_hint(error).map(Line::help)).collect()
+}
+
+fn declaration_hint(error: &DeclarationError) -> Option<String> {
+    match &error.problem {
+        DeclarationProblem::Syntax(why, _) if is_yaml_colon(why) => {
+            Some("a text with a colon and a blank needs quotes; a reference has no blank after its colon".to_owned())
+        }
+        // Only the top level has no subject.
+        DeclarationProblem::UnknownKey { key, nearest: None } if error.subject.is_none() && is_variable(key) => {
+            Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
+        }
+        _ => None,
+    }
+}
+
+fn is_variable(key: &str) -> bool {
+    is_name(key) && key.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+fn declaration_message(error: &DeclarationError) -> String {
     let DeclarationError { path, position, subject, problem } = error;
     let place = place(&file_name(path), *position);
     let subject = subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();
@@ -81,7 +113,7 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         DeclarationProblem::Untrusted { what, why } => {
             format!("not read, since {what} {why}; to read it anyway, name it with -f")
         }
-        DeclarationProblem::Syntax(why) => why.clone(),
+        DeclarationProblem::Syntax(why, _) => why.clone(),
         DeclarationProblem::UnknownKey { key, nearest } => match nearest {
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
             None => format!("unknown key {key:?}"),

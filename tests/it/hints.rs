@@ -149,3 +149,50 @@ fn help_whose_reader_has_read_enough_is_no_error() {
     let script = "trap '' PIPE; { \"$@\"; echo $? >status; } | true; exit $(cat status)";
     Sandbox::new().arg("--help").bare().prepared_by(script).run().launched_silently();
 }
+
+/// A refused launch with this declaration.
+fn declaring(yaml: &str) -> Outcome {
+    let run = Sandbox::new().declaration(yaml).run();
+    run.refused(78);
+    run
+}
+
+#[test]
+fn a_variable_at_the_top_of_a_declaration_is_told_to_stand_under_env() {
+    let run = declaring("DB_HOST: prod/db:host\nfoo: x\n");
+    has_line(&run, "help", "variables stand under `env:`, as in: env: { DB_HOST: prod/db:key }");
+    assert_eq!(run.stderr().matches("help: ").count(), 1, "{run}");
+}
+
+#[test]
+fn a_colon_without_quotes_is_shown_with_a_caret_and_told_to_need_quotes() {
+    let run = declaring("env:\n  A: prod/db: host\n");
+    has_line(&run, "help", "needs quotes");
+    run.says(["secrets-exec: note:   A: prod/db: host\nsecrets-exec: note:             ^\n"]);
+}
+
+#[test]
+fn a_line_with_a_value_is_never_shown() {
+    for yaml in [
+        format!("env:\n  A: {{ value: {CANARY}: x }}\n"),
+        format!("env:\n  A:\n    value: {CANARY}: x\n"),
+        format!("env:\n  A:\n    value:\n      {CANARY}: x: y\n"),
+        format!("env:\n  A: {{ from: x, default: {CANARY}: x }}\n"),
+    ] {
+        // The sandbox asserts that the canary is not on standard error.
+        declaring(&yaml).says_nothing_of("^");
+    }
+    let sandbox = Sandbox::new().file("local.yaml", format!("env:\n  A: {CANARY}: x\n")).resolve("A=x");
+    sandbox.args(["--local", "local.yaml"]).run().refused(78).says_nothing_of("^");
+}
+
+#[test]
+fn duplicate_keys_are_told_with_the_other_mistakes() {
+    let run = declaring("env:\n  A: x\n  A: y\n  1B: x\nnope: 1\nenv:\n  C: z\n");
+    run.says([
+        "the key \"A\" is already on line 2",
+        "\"1B\" cannot be the name",
+        "unknown key \"nope\"",
+        "the key \"env\"",
+    ]);
+}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::excerpt::Excerpt;
 use crate::model::entry::Claim;
 use crate::model::reference::{AliasNameError, ReferenceError};
 use crate::model::template::TemplateError;
@@ -35,8 +36,8 @@ pub enum DeclarationProblem {
         /// The reason, as a predicate.
         why: &'static str,
     },
-    /// The message of the YAML, TOML or JSON parser.
-    Syntax(String),
+    /// The message of the YAML, TOML or JSON parser, and the line that it is about, if no value can be on it.
+    Syntax(String, Option<Excerpt>),
     UnknownKey {
         key: String,
         nearest: Option<&'static str>,

@@ -4,6 +4,7 @@ mod aliases;
 mod entry;
 mod env_from;
 mod error;
+mod excerpt;
 mod files;
 mod find;
 mod reader;
@@ -11,6 +12,7 @@ mod schema;
 mod task_definition;
 
 pub use error::{DeclarationError, DeclarationProblem};
+pub use excerpt::Excerpt;
 pub use find::DEFAULT_NAMES;
 
 use std::io::Read;

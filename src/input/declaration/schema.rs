@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::aliases::aliases;
 use super::error::{DeclarationError, DeclarationProblem};
+use super::excerpt::excerpt;
 use super::reader::DeclarationReader;
 use super::{entry, env_from, files, task_definition};
 use crate::input::syntax::Format;
@@ -34,16 +35,14 @@ pub fn declaration(
     container: Option<&str>,
     errors: &mut Vec<DeclarationError>,
 ) -> Declaration {
-    let node = match format.parse(text) {
-        Ok(node) => node,
-        Err(found) => {
-            errors.extend(found.into_iter().map(|error| {
-                let problem = DeclarationProblem::Syntax(error.message);
-                DeclarationError { path: Arc::clone(path), position: error.position, subject: None, problem }
-            }));
-            return Declaration::default();
-        }
-    };
+    let (node, found) = format.parse_with_duplicates(text);
+    errors.extend(found.into_iter().map(|error| {
+        let position = error.position.filter(|_| node.is_none() && format == Format::Yaml);
+        let excerpt = position.and_then(|position| excerpt(text, position));
+        let problem = DeclarationProblem::Syntax(error.message, excerpt);
+        DeclarationError { path: Arc::clone(path), position: error.position, subject: None, problem }
+    }));
+    let Some(node) = node else { return Declaration::default() };
     let mut reader = DeclarationReader { path, errors };
     if let Some(layer) = task_definition::layer(&mut reader, &node, container) {
         return Declaration { layer, from_task_definition: true, ..Declaration::default() };

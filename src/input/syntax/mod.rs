@@ -45,6 +45,19 @@ impl Format {
             Self::Json => json::parse(text),
         }
     }
+
+    /// Parses a whole file. A YAML file with duplicate keys is returned without their later entries, and with an error for each, so
+    /// that its other errors are found as well.
+    pub fn parse_with_duplicates(self, text: &str) -> (Option<Node>, Vec<SyntaxError>) {
+        let parsed = match self {
+            Self::Yaml => yaml::parse_with_duplicates(text.strip_prefix('\u{feff}').unwrap_or(text)),
+            Self::Toml | Self::Json => self.parse(text).map(|node| (node, Vec::new())),
+        };
+        match parsed {
+            Ok((node, duplicates)) => (Some(node), duplicates),
+            Err(errors) => (None, errors),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Parses YAML into the syntax tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
@@ -11,10 +11,16 @@ use crate::model::tree::{Key, Kind, Node, Position, boolean, is_null};
 const MAX_NODES: usize = 100_000;
 
 pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
+    let (node, duplicates) = parse_with_duplicates(text)?;
+    if duplicates.is_empty() { Ok(node) } else { Err(duplicates) }
+}
+
+/// Parses a text whose tables may have duplicate keys: the first entry stays, each other one is an error.
+pub fn parse_with_duplicates(text: &str) -> Result<(Node, Vec<SyntaxError>), Vec<SyntaxError>> {
     let mut builder =
         YamlBuilder { events: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0, duplicates: Vec::new() };
     let node = builder.document().map_err(|error| vec![error])?;
-    if builder.duplicates.is_empty() { Ok(node) } else { Err(builder.duplicates) }
+    Ok((node, builder.duplicates))
 }
 
 struct YamlBuilder<I> {
@@ -124,7 +130,12 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
             let (event, position) = self.next()?;
             entries.push((Key { position: key.position, text }, self.node(event, position, depth + 1)?));
         }
-        self.duplicates.extend(duplicate_keys(&entries));
+        let duplicates = duplicate_keys(&entries);
+        if !duplicates.is_empty() {
+            let mut seen = BTreeSet::new();
+            entries.retain(|(key, _)| seen.insert(key.text.clone()));
+        }
+        self.duplicates.extend(duplicates);
         Ok(Kind::Table(entries))
     }
 }

@@ -1,0 +1,128 @@
+//! The source line of a syntax error in YAML, if it is certain to hold no value.
+
+use crate::model::env_name::is_name;
+use crate::model::tree::Position;
+
+/// The maximum length of a line that is shown, in characters.
+const MAX_LENGTH: usize = 100;
+
+/// The sections whose entries are names and references.
+const SECTIONS: [&str; 2] = ["env:", "secrets:"];
+
+/// The keys of an entry that never hold a value.
+const KEYS: [&str; 6] = ["from", "id", "stage", "version-id", "region", "role-arn"];
+
+/// The keys of an entry that may hold a value, wherever they stand on a line.
+const VALUE_KEYS: [&str; 4] = ["value", "default", "template", "external-id"];
+
+/// A line of a declaration, and the column of an error, from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    pub line: String,
+    pub column: usize,
+}
+
+/// Returns the line of an error, unless a value could be on it.
+///
+/// The line must be an entry of `env` or `secrets`, or a key of KEYS right below an entry, in a section whose quotes and brackets are
+/// closed before the line: it is then no part of a longer text.
+pub fn excerpt(text: &str, position: Position) -> Option<Excerpt> {
+    let lines: Vec<&str> = text.lines().take(position.line).collect();
+    let (line, before) = lines.split_last()?;
+    let is_plain = line.len() <= MAX_LENGTH && line.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    if !is_plain || VALUE_KEYS.iter().any(|key| line.contains(key)) {
+        return None;
+    }
+    let section = before.iter().rposition(|line| indent(line) == 0 && is_content(line))?;
+    let above: Vec<&str> = before[section + 1..].iter().copied().filter(|line| is_content(line)).collect();
+    let is_section = SECTIONS.contains(&before[section].trim_end());
+    if !is_section || !is_closed(&above) || !is_structure(line, &above) {
+        return None;
+    }
+    Some(Excerpt { line: (*line).to_owned(), column: position.column })
+}
+
+/// True for an entry, or for a key of KEYS right below an entry that has only a name on its line.
+fn is_structure(line: &str, above: &[&str]) -> bool {
+    let (key, _) = line.trim_start().split_once(':').unwrap_or_default();
+    let entries = above.iter().map(|line| indent(line)).min().unwrap_or(indent(line));
+    if indent(line) == entries {
+        return indent(line) > 0 && is_name(key);
+    }
+    let parent = above.iter().rev().find(|line| indent(line) == entries);
+    // A key that holds a value may go on in the lines after it.
+    let siblings = above.iter().rev().take_while(|line| indent(line) > entries);
+    let is_own_key = |line: &&str| VALUE_KEYS.iter().all(|key| !line.contains(key));
+    let is_bare = |line: &&str| line.trim().strip_suffix(':').is_some_and(is_name);
+    parent.is_some_and(is_bare) && siblings.into_iter().all(is_own_key) && KEYS.contains(&key)
+}
+
+/// True if the lines leave no quote and no bracket open, and begin no block scalar.
+fn is_closed(lines: &[&str]) -> bool {
+    let count = |c: char| lines.iter().map(|line| line.matches(c).count()).sum::<usize>();
+    let is_block = |line: &&str| line.contains(['|', '>']);
+    count('"') % 2 == 0
+        && count('\'') % 2 == 0
+        && count('{') == count('}')
+        && count('[') == count(']')
+        && !lines.iter().any(is_block)
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+/// True for a line that is neither blank nor a comment.
+fn is_content(line: &str) -> bool {
+    !line.trim().is_empty() && !line.trim_start().starts_with('#')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The excerpt of the last line.
+    fn last(text: &str) -> Option<String> {
+        let position = Position { line: text.lines().count(), column: 3 };
+        excerpt(text, position).map(|excerpt| excerpt.line)
+    }
+
+    #[test]
+    fn an_entry_and_the_reference_of_an_entry_are_shown() {
+        assert_eq!(last("env:\n  A: x: y\n").as_deref(), Some("  A: x: y"));
+        assert_eq!(last("env:\n  B: { from: x }\n  # note\n\n  A: x: y").as_deref(), Some("  A: x: y"));
+        assert_eq!(last("env:\n  A:\n    from: x: y").as_deref(), Some("    from: x: y"));
+        assert_eq!(last("defaults:\n  region: r\nsecrets:\n  db: x: y").as_deref(), Some("  db: x: y"));
+    }
+
+    #[test]
+    fn a_line_that_may_hold_a_value_is_not_shown() {
+        for text in [
+            "env:\n  A: { value: x: y }",
+            "env:\n  A: { default: x: y }",
+            "env:\n  A:\n    value: x: y",
+            "env:\n  A:\n    value:\n    from: y: z",
+            "env:\n  A:\n    value: |\n      from: x: y",
+            "env:\n  A: |\n    from: x: y",
+            "env:\n  A: >-\n  B: x: y",
+            "env:\n  A: \"begins\n  B: x: y",
+            "env:\n  A: { from: x,\n  B: x: y",
+            "env:\n  A: begins\n    B: x: y",
+            "env:\n  A:\n    hunter2: x: y",
+            "env:\n  not a name: x: y",
+            "files:\n  - { from: x: y",
+            "defaults:\n  external-id: x: y",
+            "A: x: y",
+            "env: x: y",
+            "config:\n  A: x: y",
+            "env:\n  A: x:\u{202e} y",
+        ] {
+            assert_eq!(last(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_beyond_the_text_is_none() {
+        assert_eq!(excerpt("", Position { line: 1, column: 1 }), None);
+    }
+}
