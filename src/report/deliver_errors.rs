@@ -37,12 +37,17 @@ pub fn status(error: &DeliverError) -> u8 {
 }
 
 pub fn line(error: &DeliverError) -> String {
+    let (entry, reason) = entry_and_reason(error);
+    format!("{entry}: {reason}")
+}
+
+pub fn entry_and_reason(error: &DeliverError) -> (String, String) {
     let DeliverError { target, origin, problem } = error;
     let target = match &target.place {
         crate::model::entry::Place::Path(path) => path.display().to_string(),
         crate::model::entry::Place::Memory => Target::File(target.clone()).to_string(),
     };
-    format!("{target} ({origin}): {}", what(problem))
+    (format!("{target} ({origin})"), what(problem))
 }
 
 fn what(problem: &DeliverProblem) -> String {

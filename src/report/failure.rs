@@ -84,6 +84,18 @@ impl Failure {
         }
     }
 
+    /// Returns the entry and the reason of a failure whose reason other entries may share.
+    fn entry_and_reason(&self) -> Option<(String, String)> {
+        match self {
+            Self::Plan(PlanError { subject, written, error }) => {
+                let entry = format!("{} ({}, {written})", subject.label, subject.origin);
+                Some((entry, reference_errors::variable(error)?))
+            }
+            Self::Deliver(error) => Some(deliver_errors::entry_and_reason(error)),
+            _ => None,
+        }
+    }
+
     /// Returns the lines of the message.
     pub fn lines(&self) -> Vec<Line> {
         match self {
@@ -110,6 +122,25 @@ impl Failure {
             Self::Exec { program, error } => vec![Line::error(exec_errors::exec(program, error))],
         }
     }
+}
+
+/// Returns the lines of all messages. A reason that several entries share comes once, before the entries.
+pub fn lines(failures: &[Failure]) -> Vec<Line> {
+    let mut groups: Vec<(Option<String>, Vec<Line>, Vec<String>)> = Vec::new();
+    for failure in failures {
+        let (entry, reason) = failure.entry_and_reason().unzip();
+        match groups.iter_mut().find(|(other, ..)| reason.is_some() && *other == reason) {
+            Some((.., entries)) => entries.extend(entry),
+            None => groups.push((reason, failure.lines(), Vec::from_iter(entry))),
+        }
+    }
+    let rendered = groups.into_iter().flat_map(|(reason, alone, entries)| match reason {
+        Some(reason) if entries.len() > 1 => {
+            std::iter::once(Line::error(reason)).chain(entries.iter().map(Line::entry)).collect()
+        }
+        _ => alone,
+    });
+    rendered.collect()
 }
 
 /// A wrong reference on the command line is a usage error; in a file, a configuration error.

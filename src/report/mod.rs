@@ -97,7 +97,7 @@ impl Report {
     /// Returns the lines, and the highest exit status of all failures.
     pub fn render(self) -> Rendered {
         let exit_status = self.failures.iter().map(Failure::status).max().unwrap_or(BUG);
-        let lines = self.failures.iter().flat_map(Failure::lines).chain(self.conclusion.map(Line::error)).collect();
+        let lines = failure::lines(&self.failures).into_iter().chain(self.conclusion.map(Line::error)).collect();
         Rendered { lines, exit_status }
     }
 }

@@ -14,17 +14,11 @@ pub fn reference(written: &str, error: &ReferenceError) -> String {
             format!("{path:?} is not a JSONPath (RFC 9535){place}; a key that begins with $ is written $['$key']")
         }
         ReferenceError::BadVariable => format!("{written:?}: expected ${{NAME}} or ${{NAME:-default}}"),
-        ReferenceError::Unset(name) => {
-            format!("{written:?}: the variable {name} is not set; set it, or write ${{{name}:-default}}")
-        }
-        ReferenceError::NotText(name) => format!("{written:?}: the value of the variable {name} is not UTF-8"),
-        ReferenceError::Colon(name) => format!(
-            "{written:?}: the value of {name} has a colon, which is allowed only for an ARN if ${{{name}}} is all of SECRET"
-        ),
-        ReferenceError::Prefix(name) => {
-            format!(
-                "{written:?}: the value of {name} begins with \"ssm:\"; remove that from {name} and write ssm:${{{name}}}"
-            )
+        ReferenceError::Unset(_)
+        | ReferenceError::NotText(_)
+        | ReferenceError::Colon(_)
+        | ReferenceError::Prefix(_) => {
+            format!("{written:?}: {}", variable(error).unwrap_or_default())
         }
         ReferenceError::IllegalCharacter(c) => format!("{written:?}: a STAGE or VERSION-ID cannot contain {c:?}"),
         ReferenceError::Id(error) => id(error),
@@ -47,6 +41,23 @@ pub fn reference(written: &str, error: &ReferenceError) -> String {
         ReferenceError::EcsFields { text, count, store: Store::ParameterStore } => {
             format!("{text:?} has {count} fields; ECS accepts the 6 of a parameter's ARN")
         }
+    }
+}
+
+/// Returns the message about a variable, which several references may name.
+pub fn variable(error: &ReferenceError) -> Option<String> {
+    match error {
+        ReferenceError::Unset(name) => {
+            Some(format!("the variable {name} is not set; set it, or write ${{{name}:-default}}"))
+        }
+        ReferenceError::NotText(name) => Some(format!("the value of the variable {name} is not UTF-8")),
+        ReferenceError::Colon(name) => Some(format!(
+            "the value of {name} has a colon, which is allowed only for an ARN if ${{{name}}} is all of SECRET"
+        )),
+        ReferenceError::Prefix(name) => {
+            Some(format!("the value of {name} begins with \"ssm:\"; remove that from {name} and write ssm:${{{name}}}"))
+        }
+        _ => None,
     }
 }
 

@@ -110,7 +110,8 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
         (_, None) => String::new(),
     };
     let hints = region_hint(failure).into_iter().chain(hints).chain(scheme_hint(failure));
-    let entries = group.iter().map(|error| Line::entry(entry(error, is_one_secret)));
+    let is_secret_named = is_one_secret || affects_all_secrets(&failure.problem);
+    let entries = group.iter().map(|error| Line::entry(entry(error, is_secret_named)));
     std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
 }
 
@@ -129,7 +130,7 @@ fn region_hint(failure: &ResolveError) -> Option<Line> {
     Some(Line::help(format!("{region} is not a known region; did you mean {nearest}?")))
 }
 
-/// Returns an entry, with its secret unless the reason or the reference as written names it.
+/// Returns an entry, with its secret unless the reason or the reference as written names it, or no secret matters.
 fn entry(error: &ResolveError, is_secret_named: bool) -> String {
     let subject = error.subject.to_string();
     match locator(error) {

@@ -64,10 +64,34 @@ fn a_reason_that_several_secrets_share_is_told_once() {
 }
 
 #[test]
+fn a_variable_that_several_references_lack_is_told_once() {
+    let run = Sandbox::new().declaration("env:\n  A: ${STAGE}/x:k\n  B: ${STAGE}/y:k\n").run();
+    assert_eq!(
+        lines(run.refused(78)),
+        [
+            "error: the variable STAGE is not set; set it, or write ${STAGE:-default}",
+            "error:   A (secrets-exec.yaml:2, ${STAGE}/x:k)",
+            "error:   B (secrets-exec.yaml:3, ${STAGE}/y:k)",
+        ]
+    );
+}
+
+#[test]
+fn a_directory_that_several_files_lack_is_told_once() {
+    let files = "files:\n  - { value: a, path: /nowhere/a }\n  - { value: b, path: /nowhere/b }\n";
+    let run = Sandbox::new().declaration(files).run();
+    let lines = lines(run.refused(78));
+    assert!(lines[0].starts_with("error: its directory does not exist"), "{run}");
+    assert_eq!(lines[1..], ["error:   /nowhere/a (secrets-exec.yaml:2)", "error:   /nowhere/b (secrets-exec.yaml:3)"]);
+}
+
+#[test]
 fn missing_credentials_are_told_before_the_names() {
-    let sandbox = Sandbox::new().region("us-east-1").resolve("A=x:k").resolve("B=y:k").command(["true"]);
-    let lines = lines(sandbox.run().refused(77));
-    assert_eq!(lines[..3], ["error: no AWS credentials", "error:   A (--env, x:k)", "error:   B (--env, y:k)"]);
+    let declaration = "secrets: { db: prod/db }\nenv:\n  A: db:k\n  B: prod/api\n";
+    let run = Sandbox::new().region("us-east-1").declaration(declaration).command(["true"]).run();
+    let lines = lines(run.refused(77));
+    let entries = ["error:   A (secrets-exec.yaml:3, db:k)", "error:   B (secrets-exec.yaml:4, prod/api)"];
+    assert_eq!((lines[0].as_str(), &lines[1..3]), ("error: no AWS credentials", &entries.map(str::to_owned)[..]));
     assert!(lines[3..].iter().any(|line| line.starts_with("note: ")), "{lines:?}");
 }
 
