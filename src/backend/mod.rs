@@ -11,7 +11,7 @@ use crate::model::answer::{Answers, FetchError, Outage};
 use crate::model::plan::Plan;
 use crate::model::reference::Locator;
 use agent::Agent;
-use aws::{Aws, SetupError};
+use aws::{Aws, SetupError, UnreachableFile};
 use local_file::LocalFile;
 
 /// A backend, or a backend with a fallback.
@@ -57,6 +57,15 @@ impl Backend {
                 Ok(answered)
             }
             Self::Local(file) => Ok(file.fetch(wanted)),
+        }
+    }
+
+    /// AWS's configuration files that counted as absent, known after the first fetch.
+    pub fn unreachable_files(&self) -> &[UnreachableFile] {
+        match self {
+            Self::Aws(aws) => aws.unreachable_files(),
+            Self::Agent(agent) | Self::AgentThenAws(agent, _) => agent.unreachable_files(),
+            Self::Local(_) => &[],
         }
     }
 }

@@ -45,6 +45,9 @@ pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut
         }
     });
     drop(watchdog);
+    if options.verbose {
+        terminal::print_lines(backend.unreachable_files().iter().map(report::unreachable_file));
+    }
     // Dropping the runtime would wait for its blocking threads.
     runtime.shutdown_background();
     Ok(outcome.map_err(Failure::Setup)?)

@@ -20,7 +20,7 @@ mod usage_errors;
 pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
 pub use line::Line;
-pub use notices::{bug, disk_notice, local_notice, overdue, provenance, waiting};
+pub use notices::{bug, disk_notice, local_notice, overdue, provenance, unreachable_file, waiting};
 
 use crate::model::command_line::CommandLine;
 use crate::model::environment::EnvironmentError;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::fetch_errors;
 use super::line::Line;
+use crate::backend::aws::UnreachableFile;
 use crate::model::answer::Fetched;
 use crate::model::entry::{Origin, Subject};
 use crate::model::reference::Store;
@@ -50,6 +51,11 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
 /// The notice of `--local`.
 pub fn local_notice(path: &Path) -> Line {
     Line::warning(format!("secrets are read from {}, not from AWS (--local)", path.display()))
+}
+
+/// The line of `--verbose` for a configuration file of AWS that counts as absent.
+pub fn unreachable_file(file: &UnreachableFile) -> Line {
+    Line::note(format!("{}: AWS's configuration file counts as absent: {}", file.path.display(), file.why))
 }
 
 /// The line for a long wait.

@@ -3,6 +3,7 @@
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, CONTAINER_KEY, Call, ROLE_KEY, fault};
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
+use crate::support::skip;
 
 const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
 
@@ -120,4 +121,81 @@ fn a_web_identity_of_a_profile_is_exchanged() {
     let exchanged = aws.calls_of("AssumeRoleWithWebIdentity")[0].form();
     assert_eq!((exchanged["RoleArn"].as_str(), exchanged["WebIdentityToken"].as_str()), (ROLE, "token-of-the-test"));
     assert_eq!(aws.calls_of("AssumeRole")[0].form()["RoleArn"], format!("{ROLE}2"));
+}
+
+/// The beginning of a command that runs its arguments as another user; `None` where that does not work.
+fn as_another_user() -> Option<[&'static str; 4]> {
+    let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    skip::can(&[&user[..], &["true"]].concat(), "a home directory of another user").then_some(user)
+}
+
+#[test]
+fn a_configuration_file_in_a_directory_that_may_not_be_entered_counts_as_absent_with_a_note() {
+    let Some(user) = as_another_user() else { return };
+    let aws = served();
+    let config = "[default]\nregion = eu-west-1\n";
+    for (name, folder) in [("HOME", "home"), ("AWS_CONFIG_FILE", "home/.aws/config")] {
+        let sandbox = Sandbox::new().aws(&aws).file("locked/home/.aws/config", config).mode("locked", 0o700);
+        let path = sandbox.path("locked").join(folder);
+        let sandbox = sandbox.env(name, path).resolve("A=x:k").through(user);
+        sandbox.spawn_copy().wait().launched_silently().has("A", "v");
+        let verbose = sandbox.arg("-v").spawn_copy().wait();
+        verbose.launched().says(["locked/home/.aws/config", "counts as absent", "permission denied"]);
+    }
+}
+
+#[test]
+fn a_home_that_is_no_directory_has_no_configuration_files() {
+    let aws = served();
+    let sandbox = Sandbox::new().aws(&aws).env("HOME", "/dev/null").resolve("A=x:k");
+    sandbox.run().launched_silently().has("A", "v");
+    let verbose = sandbox.arg("-v").run();
+    verbose.launched().says([
+        "/dev/null/.aws/config",
+        "/dev/null/.aws/credentials",
+        "counts as absent",
+        "not a directory",
+    ]);
+}
+
+#[test]
+fn settings_are_read_in_the_dialect_of_botocore() {
+    let secret = format!("    aws_secret_access_key: {ACCESS_SECRET}\n");
+    let config = format!(
+        "[profile \"my dev\"]\n    region: eu-west-1\n    # indented\n    aws_access_key_id: AKIADEV\n{secret}"
+    );
+    let aws = served();
+    let run = sandbox(&aws, &config).env_remove("AWS_REGION").args(["--profile", "my dev"]).run();
+    run.launched_silently();
+    let read = aws.only_read();
+    assert_eq!((read.region().as_str(), read.access_key().as_str()), ("eu-west-1", "AKIADEV"));
+}
+
+#[test]
+fn names_with_blanks_are_found_in_other_sections_too() {
+    let aws = served();
+    let config = format!(
+        "[profile \"my role\"]\nrole_arn = {ROLE}\nsource_profile = my keys\nservices = my services\n\
+         [profile \"my keys\"]\n{}[services \"my services\"]\nsts =\n  endpoint_url = {}\n",
+        keys("AKIABASE"),
+        aws.endpoint()
+    );
+    let sandbox = sandbox(&aws, &config).env_remove("AWS_ENDPOINT_URL");
+    let sandbox = sandbox.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.endpoint()).args(["--profile", "my role"]);
+    sandbox.run().launched_silently().has("A", "v");
+    assert_eq!(aws.calls_of("AssumeRole")[0].access_key(), "AKIABASE");
+}
+
+#[test]
+fn a_profile_that_does_not_exist_is_told_with_the_nearest_name_as_it_is_written() {
+    let aws = served();
+    let run = sandbox(&aws, "[profile \"my dev\"]\n").args(["--profile", "my dew"]).run();
+    run.refused(64).says(["\"my dew\"", "did you mean \"my dev\"?"]);
+}
+
+#[test]
+fn a_line_that_is_no_setting_is_a_usage_error_with_its_place() {
+    let aws = served();
+    let run = sandbox(&aws, "[default]\n# x\nregion eu-west-1\n").run();
+    run.refused(64).says([".aws/config:3: expected KEY = VALUE"]);
 }

@@ -17,7 +17,7 @@ use http::HeaderValue;
 use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::aws::{Settings, SetupError, apply_profile, classify_connector_error, malformed_response};
+use super::aws::{Settings, SetupError, UnreachableFile, apply_profile, classify_connector_error, malformed_response};
 use super::fan_out::{FanOut, Permits};
 use crate::model::answer::{
     AgentLimit, Answer, Answers, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal, Wanted,
@@ -95,6 +95,11 @@ impl Agent {
         let answered = self.deadline.reporting(self.report, self.read_all(requests.requests())).await;
         answers.extend(requests.distribute(answered));
         Ok(answers)
+    }
+
+    /// AWS's configuration files that counted as absent, known after the first fetch.
+    pub fn unreachable_files(&self) -> &[UnreachableFile] {
+        &self.aws_settings.unreachable_files
     }
 
     /// Returns the request for a locator.

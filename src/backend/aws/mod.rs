@@ -15,7 +15,7 @@ mod session;
 mod sts;
 
 pub use arn_scope::ArnScope;
-pub use config::{Settings, SetupError, VariableError, VariableReader, apply_profile};
+pub use config::{Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile};
 pub use parameter_store::Parameter;
 pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response, read_object};
 #[cfg(any(fuzzing, test))]
@@ -55,6 +55,11 @@ impl Aws {
             none => none.insert(Session::open(self.settings.clone(), self.deadline.clone()).await?),
         };
         Ok(self.deadline.reporting(self.report, read_all(session, wanted)).await)
+    }
+
+    /// The configuration files that counted as absent, known after the first fetch.
+    pub fn unreachable_files(&self) -> &[UnreachableFile] {
+        self.session.as_ref().map_or(&[], Session::unreachable_files)
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::clients::Clients;
-use super::config::{Settings, SetupError, apply_profile};
+use super::config::{Settings, SetupError, UnreachableFile, apply_profile};
 use super::credentials::{ProviderConfigs, find_credentials, instance_region};
 use super::parameter_store::MAX_BATCH;
 use super::protocol::Api;
@@ -44,6 +44,11 @@ impl Session {
     pub async fn open(mut settings: Settings, deadline: Deadline) -> Result<Self, SetupError> {
         apply_profile(&mut settings).await?;
         Ok(Self::new(settings, deadline))
+    }
+
+    /// The configuration files that counted as absent.
+    pub fn unreachable_files(&self) -> &[UnreachableFile] {
+        &self.settings.unreachable_files
     }
 
     fn new(settings: Settings, deadline: Deadline) -> Self {

@@ -2,11 +2,12 @@
 //!
 //! Every variable that the SDK reads is checked here, since the SDK panics over some invalid values and ignores others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
+use super::profiles::ConfigFiles;
 use super::settings::{MetadataSettings, Settings, VariableKeys};
 use super::values::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, parse_boolean, parse_count, parse_one_of,
@@ -49,6 +50,7 @@ impl Settings {
             variable_keys: variable_keys(&mut reader),
             profile_has_keys: false,
             config_files: config_files(inherited),
+            unreachable_files: Vec::new(),
         };
         reader.finish(settings)
     }
@@ -156,14 +158,18 @@ fn parse_proxy(text: &str) -> Option<HttpUrl> {
     HttpUrl::parse(&with_scheme).ok()
 }
 
-fn config_files(inherited: &Inherited) -> Vec<PathBuf> {
-    let home = inherited.filled("HOME").map(PathBuf::from);
-    let file = |variable, name| match inherited.filled(variable) {
-        Some(path) => Some(PathBuf::from(path)),
-        None => home.as_ref().map(|home| home.join(".aws").join(name)),
+/// Returns the paths of the configuration files. A tilde at the beginning is the home directory.
+fn config_files(inherited: &Inherited) -> ConfigFiles {
+    let home = inherited.filled("HOME").map(Path::new);
+    let file = |variable, name| {
+        let Some(path) = inherited.filled(variable).map(Path::new) else { return Some(home?.join(".aws").join(name)) };
+        let in_home = home.zip(path.strip_prefix("~").ok()).map(|(home, rest)| home.join(rest));
+        Some(in_home.unwrap_or_else(|| path.to_owned()))
     };
-    let files = [file("AWS_CONFIG_FILE", "config"), file("AWS_SHARED_CREDENTIALS_FILE", "credentials")];
-    files.into_iter().flatten().collect()
+    ConfigFiles {
+        config: file("AWS_CONFIG_FILE", "config"),
+        credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+    }
 }
 
 #[cfg(test)]

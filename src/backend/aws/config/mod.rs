@@ -1,6 +1,7 @@
 //! The settings of a session with AWS: options, AWS's variables and the profile, merged and checked before any request.
 
 mod environment;
+mod ini;
 mod profile;
 mod profiles;
 mod role_chain;
@@ -9,8 +10,9 @@ mod setup_error;
 mod values;
 mod variable_reader;
 
+pub use ini::encode_name;
 pub use profile::apply_profile;
-pub use profiles::Profiles;
+pub use profiles::{Profiles, UnreachableFile};
 pub use role_chain::{ChainError, NamedSource, ProfileRole, Source, role_chain};
 pub use settings::{MetadataSettings, Settings, VariableKeys};
 pub use setup_error::SetupError;

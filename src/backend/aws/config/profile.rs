@@ -16,7 +16,6 @@ use crate::backend::aws::protocol::Endpoints;
 use crate::model::quoting::one_line;
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
-use crate::system::os_error::ReadFailure;
 
 /// The keys of a profile that configure credentials.
 const CREDENTIAL_KEYS: [&str; 7] = [
@@ -34,11 +33,9 @@ const CREDENTIAL_KEYS: [&str; 7] = [
 /// # Errors
 /// The first error in the files or the profile.
 pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
-    for file in &settings.config_files {
-        check_readable(file)?;
-    }
     let chosen = settings.profile().map(str::to_owned);
-    let profiles = Profiles::load().await?;
+    let mut profiles = Profiles::load(&settings.config_files).await?;
+    settings.unreachable_files = std::mem::take(&mut profiles.unreachable);
     let name = chosen.as_deref().unwrap_or("default");
     let Some(profile) = profiles.get(name) else {
         // The default profile need not exist.
@@ -81,23 +78,6 @@ fn apply_endpoints(
         endpoint.configured = endpoint.configured.take().or(own).or_else(|| general.clone());
     }
     Ok(())
-}
-
-/// Checks that a file can be read, if it exists. The SDK skips a file that cannot be read, and would use another identity.
-fn check_readable(file: &PathBuf) -> Result<(), SetupError> {
-    // A pipe, for example, can be read once, which the SDK does.
-    let read = match file.metadata() {
-        Ok(metadata) if metadata.is_file() => std::fs::read_to_string(file).map(drop),
-        Ok(_) => Ok(()),
-        Err(error) => Err(error),
-    };
-    match read {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            let ReadFailure { why, is_limit } = ReadFailure::from(&error);
-            Err(SetupError::Files(ReadFailure { why: one_line(&format!("{}: {why}", file.display())), is_limit }))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 /// Checks that each `source_profile` exists.

@@ -1,10 +1,10 @@
 //! The settings of a session with AWS, as the options, the variables and the profile set them together.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
+use super::profiles::{ConfigFiles, UnreachableFile};
 use crate::backend::aws::protocol::Endpoints;
 use crate::model::reference::{Region, Role};
 use crate::net::proxy::ProxySettings;
@@ -31,8 +31,9 @@ pub struct Settings {
     pub variable_keys: VariableKeys,
     /// True if the profile has a setting that credentials come from.
     pub profile_has_keys: bool,
-    /// The configuration file and the credentials file; they need not exist.
-    pub config_files: Vec<PathBuf>,
+    pub config_files: ConfigFiles,
+    /// Those that count as absent.
+    pub unreachable_files: Vec<UnreachableFile>,
 }
 
 /// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID counts as not set.

@@ -5,13 +5,14 @@ use aws_config::profile::{Profile, ProfileFileCredentialsProvider};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError as ProviderError;
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 
 use super::environment::EnvironmentCredentials;
 use super::imds::InstanceCredentials;
 use super::process::CredentialProcess;
 use super::provider_configs::ProviderConfigs;
-use crate::backend::aws::config::{ChainError, NamedSource, ProfileRole, Profiles, Settings, Source, role_chain};
+use crate::backend::aws::config::{
+    ChainError, NamedSource, ProfileRole, Profiles, Settings, Source, encode_name, role_chain,
+};
 use crate::backend::aws::protocol::{Api, Classified, defect};
 use crate::backend::aws::sts::{RoleRequest, assume_once};
 use crate::model::quoting::one_line;
@@ -22,7 +23,7 @@ pub async fn profile_credentials(
     settings: &Settings,
     configs: &ProviderConfigs<'_>,
 ) -> Result<Credentials, ProviderError> {
-    let profiles = Profiles::load().await.map_err(|error| invalid(&error.to_string()))?;
+    let profiles = Profiles::load(&settings.config_files).await.map_err(|error| invalid(&error.to_string()))?;
     let name = settings.profile().unwrap_or("default");
     let chain = role_chain(&profiles, name).map_err(|error| match error {
         ChainError::Setup(error) => invalid(&error.to_string()),
@@ -92,26 +93,24 @@ async fn of_the_sdk(
     configs: &ProviderConfigs<'_>,
 ) -> Result<Credentials, ProviderError> {
     let Some(profile) = profiles.get(name) else { return Err(invalid("the profile does not exist any more")) };
-    let files = EnvConfigFiles::builder()
-        .include_default_config_file(true)
-        .include_default_credentials_file(true)
-        .with_contents(EnvConfigFileKind::Config, source_profile(profile));
+    let files = profiles.env_files_with(source_profile(profile));
     let provider = ProfileFileCredentialsProvider::builder().configure(&configs.network);
-    provider.profile_name(PROFILE).profile_files(files.build()).build().provide_credentials().await
+    provider.profile_name(PROFILE).profile_files(files).build().provide_credentials().await
 }
 
 /// A configuration file with the source of `profile`. The SDK allows the region and the URL of SSO only in the `sso-session`, if there
 /// is one; botocore allows them in both.
 fn source_profile(profile: &Profile) -> String {
     let mut own = format!("[profile {PROFILE}]\n");
-    let session = profile.get("sso_session");
-    let mut of_session = session.map(|session| format!("[sso-session {session}]\n")).unwrap_or_default();
+    let session = profile.get("sso_session").map(encode_name);
+    let mut of_session = session.as_ref().map(|session| format!("[sso-session {session}]\n")).unwrap_or_default();
     let role = profile.get("role_arn").filter(|_| profile.get("web_identity_token_file").is_some());
     let settings = SETTINGS_OF_SOURCES.into_iter().filter_map(|key| Some((key, profile.get(key)?)));
     for (key, value) in settings.chain(role.map(|role| ("role_arn", role))) {
         let is_of_session = session.is_some() && matches!(key, "sso_region" | "sso_start_url");
         let section = if is_of_session { &mut of_session } else { &mut own };
-        section.push_str(&format!("{key} = {value}\n"));
+        let is_name = matches!(key, "sso_session" | "services");
+        section.push_str(&format!("{key} = {}\n", if is_name { encode_name(value) } else { value.to_owned() }));
     }
     own + &of_session
 }
