@@ -64,11 +64,6 @@ pub fn container_status(message: &str) -> Option<u16> {
     after.split_once(')')?.0.parse().ok()
 }
 
-/// True for a throttled request to SSO. The crate of its error types is no dependency of this one.
-pub fn is_sso_throttling(message: &str) -> bool {
-    message.contains("TooManyRequestsException")
-}
-
 /// True for an STS error about an identity provider that cannot be reached.
 pub fn is_identity_provider_failure(message: &str) -> bool {
     message.contains("IDPCommunicationError")
@@ -77,11 +72,6 @@ pub fn is_identity_provider_failure(message: &str) -> bool {
 /// True for a response to an STS request that is no XML.
 pub fn is_xml_error(message: &str) -> bool {
     message.contains("error parsing XML")
-}
-
-/// True for an SSO token that is missing, invalid or expired, so that the user has to log in.
-pub fn is_sso_token_error(message: &str) -> bool {
-    message.contains("SSO token")
 }
 
 /// True for the instance metadata's refusal (403) of a session token.
@@ -93,7 +83,6 @@ pub fn is_metadata_forbidden(message: &str) -> bool {
 mod tests {
     use std::error::Error;
     use std::ffi::CStr;
-    use std::fs;
     use std::io::{Read, Write};
     use std::net::{TcpListener, ToSocketAddrs};
     use std::path::PathBuf;
@@ -104,7 +93,6 @@ mod tests {
     use aws_config::imds;
     use aws_config::provider_config::ProviderConfig;
     use aws_config::retry::RetryConfig;
-    use aws_config::sso::SsoCredentialsProvider;
     use aws_config::web_identity_token::{StaticConfiguration, WebIdentityTokenCredentialsProvider};
     use aws_config::{BehaviorVersion, Region};
     use aws_credential_types::provider::ProvideCredentials;
@@ -316,39 +304,6 @@ NvO69jG9Tz+etG16LIU=
         }
         let error = failure(EcsCredentialsProvider::builder().configure(&answered(429, "", "")).build());
         assert_eq!(container_status(&error), Some(429), "{error}");
-    }
-
-    fn sso(config: &ProviderConfig) -> String {
-        let sso = SsoCredentialsProvider::builder().account_id("123456789012").role_name("Reader");
-        let sso = sso.region(Region::from_static("us-east-1")).start_url("https://sso.invalid").session_name("test");
-        failure(sso.configure(config).build())
-    }
-
-    #[test]
-    fn sso_names_its_error_of_throttling() {
-        let test = "sso_names_its_error_of_throttling";
-        let home = std::env::temp_dir().join(format!("library-text-{}", std::process::id()));
-        if !is_child() {
-            let cache = home.join(".aws/sso/cache");
-            fs::create_dir_all(&cache).unwrap();
-            // The name is the SHA-1 of the session's name.
-            let token = cache.join("a94a8fe5ccb19ba61c4c0873d391e987982fbbd3.json");
-            fs::write(token, r#"{"accessToken": "token", "expiresAt": "2999-01-01T00:00:00Z"}"#).unwrap();
-        }
-        if ran_in_child(test, &[("HOME", home.clone())]) {
-            return fs::remove_dir_all(home).unwrap();
-        }
-        let error = sso(&answered(429, "TooManyRequestsException", "{}"));
-        assert!(is_sso_throttling(&error), "{error}");
-    }
-
-    #[test]
-    fn a_token_that_is_missing_is_called_an_sso_token() {
-        if ran_in_child("a_token_that_is_missing_is_called_an_sso_token", &[("HOME", "/nonexistent".into())]) {
-            return;
-        }
-        let error = sso(&answered(200, "", "{}"));
-        assert!(is_sso_token_error(&error), "{error}");
     }
 
     /// The error of STS's answer to a web identity. Any file will do as the token.

@@ -71,6 +71,7 @@ mod signals;
 mod signals_before_exec;
 mod sizes;
 mod skips;
+mod sso;
 mod stalled_files;
 mod streams;
 mod task_definition;

@@ -24,7 +24,7 @@ use journal::Journal;
 pub use parameter::Version;
 use secret::Secret;
 use service::{Answer, Service};
-pub use service::{CONTAINER_KEY, IDENTITY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY};
+pub use service::{CONTAINER_KEY, IDENTITY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY, SSO_KEY, SSO_TOKEN};
 
 use crate::support::tls::Acceptor;
 

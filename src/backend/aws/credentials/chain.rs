@@ -18,7 +18,7 @@ use super::provider_configs::ProviderConfigs;
 use crate::backend::aws::config::Settings;
 use crate::backend::aws::protocol::{classify_provider_error, defect, error_text};
 use crate::model::answer::{CredentialsError, FetchError, Refusal, Wanted};
-use crate::model::library_text::{is_metadata_forbidden, is_sso_token_error};
+use crate::model::library_text::is_metadata_forbidden;
 use crate::model::reference::Region;
 use crate::net::errors::{find_source, is_timeout};
 use crate::time::deadline::Deadline;
@@ -200,10 +200,7 @@ impl Provider<'_> {
             (ProviderError::CredentialsNotLoaded(_), Some(unset)) if !unset.is_empty() => unset.to_owned(),
             _ => {
                 // The outermost error only says that the provider failed.
-                let mut text = error.source().map_or_else(|| error.to_string(), error_text);
-                if is_sso_token_error(&text) {
-                    text.push_str("; log in with `aws sso login`, and name the same profile");
-                }
+                let text = error.source().map_or_else(|| error.to_string(), error_text);
                 self.subject.iter().cloned().chain([text]).collect::<Vec<_>>().join(": ")
             }
         }

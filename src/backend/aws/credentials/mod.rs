@@ -8,6 +8,7 @@ mod process;
 mod process_group;
 mod profile;
 mod provider_configs;
+mod sso;
 
 pub use chain::find_credentials;
 pub use imds::instance_region;

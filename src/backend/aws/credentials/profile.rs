@@ -10,6 +10,7 @@ use super::environment::EnvironmentCredentials;
 use super::imds::InstanceCredentials;
 use super::process::CredentialProcess;
 use super::provider_configs::ProviderConfigs;
+use super::sso::with_login_hint;
 use crate::backend::aws::config::{
     ChainError, NamedSource, ProfileRole, Profiles, Settings, Source, encode_name, role_chain,
 };
@@ -37,7 +38,11 @@ pub async fn profile_credentials(
         Source::Keys(credentials) => credentials,
         Source::Process(command) => CredentialProcess::new(&command).provide_credentials().await?,
         Source::Named(source) => named(source, settings, configs).await?,
-        Source::WebIdentity | Source::Sso => of_the_sdk(&profiles, &chain.profile, configs).await?,
+        Source::WebIdentity => of_the_sdk(&profiles, &chain.profile, configs).await?,
+        Source::Sso => {
+            let found = of_the_sdk(&profiles, &chain.profile, configs).await;
+            found.map_err(|error| with_login_hint(error, &chain.profile))?
+        }
     };
     for role in &chain.roles {
         if let Some(why) = defect(&credentials) {
@@ -70,16 +75,14 @@ async fn named(
 }
 
 /// The settings of a web identity, of SSO and of their endpoints.
-const SETTINGS_OF_SOURCES: [&str; 9] = [
+const SETTINGS_OF_SOURCES: [&str; 7] = [
     "web_identity_token_file",
     "role_session_name",
     "sso_account_id",
     "sso_role_name",
-    "sso_session",
     "sso_region",
     "sso_start_url",
     "endpoint_url",
-    "services",
 ];
 
 /// The name of the profile that the SDK is given.
@@ -98,21 +101,31 @@ async fn of_the_sdk(
     provider.profile_name(PROFILE).profile_files(files).build().provide_credentials().await
 }
 
-/// A configuration file with the source of `profile`. The SDK allows the region and the URL of SSO only in the `sso-session`, if there
-/// is one; botocore allows them in both.
+/// Returns a configuration file with the source of `profile`. The SDK allows the region and the URL of SSO only in the `sso-session`, if
+/// there is one; botocore allows them in both.
 fn source_profile(profile: &Profile) -> String {
     let mut own = format!("[profile {PROFILE}]\n");
-    let session = profile.get("sso_session").map(encode_name);
+    let session = session(profile);
     let mut of_session = session.as_ref().map(|session| format!("[sso-session {session}]\n")).unwrap_or_default();
-    let role = profile.get("role_arn").filter(|_| profile.get("web_identity_token_file").is_some());
     let settings = SETTINGS_OF_SOURCES.into_iter().filter_map(|key| Some((key, profile.get(key)?)));
-    for (key, value) in settings.chain(role.map(|role| ("role_arn", role))) {
+    for (key, value) in settings {
         let is_of_session = session.is_some() && matches!(key, "sso_region" | "sso_start_url");
         let section = if is_of_session { &mut of_session } else { &mut own };
-        let is_name = matches!(key, "sso_session" | "services");
-        section.push_str(&format!("{key} = {}\n", if is_name { encode_name(value) } else { value.to_owned() }));
+        section.push_str(&format!("{key} = {value}\n"));
     }
+    if profile.get("web_identity_token_file").is_some() {
+        own.extend(profile.get("role_arn").map(|role| format!("role_arn = {role}\n")));
+    }
+    own.extend(profile.get("services").map(|services| format!("services = {}\n", encode_name(services))));
+    own.extend(session.map(|session| format!("sso_session = {session}\n")));
     own + &of_session
+}
+
+/// Returns the encoded name of the `sso-session`. Without one it is the URL: the SDK then finds the token in the same file, but checks
+/// that it has not expired.
+fn session(profile: &Profile) -> Option<String> {
+    let own = profile.get("sso_session").map(encode_name);
+    own.or_else(|| profile.get("sso_start_url").filter(|url| encode_name(url) == *url).map(str::to_owned))
 }
 
 async fn assume(

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_config::imds::client::error::ImdsError;
 use aws_sdk_secretsmanager::error::{ErrorMetadata, ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::RequestId;
+use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::DateTime;
@@ -15,7 +16,7 @@ use aws_smithy_types::date_time::Format;
 use super::error_codes::{ServiceError, classify_status};
 use super::error_text::error_text;
 use crate::model::answer::{FetchError, Outage, Refusal};
-use crate::model::library_text::{container_status, is_identity_provider_failure, is_sso_throttling, is_xml_error};
+use crate::model::library_text::{container_status, is_identity_provider_failure, is_xml_error};
 use crate::net::errors::{ImdsUnavailable, TrustError, certificate_error, find_source, is_timeout, proxy_error};
 use crate::time::retry::Retry;
 
@@ -38,6 +39,10 @@ impl Classified {
         };
         let text = format!("{subject}: {why}");
         Self { retry, text }
+    }
+
+    pub fn permanent(text: String) -> Self {
+        Self { retry: Refusal::Request(text.clone()).into(), text }
     }
 }
 
@@ -147,6 +152,9 @@ pub fn classify_provider_error(error: &(dyn Error + 'static)) -> Retry {
     if let Some(Classified { retry, .. }) = find_source(error) {
         return retry.clone();
     }
+    if let Some(error) = find_source::<SdkError<GetRoleCredentialsError, HttpResponse>>(error) {
+        return classify(error);
+    }
     if let Some(ImdsUnavailable(status)) = find_source(error) {
         return classify_status(*status);
     }
@@ -166,7 +174,6 @@ pub fn classify_provider_error(error: &(dyn Error + 'static)) -> Retry {
     // The rest is in the text alone.
     match container_status(&text) {
         Some(status) => classify_status(status),
-        None if is_sso_throttling(&text) => Outage::Throttled(text).into(),
         None if is_identity_provider_failure(&text) => Outage::Service(text).into(),
         // Not from STS, but from a gateway in front of it, for example.
         None if is_xml_error(&text) => Outage::MalformedResponse("STS: a response that is not XML".to_owned()).into(),

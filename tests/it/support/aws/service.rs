@@ -22,6 +22,10 @@ pub const ROLE_KEY: &str = "ASIAROLEROLEROLEROLE";
 /// The access key id that the container endpoint returns.
 pub const CONTAINER_KEY: &str = "ASIACONTAINERCONTAIN";
 
+/// The token with which SSO's portal returns credentials, and the access key id in them.
+pub const SSO_TOKEN: &str = "cAnArY-7f3a9c51/sso";
+pub const SSO_KEY: &str = "ASIASSOSSOSSOSSOSSOS";
+
 /// The access key id that the instance metadata returns.
 pub const INSTANCE_KEY: &str = "ASIAINSTANCEINSTANCE";
 /// The region that the instance metadata returns.
@@ -73,6 +77,7 @@ impl Service {
             "/secretsmanager/get" => agent::secret(self, call),
             "/systemsmanager/parameters/get" => agent::parameter(&self.parameters, call),
             "/credentials" => Answer::Send(credentials(CONTAINER_KEY)),
+            "/federation/credentials" => Answer::Send(portal(call)),
             "/hang" => Answer::Never,
             "/latest/api/token" => Answer::Send(metadata("token-of-the-test")),
             "/latest/meta-data/placement/region" => Answer::Send(metadata(INSTANCE_REGION)),
@@ -201,6 +206,27 @@ fn credentials(access_key: &str) -> Response {
         "Expiration": EXPIRATION,
     });
     Response { status: 200, content_type: "application/json", headers: Vec::new(), body: body.to_string() }
+}
+
+/// The answer of the portal of SSO to GetRoleCredentials: 401 for any token but [`SSO_TOKEN`].
+fn portal(call: &Call) -> Response {
+    let (status, body) = if call.header("x-amz-sso_bearer_token") == Some(SSO_TOKEN) {
+        let expiration = 4_102_444_800_000_u64;
+        let (secret, token) = (ACCESS_SECRET, ACCESS_SECRET);
+        let credentials = json!({
+            "accessKeyId": SSO_KEY, "secretAccessKey": secret, "sessionToken": token, "expiration": expiration
+        });
+        (200, json!({ "roleCredentials": credentials }))
+    } else {
+        (401, json!({ "message": "Session token not found or invalid" }))
+    };
+    let headers = (status == 401).then(|| ("x-amzn-ErrorType", "UnauthorizedException".to_owned()));
+    Response {
+        status,
+        content_type: "application/json",
+        headers: headers.into_iter().collect(),
+        body: body.to_string(),
+    }
 }
 
 /// An answer of the instance metadata service.

@@ -1,0 +1,32 @@
+//! Failures of SSO: most want the user to log in.
+
+use aws_credential_types::provider::error::CredentialsError as ProviderError;
+use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+
+use crate::backend::aws::protocol::{Classified, SdkFailure, error_text};
+use crate::net::errors::find_source;
+
+/// Adds the command that logs in to an error that it mends.
+pub fn with_login_hint(error: ProviderError, profile: &str) -> ProviderError {
+    if !requires_login(&error) {
+        return error;
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./@:+".contains(c);
+    let profile = if profile.chars().all(is_plain) { profile.to_owned() } else { format!("{profile:?}") };
+    let text = format!("{}; log in with `aws sso login --profile {profile}`", error_text(&error));
+    ProviderError::provider_error(Classified::permanent(text))
+}
+
+/// True if the cached token is missing, invalid or expired, or the portal rejects it.
+fn requires_login(error: &ProviderError) -> bool {
+    if matches!(error, ProviderError::InvalidConfiguration(_)) {
+        return false;
+    }
+    match find_source::<SdkFailure<GetRoleCredentialsError>>(error) {
+        Some(SdkError::ServiceError(service)) => service.raw().status().as_u16() == 401,
+        Some(_) => false,
+        // The portal was not asked. A refresh of the token may have been, in vain.
+        None => find_source::<ConnectorError>(error).is_none(),
+    }
+}
