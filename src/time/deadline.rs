@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -17,6 +17,8 @@ pub struct Deadline {
     phase: Arc<watch::Sender<Phase>>,
     /// True once a future was cancelled at the deadline: the runtime is not blocked.
     is_noticed: Arc<AtomicBool>,
+    /// The beginning of a pause.
+    paused_since: Arc<Mutex<Option<Instant>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +57,12 @@ impl Deadline {
             Some(wait) => Phase::Waiting { since, until: since + wait, awaited: Awaited::Credentials(None) },
             None => Phase::Running { since },
         };
-        Self { timeout, phase: Arc::new(watch::Sender::new(phase)), is_noticed: Arc::default() }
+        Self {
+            timeout,
+            phase: Arc::new(watch::Sender::new(phase)),
+            is_noticed: Arc::default(),
+            paused_since: Arc::default(),
+        }
     }
 
     /// The whole of `--wait` while it runs, or else `None`.
@@ -68,10 +75,30 @@ impl Deadline {
 
     /// The beginning and the end of the current phase.
     pub fn span(&self) -> (Instant, Instant) {
+        let paused = self.paused_since().map(|since| since.elapsed()).unwrap_or_default();
         match *self.phase.borrow() {
-            Phase::Waiting { since, until, .. } => (since, until),
-            Phase::Running { since } => (since, since + self.timeout),
+            Phase::Waiting { since, until, .. } => (since, until + paused),
+            Phase::Running { since } => (since, since + self.timeout + paused),
         }
+    }
+
+    /// Runs `action`, a question to the user, whose time does not count.
+    pub fn paused<T>(&self, action: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        *self.paused_since() = Some(begun);
+        let result = action();
+        let mut paused_since = self.paused_since();
+        let pause = begun.elapsed();
+        self.phase.send_modify(|phase| match phase {
+            Phase::Waiting { since, until, .. } => (*since, *until) = (*since + pause, *until + pause),
+            Phase::Running { since } => *since += pause,
+        });
+        *paused_since = None;
+        result
+    }
+
+    fn paused_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.paused_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes that the runtime has cancelled a future at the deadline.
@@ -172,6 +199,26 @@ impl Phase {
         match self {
             Self::Waiting { awaited, .. } => Some(std::mem::discriminant(awaited)),
             Self::Running { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_pause_is_added_to_both_phases() {
+        let pause = Duration::from_millis(20);
+        for wait in [None, Some(Duration::from_secs(60))] {
+            let deadline = Deadline::new(Duration::from_secs(1), wait);
+            let (_, end) = deadline.span();
+            let during = deadline.paused(|| {
+                std::thread::sleep(pause);
+                deadline.span().1
+            });
+            assert!(during >= end + pause);
+            assert!(deadline.span().1 >= during);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, ROLE_KEY};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
-use crate::support::skip;
+use crate::support::terminal;
 
 const KEY: &str = "AKIAPROCESS";
 
@@ -270,62 +270,12 @@ fn a_circle_of_profiles_ends() {
     printing(&aws, credentials()).home_file(".aws/config", &config).run().refused(77).says(["loop"]);
 }
 
-/// A Python script that runs an interactive shell with one job on a terminal without echo, types a text whenever the
-/// terminal shows another, and prints the output. A job that stops is reported, and continued in the foreground.
-const SHELL: &str = r"
-import os, pty, signal, sys, termios, time
-shown, typed = sys.argv[1].encode(), sys.argv[2].encode().decode('unicode_escape').encode()
-shell, master = pty.fork()
-if shell == 0:
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    modes = termios.tcgetattr(0)
-    modes[3] &= ~termios.ECHO
-    termios.tcsetattr(0, termios.TCSANOW, modes)
-    job = os.fork()
-    if job == 0:
-        os.setpgid(0, 0)
-        os.tcsetpgrp(0, os.getpid())
-        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-        os.execvp(sys.argv[3], sys.argv[3:])
-    try:
-        os.setpgid(job, job)
-    except PermissionError:
-        pass # It has done so itself, and is another program by now.
-    while True:
-        _, status = os.waitpid(job, os.WUNTRACED)
-        os.tcsetpgrp(0, os.getpgrp())
-        if not os.WIFSTOPPED(status):
-            break
-        os.write(1, b'[stopped]')
-        os.tcsetpgrp(0, job)
-        os.killpg(job, signal.SIGCONT)
-    print('[signal %d]' % os.WTERMSIG(status) if os.WIFSIGNALED(status) else '[status %d]' % os.WEXITSTATUS(status))
-    echo = termios.tcgetattr(0)[3] & termios.ECHO
-    sys.stdout.flush()
-    os._exit(1 if echo else 0)
-said = b''
-steps = list(zip(shown.split(b'|'), typed.split(b'|')))
-try:
-    while data := os.read(master, 4096):
-        said += data
-        while steps and steps[0][0] in said:
-            time.sleep(0.1)
-            os.write(master, steps.pop(0)[1])
-except OSError:
-    pass
-os.write(1, said.replace(b'\r\n', b'\n'))
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(shell, 0)[1]))
-";
-
 /// A script that prompts on the terminal, as for an MFA code.
 const ASKING: &str = "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<$code>\" >/dev/tty; cat answer.json";
 
 fn at_a_terminal(script: &str, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sandbox) -> Option<Outcome> {
-    if !skip::can(&["python3", "-c", "import pty, termios"], "a terminal") {
-        return None;
-    }
     let aws = served();
-    let sandbox = state(sandbox(&aws, script)).through(["python3", "-c", SHELL, shown, typed]);
+    let sandbox = terminal::at_a_terminal(state(sandbox(&aws, script)), &[], shown, typed)?;
     Some(sandbox.run())
 }
 
@@ -346,11 +296,8 @@ fn an_interrupt_at_its_question_ends_the_launch() {
 #[test]
 fn an_interrupt_while_it_asks_nothing_ends_the_launch_and_it() {
     let script = format!("{{ until test -e processes; do sleep 0.02; done; printf ready >/dev/tty; }} & {HANGING}");
-    if !skip::can(&["python3", "-c", "import pty, termios"], "a terminal") {
-        return;
-    }
     let aws = served();
-    let sandbox = sandbox(&aws, &script).through(["python3", "-c", SHELL, "ready", "\\x03"]);
+    let Some(sandbox) = terminal::at_a_terminal(sandbox(&aws, &script), &[], "ready", "\\x03") else { return };
     sandbox.run().launched().printed("ready[signal 2]\n");
     all_end(&processes(&sandbox));
 }

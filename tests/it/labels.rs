@@ -4,8 +4,8 @@ use crate::support::aws::Aws;
 use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
+use crate::support::pty::terminal;
 use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::terminal::terminal;
 
 fn served() -> Aws {
     Aws::start()

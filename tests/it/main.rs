@@ -49,6 +49,7 @@ mod leaks;
 mod limits;
 mod local;
 mod local_deadline;
+mod mfa;
 mod option_faults;
 mod parameter_paths;
 mod parameters;

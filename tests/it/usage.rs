@@ -3,8 +3,8 @@
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
+use crate::support::pty::terminal;
 use crate::support::sandbox::Sandbox;
-use crate::support::terminal::terminal;
 
 fn refuses(state: impl FnOnce(Sandbox) -> Sandbox, facts: &[&str]) -> Outcome {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));

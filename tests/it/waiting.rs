@@ -9,8 +9,8 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, CONTAINER_KEY};
 use crate::support::deadline::{ends_within, waits_for};
 use crate::support::proxy;
+use crate::support::pty::terminal;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
-use crate::support::terminal::terminal;
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::clients::Clients;
 use super::config::{Settings, SetupError, UnreachableFile, apply_profile};
-use super::credentials::{ProviderConfigs, find_credentials, instance_region};
+use super::credentials::{MfaCodes, ProviderConfigs, find_credentials, instance_region};
 use super::parameter_store::MAX_BATCH;
 use super::protocol::Api;
 use super::request::SecretRequest;
@@ -28,6 +28,7 @@ pub struct Session {
     pub budget: RetryBudget,
     region: Option<Result<Region, FetchError>>,
     base: Option<Result<Credentials, FetchError>>,
+    mfa_codes: MfaCodes,
     roles: BTreeMap<Role, Result<AssumedRole, FetchError>>,
     /// The identity of the base credentials.
     identity: OnceCell<Option<String>>,
@@ -60,6 +61,7 @@ impl Session {
             deadline,
             region: None,
             base: None,
+            mfa_codes: MfaCodes::default(),
             roles: BTreeMap::new(),
             identity: OnceCell::new(),
         }
@@ -141,11 +143,15 @@ impl Session {
             Some(Err(error)) => return Err(error.clone()),
             Some(Ok(_)) | None => {}
         }
+        if let Err(error) = self.mfa_codes.complete(&self.settings, &self.deadline) {
+            return self.base.insert(Err(error)).clone();
+        }
         // IMDS already timed out for the region; skip it.
         let skip_imds = matches!(self.region, Some(Err(FetchError::Unavailable(Outage::Timeout(_)))));
         let configs = |region: &Region| ProviderConfigs {
             clients: &self.clients,
             region: region.clone(),
+            mfa_codes: &self.mfa_codes,
             network: self.clients.network(region),
             link_local: self.clients.link_local(),
             skip_imds: skip_imds && !self.deadline.is_waiting(),

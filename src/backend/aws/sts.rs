@@ -32,6 +32,8 @@ pub struct RoleRequest<'a> {
     pub session_name: Option<&'a str>,
     /// In seconds; STS's default is an hour.
     pub duration: Option<i32>,
+    /// The serial number of an MFA device, and its code.
+    pub mfa: Option<(&'a str, &'a str)>,
 }
 
 /// Assumes a role with the credentials of the client, in one attempt.
@@ -40,7 +42,9 @@ pub async fn assume_once(client: &Client, request: &RoleRequest<'_>) -> Result<A
         .role_arn(request.arn)
         .role_session_name(request.session_name.unwrap_or("secrets-exec"))
         .set_external_id(request.external_id.map(str::to_owned))
-        .set_duration_seconds(request.duration);
+        .set_duration_seconds(request.duration)
+        .set_serial_number(request.mfa.map(|(serial, _)| serial.to_owned()))
+        .set_token_code(request.mfa.map(|(_, code)| code.to_owned()));
     let input = input.build().map_err(SdkFailure::<AssumeRoleError>::construction_failure);
     let calling = async { client.call(&AssumeRole::new(), input?).await };
     read_role(calling.await.map_err(|error| classify(&error))?)
@@ -53,7 +57,7 @@ pub async fn assume_once(client: &Client, request: &RoleRequest<'_>) -> Result<A
 pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Result<AssumedRole, FetchError> {
     let arn = role.arn.to_string();
     let external_id = role.external_id.as_deref();
-    let request = RoleRequest { arn: &arn, external_id, session_name: None, duration: None };
+    let request = RoleRequest { arn: &arn, external_id, session_name: None, duration: None, mfa: None };
     let assumed = retry(budget, async || assume_once(client, &request).await);
     assumed.await.map_err(|error| role_error(error, role))
 }

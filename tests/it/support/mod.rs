@@ -10,6 +10,8 @@
 //! - [`proxy`]: an HTTP proxy that records its requests and tunnels all of them to one server.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
 //! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`.
+//! - [`terminal`]: runs on a terminal, on which something is typed.
+//! - [`pty`]: runs whose standard error is a terminal of a width.
 //! - [`directory`]: a scratch directory, removed when dropped.
 //! - [`shared`]: a fixture that many tests share, made by the first of them.
 //! - [`skip`]: reports of tests that this machine cannot run.
@@ -20,6 +22,7 @@ pub mod directory;
 pub mod network;
 pub mod outcome;
 pub mod proxy;
+pub mod pty;
 pub mod raw;
 pub mod running;
 pub mod sandbox;

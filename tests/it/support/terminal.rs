@@ -1,25 +1,60 @@
-//! A wrapper that gives a run a terminal as its standard error.
+//! Runs on a terminal, as the only job of an interactive shell.
 
-/// Copies what is written to the terminal to its own standard error.
-const SCRIPT: &str = "\
-import fcntl, os, pty, struct, sys, termios
-master, slave = pty.openpty()
-fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(sys.argv[1]), 0, 0))
-child = os.fork()
-if child == 0:
-    os.dup2(slave, 2)
-    os.closerange(3, 64)
-    os.execvp(sys.argv[2], sys.argv[2:])
-os.close(slave)
+use super::sandbox::Sandbox;
+use super::skip;
+
+/// A Python script that runs an interactive shell with one job on a terminal without echo, types a text whenever the
+/// terminal shows another, and prints the output. A job that stops is reported, and continued in the foreground.
+const SHELL: &str = r"
+import os, pty, signal, sys, termios, time
+shown, typed = sys.argv[1].encode(), sys.argv[2].encode().decode('unicode_escape').encode()
+shell, master = pty.fork()
+if shell == 0:
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    modes = termios.tcgetattr(0)
+    modes[3] &= ~termios.ECHO
+    termios.tcsetattr(0, termios.TCSANOW, modes)
+    job = os.fork()
+    if job == 0:
+        os.setpgid(0, 0)
+        os.tcsetpgrp(0, os.getpid())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        os.execvp(sys.argv[3], sys.argv[3:])
+    try:
+        os.setpgid(job, job)
+    except PermissionError:
+        pass # It has done so itself, and is another program by now.
+    while True:
+        _, status = os.waitpid(job, os.WUNTRACED)
+        os.tcsetpgrp(0, os.getpgrp())
+        if not os.WIFSTOPPED(status):
+            break
+        os.write(1, b'[stopped]')
+        os.tcsetpgrp(0, job)
+        os.killpg(job, signal.SIGCONT)
+    print('[signal %d]' % os.WTERMSIG(status) if os.WIFSIGNALED(status) else '[status %d]' % os.WEXITSTATUS(status))
+    echo = termios.tcgetattr(0)[3] & termios.ECHO
+    sys.stdout.flush()
+    os._exit(1 if echo else 0)
+said = b''
+steps = list(zip(shown.split(b'|'), typed.split(b'|')))
 try:
     while data := os.read(master, 4096):
-        os.write(2, data.replace(b'\\r\\n', b'\\n'))
+        said += data
+        while steps and steps[0][0] in said:
+            time.sleep(0.1)
+            os.write(master, steps.pop(0)[1])
 except OSError:
     pass
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+os.write(1, said.replace(b'\r\n', b'\n'))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(shell, 0)[1]))
 ";
 
-/// The wrapper, for `Sandbox::through`. A terminal of 0 columns does not know its width.
-pub fn terminal(columns: u16) -> [String; 4] {
-    ["python3".to_owned(), "-c".to_owned(), SCRIPT.to_owned(), columns.to_string()]
+/// A run on that terminal, on which `typed` is typed once `shown` is shown; both may be several texts, separated by bars. `wrapper` starts
+/// the program. `None` where there are no terminals.
+pub fn at_a_terminal(sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
+    if !skip::can(&["python3", "-c", "import pty, termios"], "a terminal") {
+        return None;
+    }
+    Some(sandbox.through([&["python3", "-c", SHELL, shown, typed][..], wrapper].concat()))
 }

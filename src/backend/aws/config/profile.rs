@@ -42,10 +42,13 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
         return if chosen.is_none() { Ok(()) } else { Err(no_profile(name, None, &profiles)) };
     };
     check_source_profiles(name, profile, &profiles)?;
-    if settings.uses_profile()
-        && let Err(ChainError::Setup(error)) = role_chain(&profiles, name)
-    {
-        return Err(error);
+    if settings.uses_profile() {
+        settings.mfa_serials = match role_chain(&profiles, name) {
+            Ok(chain) => chain.map(|chain| chain.mfa_serials()).unwrap_or_default(),
+            Err(ChainError::Setup(error)) => return Err(error),
+            // Reported when credentials are searched.
+            Err(ChainError::Inconsistent(_)) => Vec::new(),
+        };
     }
     settings.profile_has_keys = CREDENTIAL_KEYS.iter().any(|key| profile.get(key).is_some());
     let reader = ProfileReader { name, profile };

@@ -20,6 +20,13 @@ pub struct RoleChain {
     pub roles: Vec<ProfileRole>,
 }
 
+impl RoleChain {
+    /// The MFA devices whose codes the roles require.
+    pub fn mfa_serials(&self) -> Vec<String> {
+        self.roles.iter().filter_map(|role| role.mfa_serial.clone()).collect()
+    }
+}
+
 /// A source of credentials that needs no others.
 #[derive(Debug)]
 pub enum Source {
@@ -47,6 +54,8 @@ pub struct ProfileRole {
     pub session_name: Option<String>,
     /// In seconds.
     pub duration: Option<i32>,
+    /// The MFA device whose code the role requires.
+    pub mfa_serial: Option<String>,
 }
 
 /// The reason why the settings of a profile make no chain.
@@ -112,7 +121,13 @@ fn role(name: &str, profile: &Profile) -> Result<Option<ProfileRole>, ChainError
     let arn = text("role_arn").filter(|_| profile.get("web_identity_token_file").is_none());
     let Some(arn) = arn else { return Ok(None) };
     let duration = profile.get("duration_seconds").map(|text| duration(name, text)).transpose()?;
-    Ok(Some(ProfileRole { arn, external_id: text("external_id"), session_name: text("role_session_name"), duration }))
+    Ok(Some(ProfileRole {
+        arn,
+        external_id: text("external_id"),
+        session_name: text("role_session_name"),
+        duration,
+        mfa_serial: text("mfa_serial"),
+    }))
 }
 
 /// Parses `duration_seconds`, within the limits of AssumeRole.

@@ -29,6 +29,8 @@ pub struct Settings {
     /// AWS_WEB_IDENTITY_TOKEN_FILE
     pub web_identity_file: Option<String>,
     pub variable_keys: VariableKeys,
+    /// The MFA devices whose codes the profile's roles require.
+    pub mfa_serials: Vec<String>,
     /// True if the profile has a setting that credentials come from.
     pub profile_has_keys: bool,
     pub config_files: ConfigFiles,

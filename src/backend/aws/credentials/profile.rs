@@ -133,12 +133,22 @@ async fn assume(
     credentials: Credentials,
     configs: &ProviderConfigs<'_>,
 ) -> Result<Credentials, ProviderError> {
+    let mfa = match &role.mfa_serial {
+        None => None,
+        Some(serial) => {
+            let code = configs.mfa_codes.get(serial);
+            // The profile was written after the launch began.
+            let code = code.ok_or_else(|| invalid(&format!("{}: its MFA code was not asked for", role.arn)))?;
+            Some((serial.as_str(), code))
+        }
+    };
     let client = configs.clients.client(Api::Sts, &configs.region, &credentials).await;
     let request = RoleRequest {
         arn: &role.arn,
         external_id: role.external_id.as_deref(),
         session_name: role.session_name.as_deref(),
         duration: role.duration,
+        mfa,
     };
     let assumed = match client {
         Ok(client) => assume_once(&client, &request).await,

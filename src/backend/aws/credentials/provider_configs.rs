@@ -2,6 +2,7 @@
 
 use aws_config::provider_config::ProviderConfig;
 
+use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
 use crate::model::reference::Region;
 
@@ -10,6 +11,7 @@ pub struct ProviderConfigs<'a> {
     /// For the roles of a profile, which STS is asked for in `region`.
     pub clients: &'a Clients,
     pub region: Region,
+    pub mfa_codes: &'a MfaCodes,
     pub network: ProviderConfig,
     pub link_local: ProviderConfig,
     /// True if IMDS already timed out.
