@@ -15,6 +15,7 @@ use crate::model::plan::Plan;
 use crate::model::retention::Retained;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::Outcome;
+use crate::system::notify::NotifySocket;
 
 /// Replaces this process by the command, after every value is resolved and every file delivered.
 ///
@@ -29,7 +30,7 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     // Before any request, so that a mistyped command fails at once.
     let program = find(command, &plan, &prepared.retained)?;
     let mut fetched = Fetched::default();
-    let Outcome { resolved, errors } = read(config, &prepared.options, &plan, &mut fetched)?;
+    let Outcome { resolved, errors } = read(config, &prepared.options, &plan, inherited, &mut fetched)?;
     let limits = exec::limits();
     let unusable = resolved.variables.iter().filter_map(|variable| check_variable(variable, limits)).collect();
     Report::of_values(errors, unusable, &plan, command).check()?;
@@ -41,6 +42,8 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
         let persistent = files.persistent_files();
         terminal::print_lines(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
     }
+    let ready = inherited.filled("NOTIFY_SOCKET").filter(|_| prepared.options.notify_ready);
+    let ready = ready.and_then(NotifySocket::open);
     // A signal must not leave files behind: hold it until the delivery is undone or the command runs.
     let signals = files.hold_signals();
     let mut delivered =
@@ -48,7 +51,7 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     let environment = Environment::new(prepared.retained, &resolved.variables, delivered.variables());
     let mut failures = match environment.check(command, program.as_path(), limits) {
         Err(error) => vec![Failure::Environment(error)],
-        Ok(()) => execute(&program, command, &environment, &mut delivered, &signals),
+        Ok(()) => execute(&program, command, &environment, &mut delivered, &signals, ready.as_ref()),
     };
     // The command does not run, so no file may stay.
     failures.extend(delivered.undo().into_iter().map(Failure::Deliver));
@@ -61,16 +64,20 @@ fn find(command: &CommandLine, plan: &Plan, retained: &Retained) -> Result<Progr
         .map_err(|error| Failure::Program { command: command.program().to_string_lossy().into_owned(), error }.into())
 }
 
-/// Commits the delivery and calls execve. Returns only the failures, with the signals held.
+/// Commits the delivery, tells `ready`, and calls execve. Returns only the failures, with the signals held.
 fn execute(
     program: &Program,
     command: &CommandLine,
     environment: &Environment,
     delivered: &mut Delivered,
     signals: &Signals,
+    ready: Option<&NotifySocket>,
 ) -> Vec<Failure> {
     if let Err(errors) = delivered.commit(signals) {
         return errors.into_iter().map(Failure::Deliver).collect();
+    }
+    if let Some(socket) = ready {
+        socket.send("READY=1");
     }
     let Err(error) = exec::exec(program, command, environment);
     signals.hold_again();

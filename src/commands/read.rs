@@ -1,7 +1,9 @@
 //! Resolution of a plan: rounds of fetching and resolving until every value is known or has failed.
 
 use std::mem::ManuallyDrop;
+use std::time::Instant;
 
+use super::long_wait::LongWait;
 use super::prepare::BackendConfig;
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
@@ -10,24 +12,32 @@ use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::local_file;
 use crate::model::answer::Fetched;
+use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::plan::Plan;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::{Outcome, Progress, refuse, resolve};
 use crate::system::os_error;
-use crate::time::deadline::{Deadline, Waiting};
+use crate::time::deadline::Deadline;
 use crate::time::watchdog::Watchdog;
 
 /// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`. No other function has an async runtime.
 ///
 /// # Errors
 /// When nothing can be fetched at all. The failures of single values are part of the outcome.
-pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut Fetched) -> Result<Outcome, Report> {
-    let deadline = Deadline::new(options.timeout, options.wait);
-    let watchdog = Watchdog::start(deadline.clone(), overdue);
-    let report = if options.quiet { |_: &Waiting| {} } else { print_waiting };
+pub fn read(
+    config: BackendConfig,
+    options: &Options,
+    plan: &Plan,
+    inherited: &Inherited,
+    fetched: &mut Fetched,
+) -> Result<Outcome, Report> {
+    let begun = Instant::now();
+    let long_wait = LongWait::new(options, inherited);
+    let deadline = Deadline::new(options.timeout, options.wait).observed_by(LongWait::observer(options));
+    let watchdog = Watchdog::start(deadline.clone(), long_wait.calls());
     // Not dropped: the end of the process or execve closes the connections.
-    let mut backend = ManuallyDrop::new(open(config, deadline, report)?);
+    let mut backend = ManuallyDrop::new(open(config, deadline)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(os_error::text(&error)))?;
     let outcome = runtime.block_on(async {
@@ -45,8 +55,12 @@ pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut
         }
     });
     drop(watchdog);
+    drop(long_wait);
     if options.verbose {
         terminal::print_lines(backend.unreachable_files().iter().map(report::unreachable_file));
+    }
+    if options.trace {
+        terminal::print_lines([report::resolved_after(begun.elapsed())]);
     }
     // Dropping the runtime would wait for its blocking threads.
     runtime.shutdown_background();
@@ -54,18 +68,18 @@ pub fn read(config: BackendConfig, options: &Options, plan: &Plan, fetched: &mut
 }
 
 /// Opens the backend, after making the process's memory unreadable to others.
-fn open(config: BackendConfig, deadline: Deadline, report: fn(&Waiting)) -> Result<Backend, Report> {
+fn open(config: BackendConfig, deadline: Deadline) -> Result<Backend, Report> {
     match config {
         BackendConfig::Aws(settings) => {
             exec::hide_memory();
-            Ok(Backend::Aws(Box::new(Aws::new(*settings, deadline, report))))
+            Ok(Backend::Aws(Box::new(Aws::new(*settings, deadline))))
         }
         BackendConfig::Agent(settings, agent_settings) => {
             exec::hide_memory();
             let has_fallback = agent_settings.has_fallback;
-            let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone(), report);
+            let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone());
             Ok(if has_fallback {
-                Backend::AgentThenAws(Box::new(agent), Box::new(Aws::new(*settings, deadline, report)))
+                Backend::AgentThenAws(Box::new(agent), Box::new(Aws::new(*settings, deadline)))
             } else {
                 Backend::Agent(Box::new(agent))
             })
@@ -82,16 +96,4 @@ fn open(config: BackendConfig, deadline: Deadline, report: fn(&Waiting)) -> Resu
             Ok(Backend::Local(LocalFile::new(secrets.unwrap_or_default())))
         }
     }
-}
-
-/// Prints the reason of a long wait, if standard error is a terminal.
-fn print_waiting(waiting: &Waiting) {
-    if terminal::is_watched() {
-        terminal::print_lines([report::waiting(waiting)]);
-    }
-}
-
-fn overdue() {
-    terminal::print_lines(report::overdue());
-    std::process::exit(report::TEMPORARY.into());
 }

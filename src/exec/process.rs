@@ -4,14 +4,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::libc;
 use nix::sys::prctl;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction, signal};
-use nix::unistd::{SysconfVar, getpid, sysconf};
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::unistd::{SysconfVar, sysconf};
 
 use crate::model::environment::Limits;
-use crate::system::signals::{Disposition, TERMINATION, disposition};
+use crate::system::signals::{Disposition, disposition};
+use crate::system::termination;
 
 /// True if SIGPIPE had its default action when the process began.
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
@@ -39,27 +39,9 @@ pub fn with_inherited_sigpipe<T>(action: impl FnOnce() -> T) -> T {
     result
 }
 
-/// As PID 1, installs handlers that exit with 128 + n on termination signals, since the kernel discards signals for which PID 1
-/// has no handler (pid_namespaces(7)).
-///
-/// Any other process is ended by the signal itself, which its parent sees in the wait status. An ignored signal stays ignored,
-/// a blocked one stays pending, and `execve` resets the handlers.
+/// Lets termination signals end the process, also as PID 1, with a line on standard error while something is awaited.
 pub fn die_of_signals() {
-    if getpid().as_raw() != 1 {
-        return;
-    }
-    for signal in TERMINATION {
-        if disposition(signal) == Disposition::Default {
-            let action = SigAction::new(SigHandler::Handler(exit_by_signal), SaFlags::empty(), SigSet::empty());
-            // SAFETY: the handler calls only `_exit`, which is async-signal-safe.
-            let _ = unsafe { sigaction(signal, &action) };
-        }
-    }
-}
-
-extern "C" fn exit_by_signal(signal: libc::c_int) {
-    // SAFETY: _exit has no preconditions and is async-signal-safe.
-    unsafe { libc::_exit(128 + signal) }
+    termination::install();
 }
 
 /// A stack that may not grow as far as a launch needs.

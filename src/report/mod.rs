@@ -20,7 +20,9 @@ mod usage_errors;
 pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
 pub use line::Line;
-pub use notices::{bug, disk_notice, local_notice, overdue, provenance, unreachable_file, waiting};
+pub use notices::{
+    bug, disk_notice, interrupted, local_notice, overdue, provenance, resolved_after, trace, unreachable_file, waiting,
+};
 
 use crate::model::command_line::CommandLine;
 use crate::model::environment::EnvironmentError;

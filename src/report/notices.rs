@@ -11,7 +11,8 @@ use crate::model::answer::Fetched;
 use crate::model::entry::{Origin, Subject};
 use crate::model::reference::Store;
 use crate::model::resolved::{ReadFrom, Resolved};
-use crate::time::deadline::{Awaited, Waiting};
+use crate::model::suggest::Suggestions;
+use crate::time::progress::{Event, Status};
 
 /// The lines of `--verbose`: the secret, version and region of each variable and file.
 pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
@@ -58,15 +59,49 @@ pub fn unreachable_file(file: &UnreachableFile) -> Line {
     Line::note(format!("{}: AWS's configuration file counts as absent: {}", file.path.display(), file.why))
 }
 
-/// The line for a long wait.
-pub fn waiting(waiting: &Waiting) -> Line {
-    let left = humantime::format_duration(Duration::from_secs(waiting.left.as_secs_f64().ceil() as u64));
-    let (what, why) = match &waiting.awaited {
-        Awaited::Credentials(why) => ("AWS credentials", why),
-        Awaited::Network(why) => ("a connection to AWS", why),
+/// The line for a long wait, which may last for `left`.
+pub fn waiting(status: &Status, left: Duration) -> Line {
+    let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
+    Line::note(format!("waiting up to {left} for {}", awaited(status)))
+}
+
+/// The end of the line that a signal leaves, an error; its beginning names the signal and the time.
+pub fn interrupted(status: &Status) -> String {
+    format!(": ended while waiting for {}; nothing was started", awaited(status))
+}
+
+fn awaited(status: &Status) -> String {
+    let awaited = match (status.awaited.as_slice(), status.others) {
+        ([], _) => "files or the evaluation of values".to_owned(),
+        (awaited, 0) => awaited.join(", "),
+        (awaited, others) => format!("{} and {others} more", awaited.join(", ")),
     };
-    let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    Line::note(format!("waiting up to {left} for {what}{why}"))
+    let reason = status.reason.as_ref().map(|why| format!(", last error: {why}"));
+    awaited + &reason.unwrap_or_default()
+}
+
+/// The line of `-vv` for an event.
+pub fn trace(event: &Event) -> Line {
+    Line::note(match event {
+        Event::Credentials { provider } => format!("credentials: from the provider {provider}"),
+        Event::Identity { role, arn } => {
+            let role = role.as_ref().map(|role| format!(" with role {role}")).unwrap_or_default();
+            let arn = arn.as_deref().unwrap_or("unknown, since STS does not say it");
+            format!("identity{role}: {arn}")
+        }
+        Event::Attempt { request, number, elapsed, failure } => {
+            let words = |error| {
+                fetch_errors::fetching(error, None, false, &[], &Suggestions::default(), &Origin::Inherited).0
+            };
+            let failure = failure.as_ref().map(|error| format!(": {}", words(error))).unwrap_or_default();
+            format!("{request}, attempt {number}, {} ms{failure}", elapsed.as_millis())
+        }
+    })
+}
+
+/// The last line of `-vv`.
+pub fn resolved_after(elapsed: Duration) -> Line {
+    Line::note(format!("resolved after {} ms", elapsed.as_millis()))
 }
 
 /// The lines for a deadline that passes while a file or a computation blocks the process.

@@ -1,17 +1,34 @@
 //! Standard error and standard output: the only place that prints.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use terminal_size::{Width, terminal_size_of};
 
 use super::line::{Label, Line};
 use crate::model::inherited::Inherited;
+use crate::system::terminal::may_write;
+use crate::system::termination::{ERASE_LINE, set_progress};
 
 const PREFIX: &str = "secrets-exec: ";
 
 /// True if a terminal wants colours; unset until [`choose_colours`].
 static WANTS_COLOURS: OnceLock<bool> = OnceLock::new();
+
+/// The state of the progress line. Held while something is printed.
+static PROGRESS: Mutex<Progress> = Mutex::new(Progress::Absent);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Absent,
+    /// It stands on the terminal.
+    Shown,
+    /// A question stands on the terminal.
+    Paused,
+}
+
+/// The width of a terminal that does not say its own.
+const DEFAULT_WIDTH: usize = 80;
 
 /// Turns off colours if NO_COLOR is set (no-color.org) or TERM is `dumb`. Other output than a terminal never has colours.
 pub fn choose_colours(inherited: &Inherited) {
@@ -21,25 +38,94 @@ pub fn choose_colours(inherited: &Inherited) {
 
 /// Prints lines on standard error, each after `secrets-exec: ` and its label. A failing write is ignored.
 ///
-/// On a terminal the label is coloured, and lines wrap at the terminal's width.
+/// On a terminal the label is coloured, and lines wrap at the terminal's width. The progress line is erased.
 pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
-    let stderr = io::stderr();
-    let is_coloured = stderr.is_terminal() && WANTS_COLOURS.get().is_some_and(|wants| *wants);
-    let width = terminal_size_of(&stderr).map(|(Width(columns), _)| usize::from(columns));
+    let (is_coloured, width) = (is_coloured(), width());
     let text: String = lines.into_iter().map(|line| layout(&line.into(), is_coloured, width)).collect();
-    let _ = (&stderr).write_all(text.as_bytes());
+    replace_progress(&mut lock_progress(), &text, Progress::Absent);
+}
+
+/// Shows a line on the terminal, cut at its width, until the next one, or anything else, is printed. Where lines cannot be erased
+/// (TERM=dumb), it must not be called.
+pub fn show_progress(line: &Line) {
+    let mut progress = lock_progress();
+    if *progress != Progress::Paused && may_write() {
+        let text = layout_progress(line, is_coloured(), width().unwrap_or(DEFAULT_WIDTH));
+        replace_progress(&mut progress, &text, Progress::Shown);
+    }
+}
+
+/// Erases the progress line.
+pub fn erase_progress() {
+    replace_progress(&mut lock_progress(), "", Progress::Absent);
+}
+
+/// Erases the progress line, and shows none until `is_paused` is false: the terminal is in use by a question.
+pub fn pause_progress(is_paused: bool) {
+    let next = if is_paused { Progress::Paused } else { Progress::Absent };
+    replace_progress(&mut lock_progress(), "", next);
+}
+
+fn lock_progress() -> MutexGuard<'static, Progress> {
+    PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn replace_progress(progress: &mut Progress, text: &str, next: Progress) {
+    let erasure = if *progress == Progress::Shown { ERASE_LINE } else { "" };
+    // Before writing: a signal meanwhile erases a line too many, which does no harm.
+    if next == Progress::Shown {
+        set_progress(true);
+    }
+    let _ = io::stderr().write_all(format!("{erasure}{text}").as_bytes());
+    set_progress(next == Progress::Shown);
+    *progress = next;
+}
+
+/// Returns the beginning of the line that a signal leaves.
+pub fn error_prefix() -> String {
+    prefix(Label::Error, is_coloured())
+}
+
+fn is_coloured() -> bool {
+    is_watched() && WANTS_COLOURS.get().is_some_and(|wants| *wants)
+}
+
+/// The width of the terminal on standard error, if that is one and says it.
+fn width() -> Option<usize> {
+    terminal_size_of(io::stderr()).map(|(Width(columns), _)| usize::from(columns))
+}
+
+/// Returns `secrets-exec: ` and the label, with a blank after it.
+fn prefix(label: Label, is_coloured: bool) -> String {
+    let name = label.name();
+    if is_coloured { format!("{PREFIX}\x1b[1;{}m{name}:\x1b[0m ", colour(label)) } else { format!("{PREFIX}{name}: ") }
+}
+
+/// The columns of [`prefix`].
+fn prefix_columns(label: Label) -> usize {
+    PREFIX.len() + label.name().len() + 2
+}
+
+/// Returns the line with its prefix, cut so that it leaves the last column of the terminal free.
+fn layout_progress(line: &Line, is_coloured: bool, width: usize) -> String {
+    let mut room = width.saturating_sub(prefix_columns(line.label) + 1);
+    let fits = |c: &char| {
+        let left = room.checked_sub(columns_of(*c));
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let text: String = escaped(&line.text).chars().take_while(fits).collect();
+    prefix(line.label, is_coloured) + &text
 }
 
 /// Returns the line with its prefix, its label and a line feed.
 fn layout(line: &Line, is_coloured: bool, width: Option<usize>) -> String {
-    let name = line.label.name();
-    let label = if is_coloured { format!("\x1b[1;{}m{name}:\x1b[0m", colour(line.label)) } else { format!("{name}:") };
     let text = escaped(&line.text);
     let text = match width {
-        Some(width) => wrap(&text, width, PREFIX.len() + name.len() + 2, (PREFIX.len() + 2).min(width / 4)),
+        Some(width) => wrap(&text, width, prefix_columns(line.label), (PREFIX.len() + 2).min(width / 4)),
         None => text,
     };
-    format!("{PREFIX}{label} {text}\n")
+    format!("{}{text}\n", prefix(line.label, is_coloured))
 }
 
 /// The number of the colour in SGR (ECMA-48).
@@ -54,7 +140,7 @@ fn colour(label: Label) -> u8 {
 
 /// Escapes control characters, and those that change the direction of text or have no width: a name, a path or a server's
 /// message can neither end the line nor disguise it.
-fn escaped(line: &str) -> String {
+pub fn escaped(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     line.chars().for_each(|c| match c {
         // Quotes and backslashes, which `escape_debug` would escape, are harmless.
@@ -97,7 +183,11 @@ fn wrap(text: &str, width: usize, start: usize, indent: usize) -> String {
 }
 
 fn columns(text: &str) -> usize {
-    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
+    text.chars().map(columns_of).sum()
+}
+
+fn columns_of(c: char) -> usize {
+    if is_wide(c) { 2 } else { 1 }
 }
 
 /// True for the blocks whose characters are two columns wide (East Asian Width, UAX #11), and for emoji.
@@ -147,6 +237,17 @@ mod tests {
     #[test]
     fn only_the_label_is_coloured() {
         assert_eq!(layout(&Line::error("one"), true, None), "secrets-exec: \x1b[1;31merror:\x1b[0m one\n");
+    }
+
+    #[test]
+    fn a_progress_line_is_cut_before_the_last_column() {
+        let line = Line::note("one two");
+        assert_eq!(layout_progress(&line, false, 28), "secrets-exec: note: one two");
+        assert_eq!(layout_progress(&line, false, 27), "secrets-exec: note: one tw");
+        assert_eq!(layout_progress(&line, true, 24), "secrets-exec: \x1b[1;32mnote:\x1b[0m one");
+        assert_eq!(layout_progress(&Line::note("日本"), false, 24), "secrets-exec: note: 日");
+        assert_eq!(layout_progress(&Line::note("\n"), false, 80), "secrets-exec: note: \\n");
+        assert_eq!(layout_progress(&line, false, 9), "secrets-exec: note: ");
     }
 
     #[test]

@@ -1,5 +1,9 @@
-//! Kernel interfaces that several stages use in the same way: errno, signals, symbolic links.
+//! Kernel interfaces that several stages use in the same way: errno, signals and the end by one, symbolic links, the terminal, and the
+//! service manager's socket.
 
 pub mod links;
+pub mod notify;
 pub mod os_error;
 pub mod signals;
+pub mod terminal;
+pub mod termination;

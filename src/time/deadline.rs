@@ -1,14 +1,13 @@
 //! The deadline of a launch: `--wait` for credentials and the network, then `--timeout` for everything else.
 
-use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
+
+use super::progress::{Observer, Progress};
 
 /// The deadline of a launch. Clones share one state.
 #[derive(Clone, Debug)]
@@ -19,6 +18,7 @@ pub struct Deadline {
     is_noticed: Arc<AtomicBool>,
     /// The beginning of a pause.
     paused_since: Arc<Mutex<Option<Instant>>>,
+    progress: Progress,
 }
 
 #[derive(Clone, Debug)]
@@ -29,32 +29,21 @@ enum Phase {
     Running { since: Instant },
 }
 
-/// The condition that `--wait` waits for, and the last reason why it is not met, if known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Awaited {
+/// The condition that `--wait` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
     /// Credentials, or the region, which the same providers have.
-    Credentials(Option<String>),
+    Credentials,
     /// A connection to AWS.
-    Network(Option<String>),
+    Network,
 }
-
-/// A wait that is long enough to be reported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    pub awaited: Awaited,
-    /// The rest of `--wait`.
-    pub left: Duration,
-}
-
-/// Waits below this are not reported.
-const REPORTED_AFTER: Duration = Duration::from_secs(1);
 
 impl Deadline {
     /// Starts `wait`, or without it the timeout.
     pub fn new(timeout: Duration, wait: Option<Duration>) -> Self {
         let since = Instant::now();
         let phase = match wait {
-            Some(wait) => Phase::Waiting { since, until: since + wait, awaited: Awaited::Credentials(None) },
+            Some(wait) => Phase::Waiting { since, until: since + wait, awaited: Awaited::Credentials },
             None => Phase::Running { since },
         };
         Self {
@@ -62,7 +51,14 @@ impl Deadline {
             phase: Arc::new(watch::Sender::new(phase)),
             is_noticed: Arc::default(),
             paused_since: Arc::default(),
+            progress: Progress::default(),
         }
+    }
+
+    /// Returns the deadline with an observer of its progress.
+    #[must_use]
+    pub fn observed_by(self, observer: Observer) -> Self {
+        Self { progress: Progress::new(observer), ..self }
     }
 
     /// The whole of `--wait` while it runs, or else `None`.
@@ -82,11 +78,25 @@ impl Deadline {
         }
     }
 
+    /// The rest of the current phase.
+    pub fn left(&self) -> Duration {
+        self.span().1.saturating_duration_since(Instant::now())
+    }
+
+    /// The time that is left at most: the rest of `--wait`, and then the timeout.
+    pub fn longest_left(&self) -> Duration {
+        self.left() + if self.is_waiting() { self.timeout } else { Duration::ZERO }
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     /// Runs `action`, a question to the user, whose time does not count.
     pub fn paused<T>(&self, action: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         *self.paused_since() = Some(begun);
-        let result = action();
+        let result = self.progress.paused(action);
         let mut paused_since = self.paused_since();
         let pause = begun.elapsed();
         self.phase.send_modify(|phase| match phase {
@@ -119,27 +129,17 @@ impl Deadline {
     /// Notes that the credentials were found. `--wait` continues until AWS is reachable.
     pub fn mark_credentials_found(&self) {
         self.phase.send_if_modified(|phase| match phase {
-            Phase::Waiting { awaited: awaited @ Awaited::Credentials(_), .. } => {
-                *awaited = Awaited::Network(None);
+            Phase::Waiting { awaited: awaited @ Awaited::Credentials, .. } => {
+                *awaited = Awaited::Network;
                 true
             }
             Phase::Waiting { .. } | Phase::Running { .. } => false,
         });
     }
 
-    /// Notes the reason why `--wait` continues, for the report.
-    pub fn note_wait_reason(&self, why: &str) {
-        self.phase.send_if_modified(|phase| {
-            if let Phase::Waiting { awaited: Awaited::Credentials(reason) | Awaited::Network(reason), .. } = phase {
-                *reason = Some(why.to_owned());
-            }
-            false
-        });
-    }
-
     /// Notes that AWS is reachable. The timeout starts, unless credentials are still missing.
     pub fn mark_reachable(&self) {
-        if matches!(&*self.phase.borrow(), Phase::Waiting { awaited: Awaited::Network(_), .. }) {
+        if matches!(&*self.phase.borrow(), Phase::Waiting { awaited: Awaited::Network, .. }) {
             self.start();
         }
     }
@@ -163,43 +163,6 @@ impl Deadline {
         let mut phase = self.phase.subscribe();
         // The sender is a field of self, so it is not closed.
         let _ = phase.wait_for(|phase| matches!(phase, Phase::Running { .. })).await;
-    }
-
-    /// Runs `future` to its end, and calls `report` for each long wait meanwhile.
-    pub async fn reporting<F: Future>(&self, report: fn(&Waiting), future: F) -> F::Output {
-        match select(pin!(future), pin!(self.report_waits(report))).await {
-            Either::Left((output, _)) => output,
-            Either::Right((never, _)) => match never {},
-        }
-    }
-
-    /// Reports a wait for credentials once and for the network once, each after [`REPORTED_AFTER`]. Never completes.
-    async fn report_waits(&self, report: fn(&Waiting)) -> Infallible {
-        let mut reported = None;
-        let mut phase = self.phase.subscribe();
-        loop {
-            let Some(kind) = phase.borrow_and_update().awaited_kind() else {
-                return std::future::pending().await;
-            };
-            let is_over = |phase: &Phase| phase.awaited_kind() != Some(kind);
-            if reported == Some(kind) || timeout(REPORTED_AFTER, phase.wait_for(is_over)).await.is_ok() {
-                // The sender is a field of self, so it is not closed.
-                let _ = phase.wait_for(is_over).await;
-            } else if let Phase::Waiting { awaited, until, .. } = &*phase.borrow() {
-                report(&Waiting { awaited: awaited.clone(), left: until.saturating_duration_since(Instant::now()) });
-                reported = Some(kind);
-            }
-        }
-    }
-}
-
-impl Phase {
-    /// Credentials or network, without the reason; `None` once the timeout runs.
-    fn awaited_kind(&self) -> Option<std::mem::Discriminant<Awaited>> {
-        match self {
-            Self::Waiting { awaited, .. } => Some(std::mem::discriminant(awaited)),
-            Self::Running { .. } => None,
-        }
     }
 }
 

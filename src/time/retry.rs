@@ -1,12 +1,14 @@
 //! Retries: exponential backoff with full jitter, limited by attempts and by the deadline.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
+use super::progress::Event;
 use crate::model::answer::{FetchError, Outage, Refusal};
 
 /// The failure of an attempt, by its meaning for further attempts.
@@ -56,18 +58,47 @@ pub struct RetryBudget {
     max_attempts: Option<u32>,
     /// The start and the divisor of a share of the time.
     share: Option<(Instant, u32)>,
+    /// The request as `-vv` names it.
+    request: Option<Arc<str>>,
 }
 
 impl RetryBudget {
     /// A budget of all the time until `deadline` and at most `max_attempts` attempts (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
-        Self { deadline, max_attempts, share: None }
+        Self { deadline, max_attempts, share: None, request: None }
     }
 
     /// Returns a budget of 1/`count` of the remaining time, for the first of `count` regions or providers.
     pub fn share(&self, count: usize) -> Self {
         let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
         Self { share: Some((Instant::now(), count)), ..self.clone() }
+    }
+
+    /// Returns the same budget with a name for the request, if attempts are traced.
+    pub fn for_request(&self, name: impl FnOnce() -> String) -> Self {
+        let request = self.deadline.progress().is_traced().then(|| name().into());
+        Self { request, ..self.clone() }
+    }
+
+    /// Makes one attempt within the budget, and traces it. `None`: the budget ended first.
+    pub async fn attempt<T>(
+        &self,
+        number: u32,
+        attempt: impl Future<Output = Result<T, Retry>>,
+    ) -> Option<Result<T, Retry>> {
+        let begun = Instant::now();
+        let result = self.within(attempt).await;
+        if let Some(request) = &self.request {
+            let failure = match &result {
+                Some(Ok(_)) => None,
+                Some(Err(Retry::Permanent(error))) => Some(error.clone()),
+                Some(Err(Retry::Transient(outage, _))) => Some(FetchError::Unavailable(outage.clone())),
+                None => Some(FetchError::Unavailable(Outage::unanswered())),
+            };
+            let (request, elapsed) = (request.to_string(), begun.elapsed());
+            self.deadline.progress().trace(|| Event::Attempt { request, number, elapsed, failure });
+        }
+        result
     }
 
     /// The end of the budget, which moves when `--wait` ends and the timeout starts.
@@ -163,7 +194,7 @@ impl RetryBudget {
 pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T, Retry>) -> Result<T, FetchError> {
     let mut last = Outage::unanswered();
     for attempts in 1.. {
-        let retry_after = match budget.within(attempt()).await {
+        let retry_after = match budget.attempt(attempts, attempt()).await {
             None => break,
             Some(Ok(answer)) => {
                 budget.deadline.mark_reachable();
@@ -174,8 +205,9 @@ pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T,
                 return Err(error);
             }
             Some(Err(Retry::Transient(outage, retry_after))) => {
+                budget.deadline.progress().note_reason(outage.text());
                 match &outage {
-                    Outage::Connection(why) | Outage::Timeout(why) => budget.deadline.note_wait_reason(why),
+                    Outage::Connection(_) | Outage::Timeout(_) => {}
                     Outage::Throttled(_) | Outage::Service(_) | Outage::MalformedResponse(_) | Outage::ClockSkew(_) => {
                         budget.deadline.mark_reachable()
                     }

@@ -1,10 +1,9 @@
-//! The watchdog: a thread that ends the process if the runtime is blocked at the deadline.
+//! The watchdog: a thread that ends the process if the runtime is blocked at the deadline, and tells of a long resolution.
 //!
 //! Files (a token, a CA bundle, AWS's configuration) are read on the runtime's own thread, where a FIFO or a hung mount would
 //! block every timer. So does a template or a JSONPath that takes too long.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,43 +16,58 @@ const GRACE: Duration = Duration::from_millis(120);
 /// Grace period for the process to end once the runtime has noticed the deadline, on however busy a machine.
 const ENDING: Duration = Duration::from_secs(2);
 
-/// A running watchdog, which stops when dropped.
-pub struct Watchdog(Arc<AtomicBool>);
+/// The time before a resolution is long.
+const LONG: Duration = Duration::from_secs(2);
+
+/// The interval between two calls about a long resolution.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The functions that the thread calls.
+pub struct Calls {
+    /// After two seconds, and then each second.
+    pub tick: Box<dyn FnMut(&Deadline) + Send>,
+    /// When the deadline has passed and the runtime is blocked. Ends the process.
+    pub overdue: fn(),
+}
+
+/// A running watchdog, which stops when dropped. After that, no function is called and none still runs.
+pub struct Watchdog {
+    /// Held during a call.
+    is_stopped: Arc<Mutex<bool>>,
+}
 
 impl Watchdog {
-    /// Starts the thread, which after the deadline calls `overdue`; that ends the process. If no thread can be started
-    /// (`--pids-limit 1`), there is no watchdog.
-    pub fn start(deadline: Deadline, overdue: fn()) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let is_stopped = Arc::clone(&stop);
+    /// Starts the thread. If none can be started (`--pids-limit 1`), there is no watchdog.
+    pub fn start(deadline: Deadline, mut calls: Calls) -> Self {
+        let is_stopped = Arc::new(Mutex::new(false));
+        let stopped = Arc::clone(&is_stopped);
+        let mut next_tick = Instant::now() + LONG;
         let watch = move || {
             loop {
+                let stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
+                let now = Instant::now();
                 let grace = if deadline.is_noticed() { ENDING } else { GRACE };
-                let left = (deadline.span().1 + grace).saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    break;
-                }
-                std::thread::park_timeout(left);
-                if is_stopped.load(Ordering::SeqCst) {
+                let end = deadline.span().1 + grace;
+                if *stopped {
                     return;
+                } else if end <= now {
+                    return (calls.overdue)();
+                } else if next_tick <= now {
+                    (calls.tick)(&deadline);
+                    next_tick = now + TICK;
                 }
-            }
-            if !is_stopped.swap(true, Ordering::SeqCst) {
-                overdue();
+                drop(stopped);
+                std::thread::park_timeout(end.min(next_tick).saturating_duration_since(Instant::now()));
             }
         };
         let _ = std::thread::Builder::new().stack_size(128 * 1024).spawn(watch);
-        Self(stop)
+        Self { is_stopped }
     }
 }
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        if self.0.swap(true, Ordering::SeqCst) {
-            // The thread is already in `overdue`, which ends the process.
-            loop {
-                std::thread::park();
-            }
-        }
+        // Waits for a call, and for ever if that ends the process.
+        *self.is_stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 }

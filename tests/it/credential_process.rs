@@ -290,7 +290,9 @@ fn it_may_ask_on_the_terminal_and_the_command_has_the_terminal_afterwards() {
 #[test]
 fn an_interrupt_at_its_question_ends_the_launch() {
     let Some(run) = at_a_terminal(ASKING, "code? ", "\\x03", |sandbox| sandbox) else { return };
-    run.launched().printed("code? [signal 2]\n");
+    run.launched();
+    let shown = run.stdout();
+    assert!(shown.starts_with("code? secrets-exec: error: SIGINT after ") && shown.ends_with("\n[signal 2]\n"), "{run}");
 }
 
 #[test]
@@ -298,7 +300,11 @@ fn an_interrupt_while_it_asks_nothing_ends_the_launch_and_it() {
     let script = format!("{{ until test -e processes; do sleep 0.02; done; printf ready >/dev/tty; }} & {HANGING}");
     let aws = served();
     let Some(sandbox) = terminal::at_a_terminal(sandbox(&aws, &script), &[], "ready", "\\x03") else { return };
-    sandbox.run().launched().printed("ready[signal 2]\n");
+    let run = sandbox.run();
+    run.launched();
+    let shown = run.stdout();
+    let line = "readysecrets-exec: error: SIGINT after ";
+    assert!(shown.starts_with(line) && shown.ends_with("\n[signal 2]\n"), "{run}");
     all_end(&processes(&sandbox));
 }
 

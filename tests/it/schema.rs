@@ -137,7 +137,8 @@ fn the_defaults_of_the_schema_are_the_options_of_the_help_that_a_declaration_may
     let (_, sections) = help.split_once("\nHow to resolve:\n").unwrap();
     assert!(sections.contains("\nWhat the command gets:\n") && sections.contains("\nOutput:\n"), "{help}");
     let (sections, _) = sections.split_once("\n\nOptions under the last three headings").unwrap();
-    let option = |line: &'_ str| Some(line.trim_start().split_once("--")?.1.split([' ', '\n', '[']).next()?.to_owned());
+    let option =
+        |line: &'_ str| Some(line.trim_start().split_once("--")?.1.split([' ', '\n', '[', '.']).next()?.to_owned());
     let is_option = |line: &&str| line.trim_start().starts_with('-');
     let mut told: BTreeSet<String> = sections.lines().filter(is_option).filter_map(option).collect();
     assert!(told.remove("local"), "{told:?}");

@@ -9,7 +9,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, CONTAINER_KEY};
 use crate::support::deadline::{ends_within, waits_for};
 use crate::support::proxy;
-use crate::support::pty::terminal;
+use crate::support::pty::{left, on_a_terminal};
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
 
 fn served() -> Aws {
@@ -129,30 +129,27 @@ fn attempts_are_not_counted_while_something_is_waited_for() {
 }
 
 #[test]
-fn a_terminal_is_told_what_is_waited_for_after_a_second() {
-    let aws = served().fails_for("/credentials", Duration::from_millis(2000), fault::status(404));
-    let sandbox = in_container(&aws).args(["--wait", "25s"]).through(terminal(0));
-    let run = sandbox.run();
-    run.launched().says(["waiting up to 2", "s for AWS credentials (container: "]);
-    assert_eq!(run.stderr().lines().count(), 1, "{run}");
-    let quiet = served().fails_for("/credentials", Duration::from_millis(2000), fault::status(404));
-    let sandbox = in_container(&quiet).args(["--wait", "25s", "-q"]).through(terminal(0));
-    sandbox.run().launched_silently();
+fn a_terminal_is_told_what_is_waited_for_after_two_seconds() {
+    let aws = served().fails_for("/credentials", Duration::from_millis(3000), fault::status(404));
+    let run = on_a_terminal(in_container(&aws).args(["--wait", "25s"])).run();
+    run.launched().says(["waiting up to 2", "s for AWS credentials, last error: container: "]);
+    assert!(left(&run).is_empty(), "{run}");
+    let quiet = served().fails_for("/credentials", Duration::from_millis(3000), fault::status(404));
+    on_a_terminal(in_container(&quiet).args(["--wait", "25s", "-q"])).run().launched_silently();
 }
 
 #[test]
 fn a_terminal_is_told_why_there_is_no_connection_yet() {
-    let sandbox = sandbox(&served()).endpoint("http://127.0.0.1:1").args(["--wait", "1500ms"]);
-    let run = sandbox.through(terminal(0)).run();
-    run.refused(75).says(["waiting up to 1s for a connection to AWS (127.0.0.1:1: "]);
+    let run = on_a_terminal(sandbox(&served()).endpoint("http://127.0.0.1:1").args(["--wait", "2500ms"])).run();
+    run.refused(75).says(["waiting up to 1s for secret x in us-east-1, last error: 127.0.0.1:1: "]);
 }
 
 #[test]
 fn a_terminal_is_told_why_there_is_no_region_yet() {
     let sandbox = sandbox(&served()).env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
-    let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1").args(["--wait", "1500ms"]);
-    let run = sandbox.through(terminal(0)).run();
-    run.refused(75).says(["waiting up to 1s for AWS credentials (the region from the instance metadata: "]);
+    let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1").args(["--wait", "2500ms"]);
+    let run = on_a_terminal(sandbox).run();
+    run.refused(75).says(["waiting up to 1s for the AWS region, last error: the region from the instance met"]);
 }
 
 #[test]
@@ -166,7 +163,7 @@ fn metadata_that_is_silent_at_first_is_waited_for() {
 #[test]
 fn a_short_wait_is_not_told() {
     let aws = served();
-    sandbox(&aws).args(["--wait", "25s"]).through(terminal(0)).run().launched_silently();
+    on_a_terminal(sandbox(&aws).args(["--wait", "25s"])).run().launched_silently();
 }
 
 #[test]

@@ -24,9 +24,10 @@ use crate::model::answer::{
 };
 use crate::model::reference::{Locator, Region, Store};
 use crate::net::connector::Connector;
+use crate::net::errors::host_and_port;
 use crate::net::http::{HttpTimeouts, Transport};
 use crate::net::proxy::ProxySettings;
-use crate::time::deadline::{Deadline, Waiting};
+use crate::time::deadline::Deadline;
 use crate::time::retry::{Retry, RetryBudget, retry};
 use request::AgentRequest;
 
@@ -41,20 +42,19 @@ pub struct Agent {
     deadline: Deadline,
     budget: RetryBudget,
     http: SharedHttpConnector,
-    report: fn(&Waiting),
     /// True once `aws_settings` include the profile's.
     has_profile: bool,
 }
 
 impl Agent {
     /// Opens no file or connection before the first fetch. `report` is called for a long wait.
-    pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline, report: fn(&Waiting)) -> Self {
+    pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
         let budget = RetryBudget::new(deadline.clone(), aws_settings.max_attempts);
         // With a fallback, `--wait` waits for AWS.
         let awaited = (!settings.has_fallback).then(|| deadline.clone());
         let connector = Connector::new(&aws_settings.trust, &ProxySettings::default(), awaited);
         let http = Transport::new(connector).connector(HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: None });
-        Self { settings, aws_settings, deadline, budget, http, report, has_profile: false }
+        Self { settings, aws_settings, deadline, budget, http, has_profile: false }
     }
 
     /// Returns the errors of those locators that the agent can never read.
@@ -72,6 +72,7 @@ impl Agent {
 
     async fn read_profile(&mut self) -> Result<(), SetupError> {
         if !self.has_profile {
+            let _awaited = self.deadline.progress().awaits("the AWS configuration files".to_owned());
             apply_profile(&mut self.aws_settings).await?;
             self.has_profile = true;
         }
@@ -92,7 +93,7 @@ impl Agent {
                 Err(limit) => answers.push(refusal(locator, limit)),
             }
         }
-        let answered = self.deadline.reporting(self.report, self.read_all(requests.requests())).await;
+        let answered = self.read_all(requests.requests()).await;
         answers.extend(requests.distribute(answered));
         Ok(answers)
     }
@@ -125,20 +126,28 @@ impl Agent {
     }
 
     async fn read_all(&self, requests: impl Iterator<Item = &AgentRequest>) -> Vec<(AgentRequest, Answer)> {
-        let token = self.token().await;
+        let token = {
+            let _awaited = self.deadline.progress().awaits("the token of the Secrets Manager Agent".to_owned());
+            self.token().await
+        };
         if !self.settings.has_fallback {
             self.deadline.mark_credentials_found();
         }
         let permits = Permits::new();
-        let reading = requests.map(async |request| {
-            let found = match &token {
-                Err(error) => Err(FetchError::NoCredentials(error.clone())),
-                Ok(token) => {
-                    let found = permits.run(&self.budget, self.read(request, token)).await;
-                    found.unwrap_or_else(|| Err(FetchError::Unavailable(Outage::unanswered())))
-                }
-            };
-            (request.clone(), found.map_err(|error| FetchFailure::new(request.region.clone(), error)))
+        let (permits, token) = (&permits, &token);
+        let reading = requests.map(|request| {
+            let awaited = self.deadline.progress().awaits(request.to_string());
+            async move {
+                let found = match token {
+                    Err(error) => Err(FetchError::NoCredentials(error.clone())),
+                    Ok(token) => {
+                        let found = permits.run(&self.budget, self.read(request, token)).await;
+                        found.unwrap_or_else(|| Err(FetchError::Unavailable(Outage::unanswered())))
+                    }
+                };
+                drop(awaited);
+                (request.clone(), found.map_err(|error| FetchFailure::new(request.region.clone(), error)))
+            }
         });
         join_all(reading).await
     }
@@ -146,15 +155,17 @@ impl Agent {
     /// Reads one secret. With a fallback there is one attempt, within half of the budget.
     async fn read(&self, request: &AgentRequest, token: &HeaderValue) -> Result<Document, FetchError> {
         let attempt = async || self.send(request, token).await;
+        let budget =
+            self.budget.for_request(|| format!("{request} of the agent at {}", host_and_port(self.settings.url.uri())));
         let found = if self.settings.has_fallback {
-            match self.budget.share(2).within(attempt()).await {
+            match budget.share(2).attempt(1, attempt()).await {
                 Some(Ok(document)) => Ok(document),
                 Some(Err(Retry::Permanent(error))) => Err(error),
                 Some(Err(Retry::Transient(outage, _))) => Err(FetchError::Unavailable(outage)),
                 None => Err(FetchError::Unavailable(Outage::unanswered())),
             }
         } else {
-            retry(&self.budget, attempt).await
+            retry(&budget, attempt).await
         };
         found.map_err(|error| match error {
             FetchError::Unavailable(outage) => {
@@ -175,7 +186,7 @@ impl Agent {
                 Err(error) => error,
             };
             if let Some((source, why)) = error.tried.last() {
-                self.deadline.note_wait_reason(&format!("{source}: {why}"));
+                self.deadline.progress().note_reason(&format!("{source}: {why}"));
             }
             let wait = self.deadline.wait().filter(|_| !self.settings.has_fallback);
             if wait.is_none() || !self.budget.pause(attempts, None, None).await {

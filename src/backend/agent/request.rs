@@ -1,5 +1,7 @@
 //! The request for one secret or parameter that the agent can read.
 
+use std::fmt;
+
 use crate::model::reference::{Region, SecretId, Store, Version};
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,4 +11,11 @@ pub struct AgentRequest {
     pub version: Version,
     /// The region that the response must come from, if known. The request itself names none: the agent reads in one region.
     pub region: Option<Region>,
+}
+
+/// As messages about the progress name it.
+impl fmt::Display for AgentRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.store, self.id)
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_credential_types::Credentials;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::request::{RegionResult, SecretRequest};
 use super::session::Session;
@@ -27,10 +27,19 @@ pub async fn read_all(session: &mut Session, requests: Vec<SecretRequest>) -> Ve
     let roles = requests.iter().filter_map(|request| request.role.clone()).collect();
     session.assume(roles, &first.region, &base).await;
     session.deadline.mark_credentials_found();
-    let session = &*session;
-    let permits = Permits::new();
-    let reading = batches(requests).into_iter().map(|batch| read_batch(session, &base, &permits, batch));
-    join_all(reading).await.into_iter().flatten().collect()
+    let region = first.region.clone();
+    let (session, base, permits) = (&*session, &base, &Permits::new());
+    let reading = batches(requests).into_iter().map(|batch| {
+        let awaited: Vec<_> =
+            batch.iter().map(|request| session.deadline.progress().awaits(request.to_string())).collect();
+        async move {
+            let answers = read_batch(session, base, permits, batch).await;
+            drop(awaited);
+            answers
+        }
+    });
+    let (answers, ()) = join(join_all(reading), session.trace_identities(&region, base)).await;
+    answers.into_iter().flatten().collect()
 }
 
 fn fail_all(requests: Vec<SecretRequest>, error: &FetchError) -> Vec<Answered> {

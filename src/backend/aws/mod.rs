@@ -27,22 +27,21 @@ use std::collections::BTreeSet;
 use super::fan_out::FanOut;
 use crate::model::answer::{Answers, FetchFailure};
 use crate::model::reference::Locator;
-use crate::time::deadline::{Deadline, Waiting};
+use crate::time::deadline::Deadline;
 use session::Session;
 
 /// The client of Secrets Manager and Parameter Store.
 pub struct Aws {
     settings: Settings,
     deadline: Deadline,
-    report: fn(&Waiting),
     /// `None` before the first fetch.
     session: Option<Session>,
 }
 
 impl Aws {
-    /// Opens no file or connection before the first fetch. `report` is called for a long wait.
-    pub fn new(settings: Settings, deadline: Deadline, report: fn(&Waiting)) -> Self {
-        Self { settings, deadline, report, session: None }
+    /// Opens no file or connection before the first fetch.
+    pub fn new(settings: Settings, deadline: Deadline) -> Self {
+        Self { settings, deadline, session: None }
     }
 
     /// Returns one answer for each of `wanted`.
@@ -54,7 +53,7 @@ impl Aws {
             Some(session) => session,
             none => none.insert(Session::open(self.settings.clone(), self.deadline.clone()).await?),
         };
-        Ok(self.deadline.reporting(self.report, read_all(session, wanted)).await)
+        Ok(read_all(session, wanted).await)
     }
 
     /// The configuration files that counted as absent, known after the first fetch.

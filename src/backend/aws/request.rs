@@ -1,5 +1,7 @@
 //! The request for one secret or parameter: a locator with its region and role.
 
+use std::fmt;
+
 use super::arn_scope::ArnScope;
 use crate::model::answer::{Document, FetchError};
 use crate::model::reference::{Region, Role, SecretId, Store, Version};
@@ -16,6 +18,13 @@ pub struct SecretRequest {
 
 /// A request and its result in one region.
 pub type RegionResult = (SecretRequest, Result<Document, FetchError>);
+
+/// As messages about the progress name it.
+impl fmt::Display for SecretRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} in {}", self.store, self.id, self.region)
+    }
+}
 
 impl SecretRequest {
     /// The id of the secret, or of its replica in a fallback region.

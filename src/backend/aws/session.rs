@@ -18,6 +18,7 @@ use super::sts::{self, AssumedRole};
 use crate::model::answer::{Denial, FetchError, Outage};
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::time::deadline::Deadline;
+use crate::time::progress::Event;
 use crate::time::retry::RetryBudget;
 
 /// A session with AWS. Region, credentials and roles are found when first needed, and kept.
@@ -43,6 +44,7 @@ impl Session {
     /// # Errors
     /// When they or the profile are invalid.
     pub async fn open(mut settings: Settings, deadline: Deadline) -> Result<Self, SetupError> {
+        let _awaited = deadline.progress().awaits("the AWS configuration files".to_owned());
         apply_profile(&mut settings).await?;
         Ok(Self::new(settings, deadline))
     }
@@ -105,6 +107,7 @@ impl Session {
         let region = match &self.settings.region {
             Some(region) => Ok(region.clone()),
             None => {
+                let _awaited = self.deadline.progress().awaits("the AWS region".to_owned());
                 let config = self.clients.link_local();
                 instance_region(self.settings.metadata, &config, &self.budget, &self.deadline).await
             }
@@ -157,6 +160,7 @@ impl Session {
             skip_imds: skip_imds && !self.deadline.is_waiting(),
         };
         let regions = self.sts_regions(region);
+        let _awaited = self.deadline.progress().awaits("AWS credentials".to_owned());
         let found = find_credentials(&self.settings, &regions, configs, &self.budget, &self.deadline).await;
         self.base.insert(found).clone()
     }
@@ -180,6 +184,7 @@ impl Session {
         region: &Region,
         base: &Credentials,
     ) -> (Role, Result<AssumedRole, FetchError>) {
+        let _awaited = self.deadline.progress().awaits(format!("the role {}", role.arn));
         let regions = self.sts_regions(region);
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
         for (index, region) in regions.iter().enumerate() {
@@ -213,6 +218,18 @@ impl Session {
                 cause: Denial::Role,
                 identity: None,
             }),
+        }
+    }
+
+    /// Traces, once, which ARN AWS knows the credentials by.
+    pub async fn trace_identities(&self, region: &Region, base: &Credentials) {
+        let progress = self.deadline.progress();
+        if !progress.is_traced() || self.identity.initialized() {
+            return;
+        }
+        for role in std::iter::once(None).chain(self.roles.keys().map(Some)) {
+            let arn = self.identity(role, region, base).await;
+            progress.trace(|| Event::Identity { role: role.map(|role| role.arn.to_string()), arn });
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::protocol::{Client, SdkFailure, classify, defect};
 use crate::model::answer::{Denial, FetchError, Outage, Refusal};
 use crate::model::reference::Role;
+use crate::net::errors::host_and_port;
 use crate::time::retry::{Retry, RetryBudget, retry};
 
 /// A role that was assumed.
@@ -58,7 +59,8 @@ pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Resul
     let arn = role.arn.to_string();
     let external_id = role.external_id.as_deref();
     let request = RoleRequest { arn: &arn, external_id, session_name: None, duration: None, mfa: None };
-    let assumed = retry(budget, async || assume_once(client, &request).await);
+    let budget = budget.for_request(|| format!("AssumeRole of {arn} at {}", host_and_port(&client.endpoint)));
+    let assumed = retry(&budget, async || assume_once(client, &request).await);
     assumed.await.map_err(|error| role_error(error, role))
 }
 

@@ -111,6 +111,7 @@ fn argument(option: &'static OptionSpec) -> Arg {
     match option.takes {
         Takes::Text(name) => arg.value_name(name).value_parser(ValueParser::os_string()),
         Takes::Nothing => arg.action(ArgAction::SetTrue),
+        Takes::Level => arg.action(ArgAction::Count),
         Takes::Texts(name) => arg.value_name(name).action(ArgAction::Append),
         // Without `require_equals`, clap would take the next word as the text.
         Takes::Optional(name) => arg

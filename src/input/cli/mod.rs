@@ -108,6 +108,11 @@ fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> TypedOptions
         let given = match option.takes {
             Takes::Text(_) => matches.remove_one(option.name).map(Given::Text),
             Takes::Nothing => matches.get_flag(option.name).then_some(Given::Flag(true)),
+            Takes::Level => match matches.get_count(option.name) {
+                0 => None,
+                1 => Some(Given::Flag(true)),
+                2.. => Some(Given::Text("2".into())),
+            },
             Takes::Texts(_) => matches.remove_many(option.name).map(|texts| Given::Texts(texts.collect())),
             Takes::Optional(_) => matches.remove_one::<OsString>(option.name).map(|text| match text.is_empty() {
                 true => Given::Flag(true),
@@ -130,9 +135,9 @@ fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> TypedOption
         let name = option.variable();
         let Some(value) = inherited.filled(&name) else { continue };
         let given = match (option.takes, value.to_str()) {
-            (Takes::Nothing | Takes::Optional(_), Some("1")) => Some(Given::Flag(true)),
-            (Takes::Nothing | Takes::Optional(_), Some("0")) => Some(Given::Flag(false)),
-            (Takes::Text(_) | Takes::Optional(_), _) => Some(Given::Text(value.to_owned())),
+            (Takes::Nothing | Takes::Level | Takes::Optional(_), Some("1")) => Some(Given::Flag(true)),
+            (Takes::Nothing | Takes::Level | Takes::Optional(_), Some("0")) => Some(Given::Flag(false)),
+            (Takes::Text(_) | Takes::Level | Takes::Optional(_), _) => Some(Given::Text(value.to_owned())),
             (Takes::Texts(_), Some(text)) => {
                 Some(Given::Texts(text.split(',').map(|part| part.trim().to_owned()).collect()))
             }

@@ -90,7 +90,7 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
         }
         let given = match spec.takes {
             Takes::Text(_) => reader.text(subject, value, "text").map(|text| Given::Text(text.into())),
-            Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
+            Takes::Nothing | Takes::Level => reader.boolean(subject, value).map(Given::Flag),
             Takes::Texts(_) => reader.texts(subject, value).map(Given::Texts),
             Takes::Optional(_) => match value.boolean() {
                 Some(on) => Some(Given::Flag(on)),

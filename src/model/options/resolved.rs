@@ -26,7 +26,10 @@ pub struct Options {
     pub retention: Retention,
     pub keep_existing: bool,
     pub verbose: bool,
+    /// `-vv`
+    pub trace: bool,
     pub quiet: bool,
+    pub notify_ready: bool,
 }
 
 /// The backend that the options name.
@@ -99,8 +102,10 @@ impl TypedOptions {
             wait: self.wait,
             retention,
             keep_existing: self.keep_existing == Some(true),
-            verbose: self.verbose == Some(true),
+            verbose: self.verbose.is_some_and(|level| level > 0),
+            trace: self.verbose.is_some_and(|level| level > 1),
             quiet: self.quiet == Some(true),
+            notify_ready: self.notify_ready == Some(true),
         };
         (options, conflicts)
     }

@@ -37,6 +37,8 @@ pub enum Takes {
     Text(&'static str),
     /// None; in a variable `1` or `0`, in a declaration `true` or `false`.
     Nothing,
+    /// None; repeating the option says more. In a variable `0`, `1` or `2`, in a declaration `true` or `false`.
+    Level,
     /// One text for each use of the option; in a variable separated by commas, in a declaration a list.
     Texts(&'static str),
     /// None or, after an equals sign, one text.
@@ -58,9 +60,9 @@ impl OptionSpec {
 /// The argument of an option, from any of the three places.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Given {
-    /// For [`Takes::Text`] and [`Takes::Optional`].
+    /// For [`Takes::Text`], [`Takes::Optional`] and a [`Takes::Level`] over one.
     Text(OsString),
-    /// For [`Takes::Nothing`] and [`Takes::Optional`].
+    /// For [`Takes::Nothing`], [`Takes::Optional`] and [`Takes::Level`].
     Flag(bool),
     /// For [`Takes::Texts`].
     Texts(Vec<String>),
@@ -89,6 +91,14 @@ impl Given {
         match self {
             Self::Flag(on) => Ok(on),
             Self::Text(_) | Self::Texts(_) => Err("true or false"),
+        }
+    }
+
+    pub fn level(self) -> Result<u8, Expected> {
+        match self {
+            Self::Flag(on) => Ok(u8::from(on)),
+            Self::Text(text) if text == "2" => Ok(2),
+            Self::Text(_) | Self::Texts(_) => Err("0, 1 or 2"),
         }
     }
 
@@ -156,7 +166,7 @@ mod tests {
             };
             let given = match option.takes {
                 Takes::Text(_) => Given::Text(text.into()),
-                Takes::Nothing => Given::Flag(true),
+                Takes::Nothing | Takes::Level => Given::Flag(true),
                 Takes::Texts("REGION") => Given::Texts(vec!["us-east-1".into()]),
                 Takes::Texts(_) => Given::Texts(vec!["APP_*".into()]),
                 Takes::Optional(_) => Given::Text("http://127.0.0.1:2773".into()),

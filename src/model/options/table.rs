@@ -107,6 +107,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         )
     },
     spec(
+        HOW,
+        "notify-ready",
+        Takes::Nothing,
+        |options, given| put(&mut options.notify_ready, given.flag()),
+        "Tell systemd right before the command starts that the service is ready (Type=notify)",
+    ),
+    spec(
         ENVIRONMENT,
         "keep-existing",
         Takes::Nothing,
@@ -139,9 +146,9 @@ pub const OPTIONS: &[OptionSpec] = &[
         ..spec(
             OUTPUT,
             "verbose",
-            Takes::Nothing,
-            |options, given| put(&mut options.verbose, given.flag()),
-            "Print the secret and version of each variable, never its value",
+            Takes::Level,
+            |options, given| put(&mut options.verbose, given.level()),
+            "Print the secret and version of each variable, never its value; -vv also identity, requests and times",
         )
     },
     OptionSpec {

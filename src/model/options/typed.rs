@@ -33,11 +33,13 @@ pub struct TypedOptions {
     pub agent: Option<AgentChoice>,
     pub agent_fallback: Option<bool>,
     pub local: Option<PathBuf>,
+    pub notify_ready: Option<bool>,
     pub keep_existing: Option<bool>,
     pub clean_env: Option<bool>,
     pub pass: Option<Vec<Pattern>>,
     pub unset: Option<Vec<Pattern>>,
-    pub verbose: Option<bool>,
+    /// The number of `-v`.
+    pub verbose: Option<u8>,
     pub quiet: Option<bool>,
 }
 
@@ -58,6 +60,7 @@ impl TypedOptions {
             agent: self.agent.or(lower.agent),
             agent_fallback: self.agent_fallback.or(lower.agent_fallback),
             local: self.local.or(lower.local),
+            notify_ready: self.notify_ready.or(lower.notify_ready),
             keep_existing: self.keep_existing.or(lower.keep_existing),
             clean_env: self.clean_env.or(lower.clean_env),
             pass: self.pass.or(lower.pass),

@@ -85,6 +85,8 @@ struct Defaults {
     agent: Option<Agent>,
     /// Requests from AWS if `agent` is set and the agent is unavailable.
     agent_fallback: Option<bool>,
+    /// Tells systemd right before the command starts that the service is ready (`Type=notify`).
+    notify_ready: Option<bool>,
     /// Keeps variables that are already set and not empty.
     keep_existing: Option<bool>,
     /// Passes on only PATH, HOME, USER, LOGNAME, SHELL, TERM, TZ, LANG, LC_*, TMPDIR, and the variables of systemd and Lambda.

@@ -11,7 +11,7 @@
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
 //! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`.
 //! - [`terminal`]: runs on a terminal, on which something is typed.
-//! - [`pty`]: runs whose standard error is a terminal of a width.
+//! - [`pty`]: runs whose standard error is a terminal of a width, and what it shows.
 //! - [`directory`]: a scratch directory, removed when dropped.
 //! - [`shared`]: a fixture that many tests share, made by the first of them.
 //! - [`skip`]: reports of tests that this machine cannot run.

@@ -1,4 +1,7 @@
-//! A wrapper that gives a run a terminal as its standard error.
+//! A wrapper that gives a run a terminal as its standard error, and what that shows.
+
+use super::outcome::Outcome;
+use super::sandbox::Sandbox;
 
 /// Copies what is written to the terminal to its own standard error.
 const SCRIPT: &str = "\
@@ -22,4 +25,27 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 /// The wrapper, for `Sandbox::through`. A terminal of 0 columns does not know its width.
 pub fn terminal(columns: u16) -> [String; 4] {
     ["python3".to_owned(), "-c".to_owned(), SCRIPT.to_owned(), columns.to_string()]
+}
+
+/// Runs with a terminal of 150 columns, without colours, as standard error.
+pub fn on_a_terminal(sandbox: Sandbox) -> Sandbox {
+    sandbox.env("NO_COLOR", "1").through(terminal(150))
+}
+
+/// The control sequence that erases a line.
+const ERASE: &str = "\r\x1b[K";
+
+/// The lines that were shown and erased again.
+pub fn erased(run: &Outcome) -> Vec<String> {
+    let shown = run.stderr();
+    let parts: Vec<&str> = shown.split(ERASE).collect();
+    let erased = parts.iter().rev().skip(1).rev().filter_map(|part| part.split('\n').next_back());
+    erased.map(str::to_owned).collect()
+}
+
+/// The lines that are left at the end.
+pub fn left(run: &Outcome) -> Vec<String> {
+    let shown = run.stderr();
+    let lines = shown.lines().map(|line| line.rsplit(ERASE).next().unwrap_or_default().to_owned());
+    lines.filter(|line| !line.is_empty()).collect()
 }

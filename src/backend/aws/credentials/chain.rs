@@ -7,12 +7,11 @@ use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError as ProviderError;
-use aws_smithy_runtime_api::client::result::ConnectorError;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use super::environment::EnvironmentCredentials;
 use super::imds::InstanceCredentials;
-use super::limits::{is_limit, limit_in_force};
+use super::local_causes::{is_limit, is_unreadable_file, limit_in_force};
 use super::profile::profile_credentials;
 use super::provider_configs::ProviderConfigs;
 use crate::backend::aws::config::Settings;
@@ -20,8 +19,9 @@ use crate::backend::aws::protocol::{classify_provider_error, defect, error_text}
 use crate::model::answer::{CredentialsError, FetchError, Refusal, Wanted};
 use crate::model::library_text::is_metadata_forbidden;
 use crate::model::reference::Region;
-use crate::net::errors::{find_source, is_timeout};
+use crate::net::errors::is_timeout;
 use crate::time::deadline::Deadline;
+use crate::time::progress::Event;
 use crate::time::retry::{Retry, RetryBudget};
 
 /// Returns the credentials of the first provider that has some.
@@ -43,15 +43,17 @@ pub async fn find_credentials<'a>(
         // In the first round the time is shared, so that a region that does not answer leaves time for the next.
         let untried = (regions.len() + 1).saturating_sub(attempts).max(1);
         let (error, failure) = match search(settings, &configs(region), &budget.share(untried)).await {
-            Ok(credentials) => return Ok(credentials),
+            Ok((provider, credentials)) => {
+                deadline.progress().trace(|| Event::Credentials { provider });
+                return Ok(credentials);
+            }
             Err(SearchError::Refused(refusal)) => return Err(FetchError::Refused(refusal)),
-            Err(SearchError::NoCredentials(error, failure)) => match limit_in_force(&error) {
-                Some(error) => (error, ProviderFailure::Outage),
-                None => (error, failure),
-            },
+            Err(SearchError::NoCredentials(error, failure)) => {
+                limit_in_force(&error).map_or((error, failure), |limited| (limited, ProviderFailure::Outage))
+            }
         };
         if let Some((provider, why)) = error.tried.last() {
-            deadline.note_wait_reason(&format!("{provider}: {why}"));
+            deadline.progress().note_reason(&format!("{provider}: {why}"));
         }
         // Keep the earlier, more specific error.
         if failure != ProviderFailure::OutOfTime || last.tried.is_empty() {
@@ -101,7 +103,7 @@ async fn search(
     settings: &Settings,
     configs: &ProviderConfigs<'_>,
     budget: &RetryBudget,
-) -> Result<Credentials, SearchError> {
+) -> Result<(&'static str, Credentials), SearchError> {
     let mut tried = Vec::new();
     let mut temporary = false;
     let ended = |tried, temporary, failure| {
@@ -111,7 +113,7 @@ async fn search(
     for provider in providers(settings, configs) {
         let (why, failure) = match budget.within((provider.ask)()).await {
             Some(Ok(credentials)) => match defect(&credentials) {
-                None => return Ok(credentials),
+                None => return Ok((provider.name, credentials)),
                 Some(why) => (why.to_owned(), ProviderFailure::Defect),
             },
             Some(Err(error)) => match refusal(&error) {
@@ -226,11 +228,4 @@ impl Provider<'_> {
             },
         }
     }
-}
-
-/// True if a file of this machine is missing or not readable.
-fn is_unreadable_file(error: &ProviderError) -> bool {
-    let kind = find_source::<std::io::Error>(error).map(std::io::Error::kind);
-    let is_refused = matches!(kind, Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied));
-    is_refused && find_source::<ConnectorError>(error).is_none()
 }

@@ -98,7 +98,7 @@ pub async fn instance_region(
         // Off EC2, IMDS never answers: do not retry a timeout.
         let is_last = matches!(outage, Outage::Timeout(_)) && !deadline.is_waiting();
         last = outage.map_text(why);
-        deadline.note_wait_reason(last.text());
+        deadline.progress().note_reason(last.text());
         if is_last || !budget.pause(attempts, Some(&last), None).await {
             break;
         }

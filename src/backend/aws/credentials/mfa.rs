@@ -23,6 +23,7 @@ impl MfaCodes {
     pub fn complete(&mut self, settings: &Settings, deadline: &Deadline) -> Result<(), FetchError> {
         for serial in &settings.mfa_serials {
             if !self.0.contains_key(serial) {
+                let _awaited = deadline.progress().awaits(format!("the MFA code for {}", one_line(serial)));
                 let code = deadline.paused(|| ask_for(serial)).map_err(no_credentials)?;
                 self.0.insert(serial.clone(), code);
             }

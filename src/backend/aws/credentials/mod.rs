@@ -3,7 +3,7 @@
 mod chain;
 mod environment;
 mod imds;
-mod limits;
+mod local_causes;
 mod mfa;
 mod process;
 mod process_group;

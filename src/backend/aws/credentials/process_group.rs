@@ -15,12 +15,13 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise, signal};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
+use nix::unistd::{Pid, getpgrp, getpid, tcgetpgrp, tcsetpgrp};
 
 use crate::system::signals::{Disposition, Handlers, TERMINATION, disposition};
+use crate::system::termination;
 
 /// The process group that the signal handler kills; 0 while there is none.
 static GROUP: AtomicI32 = AtomicI32::new(0);
@@ -179,17 +180,16 @@ struct Dispositions {
 }
 
 impl Dispositions {
-    /// Installs [`end_group`] for the termination signals that have their default action. PID 1 has other handlers, and the kernel
-    /// kills all of its namespace with it. SIGCHLD gets its default action: if it is ignored, children are reaped at once and
+    /// Installs [`end_group`] for the termination signals that are not ignored. As PID 1 there is no need: the kernel kills all of its
+    /// namespace with it. SIGCHLD gets its default action: if it is ignored, children are reaped at once and
     /// cannot be waited for (wait(2)).
     fn install() -> Self {
         CAUGHT.store(0, Ordering::SeqCst);
-        let mut mask = SigSet::empty();
-        mask.add(Signal::SIGTTOU);
-        let end = SigAction::new(SigHandler::Handler(end_group), SaFlags::SA_RESTART, mask);
+        let end = SigAction::new(SigHandler::Handler(end_group), SaFlags::SA_RESTART, termination::mask());
         let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-        let termination = TERMINATION.into_iter().filter(|signal| disposition(*signal) == Disposition::Default);
-        // SAFETY: the handler calls only kill, tcsetpgrp, sigaction and raise, which are async-signal-safe.
+        let termination = TERMINATION.into_iter().filter(|signal| disposition(*signal) != Disposition::Ignored);
+        let termination = termination.filter(|_| getpid().as_raw() != 1);
+        // SAFETY: the handler calls only async-signal-safe functions: kill, tcsetpgrp and those of `termination::end`.
         let termination = unsafe { Handlers::install(end, termination) };
         // SAFETY: SIG_DFL is no handler.
         let child = unsafe { Handlers::install(default, [Signal::SIGCHLD]) };
@@ -220,10 +220,5 @@ extern "C" fn end_group(number: libc::c_int) {
         // SAFETY: the descriptor is open as long as its number is in TERMINAL.
         let _ = tcsetpgrp(unsafe { BorrowedFd::borrow_raw(terminal) }, getpgrp());
     }
-    if let Ok(caught) = Signal::try_from(number) {
-        // SAFETY: SIG_DFL is no handler, so no code runs in signal context.
-        let _ = unsafe { signal(caught, SigHandler::SigDfl) };
-        // Delivered when the handler returns, since it is blocked until then.
-        let _ = raise(caught);
-    }
+    termination::end(number);
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::protocol::{Client, call, classify};
 use super::request::{RegionResult, SecretRequest};
 use crate::model::answer::{Document, FetchError, Outage, Refusal};
+use crate::net::errors::host_and_port;
 use crate::time::retry::{Retry, RetryBudget, retry};
 use names::requested_name;
 use path::get_below;
@@ -57,7 +58,11 @@ async fn get_together(
     let names = requests.iter().map(|request| Value::String(requested_name(request, &client.region))).collect();
     let input = [("Names", Value::Array(names)), ("WithDecryption", Value::Bool(true))];
     let input: Map<_, _> = input.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let response = retry(budget, async || {
+    let budget = budget.for_request(|| {
+        let ids: Vec<_> = requests.iter().map(|request| request.id.to_string()).collect();
+        format!("GetParameters of {} at {}", ids.join(", "), host_and_port(&client.endpoint))
+    });
+    let response = retry(&budget, async || {
         let body = call(client, "AmazonSSM.GetParameters", &input).await.map_err(|error| classify(&error))?;
         let malformed = |why: &str| Retry::from(Outage::MalformedResponse(why.to_owned()));
         let response =

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::protocol::{Client, call, classify};
 use super::request::SecretRequest;
 use crate::model::answer::{Document, FetchError};
+use crate::net::errors::host_and_port;
 use crate::time::retry::{RetryBudget, retry};
 
 /// Reads one version of a secret in the client's region.
@@ -24,7 +25,8 @@ pub async fn get(client: &Client, request: &SecretRequest, budget: &RetryBudget)
     let mut input = Map::from_iter([("SecretId".to_owned(), Value::from(id.to_string()))]);
     let version = [("VersionStage", request.version.stage()), ("VersionId", request.version.id())];
     input.extend(version.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?)))));
-    let document = retry(budget, async || {
+    let budget = budget.for_request(|| format!("GetSecretValue of {id} at {}", host_and_port(&client.endpoint)));
+    let document = retry(&budget, async || {
         let body = call(client, "secretsmanager.GetSecretValue", &input).await.map_err(|error| classify(&error))?;
         read_secret(&body, &id, &request.version, &scope)
     });

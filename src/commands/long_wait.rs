@@ -1,0 +1,95 @@
+//! Messages about a resolution that takes long: on the terminal, to the service manager, and by a signal.
+
+use std::ffi::OsString;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::model::inherited::Inherited;
+use crate::model::options::Options;
+use crate::report::{self, terminal};
+use crate::system::notify::NotifySocket;
+use crate::system::termination;
+use crate::time::deadline::Deadline;
+use crate::time::progress::{Observer, Status};
+use crate::time::watchdog::Calls;
+
+/// The messages about one resolution. Dropping the value ends them: a signal leaves no line any more, and the progress line is erased.
+pub struct LongWait {
+    messages: Arc<Mutex<Messages>>,
+}
+
+struct Messages {
+    /// True if a progress line is shown.
+    is_shown: bool,
+    /// NOTIFY_SOCKET
+    name: Option<OsString>,
+    /// Open once something was sent.
+    socket: Option<NotifySocket>,
+}
+
+impl LongWait {
+    /// Prepares the line that a signal leaves. `-q` hides the progress line, and so does a terminal that cannot erase it.
+    pub fn new(options: &Options, inherited: &Inherited) -> Self {
+        prepare(&Status::default());
+        let can_erase = inherited.get("TERM").is_none_or(|term| term != "dumb");
+        let is_shown = !options.quiet && can_erase && terminal::is_watched();
+        let name = inherited.filled("NOTIFY_SOCKET").map(OsString::from);
+        Self { messages: Arc::new(Mutex::new(Messages { is_shown, name, socket: None })) }
+    }
+
+    /// The observer of the progress; with `-vv` it prints each event.
+    pub fn observer(options: &Options) -> Observer {
+        let trace = options.trace.then_some((|event| terminal::print_lines([report::trace(event)])) as fn(&_));
+        Observer { changed: prepare, paused: terminal::pause_progress, trace }
+    }
+
+    /// The functions of the watchdog.
+    pub fn calls(&self) -> Calls {
+        let messages = Arc::clone(&self.messages);
+        let tick = move |deadline: &Deadline| messages.lock().unwrap_or_else(PoisonError::into_inner).update(deadline);
+        Calls { tick: Box::new(tick), overdue }
+    }
+}
+
+impl Drop for LongWait {
+    fn drop(&mut self) {
+        termination::silence();
+        terminal::erase_progress();
+        // What was awaited is the service's status no longer.
+        if let Some(socket) = &self.messages.lock().unwrap_or_else(PoisonError::into_inner).socket {
+            socket.send("STATUS=");
+        }
+    }
+}
+
+impl Messages {
+    fn update(&mut self, deadline: &Deadline) {
+        let left = deadline.left();
+        if left.is_zero() {
+            return;
+        }
+        let line = report::waiting(&deadline.progress().status(), left);
+        if self.is_shown {
+            terminal::show_progress(&line);
+        }
+        if let Some(socket) = self.socket() {
+            let left = deadline.longest_left().as_micros();
+            socket.send(&format!("STATUS={}\nEXTEND_TIMEOUT_USEC={left}", terminal::escaped(&line.text)));
+        }
+    }
+
+    fn socket(&mut self) -> Option<&NotifySocket> {
+        if self.socket.is_none() {
+            self.socket = NotifySocket::open(self.name.as_ref()?);
+        }
+        self.socket.as_ref()
+    }
+}
+
+fn prepare(status: &Status) {
+    termination::prepare(&terminal::error_prefix(), &terminal::escaped(&report::interrupted(status)));
+}
+
+fn overdue() {
+    terminal::print_lines(report::overdue());
+    std::process::exit(report::TEMPORARY.into());
+}

@@ -1,0 +1,235 @@
+//! The end of the process by a termination signal: one line on standard error, then the signal itself.
+//!
+//! A signal handler may only call async-signal-safe functions (signal-safety(7)), so the text of the line is prepared whenever it
+//! changes, and the handler adds the signal and the time.
+
+#![allow(unsafe_code, reason = "a signal handler, and what it calls")]
+
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction, signal};
+use nix::unistd::{getpid, write};
+
+use super::signals::{Disposition, TERMINATION, disposition};
+
+/// The maximum length of a prepared text in bytes. A write of less than PIPE_BUF (4,096) bytes to a pipe with room does not block.
+const CAPACITY: usize = 1024;
+
+/// Moves to the start of the line and erases it.
+pub const ERASE_LINE: &str = "\r\x1b[K";
+
+/// A text that the handler can read while the next one is written to the other slot.
+struct Slot {
+    /// The length of the part before the signal's name.
+    prefix: AtomicUsize,
+    length: AtomicUsize,
+    bytes: [AtomicU8; CAPACITY],
+}
+
+static SLOTS: [Slot; 2] =
+    [const { Slot { prefix: AtomicUsize::new(0), length: AtomicUsize::new(0), bytes: [const { AtomicU8::new(0) }; CAPACITY] } }; 2];
+
+/// The index of the slot in use; [`NONE`] if a signal leaves no line.
+static CURRENT: AtomicUsize = AtomicUsize::new(NONE);
+
+const NONE: usize = SLOTS.len();
+
+/// Serializes the writers.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// When the process began, in nanoseconds of the monotonic clock.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+/// True while a line that is to be erased stands on the terminal.
+static HAS_PROGRESS: AtomicBool = AtomicBool::new(false);
+
+/// Installs [`end`] for the termination signals. An ignored signal stays ignored, a blocked one stays pending, and `execve` resets
+/// the handlers.
+///
+/// As PID 1, the process also needs them to end at all: the kernel discards signals for which PID 1 has no handler
+/// (pid_namespaces(7)).
+pub fn install() {
+    BEGUN.store(now(), Ordering::Relaxed);
+    for signal in TERMINATION {
+        if disposition(signal) == Disposition::Default {
+            let action = SigAction::new(SigHandler::Handler(end), SaFlags::SA_RESTART, mask());
+            // SAFETY: the handler calls only async-signal-safe functions.
+            let _ = unsafe { sigaction(signal, &action) };
+        }
+    }
+}
+
+/// The signals that are blocked while [`end`] runs: the other termination signals, and those that writing to a terminal in the
+/// background or to a file at its limit would raise.
+pub fn mask() -> SigSet {
+    let mut mask = SigSet::from_iter(TERMINATION);
+    mask.extend([Signal::SIGTTOU, Signal::SIGXFSZ]);
+    mask
+}
+
+/// Prepares the line that a signal leaves: `prefix`, `SIGTERM after 2.1s`, and `rest`, together one printable line.
+pub fn prepare(prefix: &str, rest: &str) {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let next = usize::from(CURRENT.load(Ordering::Relaxed) == 0);
+    let text = format!("{prefix}{rest}");
+    let text = &text.as_bytes()[..text.floor_char_boundary(CAPACITY)];
+    let Some(slot) = SLOTS.get(next) else { return };
+    for (to, from) in slot.bytes.iter().zip(text) {
+        to.store(*from, Ordering::Relaxed);
+    }
+    slot.prefix.store(prefix.len(), Ordering::Relaxed);
+    slot.length.store(text.len(), Ordering::Relaxed);
+    CURRENT.store(next, Ordering::Release);
+}
+
+/// From now on, a signal leaves no line.
+pub fn silence() {
+    CURRENT.store(NONE, Ordering::Release);
+}
+
+/// Tells the handler whether a line that is to be erased stands on the terminal.
+pub fn set_progress(is_shown: bool) {
+    HAS_PROGRESS.store(is_shown, Ordering::SeqCst);
+}
+
+/// The handler: leaves the line, then ends the process by the signal itself, which the parent sees in the wait status; as PID 1 with
+/// exit status 128 + n.
+pub extern "C" fn end(number: libc::c_int) {
+    leave_line(number);
+    if getpid().as_raw() == 1 {
+        // SAFETY: _exit has no preconditions and is async-signal-safe.
+        unsafe { libc::_exit(128 + number) }
+    }
+    if let Ok(caught) = Signal::try_from(number) {
+        // SAFETY: SIG_DFL is no handler, so no code runs in signal context.
+        let _ = unsafe { signal(caught, SigHandler::SigDfl) };
+        // Delivered when the handler returns, since it is blocked until then.
+        let _ = raise(caught);
+    }
+}
+
+/// Writes the line, once, unless standard error would block: whoever does not read it must not keep the process from ending.
+fn leave_line(number: libc::c_int) {
+    let Some(slot) = SLOTS.get(CURRENT.swap(NONE, Ordering::Acquire)) else { return };
+    let mut line = Line::default();
+    if HAS_PROGRESS.load(Ordering::SeqCst) {
+        line.add(ERASE_LINE.as_bytes());
+    }
+    let (prefix, length) = (slot.prefix.load(Ordering::Relaxed), slot.length.load(Ordering::Relaxed));
+    let mut text = slot.bytes.iter().take(length).map(|byte| byte.load(Ordering::Relaxed));
+    text.by_ref().take(prefix).for_each(|byte| line.add(&[byte]));
+    line.add(Signal::try_from(number).map_or("a signal", Signal::as_str).as_bytes());
+    line.add(b" after ");
+    line.add_seconds(now().saturating_sub(BEGUN.load(Ordering::Relaxed)));
+    text.for_each(|byte| line.add(&[byte]));
+    line.add(b"\n");
+    // SAFETY: standard error is open: Rust's runtime opens /dev/null in its place before `main` if it is not.
+    let stderr = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
+    if is_writable(libc::STDERR_FILENO) {
+        let _ = write(stderr, line.as_bytes());
+    }
+}
+
+/// True if a write to the descriptor would not block.
+pub fn is_writable(descriptor: libc::c_int) -> bool {
+    let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: the pointer is to one valid pollfd; poll is async-signal-safe.
+    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    ready == 1 && poll.revents & libc::POLLOUT != 0
+}
+
+fn now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a valid timespec; clock_gettime is async-signal-safe.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// A line that is put together without memory from the heap, which a handler must not use.
+struct Line {
+    bytes: [u8; CAPACITY + 128],
+    length: usize,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { bytes: [0; CAPACITY + 128], length: 0 }
+    }
+}
+
+impl Line {
+    fn add(&mut self, bytes: &[u8]) {
+        for (to, from) in self.bytes.iter_mut().skip(self.length).zip(bytes) {
+            *to = *from;
+            self.length += 1;
+        }
+    }
+
+    /// Adds a time as seconds with one decimal: `12.3s`.
+    fn add_seconds(&mut self, nanoseconds: u64) {
+        let tenths = nanoseconds / 100_000_000;
+        let mut digits = [0; 20];
+        let mut count = 0;
+        let mut rest = tenths / 10;
+        while count == 0 || rest > 0 {
+            // A digit is less than ten.
+            digits[count] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            count += 1;
+        }
+        digits[..count].iter().rev().for_each(|digit| self.add(&[*digit]));
+        self.add(&[b'.', b'0' + (tenths % 10) as u8, b's']);
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(nanoseconds: u64) -> String {
+        let mut line = Line::default();
+        line.add_seconds(nanoseconds);
+        String::from_utf8(line.as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_time_is_seconds_with_one_decimal() {
+        assert_eq!(seconds(0), "0.0s");
+        assert_eq!(seconds(99_999_999), "0.0s");
+        assert_eq!(seconds(12_345_678_901), "12.3s");
+        assert_eq!(seconds(3_600_000_000_000), "3600.0s");
+        assert_eq!(seconds(u64::MAX), "18446744073.7s");
+    }
+
+    #[test]
+    fn a_line_has_room_for_the_longest_text_and_no_more() {
+        let mut line = Line::default();
+        line.add(&[b'x'; 2 * CAPACITY]);
+        line.add(b"y");
+        assert_eq!(line.as_bytes(), [b'x'; CAPACITY + 128]);
+    }
+
+    #[test]
+    fn the_last_prepared_text_is_in_use_and_cut_at_a_character() {
+        let text = |slot: &Slot| {
+            let bytes = slot.bytes.iter().take(slot.length.load(Ordering::Relaxed));
+            String::from_utf8(bytes.map(|byte| byte.load(Ordering::Relaxed)).collect()).unwrap()
+        };
+        for expected in ["one", "another", "a third"] {
+            prepare("secrets-exec: ", expected);
+            assert_eq!(text(&SLOTS[CURRENT.load(Ordering::Relaxed)]), format!("secrets-exec: {expected}"));
+        }
+        prepare("", &format!("{}é", "x".repeat(CAPACITY - 1)));
+        assert_eq!(text(&SLOTS[CURRENT.load(Ordering::Relaxed)]).len(), CAPACITY - 1);
+        silence();
+        assert_eq!(CURRENT.load(Ordering::Relaxed), NONE);
+    }
+}
