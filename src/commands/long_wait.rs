@@ -18,8 +18,8 @@ pub struct LongWait {
 }
 
 struct Messages {
-    /// True if a progress line is shown.
-    is_shown: bool,
+    /// True if a progress line is wanted, on a terminal.
+    has_line: bool,
     /// NOTIFY_SOCKET
     name: Option<OsString>,
     /// Open once something was sent.
@@ -31,9 +31,9 @@ impl LongWait {
     pub fn new(options: &Options, inherited: &Inherited) -> Self {
         prepare(&Status::default());
         let can_erase = inherited.get("TERM").is_none_or(|term| term != "dumb");
-        let is_shown = !options.quiet && can_erase && terminal::is_watched();
+        let has_line = !options.quiet && can_erase;
         let name = inherited.filled("NOTIFY_SOCKET").map(OsString::from);
-        Self { messages: Arc::new(Mutex::new(Messages { is_shown, name, socket: None })) }
+        Self { messages: Arc::new(Mutex::new(Messages { has_line, name, socket: None })) }
     }
 
     /// The observer of the progress; with `-vv` it prints each event.
@@ -68,7 +68,7 @@ impl Messages {
             return;
         }
         let line = report::waiting(&deadline.progress().status(), left);
-        if self.is_shown {
+        if self.has_line && terminal::is_watched() {
             terminal::show_progress(&line);
         }
         if let Some(socket) = self.socket() {
