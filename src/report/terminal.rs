@@ -49,7 +49,7 @@ pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
 /// (TERM=dumb), it must not be called.
 pub fn show_progress(line: &Line) {
     let mut progress = lock_progress();
-    if *progress != Progress::Paused && may_write() {
+    if *progress != Progress::Paused && may_write(io::stderr()) {
         let text = layout_progress(line, is_coloured(), width().unwrap_or(DEFAULT_WIDTH));
         replace_progress(&mut progress, &text, Progress::Shown);
     }

@@ -29,8 +29,9 @@ struct Slot {
     bytes: [AtomicU8; CAPACITY],
 }
 
-static SLOTS: [Slot; 2] =
-    [const { Slot { prefix: AtomicUsize::new(0), length: AtomicUsize::new(0), bytes: [const { AtomicU8::new(0) }; CAPACITY] } }; 2];
+static SLOTS: [Slot; 2] = [const {
+    Slot { prefix: AtomicUsize::new(0), length: AtomicUsize::new(0), bytes: [const { AtomicU8::new(0) }; CAPACITY] }
+}; 2];
 
 /// The index of the slot in use; [`NONE`] if a signal leaves no line.
 static CURRENT: AtomicUsize = AtomicUsize::new(NONE);

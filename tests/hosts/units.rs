@@ -120,7 +120,7 @@ fn a_stop_while_it_resolves_leaves_a_line_in_the_journal() {
     unit.stop();
     let journal = unit.journal();
     assert!(
-        journal.contains("secrets-exec: SIGTERM after ") && journal.contains("for secret x in us-east-1"),
+        journal.contains("secrets-exec: error: SIGTERM after ") && journal.contains("for secret x in us-east-1"),
         "{journal}"
     );
 }

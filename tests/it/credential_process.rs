@@ -292,7 +292,10 @@ fn an_interrupt_at_its_question_ends_the_launch() {
     let Some(run) = at_a_terminal(ASKING, "code? ", "\\x03", |sandbox| sandbox) else { return };
     run.launched();
     let shown = run.stdout();
-    assert!(shown.starts_with("code? secrets-exec: error: SIGINT after ") && shown.ends_with("\n[signal 2]\n"), "{run}");
+    assert!(
+        shown.starts_with("code? secrets-exec: error: SIGINT after ") && shown.ends_with("\n[signal 2]\n"),
+        "{run}"
+    );
 }
 
 #[test]

@@ -38,7 +38,11 @@ fn a_terminal_is_told_what_is_awaited_and_the_line_is_erased_before_the_command_
     let run = slow(&aws, &on_a_terminal(sandbox(&aws).script("echo started >&2").target_writes_stderr()));
     run.launched();
     let erased = erased(&run);
-    assert!(erased.iter().any(|line| line.starts_with("secrets-exec: note: waiting up to ") && line.ends_with("s for secret x in us-east-1")), "{run}");
+    assert!(
+        erased.iter().any(|line| line.starts_with("secrets-exec: note: waiting up to ")
+            && line.ends_with("s for secret x in us-east-1")),
+        "{run}"
+    );
     assert_eq!(left(&run), ["started"], "{run}");
 }
 
@@ -55,7 +59,7 @@ fn the_line_is_erased_before_that_of_a_signal() {
     let aws = held();
     // A shell on the terminal sends the signal, and says that it has ended the program.
     let script = "\"$@\" & program=$!; sleep 3; kill -TERM $program; wait $program; exit 3";
-    let wrapper = terminal(150).into_iter().chain(["sh", "-c", script, "sh"].map(str::to_owned));
+    let wrapper = terminal(300).into_iter().chain(["sh", "-c", script, "sh"].map(str::to_owned));
     let sandbox = sandbox(&aws).env("NO_COLOR", "1").through(wrapper);
     let run = sandbox.target_writes_stderr().run();
     run.ended(Status::Exit(3));

@@ -1,5 +1,7 @@
 //! `mfa_serial` of a profile: the code is asked for on the terminal, once, and not echoed.
 
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 
 use crate::support::aws::secret::Secret;
@@ -90,6 +92,24 @@ fn the_time_for_typing_does_not_count() {
 }
 
 #[test]
+fn the_progress_line_is_erased_before_the_question_and_not_shown_below_it() {
+    let aws = served().fails_for("/latest/meta-data/placement/region", Duration::from_millis(2500), fault::status(503));
+    let metadata = aws.instance_metadata();
+    let state = |sandbox: Sandbox| {
+        let sandbox = sandbox.env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED").env("TERM", "xterm");
+        sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata).args(["--wait", "20s"])
+    };
+    // The shell types 0.1 s after each text is shown.
+    let shown = vec!["code for "; 15].join("|");
+    let typed = format!("{}123456\\n", "|".repeat(14));
+    let Some(run) = typing(&aws, &shown, &typed, state) else { return };
+    let shown = run.stdout();
+    assert!(shown.starts_with("secrets-exec: note: waiting up to "), "{run}");
+    let end = format!("\r\u{1b}[K{}\n[v]echo\n[status 0]\n", question());
+    assert!(shown.ends_with(&end) && !shown.contains("waiting for the MFA code"), "{run}");
+}
+
+#[test]
 fn a_code_that_sts_rejects_is_77_with_its_words() {
     let words = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
     let aws = served().fails("AssumeRole", fault::sts(403, "AccessDenied", words));
@@ -112,7 +132,12 @@ fn a_signal_at_the_question_ends_the_launch_and_the_terminal_echoes_again() {
     for (typed, signal) in [("\\x03", Signal::SIGINT), ("\\x1c", Signal::SIGQUIT)] {
         let aws = served();
         let Some(run) = typing(&aws, ": ", typed, |sandbox| sandbox) else { return };
-        showed(&run, &format!("{}[signal {}]\n", question(), signal as i32));
+        let shown = run.stdout();
+        let begin = format!("{}\nsecrets-exec: error: {signal} after ", question());
+        let awaited = format!("waiting for the MFA code for {SERIAL}; nothing was started\n");
+        assert!(shown.starts_with(&begin) && shown.contains(&awaited), "{run}");
+        assert!(shown.ends_with(&format!("started\n[signal {}]\n", signal as i32)), "{run}");
+        run.ended(Status::Exit(1));
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use futures_util::future::join_all;
@@ -12,10 +11,10 @@ use super::clients::Clients;
 use super::config::{Settings, SetupError, UnreachableFile, apply_profile};
 use super::credentials::{MfaCodes, ProviderConfigs, find_credentials, instance_region};
 use super::parameter_store::MAX_BATCH;
-use super::protocol::Api;
+use super::protocol::{Api, expires_soon};
 use super::request::SecretRequest;
 use super::sts::{self, AssumedRole};
-use crate::model::answer::{Denial, FetchError, Outage};
+use crate::model::answer::{FetchError, Outage};
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::time::deadline::Deadline;
 use crate::time::progress::Event;
@@ -34,9 +33,6 @@ pub struct Session {
     /// The identity of the base credentials.
     identity: OnceCell<Option<String>>,
 }
-
-/// Credentials that expire sooner than this are renewed before they are used; AWS's SDKs do the same.
-const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_secs(10);
 
 impl Session {
     /// Reads the configuration files.
@@ -213,11 +209,7 @@ impl Session {
         match self.roles.get(role) {
             Some(Ok(assumed)) => Ok(&assumed.credentials),
             Some(Err(error)) => Err(error.clone()),
-            None => Err(FetchError::Denied {
-                message: format!("{}: the role was not assumed", role.arn),
-                cause: Denial::Role,
-                identity: None,
-            }),
+            None => Err(sts::not_assumed(role)),
         }
     }
 
@@ -256,13 +248,12 @@ impl Session {
     }
 }
 
-fn expires_soon(credentials: &Credentials) -> bool {
-    credentials.expiry().is_some_and(|expiry| expiry <= SystemTime::now() + RENEWED_BEFORE_EXPIRY)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
+    use crate::model::answer::Denial;
     use crate::model::inherited::Inherited;
     use crate::model::options::AwsOptions;
 

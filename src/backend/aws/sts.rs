@@ -77,6 +77,15 @@ fn read_role(output: AssumeRoleOutput) -> Result<AssumedRole, Retry> {
     }
 }
 
+/// The error of a role that was never asked for.
+pub fn not_assumed(role: &Role) -> FetchError {
+    FetchError::Denied {
+        message: format!("{}: the role was not assumed", role.arn),
+        cause: Denial::Role,
+        identity: None,
+    }
+}
+
 /// Names the role in an error. A denial or a refusal is about the role, unless the credentials themselves are denied.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let denied = |message: String, cause| FetchError::Denied {

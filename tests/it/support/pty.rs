@@ -27,9 +27,9 @@ pub fn terminal(columns: u16) -> [String; 4] {
     ["python3".to_owned(), "-c".to_owned(), SCRIPT.to_owned(), columns.to_string()]
 }
 
-/// Runs with a terminal of 150 columns, without colours, as standard error.
+/// Runs with a wide terminal, without colours, as standard error.
 pub fn on_a_terminal(sandbox: Sandbox) -> Sandbox {
-    sandbox.env("NO_COLOR", "1").through(terminal(150))
+    sandbox.env("NO_COLOR", "1").through(terminal(300))
 }
 
 /// The control sequence that erases a line.

@@ -51,10 +51,10 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(shell, 0)[1]))
 ";
 
 /// A run on that terminal, on which `typed` is typed once `shown` is shown; both may be several texts, separated by bars. `wrapper` starts
-/// the program. `None` where there are no terminals.
+/// the program, without colours. `None` where there are no terminals.
 pub fn at_a_terminal(sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
     if !skip::can(&["python3", "-c", "import pty, termios"], "a terminal") {
         return None;
     }
-    Some(sandbox.through([&["python3", "-c", SHELL, shown, typed][..], wrapper].concat()))
+    Some(sandbox.env("NO_COLOR", "1").through([&["python3", "-c", SHELL, shown, typed][..], wrapper].concat()))
 }

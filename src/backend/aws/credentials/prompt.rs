@@ -111,7 +111,12 @@ impl Drop for SilentTerminal {
         PIPE.store(-1, Ordering::SeqCst);
         let mut number = [0];
         while (&self.signals).read(&mut number).is_ok_and(|length| length == 1) {
-            let _ = Signal::try_from(i32::from(number[0])).and_then(raise);
+            let Ok(signal) = Signal::try_from(i32::from(number[0])) else { continue };
+            if signal != Signal::SIGTSTP {
+                // The line that the signal leaves begins below the question.
+                let _ = (&self.terminal).write_all(b"\n");
+            }
+            let _ = raise(signal);
         }
     }
 }

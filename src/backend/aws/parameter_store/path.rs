@@ -10,6 +10,7 @@ use crate::backend::aws::request::SecretRequest;
 use crate::model::answer::{Document, FetchError, Missing, Outage};
 use crate::model::reference::SecretId;
 use crate::model::secret_value::SecretValue;
+use crate::net::errors::host_and_port;
 use crate::time::retry::{Retry, RetryBudget, retry};
 
 /// The limit of GetParametersByPath.
@@ -56,7 +57,8 @@ async fn get_page(
     if let Some(token) = token {
         input.insert("NextToken".to_owned(), Value::String(token.to_owned()));
     }
-    retry(budget, async || {
+    let budget = budget.for_request(|| format!("GetParametersByPath of {path} at {}", host_and_port(&client.endpoint)));
+    retry(&budget, async || {
         let body = call(client, "AmazonSSM.GetParametersByPath", &input).await.map_err(|error| classify(&error))?;
         let transient = |why| Retry::Transient(malformed(why), None);
         let page = GetParametersByPathResponse::read(&body)

@@ -1,7 +1,12 @@
 //! A check of credentials before they are used in a signature.
 
+use std::time::{Duration, SystemTime};
+
 use aws_credential_types::Credentials;
 use http::HeaderValue;
+
+/// Credentials that expire sooner than this are renewed before they are used; AWS's SDKs do the same.
+const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_secs(10);
 
 /// Returns the defect of credentials that no header can hold: signing would panic over a line break, for example.
 pub fn defect(credentials: &Credentials) -> Option<&'static str> {
@@ -11,4 +16,9 @@ pub fn defect(credentials: &Credentials) -> Option<&'static str> {
     (!all_fit).then_some(
         "the credentials are empty, or have a line break or another character that is not valid in credentials",
     )
+}
+
+/// True for credentials to renew before they are used.
+pub fn expires_soon(credentials: &Credentials) -> bool {
+    credentials.expiry().is_some_and(|expiry| expiry <= SystemTime::now() + RENEWED_BEFORE_EXPIRY)
 }
