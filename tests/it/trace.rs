@@ -51,8 +51,9 @@ fn a_role_and_its_identity_are_told() {
 
 #[test]
 fn parameters_and_the_agent_are_told() {
-    let aws = served().parameter("/p", &[Version::text(CANARY)]);
-    sandbox(&aws).arg("-vv").resolve("B=ssm:/p").run().launched().says(["GetParameters of /p at "]);
+    let aws = served().parameter("/p", &[Version::text(CANARY)]).parameter("/q/C", &[Version::text(CANARY)]);
+    let run = sandbox(&aws).arg("-vv").resolve("B=ssm:/p").args(["--env-from", "ssm:/q/"]).run();
+    run.launched().says(["GetParameters of /p at ", "GetParametersByPath of /q/ at "]);
     let agent = Sandbox::new().region("us-east-1").arg(format!("--agent={}", aws.agent()));
     let run = agent.env("AWS_TOKEN", crate::support::aws::agent::TOKEN).arg("-vv").resolve("A=x:k").run();
     run.launched().says(["secret x of the agent at ", "attempt 1, "]);
