@@ -79,12 +79,13 @@ impl Endpoints {
 /// When there is none: by the SDK's rules FIPS excludes a configured endpoint, for example.
 pub async fn find_endpoint(endpoints: &Endpoints, api: Api, region: &Region) -> Result<Uri, BoxError> {
     let is_special = endpoints.use_fips == Some(true) || endpoints.use_dual_stack == Some(true);
-    match endpoints.configured(api) {
-        Some(url) if !is_special => Ok(url.uri().clone()),
-        None if !is_special && let Some(host) = commercial_host(api.name(), region) => {
+    let configured = endpoints.configured(api);
+    match (configured, commercial_host(api.name(), region)) {
+        (Some(url), _) if !is_special => Ok(url.uri().clone()),
+        (None, Some(host)) if !is_special => {
             Ok(Uri::builder().scheme("https").authority(host).path_and_query("/").build()?)
         }
-        configured => Ok(resolve_by_rules(endpoints, api, region, configured).await?.parse()?),
+        _ => Ok(resolve_by_rules(endpoints, api, region, configured).await?.parse()?),
     }
 }
 
