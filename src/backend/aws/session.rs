@@ -126,7 +126,8 @@ impl Session {
         }
     }
 
-    /// Returns the credentials that no role is assumed with, renewed if they expire soon. `region` is the default of STS's.
+    /// Returns the base credentials, with which roles are assumed; renews them when they expire soon. STS is called in `region` if
+    /// the settings name none.
     ///
     /// # Errors
     /// When no provider has any. The failure is kept until [`Self::forget_failures`].
