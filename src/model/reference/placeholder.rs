@@ -40,7 +40,8 @@ pub fn placeholders(text: &str) -> Result<Vec<Placeholder<'_>>, ReferenceError> 
 /// cannot select another account, region or service. No value may begin with `ssm:`, so that it cannot select a
 /// parameter.
 ///
-/// # Errors A malformed placeholder, and a variable that is not set, is not UTF-8, or holds a colon or `ssm:`.
+/// # Errors
+/// For a malformed placeholder, and for a variable that is not set, is not UTF-8, or holds a colon or `ssm:`.
 pub fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceError> {
     let mut expanded = String::new();
     let mut from = 0;
