@@ -12,7 +12,7 @@ use crate::model::url::HttpUrl;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The options in force.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     pub source: SourceOption,
     pub aws: AwsOptions,
@@ -26,9 +26,8 @@ pub struct Options {
 }
 
 /// The backend that the options name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub enum SourceOption {
-    #[default]
     Aws,
     Agent {
         /// `None` for the default address.
