@@ -16,7 +16,7 @@ use crate::model::retention::Retained;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::Outcome;
 
-/// Replaces this process by the command, after every value is resolved and every file delivered.
+/// Replaces this process with the command, after every value is resolved and every file delivered.
 ///
 /// # Errors
 /// Every reason why the command does not run.

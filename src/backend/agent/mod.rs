@@ -36,7 +36,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Reads secrets through the agent.
 pub struct Agent {
     settings: AgentSettings,
-    /// The configured region, and the role that the agent cannot assume.
+    /// AWS's settings. Only the region, role, attempts and roots are used.
     aws_settings: Settings,
     deadline: Deadline,
     budget: RetryBudget,

@@ -110,7 +110,7 @@ impl Session {
         self.regions(self.settings.region.as_ref().unwrap_or(region))
     }
 
-    /// Starts to open connections for requests that must wait for credentials. With keys in variables and no role, they need not.
+    /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not.
     pub async fn preconnect(&self, requests: &[SecretRequest]) {
         let has_credentials = |request: &SecretRequest| self.settings.has_static_keys() && request.role.is_none();
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();

@@ -34,7 +34,7 @@ pub fn placeholders(text: &str) -> Result<Vec<Placeholder<'_>>, ReferenceError> 
     Ok(found)
 }
 
-/// Replaces each placeholder of SECRET by the value of its variable, or by its default.
+/// Replaces each placeholder of SECRET with the value of its variable, or with its default.
 ///
 /// A variable that is all of SECRET may hold an ARN. Next to other text a value must not hold a colon, so that it
 /// cannot select another account, region or service. No value may begin with `ssm:`, so that it cannot select a

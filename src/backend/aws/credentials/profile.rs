@@ -1,7 +1,7 @@
 //! The provider for a profile: the SDK's own, except for `credential_process`, for which it uses [`CredentialProcess`].
 //!
 //! The SDK would run such a program with the standard input of this process and never end it. Its provider has no hook for that, but
-//! it takes custom providers by name and a configuration file after the user's. That file replaces `credential_process` by a
+//! it takes custom providers by name and a configuration file after the user's. That file replaces `credential_process` with a
 //! `credential_source` with the name of a custom provider.
 
 use std::borrow::Cow;
@@ -61,7 +61,7 @@ impl ProvideCredentials for ProfileCredentials {
     }
 }
 
-/// Returns the configuration file that replaces `credential_process` by a `credential_source`.
+/// Returns the configuration file that replaces `credential_process` with a `credential_source`.
 fn overlay(profile: &Profile) -> String {
     let name = profile.name();
     if profile.get("role_arn").is_some() {
