@@ -138,7 +138,11 @@ impl Agent {
             FetchError::Unavailable(outage) => {
                 FetchError::Unavailable(outage.map_text(|why| format!("the Secrets Manager Agent: {why}")))
             }
-            other => other,
+            FetchError::NotFound { .. }
+            | FetchError::Denied { .. }
+            | FetchError::Refused(_)
+            | FetchError::NoCredentials(_)
+            | FetchError::NoRegion => error,
         })
     }
 

@@ -78,7 +78,7 @@ impl Reference {
 fn check_parameter(found: SecretRef) -> Result<SecretRef, ReferenceError> {
     match (found.locator.store, &found.locator.version) {
         (Store::ParameterStore, Version::Both { .. }) => Err(ReferenceError::LabelAndVersion),
-        _ => Ok(found),
+        (Store::SecretsManager | Store::ParameterStore, _) => Ok(found),
     }
 }
 
