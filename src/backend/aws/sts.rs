@@ -71,10 +71,9 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
         FetchError::Unavailable(outage) => {
             FetchError::Unavailable(outage.map_text(|why| format!("STS, AssumeRole of {}: {why}", role.arn)))
         }
-        FetchError::NotFound { .. }
-        | FetchError::Refused(_)
-        | FetchError::NoCredentials(_)
-        | FetchError::NoRegion => error,
+        FetchError::NotFound { .. } | FetchError::Refused(_) | FetchError::NoCredentials(_) | FetchError::NoRegion => {
+            error
+        }
     }
 }
 
