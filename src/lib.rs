@@ -3,13 +3,14 @@
 //! ```text
 //! argv ───┐
 //! files ──┼─ input ─▶ Plan ─ backend ─▶ Fetched ─ resolve ─▶ Resolved ─ deliver ─▶ Environment ─ exec ─▶ (the command)
-//! environ ┘  pure           async, I/O            pure                 files         pure        never returns
+//! environ ┘  files          async, I/O            pure                 files         pure        never returns
 //! ```
 //!
-//! The model is the data on the arrows; each stage is an arrow, from value to value; the commands put the stages in order.
-//! ARCHITECTURE.md has the table of the modules that each may import.
+//! The model is the data on the arrows; each stage is an arrow; the commands put the stages in order.
+//! `model` and `resolve` are functions from value to value; `input` reads files; `backend` uses the network and may run a
+//! credential process. ARCHITECTURE.md has the table of the modules that each may import.
 
-// In reading order: the data, the parts that stages share, the stages, the report, the commands.
+// Grouped by layer: the data, the parts that stages share, the stages, the report, the commands.
 mod model;
 
 mod net;

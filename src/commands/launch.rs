@@ -17,7 +17,7 @@ use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::Outcome;
 use crate::system::notify::NotifySocket;
 
-/// Replaces this process by the command, after every value is resolved and every file delivered.
+/// Replaces this process with the command, after every value is resolved and every file delivered.
 ///
 /// # Errors
 /// Every reason why the command does not run.

@@ -32,7 +32,7 @@ pub enum ProgramError {
     NotExecutable { file: PathBuf, why: Errno },
 }
 
-/// The search path if PATH is not set; most shells have the same.
+/// The search path if PATH is not set, as in musl's execvp(3).
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
 /// Finds `program` in `path`, the command's PATH. A name with a slash is a path itself.

@@ -31,7 +31,7 @@ pub enum ExecError {
     Other(Errno),
 }
 
-/// Replaces the process by `program`, which inherits the process id, the descriptors and the inherited signal dispositions.
+/// Replaces the process with `program`, which inherits the process id, the descriptors and the inherited signal dispositions.
 ///
 /// # Errors
 /// When execve fails; the process continues unchanged.

@@ -1,4 +1,5 @@
-//! Texts of other crates and of the C library that the program matches on, for want of a type or a code.
+//! Texts of other crates and of the C library that the program matches on, because the library offers no type or
+//! code.
 //!
 //! Each test below makes the real library produce its text, so that an update which changes it fails there.
 

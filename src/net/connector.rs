@@ -88,7 +88,7 @@ impl Connector {
         connector
     }
 
-    /// Starts to open `count` connections, at most [`MAX_CONNECTIONS`], for later requests.
+    /// Starts opening `count` connections, at most [`MAX_CONNECTIONS`], for later requests.
     pub fn preconnect(&self, to: &Uri, count: usize) {
         let host = host_key(to);
         for _ in 0..count.min(MAX_CONNECTIONS) {
@@ -214,7 +214,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// Returns scheme, name and port, which requests must share to share connections.
+/// The key of the pool: scheme and authority.
 fn host_key(to: &Uri) -> String {
     let authority = to.authority().map(ToString::to_string).unwrap_or_default();
     format!("{}://{authority}", to.scheme_str().unwrap_or_default())

@@ -94,7 +94,7 @@ impl Service<Name> for DnsResolver {
 /// Kubernetes sets `ndots:5`, with which a resolver tries every AWS host name in each search domain first: four rounds of
 /// queries. /etc/hosts has names without the final dot, so a name in it is not made absolute.
 fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
-    // hyper-util replaces port 0.
+    // Port 0 is a placeholder; hyper-util sets the real one.
     let look_up = |name: &str| io::Result::Ok((name, 0).to_socket_addrs()?.collect());
     let may_be_absolute = host.contains('.') && !host.ends_with('.');
     if may_be_absolute && !is_in_hosts_file(host) {

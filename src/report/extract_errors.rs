@@ -83,7 +83,10 @@ pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError, origin: &Or
             let hints = match error {
                 ExtractError::NotJson { .. } => vec![ONE_VARIABLE.to_owned()],
                 ExtractError::Absent(Absent::Node { nearest: None } | Absent::Null) => Vec::new(),
-                _ => hints,
+                ExtractError::Absent(Absent::Key { .. } | Absent::Node { nearest: Some(_) })
+                | ExtractError::NotAnObject(_)
+                | ExtractError::Several { .. }
+                | ExtractError::BadPath => hints,
             };
             return (what, hints);
         }

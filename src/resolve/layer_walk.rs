@@ -76,7 +76,7 @@ impl<'a> LayerWalk<'a> {
                     Attempt::failed(reference(&binding.value_source), ResolveProblem::NotBase64)
                 }
             },
-            other => other,
+            unchanged @ (Attempt::Pending(_) | Attempt::Failed(_)) => unchanged,
         };
         match (attempt, &binding.on_missing) {
             (Attempt::Value(value), _) => {

@@ -33,7 +33,7 @@ impl From<Refusal> for Retry {
     }
 }
 
-/// The least time for an attempt: with less left, there is none.
+/// No attempt starts with less time left than this.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
 /// The bounds of the pauses between attempts. Pause n is at most `first` · `factor`ⁿ⁻¹ and at most `longest`.

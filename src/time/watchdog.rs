@@ -13,7 +13,7 @@ use super::deadline::Deadline;
 /// Grace period for the runtime to notice its own deadline.
 const GRACE: Duration = Duration::from_millis(120);
 
-/// Grace period for the process to end once the runtime has noticed the deadline, on however busy a machine.
+/// Grace period for the process to end once the runtime has noticed the deadline. Long enough for a busy machine.
 const ENDING: Duration = Duration::from_secs(2);
 
 /// The time before a resolution is long.

@@ -1,4 +1,4 @@
-//! Proves the structure of `src/` from its text: the layers of DESIGN's table, no circles of modules, and the size of files.
+//! Proves the structure of `src/` from its text: the table of ARCHITECTURE.md, no circles of modules, and the size of files.
 //!
 //! `SECRETS_EXEC_SRC=DIRECTORY` names other sources than this package's, whose module graph is then printed:
 //! `SECRETS_EXEC_SRC=src cargo test --test it architecture -- --nocapture`.
@@ -71,12 +71,12 @@ fn every_source_is_rust_that_the_reader_understands() {
 }
 
 #[test]
-fn every_file_belongs_to_a_layer_of_the_design() {
+fn every_file_belongs_to_a_layer_of_the_table() {
     none(&layers::strangers(sources()));
 }
 
 #[test]
-fn every_layer_of_the_design_has_a_file() {
+fn every_layer_of_the_table_has_a_file() {
     none(&layers::absent(sources()));
 }
 

@@ -201,7 +201,7 @@ fn leads(from: &str, to: &str) -> bool {
     can
 }
 
-/// Replaces the rules of nftables by this one; reports the test as skipped where nft cannot.
+/// Replaces the rules of nftables with this one; reports the test as skipped where nft cannot.
 fn filters(rule: &str) -> bool {
     let chain = "add table ip t; flush table ip t; add chain ip t out { type filter hook output priority 0; }";
     let can = can_sh(&format!("nft '{chain}; {rule}'"));

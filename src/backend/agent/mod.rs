@@ -37,7 +37,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Reads secrets through the agent.
 pub struct Agent {
     settings: AgentSettings,
-    /// The configured region, and the role that the agent cannot assume.
+    /// AWS's settings. Only the region, role, attempts and roots are used.
     aws_settings: Settings,
     deadline: Deadline,
     budget: RetryBudget,
@@ -171,7 +171,11 @@ impl Agent {
             FetchError::Unavailable(outage) => {
                 FetchError::Unavailable(outage.map_text(|why| format!("the Secrets Manager Agent: {why}")))
             }
-            other => other,
+            FetchError::NotFound { .. }
+            | FetchError::Denied { .. }
+            | FetchError::Refused(_)
+            | FetchError::NoCredentials(_)
+            | FetchError::NoRegion => error,
         })
     }
 

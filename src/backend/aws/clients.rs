@@ -37,7 +37,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Clients {
-    /// Once a request has a connection, `deadline` is marked as reachable.
+    /// Once a request has a connection, AWS is marked as reachable in `deadline`.
     pub fn new(settings: Rc<Settings>, deadline: &Deadline) -> Self {
         let connector = Connector::new(&settings.trust, &settings.proxy, Some(deadline.clone()));
         let direct = Connector::new(&settings.trust, &ProxySettings::default(), None);
@@ -52,7 +52,7 @@ impl Clients {
         }
     }
 
-    /// Starts to open `count` connections for later requests to a service.
+    /// Starts opening `count` connections for later requests to a service.
     pub async fn preconnect(&self, api: Api, region: &Region, count: usize) {
         if let Ok(endpoint) = find_endpoint(&self.settings.endpoints, api, region).await {
             self.connector.preconnect(&endpoint, count);

@@ -159,7 +159,12 @@ impl RoleReader<'_> {
                 let identity = self.session.identity(self.role.as_ref(), region, self.base).await;
                 FetchError::Denied { message, cause, identity }
             }
-            other => other,
+            FetchError::NotFound { .. }
+            | FetchError::Denied { .. }
+            | FetchError::Unavailable(_)
+            | FetchError::Refused(_)
+            | FetchError::NoCredentials(_)
+            | FetchError::NoRegion => error,
         }
     }
 }

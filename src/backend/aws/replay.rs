@@ -33,7 +33,7 @@ thread_local! {
     static RUNTIME: Option<Runtime> = Builder::new_current_thread().enable_time().build().ok();
 }
 
-/// Reads a secret, a parameter or a path, in one attempt that gets this response. `None` if HTTP does not allow its status.
+/// Sends one request that is answered with `recorded`. Returns `None` if HTTP does not allow its status.
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Document, FetchError>> {
     let mut response = http::Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {

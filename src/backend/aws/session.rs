@@ -116,7 +116,7 @@ impl Session {
         self.regions(self.settings.region.as_ref().unwrap_or(region))
     }
 
-    /// Starts to open connections for requests that must wait for credentials. With keys in variables and no role, they need not.
+    /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not.
     pub async fn preconnect(&self, requests: &[SecretRequest]) {
         let has_credentials = |request: &SecretRequest| self.settings.has_static_keys() && request.role.is_none();
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
@@ -132,7 +132,8 @@ impl Session {
         }
     }
 
-    /// Returns the credentials that no role is assumed with, renewed if they expire soon. `region` is the default of STS's.
+    /// Returns the base credentials, with which roles are assumed; renews them when they expire soon. STS is called in `region` if
+    /// the settings name none.
     ///
     /// # Errors
     /// When no provider has any. The failure is kept until [`Self::forget_failures`].

@@ -101,7 +101,9 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
         FetchError::Unavailable(outage) => {
             FetchError::Unavailable(outage.map_text(|why| format!("STS, AssumeRole of {}: {why}", role.arn)))
         }
-        other => other,
+        FetchError::NotFound { .. } | FetchError::Refused(_) | FetchError::NoCredentials(_) | FetchError::NoRegion => {
+            error
+        }
     }
 }
 

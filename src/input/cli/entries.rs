@@ -10,14 +10,39 @@ use crate::model::env_name::{EnvName, is_name};
 use crate::model::plan::Layer;
 use crate::model::reference::Reference;
 
+/// An option that sets one variable, `NAME=REF`.
+#[derive(Clone, Copy)]
+enum EntryOption {
+    Env,
+    AsFile,
+}
+
+impl EntryOption {
+    /// The option as typed.
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Env => "--env",
+            Self::AsFile => "--as-file",
+        }
+    }
+
+    /// The id of clap's argument.
+    fn id(self) -> &'static str {
+        match self {
+            Self::Env => "env",
+            Self::AsFile => "as-file",
+        }
+    }
+}
+
 pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Layer {
     let mut names = BTreeSet::new();
     let mut layer = Layer::default();
-    for option in ["--env", "--as-file"] {
-        for text in matches.remove_many::<String>(&option[2..]).into_iter().flatten() {
+    for option in [EntryOption::Env, EntryOption::AsFile] {
+        for text in matches.remove_many::<String>(option.id()).into_iter().flatten() {
             match entry(option, &text) {
                 Ok(entry) if !names.insert(entry.target.to_string()) => {
-                    errors.push(UsageError::Twice { option, name: entry.target.to_string() });
+                    errors.push(UsageError::Twice { option: option.flag(), name: entry.target.to_string() });
                 }
                 Ok(entry) => layer.entries.push(entry),
                 Err(error) => errors.push(error),
@@ -34,7 +59,8 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Layer {
 }
 
 /// Parses `NAME=REF`. Only the first `=` separates: the name of a secret may contain others.
-fn entry(option: &'static str, text: &str) -> Result<Entry, UsageError> {
+fn entry(kind: EntryOption, text: &str) -> Result<Entry, UsageError> {
+    let option = kind.flag();
     let (name, reference) =
         text.split_once('=').ok_or_else(|| UsageError::NoEquals { option, text: text.to_owned() })?;
     let parsed = EnvName::parse(name).map_err(|_| UsageError::IllegalName { option, name: name.to_owned() })?;
@@ -42,9 +68,9 @@ fn entry(option: &'static str, text: &str) -> Result<Entry, UsageError> {
         return Err(UsageError::Path(option));
     }
     let reference = parse_reference(option, text, reference)?;
-    let target = match option {
-        "--as-file" => Target::File(FileTarget::in_memory(parsed)),
-        _ => Target::Env(parsed),
+    let target = match kind {
+        EntryOption::Env => Target::Env(parsed),
+        EntryOption::AsFile => Target::File(FileTarget::in_memory(parsed)),
     };
     Ok(Entry {
         target,

@@ -33,7 +33,7 @@ pub enum Origin {
     /// The inherited variable of the same name.
     Inherited,
     File {
-        /// The path as named.
+        /// The path as given to `-f` or SECRETS_EXEC_FILE, or the default name.
         path: Arc<PathBuf>,
         /// Counted from 1.
         line: usize,

@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const TIMEOUT_IN_LAMBDA: Duration = Duration::from_secs(8);
 
 /// The options in force.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     pub source: SourceOption,
     pub aws: AwsOptions,
@@ -33,9 +33,8 @@ pub struct Options {
 }
 
 /// The backend that the options name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub enum SourceOption {
-    #[default]
     Aws,
     Agent {
         /// `None` for the default address.

@@ -30,7 +30,7 @@ pub struct OptionSpec {
     pub in_declaration: bool,
 }
 
-/// The kind of an option's argument. The texts are its name in `--help`.
+/// The kind of argument; the text is the argument's name in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
     /// One text.

@@ -25,7 +25,7 @@ use precedence::Precedence;
 /// The variables and files to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// From the latest to the earliest.
+    /// Highest precedence first.
     layers: Vec<PlannedLayer>,
     aliases: Aliases,
     /// The inherited variables that `--keep-existing` keeps.

@@ -34,13 +34,14 @@ pub fn placeholders(text: &str) -> Result<Vec<Placeholder<'_>>, ReferenceError> 
     Ok(found)
 }
 
-/// Replaces each placeholder of SECRET by the value of its variable, or by its default.
+/// Replaces each placeholder of SECRET with the value of its variable, or with its default.
 ///
 /// A variable that is all of SECRET may hold an ARN. Next to other text a value must not hold a colon, so that it
 /// cannot select another account, region or service. No value may begin with `ssm:`, so that it cannot select a
 /// parameter.
 ///
-/// # Errors A malformed placeholder, and a variable that is not set, is not UTF-8, or holds a colon or `ssm:`.
+/// # Errors
+/// For a malformed placeholder, and for a variable that is not set, is not UTF-8, or holds a colon or `ssm:`.
 pub fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceError> {
     let mut expanded = String::new();
     let mut from = 0;

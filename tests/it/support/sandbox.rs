@@ -182,7 +182,7 @@ impl Sandbox {
         self
     }
 
-    /// Replaces the command by a shell script.
+    /// Replaces the command with a shell script.
     pub fn script(self, script: &str) -> Self {
         self.command(["/bin/sh", "-c", script])
     }

@@ -78,7 +78,7 @@ pub async fn find_credentials<'a>(
 
 enum SearchError {
     NoCredentials(CredentialsError, ProviderFailure),
-    /// A certificate, CA bundle or proxy, which neither another provider nor waiting would mend.
+    /// A certificate, CA bundle or proxy, which neither another provider nor waiting can fix.
     Refused(Refusal),
 }
 
@@ -145,7 +145,7 @@ fn refusal(error: &ProviderError) -> Option<Refusal> {
 /// A provider, and information that its own errors lack.
 struct Provider<'a> {
     name: &'static str,
-    /// The file that it reads, or another prefix for its errors.
+    /// The text before the provider's own error.
     subject: Option<String>,
     /// The failure that a malformed response counts as.
     malformed: ProviderFailure,

@@ -122,7 +122,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>, is_waiting: bool) -> 
             transient
         }
         // With `--wait`, an unreachable IMDS may still come up.
-        _ if is_waiting => Outage::Connection(error_text(&error)).into(),
-        _ => Retry::Permanent(FetchError::NoRegion),
+        Retry::Transient(..) | Retry::Permanent(_) if is_waiting => Outage::Connection(error_text(&error)).into(),
+        Retry::Transient(..) | Retry::Permanent(_) => Retry::Permanent(FetchError::NoRegion),
     })
 }
