@@ -164,14 +164,12 @@ impl Session {
 
     /// Assumes those of `roles` that are not assumed yet or whose credentials expire soon, all at the same time.
     pub async fn assume(&mut self, roles: BTreeSet<Role>, region: &Region, base: &Credentials) {
-        let is_assumed = |role: &Role| match self.roles.get(role) {
-            Some(Ok(assumed)) => !expires_soon(&assumed.credentials),
-            Some(Err(_)) => true,
-            None => false,
+        let is_missing = |role: &Role| match self.roles.get(role) {
+            Some(known) => known.as_ref().is_ok_and(|assumed| expires_soon(&assumed.credentials)),
+            None => true,
         };
-        let assuming =
-            roles.into_iter().filter(|role| !is_assumed(role)).map(|role| self.assume_one(role, region, base));
-        let assumed = join_all(assuming).await;
+        let missing = roles.into_iter().filter(is_missing);
+        let assumed = join_all(missing.map(|role| self.assume_one(role, region, base))).await;
         self.roles.extend(assumed);
     }
 
