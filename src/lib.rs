@@ -35,7 +35,10 @@ use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
+use commands::check::check;
+use commands::export::export;
 use commands::launch::launch;
+use commands::policy::policy;
 use input::cli::{self, Invocation};
 use model::inherited::Inherited;
 use report::{Failure, Report, terminal};
@@ -82,5 +85,8 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<(), Repor
     match invocation.map_err(|errors| errors.into_iter().map(Failure::Usage).collect::<Report>())? {
         Invocation::Print(text) => terminal::print(&text).map_err(|error| Failure::Output(error).into()),
         Invocation::Launch { inputs, command } => match launch(*inputs, &command, inherited)? {},
+        Invocation::Check { inputs, command, options } => check(*inputs, command.as_ref(), options, inherited),
+        Invocation::Policy { inputs, options } => policy(*inputs, &options, inherited),
+        Invocation::Export { inputs, options } => export(*inputs, &options, inherited),
     }
 }

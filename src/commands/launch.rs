@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::prepare::{BackendConfig, prepare};
+use super::prepare::{Prepared, prepare};
 use super::read::read;
 use crate::deliver::{Delivered, Files, Signals, deliver};
 use crate::exec::{self, Program};
@@ -11,8 +11,6 @@ use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
 use crate::model::environment::{Environment, check_variable};
 use crate::model::inherited::Inherited;
-use crate::model::plan::Plan;
-use crate::model::retention::Retained;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::Outcome;
 use crate::system::notify::NotifySocket;
@@ -22,33 +20,31 @@ use crate::system::notify::NotifySocket;
 /// # Errors
 /// Every reason why the command does not run.
 pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> Result<Infallible, Report> {
-    let mut report = Report::default();
-    let mut prepared = prepare(inputs, inherited, &mut report);
-    let config = report.value_of(BackendConfig::new(&prepared, inherited), Failure::Variable);
-    let plan = report.value_of(prepared.plan(inherited), Failure::Plan);
-    let (Some(config), Some(plan), true) = (config, plan, report.is_empty()) else { return Err(report) };
+    let prepared = prepare(inputs, inherited)?;
     // Before any request, so that a mistyped command fails at once.
-    let program = find(command, &plan, &prepared.retained)?;
+    let program = prepared.find(command)?;
+    let Prepared { options, retained, backend, plan } = prepared;
     let mut fetched = Fetched::default();
-    let Outcome { resolved, errors } = read(config, &prepared.options, &plan, inherited, &mut fetched)?;
+    let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;
     let limits = exec::limits();
     let unusable = resolved.variables.iter().filter_map(|variable| check_variable(variable, limits)).collect();
-    Report::of_values(errors, unusable, &plan, command).check()?;
-    if prepared.options.verbose {
+    let consequence = format!("{} was not started", command.program().to_string_lossy());
+    Report::of_values(errors, unusable, &plan, &consequence).check()?;
+    if options.verbose {
         terminal::print_lines(report::provenance(&resolved, &fetched));
     }
     let files = Files::find(resolved.files);
-    if !prepared.options.quiet {
+    if !options.quiet {
         let persistent = files.persistent_files();
         terminal::print_lines(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
     }
-    let ready = inherited.filled("NOTIFY_SOCKET").filter(|_| prepared.options.notify_ready);
+    let ready = inherited.filled("NOTIFY_SOCKET").filter(|_| options.notify_ready);
     let ready = ready.and_then(NotifySocket::open);
     // A signal must not leave files behind: hold it until the delivery is undone or the command runs.
     let signals = files.hold_signals();
     let mut delivered =
         deliver(files, &signals).map_err(|errors| errors.into_iter().map(Failure::Deliver).collect::<Report>())?;
-    let environment = Environment::new(prepared.retained, &resolved.variables, delivered.variables());
+    let environment = Environment::new(retained, &resolved.variables, delivered.variables());
     let mut failures = match environment.check(command, program.as_path(), limits) {
         Err(error) => vec![Failure::Environment(error)],
         Ok(()) => execute(&program, command, &environment, &mut delivered, &signals, ready.as_ref()),
@@ -56,12 +52,6 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     // The command does not run, so no file may stay.
     failures.extend(delivered.undo().into_iter().map(Failure::Deliver));
     Err(failures.into_iter().collect())
-}
-
-fn find(command: &CommandLine, plan: &Plan, retained: &Retained) -> Result<Program, Report> {
-    let path = plan.literal("PATH").map(AsRef::as_ref).or_else(|| retained.get("PATH"));
-    exec::find(command.program(), path)
-        .map_err(|error| Failure::Program { command: command.program().to_string_lossy().into_owned(), error }.into())
 }
 
 /// Commits the delivery, tells `ready`, and calls execve. Returns only the failures, with the signals held.

@@ -1,15 +1,17 @@
-//! The merged inputs of a command: options and layers from the command line, variables and declarations.
+//! The inputs of a command, merged: the plan, the options and the backend from the command line, variables and declarations.
 
 use std::path::PathBuf;
 
 use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, VariableError};
+use crate::exec::{self, Program};
 use crate::input::cli::{Inputs, UsageError};
 use crate::input::declaration::{DEFAULT_NAMES, DeclarationProblem};
 use crate::input::{declaration, env_references};
+use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::options::{Options, SourceOption, TypedOptions};
-use crate::model::plan::{Layer, Plan, PlanError};
+use crate::model::options::{AwsOptions, Options, SourceOption, TypedOptions};
+use crate::model::plan::{Layer, Plan};
 use crate::model::retention::Retained;
 use crate::report::{Failure, Report};
 
@@ -18,15 +20,32 @@ pub struct Prepared {
     pub options: Options,
     /// The inherited variables that the command keeps.
     pub retained: Retained,
-    /// `-q` on the command line.
-    pub has_quiet_flag: bool,
-    /// A later layer takes precedence.
-    layers: Vec<Layer>,
+    pub backend: BackendConfig,
+    pub plan: Plan,
 }
 
-/// Reads the declarations and merges all inputs. Adds every error in them to `report`.
-pub fn prepare(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Prepared {
-    let Inputs { options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors } = inputs;
+/// Reads the declarations and merges all inputs.
+///
+/// # Errors
+/// Every error in them.
+pub fn prepare(inputs: Inputs, inherited: &Inherited) -> Result<Prepared, Report> {
+    let mut report = Report::default();
+    let has_quiet_flag = inputs.has_quiet_flag;
+    let (options, layers) = merge(inputs, inherited, &mut report);
+    let retained = inherited.retain(&options.retention);
+    let backend = BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited);
+    let backend = report.value_of(backend, Failure::Variable);
+    let kept = options.keep_existing.then_some(&retained);
+    let plan = report.value_of(Plan::new(layers, inherited, kept), Failure::Plan);
+    match (backend, plan) {
+        (Some(backend), Some(plan)) if report.is_empty() => Ok(Prepared { options, retained, backend, plan }),
+        (_, _) => Err(report),
+    }
+}
+
+/// Returns the options in force and the layers, of which a later one takes precedence. Adds the errors to `report`.
+fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
+    let Inputs { options, has_quiet_flag: _, layer, files, find_file, resolve_env, container, errors } = inputs;
     report.extend(errors, Failure::Usage);
     let (declarations, mut errors) = declaration::load(&files, find_file, container.as_deref());
     if !layer.is_empty() || !resolve_env.is_empty() {
@@ -52,18 +71,18 @@ pub fn prepare(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Pr
         let default_names = if find_file { DEFAULT_NAMES } else { &[] };
         report.extend([UsageError::NothingToResolve { files, default_names }], Failure::Usage);
     }
-    let retained = inherited.retain(&options.retention);
-    Prepared { options, retained, has_quiet_flag, layers }
+    (options, layers)
 }
 
 impl Prepared {
-    /// Makes a plan of the layers, which are moved into it.
+    /// Looks up a command in the PATH that it gets.
     ///
     /// # Errors
-    /// One for each invalid reference.
-    pub fn plan(&mut self, inherited: &Inherited) -> Result<Plan, Vec<PlanError>> {
-        let kept = self.options.keep_existing.then_some(&self.retained);
-        Plan::new(std::mem::take(&mut self.layers), inherited, kept)
+    /// When it is not found or cannot be executed.
+    pub fn find(&self, command: &CommandLine) -> Result<Program, Report> {
+        let path = self.plan.literal("PATH").map(AsRef::as_ref).or_else(|| self.retained.get("PATH"));
+        let name = || command.program().to_string_lossy().into_owned();
+        exec::find(command.program(), path).map_err(|error| Failure::Program { command: name(), error }.into())
     }
 }
 
@@ -75,14 +94,19 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
-    /// Chooses the backend by the options, and reads AWS's variables unless it is a local file.
+    /// Reads AWS's variables unless the backend is a local file, which `has_quiet_flag` keeps from being announced.
     ///
     /// # Errors
     /// One for each variable with an invalid value.
-    pub fn new(prepared: &Prepared, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
-        let settings = || Settings::new(&prepared.options.aws, inherited);
-        match &prepared.options.source {
-            SourceOption::Local(path) => Ok(Self::Local { path: path.clone(), is_announced: !prepared.has_quiet_flag }),
+    fn new(
+        aws: &AwsOptions,
+        source: &SourceOption,
+        has_quiet_flag: bool,
+        inherited: &Inherited,
+    ) -> Result<Self, Vec<VariableError>> {
+        let settings = || Settings::new(aws, inherited);
+        match source {
+            SourceOption::Local(path) => Ok(Self::Local { path: path.clone(), is_announced: !has_quiet_flag }),
             SourceOption::Aws => settings().map(|settings| Self::Aws(Box::new(settings))),
             SourceOption::Agent { url, fallback } => {
                 match (settings(), AgentSettings::new(url.as_ref(), *fallback, inherited)) {

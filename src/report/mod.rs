@@ -24,7 +24,6 @@ pub use notices::{
     bug, disk_notice, interrupted, local_notice, overdue, provenance, resolved_after, trace, unreachable_file, waiting,
 };
 
-use crate::model::command_line::CommandLine;
 use crate::model::environment::EnvironmentError;
 use crate::model::plan::Plan;
 use crate::resolve::ResolveError;
@@ -33,7 +32,7 @@ use crate::resolve::ResolveError;
 #[derive(Debug, Default)]
 pub struct Report {
     failures: Vec<Failure>,
-    /// The last line, which names the command that was not started.
+    /// The last line.
     conclusion: Option<String>,
 }
 
@@ -57,19 +56,19 @@ impl From<Failure> for Report {
 }
 
 impl Report {
-    /// Creates the report of values that could not be read or that no environment can hold.
+    /// Creates the report of values that could not be read or that no environment can hold, with what follows from it.
     pub fn of_values(
         errors: Vec<ResolveError>,
         unusable: Vec<EnvironmentError>,
         plan: &Plan,
-        command: &CommandLine,
+        consequence: &str,
     ) -> Self {
         let values = match errors.len() + unusable.len() {
             0 => return Self::default(),
             1 => "1 value".to_owned(),
             count => format!("{count} values"),
         };
-        let conclusion = format!("{values} could not be read: {} was not started", command.program().to_string_lossy());
+        let conclusion = format!("{values} could not be read: {consequence}");
         let aliases = plan.aliases().names().map(str::to_owned).collect();
         let resolve = (!errors.is_empty()).then_some(Failure::Resolve(errors, aliases));
         let failures = resolve.into_iter().chain(unusable.into_iter().map(Failure::Environment)).collect();

@@ -1,30 +1,38 @@
 //! Parses the command line and `SECRETS_EXEC_*` into an invocation. clap is used in this folder only.
 //!
-//! - `command`: the options as clap's, and the text of `--help`.
-//! - `entries`: `--env`, `--as-file` and `--env-from` as a layer.
+//! - `launch_command`, `subcommand`: the command lines as clap's, with the text of `--help`.
+//! - `inputs`: what commands share; its `options` of the table, and `--env` and others as `entries`.
+//! - `documents`: the shells' completions and the man page.
+//! - `operators`: the options of `check`, `policy` and `export`.
 //! - `unknown`: unknown options and words before `--`.
 //! - `usage`: the errors.
 
-mod command;
+mod documents;
 mod entries;
+mod inputs;
+mod launch_command;
+mod operators;
+mod options;
+mod subcommand;
 mod unknown;
 mod usage;
 
+pub use inputs::Inputs;
 pub use usage::UsageError;
 
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
 
-use clap::ArgMatches;
 use clap::error::ErrorKind;
-use glob::Pattern;
+use clap::{ArgMatches, Command};
 
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::options::{Given, OPTIONS, OptionSpec, Takes, TypedOptions};
-use crate::model::plan::Layer;
-use command::{command, usage_error};
-use entries::layer;
+use crate::model::library_text::clap_line;
+use crate::model::options::{CheckOptions, ExportOptions, PolicyOptions};
+use documents::{completions, man_page};
+use launch_command::launch_command;
+use operators::{check_options, export_options, policy_options};
+use subcommand::{Subcommand, whole_command};
 use unknown::unknown_arguments;
 
 /// The command that the command line asks for.
@@ -34,151 +42,126 @@ pub enum Invocation {
         inputs: Box<Inputs>,
         command: CommandLine,
     },
-    /// Help or the version, for standard output.
+    Check {
+        inputs: Box<Inputs>,
+        /// A command to look up.
+        command: Option<CommandLine>,
+        options: CheckOptions,
+    },
+    Policy {
+        inputs: Box<Inputs>,
+        options: PolicyOptions,
+    },
+    Export {
+        inputs: Box<Inputs>,
+        options: ExportOptions,
+    },
+    /// Help, the version, completions or the man page, for standard output.
     Print(String),
 }
 
-/// The inputs that commands share.
-#[derive(Debug)]
-pub struct Inputs {
-    /// The options of the command line over those of `SECRETS_EXEC_*`.
-    pub options: TypedOptions,
-    /// `-q` on the command line, which hides the notice of `--local`; SECRETS_EXEC_QUIET does not.
-    pub has_quiet_flag: bool,
-    /// The entries of the command line.
-    pub layer: Layer,
-    /// The declarations, from the earliest to the latest; empty if none is named.
-    pub files: Vec<PathBuf>,
-    /// True if the declaration in the working directory is to be read.
-    pub find_file: bool,
-    /// The names of inherited variables in whose values references are resolved.
-    pub resolve_env: Vec<Pattern>,
-    /// The name of a container in a task definition.
-    pub container: Option<String>,
-    /// Errors to report together with those of declarations.
-    pub errors: Vec<UsageError>,
+/// A command line that clap accepts, or the text that it asks for.
+enum Parsed {
+    Matches(Box<ArgMatches>),
+    Help(String),
 }
 
 /// Parses the command line, without the program's own name, and `SECRETS_EXEC_*`.
 ///
 /// # Errors
-/// An error of clap, or every error if there is no command. Other errors are in [`Inputs::errors`].
+/// An error of clap, or every error if a launch has no command. Other errors are in [`Inputs::errors`].
 pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocation, Vec<UsageError>> {
-    let words = std::iter::once("secrets-exec".into()).chain(arguments.iter().cloned());
-    let mut matches = match command().try_get_matches_from(words) {
-        Ok(matches) => matches,
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            return Ok(Invocation::Print(error.render().to_string()));
-        }
-        Err(error) => {
-            let unknown = match error.kind() {
-                ErrorKind::UnknownArgument => unknown_arguments(&command(), &arguments),
-                _ => Vec::new(),
+    match arguments.split_first() {
+        Some((first, rest)) => match Subcommand::ALL.into_iter().find(|subcommand| *first == *subcommand.name()) {
+            Some(subcommand) => parse_subcommand(subcommand, rest, inherited),
+            None => parse_launch(&arguments, inherited),
+        },
+        None => parse_launch(&arguments, inherited),
+    }
+}
+
+fn parse_launch(arguments: &[OsString], inherited: &Inherited) -> Result<Invocation, Vec<UsageError>> {
+    let mut matches = match parsed(launch_command, arguments)? {
+        Parsed::Matches(matches) => matches,
+        // The help names the other commands.
+        Parsed::Help(text) => {
+            return match parsed(whole_command, arguments) {
+                Ok(Parsed::Help(whole)) => Ok(Invocation::Print(whole)),
+                Ok(Parsed::Matches(_)) | Err(_) => Ok(Invocation::Print(text)),
             };
-            return Err(if unknown.is_empty() { vec![usage_error(&error)] } else { unknown });
         }
     };
-    let mut errors = Vec::new();
-    let flags = flags(&mut matches, &mut errors);
-    let has_quiet_flag = flags.quiet == Some(true);
-    let variables = variables(inherited, &mut errors);
-    let options = flags.over(variables);
-    let layer = layer(&mut matches, &mut errors);
-    let resolve_env = resolve_env(&mut matches, &mut errors);
-    let container = matches.remove_one("container");
-    let files: Vec<PathBuf> = matches.remove_many("file").map(Iterator::collect).unwrap_or_default();
-    let variable = inherited.filled("SECRETS_EXEC_FILE").map(PathBuf::from);
-    let files = if files.is_empty() { Vec::from_iter(variable) } else { files };
-    if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
-        errors.push(UsageError::StdinTwice);
-    }
-    let words = matches.remove_many("command").map(Iterator::collect).unwrap_or_default();
-    let Some(command) = CommandLine::new(words) else {
+    let mut inputs = Box::new(Inputs::new(&mut matches, inherited));
+    let Some(command) = program(&mut matches) else {
+        let mut errors = std::mem::take(&mut inputs.errors);
         errors.push(UsageError::NoCommand { has_separator: arguments.iter().any(|word| word == "--") });
         return Err(errors);
     };
-    let find_file = files.is_empty() && !matches.get_flag("no-file");
-    let inputs = Inputs { options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors };
-    Ok(Invocation::Launch { inputs: Box::new(inputs), command })
+    Ok(Invocation::Launch { inputs, command })
 }
 
-fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> TypedOptions {
-    let mut options = TypedOptions::default();
-    for option in OPTIONS {
-        let given = match option.takes {
-            Takes::Text(_) => matches.remove_one(option.name).map(Given::Text),
-            Takes::Nothing => matches.get_flag(option.name).then_some(Given::Flag(true)),
-            Takes::Level => match matches.get_count(option.name) {
-                0 => None,
-                1 => Some(Given::Flag(true)),
-                2.. => Some(Given::Text("2".into())),
-            },
-            Takes::Texts(_) => matches.remove_many(option.name).map(|texts| Given::Texts(texts.collect())),
-            Takes::Optional(_) => matches.remove_one::<OsString>(option.name).map(|text| match text.is_empty() {
-                true => Given::Flag(true),
-                false => Given::Text(text),
-            }),
-        };
-        if let Some(given) = given {
-            set(&mut options, option, format!("--{}", option.name), given, errors);
-        }
-    }
-    options
-}
-
-/// Reads the options from `SECRETS_EXEC_*`; an empty variable counts as unset.
-///
-/// Unknown variables are ignored: for a service called secrets-exec, Kubernetes sets `SECRETS_EXEC_PORT` and others.
-fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> TypedOptions {
-    let mut options = TypedOptions::default();
-    for option in OPTIONS {
-        let name = option.variable();
-        let Some(value) = inherited.filled(&name) else { continue };
-        let given = match (option.takes, value.to_str()) {
-            (Takes::Nothing | Takes::Level | Takes::Optional(_), Some("1")) => Some(Given::Flag(true)),
-            (Takes::Nothing | Takes::Level | Takes::Optional(_), Some("0")) => Some(Given::Flag(false)),
-            (Takes::Text(_) | Takes::Level | Takes::Optional(_), _) => Some(Given::Text(value.to_owned())),
-            (Takes::Texts(_), Some(text)) => {
-                Some(Given::Texts(text.split(',').map(|part| part.trim().to_owned()).collect()))
-            }
-            (Takes::Nothing | Takes::Texts(_), _) => None,
-        };
-        match given {
-            Some(given) => set(&mut options, option, name, given, errors),
-            None => {
-                let expected = if option.takes == Takes::Nothing { "1 or 0" } else { "text in UTF-8" };
-                errors.push(UsageError::Value { name, text: lossy(value), expected });
-            }
-        }
-    }
-    options
-}
-
-fn set(options: &mut TypedOptions, option: &OptionSpec, name: String, given: Given, errors: &mut Vec<UsageError>) {
-    let text = match &given {
-        Given::Text(text) => lossy(text),
-        Given::Flag(_) => String::new(),
-        Given::Texts(texts) => texts.join(","),
+fn parse_subcommand(
+    subcommand: Subcommand,
+    arguments: &[OsString],
+    inherited: &Inherited,
+) -> Result<Invocation, Vec<UsageError>> {
+    let mut matches = match parsed(|| subcommand.command(), arguments)? {
+        Parsed::Matches(matches) => matches,
+        Parsed::Help(text) => return Ok(Invocation::Print(text)),
     };
-    if let Err(expected) = (option.set)(options, given) {
-        errors.push(UsageError::Value { name, text, expected });
+    let mut inputs = || Box::new(Inputs::new(&mut matches, inherited));
+    Ok(match subcommand {
+        Subcommand::Check => {
+            let inputs = inputs();
+            Invocation::Check { inputs, options: check_options(&matches), command: program(&mut matches) }
+        }
+        Subcommand::Policy => {
+            let mut inputs = inputs();
+            Invocation::Policy { options: policy_options(&mut matches, &mut inputs.errors), inputs }
+        }
+        Subcommand::Export => {
+            let inputs = inputs();
+            Invocation::Export { inputs, options: export_options(&mut matches) }
+        }
+        Subcommand::Completions => {
+            Invocation::Print(completions(&matches.remove_one::<String>("shell").unwrap_or_default()))
+        }
+        Subcommand::Man => Invocation::Print(man_page()),
+    })
+}
+
+/// Lets clap parse `arguments`.
+fn parsed(command: impl Fn() -> Command, arguments: &[OsString]) -> Result<Parsed, Vec<UsageError>> {
+    let words = std::iter::once("secrets-exec".into()).chain(arguments.iter().cloned());
+    match command().try_get_matches_from(words) {
+        Ok(matches) => Ok(Parsed::Matches(Box::new(matches))),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            Ok(Parsed::Help(error.render().to_string()))
+        }
+        Err(error) => {
+            let unknown = match error.kind() {
+                ErrorKind::UnknownArgument => unknown_arguments(&command(), arguments),
+                _ => Vec::new(),
+            };
+            Err(if unknown.is_empty() { vec![syntax(&error)] } else { unknown })
+        }
     }
 }
 
-fn lossy(text: &OsStr) -> String {
-    text.to_string_lossy().into_owned()
+/// Converts an error of clap.
+fn syntax(error: &clap::Error) -> UsageError {
+    let text = error.render().to_string();
+    UsageError::Syntax(text.lines().filter_map(clap_line).map(str::to_owned).collect())
 }
 
-fn resolve_env(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> {
-    let texts: Vec<String> = matches.remove_many("resolve-env").into_iter().flatten().collect();
-    crate::model::name_patterns::parse_patterns(&texts).unwrap_or_else(|expected| {
-        errors.push(UsageError::Value { name: "--resolve-env".to_owned(), text: texts.join(" "), expected });
-        Vec::new()
-    })
+fn program(matches: &mut ArgMatches) -> Option<CommandLine> {
+    CommandLine::new(matches.remove_many("command").map(Iterator::collect).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     fn invoke(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Inputs, Vec<UsageError>> {
@@ -190,13 +173,13 @@ mod tests {
         match parse(arguments.iter().map(Into::into).collect(), &inherited)? {
             Invocation::Launch { inputs, command } if inputs.errors.is_empty() => Ok((*inputs, command)),
             Invocation::Launch { inputs, .. } => Err(inputs.errors),
-            Invocation::Print(_) => Err(Vec::new()),
+            other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn clap_accepts_the_table_of_options() {
-        command().debug_assert();
+        whole_command().debug_assert();
     }
 
     #[test]

@@ -1,16 +1,38 @@
-//! The command line as a clap command with the text of `--help`, and the conversion of clap's errors.
+//! The command line of a launch as a clap command, with the text of `--help`, and the options that commands share.
 
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-use super::usage::UsageError;
-use crate::model::library_text::clap_line;
 use crate::model::options::{OPTIONS, OptionSpec, Takes};
 
 const ENTRIES: &str = "What to resolve";
 
-pub fn command() -> Command {
-    let entries = [
+/// The command line of a launch.
+pub fn launch_command() -> Command {
+    let command = Command::new("secrets-exec")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Fetch secrets from AWS Secrets Manager, put them into the environment, and become a command")
+        .override_usage("secrets-exec [OPTIONS] -- COMMAND [ARG]...")
+        .after_help(AFTER_HELP)
+        .after_long_help(AFTER_LONG_HELP);
+    with_program(with_inputs(command), "The command to become, always after --, and its arguments")
+}
+
+/// Adds the options that say what to resolve, and those of the table.
+pub fn with_inputs(command: Command) -> Command {
+    // The last use of an option overrides the others, as with most commands.
+    let command = command.args_override_self(true);
+    command.args(entries().map(|arg| arg.help_heading(ENTRIES))).args(OPTIONS.iter().map(argument))
+}
+
+/// Adds the words after `--`.
+pub fn with_program(command: Command, help: &'static str) -> Command {
+    let words = Arg::new("command").value_name("COMMAND").last(true).num_args(0..);
+    command.arg(words.value_parser(ValueParser::os_string()).help(help))
+}
+
+fn entries() -> [Arg; 7] {
+    [
         Arg::new("env")
             .short('e')
             .long("env")
@@ -51,25 +73,7 @@ pub fn command() -> Command {
             .value_name("NAME")
             .hide_short_help(true)
             .help("Use this container of the ECS task definition given by -f"),
-    ];
-    Command::new("secrets-exec")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Fetch secrets from AWS Secrets Manager, put them into the environment, and become a command")
-        // The last use of an option overrides the others, as with most commands.
-        .args_override_self(true)
-        .override_usage("secrets-exec [OPTIONS] -- COMMAND [ARG]...")
-        .args(entries.map(|arg| arg.help_heading(ENTRIES)))
-        .args(OPTIONS.iter().map(argument))
-        .arg(
-            Arg::new("command")
-                .value_name("COMMAND")
-                .last(true)
-                .num_args(0..)
-                .value_parser(ValueParser::os_string())
-                .help("The command to become, always after --, and its arguments"),
-        )
-        .after_help(AFTER_HELP)
-        .after_long_help(AFTER_LONG_HELP)
+    ]
 }
 
 /// The end of `-h`.
@@ -121,10 +125,4 @@ fn argument(option: &'static OptionSpec) -> Arg {
             .default_missing_value("")
             .value_parser(ValueParser::os_string()),
     }
-}
-
-/// Converts an error of clap.
-pub fn usage_error(error: &clap::Error) -> UsageError {
-    let text = error.render().to_string();
-    UsageError::Syntax(text.lines().filter_map(clap_line).map(str::to_owned).collect())
 }

@@ -1,0 +1,64 @@
+//! The inputs that commands share.
+
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use glob::Pattern;
+
+use super::entries::layer;
+use super::options::{flags, variables};
+use super::usage::UsageError;
+use crate::model::inherited::Inherited;
+use crate::model::name_patterns::parse_patterns;
+use crate::model::options::TypedOptions;
+use crate::model::plan::Layer;
+
+/// What to resolve and how, as the command line and `SECRETS_EXEC_*` say.
+#[derive(Debug)]
+pub struct Inputs {
+    /// The options of the command line over those of `SECRETS_EXEC_*`.
+    pub options: TypedOptions,
+    /// `-q` on the command line, which hides the notice of `--local`; SECRETS_EXEC_QUIET does not.
+    pub has_quiet_flag: bool,
+    /// The entries of the command line.
+    pub layer: Layer,
+    /// The declarations, from the earliest to the latest; empty if none is named.
+    pub files: Vec<PathBuf>,
+    /// True if the declaration in the working directory is to be read.
+    pub find_file: bool,
+    /// The names of inherited variables in whose values references are resolved.
+    pub resolve_env: Vec<Pattern>,
+    /// The name of a container in a task definition.
+    pub container: Option<String>,
+    /// Errors to report together with those of declarations.
+    pub errors: Vec<UsageError>,
+}
+
+impl Inputs {
+    /// Reads the options that commands share. Errors in them are in [`Self::errors`].
+    pub fn new(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        let mut errors = Vec::new();
+        let flags = flags(matches, &mut errors);
+        let has_quiet_flag = flags.quiet == Some(true);
+        let options = flags.over(variables(inherited, &mut errors));
+        let layer = layer(matches, &mut errors);
+        let resolve_env = resolve_env(matches, &mut errors);
+        let container = matches.remove_one("container");
+        let files: Vec<PathBuf> = matches.remove_many("file").map(Iterator::collect).unwrap_or_default();
+        let variable = inherited.filled("SECRETS_EXEC_FILE").map(PathBuf::from);
+        let files = if files.is_empty() { Vec::from_iter(variable) } else { files };
+        if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
+            errors.push(UsageError::StdinTwice);
+        }
+        let find_file = files.is_empty() && !matches.get_flag("no-file");
+        Self { options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors }
+    }
+}
+
+fn resolve_env(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> {
+    let texts: Vec<String> = matches.remove_many("resolve-env").into_iter().flatten().collect();
+    parse_patterns(&texts).unwrap_or_else(|expected| {
+        errors.push(UsageError::Value { name: "--resolve-env".to_owned(), text: texts.join(" "), expected });
+        Vec::new()
+    })
+}

@@ -1,0 +1,53 @@
+//! The options of `check`, `policy` and `export`.
+
+use clap::ArgMatches;
+
+use super::usage::UsageError;
+use crate::model::options::{CheckOptions, ExportFormat, ExportOptions, PolicyOptions};
+use crate::model::reference::{Arn, Role};
+
+pub fn check_options(matches: &ArgMatches) -> CheckOptions {
+    let is_given = |name| matches.get_flag(name);
+    CheckOptions { json: is_given("json"), offline: is_given("offline"), describe: is_given("describe") }
+}
+
+pub fn policy_options(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> PolicyOptions {
+    let mut wrong = |option: &str, text: String, expected| {
+        errors.push(UsageError::Value { name: format!("--{option}"), text, expected });
+    };
+    let account: Option<String> = matches.remove_one("account");
+    let for_role: Option<String> = matches.remove_one("for-role");
+    let keys: Vec<String> = matches.remove_many("kms-key").map(Iterator::collect).unwrap_or_default();
+    if let Some(text) = account.clone().filter(|text| !is_account(text)) {
+        wrong("account", text, "an account id of 12 digits");
+    }
+    let role = for_role.map(|text| Role::parse(&text, None).map_err(|_| wrong("for-role", text, Role::EXPECTED)));
+    let kms_keys = keys.into_iter().filter_map(|text| {
+        let key = Arn::parse(&text).filter(|arn| arn.service() == "kms" && arn.resource().starts_with("key/"));
+        if key.is_none() {
+            wrong("kms-key", text, "a key's ARN, like arn:aws:kms:us-east-1:123456789012:key/1234abcd-…");
+        }
+        key
+    });
+    PolicyOptions {
+        account,
+        for_role: role.and_then(Result::ok),
+        kms_keys: kms_keys.collect(),
+        describe: matches.get_flag("describe"),
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+pub fn export_options(matches: &mut ArgMatches) -> ExportOptions {
+    let format: Option<String> = matches.remove_one("format");
+    let format = ExportFormat::ALL.into_iter().find(|known| format.as_deref() == Some(known.name()));
+    ExportOptions {
+        // clap accepts no other.
+        format: format.unwrap_or(ExportFormat::Shell),
+        output: matches.remove_one("output"),
+        reveal: matches.get_flag("reveal"),
+    }
+}

@@ -1,0 +1,77 @@
+//! The options of the table, from the command line and from `SECRETS_EXEC_*`.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::ArgMatches;
+
+use super::usage::UsageError;
+use crate::model::inherited::Inherited;
+use crate::model::options::{Given, OPTIONS, OptionSpec, Takes, TypedOptions};
+
+/// Reads the options from the command line.
+pub fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> TypedOptions {
+    let mut options = TypedOptions::default();
+    for option in OPTIONS {
+        let given = match option.takes {
+            Takes::Text(_) => matches.remove_one(option.name).map(Given::Text),
+            Takes::Nothing => matches.get_flag(option.name).then_some(Given::Flag(true)),
+            Takes::Level => match matches.get_count(option.name) {
+                0 => None,
+                1 => Some(Given::Flag(true)),
+                2.. => Some(Given::Text("2".into())),
+            },
+            Takes::Texts(_) => matches.remove_many(option.name).map(|texts| Given::Texts(texts.collect())),
+            Takes::Optional(_) => matches.remove_one::<OsString>(option.name).map(|text| match text.is_empty() {
+                true => Given::Flag(true),
+                false => Given::Text(text),
+            }),
+        };
+        if let Some(given) = given {
+            set(&mut options, option, format!("--{}", option.name), given, errors);
+        }
+    }
+    options
+}
+
+/// Reads the options from `SECRETS_EXEC_*`; an empty variable counts as unset.
+///
+/// Unknown variables are ignored: for a service called secrets-exec, Kubernetes sets `SECRETS_EXEC_PORT` and others.
+pub fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> TypedOptions {
+    let mut options = TypedOptions::default();
+    for option in OPTIONS {
+        let name = option.variable();
+        let Some(value) = inherited.filled(&name) else { continue };
+        let given = match (option.takes, value.to_str()) {
+            (Takes::Nothing | Takes::Level | Takes::Optional(_), Some("1")) => Some(Given::Flag(true)),
+            (Takes::Nothing | Takes::Level | Takes::Optional(_), Some("0")) => Some(Given::Flag(false)),
+            (Takes::Text(_) | Takes::Level | Takes::Optional(_), _) => Some(Given::Text(value.to_owned())),
+            (Takes::Texts(_), Some(text)) => {
+                Some(Given::Texts(text.split(',').map(|part| part.trim().to_owned()).collect()))
+            }
+            (Takes::Nothing | Takes::Texts(_), _) => None,
+        };
+        match given {
+            Some(given) => set(&mut options, option, name, given, errors),
+            None => {
+                let expected = if option.takes == Takes::Nothing { "1 or 0" } else { "text in UTF-8" };
+                errors.push(UsageError::Value { name, text: lossy(value), expected });
+            }
+        }
+    }
+    options
+}
+
+fn set(options: &mut TypedOptions, option: &OptionSpec, name: String, given: Given, errors: &mut Vec<UsageError>) {
+    let text = match &given {
+        Given::Text(text) => lossy(text),
+        Given::Flag(_) => String::new(),
+        Given::Texts(texts) => texts.join(","),
+    };
+    if let Err(expected) = (option.set)(options, given) {
+        errors.push(UsageError::Value { name, text, expected });
+    }
+}
+
+fn lossy(text: &OsStr) -> String {
+    text.to_string_lossy().into_owned()
+}

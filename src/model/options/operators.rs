@@ -1,0 +1,60 @@
+//! The options of single commands: `check`, `policy` and `export`.
+
+use std::path::PathBuf;
+
+use crate::model::reference::{Arn, Role};
+
+/// The options of `check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckOptions {
+    pub json: bool,
+    /// Without any request.
+    pub offline: bool,
+    /// Adds the rotation, the KMS key and the replicas of each secret.
+    pub describe: bool,
+}
+
+/// The options of `policy`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyOptions {
+    /// The account of secrets that are named without one; `None` for any.
+    pub account: Option<String>,
+    /// The role whose policy is printed; `None` for the caller's.
+    pub for_role: Option<Role>,
+    pub kms_keys: Vec<Arn>,
+    /// Adds the requests of `check --describe`.
+    pub describe: bool,
+}
+
+/// The options of `export`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportOptions {
+    pub format: ExportFormat,
+    /// `None` for standard output.
+    pub output: Option<PathBuf>,
+    /// Standard output may be a terminal.
+    pub reveal: bool,
+}
+
+/// The syntax in which variables are exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    Shell,
+    Dotenv,
+    Json,
+    Docker,
+}
+
+impl ExportFormat {
+    pub const ALL: [Self; 4] = [Self::Shell, Self::Dotenv, Self::Json, Self::Docker];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shell => "shell",
+            Self::Dotenv => "dotenv",
+            Self::Json => "json",
+            Self::Docker => "docker",
+        }
+    }
+}
