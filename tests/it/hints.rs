@@ -178,6 +178,9 @@ fn a_line_with_a_value_is_never_shown() {
         format!("env:\n  A:\n    value: {CANARY}: x\n"),
         format!("env:\n  A:\n    value:\n      {CANARY}: x: y\n"),
         format!("env:\n  A: {{ from: x, default: {CANARY}: x }}\n"),
+        format!("env:\n  A: {{ \"val\\u0075e\": {CANARY}: x }}\n"),
+        format!("env:\n  DB_PASSWORD: {CANARY}: x\n"),
+        format!("env:\n  X: don't\n  B:\n    value: 'start\n  C: {CANARY}: y'\n"),
     ] {
         // The sandbox asserts that the canary is not on standard error.
         declaring(&yaml).says_nothing_of("^");

@@ -36,7 +36,7 @@ pub enum DeclarationProblem {
         /// The reason, as a predicate.
         why: &'static str,
     },
-    /// The message of the YAML, TOML or JSON parser, and the line that it is about, if no value can be on it.
+    /// The message of the YAML, TOML or JSON parser, and the line that it is about, if it is a name and a reference.
     Syntax(String, Option<Excerpt>),
     UnknownKey {
         key: String,

@@ -12,6 +12,7 @@ use super::reader::DeclarationReader;
 use super::{entry, env_from, files, task_definition};
 use crate::input::syntax::Format;
 use crate::model::entry::{Claim, Entry};
+use crate::model::library_text::is_yaml_colon;
 use crate::model::options::{Given, OPTIONS, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::suggest;
@@ -38,6 +39,7 @@ pub fn declaration(
     let (node, found) = format.parse_with_duplicates(text);
     errors.extend(found.into_iter().map(|error| {
         let position = error.position.filter(|_| node.is_none() && format == Format::Yaml);
+        let position = position.filter(|_| is_yaml_colon(&error.message));
         let excerpt = position.and_then(|position| excerpt(text, position));
         let problem = DeclarationProblem::Syntax(error.message, excerpt);
         DeclarationError { path: Arc::clone(path), position: error.position, subject: None, problem }
