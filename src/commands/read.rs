@@ -60,7 +60,7 @@ pub fn read(
         terminal::print_lines(backend.unreachable_files().iter().map(report::unreachable_file));
     }
     if options.trace {
-        terminal::print_lines([report::resolved_after(begun.elapsed())]);
+        terminal::print_lines([report::resolution_time(begun.elapsed())]);
     }
     // Dropping the runtime would wait for its blocking threads.
     runtime.shutdown_background();

@@ -98,9 +98,9 @@ pub fn trace(event: &Event) -> Line {
     })
 }
 
-/// The last line of `-vv`.
-pub fn resolved_after(elapsed: Duration) -> Line {
-    Line::note(format!("resolved after {} ms", elapsed.as_millis()))
+/// The line of `-vv` at the end of the resolution, whether values were found or not.
+pub fn resolution_time(elapsed: Duration) -> Line {
+    Line::note(format!("resolution took {} ms", elapsed.as_millis()))
 }
 
 /// The lines for a deadline that passes while a file or a computation blocks the process.
