@@ -47,7 +47,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Opens no file or connection before the first fetch. `report` is called for a long wait.
+    /// Opens no file or connection before the first fetch.
     pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
         let budget = RetryBudget::new(deadline.clone(), aws_settings.max_attempts);
         // With a fallback, `--wait` waits for AWS.
