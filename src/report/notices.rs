@@ -86,7 +86,7 @@ pub fn trace(event: &Event) -> Line {
         Event::Credentials { provider } => format!("credentials: from the provider {provider}"),
         Event::Identity { role, arn } => {
             let role = role.as_ref().map(|role| format!(" with role {role}")).unwrap_or_default();
-            let arn = arn.as_deref().unwrap_or("unknown, since STS does not say it");
+            let arn = arn.as_deref().unwrap_or("unknown, since STS did not answer");
             format!("identity{role}: {arn}")
         }
         Event::Attempt { request, number, elapsed, failure } => {

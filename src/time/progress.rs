@@ -46,7 +46,7 @@ pub struct Status {
 pub enum Event {
     /// The provider that has the credentials.
     Credentials { provider: &'static str },
-    /// The ARN of the credentials of a role, or without one of those of the provider; `None` if STS does not say it.
+    /// The ARN of the credentials of a role, or without one of those of the provider; `None` if STS did not answer.
     Identity { role: Option<String>, arn: Option<String> },
     /// One attempt of a request.
     Attempt {
