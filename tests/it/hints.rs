@@ -72,6 +72,14 @@ fn a_stray_word_before_the_separator_is_not_told_to_come_after_a_forgotten_one()
 }
 
 #[test]
+fn of_several_stray_words_only_the_first_is_told_with_the_unknown_options() {
+    let run = refused(&["one", "two", "--foo", "--", "env"]);
+    has_line(&run, "error", "unexpected \"one\" before `--`");
+    has_line(&run, "error", "unknown option --foo");
+    run.says_nothing_of("two");
+}
+
+#[test]
 fn an_image_without_a_command_is_told_to_give_one() {
     let run = refused(&["--env", "A=x", "--"]);
     has_line(&run, "error", "no command after `--`");

@@ -87,8 +87,12 @@ impl Scan<'_> {
             _ if has_separator => UsageError::StrayWord(word),
             _ => UsageError::MissingSeparator(word),
         };
-        let continues = matches!(error, UsageError::MissingEquals { .. } | UsageError::StrayWord(_));
-        self.errors.push(error);
+        let is_stray = matches!(error, UsageError::StrayWord(_));
+        let continues = is_stray || matches!(error, UsageError::MissingEquals { .. });
+        // Further stray words have the same hint.
+        if !(is_stray && self.errors.iter().any(|error| matches!(error, UsageError::StrayWord(_)))) {
+            self.errors.push(error);
+        }
         continues
     }
 }
