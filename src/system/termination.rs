@@ -38,6 +38,9 @@ static CURRENT: AtomicUsize = AtomicUsize::new(NONE);
 
 const NONE: usize = SLOTS.len();
 
+/// True once a signal ends the process. No text is prepared any more, since the slot in use is being read.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
 /// Serializes the writers.
 static WRITING: Mutex<()> = Mutex::new(());
 
@@ -74,6 +77,9 @@ pub fn mask() -> SigSet {
 /// Prepares the line that a signal leaves: `prefix`, `SIGTERM after 2.1s`, and `rest`, together one printable line.
 pub fn prepare(prefix: &str, rest: &str) {
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    if ENDING.load(Ordering::SeqCst) {
+        return;
+    }
     let next = usize::from(CURRENT.load(Ordering::Relaxed) == 0);
     let text = format!("{prefix}{rest}");
     let text = &text.as_bytes()[..text.floor_char_boundary(CAPACITY)];
@@ -83,12 +89,12 @@ pub fn prepare(prefix: &str, rest: &str) {
     }
     slot.prefix.store(prefix.len(), Ordering::Relaxed);
     slot.length.store(text.len(), Ordering::Relaxed);
-    CURRENT.store(next, Ordering::Release);
+    CURRENT.store(next, Ordering::SeqCst);
 }
 
 /// From now on, a signal leaves no line.
 pub fn silence() {
-    CURRENT.store(NONE, Ordering::Release);
+    CURRENT.store(NONE, Ordering::SeqCst);
 }
 
 /// Tells the handler whether a line that is to be erased stands on the terminal.
@@ -112,9 +118,15 @@ pub extern "C" fn end(number: libc::c_int) {
     }
 }
 
-/// Writes the line, once, unless standard error would block: whoever does not read it must not keep the process from ending.
+/// Returns the prepared text for the first signal, and `None` for another one on another thread.
+fn begin_end() -> Option<&'static Slot> {
+    // A text that is prepared right now goes to the other slot, and is the last one.
+    if ENDING.swap(true, Ordering::SeqCst) { None } else { SLOTS.get(CURRENT.load(Ordering::SeqCst)) }
+}
+
+/// Writes the line, unless standard error would block: a stalled reader must not delay the end of the process.
 fn leave_line(number: libc::c_int) {
-    let Some(slot) = SLOTS.get(CURRENT.swap(NONE, Ordering::Acquire)) else { return };
+    let Some(slot) = begin_end() else { return };
     let mut line = Line::default();
     if HAS_PROGRESS.load(Ordering::SeqCst) {
         line.add(ERASE_LINE.as_bytes());
@@ -218,12 +230,28 @@ mod tests {
         assert_eq!(line.as_bytes(), [b'x'; CAPACITY + 128]);
     }
 
+    /// Serializes the tests that prepare texts.
+    static PREPARING: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn after_a_signal_no_text_is_prepared_and_a_second_signal_has_none() {
+        let _preparing = PREPARING.lock();
+        prepare("", "one");
+        let slot = begin_end().unwrap();
+        prepare("", "another");
+        assert_eq!(slot.length.load(Ordering::Relaxed), "one".len());
+        assert!(begin_end().is_none());
+        ENDING.store(false, Ordering::SeqCst);
+        silence();
+    }
+
     #[test]
     fn the_last_prepared_text_is_in_use_and_cut_at_a_character() {
         let text = |slot: &Slot| {
             let bytes = slot.bytes.iter().take(slot.length.load(Ordering::Relaxed));
             String::from_utf8(bytes.map(|byte| byte.load(Ordering::Relaxed)).collect()).unwrap()
         };
+        let _preparing = PREPARING.lock();
         for expected in ["one", "another", "a third"] {
             prepare("secrets-exec: ", expected);
             assert_eq!(text(&SLOTS[CURRENT.load(Ordering::Relaxed)]), format!("secrets-exec: {expected}"));
