@@ -34,7 +34,7 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// What must hold of a document out of a status and a body.
+/// The invariant of a document, given status and body.
 type Check = fn(u16, &[u8], &Document);
 
 type Parts<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);

@@ -52,7 +52,7 @@ pub fn key_or_placeholder(key: &str) -> String {
     if is_quotable(key) { key.to_owned() } else { "a key that could be a value".to_owned() }
 }
 
-/// What a key leads to: JSON, or the parameter whose name below the path is the key.
+/// The value under a key: JSON, or the parameter whose name below the path is the key.
 #[derive(Clone, Copy)]
 pub enum Member<'a> {
     Json(&'a Value),

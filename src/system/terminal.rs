@@ -1,4 +1,4 @@
-//! Whether this process may write to a terminal.
+//! A check before writing to a terminal.
 
 use std::os::fd::{AsFd, AsRawFd};
 

@@ -30,7 +30,7 @@ impl Default for Observer {
     }
 }
 
-/// What is awaited now.
+/// The requests and files that are awaited now, and the last error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// The first [`LISTED`] things that are awaited, the earliest first.

@@ -33,7 +33,7 @@ fn sandbox(aws: &Aws) -> Sandbox {
     sandbox.script("printf \"[$A]\" >/dev/tty; stty -a </dev/tty | tr ' ' '\\n' | grep -w echo >/dev/tty")
 }
 
-/// What the terminal shows when `typed` is typed once `shown` is shown.
+/// Runs at a terminal on which `typed` is typed once `shown` is shown.
 fn typing(aws: &Aws, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sandbox) -> Option<Outcome> {
     at_a_terminal(state(sandbox(aws)), &ECHOING, shown, typed).map(|sandbox| sandbox.run())
 }
