@@ -54,7 +54,7 @@ impl Drop for LongWait {
     fn drop(&mut self) {
         termination::silence();
         terminal::erase_progress();
-        // What was awaited is the service's status no longer.
+        // Clear the status that named what was awaited.
         if let Some(socket) = &self.messages.lock().unwrap_or_else(PoisonError::into_inner).socket {
             socket.send("STATUS=");
         }

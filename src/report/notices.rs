@@ -1,4 +1,4 @@
-//! Lines that are no failures, provenance, warnings and waits, and those of a process that ends at once.
+//! Lines other than failures (provenance, warnings, waits), and the lines of a process that ends at once.
 
 use std::panic::PanicHookInfo;
 use std::path::Path;

@@ -88,7 +88,7 @@ fn affects_all_secrets(problem: &ResolveProblem) -> bool {
     }
 }
 
-/// True for an error whose message and hints do not depend on the secret, although it may be about that secret alone.
+/// True for an error whose message and hints do not mention the secret. Equal errors of several secrets share one paragraph.
 fn may_affect_several_secrets(problem: &ResolveProblem) -> bool {
     let ResolveProblem::Fetch(FetchFailure { error, .. }) = problem else { return false };
     match error {
@@ -115,7 +115,7 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
     std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
 }
 
-/// Returns the hint for a reference like `aws-sm://prod/db`, of the secret aws-sm and the key //prod/db.
+/// Returns the hint for a reference with a scheme: `aws-sm://prod/db` is parsed as the secret `aws-sm` and the key `//prod/db`.
 fn scheme_hint(failure: &ResolveError) -> Option<Line> {
     let reference = failure.reference.as_ref()?;
     let has_scheme = reference.selector.to_string().starts_with("//");
@@ -130,7 +130,7 @@ fn region_hint(failure: &ResolveError) -> Option<Line> {
     Some(Line::help(format!("{region} is not a known region; did you mean {nearest}?")))
 }
 
-/// Returns an entry, with its secret unless the reason or the reference as written names it, or no secret matters.
+/// Returns an entry. Its secret is added if neither the reason nor the reference as written names it.
 fn entry(error: &ResolveError, is_secret_named: bool) -> String {
     let subject = error.subject.to_string();
     match locator(error) {

@@ -41,7 +41,7 @@ pub struct Status {
     pub reason: Option<String>,
 }
 
-/// An event of interest to whoever looks for the cause of a failure or a delay.
+/// An event that `-vv` prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The provider that has the credentials.

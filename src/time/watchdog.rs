@@ -67,7 +67,7 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        // Waits for a call, and for ever if that ends the process.
+        // Blocks while a callback runs; `overdue` never returns.
         *self.is_stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 }

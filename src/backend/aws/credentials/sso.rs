@@ -1,4 +1,4 @@
-//! Failures of SSO: most want the user to log in.
+//! Failures of SSO: most require the user to log in.
 
 use aws_credential_types::provider::error::CredentialsError as ProviderError;
 use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use crate::backend::aws::protocol::{Classified, SdkFailure, error_text};
 use crate::net::errors::find_source;
 
-/// Adds the command that logs in to an error that it mends.
+/// Adds the hint `aws sso login` to an error that a log-in fixes.
 pub fn with_login_hint(error: ProviderError, profile: &str) -> ProviderError {
     if !requires_login(&error) {
         return error;
@@ -26,7 +26,7 @@ fn requires_login(error: &ProviderError) -> bool {
     match find_source::<SdkFailure<GetRoleCredentialsError>>(error) {
         Some(SdkError::ServiceError(service)) => service.raw().status().as_u16() == 401,
         Some(_) => false,
-        // The portal was not asked. A refresh of the token may have been, in vain.
+        // The failure came before the portal: no token, or one that could not be refreshed.
         None => find_source::<ConnectorError>(error).is_none(),
     }
 }
