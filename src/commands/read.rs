@@ -16,7 +16,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::plan::Plan;
 use crate::report::{self, Failure, Report, terminal};
-use crate::resolve::{Outcome, Progress, refuse, resolve};
+use crate::resolve::{Outcome, Round, refuse, resolve};
 use crate::system::os_error;
 use crate::time::deadline::Deadline;
 use crate::time::watchdog::Watchdog;
@@ -48,8 +48,8 @@ pub fn read(
         }
         loop {
             let answers = match resolve(plan, fetched) {
-                Progress::Done(outcome) => return Ok(outcome),
-                Progress::Pending(locators) => backend.fetch(&locators).await?,
+                Round::Done(outcome) => return Ok(outcome),
+                Round::Pending(locators) => backend.fetch(&locators).await?,
             };
             fetched.extend(answers);
         }
