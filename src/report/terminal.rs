@@ -16,10 +16,10 @@ const PREFIX: &str = "secrets-exec: ";
 static WANTS_COLOURS: OnceLock<bool> = OnceLock::new();
 
 /// The state of the progress line. Held while something is printed.
-static PROGRESS: Mutex<Progress> = Mutex::new(Progress::Absent);
+static PROGRESS: Mutex<ProgressLine> = Mutex::new(ProgressLine::Absent);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
+enum ProgressLine {
     Absent,
     /// It stands on the terminal.
     Shown,
@@ -42,42 +42,42 @@ pub fn choose_colours(inherited: &Inherited) {
 pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
     let (is_coloured, width) = (is_coloured(), width());
     let text: String = lines.into_iter().map(|line| layout(&line.into(), is_coloured, width)).collect();
-    replace_progress(&mut lock_progress(), &text, Progress::Absent);
+    replace_progress(&mut lock_progress(), &text, ProgressLine::Absent);
 }
 
 /// Shows a line on the terminal, cut at its width, until the next one, or anything else, is printed. Where lines cannot be erased
 /// (TERM=dumb), it must not be called.
 pub fn show_progress(line: &Line) {
     let mut progress = lock_progress();
-    if *progress != Progress::Paused && may_write(io::stderr()) {
+    if *progress != ProgressLine::Paused && may_write(io::stderr()) {
         let text = layout_progress(line, is_coloured(), width().unwrap_or(DEFAULT_WIDTH));
-        replace_progress(&mut progress, &text, Progress::Shown);
+        replace_progress(&mut progress, &text, ProgressLine::Shown);
     }
 }
 
 /// Erases the progress line.
 pub fn erase_progress() {
-    replace_progress(&mut lock_progress(), "", Progress::Absent);
+    replace_progress(&mut lock_progress(), "", ProgressLine::Absent);
 }
 
 /// Erases the progress line, and shows none until `is_paused` is false: the terminal is in use by a question.
 pub fn pause_progress(is_paused: bool) {
-    let next = if is_paused { Progress::Paused } else { Progress::Absent };
+    let next = if is_paused { ProgressLine::Paused } else { ProgressLine::Absent };
     replace_progress(&mut lock_progress(), "", next);
 }
 
-fn lock_progress() -> MutexGuard<'static, Progress> {
+fn lock_progress() -> MutexGuard<'static, ProgressLine> {
     PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn replace_progress(progress: &mut Progress, text: &str, next: Progress) {
-    let erasure = if *progress == Progress::Shown { ERASE_LINE } else { "" };
+fn replace_progress(progress: &mut ProgressLine, text: &str, next: ProgressLine) {
+    let erasure = if *progress == ProgressLine::Shown { ERASE_LINE } else { "" };
     // Before writing: a signal meanwhile erases a line too many, which does no harm.
-    if next == Progress::Shown {
+    if next == ProgressLine::Shown {
         set_progress(true);
     }
     let _ = io::stderr().write_all(format!("{erasure}{text}").as_bytes());
-    set_progress(next == Progress::Shown);
+    set_progress(next == ProgressLine::Shown);
     *progress = next;
 }
 
