@@ -56,13 +56,13 @@ pub fn ask(question: &str) -> io::Result<Option<Zeroizing<String>>> {
         }
         // Dropped at the end of the statement, which sends the signals that came meanwhile.
         let answer = SilentTerminal::begin(terminal.try_clone()?)?.read_line(question)?;
-        if let Answer::Line(line) = answer {
+        if let Input::Line(line) = answer {
             return Ok(line);
         }
     }
 }
 
-enum Answer {
+enum Input {
     Line(Option<Zeroizing<String>>),
     /// A signal came before a line.
     Signal,
@@ -94,7 +94,7 @@ impl SilentTerminal {
         Ok(this)
     }
 
-    fn read_line(&self, question: &str) -> io::Result<Answer> {
+    fn read_line(&self, question: &str) -> io::Result<Input> {
         (&self.terminal).write_all(question.as_bytes())?;
         let mut line = Zeroizing::new([0; LONGEST]);
         loop {
@@ -106,12 +106,12 @@ impl SilentTerminal {
                 Ok(_) => {}
             }
             if files[0].any() == Some(true) {
-                return Ok(Answer::Signal);
+                return Ok(Input::Signal);
             }
             if files[1].any() == Some(true) {
                 let length = (&self.terminal).read(&mut *line)?;
                 let text = line.get(..length).map(String::from_utf8_lossy).unwrap_or_default();
-                return Ok(Answer::Line((length > 0).then(|| Zeroizing::new(text.trim().to_owned()))));
+                return Ok(Input::Line((length > 0).then(|| Zeroizing::new(text.trim().to_owned()))));
             }
         }
     }
@@ -155,6 +155,6 @@ mod tests {
         drop(begin());
         // Ignored by default, so sending it on does nothing.
         pass_on(Signal::SIGWINCH as libc::c_int);
-        assert!(matches!(begin().read_line(""), Ok(Answer::Signal)));
+        assert!(matches!(begin().read_line(""), Ok(Input::Signal)));
     }
 }
