@@ -127,7 +127,7 @@ fn begin_end() -> Option<&'static Slot> {
 /// Writes the line, unless standard error would block: a stalled reader must not delay the end of the process.
 fn leave_line(number: libc::c_int) {
     let Some(slot) = begin_end() else { return };
-    let mut line = Line::default();
+    let mut line = StackLine::default();
     if HAS_PROGRESS.load(Ordering::SeqCst) {
         line.add(ERASE_LINE.as_bytes());
     }
@@ -163,18 +163,18 @@ fn now() -> u64 {
 }
 
 /// A line that is put together without memory from the heap, which a handler must not use.
-struct Line {
+struct StackLine {
     bytes: [u8; CAPACITY + 128],
     length: usize,
 }
 
-impl Default for Line {
+impl Default for StackLine {
     fn default() -> Self {
         Self { bytes: [0; CAPACITY + 128], length: 0 }
     }
 }
 
-impl Line {
+impl StackLine {
     fn add(&mut self, bytes: &[u8]) {
         for (to, from) in self.bytes.iter_mut().skip(self.length).zip(bytes) {
             *to = *from;
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     fn seconds(nanoseconds: u64) -> String {
-        let mut line = Line::default();
+        let mut line = StackLine::default();
         line.add_seconds(nanoseconds);
         String::from_utf8(line.as_bytes().to_vec()).unwrap()
     }
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_line_has_room_for_the_longest_text_and_no_more() {
-        let mut line = Line::default();
+        let mut line = StackLine::default();
         line.add(&[b'x'; 2 * CAPACITY]);
         line.add(b"y");
         assert_eq!(line.as_bytes(), [b'x'; CAPACITY + 128]);
