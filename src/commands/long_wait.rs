@@ -29,7 +29,7 @@ struct Messages {
 impl LongWait {
     /// Prepares the line that a signal leaves. `-q` hides the progress line, and so does a terminal that cannot erase it.
     pub fn new(options: &Options, inherited: &Inherited) -> Self {
-        prepare(&Status::default());
+        set_signal_line(&Status::default());
         let can_erase = inherited.get("TERM").is_none_or(|term| term != "dumb");
         let has_line = !options.quiet && can_erase;
         let name = inherited.filled("NOTIFY_SOCKET").map(OsString::from);
@@ -39,7 +39,7 @@ impl LongWait {
     /// The observer of the progress; with `-vv` it prints each event.
     pub fn observer(options: &Options) -> Observer {
         let trace = options.trace.then_some((|event| terminal::print_lines([report::trace(event)])) as fn(&_));
-        Observer { changed: prepare, paused: terminal::pause_progress, trace }
+        Observer { changed: set_signal_line, paused: terminal::pause_progress, trace }
     }
 
     /// The functions of the watchdog.
@@ -85,8 +85,8 @@ impl Messages {
     }
 }
 
-fn prepare(status: &Status) {
-    termination::prepare(&terminal::error_prefix(), &terminal::escaped(&report::interrupted(status)));
+fn set_signal_line(status: &Status) {
+    termination::set_line(&terminal::error_prefix(), &terminal::escaped(&report::interrupted(status)));
 }
 
 fn overdue() {

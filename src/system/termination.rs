@@ -75,7 +75,7 @@ pub fn mask() -> SigSet {
 }
 
 /// Prepares the line that a signal leaves: `prefix`, `SIGTERM after 2.1s`, and `rest`, together one printable line.
-pub fn prepare(prefix: &str, rest: &str) {
+pub fn set_line(prefix: &str, rest: &str) {
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     if ENDING.load(Ordering::SeqCst) {
         return;
@@ -231,14 +231,14 @@ mod tests {
     }
 
     /// Serializes the tests that prepare texts.
-    static PREPARING: Mutex<()> = Mutex::new(());
+    static SETTING: Mutex<()> = Mutex::new(());
 
     #[test]
     fn after_a_signal_no_text_is_prepared_and_a_second_signal_has_none() {
-        let _preparing = PREPARING.lock();
-        prepare("", "one");
+        let _setting = SETTING.lock();
+        set_line("", "one");
         let slot = begin_end().unwrap();
-        prepare("", "another");
+        set_line("", "another");
         assert_eq!(slot.length.load(Ordering::Relaxed), "one".len());
         assert!(begin_end().is_none());
         ENDING.store(false, Ordering::SeqCst);
@@ -251,12 +251,12 @@ mod tests {
             let bytes = slot.bytes.iter().take(slot.length.load(Ordering::Relaxed));
             String::from_utf8(bytes.map(|byte| byte.load(Ordering::Relaxed)).collect()).unwrap()
         };
-        let _preparing = PREPARING.lock();
+        let _setting = SETTING.lock();
         for expected in ["one", "another", "a third"] {
-            prepare("secrets-exec: ", expected);
+            set_line("secrets-exec: ", expected);
             assert_eq!(text(&SLOTS[CURRENT.load(Ordering::Relaxed)]), format!("secrets-exec: {expected}"));
         }
-        prepare("", &format!("{}é", "x".repeat(CAPACITY - 1)));
+        set_line("", &format!("{}é", "x".repeat(CAPACITY - 1)));
         assert_eq!(text(&SLOTS[CURRENT.load(Ordering::Relaxed)]).len(), CAPACITY - 1);
         silence();
         assert_eq!(CURRENT.load(Ordering::Relaxed), NONE);
