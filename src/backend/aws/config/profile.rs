@@ -39,7 +39,7 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     let name = chosen.as_deref().unwrap_or("default");
     let Some(profile) = profiles.get(name) else {
         // The default profile need not exist.
-        return if chosen.is_none() { Ok(()) } else { Err(no_profile(name, None, &profiles)) };
+        return if chosen.is_none() { Ok(()) } else { Err(profiles.no_profile(name, None)) };
     };
     check_source_profiles(name, profile, &profiles)?;
     if settings.uses_profile() {
@@ -89,14 +89,10 @@ fn check_source_profiles(name: &str, profile: &Profile, profiles: &Profiles) -> 
     // A chain with more steps than there are profiles is a cycle, which `role_chain` reports.
     for _ in profiles.names() {
         let Some(source) = profile.get("source_profile") else { break };
-        profile = profiles.get(source).ok_or_else(|| no_profile(source, Some(name), profiles))?;
+        profile = profiles.get(source).ok_or_else(|| profiles.no_profile(source, Some(name)))?;
         name = source;
     }
     Ok(())
-}
-
-fn no_profile(name: &str, named_by: Option<&str>, profiles: &Profiles) -> SetupError {
-    SetupError::NoProfile { name: name.to_owned(), known: profiles.names(), named_by: named_by.map(str::to_owned) }
 }
 
 struct ProfileReader<'a> {
