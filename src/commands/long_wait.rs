@@ -10,7 +10,7 @@ use crate::system::notify::NotifySocket;
 use crate::system::termination;
 use crate::time::deadline::Deadline;
 use crate::time::progress::{Observer, Status};
-use crate::time::watchdog::Calls;
+use crate::time::watchdog::Callbacks;
 
 /// The messages about one resolution. Dropping the value ends them: a signal leaves no line any more, and the progress line is erased.
 pub struct LongWait {
@@ -43,10 +43,10 @@ impl LongWait {
     }
 
     /// The functions of the watchdog.
-    pub fn calls(&self) -> Calls {
+    pub fn callbacks(&self) -> Callbacks {
         let messages = Arc::clone(&self.messages);
         let tick = move |deadline: &Deadline| messages.lock().unwrap_or_else(PoisonError::into_inner).update(deadline);
-        Calls { tick: Box::new(tick), overdue }
+        Callbacks { tick: Box::new(tick), overdue }
     }
 }
 

@@ -35,7 +35,7 @@ pub fn read(
     let begun = Instant::now();
     let long_wait = LongWait::new(options, inherited);
     let deadline = Deadline::new(options.timeout, options.wait).observed_by(LongWait::observer(options));
-    let watchdog = Watchdog::start(deadline.clone(), long_wait.calls());
+    let watchdog = Watchdog::start(deadline.clone(), long_wait.callbacks());
     // Not dropped: the end of the process or execve closes the connections.
     let mut backend = ManuallyDrop::new(open(config, deadline)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
