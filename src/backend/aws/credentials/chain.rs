@@ -11,7 +11,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use super::environment::EnvironmentCredentials;
 use super::imds::InstanceCredentials;
-use super::local_causes::{is_limit, is_unreadable_file, limit_in_force};
+use super::local_failures::{is_limit, is_unreadable_file, limit_in_force};
 use super::profile::profile_credentials;
 use super::provider_configs::ProviderConfigs;
 use crate::backend::aws::config::Settings;

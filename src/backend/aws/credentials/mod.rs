@@ -3,7 +3,7 @@
 mod chain;
 mod environment;
 mod imds;
-mod local_causes;
+mod local_failures;
 mod mfa;
 mod process;
 mod process_group;
