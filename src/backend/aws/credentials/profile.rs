@@ -38,9 +38,9 @@ pub async fn profile_credentials(
         Source::Keys(credentials) => credentials,
         Source::Process(command) => CredentialProcess::new(&command).provide_credentials().await?,
         Source::Named(source) => named(source, settings, configs).await?,
-        Source::WebIdentity => of_the_sdk(&profiles, &chain.profile, configs).await?,
+        Source::WebIdentity => sdk_credentials(&profiles, &chain.profile, configs).await?,
         Source::Sso => {
-            let found = of_the_sdk(&profiles, &chain.profile, configs).await;
+            let found = sdk_credentials(&profiles, &chain.profile, configs).await;
             found.map_err(|error| with_login_hint(error, &chain.profile))?
         }
     };
@@ -90,7 +90,7 @@ const PROFILE: &str = "secrets-exec-source";
 
 /// Asks the SDK's provider for the credentials of a web identity or of SSO. It is given a profile that has only these settings, since it
 /// would assume the roles of the profile itself.
-async fn of_the_sdk(
+async fn sdk_credentials(
     profiles: &Profiles,
     name: &str,
     configs: &ProviderConfigs<'_>,
