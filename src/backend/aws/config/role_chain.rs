@@ -89,7 +89,7 @@ pub fn role_chain<'a>(profiles: &'a Profiles, name: &'a str) -> Result<Option<Ro
             (Some(keys), _) => Some(Source::Keys(keys)),
             (None, Some(role)) => {
                 roles.push(role);
-                match next(name, profile)? {
+                match source_profile(name, profile)? {
                     Some(source) => {
                         name = source;
                         continue;
@@ -141,7 +141,7 @@ fn duration(profile: &str, text: &str) -> Result<i32, ChainError> {
 }
 
 /// The profile whose credentials assume the role of a profile; `None` if it is the profile itself.
-fn next<'a>(name: &str, profile: &'a Profile) -> Result<Option<&'a str>, ChainError> {
+fn source_profile<'a>(name: &str, profile: &'a Profile) -> Result<Option<&'a str>, ChainError> {
     match (profile.get("source_profile"), profile.get("credential_source")) {
         (Some(_), Some(_)) => Err(inconsistent(name, "has both source_profile and credential_source")),
         (None, None) => Err(inconsistent(name, "has a role_arn, but neither source_profile nor credential_source")),
