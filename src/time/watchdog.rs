@@ -19,10 +19,10 @@ const ENDING: Duration = Duration::from_secs(2);
 /// The time before a resolution is long.
 const LONG: Duration = Duration::from_secs(2);
 
-/// The interval between two callbacks about a long resolution.
+/// The interval between two calls of `tick` in a long resolution.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The functions that the thread callbacks.
+/// The functions that the thread calls.
 pub struct Callbacks {
     /// After two seconds, and then each second.
     pub tick: Box<dyn FnMut(&Deadline) + Send>,

@@ -96,14 +96,14 @@ async fn sdk_credentials(
     configs: &ProviderConfigs<'_>,
 ) -> Result<Credentials, ProviderError> {
     let Some(profile) = profiles.get(name) else { return Err(invalid("the profile does not exist any more")) };
-    let files = profiles.env_files_with(source_profile(profile));
+    let files = profiles.env_files_with(source_config(profile));
     let provider = ProfileFileCredentialsProvider::builder().configure(&configs.network);
     provider.profile_name(PROFILE).profile_files(files).build().provide_credentials().await
 }
 
 /// Returns a configuration file with the source of `profile`. The SDK allows the region and the URL of SSO only in the `sso-session`, if
 /// there is one; botocore allows them in both.
-fn source_profile(profile: &Profile) -> String {
+fn source_config(profile: &Profile) -> String {
     let mut own = format!("[profile {PROFILE}]\n");
     let session = session(profile);
     let mut of_session = session.as_ref().map(|session| format!("[sso-session {session}]\n")).unwrap_or_default();
