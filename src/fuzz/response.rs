@@ -105,7 +105,7 @@ fn assert_are_below(status: u16, body: &[u8], document: &Document) {
     let object: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
     assert!(object.get("NextToken").and_then(Value::as_str).is_none_or(str::is_empty), "not the last page: {text}");
     let parameters = object.get("Parameters").and_then(Value::as_array);
-    for (rest, parameter) in &document.below {
+    for (rest, parameter) in &document.parameters {
         let is_it = |listed: &Value| {
             let string = |key| listed.get(key).and_then(Value::as_str);
             let is_named = |name: &str| name.trim_start_matches('/') == format!("prod/{rest}");
@@ -114,7 +114,7 @@ fn assert_are_below(status: u16, body: &[u8], document: &Document) {
         };
         assert!(parameters.is_some_and(|parameters| parameters.iter().any(is_it)), "{rest} from {text}");
     }
-    assert!(!document.below.is_empty(), "nothing from {text}");
+    assert!(!document.parameters.is_empty(), "nothing from {text}");
 }
 
 /// Returns each value that a secret could have in malformed JSON, as text and decoded from base64.

@@ -21,7 +21,7 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
         let (name, document) = match below {
             None => (fetch_errors::name(locator), answer),
             Some(rest) => {
-                let (_, parameter) = answer.below.iter().find(|(name, _)| name == rest)?;
+                let (_, parameter) = answer.parameters.iter().find(|(name, _)| name == rest)?;
                 (format!("{} {}{rest}", locator.store, locator.id), parameter)
             }
         };
