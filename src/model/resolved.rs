@@ -24,7 +24,7 @@ pub struct FileValue {
 pub struct ReadFrom {
     pub locator: Locator,
     /// Of a path, the rest of the parameter's name.
-    pub below: Option<String>,
+    pub parameter_name: Option<String>,
 }
 
 /// The values of a plan, each variable and each path once.

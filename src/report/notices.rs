@@ -16,9 +16,9 @@ use crate::time::progress::{Event, Status};
 
 /// The lines of `--verbose`: the secret, version and region of each variable and file.
 pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
-    let read = |ReadFrom { locator, below }: &ReadFrom| {
+    let read = |ReadFrom { locator, parameter_name }: &ReadFrom| {
         let answer = fetched.get(locator)?.as_ref().ok()?;
-        let (name, document) = match below {
+        let (name, document) = match parameter_name {
             None => (fetch_errors::name(locator), answer),
             Some(rest) => {
                 let (_, parameter) = answer.parameters.iter().find(|(name, _)| name == rest)?;
