@@ -16,7 +16,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::plan::Plan;
 use crate::report::{self, Failure, Report, terminal};
-use crate::resolve::{Outcome, Round, refuse, resolve};
+use crate::resolve::{Outcome, Round, resolve, unsupported};
 use crate::system::os_error;
 use crate::time::deadline::Deadline;
 use crate::time::watchdog::Watchdog;
@@ -41,10 +41,8 @@ pub fn read(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(os_error::text(&error)))?;
     let outcome = runtime.block_on(async {
-        let mut refused = Fetched::default();
-        refused.extend(backend.refused(plan).await?);
-        if !refused.is_empty() {
-            return Ok(refuse(plan, &refused));
+        if let Some(answers) = backend.unsupported(plan).await? {
+            return Ok(unsupported(plan, &answers));
         }
         loop {
             let answers = match resolve(plan, fetched) {

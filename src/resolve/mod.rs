@@ -51,10 +51,10 @@ pub fn resolve<'a>(plan: &'a Plan, fetched: &'a Fetched) -> Round<'a> {
     }
 }
 
-/// Fails every target with a reference that `refused` has an error for; nothing is resolved.
-pub fn refuse(plan: &Plan, refused: &Fetched) -> Outcome {
+/// Fails every target with a reference that `answers` has an error for; nothing is resolved.
+pub fn unsupported(plan: &Plan, answers: &Fetched) -> Outcome {
     let error = |(subject, reference): (&Subject, &SecretRef)| {
-        let failure = refused.get(&reference.locator)?.as_ref().err()?;
+        let failure = answers.get(&reference.locator)?.as_ref().err()?;
         let problem = ResolveProblem::Fetch(failure.clone());
         Some(ResolveError { subject: subject.clone(), reference: Some(reference.clone()), problem })
     };
