@@ -43,7 +43,7 @@ pub enum Failure {
     /// The event loop cannot be created: the error of the kernel.
     Runtime(String),
     Stack(StackShortage),
-    /// Values that are missing, and the aliases that exist, for suggestions.
+    /// Values that could not be resolved, and the aliases that exist, for suggestions.
     Resolve(Vec<ResolveError>, Vec<String>),
     /// A value that no environment can hold.
     Environment(EnvironmentError),
@@ -92,7 +92,20 @@ impl Failure {
                 Some((entry, reference_errors::variable(error)?))
             }
             Self::Deliver(error) => Some(deliver_errors::entry_and_reason(error)),
-            _ => None,
+            Self::Usage(_)
+            | Self::Options(_)
+            | Self::Variable(_)
+            | Self::Setup(_)
+            | Self::Declaration(_)
+            | Self::Local(_)
+            | Self::EnvReference(_)
+            | Self::Program { .. }
+            | Self::Runtime(_)
+            | Self::Stack(_)
+            | Self::Resolve(..)
+            | Self::Environment(_)
+            | Self::Output(_)
+            | Self::Exec { .. } => None,
         }
     }
 

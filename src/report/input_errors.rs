@@ -16,26 +16,22 @@ use crate::model::tree::Position;
 /// Returns the message, the line that it is about, and a hint.
 pub fn declaration(error: &DeclarationError) -> Vec<Line> {
     let message = Line::error(declaration_message(error));
-    let source = match &error.problem {
-        DeclarationProblem::Syntax(_, Some(Excerpt { line, column })) => {
-            vec![Line::note(line.as_str()), Line::note(format!("{:>column$}", "^"))]
-        }
-        _ => Vec::new(),
-    };
+    let mut source = Vec::new();
+    if let DeclarationProblem::Syntax(_, Some(Excerpt { line, column })) = &error.problem {
+        source = vec![Line::note(line.as_str()), Line::note(format!("{:>column$}", "^"))];
+    }
     std::iter::once(message).chain(source).chain(declaration_hint(error).map(Line::help)).collect()
 }
 
 fn declaration_hint(error: &DeclarationError) -> Option<String> {
-    match &error.problem {
-        DeclarationProblem::Syntax(why, _) if is_yaml_colon(why) => {
-            Some("a text with a colon and a blank needs quotes; a reference has no blank after its colon".to_owned())
-        }
-        // Only the top level has no subject.
-        DeclarationProblem::UnknownKey { key, nearest: None } if error.subject.is_none() && is_variable(key) => {
-            Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
-        }
-        _ => None,
+    if let DeclarationProblem::Syntax(why, _) = &error.problem {
+        let hint = "a text with a colon and a blank needs quotes; a reference has no blank after its colon";
+        return is_yaml_colon(why).then(|| hint.to_owned());
     }
+    let DeclarationProblem::UnknownKey { key, nearest: None } = &error.problem else { return None };
+    // Only the top level has no subject.
+    let is_entry = error.subject.is_none() && is_variable(key);
+    is_entry.then(|| format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
 }
 
 fn is_variable(key: &str) -> bool {

@@ -57,7 +57,17 @@ pub fn variable(error: &ReferenceError) -> Option<String> {
         ReferenceError::Prefix(name) => {
             Some(format!("the value of {name} begins with \"ssm:\"; remove that from {name} and write ssm:${{{name}}}"))
         }
-        _ => None,
+        ReferenceError::Empty
+        | ReferenceError::TooManyFields
+        | ReferenceError::BadPath { .. }
+        | ReferenceError::BadVariable
+        | ReferenceError::IllegalCharacter(_)
+        | ReferenceError::Id(_)
+        | ReferenceError::Expanded(_)
+        | ReferenceError::Version { .. }
+        | ReferenceError::Path(_)
+        | ReferenceError::NoAlias { .. }
+        | ReferenceError::EcsFields { .. } => None,
     }
 }
 
