@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::inherited::Inherited;
 use crate::model::options::Options;
+use crate::model::quoting::escaped;
 use crate::report::{self, terminal};
 use crate::system::notify::NotifySocket;
 use crate::system::termination;
@@ -73,7 +74,7 @@ impl Messages {
         }
         if let Some(socket) = self.socket() {
             let left = deadline.longest_left().as_micros();
-            socket.send(&format!("STATUS={}\nEXTEND_TIMEOUT_USEC={left}", terminal::escaped(&line.text)));
+            socket.send(&format!("STATUS={}\nEXTEND_TIMEOUT_USEC={left}", escaped(&line.text)));
         }
     }
 
@@ -86,7 +87,7 @@ impl Messages {
 }
 
 fn set_signal_line(status: &Status) {
-    termination::set_line(&terminal::error_prefix(), &terminal::escaped(&report::interrupted(status)));
+    termination::set_line(&terminal::error_prefix(), &escaped(&report::interrupted(status)));
 }
 
 fn overdue() {

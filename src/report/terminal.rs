@@ -7,6 +7,7 @@ use terminal_size::{Width, terminal_size_of};
 
 use super::line::{Label, Line};
 use crate::model::inherited::Inherited;
+use crate::model::quoting::escaped;
 use crate::system::terminal::may_write;
 use crate::system::termination::{ERASE_LINE, set_progress};
 
@@ -136,23 +137,6 @@ fn colour(label: Label) -> u8 {
         Label::Note => 32,
         Label::Help => 36,
     }
-}
-
-/// Escapes control characters, and those that change the direction of text or have no width: a name, a path or a server's
-/// message can neither end the line nor disguise it.
-pub fn escaped(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    line.chars().for_each(|c| match c {
-        // Quotes and backslashes, which `escape_debug` would escape, are harmless.
-        '\'' | '"' | '\\' => text.push(c),
-        // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank Braille
-        // pattern.
-        '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
-            text.extend(c.escape_unicode());
-        }
-        c => text.extend(c.escape_debug()),
-    });
-    text
 }
 
 /// Breaks `text` at blanks into lines of at most `width` columns. The first begins after `start` columns, the others with `indent`
