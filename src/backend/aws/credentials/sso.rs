@@ -12,10 +12,14 @@ pub fn with_login_hint(error: ProviderError, profile: &str) -> ProviderError {
     if !requires_login(&error) {
         return error;
     }
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./@:+".contains(c);
-    let profile = if profile.chars().all(is_plain) { profile.to_owned() } else { format!("{profile:?}") };
-    let text = format!("{}; log in with `aws sso login --profile {profile}`", error_text(&error));
+    let text = format!("{}; log in with `aws sso login --profile {}`", error_text(&error), shell_word(profile));
     ProviderError::provider_error(Classified::permanent(text))
+}
+
+/// Returns a word of a POSIX shell's command, in single quotes if it has special characters.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./@:+".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// True if the cached token is missing, invalid or expired, or the portal rejects it.
@@ -28,5 +32,17 @@ fn requires_login(error: &ProviderError) -> bool {
         Some(_) => false,
         // The failure came before the portal: no token, or one that could not be refreshed.
         None => find_source::<ConnectorError>(error).is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_special_character_is_quoted_for_a_shell() {
+        assert_eq!(shell_word("dev"), "dev");
+        assert_eq!(shell_word("the $team"), "'the $team'");
+        assert_eq!(shell_word("jane's"), r"'jane'\''s'");
     }
 }
