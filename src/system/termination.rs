@@ -14,9 +14,13 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, si
 use nix::unistd::{getpid, write};
 
 use super::signals::{Disposition, TERMINATION, disposition};
+use super::terminal::is_writable;
 
 /// The maximum length of a prepared text in bytes. A write of less than PIPE_BUF (4,096) bytes to a pipe with room does not block.
 const CAPACITY: usize = 1024;
+
+/// The maximum length of the whole line: a text, the signal's name, the time and the sequence that erases a line.
+const LINE_CAPACITY: usize = CAPACITY + 128;
 
 /// Moves to the start of the line and erases it.
 pub const ERASE_LINE: &str = "\r\x1b[K";
@@ -141,17 +145,9 @@ fn leave_line(number: libc::c_int) {
     line.add(b"\n");
     // SAFETY: standard error is open: Rust's runtime opens /dev/null in its place before `main` if it is not.
     let stderr = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
-    if is_writable(libc::STDERR_FILENO) {
+    if is_writable(stderr) {
         let _ = write(stderr, line.as_bytes());
     }
-}
-
-/// True if a write to the descriptor would not block.
-pub fn is_writable(descriptor: libc::c_int) -> bool {
-    let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLOUT, revents: 0 };
-    // SAFETY: the pointer is to one valid pollfd; poll is async-signal-safe.
-    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
-    ready == 1 && poll.revents & libc::POLLOUT != 0
 }
 
 fn now() -> u64 {
@@ -164,13 +160,13 @@ fn now() -> u64 {
 
 /// A line that is put together without memory from the heap, which a handler must not use.
 struct StackLine {
-    bytes: [u8; CAPACITY + 128],
+    bytes: [u8; LINE_CAPACITY],
     length: usize,
 }
 
 impl Default for StackLine {
     fn default() -> Self {
-        Self { bytes: [0; CAPACITY + 128], length: 0 }
+        Self { bytes: [0; LINE_CAPACITY], length: 0 }
     }
 }
 
@@ -227,7 +223,7 @@ mod tests {
         let mut line = StackLine::default();
         line.add(&[b'x'; 2 * CAPACITY]);
         line.add(b"y");
-        assert_eq!(line.as_bytes(), [b'x'; CAPACITY + 128]);
+        assert_eq!(line.as_bytes(), [b'x'; LINE_CAPACITY]);
     }
 
     /// Serializes the tests that prepare texts.
