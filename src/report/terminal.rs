@@ -43,7 +43,9 @@ pub fn choose_colours(inherited: &Inherited) {
 pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
     let (is_coloured, width) = (is_coloured(), width());
     let text: String = lines.into_iter().map(|line| layout(&line.into(), is_coloured, width)).collect();
-    replace_progress(&mut lock_progress(), &text, ProgressLine::Absent);
+    let mut progress = lock_progress();
+    let next = if *progress == ProgressLine::Paused { ProgressLine::Paused } else { ProgressLine::Absent };
+    replace_progress(&mut progress, &text, next);
 }
 
 /// Shows a line on the terminal, cut at its width, until the next one, or anything else, is printed. Where lines cannot be erased
@@ -262,6 +264,14 @@ mod tests {
     fn wide_characters_take_two_columns() {
         assert_eq!(wrap("日本 日本", 8, 0, 1), "日本\n 日本");
         assert_eq!(wrap("日本 日本", 9, 0, 1), "日本 日本");
+    }
+
+    #[test]
+    fn a_line_that_is_printed_does_not_end_a_pause() {
+        pause_progress(true);
+        print_lines([] as [Line; 0]);
+        assert!(*lock_progress() == ProgressLine::Paused);
+        pause_progress(false);
     }
 
     proptest::proptest! {
