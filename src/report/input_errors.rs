@@ -18,7 +18,7 @@ pub fn declaration(error: &DeclarationError) -> Vec<Line> {
     let message = Line::error(declaration_message(error));
     let mut source = Vec::new();
     if let DeclarationProblem::Syntax(_, Some(Excerpt { line, column })) = &error.problem {
-        source = vec![Line::note(line.as_str()), Line::note(format!("{:>column$}", "^"))];
+        source = vec![Line::source(line.as_str()), Line::source(format!("{:>column$}", "^"))];
     }
     std::iter::once(message).chain(source).chain(declaration_hint(error).map(Line::help)).collect()
 }

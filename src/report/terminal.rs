@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use terminal_size::{Width, terminal_size_of};
 
-use super::line::{Label, Line};
+use super::line::{Label, Layout, Line};
 use crate::model::inherited::Inherited;
 use crate::model::quoting::escaped;
 use crate::system::terminal::may_write;
@@ -124,7 +124,7 @@ fn layout_progress(line: &Line, is_coloured: bool, width: usize) -> String {
 /// Returns the line with its prefix, its label and a line feed.
 fn layout(line: &Line, is_coloured: bool, width: Option<usize>) -> String {
     let text = escaped(&line.text);
-    let text = match width {
+    let text = match width.filter(|_| line.layout == Layout::Wrapped) {
         Some(width) => wrap(&text, width, prefix_columns(line.label), (PREFIX.len() + 2).min(width / 4)),
         None => text,
     };
@@ -218,6 +218,11 @@ mod tests {
         let line = Line::help("one two three four");
         assert_eq!(layout(&line, false, None), "secrets-exec: help: one two three four\n");
         assert_eq!(layout(&line, false, Some(30)), "secrets-exec: help: one two\n       three four\n");
+    }
+
+    #[test]
+    fn source_text_does_not_wrap() {
+        assert_eq!(layout(&Line::source("  one two"), false, Some(25)), "secrets-exec: note:   one two\n");
     }
 
     #[test]
