@@ -82,7 +82,7 @@ impl Reference {
             return Ok(found);
         }
         version.check(*store).map_err(|error| {
-            let number = version.label().filter(|label| Version::Id((*label).to_owned()).check(*store).is_ok());
+            let number = version.mistaken_number(*store);
             let instead = number.map(|number| Self { version: Some(Version::Id(number.to_owned())), ..self.clone() });
             ReferenceError::Version { error, instead: instead.map(|reference| reference.to_string()) }
         })?;
