@@ -1,4 +1,4 @@
-//! Messages about a resolution that takes long: on the terminal, to the service manager, and by a signal.
+//! Messages about a wait: for a long resolution on the terminal and to the service manager, for any wait by a signal.
 
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,6 +49,14 @@ impl LongWait {
         let tick = move |deadline: &Deadline| messages.lock().unwrap_or_else(PoisonError::into_inner).update(deadline);
         Callbacks { tick: Box::new(tick), overdue }
     }
+}
+
+/// Runs `action`, which waits for `what` before the resolution. A signal meanwhile leaves a line that says so.
+pub fn awaiting<T>(what: &str, action: impl FnOnce() -> T) -> T {
+    set_signal_line(&Status { awaited: vec![what.to_owned()], ..Status::default() });
+    let result = action();
+    termination::silence();
+    result
 }
 
 impl Drop for LongWait {
