@@ -25,6 +25,16 @@ fn the_provider_the_identity_the_endpoint_and_the_time_are_told() {
 }
 
 #[test]
+fn a_declaration_asks_for_the_same_with_verbose_2() {
+    let aws = served();
+    for (level, is_traced) in [("2", true), ("1", false), ("true", false)] {
+        let run = sandbox(&aws).declaration(&format!("defaults: {{ verbose: {level} }}\n")).run();
+        run.launched().says(["secrets-exec: note: A (--env, x:k): secret x, version "]);
+        assert_eq!(run.stderr().contains("attempt 1, "), is_traced, "{run}");
+    }
+}
+
+#[test]
 fn every_attempt_is_told_with_its_failure() {
     let aws = served().fails_first("GetSecretValue", 2, fault::status(503));
     let run = sandbox(&aws).args(["-v", "--verbose"]).run();

@@ -92,7 +92,8 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
         }
         let given = match spec.takes {
             Takes::Text(_) => reader.text(subject, value, "text").map(|text| Given::Text(text.into())),
-            Takes::Nothing | Takes::Level => reader.boolean(subject, value).map(Given::Flag),
+            Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
+            Takes::Level => reader.level(subject, value),
             Takes::Texts(_) => reader.texts(subject, value).map(Given::Texts),
             Takes::Optional(_) => match value.boolean() {
                 Some(on) => Some(Given::Flag(on)),
