@@ -67,13 +67,14 @@ impl Messages {
         if left.is_zero() {
             return;
         }
-        let line = report::waiting(&deadline.progress().status(), left);
+        let status = deadline.progress().status();
         if self.has_line && terminal::is_watched() {
-            terminal::show_progress(&line);
+            terminal::show_progress(&report::progress(&status, left));
         }
         if let Some(socket) = self.socket() {
+            let text = terminal::escaped(&report::waiting(&status, left));
             let left = deadline.longest_left().as_micros();
-            socket.send(&format!("STATUS={}\nEXTEND_TIMEOUT_USEC={left}", terminal::escaped(&line.text)));
+            socket.send(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={left}"));
         }
     }
 
