@@ -87,7 +87,8 @@ impl Messages {
 }
 
 fn prepare(status: &Status) {
-    termination::prepare(&terminal::error_prefix(), &terminal::escaped(&report::interrupted(status)));
+    let (prefix, rest) = terminal::layout_signal(&report::interrupted(status));
+    termination::prepare(&prefix, &rest);
 }
 
 fn overdue() {

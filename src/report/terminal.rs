@@ -81,9 +81,13 @@ fn replace_progress(progress: &mut Progress, text: &str, next: Progress) {
     *progress = next;
 }
 
-/// Returns the beginning of the line that a signal leaves.
-pub fn error_prefix() -> String {
-    prefix(Label::Error, is_coloured())
+/// The columns between the two parts of [`layout_signal`], for `SIGTERM after 9999.9s`.
+const SIGNAL_COLUMNS: usize = 21;
+
+/// Returns the prefix of the line that a signal leaves, and what follows the signal's name and the time, wrapped for the terminal.
+pub fn layout_signal(rest: &str) -> (String, String) {
+    let rest = wrap_after(&escaped(rest), width(), prefix_columns(Label::Error) + SIGNAL_COLUMNS);
+    (prefix(Label::Error, is_coloured()), rest)
 }
 
 fn is_coloured() -> bool {
@@ -128,12 +132,13 @@ fn cut(text: String, room: usize) -> String {
 
 /// Returns the line with its prefix, its label and a line feed.
 fn layout(line: &Line, is_coloured: bool, width: Option<usize>) -> String {
-    let text = escaped(&line.text);
-    let text = match width {
-        Some(width) => wrap(&text, width, prefix_columns(line.label), (PREFIX.len() + 2).min(width / 4)),
-        None => text,
-    };
+    let text = wrap_after(&escaped(&line.text), width, prefix_columns(line.label));
     format!("{}{text}\n", prefix(line.label, is_coloured))
+}
+
+/// Wraps a text that begins after `start` columns, if there is a width.
+fn wrap_after(text: &str, width: Option<usize>, start: usize) -> String {
+    width.map_or_else(|| text.to_owned(), |width| wrap(text, width, start, (PREFIX.len() + 2).min(width / 4)))
 }
 
 /// The number of the colour in SGR (ECMA-48).

@@ -89,6 +89,17 @@ fn a_terminal_of_80_columns_shows_the_reason_and_the_name_in_an_arn() {
 }
 
 #[test]
+fn the_line_of_a_signal_wraps_at_the_width_of_the_terminal() {
+    let aws = held();
+    let script = "\"$@\" & program=$!; sleep 1; kill -TERM $program; wait $program; exit 3";
+    let wrapper = terminal(60).into_iter().chain(["sh", "-c", script, "sh"].map(str::to_owned));
+    let run = sandbox(&aws).env("NO_COLOR", "1").through(wrapper).target_writes_stderr().run();
+    let ours: Vec<String> = left(&run).into_iter().filter(|line| !line.contains("Terminated")).collect();
+    assert!(ours.len() > 1 && ours.iter().all(|line| line.chars().count() <= 60), "{run}");
+    assert!(ours[1].starts_with("      ") && ours.last().unwrap().ends_with(" started"), "{run}");
+}
+
+#[test]
 fn quiet_and_a_terminal_that_erases_nothing_show_no_line() {
     for (option, term) in [("-q", "xterm"), ("--no-file", "dumb")] {
         let aws = held();
