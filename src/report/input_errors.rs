@@ -17,12 +17,26 @@ use crate::model::tree::Position;
 pub fn declaration(error: &DeclarationError) -> Vec<Line> {
     let message = Line::error(declaration_message(error));
     let source = match &error.problem {
-        DeclarationProblem::Syntax(_, Some(Excerpt { line, column })) => {
-            vec![Line::note(line.as_str()), Line::note(format!("{:>column$}", "^"))]
-        }
+        DeclarationProblem::Syntax(_, Some(excerpt)) => source_lines(excerpt).map(Line::note).into(),
         _ => Vec::new(),
     };
     std::iter::once(message).chain(source).chain(declaration_hint(error).map(Line::help)).collect()
+}
+
+/// The columns of a source line that are shown, so that it does not wrap on a terminal of 80 columns.
+const SOURCE_COLUMNS: usize = 60;
+
+/// Returns the part of a line, which is ASCII, that is around the error, and a caret under that.
+fn source_lines(Excerpt { line, column }: &Excerpt) -> [String; 2] {
+    let start = column.saturating_sub(SOURCE_COLUMNS / 2).min(line.len().saturating_sub(SOURCE_COLUMNS));
+    let end = line.len().min(start + SOURCE_COLUMNS);
+    let cut = |at: usize| match at == 0 || at == line.len() {
+        true => "",
+        false => "…",
+    };
+    let shown = line.get(start + cut(start).chars().count()..end - cut(end).chars().count()).unwrap_or_default();
+    let caret = column - start;
+    [format!("{}{shown}{}", cut(start), cut(end)), format!("{:>caret$}", "^")]
 }
 
 fn declaration_hint(error: &DeclarationError) -> Option<String> {

@@ -180,6 +180,17 @@ fn a_colon_without_quotes_is_shown_with_a_caret_and_told_to_need_quotes() {
 }
 
 #[test]
+fn a_long_line_is_cut_around_the_caret() {
+    let path = "deeply/".repeat(10);
+    let run = declaring(&format!("env:\n  DB_PASSWORD: {path}x: host\n"));
+    let stderr = run.stderr();
+    let shown: Vec<_> = stderr.lines().filter_map(|line| line.strip_prefix("secrets-exec: note: ")).collect();
+    assert!(shown.len() == 2 && shown.iter().all(|line| line.chars().count() <= 60), "{run}");
+    let caret = shown[1].chars().position(|c| c == '^').unwrap();
+    assert!(shown[0].starts_with('…') && shown[0].chars().nth(caret) == Some(':'), "{run}");
+}
+
+#[test]
 fn a_line_with_a_value_is_never_shown() {
     for yaml in [
         format!("env:\n  A: {{ value: {CANARY}: x }}\n"),
