@@ -7,7 +7,6 @@ use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::entry::Claim;
 use crate::model::env_name::is_name;
-use crate::model::library_text::is_yaml_colon;
 use crate::model::quoting::{file_name, quoted_unless_secret};
 use crate::model::reference::{AliasNameError, ReferenceError, SecretIdError};
 use crate::model::template::TemplateError;
@@ -17,7 +16,7 @@ use crate::model::tree::Position;
 pub fn declaration(error: &DeclarationError) -> Vec<Line> {
     let message = Line::error(declaration_message(error));
     let source = match &error.problem {
-        DeclarationProblem::Syntax(_, Some(excerpt)) => source_lines(excerpt).map(Line::note).into(),
+        DeclarationProblem::FurtherColon(_, Some(excerpt)) => source_lines(excerpt).map(Line::note).into(),
         _ => Vec::new(),
     };
     std::iter::once(message).chain(source).chain(declaration_hint(error).map(Line::help)).collect()
@@ -41,7 +40,10 @@ fn source_lines(Excerpt { line, column }: &Excerpt) -> [String; 2] {
 
 fn declaration_hint(error: &DeclarationError) -> Option<String> {
     match &error.problem {
-        DeclarationProblem::Syntax(why, _) if is_yaml_colon(why) => {
+        DeclarationProblem::FirstColon(_) => {
+            Some("check its indentation, and for a blank after the colon in the line above".to_owned())
+        }
+        DeclarationProblem::FurtherColon(..) => {
             Some("a text with a colon and a blank needs quotes; a reference has no blank after its colon".to_owned())
         }
         // Only the top level has no subject.
@@ -127,7 +129,9 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         DeclarationProblem::Untrusted { what, why } => {
             format!("not read, since {what} {why}; to read it anyway, name it with -f")
         }
-        DeclarationProblem::Syntax(why, _) => why.clone(),
+        DeclarationProblem::Syntax(why)
+        | DeclarationProblem::FirstColon(why)
+        | DeclarationProblem::FurtherColon(why, _) => why.clone(),
         DeclarationProblem::UnknownKey { key, nearest } => match nearest {
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
             None => format!("unknown key {key:?}"),

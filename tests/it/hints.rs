@@ -180,6 +180,15 @@ fn a_colon_without_quotes_is_shown_with_a_caret_and_told_to_need_quotes() {
 }
 
 #[test]
+fn a_colon_that_an_earlier_line_makes_wrong_is_told_to_be_so() {
+    for yaml in ["env:\n  A:prod/db:x\n  B: c:d\n", "env:\n  A: prod/db:x\n    B: c:d\n"] {
+        let run = declaring(yaml);
+        has_line(&run, "help", "check its indentation, and for a blank after the colon in the line above");
+        run.says_nothing_of("quotes");
+    }
+}
+
+#[test]
 fn a_long_line_is_cut_around_the_caret() {
     let path = "deeply/".repeat(10);
     let run = declaring(&format!("env:\n  DB_PASSWORD: {path}x: host\n"));

@@ -43,6 +43,12 @@ pub fn excerpt(text: &str, position: Position) -> Option<Excerpt> {
     Some(Excerpt { line: (*line).to_owned(), column: position.column })
 }
 
+/// True if no colon stands on the line before this position.
+pub fn is_first_colon(text: &str, position: Position) -> bool {
+    let line = text.lines().nth(position.line.saturating_sub(1)).unwrap_or_default();
+    !line.chars().take(position.column.saturating_sub(1)).any(|c| c == ':')
+}
+
 /// True for an entry with the path of a secret, or for a key of KEYS right below an entry that has only a name on its line.
 fn is_structure(line: &str, above: &[&str]) -> bool {
     let (key, value) = line.trim_start().split_once(':').unwrap_or_default();
