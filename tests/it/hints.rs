@@ -55,6 +55,41 @@ fn a_forgotten_equals_sign_is_told_as_such() {
     run.says_nothing_of("after `--`");
 }
 
+/// The lines of a refused run without the program's name.
+fn lines_of(arguments: &[&str]) -> Vec<String> {
+    refused(arguments).stderr().lines().map(|line| line.replace("secrets-exec: ", "")).collect()
+}
+
+#[test]
+fn mistakes_around_env_are_told_with_what_to_write() {
+    for (arguments, expected) in [
+        (&["-e", "A=x", "B=y", "--", "env"][..], "help: write --env B=y"),
+        (&["A=prod/db:x", "env"], "help: write --env A=prod/db:x"),
+        (&["A=no reference!", "--", "env"], "help: write --env A=…"),
+        (&["-e", "A", "=", "prod/db", "--", "env"], "help: write -e A=REF, with no blanks around ="),
+        (&["-e", "A=", "prod/db", "--", "env"], "help: write -e A=prod/db, with no blanks around ="),
+        (&["-env", "A=x", "--", "env"], "help: did you mean --env?"),
+        (&["—env", "A=x", "--", "env"], "help: did you mean --env?"),
+        (&["-e", "A=ok", "-", "env"], "help: write two hyphens before the command: --"),
+        (&["-e", "A=ok", "—", "env"], "help: write two hyphens before the command: --"),
+        (&["--agent", "http://u:p@h", "--", "env"], "help: write --agent=http://***@h"),
+    ] {
+        let lines = lines_of(arguments);
+        assert!(lines.iter().any(|line| line == expected), "{arguments:?}: {lines:?}");
+        assert!(lines.iter().all(|line| !line.contains("A==") && !line.contains("NAME=REF -- A")), "{lines:?}");
+    }
+}
+
+#[test]
+fn the_argument_of_an_unknown_option_is_no_second_error() {
+    for arguments in
+        [&["--env-file", "x.env", "--", "env"], &["-p", "prod", "--", "env"], &["--verbos", "x", "--", "env"]]
+    {
+        let lines = lines_of(arguments);
+        assert_eq!(lines.iter().filter(|line| line.starts_with("error: ")).count(), 1, "{lines:?}");
+    }
+}
+
 #[test]
 fn a_subcommand_of_other_programs_is_told_to_be_left_out() {
     for word in ["run", "exec"] {
