@@ -118,7 +118,7 @@ impl Failure {
             Self::Output(error) => {
                 vec![Line::error(format!("standard output cannot be written: {}", os_error::text(error)))]
             }
-            Self::Environment(error) => vec![Line::error(exec_errors::environment(error))],
+            Self::Environment(error) => exec_errors::environment(error),
             Self::Deliver(error) => vec![Line::error(deliver_errors::line(error))],
             Self::Exec { program, error } => vec![Line::error(exec_errors::exec(program, error))],
         }

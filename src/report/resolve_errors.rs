@@ -161,7 +161,7 @@ fn reason<'a>(
             (None, ("the value is not base64, which `decode` expects".to_owned(), vec![hint]))
         }
         ResolveProblem::Extract { region, error } => (region.as_ref(), extraction(reference, error, origin)),
-        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error, origin)),
+        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error, &failure.subject)),
         ResolveProblem::Render { region, error } => (region.as_ref(), rendering(error)),
         ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
             let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions, origin);

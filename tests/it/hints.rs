@@ -160,6 +160,30 @@ fn an_entry_of_the_command_line_is_told_where_it_could_have_a_default() {
 }
 
 #[test]
+fn a_remedy_for_a_flag_is_one_that_a_flag_can_follow() {
+    let object = r#"{"nul":"a\u0000b","clash":{"a-b":"1","a_b":"2"},"name":{"1x":"3"},"path":{"path":"p"}}"#;
+    let aws = Aws::start().secret("x", Secret::json(object)).secret("nul", Secret::json(r#"{"nul":"a\u0000b"}"#));
+    for (option, argument, remedy) in [
+        ("--env", "B=x:nul", "--as-file B=x:nul"),
+        ("--env-from", "nul", "--as-file NUL=SECRET:KEY"),
+        ("--env-from", "x:$.clash", "--env-from PREFIX_=x:$.clash"),
+        ("--env-from", "x:$.name", "write --env-from PREFIX_=x:$.name"),
+        ("--env-from", "x:$.path", "write --env-from PREFIX_=x:$.path"),
+    ] {
+        let run = Sandbox::new().aws(&aws).args([option, argument]).run();
+        has_line(run.refused(78), "help", remedy);
+    }
+    for (declaration, remedy) in [
+        ("env-from: [nul]\n", "or declare it under `env` with `encode: base64`"),
+        ("env-from: [\"x:$.clash\"]\n", "help: `rename` one of them"),
+        ("env-from: [\"x:$.name\"]\n", "help: `rename` it"),
+    ] {
+        let run = Sandbox::new().aws(&aws).declaration(declaration).run();
+        run.refused(78).says([remedy]).says_nothing_of("--as-file").says_nothing_of("--env-from");
+    }
+}
+
+#[test]
 fn a_reference_with_a_scheme_is_told_to_have_none() {
     for reference in ["aws-sm://prod/db", "aws-sm://prod/db:password"] {
         let run = Sandbox::new().aws(&Aws::start()).resolve(&format!("A={reference}")).run();
