@@ -1,7 +1,7 @@
 //! Messages about declarations, `--local` files and references in inherited variables.
 
 use super::line::Line;
-use super::reference_errors::reference;
+use super::reference_errors::{literal_hint, reference};
 use crate::input::declaration::{DeclarationError, DeclarationProblem, Excerpt};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
@@ -50,12 +50,19 @@ fn declaration_hint(error: &DeclarationError) -> Option<String> {
         DeclarationProblem::UnknownKey { key, nearest: None } if error.subject.is_none() && is_variable(key) => {
             Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
         }
+        DeclarationProblem::Reference { error, .. } => literal_hint(error),
         _ => None,
     }
 }
 
 fn is_variable(key: &str) -> bool {
-    is_name(key) && key.bytes().any(|byte| byte.is_ascii_uppercase())
+    is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
+/// Quotes an unknown key, unless it could be a value in the place of a key.
+fn quoted_key(key: &str) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    ((1..=64).contains(&key.len()) && key.bytes().all(is_plain)).then(|| format!("{key:?}"))
 }
 
 fn declaration_message(error: &DeclarationError) -> String {
@@ -132,9 +139,10 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         DeclarationProblem::Syntax(why)
         | DeclarationProblem::FirstColon(why)
         | DeclarationProblem::FurtherColon(why, _) => why.clone(),
-        DeclarationProblem::UnknownKey { key, nearest } => match nearest {
-            Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
-            None => format!("unknown key {key:?}"),
+        DeclarationProblem::UnknownKey { key, nearest } => match (quoted_key(key), nearest) {
+            (None, _) => "unknown key, which is not printed, since it could be a value".to_owned(),
+            (Some(key), Some(nearest)) => format!("unknown key {key}; did you mean {nearest:?}?"),
+            (Some(key), None) => format!("unknown key {key}"),
         },
         DeclarationProblem::Expected { expected, found } => format!("expected {expected}, found {found}"),
         DeclarationProblem::IllegalName(name) => {
@@ -199,8 +207,8 @@ fn no_such_container(name: &str, nearest: Option<&str>, known: &[String]) -> Str
 /// Returns the message about a `valueFrom`, whose format differs from that of a reference.
 fn value_from(text: &str, error: &ReferenceError) -> String {
     match error {
-        ReferenceError::Id(SecretIdError::IllegalCharacter { name, character }) => {
-            format!("{name:?} is not an ARN, so it is a parameter's name, which cannot contain {character:?}")
+        ReferenceError::Id(SecretIdError::IllegalCharacter(character)) => {
+            format!("`valueFrom` is not an ARN, so it is a parameter's name, which cannot contain {character:?}")
         }
         ReferenceError::Id(SecretIdError::ArnCutShort(arn)) => {
             format!("{arn:?} is an ARN cut short; expected {ECS_SECRET} or {ECS_PARAMETER}")

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::line::Line;
-use super::reference_errors::reference;
+use super::reference_errors::{literal_hint, reference};
 use crate::backend::aws::{SetupError, VariableError};
 use crate::input::cli::UsageError;
 use crate::model::options::OptionConflict;
@@ -58,7 +58,9 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
             "{option} PATH=…: PATH decides which command runs and cannot come from a secret; set it with `value` in a declaration"
         ),
         UsageError::Reference { option, argument, reference: written, error } => {
-            format!("{option} {argument}: {}", reference(written, error))
+            let name = argument.strip_suffix(written.as_str()).unwrap_or_default();
+            let line = Line::error(format!("{option} {name}…: {}", reference(written, error)));
+            return std::iter::once(line).chain(literal_hint(error).map(Line::help)).collect();
         }
         UsageError::ContainerAlone => {
             "--container selects a container of an ECS task definition, and no declaration is one; name it with -f"

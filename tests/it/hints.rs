@@ -232,6 +232,31 @@ fn a_variable_at_the_top_of_a_declaration_is_told_to_stand_under_env() {
 }
 
 #[test]
+fn a_key_with_lower_case_letters_at_the_top_is_no_variable() {
+    declaring("apiVersion: v1\nkind: Secret\n").says(["unknown key \"apiVersion\""]).says_nothing_of("under `env:`");
+}
+
+#[test]
+fn an_unknown_key_that_could_be_a_value_is_not_printed() {
+    for key in [format!("app:{CANARY}"), "x".repeat(65), "pass word".to_owned()] {
+        let run = declaring(&format!("? \"{key}\"\n: x\n"));
+        run.says(["unknown key"]).says_nothing_of(&key);
+    }
+}
+
+#[test]
+fn a_literal_in_the_place_of_a_reference_is_not_printed_and_told_where_it_goes() {
+    let run = refused(&["-e", "DB_PASSWORD=hunter2 is my secret!", "--", "env"]);
+    has_line(&run, "error", "--env DB_PASSWORD=…: a secret's name cannot contain ' '");
+    has_line(run.says_nothing_of("hunter2"), "help", "NAME: { value: … }");
+    let run = declaring("env:\n  M: \"hello world\"\n");
+    has_line(run.says_nothing_of("hello"), "help", "NAME: { value: … }");
+    let run = refused(&["-e", "A=$SECRET", "--", "env"]);
+    has_line(&run, "help", "a variable in a reference is written ${NAME}");
+    has_line(&declaring("env:\n  A: \"{{ db.host }}\"\n"), "help", "NAME: { template: ");
+}
+
+#[test]
 fn a_colon_without_quotes_is_shown_with_a_caret_and_told_to_need_quotes() {
     let run = declaring("env:\n  A: prod/db: host\n");
     has_line(&run, "help", "needs quotes");
