@@ -76,13 +76,14 @@ impl Messages {
         if left.is_zero() {
             return;
         }
-        let line = report::waiting(&deadline.progress().status(), left);
+        let status = deadline.progress().status();
         if self.has_line && terminal::is_watched() {
-            terminal::show_progress(&line);
+            terminal::show_progress(&report::progress(&status, left));
         }
         if let Some(socket) = self.socket() {
+            let text = escaped(&report::waiting(&status, left));
             let left = deadline.longest_left().as_micros();
-            socket.send(&format!("STATUS={}\nEXTEND_TIMEOUT_USEC={left}", escaped(&line.text)));
+            socket.send(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={left}"));
         }
     }
 
@@ -95,7 +96,8 @@ impl Messages {
 }
 
 fn set_signal_line(status: &Status) {
-    termination::set_line(&terminal::error_prefix(), &escaped(&report::interrupted(status)));
+    let (prefix, rest) = terminal::layout_signal(&report::interrupted(status));
+    termination::set_line(&prefix, &rest);
 }
 
 fn overdue() {

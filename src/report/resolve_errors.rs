@@ -55,14 +55,22 @@ pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<Line> {
     groups.into_iter().flat_map(|group| paragraph(&group, aliases, &suggestions)).collect()
 }
 
-/// True if two errors have one cause: the same secret cannot be read, or several or all cannot for the same reason.
+/// True if two errors have one cause: the same secret cannot be read or has no such value, or several or all secrets cannot be read for
+/// the same reason.
 fn is_same(left: &ResolveError, right: &ResolveError) -> bool {
     let store = |error| locator(error).map(|locator| locator.store);
-    matches!(left.problem, ResolveProblem::Fetch(_))
-        && left.problem == right.problem
-        && (affects_all_secrets(&left.problem)
-            || locator(left) == locator(right)
-            || store(left) == store(right) && may_affect_several_secrets(&left.problem))
+    left.problem == right.problem
+        && match left.problem {
+            ResolveProblem::Fetch(_) => {
+                affects_all_secrets(&left.problem)
+                    || locator(left) == locator(right)
+                    || store(left) == store(right) && may_affect_several_secrets(&left.problem)
+            }
+            ResolveProblem::Extract { .. }
+            | ResolveProblem::EnvFrom { .. }
+            | ResolveProblem::Render { .. }
+            | ResolveProblem::NotBase64 => left.reference.is_some() && left.reference == right.reference,
+        }
 }
 
 fn locator(error: &ResolveError) -> Option<&Locator> {
@@ -153,7 +161,7 @@ fn reason<'a>(
             (None, ("the value is not base64, which `decode` expects".to_owned(), vec![hint]))
         }
         ResolveProblem::Extract { region, error } => (region.as_ref(), extraction(reference, error, origin)),
-        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error, origin)),
+        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error, &failure.subject)),
         ResolveProblem::Render { region, error } => (region.as_ref(), rendering(error)),
         ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
             let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions, origin);

@@ -84,9 +84,13 @@ fn replace_progress(progress: &mut ProgressLine, text: &str, next: ProgressLine)
     *progress = next;
 }
 
-/// Returns the beginning of the line that a signal leaves.
-pub fn error_prefix() -> String {
-    prefix(Label::Error, is_coloured())
+/// The columns between the two parts of [`layout_signal`], for `SIGTERM after 9999.9s`.
+const SIGNAL_COLUMNS: usize = 21;
+
+/// Returns the prefix of the line that a signal leaves, and what follows the signal's name and the time, wrapped for the terminal.
+pub fn layout_signal(rest: &str) -> (String, String) {
+    let rest = wrap_after(&escaped(rest), width(), prefix_columns(Label::Error) + SIGNAL_COLUMNS);
+    (prefix(Label::Error, is_coloured()), rest)
 }
 
 fn is_coloured() -> bool {
@@ -111,24 +115,37 @@ fn prefix_columns(label: Label) -> usize {
 
 /// Returns the line with its prefix, cut so that it leaves the last column of the terminal free.
 fn layout_progress(line: &Line, is_coloured: bool, width: usize) -> String {
-    let mut room = width.saturating_sub(prefix_columns(line.label) + 1);
+    let room = width.saturating_sub(prefix_columns(line.label) + 1);
+    prefix(line.label, is_coloured) + &cut(escaped(&line.text), room)
+}
+
+/// Cuts a text that is wider than `room` columns; `…` is its end then.
+fn cut(text: String, room: usize) -> String {
+    if columns(&text) <= room {
+        return text;
+    }
+    let Some(mut room) = room.checked_sub(1) else { return String::new() };
     let fits = |c: &char| {
         let left = room.checked_sub(columns_of(*c));
         room = left.unwrap_or_default();
         left.is_some()
     };
-    let text: String = escaped(&line.text).chars().take_while(fits).collect();
-    prefix(line.label, is_coloured) + &text
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// Returns the line with its prefix, its label and a line feed.
 fn layout(line: &Line, is_coloured: bool, width: Option<usize>) -> String {
     let text = escaped(&line.text);
-    let text = match width.filter(|_| line.layout == Layout::Wrapped) {
-        Some(width) => wrap(&text, width, prefix_columns(line.label), (PREFIX.len() + 2).min(width / 4)),
-        None => text,
+    let text = match line.layout {
+        Layout::Wrapped => wrap_after(&text, width, prefix_columns(line.label)),
+        Layout::Verbatim => text,
     };
     format!("{}{text}\n", prefix(line.label, is_coloured))
+}
+
+/// Wraps a text that begins after `start` columns, if there is a width.
+fn wrap_after(text: &str, width: Option<usize>, start: usize) -> String {
+    width.map_or_else(|| text.to_owned(), |width| wrap(text, width, start, (PREFIX.len() + 2).min(width / 4)))
 }
 
 /// The number of the colour in SGR (ECMA-48).
@@ -234,9 +251,9 @@ mod tests {
     fn a_progress_line_is_cut_before_the_last_column() {
         let line = Line::note("one two");
         assert_eq!(layout_progress(&line, false, 28), "secrets-exec: note: one two");
-        assert_eq!(layout_progress(&line, false, 27), "secrets-exec: note: one tw");
-        assert_eq!(layout_progress(&line, true, 24), "secrets-exec: \x1b[1;32mnote:\x1b[0m one");
-        assert_eq!(layout_progress(&Line::note("日本"), false, 24), "secrets-exec: note: 日");
+        assert_eq!(layout_progress(&line, false, 27), "secrets-exec: note: one t…");
+        assert_eq!(layout_progress(&line, true, 24), "secrets-exec: \x1b[1;32mnote:\x1b[0m on…");
+        assert_eq!(layout_progress(&Line::note("日本"), false, 24), "secrets-exec: note: 日…");
         assert_eq!(layout_progress(&Line::note("\n"), false, 80), "secrets-exec: note: \\n");
         assert_eq!(layout_progress(&line, false, 9), "secrets-exec: note: ");
     }

@@ -78,7 +78,7 @@ pub fn mask() -> SigSet {
     mask
 }
 
-/// Prepares the line that a signal leaves: `prefix`, `SIGTERM after 2.1s`, and `rest`, together one printable line.
+/// Sets the line that a signal leaves: `prefix`, `SIGTERM after 2.1s`, and `rest`, which may go on in further lines.
 pub fn set_line(prefix: &str, rest: &str) {
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     if ENDING.load(Ordering::SeqCst) {

@@ -28,6 +28,7 @@ use crate::net::errors::host_and_port;
 use crate::net::http::{HttpTimeouts, Transport};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
+use crate::time::progress::WaitReason;
 use crate::time::retry::{Retry, RetryBudget, retry};
 use request::AgentRequest;
 
@@ -186,7 +187,7 @@ impl Agent {
                 Err(error) => error,
             };
             if let Some((source, why)) = error.tried.last() {
-                self.deadline.progress().note_reason(&format!("{source}: {why}"));
+                self.deadline.progress().note_reason(WaitReason::Source(source, why.clone()));
             }
             let wait = self.deadline.wait().filter(|_| !self.settings.has_fallback);
             if wait.is_none() || !self.budget.pause(attempts, None, None).await {

@@ -28,7 +28,7 @@ pub struct Excerpt {
 /// may open a quote, which could go on to it: there is none before it at all.
 pub fn excerpt(text: &str, position: Position) -> Option<Excerpt> {
     let lines: Vec<&str> = text.lines().take(position.line).collect();
-    let (line, before) = lines.split_last()?;
+    let (line, before) = lines.split_last().filter(|_| lines.len() == position.line)?;
     let is_plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic() && byte != b'\\';
     let may_hold_value = VALUE_KEYS.iter().any(|key| line.contains(key));
     if line.len() > MAX_LENGTH || !line.bytes().all(is_plain) || may_hold_value {
@@ -41,6 +41,12 @@ pub fn excerpt(text: &str, position: Position) -> Option<Excerpt> {
         return None;
     }
     Some(Excerpt { line: (*line).to_owned(), column: position.column })
+}
+
+/// True if no colon stands on the line before this position.
+pub fn is_first_colon(text: &str, position: Position) -> bool {
+    let line = text.lines().nth(position.line.saturating_sub(1)).unwrap_or_default();
+    !line.chars().take(position.column.saturating_sub(1)).any(|c| c == ':')
 }
 
 /// True for an entry with the path of a secret, or for a key of KEYS right below an entry that has only a name on its line.
@@ -152,5 +158,6 @@ mod tests {
     #[test]
     fn a_line_beyond_the_text_is_none() {
         assert_eq!(excerpt("", Position { line: 1, column: 1 }), None);
+        assert_eq!(excerpt("env:\n  A: x/y: z\n", Position { line: 3, column: 1 }), None);
     }
 }

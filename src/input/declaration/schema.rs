@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::aliases::aliases;
 use super::error::{DeclarationError, DeclarationProblem};
-use super::excerpt::excerpt;
+use super::excerpt::{excerpt, is_first_colon};
 use super::reader::DeclarationReader;
 use super::{entry, env_from, files, task_definition};
 use crate::input::syntax::Format;
@@ -38,10 +38,12 @@ pub fn declaration(
 ) -> Declaration {
     let (node, found) = format.parse_with_duplicates(text);
     errors.extend(found.into_iter().map(|error| {
-        let position = error.position.filter(|_| node.is_none() && format == Format::Yaml);
-        let position = position.filter(|_| is_yaml_colon(&error.message));
-        let excerpt = position.and_then(|position| excerpt(text, position));
-        let problem = DeclarationProblem::Syntax(error.message, excerpt);
+        let is_colon = node.is_none() && format == Format::Yaml && is_yaml_colon(&error.message);
+        let problem = match error.position.filter(|_| is_colon) {
+            Some(position) if is_first_colon(text, position) => DeclarationProblem::FirstColon(error.message),
+            Some(position) => DeclarationProblem::FurtherColon(error.message, excerpt(text, position)),
+            None => DeclarationProblem::Syntax(error.message),
+        };
         DeclarationError { path: Arc::clone(path), position: error.position, subject: None, problem }
     }));
     let Some(node) = node else { return Declaration::default() };
