@@ -38,7 +38,8 @@ impl Lookup<'_> {
             EntrySource::Composed(parts) => ValueSource::Composed(parts),
             EntrySource::Template(template) => {
                 subject.written = Some("template".to_owned());
-                let names = template.required_names(self.aliases.names()).into_iter().map(str::to_owned);
+                let names =
+                    template.required_names(|name| self.aliases.get(name).is_some()).into_iter().map(str::to_owned);
                 let inputs = names.map(|name| self.alias(&name, &subject).map(|reference| (name, reference)));
                 // Collected first, so that every unknown name is reported.
                 let inputs: Vec<_> = inputs.collect();
