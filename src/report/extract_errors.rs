@@ -1,16 +1,19 @@
 //! Messages about documents that do not give a value: keys, paths, `env-from` and templates.
 
-use super::fetch_errors::default_hint;
-use crate::model::entry::{NamingError, Origin};
+use crate::model::entry::NamingError;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{SecretRef, Store};
 use crate::resolve::{Absent, EnvFromError, ExtractError, RenderError};
 
-/// Returns the problem of a reference, and hints.
-pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError, origin: &Origin) -> (String, Vec<String>) {
+/// Returns the problem of a reference, and hints. `default` is the advice for a value that need not exist.
+pub fn extraction(
+    reference: Option<&SecretRef>,
+    error: &ExtractError,
+    default: Option<&'static str>,
+) -> (String, Vec<String>) {
     let key = reference.map(|reference| reference.selector.to_string()).unwrap_or_default();
     let (problem, hint) = match error {
-        ExtractError::Absent(absent) => absence(&key, absent, origin),
+        ExtractError::Absent(absent) => absence(&key, absent, default),
         ExtractError::NotJson { line, column } => (
             format!("is not JSON, or too deeply nested (line {line}, column {column}), so it has no {}", of_key(&key)),
             Some("leave KEY out to take the whole value".to_owned()),
@@ -30,8 +33,7 @@ pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError, origin: &
     (problem, Vec::from_iter(hint))
 }
 
-fn absence(key: &str, absent: &Absent, origin: &Origin) -> (String, Option<String>) {
-    let default = default_hint(origin);
+fn absence(key: &str, absent: &Absent, default: Option<&'static str>) -> (String, Option<String>) {
     match absent {
         Absent::Key { nearest, as_path, known, count } => {
             let hint = match (as_path, nearest) {
@@ -46,8 +48,8 @@ fn absence(key: &str, absent: &Absent, origin: &Origin) -> (String, Option<Strin
         Absent::Node { nearest: Some(nearest) } => {
             (format!("has nothing at {key}"), Some(format!("did you mean {nearest:?}?")))
         }
-        Absent::Node { nearest: None } => (format!("has nothing at {key}"), Some(default.to_owned())),
-        Absent::Null => (format!("{key:?} is null, which counts as absent"), Some(default.to_owned())),
+        Absent::Node { nearest: None } => (format!("has nothing at {key}"), default.map(str::to_owned)),
+        Absent::Null => (format!("{key:?} is null, which counts as absent"), default.map(str::to_owned)),
     }
 }
 
@@ -65,7 +67,7 @@ fn of_key(key: &str) -> String {
 /// Advice for an `env-from` entry whose secret is not an object.
 const ONE_VARIABLE: &str = "map it to one variable with --env, or under `env`";
 
-pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError, origin: &Origin) -> (String, Vec<String>) {
+pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError) -> (String, Vec<String>) {
     let is_path = reference.is_some_and(|reference| reference.locator.is_path());
     let (the_key, has_no) = if is_path { ("the parameter", "there is no") } else { ("the key", "has no key") };
     let (what, hint) = match error {
@@ -78,17 +80,9 @@ pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError, origin: &Or
             );
         }
         EnvFromError::Extract(error) => {
-            let (what, hints) = extraction(reference, error, origin);
-            // Hints for one variable, such as `default`, do not apply to the keys of an object.
-            let hints = match error {
-                ExtractError::NotJson { .. } => vec![ONE_VARIABLE.to_owned()],
-                ExtractError::Absent(Absent::Node { nearest: None } | Absent::Null) => Vec::new(),
-                ExtractError::Absent(Absent::Key { .. } | Absent::Node { nearest: Some(_) })
-                | ExtractError::NotAnObject(_)
-                | ExtractError::Several { .. }
-                | ExtractError::BadPath => hints,
-            };
-            return (what, hints);
+            let (what, hints) = extraction(reference, error, None);
+            let is_json = !matches!(error, ExtractError::NotJson { .. });
+            return (what, if is_json { hints } else { vec![ONE_VARIABLE.to_owned()] });
         }
         EnvFromError::NoKey { key, list, nearest } => (
             format!("{has_no} {key:?}, which `{list}` names"),

@@ -147,6 +147,6 @@ pub fn lines(failures: &[Failure]) -> Vec<Line> {
 fn by_origin(origin: &Origin) -> u8 {
     match origin {
         Origin::Argument(_) => USAGE,
-        Origin::File { .. } | Origin::Inherited => CONFIGURATION,
+        Origin::File { .. } | Origin::TaskDefinition { .. } | Origin::Inherited => CONFIGURATION,
     }
 }

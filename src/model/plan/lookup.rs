@@ -28,7 +28,7 @@ impl Lookup<'_> {
     /// Returns `None`, and adds the errors, if a reference cannot be looked up.
     pub fn bind(&mut self, entry: Entry) -> Option<Binding> {
         let Entry { target, source, transform, on_missing, origin } = entry;
-        let mut subject = Subject { label: target.to_string(), origin, written: None };
+        let mut subject = Subject { label: target.to_string(), origin, is_env_from: false, written: None };
         let value_source = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
             EntrySource::Reference(reference) => {
@@ -52,7 +52,8 @@ impl Lookup<'_> {
 
     pub fn bind_env_from(&mut self, entry: EnvFromEntry) -> Option<EnvFrom> {
         let EnvFromEntry { reference, naming, origin } = entry;
-        let subject = Subject { label: "env-from".to_owned(), origin, written: Some(reference.to_string()) };
+        let subject =
+            Subject { label: "env-from".to_owned(), origin, is_env_from: true, written: Some(reference.to_string()) };
         let located = reference.locate(self.aliases, self.inherited);
         let reference = self.found(located, &reference, &subject)?;
         Some(EnvFrom { reference, naming, subject })
