@@ -25,7 +25,8 @@ pub fn response(data: &[u8]) {
                 None => {}
                 Some(Ok(document)) => check(status, &body, &document),
                 Some(Err(error)) => {
-                    let subject = Subject { label: "A".to_owned(), origin: Origin::Inherited, written: None };
+                    let subject =
+                        Subject { label: "A".to_owned(), origin: Origin::Inherited, is_env_from: false, written: None };
                     let problem = ResolveProblem::Fetch(FetchFailure::new(None, error));
                     assert_hold_no_value(vec![ResolveError { subject, reference: None, problem }]);
                 }

@@ -70,7 +70,9 @@ fn as_file(subject: &Subject) -> String {
     match (&subject.origin, &subject.written) {
         (Origin::File { .. }, _) => "deliver it as a file, under `files`".to_owned(),
         (Origin::Argument("--env"), Some(written)) => format!("deliver it as a file: --as-file {label}={written}"),
-        (Origin::Argument(_) | Origin::Inherited, _) => format!("deliver it as a file: --as-file {label}=SECRET:KEY"),
+        (Origin::Argument(_) | Origin::Inherited | Origin::TaskDefinition { .. }, _) => {
+            format!("deliver it as a file: --as-file {label}=SECRET:KEY")
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! Messages about documents that do not give a value: keys, paths, `env-from` and templates.
 
-use super::fetch_errors::default_hint;
 use crate::model::entry::{NamingError, Origin, Subject};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{SecretRef, Store};
 use crate::resolve::{Absent, EnvFromError, ExtractError, RenderError};
 
-/// Returns the problem of a reference, and hints.
-pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError, origin: &Origin) -> (String, Vec<String>) {
+/// Returns the problem of a reference, and hints. `default` is the advice for a value that need not exist.
+pub fn extraction(
+    reference: Option<&SecretRef>,
+    error: &ExtractError,
+    default: Option<&'static str>,
+) -> (String, Vec<String>) {
     let key = reference.map(|reference| reference.selector.to_string()).unwrap_or_default();
     let (problem, hint) = match error {
-        ExtractError::Absent(absent) => absence(&key, absent, origin),
+        ExtractError::Absent(absent) => absence(&key, absent, default),
         ExtractError::NotJson { line, column } => (
             format!("is not JSON, or too deeply nested (line {line}, column {column}), so it has no {}", of_key(&key)),
             Some("leave KEY out to take the whole value".to_owned()),
@@ -30,8 +33,7 @@ pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError, origin: &
     (problem, Vec::from_iter(hint))
 }
 
-fn absence(key: &str, absent: &Absent, origin: &Origin) -> (String, Option<String>) {
-    let default = default_hint(origin);
+fn absence(key: &str, absent: &Absent, default: Option<&'static str>) -> (String, Option<String>) {
     match absent {
         Absent::Key { nearest, as_path, known, count } => {
             let hint = match (as_path, nearest) {
@@ -46,8 +48,8 @@ fn absence(key: &str, absent: &Absent, origin: &Origin) -> (String, Option<Strin
         Absent::Node { nearest: Some(nearest) } => {
             (format!("has nothing at {key}"), Some(format!("did you mean {nearest:?}?")))
         }
-        Absent::Node { nearest: None } => (format!("has nothing at {key}"), Some(default.to_owned())),
-        Absent::Null => (format!("{key:?} is null, which counts as absent"), Some(default.to_owned())),
+        Absent::Node { nearest: None } => (format!("has nothing at {key}"), default.map(str::to_owned)),
+        Absent::Null => (format!("{key:?} is null, which counts as absent"), default.map(str::to_owned)),
     }
 }
 
@@ -71,7 +73,9 @@ fn naming_hint(subject: &Subject, in_file: &str) -> String {
         (Origin::Argument(option), Some(written)) => {
             format!("write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {in_file}")
         }
-        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => format!("{in_file}, or give a `prefix`"),
+        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. } | Origin::TaskDefinition { .. }, _) => {
+            format!("{in_file}, or give a `prefix`")
+        }
     }
 }
 
@@ -82,7 +86,7 @@ fn clash_hint(subject: &Subject) -> String {
         (Origin::Argument(option), Some(written)) => format!(
             "of two secrets, give one a prefix: {option} PREFIX_={written}; else declare it in a file, under `env-from`: {in_file}"
         ),
-        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
+        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. } | Origin::TaskDefinition { .. }, _) => {
             format!("{in_file}, or, of two secrets, give one a `prefix`")
         }
     }
@@ -101,17 +105,9 @@ pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError, subject: &S
             );
         }
         EnvFromError::Extract(error) => {
-            let (what, hints) = extraction(reference, error, &subject.origin);
-            // Hints for one variable, such as `default`, do not apply to the keys of an object.
-            let hints = match error {
-                ExtractError::NotJson { .. } => vec![ONE_VARIABLE.to_owned()],
-                ExtractError::Absent(Absent::Node { nearest: None } | Absent::Null) => Vec::new(),
-                ExtractError::Absent(Absent::Key { .. } | Absent::Node { nearest: Some(_) })
-                | ExtractError::NotAnObject(_)
-                | ExtractError::Several { .. }
-                | ExtractError::BadPath => hints,
-            };
-            return (what, hints);
+            let (what, hints) = extraction(reference, error, None);
+            let is_json = !matches!(error, ExtractError::NotJson { .. });
+            return (what, if is_json { hints } else { vec![ONE_VARIABLE.to_owned()] });
         }
         EnvFromError::NoKey { key, list, nearest } => (
             format!("{has_no} {key:?}, which `{list}` names"),

@@ -172,6 +172,6 @@ fn without_repeated_hints(mut lines: Vec<Line>) -> Vec<Line> {
 fn by_origin(origin: &Origin) -> u8 {
     match origin {
         Origin::Argument(_) => USAGE,
-        Origin::File { .. } | Origin::Inherited => CONFIGURATION,
+        Origin::File { .. } | Origin::TaskDefinition { .. } | Origin::Inherited => CONFIGURATION,
     }
 }

@@ -127,8 +127,7 @@ pub fn trace(event: &Event) -> Line {
             format!("identity{role}: {arn}")
         }
         Event::Attempt { request, number, elapsed, failure } => {
-            let words =
-                |error| fetch_errors::fetching(error, None, false, &[], &Suggestions::default(), &Origin::Inherited).0;
+            let words = |error| fetch_errors::fetching(error, None, false, &[], &Suggestions::default(), None).0;
             let failure = failure.as_ref().map(|error| format!(": {}", words(error))).unwrap_or_default();
             format!("{request}, attempt {number}, {} ms{failure}", elapsed.as_millis())
         }

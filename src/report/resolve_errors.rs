@@ -2,10 +2,10 @@
 
 use super::exit_status::{CONFIGURATION, DENIED, TEMPORARY};
 use super::extract_errors::{env_from, extraction, rendering};
-use super::fetch_errors::{fetching, name};
+use super::fetch_errors::{default_hint, fetching, name};
 use super::line::Line;
 use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Outage, Refusal};
-use crate::model::reference::{Locator, Region, Store, Version};
+use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
 use crate::model::suggest::Suggestions;
 use crate::resolve::{ResolveError, ResolveProblem};
 
@@ -117,7 +117,7 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
         (_, Some(region)) => format!("region {region}: "),
         (_, None) => String::new(),
     };
-    let hints = region_hint(failure).into_iter().chain(hints).chain(scheme_hint(failure));
+    let hints = region_hint(failure).into_iter().chain(hints).chain(scheme_hint(failure)).chain(path_hint(failure));
     let is_secret_named = is_one_secret || affects_all_secrets(&failure.problem);
     let entries = group.iter().map(|error| Line::entry(entry(error, is_secret_named)));
     std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
@@ -128,6 +128,22 @@ fn scheme_hint(failure: &ResolveError) -> Option<Line> {
     let reference = failure.reference.as_ref()?;
     let has_scheme = reference.selector.to_string().starts_with("//");
     has_scheme.then(|| Line::help("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"))
+}
+
+/// Returns the hint for an `env-from` of a parameter that does not exist: it may be a path without the slash at its end.
+fn path_hint(failure: &ResolveError) -> Option<Line> {
+    let ResolveProblem::Fetch(FetchFailure { error: FetchError::NotFound { .. }, .. }) = &failure.problem else {
+        return None;
+    };
+    let SecretRef { locator, selector } = failure.reference.as_ref()?;
+    let id = locator.written_id();
+    let may_be_path = failure.subject.is_env_from
+        && locator.store == Store::ParameterStore
+        && !locator.is_path()
+        && *selector == Selector::Whole
+        && locator.version == Version::Current
+        && (id.starts_with("ssm:/") || locator.id.arn().is_some());
+    may_be_path.then(|| Line::help(format!("for all parameters below it write {id}/")))
 }
 
 /// Returns the hint for a region that may be misspelled: it has no host of AWS.
@@ -154,19 +170,19 @@ fn reason<'a>(
     aliases: &[String],
     suggestions: &Suggestions,
 ) -> (Option<&'a Region>, String, Vec<Line>) {
-    let (reference, origin) = (failure.reference.as_ref(), &failure.subject.origin);
+    let (reference, default) = (failure.reference.as_ref(), default_hint(&failure.subject));
     let (region, (what, hints)) = match &failure.problem {
         ResolveProblem::NotBase64 => {
             let hint = "leave `decode` out, or correct the value".to_owned();
             (None, ("the value is not base64, which `decode` expects".to_owned(), vec![hint]))
         }
-        ResolveProblem::Extract { region, error } => (region.as_ref(), extraction(reference, error, origin)),
+        ResolveProblem::Extract { region, error } => (region.as_ref(), extraction(reference, error, default)),
         ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error, &failure.subject)),
         ResolveProblem::Render { region, error } => (region.as_ref(), rendering(error)),
         ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
-            let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions, origin);
+            let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions, default);
             let elsewhere = elsewhere.iter().map(|(region, error)| {
-                let what = fetching(error, reference, false, aliases, suggestions, origin).0;
+                let what = fetching(error, reference, false, aliases, suggestions, default).0;
                 Line::note(format!("region {region} (fallback): {what}"))
             });
             return (region.as_ref(), what, elsewhere.chain(hints).collect());

@@ -184,6 +184,32 @@ fn a_remedy_for_a_flag_is_one_that_a_flag_can_follow() {
 }
 
 #[test]
+fn an_entry_that_cannot_have_a_default_is_not_told_to_have_one() {
+    let aws = Aws::start();
+    let task = r#"{ "containerDefinitions": [{ "secrets": [{ "name": "A", "valueFrom": "gone" }] }] }"#;
+    for sandbox in [
+        Sandbox::new().args(["--env-from", "gone"]),
+        Sandbox::new().declaration("env-from:\n  - { from: gone }\n"),
+        Sandbox::new().declaration(task),
+    ] {
+        let run = sandbox.aws(&aws).run();
+        has_line(run.refused(78), "help", "check its name");
+        run.says_nothing_of("default");
+    }
+}
+
+#[test]
+fn a_path_of_parameters_without_its_slash_is_told_to_need_it() {
+    let slash = "for all parameters below it write ssm:/app/";
+    let run = Sandbox::new().aws(&Aws::start()).args(["--env-from", "ssm:/app"]).run();
+    has_line(run.refused(78), "help", slash);
+    let run =
+        Sandbox::new().local(&format!(r#"{{"ssm:/app/host":"{CANARY}"}}"#)).args(["--env-from", "ssm:/app"]).run();
+    has_line(run.refused(78), "help", slash);
+    Sandbox::new().aws(&Aws::start()).resolve("A=ssm:/app").run().refused(78).says_nothing_of("all parameters");
+}
+
+#[test]
 fn a_reference_with_a_scheme_is_told_to_have_none() {
     for reference in ["aws-sm://prod/db", "aws-sm://prod/db:password"] {
         let run = Sandbox::new().aws(&Aws::start()).resolve(&format!("A={reference}")).run();
