@@ -20,7 +20,11 @@ pub enum UsageError {
     StrayWord(String),
     /// A word that other programs take as a subcommand.
     Subcommand(String),
-    /// `--env` or `--as-file` whose argument has no `=`, and the word after it.
+    /// An option whose URL follows it as a word of its own, and not after `=`.
+    DetachedUrl { option: String, word: String },
+    /// A word like `NAME=REF` after no option.
+    MissingOption(String),
+    /// `--env` or `--as-file` whose argument has no `=`, or nothing after it, and the word that follows.
     MissingEquals { option: String, name: String, word: String },
     /// No command.
     NoCommand { has_separator: bool },
