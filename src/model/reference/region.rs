@@ -7,11 +7,12 @@ use crate::model::suggest;
 /// The regions of the SDK's table of partitions (aws-sdk-secretsmanager 1.125, `endpoint_lib.rs`, which does not export them). Only
 /// suggestions use them, since a list excludes new regions.
 const KNOWN: &str = "\
-    af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap- \
-    southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 \
-    cn-northwest-1 eu-central-1 eu-central-2 eu-isoe-west-1 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 \
-    eusc-de-east-1 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov- \
-    west-1 us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1 us-isof-east-1 us-isof-south-1 us-west-1 us-west-2";
+    af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 \
+    ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 \
+    cn-north-1 cn-northwest-1 eu-central-1 eu-central-2 eu-isoe-west-1 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 \
+    eu-west-3 eusc-de-east-1 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 \
+    us-gov-west-1 us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1 us-isof-east-1 us-isof-south-1 us-west-1 \
+    us-west-2";
 
 /// The code of an AWS region, such as `us-east-1`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,7 +64,9 @@ mod tests {
         let nearest = |code: &str| Region::parse(code).unwrap().nearest_known();
         assert_eq!(nearest("us-esat-1"), Some("us-east-1"));
         assert_eq!(nearest("eu-central1"), Some("eu-central-1"));
-        assert_eq!(nearest("us-gov-east-1"), None);
+        for known in ["us-gov-east-1", "us-gov-west-1", "ap-southeast-2"] {
+            assert_eq!(nearest(known), None);
+        }
         assert_eq!(nearest("elsewhere"), None);
     }
 }

@@ -43,8 +43,8 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     };
     check_source_profiles(name, profile, &profiles)?;
     if settings.uses_profile() {
-        settings.mfa_serials = match role_chain(&profiles, name) {
-            Ok(chain) => chain.map(|chain| chain.mfa_serials()).unwrap_or_default(),
+        settings.profile_roles = match role_chain(&profiles, name) {
+            Ok(chain) => chain.map(|chain| chain.roles).unwrap_or_default(),
             Err(ChainError::Setup(error)) => return Err(error),
             // Reported when credentials are searched.
             Err(ChainError::Inconsistent(_)) => Vec::new(),
