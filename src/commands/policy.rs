@@ -28,10 +28,9 @@ pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inheri
             return Err(Failure::Options(OptionConflict::Together { options: ["policy", "--local"], why }).into());
         }
     };
-    let reader = agent.as_ref().map_or(Reader::Launch, |agent| Reader::Agent {
-        in_lambda: agent.in_lambda,
-        has_fallback: agent.has_fallback,
-    });
+    let reader = agent
+        .as_ref()
+        .map_or(Reader::Launch, |agent| Reader::Agent { in_lambda: agent.in_lambda, has_fallback: agent.has_fallback });
     // AWS's configuration files may be on a file system that hangs.
     let long_wait = LongWait::new(&options, inherited);
     let deadline = Deadline::new(options.timeout, options.wait);

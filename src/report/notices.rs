@@ -140,9 +140,9 @@ pub fn policy_notice(notice: &PolicyNotice) -> Line {
         PolicyNotice::AccountOfRole { role, given } => {
             Line::warning(format!("--account {given} is not used: names are those in the account of {role}"))
         }
-        PolicyNotice::UnusedKey(key) => Line::warning(format!(
-            "--kms-key {key} is left out: nothing is read in its region by this identity"
-        )),
+        PolicyNotice::UnusedKey(key) => {
+            Line::warning(format!("--kms-key {key} is left out: nothing is read in its region by this identity"))
+        }
         PolicyNotice::Size { characters, limit } => Line::warning(format!(
             "the policy has {characters} characters, and a managed policy at most {limit}; a role's inline policies may have 10240, \
              or split the statements over several policies"

@@ -111,7 +111,8 @@ pub fn unknown_role(error: &UnknownRole) -> Vec<Line> {
         [] => "no role is assumed: leave --for-role out for the caller's policy".to_owned(),
         known => format!("the roles are {}; without --for-role it is the caller's policy", known.join(", ")),
     };
-    let text = format!("--for-role: nothing is read with the role {role}: no reference, --role-arn or profile names it");
+    let text =
+        format!("--for-role: nothing is read with the role {role}: no reference, --role-arn or profile names it");
     vec![Line::error(text), Line::help(hint)]
 }
 

@@ -22,6 +22,7 @@ mod formats;
 mod identity;
 mod naming;
 mod parameters;
+mod policies;
 mod profiles;
 mod requests;
 mod tls;

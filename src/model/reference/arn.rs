@@ -54,7 +54,8 @@ impl Arn {
 
     /// The ARN with another region, which is the ARN of a replica.
     pub fn in_region(&self, region: &Region) -> Self {
-        let (partition, service, account, resource) = (self.partition(), self.service(), self.field(4), self.resource());
+        let (partition, service, account, resource) =
+            (self.partition(), self.service(), self.field(4), self.resource());
         Self(format!("arn:{partition}:{service}:{region}:{account}:{resource}"))
     }
 

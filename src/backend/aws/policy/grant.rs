@@ -57,11 +57,11 @@ fn below(id: &SecretId, place: &Place) -> Vec<Grant> {
     }
 }
 
-/// The ARN of a parameter has no doubled slash. AWS's public parameters are in no account, and are not encrypted.
+/// The ARN of a parameter has no doubled slash. AWS's public parameters are in no account of ours, and are not encrypted.
 fn parameter_grant(kind: Kind, id: &SecretId, name: &str, place: &Place) -> Grant {
     let (service, resource) = (Store::ParameterStore.service(), format!("parameter/{name}"));
     if id.arn().is_none() && name.starts_with("aws/service") {
-        return Grant { kind, resource: place.without_account().arn(service, &resource), decrypted_by: None };
+        return Grant { kind, resource: place.in_any_account().arn(service, &resource), decrypted_by: None };
     }
     Grant { kind, resource: place.arn(service, &resource), decrypted_by: Some(Store::ParameterStore) }
 }

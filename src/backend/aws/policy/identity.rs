@@ -30,11 +30,7 @@ impl Identity {
     ///
     /// # Errors
     /// When no locator is read with `role`, and the profile does not assume it.
-    pub fn new(
-        settings: &Settings,
-        locators: &BTreeSet<&Locator>,
-        role: Option<&Role>,
-    ) -> Result<Self, UnknownRole> {
+    pub fn new(settings: &Settings, locators: &BTreeSet<&Locator>, role: Option<&Role>) -> Result<Self, UnknownRole> {
         let roles = locators.iter().filter_map(|locator| settings.role_of(locator));
         let roles: BTreeSet<String> = roles.map(|role| role.arn.to_string()).collect();
         let chain: Vec<String> = settings.profile_roles.iter().map(|role| role.arn.clone()).collect();

@@ -9,7 +9,7 @@ use crate::backend::aws::protocol::{COMMERCIAL, partition_of};
 use crate::model::options::PolicyOptions;
 use crate::model::reference::{Arn, Locator, Region};
 
-/// The account of any resource, and its region.
+/// Any region or account, also an empty one.
 const ANY: &str = "*";
 
 /// One place in which a launch may read a locator.
@@ -29,10 +29,10 @@ impl Place {
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 
-    /// The same place for a resource that belongs to AWS and to no account.
+    /// The same place for a resource of AWS itself, in whose ARN the account is empty.
     #[must_use]
-    pub fn without_account(&self) -> Self {
-        Self { account: String::new(), ..self.clone() }
+    pub fn in_any_account(&self) -> Self {
+        Self { account: ANY.to_owned(), ..self.clone() }
     }
 }
 
