@@ -87,9 +87,10 @@ impl Request {
             let (_, place) = via.split_once('.').unwrap();
             return vec![Self { via: Some(format!("s3.{place}")), ..self.clone() }, Self { via: None, ..self.clone() }];
         }
-        let kind = self.resource.splitn(6, ':').nth(5).unwrap().split([':', '/']).next().unwrap();
-        let (place, name) = self.resource.split_once(kind).unwrap();
-        let mut strangers = vec![of(format!("{place}{kind}{}not-declared-AbCdEf", &name[..1]))];
+        let name = self.resource.splitn(6, ':').nth(5).unwrap();
+        let kind = &name[..=name.find([':', '/']).unwrap()];
+        let place = self.resource.strip_suffix(name).unwrap();
+        let mut strangers = vec![of(format!("{place}{kind}not-declared-AbCdEf"))];
         match self.resource.strip_suffix("-AbCdEf") {
             Some(resource) => strangers.push(of(format!("{resource}-longer-AbCdEf"))),
             // All is allowed below a path.
