@@ -56,6 +56,7 @@ pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inheri
         terminal::print_lines(settings.unreachable_files.iter().map(report::unreachable_file));
     }
     if !options.quiet {
+        terminal::print_lines(report::scheme_warnings(&plan));
         terminal::print_lines(notices.iter().map(report::policy_notice));
     }
     Ok(())

@@ -21,8 +21,8 @@ pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
 pub use line::Line;
 pub use notices::{
-    bug, disk_notice, interrupted, local_notice, overdue, policy_notice, provenance, resolved_after, trace,
-    unreachable_file, waiting,
+    bug, disk_notice, interrupted, local_notice, overdue, policy_notice, provenance, resolved_after, scheme_warnings,
+    trace, unreachable_file, waiting,
 };
 
 use crate::model::environment::EnvironmentError;

@@ -9,7 +9,8 @@ use super::line::Line;
 use crate::backend::aws::{PolicyNotice, UnreachableFile};
 use crate::model::answer::Fetched;
 use crate::model::entry::{Origin, Subject};
-use crate::model::reference::Store;
+use crate::model::plan::Plan;
+use crate::model::reference::{SecretRef, Store};
 use crate::model::resolved::{ReadFrom, Resolved};
 use crate::model::suggest::Suggestions;
 use crate::time::progress::{Event, Status};
@@ -117,6 +118,17 @@ pub fn overdue() -> [Line; 2] {
 pub fn disk_notice(path: &Path, origin: &Origin) -> Line {
     let what = "written to a disk; use a path on tmpfs, for example under /run";
     Line::warning(format!("{} ({origin}): {what}", path.display()))
+}
+
+/// The warnings about references that look like URLs: a policy is printed without the answer that would tell that they are wrong.
+pub fn scheme_warnings(plan: &Plan) -> impl Iterator<Item = Line> {
+    let with_scheme = plan.references().filter(|(_, reference)| reference.has_scheme());
+    with_scheme.map(|(subject, SecretRef { locator, selector })| {
+        let secret = fetch_errors::name(locator);
+        Line::warning(format!(
+            "{subject}: a reference has no scheme, so this is the key \"{selector}\" of {secret}; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"
+        ))
+    })
 }
 
 /// The line for a notice about a policy.

@@ -115,11 +115,9 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
     std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
 }
 
-/// Returns the hint for a reference like `aws-sm://prod/db`, of the secret aws-sm and the key //prod/db.
 fn scheme_hint(failure: &ResolveError) -> Option<Line> {
     let reference = failure.reference.as_ref()?;
-    let has_scheme = reference.selector.to_string().starts_with("//");
-    has_scheme.then(|| Line::help("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"))
+    reference.has_scheme().then(|| Line::help("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"))
 }
 
 /// Returns the hint for a region that may be misspelled: it has no host of AWS.

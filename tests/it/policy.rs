@@ -1,10 +1,12 @@
 //! `policy`: the IAM policy of a launch, printed without a request. `tests/peers/policies.rs` has it judged by a simulator.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::aws::Aws;
 use crate::support::outcome::{Outcome, Status};
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 const READER: &str = "arn:aws:iam::210987654321:role/Reader";
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -245,7 +247,32 @@ fn wrong_options_are_usage_errors_all_at_once() {
         .resolve("A=x")
         .run();
     run.refused(64).says(["--account: \"12\"", "--for-role: \"Reader\"", "alias/app"]);
-    assert_eq!(run.stderr().matches("is not a key's ARN").count(), 3, "{run}");
+    run.says(["arn:aws:kms:us-east-1:123456789012:alias/app", "\"arn:aws:kms:::key/x\" is not the ARN of a key"]);
+}
+
+#[test]
+fn a_reference_that_names_no_resource_is_an_error() {
+    for (reference, why) in [
+        ("arn:aws:s3:::bucket", "neither a secret's nor a parameter's ARN"),
+        ("arn:aws:secretsmanager:us-east-1:123456789012", "cut short"),
+        ("arn:aws:secretsmanager:*:123456789012:secret:x", "a region that is missing or malformed"),
+        ("arn:aws:secretsmanager:us-east-1:*:secret:x", "an account that is not 12 digits"),
+        ("prod/*", "'*' is not one of"),
+        ("prod/db-??????", "'?' is not one of"),
+        ("ssm:/app/", "the name of one parameter has no slash"),
+    ] {
+        let run = policy().resolve(&format!("A={reference}")).run();
+        run.refused(64).says([why]);
+        let run = policy().declaration(&format!("env:\n  A: \"{reference}\"\n")).run();
+        run.refused(78).says(["secrets-exec.yaml:2", why]);
+    }
+}
+
+#[test]
+fn a_reference_with_a_scheme_is_a_warning_as_no_answer_can_tell() {
+    let run = policy().resolve("A=aws-sm://prod/db").run();
+    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:*:secret:aws-sm-??????"]);
+    run.says(["warning: A", "has no scheme", "secret aws-sm"]);
 }
 
 #[test]
@@ -254,4 +281,24 @@ fn a_reference_that_cannot_be_looked_up_is_an_error() {
     policy().declaration("env:\n  A: \"${UNSET}/db\"\n").run().refused(78).says(["secrets-exec.yaml:2", "UNSET"]);
     policy().run().refused(64).says(["nothing to resolve"]);
     policy().args(["--", "env"]).resolve("A=x").run().ended(Status::Exit(64));
+}
+
+#[test]
+fn the_readme_has_its_first_example_and_its_options() {
+    let readme = repository_file("README.md");
+    let (_, section) = readme.split_once("\n## The IAM policy: `policy`\n").unwrap();
+    let section = section.split_once("\n## ").unwrap().0;
+    let (command, output) = section.split_once("$ secrets-exec ").unwrap().1.split_once('\n').unwrap();
+    let run = Sandbox::new().args(command.split(' ')).bare().run();
+    run.launched_silently();
+    assert_eq!(run.stdout(), output.split_once("```").unwrap().0);
+    let documented = section.lines().filter_map(|line| line.strip_prefix("| `")?.split([' ', '`']).next());
+    let help = |sandbox: Sandbox| sandbox.arg("--help").bare().run().launched().stdout();
+    let options = |help: String| -> BTreeSet<String> {
+        let words = help.lines().filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next());
+        words.map(|word| format!("--{word}")).collect()
+    };
+    let of_policy = options(help(Sandbox::new().arg("policy")));
+    let own = &of_policy - &options(help(Sandbox::new()));
+    assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), own);
 }
