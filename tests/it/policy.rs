@@ -196,6 +196,38 @@ fn a_key_of_a_region_in_which_nothing_is_read_is_left_out() {
     run.says(["warning: --kms-key arn:aws:kms:eu-west-1", "left out"]);
 }
 
+/// The values of kms:ViaService.
+fn decrypting_services(run: &Outcome) -> Vec<String> {
+    let policy = printed(run);
+    let statements = policy["Statement"].as_array().unwrap();
+    let found = statements.iter().find(|statement| statement["Sid"] == "DecryptValues");
+    let services = |statement: &Value| statement["Condition"]["StringEquals"]["kms:ViaService"].clone();
+    found.map(|statement| serde_json::from_value(services(statement)).unwrap()).unwrap_or_default()
+}
+
+#[test]
+fn a_key_is_for_the_services_that_read_in_its_region() {
+    let sandbox = policy().resolve("A=ssm:/app/key").args(["--kms-key", KEY]);
+    let sandbox = sandbox.args(["--kms-key", &KEY.replace("us-east-1", "eu-west-1")]);
+    let run = sandbox.resolve("B=arn:aws:secretsmanager:eu-west-1:123456789012:secret:x").run();
+    assert_eq!(decrypting_services(&run), ["secretsmanager.eu-west-1.amazonaws.com", "ssm.us-east-1.amazonaws.com"]);
+}
+
+#[test]
+fn a_parameter_that_stands_for_a_secret_is_decrypted_by_secrets_manager_and_a_public_one_not_at_all() {
+    let decryption = |parameter: &str| {
+        decrypting_services(&policy().resolve(&format!("A=ssm:{parameter}")).args(["--kms-key", KEY]).run())
+    };
+    assert_eq!(decryption("/aws/reference/secretsmanager/db"), ["secretsmanager.us-east-1.amazonaws.com"]);
+    assert!(decryption("/aws/service/public").is_empty());
+}
+
+#[test]
+fn a_public_parameter_is_in_no_account() {
+    let run = policy().args(["--account", "123456789012"]).resolve("A=ssm:/aws/service/public").run();
+    assert_eq!(resources(&run, "ReadParameters"), ["arn:aws:ssm:us-east-1:*:parameter/aws/service/public"]);
+}
+
 #[test]
 fn arns_of_two_partitions_are_a_warning() {
     let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-AbCdEf";
