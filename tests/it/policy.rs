@@ -223,6 +223,22 @@ fn a_parameter_that_stands_for_a_secret_is_decrypted_by_secrets_manager_and_a_pu
 }
 
 #[test]
+fn what_is_overridden_kept_or_an_unused_alias_is_not_allowed() {
+    let lower = "secrets: { unused: never/unused }\nenv: { A: never/overridden, KEPT: never/kept }\n";
+    let sandbox = policy().file("lower.yaml", lower).env("KEPT", "x").args(["--keep-existing", "-f", "lower.yaml"]);
+    assert_eq!(secrets(&sandbox.resolve("A=x").run()), ["arn:aws:secretsmanager:us-east-1:*:secret:x-??????"]);
+}
+
+#[test]
+fn what_an_optional_entry_overrides_is_allowed_as_a_launch_may_need_it() {
+    let upper = "env: { A: { from: \"upper:k\", optional: true }, B: { from: \"upper:j\", default: d } }\n";
+    let sandbox = policy().file("lower.yaml", "env: { A: lower }\n").file("upper.yaml", upper);
+    let run = sandbox.args(["-f", "lower.yaml", "-f", "upper.yaml"]).run();
+    let arn = |name: &str| format!("arn:aws:secretsmanager:us-east-1:*:secret:{name}-??????");
+    assert_eq!(secrets(&run), [arn("lower"), arn("upper")]);
+}
+
+#[test]
 fn a_public_parameter_is_in_no_account() {
     let run = policy().args(["--account", "123456789012"]).resolve("A=ssm:/aws/service/public").run();
     assert_eq!(resources(&run, "ReadParameters"), ["arn:aws:ssm:us-east-1:*:parameter/aws/service/public"]);
