@@ -56,10 +56,16 @@ pub fn quoted_unless_secret(value: &str) -> String {
     let may_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();
     match value {
         "" => "its value".to_owned(),
+        value if is_arn_of_aws(value) => format!("{value:?}"),
         value if has_no_userinfo(value) => format!("{:?}", without_url_secrets(value)),
         value if value.contains(may_be_url) => "its value".to_owned(),
         value => format!("{value:?}"),
     }
+}
+
+/// True for a text like an ARN of AWS, in which a URL's user and password would be followed by `@`.
+fn is_arn_of_aws(text: &str) -> bool {
+    text.starts_with("arn:aws") && text.chars().all(|c| c.is_ascii_alphanumeric() || ":/-_.*".contains(c))
 }
 
 /// True for a host, with or without a scheme, a port, a path and a query: it cannot hold a user and a password (RFC
@@ -132,6 +138,8 @@ mod tests {
             ("soon", r#""soon""#),
             ("two words", r#""two words""#),
             ("https://h.example:1/p?token=x", r#""https://h.example:1/p?***""#),
+            ("arn:aws:iam::1:user/x", r#""arn:aws:iam::1:user/x""#),
+            ("arn:aws:p@h", "its value"),
             ("u:p@h", "its value"),
             ("https://u:p@h", "its value"),
         ] {

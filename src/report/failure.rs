@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
 use super::line::{Label, Line};
 use super::{deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors};
-use crate::backend::aws::{SetupError, VariableError};
+use crate::backend::aws::{SetupError, UnknownRole, VariableError};
 use crate::deliver::DeliverError;
 use crate::exec::{ExecError, ProgramError, StackShortage};
 use crate::input::cli::UsageError;
@@ -35,6 +35,8 @@ pub enum Failure {
     Local(LocalError),
     EnvReference(EnvReferenceError),
     Plan(PlanError),
+    /// `--for-role` of a role that is not used.
+    UnknownRole(UnknownRole),
     /// The program of the command was not found or cannot be executed.
     Program {
         /// The program as named.
@@ -63,7 +65,7 @@ impl Failure {
     pub fn status(&self) -> u8 {
         match self {
             Self::Setup(SetupError::Files(failure)) if failure.is_limit => TEMPORARY,
-            Self::Usage(_) | Self::Options(_) | Self::Variable(_) | Self::Setup(_) => USAGE,
+            Self::Usage(_) | Self::Options(_) | Self::Variable(_) | Self::Setup(_) | Self::UnknownRole(_) => USAGE,
             Self::Plan(error) => by_origin(&error.subject.origin),
             Self::Declaration(DeclarationError { problem: DeclarationProblem::Unreadable(failure), .. })
             | Self::Local(LocalError { problem: LocalProblem::Unreadable(failure), .. })
@@ -100,6 +102,7 @@ impl Failure {
             | Self::Declaration(_)
             | Self::Local(_)
             | Self::EnvReference(_)
+            | Self::UnknownRole(_)
             | Self::Program { .. }
             | Self::Runtime(_)
             | Self::Stack(_)
@@ -117,6 +120,7 @@ impl Failure {
             Self::Options(conflict) => vec![Line::error(usage_errors::conflict(*conflict))],
             Self::Variable(error) => vec![usage_errors::variable(error)],
             Self::Setup(error) => vec![usage_errors::setup(error)],
+            Self::UnknownRole(error) => usage_errors::unknown_role(error),
             Self::Declaration(error) => input_errors::declaration(error),
             Self::Local(error) => vec![Line::error(input_errors::local(error))],
             Self::EnvReference(error) => vec![Line::error(input_errors::env_reference(error))],

@@ -21,8 +21,8 @@ pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
 pub use line::Line;
 pub use notices::{
-    bug, disk_notice, interrupted, local_notice, overdue, progress, provenance, resolution_time, trace,
-    unreachable_file, waiting,
+    bug, disk_notice, interrupted, local_notice, overdue, policy_notice, progress, provenance, resolution_time,
+    scheme_warnings, trace, unreachable_file, waiting,
 };
 
 use crate::model::environment::EnvironmentError;

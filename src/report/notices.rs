@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::fetch_errors;
 use super::line::Line;
-use crate::backend::aws::UnreachableFile;
+use crate::backend::aws::{PolicyNotice, UnreachableFile};
 use crate::model::answer::{Fetched, Outage};
 use crate::model::entry::{Origin, Subject};
-use crate::model::reference::{Arn, Store};
+use crate::model::plan::Plan;
+use crate::model::reference::{Arn, SecretRef, Store};
 use crate::model::resolved::{ReadFrom, Resolved};
 use crate::model::suggest::Suggestions;
 use crate::time::progress::{Event, Status, WaitReason};
@@ -153,6 +154,60 @@ pub fn overdue() -> [Line; 2] {
 pub fn disk_notice(path: &Path, origin: &Origin) -> Line {
     let what = "written to a disk; use a path on tmpfs, for example under /run";
     Line::warning(format!("{} ({origin}): {what}", path.display()))
+}
+
+/// The warnings about references that look like URLs: a policy is printed without the answer that would tell that they are wrong.
+pub fn scheme_warnings(plan: &Plan) -> impl Iterator<Item = Line> {
+    let with_scheme = plan.references().filter(|(_, reference)| reference.has_scheme());
+    with_scheme.map(|(subject, SecretRef { locator, selector })| {
+        let secret = fetch_errors::name(locator);
+        Line::warning(format!(
+            "{subject}: a reference has no scheme, so this is the key \"{selector}\" of {secret}; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"
+        ))
+    })
+}
+
+/// The line for a notice about a policy.
+pub fn policy_notice(notice: &PolicyNotice) -> Line {
+    match notice {
+        PolicyNotice::AnyRegion { partition } => Line::warning(format!(
+            "no region is known, so the policy allows any region of the partition {partition} (`*`); name it by --region, \
+             AWS_REGION or a profile"
+        )),
+        PolicyNotice::UnknownRegion { region, partition, nearest } => {
+            let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
+            Line::warning(format!("{region} is not a known region; its partition is taken to be {partition}{hint}"))
+        }
+        PolicyNotice::OtherPartition { region, partition } => Line::warning(format!(
+            "{region} is not in the partition {partition} of an ARN that is read there; such a request fails"
+        )),
+        PolicyNotice::Partitions(partitions) => Line::warning(format!(
+            "the policy has ARNs of several partitions ({}), of which IAM accepts only its own, as no credentials are valid in two",
+            partitions.join(", ")
+        )),
+        PolicyNotice::AccountOfRole { role, given } => {
+            Line::warning(format!("--account {given} is not used: names are those in the account of {role}"))
+        }
+        PolicyNotice::UnusedKey(key) => {
+            Line::warning(format!("--kms-key {key} is left out: nothing is read in its region by this identity"))
+        }
+        PolicyNotice::Size { characters, limit } => Line::warning(format!(
+            "the policy has {characters} characters, and a managed policy at most {limit}; a role's inline policies may have 10240, \
+             or split the statements over several policies"
+        )),
+        PolicyNotice::Empty => {
+            Line::warning("no permission is needed, so the policy has no statement, which IAM does not accept")
+        }
+        PolicyNotice::ProfileRoles(roles) => Line::note(format!(
+            "this is the policy of the role that the profile assumes; the identity before it needs sts:AssumeRole on {}",
+            roles.join(", and this on ")
+        )),
+        PolicyNotice::OtherRole(role) => Line::note(format!("--for-role {role} prints the policy of that role")),
+        PolicyNotice::Agent { has_fallback } => Line::warning(format!(
+            "with --agent the requests are the agent's: its role needs this policy{}",
+            if *has_fallback { ", and with --agent-fallback so does the caller" } else { "" }
+        )),
+    }
 }
 
 /// The line for a panic: its position, without its message, which may contain a value.

@@ -123,11 +123,9 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
     std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
 }
 
-/// Returns the hint for a reference with a scheme: `aws-sm://prod/db` is parsed as the secret `aws-sm` and the key `//prod/db`.
 fn scheme_hint(failure: &ResolveError) -> Option<Line> {
     let reference = failure.reference.as_ref()?;
-    let has_scheme = reference.selector.to_string().starts_with("//");
-    has_scheme.then(|| Line::help("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"))
+    reference.has_scheme().then(|| Line::help("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"))
 }
 
 /// Returns the hint for an `env-from` of a parameter that does not exist: it may be a path without the slash at its end.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::line::Line;
 use super::reference_errors::{literal_hint, reference};
-use crate::backend::aws::{SetupError, VariableError};
+use crate::backend::aws::{SetupError, UnknownRole, VariableError};
 use crate::input::cli::UsageError;
 use crate::model::options::OptionConflict;
 use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
@@ -135,6 +135,17 @@ fn no_command(has_separator: bool) -> Vec<Line> {
 fn syntax(lines: &[String]) -> Vec<Line> {
     let label = |number| if number == 0 { Line::error } else { Line::help };
     lines.iter().enumerate().map(|(number, line)| label(number)(line.trim_start_matches("tip: "))).collect()
+}
+
+pub fn unknown_role(error: &UnknownRole) -> Vec<Line> {
+    let UnknownRole { role, known } = error;
+    let hint = match known.as_slice() {
+        [] => "no role is assumed: leave --for-role out for the caller's policy".to_owned(),
+        known => format!("the roles are {}; without --for-role it is the caller's policy", known.join(", ")),
+    };
+    let text =
+        format!("--for-role: nothing is read with the role {role}: no reference, --role-arn or profile names it");
+    vec![Line::error(text), Line::help(hint)]
 }
 
 pub fn conflict(conflict: OptionConflict) -> String {

@@ -55,6 +55,7 @@ mod mfa;
 mod option_faults;
 mod parameter_paths;
 mod parameters;
+mod policy;
 mod process;
 mod profiles;
 mod readme;

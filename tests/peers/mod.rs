@@ -2,6 +2,7 @@
 //!
 //! `make test` installs both into `.venv`, in the versions of `requirements.txt`; `SECRETS_EXEC_VENV` names another
 //! venv. Without them these tests are skipped, as are those with nginx or tinyproxy where these are not installed.
+//! Policies are judged by packages of npm, of `package.json`, in `.node` or the folder that `SECRETS_EXEC_NODE` names.
 //! Answers in which moto differs from AWS (denials, throttling) are tested against the fake of AWS in
 //! `tests/it/support` instead.
 
@@ -22,6 +23,7 @@ mod formats;
 mod identity;
 mod naming;
 mod parameters;
+mod policies;
 mod profiles;
 mod requests;
 mod tls;

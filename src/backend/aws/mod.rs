@@ -6,6 +6,7 @@ mod config;
 mod credentials;
 mod failover;
 mod parameter_store;
+mod policy;
 mod protocol;
 #[cfg(any(fuzzing, test))]
 mod replay;
@@ -17,6 +18,7 @@ mod sts;
 pub use arn_scope::ArnScope;
 pub use config::{Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile};
 pub use parameter_store::Parameter;
+pub use policy::{PolicyNotice, Reader, UnknownRole, policy};
 pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response, read_object};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};

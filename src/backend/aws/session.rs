@@ -74,10 +74,9 @@ impl Session {
             Some(region) => region.clone(),
             None => self.default_region().await?,
         };
-        let role = locator.role.as_ref().or(self.settings.role.as_ref()).cloned();
         Ok(SecretRequest {
             region,
-            role,
+            role: self.settings.role_of(locator).cloned(),
             store: locator.store,
             id: locator.id.clone(),
             version: locator.version.clone(),
@@ -86,13 +85,7 @@ impl Session {
 
     /// Returns `region` and the fallback regions in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
-        let mut regions = vec![region.clone()];
-        for fallback in &self.settings.fallback_regions {
-            if !regions.contains(fallback) {
-                regions.push(fallback.clone());
-            }
-        }
-        regions
+        self.settings.regions(region)
     }
 
     /// Returns the region of the options, variables or profile, else that of the instance.

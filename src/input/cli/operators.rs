@@ -23,9 +23,9 @@ pub fn policy_options(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) ->
     }
     let role = for_role.map(|text| Role::parse(&text, None).map_err(|_| wrong("for-role", text, Role::EXPECTED)));
     let kms_keys = keys.into_iter().filter_map(|text| {
-        let key = Arn::parse(&text).filter(|arn| arn.service() == "kms" && arn.resource().starts_with("key/"));
+        let key = Arn::parse(&text).filter(is_key);
         if key.is_none() {
-            wrong("kms-key", text, "a key's ARN, like arn:aws:kms:us-east-1:123456789012:key/1234abcd-…");
+            wrong("kms-key", text, KEY_EXPECTED);
         }
         key
     });
@@ -35,6 +35,16 @@ pub fn policy_options(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) ->
         kms_keys: kms_keys.collect(),
         describe: matches.get_flag("describe"),
     }
+}
+
+/// A policy cannot name a key by its alias.
+const KEY_EXPECTED: &str =
+    "the ARN of a key itself, which no alias is, like arn:aws:kms:us-east-1:123456789012:key/1234abcd-…";
+
+fn is_key(arn: &Arn) -> bool {
+    let id = arn.resource().strip_prefix("key/").filter(|id| !id.is_empty());
+    let is_id = id.is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
+    arn.has_partition() && arn.service() == "kms" && arn.region().is_some() && arn.account().is_some() && is_id
 }
 
 fn is_account(text: &str) -> bool {

@@ -21,6 +21,10 @@ impl Arn {
         text.starts_with("arn:")
     }
 
+    pub fn partition(&self) -> &str {
+        self.field(1)
+    }
+
     pub fn service(&self) -> &str {
         self.field(2)
     }
@@ -43,14 +47,15 @@ impl Arn {
 
     /// True for `aws` and the names that AWS's other partitions have (`aws-cn`, `aws-us-gov`, …).
     pub fn has_partition(&self) -> bool {
-        let partition = self.field(1);
+        let partition = self.partition();
         let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         partition.starts_with("aws") && partition.bytes().all(is_word)
     }
 
     /// The ARN with another region, which is the ARN of a replica.
     pub fn in_region(&self, region: &Region) -> Self {
-        let (partition, service, account, resource) = (self.field(1), self.field(2), self.field(4), self.field(5));
+        let (partition, service, account, resource) =
+            (self.partition(), self.service(), self.field(4), self.resource());
         Self(format!("arn:{partition}:{service}:{region}:{account}:{resource}"))
     }
 

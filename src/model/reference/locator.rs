@@ -67,6 +67,11 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
+    /// True for a reference like `aws-sm://prod/db`, of the secret aws-sm and the key //prod/db.
+    pub fn has_scheme(&self) -> bool {
+        self.selector.to_string().starts_with("//")
+    }
+
     /// Checks that a path is absolute and has no KEY, LABEL or VERSION.
     ///
     /// # Errors

@@ -102,6 +102,12 @@ impl SecretId {
         store == Store::ParameterStore && self.name().ends_with('/')
     }
 
+    /// True for an ARN that ends in a hyphen and six characters, as a complete one does. A name may end so, too.
+    pub fn may_be_complete(&self) -> bool {
+        let ending = |name: &str| name.len().checked_sub(7).and_then(|at| name.get(at..)).is_some_and(is_random_ending);
+        self.arn().is_some() && ending(self.name())
+    }
+
     /// True if an answer with this name and ARN is for this id.
     ///
     /// AWS also accepts the ARN of a secret without the hyphen and six random characters at its end.
@@ -230,6 +236,16 @@ mod tests {
     fn the_name_in_an_arn_is_its_last_field() {
         let (_, id) = SecretId::parse("arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf").unwrap();
         assert_eq!(id.name(), "prod/db-AbCdEf");
+    }
+
+    #[test]
+    fn an_arn_with_a_random_ending_may_be_complete_and_a_name_is_not() {
+        let may_be = |text: &str| SecretId::parse(text).unwrap().1.may_be_complete();
+        let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:";
+        assert!(may_be(&format!("{arn}prod/db-AbCdEf")));
+        for id in [&format!("{arn}prod/db"), &format!("{arn}db-AbC/Ef"), &format!("{arn}AbCdEf"), "prod/db-AbCdEf"] {
+            assert!(!may_be(id), "{id}");
+        }
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Settings {
             metadata: metadata(&mut reader),
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             variable_keys: variable_keys(&mut reader),
-            mfa_serials: Vec::new(),
+            profile_roles: Vec::new(),
             profile_has_keys: false,
             config_files: config_files(inherited),
             unreachable_files: Vec::new(),

@@ -32,8 +32,8 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     };
     check_source_profiles(name, profile, &profiles)?;
     if settings.uses_profile() {
-        (settings.profile_has_keys, settings.mfa_serials) = match role_chain(&profiles, name) {
-            Ok(Some(chain)) => (true, chain.mfa_serials()),
+        (settings.profile_has_keys, settings.profile_roles) = match role_chain(&profiles, name) {
+            Ok(Some(chain)) => (true, chain.roles),
             Ok(None) => (false, Vec::new()),
             Err(ChainError::Setup(error)) => return Err(error),
             // Reported when credentials are searched.

@@ -20,13 +20,6 @@ pub struct RoleChain {
     pub roles: Vec<ProfileRole>,
 }
 
-impl RoleChain {
-    /// The MFA devices whose codes the roles require.
-    pub fn mfa_serials(&self) -> Vec<String> {
-        self.roles.iter().filter_map(|role| role.mfa_serial.clone()).collect()
-    }
-}
-
 /// A source of credentials that needs no others.
 #[derive(Debug)]
 pub enum Source {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 
 use super::profiles::{ConfigFiles, UnreachableFile};
+use super::role_chain::ProfileRole;
 use crate::backend::aws::protocol::Endpoints;
-use crate::model::reference::{Region, Role};
+use crate::model::reference::{Locator, Region, Role};
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
 
@@ -29,8 +30,8 @@ pub struct Settings {
     /// AWS_WEB_IDENTITY_TOKEN_FILE
     pub web_identity_file: Option<String>,
     pub variable_keys: VariableKeys,
-    /// The MFA devices whose codes the profile's roles require.
-    pub mfa_serials: Vec<String>,
+    /// The roles that the profile assumes, in order; the last one's credentials are the caller's.
+    pub profile_roles: Vec<ProfileRole>,
     /// True if credentials come from the profile, or its settings for them are inconsistent.
     pub profile_has_keys: bool,
     pub config_files: ConfigFiles,
@@ -62,6 +63,22 @@ impl Settings {
     /// True if the credentials are in variables, so that no request is needed for them.
     pub fn has_static_keys(&self) -> bool {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.profile.is_none()
+    }
+
+    /// Returns the role that reads a locator; `None` for the caller.
+    pub fn role_of<'a>(&'a self, locator: &'a Locator) -> Option<&'a Role> {
+        locator.role.as_ref().or(self.role.as_ref())
+    }
+
+    /// Returns `region` and the fallback regions in the order in which they are tried.
+    pub fn regions(&self, region: &Region) -> Vec<Region> {
+        let mut regions = vec![region.clone()];
+        for fallback in &self.fallback_regions {
+            if !regions.contains(fallback) {
+                regions.push(fallback.clone());
+            }
+        }
+        regions
     }
 
     /// True unless credentials in variables precede those of the profile.

@@ -21,7 +21,7 @@ impl MfaCodes {
     /// # Errors
     /// Without a terminal, or without a code.
     pub fn complete(&mut self, settings: &Settings, deadline: &Deadline) -> Result<(), FetchError> {
-        for serial in &settings.mfa_serials {
+        for serial in settings.profile_roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
             if !self.0.contains_key(serial) {
                 let _awaited = deadline.progress().awaits(format!("the MFA code for {}", one_line(serial)));
                 let code = deadline.paused(|| ask_for(serial)).map_err(no_credentials)?;

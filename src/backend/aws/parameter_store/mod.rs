@@ -6,6 +6,7 @@ mod path;
 mod response;
 
 pub use batches::{MAX_BATCH, batches};
+pub use names::{base_name, referenced_secret};
 pub use response::Parameter;
 
 use futures_util::future::join_all;

@@ -9,6 +9,13 @@ pub fn base_name(name: &str) -> &str {
     name.trim_start_matches('/')
 }
 
+/// Returns the secret that Parameter Store reads for a parameter, both by name.
+///
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
+pub fn referenced_secret(name: &str) -> Option<&str> {
+    base_name(name).strip_prefix("aws/reference/secretsmanager/").filter(|secret| !secret.is_empty())
+}
+
 /// Returns `NAME`, `NAME:LABEL` or `NAME:VERSION`, each with a name or an ARN, as GetParameters takes it.
 pub fn requested_name(request: &SecretRequest, region: &Region) -> String {
     let id = request.id_in(region);

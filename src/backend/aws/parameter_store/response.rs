@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::names::{base_name, version_selector};
+use super::names::{base_name, referenced_secret, version_selector};
 use crate::backend::aws::arn_scope::ArnScope;
 use crate::backend::aws::protocol::read_object;
 use crate::backend::aws::request::SecretRequest;
@@ -124,7 +124,7 @@ impl Parameter {
     pub fn is_named(&self, id: &SecretId) -> bool {
         let requested = base_name(id.name());
         // A secret that is read through Parameter Store may be returned with its own name.
-        let secret = requested.strip_prefix("aws/reference/secretsmanager/").map(str::to_owned).map(SecretId::Name);
+        let secret = referenced_secret(requested).map(str::to_owned).map(SecretId::Name);
         let is_named = |name: &String| {
             let is_secret = |id: &SecretId| id.is_answered_by(Some(name), Arn::parse(name).as_ref());
             base_name(name) == requested || secret.as_ref().is_some_and(is_secret)

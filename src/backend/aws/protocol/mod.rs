@@ -15,4 +15,5 @@ pub use endpoints::{Api, Endpoint, Endpoints, find_endpoint};
 pub use error_codes::ServiceError;
 pub use error_text::error_text;
 pub use json::{call, code_and_message, read_object};
+pub use partitions::{COMMERCIAL, partition_of};
 pub use validation::{defect, expires_soon};

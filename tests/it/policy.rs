@@ -1,0 +1,352 @@
+//! `policy`: the IAM policy of a launch, printed without a request. `tests/peers/policies.rs` has it judged by a simulator.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::aws::Aws;
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+
+const READER: &str = "arn:aws:iam::210987654321:role/Reader";
+const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+/// A run of `policy` with a region, and without credentials.
+fn policy() -> Sandbox {
+    Sandbox::new().arg("policy").bare().region("us-east-1")
+}
+
+fn printed(run: &Outcome) -> Value {
+    serde_json::from_str(&run.launched().stdout()).unwrap()
+}
+
+/// The resources of a statement; empty without it.
+fn resources(run: &Outcome, sid: &str) -> Vec<String> {
+    let policy = printed(run);
+    let statements = policy["Statement"].as_array().unwrap();
+    let found = statements.iter().find(|statement| statement["Sid"] == sid);
+    found.map(|statement| serde_json::from_value(statement["Resource"].clone()).unwrap()).unwrap_or_default()
+}
+
+fn secrets(run: &Outcome) -> Vec<String> {
+    resources(run, "ReadSecrets")
+}
+
+#[test]
+fn it_is_json_in_a_fixed_order_whatever_the_order_of_the_options() {
+    let options = |references: &[&str]| {
+        let sandbox = policy().args(["--account", "123456789012", "--kms-key", KEY]);
+        references
+            .iter()
+            .enumerate()
+            .fold(sandbox, |sandbox, (n, reference)| sandbox.resolve(&format!("V{n}={reference}")))
+    };
+    let run = options(&["prod/db:a", "ssm:/app/key", "api", "prod/db:b"]).args(["--env-from", "ssm:/app/"]).run();
+    run.launched_silently();
+    let arn = |service: &str, resource: &str| format!("arn:aws:{service}:us-east-1:123456789012:{resource}");
+    let expected = json!({ "Version": "2012-10-17", "Statement": [
+        {
+            "Sid": "ReadSecrets", "Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"],
+            "Resource": [arn("secretsmanager", "secret:api-??????"), arn("secretsmanager", "secret:prod/db-??????")],
+        },
+        {
+            "Sid": "ReadParameters", "Effect": "Allow", "Action": ["ssm:GetParameters"],
+            "Resource": [arn("ssm", "parameter/app/key")],
+        },
+        {
+            "Sid": "ReadParametersByPath", "Effect": "Allow", "Action": ["ssm:GetParametersByPath"],
+            "Resource": [arn("ssm", "parameter/app"), arn("ssm", "parameter/app/*")],
+        },
+        {
+            "Sid": "DecryptValues", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [KEY],
+            "Condition": { "StringEquals": { "kms:ViaService": [
+                "secretsmanager.us-east-1.amazonaws.com", "ssm.us-east-1.amazonaws.com",
+            ] } },
+        },
+    ] });
+    assert_eq!(run.stdout(), format!("{expected:#}\n"));
+    let other = options(&["api", "prod/db:b", "ssm:/app/key"]).args(["--env-from", "ssm:/app/"]).run();
+    assert_eq!(run.stdout(), other.stdout());
+}
+
+#[test]
+fn no_request_is_sent_and_no_file_is_written() {
+    let aws = Aws::start();
+    let sandbox = Sandbox::new().aws(&aws).env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
+    let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
+    let sandbox = sandbox.declaration("files:\n  - { from: prod/tls, path: ./tls.key }\nenv:\n  A: x:k\n");
+    let sandbox = sandbox.arg("policy").args(["--role-arn", READER, "--for-role", READER]).bare();
+    sandbox.run().launched();
+    assert!(aws.calls().is_empty(), "{:?}", aws.calls());
+    assert!(!sandbox.path("tls.key").exists());
+}
+
+#[test]
+fn without_a_region_any_is_allowed_and_a_warning_says_so() {
+    let run = policy().env_remove("AWS_REGION").resolve("A=x").args(["--fallback-region", "eu-west-1"]).run();
+    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:*:*:secret:x-??????"]);
+    run.says(["warning: no region is known", "--region"]);
+    policy().env_remove("AWS_REGION").arg("-q").resolve("A=x").run().launched_silently();
+}
+
+#[test]
+fn the_region_is_that_of_the_options_the_variables_the_declaration_or_the_profile() {
+    let run = |sandbox: Sandbox| secrets(&sandbox.resolve("A=x").run())[0].split(':').nth(3).unwrap().to_owned();
+    let config = "[profile app]\nregion = eu-west-3\n";
+    let without = || policy().env_remove("AWS_REGION").home_file(".aws/config", config);
+    assert_eq!(run(policy().args(["--region", "eu-west-1"])), "eu-west-1");
+    assert_eq!(run(policy()), "us-east-1");
+    assert_eq!(run(without().declaration("defaults: { region: eu-west-2 }\nenv: { B: y }\n")), "eu-west-2");
+    assert_eq!(run(without().args(["--profile", "app"])), "eu-west-3");
+    without().args(["--profile", "gone"]).resolve("A=x").run().refused(64).says(["\"gone\""]);
+}
+
+#[test]
+fn a_region_that_is_not_known_is_a_warning_with_a_similar_one() {
+    let run = policy().args(["--region", "us-esat-1"]).resolve("A=x").run();
+    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-esat-1:*:secret:x-??????"]);
+    run.says(["us-esat-1", "did you mean us-east-1?"]);
+    policy().args(["--region", "local"]).resolve("A=x").run().says(["local", "taken to be aws"]);
+    policy().args(["--region", "ap-southeast-2"]).resolve("A=x").run().launched_silently();
+}
+
+#[test]
+fn an_arn_with_a_random_ending_is_allowed_as_it_is_and_as_a_name() {
+    let arn = |name: &str| format!("arn:aws:secretsmanager:eu-west-1:210987654321:secret:{name}");
+    let of = |name: &str| secrets(&policy().resolve(&format!("A={}:key", arn(name))).run());
+    assert_eq!(of("db-AbCdEf"), [arn("db-AbCdEf"), arn("db-AbCdEf-??????")]);
+    assert_eq!(of("db"), [arn("db-??????")]);
+    // The pattern of the name includes it.
+    let both = policy().resolve(&format!("A={}", arn("db-AbCdEf"))).resolve(&format!("B={}", arn("db"))).run();
+    assert_eq!(secrets(&both), [arn("db-??????"), arn("db-AbCdEf-??????")]);
+}
+
+#[test]
+fn versions_labels_and_keys_change_nothing() {
+    let sandbox = policy().resolve("A=ssm:/app/key").resolve("B=ssm:/app/key::blue").resolve("C=ssm:/app/key:k::3");
+    let run = sandbox.resolve("D=db:k:AWSPREVIOUS").resolve("E=db").run();
+    assert_eq!(resources(&run, "ReadParameters"), ["arn:aws:ssm:us-east-1:*:parameter/app/key"]);
+    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:*:secret:db-??????"]);
+}
+
+#[test]
+fn describe_adds_describe_secret_to_secrets_but_not_to_those_of_parameters() {
+    let sandbox = policy().arg("--describe").resolve("A=db").resolve("B=ssm:/aws/reference/secretsmanager/api");
+    let run = sandbox.resolve("C=ssm:/aws/reference/secretsmanager/db").run();
+    let actions: Vec<_> =
+        printed(&run)["Statement"].as_array().unwrap().iter().map(|one| one["Action"].clone()).collect();
+    let get = "secretsmanager:GetSecretValue";
+    assert_eq!(actions, [json!(["secretsmanager:DescribeSecret", get]), json!([get]), json!(["ssm:GetParameters"])]);
+    assert_eq!(resources(&run, "ReadReferencedSecrets"), ["arn:aws:secretsmanager:us-east-1:*:secret:api-??????"]);
+}
+
+#[test]
+fn with_a_role_the_caller_only_assumes_it() {
+    let sandbox = || policy().args(["--role-arn", READER, "--external-id", "e"]).resolve("A=x");
+    let run = sandbox().run();
+    let statement = json!({
+        "Sid": "AssumeRoles", "Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [READER],
+    });
+    assert_eq!(printed(&run)["Statement"], json!([statement]));
+    run.says([&*format!("note: --for-role {READER}")]);
+    let run = sandbox().args(["--for-role", READER]).run();
+    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
+    run.launched_silently();
+}
+
+#[test]
+fn names_that_a_role_reads_are_in_its_account() {
+    let run =
+        policy().args(["--role-arn", READER, "--for-role", READER, "--account", "123456789012"]).resolve("A=x").run();
+    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
+    run.says(["--account 123456789012 is not used", READER]);
+}
+
+#[test]
+fn each_role_of_a_profile_has_its_own_policy() {
+    let other = "arn:aws:iam::310987654321:role/Other";
+    let config = format!(
+        "[profile app]\nrole_arn = {READER}\nsource_profile = middle\n\
+         [profile middle]\nrole_arn = {other}\nsource_profile = base\n\
+         [profile base]\ncredential_process = /bin/false\n"
+    );
+    let sandbox = || policy().home_file(".aws/config", &config).args(["--profile", "app"]).resolve("A=x");
+    let run = sandbox().run();
+    assert_eq!(secrets(&run).len(), 1);
+    run.says(["note:", &*format!("sts:AssumeRole on {other}, and this on {READER}")]);
+    let run = sandbox().args(["--for-role", other]).run();
+    assert_eq!(resources(&run, "AssumeRoles"), [READER]);
+    assert_eq!(printed(&run)["Statement"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_policy_of_a_role_that_is_not_used_is_an_error_with_those_that_are() {
+    let run = policy().args(["--for-role", READER]).resolve("A=x").run();
+    run.refused(64).says([READER, "no role is assumed"]);
+    let used = "arn:aws:iam::210987654321:role/Used";
+    let run = policy().args(["--for-role", READER, "--role-arn", used]).resolve("A=x").run();
+    run.refused(64).says([READER, used]);
+}
+
+#[test]
+fn a_key_of_a_region_in_which_nothing_is_read_is_left_out() {
+    let run =
+        policy().args(["--kms-key", &KEY.replace("us-east-1", "eu-west-1"), "--kms-key", KEY]).resolve("A=x").run();
+    assert_eq!(resources(&run, "DecryptValues"), [KEY]);
+    run.says(["warning: --kms-key arn:aws:kms:eu-west-1", "left out"]);
+}
+
+/// The values of kms:ViaService.
+fn decrypting_services(run: &Outcome) -> Vec<String> {
+    let policy = printed(run);
+    let statements = policy["Statement"].as_array().unwrap();
+    let found = statements.iter().find(|statement| statement["Sid"] == "DecryptValues");
+    let services = |statement: &Value| statement["Condition"]["StringEquals"]["kms:ViaService"].clone();
+    found.map(|statement| serde_json::from_value(services(statement)).unwrap()).unwrap_or_default()
+}
+
+#[test]
+fn a_key_is_for_the_services_that_read_in_its_region() {
+    let sandbox = policy().resolve("A=ssm:/app/key").args(["--kms-key", KEY]);
+    let sandbox = sandbox.args(["--kms-key", &KEY.replace("us-east-1", "eu-west-1")]);
+    let run = sandbox.resolve("B=arn:aws:secretsmanager:eu-west-1:123456789012:secret:x").run();
+    assert_eq!(decrypting_services(&run), ["secretsmanager.eu-west-1.amazonaws.com", "ssm.us-east-1.amazonaws.com"]);
+}
+
+#[test]
+fn a_parameter_that_stands_for_a_secret_is_decrypted_by_secrets_manager_and_a_public_one_not_at_all() {
+    let decryption = |parameter: &str| {
+        decrypting_services(&policy().resolve(&format!("A=ssm:{parameter}")).args(["--kms-key", KEY]).run())
+    };
+    assert_eq!(decryption("/aws/reference/secretsmanager/db"), ["secretsmanager.us-east-1.amazonaws.com"]);
+    assert!(decryption("/aws/service/public").is_empty());
+}
+
+#[test]
+fn what_is_overridden_kept_or_an_unused_alias_is_not_allowed() {
+    let lower = "secrets: { unused: never/unused }\nenv: { A: never/overridden, KEPT: never/kept }\n";
+    let sandbox = policy().file("lower.yaml", lower).env("KEPT", "x").args(["--keep-existing", "-f", "lower.yaml"]);
+    assert_eq!(secrets(&sandbox.resolve("A=x").run()), ["arn:aws:secretsmanager:us-east-1:*:secret:x-??????"]);
+}
+
+#[test]
+fn what_an_optional_entry_overrides_is_allowed_as_a_launch_may_need_it() {
+    let upper = "env: { A: { from: \"upper:k\", optional: true }, B: { from: \"upper:j\", default: d } }\n";
+    let sandbox = policy().file("lower.yaml", "env: { A: lower }\n").file("upper.yaml", upper);
+    let run = sandbox.args(["-f", "lower.yaml", "-f", "upper.yaml"]).run();
+    let arn = |name: &str| format!("arn:aws:secretsmanager:us-east-1:*:secret:{name}-??????");
+    assert_eq!(secrets(&run), [arn("lower"), arn("upper")]);
+}
+
+#[test]
+fn a_public_parameter_is_in_no_account() {
+    let run = policy().args(["--account", "123456789012"]).resolve("A=ssm:/aws/service/public").run();
+    assert_eq!(resources(&run, "ReadParameters"), ["arn:aws:ssm:us-east-1:*:parameter/aws/service/public"]);
+}
+
+#[test]
+fn arns_of_two_partitions_are_a_warning() {
+    let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-AbCdEf";
+    let run = policy().resolve(&format!("A={arn}")).resolve("B=x").run();
+    run.launched().says(["several partitions (aws, aws-cn)"]);
+    let run = policy().resolve(&format!("A={arn}")).args(["--fallback-region", "us-east-1"]).run();
+    run.launched().says(["us-east-1 is not in the partition aws-cn"]);
+}
+
+#[test]
+fn a_policy_that_is_too_long_for_iam_is_a_warning() {
+    let declaration: String = (0..100).map(|n| format!("  V{n}: prod/application/secret-number-{n}\n")).collect();
+    let run = policy().declaration(&format!("env:\n{declaration}")).run();
+    assert_eq!(secrets(&run).len(), 100);
+    run.says(["characters", "6144"]);
+}
+
+#[test]
+fn a_declaration_without_secrets_needs_no_permission() {
+    let run = policy().declaration("env:\n  A: { value: x }\n").run();
+    assert_eq!(printed(&run), json!({ "Version": "2012-10-17", "Statement": [] }));
+    run.says(["no permission is needed"]);
+}
+
+#[test]
+fn the_agent_describes_secrets_and_what_it_cannot_read_is_an_error() {
+    let run = policy().arg("--agent").resolve("A=x").run();
+    let actions = json!(["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]);
+    assert_eq!(printed(&run)["Statement"][0]["Action"], actions);
+    run.says(["the requests are the agent's"]);
+    let run = policy().arg("--agent").resolve("A=ssm:/app/key").args(["--env-from", "ssm:/app/"]).run();
+    run.refused(78).says(["ssm:/app/key", "no policy was printed"]);
+    let run = policy().env("AWS_LAMBDA_RUNTIME_API", "x").arg("--agent").resolve("A=ssm:/app/key").resolve("B=x").run();
+    let actions = |index: usize| printed(&run)["Statement"][index]["Action"].clone();
+    assert_eq!((actions(0), actions(1)), (json!(["secretsmanager:GetSecretValue"]), json!(["ssm:GetParameter"])));
+}
+
+#[test]
+fn a_local_file_has_no_policy() {
+    let run = policy().local(&json!({ "x": CANARY }).to_string()).resolve("A=x").run();
+    run.refused(64).says(["policy and --local exclude each other"]);
+}
+
+#[test]
+fn wrong_options_are_usage_errors_all_at_once() {
+    let run = policy()
+        .args(["--account", "12", "--for-role", "Reader", "--kms-key", "alias/app"])
+        .args(["--kms-key", "arn:aws:kms:us-east-1:123456789012:alias/app", "--kms-key", "arn:aws:kms:::key/x"])
+        .resolve("A=x")
+        .run();
+    run.refused(64).says(["--account: \"12\"", "--for-role: \"Reader\"", "alias/app"]);
+    run.says(["arn:aws:kms:us-east-1:123456789012:alias/app", "\"arn:aws:kms:::key/x\" is not the ARN of a key"]);
+}
+
+#[test]
+fn a_reference_that_names_no_resource_is_an_error() {
+    for (reference, why) in [
+        ("arn:aws:s3:::bucket", "neither a secret's nor a parameter's ARN"),
+        ("arn:aws:secretsmanager:us-east-1:123456789012", "cut short"),
+        ("arn:aws:secretsmanager:*:123456789012:secret:x", "a region that is missing or malformed"),
+        ("arn:aws:secretsmanager:us-east-1:*:secret:x", "an account that is not 12 digits"),
+        ("prod/*", "'*' is not one of"),
+        ("prod/db-??????", "'?' is not one of"),
+        ("ssm:/app/", "the name of one parameter has no slash"),
+    ] {
+        let run = policy().resolve(&format!("A={reference}")).run();
+        run.refused(64).says([why]);
+        let run = policy().declaration(&format!("env:\n  A: \"{reference}\"\n")).run();
+        run.refused(78).says(["secrets-exec.yaml:2", why]);
+    }
+}
+
+#[test]
+fn a_reference_with_a_scheme_is_a_warning_as_no_answer_can_tell() {
+    let run = policy().resolve("A=aws-sm://prod/db").run();
+    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:*:secret:aws-sm-??????"]);
+    run.says(["warning: A", "has no scheme", "secret aws-sm"]);
+}
+
+#[test]
+fn a_reference_that_cannot_be_looked_up_is_an_error() {
+    policy().resolve("A=${UNSET}/db").run().refused(64).says(["UNSET"]);
+    policy().declaration("env:\n  A: \"${UNSET}/db\"\n").run().refused(78).says(["secrets-exec.yaml:2", "UNSET"]);
+    policy().run().refused(64).says(["nothing to resolve"]);
+    policy().args(["--", "env"]).resolve("A=x").run().ended(Status::Exit(64));
+}
+
+#[test]
+fn the_readme_has_its_first_example_and_its_options() {
+    let readme = repository_file("README.md");
+    let (_, section) = readme.split_once("\n## The IAM policy: `policy`\n").unwrap();
+    let section = section.split_once("\n## ").unwrap().0;
+    let (command, output) = section.split_once("$ secrets-exec ").unwrap().1.split_once('\n').unwrap();
+    let run = Sandbox::new().args(command.split(' ')).bare().run();
+    run.launched_silently();
+    assert_eq!(run.stdout(), output.split_once("```").unwrap().0);
+    let documented = section.lines().filter_map(|line| line.strip_prefix("| `")?.split([' ', '`']).next());
+    let help = |sandbox: Sandbox| sandbox.arg("--help").bare().run().launched().stdout();
+    let options = |help: String| -> BTreeSet<String> {
+        let words = help.lines().filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next());
+        words.map(|word| format!("--{word}")).collect()
+    };
+    let of_policy = options(help(Sandbox::new().arg("policy")));
+    let own = &of_policy - &options(help(Sandbox::new()));
+    assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), own);
+}

@@ -1,0 +1,52 @@
+// Says for each case of standard input, a policy and a request, whether IAM would allow the request: a list of the
+// results of @cloud-copilot/iam-simulate, "Allowed" or a kind of denial. The argument is the folder of node_modules.
+"use strict";
+
+const { createRequire } = require("node:module");
+const { readFileSync } = require("node:fs");
+
+const { runSimulation } = createRequire(`${process.argv[2]}/package.json`)("@cloud-copilot/iam-simulate");
+
+const ALLOW_ALL = {
+  Version: "2012-10-17",
+  Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }],
+};
+
+// A key and a role must trust the account, which then leaves the decision to the policy of the caller.
+function resourcePolicy({ action, partition, account }) {
+  const [service] = action.split(":");
+  if (service !== "kms" && service !== "sts") return undefined;
+  const root = { AWS: `arn:${partition}:iam::${account}:root` };
+  const statement = { Effect: "Allow", Principal: root, Action: action };
+  if (service === "kms") statement.Resource = "*";
+  return { Version: "2012-10-17", Statement: [statement] };
+}
+
+async function simulate({ policy, request }) {
+  const { action, resource, account, partition, context } = request;
+  const result = await runSimulation(
+    {
+      request: {
+        principal: `arn:${partition}:iam::${account}:user/caller`,
+        action,
+        resource: { resource, accountId: account },
+        contextVariables: context,
+      },
+      identityPolicies: [{ name: "policy", policy }],
+      serviceControlPolicies: [{ orgIdentifier: "o-1", policies: [{ name: "all", policy: ALLOW_ALL }] }],
+      resourceControlPolicies: [],
+      resourcePolicy: resourcePolicy(request),
+    },
+    {},
+  );
+  if (result.resultType === "error") throw new Error(`${JSON.stringify(request)}: ${JSON.stringify(result.errors)}`);
+  return result.overallResult;
+}
+
+async function main() {
+  const results = [];
+  for (const one of JSON.parse(readFileSync(0, "utf8"))) results.push(await simulate(one));
+  process.stdout.write(JSON.stringify(results));
+}
+
+main();
