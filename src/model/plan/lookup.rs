@@ -27,17 +27,13 @@ pub struct Lookup<'a> {
 impl Lookup<'_> {
     /// Returns `None`, and adds the errors, if a reference cannot be looked up.
     pub fn bind(&mut self, entry: Entry) -> Option<Binding> {
-        let Entry { target, source, transform, on_missing, origin } = entry;
-        let mut subject = Subject { label: target.to_string(), origin, written: None };
+        let subject = entry.subject();
+        let Entry { target, source, transform, on_missing, origin: _ } = entry;
         let value_source = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
-            EntrySource::Reference(reference) => {
-                subject.written = Some(reference.to_string());
-                ValueSource::Secret(self.locate(&reference, &subject)?)
-            }
+            EntrySource::Reference(reference) => ValueSource::Secret(self.locate(&reference, &subject)?),
             EntrySource::Composed(parts) => ValueSource::Composed(parts),
             EntrySource::Template(template) => {
-                subject.written = Some("template".to_owned());
                 let names = template.required_names(self.aliases.names()).into_iter().map(str::to_owned);
                 let inputs = names.map(|name| self.alias(&name, &subject).map(|reference| (name, reference)));
                 // Collected first, so that every unknown name is reported.
@@ -50,8 +46,8 @@ impl Lookup<'_> {
     }
 
     pub fn bind_env_from(&mut self, entry: EnvFromEntry) -> Option<EnvFrom> {
-        let EnvFromEntry { reference, naming, origin } = entry;
-        let subject = Subject { label: "env-from".to_owned(), origin, written: Some(reference.to_string()) };
+        let subject = entry.subject();
+        let EnvFromEntry { reference, naming, origin: _ } = entry;
         let located = reference.locate(self.aliases, self.inherited);
         let reference = self.found(located, &reference, &subject)?;
         Some(EnvFrom { reference, naming, subject })

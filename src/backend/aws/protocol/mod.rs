@@ -7,6 +7,7 @@ mod error_codes;
 mod error_text;
 mod json;
 mod partitions;
+mod timestamp;
 mod validation;
 
 pub use classify::{Classified, classify, classify_connector_error, classify_provider_error, malformed_response};
@@ -15,4 +16,5 @@ pub use endpoints::{Api, Endpoint, Endpoints, find_endpoint};
 pub use error_codes::ServiceError;
 pub use error_text::error_text;
 pub use json::{call, code_and_message, read_object};
+pub use timestamp::timestamp;
 pub use validation::{defect, expires_soon};
