@@ -17,6 +17,8 @@ pub enum Tone {
 pub struct Cell {
     text: String,
     tone: Tone,
+    /// The blanks before each line.
+    indent: usize,
 }
 
 /// The medium of a table.
@@ -33,6 +35,9 @@ const GAP: &str = "  ";
 /// A column is not narrowed further, even if the table is wider than the terminal.
 const NARROWEST: usize = 10;
 
+/// The width of the column with the longest texts (references, ARNs) below which the others are narrowed too.
+const NARROW: usize = 24;
+
 impl Cell {
     /// A text without meaning; `-` if it is empty.
     pub fn plain(text: impl AsRef<str>) -> Self {
@@ -41,59 +46,72 @@ impl Cell {
 
     pub fn toned(text: impl AsRef<str>, tone: Tone) -> Self {
         let text = escaped(text.as_ref());
-        Self { text: if text.is_empty() { "-".to_owned() } else { text }, tone }
+        Self { text: if text.is_empty() { "-".to_owned() } else { text }, tone, indent: 0 }
+    }
+
+    #[must_use]
+    pub fn indented(self, indent: usize) -> Self {
+        Self { indent, ..self }
     }
 
     /// Nothing, below a cell that counts for this row too.
     pub fn below() -> Self {
-        Self { text: String::new(), tone: Tone::Plain }
+        Self { text: String::new(), tone: Tone::Plain, indent: 0 }
+    }
+
+    /// The lines of the text in a column of this width.
+    fn lines(&self, width: usize) -> Vec<&str> {
+        wrap(&self.text, width.saturating_sub(self.indent).max(1))
     }
 
     fn width(&self) -> usize {
-        columns(&self.text)
+        self.indent + columns(&self.text)
     }
 }
 
-/// Returns the lines of a table, each with a line feed. Each row has a cell for each heading.
-pub fn layout(headings: &[&str], rows: Vec<Vec<Cell>>, medium: Medium) -> String {
+/// Returns the lines of a table, each with a line feed. Each row has a cell for each heading. The column `long` is narrowed first.
+pub fn layout(headings: &[&str], long: usize, rows: Vec<Vec<Cell>>, medium: Medium) -> String {
     let headings = headings.iter().map(|heading| Cell::toned(heading, Tone::Heading)).collect();
     let rows: Vec<Vec<Cell>> = std::iter::once(headings).chain(rows).collect();
-    let widths = widths(&rows, medium.width);
+    let widths = widths(&rows, long, medium.width);
     rows.iter().map(|row| layout_row(row, &widths, medium)).collect()
 }
 
-/// Returns the width of each column, the widest ones narrowed until all fit into `limit`.
-fn widths(rows: &[Vec<Cell>], limit: Option<usize>) -> Vec<usize> {
+/// Returns the width of each column: `long`, and then the widest ones, are narrowed until all fit into `limit`.
+fn widths(rows: &[Vec<Cell>], long: usize, limit: Option<usize>) -> Vec<usize> {
     let count = rows.first().map_or(0, Vec::len);
     let widest = |column| rows.iter().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or_default();
     let mut widths: Vec<usize> = (0..count).map(widest).collect();
     let Some(limit) = limit else { return widths };
     let gaps = GAP.len() * count.saturating_sub(1);
     while widths.iter().sum::<usize>() + gaps > limit {
-        match widths.iter_mut().max() {
-            Some(widest) if *widest > NARROWEST => *widest -= 1,
-            Some(_) | None => break,
+        match widths.get_mut(long) {
+            Some(long) if *long > NARROW => *long -= 1,
+            Some(_) | None => match widths.iter_mut().max() {
+                Some(widest) if *widest > NARROWEST => *widest -= 1,
+                Some(_) | None => break,
+            },
         }
     }
     widths
 }
 
 fn layout_row(row: &[Cell], widths: &[usize], medium: Medium) -> String {
-    let cells: Vec<(Vec<&str>, Tone, usize)> =
-        row.iter().zip(widths).map(|(cell, width)| (wrap(&cell.text, *width), cell.tone, *width)).collect();
-    let height = cells.iter().map(|(lines, ..)| lines.len()).max().unwrap_or_default();
+    let cells: Vec<Vec<&str>> = row.iter().zip(widths).map(|(cell, width)| cell.lines(*width)).collect();
+    let height = cells.iter().map(Vec::len).max().unwrap_or_default();
     let mut text = String::new();
     for at in 0..height {
         let mut line = String::new();
+        // Blanks at the end of a line are not written.
         let mut blanks = 0;
-        for (lines, tone, width) in &cells {
+        for ((lines, cell), width) in cells.iter().zip(row).zip(widths) {
             let part = lines.get(at).copied().unwrap_or_default();
+            let indent = if part.is_empty() { 0 } else { cell.indent };
             if !part.is_empty() {
-                line.extend(std::iter::repeat_n(' ', std::mem::take(&mut blanks)));
-                line.push_str(&coloured(part, *tone, medium.is_coloured));
+                line.extend(std::iter::repeat_n(' ', std::mem::take(&mut blanks) + indent));
+                line.push_str(&coloured(part, cell.tone, medium.is_coloured));
             }
-            // Blanks at the end of a line are not written.
-            blanks += width.saturating_sub(columns(part)) + GAP.len();
+            blanks += width.saturating_sub(indent + columns(part)) + GAP.len();
         }
         text.push_str(&line);
         text.push('\n');
@@ -123,7 +141,9 @@ fn wrap(text: &str, width: usize) -> Vec<&str> {
         lines.push(line.trim_end_matches(' '));
         rest = after.trim_start_matches(' ');
     }
-    lines.push(rest);
+    if !rest.is_empty() || lines.is_empty() {
+        lines.push(rest);
+    }
     lines
 }
 
@@ -153,7 +173,7 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_lines_have_no_blanks_at_their_end() {
         let rows = vec![row(&["A", "prod/db:key", "ok"]), row(&["LONGER", "", "ok"])];
-        let text = layout(&["NAME", "REFERENCE", "STATUS"], rows, PLAIN);
+        let text = layout(&["NAME", "REFERENCE", "STATUS"], 1, rows, PLAIN);
         assert_eq!(text, "NAME    REFERENCE    STATUS\nA       prod/db:key  ok\nLONGER  -            ok\n");
     }
 
@@ -173,7 +193,7 @@ mod tests {
         let rows = vec![row(&["DATABASE_PASSWORD", reference, "c0c0c0c0", "AWSCURRENT", "12d", "not a JSON object"])];
         let headings = ["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"];
         for width in [70, 80, 100, 200] {
-            let text = layout(&headings, rows.clone(), Medium { width: Some(width), is_coloured: false });
+            let text = layout(&headings, 1, rows.clone(), Medium { width: Some(width), is_coloured: false });
             assert!(text.lines().all(|line| columns(line) <= width), "{width}:\n{text}");
             let joined: String = text.lines().skip(1).map(|line| line.get(19..).unwrap_or_default()).collect();
             assert!(joined.contains("postgresql-AbCdEf") || width < 80, "{text}");
@@ -183,12 +203,12 @@ mod tests {
     #[test]
     fn colours_do_not_count_as_columns() {
         let rows = vec![vec![Cell::toned("ok", Tone::Good), Cell::plain("x")], row(&["longer", "y"])];
-        let text = layout(&["A", "B"], rows, Medium { width: Some(80), is_coloured: true });
+        let text = layout(&["A", "B"], 0, rows, Medium { width: Some(80), is_coloured: true });
         assert!(text.contains("\x1b[32mok\x1b[0m      x\n") && text.contains("longer  y\n"), "{text:?}");
     }
 
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(layout(&["A"], vec![row(&["a\x1b[31m\nb"])], PLAIN), "A\na\\u{1b}[31m\\nb\n");
+        assert_eq!(layout(&["A"], 0, vec![row(&["a\x1b[31m\nb"])], PLAIN), "A\na\\u{1b}[31m\\nb\n");
     }
 }

@@ -176,13 +176,13 @@ impl Values<'_> {
     }
 }
 
-/// `NAME`, `NAME=/path` or `/path`.
+/// `NAME`, `NAME=/path`, `NAME=memfd` or `/path`.
 fn label(target: &Target) -> String {
     match target {
         Target::File(FileTarget { env: Some(name), place: Place::Path(path), .. }) => {
             format!("{name}={}", path.display())
         }
-        Target::File(FileTarget { env: Some(name), place: Place::Memory, .. }) => format!("{name}=/proc/self/fd/N"),
+        Target::File(FileTarget { env: Some(name), place: Place::Memory, .. }) => format!("{name}=memfd"),
         Target::Env(_) | Target::File(FileTarget { env: None, .. }) => target.to_string(),
     }
 }

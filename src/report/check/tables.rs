@@ -22,12 +22,12 @@ pub fn text(findings: &Findings, medium: Medium) -> String {
     let command: Vec<_> = command.iter().map(command_row).collect();
     let secrets: Vec<_> = secrets.iter().map(|secret| secret_row(secret, *now)).collect();
     let tables = [
-        (&["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"][..], values),
-        (&["COMMAND", "FILE", "STATUS"][..], command),
-        (&["SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS"][..], secrets),
+        (&["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"][..], 1, values),
+        (&["COMMAND", "FILE", "STATUS"][..], 1, command),
+        (&["SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS"][..], 4, secrets),
     ];
-    let filled = tables.into_iter().filter(|(_, rows)| !rows.is_empty());
-    filled.map(|(headings, rows)| layout(headings, rows, medium)).collect::<Vec<_>>().join("\n")
+    let filled = tables.into_iter().filter(|(_, _, rows)| !rows.is_empty());
+    filled.map(|(headings, long, rows)| layout(headings, long, rows, medium)).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns the row of an entry and, for one that is made of several secrets, a row for each.
@@ -49,9 +49,12 @@ fn value_rows(row: &Row, now: SystemTime, is_terminal: bool) -> Vec<Vec<Cell>> {
     first.push(status_cell(&row.status));
     let mut rows = vec![first];
     for source in row.sources.iter().filter(|_| only.is_none()) {
-        // A line of a file has all that it is about.
-        let (name, indent) = if is_terminal { (Cell::below(), "  ") } else { (Cell::plain(&row.label), "") };
-        let mut cells = vec![name, Cell::plain(format!("{indent}{}", source.reference()))];
+        let reference = Cell::plain(source.reference());
+        // On a line of a file stands all that it is about.
+        let mut cells = match is_terminal {
+            true => vec![Cell::below(), reference.indented(2)],
+            false => vec![Cell::plain(&row.label), reference],
+        };
         cells.extend(version_cells(Some(source), now));
         cells.push(source_status(source));
         rows.push(cells);
