@@ -51,7 +51,8 @@ pub fn check(
     }
     let printed = if checked.json {
         let rendered = report.render();
-        json(&findings, &rendered.lines, rendered.exit_status)
+        let exit_status = if report.is_empty() { 0 } else { rendered.exit_status };
+        json(&findings, &rendered.lines, exit_status)
     } else {
         let terminal = terminal::output_terminal();
         let is_coloured = terminal.is_some_and(|(_, wants_colours)| wants_colours);

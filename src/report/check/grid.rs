@@ -35,8 +35,11 @@ const GAP: &str = "  ";
 /// A column is not narrowed further, even if the table is wider than the terminal.
 const NARROWEST: usize = 10;
 
-/// The width of the column with the longest texts (references, ARNs) below which the others are narrowed too.
+/// The width below which the column with the longest texts (references, ARNs) is no longer a column.
 const NARROW: usize = 24;
+
+/// The blanks before a cell that has a line of its own.
+const OWN_LINE_INDENT: usize = 2;
 
 impl Cell {
     /// A text without meaning; `-` if it is empty.
@@ -69,31 +72,71 @@ impl Cell {
     }
 }
 
-/// Returns the lines of a table, each with a line feed. Each row has a cell for each heading. The column `long` is narrowed first.
+/// Returns the lines of a table, each with a line feed. Each row has a cell for each heading.
+///
+/// The cells of the column `long` wrap. If they would need more than about two lines each, they get lines of their own instead,
+/// below the other cells of their row.
 pub fn layout(headings: &[&str], long: usize, rows: Vec<Vec<Cell>>, medium: Medium) -> String {
     let headings = headings.iter().map(|heading| Cell::toned(heading, Tone::Heading)).collect();
-    let rows: Vec<Vec<Cell>> = std::iter::once(headings).chain(rows).collect();
-    let widths = widths(&rows, long, medium.width);
-    rows.iter().map(|row| layout_row(row, &widths, medium)).collect()
+    let mut rows: Vec<Vec<Cell>> = std::iter::once(headings).chain(rows).collect();
+    let mut widths = natural_widths(&rows);
+    let Some(limit) = medium.width else { return lines_of(&rows, &widths, medium) };
+    let longest = widths.get(long).copied().unwrap_or_default();
+    let rest = total(&widths) - longest;
+    let left = limit.saturating_sub(rest);
+    if longest <= left || left >= NARROW && left * 2 >= longest {
+        if let Some(width) = widths.get_mut(long) {
+            *width = longest.min(left);
+        }
+        return lines_of(&rows, &widths, medium);
+    }
+    let longs: Vec<Cell> = rows.iter_mut().filter(|row| long < row.len()).map(|row| row.remove(long)).collect();
+    widths.remove(long);
+    narrow(&mut widths, limit);
+    rows.into_iter().zip(longs).map(|(row, long)| stacked(row, long, &widths, medium)).collect()
 }
 
-/// Returns the width of each column: `long`, and then the widest ones, are narrowed until all fit into `limit`.
-fn widths(rows: &[Vec<Cell>], long: usize, limit: Option<usize>) -> Vec<usize> {
+/// Returns the width of each column's longest cell.
+fn natural_widths(rows: &[Vec<Cell>]) -> Vec<usize> {
     let count = rows.first().map_or(0, Vec::len);
     let widest = |column| rows.iter().filter_map(|row| row.get(column)).map(Cell::width).max().unwrap_or_default();
-    let mut widths: Vec<usize> = (0..count).map(widest).collect();
-    let Some(limit) = limit else { return widths };
-    let gaps = GAP.len() * count.saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > limit {
-        match widths.get_mut(long) {
-            Some(long) if *long > NARROW => *long -= 1,
-            Some(_) | None => match widths.iter_mut().max() {
-                Some(widest) if *widest > NARROWEST => *widest -= 1,
-                Some(_) | None => break,
-            },
+    (0..count).map(widest).collect()
+}
+
+/// The width of a table.
+fn total(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
+}
+
+/// Narrows the widest columns until all fit into `limit`.
+fn narrow(widths: &mut [usize], limit: usize) {
+    while total(widths) > limit {
+        match widths.iter_mut().max() {
+            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            Some(_) | None => break,
         }
     }
-    widths
+}
+
+/// Returns the lines of a row and of its long cell. A first cell that is wider than its column has a line of its own as well; in a
+/// row without a first cell, the long cell takes its place.
+fn stacked(row: Vec<Cell>, long: Cell, widths: &[usize], medium: Medium) -> String {
+    let mut cells = row.into_iter();
+    let first = cells.next().unwrap_or_else(Cell::below);
+    let indented = Cell { indent: long.indent + OWN_LINE_INDENT, ..long };
+    let (first, below) = if first.text.is_empty() { (indented, None) } else { (first, Some(indented)) };
+    let is_wide = widths.first().is_some_and(|width| first.width() > *width);
+    let (above, first) = if is_wide { (Some(first), Cell::below()) } else { (None, first) };
+    let own_line = |cell: Option<Cell>| {
+        let widths = [medium.width.unwrap_or(usize::MAX)];
+        cell.map(|cell| layout_row(&[cell], &widths, medium)).unwrap_or_default()
+    };
+    let row: Vec<Cell> = std::iter::once(first).chain(cells).collect();
+    own_line(above) + &layout_row(&row, widths, medium) + &own_line(below)
+}
+
+fn lines_of(rows: &[Vec<Cell>], widths: &[usize], medium: Medium) -> String {
+    rows.iter().map(|row| layout_row(row, widths, medium)).collect()
 }
 
 fn layout_row(row: &[Cell], widths: &[usize], medium: Medium) -> String {
@@ -170,6 +213,12 @@ mod tests {
         cells.iter().map(Cell::plain).collect()
     }
 
+    const HEADINGS: [&str; 6] = ["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"];
+
+    fn terminal(width: usize) -> Medium {
+        Medium { width: Some(width), is_coloured: false }
+    }
+
     #[test]
     fn columns_are_aligned_and_lines_have_no_blanks_at_their_end() {
         let rows = vec![row(&["A", "prod/db:key", "ok"]), row(&["LONGER", "", "ok"])];
@@ -178,25 +227,62 @@ mod tests {
     }
 
     #[test]
-    fn a_long_cell_wraps_after_a_separator() {
-        assert_eq!(wrap("prod/database/postgresql:password", 26), ["prod/database/postgresql:", "password"]);
-        assert_eq!(wrap("marked for deletion", 10), ["marked for", "deletion"]);
-        assert_eq!(wrap("a/bcdefghijklmnop", 10), ["a/bcdefghi", "jklmnop"]);
-        assert_eq!(wrap("日本語日本語", 5), ["日本", "語日", "本語"]);
-        assert_eq!(wrap("日本", 1), ["日", "本"]);
+    fn a_reference_that_nearly_fits_wraps_after_a_separator() {
+        let rows =
+            vec![row(&["DATABASE_PASSWORD", "production/database/postgresql:password", "c0c0", "A", "12d", "ok"])];
+        let text = layout(&HEADINGS, 1, rows, terminal(80));
+        assert_eq!(
+            text,
+            "VARIABLE           REFERENCE                        VERSION  STAGES  AGE  STATUS\n\
+             DATABASE_PASSWORD  production/database/postgresql:  c0c0     A       12d  ok\n\
+             \x20                  password\n"
+        );
     }
 
     #[test]
-    fn no_line_is_longer_than_the_terminal_is_wide() {
-        let reference =
-            "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/database/postgresql-AbCdEf:password::";
-        let rows = vec![row(&["DATABASE_PASSWORD", reference, "c0c0c0c0", "AWSCURRENT", "12d", "not a JSON object"])];
-        let headings = ["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"];
-        for width in [70, 80, 100, 200] {
-            let text = layout(&headings, 1, rows.clone(), Medium { width: Some(width), is_coloured: false });
+    fn a_reference_that_is_much_longer_has_lines_of_its_own() {
+        let id = "arn:aws:secretsmanager:us-east-1:123456789012:secret:production/database/postgresql-AbCdEf";
+        let of_template = vec![Cell::below(), Cell::plain("x").indented(2), Cell::plain("b0"), Cell::plain("ok")];
+        let rows = vec![row(&["DATABASE_PASSWORD", id, "c0", "ok"]), row(&["B", "template", "", "ok"]), of_template];
+        let text = layout(&["VARIABLE", "REFERENCE", "VERSION", "STATUS"], 1, rows, terminal(60));
+        assert_eq!(
+            text,
+            "VARIABLE           VERSION  STATUS\n  REFERENCE\n\
+             DATABASE_PASSWORD  c0       ok\n\
+             \x20 arn:aws:secretsmanager:us-east-1:123456789012:secret:\n\
+             \x20 production/database/postgresql-AbCdEf\n\
+             B                  -        ok\n  template\n    x              b0       ok\n"
+        );
+    }
+
+    #[test]
+    fn a_first_cell_that_is_too_wide_has_a_line_of_its_own() {
+        let id = "arn:aws:secretsmanager:us-east-1:123456789012:secret:production/db-AbCdEf";
+        let key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        let text = layout(&["SECRET", "ROTATION", "KMS KEY"], 2, vec![row(&[id, "off", key])], terminal(80));
+        let widest = 80 - "ROTATION".len() - GAP.len();
+        let name = format!("SECRET{}ROTATION\n  KMS KEY\n", " ".repeat(widest + GAP.len() - "SECRET".len()));
+        assert_eq!(text, format!("{name}{id}\n{}off\n  {key}\n", " ".repeat(widest + GAP.len())));
+    }
+
+    #[test]
+    fn a_table_fits_the_width_and_loses_no_character() {
+        let id = "arn:aws:secretsmanager:us-east-1:123456789012:secret:production/database/postgresql-AbCdEf:password";
+        let name = "A_VARIABLE_WITH_A_NAME_THAT_IS_AS_LONG_AS_SOME_PEOPLE_MAKE_THEM";
+        let rows = vec![row(&[name, id, "c0c0c0c0", "AWSCURRENT,blue", "12d", "not a JSON object"])];
+        for width in [62, 80, 100, 130, 180, 300] {
+            let text = layout(&HEADINGS, 1, rows.clone(), terminal(width));
             assert!(text.lines().all(|line| columns(line) <= width), "{width}:\n{text}");
-            let joined: String = text.lines().skip(1).map(|line| line.get(19..).unwrap_or_default()).collect();
-            assert!(joined.contains("postgresql-AbCdEf") || width < 80, "{text}");
+            let mut found: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
+            let cells = rows.iter().flatten().flat_map(|cell| cell.text.chars());
+            let mut expected: Vec<char> = HEADINGS.iter().flat_map(|heading| heading.chars()).chain(cells).collect();
+            expected.retain(|c| !c.is_whitespace());
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "{width}:\n{text}");
+        }
+        for width in 0..62 {
+            assert!(layout(&HEADINGS, 1, rows.clone(), terminal(width)).contains("STATUS"), "{width}");
         }
     }
 

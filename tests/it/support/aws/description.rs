@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Aws;
-use super::fault;
+use super::fault::{self, Fault};
 use super::http::Response;
 use super::journal::Call;
 use super::service::{Answer, REQUEST_ID, Service, refusal};
@@ -11,7 +11,13 @@ use super::service::{Answer, REQUEST_ID, Service, refusal};
 impl Aws {
     /// Describes a secret by these members of DescribeSecret's answer; its name and ARN are added.
     pub fn describes(self, id: &str, members: Value) -> Self {
-        self.shared.service().descriptions.insert(id.to_owned(), members);
+        self.shared.service().descriptions.insert(id.to_owned(), Ok(members));
+        self
+    }
+
+    /// Answers every DescribeSecret of this secret with a fault.
+    pub fn refuses_to_describe(self, id: &str, fault: Fault) -> Self {
+        self.shared.service().descriptions.insert(id.to_owned(), Err(fault));
         self
     }
 }
@@ -22,7 +28,11 @@ pub fn answer(service: &Service, call: &Call) -> Answer {
     if !service.secrets.contains_key(&id) {
         return refusal(&fault::not_found());
     }
-    let mut body = service.descriptions.get(&id).cloned().unwrap_or_else(|| json!({}));
+    let mut body = match service.descriptions.get(&id) {
+        Some(Err(fault)) => return refusal(fault),
+        Some(Ok(members)) => members.clone(),
+        None => json!({}),
+    };
     body["Name"] = json!(id.rsplit(':').next());
     body["ARN"] = match id.starts_with("arn:") {
         true => json!(id),
