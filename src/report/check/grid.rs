@@ -35,9 +35,6 @@ const GAP: &str = "  ";
 /// A column is not narrowed further, even if the table is wider than the terminal.
 const NARROWEST: usize = 10;
 
-/// The width below which the column with the longest texts (references, ARNs) is no longer a column.
-const NARROW: usize = 24;
-
 /// The blanks before a cell that has a line of its own.
 const OWN_LINE_INDENT: usize = 2;
 
@@ -74,26 +71,36 @@ impl Cell {
 
 /// Returns the lines of a table, each with a line feed. Each row has a cell for each heading.
 ///
-/// The cells of the column `long` wrap. If they would need more than about two lines each, they get lines of their own instead,
-/// below the other cells of their row.
+/// In the column `long`, which has the longest texts (references, ARNs), no cell wraps: one that does not fit has lines of its own,
+/// below the other cells of its row. The column itself goes if no cell fits.
 pub fn layout(headings: &[&str], long: usize, rows: Vec<Vec<Cell>>, medium: Medium) -> String {
     let headings = headings.iter().map(|heading| Cell::toned(heading, Tone::Heading)).collect();
     let mut rows: Vec<Vec<Cell>> = std::iter::once(headings).chain(rows).collect();
+    let mut own_lines: Vec<Option<Cell>> = vec![None; rows.len()];
     let mut widths = natural_widths(&rows);
-    let Some(limit) = medium.width else { return lines_of(&rows, &widths, medium) };
-    let longest = widths.get(long).copied().unwrap_or_default();
-    let rest = total(&widths) - longest;
-    let left = limit.saturating_sub(rest);
-    if longest <= left || left >= NARROW && left * 2 >= longest {
-        if let Some(width) = widths.get_mut(long) {
-            *width = longest.min(left);
-        }
-        return lines_of(&rows, &widths, medium);
+    if let Some(limit) = medium.width.filter(|limit| total(&widths) > *limit) {
+        let others = total(&widths) - widths.get(long).copied().unwrap_or_default();
+        own_lines = take_long(&mut rows, long, limit.saturating_sub(others));
+        widths = natural_widths(&rows);
+        narrow(&mut widths, limit);
     }
-    let longs: Vec<Cell> = rows.iter_mut().filter(|row| long < row.len()).map(|row| row.remove(long)).collect();
-    widths.remove(long);
-    narrow(&mut widths, limit);
-    rows.into_iter().zip(longs).map(|(row, long)| stacked(row, long, &widths, medium)).collect()
+    let lines = |(row, own_line): (Vec<Cell>, Option<Cell>)| match own_line {
+        Some(own_line) => stacked(row, own_line, &widths, medium),
+        None => layout_row(&row, &widths, medium),
+    };
+    rows.into_iter().zip(own_lines).map(lines).collect()
+}
+
+/// Takes each cell out of the column `long` that is wider than `width`, or the whole column if only its heading fits or nothing at all.
+fn take_long(rows: &mut [Vec<Cell>], long: usize, width: usize) -> Vec<Option<Cell>> {
+    let fits = |row: &Vec<Cell>| row.get(long).is_some_and(|cell| cell.width() <= width);
+    let is_column = rows.first().is_some_and(fits) && rows.iter().skip(1).any(fits);
+    let take = |row: &mut Vec<Cell>| match is_column {
+        true if fits(row) => None,
+        true => row.get_mut(long).map(|cell| std::mem::replace(cell, Cell::below())),
+        false => (long < row.len()).then(|| row.remove(long)),
+    };
+    rows.iter_mut().map(take).collect()
 }
 
 /// Returns the width of each column's longest cell.
@@ -133,10 +140,6 @@ fn stacked(row: Vec<Cell>, long: Cell, widths: &[usize], medium: Medium) -> Stri
     };
     let row: Vec<Cell> = std::iter::once(first).chain(cells).collect();
     own_line(above) + &layout_row(&row, widths, medium) + &own_line(below)
-}
-
-fn lines_of(rows: &[Vec<Cell>], widths: &[usize], medium: Medium) -> String {
-    rows.iter().map(|row| layout_row(row, widths, medium)).collect()
 }
 
 fn layout_row(row: &[Cell], widths: &[usize], medium: Medium) -> String {
@@ -226,32 +229,43 @@ mod tests {
         assert_eq!(text, "NAME    REFERENCE    STATUS\nA       prod/db:key  ok\nLONGER  -            ok\n");
     }
 
+    const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:production/database/postgresql-AbCdEf";
+
     #[test]
-    fn a_reference_that_nearly_fits_wraps_after_a_separator() {
-        let rows =
-            vec![row(&["DATABASE_PASSWORD", "production/database/postgresql:password", "c0c0", "A", "12d", "ok"])];
-        let text = layout(&HEADINGS, 1, rows, terminal(80));
+    fn a_reference_that_does_not_fit_its_column_has_lines_of_its_own() {
+        let rows = vec![
+            row(&["DATABASE_PASSWORD", ARN, "c0c0", "A", "12d", "ok"]),
+            row(&["API_KEY", "prod/api:key", "b0b0", "A", "3d", "no such key"]),
+            vec![Cell::below(), Cell::plain("x").indented(2)],
+            vec![Cell::below(), Cell::plain(ARN).indented(2), Cell::plain("a0a0")],
+        ];
         assert_eq!(
-            text,
-            "VARIABLE           REFERENCE                        VERSION  STAGES  AGE  STATUS\n\
-             DATABASE_PASSWORD  production/database/postgresql:  c0c0     A       12d  ok\n\
-             \x20                  password\n"
+            layout(&HEADINGS, 1, rows, terminal(80)),
+            "VARIABLE           REFERENCE     VERSION  STAGES  AGE  STATUS\n\
+             DATABASE_PASSWORD                c0c0     A       12d  ok\n\
+             \x20 arn:aws:secretsmanager:us-east-1:123456789012:secret:production/database/\n\
+             \x20 postgresql-AbCdEf\n\
+             API_KEY            prod/api:key  b0b0     A       3d   no such key\n\
+             \x20                    x\n\
+             \x20   arn:aws:secretsmanager:us-east-1:123456789012:secret:production/database/\n\
+             \x20   postgresql-AbCdEf\n\
+             \x20                                a0a0\n"
         );
     }
 
     #[test]
-    fn a_reference_that_is_much_longer_has_lines_of_its_own() {
-        let id = "arn:aws:secretsmanager:us-east-1:123456789012:secret:production/database/postgresql-AbCdEf";
-        let of_template = vec![Cell::below(), Cell::plain("x").indented(2), Cell::plain("b0"), Cell::plain("ok")];
-        let rows = vec![row(&["DATABASE_PASSWORD", id, "c0", "ok"]), row(&["B", "template", "", "ok"]), of_template];
-        let text = layout(&["VARIABLE", "REFERENCE", "VERSION", "STATUS"], 1, rows, terminal(60));
+    fn a_column_in_which_nothing_fits_goes() {
+        let of_template =
+            vec![Cell::below(), Cell::plain("prod/api:key").indented(2), Cell::plain("b0"), Cell::plain("ok")];
+        let rows = vec![row(&["DATABASE_PASSWORD", ARN, "c0", "ok"]), of_template];
         assert_eq!(
-            text,
+            layout(&["VARIABLE", "REFERENCE", "VERSION", "STATUS"], 1, rows, terminal(47)),
             "VARIABLE           VERSION  STATUS\n  REFERENCE\n\
              DATABASE_PASSWORD  c0       ok\n\
-             \x20 arn:aws:secretsmanager:us-east-1:123456789012:secret:\n\
-             \x20 production/database/postgresql-AbCdEf\n\
-             B                  -        ok\n  template\n    x              b0       ok\n"
+             \x20 arn:aws:secretsmanager:us-east-1:\n\
+             \x20 123456789012:secret:production/database/\n\
+             \x20 postgresql-AbCdEf\n\
+             \x20   prod/api:key   b0       ok\n"
         );
     }
 
