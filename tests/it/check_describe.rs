@@ -8,7 +8,8 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call, Version, fault};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::pty::output_terminal;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::skip;
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const READER: &str = "arn:aws:iam::123456789012:role/Reader";
@@ -241,4 +242,29 @@ fn machines_get_every_field_of_a_description() {
         }]),
         "{run}"
     );
+}
+
+#[test]
+fn the_gate_of_the_documentation_passes_a_rotated_secret_with_a_key_of_its_own_alone() {
+    if !skip::can(&["jq", "--version"], "the gate of docs/check.md") {
+        return;
+    }
+    let page = repository_file("docs/check.md");
+    let (_, gate) = page.split_once("```sh\n").unwrap();
+    let (gate, _) = gate.split_once("```").unwrap();
+    let gate = gate.replacen("secrets-exec", "\"$@\"", 1);
+    let rotation = |last: u64| {
+        let rules = json!({ "AutomaticallyAfterDays": 30 });
+        json!({ "KmsKeyId": KEY, "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last })
+    };
+    let passes = |aws: Aws| {
+        let aws = aws.secret("x", Secret::text(CANARY));
+        let sandbox = Sandbox::new().aws(&aws).file("secrets.yaml", "env: { A: x }\n").bare().prepared_by(&gate);
+        sandbox.run().status == Status::Exit(0)
+    };
+    assert!(passes(Aws::start().describes("x", rotation(days_ago(5)))));
+    assert!(!passes(Aws::start().describes("x", rotation(days_ago(50)))), "overdue");
+    assert!(!passes(Aws::start()), "no rotation");
+    assert!(!passes(Aws::start().describes("x", json!({ "KmsKeyId": KEY }))), "no rotation, but a key");
+    assert!(!passes(Aws::start().refuses_to_describe("x", fault::denied_description())), "not permitted");
 }

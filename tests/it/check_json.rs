@@ -1,11 +1,13 @@
 //! `check --json`: one document on standard output, whatever fails.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::support::aws::secret::{CURRENT_ID, Secret};
 use crate::support::aws::{Aws, fault};
 use crate::support::outcome::{Outcome, Status};
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 fn check(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).args(["check", "--json"]).bare()
@@ -221,4 +223,42 @@ fn the_document_has_no_value_and_no_colour() {
     let run = sandbox.through(crate::support::pty::output_terminal(40)).env("TERM", "xterm").run();
     document(&run, 78);
     assert!(!run.stdout().contains(CANARY) && !run.stdout().contains('\x1b'), "{run}");
+}
+
+#[test]
+fn the_codes_of_the_documentation_are_those_of_the_program() {
+    let source = repository_file("src/report/check/problem.rs");
+    let codes: BTreeSet<&str> = source.split("problem(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let page = repository_file("docs/check.md");
+    let (_, table) = page.split_once("| code | meaning |").unwrap();
+    let first_cells = table.lines().filter_map(|line| line.split('|').nth(1));
+    let documented: BTreeSet<&str> = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(documented, codes);
+}
+
+#[test]
+fn every_field_is_documented() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let sandbox = check(&aws).arg("--describe").declaration("env:\n  A: y\n").resolve("A=x:k");
+    let document = document(&sandbox.run(), 0);
+    let page = repository_file("docs/check.md");
+    let mut names = Vec::new();
+    collect_names(&document, &mut names);
+    assert!(names.contains(&"overdue") && names.contains(&"by"), "{names:?}");
+    for name in names {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+fn collect_names<'v>(value: &'v Value, names: &mut Vec<&'v str>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                names.push(name);
+                collect_names(member, names);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_names(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
