@@ -66,16 +66,6 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
-/// The end of `check --help`.
-const AFTER_CHECK: &str = "\
-The exit status is that of a launch (see secrets-exec --help). With a command that is not found or not executable it is 127 or 126, \
-whatever else fails.
-
-Examples:
-  secrets-exec check -f secrets.yaml -- node app.js
-  secrets-exec check --offline -f secrets.yaml
-  secrets-exec check --describe --json -f secrets.yaml";
-
 fn check(command: Command) -> Command {
     let own = [
         flag("json", "Print JSON instead of a table"),
@@ -83,8 +73,7 @@ fn check(command: Command) -> Command {
         flag("describe", "Also show rotation, KMS key and replicas of each secret (secretsmanager:DescribeSecret)")
             .conflicts_with("offline"),
     ];
-    let command = command.override_usage("secrets-exec check [OPTIONS] [-- COMMAND]").after_long_help(AFTER_CHECK);
-    let command = with_inputs(command.args(own));
+    let command = with_inputs(command.override_usage("secrets-exec check [OPTIONS] [-- COMMAND]").args(own));
     with_program(command, "Also look up this command")
 }
 
