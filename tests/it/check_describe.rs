@@ -137,6 +137,14 @@ fn a_description_that_fails_is_a_warning() {
 }
 
 #[test]
+fn expired_credentials_are_no_missing_permission() {
+    let aws = Aws::start().secret("x", Secret::text(CANARY)).refuses_to_describe("x", fault::expired_token());
+    let run = described(&aws).resolve("A=x").run();
+    run.ended(Status::Exit(0)).says(["warning: secret x, region us-east-1: DescribeSecret: "]);
+    assert_eq!(cells(&run, "x")[2], "credentials refused", "{run}");
+}
+
+#[test]
 fn a_secret_is_described_once_and_a_parameter_is_not() {
     let secret = Secret::json(r#"{"a":"v","b":"w"}"#).previous(Secret::json(r#"{"a":"old"}"#));
     let aws = Aws::start().secret("x", secret).parameter("/p", &[Version::text(CANARY)]);

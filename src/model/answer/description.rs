@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::fetch_error::FetchError;
+use super::fetch_error::{Denial, FetchError};
 use crate::model::reference::{Region, Role, SecretId};
 
 /// A secret that was to be described.
@@ -12,6 +12,16 @@ pub struct DescribedSecret {
     pub region: Region,
     pub role: Option<Role>,
     pub description: Result<Description, FetchError>,
+}
+
+impl DescribedSecret {
+    /// True if the identity lacks the permission to describe the secret, which a launch does not need.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self.description,
+            Err(FetchError::Denied { cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key, .. })
+        )
+    }
 }
 
 /// The rotation, the KMS key and the replicas of a secret.

@@ -10,7 +10,7 @@ use super::overrides::{By, Override};
 use super::problem::Problem;
 use super::row::{Kind, Row, Source, SourceStatus, Status};
 use crate::exec::ProgramError;
-use crate::model::answer::{DescribedSecret, Description, FetchError, Replica};
+use crate::model::answer::{DescribedSecret, Description, Replica};
 use crate::model::entry::{Place, Subject};
 use crate::model::reference::{Region, Role, Store};
 use crate::report::line::Line;
@@ -138,7 +138,7 @@ fn secret_object(secret: &DescribedSecret, now: SystemTime) -> Value {
     let DescribedSecret { id, region, role: assumed, description } = secret;
     let (status, error) = match description {
         Ok(_) => ("ok", None),
-        Err(FetchError::Denied { .. }) => ("not-permitted", None),
+        Err(_) if secret.is_denied() => ("not-permitted", None),
         Err(error) => ("unknown", Some(Problem::of_fetch(error, Some(Store::SecretsManager)).code)),
     };
     let mut object = json!({

@@ -8,7 +8,7 @@ use super::grid::{Cell, Medium, Tone, layout};
 use super::problem::Problem;
 use super::row::{Kind, Row, Source, SourceStatus, Status};
 use crate::exec::ProgramError;
-use crate::model::answer::{DescribedSecret, Description, FetchError, Replica, Rotation};
+use crate::model::answer::{DescribedSecret, Description, Replica, Rotation};
 use crate::model::reference::Store;
 
 /// Characters of a version id in the table; 8 tell the versions of a secret apart.
@@ -111,9 +111,9 @@ fn secret_row(secret: &DescribedSecret, now: SystemTime) -> Vec<Cell> {
     match &secret.description {
         Ok(description) => cells.extend(description_cells(description, now)),
         Err(error) => {
-            let (text, tone) = match error {
-                FetchError::Denied { .. } => ("not permitted", Tone::Notable),
-                error => (Problem::of_fetch(error, Some(Store::SecretsManager)).text, Tone::Bad),
+            let (text, tone) = match secret.is_denied() {
+                true => ("not permitted", Tone::Notable),
+                false => (Problem::of_fetch(error, Some(Store::SecretsManager)).text, Tone::Bad),
             };
             cells.push(Cell::toned(text, tone));
             cells.extend(std::iter::repeat_n(Cell::plain(""), 3));
