@@ -7,9 +7,9 @@ pub mod local_file;
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::{Answers, FetchError, Fetched, Outage};
+use crate::model::answer::{Answer, Answers, Denial, DescribedSecret, FetchError, Fetched, Missing, Outage, Refusal};
 use crate::model::plan::Plan;
-use crate::model::reference::Locator;
+use crate::model::reference::{Locator, Store};
 use agent::Agent;
 use aws::{Aws, SetupError, UnreachableFile};
 use local_file::LocalFile;
@@ -61,6 +61,25 @@ impl Backend {
         }
     }
 
+    /// Describes each secret that Secrets Manager has answered for. Neither the agent nor a local file describes any.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn describe(&mut self, fetched: &Fetched) -> Result<Vec<DescribedSecret>, SetupError> {
+        let is_known = |(locator, answer): &(&Locator, &Answer)| {
+            locator.store == Store::SecretsManager
+                && answer.as_ref().err().is_none_or(|failure| is_about_the_secret(&failure.error))
+        };
+        let wanted = fetched.iter().filter(is_known).map(|(locator, answer)| {
+            let region = answer.as_ref().ok().and_then(|document| document.region.clone());
+            (locator, region)
+        });
+        match self {
+            Self::Aws(aws) | Self::AgentThenAws(_, aws) => aws.describe(wanted.collect()).await,
+            Self::Agent(_) | Self::Local(_) => Ok(Vec::new()),
+        }
+    }
+
     /// AWS's configuration files that counted as absent, known after the first fetch.
     pub fn unreachable_files(&self) -> &[UnreachableFile] {
         match self {
@@ -68,6 +87,21 @@ impl Backend {
             Self::Agent(agent) | Self::AgentThenAws(agent, _) => agent.unreachable_files(),
             Self::Local(_) => &[],
         }
+    }
+}
+
+/// True for an answer of AWS about the secret, which may exist. Another error would only come again.
+fn is_about_the_secret(error: &FetchError) -> bool {
+    match error {
+        FetchError::NotFound { missing: Missing::Version, .. }
+        | FetchError::Denied { cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key, .. }
+        | FetchError::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
+        FetchError::NotFound { missing: Missing::Secret, .. }
+        | FetchError::Denied { cause: Denial::Credentials | Denial::Token | Denial::Role, .. }
+        | FetchError::Unavailable(_)
+        | FetchError::Refused(_)
+        | FetchError::NoCredentials(_)
+        | FetchError::NoRegion => false,
     }
 }
 

@@ -22,7 +22,7 @@ use crate::system::notify::NotifySocket;
 pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> Result<Infallible, Report> {
     let prepared = prepare(inputs, inherited)?;
     // Before any request, so that a mistyped command fails at once.
-    let program = prepared.find(command)?;
+    let program = prepared.find(command).map_err(|error| Failure::program(command, error))?;
     let Prepared { options, retained, backend, plan } = prepared;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;

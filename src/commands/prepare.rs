@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use super::long_wait::awaiting;
 use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, VariableError};
-use crate::exec::{self, Program};
+use crate::exec::{self, Program, ProgramError};
 use crate::input::cli::{Inputs, UsageError};
 use crate::input::declaration::{DEFAULT_NAMES, DeclarationProblem};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
+use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
 use crate::model::options::{AwsOptions, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
@@ -33,6 +34,49 @@ pub fn prepare(inputs: Inputs, inherited: &Inherited) -> Result<Prepared, Report
     let mut report = Report::default();
     let has_quiet_flag = inputs.has_quiet_flag;
     let (options, layers) = merge(inputs, inherited, &mut report);
+    complete(options, layers, has_quiet_flag, inherited, report)
+}
+
+/// Does the same as [`prepare`], and looks up a command even if an input is wrong.
+///
+/// # Errors
+/// Every error in the inputs.
+pub fn prepare_and_find(
+    inputs: Inputs,
+    command: &CommandLine,
+    inherited: &Inherited,
+) -> (Result<Prepared, Report>, Result<Program, ProgramError>) {
+    let mut report = Report::default();
+    let has_quiet_flag = inputs.has_quiet_flag;
+    let (options, layers) = merge(inputs, inherited, &mut report);
+    // The PATH of the declarations, as far as these can be read.
+    let (path, retained) = (literal_path(&layers), inherited.retain(&options.retention));
+    let prepared = complete(options, layers, has_quiet_flag, inherited, report);
+    let found = match &prepared {
+        Ok(prepared) => prepared.find(command),
+        Err(_) => exec::find(command.program(), path.as_deref().map(AsRef::as_ref).or_else(|| retained.get("PATH"))),
+    };
+    (prepared, found)
+}
+
+/// Returns the PATH that the latest layer sets.
+fn literal_path(layers: &[Layer]) -> Option<String> {
+    let entries = layers.iter().rev().flat_map(|layer| &layer.entries);
+    let mut set = entries.filter(|entry| entry.target.variable().is_some_and(|name| name.as_str() == "PATH"));
+    set.find_map(|entry| match &entry.source {
+        EntrySource::Literal(text) => Some(text.clone()),
+        EntrySource::Reference(_) | EntrySource::Composed(_) | EntrySource::Template(_) => None,
+    })
+}
+
+/// Reads the variables of the backend and makes the plan.
+fn complete(
+    options: Options,
+    layers: Vec<Layer>,
+    has_quiet_flag: bool,
+    inherited: &Inherited,
+    mut report: Report,
+) -> Result<Prepared, Report> {
     let retained = inherited.retain(&options.retention);
     let backend = BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited);
     let backend = report.value_of(backend, Failure::Variable);
@@ -82,10 +126,9 @@ impl Prepared {
     ///
     /// # Errors
     /// When it is not found or cannot be executed.
-    pub fn find(&self, command: &CommandLine) -> Result<Program, Report> {
+    pub fn find(&self, command: &CommandLine) -> Result<Program, ProgramError> {
         let path = self.plan.literal("PATH").map(AsRef::as_ref).or_else(|| self.retained.get("PATH"));
-        let name = || command.program().to_string_lossy().into_owned();
-        exec::find(command.program(), path).map_err(|error| Failure::Program { command: name(), error }.into())
+        exec::find(command.program(), path)
     }
 }
 

@@ -7,11 +7,11 @@ use super::long_wait::LongWait;
 use super::prepare::BackendConfig;
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
-use crate::backend::aws::Aws;
+use crate::backend::aws::{Aws, SetupError};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::local_file;
-use crate::model::answer::Fetched;
+use crate::model::answer::{DescribedSecret, Fetched};
 use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::plan::Plan;
@@ -21,7 +21,7 @@ use crate::system::os_error;
 use crate::time::deadline::Deadline;
 use crate::time::watchdog::Watchdog;
 
-/// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`. No other function has an async runtime.
+/// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`.
 ///
 /// # Errors
 /// When nothing can be fetched at all. The failures of single values are part of the outcome.
@@ -32,6 +32,33 @@ pub fn read(
     inherited: &Inherited,
     fetched: &mut Fetched,
 ) -> Result<Outcome, Report> {
+    let read = read_then(config, options, plan, inherited, fetched, async |_, _| Ok(()));
+    read.map(|(outcome, ())| outcome)
+}
+
+/// Does the same as [`read`], and then describes the secrets.
+///
+/// # Errors
+/// When nothing can be fetched at all.
+pub fn read_and_describe(
+    config: BackendConfig,
+    options: &Options,
+    plan: &Plan,
+    inherited: &Inherited,
+    fetched: &mut Fetched,
+) -> Result<(Outcome, Vec<DescribedSecret>), Report> {
+    read_then(config, options, plan, inherited, fetched, Backend::describe)
+}
+
+/// Resolves `plan`, and then calls `then` with all answers. No other function has an async runtime.
+fn read_then<T>(
+    config: BackendConfig,
+    options: &Options,
+    plan: &Plan,
+    inherited: &Inherited,
+    fetched: &mut Fetched,
+    then: impl AsyncFnOnce(&mut Backend, &Fetched) -> Result<T, SetupError>,
+) -> Result<(Outcome, T), Report> {
     let begun = Instant::now();
     let long_wait = LongWait::new(options, inherited);
     let deadline = Deadline::new(options.timeout, options.wait).observed_by(LongWait::observer(options));
@@ -41,16 +68,8 @@ pub fn read(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(os_error::text(&error)))?;
     let outcome = runtime.block_on(async {
-        if let Some(answers) = backend.unsupported(plan).await? {
-            return Ok(unsupported(plan, &answers));
-        }
-        loop {
-            let answers = match resolve(plan, fetched) {
-                Round::Done(outcome) => return Ok(outcome),
-                Round::Pending(locators) => backend.fetch(&locators).await?,
-            };
-            fetched.extend(answers);
-        }
+        let outcome = fetch_and_resolve(&mut backend, plan, fetched).await?;
+        Ok((outcome, then(&mut backend, fetched).await?))
     });
     drop(watchdog);
     drop(long_wait);
@@ -63,6 +82,19 @@ pub fn read(
     // Dropping the runtime would wait for its blocking threads.
     runtime.shutdown_background();
     Ok(outcome.map_err(Failure::Setup)?)
+}
+
+async fn fetch_and_resolve(backend: &mut Backend, plan: &Plan, fetched: &mut Fetched) -> Result<Outcome, SetupError> {
+    if let Some(answers) = backend.unsupported(plan).await? {
+        return Ok(unsupported(plan, &answers));
+    }
+    loop {
+        let answers = match resolve(plan, fetched) {
+            Round::Done(outcome) => return Ok(outcome),
+            Round::Pending(locators) => backend.fetch(&locators).await?,
+        };
+        fetched.extend(answers);
+    }
 }
 
 /// Opens the backend, after making the process's memory unreadable to others.

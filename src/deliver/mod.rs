@@ -89,6 +89,24 @@ impl Files {
     }
 }
 
+/// Returns every reason, known without writing anything, that the files cannot be delivered.
+pub fn inspect(files: Files) -> Vec<DeliverError> {
+    let mut entries = HashSet::new();
+    let mut errors = Vec::new();
+    for Pending { file, destination } in files.0 {
+        let mut problems = Access::wanted(&file.target).err().unwrap_or_default();
+        problems.extend(match destination {
+            Ok(Destination::Memory) => None,
+            Ok(Destination::Disk(entry)) if !entries.insert(entry.id()) => Some(DeliverProblem::SamePlace),
+            Ok(Destination::Disk(entry)) => entry.expect_regular().and_then(|()| entry.expect_writable()).err(),
+            Err(problem) => Some(problem),
+        });
+        let error = |problem| DeliverError { target: file.target.clone(), origin: file.origin.clone(), problem };
+        errors.extend(problems.into_iter().map(error));
+    }
+    errors
+}
+
 /// Delivers every file, or none.
 ///
 /// Termination signals are held in `signals` meanwhile. If one came, the delivery is undone; dropping `signals` raises it again.

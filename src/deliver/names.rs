@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat, renameat};
 use nix::libc;
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, fstatat};
-use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
+use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use super::directory::DirectoryEntry;
 use super::problem::{DeliverProblem, FailedStep, Step};
@@ -23,6 +23,16 @@ impl DirectoryEntry {
             Ok(stat) => regular(&stat),
             Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(Step::Look.failed(errno).into()),
+        }
+    }
+
+    /// Checks that this process may create a file in the directory.
+    pub fn expect_writable(&self) -> Result<(), DeliverProblem> {
+        let access = AccessFlags::W_OK | AccessFlags::X_OK;
+        match faccessat(self.directory(), ".", access, AtFlags::AT_EACCESS) {
+            Err(errno @ (Errno::EACCES | Errno::EROFS)) => Err(Step::Create.failed(errno).into()),
+            // Old seccomp profiles refuse faccessat2(2) itself with another errno.
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 

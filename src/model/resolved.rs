@@ -36,6 +36,8 @@ pub struct Resolved {
     pub sources: Vec<(Subject, Vec<ReadFrom>)>,
     /// The optional entries that are absent.
     pub omitted: Vec<Subject>,
+    /// The entries, and the keys of objects, whose variable or path another entry sets.
+    pub overridden: Vec<Subject>,
 }
 
 impl Resolved {

@@ -42,23 +42,27 @@ pub fn stack(StackShortage { limit, needed }: StackShortage) -> String {
 }
 
 pub fn environment(error: &EnvironmentError) -> Vec<Line> {
-    let (what, hint) = match error {
-        EnvironmentError::Nul(subject) => {
-            (format!("{subject}: the value has a NUL byte, which a variable cannot hold"), as_base64_or_file(subject))
+    let hint = match error {
+        EnvironmentError::Nul(subject) => as_base64_or_file(subject),
+        EnvironmentError::TooLong { subject, .. } => as_file(subject),
+        EnvironmentError::TotalTooLong { .. } => {
+            "pass on fewer with --clean-env or --unset, or raise the stack limit (ulimit -s)".to_owned()
         }
-        EnvironmentError::TooLong { subject, length, limit } => (
-            format!("{subject}: with its name the variable has {length} bytes, and the kernel allows {limit}"),
-            as_file(subject),
-        ),
-        EnvironmentError::TotalTooLong { length, limit, longest } => (
-            format!(
-                "variables and arguments together have {length} bytes, and the kernel allows {limit}; the longest variable \
-                 is {longest}"
-            ),
-            "pass on fewer with --clean-env or --unset, or raise the stack limit (ulimit -s)".to_owned(),
-        ),
     };
-    vec![Line::error(what), Line::help(hint)]
+    vec![Line::error(environment_message(error)), Line::help(hint)]
+}
+
+pub fn environment_message(error: &EnvironmentError) -> String {
+    match error {
+        EnvironmentError::Nul(subject) => format!("{subject}: the value has a NUL byte, which a variable cannot hold"),
+        EnvironmentError::TooLong { subject, length, limit } => {
+            format!("{subject}: with its name the variable has {length} bytes, and the kernel allows {limit}")
+        }
+        EnvironmentError::TotalTooLong { length, limit, longest } => format!(
+            "variables and arguments together have {length} bytes, and the kernel allows {limit}; the longest variable is \
+             {longest}"
+        ),
+    }
 }
 
 fn as_base64_or_file(subject: &Subject) -> String {

@@ -14,6 +14,7 @@ use crate::input::cli::UsageError;
 use crate::input::declaration::{DeclarationError, DeclarationProblem};
 use crate::input::env_references::EnvReferenceError;
 use crate::input::local_file::{LocalError, LocalProblem};
+use crate::model::command_line::CommandLine;
 use crate::model::entry::Origin;
 use crate::model::environment::EnvironmentError;
 use crate::model::options::OptionConflict;
@@ -61,6 +62,10 @@ pub enum Failure {
 }
 
 impl Failure {
+    pub fn program(command: &CommandLine, error: ProgramError) -> Self {
+        Self::Program { command: command.program().to_string_lossy().into_owned(), error }
+    }
+
     /// Returns the exit status of a launch with no other failure.
     pub fn status(&self) -> u8 {
         match self {

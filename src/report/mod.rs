@@ -3,6 +3,7 @@
 //! Each `*_errors` file words the errors of one stage or type as labelled lines; `failure` combines them, and `terminal` prints.
 //! `notices` has the other lines: provenance, warnings and waits.
 
+pub mod check;
 mod deliver_errors;
 mod exec_errors;
 mod exit_status;
@@ -21,8 +22,8 @@ pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
 pub use line::Line;
 pub use notices::{
-    bug, disk_notice, interrupted, local_notice, overdue, policy_notice, progress, provenance, resolution_time,
-    scheme_warnings, trace, unreachable_file, waiting,
+    bug, disk_notice, interrupted, local_notice, not_described, overdue, policy_notice, progress, provenance,
+    resolution_time, scheme_warnings, trace, unreachable_file, waiting,
 };
 
 use crate::model::environment::EnvironmentError;
@@ -86,6 +87,12 @@ impl Report {
         result.map_err(|errors| self.extend(errors, failure)).ok()
     }
 
+    /// Adds another report, whose last line becomes the last one of both.
+    pub fn append(&mut self, other: Self) {
+        self.failures.extend(other.failures);
+        self.conclusion = other.conclusion.or(self.conclusion.take());
+    }
+
     pub fn is_empty(&self) -> bool {
         self.failures.is_empty()
     }
@@ -97,9 +104,10 @@ impl Report {
     }
 
     /// Returns the lines, and the highest exit status of all failures.
-    pub fn render(self) -> Rendered {
+    pub fn render(&self) -> Rendered {
         let exit_status = self.failures.iter().map(Failure::status).max().unwrap_or(BUG);
-        let lines = failure::lines(&self.failures).into_iter().chain(self.conclusion.map(Line::error)).collect();
+        let conclusion = self.conclusion.iter().map(Line::error);
+        let lines = failure::lines(&self.failures).into_iter().chain(conclusion).collect();
         Rendered { lines, exit_status }
     }
 }

@@ -50,6 +50,11 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
     resolved.sources.iter().map(line).chain(not_set).map(Line::note).collect()
 }
 
+/// The warning about `--describe` with an option that keeps secrets from being described.
+pub fn not_described(option: &str) -> Line {
+    Line::warning(format!("--describe has no effect with {option}: only AWS itself describes secrets"))
+}
+
 /// The notice of `--local`.
 pub fn local_notice(path: &Path) -> Line {
     Line::warning(format!("secrets are read from {}, not from AWS (--local)", path.display()))

@@ -55,6 +55,15 @@ pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<Line> {
     groups.into_iter().flat_map(|group| paragraph(&group, aliases, &suggestions)).collect()
 }
 
+/// Returns the message about one error, without entries and hints.
+pub fn message(error: &ResolveError) -> String {
+    let (region, what, _) = reason(error, &[], &Suggestions::default());
+    match locator(error) {
+        Some(locator) if !affects_all_secrets(&error.problem) => format!("{}: {what}", secret(locator, region)),
+        Some(_) | None => what,
+    }
+}
+
 /// True if two errors have one cause: the same secret cannot be read or has no such value, or several or all secrets cannot be read for
 /// the same reason.
 fn is_same(left: &ResolveError, right: &ResolveError) -> bool {

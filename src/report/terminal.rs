@@ -185,7 +185,8 @@ fn wrap(text: &str, width: usize, start: usize, indent: usize) -> String {
     wrapped
 }
 
-fn columns(text: &str) -> usize {
+/// The columns of a text that is [`escaped`].
+pub fn columns(text: &str) -> usize {
     text.chars().map(columns_of).sum()
 }
 
@@ -212,6 +213,14 @@ fn is_wide(c: char) -> bool {
 /// True if standard error is a terminal.
 pub fn is_watched() -> bool {
     io::stderr().is_terminal()
+}
+
+/// The width of the terminal on standard output, and whether it wants colours; `None` if that is no terminal.
+pub fn output_terminal() -> Option<(usize, bool)> {
+    let wants_colours = WANTS_COLOURS.get().is_some_and(|wants| *wants);
+    let width = || terminal_size_of(io::stdout()).map(|(Width(columns), _)| usize::from(columns));
+    let width = || width().filter(|width| *width > 0).unwrap_or(DEFAULT_WIDTH);
+    io::stdout().is_terminal().then(|| (width(), wants_colours))
 }
 
 /// Prints a text on standard output.

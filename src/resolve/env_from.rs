@@ -100,21 +100,21 @@ pub struct KeyVariable {
 }
 
 /// Returns the variables of an object or a path, and every error in it. A key whose variable `is_set` already is skipped
-/// silently.
+/// silently; `is_set` takes the key and the variable.
 pub fn variables(
     members: &Members<'_>,
     naming: &Naming,
     suggestions: &Suggestions,
-    is_set: impl Fn(&str) -> bool,
+    mut is_set: impl FnMut(&str, &str) -> bool,
 ) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
     let mut errors = missing_keys(members, naming, suggestions);
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for &(key, member) in members.iter().filter(|(key, member)| naming.selects(key) && !member.is_null()) {
         let name = match naming.name(key) {
-            Ok(name) if is_set(name.as_str()) => continue,
+            Ok(name) if is_set(key, name.as_str()) => continue,
             Ok(name) => name,
-            Err(NamingError::Unsafe(name)) if is_set(&name) => continue,
+            Err(NamingError::Unsafe(name)) if is_set(key, &name) => continue,
             Err(error) => {
                 errors.push(EnvFromError::Name { key: key.to_owned(), error });
                 continue;
@@ -156,7 +156,7 @@ mod tests {
 
     fn variables_of(text: &str, naming: &Naming) -> (Vec<(String, String)>, Vec<EnvFromError>) {
         let json: Value = serde_json::from_str(text).unwrap();
-        let (variables, errors) = variables(&keys(&json).unwrap(), naming, &Suggestions::default(), |_| false);
+        let (variables, errors) = variables(&keys(&json).unwrap(), naming, &Suggestions::default(), |_, _| false);
         let text = |value: SecretValue| String::from_utf8(value.expose().to_vec()).unwrap();
         (variables.into_iter().map(|variable| (variable.name.to_string(), text(variable.value))).collect(), errors)
     }
@@ -196,7 +196,7 @@ mod tests {
         let found = vec![("db/pass-word".to_owned(), document("p")), ("log".to_owned(), document("null"))];
         let path = Document { parameters: found, ..document("") };
         let naming = Naming { rename: BTreeMap::from([("log".to_owned(), "Level".to_owned())]), ..Naming::default() };
-        let (variables, errors) = variables(&parameters(&path), &naming, &Suggestions::default(), |_| false);
+        let (variables, errors) = variables(&parameters(&path), &naming, &Suggestions::default(), |_, _| false);
         assert_eq!(errors, []);
         let names: Vec<_> = variables.iter().map(|variable| (variable.key.as_str(), variable.name.as_str())).collect();
         assert_eq!(names, [("db/pass-word", "DB_PASS_WORD"), ("log", "Level")]);

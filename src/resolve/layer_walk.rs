@@ -45,7 +45,9 @@ impl<'a> LayerWalk<'a> {
     pub fn resolve_layer(&mut self, layer: &'a PlannedLayer) {
         for binding in &layer.bindings {
             let claims = binding.target.claims();
-            if !claims.iter().any(|claim| self.claimed.contains(claim) || self.may_be_overridden(claim)) {
+            if claims.iter().any(|claim| self.claimed.contains(claim)) {
+                self.resolved.overridden.push(binding.subject.clone());
+            } else if !claims.iter().any(|claim| self.may_be_overridden(claim)) {
                 self.resolve_binding(binding, claims);
             }
         }
@@ -155,8 +157,17 @@ impl<'a> LayerWalk<'a> {
             Err(error) => return (Vec::new(), vec![error]),
         };
         let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
-        let is_set = |name: &str| claimed.contains(name) || self.plan.keeps(name);
-        env_from::variables(&members, &entry.naming, &suggestions, is_set)
+        let mut overridden = Vec::new();
+        let variables = env_from::variables(&members, &entry.naming, &suggestions, |key, name| {
+            let is_set = claimed.contains(name) || self.plan.keeps(name);
+            if is_set {
+                let label = label(key, name);
+                overridden.push(Subject { label, ..entry.subject.clone() });
+            }
+            is_set
+        });
+        self.resolved.overridden.append(&mut overridden);
+        variables
     }
 
     fn set_from_key(
@@ -170,8 +181,7 @@ impl<'a> LayerWalk<'a> {
         if let Some(other) = set_by.insert(name.clone(), key_of_secret.clone()) {
             return Err(EnvFromError::clash(&name, &key, [other, key_of_secret]));
         }
-        let label = if is_quotable(&key) { name.to_string() } else { key_or_placeholder(&key) };
-        let subject = Subject { label, ..entry.subject.clone() };
+        let subject = Subject { label: label(&key, name.as_str()), ..entry.subject.clone() };
         let parameter_name = locator.is_path().then_some(key);
         self.resolved.sources.push((subject.clone(), vec![ReadFrom { locator: locator.clone(), parameter_name }]));
         self.resolved.variables.push(ResolvedVariable { name, value, subject });
@@ -182,4 +192,9 @@ impl<'a> LayerWalk<'a> {
         let (subject, reference) = (entry.subject.clone(), Some(entry.reference.clone()));
         self.errors.push(ResolveError { subject, reference, problem });
     }
+}
+
+/// Returns the variable that a key gives, or a text in its place if the key may not be quoted.
+fn label(key: &str, variable: &str) -> String {
+    if is_quotable(key) { variable.to_owned() } else { key_or_placeholder(key) }
 }

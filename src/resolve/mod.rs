@@ -1,6 +1,7 @@
 //! Resolves a plan with the fetched documents: to a value for each target, or to every error at once.
 
 mod attempt;
+mod declared;
 mod encoding;
 mod env_from;
 mod extract;
@@ -22,6 +23,7 @@ use crate::model::plan::Plan;
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::resolved::Resolved;
 
+use declared::naming_errors;
 use layer_walk::LayerWalk;
 
 /// The result of one round of a resolution.
@@ -34,7 +36,7 @@ pub enum Round<'a> {
 }
 
 /// The result of a resolution. Each target of the plan is in `resolved` or in `errors`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     pub resolved: Resolved,
     pub errors: Vec<ResolveError>,
@@ -49,6 +51,15 @@ pub fn resolve<'a>(plan: &'a Plan, fetched: &'a Fetched) -> Round<'a> {
     } else {
         Round::Pending(walk.wanted)
     }
+}
+
+/// Resolves what needs no document, literals above all, and returns every error that the declaration has by itself.
+pub fn resolve_offline(plan: &Plan) -> Outcome {
+    let fetched = Fetched::default();
+    let mut walk = LayerWalk::new(plan, &fetched);
+    plan.layers().iter().for_each(|layer| walk.resolve_layer(layer));
+    let errors = walk.errors.into_iter().chain(naming_errors(plan)).collect();
+    Outcome { resolved: walk.resolved, errors }
 }
 
 /// Fails every target with a reference that `answers` has an error for; nothing is resolved.

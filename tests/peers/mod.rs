@@ -16,6 +16,7 @@ mod tinyproxy;
 mod absence;
 mod accounts;
 mod agent;
+mod check;
 mod checked;
 mod composed;
 mod delivered;

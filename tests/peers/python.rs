@@ -24,6 +24,7 @@ impl Python {
             .args(arguments)
             .env_clear()
             .env("HOME", "/nonexistent")
+            .env("TZ", "UTC")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

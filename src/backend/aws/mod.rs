@@ -5,6 +5,7 @@ mod clients;
 mod config;
 mod credentials;
 mod failover;
+mod operators;
 mod parameter_store;
 mod policy;
 mod protocol;
@@ -27,9 +28,10 @@ pub use secrets_manager::read_secret;
 use std::collections::BTreeSet;
 
 use super::fan_out::FanOut;
-use crate::model::answer::{Answers, FetchFailure};
-use crate::model::reference::Locator;
+use crate::model::answer::{Answers, DescribedSecret, FetchFailure};
+use crate::model::reference::{Locator, Region, Version};
 use crate::time::deadline::Deadline;
+use request::SecretRequest;
 use session::Session;
 
 /// The client of Secrets Manager and Parameter Store.
@@ -51,11 +53,35 @@ impl Aws {
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
-        let session = match &mut self.session {
+        let session = self.session().await?;
+        Ok(read_all(session, wanted).await)
+    }
+
+    /// Describes each secret of `wanted` once, in the region that it was read from, or else in its own.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn describe(
+        &mut self,
+        wanted: Vec<(&Locator, Option<Region>)>,
+    ) -> Result<Vec<DescribedSecret>, SetupError> {
+        let session = self.session().await?;
+        let mut requests = BTreeSet::new();
+        for (locator, region) in wanted {
+            // A secret without any region has no answer that could be described.
+            if let Ok(request) = session.request(locator).await {
+                let region = region.unwrap_or(request.region);
+                requests.insert(SecretRequest { region, version: Version::Current, ..request });
+            }
+        }
+        Ok(operators::describe_all(session, requests.into_iter().collect()).await)
+    }
+
+    async fn session(&mut self) -> Result<&mut Session, SetupError> {
+        Ok(match &mut self.session {
             Some(session) => session,
             none => none.insert(Session::open(self.settings.clone(), self.deadline.clone()).await?),
-        };
-        Ok(read_all(session, wanted).await)
+        })
     }
 
     /// The configuration files that counted as absent, known after the first fetch.

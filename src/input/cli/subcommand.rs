@@ -70,7 +70,8 @@ fn check(command: Command) -> Command {
     let own = [
         flag("json", "Print JSON instead of a table"),
         flag("offline", "Check the declaration alone: no request, credentials or region"),
-        flag("describe", "Also show rotation, KMS key and replicas of each secret (secretsmanager:DescribeSecret)"),
+        flag("describe", "Also show rotation, KMS key and replicas of each secret (secretsmanager:DescribeSecret)")
+            .conflicts_with("offline"),
     ];
     let command = with_inputs(command.override_usage("secrets-exec check [OPTIONS] [-- COMMAND]").args(own));
     with_program(command, "Also look up this command")

@@ -1,5 +1,7 @@
 //! A document: the value of one version of a secret or parameter, and what the backend returned with it.
 
+use std::time::SystemTime;
+
 use super::fetch_error::Outage;
 use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
@@ -12,6 +14,8 @@ pub struct Document {
     pub version_id: Option<String>,
     /// The staging labels of the version, or the labels of a parameter.
     pub stages: Vec<String>,
+    /// The time at which the version was created; `None` if the answer does not say it.
+    pub created: Option<SystemTime>,
     /// The region that it was read from; `None` for a local file.
     pub region: Option<Region>,
     /// The regions that were tried before, with `--fallback-region`.
@@ -24,23 +28,25 @@ impl Document {
     /// Copies the document. `SecretValue` is not `Clone`, so that no value is copied by accident.
     #[must_use]
     pub fn copy(&self) -> Self {
-        let Self { body, version_id, stages, region, passed_over, parameters } = self;
+        let Self { body, version_id, stages, created, region, passed_over, parameters } = self;
         Self {
             body: SecretValue::new(body.expose()),
             version_id: version_id.clone(),
             stages: stages.clone(),
+            created: *created,
             region: region.clone(),
             passed_over: passed_over.clone(),
             parameters: parameters.iter().map(|(name, document)| (name.clone(), document.copy())).collect(),
         }
     }
 
-    /// Returns a document without version, labels and region.
+    /// Returns a document without version, labels, time and region.
     pub fn new(body: SecretValue) -> Self {
         Self {
             body,
             version_id: None,
             stages: Vec::new(),
+            created: None,
             region: None,
             passed_over: Vec::new(),
             parameters: Vec::new(),

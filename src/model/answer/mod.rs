@@ -1,8 +1,10 @@
 //! The answers of a backend: for each locator a document, or the reason why there is none.
 
+mod description;
 mod document;
 mod fetch_error;
 
+pub use description::{DescribedSecret, Description, Replica, Rotation};
 pub use document::{Document, PassedOver};
 pub use fetch_error::{
     AgentLimit, CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal, Wanted,
@@ -31,6 +33,11 @@ impl Fetched {
     /// Returns `None` for a locator that was not requested yet.
     pub fn get(&self, locator: &Locator) -> Option<&Answer> {
         self.0.get(locator)
+    }
+
+    /// The answers by locator.
+    pub fn iter(&self) -> impl Iterator<Item = (&Locator, &Answer)> {
+        self.0.iter()
     }
 
     /// Adds the answers of another round of requests.

@@ -32,6 +32,18 @@ pub struct Entry {
     pub origin: Origin,
 }
 
+impl Entry {
+    /// The name of the entry in messages.
+    pub fn subject(&self) -> Subject {
+        let written = match &self.source {
+            EntrySource::Reference(reference) => Some(reference.to_string()),
+            EntrySource::Template(_) => Some("template".to_owned()),
+            EntrySource::Literal(_) | EntrySource::Composed(_) => None,
+        };
+        Subject { label: self.target.to_string(), origin: self.origin.clone(), is_env_from: false, written }
+    }
+}
+
 /// The source of a value. Aliases and `${NAME}` are not looked up yet.
 #[derive(Clone, Debug)]
 pub enum EntrySource {

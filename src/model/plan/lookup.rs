@@ -27,17 +27,13 @@ pub struct Lookup<'a> {
 impl Lookup<'_> {
     /// Returns `None`, and adds the errors, if a reference cannot be looked up.
     pub fn bind(&mut self, entry: Entry) -> Option<Binding> {
-        let Entry { target, source, transform, on_missing, origin } = entry;
-        let mut subject = Subject { label: target.to_string(), origin, is_env_from: false, written: None };
+        let subject = entry.subject();
+        let Entry { target, source, transform, on_missing, origin: _ } = entry;
         let value_source = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
-            EntrySource::Reference(reference) => {
-                subject.written = Some(reference.to_string());
-                ValueSource::Secret(self.locate(&reference, &subject)?)
-            }
+            EntrySource::Reference(reference) => ValueSource::Secret(self.locate(&reference, &subject)?),
             EntrySource::Composed(parts) => ValueSource::Composed(parts),
             EntrySource::Template(template) => {
-                subject.written = Some("template".to_owned());
                 let names =
                     template.required_names(|name| self.aliases.get(name).is_some()).into_iter().map(str::to_owned);
                 let inputs = names.map(|name| self.alias(&name, &subject).map(|reference| (name, reference)));
@@ -51,9 +47,8 @@ impl Lookup<'_> {
     }
 
     pub fn bind_env_from(&mut self, entry: EnvFromEntry) -> Option<EnvFrom> {
-        let EnvFromEntry { reference, naming, origin } = entry;
-        let subject =
-            Subject { label: "env-from".to_owned(), origin, is_env_from: true, written: Some(reference.to_string()) };
+        let subject = entry.subject();
+        let EnvFromEntry { reference, naming, origin: _ } = entry;
         let located = reference.locate(self.aliases, self.inherited);
         let reference = self.found(located, &reference, &subject)?;
         Some(EnvFrom { reference, naming, subject })

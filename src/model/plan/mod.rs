@@ -1,6 +1,6 @@
 //! The plan of a launch: the layers merged, and their references looked up.
 //!
-//! `lookup` turns the entries of a `layer` into `binding`s; `precedence` drops those that later layers override.
+//! `lookup` turns the entries of a `layer` into `binding`s; `precedence` sets those aside that later layers override.
 
 mod binding;
 mod layer;
@@ -10,7 +10,7 @@ mod precedence;
 pub use binding::{Binding, EnvFrom, ValueSource};
 pub use layer::Layer;
 pub use lookup::PlanError;
-pub use precedence::PlannedLayer;
+pub use precedence::{Overridden, PlannedLayer};
 
 use std::collections::BTreeSet;
 

@@ -8,11 +8,20 @@ use super::lookup::Lookup;
 use crate::model::entry::{Claim, Entry, EnvFromEntry, OnMissing, Origin};
 use crate::model::env_name::EnvName;
 
-/// The part of a layer that later layers do not override.
+/// A layer, apart from what later layers and kept variables override.
 #[derive(Debug, Default)]
 pub struct PlannedLayer {
     pub bindings: Vec<Binding>,
     pub env_from: Vec<EnvFrom>,
+    /// The rest of the layer, which is not looked up.
+    pub overridden: Overridden,
+}
+
+/// The entries that later layers and kept variables override.
+#[derive(Debug, Default)]
+pub struct Overridden {
+    pub entries: Vec<Entry>,
+    pub env_from: Vec<EnvFromEntry>,
 }
 
 /// The variables and paths that are set already, while layers are added from the latest to the earliest.
@@ -27,17 +36,17 @@ impl Precedence {
         Self { kept, claimed: HashSet::new() }
     }
 
-    /// Adds the next earlier layer: drops what is set already, and looks up the rest.
+    /// Adds the next earlier layer: sets aside what is set already, and looks up the rest.
     ///
     /// An optional entry may be absent, so it overrides nothing here.
     pub fn add(&mut self, layer: Layer, lookup: &mut Lookup<'_>) -> PlannedLayer {
-        let entries: Vec<_> = layer.entries.into_iter().filter(|entry| self.applies(entry)).collect();
+        let (entries, overridden): (Vec<_>, Vec<_>) = layer.entries.into_iter().partition(|entry| self.applies(entry));
         let required = entries.iter().filter(|entry| entry.on_missing != OnMissing::Omit);
         self.claimed.extend(required.flat_map(|entry| entry.target.claims()));
         let bindings = entries.into_iter().filter_map(|entry| lookup.bind(entry)).collect();
-        let env_from = layer.env_from.into_iter().filter(|object| !self.covers(object));
-        let env_from = env_from.filter_map(|object| lookup.bind_env_from(object)).collect();
-        PlannedLayer { bindings, env_from }
+        let (covered, env_from): (Vec<_>, Vec<_>) = layer.env_from.into_iter().partition(|object| self.covers(object));
+        let env_from = env_from.into_iter().filter_map(|object| lookup.bind_env_from(object)).collect();
+        PlannedLayer { bindings, env_from, overridden: Overridden { entries: overridden, env_from: covered } }
     }
 
     /// True unless a later layer or a kept variable overrides the entry.

@@ -1,6 +1,7 @@
 //! A fake of AWS that records every request: Secrets Manager, Parameter Store, STS, container and instance credentials.
 
 pub mod agent;
+mod description;
 pub mod fault;
 mod http;
 mod journal;

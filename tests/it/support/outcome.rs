@@ -138,6 +138,11 @@ impl Outcome {
         self
     }
 
+    /// The JSON document on standard output.
+    pub fn document(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
     pub fn stdout(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }

@@ -27,6 +27,12 @@ pub fn terminal(columns: u16) -> [String; 4] {
     ["python3".to_owned(), "-c".to_owned(), SCRIPT.to_owned(), columns.to_string()]
 }
 
+/// The wrapper that gives a run a terminal as its standard output.
+pub fn output_terminal(columns: u16) -> [String; 4] {
+    let [python, option, script, columns] = terminal(columns);
+    [python, option, script.replace("dup2(slave, 2)", "dup2(slave, 1)").replace("write(2", "write(1"), columns]
+}
+
 /// Runs with a wide terminal, without colours, as standard error.
 pub fn on_a_terminal(sandbox: Sandbox) -> Sandbox {
     sandbox.env("NO_COLOR", "1").through(terminal(300))

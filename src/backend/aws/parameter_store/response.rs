@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::names::{base_name, referenced_secret, version_selector};
 use crate::backend::aws::arn_scope::ArnScope;
-use crate::backend::aws::protocol::read_object;
+use crate::backend::aws::protocol::{read_object, timestamp};
 use crate::backend::aws::request::SecretRequest;
 use crate::model::answer::{Document, FetchError, Missing, Refusal};
 use crate::model::reference::{Arn, Region, SecretId, Version};
@@ -34,6 +34,7 @@ pub struct Parameter {
     arn: Option<String>,
     version: Option<i64>,
     value: Option<String>,
+    last_modified_date: Option<Value>,
 }
 
 impl GetParametersResponse {
@@ -149,6 +150,7 @@ impl Parameter {
         Ok(Document {
             version_id: self.version.map(|version| version.to_string()),
             stages: version.label().map(str::to_owned).into_iter().collect(),
+            created: self.last_modified_date.as_ref().and_then(timestamp),
             region: scope.region.clone().or(found.region),
             ..Document::new(SecretValue::new(value))
         })

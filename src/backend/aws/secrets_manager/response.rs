@@ -3,9 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::backend::aws::arn_scope::ArnScope;
-use crate::backend::aws::protocol::read_object;
+use crate::backend::aws::protocol::{read_object, timestamp};
 use crate::model::answer::{Document, Outage, Refusal};
 use crate::model::reference::{Arn, SecretId, Version};
 use crate::model::secret_value::SecretValue;
@@ -19,6 +20,7 @@ struct GetSecretValueResponse {
     arn: Option<String>,
     version_id: Option<String>,
     version_stages: Option<Vec<String>>,
+    created_date: Option<Value>,
     secret_string: Option<String>,
     /// In base64.
     secret_binary: Option<String>,
@@ -50,7 +52,8 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version, scope: &ArnSco
         (None, None) => return Err(Refusal::NoValue.into()),
     };
     let region = scope.region.clone().or(found.region);
-    Ok(Document { version_id: response.version_id, stages, region, ..Document::new(body) })
+    let created = response.created_date.as_ref().and_then(timestamp);
+    Ok(Document { version_id: response.version_id, stages, created, region, ..Document::new(body) })
 }
 
 fn malformed(why: &str) -> Retry {

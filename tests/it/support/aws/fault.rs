@@ -55,6 +55,16 @@ pub fn denied(resource: &str) -> Fault {
     )
 }
 
+pub fn denied_description() -> Fault {
+    error(
+        400,
+        "AccessDeniedException",
+        "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: secretsmanager:DescribeSecret \
+         on resource: arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf because no identity-based policy \
+         allows the secretsmanager:DescribeSecret action",
+    )
+}
+
 pub fn denied_by_kms() -> Fault {
     error(400, "AccessDeniedException", "Access to KMS is not allowed")
 }

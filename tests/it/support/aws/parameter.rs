@@ -136,6 +136,7 @@ fn described(call: &Call, name: &str, number: usize, version: &Version) -> Value
         "Type": "SecureString",
         "Value": version.value,
         "Version": number,
+        "LastModifiedDate": 1_523_477_145.713,
     })
 }
 

@@ -6,13 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use super::agent;
 use super::fault::{self, Fault};
 use super::http::Response;
 use super::journal::Call;
 use super::parameter::{self, Parameters};
 use super::secret::{Content, Secret, Version};
 use super::trouble::Trouble;
+use super::{agent, description};
 use crate::support::sandbox::ACCESS_SECRET;
 
 pub const REQUEST_ID: &str = "aaaabbbb-1111-4222-8333-ccccddddeeee";
@@ -40,6 +40,8 @@ const EXPIRATION: &str = "2099-01-01T00:00:00Z";
 pub struct Service {
     pub secrets: BTreeMap<String, Secret>,
     pub parameters: Parameters,
+    /// The members of the answers of DescribeSecret, or a fault, by the secret's id.
+    pub descriptions: BTreeMap<String, Result<serde_json::Value, Fault>>,
     pub denies_roles: bool,
     pub gathers: usize,
     /// The regions in which every request fails.
@@ -69,6 +71,7 @@ impl Service {
         }
         match operation.as_str() {
             "GetSecretValue" => self.read(call),
+            "DescribeSecret" => description::answer(self, call),
             "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
             "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
             "GetCallerIdentity" => Answer::Send(identity()),

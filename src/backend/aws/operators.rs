@@ -1,0 +1,135 @@
+//! Operations of Secrets Manager that only commands beside a launch need: DescribeSecret.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::arn_scope::ArnScope;
+use super::protocol::{Client, call, classify, read_object, timestamp};
+use super::request::SecretRequest;
+use super::session::Session;
+use crate::backend::fan_out::Permits;
+use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, Rotation};
+use crate::model::reference::Arn;
+use crate::net::errors::host_and_port;
+use crate::time::retry::{Retry, RetryBudget, retry};
+
+/// Describes each secret in the region of its request, all at the same time; the version of a request does not matter.
+pub async fn describe_all(session: &mut Session, requests: Vec<SecretRequest>) -> Vec<DescribedSecret> {
+    let Some(first) = requests.first() else { return Vec::new() };
+    let base = match session.base_credentials(&first.region).await {
+        Ok(base) => base,
+        Err(error) => return requests.into_iter().map(|request| described(request, Err(error.clone()))).collect(),
+    };
+    let roles = requests.iter().filter_map(|request| request.role.clone()).collect();
+    session.assume(roles, &first.region, &base).await;
+    session.deadline.mark_credentials_found();
+    let (session, base, permits) = (&*session, &base, &Permits::new());
+    let describing = requests.into_iter().map(|request| async move {
+        let _awaited = session.deadline.progress().awaits(format!("the description of {request}"));
+        let found = async {
+            let credentials = session.credentials(request.role.as_ref(), base)?;
+            let client = session.clients.client(request.store.into(), &request.region, credentials).await?;
+            describe(&client, &request, &session.budget).await
+        };
+        let found = permits.run(&session.budget, found).await;
+        let description = found.unwrap_or_else(|| Err(FetchError::Unavailable(Outage::unanswered())));
+        described(request, description)
+    });
+    join_all(describing).await
+}
+
+fn described(request: SecretRequest, description: Result<Description, FetchError>) -> DescribedSecret {
+    let SecretRequest { id, region, role, .. } = request;
+    DescribedSecret { id, region, role, description }
+}
+
+async fn describe(client: &Client, request: &SecretRequest, budget: &RetryBudget) -> Result<Description, FetchError> {
+    let id = request.id_in(&client.region);
+    let scope = request.scope_in(&client.region);
+    let input = Map::from_iter([("SecretId".to_owned(), Value::from(id.to_string()))]);
+    let budget = budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
+    let description = retry(&budget, async || {
+        let body = call(client, "secretsmanager.DescribeSecret", &input).await.map_err(|error| classify(&error))?;
+        let malformed = || Retry::from(Outage::MalformedResponse("a description that cannot be read".to_owned()));
+        let response: DescribeSecretResponse = read_object(&body).ok_or_else(malformed)?;
+        let arn = response.arn.as_deref().and_then(Arn::parse);
+        scope.check(&ArnScope::of(arn.as_ref())).map_err(Retry::Permanent)?;
+        if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
+            return Err(malformed());
+        }
+        Ok(response.into())
+    });
+    description.await
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DescribeSecretResponse {
+    name: Option<String>,
+    #[serde(rename = "ARN")]
+    arn: Option<String>,
+    kms_key_id: Option<String>,
+    rotation_enabled: Option<bool>,
+    rotation_rules: Option<RotationRules>,
+    last_rotated_date: Option<Value>,
+    next_rotation_date: Option<Value>,
+    deleted_date: Option<Value>,
+    replication_status: Option<Vec<ReplicationStatus>>,
+    primary_region: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RotationRules {
+    automatically_after_days: Option<u64>,
+    schedule_expression: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ReplicationStatus {
+    region: String,
+    status: Option<String>,
+    kms_key_id: Option<String>,
+}
+
+/// The alias of the key that Secrets Manager uses by default. AWS omits it; an emulator may name it.
+const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
+
+impl From<DescribeSecretResponse> for Description {
+    fn from(response: DescribeSecretResponse) -> Self {
+        let time = |field: Option<Value>| field.as_ref().and_then(timestamp);
+        let key = |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
+        let rules = response.rotation_rules.unwrap_or_default();
+        // A region is there once.
+        let replicas: BTreeMap<_, _> = response
+            .replication_status
+            .unwrap_or_default()
+            .into_iter()
+            .map(|replica| (replica.region.clone(), replica))
+            .collect();
+        Self {
+            rotation: Rotation {
+                is_enabled: response.rotation_enabled == Some(true),
+                days: rules.automatically_after_days.filter(|days| *days > 0),
+                schedule: rules.schedule_expression,
+                last: time(response.last_rotated_date),
+                next: time(response.next_rotation_date),
+            },
+            kms_key: key(response.kms_key_id),
+            replicas: replicas
+                .into_values()
+                .map(|ReplicationStatus { region, status, kms_key_id }| Replica {
+                    region,
+                    status,
+                    kms_key: key(kms_key_id),
+                })
+                .collect(),
+            primary_region: response.primary_region,
+            deleted: time(response.deleted_date),
+        }
+    }
+}

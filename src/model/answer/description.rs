@@ -1,0 +1,120 @@
+//! The description of a secret: what DescribeSecret tells of it beside its versions.
+
+use std::time::{Duration, SystemTime};
+
+use super::fetch_error::{Denial, FetchError};
+use crate::model::reference::{Region, Role, SecretId};
+
+/// A secret that was to be described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedSecret {
+    pub id: SecretId,
+    pub region: Region,
+    pub role: Option<Role>,
+    pub description: Result<Description, FetchError>,
+}
+
+impl DescribedSecret {
+    /// True if the identity lacks the permission to describe the secret, which a launch does not need.
+    pub fn is_denied(&self) -> bool {
+        matches!(
+            self.description,
+            Err(FetchError::Denied { cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key, .. })
+        )
+    }
+}
+
+/// The rotation, the KMS key and the replicas of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    pub rotation: Rotation,
+    /// `None` for the key aws/secretsmanager.
+    pub kms_key: Option<String>,
+    pub replicas: Vec<Replica>,
+    /// The region of the secret that this one is a replica of.
+    pub primary_region: Option<String>,
+    /// The time at which it was marked for deletion.
+    pub deleted: Option<SystemTime>,
+}
+
+/// A copy of a secret in another region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replica {
+    pub region: String,
+    /// `InSync`, `InProgress` or `Failed`.
+    pub status: Option<String>,
+    /// `None` for the key aws/secretsmanager of its region.
+    pub kms_key: Option<String>,
+}
+
+/// The automatic rotation of a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rotation {
+    pub is_enabled: bool,
+    /// The days from one rotation to the next.
+    pub days: Option<u64>,
+    /// `rate(…)` or `cron(…)`
+    pub schedule: Option<String>,
+    /// `None` for a secret that was never rotated.
+    pub last: Option<SystemTime>,
+    /// The latest time of the next rotation.
+    pub next: Option<SystemTime>,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Rotation {
+    /// The days from one rotation to the next, also those of a schedule like `rate(10 days)`.
+    pub fn every_days(&self) -> Option<u64> {
+        let rate = || self.schedule.as_deref()?.strip_prefix("rate(")?.split_once(" day")?.0.trim().parse().ok();
+        self.days.or_else(rate)
+    }
+
+    /// True if the rotation is enabled and its latest time has passed.
+    ///
+    /// AWS leaves NextRotationDate in the past if a rotation fails. Without that date, a rotation may take place at any time of its
+    /// last day.
+    pub fn is_overdue(&self, now: SystemTime) -> bool {
+        let days = || u32::try_from(self.every_days()?.checked_add(1)?).ok();
+        let due = || self.last?.checked_add(DAY.checked_mul(days()?)?);
+        self.is_enabled && self.next.or_else(due).is_some_and(|due| due < now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days_before(days: u32) -> Option<SystemTime> {
+        Some(SystemTime::UNIX_EPOCH + DAY * (1000 - days))
+    }
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + DAY * 1000
+    }
+
+    #[test]
+    fn a_rotation_is_overdue_after_its_latest_time() {
+        let rotation = Rotation { is_enabled: true, days: Some(10), last: days_before(40), ..Rotation::default() };
+        assert!(rotation.is_overdue(now()));
+        assert!(!Rotation { is_enabled: false, ..rotation.clone() }.is_overdue(now()));
+        assert!(!Rotation { next: Some(now() + DAY), ..rotation.clone() }.is_overdue(now()));
+        assert!(!Rotation { last: days_before(11), ..rotation.clone() }.is_overdue(now()));
+        assert!(Rotation { last: days_before(1), next: days_before(1), ..rotation.clone() }.is_overdue(now()));
+        assert!(!Rotation { last: None, ..rotation }.is_overdue(now()));
+    }
+
+    #[test]
+    fn the_days_of_a_rate_count() {
+        let with =
+            |schedule: &str| Rotation { schedule: Some(schedule.to_owned()), ..Rotation::default() }.every_days();
+        assert_eq!(with("rate(10 days)"), Some(10));
+        assert_eq!(with("rate(1 day)"), Some(1));
+        assert_eq!(with("rate(4 hours)"), None);
+        assert_eq!(with("cron(0 8 1 * ? *)"), None);
+        assert!(
+            !Rotation { is_enabled: true, days: Some(u64::MAX), last: days_before(1), ..Rotation::default() }
+                .is_overdue(now())
+        );
+    }
+}

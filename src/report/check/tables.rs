@@ -1,0 +1,165 @@
+//! The tables for people: the values, the command, and the description of each secret.
+
+use std::time::SystemTime;
+
+use super::age::age;
+use super::findings::{CheckedCommand, Findings};
+use super::grid::{Cell, Medium, Tone, layout};
+use super::problem::Problem;
+use super::row::{Kind, Row, Source, SourceStatus, Status};
+use crate::exec::ProgramError;
+use crate::model::answer::{DescribedSecret, Description, Replica, Rotation};
+use crate::model::reference::Store;
+
+/// Characters of a version id in the table; 8 tell the versions of a secret apart.
+const ID_LENGTH: usize = 8;
+
+/// Returns the tables, separated by blank lines; an empty text without any row.
+pub fn text(findings: &Findings, medium: Medium) -> String {
+    let Findings { rows, command, secrets, now, .. } = findings;
+    let is_terminal = medium.width.is_some();
+    let values: Vec<_> = rows.iter().flat_map(|row| value_rows(row, *now, is_terminal)).collect();
+    let command: Vec<_> = command.iter().map(command_row).collect();
+    let secrets: Vec<_> = secrets.iter().map(|secret| secret_row(secret, *now)).collect();
+    let tables = [
+        (&["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"][..], 1, values),
+        (&["COMMAND", "FILE", "STATUS"][..], 1, command),
+        (&["SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS"][..], 4, secrets),
+    ];
+    let filled = tables.into_iter().filter(|(_, _, rows)| !rows.is_empty());
+    filled.map(|(headings, long, rows)| layout(headings, long, rows, medium)).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the row of an entry and, for one that is made of several secrets, a row for each.
+fn value_rows(row: &Row, now: SystemTime, is_terminal: bool) -> Vec<Vec<Cell>> {
+    let only = match (row.kind, row.sources.as_slice()) {
+        (Kind::Template, _) => None,
+        (_, [only]) => Some(only),
+        (_, _) => None,
+    };
+    let reference = match (&row.reference, row.kind, only) {
+        (Some(reference), ..) => reference.clone(),
+        (None, Kind::Literal, _) => "literal".to_owned(),
+        (None, Kind::Template, _) => "template".to_owned(),
+        (None, _, Some(only)) => only.reference(),
+        (None, _, None) => format!("{} references", row.sources.len()),
+    };
+    let mut first = vec![Cell::plain(&row.label), Cell::plain(reference)];
+    first.extend(version_cells(only, now));
+    first.push(status_cell(&row.status));
+    let mut rows = vec![first];
+    for source in row.sources.iter().filter(|_| only.is_none()) {
+        let reference = Cell::plain(source.reference());
+        // On a line of a file stands all that it is about.
+        let mut cells = match is_terminal {
+            true => vec![Cell::below(), reference.indented(2)],
+            false => vec![Cell::plain(&row.label), reference],
+        };
+        cells.extend(version_cells(Some(source), now));
+        cells.push(source_status(source));
+        rows.push(cells);
+    }
+    rows
+}
+
+/// The version, its stages and its age.
+fn version_cells(source: Option<&Source>, now: SystemTime) -> [Cell; 3] {
+    let version = source.and_then(|source| Some((source.locator.store, source.version.as_ref()?)));
+    let Some((store, version)) = version else { return [Cell::plain(""), Cell::plain(""), Cell::plain("")] };
+    let id = version.id.as_deref().unwrap_or_default();
+    let id: String = match store {
+        Store::SecretsManager => id.chars().take(ID_LENGTH).collect(),
+        Store::ParameterStore => id.to_owned(),
+    };
+    let age = version.created.map(|created| age(created, now)).unwrap_or_default();
+    [Cell::plain(id), Cell::plain(version.stages.join(",")), Cell::plain(age)]
+}
+
+fn status_cell(status: &Status) -> Cell {
+    match status {
+        Status::Ok => Cell::toned("ok", Tone::Good),
+        Status::Default => Cell::toned("default", Tone::Notable),
+        Status::Unset => Cell::toned("not set", Tone::Notable),
+        Status::Kept => Cell::toned("kept", Tone::Notable),
+        Status::Unread => Cell::toned("not read", Tone::Notable),
+        Status::Empty => Cell::toned("no variable", Tone::Notable),
+        Status::Failed(Problem { text, .. }, _) => Cell::toned(text, Tone::Bad),
+    }
+}
+
+fn source_status(source: &Source) -> Cell {
+    match source.status {
+        SourceStatus::Ok => Cell::toned("ok", Tone::Good),
+        SourceStatus::Unread => Cell::toned("not read", Tone::Notable),
+        SourceStatus::Failed(Problem { text, .. }) => Cell::toned(text, Tone::Bad),
+    }
+}
+
+fn command_row(CheckedCommand { name, found }: &CheckedCommand) -> Vec<Cell> {
+    let (file, status) = match found {
+        Ok(path) => (path.display().to_string(), Cell::toned("ok", Tone::Good)),
+        Err(ProgramError::NotFound { .. }) => (String::new(), Cell::toned("not found", Tone::Bad)),
+        Err(ProgramError::NotExecutable { file, .. }) => {
+            (file.display().to_string(), Cell::toned("not executable", Tone::Bad))
+        }
+    };
+    vec![Cell::plain(name), Cell::plain(file), status]
+}
+
+fn secret_row(secret: &DescribedSecret, now: SystemTime) -> Vec<Cell> {
+    let mut cells = vec![Cell::plain(secret.id.to_string()), Cell::plain(secret.region.to_string())];
+    match &secret.description {
+        Ok(description) => cells.extend(description_cells(description, now)),
+        Err(error) => {
+            let (text, tone) = match secret.is_denied() {
+                true => ("not permitted", Tone::Notable),
+                false => (Problem::of_fetch(error, Some(Store::SecretsManager)).text, Tone::Bad),
+            };
+            cells.push(Cell::toned(text, tone));
+            cells.extend(std::iter::repeat_n(Cell::plain(""), 3));
+        }
+    }
+    cells
+}
+
+fn description_cells(description: &Description, now: SystemTime) -> [Cell; 4] {
+    let Description { rotation, kms_key, replicas, primary_region, deleted } = description;
+    let last = match (rotation.last, rotation.is_enabled) {
+        (Some(last), _) => age(last, now),
+        (None, true) => "never".to_owned(),
+        (None, false) => String::new(),
+    };
+    let replica = |Replica { region, status, .. }: &Replica| match status.as_deref() {
+        Some("InSync") | None => region.clone(),
+        Some(status) => format!("{region} ({status})"),
+    };
+    let of = primary_region.iter().map(|primary| format!("of {primary}"));
+    let replicas: Vec<_> = of.chain(replicas.iter().map(replica)).collect();
+    let rotation = match deleted {
+        Some(_) => Cell::toned("marked for deletion", Tone::Bad),
+        None => rotation_cell(rotation, now),
+    };
+    [
+        rotation,
+        Cell::plain(last),
+        Cell::plain(kms_key.as_deref().unwrap_or("aws/secretsmanager")),
+        Cell::plain(replicas.join(", ")),
+    ]
+}
+
+fn rotation_cell(rotation: &Rotation, now: SystemTime) -> Cell {
+    if !rotation.is_enabled {
+        return Cell::toned("off", Tone::Notable);
+    }
+    let every = match (rotation.every_days(), &rotation.schedule) {
+        (Some(1), _) => "every day".to_owned(),
+        (Some(days), _) => format!("every {days} days"),
+        (None, Some(schedule)) => schedule.clone(),
+        (None, None) => "on".to_owned(),
+    };
+    if rotation.is_overdue(now) {
+        Cell::toned(format!("overdue, {every}"), Tone::Bad)
+    } else {
+        Cell::toned(every, Tone::Good)
+    }
+}

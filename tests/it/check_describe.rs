@@ -1,0 +1,278 @@
+//! `check --describe`: rotation, KMS key and replicas of each secret.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Call, Version, fault};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::pty::output_terminal;
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::skip;
+
+const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+const READER: &str = "arn:aws:iam::123456789012:role/Reader";
+
+fn described(aws: &Aws) -> Sandbox {
+    Sandbox::new().aws(aws).args(["check", "--describe"]).bare()
+}
+
+/// The cells of the table of secrets in the line that begins with this word.
+fn cells(run: &Outcome, secret: &str) -> Vec<String> {
+    let stdout = run.stdout();
+    let (_, table) = stdout.split_once("\nSECRET ").unwrap_or_else(|| panic!("no table of secrets: {run}"));
+    let mut lines = table.lines().map(|line| line.split("  ").map(str::trim).filter(|word| !word.is_empty()));
+    let found = lines.find(|words| words.clone().next() == Some(secret));
+    found.unwrap_or_else(|| panic!("no line {secret:?}: {run}")).map(str::to_owned).collect()
+}
+
+fn days_ago(days: u64) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    // A minute more, so that the age does not depend on the time that the run takes.
+    now - days * 24 * 60 * 60 - 60
+}
+
+#[test]
+fn rotation_key_and_replicas_of_each_secret_are_shown() {
+    let aws = Aws::start()
+        .secret("rotated", Secret::json(r#"{"k":"v"}"#))
+        .describes(
+            "rotated",
+            json!({
+                "KmsKeyId": KEY,
+                "RotationEnabled": true,
+                "RotationRules": { "AutomaticallyAfterDays": 30 },
+                "LastRotatedDate": days_ago(12),
+                "NextRotationDate": days_ago(0) + 18 * 24 * 60 * 60,
+                "ReplicationStatus": [
+                    { "Region": "us-west-2", "Status": "Failed", "StatusMessage": "no key" },
+                    { "Region": "eu-west-1", "Status": "InSync" },
+                ],
+            }),
+        )
+        .secret("plain", Secret::text(CANARY));
+    let run = described(&aws).resolve("A=rotated:k").resolve("B=plain").run();
+    run.ended(Status::Exit(0));
+    assert!(run.stderr.is_empty(), "{run}");
+    let replicas = "eu-west-1, us-west-2 (Failed)";
+    assert_eq!(cells(&run, "rotated"), ["rotated", "us-east-1", "every 30 days", "12d", KEY, replicas], "{run}");
+    assert_eq!(cells(&run, "plain"), ["plain", "us-east-1", "off", "-", "aws/secretsmanager", "-"], "{run}");
+}
+
+#[test]
+fn an_overdue_rotation_is_shown_and_does_not_fail() {
+    let rotation = |rules: Value, last: Value, next: Value| {
+        json!({
+            "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last, "NextRotationDate": next,
+        })
+    };
+    let mut aws = Aws::start();
+    let days = json!({ "AutomaticallyAfterDays": 10 });
+    let cron = json!({ "ScheduleExpression": "cron(0 8 1 * ? *)" });
+    for (id, description) in [
+        ("late", rotation(days.clone(), json!(days_ago(40)), json!(days_ago(30)))),
+        ("undated", rotation(days.clone(), json!(days_ago(40)), Value::Null)),
+        ("due", rotation(days, json!(days_ago(5)), json!(days_ago(0) + 5 * 24 * 60 * 60))),
+        ("cron", rotation(cron, json!(days_ago(40)), json!(days_ago(9)))),
+        ("daily", rotation(json!({ "ScheduleExpression": "rate(1 day)" }), Value::Null, Value::Null)),
+    ] {
+        aws = aws.secret(id, Secret::text(CANARY)).describes(id, description);
+    }
+    let sandbox = ["late", "undated", "due", "cron", "daily"].into_iter();
+    let run = sandbox.fold(described(&aws), |sandbox, id| sandbox.args(["-e", &format!("V_{id}={id}")])).run();
+    run.ended(Status::Exit(0));
+    for (id, rotation, last) in [
+        ("late", "overdue, every 10 days", "40d"),
+        ("undated", "overdue, every 10 days", "40d"),
+        ("due", "every 10 days", "5d"),
+        ("cron", "overdue, cron(0 8 1 * ? *)", "40d"),
+        ("daily", "every day", "never"),
+    ] {
+        assert_eq!(cells(&run, id)[2..4], [rotation, last], "{run}");
+    }
+}
+
+#[test]
+fn a_denied_description_is_not_permitted_and_no_failure() {
+    let aws = Aws::start()
+        .secret("x", Secret::text(CANARY))
+        .refuses_to_describe("x", fault::denied_description())
+        .secret("y", Secret::text(CANARY));
+    let run = described(&aws).resolve("A=x").resolve("B=y").run();
+    run.ended(Status::Exit(0));
+    assert!(run.stderr.is_empty(), "{run}");
+    assert_eq!(cells(&run, "x")[2], "not permitted", "{run}");
+    assert_eq!(cells(&run, "y")[2], "off", "{run}");
+    let run = described(&aws).arg("--json").resolve("A=x").run();
+    run.ended(Status::Exit(0));
+    let secret = &run.document()["secrets"][0];
+    assert_eq!((&secret["status"], &secret["error"]), (&json!("not-permitted"), &Value::Null), "{run}");
+    assert!(secret.get("rotation").is_none(), "{run}");
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_described() {
+    let aws = Aws::start()
+        .secret("denied", Secret::failing(fault::denied_by_kms()))
+        .describes("denied", json!({ "KmsKeyId": KEY }))
+        .secret("gone", Secret::failing(fault::marked_for_deletion()))
+        .describes("gone", json!({ "DeletedDate": days_ago(3) }));
+    let run = described(&aws).resolve("A=denied").resolve("B=gone").resolve("C=nothing").run();
+    run.ended(Status::Exit(78));
+    assert_eq!(cells(&run, "denied")[4], KEY, "{run}");
+    assert_eq!(cells(&run, "gone")[2], "marked for deletion", "{run}");
+    // The answer for a secret that does not exist would only come again.
+    assert_eq!(aws.calls_of("DescribeSecret").len(), 2);
+}
+
+#[test]
+fn a_description_that_fails_is_a_warning() {
+    let aws = Aws::start().secret("x", Secret::text(CANARY)).refuses_to_describe("x", fault::internal_error());
+    let sandbox = || described(&aws).resolve("A=x").env("AWS_MAX_ATTEMPTS", "1");
+    let run = sandbox().run();
+    run.ended(Status::Exit(0)).says(["warning: secret x, region us-east-1: DescribeSecret: "]);
+    assert_eq!(cells(&run, "x")[2], "AWS failed", "{run}");
+    assert!(sandbox().arg("-q").run().stderr.is_empty());
+}
+
+#[test]
+fn expired_credentials_are_no_missing_permission() {
+    let aws = Aws::start().secret("x", Secret::text(CANARY)).refuses_to_describe("x", fault::expired_token());
+    let run = described(&aws).resolve("A=x").run();
+    run.ended(Status::Exit(0)).says(["warning: secret x, region us-east-1: DescribeSecret: "]);
+    assert_eq!(cells(&run, "x")[2], "credentials refused", "{run}");
+}
+
+#[test]
+fn a_secret_is_described_once_and_a_parameter_is_not() {
+    let secret = Secret::json(r#"{"a":"v","b":"w"}"#).previous(Secret::json(r#"{"a":"old"}"#));
+    let aws = Aws::start().secret("x", secret).parameter("/p", &[Version::text(CANARY)]);
+    let sandbox = described(&aws).resolve("A=x:a").resolve("B=x:b").resolve("C=x:a:AWSPREVIOUS").resolve("D=ssm:/p");
+    sandbox.run().ended(Status::Exit(0));
+    let described: Vec<String> = aws.calls_of("DescribeSecret").iter().map(Call::secret_id).collect();
+    assert_eq!(described, ["x"]);
+}
+
+#[test]
+fn a_secret_is_described_by_the_role_and_in_the_region_that_read_it() {
+    let aws = Aws::start()
+        .region_fails("us-east-1", fault::unavailable())
+        .secret("x", Secret::text(CANARY))
+        .describes("x", json!({ "PrimaryRegion": "us-east-1" }));
+    let sandbox = described(&aws).resolve("A=x").args(["--fallback-region", "eu-west-1"]).env("AWS_MAX_ATTEMPTS", "1");
+    let run = sandbox.env_remove("AWS_ENDPOINT_URL").endpoint(&aws.endpoint()).run();
+    run.ended(Status::Exit(0));
+    assert_eq!(cells(&run, "x"), ["x", "eu-west-1", "off", "-", "aws/secretsmanager", "of us-east-1"], "{run}");
+    let aws = Aws::start().secret("x", Secret::text(CANARY));
+    let run = described(&aws).arg("--json").resolve("A=x").args(["--role-arn", READER]).run();
+    assert_eq!(run.document()["secrets"][0]["role"], READER, "{run}");
+    let (read, described) = (aws.only_read(), aws.calls_of("DescribeSecret"));
+    assert_eq!(described[0].access_key(), read.access_key());
+}
+
+#[test]
+fn a_local_file_and_the_agent_describe_nothing() {
+    let local = format!(r#"{{"x": "{CANARY}"}}"#);
+    let sandbox = || Sandbox::new().args(["check", "--describe"]).bare().local(&local).resolve("A=x");
+    let run = sandbox().run();
+    run.ended(Status::Exit(0)).says(["--describe has no effect with --local"]);
+    assert!(!run.stdout().contains("ROTATION"), "{run}");
+    sandbox().arg("-q").run().says_nothing_of("--describe");
+    let aws = Aws::start().secret("x", Secret::text(CANARY));
+    let token = crate::support::aws::agent::TOKEN;
+    let sandbox = || described(&aws).resolve("A=x").env("AWS_TOKEN", token).arg(format!("--agent={}", aws.agent()));
+    sandbox().run().ended(Status::Exit(0)).says(["--describe has no effect with --agent"]);
+    assert!(aws.calls_of("DescribeSecret").is_empty());
+    let run = sandbox().arg("--agent-fallback").run();
+    assert_eq!(cells(&run, "x")[2], "off", "{run}");
+}
+
+#[test]
+fn nothing_is_described_offline() {
+    let run = Sandbox::new().args(["check", "--describe", "--offline", "-e", "A=x"]).bare().run();
+    run.refused(64).says(["--describe", "--offline"]);
+}
+
+#[test]
+fn the_table_of_secrets_fits_a_terminal_and_a_key_can_be_copied() {
+    let id = "arn:aws:secretsmanager:us-east-1:123456789012:secret:production/db-AbCdEf";
+    let description =
+        json!({ "KmsKeyId": KEY, "RotationEnabled": true, "RotationRules": { "AutomaticallyAfterDays": 30 } });
+    let aws = Aws::start()
+        .secret(id, Secret::text(CANARY))
+        .describes(id, description.clone())
+        .secret("prod/db", Secret::text(CANARY))
+        .describes("prod/db", description);
+    let sandbox = described(&aws).args(["-e", &format!("A={id}"), "-e", "B=prod/db"]).env("NO_COLOR", "1");
+    let run = sandbox.through(output_terminal(80)).run();
+    run.ended(Status::Exit(0));
+    let stdout = run.stdout();
+    assert!(stdout.lines().all(|line| line.chars().count() <= 80), "{stdout}");
+    assert_eq!(stdout.lines().filter(|line| line.trim() == KEY).count(), 2, "{stdout}");
+    assert!(stdout.lines().any(|line| line == id), "{stdout}");
+}
+
+#[test]
+fn machines_get_every_field_of_a_description() {
+    let aws = Aws::start().secret("x", Secret::text(CANARY)).describes(
+        "x",
+        json!({
+            "KmsKeyId": KEY,
+            "RotationEnabled": true,
+            "RotationRules": { "ScheduleExpression": "rate(10 days)" },
+            "LastRotatedDate": 1_523_477_145.713,
+            "NextRotationDate": 1_524_341_145,
+            "ReplicationStatus": [{ "Region": "eu-west-1", "Status": "InSync", "KmsKeyId": "alias/aws/secretsmanager" }],
+        }),
+    );
+    let run = described(&aws).arg("--json").resolve("A=x").run();
+    assert_eq!(
+        run.document()["secrets"],
+        json!([{
+            "id": "x",
+            "region": "us-east-1",
+            "role": null,
+            "status": "ok",
+            "error": null,
+            "rotation": {
+                "enabled": true,
+                "every_days": 10,
+                "schedule": "rate(10 days)",
+                "last": "2018-04-11T20:05:45Z",
+                "next": "2018-04-21T20:05:45Z",
+                "overdue": true,
+            },
+            "kms_key": KEY,
+            "replicas": [{ "region": "eu-west-1", "status": "InSync", "kms_key": null }],
+            "primary_region": null,
+            "deleted": null,
+        }]),
+        "{run}"
+    );
+}
+
+#[test]
+fn the_gate_of_the_documentation_passes_a_rotated_secret_with_a_key_of_its_own_alone() {
+    if !skip::can(&["jq", "--version"], "the gate of docs/check.md") {
+        return;
+    }
+    let page = repository_file("docs/check.md");
+    let (_, gate) = page.split_once("```sh\n").unwrap();
+    let (gate, _) = gate.split_once("```").unwrap();
+    let gate = gate.replacen("secrets-exec", "\"$@\"", 1);
+    let rotation = |last: u64| {
+        let rules = json!({ "AutomaticallyAfterDays": 30 });
+        json!({ "KmsKeyId": KEY, "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last })
+    };
+    let passes = |aws: Aws| {
+        let aws = aws.secret("x", Secret::text(CANARY));
+        let sandbox = Sandbox::new().aws(&aws).file("secrets.yaml", "env: { A: x }\n").bare().prepared_by(&gate);
+        sandbox.run().status == Status::Exit(0)
+    };
+    assert!(passes(Aws::start().describes("x", rotation(days_ago(5)))));
+    assert!(!passes(Aws::start().describes("x", rotation(days_ago(50)))), "overdue");
+    assert!(!passes(Aws::start()), "no rotation");
+    assert!(!passes(Aws::start().describes("x", json!({ "KmsKeyId": KEY }))), "no rotation, but a key");
+    assert!(!passes(Aws::start().refuses_to_describe("x", fault::denied_description())), "not permitted");
+}

@@ -1,0 +1,264 @@
+//! `check --json`: one document on standard output, whatever fails.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::aws::{Aws, fault};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+
+fn check(aws: &Aws) -> Sandbox {
+    Sandbox::new().aws(aws).args(["check", "--json"]).bare()
+}
+
+/// The document, whose exit status is that of the run.
+fn document(run: &Outcome, status: i32) -> Value {
+    run.ended(Status::Exit(status));
+    let document = run.document();
+    assert_eq!(document["format"], 1, "{run}");
+    assert_eq!((&document["exit_status"], &document["ok"]), (&json!(status), &json!(status == 0)), "{run}");
+    document
+}
+
+#[test]
+fn a_value_has_every_field() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let run = check(&aws).declaration("env:\n  A: x:k\n").run();
+    let mut document = document(&run, 0);
+    let source = &mut document["values"][0]["sources"][0];
+    assert!(source["age_seconds"].take().is_u64(), "{run}");
+    assert_eq!(
+        document,
+        json!({
+            "format": 1,
+            "ok": true,
+            "exit_status": 0,
+            "source": "aws",
+            "command": null,
+            "values": [{
+                "label": "A",
+                "variable": "A",
+                "file": null,
+                "origin": "secrets-exec.yaml:2",
+                "kind": "reference",
+                "reference": "x:k",
+                "status": "ok",
+                "error": null,
+                "messages": [],
+                "sources": [{
+                    "id": "x",
+                    "store": "secretsmanager",
+                    "key": "k",
+                    "region": "us-east-1",
+                    "role": null,
+                    "version": CURRENT_ID,
+                    "stages": ["AWSCURRENT"],
+                    "created": "2018-04-11T20:05:45Z",
+                    "age_seconds": null,
+                    "regions_passed_over": [],
+                    "status": "ok",
+                    "error": null,
+                }],
+            }],
+            "overridden": [],
+            "secrets": [],
+            "messages": [],
+        }),
+        "{run}"
+    );
+}
+
+#[test]
+fn each_failure_has_a_code_and_its_messages() {
+    let aws = Aws::start()
+        .secret("x", Secret::json(r#"{"k":"v"}"#))
+        .secret("denied", Secret::failing(fault::denied("x")))
+        .secret("kms", Secret::failing(fault::denied_by_kms()))
+        .secret("gone", Secret::failing(fault::marked_for_deletion()));
+    let bindings = ["A=x:nothing", "B=nothing", "C=denied", "D=kms", "E=gone", "F=x:k"];
+    let run = bindings.iter().fold(check(&aws), |sandbox, binding| sandbox.resolve(binding)).run();
+    let document = document(&run, 78);
+    let errors: Vec<_> = document["values"].as_array().unwrap().iter().map(|value| value["error"].clone()).collect();
+    assert_eq!(
+        errors,
+        [
+            json!("key-not-found"),
+            json!("not-found"),
+            json!("denied"),
+            json!("kms-denied"),
+            json!("marked-for-deletion"),
+            Value::Null
+        ]
+    );
+    let message = document["values"][0]["messages"][0].as_str().unwrap();
+    assert!(message.contains("has no key \"nothing\""), "{message}");
+    assert_eq!(document["values"][0]["sources"][0]["status"], "ok", "the secret itself was read: {run}");
+    assert_eq!(document["values"][1]["sources"][0]["error"], "not-found");
+    // The same lines as on standard error.
+    let lines: Vec<String> = document["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| {
+            format!("secrets-exec: {}: {}", message["label"].as_str().unwrap(), message["text"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(lines.join("\n") + "\n", run.stderr());
+}
+
+#[test]
+fn a_file_and_its_variable_are_named() {
+    let aws = Aws::start().secret("x", Secret::text(CANARY));
+    let declaration = "files:\n  - { from: x, path: out, env: OUT }\n  - { from: x, env: MEMORY }\n";
+    let run = check(&aws).arg("-q").declaration(declaration).run();
+    let document = document(&run, 0);
+    let values: Vec<_> =
+        document["values"].as_array().unwrap().iter().map(|value| (&value["variable"], &value["file"])).collect();
+    assert_eq!(values, [(&json!("OUT"), &json!({ "path": "out" })), (&json!("MEMORY"), &json!({ "path": null }))]);
+}
+
+#[test]
+fn nothing_that_can_be_reached_is_temporary() {
+    let sandbox =
+        || Sandbox::new().args(["check", "--json"]).bare().resolve("A=x:k").resolve("B=y").region("us-east-1");
+    let keys = |sandbox: Sandbox| sandbox.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "secret");
+    // A port on which nothing listens.
+    let run = keys(sandbox()).endpoint("http://127.0.0.1:1").env("AWS_MAX_ATTEMPTS", "1").run();
+    let document = document(&run, 75);
+    for at in 0..2 {
+        assert_eq!(
+            (&document["values"][at]["status"], &document["values"][at]["error"]),
+            (&json!("failed"), &json!("unreachable"))
+        );
+    }
+    assert!(!document["messages"].as_array().unwrap().is_empty(), "{run}");
+}
+
+#[test]
+fn without_credentials_there_is_a_document() {
+    let run = Sandbox::new().args(["check", "--json"]).bare().resolve("A=x:k").region("us-east-1").run();
+    let document = document(&run, 77);
+    assert_eq!(document["values"][0]["error"], "no-credentials", "{run}");
+}
+
+#[test]
+fn without_a_region_there_is_a_document() {
+    let run = Sandbox::new().args(["check", "--json"]).bare().resolve("A=x:k").run();
+    let document = document(&run, 78);
+    assert_eq!(document["values"][0]["error"], "no-region", "{run}");
+}
+
+#[test]
+fn a_throttled_service_is_temporary() {
+    let aws = Aws::start().secret("x", Secret::failing(fault::throttled()));
+    let run = check(&aws).resolve("A=x").env("AWS_MAX_ATTEMPTS", "1").run();
+    assert_eq!(document(&run, 75)["values"][0]["error"], "throttled");
+}
+
+#[test]
+fn a_timeout_leaves_a_document() {
+    let aws = Aws::start().secret("x", Secret { held: true, ..Secret::text(CANARY) });
+    let run = check(&aws).resolve("A=x").args(["--timeout", "300ms"]).run();
+    assert_eq!(document(&run, 75)["values"][0]["status"], "failed", "{run}");
+    aws.release();
+}
+
+#[test]
+fn wrong_inputs_leave_a_document_without_values() {
+    let run = Sandbox::new().args(["check", "--json"]).bare().declaration("unknown: 1\n").run();
+    let wrong = document(&run, 78);
+    assert_eq!((&wrong["values"], &wrong["source"]), (&json!([]), &Value::Null), "{run}");
+    assert!(wrong["messages"][0]["text"].as_str().unwrap().contains("unknown key"), "{run}");
+    let run = Sandbox::new().args(["check", "--json", "-e", "A=x:k:s:short"]).bare().run();
+    document(&run, 64);
+    let run = Sandbox::new().args(["check", "--json"]).bare().run();
+    document(&run, 64);
+    let run = Sandbox::new().args(["check", "--json", "--local", "nothing.json", "-e", "A=x"]).bare().run();
+    assert_eq!(document(&run, 78)["values"][0]["status"], "unread", "{run}");
+}
+
+#[test]
+fn a_command_has_its_file_and_its_status() {
+    let aws = Aws::start().secret("x", Secret::text(CANARY));
+    let sandbox = || Sandbox::new().aws(&aws).args(["check", "--json", "-e", "A=x"]);
+    let run = sandbox().command(["sh", "-c", "exit 3"]).run();
+    let command = document(&run, 0)["command"].take();
+    assert_eq!((&command["name"], &command["status"]), (&json!("sh"), &json!("ok")), "{run}");
+    assert!(command["file"].as_str().unwrap().ends_with("/sh"), "{run}");
+    let run = sandbox().command(["no-such-command"]).run();
+    let command = document(&run, 127)["command"].take();
+    assert_eq!(command, json!({ "name": "no-such-command", "file": null, "status": "not-found" }), "{run}");
+    let run = sandbox().file("file", "").command(["./file"]).run();
+    assert_eq!(document(&run, 126)["command"]["status"], "not-executable", "{run}");
+}
+
+#[test]
+fn entries_without_effect_are_listed() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let run = check(&aws)
+        .declaration("env:\n  A: y:k\n")
+        .args(["-e", "A=x:k", "-e", "B=y", "--keep-existing"])
+        .env("B", "here")
+        .run();
+    let document = document(&run, 0);
+    assert_eq!(
+        document["overridden"],
+        json!([
+            { "label": "B", "origin": "--env", "reference": "y", "reason": "kept", "by": null },
+            {
+                "label": "A", "origin": "secrets-exec.yaml:2", "reference": "y:k", "reason": "entry",
+                "by": { "label": "A", "origin": "--env", "reference": "x:k" },
+            },
+        ]),
+        "{run}"
+    );
+}
+
+#[test]
+fn the_document_has_no_value_and_no_colour() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)).secret("t", Secret::text(CANARY));
+    let sandbox = check(&aws).resolve("A=x:k").args(["--env-from", "X_=x"]).resolve("B=t").resolve("C=t:k");
+    let run = sandbox.through(crate::support::pty::output_terminal(40)).env("TERM", "xterm").run();
+    document(&run, 78);
+    assert!(!run.stdout().contains(CANARY) && !run.stdout().contains('\x1b'), "{run}");
+}
+
+#[test]
+fn the_codes_of_the_documentation_are_those_of_the_program() {
+    let source = repository_file("src/report/check/problem.rs");
+    let codes: BTreeSet<&str> = source.split("problem(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let page = repository_file("docs/check.md");
+    let (_, table) = page.split_once("| code | meaning |").unwrap();
+    let first_cells = table.lines().filter_map(|line| line.split('|').nth(1));
+    let documented: BTreeSet<&str> = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(documented, codes);
+}
+
+#[test]
+fn every_field_is_documented() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let sandbox = check(&aws).arg("--describe").declaration("env:\n  A: y\n").resolve("A=x:k");
+    let document = document(&sandbox.run(), 0);
+    let page = repository_file("docs/check.md");
+    let mut names = Vec::new();
+    collect_names(&document, &mut names);
+    assert!(names.contains(&"overdue") && names.contains(&"by"), "{names:?}");
+    for name in names {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+fn collect_names<'v>(value: &'v Value, names: &mut Vec<&'v str>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                names.push(name);
+                collect_names(member, names);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_names(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

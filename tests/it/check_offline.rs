@@ -1,0 +1,124 @@
+//! `check --offline`: the declaration alone, without credentials, region and network.
+
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
+
+fn offline() -> Sandbox {
+    Sandbox::new().args(["check", "--offline"]).bare()
+}
+
+/// The status of the line that begins with this word.
+fn status(run: &Outcome, first: &str) -> String {
+    let stdout = run.stdout();
+    let line = stdout.lines().find(|line| line.split("  ").next() == Some(first));
+    line.unwrap_or_else(|| panic!("no line {first:?}: {run}")).rsplit("  ").next().unwrap().to_owned()
+}
+
+#[test]
+fn a_declaration_is_checked_without_credentials_region_and_network() {
+    let declaration = r#"
+secrets: { db: prod/db }
+env:
+  PASSWORD: db:password
+  LEVEL: { value: info }
+  URL: { template: "{{ db.user }}@{{ db.host }}" }
+env-from:
+  - { from: prod/stripe, prefix: STRIPE_, only: [key] }
+  - { from: "ssm:/prod/app/" }
+files:
+  - { from: "prod/tls:key", path: /no/such/directory/tls.key, owner: "no-such-user" }
+"#;
+    let run = offline().declaration(declaration).run();
+    run.ended(Status::Exit(0));
+    assert!(run.stderr.is_empty(), "{run}");
+    for (name, expected) in [
+        ("PASSWORD", "not read"),
+        ("LEVEL", "ok"),
+        ("URL", "not read"),
+        ("STRIPE_*", "not read"),
+        ("*", "not read"),
+        ("/no/such/directory/tls.key", "not read"),
+    ] {
+        assert_eq!(status(&run, name), expected, "{run}");
+    }
+}
+
+#[test]
+fn it_opens_no_socket() {
+    if !skip::can(&["strace", "-o", "/dev/null", "true"], "no socket is opened") {
+        return;
+    }
+    let traced = ["strace", "-f", "-e", "trace=network,process", "-o", "calls"];
+    let sandbox = offline().resolve("A=prod/db:password").env("AWS_REGION", "us-east-1").through(traced);
+    sandbox.run().ended(Status::Exit(0));
+    let calls = std::fs::read_to_string(sandbox.path("calls")).unwrap();
+    assert!(!calls.contains("socket(") && calls.contains("execve("), "{calls}");
+}
+
+#[test]
+fn every_mistake_of_a_declaration_is_told_at_once() {
+    let declaration = r#"
+secrets: { db: prod/db }
+env:
+  A: { template: "{{ dbb.user }}" }
+  B: "db:$..["
+  C: { form: "x" }
+  1D: x
+"#;
+    let run = offline().declaration(declaration).run();
+    run.refused(78).says(["dbb", "secrets-exec.yaml:5", "form", "1D"]);
+}
+
+#[test]
+fn names_that_keys_would_give_are_checked() {
+    let declaration = r#"
+env-from:
+  - { from: x, only: [path, "k e y"], prefix: "" }
+  - { from: y, only: [a-b, a.b], prefix: Y_ }
+"#;
+    let run = offline().declaration(declaration).run();
+    run.ended(Status::Exit(78)).says(["PATH", "Y_A_B"]);
+    assert_eq!((status(&run, "*"), status(&run, "Y_*")), ("refused name".to_owned(), "same name twice".to_owned()));
+}
+
+#[test]
+fn a_wrong_reference_on_the_command_line_is_a_usage_error() {
+    offline().resolve("A=x:k:AWSCURRENT:short").run().refused(64);
+    offline().resolve("A").run().refused(64).says(["A", "="]);
+}
+
+#[test]
+fn literals_that_no_environment_can_hold_fail() {
+    let declaration = format!("env:\n  A: {{ value: {} }}\n", "x".repeat(140_000));
+    let run = offline().declaration(&declaration).run();
+    run.ended(Status::Exit(78));
+    assert_eq!(status(&run, "A"), "too long", "{run}");
+}
+
+#[test]
+fn the_command_is_looked_up_too() {
+    let run = Sandbox::new().args(["check", "--offline", "-e", "A=x"]).command(["no-such-command"]).run();
+    run.ended(Status::Exit(127)).says(["no-such-command: command not found"]);
+    let run = Sandbox::new().args(["check", "--offline", "-e", "A=x"]).command(["sh"]).run();
+    run.ended(Status::Exit(0));
+    assert_eq!(status(&run, "sh"), "ok", "{run}");
+}
+
+#[test]
+fn a_profile_is_not_read() {
+    let run = offline().resolve("A=x").env("AWS_PROFILE", "nothing").env("AWS_CONFIG_FILE", "/no/such/file").run();
+    run.ended(Status::Exit(0));
+}
+
+#[test]
+fn machines_get_the_same() {
+    let run = offline().arg("--json").resolve("A=prod/db:password").run();
+    run.ended(Status::Exit(0));
+    let document = run.document();
+    assert_eq!((&document["source"], &document["ok"]), (&serde_json::Value::Null, &true.into()), "{run}");
+    assert_eq!(
+        (&document["values"][0]["status"], &document["values"][0]["sources"][0]["status"]),
+        (&"unread".into(), &"unread".into())
+    );
+}

@@ -1,0 +1,47 @@
+//! DescribeSecret of the fake.
+
+use serde_json::{Value, json};
+
+use super::Aws;
+use super::fault::{self, Fault};
+use super::http::Response;
+use super::journal::Call;
+use super::service::{Answer, REQUEST_ID, Service, refusal};
+
+impl Aws {
+    /// Describes a secret by these members of DescribeSecret's answer; its name and ARN are added.
+    pub fn describes(self, id: &str, members: Value) -> Self {
+        self.shared.service().descriptions.insert(id.to_owned(), Ok(members));
+        self
+    }
+
+    /// Answers every DescribeSecret of this secret with a fault.
+    pub fn refuses_to_describe(self, id: &str, fault: Fault) -> Self {
+        self.shared.service().descriptions.insert(id.to_owned(), Err(fault));
+        self
+    }
+}
+
+/// Answers a DescribeSecret request; a secret without members has no rotation, key and replicas.
+pub fn answer(service: &Service, call: &Call) -> Answer {
+    let id = call.secret_id();
+    if !service.secrets.contains_key(&id) {
+        return refusal(&fault::not_found());
+    }
+    let mut body = match service.descriptions.get(&id) {
+        Some(Err(fault)) => return refusal(fault),
+        Some(Ok(members)) => members.clone(),
+        None => json!({}),
+    };
+    body["Name"] = json!(id.rsplit(':').next());
+    body["ARN"] = match id.starts_with("arn:") {
+        true => json!(id),
+        false => json!(format!("arn:aws:secretsmanager:{}:{}:secret:{id}-AbCdEf", call.region(), call.account())),
+    };
+    Answer::Send(Response {
+        status: 200,
+        content_type: "application/x-amz-json-1.1",
+        headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
+        body: body.to_string(),
+    })
+}
