@@ -211,13 +211,18 @@ pub fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
+/// True if standard output is a terminal.
+pub fn shows_output() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Prints a text on standard output.
 ///
 /// # Errors
 /// The error of the kernel, except that of a pipe whose reader has read enough (`| head`).
-pub fn print(text: &str) -> io::Result<()> {
+pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut stdout = io::stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
