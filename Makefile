@@ -6,6 +6,8 @@
 CARGO = cargo
 VENV = .venv
 PEERS = tests/peers/requirements.txt
+NODE = .node
+NODE_PEERS = tests/peers/package.json tests/peers/package-lock.json
 FUZZ_SECONDS = 600
 # Further options of libFuzzer, such as -runs=1000.
 FUZZ_OPTIONS =
@@ -21,7 +23,7 @@ demo: ## build, and launch examples/app.sh with the secrets of examples/, withou
 	$(CARGO) build --locked
 	$(CARGO) run --locked --quiet -- $(EXAMPLE) -- sh examples/app.sh
 
-test: $(VENV)/stamp ## every test but those of test-hosts; .venv, with moto and boto3, is made when missing or outdated
+test: $(VENV)/stamp $(NODE)/stamp ## every test but those of test-hosts; .venv, with moto and boto3, is made when missing or outdated
 	tests/skips run $(CARGO) test --locked
 
 test-peers: .agent/bin/aws_secretsmanager_agent test ## the same with the AWS Secrets Manager Agent, whose first build takes ten minutes
@@ -84,7 +86,7 @@ bench-fleet: release ## 1,000 launches at once against a service that throttles;
 
 clean: ## remove build directories and the venv
 	$(CARGO) clean
-	rm -rf $(VENV) fuzz/target
+	rm -rf $(VENV) $(NODE) fuzz/target
 
 # Not removed by `clean`, as its build takes ten minutes. The tests were written against this version.
 .agent/bin/aws_secretsmanager_agent:
@@ -97,4 +99,11 @@ $(VENV)/stamp: $(PEERS)
 	} || { echo 'this needs python3 with venv (on Debian: apt-get install python3-venv)' >&2; exit 1; }
 	python3 -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(PEERS)
+	touch $@
+
+# The tests with these packages say that they are skipped where there is no npm.
+$(NODE)/stamp: $(NODE_PEERS)
+	@if ! command -v npm >/dev/null; then echo 'npm is not installed: the tests with its packages are skipped' >&2; exit 0; fi; \
+	mkdir -p $(NODE) && cp $(NODE_PEERS) $(NODE) && \
+	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --loglevel=error && \
 	touch $@

@@ -18,6 +18,7 @@ mod agent;
 mod checked;
 mod composed;
 mod delivered;
+mod exports;
 mod formats;
 mod identity;
 mod naming;
