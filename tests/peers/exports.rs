@@ -150,6 +150,12 @@ fn evaluates(shell: &[&str]) {
 }
 
 #[test]
+fn ksh_sets_every_value() {
+    evaluates(&["mksh"]);
+    evaluates(&["mksh", "-eu"]);
+}
+
+#[test]
 fn sh_sets_every_value() {
     evaluates(&["sh"]);
 }
@@ -173,11 +179,11 @@ fn zsh_sets_every_value() {
     evaluates(&["zsh", "--emulate", "sh"]);
 }
 
-/// The names of variables that a shell has when it starts, with those of `manual`.
+/// The names of variables that a script finds in a shell, and more that appear only when they are used.
 fn names(shell: &str, script: &str) -> BTreeSet<String> {
     let output = Command::new(shell).args(["-c", script]).env_clear().env("PATH", "/usr/bin:/bin").output().unwrap();
     let own = String::from_utf8(output.stdout).unwrap();
-    let manual =
+    let hidden =
         "BASHPID BASH_SUBSHELL EPOCHREALTIME EPOCHSECONDS HISTCMD LINENO MAILCHECK RANDOM SECONDS SRANDOM UID USERNAME";
     let is_name = |name: &&str| {
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -185,12 +191,13 @@ fn names(shell: &str, script: &str) -> BTreeSet<String> {
     };
     // `PATH` takes no reference, and every locale but the installed ones is complained of.
     let is_plain = |name: &&str| *name != "PATH" && !name.starts_with("LC_");
-    own.split_whitespace().chain(manual.split(' ')).filter(is_name).filter(is_plain).map(str::to_owned).collect()
+    own.split_whitespace().chain(hidden.split(' ')).filter(is_name).filter(is_plain).map(str::to_owned).collect()
 }
 
 /// Exports each variable that a shell has of its own. It is set to the value, or it is warned of; and nothing is executed, no message
 /// printed, and the next variable set.
 fn keeps_its_own(shell: &str, script: &str) {
+    let known_as = if shell == "mksh" { "ksh" } else { shell };
     if !can(&[shell, "-c", ":"], "variables of a shell's own") {
         return;
     }
@@ -208,7 +215,9 @@ fn keeps_its_own(shell: &str, script: &str) {
             .stderr()
             .lines()
             .filter_map(|line| line.split_once("warning: ")?.1.split_once(" not set in "))
-            .filter(|(_, shells)| shells.split_once(", where").unwrap().0.split([' ', ',']).any(|word| word == shell))
+            .filter(|(_, shells)| {
+                shells.split_once(", where").unwrap().0.split([' ', ',']).any(|word| word == known_as)
+            })
             .flat_map(|(names, _)| names.rsplit_once(' ').unwrap().0.split(", ").map(str::to_owned).collect::<Vec<_>>())
             .collect();
         let stdout = run.stdout();
@@ -244,6 +253,11 @@ fn a_variable_that_zsh_has_of_its_own_is_set_or_warned_of() {
     let script =
         format!("zmodload zsh/parameter; for m in {modules}; do zmodload zsh/$m; done; print -l ${{(k)parameters}}");
     keeps_its_own("zsh", &script);
+}
+
+#[test]
+fn a_variable_that_ksh_has_of_its_own_is_set_or_warned_of() {
+    keeps_its_own("mksh", "set | sed 's/=.*//'");
 }
 
 #[test]
@@ -316,6 +330,9 @@ process.stdout.write(Object.entries(read).map(([name, value]) => `${name}=${valu
 #[test]
 fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_one_file() {
     let (Some(python), Some(node)) = (interpreter(), node_folder()) else { return };
+    if !can(&[python.to_str().unwrap(), "-c", "import dotenv"], "a .env file in Python") {
+        return;
+    }
     let variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
     let (run, exported) = export_what_fits(variables, "dotenv");
     for (reader, read) in

@@ -13,12 +13,12 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 /// When the value cannot be in a line. Docker refuses a file that is not UTF-8.
 pub fn check(variable: Variable<'_>) -> Result<(), Unfit> {
     let length = variable.name.as_str().len() + 1 + variable.value.len();
-    if variable.value.contains(&b'\n') {
+    if variable.utf8().is_none() {
+        Err(Unfit::NotUtf8)
+    } else if variable.value.contains(&b'\n') {
         Err(Unfit::LineFeed)
     } else if variable.value.ends_with(b"\r") {
         Err(Unfit::FinalCarriageReturn)
-    } else if variable.utf8().is_none() {
-        Err(Unfit::NotUtf8)
     } else if length > LONGEST_LINE {
         Err(Unfit::TooLong { length, limit: LONGEST_LINE })
     } else {

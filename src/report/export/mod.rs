@@ -29,7 +29,7 @@ pub fn entry_and_reason(error: &ExportError) -> (String, String) {
 fn unfit_reason(format: ExportFormat, unfit: Unfit) -> String {
     let readers = match format {
         ExportFormat::Shell => "a shell",
-        ExportFormat::Dotenv => "readers of .env files",
+        ExportFormat::Dotenv => "a .env file",
         ExportFormat::Json => "JSON",
         ExportFormat::Docker => "Docker's --env-file",
     };
