@@ -101,6 +101,12 @@ fn a_value_that_a_format_cannot_hold_is_an_error_that_names_another_format() {
 }
 
 #[test]
+fn the_format_to_use_holds_all_that_is_wrong_with_a_value() {
+    let sandbox = sandbox(r#"{ "x": { "$binary": "/wo=" } }"#, "env:\n  A: x\n").args(["--format", "docker"]);
+    sandbox.run().refused(78).says(["A (", "not UTF-8", "--format shell,"]).says_nothing_of("json");
+}
+
+#[test]
 fn a_line_of_64_kib_is_one_byte_too_long_for_docker() {
     let value = |length: usize| format!(r#"{{ "x": "{}" }}"#, "v".repeat(length));
     let run = |length| sandbox(&value(length), "env:\n  AB: x\n").args(["--format", "docker"]).run();
