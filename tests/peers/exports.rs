@@ -346,21 +346,20 @@ fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_one_file() {
 
 #[test]
 fn podman_gives_every_line_to_a_container() {
-    if !can(&["podman", "--version"], "podman's --env-file") {
+    let sandbox = Sandbox::new().file("rootfs/empty", "");
+    let [storage, state] = ["storage", "run"].map(|name| sandbox.path(name).into_os_string().into_string().unwrap());
+    let podman = ["podman", "--log-level=error", "--root", &storage, "--runroot", &state];
+    if !can(&[&podman[..], &["info"]].concat(), "podman's --env-file") {
         return;
     }
     let mut variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
     // The longest line.
     variables.insert("T_WHOLE_LINE".to_owned(), vec![b'v'; 65_535 - "T_WHOLE_LINE=".len()]);
     let (run, exported) = export_what_fits(variables, "docker");
-    let sandbox = Sandbox::new().file("env", &run.launched_silently().stdout).file("rootfs/empty", "");
+    let sandbox = sandbox.file("env", &run.launched_silently().stdout);
     let podman = |arguments: &[&str]| {
-        let output = Command::new("podman")
-            .args(["--log-level=error", "--root", "storage", "--runroot", "run"])
-            .args(arguments)
-            .current_dir(sandbox.path(""))
-            .output()
-            .unwrap();
+        let output =
+            Command::new(podman[0]).args(&podman[1..]).args(arguments).current_dir(sandbox.path("")).output().unwrap();
         assert!(output.status.success(), "podman {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     };
