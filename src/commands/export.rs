@@ -1,26 +1,72 @@
-//! `secrets-exec export`: prints the variables that a launch would set.
+//! `secrets-exec export`: prints the variables that a launch would set, or writes them to a file.
+
+use std::path::PathBuf;
 
 use super::prepare::{Prepared, prepare};
 use super::read::read;
+use crate::deliver::export::{Exported, export as export_variables, variables};
+use crate::deliver::{Files, deliver};
 use crate::exec;
-use crate::input::cli::Inputs;
+use crate::input::cli::{Inputs, UsageError};
 use crate::model::answer::Fetched;
+use crate::model::entry::{FileTarget, Mode, Origin, Place};
 use crate::model::environment::check_variable;
 use crate::model::inherited::Inherited;
 use crate::model::options::ExportOptions;
-use crate::report::Report;
+use crate::model::resolved::FileValue;
+use crate::model::secret_value::SecretValue;
+use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::Outcome;
 
 /// Prints the variables, or writes them to a file.
 ///
 /// # Errors
-/// Every reason why a value cannot be exported.
-pub fn export(inputs: Inputs, options: &ExportOptions, inherited: &Inherited) -> Result<(), Report> {
-    let _ = options;
+/// Every reason why a value cannot be exported, or why standard output or the file cannot be written.
+pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) -> Result<(), Report> {
+    let is_shown = own.output.is_none() && !own.reveal && terminal::shows_output();
+    inputs.errors.extend(is_shown.then_some(UsageError::ValuesOnTerminal));
     let Prepared { options, plan, backend, .. } = prepare(inputs, inherited)?;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;
     let limits = exec::limits();
     let unusable = resolved.variables.iter().filter_map(|variable| check_variable(variable, limits)).collect();
-    Report::of_values(errors, unusable, &plan, "nothing was exported").check()
+    let mut report = Report::of_values(errors, unusable, &plan, "nothing was exported");
+    let (variables, errors) = variables(&resolved);
+    report.extend(errors, Failure::Export);
+    let exported = report.value_of(export_variables(&variables, own.format), Failure::Export);
+    let Some(Exported { text, reserved }) = exported.filter(|_| report.is_empty()) else { return Err(report) };
+    if options.verbose {
+        terminal::print_lines(report::provenance(&resolved, &fetched));
+    }
+    if !options.quiet {
+        terminal::print_lines(report::reserved_names(&reserved));
+        terminal::print_lines(report::unwritten_files(&resolved.files));
+    }
+    match &own.output {
+        Some(path) => write(path.clone(), text, options.quiet),
+        None => Ok(terminal::print(text.expose()).map_err(Failure::Output)?),
+    }
+}
+
+/// Writes a file that only its owner can read, as a launch delivers one: complete or not at all.
+fn write(path: PathBuf, value: SecretValue, is_quiet: bool) -> Result<(), Report> {
+    let target = FileTarget { place: Place::Path(path), env: None, mode: Mode::OWNERS, owner: None };
+    let files = Files::find(vec![FileValue { target, value, origin: Origin::Argument("--output") }]);
+    if !is_quiet {
+        let persistent = files.persistent_files();
+        terminal::print_lines(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
+    }
+    let signals = files.hold_signals();
+    let report = |errors: Vec<_>| errors.into_iter().map(Failure::Deliver).collect::<Report>();
+    let mut delivered = deliver(files, &signals).map_err(report)?;
+    match delivered.commit(&signals) {
+        Ok(()) => {
+            delivered.keep();
+            Ok(())
+        }
+        Err(mut errors) => {
+            errors.extend(delivered.undo());
+            Err(report(errors))
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod directory;
 mod disk;
+pub mod export;
 mod memory;
 mod names;
 mod problem;
@@ -140,6 +141,11 @@ impl Delivered {
             return Err(errors);
         }
         if signals.release() { Ok(()) } else { Err(self.interrupted()) }
+    }
+
+    /// Leaves the files in place after [`Self::commit`], in a process that executes no command.
+    pub fn keep(self) {
+        std::mem::forget(self);
     }
 
     fn interrupted(&self) -> Vec<DeliverError> {

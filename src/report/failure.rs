@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
 use super::line::{Label, Line};
-use super::{deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors};
+use super::{deliver_errors, exec_errors, export, input_errors, reference_errors, resolve_errors, usage_errors};
 use crate::backend::aws::{SetupError, UnknownRole, VariableError};
 use crate::deliver::DeliverError;
+use crate::deliver::export::ExportError;
 use crate::exec::{ExecError, ProgramError, StackShortage};
 use crate::input::cli::UsageError;
 use crate::input::declaration::{DeclarationError, DeclarationProblem};
@@ -52,6 +53,8 @@ pub enum Failure {
     /// A value that no environment can hold.
     Environment(EnvironmentError),
     Deliver(DeliverError),
+    /// A variable that cannot be exported.
+    Export(ExportError),
     /// Standard output cannot be written.
     Output(io::Error),
     /// execve failed.
@@ -88,6 +91,7 @@ impl Failure {
             Self::Resolve(errors, _) => errors.iter().map(resolve_errors::status).max().unwrap_or(BUG),
             Self::Output(_) => CONFIGURATION,
             Self::Deliver(error) => deliver_errors::status(error),
+            Self::Export(_) => CONFIGURATION,
             Self::Exec { .. } => NOT_EXECUTABLE,
         }
     }
@@ -100,6 +104,7 @@ impl Failure {
                 Some((entry, reference_errors::variable(error)?))
             }
             Self::Deliver(error) => Some(deliver_errors::entry_and_reason(error)),
+            Self::Export(error) => Some(export::entry_and_reason(error)),
             Self::Usage(_)
             | Self::Options(_)
             | Self::Variable(_)
@@ -142,6 +147,7 @@ impl Failure {
             }
             Self::Environment(error) => exec_errors::environment(error),
             Self::Deliver(error) => vec![Line::error(deliver_errors::line(error))],
+            Self::Export(error) => vec![Line::error(export::line(error))],
             Self::Exec { program, error } => vec![Line::error(exec_errors::exec(program, error))],
         }
     }

@@ -7,6 +7,7 @@ pub mod check;
 mod deliver_errors;
 mod exec_errors;
 mod exit_status;
+mod export;
 mod extract_errors;
 mod failure;
 mod fetch_errors;
@@ -19,6 +20,7 @@ pub mod terminal;
 mod usage_errors;
 
 pub use exit_status::{BUG, TEMPORARY};
+pub use export::{reserved_names, unwritten_files};
 pub use failure::Failure;
 pub use line::Line;
 pub use notices::{

@@ -220,16 +220,21 @@ pub fn output_terminal() -> Option<(usize, bool)> {
     let wants_colours = WANTS_COLOURS.get().is_some_and(|wants| *wants);
     let width = || terminal_size_of(io::stdout()).map(|(Width(columns), _)| usize::from(columns));
     let width = || width().filter(|width| *width > 0).unwrap_or(DEFAULT_WIDTH);
-    io::stdout().is_terminal().then(|| (width(), wants_colours))
+    shows_output().then(|| (width(), wants_colours))
+}
+
+/// True if standard output is a terminal.
+pub fn shows_output() -> bool {
+    io::stdout().is_terminal()
 }
 
 /// Prints a text on standard output.
 ///
 /// # Errors
 /// The error of the kernel, except that of a pipe whose reader has read enough (`| head`).
-pub fn print(text: &str) -> io::Result<()> {
+pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut stdout = io::stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

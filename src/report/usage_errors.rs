@@ -72,6 +72,20 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         UsageError::NothingToResolve { files, default_names } => {
             return vec![Line::error(nothing_to_resolve(files, default_names)), Line::help(SEE_HELP)];
         }
+        UsageError::NoFormat => {
+            return vec![
+                Line::error("export: no format"),
+                Line::help("add --format shell (for eval), dotenv (a .env file), json, or docker (for --env-file)"),
+            ];
+        }
+        UsageError::ValuesOnTerminal => {
+            return vec![
+                Line::error("export: standard output is a terminal, which would show the values"),
+                Line::help(
+                    "write a file with --output FILE, pipe the output to a program, or add --reveal to see the values",
+                ),
+            ];
+        }
         UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };
     vec![Line::error(line)]

@@ -30,6 +30,7 @@ mod env_from_layers;
 mod env_from_refusals;
 mod environment;
 mod expansion;
+mod export;
 mod fallback;
 mod faults;
 mod file_faults;

@@ -20,6 +20,7 @@ mod check;
 mod checked;
 mod composed;
 mod delivered;
+mod exports;
 mod formats;
 mod identity;
 mod naming;

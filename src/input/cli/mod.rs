@@ -120,8 +120,8 @@ fn parse_subcommand(
             Invocation::Policy { options: policy_options(&mut matches, &mut inputs.errors), inputs }
         }
         Subcommand::Export => {
-            let inputs = inputs();
-            Invocation::Export { inputs, options: export_options(&mut matches) }
+            let mut inputs = inputs();
+            Invocation::Export { options: export_options(&mut matches, &mut inputs.errors), inputs }
         }
         Subcommand::Completions => {
             Invocation::Print(completions(&matches.remove_one::<String>("shell").unwrap_or_default()))

@@ -1,5 +1,7 @@
 //! The options of `check`, `policy` and `export`.
 
+use std::path::PathBuf;
+
 use clap::ArgMatches;
 
 use super::usage::UsageError;
@@ -51,13 +53,15 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-pub fn export_options(matches: &mut ArgMatches) -> ExportOptions {
+pub fn export_options(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> ExportOptions {
     let format: Option<String> = matches.remove_one("format");
     let format = ExportFormat::ALL.into_iter().find(|known| format.as_deref() == Some(known.name()));
+    if format.is_none() {
+        errors.push(UsageError::NoFormat);
+    }
     ExportOptions {
-        // clap accepts no other.
         format: format.unwrap_or(ExportFormat::Shell),
-        output: matches.remove_one("output"),
+        output: matches.remove_one("output").filter(|path: &PathBuf| path.as_os_str() != "-"),
         reveal: matches.get_flag("reveal"),
     }
 }

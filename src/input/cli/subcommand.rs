@@ -46,7 +46,7 @@ impl Subcommand {
         match self {
             Self::Check => "Resolve everything, print a table without values, and launch nothing",
             Self::Policy => "Print the IAM policy that a launch needs",
-            Self::Export => "Print the resolved variables",
+            Self::Export => "Print the variables that a launch would set",
             Self::Completions => "Print the completions of a shell",
             Self::Man => "Print the man page",
         }
@@ -103,15 +103,14 @@ fn export(command: Command) -> Command {
             .long("format")
             .value_name("FORMAT")
             .value_parser(PossibleValuesParser::new(ExportFormat::ALL.map(ExportFormat::name)))
-            .required(true)
-            .help("The syntax of the variables"),
+            .help("Required: commands for eval in a shell, a .env file, a JSON object, or a file for docker run --env-file"),
         Arg::new("output")
             .short('o')
             .long("output")
             .value_name("FILE")
             .value_parser(ValueParser::path_buf())
             .value_hint(ValueHint::FilePath)
-            .help("Write this file, which only its owner may read, instead of standard output"),
+            .help("Write this file, with mode 0600, instead of standard output"),
         flag("reveal", "Print values even if standard output is a terminal"),
     ];
     with_inputs(command.override_usage("secrets-exec export [OPTIONS] --format FORMAT").args(own))

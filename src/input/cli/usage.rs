@@ -62,4 +62,8 @@ pub enum UsageError {
     },
     /// `-f -` twice.
     StdinTwice,
+    /// `export` without a format.
+    NoFormat,
+    /// `export` to a terminal without `--reveal`.
+    ValuesOnTerminal,
 }

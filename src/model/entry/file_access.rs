@@ -12,6 +12,9 @@ impl Mode {
     /// Readable by the owner only.
     pub const PRIVATE: Self = Self(0o400);
 
+    /// Readable and writable by the owner only.
+    pub const OWNERS: Self = Self(0o600);
+
     /// Parses `0400` or `400`.
     ///
     /// # Errors

@@ -1,0 +1,70 @@
+//! The names that shells keep for themselves: an assignment is refused, ignored, or evaluated as an arithmetic expression, which can
+//! run commands (`RANDOM='a[$(id)]'`). `tests/peers` compares the lists with the shells.
+
+use super::variable::Variable;
+
+/// A shell with variables of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shell {
+    pub name: &'static str,
+    /// The variable by which a script recognizes the shell. `None` for a POSIX shell, which has none.
+    pub version: Option<&'static str>,
+    /// The variables that cannot be set to every value. The variable of the version is one, since commands are
+    /// guarded by it. Separated by blanks.
+    names: &'static str,
+    /// The variables that take a number only.
+    numbers: &'static str,
+}
+
+static SHELLS: [Shell; 4] = [
+    Shell {
+        name: "bash",
+        version: Some("BASH_VERSION"),
+        names: "\
+            BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_CMDS BASH_COMMAND BASH_LINENO \
+            BASH_MONOSECONDS BASH_SOURCE BASH_SUBSHELL BASH_TRAPSIG BASH_VERSINFO BASH_VERSION DIRSTACK \
+            EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD LINENO PIPESTATUS PPID RANDOM SECONDS \
+            SHELLOPTS SHLVL SRANDOM UID _",
+        numbers: "OPTIND",
+    },
+    Shell {
+        name: "zsh",
+        version: Some("ZSH_VERSION"),
+        // USERNAME, UID and the like change the user of the shell, if it may.
+        names: "\
+            ARGC EGID EPOCHREALTIME EPOCHSECONDS ERRNO EUID GID HISTCHARS HISTCMD KEYBOARD_HACK LINENO PPID \
+            RANDOM SECONDS SHLVL TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT TTYIDLE UID USERNAME WATCH ZSH_EVAL_CONTEXT \
+            ZSH_SUBSHELL ZSH_VERSION _ aliases argv builtins cdpath commands dirstack dis_aliases dis_builtins \
+            dis_functions dis_functions_source dis_galiases dis_patchars dis_reswords dis_saliases epochtime \
+            errnos fignore fpath funcfiletrace funcsourcetrace funcstack functions functions_source functrace \
+            galiases histchars history historywords jobdirs jobstates jobtexts keymaps langinfo mailpath manpath \
+            mapfile module_path modules nameddirs options parameters patchars path pipestatus psvar reswords \
+            saliases signals status sysparams termcap terminfo userdirs usergroups watch widgets \
+            zsh_eval_context zsh_scheduled_events",
+        numbers: "COLUMNS FUNCNEST HISTSIZE KEYTIMEOUT LINES LISTMAX MAILCHECK OPTIND SAVEHIST ZLE_RPROMPT_INDENT",
+    },
+    Shell {
+        name: "ksh",
+        version: Some("KSH_VERSION"),
+        names: "\
+            BASHPID EPOCHREALTIME HISTCMD KSHEGID KSHGID KSHUID KSH_VERSION LINENO PGRP PIPESTATUS PPID RANDOM \
+            SECONDS SHLVL USER_ID _",
+        numbers: "COLUMNS HISTSIZE JOBMAX LINES MAILCHECK OPTIND TMOUT",
+    },
+    Shell { name: "dash", version: None, names: "", numbers: "OPTIND" },
+];
+
+/// Returns the shells that do not let a variable be set to its value.
+pub fn shells_that_reserve(variable: Variable<'_>) -> Vec<&'static Shell> {
+    let name = variable.name.as_str();
+    let is_number = is_number(variable);
+    let has = |names: &str| names.split(' ').any(|reserved| reserved == name);
+    let reserves = |shell: &&Shell| has(shell.names) || (!is_number && has(shell.numbers));
+    SHELLS.iter().filter(reserves).collect()
+}
+
+/// True for a decimal number that every shell reads and prints the same.
+fn is_number(variable: Variable<'_>) -> bool {
+    let text = variable.utf8().unwrap_or_default();
+    text.parse::<u16>().is_ok_and(|number| number.to_string() == text)
+}

@@ -1,0 +1,393 @@
+//! What `export` prints, read by those for whom it is: shells that `eval` it, podman's `--env-file`, python-dotenv with its default
+//! interpolation, Node's dotenv, and jq. Each reads every value as it is, or `export` has refused that value for that format.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::python::interpreter;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip::{can, skipped};
+
+type Variables = BTreeMap<String, Vec<u8>>;
+
+/// Values of every kind that people have. Each name says what is special.
+fn texts() -> Variables {
+    let long = "v'\"$`\\ #\n".repeat(64 * 1024 / 9);
+    let texts = [
+        ("SINGLE_QUOTE", "it's"),
+        ("SINGLE_QUOTES", "'quoted'"),
+        ("DOUBLE_QUOTE", "12\" and 'a'"),
+        ("DOUBLE_QUOTES", "\"quoted\""),
+        ("BACKTICKS", "`id`"),
+        ("QUOTES_AND_BACKTICKS", "'`\"$(id)\"`'"),
+        ("DOLLAR", "$HOME $1 $$ $(id) $"),
+        ("LINES", "one\ntwo $three\n#four\n"),
+        ("TRAILING_LINES", "value\n\n\n"),
+        ("LINE_FEED", "\n"),
+        ("RETURNS", "one\r\ntwo\rthree\r"),
+        ("BLANKS", "  both ends\t "),
+        ("BLANK", " "),
+        ("HASH", "#start # middle #"),
+        ("BACKSLASHES", "C:\\new\\table\\ \\\\server"),
+        ("EMPTY", ""),
+        ("EQUALS", "a=b==\nEXTRA=c"),
+        ("CODE", "'; touch executed; '$(touch executed)`touch executed`\n\"; touch executed #"),
+        ("PEM", "-----BEGIN KEY-----\nMII+/=\n-----END KEY-----\n"),
+        ("JSON", "{\"a\": \"b\\nc\", \"d\": [1]}"),
+        ("PATTERNS", "~ * ? [a-z] {a,b} !x <(id) & ; | > < ( )"),
+        ("UNICODE", "h\u{e9}llo \u{2028}\u{a0}\u{feff}\u{1f511}\u{85}"),
+        ("CONTROLS", "\u{1}\u{7}\u{8}\u{b}\u{c}\u{1b}[0m\u{7f}"),
+        ("HYPHENS", "-n --"),
+    ];
+    let mut texts: Variables =
+        texts.iter().map(|(name, text)| (format!("T_{name}"), text.as_bytes().to_vec())).collect();
+    texts.insert("T_LONG".to_owned(), "v$`# \n".repeat(64 * 1024 / 6).into_bytes());
+    texts.insert("T_LONG_MIXED".to_owned(), long.into_bytes());
+    texts
+}
+
+/// Bytes that only a shell takes.
+fn bytes() -> Variables {
+    let bytes = [
+        ("B_ALL", (1..=255).collect()),
+        ("B_LATIN_1", b"caf\xe9'".to_vec()),
+        // Half of a character in GBK, before a quote.
+        ("B_HALF", b"\x95'; touch executed #\\".to_vec()),
+    ];
+    bytes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// All texts of up to three of the characters that mean something to a reader, and longer ones of a fixed sequence.
+fn combinations() -> Variables {
+    const SYMBOLS: [&str; 16] =
+        ["'", "\"", "`", "\\", "$", "{", "}", "#", "=", " ", "\t", "\n", "\r", "n", "a", "\u{a0}"];
+    let mut found = vec![String::new()];
+    let mut start = 0;
+    for _ in 0..3 {
+        let end = found.len();
+        for at in start..end {
+            found.extend(SYMBOLS.map(|symbol| format!("{}{symbol}", found[at])));
+        }
+        start = end;
+    }
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap()
+    };
+    for _ in 0..3000 {
+        let length = 4 + next() % 9;
+        found.push((0..length).map(|_| SYMBOLS[next() % SYMBOLS.len()]).collect());
+    }
+    found.into_iter().enumerate().map(|(index, text)| (format!("C_{index}"), text.into_bytes())).collect()
+}
+
+/// A run that exports variables from a local file.
+fn sandbox(variables: &Variables, format: &str) -> Sandbox {
+    let mut secrets = serde_json::Map::from_iter([("canary".to_owned(), CANARY.into())]);
+    let mut declaration = "env:\n".to_owned();
+    for (name, value) in variables {
+        secrets.insert(name.to_lowercase(), serde_json::json!({ "$binary": BASE64_STANDARD.encode(value) }));
+        declaration += &format!("  {name}: {}\n", name.to_lowercase());
+    }
+    let secrets = serde_json::Value::from(secrets).to_string();
+    let sandbox = Sandbox::new().arg("export").local(&secrets).declaration(&declaration);
+    sandbox.args(["-q", "--format", format]).prints_values().bare()
+}
+
+/// Exports the variables that a format holds, and returns them with the output. The others must be refused, by name.
+fn export_what_fits(mut variables: Variables, format: &str) -> (Outcome, Variables) {
+    let run = sandbox(&variables, format).run();
+    // `error: NAME (FILE:LINE, REF)`, or `error:   NAME (…` below an error that several share.
+    let name = |line: &str| Some(line.split_once("error: ")?.1.split_once(" (")?.0.trim_start().to_owned());
+    let refused: BTreeSet<String> = run.stderr().lines().filter_map(name).collect();
+    if !refused.is_empty() {
+        run.refused(78);
+        variables.retain(|name, _| !refused.contains(name));
+    }
+    let run = sandbox(&variables, format).run();
+    run.launched_silently();
+    (run, variables)
+}
+
+/// Fails with the first variables that a reader has otherwise.
+fn assert_read(reader: &str, read: &Variables, exported: &Variables) {
+    let differs = |(name, value): &(&String, &Vec<u8>)| read.get(*name) != Some(*value);
+    let shown = |value: &[u8]| String::from_utf8_lossy(&value[..value.len().min(60)]).into_owned();
+    let different: Vec<_> = exported.iter().filter(differs).take(8).collect();
+    let lines = different.iter().map(|(name, value)| {
+        format!("{name} is {:?} instead of {:?}\n", read.get(*name).map(|read| shown(read)), shown(value))
+    });
+    assert!(different.is_empty(), "{reader}:\n{}", lines.collect::<String>());
+}
+
+/// The variables of the corpus among those that `env -0` prints.
+fn environment(printed: &[u8]) -> Variables {
+    let entries = printed.split(|byte| *byte == 0).filter_map(|entry| {
+        let at = entry.iter().position(|byte| *byte == b'=')?;
+        Some((String::from_utf8_lossy(&entry[..at]).into_owned(), entry[at + 1..].to_vec()))
+    });
+    entries.collect()
+}
+
+/// Evaluates the output as the README says, and compares the environment of a command.
+fn evaluates(shell: &[&str]) {
+    if !can(&[&shell[..1], &["-c", ":"]].concat(), "eval in a shell") {
+        return;
+    }
+    let variables: Variables = [texts(), bytes(), combinations()].into_iter().flatten().collect();
+    let script = r#"eval "$("$@")" && exec env -0"#;
+    let sandbox = sandbox(&variables, "shell").through([shell, &["-c", script, "shell"]].concat());
+    let run = sandbox.run();
+    assert_read(&shell.join(" "), &environment(&run.launched_silently().stdout), &variables);
+    assert!(!sandbox.path("executed").exists(), "a value was executed");
+}
+
+#[test]
+fn ksh_sets_every_value() {
+    evaluates(&["mksh"]);
+    evaluates(&["mksh", "-eu"]);
+}
+
+#[test]
+fn sh_sets_every_value() {
+    evaluates(&["sh"]);
+}
+
+#[test]
+fn bash_sets_every_value() {
+    evaluates(&["bash"]);
+    evaluates(&["bash", "--posix", "-eu"]);
+}
+
+#[test]
+fn dash_sets_every_value() {
+    evaluates(&["dash"]);
+    evaluates(&["dash", "-eu"]);
+}
+
+#[test]
+fn zsh_sets_every_value() {
+    evaluates(&["zsh"]);
+    evaluates(&["zsh", "-o", "RC_QUOTES", "-o", "ERR_EXIT", "-o", "NO_UNSET"]);
+    evaluates(&["zsh", "--emulate", "sh"]);
+}
+
+/// The names of variables that a script finds in a shell, and more that appear only when they are used.
+fn names(shell: &str, script: &str) -> BTreeSet<String> {
+    let output = Command::new(shell).args(["-c", script]).env_clear().env("PATH", "/usr/bin:/bin").output().unwrap();
+    let own = String::from_utf8(output.stdout).unwrap();
+    let hidden =
+        "BASHPID BASH_SUBSHELL EPOCHREALTIME EPOCHSECONDS HISTCMD LINENO MAILCHECK RANDOM SECONDS SRANDOM UID USERNAME";
+    let is_name = |name: &&str| {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        name.bytes().all(is_word) && !name.starts_with(|c: char| c.is_ascii_digit())
+    };
+    // `PATH` takes no reference, and every locale but the installed ones is complained of.
+    let is_plain = |name: &&str| *name != "PATH" && !name.starts_with("LC_");
+    own.split_whitespace().chain(hidden.split(' ')).filter(is_name).filter(is_plain).map(str::to_owned).collect()
+}
+
+/// Exports each variable that a shell has of its own. It is set to the value, or it is warned of; and nothing is executed, no message
+/// printed, and the next variable set.
+fn keeps_its_own(shell: &str, script: &str) {
+    let known_as = if shell == "mksh" { "ksh" } else { shell };
+    if !can(&[shell, "-c", ":"], "variables of a shell's own") {
+        return;
+    }
+    let names = names(shell, script);
+    assert!(names.len() > 15, "{names:?}");
+    for value in ["word", "a[$(touch executed)]", "1000"] {
+        let variables: Variables = names.iter().map(|name| (name.clone(), value.into())).collect();
+        let secrets = format!(r#"{{"canary":"{CANARY}","x":"{value}"}}"#);
+        let declaration = names.iter().map(|name| format!("  {name}: x\n")).collect::<String>();
+        let sandbox = Sandbox::new().arg("export").declaration(&format!("env:\n{declaration}")).local(&secrets);
+        let sandbox = sandbox.args(["--format", "shell"]).prints_values().bare();
+        let run = sandbox.run();
+        let warned: BTreeSet<String> = run
+            .launched()
+            .stderr()
+            .lines()
+            .filter_map(|line| line.split_once("warning: ")?.1.split_once(" not set in "))
+            .filter(|(_, shells)| {
+                shells.split_once(", where").unwrap().0.split([' ', ',']).any(|word| word == known_as)
+            })
+            .flat_map(|(names, _)| names.rsplit_once(' ').unwrap().0.split(", ").map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        let stdout = run.stdout();
+        for (name, value) in &variables {
+            let assignment = format!("export {name}=");
+            let line = stdout.lines().find(|line| line.contains(&assignment)).unwrap_or_default();
+            let script = "eval \"$1\"\nexport AFTER=after\nexec /usr/bin/env -0";
+            let output = Command::new(shell)
+                .args(["-c", script, shell, line])
+                .env_clear()
+                .current_dir(sandbox.path(""))
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.is_empty(), "{shell}: {line}: {said}");
+            let read = environment(&output.stdout);
+            assert_eq!(read.get("AFTER").map(Vec::as_slice), Some(&b"after"[..]), "{shell}: {line}");
+            assert!(warned.contains(name) || read.get(name) == Some(value), "{shell}: {line}: {:?}", read.get(name));
+        }
+        assert!(!sandbox.path("executed").exists(), "{shell} executed a value");
+    }
+}
+
+#[test]
+fn a_variable_that_bash_has_of_its_own_is_set_or_warned_of() {
+    keeps_its_own("bash", "compgen -v");
+}
+
+#[test]
+fn a_variable_that_zsh_has_of_its_own_is_set_or_warned_of() {
+    let modules = "datetime mapfile system zutil terminfo termcap zle complist sched watch langinfo";
+    let script =
+        format!("zmodload zsh/parameter; for m in {modules}; do zmodload zsh/$m; done; print -l ${{(k)parameters}}");
+    keeps_its_own("zsh", &script);
+}
+
+#[test]
+fn a_variable_that_ksh_has_of_its_own_is_set_or_warned_of() {
+    keeps_its_own("mksh", "set | sed 's/=.*//'");
+}
+
+#[test]
+fn a_variable_that_dash_has_of_its_own_is_set_or_warned_of() {
+    keeps_its_own("dash", "set | sed 's/=.*//'");
+}
+
+#[test]
+fn jq_reads_every_text() {
+    if !can(&["jq", "--version"], "JSON in jq") {
+        return;
+    }
+    let variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
+    let run = sandbox(&variables, "json").run();
+    let sandbox = Sandbox::new().file("json", &run.launched_silently().stdout);
+    // A NUL cannot be in a value.
+    let script = r#"to_entries[] | "\(.key)=\(.value)\u0000""#;
+    let output = Command::new("jq").args(["-j", script]).arg(sandbox.path("json")).output().unwrap();
+    let read = environment(&output.stdout);
+    assert_eq!(read.len(), variables.len());
+    assert_read("jq", &read, &variables);
+}
+
+/// The folder of `node_modules`, in which `make test` installs npm's dotenv; `SECRETS_EXEC_NODE` names another.
+fn node_folder() -> Option<PathBuf> {
+    let folder = env::var_os("SECRETS_EXEC_NODE")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".node"), PathBuf::from);
+    if folder.join("node_modules/dotenv").exists() {
+        return can(&["node", "--version"], "a .env file in Node").then_some(folder);
+    }
+    skipped(&format!("npm's dotenv is not in {}: `make test` installs it", folder.display()));
+    None
+}
+
+/// Reads a file named `.env` with a program that prints `NAME=value` and a NUL for each variable. The name `a`, which is in values, is
+/// set, so that an expansion shows.
+fn dotenv_read_by(command: &[&str], content: &[u8]) -> Variables {
+    let sandbox = Sandbox::new().file(".env", content);
+    let output = Command::new(command[0])
+        .args(&command[1..])
+        .env_clear()
+        .envs([("PATH", "/usr/local/bin:/usr/bin:/bin"), ("a", "expanded"), ("HOME", "/expanded")])
+        .current_dir(sandbox.path(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    environment(&output.stdout)
+}
+
+fn python_dotenv(python: &Path, content: &[u8]) -> Variables {
+    let script = "\
+import dotenv, sys
+for name, value in dotenv.dotenv_values('.env').items():
+    sys.stdout.buffer.write(f'{name}={value}\\0'.encode())
+";
+    dotenv_read_by(&[python.to_str().unwrap(), "-B", "-X", "utf8", "-c", script], content)
+}
+
+fn node_dotenv(folder: &Path, content: &[u8]) -> Variables {
+    let script = "\
+const dotenv = require(process.argv[1] + '/node_modules/dotenv');
+const read = {};
+const { error } = dotenv.config({ processEnv: read, quiet: true });
+if (error) throw error;
+process.stdout.write(Object.entries(read).map(([name, value]) => `${name}=${value}\\0`).join(''));
+";
+    dotenv_read_by(&["node", "-e", script, folder.to_str().unwrap()], content)
+}
+
+#[test]
+fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_one_file() {
+    let (Some(python), Some(node)) = (interpreter(), node_folder()) else { return };
+    if !can(&[python.to_str().unwrap(), "-c", "import dotenv"], "a .env file in Python") {
+        return;
+    }
+    let variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
+    let (run, exported) = export_what_fits(variables, "dotenv");
+    for (reader, read) in
+        [("python-dotenv", python_dotenv(&python, &run.stdout)), ("Node's dotenv", node_dotenv(&node, &run.stdout))]
+    {
+        let extra: Vec<_> = read.keys().filter(|name| !exported.contains_key(*name)).take(5).collect();
+        assert!(extra.is_empty(), "{reader} has more variables: {extra:?}");
+        assert_read(reader, &read, &exported);
+    }
+}
+
+#[test]
+fn podman_gives_every_line_to_a_container() {
+    let sandbox = Sandbox::new().file("rootfs/empty", "");
+    let [storage, state] = ["storage", "run"].map(|name| sandbox.path(name).into_os_string().into_string().unwrap());
+    let podman = ["podman", "--log-level=error", "--root", &storage, "--runroot", &state];
+    if !can(&[&podman[..], &["info"]].concat(), "podman's --env-file") {
+        return;
+    }
+    let mut variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
+    // The longest line.
+    variables.insert("T_WHOLE_LINE".to_owned(), vec![b'v'; 65_535 - "T_WHOLE_LINE=".len()]);
+    let (run, exported) = export_what_fits(variables, "docker");
+    let sandbox = sandbox.file("env", &run.launched_silently().stdout);
+    let podman = |arguments: &[&str]| {
+        let output =
+            Command::new(podman[0]).args(&podman[1..]).args(arguments).current_dir(sandbox.path("")).output().unwrap();
+        assert!(output.status.success(), "podman {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    podman(&["create", "--name=c", "--network=none", "--env-file=env", "--rootfs", "rootfs", "/command"]);
+    let listed: Vec<String> =
+        serde_json::from_slice(&podman(&["inspect", "--format={{json .Config.Env}}", "c"])).unwrap();
+    podman(&["rm", "c"]);
+    assert_read("podman", &environment(listed.join("\0").as_bytes()), &exported);
+}
+
+/// The part of a corpus whose values a format refuses.
+fn refused(variables: Variables, format: &str) -> Vec<(String, String)> {
+    let (_, exported) = export_what_fits(variables.clone(), format);
+    let refused = variables.into_iter().filter(|(name, _)| !exported.contains_key(name));
+    refused.map(|(name, value)| (name, String::from_utf8(value).unwrap())).collect()
+}
+
+#[test]
+fn a_format_refuses_no_more_than_it_must() {
+    let all = || -> Variables { [texts(), combinations()].into_iter().flatten().collect() };
+    for (name, value) in refused(all(), "dotenv") {
+        let has_both = value.contains('\\') || value.contains(['\'', '\r']) && value.contains('"');
+        assert!(value.contains("${") || has_both, "dotenv refuses {name}, {value:?}");
+    }
+    for (name, value) in refused(all(), "docker") {
+        assert!(value.contains('\n') || value.ends_with('\r'), "docker refuses {name}, {value:?}");
+    }
+    for format in ["shell", "json"] {
+        assert_eq!(refused(all(), format), [], "{format}");
+    }
+}
