@@ -41,13 +41,9 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-pub fn export_options(matches: &mut ArgMatches) -> ExportOptions {
+/// Returns `None` without a format.
+pub fn export_options(matches: &mut ArgMatches) -> Option<ExportOptions> {
     let format: Option<String> = matches.remove_one("format");
-    let format = ExportFormat::ALL.into_iter().find(|known| format.as_deref() == Some(known.name()));
-    ExportOptions {
-        // clap accepts no other.
-        format: format.unwrap_or(ExportFormat::Shell),
-        output: matches.remove_one("output"),
-        reveal: matches.get_flag("reveal"),
-    }
+    let format = ExportFormat::ALL.into_iter().find(|known| format.as_deref() == Some(known.name()))?;
+    Some(ExportOptions { format, output: matches.remove_one("output"), reveal: matches.get_flag("reveal") })
 }
