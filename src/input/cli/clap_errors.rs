@@ -26,7 +26,9 @@ pub fn usage_errors(
     let known = match error.kind() {
         ErrorKind::UnknownArgument => None,
         ErrorKind::InvalidValue => invalid_value(error, command),
-        ErrorKind::TooManyValues => option(error, command).map(|arg| UsageError::UnexpectedValue(spelling(arg))),
+        ErrorKind::TooManyValues => {
+            option(error, command).map(|arg| UsageError::UnexpectedValue(spelling(arg, command)))
+        }
         ErrorKind::MissingRequiredArgument => line.and_then(missing_argument),
         ErrorKind::InvalidUtf8 => not_utf8(arguments),
         _ => None,
@@ -53,9 +55,9 @@ pub fn missing_argument(subcommand: Subcommand) -> Option<UsageError> {
 fn invalid_value(error: &clap::Error, command: &Command) -> Option<UsageError> {
     let arg = option(error, command)?;
     let known = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
-    let name = spelling(arg);
+    let name = spelling(arg, command);
     match error.get(ContextKind::InvalidValue) {
-        Some(ContextValue::String(text)) if !text.is_empty() => {
+        Some(ContextValue::String(text)) if !text.is_empty() || arg.get_long().is_none() => {
             Some(UsageError::NotOneOf { name, text: text.clone(), known })
         }
         _ => {
@@ -73,12 +75,9 @@ fn option<'c>(error: &clap::Error, command: &'c Command) -> Option<&'c Arg> {
     }
 }
 
-/// The option as typed; the name of an argument that is none.
-fn spelling(arg: &Arg) -> String {
-    match arg.get_long() {
-        Some(long) => format!("--{long}"),
-        None => arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default(),
-    }
+/// The option as typed; the name of the command for an argument that is no option.
+fn spelling(arg: &Arg, command: &Command) -> String {
+    arg.get_long().map_or_else(|| command.get_name().to_owned(), |long| format!("--{long}"))
 }
 
 fn not_utf8(arguments: &[OsString]) -> Option<UsageError> {

@@ -73,15 +73,18 @@ impl HelpText {
 
 pub const LAUNCH: HelpText = HelpText {
     about: "Fetch secrets from AWS Secrets Manager, put them into the environment, and become a command",
-    details: "Options under the last three headings can also be set as SECRETS_EXEC_<NAME> and, except --local, under `defaults:` in a \
-              declaration. SECRETS_EXEC_FILE names a declaration if -f does not.",
+    details: "Options under the last three headings, except --help and --version, can also be set as SECRETS_EXEC_<NAME> and, except \
+              --local, under `defaults:` in a declaration. SECRETS_EXEC_FILE names a declaration if -f does not.",
     usage: "secrets-exec [OPTIONS] -- COMMAND [ARG]...",
     examples: &[
         example(
             "secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js",
             "Run a program with one key of a secret as a variable",
         ),
-        example("secrets-exec -f /etc/app/secrets.yaml -- /usr/bin/app", "Run it with the values of a declaration"),
+        example(
+            "secrets-exec -f /etc/app/secrets.yaml -- /usr/bin/app",
+            "Run a program with the values of a declaration",
+        ),
         example("secrets-exec --local secrets.local.yaml -- ./app", "Develop with secrets from a file, without AWS"),
     ],
     success: "the command's own. Before it runs:",
@@ -91,7 +94,7 @@ pub const LAUNCH: HelpText = HelpText {
 pub const CHECK: HelpText = HelpText {
     about: "Resolve everything, print a table without values, and launch nothing",
     details: "Makes the requests of a launch, with the same permissions, and prints a line for each variable and file. All errors are \
-              reported at once. The options are those of a launch, and those below `Options`.",
+              reported at once. It also takes the options of a launch.",
     usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
     examples: &[
         example("secrets-exec check", "Check the declaration in the working directory against AWS"),
@@ -107,8 +110,8 @@ pub const CHECK: HelpText = HelpText {
 
 pub const POLICY: HelpText = HelpText {
     about: "Print the IAM policy that a launch needs",
-    details: "The policy allows the requests of a launch and no others. Nothing is requested, so no credentials are needed. The options are \
-              those of a launch, and those below `Options`.",
+    details: "The policy allows the requests of a launch and no others. Nothing is requested, so no credentials are needed. It also \
+              takes the options of a launch.",
     usage: "secrets-exec policy [OPTIONS]",
     examples: &[
         example("secrets-exec policy -f secrets.yaml --account 123456789012", "Print the policy of a task role"),
@@ -121,7 +124,7 @@ pub const POLICY: HelpText = HelpText {
 pub const EXPORT: HelpText = HelpText {
     about: "Print the resolved variables",
     details: "Prints what a launch would set, quoted so that each value survives. A value that the format cannot hold is an error. Other \
-              processes may read the output, so a launch is safer. The options are those of a launch, and those below `Options`.",
+              programs may read the output, so a launch is safer. It also takes the options of a launch.",
     usage: "secrets-exec export [OPTIONS] --format FORMAT",
     examples: &[
         example("eval \"$(secrets-exec export --format shell)\"", "Set the variables in the running shell"),
@@ -137,11 +140,12 @@ pub const COMPLETIONS: HelpText = HelpText {
     details: "",
     usage: "secrets-exec completions SHELL",
     examples: &[
+        example("source <(secrets-exec completions bash)", "Complete in bash: a line of ~/.bashrc"),
+        example("source <(secrets-exec completions zsh)", "Complete in zsh: a line of ~/.zshrc after compinit"),
         example(
-            "source <(secrets-exec completions bash)",
-            "Load them in ~/.bashrc; in ~/.zshrc, after compinit, with zsh",
+            "secrets-exec completions fish >~/.config/fish/completions/secrets-exec.fish",
+            "Complete in fish, from the next start on",
         ),
-        example("secrets-exec completions fish >~/.config/fish/completions/secrets-exec.fish", "Install them for fish"),
     ],
     success: "",
     statuses: &[],
@@ -152,8 +156,8 @@ pub const MAN: HelpText = HelpText {
     details: "",
     usage: "secrets-exec man",
     examples: &[
-        example("secrets-exec man | man -l -", "Read it"),
-        example("secrets-exec man >/usr/local/share/man/man1/secrets-exec.1", "Install it"),
+        example("secrets-exec man | man -l -", "Read the man page"),
+        example("secrets-exec man >/usr/local/share/man/man1/secrets-exec.1", "Install the man page"),
     ],
     success: "",
     statuses: &[],

@@ -92,7 +92,7 @@ pub fn whole_command() -> Command {
         .after_help(LAUNCH.after_help())
         .after_long_help(format!("{}\n\n{}", LAUNCH.details, LAUNCH.after_long_help()))
         .disable_help_subcommand(true)
-        .subcommand_help_heading("Commands that launch nothing (secrets-exec check --help)")
+        .subcommand_help_heading("Commands that launch nothing (see check --help)")
         .subcommands(Subcommand::ALL.map(Subcommand::command))
 }
 

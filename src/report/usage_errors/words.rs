@@ -64,10 +64,14 @@ pub fn stray_word(word: &str, remedy: &Remedy) -> Vec<Line> {
 pub fn option_of_others(option: &str, owners: &[Option<Subcommand>], line: Option<Subcommand>) -> Vec<Line> {
     let name = |line: &Option<Subcommand>| line.map_or("a launch", Subcommand::name);
     let names: Vec<&str> = owners.iter().map(name).collect();
-    let what = format!("{option} is an option of {}, not of {}", names.join(" and "), name(&line));
-    let hint = match owners.iter().flatten().next() {
-        Some(owner) => format!("the command's name comes first: secrets-exec {} {option}", owner.name()),
-        None => format!("leave {option} out"),
+    let names = match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
+    };
+    let what = format!("{option} is an option of {names}, not of {}", name(&line));
+    let hint = match (line, owners.iter().flatten().next()) {
+        (None, Some(owner)) => format!("the command's name comes first: secrets-exec {} {option}", owner.name()),
+        _ => format!("leave {option} out"),
     };
     vec![Line::error(what), Line::help(hint)]
 }

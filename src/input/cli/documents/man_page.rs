@@ -12,6 +12,8 @@ pub fn man_page(whole: &Command, launch: &HelpText, others: &[(&str, &HelpText)]
     let mut roff = Roff::new();
     let source = format!("secrets-exec {}", whole.get_version().unwrap_or_default());
     roff.control("TH", ["SECRETS-EXEC", "1", DATE, &source, "User Commands"]);
+    // Blanks are not stretched.
+    roff.control("ad", ["l"]);
     let texts = || std::iter::once(launch).chain(others.iter().map(|(_, text)| *text));
     section(&mut roff, "NAME").text([roman(format!("secrets-exec - {}", lower_first(launch.about)))]);
     section(&mut roff, "SYNOPSIS");
@@ -45,19 +47,62 @@ pub fn man_page(whole: &Command, launch: &HelpText, others: &[(&str, &HelpText)]
     section(&mut roff, "FILES");
     items(&mut roff, FILES);
     section(&mut roff, "EXAMPLES");
-    for example in texts().flat_map(|text| text.examples) {
-        roff.control("PP", []).text(prose(&format!("{}:", example.purpose)));
+    for (number, example) in texts().flat_map(|text| text.examples).enumerate() {
+        if number > 0 {
+            roff.control("PP", []);
+        }
+        roff.text(prose(&format!("{}:", example.purpose)));
         code(&mut roff, example.line);
     }
     section(&mut roff, "SEE ALSO").text(prose(SEE_ALSO));
     // groff prints other characters for these unless they are named.
-    roff.render().replace('~', r"\(ti").replace('^', r"\(ha").replace('`', r"\(ga")
+    let page = roff.render().replace('~', r"\(ti").replace('^', r"\(ha").replace('`', r"\(ga");
+    filled(&page)
+}
+
+/// Breaks text at blanks to at most 80 bytes a line, as troff's input should be, except code and tags of paragraphs.
+fn filled(page: &str) -> String {
+    let mut filled = String::new();
+    let mut is_kept = false;
+    let mut before = "";
+    for line in page.lines() {
+        is_kept = (is_kept || before == ".EX") && line != ".EE";
+        let is_text = !is_kept && !line.starts_with('.') && before != ".TP";
+        filled += &if is_text { broken(line) } else { line.to_owned() };
+        filled.push('\n');
+        before = line;
+    }
+    filled
+}
+
+/// Returns a line broken at blanks. A word that begins with a dot or an apostrophe would be a request at the beginning of a line.
+fn broken(line: &str) -> String {
+    let mut broken = String::new();
+    let mut length = 0;
+    for word in line.split(' ') {
+        // Names are not hyphenated.
+        let is_name = word.contains('_') || word.contains(r"secrets\-exec");
+        let word = if is_name { format!(r"\%{word}") } else { word.to_owned() };
+        let has_room = length + word.len() < 80 || word.starts_with(['.', '\'']);
+        let blank = match (broken.is_empty(), has_room) {
+            (true, _) => "",
+            (false, true) => " ",
+            (false, false) => "\n",
+        };
+        length = if blank == "\n" { word.len() } else { length + blank.len() + word.len() };
+        broken += blank;
+        broken += &word;
+    }
+    broken
 }
 
 fn description(roff: &mut Roff) {
     section(roff, "DESCRIPTION");
-    for paragraph in DESCRIPTION {
-        roff.control("PP", []).text(prose(paragraph));
+    for (number, paragraph) in DESCRIPTION.iter().enumerate() {
+        if number > 0 {
+            roff.control("PP", []);
+        }
+        roff.text(prose(paragraph));
     }
     roff.control("SS", ["References"]).text(prose(REFERENCES));
     items(roff, REFERENCE_PARTS);
@@ -112,9 +157,12 @@ fn environment(roff: &mut Roff) {
     section(roff, "ENVIRONMENT");
     let variables: Vec<String> = OPTIONS.iter().map(|option| format!("`{}`", option.variable())).collect();
     items(roff, ENVIRONMENT);
-    let text = "The option of the same name. A flag is `1` or `0`, values of a repeatable option are separated by commas, and \
-                an empty variable counts as not set.";
-    item(roff, prose(&variables.join(", ")), text);
+    let text = format!(
+        "The option of the same name: {}. A flag is `1` or `0`, values of a repeatable option are separated by commas, and an \
+         empty variable counts as not set.",
+        variables.join(", ")
+    );
+    item(roff, vec![bold("SECRETS_EXEC_"), italic("NAME")], &text);
 }
 
 fn section<'r>(roff: &'r mut Roff, name: &str) -> &'r mut Roff {

@@ -20,7 +20,10 @@ pub fn zsh(lines: &[DescribedLine]) -> String {
 fn case(line: &DescribedLine) -> String {
     let mut case = format!("    ({})\n", line.name.as_deref().unwrap_or("*"));
     if line.takes_program {
-        case.push_str("      takes_program=1\n");
+        let awaits = line.options.iter().filter(|option| matches!(option.takes, Argument::Text(_) | Argument::File(_)));
+        let awaits: Vec<String> = awaits.flat_map(DescribedOption::spellings).collect();
+        let _ = writeln!(case, "      takes_program=1");
+        let _ = writeln!(case, "      [[ $words[CURRENT-1] == ({}) ]] || offers_separator=1", awaits.join("|"));
     }
     case.push_str("      arguments=(\n");
     for spec in line.options.iter().flat_map(specs) {
@@ -79,7 +82,7 @@ _secrets-exec() {
   local curcontext="$curcontext" state line ret=1
   local -A opt_args
   local -a arguments names separator
-  local name='' takes_program=''
+  local name='' takes_program='' offers_separator=''
   local -i last=${words[(i)--]}
   names=(
 @DESCRIBED@  )
@@ -103,7 +106,7 @@ _secrets-exec() {
   elif (( CURRENT == 2 )); then
     _describe -t commands command names && ret=0
   fi
-  if [[ -n $takes_program && $words[CURRENT] == (|-|--) ]]; then
+  if [[ -n $offers_separator && $words[CURRENT] == (|-|--) ]]; then
     _describe -o -t separator separator separator && ret=0
   fi
   _arguments -s -S : $arguments && ret=0
