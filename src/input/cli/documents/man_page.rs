@@ -67,12 +67,21 @@ fn filled(page: &str) -> String {
     let mut before = "";
     for line in page.lines() {
         is_kept = (is_kept || before == ".EX") && line != ".EE";
-        let is_text = !is_kept && !line.starts_with('.') && before != ".TP";
-        filled += &if is_text { broken(line) } else { line.to_owned() };
+        filled += &match before {
+            _ if is_kept || line.starts_with('.') => line.to_owned(),
+            ".TP" => line.split(' ').map(unhyphenated).collect::<Vec<_>>().join(" "),
+            _ => broken(line),
+        };
         filled.push('\n');
         before = line;
     }
     filled
+}
+
+/// Returns a word that is not hyphenated if it is a name.
+fn unhyphenated(word: &str) -> String {
+    let is_name = ["_", ":", r"secrets\-exec"].iter().any(|part| word.contains(part));
+    if is_name { format!(r"\%{word}") } else { word.to_owned() }
 }
 
 /// Returns a line broken at blanks. A word that begins with a dot or an apostrophe would be a request at the beginning of a line.
@@ -80,9 +89,7 @@ fn broken(line: &str) -> String {
     let mut broken = String::new();
     let mut length = 0;
     for word in line.split(' ') {
-        // Names are not hyphenated.
-        let is_name = word.contains('_') || word.contains(r"secrets\-exec");
-        let word = if is_name { format!(r"\%{word}") } else { word.to_owned() };
+        let word = unhyphenated(word);
         let has_room = length + word.len() < 80 || word.starts_with(['.', '\'']);
         let blank = match (broken.is_empty(), has_room) {
             (true, _) => "",
