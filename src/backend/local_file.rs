@@ -48,11 +48,11 @@ impl LocalFile {
         let written = path.id.name();
         let prefix = if written.starts_with('/') { format!("ssm:{written}") } else { format!("ssm:/{written}") };
         let ids = self.0.iter().filter_map(|(id, stages)| Some((id.strip_prefix(&prefix)?, stages.get(AWSCURRENT)?)));
-        let below: Vec<_> = ids
+        let parameters: Vec<_> = ids
             .filter(|(rest, _)| !rest.is_empty())
             .map(|(rest, body)| (rest.to_owned(), Document::new(SecretValue::new(body.expose()))))
             .collect();
-        (!below.is_empty()).then(|| Document { below, ..Document::new(SecretValue::new("")) })
+        (!parameters.is_empty()).then(|| Document { parameters, ..Document::new(SecretValue::new("")) })
     }
 }
 

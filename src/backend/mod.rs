@@ -7,7 +7,7 @@ pub mod local_file;
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::{Answers, FetchError, Outage};
+use crate::model::answer::{Answers, FetchError, Fetched, Outage};
 use crate::model::plan::Plan;
 use crate::model::reference::Locator;
 use agent::Agent;
@@ -26,18 +26,19 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Returns the errors of those locators of `plan` that the backend can never read, without any request.
+    /// Returns the errors of those locators of `plan` that the backend can never read, without any request; `None` if it supports all.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn refused(&mut self, plan: &Plan) -> Result<Answers, SetupError> {
-        match self {
-            Self::Agent(agent) | Self::AgentThenAws(agent, _) => agent.refused(&plan.locators()).await,
-            Self::Aws(_) | Self::Local(_) => Ok(Answers::new()),
-        }
+    pub async fn unsupported(&mut self, plan: &Plan) -> Result<Option<Fetched>, SetupError> {
+        let answers = match self {
+            Self::Agent(agent) | Self::AgentThenAws(agent, _) => agent.unsupported(&plan.locators()).await?,
+            Self::Aws(_) | Self::Local(_) => Answers::new(),
+        };
+        Ok((!answers.is_empty()).then(|| answers.into_iter().collect()))
     }
 
-    /// Returns one answer for each of `wanted`. Each backend does its own batching, concurrency, retries and failover.
+    /// Returns one answer for each of `wanted`, all of which the backend supports. Each backend does its own batching, concurrency, retries and failover.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid. The failure of one secret is no error here, but an answer.

@@ -1,16 +1,17 @@
-//! Messages about a resolution that takes long: on the terminal, to the service manager, and by a signal.
+//! Messages about a wait: for a long resolution on the terminal and to the service manager, for any wait by a signal.
 
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::inherited::Inherited;
 use crate::model::options::Options;
+use crate::model::quoting::escaped;
 use crate::report::{self, terminal};
 use crate::system::notify::NotifySocket;
 use crate::system::termination;
 use crate::time::deadline::Deadline;
 use crate::time::progress::{Observer, Status};
-use crate::time::watchdog::Calls;
+use crate::time::watchdog::Callbacks;
 
 /// The messages about one resolution. Dropping the value ends them: a signal leaves no line any more, and the progress line is erased.
 pub struct LongWait {
@@ -29,7 +30,7 @@ struct Messages {
 impl LongWait {
     /// Prepares the line that a signal leaves. `-q` hides the progress line, and so does a terminal that cannot erase it.
     pub fn new(options: &Options, inherited: &Inherited) -> Self {
-        prepare(&Status::default());
+        set_signal_line(&Status::default());
         let can_erase = inherited.get("TERM").is_none_or(|term| term != "dumb");
         let has_line = !options.quiet && can_erase;
         let name = inherited.filled("NOTIFY_SOCKET").map(OsString::from);
@@ -39,22 +40,30 @@ impl LongWait {
     /// The observer of the progress; with `-vv` it prints each event.
     pub fn observer(options: &Options) -> Observer {
         let trace = options.trace.then_some((|event| terminal::print_lines([report::trace(event)])) as fn(&_));
-        Observer { changed: prepare, paused: terminal::pause_progress, trace }
+        Observer { changed: set_signal_line, paused: terminal::pause_progress, trace }
     }
 
     /// The functions of the watchdog.
-    pub fn calls(&self) -> Calls {
+    pub fn callbacks(&self) -> Callbacks {
         let messages = Arc::clone(&self.messages);
         let tick = move |deadline: &Deadline| messages.lock().unwrap_or_else(PoisonError::into_inner).update(deadline);
-        Calls { tick: Box::new(tick), overdue }
+        Callbacks { tick: Box::new(tick), overdue }
     }
+}
+
+/// Runs `action`, which waits for `what` before the resolution. A signal meanwhile leaves a line that says so.
+pub fn awaiting<T>(what: &str, action: impl FnOnce() -> T) -> T {
+    set_signal_line(&Status { awaited: vec![what.to_owned()], ..Status::default() });
+    let result = action();
+    termination::silence();
+    result
 }
 
 impl Drop for LongWait {
     fn drop(&mut self) {
         termination::silence();
         terminal::erase_progress();
-        // What was awaited is the service's status no longer.
+        // Clear the status that named what was awaited.
         if let Some(socket) = &self.messages.lock().unwrap_or_else(PoisonError::into_inner).socket {
             socket.send("STATUS=");
         }
@@ -67,13 +76,14 @@ impl Messages {
         if left.is_zero() {
             return;
         }
-        let line = report::waiting(&deadline.progress().status(), left);
+        let status = deadline.progress().status();
         if self.has_line && terminal::is_watched() {
-            terminal::show_progress(&line);
+            terminal::show_progress(&report::progress(&status, left));
         }
         if let Some(socket) = self.socket() {
+            let text = escaped(&report::waiting(&status, left));
             let left = deadline.longest_left().as_micros();
-            socket.send(&format!("STATUS={}\nEXTEND_TIMEOUT_USEC={left}", terminal::escaped(&line.text)));
+            socket.send(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={left}"));
         }
     }
 
@@ -85,8 +95,9 @@ impl Messages {
     }
 }
 
-fn prepare(status: &Status) {
-    termination::prepare(&terminal::error_prefix(), &terminal::escaped(&report::interrupted(status)));
+fn set_signal_line(status: &Status) {
+    let (prefix, rest) = terminal::layout_signal(&report::interrupted(status));
+    termination::set_line(&prefix, &rest);
 }
 
 fn overdue() {

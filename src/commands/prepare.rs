@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::long_wait::awaiting;
 use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, VariableError};
 use crate::exec::{self, Program};
@@ -47,7 +48,9 @@ pub fn prepare(inputs: Inputs, inherited: &Inherited) -> Result<Prepared, Report
 fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
     let Inputs { options, has_quiet_flag: _, layer, files, find_file, resolve_env, container, errors } = inputs;
     report.extend(errors, Failure::Usage);
-    let (declarations, mut errors) = declaration::load(&files, find_file, container.as_deref());
+    let load = || declaration::load(&files, find_file, container.as_deref());
+    // A pipe may block.
+    let (declarations, mut errors) = awaiting("the declarations", load);
     if !layer.is_empty() || !resolve_env.is_empty() {
         // The default declaration is not needed, so the working directory need not be accessible.
         errors.retain(|error| error.problem != DeclarationProblem::NoEntry);

@@ -16,7 +16,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::plan::Plan;
 use crate::report::{self, Failure, Report, terminal};
-use crate::resolve::{Outcome, Progress, refuse, resolve};
+use crate::resolve::{Outcome, Round, resolve, unsupported};
 use crate::system::os_error;
 use crate::time::deadline::Deadline;
 use crate::time::watchdog::Watchdog;
@@ -35,21 +35,19 @@ pub fn read(
     let begun = Instant::now();
     let long_wait = LongWait::new(options, inherited);
     let deadline = Deadline::new(options.timeout, options.wait).observed_by(LongWait::observer(options));
-    let watchdog = Watchdog::start(deadline.clone(), long_wait.calls());
+    let watchdog = Watchdog::start(deadline.clone(), long_wait.callbacks());
     // Not dropped: the end of the process or execve closes the connections.
     let mut backend = ManuallyDrop::new(open(config, deadline)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(os_error::text(&error)))?;
     let outcome = runtime.block_on(async {
-        let mut refused = Fetched::default();
-        refused.extend(backend.refused(plan).await?);
-        if !refused.is_empty() {
-            return Ok(refuse(plan, &refused));
+        if let Some(answers) = backend.unsupported(plan).await? {
+            return Ok(unsupported(plan, &answers));
         }
         loop {
             let answers = match resolve(plan, fetched) {
-                Progress::Done(outcome) => return Ok(outcome),
-                Progress::Pending(locators) => backend.fetch(&locators).await?,
+                Round::Done(outcome) => return Ok(outcome),
+                Round::Pending(locators) => backend.fetch(&locators).await?,
             };
             fetched.extend(answers);
         }
@@ -60,7 +58,7 @@ pub fn read(
         terminal::print_lines(backend.unreachable_files().iter().map(report::unreachable_file));
     }
     if options.trace {
-        terminal::print_lines([report::resolved_after(begun.elapsed())]);
+        terminal::print_lines([report::resolution_time(begun.elapsed())]);
     }
     // Dropping the runtime would wait for its blocking threads.
     runtime.shutdown_background();

@@ -25,7 +25,8 @@ pub fn response(data: &[u8]) {
                 None => {}
                 Some(Ok(document)) => check(status, &body, &document),
                 Some(Err(error)) => {
-                    let subject = Subject { label: "A".to_owned(), origin: Origin::Inherited, written: None };
+                    let subject =
+                        Subject { label: "A".to_owned(), origin: Origin::Inherited, is_env_from: false, written: None };
                     let problem = ResolveProblem::Fetch(FetchFailure::new(None, error));
                     assert_hold_no_value(vec![ResolveError { subject, reference: None, problem }]);
                 }
@@ -34,7 +35,7 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// What must hold of a document out of a status and a body.
+/// The invariant of a document, given status and body.
 type Check = fn(u16, &[u8], &Document);
 
 type Parts<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);
@@ -105,7 +106,7 @@ fn assert_are_below(status: u16, body: &[u8], document: &Document) {
     let object: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
     assert!(object.get("NextToken").and_then(Value::as_str).is_none_or(str::is_empty), "not the last page: {text}");
     let parameters = object.get("Parameters").and_then(Value::as_array);
-    for (rest, parameter) in &document.below {
+    for (rest, parameter) in &document.parameters {
         let is_it = |listed: &Value| {
             let string = |key| listed.get(key).and_then(Value::as_str);
             let is_named = |name: &str| name.trim_start_matches('/') == format!("prod/{rest}");
@@ -114,7 +115,7 @@ fn assert_are_below(status: u16, body: &[u8], document: &Document) {
         };
         assert!(parameters.is_some_and(|parameters| parameters.iter().any(is_it)), "{rest} from {text}");
     }
-    assert!(!document.below.is_empty(), "nothing from {text}");
+    assert!(!document.parameters.is_empty(), "nothing from {text}");
 }
 
 /// Returns each value that a secret could have in malformed JSON, as text and decoded from base64.

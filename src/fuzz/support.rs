@@ -7,7 +7,7 @@ use crate::model::inherited::Inherited;
 use crate::model::plan::{Layer, Plan, PlanError};
 use crate::model::secret_value::SecretValue;
 use crate::report::Failure;
-use crate::resolve::{Outcome, Progress, ResolveError, resolve};
+use crate::resolve::{Outcome, ResolveError, Round, resolve};
 
 /// A text that occurs only in values, so that an error with this text quotes a value.
 pub const CANARY: &str = "c4n4ryInAValue";
@@ -56,8 +56,8 @@ pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcome {
     let mut fetched = Fetched::default();
     loop {
         let wanted: Vec<_> = match resolve(plan, &fetched) {
-            Progress::Done(outcome) => return outcome,
-            Progress::Pending(locators) => locators.into_iter().cloned().collect(),
+            Round::Done(outcome) => return outcome,
+            Round::Pending(locators) => locators.into_iter().cloned().collect(),
         };
         let document = || Document::new(SecretValue::new(body));
         fetched.extend(wanted.into_iter().map(|locator| (locator, Ok(document()))));

@@ -21,7 +21,7 @@ pub fn template(data: &[u8]) {
         return;
     }
     let is_alias = |name: &&str| Aliases::check_name(name).is_ok();
-    let names = template.required_names(["db"].into_iter()).into_iter();
+    let names = template.required_names(|name| name == "db").into_iter();
     let names: Vec<String> = names.filter(is_alias).map(str::to_owned).collect();
     let Some(mut layer) = layer(EntrySource::Template(template)) else { return };
     for name in names {

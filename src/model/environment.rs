@@ -150,7 +150,12 @@ mod tests {
         ResolvedVariable {
             name: EnvName::parse(name).unwrap(),
             value: SecretValue::new(value),
-            subject: Subject { label: name.into(), origin: Origin::Argument("--env"), written: None },
+            subject: Subject {
+                label: name.into(),
+                origin: Origin::Argument("--env"),
+                is_env_from: false,
+                written: None,
+            },
         }
     }
 

@@ -34,6 +34,23 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// Escapes control characters, and those that change the direction of text or have no width: a name, a path or a server's
+/// message can neither end the line nor disguise it.
+pub fn escaped(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    line.chars().for_each(|c| match c {
+        // Quotes and backslashes, which `escape_debug` would escape, are harmless.
+        '\'' | '"' | '\\' => text.push(c),
+        // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank Braille
+        // pattern.
+        '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
+            text.extend(c.escape_unicode());
+        }
+        c => text.extend(c.escape_debug()),
+    });
+    text
+}
+
 /// Quotes the illegal value of an option, or returns "its value" if it may be a URL with a password.
 pub fn quoted_unless_secret(value: &str) -> String {
     let may_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();

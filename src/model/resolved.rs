@@ -19,12 +19,12 @@ pub struct FileValue {
     pub origin: Origin,
 }
 
-/// What a value was read from.
+/// The source of a value.
 #[derive(Debug)]
 pub struct ReadFrom {
     pub locator: Locator,
     /// Of a path, the rest of the parameter's name.
-    pub below: Option<String>,
+    pub parameter_name: Option<String>,
 }
 
 /// The values of a plan, each variable and each path once.
@@ -32,7 +32,7 @@ pub struct ReadFrom {
 pub struct Resolved {
     pub variables: Vec<ResolvedVariable>,
     pub files: Vec<FileValue>,
-    /// What each value was read from; nothing for a literal or a default.
+    /// The sources of each value; empty for a literal or a default.
     pub sources: Vec<(Subject, Vec<ReadFrom>)>,
     /// The optional entries that are absent.
     pub omitted: Vec<Subject>,

@@ -6,8 +6,9 @@ use std::rc::Rc;
 /// The maximum length of a name that is compared, in characters. The time grows with the product of both lengths.
 const MAX_LENGTH: usize = 256;
 
-/// The work of [`Suggestions`], in cells of the matrix of an edit distance. All of it takes some tenths of a second.
-const BUDGET: usize = 30_000_000;
+/// The work of [`Suggestions`], in cells of the matrix of an edit distance. It counts against the deadline, so it stays near a tenth
+/// of a second, also in a build without optimization.
+const BUDGET: usize = 3_000_000;
 
 /// Suggestions for any number of misspelled names, with one budget; clones share it. Once it is spent there are no more suggestions:
 /// of two thousand missing keys, the first ones have one.
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn two_thousand_names_among_ten_thousand_cost_no_more_than_the_budget() {
+    fn two_thousand_names_among_ten_thousand_are_compared_with_only_a_few_of_them() {
         let known: Vec<String> = (0..10_000).map(|n| format!("key_{n:05}")).collect();
         let suggestions = Suggestions::default();
         let looked_at = Cell::new(0_usize);
@@ -106,12 +107,12 @@ mod tests {
         let found = (0..2_000).map(|n| suggestions.nearest(&format!("kye_{n:05}"), candidates()));
         let found: Vec<bool> = found.map(|found| found.is_some()).collect();
         assert!(found[0] && !found[1_999]);
-        assert!(looked_at.get() <= BUDGET / "kye_00000".len().pow(2), "{looked_at:?}");
+        assert!(looked_at.get() <= 50_000, "{looked_at:?}");
     }
 
     #[test]
-    fn a_hundred_names_among_a_thousand_each_have_a_suggestion() {
-        let known: Vec<String> = (0..1_000).map(|n| format!("key_{n:05}")).collect();
+    fn a_hundred_names_among_three_hundred_each_have_a_suggestion() {
+        let known: Vec<String> = (0..300).map(|n| format!("key_{n:05}")).collect();
         let suggestions = Suggestions::default();
         for n in 0..100 {
             let expected = format!("key_{n:05}");

@@ -67,6 +67,15 @@ impl Node {
         }
     }
 
+    /// Returns the digits of a whole number without a sign; `None` for anything else.
+    pub fn digits(&self) -> Option<&str> {
+        let text = match &self.kind {
+            Kind::Typed(Typed::Number(text)) | Kind::Plain(text) => text,
+            Kind::Typed(_) | Kind::Text(_) | Kind::List(_) | Kind::Table(_) => return None,
+        };
+        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
+    }
+
     /// Returns the value of a key; `None` if this is no table, or has no such key.
     pub fn get(&self, name: &str) -> Option<&Self> {
         let Kind::Table(entries) = &self.kind else { return None };

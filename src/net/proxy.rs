@@ -6,7 +6,7 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use crate::model::url::HttpUrl;
 
-/// The proxy variables HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+/// The proxy variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ALL_PROXY is not read, as in botocore.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
     pub http: Option<HttpUrl>,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::line::Line;
 use crate::exec::{ExecError, ProgramError, StackShortage};
+use crate::model::entry::{Origin, Subject};
 use crate::model::environment::EnvironmentError;
 use crate::system::os_error::describe;
 
@@ -40,18 +41,38 @@ pub fn stack(StackShortage { limit, needed }: StackShortage) -> String {
     )
 }
 
-pub fn environment(error: &EnvironmentError) -> String {
-    match error {
-        EnvironmentError::Nul(subject) => format!(
-            "{subject}: the value has a NUL byte, which a variable cannot hold; use `encode: base64`, or deliver it as a file"
+pub fn environment(error: &EnvironmentError) -> Vec<Line> {
+    let (what, hint) = match error {
+        EnvironmentError::Nul(subject) => {
+            (format!("{subject}: the value has a NUL byte, which a variable cannot hold"), as_base64_or_file(subject))
+        }
+        EnvironmentError::TooLong { subject, length, limit } => (
+            format!("{subject}: with its name the variable has {length} bytes, and the kernel allows {limit}"),
+            as_file(subject),
         ),
-        EnvironmentError::TooLong { subject, length, limit } => format!(
-            "{subject}: with its name the variable has {length} bytes, and the kernel allows {limit}; deliver it as a file"
+        EnvironmentError::TotalTooLong { length, limit, longest } => (
+            format!(
+                "variables and arguments together have {length} bytes, and the kernel allows {limit}; the longest variable \
+                 is {longest}"
+            ),
+            "pass on fewer with --clean-env or --unset, or raise the stack limit (ulimit -s)".to_owned(),
         ),
-        EnvironmentError::TotalTooLong { length, limit, longest } => format!(
-            "variables and arguments together have {length} bytes, and the kernel allows {limit}; the longest variable is \
-             {longest}; pass on fewer with --clean-env or --unset, or raise the stack limit (ulimit -s)"
-        ),
+    };
+    vec![Line::error(what), Line::help(hint)]
+}
+
+fn as_base64_or_file(subject: &Subject) -> String {
+    format!("{}, or declare it under `env` with `encode: base64`", as_file(subject))
+}
+
+fn as_file(subject: &Subject) -> String {
+    let label = &subject.label;
+    match (&subject.origin, &subject.written) {
+        (Origin::File { .. }, _) => "deliver it as a file, under `files`".to_owned(),
+        (Origin::Argument("--env"), Some(written)) => format!("deliver it as a file: --as-file {label}={written}"),
+        (Origin::Argument(_) | Origin::Inherited | Origin::TaskDefinition { .. }, _) => {
+            format!("deliver it as a file: --as-file {label}=SECRET:KEY")
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! Messages about documents that do not give a value: keys, paths, `env-from` and templates.
 
-use super::fetch_errors::default_hint;
-use crate::model::entry::{NamingError, Origin};
+use crate::model::entry::{NamingError, Origin, Subject};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{SecretRef, Store};
 use crate::resolve::{Absent, EnvFromError, ExtractError, RenderError};
 
-/// Returns the problem of a reference, and hints.
-pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError, origin: &Origin) -> (String, Vec<String>) {
+/// Returns the problem of a reference, and hints. `default` is the advice for a value that need not exist.
+pub fn extraction(
+    reference: Option<&SecretRef>,
+    error: &ExtractError,
+    default: Option<&'static str>,
+) -> (String, Vec<String>) {
     let key = reference.map(|reference| reference.selector.to_string()).unwrap_or_default();
     let (problem, hint) = match error {
-        ExtractError::Absent(absent) => absence(&key, absent, origin),
+        ExtractError::Absent(absent) => absence(&key, absent, default),
         ExtractError::NotJson { line, column } => (
             format!("is not JSON, or too deeply nested (line {line}, column {column}), so it has no {}", of_key(&key)),
             Some("leave KEY out to take the whole value".to_owned()),
@@ -30,8 +33,7 @@ pub fn extraction(reference: Option<&SecretRef>, error: &ExtractError, origin: &
     (problem, Vec::from_iter(hint))
 }
 
-fn absence(key: &str, absent: &Absent, origin: &Origin) -> (String, Option<String>) {
-    let default = default_hint(origin);
+fn absence(key: &str, absent: &Absent, default: Option<&'static str>) -> (String, Option<String>) {
     match absent {
         Absent::Key { nearest, as_path, known, count } => {
             let hint = match (as_path, nearest) {
@@ -46,8 +48,8 @@ fn absence(key: &str, absent: &Absent, origin: &Origin) -> (String, Option<Strin
         Absent::Node { nearest: Some(nearest) } => {
             (format!("has nothing at {key}"), Some(format!("did you mean {nearest:?}?")))
         }
-        Absent::Node { nearest: None } => (format!("has nothing at {key}"), Some(default.to_owned())),
-        Absent::Null => (format!("{key:?} is null, which counts as absent"), Some(default.to_owned())),
+        Absent::Node { nearest: None } => (format!("has nothing at {key}"), default.map(str::to_owned)),
+        Absent::Null => (format!("{key:?} is null, which counts as absent"), default.map(str::to_owned)),
     }
 }
 
@@ -65,7 +67,32 @@ fn of_key(key: &str) -> String {
 /// Advice for an `env-from` entry whose secret is not an object.
 const ONE_VARIABLE: &str = "map it to one variable with --env, or under `env`";
 
-pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError, origin: &Origin) -> (String, Vec<String>) {
+/// Returns a remedy for a key whose name is wrong, in an entry of a file or for `--env-from`, which can only have a prefix.
+fn naming_hint(subject: &Subject, in_file: &str) -> String {
+    match (&subject.origin, &subject.written) {
+        (Origin::Argument(option), Some(written)) => {
+            format!("write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {in_file}")
+        }
+        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. } | Origin::TaskDefinition { .. }, _) => {
+            format!("{in_file}, or give a `prefix`")
+        }
+    }
+}
+
+/// Returns a remedy for two keys with one name. A prefix helps if they are of two secrets.
+fn clash_hint(subject: &Subject) -> String {
+    let in_file = "`rename` one of them, or leave it out with `except`";
+    match (&subject.origin, &subject.written) {
+        (Origin::Argument(option), Some(written)) => format!(
+            "of two secrets, give one a prefix: {option} PREFIX_={written}; else declare it in a file, under `env-from`: {in_file}"
+        ),
+        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. } | Origin::TaskDefinition { .. }, _) => {
+            format!("{in_file}, or, of two secrets, give one a `prefix`")
+        }
+    }
+}
+
+pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError, subject: &Subject) -> (String, Vec<String>) {
     let is_path = reference.is_some_and(|reference| reference.locator.is_path());
     let (the_key, has_no) = if is_path { ("the parameter", "there is no") } else { ("the key", "has no key") };
     let (what, hint) = match error {
@@ -78,17 +105,9 @@ pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError, origin: &Or
             );
         }
         EnvFromError::Extract(error) => {
-            let (what, hints) = extraction(reference, error, origin);
-            // Hints for one variable, such as `default`, do not apply to the keys of an object.
-            let hints = match error {
-                ExtractError::NotJson { .. } => vec![ONE_VARIABLE.to_owned()],
-                ExtractError::Absent(Absent::Node { nearest: None } | Absent::Null) => Vec::new(),
-                ExtractError::Absent(Absent::Key { .. } | Absent::Node { nearest: Some(_) })
-                | ExtractError::NotAnObject(_)
-                | ExtractError::Several { .. }
-                | ExtractError::BadPath => hints,
-            };
-            return (what, hints);
+            let (what, hints) = extraction(reference, error, None);
+            let is_json = !matches!(error, ExtractError::NotJson { .. });
+            return (what, if is_json { hints } else { vec![ONE_VARIABLE.to_owned()] });
         }
         EnvFromError::NoKey { key, list, nearest } => (
             format!("{has_no} {key:?}, which `{list}` names"),
@@ -97,26 +116,26 @@ pub fn env_from(reference: Option<&SecretRef>, error: &EnvFromError, origin: &Or
         EnvFromError::Null(key) => (format!("{key:?}, which `only` names, is null, which counts as absent"), None),
         EnvFromError::Name { key, .. } if !is_quotable(key) => (
             "a key, which is not printed since it could be a value, cannot be a variable".to_owned(),
-            Some("check the secret, or select keys with `only`".to_owned()),
+            Some("check the secret, or select keys with `only` in an entry under `env-from`".to_owned()),
         ),
         EnvFromError::Name { key, error: NamingError::Illegal(name) } => (
             format!("{the_key} {key:?} gives the name {name:?}, which is not legal ([A-Za-z_][A-Za-z0-9_]*)"),
-            Some("give a `prefix`, `rename` it, or leave it out with `except`".to_owned()),
+            Some(naming_hint(subject, "`rename` it, or leave it out with `except`")),
         ),
         EnvFromError::Name { key, error: NamingError::Unsafe(name) } => (
             format!("{the_key} {key:?} would set {name}, which makes programs run code or misread their environment"),
-            Some(if name == "PATH" {
-                "leave it out with `only` or `except`, or give a `prefix`; PATH itself takes only `value` under `env`"
-                    .to_owned()
-            } else {
-                format!(
-                    "leave it out with `only` or `except`, give a `prefix`, or set it explicitly with --env {name}=REF or under `env`"
-                )
-            }),
+            Some(format!(
+                "{}; {}",
+                naming_hint(subject, "leave it out with `only` or `except`"),
+                match name == "PATH" {
+                    true => "PATH itself takes only `value` under `env`".to_owned(),
+                    false => format!("to set it nevertheless, use --env {name}=REF or `env`"),
+                }
+            )),
         ),
         EnvFromError::Clash { name, keys: [first, second] } => (
             format!("{first:?} and {second:?} both give {}", name.as_deref().unwrap_or("one variable")),
-            Some("`rename` one of them, leave it out with `except`, or give a `prefix`".to_owned()),
+            Some(clash_hint(subject)),
         ),
     };
     (what, Vec::from_iter(hint))

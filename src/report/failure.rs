@@ -1,10 +1,11 @@
 //! The failures that keep the command from running, each with its lines and its exit status.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
-use super::line::Line;
+use super::line::{Label, Line};
 use super::{deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors};
 use crate::backend::aws::{SetupError, VariableError};
 use crate::deliver::DeliverError;
@@ -43,7 +44,7 @@ pub enum Failure {
     /// The event loop cannot be created: the error of the kernel.
     Runtime(String),
     Stack(StackShortage),
-    /// Values that are missing, and the aliases that exist, for suggestions.
+    /// Values that could not be resolved, and the aliases that exist, for suggestions.
     Resolve(Vec<ResolveError>, Vec<String>),
     /// A value that no environment can hold.
     Environment(EnvironmentError),
@@ -92,7 +93,20 @@ impl Failure {
                 Some((entry, reference_errors::variable(error)?))
             }
             Self::Deliver(error) => Some(deliver_errors::entry_and_reason(error)),
-            _ => None,
+            Self::Usage(_)
+            | Self::Options(_)
+            | Self::Variable(_)
+            | Self::Setup(_)
+            | Self::Declaration(_)
+            | Self::Local(_)
+            | Self::EnvReference(_)
+            | Self::Program { .. }
+            | Self::Runtime(_)
+            | Self::Stack(_)
+            | Self::Resolve(..)
+            | Self::Environment(_)
+            | Self::Output(_)
+            | Self::Exec { .. } => None,
         }
     }
 
@@ -117,14 +131,15 @@ impl Failure {
             Self::Output(error) => {
                 vec![Line::error(format!("standard output cannot be written: {}", os_error::text(error)))]
             }
-            Self::Environment(error) => vec![Line::error(exec_errors::environment(error))],
+            Self::Environment(error) => exec_errors::environment(error),
             Self::Deliver(error) => vec![Line::error(deliver_errors::line(error))],
             Self::Exec { program, error } => vec![Line::error(exec_errors::exec(program, error))],
         }
     }
 }
 
-/// Returns the lines of all messages. A reason that several entries share comes once, before the entries.
+/// Returns the lines of all messages. A reason that several entries share comes once, before the entries, and a hint once, after the
+/// last error that it is for.
 pub fn lines(failures: &[Failure]) -> Vec<Line> {
     let mut groups: Vec<(Option<String>, Vec<Line>, Vec<String>)> = Vec::new();
     for failure in failures {
@@ -140,13 +155,23 @@ pub fn lines(failures: &[Failure]) -> Vec<Line> {
         }
         _ => alone,
     });
-    rendered.collect()
+    without_repeated_hints(rendered.collect())
+}
+
+fn without_repeated_hints(mut lines: Vec<Line>) -> Vec<Line> {
+    let mut known = BTreeSet::new();
+    // Suggestions of a similar name belong to the error right before them.
+    let is_general = |line: &Line| line.label == Label::Help && !line.text.starts_with("did you mean");
+    lines.reverse();
+    lines.retain(|line| !is_general(line) || known.insert(line.text.clone()));
+    lines.reverse();
+    lines
 }
 
 /// A wrong reference on the command line is a usage error; in a file, a configuration error.
 fn by_origin(origin: &Origin) -> u8 {
     match origin {
         Origin::Argument(_) => USAGE,
-        Origin::File { .. } | Origin::Inherited => CONFIGURATION,
+        Origin::File { .. } | Origin::TaskDefinition { .. } | Origin::Inherited => CONFIGURATION,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use crate::model::answer::{AgentLimit, CredentialsError, Denial, FetchError, Missing, Outage, Refusal, Wanted};
-use crate::model::entry::Origin;
+use crate::model::entry::{Origin, Subject};
 use crate::model::reference::{Locator, SecretRef, Store, Version};
 use crate::model::suggest::Suggestions;
 
@@ -15,11 +15,25 @@ pub fn name(locator: &Locator) -> String {
     }
 }
 
-/// Returns the advice for a value that need not exist. Only an entry of a file can have a default.
-pub fn default_hint(origin: &Origin) -> &'static str {
-    match origin {
-        Origin::File { .. } => "give the entry a `default` or `optional: true`",
-        Origin::Argument(_) | Origin::Inherited => "declare the entry in a file, with a `default` or `optional: true`",
+/// Returns the advice for a value that need not exist; `None` for an `env-from` entry, and one of a task definition, which cannot
+/// have a default.
+pub fn default_hint(subject: &Subject) -> Option<&'static str> {
+    if subject.is_env_from {
+        return None;
+    }
+    match subject.origin {
+        Origin::TaskDefinition { .. } => None,
+        Origin::File { .. } => Some("give the entry a `default` or `optional: true`"),
+        Origin::Argument(_) | Origin::Inherited => {
+            Some("declare the entry in a file, with a `default` or `optional: true`")
+        }
+    }
+}
+
+fn check_hint(what: &str, default: Option<&str>) -> String {
+    match default {
+        Some(default) => format!("check {what}, or {default}"),
+        None => format!("check {what}"),
     }
 }
 
@@ -29,7 +43,7 @@ pub fn fetching(
     is_local: bool,
     aliases: &[String],
     suggestions: &Suggestions,
-    origin: &Origin,
+    default: Option<&'static str>,
 ) -> (String, Vec<Line>) {
     let id = reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
     let store = reference.map_or(Store::SecretsManager, |reference| reference.locator.store);
@@ -53,7 +67,7 @@ pub fn fetching(
                 }
                 Some(nearest) => format!("did you mean {nearest:?}?"),
                 None if is_local => "the --local file has no such id".to_owned(),
-                None => format!("check its name, the region and the account, or {}", default_hint(origin)),
+                None => check_hint("its name, the region and the account", default),
             };
             let current = reference.is_none_or(|reference| reference.locator.version == Version::Current);
             let what = if current { "does not exist" } else { "does not exist, or has no such version" };
@@ -69,7 +83,7 @@ pub fn fetching(
                 Store::SecretsManager if current => "has no value yet (no version with the stage AWSCURRENT)",
                 Store::SecretsManager => "has no such version",
             };
-            let hint = format!("check its name, labels and versions, or {}", default_hint(origin));
+            let hint = check_hint("its name, labels and versions", default);
             (what.to_owned(), vec![Line::help(hint)])
         }
         FetchError::Denied { message, cause, identity } => {

@@ -1,13 +1,12 @@
 //! Messages about declarations, `--local` files and references in inherited variables.
 
 use super::line::Line;
-use super::reference_errors::reference;
+use super::reference_errors::{literal_hint, reference};
 use crate::input::declaration::{DeclarationError, DeclarationProblem, Excerpt};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::entry::Claim;
 use crate::model::env_name::is_name;
-use crate::model::library_text::is_yaml_colon;
 use crate::model::quoting::{file_name, quoted_unless_secret};
 use crate::model::reference::{AliasNameError, ReferenceError, SecretIdError};
 use crate::model::template::TemplateError;
@@ -16,30 +15,55 @@ use crate::model::tree::Position;
 /// Returns the message, the line that it is about, and a hint.
 pub fn declaration(error: &DeclarationError) -> Vec<Line> {
     let message = Line::error(declaration_message(error));
-    let source = match &error.problem {
-        DeclarationProblem::Syntax(_, Some(Excerpt { line, column })) => {
-            vec![Line::note(line.as_str()), Line::note(format!("{:>column$}", "^"))]
-        }
-        _ => Vec::new(),
-    };
+    let mut source = Vec::new();
+    if let DeclarationProblem::FurtherColon(_, Some(excerpt)) = &error.problem {
+        source = source_lines(excerpt).map(Line::source).into();
+    }
     std::iter::once(message).chain(source).chain(declaration_hint(error).map(Line::help)).collect()
 }
 
+/// The columns of a source line that are shown, so that it does not wrap on a terminal of 80 columns.
+const SOURCE_COLUMNS: usize = 60;
+
+/// Returns the part of a line, which is ASCII, that is around the error, and a caret under that.
+fn source_lines(Excerpt { line, column }: &Excerpt) -> [String; 2] {
+    let start = column.saturating_sub(SOURCE_COLUMNS / 2).min(line.len().saturating_sub(SOURCE_COLUMNS));
+    let end = line.len().min(start + SOURCE_COLUMNS);
+    let cut = |at: usize| match at == 0 || at == line.len() {
+        true => "",
+        false => "…",
+    };
+    let shown = line.get(start + cut(start).chars().count()..end - cut(end).chars().count()).unwrap_or_default();
+    let caret = column - start;
+    [format!("{}{shown}{}", cut(start), cut(end)), format!("{:>caret$}", "^")]
+}
+
 fn declaration_hint(error: &DeclarationError) -> Option<String> {
-    match &error.problem {
-        DeclarationProblem::Syntax(why, _) if is_yaml_colon(why) => {
-            Some("a text with a colon and a blank needs quotes; a reference has no blank after its colon".to_owned())
-        }
-        // Only the top level has no subject.
-        DeclarationProblem::UnknownKey { key, nearest: None } if error.subject.is_none() && is_variable(key) => {
-            Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
-        }
-        _ => None,
+    if let DeclarationProblem::Reference { error, .. } = &error.problem {
+        return literal_hint(error);
     }
+    if let DeclarationProblem::FirstColon(_) = &error.problem {
+        return Some("check its indentation, and for a blank after the colon in the line above".to_owned());
+    }
+    if let DeclarationProblem::FurtherColon(..) = &error.problem {
+        return Some(
+            "a text with a colon and a blank needs quotes; a reference has no blank after its colon".to_owned(),
+        );
+    }
+    let DeclarationProblem::UnknownKey { key, nearest: None } = &error.problem else { return None };
+    // Only the top level has no subject.
+    let is_entry = error.subject.is_none() && is_variable(key);
+    is_entry.then(|| format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
 }
 
 fn is_variable(key: &str) -> bool {
-    is_name(key) && key.bytes().any(|byte| byte.is_ascii_uppercase())
+    is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
+/// Quotes an unknown key, unless it could be a value in the place of a key.
+fn quoted_key(key: &str) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    ((1..=64).contains(&key.len()) && key.bytes().all(is_plain)).then(|| format!("{key:?}"))
 }
 
 fn declaration_message(error: &DeclarationError) -> String {
@@ -113,10 +137,13 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         DeclarationProblem::Untrusted { what, why } => {
             format!("not read, since {what} {why}; to read it anyway, name it with -f")
         }
-        DeclarationProblem::Syntax(why, _) => why.clone(),
-        DeclarationProblem::UnknownKey { key, nearest } => match nearest {
-            Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
-            None => format!("unknown key {key:?}"),
+        DeclarationProblem::Syntax(why)
+        | DeclarationProblem::FirstColon(why)
+        | DeclarationProblem::FurtherColon(why, _) => why.clone(),
+        DeclarationProblem::UnknownKey { key, nearest } => match (quoted_key(key), nearest) {
+            (None, _) => "unknown key, which is not printed, since it could be a value".to_owned(),
+            (Some(key), Some(nearest)) => format!("unknown key {key}; did you mean {nearest:?}?"),
+            (Some(key), None) => format!("unknown key {key}"),
         },
         DeclarationProblem::Expected { expected, found } => format!("expected {expected}, found {found}"),
         DeclarationProblem::IllegalName(name) => {
@@ -181,8 +208,8 @@ fn no_such_container(name: &str, nearest: Option<&str>, known: &[String]) -> Str
 /// Returns the message about a `valueFrom`, whose format differs from that of a reference.
 fn value_from(text: &str, error: &ReferenceError) -> String {
     match error {
-        ReferenceError::Id(SecretIdError::IllegalCharacter { name, character }) => {
-            format!("{name:?} is not an ARN, so it is a parameter's name, which cannot contain {character:?}")
+        ReferenceError::Id(SecretIdError::IllegalCharacter(character)) => {
+            format!("`valueFrom` is not an ARN, so it is a parameter's name, which cannot contain {character:?}")
         }
         ReferenceError::Id(SecretIdError::ArnCutShort(arn)) => {
             format!("{arn:?} is an ARN cut short; expected {ECS_SECRET} or {ECS_PARAMETER}")

@@ -27,23 +27,42 @@ impl Label {
 pub struct Line {
     pub label: Label,
     pub text: String,
+    pub layout: Layout,
+}
+
+/// The layout of a line on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Broken at blanks.
+    Wrapped,
+    /// Left as it is: the columns of source text and of the caret below it must agree.
+    Verbatim,
 }
 
 impl Line {
     pub fn error(text: impl Into<String>) -> Self {
-        Self { label: Label::Error, text: text.into() }
+        Self::wrapped(Label::Error, text)
     }
 
     pub fn warning(text: impl Into<String>) -> Self {
-        Self { label: Label::Warning, text: text.into() }
+        Self::wrapped(Label::Warning, text)
     }
 
     pub fn note(text: impl Into<String>) -> Self {
-        Self { label: Label::Note, text: text.into() }
+        Self::wrapped(Label::Note, text)
     }
 
     pub fn help(text: impl Into<String>) -> Self {
-        Self { label: Label::Help, text: text.into() }
+        Self::wrapped(Label::Help, text)
+    }
+
+    /// Returns a note with source text, or with a caret below it.
+    pub fn source(text: impl Into<String>) -> Self {
+        Self { layout: Layout::Verbatim, ..Self::note(text) }
+    }
+
+    fn wrapped(label: Label, text: impl Into<String>) -> Self {
+        Self { label, text: text.into(), layout: Layout::Wrapped }
     }
 
     /// Returns the line of one of several entries below their reason.

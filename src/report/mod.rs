@@ -1,7 +1,7 @@
 //! Renders failures as lines with hints and an exit status, and prints them: no other module words or prints a message.
 //!
 //! Each `*_errors` file words the errors of one stage or type as labelled lines; `failure` combines them, and `terminal` prints.
-//! `notices` has the lines that are no failures: provenance, warnings and waits.
+//! `notices` has the other lines: provenance, warnings and waits.
 
 mod deliver_errors;
 mod exec_errors;
@@ -21,7 +21,8 @@ pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
 pub use line::Line;
 pub use notices::{
-    bug, disk_notice, interrupted, local_notice, overdue, provenance, resolved_after, trace, unreachable_file, waiting,
+    bug, disk_notice, interrupted, local_notice, overdue, progress, provenance, resolution_time, trace,
+    unreachable_file, waiting,
 };
 
 use crate::model::environment::EnvironmentError;

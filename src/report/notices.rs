@@ -1,4 +1,4 @@
-//! Lines that are no failures, provenance, warnings and waits, and those of a process that ends at once.
+//! Lines other than failures (provenance, warnings, waits), and the lines of a process that ends at once.
 
 use std::panic::PanicHookInfo;
 use std::path::Path;
@@ -7,21 +7,21 @@ use std::time::Duration;
 use super::fetch_errors;
 use super::line::Line;
 use crate::backend::aws::UnreachableFile;
-use crate::model::answer::Fetched;
+use crate::model::answer::{Fetched, Outage};
 use crate::model::entry::{Origin, Subject};
-use crate::model::reference::Store;
+use crate::model::reference::{Arn, Store};
 use crate::model::resolved::{ReadFrom, Resolved};
 use crate::model::suggest::Suggestions;
-use crate::time::progress::{Event, Status};
+use crate::time::progress::{Event, Status, WaitReason};
 
 /// The lines of `--verbose`: the secret, version and region of each variable and file.
 pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
-    let read = |ReadFrom { locator, below }: &ReadFrom| {
+    let read = |ReadFrom { locator, parameter_name }: &ReadFrom| {
         let answer = fetched.get(locator)?.as_ref().ok()?;
-        let (name, document) = match below {
+        let (name, document) = match parameter_name {
             None => (fetch_errors::name(locator), answer),
             Some(rest) => {
-                let (_, parameter) = answer.below.iter().find(|(name, _)| name == rest)?;
+                let (_, parameter) = answer.parameters.iter().find(|(name, _)| name == rest)?;
                 (format!("{} {}{rest}", locator.store, locator.id), parameter)
             }
         };
@@ -59,10 +59,40 @@ pub fn unreachable_file(file: &UnreachableFile) -> Line {
     Line::note(format!("{}: AWS's configuration file counts as absent: {}", file.path.display(), file.why))
 }
 
-/// The line for a long wait, which may last for `left`.
-pub fn waiting(status: &Status, left: Duration) -> Line {
-    let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
-    Line::note(format!("waiting up to {left} for {}", awaited(status)))
+/// The text for a service manager about a long wait, which may last for `left`.
+pub fn waiting(status: &Status, left: Duration) -> String {
+    format!("waiting up to {} for {}", whole_seconds(left), awaited(status))
+}
+
+/// The progress line of a long wait, which is cut at the terminal's width: the reason comes first, and names are short.
+pub fn progress(status: &Status, left: Duration) -> Line {
+    let reason = status.reason.as_ref().map(|why| format!(" ({})", brief_reason(why))).unwrap_or_default();
+    let names = names(status);
+    let names: Vec<_> = names.split(' ').map(brief_name).collect();
+    Line::note(format!("waiting up to {}{reason} for {}", whole_seconds(left), names.join(" ")))
+}
+
+fn whole_seconds(time: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(time.as_secs_f64().ceil() as u64))
+}
+
+/// Returns the name of an ARN's resource, and any other word as it is.
+fn brief_name(word: &str) -> String {
+    let name = Arn::parse(word).and_then(|arn| Some(arn.resource().split_once([':', '/'])?.1.to_owned()));
+    name.unwrap_or_else(|| word.to_owned())
+}
+
+fn brief_reason(reason: &WaitReason) -> String {
+    let what = match reason {
+        WaitReason::Outage(Outage::Throttled(_)) => "throttled",
+        WaitReason::Outage(Outage::Service(_)) => "AWS failed",
+        WaitReason::Outage(Outage::Timeout(_)) => "timed out",
+        WaitReason::Outage(Outage::Connection(_)) => "not reachable",
+        WaitReason::Outage(Outage::MalformedResponse(_)) => "malformed response",
+        WaitReason::Outage(Outage::ClockSkew(_)) => "clock differs from AWS's",
+        WaitReason::Source(source, _) => return format!("{source} failed"),
+    };
+    what.to_owned()
 }
 
 /// The end of the line that a signal leaves, an error; its beginning names the signal and the time.
@@ -71,13 +101,20 @@ pub fn interrupted(status: &Status) -> String {
 }
 
 fn awaited(status: &Status) -> String {
-    let awaited = match (status.awaited.as_slice(), status.others) {
+    let reason = match &status.reason {
+        None => String::new(),
+        Some(WaitReason::Outage(outage)) => format!(", last error: {}", outage.text()),
+        Some(WaitReason::Source(source, why)) => format!(", last error: {source}: {why}"),
+    };
+    names(status) + &reason
+}
+
+fn names(status: &Status) -> String {
+    match (status.awaited.as_slice(), status.others) {
         ([], _) => "files or the evaluation of values".to_owned(),
         (awaited, 0) => awaited.join(", "),
         (awaited, others) => format!("{} and {others} more", awaited.join(", ")),
-    };
-    let reason = status.reason.as_ref().map(|why| format!(", last error: {why}"));
-    awaited + &reason.unwrap_or_default()
+    }
 }
 
 /// The line of `-vv` for an event.
@@ -86,21 +123,20 @@ pub fn trace(event: &Event) -> Line {
         Event::Credentials { provider } => format!("credentials: from the provider {provider}"),
         Event::Identity { role, arn } => {
             let role = role.as_ref().map(|role| format!(" with role {role}")).unwrap_or_default();
-            let arn = arn.as_deref().unwrap_or("unknown, since STS does not say it");
+            let arn = arn.as_deref().unwrap_or("unknown, since STS did not answer");
             format!("identity{role}: {arn}")
         }
         Event::Attempt { request, number, elapsed, failure } => {
-            let words =
-                |error| fetch_errors::fetching(error, None, false, &[], &Suggestions::default(), &Origin::Inherited).0;
+            let words = |error| fetch_errors::fetching(error, None, false, &[], &Suggestions::default(), None).0;
             let failure = failure.as_ref().map(|error| format!(": {}", words(error))).unwrap_or_default();
             format!("{request}, attempt {number}, {} ms{failure}", elapsed.as_millis())
         }
     })
 }
 
-/// The last line of `-vv`.
-pub fn resolved_after(elapsed: Duration) -> Line {
-    Line::note(format!("resolved after {} ms", elapsed.as_millis()))
+/// The line of `-vv` at the end of the resolution, whether values were found or not.
+pub fn resolution_time(elapsed: Duration) -> Line {
+    Line::note(format!("resolution took {} ms", elapsed.as_millis()))
 }
 
 /// The lines for a deadline that passes while a file or a computation blocks the process.

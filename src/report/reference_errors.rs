@@ -20,7 +20,7 @@ pub fn reference(written: &str, error: &ReferenceError) -> String {
         | ReferenceError::Prefix(_) => {
             format!("{written:?}: {}", variable(error).unwrap_or_default())
         }
-        ReferenceError::IllegalCharacter(c) => format!("{written:?}: a STAGE or VERSION-ID cannot contain {c:?}"),
+        ReferenceError::IllegalCharacter(c) => format!("a STAGE or VERSION-ID cannot contain {c:?}"),
         ReferenceError::Id(error) => id(error),
         ReferenceError::Expanded(why) => format!("{written:?}: with its variables expanded, it {why}"),
         ReferenceError::Version { error, instead: None } => format!("{written:?} {}", error.kind()),
@@ -44,6 +44,21 @@ pub fn reference(written: &str, error: &ReferenceError) -> String {
     }
 }
 
+/// Returns the hint for a text that is most likely no reference, but a literal, a variable or a template.
+pub fn literal_hint(error: &ReferenceError) -> Option<String> {
+    let (ReferenceError::Id(SecretIdError::IllegalCharacter(character)) | ReferenceError::IllegalCharacter(character)) =
+        error
+    else {
+        return None;
+    };
+    let hint = match character {
+        '$' => "a variable in a reference is written ${NAME}",
+        '{' => "a template is no reference; declare it in a file, under `env`: NAME: { template: \"…\" }",
+        _ => "a literal is no reference; declare it in a file, under `env`: NAME: { value: … }",
+    };
+    Some(hint.to_owned())
+}
+
 /// Returns the message about a variable, which several references may name.
 pub fn variable(error: &ReferenceError) -> Option<String> {
     match error {
@@ -57,15 +72,25 @@ pub fn variable(error: &ReferenceError) -> Option<String> {
         ReferenceError::Prefix(name) => {
             Some(format!("the value of {name} begins with \"ssm:\"; remove that from {name} and write ssm:${{{name}}}"))
         }
-        _ => None,
+        ReferenceError::Empty
+        | ReferenceError::TooManyFields
+        | ReferenceError::BadPath { .. }
+        | ReferenceError::BadVariable
+        | ReferenceError::IllegalCharacter(_)
+        | ReferenceError::Id(_)
+        | ReferenceError::Expanded(_)
+        | ReferenceError::Version { .. }
+        | ReferenceError::Path(_)
+        | ReferenceError::NoAlias { .. }
+        | ReferenceError::EcsFields { .. } => None,
     }
 }
 
 fn id(error: &SecretIdError) -> String {
     match error {
         SecretIdError::Empty => "the secret's name is empty; expected SECRET[:KEY[:STAGE[:VERSION-ID]]]".to_owned(),
-        SecretIdError::IllegalCharacter { name, character } => {
-            format!("{name:?} cannot be a secret's name: {character:?} is not one of A-Z a-z 0-9 / _ + = . @ ! -")
+        SecretIdError::IllegalCharacter(character) => {
+            format!("a secret's name cannot contain {character:?}, only A-Z a-z 0-9 / _ + = . @ ! -")
         }
         SecretIdError::TooLong => "a secret's name has at most 512 characters".to_owned(),
         SecretIdError::ArnCutShort(arn) => {

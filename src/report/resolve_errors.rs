@@ -2,10 +2,10 @@
 
 use super::exit_status::{CONFIGURATION, DENIED, TEMPORARY};
 use super::extract_errors::{env_from, extraction, rendering};
-use super::fetch_errors::{fetching, name};
+use super::fetch_errors::{default_hint, fetching, name};
 use super::line::Line;
 use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Outage, Refusal};
-use crate::model::reference::{Locator, Region, Store, Version};
+use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
 use crate::model::suggest::Suggestions;
 use crate::resolve::{ResolveError, ResolveProblem};
 
@@ -55,14 +55,22 @@ pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<Line> {
     groups.into_iter().flat_map(|group| paragraph(&group, aliases, &suggestions)).collect()
 }
 
-/// True if two errors have one cause: the same secret cannot be read, or several or all cannot for the same reason.
+/// True if two errors have one cause: the same secret cannot be read or has no such value, or several or all secrets cannot be read for
+/// the same reason.
 fn is_same(left: &ResolveError, right: &ResolveError) -> bool {
     let store = |error| locator(error).map(|locator| locator.store);
-    matches!(left.problem, ResolveProblem::Fetch(_))
-        && left.problem == right.problem
-        && (affects_all_secrets(&left.problem)
-            || locator(left) == locator(right)
-            || store(left) == store(right) && may_affect_several_secrets(&left.problem))
+    left.problem == right.problem
+        && match left.problem {
+            ResolveProblem::Fetch(_) => {
+                affects_all_secrets(&left.problem)
+                    || locator(left) == locator(right)
+                    || store(left) == store(right) && may_affect_several_secrets(&left.problem)
+            }
+            ResolveProblem::Extract { .. }
+            | ResolveProblem::EnvFrom { .. }
+            | ResolveProblem::Render { .. }
+            | ResolveProblem::NotBase64 => left.reference.is_some() && left.reference == right.reference,
+        }
 }
 
 fn locator(error: &ResolveError) -> Option<&Locator> {
@@ -88,7 +96,7 @@ fn affects_all_secrets(problem: &ResolveProblem) -> bool {
     }
 }
 
-/// True for an error whose message and hints do not depend on the secret, although it may be about that secret alone.
+/// True for an error whose message and hints do not mention the secret. Equal errors of several secrets share one paragraph.
 fn may_affect_several_secrets(problem: &ResolveProblem) -> bool {
     let ResolveProblem::Fetch(FetchFailure { error, .. }) = problem else { return false };
     match error {
@@ -109,17 +117,33 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
         (_, Some(region)) => format!("region {region}: "),
         (_, None) => String::new(),
     };
-    let hints = region_hint(failure).into_iter().chain(hints).chain(scheme_hint(failure));
+    let hints = region_hint(failure).into_iter().chain(hints).chain(scheme_hint(failure)).chain(path_hint(failure));
     let is_secret_named = is_one_secret || affects_all_secrets(&failure.problem);
     let entries = group.iter().map(|error| Line::entry(entry(error, is_secret_named)));
     std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
 }
 
-/// Returns the hint for a reference like `aws-sm://prod/db`, of the secret aws-sm and the key //prod/db.
+/// Returns the hint for a reference with a scheme: `aws-sm://prod/db` is parsed as the secret `aws-sm` and the key `//prod/db`.
 fn scheme_hint(failure: &ResolveError) -> Option<Line> {
     let reference = failure.reference.as_ref()?;
     let has_scheme = reference.selector.to_string().starts_with("//");
     has_scheme.then(|| Line::help("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"))
+}
+
+/// Returns the hint for an `env-from` of a parameter that does not exist: it may be a path without the slash at its end.
+fn path_hint(failure: &ResolveError) -> Option<Line> {
+    let ResolveProblem::Fetch(FetchFailure { error: FetchError::NotFound { .. }, .. }) = &failure.problem else {
+        return None;
+    };
+    let SecretRef { locator, selector } = failure.reference.as_ref()?;
+    let id = locator.written_id();
+    let may_be_path = failure.subject.is_env_from
+        && locator.store == Store::ParameterStore
+        && !locator.is_path()
+        && *selector == Selector::Whole
+        && locator.version == Version::Current
+        && (id.starts_with("ssm:/") || locator.id.arn().is_some());
+    may_be_path.then(|| Line::help(format!("for all parameters below it write {id}/")))
 }
 
 /// Returns the hint for a region that may be misspelled: it has no host of AWS.
@@ -130,7 +154,7 @@ fn region_hint(failure: &ResolveError) -> Option<Line> {
     Some(Line::help(format!("{region} is not a known region; did you mean {nearest}?")))
 }
 
-/// Returns an entry, with its secret unless the reason or the reference as written names it, or no secret matters.
+/// Returns an entry. Its secret is added if neither the reason nor the reference as written names it.
 fn entry(error: &ResolveError, is_secret_named: bool) -> String {
     let subject = error.subject.to_string();
     match locator(error) {
@@ -146,19 +170,19 @@ fn reason<'a>(
     aliases: &[String],
     suggestions: &Suggestions,
 ) -> (Option<&'a Region>, String, Vec<Line>) {
-    let (reference, origin) = (failure.reference.as_ref(), &failure.subject.origin);
+    let (reference, default) = (failure.reference.as_ref(), default_hint(&failure.subject));
     let (region, (what, hints)) = match &failure.problem {
         ResolveProblem::NotBase64 => {
             let hint = "leave `decode` out, or correct the value".to_owned();
             (None, ("the value is not base64, which `decode` expects".to_owned(), vec![hint]))
         }
-        ResolveProblem::Extract { region, error } => (region.as_ref(), extraction(reference, error, origin)),
-        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error, origin)),
+        ResolveProblem::Extract { region, error } => (region.as_ref(), extraction(reference, error, default)),
+        ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error, &failure.subject)),
         ResolveProblem::Render { region, error } => (region.as_ref(), rendering(error)),
         ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
-            let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions, origin);
+            let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions, default);
             let elsewhere = elsewhere.iter().map(|(region, error)| {
-                let what = fetching(error, reference, false, aliases, suggestions, origin).0;
+                let what = fetching(error, reference, false, aliases, suggestions, default).0;
                 Line::note(format!("region {region} (fallback): {what}"))
             });
             return (region.as_ref(), what, elsewhere.chain(hints).collect());

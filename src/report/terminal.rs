@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use terminal_size::{Width, terminal_size_of};
 
-use super::line::{Label, Line};
+use super::line::{Label, Layout, Line};
 use crate::model::inherited::Inherited;
+use crate::model::quoting::escaped;
 use crate::system::terminal::may_write;
 use crate::system::termination::{ERASE_LINE, set_progress};
 
@@ -16,10 +17,10 @@ const PREFIX: &str = "secrets-exec: ";
 static WANTS_COLOURS: OnceLock<bool> = OnceLock::new();
 
 /// The state of the progress line. Held while something is printed.
-static PROGRESS: Mutex<Progress> = Mutex::new(Progress::Absent);
+static PROGRESS: Mutex<ProgressLine> = Mutex::new(ProgressLine::Absent);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
+enum ProgressLine {
     Absent,
     /// It stands on the terminal.
     Shown,
@@ -42,48 +43,54 @@ pub fn choose_colours(inherited: &Inherited) {
 pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
     let (is_coloured, width) = (is_coloured(), width());
     let text: String = lines.into_iter().map(|line| layout(&line.into(), is_coloured, width)).collect();
-    replace_progress(&mut lock_progress(), &text, Progress::Absent);
+    let mut progress = lock_progress();
+    let next = if *progress == ProgressLine::Paused { ProgressLine::Paused } else { ProgressLine::Absent };
+    replace_progress(&mut progress, &text, next);
 }
 
 /// Shows a line on the terminal, cut at its width, until the next one, or anything else, is printed. Where lines cannot be erased
 /// (TERM=dumb), it must not be called.
 pub fn show_progress(line: &Line) {
     let mut progress = lock_progress();
-    if *progress != Progress::Paused && may_write(io::stderr()) {
+    if *progress != ProgressLine::Paused && may_write(io::stderr()) {
         let text = layout_progress(line, is_coloured(), width().unwrap_or(DEFAULT_WIDTH));
-        replace_progress(&mut progress, &text, Progress::Shown);
+        replace_progress(&mut progress, &text, ProgressLine::Shown);
     }
 }
 
 /// Erases the progress line.
 pub fn erase_progress() {
-    replace_progress(&mut lock_progress(), "", Progress::Absent);
+    replace_progress(&mut lock_progress(), "", ProgressLine::Absent);
 }
 
 /// Erases the progress line, and shows none until `is_paused` is false: the terminal is in use by a question.
 pub fn pause_progress(is_paused: bool) {
-    let next = if is_paused { Progress::Paused } else { Progress::Absent };
+    let next = if is_paused { ProgressLine::Paused } else { ProgressLine::Absent };
     replace_progress(&mut lock_progress(), "", next);
 }
 
-fn lock_progress() -> MutexGuard<'static, Progress> {
+fn lock_progress() -> MutexGuard<'static, ProgressLine> {
     PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn replace_progress(progress: &mut Progress, text: &str, next: Progress) {
-    let erasure = if *progress == Progress::Shown { ERASE_LINE } else { "" };
+fn replace_progress(progress: &mut ProgressLine, text: &str, next: ProgressLine) {
+    let erasure = if *progress == ProgressLine::Shown { ERASE_LINE } else { "" };
     // Before writing: a signal meanwhile erases a line too many, which does no harm.
-    if next == Progress::Shown {
+    if next == ProgressLine::Shown {
         set_progress(true);
     }
     let _ = io::stderr().write_all(format!("{erasure}{text}").as_bytes());
-    set_progress(next == Progress::Shown);
+    set_progress(next == ProgressLine::Shown);
     *progress = next;
 }
 
-/// Returns the beginning of the line that a signal leaves.
-pub fn error_prefix() -> String {
-    prefix(Label::Error, is_coloured())
+/// The columns between the two parts of [`layout_signal`], for `SIGTERM after 9999.9s`.
+const SIGNAL_COLUMNS: usize = 21;
+
+/// Returns the prefix of the line that a signal leaves, and what follows the signal's name and the time, wrapped for the terminal.
+pub fn layout_signal(rest: &str) -> (String, String) {
+    let rest = wrap_after(&escaped(rest), width(), prefix_columns(Label::Error) + SIGNAL_COLUMNS);
+    (prefix(Label::Error, is_coloured()), rest)
 }
 
 fn is_coloured() -> bool {
@@ -108,24 +115,37 @@ fn prefix_columns(label: Label) -> usize {
 
 /// Returns the line with its prefix, cut so that it leaves the last column of the terminal free.
 fn layout_progress(line: &Line, is_coloured: bool, width: usize) -> String {
-    let mut room = width.saturating_sub(prefix_columns(line.label) + 1);
+    let room = width.saturating_sub(prefix_columns(line.label) + 1);
+    prefix(line.label, is_coloured) + &cut(escaped(&line.text), room)
+}
+
+/// Cuts a text that is wider than `room` columns; `…` is its end then.
+fn cut(text: String, room: usize) -> String {
+    if columns(&text) <= room {
+        return text;
+    }
+    let Some(mut room) = room.checked_sub(1) else { return String::new() };
     let fits = |c: &char| {
         let left = room.checked_sub(columns_of(*c));
         room = left.unwrap_or_default();
         left.is_some()
     };
-    let text: String = escaped(&line.text).chars().take_while(fits).collect();
-    prefix(line.label, is_coloured) + &text
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// Returns the line with its prefix, its label and a line feed.
 fn layout(line: &Line, is_coloured: bool, width: Option<usize>) -> String {
     let text = escaped(&line.text);
-    let text = match width {
-        Some(width) => wrap(&text, width, prefix_columns(line.label), (PREFIX.len() + 2).min(width / 4)),
-        None => text,
+    let text = match line.layout {
+        Layout::Wrapped => wrap_after(&text, width, prefix_columns(line.label)),
+        Layout::Verbatim => text,
     };
     format!("{}{text}\n", prefix(line.label, is_coloured))
+}
+
+/// Wraps a text that begins after `start` columns, if there is a width.
+fn wrap_after(text: &str, width: Option<usize>, start: usize) -> String {
+    width.map_or_else(|| text.to_owned(), |width| wrap(text, width, start, (PREFIX.len() + 2).min(width / 4)))
 }
 
 /// The number of the colour in SGR (ECMA-48).
@@ -136,23 +156,6 @@ fn colour(label: Label) -> u8 {
         Label::Note => 32,
         Label::Help => 36,
     }
-}
-
-/// Escapes control characters, and those that change the direction of text or have no width: a name, a path or a server's
-/// message can neither end the line nor disguise it.
-pub fn escaped(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    line.chars().for_each(|c| match c {
-        // Quotes and backslashes, which `escape_debug` would escape, are harmless.
-        '\'' | '"' | '\\' => text.push(c),
-        // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank Braille
-        // pattern.
-        '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
-            text.extend(c.escape_unicode());
-        }
-        c => text.extend(c.escape_debug()),
-    });
-    text
 }
 
 /// Breaks `text` at blanks into lines of at most `width` columns. The first begins after `start` columns, the others with `indent`
@@ -235,6 +238,11 @@ mod tests {
     }
 
     #[test]
+    fn source_text_does_not_wrap() {
+        assert_eq!(layout(&Line::source("  one two"), false, Some(25)), "secrets-exec: note:   one two\n");
+    }
+
+    #[test]
     fn only_the_label_is_coloured() {
         assert_eq!(layout(&Line::error("one"), true, None), "secrets-exec: \x1b[1;31merror:\x1b[0m one\n");
     }
@@ -243,9 +251,9 @@ mod tests {
     fn a_progress_line_is_cut_before_the_last_column() {
         let line = Line::note("one two");
         assert_eq!(layout_progress(&line, false, 28), "secrets-exec: note: one two");
-        assert_eq!(layout_progress(&line, false, 27), "secrets-exec: note: one tw");
-        assert_eq!(layout_progress(&line, true, 24), "secrets-exec: \x1b[1;32mnote:\x1b[0m one");
-        assert_eq!(layout_progress(&Line::note("日本"), false, 24), "secrets-exec: note: 日");
+        assert_eq!(layout_progress(&line, false, 27), "secrets-exec: note: one t…");
+        assert_eq!(layout_progress(&line, true, 24), "secrets-exec: \x1b[1;32mnote:\x1b[0m on…");
+        assert_eq!(layout_progress(&Line::note("日本"), false, 24), "secrets-exec: note: 日…");
         assert_eq!(layout_progress(&Line::note("\n"), false, 80), "secrets-exec: note: \\n");
         assert_eq!(layout_progress(&line, false, 9), "secrets-exec: note: ");
     }
@@ -278,6 +286,14 @@ mod tests {
     fn wide_characters_take_two_columns() {
         assert_eq!(wrap("日本 日本", 8, 0, 1), "日本\n 日本");
         assert_eq!(wrap("日本 日本", 9, 0, 1), "日本 日本");
+    }
+
+    #[test]
+    fn a_line_that_is_printed_does_not_end_a_pause() {
+        pause_progress(true);
+        print_lines([] as [Line; 0]);
+        assert!(*lock_progress() == ProgressLine::Paused);
+        pause_progress(false);
     }
 
     proptest::proptest! {

@@ -52,7 +52,7 @@ pub fn key_or_placeholder(key: &str) -> String {
     if is_quotable(key) { key.to_owned() } else { "a key that could be a value".to_owned() }
 }
 
-/// What a key leads to: JSON, or the parameter whose name below the path is the key.
+/// The value under a key: JSON, or the parameter whose name below the path is the key.
 #[derive(Clone, Copy)]
 pub enum Member<'a> {
     Json(&'a Value),
@@ -89,7 +89,7 @@ pub fn keys(json: &Value) -> Result<Members<'_>, EnvFromError> {
 
 /// Returns the members of a path.
 pub fn parameters(document: &Document) -> Members<'_> {
-    document.below.iter().map(|(name, parameter)| (name.as_str(), Member::Parameter(parameter))).collect()
+    document.parameters.iter().map(|(name, parameter)| (name.as_str(), Member::Parameter(parameter))).collect()
 }
 
 /// A key of an object and the variable that it becomes.
@@ -193,8 +193,8 @@ mod tests {
     #[test]
     fn a_parameter_below_a_path_is_named_by_the_rest_of_its_name() {
         let document = |text: &str| Document::new(SecretValue::new(text));
-        let below = vec![("db/pass-word".to_owned(), document("p")), ("log".to_owned(), document("null"))];
-        let path = Document { below, ..document("") };
+        let found = vec![("db/pass-word".to_owned(), document("p")), ("log".to_owned(), document("null"))];
+        let path = Document { parameters: found, ..document("") };
         let naming = Naming { rename: BTreeMap::from([("log".to_owned(), "Level".to_owned())]), ..Naming::default() };
         let (variables, errors) = variables(&parameters(&path), &naming, &Suggestions::default(), |_| false);
         assert_eq!(errors, []);

@@ -80,7 +80,7 @@ impl<'a> LayerWalk<'a> {
         };
         match (attempt, &binding.on_missing) {
             (Attempt::Value(value), _) => {
-                let read_from = |locator: &Locator| ReadFrom { locator: locator.clone(), below: None };
+                let read_from = |locator: &Locator| ReadFrom { locator: locator.clone(), parameter_name: None };
                 self.set(binding, value, binding.value_source.locators().into_iter().map(read_from).collect());
             }
             (Attempt::Pending(locators), _) => self.wanted.extend(locators),
@@ -172,8 +172,8 @@ impl<'a> LayerWalk<'a> {
         }
         let label = if is_quotable(&key) { name.to_string() } else { key_or_placeholder(&key) };
         let subject = Subject { label, ..entry.subject.clone() };
-        let below = locator.is_path().then_some(key);
-        self.resolved.sources.push((subject.clone(), vec![ReadFrom { locator: locator.clone(), below }]));
+        let parameter_name = locator.is_path().then_some(key);
+        self.resolved.sources.push((subject.clone(), vec![ReadFrom { locator: locator.clone(), parameter_name }]));
         self.resolved.variables.push(ResolvedVariable { name, value, subject });
         Ok(())
     }

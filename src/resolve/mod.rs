@@ -24,9 +24,9 @@ use crate::model::resolved::Resolved;
 
 use layer_walk::LayerWalk;
 
-/// The state of a resolution.
+/// The result of one round of a resolution.
 #[derive(Debug)]
-pub enum Progress<'a> {
+pub enum Round<'a> {
     /// These locators must be fetched before the next call. That call may return more of them: when an optional entry
     /// turns out to be absent, the entry that it overrides is needed.
     Pending(BTreeSet<&'a Locator>),
@@ -41,20 +41,20 @@ pub struct Outcome {
 }
 
 /// Resolves every target whose documents are fetched.
-pub fn resolve<'a>(plan: &'a Plan, fetched: &'a Fetched) -> Progress<'a> {
+pub fn resolve<'a>(plan: &'a Plan, fetched: &'a Fetched) -> Round<'a> {
     let mut walk = LayerWalk::new(plan, fetched);
     plan.layers().iter().for_each(|layer| walk.resolve_layer(layer));
     if walk.wanted.is_empty() {
-        Progress::Done(Outcome { resolved: walk.resolved, errors: walk.errors })
+        Round::Done(Outcome { resolved: walk.resolved, errors: walk.errors })
     } else {
-        Progress::Pending(walk.wanted)
+        Round::Pending(walk.wanted)
     }
 }
 
-/// Fails every target with a reference that `refused` has an error for; nothing is resolved.
-pub fn refuse(plan: &Plan, refused: &Fetched) -> Outcome {
+/// Fails every target with a reference that `answers` has an error for; nothing is resolved.
+pub fn unsupported(plan: &Plan, answers: &Fetched) -> Outcome {
     let error = |(subject, reference): (&Subject, &SecretRef)| {
-        let failure = refused.get(&reference.locator)?.as_ref().err()?;
+        let failure = answers.get(&reference.locator)?.as_ref().err()?;
         let problem = ResolveProblem::Fetch(failure.clone());
         Some(ResolveError { subject: subject.clone(), reference: Some(reference.clone()), problem })
     };
@@ -96,16 +96,16 @@ mod tests {
 
     fn wanted(plan: &Plan, fetched: &Fetched) -> Vec<Locator> {
         match resolve(plan, fetched) {
-            Progress::Pending(locators) => locators.into_iter().cloned().collect(),
-            Progress::Done(_) => Vec::new(),
+            Round::Pending(locators) => locators.into_iter().cloned().collect(),
+            Round::Done(_) => Vec::new(),
         }
     }
 
     fn done(plan: &Plan, fetched: &Fetched) -> Result<Resolved, Vec<ResolveError>> {
         match resolve(plan, fetched) {
-            Progress::Done(Outcome { resolved, errors }) if errors.is_empty() => Ok(resolved),
-            Progress::Done(Outcome { errors, .. }) => Err(errors),
-            Progress::Pending(locators) => unreachable!("{locators:?}"),
+            Round::Done(Outcome { resolved, errors }) if errors.is_empty() => Ok(resolved),
+            Round::Done(Outcome { errors, .. }) => Err(errors),
+            Round::Pending(locators) => unreachable!("{locators:?}"),
         }
     }
 

@@ -1,5 +1,5 @@
-//! Kernel interfaces that several stages use in the same way: errno, signals and the end by one, symbolic links, the terminal, and the
-//! service manager's socket.
+//! Kernel interfaces that several stages use in the same way: errno, signals, termination by a signal, symbolic links, the terminal,
+//! and the service manager's socket.
 
 pub mod links;
 pub mod notify;

@@ -25,7 +25,7 @@ impl NotifySocket {
         Some(Self { socket, address })
     }
 
-    /// Sends assignments. A manager that is gone or does not keep up is no reason to wait or to fail.
+    /// Sends assignments, without blocking. A failure is ignored: notification is optional.
     pub fn send(&self, assignments: &str) {
         let _ = self.socket.send_to_addr(assignments.as_bytes(), &self.address);
     }

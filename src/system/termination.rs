@@ -14,9 +14,13 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, si
 use nix::unistd::{getpid, write};
 
 use super::signals::{Disposition, TERMINATION, disposition};
+use super::terminal::is_writable;
 
 /// The maximum length of a prepared text in bytes. A write of less than PIPE_BUF (4,096) bytes to a pipe with room does not block.
 const CAPACITY: usize = 1024;
+
+/// The maximum length of the whole line: a text, the signal's name, the time and the sequence that erases a line.
+const LINE_CAPACITY: usize = CAPACITY + 128;
 
 /// Moves to the start of the line and erases it.
 pub const ERASE_LINE: &str = "\r\x1b[K";
@@ -37,6 +41,9 @@ static SLOTS: [Slot; 2] = [const {
 static CURRENT: AtomicUsize = AtomicUsize::new(NONE);
 
 const NONE: usize = SLOTS.len();
+
+/// True once a signal ends the process. No text is prepared any more, since the slot in use is being read.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Serializes the writers.
 static WRITING: Mutex<()> = Mutex::new(());
@@ -71,9 +78,12 @@ pub fn mask() -> SigSet {
     mask
 }
 
-/// Prepares the line that a signal leaves: `prefix`, `SIGTERM after 2.1s`, and `rest`, together one printable line.
-pub fn prepare(prefix: &str, rest: &str) {
+/// Sets the line that a signal leaves: `prefix`, `SIGTERM after 2.1s`, and `rest`, which may go on in further lines.
+pub fn set_line(prefix: &str, rest: &str) {
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    if ENDING.load(Ordering::SeqCst) {
+        return;
+    }
     let next = usize::from(CURRENT.load(Ordering::Relaxed) == 0);
     let text = format!("{prefix}{rest}");
     let text = &text.as_bytes()[..text.floor_char_boundary(CAPACITY)];
@@ -83,12 +93,12 @@ pub fn prepare(prefix: &str, rest: &str) {
     }
     slot.prefix.store(prefix.len(), Ordering::Relaxed);
     slot.length.store(text.len(), Ordering::Relaxed);
-    CURRENT.store(next, Ordering::Release);
+    CURRENT.store(next, Ordering::SeqCst);
 }
 
 /// From now on, a signal leaves no line.
 pub fn silence() {
-    CURRENT.store(NONE, Ordering::Release);
+    CURRENT.store(NONE, Ordering::SeqCst);
 }
 
 /// Tells the handler whether a line that is to be erased stands on the terminal.
@@ -112,10 +122,16 @@ pub extern "C" fn end(number: libc::c_int) {
     }
 }
 
-/// Writes the line, once, unless standard error would block: whoever does not read it must not keep the process from ending.
+/// Returns the prepared text for the first signal, and `None` for another one on another thread.
+fn begin_end() -> Option<&'static Slot> {
+    // A text that is prepared right now goes to the other slot, and is the last one.
+    if ENDING.swap(true, Ordering::SeqCst) { None } else { SLOTS.get(CURRENT.load(Ordering::SeqCst)) }
+}
+
+/// Writes the line, unless standard error would block: a stalled reader must not delay the end of the process.
 fn leave_line(number: libc::c_int) {
-    let Some(slot) = SLOTS.get(CURRENT.swap(NONE, Ordering::Acquire)) else { return };
-    let mut line = Line::default();
+    let Some(slot) = begin_end() else { return };
+    let mut line = StackLine::default();
     if HAS_PROGRESS.load(Ordering::SeqCst) {
         line.add(ERASE_LINE.as_bytes());
     }
@@ -129,17 +145,9 @@ fn leave_line(number: libc::c_int) {
     line.add(b"\n");
     // SAFETY: standard error is open: Rust's runtime opens /dev/null in its place before `main` if it is not.
     let stderr = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
-    if is_writable(libc::STDERR_FILENO) {
+    if is_writable(stderr) {
         let _ = write(stderr, line.as_bytes());
     }
-}
-
-/// True if a write to the descriptor would not block.
-pub fn is_writable(descriptor: libc::c_int) -> bool {
-    let mut poll = libc::pollfd { fd: descriptor, events: libc::POLLOUT, revents: 0 };
-    // SAFETY: the pointer is to one valid pollfd; poll is async-signal-safe.
-    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
-    ready == 1 && poll.revents & libc::POLLOUT != 0
 }
 
 fn now() -> u64 {
@@ -151,18 +159,18 @@ fn now() -> u64 {
 }
 
 /// A line that is put together without memory from the heap, which a handler must not use.
-struct Line {
-    bytes: [u8; CAPACITY + 128],
+struct StackLine {
+    bytes: [u8; LINE_CAPACITY],
     length: usize,
 }
 
-impl Default for Line {
+impl Default for StackLine {
     fn default() -> Self {
-        Self { bytes: [0; CAPACITY + 128], length: 0 }
+        Self { bytes: [0; LINE_CAPACITY], length: 0 }
     }
 }
 
-impl Line {
+impl StackLine {
     fn add(&mut self, bytes: &[u8]) {
         for (to, from) in self.bytes.iter_mut().skip(self.length).zip(bytes) {
             *to = *from;
@@ -196,7 +204,7 @@ mod tests {
     use super::*;
 
     fn seconds(nanoseconds: u64) -> String {
-        let mut line = Line::default();
+        let mut line = StackLine::default();
         line.add_seconds(nanoseconds);
         String::from_utf8(line.as_bytes().to_vec()).unwrap()
     }
@@ -212,10 +220,25 @@ mod tests {
 
     #[test]
     fn a_line_has_room_for_the_longest_text_and_no_more() {
-        let mut line = Line::default();
+        let mut line = StackLine::default();
         line.add(&[b'x'; 2 * CAPACITY]);
         line.add(b"y");
-        assert_eq!(line.as_bytes(), [b'x'; CAPACITY + 128]);
+        assert_eq!(line.as_bytes(), [b'x'; LINE_CAPACITY]);
+    }
+
+    /// Serializes the tests that prepare texts.
+    static SETTING: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn after_a_signal_no_text_is_prepared_and_a_second_signal_has_none() {
+        let _setting = SETTING.lock();
+        set_line("", "one");
+        let slot = begin_end().unwrap();
+        set_line("", "another");
+        assert_eq!(slot.length.load(Ordering::Relaxed), "one".len());
+        assert!(begin_end().is_none());
+        ENDING.store(false, Ordering::SeqCst);
+        silence();
     }
 
     #[test]
@@ -224,11 +247,12 @@ mod tests {
             let bytes = slot.bytes.iter().take(slot.length.load(Ordering::Relaxed));
             String::from_utf8(bytes.map(|byte| byte.load(Ordering::Relaxed)).collect()).unwrap()
         };
+        let _setting = SETTING.lock();
         for expected in ["one", "another", "a third"] {
-            prepare("secrets-exec: ", expected);
+            set_line("secrets-exec: ", expected);
             assert_eq!(text(&SLOTS[CURRENT.load(Ordering::Relaxed)]), format!("secrets-exec: {expected}"));
         }
-        prepare("", &format!("{}é", "x".repeat(CAPACITY - 1)));
+        set_line("", &format!("{}é", "x".repeat(CAPACITY - 1)));
         assert_eq!(text(&SLOTS[CURRENT.load(Ordering::Relaxed)]).len(), CAPACITY - 1);
         silence();
         assert_eq!(CURRENT.load(Ordering::Relaxed), NONE);

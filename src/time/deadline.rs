@@ -24,14 +24,14 @@ pub struct Deadline {
 #[derive(Clone, Debug)]
 enum Phase {
     /// `--wait` runs, until `until`.
-    Waiting { since: Instant, until: Instant, awaited: Awaited },
+    Waiting { since: Instant, until: Instant, target: WaitTarget },
     /// `--timeout` runs.
     Running { since: Instant },
 }
 
 /// The condition that `--wait` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Awaited {
+enum WaitTarget {
     /// Credentials, or the region, which the same providers have.
     Credentials,
     /// A connection to AWS.
@@ -43,7 +43,7 @@ impl Deadline {
     pub fn new(timeout: Duration, wait: Option<Duration>) -> Self {
         let since = Instant::now();
         let phase = match wait {
-            Some(wait) => Phase::Waiting { since, until: since + wait, awaited: Awaited::Credentials },
+            Some(wait) => Phase::Waiting { since, until: since + wait, target: WaitTarget::Credentials },
             None => Phase::Running { since },
         };
         Self {
@@ -129,8 +129,8 @@ impl Deadline {
     /// Notes that the credentials were found. `--wait` continues until AWS is reachable.
     pub fn mark_credentials_found(&self) {
         self.phase.send_if_modified(|phase| match phase {
-            Phase::Waiting { awaited: awaited @ Awaited::Credentials, .. } => {
-                *awaited = Awaited::Network;
+            Phase::Waiting { target: target @ WaitTarget::Credentials, .. } => {
+                *target = WaitTarget::Network;
                 true
             }
             Phase::Waiting { .. } | Phase::Running { .. } => false,
@@ -139,7 +139,7 @@ impl Deadline {
 
     /// Notes that AWS is reachable. The timeout starts, unless credentials are still missing.
     pub fn mark_reachable(&self) {
-        if matches!(&*self.phase.borrow(), Phase::Waiting { awaited: Awaited::Network, .. }) {
+        if matches!(&*self.phase.borrow(), Phase::Waiting { target: WaitTarget::Network, .. }) {
             self.start();
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::answer::FetchError;
+use crate::model::answer::{FetchError, Outage};
 
 /// The progress of a resolution. Clones share one state.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ impl Default for Observer {
     }
 }
 
-/// What is awaited now.
+/// The requests and files that are awaited now, and the last error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// The first [`LISTED`] things that are awaited, the earliest first.
@@ -38,15 +38,23 @@ pub struct Status {
     /// The number of the others.
     pub others: usize,
     /// The reason of the last attempt that failed.
-    pub reason: Option<String>,
+    pub reason: Option<WaitReason>,
 }
 
-/// An event of interest to whoever looks for the cause of a failure or a delay.
+/// The reason of an attempt that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitReason {
+    Outage(Outage),
+    /// A source of credentials or of a token, and its failure.
+    Source(&'static str, String),
+}
+
+/// An event that `-vv` prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The provider that has the credentials.
     Credentials { provider: &'static str },
-    /// The ARN of the credentials of a role, or without one of those of the provider; `None` if STS does not say it.
+    /// The ARN of the credentials of a role, or without one of those of the provider; `None` if STS did not answer.
     Identity { role: Option<String>, arn: Option<String> },
     /// One attempt of a request.
     Attempt {
@@ -66,7 +74,7 @@ pub const LISTED: usize = 3;
 struct State {
     next: u64,
     awaited: BTreeMap<u64, String>,
-    reason: Option<String>,
+    reason: Option<WaitReason>,
 }
 
 /// Something that is awaited until the value is dropped.
@@ -104,8 +112,8 @@ impl Progress {
     }
 
     /// Notes why an attempt failed.
-    pub fn note_reason(&self, why: &str) {
-        self.change(|state| state.reason = Some(why.to_owned()));
+    pub fn note_reason(&self, why: WaitReason) {
+        self.change(|state| state.reason = Some(why));
     }
 
     /// Runs `action`, a question to the user.
@@ -170,9 +178,10 @@ mod tests {
     fn a_reason_is_forgotten_when_nothing_is_awaited_any_more() {
         let progress = Progress::default();
         let (first, second) = (progress.awaits("a".to_owned()), progress.awaits("b".to_owned()));
-        progress.note_reason("refused");
+        let reason = WaitReason::Outage(Outage::unanswered());
+        progress.note_reason(reason.clone());
         drop(first);
-        assert_eq!(progress.status().reason.as_deref(), Some("refused"));
+        assert_eq!(progress.status().reason, Some(reason));
         drop(second);
         assert_eq!(progress.status().reason, None);
     }

@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
-use super::progress::Event;
+use super::progress::{Event, WaitReason};
 use crate::model::answer::{FetchError, Outage, Refusal};
 
 /// The failure of an attempt, by its meaning for further attempts.
@@ -205,7 +205,7 @@ pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T,
                 return Err(error);
             }
             Some(Err(Retry::Transient(outage, retry_after))) => {
-                budget.deadline.progress().note_reason(outage.text());
+                budget.deadline.progress().note_reason(WaitReason::Outage(outage.clone()));
                 match &outage {
                     Outage::Connection(_) | Outage::Timeout(_) => {}
                     Outage::Throttled(_) | Outage::Service(_) | Outage::MalformedResponse(_) | Outage::ClockSkew(_) => {

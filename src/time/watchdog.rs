@@ -19,11 +19,11 @@ const ENDING: Duration = Duration::from_secs(2);
 /// The time before a resolution is long.
 const LONG: Duration = Duration::from_secs(2);
 
-/// The interval between two calls about a long resolution.
+/// The interval between two calls of `tick` in a long resolution.
 const TICK: Duration = Duration::from_secs(1);
 
 /// The functions that the thread calls.
-pub struct Calls {
+pub struct Callbacks {
     /// After two seconds, and then each second.
     pub tick: Box<dyn FnMut(&Deadline) + Send>,
     /// When the deadline has passed and the runtime is blocked. Ends the process.
@@ -38,7 +38,7 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// Starts the thread. If none can be started (`--pids-limit 1`), there is no watchdog.
-    pub fn start(deadline: Deadline, mut calls: Calls) -> Self {
+    pub fn start(deadline: Deadline, mut callbacks: Callbacks) -> Self {
         let is_stopped = Arc::new(Mutex::new(false));
         let stopped = Arc::clone(&is_stopped);
         let mut next_tick = Instant::now() + LONG;
@@ -51,9 +51,9 @@ impl Watchdog {
                 if *stopped {
                     return;
                 } else if end <= now {
-                    return (calls.overdue)();
+                    return (callbacks.overdue)();
                 } else if next_tick <= now {
-                    (calls.tick)(&deadline);
+                    (callbacks.tick)(&deadline);
                     next_tick = now + TICK;
                 }
                 drop(stopped);
@@ -67,7 +67,7 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        // Waits for a call, and for ever if that ends the process.
+        // Blocks while a callback runs; `overdue` never returns.
         *self.is_stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 }

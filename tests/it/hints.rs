@@ -55,6 +55,41 @@ fn a_forgotten_equals_sign_is_told_as_such() {
     run.says_nothing_of("after `--`");
 }
 
+/// The lines of a refused run without the program's name.
+fn lines_of(arguments: &[&str]) -> Vec<String> {
+    refused(arguments).stderr().lines().map(|line| line.replace("secrets-exec: ", "")).collect()
+}
+
+#[test]
+fn mistakes_around_env_are_told_with_what_to_write() {
+    for (arguments, expected) in [
+        (&["-e", "A=x", "B=y", "--", "env"][..], "help: write --env B=y"),
+        (&["A=prod/db:x", "env"], "help: write --env A=prod/db:x"),
+        (&["A=no reference!", "--", "env"], "help: write --env A=…"),
+        (&["-e", "A", "=", "prod/db", "--", "env"], "help: write -e A=REF, with no blanks around ="),
+        (&["-e", "A=", "prod/db", "--", "env"], "help: write -e A=prod/db, with no blanks around ="),
+        (&["-env", "A=x", "--", "env"], "help: did you mean --env?"),
+        (&["—env", "A=x", "--", "env"], "help: did you mean --env?"),
+        (&["-e", "A=ok", "-", "env"], "help: write two hyphens before the command: --"),
+        (&["-e", "A=ok", "—", "env"], "help: write two hyphens before the command: --"),
+        (&["--agent", "http://u:p@h", "--", "env"], "help: write --agent=http://***@h"),
+    ] {
+        let lines = lines_of(arguments);
+        assert!(lines.iter().any(|line| line == expected), "{arguments:?}: {lines:?}");
+        assert!(lines.iter().all(|line| !line.contains("A==") && !line.contains("NAME=REF -- A")), "{lines:?}");
+    }
+}
+
+#[test]
+fn the_argument_of_an_unknown_option_is_no_second_error() {
+    for arguments in
+        [&["--env-file", "x.env", "--", "env"], &["-p", "prod", "--", "env"], &["--verbos", "x", "--", "env"]]
+    {
+        let lines = lines_of(arguments);
+        assert_eq!(lines.iter().filter(|line| line.starts_with("error: ")).count(), 1, "{lines:?}");
+    }
+}
+
 #[test]
 fn a_subcommand_of_other_programs_is_told_to_be_left_out() {
     for word in ["run", "exec"] {
@@ -69,6 +104,14 @@ fn a_subcommand_of_other_programs_is_told_to_be_left_out() {
 fn a_stray_word_before_the_separator_is_not_told_to_come_after_a_forgotten_one() {
     let run = refused(&["-e", "A=x", "stray", "--", "env"]);
     has_line(&run, "error", "unexpected \"stray\" before `--`");
+}
+
+#[test]
+fn of_several_stray_words_only_the_first_is_told_with_the_unknown_options() {
+    let run = refused(&["one", "two", "--foo", "--", "env"]);
+    has_line(&run, "error", "unexpected \"one\" before `--`");
+    has_line(&run, "error", "unknown option --foo");
+    run.says_nothing_of("two");
 }
 
 #[test]
@@ -114,6 +157,56 @@ fn an_entry_of_the_command_line_is_told_where_it_could_have_a_default() {
         let run = Sandbox::new().aws(&aws).declaration(&format!("env:\n  A: \"{reference}\"\n")).run();
         has_line(run.refused(78), "help", "give the entry a `default`");
     }
+}
+
+#[test]
+fn a_remedy_for_a_flag_is_one_that_a_flag_can_follow() {
+    let object = r#"{"nul":"a\u0000b","clash":{"a-b":"1","a_b":"2"},"name":{"1x":"3"},"path":{"path":"p"}}"#;
+    let aws = Aws::start().secret("x", Secret::json(object)).secret("nul", Secret::json(r#"{"nul":"a\u0000b"}"#));
+    for (option, argument, remedy) in [
+        ("--env", "B=x:nul", "--as-file B=x:nul"),
+        ("--env-from", "nul", "--as-file NUL=SECRET:KEY"),
+        ("--env-from", "x:$.clash", "--env-from PREFIX_=x:$.clash"),
+        ("--env-from", "x:$.name", "write --env-from PREFIX_=x:$.name"),
+        ("--env-from", "x:$.path", "write --env-from PREFIX_=x:$.path"),
+    ] {
+        let run = Sandbox::new().aws(&aws).args([option, argument]).run();
+        has_line(run.refused(78), "help", remedy);
+    }
+    for (declaration, remedy) in [
+        ("env-from: [nul]\n", "or declare it under `env` with `encode: base64`"),
+        ("env-from: [\"x:$.clash\"]\n", "help: `rename` one of them"),
+        ("env-from: [\"x:$.name\"]\n", "help: `rename` it"),
+    ] {
+        let run = Sandbox::new().aws(&aws).declaration(declaration).run();
+        run.refused(78).says([remedy]).says_nothing_of("--as-file").says_nothing_of("--env-from");
+    }
+}
+
+#[test]
+fn an_entry_that_cannot_have_a_default_is_not_told_to_have_one() {
+    let aws = Aws::start();
+    let task = r#"{ "containerDefinitions": [{ "secrets": [{ "name": "A", "valueFrom": "gone" }] }] }"#;
+    for sandbox in [
+        Sandbox::new().args(["--env-from", "gone"]),
+        Sandbox::new().declaration("env-from:\n  - { from: gone }\n"),
+        Sandbox::new().declaration(task),
+    ] {
+        let run = sandbox.aws(&aws).run();
+        has_line(run.refused(78), "help", "check its name");
+        run.says_nothing_of("default");
+    }
+}
+
+#[test]
+fn a_path_of_parameters_without_its_slash_is_told_to_need_it() {
+    let slash = "for all parameters below it write ssm:/app/";
+    let run = Sandbox::new().aws(&Aws::start()).args(["--env-from", "ssm:/app"]).run();
+    has_line(run.refused(78), "help", slash);
+    let run =
+        Sandbox::new().local(&format!(r#"{{"ssm:/app/host":"{CANARY}"}}"#)).args(["--env-from", "ssm:/app"]).run();
+    has_line(run.refused(78), "help", slash);
+    Sandbox::new().aws(&Aws::start()).resolve("A=ssm:/app").run().refused(78).says_nothing_of("all parameters");
 }
 
 #[test]
@@ -165,10 +258,55 @@ fn a_variable_at_the_top_of_a_declaration_is_told_to_stand_under_env() {
 }
 
 #[test]
+fn a_key_with_lower_case_letters_at_the_top_is_no_variable() {
+    declaring("apiVersion: v1\nkind: Secret\n").says(["unknown key \"apiVersion\""]).says_nothing_of("under `env:`");
+}
+
+#[test]
+fn an_unknown_key_that_could_be_a_value_is_not_printed() {
+    for key in [format!("app:{CANARY}"), "x".repeat(65), "pass word".to_owned()] {
+        let run = declaring(&format!("? \"{key}\"\n: x\n"));
+        run.says(["unknown key"]).says_nothing_of(&key);
+    }
+}
+
+#[test]
+fn a_literal_in_the_place_of_a_reference_is_not_printed_and_told_where_it_goes() {
+    let run = refused(&["-e", "DB_PASSWORD=hunter2 is my secret!", "--", "env"]);
+    has_line(&run, "error", "--env DB_PASSWORD=…: a secret's name cannot contain ' '");
+    has_line(run.says_nothing_of("hunter2"), "help", "NAME: { value: … }");
+    let run = declaring("env:\n  M: \"hello world\"\n");
+    has_line(run.says_nothing_of("hello"), "help", "NAME: { value: … }");
+    let run = refused(&["-e", "A=$SECRET", "--", "env"]);
+    has_line(&run, "help", "a variable in a reference is written ${NAME}");
+    has_line(&declaring("env:\n  A: \"{{ db.host }}\"\n"), "help", "NAME: { template: ");
+}
+
+#[test]
 fn a_colon_without_quotes_is_shown_with_a_caret_and_told_to_need_quotes() {
     let run = declaring("env:\n  A: prod/db: host\n");
     has_line(&run, "help", "needs quotes");
     run.says(["secrets-exec: note:   A: prod/db: host\nsecrets-exec: note:             ^\n"]);
+}
+
+#[test]
+fn a_colon_that_an_earlier_line_makes_wrong_is_told_to_be_so() {
+    for yaml in ["env:\n  A:prod/db:x\n  B: c:d\n", "env:\n  A: prod/db:x\n    B: c:d\n"] {
+        let run = declaring(yaml);
+        has_line(&run, "help", "check its indentation, and for a blank after the colon in the line above");
+        run.says_nothing_of("quotes");
+    }
+}
+
+#[test]
+fn a_long_line_is_cut_around_the_caret() {
+    let path = "deeply/".repeat(10);
+    let run = declaring(&format!("env:\n  DB_PASSWORD: {path}x: host\n"));
+    let stderr = run.stderr();
+    let shown: Vec<_> = stderr.lines().filter_map(|line| line.strip_prefix("secrets-exec: note: ")).collect();
+    assert!(shown.len() == 2 && shown.iter().all(|line| line.chars().count() <= 60), "{run}");
+    let caret = shown[1].chars().position(|c| c == '^').unwrap();
+    assert!(shown[0].starts_with('…') && shown[0].chars().nth(caret) == Some(':'), "{run}");
 }
 
 #[test]
@@ -178,6 +316,9 @@ fn a_line_with_a_value_is_never_shown() {
         format!("env:\n  A:\n    value: {CANARY}: x\n"),
         format!("env:\n  A:\n    value:\n      {CANARY}: x: y\n"),
         format!("env:\n  A: {{ from: x, default: {CANARY}: x }}\n"),
+        format!("env:\n  A: {{ \"val\\u0075e\": {CANARY}: x }}\n"),
+        format!("env:\n  DB_PASSWORD: {CANARY}: x\n"),
+        format!("env:\n  X: don't\n  B:\n    value: 'start\n  C: {CANARY}: y'\n"),
     ] {
         // The sandbox asserts that the canary is not on standard error.
         declaring(&yaml).says_nothing_of("^");

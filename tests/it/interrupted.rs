@@ -108,6 +108,20 @@ fn a_program_that_is_blocked_leaves_the_line_all_the_same() {
 }
 
 #[test]
+fn a_declaration_that_is_a_pipe_without_an_end_is_named() {
+    let sandbox = Sandbox::new();
+    let pipe = sandbox.path("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
+    let sandbox = sandbox.arg("-f").arg(&pipe);
+    let running = sandbox.spawn();
+    // Opening it for writing returns when it is opened for reading.
+    let writer = std::fs::File::options().write(true).open(pipe).unwrap();
+    let run = running.ends_by(Signal::SIGTERM);
+    one_line(&run, "SIGTERM", "ended while waiting for the declarations; nothing was started");
+    drop(writer);
+}
+
+#[test]
 fn quiet_does_not_hide_it() {
     let aws = hanging();
     let running = sandbox(&aws).arg("-q").spawn();

@@ -24,16 +24,20 @@ fn role(name: &str, source: &str) -> String {
     format!("[profile {name}]\nrole_arn = {arn}\nsource_profile = {source}\nmfa_serial = {SERIAL}\n")
 }
 
+/// The profile with the keys.
+fn base() -> String {
+    format!("[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = {ACCESS_SECRET}\n")
+}
+
 /// A run with a profile that assumes a role with the code of a device.
 fn sandbox(aws: &Aws) -> Sandbox {
-    let keys = format!("[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = {ACCESS_SECRET}\n");
-    let config = format!("{}{}{keys}", role("one", "base"), role("two", "one"));
+    let config = format!("{}{}{}", role("one", "base"), role("two", "one"), base());
     let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").home_file(".aws/config", &config);
     let sandbox = sandbox.args(["--profile", "one"]).resolve("A=x:k");
     sandbox.script("printf \"[$A]\" >/dev/tty; stty -a </dev/tty | tr ' ' '\\n' | grep -w echo >/dev/tty")
 }
 
-/// What the terminal shows when `typed` is typed once `shown` is shown.
+/// Runs at a terminal on which `typed` is typed once `shown` is shown.
 fn typing(aws: &Aws, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sandbox) -> Option<Outcome> {
     at_a_terminal(state(sandbox(aws)), &ECHOING, shown, typed).map(|sandbox| sandbox.run())
 }
@@ -66,8 +70,18 @@ fn a_code_that_is_none_is_asked_for_again() {
     let aws = served();
     let typed = "12345\\n|123456\\n";
     let Some(run) = typing(&aws, ": |\r\nsecrets", typed, |sandbox| sandbox) else { return };
-    showed(&run, &format!("{}\n{}\n[v]echo\n[status 0]\n", question(), question()));
+    let again = format!("secrets-exec: six digits are expected; MFA code for {SERIAL}: ");
+    showed(&run, &format!("{}\n{again}\n[v]echo\n[status 0]\n", question()));
     assert_eq!(aws.calls_of("AssumeRole").len(), 1);
+}
+
+#[test]
+fn a_serial_number_cannot_disguise_the_question() {
+    let aws = served();
+    let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
+    let state = |sandbox: Sandbox| sandbox.home_file(".aws/config", &config);
+    let Some(run) = typing(&aws, ": ", "123456\\n", state) else { return };
+    showed(&run, "secrets-exec: MFA code for mfa/\\u{202e}jane: \n[v]echo\n[status 0]\n");
 }
 
 #[test]

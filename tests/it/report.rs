@@ -118,6 +118,26 @@ fn many_failures_are_all_told() {
 }
 
 #[test]
+fn a_reason_that_several_entries_share_is_told_once() {
+    let run =
+        launch("env:\n  A: prod/db:passwrd\n  B: prod/db:host\n  C: prod/db:passwrd\n  D: { from: prod/db:passwrd }\n");
+    let stderr = run.refused(78).stderr();
+    assert_eq!(stderr.matches("has no key").count(), 1, "{run}");
+    run.says(["A (secrets-exec.yaml:2", "C (secrets-exec.yaml:4", "D (secrets-exec.yaml:5"]);
+}
+
+#[test]
+fn a_hint_that_several_errors_share_is_told_once_after_them() {
+    let run = launch("env:\n  A: gone/a\n  B: gone/b\n  C: prod/db:passwrd\n  D: gone/d\n");
+    let stderr = run.refused(78).stderr();
+    assert_eq!(stderr.matches("check its name").count(), 1, "{run}");
+    assert!(stderr.find("secret gone/d") < stderr.find("check its name"), "{run}");
+    let options = (0..30).map(|number| format!("--nonsense-{number}"));
+    let run = Sandbox::new().args(options).run();
+    assert_eq!(run.refused(64).stderr().matches("--help").count(), 1, "{run}");
+}
+
+#[test]
 fn a_region_that_is_not_the_default_is_told() {
     let run = launch("secrets:\n  s: { id: prod/gone, region: eu-west-1 }\nenv:\n  A: s:k\n");
     run.refused(78).says(["A", "prod/gone", "eu-west-1"]);

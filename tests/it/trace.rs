@@ -19,9 +19,19 @@ fn the_provider_the_identity_the_endpoint_and_the_time_are_told() {
         "secrets-exec: note: identity: arn:aws:",
         &format!("secrets-exec: note: GetSecretValue of x at {endpoint}, attempt 1, "),
         " ms\n",
-        "secrets-exec: note: resolved after ",
+        "secrets-exec: note: resolution took ",
         "secrets-exec: note: A (--env, x:k): secret x, version ",
     ]);
+}
+
+#[test]
+fn a_declaration_asks_for_the_same_with_verbose_2() {
+    let aws = served();
+    for (level, is_traced) in [("2", true), ("1", false), ("true", false)] {
+        let run = sandbox(&aws).declaration(&format!("defaults: {{ verbose: {level} }}\n")).run();
+        run.launched().says(["secrets-exec: note: A (--env, x:k): secret x, version "]);
+        assert_eq!(run.stderr().contains("attempt 1, "), is_traced, "{run}");
+    }
 }
 
 #[test]
@@ -35,7 +45,7 @@ fn every_attempt_is_told_with_its_failure() {
 fn a_launch_that_fails_is_traced_as_well() {
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     let run = sandbox(&aws).args(["-vv", "--timeout", "700ms"]).run();
-    run.refused(75).says(["attempt 1, ", "timed out: ", "resolved after "]);
+    run.refused(75).says(["attempt 1, ", "timed out: ", "resolution took "]);
 }
 
 #[test]

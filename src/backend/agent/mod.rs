@@ -28,6 +28,7 @@ use crate::net::errors::host_and_port;
 use crate::net::http::{HttpTimeouts, Transport};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
+use crate::time::progress::WaitReason;
 use crate::time::retry::{Retry, RetryBudget, retry};
 use request::AgentRequest;
 
@@ -47,7 +48,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Opens no file or connection before the first fetch. `report` is called for a long wait.
+    /// Opens no file or connection before the first fetch.
     pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
         let budget = RetryBudget::new(deadline.clone(), aws_settings.max_attempts);
         // With a fallback, `--wait` waits for AWS.
@@ -61,13 +62,13 @@ impl Agent {
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn refused(&mut self, locators: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
+    pub async fn unsupported(&mut self, locators: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
         if locators.is_empty() {
             return Ok(Answers::new());
         }
         self.read_profile().await?;
-        let refused = locators.iter().filter_map(|locator| Some(refusal(locator, self.request(locator).err()?)));
-        Ok(refused.collect())
+        let unsupported = locators.iter().filter_map(|locator| Some(refusal(locator, self.limit(locator)?)));
+        Ok(unsupported.collect())
     }
 
     async fn read_profile(&mut self) -> Result<(), SetupError> {
@@ -79,23 +80,16 @@ impl Agent {
         Ok(())
     }
 
-    /// Returns one answer for each of `wanted`.
+    /// Returns one answer for each of `wanted`, all of which the agent supports.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
         self.read_profile().await?;
-        let mut answers = Vec::new();
         let mut requests = FanOut::new();
-        for locator in wanted.iter().copied() {
-            match self.request(locator) {
-                Ok(request) => requests.add(request, locator),
-                Err(limit) => answers.push(refusal(locator, limit)),
-            }
-        }
+        wanted.iter().for_each(|locator| requests.add(self.request(locator), locator));
         let answered = self.read_all(requests.requests()).await;
-        answers.extend(requests.distribute(answered));
-        Ok(answers)
+        Ok(requests.distribute(answered))
     }
 
     /// AWS's configuration files that counted as absent, known after the first fetch.
@@ -103,26 +97,29 @@ impl Agent {
         &self.aws_settings.unreachable_files
     }
 
-    /// Returns the request for a locator.
-    ///
-    /// # Errors
-    /// When the agent cannot read it: it has one role and one region, and reads parameters only as Lambda's extension.
-    fn request(&self, locator: &Locator) -> Result<AgentRequest, AgentLimit> {
+    /// Returns the reason why the agent cannot read a locator: it has one role and one region, and reads parameters only as Lambda's
+    /// extension.
+    fn limit(&self, locator: &Locator) -> Option<AgentLimit> {
         let configured = self.aws_settings.region.as_ref();
         let is_other = |region: &Region| configured.is_some_and(|configured| configured != region);
         if locator.role.is_some() || self.aws_settings.role.is_some() {
-            Err(AgentLimit::Role)
+            Some(AgentLimit::Role)
         } else if locator.region.as_ref().is_some_and(is_other) {
-            Err(AgentLimit::Region)
+            Some(AgentLimit::Region)
         } else if locator.is_path() {
-            Err(AgentLimit::Path)
+            Some(AgentLimit::Path)
         } else if locator.store == Store::ParameterStore && !self.settings.in_lambda {
-            Err(AgentLimit::Parameter)
+            Some(AgentLimit::Parameter)
         } else {
-            let region = locator.region.as_ref().or(configured).cloned();
-            let Locator { store, id, version, .. } = locator.clone();
-            Ok(AgentRequest { store, id, version, region })
+            None
         }
+    }
+
+    fn request(&self, locator: &Locator) -> AgentRequest {
+        debug_assert_eq!(self.limit(locator), None, "{locator:?}");
+        let region = locator.region.as_ref().or(self.aws_settings.region.as_ref()).cloned();
+        let Locator { store, id, version, .. } = locator.clone();
+        AgentRequest { store, id, version, region }
     }
 
     async fn read_all(&self, requests: impl Iterator<Item = &AgentRequest>) -> Vec<(AgentRequest, Answer)> {
@@ -190,7 +187,7 @@ impl Agent {
                 Err(error) => error,
             };
             if let Some((source, why)) = error.tried.last() {
-                self.deadline.progress().note_reason(&format!("{source}: {why}"));
+                self.deadline.progress().note_reason(WaitReason::Source(source, why.clone()));
             }
             let wait = self.deadline.wait().filter(|_| !self.settings.has_fallback);
             if wait.is_none() || !self.budget.pause(attempts, None, None).await {

@@ -13,7 +13,7 @@ pub struct AgentRequest {
     pub region: Option<Region>,
 }
 
-/// As messages about the progress name it.
+/// The name of the request in progress lines and traces.
 impl fmt::Display for AgentRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.store, self.id)

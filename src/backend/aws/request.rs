@@ -19,7 +19,7 @@ pub struct SecretRequest {
 /// A request and its result in one region.
 pub type RegionResult = (SecretRequest, Result<Document, FetchError>);
 
-/// As messages about the progress name it.
+/// The name of the request in progress lines and traces.
 impl fmt::Display for SecretRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} in {}", self.store, self.id, self.region)

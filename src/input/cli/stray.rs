@@ -4,7 +4,9 @@ use std::ffi::OsString;
 
 use super::subcommand::Subcommand;
 use super::usage::{Remedy, UsageError};
+use crate::model::env_name::is_name;
 use crate::model::options::ExportFormat;
+use crate::model::reference::Reference;
 use crate::model::suggest;
 
 /// Words that other programs take as subcommands.
@@ -77,7 +79,7 @@ impl StrayWord<'_> {
         // `completions` and `man` have no options.
         let first = if subcommand.resolves() { 0 } else { self.position };
         let others = self.arguments.iter().enumerate().skip(first).filter(|(number, _)| *number != self.position);
-        let others: Vec<_> = others.map(|(_, word)| word.to_string_lossy()).collect();
+        let others: Vec<String> = others.map(|(_, word)| without_value(&word.to_string_lossy())).collect();
         let separator = others.iter().position(|word| word == "--").unwrap_or(others.len());
         let end = if subcommand.takes_program() { separator + 2 } else { separator };
         let mut corrected = format!("secrets-exec {}", subcommand.name());
@@ -90,6 +92,14 @@ impl StrayWord<'_> {
 
 fn is_declaration(word: &str) -> bool {
     [".yaml", ".yml", ".toml", ".json"].iter().any(|extension| word.ends_with(extension))
+}
+
+/// Returns a word in which a text that is no reference, and may be a password, is left out after `NAME=`.
+fn without_value(word: &str) -> String {
+    match word.split_once('=') {
+        Some((name, text)) if is_name(name) && Reference::parse(text).is_err() => format!("{name}=…"),
+        _ => word.to_owned(),
+    }
 }
 
 /// Quotes a word for a shell, where it needs quotes.

@@ -8,6 +8,7 @@ use super::documents::Shell;
 use super::stray::StrayWord;
 use super::subcommand::{Subcommand, whole_command};
 use super::usage::UsageError;
+use crate::model::env_name::is_name;
 use crate::model::suggest;
 
 /// Returns an error for each unknown option, and for the words that belong to no option. `command` is that of `line`, `None` for
@@ -16,20 +17,24 @@ pub fn unknown_arguments(command: &Command, line: Option<Subcommand>, arguments:
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let separator = words.iter().position(|word| word == "--");
     let own = &words[..separator.unwrap_or(words.len())];
-    let mut scan =
-        Scan { command, line, arguments, has_separator: separator.is_some(), errors: Vec::new(), entry: None };
+    let has_separator = separator.is_some();
+    let mut scan = Scan { command, line, arguments, has_separator, errors: Vec::new(), entry: None, without_url: None };
     let mut rest = own.iter().enumerate().peekable();
     // The shell is no option.
     let mut expected_words = usize::from(line == Some(Subcommand::Completions));
     while let Some((position, word)) = rest.next() {
         let takes_next = match word.strip_prefix("--") {
             Some(long) => scan.long(long),
-            None if word.len() > 1 && word.starts_with('-') => scan.short(word),
+            None if word.starts_with(DASHES) && !word.trim_start_matches(DASHES).is_empty() => scan.short(word),
             None if expected_words > 0 => {
                 expected_words -= 1;
                 None
             }
-            None if scan.word(word, position, own) => None,
+            None if scan.word(word, position, own) => {
+                // The `=` of `NAME = REF`, whose reference is the next word.
+                rest.next_if(|(_, next)| word == "=" && !next.starts_with('-'));
+                None
+            }
             None => break,
         };
         let argument = takes_next.and_then(|option| Some((option, rest.next_if(|(_, word)| !word.starts_with('-'))?)));
@@ -44,6 +49,9 @@ pub fn unknown_arguments(command: &Command, line: Option<Subcommand>, arguments:
     scan.errors
 }
 
+/// The hyphen, and the dashes that word processors make of two.
+const DASHES: [char; 3] = ['-', '–', '—'];
+
 struct Scan<'c> {
     command: &'c Command,
     line: Option<Subcommand>,
@@ -52,6 +60,8 @@ struct Scan<'c> {
     errors: Vec<UsageError>,
     /// The option right before, and its argument.
     entry: Option<(String, String)>,
+    /// An option before, whose URL may only follow it after `=`.
+    without_url: Option<String>,
 }
 
 impl Scan<'_> {
@@ -61,6 +71,10 @@ impl Scan<'_> {
         let find = |name: &str| self.command.get_arguments().find(|arg| arg.get_long() == Some(name));
         let option = format!("--{name}");
         if let Some(arg) = find(name) {
+            if arg.is_require_equals_set() {
+                self.without_url = (!has_value).then_some(option);
+                return None;
+            }
             return (takes_argument(arg) && !has_value).then_some(option);
         }
         if let Some(takes_next) = self.of_others(&option, |arg| arg.get_long() == Some(name)) {
@@ -71,16 +85,28 @@ impl Scan<'_> {
             return None;
         }
         let nearest = suggest::nearest(name, self.command.get_arguments().filter_map(Arg::get_long));
-        // An unknown option most likely takes what the similar one takes.
-        let takes_next = nearest.map_or(self.has_separator, |nearest| find(nearest).is_some_and(takes_argument));
+        // The command is after the separator, or else an unknown option most likely takes what the similar one takes.
+        let takes_next = self.has_separator || nearest.and_then(find).is_some_and(takes_argument);
         let nearest = nearest.map(|nearest| format!("--{nearest}"));
         self.errors.push(UsageError::UnknownOption { option: option.clone(), nearest });
         (takes_next && !has_value).then_some(option)
     }
 
-    /// Reads one or more options of one letter, and returns the last one if the next word is its argument.
+    /// Reads one or more options of one letter, and returns the last one if the next word is its argument. A long option after one hyphen
+    /// or a dash is unknown.
     fn short(&mut self, word: &str) -> Option<String> {
-        let mut letters = word[1..].chars();
+        let (option, has_value) = word.split_once('=').map_or((word, false), |(option, _)| (option, true));
+        let long = option.trim_start_matches(DASHES);
+        if let Some(arg) = self.command.get_arguments().find(|arg| arg.get_long() == Some(long)) {
+            let nearest = Some(format!("--{long}"));
+            self.errors.push(UsageError::UnknownOption { option: option.to_owned(), nearest });
+            return (takes_argument(arg) && !has_value).then(|| option.to_owned());
+        }
+        if !word.starts_with('-') {
+            return self.long(word.trim_start_matches(DASHES));
+        }
+        let mut letters = word.chars();
+        letters.next();
         let mut before = None;
         while let Some(letter) = letters.next() {
             let option = format!("-{letter}");
@@ -96,7 +122,8 @@ impl Scan<'_> {
                     if takes_next.is_none() {
                         self.errors.push(UsageError::UnknownOption { option: option.clone(), nearest: None });
                     }
-                    return takes_next.filter(|takes_next| *takes_next && letters.as_str().is_empty()).map(|_| option);
+                    let takes_next = takes_next.unwrap_or(self.has_separator);
+                    return (takes_next && letters.as_str().is_empty()).then_some(option);
                 }
             }
         }
@@ -126,13 +153,21 @@ impl Scan<'_> {
     /// Reads a word that is no option. Returns false if the words after it are most likely those of a command.
     fn word(&mut self, word: &str, position: usize, own: &[String]) -> bool {
         let (line, has_separator) = (self.line, self.has_separator);
-        let is_entry = |option: &str| ["-e", "--env", "--as-file"].contains(&option);
         if let Some((option, name)) = self.entry.take()
-            && is_entry(&option)
-            && !name.contains('=')
+            && lacks_reference(&option, &name)
             && (has_separator || line.is_some())
         {
             self.errors.push(UsageError::MissingEquals { option, name, word: word.to_owned() });
+            return true;
+        }
+        if let Some(option) = self.without_url.clone()
+            && word.contains("://")
+        {
+            self.errors.push(UsageError::DetachedUrl { option, word: word.to_owned() });
+            return true;
+        }
+        if word.split_once('=').is_some_and(|(name, _)| is_name(name)) {
+            self.errors.push(UsageError::MissingOption(word.to_owned()));
             return true;
         }
         let next = own.get(position + 1).map(String::as_str);
@@ -146,9 +181,17 @@ impl Scan<'_> {
             self.errors.retain(|error| !is_settled(error));
         }
         let continues = error.is_before_separator();
-        self.errors.push(error);
+        // Further stray words have the same hint.
+        if !(error.has_general_hint() && self.errors.iter().any(UsageError::has_general_hint)) {
+            self.errors.push(error);
+        }
         continues
     }
+}
+
+/// True for an option that takes NAME=REF, and an argument without REF.
+fn lacks_reference(option: &str, argument: &str) -> bool {
+    ["-e", "--env", "--as-file"].contains(&option) && argument.split_once('=').is_none_or(|(_, rest)| rest.is_empty())
 }
 
 fn takes_argument(arg: &Arg) -> bool {

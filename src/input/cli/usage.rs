@@ -48,7 +48,11 @@ pub enum UsageError {
         argument: &'static str,
         known: Vec<&'static str>,
     },
-    /// `--env` or `--as-file` whose argument has no `=`, and the word after it.
+    /// An option whose URL follows it as a word of its own, and not after `=`.
+    DetachedUrl { option: String, word: String },
+    /// A word like `NAME=REF` after no option.
+    MissingOption(String),
+    /// `--env` or `--as-file` whose argument has no `=`, or nothing after it, and the word that follows.
     MissingEquals { option: String, name: String, word: String },
     /// No command; `line` is the command that wants one after `--`, `None` a launch.
     NoCommand { has_separator: bool, line: Option<Subcommand> },
@@ -126,6 +130,11 @@ impl UsageError {
             Self::StrayWord { remedy: Remedy::Subcommand { subcommand, .. }, .. } => Some(*subcommand),
             _ => None,
         }
+    }
+
+    /// True for a stray word whose hint does not depend on the word.
+    pub fn has_general_hint(&self) -> bool {
+        matches!(self, Self::StrayWord { remedy: Remedy::OptionsBeforeSeparator, .. })
     }
 
     /// True for a stray word that does not begin a command, so that options may follow.

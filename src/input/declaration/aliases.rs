@@ -52,8 +52,7 @@ fn alias(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<
 fn version_problem(id: &str, version: &Version) -> Option<DeclarationProblem> {
     let (store, _) = SecretId::parse(id).ok()?;
     let error = version.check(store).err()?;
-    let number = version.label().filter(|label| Version::Id((*label).to_owned()).check(store).is_ok());
-    let instead = number.map(|number| format!("`version-id: \"{number}\"`"));
+    let instead = version.mistaken_number(store).map(|number| format!("`version-id: \"{number}\"`"));
     Some(DeclarationProblem::Reference { text: id.to_owned(), error: ReferenceError::Version { error, instead } })
 }
 

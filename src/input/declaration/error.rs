@@ -36,8 +36,12 @@ pub enum DeclarationProblem {
         /// The reason, as a predicate.
         why: &'static str,
     },
-    /// The message of the YAML, TOML or JSON parser, and the line that it is about, if no value can be on it.
-    Syntax(String, Option<Excerpt>),
+    /// The message of the YAML, TOML or JSON parser.
+    Syntax(String),
+    /// The message of the YAML parser about the first colon of a line.
+    FirstColon(String),
+    /// The message of the YAML parser about a further colon of a line, and the line, if it is a name and a reference.
+    FurtherColon(String, Option<Excerpt>),
     UnknownKey {
         key: String,
         nearest: Option<&'static str>,

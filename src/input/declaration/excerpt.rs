@@ -1,4 +1,4 @@
-//! The source line of a syntax error in YAML, if it is certain to hold no value.
+//! The source line of a syntax error in YAML, if its structure makes it a name and a reference.
 
 use crate::model::env_name::is_name;
 use crate::model::tree::Position;
@@ -22,32 +22,39 @@ pub struct Excerpt {
     pub column: usize,
 }
 
-/// Returns the line of an error, unless a value could be on it.
+/// Returns the line of an error about a colon, if its structure makes it a name and a reference.
 ///
-/// The line must be an entry of `env` or `secrets`, or a key of KEYS right below an entry, in a section whose quotes and brackets are
-/// closed before the line: it is then no part of a longer text.
+/// The line must be an entry of `env` or `secrets` with the path of a secret, or a key of KEYS right below an entry. No line before it
+/// may open a quote, which could go on to it: there is none before it at all.
 pub fn excerpt(text: &str, position: Position) -> Option<Excerpt> {
     let lines: Vec<&str> = text.lines().take(position.line).collect();
-    let (line, before) = lines.split_last()?;
-    let is_plain = line.len() <= MAX_LENGTH && line.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    if !is_plain || VALUE_KEYS.iter().any(|key| line.contains(key)) {
+    let (line, before) = lines.split_last().filter(|_| lines.len() == position.line)?;
+    let is_plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic() && byte != b'\\';
+    let may_hold_value = VALUE_KEYS.iter().any(|key| line.contains(key));
+    if line.len() > MAX_LENGTH || !line.bytes().all(is_plain) || may_hold_value {
         return None;
     }
     let section = before.iter().rposition(|line| indent(line) == 0 && is_content(line))?;
     let above: Vec<&str> = before[section + 1..].iter().copied().filter(|line| is_content(line)).collect();
     let is_section = SECTIONS.contains(&before[section].trim_end());
-    if !is_section || !is_closed(&above) || !is_structure(line, &above) {
+    if !is_section || may_go_on(before) || !is_structure(line, &above) {
         return None;
     }
     Some(Excerpt { line: (*line).to_owned(), column: position.column })
 }
 
-/// True for an entry, or for a key of KEYS right below an entry that has only a name on its line.
+/// True if no colon stands on the line before this position.
+pub fn is_first_colon(text: &str, position: Position) -> bool {
+    let line = text.lines().nth(position.line.saturating_sub(1)).unwrap_or_default();
+    !line.chars().take(position.column.saturating_sub(1)).any(|c| c == ':')
+}
+
+/// True for an entry with the path of a secret, or for a key of KEYS right below an entry that has only a name on its line.
 fn is_structure(line: &str, above: &[&str]) -> bool {
-    let (key, _) = line.trim_start().split_once(':').unwrap_or_default();
+    let (key, value) = line.trim_start().split_once(':').unwrap_or_default();
     let entries = above.iter().map(|line| indent(line)).min().unwrap_or(indent(line));
     if indent(line) == entries {
-        return indent(line) > 0 && is_name(key);
+        return indent(line) > 0 && is_name(key) && is_path_and_key(value);
     }
     let parent = above.iter().rev().find(|line| indent(line) == entries);
     // A key that holds a value may go on in the lines after it.
@@ -57,15 +64,21 @@ fn is_structure(line: &str, above: &[&str]) -> bool {
     parent.is_some_and(is_bare) && siblings.into_iter().all(is_own_key) && KEYS.contains(&key)
 }
 
-/// True if the lines leave no quote and no bracket open, and begin no block scalar.
-fn is_closed(lines: &[&str]) -> bool {
+/// True for `prod/db: host`. A word without a slash could be a password in the place of a reference, and one with other characters a
+/// URL or base64.
+fn is_path_and_key(text: &str) -> bool {
+    let Some((id, key)) = text.trim().split_once(": ") else { return false };
+    let id = id.strip_prefix("ssm:").unwrap_or(id);
+    let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte));
+    is_word(id) && id.contains('/') && is_word(key.trim_start())
+}
+
+/// True if a quote, a bracket or a block scalar that begins in these lines could go on after them.
+fn may_go_on(lines: &[&str]) -> bool {
     let count = |c: char| lines.iter().map(|line| line.matches(c).count()).sum::<usize>();
-    let is_block = |line: &&str| line.contains(['|', '>']);
-    count('"') % 2 == 0
-        && count('\'') % 2 == 0
-        && count('{') == count('}')
-        && count('[') == count(']')
-        && !lines.iter().any(is_block)
+    lines.iter().any(|line| line.contains(['"', '\'', '\\', '|', '>']))
+        || count('{') != count('}')
+        || count('[') != count(']')
 }
 
 fn indent(line: &str) -> usize {
@@ -89,10 +102,29 @@ mod tests {
 
     #[test]
     fn an_entry_and_the_reference_of_an_entry_are_shown() {
-        assert_eq!(last("env:\n  A: x: y\n").as_deref(), Some("  A: x: y"));
-        assert_eq!(last("env:\n  B: { from: x }\n  # note\n\n  A: x: y").as_deref(), Some("  A: x: y"));
+        assert_eq!(last("env:\n  A: x/y: z\n").as_deref(), Some("  A: x/y: z"));
+        assert_eq!(last("env:\n  B: { from: x }\n  # note\n\n  A: ssm:/x: y").as_deref(), Some("  A: ssm:/x: y"));
         assert_eq!(last("env:\n  A:\n    from: x: y").as_deref(), Some("    from: x: y"));
-        assert_eq!(last("defaults:\n  region: r\nsecrets:\n  db: x: y").as_deref(), Some("  db: x: y"));
+        assert_eq!(last("defaults:\n  region: r\nsecrets:\n  db: x/y: z").as_deref(), Some("  db: x/y: z"));
+    }
+
+    #[test]
+    fn a_line_that_a_quote_could_reach_is_not_shown() {
+        for text in [
+            "env:\n  X: don't\n  B:\n    value: 'start\n  C: x/hunter2: y'",
+            "defaults:\n  external-id: 'start\nenv:\n  C: x/hunter2: y'",
+            "env:\n  X: \"a\\\"\n  C: x/y: z",
+        ] {
+            assert_eq!(last(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_whose_text_could_be_a_password_is_not_shown() {
+        for text in ["hunter2: x", "hunter2: x/y", "postgres://u:hunter2@h/db: x", "ab/c+de==: x", "x/y: hunter 2"] {
+            let text = format!("env:\n  DB_PASSWORD: {text}");
+            assert_eq!(last(&text), None, "{text:?}");
+        }
     }
 
     #[test]
@@ -104,18 +136,20 @@ mod tests {
             "env:\n  A:\n    value:\n    from: y: z",
             "env:\n  A:\n    value: |\n      from: x: y",
             "env:\n  A: |\n    from: x: y",
-            "env:\n  A: >-\n  B: x: y",
-            "env:\n  A: \"begins\n  B: x: y",
-            "env:\n  A: { from: x,\n  B: x: y",
-            "env:\n  A: begins\n    B: x: y",
+            "env:\n  A: >-\n  B: x/y: z",
+            "env:\n  A: \"begins\n  B: x/y: z",
+            "env:\n  A: { from: x,\n  B: x/y: z",
+            "env:\n  A: begins\n    B: x/y: z",
             "env:\n  A:\n    hunter2: x: y",
-            "env:\n  not a name: x: y",
+            "env:\n  A: { \"val\\u0075e\": hunter2: y }",
+            "env:\n  A:\n    from: \"val\\u0075e\": hunter2: y",
+            "env:\n  not a name: x/y: z",
             "files:\n  - { from: x: y",
             "defaults:\n  external-id: x: y",
-            "A: x: y",
-            "env: x: y",
-            "config:\n  A: x: y",
-            "env:\n  A: x:\u{202e} y",
+            "A: x/y: z",
+            "env: x/y: z",
+            "config:\n  A: x/y: z",
+            "env:\n  A: x/y: \u{202e}z",
         ] {
             assert_eq!(last(text), None, "{text:?}");
         }
@@ -124,5 +158,6 @@ mod tests {
     #[test]
     fn a_line_beyond_the_text_is_none() {
         assert_eq!(excerpt("", Position { line: 1, column: 1 }), None);
+        assert_eq!(excerpt("env:\n  A: x/y: z\n", Position { line: 3, column: 1 }), None);
     }
 }

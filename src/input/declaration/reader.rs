@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::{DeclarationError, DeclarationProblem};
 use crate::model::entry::Origin;
+use crate::model::options::Given;
 use crate::model::suggest;
 use crate::model::tree::{Key, Kind, Node, Position};
 
@@ -96,6 +97,16 @@ impl DeclarationReader<'_> {
             self.expected(node, subject, "true or false");
         }
         value
+    }
+
+    /// Returns a boolean, or a number for the option to judge.
+    pub fn level(&mut self, subject: Option<&str>, node: &Node) -> Option<Given> {
+        let number = || node.digits().map(|digits| Given::Text(digits.into()));
+        let given = node.boolean().map(Given::Flag).or_else(number);
+        if given.is_none() {
+            self.expected(node, subject, "true, false, 0, 1 or 2");
+        }
+        given
     }
 
     pub fn expected(&mut self, node: &Node, subject: Option<&str>, expected: &'static str) {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use super::aliases::aliases;
 use super::error::{DeclarationError, DeclarationProblem};
-use super::excerpt::excerpt;
+use super::excerpt::{excerpt, is_first_colon};
 use super::reader::DeclarationReader;
 use super::{entry, env_from, files, task_definition};
 use crate::input::syntax::Format;
 use crate::model::entry::{Claim, Entry};
+use crate::model::library_text::is_yaml_colon;
 use crate::model::options::{Given, OPTIONS, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::suggest;
@@ -37,9 +38,12 @@ pub fn declaration(
 ) -> Declaration {
     let (node, found) = format.parse_with_duplicates(text);
     errors.extend(found.into_iter().map(|error| {
-        let position = error.position.filter(|_| node.is_none() && format == Format::Yaml);
-        let excerpt = position.and_then(|position| excerpt(text, position));
-        let problem = DeclarationProblem::Syntax(error.message, excerpt);
+        let is_colon = node.is_none() && format == Format::Yaml && is_yaml_colon(&error.message);
+        let problem = match error.position.filter(|_| is_colon) {
+            Some(position) if is_first_colon(text, position) => DeclarationProblem::FirstColon(error.message),
+            Some(position) => DeclarationProblem::FurtherColon(error.message, excerpt(text, position)),
+            None => DeclarationProblem::Syntax(error.message),
+        };
         DeclarationError { path: Arc::clone(path), position: error.position, subject: None, problem }
     }));
     let Some(node) = node else { return Declaration::default() };
@@ -90,7 +94,8 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
         }
         let given = match spec.takes {
             Takes::Text(_) => reader.text(subject, value, "text").map(|text| Given::Text(text.into())),
-            Takes::Nothing | Takes::Level => reader.boolean(subject, value).map(Given::Flag),
+            Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
+            Takes::Level => reader.level(subject, value),
             Takes::Texts(_) => reader.texts(subject, value).map(Given::Texts),
             Takes::Optional(_) => match value.boolean() {
                 Some(on) => Some(Given::Flag(on)),

@@ -3,10 +3,11 @@
 //! All other keys are ignored, known to ECS or not.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::error::DeclarationProblem;
 use super::reader::DeclarationReader;
-use crate::model::entry::{Entry, EntrySource, OnMissing, Target, Transform};
+use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Target, Transform};
 use crate::model::env_name::EnvName;
 use crate::model::plan::Layer;
 use crate::model::reference::Reference;
@@ -76,7 +77,8 @@ fn entries(reader: &mut DeclarationReader<'_>, container: &Node) -> Vec<Entry> {
             continue;
         }
         first_lines.insert(name.clone(), position.line);
-        let (transform, on_missing, origin) = (Transform::default(), OnMissing::Fail, reader.origin(position));
+        let origin = Origin::TaskDefinition { path: Arc::clone(reader.path), line: position.line };
+        let (transform, on_missing) = (Transform::default(), OnMissing::Fail);
         entries.extend(source.map(|source| Entry { target: Target::Env(name), source, transform, on_missing, origin }));
     }
     entries
@@ -164,8 +166,6 @@ fn list<'n>(reader: &mut DeclarationReader<'_>, subject: &str, node: &'n Node) -
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::input::declaration::error::DeclarationError;
     use crate::input::syntax::Format;

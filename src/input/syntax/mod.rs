@@ -38,20 +38,20 @@ impl Format {
     /// # Errors
     /// The first syntax error, or every duplicate key.
     pub fn parse(self, text: &str) -> Result<Node, Vec<SyntaxError>> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        match self {
-            Self::Yaml => yaml::parse(text),
-            Self::Toml => toml::parse(text),
-            Self::Json => json::parse(text),
+        match self.parse_with_duplicates(text) {
+            (Some(node), duplicates) if duplicates.is_empty() => Ok(node),
+            (_, errors) => Err(errors),
         }
     }
 
-    /// Parses a whole file. A YAML file with duplicate keys is returned without their later entries, and with an error for each, so
-    /// that its other errors are found as well.
+    /// Parses a whole file like [`Self::parse`]. A YAML file with duplicate keys is returned without their later entries, and with an
+    /// error for each, so that its other errors are found as well.
     pub fn parse_with_duplicates(self, text: &str) -> (Option<Node>, Vec<SyntaxError>) {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let parsed = match self {
-            Self::Yaml => yaml::parse_with_duplicates(text.strip_prefix('\u{feff}').unwrap_or(text)),
-            Self::Toml | Self::Json => self.parse(text).map(|node| (node, Vec::new())),
+            Self::Yaml => yaml::parse(text),
+            Self::Toml => toml::parse(text).map(|node| (node, Vec::new())),
+            Self::Json => json::parse(text).map(|node| (node, Vec::new())),
         };
         match parsed {
             Ok((node, duplicates)) => (Some(node), duplicates),

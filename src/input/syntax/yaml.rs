@@ -10,13 +10,8 @@ use crate::model::tree::{Key, Kind, Node, Position, boolean, is_null};
 /// The maximum number of nodes, aliases expanded, against an alias bomb ("billion laughs").
 const MAX_NODES: usize = 100_000;
 
-pub fn parse(text: &str) -> Result<Node, Vec<SyntaxError>> {
-    let (node, duplicates) = parse_with_duplicates(text)?;
-    if duplicates.is_empty() { Ok(node) } else { Err(duplicates) }
-}
-
 /// Parses a text whose tables may have duplicate keys: the first entry stays, each other one is an error.
-pub fn parse_with_duplicates(text: &str) -> Result<(Node, Vec<SyntaxError>), Vec<SyntaxError>> {
+pub fn parse(text: &str) -> Result<(Node, Vec<SyntaxError>), Vec<SyntaxError>> {
     let mut builder =
         YamlBuilder { events: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0, duplicates: Vec::new() };
     let node = builder.document().map_err(|error| vec![error])?;

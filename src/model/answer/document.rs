@@ -17,27 +17,34 @@ pub struct Document {
     /// The regions that were tried before, with `--fallback-region`.
     pub passed_over: Vec<PassedOver>,
     /// Of a path, the parameters below it, each with the rest of its name; the body is empty then.
-    pub below: Vec<(String, Document)>,
+    pub parameters: Vec<(String, Document)>,
 }
 
 impl Document {
     /// Copies the document. `SecretValue` is not `Clone`, so that no value is copied by accident.
     #[must_use]
     pub fn copy(&self) -> Self {
-        let Self { body, version_id, stages, region, passed_over, below } = self;
+        let Self { body, version_id, stages, region, passed_over, parameters } = self;
         Self {
             body: SecretValue::new(body.expose()),
             version_id: version_id.clone(),
             stages: stages.clone(),
             region: region.clone(),
             passed_over: passed_over.clone(),
-            below: below.iter().map(|(name, document)| (name.clone(), document.copy())).collect(),
+            parameters: parameters.iter().map(|(name, document)| (name.clone(), document.copy())).collect(),
         }
     }
 
     /// Returns a document without version, labels and region.
     pub fn new(body: SecretValue) -> Self {
-        Self { body, version_id: None, stages: Vec::new(), region: None, passed_over: Vec::new(), below: Vec::new() }
+        Self {
+            body,
+            version_id: None,
+            stages: Vec::new(),
+            region: None,
+            passed_over: Vec::new(),
+            parameters: Vec::new(),
+        }
     }
 }
 

@@ -21,14 +21,16 @@ pub type Answers = Vec<(Locator, Answer)>;
 #[derive(Debug, Default)]
 pub struct Fetched(BTreeMap<Locator, Answer>);
 
+impl FromIterator<(Locator, Answer)> for Fetched {
+    fn from_iter<T: IntoIterator<Item = (Locator, Answer)>>(answers: T) -> Self {
+        Self(answers.into_iter().collect())
+    }
+}
+
 impl Fetched {
     /// Returns `None` for a locator that was not requested yet.
     pub fn get(&self, locator: &Locator) -> Option<&Answer> {
         self.0.get(locator)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Adds the answers of another round of requests.

@@ -12,6 +12,7 @@ pub struct Subject {
     /// The variable, or the file's path.
     pub label: String,
     pub origin: Origin,
+    pub is_env_from: bool,
     /// The reference as written, or `template`; `None` for a literal and for references in inherited variables.
     pub written: Option<String>,
 }
@@ -38,6 +39,8 @@ pub enum Origin {
         /// Counted from 1.
         line: usize,
     },
+    /// A task definition of ECS; its fields are those of `File`.
+    TaskDefinition { path: Arc<PathBuf>, line: usize },
 }
 
 impl fmt::Display for Origin {
@@ -45,7 +48,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Argument(option) => f.write_str(option),
             Self::Inherited => f.write_str("--resolve-env"),
-            Self::File { path, line } => write!(f, "{}:{line}", file_name(path)),
+            Self::File { path, line } | Self::TaskDefinition { path, line } => write!(f, "{}:{line}", file_name(path)),
         }
     }
 }

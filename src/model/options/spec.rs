@@ -37,7 +37,7 @@ pub enum Takes {
     Text(&'static str),
     /// None; in a variable `1` or `0`, in a declaration `true` or `false`.
     Nothing,
-    /// None; repeating the option says more. In a variable `0`, `1` or `2`, in a declaration `true` or `false`.
+    /// None; repeating the option says more. In a variable `0`, `1` or `2`, in a declaration one of these or `true` or `false`.
     Level,
     /// One text for each use of the option; in a variable separated by commas, in a declaration a list.
     Texts(&'static str),
@@ -60,7 +60,7 @@ impl OptionSpec {
 /// The argument of an option, from any of the three places.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Given {
-    /// For [`Takes::Text`], [`Takes::Optional`] and a [`Takes::Level`] over one.
+    /// For [`Takes::Text`], [`Takes::Optional`] and the number of a [`Takes::Level`].
     Text(OsString),
     /// For [`Takes::Nothing`], [`Takes::Optional`] and [`Takes::Level`].
     Flag(bool),
@@ -97,6 +97,8 @@ impl Given {
     pub fn level(self) -> Result<u8, Expected> {
         match self {
             Self::Flag(on) => Ok(u8::from(on)),
+            Self::Text(text) if text == "0" => Ok(0),
+            Self::Text(text) if text == "1" => Ok(1),
             Self::Text(text) if text == "2" => Ok(2),
             Self::Text(_) | Self::Texts(_) => Err("0, 1 or 2"),
         }

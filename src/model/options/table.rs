@@ -159,7 +159,7 @@ pub const OPTIONS: &[OptionSpec] = &[
             "quiet",
             Takes::Nothing,
             |options, given| put(&mut options.quiet, given.flag()),
-            "Print no warnings",
+            "Print no warnings and no progress line",
         )
     },
 ];

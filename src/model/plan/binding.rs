@@ -35,7 +35,7 @@ impl ValueSource {
         self.references().into_iter().map(|reference| &reference.locator).collect()
     }
 
-    /// What it is made of.
+    /// The references that the value is made of.
     pub fn references(&self) -> Vec<&SecretRef> {
         match self {
             Self::Secret(reference) => vec![reference],

@@ -28,7 +28,7 @@ impl Lookup<'_> {
     /// Returns `None`, and adds the errors, if a reference cannot be looked up.
     pub fn bind(&mut self, entry: Entry) -> Option<Binding> {
         let Entry { target, source, transform, on_missing, origin } = entry;
-        let mut subject = Subject { label: target.to_string(), origin, written: None };
+        let mut subject = Subject { label: target.to_string(), origin, is_env_from: false, written: None };
         let value_source = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
             EntrySource::Reference(reference) => {
@@ -38,7 +38,8 @@ impl Lookup<'_> {
             EntrySource::Composed(parts) => ValueSource::Composed(parts),
             EntrySource::Template(template) => {
                 subject.written = Some("template".to_owned());
-                let names = template.required_names(self.aliases.names()).into_iter().map(str::to_owned);
+                let names =
+                    template.required_names(|name| self.aliases.get(name).is_some()).into_iter().map(str::to_owned);
                 let inputs = names.map(|name| self.alias(&name, &subject).map(|reference| (name, reference)));
                 // Collected first, so that every unknown name is reported.
                 let inputs: Vec<_> = inputs.collect();
@@ -51,7 +52,8 @@ impl Lookup<'_> {
 
     pub fn bind_env_from(&mut self, entry: EnvFromEntry) -> Option<EnvFrom> {
         let EnvFromEntry { reference, naming, origin } = entry;
-        let subject = Subject { label: "env-from".to_owned(), origin, written: Some(reference.to_string()) };
+        let subject =
+            Subject { label: "env-from".to_owned(), origin, is_env_from: true, written: Some(reference.to_string()) };
         let located = reference.locate(self.aliases, self.inherited);
         let reference = self.found(located, &reference, &subject)?;
         Some(EnvFrom { reference, naming, subject })

@@ -82,7 +82,7 @@ impl Reference {
             return Ok(found);
         }
         version.check(*store).map_err(|error| {
-            let number = version.label().filter(|label| Version::Id((*label).to_owned()).check(*store).is_ok());
+            let number = version.mistaken_number(*store);
             let instead = number.map(|number| Self { version: Some(Version::Id(number.to_owned())), ..self.clone() });
             ReferenceError::Version { error, instead: instead.map(|reference| reference.to_string()) }
         })?;
@@ -123,9 +123,7 @@ fn check_secret(text: &str) -> Result<(), ReferenceError> {
     let is_around = |at: &usize| !placeholders.iter().any(|placeholder| placeholder.span.contains(at));
     let illegal = text.char_indices().find(|(at, c)| is_around(at) && *c != ':' && !is_name_character(*c));
     match illegal {
-        Some((_, character)) => {
-            Err(ReferenceError::Id(SecretIdError::IllegalCharacter { name: text.to_owned(), character }))
-        }
+        Some((_, character)) => Err(ReferenceError::Id(SecretIdError::IllegalCharacter(character))),
         None => Ok(()),
     }
 }
@@ -314,7 +312,7 @@ mod tests {
     #[test]
     fn the_text_around_a_placeholder_is_checked() {
         let parsed = Reference::parse("${STAGE}/d b:host");
-        assert!(matches!(parsed, Err(ReferenceError::Id(SecretIdError::IllegalCharacter { character: ' ', .. }))));
+        assert!(matches!(parsed, Err(ReferenceError::Id(SecretIdError::IllegalCharacter(' ')))));
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Locator {
     }
 }
 
-/// A path of parameters where none can be, or not as it is written.
+/// The reason that a path of parameters is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathError {
     /// No slash at its beginning.
@@ -67,10 +67,10 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// Checks the rest of a reference to a path.
+    /// Checks that a path is absolute and has no KEY, LABEL or VERSION.
     ///
     /// # Errors
-    /// When the path is relative, or is not all that the reference says.
+    /// When the path is relative or has one of them.
     pub fn check_path(&self) -> Result<(), PathError> {
         let Locator { id, version, .. } = &self.locator;
         if !self.locator.is_path() {

@@ -6,12 +6,17 @@ use crate::model::suggest;
 
 /// The regions of the SDK's table of partitions (aws-sdk-secretsmanager 1.125, `endpoint_lib.rs`, which does not export them). Only
 /// suggestions use them, since a list excludes new regions.
-const KNOWN: &str = "\
-    af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap- \
-    southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 \
-    cn-northwest-1 eu-central-1 eu-central-2 eu-isoe-west-1 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 \
-    eusc-de-east-1 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov- \
-    west-1 us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1 us-isof-east-1 us-isof-south-1 us-west-1 us-west-2";
+#[rustfmt::skip]
+const KNOWN: &[&str] = &[
+    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3",
+    "ap-south-1", "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4",
+    "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1",
+    "cn-northwest-1", "eu-central-1", "eu-central-2", "eu-isoe-west-1", "eu-north-1", "eu-south-1",
+    "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3", "eusc-de-east-1", "il-central-1", "me-central-1",
+    "me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1",
+    "us-iso-east-1", "us-iso-west-1", "us-isob-east-1", "us-isob-west-1", "us-isof-east-1", "us-isof-south-1",
+    "us-west-1", "us-west-2",
+];
 
 /// The code of an AWS region, such as `us-east-1`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,8 +44,7 @@ impl Region {
 
     /// Returns the known region with the most similar code; `None` for a known region itself.
     pub fn nearest_known(&self) -> Option<&'static str> {
-        let known = || KNOWN.split(' ');
-        if known().any(|known| known == self.0) { None } else { suggest::nearest(&self.0, known()) }
+        if KNOWN.contains(&self.as_str()) { None } else { suggest::nearest(&self.0, KNOWN.iter().copied()) }
     }
 
     pub fn as_str(&self) -> &str {
@@ -65,5 +69,16 @@ mod tests {
         assert_eq!(nearest("eu-central1"), Some("eu-central-1"));
         assert_eq!(nearest("us-gov-east-1"), None);
         assert_eq!(nearest("elsewhere"), None);
+    }
+
+    #[test]
+    fn every_known_region_is_a_region_without_a_suggestion() {
+        for code in KNOWN {
+            let region = Region::parse(code).unwrap();
+            assert!(code.ends_with(|c: char| c.is_ascii_digit()), "{code}");
+            assert_eq!(region.nearest_known(), None, "{code}");
+        }
+        assert_eq!(Region::parse("ap-southeast-2").unwrap().nearest_known(), None);
+        assert_eq!(Region::parse("us-gov-west-1").unwrap().nearest_known(), None);
     }
 }

@@ -18,11 +18,8 @@ pub enum SecretId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretIdError {
     Empty,
-    /// A name with a character that AWS does not allow.
-    IllegalCharacter {
-        name: String,
-        character: char,
-    },
+    /// A name with a character that AWS does not allow. The name itself may be a password in the place of a reference.
+    IllegalCharacter(char),
     /// A name longer than AWS allows (512 characters).
     TooLong,
     /// An ARN with too few fields.
@@ -39,7 +36,7 @@ impl SecretIdError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Empty => "is empty",
-            Self::IllegalCharacter { .. } => "has a character that no secret's name has",
+            Self::IllegalCharacter(_) => "has a character that no secret's name has",
             Self::TooLong => "is longer than a secret's name",
             Self::ArnCutShort(_) => "is an ARN cut short",
             Self::BadArn { why, .. } => why,
@@ -64,7 +61,7 @@ impl SecretId {
             return Err(SecretIdError::Empty);
         }
         if let Some(character) = name.chars().find(|c| !is_name_character(*c)) {
-            return Err(SecretIdError::IllegalCharacter { name: name.to_owned(), character });
+            return Err(SecretIdError::IllegalCharacter(character));
         }
         if name.len() > 512 {
             return Err(SecretIdError::TooLong);
@@ -213,7 +210,7 @@ mod tests {
     #[test]
     fn a_name_may_hold_every_character_that_aws_uses() {
         assert!(SecretId::parse("rds!cluster-1a2b/_+=.@-").is_ok());
-        assert!(matches!(SecretId::parse("prod db"), Err(SecretIdError::IllegalCharacter { character: ' ', .. })));
+        assert!(matches!(SecretId::parse("prod db"), Err(SecretIdError::IllegalCharacter(' '))));
     }
 
     #[test]

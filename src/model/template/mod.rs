@@ -66,14 +66,13 @@ impl Template {
         Ok(Self { text: text.to_owned(), undeclared, lookups, used, assigned, computes_keys })
     }
 
-    /// Returns the names that need a value: the `aliases` that the template uses, and the other names that it neither
+    /// Returns the names that need a value: the aliases that the template uses, and the other names that it neither
     /// assigns nor finds among MiniJinja's functions.
-    pub fn required_names<'a>(&'a self, aliases: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
-        let aliases = BTreeSet::from_iter(aliases);
+    pub fn required_names(&self, is_alias: impl Fn(&str) -> bool) -> BTreeSet<&str> {
         let undeclared = self.undeclared.iter().map(String::as_str);
-        let needed = undeclared.filter(|name| aliases.contains(name) || !self.assigned.contains(*name));
+        let needed = undeclared.filter(|name| is_alias(name) || !self.assigned.contains(*name));
         // `undeclared_variables` overlooks some uses (see `tags`).
-        let overlooked = self.used.iter().map(String::as_str).filter(|name| aliases.contains(name));
+        let overlooked = self.used.iter().map(String::as_str).filter(|name| is_alias(name));
         needed.chain(overlooked).collect()
     }
 
@@ -181,8 +180,8 @@ mod tests {
     use super::*;
 
     /// Returns the required names, given these aliases.
-    fn names<'a>(template: &'a Template, aliases: &[&'a str]) -> Vec<&'a str> {
-        template.required_names(aliases.iter().copied()).into_iter().collect()
+    fn names<'a>(template: &'a Template, aliases: &[&str]) -> Vec<&'a str> {
+        template.required_names(|name| aliases.contains(&name)).into_iter().collect()
     }
 
     fn required(text: &str) -> Vec<String> {
@@ -192,6 +191,18 @@ mod tests {
     fn error(text: &str) -> (usize, String) {
         let error = Template::parse(text).unwrap_err();
         (error.line, error.message)
+    }
+
+    #[test]
+    fn of_any_number_of_aliases_only_the_names_of_the_template_are_looked_up() {
+        let template = Template::parse("{{ db.host | trim }}{{ cache }}").unwrap();
+        let asked = std::cell::RefCell::new(BTreeSet::new());
+        let is_alias = |name: &str| {
+            asked.borrow_mut().insert(name.to_owned());
+            name == "db"
+        };
+        template.required_names(is_alias);
+        assert_eq!(asked.into_inner(), ["cache", "db"].map(str::to_owned).into());
     }
 
     #[test]

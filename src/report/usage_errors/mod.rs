@@ -5,11 +5,12 @@ mod words;
 use std::path::PathBuf;
 
 use super::line::Line;
-use super::reference_errors::reference;
+use super::reference_errors::{literal_hint, reference};
 use crate::backend::aws::{SetupError, VariableError};
 use crate::input::cli::{Subcommand, UsageError};
 use crate::model::options::OptionConflict;
-use crate::model::quoting::{file_name, quoted_unless_secret};
+use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
+use crate::model::reference::Reference;
 use crate::model::suggest;
 use words::{missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
 
@@ -32,9 +33,13 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
             return missing_argument(*subcommand, argument, known);
         }
         UsageError::MissingEquals { option, name, word } => {
+            return missing_equals(option, name, word);
+        }
+        UsageError::MissingOption(word) => return missing_option(word),
+        UsageError::DetachedUrl { option, word } => {
             return vec![
-                Line::error(format!("{option} {name}: expected NAME=REF, and {word:?} follows")),
-                Line::help(format!("write {option} {name}={word}")),
+                Line::error(format!("{option} takes its URL only after `=`")),
+                Line::help(format!("write {option}={}", without_url_secrets(word))),
             ];
         }
         UsageError::NoCommand { has_separator, line } => return no_command(*has_separator, *line),
@@ -49,7 +54,9 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
             "{option} PATH=…: PATH decides which command runs and cannot come from a secret; set it with `value` in a declaration"
         ),
         UsageError::Reference { option, argument, reference: written, error } => {
-            format!("{option} {argument}: {}", reference(written, error))
+            let name = argument.strip_suffix(written.as_str()).unwrap_or_default();
+            let line = Line::error(format!("{option} {name}…: {}", reference(written, error)));
+            return std::iter::once(line).chain(literal_hint(error).map(Line::help)).collect();
         }
         UsageError::ContainerAlone => {
             "--container selects a container of an ECS task definition, and no declaration is one; name it with -f"
@@ -78,6 +85,25 @@ fn option_hint(option: &str, nearest: &Option<String>) -> String {
         (_, Some(nearest)) => format!("did you mean {nearest}?"),
         (_, None) => SEE_HELP.to_owned(),
     }
+}
+
+fn missing_equals(option: &str, name: &str, word: &str) -> Vec<Line> {
+    let (name, reference) = (name.trim_end_matches('='), word.trim_start_matches('='));
+    let reference = if reference.is_empty() { "REF" } else { reference };
+    vec![
+        Line::error(format!("{option} {name}: expected NAME=REF without blanks, and {word:?} follows")),
+        Line::help(format!("write {option} {name}={reference}, with no blanks around =")),
+    ]
+}
+
+/// Returns the message about `NAME=REF` without `--env`. A text that is no reference may be a password, and is not quoted.
+fn missing_option(word: &str) -> Vec<Line> {
+    let (name, reference) = word.split_once('=').unwrap_or((word, ""));
+    let reference = if Reference::parse(reference).is_ok() { reference } else { "…" };
+    vec![
+        Line::error(format!("unexpected {name}=…: no option stands before it")),
+        Line::help(format!("write --env {name}={reference}")),
+    ]
 }
 
 const SEE_HELP: &str = "--help prints all options";

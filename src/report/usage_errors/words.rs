@@ -10,6 +10,9 @@ pub fn stray_word(word: &str, remedy: &Remedy) -> Vec<Line> {
     let no_such = ": secrets-exec has no such subcommand";
     let launch = format!("as in: secrets-exec --env NAME=REF -- {word}");
     match remedy {
+        Remedy::Separator if ["-", "–", "—"].contains(&word) => {
+            vec![Line::error(format!("unexpected {word:?}")), Line::help("write two hyphens before the command: --")]
+        }
         Remedy::Separator => vec![unexpected(": the command comes after `--`"), Line::help(launch)],
         Remedy::OptionsBeforeSeparator => vec![
             unexpected(" before `--`"),

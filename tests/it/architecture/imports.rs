@@ -13,7 +13,7 @@ pub struct Import<'a> {
     pub to: &'a File,
     /// The file with the re-export that leads there.
     pub through: Option<&'a File>,
-    /// What is taken, if it is an item and not the module itself.
+    /// The imported item; `None` for the module itself.
     pub item: Option<String>,
     pub line: usize,
     /// As written: `use super::credentials::find`.

@@ -9,7 +9,7 @@ const DOCUMENT: &str = include_str!("../../../ARCHITECTURE.md");
 /// The first row of that table.
 const HEADING: &str = "| layer | may import | may import types of | may touch |";
 
-/// What `stages` stands for in the table.
+/// The folders that `stages` stands for in the table.
 const STAGES: &str = "input, backend, resolve, deliver, exec";
 
 /// One row of the table. Its cells are lists, separated by commas.

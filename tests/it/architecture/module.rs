@@ -1,4 +1,4 @@
-//! What is read of one module: the names in its scope, and every path that its code names.
+//! The facts about one module: the names in its scope, and every path that its code names.
 
 use std::collections::BTreeMap;
 

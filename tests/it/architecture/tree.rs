@@ -13,7 +13,7 @@ pub struct File {
     pub path: String,
     pub module: ModulePath,
     pub text: String,
-    /// How many lines precede the first test module.
+    /// The number of lines before the first test module.
     pub code_lines: usize,
     pub mentions: Vec<Mention>,
     pub words: Vec<Word>,

@@ -95,8 +95,8 @@ struct Defaults {
     pass: Option<Vec<Glob>>,
     /// Variables that are not passed on.
     unset: Option<Vec<Glob>>,
-    /// Prints the secret and version of each variable.
-    verbose: Option<bool>,
+    /// Prints the secret and version of each variable; 2 also the source of the credentials, requests and times.
+    verbose: Option<Level>,
     /// Suppresses warnings.
     quiet: Option<bool>,
 }
@@ -107,6 +107,14 @@ struct Defaults {
 enum Agent {
     On(bool),
     At(Url),
+}
+
+/// `true` or 1, `false` or 0, or 2 for more.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Level {
+    On(bool),
+    Number(#[schemars(range(min = 0, max = 2))] u8),
 }
 
 /// Names for secrets.

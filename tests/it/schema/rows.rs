@@ -21,6 +21,9 @@ pub const RIGHT: &[&str] = &[
     r#"{"defaults":{"timeout":"1h5min2.5s"}}"#,
     r#"{"defaults":{"timeout":" 2 weeks"}}"#,
     r#"{"defaults":{"keep-existing":true,"clean-env":false,"verbose":true,"quiet":false}}"#,
+    r#"{"defaults":{"verbose":0}}"#,
+    r#"{"defaults":{"verbose":1}}"#,
+    r#"{"defaults":{"verbose":2}}"#,
     r#"{"defaults":{"clean-env":true,"pass":["APP_*"],"unset":["AWS_*","X"]}}"#,
     r#"{"defaults":{"pass":[],"unset":[]}}"#,
     // secrets
@@ -116,6 +119,8 @@ pub const WRONG: &[&str] = &[
     r#"{"defaults":{"keep-existing":"true"}}"#,
     r#"{"defaults":{"clean-env":1}}"#,
     r#"{"defaults":{"verbose":null}}"#,
+    r#"{"defaults":{"verbose":3}}"#,
+    r#"{"defaults":{"verbose":"2"}}"#,
     r#"{"defaults":{"quiet":"yes"}}"#,
     r#"{"defaults":{"pass":"APP_*"}}"#,
     r#"{"defaults":{"unset":[["X"]]}}"#,

@@ -14,7 +14,7 @@ pub enum FileKind {
 
 /// A line that is neither a section nor a setting.
 #[derive(Debug, PartialEq, Eq)]
-pub struct SyntaxError {
+pub struct IniError {
     /// From 1.
     pub line: usize,
     pub expected: &'static str,
@@ -41,11 +41,11 @@ pub fn decode_name(encoded: &str) -> String {
 ///
 /// # Errors
 /// For the first line that botocore would not accept.
-pub fn rewrite(text: &str, kind: FileKind) -> Result<String, SyntaxError> {
+pub fn rewrite(text: &str, kind: FileKind) -> Result<String, IniError> {
     let mut rewriter = Rewriter { kind, has_section: false, setting: None, indent: 0 };
     let mut rewritten = String::with_capacity(text.len());
     for (index, line) in text.lines().enumerate() {
-        let line = rewriter.line(line).map_err(|expected| SyntaxError { line: index + 1, expected })?;
+        let line = rewriter.line(line).map_err(|expected| IniError { line: index + 1, expected })?;
         rewritten.push_str(&line);
         rewritten.push('\n');
     }

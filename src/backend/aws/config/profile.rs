@@ -17,17 +17,6 @@ use crate::model::quoting::one_line;
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 
-/// The keys of a profile that configure credentials.
-const CREDENTIAL_KEYS: [&str; 7] = [
-    "aws_access_key_id",
-    "role_arn",
-    "source_profile",
-    "credential_source",
-    "credential_process",
-    "web_identity_token_file",
-    "sso_account_id",
-];
-
 /// Completes settings with those of the profile. Options and variables take precedence.
 ///
 /// # Errors
@@ -39,18 +28,18 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     let name = chosen.as_deref().unwrap_or("default");
     let Some(profile) = profiles.get(name) else {
         // The default profile need not exist.
-        return if chosen.is_none() { Ok(()) } else { Err(no_profile(name, None, &profiles)) };
+        return if chosen.is_none() { Ok(()) } else { Err(profiles.no_profile(name, None)) };
     };
     check_source_profiles(name, profile, &profiles)?;
     if settings.uses_profile() {
-        settings.mfa_serials = match role_chain(&profiles, name) {
-            Ok(chain) => chain.map(|chain| chain.mfa_serials()).unwrap_or_default(),
+        (settings.profile_has_keys, settings.mfa_serials) = match role_chain(&profiles, name) {
+            Ok(Some(chain)) => (true, chain.mfa_serials()),
+            Ok(None) => (false, Vec::new()),
             Err(ChainError::Setup(error)) => return Err(error),
             // Reported when credentials are searched.
-            Err(ChainError::Inconsistent(_)) => Vec::new(),
+            Err(ChainError::Inconsistent(_)) => (true, Vec::new()),
         };
     }
-    settings.profile_has_keys = CREDENTIAL_KEYS.iter().any(|key| profile.get(key).is_some());
     let reader = ProfileReader { name, profile };
     reader.setting("retry_mode", RETRY_EXPECTED, |text| parse_one_of(&RETRY_MODES, text))?;
     let max_attempts = reader.setting("max_attempts", COUNT_EXPECTED, parse_count)?;
@@ -89,14 +78,10 @@ fn check_source_profiles(name: &str, profile: &Profile, profiles: &Profiles) -> 
     // A chain with more steps than there are profiles is a cycle, which `role_chain` reports.
     for _ in profiles.names() {
         let Some(source) = profile.get("source_profile") else { break };
-        profile = profiles.get(source).ok_or_else(|| no_profile(source, Some(name), profiles))?;
+        profile = profiles.get(source).ok_or_else(|| profiles.no_profile(source, Some(name)))?;
         name = source;
     }
     Ok(())
-}
-
-fn no_profile(name: &str, named_by: Option<&str>, profiles: &Profiles) -> SetupError {
-    SetupError::NoProfile { name: name.to_owned(), known: profiles.names(), named_by: named_by.map(str::to_owned) }
 }
 
 struct ProfileReader<'a> {

@@ -67,6 +67,11 @@ impl Profiles {
         names
     }
 
+    /// Returns the error for a profile that does not exist, which an option or variable names, or another profile.
+    pub fn no_profile(&self, name: &str, named_by: Option<&str>) -> SetupError {
+        SetupError::NoProfile { name: name.to_owned(), known: self.names(), named_by: named_by.map(str::to_owned) }
+    }
+
     /// Returns a setting of an `sso-session` section; `None` if there is no such section.
     pub fn session_setting(&self, session: &str, key: &str) -> Option<Option<&str>> {
         Some(self.sections.sso_session(&encode_name(session))?.get(key))

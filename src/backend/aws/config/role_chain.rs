@@ -74,7 +74,10 @@ pub enum ChainError {
 pub fn role_chain<'a>(profiles: &'a Profiles, name: &'a str) -> Result<Option<RoleChain>, ChainError> {
     let (mut name, mut visited, mut roles) = (name, Vec::new(), Vec::new());
     loop {
-        let Some(profile) = profiles.get(name) else { return no_profile(name, &visited, profiles) };
+        let Some(profile) = profiles.get(name) else {
+            let missing = |named_by: &&str| Err(ChainError::Setup(profiles.no_profile(name, Some(named_by))));
+            return visited.last().map_or(Ok(None), missing);
+        };
         if visited.contains(&name) {
             let path = [&visited[..], &[name]].concat().join(", ");
             return Err(ChainError::Inconsistent(format!("the source_profile of these profiles makes a loop: {path}")));
@@ -86,7 +89,7 @@ pub fn role_chain<'a>(profiles: &'a Profiles, name: &'a str) -> Result<Option<Ro
             (Some(keys), _) => Some(Source::Keys(keys)),
             (None, Some(role)) => {
                 roles.push(role);
-                match next(name, profile)? {
+                match source_profile(name, profile)? {
                     Some(source) => {
                         name = source;
                         continue;
@@ -103,12 +106,6 @@ pub fn role_chain<'a>(profiles: &'a Profiles, name: &'a str) -> Result<Option<Ro
             None => Err(inconsistent(name, "is a source_profile, and has no credentials")),
         };
     }
-}
-
-fn no_profile(name: &str, visited: &[&str], profiles: &Profiles) -> Result<Option<RoleChain>, ChainError> {
-    let Some(named_by) = visited.last() else { return Ok(None) };
-    let named_by = Some((*named_by).to_owned());
-    Err(ChainError::Setup(SetupError::NoProfile { name: name.to_owned(), known: profiles.names(), named_by }))
 }
 
 fn inconsistent(profile: &str, why: &str) -> ChainError {
@@ -144,7 +141,7 @@ fn duration(profile: &str, text: &str) -> Result<i32, ChainError> {
 }
 
 /// The profile whose credentials assume the role of a profile; `None` if it is the profile itself.
-fn next<'a>(name: &str, profile: &'a Profile) -> Result<Option<&'a str>, ChainError> {
+fn source_profile<'a>(name: &str, profile: &'a Profile) -> Result<Option<&'a str>, ChainError> {
     match (profile.get("source_profile"), profile.get("credential_source")) {
         (Some(_), Some(_)) => Err(inconsistent(name, "has both source_profile and credential_source")),
         (None, None) => Err(inconsistent(name, "has a role_arn, but neither source_profile nor credential_source")),

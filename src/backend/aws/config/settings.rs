@@ -31,7 +31,7 @@ pub struct Settings {
     pub variable_keys: VariableKeys,
     /// The MFA devices whose codes the profile's roles require.
     pub mfa_serials: Vec<String>,
-    /// True if the profile has a setting that credentials come from.
+    /// True if credentials come from the profile, or its settings for them are inconsistent.
     pub profile_has_keys: bool,
     pub config_files: ConfigFiles,
     /// Those that count as absent.

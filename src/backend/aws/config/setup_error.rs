@@ -27,7 +27,7 @@ pub enum SetupError {
     },
 }
 
-/// The text for files that have become wrong since the launch began. The report has other words for those that were.
+/// The text for files that were changed since the launch began and are invalid now. `report` words the errors of the first reading.
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -11,7 +11,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use super::environment::EnvironmentCredentials;
 use super::imds::InstanceCredentials;
-use super::local_causes::{is_limit, is_unreadable_file, limit_in_force};
+use super::local_failures::{is_limit, is_unreadable_file, limit_in_force};
 use super::profile::profile_credentials;
 use super::provider_configs::ProviderConfigs;
 use crate::backend::aws::config::Settings;
@@ -21,7 +21,7 @@ use crate::model::library_text::is_metadata_forbidden;
 use crate::model::reference::Region;
 use crate::net::errors::is_timeout;
 use crate::time::deadline::Deadline;
-use crate::time::progress::Event;
+use crate::time::progress::{Event, WaitReason};
 use crate::time::retry::{Retry, RetryBudget};
 
 /// Returns the credentials of the first provider that has some.
@@ -53,7 +53,7 @@ pub async fn find_credentials<'a>(
             }
         };
         if let Some((provider, why)) = error.tried.last() {
-            deadline.progress().note_reason(&format!("{provider}: {why}"));
+            deadline.progress().note_reason(WaitReason::Source(provider, why.clone()));
         }
         // Keep the earlier, more specific error.
         if failure != ProviderFailure::OutOfTime || last.tried.is_empty() {

@@ -1,4 +1,5 @@
-//! Credentials in variables. The SDK's own provider knows no AWS_SECURITY_TOKEN, and takes SECRET_ACCESS_KEY, which is nobody's.
+//! Credentials in variables. The SDK's own provider does not read AWS_SECURITY_TOKEN, and accepts
+//! SECRET_ACCESS_KEY, which AWS does not document.
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError as ProviderError;

@@ -15,6 +15,7 @@ use crate::model::answer::{FetchError, Outage};
 use crate::model::reference::Region;
 use crate::net::errors::{ImdsUnavailable, TimedOut, find_source, is_timeout};
 use crate::time::deadline::Deadline;
+use crate::time::progress::WaitReason;
 use crate::time::retry::{Retry, RetryBudget};
 
 /// The credentials of the instance's role. The SDK's own provider panics over a role name that cannot be part of a path.
@@ -98,7 +99,7 @@ pub async fn instance_region(
         // Off EC2, IMDS never answers: do not retry a timeout.
         let is_last = matches!(outage, Outage::Timeout(_)) && !deadline.is_waiting();
         last = outage.map_text(why);
-        deadline.progress().note_reason(last.text());
+        deadline.progress().note_reason(WaitReason::Outage(last.clone()));
         if is_last || !budget.pause(attempts, Some(&last), None).await {
             break;
         }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::prompt::ask;
 use crate::backend::aws::config::Settings;
 use crate::model::answer::{CredentialsError, FetchError, Wanted};
-use crate::model::quoting::one_line;
+use crate::model::quoting::{escaped, one_line};
 use crate::time::deadline::Deadline;
 
 /// The codes that were typed, by the serial number of the device: each is asked for once in a launch.
@@ -38,12 +38,14 @@ impl MfaCodes {
 
 fn ask_for(serial: &str) -> Result<Zeroizing<String>, String> {
     let serial = one_line(serial);
-    let question = format!("secrets-exec: MFA code for {serial}: ");
+    let mut question = format!("secrets-exec: MFA code for {}: ", escaped(&serial));
     loop {
         match ask(&question) {
             Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => return Ok(code),
-            // A code has six digits: STS takes no other.
-            Ok(Some(_)) => {}
+            // STS takes no other code.
+            Ok(Some(_)) => {
+                question = format!("secrets-exec: six digits are expected; MFA code for {}: ", escaped(&serial))
+            }
             Ok(None) => return Err(format!("no MFA code for {serial} was typed")),
             Err(_) => {
                 let why =

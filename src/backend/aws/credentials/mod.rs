@@ -1,9 +1,9 @@
-//! Credentials: the chain of providers, and the providers that replace the SDK's own for profiles and IMDS.
+//! Credentials: the chain of providers. Of the SDK's, those for web identity, SSO and containers are used, and IMDS behind checks.
 
 mod chain;
 mod environment;
 mod imds;
-mod local_causes;
+mod local_failures;
 mod mfa;
 mod process;
 mod process_group;

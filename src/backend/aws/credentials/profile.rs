@@ -38,9 +38,9 @@ pub async fn profile_credentials(
         Source::Keys(credentials) => credentials,
         Source::Process(command) => CredentialProcess::new(&command).provide_credentials().await?,
         Source::Named(source) => named(source, settings, configs).await?,
-        Source::WebIdentity => of_the_sdk(&profiles, &chain.profile, configs).await?,
+        Source::WebIdentity => sdk_credentials(&profiles, &chain.profile, configs).await?,
         Source::Sso => {
-            let found = of_the_sdk(&profiles, &chain.profile, configs).await;
+            let found = sdk_credentials(&profiles, &chain.profile, configs).await;
             found.map_err(|error| with_login_hint(error, &chain.profile))?
         }
     };
@@ -90,20 +90,20 @@ const PROFILE: &str = "secrets-exec-source";
 
 /// Asks the SDK's provider for the credentials of a web identity or of SSO. It is given a profile that has only these settings, since it
 /// would assume the roles of the profile itself.
-async fn of_the_sdk(
+async fn sdk_credentials(
     profiles: &Profiles,
     name: &str,
     configs: &ProviderConfigs<'_>,
 ) -> Result<Credentials, ProviderError> {
     let Some(profile) = profiles.get(name) else { return Err(invalid("the profile does not exist any more")) };
-    let files = profiles.env_files_with(source_profile(profile));
+    let files = profiles.env_files_with(source_config(profile));
     let provider = ProfileFileCredentialsProvider::builder().configure(&configs.network);
     provider.profile_name(PROFILE).profile_files(files).build().provide_credentials().await
 }
 
 /// Returns a configuration file with the source of `profile`. The SDK allows the region and the URL of SSO only in the `sso-session`, if
 /// there is one; botocore allows them in both.
-fn source_profile(profile: &Profile) -> String {
+fn source_config(profile: &Profile) -> String {
     let mut own = format!("[profile {PROFILE}]\n");
     let session = session(profile);
     let mut of_session = session.as_ref().map(|session| format!("[sso-session {session}]\n")).unwrap_or_default();

@@ -4,8 +4,8 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -13,13 +13,29 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-use nix::unistd::{getpgrp, pipe2, tcgetpgrp, write};
+use nix::unistd::{getpgrp, pipe2, read, tcgetpgrp, write};
 use zeroize::Zeroizing;
 
 use crate::system::signals::{Disposition, Handlers, TERMINATION, disposition};
 
-/// The pipe to which the signal handler writes; -1 while none is installed.
-static PIPE: AtomicI32 = AtomicI32::new(-1);
+/// The pipe to which the signal handler writes. It is never closed: the handler may still run on another thread when a question has
+/// ended.
+static PIPE: OnceLock<Pipe> = OnceLock::new();
+
+struct Pipe {
+    reader: OwnedFd,
+    writer: OwnedFd,
+}
+
+impl Pipe {
+    fn get() -> io::Result<&'static Self> {
+        if let Some(pipe) = PIPE.get() {
+            return Ok(pipe);
+        }
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        Ok(PIPE.get_or_init(|| Self { reader, writer }))
+    }
+}
 
 /// The longest answer, in bytes.
 const LONGEST: usize = 256;
@@ -40,13 +56,13 @@ pub fn ask(question: &str) -> io::Result<Option<Zeroizing<String>>> {
         }
         // Dropped at the end of the statement, which sends the signals that came meanwhile.
         let answer = SilentTerminal::begin(terminal.try_clone()?)?.read_line(question)?;
-        if let Answer::Line(line) = answer {
+        if let Input::Line(line) = answer {
             return Ok(line);
         }
     }
 }
 
-enum Answer {
+enum Input {
     Line(Option<Zeroizing<String>>),
     /// A signal came before a line.
     Signal,
@@ -56,23 +72,20 @@ enum Answer {
 struct SilentTerminal {
     terminal: File,
     modes: Termios,
-    signals: File,
+    pipe: &'static Pipe,
     handlers: Handlers,
-    /// The end of the pipe that the handler writes to.
-    _writer: OwnedFd,
 }
 
 impl SilentTerminal {
     fn begin(terminal: File) -> io::Result<Self> {
         let modes = tcgetattr(&terminal)?;
-        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        PIPE.store(writer.as_raw_fd(), Ordering::SeqCst);
+        let pipe = Pipe::get()?;
         let action = SigAction::new(SigHandler::Handler(pass_on), SaFlags::SA_RESTART, SigSet::empty());
         let signals = TERMINATION.into_iter().chain([Signal::SIGTSTP]);
         let signals = signals.filter(|signal| disposition(*signal) != Disposition::Ignored);
-        // SAFETY: the handler calls only write and sets errno, which is async-signal-safe.
+        // SAFETY: the handler reads an atomic, calls write and sets errno, which is async-signal-safe.
         let handlers = unsafe { Handlers::install(action, signals) };
-        let this = Self { terminal, modes, signals: File::from(reader), handlers, _writer: writer };
+        let this = Self { terminal, modes, pipe, handlers };
         let mut silent = this.modes.clone();
         silent.local_flags.remove(LocalFlags::ECHO);
         // The line break is shown, since it ends the line of the question.
@@ -81,24 +94,24 @@ impl SilentTerminal {
         Ok(this)
     }
 
-    fn read_line(&self, question: &str) -> io::Result<Answer> {
+    fn read_line(&self, question: &str) -> io::Result<Input> {
         (&self.terminal).write_all(question.as_bytes())?;
         let mut line = Zeroizing::new([0; LONGEST]);
         loop {
             let readable = |file| PollFd::new(file, PollFlags::POLLIN);
-            let mut files = [readable(self.signals.as_fd()), readable(self.terminal.as_fd())];
+            let mut files = [readable(self.pipe.reader.as_fd()), readable(self.terminal.as_fd())];
             match poll(&mut files, PollTimeout::NONE) {
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(errno.into()),
                 Ok(_) => {}
             }
             if files[0].any() == Some(true) {
-                return Ok(Answer::Signal);
+                return Ok(Input::Signal);
             }
             if files[1].any() == Some(true) {
                 let length = (&self.terminal).read(&mut *line)?;
                 let text = line.get(..length).map(String::from_utf8_lossy).unwrap_or_default();
-                return Ok(Answer::Line((length > 0).then(|| Zeroizing::new(text.trim().to_owned()))));
+                return Ok(Input::Line((length > 0).then(|| Zeroizing::new(text.trim().to_owned()))));
             }
         }
     }
@@ -108,9 +121,8 @@ impl Drop for SilentTerminal {
     fn drop(&mut self) {
         let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, &self.modes);
         self.handlers.restore();
-        PIPE.store(-1, Ordering::SeqCst);
         let mut number = [0];
-        while (&self.signals).read(&mut number).is_ok_and(|length| length == 1) {
+        while read(&self.pipe.reader, &mut number) == Ok(1) {
             let Ok(signal) = Signal::try_from(i32::from(number[0])) else { continue };
             if signal != Signal::SIGTSTP {
                 // The line that the signal leaves begins below the question.
@@ -124,8 +136,25 @@ impl Drop for SilentTerminal {
 /// Writes the number of a signal to the pipe.
 extern "C" fn pass_on(number: libc::c_int) {
     let errno = Errno::last_raw();
-    // SAFETY: the descriptor is open until the handlers are removed.
-    let pipe = unsafe { BorrowedFd::borrow_raw(PIPE.load(Ordering::SeqCst)) };
-    let _ = write(pipe, &[u8::try_from(number).unwrap_or_default()]);
+    if let Some(pipe) = PIPE.get() {
+        let _ = write(&pipe.writer, &[u8::try_from(number).unwrap_or_default()]);
+    }
     Errno::set_raw(errno);
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::pty::openpty;
+
+    use super::*;
+
+    #[test]
+    fn a_signal_that_is_noted_after_a_question_has_ended_interrupts_the_next_one() {
+        let terminal = openpty(None, None).unwrap();
+        let begin = || SilentTerminal::begin(File::from(terminal.slave.try_clone().unwrap())).unwrap();
+        drop(begin());
+        // Ignored by default, so sending it on does nothing.
+        pass_on(Signal::SIGWINCH as libc::c_int);
+        assert!(matches!(begin().read_line(""), Ok(Input::Signal)));
+    }
 }

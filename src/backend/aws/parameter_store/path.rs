@@ -20,12 +20,12 @@ const MAX_PAGE: u64 = 10;
 ///
 /// A page may be empty although others follow: only a page that names no next one is the last.
 pub async fn get_below(client: &Client, request: &SecretRequest, budget: &RetryBudget) -> Result<Document, FetchError> {
-    let mut below = BTreeMap::new();
+    let mut found = BTreeMap::new();
     let mut token: Option<String> = None;
     loop {
         let Page { parameters, next_token } = get_page(client, request, token.as_deref(), budget).await?;
         for (name, parameter) in parameters {
-            below.insert(name, parameter.into_document(&request.version, &request.scope_in(&client.region))?);
+            found.insert(name, parameter.into_document(&request.version, &request.scope_in(&client.region))?);
         }
         if next_token.is_none() {
             break;
@@ -35,11 +35,11 @@ pub async fn get_below(client: &Client, request: &SecretRequest, budget: &RetryB
         }
         token = next_token;
     }
-    if below.is_empty() {
+    if found.is_empty() {
         return Err(FetchError::NotFound { missing: Missing::Secret, nearest: None });
     }
     let region = Some(client.region.clone());
-    Ok(Document { region, below: below.into_iter().collect(), ..Document::new(SecretValue::new("")) })
+    Ok(Document { region, parameters: found.into_iter().collect(), ..Document::new(SecretValue::new("")) })
 }
 
 async fn get_page(

@@ -1,4 +1,4 @@
-//! A check of credentials before they are used in a signature.
+//! Credentials that cannot be used: characters that no header can hold, and an expiry that is near.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! Causes on this machine that a provider has no credentials: a limit of this process, or a file.
+//! Failures of a provider on this machine: a limit of this process, or a file.
 
 use std::io;
 
