@@ -332,3 +332,12 @@ fn the_name_of_a_command_that_is_misspelled_or_not_in_front_is_corrected() {
     refuses_words(&["help", "check"], &["secrets-exec check --help"]);
     refuses_words(&["version"], &["--version"]);
 }
+
+#[test]
+fn a_corrected_command_line_holds_no_password() {
+    let run = refuses(
+        |sandbox| sandbox.args(["--ca-bundle", "http://u:hunter2@x", "-e", "A=hunter 2", "check"]).bare(),
+        &["write: "],
+    );
+    run.says_nothing_of("hunter");
+}

@@ -6,6 +6,7 @@ use super::subcommand::Subcommand;
 use super::usage::{Remedy, UsageError};
 use crate::model::env_name::is_name;
 use crate::model::options::ExportFormat;
+use crate::model::quoting::without_url_secrets;
 use crate::model::reference::Reference;
 use crate::model::suggest;
 
@@ -94,11 +95,11 @@ fn is_declaration(word: &str) -> bool {
     [".yaml", ".yml", ".toml", ".json"].iter().any(|extension| word.ends_with(extension))
 }
 
-/// Returns a word in which a text that is no reference, and may be a password, is left out after `NAME=`.
+/// Returns a word without the secrets of a URL, and without a text after `NAME=` that is no reference and may be a password.
 fn without_value(word: &str) -> String {
     match word.split_once('=') {
         Some((name, text)) if is_name(name) && Reference::parse(text).is_err() => format!("{name}=…"),
-        _ => word.to_owned(),
+        _ => without_url_secrets(word).to_string(),
     }
 }
 
