@@ -25,11 +25,12 @@ pub fn is_toml_duplicate_key(message: &str) -> bool {
     message == "duplicate key"
 }
 
-/// Returns a line of clap's error output without `error: `, or `None` for its tip about `--`, which is wrong for a
-/// command line that ends in a command.
+/// Returns a line of clap's error output without `error: `, or `None` for its usage, for its reference to `--help`, and for its tip
+/// about `--`, which is wrong for a command line that ends in a command.
 pub fn clap_line(line: &str) -> Option<&str> {
     let line = line.trim().trim_start_matches("error: ");
-    (!line.is_empty() && !line.starts_with("tip: to pass")).then_some(line)
+    let is_noise = ["tip: to pass", "Usage: ", "For more information"].iter().any(|noise| line.starts_with(noise));
+    (!line.is_empty() && !is_noise).then_some(line)
 }
 
 /// True for the error detail of MiniJinja about an operator on an undefined value, whose kind is only
@@ -137,13 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn clap_gives_a_tip_about_the_separator() {
+    fn clap_gives_a_tip_about_the_separator_and_its_usage() {
         let command = clap::Command::new("name").arg(clap::Arg::new("command"));
         let error = command.try_get_matches_from(["name", "--unknown"]).unwrap_err().render().to_string();
-        assert!(error.contains("tip: "), "{error}");
+        assert!(
+            error.contains("tip: ") && error.contains("Usage: ") && error.contains("For more information"),
+            "{error}"
+        );
         let lines: Vec<_> = error.lines().filter_map(clap_line).collect();
-        assert_eq!(lines.first(), Some(&"unexpected argument '--unknown' found"), "{error}");
-        assert!(!lines.iter().any(|line| line.contains("tip: ")), "{error}");
+        assert_eq!(lines, ["unexpected argument '--unknown' found"], "{error}");
     }
 
     #[test]

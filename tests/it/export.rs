@@ -175,7 +175,7 @@ fn a_reserved_name_that_takes_numbers_is_set_to_a_number() {
 #[test]
 fn without_a_format_the_formats_are_named() {
     let run = sandbox(SECRETS, DECLARATION).run();
-    run.refused(64).says(["error: export: no format", "shell", "dotenv", "json", "docker"]);
+    run.refused(64).says(["error: export requires --format FORMAT", "shell", "dotenv", "json", "docker"]);
 }
 
 #[test]

@@ -47,6 +47,38 @@ fn the_options_of_the_readme_are_those_of_the_help() {
     assert_eq!(documented, known);
 }
 
+/// The names of the commands that the help lists.
+fn commands(help: &str) -> Vec<&str> {
+    let (_, section) = help.split_once("\nCommands").unwrap();
+    let lines = section.lines().skip(1).take_while(|line| !line.is_empty());
+    lines.filter_map(|line| line.split_whitespace().next()).collect()
+}
+
+#[test]
+fn the_commands_of_the_help_are_in_the_readme() {
+    let (readme, help) = (repository_file("README.md"), help());
+    assert_eq!(commands(&help), ["check", "policy", "export", "completions", "man"]);
+    for command in commands(&help) {
+        assert!(readme.contains(&format!("`{command}`")), "{command}");
+    }
+}
+
+#[test]
+fn the_options_in_the_readmes_section_of_a_command_are_those_that_only_this_command_has() {
+    let (readme, launch) = (repository_file("README.md"), help());
+    let sections = readme.split("\n## ").skip(1);
+    let of =
+        |name: &str| sections.clone().find(|section| section.lines().next().unwrap().contains(&format!("`{name}`")));
+    for (name, section) in commands(&launch).into_iter().filter_map(|name| Some((name, of(name)?))) {
+        let help = Sandbox::new().args([name, "--help"]).bare().run().launched().stdout();
+        let (usage, _) = help.split_once("\nExamples:").unwrap();
+        let (_, options) = usage.split_once("\nOptions:").unwrap();
+        let own: BTreeSet<String> = long_options(options).difference(&long_options(&launch)).cloned().collect();
+        let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next());
+        assert_eq!(cells.flat_map(long_options).collect::<BTreeSet<_>>(), own, "{name}");
+    }
+}
+
 #[test]
 fn the_exit_statuses_of_the_readme_are_those_of_the_help() {
     let readme = repository_file("README.md");

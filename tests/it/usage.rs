@@ -238,3 +238,106 @@ fn a_role_that_is_no_arn_is_a_usage_error() {
 fn every_wrong_binding_is_told() {
     refuses(|sandbox| sandbox.resolve("1A=x:k").resolve("B=").resolve("C=x:$["), &["1A", "B", "C"]);
 }
+
+#[test]
+fn each_command_has_a_help_of_its_own() {
+    for command in ["check", "policy", "export", "completions", "man"] {
+        let page = |option| Sandbox::new().args([command, option]).bare().run().launched_silently().stdout();
+        for help in [page("-h"), page("--help")] {
+            assert!(help.contains(&format!("Usage: secrets-exec {command}")), "{help}");
+            assert!(help.contains("Example") && !help.contains("COMMAND [ARG]"), "{help}");
+        }
+    }
+    for command in ["check", "policy", "export"] {
+        let page = |option| Sandbox::new().args([command, option]).bare().run().launched_silently().stdout();
+        let (short, long) = (page("-h"), page("--help"));
+        assert!(short.lines().count() * 2 < long.lines().count() && !short.contains("--external-id"), "{short}");
+        assert!(long.contains("--external-id") && long.contains("Exit status"), "{long}");
+    }
+}
+
+#[test]
+fn the_help_names_the_other_commands() {
+    for option in ["-h", "--help"] {
+        let help = help(option);
+        for command in ["check", "policy", "export", "completions", "man"] {
+            assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
+        }
+    }
+}
+
+/// Asserts that these words are refused, with these facts, in words of ours.
+fn refuses_words(words: &[&str], facts: &[&str]) {
+    let run = refuses(|sandbox| sandbox.args(words).bare(), facts);
+    for theirs in ["Usage:", "For more information", "tip:", "argument '", "<"] {
+        run.says_nothing_of(theirs);
+    }
+}
+
+#[test]
+fn an_unknown_option_of_a_command_is_corrected() {
+    refuses_words(&["check", "--ofline"], &["unknown option --ofline", "did you mean --offline?"]);
+    refuses_words(&["policy", "--acount", "1", "--regoin=x"], &["--account", "--region"]);
+    refuses_words(&["man", "--foo"], &["unknown option --foo"]);
+}
+
+#[test]
+fn an_option_of_another_command_is_told_as_such() {
+    refuses_words(&["--offline", "--", "env"], &["--offline is an option of check", "secrets-exec check --offline"]);
+    refuses_words(&["export", "--offline"], &["--offline is an option of check, not of export", "leave --offline out"]);
+    refuses_words(&["completions", "--region", "r", "bash"], &["--region is an option of a launch, check", "leave"]);
+}
+
+#[test]
+fn a_value_that_is_missing_or_none_of_the_possible_ones_is_told_with_those() {
+    let formats = ["shell", "dotenv", "json", "docker"];
+    refuses_words(&["export"], &[&["export requires --format FORMAT"][..], &formats].concat());
+    refuses_words(&["export", "--format"], &[&["--format: its value is missing"][..], &formats].concat());
+    refuses_words(&["export", "--format", "yaml"], &[&["\"yaml\" is not one of"][..], &formats].concat());
+    refuses_words(&["export", "--format=dotnev"], &["did you mean dotenv?"]);
+    refuses_words(&["policy", "--account"], &["--account: its value is missing", "--account ID"]);
+}
+
+#[test]
+fn a_flag_with_a_value_is_told_to_take_none() {
+    refuses_words(&["check", "--offline=1"], &["--offline takes no value"]);
+    refuses_words(&["-q=1", "--", "env"], &["-q takes no value"]);
+}
+
+#[test]
+fn a_word_that_a_command_does_not_take_is_told_with_what_was_meant() {
+    refuses_words(&["check", "node"], &["\"node\"", "secrets-exec check -- node"]);
+    refuses_words(&["check", "secrets.yaml"], &["-f secrets.yaml"]);
+    refuses_words(&["export", "json"], &["--format json"]);
+    refuses_words(&["man", "x"], &["man takes no arguments"]);
+    refuses_words(&["completions", "bash", "zsh"], &["\"zsh\"", "completions takes one shell"]);
+}
+
+#[test]
+fn a_command_after_the_separator_of_one_that_takes_none_is_an_error() {
+    for command in ["policy", "export", "man"] {
+        refuses_words(&[command, "--", "node"], &["\"node\"", &format!("{command} takes no command")]);
+    }
+}
+
+#[test]
+fn a_separator_without_a_command_is_an_error_of_check() {
+    refuses_words(&["check", "--"], &["no command after `--`"]);
+}
+
+#[test]
+fn the_name_of_a_command_that_is_misspelled_or_not_in_front_is_corrected() {
+    refuses_words(&["chekc", "--offline"], &["did you mean check?", "write: secrets-exec check --offline"]);
+    refuses_words(&["--region", "us-east-1", "check"], &["write: secrets-exec check --region us-east-1"]);
+    refuses_words(&["help", "check"], &["secrets-exec check --help"]);
+    refuses_words(&["version"], &["--version"]);
+}
+
+#[test]
+fn a_corrected_command_line_holds_no_password() {
+    let run = refuses(
+        |sandbox| sandbox.args(["--ca-bundle", "http://u:hunter2@x", "-e", "A=hunter 2", "check"]).bare(),
+        &["write: "],
+    );
+    run.says_nothing_of("hunter");
+}

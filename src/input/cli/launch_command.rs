@@ -3,19 +3,32 @@
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-use crate::model::options::{OPTIONS, OptionSpec, Takes};
+use super::help_text::LAUNCH;
+use crate::model::options::{OPTIONS, OUTPUT, OptionSpec, Takes};
+
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const ENTRIES: &str = "What to resolve";
 
 /// The command line of a launch.
 pub fn launch_command() -> Command {
-    let command = Command::new("secrets-exec")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Fetch secrets from AWS Secrets Manager, put them into the environment, and become a command")
-        .override_usage("secrets-exec [OPTIONS] -- COMMAND [ARG]...")
-        .after_help(AFTER_HELP)
-        .after_long_help(AFTER_LONG_HELP);
-    with_program(with_inputs(command), "The command to become, always after --, and its arguments")
+    let command = Command::new("secrets-exec").about(LAUNCH.about).override_usage(LAUNCH.usage);
+    let command = with_program(with_inputs(command), "The command to become, always after --, and its arguments");
+    with_help(command, true)
+}
+
+/// Adds `--help` and `--version`, whose descriptions differ from clap's own; `--version` is only shown if `shows_version`.
+pub fn with_help(command: Command, shows_version: bool) -> Command {
+    let heading = command.get_arguments().any(|arg| arg.get_help_heading() == Some(OUTPUT)).then_some(OUTPUT);
+    let flag = |name, letter, action, help| {
+        Arg::new(name).short(letter).long(name).action(action).help(help).help_heading(heading)
+    };
+    let version = flag("version", 'V', ArgAction::Version, "Print the version").hide(!shows_version);
+    command
+        .version(VERSION)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args([flag("help", 'h', ArgAction::Help, "Print help: -h the most common options, --help all"), version])
 }
 
 /// Adds the options that say what to resolve, and those of the table.
@@ -67,7 +80,7 @@ fn entries() -> [Arg; 7] {
             .value_name("GLOB")
             .action(ArgAction::Append)
             .hide_short_help(true)
-            .help("Also resolve ARNs and {{resolve:…}} in inherited variables with a matching name"),
+            .help("Also resolve ARNs and {{resolve:...}} in inherited variables with a matching name"),
         Arg::new("container")
             .long("container")
             .value_name("NAME")
@@ -75,32 +88,6 @@ fn entries() -> [Arg; 7] {
             .help("Use this container of the ECS task definition given by -f"),
     ]
 }
-
-/// The end of `-h`.
-const AFTER_HELP: &str = "\
-Example:
-  secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
-
---help prints all options, their variables and the exit status.";
-
-/// The end of `--help`. A paragraph is one line, which clap wraps at the terminal's width.
-const AFTER_LONG_HELP: &str = "\
-Options under the last three headings can also be set as SECRETS_EXEC_<NAME> and, except --local, under `defaults:` in a declaration. \
-SECRETS_EXEC_FILE names a declaration if -f does not.
-
-Examples:
-  secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
-  secrets-exec -f /etc/app/secrets.yaml -- /usr/bin/app
-  secrets-exec --local secrets.local.yaml -- ./app
-
-Exit status: the command's own. Before it runs:
-  64   usage: the command line, a reference on it, or a variable is invalid
-  70   a bug in secrets-exec
-  75   temporary: throttled, unreachable, timed out
-  77   access denied, or no credentials
-  78   a declaration, secret, key or value is invalid or absent
-  126  the command cannot be executed
-  127  the command was not found";
 
 /// The options of the table that `-h` describes.
 const COMMON: &[&str] = &["region", "profile", "timeout", "local", "keep-existing", "clean-env", "verbose", "quiet"];
@@ -113,7 +100,10 @@ fn argument(option: &'static OptionSpec) -> Arg {
         None => arg,
     };
     match option.takes {
-        Takes::Text(name) => arg.value_name(name).value_parser(ValueParser::os_string()),
+        Takes::Text(name) => {
+            let hint = if name == "FILE" { ValueHint::FilePath } else { ValueHint::Unknown };
+            arg.value_name(name).value_parser(ValueParser::os_string()).value_hint(hint)
+        }
         Takes::Nothing => arg.action(ArgAction::SetTrue),
         Takes::Level => arg.action(ArgAction::Count),
         Takes::Texts(name) => arg.value_name(name).action(ArgAction::Append),

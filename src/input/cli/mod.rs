@@ -1,24 +1,28 @@
 //! Parses the command line and `SECRETS_EXEC_*` into an invocation. clap is used in this folder only.
 //!
-//! - `launch_command`, `subcommand`: the command lines as clap's, with the text of `--help`.
+//! - `launch_command`, `subcommand`: the command lines as clap's, with the `help_text` of `--help`.
 //! - `inputs`: what commands share; its `options` of the table, and `--env` and others as `entries`.
 //! - `documents`: the shells' completions and the man page.
 //! - `operators`: the options of `check`, `policy` and `export`.
-//! - `unknown`: unknown options and words before `--`.
+//! - `clap_errors`: clap's errors as ours; `unknown` finds all unknown options and `stray` words.
 //! - `usage`: the errors.
 
+mod clap_errors;
 mod documents;
 mod entries;
+mod help_text;
 mod inputs;
 mod launch_command;
 mod operators;
 mod options;
+mod stray;
 mod subcommand;
 mod unknown;
 mod usage;
 
 pub use inputs::Inputs;
-pub use usage::UsageError;
+pub use subcommand::Subcommand;
+pub use usage::{Remedy, UsageError};
 
 use std::ffi::OsString;
 
@@ -27,13 +31,13 @@ use clap::{ArgMatches, Command};
 
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::library_text::clap_line;
 use crate::model::options::{CheckOptions, ExportOptions, PolicyOptions};
-use documents::{completions, man_page};
-use launch_command::launch_command;
+use clap_errors::{missing_argument, usage_errors};
+use documents::{Shell, completions, man_page};
+use help_text::LAUNCH;
+use launch_command::{VERSION, launch_command};
 use operators::{check_options, export_options, policy_options};
-use subcommand::{Subcommand, whole_command};
-use unknown::unknown_arguments;
+use subcommand::whole_command;
 
 /// The command that the command line asks for.
 #[derive(Debug)]
@@ -81,11 +85,11 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
 }
 
 fn parse_launch(arguments: &[OsString], inherited: &Inherited) -> Result<Invocation, Vec<UsageError>> {
-    let mut matches = match parsed(launch_command, arguments)? {
+    let mut matches = match parsed(None, launch_command, arguments)? {
         Parsed::Matches(matches) => matches,
         // The help names the other commands.
         Parsed::Help(text) => {
-            return match parsed(whole_command, arguments) {
+            return match parsed(None, whole_command, arguments) {
                 Ok(Parsed::Help(whole)) => Ok(Invocation::Print(whole)),
                 Ok(Parsed::Matches(_)) | Err(_) => Ok(Invocation::Print(text)),
             };
@@ -94,7 +98,7 @@ fn parse_launch(arguments: &[OsString], inherited: &Inherited) -> Result<Invocat
     let mut inputs = Box::new(Inputs::new(&mut matches, inherited));
     let Some(command) = program(&mut matches) else {
         let mut errors = std::mem::take(&mut inputs.errors);
-        errors.push(UsageError::NoCommand { has_separator: arguments.iter().any(|word| word == "--") });
+        errors.push(UsageError::NoCommand { has_separator: has_separator(arguments), line: None });
         return Err(errors);
     };
     Ok(Invocation::Launch { inputs, command })
@@ -105,15 +109,19 @@ fn parse_subcommand(
     arguments: &[OsString],
     inherited: &Inherited,
 ) -> Result<Invocation, Vec<UsageError>> {
-    let mut matches = match parsed(|| subcommand.command(), arguments)? {
+    let mut matches = match parsed(Some(subcommand), || subcommand.command(), arguments)? {
         Parsed::Matches(matches) => matches,
         Parsed::Help(text) => return Ok(Invocation::Print(text)),
     };
     let mut inputs = || Box::new(Inputs::new(&mut matches, inherited));
     Ok(match subcommand {
         Subcommand::Check => {
-            let inputs = inputs();
-            Invocation::Check { inputs, options: check_options(&matches), command: program(&mut matches) }
+            let mut inputs = inputs();
+            let command = program(&mut matches);
+            if command.is_none() && has_separator(arguments) {
+                inputs.errors.push(UsageError::NoCommand { has_separator: true, line: Some(subcommand) });
+            }
+            Invocation::Check { inputs, options: check_options(&matches), command }
         }
         Subcommand::Policy => {
             let mut inputs = inputs();
@@ -121,37 +129,47 @@ fn parse_subcommand(
         }
         Subcommand::Export => {
             let mut inputs = inputs();
-            Invocation::Export { options: export_options(&mut matches, &mut inputs.errors), inputs }
+            match export_options(&mut matches) {
+                Some(options) => Invocation::Export { inputs, options },
+                None => {
+                    inputs.errors.splice(0..0, missing_argument(subcommand));
+                    return Err(inputs.errors);
+                }
+            }
         }
         Subcommand::Completions => {
-            Invocation::Print(completions(&matches.remove_one::<String>("shell").unwrap_or_default()))
+            let name: Option<String> = matches.remove_one("shell");
+            let shell = Shell::ALL.into_iter().find(|shell| name.as_deref() == Some(shell.name()));
+            let shell = shell.ok_or_else(|| Vec::from_iter(missing_argument(subcommand)))?;
+            Invocation::Print(completions(shell, &whole_command()))
         }
-        Subcommand::Man => Invocation::Print(man_page()),
+        Subcommand::Man => {
+            let others = Subcommand::ALL.map(|subcommand| (subcommand.name(), subcommand.help_text()));
+            Invocation::Print(man_page(&whole_command(), &LAUNCH, &others))
+        }
     })
 }
 
-/// Lets clap parse `arguments`.
-fn parsed(command: impl Fn() -> Command, arguments: &[OsString]) -> Result<Parsed, Vec<UsageError>> {
-    let words = std::iter::once("secrets-exec".into()).chain(arguments.iter().cloned());
+/// Lets clap parse `arguments`, those of `line` or of a launch.
+fn parsed(
+    line: Option<Subcommand>,
+    command: impl Fn() -> Command,
+    arguments: &[OsString],
+) -> Result<Parsed, Vec<UsageError>> {
+    let name = line.map_or("secrets-exec".to_owned(), |line| format!("secrets-exec {}", line.name()));
+    let words = std::iter::once(name.into()).chain(arguments.iter().cloned());
     match command().try_get_matches_from(words) {
         Ok(matches) => Ok(Parsed::Matches(Box::new(matches))),
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            Ok(Parsed::Help(error.render().to_string()))
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => {
+            Ok(Parsed::Help(format!("secrets-exec {VERSION}\n")))
         }
-        Err(error) => {
-            let unknown = match error.kind() {
-                ErrorKind::UnknownArgument => unknown_arguments(&command(), arguments),
-                _ => Vec::new(),
-            };
-            Err(if unknown.is_empty() { vec![syntax(&error)] } else { unknown })
-        }
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => Ok(Parsed::Help(error.render().to_string())),
+        Err(error) => Err(usage_errors(&error, command(), line, arguments)),
     }
 }
 
-/// Converts an error of clap.
-fn syntax(error: &clap::Error) -> UsageError {
-    let text = error.render().to_string();
-    UsageError::Syntax(text.lines().filter_map(clap_line).map(str::to_owned).collect())
+fn has_separator(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|word| word == "--")
 }
 
 fn program(matches: &mut ArgMatches) -> Option<CommandLine> {
@@ -191,9 +209,11 @@ mod tests {
 
     #[test]
     fn a_forgotten_separator_is_an_error_of_its_own() {
-        assert_eq!(invoke(&["node", "app.js"], &[]).unwrap_err(), [UsageError::MissingSeparator("node".into())]);
-        assert_eq!(invoke(&["--env", "A=b", "node"], &[]).unwrap_err(), [UsageError::MissingSeparator("node".into())]);
-        assert_eq!(invoke(&["--env", "A=b", "--"], &[]).unwrap_err(), [UsageError::NoCommand { has_separator: true }]);
+        let missing = [UsageError::StrayWord { word: "node".into(), remedy: Remedy::Separator }];
+        assert_eq!(invoke(&["node", "app.js"], &[]).unwrap_err(), missing);
+        assert_eq!(invoke(&["--env", "A=b", "node"], &[]).unwrap_err(), missing);
+        let nothing = [UsageError::NoCommand { has_separator: true, line: None }];
+        assert_eq!(invoke(&["--env", "A=b", "--"], &[]).unwrap_err(), nothing);
     }
 
     #[test]
@@ -215,8 +235,9 @@ mod tests {
     #[test]
     fn a_word_before_the_separator_is_an_error_of_its_own() {
         let errors = |arguments: &[&str]| invoke(arguments, &[]).unwrap_err();
-        assert_eq!(errors(&["run", "--", "env"]), [UsageError::Subcommand("run".into())]);
-        assert_eq!(errors(&["-v", "x", "--", "env"]), [UsageError::StrayWord("x".into())]);
+        let stray = |word: &str, remedy| [UsageError::StrayWord { word: word.into(), remedy }];
+        assert_eq!(errors(&["run", "--", "env"]), stray("run", Remedy::NoSubcommand));
+        assert_eq!(errors(&["-v", "x", "--", "env"]), stray("x", Remedy::OptionsBeforeSeparator));
         let missing = UsageError::MissingEquals { option: "-e".into(), name: "P".into(), word: "prod/db".into() };
         assert_eq!(errors(&["-e", "P", "prod/db", "--", "env"]), [missing]);
     }

@@ -53,15 +53,10 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-pub fn export_options(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> ExportOptions {
+/// Returns `None` without a format.
+pub fn export_options(matches: &mut ArgMatches) -> Option<ExportOptions> {
     let format: Option<String> = matches.remove_one("format");
-    let format = ExportFormat::ALL.into_iter().find(|known| format.as_deref() == Some(known.name()));
-    if format.is_none() {
-        errors.push(UsageError::NoFormat);
-    }
-    ExportOptions {
-        format: format.unwrap_or(ExportFormat::Shell),
-        output: matches.remove_one("output").filter(|path: &PathBuf| path.as_os_str() != "-"),
-        reveal: matches.get_flag("reveal"),
-    }
+    let format = ExportFormat::ALL.into_iter().find(|known| format.as_deref() == Some(known.name()))?;
+    let output = matches.remove_one("output").filter(|path: &PathBuf| path.as_os_str() != "-");
+    Some(ExportOptions { format, output, reveal: matches.get_flag("reveal") })
 }

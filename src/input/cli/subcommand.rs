@@ -3,7 +3,9 @@
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 
-use super::launch_command::{launch_command, with_inputs, with_program};
+use super::documents::Shell;
+use super::help_text::{CHECK, COMPLETIONS, EXPORT, HelpText, LAUNCH, MAN, POLICY};
+use super::launch_command::{launch_command, with_help, with_inputs, with_program};
 use crate::model::options::ExportFormat;
 
 /// A command beside a launch, named by the first word of the command line.
@@ -31,36 +33,71 @@ impl Subcommand {
 
     /// Its command line.
     pub fn command(self) -> Command {
-        let command = Command::new(self.name()).bin_name(format!("secrets-exec {}", self.name())).about(self.about());
-        match self {
+        let text = self.help_text();
+        let command = Command::new(self.name()).about(text.about).override_usage(text.usage);
+        let command = match self {
             Self::Check => check(command),
             Self::Policy => policy(command),
             Self::Export => export(command),
             Self::Completions => completions(command),
             Self::Man => command,
+        };
+        let command = match text.details {
+            "" => command,
+            details => command.long_about(format!("{}\n\n{details}", text.about)),
+        };
+        // The first options are its own.
+        let command = command.mut_args(|arg| match arg.get_help_heading() {
+            Some(_) if !SHARED.contains(&arg.get_id().as_str()) => arg.hide_short_help(true),
+            _ => arg,
+        });
+        with_help(command, false).after_help(text.after_help()).after_long_help(text.after_long_help())
+    }
+
+    /// The prose of its `--help`.
+    pub fn help_text(self) -> &'static HelpText {
+        match self {
+            Self::Check => &CHECK,
+            Self::Policy => &POLICY,
+            Self::Export => &EXPORT,
+            Self::Completions => &COMPLETIONS,
+            Self::Man => &MAN,
         }
     }
 
-    /// The description in `--help`.
-    fn about(self) -> &'static str {
+    /// True if it has the options of a launch.
+    pub fn resolves(self) -> bool {
         match self {
-            Self::Check => "Resolve everything, print a table without values, and launch nothing",
-            Self::Policy => "Print the IAM policy that a launch needs",
-            Self::Export => "Print the variables that a launch would set",
-            Self::Completions => "Print the completions of a shell",
-            Self::Man => "Print the man page",
+            Self::Check | Self::Policy | Self::Export => true,
+            Self::Completions | Self::Man => false,
+        }
+    }
+
+    /// True if a command line may follow `--`.
+    pub fn takes_program(self) -> bool {
+        match self {
+            Self::Check => true,
+            Self::Policy | Self::Export | Self::Completions | Self::Man => false,
         }
     }
 }
 
 /// The whole command line, for help, completions and the man page. A launch is parsed without the other commands.
 pub fn whole_command() -> Command {
+    let names = Subcommand::ALL.map(Subcommand::name).join("|");
     launch_command()
-        .override_usage("secrets-exec [OPTIONS] -- COMMAND [ARG]...\n       secrets-exec <check|policy|export|completions|man> [OPTIONS]")
+        .override_usage(format!("{}\n       secrets-exec {names} ...", LAUNCH.usage))
+        // Two lines above are enough for it.
+        .mut_arg("command", |arg| arg.hide(true))
+        .after_help(LAUNCH.after_help())
+        .after_long_help(format!("{}\n\n{}", LAUNCH.details, LAUNCH.after_long_help()))
         .disable_help_subcommand(true)
-        .subcommand_help_heading("Other commands, which come first")
+        .subcommand_help_heading("Commands that launch nothing (see check --help)")
         .subcommands(Subcommand::ALL.map(Subcommand::command))
 }
+
+/// The options shared with a launch that `-h` of another command describes.
+const SHARED: &[&str] = &["env", "env-from", "as-file", "file", "region", "profile", "local", "verbose", "quiet"];
 
 fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
@@ -73,7 +110,7 @@ fn check(command: Command) -> Command {
         flag("describe", "Also show rotation, KMS key and replicas of each secret (secretsmanager:DescribeSecret)")
             .conflicts_with("offline"),
     ];
-    let command = with_inputs(command.override_usage("secrets-exec check [OPTIONS] [-- COMMAND]").args(own));
+    let command = with_inputs(command.args(own));
     with_program(command, "Also look up this command")
 }
 
@@ -94,7 +131,7 @@ fn policy(command: Command) -> Command {
             .help("A customer managed key of the secrets, by its ARN (repeatable)"),
         flag("describe", "Also allow what check --describe requests"),
     ];
-    with_inputs(command.override_usage("secrets-exec policy [OPTIONS]").args(own))
+    with_inputs(command.args(own))
 }
 
 fn export(command: Command) -> Command {
@@ -103,7 +140,8 @@ fn export(command: Command) -> Command {
             .long("format")
             .value_name("FORMAT")
             .value_parser(PossibleValuesParser::new(ExportFormat::ALL.map(ExportFormat::name)))
-            .help("Required: commands for eval in a shell, a .env file, a JSON object, or a file for docker run --env-file"),
+            .hide_possible_values(true)
+            .help("Required: shell (for eval), dotenv (a .env file), json, or docker (an env file of Docker)"),
         Arg::new("output")
             .short('o')
             .long("output")
@@ -113,10 +151,11 @@ fn export(command: Command) -> Command {
             .help("Write this file, with mode 0600, instead of standard output"),
         flag("reveal", "Print values even if standard output is a terminal"),
     ];
-    with_inputs(command.override_usage("secrets-exec export [OPTIONS] --format FORMAT").args(own))
+    with_inputs(command.args(own))
 }
 
 fn completions(command: Command) -> Command {
-    let shells = PossibleValuesParser::new(["bash", "zsh", "fish"]);
-    command.arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(shells).help("The shell"))
+    let shells = PossibleValuesParser::new(Shell::ALL.map(Shell::name));
+    let shell = Arg::new("shell").value_name("SHELL").value_parser(shells).required(true);
+    command.arg(shell.hide_possible_values(true).help("The shell: bash, zsh or fish"))
 }

@@ -1,36 +1,50 @@
-//! Finds every argument before `--` that is neither an option nor an option's argument. clap reports only the first.
+//! Finds every argument that a command line does not have. clap reports only the first.
 
 use std::ffi::OsString;
 
 use clap::{Arg, Command};
 
+use super::documents::Shell;
+use super::stray::StrayWord;
+use super::subcommand::{Subcommand, whole_command};
 use super::usage::UsageError;
 use crate::model::env_name::is_name;
 use crate::model::suggest;
 
-/// Words that other programs take as subcommands.
-const SUBCOMMANDS: [&str; 6] = ["exec", "help", "launch", "run", "start", "version"];
-
-/// Returns an error for each unknown option, and for the first word that belongs to no option.
-pub fn unknown_arguments(command: &Command, arguments: &[OsString]) -> Vec<UsageError> {
+/// Returns an error for each unknown option, and for the words that belong to no option. `command` is that of `line`, `None` for
+/// a launch.
+pub fn unknown_arguments(command: &Command, line: Option<Subcommand>, arguments: &[OsString]) -> Vec<UsageError> {
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let separator = words.iter().position(|word| word == "--");
-    let mut scan =
-        Scan { command, has_separator: separator.is_some(), errors: Vec::new(), entry: None, without_url: None };
-    let mut words = words[..separator.unwrap_or(words.len())].iter().peekable();
-    while let Some(word) = words.next() {
+    let own = &words[..separator.unwrap_or(words.len())];
+    let has_separator = separator.is_some();
+    let mut scan = Scan { command, line, arguments, has_separator, errors: Vec::new(), entry: None, without_url: None };
+    let mut rest = own.iter().enumerate().peekable();
+    // The shell is no option.
+    let mut expected_words = usize::from(line == Some(Subcommand::Completions));
+    while let Some((position, word)) = rest.next() {
         let takes_next = match word.strip_prefix("--") {
             Some(long) => scan.long(long),
             None if word.starts_with(DASHES) && !word.trim_start_matches(DASHES).is_empty() => scan.short(word),
-            None if scan.word(word) => {
+            None if expected_words > 0 => {
+                expected_words -= 1;
+                None
+            }
+            None if scan.word(word, position, own) => {
                 // The `=` of `NAME = REF`, whose reference is the next word.
-                words.next_if(|next| word == "=" && !next.starts_with('-'));
+                rest.next_if(|(_, next)| word == "=" && !next.starts_with('-'));
                 None
             }
             None => break,
         };
-        let argument = takes_next.and_then(|option| Some((option, words.next_if(|word| !word.starts_with('-'))?)));
-        scan.entry = argument.map(|(option, text)| (option, text.clone()));
+        let argument = takes_next.and_then(|option| Some((option, rest.next_if(|(_, word)| !word.starts_with('-'))?)));
+        scan.entry = argument.map(|(option, (_, text))| (option, text.clone()));
+    }
+    if let (Some(subcommand), Some(separator)) = (line, separator)
+        && !subcommand.takes_program()
+        && let Some(program) = words.get(separator + 1)
+    {
+        scan.errors.push(UsageError::NoProgram { subcommand, program: program.clone() });
     }
     scan.errors
 }
@@ -40,6 +54,8 @@ const DASHES: [char; 3] = ['-', '–', '—'];
 
 struct Scan<'c> {
     command: &'c Command,
+    line: Option<Subcommand>,
+    arguments: &'c [OsString],
     has_separator: bool,
     errors: Vec<UsageError>,
     /// The option right before, and its argument.
@@ -53,22 +69,25 @@ impl Scan<'_> {
     fn long(&mut self, text: &str) -> Option<String> {
         let (name, has_value) = text.split_once('=').map_or((text, false), |(name, _)| (name, true));
         let find = |name: &str| self.command.get_arguments().find(|arg| arg.get_long() == Some(name));
+        let option = format!("--{name}");
         if let Some(arg) = find(name) {
-            let option = (!has_value).then(|| format!("--{name}"));
             if arg.is_require_equals_set() {
-                self.without_url = option;
+                self.without_url = (!has_value).then_some(option);
                 return None;
             }
-            return option.filter(|_| takes_argument(arg));
+            return (takes_argument(arg) && !has_value).then_some(option);
         }
-        if ["help", "version"].contains(&name) {
+        if let Some(takes_next) = self.of_others(&option, |arg| arg.get_long() == Some(name)) {
+            return (takes_next && !has_value).then_some(option);
+        }
+        if self.line == Some(Subcommand::Completions) && Shell::ALL.iter().any(|shell| shell.name() == name) {
+            self.errors.push(UsageError::UnknownOption { option, nearest: Some(name.to_owned()) });
             return None;
         }
-        let known = self.command.get_arguments().filter_map(Arg::get_long).chain(["help", "version"]);
-        let nearest = suggest::nearest(name, known);
+        let nearest = suggest::nearest(name, self.command.get_arguments().filter_map(Arg::get_long));
         // The command is after the separator, or else an unknown option most likely takes what the similar one takes.
         let takes_next = self.has_separator || nearest.and_then(find).is_some_and(takes_argument);
-        let (option, nearest) = (format!("--{name}"), nearest.map(|nearest| format!("--{nearest}")));
+        let nearest = nearest.map(|nearest| format!("--{nearest}"));
         self.errors.push(UsageError::UnknownOption { option: option.clone(), nearest });
         (takes_next && !has_value).then_some(option)
     }
@@ -88,44 +107,85 @@ impl Scan<'_> {
         }
         let mut letters = word.chars();
         letters.next();
+        let mut before = None;
         while let Some(letter) = letters.next() {
             let option = format!("-{letter}");
-            match self.command.get_arguments().find(|arg| arg.get_short() == Some(letter)) {
-                Some(arg) if takes_argument(arg) => return letters.as_str().is_empty().then_some(option),
-                Some(_) => {}
-                None if ['h', 'V'].contains(&letter) => {}
-                None => {
-                    self.errors.push(UsageError::UnknownOption { option: option.clone(), nearest: None });
-                    return (self.has_separator && letters.as_str().is_empty()).then_some(option);
+            match (self.command.get_arguments().find(|arg| arg.get_short() == Some(letter)), before) {
+                (Some(arg), _) if takes_argument(arg) => return letters.as_str().is_empty().then_some(option),
+                (Some(_), _) => before = Some(option),
+                (None, Some(option)) if letter == '=' => {
+                    self.errors.push(UsageError::UnexpectedValue(option));
+                    return None;
+                }
+                (None, _) => {
+                    let takes_next = self.of_others(&option, |arg| arg.get_short() == Some(letter));
+                    if takes_next.is_none() {
+                        self.errors.push(UsageError::UnknownOption { option: option.clone(), nearest: None });
+                    }
+                    let takes_next = takes_next.unwrap_or(self.has_separator);
+                    return (takes_next && letters.as_str().is_empty()).then_some(option);
                 }
             }
         }
         None
     }
 
-    /// Reads a word that is no option. Returns false if the words after it are most likely those of the command.
-    fn word(&mut self, word: &str) -> bool {
-        let word = word.to_owned();
-        let error = match (self.entry.take(), &self.without_url) {
-            (Some((option, name)), _) if self.has_separator && lacks_reference(&option, &name) => {
-                UsageError::MissingEquals { option, name, word }
+    /// Reports an option that only other command lines have, and returns true if it takes an argument; `None` if none has it.
+    fn of_others(&mut self, option: &str, is_meant: impl Fn(&Arg) -> bool) -> Option<bool> {
+        let whole = whole_command();
+        let find = |command: &Command| command.get_arguments().find(|arg| is_meant(arg)).map(takes_argument);
+        let mut owners = Vec::new();
+        let mut takes_next = None;
+        let launch = std::iter::once((None, Some(&whole)));
+        let others = Subcommand::ALL.into_iter().map(|other| (Some(other), whole.find_subcommand(other.name())));
+        for (owner, command) in launch.chain(others) {
+            if let Some(takes) = command.and_then(find) {
+                owners.push(owner);
+                takes_next = Some(takes);
             }
-            (_, Some(option)) if word.contains("://") => UsageError::DetachedUrl { option: option.clone(), word },
-            _ if word.split_once('=').is_some_and(|(name, _)| is_name(name)) => UsageError::MissingOption(word),
-            _ if SUBCOMMANDS.contains(&word.as_str()) => UsageError::Subcommand(word),
-            _ if self.has_separator => UsageError::StrayWord(word),
-            _ => UsageError::MissingSeparator(word),
-        };
-        let is_stray = matches!(error, UsageError::StrayWord(_));
-        let is_ours = matches!(
-            error,
-            UsageError::MissingEquals { .. } | UsageError::MissingOption(_) | UsageError::DetachedUrl { .. }
-        );
+        }
+        if takes_next.is_some() {
+            self.errors.push(UsageError::OptionOfOthers { option: option.to_owned(), owners, line: self.line });
+        }
+        takes_next
+    }
+
+    /// Reads a word that is no option. Returns false if the words after it are most likely those of a command.
+    fn word(&mut self, word: &str, position: usize, own: &[String]) -> bool {
+        let (line, has_separator) = (self.line, self.has_separator);
+        if let Some((option, name)) = self.entry.take()
+            && lacks_reference(&option, &name)
+            && (has_separator || line.is_some())
+        {
+            self.errors.push(UsageError::MissingEquals { option, name, word: word.to_owned() });
+            return true;
+        }
+        if let Some(option) = self.without_url.clone()
+            && word.contains("://")
+        {
+            self.errors.push(UsageError::DetachedUrl { option, word: word.to_owned() });
+            return true;
+        }
+        if word.split_once('=').is_some_and(|(name, _)| is_name(name)) {
+            self.errors.push(UsageError::MissingOption(word.to_owned()));
+            return true;
+        }
+        let next = own.get(position + 1).map(String::as_str);
+        let error = StrayWord { word, next, position, arguments: self.arguments, has_separator, line }.error();
+        // With the name of the command in front, its options are known.
+        if let Some(subcommand) = error.command_first() {
+            let is_settled = |error: &UsageError| match error {
+                UsageError::OptionOfOthers { owners, .. } => owners.contains(&Some(subcommand)),
+                _ => false,
+            };
+            self.errors.retain(|error| !is_settled(error));
+        }
+        let continues = error.is_before_separator();
         // Further stray words have the same hint.
-        if !(is_stray && self.errors.iter().any(|error| matches!(error, UsageError::StrayWord(_)))) {
+        if !(error.has_general_hint() && self.errors.iter().any(UsageError::has_general_hint)) {
             self.errors.push(error);
         }
-        is_stray || is_ours
+        continues
     }
 }
 

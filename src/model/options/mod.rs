@@ -10,5 +10,5 @@ mod typed;
 pub use operators::{CheckOptions, ExportFormat, ExportOptions, PolicyOptions};
 pub use resolved::{AwsOptions, OptionConflict, Options, SourceOption};
 pub use spec::{Given, OptionSpec, Takes};
-pub use table::{OPTIONS, find_option};
+pub use table::{OPTIONS, OUTPUT, find_option};
 pub use typed::TypedOptions;

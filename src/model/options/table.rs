@@ -7,7 +7,8 @@ const HOW: &str = "How to resolve";
 
 const ENVIRONMENT: &str = "What the command gets";
 
-const OUTPUT: &str = "Output";
+/// The heading of the options about what is printed.
+pub const OUTPUT: &str = "Output";
 
 const fn spec(heading: &'static str, name: &'static str, takes: Takes, set: Set, help: &'static str) -> OptionSpec {
     OptionSpec { name, key: name, short: None, takes, set, help, heading, in_declaration: true }

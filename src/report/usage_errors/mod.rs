@@ -1,15 +1,18 @@
 //! Messages about the command line, variables, and the profiles of AWS.
 
+mod words;
+
 use std::path::PathBuf;
 
 use super::line::Line;
 use super::reference_errors::{literal_hint, reference};
 use crate::backend::aws::{SetupError, UnknownRole, VariableError};
-use crate::input::cli::UsageError;
+use crate::input::cli::{Subcommand, UsageError};
 use crate::model::options::OptionConflict;
 use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
 use crate::model::reference::Reference;
 use crate::model::suggest;
+use words::{missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
 
 pub fn usage(error: &UsageError) -> Vec<Line> {
     let line = match error {
@@ -17,25 +20,18 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         UsageError::UnknownOption { option, nearest } => {
             return vec![Line::error(format!("unknown option {option}")), Line::help(option_hint(option, nearest))];
         }
-        UsageError::MissingSeparator(word) if ["-", "–", "—"].contains(&word.as_str()) => {
-            return vec![
-                Line::error(format!("unexpected {word:?}")),
-                Line::help("write two hyphens before the command: --"),
-            ];
+        UsageError::OptionOfOthers { option, owners, line } => return option_of_others(option, owners, *line),
+        UsageError::StrayWord { word, remedy } => return stray_word(word, remedy),
+        UsageError::NoProgram { subcommand, program } => return no_program(*subcommand, program),
+        UsageError::NoValue { name, value, known } => return no_value(name, value, known),
+        UsageError::UnexpectedValue(option) => {
+            return vec![Line::error(format!("{option} takes no value")), Line::help(format!("write {option} alone"))];
         }
-        UsageError::MissingSeparator(word) => {
-            return vec![
-                Line::error(format!("unexpected {word:?}: the command comes after `--`")),
-                Line::help(format!("as in: secrets-exec --env NAME=REF -- {word}")),
-            ];
+        UsageError::NotOneOf { name, text, known } => return not_one_of(name, text, known),
+        UsageError::NotUtf8(argument) => format!("the argument {argument:?} is not UTF-8"),
+        UsageError::MissingArgument { subcommand, argument, known } => {
+            return missing_argument(*subcommand, argument, known);
         }
-        UsageError::StrayWord(word) => {
-            return vec![
-                Line::error(format!("unexpected {word:?} before `--`")),
-                Line::help("only options and their arguments stand before `--`, only the command after it"),
-            ];
-        }
-        UsageError::Subcommand(word) => return subcommand(word),
         UsageError::MissingEquals { option, name, word } => {
             return missing_equals(option, name, word);
         }
@@ -46,7 +42,7 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
                 Line::help(format!("write {option}={}", without_url_secrets(word))),
             ];
         }
-        UsageError::NoCommand { has_separator } => return no_command(*has_separator),
+        UsageError::NoCommand { has_separator, line } => return no_command(*has_separator, *line),
         UsageError::NoEquals { option, text } => {
             format!("{option} {text}: expected NAME=REF, as in: {option} DB_PASSWORD=prod/db:password")
         }
@@ -71,12 +67,6 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         }
         UsageError::NothingToResolve { files, default_names } => {
             return vec![Line::error(nothing_to_resolve(files, default_names)), Line::help(SEE_HELP)];
-        }
-        UsageError::NoFormat => {
-            return vec![
-                Line::error("export: no format"),
-                Line::help("add --format shell (for eval), dotenv (a .env file), json, or docker (for --env-file)"),
-            ];
         }
         UsageError::ValuesOnTerminal => {
             return vec![
@@ -124,23 +114,16 @@ fn missing_option(word: &str) -> Vec<Line> {
     ]
 }
 
-fn subcommand(word: &str) -> Vec<Line> {
-    let hint = match word {
-        "help" | "version" => format!("write --{word}; a command comes after `--`"),
-        _ => format!("leave {word:?} out, and write `--` before the command: secrets-exec --env NAME=REF -- COMMAND"),
-    };
-    vec![Line::error(format!("unexpected {word:?}: secrets-exec has no such subcommand")), Line::help(hint)]
-}
-
 const SEE_HELP: &str = "--help prints all options";
 
-fn no_command(has_separator: bool) -> Vec<Line> {
-    let (what, hint) = match has_separator {
-        true => (
+fn no_command(has_separator: bool, line: Option<Subcommand>) -> Vec<Line> {
+    let (what, hint) = match (has_separator, line) {
+        (true, None) => (
             "no command after `--`",
             "an image gives it by CMD, or by the words after its name: docker run IMAGE COMMAND",
         ),
-        false => ("no command", "name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND"),
+        (true, Some(_)) => ("no command after `--`", "name the command to look up, or leave `--` out"),
+        (false, _) => ("no command", "name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND"),
     };
     vec![Line::error(what), Line::help(hint), Line::help(SEE_HELP)]
 }
