@@ -56,10 +56,17 @@ pub fn quoted_unless_secret(value: &str) -> String {
     let may_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();
     match value {
         "" => "its value".to_owned(),
+        value if is_path(value) => format!("{value:?}"),
         value if has_no_userinfo(value) => format!("{:?}", without_url_secrets(value)),
         value if value.contains(may_be_url) => "its value".to_owned(),
         value => format!("{value:?}"),
     }
+}
+
+/// True for an absolute path, which is no URL.
+fn is_path(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '@' | ':' | '%' | '?' | '=');
+    text.starts_with('/') && !text.starts_with("//") && text.chars().all(is_plain)
 }
 
 /// True for a host, with or without a scheme, a port, a path and a query: it cannot hold a user and a password (RFC
@@ -132,6 +139,9 @@ mod tests {
             ("soon", r#""soon""#),
             ("two words", r#""two words""#),
             ("https://h.example:1/p?token=x", r#""https://h.example:1/p?***""#),
+            ("/etc/ca.pem", r#""/etc/ca.pem""#),
+            ("//u:p@h", "its value"),
+            ("/p@h", "its value"),
             ("u:p@h", "its value"),
             ("https://u:p@h", "its value"),
         ] {

@@ -159,8 +159,10 @@ fn nothing_to_resolve(files: &[PathBuf], default_names: &[&str]) -> String {
 }
 
 pub fn variable(error: &VariableError) -> Line {
-    let VariableError { name, text, expected } = error;
-    Line::error(format!("{name}: {} is not {expected}", quoted_unless_secret(text.as_deref().unwrap_or_default())))
+    let VariableError { name, text, expected, why } = error;
+    let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let value = quoted_unless_secret(text.as_deref().unwrap_or_default());
+    Line::error(format!("{name}: {value} is not {expected}{why}"))
 }
 
 pub fn setup(error: &SetupError) -> Line {

@@ -134,6 +134,13 @@ fn launch(command: &str) -> Outcome {
 }
 
 #[test]
+fn a_bundle_that_does_not_exist_is_named_with_the_reason() {
+    let run = Sandbox::new().region("eu-west-1").env("AWS_CA_BUNDLE", "/nope.pem").resolve("A=x").run();
+    let missing = "AWS_CA_BUNDLE: \"/nope.pem\" is not a file with root certificates (PEM): no such file or directory";
+    has_line(run.refused(64), "error", missing);
+}
+
+#[test]
 fn a_shell_command_line_as_one_word_is_told_to_need_a_shell() {
     for command in ["echo $P", "echo hi", "a|b", "./x --option"] {
         has_line(launch(command).refused(127), "help", "-- sh -c");

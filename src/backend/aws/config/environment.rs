@@ -117,8 +117,7 @@ fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints
 }
 
 fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings {
-    let file = |text: &str| std::fs::metadata(text).is_ok().then(|| PathBuf::from(text));
-    let ca_bundle = reader.parse("AWS_CA_BUNDLE", "a file with root certificates (PEM)", file);
+    let ca_bundle = reader.file("AWS_CA_BUNDLE", "a file with root certificates (PEM)");
     TrustSettings {
         bundle: options.ca_bundle.clone().or(ca_bundle),
         file: reader.inherited.filled("SSL_CERT_FILE").map(PathBuf::from),
