@@ -141,6 +141,27 @@ fn a_bundle_that_does_not_exist_is_named_with_the_reason() {
 }
 
 #[test]
+fn without_credentials_the_ways_to_get_some_are_told() {
+    let sandbox = || Sandbox::new().region("eu-west-1").env("AWS_EC2_METADATA_DISABLED", "true").resolve("A=x");
+    let run = sandbox().run();
+    has_line(run.refused(77), "note", "profile: AWS's configuration files have no profile \"default\"");
+    has_line(&run, "help", "choose a profile (AWS_PROFILE), log in (`aws sso login`), or give the task");
+    let run = sandbox().home_file(".aws/config", "[default]\nregion = eu-west-1\n").run();
+    has_line(run.refused(77), "note", "profile: the profile \"default\" of AWS's configuration files has none");
+    let run = sandbox().home_file(".aws/config", "[default]\naws_access_key_id = AKIA\n").run();
+    run.refused(77).says_nothing_of("choose a profile");
+}
+
+#[test]
+fn an_agent_without_a_token_or_that_does_not_run_has_hints_of_its_own() {
+    let sandbox = || Sandbox::new().region("eu-west-1").arg("--agent=http://127.0.0.1:1").resolve("A=x");
+    has_line(sandbox().run().refused(77), "help", "set AWS_TOKEN to the agent's token");
+    let run = sandbox().env("AWS_TOKEN", "t").args(["--timeout", "300ms"]).run();
+    has_line(run.refused(75), "help", "check that the agent runs, and its port");
+    run.says_nothing_of("DNS");
+}
+
+#[test]
 fn a_shell_command_line_as_one_word_is_told_to_need_a_shell() {
     for command in ["echo $P", "echo hi", "a|b", "./x --option"] {
         has_line(launch(command).refused(127), "help", "-- sh -c");

@@ -49,6 +49,7 @@ impl Settings {
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             variable_keys: variable_keys(&mut reader),
             mfa_serials: Vec::new(),
+            has_profile: false,
             profile_has_keys: false,
             config_files: config_files(inherited),
             unreachable_files: Vec::new(),

@@ -30,6 +30,7 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
         // The default profile need not exist.
         return if chosen.is_none() { Ok(()) } else { Err(profiles.no_profile(name, None)) };
     };
+    settings.has_profile = true;
     check_source_profiles(name, profile, &profiles)?;
     if settings.uses_profile() {
         (settings.profile_has_keys, settings.mfa_serials) = match role_chain(&profiles, name) {

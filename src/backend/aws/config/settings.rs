@@ -31,6 +31,8 @@ pub struct Settings {
     pub variable_keys: VariableKeys,
     /// The MFA devices whose codes the profile's roles require.
     pub mfa_serials: Vec<String>,
+    /// True if the profile exists. The default profile need not.
+    pub has_profile: bool,
     /// True if credentials come from the profile, or its settings for them are inconsistent.
     pub profile_has_keys: bool,
     pub config_files: ConfigFiles,
