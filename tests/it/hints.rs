@@ -162,6 +162,19 @@ fn an_agent_without_a_token_or_that_does_not_run_has_hints_of_its_own() {
 }
 
 #[test]
+fn a_profile_that_does_not_exist_is_told_with_the_setting_that_names_it() {
+    let sandbox = || Sandbox::new().region("eu-west-1").resolve("A=x").home_file(".aws/config", "[prod]\na = b\n");
+    let run = sandbox().args(["--profile", "prod"]).run();
+    has_line(run.refused(64), "error", "the AWS profile \"prod\" (--profile) does not exist");
+    has_line(&run, "help", "write [profile prod], not [prod]");
+    for variable in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
+        let run = sandbox().env(variable, "gone").run();
+        has_line(run.refused(64), "error", &format!("the AWS profile \"gone\" ({variable}) does not exist"));
+        has_line(&run, "help", "there are no profiles; check HOME and AWS_CONFIG_FILE");
+    }
+}
+
+#[test]
 fn a_shell_command_line_as_one_word_is_told_to_need_a_shell() {
     for command in ["echo $P", "echo hi", "a|b", "./x --option"] {
         has_line(launch(command).refused(127), "help", "-- sh -c");

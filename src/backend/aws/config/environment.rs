@@ -24,6 +24,9 @@ use crate::net::tls::TrustSettings;
 /// The default of AWS_METADATA_SERVICE_TIMEOUT, as in the AWS CLI.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The variables that name the profile.
+const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
+
 impl Settings {
     /// Merges the options with the variables that the AWS CLI reads as well.
     ///
@@ -39,7 +42,7 @@ impl Settings {
             region: options.region.clone().or(aws_region).or(aws_default_region),
             fallback_regions: options.fallback_regions.clone(),
             profile: options.profile.clone(),
-            profile_variable: reader.text("AWS_DEFAULT_PROFILE").or_else(|| reader.text("AWS_PROFILE")),
+            profile_variable: PROFILE_VARIABLES.into_iter().find_map(|name| Some((name, reader.text(name)?))),
             role: options.role.clone(),
             endpoints: endpoints(&mut reader, options),
             trust: trust(&mut reader, options),

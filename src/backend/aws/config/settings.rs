@@ -18,8 +18,8 @@ pub struct Settings {
     pub fallback_regions: Vec<Region>,
     /// `--profile`, which takes precedence over credentials in variables.
     pub profile: Option<String>,
-    /// AWS_DEFAULT_PROFILE, else AWS_PROFILE, as in botocore. Credentials in variables take precedence over it.
-    pub profile_variable: Option<String>,
+    /// AWS_DEFAULT_PROFILE, else AWS_PROFILE, as in botocore, and its value. Credentials in variables take precedence over it.
+    pub profile_variable: Option<(&'static str, String)>,
     pub role: Option<Role>,
     pub endpoints: Endpoints,
     pub trust: TrustSettings,
@@ -71,8 +71,9 @@ impl Settings {
         self.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
-    /// The profile that an option or a variable names.
-    pub fn profile(&self) -> Option<&str> {
-        self.profile.as_deref().or(self.profile_variable.as_deref())
+    /// The option or variable that names the profile, and the profile.
+    pub fn profile(&self) -> Option<(&'static str, &str)> {
+        let variable = || self.profile_variable.as_ref().map(|(variable, name)| (*variable, name.as_str()));
+        self.profile.as_deref().map(|name| ("--profile", name)).or_else(variable)
     }
 }

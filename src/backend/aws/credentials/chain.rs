@@ -174,7 +174,7 @@ fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs<'a>) -> Ve
         let build = || EnvironmentCredentials(settings.variable_keys.clone());
         providers.push(provider("environment", Some(String::new()), build));
     }
-    let name = settings.profile();
+    let name = settings.profile().map(|(_, name)| name);
     let unset = match name.unwrap_or("default") {
         name if settings.has_profile => format!("the profile {name:?} of AWS's configuration files has none"),
         name => format!("AWS's configuration files have no profile {name:?}"),
