@@ -1,5 +1,9 @@
 //! Hints: a common mistake is answered by its remedy.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
@@ -172,6 +176,29 @@ fn a_profile_that_does_not_exist_is_told_with_the_setting_that_names_it() {
         has_line(run.refused(64), "error", &format!("the AWS profile \"gone\" ({variable}) does not exist"));
         has_line(&run, "help", "there are no profiles; check HOME and AWS_CONFIG_FILE");
     }
+}
+
+#[test]
+fn a_proxy_whose_name_is_unknown_is_told_in_few_words() {
+    let sandbox = Sandbox::new().region("eu-west-1").env("HTTPS_PROXY", "http://a..b:1").args(["--timeout", "1s"]);
+    let sandbox = sandbox.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "secret").resolve("A=x");
+    let run = sandbox.run();
+    run.refused(75).says(["through the proxy a..b:1: name lookup: "]).says_nothing_of("failed to");
+    run.says_nothing_of("tunnel");
+}
+
+#[test]
+fn an_endpoint_that_does_not_speak_tls_is_told_to_speak_http_perhaps() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+            let _ = stream.read(&mut [0; 1024]);
+        }
+    });
+    let run = Sandbox::new().aws(&Aws::start()).endpoint(&url).args(["--timeout", "1s"]).resolve("A=x").run();
+    run.refused(75).says(["the answer is not TLS; the endpoint may speak http"]).says_nothing_of("InvalidContentType");
 }
 
 #[test]
