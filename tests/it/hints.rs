@@ -326,6 +326,27 @@ fn a_variable_at_the_top_of_a_declaration_is_told_to_stand_under_env() {
 }
 
 #[test]
+fn a_mistake_in_a_declaration_is_answered_by_what_to_write() {
+    for (yaml, remedy) in [
+        ("env:\n  A: {{ db.host }}\n", "NAME: { template: \"{{ … }}\" }"),
+        ("environment:\n  A: x\n", "variables stand under `env:`"),
+        ("env:\n  A: { from: prod/db, key: host }\n", "from: \"prod/db:host\""),
+        ("env:\n  - A=x\n", "write NAME: REF for each variable, without a hyphen"),
+        ("A=b\nC=d\n", "a .env file is no declaration"),
+    ] {
+        let run = declaring(yaml);
+        has_line(&run, "help", remedy);
+        assert_eq!(run.stderr().matches("help: ").count(), 1, "{run}");
+    }
+}
+
+#[test]
+fn a_misspelt_source_is_not_told_to_be_missing_too() {
+    declaring("env:\n  A: { form: x }\n").says(["unknown key \"form\""]).says_nothing_of("exactly one of");
+    declaring("env:\n  A: { optonal: true }\n").says(["unknown key \"optonal\"", "exactly one of"]);
+}
+
+#[test]
 fn a_key_with_lower_case_letters_at_the_top_is_no_variable() {
     declaring("apiVersion: v1\nkind: Secret\n").says(["unknown key \"apiVersion\""]).says_nothing_of("under `env:`");
 }

@@ -9,6 +9,7 @@ mod yaml;
 use std::path::Path;
 
 use crate::model::tree::Node;
+pub use syntax_error::TABLE_AS_KEY;
 use syntax_error::SyntaxError;
 
 /// The format of a file.
