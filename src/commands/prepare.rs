@@ -41,8 +41,9 @@ pub fn prepare(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Pr
     report.extend(errors, Failure::Declaration);
     report.extend(needs_task_definition.then_some(UsageError::ContainerAlone), Failure::Usage);
     let mut defaults = TypedOptions::default();
-    let mut layers = Vec::new();
+    let (mut layers, mut read) = (Vec::new(), Vec::new());
     for declaration in declarations {
+        read.push(declaration.path);
         defaults = declaration.options.over(defaults);
         layers.push(declaration.layer);
     }
@@ -53,7 +54,7 @@ pub fn prepare(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Pr
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
         let default_names = if find_file { DEFAULT_NAMES } else { &[] };
-        report.extend([UsageError::NothingToResolve { files, default_names }], Failure::Usage);
+        report.extend([UsageError::NothingToResolve { files: read, default_names }], Failure::Usage);
     }
     let retained = inherited.retain(&options.retention);
     Prepared { options, retained, has_quiet_flag, layers }

@@ -21,6 +21,7 @@ use crate::model::tree::{Node, Position};
 /// One declaration file.
 #[derive(Debug, Default)]
 pub struct Declaration {
+    pub path: PathBuf,
     /// The options under `defaults:`.
     pub options: TypedOptions,
     pub layer: Layer,
@@ -59,7 +60,8 @@ pub fn declaration(
     let env_from = fields.take("env-from").map(|node| env_from::entries(&mut reader, node)).unwrap_or_default();
     let files = fields.take("files").map(|node| files::entries(&mut reader, node)).unwrap_or_default();
     let entries = with_files(&mut reader, env, files);
-    Declaration { options, layer: Layer { aliases, entries, env_from }, from_task_definition: false }
+    let layer = Layer { aliases, entries, env_from };
+    Declaration { options, layer, ..Declaration::default() }
 }
 
 /// Appends the entries of `files:` to those of `env:`. Two entries must not set one variable or path.

@@ -9,8 +9,8 @@ mod yaml;
 use std::path::Path;
 
 use crate::model::tree::Node;
-pub use syntax_error::TABLE_AS_KEY;
 use syntax_error::SyntaxError;
+pub use syntax_error::TABLE_AS_KEY;
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
