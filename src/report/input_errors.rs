@@ -56,7 +56,9 @@ fn declaration_hint(error: &DeclarationError) -> Option<String> {
         (DeclarationProblem::UnknownKey { key, nearest: None }, None) if is_variable(key) => {
             return Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"));
         }
-        (DeclarationProblem::UnknownKey { key, .. }, None) if ["environment", "vars", "variables"].contains(&&**key) => {
+        (DeclarationProblem::UnknownKey { key, .. }, None)
+            if ["environment", "vars", "variables"].contains(&&**key) =>
+        {
             "variables stand under `env:`"
         }
         (DeclarationProblem::UnknownKey { key, nearest: None }, Some(_)) if key == "key" => {

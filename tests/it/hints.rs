@@ -210,6 +210,24 @@ fn a_shell_command_line_as_one_word_is_told_to_need_a_shell() {
 }
 
 #[test]
+fn a_command_of_the_shell_or_an_assignment_is_told_what_to_write() {
+    has_line(launch("cd").refused(127), "help", "only a shell has cd; write: -- sh -c");
+    let run = launch("A=hunter2");
+    has_line(run.refused(127), "error", "A=…: command not found in PATH");
+    has_line(run.says_nothing_of("hunter2"), "help", "-- env A=… COMMAND");
+    let run = launch("");
+    has_line(run.refused(127), "error", "the command after `--` is empty");
+    has_line(&run, "help", "may be unset");
+}
+
+#[test]
+fn the_path_that_was_searched_is_a_note() {
+    let run = launch("no-such-command");
+    has_line(run.refused(127), "note", "PATH is /");
+    assert!(run.stderr().lines().next().unwrap().ends_with("no-such-command: command not found in PATH"), "{run}");
+}
+
+#[test]
 fn a_path_that_cannot_be_executed_is_named_once() {
     let run = launch("./script");
     assert_eq!(run.refused(126).stderr().matches("./script").count(), 1, "{run}");
@@ -283,6 +301,11 @@ fn a_reference_with_a_scheme_is_told_to_have_none() {
         let run = Sandbox::new().aws(&Aws::start()).resolve(&format!("A={reference}")).run();
         has_line(run.refused(78), "help", "a reference has no scheme; write SECRET[:KEY");
     }
+    let run = Sandbox::new().env("AWS_EC2_METADATA_DISABLED", "true").env_remove("AWS_REGION");
+    let run = run.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "k").resolve("A=aws-sm://db").run();
+    let stderr = run.refused(78).stderr();
+    let hint = stderr.lines().find(|line| line.contains("help: ")).unwrap();
+    assert!(hint.contains("a reference has no scheme"), "{run}");
 }
 
 #[test]
@@ -292,6 +315,8 @@ fn standard_input_is_named_in_words() {
     run("env:\n  A: gone:k\n").refused(78).says(["A (standard input:2, gone:k)"]);
     run("env:\n  1A: x\n").refused(78).says(["error: standard input:2:3: "]);
     run("").refused(64).says(["no entry in standard input"]);
+    let run = Sandbox::new().file("secrets-exec.yml", "").mode("secrets-exec.yml", 0o600).run();
+    run.refused(64).says(["there is no entry in secrets-exec.yml"]).says_nothing_of("the working directory has no");
     let run =
         Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).args(["-v", "-f", "-"]).stdin("env: { A: x }").run();
     run.launched().says(["note: A (standard input:1, x)"]);
