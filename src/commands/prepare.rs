@@ -104,8 +104,9 @@ fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> (Options
     report.extend(errors, Failure::Declaration);
     report.extend(needs_task_definition.then_some(UsageError::ContainerAlone), Failure::Usage);
     let mut defaults = TypedOptions::default();
-    let mut layers = Vec::new();
+    let (mut layers, mut read) = (Vec::new(), Vec::new());
     for declaration in declarations {
+        read.push(declaration.path);
         defaults = declaration.options.over(defaults);
         layers.push(declaration.layer);
     }
@@ -116,7 +117,7 @@ fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> (Options
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
         let default_names = if find_file { DEFAULT_NAMES } else { &[] };
-        report.extend([UsageError::NothingToResolve { files, default_names }], Failure::Usage);
+        report.extend([UsageError::NothingToResolve { files: read, default_names }], Failure::Usage);
     }
     (options, layers)
 }

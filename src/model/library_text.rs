@@ -54,6 +54,23 @@ pub fn is_proxy_authorization_required(message: &str) -> bool {
     message == "tunnel error: proxy authorization required"
 }
 
+/// Returns the text of an error without what only says that another step failed: empty if its source says it all.
+pub fn plain_text(message: &str) -> &str {
+    match message {
+        // hyper-util's, whose source has the reason.
+        "tunnel error: failed to create underlying connection" => "",
+        "dns error" => "name lookup",
+        // The SDK's, for SSO.
+        "an error occurred while loading an access token" => "",
+        "failed to load the cached SSO token" => "there is no cached SSO token, or it cannot be read",
+        // std's, before the text of gai_strerror(3), and the SDK's, before the path of a token.
+        _ => ["failed to lookup address information: ", "failed to read `"]
+            .into_iter()
+            .find_map(|prefix| message.strip_prefix(prefix))
+            .map_or(message, |rest| rest.trim_end_matches('`')),
+    }
+}
+
 /// True for EAI_AGAIN of getaddrinfo(3), a temporary failure of a name server. std keeps only the text of
 /// gai_strerror(3): "Temporary failure in name resolution" with glibc, "Try again" with musl.
 pub fn is_temporary_resolver_failure(message: &str) -> bool {
@@ -219,6 +236,20 @@ NvO69jG9Tz+etG16LIU=
         }
         let error = tunnel_error("407 Proxy Authentication Required");
         assert!(is_proxy_authorization_required(&error), "{error}");
+    }
+
+    #[test]
+    fn a_tunnel_whose_proxy_is_unknown_only_says_that_another_step_failed() {
+        let error = block_on(async {
+            let tcp = crate::net::proxy_connector::Tcp::new_with_resolver(crate::net::dns::DnsResolver::default());
+            let mut tunnel = Tunnel::new(http::Uri::from_static("http://a..b:1"), tcp);
+            texts(&tunnel.call(http::Uri::from_static("https://example.com")).await.unwrap_err())
+        });
+        let parts: Vec<_> = error.split(": ").collect();
+        assert!(error.starts_with("tunnel error: failed to create underlying connection: dns error: "), "{error}");
+        assert_eq!(plain_text(&parts[..2].join(": ")), "");
+        assert_eq!(plain_text(parts[2]), "name lookup");
+        assert_eq!(plain_text(&parts[3..].join(": ")), resolver_text(libc::EAI_NONAME));
     }
 
     /// The text of gai_strerror(3).

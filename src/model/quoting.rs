@@ -56,7 +56,7 @@ pub fn quoted_unless_secret(value: &str) -> String {
     let may_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();
     match value {
         "" => "its value".to_owned(),
-        value if is_arn_of_aws(value) => format!("{value:?}"),
+        value if is_arn_of_aws(value) || is_path(value) => format!("{value:?}"),
         value if has_no_userinfo(value) => format!("{:?}", without_url_secrets(value)),
         value if value.contains(may_be_url) => "its value".to_owned(),
         value => format!("{value:?}"),
@@ -66,6 +66,12 @@ pub fn quoted_unless_secret(value: &str) -> String {
 /// True for a text like an ARN of AWS, in which a URL's user and password would be followed by `@`.
 fn is_arn_of_aws(text: &str) -> bool {
     text.starts_with("arn:aws") && text.chars().all(|c| c.is_ascii_alphanumeric() || ":/-_.*".contains(c))
+}
+
+/// True for an absolute path, which is no URL.
+fn is_path(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '@' | ':' | '%' | '?' | '=');
+    text.starts_with('/') && !text.starts_with("//") && text.chars().all(is_plain)
 }
 
 /// True for a host, with or without a scheme, a port, a path and a query: it cannot hold a user and a password (RFC
@@ -140,6 +146,9 @@ mod tests {
             ("https://h.example:1/p?token=x", r#""https://h.example:1/p?***""#),
             ("arn:aws:iam::1:user/x", r#""arn:aws:iam::1:user/x""#),
             ("arn:aws:p@h", "its value"),
+            ("/etc/ca.pem", r#""/etc/ca.pem""#),
+            ("//u:p@h", "its value"),
+            ("/p@h", "its value"),
             ("u:p@h", "its value"),
             ("https://u:p@h", "its value"),
         ] {

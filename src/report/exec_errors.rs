@@ -5,12 +5,17 @@ use std::path::Path;
 use super::line::Line;
 use crate::exec::{ExecError, ProgramError, StackShortage};
 use crate::model::entry::{Origin, Subject};
+use crate::model::env_name::is_name;
 use crate::model::environment::EnvironmentError;
 use crate::system::os_error::describe;
 
 pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
     let what = match error {
-        ProgramError::NotFound { path: Some(path) } => format!("{command}: command not found in PATH ({path})"),
+        ProgramError::NotFound { .. } if command.is_empty() => {
+            let hint = "a variable in its place, such as \"$COMMAND\", may be unset";
+            return vec![Line::error("the command after `--` is empty"), Line::help(hint)];
+        }
+        ProgramError::NotFound { path: Some(_) } => format!("{}: command not found in PATH", without_value(command)),
         ProgramError::NotFound { path: None } => format!("{command}: no such file"),
         ProgramError::NotExecutable { file, why } if file == Path::new(command) => {
             format!("{command}: cannot be executed: {}", describe(*why))
@@ -19,10 +24,40 @@ pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
             format!("{command}: {} cannot be executed: {}", file.display(), describe(*why))
         }
     };
-    let is_missing = matches!(error, ProgramError::NotFound { .. });
-    let hint = "no shell reads the command; for variables, pipes and the like write: -- sh -c '…'";
-    let hint = (is_missing && is_shell_syntax(command)).then(|| Line::help(hint));
-    std::iter::once(Line::error(what)).chain(hint).collect()
+    let (note, hint) = match error {
+        ProgramError::NotFound { path } => {
+            (path.as_ref().map(|path| Line::note(format!("PATH is {path}"))), command_hint(command).map(Line::help))
+        }
+        ProgramError::NotExecutable { .. } => (None, None),
+    };
+    std::iter::once(Line::error(what)).chain(note).chain(hint).collect()
+}
+
+/// Commands that only a shell has.
+const BUILTINS: [&str; 14] = [
+    ".", "alias", "cd", "eval", "exec", "exit", "export", "set", "shift", "source", "trap", "ulimit", "umask", "unset",
+];
+
+/// Returns the hint for a command that only a shell would understand.
+fn command_hint(command: &str) -> Option<String> {
+    if BUILTINS.contains(&command) {
+        return Some(format!("only a shell has {command}; write: -- sh -c '…'"));
+    }
+    if let Some(name) = assigned(command) {
+        return Some(format!("for a variable of the command write: -- env {name}=… COMMAND"));
+    }
+    is_shell_syntax(command)
+        .then(|| "no shell reads the command; for variables, pipes and the like write: -- sh -c '…'".to_owned())
+}
+
+/// The name in `NAME=value`, which a shell sets for a command.
+fn assigned(command: &str) -> Option<&str> {
+    command.split_once('=').map(|(name, _)| name).filter(|name| is_name(name))
+}
+
+/// Returns a command, of `NAME=value` without the value, which may be a password.
+fn without_value(command: &str) -> String {
+    assigned(command).map_or_else(|| command.to_owned(), |name| format!("{name}=…"))
 }
 
 /// True for a text that only a shell would take apart into a command and its arguments.

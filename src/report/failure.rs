@@ -129,7 +129,7 @@ impl Failure {
             Self::Usage(error) => usage_errors::usage(error),
             Self::Options(conflict) => vec![Line::error(usage_errors::conflict(*conflict))],
             Self::Variable(error) => vec![usage_errors::variable(error)],
-            Self::Setup(error) => vec![usage_errors::setup(error)],
+            Self::Setup(error) => usage_errors::setup(error),
             Self::UnknownRole(error) => usage_errors::unknown_role(error),
             Self::Declaration(error) => input_errors::declaration(error),
             Self::Local(error) => vec![Line::error(input_errors::local(error))],

@@ -1,7 +1,10 @@
 //! Messages about documents that could not be fetched, and hints for each cause.
 
 use super::line::Line;
-use crate::model::answer::{AgentLimit, CredentialsError, Denial, FetchError, Missing, Outage, Refusal, Wanted};
+use crate::model::answer::{
+    AGENT, AGENT_SESSION_TOKEN, AgentLimit, CredentialsError, Denial, FetchError, INSTANCE_METADATA, Missing, Outage,
+    Refusal, Wanted,
+};
 use crate::model::entry::{Origin, Subject};
 use crate::model::reference::{Locator, SecretRef, Store, Version};
 use crate::model::suggest::Suggestions;
@@ -95,8 +98,8 @@ pub fn fetching(
             let (what, hints) = refusal_text(refusal);
             (what, hints.into_iter().map(Line::help).collect())
         }
-        FetchError::NoCredentials(CredentialsError { what, tried, temporary, waited }) => {
-            let missing = match what {
+        FetchError::NoCredentials(CredentialsError { what: wanted, tried, temporary, waited }) => {
+            let missing = match wanted {
                 Wanted::Credentials => "no AWS credentials",
                 Wanted::Token => "no token for the Secrets Manager Agent",
             };
@@ -105,13 +108,27 @@ pub fn fetching(
                 None if *temporary => format!("{missing}: a source did not answer"),
                 None => missing.to_owned(),
             };
-            (what, tried.iter().map(|(source, why)| Line::note(format!("{source}: {why}"))).collect())
+            let notes = tried.iter().map(|(source, why)| Line::note(format!("{source}: {why}")));
+            (what, notes.chain(credentials_hint(wanted, tried).map(Line::help)).collect())
         }
         FetchError::NoRegion => {
             let hint =
                 "set --region, AWS_REGION, `region` in the declaration or the profile, or name the secret by its ARN";
             ("no AWS region to read from".to_owned(), vec![Line::help(hint)])
         }
+    }
+}
+
+/// Returns the hint for a search that no source ended: a source that is set, and fails, has its own reason.
+fn credentials_hint(wanted: &Wanted, tried: &[(&'static str, String)]) -> Option<&'static str> {
+    match (wanted, tried.last()?.0) {
+        (Wanted::Credentials, INSTANCE_METADATA) => Some(
+            "choose a profile (AWS_PROFILE), log in (`aws sso login`), or give the task, the pod or the instance a role",
+        ),
+        (Wanted::Token, AGENT_SESSION_TOKEN) => {
+            Some("set AWS_TOKEN to the agent's token, or to file:// and the path of its file")
+        }
+        (Wanted::Credentials | Wanted::Token, _) => None,
     }
 }
 
@@ -154,6 +171,7 @@ pub fn outage(outage: &Outage) -> String {
 fn outage_hint(outage: &Outage) -> Vec<Line> {
     let hint = match outage {
         Outage::Throttled(_) | Outage::Service(_) => "try again later, or allow more time with --timeout",
+        Outage::Connection(why) if why.starts_with(AGENT) => "check that the agent runs, and its port (--agent=URL)",
         Outage::Timeout(_) | Outage::Connection(_) => {
             "check DNS, routes, the proxy and VPC endpoints; --timeout allows more time"
         }

@@ -50,10 +50,29 @@ fn declaration_hint(error: &DeclarationError) -> Option<String> {
             "a text with a colon and a blank needs quotes; a reference has no blank after its colon".to_owned(),
         );
     }
-    let DeclarationProblem::UnknownKey { key, nearest: None } = &error.problem else { return None };
     // Only the top level has no subject.
-    let is_entry = error.subject.is_none() && is_variable(key);
-    is_entry.then(|| format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
+    let hint = match (&error.problem, error.subject.as_deref()) {
+        (DeclarationProblem::TableAsKey(_), _) => "a template needs quotes, as in: NAME: { template: \"{{ … }}\" }",
+        (DeclarationProblem::UnknownKey { key, nearest: None }, None) if is_variable(key) => {
+            return Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"));
+        }
+        (DeclarationProblem::UnknownKey { key, .. }, None)
+            if ["environment", "vars", "variables"].contains(&&**key) =>
+        {
+            "variables stand under `env:`"
+        }
+        (DeclarationProblem::UnknownKey { key, nearest: None }, Some(_)) if key == "key" => {
+            "the key stands in the reference, as in: from: \"prod/db:host\""
+        }
+        (DeclarationProblem::Expected { found: "a list", .. }, Some("env")) => {
+            "write NAME: REF for each variable, without a hyphen"
+        }
+        (DeclarationProblem::Expected { found: "a scalar", .. }, None) => {
+            "write env: { NAME: REF }; a .env file is no declaration"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 fn is_variable(key: &str) -> bool {
@@ -138,6 +157,7 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
             format!("not read, since {what} {why}; to read it anyway, name it with -f")
         }
         DeclarationProblem::Syntax(why)
+        | DeclarationProblem::TableAsKey(why)
         | DeclarationProblem::FirstColon(why)
         | DeclarationProblem::FurtherColon(why, _) => why.clone(),
         DeclarationProblem::UnknownKey { key, nearest } => match (quoted_key(key), nearest) {

@@ -3,7 +3,7 @@
 use super::exit_status::{CONFIGURATION, DENIED, TEMPORARY};
 use super::extract_errors::{env_from, extraction, rendering};
 use super::fetch_errors::{default_hint, fetching, name};
-use super::line::Line;
+use super::line::{Label, Line};
 use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Outage, Refusal};
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
 use crate::model::suggest::Suggestions;
@@ -126,7 +126,11 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
         (_, Some(region)) => format!("region {region}: "),
         (_, None) => String::new(),
     };
-    let hints = region_hint(failure).into_iter().chain(hints).chain(scheme_hint(failure)).chain(path_hint(failure));
+    let special: Vec<_> = region_hint(failure).into_iter().chain(scheme_hint(failure)).collect();
+    // A misspelt region explains the failure, so that the general hint would mislead.
+    let has_region_hint = region_hint(failure).is_some();
+    let hints = hints.into_iter().filter(|line| !has_region_hint || line.label != Label::Help);
+    let hints = special.into_iter().chain(hints).chain(path_hint(failure));
     let is_secret_named = is_one_secret || affects_all_secrets(&failure.problem);
     let entries = group.iter().map(|error| Line::entry(entry(error, is_secret_named)));
     std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
@@ -157,8 +161,14 @@ fn path_hint(failure: &ResolveError) -> Option<Line> {
 fn region_hint(failure: &ResolveError) -> Option<Line> {
     let ResolveProblem::Fetch(FetchFailure { region: Some(region), error, .. }) = &failure.problem else { return None };
     let FetchError::Unavailable(Outage::Connection(why)) = error else { return None };
-    let nearest = region.nearest_known().filter(|_| why.contains(&format!(".{region}.")))?;
-    Some(Line::help(format!("{region} is not a known region; did you mean {nearest}?")))
+    if !why.contains(&format!(".{region}.")) {
+        return None;
+    }
+    match region.nearest_known() {
+        Some(nearest) => Some(Line::help(format!("{region} is not a known region; did you mean {nearest}?"))),
+        None if region.may_exist() => None,
+        None => Some(Line::help(format!("{region} is not a known region; expected a code like us-east-1"))),
+    }
 }
 
 /// Returns an entry. Its secret is added if neither the reason nor the reference as written names it.

@@ -158,6 +158,24 @@ fn colour(label: Label) -> u8 {
     }
 }
 
+/// Splits a text at blanks, except between a pair of backticks: code and commands are copied from there.
+fn words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let (mut start, mut is_code) = (0, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '`' => is_code = !is_code && text[at + 1..].contains('`'),
+            ' ' if !is_code => {
+                words.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    words.push(&text[start..]);
+    words
+}
+
 /// Breaks `text` at blanks into lines of at most `width` columns. The first begins after `start` columns, the others with `indent`
 /// blanks.
 ///
@@ -167,7 +185,7 @@ fn wrap(text: &str, width: usize, start: usize, indent: usize) -> String {
     let mut wrapped = text[..leading].to_owned();
     let mut column = start + leading;
     let mut is_first = true;
-    for word in text[leading..].split(' ') {
+    for word in words(&text[leading..]) {
         let length = columns(word);
         if is_first {
             is_first = false;
@@ -289,6 +307,12 @@ mod tests {
         assert_eq!(wrap("a arn:aws:secretsmanager b", 10, 0, 2), "a\n  arn:aws:secretsmanager\n  b");
         assert_eq!(wrap("arn:aws:secretsmanager", 5, 0, 2), "arn:aws:secretsmanager");
         assert_eq!(wrap("a b", 0, 0, 1), "a\n b");
+    }
+
+    #[test]
+    fn code_between_backticks_is_not_broken() {
+        assert_eq!(wrap("log in: `aws sso login`, or", 22, 0, 2), "log in:\n  `aws sso login`, or");
+        assert_eq!(wrap("one ` two", 6, 0, 2), "one `\n  two");
     }
 
     #[test]

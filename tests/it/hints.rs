@@ -1,5 +1,9 @@
 //! Hints: a common mistake is answered by its remedy.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
@@ -134,11 +138,93 @@ fn launch(command: &str) -> Outcome {
 }
 
 #[test]
+fn a_bundle_that_does_not_exist_is_named_with_the_reason() {
+    let run = Sandbox::new().region("eu-west-1").env("AWS_CA_BUNDLE", "/nope.pem").resolve("A=x").run();
+    let missing = "AWS_CA_BUNDLE: \"/nope.pem\" is not a file with root certificates (PEM): no such file or directory";
+    has_line(run.refused(64), "error", missing);
+}
+
+#[test]
+fn without_credentials_the_ways_to_get_some_are_told() {
+    let sandbox = || Sandbox::new().region("eu-west-1").env("AWS_EC2_METADATA_DISABLED", "true").resolve("A=x");
+    let run = sandbox().run();
+    has_line(run.refused(77), "note", "profile: AWS's configuration files have no profile \"default\"");
+    has_line(&run, "help", "choose a profile (AWS_PROFILE), log in (`aws sso login`), or give the task");
+    let run = sandbox().home_file(".aws/config", "[default]\nregion = eu-west-1\n").run();
+    has_line(run.refused(77), "note", "profile: the profile \"default\" of AWS's configuration files has none");
+    let run = sandbox().home_file(".aws/config", "[default]\naws_access_key_id = AKIA\n").run();
+    run.refused(77).says_nothing_of("choose a profile");
+}
+
+#[test]
+fn an_agent_without_a_token_or_that_does_not_run_has_hints_of_its_own() {
+    let sandbox = || Sandbox::new().region("eu-west-1").arg("--agent=http://127.0.0.1:1").resolve("A=x");
+    has_line(sandbox().run().refused(77), "help", "set AWS_TOKEN to the agent's token");
+    let run = sandbox().env("AWS_TOKEN", "t").args(["--timeout", "300ms"]).run();
+    has_line(run.refused(75), "help", "check that the agent runs, and its port");
+    run.says_nothing_of("DNS");
+}
+
+#[test]
+fn a_profile_that_does_not_exist_is_told_with_the_setting_that_names_it() {
+    let sandbox = || Sandbox::new().region("eu-west-1").resolve("A=x").home_file(".aws/config", "[prod]\na = b\n");
+    let run = sandbox().args(["--profile", "prod"]).run();
+    has_line(run.refused(64), "error", "the AWS profile \"prod\" (--profile) does not exist");
+    has_line(&run, "help", "write [profile prod], not [prod]");
+    for variable in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
+        let run = sandbox().env(variable, "gone").run();
+        has_line(run.refused(64), "error", &format!("the AWS profile \"gone\" ({variable}) does not exist"));
+        has_line(&run, "help", "there are no profiles; check HOME and AWS_CONFIG_FILE");
+    }
+}
+
+#[test]
+fn a_proxy_whose_name_is_unknown_is_told_in_few_words() {
+    let sandbox = Sandbox::new().region("eu-west-1").env("HTTPS_PROXY", "http://a..b:1").args(["--timeout", "1s"]);
+    let sandbox = sandbox.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "secret").resolve("A=x");
+    let run = sandbox.run();
+    run.refused(75).says(["through the proxy a..b:1: name lookup: "]).says_nothing_of("failed to");
+    run.says_nothing_of("tunnel");
+}
+
+#[test]
+fn an_endpoint_that_does_not_speak_tls_is_told_to_speak_http_perhaps() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+            let _ = stream.read(&mut [0; 1024]);
+        }
+    });
+    let run = Sandbox::new().aws(&Aws::start()).endpoint(&url).args(["--timeout", "1s"]).resolve("A=x").run();
+    run.refused(75).says(["the answer is not TLS; the endpoint may speak http"]).says_nothing_of("InvalidContentType");
+}
+
+#[test]
 fn a_shell_command_line_as_one_word_is_told_to_need_a_shell() {
     for command in ["echo $P", "echo hi", "a|b", "./x --option"] {
         has_line(launch(command).refused(127), "help", "-- sh -c");
     }
     launch("no-such-command").refused(127).says_nothing_of("sh -c");
+}
+
+#[test]
+fn a_command_of_the_shell_or_an_assignment_is_told_what_to_write() {
+    has_line(launch("cd").refused(127), "help", "only a shell has cd; write: -- sh -c");
+    let run = launch("A=hunter2");
+    has_line(run.refused(127), "error", "A=…: command not found in PATH");
+    has_line(run.says_nothing_of("hunter2"), "help", "-- env A=… COMMAND");
+    let run = launch("");
+    has_line(run.refused(127), "error", "the command after `--` is empty");
+    has_line(&run, "help", "may be unset");
+}
+
+#[test]
+fn the_path_that_was_searched_is_a_note() {
+    let run = launch("no-such-command");
+    has_line(run.refused(127), "note", "PATH is /");
+    assert!(run.stderr().lines().next().unwrap().ends_with("no-such-command: command not found in PATH"), "{run}");
 }
 
 #[test]
@@ -215,6 +301,11 @@ fn a_reference_with_a_scheme_is_told_to_have_none() {
         let run = Sandbox::new().aws(&Aws::start()).resolve(&format!("A={reference}")).run();
         has_line(run.refused(78), "help", "a reference has no scheme; write SECRET[:KEY");
     }
+    let run = Sandbox::new().env("AWS_EC2_METADATA_DISABLED", "true").env_remove("AWS_REGION");
+    let run = run.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "k").resolve("A=aws-sm://db").run();
+    let stderr = run.refused(78).stderr();
+    let hint = stderr.lines().find(|line| line.contains("help: ")).unwrap();
+    assert!(hint.contains("a reference has no scheme"), "{run}");
 }
 
 #[test]
@@ -224,6 +315,8 @@ fn standard_input_is_named_in_words() {
     run("env:\n  A: gone:k\n").refused(78).says(["A (standard input:2, gone:k)"]);
     run("env:\n  1A: x\n").refused(78).says(["error: standard input:2:3: "]);
     run("").refused(64).says(["no entry in standard input"]);
+    let run = Sandbox::new().file("secrets-exec.yml", "").mode("secrets-exec.yml", 0o600).run();
+    run.refused(64).says(["there is no entry in secrets-exec.yml"]).says_nothing_of("the working directory has no");
     let run =
         Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).args(["-v", "-f", "-"]).stdin("env: { A: x }").run();
     run.launched().says(["note: A (standard input:1, x)"]);
@@ -255,6 +348,27 @@ fn a_variable_at_the_top_of_a_declaration_is_told_to_stand_under_env() {
     let run = declaring("DB_HOST: prod/db:host\nfoo: x\n");
     has_line(&run, "help", "variables stand under `env:`, as in: env: { DB_HOST: prod/db:key }");
     assert_eq!(run.stderr().matches("help: ").count(), 1, "{run}");
+}
+
+#[test]
+fn a_mistake_in_a_declaration_is_answered_by_what_to_write() {
+    for (yaml, remedy) in [
+        ("env:\n  A: {{ db.host }}\n", "NAME: { template: \"{{ … }}\" }"),
+        ("environment:\n  A: x\n", "variables stand under `env:`"),
+        ("env:\n  A: { from: prod/db, key: host }\n", "from: \"prod/db:host\""),
+        ("env:\n  - A=x\n", "write NAME: REF for each variable, without a hyphen"),
+        ("A=b\nC=d\n", "a .env file is no declaration"),
+    ] {
+        let run = declaring(yaml);
+        has_line(&run, "help", remedy);
+        assert_eq!(run.stderr().matches("help: ").count(), 1, "{run}");
+    }
+}
+
+#[test]
+fn a_misspelt_source_is_not_told_to_be_missing_too() {
+    declaring("env:\n  A: { form: x }\n").says(["unknown key \"form\""]).says_nothing_of("exactly one of");
+    declaring("env:\n  A: { optonal: true }\n").says(["unknown key \"optonal\"", "exactly one of"]);
 }
 
 #[test]

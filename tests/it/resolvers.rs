@@ -105,9 +105,14 @@ fn a_region_with_a_typing_mistake_is_told_with_the_nearest_one() {
     in_a_network(|| {
         resolver(vec![Reply::Code(3)]);
         let aws = served();
-        let sandbox = asking("127.0.0.1", &aws).env_remove("AWS_ENDPOINT_URL").args(["--timeout", "1s"]);
-        let run = sandbox.args(["--region", "us-esat-1"]).run();
-        run.refused(75).says(["help: us-esat-1 is not a known region; did you mean us-east-1?"]);
+        for (region, hint) in [
+            ("us-esat-1", "help: us-esat-1 is not a known region; did you mean us-east-1?"),
+            ("virginia", "help: virginia is not a known region; expected a code like us-east-1"),
+        ] {
+            let sandbox = asking("127.0.0.1", &aws).env_remove("AWS_ENDPOINT_URL").args(["--timeout", "1s"]);
+            let run = sandbox.args(["--region", region]).run();
+            run.refused(75).says([hint]).says_nothing_of("check DNS");
+        }
     });
 }
 

@@ -20,7 +20,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::aws::{Settings, SetupError, UnreachableFile, apply_profile, classify_connector_error, malformed_response};
 use super::fan_out::{FanOut, Permits};
 use crate::model::answer::{
-    AgentLimit, Answer, Answers, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal, Wanted,
+    AGENT, AgentLimit, Answer, Answers, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal, Wanted,
 };
 use crate::model::reference::{Locator, Region, Store};
 use crate::net::connector::Connector;
@@ -166,7 +166,7 @@ impl Agent {
         };
         found.map_err(|error| match error {
             FetchError::Unavailable(outage) => {
-                FetchError::Unavailable(outage.map_text(|why| format!("the Secrets Manager Agent: {why}")))
+                FetchError::Unavailable(outage.map_text(|why| format!("{AGENT}: {why}")))
             }
             FetchError::NotFound { .. }
             | FetchError::Denied { .. }

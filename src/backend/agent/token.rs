@@ -5,7 +5,7 @@ use std::io;
 use http::HeaderValue;
 
 use super::settings::AgentSettings;
-use crate::model::answer::{CredentialsError, Wanted};
+use crate::model::answer::{AGENT_SESSION_TOKEN, CredentialsError, Wanted};
 use crate::system::os_error::ReadFailure;
 
 /// The name of the header with the token.
@@ -24,7 +24,7 @@ pub fn find(settings: &AgentSettings) -> Result<HeaderValue, CredentialsError> {
     let sources = [
         ("AWS_TOKEN", from_variable(settings), "is not set"),
         (FILE, read(FILE), "does not exist"),
-        ("AWS_SESSION_TOKEN", from_session(settings), "is not set"),
+        (AGENT_SESSION_TOKEN, from_session(settings), "is not set"),
     ];
     for (name, found, absent) in sources {
         match found.and_then(|token| token.map(header).transpose()) {

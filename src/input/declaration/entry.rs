@@ -50,6 +50,9 @@ impl EntryBody {
     }
 }
 
+/// The keys of which an entry has exactly one.
+const SOURCE_KEYS: [&str; 3] = ["from", "value", "template"];
+
 /// Reads a variable: a reference, or a table.
 fn reference_or_table(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<EntryBody> {
     match node.kind {
@@ -72,6 +75,7 @@ pub fn body(reader: &mut DeclarationReader<'_>, fields: &mut Fields<'_>) -> Opti
         (Some(from), None, None) => reference(reader, name, from).map(EntrySource::Reference),
         (None, Some(value), None) => reader.text(Some(name), value, "text").map(EntrySource::Literal),
         (None, None, Some(text)) => template(reader, name, text).map(EntrySource::Template),
+        (None, None, None) if fields.has_misspelt(&SOURCE_KEYS) => None,
         _ => {
             reader.error(fields.position, Some(name), DeclarationProblem::NotOneSource);
             None

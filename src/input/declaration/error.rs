@@ -42,6 +42,8 @@ pub enum DeclarationProblem {
     FirstColon(String),
     /// The message of the YAML parser about a further colon of a line, and the line, if it is a name and a reference.
     FurtherColon(String, Option<Excerpt>),
+    /// The message of the YAML parser about a table as a key.
+    TableAsKey(String),
     UnknownKey {
         key: String,
         nearest: Option<&'static str>,

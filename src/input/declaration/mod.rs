@@ -32,7 +32,7 @@ pub fn load(files: &[PathBuf], find_file: bool, container: Option<&str>) -> (Vec
     let mut add = |path: &Path, text: Result<String, DeclarationProblem>| match text {
         Ok(text) => {
             let (declaration, found) = read(path, &text, container);
-            declarations.push(declaration);
+            declarations.push(Declaration { path: path.to_owned(), ..declaration });
             errors.extend(found);
         }
         Err(problem) => {

@@ -21,6 +21,8 @@ pub struct Fields<'n> {
     pub position: Position,
     entries: Vec<(&'n Key, &'n Node)>,
     known: &'static [&'static str],
+    /// The known keys that unknown ones are most similar to.
+    meant: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
@@ -29,6 +31,11 @@ impl<'n> Fields<'n> {
         debug_assert!(self.known.contains(&name), "{name}");
         let at = self.entries.iter().position(|(key, _)| key.text == name)?;
         Some(self.entries.swap_remove(at).1)
+    }
+
+    /// True if an unknown key, which was reported, is most likely one of `names`.
+    pub fn has_misspelt(&self, names: &[&str]) -> bool {
+        self.meant.iter().any(|name| names.contains(name))
     }
 }
 
@@ -55,16 +62,17 @@ impl DeclarationReader<'_> {
 
     /// Returns the entries of a table whose keys are `known`. Any other key is an error.
     pub fn fields<'n>(&mut self, subject: Option<&str>, node: &'n Node, known: &'static [&'static str]) -> Fields<'n> {
-        let mut entries = Vec::new();
+        let (mut entries, mut meant) = (Vec::new(), Vec::new());
         for (key, value) in self.table(subject, node) {
             if known.contains(&key.text.as_str()) {
                 entries.push((key, value));
             } else {
                 let nearest = suggest::nearest(&key.text, known.iter().copied());
+                meant.extend(nearest);
                 self.error(key.position, subject, DeclarationProblem::UnknownKey { key: key.text.clone(), nearest });
             }
         }
-        Fields { subject: subject.map(str::to_owned), position: node.position, entries, known }
+        Fields { subject: subject.map(str::to_owned), position: node.position, entries, known, meant }
     }
 
     pub fn text(&mut self, subject: Option<&str>, node: &Node, expected: &'static str) -> Option<String> {

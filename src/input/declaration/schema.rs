@@ -10,7 +10,7 @@ use super::error::{DeclarationError, DeclarationProblem};
 use super::excerpt::{excerpt, is_first_colon};
 use super::reader::DeclarationReader;
 use super::{entry, env_from, files, task_definition};
-use crate::input::syntax::Format;
+use crate::input::syntax::{Format, TABLE_AS_KEY};
 use crate::model::entry::{Claim, Entry};
 use crate::model::library_text::is_yaml_colon;
 use crate::model::options::{Given, OPTIONS, Takes, TypedOptions, find_option};
@@ -21,6 +21,7 @@ use crate::model::tree::{Node, Position};
 /// One declaration file.
 #[derive(Debug, Default)]
 pub struct Declaration {
+    pub path: PathBuf,
     /// The options under `defaults:`.
     pub options: TypedOptions,
     pub layer: Layer,
@@ -42,6 +43,7 @@ pub fn declaration(
         let problem = match error.position.filter(|_| is_colon) {
             Some(position) if is_first_colon(text, position) => DeclarationProblem::FirstColon(error.message),
             Some(position) => DeclarationProblem::FurtherColon(error.message, excerpt(text, position)),
+            None if error.message == TABLE_AS_KEY => DeclarationProblem::TableAsKey(error.message),
             None => DeclarationProblem::Syntax(error.message),
         };
         DeclarationError { path: Arc::clone(path), position: error.position, subject: None, problem }
@@ -58,7 +60,8 @@ pub fn declaration(
     let env_from = fields.take("env-from").map(|node| env_from::entries(&mut reader, node)).unwrap_or_default();
     let files = fields.take("files").map(|node| files::entries(&mut reader, node)).unwrap_or_default();
     let entries = with_files(&mut reader, env, files);
-    Declaration { options, layer: Layer { aliases, entries, env_from }, from_task_definition: false }
+    let layer = Layer { aliases, entries, env_from };
+    Declaration { options, layer, ..Declaration::default() }
 }
 
 /// Appends the entries of `files:` to those of `env:`. Two entries must not set one variable or path.
@@ -157,7 +160,7 @@ mod tests {
         );
         let mut lines: Vec<_> = errors.iter().map(|(line, _)| *line).collect();
         lines.sort_unstable();
-        assert_eq!(lines, [1, 1, 1, 3, 4, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15], "{errors:#?}");
+        assert_eq!(lines, [1, 1, 1, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], "{errors:#?}");
         let problems: Vec<_> = errors.into_iter().map(|(_, problem)| problem).collect();
         assert!(problems.contains(&DeclarationProblem::UnknownKey { key: "form".into(), nearest: Some("from") }));
         assert!(problems.contains(&DeclarationProblem::UnknownKey { key: "regoin".into(), nearest: Some("region") }));

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use crate::model::tree::Node;
 use syntax_error::SyntaxError;
+pub use syntax_error::TABLE_AS_KEY;
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

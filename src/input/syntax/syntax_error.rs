@@ -17,6 +17,9 @@ pub const MAX_DEPTH: usize = 64;
 
 pub const TOO_DEEP: &str = "lists and tables are nested more than 64 levels deep";
 
+/// The message about `{ { … }: … }`, which is most often a template without quotes.
+pub const TABLE_AS_KEY: &str = "a key must be a scalar, not a table";
+
 /// Returns an error for each key that occurred before. A key that may be a value is not quoted.
 pub fn duplicate_keys(entries: &[(Key, Node)]) -> Vec<SyntaxError> {
     let mut first_lines = BTreeMap::new();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use super::syntax_error::{MAX_DEPTH, SyntaxError, TOO_DEEP, duplicate_keys};
+use super::syntax_error::{MAX_DEPTH, SyntaxError, TABLE_AS_KEY, TOO_DEEP, duplicate_keys};
 use crate::model::tree::{Key, Kind, Node, Position, boolean, is_null};
 
 /// The maximum number of nodes, aliases expanded, against an alias bomb ("billion laughs").
@@ -118,7 +118,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
                     return Err(error(key.position, "YAML merge keys (<<) are not supported"));
                 }
                 Kind::Text(text) | Kind::Plain(text) => text,
-                Kind::Typed(_) | Kind::List(_) | Kind::Table(_) => {
+                Kind::Table(_) => return Err(error(key.position, TABLE_AS_KEY)),
+                Kind::Typed(_) | Kind::List(_) => {
                     return Err(error(key.position, "a key must be a scalar"));
                 }
             };

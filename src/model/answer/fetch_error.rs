@@ -171,6 +171,15 @@ pub enum AgentLimit {
     Path,
 }
 
+/// The last source of credentials that is tried.
+pub const INSTANCE_METADATA: &str = "instance metadata";
+
+/// The last source of the agent's token that is tried.
+pub const AGENT_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+
+/// The beginning of the description of an outage of the agent.
+pub const AGENT: &str = "the Secrets Manager Agent";
+
 /// The reason that a request cannot be authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialsError {

@@ -7,7 +7,8 @@ mod fetch_error;
 pub use description::{DescribedSecret, Description, Replica, Rotation};
 pub use document::{Document, PassedOver};
 pub use fetch_error::{
-    AgentLimit, CredentialsError, Denial, FetchError, FetchFailure, Missing, Outage, Refusal, Wanted,
+    AGENT, AGENT_SESSION_TOKEN, AgentLimit, CredentialsError, Denial, FetchError, FetchFailure, INSTANCE_METADATA,
+    Missing, Outage, Refusal, Wanted,
 };
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::line::Line;
 use super::reference_errors::{literal_hint, reference};
-use crate::backend::aws::{SetupError, UnknownRole, VariableError};
+use crate::backend::aws::{ProfileSource, SetupError, UnknownRole, VariableError};
 use crate::input::cli::{Subcommand, UsageError};
 use crate::model::options::OptionConflict;
 use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
@@ -167,27 +167,33 @@ fn nothing_to_resolve(files: &[PathBuf], default_names: &[&str]) -> String {
 }
 
 pub fn variable(error: &VariableError) -> Line {
-    let VariableError { name, text, expected } = error;
-    Line::error(format!("{name}: {} is not {expected}", quoted_unless_secret(text.as_deref().unwrap_or_default())))
+    let VariableError { name, text, expected, why } = error;
+    let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let value = quoted_unless_secret(text.as_deref().unwrap_or_default());
+    Line::error(format!("{name}: {value} is not {expected}{why}"))
 }
 
-pub fn setup(error: &SetupError) -> Line {
-    Line::error(match error {
-        SetupError::NoProfile { name, known, named_by } => {
-            let hint = match (suggest::nearest(name, known.iter().map(String::as_str)), known.is_empty()) {
+pub fn setup(error: &SetupError) -> Vec<Line> {
+    let what = match error {
+        SetupError::NoProfile { name, known, named_by, lacks_prefix } => {
+            let nearest = suggest::nearest(name, known.iter().map(String::as_str));
+            let hint = match (nearest, known.is_empty()) {
+                _ if *lacks_prefix => format!("in the configuration file write [profile {name}], not [{name}]"),
                 (Some(nearest), _) => format!("did you mean {nearest:?}?"),
                 (None, true) => "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned(),
                 (None, false) => format!("the profiles are {}", known.join(", ")),
             };
             let whose = match named_by {
-                Some(other) => format!("source_profile of {other:?}"),
-                None => "--profile, AWS_DEFAULT_PROFILE or AWS_PROFILE".to_owned(),
+                ProfileSource::Profile(other) => format!("source_profile of {other:?}"),
+                ProfileSource::Setting(setting) => (*setting).to_owned(),
             };
-            format!("the AWS profile {name:?} ({whose}) does not exist; {hint}")
+            let what = format!("the AWS profile {name:?} ({whose}) does not exist");
+            return vec![Line::error(what), Line::help(hint)];
         }
         SetupError::Files(failure) => format!("the AWS configuration files cannot be read: {}", failure.why),
         SetupError::Setting { profile, key, text, expected } => {
             format!("the AWS profile {profile:?}: {key}: {} is not {expected}", quoted_unless_secret(text))
         }
-    })
+    };
+    vec![Line::error(what)]
 }

@@ -24,6 +24,9 @@ use crate::net::tls::TrustSettings;
 /// The default of AWS_METADATA_SERVICE_TIMEOUT, as in the AWS CLI.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The variables that name the profile.
+const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
+
 impl Settings {
     /// Merges the options with the variables that the AWS CLI reads as well.
     ///
@@ -39,7 +42,7 @@ impl Settings {
             region: options.region.clone().or(aws_region).or(aws_default_region),
             fallback_regions: options.fallback_regions.clone(),
             profile: options.profile.clone(),
-            profile_variable: reader.text("AWS_DEFAULT_PROFILE").or_else(|| reader.text("AWS_PROFILE")),
+            profile_variable: PROFILE_VARIABLES.into_iter().find_map(|name| Some((name, reader.text(name)?))),
             role: options.role.clone(),
             endpoints: endpoints(&mut reader, options),
             trust: trust(&mut reader, options),
@@ -49,6 +52,7 @@ impl Settings {
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             variable_keys: variable_keys(&mut reader),
             profile_roles: Vec::new(),
+            has_profile: false,
             profile_has_keys: false,
             config_files: config_files(inherited),
             unreachable_files: Vec::new(),
@@ -117,8 +121,7 @@ fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints
 }
 
 fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings {
-    let file = |text: &str| std::fs::metadata(text).is_ok().then(|| PathBuf::from(text));
-    let ca_bundle = reader.parse("AWS_CA_BUNDLE", "a file with root certificates (PEM)", file);
+    let ca_bundle = reader.file("AWS_CA_BUNDLE", "a file with root certificates (PEM)");
     TrustSettings {
         bundle: options.ca_bundle.clone().or(ca_bundle),
         file: reader.inherited.filled("SSL_CERT_FILE").map(PathBuf::from),

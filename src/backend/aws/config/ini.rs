@@ -52,6 +52,12 @@ pub fn rewrite(text: &str, kind: FileKind) -> Result<String, IniError> {
     Ok(rewritten)
 }
 
+/// Returns the names of the sections of the configuration file that would be profiles in the credentials file.
+pub fn bare_sections(text: &str) -> Vec<String> {
+    let names = text.lines().filter_map(|line| line.trim().strip_prefix('[')?.rsplit_once(']'));
+    names.map(|(name, _)| name.trim().to_owned()).collect()
+}
+
 /// The state of `configparser` between two lines.
 struct Rewriter {
     kind: FileKind,

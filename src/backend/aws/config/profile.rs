@@ -7,7 +7,7 @@ use aws_config::profile::Profile;
 use super::profiles::Profiles;
 use super::role_chain::{ChainError, role_chain};
 use super::settings::Settings;
-use super::setup_error::SetupError;
+use super::setup_error::{ProfileSource, SetupError};
 use super::values::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, parse_boolean, parse_count,
     parse_one_of,
@@ -22,14 +22,16 @@ use crate::model::url::HttpUrl;
 /// # Errors
 /// The first error in the files or the profile.
 pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
-    let chosen = settings.profile().map(str::to_owned);
+    let chosen = settings.profile().map(|(source, name)| (source, name.to_owned()));
     let mut profiles = Profiles::load(&settings.config_files).await?;
-    settings.unreachable_files = std::mem::take(&mut profiles.unreachable);
-    let name = chosen.as_deref().unwrap_or("default");
+    settings.unreachable_files = std::mem::take(&mut profiles.passed_over.unreachable);
+    let name = chosen.as_ref().map_or("default", |(_, name)| name);
     let Some(profile) = profiles.get(name) else {
         // The default profile need not exist.
-        return if chosen.is_none() { Ok(()) } else { Err(profiles.no_profile(name, None)) };
+        let Some((source, _)) = chosen else { return Ok(()) };
+        return Err(profiles.no_profile(name, ProfileSource::Setting(source)));
     };
+    settings.has_profile = true;
     check_source_profiles(name, profile, &profiles)?;
     if settings.uses_profile() {
         (settings.profile_has_keys, settings.profile_roles) = match role_chain(&profiles, name) {
@@ -78,7 +80,8 @@ fn check_source_profiles(name: &str, profile: &Profile, profiles: &Profiles) -> 
     // A chain with more steps than there are profiles is a cycle, which `role_chain` reports.
     for _ in profiles.names() {
         let Some(source) = profile.get("source_profile") else { break };
-        profile = profiles.get(source).ok_or_else(|| profiles.no_profile(source, Some(name)))?;
+        profile =
+            profiles.get(source).ok_or_else(|| profiles.no_profile(source, ProfileSource::Profile(name.to_owned())))?;
         name = source;
     }
     Ok(())

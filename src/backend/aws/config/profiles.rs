@@ -9,8 +9,8 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_runtime::env_config::property::PropertiesKey;
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::ini::{FileKind, decode_name, encode_name, rewrite};
-use super::setup_error::SetupError;
+use super::ini::{FileKind, bare_sections, decode_name, encode_name, rewrite};
+use super::setup_error::{ProfileSource, SetupError};
 use crate::backend::aws::protocol::error_text;
 use crate::model::quoting::one_line;
 use crate::system::os_error::ReadFailure;
@@ -34,7 +34,15 @@ pub struct Profiles {
     sections: ProfileSet,
     /// The files as the SDK reads them.
     contents: [(EnvConfigFileKind, String); 2],
+    pub passed_over: PassedOver,
+}
+
+/// Files and sections that are not read.
+#[derive(Default)]
+pub struct PassedOver {
     pub unreachable: Vec<UnreachableFile>,
+    /// The sections of the configuration file that lack `profile` before their name.
+    pub bare_sections: Vec<String>,
 }
 
 impl Profiles {
@@ -43,9 +51,9 @@ impl Profiles {
     /// # Errors
     /// When one cannot be read or parsed. The SDK would ignore it and use another identity than the one in the file.
     pub async fn load(files: &ConfigFiles) -> Result<Self, SetupError> {
-        let mut unreachable = Vec::new();
+        let mut passed_over = PassedOver::default();
         let mut read =
-            |path: Option<&Path>, kind| path.map_or(Ok(String::new()), |path| read(path, kind, &mut unreachable));
+            |path: Option<&Path>, kind| path.map_or(Ok(String::new()), |path| read(path, kind, &mut passed_over));
         let contents = [
             (EnvConfigFileKind::Config, read(files.config.as_deref(), FileKind::Config)?),
             (EnvConfigFileKind::Credentials, read(files.credentials.as_deref(), FileKind::Credentials)?),
@@ -53,7 +61,7 @@ impl Profiles {
         let sections = profile::load(&Fs::real(), &Env::real(), &env_files(&contents), None).await;
         let sections =
             sections.map_err(|error| SetupError::Files(ReadFailure { why: error_text(&error), is_limit: false }))?;
-        Ok(Self { sections, contents, unreachable })
+        Ok(Self { sections, contents, passed_over })
     }
 
     pub fn get(&self, name: &str) -> Option<&Profile> {
@@ -68,8 +76,9 @@ impl Profiles {
     }
 
     /// Returns the error for a profile that does not exist, which an option or variable names, or another profile.
-    pub fn no_profile(&self, name: &str, named_by: Option<&str>) -> SetupError {
-        SetupError::NoProfile { name: name.to_owned(), known: self.names(), named_by: named_by.map(str::to_owned) }
+    pub fn no_profile(&self, name: &str, named_by: ProfileSource) -> SetupError {
+        let lacks_prefix = self.passed_over.bare_sections.iter().any(|section| section == name);
+        SetupError::NoProfile { name: name.to_owned(), known: self.names(), named_by, lacks_prefix }
     }
 
     /// Returns a setting of an `sso-session` section; `None` if there is no such section.
@@ -106,13 +115,13 @@ fn env_files(contents: &[(EnvConfigFileKind, String)]) -> EnvConfigFiles {
 }
 
 /// Reads a file and rewrites it for the SDK.
-fn read(path: &Path, kind: FileKind, unreachable: &mut Vec<UnreachableFile>) -> Result<String, SetupError> {
+fn read(path: &Path, kind: FileKind, passed_over: &mut PassedOver) -> Result<String, SetupError> {
     let text = match path.metadata() {
         Ok(metadata) if metadata.is_dir() => return Ok(String::new()),
         Ok(_) => std::fs::read_to_string(path),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(String::new()),
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::NotADirectory) => {
-            unreachable.push(UnreachableFile { path: path.to_owned(), why: ReadFailure::from(&error).why });
+            passed_over.unreachable.push(UnreachableFile { path: path.to_owned(), why: ReadFailure::from(&error).why });
             return Ok(String::new());
         }
         Err(error) => Err(error),
@@ -124,5 +133,8 @@ fn read(path: &Path, kind: FileKind, unreachable: &mut Vec<UnreachableFile>) -> 
         let ReadFailure { why, is_limit } = ReadFailure::from(&error);
         failure(format!(": {why}"), is_limit)
     })?;
+    if kind == FileKind::Config {
+        passed_over.bare_sections = bare_sections(&text);
+    }
     rewrite(&text, kind).map_err(|error| failure(format!(":{}: expected {}", error.line, error.expected), false))
 }

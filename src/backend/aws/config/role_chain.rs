@@ -7,7 +7,7 @@ use aws_config::profile::Profile;
 use aws_credential_types::Credentials;
 
 use super::profiles::Profiles;
-use super::setup_error::SetupError;
+use super::setup_error::{ProfileSource, SetupError};
 use crate::model::quoting::one_line;
 
 /// The way to the credentials of a profile.
@@ -68,7 +68,9 @@ pub fn role_chain<'a>(profiles: &'a Profiles, name: &'a str) -> Result<Option<Ro
     let (mut name, mut visited, mut roles) = (name, Vec::new(), Vec::new());
     loop {
         let Some(profile) = profiles.get(name) else {
-            let missing = |named_by: &&str| Err(ChainError::Setup(profiles.no_profile(name, Some(named_by))));
+            let missing = |named_by: &&str| {
+                Err(ChainError::Setup(profiles.no_profile(name, ProfileSource::Profile((*named_by).to_owned()))))
+            };
             return visited.last().map_or(Ok(None), missing);
         };
         if visited.contains(&name) {

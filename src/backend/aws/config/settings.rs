@@ -19,8 +19,8 @@ pub struct Settings {
     pub fallback_regions: Vec<Region>,
     /// `--profile`, which takes precedence over credentials in variables.
     pub profile: Option<String>,
-    /// AWS_DEFAULT_PROFILE, else AWS_PROFILE, as in botocore. Credentials in variables take precedence over it.
-    pub profile_variable: Option<String>,
+    /// AWS_DEFAULT_PROFILE, else AWS_PROFILE, as in botocore, and its value. Credentials in variables take precedence over it.
+    pub profile_variable: Option<(&'static str, String)>,
     pub role: Option<Role>,
     pub endpoints: Endpoints,
     pub trust: TrustSettings,
@@ -32,6 +32,8 @@ pub struct Settings {
     pub variable_keys: VariableKeys,
     /// The roles that the profile assumes, in order; the last one's credentials are the caller's.
     pub profile_roles: Vec<ProfileRole>,
+    /// True if the profile exists. The default profile need not.
+    pub has_profile: bool,
     /// True if credentials come from the profile, or its settings for them are inconsistent.
     pub profile_has_keys: bool,
     pub config_files: ConfigFiles,
@@ -86,8 +88,9 @@ impl Settings {
         self.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
-    /// The profile that an option or a variable names.
-    pub fn profile(&self) -> Option<&str> {
-        self.profile.as_deref().or(self.profile_variable.as_deref())
+    /// The option or variable that names the profile, and the profile.
+    pub fn profile(&self) -> Option<(&'static str, &str)> {
+        let variable = || self.profile_variable.as_ref().map(|(variable, name)| (*variable, name.as_str()));
+        self.profile.as_deref().map(|name| ("--profile", name)).or_else(variable)
     }
 }

@@ -12,8 +12,9 @@ pub enum SetupError {
         name: String,
         /// The names of the existing profiles, sorted.
         known: Vec<String>,
-        /// The profile with this one as its `source_profile`; `None` for an option or a variable.
-        named_by: Option<String>,
+        named_by: ProfileSource,
+        /// True if the configuration file has a section of this name without `profile`.
+        lacks_prefix: bool,
     },
     /// A configuration file cannot be read or parsed.
     Files(ReadFailure),
@@ -25,6 +26,15 @@ pub enum SetupError {
         /// The valid values, in words.
         expected: &'static str,
     },
+}
+
+/// The setting that names a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileSource {
+    /// An option or a variable.
+    Setting(&'static str),
+    /// The `source_profile` of this profile.
+    Profile(String),
 }
 
 /// The text for files that were changed since the launch began and are invalid now. `report` words the errors of the first reading.

@@ -1,10 +1,12 @@
 //! A reader of environment variables that collects every error.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 
 use super::values::URL_EXPECTED;
 use crate::model::inherited::Inherited;
 use crate::model::url::HttpUrl;
+use crate::system::os_error::ReadFailure;
 
 /// A variable with an invalid value.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub struct VariableError {
     pub text: Option<String>,
     /// The valid values, in words.
     pub expected: &'static str,
+    /// The error of the kernel for a file.
+    pub why: Option<String>,
 }
 
 /// A reader of variables. An empty one counts as not set, as in the AWS CLI.
@@ -61,6 +65,15 @@ impl<'a> VariableReader<'a> {
         self.parse(name, URL_EXPECTED, |text| HttpUrl::parse(text).ok())
     }
 
+    /// Returns the path of a file that must exist.
+    pub fn file(&mut self, name: &'static str, expected: &'static str) -> Option<PathBuf> {
+        let path = PathBuf::from(self.inherited.filled(name)?);
+        let Err(error) = path.metadata() else { return Some(path) };
+        let (text, why) = (Some(path.display().to_string()), Some(ReadFailure::from(&error).why));
+        self.errors.push(VariableError { name, text, expected, why });
+        None
+    }
+
     fn read<T>(
         &mut self,
         name: &'static str,
@@ -70,7 +83,7 @@ impl<'a> VariableReader<'a> {
     ) -> Option<T> {
         let value = self.inherited.filled(name)?;
         let parsed = value.to_str().and_then(parse);
-        let error = VariableError { name, text: quote(value), expected };
+        let error = VariableError { name, text: quote(value), expected, why: None };
         if parsed.is_none() && !self.errors.contains(&error) {
             self.errors.push(error);
         }

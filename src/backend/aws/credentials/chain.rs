@@ -16,7 +16,7 @@ use super::profile::profile_credentials;
 use super::provider_configs::ProviderConfigs;
 use crate::backend::aws::config::Settings;
 use crate::backend::aws::protocol::{classify_provider_error, defect, error_text};
-use crate::model::answer::{CredentialsError, FetchError, Refusal, Wanted};
+use crate::model::answer::{CredentialsError, FetchError, INSTANCE_METADATA, Refusal, Wanted};
 use crate::model::library_text::is_metadata_forbidden;
 use crate::model::reference::Region;
 use crate::net::errors::is_timeout;
@@ -174,8 +174,11 @@ fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs<'a>) -> Ve
         let build = || EnvironmentCredentials(settings.variable_keys.clone());
         providers.push(provider("environment", Some(String::new()), build));
     }
-    let name = settings.profile();
-    let unset = format!("the profile {:?} of AWS's configuration files has none", name.unwrap_or("default"));
+    let name = settings.profile().map(|(_, name)| name);
+    let unset = match name.unwrap_or("default") {
+        name if settings.has_profile => format!("the profile {name:?} of AWS's configuration files has none"),
+        name => format!("AWS's configuration files have no profile {name:?}"),
+    };
     let unset = missing(settings.profile_has_keys, &unset);
     let ask = Box::new(|| profile_credentials(settings, configs).boxed_local());
     providers.push(Provider { name: "profile", subject: None, malformed: ProviderFailure::Defect, unset, ask });
@@ -189,7 +192,7 @@ fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs<'a>) -> Ve
         EcsCredentialsProvider::builder().configure(link_local).build()
     });
     providers.push(Provider { malformed: ProviderFailure::Outage, ..container });
-    let metadata = provider("instance metadata", Some(String::new()), || {
+    let metadata = provider(INSTANCE_METADATA, Some(String::new()), || {
         InstanceCredentials::new(settings.metadata, link_local, *skip_imds)
     });
     providers.push(Provider { malformed: ProviderFailure::Outage, ..metadata });

@@ -25,7 +25,7 @@ pub async fn profile_credentials(
     configs: &ProviderConfigs<'_>,
 ) -> Result<Credentials, ProviderError> {
     let profiles = Profiles::load(&settings.config_files).await.map_err(|error| invalid(&error.to_string()))?;
-    let name = settings.profile().unwrap_or("default");
+    let name = settings.profile().map_or("default", |(_, name)| name);
     let chain = role_chain(&profiles, name).map_err(|error| match error {
         ChainError::Setup(error) => invalid(&error.to_string()),
         ChainError::Inconsistent(why) => invalid(&why),

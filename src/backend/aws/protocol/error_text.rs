@@ -7,6 +7,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::error::ErrorMetadata;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
+use crate::model::library_text::plain_text;
 use crate::model::quoting::one_line;
 use crate::net::errors::chain;
 use crate::system::os_error;
@@ -42,7 +43,10 @@ fn own_text(error: &(dyn Error + 'static)) -> String {
         let parts = [meta.code(), meta.message()];
         return one_line(&parts.into_iter().flatten().collect::<Vec<_>>().join(": "));
     }
-    one_line(&error.downcast_ref().map_or_else(|| error.to_string(), os_error::text))
+    if matches!(error.downcast_ref(), Some(rustls::Error::InvalidMessage(_))) {
+        return "the answer is not TLS; the endpoint may speak http".to_owned();
+    }
+    one_line(plain_text(&error.downcast_ref().map_or_else(|| error.to_string(), os_error::text)))
 }
 
 #[cfg(test)]
