@@ -21,6 +21,7 @@ use glob::Pattern;
 
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
+use crate::model::name_patterns::parse_patterns;
 use crate::model::options::{Given, OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use command::{command, usage_error};
@@ -158,10 +159,13 @@ fn set(options: &mut TypedOptions, option: &OptionSpec, name: String, given: Giv
     let text = match &given {
         Given::Text(text) => lossy(text),
         Given::Flag(_) => String::new(),
-        Given::Texts(texts) => texts.join(","),
+        Given::Texts(texts) => option.first_illegal(texts).cloned().unwrap_or_default(),
     };
     if let Err(expected) = (option.set)(options, given) {
-        errors.push(UsageError::Value { name, text, expected });
+        errors.push(match option.takes_patterns() {
+            true => UsageError::Pattern { name, pattern: text, expected },
+            false => UsageError::Value { name, text, expected },
+        });
     }
 }
 
@@ -170,11 +174,18 @@ fn lossy(text: &OsStr) -> String {
 }
 
 fn resolve_env(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> {
-    let texts: Vec<String> = matches.remove_many("resolve-env").into_iter().flatten().collect();
-    crate::model::name_patterns::parse_patterns(&texts).unwrap_or_else(|expected| {
-        errors.push(UsageError::Value { name: "--resolve-env".to_owned(), text: texts.join(" "), expected });
-        Vec::new()
-    })
+    let texts = matches.remove_many::<String>("resolve-env").into_iter().flatten();
+    let patterns = texts.map(|pattern| {
+        let parsed = parse_patterns(std::slice::from_ref(&pattern));
+        parsed.map_err(|expected| UsageError::Pattern { name: "--resolve-env".to_owned(), pattern, expected })
+    });
+    match patterns.collect::<Result<Vec<_>, _>>() {
+        Ok(patterns) => patterns.concat(),
+        Err(error) => {
+            errors.push(error);
+            Vec::new()
+        }
+    }
 }
 
 #[cfg(test)]
