@@ -100,7 +100,7 @@ fn set_signal_line(status: &Status) {
     termination::set_line(&prefix, &rest);
 }
 
-fn overdue() {
-    terminal::print_lines(report::overdue());
+fn overdue(status: &Status) {
+    terminal::print_lines(report::overdue(status));
     std::process::exit(report::TEMPORARY.into());
 }

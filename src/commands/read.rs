@@ -115,6 +115,7 @@ fn open(config: BackendConfig, deadline: Deadline) -> Result<Backend, Report> {
             })
         }
         BackendConfig::Local { path, is_announced } => {
+            let _awaited = deadline.progress().awaits(format!("the file {} (--local)", path.display()));
             let file = local_file::open(&path).map_err(Failure::Local)?;
             exec::hide_memory();
             let mut failures = Report::default();

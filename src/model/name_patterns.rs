@@ -27,10 +27,13 @@ fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     while text.contains("**") {
         text = text.replace("**", "*");
     }
-    Pattern::new(&text).map_err(|_| "a glob pattern, like 'APP_*'")
+    Pattern::new(&text).map_err(|_| EXPECTED)
 }
 
 fn check_dialect(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err(EXPECTED);
+    }
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];
@@ -39,9 +42,11 @@ fn check_dialect(text: &str) -> Result<(), &'static str> {
             '{' | '}' => {
                 return Err("a glob pattern (there is no {…}; give each alternative by itself)");
             }
-            '*' | '?' | '+' | '@' | '!' if rest.starts_with('(') => {
-                return Err("a glob pattern (there is no (…); give each alternative by itself)");
-            }
+            // No variable's name needs these, which zsh and regular expressions give a meaning.
+            '(' | ')' | '|' => return Err("a glob pattern (there is no (…|…); give each alternative by itself)"),
+            ',' => return Err("a glob pattern (there is no list with commas; give each pattern by itself)"),
+            '^' | '$' => return Err("a glob pattern (it always matches the whole name; leave ^ and $ out)"),
+            '<' | '>' => return Err("a glob pattern (there are no ranges like <1-9>; write [1-9])"),
             '[' if rest.starts_with('^') => {
                 return Err("a glob pattern (write [!…] instead of [^…])");
             }
@@ -79,6 +84,8 @@ fn check_set(set: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+const EXPECTED: &str = "a glob pattern, like 'APP_*'";
+
 const NO_ESCAPES: &str = "a glob pattern (there are no escapes with \\; write [*] for a literal *)";
 
 #[cfg(test)]
@@ -101,8 +108,7 @@ mod tests {
             ("[]x]", "]"),
             ("[!]x]", "y"),
             ("[a-]", "-"),
-            ("[*][(][{]", "*({"),
-            ("A(B)", "A(B)"),
+            ("[*][(][{][|,^$<]", "*({|"),
             ("[.]", "."),
         ] {
             assert!(matches(pattern, name), "{pattern} {name}");
@@ -120,8 +126,16 @@ mod tests {
             ("[[=a=]]", "[:upper:]"),
             ("[^A]*", "[!…]"),
             ("{A,B}_*", "{…}"),
-            ("@(A|B)", "(…)"),
-            ("!(A)", "(…)"),
+            ("@(A|B)", "(…|…)"),
+            ("!(A)", "(…|…)"),
+            ("(A|B)", "(…|…)"),
+            ("A|B", "(…|…)"),
+            ("A)", "(…|…)"),
+            ("A,B", "commas"),
+            ("^A", "whole name"),
+            ("A$", "whole name"),
+            ("A<1-9>", "[1-9]"),
+            ("", "'APP_*'"),
             ("[z-a]", "ascend"),
             ("[!A-Cz-a]", "ascend"),
             ("[", "'APP_*'"),
@@ -134,7 +148,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_panics(text in "[-A-C*?!^(){}\\[\\]:.\\\\é]{0,12}") {
+        fn no_text_panics(text in "[-A-C*?!^$|,<>(){}\\[\\]:.\\\\é]{0,12}") {
             let _ = parse_patterns(&[text]);
         }
     }

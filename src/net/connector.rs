@@ -11,7 +11,6 @@ use futures_util::future::try_join;
 use http::Uri;
 use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Intercept;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -19,13 +18,11 @@ use tower_service::Service;
 
 use super::connection::Stream;
 use super::dns::DnsResolver;
-use super::errors::{
-    BoxError, HostError, ProxyAuthenticationRequired, TimedOut, TrustError, host_and_port, is_connect_timeout, within,
-};
+use super::errors::{BoxError, HostError, TimedOut, TrustError, host_and_port, is_connect_timeout, within};
 use super::proxy::{ProxyRules, ProxySettings};
 use super::proxy_connector::{Preconnected, ProxyConnector, Tcp};
+use super::proxy_login::{ProxyLogins, ProxyTunnel};
 use super::tls::{Tls, TrustSettings};
-use crate::model::library_text::{is_proxy_authorization_required, is_tunnel_refused};
 use crate::time::deadline::Deadline;
 
 /// The limit on requests in flight, and on connections to one host.
@@ -43,6 +40,7 @@ pub struct Connector {
     tcp: Tcp,
     tls: Arc<Tls>,
     proxy: Arc<ProxyRules>,
+    pub logins: ProxyLogins,
     /// The limit for all of DNS, TCP, proxy and TLS.
     timeout: Option<Duration>,
     /// Marked as reachable when a request gets a connection.
@@ -74,6 +72,7 @@ impl Connector {
             tcp,
             tls: Arc::new(Tls::new(trust.clone())),
             proxy: Arc::new(ProxyRules::new(proxy)),
+            logins: ProxyLogins::default(),
             timeout: None,
             deadline,
             hosts: Arc::default(),
@@ -97,7 +96,7 @@ impl Connector {
         }
     }
 
-    /// Returns the proxy that forwards a request and reads the Proxy-Authorization header in it. [`Tunnel`] sends that header itself.
+    /// Returns the proxy that forwards a request and reads the Proxy-Authorization header in it. [`ProxyTunnel`] sends that header itself.
     pub fn forwarding_proxy(&self, to: &Uri) -> Option<Intercept> {
         let is_forwarded = to.scheme() != Some(&Scheme::HTTPS);
         is_forwarded.then(|| self.proxy.intercept(to)).flatten()
@@ -141,13 +140,8 @@ impl Connector {
                 Ok(Stream::new(https.call(to).await?))
             }
             (Some(proxy), true) => {
-                let tunnel = Tunnel::new(proxy.uri().clone(), self.to_proxy(&proxy)?);
-                let tunnel = match proxy.basic_auth() {
-                    Some(authorization) => tunnel.with_auth(authorization.clone()),
-                    None => tunnel,
-                };
-                let tunnel = self.tls.over(tunnel)?.call(to).await;
-                Ok(Stream::new(tunnel.map_err(|error| tunnel_error(error, &proxy))?))
+                let tunnel = ProxyTunnel { connector: self.to_proxy(&proxy)?, proxy, logins: self.logins };
+                Ok(Stream::new(self.tls.over(tunnel)?.call(to).await?))
             }
             (Some(proxy), false) => {
                 let stream = self.to_proxy(&proxy)?.call(proxy.uri().clone()).await?;
@@ -163,22 +157,6 @@ impl Connector {
             Ok(ProxyConnector::Http(self.tcp.clone()))
         }
     }
-}
-
-/// Replaces the text of hyper-util's errors, of a private type, about a proxy that opens no tunnel.
-fn tunnel_error(error: BoxError, proxy: &Intercept) -> BoxError {
-    match error.to_string() {
-        text if is_tunnel_refused(&text) => {
-            "the proxy refuses the tunnel or the password, or cannot reach the host".into()
-        }
-        text if is_proxy_authorization_required(&text) => authentication_required(proxy).into(),
-        _ => error,
-    }
-}
-
-/// The error for HTTP status 407 of a proxy.
-pub fn authentication_required(proxy: &Intercept) -> ProxyAuthenticationRequired {
-    ProxyAuthenticationRequired { proxy: host_and_port(proxy.uri()), has_password: proxy.basic_auth().is_some() }
 }
 
 impl Service<Uri> for Connector {

@@ -45,7 +45,7 @@ impl Error for HostError {
 }
 
 /// HTTP status 407 of a proxy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ProxyAuthenticationRequired {
     /// Host and port.
     pub proxy: String,

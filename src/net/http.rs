@@ -13,17 +13,18 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::Limited;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::connector::{Connector, authentication_required};
+use super::connector::Connector;
 use super::errors::{
     BoxError, HostError, ImdsUnavailable, TimedOut, TrustError, certificate_error, find_source, host_and_port,
     proxy_error, within,
 };
+use super::proxy_login::authentication_required;
 
 /// The time limits of a request.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -100,14 +101,16 @@ impl HttpConnector for Pool {
         add_user_agent(request.headers_mut());
         let host = host_and_port(request.uri());
         let is_token = request.uri().path() == "/latest/api/token";
-        let answer = self.client.request(request);
+        let (client, logins) = (self.client.clone(), self.connector.logins.clone());
         let limit = self.read_timeout;
         HttpConnectorFuture::new(async move {
-            let mut response = within(limit, answer).await.map_err(|error| connector_error(host, error))?;
+            let answer = within(limit, client.request(request));
+            let response = match proxy {
+                None => answer.await,
+                Some(proxy) => logins.run(&proxy, async { checked(answer.await?, &proxy) }).await,
+            };
+            let mut response = response.map_err(|error| connector_error(host, error))?;
             let status = response.status();
-            if let Some(proxy) = proxy.filter(|_| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
-                return Err(ConnectorError::user(authentication_required(&proxy).into()));
-            }
             if is_token && status.is_server_error() {
                 return Err(ConnectorError::io(ImdsUnavailable(status.as_u16()).into()));
             }
@@ -116,6 +119,14 @@ impl HttpConnector for Pool {
             let response = HttpResponse::try_from(response);
             response.map_err(|error| ConnectorError::other(error.into(), None))
         })
+    }
+}
+
+/// Returns the response of a proxy, or the error for status 407.
+fn checked<B>(response: Response<B>, proxy: &Intercept) -> Result<Response<B>, BoxError> {
+    match response.status() {
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(authentication_required(proxy).into()),
+        _ => Ok(response),
     }
 }
 

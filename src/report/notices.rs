@@ -146,11 +146,14 @@ pub fn resolution_time(elapsed: Duration) -> Line {
 }
 
 /// The lines for a deadline that passes while a file or a computation blocks the process.
-pub fn overdue() -> [Line; 2] {
+pub fn overdue(status: &Status) -> [Line; 2] {
+    let awaited =
+        if status.awaited.is_empty() { String::new() } else { format!(" while waiting for {}", names(status)) };
     [
-        Line::error(
-            "timed out: a file does not answer (AWS configuration, token, root certificates), or a JSONPath or template does not end",
-        ),
+        Line::error(format!(
+            "timed out{awaited}: a file does not answer (AWS configuration, token, root certificates, --local), or a JSONPath or template \
+             does not end",
+        )),
         Line::help("check for a file system that hangs, or a pipe without a writer; nothing was started"),
     ]
 }

@@ -93,6 +93,13 @@ fn id(error: &SecretIdError) -> String {
             format!("a secret's name cannot contain {character:?}, only A-Z a-z 0-9 / _ + = . @ ! -")
         }
         SecretIdError::TooLong => "a secret's name has at most 512 characters".to_owned(),
+        SecretIdError::DoubleSlash(id) => {
+            let mut right = id.clone();
+            while right.contains("//") {
+                right = right.replace("//", "/");
+            }
+            format!("{id:?} {}; write {right}", error.kind())
+        }
         SecretIdError::ArnCutShort(arn) => {
             format!(
                 "{arn:?} is an ARN cut short; expected arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX[:KEY[:STAGE[:VERSION-ID]]]"

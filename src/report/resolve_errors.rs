@@ -126,11 +126,11 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
         (_, Some(region)) => format!("region {region}: "),
         (_, None) => String::new(),
     };
-    let special: Vec<_> = region_hint(failure).into_iter().chain(scheme_hint(failure)).collect();
+    let regions = region_hints(failure);
     // A misspelt region explains the failure, so that the general hint would mislead.
-    let has_region_hint = region_hint(failure).is_some();
-    let hints = hints.into_iter().filter(|line| !has_region_hint || line.label != Label::Help);
-    let hints = special.into_iter().chain(hints).chain(path_hint(failure));
+    let is_region_misspelt = !regions.is_empty();
+    let hints = hints.into_iter().filter(|line| !is_region_misspelt || line.label != Label::Help);
+    let hints = regions.into_iter().chain(scheme_hint(failure)).chain(hints).chain(path_hint(failure));
     let is_secret_named = is_one_secret || affects_all_secrets(&failure.problem);
     let entries = group.iter().map(|error| Line::entry(entry(error, is_secret_named)));
     std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
@@ -157,9 +157,17 @@ fn path_hint(failure: &ResolveError) -> Option<Line> {
     may_be_path.then(|| Line::help(format!("for all parameters below it write {id}/")))
 }
 
-/// Returns the hint for a region that may be misspelled: it has no host of AWS.
-fn region_hint(failure: &ResolveError) -> Option<Line> {
-    let ResolveProblem::Fetch(FetchFailure { region: Some(region), error, .. }) = &failure.problem else { return None };
+/// Returns the hints for regions that may be misspelled, fallback regions among them: they have no host of AWS.
+fn region_hints(failure: &ResolveError) -> Vec<Line> {
+    let ResolveProblem::Fetch(FetchFailure { region, error, elsewhere, .. }) = &failure.problem else {
+        return Vec::new();
+    };
+    let first = region.iter().map(|region| (region, error));
+    let fallback = elsewhere.iter().map(|(region, error)| (region, error));
+    first.chain(fallback).filter_map(|(region, error)| region_hint(region, error)).collect()
+}
+
+fn region_hint(region: &Region, error: &FetchError) -> Option<Line> {
     let FetchError::Unavailable(Outage::Connection(why)) = error else { return None };
     if !why.contains(&format!(".{region}.")) {
         return None;

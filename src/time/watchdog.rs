@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
+use super::progress::Status;
 
 /// Grace period for the runtime to notice its own deadline.
 const GRACE: Duration = Duration::from_millis(120);
@@ -27,7 +28,7 @@ pub struct Callbacks {
     /// After two seconds, and then each second.
     pub tick: Box<dyn FnMut(&Deadline) + Send>,
     /// When the deadline has passed and the runtime is blocked. Ends the process.
-    pub overdue: fn(),
+    pub overdue: fn(&Status),
 }
 
 /// A running watchdog, which stops when dropped. After that, no function is called and none still runs.
@@ -51,7 +52,7 @@ impl Watchdog {
                 if *stopped {
                     return;
                 } else if end <= now {
-                    return (callbacks.overdue)();
+                    return (callbacks.overdue)(&deadline.progress().status());
                 } else if next_tick <= now {
                     (callbacks.tick)(&deadline);
                     next_tick = now + TICK;

@@ -181,3 +181,12 @@ fn nobody_who_reads_it_is_no_reason_to_wait() {
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
     assert_eq!(child.wait().unwrap().signal(), Some(15));
 }
+
+#[test]
+fn a_path_of_parameters_is_no_parameter() {
+    let aws = Aws::start().fails("GetParametersByPath", Fault::Hang);
+    let running = Sandbox::new().aws(&aws).args(["--env-from", "ssm:/app/"]).spawn();
+    aws.await_calls(1);
+    let rest = "ended while waiting for parameters below /app/ in us-east-1; nothing was started";
+    one_line(&running.ends_by(Signal::SIGTERM), "SIGTERM", rest);
+}

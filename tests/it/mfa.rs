@@ -189,3 +189,12 @@ fn nothing_is_asked_when_variables_have_credentials() {
     let config = role("one", "one") + "aws_access_key_id = AKIABASE\naws_secret_access_key = x\n";
     keys.home_file(".aws/config", &config).resolve("A=x:k").run().launched_silently().has("A", "v");
 }
+
+#[test]
+fn an_empty_serial_number_counts_as_not_set() {
+    let aws = served();
+    let config = role("one", "base").replace(SERIAL, "") + &base();
+    let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").home_file(".aws/config", &config);
+    sandbox.args(["--profile", "one"]).resolve("A=x:k").run().launched_silently().has("A", "v");
+    assert!(!aws.calls_of("AssumeRole")[0].form().contains_key("SerialNumber"));
+}

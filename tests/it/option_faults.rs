@@ -52,7 +52,12 @@ fn what_the_glob_dialect_lacks_is_an_error_that_says_so() {
         (r"X\1", r"no escapes with \"),
         ("[^A]*", "instead of [^…]"),
         ("{A,B}", "no {…}"),
-        ("@(A|B)", "no (…)"),
+        ("@(A|B)", "no (…|…)"),
+        ("(XA|XB)", "no (…|…)"),
+        ("XA|X?", "no (…|…)"),
+        ("^X", "leave ^ and $ out"),
+        ("X$", "leave ^ and $ out"),
+        ("X<1-9>", "write [1-9]"),
     ] {
         for option in ["--unset", "--pass", "--resolve-env"] {
             local().args([option, pattern]).run().refused(64).says([option, "glob pattern", message]);
@@ -71,4 +76,24 @@ fn a_pattern_that_is_not_closed_is_a_usage_error() {
         local().args([option, "[^"]).run().refused(64).says([option, "[^"]);
     }
     local().env("SECRETS_EXEC_UNSET", "[^").run().refused(64).says(["SECRETS_EXEC_UNSET", "[^"]);
+}
+
+#[test]
+fn of_several_patterns_the_wrong_one_is_named() {
+    for wrong in ["X:|Y", "X@(Y)", "X?|Y", "X,Y", ""] {
+        let named = format!("{wrong:?} is not a glob pattern");
+        for option in ["--unset", "--pass", "--resolve-env"] {
+            let run = local().args([option, "GOOD_*", option, wrong]).run();
+            run.refused(64).says([option, &named]).says_nothing_of("GOOD_");
+        }
+        let declaration = format!("defaults:\n  unset: ['GOOD_*', '{wrong}']\n");
+        local().declaration(&declaration).run().refused(78).says([named.as_str()]).says_nothing_of("GOOD_");
+    }
+}
+
+#[test]
+fn of_several_regions_the_wrong_one_is_named() {
+    let sandbox = Sandbox::new().resolve("A=x");
+    let run = sandbox.args(["--fallback-region", "eu-west-1", "--fallback-region", "eu west"]).run();
+    run.refused(64).says(["\"eu west\" is not"]).says_nothing_of("eu-west-1,");
 }

@@ -2,6 +2,7 @@
 
 use crate::support::aws::agent::TOKEN;
 use crate::support::aws::fault::{self, success};
+use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, ROLE_KEY, Version};
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
@@ -249,4 +250,30 @@ fn the_agent_reads_no_paths() {
         run.refused(78).says(["parameters below /app/", "reads no paths of parameters"]);
     }
     assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn two_slashes_in_a_row_are_a_wrong_reference_that_is_never_sent() {
+    for (written, right) in
+        [("ssm:/app//", "ssm:/app/"), ("ssm://app/", "ssm:/app/"), ("ssm:/app///db/", "ssm:/app/db/")]
+    {
+        let aws = served();
+        let run = launch(&aws, written);
+        run.refused(64).says([written, "two slashes in a row", &format!("write {right}")]);
+        assert!(aws.calls().is_empty());
+    }
+    let aws = served();
+    let declaration = "env:\n  A: { from: 'ssm:/app//db', optional: true }\n  B: { from: 'ssm:${P}/db', default: x }\n";
+    let run = Sandbox::new().aws(&aws).env("P", "/app/").declaration(declaration).run();
+    run.refused(78).says(["secrets-exec.yaml:2:", "secrets-exec.yaml:3", "ssm:${P}/db", "two slashes in a row"]);
+    let arn = "arn:aws:ssm:us-east-1:123456789012:parameter//app/db/host";
+    let run = Sandbox::new().aws(&aws).resolve(&format!("A={arn}")).run();
+    run.refused(64).says(["two slashes in a row", "write arn:aws:ssm:us-east-1:123456789012:parameter/app/db/host"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_secrets_name_may_have_two_slashes_in_a_row() {
+    let aws = Aws::start().secret("a//b", Secret::text(CANARY));
+    Sandbox::new().aws(&aws).resolve("A=a//b").run().launched_silently().has("A", CANARY);
 }

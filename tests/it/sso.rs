@@ -102,7 +102,7 @@ fn a_token_that_the_portal_rejects_wants_another_log_in() {
     for form in FORMS {
         let aws = served();
         let run = logged_in(&aws, form, "revoked", LATER).run();
-        run.refused(77).says(["UnauthorizedException", LOGIN]);
+        run.refused(77).says(["the SSO portal: ", "UnauthorizedException", LOGIN]);
         assert_eq!(aws.calls().len(), 1);
     }
 }

@@ -13,11 +13,11 @@ use crate::support::sandbox::{Sandbox, sandbox};
 const TIMEOUT: Duration = Duration::from_millis(1200);
 
 /// Asserts that a pipe without a writer, in place of this file, is given up at the deadline.
-fn stalls(sandbox: Sandbox, name: &str, prefix: &str) {
+fn stalls(sandbox: Sandbox, name: &str, prefix: &str, awaited: &str) {
     let pipe = sandbox.path("pipe");
     mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();
     let run = ends_within(TIMEOUT, sandbox.env(name, format!("{prefix}{}", pipe.display())));
-    run.refused(75).says(["timed out", "does not answer"]);
+    run.refused(75).says([&format!("timed out while waiting for {awaited}: a file"), "does not answer"]);
 }
 
 fn served() -> Aws {
@@ -26,7 +26,7 @@ fn served() -> Aws {
 
 #[test]
 fn a_configuration_file_of_aws() {
-    stalls(sandbox(&served()), "AWS_CONFIG_FILE", "");
+    stalls(sandbox(&served()), "AWS_CONFIG_FILE", "", "the AWS configuration files");
 }
 
 #[test]
@@ -34,18 +34,32 @@ fn a_web_identity_token() {
     let aws = served();
     let sandbox = sandbox(&aws).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     let sandbox = sandbox.env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
-    stalls(sandbox, "AWS_WEB_IDENTITY_TOKEN_FILE", "");
+    stalls(sandbox, "AWS_WEB_IDENTITY_TOKEN_FILE", "", "AWS credentials");
 }
 
 #[test]
 fn a_token_of_the_agent() {
     let aws = served();
-    stalls(Sandbox::new().arg(format!("--agent={}", aws.agent())).resolve("A=x:k"), "AWS_TOKEN", "file://");
+    stalls(
+        Sandbox::new().arg(format!("--agent={}", aws.agent())).resolve("A=x:k"),
+        "AWS_TOKEN",
+        "file://",
+        "the token of the Secrets Manager Agent",
+    );
 }
 
 #[test]
 fn root_certificates() {
-    stalls(sandbox(&served()).endpoint("https://localhost:1"), "AWS_CA_BUNDLE", "");
+    stalls(sandbox(&served()).endpoint("https://localhost:1"), "AWS_CA_BUNDLE", "", "secret x in us-east-1");
+}
+
+#[test]
+fn a_file_of_local() {
+    let sandbox = Sandbox::new().resolve("A=x:k");
+    let pipe = sandbox.path("pipe");
+    mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();
+    let named = format!("while waiting for the file {} (--local)", pipe.display());
+    ends_within(TIMEOUT, sandbox.arg("--local").arg(&pipe)).refused(75).says(["timed out", &named]);
 }
 
 #[test]

@@ -107,3 +107,30 @@ fn a_proxy_that_answers_in_the_place_of_the_service_is_no_service() {
     let secret = answer("HTTP/1.1 200 OK", body("wrong"));
     may_pass(vec![Step::Request, Step::Send([opened(), secret].concat()), Step::Pause(Duration::from_millis(50))]);
 }
+
+#[test]
+fn a_password_that_a_proxy_rejects_is_sent_once_for_all_values() {
+    let head = "HTTP/1.1 407 Proxy Authentication Required";
+    let proxy = Wire::plain(vec![vec![Step::Request, Step::Send(answer(head, CANARY))]]);
+    let many = |mut sandbox: Sandbox| {
+        for n in 0..60 {
+            sandbox = sandbox.resolve(&format!("A{n}=x{n}:k"));
+        }
+        sandbox
+    };
+    many(sandbox(&proxy)).run().refused(78).says(["A59", "rejects the user name and password"]);
+    assert_eq!(proxy.connections(), 1);
+    let url = format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port());
+    let forwarded = many(sandbox(&proxy).endpoint("http://example.com").env("HTTP_PROXY", url));
+    forwarded.run().refused(78).says(["A59", "rejects the user name and password"]);
+    assert_eq!(proxy.connections(), 2);
+}
+
+#[test]
+fn a_rejected_password_is_not_sent_again_in_another_region_or_for_the_identity() {
+    let head = "HTTP/1.1 407 Proxy Authentication Required";
+    let proxy = Wire::plain(vec![vec![Step::Request, Step::Send(answer(head, CANARY))]]);
+    let sandbox = sandbox(&proxy).resolve("B=y:k").args(["-vv", "--fallback-region", "eu-west-1"]);
+    sandbox.run().refused(78).says(["rejects the user name and password"]);
+    assert_eq!(proxy.connections(), 1);
+}

@@ -22,6 +22,9 @@ pub type RegionResult = (SecretRequest, Result<Document, FetchError>);
 /// The name of the request in progress lines and traces.
 impl fmt::Display for SecretRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_path() {
+            return write!(f, "parameters below {} in {}", self.id, self.region);
+        }
         write!(f, "{} {} in {}", self.store, self.id, self.region)
     }
 }

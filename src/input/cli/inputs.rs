@@ -56,9 +56,16 @@ impl Inputs {
 }
 
 fn resolve_env(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> {
-    let texts: Vec<String> = matches.remove_many("resolve-env").into_iter().flatten().collect();
-    parse_patterns(&texts).unwrap_or_else(|expected| {
-        errors.push(UsageError::Value { name: "--resolve-env".to_owned(), text: texts.join(" "), expected });
-        Vec::new()
-    })
+    let texts = matches.remove_many::<String>("resolve-env").into_iter().flatten();
+    let patterns = texts.map(|pattern| {
+        let parsed = parse_patterns(std::slice::from_ref(&pattern));
+        parsed.map_err(|expected| UsageError::Pattern { name: "--resolve-env".to_owned(), pattern, expected })
+    });
+    match patterns.collect::<Result<Vec<_>, _>>() {
+        Ok(patterns) => patterns.concat(),
+        Err(error) => {
+            errors.push(error);
+            Vec::new()
+        }
+    }
 }

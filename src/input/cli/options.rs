@@ -65,10 +65,13 @@ fn set(options: &mut TypedOptions, option: &OptionSpec, name: String, given: Giv
     let text = match &given {
         Given::Text(text) => lossy(text),
         Given::Flag(_) => String::new(),
-        Given::Texts(texts) => texts.join(","),
+        Given::Texts(texts) => option.first_illegal(texts).cloned().unwrap_or_default(),
     };
     if let Err(expected) = (option.set)(options, given) {
-        errors.push(UsageError::Value { name, text, expected });
+        errors.push(match option.takes_patterns() {
+            true => UsageError::Pattern { name, pattern: text, expected },
+            false => UsageError::Value { name, text, expected },
+        });
     }
 }
 

@@ -81,6 +81,8 @@ pub enum UsageError {
         text: String,
         expected: &'static str,
     },
+    /// An illegal pattern of an option or variable.
+    Pattern { name: String, pattern: String, expected: &'static str },
     /// A launch without entries.
     NothingToResolve {
         /// The declarations that were read.

@@ -77,6 +77,11 @@ pub enum DeclarationProblem {
         text: String,
         expected: &'static str,
     },
+    /// An illegal pattern in the list of an option.
+    Pattern {
+        pattern: String,
+        expected: &'static str,
+    },
     /// `external-id` without `role-arn`.
     ExternalIdAlone,
     /// An option that `defaults:` does not take.

@@ -105,9 +105,21 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
                 None => reader.text(subject, value, "true, false or text").map(|text| Given::Text(text.into())),
             },
         };
-        if let Some(Err(expected)) = given.map(|given| (spec.set)(&mut options, given)) {
-            let text = value.text().unwrap_or_default().to_owned();
-            reader.error(value.position, subject, DeclarationProblem::Value { text, expected });
+        let Some(given) = given else { continue };
+        let text = match &given {
+            Given::Texts(texts) => spec.first_illegal(texts).cloned(),
+            Given::Text(_) | Given::Flag(_) => value.text().map(str::to_owned),
+        };
+        let text = text.unwrap_or_default();
+        if let Err(expected) = (spec.set)(&mut options, given) {
+            reader.error(
+                value.position,
+                subject,
+                match spec.takes_patterns() {
+                    true => DeclarationProblem::Pattern { pattern: text, expected },
+                    false => DeclarationProblem::Value { text, expected },
+                },
+            );
         }
     }
     options

@@ -55,6 +55,17 @@ impl OptionSpec {
     pub fn variable(&self) -> String {
         format!("{}{}", crate::model::env_name::OWN_PREFIX, self.name.to_uppercase().replace('-', "_"))
     }
+
+    pub fn takes_patterns(&self) -> bool {
+        self.takes == Takes::Texts("GLOB")
+    }
+
+    /// Returns the first of a list of texts that the option does not take.
+    pub fn first_illegal<'t>(&self, texts: &'t [String]) -> Option<&'t String> {
+        let is_illegal =
+            |text: &&String| (self.set)(&mut TypedOptions::default(), Given::Texts(vec![(*text).clone()])).is_err();
+        texts.iter().find(is_illegal)
+    }
 }
 
 /// The argument of an option, from any of the three places.

@@ -355,7 +355,7 @@ mod tests {
             "[a-z][a-zA-Z0-9/_+=.@!-]{0,20}",
             Just(ARN.to_owned()),
             Just("arn:aws:ssm:eu-west-1:123456789012:parameter/a".to_owned()),
-            "ssm:[a-z/]{1,9}",
+            "ssm:/?([a-z]{1,3}/){0,2}[a-z]{1,3}/?",
             Just("${STAGE:-a:b}/db".to_owned()),
         ];
         let selector = prop_oneof![

@@ -22,6 +22,8 @@ pub enum SecretIdError {
     IllegalCharacter(char),
     /// A name longer than AWS allows (512 characters).
     TooLong,
+    /// A parameter's name, path or ARN with two slashes in a row, which AWS refuses. A secret's name may have them.
+    DoubleSlash(String),
     /// An ARN with too few fields.
     ArnCutShort(String),
     /// An ARN with a wrong field; `why` says which.
@@ -38,6 +40,7 @@ impl SecretIdError {
             Self::Empty => "is empty",
             Self::IllegalCharacter(_) => "has a character that no secret's name has",
             Self::TooLong => "is longer than a secret's name",
+            Self::DoubleSlash(_) => "has two slashes in a row, which no parameter's name or path has",
             Self::ArnCutShort(_) => "is an ARN cut short",
             Self::BadArn { why, .. } => why,
         }
@@ -65,6 +68,9 @@ impl SecretId {
         }
         if name.len() > 512 {
             return Err(SecretIdError::TooLong);
+        }
+        if store == Store::ParameterStore && name.contains("//") {
+            return Err(SecretIdError::DoubleSlash(text.to_owned()));
         }
         Ok((store, Self::Name(name.to_owned())))
     }
@@ -188,6 +194,9 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), SecretIdError> {
     }
     if !name.chars().all(is_name_character) {
         return Err(bad("has a name with a character that AWS does not allow"));
+    }
+    if store == Store::ParameterStore && arn.resource().contains("//") {
+        return Err(SecretIdError::DoubleSlash(text.to_owned()));
     }
     Ok((store, arn))
 }

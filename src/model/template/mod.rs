@@ -8,10 +8,58 @@ use std::collections::BTreeSet;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind};
 
+use crate::model::suggest::nearest;
 use tags::{Tag, is_in_word, tags};
 
 /// The filters that MiniJinja lacks, or defines in another way; `resolve::template` defines them.
 const FILTERS: [&str; 5] = ["b64decode", "b64encode", "fromjson", "tojson", "urlencode"];
+
+/// The filters of MiniJinja, which cannot list them, for suggestions.
+const MINIJINJA_FILTERS: [&str; 43] = [
+    "abs",
+    "attr",
+    "batch",
+    "bool",
+    "capitalize",
+    "chain",
+    "count",
+    "default",
+    "dictsort",
+    "escape",
+    "first",
+    "float",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "pprint",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "trim",
+    "unique",
+    "upper",
+];
 
 /// The maximum length of a tag in bytes. MiniJinja recurses for each operator, and would overflow the stack.
 const MAX_TAG_LENGTH: usize = 4096;
@@ -122,7 +170,9 @@ fn check_names(environment: &Environment<'_>, tags: &[Tag]) -> Result<(), Templa
         for word in tag.words() {
             let name = word.text;
             let message = if word.is_filter() && !has_filter(name) {
-                format!("filter {name} is unknown")
+                let known = MINIJINJA_FILTERS.iter().copied().filter(|name| has_filter(name)).chain(FILTERS);
+                let hint = nearest(name, known).map(|nearest| format!("; did you mean {nearest:?}?"));
+                format!("filter {name} is unknown{}", hint.unwrap_or_default())
             } else if word.is_test() && name != "not" && !has_test(name) {
                 format!("test {name} is unknown")
             } else if word.is_called() && has_filter(name) {
@@ -271,8 +321,12 @@ mod tests {
 
     #[test]
     fn an_unknown_filter_or_test_is_an_error_in_any_branch() {
+        assert_eq!(error("{{ x|uper }}"), (1, "filter uper is unknown; did you mean \"upper\"?".into()));
         assert_eq!(error("\n{{ 1 if a else a | nope }}"), (2, "filter nope is unknown".into()));
-        assert_eq!(error("{% filter trm %}{% endfilter %}"), (1, "filter trm is unknown".into()));
+        assert_eq!(
+            error("{% filter trm %}{% endfilter %}"),
+            (1, "filter trm is unknown; did you mean \"trim\"?".into())
+        );
         assert_eq!(error("{% if a %}{{ a is not notest }}{% endif %}"), (1, "test notest is unknown".into()));
         assert_eq!(
             error("{{ a.b.upper() }}"),

@@ -65,6 +65,7 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         UsageError::Value { name, text, expected } => {
             format!("{name}: {} is not {expected}", quoted_unless_secret(text))
         }
+        UsageError::Pattern { name, pattern, expected } => format!("{name}: {pattern:?} is not {expected}"),
         UsageError::NothingToResolve { files, default_names } => {
             return vec![Line::error(nothing_to_resolve(files, default_names)), Line::help(SEE_HELP)];
         }

@@ -118,7 +118,8 @@ fn role(name: &str, profile: &Profile) -> Result<Option<ProfileRole>, ChainError
         external_id: text("external_id"),
         session_name: text("role_session_name"),
         duration,
-        mfa_serial: text("mfa_serial"),
+        // A code for no device could not be right.
+        mfa_serial: text("mfa_serial").filter(|serial| !serial.is_empty()),
     }))
 }
 

@@ -12,7 +12,9 @@ pub fn with_login_hint(error: ProviderError, profile: &str) -> ProviderError {
     if !requires_login(&error) {
         return error;
     }
-    let text = format!("{}; log in with `aws sso login --profile {}`", error_text(&error), shell_word(profile));
+    let portal =
+        if find_source::<SdkFailure<GetRoleCredentialsError>>(&error).is_some() { "the SSO portal: " } else { "" };
+    let text = format!("{portal}{}; log in with `aws sso login --profile {}`", error_text(&error), shell_word(profile));
     ProviderError::provider_error(Classified::permanent(text))
 }
 
