@@ -12,6 +12,7 @@ mod credential;
 mod example;
 mod hardened;
 mod network;
+mod packages;
 mod restart;
 mod scratch;
 mod shown;

@@ -8,12 +8,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-use nix::unistd::{getpgrp, pipe2, tcgetpgrp, write};
+use nix::unistd::{getpgrp, tcgetpgrp, write};
 use zeroize::Zeroizing;
 
 use crate::system::signals::{Disposition, Handlers, TERMINATION, disposition};
@@ -65,7 +65,12 @@ struct SilentTerminal {
 impl SilentTerminal {
     fn begin(terminal: File) -> io::Result<Self> {
         let modes = tcgetattr(&terminal)?;
-        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        // Not pipe2(2), which macOS lacks.
+        let (reader, writer) = io::pipe()?;
+        let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
+        for end in [&reader, &writer] {
+            fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        }
         PIPE.store(writer.as_raw_fd(), Ordering::SeqCst);
         let action = SigAction::new(SigHandler::Handler(pass_on), SaFlags::SA_RESTART, SigSet::empty());
         let signals = TERMINATION.into_iter().chain([Signal::SIGTSTP]);
