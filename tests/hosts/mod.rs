@@ -7,6 +7,7 @@
 mod podman;
 mod systemd;
 
+mod alone;
 mod confined;
 mod credential;
 mod example;

@@ -137,7 +137,8 @@ fn components(sbom: &str) -> Vec<(String, Option<String>)> {
     components
         .map(|component| {
             assert!(component["licenses"][0].is_object(), "{component}");
-            let name = format!("{} {}", text(&component["name"]).unwrap(), text(&component["version"]).unwrap_or_default());
+            let name =
+                format!("{} {}", text(&component["name"]).unwrap(), text(&component["version"]).unwrap_or_default());
             (name, text(&component["hashes"][0]["content"]))
         })
         .collect()

@@ -53,6 +53,7 @@ mod local_deadline;
 mod long_wait;
 mod mfa;
 mod option_faults;
+mod packaging;
 mod parameter_paths;
 mod parameters;
 mod process;
