@@ -1,7 +1,7 @@
 # `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-peers test-hosts test-dist test-dist-sample lint deny oldest fuzz release install dist macos bench
+.PHONY: help demo test test-peers test-hosts test-dist test-dist-sample lint workflows deny oldest fuzz release install dist macos bench
 .PHONY: bench-quick bench-fleet clean
 
 CARGO = cargo
@@ -45,6 +45,13 @@ test-dist-sample: $(DIST_VENV)/stamp ## the same for this machine's architecture
 lint: ## formatting, and clippy with every warning denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+workflows: ## GitHub's workflows, by actionlint where it is installed
+	@if ! command -v actionlint >/dev/null; then \
+	    tests/skips record 'workflows: actionlint is not installed: https://github.com/rhysd/actionlint'; \
+	    exit 0; \
+	fi; \
+	actionlint
 
 deny: ## licences, bans and sources of crates (deny.toml), and RustSec's advisories where they can be fetched
 	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
