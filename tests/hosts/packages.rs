@@ -217,7 +217,7 @@ fn the_debian_package_installs_and_launches_in_a_clean_debian() {
     if podman::works() {
         let script = format!(
             "dpkg --install /dist/{} >/dev/null; echo '{{\"x\": {{\"k\": \"v\"}}}}' >/local.json
-            secrets-exec --version; secrets-exec --local /local.json -e A=x:k -- sh -c 'echo $A'",
+            secrets-exec --version; secrets-exec -q --local /local.json -e A=x:k -- sh -c 'echo $A'",
             deb()
         );
         assert_eq!(in_debian(&script), format!("secrets-exec {VERSION}\nv\n"));
@@ -233,7 +233,7 @@ fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
     let expected = [
         "./usr/bin/secrets-exec",
         "./usr/share/bash-completion/completions/secrets-exec",
-        "./usr/share/doc/secrets-exec/CHANGELOG.md.gz",
+        "./usr/share/doc/secrets-exec/CHANGELOG.md",
         "./usr/share/doc/secrets-exec/LICENSE",
         "./usr/share/doc/secrets-exec/LICENSE-APACHE",
         "./usr/share/doc/secrets-exec/THIRD-PARTY-NOTICES",
