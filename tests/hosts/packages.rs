@@ -117,6 +117,16 @@ fn no_binary_needs_a_loader_or_a_library() {
 
 #[test]
 #[ignore = "by make test-dist"]
+fn each_binary_is_position_independent() {
+    for archive in named(".tar.gz") {
+        let (_directory, folder) = unpacked(&archive);
+        let header = run("readelf", &["--file-header", folder.join("secrets-exec").to_str().unwrap()]);
+        assert!(header.contains("Type:                              DYN"), "{archive}: {header}");
+    }
+}
+
+#[test]
+#[ignore = "by make test-dist"]
 fn no_binary_contains_a_path_of_the_machine_that_built_it() {
     let source = dist().parent().unwrap().parent().unwrap().to_owned();
     let home = std::env::var("HOME").unwrap();
