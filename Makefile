@@ -1,7 +1,8 @@
 # `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-peers test-hosts lint deny oldest fuzz release bench bench-quick bench-fleet clean
+.PHONY: help demo test test-peers test-hosts test-dist test-dist-sample lint workflows deny oldest fuzz release install dist macos bench
+.PHONY: bench-quick bench-fleet clean
 
 CARGO = cargo
 VENV = .venv
@@ -12,6 +13,12 @@ FUZZ_SECONDS = 600
 # Further options of libFuzzer, such as -runs=1000.
 FUZZ_OPTIONS =
 FUZZ_TARGETS = reference declaration inherited extraction template response
+# Where `make install` puts files, below DESTDIR if that is set; and the binary, which `make release` builds.
+PREFIX = /usr/local
+BINARY = target/$$(uname -m)-unknown-linux-musl/release/secrets-exec
+# The targets of `make dist`.
+TARGETS = x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+DIST_VENV = target/dist-venv
 # Options of benches/bench.py, such as `--binary FILE`; its --help lists them.
 BENCH =
 EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
@@ -31,9 +38,22 @@ test-peers: .agent/bin/aws_secretsmanager_agent test ## the same with the AWS Se
 test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and systemd, as root, by podman
 	tests/skips run tests/hosts/run
 
+test-dist: $(DIST_VENV)/stamp ## `make dist` twice, compared and installed; the suite for arm64; macOS (half an hour or more)
+	tests/skips run tests/dist/run
+
+test-dist-sample: $(DIST_VENV)/stamp ## the same for this machine's architecture, without optimizations, and macOS
+	tests/skips run tests/dist/run --sample
+
 lint: ## formatting, and clippy with every warning denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+workflows: ## GitHub's workflows, by actionlint where it is installed
+	@if ! command -v actionlint >/dev/null; then \
+	    tests/skips record 'workflows: actionlint is not installed: https://github.com/rhysd/actionlint'; \
+	    exit 0; \
+	fi; \
+	actionlint
 
 deny: ## licences, bans and sources of crates (deny.toml), and RustSec's advisories where they can be fetched
 	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
@@ -69,11 +89,19 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (600); findings are in fuzz/artifact
 	done
 
 release: ## the static binary to ship: target/ARCHITECTURE-unknown-linux-musl/release/secrets-exec
-	@command -v gcc >/dev/null && command -v musl-gcc >/dev/null || \
-	    { echo 'this needs gcc and musl-gcc (on Debian: apt-get install gcc musl-tools)' >&2; exit 1; }
-	@command -v rustup >/dev/null || { echo 'this needs rustup, which installs the musl target' >&2; exit 1; }
-	machine=$$(uname -m) && target=$$machine-unknown-linux-musl && rustup target add "$$target" && \
-	    env "CC_$${machine}_unknown_linux_musl=musl-gcc" $(CARGO) build --locked --release --target "$$target"
+	packaging/build "$$(uname -m)-unknown-linux-musl"
+
+install: ## binary, man page and completions to PREFIX (/usr/local), below DESTDIR; `make release` comes first
+	@test -x "$(BINARY)" || { echo "there is no $(BINARY): \`make release\` builds it" >&2; exit 1; }
+	packaging/install "$(BINARY)" "$(DESTDIR)$(PREFIX)"
+
+dist: $(DIST_VENV)/stamp ## archives, SBOMs, Debian packages and checksums of TARGETS (x86-64 and arm64): target/dist
+	ZIG_PYTHON="$(DIST_VENV)/bin/python" packaging/dist $(TARGETS)
+
+macos: $(DIST_VENV)/stamp ## compile for macOS, arm64 and x86-64, without optimizations; nothing is run
+	for machine in aarch64 x86_64; do \
+	    QUICK=1 ZIG_PYTHON="$(DIST_VENV)/bin/python" packaging/build $$machine-apple-darwin || exit 1; \
+	done
 
 bench: ## measure against the floor and other tools, into docs/ (minutes; Linux, curl, jq, valgrind, strace; best as root)
 	CARGO='$(CARGO)' python3 benches/bench.py $(BENCH)
@@ -106,4 +134,9 @@ $(NODE)/stamp: $(NODE_PEERS)
 	@if ! command -v npm >/dev/null; then echo 'npm is not installed: the tests with its packages are skipped' >&2; exit 0; fi; \
 	mkdir -p $(NODE) && cp $(NODE_PEERS) $(NODE) && \
 	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --loglevel=error && \
+	touch $@
+
+$(DIST_VENV)/stamp: packaging/requirements.txt
+	python3 -m venv --clear $(DIST_VENV)
+	$(DIST_VENV)/bin/pip install --quiet --disable-pip-version-check -r packaging/requirements.txt
 	touch $@

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 
+use nix::libc::mode_t;
 use nix::sys::stat::{FileStat, Mode, fchmod};
 use nix::unistd::{Gid, Uid, fchown};
 
@@ -39,7 +40,7 @@ impl Access {
             (Ok(user), Ok(group)) => Ok(Self {
                 user: user.map(Uid::from_raw),
                 group: group.map(Gid::from_raw),
-                mode: Mode::from_bits_truncate(target.mode.bits()),
+                mode: Mode::from_bits_truncate(target.mode.bits() as mode_t),
             }),
             (user, group) => Err(user.err().into_iter().chain(group.err()).collect()),
         }
@@ -61,6 +62,7 @@ impl Access {
     }
 
     /// True if any execute bit is set.
+    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "files in memory need Linux"))]
     pub fn is_executable(&self) -> bool {
         self.mode.intersects(Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH)
     }

@@ -6,18 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
-use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC, fstatfs};
+use nix::fcntl::{OFlag, open, openat};
+use nix::libc::{dev_t, ino_t};
+use nix::sys::stat::{Mode, fstat};
 
+use super::platform::{COMPONENT, is_on_disk, read_link};
 use super::problem::{DeliverProblem, Step};
 use crate::system::links::{MAX_SYMLINKS, is_foreign};
-
-/// The ramfs magic number of linux/magic.h, which nix does not define.
-const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
-
-/// Flags for opening a path component. O_PATH, since creating files in a directory needs no permission to read it.
-const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 
 /// An open directory and a name in it. All operations use the descriptor, so later changes of the path do not matter.
 #[derive(Debug)]
@@ -25,7 +20,7 @@ pub struct DirectoryEntry {
     path: PathBuf,
     directory: OwnedFd,
     /// Device and inode number.
-    directory_id: (u64, u64),
+    directory_id: (dev_t, ino_t),
     name: OsString,
 }
 
@@ -56,13 +51,13 @@ impl DirectoryEntry {
     }
 
     /// A key that is equal for two paths to the same directory entry.
-    pub fn id(&self) -> ((u64, u64), OsString) {
+    pub fn id(&self) -> ((dev_t, ino_t), OsString) {
         (self.directory_id, self.name.clone())
     }
 
     /// True if the directory's file system is neither tmpfs nor ramfs.
     pub fn is_on_disk(&self) -> bool {
-        fstatfs(&self.directory).is_ok_and(|system| ![TMPFS_MAGIC, RAMFS_MAGIC].contains(&system.filesystem_type()))
+        is_on_disk(self.directory())
     }
 }
 
@@ -119,24 +114,19 @@ impl PathWalk {
 
     /// Follows a symbolic link: its target's components come before the remaining ones.
     fn follow(&mut self, component: &OsStr) -> Result<(), DeliverProblem> {
-        let link = self.open(component, OFlag::O_NOFOLLOW).map_err(missing_or_refused)?;
-        let stat = fstat(&link).map_err(missing_or_refused)?;
-        if !is_link(&stat) {
-            return Err(DeliverProblem::NotADirectory);
-        }
-        if is_foreign(stat.st_uid) {
-            return Err(DeliverProblem::ForeignLink { link: self.path.join(component), owner: stat.st_uid });
+        let link = read_link(self.reached.as_fd(), component).map_err(missing_or_refused)?;
+        let Some(link) = link else { return Err(DeliverProblem::NotADirectory) };
+        if is_foreign(link.owner) {
+            return Err(DeliverProblem::ForeignLink { link: self.path.join(component), owner: link.owner });
         }
         self.links += 1;
         if self.links > MAX_SYMLINKS {
             return Err(missing_or_refused(Errno::ELOOP));
         }
-        // readlinkat on the open link, so that owner and target are of the same inode.
-        let target = readlinkat(&link, "").map_err(missing_or_refused)?;
+        let target = link.target;
         if !is_absolute(&target) {
             self.rest.extend(reversed(&target));
-        } else if fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC) {
-            // A magic link (/proc/PID/cwd, root, fd/N; proc(5)): only the kernel can follow it, its text need not be a path.
+        } else if link.is_magic {
             self.reached = self.open(component, OFlag::O_DIRECTORY).map_err(missing_or_refused)?;
             self.path = target.into();
         } else {
@@ -167,10 +157,6 @@ fn reversed(path: &OsStr) -> Vec<OsString> {
     let components = path.as_bytes().split(|byte| *byte == b'/').rev();
     let named = components.filter(|component| !matches!(*component, b"" | b"."));
     named.map(|component| OsStr::from_bytes(component).to_owned()).collect()
-}
-
-fn is_link(stat: &FileStat) -> bool {
-    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFLNK
 }
 
 fn missing_or_refused(errno: Errno) -> DeliverProblem {

@@ -4,8 +4,12 @@ mod access;
 mod directory;
 mod disk;
 pub mod export;
+#[cfg(target_os = "linux")]
 mod memory;
 mod names;
+#[cfg(target_os = "macos")]
+mod no_memory;
+mod platform;
 mod problem;
 mod restore;
 mod signals;
@@ -26,7 +30,10 @@ use crate::model::secret_value::SecretValue;
 use access::Access;
 use directory::DirectoryEntry;
 use disk::DiskFile;
+#[cfg(target_os = "linux")]
 use memory::MemoryFile;
+#[cfg(target_os = "macos")]
+use no_memory::MemoryFile;
 use signals::Undoing;
 
 /// Files to deliver. The directory of each is open already and is not looked up again.

@@ -1,19 +1,17 @@
 //! Operations on the names in a directory: creating temporary files, renaming and removing.
 
-#![allow(unsafe_code, reason = "nix has renameat2(2) only with glibc")]
-
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat, renameat};
-use nix::libc;
-use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmodat, fstat, fstatat};
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use super::directory::DirectoryEntry;
+use super::platform::{NOT_SUPPORTED, exchange, link_open, open_own, rename_to_free};
 use super::problem::{DeliverProblem, FailedStep, Step};
 
 impl DirectoryEntry {
@@ -52,15 +50,7 @@ impl DirectoryEntry {
 
     /// Opens a file of this user whose mode forbids its owner to read: adds the bit, opens, and restores the mode.
     pub fn open_own(&self, name: &OsStr) -> Result<File, Errno> {
-        let file = openat(self.directory(), name, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
-        let mode = Mode::from_bits_truncate(fstat(&file)?.st_mode);
-        // fchmod(2) refuses a descriptor of O_PATH.
-        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let change = |mode| fchmodat(AT_FDCWD, path.as_str(), mode, FchmodatFlags::FollowSymlink);
-        change(mode | Mode::S_IRUSR)?;
-        let opened = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
-        change(mode)?;
-        opened.map(File::from)
+        open_own(self.directory(), name)
     }
 
     /// Renames a temporary file to the entry's name. A regular file that has it gets a temporary name, which is returned.
@@ -69,7 +59,7 @@ impl DirectoryEntry {
     /// When a rename fails, or anything but a regular file has the name; then nothing is changed.
     pub fn replace(&self, temporary: &OsStr) -> Result<Option<OsString>, DeliverProblem> {
         let replaced = match self.exchange(temporary) {
-            Err(Errno::ENOENT) => match self.rename_flags(temporary, self.name(), libc::RENAME_NOREPLACE) {
+            Err(Errno::ENOENT) => match rename_to_free(self.directory(), temporary, self.name()) {
                 Ok(()) => return Ok(None),
                 // A file of that name was created between the two calls.
                 Err(Errno::EEXIST) => self.exchange(temporary),
@@ -79,7 +69,7 @@ impl DirectoryEntry {
         };
         match replaced {
             Ok(()) => self.keep_regular(temporary).map(Some),
-            Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
+            Err(Errno::EINVAL | Errno::ENOSYS | NOT_SUPPORTED) => {
                 self.replace_plainly(temporary).map_err(|errno| self.not_renamed(errno))
             }
             Err(errno) => Err(self.not_renamed(errno)),
@@ -99,15 +89,15 @@ impl DirectoryEntry {
         }
     }
 
-    /// Links an open file to a temporary name. linkat(2) fails with ENOENT for a file whose last link was removed.
+    /// Links an open file to a temporary name. Fails with ENOENT for a file whose last link was removed.
     pub fn link(&self, file: &File) -> Result<OsString, Errno> {
-        let (path, name) = (format!("/proc/self/fd/{}", file.as_raw_fd()), self.temporary_name());
-        linkat(AT_FDCWD, path.as_str(), self.directory(), name.as_os_str(), AtFlags::AT_SYMLINK_FOLLOW)?;
+        let name = self.temporary_name();
+        link_open(file, self.directory(), &name)?;
         Ok(name)
     }
 
     fn exchange(&self, temporary: &OsStr) -> Result<(), Errno> {
-        self.rename_flags(temporary, self.name(), libc::RENAME_EXCHANGE)
+        exchange(self.directory(), temporary, self.name())
     }
 
     /// Checks the type of the exchanged file, since it may have changed after [`Self::expect_regular`], and exchanges it back
@@ -143,7 +133,7 @@ impl DirectoryEntry {
         // In a sticky directory, a link to another user's file could not be removed again.
         if !self.is_sticky() {
             match linkat(directory, self.name(), directory, aside.as_os_str(), AtFlags::empty()) {
-                Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {}
+                Err(Errno::EPERM | NOT_SUPPORTED | Errno::ENOSYS | Errno::EMLINK) => {}
                 linked => return linked.map(|()| aside),
             }
         }
@@ -163,17 +153,6 @@ impl DirectoryEntry {
 
     fn rename_to(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
         renameat(self.directory(), from, self.directory(), to)
-    }
-
-    /// Calls renameat2(2) by its number: nix has a function for it only with glibc.
-    fn rename_flags(&self, from: &OsStr, to: &OsStr, flags: libc::c_uint) -> Result<(), Errno> {
-        let directory = self.directory().as_raw_fd();
-        let name = |name: &OsStr| CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL);
-        let (from, to) = (name(from)?, name(to)?);
-        // SAFETY: both pointers are to NUL-terminated strings that outlive the call, and the kernel keeps none of them.
-        let renamed =
-            unsafe { libc::syscall(libc::SYS_renameat2, directory, from.as_ptr(), directory, to.as_ptr(), flags) };
-        Errno::result(renamed).map(drop)
     }
 
     /// Returns a hidden name with a random suffix.

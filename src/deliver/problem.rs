@@ -53,6 +53,7 @@ pub enum DeliverProblem {
     /// memfd_create(2) is not available: a seccomp profile refuses it, or the kernel is too old.
     MemoryNotAllowed(Errno),
     /// No descriptor from 100 up is free under this RLIMIT_NOFILE.
+    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "files in memory need Linux"))]
     Descriptors(u64),
     /// A step of the delivery failed.
     Failed(FailedStep),
@@ -89,6 +90,7 @@ pub enum Step {
     Mode,
     Write,
     /// Sealing a memfd.
+    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "files in memory need Linux"))]
     Seal,
     /// Reading the replaced file.
     Read,

@@ -4,7 +4,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::sys::prctl;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{SysconfVar, sysconf};
@@ -18,8 +17,9 @@ static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 
 /// An initializer that runs before `main`: Rust's runtime ignores SIGPIPE right before `main`, which hides the inherited action.
 #[used]
-// SAFETY: .init_array is an array of pointers to functions with the C ABI, which the C runtime calls once before `main`.
-#[unsafe(link_section = ".init_array")]
+// SAFETY: this section is an array of pointers to functions with the C ABI, which the C runtime calls once before `main`.
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 static REMEMBER_SIGPIPE: extern "C" fn() = remember_sigpipe;
 
 extern "C" fn remember_sigpipe() {
@@ -74,14 +74,21 @@ pub fn check_stack(size: impl FnOnce() -> usize) -> Result<(), StackShortage> {
 }
 
 /// Clears the dumpable flag (PR_SET_DUMPABLE): no core file, and other processes of the user cannot read the memory. `execve`
-/// sets it again.
+/// sets it again. macOS has no counterpart that `execve` would undo.
 pub fn hide_memory() {
     // prctl(2) documents no error for this argument; on one, the command is started nevertheless.
-    let _ = prctl::set_dumpable(false);
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
 }
 
 /// Returns the limits of execve(2), "Limits on size of arguments and environment", in bytes.
 pub fn limits() -> Limits {
+    if cfg!(target_os = "macos") {
+        // One limit on all of them (ARG_MAX).
+        let total = sysconf(SysconfVar::ARG_MAX).ok().flatten().and_then(|size| usize::try_from(size).ok());
+        let total = total.unwrap_or(1024 * 1024);
+        return Limits { string: total, total };
+    }
     let page =
         sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| usize::try_from(size).ok()).unwrap_or(4096);
     let stack = match getrlimit(Resource::RLIMIT_STACK) {

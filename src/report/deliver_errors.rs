@@ -80,6 +80,9 @@ fn what(problem: &DeliverProblem) -> String {
         DeliverProblem::Accounts(file, why) => {
             format!("{file} cannot be read: {}; give the uid or gid instead", describe(*why))
         }
+        DeliverProblem::MemoryNotAllowed(_) if cfg!(target_os = "macos") => {
+            "macOS has no files in memory that a command could open by a path; give the entry a `path`".to_owned()
+        }
         DeliverProblem::MemoryNotAllowed(why) => format!(
             "files in memory are not allowed here ({}, perhaps by a seccomp profile); give the entry a `path` on tmpfs",
             describe(*why)

@@ -1,5 +1,5 @@
 //! Kernel interfaces that several stages use in the same way: errno, signals, termination by a signal, symbolic links, the terminal,
-//! and the service manager's socket.
+//! the state of a child, and the service manager's socket.
 
 pub mod links;
 pub mod notify;
@@ -7,3 +7,4 @@ pub mod os_error;
 pub mod signals;
 pub mod terminal;
 pub mod termination;
+pub mod wait;

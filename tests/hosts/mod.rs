@@ -7,11 +7,13 @@
 mod podman;
 mod systemd;
 
+mod alone;
 mod confined;
 mod credential;
 mod example;
 mod hardened;
 mod network;
+mod packages;
 mod restart;
 mod scratch;
 mod shown;

@@ -60,6 +60,7 @@ mod long_wait;
 mod man_page;
 mod mfa;
 mod option_faults;
+mod packaging;
 mod parameter_paths;
 mod parameters;
 mod policy;

@@ -17,11 +17,12 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgrp, getpid, tcgetpgrp, tcsetpgrp};
 
 use crate::system::signals::{Disposition, Handlers, TERMINATION, disposition};
 use crate::system::termination;
+use crate::system::wait::child_state;
 
 /// The process group that the signal handler kills; 0 while there is none.
 static GROUP: AtomicI32 = AtomicI32::new(0);
@@ -72,10 +73,10 @@ impl ProcessGroup {
         loop {
             // WNOWAIT: the child is not reaped.
             let any = WaitPidFlag::WEXITED | WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG;
-            match waitid(Id::Pid(self.leader), any | WaitPidFlag::WNOWAIT)? {
+            match child_state(self.leader, any | WaitPidFlag::WNOWAIT)? {
                 WaitStatus::Stopped(_, by) => {
                     // Without WNOWAIT, so that the stop is not reported again.
-                    waitid(Id::Pid(self.leader), WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG)?;
+                    child_state(self.leader, WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG)?;
                     self.stopped(by);
                 }
                 status @ (WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => {

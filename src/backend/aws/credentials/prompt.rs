@@ -8,12 +8,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
-use nix::unistd::{getpgrp, pipe2, read, tcgetpgrp, write};
+use nix::unistd::{getpgrp, read, tcgetpgrp, write};
 use zeroize::Zeroizing;
 
 use crate::system::signals::{Disposition, Handlers, TERMINATION, disposition};
@@ -32,7 +32,12 @@ impl Pipe {
         if let Some(pipe) = PIPE.get() {
             return Ok(pipe);
         }
-        let (reader, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        // Not pipe2(2), which macOS lacks.
+        let (reader, writer) = io::pipe()?;
+        let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
+        for end in [&reader, &writer] {
+            fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        }
         Ok(PIPE.get_or_init(|| Self { reader, writer }))
     }
 }

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""The crates that a target's binary is built from, as licence notices or as an SBOM (CycloneDX 1.5), on standard output.
+
+    packaging/crates.py notices|sbom TARGET
+
+The list is `cargo tree`'s: normal dependencies with the features that a build turns on, procedural macros included;
+what only builds scripts or tests is not among them. Rust's standard library and musl are linked too, and added here.
+"""
+
+import datetime
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LICENCE_FILES = re.compile(r"(LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE)", re.IGNORECASE)
+
+
+def cargo(*arguments):
+    command = [os.environ.get("CARGO", "cargo"), *arguments, "--locked"]
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def packages(target):
+    """The package of this directory, and those it is built from, in the order of their names."""
+    tree = cargo("tree", "--edges=normal", "--target", target, "--prefix=none", "--format={p}")
+    used = {tuple(line.split()[:2]) for line in tree.splitlines() if line}
+    metadata = json.loads(cargo("metadata", "--format-version=1", "--filter-platform", target))
+    by_id = {package["id"]: package for package in metadata["packages"]}
+    root = by_id[metadata["resolve"]["root"]]
+    found = {key: package for key, package in by_id.items() if (package["name"], "v" + package["version"]) in used}
+    edges = {
+        node["id"]: [
+            edge["pkg"]
+            for edge in node["deps"]
+            if edge["pkg"] in found and any(kind["kind"] is None for kind in edge["dep_kinds"])
+        ]
+        for node in metadata["resolve"]["nodes"]
+        if node["id"] in found
+    }
+    others = sorted((package for package in found.values() if package is not root), key=name_and_version)
+    return root, others, edges
+
+
+def name_and_version(package):
+    return package["name"], package["version"]
+
+
+def licence_texts(package):
+    directory = Path(package["manifest_path"]).parent
+    named = [path for path in sorted(directory.iterdir()) if path.is_file() and LICENCE_FILES.match(path.name)]
+    return [path.read_text(encoding="utf-8", errors="replace").strip() for path in named]
+
+
+def standard_text(package):
+    if "MIT" not in re.split(r"\W+", package["license"]):
+        sys.exit(f"{package['name']}: no licence file, and no standard text for {package['license']}")
+    ours = (ROOT / "LICENSE-MIT").read_text()
+    authors = ", ".join(package["authors"]) or f"the authors of {package['name']} ({package['repository']})"
+    return re.sub(r"^Copyright .*$", f"Copyright (c) {authors}", ours, flags=re.MULTILINE).strip()
+
+
+def notices(target):
+    """Each licence text once, below the names of the crates that it came with."""
+    _, others, _ = packages(target)
+    crates_by_text = {}
+    without_text = []
+    for package in others:
+        texts = licence_texts(package)
+        for text in texts:
+            # The same text with another width of lines is the same.
+            key = " ".join(text.split())
+            crates_by_text.setdefault(key, (text, []))[1].append(package)
+        if not texts:
+            without_text.append(package)
+    print("secrets-exec contains the software below, each under its own licence.\n")
+    for package in others:
+        print(f"{package['name']} {package['version']}: {package['license']}")
+    print()
+    print((ROOT / "packaging/linked-libraries.txt").read_text().strip())
+    for package in without_text:
+        print(f"\n{'=' * 80}\n{package['name']} {package['version']}\n")
+        print(f"The crate comes without the text of its licence, {package['license']}, which is this.\n")
+        print(standard_text(package))
+    for text, crates in sorted(crates_by_text.values(), key=lambda pair: name_and_version(pair[1][0])):
+        print(f"\n{'=' * 80}\n{', '.join(crate['name'] + ' ' + crate['version'] for crate in crates)}\n")
+        print(text)
+
+
+def checksums():
+    """SHA-256 of each crate's archive, from Cargo.lock."""
+    blocks = (ROOT / "Cargo.lock").read_text().split("[[package]]")
+    found = {}
+    for block in blocks:
+        values = dict(re.findall(r'^(name|version|checksum) = "(.*)"$', block, re.MULTILINE))
+        if "checksum" in values:
+            found[values["name"], values["version"]] = values["checksum"]
+    return found
+
+
+def purl(package):
+    # `+` of a version is percent-encoded in a package URL.
+    return f"pkg:cargo/{package['name']}@{package['version'].replace('+', '%2B')}"
+
+
+def component(package, kind, checksum):
+    described = {
+        "type": kind,
+        "bom-ref": purl(package),
+        "name": package["name"],
+        "version": package["version"],
+        "purl": purl(package),
+    }
+    if package["license"]:
+        # A slash between two licences is Cargo's older way to write OR.
+        described["licenses"] = [{"expression": package["license"].replace("/", " OR ")}]
+    if checksum:
+        described["hashes"] = [{"alg": "SHA-256", "content": checksum}]
+    if package["description"]:
+        described["description"] = " ".join(package["description"].split())
+    if package["repository"]:
+        described["externalReferences"] = [{"type": "vcs", "url": package["repository"]}]
+    return described
+
+
+def linked(target):
+    """The libraries that are linked and are no crates of Cargo.lock."""
+    release = subprocess.run(["rustc", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1]
+    yield {
+        "type": "library",
+        "bom-ref": f"pkg:generic/rust-std@{release}",
+        "name": "rust-std",
+        "version": release,
+        "purl": f"pkg:generic/rust-std@{release}",
+        "licenses": [{"expression": "MIT OR Apache-2.0"}],
+        "description": "The standard library of Rust",
+    }
+    if target.endswith("-musl"):
+        yield {
+            "type": "library",
+            "bom-ref": "pkg:generic/musl",
+            "name": "musl",
+            "purl": "pkg:generic/musl",
+            "licenses": [{"license": {"id": "MIT"}}],
+            "description": "The C library that comes with Rust's standard library for this target",
+        }
+
+
+def sbom(target):
+    root, others, edges = packages(target)
+    sums = checksums()
+    moment = datetime.datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), datetime.timezone.utc)
+    libraries = list(linked(target))
+    purls = {package["id"]: purl(package) for package in [root, *others]}
+    dependencies = [
+        {"ref": purls[package["id"]], "dependsOn": sorted(purls[key] for key in edges[package["id"]])}
+        for package in [root, *others]
+    ]
+    dependencies[0]["dependsOn"] += [library["bom-ref"] for library in libraries]
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {
+            "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "component": component(root, "application", None),
+            "properties": [{"name": "target", "value": target}],
+        },
+        "components": [component(package, "library", sums.get(name_and_version(package))) for package in others]
+        + libraries,
+        "dependencies": dependencies,
+    }
+    json.dump(document, sys.stdout, indent=2)
+    print()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[1] not in ("notices", "sbom"):
+        sys.exit(__doc__)
+    {"notices": notices, "sbom": sbom}[sys.argv[1]](sys.argv[2])

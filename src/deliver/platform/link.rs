@@ -1,0 +1,13 @@
+//! A symbolic link that was read.
+
+use std::ffi::OsString;
+
+/// The owner and the target of a symbolic link.
+#[derive(Debug)]
+pub struct SymbolicLink {
+    /// The link's user id.
+    pub owner: u32,
+    pub target: OsString,
+    /// A magic link (/proc/PID/cwd, root, fd/N; proc(5)): only the kernel can follow it, its text need not be a path.
+    pub is_magic: bool,
+}

@@ -1,0 +1,12 @@
+//! Calls of the kernel that differ between Linux and macOS.
+
+mod link;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+
+#[cfg(target_os = "linux")]
+pub use linux::{COMPONENT, NOT_SUPPORTED, exchange, is_on_disk, link_open, open_own, read_link, rename_to_free};
+#[cfg(target_os = "macos")]
+pub use macos::{COMPONENT, NOT_SUPPORTED, exchange, is_on_disk, link_open, open_own, read_link, rename_to_free};

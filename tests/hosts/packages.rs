@@ -1,0 +1,289 @@
+//! The packages of `make dist`, made in two directories by `tests/dist/run`, which alone runs these tests.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::podman::{self, Container};
+use crate::support::directory::Directory;
+use crate::support::sandbox::repository_file;
+use crate::support::skip::can;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn folder(variable: &str) -> PathBuf {
+    std::env::var_os(variable).expect("tests/dist/run sets it").into()
+}
+
+fn dist() -> PathBuf {
+    folder("SECRETS_EXEC_DIST")
+}
+
+/// The names of the files in the folder of packages that end so.
+fn named(ending: &str) -> Vec<String> {
+    let entries = fs::read_dir(dist()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = entries.filter(|name| name.ends_with(ending)).collect();
+    names.sort();
+    assert!(!names.is_empty(), "no {ending}");
+    names
+}
+
+/// Runs a program in the folder of packages, asserts success, and returns what it prints.
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).current_dir(dist()).env("LC_ALL", "C").output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The unpacked folder of an archive.
+fn unpacked(archive: &str) -> (Directory, PathBuf) {
+    let directory = Directory::new();
+    run("tar", &["-xzf", archive, "-C", directory.path().to_str().unwrap()]);
+    let folder = directory.path().join(archive.strip_suffix(".tar.gz").unwrap());
+    (directory, folder)
+}
+
+/// The archive of this machine's architecture.
+fn native() -> String {
+    format!("secrets-exec-{VERSION}-{}-unknown-linux-musl.tar.gz", std::env::consts::ARCH)
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn two_builds_in_two_directories_give_one_hash() {
+    let sums = |folder: PathBuf| fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
+    let once = sums(dist());
+    assert!(once.contains(&native()), "{once}");
+    assert_eq!(once, sums(folder("SECRETS_EXEC_DIST_AGAIN")));
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn the_sums_are_those_of_every_other_file() {
+    let checked = run("sha256sum", &["--check", "SHA256SUMS"]);
+    let checked: Vec<_> = checked.lines().map(|line| line.strip_suffix(": OK").unwrap().to_owned()).collect();
+    let others: Vec<_> = named("").into_iter().filter(|name| name != "SHA256SUMS").collect();
+    assert_eq!(BTreeSet::from_iter(checked), BTreeSet::from_iter(others));
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn an_archive_has_binary_man_page_completions_and_licences() {
+    for archive in named(".tar.gz") {
+        let folder = archive.strip_suffix(".tar.gz").unwrap();
+        let listing = run("tar", &["-tzvf", &archive]);
+        let found: BTreeSet<(String, String)> = listing
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .filter(|words| !words[5].ends_with('/'))
+            .map(|words| (words[..2].join(" "), words[5].strip_prefix(&format!("{folder}/")).unwrap().to_owned()))
+            .collect();
+        let expected = [
+            ("-rwxr-xr-x 0/0", "secrets-exec"),
+            ("-rw-r--r-- 0/0", "secrets-exec.1"),
+            ("-rw-r--r-- 0/0", "completions/secrets-exec.bash"),
+            ("-rw-r--r-- 0/0", "completions/_secrets-exec"),
+            ("-rw-r--r-- 0/0", "completions/secrets-exec.fish"),
+            ("-rw-r--r-- 0/0", "LICENSE"),
+            ("-rw-r--r-- 0/0", "LICENSE-APACHE"),
+            ("-rw-r--r-- 0/0", "LICENSE-MIT"),
+            ("-rw-r--r-- 0/0", "THIRD-PARTY-NOTICES"),
+            ("-rw-r--r-- 0/0", "secrets-exec.schema.json"),
+        ];
+        assert_eq!(found, expected.map(|(mode, name)| (mode.to_owned(), name.to_owned())).into());
+    }
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn the_binary_of_an_archive_runs_and_prints_the_man_page_beside_it() {
+    let (_directory, folder) = unpacked(&native());
+    let printed = Command::new(folder.join("secrets-exec")).arg("man").env_clear().output().unwrap();
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), fs::read_to_string(folder.join("secrets-exec.1")).unwrap());
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn no_binary_needs_a_loader_or_a_library() {
+    for archive in named(".tar.gz") {
+        let (_directory, folder) = unpacked(&archive);
+        let binary = folder.join("secrets-exec");
+        let headers = run("readelf", &["--wide", "--program-headers", "--dynamic", binary.to_str().unwrap()]);
+        assert!(headers.contains("LOAD") && !headers.contains("INTERP") && !headers.contains("NEEDED"), "{headers}");
+    }
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn each_binary_is_position_independent() {
+    for archive in named(".tar.gz") {
+        let (_directory, folder) = unpacked(&archive);
+        let header = run("readelf", &["--file-header", folder.join("secrets-exec").to_str().unwrap()]);
+        assert!(header.contains("Type:                              DYN"), "{archive}: {header}");
+    }
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn no_binary_contains_a_path_of_the_machine_that_built_it() {
+    let source = dist().parent().unwrap().parent().unwrap().to_owned();
+    let home = std::env::var("HOME").unwrap();
+    for archive in named(".tar.gz") {
+        let (_directory, folder) = unpacked(&archive);
+        let binary = fs::read(folder.join("secrets-exec")).unwrap();
+        for path in [source.to_str().unwrap(), &format!("{home}/.cargo"), &format!("{home}/.rustup")] {
+            assert!(!binary.windows(path.len()).any(|window| window == path.as_bytes()), "{archive}: {path}");
+        }
+    }
+}
+
+/// The components of an SBOM as `name version`, and the SHA-256 sums that it gives.
+fn components(sbom: &str) -> Vec<(String, Option<String>)> {
+    let read: serde_json::Value = serde_json::from_slice(&fs::read(dist().join(sbom)).unwrap()).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let components = read["components"].as_array().unwrap().iter();
+    components
+        .map(|component| {
+            assert!(component["licenses"][0].is_object(), "{component}");
+            let name =
+                format!("{} {}", text(&component["name"]).unwrap(), text(&component["version"]).unwrap_or_default());
+            (name, text(&component["hashes"][0]["content"]))
+        })
+        .collect()
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn an_sbom_has_the_checksum_of_every_crate() {
+    let lock = repository_file("Cargo.lock");
+    for sbom in named(".cdx.json") {
+        for (name, checksum) in components(&sbom) {
+            match checksum {
+                Some(checksum) => {
+                    let (crate_name, version) = name.split_once(' ').unwrap();
+                    let block = format!("name = \"{crate_name}\"\nversion = \"{version}\"\n");
+                    let (_, rest) = lock.split_once(&block).unwrap_or_else(|| panic!("{name}"));
+                    assert!(rest.split("\n\n").next().unwrap().contains(&checksum), "{name}");
+                }
+                None => assert!(name.starts_with("rust-std 1.") || name == "musl ", "{name}"),
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn an_sbom_is_valid_for_the_library_of_cyclonedx() {
+    let python = folder("SECRETS_EXEC_DIST_PYTHON").into_os_string().into_string().unwrap();
+    if !can(&[&python, "-c", "import cyclonedx.validation.json, jsonschema"], "the SBOM and CycloneDX's library") {
+        return;
+    }
+    let script = "import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+sys.exit(str(JsonStrictValidator(SchemaVersion.V1_5).validate_str(sys.stdin.read()) or '') or 0)";
+    for sbom in named(".cdx.json") {
+        run("sh", &["-c", "exec \"$0\" -c \"$1\" <\"$2\"", &python, script, &sbom]);
+    }
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn the_notices_have_every_component_of_the_sbom() {
+    for archive in named(".tar.gz") {
+        let (_directory, folder) = unpacked(&archive);
+        let notices = fs::read_to_string(folder.join("THIRD-PARTY-NOTICES")).unwrap();
+        let sbom = archive.replace(".tar.gz", ".cdx.json");
+        let missing: Vec<_> = components(&sbom)
+            .into_iter()
+            .filter(|(_, checksum)| checksum.is_some())
+            // Once in the list, and once above a text.
+            .filter(|(name, _)| notices.matches(name.as_str()).count() < 2)
+            .collect();
+        assert!(missing.is_empty(), "{archive}: {missing:?}");
+        assert!(notices.contains("Rich Felker") && notices.contains("The standard library of Rust"));
+    }
+}
+
+/// A shell script in a clean Debian with the packages at `/dist`.
+fn in_debian(script: &str) -> String {
+    // The image leaves out documentation, by dpkg's configuration.
+    let script = format!("set -e; rm -f /etc/dpkg/dpkg.cfg.d/99mmdebstrap; exec 2>&1; {script}");
+    let volume = format!("--volume={}:/dist:ro", dist().display());
+    let container = Container::of("localhost/debian").option(volume);
+    container.words(["sh", "-c", &script]).run().launched().stdout()
+}
+
+fn deb() -> String {
+    let machine = run("dpkg", &["--print-architecture"]);
+    named(&format!("_{}.deb", machine.trim())).remove(0)
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn the_debian_package_installs_and_launches_in_a_clean_debian() {
+    if podman::works() {
+        let script = format!(
+            "dpkg --install /dist/{} >/dev/null; echo '{{\"x\": {{\"k\": \"v\"}}}}' >/local.json
+            secrets-exec --version; secrets-exec -q --local /local.json -e A=x:k -- sh -c 'echo $A'",
+            deb()
+        );
+        assert_eq!(in_debian(&script), format!("secrets-exec {VERSION}\nv\n"));
+    }
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
+    let listing = run("dpkg-deb", &["--contents", &deb()]);
+    let files = listing.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let files: BTreeSet<_> = files.filter(|words| !words[5].ends_with('/')).map(|words| words[5].to_owned()).collect();
+    let expected = [
+        "./usr/bin/secrets-exec",
+        "./usr/share/bash-completion/completions/secrets-exec",
+        "./usr/share/doc/secrets-exec/CHANGELOG.md",
+        "./usr/share/doc/secrets-exec/LICENSE",
+        "./usr/share/doc/secrets-exec/LICENSE-APACHE",
+        "./usr/share/doc/secrets-exec/THIRD-PARTY-NOTICES",
+        "./usr/share/doc/secrets-exec/copyright",
+        "./usr/share/fish/vendor_completions.d/secrets-exec.fish",
+        "./usr/share/man/man1/secrets-exec.1.gz",
+        "./usr/share/zsh/vendor-completions/_secrets-exec",
+    ];
+    assert_eq!(files, expected.map(str::to_owned).into());
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn a_removed_debian_package_leaves_nothing() {
+    if podman::works() {
+        let script = format!(
+            "find / -xdev -name '*secrets-exec*' >/before; dpkg --install /dist/{} >/dev/null
+            dpkg --purge secrets-exec >/dev/null; find / -xdev -name '*secrets-exec*' | diff /before - && echo same",
+            deb()
+        );
+        assert_eq!(in_debian(&script), "same\n");
+    }
+}
+
+#[test]
+#[ignore = "by make test-dist"]
+fn each_debian_package_is_for_the_architecture_of_its_binary_and_needs_no_other() {
+    for deb in named(".deb") {
+        let field = |name| run("dpkg-deb", &["--field", &deb, name]).trim().to_owned();
+        let (architecture, depends) = (field("Architecture"), field("Depends"));
+        let directory = Directory::new();
+        run("dpkg-deb", &["--extract", &deb, directory.path().to_str().unwrap()]);
+        let binary = directory.path().join("usr/bin/secrets-exec");
+        let header = run("readelf", &["--file-header", binary.to_str().unwrap()]);
+        let machine = if architecture == "arm64" { "AArch64" } else { "X86-64" };
+        assert!(header.contains(machine) && depends.is_empty(), "{deb}: {header}{depends}");
+        assert_eq!(mode(&binary), 0o755);
+    }
+}
+
+fn mode(file: &Path) -> u32 {
+    fs::metadata(file).unwrap().permissions().mode() & 0o7777
+}
