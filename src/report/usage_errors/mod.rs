@@ -10,7 +10,7 @@ use crate::backend::aws::{ProfileSource, SetupError, UnknownRole, VariableError}
 use crate::input::cli::{Subcommand, UsageError};
 use crate::model::options::OptionConflict;
 use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
-use crate::model::reference::Reference;
+use crate::model::reference::{Arn, Reference};
 use crate::model::suggest;
 use words::{missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
 
@@ -137,12 +137,14 @@ fn syntax(lines: &[String]) -> Vec<Line> {
 
 pub fn unknown_role(error: &UnknownRole) -> Vec<Line> {
     let UnknownRole { role, known } = error;
+    let known: Vec<String> = known.iter().map(Arn::to_string).collect();
     let hint = match known.as_slice() {
-        [] => "no role is assumed: leave --for-role out for the caller's policy".to_owned(),
-        known => format!("the roles are {}; without --for-role it is the caller's policy", known.join(", ")),
+        [] => "a launch with these options assumes no role; leave --for-role out for the caller's policy".to_owned(),
+        known => format!("the roles are {}; leave --for-role out for the caller's policy", known.join(", ")),
     };
-    let text =
-        format!("--for-role: nothing is read with the role {role}: no reference, --role-arn or profile names it");
+    let text = format!(
+        "--for-role: the launch does not assume {role}: no reference, --role-arn, profile or AWS_ROLE_ARN names it"
+    );
     vec![Line::error(text), Line::help(hint)]
 }
 
