@@ -197,7 +197,7 @@ pub fn policy_notice(notice: &PolicyNotice) -> Line {
             Line::warning(format!("--account {given} is not used: {role} reads names in its own account"))
         }
         PolicyNotice::OtherAccount { role, given, is_used: true } => Line::warning(format!(
-            "--account {given} is not the account of the caller, {role}, which reads names in its own account"
+            "--account {given} is not the account of the caller, {role}: this is the policy of another identity"
         )),
         PolicyNotice::UnusedKey(key) => {
             Line::warning(format!("--kms-key {key} is left out: nothing is read in its region by this identity"))

@@ -211,7 +211,7 @@ fn names_that_the_caller_reads_are_in_the_account_of_its_role_unless_another_is_
     assert_eq!(secrets(&sandbox().run()), in_account("210987654321"));
     let run = sandbox().args(["--account", "123456789012"]).run();
     assert_eq!(secrets(&run), in_account("123456789012"));
-    run.says(["warning: --account 123456789012 is not the account of the caller", READER]);
+    run.says(["warning: --account 123456789012 is not the account of the caller", READER]).says_nothing_of("note:");
     let run = web_identity().args(["--profile", "web"]).run();
     assert_eq!(secrets(&run), in_account("210987654321"));
     run.says(["note: this is the policy of", READER, "the role of the web identity"]);
@@ -353,7 +353,22 @@ fn wrong_options_are_usage_errors_all_at_once() {
         .resolve("A=x")
         .run();
     run.refused(64).says(["--account: \"12\"", "--for-role: \"Reader\"", "alias/app"]);
-    run.says(["arn:aws:kms:us-east-1:123456789012:alias/app", "\"arn:aws:kms:::key/x\" is not the ARN of a key"]);
+    run.says(["arn:aws:kms:us-east-1:123456789012:alias/app", "\"arn:aws:kms:::key/x\" is not a key's ARN"]);
+    run.says(["\"alias/app\" is an alias, and a policy needs a key's ARN", "aws kms describe-key --key-id alias/app"]);
+}
+
+#[test]
+fn options_that_change_no_permission_are_accepted_but_not_offered() {
+    let unused = ["--local", "--timeout", "--wait", "--notify-ready", "--endpoint-url", "--verbose"];
+    let help = Sandbox::new().args(["policy", "--help"]).bare().run().launched().stdout();
+    let short = Sandbox::new().args(["policy", "-h"]).bare().run().launched().stdout();
+    for option in unused {
+        assert!(!help.contains(option) && !short.contains(option), "{option}");
+    }
+    for option in ["--region", "--role-arn", "--agent", "--kms-key", "--fallback-region", "--keep-existing"] {
+        assert!(help.contains(option), "{option}");
+    }
+    policy().args(["--timeout", "9s", "--wait", "1s", "-v", "--notify-ready"]).resolve("A=x").run().launched();
 }
 
 #[test]

@@ -65,6 +65,7 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         UsageError::Value { name, text, expected } => {
             format!("{name}: {} is not {expected}", quoted_unless_secret(text))
         }
+        UsageError::KmsKey(text) => return kms_key(text),
         UsageError::Pattern { name, pattern, expected } => format!("{name}: {pattern:?} is not {expected}"),
         UsageError::NothingToResolve { files, default_names } => {
             return vec![Line::error(nothing_to_resolve(files, default_names)), Line::help(SEE_HELP)];
@@ -94,6 +95,18 @@ fn option_hint(option: &str, nearest: &Option<String>) -> String {
         (_, Some(nearest)) => format!("did you mean {nearest}?"),
         (_, None) => SEE_HELP.to_owned(),
     }
+}
+
+/// A policy cannot name a key by its alias. Only an alias or id that no shell changes is part of the command.
+fn kms_key(text: &str) -> Vec<Line> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_:-".contains(&byte));
+    let is_alias = text.starts_with("alias/") || text.contains(":alias/");
+    let key = if is_plain && is_alias { text } else { "KEY" };
+    let kind = if is_alias { "an alias, and a policy needs" } else { "not" };
+    let what =
+        format!("--kms-key: {} is {kind} a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID)", quoted_unless_secret(text));
+    let hint = format!("`aws kms describe-key --key-id {key} --query KeyMetadata.Arn --output text` prints the ARN");
+    vec![Line::error(what), Line::help(hint)]
 }
 
 fn missing_equals(option: &str, name: &str, word: &str) -> Vec<Line> {

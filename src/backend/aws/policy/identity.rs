@@ -83,13 +83,14 @@ impl Identity {
         self.assumed.iter()
     }
 
-    /// The other policies that the launch needs.
-    pub fn notices(&self) -> Vec<PolicyNotice> {
+    /// The caller's role, and the other policies that the launch needs. With another account than its role's, it is not the caller's policy.
+    pub fn notices(&self, account: Option<&str>) -> Vec<PolicyNotice> {
         if self.is_named() {
             return Vec::new();
         }
         let (web_identity, profile_roles) = (self.web_identity.clone(), self.profile_roles.clone());
-        let caller = self.role().is_some().then_some(PolicyNotice::CallerRoles { web_identity, profile_roles });
+        let role = self.role().filter(|role| account.is_none_or(|account| role.account() == Some(account)));
+        let caller = role.map(|_| PolicyNotice::CallerRoles { web_identity, profile_roles });
         let roles = self.assumed.iter().cloned().map(PolicyNotice::OtherRole);
         caller.into_iter().chain(roles).collect()
     }

@@ -60,7 +60,7 @@ pub fn policy(
     for role in identity.assumed() {
         document.add(StatementKind::AssumeRoles, role.clone());
     }
-    notices.extend(identity.notices());
+    notices.extend(identity.notices(options.account.as_deref()));
     if let Reader::Agent { has_fallback, .. } = reader {
         notices.push(PolicyNotice::Agent { has_fallback });
     }
