@@ -193,12 +193,7 @@ pub fn policy_notice(notice: &PolicyNotice) -> Line {
             "the policy has ARNs of several partitions ({}); IAM accepts only those of its own, so print one policy for each partition",
             partitions.join(", ")
         )),
-        PolicyNotice::OtherAccount { role, given, is_used: false } => {
-            Line::warning(format!("--account {given} is not used: {role} reads names in its own account"))
-        }
-        PolicyNotice::OtherAccount { role, given, is_used: true } => Line::warning(format!(
-            "--account {given} is not the account of the caller, {role}: this is the policy of another identity"
-        )),
+        PolicyNotice::OtherAccount { role, given, is_used } => Line::warning(other_account(role, given, *is_used)),
         PolicyNotice::UnusedKey(key) => {
             Line::warning(format!("--kms-key {key} is left out: nothing is read in its region by this identity"))
         }
@@ -217,6 +212,14 @@ pub fn policy_notice(notice: &PolicyNotice) -> Line {
             "with --agent the requests are the agent's: its role needs this policy{}",
             if *has_fallback { ", and with --agent-fallback so does the caller" } else { "" }
         )),
+    }
+}
+
+fn other_account(role: &Arn, given: &str, is_used: bool) -> String {
+    if is_used {
+        format!("--account {given} is not the account of the caller, {role}: this is the policy of another identity")
+    } else {
+        format!("--account {given} is not used: {role} reads names in its own account")
     }
 }
 

@@ -122,7 +122,7 @@ fn policy(command: Command) -> Command {
         Arg::new("account")
             .long("account")
             .value_name("ID")
-            .help("The account of secrets that are named without one [default: any]"),
+            .help("The account of secrets that are named without one [default: that of the role, or any]"),
         Arg::new("for-role").long("for-role").value_name("ARN").help(
             "Print the policy of this role, which a reference, --role-arn or the profile names, not the caller's",
         ),
