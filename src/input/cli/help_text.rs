@@ -111,7 +111,7 @@ pub const CHECK: HelpText = HelpText {
 pub const POLICY: HelpText = HelpText {
     about: "Print the IAM policy that a launch needs",
     details: "The policy allows the requests of a launch and no others. Nothing is requested, so no credentials are needed. It also \
-              takes the options of a launch; those that change no permission are not listed.",
+              takes the options of a launch, also as SECRETS_EXEC_<NAME>; those that change no permission are not listed.",
     usage: "secrets-exec policy [OPTIONS]",
     examples: &[
         example("secrets-exec policy -f secrets.yaml --account 123456789012", "Print the policy of a task role"),
