@@ -1,18 +1,19 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without any request.
 
-use super::long_wait::LongWait;
+use std::collections::BTreeSet;
+
 use super::prepare::{BackendConfig, Prepared, prepare};
-use crate::backend::agent::Agent;
-use crate::backend::aws::{self, Reader, apply_profile};
+use super::runtime::run;
+use crate::backend::agent::{Agent, AgentSettings};
+use crate::backend::aws::{self, Reader, Settings, apply_profile};
 use crate::input::cli::Inputs;
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
-use crate::model::options::{OptionConflict, PolicyOptions};
+use crate::model::options::{OptionConflict, Options, PolicyOptions};
+use crate::model::plan::Plan;
+use crate::model::reference::Locator;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::unsupported;
-use crate::system::os_error;
-use crate::time::deadline::Deadline;
-use crate::time::watchdog::Watchdog;
 
 /// Prints the policy as JSON, and notices about it on standard error.
 ///
@@ -21,8 +22,8 @@ use crate::time::watchdog::Watchdog;
 pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inherited) -> Result<(), Report> {
     let Prepared { options, plan, backend, .. } = prepare(inputs, inherited)?;
     let (mut settings, agent) = match backend {
-        BackendConfig::Aws(settings) => (settings, None),
-        BackendConfig::Agent(settings, agent) => (settings, Some(agent)),
+        BackendConfig::Aws(settings) => (*settings, None),
+        BackendConfig::Agent(settings, agent) => (*settings, Some(agent)),
         BackendConfig::Local { .. } => {
             let why = "a launch with a local file makes no request and needs no permission";
             return Err(Failure::Options(OptionConflict::Together { options: ["policy", "--local"], why }).into());
@@ -31,24 +32,8 @@ pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inheri
     let reader = agent
         .as_ref()
         .map_or(Reader::Launch, |agent| Reader::Agent { in_lambda: agent.in_lambda, has_fallback: agent.has_fallback });
-    // AWS's configuration files may be on a file system that hangs.
-    let long_wait = LongWait::new(&options, inherited);
-    let deadline = Deadline::new(options.timeout, options.wait);
-    let watchdog = Watchdog::start(deadline.clone(), long_wait.callbacks());
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let runtime = runtime.map_err(|error| Failure::Runtime(os_error::text(&error)))?;
     let locators = plan.locators();
-    let mut answers = Fetched::default();
-    runtime.block_on(async {
-        apply_profile(&mut settings).await.map_err(Failure::Setup)?;
-        if let Some(agent) = agent {
-            let mut agent = Agent::new(agent, (*settings).clone(), deadline);
-            answers.extend(agent.unsupported(&locators).await.map_err(Failure::Setup)?);
-        }
-        Ok::<_, Report>(())
-    })?;
-    drop((watchdog, long_wait));
-    Report::of_values(unsupported(&plan, &answers).errors, Vec::new(), &plan, "no policy was printed").check()?;
+    complete(&mut settings, agent, &plan, &locators, &options, inherited)?;
     let policy = aws::policy(&settings, &locators, reader, policy_options);
     let (text, notices) = policy.map_err(Failure::UnknownRole)?;
     terminal::print(&text).map_err(Failure::Output)?;
@@ -60,4 +45,30 @@ pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inheri
         terminal::print_lines(notices.iter().map(report::policy_notice));
     }
     Ok(())
+}
+
+/// Completes `settings` with those of the profile, in files that may be on a file system that hangs.
+///
+/// # Errors
+/// When the files or the profile are invalid, or the agent can never read some of `locators`.
+fn complete(
+    settings: &mut Settings,
+    agent: Option<AgentSettings>,
+    plan: &Plan,
+    locators: &BTreeSet<&Locator>,
+    options: &Options,
+    inherited: &Inherited,
+) -> Result<(), Report> {
+    let refused: Fetched = run(options, inherited, async |deadline| {
+        apply_profile(settings).await.map_err(Failure::Setup)?;
+        let Some(agent) = agent else { return Ok(Fetched::default()) };
+        let mut agent = Agent::new(agent, settings.clone(), deadline);
+        Ok(agent.unsupported(locators).await.map_err(Failure::Setup)?.into_iter().collect())
+    })?;
+    let errors = unsupported(plan, &refused).errors;
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let aliases = plan.aliases().names().map(str::to_owned).collect();
+    Err(Failure::Resolve(errors, aliases).into())
 }

@@ -3,8 +3,8 @@
 use std::mem::ManuallyDrop;
 use std::time::Instant;
 
-use super::long_wait::LongWait;
 use super::prepare::BackendConfig;
+use super::runtime::run;
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, SetupError};
@@ -17,9 +17,7 @@ use crate::model::options::Options;
 use crate::model::plan::Plan;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::{Outcome, Round, resolve, unsupported};
-use crate::system::os_error;
 use crate::time::deadline::Deadline;
-use crate::time::watchdog::Watchdog;
 
 /// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`.
 ///
@@ -50,7 +48,7 @@ pub fn read_and_describe(
     read_then(config, options, plan, inherited, fetched, Backend::describe)
 }
 
-/// Resolves `plan`, and then calls `then` with all answers. No other function has an async runtime.
+/// Resolves `plan`, and then calls `then` with all answers.
 fn read_then<T>(
     config: BackendConfig,
     options: &Options,
@@ -60,27 +58,22 @@ fn read_then<T>(
     then: impl AsyncFnOnce(&mut Backend, &Fetched) -> Result<T, SetupError>,
 ) -> Result<(Outcome, T), Report> {
     let begun = Instant::now();
-    let long_wait = LongWait::new(options, inherited);
-    let deadline = Deadline::new(options.timeout, options.wait).observed_by(LongWait::observer(options));
-    let watchdog = Watchdog::start(deadline.clone(), long_wait.callbacks());
-    // Not dropped: the end of the process or execve closes the connections.
-    let mut backend = ManuallyDrop::new(open(config, deadline)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Runtime(os_error::text(&error)))?;
-    let outcome = runtime.block_on(async {
-        let outcome = fetch_and_resolve(&mut backend, plan, fetched).await?;
-        Ok((outcome, then(&mut backend, fetched).await?))
-    });
-    drop(watchdog);
-    drop(long_wait);
+    let (backend, outcome) = run(options, inherited, async |deadline| {
+        // Not dropped: the end of the process or execve closes the connections.
+        let mut backend = ManuallyDrop::new(open(config, deadline)?);
+        let outcome = async {
+            let outcome = fetch_and_resolve(&mut backend, plan, fetched).await?;
+            Ok((outcome, then(&mut backend, fetched).await?))
+        };
+        let outcome = outcome.await;
+        Ok((backend, outcome))
+    })?;
     if options.verbose {
         terminal::print_lines(backend.unreachable_files().iter().map(report::unreachable_file));
     }
     if options.trace {
         terminal::print_lines([report::resolution_time(begun.elapsed())]);
     }
-    // Dropping the runtime would wait for its blocking threads.
-    runtime.shutdown_background();
     Ok(outcome.map_err(Failure::Setup)?)
 }
 

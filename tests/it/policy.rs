@@ -9,6 +9,7 @@ use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 const READER: &str = "arn:aws:iam::210987654321:role/Reader";
+const OTHER: &str = "arn:aws:iam::310987654321:role/Other";
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// A run of `policy` with a region, and without credentials.
@@ -162,19 +163,76 @@ fn names_that_a_role_reads_are_in_its_account() {
     run.says(["--account 123456789012 is not used", READER]);
 }
 
+/// A profile whose role is assumed with a token, and one whose role is assumed with that role's credentials.
+fn web_identity() -> Sandbox {
+    let config = format!(
+        "[profile web]\nrole_arn = {READER}\nweb_identity_token_file = /nonexistent\n\
+         [profile other]\nrole_arn = {OTHER}\nsource_profile = web\n"
+    );
+    policy().home_file(".aws/config", &config).resolve("A=x")
+}
+
+#[test]
+fn the_role_of_a_web_identity_has_a_policy() {
+    for sandbox in [
+        web_identity().args(["--profile", "web"]),
+        policy().resolve("A=x").env("AWS_ROLE_ARN", READER).env("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent"),
+    ] {
+        let run = sandbox.args(["--for-role", READER]).run();
+        assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
+        run.launched_silently();
+    }
+    let run = web_identity().args(["--profile", "other", "--for-role", READER]).run();
+    assert_eq!((secrets(&run), resources(&run, "AssumeRoles")), (Vec::new(), vec![OTHER.to_owned()]));
+    let run = web_identity().args(["--profile", "other"]).run();
+    run.says([&*format!("this is the policy of {OTHER}"), &*format!("{READER} needs sts:AssumeRole on {OTHER}")]);
+}
+
+#[test]
+fn a_role_whose_credentials_are_not_used_has_no_policy() {
+    let role = |sandbox: Sandbox| {
+        let sandbox = sandbox.env("AWS_ROLE_ARN", READER).resolve("B=x").args(["--for-role", READER]);
+        sandbox.run().refused(64).says(["the launch does not assume", "assumes no role"]);
+    };
+    role(policy());
+    let token = || policy().env("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent");
+    role(token().env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "x"));
+    role(token().home_file(".aws/config", "[default]\ncredential_process = /bin/false\n"));
+    role(token().arg("--agent"));
+}
+
+#[test]
+fn names_that_the_caller_reads_are_in_the_account_of_its_role_unless_another_is_given() {
+    let config = format!(
+        "[profile reader]\nrole_arn = {READER}\nsource_profile = base\n[profile base]\ncredential_process = x\n"
+    );
+    let sandbox = || policy().home_file(".aws/config", &config).args(["--profile", "reader"]).resolve("A=x");
+    let in_account = |account: &str| [format!("arn:aws:secretsmanager:us-east-1:{account}:secret:x-??????")];
+    assert_eq!(secrets(&sandbox().run()), in_account("210987654321"));
+    let run = sandbox().args(["--account", "123456789012"]).run();
+    assert_eq!(secrets(&run), in_account("123456789012"));
+    run.says(["warning: --account 123456789012 is not the account of the caller", READER]).says_nothing_of("note:");
+    let run = web_identity().args(["--profile", "web"]).run();
+    assert_eq!(secrets(&run), in_account("210987654321"));
+    run.says(["note: this is the policy of", READER, "the role of the web identity"]);
+}
+
 #[test]
 fn each_role_of_a_profile_has_its_own_policy() {
-    let other = "arn:aws:iam::310987654321:role/Other";
     let config = format!(
         "[profile app]\nrole_arn = {READER}\nsource_profile = middle\n\
-         [profile middle]\nrole_arn = {other}\nsource_profile = base\n\
+         [profile middle]\nrole_arn = {OTHER}\nsource_profile = base\n\
          [profile base]\ncredential_process = /bin/false\n"
     );
     let sandbox = || policy().home_file(".aws/config", &config).args(["--profile", "app"]).resolve("A=x");
     let run = sandbox().run();
     assert_eq!(secrets(&run).len(), 1);
-    run.says(["note:", &*format!("sts:AssumeRole on {other}, and this on {READER}")]);
-    let run = sandbox().args(["--for-role", other]).run();
+    run.says([
+        &*format!("note: this is the policy of {READER}"),
+        &*format!("{OTHER} needs sts:AssumeRole on {READER}"),
+    ]);
+    run.says([&*format!("source of credentials needs sts:AssumeRole on {OTHER}")]);
+    let run = sandbox().args(["--for-role", OTHER]).run();
     assert_eq!(resources(&run, "AssumeRoles"), [READER]);
     assert_eq!(printed(&run)["Statement"].as_array().unwrap().len(), 1);
 }
@@ -182,7 +240,7 @@ fn each_role_of_a_profile_has_its_own_policy() {
 #[test]
 fn the_policy_of_a_role_that_is_not_used_is_an_error_with_those_that_are() {
     let run = policy().args(["--for-role", READER]).resolve("A=x").run();
-    run.refused(64).says([READER, "no role is assumed"]);
+    run.refused(64).says([READER, "assumes no role"]);
     let used = "arn:aws:iam::210987654321:role/Used";
     let run = policy().args(["--for-role", READER, "--role-arn", used]).resolve("A=x").run();
     run.refused(64).says([READER, used]);
@@ -275,7 +333,7 @@ fn the_agent_describes_secrets_and_what_it_cannot_read_is_an_error() {
     assert_eq!(printed(&run)["Statement"][0]["Action"], actions);
     run.says(["the requests are the agent's"]);
     let run = policy().arg("--agent").resolve("A=ssm:/app/key").args(["--env-from", "ssm:/app/"]).run();
-    run.refused(78).says(["ssm:/app/key", "no policy was printed"]);
+    run.refused(78).says(["ssm:/app/key"]).says_nothing_of("could not be read");
     let run = policy().env("AWS_LAMBDA_RUNTIME_API", "x").arg("--agent").resolve("A=ssm:/app/key").resolve("B=x").run();
     let actions = |index: usize| printed(&run)["Statement"][index]["Action"].clone();
     assert_eq!((actions(0), actions(1)), (json!(["secretsmanager:GetSecretValue"]), json!(["ssm:GetParameter"])));
@@ -295,7 +353,22 @@ fn wrong_options_are_usage_errors_all_at_once() {
         .resolve("A=x")
         .run();
     run.refused(64).says(["--account: \"12\"", "--for-role: \"Reader\"", "alias/app"]);
-    run.says(["arn:aws:kms:us-east-1:123456789012:alias/app", "\"arn:aws:kms:::key/x\" is not the ARN of a key"]);
+    run.says(["arn:aws:kms:us-east-1:123456789012:alias/app", "\"arn:aws:kms:::key/x\" is not a key's ARN"]);
+    run.says(["\"alias/app\" is an alias, and a policy needs a key's ARN", "aws kms describe-key --key-id alias/app"]);
+}
+
+#[test]
+fn options_that_change_no_permission_are_accepted_but_not_offered() {
+    let unused = ["--local", "--timeout", "--wait", "--notify-ready", "--endpoint-url", "--verbose"];
+    let help = Sandbox::new().args(["policy", "--help"]).bare().run().launched().stdout();
+    let short = Sandbox::new().args(["policy", "-h"]).bare().run().launched().stdout();
+    for option in unused {
+        assert!(!help.contains(option) && !short.contains(option), "{option}");
+    }
+    for option in ["--region", "--role-arn", "--agent", "--kms-key", "--fallback-region", "--keep-existing"] {
+        assert!(help.contains(option), "{option}");
+    }
+    policy().args(["--timeout", "9s", "--wait", "1s", "-v", "--notify-ready"]).resolve("A=x").run().launched();
 }
 
 #[test]

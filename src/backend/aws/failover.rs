@@ -18,16 +18,12 @@ type Answered = (SecretRequest, Answer);
 
 /// Sends all requests at the same time, with the credentials of their roles.
 pub async fn read_all(session: &mut Session, requests: Vec<SecretRequest>) -> Vec<Answered> {
-    let Some(first) = requests.first() else { return Vec::new() };
+    let Some(region) = requests.first().map(|request| request.region.clone()) else { return Vec::new() };
     session.preconnect(&requests).await;
-    let base = match session.base_credentials(&first.region).await {
+    let base = match session.ready_credentials(&requests, &region).await {
         Ok(base) => base,
         Err(error) => return fail_all(requests, &error),
     };
-    let roles = requests.iter().filter_map(|request| request.role.clone()).collect();
-    session.assume(roles, &first.region, &base).await;
-    session.deadline.mark_credentials_found();
-    let region = first.region.clone();
     let (session, base, permits) = (&*session, &base, &Permits::new());
     let reading = batches(requests).into_iter().map(|batch| {
         let awaited: Vec<_> =
@@ -94,7 +90,7 @@ struct Pending {
 impl RoleReader<'_> {
     /// Reads a batch from its region, and the requests that fail by an outage there from the fallback regions in turn.
     async fn read(&self, region: &Region, batch: Vec<SecretRequest>) -> Vec<Answered> {
-        let regions = self.session.regions(region);
+        let regions = self.session.settings.regions(region);
         let mut answers = Vec::new();
         let mut unanswered: BTreeMap<SecretRequest, Vec<PassedOver>> =
             batch.into_iter().map(|request| (request, Vec::new())).collect();

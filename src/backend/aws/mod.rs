@@ -86,7 +86,7 @@ impl Aws {
 
     /// The configuration files that counted as absent, known after the first fetch.
     pub fn unreachable_files(&self) -> &[UnreachableFile] {
-        self.session.as_ref().map_or(&[], Session::unreachable_files)
+        self.session.as_ref().map_or(&[], |session| &session.settings.unreachable_files)
     }
 }
 

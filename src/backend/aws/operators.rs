@@ -19,13 +19,10 @@ use crate::time::retry::{Retry, RetryBudget, retry};
 /// Describes each secret in the region of its request, all at the same time; the version of a request does not matter.
 pub async fn describe_all(session: &mut Session, requests: Vec<SecretRequest>) -> Vec<DescribedSecret> {
     let Some(first) = requests.first() else { return Vec::new() };
-    let base = match session.base_credentials(&first.region).await {
+    let base = match session.ready_credentials(&requests, &first.region).await {
         Ok(base) => base,
         Err(error) => return requests.into_iter().map(|request| described(request, Err(error.clone()))).collect(),
     };
-    let roles = requests.iter().filter_map(|request| request.role.clone()).collect();
-    session.assume(roles, &first.region, &base).await;
-    session.deadline.mark_credentials_found();
     let (session, base, permits) = (&*session, &base, &Permits::new());
     let describing = requests.into_iter().map(|request| async move {
         let _awaited = session.deadline.progress().awaits(format!("the description of {request}"));
@@ -104,7 +101,7 @@ impl From<DescribeSecretResponse> for Description {
         let time = |field: Option<Value>| field.as_ref().and_then(timestamp);
         let key = |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
         let rules = response.rotation_rules.unwrap_or_default();
-        // A region is there once.
+        // Sorted by region, of which AWS names each once.
         let replicas: BTreeMap<_, _> = response
             .replication_status
             .unwrap_or_default()

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::clients::Clients;
-use super::config::{Settings, SetupError, UnreachableFile, apply_profile};
+use super::config::{Settings, SetupError, apply_profile};
 use super::credentials::{MfaCodes, ProviderConfigs, find_credentials, instance_region};
 use super::parameter_store::MAX_BATCH;
 use super::protocol::{Api, expires_soon};
@@ -22,7 +22,7 @@ use crate::time::retry::RetryBudget;
 
 /// A session with AWS. Region, credentials and roles are found when first needed, and kept.
 pub struct Session {
-    settings: Rc<Settings>,
+    pub settings: Rc<Settings>,
     pub clients: Clients,
     pub deadline: Deadline,
     pub budget: RetryBudget,
@@ -43,11 +43,6 @@ impl Session {
         let _awaited = deadline.progress().awaits("the AWS configuration files".to_owned());
         apply_profile(&mut settings).await?;
         Ok(Self::new(settings, deadline))
-    }
-
-    /// The configuration files that counted as absent.
-    pub fn unreachable_files(&self) -> &[UnreachableFile] {
-        &self.settings.unreachable_files
     }
 
     fn new(settings: Settings, deadline: Deadline) -> Self {
@@ -83,11 +78,6 @@ impl Session {
         })
     }
 
-    /// Returns `region` and the fallback regions in the order in which they are tried.
-    pub fn regions(&self, region: &Region) -> Vec<Region> {
-        self.settings.regions(region)
-    }
-
     /// Returns the region of the options, variables or profile, else that of the instance.
     async fn default_region(&mut self) -> Result<Region, FetchError> {
         if let Some(known) = &self.region {
@@ -106,7 +96,7 @@ impl Session {
 
     /// The regions of STS in the order in which they are tried: the configured one, else `region`, then the fallback regions.
     fn sts_regions(&self, region: &Region) -> Vec<Region> {
-        self.regions(self.settings.region.as_ref().unwrap_or(region))
+        self.settings.regions(self.settings.region.as_ref().unwrap_or(region))
     }
 
     /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not.
@@ -125,12 +115,29 @@ impl Session {
         }
     }
 
+    /// Returns the base credentials, after assuming the roles of `requests`. STS is called in `region` if the settings
+    /// name none.
+    ///
+    /// # Errors
+    /// When no provider has credentials. A role that is not assumed is an error of [`Self::credentials`].
+    pub async fn ready_credentials(
+        &mut self,
+        requests: &[SecretRequest],
+        region: &Region,
+    ) -> Result<Credentials, FetchError> {
+        let base = self.base_credentials(region).await?;
+        let roles = requests.iter().filter_map(|request| request.role.clone()).collect();
+        self.assume(roles, region, &base).await;
+        self.deadline.mark_credentials_found();
+        Ok(base)
+    }
+
     /// Returns the base credentials, with which roles are assumed; renews them when they expire soon. STS is called in `region` if
     /// the settings name none.
     ///
     /// # Errors
     /// When no provider has any. The failure is kept until [`Self::forget_failures`].
-    pub async fn base_credentials(&mut self, region: &Region) -> Result<Credentials, FetchError> {
+    async fn base_credentials(&mut self, region: &Region) -> Result<Credentials, FetchError> {
         match &self.base {
             Some(Ok(known)) if !expires_soon(known) => return Ok(known.clone()),
             Some(Err(error)) => return Err(error.clone()),
@@ -156,7 +163,7 @@ impl Session {
     }
 
     /// Assumes those of `roles` that are not assumed yet or whose credentials expire soon, all at the same time.
-    pub async fn assume(&mut self, roles: BTreeSet<Role>, region: &Region, base: &Credentials) {
+    async fn assume(&mut self, roles: BTreeSet<Role>, region: &Region, base: &Credentials) {
         let is_missing = |role: &Role| match self.roles.get(role) {
             Some(known) => known.as_ref().is_ok_and(|assumed| expires_soon(&assumed.credentials)),
             None => true,

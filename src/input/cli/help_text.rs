@@ -111,10 +111,14 @@ pub const CHECK: HelpText = HelpText {
 pub const POLICY: HelpText = HelpText {
     about: "Print the IAM policy that a launch needs",
     details: "The policy allows the requests of a launch and no others. Nothing is requested, so no credentials are needed. It also \
-              takes the options of a launch.",
+              takes the options of a launch, also as SECRETS_EXEC_<NAME>; those that change no permission are not listed.",
     usage: "secrets-exec policy [OPTIONS]",
     examples: &[
         example("secrets-exec policy -f secrets.yaml --account 123456789012", "Print the policy of a task role"),
+        example(
+            "secrets-exec policy --for-role arn:aws:iam::123456789012:role/Reader",
+            "Print the policy of a role that a declaration names",
+        ),
         example("secrets-exec policy --describe", "Print a policy that also allows check --describe"),
     ],
     success: "0 if the policy was printed. Else:",

@@ -27,7 +27,7 @@ pub fn policy_options(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) ->
     let kms_keys = keys.into_iter().filter_map(|text| {
         let key = Arn::parse(&text).filter(is_key);
         if key.is_none() {
-            wrong("kms-key", text, KEY_EXPECTED);
+            errors.push(UsageError::KmsKey(text));
         }
         key
     });
@@ -39,10 +39,7 @@ pub fn policy_options(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) ->
     }
 }
 
-/// A policy cannot name a key by its alias.
-const KEY_EXPECTED: &str =
-    "the ARN of a key itself, which no alias is, like arn:aws:kms:us-east-1:123456789012:key/1234abcd-…";
-
+/// True for the ARN of a key. A policy cannot name a key by its alias.
 fn is_key(arn: &Arn) -> bool {
     let id = arn.resource().strip_prefix("key/").filter(|id| !id.is_empty());
     let is_id = id.is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));

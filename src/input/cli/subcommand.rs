@@ -99,6 +99,9 @@ pub fn whole_command() -> Command {
 /// The options shared with a launch that `-h` of another command describes.
 const SHARED: &[&str] = &["env", "env-from", "as-file", "file", "region", "profile", "local", "verbose", "quiet"];
 
+/// The options of a launch that change nothing in a policy. `policy` accepts them, but does not list them; `--local` is an error.
+const UNUSED_BY_POLICY: &[&str] = &["endpoint-url", "ca-bundle", "timeout", "wait", "local", "notify-ready", "verbose"];
+
 fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
@@ -119,19 +122,19 @@ fn policy(command: Command) -> Command {
         Arg::new("account")
             .long("account")
             .value_name("ID")
-            .help("The account of secrets that are named without one [default: any]"),
-        Arg::new("for-role")
-            .long("for-role")
-            .value_name("ARN")
-            .help("Print the policy of this role, which the references or --role-arn name, not the caller's"),
+            .help("The account of secrets that are named without one [default: that of the role, or any]"),
+        Arg::new("for-role").long("for-role").value_name("ARN").help(
+            "Print the policy of this role, which a reference, --role-arn or the profile names, not the caller's",
+        ),
         Arg::new("kms-key")
             .long("kms-key")
             .value_name("ARN")
             .action(ArgAction::Append)
-            .help("A customer managed key of the secrets, by its ARN (repeatable)"),
-        flag("describe", "Also allow what check --describe requests"),
+            .help("The ARN of a customer managed key of the secrets: also allow kms:Decrypt with it (repeatable)"),
+        flag("describe", "Also allow secretsmanager:DescribeSecret, which check --describe requests"),
     ];
-    with_inputs(command.args(own))
+    let is_unused = |arg: &Arg| UNUSED_BY_POLICY.contains(&arg.get_id().as_str());
+    with_inputs(command.args(own)).mut_args(|arg| if is_unused(&arg) { arg.hide(true) } else { arg })
 }
 
 fn export(command: Command) -> Command {

@@ -81,6 +81,8 @@ pub enum UsageError {
         text: String,
         expected: &'static str,
     },
+    /// A value of `--kms-key` that is no key's ARN.
+    KmsKey(String),
     /// An illegal pattern of an option or variable.
     Pattern { name: String, pattern: String, expected: &'static str },
     /// A launch without entries.

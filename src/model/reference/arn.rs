@@ -16,6 +16,15 @@ impl Arn {
         (Self::is_meant(text) && text.splitn(6, ':').count() == 6).then(|| Self(text.to_owned()))
     }
 
+    /// Joins the fields, in which an asterisk stands for any text. Only the last one may hold colons.
+    pub fn new(partition: &str, service: &str, region: &str, account: &str, resource: &str) -> Self {
+        Self(format!("arn:{partition}:{service}:{region}:{account}:{resource}"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// True for a text that begins with `arn:`, even if it is malformed.
     pub fn is_meant(text: &str) -> bool {
         text.starts_with("arn:")
@@ -54,9 +63,7 @@ impl Arn {
 
     /// The ARN with another region, which is the ARN of a replica.
     pub fn in_region(&self, region: &Region) -> Self {
-        let (partition, service, account, resource) =
-            (self.partition(), self.service(), self.field(4), self.resource());
-        Self(format!("arn:{partition}:{service}:{region}:{account}:{resource}"))
+        Self::new(self.partition(), self.service(), region.as_str(), self.field(4), self.resource())
     }
 
     /// Returns the resource if the first five fields of both ARNs are equal.

@@ -10,7 +10,7 @@ use crate::backend::aws::{ProfileSource, SetupError, UnknownRole, VariableError}
 use crate::input::cli::{Subcommand, UsageError};
 use crate::model::options::OptionConflict;
 use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
-use crate::model::reference::Reference;
+use crate::model::reference::{Arn, Reference};
 use crate::model::suggest;
 use words::{missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
 
@@ -65,6 +65,7 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         UsageError::Value { name, text, expected } => {
             format!("{name}: {} is not {expected}", quoted_unless_secret(text))
         }
+        UsageError::KmsKey(text) => return kms_key(text),
         UsageError::Pattern { name, pattern, expected } => format!("{name}: {pattern:?} is not {expected}"),
         UsageError::NothingToResolve { files, default_names } => {
             return vec![Line::error(nothing_to_resolve(files, default_names)), Line::help(SEE_HELP)];
@@ -94,6 +95,18 @@ fn option_hint(option: &str, nearest: &Option<String>) -> String {
         (_, Some(nearest)) => format!("did you mean {nearest}?"),
         (_, None) => SEE_HELP.to_owned(),
     }
+}
+
+/// A policy cannot name a key by its alias. Only an alias or id that no shell changes is part of the command.
+fn kms_key(text: &str) -> Vec<Line> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_:-".contains(&byte));
+    let is_alias = text.starts_with("alias/") || text.contains(":alias/");
+    let key = if is_plain && is_alias { text } else { "KEY" };
+    let kind = if is_alias { "an alias, and a policy needs" } else { "not" };
+    let what =
+        format!("--kms-key: {} is {kind} a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID)", quoted_unless_secret(text));
+    let hint = format!("`aws kms describe-key --key-id {key} --query KeyMetadata.Arn --output text` prints the ARN");
+    vec![Line::error(what), Line::help(hint)]
 }
 
 fn missing_equals(option: &str, name: &str, word: &str) -> Vec<Line> {
@@ -137,12 +150,14 @@ fn syntax(lines: &[String]) -> Vec<Line> {
 
 pub fn unknown_role(error: &UnknownRole) -> Vec<Line> {
     let UnknownRole { role, known } = error;
+    let known: Vec<String> = known.iter().map(Arn::to_string).collect();
     let hint = match known.as_slice() {
-        [] => "no role is assumed: leave --for-role out for the caller's policy".to_owned(),
-        known => format!("the roles are {}; without --for-role it is the caller's policy", known.join(", ")),
+        [] => "a launch with these options assumes no role; leave --for-role out for the caller's policy".to_owned(),
+        known => format!("the roles are {}; leave --for-role out for the caller's policy", known.join(", ")),
     };
-    let text =
-        format!("--for-role: nothing is read with the role {role}: no reference, --role-arn or profile names it");
+    let text = format!(
+        "--for-role: the launch does not assume {role}: no reference, --role-arn, profile or AWS_ROLE_ARN names it"
+    );
     vec![Line::error(text), Line::help(hint)]
 }
 

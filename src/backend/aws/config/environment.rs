@@ -38,6 +38,7 @@ impl Settings {
         let region = |text: &str| Region::parse(text).ok();
         let aws_region = reader.parse("AWS_REGION", Region::EXPECTED, region);
         let aws_default_region = reader.parse("AWS_DEFAULT_REGION", Region::EXPECTED, region);
+        let web_identity_role = reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| Role::parse(text, None).ok());
         let settings = Self {
             region: options.region.clone().or(aws_region).or(aws_default_region),
             fallback_regions: options.fallback_regions.clone(),
@@ -50,6 +51,7 @@ impl Settings {
             proxy: proxy(&mut reader),
             metadata: metadata(&mut reader),
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            web_identity_role: web_identity_role.map(|role| role.arn),
             variable_keys: variable_keys(&mut reader),
             profile_roles: Vec::new(),
             has_profile: false,
@@ -70,7 +72,6 @@ fn check_sdk_variables(reader: &mut VariableReader<'_>) {
     for (name, expected, values) in ENUMERATIONS {
         reader.parse(name, expected, |text| parse_one_of(values, text));
     }
-    reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| Role::parse(text, None).ok());
 }
 
 /// The credentials in variables. AWS_SECURITY_TOKEN is the older name of the token, and precedes it in botocore.

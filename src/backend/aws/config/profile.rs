@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use aws_config::profile::Profile;
 
 use super::profiles::Profiles;
-use super::role_chain::{ChainError, role_chain};
+use super::role_chain::{ChainError, RoleChain, Source, role_chain};
 use super::settings::Settings;
 use super::setup_error::{ProfileSource, SetupError};
 use super::values::{
@@ -14,7 +14,7 @@ use super::values::{
 };
 use crate::backend::aws::protocol::Endpoints;
 use crate::model::quoting::one_line;
-use crate::model::reference::Region;
+use crate::model::reference::{Arn, Region};
 use crate::model::url::HttpUrl;
 
 /// Completes settings with those of the profile. Options and variables take precedence.
@@ -34,13 +34,7 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     settings.has_profile = true;
     check_source_profiles(name, profile, &profiles)?;
     if settings.uses_profile() {
-        (settings.profile_has_keys, settings.profile_roles) = match role_chain(&profiles, name) {
-            Ok(Some(chain)) => (true, chain.roles),
-            Ok(None) => (false, Vec::new()),
-            Err(ChainError::Setup(error)) => return Err(error),
-            // Reported when credentials are searched.
-            Err(ChainError::Inconsistent(_)) => (true, Vec::new()),
-        };
+        apply_role_chain(settings, role_chain(&profiles, name))?;
     }
     let reader = ProfileReader { name, profile };
     reader.setting("retry_mode", RETRY_EXPECTED, |text| parse_one_of(&RETRY_MODES, text))?;
@@ -50,6 +44,21 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     settings.max_attempts = settings.max_attempts.or(max_attempts);
     settings.region = settings.region.take().or(region);
     settings.trust.bundle = settings.trust.bundle.take().or_else(|| profile.get("ca_bundle").map(PathBuf::from));
+    Ok(())
+}
+
+/// A chain that is inconsistent is reported when credentials are searched.
+fn apply_role_chain(settings: &mut Settings, chain: Result<Option<RoleChain>, ChainError>) -> Result<(), SetupError> {
+    let (web_identity_role, roles) = match chain {
+        Ok(None) => return Ok(()),
+        Err(ChainError::Setup(error)) => return Err(error),
+        Err(ChainError::Inconsistent(_)) => (None, Vec::new()),
+        Ok(Some(RoleChain { source: Source::WebIdentity(role), roles, .. })) => (Arn::parse(&role), roles),
+        Ok(Some(RoleChain { roles, .. })) => (None, roles),
+    };
+    settings.profile_has_keys = true;
+    settings.web_identity_role = web_identity_role;
+    settings.profile_roles = roles;
     Ok(())
 }
 

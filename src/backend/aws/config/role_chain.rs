@@ -27,7 +27,8 @@ pub enum Source {
     Named(NamedSource),
     /// The command line of a `credential_process`, whose arguments may be secret.
     Process(String),
-    WebIdentity,
+    /// The role that is assumed with a token in a file.
+    WebIdentity(String),
     Sso,
 }
 
@@ -153,7 +154,7 @@ fn source(profiles: &Profiles, name: &str, profile: &Profile) -> Result<Option<S
         return Ok(Some(Source::Named(named_source(name, source)?)));
     }
     if has("web_identity_token_file") {
-        let source = has("role_arn").then_some(Source::WebIdentity);
+        let source = profile.get("role_arn").map(|role| Source::WebIdentity(role.to_owned()));
         return source.map(Some).ok_or_else(|| inconsistent(name, "has a web_identity_token_file without role_arn"));
     }
     if has("sso_account_id") || has("sso_role_name") {

@@ -7,7 +7,7 @@ use aws_credential_types::Credentials;
 use super::profiles::{ConfigFiles, UnreachableFile};
 use super::role_chain::ProfileRole;
 use crate::backend::aws::protocol::Endpoints;
-use crate::model::reference::{Locator, Region, Role};
+use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
 
@@ -29,6 +29,9 @@ pub struct Settings {
     pub metadata: MetadataSettings,
     /// AWS_WEB_IDENTITY_TOKEN_FILE
     pub web_identity_file: Option<String>,
+    /// The role of a web identity, from the profile or else AWS_ROLE_ARN, that gives the credentials with which the roles of the profile
+    /// are assumed.
+    pub web_identity_role: Option<Arn>,
     pub variable_keys: VariableKeys,
     /// The roles that the profile assumes, in order; the last one's credentials are the caller's.
     pub profile_roles: Vec<ProfileRole>,

@@ -38,7 +38,7 @@ pub async fn profile_credentials(
         Source::Keys(credentials) => credentials,
         Source::Process(command) => CredentialProcess::new(&command).provide_credentials().await?,
         Source::Named(source) => named(source, settings, configs).await?,
-        Source::WebIdentity => sdk_credentials(&profiles, &chain.profile, configs).await?,
+        Source::WebIdentity(_) => sdk_credentials(&profiles, &chain.profile, configs).await?,
         Source::Sso => {
             let found = sdk_credentials(&profiles, &chain.profile, configs).await;
             found.map_err(|error| with_login_hint(error, &chain.profile))?

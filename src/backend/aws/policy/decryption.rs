@@ -15,7 +15,7 @@ pub struct Decryption {
 /// Keys, and the values of `kms:ViaService` with which they may be used.
 #[derive(Default)]
 pub struct DecryptionStatement {
-    pub keys: BTreeSet<String>,
+    pub keys: BTreeSet<Arn>,
     pub services: BTreeSet<String>,
 }
 
@@ -30,9 +30,9 @@ impl Decryption {
         for key in keys {
             let services = key.region().map(|region| self.services(&region)).unwrap_or_default();
             if services.is_empty() {
-                notices.push(PolicyNotice::UnusedKey(key.to_string()));
+                notices.push(PolicyNotice::UnusedKey(key.clone()));
             } else {
-                statement.keys.insert(key.to_string());
+                statement.keys.insert(key.clone());
                 statement.services.extend(services);
             }
         }

@@ -1,6 +1,6 @@
-//! What a policy cannot say, or says more widely than the requests are.
+//! Notices about a policy: its limits, and other policies that the launch needs.
 
-use crate::model::reference::Region;
+use crate::model::reference::{Arn, Region};
 
 /// A notice about a policy, for the person who attaches it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,20 +11,20 @@ pub enum PolicyNotice {
     UnknownRegion { region: Region, partition: String, nearest: Option<&'static str> },
     /// An ARN whose region is in another partition.
     OtherPartition { region: Region, partition: String },
-    /// IAM accepts the ARNs of one partition only, and credentials are valid in one.
+    /// ARNs of several partitions, of which IAM accepts only its own.
     Partitions(Vec<String>),
-    /// `--account` is not the account of the role, in which it finds names.
-    AccountOfRole { role: String, given: String },
+    /// `--account` is not the account of the identity's role, in which it finds names; `is_used` if the policy names it nevertheless.
+    OtherAccount { role: Arn, given: String, is_used: bool },
     /// A key in a region in which the identity reads nothing.
-    UnusedKey(String),
+    UnusedKey(Arn),
     /// More characters than a managed policy may have.
     Size { characters: usize, limit: usize },
     /// No request needs a permission.
     Empty,
-    /// The caller is the last of these roles, which a profile assumes.
-    ProfileRoles(Vec<String>),
+    /// The caller is the last of these roles: that of a web identity, and those that a profile then assumes.
+    CallerRoles { web_identity: Option<Arn>, profile_roles: Vec<Arn> },
     /// A role that the identity assumes.
-    OtherRole(String),
+    OtherRole(Arn),
     /// The agent's role needs the policy; with `has_fallback` the caller as well.
     Agent { has_fallback: bool },
 }

@@ -1,5 +1,8 @@
 //! The client that sends the requests, and the actions that they are.
 
+/// The action of GetSecretValue.
+pub const GET_SECRET: &str = "secretsmanager:GetSecretValue";
+
 /// The client whose requests need the permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
@@ -14,7 +17,7 @@ impl Reader {
     pub fn secret_actions(self, describe: bool) -> Vec<&'static str> {
         let describes = describe || matches!(self, Self::Agent { in_lambda: false, .. });
         let describe = describes.then_some("secretsmanager:DescribeSecret");
-        describe.into_iter().chain(["secretsmanager:GetSecretValue"]).collect()
+        describe.into_iter().chain([GET_SECRET]).collect()
     }
 
     /// The actions that read a parameter. Lambda's extension reads one in each request.

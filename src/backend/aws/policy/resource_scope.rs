@@ -12,32 +12,32 @@ use crate::model::reference::{Arn, Locator, Region};
 /// Any region or account, also an empty one.
 const ANY: &str = "*";
 
-/// One place in which a launch may read a locator.
+/// The scope of the ARNs of one locator in one region.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct ResourceScope {
     partition: String,
     /// `None` for any region.
     pub region: Option<Region>,
     account: String,
 }
 
-impl Place {
+impl ResourceScope {
     /// Returns the ARN of a resource, as a policy names it.
-    pub fn arn(&self, service: &str, resource: &str) -> String {
+    pub fn arn(&self, service: &str, resource: &str) -> Arn {
         let Self { partition, region, account } = self;
         let region = region.as_ref().map_or(ANY, Region::as_str);
-        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
+        Arn::new(partition, service, region, account, resource)
     }
 
-    /// The same place for a resource of AWS itself, in whose ARN the account is empty.
+    /// The same scope for a resource of AWS itself, in whose ARN the account is empty.
     #[must_use]
     pub fn in_any_account(&self) -> Self {
         Self { account: ANY.to_owned(), ..self.clone() }
     }
 }
 
-/// Finds the places of locators, and keeps notices about them.
-pub struct Places<'a> {
+/// Finds the scopes of locators, and keeps notices about them.
+pub struct ResourceScopes<'a> {
     settings: &'a Settings,
     /// The partition of resources whose region does not tell it.
     partition: String,
@@ -46,7 +46,7 @@ pub struct Places<'a> {
     notices: BTreeSet<PolicyNotice>,
 }
 
-impl<'a> Places<'a> {
+impl<'a> ResourceScopes<'a> {
     /// A name is that of a resource in the account of the identity that reads it.
     pub fn new(
         settings: &'a Settings,
@@ -60,36 +60,34 @@ impl<'a> Places<'a> {
         if let (Some(role), Some(of_role), Some(given)) = (identity.role(), of_role, given)
             && of_role != given
         {
-            notices.insert(PolicyNotice::AccountOfRole { role: role.to_string(), given: given.to_owned() });
+            let is_used = !identity.is_named();
+            notices.insert(PolicyNotice::OtherAccount { role: role.clone(), given: given.to_owned(), is_used });
         }
+        // The profile here may not be that of the identity whose policy is wanted, so `--account` precedes its account.
+        let account = if identity.is_named() { of_role.or(given) } else { given.or(of_role) };
         let arns = identity.role().into_iter().chain(&options.kms_keys);
         let arns = arns.chain(locators.iter().filter_map(|locator| locator.id.arn()));
         let of_regions = settings.fallback_regions.iter().filter_map(partition_of).map(|partition| partition.name);
         let partition = arns.map(Arn::partition).chain(of_regions).next().unwrap_or(COMMERCIAL.name);
-        Self {
-            settings,
-            partition: partition.to_owned(),
-            account: of_role.or(given).unwrap_or(ANY).to_owned(),
-            notices,
-        }
+        Self { settings, partition: partition.to_owned(), account: account.unwrap_or(ANY).to_owned(), notices }
     }
 
-    /// Returns the place of a locator in its own region and in each fallback region.
-    pub fn of(&mut self, locator: &Locator) -> Vec<Place> {
+    /// Returns the scope of a locator in its own region and in each fallback region.
+    pub fn of(&mut self, locator: &Locator) -> Vec<ResourceScope> {
         match locator.region.as_ref().or(self.settings.region.as_ref()) {
             Some(region) => {
-                self.settings.regions(region).into_iter().map(|region| self.place(locator, Some(region))).collect()
+                self.settings.regions(region).into_iter().map(|region| self.scope(locator, Some(region))).collect()
             }
             // Any region includes the fallback regions.
             None => {
-                let place = self.place(locator, None);
-                self.notices.insert(PolicyNotice::AnyRegion { partition: place.partition.clone() });
-                vec![place]
+                let scope = self.scope(locator, None);
+                self.notices.insert(PolicyNotice::AnyRegion { partition: scope.partition.clone() });
+                vec![scope]
             }
         }
     }
 
-    fn place(&mut self, locator: &Locator, region: Option<Region>) -> Place {
+    fn scope(&mut self, locator: &Locator, region: Option<Region>) -> ResourceScope {
         let of_region = region.as_ref().and_then(partition_of).map(|partition| partition.name);
         let arn = locator.id.arn();
         let partition = arn.map(Arn::partition).or(of_region).unwrap_or(&self.partition).to_owned();
@@ -97,7 +95,7 @@ impl<'a> Places<'a> {
             self.note_region(region, of_region, &partition);
         }
         let account = arn.and_then(Arn::account).unwrap_or(&self.account).to_owned();
-        Place { partition, region, account }
+        ResourceScope { partition, region, account }
     }
 
     fn note_region(&mut self, region: &Region, of_region: Option<&str>, partition: &str) {

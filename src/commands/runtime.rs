@@ -1,0 +1,31 @@
+//! The async runtime, with the deadline, the watchdog and the messages about a long wait.
+
+use super::long_wait::LongWait;
+use crate::model::inherited::Inherited;
+use crate::model::options::Options;
+use crate::report::{Failure, Report};
+use crate::system::os_error;
+use crate::time::deadline::Deadline;
+use crate::time::watchdog::Watchdog;
+
+/// Runs `action` within the deadline of `options`. No other function has an async runtime.
+///
+/// # Errors
+/// Those of `action`, or when no runtime can be created.
+pub fn run<T>(
+    options: &Options,
+    inherited: &Inherited,
+    action: impl AsyncFnOnce(Deadline) -> Result<T, Report>,
+) -> Result<T, Report> {
+    let long_wait = LongWait::new(options, inherited);
+    let deadline = Deadline::new(options.timeout, options.wait).observed_by(LongWait::observer(options));
+    let watchdog = Watchdog::start(deadline.clone(), long_wait.callbacks());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Runtime(os_error::text(&error)))?;
+    let result = runtime.block_on(action(deadline));
+    drop(watchdog);
+    drop(long_wait);
+    // Dropping the runtime would wait for its blocking threads.
+    runtime.shutdown_background();
+    result
+}
