@@ -1,0 +1,5 @@
+//! The pages of `docs/` are held against the program.
+
+mod page;
+
+mod troubleshooting;
