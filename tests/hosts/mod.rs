@@ -9,6 +9,7 @@ mod systemd;
 
 mod confined;
 mod credential;
+mod documented;
 mod example;
 mod hardened;
 mod network;

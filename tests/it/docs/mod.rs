@@ -2,4 +2,5 @@
 
 mod page;
 
+mod systemd;
 mod troubleshooting;

@@ -29,7 +29,8 @@ impl Page {
     /// The working directory has `app.sh` of the examples and every block of the page that begins with `# ` and a file's name.
     /// A block with a line `# needs AWS` is not run.
     pub fn runs(&self, secrets: &str) {
-        let blocks: Vec<_> = self.blocks("console").into_iter().filter(|block| !block.contains("# needs AWS\n")).collect();
+        let blocks: Vec<_> =
+            self.blocks("console").into_iter().filter(|block| !block.contains("# needs AWS\n")).collect();
         assert!(!blocks.is_empty());
         for block in blocks {
             let mut sandbox = Sandbox::new()
@@ -40,7 +41,10 @@ impl Page {
                 sandbox = sandbox.file(name, content);
             }
             // The shell's $0 is the program.
-            let script = format!("exec 2>&1; mkdir bin; ln -s \"$0\" bin/secrets-exec; PATH=$PWD/bin:$PATH\n{}", commands(block));
+            let script = format!(
+                "exec 2>&1; mkdir bin; ln -s \"$0\" bin/secrets-exec; PATH=$PWD/bin:$PATH\n{}",
+                commands(block)
+            );
             let run = sandbox.through(["/bin/sh", "-c", &script]).bare().target_writes_stderr().run();
             let printed = run.stdout();
             let lines = printed.lines().filter(|line| !line.ends_with("not from AWS (--local)"));

@@ -57,7 +57,8 @@ fn every_message_that_it_quotes_is_in_the_source() {
     let mut source = String::new();
     add_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut source);
     let page = Page::read("troubleshooting.md");
-    let messages: Vec<_> = ["64", "75", "77", "78", "126"].into_iter().flat_map(|name| messages(page.section(name))).collect();
+    let messages: Vec<_> =
+        ["64", "75", "77", "78", "126"].into_iter().flat_map(|name| messages(page.section(name))).collect();
     assert!(messages.len() > 50, "{}", messages.len());
     for message in messages {
         for part in message.split('…').map(|part| part.trim_matches([' ', ':', ';'])).filter(|part| part.len() > 2) {
@@ -123,7 +124,7 @@ fn a_wrong_command_line_is_explained_under_64() {
     }
     explains("64", 64, &locally(&["-e", "A=db"]).bare().run());
     explains("64", 64, &locally(&["-e", "A=db"]).command::<&str>([]).run());
-    explains("64", 64, &locally(&["-e", "A=db", "env"]).run());
+    explains("64", 64, &locally(&["-e", "A=db", "env"]).bare().run());
     let aws = Sandbox::new().region("us-east-1").resolve("A=db");
     explains("64", 64, &aws.env("AWS_PROFILE", "none").run());
     let aws = Sandbox::new().region("us-east-1").resolve("A=db");
@@ -214,7 +215,8 @@ fn a_wrong_value_is_explained_under_78() {
 
 #[test]
 fn a_command_that_cannot_run_is_explained_under_126_and_127() {
-    let elsewhere = locally(&["-e", "A=text"]).executable("foreign", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xff\xff");
+    let elsewhere =
+        locally(&["-e", "A=text"]).executable("foreign", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xff\xff");
     explains("126", 126, &elsewhere.command(["./foreign"]).run());
     let loader = locally(&["-e", "A=text"]).executable("script", "#!/nonexistent/sh\n");
     explains("126", 126, &loader.command(["./script"]).run());
