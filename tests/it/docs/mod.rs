@@ -2,5 +2,6 @@
 
 mod page;
 
+mod migrating;
 mod systemd;
 mod troubleshooting;
