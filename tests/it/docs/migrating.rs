@@ -59,7 +59,6 @@ fn its_script_and_its_declaration_give_the_same() {
     let before = sandbox();
     let path = |sandbox: &Sandbox| format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
     let script = page.blocks("sh")[0].replace("/tmp/tls.key", "tls.key");
-
     let here = path(&before);
     let before = before.env("PATH", here).command(["/bin/sh", "-c", &script]).control();
     let after = sandbox();

@@ -3,5 +3,6 @@
 mod page;
 
 mod migrating;
+mod security;
 mod systemd;
 mod troubleshooting;
