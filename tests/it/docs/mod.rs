@@ -2,6 +2,7 @@
 
 mod page;
 
+mod comparison;
 mod migrating;
 mod security;
 mod systemd;
