@@ -10,6 +10,7 @@ mod systemd;
 mod alone;
 mod confined;
 mod credential;
+mod documented;
 mod example;
 mod hardened;
 mod network;

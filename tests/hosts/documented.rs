@@ -1,0 +1,145 @@
+//! The units of `examples/systemd/`, and what docs/systemd.md says about units.
+
+use super::podman::await_that;
+use super::systemd::{LOCAL, Systemd, Unit, asking};
+use crate::support::aws::Aws;
+use crate::support::aws::INSTANCE_KEY;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, repository_file};
+
+/// A unit of the examples as it stands, whose program prints `command`'s output and goes on. A drop-in adds `lines`.
+fn example(systemd: &'static Systemd, name: &'static str, file: &str, command: &str, lines: &str) -> Unit {
+    // Each unit has a program and a declaration of its own, since tests run at the same time.
+    let text = repository_file(file).replace("/usr/bin/app", &format!("/usr/bin/{name}"));
+    let text = text
+        .replace("/etc/app/", &format!("/etc/{name}/"))
+        .replace("RuntimeDirectory=app", &format!("RuntimeDirectory={name}"));
+    systemd.write(&format!("/etc/{name}/secrets.yaml"), "env: { A: \"x:k\" }\n");
+    let files = format!("files: [{{ from: \"x:k\", path: /run/{name}/tls.key, mode: \"0400\", env: KEY }}]\n");
+    systemd.write(&format!("/etc/{name}/files.yaml"), &files);
+    systemd.write(&format!("/usr/bin/{name}"), &format!("#!/bin/sh\n{command}\nexec sleep 1000\n"));
+    systemd.write(&format!("/etc/systemd/system/{name}.service.d/local.conf"), &format!("[Service]\n{lines}"));
+    systemd.shell(&format!("chmod +x /usr/bin/{name}")).launched();
+    systemd.unit_as_it_is(name, &text)
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_hardened_unit_starts_as_it_stands() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let checks = "touch /etc/x /x 2>/dev/null && exit 1\ngrep -E '^(CapBnd|Seccomp|NoNewPrivs)' /proc/self/status\n\
+        ulimit -c\necho \"$A, ${AWS_REGION-no region}\"";
+    let unit = example(systemd, "walled", "examples/systemd/hardened.service", checks, LOCAL).start();
+    await_that("the program runs", || unit.journal().contains("v, no region"));
+    let journal = unit.journal();
+    for line in ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "\n0\n"] {
+        assert!(journal.contains(line), "{line}: {journal}");
+    }
+    unit.stop();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_files_of_its_unit_are_in_memory_and_go_with_it() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let checks = "cat \"$KEY\"; echo; stat -c '%a %U' \"$KEY\"; stat -c '%a' /run/shelf; stat -f -c %T /run/shelf";
+    let unit = example(systemd, "shelf", "examples/systemd/files.service", checks, LOCAL).start();
+    await_that("the program has read its file", || unit.journal().contains("v\n400 daemon\n700\ntmpfs"));
+    unit.stop();
+    systemd.shell("test ! -e /run/shelf").launched();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_configuration_file_of_its_unit_is_for_the_service_alone() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let config =
+        format!("[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n");
+    systemd.write("/etc/outside/aws-config", &config);
+    systemd.shell("chmod 0600 /etc/outside/aws-config").launched();
+    let checks = "echo \"$A\"; cat /etc/outside/aws-config 2>/dev/null || echo unreadable\n\
+        test -r \"$CREDENTIALS_DIRECTORY/aws-config\" && echo but here";
+    let unit = example(systemd, "outside", "examples/systemd/credentials.service", checks, &asking(&aws)).start();
+    await_that("the program has its secret", || unit.journal().contains("v\nunreadable\nbut here"));
+    assert_eq!(aws.only_read().access_key(), "AKIAIOSFODNN7EXAMPLE");
+    unit.stop();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn on_an_instance_credentials_and_region_come_from_its_metadata() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let metadata = format!(
+        "Environment=AWS_ENDPOINT_URL={} AWS_EC2_METADATA_SERVICE_ENDPOINT={}\n",
+        aws.endpoint(),
+        aws.instance_metadata()
+    );
+    let command = "ExecStart=secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"'\n";
+    let unit = systemd.unit("instance", &format!("Type=oneshot\nDynamicUser=yes\n{metadata}{command}")).start();
+    assert_eq!(unit.printed(), "v");
+    assert_eq!(aws.only_read().access_key(), INSTANCE_KEY);
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn with_type_exec_a_start_succeeds_before_anything_is_resolved() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let command = "secrets-exec -e A=x:nothing -- sleep 1000";
+    let unit = systemd.unit("early-success", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"));
+    systemd.shell("systemctl start early-success").launched();
+    unit.await_that("ActiveState", "failed");
+    assert_eq!(unit.is("ExecMainStatus"), "78");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_journal_has_the_name_of_the_unit_only_with_syslog_identifier() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let command = "StandardOutput=journal\nExecStart=secrets-exec -e A=x:k -- /bin/echo from the program\n";
+    systemd.unit("unnamed", &format!("Type=oneshot\n{LOCAL}{command}")).start();
+    systemd.unit("named", &format!("Type=oneshot\nSyslogIdentifier=shown\n{LOCAL}{command}")).start();
+    let lines = |unit: &str| systemd.ask(&format!("journalctl --sync; journalctl --unit={unit}"));
+    let (unnamed, named) = (lines("unnamed"), lines("named"));
+    assert!(unnamed.contains(" secrets-exec[") && unnamed.contains("]: from the program"), "{unnamed}");
+    assert!(named.contains(" shown[") && named.contains("]: from the program"), "{named}");
+    assert!(!named.contains(" secrets-exec["), "{named}");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_variable_of_the_unit_is_shown_to_every_user_and_a_value_is_not() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let lines =
+        format!("Type=exec\n{LOCAL}Environment=PLAIN=shown\nExecStart=secrets-exec -e A=x:canary -- sleep 1000\n");
+    let unit = systemd.unit("asked", &lines).start();
+    let shown = systemd.ask("setpriv --reuid=65534 --regid=65534 --clear-groups systemctl show asked");
+    assert!(shown.contains("PLAIN=shown") && !shown.contains(CANARY), "{shown}");
+    unit.stop();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_declaration_is_checked_as_a_dynamic_user() {
+    let Some(systemd) = Systemd::shared() else { return };
+    systemd.write("/etc/tried.yaml", "env: { A: \"x:k\" }\n");
+    let command = "systemd-run --pipe --wait -p DynamicUser=yes -p Environment=SECRETS_EXEC_LOCAL=/etc/local.json \
+        secrets-exec check -f /etc/tried.yaml";
+    let checked = systemd.ask(command);
+    assert!(checked.contains("x:k") && checked.contains("ok"), "{checked}");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn another_user_cannot_read_the_environment_of_the_service() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let lines = format!("Type=exec\nDynamicUser=yes\n{LOCAL}ExecStart=secrets-exec -e A=x:k -- sleep 1000\n");
+    let unit = systemd.unit("private", &lines).start();
+    await_that("it runs", || systemd.ask(&format!("cat /proc/{}/comm", unit.is("MainPID"))) == "sleep\n");
+    let file = format!("/proc/{}/environ", unit.is("MainPID"));
+    systemd.shell(&format!("tr '\\0' '\\n' <{file} | grep -x A=v")).launched();
+    let other = systemd.shell(&format!("setpriv --reuid=65534 --regid=65534 --clear-groups cat {file}"));
+    assert!(other.stderr().contains("Permission denied"), "{other}");
+    unit.stop();
+}

@@ -1,0 +1,84 @@
+//! docs/migrating.md: its declarations resolve, and its script and its declaration give the same environment.
+
+use super::page::Page;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
+
+/// The secrets of the page, for `--local`.
+const SECRETS: &str = r#"
+prod/db: { host: db.example.com, password: p@ss/word }
+ssm:/prod/api-token: not-a-real-token
+prod/tls: "key material"
+prod/app: { DB_HOST: db.example.com, DB_PASSWORD: p@ss/word }
+ssm:/app/db-host: db.example.com
+ssm:/app/api_key: k-1
+ssm:/app/cache/url: redis://cache
+"#;
+
+/// The AWS CLI as the script uses it.
+const CLI: &str = r#"#!/bin/sh
+case "$*" in
+*prod/db*) echo '{"host":"db.example.com","password":"p@ss/word"}' ;;
+*api-token*) echo TOKEN ;;
+*prod/tls*) echo 'key material' ;;
+*get-caller-identity*) ;;
+*) exit 1 ;;
+esac
+"#;
+
+fn has_jq() -> bool {
+    skip::can(&["jq", "--version"], "docs/migrating.md")
+}
+
+#[test]
+fn its_console_blocks_print_what_it_says() {
+    if has_jq() {
+        Page::read("migrating.md").runs(SECRETS);
+    }
+}
+
+/// The variables of the script that are also in the declaration, in this order.
+const SHOW: &str =
+    "printf '%s\\n' \"$DB_HOST\" \"$DB_PORT\" \"$DB_PASSWORD\" \"$API_TOKEN\" \"$DATABASE_URL\"; cat \"$TLS_KEY_FILE\"";
+
+#[test]
+fn its_script_and_its_declaration_give_the_same() {
+    if !has_jq() {
+        return;
+    }
+    let page = Page::read("migrating.md");
+    let program = format!("#!/bin/sh\n{SHOW}\n");
+    let sandbox = || {
+        Sandbox::new()
+            .prints_values()
+            .executable("bin/aws", CLI.replace("TOKEN", CANARY))
+            .executable("bin/node", &program)
+            .file("local.yaml", SECRETS.replace("not-a-real-token", CANARY))
+            .declaration(page.blocks("yaml")[0])
+    };
+    let before = sandbox();
+    let path = |sandbox: &Sandbox| format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
+    let script = page.blocks("sh")[0].replace("/tmp/tls.key", "tls.key");
+    let here = path(&before);
+    let before = before.env("PATH", here).command(["/bin/sh", "-c", &script]).control();
+    let after = sandbox();
+    let here = path(&after);
+    let after = after.env("PATH", here).args(["--local", "local.yaml"]).command(["node"]).run();
+    // The CLI ends each value with a line feed.
+    assert_eq!(before.launched().stdout().trim_end(), after.launched().stdout());
+}
+
+#[test]
+fn what_it_says_of_scripts_is_so() {
+    if !has_jq() {
+        return;
+    }
+    for (script, printed) in [
+        ("export A=$(echo '{}' | jq -r .host); printf %s \"$A\"", "null"),
+        ("A=$(printf 'x\\n\\n'); printf %s \"$A\"", "x"),
+        ("set -e; export A=$(false); printf on", "on"),
+        ("set -e; A=$(false | cat); printf on", "on"),
+    ] {
+        Sandbox::new().script(script).control().launched().printed(printed);
+    }
+}

@@ -1,0 +1,46 @@
+//! Units in docs/systemd.md are those of the examples, which `tests/hosts` starts.
+
+use super::page::Page;
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+
+#[test]
+fn every_line_of_a_unit_is_in_an_example_that_is_started() {
+    let names = ["app.service", "systemd/hardened.service", "systemd/files.service", "systemd/credentials.service"];
+    let examples: Vec<_> = names.iter().map(|name| repository_file(&format!("examples/{name}"))).collect();
+    let page = Page::read("systemd.md");
+    for block in page.blocks("ini") {
+        let lines: Vec<_> = block.lines().collect();
+        let holds = |example: &&String| lines.iter().all(|line| example.lines().any(|other| other == *line));
+        assert!(examples.iter().any(|example| holds(&example)), "no example has all of {block}");
+    }
+}
+
+#[test]
+fn its_declaration_and_that_of_the_files_resolve() {
+    let page = Page::read("systemd.md");
+    let secrets = format!(r#"{{"prod/db": {{"host": "h", "password": "{CANARY}"}}}}"#);
+    let run = Sandbox::new().declaration(page.blocks("yaml")[0]).local(&secrets).run();
+    run.launched().has("DB_HOST", "h").has("DB_PASSWORD", CANARY);
+    let unit = repository_file("examples/systemd/files.service");
+    let declaration: String =
+        unit.lines().filter_map(|line| Some(format!("{}\n", line.strip_prefix("#   ")?))).collect();
+    let secrets = format!(r#"{{"prod/tls": {{"key": "{CANARY}", "certificate": "c"}}}}"#);
+    let sandbox = Sandbox::new().local(&secrets).script("cat \"$TLS_CERTIFICATE_FILE\"");
+    let directory = sandbox.path("").display().to_string();
+    let sandbox = sandbox.declaration(&declaration.replace("/run/app/", &directory));
+    sandbox.run().launched().printed("c");
+}
+
+#[test]
+fn the_lines_of_its_journal_are_those_of_a_launch() {
+    let page = Page::read("systemd.md");
+    let shown = page.blocks("text").into_iter().find(|block| block.contains("app[812]")).unwrap();
+    let shown: Vec<_> = shown.lines().map(|line| line.strip_prefix("app[812]: ").unwrap()).collect();
+    let aws = crate::support::aws::Aws::start()
+        .secret("prod/db", crate::support::aws::secret::Secret::json(r#"{"host": "h", "password": "p"}"#));
+    let declaration = page.blocks("yaml")[0].replace("password\n", "pasword\n");
+    let sandbox = Sandbox::new().aws(&aws).file("secrets.yaml", declaration).args(["-f", "secrets.yaml"]);
+    let run = sandbox.executable("app", "#!/bin/sh\n").command(["./app"]).run();
+    let said = run.refused(78).stderr().replace("./app", "/usr/bin/app");
+    assert_eq!(said.lines().collect::<Vec<_>>(), shown);
+}

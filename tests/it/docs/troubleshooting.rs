@@ -1,0 +1,222 @@
+//! Every message that docs/troubleshooting.md quotes is one of the program's, and those that a run can produce have the exit
+//! status of their section.
+
+use std::fs;
+use std::path::Path;
+
+use super::page::Page;
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+
+#[test]
+fn its_console_blocks_print_what_it_says() {
+    Page::read("troubleshooting.md").runs(&repository_file("examples/secrets.local.yaml"));
+}
+
+/// The messages in the first column of the tables of a text.
+fn messages(text: &str) -> Vec<&str> {
+    let cells = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let messages: Vec<_> = cells.map(|(message, _)| message).collect();
+    assert!(!messages.is_empty());
+    messages
+}
+
+/// True if a line has the parts of a message, between `…`, in their order.
+fn fits(message: &str, line: &str) -> bool {
+    let mut rest = line;
+    message.split('…').map(str::trim).all(|part| match rest.split_once(part) {
+        Some((_, after)) => {
+            rest = after;
+            true
+        }
+        None => false,
+    })
+}
+
+/// Adds the source files of a directory, with literals as they are printed.
+fn add_sources(directory: &Path, text: &mut String) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            add_sources(&path, text);
+        } else {
+            let source = fs::read_to_string(path).unwrap();
+            // A backslash at the end of a line joins it with the next one.
+            let mut lines = source.split("\\\n");
+            text.push_str(lines.next().unwrap());
+            lines.for_each(|line| text.push_str(line.trim_start()));
+        }
+    }
+}
+
+#[test]
+fn every_message_that_it_quotes_is_in_the_source() {
+    let mut source = String::new();
+    add_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut source);
+    let page = Page::read("troubleshooting.md");
+    let messages: Vec<_> =
+        ["64", "75", "77", "78", "126"].into_iter().flat_map(|name| messages(page.section(name))).collect();
+    assert!(messages.len() > 50, "{}", messages.len());
+    for message in messages {
+        for part in message.split('…').map(|part| part.trim_matches([' ', ':', ';'])).filter(|part| part.len() > 2) {
+            assert!(is_in(&source, part), "{part:?} of {message:?}");
+        }
+    }
+}
+
+/// Parts of messages that the program composes, with the literals that it makes them of.
+const COMPOSED: [(&str, &[&str]); 4] = [
+    ("no AWS credentials: a source did not answer", &["no AWS credentials", "{missing}: a source did not answer"]),
+    ("no AWS credentials after waiting", &["no AWS credentials", "{missing} after waiting {}"]),
+    // The first words of a text of the YAML parser.
+    ("mapping values are not allowed in this context", &["mapping values are not allowed"]),
+    ("cannot be executed: permission denied", &["cannot be executed: {}"]),
+];
+
+/// True if the source has this text, or the literals of a composed one.
+fn is_in(source: &str, part: &str) -> bool {
+    match COMPOSED.iter().find(|(whole, _)| *whole == part) {
+        Some((_, literals)) => literals.iter().all(|literal| source.contains(literal)),
+        None => source.contains(part),
+    }
+}
+
+/// Asserts the status of a run, and that the page's section about it has a message that the run prints.
+fn explains(section: &str, status: i32, run: &Outcome) {
+    run.refused(status);
+    let page = Page::read("troubleshooting.md");
+    let stderr = run.stderr();
+    let lines: Vec<_> = stderr.lines().filter(|line| line.contains(" error: ")).collect();
+    let messages = messages(page.section(section));
+    let is_explained = |line: &&str| messages.iter().any(|message| fits(message, line));
+    assert!(lines.iter().any(is_explained), "{run}");
+}
+
+/// A run with a local file.
+fn locally(options: &[&str]) -> Sandbox {
+    Sandbox::new()
+        .local(&format!(
+            r#"{{"db": {{"k": "{CANARY}", "n": null, "l": [1, 2], "path": "x", "a": "1", "A": "2"}}, "text": "words", "nul": "a\u0000b"}}"#
+        ))
+        .args(options)
+}
+
+#[test]
+fn a_wrong_command_line_is_explained_under_64() {
+    for options in [
+        &[][..],
+        &["-e", "A"],
+        &["-e", "A", "db"],
+        &["-e", "A=${NOT_SET}/db"],
+        &["-e", "PATH=db:k"],
+        &["--evn", "A=db"],
+        &["-e", "A=db", "--endpoint-url", "http://x", "--fallback-region", "us-west-2"],
+    ] {
+        explains("64", 64, &locally(options).run());
+    }
+    explains("64", 64, &locally(&["-e", "A=db"]).bare().run());
+    explains("64", 64, &locally(&["-e", "A=db"]).command::<&str>([]).run());
+    explains("64", 64, &locally(&["-e", "A=db", "env"]).bare().run());
+    let aws = Sandbox::new().region("us-east-1").resolve("A=db");
+    explains("64", 64, &aws.env("AWS_PROFILE", "none").run());
+    let aws = Sandbox::new().region("us-east-1").resolve("A=db");
+    explains("64", 64, &aws.env("AWS_MAX_ATTEMPTS", "many").run());
+}
+
+/// A launch against AWS with a secret that fails.
+fn failing(fault: fault::Fault) -> Outcome {
+    let aws = Aws::start().secret("x", Secret::failing(fault));
+    Sandbox::new().aws(&aws).resolve("A=x:k").args(["--timeout", "2s"]).run()
+}
+
+#[test]
+fn what_is_temporary_is_explained_under_75() {
+    for fault in [
+        fault::throttled(),
+        fault::internal_error(),
+        fault::Fault::Hang,
+        fault::Fault::Close,
+        fault::page(),
+        fault::clock_skew(),
+    ] {
+        explains("75", 75, &failing(fault));
+    }
+    let unreachable = Sandbox::new().env("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "1").region("us-east-1").resolve("A=x");
+    let unreachable = unreachable.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/");
+    explains("75", 75, &unreachable.args(["--timeout", "2s"]).run());
+    let waiting = Sandbox::new().region("us-east-1").resolve("A=x").args(["--wait", "1s"]);
+    explains("75", 75, &waiting.run());
+}
+
+#[test]
+fn a_denial_is_explained_under_77_with_its_help() {
+    let page = Page::read("troubleshooting.md");
+    let known = messages(page.section("77"));
+    explains("77", 77, &Sandbox::new().region("us-east-1").resolve("A=x").run());
+    for fault in [fault::denied("x"), fault::denied_by_kms(), fault::unrecognized_client()] {
+        let run = failing(fault);
+        explains("77", 77, &run);
+        let stderr = run.stderr();
+        let help = stderr.lines().find_map(|line| line.strip_prefix("secrets-exec: help: ")).unwrap();
+        assert!(known.contains(&help), "{help}");
+    }
+    let aws = Aws::start().secret("x", Secret::json("{}")).denies_roles();
+    let role = ["--role-arn", "arn:aws:iam::123456789012:role/other"];
+    let run = Sandbox::new().aws(&aws).resolve("A=x").args(role).run();
+    explains("77", 77, &run);
+    assert!(known.iter().any(|message| message.contains("sts:AssumeRole") && run.stderr().contains(message)), "{run}");
+    explains("77", 77, &Sandbox::new().region("us-east-1").resolve("A=x").args(["--agent"]).run());
+}
+
+#[test]
+fn a_wrong_value_is_explained_under_78() {
+    for options in [
+        ["-e", "A=nothing"],
+        ["-e", "A=db:nothing"],
+        ["-e", "A=db:n"],
+        ["-e", "A=db:$.l[*]"],
+        ["-e", "A=db:$.z"],
+        ["-e", "A=text:k"],
+        ["-e", "A=db:k:NOLABEL"],
+        ["-e", "A=nul"],
+        ["--env-from", "db"],
+        ["-f", "none.yaml"],
+    ] {
+        explains("78", 78, &locally(&options).run());
+    }
+    for declaration in [
+        "env:\n  A: db: k\n",
+        "env: { A: db, A: text }\n",
+        "evn: { A: db }\n",
+        "files: [{ from: text, path: /nonexistent/x }]\n",
+        "env-from: [{ from: db, only: [a, A] }]\n",
+    ] {
+        explains("78", 78, &locally(&[]).declaration(declaration).run());
+    }
+    let task = repository_file("examples/task-definition.json");
+    explains("78", 78, &locally(&["-f", "task.json", "--container", "web"]).file("task.json", task).run());
+    let task = r#"{"containerDefinitions": [{"name": "a"}, {"name": "b"}]}"#;
+    explains("78", 78, &locally(&["-f", "task.json"]).file("task.json", task).run());
+    let untrusted = locally(&[]).declaration("env: { A: text }\n").mode("secrets-exec.yaml", 0o666);
+    explains("78", 78, &untrusted.run());
+    explains("78", 78, &failing(fault::marked_for_deletion()));
+    explains("78", 78, &Sandbox::new().resolve("A=x").run());
+    let aws = Aws::start().secret("x", Secret::failing(fault::no_such_version("staging label: AWSCURRENT")));
+    explains("78", 78, &Sandbox::new().aws(&aws).resolve("A=x").run());
+}
+
+#[test]
+fn a_command_that_cannot_run_is_explained_under_126_and_127() {
+    let elsewhere =
+        locally(&["-e", "A=text"]).executable("foreign", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xff\xff");
+    explains("126", 126, &elsewhere.command(["./foreign"]).run());
+    let loader = locally(&["-e", "A=text"]).executable("script", "#!/nonexistent/sh\n");
+    explains("126", 126, &loader.command(["./script"]).run());
+    let plain = locally(&["-e", "A=text"]).file("plain", "");
+    explains("126", 126, &plain.command(["./plain"]).run());
+    explains("126", 127, &locally(&["-e", "A=text"]).command(["./none"]).run());
+    explains("126", 127, &locally(&["-e", "A=text"]).command(["no-such-program"]).run());
+}
