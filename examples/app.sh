@@ -10,4 +10,7 @@ for name in DB_PASSWORD DB_PASSWORD_OLD DATABASE_URL API_TOKEN STRIPE_API_KEY TL
     eval "value=\${$name-}"
     if [ -n "$value" ]; then echo "  $name=(${#value} characters)"; else echo "  $name=(not set)"; fi
 done
-if [ -n "${KEYSTORE_FILE-}" ]; then echo "  KEYSTORE_FILE=$KEYSTORE_FILE ($(wc -c <"$KEYSTORE_FILE") bytes)"; fi
+for name in KEYSTORE_FILE DB_CONFIG_FILE; do
+    eval "file=\${$name-}"
+    if [ -n "$file" ]; then echo "  $name=$file ($(wc -c <"$file") bytes)"; fi
+done

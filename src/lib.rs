@@ -45,7 +45,7 @@ use report::{Failure, Report, terminal};
 
 /// Runs secrets-exec with `arguments`, without the program's own name, and `environment`.
 ///
-/// A successful launch does not return. Returns 0 after help or version, else an exit status of the README's table (sysexits(3)).
+/// A successful launch does not return. Returns 0 after help or version, else an exit status of docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
     exec::die_of_signals();
     panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));

@@ -165,5 +165,8 @@ fn the_example_unit_runs_as_it_stands() {
     systemd.shell("chmod +x /usr/bin/app").launched();
     let unit = systemd.unit_as_it_is("app", &repository_file("examples/app.service")).start();
     await_that("the example has its secret", || unit.journal().contains("v for app\n"));
+    await_that("it has its name in the journal", || {
+        systemd.ask("journalctl --identifier=app --output=cat").contains("v for app\n")
+    });
     unit.stop();
 }

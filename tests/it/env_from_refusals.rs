@@ -5,7 +5,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 
-/// The names that the README lists, and a match for each pattern.
+/// The names that docs/reference.md lists, and a match for each pattern.
 const REFUSED: &[&str] = &[
     "PATH",
     "HOME",

@@ -405,9 +405,9 @@ fn a_reference_that_cannot_be_looked_up_is_an_error() {
 }
 
 #[test]
-fn the_readme_has_its_first_example_and_its_options() {
-    let readme = repository_file("README.md");
-    let (_, section) = readme.split_once("\n## The IAM policy: `policy`\n").unwrap();
+fn the_reference_has_its_first_example_and_its_options() {
+    let reference = repository_file("docs/reference.md");
+    let (_, section) = reference.split_once("\n## The IAM policy: `policy`\n").unwrap();
     let section = section.split_once("\n## ").unwrap().0;
     let (command, output) = section.split_once("$ secrets-exec ").unwrap().1.split_once('\n').unwrap();
     let run = Sandbox::new().args(command.split(' ')).bare().run();

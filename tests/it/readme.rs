@@ -1,4 +1,5 @@
-//! Compares README.md with the program: its first example runs as it stands, and it lists the options of `--help`.
+//! Compares README.md and docs/reference.md with the program: the first example runs as it stands, and the reference lists the options
+//! of `--help`.
 
 use std::collections::BTreeSet;
 
@@ -36,9 +37,9 @@ fn the_first_example_prints_what_the_readme_says() {
 }
 
 #[test]
-fn the_options_of_the_readme_are_those_of_the_help() {
-    let readme = repository_file("README.md");
-    let (_, options) = readme.split_once("\n## Options\n").unwrap();
+fn the_options_of_the_reference_are_those_of_the_help() {
+    let reference = repository_file("docs/reference.md");
+    let (_, options) = reference.split_once("\n## Options\n").unwrap();
     let options = options.split_once("\n## ").unwrap().0;
     let first_cells = options.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next());
     let documented: BTreeSet<String> = first_cells.flat_map(long_options).collect();
@@ -55,18 +56,18 @@ fn commands(help: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_commands_of_the_help_are_in_the_readme() {
-    let (readme, help) = (repository_file("README.md"), help());
+fn the_commands_of_the_help_are_in_the_reference() {
+    let (reference, help) = (repository_file("docs/reference.md"), help());
     assert_eq!(commands(&help), ["check", "policy", "export", "completions", "man"]);
     for command in commands(&help) {
-        assert!(readme.contains(&format!("`{command}`")), "{command}");
+        assert!(reference.contains(&format!("`{command}`")), "{command}");
     }
 }
 
 #[test]
-fn the_options_in_the_readmes_section_of_a_command_are_those_that_only_this_command_has() {
-    let (readme, launch) = (repository_file("README.md"), help());
-    let sections = readme.split("\n## ").skip(1);
+fn the_options_in_the_references_section_of_a_command_are_those_that_only_this_command_has() {
+    let (reference, launch) = (repository_file("docs/reference.md"), help());
+    let sections = reference.split("\n## ").skip(1);
     let of =
         |name: &str| sections.clone().find(|section| section.lines().next().unwrap().contains(&format!("`{name}`")));
     for (name, section) in commands(&launch).into_iter().filter_map(|name| Some((name, of(name)?))) {
@@ -80,9 +81,9 @@ fn the_options_in_the_readmes_section_of_a_command_are_those_that_only_this_comm
 }
 
 #[test]
-fn the_exit_statuses_of_the_readme_are_those_of_the_help() {
-    let readme = repository_file("README.md");
-    let (_, section) = readme.split_once("\n## Exit status\n").unwrap();
+fn the_exit_statuses_of_the_reference_are_those_of_the_help() {
+    let reference = repository_file("docs/reference.md");
+    let (_, section) = reference.split_once("\n## Exit status\n").unwrap();
     let statuses = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse::<u8>().ok());
     let documented: BTreeSet<u8> = statuses.collect();
     let help = help();
@@ -94,9 +95,9 @@ fn the_exit_statuses_of_the_readme_are_those_of_the_help() {
 }
 
 #[test]
-fn the_large_declaration_of_the_readme_is_one() {
-    let readme = repository_file("README.md");
-    let (_, section) = readme.split_once("\n## Declaration\n").unwrap();
+fn the_large_declaration_of_the_reference_is_one() {
+    let reference = repository_file("docs/reference.md");
+    let (_, section) = reference.split_once("\n## Declaration\n").unwrap();
     let run = Sandbox::new()
         .declaration(block(section, "yaml"))
         .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{}"}}}}"#, CANARY))
@@ -107,12 +108,12 @@ fn the_large_declaration_of_the_readme_is_one() {
 }
 
 #[test]
-fn the_names_that_env_from_refuses_are_those_of_the_readme() {
+fn the_names_that_env_from_refuses_are_those_of_the_reference() {
     let source = repository_file("src/model/entry/env_from.rs");
     let (_, list) = source.split_once("const UNSAFE_NAMES: &[&str] = &[").unwrap();
     let refused = list.split_once("];").unwrap().0.split('"').skip(1).step_by(2);
-    let readme = repository_file("README.md");
-    let (_, section) = readme.split_once("names that make programs run code").unwrap();
+    let reference = repository_file("docs/reference.md");
+    let (_, section) = reference.split_once("names that make programs run code").unwrap();
     let section = section.split_once("If one is meant").unwrap().0;
     let words = section.split(|c: char| c.is_whitespace() || matches!(c, ',' | '.' | ':'));
     let documented: BTreeSet<&str> = words.filter(|word| word.chars().any(|c| c.is_ascii_uppercase())).collect();

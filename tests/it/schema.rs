@@ -116,9 +116,9 @@ fn the_schema_is_stricter_than_the_program_only_where_it_means_to_be() {
 }
 
 #[test]
-fn the_declarations_of_the_readme_and_the_examples_are_valid() {
-    let readme = repository_file("README.md");
-    let blocks = readme.split("```yaml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
+fn the_declarations_of_the_documentation_and_the_examples_are_valid() {
+    let documentation = repository_file("README.md") + &repository_file("docs/reference.md");
+    let blocks = documentation.split("```yaml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
     let example = repository_file("examples/secrets-exec.yaml");
     let declarations: Vec<&str> = blocks.chain([example.as_str()]).collect();
     assert!(declarations.len() >= 3, "{declarations:?}");

@@ -136,7 +136,7 @@ fn environment(printed: &[u8]) -> Variables {
     entries.collect()
 }
 
-/// Evaluates the output as the README says, and compares the environment of a command.
+/// Evaluates the output as docs/reference.md says, and compares the environment of a command.
 fn evaluates(shell: &[&str]) {
     if !can(&[&shell[..1], &["-c", ":"]].concat(), "eval in a shell") {
         return;

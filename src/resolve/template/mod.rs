@@ -1,4 +1,4 @@
-//! Renders a template with the secrets of its aliases. README, "Composed values", defines how values print.
+//! Renders a template with the secrets of its aliases. docs/reference.md, "Composed values", defines how values print.
 //!
 //! MiniJinja runs the template: `secret_object` exposes a secret to it, `printing` prints values, and `filters` adds
 //! filters and limits MiniJinja's own. The text of a MiniJinja error may quote a value, so only its kind, its line and

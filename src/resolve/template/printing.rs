@@ -1,5 +1,5 @@
-//! Prints the values of a template: text as it is, anything else as compact JSON. README, "Composed values", defines
-//! the format.
+//! Prints the values of a template: text as it is, anything else as compact JSON. docs/reference.md, "Composed values",
+//! defines the format.
 
 use std::borrow::Cow;
 use std::fmt::Write;

@@ -1,9 +1,15 @@
-//! The pages of `docs/` are held against the program.
+//! The pages of `docs/`: their commands run, and print what the pages say.
 
 mod page;
+mod session;
 
+mod ci;
+mod commands;
 mod comparison;
+mod links;
+mod local;
 mod migrating;
+mod picture;
 mod security;
 mod systemd;
 mod troubleshooting;

@@ -29,8 +29,8 @@ pub const REFERENCE_PARTS: &[(&str, &str)] = &[
 
 /// A paragraph, and the example below it.
 pub const DECLARATION: (&str, &str) = (
-    "A declaration is YAML, TOML or JSON by its extension; an ECS task definition is one, too. README.md of secrets-exec has the \
-     reference, secrets-exec.schema.json the JSON Schema.",
+    "A declaration is YAML, TOML or JSON by its extension; an ECS task definition is one, too. docs/reference.md in the \
+     sources of secrets-exec describes it, secrets-exec.schema.json is its JSON Schema.",
     r#"defaults:
   region: us-east-1
 secrets:

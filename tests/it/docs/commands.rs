@@ -1,0 +1,66 @@
+//! The indented commands of README.md and docs/reference.md, and `make demo`.
+
+use super::session;
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+
+/// Paragraphs that are indented as code and launch something.
+fn launches(page: &str) -> Vec<String> {
+    let text = repository_file(page);
+    let paragraphs = text.split("\n\n").filter(|paragraph| paragraph.lines().all(|line| line.starts_with("    ")));
+    let launch = |paragraph: &&str| paragraph.lines().any(|line| line.trim().starts_with("secrets-exec -"));
+    paragraphs.filter(launch).map(str::to_owned).collect()
+}
+
+/// Runs a command of a page with secrets of a local file, and `node` and `app` that print their names.
+fn run(command: &str) -> String {
+    let secrets = format!(
+        r#"{{
+          "prod/db": {{ "$stages": {{
+            "AWSCURRENT": {{ "host": "db", "username": "user", "password": "{CANARY}" }},
+            "AWSPREVIOUS": {{ "password": "{CANARY}" }}
+          }} }},
+          "prod/app": {{ "key": "value" }},
+          "prod/stripe": {{ "api_key": "value" }}, "ssm:/prod/app/db/host": "db", "prod/tls": {{ "key": "value" }},
+          "prod/api-token": "value"
+        }}"#
+    );
+    let sandbox = session::sandbox("README.md")
+        .file("secrets-exec.yaml", "env: {}\n")
+        .file("local.json", secrets)
+        .env("SECRETS_EXEC_LOCAL", "local.json")
+        .executable("bin/node", "#!/bin/sh\necho node \"$@\"\n")
+        .executable("bin/app", "#!/bin/sh\n[ -s \"$2\" ] && echo app \"$1\"\n");
+    sandbox.prepared_by(&session::script(command)).run().launched().stdout()
+}
+
+#[test]
+fn the_launches_of_the_readme_and_the_reference_start_their_commands() {
+    let launches: Vec<String> = ["README.md", "docs/reference.md"].into_iter().flat_map(launches).collect();
+    assert!(launches.len() >= 8, "{launches:#?}");
+    for launch in launches {
+        let printed = run(&launch);
+        assert!(printed == "node app.js\n" || printed == "app --tls-key-file\n", "{launch}: {printed}");
+    }
+}
+
+#[test]
+fn the_export_of_the_reference_sets_the_variable() {
+    let reference = repository_file("docs/reference.md");
+    let export = reference.lines().find(|line| line.starts_with("    eval ")).unwrap();
+    assert_eq!(run(&format!("{export}\necho ${{#DB_PASSWORD}}")), format!("{}\n", CANARY.len()));
+}
+
+#[test]
+fn the_demo_prints_the_variables_and_files_of_the_example() {
+    let makefile = repository_file("Makefile");
+    let options = makefile.lines().find_map(|line| line.strip_prefix("EXAMPLE = ")).unwrap();
+    assert!(makefile.contains("$(EXAMPLE) -- sh examples/app.sh"));
+    let sandbox: Sandbox = session::sandbox("README.md");
+    let printed = sandbox.prepared_by(&session::script(&format!("secrets-exec {options} -- sh examples/app.sh"))).run();
+    let printed = printed.launched().stdout();
+    assert!(
+        printed.contains("\n  DB_HOST=db.example.com\n") && printed.contains("\n  STRIPE_API_KEY=(14 characters)\n")
+    );
+    assert!(printed.ends_with(" (17 bytes)\n  DB_CONFIG_FILE=/proc/self/fd/101 (38 bytes)\n"), "{printed}");
+    assert_eq!(printed.matches("(not set)").count(), 1, "{printed}");
+}
