@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "an initializer before `main`")]
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
@@ -24,12 +24,12 @@ extern "C" fn remember_closed_output() {
     WAS_CLOSED.store(fcntl(output, FcntlArg::F_GETFD) == Err(Errno::EBADF), Ordering::Relaxed);
 }
 
-/// Checks that standard output is open for writing. `io::stdout()` reports success for a descriptor that is not.
+/// Checks that `output`, which is standard output, is open for writing: std reports success for a descriptor that is not.
 ///
 /// # Errors
 /// EBADF.
-pub fn check_output() -> io::Result<()> {
-    let flags = fcntl(io::stdout(), FcntlArg::F_GETFL).map(OFlag::from_bits_retain);
+pub fn check_output(output: impl AsFd) -> io::Result<()> {
+    let flags = fcntl(output, FcntlArg::F_GETFL).map(OFlag::from_bits_retain);
     let is_open = flags.is_ok_and(|flags| flags & OFlag::O_ACCMODE != OFlag::O_RDONLY);
     if is_open && !WAS_CLOSED.load(Ordering::Relaxed) { Ok(()) } else { Err(Errno::EBADF.into()) }
 }

@@ -87,7 +87,7 @@ pub const LAUNCH: HelpText = HelpText {
 pub const CHECK: HelpText = HelpText {
     about: "Resolve everything, print a table without values, and launch nothing",
     details: "Makes the requests of a launch, with the same permissions, and prints a line for each variable and file. All errors are \
-              reported at once. It also takes the options of a launch, also as SECRETS_EXEC_<NAME>.",
+              reported at once. It also takes the options of a launch and their variables SECRETS_EXEC_<NAME>.",
     usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
     examples: &[
         example("secrets-exec check", "Check the declaration in the working directory against AWS"),
@@ -117,14 +117,14 @@ pub const POLICY: HelpText = HelpText {
 pub const EXPORT: HelpText = HelpText {
     about: "Print the resolved variables",
     details: "Prints what a launch would set, quoted so that each value survives. A value that the format cannot hold is an error. Other \
-              programs may read the output, so a launch is safer. It also takes the options of a launch, also as SECRETS_EXEC_<NAME>.",
+              programs may read the output, so a launch is safer. It also takes the options of a launch and their variables SECRETS_EXEC_<NAME>.",
     usage: "secrets-exec export [OPTIONS] --format FORMAT",
     examples: &[
         example("eval \"$(secrets-exec export --format shell)\"", "Set the variables in the running shell"),
         example("secrets-exec export --format dotenv --output .env", "Write a file for programs that read .env"),
         example("secrets-exec export --format json --reveal", "Look at the values on a terminal"),
     ],
-    status_intro: "0 if every variable was printed. Else nothing was:",
+    status_intro: "0 if every variable was printed. Else:",
     statuses: &[64, 70, 75, 77, 78],
 };
 

@@ -197,8 +197,8 @@ pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
 /// # Errors
 /// The error of the kernel.
 pub fn print_whole(text: impl AsRef<[u8]>) -> io::Result<()> {
-    check_output()?;
     let mut stdout = io::stdout();
+    check_output(&stdout)?;
     stdout.write_all(text.as_ref()).and_then(|()| stdout.flush())
 }
 
