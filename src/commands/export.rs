@@ -45,7 +45,7 @@ pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) ->
     }
 }
 
-/// Writes a file that only its owner can read, as a launch delivers one: complete or not at all. A `.env` file belongs into a project,
+/// Writes a file that only its owner can read, as a launch delivers one: complete or not at all. A `.env` file belongs in a project,
 /// so one on a disk is not warned of.
 fn write(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let target = FileTarget { place: Place::Path(path), env: None, mode: Mode::PRIVATE_WRITABLE, owner: None };

@@ -117,7 +117,8 @@ pub const POLICY: HelpText = HelpText {
 pub const EXPORT: HelpText = HelpText {
     about: "Print the resolved variables",
     details: "Prints what a launch would set, quoted so that each value survives. A value that the format cannot hold is an error. Other \
-              programs may read the output, so a launch is safer. It also takes the options of a launch and their variables SECRETS_EXEC_<NAME>.",
+              programs may read the output, so a launch is safer. It also takes the options of a launch and their variables \
+              SECRETS_EXEC_<NAME>.",
     usage: "secrets-exec export [OPTIONS] --format FORMAT",
     examples: &[
         example("eval \"$(secrets-exec export --format shell)\"", "Set the variables in the running shell"),
