@@ -10,7 +10,6 @@ use crate::exec;
 use crate::input::cli::{Inputs, UsageError};
 use crate::model::answer::Fetched;
 use crate::model::entry::{FileTarget, Mode, Origin, Place};
-use crate::model::environment::check_variable;
 use crate::model::inherited::Inherited;
 use crate::model::options::ExportOptions;
 use crate::model::resolved::FileValue;
@@ -23,15 +22,13 @@ use crate::resolve::Outcome;
 /// # Errors
 /// Every reason why a value cannot be exported, or why standard output or the file cannot be written.
 pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) -> Result<(), Report> {
-    let is_shown = own.output.is_none() && !own.reveal && terminal::shows_output();
+    let is_shown = own.output.is_none() && !own.reveal && terminal::is_output_terminal();
     inputs.errors.extend(is_shown.then_some(UsageError::ValuesOnTerminal));
     let Prepared { options, plan, backend, .. } = prepare(inputs, inherited)?;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;
-    let limits = exec::limits();
-    let unusable = resolved.variables.iter().filter_map(|variable| check_variable(variable, limits)).collect();
-    let mut report = Report::of_values(errors, unusable, &plan, "nothing was exported");
-    let (variables, errors) = variables(&resolved);
+    let mut report = Report::of_values(errors, Vec::new(), &plan, "nothing was exported");
+    let (variables, errors) = variables(&resolved, exec::limits());
     report.extend(errors, Failure::Export);
     let exported = report.value_of(export_variables(&variables, own.format), Failure::Export);
     let Some(Exported { text, reserved }) = exported.filter(|_| report.is_empty()) else { return Err(report) };
@@ -43,19 +40,16 @@ pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) ->
         terminal::print_lines(report::unwritten_files(&resolved.files));
     }
     match &own.output {
-        Some(path) => write(path.clone(), text, options.quiet),
-        None => Ok(terminal::print(text.expose()).map_err(Failure::Output)?),
+        Some(path) => write(path.clone(), text),
+        None => Ok(terminal::print_whole(text.expose()).map_err(Failure::Output)?),
     }
 }
 
-/// Writes a file that only its owner can read, as a launch delivers one: complete or not at all.
-fn write(path: PathBuf, value: SecretValue, is_quiet: bool) -> Result<(), Report> {
-    let target = FileTarget { place: Place::Path(path), env: None, mode: Mode::OWNERS, owner: None };
+/// Writes a file that only its owner can read, as a launch delivers one: complete or not at all. A `.env` file belongs in a project,
+/// so one on a disk is not warned of.
+fn write(path: PathBuf, value: SecretValue) -> Result<(), Report> {
+    let target = FileTarget { place: Place::Path(path), env: None, mode: Mode::PRIVATE_WRITABLE, owner: None };
     let files = Files::find(vec![FileValue { target, value, origin: Origin::Argument("--output") }]);
-    if !is_quiet {
-        let persistent = files.persistent_files();
-        terminal::print_lines(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
-    }
     let signals = files.hold_signals();
     let report = |errors: Vec<_>| errors.into_iter().map(Failure::Deliver).collect::<Report>();
     let mut delivered = deliver(files, &signals).map_err(report)?;

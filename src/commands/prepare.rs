@@ -90,7 +90,8 @@ fn complete(
 
 /// Returns the options in force and the layers, of which a later one takes precedence. Adds the errors to `report`.
 fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
-    let Inputs { options, has_quiet_flag: _, layer, files, find_file, resolve_env, container, errors } = inputs;
+    let Inputs { command, options, has_quiet_flag: _, layer, files, find_file, resolve_env, container, errors } =
+        inputs;
     report.extend(errors, Failure::Usage);
     let load = || declaration::load(&files, find_file, container.as_deref());
     // A pipe may block.
@@ -117,7 +118,8 @@ fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> (Options
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
         let default_names = if find_file { DEFAULT_NAMES } else { &[] };
-        report.extend([UsageError::NothingToResolve { files: read, default_names }], Failure::Usage);
+        let error = UsageError::NothingToResolve { files: read, default_names, line: command };
+        report.extend([error], Failure::Usage);
     }
     (options, layers)
 }

@@ -51,6 +51,11 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
+/// Quotes a word for a POSIX shell, or for zsh without RC_QUOTES.
+pub fn single_quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Quotes the illegal value of an option, or returns "its value" if it may be a URL with a password.
 pub fn quoted_unless_secret(value: &str) -> String {
     let may_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();

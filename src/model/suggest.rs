@@ -63,6 +63,18 @@ pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> O
     Suggestions::default().nearest(wanted, candidates)
 }
 
+/// Returns the only candidate that begins with all of `wanted` (`desc`, `describe`), or with most of its own letters like `wanted`
+/// (`description`, `describe`).
+pub fn by_prefix<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let is_meant = |candidate: &&str| {
+        let shared = wanted.bytes().zip(candidate.bytes()).take_while(|(left, right)| left == right).count();
+        (shared == wanted.len() && shared >= 3) || (shared >= 4 && 2 * shared > candidate.len())
+    };
+    let mut meant = candidates.filter(is_meant);
+    let first = meant.next()?;
+    meant.next().is_none().then_some(first)
+}
+
 /// A lower bound of [`distance`], since each edit changes the length by at most one. It is 0 for names that are not ASCII, whose length
 /// may change with the case.
 fn length_difference(left: &str, right: &str) -> usize {
@@ -91,6 +103,19 @@ mod tests {
         assert_eq!(nearest("bd", ["db"].into_iter()), Some("db"));
         assert_eq!(nearest("password2", ["p", "password", "password_of_somebody_else"].into_iter()), Some("password"));
         assert_eq!(nearest(&"x".repeat(60_000), [&*"y".repeat(60_000)].into_iter()), None);
+    }
+
+    #[test]
+    fn the_beginning_of_one_candidate_finds_it() {
+        let options = || ["describe", "kms-key", "no-file", "notify-ready", "region"].into_iter();
+        for (wanted, expected) in
+            [("desc", "describe"), ("description", "describe"), ("kms", "kms-key"), ("region-name", "region")]
+        {
+            assert_eq!(by_prefix(wanted, options()), Some(expected), "{wanted}");
+        }
+        for wanted in ["", "no", "de", "keys", "regexp"] {
+            assert_eq!(by_prefix(wanted, options()), None, "{wanted}");
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
+use super::deliver_errors::export;
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
 use super::line::{Label, Line};
-use super::{deliver_errors, exec_errors, export, input_errors, reference_errors, resolve_errors, usage_errors};
+use super::{deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors};
 use crate::backend::aws::{SetupError, UnknownRole, VariableError};
 use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;

@@ -40,10 +40,13 @@ fn source_lines(Excerpt { line, column }: &Excerpt) -> [String; 2] {
 
 fn declaration_hint(error: &DeclarationError) -> Option<String> {
     if let DeclarationProblem::Reference { error, .. } = &error.problem {
-        return literal_hint(error);
+        return literal_hint(error, "write ");
     }
     if let DeclarationProblem::FirstColon(_) = &error.problem {
         return Some("check its indentation, and for a blank after the colon in the line above".to_owned());
+    }
+    if let DeclarationProblem::FinalColon(_) = &error.problem {
+        return Some("a text that ends with a colon needs quotes".to_owned());
     }
     if let DeclarationProblem::FurtherColon(..) = &error.problem {
         return Some(
@@ -159,6 +162,7 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         DeclarationProblem::Syntax(why)
         | DeclarationProblem::TableAsKey(why)
         | DeclarationProblem::FirstColon(why)
+        | DeclarationProblem::FinalColon(why)
         | DeclarationProblem::FurtherColon(why, _) => why.clone(),
         DeclarationProblem::UnknownKey { key, nearest } => match (quoted_key(key), nearest) {
             (None, _) => "unknown key, which is not printed, since it could be a value".to_owned(),

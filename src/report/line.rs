@@ -71,6 +71,24 @@ impl Line {
     }
 }
 
+/// Joins names: `a, b and c`.
+pub fn list(names: &[&str]) -> String {
+    join(names, "and")
+}
+
+/// Joins alternatives: `a, b or c`.
+pub fn alternatives(names: &[&str]) -> String {
+    join(names, "or")
+}
+
+fn join(names: &[&str], conjunction: &str) -> String {
+    match names {
+        [] => String::new(),
+        [name] => (*name).to_owned(),
+        [names @ .., last] => format!("{} {conjunction} {last}", names.join(", ")),
+    }
+}
+
 /// A text without a label is a note.
 impl From<String> for Line {
     fn from(text: String) -> Self {

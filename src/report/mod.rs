@@ -7,7 +7,6 @@ pub mod check;
 mod deliver_errors;
 mod exec_errors;
 mod exit_status;
-mod export;
 mod extract_errors;
 mod failure;
 mod fetch_errors;
@@ -19,8 +18,8 @@ mod resolve_errors;
 pub mod terminal;
 mod usage_errors;
 
+pub use deliver_errors::export::{reserved_names, unwritten_files};
 pub use exit_status::{BUG, TEMPORARY};
-pub use export::{reserved_names, unwritten_files};
 pub use failure::Failure;
 pub use line::Line;
 pub use notices::{

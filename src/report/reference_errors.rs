@@ -44,19 +44,35 @@ pub fn reference(written: &str, error: &ReferenceError) -> String {
     }
 }
 
-/// Returns the hint for a text that is most likely no reference, but a literal, a variable or a template.
-pub fn literal_hint(error: &ReferenceError) -> Option<String> {
-    let (ReferenceError::Id(SecretIdError::IllegalCharacter(character)) | ReferenceError::IllegalCharacter(character)) =
-        error
-    else {
-        return None;
-    };
-    let hint = match character {
-        '$' => "a variable in a reference is written ${NAME}",
-        '{' => "a template is no reference; declare it in a file, under `env`: NAME: { template: \"…\" }",
-        _ => "a literal is no reference; declare it in a file, under `env`: NAME: { value: … }",
-    };
-    Some(hint.to_owned())
+/// Returns the hint for a text that is most likely no reference, but a literal, a variable or a template. `declare` is the way to declare
+/// those, if it is another one.
+pub fn literal_hint(error: &ReferenceError, declare: &str) -> Option<String> {
+    match error {
+        ReferenceError::Id(SecretIdError::IllegalCharacter('$')) | ReferenceError::IllegalCharacter('$') => {
+            Some("a variable in a reference is written ${NAME}".to_owned())
+        }
+        ReferenceError::Id(SecretIdError::IllegalCharacter('{')) => {
+            Some(format!("a template is no reference; {declare}NAME: {{ template: \"…\" }}"))
+        }
+        ReferenceError::Id(SecretIdError::IllegalCharacter(_)) => {
+            Some(format!("a literal is no reference; {declare}NAME: {{ value: … }}"))
+        }
+        ReferenceError::Id(_)
+        | ReferenceError::IllegalCharacter(_)
+        | ReferenceError::Empty
+        | ReferenceError::TooManyFields
+        | ReferenceError::BadPath { .. }
+        | ReferenceError::BadVariable
+        | ReferenceError::Unset(_)
+        | ReferenceError::NotText(_)
+        | ReferenceError::Colon(_)
+        | ReferenceError::Prefix(_)
+        | ReferenceError::Expanded(_)
+        | ReferenceError::Version { .. }
+        | ReferenceError::Path(_)
+        | ReferenceError::NoAlias { .. }
+        | ReferenceError::EcsFields { .. } => None,
+    }
 }
 
 /// Returns the message about a variable, which several references may name.

@@ -24,6 +24,8 @@ pub fn describe(errno: Errno) -> String {
             format!("{text}: the limit RLIMIT_NOFILE{limit}; raise it (ulimit -n, systemd's LimitNOFILE=)")
         }
         Errno::ENFILE => format!("{text}: the limit of the whole system is reached (fs.file-max)"),
+        // nix has the name that System V gave it.
+        Errno::EBADF => "bad file descriptor".to_owned(),
         _ => text,
     }
 }

@@ -168,6 +168,21 @@ fn limited_values_are_offered() {
 }
 
 #[test]
+fn fish_describes_each_format() {
+    if !can(&["fish", "-c", "true"], "the completions of fish") {
+        return;
+    }
+    let sandbox = Sandbox::new().file("completions", script("fish"));
+    let line = "source ./completions; complete -C 'secrets-exec export --format '";
+    let shown = sandbox.command(["fish", "-c", line]).control().stdout();
+    let shown: BTreeSet<&str> = shown.lines().collect();
+    let formats = ["Commands for eval", "A .env file", "An object of strings", "An env file of Docker"];
+    let names = ["shell", "dotenv", "json", "docker"];
+    let expected: Vec<String> = names.iter().zip(formats).map(|(name, help)| format!("{name}\t{help}")).collect();
+    assert_eq!(shown, expected.iter().map(String::as_str).collect());
+}
+
+#[test]
 fn options_that_take_a_file_are_followed_by_files() {
     for option in ["-f ", "--file ", "--file=", "--local ", "--ca-bundle "] {
         offers(&format!("secrets-exec {option}secr"), &["secrets.yaml"]);

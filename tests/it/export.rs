@@ -124,7 +124,8 @@ fn values_that_are_missing_and_that_do_not_fit_are_reported_together_and_nothing
 fn a_value_that_no_environment_can_hold_is_refused_in_every_format() {
     for format in ["shell", "dotenv", "json", "docker"] {
         let run = sandbox(r#"{ "x": { "$binary": "YQBi" } }"#, "env:\n  NUL: x\n").args(["--format", format]).run();
-        run.refused(78).says(["NUL", "encode: base64"]);
+        run.refused(78).says(["NUL", "encode: base64"]).says_nothing_of("--as-file").says_nothing_of("--format");
+        assert_eq!(run.stderr().lines().count(), 1, "{run}");
     }
 }
 
@@ -170,6 +171,19 @@ fn a_reserved_name_that_takes_numbers_is_set_to_a_number() {
     let run = export("shell", "env:\n  COLUMNS: { value: \"80\" }\n  LINES: { value: \"24x\" }\n");
     let guarded = "[ \"${ZSH_VERSION-}${KSH_VERSION-}\" ] || export LINES='24x'";
     run.launched_silently().printed(format!("export COLUMNS='80'\n{guarded}\n"));
+}
+
+#[test]
+fn the_name_by_which_zsh_renames_commands_is_not_set_there() {
+    let run = export("shell", "env:\n  ARGV0: { value: word }\n");
+    run.launched_silently().printed("[ \"${ZSH_VERSION-}\" ] || export ARGV0='word'\n");
+}
+
+#[test]
+fn a_name_that_every_shell_keeps_for_a_number_takes_no_other_value() {
+    export("shell", "env:\n  OPTIND: { value: \"2\" }\n").launched_silently().printed("export OPTIND='2'\n");
+    let run = export("shell", "env:\n  OPTIND: { value: word }\n");
+    run.refused(78).says(["OPTIND (secrets-exec.yaml:2)", "--format dotenv, json or docker"]).printed("");
 }
 
 #[test]
@@ -236,6 +250,12 @@ fn output_writes_a_file_that_only_its_owner_can_read_whatever_the_umask() {
 }
 
 #[test]
+fn an_output_on_a_disk_is_not_warned_of() {
+    let aws = served();
+    of_aws(&aws).args(["--format", "dotenv", "--output", ".env"]).run().launched_silently();
+}
+
+#[test]
 fn output_replaces_a_file_and_leaves_no_other() {
     let sandbox = output("dir/out").file("dir/out", "old").mode("dir/out", 0o644);
     let before = fs::metadata(sandbox.path("dir/out")).unwrap().ino();
@@ -259,7 +279,9 @@ fn a_failed_export_leaves_the_file_as_it_was() {
 
 #[test]
 fn an_output_that_cannot_be_written_is_an_error() {
-    output("missing/out").run().refused(78).says(["missing/out (--output)", "directory does not exist"]);
+    let missing = output("missing/out").run();
+    missing.refused(78).says(["missing/out (--output): its directory does not exist; create it first"]);
+    missing.says_nothing_of("systemd");
     output("dir").file("dir/file", "").run().refused(78).says(["dir (--output)", "directory"]);
     output("file/out").file("file", "").run().refused(78).says(["file/out (--output)", "not a directory"]);
     output("/dev/null").run().refused(78).says(["/dev/null (--output)", "device"]);
@@ -281,10 +303,19 @@ fn a_full_standard_output_is_an_error() {
 }
 
 #[test]
-fn a_reader_that_ends_early_is_no_error() {
+fn a_standard_output_that_cannot_be_written_to_is_an_error() {
+    for redirection in [">&-", "1</dev/null"] {
+        let sandbox = sandbox(SECRETS, DECLARATION).args(["--format", "json"]);
+        let run = sandbox.prepared_by(&format!("exec \"$@\" {redirection}")).run();
+        run.refused(78).says(["standard output cannot be written: bad file descriptor"]);
+    }
+}
+
+#[test]
+fn a_reader_that_ends_early_is_an_error_since_values_are_missing() {
     let secrets = format!(r#"{{ "x": "{}" }}"#, "v".repeat(100_000));
     let sandbox = sandbox(&secrets, "env:\n  A: x\n").args(["--format", "shell"]);
     // The pipe holds 64 KiB, so the program is still writing when its reader ends.
     let run = sandbox.through(["bash", "-c", "\"$@\" | head -c 8; exit ${PIPESTATUS[0]}", "bash"]).run();
-    run.ended(Status::Exit(0)).printed("export A");
+    run.ended(Status::Exit(78)).printed("export A").says(["standard output cannot be written: broken pipe"]);
 }

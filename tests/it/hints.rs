@@ -389,8 +389,9 @@ fn a_literal_in_the_place_of_a_reference_is_not_printed_and_told_where_it_goes()
     let run = refused(&["-e", "DB_PASSWORD=hunter2 is my secret!", "--", "env"]);
     has_line(&run, "error", "--env DB_PASSWORD=…: a secret's name cannot contain ' '");
     has_line(run.says_nothing_of("hunter2"), "help", "NAME: { value: … }");
-    let run = declaring("env:\n  M: \"hello world\"\n");
-    has_line(run.says_nothing_of("hello"), "help", "NAME: { value: … }");
+    let run = declaring("env:\n  M: \"hello world\"\n  N: \"x:k:BAD STAGE\"\n");
+    has_line(run.says_nothing_of("hello"), "help", "a literal is no reference; write NAME: { value: … }");
+    assert!(run.stderr().lines().last().unwrap().contains("a STAGE or VERSION-ID cannot contain ' '"), "{run}");
     let run = refused(&["-e", "A=$SECRET", "--", "env"]);
     has_line(&run, "help", "a variable in a reference is written ${NAME}");
     has_line(&declaring("env:\n  A: \"{{ db.host }}\"\n"), "help", "NAME: { template: ");
@@ -401,6 +402,13 @@ fn a_colon_without_quotes_is_shown_with_a_caret_and_told_to_need_quotes() {
     let run = declaring("env:\n  A: prod/db: host\n");
     has_line(&run, "help", "needs quotes");
     run.says(["secrets-exec: note:   A: prod/db: host\nsecrets-exec: note:             ^\n"]);
+}
+
+#[test]
+fn a_text_that_ends_with_a_colon_is_told_to_need_quotes() {
+    let run = declaring("env:\n  A: arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf:password::\n");
+    has_line(&run, "help", "a text that ends with a colon needs quotes");
+    run.says_nothing_of("blank");
 }
 
 #[test]

@@ -267,11 +267,12 @@ fn the_help_names_the_other_commands() {
 }
 
 /// Asserts that these words are refused, with these facts, in words of ours.
-fn refuses_words(words: &[&str], facts: &[&str]) {
+fn refuses_words(words: &[&str], facts: &[&str]) -> Outcome {
     let run = refuses(|sandbox| sandbox.args(words).bare(), facts);
     for theirs in ["Usage:", "For more information", "tip:", "argument '", "<"] {
         run.says_nothing_of(theirs);
     }
+    run
 }
 
 #[test]
@@ -285,6 +286,7 @@ fn an_unknown_option_of_a_command_is_corrected() {
 fn an_option_of_another_command_is_told_as_such() {
     refuses_words(&["--offline", "--", "env"], &["--offline is an option of check", "secrets-exec check --offline"]);
     refuses_words(&["export", "--offline"], &["--offline is an option of check, not of export", "leave --offline out"]);
+    refuses_words(&["check", "--format", "json"], &["--format is an option of export, not of check", "write --json"]);
     refuses_words(&["completions", "--region", "r", "bash"], &["--region is an option of a launch, check", "leave"]);
 }
 
@@ -295,7 +297,69 @@ fn a_value_that_is_missing_or_none_of_the_possible_ones_is_told_with_those() {
     refuses_words(&["export", "--format"], &[&["--format: its value is missing"][..], &formats].concat());
     refuses_words(&["export", "--format", "yaml"], &[&["\"yaml\" is not one of"][..], &formats].concat());
     refuses_words(&["export", "--format=dotnev"], &["did you mean dotenv?"]);
+    for format in ["env", ".env"] {
+        refuses_words(&["export", "--format", format], &["did you mean dotenv?"]);
+    }
+    for shell in ["sh", "/bin/bash", "--bash"] {
+        refuses_words(&["completions", shell], &["did you mean bash?"]);
+    }
+    for words in [&["completions", "--shell", "bash"][..], &["completions", "--shell=bash"]] {
+        refuses_words(words, &["did you mean secrets-exec completions bash?"]);
+    }
     refuses_words(&["policy", "--account"], &["--account: its value is missing", "--account ID"]);
+}
+
+#[test]
+fn a_format_that_is_written_like_an_option_is_corrected() {
+    for format in ["shell", "dotenv", "json", "docker"] {
+        let run = refuses_words(&["export", &format!("--{format}")], &[&format!("did you mean --format {format}?")]);
+        run.says_nothing_of("-f FILE");
+    }
+}
+
+#[test]
+fn the_beginning_of_an_option_is_completed_in_the_hint() {
+    refuses_words(&["check", "--desc"], &["did you mean --describe?"]);
+    refuses_words(&["check", "--description"], &["did you mean --describe?"]);
+    refuses_words(&["policy", "--kms", "x"], &["did you mean --kms-key?"]);
+}
+
+#[test]
+fn options_of_check_that_exclude_each_other_are_told_with_the_reason() {
+    refuses_words(&["check", "--offline", "--describe"], &["--offline and --describe exclude each other: ", "AWS"]);
+}
+
+#[test]
+fn a_reference_without_an_option_is_told_to_need_one() {
+    for words in [&["check", "prod/db"][..], &["export", "prod/db"], &["prod/db", "--", "env"]] {
+        refuses_words(words, &["unexpected \"prod/db\"", "write --env NAME=prod/db"]);
+    }
+    for program in ["./prod/db", "/bin/db"] {
+        refuses_words(&["check", program], &[&format!("secrets-exec check -- {program}")]);
+    }
+}
+
+#[test]
+fn nothing_to_resolve_is_told_with_the_ways_to_name_something_and_the_help_of_the_command() {
+    let run = refuses_words(&["check"], &["--env NAME=REF", "-f FILE", "secrets-exec check --help"]);
+    run.says(["secrets-exec.toml or secrets-exec.json"]);
+}
+
+#[test]
+fn the_help_of_export_leaves_out_the_options_that_have_no_effect_there() {
+    let run = Sandbox::new().args(["export", "--help"]).bare().run();
+    let help = run.launched_silently().stdout();
+    assert!(!help.contains("--as-file") && !help.contains("--notify-ready"), "{help}");
+}
+
+#[test]
+fn the_help_says_which_options_are_repeatable() {
+    let help = help("--help");
+    for option in ["--env ", "--env-from ", "--as-file ", "--file ", "--resolve-env "] {
+        // The entry up to the next option.
+        let (_, entry) = help.split_once(option).unwrap();
+        assert!(entry.split("--").next().unwrap().contains("(repeatable)"), "{option}: {help}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@
 mod daemon;
 mod moto;
 mod nginx;
+mod node;
 mod proxy;
 mod python;
 mod tinyproxy;

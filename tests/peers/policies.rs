@@ -5,16 +5,17 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::node::node_folder;
 use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call, ROLE_KEY, Version};
 use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
-use crate::support::skip::{can, skipped};
+use crate::support::skip::can;
 
 /// The account of the caller, as the fake has it.
 const ACCOUNT: &str = "123456789012";
@@ -42,17 +43,6 @@ fn ask(program: &Path, script: &str, argument: Option<&Path>, input: &Value) -> 
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "the script failed; its error is on standard error");
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The folder of `node_modules`, in which `make test` installs the simulator; `SECRETS_EXEC_NODE` names another.
-fn node_folder() -> Option<PathBuf> {
-    let folder = env::var_os("SECRETS_EXEC_NODE")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".node"), PathBuf::from);
-    if folder.join("node_modules/@cloud-copilot/iam-simulate").exists() {
-        return can(&["node", "--version"], "policies in a simulator").then_some(folder);
-    }
-    skipped(&format!("the packages of npm are not in {}: `make test` installs them", folder.display()));
-    None
 }
 
 /// A request as IAM sees it.
@@ -243,7 +233,7 @@ impl<'a> Case<'a> {
     }
 
     fn is_least_privilege(&self, policy: &Value, sent: &[Request]) {
-        let Some(node) = node_folder() else { return };
+        let Some(node) = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator") else { return };
         let cut = cuts(policy);
         let strangers: Vec<Request> = sent.iter().flat_map(|request| request.strangers(self.any_region)).collect();
         let case = |policy: &Value, request: &Request| json!({ "policy": policy, "request": request.json() });

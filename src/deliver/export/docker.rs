@@ -9,27 +9,22 @@ use super::variable::Variable;
 /// The longest line, without its line feed: `bufio.MaxScanTokenSize` is 64 KiB with it.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
 
+/// Writes a variable.
+///
 /// # Errors
 /// When the value cannot be in a line. Docker refuses a file that is not UTF-8.
-pub fn check(variable: Variable<'_>) -> Result<(), Unfit> {
-    let length = variable.name.as_str().len() + 1 + variable.value.len();
-    if variable.utf8().is_none() {
-        Err(Unfit::NotUtf8)
-    } else if variable.value.contains(&b'\n') {
-        Err(Unfit::LineFeed)
-    } else if variable.value.ends_with(b"\r") {
-        Err(Unfit::FinalCarriageReturn)
+pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Unfit> {
+    let value = variable.utf8().ok_or(Unfit::NotUtf8)?;
+    let length = variable.name.as_str().len() + 1 + value.len();
+    if value.contains('\n') {
+        return Err(Unfit::LineFeed);
+    } else if value.ends_with('\r') {
+        return Err(Unfit::FinalCarriageReturn);
     } else if length > LONGEST_LINE {
-        Err(Unfit::TooLong { length, limit: LONGEST_LINE })
-    } else {
-        Ok(())
+        return Err(Unfit::TooLong { length, limit: LONGEST_LINE });
     }
-}
-
-/// Writes a variable that has passed [`check`].
-pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) {
-    text.extend_from_slice(variable.name.as_str().as_bytes());
-    text.push(b'=');
-    text.extend_from_slice(variable.value);
-    text.push(b'\n');
+    for part in [variable.name.as_str(), "=", value, "\n"] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    Ok(())
 }

@@ -21,22 +21,21 @@ enum Form {
     Bare,
 }
 
+/// Writes a variable.
+///
 /// # Errors
 /// When no form of the value is read alike.
-pub fn check(variable: Variable<'_>) -> Result<(), Unfit> {
-    form(variable).map(drop)
-}
-
-/// Writes a variable that has passed [`check`].
-pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) {
+pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Unfit> {
+    let form = form(variable)?;
     text.extend_from_slice(variable.name.as_str().as_bytes());
     text.push(b'=');
-    match form(variable) {
-        Ok(Form::SingleQuoted) => quoted(b'\'', variable.value, text),
-        Ok(Form::DoubleQuoted) => quoted(b'"', variable.value, text),
-        Ok(Form::Bare) | Err(_) => text.extend_from_slice(variable.value),
+    match form {
+        Form::SingleQuoted => quoted(b'\'', variable.value, text),
+        Form::DoubleQuoted => quoted(b'"', variable.value, text),
+        Form::Bare => text.extend_from_slice(variable.value),
     }
     text.push(b'\n');
+    Ok(())
 }
 
 fn quoted(quote: u8, value: &[u8], text: &mut Vec<u8>) {

@@ -20,6 +20,7 @@ pub use variable::Variable;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::model::entry::{Place, Subject};
+use crate::model::environment::{Limits, check_variable};
 use crate::model::options::ExportFormat;
 use crate::model::resolved::{FileValue, Resolved, ResolvedVariable};
 use crate::model::secret_value::SecretValue;
@@ -33,15 +34,20 @@ pub struct Exported {
     pub reserved: Vec<(Subject, Vec<&'static str>)>,
 }
 
-/// Returns the variables that a launch would set, in its order: values, then paths of files; and an error for each that would have
-/// the path of a file in memory.
-pub fn variables<'a>(resolved: &'a Resolved) -> (Vec<Variable<'a>>, Vec<ExportError>) {
-    let value_of = |variable: &'a ResolvedVariable| {
-        let ResolvedVariable { name, value, subject } = variable;
-        Variable { name, value: value.expose(), entry: Entry::Value(subject) }
-    };
-    let mut variables: Vec<_> = resolved.variables.iter().map(value_of).collect();
+/// Returns the variables that a launch would set, in its order: values, then paths of files; and an error for each that it could not
+/// set, or that would have the path of a file in memory.
+pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec<ExportError>) {
+    let mut variables = Vec::new();
     let mut errors = Vec::new();
+    for variable in &resolved.variables {
+        let ResolvedVariable { name, value, subject } = variable;
+        match check_variable(variable, limits) {
+            None => variables.push(Variable { name, value: value.expose(), entry: Entry::Value(subject) }),
+            Some(error) => {
+                errors.push(ExportError { subject: subject.clone(), problem: ExportProblem::Environment(error) });
+            }
+        }
+    }
     for FileValue { target, origin, .. } in &resolved.files {
         let Some(name) = &target.env else { continue };
         let entry = Entry::File(origin);
@@ -61,33 +67,42 @@ pub fn variables<'a>(resolved: &'a Resolved) -> (Vec<Variable<'a>>, Vec<ExportEr
 /// # Errors
 /// One for each variable whose value the format cannot hold.
 pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<Exported, Vec<ExportError>> {
-    let errors: Vec<_> = variables.iter().filter_map(|variable| error(*variable, format)).collect();
-    if !errors.is_empty() {
-        return Err(errors);
-    }
     let mut text = Vec::with_capacity(capacity(variables));
     let mut reserved = Vec::new();
-    match format {
+    let errors = match format {
         ExportFormat::Shell => {
-            variables.iter().for_each(|variable| shell::write(*variable, &mut text));
             reserved.extend(variables.iter().filter_map(|variable| shell::reserved(*variable)));
+            write_each(variables, format, |variable| shell::write(variable, &mut text))
         }
-        ExportFormat::Dotenv => variables.iter().for_each(|variable| dotenv::write(*variable, &mut text)),
-        ExportFormat::Docker => variables.iter().for_each(|variable| docker::write(*variable, &mut text)),
-        ExportFormat::Json => json::write(variables, &mut text),
-    }
-    Ok(Exported { text: SecretValue::new(text), reserved })
+        ExportFormat::Dotenv => write_each(variables, format, |variable| dotenv::write(variable, &mut text)),
+        ExportFormat::Docker => write_each(variables, format, |variable| docker::write(variable, &mut text)),
+        ExportFormat::Json => {
+            let mut members = Vec::with_capacity(variables.len());
+            let errors = write_each(variables, format, |variable| {
+                members.push(json::member(variable)?);
+                Ok(())
+            });
+            json::write(&members, &mut text);
+            errors
+        }
+    };
+    // Wiped when dropped, also if an error follows.
+    let text = SecretValue::new(text);
+    if errors.is_empty() { Ok(Exported { text, reserved }) } else { Err(errors) }
 }
 
-fn error(variable: Variable<'_>, format: ExportFormat) -> Option<ExportError> {
-    let fits = match format {
-        ExportFormat::Shell => Ok(()),
-        ExportFormat::Dotenv => dotenv::check(variable),
-        ExportFormat::Json => json::check(variable),
-        ExportFormat::Docker => docker::check(variable),
+/// Writes each variable, and returns the errors.
+fn write_each<'v>(
+    variables: &[Variable<'v>],
+    format: ExportFormat,
+    mut write: impl FnMut(Variable<'v>) -> Result<(), Unfit>,
+) -> Vec<ExportError> {
+    let failed = variables.iter().filter_map(|variable| Some((variable, write(*variable).err()?)));
+    let error = |(variable, unfit): (&Variable<'_>, Unfit)| ExportError {
+        subject: variable.subject(),
+        problem: ExportProblem::Unfit(format, unfit),
     };
-    let problem = ExportProblem::Unfit(format, fits.err()?);
-    Some(ExportError { subject: variable.subject(), problem })
+    failed.map(error).collect()
 }
 
 /// The most bytes that any format needs: a buffer that grows would leave copies of values in memory.

@@ -30,9 +30,9 @@ static SHELLS: [Shell; 4] = [
     Shell {
         name: "zsh",
         version: Some("ZSH_VERSION"),
-        // USERNAME, UID and the like change the user of the shell, if it may.
+        // USERNAME, UID and the like change the user of the shell, if it may; ARGV0 is the first argument of each command.
         names: "\
-            ARGC EGID EPOCHREALTIME EPOCHSECONDS ERRNO EUID GID HISTCHARS HISTCMD KEYBOARD_HACK LINENO PPID \
+            ARGC ARGV0 EGID EPOCHREALTIME EPOCHSECONDS ERRNO EUID GID HISTCHARS HISTCMD KEYBOARD_HACK LINENO PPID \
             RANDOM SECONDS SHLVL TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT TTYIDLE UID USERNAME WATCH ZSH_EVAL_CONTEXT \
             ZSH_SUBSHELL ZSH_VERSION _ aliases argv builtins cdpath commands dirstack dis_aliases dis_builtins \
             dis_functions dis_functions_source dis_galiases dis_patchars dis_reswords dis_saliases epochtime \

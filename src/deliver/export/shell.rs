@@ -2,9 +2,11 @@
 //!
 //! Values are in single quotes, in which every byte but `'` is literal (POSIX.1-2024, XCU 2.2.2). Quoting crates also use double
 //! quotes, adjacent quotes or bare bytes: bash takes a backslash in double quotes for half of a character in locales such as
-//! zh_CN.GBK, so that a value could run commands, and zsh reads `''` as a quote with the option RC_QUOTES.
+//! zh_CN.GBK, so that a value could run commands, and zsh reads `''` as a quote with the option RC_QUOTES. With its option
+//! CSH_JUNKIE_QUOTES zsh allows no line feed in any quotes, so that such a value is a syntax error there.
 
 use super::reserved::shells_that_reserve;
+use super::unfit::Unfit;
 use super::variable::Variable;
 use crate::model::entry::Subject;
 
@@ -12,11 +14,13 @@ use crate::model::entry::Subject;
 ///
 /// Of a name that shells reserve, the command does nothing in those shells: they would refuse it and end the `eval`, or evaluate
 /// the value, which can run commands.
-pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) {
+///
+/// # Errors
+/// When a POSIX shell without a version of its own reserves the name for a number, as all do, and the value is none.
+pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Unfit> {
     let shells = shells_that_reserve(variable);
     let versions: Option<Vec<&str>> = shells.iter().map(|shell| shell.version).collect();
-    // A shell that cannot be told from others reserves it.
-    let Some(versions) = versions else { return };
+    let versions = versions.ok_or(Unfit::NotANumber)?;
     if !versions.is_empty() {
         let versions = versions.iter().map(|version| format!("${{{version}-}}")).collect::<String>();
         text.extend_from_slice(format!("[ \"{versions}\" ] || ").as_bytes());
@@ -31,6 +35,7 @@ pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) {
         }
     }
     text.extend_from_slice(b"'\n");
+    Ok(())
 }
 
 /// Returns the variable's entry and the names of the shells that do not let it be set.

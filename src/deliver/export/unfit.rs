@@ -1,19 +1,22 @@
 //! Errors of exporting a variable.
 
 use crate::model::entry::Subject;
+use crate::model::environment::EnvironmentError;
 use crate::model::options::ExportFormat;
 
 /// A variable that cannot be exported.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct ExportError {
     pub subject: Subject,
     pub problem: ExportProblem,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum ExportProblem {
     /// The variable has the path of a file in memory, which ends with the process that made it.
     FileInMemory,
+    /// No launch could set the variable.
+    Environment(EnvironmentError),
     /// The format cannot hold the value.
     Unfit(ExportFormat, Unfit),
 }
@@ -22,6 +25,8 @@ pub enum ExportProblem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
     NotUtf8,
+    /// A name that every shell keeps for a number, with another value.
+    NotANumber,
     /// `${`, which python-dotenv expands in any quotes.
     Expanded,
     /// No quotes give the same value in both readers.

@@ -19,7 +19,7 @@ pub fn usage_errors(
     line: Option<Subcommand>,
     arguments: &[OsString],
 ) -> Vec<UsageError> {
-    // An argument that is not built does not know how it is shown.
+    // Only a built command formats its arguments as the error does.
     command.build();
     let command = &command;
     let mut errors = unknown_arguments(command, line, arguments);

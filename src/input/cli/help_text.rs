@@ -1,6 +1,6 @@
 //! The prose of `--help` and of the man page: descriptions, examples and exit statuses of each command.
 
-/// What `--help` says beside the options.
+/// The parts of `--help` beside the options.
 #[derive(Debug)]
 pub struct HelpText {
     /// The line that `--help` begins with.
@@ -10,8 +10,8 @@ pub struct HelpText {
     /// The command lines, separated by line feeds.
     pub usage: &'static str,
     pub examples: &'static [Example],
-    /// What precedes [`Self::statuses`]; empty if there are none.
-    pub success: &'static str,
+    /// The sentences before [`Self::statuses`].
+    pub status_intro: &'static str,
     /// The statuses of [`EXIT_STATUSES`] that it can have.
     pub statuses: &'static [u8],
 }
@@ -45,24 +45,17 @@ impl HelpText {
             text += if number == 0 { "Examples:\n" } else { "" };
             text += &format!("  {line}\n      {purpose}\n");
         }
-        if !self.success.is_empty() {
-            text += &format!("\nExit status: {}\n", self.success);
-            for (status, meaning) in self.exit_statuses() {
-                text += &format!("  {status:<3}  {meaning}\n");
-            }
+        text += &format!("\nExit status: {}\n", self.status_intro);
+        for (status, meaning) in self.exit_statuses() {
+            text += &format!("  {status:<3}  {meaning}\n");
         }
         text.trim_end().to_owned()
     }
 
-    /// Returns the end of `-h`.
+    /// Returns the end of a `-h` that is shorter than `--help`.
     pub fn after_help(&self) -> String {
-        match self.examples.first() {
-            Some(example) if !self.success.is_empty() => {
-                let line = example.line;
-                format!("Example:\n  {line}\n\n--help prints all options, more examples and the exit status.")
-            }
-            _ => self.after_long_help(),
-        }
+        let line = self.examples.first().map(|example| example.line).unwrap_or_default();
+        format!("Example:\n  {line}\n\n--help prints all options, more examples and the exit status.")
     }
 
     /// Returns its statuses with their meanings.
@@ -87,14 +80,14 @@ pub const LAUNCH: HelpText = HelpText {
         ),
         example("secrets-exec --local secrets.local.yaml -- ./app", "Develop with secrets from a file, without AWS"),
     ],
-    success: "the command's own. Before it runs:",
+    status_intro: "the command's own. Before it runs:",
     statuses: &[64, 70, 75, 77, 78, 126, 127],
 };
 
 pub const CHECK: HelpText = HelpText {
     about: "Resolve everything, print a table without values, and launch nothing",
     details: "Makes the requests of a launch, with the same permissions, and prints a line for each variable and file. All errors are \
-              reported at once. It also takes the options of a launch.",
+              reported at once. It also takes the options of a launch and their variables SECRETS_EXEC_<NAME>.",
     usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
     examples: &[
         example("secrets-exec check", "Check the declaration in the working directory against AWS"),
@@ -104,7 +97,7 @@ pub const CHECK: HelpText = HelpText {
             "Also show rotation and keys, and whether node would be found",
         ),
     ],
-    success: "0 if a launch would start its command. Else that of the launch:",
+    status_intro: "0 if a launch would start its command. Else that of the launch:",
     statuses: &[64, 70, 75, 77, 78, 126, 127],
 };
 
@@ -121,21 +114,22 @@ pub const POLICY: HelpText = HelpText {
         ),
         example("secrets-exec policy --describe", "Print a policy that also allows check --describe"),
     ],
-    success: "0 if the policy was printed. Else:",
+    status_intro: "0 if the policy was printed. Else:",
     statuses: &[64, 70, 78],
 };
 
 pub const EXPORT: HelpText = HelpText {
     about: "Print the resolved variables",
     details: "Prints what a launch would set, quoted so that each value survives. A value that the format cannot hold is an error. Other \
-              programs may read the output, so a launch is safer. It also takes the options of a launch.",
+              programs may read the output, so a launch is safer. It also takes the options of a launch and their variables \
+              SECRETS_EXEC_<NAME>.",
     usage: "secrets-exec export [OPTIONS] --format FORMAT",
     examples: &[
         example("eval \"$(secrets-exec export --format shell)\"", "Set the variables in the running shell"),
         example("secrets-exec export --format dotenv --output .env", "Write a file for programs that read .env"),
         example("secrets-exec export --format json --reveal", "Look at the values on a terminal"),
     ],
-    success: "0 if every variable was printed. Else nothing was:",
+    status_intro: "0 if every variable was printed. Else:",
     statuses: &[64, 70, 75, 77, 78],
 };
 
@@ -151,7 +145,7 @@ pub const COMPLETIONS: HelpText = HelpText {
             "Complete in fish, from the next start on",
         ),
     ],
-    success: "",
+    status_intro: "0 if it was printed, 64 if the command line is wrong, 78 if standard output cannot be written.",
     statuses: &[],
 };
 
@@ -163,6 +157,6 @@ pub const MAN: HelpText = HelpText {
         example("secrets-exec man | man -l -", "Read the man page"),
         example("secrets-exec man >/usr/local/share/man/man1/secrets-exec.1", "Install the man page"),
     ],
-    success: "",
+    status_intro: "0 if it was printed, 64 if the command line is wrong, 78 if standard output cannot be written.",
     statuses: &[],
 };

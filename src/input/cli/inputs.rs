@@ -7,15 +7,18 @@ use glob::Pattern;
 
 use super::entries::layer;
 use super::options::{flags, variables};
+use super::subcommand::Subcommand;
 use super::usage::UsageError;
 use crate::model::inherited::Inherited;
 use crate::model::name_patterns::parse_patterns;
 use crate::model::options::TypedOptions;
 use crate::model::plan::Layer;
 
-/// What to resolve and how, as the command line and `SECRETS_EXEC_*` say.
+/// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug)]
 pub struct Inputs {
+    /// The command whose inputs they are; `None` is a launch.
+    pub command: Option<Subcommand>,
     /// The options of the command line over those of `SECRETS_EXEC_*`.
     pub options: TypedOptions,
     /// `-q` on the command line, which hides the notice of `--local`; SECRETS_EXEC_QUIET does not.
@@ -36,7 +39,7 @@ pub struct Inputs {
 
 impl Inputs {
     /// Reads the options that commands share. Errors in them are in [`Self::errors`].
-    pub fn new(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+    pub fn new(command: Option<Subcommand>, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let mut errors = Vec::new();
         let flags = flags(matches, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
@@ -51,7 +54,7 @@ impl Inputs {
             errors.push(UsageError::StdinTwice);
         }
         let find_file = files.is_empty() && !matches.get_flag("no-file");
-        Self { options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors }
+        Self { command, options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors }
     }
 }
 

@@ -14,28 +14,33 @@ const ENTRIES: &str = "What to resolve";
 pub fn launch_command() -> Command {
     let command = Command::new("secrets-exec").about(LAUNCH.about).override_usage(LAUNCH.usage);
     let command = with_program(with_inputs(command), "The command to become, always after --, and its arguments");
-    with_help(command, true)
+    with_help(command)
 }
 
-/// Adds `--help` and `--version`, whose descriptions differ from clap's own; `--version` is only shown if `shows_version`.
-pub fn with_help(command: Command, shows_version: bool) -> Command {
+/// Adds `--help` and `--version`, whose descriptions differ from clap's own.
+pub fn with_help(command: Command) -> Command {
     let heading = command.get_arguments().any(|arg| arg.get_help_heading() == Some(OUTPUT)).then_some(OUTPUT);
     let flag = |name, letter, action, help| {
         Arg::new(name).short(letter).long(name).action(action).help(help).help_heading(heading)
     };
-    let version = flag("version", 'V', ArgAction::Version, "Print the version").hide(!shows_version);
+    let help = match heading {
+        Some(_) => "Print help: -h the most common options, --help all",
+        None => "Print help",
+    };
     command
         .version(VERSION)
         .disable_help_flag(true)
         .disable_version_flag(true)
-        .args([flag("help", 'h', ArgAction::Help, "Print help: -h the most common options, --help all"), version])
+        .arg(flag("help", 'h', ArgAction::Help, help))
+        .arg(flag("version", 'V', ArgAction::Version, "Print the version"))
 }
 
 /// Adds the options that say what to resolve, and those of the table.
 pub fn with_inputs(command: Command) -> Command {
     // The last use of an option overrides the others, as with most commands.
     let command = command.args_override_self(true);
-    command.args(entries().map(|arg| arg.help_heading(ENTRIES))).args(OPTIONS.iter().map(argument))
+    let entries = entries().into_iter().chain(declarations());
+    command.args(entries.map(|arg| arg.help_heading(ENTRIES))).args(OPTIONS.iter().map(argument))
 }
 
 /// Adds the words after `--`.
@@ -44,24 +49,27 @@ pub fn with_program(command: Command, help: &'static str) -> Command {
     command.arg(words.value_parser(ValueParser::os_string()).help(help))
 }
 
-fn entries() -> [Arg; 7] {
+fn entries() -> [Arg; 3] {
     [
         Arg::new("env")
             .short('e')
             .long("env")
             .value_name("NAME=REF")
             .action(ArgAction::Append)
-            .help("Set NAME to the value of REF: SECRET[:KEY[:STAGE[:VERSION-ID]]]"),
-        Arg::new("env-from")
-            .long("env-from")
-            .value_name("[PREFIX=]REF")
-            .action(ArgAction::Append)
-            .help("Set one variable for each top-level key of a JSON object, or each parameter below ssm:/path/"),
+            .help("Set NAME to the value of REF: SECRET[:KEY[:STAGE[:VERSION-ID]]] (repeatable)"),
+        Arg::new("env-from").long("env-from").value_name("[PREFIX=]REF").action(ArgAction::Append).help(
+            "Set one variable for each top-level key of a JSON object, or each parameter below ssm:/path/ (repeatable)",
+        ),
         Arg::new("as-file")
             .long("as-file")
             .value_name("NAME=REF")
             .action(ArgAction::Append)
-            .help("Deliver the value as a file in memory, and set NAME to its path"),
+            .help("Deliver the value as a file in memory, and set NAME to its path (repeatable)"),
+    ]
+}
+
+fn declarations() -> [Arg; 4] {
+    [
         Arg::new("file")
             .short('f')
             .long("file")
@@ -69,7 +77,7 @@ fn entries() -> [Arg; 7] {
             .action(ArgAction::Append)
             .value_parser(ValueParser::path_buf())
             .value_hint(ValueHint::FilePath)
-            .help("Read a declaration (YAML, TOML or JSON); - is standard input"),
+            .help("Read a declaration (YAML, TOML or JSON); - is standard input (repeatable)"),
         Arg::new("no-file")
             .long("no-file")
             .action(ArgAction::SetTrue)
@@ -80,7 +88,7 @@ fn entries() -> [Arg; 7] {
             .value_name("GLOB")
             .action(ArgAction::Append)
             .hide_short_help(true)
-            .help("Also resolve ARNs and {{resolve:...}} in inherited variables with a matching name"),
+            .help("Also resolve ARNs and {{resolve:...}} in inherited variables with a matching name (repeatable)"),
         Arg::new("container")
             .long("container")
             .value_name("NAME")

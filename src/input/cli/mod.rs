@@ -75,11 +75,12 @@ enum Parsed {
 /// # Errors
 /// An error of clap, or every error if a launch has no command. Other errors are in [`Inputs::errors`].
 pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocation, Vec<UsageError>> {
-    match arguments.split_first() {
-        Some((first, rest)) => match Subcommand::ALL.into_iter().find(|subcommand| *first == *subcommand.name()) {
-            Some(subcommand) => parse_subcommand(subcommand, rest, inherited),
-            None => parse_launch(&arguments, inherited),
-        },
+    let named = arguments.split_first().and_then(|(first, rest)| {
+        let subcommand = Subcommand::ALL.into_iter().find(|subcommand| *first == *subcommand.name())?;
+        Some((subcommand, rest))
+    });
+    match named {
+        Some((subcommand, rest)) => parse_subcommand(subcommand, rest, inherited),
         None => parse_launch(&arguments, inherited),
     }
 }
@@ -95,7 +96,7 @@ fn parse_launch(arguments: &[OsString], inherited: &Inherited) -> Result<Invocat
             };
         }
     };
-    let mut inputs = Box::new(Inputs::new(&mut matches, inherited));
+    let mut inputs = Box::new(Inputs::new(None, &mut matches, inherited));
     let Some(command) = program(&mut matches) else {
         let mut errors = std::mem::take(&mut inputs.errors);
         errors.push(UsageError::NoCommand { has_separator: has_separator(arguments), line: None });
@@ -113,41 +114,46 @@ fn parse_subcommand(
         Parsed::Matches(matches) => matches,
         Parsed::Help(text) => return Ok(Invocation::Print(text)),
     };
-    let mut inputs = || Box::new(Inputs::new(&mut matches, inherited));
-    Ok(match subcommand {
-        Subcommand::Check => {
-            let mut inputs = inputs();
-            let command = program(&mut matches);
-            if command.is_none() && has_separator(arguments) {
-                inputs.errors.push(UsageError::NoCommand { has_separator: true, line: Some(subcommand) });
-            }
-            Invocation::Check { inputs, options: check_options(&matches), command }
-        }
-        Subcommand::Policy => {
-            let mut inputs = inputs();
-            Invocation::Policy { options: policy_options(&mut matches, &mut inputs.errors), inputs }
-        }
-        Subcommand::Export => {
-            let mut inputs = inputs();
-            match export_options(&mut matches) {
-                Some(options) => Invocation::Export { inputs, options },
-                None => {
-                    inputs.errors.splice(0..0, missing_argument(subcommand));
-                    return Err(inputs.errors);
-                }
-            }
-        }
+    match subcommand {
+        Subcommand::Check => Ok(check(&mut matches, has_separator(arguments), inherited)),
+        Subcommand::Policy => Ok(policy(&mut matches, inherited)),
+        Subcommand::Export => export(&mut matches, inherited),
         Subcommand::Completions => {
             let name: Option<String> = matches.remove_one("shell");
             let shell = Shell::ALL.into_iter().find(|shell| name.as_deref() == Some(shell.name()));
             let shell = shell.ok_or_else(|| Vec::from_iter(missing_argument(subcommand)))?;
-            Invocation::Print(completions(shell, &whole_command()))
+            Ok(Invocation::Print(completions(shell, &whole_command())))
         }
         Subcommand::Man => {
             let others = Subcommand::ALL.map(|subcommand| (subcommand.name(), subcommand.help_text()));
-            Invocation::Print(man_page(&whole_command(), &LAUNCH, &others))
+            Ok(Invocation::Print(man_page(&whole_command(), &LAUNCH, &others)))
         }
-    })
+    }
+}
+
+fn check(matches: &mut ArgMatches, has_separator: bool, inherited: &Inherited) -> Invocation {
+    let mut inputs = Box::new(Inputs::new(Some(Subcommand::Check), matches, inherited));
+    let command = program(matches);
+    if command.is_none() && has_separator {
+        inputs.errors.push(UsageError::NoCommand { has_separator, line: Some(Subcommand::Check) });
+    }
+    Invocation::Check { options: check_options(matches, &mut inputs.errors), inputs, command }
+}
+
+fn policy(matches: &mut ArgMatches, inherited: &Inherited) -> Invocation {
+    let mut inputs = Box::new(Inputs::new(Some(Subcommand::Policy), matches, inherited));
+    Invocation::Policy { options: policy_options(matches, &mut inputs.errors), inputs }
+}
+
+fn export(matches: &mut ArgMatches, inherited: &Inherited) -> Result<Invocation, Vec<UsageError>> {
+    let mut inputs = Box::new(Inputs::new(Some(Subcommand::Export), matches, inherited));
+    match export_options(matches) {
+        Some(options) => Ok(Invocation::Export { inputs, options }),
+        None => {
+            inputs.errors.splice(0..0, missing_argument(Subcommand::Export));
+            Err(inputs.errors)
+        }
+    }
 }
 
 /// Lets clap parse `arguments`, those of `line` or of a launch.

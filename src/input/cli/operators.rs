@@ -5,12 +5,18 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 
 use super::usage::UsageError;
-use crate::model::options::{CheckOptions, ExportFormat, ExportOptions, PolicyOptions};
+use crate::model::options::{CheckOptions, ExportFormat, ExportOptions, OptionConflict, PolicyOptions};
 use crate::model::reference::{Arn, Role};
 
-pub fn check_options(matches: &ArgMatches) -> CheckOptions {
+pub fn check_options(matches: &ArgMatches, errors: &mut Vec<UsageError>) -> CheckOptions {
     let is_given = |name| matches.get_flag(name);
-    CheckOptions { json: is_given("json"), offline: is_given("offline"), describe: is_given("describe") }
+    let options = CheckOptions { json: is_given("json"), offline: is_given("offline"), describe: is_given("describe") };
+    if options.offline && options.describe {
+        let why = "descriptions are requested from AWS";
+        let conflict = OptionConflict::Together { options: ["--offline", "--describe"], why };
+        errors.push(UsageError::Conflict(conflict));
+    }
+    options
 }
 
 pub fn policy_options(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> PolicyOptions {

@@ -6,7 +6,7 @@ use super::subcommand::Subcommand;
 use super::usage::{Remedy, UsageError};
 use crate::model::env_name::is_name;
 use crate::model::options::ExportFormat;
-use crate::model::quoting::without_url_secrets;
+use crate::model::quoting::{single_quoted, without_url_secrets};
 use crate::model::reference::Reference;
 use crate::model::suggest;
 
@@ -45,7 +45,8 @@ impl StrayWord<'_> {
             "version" => Remedy::Version,
             word if OTHER_SUBCOMMANDS.contains(&word) => Remedy::NoSubcommand,
             word if is_declaration(word) => Remedy::Declaration,
-            // A misspelled name is only one in front.
+            word if self.has_separator && is_reference(word) => Remedy::Reference,
+            // Elsewhere than in front, only the exact name counts: other words may be a program.
             word => match suggest::nearest(word, names.into_iter())
                 .filter(|name| *name == word || self.position == 0)
                 .and_then(named)
@@ -68,6 +69,7 @@ impl StrayWord<'_> {
             "version" => Remedy::Version,
             _ if !subcommand.resolves() => Remedy::TooMany(subcommand),
             word if is_declaration(word) => Remedy::Declaration,
+            word if is_reference(word) => Remedy::Reference,
             _ if subcommand == Subcommand::Export && is_format() => Remedy::Format,
             _ if subcommand.takes_program() && !self.has_separator => Remedy::Program(subcommand),
             _ if subcommand.takes_program() => Remedy::OptionsBeforeSeparator,
@@ -95,6 +97,11 @@ fn is_declaration(word: &str) -> bool {
     [".yaml", ".yml", ".toml", ".json"].iter().any(|extension| word.ends_with(extension))
 }
 
+/// True for a reference with a slash or a colon that is no path of a program.
+fn is_reference(word: &str) -> bool {
+    word.contains(['/', ':']) && !word.starts_with(['/', '.', '~']) && Reference::parse(word).is_ok()
+}
+
 /// Returns a word without the secrets of a URL, and without a text after `NAME=` that is no reference and may be a password.
 fn without_value(word: &str) -> String {
     match word.split_once('=') {
@@ -106,9 +113,5 @@ fn without_value(word: &str) -> String {
 /// Quotes a word for a shell, where it needs quotes.
 fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { single_quoted(word) }
 }

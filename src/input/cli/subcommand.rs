@@ -1,6 +1,6 @@
 //! The commands beside a launch, each as a clap command.
 
-use clap::builder::{PossibleValuesParser, ValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use super::documents::Shell;
@@ -46,12 +46,14 @@ impl Subcommand {
             "" => command,
             details => command.long_about(format!("{}\n\n{details}", text.about)),
         };
-        // The first options are its own.
+        // `-h` describes its own options, and few of a launch.
         let command = command.mut_args(|arg| match arg.get_help_heading() {
             Some(_) if !SHARED.contains(&arg.get_id().as_str()) => arg.hide_short_help(true),
             _ => arg,
         });
-        with_help(command, false).after_help(text.after_help()).after_long_help(text.after_long_help())
+        let after_help = if self.resolves() { text.after_help() } else { text.after_long_help() };
+        let command = with_help(command).mut_arg("version", |arg| arg.hide(true));
+        command.after_help(after_help).after_long_help(text.after_long_help())
     }
 
     /// The prose of its `--help`.
@@ -87,12 +89,12 @@ pub fn whole_command() -> Command {
     let names = Subcommand::ALL.map(Subcommand::name).join("|");
     launch_command()
         .override_usage(format!("{}\n       secrets-exec {names} ...", LAUNCH.usage))
-        // Two lines above are enough for it.
+        // The usage shows where the command stands.
         .mut_arg("command", |arg| arg.hide(true))
         .after_help(LAUNCH.after_help())
         .after_long_help(format!("{}\n\n{}", LAUNCH.details, LAUNCH.after_long_help()))
         .disable_help_subcommand(true)
-        .subcommand_help_heading("Commands that launch nothing (see check --help)")
+        .subcommand_help_heading("Commands that launch nothing (each has a --help)")
         .subcommands(Subcommand::ALL.map(Subcommand::command))
 }
 
@@ -110,11 +112,15 @@ fn check(command: Command) -> Command {
     let own = [
         flag("json", "Print JSON instead of a table"),
         flag("offline", "Check the declaration alone: no request, credentials or region"),
-        flag("describe", "Also show rotation, KMS key and replicas of each secret (secretsmanager:DescribeSecret)")
-            .conflicts_with("offline"),
+        flag("describe", "Also show rotation, KMS key and replicas of each secret (secretsmanager:DescribeSecret)"),
     ];
-    let command = with_inputs(command.args(own));
+    let command = hidden(with_inputs(command.args(own)), &["notify-ready"]);
     with_program(command, "Also look up this command")
+}
+
+/// Leaves options of a launch out of the help and the completions: they have no effect, or are an error.
+fn hidden(command: Command, options: &[&'static str]) -> Command {
+    options.iter().fold(command, |command, option| command.mut_arg(*option, |arg| arg.hide(true)))
 }
 
 fn policy(command: Command) -> Command {
@@ -142,7 +148,7 @@ fn export(command: Command) -> Command {
         Arg::new("format")
             .long("format")
             .value_name("FORMAT")
-            .value_parser(PossibleValuesParser::new(ExportFormat::ALL.map(ExportFormat::name)))
+            .value_parser(PossibleValuesParser::new(ExportFormat::ALL.map(possible_format)))
             .hide_possible_values(true)
             .help("Required: shell (for eval), dotenv (a .env file), json, or docker (an env file of Docker)"),
         Arg::new("output")
@@ -151,10 +157,19 @@ fn export(command: Command) -> Command {
             .value_name("FILE")
             .value_parser(ValueParser::path_buf())
             .value_hint(ValueHint::FilePath)
-            .help("Write this file, with mode 0600, instead of standard output"),
+            .help("Write this file, with mode 0600; - is standard output"),
         flag("reveal", "Print values even if standard output is a terminal"),
     ];
-    with_inputs(command.args(own))
+    hidden(with_inputs(command.args(own)), &["as-file", "notify-ready"])
+}
+
+fn possible_format(format: ExportFormat) -> PossibleValue {
+    PossibleValue::new(format.name()).help(match format {
+        ExportFormat::Shell => "Commands for eval",
+        ExportFormat::Dotenv => "A .env file",
+        ExportFormat::Json => "An object of strings",
+        ExportFormat::Docker => "An env file of Docker",
+    })
 }
 
 fn completions(command: Command) -> Command {

@@ -9,6 +9,7 @@ use super::stray::StrayWord;
 use super::subcommand::{Subcommand, whole_command};
 use super::usage::UsageError;
 use crate::model::env_name::is_name;
+use crate::model::options::ExportFormat;
 use crate::model::suggest;
 
 /// Returns an error for each unknown option, and for the words that belong to no option. `command` is that of `line`, `None` for
@@ -20,7 +21,7 @@ pub fn unknown_arguments(command: &Command, line: Option<Subcommand>, arguments:
     let has_separator = separator.is_some();
     let mut scan = Scan { command, line, arguments, has_separator, errors: Vec::new(), entry: None, without_url: None };
     let mut rest = own.iter().enumerate().peekable();
-    // The shell is no option.
+    // The argument SHELL.
     let mut expected_words = usize::from(line == Some(Subcommand::Completions));
     while let Some((position, word)) = rest.next() {
         let takes_next = match word.strip_prefix("--") {
@@ -77,19 +78,39 @@ impl Scan<'_> {
             }
             return (takes_argument(arg) && !has_value).then_some(option);
         }
+        if let Some(meant) = self.value_as_option(name) {
+            self.errors.push(UsageError::UnknownOption { option: option.clone(), nearest: Some(meant) });
+            return (name == "shell" && !has_value).then_some(option);
+        }
         if let Some(takes_next) = self.of_others(&option, |arg| arg.get_long() == Some(name)) {
             return (takes_next && !has_value).then_some(option);
         }
-        if self.line == Some(Subcommand::Completions) && Shell::ALL.iter().any(|shell| shell.name() == name) {
-            self.errors.push(UsageError::UnknownOption { option, nearest: Some(name.to_owned()) });
-            return None;
-        }
-        let nearest = suggest::nearest(name, self.command.get_arguments().filter_map(Arg::get_long));
+        let known = || self.command.get_arguments().filter_map(Arg::get_long);
+        let nearest = suggest::nearest(name, known()).or_else(|| suggest::by_prefix(name, known()));
         // The command is after the separator, or else an unknown option most likely takes what the similar one takes.
         let takes_next = self.has_separator || nearest.and_then(find).is_some_and(takes_argument);
         let nearest = nearest.map(|nearest| format!("--{nearest}"));
         self.errors.push(UsageError::UnknownOption { option: option.clone(), nearest });
         (takes_next && !has_value).then_some(option)
+    }
+
+    /// Returns what is meant by a format or a shell that is written like an option, or by `--shell`.
+    fn value_as_option(&self, name: &str) -> Option<String> {
+        let is_shell = |text: &str| Shell::ALL.iter().any(|shell| shell.name() == text);
+        match self.line? {
+            Subcommand::Completions if is_shell(name) => Some(name.to_owned()),
+            Subcommand::Completions if name == "shell" => {
+                let words = self.arguments.iter().filter_map(|word| word.to_str());
+                let mut values = words.map(|word| word.strip_prefix("--shell=").unwrap_or(word));
+                let shell = values.find(|word| is_shell(word)).unwrap_or("SHELL");
+                Some(format!("secrets-exec completions {shell}"))
+            }
+            Subcommand::Export => {
+                let format = ExportFormat::ALL.into_iter().find(|format| format.name() == name)?;
+                Some(format!("--format {}", format.name()))
+            }
+            Subcommand::Check | Subcommand::Policy | Subcommand::Completions | Subcommand::Man => None,
+        }
     }
 
     /// Reads one or more options of one letter, and returns the last one if the next word is its argument. A long option after one hyphen
@@ -174,10 +195,7 @@ impl Scan<'_> {
         let error = StrayWord { word, next, position, arguments: self.arguments, has_separator, line }.error();
         // With the name of the command in front, its options are known.
         if let Some(subcommand) = error.command_first() {
-            let is_settled = |error: &UsageError| match error {
-                UsageError::OptionOfOthers { owners, .. } => owners.contains(&Some(subcommand)),
-                _ => false,
-            };
+            let is_settled = |error: &UsageError| matches!(error, UsageError::OptionOfOthers { owners, .. } if owners.contains(&Some(subcommand)));
             self.errors.retain(|error| !is_settled(error));
         }
         let continues = error.is_before_separator();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::subcommand::Subcommand;
+use crate::model::options::OptionConflict;
 use crate::model::reference::ReferenceError;
 
 /// An error of the command line or of a `SECRETS_EXEC_*` variable. `option` is an option with its hyphens.
@@ -91,7 +92,11 @@ pub enum UsageError {
         files: Vec<PathBuf>,
         /// The names that were looked for in the working directory; empty with `--no-file`.
         default_names: &'static [&'static str],
+        /// The command that has nothing to resolve; `None` is a launch.
+        line: Option<Subcommand>,
     },
+    /// Options of one command that exclude each other.
+    Conflict(OptionConflict),
     /// `-f -` twice.
     StdinTwice,
     /// `export` to a terminal without `--reveal`.
@@ -119,6 +124,8 @@ pub enum Remedy {
     Help(Option<Subcommand>),
     /// `--version`.
     Version,
+    /// It is a reference without an option.
+    Reference,
     /// It is a declaration's file.
     Declaration,
     /// It is a format of `export`.
@@ -132,10 +139,8 @@ pub enum Remedy {
 impl UsageError {
     /// The command whose name belongs in front of all other words.
     pub fn command_first(&self) -> Option<Subcommand> {
-        match self {
-            Self::StrayWord { remedy: Remedy::Subcommand { subcommand, .. }, .. } => Some(*subcommand),
-            _ => None,
-        }
+        let Self::StrayWord { remedy: Remedy::Subcommand { subcommand, .. }, .. } = self else { return None };
+        Some(*subcommand)
     }
 
     /// True for a stray word whose hint does not depend on the word.
@@ -148,7 +153,11 @@ impl UsageError {
         matches!(
             self,
             Self::StrayWord {
-                remedy: Remedy::OptionsBeforeSeparator | Remedy::Declaration | Remedy::Format | Remedy::TooMany(_),
+                remedy: Remedy::OptionsBeforeSeparator
+                    | Remedy::Reference
+                    | Remedy::Declaration
+                    | Remedy::Format
+                    | Remedy::TooMany(_),
                 ..
             }
         )

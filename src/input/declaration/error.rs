@@ -40,6 +40,8 @@ pub enum DeclarationProblem {
     Syntax(String),
     /// The message of the YAML parser about the first colon of a line.
     FirstColon(String),
+    /// The message of the YAML parser about a further colon at the end of a line, as in an ARN with empty fields.
+    FinalColon(String),
     /// The message of the YAML parser about a further colon of a line, and the line, if it is a name and a reference.
     FurtherColon(String, Option<Excerpt>),
     /// The message of the YAML parser about a table as a key.

@@ -49,6 +49,12 @@ pub fn is_first_colon(text: &str, position: Position) -> bool {
     !line.chars().take(position.column.saturating_sub(1)).any(|c| c == ':')
 }
 
+/// True if only colons follow from this position to the end of the line.
+pub fn is_final_colon(text: &str, position: Position) -> bool {
+    let line = text.lines().nth(position.line.saturating_sub(1)).unwrap_or_default();
+    line.trim_end().chars().skip(position.column.saturating_sub(1)).all(|c| c == ':')
+}
+
 /// True for an entry with the path of a secret, or for a key of KEYS right below an entry that has only a name on its line.
 fn is_structure(line: &str, above: &[&str]) -> bool {
     let (key, value) = line.trim_start().split_once(':').unwrap_or_default();

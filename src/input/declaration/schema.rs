@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::aliases::aliases;
 use super::error::{DeclarationError, DeclarationProblem};
-use super::excerpt::{excerpt, is_first_colon};
+use super::excerpt::{excerpt, is_final_colon, is_first_colon};
 use super::reader::DeclarationReader;
 use super::{entry, env_from, files, task_definition};
 use crate::input::syntax::{Format, TABLE_AS_KEY};
@@ -42,6 +42,7 @@ pub fn declaration(
         let is_colon = node.is_none() && format == Format::Yaml && is_yaml_colon(&error.message);
         let problem = match error.position.filter(|_| is_colon) {
             Some(position) if is_first_colon(text, position) => DeclarationProblem::FirstColon(error.message),
+            Some(position) if is_final_colon(text, position) => DeclarationProblem::FinalColon(error.message),
             Some(position) => DeclarationProblem::FurtherColon(error.message, excerpt(text, position)),
             None if error.message == TABLE_AS_KEY => DeclarationProblem::TableAsKey(error.message),
             None => DeclarationProblem::Syntax(error.message),

@@ -13,7 +13,7 @@ impl Mode {
     pub const PRIVATE: Self = Self(0o400);
 
     /// Readable and writable by the owner only.
-    pub const OWNERS: Self = Self(0o600);
+    pub const PRIVATE_WRITABLE: Self = Self(0o600);
 
     /// Parses `0400` or `400`.
     ///

@@ -10,6 +10,7 @@ use terminal_size::{Width, terminal_size_of};
 use super::line::{Label, Layout, Line};
 use crate::model::inherited::Inherited;
 use crate::model::quoting::escaped;
+use crate::system::output::check_output;
 use crate::system::terminal::may_write;
 use crate::system::termination::{ERASE_LINE, set_progress};
 pub use wrap::columns;
@@ -172,24 +173,33 @@ pub fn output_terminal() -> Option<(usize, bool)> {
     let wants_colours = WANTS_COLOURS.get().is_some_and(|wants| *wants);
     let width = || terminal_size_of(io::stdout()).map(|(Width(columns), _)| usize::from(columns));
     let width = || width().filter(|width| *width > 0).unwrap_or(DEFAULT_WIDTH);
-    shows_output().then(|| (width(), wants_colours))
+    is_output_terminal().then(|| (width(), wants_colours))
 }
 
 /// True if standard output is a terminal.
-pub fn shows_output() -> bool {
+pub fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Prints a text on standard output.
+/// Prints a text on standard output, of which a reader may need only the beginning (`| head`).
 ///
 /// # Errors
-/// The error of the kernel, except that of a pipe whose reader has read enough (`| head`).
+/// The error of the kernel, except that of a pipe whose reader has ended.
 pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
-    let mut stdout = io::stdout();
-    match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
+    match print_whole(text) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
+}
+
+/// Prints a text on standard output, of which a part is of no use.
+///
+/// # Errors
+/// The error of the kernel.
+pub fn print_whole(text: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    check_output(&stdout)?;
+    stdout.write_all(text.as_ref()).and_then(|()| stdout.flush())
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Messages about the command line, variables, and the profiles of AWS.
 
-mod words;
+mod arguments;
 
 use std::path::PathBuf;
 
-use super::line::Line;
+use super::line::{Line, alternatives};
 use super::reference_errors::{literal_hint, reference};
 use crate::backend::aws::{ProfileSource, SetupError, UnknownRole, VariableError};
 use crate::input::cli::{Subcommand, UsageError};
@@ -12,7 +12,7 @@ use crate::model::options::OptionConflict;
 use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
 use crate::model::reference::{Arn, Reference};
 use crate::model::suggest;
-use words::{missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
+use arguments::{missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
 
 pub fn usage(error: &UsageError) -> Vec<Line> {
     let line = match error {
@@ -56,7 +56,8 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         UsageError::Reference { option, argument, reference: written, error } => {
             let name = argument.strip_suffix(written.as_str()).unwrap_or_default();
             let line = Line::error(format!("{option} {name}…: {}", reference(written, error)));
-            return std::iter::once(line).chain(literal_hint(error).map(Line::help)).collect();
+            let hint = literal_hint(error, "declare it in a file, under `env`: ");
+            return std::iter::once(line).chain(hint.map(Line::help)).collect();
         }
         UsageError::ContainerAlone => {
             "--container selects a container of an ECS task definition, and no declaration is one; name it with -f"
@@ -67,9 +68,10 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         }
         UsageError::KmsKey(text) => return kms_key(text),
         UsageError::Pattern { name, pattern, expected } => format!("{name}: {pattern:?} is not {expected}"),
-        UsageError::NothingToResolve { files, default_names } => {
-            return vec![Line::error(nothing_to_resolve(files, default_names)), Line::help(SEE_HELP)];
+        UsageError::NothingToResolve { files, default_names, line } => {
+            return nothing_to_resolve(files, default_names, *line);
         }
+        UsageError::Conflict(exclusive) => conflict(*exclusive),
         UsageError::ValuesOnTerminal => {
             return vec![
                 Line::error("export: standard output is a terminal, which would show the values"),
@@ -85,6 +87,7 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
 
 fn option_hint(option: &str, nearest: &Option<String>) -> String {
     match (option, nearest) {
+        ("--dotenv", Some(nearest)) => format!("did you mean {nearest}?"),
         ("--env-file" | "--envfile" | "--dotenv", _) => {
             "-f FILE reads a declaration; a .env file is not read, so set its variables in the environment".to_owned()
         }
@@ -170,16 +173,22 @@ pub fn conflict(conflict: OptionConflict) -> String {
     }
 }
 
-fn nothing_to_resolve(files: &[PathBuf], default_names: &[&str]) -> String {
+fn nothing_to_resolve(files: &[PathBuf], default_names: &[&str], line: Option<Subcommand>) -> Vec<Line> {
     let looked_at = match (files, default_names) {
         ([], []) => "no declaration was looked for (--no-file)".to_owned(),
-        ([], names) => format!("the working directory has no {} with an entry", names.join(", ")),
+        ([], names) => format!("the working directory has no {} with an entry", alternatives(names)),
         (files, _) => {
             let names: Vec<_> = files.iter().map(|file| file_name(file)).collect();
             format!("there is no entry in {}", names.join(", "))
         }
     };
-    format!("nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}")
+    let what = format!("nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}");
+    let see_help = match line {
+        None => SEE_HELP.to_owned(),
+        Some(subcommand) => format!("secrets-exec {} {SEE_HELP}", subcommand.name()),
+    };
+    let hint = "name a secret with --env NAME=REF, or a declaration with -f FILE";
+    vec![Line::error(what), Line::help(hint), Line::help(see_help)]
 }
 
 pub fn variable(error: &VariableError) -> Line {

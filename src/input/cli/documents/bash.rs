@@ -2,13 +2,16 @@
 
 use std::fmt::Write;
 
-use super::described::{Argument, DescribedLine, DescribedOption};
+use super::described::{Argument, DescribedLine, DescribedOption, names};
 
 /// Returns the script.
 pub fn bash(lines: &[DescribedLine]) -> String {
-    let names: Vec<&str> = lines.iter().filter_map(|line| line.name.as_deref()).collect();
+    let commands: Vec<&str> = lines.iter().filter_map(|line| line.name.as_deref()).collect();
     let cases: String = lines.iter().rev().map(case).collect();
-    TEMPLATE.replace("@NAMES@", &names.join(" ")).replace("@PATTERN@", &names.join(" | ")).replace("@CASES@", &cases)
+    TEMPLATE
+        .replace("@NAMES@", &commands.join(" "))
+        .replace("@PATTERN@", &commands.join(" | "))
+        .replace("@CASES@", &cases)
 }
 
 /// Returns the branch of one command line; that of the launch is the last one, for any other name.
@@ -16,7 +19,7 @@ fn case(line: &DescribedLine) -> String {
     let mut options: Vec<String> = line.options.iter().flat_map(DescribedOption::spellings).collect();
     options.extend(line.takes_program.then(|| "--".to_owned()));
     let mut case = format!("    {})\n", line.name.as_deref().unwrap_or("*"));
-    let _ = writeln!(case, "        options='{}' words='{}'", options.join(" "), line.words.join(" "));
+    let _ = writeln!(case, "        options='{}' words='{}'", options.join(" "), names(&line.values));
     let _ = writeln!(case, "        takes_program={}", if line.takes_program { "1" } else { "" });
     let _ = writeln!(case, "        case $option in");
     let spelled = |takes: fn(&Argument) -> bool| {
@@ -34,7 +37,7 @@ fn case(line: &DescribedLine) -> String {
     for option in &line.options {
         if let Argument::OneOf(_, values) = &option.takes {
             let pattern = option.spellings().collect::<Vec<_>>().join(" | ");
-            let _ = writeln!(case, "        {pattern}) options='{0}' words='{0}' is_value=1 ;;", values.join(" "));
+            let _ = writeln!(case, "        {pattern}) options='{0}' words='{0}' is_value=1 ;;", names(values));
         }
     }
     let _ = writeln!(case, "        esac\n        ;;");

@@ -1,5 +1,6 @@
 //! A command line as a shell completes it: the options of clap's command, with what each takes.
 
+use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 /// A launch, or a command beside it.
@@ -8,8 +9,8 @@ pub struct DescribedLine {
     pub name: Option<String>,
     pub about: String,
     pub options: Vec<DescribedOption>,
-    /// The words that are its only argument, as the shells of `completions`.
-    pub words: Vec<String>,
+    /// The possible values of its only argument, as the shells of `completions`.
+    pub values: Vec<Choice>,
     /// True if another command line follows `--`.
     pub takes_program: bool,
 }
@@ -30,7 +31,19 @@ pub enum Argument {
     /// A text that cannot be completed.
     Text(String),
     File(String),
-    OneOf(String, Vec<String>),
+    OneOf(String, Vec<Choice>),
+}
+
+/// A possible value.
+pub struct Choice {
+    pub name: String,
+    /// Empty without a description of its own.
+    pub help: String,
+}
+
+/// Returns the names, separated by blanks.
+pub fn names(values: &[Choice]) -> String {
+    values.iter().map(|value| value.name.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 impl DescribedLine {
@@ -47,7 +60,7 @@ impl DescribedLine {
             name: Some(command.get_name().to_owned()),
             about: command.get_about().map(ToString::to_string).unwrap_or_default(),
             options: options.into_iter().filter(|arg| !arg.is_hide_set()).map(DescribedOption::new).collect(),
-            words: positionals.iter().flat_map(|arg| possible_values(arg)).collect(),
+            values: positionals.iter().flat_map(|arg| possible_values(arg)).collect(),
             takes_program: positionals.iter().any(|arg| arg.is_last_set()),
         }
     }
@@ -89,8 +102,12 @@ impl Argument {
     }
 }
 
-fn possible_values(arg: &Arg) -> Vec<String> {
+fn possible_values(arg: &Arg) -> Vec<Choice> {
     // Of a flag, clap returns `true` and `false`.
     let values = if arg.get_action().takes_values() { arg.get_possible_values() } else { Vec::new() };
-    values.into_iter().map(|value| value.get_name().to_owned()).collect()
+    let choice = |value: PossibleValue| Choice {
+        name: value.get_name().to_owned(),
+        help: value.get_help().map(ToString::to_string).unwrap_or_default(),
+    };
+    values.into_iter().map(choice).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::described::{Argument, DescribedLine, DescribedOption};
+use super::described::{Argument, Choice, DescribedLine, DescribedOption};
 
 /// Returns the script.
 pub fn fish(lines: &[DescribedLine]) -> String {
@@ -19,8 +19,8 @@ pub fn fish(lines: &[DescribedLine]) -> String {
         for option in &line.options {
             let _ = writeln!(script, "{condition}{}", option_arguments(option));
         }
-        if !line.words.is_empty() {
-            let _ = writeln!(script, "{condition} -a {}", quoted(&line.words.join(" ")));
+        if !line.values.is_empty() {
+            let _ = writeln!(script, "{condition} -a {}", choices(&line.values));
         }
         if line.takes_program {
             let _ = writeln!(script, "{condition} -a -- -d 'the command follows'");
@@ -42,9 +42,18 @@ fn option_arguments(option: &DescribedOption) -> String {
         Argument::Nothing | Argument::Optional(_) => String::new(),
         Argument::Text(_) => " -x".to_owned(),
         Argument::File(_) => " -r -F".to_owned(),
-        Argument::OneOf(_, values) => format!(" -x -a {}", quoted(&values.join(" "))),
+        Argument::OneOf(_, values) => format!(" -x -a {}", choices(values)),
     };
     format!("{short} -l {}{takes} -d {}", option.long, quoted(&option.help))
+}
+
+/// Returns the values, each with its description, as a list that fish expands: `'shell\t"Commands for eval" json'`.
+fn choices(values: &[Choice]) -> String {
+    let choice = |Choice { name, help }: &Choice| match help.as_str() {
+        "" => name.clone(),
+        help => format!("{name}\\t\"{help}\""),
+    };
+    format!("'{}'", values.iter().map(choice).collect::<Vec<_>>().join(" "))
 }
 
 fn quoted(text: &str) -> String {

@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, Command};
 use roff::{Inline, Roff, bold, italic, roman};
 
 use super::man_text::{DATE, DECLARATION, DESCRIPTION, ENVIRONMENT, FILES, REFERENCE_PARTS, REFERENCES, SEE_ALSO};
-use crate::input::cli::help_text::HelpText;
+use crate::input::cli::help_text::{Example, HelpText};
 use crate::model::options::OPTIONS;
 
 /// Returns the page. `whole` has all commands; `others` has the prose of each command beside a launch.
@@ -26,34 +26,12 @@ pub fn man_page(whole: &Command, launch: &HelpText, others: &[(&str, &HelpText)]
     description(&mut roff);
     section(&mut roff, "OPTIONS").text(prose(launch.details));
     shared_options(&mut roff, whole);
-    section(&mut roff, "COMMANDS");
-    roff.text(prose("The name of a command comes first, before all options."));
-    for (name, text) in others {
-        roff.control("SS", [*name]);
-        roff.text(usage(text.usage)).control("PP", []);
-        let details = if text.details.is_empty() { text.about } else { text.details };
-        roff.text(prose(details));
-        own_options(&mut roff, whole, name);
-    }
-    section(&mut roff, "EXIT STATUS").text(prose("The status of a launch is the command's own. Before that:"));
-    for (status, meaning) in launch.exit_statuses() {
-        item(&mut roff, vec![bold(status.to_string())], meaning);
-    }
-    for (name, text) in others.iter().filter(|(_, text)| !text.success.is_empty()) {
-        let statuses: Vec<String> = text.statuses.iter().map(ToString::to_string).collect();
-        item(&mut roff, vec![bold(*name)], &format!("{} {}.", text.success, statuses.join(", ")));
-    }
+    commands(&mut roff, whole, others);
+    exit_statuses(&mut roff, launch, others);
     environment(&mut roff);
     section(&mut roff, "FILES");
     items(&mut roff, FILES);
-    section(&mut roff, "EXAMPLES");
-    for (number, example) in texts().flat_map(|text| text.examples).enumerate() {
-        if number > 0 {
-            roff.control("PP", []);
-        }
-        roff.text(prose(&format!("{}:", example.purpose)));
-        code(&mut roff, example.line);
-    }
+    examples(&mut roff, texts().flat_map(|text| text.examples));
     section(&mut roff, "SEE ALSO").text(prose(SEE_ALSO));
     // groff prints other characters for these unless they are named.
     let page = roff.render().replace('~', r"\(ti").replace('^', r"\(ha").replace('`', r"\(ga");
@@ -67,10 +45,12 @@ fn filled(page: &str) -> String {
     let mut before = "";
     for line in page.lines() {
         is_kept = (is_kept || before == ".EX") && line != ".EE";
-        filled += &match before {
-            _ if is_kept || line.starts_with('.') => line.to_owned(),
-            ".TP" => line.split(' ').map(unhyphenated).collect::<Vec<_>>().join(" "),
-            _ => broken(line),
+        filled += &if is_kept || line.starts_with('.') {
+            line.to_owned()
+        } else if before == ".TP" {
+            line.split(' ').map(unhyphenated).collect::<Vec<_>>().join(" ")
+        } else {
+            broken(line)
         };
         filled.push('\n');
         before = line;
@@ -115,6 +95,42 @@ fn description(roff: &mut Roff) {
     items(roff, REFERENCE_PARTS);
     roff.control("SS", ["Declarations"]).text(prose(DECLARATION.0));
     code(roff, DECLARATION.1);
+}
+
+/// Writes the commands beside a launch, each with its own options.
+fn commands(roff: &mut Roff, whole: &Command, others: &[(&str, &HelpText)]) {
+    section(roff, "COMMANDS");
+    roff.text(prose("The name of a command comes first, before all options."));
+    for (name, text) in others {
+        roff.control("SS", [*name]);
+        roff.text(usage(text.usage)).control("PP", []);
+        let details = if text.details.is_empty() { format!("{}.", text.about) } else { text.details.to_owned() };
+        roff.text(prose(&details));
+        own_options(roff, whole, name);
+    }
+}
+
+fn exit_statuses(roff: &mut Roff, launch: &HelpText, others: &[(&str, &HelpText)]) {
+    section(roff, "EXIT STATUS").text(prose("The status of a launch is the command's own. Before that:"));
+    for (status, meaning) in launch.exit_statuses() {
+        item(roff, vec![bold(status.to_string())], meaning);
+    }
+    for (name, text) in others {
+        let statuses = text.statuses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let statuses = if statuses.is_empty() { statuses } else { format!(" {statuses}.") };
+        item(roff, vec![bold(*name)], &format!("{}{statuses}", text.status_intro));
+    }
+}
+
+fn examples<'e>(roff: &mut Roff, examples: impl Iterator<Item = &'e Example>) {
+    section(roff, "EXAMPLES");
+    for (number, example) in examples.enumerate() {
+        if number > 0 {
+            roff.control("PP", []);
+        }
+        roff.text(prose(&format!("{}:", example.purpose)));
+        code(roff, example.line);
+    }
 }
 
 /// Writes the options of a launch under their headings.

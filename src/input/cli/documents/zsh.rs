@@ -2,18 +2,19 @@
 
 use std::fmt::Write;
 
-use super::described::{Argument, DescribedLine, DescribedOption};
+use super::described::{Argument, DescribedLine, DescribedOption, names};
+use crate::model::quoting::single_quoted;
 
 /// Returns the script.
 pub fn zsh(lines: &[DescribedLine]) -> String {
     let named = || lines.iter().filter_map(|line| Some((line.name.as_deref()?, line)));
-    let names: Vec<&str> = named().map(|(name, _)| name).collect();
+    let commands: Vec<&str> = named().map(|(name, _)| name).collect();
     let described: String = named().fold(String::new(), |mut text, (name, line)| {
-        let _ = writeln!(text, "    {}", quoted(&format!("{name}:{}", line.about)));
+        let _ = writeln!(text, "    {}", single_quoted(&format!("{name}:{}", line.about)));
         text
     });
     let cases: String = lines.iter().rev().map(case).collect();
-    TEMPLATE.replace("@PATTERN@", &names.join("|")).replace("@DESCRIBED@", &described).replace("@CASES@", &cases)
+    TEMPLATE.replace("@PATTERN@", &commands.join("|")).replace("@DESCRIBED@", &described).replace("@CASES@", &cases)
 }
 
 /// Returns the branch of one command line; that of the launch is the last one, for any other name.
@@ -27,10 +28,10 @@ fn case(line: &DescribedLine) -> String {
     }
     case.push_str("      arguments=(\n");
     for spec in line.options.iter().flat_map(specs) {
-        let _ = writeln!(case, "        {}", quoted(&spec));
+        let _ = writeln!(case, "        {}", single_quoted(&spec));
     }
-    if !line.words.is_empty() {
-        let _ = writeln!(case, "        {}", quoted(&format!("1: :({})", line.words.join(" "))));
+    if !line.values.is_empty() {
+        let _ = writeln!(case, "        {}", single_quoted(&format!("1: :({})", names(&line.values))));
     }
     case.push_str("      )\n      ;;\n");
     case
@@ -50,7 +51,7 @@ fn specs(option: &DescribedOption) -> Vec<String> {
             Argument::Text(name) => (if is_long { "=" } else { "+" }, format!(":{}: ", escaped(name))),
             Argument::File(name) => (if is_long { "=" } else { "+" }, format!(":{}:_files", escaped(name))),
             Argument::OneOf(name, values) => {
-                (if is_long { "=" } else { "+" }, format!(":{}:({})", escaped(name), values.join(" ")))
+                (if is_long { "=" } else { "+" }, format!(":{}:({})", escaped(name), names(values)))
             }
         };
         format!("{excluded}{spelling}{joint}[{help}]{argument}")
@@ -67,10 +68,6 @@ fn escaped(text: &str) -> String {
         escaped.push(c);
         escaped
     })
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The script, but for the names of the commands and their branches.

@@ -1,8 +1,10 @@
-//! Messages about files that cannot be delivered, or whose delivery cannot be undone.
+//! Messages about files that cannot be delivered, or whose delivery cannot be undone; `export` has those about exported variables.
+
+pub mod export;
 
 use super::exit_status::{CONFIGURATION, TEMPORARY};
 use crate::deliver::{DeliverError, DeliverProblem, FailedStep, Step};
-use crate::model::entry::Target;
+use crate::model::entry::{Origin, Place, Target};
 use crate::system::os_error::{describe, is_limit};
 
 pub fn status(error: &DeliverError) -> u8 {
@@ -44,10 +46,17 @@ pub fn line(error: &DeliverError) -> String {
 pub fn entry_and_reason(error: &DeliverError) -> (String, String) {
     let DeliverError { target, origin, problem } = error;
     let target = match &target.place {
-        crate::model::entry::Place::Path(path) => path.display().to_string(),
-        crate::model::entry::Place::Memory => Target::File(target.clone()).to_string(),
+        Place::Path(path) => path.display().to_string(),
+        Place::Memory => Target::File(target.clone()).to_string(),
     };
-    (format!("{target} ({origin})"), what(problem))
+    let reason = match (problem, origin) {
+        // The output of `export`, which no service manager makes room for.
+        (DeliverProblem::DirectoryMissing, Origin::Argument(_)) => {
+            "its directory does not exist; create it first".to_owned()
+        }
+        (problem, _) => what(problem),
+    };
+    (format!("{target} ({origin})"), reason)
 }
 
 fn what(problem: &DeliverProblem) -> String {

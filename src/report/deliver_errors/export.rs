@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::line::Line;
 use crate::deliver::export::{ExportError, ExportProblem, Unfit};
 use crate::model::entry::{Place, Subject};
+use crate::model::environment::EnvironmentError;
 use crate::model::options::ExportFormat;
 use crate::model::resolved::FileValue;
+use crate::report::line::{Line, list};
 
 pub fn line(error: &ExportError) -> String {
     let (entry, reason) = entry_and_reason(error);
@@ -15,13 +16,19 @@ pub fn line(error: &ExportError) -> String {
 
 pub fn entry_and_reason(error: &ExportError) -> (String, String) {
     let ExportError { subject, problem } = error;
-    let reason = match *problem {
+    let reason = match problem {
         ExportProblem::FileInMemory => {
             "a file in memory ends with the process that made it, so its path cannot be exported; give the entry a `path`, \
              or set the variable to the value"
                 .to_owned()
         }
-        ExportProblem::Unfit(format, unfit) => format!("{}; {}", unfit_reason(format, unfit), remedy(unfit)),
+        ExportProblem::Environment(EnvironmentError::Nul(_)) => {
+            "the value has a NUL byte, which a variable cannot hold; declare it under `env` with `encode: base64`".to_owned()
+        }
+        ExportProblem::Environment(
+            EnvironmentError::TooLong { length, limit, .. } | EnvironmentError::TotalTooLong { length, limit, .. },
+        ) => format!("with its name the variable has {length} bytes, and the kernel allows a launch {limit}"),
+        &ExportProblem::Unfit(format, unfit) => format!("{}; {}", unfit_reason(format, unfit), remedy(unfit)),
     };
     (subject.to_string(), reason)
 }
@@ -35,6 +42,7 @@ fn unfit_reason(format: ExportFormat, unfit: Unfit) -> String {
     };
     match unfit {
         Unfit::NotUtf8 => format!("the value is not UTF-8, as {readers} must be"),
+        Unfit::NotANumber => "shells keep this name for a number, and the value is none".to_owned(),
         Unfit::Expanded => "the value has `${`, which python-dotenv expands in any quotes".to_owned(),
         Unfit::NoCommonQuotes => {
             "the value has quotes, backslashes or blanks that python-dotenv and Node's dotenv read differently"
@@ -52,6 +60,7 @@ fn unfit_reason(format: ExportFormat, unfit: Unfit) -> String {
 fn remedy(unfit: Unfit) -> &'static str {
     match unfit {
         Unfit::NotUtf8 => "use --format shell, or `encode: base64`",
+        Unfit::NotANumber => "use another name, or --format dotenv, json or docker",
         Unfit::Expanded
         | Unfit::NoCommonQuotes
         | Unfit::LineFeed
@@ -74,15 +83,6 @@ pub fn reserved_names(reserved: &[(Subject, Vec<&'static str>)]) -> Vec<Line> {
         ))
     };
     names.into_iter().map(line).collect()
-}
-
-/// Joins names: `a, b and c`.
-fn list(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [name] => (*name).to_owned(),
-        [names @ .., last] => format!("{} and {last}", names.join(", ")),
-    }
 }
 
 /// The warnings about files, which a launch writes and `export` does not.

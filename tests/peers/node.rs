@@ -1,0 +1,18 @@
+//! The packages of npm that `make test` installs.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::support::skip::{can, skipped};
+
+/// The folder of `node_modules` with this package; `SECRETS_EXEC_NODE` names another folder than `.node`. `None`, and a line that `what`
+/// is skipped, without the package or node.
+pub fn node_folder(package: &str, what: &str) -> Option<PathBuf> {
+    let folder = env::var_os("SECRETS_EXEC_NODE")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".node"), PathBuf::from);
+    if folder.join("node_modules").join(package).exists() {
+        return can(&["node", "--version"], what).then_some(folder);
+    }
+    skipped(&format!("the packages of npm are not in {}: `make test` installs them", folder.display()));
+    None
+}
