@@ -12,6 +12,8 @@ mod credential;
 mod example;
 mod hardened;
 mod network;
+mod pages;
+mod pods;
 mod restart;
 mod scratch;
 mod shown;

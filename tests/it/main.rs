@@ -25,6 +25,7 @@ mod declaration;
 mod declaration_faults;
 mod declaration_files;
 mod defaults;
+mod docs;
 mod documents;
 mod env_from;
 mod env_from_layers;
