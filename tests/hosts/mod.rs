@@ -15,6 +15,8 @@ mod example;
 mod hardened;
 mod network;
 mod packages;
+mod pages;
+mod pods;
 mod restart;
 mod scratch;
 mod shown;

@@ -1,11 +1,15 @@
 //! The pages of `docs/`: their commands run, and print what the pages say.
 
+pub mod console;
 mod page;
 mod session;
 
 mod ci;
 mod commands;
 mod comparison;
+mod containers;
+mod kubernetes;
+mod lambda;
 mod links;
 mod local;
 mod migrating;

@@ -1,0 +1,150 @@
+//! The images and commands of docs/containers.md, with podman in place of docker.
+
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::podman::{self, Container, done};
+use crate::docs::console::{Console, blocks};
+use crate::support::directory::Directory;
+use crate::support::outcome::{Expectations, Status};
+use crate::support::sandbox::{CANARY, repository_file};
+
+fn page() -> String {
+    repository_file("docs/containers.md")
+}
+
+/// An image, which is removed when it is dropped.
+struct Image {
+    name: &'static str,
+    context: Directory,
+}
+
+impl Image {
+    /// Builds an image of this Dockerfile, with these files in its context.
+    fn build(dockerfile: &str, files: &[(&str, &str)]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("localhost/it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let image = Self { name: name.leak(), context: Directory::new() };
+        for (name, content) in files.iter().chain(&[("Dockerfile", dockerfile)]) {
+            fs::write(image.context.path().join(name), content).unwrap();
+        }
+        let context = image.context.path().as_os_str();
+        let options = ["build", "--quiet", "--pull=never", "--network=none", "--tag", image.name].map(AsRef::as_ref);
+        done(options.into_iter().chain([context]));
+        image
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let quiet = Expectations { target_writes_stderr: true, ..Expectations::default() };
+        podman::run(["image", "rm", "--force", self.name], quiet);
+    }
+}
+
+/// A container with the secrets of the examples.
+fn container(image: &'static str) -> Container {
+    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
+    Container::of(image).file("local.yaml", &secrets).env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
+}
+
+/// The page's Dockerfile on an image of these tests, with a stand-in of node that prints its environment.
+fn of_the_page() -> Image {
+    let dockerfile = blocks(&page(), "dockerfile").swap_remove(0);
+    let copied = "COPY --from=secrets-exec /secrets-exec /usr/bin/secrets-exec\n";
+    assert!(dockerfile.starts_with("FROM node:22-slim\n") && dockerfile.contains(copied), "{dockerfile}");
+    let dockerfile = dockerfile
+        .replace("FROM node:22-slim\n", "FROM localhost/host\nCOPY --chmod=755 node /usr/local/bin/node\n")
+        .replace(copied, "");
+    let declaration = blocks(&page(), "yaml").swap_remove(0);
+    let node = "#!/bin/sh\n[ \"$*\" = app.js ] && exec cat /proc/self/environ\n";
+    Image::build(&dockerfile, &[("secrets-exec.yaml", &declaration), ("app.js", ""), ("node", node)])
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn its_image_starts_the_program_with_the_values() {
+    if podman::works() {
+        let image = of_the_page();
+        let run = container(image.name).prints_values().run();
+        run.launched().has("DB_HOST", "db.example.com").has("API_TOKEN", CANARY);
+    }
+}
+
+/// The console blocks of docker with this command.
+fn docker(subcommand: &str) -> Vec<(String, String)> {
+    let blocks = Console::all(&page()).into_iter().filter(|block| block.is_of("docker"));
+    let commands = blocks.flat_map(|block| block.commands);
+    let start = format!("docker {subcommand} ");
+    commands.filter_map(|(command, output)| Some((command.strip_prefix(&start)?.to_owned(), output))).collect()
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn its_commands_with_exec_print_what_it_says() {
+    if !podman::works() {
+        return;
+    }
+    let commands = docker("exec");
+    assert_eq!(commands.len(), 2);
+    let declaration = blocks(&page(), "yaml").swap_remove(0);
+    let container = container("localhost/host").file("app.yaml", &declaration);
+    let container = container.env("SECRETS_EXEC_FILE", "/shared/app.yaml").words(["secrets-exec"]);
+    let started = container.script("trap 'exit 0' TERM; touch /shared/ready; while :; do sleep 0.1; done").start();
+    started.await_file("ready");
+    for (command, output) in commands {
+        let command = command.strip_prefix("app ").unwrap();
+        started.exec(["sh", "-c", command]).launched().printed(format!("{output}\n"));
+    }
+    started.stop();
+    started.wait().launched();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn an_entry_point_drops_the_cmd_of_the_image_below() {
+    if !podman::works() {
+        return;
+    }
+    let base = "FROM localhost/host\nENTRYPOINT [\"docker-entrypoint.sh\"]\nCMD [\"node\", \"app.js\"]\n";
+    let base = Image::build(base, &[]);
+    let commands = docker("inspect");
+    assert_eq!(commands.len(), 1);
+    let (command, output) = &commands[0];
+    let format = command.strip_prefix("--format '").and_then(|rest| rest.strip_suffix("' base")).unwrap();
+    assert_eq!(done(["inspect", "--format", format, base.name]).trim_end(), output);
+    let above = format!("FROM {}\nENTRYPOINT [\"secrets-exec\", \"--\"]\n", base.name);
+    let above = Image::build(&above, &[]);
+    container(above.name).run().refused(64).says(["no command after `--`"]);
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn an_entry_point_that_drops_root_reads_a_file_only_if_it_is_the_owner() {
+    if !podman::works() {
+        return;
+    }
+    for (owner, status) in [("", 1), (", owner: \"65532\"", 0)] {
+        let declaration = format!("files: [{{ from: prod/db:password, env: F{owner} }}]\n");
+        let container = container("localhost/host").file("app.yaml", &declaration).target_writes_stderr();
+        let container = container.words(["secrets-exec", "-f", "/shared/app.yaml", "--"]);
+        let script = "cat \"$F\" >/dev/null";
+        let as_another_user = ["setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "sh", "-c", script];
+        container.words(as_another_user).run().ended(Status::Exit(status));
+    }
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_program_without_a_handler_is_killed_unless_an_init_is_pid_1() {
+    for (init, status) in [(&[][..], 137), (&["tini", "--"][..], 143)] {
+        if !podman::works() {
+            return;
+        }
+        let container = container("localhost/host").words(init).words(["secrets-exec", "-e", "A=prod/db:host"]);
+        let started = container.script("touch /shared/ready; exec sleep 1000").start();
+        started.await_file("ready");
+        done(["stop", "--time=2", started.name()]);
+        started.wait().ended(Status::Exit(status));
+    }
+}

@@ -1,0 +1,201 @@
+//! The pod of `examples/kubernetes`, by `podman kube play`: with a local file, and with the variables by which EKS gives a pod its
+//! role.
+
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::podman::{self, done};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY, ROLE_KEY};
+use crate::support::directory::Directory;
+use crate::support::outcome::{Expectations, Outcome, Status};
+use crate::support::sandbox::{CANARY, repository_file};
+
+/// A pod, which is removed when it is dropped.
+struct Pod {
+    name: String,
+    document: String,
+    network: &'static str,
+    /// The directory that is mounted at `/shared`.
+    shared: Directory,
+}
+
+impl Pod {
+    /// The example, with an image of these tests, and with a command that prints its environment.
+    fn example() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        if !podman::works() {
+            return None;
+        }
+        let name = format!("pod-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let shared = Directory::new();
+        let volume =
+            format!("  volumes:\n    - name: shared\n      hostPath:\n        path: {}\n", shared.path().display());
+        let document =
+            repository_file("examples/kubernetes/app.yaml").replace("app-secrets", &format!("{name}-secrets"));
+        let pod = Self { name: name.clone(), document, network: "none", shared };
+        let pod = pod
+            .with(
+                "metadata:\n  name: app\nspec:\n",
+                &format!("metadata:\n  name: {name}\nspec:\n  restartPolicy: Never\n"),
+            )
+            .with("image: registry.example.com/app:1.4.2", "image: localhost/host")
+            .with("  volumes:\n", &volume)
+            .with(
+                "      volumeMounts:\n",
+                "      volumeMounts:\n        - name: shared\n          mountPath: /shared\n",
+            )
+            .with(r#"["node", "app.js"]"#, r#"["cat", "/proc/self/environ"]"#);
+        Some(pod)
+    }
+
+    fn with(mut self, text: &str, replacement: &str) -> Self {
+        assert_eq!(self.document.matches(text).count(), 1, "{text:?} in {}", self.document);
+        self.document = self.document.replace(text, replacement);
+        self
+    }
+
+    fn env(self, name: &str, value: &str) -> Self {
+        self.with("      env:\n", &format!("      env:\n        - name: {name}\n          value: \"{value}\"\n"))
+    }
+
+    fn script(self, script: &str) -> Self {
+        self.with(r#"["cat", "/proc/self/environ"]"#, &format!("[sh, -c, '{script}']"))
+    }
+
+    /// Writes a file below `/shared`.
+    fn file(self, name: &str, content: &str) -> Self {
+        fs::write(self.shared.path().join(name), content).unwrap();
+        self
+    }
+
+    fn local(self) -> Self {
+        let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
+        self.file("local.yaml", &secrets).env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
+    }
+
+    /// Shares this machine's network, and points the AWS clients at the fake, without credentials.
+    fn aws(mut self, aws: &Aws) -> Self {
+        self.network = "host";
+        self.env("AWS_ENDPOINT_URL", &aws.endpoint()).env("AWS_EC2_METADATA_DISABLED", "true")
+    }
+
+    /// The exit status of the container, and its log.
+    fn run(self) -> Outcome {
+        let file = self.shared.path().join("pod.yaml");
+        fs::write(&file, &self.document).unwrap();
+        done(["kube".as_ref(), "play".as_ref(), format!("--network={}", self.network).as_ref(), file.as_os_str()]);
+        let container = format!("{}-app", self.name);
+        let status = done(["wait", &container]).trim().parse().unwrap();
+        let expectations = Expectations { prints_values: true, ..Expectations::default() };
+        let mut outcome = podman::run(["logs", &container], expectations);
+        outcome.status = Status::Exit(status);
+        outcome
+    }
+}
+
+impl Drop for Pod {
+    fn drop(&mut self) {
+        let quiet = Expectations { target_writes_stderr: true, ..Expectations::default() };
+        podman::run(["pod", "rm", "--force", "--time=0", &self.name], quiet.clone());
+        podman::run(["volume", "rm", "--force", &format!("{}-secrets", self.name)], quiet);
+    }
+}
+
+/// The secrets of the example.
+fn aws() -> Aws {
+    Aws::start()
+        .secret("prod/db", Secret::json(r#"{"host":"db.example.com","password":"p"}"#))
+        .secret("prod/api-token", Secret::bare("token"))
+        .secret("prod/keystore", Secret::binary(*b"\0keystore"))
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_example_starts_with_its_values() {
+    let Some(pod) = Pod::example() else { return };
+    pod.local().run().launched().has("DB_HOST", "db.example.com").has("API_TOKEN", CANARY).lacks("SECRETS_EXEC_FILE");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_example_is_confined_and_its_file_belongs_to_its_user() {
+    let Some(pod) = Pod::example() else { return };
+    let script =
+        "id -u; stat -c \"%a %u %s\" $KEYSTORE_FILE; grep CapBnd /proc/self/status; touch /x 2>/dev/null || echo no";
+    let run = pod.local().script(script).run();
+    run.launched().printed("65532\n400 65532 17\nCapBnd:\t0000000000000000\nno\n");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_pod_without_a_value_does_not_start_and_its_log_says_why() {
+    let Some(pod) = Pod::example() else { return };
+    let run = pod.local().file("local.yaml", &format!("prod/db: {{ host: {CANARY} }}\n")).run();
+    run.refused(78).says(["has no key \"password\"", "prod/api-token", "prod/keystore", "cat was not started"]);
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn command_without_args_drops_the_images_cmd_and_it_says_so() {
+    let Some(pod) = Pod::example() else { return };
+    // The image of Dockerfile.example has a CMD.
+    let pod =
+        pod.with("localhost/host", "localhost/example").with(r#"args: ["cat", "/proc/self/environ"]"#, "args: []");
+    pod.local().run().refused(64).says(["no command after `--`"]);
+}
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/app";
+
+impl Pod {
+    /// With what the webhook of EKS adds for a service account with a role (IRSA).
+    fn web_identity(self) -> Self {
+        let pod = self.file("token", "token-of-the-test").env("AWS_WEB_IDENTITY_TOKEN_FILE", "/shared/token");
+        pod.env("AWS_ROLE_ARN", ROLE).env("AWS_STS_REGIONAL_ENDPOINTS", "regional")
+    }
+
+    /// With what EKS adds for an association (EKS Pod Identity).
+    fn association(self, aws: &Aws) -> Self {
+        let pod =
+            self.file("pod-token", "pod-token").env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &aws.container_credentials());
+        pod.env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/shared/pod-token")
+    }
+}
+
+/// Asserts that the pod has started, and that its secrets were read with this key.
+fn reads_with(pod: Pod, aws: &Aws, key: &str) {
+    pod.run().launched().has("DB_PASSWORD", "p").has("KEYSTORE_FILE", "/run/app/keystore.p12");
+    let keys: Vec<String> = aws.reads().iter().map(|read| read.access_key()).collect();
+    assert_eq!(keys, [key, key, key]);
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_role_of_a_service_account_is_assumed_with_its_token() {
+    let Some(pod) = Pod::example() else { return };
+    let aws = aws();
+    reads_with(pod.aws(&aws).web_identity(), &aws, ROLE_KEY);
+    let exchanges = aws.calls_of("AssumeRoleWithWebIdentity");
+    assert_eq!(exchanges.len(), 1);
+    assert_eq!(
+        (exchanges[0].form()["RoleArn"].as_str(), exchanges[0].form()["WebIdentityToken"].as_str()),
+        (ROLE, "token-of-the-test")
+    );
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_role_of_an_association_comes_from_the_agent_of_the_node() {
+    let Some(pod) = Pod::example() else { return };
+    let aws = aws();
+    reads_with(pod.aws(&aws).association(&aws), &aws, CONTAINER_KEY);
+    assert!(aws.calls().iter().any(|call| call.header("authorization") == Some("pod-token")));
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_pod_with_both_uses_the_role_of_the_service_account() {
+    let Some(pod) = Pod::example() else { return };
+    let aws = aws();
+    reads_with(pod.aws(&aws).association(&aws).web_identity(), &aws, ROLE_KEY);
+}

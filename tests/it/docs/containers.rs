@@ -1,0 +1,77 @@
+//! docs/containers.md: its two task definitions give the program the same variables, and its commands run. Its images are
+//! built by `tests/hosts`.
+
+use serde_json::Value;
+
+use super::console::{blocks, prints_policy, run, runnable};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+
+fn page() -> String {
+    repository_file("docs/containers.md")
+}
+
+/// The task definitions of the page: before, and after.
+fn task_definitions() -> [String; 2] {
+    blocks(&page(), "json").try_into().unwrap()
+}
+
+#[test]
+fn its_commands_print_what_it_says() {
+    let [before, _] = task_definitions();
+    let files = [("task-definition.json", before)];
+    let (policies, others): (Vec<_>, Vec<_>) =
+        runnable(&page()).into_iter().partition(|(command, _)| command.contains(" policy "));
+    assert_eq!((policies.len(), others.len()), (1, 1));
+    prints_policy(&policies[0].0, &files, &["prod/api-token", "prod/db"]);
+    let (command, output) = &others[0];
+    run(command, &files).launched().printed(format!("{output}\n"));
+}
+
+fn aws() -> Aws {
+    let arn = |name: &str| format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}");
+    Aws::start()
+        .secret(&arn("prod/api-token-XyZ123"), Secret::text(CANARY))
+        .secret(&arn("prod/db-AbCdEf"), Secret::json(r#"{"password":"p"}"#))
+}
+
+/// Asserts the variables that ECS would set.
+fn has_the_variables(run: &Outcome) {
+    run.launched_silently().has("LOG_LEVEL", "info").has("API_TOKEN", CANARY).has("DB_PASSWORD", "p");
+}
+
+#[test]
+fn the_task_definition_before_is_a_declaration_with_the_variables_that_ecs_sets() {
+    let [before, _] = task_definitions();
+    let aws = aws();
+    has_the_variables(&Sandbox::new().aws(&aws).file("task.json", before).args(["-f", "task.json"]).run());
+}
+
+#[test]
+fn the_task_definition_after_starts_the_program_with_the_same_variables() {
+    let [_, after] = task_definitions();
+    let after: Value = serde_json::from_str(&after).unwrap();
+    let container = &after["containerDefinitions"][0];
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let entry_point: Vec<String> = container["entryPoint"].as_array().unwrap().iter().map(text).collect();
+    assert_eq!((entry_point[0].as_str(), entry_point.last().unwrap().as_str()), ("secrets-exec", "--"));
+    assert!(container["command"].is_array() && container.get("secrets").is_none(), "{container}");
+    let aws = aws();
+    let mut sandbox = Sandbox::new().aws(&aws).args(&entry_point[1..entry_point.len() - 1]);
+    for variable in container["environment"].as_array().unwrap() {
+        sandbox = sandbox.env(text(&variable["name"]), text(&variable["value"]));
+    }
+    has_the_variables(&sandbox.run());
+}
+
+#[test]
+fn the_check_in_its_dockerfile_needs_nothing_but_the_declaration() {
+    let declaration = blocks(&page(), "yaml").swap_remove(0);
+    let dockerfile = blocks(&page(), "dockerfile").swap_remove(0);
+    assert!(dockerfile.contains("\nRUN secrets-exec check --offline\n"), "{dockerfile}");
+    let check = Sandbox::new().file("etc/app.yaml", declaration).env("SECRETS_EXEC_FILE", "etc/app.yaml");
+    let run = check.args(["check", "--offline"]).bare().run();
+    assert!(run.launched_silently().stdout().contains("DB_PASSWORD"), "{run}");
+}
