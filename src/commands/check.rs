@@ -92,7 +92,8 @@ impl Check<'_> {
         };
         let limits = exec::limits();
         let variables = outcome.resolved.variables.iter();
-        let unusable: Vec<_> = variables.filter_map(|variable| check_variable(variable, limits)).collect();
+        let unusable = variables.filter_map(|variable| Some((variable.entry, check_variable(variable, limits)?)));
+        let unusable: Vec<_> = unusable.collect();
         let files = std::mem::take(&mut outcome.resolved.files);
         let paths: Vec<_> = files.iter().filter_map(|file| variable_and_path(&file.target)).collect();
         let undeliverable = self.inspect(files, &options);
@@ -101,10 +102,11 @@ impl Check<'_> {
             plan: &plan,
             outcome: &outcome,
             fetched: &fetched,
+            overrides: &findings.overrides,
             unusable: &unusable,
             undeliverable: &undeliverable,
         };
-        findings.rows = rows(&values, &findings.overrides);
+        findings.rows = rows(&values);
         if options.verbose {
             terminal::print_lines(report::provenance(&outcome.resolved, &fetched));
             terminal::print_lines(override_notes(&findings.overrides));
@@ -114,6 +116,7 @@ impl Check<'_> {
         }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
         let Outcome { resolved, errors } = outcome;
+        let unusable = unusable.into_iter().map(|(_, error)| error).collect();
         report.append(Report::of_values(errors, unusable, &plan, &format!("{program} would not be started")));
         report.extend(undeliverable, Failure::Deliver);
         if let (Some(command), Some(program), true) = (self.command, &self.program, report.is_empty()) {

@@ -137,6 +137,7 @@ mod tests {
     use super::*;
     use crate::Inherited;
     use crate::model::entry::Origin;
+    use crate::model::plan::EntryId;
     use crate::model::retention::Retention;
     use crate::model::secret_value::SecretValue;
 
@@ -150,6 +151,7 @@ mod tests {
         ResolvedVariable {
             name: EnvName::parse(name).unwrap(),
             value: SecretValue::new(value),
+            entry: EntryId(0),
             subject: Subject {
                 label: name.into(),
                 origin: Origin::Argument("--env"),

@@ -106,7 +106,7 @@ fn as_base64_or_file(subject: &Subject) -> String {
 
 fn as_file(subject: &Subject) -> String {
     let label = &subject.label;
-    match (&subject.origin, &subject.written) {
+    match (&subject.origin, subject.reference()) {
         (Origin::File { .. }, _) => "deliver it as a file, under `files`".to_owned(),
         (Origin::Argument("--env"), Some(written)) => format!("deliver it as a file: --as-file {label}={written}"),
         (Origin::Argument(_) | Origin::Inherited | Origin::TaskDefinition { .. }, _) => {

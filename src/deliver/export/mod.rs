@@ -37,7 +37,7 @@ pub struct Exported {
 /// the path of a file in memory.
 pub fn variables<'a>(resolved: &'a Resolved) -> (Vec<Variable<'a>>, Vec<ExportError>) {
     let value_of = |variable: &'a ResolvedVariable| {
-        let ResolvedVariable { name, value, subject } = variable;
+        let ResolvedVariable { name, value, subject, .. } = variable;
         Variable { name, value: value.expose(), entry: Entry::Value(subject) }
     };
     let mut variables: Vec<_> = resolved.variables.iter().map(value_of).collect();

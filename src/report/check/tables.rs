@@ -6,7 +6,7 @@ use super::age::age;
 use super::findings::{CheckedCommand, Findings};
 use super::grid::{Cell, Medium, Tone, layout};
 use super::problem::Problem;
-use super::row::{Kind, Row, Source, SourceStatus, Status};
+use super::row::{EntryKind, ReadSource, Row, RowStatus, SourceStatus};
 use crate::exec::ProgramError;
 use crate::model::answer::{DescribedSecret, Description, Replica, Rotation};
 use crate::model::reference::Store;
@@ -33,14 +33,14 @@ pub fn text(findings: &Findings, medium: Medium) -> String {
 /// Returns the row of an entry and, for one that is made of several secrets, a row for each.
 fn value_rows(row: &Row, now: SystemTime, is_terminal: bool) -> Vec<Vec<Cell>> {
     let only = match (row.kind, row.sources.as_slice()) {
-        (Kind::Template, _) => None,
+        (EntryKind::Template, _) => None,
         (_, [only]) => Some(only),
         (_, _) => None,
     };
     let reference = match (&row.reference, row.kind, only) {
         (Some(reference), ..) => reference.clone(),
-        (None, Kind::Literal, _) => "literal".to_owned(),
-        (None, Kind::Template, _) => "template".to_owned(),
+        (None, EntryKind::Literal, _) => "literal".to_owned(),
+        (None, EntryKind::Template, _) => "template".to_owned(),
         (None, _, Some(only)) => only.reference(),
         (None, _, None) => format!("{} references", row.sources.len()),
     };
@@ -63,7 +63,7 @@ fn value_rows(row: &Row, now: SystemTime, is_terminal: bool) -> Vec<Vec<Cell>> {
 }
 
 /// The version, its stages and its age.
-fn version_cells(source: Option<&Source>, now: SystemTime) -> [Cell; 3] {
+fn version_cells(source: Option<&ReadSource>, now: SystemTime) -> [Cell; 3] {
     let version = source.and_then(|source| Some((source.locator.store, source.version.as_ref()?)));
     let Some((store, version)) = version else { return [Cell::plain(""), Cell::plain(""), Cell::plain("")] };
     let id = version.id.as_deref().unwrap_or_default();
@@ -75,19 +75,20 @@ fn version_cells(source: Option<&Source>, now: SystemTime) -> [Cell; 3] {
     [Cell::plain(id), Cell::plain(version.stages.join(",")), Cell::plain(age)]
 }
 
-fn status_cell(status: &Status) -> Cell {
+fn status_cell(status: &RowStatus) -> Cell {
     match status {
-        Status::Ok => Cell::toned("ok", Tone::Good),
-        Status::Default => Cell::toned("default", Tone::Notable),
-        Status::Unset => Cell::toned("not set", Tone::Notable),
-        Status::Kept => Cell::toned("kept", Tone::Notable),
-        Status::Unread => Cell::toned("not read", Tone::Notable),
-        Status::Empty => Cell::toned("no variable", Tone::Notable),
-        Status::Failed(Problem { text, .. }, _) => Cell::toned(text, Tone::Bad),
+        RowStatus::Ok => Cell::toned("ok", Tone::Good),
+        RowStatus::Default => Cell::toned("default", Tone::Notable),
+        RowStatus::Unset => Cell::toned("not set", Tone::Notable),
+        RowStatus::Kept => Cell::toned("kept", Tone::Notable),
+        RowStatus::Unread => Cell::toned("not read", Tone::Notable),
+        RowStatus::Overridden => Cell::toned("overridden", Tone::Notable),
+        RowStatus::Empty => Cell::toned("no variable", Tone::Notable),
+        RowStatus::Failed(Problem { text, .. }, _) => Cell::toned(text, Tone::Bad),
     }
 }
 
-fn source_status(source: &Source) -> Cell {
+fn source_status(source: &ReadSource) -> Cell {
     match source.status {
         SourceStatus::Ok => Cell::toned("ok", Tone::Good),
         SourceStatus::Unread => Cell::toned("not read", Tone::Notable),
