@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use super::prepare::{Prepared, prepare};
 use super::read::read;
+use super::values::unusable;
 use crate::deliver::export::{Exported, export as export_variables, variables};
 use crate::deliver::{Files, deliver};
 use crate::exec;
 use crate::input::cli::{Inputs, UsageError};
 use crate::model::answer::Fetched;
 use crate::model::entry::{FileTarget, Mode, Origin, Place};
-use crate::model::environment::check_variable;
 use crate::model::inherited::Inherited;
 use crate::model::options::ExportOptions;
 use crate::model::resolved::FileValue;
@@ -28,8 +28,7 @@ pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) ->
     let Prepared { options, plan, backend, .. } = prepare(inputs, inherited)?;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;
-    let limits = exec::limits();
-    let unusable = resolved.variables.iter().filter_map(|variable| check_variable(variable, limits)).collect();
+    let unusable = unusable(&resolved, exec::limits()).into_iter().map(|(_, error)| error).collect();
     let mut report = Report::of_values(errors, unusable, &plan, "nothing was exported");
     let (variables, errors) = variables(&resolved);
     report.extend(errors, Failure::Export);

@@ -7,3 +7,4 @@ mod long_wait;
 pub mod policy;
 mod prepare;
 mod read;
+mod values;

@@ -48,7 +48,7 @@ pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inheri
         Ok::<_, Report>(())
     })?;
     drop((watchdog, long_wait));
-    Report::of_values(unsupported(&plan, &answers).errors, Vec::new(), &plan, "no policy was printed").check()?;
+    Report::of_unsupported(unsupported(&plan, &answers).errors, &plan, "no policy was printed").check()?;
     let policy = aws::policy(&settings, &locators, reader, policy_options);
     let (text, notices) = policy.map_err(Failure::UnknownRole)?;
     terminal::print(&text).map_err(Failure::Output)?;

@@ -11,6 +11,7 @@ use crate::system::os_error::describe;
 
 pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
     let what = match error {
+        ProgramError::NoInterpreter { file } => exec(file, &ExecError::NoInterpreter),
         ProgramError::NotFound { .. } if command.is_empty() => {
             let hint = "a variable in its place, such as \"$COMMAND\", may be unset";
             return vec![Line::error("the command after `--` is empty"), Line::help(hint)];
@@ -28,7 +29,7 @@ pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
         ProgramError::NotFound { path } => {
             (path.as_ref().map(|path| Line::note(format!("PATH is {path}"))), command_hint(command).map(Line::help))
         }
-        ProgramError::NotExecutable { .. } => (None, None),
+        ProgramError::NotExecutable { .. } | ProgramError::NoInterpreter { .. } => (None, None),
     };
     std::iter::once(Line::error(what)).chain(note).chain(hint).collect()
 }

@@ -7,7 +7,7 @@ use crate::model::reference::{Locator, SecretRef};
 use crate::model::template::Template;
 
 /// The number of an entry in its plan. The texts of two entries may be equal: two on one line, or a file that is given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId(pub usize);
 
 /// An entry whose references are looked up.
