@@ -99,7 +99,16 @@ fn is_about_the_secret(error: &FetchError) -> bool {
         FetchError::NotFound { missing: Missing::Secret, .. }
         | FetchError::Denied { cause: Denial::Credentials | Denial::Token | Denial::Role, .. }
         | FetchError::Unavailable(_)
-        | FetchError::Refused(_)
+        | FetchError::Refused(
+            Refusal::TrustStore(_)
+            | Refusal::Certificate { .. }
+            | Refusal::Proxy { .. }
+            | Refusal::OtherRegion { .. }
+            | Refusal::OtherAccount { .. }
+            | Refusal::Agent(_)
+            | Refusal::Request(_)
+            | Refusal::Status(_),
+        )
         | FetchError::NoCredentials(_)
         | FetchError::NoRegion => false,
     }

@@ -209,7 +209,7 @@ fn without_repeated_hints(mut lines: Vec<Line>) -> Vec<Line> {
     let is_general = |line: &Line| line.label == Label::Help && !line.text.starts_with("did you mean");
     lines.reverse();
     lines.retain(|line| {
-        if line.label == Label::Error {
+        if line.begins_error() {
             next = std::mem::take(&mut own);
         }
         !is_general(line) || own.insert(line.text.clone()) && !next.contains(&line.text)

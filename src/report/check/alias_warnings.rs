@@ -15,7 +15,9 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Line> {
         let nearest = suggestions.nearest(name, aliases().filter(|alias| *alias != name))?;
         let is_alias = aliases().any(|alias| alias == name);
         (!is_alias).then(|| {
-            Line::warning(format!("{subject}: {name} is no alias, but a secret; did you mean the alias {nearest}?"))
+            Line::warning(format!(
+                "{subject}: {name} is no alias, so it names a secret; did you mean the alias {nearest}?"
+            ))
         })
     };
     plan.references().filter_map(warning).collect()
