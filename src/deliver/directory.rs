@@ -8,13 +8,18 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
-use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC, fstatfs};
+use nix::sys::statfs::{
+    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC, fstatfs,
+};
 
 use super::problem::{DeliverProblem, Step};
 use crate::system::links::{MAX_SYMLINKS, is_foreign};
 
 /// The ramfs magic number of linux/magic.h, which nix does not define.
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
+
+/// File systems whose files the kernel makes up: proc, sysfs, cgroups.
+const KERNEL_FILES: [FsType; 4] = [PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC];
 
 /// Flags for opening a path component. O_PATH, since creating files in a directory needs no permission to read it.
 const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
@@ -60,9 +65,20 @@ impl DirectoryEntry {
         (self.directory_id, self.name.clone())
     }
 
-    /// True if the directory's file system is neither tmpfs nor ramfs.
+    /// True if the directory's file system is neither tmpfs nor ramfs, nor one of the kernel's own.
     pub fn is_on_disk(&self) -> bool {
-        fstatfs(&self.directory).is_ok_and(|system| ![TMPFS_MAGIC, RAMFS_MAGIC].contains(&system.filesystem_type()))
+        let is_other =
+            |system: FsType| ![TMPFS_MAGIC, RAMFS_MAGIC].contains(&system) && !KERNEL_FILES.contains(&system);
+        self.file_system().is_some_and(is_other)
+    }
+
+    /// True for a file system in which the kernel alone creates files.
+    pub fn is_of_the_kernel(&self) -> bool {
+        self.file_system().is_some_and(|system| KERNEL_FILES.contains(&system))
+    }
+
+    fn file_system(&self) -> Option<FsType> {
+        fstatfs(&self.directory).ok().map(|system| system.filesystem_type())
     }
 }
 

@@ -202,6 +202,14 @@ fn a_file_is_not_written_and_its_directory_is_checked() {
 }
 
 #[test]
+fn a_file_that_only_the_kernel_could_create_is_not_deliverable() {
+    let aws = Aws::start().secret("x", Secret::text(CANARY));
+    let run = check(&aws).declaration("files:\n  - { from: x, path: /proc/x }\n").run();
+    run.ended(Status::Exit(78)).says(["/proc/x", "cannot be created"]).says_nothing_of("disk");
+    assert_eq!(status(&run, "/proc/x"), "not deliverable", "{run}");
+}
+
+#[test]
 fn a_kept_variable_has_a_line() {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
     let run = check(&aws).args(["--keep-existing", "-e", "A=y:k", "-e", "B=x:k"]).env("A", "here").run();
