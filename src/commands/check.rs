@@ -5,24 +5,27 @@ use std::time::SystemTime;
 
 use super::prepare::{BackendConfig, Prepared, prepare, prepare_and_find};
 use super::read::{read, read_and_describe};
-use crate::deliver::{DeliverError, Files, inspect};
+use super::values::{print_disk_notices, unusable};
+use crate::backend::agent::Agent;
+use crate::deliver::{DeliverError, Files, undeliverable};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::model::answer::{DescribedSecret, Fetched};
 use crate::model::command_line::CommandLine;
 use crate::model::entry::{FileTarget, Place};
 use crate::model::env_name::EnvName;
-use crate::model::environment::{Environment, check_variable};
+use crate::model::environment::{Environment, EnvironmentError, Limits};
 use crate::model::inherited::Inherited;
 use crate::model::options::{CheckOptions, Options};
 use crate::model::plan::Plan;
-use crate::model::resolved::FileValue;
+use crate::model::resolved::{FileValue, Resolved};
 use crate::report::check::{
-    CheckedCommand, CheckedSource, Findings, Medium, Values, description_warnings, json, override_notes, overrides,
-    rows, text,
+    CheckedCommand, CheckedSource, Findings, Values, alias_warnings, description_warnings, json, override_notes,
+    overrides, rows, text,
 };
 use crate::report::{self, Failure, Report, terminal};
-use crate::resolve::{Outcome, resolve_offline};
+use crate::resolve::{Outcome, resolve_offline, unsupported};
+use crate::time::deadline::Deadline;
 
 /// Prints a table of the variables and files, or JSON.
 ///
@@ -40,6 +43,7 @@ pub fn check(
         None => (prepare(inputs, inherited), None),
         Some(command) => {
             let (prepared, found) = prepare_and_find(inputs, command, inherited);
+            let found = found.and_then(Program::check_interpreter);
             findings.command = Some(CheckedCommand::new(command, &found));
             let found = found.map_err(|error| report.append(Failure::program(command, error).into()));
             (prepared, found.ok())
@@ -54,9 +58,7 @@ pub fn check(
         let exit_status = if report.is_empty() { 0 } else { rendered.exit_status };
         json(&findings, &rendered.lines, exit_status)
     } else {
-        let terminal = terminal::output_terminal();
-        let is_coloured = terminal.is_some_and(|(_, wants_colours)| wants_colours);
-        text(&findings, Medium { width: terminal.map(|(width, _)| width), is_coloured })
+        text(&findings, terminal::output_medium())
     };
     report.extend(terminal::print(&printed).err(), Failure::Output);
     report.check()
@@ -76,50 +78,38 @@ impl Check<'_> {
         let Prepared { options, retained, backend, plan } = prepared;
         let mut fetched = Fetched::default();
         let mut outcome = if self.checked.offline {
-            resolve_offline(&plan)
+            offline(backend, &options, &plan)
         } else {
             findings.source = source(&backend);
-            match self.read(backend, &options, &plan, &mut fetched) {
-                Ok((outcome, secrets)) => {
-                    findings.secrets = secrets;
-                    outcome
-                }
-                Err(failed) => {
-                    report.append(failed);
-                    Outcome::default()
-                }
-            }
+            let read = self.read(backend, &options, &plan, &mut fetched);
+            let (outcome, secrets) = read.map_err(|failed| report.append(failed)).unwrap_or_default();
+            findings.secrets = secrets;
+            outcome
         };
         let limits = exec::limits();
-        let variables = outcome.resolved.variables.iter();
-        let unusable: Vec<_> = variables.filter_map(|variable| check_variable(variable, limits)).collect();
+        let unusable = unusable(&outcome.resolved, limits);
         let files = std::mem::take(&mut outcome.resolved.files);
         let paths: Vec<_> = files.iter().filter_map(|file| variable_and_path(&file.target)).collect();
-        let undeliverable = self.inspect(files, &options);
+        let undeliverable = self.undeliverable(files, &options);
         findings.overrides = overrides(&plan, &outcome.resolved);
-        let values = Values {
+        findings.rows = rows(&Values {
             plan: &plan,
             outcome: &outcome,
             fetched: &fetched,
+            overrides: &findings.overrides,
             unusable: &unusable,
             undeliverable: &undeliverable,
-        };
-        findings.rows = rows(&values, &findings.overrides);
-        if options.verbose {
-            terminal::print_lines(report::provenance(&outcome.resolved, &fetched));
-            terminal::print_lines(override_notes(&findings.overrides));
-        }
-        if !options.quiet {
-            terminal::print_lines(description_warnings(&findings.secrets));
-        }
+        });
+        self.print_notes(&options, &plan, &outcome.resolved, &fetched, findings);
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
         let Outcome { resolved, errors } = outcome;
-        report.append(Report::of_values(errors, unusable, &plan, &format!("{program} would not be started")));
+        let unusable = unusable.into_iter().map(|(_, error)| error).collect();
+        report.append(Report::of_values(errors, unusable, &plan, format!("{program} would not be started")));
         report.extend(undeliverable, Failure::Deliver);
-        if let (Some(command), Some(program), true) = (self.command, &self.program, report.is_empty()) {
+        if report.is_empty() {
             let paths = paths.iter().map(|(name, path)| (name, path.as_path()));
             let environment = Environment::new(retained, &resolved.variables, paths);
-            report.extend(environment.check(command, program.as_path(), limits).err(), Failure::Environment);
+            report.extend(self.check_size(&environment, limits).err(), Failure::Environment);
         }
     }
 
@@ -133,24 +123,52 @@ impl Check<'_> {
         if !self.checked.describe {
             return read(backend, options, plan, self.inherited, fetched).map(|outcome| (outcome, Vec::new()));
         }
-        if let (Some(why), false) = (undescribed(&backend), options.quiet) {
-            terminal::print_lines([report::not_described(why)]);
+        if let (Some(option), false) = (describes_nothing(&backend), options.quiet) {
+            terminal::print_lines([report::not_described(option)]);
         }
         read_and_describe(backend, options, plan, self.inherited, fetched)
     }
 
-    /// Checks whether the files could be delivered here, without writing any.
-    fn inspect(&self, files: Vec<FileValue>, options: &Options) -> Vec<DeliverError> {
+    /// Returns the reasons, known without writing any file, why the files cannot be delivered here.
+    fn undeliverable(&self, files: Vec<FileValue>, options: &Options) -> Vec<DeliverError> {
         if self.checked.offline {
             return Vec::new();
         }
         let files = Files::find(files);
-        if !options.quiet {
-            let persistent = files.persistent_files();
-            terminal::print_lines(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
-        }
-        inspect(files)
+        print_disk_notices(&files, options);
+        undeliverable(files)
     }
+
+    fn print_notes(&self, options: &Options, plan: &Plan, resolved: &Resolved, fetched: &Fetched, findings: &Findings) {
+        if options.verbose {
+            terminal::print_lines(report::provenance(resolved, fetched));
+            terminal::print_lines(override_notes(&findings.overrides));
+        }
+        if !options.quiet {
+            terminal::print_lines(description_warnings(&findings.secrets));
+        }
+        if !options.quiet && self.checked.offline {
+            terminal::print_lines(alias_warnings(plan));
+        }
+    }
+
+    fn check_size(&self, environment: &Environment, limits: Limits) -> Result<(), EnvironmentError> {
+        match (self.command, &self.program) {
+            (Some(command), Some(program)) => environment.check(command, program.as_path(), limits),
+            (_, _) => environment.check_alone(limits),
+        }
+    }
+}
+
+/// Resolves what needs no request, and fails what the agent can never read.
+fn offline(backend: BackendConfig, options: &Options, plan: &Plan) -> Outcome {
+    let mut outcome = resolve_offline(plan);
+    if let BackendConfig::Agent(settings, agent_settings) = backend {
+        let agent = Agent::new(agent_settings, *settings, Deadline::new(options.timeout, None));
+        let answers = agent.unsupported_offline(&plan.locators()).into_iter().collect();
+        outcome.errors.extend(unsupported(plan, &answers).errors);
+    }
+    outcome
 }
 
 fn source(backend: &BackendConfig) -> CheckedSource {
@@ -162,7 +180,7 @@ fn source(backend: &BackendConfig) -> CheckedSource {
 }
 
 /// Returns the option with which no secret can be described.
-fn undescribed(backend: &BackendConfig) -> Option<&'static str> {
+fn describes_nothing(backend: &BackendConfig) -> Option<&'static str> {
     match backend {
         BackendConfig::Agent(_, settings) if !settings.has_fallback => Some("--agent"),
         BackendConfig::Aws(_) | BackendConfig::Agent(..) => None,

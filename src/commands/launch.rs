@@ -4,12 +4,13 @@ use std::convert::Infallible;
 
 use super::prepare::{Prepared, prepare};
 use super::read::read;
-use crate::deliver::{Delivered, Files, Signals, deliver};
+use super::values::{print_disk_notices, unusable};
+use crate::deliver::{Delivered, Files, Signals, deliver, undeliverable};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
-use crate::model::environment::{Environment, check_variable};
+use crate::model::environment::Environment;
 use crate::model::inherited::Inherited;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::Outcome;
@@ -27,17 +28,18 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;
     let limits = exec::limits();
-    let unusable = resolved.variables.iter().filter_map(|variable| check_variable(variable, limits)).collect();
+    let unusable = unusable(&resolved, limits).into_iter().map(|(_, error)| error).collect();
     let consequence = format!("{} was not started", command.program().to_string_lossy());
-    Report::of_values(errors, unusable, &plan, &consequence).check()?;
+    let mut report = Report::of_values(errors, unusable, &plan, consequence);
+    if !report.is_empty() {
+        report.extend(undeliverable(Files::find(resolved.files)), Failure::Deliver);
+        return Err(report);
+    }
     if options.verbose {
         terminal::print_lines(report::provenance(&resolved, &fetched));
     }
     let files = Files::find(resolved.files);
-    if !options.quiet {
-        let persistent = files.persistent_files();
-        terminal::print_lines(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
-    }
+    print_disk_notices(&files, &options);
     let ready = inherited.filled("NOTIFY_SOCKET").filter(|_| options.notify_ready);
     let ready = ready.and_then(NotifySocket::open);
     // A signal must not leave files behind: hold it until the delivery is undone or the command runs.

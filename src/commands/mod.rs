@@ -8,3 +8,4 @@ pub mod policy;
 mod prepare;
 mod read;
 mod runtime;
+mod values;

@@ -65,10 +65,5 @@ fn complete(
         let mut agent = Agent::new(agent, settings.clone(), deadline);
         Ok(agent.unsupported(locators).await.map_err(Failure::Setup)?.into_iter().collect())
     })?;
-    let errors = unsupported(plan, &refused).errors;
-    if errors.is_empty() {
-        return Ok(());
-    }
-    let aliases = plan.aliases().names().map(str::to_owned).collect();
-    Err(Failure::Resolve(errors, aliases).into())
+    Report::of_unsupported(unsupported(plan, &refused).errors, plan, "no policy was printed").check()
 }

@@ -30,11 +30,12 @@ pub fn read(
     inherited: &Inherited,
     fetched: &mut Fetched,
 ) -> Result<Outcome, Report> {
-    let read = read_then(config, options, plan, inherited, fetched, async |_, _| Ok(()));
+    let read = read_then(config, options, plan, inherited, fetched, async |_, _, _| Ok(()));
     read.map(|(outcome, ())| outcome)
 }
 
-/// Does the same as [`read`], and then describes the secrets.
+/// Does the same as [`read`], and then describes the secrets, within another `--timeout`: a secret that cannot be read must not leave
+/// no time for the others.
 ///
 /// # Errors
 /// When nothing can be fetched at all.
@@ -45,7 +46,10 @@ pub fn read_and_describe(
     inherited: &Inherited,
     fetched: &mut Fetched,
 ) -> Result<(Outcome, Vec<DescribedSecret>), Report> {
-    read_then(config, options, plan, inherited, fetched, Backend::describe)
+    read_then(config, options, plan, inherited, fetched, async |backend, fetched, deadline| {
+        deadline.restart();
+        backend.describe(fetched).await
+    })
 }
 
 /// Resolves `plan`, and then calls `then` with all answers.
@@ -55,15 +59,15 @@ fn read_then<T>(
     plan: &Plan,
     inherited: &Inherited,
     fetched: &mut Fetched,
-    then: impl AsyncFnOnce(&mut Backend, &Fetched) -> Result<T, SetupError>,
+    then: impl AsyncFnOnce(&mut Backend, &Fetched, &Deadline) -> Result<T, SetupError>,
 ) -> Result<(Outcome, T), Report> {
     let begun = Instant::now();
     let (backend, outcome) = run(options, inherited, async |deadline| {
         // Not dropped: the end of the process or execve closes the connections.
-        let mut backend = ManuallyDrop::new(open(config, deadline)?);
+        let mut backend = ManuallyDrop::new(open(config, deadline.clone())?);
         let outcome = async {
             let outcome = fetch_and_resolve(&mut backend, plan, fetched).await?;
-            Ok((outcome, then(&mut backend, fetched).await?))
+            Ok((outcome, then(&mut backend, fetched, &deadline).await?))
         };
         let outcome = outcome.await;
         Ok((backend, outcome))

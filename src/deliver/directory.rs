@@ -10,7 +10,7 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::libc::{dev_t, ino_t};
 use nix::sys::stat::{Mode, fstat};
 
-use super::platform::{COMPONENT, is_on_disk, read_link};
+use super::platform::{COMPONENT, FileSystem, file_system, read_link};
 use super::problem::{DeliverProblem, Step};
 use crate::system::links::{MAX_SYMLINKS, is_foreign};
 
@@ -55,9 +55,14 @@ impl DirectoryEntry {
         (self.directory_id, self.name.clone())
     }
 
-    /// True if the directory's file system is neither tmpfs nor ramfs.
+    /// True if the directory's file system is neither tmpfs nor ramfs, nor one of the kernel's own.
     pub fn is_on_disk(&self) -> bool {
-        is_on_disk(self.directory())
+        file_system(self.directory()) == FileSystem::Disk
+    }
+
+    /// True for a file system in which the kernel alone creates files.
+    pub fn is_of_the_kernel(&self) -> bool {
+        file_system(self.directory()) == FileSystem::Kernel
     }
 }
 

@@ -98,7 +98,7 @@ impl Files {
 }
 
 /// Returns every reason, known without writing anything, that the files cannot be delivered.
-pub fn inspect(files: Files) -> Vec<DeliverError> {
+pub fn undeliverable(files: Files) -> Vec<DeliverError> {
     let mut entries = HashSet::new();
     let mut errors = Vec::new();
     for Pending { file, destination } in files.0 {

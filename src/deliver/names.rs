@@ -26,6 +26,9 @@ impl DirectoryEntry {
 
     /// Checks that this process may create a file in the directory.
     pub fn expect_writable(&self) -> Result<(), DeliverProblem> {
+        if self.is_of_the_kernel() {
+            return Err(Step::Create.failed(Errno::EACCES).into());
+        }
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
         match faccessat(self.directory(), ".", access, AtFlags::AT_EACCESS) {
             Err(errno @ (Errno::EACCES | Errno::EROFS)) => Err(Step::Create.failed(errno).into()),

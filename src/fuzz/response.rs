@@ -8,6 +8,7 @@ use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
 use crate::model::answer::{Document, FetchFailure};
 use crate::model::entry::{Origin, Subject};
+use crate::model::plan::EntryId;
 use crate::resolve::{ResolveError, ResolveProblem};
 
 /// `data` is a status code on a line, header lines, an empty line and a body.
@@ -28,7 +29,7 @@ pub fn response(data: &[u8]) {
                     let subject =
                         Subject { label: "A".to_owned(), origin: Origin::Inherited, is_env_from: false, written: None };
                     let problem = ResolveProblem::Fetch(FetchFailure::new(None, error));
-                    assert_hold_no_value(vec![ResolveError { subject, reference: None, problem }]);
+                    assert_hold_no_value(vec![ResolveError { entry: EntryId(0), subject, reference: None, problem }]);
                 }
             }
         }

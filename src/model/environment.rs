@@ -96,11 +96,21 @@ impl Environment {
     /// # Errors
     /// [`EnvironmentError::TotalTooLong`].
     pub fn check(&self, command: &CommandLine, program: &Path, limits: Limits) -> Result<(), EnvironmentError> {
-        let words = command.arguments().map(|argument| argument.as_bytes().len());
-        let strings = self.0.iter().map(|string| string.as_bytes().len()).chain(words);
-        let pointed: usize = strings.map(|length| length + 1 + size_of::<usize>()).sum();
+        let words: usize = command.arguments().map(|argument| pointed(argument.as_bytes().len())).sum();
         // The kernel also keeps the program's path (AT_EXECFN).
-        let length = pointed + program.as_os_str().len() + 1;
+        self.check_total(words + program.as_os_str().len() + 1, limits)
+    }
+
+    /// Checks the limit of all strings together, for a command without arguments.
+    ///
+    /// # Errors
+    /// [`EnvironmentError::TotalTooLong`].
+    pub fn check_alone(&self, limits: Limits) -> Result<(), EnvironmentError> {
+        self.check_total(0, limits)
+    }
+
+    fn check_total(&self, beside: usize, limits: Limits) -> Result<(), EnvironmentError> {
+        let length = self.0.iter().map(|string| pointed(string.as_bytes().len())).sum::<usize>() + beside;
         if length > limits.total {
             return Err(EnvironmentError::TotalTooLong { length, limit: limits.total, longest: self.longest() });
         }
@@ -117,6 +127,11 @@ impl Environment {
         let longest = self.0.iter().max_by_key(|string| string.as_bytes().len());
         longest.map(|string| name_of(string)).unwrap_or_default()
     }
+}
+
+/// Returns the bytes that a string of this length takes, with its NUL and the pointer to it.
+fn pointed(length: usize) -> usize {
+    length + 1 + size_of::<usize>()
 }
 
 /// Lists the names only, since values are secrets.
@@ -137,6 +152,7 @@ mod tests {
     use super::*;
     use crate::Inherited;
     use crate::model::entry::Origin;
+    use crate::model::plan::EntryId;
     use crate::model::retention::Retention;
     use crate::model::secret_value::SecretValue;
 
@@ -150,6 +166,7 @@ mod tests {
         ResolvedVariable {
             name: EnvName::parse(name).unwrap(),
             value: SecretValue::new(value),
+            entry: EntryId(0),
             subject: Subject {
                 label: name.into(),
                 origin: Origin::Argument("--env"),

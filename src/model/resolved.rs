@@ -2,6 +2,7 @@
 
 use super::entry::{FileTarget, Origin, Subject};
 use super::env_name::EnvName;
+use super::plan::EntryId;
 use super::reference::Locator;
 use super::secret_value::SecretValue;
 
@@ -9,6 +10,7 @@ use super::secret_value::SecretValue;
 pub struct ResolvedVariable {
     pub name: EnvName,
     pub value: SecretValue,
+    pub entry: EntryId,
     pub subject: Subject,
 }
 
@@ -27,22 +29,37 @@ pub struct ReadFrom {
     pub parameter_name: Option<String>,
 }
 
+/// An entry, or a key of an object, with the sources of its value: none for a literal or a default.
+#[derive(Debug)]
+pub struct ResolvedEntry {
+    pub entry: EntryId,
+    pub subject: Subject,
+    pub read_from: Vec<ReadFrom>,
+}
+
+/// An entry that sets nothing, or a key of an object.
+#[derive(Debug)]
+pub struct UnusedEntry {
+    pub entry: EntryId,
+    pub subject: Subject,
+}
+
 /// The values of a plan, each variable and each path once.
 #[derive(Debug, Default)]
 pub struct Resolved {
     pub variables: Vec<ResolvedVariable>,
     pub files: Vec<FileValue>,
-    /// The sources of each value; empty for a literal or a default.
-    pub sources: Vec<(Subject, Vec<ReadFrom>)>,
+    /// The entry of each value.
+    pub entries: Vec<ResolvedEntry>,
     /// The optional entries that are absent.
-    pub omitted: Vec<Subject>,
+    pub omitted: Vec<UnusedEntry>,
     /// The entries, and the keys of objects, whose variable or path another entry sets.
-    pub overridden: Vec<Subject>,
+    pub overridden: Vec<UnusedEntry>,
 }
 
 impl Resolved {
     /// True if a variable or a file of this label has a value.
     pub fn has(&self, label: &str) -> bool {
-        self.sources.iter().any(|(subject, _)| subject.label == label)
+        self.entries.iter().any(|entry| entry.subject.label == label)
     }
 }

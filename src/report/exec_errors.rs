@@ -11,6 +11,7 @@ use crate::system::os_error::describe;
 
 pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
     let what = match error {
+        ProgramError::NoInterpreter { file } => exec(file, &ExecError::NoInterpreter),
         ProgramError::NotFound { .. } if command.is_empty() => {
             let hint = "a variable in its place, such as \"$COMMAND\", may be unset";
             return vec![Line::error("the command after `--` is empty"), Line::help(hint)];
@@ -28,7 +29,7 @@ pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
         ProgramError::NotFound { path } => {
             (path.as_ref().map(|path| Line::note(format!("PATH is {path}"))), command_hint(command).map(Line::help))
         }
-        ProgramError::NotExecutable { .. } => (None, None),
+        ProgramError::NotExecutable { .. } | ProgramError::NoInterpreter { .. } => (None, None),
     };
     std::iter::once(Line::error(what)).chain(note).chain(hint).collect()
 }
@@ -106,7 +107,7 @@ fn as_base64_or_file(subject: &Subject) -> String {
 
 fn as_file(subject: &Subject) -> String {
     let label = &subject.label;
-    match (&subject.origin, &subject.written) {
+    match (&subject.origin, subject.reference()) {
         (Origin::File { .. }, _) => "deliver it as a file, under `files`".to_owned(),
         (Origin::Argument("--env"), Some(written)) => format!("deliver it as a file: --as-file {label}={written}"),
         (Origin::Argument(_) | Origin::Inherited | Origin::TaskDefinition { .. }, _) => {

@@ -69,7 +69,7 @@ const ONE_VARIABLE: &str = "map it to one variable with --env, or under `env`";
 
 /// Returns a remedy for a key whose name is wrong, in an entry of a file or for `--env-from`, which can only have a prefix.
 fn naming_hint(subject: &Subject, in_file: &str) -> String {
-    match (&subject.origin, &subject.written) {
+    match (&subject.origin, subject.reference()) {
         (Origin::Argument(option), Some(written)) => {
             format!("write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {in_file}")
         }
@@ -82,7 +82,7 @@ fn naming_hint(subject: &Subject, in_file: &str) -> String {
 /// Returns a remedy for two keys with one name. A prefix helps if they are of two secrets.
 fn clash_hint(subject: &Subject) -> String {
     let in_file = "`rename` one of them, or leave it out with `except`";
-    match (&subject.origin, &subject.written) {
+    match (&subject.origin, subject.reference()) {
         (Origin::Argument(option), Some(written)) => format!(
             "of two secrets, give one a prefix: {option} PREFIX_={written}; else declare it in a file, under `env-from`: {in_file}"
         ),

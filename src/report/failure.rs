@@ -85,7 +85,7 @@ impl Failure {
             Self::Declaration(_) | Self::Local(_) | Self::EnvReference(_) | Self::Environment(_) => CONFIGURATION,
             Self::Program { error, .. } => match error {
                 ProgramError::NotFound { .. } => NOT_FOUND,
-                ProgramError::NotExecutable { .. } => NOT_EXECUTABLE,
+                ProgramError::NotExecutable { .. } | ProgramError::NoInterpreter { .. } => NOT_EXECUTABLE,
             },
             Self::Runtime(_) => TEMPORARY,
             Self::Stack(_) => CONFIGURATION,
@@ -94,6 +94,35 @@ impl Failure {
             Self::Deliver(error) => deliver_errors::status(error),
             Self::Export(_) => CONFIGURATION,
             Self::Exec { .. } => NOT_EXECUTABLE,
+        }
+    }
+
+    /// The number of entries that are not resolved.
+    pub fn unresolved_values(&self) -> usize {
+        let Self::Resolve(errors, _) = self else { return 0 };
+        errors.iter().map(|error| error.entry).collect::<BTreeSet<_>>().len()
+    }
+
+    /// True for a value that is known, but cannot be delivered.
+    pub fn is_undelivered_value(&self) -> bool {
+        match self {
+            Self::Environment(error) => !matches!(error, EnvironmentError::TotalTooLong { .. }),
+            Self::Deliver(_) | Self::Export(_) => true,
+            Self::Usage(_)
+            | Self::Options(_)
+            | Self::Variable(_)
+            | Self::Setup(_)
+            | Self::Declaration(_)
+            | Self::Local(_)
+            | Self::EnvReference(_)
+            | Self::Plan(_)
+            | Self::UnknownRole(_)
+            | Self::Program { .. }
+            | Self::Runtime(_)
+            | Self::Stack(_)
+            | Self::Resolve(..)
+            | Self::Output(_)
+            | Self::Exec { .. } => false,
         }
     }
 
@@ -154,8 +183,8 @@ impl Failure {
     }
 }
 
-/// Returns the lines of all messages. A reason that several entries share comes once, before the entries, and a hint once, after the
-/// last error that it is for.
+/// Returns the lines of all messages. A reason that several entries share comes once, before the entries, and a hint of several errors
+/// that follow each other once, after the last of them.
 pub fn lines(failures: &[Failure]) -> Vec<Line> {
     let mut groups: Vec<(Option<String>, Vec<Line>, Vec<String>)> = Vec::new();
     for failure in failures {
@@ -175,11 +204,17 @@ pub fn lines(failures: &[Failure]) -> Vec<Line> {
 }
 
 fn without_repeated_hints(mut lines: Vec<Line>) -> Vec<Line> {
-    let mut known = BTreeSet::new();
+    // The hints of this error and of the next one.
+    let (mut own, mut next) = (BTreeSet::new(), BTreeSet::new());
     // Suggestions of a similar name belong to the error right before them.
     let is_general = |line: &Line| line.label == Label::Help && !line.text.starts_with("did you mean");
     lines.reverse();
-    lines.retain(|line| !is_general(line) || known.insert(line.text.clone()));
+    lines.retain(|line| {
+        if line.begins_error() {
+            next = std::mem::take(&mut own);
+        }
+        !is_general(line) || own.insert(line.text.clone()) && !next.contains(&line.text)
+    });
     lines.reverse();
     lines
 }

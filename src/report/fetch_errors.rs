@@ -40,6 +40,12 @@ fn check_hint(what: &str, default: Option<&str>) -> String {
     }
 }
 
+/// Returns the message about an error alone, without advice.
+pub fn fetch_text(error: &FetchError, reference: Option<&SecretRef>) -> String {
+    fetching(error, reference, false, &[], &Suggestions::default(), None).0
+}
+
+/// Returns the message, and the lines below it.
 pub fn fetching(
     error: &FetchError,
     reference: Option<&SecretRef>,
@@ -135,14 +141,17 @@ fn credentials_hint(wanted: &Wanted, tried: &[(&'static str, String)]) -> Option
 fn denial(cause: Denial, store: Store, is_path: bool) -> &'static str {
     match cause {
         Denial::Policy | Denial::PolicyOrMissing if is_path => {
-            "allow this identity to perform ssm:GetParametersByPath on it and on all below it"
+            "allow this identity to perform ssm:GetParametersByPath on it and on all below it; secrets-exec policy prints the policy"
         }
         Denial::Policy | Denial::PolicyOrMissing if store == Store::ParameterStore => {
-            "allow this identity to perform ssm:GetParameters on it"
+            "allow this identity to perform ssm:GetParameters on it; secrets-exec policy prints the policy"
         }
-        Denial::Policy => "allow this identity to perform secretsmanager:GetSecretValue on it",
+        Denial::Policy => {
+            "allow this identity to perform secretsmanager:GetSecretValue on it; secrets-exec policy prints the policy"
+        }
         Denial::PolicyOrMissing => {
-            "allow this identity to perform secretsmanager:GetSecretValue on it; AWS also answers this if the secret does not exist"
+            "allow this identity to perform secretsmanager:GetSecretValue on it (secrets-exec policy prints the policy); \
+             AWS also answers this if the secret does not exist"
         }
         Denial::Key => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
         Denial::Token => {

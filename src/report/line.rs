@@ -39,6 +39,9 @@ pub enum Layout {
     Verbatim,
 }
 
+/// Before each entry below a reason.
+const ENTRY_INDENT: &str = "  ";
+
 impl Line {
     pub fn error(text: impl Into<String>) -> Self {
         Self::wrapped(Label::Error, text)
@@ -67,7 +70,12 @@ impl Line {
 
     /// Returns the line of one of several entries below their reason.
     pub fn entry(text: impl std::fmt::Display) -> Self {
-        Self::error(format!("  {text}"))
+        Self::error(format!("{ENTRY_INDENT}{text}"))
+    }
+
+    /// True for the first line of an error, not for its entries.
+    pub fn begins_error(&self) -> bool {
+        self.label == Label::Error && !self.text.starts_with(ENTRY_INDENT)
     }
 }
 

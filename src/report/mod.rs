@@ -35,8 +35,16 @@ use crate::resolve::ResolveError;
 #[derive(Debug, Default)]
 pub struct Report {
     failures: Vec<Failure>,
-    /// The last line.
-    conclusion: Option<String>,
+    conclusion: Option<Conclusion>,
+}
+
+/// The last line, if a value is among the failures.
+#[derive(Debug)]
+struct Conclusion {
+    /// The failure of values that are not resolved.
+    unresolved: &'static str,
+    /// For example `node was not started`.
+    consequence: String,
 }
 
 /// A report as it is printed.
@@ -59,23 +67,29 @@ impl From<Failure> for Report {
 }
 
 impl Report {
-    /// Creates the report of values that could not be read or that no environment can hold, with what follows from it.
+    /// Creates the report of values that could not be read or that no environment can hold, with what follows from it and from
+    /// every other value in the report.
     pub fn of_values(
         errors: Vec<ResolveError>,
         unusable: Vec<EnvironmentError>,
         plan: &Plan,
-        consequence: &str,
+        consequence: impl Into<String>,
     ) -> Self {
-        let values = match errors.len() + unusable.len() {
-            0 => return Self::default(),
-            1 => "1 value".to_owned(),
-            count => format!("{count} values"),
-        };
-        let conclusion = format!("{values} could not be read: {consequence}");
-        let aliases = plan.aliases().names().map(str::to_owned).collect();
-        let resolve = (!errors.is_empty()).then_some(Failure::Resolve(errors, aliases));
+        let resolve = (!errors.is_empty()).then(|| Self::unresolved(errors, plan));
         let failures = resolve.into_iter().chain(unusable.into_iter().map(Failure::Environment)).collect();
+        let conclusion = Conclusion { unresolved: "could not be read", consequence: consequence.into() };
         Self { failures, conclusion: Some(conclusion) }
+    }
+
+    /// Creates the report of values that the backend can never read, known without any request.
+    pub fn of_unsupported(errors: Vec<ResolveError>, plan: &Plan, consequence: impl Into<String>) -> Self {
+        let resolve = (!errors.is_empty()).then(|| Self::unresolved(errors, plan));
+        let conclusion = Conclusion { unresolved: "cannot be read", consequence: consequence.into() };
+        Self { failures: resolve.into_iter().collect(), conclusion: Some(conclusion) }
+    }
+
+    fn unresolved(errors: Vec<ResolveError>, plan: &Plan) -> Failure {
+        Failure::Resolve(errors, plan.aliases().names().map(str::to_owned).collect())
     }
 
     /// Adds the errors of one kind.
@@ -88,7 +102,7 @@ impl Report {
         result.map_err(|errors| self.extend(errors, failure)).ok()
     }
 
-    /// Adds another report, whose last line becomes the last one of both.
+    /// Adds another report, whose conclusion becomes that of both.
     pub fn append(&mut self, other: Self) {
         self.failures.extend(other.failures);
         self.conclusion = other.conclusion.or(self.conclusion.take());
@@ -107,8 +121,24 @@ impl Report {
     /// Returns the lines, and the highest exit status of all failures.
     pub fn render(&self) -> Rendered {
         let exit_status = self.failures.iter().map(Failure::status).max().unwrap_or(BUG);
-        let conclusion = self.conclusion.iter().map(Line::error);
+        let conclusion = self.conclusion.iter().filter_map(|conclusion| self.conclude(conclusion));
         let lines = failure::lines(&self.failures).into_iter().chain(conclusion).collect();
         Rendered { lines, exit_status }
+    }
+
+    fn conclude(&self, Conclusion { unresolved, consequence }: &Conclusion) -> Option<Line> {
+        let unread: usize = self.failures.iter().map(Failure::unresolved_values).sum();
+        let undelivered = self.failures.iter().filter(|failure| failure.is_undelivered_value()).count();
+        let values = match unread + undelivered {
+            0 => return None,
+            1 => "1 value".to_owned(),
+            count => format!("{count} values"),
+        };
+        let what = match (unread, undelivered) {
+            (_, 0) => (*unresolved).to_owned(),
+            (0, _) => "cannot be delivered".to_owned(),
+            (_, _) => format!("{unresolved} or delivered"),
+        };
+        Some(Line::error(format!("{values} {what}: {consequence}")))
     }
 }

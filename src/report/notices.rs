@@ -8,10 +8,10 @@ use super::fetch_errors;
 use super::line::Line;
 use crate::backend::aws::{PolicyNotice, UnreachableFile};
 use crate::model::answer::{Fetched, Outage};
-use crate::model::entry::{Origin, Subject};
+use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::reference::{Arn, SecretRef, Store};
-use crate::model::resolved::{ReadFrom, Resolved};
+use crate::model::resolved::{ReadFrom, Resolved, ResolvedEntry};
 use crate::model::suggest::Suggestions;
 use crate::time::progress::{Event, Status, WaitReason};
 
@@ -40,14 +40,15 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
             .map(|passed| format!(", in place of {} ({})", passed.region, fetch_errors::outage(&passed.outage)));
         Some(format!("{name}, version {version}{stages}, {place}{}", instead.collect::<String>()))
     };
-    let line = |(subject, read_from): &(Subject, Vec<ReadFrom>)| match (read_from.as_slice(), &subject.written) {
+    let line = |ResolvedEntry { subject, read_from, .. }: &ResolvedEntry| match (read_from.as_slice(), &subject.written)
+    {
         ([], None) => format!("{subject}: literal"),
         ([], Some(_)) => format!("{subject}: absent, so its default is set"),
         (read_from, _) => format!("{subject}: {}", read_from.iter().filter_map(read).collect::<Vec<_>>().join("; ")),
     };
-    let not_set = resolved.omitted.iter().filter(|subject| !resolved.has(&subject.label));
+    let not_set = resolved.omitted.iter().map(|unused| &unused.subject).filter(|subject| !resolved.has(&subject.label));
     let not_set = not_set.map(|subject| format!("{subject}: not set, since it is optional and absent"));
-    resolved.sources.iter().map(line).chain(not_set).map(Line::note).collect()
+    resolved.entries.iter().map(line).chain(not_set).map(Line::note).collect()
 }
 
 /// The warning about `--describe` with an option that keeps secrets from being described.
@@ -166,8 +167,8 @@ pub fn disk_notice(path: &Path, origin: &Origin) -> Line {
 
 /// The warnings about references that look like URLs: a policy is printed without the answer that would tell that they are wrong.
 pub fn scheme_warnings(plan: &Plan) -> impl Iterator<Item = Line> {
-    let with_scheme = plan.references().filter(|(_, reference)| reference.has_scheme());
-    with_scheme.map(|(subject, SecretRef { locator, selector })| {
+    let with_scheme = plan.references().filter(|(_, _, reference)| reference.has_scheme());
+    with_scheme.map(|(_, subject, SecretRef { locator, selector })| {
         let secret = fetch_errors::name(locator);
         Line::warning(format!(
             "{subject}: a reference has no scheme, so this is the key \"{selector}\" of {secret}; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"

@@ -2,7 +2,7 @@
 
 use super::exit_status::{CONFIGURATION, DENIED, TEMPORARY};
 use super::extract_errors::{env_from, extraction, rendering};
-use super::fetch_errors::{default_hint, fetching, name};
+use super::fetch_errors::{default_hint, fetch_text, fetching, name};
 use super::line::{Label, Line};
 use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Outage, Refusal};
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
@@ -207,7 +207,7 @@ fn reason<'a>(
         ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
             let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions, default);
             let elsewhere = elsewhere.iter().map(|(region, error)| {
-                let what = fetching(error, reference, false, aliases, suggestions, default).0;
+                let what = fetch_text(error, reference);
                 Line::note(format!("region {region} (fallback): {what}"))
             });
             return (region.as_ref(), what, elsewhere.chain(hints).collect());

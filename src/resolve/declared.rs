@@ -20,6 +20,7 @@ pub fn naming_errors(plan: &Plan) -> Vec<ResolveError> {
         for entry in &layer.env_from {
             let is_set = |name: &str| claimed.contains(name) || plan.keeps(name);
             errors.extend(errors_of(entry, is_set).into_iter().map(|error| ResolveError {
+                entry: entry.id,
                 subject: entry.subject.clone(),
                 reference: Some(entry.reference.clone()),
                 problem: ResolveProblem::EnvFrom { region: None, error },

@@ -13,7 +13,7 @@ use crate::model::env_name::EnvName;
 use crate::model::plan::{Binding, EnvFrom, Plan, PlannedLayer};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{Locator, SecretRef};
-use crate::model::resolved::{FileValue, ReadFrom, Resolved, ResolvedVariable};
+use crate::model::resolved::{FileValue, ReadFrom, Resolved, ResolvedEntry, ResolvedVariable, UnusedEntry};
 use crate::model::secret_value::SecretValue;
 
 /// The state of the walk: the targets resolved so far, and the locators that are needed for the others.
@@ -46,7 +46,7 @@ impl<'a> LayerWalk<'a> {
         for binding in &layer.bindings {
             let claims = binding.target.claims();
             if claims.iter().any(|claim| self.claimed.contains(claim)) {
-                self.resolved.overridden.push(binding.subject.clone());
+                self.resolved.overridden.push(unused(binding));
             } else if !claims.iter().any(|claim| self.may_be_overridden(claim)) {
                 self.resolve_binding(binding, claims);
             }
@@ -87,7 +87,7 @@ impl<'a> LayerWalk<'a> {
             }
             (Attempt::Pending(locators), _) => self.wanted.extend(locators),
             (Attempt::Failed(errors), OnMissing::Omit) if are_absences(&errors) => {
-                self.resolved.omitted.push(binding.subject.clone());
+                self.resolved.omitted.push(unused(binding));
                 return;
             }
             (Attempt::Failed(errors), OnMissing::Default(text)) if are_absences(&errors) => {
@@ -99,11 +99,11 @@ impl<'a> LayerWalk<'a> {
     }
 
     fn set(&mut self, binding: &Binding, value: SecretValue, read_from: Vec<ReadFrom>) {
-        let subject = binding.subject.clone();
-        self.resolved.sources.push((subject.clone(), read_from));
+        let (entry, subject) = (binding.id, binding.subject.clone());
+        self.resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from });
         match &binding.target {
             Target::Env(name) => {
-                self.resolved.variables.push(ResolvedVariable { name: name.clone(), value, subject });
+                self.resolved.variables.push(ResolvedVariable { name: name.clone(), value, entry, subject });
             }
             Target::File(target) => {
                 self.resolved.files.push(FileValue { target: target.clone(), value, origin: subject.origin });
@@ -116,6 +116,7 @@ impl<'a> LayerWalk<'a> {
         let is_failure = |error: &InputError| *on_missing == OnMissing::Fail || !error.problem.is_absence();
         let errors = errors.into_iter().filter(is_failure);
         self.errors.extend(errors.map(|InputError { reference, problem }| ResolveError {
+            entry: binding.id,
             subject: binding.subject.clone(),
             reference,
             problem,
@@ -162,7 +163,7 @@ impl<'a> LayerWalk<'a> {
             let is_set = claimed.contains(name) || self.plan.keeps(name);
             if is_set {
                 let label = label(key, name);
-                overridden.push(Subject { label, ..entry.subject.clone() });
+                overridden.push(UnusedEntry { entry: entry.id, subject: Subject { label, ..entry.subject.clone() } });
             }
             is_set
         });
@@ -183,15 +184,20 @@ impl<'a> LayerWalk<'a> {
         }
         let subject = Subject { label: label(&key, name.as_str()), ..entry.subject.clone() };
         let parameter_name = locator.is_path().then_some(key);
-        self.resolved.sources.push((subject.clone(), vec![ReadFrom { locator: locator.clone(), parameter_name }]));
-        self.resolved.variables.push(ResolvedVariable { name, value, subject });
+        let read_from = vec![ReadFrom { locator: locator.clone(), parameter_name }];
+        self.resolved.entries.push(ResolvedEntry { entry: entry.id, subject: subject.clone(), read_from });
+        self.resolved.variables.push(ResolvedVariable { name, value, entry: entry.id, subject });
         Ok(())
     }
 
     fn fail_env_from(&mut self, entry: &EnvFrom, problem: ResolveProblem) {
         let (subject, reference) = (entry.subject.clone(), Some(entry.reference.clone()));
-        self.errors.push(ResolveError { subject, reference, problem });
+        self.errors.push(ResolveError { entry: entry.id, subject, reference, problem });
     }
+}
+
+fn unused(binding: &Binding) -> UnusedEntry {
+    UnusedEntry { entry: binding.id, subject: binding.subject.clone() }
 }
 
 /// Returns the variable that a key gives, or a text in its place if the key may not be quoted.

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use crate::model::answer::Fetched;
 use crate::model::entry::Subject;
-use crate::model::plan::Plan;
+use crate::model::plan::{EntryId, Plan};
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::resolved::Resolved;
 
@@ -64,10 +64,10 @@ pub fn resolve_offline(plan: &Plan) -> Outcome {
 
 /// Fails every target with a reference that `answers` has an error for; nothing is resolved.
 pub fn unsupported(plan: &Plan, answers: &Fetched) -> Outcome {
-    let error = |(subject, reference): (&Subject, &SecretRef)| {
+    let error = |(entry, subject, reference): (EntryId, &Subject, &SecretRef)| {
         let failure = answers.get(&reference.locator)?.as_ref().err()?;
         let problem = ResolveProblem::Fetch(failure.clone());
-        Some(ResolveError { subject: subject.clone(), reference: Some(reference.clone()), problem })
+        Some(ResolveError { entry, subject: subject.clone(), reference: Some(reference.clone()), problem })
     };
     Outcome { resolved: Resolved::default(), errors: plan.references().filter_map(error).collect() }
 }

@@ -5,11 +5,13 @@ use super::extract::ExtractError;
 use super::template::RenderError;
 use crate::model::answer::{FetchError, FetchFailure};
 use crate::model::entry::Subject;
+use crate::model::plan::EntryId;
 use crate::model::reference::{Region, SecretRef};
 
 /// The reason that a target has no value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResolveError {
+    pub entry: EntryId,
     pub subject: Subject,
     /// The reference that failed; `None` for an error about the whole of a template.
     pub reference: Option<SecretRef>,

@@ -155,6 +155,12 @@ impl Deadline {
         });
     }
 
+    /// Starts the timeout again, for requests that do not belong to the resolution.
+    pub fn restart(&self) {
+        self.phase.send_replace(Phase::Running { since: Instant::now() });
+        self.is_noticed.store(false, Ordering::SeqCst);
+    }
+
     /// Completes when the timeout starts; never, if it runs already.
     pub async fn started(&self) {
         if !self.is_waiting() {

@@ -202,6 +202,14 @@ fn a_file_is_not_written_and_its_directory_is_checked() {
 }
 
 #[test]
+fn a_file_that_only_the_kernel_could_create_is_not_deliverable() {
+    let aws = Aws::start().secret("x", Secret::text(CANARY));
+    let run = check(&aws).declaration("files:\n  - { from: x, path: /proc/x }\n").run();
+    run.ended(Status::Exit(78)).says(["/proc/x", "cannot be created"]).says_nothing_of("disk");
+    assert_eq!(status(&run, "/proc/x"), "not deliverable", "{run}");
+}
+
+#[test]
 fn a_kept_variable_has_a_line() {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
     let run = check(&aws).args(["--keep-existing", "-e", "A=y:k", "-e", "B=x:k"]).env("A", "here").run();
@@ -340,4 +348,44 @@ fn a_full_device_is_an_error() {
     let aws = Aws::start().secret("x", Secret::text(CANARY));
     let run = check(&aws).resolve("A=x").prepared_by("exec \"$@\" >/dev/full").run();
     run.ended(Status::Exit(78)).says(["standard output cannot be written"]);
+}
+
+#[test]
+fn the_size_of_all_variables_is_checked_without_a_command() {
+    let aws = Aws::start().secret("x", Secret::json(&format!(r#"{{"k":"{}"}}"#, "v".repeat(120_000))));
+    let sandbox = (0..20).fold(check(&aws), |sandbox, at| sandbox.resolve(&format!("A{at}=x:k")));
+    sandbox.run().ended(Status::Exit(78)).says(["together have"]);
+}
+
+#[test]
+fn a_script_whose_interpreter_is_missing_is_not_executable() {
+    let aws = Aws::start().secret("x", Secret::text(CANARY));
+    for (begin, expected) in [("#!/no/such/program -x\n", 126), ("#! /bin/sh\n", 0), ("#!\n", 0), ("exit\n", 0)] {
+        let sandbox = Sandbox::new().aws(&aws).args(["check", "-e", "A=x"]).executable("script", begin);
+        let run = sandbox.command(["./script"]).run();
+        run.ended(Status::Exit(expected));
+        assert_eq!(run.stderr().contains("its interpreter"), expected != 0, "{run}");
+    }
+}
+
+#[test]
+fn the_last_line_counts_what_could_not_be_read_and_what_cannot_be_delivered() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let file = "files:\n  - { from: 'x:k', path: /no/such/directory/file }\n";
+    let run = check(&aws).declaration(file).run();
+    run.ended(Status::Exit(78)).says(["1 value cannot be delivered: the command would not be started"]);
+    // An object with two errors is one value.
+    let object = "env-from:\n  - { from: x, prefix: X_, only: [one, two] }\n";
+    let run = check(&aws).declaration(&(object.to_owned() + file)).run();
+    run.ended(Status::Exit(78)).says(["2 values could not be read or delivered: the command would not be started"]);
+    let run = check(&aws).declaration(object).run();
+    run.ended(Status::Exit(78)).says(["1 value could not be read: the command would not be started"]);
+}
+
+#[test]
+fn a_column_without_any_text_is_left_out_on_a_terminal() {
+    let sandbox = || Sandbox::new().args(["check", "--offline"]).bare().resolve("A=prod/db:k");
+    let run = sandbox().env("NO_COLOR", "1").through(output_terminal(80)).run();
+    assert_eq!(line(&run, "VARIABLE"), ["VARIABLE", "REFERENCE", "STATUS"], "{run}");
+    assert_eq!(line(&sandbox().run(), "VARIABLE").len(), 6);
 }

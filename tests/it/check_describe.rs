@@ -100,8 +100,8 @@ fn a_denied_description_is_not_permitted_and_no_failure() {
         .refuses_to_describe("x", fault::denied_description())
         .secret("y", Secret::text(CANARY));
     let run = described(&aws).resolve("A=x").resolve("B=y").run();
-    run.ended(Status::Exit(0));
-    assert!(run.stderr.is_empty(), "{run}");
+    run.ended(Status::Exit(0)).says(["secretsmanager:DescribeSecret; secrets-exec policy --describe prints"]);
+    assert_eq!(run.stderr().lines().count(), 1, "{run}");
     assert_eq!(cells(&run, "x")[2], "not permitted", "{run}");
     assert_eq!(cells(&run, "y")[2], "off", "{run}");
     let run = described(&aws).arg("--json").resolve("A=x").run();
@@ -275,4 +275,19 @@ fn the_gate_of_the_documentation_passes_a_rotated_secret_with_a_key_of_its_own_a
     assert!(!passes(Aws::start()), "no rotation");
     assert!(!passes(Aws::start().describes("x", json!({ "KmsKeyId": KEY }))), "no rotation, but a key");
     assert!(!passes(Aws::start().refuses_to_describe("x", fault::denied_description())), "not permitted");
+    let aws = Aws::start().parameter("/p", &[Version::text(CANARY)]);
+    let without_secrets = Sandbox::new().aws(&aws).file("secrets.yaml", "env: { A: 'ssm:/p' }\n").bare();
+    assert_ne!(without_secrets.prepared_by(&gate).run().status, Status::Exit(0), "no secret");
+}
+
+#[test]
+fn a_secret_that_does_not_answer_leaves_the_time_to_describe_the_others() {
+    let aws = Aws::start()
+        .secret("ok", Secret::json(r#"{"k":"v"}"#))
+        .describes("ok", json!({ "RotationEnabled": false }))
+        .secret("held", Secret { held: true, ..Secret::text(CANARY) });
+    let run = described(&aws).resolve("A=ok:k").resolve("B=held").args(["--timeout", "400ms"]).run();
+    aws.release();
+    run.ended(Status::Exit(75));
+    assert_eq!(cells(&run, "ok")[..3], ["ok", "us-east-1", "off"], "{run}");
 }

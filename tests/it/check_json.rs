@@ -216,6 +216,65 @@ fn entries_without_effect_are_listed() {
     );
 }
 
+/// The label, kind, reference and status of each value.
+fn values(document: &Value) -> Vec<[&str; 4]> {
+    let fields = |value| ["label", "kind", "reference", "status"].map(|name| text(value, name));
+    let values = document["values"].as_array().unwrap().iter().map(fields);
+    // Each object has the canary as a key, too.
+    values.filter(|value| !value[0].ends_with("ZZ_CANARY")).collect()
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap_or("null")
+}
+
+#[test]
+fn objects_from_one_secret_on_one_line_have_their_own_values() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v","m":"w"}"#));
+    let good = [["X_K", "env-from", "x", "ok"], ["X_M", "env-from", "x", "ok"]];
+    let run = check(&aws).args(["--env-from", "X_=x", "--env-from", "Y_=x"]).run();
+    let both = [["Y_K", "env-from", "x", "ok"], ["Y_M", "env-from", "x", "ok"]];
+    assert_eq!(values(&document(&run, 0)), [good, both].concat(), "{run}");
+    let declaration = r#"{"env-from":[{"from":"x","prefix":"X_"},{"from":"x","prefix":"Y_","only":["nope"]}]}"#;
+    let run = check(&aws).declaration(declaration).run();
+    let failed = ["Y_*", "env-from", "x", "failed"];
+    assert_eq!(values(&document(&run, 78)), [good[0], good[1], failed], "{run}");
+}
+
+#[test]
+fn an_optional_entry_of_a_file_that_is_given_twice_has_one_value() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let sandbox = check(&aws).file("a.yaml", "env:\n  A: { from: 'x:k', optional: true }\n");
+    let run = sandbox.args(["-f", "a.yaml", "-f", "a.yaml"]).run();
+    assert_eq!(values(&document(&run, 0)), [["A", "reference", "x:k", "ok"]], "{run}");
+}
+
+#[test]
+fn a_kept_variable_has_the_kind_and_the_reference_of_its_entry() {
+    let aws = Aws::start();
+    let declaration = "secrets: { s: x }\nenv:\n  T: { template: '{{ s.k }}' }\nenv-from:\n  - { from: x, prefix: X_, only: [k, m] }\n";
+    let aws = aws.secret("x", Secret::json(r#"{"k":"v","m":"w"}"#));
+    let sandbox = check(&aws).declaration(declaration).arg("--keep-existing").env("T", "1").env("X_K", "1");
+    let run = sandbox.run();
+    let document = document(&run, 0);
+    assert_eq!(
+        values(&document),
+        [["T", "template", "null", "kept"], ["X_M", "env-from", "x", "ok"], ["X_K", "env-from", "x", "kept"]],
+        "{run}"
+    );
+    let references = document["overridden"].as_array().unwrap().iter().map(|entry| text(entry, "reference"));
+    assert_eq!(references.collect::<Vec<_>>(), ["null", "x"], "{run}");
+}
+
+#[test]
+fn an_object_whose_keys_are_all_overridden_says_so() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)).secret("y", Secret::text(CANARY));
+    let declaration = "env-from:\n  - { from: x, except: [zz_canary] }\n";
+    let run = check(&aws).resolve("K=y").declaration(declaration).run();
+    let expected = [["*", "env-from", "x", "overridden"], ["K", "reference", "y", "ok"]];
+    assert_eq!(values(&document(&run, 0)), expected, "{run}");
+}
+
 #[test]
 fn the_document_has_no_value_and_no_colour() {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)).secret("t", Secret::text(CANARY));

@@ -33,12 +33,12 @@ files:
     run.ended(Status::Exit(0));
     assert!(run.stderr.is_empty(), "{run}");
     for (name, expected) in [
-        ("PASSWORD", "not read"),
+        ("PASSWORD", "valid"),
         ("LEVEL", "ok"),
-        ("URL", "not read"),
-        ("STRIPE_*", "not read"),
-        ("*", "not read"),
-        ("/no/such/directory/tls.key", "not read"),
+        ("URL", "valid"),
+        ("STRIPE_*", "valid"),
+        ("*", "valid"),
+        ("/no/such/directory/tls.key", "valid"),
     ] {
         assert_eq!(status(&run, name), expected, "{run}");
     }
@@ -94,6 +94,23 @@ fn literals_that_no_environment_can_hold_fail() {
     let run = offline().declaration(&declaration).run();
     run.ended(Status::Exit(78));
     assert_eq!(status(&run, "A"), "too long", "{run}");
+}
+
+#[test]
+fn a_misspelled_alias_is_warned_of() {
+    let run = offline().declaration("secrets: { db: prod/db }\nenv:\n  A: bd:host\n  B: db:host\n  C: ssm:/x\n").run();
+    run.ended(Status::Exit(0)).says(["warning: A (secrets-exec.yaml:3, bd:host): bd is no alias", "the alias db?"]);
+    assert_eq!(run.stderr().matches("alias").count(), 2, "{run}");
+}
+
+#[test]
+fn an_entry_that_the_agent_can_never_read_fails() {
+    let role = ["--agent", "--role-arn", "arn:aws:iam::123456789012:role/r"];
+    let run = offline().args(role).resolve("A=prod/db").run();
+    run.ended(Status::Exit(78)).says(["reads only with its own role"]);
+    let run = offline().arg("--agent").resolve("A=ssm:/x").resolve("B=y").run();
+    run.ended(Status::Exit(78)).says(["reads parameters only in Lambda"]);
+    assert_eq!((status(&run, "A"), status(&run, "B")), ("not through the agent".to_owned(), "valid".to_owned()));
 }
 
 #[test]

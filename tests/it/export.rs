@@ -117,7 +117,7 @@ fn a_line_of_64_kib_is_one_byte_too_long_for_docker() {
 #[test]
 fn values_that_are_missing_and_that_do_not_fit_are_reported_together_and_nothing_is_printed() {
     let run = export("docker", "env:\n  FITS: x:plain\n  LINES: x:lines\n  ABSENT: x:absent\n");
-    run.refused(78).says(["LINES", "ABSENT", "1 value could not be read: nothing was exported"]);
+    run.refused(78).says(["LINES", "ABSENT", "2 values could not be read or delivered: nothing was exported"]);
 }
 
 #[test]

@@ -40,6 +40,14 @@ fn a_value_with_a_nul_and_a_missing_key_are_one_report() {
 }
 
 /// The line numbers of a file that the report names, in its order.
+#[test]
+fn a_missing_key_and_a_missing_directory_are_one_report() {
+    let secrets = format!(r#"{{"zz":"{CANARY}","x":{{"k":"v"}}}}"#);
+    let declaration = "env:\n  A: x:nope\nfiles:\n  - { from: 'x:k', path: /no/such/directory/file }\n";
+    let run = Sandbox::new().local(&secrets).declaration(declaration).run();
+    run.refused(78).says(["nope", "its directory does not exist", "2 values could not be read or delivered: "]);
+}
+
 fn lines(run: &Outcome, file: &str) -> Vec<usize> {
     let stderr = run.stderr();
     let places = stderr.lines().filter_map(|line| line.split_once(&format!("{file}:")));

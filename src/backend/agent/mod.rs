@@ -67,8 +67,13 @@ impl Agent {
             return Ok(Answers::new());
         }
         self.read_profile().await?;
+        Ok(self.unsupported_offline(locators))
+    }
+
+    /// Does the same as [`Self::unsupported`] without the profile.
+    pub fn unsupported_offline(&self, locators: &BTreeSet<&Locator>) -> Answers {
         let unsupported = locators.iter().filter_map(|locator| Some(refusal(locator, self.limit(locator)?)));
-        Ok(unsupported.collect())
+        unsupported.collect()
     }
 
     async fn read_profile(&mut self) -> Result<(), SetupError> {

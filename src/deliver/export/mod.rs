@@ -40,7 +40,7 @@ pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec
     let mut variables = Vec::new();
     let mut errors = Vec::new();
     for variable in &resolved.variables {
-        let ResolvedVariable { name, value, subject } = variable;
+        let ResolvedVariable { name, value, subject, .. } = variable;
         match check_variable(variable, limits) {
             None => variables.push(Variable { name, value: value.expose(), entry: Entry::Value(subject) }),
             Some(error) => {

@@ -11,9 +11,12 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat, readlinkat};
 use nix::libc;
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat};
-use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC, fstatfs};
+use nix::sys::statfs::{
+    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC, fstatfs,
+};
 use nix::unistd::linkat;
 
+use super::file_system::FileSystem;
 use super::link::SymbolicLink;
 
 /// The ramfs magic number of linux/magic.h, which nix does not define.
@@ -25,9 +28,13 @@ pub const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
 /// The error of an operation that a file system does not have.
 pub const NOT_SUPPORTED: Errno = Errno::EOPNOTSUPP;
 
-/// True if the file system is neither tmpfs nor ramfs.
-pub fn is_on_disk(file: BorrowedFd<'_>) -> bool {
-    fstatfs(file).is_ok_and(|system| ![TMPFS_MAGIC, RAMFS_MAGIC].contains(&system.filesystem_type()))
+/// Returns the kind of the file system that a file is on; memory if it cannot be asked.
+pub fn file_system(file: BorrowedFd<'_>) -> FileSystem {
+    match fstatfs(file).map(|system| system.filesystem_type()) {
+        Ok(PROC_SUPER_MAGIC | SYSFS_MAGIC | CGROUP_SUPER_MAGIC | CGROUP2_SUPER_MAGIC) => FileSystem::Kernel,
+        Ok(TMPFS_MAGIC | RAMFS_MAGIC) | Err(_) => FileSystem::Memory,
+        Ok(_) => FileSystem::Disk,
+    }
 }
 
 /// Reads a symbolic link; `None` for anything else.

@@ -13,6 +13,7 @@ use nix::libc;
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstatat};
 use nix::sys::statfs::fstatfs;
 
+use super::file_system::FileSystem;
 use super::link::SymbolicLink;
 
 /// Flags for opening a path component. O_SEARCH, as far as creating files in a directory needs no permission to read it.
@@ -21,9 +22,12 @@ pub const COMPONENT: OFlag = OFlag::from_bits_retain(libc::O_SEARCH).union(OFlag
 /// The error of an operation that a file system does not have.
 pub const NOT_SUPPORTED: Errno = Errno::ENOTSUP;
 
-/// True if the file system is not tmpfs.
-pub fn is_on_disk(file: BorrowedFd<'_>) -> bool {
-    fstatfs(file).is_ok_and(|system| system.filesystem_type_name() != "tmpfs")
+/// Returns the kind of the file system that a file is on; memory if it cannot be asked.
+pub fn file_system(file: BorrowedFd<'_>) -> FileSystem {
+    match fstatfs(file) {
+        Ok(system) if system.filesystem_type_name() != "tmpfs" => FileSystem::Disk,
+        Ok(_) | Err(_) => FileSystem::Memory,
+    }
 }
 
 /// Reads a symbolic link; `None` for anything else.

@@ -1,12 +1,14 @@
 //! Calls of the kernel that differ between Linux and macOS.
 
+mod file_system;
 mod link;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
 
+pub use file_system::FileSystem;
 #[cfg(target_os = "linux")]
-pub use linux::{COMPONENT, NOT_SUPPORTED, exchange, is_on_disk, link_open, open_own, read_link, rename_to_free};
+pub use linux::{COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, read_link, rename_to_free};
 #[cfg(target_os = "macos")]
-pub use macos::{COMPONENT, NOT_SUPPORTED, exchange, is_on_disk, link_open, open_own, read_link, rename_to_free};
+pub use macos::{COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, read_link, rename_to_free};

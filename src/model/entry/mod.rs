@@ -15,7 +15,7 @@ mod transform;
 pub use env_from::{Case, EnvFromEntry, Naming, NamingError};
 pub use file_access::{Account, Mode, Owner};
 pub use on_missing::OnMissing;
-pub use origin::{Origin, Subject};
+pub use origin::{Origin, Subject, Written};
 pub use target::{Claim, FileTarget, Place, Target};
 pub use transform::Transform;
 
@@ -36,8 +36,8 @@ impl Entry {
     /// The name of the entry in messages.
     pub fn subject(&self) -> Subject {
         let written = match &self.source {
-            EntrySource::Reference(reference) => Some(reference.to_string()),
-            EntrySource::Template(_) => Some("template".to_owned()),
+            EntrySource::Reference(reference) => Some(Written::Reference(reference.to_string())),
+            EntrySource::Template(_) => Some(Written::Template),
             EntrySource::Literal(_) | EntrySource::Composed(_) => None,
         };
         Subject { label: self.target.to_string(), origin: self.origin.clone(), is_env_from: false, written }

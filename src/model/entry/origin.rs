@@ -13,14 +13,32 @@ pub struct Subject {
     pub label: String,
     pub origin: Origin,
     pub is_env_from: bool,
-    /// The reference as written, or `template`; `None` for a literal and for references in inherited variables.
-    pub written: Option<String>,
+    /// `None` for a literal and for references in inherited variables.
+    pub written: Option<Written>,
+}
+
+/// The source of a value as an entry names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    Reference(String),
+    Template,
+}
+
+impl Subject {
+    /// The reference as written; `None` for an entry without one.
+    pub fn reference(&self) -> Option<&str> {
+        match &self.written {
+            Some(Written::Reference(reference)) => Some(reference),
+            Some(Written::Template) | None => None,
+        }
+    }
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.written {
-            Some(written) => write!(f, "{} ({}, {written})", self.label, self.origin),
+            Some(Written::Reference(reference)) => write!(f, "{} ({}, {reference})", self.label, self.origin),
+            Some(Written::Template) => write!(f, "{} ({}, template)", self.label, self.origin),
             None => write!(f, "{} ({})", self.label, self.origin),
         }
     }

@@ -6,9 +6,14 @@ use crate::model::entry::{Naming, OnMissing, Part, Subject, Target, Transform};
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::template::Template;
 
+/// The number of an entry in its plan. The texts of two entries may be equal: two on one line, or a file that is given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId(pub usize);
+
 /// An entry whose references are looked up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Binding {
+    pub id: EntryId,
     pub target: Target,
     pub value_source: ValueSource,
     pub transform: Transform,
@@ -49,6 +54,7 @@ impl ValueSource {
 /// An `env-from` entry whose reference is looked up.
 #[derive(Clone, Debug)]
 pub struct EnvFrom {
+    pub id: EntryId,
     pub reference: SecretRef,
     pub naming: Naming,
     pub subject: Subject,

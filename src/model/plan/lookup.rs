@@ -1,6 +1,6 @@
 //! Turns entries into bindings: looks up aliases and expands `${NAME}`.
 
-use super::binding::{Binding, EnvFrom, ValueSource};
+use super::binding::{Binding, EntryId, EnvFrom, ValueSource};
 use crate::model::entry::{Entry, EntrySource, EnvFromEntry, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef};
@@ -26,7 +26,7 @@ pub struct Lookup<'a> {
 
 impl Lookup<'_> {
     /// Returns `None`, and adds the errors, if a reference cannot be looked up.
-    pub fn bind(&mut self, entry: Entry) -> Option<Binding> {
+    pub fn bind(&mut self, id: EntryId, entry: Entry) -> Option<Binding> {
         let subject = entry.subject();
         let Entry { target, source, transform, on_missing, origin: _ } = entry;
         let value_source = match source {
@@ -43,15 +43,15 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
         };
-        Some(Binding { target, value_source, transform, on_missing, subject })
+        Some(Binding { id, target, value_source, transform, on_missing, subject })
     }
 
-    pub fn bind_env_from(&mut self, entry: EnvFromEntry) -> Option<EnvFrom> {
+    pub fn bind_env_from(&mut self, id: EntryId, entry: EnvFromEntry) -> Option<EnvFrom> {
         let subject = entry.subject();
         let EnvFromEntry { reference, naming, origin: _ } = entry;
         let located = reference.locate(self.aliases, self.inherited);
         let reference = self.found(located, &reference, &subject)?;
-        Some(EnvFrom { reference, naming, subject })
+        Some(EnvFrom { id, reference, naming, subject })
     }
 
     /// Looks up a reference to one secret or parameter.

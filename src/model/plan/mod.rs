@@ -7,7 +7,7 @@ mod layer;
 mod lookup;
 mod precedence;
 
-pub use binding::{Binding, EnvFrom, ValueSource};
+pub use binding::{Binding, EntryId, EnvFrom, ValueSource};
 pub use layer::Layer;
 pub use lookup::PlanError;
 pub use precedence::{Overridden, PlannedLayer};
@@ -64,17 +64,17 @@ impl Plan {
 
     /// Every locator that may be requested. An entry that an optional one overrides is read only if that one is absent.
     pub fn locators(&self) -> BTreeSet<&Locator> {
-        self.references().map(|(_, reference)| &reference.locator).collect()
+        self.references().map(|(_, _, reference)| &reference.locator).collect()
     }
 
     /// Every reference that may be requested, and its entry.
-    pub fn references(&self) -> impl Iterator<Item = (&Subject, &SecretRef)> {
+    pub fn references(&self) -> impl Iterator<Item = (EntryId, &Subject, &SecretRef)> {
         let bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
         let of_bindings = bindings.flat_map(|binding| {
-            binding.value_source.references().into_iter().map(|reference| (&binding.subject, reference))
+            binding.value_source.references().into_iter().map(|reference| (binding.id, &binding.subject, reference))
         });
         let objects = self.layers.iter().flat_map(|layer| &layer.env_from);
-        of_bindings.chain(objects.map(|object| (&object.subject, &object.reference)))
+        of_bindings.chain(objects.map(|object| (object.id, &object.subject, &object.reference)))
     }
 
     /// True for an inherited variable that `--keep-existing` keeps.

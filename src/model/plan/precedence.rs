@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::binding::{Binding, EnvFrom};
+use super::binding::{Binding, EntryId, EnvFrom};
 use super::layer::Layer;
 use super::lookup::Lookup;
 use crate::model::entry::{Claim, Entry, EnvFromEntry, OnMissing, Origin};
@@ -20,8 +20,8 @@ pub struct PlannedLayer {
 /// The entries that later layers and kept variables override.
 #[derive(Debug, Default)]
 pub struct Overridden {
-    pub entries: Vec<Entry>,
-    pub env_from: Vec<EnvFromEntry>,
+    pub entries: Vec<(EntryId, Entry)>,
+    pub env_from: Vec<(EntryId, EnvFromEntry)>,
 }
 
 /// The variables and paths that are set already, while layers are added from the latest to the earliest.
@@ -29,24 +29,34 @@ pub struct Precedence {
     /// The inherited variables that `--keep-existing` keeps.
     pub kept: BTreeSet<String>,
     claimed: HashSet<Claim>,
+    /// The number of entries so far.
+    count: usize,
 }
 
 impl Precedence {
     pub fn new(kept: BTreeSet<String>) -> Self {
-        Self { kept, claimed: HashSet::new() }
+        Self { kept, claimed: HashSet::new(), count: 0 }
     }
 
     /// Adds the next earlier layer: sets aside what is set already, and looks up the rest.
     ///
     /// An optional entry may be absent, so it overrides nothing here.
     pub fn add(&mut self, layer: Layer, lookup: &mut Lookup<'_>) -> PlannedLayer {
-        let (entries, overridden): (Vec<_>, Vec<_>) = layer.entries.into_iter().partition(|entry| self.applies(entry));
-        let required = entries.iter().filter(|entry| entry.on_missing != OnMissing::Omit);
-        self.claimed.extend(required.flat_map(|entry| entry.target.claims()));
-        let bindings = entries.into_iter().filter_map(|entry| lookup.bind(entry)).collect();
-        let (covered, env_from): (Vec<_>, Vec<_>) = layer.env_from.into_iter().partition(|object| self.covers(object));
-        let env_from = env_from.into_iter().filter_map(|object| lookup.bind_env_from(object)).collect();
+        let entries = self.numbered(layer.entries);
+        let (entries, overridden): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, entry)| self.applies(entry));
+        let required = entries.iter().filter(|(_, entry)| entry.on_missing != OnMissing::Omit);
+        self.claimed.extend(required.flat_map(|(_, entry)| entry.target.claims()));
+        let bindings = entries.into_iter().filter_map(|(id, entry)| lookup.bind(id, entry)).collect();
+        let objects = self.numbered(layer.env_from);
+        let (covered, env_from): (Vec<_>, Vec<_>) = objects.into_iter().partition(|(_, object)| self.covers(object));
+        let env_from = env_from.into_iter().filter_map(|(id, object)| lookup.bind_env_from(id, object)).collect();
         PlannedLayer { bindings, env_from, overridden: Overridden { entries: overridden, env_from: covered } }
+    }
+
+    fn numbered<T>(&mut self, entries: Vec<T>) -> Vec<(EntryId, T)> {
+        let first = self.count;
+        self.count += entries.len();
+        (first..).map(EntryId).zip(entries).collect()
     }
 
     /// True unless a later layer or a kept variable overrides the entry.

@@ -1,7 +1,7 @@
 //! A table as text: its columns are aligned, and on a terminal its cells wrap, so that no line is longer than the terminal is wide.
 
 use crate::model::quoting::escaped;
-use crate::report::terminal::columns;
+use crate::report::terminal::{Medium, columns};
 
 /// The meaning of a cell, which a terminal shows as a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +20,6 @@ pub struct Cell {
     tone: Tone,
     /// The blanks before each line.
     indent: usize,
-}
-
-/// The medium of a table.
-#[derive(Clone, Copy, Debug)]
-pub struct Medium {
-    /// `None` if lines may have any length.
-    pub width: Option<usize>,
-    pub is_coloured: bool,
 }
 
 /// Between two columns.
@@ -50,12 +42,17 @@ impl Cell {
         Self { text: if text.is_empty() { "-".to_owned() } else { text }, tone, indent: 0 }
     }
 
+    /// True if the cell says nothing.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.text.as_str(), "" | "-")
+    }
+
     #[must_use]
     pub fn indented(self, indent: usize) -> Self {
         Self { indent, ..self }
     }
 
-    /// Nothing, below a cell that counts for this row too.
+    /// An empty cell. The cell above it belongs to this row as well.
     pub fn below() -> Self {
         Self { text: String::new(), tone: Tone::Plain, indent: 0 }
     }

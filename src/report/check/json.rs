@@ -8,7 +8,7 @@ use super::age::{date, seconds_since};
 use super::findings::{CheckedCommand, CheckedSource, Findings};
 use super::overrides::{By, Override};
 use super::problem::Problem;
-use super::row::{Kind, Row, Source, SourceStatus, Status};
+use super::row::{EntryKind, ReadSource, Row, RowStatus, SourceStatus};
 use crate::exec::ProgramError;
 use crate::model::answer::{DescribedSecret, Description, Replica};
 use crate::model::entry::{Place, Subject};
@@ -46,31 +46,34 @@ fn command_object(CheckedCommand { name, found }: &CheckedCommand) -> Value {
     let (status, file) = match found {
         Ok(path) => ("ok", Some(path)),
         Err(ProgramError::NotFound { .. }) => ("not-found", None),
-        Err(ProgramError::NotExecutable { file, .. }) => ("not-executable", Some(file)),
+        Err(ProgramError::NotExecutable { file, .. } | ProgramError::NoInterpreter { file }) => {
+            ("not-executable", Some(file))
+        }
     };
     json!({ "name": name, "file": file.map(|path| path.display().to_string()), "status": status })
 }
 
 fn value(row: &Row, now: SystemTime) -> Value {
     let kind = match row.kind {
-        Kind::Reference => "reference",
-        Kind::Literal => "literal",
-        Kind::Template => "template",
-        Kind::EnvFrom => "env-from",
-        Kind::Inherited => "inherited",
+        EntryKind::Reference => "reference",
+        EntryKind::Literal => "literal",
+        EntryKind::Template => "template",
+        EntryKind::EnvFrom => "env-from",
+        EntryKind::Inherited => "inherited",
     };
     let file = row.file.as_ref().map(|place| match place {
         Place::Path(path) => json!({ "path": path.display().to_string() }),
         Place::Memory => json!({ "path": null }),
     });
     let (status, error, messages) = match &row.status {
-        Status::Ok => ("ok", None, Vec::new()),
-        Status::Default => ("default", None, Vec::new()),
-        Status::Unset => ("unset", None, Vec::new()),
-        Status::Kept => ("kept", None, Vec::new()),
-        Status::Unread => ("unread", None, Vec::new()),
-        Status::Empty => ("empty", None, Vec::new()),
-        Status::Failed(Problem { code, .. }, messages) => ("failed", Some(code), messages.clone()),
+        RowStatus::Ok => ("ok", None, Vec::new()),
+        RowStatus::Default => ("default", None, Vec::new()),
+        RowStatus::Unset => ("unset", None, Vec::new()),
+        RowStatus::Kept => ("kept", None, Vec::new()),
+        RowStatus::Unread => ("unread", None, Vec::new()),
+        RowStatus::Overridden => ("overridden", None, Vec::new()),
+        RowStatus::Empty => ("empty", None, Vec::new()),
+        RowStatus::Failed(Problem { code, .. }, messages) => ("failed", Some(code), messages.clone()),
     };
     json!({
         "label": row.label,
@@ -86,7 +89,7 @@ fn value(row: &Row, now: SystemTime) -> Value {
     })
 }
 
-fn source_object(source: &Source, now: SystemTime) -> Value {
+fn source_object(source: &ReadSource, now: SystemTime) -> Value {
     let (status, error) = match source.status {
         SourceStatus::Ok => ("ok", None),
         SourceStatus::Unread => ("unread", None),
@@ -118,7 +121,7 @@ fn role(role: &Role) -> String {
     role.arn.to_string()
 }
 
-fn override_object(Override { subject, by }: &Override) -> Value {
+fn override_object(Override { subject, by, .. }: &Override) -> Value {
     let (reason, by) = match by {
         By::Entry(other) => ("entry", Some(entry(other))),
         By::Kept(_) => ("kept", None),
@@ -130,8 +133,8 @@ fn override_object(Override { subject, by }: &Override) -> Value {
     object
 }
 
-fn entry(Subject { label, origin, written, .. }: &Subject) -> Value {
-    json!({ "label": label, "origin": origin.to_string(), "reference": written })
+fn entry(subject: &Subject) -> Value {
+    json!({ "label": subject.label, "origin": subject.origin.to_string(), "reference": subject.reference() })
 }
 
 fn secret_object(secret: &DescribedSecret, now: SystemTime) -> Value {

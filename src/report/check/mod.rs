@@ -5,6 +5,7 @@
 //! - `findings` is all of it; `tables` and `json` print it, `grid` aligns a table.
 
 mod age;
+mod alias_warnings;
 mod description_warnings;
 mod findings;
 mod grid;
@@ -15,9 +16,9 @@ mod row;
 mod rows;
 mod tables;
 
+pub use alias_warnings::alias_warnings;
 pub use description_warnings::description_warnings;
 pub use findings::{CheckedCommand, CheckedSource, Findings};
-pub use grid::Medium;
 pub use json::json;
 pub use overrides::{override_notes, overrides};
 pub use rows::{Values, rows};

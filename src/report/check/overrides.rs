@@ -2,13 +2,14 @@
 
 use crate::model::entry::{Claim, OnMissing, Subject};
 use crate::model::env_name::EnvName;
-use crate::model::plan::{Overridden, Plan};
-use crate::model::resolved::Resolved;
+use crate::model::plan::{EntryId, Overridden, Plan};
+use crate::model::resolved::{Resolved, UnusedEntry};
 use crate::report::line::Line;
 
 /// An entry without effect.
 #[derive(Debug)]
 pub struct Override {
+    pub entry: EntryId,
     pub subject: Subject,
     pub by: By,
 }
@@ -29,42 +30,40 @@ pub fn overrides(plan: &Plan, resolved: &Resolved) -> Vec<Override> {
     let mut found = Vec::new();
     for layer in plan.layers() {
         let Overridden { entries, env_from } = &layer.overridden;
-        found.extend(entries.iter().map(|entry| {
-            let subject = entry.subject();
-            Override { by: by(plan, resolved, &subject, &entry.target.claims()), subject }
+        found.extend(entries.iter().map(|(id, entry)| {
+            let by = by(plan, resolved, *id, &entry.target.claims());
+            Override { entry: *id, subject: entry.subject(), by }
         }));
-        found.extend(env_from.iter().map(|entry| Override { subject: entry.subject(), by: By::Others }));
+        let covered = env_from.iter();
+        found.extend(covered.map(|(id, object)| Override { entry: *id, subject: object.subject(), by: By::Others }));
     }
-    // What is known only after secrets were read.
-    found.extend(resolved.overridden.iter().map(|subject| {
+    // Overrides that only the keys of secrets decide.
+    found.extend(resolved.overridden.iter().map(|UnusedEntry { entry, subject }| {
         let mut bindings = plan.layers().iter().flat_map(|layer| &layer.bindings);
-        let claims = match bindings.find(|binding| binding.subject == *subject) {
+        let claims = match bindings.find(|binding| binding.id == *entry) {
             Some(binding) => binding.target.claims(),
             None => EnvName::parse(&subject.label).map(Claim::Variable).into_iter().collect(),
         };
-        Override { by: by(plan, resolved, subject, &claims), subject: subject.clone() }
+        Override { entry: *entry, by: by(plan, resolved, *entry, &claims), subject: subject.clone() }
     }));
     found
 }
 
-/// Finds the entry that sets one of `claims` in place of `subject`, in the order in which layers take precedence.
-fn by(plan: &Plan, resolved: &Resolved, subject: &Subject, claims: &[Claim]) -> By {
-    let has_value = |other: &Subject| resolved.sources.iter().any(|(subject, _)| subject == other);
+/// Finds the entry that sets one of `claims` in place of `id`, in the order in which layers take precedence.
+fn by(plan: &Plan, resolved: &Resolved, id: EntryId, claims: &[Claim]) -> By {
+    let has_value = |id: EntryId| resolved.entries.iter().any(|resolved| resolved.entry == id);
+    let is_overridden = |id: EntryId| resolved.overridden.iter().any(|unused| unused.entry == id);
     for layer in plan.layers() {
         for binding in &layer.bindings {
-            let is_set = binding.on_missing != OnMissing::Omit || has_value(&binding.subject);
-            let is_other = binding.subject != *subject && !resolved.overridden.contains(&binding.subject);
+            let is_set = binding.on_missing != OnMissing::Omit || has_value(binding.id);
+            let is_other = binding.id != id && !is_overridden(binding.id);
             if is_set && is_other && binding.target.claims().iter().any(|claim| claims.contains(claim)) {
                 return By::Entry(binding.subject.clone());
             }
         }
-        let is_of_layer = |other: &Subject| {
-            let same = |object: &Subject| object.origin == other.origin && object.written == other.written;
-            layer.env_from.iter().any(|object| same(&object.subject))
-        };
-        let set = resolved.variables.iter().filter(|variable| is_of_layer(&variable.subject));
-        let mut set = set.filter(|variable| claims.contains(&Claim::Variable(variable.name.clone())));
-        if let Some(variable) = set.find(|variable| variable.subject != *subject) {
+        let is_of_layer = |id: EntryId| layer.env_from.iter().any(|object| object.id == id);
+        let mut set = resolved.variables.iter().filter(|variable| variable.entry != id && is_of_layer(variable.entry));
+        if let Some(variable) = set.find(|variable| claims.contains(&Claim::Variable(variable.name.clone()))) {
             return By::Entry(variable.subject.clone());
         }
     }
@@ -74,7 +73,7 @@ fn by(plan: &Plan, resolved: &Resolved, subject: &Subject, claims: &[Claim]) -> 
 
 /// The lines of `--verbose`.
 pub fn override_notes(overrides: &[Override]) -> Vec<Line> {
-    let text = |Override { subject, by }: &Override| match by {
+    let text = |Override { subject, by, .. }: &Override| match by {
         By::Entry(other) => format!("{subject}: overridden by {other}"),
         By::Kept(name) => format!("{subject}: not read, since {name} is already set (--keep-existing)"),
         By::Others => format!("{subject}: overridden by other entries"),

@@ -17,16 +17,16 @@ pub struct Row {
     /// `None` for a variable that holds the value itself.
     pub file: Option<Place>,
     pub origin: Origin,
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// The reference as written; `None` for a template and a literal.
     pub reference: Option<String>,
-    pub status: Status,
-    pub sources: Vec<Source>,
+    pub status: RowStatus,
+    pub sources: Vec<ReadSource>,
 }
 
 /// The form of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum EntryKind {
     Reference,
     Literal,
     Template,
@@ -37,7 +37,7 @@ pub enum Kind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum RowStatus {
     /// There is a value.
     Ok,
     /// The value is absent, and the default is set.
@@ -48,6 +48,8 @@ pub enum Status {
     Kept,
     /// Nothing was requested.
     Unread,
+    /// Other entries set each variable that the object has a key for.
+    Overridden,
     /// An object without a key that would set a variable.
     Empty,
     /// No value, with the messages about it.
@@ -56,7 +58,7 @@ pub enum Status {
 
 /// A secret or parameter that a value is made of.
 #[derive(Debug)]
-pub struct Source {
+pub struct ReadSource {
     pub locator: Locator,
     /// `None` for the whole value, and in a template.
     pub key: Option<String>,
@@ -87,7 +89,7 @@ pub struct SourceVersion {
     pub passed_over: Vec<Region>,
 }
 
-impl Source {
+impl ReadSource {
     /// Describes the answer for a reference; `parameter_name` selects one of a path.
     pub fn new(reference: &SecretRef, parameter_name: Option<&str>, answer: Option<&Answer>) -> Self {
         let SecretRef { locator, selector } = reference;

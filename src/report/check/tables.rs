@@ -3,22 +3,27 @@
 use std::time::SystemTime;
 
 use super::age::age;
-use super::findings::{CheckedCommand, Findings};
-use super::grid::{Cell, Medium, Tone, layout};
+use super::findings::{CheckedCommand, CheckedSource, Findings};
+use super::grid::{Cell, Tone, layout};
 use super::problem::Problem;
-use super::row::{Kind, Row, Source, SourceStatus, Status};
+use super::row::{EntryKind, ReadSource, Row, RowStatus, SourceStatus};
 use crate::exec::ProgramError;
 use crate::model::answer::{DescribedSecret, Description, Replica, Rotation};
 use crate::model::reference::Store;
+use crate::report::terminal::Medium;
 
 /// Characters of a version id in the table; 8 tell the versions of a secret apart.
 const ID_LENGTH: usize = 8;
 
-/// Returns the tables, separated by blank lines; an empty text without any row.
+/// Returns the tables, separated by blank lines; an empty text without any row. A terminal gets no column that is empty in each row.
 pub fn text(findings: &Findings, medium: Medium) -> String {
-    let Findings { rows, command, secrets, now, .. } = findings;
+    let Findings { rows, command, secrets, now, source, .. } = findings;
     let is_terminal = medium.width.is_some();
-    let values: Vec<_> = rows.iter().flat_map(|row| value_rows(row, *now, is_terminal)).collect();
+    let unread = match source {
+        CheckedSource::Nothing => Cell::toned("valid", Tone::Good),
+        CheckedSource::Aws | CheckedSource::Agent | CheckedSource::Local => Cell::toned("not read", Tone::Notable),
+    };
+    let values: Vec<_> = rows.iter().flat_map(|row| value_rows(row, *now, is_terminal, &unread)).collect();
     let command: Vec<_> = command.iter().map(command_row).collect();
     let secrets: Vec<_> = secrets.iter().map(|secret| secret_row(secret, *now)).collect();
     let tables = [
@@ -27,43 +32,64 @@ pub fn text(findings: &Findings, medium: Medium) -> String {
         (&["SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS"][..], 4, secrets),
     ];
     let filled = tables.into_iter().filter(|(_, _, rows)| !rows.is_empty());
-    filled.map(|(headings, long, rows)| layout(headings, long, rows, medium)).collect::<Vec<_>>().join("\n")
+    let laid_out = filled.map(|(headings, long, rows)| match is_terminal {
+        true => {
+            let (headings, long, rows) = without_empty_columns(headings, long, rows);
+            layout(&headings, long, rows, medium)
+        }
+        false => layout(headings, long, rows, medium),
+    });
+    laid_out.collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the headings, the index of the column `long`, and the rows. That column stays, and so do the ones before it.
+fn without_empty_columns<'h>(
+    headings: &[&'h str],
+    long: usize,
+    rows: Vec<Vec<Cell>>,
+) -> (Vec<&'h str>, usize, Vec<Vec<Cell>>) {
+    let is_filled = |column: usize| rows.iter().any(|row| row.get(column).is_some_and(|cell| !cell.is_empty()));
+    let kept: Vec<bool> = (0..headings.len()).map(|column| column <= long || is_filled(column)).collect();
+    let headings = headings.iter().zip(&kept).filter(|(_, is_kept)| **is_kept).map(|(heading, _)| *heading).collect();
+    let of_row = |row: Vec<Cell>| row.into_iter().zip(&kept).filter(|(_, is_kept)| **is_kept).map(|(cell, _)| cell);
+    (headings, long, rows.into_iter().map(|row| of_row(row).collect()).collect())
 }
 
 /// Returns the row of an entry and, for one that is made of several secrets, a row for each.
-fn value_rows(row: &Row, now: SystemTime, is_terminal: bool) -> Vec<Vec<Cell>> {
+fn value_rows(row: &Row, now: SystemTime, is_terminal: bool, unread: &Cell) -> Vec<Vec<Cell>> {
     let only = match (row.kind, row.sources.as_slice()) {
-        (Kind::Template, _) => None,
-        (_, [only]) => Some(only),
-        (_, _) => None,
+        (EntryKind::Reference | EntryKind::Literal | EntryKind::EnvFrom | EntryKind::Inherited, [only]) => Some(only),
+        (EntryKind::Template, _) | (_, []) | (_, [_, _, ..]) => None,
     };
     let reference = match (&row.reference, row.kind, only) {
         (Some(reference), ..) => reference.clone(),
-        (None, Kind::Literal, _) => "literal".to_owned(),
-        (None, Kind::Template, _) => "template".to_owned(),
-        (None, _, Some(only)) => only.reference(),
-        (None, _, None) => format!("{} references", row.sources.len()),
+        (None, EntryKind::Literal, _) => "literal".to_owned(),
+        (None, EntryKind::Template, _) => "template".to_owned(),
+        (None, EntryKind::Reference | EntryKind::EnvFrom | EntryKind::Inherited, Some(only)) => only.reference(),
+        (None, EntryKind::Reference | EntryKind::EnvFrom | EntryKind::Inherited, None) => {
+            format!("{} references", row.sources.len())
+        }
     };
     let mut first = vec![Cell::plain(&row.label), Cell::plain(reference)];
     first.extend(version_cells(only, now));
-    first.push(status_cell(&row.status));
+    first.push(status_cell(&row.status, unread));
     let mut rows = vec![first];
     for source in row.sources.iter().filter(|_| only.is_none()) {
         let reference = Cell::plain(source.reference());
-        // On a line of a file stands all that it is about.
+        // A line of a pipe is complete without the line above it, so that grep finds it.
         let mut cells = match is_terminal {
             true => vec![Cell::below(), reference.indented(2)],
             false => vec![Cell::plain(&row.label), reference],
         };
         cells.extend(version_cells(Some(source), now));
-        cells.push(source_status(source));
+        cells.push(source_status(source, unread));
         rows.push(cells);
     }
     rows
 }
 
 /// The version, its stages and its age.
-fn version_cells(source: Option<&Source>, now: SystemTime) -> [Cell; 3] {
+fn version_cells(source: Option<&ReadSource>, now: SystemTime) -> [Cell; 3] {
     let version = source.and_then(|source| Some((source.locator.store, source.version.as_ref()?)));
     let Some((store, version)) = version else { return [Cell::plain(""), Cell::plain(""), Cell::plain("")] };
     let id = version.id.as_deref().unwrap_or_default();
@@ -75,22 +101,23 @@ fn version_cells(source: Option<&Source>, now: SystemTime) -> [Cell; 3] {
     [Cell::plain(id), Cell::plain(version.stages.join(",")), Cell::plain(age)]
 }
 
-fn status_cell(status: &Status) -> Cell {
+fn status_cell(status: &RowStatus, unread: &Cell) -> Cell {
     match status {
-        Status::Ok => Cell::toned("ok", Tone::Good),
-        Status::Default => Cell::toned("default", Tone::Notable),
-        Status::Unset => Cell::toned("not set", Tone::Notable),
-        Status::Kept => Cell::toned("kept", Tone::Notable),
-        Status::Unread => Cell::toned("not read", Tone::Notable),
-        Status::Empty => Cell::toned("no variable", Tone::Notable),
-        Status::Failed(Problem { text, .. }, _) => Cell::toned(text, Tone::Bad),
+        RowStatus::Ok => Cell::toned("ok", Tone::Good),
+        RowStatus::Default => Cell::toned("default", Tone::Notable),
+        RowStatus::Unset => Cell::toned("not set", Tone::Notable),
+        RowStatus::Kept => Cell::toned("kept", Tone::Notable),
+        RowStatus::Unread => unread.clone(),
+        RowStatus::Overridden => Cell::toned("overridden", Tone::Notable),
+        RowStatus::Empty => Cell::toned("no variable", Tone::Notable),
+        RowStatus::Failed(Problem { text, .. }, _) => Cell::toned(text, Tone::Bad),
     }
 }
 
-fn source_status(source: &Source) -> Cell {
+fn source_status(source: &ReadSource, unread: &Cell) -> Cell {
     match source.status {
         SourceStatus::Ok => Cell::toned("ok", Tone::Good),
-        SourceStatus::Unread => Cell::toned("not read", Tone::Notable),
+        SourceStatus::Unread => unread.clone(),
         SourceStatus::Failed(Problem { text, .. }) => Cell::toned(text, Tone::Bad),
     }
 }
@@ -99,7 +126,7 @@ fn command_row(CheckedCommand { name, found }: &CheckedCommand) -> Vec<Cell> {
     let (file, status) = match found {
         Ok(path) => (path.display().to_string(), Cell::toned("ok", Tone::Good)),
         Err(ProgramError::NotFound { .. }) => (String::new(), Cell::toned("not found", Tone::Bad)),
-        Err(ProgramError::NotExecutable { file, .. }) => {
+        Err(ProgramError::NotExecutable { file, .. } | ProgramError::NoInterpreter { file }) => {
             (file.display().to_string(), Cell::toned("not executable", Tone::Bad))
         }
     };

@@ -168,12 +168,21 @@ pub fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// The width of the terminal on standard output, and whether it wants colours; `None` if that is no terminal.
-pub fn output_terminal() -> Option<(usize, bool)> {
-    let wants_colours = WANTS_COLOURS.get().is_some_and(|wants| *wants);
-    let width = || terminal_size_of(io::stdout()).map(|(Width(columns), _)| usize::from(columns));
-    let width = || width().filter(|width| *width > 0).unwrap_or(DEFAULT_WIDTH);
-    is_output_terminal().then(|| (width(), wants_colours))
+/// The medium of a text on standard output.
+#[derive(Clone, Copy, Debug)]
+pub struct Medium {
+    /// The width of the terminal; `None` for a file or a pipe, whose lines may have any length.
+    pub width: Option<usize>,
+    pub is_coloured: bool,
+}
+
+pub fn output_medium() -> Medium {
+    if !is_output_terminal() {
+        return Medium { width: None, is_coloured: false };
+    }
+    let width = terminal_size_of(io::stdout()).map(|(Width(columns), _)| usize::from(columns));
+    let width = width.filter(|width| *width > 0).unwrap_or(DEFAULT_WIDTH);
+    Medium { width: Some(width), is_coloured: WANTS_COLOURS.get().is_some_and(|wants| *wants) }
 }
 
 /// True if standard output is a terminal.
