@@ -37,6 +37,9 @@ pub fn one_line(text: &str) -> String {
 /// Escapes control characters, and those that change the direction of text or have no width: a name, a path or a server's
 /// message can neither end the line nor disguise it.
 pub fn escaped(line: &str) -> String {
+    if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return line.to_owned();
+    }
     let mut text = String::with_capacity(line.len());
     line.chars().for_each(|c| match c {
         // Quotes and backslashes, which `escape_debug` would escape, are harmless.

@@ -28,11 +28,12 @@ pub async fn read_all(session: &mut Session, requests: Vec<SecretRequest>) -> Ve
     let reading = batches(requests).into_iter().map(|batch| {
         let awaited: Vec<_> =
             batch.iter().map(|request| session.deadline.progress().awaits(request.to_string())).collect();
-        async move {
+        // Boxed, since a future of many kilobytes would be moved several times.
+        Box::pin(async move {
             let answers = read_batch(session, base, permits, batch).await;
             drop(awaited);
             answers
-        }
+        })
     });
     let (answers, ()) = join(join_all(reading), session.trace_identities(&region, base)).await;
     answers.into_iter().flatten().collect()
