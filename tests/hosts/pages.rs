@@ -4,13 +4,13 @@ use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::podman::{self, Container, done};
-use crate::docs::console::{Console, blocks};
+use crate::docs::page::Page;
 use crate::support::directory::Directory;
 use crate::support::outcome::{Expectations, Status};
 use crate::support::sandbox::{CANARY, repository_file};
 
-fn page() -> String {
-    repository_file("docs/containers.md")
+fn page() -> Page {
+    Page::read("docs/containers.md")
 }
 
 /// An image, which is removed when it is dropped.
@@ -50,15 +50,16 @@ fn container(image: &'static str) -> Container {
 
 /// The page's Dockerfile on an image of these tests, with a stand-in of node that prints its environment.
 fn of_the_page() -> Image {
-    let dockerfile = blocks(&page(), "dockerfile").swap_remove(0);
+    let page = page();
+    let dockerfile = page.blocks("dockerfile")[0];
     let copied = "COPY --from=secrets-exec /secrets-exec /usr/bin/secrets-exec\n";
     assert!(dockerfile.starts_with("FROM node:22-slim\n") && dockerfile.contains(copied), "{dockerfile}");
     let dockerfile = dockerfile
         .replace("FROM node:22-slim\n", "FROM localhost/host\nCOPY --chmod=755 node /usr/local/bin/node\n")
         .replace(copied, "");
-    let declaration = blocks(&page(), "yaml").swap_remove(0);
+    let declaration = page.blocks("yaml")[0];
     let node = "#!/bin/sh\n[ \"$*\" = app.js ] && exec cat /proc/self/environ\n";
-    Image::build(&dockerfile, &[("secrets-exec.yaml", &declaration), ("app.js", ""), ("node", node)])
+    Image::build(&dockerfile, &[("secrets-exec.yaml", declaration), ("app.js", ""), ("node", node)])
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn its_image_starts_the_program_with_the_values() {
 
 /// The console blocks of docker with this command.
 fn docker(subcommand: &str) -> Vec<(String, String)> {
-    let blocks = Console::all(&page()).into_iter().filter(|block| block.is_of("docker"));
+    let blocks = page().consoles().into_iter().filter(|block| block.is_of("docker"));
     let commands = blocks.flat_map(|block| block.commands);
     let start = format!("docker {subcommand} ");
     commands.filter_map(|(command, output)| Some((command.strip_prefix(&start)?.to_owned(), output))).collect()
@@ -87,14 +88,13 @@ fn its_commands_with_exec_print_what_it_says() {
     }
     let commands = docker("exec");
     assert_eq!(commands.len(), 2);
-    let declaration = blocks(&page(), "yaml").swap_remove(0);
-    let container = container("localhost/host").file("app.yaml", &declaration);
+    let container = container("localhost/host").file("app.yaml", page().blocks("yaml")[0]);
     let container = container.env("SECRETS_EXEC_FILE", "/shared/app.yaml").words(["secrets-exec"]);
     let started = container.script("trap 'exit 0' TERM; touch /shared/ready; while :; do sleep 0.1; done").start();
     started.await_file("ready");
     for (command, output) in commands {
         let command = command.strip_prefix("app ").unwrap();
-        started.exec(["sh", "-c", command]).launched().printed(format!("{output}\n"));
+        started.exec(["sh", "-c", command]).launched().printed(output);
     }
     started.stop();
     started.wait().launched();
@@ -112,7 +112,7 @@ fn an_entry_point_drops_the_cmd_of_the_image_below() {
     assert_eq!(commands.len(), 1);
     let (command, output) = &commands[0];
     let format = command.strip_prefix("--format '").and_then(|rest| rest.strip_suffix("' base")).unwrap();
-    assert_eq!(done(["inspect", "--format", format, base.name]).trim_end(), output);
+    assert_eq!(done(["inspect", "--format", format, base.name]).trim_end(), output.trim_end());
     let above = format!("FROM {}\nENTRYPOINT [\"secrets-exec\", \"--\"]\n", base.name);
     let above = Image::build(&above, &[]);
     container(above.name).run().refused(64).says(["no command after `--`"]);

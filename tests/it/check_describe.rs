@@ -4,11 +4,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use crate::docs::page::Page;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call, Version, fault};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::pty::output_terminal;
-use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -257,10 +258,7 @@ fn the_gate_of_the_documentation_passes_a_rotated_secret_with_a_key_of_its_own_a
     if !skip::can(&["jq", "--version"], "the gate of docs/check.md") {
         return;
     }
-    let page = repository_file("docs/check.md");
-    let (_, gate) = page.split_once("```sh\n").unwrap();
-    let (gate, _) = gate.split_once("```").unwrap();
-    let gate = gate.replacen("secrets-exec", "\"$@\"", 1);
+    let gate = Page::read("docs/check.md").blocks("sh")[0].replacen("secrets-exec", "\"$@\"", 1);
     let rotation = |last: u64| {
         let rules = json!({ "AutomaticallyAfterDays": 30 });
         json!({ "KmsKeyId": KEY, "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last })

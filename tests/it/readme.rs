@@ -1,15 +1,9 @@
-//! Compares README.md and docs/reference.md with the program: the first example runs as it stands, and the reference lists the options
-//! of `--help`.
+//! Compares docs/reference.md with the program: it lists the options of `--help`, and its declarations are right.
 
 use std::collections::BTreeSet;
 
+use crate::docs::page::Page;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
-
-/// The first code block of this language.
-fn block<'t>(text: &'t str, language: &str) -> &'t str {
-    let (_, rest) = text.split_once(&format!("```{language}\n")).unwrap();
-    rest.split_once("```").unwrap().0
-}
 
 fn long_options(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
@@ -19,21 +13,6 @@ fn long_options(text: &str) -> BTreeSet<String> {
 fn help() -> String {
     let run = Sandbox::new().arg("--help").bare().run();
     run.launched().stdout()
-}
-
-#[test]
-fn the_first_example_prints_what_the_readme_says() {
-    let readme = repository_file("README.md");
-    let (command, output) = block(&readme, "console").split_once('\n').unwrap();
-    let command = command.strip_prefix("$ secrets-exec -- sh -c '").and_then(|rest| rest.strip_suffix('\'')).unwrap();
-    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
-    let run = Sandbox::new()
-        .declaration(block(&readme, "yaml"))
-        .file("local.yaml", secrets)
-        .env("SECRETS_EXEC_LOCAL", "local.yaml")
-        .script(command)
-        .run();
-    run.launched().printed(output);
 }
 
 #[test]
@@ -100,10 +79,8 @@ fn the_exit_statuses_of_the_reference_are_those_of_the_help() {
 
 #[test]
 fn the_large_declaration_of_the_reference_is_one() {
-    let reference = repository_file("docs/reference.md");
-    let (_, section) = reference.split_once("\n## Declaration\n").unwrap();
     let run = Sandbox::new()
-        .declaration(block(section, "yaml"))
+        .declaration(Page::read("docs/reference.md").blocks("yaml")[0])
         .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{}"}}}}"#, CANARY))
         .run();
     // Its secrets do not exist, so every error must be about one of them.

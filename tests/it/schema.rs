@@ -17,6 +17,7 @@ use std::process::{Command, Stdio};
 use nix::unistd::getuid;
 use serde_json::json;
 
+use crate::docs::page::Page;
 use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
@@ -117,8 +118,8 @@ fn the_schema_is_stricter_than_the_program_only_where_it_means_to_be() {
 
 #[test]
 fn the_declarations_of_the_documentation_and_the_examples_are_valid() {
-    let documentation = repository_file("README.md") + &repository_file("docs/reference.md");
-    let blocks = documentation.split("```yaml\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
+    let pages = ["README.md", "docs/reference.md"].map(Page::read);
+    let blocks = pages.iter().flat_map(|page| page.blocks("yaml"));
     let example = repository_file("examples/secrets-exec.yaml");
     let declarations: Vec<&str> = blocks.chain([example.as_str()]).collect();
     assert!(declarations.len() >= 3, "{declarations:?}");

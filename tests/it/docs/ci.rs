@@ -1,47 +1,59 @@
 //! `docs/ci.md`.
 
-use super::session::{self, Block};
+use super::page::{Page, script};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, ROLE_KEY};
 use crate::support::sandbox::Sandbox;
 
-const PAGE: &str = "docs/ci.md";
+fn page() -> Page {
+    Page::read("docs/ci.md")
+}
 
 /// A declaration, and what the jobs call.
 fn repository() -> Sandbox {
     let policy = "secrets-exec policy --region us-east-1 --account 123456789012 -f secrets.yaml >policy.json";
-    let sandbox = session::sandbox(PAGE).file("secrets.yaml", "env: { A: \"x:k\" }\n").file("make-policy", policy);
+    let sandbox = page().sandbox().file("secrets.yaml", "env: { A: \"x:k\" }\n").file("make-policy", policy);
     sandbox.executable("deploy", "#!/bin/sh\necho \"$A ${AWS_ROLE_ARN-unset}\"\n")
 }
 
-/// The blocks that show a workflow, of GitHub or of GitLab.
-fn workflows() -> Vec<Block> {
-    let is_workflow = |block: &Block| {
-        block.file().is_some_and(|name| name.starts_with(".github/workflows/") || name == ".gitlab-ci.yml")
-    };
-    session::blocks(PAGE).into_iter().filter(is_workflow).collect()
+/// The commands of the workflows, of GitHub and of GitLab, that have this text.
+fn workflows(text: &str) -> Vec<String> {
+    let page = page();
+    let is_workflow = |name: &str| name.starts_with(".github/workflows/") || name == ".gitlab-ci.yml";
+    let workflows = page.files().filter(|(name, workflow)| is_workflow(name) && workflow.contains(text));
+    let workflows: Vec<String> = workflows.map(|(_, workflow)| steps(workflow)).collect();
+    assert_eq!(workflows.len(), 2);
+    workflows
+}
+
+/// The lines of a workflow's steps that are commands.
+fn steps(workflow: &str) -> String {
+    let lines = workflow.lines().map(str::trim).filter_map(|line| {
+        let step = line.strip_prefix("- ")?;
+        let step = step.strip_prefix("run: ").unwrap_or(step);
+        ["printf ", "secrets-exec "].iter().any(|command| step.starts_with(command)).then_some(step)
+    });
+    lines.map(|line| line.to_owned() + "\n").collect()
 }
 
 #[test]
 fn the_commands_for_ci_print_what_the_page_says() {
-    session::runs(PAGE, session::sandbox(PAGE));
+    page().runs(page().sandbox());
 }
 
 #[test]
 fn the_jobs_in_review_pass_for_a_declaration_and_its_policy() {
-    let reviews: Vec<Block> = workflows().into_iter().filter(|block| block.text.contains("--offline")).collect();
-    assert_eq!(reviews.len(), 2);
-    for review in reviews {
-        assert_eq!(review.steps().lines().count(), 2, "{}", review.text);
-        let script = session::script(&format!("set -e\n. ./make-policy\n{}", review.steps()));
+    for review in workflows("--offline") {
+        assert_eq!(review.lines().count(), 2, "{review}");
+        let script = script(&format!("set -e\n. ./make-policy\n{review}"));
         repository().prepared_by(&script).run().launched();
     }
 }
 
 #[test]
 fn a_job_in_review_fails_for_another_policy() {
-    for review in workflows().into_iter().filter(|block| block.text.contains("--offline")) {
-        let script = session::script(&format!("set -e\n{}", review.steps()));
+    for review in workflows("--offline") {
+        let script = script(&format!("set -e\n{review}"));
         let run = repository().file("policy.json", "{}\n").prepared_by(&script).run();
         assert!(
             run.stdout().contains("\n+        \"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-??????\"\n")
@@ -52,9 +64,7 @@ fn a_job_in_review_fails_for_another_policy() {
 
 #[test]
 fn the_deployments_launch_with_the_role_of_the_job_and_keep_its_credentials() {
-    let deployments: Vec<Block> = workflows().into_iter().filter(|block| block.text.contains("./deploy")).collect();
-    assert_eq!(deployments.len(), 2);
-    for deployment in deployments {
+    for deployment in workflows("./deploy") {
         let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
         let sandbox = repository().endpoint(&aws.endpoint()).region("us-east-1");
         let token = sandbox.path("token");
@@ -64,7 +74,7 @@ fn the_deployments_launch_with_the_role_of_the_job_and_keep_its_credentials() {
             .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/deploy");
         // The action of GitHub has credentials where the job of GitLab has a token.
         let sandbox = sandbox.file("token", "token-of-the-job");
-        let run = sandbox.prepared_by(&session::script(&format!("set -e\n{}", deployment.steps()))).run();
+        let run = sandbox.prepared_by(&script(&format!("set -e\n{deployment}"))).run();
         assert!(run.launched().stdout().ends_with("\nv unset\n"), "{run}");
         let exchanges = aws.calls_of("AssumeRoleWithWebIdentity");
         assert!(exchanges.iter().all(|call| call.form()["WebIdentityToken"] == "token-of-the-job"), "{run}");

@@ -1,6 +1,6 @@
-//! The indented commands of README.md and docs/reference.md, and `make demo`.
+//! The commands of README.md and docs/reference.md, and `make demo`.
 
-use super::session;
+use super::page::{Page, script};
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 /// Paragraphs that are indented as code and launch something.
@@ -24,13 +24,26 @@ fn run(command: &str) -> String {
           "prod/api-token": "value"
         }}"#
     );
-    let sandbox = session::sandbox("README.md")
+    let sandbox = Page::read("README.md")
+        .sandbox()
         .file("secrets-exec.yaml", "env: {}\n")
         .file("local.json", secrets)
         .env("SECRETS_EXEC_LOCAL", "local.json")
         .executable("bin/node", "#!/bin/sh\necho node \"$@\"\n")
         .executable("bin/app", "#!/bin/sh\n[ -s \"$2\" ] && echo app \"$1\"\n");
-    sandbox.prepared_by(&session::script(command)).run().launched().stdout()
+    sandbox.prepared_by(&script(command)).run().launched().stdout()
+}
+
+#[test]
+fn the_console_block_of_the_readme_prints_what_it_says() {
+    let page = Page::read("README.md");
+    page.runs(page.with_examples().declaration(page.blocks("yaml")[0]));
+}
+
+#[test]
+fn the_console_blocks_of_the_reference_print_what_it_says() {
+    let page = Page::read("docs/reference.md");
+    page.runs(page.sandbox());
 }
 
 #[test]
@@ -55,8 +68,8 @@ fn the_demo_prints_the_variables_and_files_of_the_example() {
     let makefile = repository_file("Makefile");
     let options = makefile.lines().find_map(|line| line.strip_prefix("EXAMPLE = ")).unwrap();
     assert!(makefile.contains("$(EXAMPLE) -- sh examples/app.sh"));
-    let sandbox: Sandbox = session::sandbox("README.md");
-    let printed = sandbox.prepared_by(&session::script(&format!("secrets-exec {options} -- sh examples/app.sh"))).run();
+    let sandbox: Sandbox = Page::read("README.md").sandbox();
+    let printed = sandbox.prepared_by(&script(&format!("secrets-exec {options} -- sh examples/app.sh"))).run();
     let printed = printed.launched().stdout();
     assert!(
         printed.contains("\n  DB_HOST=db.example.com\n") && printed.contains("\n  STRIPE_API_KEY=(14 characters)\n")

@@ -11,7 +11,7 @@ fn rows(section: &str) -> Vec<(String, &str)> {
 
 #[test]
 fn both_tables_have_the_same_tools_in_the_same_order() {
-    let page = Page::read("comparison.md");
+    let page = Page::read("docs/comparison.md");
     let (stores, process) = (rows(page.section("Where values")), rows(page.section("The process")));
     let names = |rows: &[(String, &str)]| rows.iter().map(|(tool, _)| tool.clone()).collect::<Vec<_>>();
     assert_eq!(names(&stores), names(&process));
@@ -20,7 +20,7 @@ fn both_tables_have_the_same_tools_in_the_same_order() {
 
 #[test]
 fn every_other_tool_has_the_date_of_what_was_looked_up() {
-    let page = Page::read("comparison.md");
+    let page = Page::read("docs/comparison.md");
     for (tool, rest) in rows(page.section("Where values")) {
         let version = rest.split_once(" | ").unwrap().0;
         let is_dated = version.contains(", 202") || version.contains("of 202");
@@ -30,7 +30,7 @@ fn every_other_tool_has_the_date_of_what_was_looked_up() {
 
 #[test]
 fn the_version_of_secrets_exec_is_its_own() {
-    let page = Page::read("comparison.md");
+    let page = Page::read("docs/comparison.md");
     let (_, rest) = &rows(page.section("Where values"))[0];
     assert!(rest.starts_with(env!("CARGO_PKG_VERSION")), "{rest}");
 }

@@ -3,31 +3,28 @@
 
 use serde_json::Value;
 
-use super::console::{blocks, prints_policy, run, runnable};
+use super::page::{Page, wrote_policy};
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::sandbox::{CANARY, Sandbox};
 
-fn page() -> String {
-    repository_file("docs/containers.md")
+fn page() -> Page {
+    Page::read("docs/containers.md")
 }
 
 /// The task definitions of the page: before, and after.
 fn task_definitions() -> [String; 2] {
-    blocks(&page(), "json").try_into().unwrap()
+    let page = page();
+    let [before, after] = page.blocks("json").try_into().unwrap();
+    [before.to_owned(), after.to_owned()]
 }
 
 #[test]
 fn its_commands_print_what_it_says() {
     let [before, _] = task_definitions();
-    let files = [("task-definition.json", before)];
-    let (policies, others): (Vec<_>, Vec<_>) =
-        runnable(&page()).into_iter().partition(|(command, _)| command.contains(" policy "));
-    assert_eq!((policies.len(), others.len()), (1, 1));
-    prints_policy(&policies[0].0, &files, &["prod/api-token", "prod/db"]);
-    let (command, output) = &others[0];
-    run(command, &files).launched().printed(format!("{output}\n"));
+    let sandbox = page().runs(page().with_examples().file("task-definition.json", before));
+    wrote_policy(&sandbox, &["prod/api-token", "prod/db"]);
 }
 
 fn aws() -> Aws {
@@ -68,8 +65,8 @@ fn the_task_definition_after_starts_the_program_with_the_same_variables() {
 
 #[test]
 fn the_check_in_its_dockerfile_needs_nothing_but_the_declaration() {
-    let declaration = blocks(&page(), "yaml").swap_remove(0);
-    let dockerfile = blocks(&page(), "dockerfile").swap_remove(0);
+    let page = page();
+    let (declaration, dockerfile) = (page.blocks("yaml")[0], page.blocks("dockerfile")[0]);
     assert!(dockerfile.contains("\nRUN secrets-exec check --offline\n"), "{dockerfile}");
     let check = Sandbox::new().file("etc/app.yaml", declaration).env("SECRETS_EXEC_FILE", "etc/app.yaml");
     let run = check.args(["check", "--offline"]).bare().run();

@@ -9,29 +9,28 @@ use std::thread;
 
 use serde_json::Value;
 
-use super::console::{blocks, prints_policy, runnable};
+use super::page::{Page, wrote_policy};
 use crate::support::aws::Aws;
 use crate::support::aws::agent::{SECRET, plain};
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{Sandbox, program, repository_file};
 
-fn page() -> String {
-    repository_file("docs/lambda.md")
+fn page() -> Page {
+    Page::read("docs/lambda.md")
 }
 
 #[test]
 fn the_files_that_it_shows_are_the_examples() {
-    assert_eq!(blocks(&page(), "sh"), [repository_file("examples/lambda/secrets-wrapper")]);
-    assert_eq!(blocks(&page(), "yaml"), [repository_file("examples/lambda/secrets-exec.yaml")]);
+    assert_eq!(page().blocks("sh"), [repository_file("examples/lambda/secrets-wrapper")]);
+    assert_eq!(page().blocks("yaml"), [repository_file("examples/lambda/secrets-exec.yaml")]);
 }
 
 #[test]
 fn its_commands_print_what_it_says() {
-    let commands = runnable(&page());
-    assert_eq!(commands.len(), 1);
     let declaration = repository_file("examples/lambda/secrets-exec.yaml");
-    prints_policy(&commands[0].0, &[("secrets-exec.yaml", declaration)], &["prod/db", "prod/api-token"]);
+    let sandbox = page().runs(page().sandbox().file("secrets-exec.yaml", declaration));
+    wrote_policy(&sandbox, &["prod/db", "prod/api-token"]);
 }
 
 /// Lambda's Runtime API with two invocations.
@@ -163,8 +162,9 @@ fn the_extension_answers_no_wrapper_and_the_log_says_so() {
         .env("SECRETS_EXEC_TIMEOUT", "1s")
         .file("secrets-exec.yaml", "env: { A: \"prod/db:password\" }\n");
     let run = start(&sandbox);
-    let shown = blocks(&page(), "text").pop().unwrap();
-    run.refused(75).says([shown.as_str()]);
+    let page = page();
+    let shown = *page.blocks("text").last().unwrap();
+    run.refused(75).says([shown]);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_pattern_that_removes_lambdas_own_variables_breaks_the_runtime() {
 fn the_keys_of_the_role_can_be_taken_from_the_code() {
     let (api, aws) = (RuntimeApi::start(), aws());
     let names = "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_SESSION_TOKEN";
-    assert!(page().contains(names));
+    assert!(repository_file("docs/lambda.md").contains(names));
     start(&function(&api, &aws).env("SECRETS_EXEC_UNSET", names)).launched_silently();
     let variables = &api.answers()[0]["variables"];
     assert!(variables.get("AWS_ACCESS_KEY_ID").is_none() && variables["API_TOKEN"] == "token", "{variables}");

@@ -33,7 +33,8 @@ fn has_jq() -> bool {
 #[test]
 fn its_console_blocks_print_what_it_says() {
     if has_jq() {
-        Page::read("migrating.md").runs(SECRETS);
+        let page = Page::read("docs/migrating.md");
+        page.runs(page.with_secrets(SECRETS));
     }
 }
 
@@ -46,7 +47,7 @@ fn its_script_and_its_declaration_give_the_same() {
     if !has_jq() {
         return;
     }
-    let page = Page::read("migrating.md");
+    let page = Page::read("docs/migrating.md");
     let program = format!("#!/bin/sh\n{SHOW}\n");
     let sandbox = || {
         Sandbox::new()

@@ -1,21 +1,58 @@
-//! A page of `docs/`: its tables, and its console blocks, which run.
+//! A page of the documentation: its sections, and its blocks of code, whose commands run.
+//!
+//! - A block whose first line is `# NAME` is the file NAME, if the name has a dot.
+//! - A `console` block has commands, each after `$ `, and below each what it prints.
+//! - A `console` block with the line `# needs AWS` is not run, and neither is one of docker, which `tests/hosts` runs.
 
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::outcome::Status;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
+const NEEDS_AWS: &str = "# needs AWS";
+
+/// Programs whose commands a block with [`NEEDS_AWS`] may have.
+const FOREIGN: [&str; 5] = ["aws", "diff", "kubectl", "systemd-run", "zip"];
+
+/// The line of each launch with [`Page::with_secrets`], which the pages leave out.
+const LOCAL: &str = "secrets-exec: warning: secrets are read from local.yaml, not from AWS (--local)\n";
+
+/// A byte that no output holds.
+const END_OF_BLOCK: char = '\u{1}';
+
 pub struct Page {
+    path: &'static str,
+    text: String,
+    blocks: Vec<Block>,
+}
+
+struct Block {
+    language: String,
     text: String,
 }
 
-impl Page {
-    pub fn read(name: &str) -> Self {
-        Self { text: repository_file(&format!("docs/{name}")) }
-    }
+/// A `console` block.
+pub struct Console {
+    needs_aws: bool,
+    /// Each command, and what it prints.
+    pub commands: Vec<(String, String)>,
+}
 
-    /// The blocks of this language, in the order of the page.
-    pub fn blocks(&self, language: &str) -> Vec<&str> {
-        let fence = format!("```{language}\n");
-        let parts = self.text.split(&fence).skip(1);
-        parts.map(|part| part.split_once("```").unwrap().0).collect()
+impl Page {
+    pub fn read(path: &'static str) -> Self {
+        let text = repository_file(path);
+        let mut blocks = Vec::new();
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            let Some(language) = line.trim_start().strip_prefix("```") else { continue };
+            let indent = line.len() - line.trim_start().len();
+            let body = lines.by_ref().take_while(|line| line.trim_start() != "```");
+            let text = body.map(|line| line.get(indent..).unwrap_or_default().to_owned() + "\n").collect();
+            blocks.push(Block { language: language.to_owned(), text });
+        }
+        Self { path, text, blocks }
     }
 
     /// The section whose heading begins so, without the heading.
@@ -24,73 +61,130 @@ impl Page {
         rest.split_once("\n## ").map_or(rest, |(section, _)| section)
     }
 
-    /// Runs every console block, and asserts that its commands print what it shows.
-    ///
-    /// The working directory has `app.sh` of the examples and every block of the page that begins with `# ` and a file's name.
-    /// A block with a line `# needs AWS` is not run.
-    pub fn runs(&self, secrets: &str) {
-        let blocks: Vec<_> =
-            self.blocks("console").into_iter().filter(|block| !block.contains("# needs AWS\n")).collect();
-        assert!(!blocks.is_empty());
-        for block in blocks {
-            let mut sandbox = Sandbox::new()
-                .file("app.sh", repository_file("examples/app.sh"))
-                .file("local.yaml", secrets.replace("not-a-real-token", CANARY))
-                .env("SECRETS_EXEC_LOCAL", "local.yaml");
-            // A policy is AWS's.
-            if block.contains("secrets-exec policy ") {
-                sandbox = sandbox.env_remove("SECRETS_EXEC_LOCAL");
-            }
-            for (name, content) in self.files() {
-                sandbox = sandbox.file(name, content);
-            }
-            // The shell's $0 is the program.
-            let script = format!(
-                "exec 2>&1; mkdir bin; ln -s \"$0\" bin/secrets-exec; PATH=$PWD/bin:$PATH\n{}",
-                commands(block)
-            );
-            let run = sandbox.through(["/bin/sh", "-c", &script]).bare().target_writes_stderr().run();
-            let printed = run.stdout();
-            let lines = printed.lines().filter(|line| !line.ends_with("not from AWS (--local)"));
-            assert_eq!(lines.collect::<Vec<_>>(), output(block), "{block}\n{run}");
-        }
+    /// The blocks of this language, in the order of the page.
+    pub fn blocks(&self, language: &str) -> Vec<&str> {
+        self.blocks.iter().filter(|block| block.language == language).map(|block| block.text.as_str()).collect()
     }
 
-    /// The files that the page shows: blocks whose first line is a comment with a file's name and nothing else.
-    fn files(&self) -> impl Iterator<Item = (&str, &str)> {
-        let blocks = ["yaml", "sh", "ini"].into_iter().flat_map(|language| self.blocks(language));
-        blocks.filter_map(|block| {
-            let name = block.lines().next()?.strip_prefix("# ")?;
-            (name.contains('.') && !name.contains([' ', '/'])).then_some((name, block))
+    /// The files that the page shows, by name.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.blocks.iter().filter_map(|block| {
+            let name = block.text.lines().next()?.strip_prefix("# ")?;
+            (name.contains('.') && !name.contains(' ')).then_some((name, block.text.as_str()))
         })
     }
+
+    pub fn consoles(&self) -> Vec<Console> {
+        self.blocks("console").into_iter().map(Console::parse).collect()
+    }
+
+    /// A sandbox with the examples and the files of the page, for [`Self::runs`] or a [`script`].
+    pub fn sandbox(&self) -> Sandbox {
+        let examples = ["secrets-exec.yaml", "secrets.local.yaml", "task-definition.json", "app.sh"];
+        let sandbox = examples.iter().fold(Sandbox::new().bare(), |sandbox, name| {
+            let name = format!("examples/{name}");
+            sandbox.file(&name, with_canary(&repository_file(&name)))
+        });
+        self.files().fold(sandbox, |sandbox, (name, text)| sandbox.file(name, with_canary(text)))
+    }
+
+    /// The sandbox of the page, in which launches read these secrets.
+    pub fn with_secrets(&self, secrets: &str) -> Sandbox {
+        let secrets = with_canary(secrets);
+        assert!(secrets.contains(CANARY), "secrets without a canary");
+        self.sandbox().file("local.yaml", secrets).env("SECRETS_EXEC_LOCAL", "local.yaml")
+    }
+
+    /// The sandbox of the page, in which launches read the secrets of the examples.
+    pub fn with_examples(&self) -> Sandbox {
+        self.with_secrets(&repository_file("examples/secrets.local.yaml"))
+    }
+
+    /// Runs the `console` blocks in one directory, each in a shell of its own, and asserts that they print what the page says.
+    pub fn runs(&self, sandbox: Sandbox) -> Sandbox {
+        let (foreign, own): (Vec<_>, Vec<_>) = self.consoles().into_iter().partition(|console| console.needs_aws);
+        foreign.iter().flat_map(|console| &console.commands).for_each(|(command, _)| self.could_run(command));
+        let own: Vec<_> = own.into_iter().filter(|console| !console.is_of("docker")).collect();
+        let commands: String = own.iter().map(Console::in_a_shell).collect();
+        let sandbox = sandbox.prepared_by(&script(&commands));
+        let run = sandbox.run();
+        let printed = run.launched().stdout().replace(LOCAL, "");
+        let mut printed = printed.split(END_OF_BLOCK);
+        for console in own {
+            let shown: String = console.commands.iter().map(|(_, output)| output.as_str()).collect();
+            assert_eq!(printed.next(), Some(shown.as_str()), "{}: {:#?}", self.path, console.commands);
+        }
+        sandbox
+    }
+
+    /// Asserts that a command which needs AWS is one of AWS's tools, or a right command line of the program.
+    fn could_run(&self, command: &str) {
+        let name = command.split(' ').next().unwrap();
+        if name != "secrets-exec" {
+            assert!(FOREIGN.contains(&name), "{}: {command}", self.path);
+            return;
+        }
+        let sandbox = self.sandbox().home_file(".aws/config", "[profile dev]\nregion = us-east-1\n");
+        let run = sandbox.prepared_by(&script(command)).run();
+        assert!(![Status::Exit(0), Status::Exit(64)].contains(&run.status), "{}: {command}\n{run}", self.path);
+    }
 }
 
-/// The lines of a block that are commands, and the lines that continue them.
-fn commands(block: &str) -> String {
-    let mut continues = false;
-    let mut script = String::new();
-    for line in block.lines() {
-        let command = line.strip_prefix("$ ").or_else(|| continues.then_some(line));
-        if let Some(command) = command {
-            script.push_str(command);
-            script.push('\n');
+impl Console {
+    fn parse(block: &str) -> Self {
+        let mut commands: Vec<(String, String)> = Vec::new();
+        for line in block.lines().filter(|line| *line != NEEDS_AWS) {
+            if let Some(command) = line.strip_prefix("$ ") {
+                commands.push((command.to_owned(), String::new()));
+                continue;
+            }
+            let (command, output) = commands.last_mut().unwrap_or_else(|| panic!("output without a command: {block}"));
+            if command.ends_with('\\') {
+                command.extend(["\n", line]);
+            } else {
+                output.extend([line, "\n"]);
+            }
         }
-        continues = command.is_some_and(|command| command.ends_with('\\'));
+        Self { needs_aws: block.lines().any(|line| line == NEEDS_AWS), commands }
     }
-    script
+
+    /// True if all commands are of this program.
+    pub fn is_of(&self, program: &str) -> bool {
+        self.commands.iter().all(|(command, _)| command.split(' ').next() == Some(program))
+    }
+
+    /// A script of the commands, whose output [`END_OF_BLOCK`] ends.
+    fn in_a_shell(&self) -> String {
+        let mut commands: String = self.commands.iter().map(|(command, _)| command.clone() + "\n").collect();
+        // `policy` reads no secret, and refuses a local file.
+        if commands.contains("secrets-exec policy ") {
+            commands.insert_str(0, "unset SECRETS_EXEC_LOCAL\n");
+        }
+        format!("(\n{commands}) 2>&1\nprintf '\\001'\n")
+    }
 }
 
-/// The lines of a block that are output.
-fn output(block: &str) -> Vec<&str> {
-    let mut continues = false;
-    let mut lines = Vec::new();
-    for line in block.lines() {
-        let is_command = continues || line.starts_with("$ ");
-        continues = is_command && line.ends_with('\\');
-        if !is_command {
-            lines.push(line);
-        }
+/// A script for [`Sandbox::prepared_by`], in which `secrets-exec` is the program, before all other programs.
+pub fn script(commands: &str) -> String {
+    format!("mkdir -p bin && ln -sf \"$1\" bin/secrets-exec && PATH=$PWD/bin:$PATH\n{commands}")
+}
+
+/// Puts the canary into the secrets of a text, and keeps their lengths, which pages show.
+fn with_canary(text: &str) -> String {
+    let secrets = ["not-a-real-token", "not-a-real-password"];
+    secrets.iter().fold(text.to_owned(), |text, secret| {
+        let length = secret.len();
+        text.replace(secret, &format!("{CANARY:-<length$}"))
+    })
+}
+
+/// Asserts that the commands have written `policy.json`, which allows to read the secrets of these names.
+pub fn wrote_policy(sandbox: &Sandbox, names: &[&str]) {
+    let policy: Value = serde_json::from_str(&fs::read_to_string(sandbox.path("policy.json")).unwrap()).unwrap();
+    let statement = &policy["Statement"][0];
+    assert_eq!(statement["Action"][0], "secretsmanager:GetSecretValue", "{policy}");
+    let allowed = statement["Resource"].to_string();
+    for name in names {
+        assert!(allowed.contains(&format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-")), "{policy}");
     }
-    lines
 }

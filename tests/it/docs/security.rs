@@ -1,12 +1,13 @@
 //! What docs/security.md says about processes of the same user. `leaks`, `impostors`, `files_memory` and others test the rest.
 
 use super::page::Page;
-use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
 #[test]
 fn its_console_blocks_print_what_it_says() {
-    Page::read("security.md").runs(&repository_file("examples/secrets.local.yaml"));
+    let page = Page::read("docs/security.md");
+    page.runs(page.with_examples());
 }
 
 #[test]

@@ -4,10 +4,16 @@ use super::page::Page;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 #[test]
+fn its_console_blocks_print_what_it_says() {
+    let page = Page::read("docs/systemd.md");
+    page.runs(page.sandbox());
+}
+
+#[test]
 fn every_line_of_a_unit_is_in_an_example_that_is_started() {
     let names = ["app.service", "systemd/hardened.service", "systemd/files.service", "systemd/credentials.service"];
     let examples: Vec<_> = names.iter().map(|name| repository_file(&format!("examples/{name}"))).collect();
-    let page = Page::read("systemd.md");
+    let page = Page::read("docs/systemd.md");
     for block in page.blocks("ini") {
         let lines: Vec<_> = block.lines().collect();
         let holds = |example: &&String| lines.iter().all(|line| example.lines().any(|other| other == *line));
@@ -17,7 +23,7 @@ fn every_line_of_a_unit_is_in_an_example_that_is_started() {
 
 #[test]
 fn its_declaration_and_that_of_the_files_resolve() {
-    let page = Page::read("systemd.md");
+    let page = Page::read("docs/systemd.md");
     let secrets = format!(r#"{{"prod/db": {{"host": "h", "password": "{CANARY}"}}}}"#);
     let run = Sandbox::new().declaration(page.blocks("yaml")[0]).local(&secrets).run();
     run.launched().has("DB_HOST", "h").has("DB_PASSWORD", CANARY);
@@ -33,7 +39,7 @@ fn its_declaration_and_that_of_the_files_resolve() {
 
 #[test]
 fn the_lines_of_its_journal_are_those_of_a_launch() {
-    let page = Page::read("systemd.md");
+    let page = Page::read("docs/systemd.md");
     let shown = page.blocks("text").into_iter().find(|block| block.contains("app[812]")).unwrap();
     let shown: Vec<_> = shown.lines().map(|line| line.strip_prefix("app[812]: ").unwrap()).collect();
     let aws = crate::support::aws::Aws::start()

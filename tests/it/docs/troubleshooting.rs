@@ -13,7 +13,8 @@ use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 #[test]
 fn its_console_blocks_print_what_it_says() {
-    Page::read("troubleshooting.md").runs(&repository_file("examples/secrets.local.yaml"));
+    let page = Page::read("docs/troubleshooting.md");
+    page.runs(page.with_examples().file("app.sh", ""));
 }
 
 /// The messages in the first column of the tables of a text.
@@ -56,7 +57,7 @@ fn add_sources(directory: &Path, text: &mut String) {
 fn every_message_that_it_quotes_is_in_the_source() {
     let mut source = String::new();
     add_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut source);
-    let page = Page::read("troubleshooting.md");
+    let page = Page::read("docs/troubleshooting.md");
     let messages: Vec<_> =
         ["64", "75", "77", "78", "126", "143"].into_iter().flat_map(|name| messages(page.section(name))).collect();
     assert!(messages.len() > 50, "{}", messages.len());
@@ -87,7 +88,7 @@ fn is_in(source: &str, part: &str) -> bool {
 /// Asserts the status of a run, and that the page's section about it has a message that the run prints.
 fn explains(section: &str, status: i32, run: &Outcome) {
     run.refused(status);
-    let page = Page::read("troubleshooting.md");
+    let page = Page::read("docs/troubleshooting.md");
     let stderr = run.stderr();
     let lines: Vec<_> = stderr.lines().filter(|line| line.contains(" error: ")).collect();
     let messages = messages(page.section(section));
@@ -153,7 +154,7 @@ fn what_is_temporary_is_explained_under_75() {
 
 #[test]
 fn a_denial_is_explained_under_77_with_its_help() {
-    let page = Page::read("troubleshooting.md");
+    let page = Page::read("docs/troubleshooting.md");
     let known = messages(page.section("77"));
     explains("77", 77, &Sandbox::new().region("us-east-1").resolve("A=x").run());
     for fault in [fault::denied("x"), fault::denied_by_kms(), fault::unrecognized_client()] {
