@@ -1,5 +1,8 @@
 //! Calls of the kernel that differ between Linux and macOS.
 
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("secrets-exec runs on Linux and macOS");
+
 mod file_system;
 mod link;
 #[cfg(target_os = "linux")]
@@ -7,8 +10,19 @@ mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
 
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+
 pub use file_system::FileSystem;
 #[cfg(target_os = "linux")]
 pub use linux::{COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, read_link, rename_to_free};
 #[cfg(target_os = "macos")]
 pub use macos::{COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, read_link, rename_to_free};
+
+/// Both names of a rename as C strings; EINVAL if one contains a NUL.
+fn c_names(from: &OsStr, to: &OsStr) -> Result<(CString, CString), Errno> {
+    let name = |name: &OsStr| CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL);
+    Ok((name(from)?, name(to)?))
+}
