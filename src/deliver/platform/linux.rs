@@ -16,9 +16,9 @@ use nix::sys::statfs::{
 };
 use nix::unistd::linkat;
 
-use super::c_names;
 use super::file_system::FileSystem;
 use super::link::SymbolicLink;
+use super::names::c_names;
 
 /// The ramfs magic number of linux/magic.h, which nix does not define.
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);

@@ -9,20 +9,10 @@ mod link;
 mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
-
-use std::ffi::{CString, OsStr};
-use std::os::unix::ffi::OsStrExt;
-
-use nix::errno::Errno;
+mod names;
 
 pub use file_system::FileSystem;
 #[cfg(target_os = "linux")]
 pub use linux::{COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, read_link, rename_to_free};
 #[cfg(target_os = "macos")]
 pub use macos::{COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, read_link, rename_to_free};
-
-/// Both names of a rename as C strings; EINVAL if one contains a NUL.
-fn c_names(from: &OsStr, to: &OsStr) -> Result<(CString, CString), Errno> {
-    let name = |name: &OsStr| CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL);
-    Ok((name(from)?, name(to)?))
-}
