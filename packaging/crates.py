@@ -1,22 +1,29 @@
 #!/usr/bin/env python3
 """The crates that a target's binary is built from, as licence notices or as an SBOM (CycloneDX 1.5), on standard output.
 
-    packaging/crates.py notices|sbom TARGET
+    packaging/crates.py notices TARGET
+    packaging/crates.py sbom TARGET BINARY
 
 The list is `cargo tree`'s: normal dependencies with the features that a build turns on, procedural macros included;
-what only builds scripts or tests is not among them. Rust's standard library and musl are linked too, and added here.
+what only builds scripts or tests is not among them. Rust's standard library, musl and an unwinder are linked too, and added
+here.
 """
 
 import datetime
+import hashlib
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LICENCE_FILES = re.compile(r"(LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE)", re.IGNORECASE)
+# The version of musl, which is the same in Rust 1.95 and in Zig 0.17.
+MUSL = "1.2.5"
 
 
 def cargo(*arguments):
@@ -50,8 +57,15 @@ def name_and_version(package):
 
 
 def licence_texts(package):
+    """The licence files anywhere in the crate, since vendored sources have their own."""
     directory = Path(package["manifest_path"]).parent
-    named = [path for path in sorted(directory.iterdir()) if path.is_file() and LICENCE_FILES.match(path.name)]
+    named = [
+        path
+        for path in sorted(directory.rglob("*"))
+        if path.is_file()
+        and path.suffix not in (".rs", ".py")
+        and (LICENCE_FILES.match(path.name) or path.parent.name == ".licenses")
+    ]
     return [path.read_text(encoding="utf-8", errors="replace").strip() for path in named]
 
 
@@ -81,6 +95,9 @@ def notices(target):
         print(f"{package['name']} {package['version']}: {package['license']}")
     print()
     print((ROOT / "packaging/linked-libraries.txt").read_text().strip())
+    if target.endswith("-musl"):
+        print(f"\n{'=' * 80}\nmusl {MUSL}\n")
+        print((ROOT / "packaging/musl-COPYRIGHT").read_text().strip())
     for package in without_text:
         print(f"\n{'=' * 80}\n{package['name']} {package['version']}\n")
         print(f"The crate comes without the text of its licence, {package['license']}, which is this.\n")
@@ -139,17 +156,29 @@ def linked(target):
         "description": "The standard library of Rust",
     }
     if target.endswith("-musl"):
+        zig = re.search(r"^ziglang==(.*)$", (ROOT / "packaging/requirements.txt").read_text(), re.MULTILINE)[1]
+        native = target == platform.machine() + "-unknown-linux-musl"
+        origin = f"Rust {release}" if native else f"Zig {zig}"
         yield {
             "type": "library",
-            "bom-ref": "pkg:generic/musl",
+            "bom-ref": f"pkg:generic/musl@{MUSL}",
             "name": "musl",
-            "purl": "pkg:generic/musl",
+            "version": MUSL,
+            "purl": f"pkg:generic/musl@{MUSL}",
             "licenses": [{"license": {"id": "MIT"}}],
-            "description": "The C library that comes with Rust's standard library for this target",
+            "description": f"The C library, as {origin} has it",
+        }
+        yield {
+            "type": "library",
+            "bom-ref": "pkg:generic/llvm-libunwind",
+            "name": "llvm-libunwind",
+            "purl": "pkg:generic/llvm-libunwind",
+            "licenses": [{"expression": "Apache-2.0 WITH LLVM-exception"}],
+            "description": f"The unwinder of panics, as {origin} has it",
         }
 
 
-def sbom(target):
+def sbom(target, binary):
     root, others, edges = packages(target)
     sums = checksums()
     moment = datetime.datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), datetime.timezone.utc)
@@ -160,24 +189,35 @@ def sbom(target):
         for package in [root, *others]
     ]
     dependencies[0]["dependsOn"] += [library["bom-ref"] for library in libraries]
+    authors = {"name": root["metadata"]["deb"]["maintainer"].split(" <")[0]}
+    described = component(root, "application", hashlib.sha256(Path(binary).read_bytes()).hexdigest())
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
         "metadata": {
             "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "component": component(root, "application", None),
+            "tools": {"components": [{"type": "application", "name": "packaging/crates.py"}]},
+            "authors": [authors],
+            "component": described,
+            "supplier": authors,
             "properties": [{"name": "target", "value": target}],
         },
         "components": [component(package, "library", sums.get(name_and_version(package))) for package in others]
         + libraries,
         "dependencies": dependencies,
     }
+    # Of the contents, so that the same build has the same number.
+    document["serialNumber"] = "urn:uuid:" + str(uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(document)))
     json.dump(document, sys.stdout, indent=2)
     print()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in ("notices", "sbom"):
-        sys.exit(__doc__)
-    {"notices": notices, "sbom": sbom}[sys.argv[1]](sys.argv[2])
+    match sys.argv[1:]:
+        case ["notices", target]:
+            notices(target)
+        case ["sbom", target, binary]:
+            sbom(target, binary)
+        case _:
+            sys.exit(__doc__)

@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use crate::docs::links::links;
 use crate::support::directory::Directory;
-use crate::support::sandbox::{program, repository_file};
+use crate::support::sandbox::program;
 
 /// A command in this repository.
 fn here(name: &str) -> Command {
@@ -74,30 +75,26 @@ fn make_install_without_a_binary_names_make_release() {
     assert!(files(directory.path()).is_empty());
 }
 
-/// The targets of the links in a text of Markdown that are files of this repository.
-fn linked_files(text: &str) -> BTreeSet<String> {
-    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    let files = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
-    files.map(|target| target.split('#').next().unwrap_or(target).to_owned()).collect()
+/// The files that `cargo publish` would publish.
+fn published() -> BTreeSet<String> {
+    let list = ["package", "--list", "--allow-dirty", "--locked", "--offline"];
+    let output = here(env!("CARGO")).args(list).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
 #[test]
 fn a_published_crate_has_every_file_that_the_readme_links_to() {
-    let list = ["package", "--list", "--allow-dirty", "--locked", "--offline"];
-    let output = here(env!("CARGO")).args(list).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let published = String::from_utf8(output.stdout).unwrap();
-    let published: BTreeSet<_> = published.lines().collect();
-    let linked = linked_files(&repository_file("README.md"));
-    let missing: Vec<_> = linked.iter().filter(|file| !published.contains(file.as_str())).collect();
+    let published = published();
+    let linked: BTreeSet<_> = links("README.md").into_iter().map(|(path, _)| path).collect();
+    let missing: Vec<_> = linked.difference(&published).collect();
     assert!(linked.len() > 5 && missing.is_empty(), "{missing:?}");
 }
 
 #[test]
 fn a_published_crate_has_no_tests_and_no_benchmarks() {
-    let output = here(env!("CARGO")).args(["package", "--list", "--allow-dirty", "--locked", "--offline"]).output();
-    let published = String::from_utf8(output.unwrap().stdout).unwrap();
+    let published = published();
     let folders: BTreeSet<_> =
-        published.lines().filter_map(|file| file.split_once('/')).map(|(folder, _)| folder).collect();
+        published.iter().filter_map(|file| file.split_once('/')).map(|(folder, _)| folder).collect();
     assert_eq!(folders, [".cargo", "docs", "examples", "packaging", "src"].into());
 }

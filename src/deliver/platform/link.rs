@@ -8,6 +8,7 @@ pub struct SymbolicLink {
     /// The link's user id.
     pub owner: u32,
     pub target: OsString,
-    /// A magic link (/proc/PID/cwd, root, fd/N; proc(5)): only the kernel can follow it, its text need not be a path.
+    /// A magic link (/proc/PID/cwd, root, fd/N; proc(5)): only the kernel can follow it, its text need not be a path. Never on
+    /// macOS.
     pub is_magic: bool,
 }

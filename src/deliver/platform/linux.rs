@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "nix has renameat2(2) only with glibc")]
 
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -18,6 +18,7 @@ use nix::unistd::linkat;
 
 use super::file_system::FileSystem;
 use super::link::SymbolicLink;
+use super::names::c_names;
 
 /// The ramfs magic number of linux/magic.h, which nix does not define.
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
@@ -83,8 +84,7 @@ pub fn exchange(directory: BorrowedFd<'_>, one: &OsStr, other: &OsStr) -> Result
 /// Calls renameat2(2) by its number: nix has a function for it only with glibc.
 fn renameat2(directory: BorrowedFd<'_>, from: &OsStr, to: &OsStr, flags: libc::c_uint) -> Result<(), Errno> {
     let directory = directory.as_raw_fd();
-    let name = |name: &OsStr| CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL);
-    let (from, to) = (name(from)?, name(to)?);
+    let (from, to) = c_names(from, to)?;
     // SAFETY: both pointers are to NUL-terminated strings that outlive the call, and the kernel keeps none of them.
     let renamed =
         unsafe { libc::syscall(libc::SYS_renameat2, directory, from.as_ptr(), directory, to.as_ptr(), flags) };

@@ -2,10 +2,9 @@
 
 #![allow(unsafe_code, reason = "nix has no renameatx_np(2)")]
 
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
@@ -15,8 +14,9 @@ use nix::sys::statfs::fstatfs;
 
 use super::file_system::FileSystem;
 use super::link::SymbolicLink;
+use super::names::c_names;
 
-/// Flags for opening a path component. O_SEARCH, as far as creating files in a directory needs no permission to read it.
+/// Flags for opening a path component. O_SEARCH, since creating files in a directory needs no permission to read it.
 pub const COMPONENT: OFlag = OFlag::from_bits_retain(libc::O_SEARCH).union(OFlag::O_CLOEXEC);
 
 /// The error of an operation that a file system does not have.
@@ -32,8 +32,8 @@ pub fn file_system(file: BorrowedFd<'_>) -> FileSystem {
 
 /// Reads a symbolic link; `None` for anything else.
 ///
-/// The owner is read first: another user can exchange a link of root or of this user only in a directory where he may as well
-/// exchange the directories.
+/// The owner is read first. Only a user who may write to the directory can exchange the link between the two calls, and such a
+/// user can exchange the directory's entries anyway.
 pub fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
     let stat = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
@@ -69,8 +69,7 @@ pub fn exchange(directory: BorrowedFd<'_>, one: &OsStr, other: &OsStr) -> Result
 
 fn renameatx(directory: BorrowedFd<'_>, from: &OsStr, to: &OsStr, flags: libc::c_uint) -> Result<(), Errno> {
     let directory = directory.as_raw_fd();
-    let name = |name: &OsStr| CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL);
-    let (from, to) = (name(from)?, name(to)?);
+    let (from, to) = c_names(from, to)?;
     // SAFETY: both pointers are to NUL-terminated strings that outlive the call, and the kernel keeps none of them.
     let renamed = unsafe { libc::renameatx_np(directory, from.as_ptr(), directory, to.as_ptr(), flags) };
     Errno::result(renamed).map(drop)

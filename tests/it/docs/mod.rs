@@ -13,7 +13,7 @@ mod comparison;
 mod containers;
 mod kubernetes;
 mod lambda;
-mod links;
+pub mod links;
 mod local;
 mod migrating;
 mod picture;
