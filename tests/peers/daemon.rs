@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,19 @@ pub(super) fn is_installed(server: &str) -> bool {
     )
 }
 
+/// Ports of 127.0.0.1 on which nothing listens, and that no listener or connection of another test gets: they are below
+/// the range from which the kernel chooses (`net.ipv4.ip_local_port_range`, from 32768), and each is given once.
+fn free_ports(count: usize) -> Vec<u16> {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Two runs at the same time begin at different ports.
+    let first = std::process::id().wrapping_mul(100);
+    let candidates = std::iter::repeat_with(|| {
+        let number = first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        10_000 + u16::try_from(number % 20_000).expect("below 20,000")
+    });
+    candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).take(count).collect()
+}
+
 impl Daemon {
     /// Starts the command that `command` makes from the folder and from `ports` free ports, and waits until it listens
     /// on all.
@@ -49,10 +63,8 @@ impl Daemon {
 
     fn try_start(ports: usize, command: impl Fn(&Path, &[u16]) -> Vec<String>) -> Option<Self> {
         let directory = Directory::new();
-        let free: Vec<TcpListener> = (0..ports).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
-        let ports: Vec<u16> = free.iter().map(|port| port.local_addr().expect("it is bound").port()).collect();
+        let ports = free_ports(ports);
         let command = command(directory.path(), &ports);
-        drop(free);
         let mut keeper = Command::new("/bin/sh")
             .args(["-c", KEEPER, "sh"])
             .arg(directory.path())
