@@ -27,6 +27,10 @@ mod report;
 
 mod commands;
 
+// No command calls it yet.
+#[cfg(test)]
+mod supervise;
+
 // The properties that the fuzz targets check.
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;

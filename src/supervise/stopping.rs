@@ -1,0 +1,100 @@
+//! Transitions while the process group ends: the grace period, SIGKILL, and what follows.
+
+use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, Timer};
+use super::policy::Policy;
+use super::signal_number::SignalNumber;
+use super::state::{Command, Next, Phase, Starting, State, Stopping, hold};
+
+pub fn step(policy: &Policy, mut state: Stopping, event: Event) -> (State, Vec<Action>) {
+    match (event, state.command) {
+        (Event::Ended { status, group }, Command::Alive) => ended(state, status, group),
+        (Event::GroupEmpty, Command::Ended(status)) => finish(state, status),
+        (Event::Elapsed(Timer::Grace), _) if state.phase == Phase::Grace => kill(state, Vec::new()),
+        // A process in an uninterruptible wait does not delay what follows, unless it is the command, which must be reaped.
+        (Event::Elapsed(Timer::Kill), Command::Alive) if state.phase == Phase::Killed => {
+            (State::Stopping(state), vec![Action::Arm(Delay::Kill)])
+        }
+        (Event::Elapsed(Timer::Kill), Command::Ended(status)) if state.phase == Phase::Killed => finish(state, status),
+        (Event::Signal(signal), _) if policy.polls_on(signal) => {
+            state.next_poll.is_due = true;
+            (State::Stopping(state), Vec::new())
+        }
+        (Event::Signal(SignalNumber::TERM), _) => terminate(state),
+        (Event::Signal(signal), _) => forward(state, signal),
+        (Event::Suspended(signal), Command::Alive) => (State::Stopping(state), vec![Action::Suspend(signal)]),
+        (
+            Event::Started
+            | Event::StartFailed
+            | Event::Ended { .. }
+            | Event::GroupEmpty
+            | Event::Suspended(_)
+            | Event::Continued
+            | Event::Polled(_)
+            | Event::Prepared
+            | Event::NotPrepared
+            | Event::Elapsed(_),
+            Command::Alive | Command::Ended(_),
+        ) => (State::Stopping(state), Vec::new()),
+    }
+}
+
+/// Cancels what was to follow a rotation, and kills if it is cancelled already. The stop signal was sent, so the first SIGTERM is not
+/// forwarded: many programs end at once on a second one. After the end of the command, SIGTERM is forwarded like any signal.
+fn terminate(state: Stopping) -> (State, Vec<Action>) {
+    match (state.next, state.phase) {
+        (Next::Start | Next::ExitRotated, Phase::Grace | Phase::Killed) => {
+            let state = Stopping { next: Next::ExitCancelled, ..state };
+            (State::Stopping(state), vec![Action::Report(Notice::Cancelled)])
+        }
+        (Next::ExitCancelled, Phase::Grace) => kill(state, vec![Action::Disarm(Timer::Grace)]),
+        (Next::ExitCancelled, Phase::Killed) => (State::Stopping(state), Vec::new()),
+        (Next::ExitEnded, Phase::Grace | Phase::Killed) => forward(state, SignalNumber::TERM),
+    }
+}
+
+/// Sends a signal to the process group. After SIGKILL, it is held for the next command, if there will be one.
+fn forward(mut state: Stopping, signal: SignalNumber) -> (State, Vec<Action>) {
+    let mut actions = Vec::new();
+    match (state.phase, state.next) {
+        (Phase::Grace, _) => {
+            let returns_terminal = signal == SignalNumber::CONT && state.command == Command::Alive;
+            actions.extend(returns_terminal.then_some(Action::GiveTerminal));
+            actions.push(Action::Signal(signal));
+        }
+        (Phase::Killed, Next::Start) => hold(&mut state.held, signal),
+        (Phase::Killed, Next::ExitRotated | Next::ExitCancelled | Next::ExitEnded) => {}
+    }
+    (State::Stopping(state), actions)
+}
+
+fn kill(state: Stopping, mut actions: Vec<Action>) -> (State, Vec<Action>) {
+    let killed = [Action::Report(Notice::Killed), Action::Signal(SignalNumber::KILL), Action::Arm(Delay::Kill)];
+    actions.extend(killed);
+    (State::Stopping(Stopping { phase: Phase::Killed, ..state }), actions)
+}
+
+fn ended(state: Stopping, status: ExitStatus, group: Group) -> (State, Vec<Action>) {
+    let state = Stopping { command: Command::Ended(status), ..state };
+    let (state, actions) = match group {
+        Group::Empty => finish(state, status),
+        Group::Alive => (State::Stopping(state), Vec::new()),
+    };
+    (state, [vec![Action::Report(Notice::Ended(status))], actions].concat())
+}
+
+/// Starts the command again, or exits. The status is the command's.
+fn finish(state: Stopping, status: ExitStatus) -> (State, Vec<Action>) {
+    let disarm = Action::Disarm(match state.phase {
+        Phase::Grace => Timer::Grace,
+        Phase::Killed => Timer::Kill,
+    });
+    let exit = |outcome| (State::Exited, vec![disarm, Action::Exit(outcome)]);
+    match state.next {
+        Next::Start => {
+            let starting = Starting { is_first: false, held: state.held, next_poll: state.next_poll };
+            (State::Starting(starting), vec![disarm, Action::Start])
+        }
+        Next::ExitRotated => exit(Outcome::Rotated),
+        Next::ExitCancelled | Next::ExitEnded => exit(Outcome::Command(status)),
+    }
+}
