@@ -40,6 +40,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use commands::check::check;
+use commands::credential::{credential, refuse_unless_answered, take_connection};
 use commands::export::export;
 use commands::launch::launch;
 use commands::policy::policy;
@@ -51,6 +52,16 @@ use report::{Failure, Report, terminal};
 ///
 /// A successful launch does not return. Returns 0 after help or version, else an exit status of docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
+    // First of all: what is printed on a credential's connection would become the credential.
+    if let Err(status) = take_connection(&arguments) {
+        return ExitCode::from(status);
+    }
+    let exit_code = start(arguments, environment);
+    refuse_unless_answered();
+    exit_code
+}
+
+fn start(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
     exec::die_of_signals();
     panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));
     let inherited = Inherited::new(environment);
@@ -68,7 +79,7 @@ fn size_of(arguments: &[OsString], inherited: &Inherited) -> usize {
     arguments.chain(inherited.iter().map(|(name, value)| name.len() + 1 + value.len() + overhead)).sum()
 }
 
-/// Not a part of [`run`], whose own stack frame must be small.
+/// Not a part of [`start`], whose own stack frame must be small.
 #[inline(never)]
 fn resolve_and_run(arguments: Vec<OsString>, inherited: &Inherited) -> ExitCode {
     match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, inherited))) {
@@ -92,5 +103,6 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<(), Repor
         Invocation::Check { inputs, command, options } => check(*inputs, command.as_ref(), options, inherited),
         Invocation::Policy { inputs, options } => policy(*inputs, &options, inherited),
         Invocation::Export { inputs, options } => export(*inputs, &options, inherited),
+        Invocation::Credential { inputs } => credential(*inputs, inherited),
     }
 }

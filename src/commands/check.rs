@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::prepare::{BackendConfig, Prepared, prepare, prepare_and_find};
+use super::prepare::{BackendConfig, Prepared, Scope, prepare, prepare_and_find};
 use super::read::{read, read_and_describe};
 use super::values::{print_disk_notices, unusable};
 use crate::backend::agent::Agent;
@@ -40,7 +40,7 @@ pub fn check(
     let mut findings = Findings::new(SystemTime::now());
     let mut report = Report::default();
     let (prepared, program) = match command {
-        None => (prepare(inputs, inherited), None),
+        None => (prepare(inputs, Scope::Everything, inherited), None),
         Some(command) => {
             let (prepared, found) = prepare_and_find(inputs, command, inherited);
             let found = found.and_then(Program::check_interpreter);

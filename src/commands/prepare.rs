@@ -10,12 +10,13 @@ use crate::input::cli::{Inputs, UsageError};
 use crate::input::declaration::{DEFAULT_NAMES, DeclarationProblem};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
+use crate::model::credential::{CredentialRequest, select};
 use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
 use crate::model::options::{AwsOptions, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::retention::Retained;
-use crate::report::{Failure, Report};
+use crate::report::{CredentialFailure, Failure, Report};
 
 /// The merged inputs.
 pub struct Prepared {
@@ -26,18 +27,28 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
+/// The part of the declarations that a command needs.
+#[derive(Clone, Copy)]
+pub enum Scope<'a> {
+    /// The variables and files of a launch.
+    Launch,
+    /// These and all credentials.
+    Everything,
+    Credential(&'a CredentialRequest),
+}
+
 /// Reads the declarations and merges all inputs.
 ///
 /// # Errors
 /// Every error in them.
-pub fn prepare(inputs: Inputs, inherited: &Inherited) -> Result<Prepared, Report> {
+pub fn prepare(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited) -> Result<Prepared, Report> {
     let mut report = Report::default();
     let has_quiet_flag = inputs.has_quiet_flag;
-    let (options, layers) = merge(inputs, inherited, &mut report);
+    let (options, layers) = merge(inputs, scope, inherited, &mut report);
     complete(options, layers, has_quiet_flag, inherited, report)
 }
 
-/// Does the same as [`prepare`], and looks up a command even if an input is wrong.
+/// Does the same as [`prepare`] for [`Scope::Everything`], and looks up a command even if an input is wrong.
 ///
 /// # Errors
 /// Every error in the inputs.
@@ -48,7 +59,7 @@ pub fn prepare_and_find(
 ) -> (Result<Prepared, Report>, Result<Program, ProgramError>) {
     let mut report = Report::default();
     let has_quiet_flag = inputs.has_quiet_flag;
-    let (options, layers) = merge(inputs, inherited, &mut report);
+    let (options, layers) = merge(inputs, Scope::Everything, inherited, &mut report);
     // The PATH of the declarations, as far as these can be read.
     let (path, retained) = (literal_path(&layers), inherited.retain(&options.retention));
     let prepared = complete(options, layers, has_quiet_flag, inherited, report);
@@ -89,7 +100,7 @@ fn complete(
 }
 
 /// Returns the options in force and the layers, of which a later one takes precedence. Adds the errors to `report`.
-fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
+fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
     let Inputs { command, options, has_quiet_flag: _, layer, files, find_file, resolve_env, container, errors } =
         inputs;
     report.extend(errors, Failure::Usage);
@@ -115,6 +126,7 @@ fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> (Options
     layers.push(layer);
     let (options, conflicts) = options.over(defaults).resolve(inherited);
     report.extend(conflicts, Failure::Options);
+    narrow(&mut layers, scope, report);
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
         let default_names = if find_file { DEFAULT_NAMES } else { &[] };
@@ -122,6 +134,22 @@ fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> (Options
         report.extend([error], Failure::Usage);
     }
     (options, layers)
+}
+
+/// Leaves the part of the layers that is needed. Adds the error of a credential that is not declared, unless an error before may be
+/// the reason.
+fn narrow(layers: &mut [Layer], scope: Scope<'_>, report: &mut Report) {
+    match scope {
+        Scope::Launch => {}
+        Scope::Everything => layers.iter_mut().for_each(Layer::include_credentials),
+        Scope::Credential(request) => {
+            let selected = select(layers, request);
+            if let (Err(reason), true) = (selected, report.is_empty()) {
+                let failure = CredentialFailure::NotSelected { request: request.clone(), reason };
+                report.extend([failure], Failure::Credential);
+            }
+        }
+    }
 }
 
 impl Prepared {

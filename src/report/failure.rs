@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
+use super::credential_errors::CredentialFailure;
 use super::deliver_errors::export;
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
 use super::line::{Label, Line};
-use super::{deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors};
+use super::{
+    credential_errors, deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors,
+};
 use crate::backend::aws::{SetupError, UnknownRole, VariableError};
 use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;
@@ -56,6 +59,8 @@ pub enum Failure {
     Deliver(DeliverError),
     /// A variable that cannot be exported.
     Export(ExportError),
+    /// A credential that was not sent.
+    Credential(CredentialFailure),
     /// Standard output cannot be written.
     Output(io::Error),
     /// execve failed.
@@ -91,6 +96,7 @@ impl Failure {
             Self::Stack(_) => CONFIGURATION,
             Self::Resolve(errors, _) => errors.iter().map(resolve_errors::status).max().unwrap_or(BUG),
             Self::Output(_) => CONFIGURATION,
+            Self::Credential(failure) => credential_errors::status(failure),
             Self::Deliver(error) => deliver_errors::status(error),
             Self::Export(_) => CONFIGURATION,
             Self::Exec { .. } => NOT_EXECUTABLE,
@@ -121,6 +127,7 @@ impl Failure {
             | Self::Runtime(_)
             | Self::Stack(_)
             | Self::Resolve(..)
+            | Self::Credential(_)
             | Self::Output(_)
             | Self::Exec { .. } => false,
         }
@@ -148,6 +155,7 @@ impl Failure {
             | Self::Stack(_)
             | Self::Resolve(..)
             | Self::Environment(_)
+            | Self::Credential(_)
             | Self::Output(_)
             | Self::Exec { .. } => None,
         }
@@ -175,6 +183,7 @@ impl Failure {
             Self::Output(error) => {
                 vec![Line::error(format!("standard output cannot be written: {}", os_error::text(error)))]
             }
+            Self::Credential(failure) => credential_errors::lines(failure),
             Self::Environment(error) => exec_errors::environment(error),
             Self::Deliver(error) => vec![Line::error(deliver_errors::line(error))],
             Self::Export(error) => vec![Line::error(export::line(error))],

@@ -5,7 +5,7 @@ use super::reference_errors::{literal_hint, reference};
 use crate::input::declaration::{DeclarationError, DeclarationProblem, Excerpt};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
-use crate::model::entry::Claim;
+use crate::model::entry::{Claim, CredentialTarget};
 use crate::model::env_name::is_name;
 use crate::model::quoting::{file_name, quoted_unless_secret};
 use crate::model::reference::{AliasNameError, ReferenceError, SecretIdError};
@@ -185,6 +185,7 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
             )
         }
         DeclarationProblem::NotOneSource => "expected exactly one of `from`, `value` and `template`".to_owned(),
+        DeclarationProblem::NotOneCredentialSource => "expected exactly one of `from` and `template`".to_owned(),
         DeclarationProblem::Template(TemplateError { line, message }) => {
             format!("line {line} of the template: {message}")
         }
@@ -194,6 +195,9 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         }
         DeclarationProblem::DuplicateTarget(Claim::Path(path)) => {
             format!("the file {} is set twice in this declaration", path.display())
+        }
+        DeclarationProblem::DuplicateTarget(Claim::Credential(CredentialTarget { unit, name })) => {
+            format!("the credential {name} of {unit} is set twice in this declaration")
         }
         DeclarationProblem::FileWithoutTarget => {
             "expected `path`, or `env` (the variable for the path of a file in memory), or both".to_owned()

@@ -4,6 +4,7 @@
 //! `notices` has the other lines: provenance, warnings and waits.
 
 pub mod check;
+mod credential_errors;
 mod deliver_errors;
 mod exec_errors;
 mod exit_status;
@@ -18,6 +19,7 @@ mod resolve_errors;
 pub mod terminal;
 mod usage_errors;
 
+pub use credential_errors::CredentialFailure;
 pub use deliver_errors::export::{reserved_names, unwritten_files};
 pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;

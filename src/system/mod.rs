@@ -1,6 +1,7 @@
 //! Kernel interfaces that several stages use in the same way: errno, signals, termination by a signal, symbolic links, the terminal,
-//! standard output, the state of a child, and the service manager's socket.
+//! standard output, the state of a child, the service manager's socket, and the connection of a credential.
 
+pub mod connection;
 pub mod links;
 pub mod notify;
 pub mod os_error;

@@ -46,7 +46,7 @@ pub fn missing_argument(subcommand: Subcommand) -> Option<UsageError> {
     let (argument, known) = match subcommand {
         Subcommand::Export => ("--format FORMAT", ExportFormat::ALL.map(ExportFormat::name).to_vec()),
         Subcommand::Completions => ("SHELL", Shell::ALL.map(Shell::name).to_vec()),
-        Subcommand::Check | Subcommand::Policy | Subcommand::Man => return None,
+        Subcommand::Check | Subcommand::Policy | Subcommand::Credential | Subcommand::Man => return None,
     };
     Some(UsageError::MissingArgument { subcommand, argument, known })
 }

@@ -25,6 +25,7 @@ pub use subcommand::Subcommand;
 pub use usage::{Remedy, UsageError};
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
@@ -59,6 +60,9 @@ pub enum Invocation {
     Export {
         inputs: Box<Inputs>,
         options: ExportOptions,
+    },
+    Credential {
+        inputs: Box<Inputs>,
     },
     /// Help, the version, completions or the man page, for standard output.
     Print(String),
@@ -118,6 +122,7 @@ fn parse_subcommand(
         Subcommand::Check => Ok(check(&mut matches, has_separator(arguments), inherited)),
         Subcommand::Policy => Ok(policy(&mut matches, inherited)),
         Subcommand::Export => export(&mut matches, inherited),
+        Subcommand::Credential => Ok(credential(&mut matches, inherited)),
         Subcommand::Completions => {
             let name: Option<String> = matches.remove_one("shell");
             let shell = Shell::ALL.into_iter().find(|shell| name.as_deref() == Some(shell.name()));
@@ -154,6 +159,14 @@ fn export(matches: &mut ArgMatches, inherited: &Inherited) -> Result<Invocation,
             Err(inputs.errors)
         }
     }
+}
+
+fn credential(matches: &mut ArgMatches, inherited: &Inherited) -> Invocation {
+    let mut inputs = Box::new(Inputs::of_declarations(Some(Subcommand::Credential), matches, inherited));
+    if inputs.files.iter().any(|file| file == Path::new("-")) {
+        inputs.errors.push(UsageError::StdinIsConnection);
+    }
+    Invocation::Credential { inputs }
 }
 
 /// Lets clap parse `arguments`, those of `line` or of a launch.

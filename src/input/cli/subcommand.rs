@@ -4,8 +4,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use super::documents::Shell;
-use super::help_text::{CHECK, COMPLETIONS, EXPORT, HelpText, LAUNCH, MAN, POLICY};
-use super::launch_command::{launch_command, with_help, with_inputs, with_program};
+use super::help_text::{CHECK, COMPLETIONS, CREDENTIAL, EXPORT, HelpText, LAUNCH, MAN, POLICY};
+use super::launch_command::{launch_command, with_declarations, with_help, with_inputs, with_program};
 use crate::model::options::ExportFormat;
 
 /// A command beside a launch, named by the first word of the command line.
@@ -14,18 +14,21 @@ pub enum Subcommand {
     Check,
     Policy,
     Export,
+    Credential,
     Completions,
     Man,
 }
 
 impl Subcommand {
-    pub const ALL: [Self; 5] = [Self::Check, Self::Policy, Self::Export, Self::Completions, Self::Man];
+    pub const ALL: [Self; 6] =
+        [Self::Check, Self::Policy, Self::Export, Self::Credential, Self::Completions, Self::Man];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Check => "check",
             Self::Policy => "policy",
             Self::Export => "export",
+            Self::Credential => "credential",
             Self::Completions => "completions",
             Self::Man => "man",
         }
@@ -39,6 +42,7 @@ impl Subcommand {
             Self::Check => check(command),
             Self::Policy => policy(command),
             Self::Export => export(command),
+            Self::Credential => credential(command),
             Self::Completions => completions(command),
             Self::Man => command,
         };
@@ -62,15 +66,16 @@ impl Subcommand {
             Self::Check => &CHECK,
             Self::Policy => &POLICY,
             Self::Export => &EXPORT,
+            Self::Credential => &CREDENTIAL,
             Self::Completions => &COMPLETIONS,
             Self::Man => &MAN,
         }
     }
 
-    /// True if it has the options of a launch.
+    /// True if it has options of a launch.
     pub fn resolves(self) -> bool {
         match self {
-            Self::Check | Self::Policy | Self::Export => true,
+            Self::Check | Self::Policy | Self::Export | Self::Credential => true,
             Self::Completions | Self::Man => false,
         }
     }
@@ -79,7 +84,7 @@ impl Subcommand {
     pub fn takes_program(self) -> bool {
         match self {
             Self::Check => true,
-            Self::Policy | Self::Export | Self::Completions | Self::Man => false,
+            Self::Policy | Self::Export | Self::Credential | Self::Completions | Self::Man => false,
         }
     }
 }
@@ -161,6 +166,13 @@ fn export(command: Command) -> Command {
         flag("reveal", "Print values even if standard output is a terminal"),
     ];
     hidden(with_inputs(command.args(own)), &["as-file", "notify-ready"])
+}
+
+/// The options of a launch that change nothing in a credential.
+const UNUSED_BY_CREDENTIAL: &[&str] = &["notify-ready", "keep-existing", "clean-env", "pass", "unset"];
+
+fn credential(command: Command) -> Command {
+    hidden(with_declarations(command), UNUSED_BY_CREDENTIAL)
 }
 
 fn possible_format(format: ExportFormat) -> PossibleValue {

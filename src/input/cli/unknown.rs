@@ -109,7 +109,11 @@ impl Scan<'_> {
                 let format = ExportFormat::ALL.into_iter().find(|format| format.name() == name)?;
                 Some(format!("--format {}", format.name()))
             }
-            Subcommand::Check | Subcommand::Policy | Subcommand::Completions | Subcommand::Man => None,
+            Subcommand::Check
+            | Subcommand::Policy
+            | Subcommand::Credential
+            | Subcommand::Completions
+            | Subcommand::Man => None,
         }
     }
 

@@ -99,6 +99,8 @@ pub enum UsageError {
     Conflict(OptionConflict),
     /// `-f -` twice.
     StdinTwice,
+    /// `-f -` of `credential`.
+    StdinIsConnection,
     /// `export` to a terminal without `--reveal`.
     ValuesOnTerminal,
 }

@@ -97,7 +97,7 @@ impl Values<'_> {
             None => RowStatus::Unread,
         });
         let file = match target {
-            Target::Env(_) => None,
+            Target::Env(_) | Target::Credential(_) => None,
             Target::File(FileTarget { place, .. }) => Some(place.clone()),
         };
         Some(Row {
@@ -194,6 +194,6 @@ fn label(target: &Target) -> String {
             format!("{name}={}", path.display())
         }
         Target::File(FileTarget { env: Some(name), place: Place::Memory, .. }) => format!("{name}=memfd"),
-        Target::Env(_) | Target::File(FileTarget { env: None, .. }) => target.to_string(),
+        Target::Env(_) | Target::File(FileTarget { env: None, .. }) | Target::Credential(_) => target.to_string(),
     }
 }

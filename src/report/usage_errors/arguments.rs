@@ -67,7 +67,7 @@ fn arguments_of(subcommand: Subcommand) -> &'static str {
     match subcommand {
         Subcommand::Completions => "one shell",
         Subcommand::Man => "no arguments",
-        Subcommand::Check | Subcommand::Policy | Subcommand::Export => "only options",
+        Subcommand::Check | Subcommand::Policy | Subcommand::Export | Subcommand::Credential => "only options",
     }
 }
 
