@@ -5,7 +5,6 @@ use super::reference_errors::{literal_hint, reference};
 use crate::input::declaration::{DeclarationError, DeclarationProblem, Excerpt};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
-use crate::model::entry::{Claim, CredentialTarget};
 use crate::model::env_name::is_name;
 use crate::model::quoting::{file_name, quoted_unless_secret};
 use crate::model::reference::{AliasNameError, ReferenceError, SecretIdError};
@@ -190,15 +189,7 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
             format!("line {line} of the template: {message}")
         }
         DeclarationProblem::DefaultAndOptional => "`default` and `optional` exclude each other".to_owned(),
-        DeclarationProblem::DuplicateTarget(Claim::Variable(name)) => {
-            format!("the variable {name} is set twice in this declaration")
-        }
-        DeclarationProblem::DuplicateTarget(Claim::Path(path)) => {
-            format!("the file {} is set twice in this declaration", path.display())
-        }
-        DeclarationProblem::DuplicateTarget(Claim::Credential(CredentialTarget { unit, name })) => {
-            format!("the credential {name} of {unit} is set twice in this declaration")
-        }
+        DeclarationProblem::DuplicateTarget(claim) => format!("{claim} is set twice in this declaration"),
         DeclarationProblem::FileWithoutTarget => {
             "expected `path`, or `env` (the variable for the path of a file in memory), or both".to_owned()
         }

@@ -101,6 +101,16 @@ impl FileTarget {
     }
 }
 
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => write!(f, "the variable {name}"),
+            Self::Path(path) => write!(f, "the file {}", path.display()),
+            Self::Credential(CredentialTarget { unit, name }) => write!(f, "the credential {name} of {unit}"),
+        }
+    }
+}
+
 impl Claim {
     pub fn variable(&self) -> Option<&str> {
         match self {

@@ -6,7 +6,6 @@
 )]
 
 use std::io::Write;
-use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
@@ -16,9 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::libc::{STDERR_FILENO, STDIN_FILENO, STDOUT_FILENO};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    MsgFlags, Shutdown as SocketShutdown, SockType, UnixAddr, getpeername, getsockopt, send, shutdown, sockopt,
-};
+use nix::sys::socket::{MsgFlags, Shutdown, SockType, UnixAddr, getpeername, getsockopt, send, shutdown, sockopt};
 use nix::sys::stat::{Mode, fstat};
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
@@ -41,8 +38,8 @@ static STATE: AtomicU8 = AtomicU8::new(ABSENT);
 /// The connection's descriptor, close-on-exec; never closed.
 static DESCRIPTOR: AtomicI32 = AtomicI32::new(-1);
 
-/// The time for a client that reads nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time for a client that does not read: for the value, and again for a refusal.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The same in a signal handler.
 const PATIENCE_OF_SIGNAL: Duration = Duration::from_secs(5);
@@ -110,7 +107,7 @@ fn nothing() -> Result<OwnedFd, Errno> {
 fn journal() -> Option<UnixStream> {
     let mut journal = UnixStream::connect("/run/systemd/journal/stdout").ok()?;
     journal.write_all(b"secrets-exec\n\n6\n0\n0\n0\n0\n").ok()?;
-    journal.shutdown(Shutdown::Read).ok()?;
+    shutdown(journal.as_raw_fd(), Shutdown::Read).ok()?;
     Some(journal)
 }
 
@@ -157,7 +154,7 @@ pub fn answer(value: &[u8]) -> Result<(), AnswerError> {
     }
     step(ANSWERING, ANSWERED)?;
     // systemd itself may hold the connection open until the unit of this process ends.
-    shutdown(connection.as_raw_fd(), SocketShutdown::Write).map_err(AnswerError::Other)
+    shutdown(connection.as_raw_fd(), Shutdown::Write).map_err(AnswerError::Other)
 }
 
 /// Takes a step towards the answer, unless a refusal has begun.
@@ -189,7 +186,7 @@ fn refuse_within(patience: Duration) {
         left = left.saturating_sub(sent);
     }
     STATE.store(REFUSED, Ordering::SeqCst);
-    let _ = shutdown(connection.as_raw_fd(), SocketShutdown::Write);
+    let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
 }
 
 /// Waits until the client hangs up, without the answer, and returns true if the connection is still open then.
