@@ -13,6 +13,7 @@ mod credential;
 mod documented;
 mod example;
 mod hardened;
+mod loading;
 mod network;
 mod packages;
 mod pages;

@@ -67,6 +67,7 @@ impl Values<'_> {
                 label: name.clone(),
                 variable: Some(name.clone()),
                 file: None,
+                credential: None,
                 origin: subject.origin.clone(),
                 kind,
                 reference: subject.reference().map(str::to_owned),
@@ -96,14 +97,16 @@ impl Values<'_> {
             None if is_omitted => RowStatus::Unset,
             None => RowStatus::Unread,
         });
-        let file = match target {
-            Target::Env(_) | Target::Credential(_) => None,
-            Target::File(FileTarget { place, .. }) => Some(place.clone()),
+        let (file, credential) = match target {
+            Target::Env(_) => (None, None),
+            Target::File(FileTarget { place, .. }) => (Some(place.clone()), None),
+            Target::Credential(credential) => (None, Some(credential.clone())),
         };
         Some(Row {
             label: label(target),
             variable: target.variable().map(ToString::to_string),
             file,
+            credential,
             origin: subject.origin.clone(),
             kind: kind(value_source),
             reference: subject.reference().map(str::to_owned),
@@ -119,6 +122,7 @@ impl Values<'_> {
             variable: is_name(&label).then(|| label.clone()),
             label,
             file: None,
+            credential: None,
             origin: object.subject.origin.clone(),
             kind: EntryKind::EnvFrom,
             reference: object
@@ -187,7 +191,7 @@ impl Values<'_> {
     }
 }
 
-/// `NAME`, `NAME=/path`, `NAME=memfd` or `/path`.
+/// `NAME`, `NAME=/path`, `NAME=memfd`, `/path` or `UNIT/CREDENTIAL`.
 fn label(target: &Target) -> String {
     match target {
         Target::File(FileTarget { env: Some(name), place: Place::Path(path), .. }) => {
