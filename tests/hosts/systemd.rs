@@ -61,7 +61,7 @@ impl Systemd {
         let mut line = vec!["run", "--detach", "--rm", "--pull=never", "--systemd=always", "--name", &name];
         line.extend(confinement);
         // A child process mounts credentials; services see them only if mounts propagate.
-        let script = "until test -e /installed; do sleep 0.05; done; mount --make-rshared / && exec /sbin/init";
+        let script = "until test -e /etc/installed; do sleep 0.05; done; mount --make-rshared / && exec /sbin/init";
         line.extend(["localhost/host", "sh", "-c", script]);
         let systemd = Self { name: name.clone() };
         let expectations = Expectations { target_writes_stderr: true, ..Expectations::default() };
@@ -69,7 +69,7 @@ impl Systemd {
         systemd.write("/etc/local.json", &podman::secrets());
         systemd.write("/usr/local/bin/service.py", include_str!("service.py"));
         install(&systemd);
-        systemd.write("/installed", "");
+        systemd.write("/etc/installed", "");
         for _ in 0..150 {
             state = systemd.ask("systemctl is-system-running --wait || :");
             if ["running\n", "degraded\n"].contains(&state.as_str()) {
