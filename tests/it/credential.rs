@@ -161,6 +161,13 @@ fn a_failure_is_answered_with_more_than_a_credential_holds_and_has_the_status_of
 }
 
 #[test]
+fn the_advice_about_an_absent_value_is_what_a_credential_may_have() {
+    let secrets = r#"{ "x": { "k": null } }"#;
+    let run = refused(local(secrets, DECLARATION), "app.service", "tok", 78);
+    run.says(["give the credential a `default`"]).says_nothing_of("optional");
+}
+
+#[test]
 fn the_other_entries_of_the_declaration_are_neither_looked_up_nor_requested() {
     let aws = served();
     let declaration =

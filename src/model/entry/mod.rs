@@ -15,7 +15,7 @@ mod transform;
 pub use env_from::{Case, EnvFromEntry, Naming, NamingError};
 pub use file_access::{Account, Mode, Owner};
 pub use on_missing::OnMissing;
-pub use origin::{Origin, Subject, Written};
+pub use origin::{Origin, Subject, SubjectKind, Written};
 pub use target::{Claim, CredentialTarget, FileTarget, Place, Target};
 pub use transform::Transform;
 
@@ -40,7 +40,11 @@ impl Entry {
             EntrySource::Template(_) => Some(Written::Template),
             EntrySource::Literal(_) | EntrySource::Composed(_) => None,
         };
-        Subject { label: self.target.to_string(), origin: self.origin.clone(), is_env_from: false, written }
+        let kind = match self.target {
+            Target::Env(_) | Target::File(_) => SubjectKind::Entry,
+            Target::Credential(_) => SubjectKind::Credential,
+        };
+        Subject { label: self.target.to_string(), origin: self.origin.clone(), kind, written }
     }
 }
 
