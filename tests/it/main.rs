@@ -76,6 +76,7 @@ mod resolve_env;
 mod resolvers;
 mod retries;
 mod roles;
+mod rotation_options;
 mod routes;
 mod schema;
 mod service_faults;
