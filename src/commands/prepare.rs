@@ -15,7 +15,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::{AwsOptions, OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::retention::Retained;
-use crate::report::{Failure, Report};
+use crate::report::{Failure, Report, terminal};
 
 /// The merged inputs.
 pub struct Prepared {
@@ -128,6 +128,7 @@ fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Merged {
     layers.extend(report.value_of(env_references::layer(inherited, &resolve_env), Failure::EnvReference));
     layers.push(layer);
     let (options, conflicts) = options.over(defaults).resolve(inherited);
+    terminal::choose_format(options.log_format);
     report.extend(conflicts, Failure::Options);
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {

@@ -57,6 +57,7 @@ mod leaks;
 mod limits;
 mod local;
 mod local_deadline;
+mod log_format;
 mod long_wait;
 mod man_page;
 mod mfa;
