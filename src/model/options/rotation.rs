@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use super::signal_number::SignalNumber;
-use super::spec::Expected;
-use super::typed::TypedOptions;
 
 /// The action on a changed secret, and its times and signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,17 +34,17 @@ pub enum OnRotation {
 /// The modes as they are written, for messages and completions.
 pub const ROTATION_MODES: [&str; 3] = ["restart", "signal=", "exit"];
 
-const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
+pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Shorter intervals cost money and reach the quotas of AWS.
 const SHORTEST_POLL_INTERVAL: Duration = Duration::from_secs(10);
 
-const GRACE: Duration = Duration::from_secs(30);
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 
 impl OnRotation {
     /// # Errors
     /// If it is no mode, or its signal is none that a command can handle.
-    pub fn parse(text: &str) -> Result<Self, Expected> {
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         match (text, text.strip_prefix("signal=")) {
             ("restart", _) => Ok(Self::Restart),
             ("exit", _) => Ok(Self::Exit),
@@ -58,7 +56,7 @@ impl OnRotation {
 
 /// # Errors
 /// If it is shorter than ten seconds.
-pub fn poll_interval(interval: Duration) -> Result<Duration, Expected> {
+pub fn poll_interval(interval: Duration) -> Result<Duration, &'static str> {
     if interval >= SHORTEST_POLL_INTERVAL { Ok(interval) } else { Err("at least 10s") }
 }
 
@@ -66,26 +64,12 @@ pub fn poll_interval(interval: Duration) -> Result<Duration, Expected> {
 ///
 /// # Errors
 /// If the command must get the signal, or this process cannot catch it.
-pub fn poll_signal(text: &str) -> Result<SignalNumber, Expected> {
+pub fn poll_signal(text: &str) -> Result<SignalNumber, &'static str> {
     match SignalNumber::parse(text)? {
         SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT => {
             Err("free for this: TERM, INT and CONT are the command's")
         }
         signal if !signal.is_caught() => Err("free for this: the C library uses it"),
         signal => Ok(signal),
-    }
-}
-
-impl Rotation {
-    /// Returns the options with their defaults; `None` without `--on-rotation`.
-    pub fn new(typed: &TypedOptions) -> Option<Self> {
-        Some(Self {
-            on_rotation: typed.on_rotation?,
-            stop_signal: typed.stop_signal.unwrap_or(SignalNumber::TERM),
-            poll_signal: typed.poll_signal,
-            poll_interval: typed.poll_interval.unwrap_or(POLL_INTERVAL),
-            splay: typed.splay.unwrap_or_default(),
-            grace: typed.grace.unwrap_or(GRACE),
-        })
     }
 }

@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::spec::Expected;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignalNumber(pub i32);
 
@@ -34,7 +32,7 @@ const RTMAX: i32 = 64;
 /// The first real-time signal for which the C library of this binary installs a handler.
 const FIRST_CAUGHT: i32 = if cfg!(target_env = "musl") { 35 } else { RTMIN };
 
-const EXPECTED: Expected = "the name or the number of a signal, like HUP, USR1 or RTMIN+1";
+const EXPECTED: &str = "the name or the number of a signal, like HUP, USR1 or RTMIN+1";
 
 impl SignalNumber {
     pub const HUP: Self = Self(1);
@@ -62,7 +60,7 @@ impl SignalNumber {
     ///
     /// # Errors
     /// If there is no such signal, or it is never forwarded or stands for a fault.
-    pub fn parse(text: &str) -> Result<Self, Expected> {
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         let signal = Self::find(&text.to_ascii_uppercase()).ok_or(EXPECTED)?;
         match signal.forwarding() {
             Forwarding::Always => Ok(signal),
