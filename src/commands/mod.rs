@@ -7,5 +7,7 @@ mod long_wait;
 pub mod policy;
 mod prepare;
 mod read;
+#[cfg(test)]
+mod rotation;
 mod runtime;
 mod values;

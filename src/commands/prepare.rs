@@ -136,6 +136,7 @@ impl Prepared {
 }
 
 /// The configuration of the chosen backend.
+#[derive(Clone)]
 pub enum BackendConfig {
     Aws(Box<Settings>),
     Agent(Box<Settings>, AgentSettings),

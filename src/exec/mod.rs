@@ -4,7 +4,7 @@ mod lookup;
 mod process;
 
 pub use lookup::{Program, ProgramError, find};
-pub use process::{StackShortage, check_stack, die_of_signals, hide_memory, limits};
+pub use process::{STACK, StackShortage, check_stack, die_of_signals, hide_memory, limits};
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
