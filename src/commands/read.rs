@@ -85,7 +85,11 @@ fn read_then<T>(
 ///
 /// # Errors
 /// When AWS's configuration files or the profile are invalid.
-pub async fn fetch_and_resolve(backend: &mut Backend, plan: &Plan, fetched: &mut Fetched) -> Result<Outcome, SetupError> {
+pub async fn fetch_and_resolve(
+    backend: &mut Backend,
+    plan: &Plan,
+    fetched: &mut Fetched,
+) -> Result<Outcome, SetupError> {
     if let Some(answers) = backend.unsupported(plan).await? {
         return Ok(unsupported(plan, &answers));
     }

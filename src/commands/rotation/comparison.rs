@@ -156,3 +156,142 @@ fn changed_secrets(old: &Fingerprint, new: &Fingerprint, slots: &BTreeSet<Slot>)
     });
     changed.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::answer::Document;
+    use crate::model::entry::{FileTarget, Mode, Origin, Place, Subject};
+    use crate::model::env_name::EnvName;
+    use crate::model::plan::EntryId;
+    use crate::model::reference::Version::Current;
+    use crate::model::reference::{SecretId, Store};
+    use crate::model::resolved::{FileValue, ReadFrom, ResolvedEntry, ResolvedVariable};
+    use crate::model::secret_value::SecretValue;
+
+    /// A secret with this version, whose value a variable `A` and a file `/file` have.
+    fn read(version: Option<&str>, variable: &str, file: &str) -> (Resolved, Fetched) {
+        let (_, id) = SecretId::parse("prod/db").unwrap();
+        let locator = Locator { store: Store::SecretsManager, id, region: None, role: None, version: Current };
+        let document = Document { version_id: version.map(str::to_owned), ..Document::new(SecretValue::new(variable)) };
+        let subject = |label: &str| Subject {
+            label: label.to_owned(),
+            origin: Origin::Argument("--env"),
+            is_env_from: false,
+            written: None,
+        };
+        let entry = |label: &str| ResolvedEntry {
+            entry: EntryId(0),
+            subject: subject(label),
+            read_from: vec![ReadFrom { locator: locator.clone(), parameter_name: None }],
+        };
+        let variables = vec![ResolvedVariable {
+            name: EnvName::parse("A").unwrap(),
+            value: SecretValue::new(variable),
+            entry: EntryId(0),
+            subject: subject("A"),
+        }];
+        let target = FileTarget { place: Place::Path("/file".into()), env: None, mode: Mode::PRIVATE, owner: None };
+        let files = vec![FileValue { target, value: SecretValue::new(file), origin: Origin::Argument("--as-file") }];
+        let entries = vec![entry("A"), entry("/file")];
+        let resolved = Resolved { variables, files, entries, ..Resolved::default() };
+        (resolved, Fetched::from_iter([(locator.clone(), Ok(document))]))
+    }
+
+    fn started(scope: Scope, (resolved, fetched): (Resolved, Fetched)) -> Comparison {
+        Comparison::new(scope, &resolved, &fetched).unwrap()
+    }
+
+    fn poll(comparison: &mut Comparison, (resolved, fetched): (Resolved, Fetched)) -> (Compared, Vec<String>) {
+        let polled = comparison.fingerprint(&resolved, &fetched);
+        let unseen = comparison.unseen(&polled);
+        (comparison.compare(polled), unseen)
+    }
+
+    fn names(compared: Compared) -> Vec<String> {
+        let Compared::Changed(changed) = compared else { panic!("{compared:?}") };
+        changed.into_iter().flat_map(|secret| secret.names).collect()
+    }
+
+    #[test]
+    fn a_change_has_the_secret_its_versions_and_the_names_of_its_values() {
+        let mut comparison = started(Scope::All, read(Some("v1"), "old", "same"));
+        let (compared, _) = poll(&mut comparison, read(Some("v2"), "new", "same"));
+        let Compared::Changed(changed) = compared else { panic!("{compared:?}") };
+        assert_eq!(changed.len(), 1);
+        assert_eq!(changed[0].locator.written_id(), "prod/db");
+        assert_eq!(changed[0].old_version.as_deref(), Some("v1"));
+        assert_eq!(changed[0].new_version.as_deref(), Some("v2"));
+        assert_eq!(changed[0].names, ["A"]);
+    }
+
+    #[test]
+    fn a_new_version_with_the_same_values_is_no_change() {
+        let mut comparison = started(Scope::All, read(Some("v1"), "same", "same"));
+        assert_eq!(poll(&mut comparison, read(Some("v2"), "same", "same")).0, Compared::Unchanged);
+        let (compared, _) = poll(&mut comparison, read(Some("v3"), "new", "same"));
+        let Compared::Changed(changed) = compared else { panic!("{compared:?}") };
+        assert_eq!(changed[0].old_version.as_deref(), Some("v2"));
+    }
+
+    #[test]
+    fn another_value_of_the_same_version_is_no_change() {
+        let mut comparison = started(Scope::All, read(Some("v1"), "old", "old"));
+        assert_eq!(poll(&mut comparison, read(Some("v1"), "new", "new")).0, Compared::Unchanged);
+    }
+
+    #[test]
+    fn without_version_ids_another_document_is_another_version() {
+        let mut comparison = started(Scope::All, read(None, "old", "same"));
+        assert_eq!(poll(&mut comparison, read(None, "old", "same")).0, Compared::Unchanged);
+        assert_eq!(names(poll(&mut comparison, read(None, "new", "same")).0), ["A"]);
+    }
+
+    #[test]
+    fn values_that_are_kept_are_a_change_once_until_they_are_adopted_or_discarded() {
+        let mut comparison = started(Scope::All, read(Some("v1"), "old", "old"));
+        let new = || read(Some("v2"), "new", "new");
+        assert_eq!(names(poll(&mut comparison, new()).0), ["/file", "A"]);
+        assert_eq!(poll(&mut comparison, new()).0, Compared::Kept);
+        comparison.discard();
+        assert!(matches!(poll(&mut comparison, new()).0, Compared::Changed(_)));
+        comparison.adopt();
+        assert_eq!(poll(&mut comparison, new()).0, Compared::Unchanged);
+    }
+
+    #[test]
+    fn values_that_became_those_of_the_command_again_are_unchanged() {
+        let mut comparison = started(Scope::All, read(Some("v1"), "old", "old"));
+        assert!(matches!(poll(&mut comparison, read(Some("v2"), "new", "new")).0, Compared::Changed(_)));
+        assert_eq!(poll(&mut comparison, read(Some("v1"), "old", "old")).0, Compared::Unchanged);
+    }
+
+    #[test]
+    fn a_value_that_appears_or_vanishes_is_a_change() {
+        let nothing = || (Resolved::default(), Fetched::default());
+        let mut comparison = started(Scope::All, nothing());
+        assert_eq!(names(poll(&mut comparison, read(Some("v1"), "a", "b")).0).len(), 2);
+        let mut comparison = started(Scope::All, read(Some("v1"), "a", "b"));
+        let (compared, _) = poll(&mut comparison, nothing());
+        let Compared::Changed(changed) = compared else { panic!("{compared:?}") };
+        assert_eq!((changed[0].old_version.as_deref(), changed[0].new_version.as_deref()), (Some("v1"), None));
+    }
+
+    #[test]
+    fn with_a_signal_only_a_file_with_a_path_is_a_change() {
+        let mut comparison = started(Scope::PathFiles, read(Some("v1"), "old", "old"));
+        assert_eq!(poll(&mut comparison, read(Some("v2"), "new", "old")).0, Compared::Unchanged);
+        assert_eq!(names(poll(&mut comparison, read(Some("v3"), "newer", "new")).0), ["/file"]);
+    }
+
+    #[test]
+    fn a_variable_that_a_running_command_cannot_see_is_told_once_for_a_version() {
+        let mut comparison = started(Scope::PathFiles, read(Some("v1"), "old", "old"));
+        assert_eq!(poll(&mut comparison, read(Some("v1"), "old", "old")).1, [""; 0]);
+        assert_eq!(poll(&mut comparison, read(Some("v2"), "new", "old")).1, ["A"]);
+        assert_eq!(poll(&mut comparison, read(Some("v2"), "new", "old")).1, [""; 0]);
+        assert_eq!(poll(&mut comparison, read(Some("v3"), "newer", "new")).1, ["A"]);
+        let mut comparison = started(Scope::All, read(Some("v1"), "old", "old"));
+        assert_eq!(poll(&mut comparison, read(Some("v2"), "new", "new")).1, [""; 0]);
+    }
+}

@@ -98,7 +98,8 @@ impl HashKey {
             let secret = |parameter_name| Secret { locator: locator.clone(), parameter_name };
             if locator.is_path() {
                 let parameters = document.parameters.iter();
-                versions.extend(parameters.map(|(name, document)| (secret(Some(name.clone())), self.version(document))));
+                versions
+                    .extend(parameters.map(|(name, document)| (secret(Some(name.clone())), self.version(document))));
             } else {
                 versions.insert(secret(None), self.version(document));
             }
@@ -121,10 +122,10 @@ fn slot(target: &FileTarget) -> Slot {
 
 fn read_from(resolved: &Resolved) -> BTreeMap<String, Vec<Secret>> {
     let entries = resolved.entries.iter().map(|entry| {
-        let secrets = entry.read_from.iter().map(|source| Secret {
-            locator: source.locator.clone(),
-            parameter_name: source.parameter_name.clone(),
-        });
+        let secrets = entry
+            .read_from
+            .iter()
+            .map(|source| Secret { locator: source.locator.clone(), parameter_name: source.parameter_name.clone() });
         (entry.subject.label.clone(), secrets.collect())
     });
     entries.collect()

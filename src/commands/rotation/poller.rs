@@ -152,8 +152,7 @@ impl Poller {
 
     fn spawn(&self) -> io::Result<Sender<u64>> {
         let (sender, receiver) = channel();
-        let (settings, deadline, mailbox) =
-            (self.settings.clone(), self.deadline.clone(), Arc::clone(&self.mailbox));
+        let (settings, deadline, mailbox) = (self.settings.clone(), self.deadline.clone(), Arc::clone(&self.mailbox));
         let run = move || {
             let mut polling = Polling::new(settings, deadline, mailbox);
             receiver.iter().for_each(|number| polling.poll(number));
@@ -168,5 +167,159 @@ impl Poller {
         let mailbox = Arc::clone(&self.mailbox);
         let overdue = move |status: &Status| mailbox.put(number, Err(Failure::PollOverdue(status.clone()).into()));
         Watchdog::start(self.deadline.clone(), Callbacks { tick: Box::new(|_| {}), overdue: Box::new(overdue) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    use super::super::comparison::Scope;
+    use super::*;
+    use crate::commands::prepare::BackendConfig;
+    use crate::model::answer::Fetched;
+    use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Target, Transform};
+    use crate::model::env_name::EnvName;
+    use crate::model::inherited::Inherited;
+    use crate::model::plan::{Layer, Plan};
+    use crate::model::reference::Reference;
+    use crate::time::progress::Observer;
+
+    fn plan() -> Plan {
+        let entry = Entry {
+            target: Target::Env(EnvName::parse("A").unwrap()),
+            source: EntrySource::Reference(Reference::parse("db").unwrap()),
+            transform: Transform::default(),
+            on_missing: OnMissing::Fail,
+            origin: Origin::Argument("--env"),
+        };
+        let layer = Layer { entries: vec![entry], ..Layer::default() };
+        Plan::new(vec![layer], &Inherited::default(), None).unwrap()
+    }
+
+    /// A poller of `--local`, for a command that has no values.
+    fn poller(path: PathBuf, timeout: Duration, check: Arc<super::super::polling::Check>) -> Poller {
+        let settings = PollSettings {
+            backend: BackendConfig::Local { path, is_announced: false },
+            plan: Arc::new(plan()),
+            timeout,
+            observer: Observer::default(),
+            check,
+        };
+        let comparison = Comparison::new(Scope::All, &Resolved::default(), &Fetched::default()).unwrap();
+        Poller::start(settings, comparison).unwrap()
+    }
+
+    fn directory(test: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("poller-{}-{test}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    fn written(directory: &Path, text: &str) -> PathBuf {
+        let path = directory.join("local.json");
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn ended(poller: &mut Poller) -> Polled {
+        let limit = PollTimeout::from(60_000_u16);
+        assert_eq!(poll(&mut [PollFd::new(poller.descriptor(), PollFlags::POLLIN)], limit), Ok(1));
+        let result = poller.take().unwrap();
+        assert_eq!(poll(&mut [PollFd::new(poller.descriptor(), PollFlags::POLLIN)], PollTimeout::ZERO), Ok(0));
+        result
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_local_file_is_read_again_by_each_poll() {
+        let directory = directory("again");
+        let path = written(&directory, r#"{"db": "one"}"#);
+        let mut poller = poller(path, MINUTE, Arc::new(|_| Vec::new()));
+        poller.request();
+        assert!(matches!(ended(&mut poller), Polled::Changed(_)));
+        poller.request();
+        assert!(matches!(ended(&mut poller), Polled::Kept));
+        poller.adopt();
+        poller.request();
+        assert!(matches!(ended(&mut poller), Polled::Unchanged));
+        written(&directory, r#"{"db": "two"}"#);
+        poller.request();
+        assert!(matches!(ended(&mut poller), Polled::Changed(_)));
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_required_value_that_is_absent_is_a_failed_poll_and_the_next_one_may_succeed() {
+        let directory = directory("absent");
+        let mut poller = poller(written(&directory, r#"{"other": "x"}"#), MINUTE, Arc::new(|_| Vec::new()));
+        poller.request();
+        assert!(matches!(ended(&mut poller), Polled::Failed(_)));
+        written(&directory, r#"{"db": "one"}"#);
+        poller.request();
+        assert!(matches!(ended(&mut poller), Polled::Changed(_)));
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_panic_is_a_failed_poll_and_the_next_one_may_succeed() {
+        let directory = directory("panic");
+        let path = written(&directory, r#"{"db": "one"}"#);
+        let check = |resolved: &Resolved| match resolved.variables[0].value.expose() {
+            b"one" => panic!("of the test"),
+            _ => Vec::new(),
+        };
+        let mut poller = poller(path, MINUTE, Arc::new(check));
+        poller.request();
+        let Polled::Failed(report) = ended(&mut poller) else { panic!("no failure") };
+        assert_eq!(report.render().exit_status, crate::report::BUG);
+        written(&directory, r#"{"db": "two"}"#);
+        poller.request();
+        assert!(matches!(ended(&mut poller), Polled::Changed(_)));
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_hangs_fails_its_poll_and_those_after_it_until_it_answers() {
+        let directory = directory("hang");
+        let pipe = directory.join("local.json");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut poller = poller(pipe.clone(), Duration::from_millis(50), Arc::new(|_| Vec::new()));
+        for _ in 0..2 {
+            poller.request();
+            assert!(matches!(ended(&mut poller), Polled::Failed(_)));
+        }
+        // Both polls read the pipe, one after the other; the second may be given up before it begins.
+        let writer = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+        fs::rename(&pipe, directory.join("pipe")).unwrap();
+        written(&directory, r#"{"db": "one"}"#);
+        drop(writer);
+        poller.deadline = Deadline::new(MINUTE, None);
+        let answered = (0..1000).any(|_| {
+            poller.request();
+            matches!(ended(&mut poller), Polled::Changed(_))
+        });
+        assert!(answered);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn the_result_of_a_cancelled_poll_is_dropped() {
+        let directory = directory("cancel");
+        let path = written(&directory, r#"{"db": "one"}"#);
+        let mut poller = poller(path, MINUTE, Arc::new(|_| Vec::new()));
+        for _ in 0..20 {
+            poller.request();
+            poller.cancel();
+            assert!(poller.take().is_none());
+        }
+        poller.request();
+        assert!(matches!(ended(&mut poller), Polled::Changed(_)));
+        fs::remove_dir_all(directory).unwrap();
     }
 }
