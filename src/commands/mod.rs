@@ -7,7 +7,7 @@ mod long_wait;
 pub mod policy;
 mod prepare;
 mod read;
-#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod rotation;
 mod runtime;
 mod values;

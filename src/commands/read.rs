@@ -78,6 +78,10 @@ fn read_then<T>(
     if options.trace {
         terminal::print_lines([report::resolution_time(begun.elapsed())]);
     }
+    if options.rotation.is_some() {
+        // This process goes on.
+        drop(ManuallyDrop::into_inner(backend));
+    }
     Ok(outcome.map_err(Failure::Setup)?)
 }
 

@@ -20,7 +20,7 @@ mod staging;
 mod testing;
 
 pub use problem::{DeliverError, DeliverProblem, FailedStep, Step};
-pub use replacement::{Placed, Staged, Written};
+pub use replacement::{Staged, Written};
 pub use signals::Signals;
 pub use staging::{Files, undeliverable};
 
