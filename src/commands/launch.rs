@@ -1,12 +1,11 @@
 //! `secrets-exec -- COMMAND`: resolves every value, delivers the files, and executes the command in place of this process.
 
-use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use super::prepare::{Prepared, prepare};
 use super::read::read;
 #[cfg(target_os = "linux")]
-use super::rotation::{Values, supervise};
+use super::rotation::{Launch, supervise};
 use super::values::{print_disk_notices, unusable};
 use crate::deliver::{Delivered, Files, Signals, deliver, undeliverable};
 use crate::exec::{self, Program};
@@ -30,6 +29,8 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     let program = prepared.find(command).map_err(|error| Failure::program(command, error))?;
     let Prepared { options, retained, backend, plan } = prepared;
     let mut fetched = Fetched::default();
+    #[cfg(target_os = "linux")]
+    let read_again = options.rotation.map(|rotation| (rotation, backend.clone()));
     let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;
     let limits = exec::limits();
     let unusable = unusable(&resolved, limits).into_iter().map(|(_, error)| error).collect();
@@ -43,10 +44,9 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
         terminal::print_lines(report::provenance(&resolved, &fetched));
     }
     #[cfg(target_os = "linux")]
-    if let Some(rotation) = &options.rotation {
-        let path = plan.literal("PATH").map(OsStr::new).or_else(|| retained.get("PATH")).map(OsStr::to_owned);
-        let values = Values { command, retained, path, resolved: Some(resolved) };
-        return supervise(rotation, values, inherited, options.notify_ready);
+    if let Some((rotation, backend)) = read_again {
+        let launch = Launch { command, program, retained, backend, plan, resolved, fetched };
+        return supervise(&rotation, &options, launch, inherited);
     }
     let files = Files::find(resolved.files);
     print_disk_notices(&files, &options);

@@ -7,10 +7,12 @@ use std::ffi::{CString, c_char};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::marker::PhantomData;
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::{iter, ptr};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::unistd::{Pid, getpid};
 
@@ -30,6 +32,8 @@ pub struct Image<'a> {
     /// Pointers to the strings of the environment or of `ids`, and a null pointer.
     envp: Vec<*const c_char>,
     ids: Vec<ProcessId>,
+    /// Those that lose FD_CLOEXEC.
+    descriptors: Vec<BorrowedFd<'a>>,
     environment: PhantomData<&'a Environment>,
 }
 
@@ -60,7 +64,16 @@ impl<'a> Image<'a> {
     fn of(program: &'a Program, path: CString, arguments: Vec<CString>, envp: Vec<*const c_char>) -> Self {
         // The strings stay where they are when the vector moves.
         let argv = arguments.iter().map(|argument| argument.as_ptr()).chain(iter::once(ptr::null())).collect();
-        Self { program, path, arguments, argv, envp, ids: Vec::new(), environment: PhantomData }
+        Self {
+            program,
+            path,
+            arguments,
+            argv,
+            envp,
+            ids: Vec::new(),
+            descriptors: Vec::new(),
+            environment: PhantomData,
+        }
     }
 
     /// Returns the image that runs a script without a `#!` line by /bin/sh, as shells and glibc's execvp do; musl's does not. `None` for
@@ -75,7 +88,7 @@ impl<'a> Image<'a> {
         let shell = [c"/bin/sh".to_owned()].into_iter().chain(CString::new(script));
         let arguments = shell.chain(self.arguments.into_iter().skip(1)).collect();
         let image = Self::of(self.program, c"/bin/sh".to_owned(), arguments, self.envp);
-        Some(Self { ids: self.ids, ..image })
+        Some(Self { ids: self.ids, descriptors: self.descriptors, ..image })
     }
 
     /// Makes the variables that name this process as the service manager's name the process that executes the image.
@@ -98,8 +111,16 @@ impl<'a> Image<'a> {
         Self { envp, ..self }
     }
 
+    /// Clears FD_CLOEXEC of these descriptors in the process that executes the image.
+    pub fn inheriting(self, descriptors: Vec<BorrowedFd<'a>>) -> Self {
+        Self { descriptors, ..self }
+    }
+
     /// Replaces this process, and returns only on an error. Async-signal-safe.
     pub fn execute(&mut self) -> Errno {
+        for descriptor in &self.descriptors {
+            let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
+        }
         for id in &mut self.ids {
             id.write(getpid());
         }

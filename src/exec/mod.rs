@@ -6,9 +6,10 @@ mod process;
 
 pub use image::Image;
 pub use lookup::{Program, ProgramError, find};
-pub use process::{StackShortage, check_stack, die_of_signals, hide_memory, limits};
+pub use process::{STACK, StackShortage, check_stack, die_of_signals, hide_memory, limits};
 
 use std::convert::Infallible;
+use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
 
@@ -43,7 +44,8 @@ pub fn exec(program: &Program, command: &CommandLine, environment: &Environment)
     }
 }
 
-/// Calls `spawn`, which executes an image in another process, and which variables name by its id.
+/// Calls `spawn`, which executes an image in another process, and which variables name by its id. That process inherits `descriptors`
+/// despite FD_CLOEXEC.
 ///
 /// # Errors
 /// When there is no process, or its execve fails.
@@ -51,9 +53,10 @@ pub fn start(
     program: &Program,
     command: &CommandLine,
     environment: &Environment,
+    descriptors: Vec<BorrowedFd<'_>>,
     spawn: impl FnMut(&mut Image<'_>) -> Result<(), SpawnError>,
 ) -> Result<(), ExecError> {
-    let image = Image::new(program, command, environment).rename_process(environment);
+    let image = Image::new(program, command, environment).rename_process(environment).inheriting(descriptors);
     through_shell_if_needed(image, spawn).map_err(|error| ExecError::new(error, environment))
 }
 

@@ -21,7 +21,7 @@ const GROUP_CHECK: Duration = Duration::from_millis(50);
 
 pub struct EventLoop<'a> {
     options: &'a Rotation,
-    values: Values<'a>,
+    values: Values,
     signals: Signals,
     manager: Manager,
     job: Job,
@@ -33,7 +33,7 @@ pub struct EventLoop<'a> {
 }
 
 impl<'a> EventLoop<'a> {
-    pub fn new(options: &'a Rotation, values: Values<'a>, signals: Signals, manager: Manager) -> Self {
+    pub fn new(options: &'a Rotation, values: Values, signals: Signals, manager: Manager) -> Self {
         let (job, timers, events) = (Job::default(), Timers::default(), VecDeque::new());
         Self { options, values, signals, manager, job, timers, events, outcome: None, failure: Report::default() }
     }
@@ -106,10 +106,7 @@ impl<'a> EventLoop<'a> {
     }
 
     fn prepare(&mut self) {
-        self.events.push_back(match self.values.prepare() {
-            Ok(()) => Event::Prepared,
-            Err(_) => Event::NotPrepared,
-        });
+        self.events.push_back(if self.values.prepare() { Event::Prepared } else { Event::NotPrepared });
     }
 
     fn report(&mut self, _: Notice) {}
@@ -133,8 +130,7 @@ impl<'a> EventLoop<'a> {
     fn sleep(&self, state: &State) {
         let check = has_remains(state).then_some(GROUP_CHECK);
         let left = [self.timers.left(), self.manager.left(), check].into_iter().flatten().min();
-        let descriptors = [Some(self.signals.as_fd()), self.values.descriptor()];
-        wait_for(descriptors.into_iter().flatten(), left);
+        wait_for([self.signals.as_fd(), self.values.descriptor()], left);
     }
 }
 

@@ -1,8 +1,14 @@
 //! `secrets-exec --on-rotation … -- COMMAND`: runs the command as a child process, and restarts, signals or stops it when a secret
 //! changes.
 
+mod comparison;
+mod delivery;
 mod event_loop;
+mod fingerprint;
+mod mailbox;
 mod manager;
+mod poller;
+mod polling;
 mod timers;
 mod values;
 
@@ -10,27 +16,30 @@ use std::process::ExitCode;
 
 use crate::exec::ExecError;
 use crate::model::inherited::Inherited;
-use crate::model::options::Rotation;
+use crate::model::options::{Options, Rotation};
 use crate::report::{Failure, Report};
 use crate::supervise::process::{Signals, adopt_orphans};
 use event_loop::EventLoop;
 use manager::Manager;
-pub use values::Values;
+pub use values::Launch;
+use values::Values;
 
 /// Runs the command with the first values until it has ended, on the main thread.
 ///
 /// # Errors
 /// When the command cannot be started.
 pub fn supervise(
-    options: &Rotation,
-    values: Values<'_>,
+    rotation: &Rotation,
+    options: &Options,
+    launch: Launch<'_>,
     inherited: &Inherited,
-    notify_ready: bool,
 ) -> Result<ExitCode, Report> {
-    let signals = Signals::block().map_err(|errno| Failure::Exec {
-        program: values.command.program().into(),
-        error: ExecError::NoProcess(errno),
-    })?;
+    let program = launch.command.program().into();
+    let not_started = |errno| Failure::Exec { program, error: ExecError::NoProcess(errno) };
+    // Before a thread of this process starts.
+    let signals = Signals::block().map_err(not_started)?;
     adopt_orphans();
-    EventLoop::new(options, values, signals, Manager::new(inherited, notify_ready)).run()
+    let mut values = Values::new(rotation, options, launch)?;
+    values.prepare_first(options)?;
+    EventLoop::new(rotation, values, signals, Manager::new(inherited, options.notify_ready)).run()
 }
