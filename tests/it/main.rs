@@ -76,6 +76,7 @@ mod resolve_env;
 mod resolvers;
 mod retries;
 mod roles;
+mod rotation_grace;
 mod rotation_process;
 mod rotation_signals;
 mod rotation_terminal;
