@@ -15,8 +15,6 @@ mod line;
 mod notices;
 mod reference_errors;
 mod resolve_errors;
-// The loop of supervision will call it.
-#[allow(dead_code)]
 pub mod rotation;
 pub mod terminal;
 mod usage_errors;
