@@ -54,6 +54,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));
     let inherited = Inherited::new(environment);
     terminal::choose_colours(&inherited);
+    terminal::choose_format(cli::log_format(&arguments, &inherited).unwrap_or_default());
     if let Err(shortage) = exec::check_stack(|| size_of(&arguments, &inherited)) {
         return print(Failure::Stack(shortage).into());
     }
@@ -79,7 +80,7 @@ fn resolve_and_run(arguments: Vec<OsString>, inherited: &Inherited) -> ExitCode 
 
 fn print(report: Report) -> ExitCode {
     let rendered = report.render();
-    terminal::print_lines(rendered.lines);
+    terminal::print_lines(rendered.lines.into_iter().map(|line| line.with("status", rendered.exit_status)));
     ExitCode::from(rendered.exit_status)
 }
 

@@ -96,11 +96,10 @@ impl Messages {
 }
 
 fn set_signal_line(status: &Status) {
-    let (prefix, rest) = terminal::layout_signal(&report::interrupted(status));
-    termination::set_line(&prefix, &rest);
+    termination::set_line(&terminal::layout_signal(&report::interrupted(status)));
 }
 
 fn overdue(status: &Status) {
-    terminal::print_lines(report::overdue(status));
+    terminal::print_lines(report::overdue(status).map(|line| line.with("status", report::TEMPORARY)));
     std::process::exit(report::TEMPORARY.into());
 }

@@ -1,7 +1,7 @@
 //! Renders failures as lines with hints and an exit status, and prints them: no other module words or prints a message.
 //!
 //! Each `*_errors` file words the errors of one stage or type as labelled lines; `failure` combines them, and `terminal` prints.
-//! `notices` has the other lines: provenance, warnings and waits.
+//! `notices` has the other lines: provenance, warnings and waits; `rotation` those of supervision.
 
 pub mod check;
 mod deliver_errors;
@@ -15,6 +15,7 @@ mod line;
 mod notices;
 mod reference_errors;
 mod resolve_errors;
+pub mod rotation;
 pub mod terminal;
 mod usage_errors;
 

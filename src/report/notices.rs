@@ -250,5 +250,5 @@ fn caller_roles(web_identity: Option<&Arn>, profile_roles: &[Arn]) -> String {
 pub fn bug(panic: &PanicHookInfo<'_>) -> Line {
     let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
-    Line::error(format!("this is a bug in secrets-exec {version}{place}; please report it"))
+    Line::error(format!("this is a bug in secrets-exec {version}{place}; please report it")).event("bug")
 }

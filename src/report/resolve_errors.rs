@@ -133,7 +133,13 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
     let hints = regions.into_iter().chain(scheme_hint(failure)).chain(hints).chain(path_hint(failure));
     let is_secret_named = is_one_secret || affects_all_secrets(&failure.problem);
     let entries = group.iter().map(|error| Line::entry(entry(error, is_secret_named)));
-    std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
+    let variables: Vec<&str> = group.iter().map(|error| error.subject.label.as_str()).collect();
+    let line = Line::error(place + &what).with("variables", variables);
+    let line = match locator(failure).filter(|_| is_one_secret) {
+        Some(locator) => line.with("secret", locator.written_id()),
+        None => line,
+    };
+    std::iter::once(line).chain(entries).chain(hints).collect()
 }
 
 fn scheme_hint(failure: &ResolveError) -> Option<Line> {

@@ -6,6 +6,7 @@ pub mod notify;
 pub mod os_error;
 pub mod output;
 pub mod signals;
+mod stack_line;
 pub mod terminal;
 pub mod termination;
 pub mod wait;

@@ -8,12 +8,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::manager::Manager;
+use super::notices::Notices;
 use super::timers::Timers;
 use super::values::Values;
 use crate::model::options::Rotation;
 use crate::report::{self, Report};
 use crate::supervise::process::{Job, Signals, wait_for};
-use crate::supervise::{Action, Command, Event, Next, Notice, Outcome, Policy, State, Stopping, Timer, begin, step};
+use crate::supervise::{Action, Command, Event, Next, Outcome, Policy, State, Stopping, Timer, begin, step};
 
 /// The interval at which processes of the group are looked for after the command's end, whose parent is in another group: their end
 /// raises no signal here.
@@ -21,6 +22,7 @@ const GROUP_CHECK: Duration = Duration::from_millis(50);
 
 pub struct EventLoop<'a> {
     options: &'a Rotation,
+    notices: Notices<'a>,
     values: Values,
     signals: Signals,
     manager: Manager,
@@ -33,9 +35,21 @@ pub struct EventLoop<'a> {
 }
 
 impl<'a> EventLoop<'a> {
-    pub fn new(options: &'a Rotation, values: Values, signals: Signals, manager: Manager) -> Self {
+    pub fn new(notices: Notices<'a>, values: Values, signals: Signals, manager: Manager) -> Self {
+        let options = notices.rotation;
         let (job, timers, events) = (Job::default(), Timers::default(), VecDeque::new());
-        Self { options, values, signals, manager, job, timers, events, outcome: None, failure: Report::default() }
+        Self {
+            options,
+            notices,
+            values,
+            signals,
+            manager,
+            job,
+            timers,
+            events,
+            outcome: None,
+            failure: Report::default(),
+        }
     }
 
     /// Starts the command, and returns the exit status once it has ended.
@@ -61,9 +75,12 @@ impl<'a> EventLoop<'a> {
                 }
             }
             if let Some(outcome) = self.outcome {
-                self.values.remove();
+                self.notices.remains(self.values.remove());
                 return match outcome {
-                    Outcome::Rotated => Ok(report::TEMPORARY.into()),
+                    Outcome::Rotated => {
+                        self.notices.exiting(&self.values);
+                        Ok(report::TEMPORARY.into())
+                    }
                     Outcome::Command(status) => Ok(status.code().into()),
                     Outcome::NotStarted => Err(self.failure),
                 };
@@ -75,7 +92,10 @@ impl<'a> EventLoop<'a> {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
-            Action::NotifyReady => self.manager.started(),
+            Action::NotifyReady => {
+                self.manager.started();
+                self.notices.started();
+            }
             Action::Signal(signal) => self.job.signal(signal),
             Action::GiveTerminal => self.job.give_terminal(),
             Action::Suspend(signal) => self.job.suspend(signal),
@@ -88,7 +108,7 @@ impl<'a> EventLoop<'a> {
             }
             Action::Prepare => self.prepare(),
             Action::Discard => self.values.discard(),
-            Action::Report(notice) => self.report(notice),
+            Action::Report(notice) => self.notices.notice(notice, &self.values),
             Action::Exit(outcome) => self.outcome = Some(outcome),
         }
     }
@@ -96,6 +116,8 @@ impl<'a> EventLoop<'a> {
     fn start(&mut self) {
         let (job, signals, stop_signal) = (&mut self.job, &self.signals, self.options.stop_signal);
         let started = self.values.start(|image| job.start(signals, stop_signal, || image.execute()));
+        self.notices.pid = self.job.process_id();
+        self.notices.remains(self.values.take_remains());
         self.events.push_back(match started {
             Ok(()) => Event::Started,
             Err(report) => {
@@ -106,10 +128,13 @@ impl<'a> EventLoop<'a> {
     }
 
     fn prepare(&mut self) {
-        self.events.push_back(if self.values.prepare() { Event::Prepared } else { Event::NotPrepared });
+        let is_prepared = self.values.prepare();
+        self.notices.remains(self.values.take_remains());
+        if is_prepared {
+            self.notices.prepared(&self.values);
+        }
+        self.events.push_back(if is_prepared { Event::Prepared } else { Event::NotPrepared });
     }
-
-    fn report(&mut self, _: Notice) {}
 
     /// Waits for the next events.
     fn wait(&mut self, state: &State) {
@@ -123,6 +148,7 @@ impl<'a> EventLoop<'a> {
             self.events.push_back(Event::GroupEmpty);
         }
         self.events.extend(self.values.polled().map(Event::Polled));
+        self.notices.unseen(&self.values.take_unseen());
         self.events.extend(self.timers.elapsed().into_iter().map(Event::Elapsed));
     }
 

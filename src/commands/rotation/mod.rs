@@ -7,6 +7,7 @@ mod event_loop;
 mod fingerprint;
 mod mailbox;
 mod manager;
+mod notices;
 mod poller;
 mod polling;
 mod timers;
@@ -21,6 +22,7 @@ use crate::report::{Failure, Report};
 use crate::supervise::process::{Signals, adopt_orphans};
 use event_loop::EventLoop;
 use manager::Manager;
+use notices::Notices;
 pub use values::Launch;
 use values::Values;
 
@@ -41,5 +43,7 @@ pub fn supervise(
     adopt_orphans();
     let mut values = Values::new(rotation, options, launch)?;
     values.prepare_first(options)?;
-    EventLoop::new(rotation, values, signals, Manager::new(inherited, options.notify_ready)).run()
+    let command = values.command().program().to_string_lossy().into_owned();
+    let notices = Notices { rotation, options, command, pid: 0 };
+    EventLoop::new(notices, values, signals, Manager::new(inherited, options.notify_ready)).run()
 }

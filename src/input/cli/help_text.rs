@@ -66,7 +66,7 @@ impl HelpText {
 
 pub const LAUNCH: HelpText = HelpText {
     about: "Fetch secrets from AWS Secrets Manager, put them into the environment, and become a command",
-    details: "Options under the last three headings, except --help and --version, can also be set as SECRETS_EXEC_<NAME> and, except \
+    details: "Options under the last four headings, except --help and --version, can also be set as SECRETS_EXEC_<NAME> and, except \
               --local, under `defaults:` in a declaration. SECRETS_EXEC_FILE names a declaration if -f does not.",
     usage: "secrets-exec [OPTIONS] -- COMMAND [ARG]...",
     examples: &[

@@ -98,7 +98,8 @@ fn declarations() -> [Arg; 4] {
 }
 
 /// The options of the table that `-h` describes.
-const COMMON: &[&str] = &["region", "profile", "timeout", "local", "keep-existing", "clean-env", "verbose", "quiet"];
+const COMMON: &[&str] =
+    &["region", "profile", "timeout", "local", "on-rotation", "keep-existing", "clean-env", "verbose", "quiet"];
 
 fn argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).help(option.help).help_heading(option.heading);

@@ -5,7 +5,7 @@
 //! - `documents`: the shells' completions and the man page.
 //! - `operators`: the options of `check`, `policy` and `export`.
 //! - `clap_errors`: clap's errors as ours; `unknown` finds all unknown options and `stray` words.
-//! - `usage`: the errors.
+//! - `usage`: the errors, in the `log_format` that the arguments ask for.
 
 mod clap_errors;
 mod documents;
@@ -13,6 +13,7 @@ mod entries;
 mod help_text;
 mod inputs;
 mod launch_command;
+mod log_format;
 mod operators;
 mod options;
 mod stray;
@@ -21,6 +22,7 @@ mod unknown;
 mod usage;
 
 pub use inputs::Inputs;
+pub use log_format::log_format;
 pub use subcommand::Subcommand;
 pub use usage::{Remedy, UsageError};
 

@@ -11,7 +11,7 @@ mod typed;
 
 pub use operators::{CheckOptions, ExportFormat, ExportOptions, PolicyOptions};
 pub use resolved::{AwsOptions, OptionConflict, Options, SourceOption};
-pub use rotation::{OnRotation, ROTATION_MODES, Rotation};
+pub use rotation::{OnRotation, Rotation};
 pub use signal_number::{Forwarding, SignalNumber};
 pub use spec::{Given, OptionSpec, Takes};
 pub use table::{OPTIONS, OUTPUT, find_option};

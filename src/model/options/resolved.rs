@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::rotation::{DEFAULT_GRACE, DEFAULT_POLL_INTERVAL, Rotation};
+use super::rotation::{DEFAULT_GRACE, DEFAULT_POLL_INTERVAL, OnRotation, Rotation};
 use super::signal_number::SignalNumber;
 use super::typed::{AgentChoice, LogFormat, TypedOptions};
 use crate::model::inherited::Inherited;
@@ -66,6 +66,8 @@ pub struct AwsOptions {
 pub enum OptionConflict {
     /// `option` qualifies `without`, which is not given.
     Alone { option: &'static str, without: &'static str },
+    /// An option that needs Linux.
+    LinuxOnly { option: &'static str },
     /// The options exclude each other.
     Together { options: [&'static str; 2], why: &'static str },
 }
@@ -142,7 +144,34 @@ impl TypedOptions {
                 why: "one endpoint serves one region",
             }),
         ];
-        found.into_iter().flatten().collect()
+        found.into_iter().flatten().chain(self.rotation_conflicts()).collect()
+    }
+
+    fn rotation_conflicts(&self) -> Vec<OptionConflict> {
+        const WHY: &str = "they name the same signal";
+        let Some(on_rotation) = self.on_rotation else {
+            let given = [
+                ("--poll-interval", self.poll_interval.is_some()),
+                ("--splay", self.splay.is_some()),
+                ("--stop-signal", self.stop_signal.is_some()),
+                ("--grace", self.grace.is_some()),
+                ("--poll-signal", self.poll_signal.is_some()),
+            ];
+            let alone = |(option, is_given): (_, bool)| {
+                is_given.then_some(OptionConflict::Alone { option, without: "--on-rotation" })
+            };
+            return given.into_iter().filter_map(alone).collect();
+        };
+        if cfg!(not(target_os = "linux")) {
+            return vec![OptionConflict::LinuxOnly { option: "--on-rotation" }];
+        }
+        let sent = match on_rotation {
+            OnRotation::Signal(signal) => Some(signal),
+            OnRotation::Restart | OnRotation::Exit => None,
+        };
+        let others = [("--stop-signal", self.stop_signal), ("--on-rotation", sent)];
+        let same = others.into_iter().filter(|(_, signal)| signal.is_some() && *signal == self.poll_signal);
+        same.map(|(other, _)| OptionConflict::Together { options: ["--poll-signal", other], why: WHY }).collect()
     }
 }
 

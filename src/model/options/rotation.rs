@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::signal_number::SignalNumber;
+use crate::model::suggest;
 
 /// The action on a changed secret, and its times and signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +32,6 @@ pub enum OnRotation {
     Exit,
 }
 
-/// The modes as they are written, for messages and completions.
-pub const ROTATION_MODES: [&str; 3] = ["restart", "signal=", "exit"];
-
 pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 /// Shorter intervals cost money and reach the quotas of AWS.
@@ -51,6 +49,17 @@ impl OnRotation {
             (_, Some(signal)) => SignalNumber::parse(signal).map(Self::Signal),
             (_, None) => Err("restart, signal=NAME or exit"),
         }
+    }
+}
+
+/// Returns the mode that a misspelled one most likely stands for.
+pub fn nearest_mode(text: &str) -> Option<String> {
+    let signal = text.strip_prefix("signal=").or_else(|| text.strip_prefix("signal:"));
+    match signal {
+        None if SignalNumber::parse(text).is_ok() => Some(format!("signal={text}")),
+        None => suggest::nearest(text, ["restart", "exit", "signal=NAME"].into_iter()).map(str::to_owned),
+        Some(signal) if SignalNumber::parse(signal).is_ok() => Some(format!("signal={signal}")),
+        Some(signal) => SignalNumber::nearest(signal).map(|nearest| format!("signal={nearest}")),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::model::suggest;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignalNumber(pub i32);
 
@@ -54,6 +56,12 @@ impl SignalNumber {
     pub fn names() -> impl Iterator<Item = &'static str> {
         let forwarded = |number| Self(number).forwarding() == Forwarding::Always;
         (1..).zip(NAMES).filter(move |(number, _)| forwarded(*number)).map(|(_, name)| name)
+    }
+
+    /// Returns the name, without `SIG`, that is most similar to a misspelled one.
+    pub fn nearest(text: &str) -> Option<&'static str> {
+        let name = text.to_ascii_uppercase();
+        suggest::nearest(name.strip_prefix("SIG").unwrap_or(&name), Self::names())
     }
 
     /// Parses a signal that a command can handle, by name (`HUP`, `SIGHUP`, `RTMIN+1`, `RTMAX-1`) or number, in either case.

@@ -8,7 +8,7 @@ use super::line::{Line, alternatives};
 use super::reference_errors::{literal_hint, reference};
 use crate::backend::aws::{ProfileSource, SetupError, UnknownRole, VariableError};
 use crate::input::cli::{Subcommand, UsageError};
-use crate::model::options::OptionConflict;
+use crate::model::options::{OPTIONS, OptionConflict, OptionSpec};
 use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
 use crate::model::reference::{Arn, Reference};
 use crate::model::suggest;
@@ -63,9 +63,7 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
             "--container selects a container of an ECS task definition, and no declaration is one; name it with -f"
                 .to_owned()
         }
-        UsageError::Value { name, text, expected } => {
-            format!("{name}: {} is not {expected}", quoted_unless_secret(text))
-        }
+        UsageError::Value { name, text, expected } => return illegal_value(name, text, expected),
         UsageError::KmsKey(text) => return kms_key(text),
         UsageError::Pattern { name, pattern, expected } => format!("{name}: {pattern:?} is not {expected}"),
         UsageError::NothingToResolve { files, default_names, line } => {
@@ -80,9 +78,33 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
                 ),
             ];
         }
+        UsageError::SignalWithoutFile => {
+            let what = "--on-rotation signal=: no file with `path` is declared, and a running program never sees another value of a \
+                        variable or of a file in memory";
+            return vec![
+                Line::error(what),
+                Line::help("declare a file with `path` under `files:`, or write --on-rotation restart"),
+            ];
+        }
         UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };
     vec![Line::error(line)]
+}
+
+/// Returns the message about an option's value, and the value that is most likely meant.
+fn illegal_value(name: &str, text: &str, expected: &str) -> Vec<Line> {
+    let is_meant = |option: &&OptionSpec| name.strip_prefix("--") == Some(option.name) || *name == option.variable();
+    let nearest = OPTIONS.iter().find(is_meant).and_then(|option| option.nearest_value(text));
+    let hint = nearest.map(|nearest| Line::help(format!("did you mean {nearest}?")));
+    std::iter::once(Line::error(format!("{name}: {} is not {expected}", quoted_value(text)))).chain(hint).collect()
+}
+
+/// Quotes the value of an option; `signal=NAME` is no secret, though it has an equals sign.
+pub fn quoted_value(text: &str) -> String {
+    match text.strip_prefix("signal=") {
+        Some(signal) if quoted_unless_secret(signal) == format!("{signal:?}") => format!("{text:?}"),
+        Some(_) | None => quoted_unless_secret(text),
+    }
 }
 
 fn option_hint(option: &str, nearest: &Option<String>) -> String {
@@ -167,6 +189,7 @@ pub fn unknown_role(error: &UnknownRole) -> Vec<Line> {
 pub fn conflict(conflict: OptionConflict) -> String {
     match conflict {
         OptionConflict::Alone { option, without } => format!("{option} requires {without}"),
+        OptionConflict::LinuxOnly { option } => format!("{option} needs Linux"),
         OptionConflict::Together { options: [one, other], why } => {
             format!("{one} and {other} exclude each other: {why}")
         }

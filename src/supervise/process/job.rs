@@ -18,6 +18,8 @@ use crate::system::os_error::SpawnError;
 pub struct Job {
     /// The leader's process id; `None` once no process of the group is left, when the kernel may reuse it.
     group: Option<Pid>,
+    /// The leader's process id, in use or not.
+    leader: i32,
     /// The terminal that the group got.
     terminal: Option<Terminal>,
     /// True once SIGTTIN or SIGTTOU stopped the command.
@@ -46,8 +48,14 @@ impl Job {
             // From a process that is gone.
             terminal.take_from(None);
         }
-        *self = Self { group: Some(started?), terminal, needs_terminal: false };
+        let leader = started?;
+        *self = Self { group: Some(leader), leader: leader.as_raw(), terminal, needs_terminal: false };
         Ok(())
+    }
+
+    /// The process id of the last command, for messages: it may be that of another process now.
+    pub fn process_id(&self) -> i32 {
+        self.leader
     }
 
     pub fn signal(&self, signal: SignalNumber) {

@@ -11,8 +11,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::text::{
-    Duration, Glob, Label, Name, NamePart, Owner, Reference, Region, RoleArn, SecretId, Text, Url, VersionId,
-    reserved_words,
+    Duration, DurationOrZero, Glob, Label, Name, NamePart, OnRotation, Owner, PollSignal, Reference, Region, RoleArn,
+    SecretId, Signal, Text, Url, VersionId, reserved_words,
 };
 
 /// The schema, as in the repository's file.
@@ -59,7 +59,7 @@ pub struct Declaration {
     files: Option<Vec<File>>,
 }
 
-/// Command-line options by their long names: how to resolve, what the command gets, and output.
+/// Command-line options by their long names: how to resolve, what the command gets, rotation, and output.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 struct Defaults {
@@ -95,10 +95,31 @@ struct Defaults {
     pass: Option<Vec<Glob>>,
     /// Variables that are not passed on.
     unset: Option<Vec<Glob>>,
+    /// Stays as the parent of the command, and when a secret changes, restarts the command, sends it a signal or exits.
+    on_rotation: Option<OnRotation>,
+    /// The time between two reads of the secrets, at least 10s. Default: 5m.
+    poll_interval: Option<Duration>,
+    /// The limit of the random delay after a change. Default: 0s.
+    splay: Option<DurationOrZero>,
+    /// The signal that stops the command. Default: TERM.
+    stop_signal: Option<Signal>,
+    /// The time between the stop signal and KILL. Default: 30s.
+    grace: Option<DurationOrZero>,
+    /// The signal to secrets-exec that makes it read the secrets at once.
+    poll_signal: Option<PollSignal>,
     /// Prints the secret and version of each variable; 2 also the source of the credentials, requests and times.
     verbose: Option<Level>,
     /// Suppresses warnings.
     quiet: Option<bool>,
+    /// The format of the lines on standard error. Default: text.
+    log_format: Option<LogFormat>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+enum LogFormat {
+    Text,
+    Json,
 }
 
 /// `true` for the AWS Secrets Manager Agent at its default URL, `false` for none, or its URL.

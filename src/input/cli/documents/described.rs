@@ -3,6 +3,8 @@
 use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use crate::model::options::{OPTIONS, OptionSpec};
+
 /// A launch, or a command beside it.
 pub struct DescribedLine {
     /// The command's name; `None` for a launch.
@@ -87,7 +89,7 @@ impl DescribedOption {
 impl Argument {
     fn new(arg: &Arg) -> Self {
         let name = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default();
-        let values = possible_values(arg);
+        let values = if possible_values(arg).is_empty() { values_of_table(arg) } else { possible_values(arg) };
         if !arg.get_action().takes_values() {
             Self::Nothing
         } else if arg.is_require_equals_set() {
@@ -100,6 +102,13 @@ impl Argument {
             Self::Text(name)
         }
     }
+}
+
+/// Returns what the table of options offers, which is not all that the option takes.
+fn values_of_table(arg: &Arg) -> Vec<Choice> {
+    let option = OPTIONS.iter().find(|option| arg.get_long() == Some(option.name));
+    let values = option.map(OptionSpec::values).unwrap_or_default();
+    values.into_iter().map(|name| Choice { name, help: String::new() }).collect()
 }
 
 fn possible_values(arg: &Arg) -> Vec<Choice> {
