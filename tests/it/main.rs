@@ -77,6 +77,7 @@ mod resolve_env;
 mod resolvers;
 mod retries;
 mod roles;
+mod rotation_credentials;
 mod rotation_grace;
 mod rotation_options;
 mod rotation_process;
