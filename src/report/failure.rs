@@ -79,6 +79,7 @@ impl Failure {
     pub fn status(&self) -> u8 {
         match self {
             Self::Setup(SetupError::Files(failure)) if failure.is_limit => TEMPORARY,
+            Self::Setup(SetupError::MfaCode { .. }) => CONFIGURATION,
             Self::Usage(_) | Self::Options(_) | Self::Variable(_) | Self::Setup(_) | Self::UnknownRole(_) => USAGE,
             Self::Plan(error) => by_origin(&error.subject.origin),
             Self::Declaration(DeclarationError { problem: DeclarationProblem::Unreadable(failure), .. })
@@ -181,7 +182,7 @@ impl Failure {
             Self::Program { command, error } => exec_errors::program(command, error),
             Self::Runtime(why) => vec![Line::error(format!("no request can be sent: {why}"))],
             Self::Stack(shortage) => vec![Line::error(exec_errors::stack(*shortage))],
-            Self::PollOverdue(status) => notices::poll_overdue(status).into(),
+            Self::PollOverdue(status) => vec![notices::blocked(status)],
             Self::PollPanicked => vec![Line::error("the poll ended by a bug in secrets-exec")],
             Self::Resolve(errors, aliases) => resolve_errors::lines(errors, aliases),
             Self::Output(error) => {

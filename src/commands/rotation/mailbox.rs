@@ -41,7 +41,7 @@ impl Mailbox {
     }
 
     /// Awaits the result of a poll.
-    pub fn expect(&self, number: u64) {
+    pub fn open(&self, number: u64) {
         self.state().awaited = Some(number);
     }
 

@@ -75,7 +75,7 @@ impl Poller {
         self.last += 1;
         let number = self.last;
         self.deadline.restart();
-        self.mailbox.expect(number);
+        self.mailbox.open(number);
         match self.start_thread() {
             Ok(requests) if requests.send(number).is_ok() => self.watchdog = Some(self.watch(number)),
             Ok(_) => self.mailbox.put(number, Err(Failure::PollPanicked.into())),

@@ -8,6 +8,7 @@ use super::comparison::{ChangedSecret, Comparison, Scope};
 use super::delivery::{Prepared, Target, replace};
 use super::poller::{Polled, Poller};
 use super::polling::{Check, PollSettings};
+use crate::backend::aws::Reading;
 use crate::commands::long_wait::LongWait;
 use crate::commands::prepare::BackendConfig;
 use crate::commands::values::print_disk_notices;
@@ -72,8 +73,13 @@ impl Values {
         let comparison = Comparison::new(scope, &resolved, &fetched);
         let comparison = comparison.map_err(|_| Failure::Runtime("the kernel gives no random bytes".to_owned()))?;
         let observer = Observer { trace: LongWait::observer(options).trace, ..Observer::default() };
-        let settings =
-            PollSettings { backend: backend.silent(), plan: Arc::new(plan), timeout: options.timeout, observer, check };
+        let settings = PollSettings {
+            backend: backend.for_reading(Reading::Again),
+            plan: Arc::new(plan),
+            timeout: options.timeout,
+            observer,
+            check,
+        };
         let poller = Poller::start(settings, comparison).map_err(|error| Failure::Runtime(os_error::text(&error)))?;
         Ok(Self {
             on_rotation: rotation.on_rotation,
