@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::long_wait::awaiting;
 use crate::backend::agent::AgentSettings;
-use crate::backend::aws::{Settings, VariableError};
+use crate::backend::aws::{Reading, Settings, VariableError};
 use crate::exec::{self, Program, ProgramError};
 use crate::input::cli::{Inputs, Subcommand, UsageError};
 use crate::input::declaration::{DEFAULT_NAMES, DeclarationProblem};
@@ -82,6 +82,8 @@ fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result
     let retained = inherited.retain(&options.retention);
     let backend = BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited);
     let backend = report.value_of(backend, Failure::Variable);
+    let backend =
+        backend.map(|backend| if options.rotation.is_some() { backend.for_reading(Reading::First) } else { backend });
     let kept = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, kept), Failure::Plan);
     if signals_without_file(command, &options, plan.as_ref()) {
@@ -151,6 +153,7 @@ impl Prepared {
 }
 
 /// The configuration of the chosen backend.
+#[derive(Clone)]
 pub enum BackendConfig {
     Aws(Box<Settings>),
     Agent(Box<Settings>, AgentSettings),
@@ -158,6 +161,16 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
+    /// Returns the same configuration for the first reading of several, or for a later one, of which no notice is printed.
+    #[must_use]
+    pub fn for_reading(mut self, reading: Reading) -> Self {
+        match &mut self {
+            Self::Local { is_announced, .. } => *is_announced &= reading != Reading::Again,
+            Self::Aws(settings) | Self::Agent(settings, _) => settings.reading = reading,
+        }
+        self
+    }
+
     /// Reads AWS's variables unless the backend is a local file, which `has_quiet_flag` keeps from being announced.
     ///
     /// # Errors

@@ -16,8 +16,6 @@ mod notices;
 mod provenance;
 mod reference_errors;
 mod resolve_errors;
-// The loop of supervision will call it.
-#[allow(dead_code)]
 pub mod rotation;
 pub mod terminal;
 mod usage_errors;

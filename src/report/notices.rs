@@ -112,15 +112,18 @@ pub fn resolution_time(elapsed: Duration) -> Line {
 
 /// The lines for a deadline that passes while a file or a computation blocks the process.
 pub fn overdue(status: &Status) -> [Line; 2] {
+    let help = "check for a file system that hangs, or a pipe without a writer; nothing was started";
+    [blocked(status), Line::help(help)]
+}
+
+/// The error for a deadline that passes in this way.
+pub fn blocked(status: &Status) -> Line {
     let awaited =
         if status.awaited.is_empty() { String::new() } else { format!(" while waiting for {}", names(status)) };
-    [
-        Line::error(format!(
-            "timed out{awaited}: a file does not answer (AWS configuration, token, root certificates, --local), or a JSONPath or template \
-             does not end",
-        )),
-        Line::help("check for a file system that hangs, or a pipe without a writer; nothing was started"),
-    ]
+    Line::error(format!(
+        "timed out{awaited}: a file does not answer (AWS configuration, token, root certificates, --local), or a JSONPath or template \
+         does not end",
+    ))
 }
 
 /// The warning about a file whose value is written to a disk.

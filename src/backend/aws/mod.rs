@@ -17,7 +17,9 @@ mod session;
 mod sts;
 
 pub use arn_scope::ArnScope;
-pub use config::{ProfileSource, Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile};
+pub use config::{
+    ProfileSource, Reading, Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile,
+};
 pub use parameter_store::Parameter;
 pub use policy::{PolicyNotice, Reader, UnknownRole, policy};
 pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response, read_object};
@@ -82,6 +84,12 @@ impl Aws {
             Some(session) => session,
             none => none.insert(Session::open(self.settings.clone(), self.deadline.clone()).await?),
         })
+    }
+
+    /// Closes the connections, and keeps the credentials.
+    #[must_use]
+    pub fn rest(self) -> Self {
+        Self { session: self.session.map(Session::rest), ..self }
     }
 
     /// The configuration files that counted as absent, known after the first fetch.

@@ -50,7 +50,6 @@ pub fn choose_colours(inherited: &Inherited) {
 }
 
 /// Prints lines about supervision: with `--quiet` errors alone, and details only with `--verbose` or as JSON.
-#[allow(dead_code)]
 pub fn print_notices(lines: impl IntoIterator<Item = Line>, options: &Options) {
     let has_details = options.verbose || is_json();
     print_lines(lines.into_iter().filter(|line| is_shown(line, has_details, options.quiet)));

@@ -238,6 +238,11 @@ pub fn setup(error: &SetupError) -> Vec<Line> {
             let what = format!("the AWS profile {name:?} ({whose}) does not exist");
             return vec![Line::error(what), Line::help(hint)];
         }
+        SetupError::MfaCode { profile, serial } => {
+            format!(
+                "the AWS profile {profile:?}: mfa_serial {serial:?} needs a code, and --on-rotation cannot ask again"
+            )
+        }
         SetupError::Files(failure) => format!("the AWS configuration files cannot be read: {}", failure.why),
         SetupError::Setting { profile, key, text, expected } => {
             format!("the AWS profile {profile:?}: {key}: {} is not {expected}", quoted_unless_secret(text))

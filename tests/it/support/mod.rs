@@ -12,6 +12,7 @@
 //! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`.
 //! - [`terminal`]: runs on a terminal, on which something is typed.
 //! - [`pty`]: runs whose standard error is a terminal of a width, and what it shows.
+//! - [`record`]: commands that report to a file what happens to them while they run.
 //! - [`directory`]: a scratch directory, removed when dropped.
 //! - [`shared`]: a fixture that many tests share, made by the first of them.
 //! - [`skip`]: reports of tests that this machine cannot run.
@@ -24,6 +25,7 @@ pub mod outcome;
 pub mod proxy;
 pub mod pty;
 pub mod raw;
+pub mod record;
 pub mod running;
 pub mod sandbox;
 pub mod shared;

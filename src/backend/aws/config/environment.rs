@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 
 use super::profiles::ConfigFiles;
-use super::settings::{MetadataSettings, Settings, VariableKeys};
+use super::settings::{MetadataSettings, Reading, Settings, VariableKeys};
 use super::values::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, parse_boolean, parse_count, parse_one_of,
 };
@@ -58,6 +58,7 @@ impl Settings {
             profile_has_keys: false,
             config_files: config_files(inherited),
             unreachable_files: Vec::new(),
+            reading: Reading::Only,
         };
         reader.finish(settings)
     }

@@ -14,6 +14,6 @@ pub use ini::encode_name;
 pub use profile::apply_profile;
 pub use profiles::{Profiles, UnreachableFile};
 pub use role_chain::{ChainError, NamedSource, ProfileRole, Source, role_chain};
-pub use settings::{MetadataSettings, Settings, VariableKeys};
+pub use settings::{MetadataSettings, Reading, Settings, VariableKeys};
 pub use setup_error::{ProfileSource, SetupError};
 pub use variable_reader::{VariableError, VariableReader};

@@ -6,7 +6,7 @@ use aws_config::profile::Profile;
 
 use super::profiles::Profiles;
 use super::role_chain::{ChainError, RoleChain, Source, role_chain};
-use super::settings::Settings;
+use super::settings::{Reading, Settings};
 use super::setup_error::{ProfileSource, SetupError};
 use super::values::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, parse_boolean, parse_count,
@@ -35,6 +35,7 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     check_source_profiles(name, profile, &profiles)?;
     if settings.uses_profile() {
         apply_role_chain(settings, role_chain(&profiles, name))?;
+        check_codes(settings, name)?;
     }
     let reader = ProfileReader { name, profile };
     reader.setting("retry_mode", RETRY_EXPECTED, |text| parse_one_of(&RETRY_MODES, text))?;
@@ -60,6 +61,17 @@ fn apply_role_chain(settings: &mut Settings, chain: Result<Option<RoleChain>, Ch
     settings.web_identity_role = web_identity_role;
     settings.profile_roles = roles;
     Ok(())
+}
+
+/// Fails if a role needs an MFA code that could not be asked for again.
+fn check_codes(settings: &Settings, profile: &str) -> Result<(), SetupError> {
+    let mut serials = settings.profile_roles.iter().filter_map(|role| role.mfa_serial.as_ref());
+    match (settings.reading, serials.next()) {
+        (Reading::First | Reading::Again, Some(serial)) => {
+            Err(SetupError::MfaCode { profile: profile.to_owned(), serial: serial.clone() })
+        }
+        (Reading::Only, _) | (_, None) => Ok(()),
+    }
 }
 
 fn apply_endpoints(
