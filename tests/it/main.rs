@@ -79,6 +79,7 @@ mod retries;
 mod roles;
 mod rotation_credentials;
 mod rotation_grace;
+mod rotation_log;
 mod rotation_options;
 mod rotation_process;
 mod rotation_signals;
