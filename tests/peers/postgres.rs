@@ -17,7 +17,7 @@ programs=$(echo $0); export PATH=$programs:$PATH
 as=; [ "$(id -u)" = 0 ] && { chown nobody "$1"; as='setpriv --reuid nobody --clear-groups'; }
 printf master >"$1/password"; chmod 644 "$1/password"
 $as initdb --auth scram-sha-256 --username postgres --pwfile "$1/password" --no-sync -D "$1/data" >/dev/null || exit
-exec $as postgres -D "$1/data" -p "$2" -k "$1" -c listen_addresses=127.0.0.1 -c fsync=off
+exec $as postgres -D "$1/data" -p "$2" -k "$1" -c listen_addresses=127.0.0.1 -c fsync=off -c log_min_messages=panic
 "#;
 
 pub(super) struct Postgres {
