@@ -22,14 +22,12 @@ mod deliver;
 mod exec;
 mod input;
 mod resolve;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has --on-rotation"))]
+mod supervise;
 
 mod report;
 
 mod commands;
-
-// No command calls it yet.
-#[cfg(test)]
-mod supervise;
 
 // The properties that the fuzz targets check.
 #[cfg(any(fuzzing, test))]
@@ -49,7 +47,8 @@ use report::{Failure, Report, terminal};
 
 /// Runs secrets-exec with `arguments`, without the program's own name, and `environment`.
 ///
-/// A successful launch does not return. Returns 0 after help or version, else an exit status of docs/reference.md (sysexits(3)).
+/// A successful launch does not return. Returns 0 after help or version, with `--on-rotation` the command's exit status, else one of
+/// docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
     exec::die_of_signals();
     panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));
@@ -72,7 +71,7 @@ fn size_of(arguments: &[OsString], inherited: &Inherited) -> usize {
 #[inline(never)]
 fn resolve_and_run(arguments: Vec<OsString>, inherited: &Inherited) -> ExitCode {
     match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, inherited))) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Ok(status)) => status,
         Ok(Err(report)) => print(report),
         Err(_) => ExitCode::from(report::BUG),
     }
@@ -84,13 +83,14 @@ fn print(report: Report) -> ExitCode {
     ExitCode::from(rendered.exit_status)
 }
 
-fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<(), Report> {
+fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode, Report> {
     let invocation = cli::parse(arguments, inherited);
-    match invocation.map_err(|errors| errors.into_iter().map(Failure::Usage).collect::<Report>())? {
+    let done = match invocation.map_err(|errors| errors.into_iter().map(Failure::Usage).collect::<Report>())? {
+        Invocation::Launch { inputs, command } => return launch(*inputs, &command, inherited),
         Invocation::Print(text) => terminal::print(&text).map_err(|error| Failure::Output(error).into()),
-        Invocation::Launch { inputs, command } => match launch(*inputs, &command, inherited)? {},
         Invocation::Check { inputs, command, options } => check(*inputs, command.as_ref(), options, inherited),
         Invocation::Policy { inputs, options } => policy(*inputs, &options, inherited),
         Invocation::Export { inputs, options } => export(*inputs, &options, inherited),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -80,6 +80,17 @@ impl Backend {
         }
     }
 
+    /// Closes the connections between two polls, and keeps the credentials. `None` for a local file, which is read again.
+    #[must_use]
+    pub fn rest(self) -> Option<Self> {
+        Some(match self {
+            Self::Aws(aws) => Self::Aws(Box::new(aws.rest())),
+            Self::Agent(agent) => Self::Agent(Box::new(agent.rest())),
+            Self::AgentThenAws(agent, aws) => Self::AgentThenAws(Box::new(agent.rest()), Box::new(aws.rest())),
+            Self::Local(_) => return None,
+        })
+    }
+
     /// AWS's configuration files that counted as absent, known after the first fetch.
     pub fn unreachable_files(&self) -> &[UnreachableFile] {
         match self {

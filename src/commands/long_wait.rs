@@ -47,7 +47,7 @@ impl LongWait {
     pub fn callbacks(&self) -> Callbacks {
         let messages = Arc::clone(&self.messages);
         let tick = move |deadline: &Deadline| messages.lock().unwrap_or_else(PoisonError::into_inner).update(deadline);
-        Callbacks { tick: Box::new(tick), overdue }
+        Callbacks { tick: Box::new(tick), overdue: Box::new(overdue) }
     }
 }
 

@@ -7,5 +7,7 @@ mod long_wait;
 pub mod policy;
 mod prepare;
 mod read;
+#[cfg(target_os = "linux")]
+mod rotation;
 mod runtime;
 mod values;

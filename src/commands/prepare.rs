@@ -136,6 +136,7 @@ impl Prepared {
 }
 
 /// The configuration of the chosen backend.
+#[derive(Clone)]
 pub enum BackendConfig {
     Aws(Box<Settings>),
     Agent(Box<Settings>, AgentSettings),
@@ -143,6 +144,15 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
+    /// Returns the same configuration for later reads, of which no notice is printed.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        match self {
+            Self::Local { path, .. } => Self::Local { path, is_announced: false },
+            Self::Aws(_) | Self::Agent(..) => self,
+        }
+    }
+
     /// Reads AWS's variables unless the backend is a local file, which `has_quiet_flag` keeps from being announced.
     ///
     /// # Errors

@@ -78,10 +78,22 @@ fn read_then<T>(
     if options.trace {
         terminal::print_lines([report::resolution_time(begun.elapsed())]);
     }
+    if options.rotation.is_some() {
+        // This process goes on.
+        drop(ManuallyDrop::into_inner(backend));
+    }
     Ok(outcome.map_err(Failure::Setup)?)
 }
 
-async fn fetch_and_resolve(backend: &mut Backend, plan: &Plan, fetched: &mut Fetched) -> Result<Outcome, SetupError> {
+/// Fetches what `plan` needs, round by round, and adds every answer to `fetched`.
+///
+/// # Errors
+/// When AWS's configuration files or the profile are invalid.
+pub async fn fetch_and_resolve(
+    backend: &mut Backend,
+    plan: &Plan,
+    fetched: &mut Fetched,
+) -> Result<Outcome, SetupError> {
     if let Some(answers) = backend.unsupported(plan).await? {
         return Ok(unsupported(plan, &answers));
     }
@@ -95,7 +107,10 @@ async fn fetch_and_resolve(backend: &mut Backend, plan: &Plan, fetched: &mut Fet
 }
 
 /// Opens the backend, after making the process's memory unreadable to others.
-fn open(config: BackendConfig, deadline: Deadline) -> Result<Backend, Report> {
+///
+/// # Errors
+/// When the file of `--local` cannot be read.
+pub fn open(config: BackendConfig, deadline: Deadline) -> Result<Backend, Report> {
     match config {
         BackendConfig::Aws(settings) => {
             exec::hide_memory();

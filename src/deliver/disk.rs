@@ -9,6 +9,7 @@ use nix::unistd::close;
 
 use super::access::Access;
 use super::directory::DirectoryEntry;
+use super::names::Identity;
 use super::problem::{DeliverProblem, FailedStep, Step};
 use super::restore::restore;
 use crate::model::secret_value::SecretValue;
@@ -30,6 +31,7 @@ enum State {
     Replacing(OsString),
     /// In place; the name of the replaced file is removed, and it is open if it could be opened for reading.
     Replaced(Result<File, Errno>),
+    /// Nothing is left to undo.
     Undone,
 }
 
@@ -63,6 +65,23 @@ impl DiskFile {
         self.entry.remove(old)?;
         self.state = State::Replaced(file);
         Ok(())
+    }
+
+    /// Leaves the file in place after [`Self::commit`], in a process that goes on.
+    pub fn keep(&mut self) {
+        self.state = State::Undone;
+    }
+
+    /// Returns the identity of the file, staged or in place.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn identity(&self) -> Result<Identity, DeliverProblem> {
+        let name = match &self.state {
+            State::Staged(temporary) => temporary,
+            State::New | State::Replacing(_) | State::Replaced(_) | State::Undone => self.entry.name(),
+        };
+        self.entry.identity(name).map_err(|errno| Step::Look.failed(errno).into())
     }
 
     /// Removes the file and restores the one that it replaced: the same inode, or a copy after [`Self::commit`].

@@ -7,6 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::libc::{dev_t, ino_t};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
@@ -14,7 +15,15 @@ use super::directory::DirectoryEntry;
 use super::platform::{NOT_SUPPORTED, exchange, link_open, open_own, rename_to_free};
 use super::problem::{DeliverProblem, FailedStep, Step};
 
+/// The device and inode number of a file.
+pub type Identity = (dev_t, ino_t);
+
 impl DirectoryEntry {
+    /// Returns the identity of a file of the directory.
+    pub fn identity(&self, name: &OsStr) -> Result<Identity, Errno> {
+        stat(self.directory(), name).map(|stat| (stat.st_dev, stat.st_ino))
+    }
+
     /// Checks that the entry's name is free or that of a regular file.
     pub fn expect_regular(&self) -> Result<(), DeliverProblem> {
         match stat(self.directory(), self.name()) {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::deliver_errors::export;
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
 use super::line::{Label, Line};
-use super::{deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors};
+use super::{deliver_errors, exec_errors, input_errors, notices, reference_errors, resolve_errors, usage_errors};
 use crate::backend::aws::{SetupError, UnknownRole, VariableError};
 use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;
@@ -23,6 +23,7 @@ use crate::model::options::OptionConflict;
 use crate::model::plan::PlanError;
 use crate::resolve::ResolveError;
 use crate::system::os_error;
+use crate::time::progress::Status;
 
 /// A reason that the command does not run.
 #[derive(Debug)]
@@ -49,6 +50,10 @@ pub enum Failure {
     /// The event loop cannot be created: the error of the kernel.
     Runtime(String),
     Stack(StackShortage),
+    /// A poll that was blocked at its deadline, and the things that it awaited.
+    PollOverdue(Status),
+    /// A bug, which a line has told already.
+    PollPanicked,
     /// Values that could not be resolved, and the aliases that exist, for suggestions.
     Resolve(Vec<ResolveError>, Vec<String>),
     /// A value that no environment can hold.
@@ -87,7 +92,8 @@ impl Failure {
                 ProgramError::NotFound { .. } => NOT_FOUND,
                 ProgramError::NotExecutable { .. } | ProgramError::NoInterpreter { .. } => NOT_EXECUTABLE,
             },
-            Self::Runtime(_) => TEMPORARY,
+            Self::Runtime(_) | Self::PollOverdue(_) => TEMPORARY,
+            Self::PollPanicked => BUG,
             Self::Stack(_) => CONFIGURATION,
             Self::Resolve(errors, _) => errors.iter().map(resolve_errors::status).max().unwrap_or(BUG),
             Self::Output(_) => CONFIGURATION,
@@ -120,6 +126,8 @@ impl Failure {
             | Self::Program { .. }
             | Self::Runtime(_)
             | Self::Stack(_)
+            | Self::PollOverdue(_)
+            | Self::PollPanicked
             | Self::Resolve(..)
             | Self::Output(_)
             | Self::Exec { .. } => false,
@@ -146,6 +154,8 @@ impl Failure {
             | Self::Program { .. }
             | Self::Runtime(_)
             | Self::Stack(_)
+            | Self::PollOverdue(_)
+            | Self::PollPanicked
             | Self::Resolve(..)
             | Self::Environment(_)
             | Self::Output(_)
@@ -171,6 +181,8 @@ impl Failure {
             Self::Program { command, error } => exec_errors::program(command, error),
             Self::Runtime(why) => vec![Line::error(format!("no request can be sent: {why}"))],
             Self::Stack(shortage) => vec![Line::error(exec_errors::stack(*shortage))],
+            Self::PollOverdue(status) => notices::poll_overdue(status).into(),
+            Self::PollPanicked => vec![Line::error("the poll ended by a bug in secrets-exec")],
             Self::Resolve(errors, aliases) => resolve_errors::lines(errors, aliases),
             Self::Output(error) => {
                 vec![Line::error(format!("standard output cannot be written: {}", os_error::text(error)))]

@@ -148,15 +148,23 @@ pub fn resolution_time(elapsed: Duration) -> Line {
 
 /// The lines for a deadline that passes while a file or a computation blocks the process.
 pub fn overdue(status: &Status) -> [Line; 2] {
+    [Line::error(blocked(status)), Line::help(format!("{HANGING}; nothing was started"))]
+}
+
+/// The lines for a poll that is blocked in the same way.
+pub fn poll_overdue(status: &Status) -> [Line; 2] {
+    [Line::error(blocked(status)), Line::help(HANGING)]
+}
+
+const HANGING: &str = "check for a file system that hangs, or a pipe without a writer";
+
+fn blocked(status: &Status) -> String {
     let awaited =
         if status.awaited.is_empty() { String::new() } else { format!(" while waiting for {}", names(status)) };
-    [
-        Line::error(format!(
-            "timed out{awaited}: a file does not answer (AWS configuration, token, root certificates, --local), or a JSONPath or template \
-             does not end",
-        )),
-        Line::help("check for a file system that hangs, or a pipe without a writer; nothing was started"),
-    ]
+    format!(
+        "timed out{awaited}: a file does not answer (AWS configuration, token, root certificates, --local), or a JSONPath or template \
+         does not end",
+    )
 }
 
 /// The warning about a file whose value is written to a disk.

@@ -47,15 +47,25 @@ pub struct Agent {
     has_profile: bool,
 }
 
+fn connect(settings: &AgentSettings, aws_settings: &Settings, deadline: &Deadline) -> SharedHttpConnector {
+    // With a fallback, `--wait` waits for AWS.
+    let awaited = (!settings.has_fallback).then(|| deadline.clone());
+    let connector = Connector::new(&aws_settings.trust, &ProxySettings::default(), awaited);
+    Transport::new(connector).connector(HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: None })
+}
+
 impl Agent {
     /// Opens no file or connection before the first fetch.
     pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
         let budget = RetryBudget::new(deadline.clone(), aws_settings.max_attempts);
-        // With a fallback, `--wait` waits for AWS.
-        let awaited = (!settings.has_fallback).then(|| deadline.clone());
-        let connector = Connector::new(&aws_settings.trust, &ProxySettings::default(), awaited);
-        let http = Transport::new(connector).connector(HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: None });
+        let http = connect(&settings, &aws_settings, &deadline);
         Self { settings, aws_settings, deadline, budget, http, has_profile: false }
+    }
+
+    /// Closes the connections.
+    #[must_use]
+    pub fn rest(self) -> Self {
+        Self { http: connect(&self.settings, &self.aws_settings, &self.deadline), ..self }
     }
 
     /// Returns the errors of those locators that the agent can never read.

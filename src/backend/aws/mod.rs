@@ -84,6 +84,12 @@ impl Aws {
         })
     }
 
+    /// Closes the connections, and keeps the credentials.
+    #[must_use]
+    pub fn rest(self) -> Self {
+        Self { session: self.session.map(Session::rest), ..self }
+    }
+
     /// The configuration files that counted as absent, known after the first fetch.
     pub fn unreachable_files(&self) -> &[UnreachableFile] {
         self.session.as_ref().map_or(&[], |session| &session.settings.unreachable_files)

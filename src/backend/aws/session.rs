@@ -136,7 +136,7 @@ impl Session {
     /// the settings name none.
     ///
     /// # Errors
-    /// When no provider has any. The failure is kept until [`Self::forget_failures`].
+    /// When no provider has any. The failure is kept.
     async fn base_credentials(&mut self, region: &Region) -> Result<Credentials, FetchError> {
         match &self.base {
             Some(Ok(known)) if !expires_soon(known) => return Ok(known.clone()),
@@ -238,12 +238,10 @@ impl Session {
         }
     }
 
-    /// Forgets every failure, so that a process that polls for rotation retries after an outage.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a launch fetches once; polling for rotation needs it"))]
-    pub fn forget_failures(&mut self) {
-        self.region.take_if(|region| region.is_err());
-        self.base.take_if(|base| base.is_err());
-        self.roles.retain(|_, assumed| assumed.is_ok());
+    /// Closes the connections, with which names and the file of roots are forgotten. The credentials are kept.
+    #[must_use]
+    pub fn rest(self) -> Self {
+        Self { clients: Clients::new(Rc::clone(&self.settings), &self.deadline), ..self }
     }
 }
 
@@ -292,19 +290,5 @@ mod tests {
         session.base = Some(Ok(expiring_in(5)));
         let renewed = runtime.block_on(session.base_credentials(&region)).unwrap();
         assert_eq!(renewed.access_key_id(), "AKIANEW");
-    }
-
-    #[test]
-    fn failures_are_forgotten_and_credentials_are_kept() {
-        let mut session = session();
-        let failure = FetchError::Unavailable(Outage::unanswered());
-        session.region = Some(Err(failure.clone()));
-        session.base = Some(Ok(expiring_in(3600)));
-        session.roles.insert(role(), Err(failure.clone()));
-        session.forget_failures();
-        assert!(session.region.is_none() && session.roles.is_empty() && session.base.is_some());
-        session.base = Some(Err(failure));
-        session.forget_failures();
-        assert!(session.base.is_none());
     }
 }
