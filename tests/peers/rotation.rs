@@ -49,6 +49,8 @@ fn lines(file: &Path, prefix: &str) -> usize {
 }
 
 /// A sandbox whose program polls when it gets SIGUSR2.
+///
+/// References to secrets whose labels move name AWSCURRENT: moto answers a request without a stage from another record.
 fn polling(moto: &Moto, on_rotation: &str) -> Sandbox {
     moto.sandbox().args(["--on-rotation", on_rotation, "--poll-signal", "USR2"])
 }
@@ -81,8 +83,8 @@ impl Rotated {
         let rotator = Python::start(&interpreter, "rotator.py", &[&moto.url, &port]);
         let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/worker.py");
         let sandbox = polling(moto, "restart")
-            .resolve(&format!("PGUSER={secret}:username"))
-            .resolve(&format!("PGPASSWORD={secret}:password"))
+            .resolve(&format!("PGUSER={secret}:username:AWSCURRENT"))
+            .resolve(&format!("PGPASSWORD={secret}:password:AWSCURRENT"))
             .watch([password]);
         let folder = sandbox.path("");
         let words = [interpreter.as_os_str(), "-B".as_ref(), worker.as_os_str(), port.as_ref(), folder.as_os_str()];
@@ -153,7 +155,8 @@ const REPORTS: &str = r#"echo "started with $VALUE" >>log; trap 'exit 0' TERM; w
 fn a_pending_version_restarts_nothing_until_it_is_current() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("rotation/labels", &json!({ "k": "one", "zz_canary": CANARY }).to_string());
-    let sandbox = polling(moto, "restart").arg("--log-format").arg("json").resolve("VALUE=rotation/labels:k");
+    let sandbox =
+        polling(moto, "restart").arg("--log-format").arg("json").resolve("VALUE=rotation/labels:k:AWSCURRENT");
     let sandbox = sandbox.arg("-v").script(REPORTS).target_writes_stderr();
     let running = sandbox.spawn();
     let log = sandbox.path("log");

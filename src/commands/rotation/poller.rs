@@ -98,7 +98,7 @@ impl Poller {
 
     /// Takes the result, if there is one, and compares its values with the command's.
     pub fn take(&mut self) -> Option<Polled> {
-        let result = self.mailbox.close(self.last)?;
+        let result = self.mailbox.take()?;
         self.clear();
         self.end_watchdog();
         Some(match result {
@@ -251,6 +251,17 @@ mod tests {
         written(&directory, r#"{"db": "two"}"#);
         poller.request();
         assert!(matches!(ended(&mut poller), Polled::Changed(_)));
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_look_for_a_result_does_not_disturb_the_poll_in_flight() {
+        let directory = directory("look");
+        let mut poller = poller(written(&directory, r#"{"db": "one"}"#), MINUTE, Arc::new(|_| Vec::new()));
+        poller.request();
+        while poller.take().is_none() {
+            std::thread::yield_now();
+        }
         fs::remove_dir_all(directory).unwrap();
     }
 
