@@ -21,9 +21,11 @@ BINARY = str(Path(sys.argv[1]).resolve())
 ROTATIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
 SLACK = 256  # KiB
 REST = 5  # seconds
-# Prints its value at each start, or at each HUP that of the file.
-RESTARTED = 'trap "exit 0" TERM; echo "$K"; while :; do sleep 1000 & wait $!; done'
-SIGNALLED = 'trap "exit 0" TERM; trap : HUP; while :; do cat "$F"; echo; sleep 1000 & wait $!; done'
+# Prints its value at each start, or that of the file at each HUP. The process in the background becomes an orphan when the shell ends
+# first. `read` waits without another process, which a signal to the group could miss.
+WAIT = 'sleep 1000 & exec 3<>fifo; trap "exit 0" TERM; '
+RESTARTED = WAIT + 'echo "$K"; while :; do read -r _ <&3; done'
+SIGNALLED = WAIT + 'trap : HUP; while :; do cat "$F"; echo; read -r _ <&3; done'
 
 
 class SecretsManager(BaseHTTPRequestHandler):
@@ -112,7 +114,8 @@ def soak(endpoint, options, command, folder):
         "AWS_SECRET_ACCESS_KEY": "soak",
         "F": f"{folder}/value",
     }
-    line = [BINARY, "--poll-signal", "USR2", "--log-format", "json", *options, "--", "/bin/sh", "-c", command]
+    os.mkfifo(f"{folder}/fifo")
+    line = [BINARY, "--poll-signal", "USR2", "--log-format", "json", *options, "--", "/bin/sh", "-c", "exec 2>/dev/null; " + command]
     program = subprocess.Popen(line, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True)
     first, begun = None, time.monotonic()
     for rotation in range(ROTATIONS + 1):
@@ -148,7 +151,7 @@ def main():
             (["--on-rotation", "restart", "-e", "K=soak:k"], RESTARTED),
             (["--on-rotation", "signal=HUP", "-f", "soak.yaml"], SIGNALLED),
         ):
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
                 Path(folder, "soak.yaml").write_text(f"files:\n  - path: {folder}/value\n    from: soak:k\n")
                 requests = SecretsManager.requests
                 first, last, woken, took = soak(endpoint, options, command, folder)
