@@ -255,17 +255,6 @@ mod tests {
     }
 
     #[test]
-    fn a_look_for_a_result_does_not_disturb_the_poll_in_flight() {
-        let directory = directory("look");
-        let mut poller = poller(written(&directory, r#"{"db": "one"}"#), MINUTE, Arc::new(|_| Vec::new()));
-        poller.request();
-        while poller.take().is_none() {
-            std::thread::yield_now();
-        }
-        fs::remove_dir_all(directory).unwrap();
-    }
-
-    #[test]
     fn a_required_value_that_is_absent_is_a_failed_poll_and_the_next_one_may_succeed() {
         let directory = directory("absent");
         let mut poller = poller(written(&directory, r#"{"other": "x"}"#), MINUTE, Arc::new(|_| Vec::new()));
