@@ -11,6 +11,7 @@ use super::manager::Manager;
 use super::notices::Notices;
 use super::timers::Timers;
 use super::values::Values;
+use crate::exec;
 use crate::model::options::Rotation;
 use crate::report::{self, Report};
 use crate::supervise::process::{Job, Signals, wait_for};
@@ -116,6 +117,7 @@ impl<'a> EventLoop<'a> {
     fn start(&mut self) {
         let (job, signals, stop_signal) = (&mut self.job, &self.signals, self.options.stop_signal);
         let started = self.values.start(|image| job.start(signals, stop_signal, || image.execute()));
+        exec::wipe_stack();
         self.notices.pid = self.job.process_id();
         self.notices.remains(self.values.take_remains());
         self.events.push_back(match started {
@@ -147,7 +149,11 @@ impl<'a> EventLoop<'a> {
         if has_remains(state) && self.job.forget_empty_group() {
             self.events.push_back(Event::GroupEmpty);
         }
-        self.events.extend(self.values.polled().map(Event::Polled));
+        let polled = self.values.polled();
+        if polled.is_some() {
+            exec::wipe_stack();
+        }
+        self.events.extend(polled.map(Event::Polled));
         self.notices.unseen(&self.values.take_unseen());
         self.events.extend(self.timers.elapsed().into_iter().map(Event::Elapsed));
     }

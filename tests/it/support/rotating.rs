@@ -41,11 +41,17 @@ impl Rotating {
         self.running.signal(Signal::SIGUSR2);
     }
 
-    /// Asks for a poll, and waits for its first request.
+    /// Asks for a poll, and waits for its end, with which its watchdog's thread ends.
     pub fn poll(&self, aws: &Aws) {
         let before = aws.calls().len();
         self.request();
         aws.await_calls(before + 1);
+        record::await_fact("the end of a poll", || self.threads() <= 2);
+    }
+
+    /// The number of threads: that of the event loop, and after the first poll that of polls.
+    pub fn threads(&self) -> usize {
+        fs::read_dir(self.running.proc("task")).map_or(0, Iterator::count)
     }
 
     /// Waits until the record has this many lines, and returns their words.
