@@ -1,7 +1,7 @@
 //! Renders failures as lines with hints and an exit status, and prints them: no other module words or prints a message.
 //!
 //! Each `*_errors` file words the errors of one stage or type as labelled lines; `failure` combines them, and `terminal` prints.
-//! `notices` has the other lines: provenance, warnings and waits; `rotation` those of supervision.
+//! `notices` has the other lines: warnings and waits; `provenance` those of `--verbose`; `rotation` those of supervision.
 
 pub mod check;
 mod deliver_errors;
@@ -13,6 +13,7 @@ mod fetch_errors;
 mod input_errors;
 mod line;
 mod notices;
+mod provenance;
 mod reference_errors;
 mod resolve_errors;
 pub mod rotation;
@@ -24,9 +25,10 @@ pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
 pub use line::Line;
 pub use notices::{
-    bug, disk_notice, interrupted, local_notice, not_described, overdue, policy_notice, progress, provenance,
-    resolution_time, scheme_warnings, trace, unreachable_file, waiting,
+    bug, disk_notice, interrupted, local_notice, not_described, overdue, policy_notice, progress, resolution_time,
+    scheme_warnings, trace, unreachable_file, waiting,
 };
+pub use provenance::provenance;
 
 use crate::model::environment::EnvironmentError;
 use crate::model::plan::Plan;

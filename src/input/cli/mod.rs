@@ -26,7 +26,7 @@ pub use log_format::log_format;
 pub use subcommand::Subcommand;
 pub use usage::{Remedy, UsageError};
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
@@ -37,7 +37,7 @@ use crate::model::options::{CheckOptions, ExportOptions, PolicyOptions};
 use clap_errors::{missing_argument, usage_errors};
 use documents::{Shell, completions, man_page};
 use help_text::LAUNCH;
-use launch_command::{VERSION, launch_command};
+use launch_command::{VERSION, brief_launch_command, launch_command};
 use operators::{check_options, export_options, policy_options};
 use subcommand::whole_command;
 
@@ -88,15 +88,20 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
 }
 
 fn parse_launch(arguments: &[OsString], inherited: &Inherited) -> Result<Invocation, Vec<UsageError>> {
-    let mut matches = match parsed(None, launch_command, arguments)? {
-        Parsed::Matches(matches) => matches,
-        // The help names the other commands.
-        Parsed::Help(text) => {
-            return match parsed(None, whole_command, arguments) {
-                Ok(Parsed::Help(whole)) => Ok(Invocation::Print(whole)),
-                Ok(Parsed::Matches(_)) | Err(_) => Ok(Invocation::Print(text)),
-            };
-        }
+    let words = std::iter::once(OsStr::new("secrets-exec")).chain(arguments.iter().map(OsString::as_os_str));
+    let mut matches = match brief_launch_command(arguments).try_get_matches_from(words) {
+        Ok(matches) => Box::new(matches),
+        // Help and errors need all options.
+        Err(_) => match parsed(None, launch_command, arguments)? {
+            Parsed::Matches(matches) => matches,
+            // The help names the other commands.
+            Parsed::Help(text) => {
+                return match parsed(None, whole_command, arguments) {
+                    Ok(Parsed::Help(whole)) => Ok(Invocation::Print(whole)),
+                    Ok(Parsed::Matches(_)) | Err(_) => Ok(Invocation::Print(text)),
+                };
+            }
+        },
     };
     let mut inputs = Box::new(Inputs::new(None, &mut matches, inherited));
     let Some(command) = program(&mut matches) else {
@@ -206,6 +211,30 @@ mod tests {
     #[test]
     fn clap_accepts_the_table_of_options() {
         whole_command().debug_assert();
+    }
+
+    #[test]
+    fn a_launch_is_parsed_the_same_with_the_options_that_it_names_alone() {
+        let lines: [&[&str]; 8] = [
+            &["--", "x", "--grace", "1s"],
+            &["-qvv", "-eA=b", "--", "x"],
+            &["--region=r", "--pass", "A", "--pass=B", "--agent", "--", "x"],
+            &["--agent=http://127.0.0.1:1", "--agent-fallback", "--unset", "A", "--keep-existing", "--", "x"],
+            &["--on-rotation", "exit", "--grace=1s", "--", "x"],
+            &["--file", "a", "-f", "b", "--no-file", "--", "x"],
+            &["--region", "--", "x"],
+            &["--grac", "--", "x"],
+        ];
+        for line in lines {
+            let arguments: Vec<OsString> = line.iter().map(Into::into).collect();
+            let words = || std::iter::once("secrets-exec").chain(line.iter().copied());
+            let brief = brief_launch_command(&arguments).try_get_matches_from(words());
+            let whole = launch_command().try_get_matches_from(words());
+            assert_eq!(brief.is_ok(), whole.is_ok(), "{line:?}");
+            let (Ok(mut brief), Ok(mut whole)) = (brief, whole) else { continue };
+            let of = |matches: &mut ArgMatches| format!("{:?}", options::flags(matches, &mut Vec::new()));
+            assert_eq!(of(&mut brief), of(&mut whole), "{line:?}");
+        }
     }
 
     #[test]

@@ -52,11 +52,14 @@ pub fn choose_colours(inherited: &Inherited) {
 /// Prints lines about supervision: with `--quiet` errors alone, and details only with `--verbose` or as JSON.
 pub fn print_notices(lines: impl IntoIterator<Item = Line>, options: &Options) {
     let has_details = options.verbose || is_json();
-    let is_shown = |line: &Line| match line.label {
+    print_lines(lines.into_iter().filter(|line| is_shown(line, has_details, options.quiet)));
+}
+
+fn is_shown(line: &Line, has_details: bool, is_quiet: bool) -> bool {
+    match line.label {
         Label::Error => true,
-        Label::Warning | Label::Note | Label::Help => !options.quiet && (has_details || !line.is_detail),
-    };
-    print_lines(lines.into_iter().filter(is_shown));
+        Label::Warning | Label::Note | Label::Help => !is_quiet && (has_details || !line.is_detail),
+    }
 }
 
 /// Sets the format of all lines from here on.
@@ -254,6 +257,18 @@ mod tests {
         let line = Line::help("one two three four");
         assert_eq!(layout(&line, false, None), "secrets-exec: help: one two three four\n");
         assert_eq!(layout(&line, false, Some(30)), "secrets-exec: help: one two\n       three four\n");
+    }
+
+    #[test]
+    fn a_detail_is_shown_with_verbose_and_quiet_leaves_errors() {
+        let lines = [Line::error("one"), Line::warning("two"), Line::note("three"), Line::note("four").detail()];
+        let shown = |has_details, is_quiet| {
+            let shown = lines.iter().filter(|line| is_shown(line, has_details, is_quiet));
+            shown.map(|line| line.text.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(false, false), ["one", "two", "three"]);
+        assert_eq!(shown(true, false), ["one", "two", "three", "four"]);
+        assert_eq!(shown(true, true), ["one"]);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::os::fd::AsFd;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use super::reaper::{Change, is_empty, next_change, signal_group};
-use super::signals::{Signals, stop_by};
+use super::reaper::{Change, is_empty, next_change, signal_group, signal_process};
+use super::signals::{Signals, Stopped, stop_by};
 use super::spawn::{Attributes, spawn};
 use super::terminal::Terminal;
 use crate::model::options::SignalNumber;
@@ -20,6 +20,8 @@ pub struct Job {
     group: Option<Pid>,
     /// The leader's process id, in use or not.
     leader: i32,
+    /// True once the leader is reaped: the kernel may reuse its id as soon as the group is empty.
+    is_reaped: bool,
     /// The terminal that the group got.
     terminal: Option<Terminal>,
     /// True once SIGTTIN or SIGTTOU stopped the command.
@@ -49,7 +51,8 @@ impl Job {
             terminal.take_from(None);
         }
         let leader = started?;
-        *self = Self { group: Some(leader), leader: leader.as_raw(), terminal, needs_terminal: false };
+        *self =
+            Self { group: Some(leader), leader: leader.as_raw(), is_reaped: false, terminal, needs_terminal: false };
         Ok(())
     }
 
@@ -58,9 +61,13 @@ impl Job {
         self.leader
     }
 
+    /// Sends a signal to the group, or to the command alone if that has left the group.
     pub fn signal(&self, signal: SignalNumber) {
-        if let Some(group) = self.group {
-            signal_group(group, signal);
+        if let Some(group) = self.group
+            && !signal_group(group, signal)
+            && !self.is_reaped
+        {
+            signal_process(group, signal);
         }
     }
 
@@ -76,12 +83,15 @@ impl Job {
                 Change::Continued => events.push(Event::Continued),
             }
         }
-        // Last, since zombies of the group are reaped by now.
-        events.extend(end.map(|status| self.ended(status)));
-        events
+        match end {
+            // After the loop, since zombies of the group are reaped by now. A stop before the end stops nothing any more.
+            Some(status) => vec![self.ended(status)],
+            None => events,
+        }
     }
 
     fn ended(&mut self, status: ExitStatus) -> Event {
+        self.is_reaped = true;
         if let Some(terminal) = self.terminal.take() {
             terminal.take_from(self.group);
             if matches!(status, ExitStatus::Killed(_)) {
@@ -117,6 +127,8 @@ impl Job {
         if let Some(terminal) = &self.terminal {
             terminal.take_from(self.group);
         }
-        stop_by(signal);
+        // SIGSTOP is sent to one process, the others by the terminal to a job.
+        let is_of_job = signal != SignalNumber::STOP && Terminal::is_there();
+        stop_by(signal, if is_of_job { Stopped::Group } else { Stopped::Alone });
     }
 }

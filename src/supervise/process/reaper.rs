@@ -59,14 +59,17 @@ pub fn next_change() -> Option<(Pid, Change)> {
     }
 }
 
-/// Sends a signal to a process group, or only to its leader if that has left the group by itself.
-pub fn signal_group(leader: Pid, signal: SignalNumber) {
+/// Sends a signal to a process group. Returns false if it has no process.
+pub fn signal_group(leader: Pid, signal: SignalNumber) -> bool {
     // SAFETY: kill(2) accesses no memory.
     let result = unsafe { libc::kill(-leader.as_raw(), signal.0) };
-    if result != 0 && Errno::last() == Errno::ESRCH {
-        // SAFETY: as above. The caller has not reaped the leader, so the id is still its own.
-        unsafe { libc::kill(leader.as_raw(), signal.0) };
-    }
+    Errno::result(result) != Err(Errno::ESRCH)
+}
+
+/// Sends a signal to a child that is not reaped.
+pub fn signal_process(child: Pid, signal: SignalNumber) {
+    // SAFETY: kill(2) accesses no memory.
+    unsafe { libc::kill(child.as_raw(), signal.0) };
 }
 
 /// True if no process is left in the group, zombies included.

@@ -17,6 +17,7 @@ pub mod links;
 mod local;
 mod migrating;
 mod picture;
+mod rotation;
 mod security;
 mod systemd;
 mod troubleshooting;
