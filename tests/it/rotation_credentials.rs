@@ -20,7 +20,7 @@ fn served() -> Aws {
 /// output of `credential_process`, which adds a line to `runs` each time.
 fn sandbox(aws: &Aws, script: &str) -> Sandbox {
     let answer = format!(
-        r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}","Expiration":"'$(date -u -d '+1 minute' +%Y-%m-%dT%H:%M:%SZ)'"}}"#
+        r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}","Expiration":"'$(date -u -d '+9 seconds' +%Y-%m-%dT%H:%M:%SZ)'"}}"#
     );
     let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k");
     let sandbox =
@@ -54,7 +54,7 @@ fn each_poll_awaits_the_program_itself() {
         running.signal(Signal::SIGUSR2);
         aws.await_calls(count);
     }
-    assert_eq!(runs(&sandbox), 4);
+    assert!(runs(&sandbox) >= 4, "not at each poll");
     end(running);
 }
 

@@ -20,6 +20,7 @@ pub use arn_scope::ArnScope;
 pub use config::{
     ProfileSource, Reading, Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile,
 };
+pub use credentials::kill_process;
 pub use parameter_store::Parameter;
 pub use policy::{PolicyNotice, Reader, UnknownRole, policy};
 pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response, read_object};

@@ -11,6 +11,7 @@ use super::manager::Manager;
 use super::notices::Notices;
 use super::timers::Timers;
 use super::values::Values;
+use crate::backend::aws::kill_process;
 use crate::model::options::Rotation;
 use crate::report::{self, Report};
 use crate::supervise::process::{Job, Signals, wait_for};
@@ -76,6 +77,8 @@ impl<'a> EventLoop<'a> {
             }
             if let Some(outcome) = self.outcome {
                 self.notices.remains(self.values.remove());
+                // Of a poll in flight, whose thread ends with this process.
+                kill_process();
                 return match outcome {
                     Outcome::Rotated => {
                         self.notices.exiting(&self.values);

@@ -68,6 +68,11 @@ impl Mailbox {
         std::mem::take(&mut *self.state()).result
     }
 
+    /// Takes the result, if there is one. A poll in flight goes on.
+    pub fn take(&self) -> Option<Result<Snapshot, Report>> {
+        self.state().result.take()
+    }
+
     /// Completes when the result of a poll is not awaited any more.
     pub async fn over(&self, number: u64) {
         // The sender is a field of self, so it is not closed.

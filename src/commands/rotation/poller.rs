@@ -98,7 +98,7 @@ impl Poller {
 
     /// Takes the result, if there is one, and compares its values with the command's.
     pub fn take(&mut self) -> Option<Polled> {
-        let result = self.mailbox.close(self.last)?;
+        let result = self.mailbox.take()?;
         self.clear();
         self.end_watchdog();
         Some(match result {

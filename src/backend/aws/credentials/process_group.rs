@@ -166,8 +166,16 @@ impl Drop for ProcessGroup {
         self.take_terminal();
         // Before reaping: afterwards the kernel may reuse the group id that the handler kills.
         drop(self.dispositions.take());
-        let _ = waitpid(self.leader, None);
         GROUP.store(0, Ordering::SeqCst);
+        let _ = waitpid(self.leader, None);
+    }
+}
+
+/// Kills the group that another thread awaits, before this process exits.
+pub fn kill_process() {
+    let group = GROUP.load(Ordering::SeqCst);
+    if group != 0 {
+        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
     }
 }
 
