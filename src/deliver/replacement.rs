@@ -111,20 +111,20 @@ impl Written {
     /// # Errors
     /// One for each file that cannot be removed.
     pub fn remove(self) -> Vec<DeliverError> {
-        self.0.into_iter().filter_map(|file| file.remove().err()).collect()
+        self.0.into_iter().filter_map(WrittenFile::remove).collect()
     }
 }
 
 impl WrittenFile {
-    fn remove(self) -> Result<(), DeliverError> {
-        let Place::Path(path) = &self.target.place else { return Ok(()) };
+    fn remove(self) -> Option<DeliverError> {
+        let Place::Path(path) = &self.target.place else { return None };
         // Found anew: an open directory would keep its file system mounted.
-        let Ok(entry) = DirectoryEntry::find(path) else { return Ok(()) };
+        let entry = DirectoryEntry::find(path).ok()?;
         if entry.identity(entry.name()) != Ok(self.identity) {
-            return Ok(());
+            return None;
         }
-        let removed = entry.remove(entry.name()).map_err(DeliverProblem::NotUndone);
-        removed.map_err(|problem| DeliverError { target: self.target, origin: self.origin, problem })
+        let problem = entry.remove(entry.name()).map_err(DeliverProblem::NotUndone).err()?;
+        Some(DeliverError { target: self.target, origin: self.origin, problem })
     }
 }
 

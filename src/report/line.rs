@@ -47,6 +47,9 @@ pub enum Layout {
     Verbatim,
 }
 
+/// The event of the line that counts the errors before it.
+pub const SUMMARY: &str = "summary";
+
 /// Before each entry below a reason.
 const ENTRY_INDENT: &str = "  ";
 
@@ -94,6 +97,15 @@ impl Line {
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.details.push((name, value.into()));
         self
+    }
+
+    /// Adds a detail if there is one.
+    #[must_use]
+    pub fn with_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
     }
 
     /// Leaves the line out of the text format unless `--verbose` is given.

@@ -24,6 +24,7 @@ pub use deliver_errors::export::{reserved_names, unwritten_files};
 pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
 pub use line::Line;
+use line::SUMMARY;
 pub use notices::{
     bug, disk_notice, interrupted, local_notice, not_described, overdue, policy_notice, progress, resolution_time,
     scheme_warnings, trace, unreachable_file, waiting,
@@ -147,6 +148,6 @@ impl Report {
             (0, _) => "cannot be delivered".to_owned(),
             (_, _) => format!("{unresolved} or delivered"),
         };
-        Some(Line::error(format!("{values} {what}: {consequence}")))
+        Some(Line::error(format!("{values} {what}: {consequence}")).event(SUMMARY))
     }
 }

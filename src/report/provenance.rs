@@ -29,7 +29,7 @@ fn line(ResolvedEntry { subject, read_from, .. }: &ResolvedEntry, fetched: &Fetc
         [only] => {
             let secret = only.locator.written_id() + only.parameter_name.as_deref().unwrap_or_default();
             let version = read(only, fetched).and_then(|(document, _)| document.version_id.clone());
-            line.with("secret", secret).with("version", version)
+            line.with("secret", secret).with_some("version", version)
         }
         [] | [_, _, ..] => line,
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::fetch_errors::name;
-use super::line::{Label, Line, list};
+use super::line::{Label, Line, SUMMARY, list};
 use crate::model::options::SignalNumber;
 use crate::model::reference::Locator;
 
@@ -52,8 +52,8 @@ fn changed_secret(change: &Change<'_>) -> Line {
     Line::note(format!("{name} {versions}{names_text}"))
         .event("changed")
         .with("secret", locator.written_id() + parameter_name.unwrap_or_default())
-        .with("old_version", old_version)
-        .with("new_version", new_version)
+        .with_some("old_version", old_version)
+        .with_some("new_version", new_version)
         .with("variables", names)
         .detail()
 }
@@ -78,7 +78,8 @@ pub fn not_prepared(command: &str, report: &[Line]) -> Vec<Line> {
 
 /// Returns a warning with the first error and the number of the others, and the remedies.
 fn failed(event: &'static str, consequence: &str, report: &[Line]) -> Vec<Line> {
-    let errors: Vec<&Line> = report.iter().filter(|line| line.begins_error()).collect();
+    let is_error = |line: &&Line| line.begins_error() && line.event != SUMMARY;
+    let errors: Vec<&Line> = report.iter().filter(is_error).collect();
     let reason = errors.first().map(|line| format!(": {}", line.text)).unwrap_or_default();
     let others = match errors.len().saturating_sub(1) {
         0 => String::new(),
@@ -123,10 +124,7 @@ pub fn exiting(command: &str, status: u8, changes: &[Change<'_>]) -> Line {
 pub fn ended(command: &str, pid: i32, status: u8, signal: Option<SignalNumber>) -> Line {
     let how = signal.map_or_else(|| format!("with status {status}"), |signal| format!("by {signal}"));
     let line = Line::note(format!("{command} ended {how}")).event("ended").with("pid", pid).with("status", status);
-    match signal {
-        Some(signal) => line.with("signal", signal.to_string()).detail(),
-        None => line.detail(),
-    }
+    line.with_some("signal", signal.map(|signal| signal.to_string())).detail()
 }
 
 /// Returns the line for a SIGTERM that arrives in the grace period of a rotation.
@@ -247,6 +245,7 @@ mod tests {
             Line::error("secret prod/db: access denied").with("secret", "prod/db"),
             Line::entry("A"),
             Line::help("allow it"),
+            Line::error("1 value could not be read").event(SUMMARY),
         ];
         let lines = poll_failed("node", &report);
         let text = "the secrets cannot be read again, so node keeps its values: secret prod/db: access denied";

@@ -82,6 +82,7 @@ mod rotation_credentials;
 mod rotation_exit;
 mod rotation_files;
 mod rotation_grace;
+mod rotation_log;
 mod rotation_memory;
 mod rotation_options;
 mod rotation_polls;

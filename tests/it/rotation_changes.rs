@@ -8,7 +8,7 @@ use crate::support::rotating::{Rotating, SLEEPER, polled_on_request, rotating};
 use crate::support::sandbox::{self, CANARY, Sandbox};
 
 fn secret(version: &'static str, value: &str) -> Secret {
-    Secret::json(&format!(r#"{{"k":"{value}","other":"{version}"}}"#)).as_version(version)
+    Secret::json(&format!(r#"{{"k":"{value}","other":"{version}"}}"#)).with_id(version)
 }
 
 fn served() -> Aws {
@@ -55,10 +55,10 @@ fn a_new_version_with_the_same_values_is_no_change() {
 
 #[test]
 fn several_secrets_that_change_together_are_one_change() {
-    let aws = served().secret("y", Secret::json(r#"{"k":"one"}"#).as_version("w1"));
+    let aws = served().secret("y", Secret::json(r#"{"k":"one"}"#).with_id("w1"));
     let run = Rotating::start(rotating(&aws, "restart").resolve("B=y:k").arg("-v"));
     aws.rotate("x", secret("v2", "two"));
-    aws.rotate("y", Secret::json(r#"{"k":"two"}"#).as_version("w2"));
+    aws.rotate("y", Secret::json(r#"{"k":"two"}"#).with_id("w2"));
     run.poll(&aws);
     assert_eq!(run.values(2), ["one", "two"]);
     starts_after_a_change(&aws, &run, &["one", "two", "last"]);
@@ -99,7 +99,7 @@ fn an_optional_secret_that_appears_and_vanishes_is_a_change() {
     let sandbox = Sandbox::new().aws(&aws).declaration("env:\n  O: { from: \"y:k\", optional: true }\n");
     let sandbox = polled_on_request(sandbox, "restart").script("echo start [$O] $$ >> record; exec sleep 1000");
     let run = Rotating::start(sandbox);
-    aws.rotate("y", Secret::json(r#"{"k":"there"}"#).as_version("w1"));
+    aws.rotate("y", Secret::json(r#"{"k":"there"}"#).with_id("w1"));
     run.poll(&aws);
     assert_eq!(run.values(2), ["[]", "[there]"]);
     aws.delete("y");

@@ -8,11 +8,11 @@ use crate::support::outcome::Status;
 use crate::support::rotating::{Rotating, rotating};
 
 fn served() -> Aws {
-    Aws::start().secret("x", Secret::json(r#"{"k":"one"}"#).as_version("v1"))
+    Aws::start().secret("x", Secret::json(r#"{"k":"one"}"#).with_id("v1"))
 }
 
 fn rotate(aws: &Aws, run: &Rotating) {
-    aws.rotate("x", Secret::json(r#"{"k":"two"}"#).as_version("v2"));
+    aws.rotate("x", Secret::json(r#"{"k":"two"}"#).with_id("v2"));
     run.poll(aws);
 }
 

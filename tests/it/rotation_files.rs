@@ -14,7 +14,7 @@ const DECLARATION: &str =
     "files:\n  - { from: \"x:k\", path: file }\n  - { from: \"y:k\", path: optional, optional: true }\n";
 
 fn secret(version: &'static str, value: &str) -> Secret {
-    Secret::json(&format!(r#"{{"k":"{value}"}}"#)).as_version(version)
+    Secret::json(&format!(r#"{{"k":"{value}"}}"#)).with_id(version)
 }
 
 fn served() -> Aws {

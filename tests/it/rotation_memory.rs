@@ -43,7 +43,7 @@ fn the_values_of_the_command_and_those_before_are_not_in_memory() {
         return skip::skipped("reading the memory of a process that is not dumpable needs root");
     }
     let value = |number: u32| format!("value-{number}-{}", "qjxkz".repeat(5));
-    let secret = |version, number| Secret::json(&format!(r#"{{"k":"{}"}}"#, value(number))).as_version(version);
+    let secret = |version, number| Secret::json(&format!(r#"{{"k":"{}"}}"#, value(number))).with_id(version);
     let aws = Aws::start().secret("x", secret("v1", 1));
     let run = Rotating::start(rotating(&aws, "restart").args(["--as-file", "F=x:k"]));
     await_rest(&run.running);

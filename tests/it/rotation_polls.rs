@@ -9,12 +9,12 @@ use crate::support::rotating::{Rotating, SLEEPER, polled_on_request, rotating};
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 fn served() -> Aws {
-    Aws::start().secret("x", Secret::json(r#"{"k":"one"}"#).as_version("v1"))
+    Aws::start().secret("x", Secret::json(r#"{"k":"one"}"#).with_id("v1"))
 }
 
 /// Changes the secret, and waits for the restart, the first.
 fn restarts(aws: &Aws, run: &Rotating) {
-    aws.rotate("x", Secret::json(r#"{"k":"two"}"#).as_version("v2"));
+    aws.rotate("x", Secret::json(r#"{"k":"two"}"#).with_id("v2"));
     run.poll(aws);
     assert_eq!(run.values(2), ["one", "two"]);
 }

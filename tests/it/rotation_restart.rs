@@ -11,7 +11,7 @@ use crate::support::rotating::{Rotating, polled_on_request, rotating};
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 
 fn secret(version: &'static str, value: &str) -> Secret {
-    Secret::json(&format!(r#"{{"k":"{value}"}}"#)).as_version(version)
+    Secret::json(&format!(r#"{{"k":"{value}"}}"#)).with_id(version)
 }
 
 fn served() -> Aws {
@@ -149,10 +149,10 @@ fn a_hundred_restarts_leave_no_descriptor_and_no_process() {
 
 #[test]
 fn the_lines_of_two_levels_of_verbosity_have_no_value() {
-    let aws = Aws::start().secret("x", Secret::text(&format!("{CANARY}/one")).as_version("v1"));
+    let aws = Aws::start().secret("x", Secret::text(&format!("{CANARY}/one")).with_id("v1"));
     let sandbox = polled_on_request(Sandbox::new().aws(&aws), "restart").args(["-vv", "--env", "A=x"]);
     let run = Rotating::start(sandbox.script("echo start $A $$ >> record; exec sleep 1000"));
-    aws.rotate("x", Secret::text(&format!("{CANARY}/two")).as_version("v2"));
+    aws.rotate("x", Secret::text(&format!("{CANARY}/two")).with_id("v2"));
     run.poll(&aws);
     run.awaits(2);
     run.end();

@@ -16,7 +16,7 @@ const READER: &str = "exec 2>/dev/null; trap 'echo hup $(cat file) >> record' HU
 const DECLARATION: &str = "env:\n  A: { from: \"y:k\" }\nfiles:\n  - { from: \"x:k\", path: file }\n";
 
 fn secret(version: &'static str, value: &str) -> Secret {
-    Secret::json(&format!(r#"{{"k":"{value}"}}"#)).as_version(version)
+    Secret::json(&format!(r#"{{"k":"{value}"}}"#)).with_id(version)
 }
 
 fn served() -> Aws {

@@ -1,6 +1,8 @@
 //! Messages about words and options of the command line that are missing, or that belong elsewhere.
 
 use crate::input::cli::{Remedy, Subcommand};
+use crate::model::options::{OPTIONS, OptionSpec};
+use crate::model::quoting::quoted_unless_secret;
 use crate::model::suggest;
 use crate::report::line::{Line, list};
 
@@ -130,4 +132,20 @@ pub fn missing_argument(subcommand: Subcommand, argument: &str, known: &[&str]) 
         Line::error(format!("{name} requires {argument}")),
         Line::help(format!("{value} is one of {}, as in: secrets-exec {name} {example}", known.join(", "))),
     ]
+}
+
+/// Returns the message about an option's value, and the value that is most likely meant.
+pub fn illegal_value(name: &str, text: &str, expected: &str) -> Vec<Line> {
+    let is_meant = |option: &&OptionSpec| name.strip_prefix("--") == Some(option.name) || *name == option.variable();
+    let nearest = OPTIONS.iter().find(is_meant).and_then(|option| option.nearest_value(text));
+    let hint = nearest.map(|nearest| Line::help(format!("did you mean {nearest}?")));
+    std::iter::once(Line::error(format!("{name}: {} is not {expected}", quoted_value(text)))).chain(hint).collect()
+}
+
+/// Quotes the value of an option; `signal=NAME` is no secret, though it has an equals sign.
+pub fn quoted_value(text: &str) -> String {
+    match text.strip_prefix("signal=") {
+        Some(signal) if quoted_unless_secret(signal) == format!("{signal:?}") => format!("{text:?}"),
+        Some(_) | None => quoted_unless_secret(text),
+    }
 }

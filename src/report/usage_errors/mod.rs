@@ -11,10 +11,11 @@ use super::line::{Line, alternatives};
 use super::reference_errors::{literal_hint, reference};
 use crate::backend::aws::{UnknownRole, VariableError};
 use crate::input::cli::{Subcommand, UsageError};
-use crate::model::options::{OPTIONS, OptionConflict, OptionSpec};
+use crate::model::options::OptionConflict;
 use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
 use crate::model::reference::{Arn, Reference};
-use arguments::{missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
+pub use arguments::quoted_value;
+use arguments::{illegal_value, missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
 
 pub fn usage(error: &UsageError) -> Vec<Line> {
     let line = match error {
@@ -91,22 +92,6 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };
     vec![Line::error(line)]
-}
-
-/// Returns the message about an option's value, and the value that is most likely meant.
-fn illegal_value(name: &str, text: &str, expected: &str) -> Vec<Line> {
-    let is_meant = |option: &&OptionSpec| name.strip_prefix("--") == Some(option.name) || *name == option.variable();
-    let nearest = OPTIONS.iter().find(is_meant).and_then(|option| option.nearest_value(text));
-    let hint = nearest.map(|nearest| Line::help(format!("did you mean {nearest}?")));
-    std::iter::once(Line::error(format!("{name}: {} is not {expected}", quoted_value(text)))).chain(hint).collect()
-}
-
-/// Quotes the value of an option; `signal=NAME` is no secret, though it has an equals sign.
-pub fn quoted_value(text: &str) -> String {
-    match text.strip_prefix("signal=") {
-        Some(signal) if quoted_unless_secret(signal) == format!("{signal:?}") => format!("{text:?}"),
-        Some(_) | None => quoted_unless_secret(text),
-    }
 }
 
 fn option_hint(option: &str, nearest: &Option<String>) -> String {

@@ -77,7 +77,7 @@ impl Secret {
     }
 
     /// Gives the current version another id.
-    pub fn as_version(mut self, id: &'static str) -> Self {
+    pub fn with_id(mut self, id: &'static str) -> Self {
         self.versions[0].id = id;
         self
     }
