@@ -37,6 +37,8 @@ use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
+pub use exec::WipingAllocator;
+
 use commands::check::check;
 use commands::export::export;
 use commands::launch::launch;

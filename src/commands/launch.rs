@@ -30,7 +30,10 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     let Prepared { options, retained, backend, plan } = prepared;
     let mut fetched = Fetched::default();
     #[cfg(target_os = "linux")]
-    let read_again = options.rotation.map(|rotation| (rotation, backend.clone()));
+    let read_again = options.rotation.map(|rotation| {
+        exec::wipe_freed_memory();
+        (rotation, backend.clone())
+    });
     let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;
     let limits = exec::limits();
     let unusable = unusable(&resolved, limits).into_iter().map(|(_, error)| error).collect();

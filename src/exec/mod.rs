@@ -2,10 +2,12 @@
 
 mod image;
 mod lookup;
+mod memory;
 mod process;
 
 pub use image::Image;
 pub use lookup::{Program, ProgramError, find};
+pub use memory::{WipingAllocator, wipe_freed_memory, wipe_stack};
 pub use process::{STACK, StackShortage, check_stack, die_of_signals, hide_memory, limits};
 
 use std::convert::Infallible;

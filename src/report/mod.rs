@@ -85,6 +85,11 @@ impl Report {
         Self { failures, conclusion: Some(conclusion) }
     }
 
+    /// Creates the same report of a poll, from which nothing follows.
+    pub fn of_poll(errors: Vec<ResolveError>, unusable: Vec<EnvironmentError>, plan: &Plan) -> Self {
+        Self { conclusion: None, ..Self::of_values(errors, unusable, plan, String::new()) }
+    }
+
     /// Creates the report of values that the backend can never read, known without any request.
     pub fn of_unsupported(errors: Vec<ResolveError>, plan: &Plan, consequence: impl Into<String>) -> Self {
         let resolve = (!errors.is_empty()).then(|| Self::unresolved(errors, plan));

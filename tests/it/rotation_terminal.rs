@@ -78,6 +78,16 @@ fn a_command_with_another_output_gets_the_terminal_once_it_reads_from_it() {
 }
 
 #[test]
+fn a_pipeline_stops_as_a_whole_with_the_command() {
+    let aws = served();
+    // The shell of the terminal awaits the shell of the pipeline.
+    let wrapper = ["sh", "-c", "\"$@\" | cat", "sh"];
+    let script = "read line; echo got $line";
+    let Some((run, output)) = shown(sandbox(&aws), script, &wrapper, "[stopped]", "hello\\n") else { return };
+    assert_eq!(output, "[stopped]got hello\n[status 0]\n", "{run}");
+}
+
+#[test]
 fn the_modes_of_the_terminal_are_restored_after_a_command_that_was_killed() {
     let aws = served();
     // The shell of the terminal fails if it has an echo at the end.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ring::error::Unspecified;
 
-use super::fingerprint::{Fingerprint, HashKey, Secret, Slot, Version};
+use super::fingerprint::{Fingerprint, Hash, HashKey, Secret, Slot, Version};
 use crate::model::answer::Fetched;
 use crate::model::reference::Locator;
 use crate::model::resolved::Resolved;
@@ -24,8 +24,8 @@ pub struct Comparison {
     key: HashKey,
     current: Fingerprint,
     kept: Option<Fingerprint>,
-    /// The versions of which a warning said that the command does not see them.
-    unseen: Option<BTreeMap<Secret, Version>>,
+    /// The values of which it was told that the command does not see them.
+    unseen: BTreeMap<Slot, Option<Hash>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Comparison {
     pub fn new(scope: Scope, resolved: &Resolved, fetched: &Fetched) -> Result<Self, Unspecified> {
         let key = HashKey::random()?;
         let current = key.fingerprint(resolved, fetched);
-        Ok(Self { scope, key, current, kept: None, unseen: None })
+        Ok(Self { scope, key, current, kept: None, unseen: BTreeMap::new() })
     }
 
     /// Returns the fingerprint of the values of a poll.
@@ -87,15 +87,19 @@ impl Comparison {
         Compared::Changed(changed)
     }
 
-    /// Returns the labels of values that differ, but that a running command cannot see; none for versions that were asked for before.
+    /// Returns the labels of values that differ, but that a running command cannot see; each value once.
     pub fn unseen(&mut self, polled: &Fingerprint) -> Vec<String> {
-        if self.scope == Scope::All || self.unseen.as_ref().unwrap_or(&self.current.versions) == &polled.versions {
+        if self.current.versions == polled.versions {
             return Vec::new();
         }
-        self.unseen = Some(polled.versions.clone());
-        let slots = differing(&self.current, polled);
-        let unseen = slots.iter().filter(|slot| !self.scope.has(slot));
-        let labels: BTreeSet<_> = unseen.filter_map(|slot| label(&self.current, polled, slot)).collect();
+        let mut labels = BTreeSet::new();
+        for slot in differing(&self.current, polled).into_iter().filter(|slot| !self.scope.has(slot)) {
+            let told = Some(polled.values.get(&slot).map(|value| value.hash));
+            let label = label(&self.current, polled, &slot);
+            if self.unseen.insert(slot, told.flatten()) != told {
+                labels.extend(label);
+            }
+        }
         labels.into_iter().collect()
     }
 

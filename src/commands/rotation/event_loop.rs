@@ -12,6 +12,7 @@ use super::notices::Notices;
 use super::timers::Timers;
 use super::values::Values;
 use crate::backend::aws::kill_process;
+use crate::exec;
 use crate::model::options::Rotation;
 use crate::report::{self, Report};
 use crate::supervise::process::{Job, Signals, wait_for};
@@ -119,6 +120,7 @@ impl<'a> EventLoop<'a> {
     fn start(&mut self) {
         let (job, signals, stop_signal) = (&mut self.job, &self.signals, self.options.stop_signal);
         let started = self.values.start(|image| job.start(signals, stop_signal, || image.execute()));
+        exec::wipe_stack();
         self.notices.pid = self.job.process_id();
         self.notices.remains(self.values.take_remains());
         self.events.push_back(match started {
@@ -150,7 +152,11 @@ impl<'a> EventLoop<'a> {
         if has_remains(state) && self.job.forget_empty_group() {
             self.events.push_back(Event::GroupEmpty);
         }
-        self.events.extend(self.values.polled().map(Event::Polled));
+        let polled = self.values.polled();
+        if polled.is_some() {
+            exec::wipe_stack();
+        }
+        self.events.extend(polled.map(Event::Polled));
         self.notices.unseen(&self.values.take_unseen());
         self.events.extend(self.timers.elapsed().into_iter().map(Event::Elapsed));
     }

@@ -62,15 +62,15 @@ impl Mailbox {
         let _ = (&self.pipe).write_all(&[0]);
     }
 
+    /// Returns the result, if it is there.
+    pub fn take(&self) -> Option<Result<Snapshot, Report>> {
+        self.state().result.take()
+    }
+
     /// Awaits no result any more, and returns the one that is there. A later one of the polls up to `number` is dropped.
     pub fn close(&self, number: u64) -> Option<Result<Snapshot, Report>> {
         self.over.send_if_modified(|over| std::mem::replace(over, number) != number);
         std::mem::take(&mut *self.state()).result
-    }
-
-    /// Takes the result, if there is one. A poll in flight goes on.
-    pub fn take(&self) -> Option<Result<Snapshot, Report>> {
-        self.state().result.take()
     }
 
     /// Completes when the result of a poll is not awaited any more.

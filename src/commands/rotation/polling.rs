@@ -11,6 +11,7 @@ use super::mailbox::{Mailbox, Snapshot};
 use crate::backend::Backend;
 use crate::commands::prepare::BackendConfig;
 use crate::commands::read::{fetch_and_resolve, open};
+use crate::exec;
 use crate::model::answer::Fetched;
 use crate::model::environment::EnvironmentError;
 use crate::model::plan::Plan;
@@ -60,7 +61,8 @@ impl Polling {
     pub fn poll(&mut self, number: u64) {
         let result = catch_unwind(AssertUnwindSafe(|| self.run(number)));
         let result = result.unwrap_or_else(|_| Some(Err(Failure::PollPanicked.into())));
-        if result.as_ref().is_none_or(Result::is_err) {
+        exec::wipe_stack();
+        if result.as_ref().is_some_and(Result::is_err) {
             // Credentials that were refused, or changed files of AWS, are read again.
             self.backend = None;
         }
@@ -99,7 +101,7 @@ impl Polling {
         let outcome = fetch_and_resolve(backend, plan, &mut fetched).await;
         let Outcome { resolved, errors } = outcome.map_err(Failure::Setup)?;
         let unusable = check(&resolved);
-        Report::of_values(errors, unusable, plan, "the command keeps its values").check()?;
+        Report::of_poll(errors, unusable, plan).check()?;
         Ok(Snapshot { resolved, fetched })
     }
 }

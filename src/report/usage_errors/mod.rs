@@ -1,17 +1,19 @@
 //! Messages about the command line, variables, and the profiles of AWS.
 
 mod arguments;
+mod setup;
+
+pub use setup::setup;
 
 use std::path::PathBuf;
 
 use super::line::{Line, alternatives};
 use super::reference_errors::{literal_hint, reference};
-use crate::backend::aws::{ProfileSource, SetupError, UnknownRole, VariableError};
+use crate::backend::aws::{UnknownRole, VariableError};
 use crate::input::cli::{Subcommand, UsageError};
 use crate::model::options::OptionConflict;
 use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
 use crate::model::reference::{Arn, Reference};
-use crate::model::suggest;
 pub use arguments::quoted_value;
 use arguments::{illegal_value, missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
 
@@ -204,34 +206,4 @@ pub fn variable(error: &VariableError) -> Line {
     let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let value = quoted_unless_secret(text.as_deref().unwrap_or_default());
     Line::error(format!("{name}: {value} is not {expected}{why}"))
-}
-
-pub fn setup(error: &SetupError) -> Vec<Line> {
-    let what = match error {
-        SetupError::NoProfile { name, known, named_by, lacks_prefix } => {
-            let nearest = suggest::nearest(name, known.iter().map(String::as_str));
-            let hint = match (nearest, known.is_empty()) {
-                _ if *lacks_prefix => format!("in the configuration file write [profile {name}], not [{name}]"),
-                (Some(nearest), _) => format!("did you mean {nearest:?}?"),
-                (None, true) => "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned(),
-                (None, false) => format!("the profiles are {}", known.join(", ")),
-            };
-            let whose = match named_by {
-                ProfileSource::Profile(other) => format!("source_profile of {other:?}"),
-                ProfileSource::Setting(setting) => (*setting).to_owned(),
-            };
-            let what = format!("the AWS profile {name:?} ({whose}) does not exist");
-            return vec![Line::error(what), Line::help(hint)];
-        }
-        SetupError::MfaCode { profile, serial } => {
-            format!(
-                "the AWS profile {profile:?}: mfa_serial {serial:?} needs a code, and --on-rotation cannot ask again"
-            )
-        }
-        SetupError::Files(failure) => format!("the AWS configuration files cannot be read: {}", failure.why),
-        SetupError::Setting { profile, key, text, expected } => {
-            format!("the AWS profile {profile:?}: {key}: {} is not {expected}", quoted_unless_secret(text))
-        }
-    };
-    vec![Line::error(what)]
 }

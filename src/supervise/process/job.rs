@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 
 use super::reaper::{Change, is_empty, next_change, signal_group, signal_process};
-use super::signals::{Signals, stop_by};
+use super::signals::{Signals, Stopped, stop_by};
 use super::spawn::{Attributes, spawn};
 use super::terminal::Terminal;
 use crate::model::options::SignalNumber;
@@ -127,6 +127,8 @@ impl Job {
         if let Some(terminal) = &self.terminal {
             terminal.take_from(self.group);
         }
-        stop_by(signal);
+        // SIGSTOP is sent to one process, the others by the terminal to a job.
+        let is_of_job = signal != SignalNumber::STOP && Terminal::is_there();
+        stop_by(signal, if is_of_job { Stopped::Group } else { Stopped::Alone });
     }
 }

@@ -96,17 +96,32 @@ impl InheritedSignals {
     }
 }
 
-/// Stops this process by a signal, as the terminal does, until SIGCONT comes. In an orphaned process group, in which no shell could
-/// continue it, the kernel discards the signal.
-pub fn stop_by(signal: SignalNumber) {
+/// The processes that a signal stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// This process.
+    Alone,
+    /// All of its group, the job of a shell, as by the terminal: a shell takes a job for stopped only if all of it is.
+    Group,
+}
+
+/// Stops this process by a signal, until SIGCONT comes. In an orphaned process group, in which no shell could continue it, the kernel
+/// discards the signal.
+pub fn stop_by(signal: SignalNumber, stopped: Stopped) {
     // SIGSTOP would stop an orphaned group as well, and so all of a container or a service.
     let signal = if signal == SignalNumber::STOP { libc::SIGTSTP } else { signal.0 };
-    // SAFETY: all-zero is a valid set, and sigaddset, raise and pthread_sigmask access no other memory. No handler is installed.
+    let target = match stopped {
+        Stopped::Alone => getpid().as_raw(),
+        // kill(2): the group of the caller.
+        Stopped::Group => 0,
+    };
+    // SAFETY: all-zero is a valid set, and sigaddset, kill and pthread_sigmask access no other memory. No handler is installed.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
         libc::sigemptyset(&raw mut set);
         libc::sigaddset(&raw mut set, signal);
-        libc::raise(signal);
+        libc::kill(target, signal);
+        // Every other thread blocks it, so this one takes it before the call returns.
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut());
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut());
     }

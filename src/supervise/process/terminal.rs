@@ -35,6 +35,11 @@ impl Terminal {
         is_foreground(&terminal).then(|| Self::new(terminal))
     }
 
+    /// True if this process has a controlling terminal, and so may be a job of a shell.
+    pub fn is_there() -> bool {
+        open("/dev/tty", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
+    }
+
     fn new(descriptor: OwnedFd) -> Self {
         let modes = tcgetattr(&descriptor).ok();
         Self { descriptor, modes }

@@ -14,6 +14,7 @@
 //! - [`pty`]: runs whose standard error is a terminal of a width, and what it shows.
 //! - [`record`]: commands that report to a file what happens to them while they run.
 //! - [`directory`]: a scratch directory, removed when dropped.
+//! - [`rotating`]: runs with `--on-rotation` that poll only when they are told to.
 //! - [`shared`]: a fixture that many tests share, made by the first of them.
 //! - [`skip`]: reports of tests that this machine cannot run.
 
@@ -26,6 +27,7 @@ pub mod proxy;
 pub mod pty;
 pub mod raw;
 pub mod record;
+pub mod rotating;
 pub mod running;
 pub mod sandbox;
 pub mod shared;
