@@ -151,7 +151,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "on-rotation",
         Takes::Text("MODE"),
         |options, given| put(&mut options.on_rotation, given.parsed(|text| OnRotation::parse(&text))),
-        "Stay, and when a secret changes: restart the command, send it a signal (signal=NAME), or exit",
+        "Stay, and act when a secret changes: restart, signal=NAME or exit",
     ),
     spec(
         ROTATION,
