@@ -25,7 +25,7 @@ REST = 5  # seconds
 # first. `read` waits without another process, which a signal to the group could miss.
 WAIT = 'sleep 1000 & exec 3<>fifo; trap "exit 0" TERM; '
 RESTARTED = WAIT + 'echo "$K"; while :; do read -r _ <&3; done'
-SIGNALLED = WAIT + 'trap : HUP; while :; do cat "$F"; echo; read -r _ <&3; done'
+SIGNALLED = WAIT + 'trap "cat value; echo" HUP; cat value; echo; while :; do read -r _ <&3; done'
 
 
 class SecretsManager(BaseHTTPRequestHandler):
@@ -112,16 +112,18 @@ def soak(endpoint, options, command, folder):
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "soak",
-        "F": f"{folder}/value",
     }
     os.mkfifo(f"{folder}/fifo")
     line = [BINARY, "--poll-signal", "USR2", "--log-format", "json", *options, "--", "/bin/sh", "-c", "exec 2>/dev/null; " + command]
-    program = subprocess.Popen(line, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True)
+    log = open(f"{folder}/log", "w+")
+    program = subprocess.Popen(line, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
     first, begun = None, time.monotonic()
     for rotation in range(ROTATIONS + 1):
         wanted = f"value-{SecretsManager.version}"
         while (got := program.stdout.readline().strip()) != wanted:
             if program.poll() is not None:
+                log.seek(0)
+                print(log.read()[-2000:])
                 sys.exit(f"rotation {rotation}: the program ended with {program.returncode} before {wanted}, after {got!r}")
         if rotation == ROTATIONS // 10:
             first = settled(program.pid)
