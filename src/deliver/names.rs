@@ -11,8 +11,9 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use super::directory::DirectoryEntry;
-use super::platform::{NOT_SUPPORTED, exchange, link_open, open_own, rename_to_free};
+use super::platform::{NOT_SUPPORTED, exchange, open_own, rename_to_free};
 use super::problem::{DeliverProblem, FailedStep, Step};
+use crate::system::paths::link_open;
 
 impl DirectoryEntry {
     /// Checks that the entry's name is free or that of a regular file.
