@@ -8,13 +8,15 @@ use super::runtime::run;
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, SetupError};
+use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::local_file;
 use crate::model::answer::{DescribedSecret, Fetched};
 use crate::model::inherited::Inherited;
-use crate::model::options::Options;
+use crate::model::options::{CacheOptions, Options};
 use crate::model::plan::Plan;
+use crate::report::cache::cache_warnings;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::{Outcome, Round, resolve, unsupported};
 use crate::time::deadline::Deadline;
@@ -62,9 +64,9 @@ fn read_then<T>(
     then: impl AsyncFnOnce(&mut Backend, &Fetched, &Deadline) -> Result<T, SetupError>,
 ) -> Result<(Outcome, T), Report> {
     let begun = Instant::now();
-    let (backend, outcome) = run(options, inherited, async |deadline| {
+    let (mut backend, outcome) = run(options, inherited, async |deadline| {
         // Not dropped: the end of the process or execve closes the connections.
-        let mut backend = ManuallyDrop::new(open(config, deadline.clone())?);
+        let mut backend = ManuallyDrop::new(open(config, options, deadline.clone())?);
         let outcome = async {
             let outcome = fetch_and_resolve(&mut backend, plan, fetched).await?;
             Ok((outcome, then(&mut backend, fetched, &deadline).await?))
@@ -72,6 +74,9 @@ fn read_then<T>(
         let outcome = outcome.await;
         Ok((backend, outcome))
     })?;
+    if !options.quiet {
+        terminal::print_lines(cache_warnings(&backend.take_cache_notices(), fetched));
+    }
     if options.verbose {
         terminal::print_lines(backend.unreachable_files().iter().map(report::unreachable_file));
     }
@@ -94,12 +99,26 @@ async fn fetch_and_resolve(backend: &mut Backend, plan: &Plan, fetched: &mut Fet
     }
 }
 
+/// Opens the directory of `--cache`.
+///
+/// # Errors
+/// Each reason why it cannot hold values.
+pub fn open_cache(aws: Aws, options: &CacheOptions) -> Result<Cached, Report> {
+    let mut report = Report::default();
+    let directory = report.value_of(CacheDirectory::open(&options.directory), Failure::Cache);
+    directory.map(|directory| Cached::new(aws, directory, options)).ok_or(report)
+}
+
 /// Opens the backend, after making the process's memory unreadable to others.
-fn open(config: BackendConfig, deadline: Deadline) -> Result<Backend, Report> {
+fn open(config: BackendConfig, options: &Options, deadline: Deadline) -> Result<Backend, Report> {
     match config {
         BackendConfig::Aws(settings) => {
             exec::hide_memory();
-            Ok(Backend::Aws(Box::new(Aws::new(*settings, deadline))))
+            let aws = Aws::new(*settings, deadline);
+            Ok(match &options.cache {
+                None => Backend::Aws(Box::new(aws)),
+                Some(cache) => Backend::Cached(Box::new(open_cache(aws, cache)?)),
+            })
         }
         BackendConfig::Agent(settings, agent_settings) => {
             exec::hide_memory();

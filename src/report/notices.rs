@@ -4,10 +4,11 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
+use super::cache::age_text;
 use super::fetch_errors;
 use super::line::Line;
 use crate::backend::aws::{PolicyNotice, UnreachableFile};
-use crate::model::answer::{Fetched, Outage};
+use crate::model::answer::{CachedAnswer, Fetched, Outage};
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::reference::{Arn, SecretRef, Store};
@@ -38,7 +39,8 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
         let passed_over = answer.passed_over.iter();
         let instead = passed_over
             .map(|passed| format!(", in place of {} ({})", passed.region, fetch_errors::outage(&passed.outage)));
-        Some(format!("{name}, version {version}{stages}, {place}{}", instead.collect::<String>()))
+        let cached = answer.cached.iter().map(|CachedAnswer { age, .. }| format!(", from the cache, {} old", age_text(*age)));
+        Some(format!("{name}, version {version}{stages}, {place}{}", instead.chain(cached).collect::<String>()))
     };
     let line = |ResolvedEntry { subject, read_from, .. }: &ResolvedEntry| match (read_from.as_slice(), &subject.written)
     {

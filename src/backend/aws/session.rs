@@ -1,7 +1,8 @@
 //! The state that all requests to AWS share: the default region, credentials, assumed roles and clients.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use futures_util::future::join_all;
@@ -12,7 +13,7 @@ use super::config::{Settings, SetupError, apply_profile};
 use super::credentials::{MfaCodes, ProviderConfigs, find_credentials, instance_region};
 use super::parameter_store::MAX_BATCH;
 use super::protocol::{Api, expires_soon};
-use super::request::SecretRequest;
+use super::request::{Limited, SecretRequest};
 use super::sts::{self, AssumedRole};
 use crate::model::answer::{FetchError, Outage};
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -26,6 +27,8 @@ pub struct Session {
     pub clients: Clients,
     pub deadline: Deadline,
     pub budget: RetryBudget,
+    /// True if `budget` ends before the deadline.
+    is_limited: bool,
     region: Option<Result<Region, FetchError>>,
     base: Option<Result<Credentials, FetchError>>,
     mfa_codes: MfaCodes,
@@ -50,6 +53,7 @@ impl Session {
         Self {
             clients: Clients::new(Rc::clone(&settings), &deadline),
             budget: RetryBudget::new(deadline.clone(), settings.max_attempts),
+            is_limited: false,
             settings,
             deadline,
             region: None,
@@ -58,6 +62,16 @@ impl Session {
             roles: BTreeMap::new(),
             identity: OnceCell::new(),
         }
+    }
+
+    /// Limits everything until the next call, or nothing. A failure under an earlier limit may be no failure under this one.
+    pub fn set_limit(&mut self, limit: Option<Duration>) {
+        let budget = RetryBudget::new(self.deadline.clone(), self.settings.max_attempts);
+        if self.is_limited {
+            self.forget_failures();
+        }
+        self.is_limited = limit.is_some();
+        self.budget = limit.map_or_else(|| budget.clone(), |limit| budget.limited(limit));
     }
 
     /// Returns the request for a locator, with the default region and role if it names none.
@@ -124,10 +138,17 @@ impl Session {
         &mut self,
         requests: &[SecretRequest],
         region: &Region,
+        limited: &Limited,
     ) -> Result<Credentials, FetchError> {
         let base = self.base_credentials(region).await?;
-        let roles = requests.iter().filter_map(|request| request.role.clone()).collect();
-        self.assume(roles, region, &base).await;
+        let mut roles = BTreeMap::new();
+        for request in requests {
+            let Some(role) = &request.role else { continue };
+            let is_limited = limited.requests.contains(request);
+            roles.entry(role.clone()).and_modify(|all: &mut bool| *all &= is_limited).or_insert(is_limited);
+        }
+        let roles = roles.into_iter().map(|(role, is_limited)| (role, is_limited.then_some(limited.limit)));
+        self.assume(roles.collect(), region, &base).await;
         self.deadline.mark_credentials_found();
         Ok(base)
     }
@@ -163,19 +184,26 @@ impl Session {
     }
 
     /// Assumes those of `roles` that are not assumed yet or whose credentials expire soon, all at the same time.
-    async fn assume(&mut self, roles: BTreeSet<Role>, region: &Region, base: &Credentials) {
+    ///
+    /// Each has a limit if only requests need it that have one.
+    async fn assume(&mut self, roles: BTreeMap<Role, Option<Duration>>, region: &Region, base: &Credentials) {
         let is_missing = |role: &Role| match self.roles.get(role) {
             Some(known) => known.as_ref().is_ok_and(|assumed| expires_soon(&assumed.credentials)),
             None => true,
         };
-        let missing = roles.into_iter().filter(is_missing);
-        let assumed = join_all(missing.map(|role| self.assume_one(role, region, base))).await;
+        let missing = roles.into_iter().filter(|(role, _)| is_missing(role));
+        let assumed = missing.map(|(role, limit)| {
+            let budget = limit.map_or_else(|| self.budget.clone(), |limit| self.budget.limited(limit));
+            self.assume_one(role, budget, region, base)
+        });
+        let assumed = join_all(assumed).await;
         self.roles.extend(assumed);
     }
 
     async fn assume_one(
         &self,
         role: Role,
+        budget: RetryBudget,
         region: &Region,
         base: &Credentials,
     ) -> (Role, Result<AssumedRole, FetchError>) {
@@ -183,7 +211,7 @@ impl Session {
         let regions = self.sts_regions(region);
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
         for (index, region) in regions.iter().enumerate() {
-            let budget = self.budget.share(regions.len() - index);
+            let budget = budget.share(regions.len() - index);
             assumed = match self.clients.client(Api::Sts, region, base).await {
                 Ok(client) => sts::assume(&client, &role, &budget).await,
                 Err(error) => Err(error),
@@ -239,7 +267,6 @@ impl Session {
     }
 
     /// Forgets every failure, so that a process that polls for rotation retries after an outage.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a launch fetches once; polling for rotation needs it"))]
     pub fn forget_failures(&mut self) {
         self.region.take_if(|region| region.is_err());
         self.base.take_if(|base| base.is_err());

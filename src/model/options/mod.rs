@@ -8,7 +8,7 @@ mod table;
 mod typed;
 
 pub use operators::{CheckOptions, ExportFormat, ExportOptions, PolicyOptions};
-pub use resolved::{AwsOptions, OptionConflict, Options, SourceOption};
+pub use resolved::{AwsOptions, CacheOptions, OptionConflict, Options, SourceOption};
 pub use spec::{Given, OptionSpec, Takes};
 pub use table::{OPTIONS, OUTPUT, find_option};
 pub use typed::TypedOptions;

@@ -150,10 +150,18 @@ pub fn url(text: String) -> Result<HttpUrl, Expected> {
 }
 
 pub fn duration(text: String) -> Result<Duration, Expected> {
-    let duration = humantime::parse_duration(&text).ok().filter(|duration| !duration.is_zero());
+    let duration = bounded_duration(&text).filter(|duration| !duration.is_zero());
+    duration.ok_or("a duration above zero, like 20s or 1m30s")
+}
+
+pub fn duration_or_zero(text: String) -> Result<Duration, Expected> {
+    bounded_duration(&text).ok_or("a duration, like 0s, 30s or 12h")
+}
+
+fn bounded_duration(text: &str) -> Option<Duration> {
     // Sums of durations up to a century do not overflow.
     let max = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    duration.map(|duration| duration.min(max)).ok_or("a duration above zero, like 20s or 1m30s")
+    Some(humantime::parse_duration(text).ok()?.min(max))
 }
 
 const AGENT_EXPECTED: Expected = "the agent's URL, like http://127.0.0.1:2773";
@@ -174,7 +182,7 @@ mod tests {
             let text = match option.name {
                 "role-arn" => "arn:aws:iam::123456789012:role/Reader",
                 "endpoint-url" => "http://127.0.0.1:5000",
-                "timeout" | "wait" => "1m30s",
+                "timeout" | "wait" | "cache-ttl" | "cache-stale" => "1m30s",
                 _ => "us-east-1",
             };
             let given = match option.takes {
@@ -195,6 +203,8 @@ mod tests {
             ("timeout", "30"),
             ("timeout", "soon"),
             ("wait", "0s"),
+            ("cache-ttl", "soon"),
+            ("cache-stale", "-1s"),
             ("agent", "localhost:2773"),
             ("region", "us east"),
             ("role-arn", "Reader"),

@@ -1,6 +1,6 @@
 //! The table of the options that the command line, `SECRETS_EXEC_*` and `defaults:` share, in the order of `--help`.
 
-use super::spec::{Expected, OptionSpec, Set, Takes, duration, role, url};
+use super::spec::{Expected, OptionSpec, Set, Takes, duration, duration_or_zero, role, url};
 use crate::model::reference::Region;
 
 const HOW: &str = "How to resolve";
@@ -107,6 +107,27 @@ pub const OPTIONS: &[OptionSpec] = &[
             "Read secrets from this YAML, TOML or JSON file, without AWS",
         )
     },
+    spec(
+        HOW,
+        "cache",
+        Takes::Text("DIR"),
+        |options, given| put(&mut options.cache, given.path()),
+        "Keep what AWS answers in this directory in memory, for the next launch",
+    ),
+    spec(
+        HOW,
+        "cache-ttl",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.cache_ttl, given.parsed(duration_or_zero)),
+        "With --cache: use answers younger than this without a request [default: 0s]",
+    ),
+    spec(
+        HOW,
+        "cache-stale",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.cache_stale, given.parsed(duration_or_zero)),
+        "With --cache: use answers younger than this if AWS is unavailable [default: 24h]",
+    ),
     spec(
         HOW,
         "notify-ready",
