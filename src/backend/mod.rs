@@ -6,7 +6,8 @@ pub mod cached;
 mod fan_out;
 pub mod local_file;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::answer::{Answer, Answers, Denial, DescribedSecret, FetchError, Fetched, Missing, Outage, Refusal};
 use crate::model::plan::Plan;
@@ -93,6 +94,17 @@ impl Backend {
             Self::Cached(cached) => cached.unreachable_files(),
             Self::Agent(agent) | Self::AgentThenAws(agent, _) => agent.unreachable_files(),
             Self::Local(_) => &[],
+        }
+    }
+
+    /// Returns the age of the entry that each answered locator has in the cache.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn cached_ages(&mut self, fetched: &Fetched) -> Result<BTreeMap<Locator, Duration>, SetupError> {
+        match self {
+            Self::Cached(cached) => cached.ages(&fetched.iter().map(|(locator, _)| locator).collect()).await,
+            Self::Aws(_) | Self::Agent(_) | Self::AgentThenAws(..) | Self::Local(_) => Ok(BTreeMap::new()),
         }
     }
 

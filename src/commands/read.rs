@@ -1,7 +1,8 @@
 //! Resolution of a plan: rounds of fetching and resolving until every value is known or has failed.
 
+use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::prepare::BackendConfig;
 use super::runtime::run;
@@ -16,6 +17,7 @@ use crate::model::answer::{DescribedSecret, Fetched};
 use crate::model::inherited::Inherited;
 use crate::model::options::{CacheOptions, Options};
 use crate::model::plan::Plan;
+use crate::model::reference::Locator;
 use crate::report::cache::cache_warnings;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::{Outcome, Round, resolve, unsupported};
@@ -36,22 +38,36 @@ pub fn read(
     read.map(|(outcome, ())| outcome)
 }
 
-/// Does the same as [`read`], and then describes the secrets, within another `--timeout`: a secret that cannot be read must not leave
-/// no time for the others.
+/// Does the same as [`read`], and then examines the secrets.
 ///
 /// # Errors
 /// When nothing can be fetched at all.
-pub fn read_and_describe(
+pub fn read_and_examine(
     config: BackendConfig,
     options: &Options,
     plan: &Plan,
     inherited: &Inherited,
     fetched: &mut Fetched,
-) -> Result<(Outcome, Vec<DescribedSecret>), Report> {
+    describe: bool,
+) -> Result<(Outcome, Examined), Report> {
     read_then(config, options, plan, inherited, fetched, async |backend, fetched, deadline| {
+        let cached = backend.cached_ages(fetched).await?;
+        if !describe {
+            return Ok(Examined { secrets: Vec::new(), cached });
+        }
+        // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
         deadline.restart();
-        backend.describe(fetched).await
+        Ok(Examined { secrets: backend.describe(fetched).await?, cached })
     })
+}
+
+/// The state of secrets that `check` reports.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// Their descriptions, if these were asked for.
+    pub secrets: Vec<DescribedSecret>,
+    /// The ages of their entries in the cache.
+    pub cached: BTreeMap<Locator, Duration>,
 }
 
 /// Resolves `plan`, and then calls `then` with all answers.
@@ -74,8 +90,8 @@ fn read_then<T>(
         let outcome = outcome.await;
         Ok((backend, outcome))
     })?;
-    if !options.quiet {
-        terminal::print_lines(cache_warnings(&backend.take_cache_notices(), fetched));
+    if let (Some(CacheOptions { directory, .. }), false) = (&options.cache, options.quiet) {
+        terminal::print_lines(cache_warnings(directory, &backend.take_cache_notices(), fetched));
     }
     if options.verbose {
         terminal::print_lines(backend.unreachable_files().iter().map(report::unreachable_file));
@@ -103,7 +119,7 @@ async fn fetch_and_resolve(backend: &mut Backend, plan: &Plan, fetched: &mut Fet
 ///
 /// # Errors
 /// Each reason why it cannot hold values.
-pub fn open_cache(aws: Aws, options: &CacheOptions) -> Result<Cached, Report> {
+fn open_cache(aws: Aws, options: &CacheOptions) -> Result<Cached, Report> {
     let mut report = Report::default();
     let directory = report.value_of(CacheDirectory::open(&options.directory), Failure::Cache);
     directory.map(|directory| Cached::new(aws, directory, options)).ok_or(report)

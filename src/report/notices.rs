@@ -39,7 +39,8 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
         let passed_over = answer.passed_over.iter();
         let instead = passed_over
             .map(|passed| format!(", in place of {} ({})", passed.region, fetch_errors::outage(&passed.outage)));
-        let cached = answer.cached.iter().map(|CachedAnswer { age, .. }| format!(", from the cache, {} old", age_text(*age)));
+        let cached =
+            answer.cached.iter().map(|CachedAnswer { age, .. }| format!(", from the cache, {} old", age_text(*age)));
         Some(format!("{name}, version {version}{stages}, {place}{}", instead.chain(cached).collect::<String>()))
     };
     let line = |ResolvedEntry { subject, read_from, .. }: &ResolvedEntry| match (read_from.as_slice(), &subject.written)

@@ -260,7 +260,9 @@ mod tests {
         let pause = Duration::from_millis(20);
         deadline.paused(|| std::thread::sleep(pause));
         assert!(budget.end() >= begun + Duration::from_secs(10) + pause);
-        assert!(RetryBudget::new(deadline, None).limited(Duration::from_secs(90)).end() <= begun + Duration::from_secs(61));
+        assert!(
+            RetryBudget::new(deadline, None).limited(Duration::from_secs(90)).end() <= begun + Duration::from_secs(61)
+        );
     }
 
     #[test]

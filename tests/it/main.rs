@@ -13,6 +13,7 @@ mod absence;
 mod agent;
 mod agent_faults;
 mod architecture;
+mod cache_launch;
 mod check;
 mod check_describe;
 mod check_json;

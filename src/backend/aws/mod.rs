@@ -13,6 +13,7 @@ mod protocol;
 #[cfg(any(fuzzing, test))]
 mod replay;
 mod request;
+mod roles;
 mod secrets_manager;
 mod session;
 mod sts;
@@ -141,7 +142,9 @@ async fn read_all(
             Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))),
         }
     }
-    let answered = failover::read_all(session, requests.requests().cloned().collect(), &Limited { requests: limited, limit }).await;
+    let answered =
+        failover::read_all(session, requests.requests().cloned().collect(), &Limited { requests: limited, limit })
+            .await;
     answers.extend(requests.distribute(answered));
     answers
 }

@@ -1,6 +1,6 @@
 //! The request for one secret or parameter: a locator with its region and role.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -26,6 +26,17 @@ pub struct Limited {
 }
 
 impl Limited {
+    /// The roles of `requests`, each with the limit if only limited requests need it.
+    pub fn roles(&self, requests: &[SecretRequest]) -> BTreeMap<Role, Option<Duration>> {
+        let mut roles = BTreeMap::new();
+        for request in requests {
+            let Some(role) = &request.role else { continue };
+            let limit = self.requests.contains(request).then_some(self.limit);
+            roles.entry(role.clone()).and_modify(|all: &mut Option<Duration>| *all = all.and(limit)).or_insert(limit);
+        }
+        roles
+    }
+
     /// The limit of a batch, all of whose requests have one or none of them.
     pub fn of(&self, batch: &[SecretRequest]) -> Option<Duration> {
         batch.iter().any(|request| self.requests.contains(request)).then_some(self.limit)

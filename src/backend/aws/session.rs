@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::clients::Clients;
@@ -32,7 +31,8 @@ pub struct Session {
     region: Option<Result<Region, FetchError>>,
     base: Option<Result<Credentials, FetchError>>,
     mfa_codes: MfaCodes,
-    roles: BTreeMap<Role, Result<AssumedRole, FetchError>>,
+    /// Those of [`Self::ready_credentials`].
+    pub roles: BTreeMap<Role, Result<AssumedRole, FetchError>>,
     /// The identity of the base credentials.
     identity: OnceCell<Option<String>>,
 }
@@ -109,7 +109,7 @@ impl Session {
     }
 
     /// The regions of STS in the order in which they are tried: the configured one, else `region`, then the fallback regions.
-    fn sts_regions(&self, region: &Region) -> Vec<Region> {
+    pub fn sts_regions(&self, region: &Region) -> Vec<Region> {
         self.settings.regions(self.settings.region.as_ref().unwrap_or(region))
     }
 
@@ -141,14 +141,7 @@ impl Session {
         limited: &Limited,
     ) -> Result<Credentials, FetchError> {
         let base = self.base_credentials(region).await?;
-        let mut roles = BTreeMap::new();
-        for request in requests {
-            let Some(role) = &request.role else { continue };
-            let is_limited = limited.requests.contains(request);
-            roles.entry(role.clone()).and_modify(|all: &mut bool| *all &= is_limited).or_insert(is_limited);
-        }
-        let roles = roles.into_iter().map(|(role, is_limited)| (role, is_limited.then_some(limited.limit)));
-        self.assume(roles.collect(), region, &base).await;
+        self.assume(limited.roles(requests), region, &base).await;
         self.deadline.mark_credentials_found();
         Ok(base)
     }
@@ -181,46 +174,6 @@ impl Session {
         let _awaited = self.deadline.progress().awaits("AWS credentials".to_owned());
         let found = find_credentials(&self.settings, &regions, configs, &self.budget, &self.deadline).await;
         self.base.insert(found).clone()
-    }
-
-    /// Assumes those of `roles` that are not assumed yet or whose credentials expire soon, all at the same time.
-    ///
-    /// Each has a limit if only requests need it that have one.
-    async fn assume(&mut self, roles: BTreeMap<Role, Option<Duration>>, region: &Region, base: &Credentials) {
-        let is_missing = |role: &Role| match self.roles.get(role) {
-            Some(known) => known.as_ref().is_ok_and(|assumed| expires_soon(&assumed.credentials)),
-            None => true,
-        };
-        let missing = roles.into_iter().filter(|(role, _)| is_missing(role));
-        let assumed = missing.map(|(role, limit)| {
-            let budget = limit.map_or_else(|| self.budget.clone(), |limit| self.budget.limited(limit));
-            self.assume_one(role, budget, region, base)
-        });
-        let assumed = join_all(assumed).await;
-        self.roles.extend(assumed);
-    }
-
-    async fn assume_one(
-        &self,
-        role: Role,
-        budget: RetryBudget,
-        region: &Region,
-        base: &Credentials,
-    ) -> (Role, Result<AssumedRole, FetchError>) {
-        let _awaited = self.deadline.progress().awaits(format!("the role {}", role.arn));
-        let regions = self.sts_regions(region);
-        let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
-        for (index, region) in regions.iter().enumerate() {
-            let budget = budget.share(regions.len() - index);
-            assumed = match self.clients.client(Api::Sts, region, base).await {
-                Ok(client) => sts::assume(&client, &role, &budget).await,
-                Err(error) => Err(error),
-            };
-            if !matches!(assumed, Err(FetchError::Unavailable(_))) {
-                break;
-            }
-        }
-        (role, assumed)
     }
 
     /// Returns the credentials of an assumed role, or without a role `base`.

@@ -54,7 +54,6 @@ pub enum FileProblem {
 /// The open directory.
 #[derive(Debug)]
 pub struct CacheDirectory {
-    path: PathBuf,
     descriptor: OwnedFd,
 }
 
@@ -68,17 +67,13 @@ impl CacheDirectory {
     /// Each reason why it cannot hold values.
     pub fn open(path: &Path) -> Result<Self, Vec<CacheError>> {
         let error = |problem| CacheError { path: path.to_owned(), problem };
-        let descriptor = open_directory_itself(path.as_os_str())
-            .map_err(|problem| vec![error(DirectoryProblem::Path(problem))])?;
+        let descriptor =
+            open_directory_itself(path.as_os_str()).map_err(|problem| vec![error(DirectoryProblem::Path(problem))])?;
         let problems = problems(&descriptor);
         match problems.is_empty() {
-            true => Ok(Self { path: path.to_owned(), descriptor }),
+            true => Ok(Self { descriptor }),
             false => Err(problems.into_iter().map(error).collect()),
         }
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Reads a file; `None` if there is none.

@@ -76,7 +76,8 @@ impl Cached {
         let (fresh, asked): (BTreeSet<_>, BTreeSet<_>) =
             wanted.iter().copied().partition(|locator| is_younger(locator, self.ttl));
         let covered: BTreeSet<_> = asked.iter().copied().filter(|locator| is_younger(locator, self.stale)).collect();
-        let cached = |locator: &Locator, covers| names.get(locator).and_then(|name| Some(answer(entries.get(name)?, covers)));
+        let cached =
+            |locator: &Locator, covers| names.get(locator).and_then(|name| Some(answer(entries.get(name)?, covers)));
         let mut answers: Answers =
             fresh.iter().filter_map(|locator| Some(((*locator).clone(), Ok(cached(locator, None)?)))).collect();
         if asked.is_empty() {
@@ -96,7 +97,7 @@ impl Cached {
         Ok(answers)
     }
 
-    /// Returns the age of each entry that can be used, without any request.
+    /// Returns the age of each entry that can be read, without any request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -160,15 +161,16 @@ impl Cached {
                 Some(bytes) => self.directory.replace(name, &bytes).map_err(EntryProblem::NotKept),
                 None => Ok(()),
             },
-            Err(failure) if withholds_value(failure) => {
-                self.directory.remove(name).map_err(EntryProblem::NotRemoved)
-            }
+            Err(failure) if withholds_value(failure) => self.directory.remove(name).map_err(EntryProblem::NotRemoved),
             Err(_) => Ok(()),
         }
     }
 
     fn note(&mut self, locator: &Locator, problem: EntryProblem) {
-        self.notices.push(CacheNotice { locator: locator.clone(), problem });
+        let notice = CacheNotice { locator: locator.clone(), problem };
+        if !self.notices.contains(&notice) {
+            self.notices.push(notice);
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Messages about the cache: a directory that cannot hold values, entries that cannot be used, and answers that take AWS's place.
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::backend::cached::{
-    CacheError, CacheNotice, Defect, DirectoryProblem, EntryProblem, FileProblem,
-};
+use crate::backend::cached::{CacheError, CacheNotice, Defect, DirectoryProblem, EntryProblem, FileProblem};
 use crate::model::answer::{CachedAnswer, Fetched};
 use crate::report::exit_status::{CONFIGURATION, TEMPORARY};
 use crate::report::fetch_errors::{fetch_text, name};
@@ -32,10 +31,9 @@ pub fn lines(CacheError { path, problem }: &CacheError) -> Vec<Line> {
         DirectoryProblem::Path(WalkError::NotADirectory) => {
             ("is not a directory".to_owned(), "name a directory on tmpfs, for example under /run".to_owned())
         }
-        DirectoryProblem::Path(WalkError::Link) => (
-            "is a symbolic link, which is not followed".to_owned(),
-            "name the directory that it points to".to_owned(),
-        ),
+        DirectoryProblem::Path(WalkError::Link) => {
+            ("is a symbolic link, which is not followed".to_owned(), "name the directory that it points to".to_owned())
+        }
         DirectoryProblem::Path(WalkError::ForeignLink { link, owner }) => (
             format!("its path leads through {}, a symbolic link of user {owner}", link.display()),
             "name the directory that it leads to; only links of root and of the effective user are followed".to_owned(),
@@ -47,10 +45,9 @@ pub fn lines(CacheError { path, problem }: &CacheError) -> Vec<Line> {
             format!("belongs to user {uid}, not to the effective user, {wanted}"),
             format!("give it to user {wanted}: chown {wanted} DIR"),
         ),
-        DirectoryProblem::Mode(mode) => (
-            format!("gives other users access (mode {mode:04o})"),
-            "allow only its owner: chmod 700 DIR".to_owned(),
-        ),
+        DirectoryProblem::Mode(mode) => {
+            (format!("gives other users access (mode {mode:04o})"), "allow only its owner: chmod 700 DIR".to_owned())
+        }
         DirectoryProblem::OnDisk => (
             "is not in memory, but on a disk".to_owned(),
             "name a directory on tmpfs, for example under /run or /dev/shm".to_owned(),
@@ -60,7 +57,7 @@ pub fn lines(CacheError { path, problem }: &CacheError) -> Vec<Line> {
 }
 
 /// The warnings about the cache: first each answer that takes the place of AWS's, grouped by the reason, then entries that cannot be used.
-pub fn cache_warnings(notices: &[CacheNotice], fetched: &Fetched) -> Vec<Line> {
+pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Line> {
     let covering = fetched.iter().filter_map(|(locator, answer)| {
         let document = answer.as_ref().ok()?;
         let CachedAnswer { age, covers: Some(failure) } = document.cached.as_ref()? else { return None };
@@ -72,8 +69,11 @@ pub fn cache_warnings(notices: &[CacheNotice], fetched: &Fetched) -> Vec<Line> {
     });
     let unusable = notices.iter().map(|CacheNotice { locator, problem }| (entry_problem(problem), name(locator)));
     let covering = grouped(covering).into_iter();
-    let covering = covering.map(|(why, answers)| format!("{why}; answers of the cache are used: {}", answers.join("; ")));
-    let unusable = grouped(unusable).into_iter().map(|(what, names)| format!("cache: {what}: {}", names.join(", ")));
+    let covering =
+        covering.map(|(why, answers)| format!("{why}; answers of the cache are used: {}", answers.join("; ")));
+    let unusable = grouped(unusable)
+        .into_iter()
+        .map(|(what, names)| format!("--cache {}: {what}: {}", directory.display(), names.join(", ")));
     covering.chain(unusable).map(Line::warning).collect()
 }
 
@@ -112,6 +112,12 @@ fn entry_problem(problem: &EntryProblem) -> String {
 /// An age in its largest unit or two: `45s`, `3m 20s`, `5h 12m`, `2days 3h`.
 pub fn age_text(age: Duration) -> String {
     let seconds = age.as_secs();
-    let unit = if seconds < 3600 { 1 } else if seconds < 86400 { 60 } else { 3600 };
+    let unit = if seconds < 3600 {
+        1
+    } else if seconds < 86400 {
+        60
+    } else {
+        3600
+    };
     humantime::format_duration(Duration::from_secs(seconds / unit * unit)).to_string()
 }

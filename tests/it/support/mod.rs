@@ -6,6 +6,7 @@
 //! - [`deadline`]: runs that must end when their `--timeout` or `--wait` is over.
 //! - [`raw`]: runs with an environment that only execve(2) can make (duplicate entries, entries without `=`).
 //! - [`aws`]: a fake of AWS over HTTP that records every request.
+//! - [`cache`]: a directory for `--cache`.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`proxy`]: an HTTP proxy that records its requests and tunnels all of them to one server.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
@@ -17,6 +18,7 @@
 //! - [`skip`]: reports of tests that this machine cannot run.
 
 pub mod aws;
+pub mod cache;
 pub mod deadline;
 pub mod directory;
 pub mod network;
