@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use zeroize::Zeroizing;
 
@@ -56,6 +56,9 @@ pub enum FileProblem {
 pub struct CacheDirectory {
     descriptor: OwnedFd,
 }
+
+/// The mode of an entry.
+const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
 /// More than the parameters of a path ever are.
 const MAX_SIZE: u64 = 256 * 1024 * 1024;
@@ -112,20 +115,19 @@ impl CacheDirectory {
         written
     }
 
-    /// Removes a file. A missing one is no error.
+    /// Removes a file, and one that a process left that was killed while it replaced the file. A missing one is no error.
     ///
     /// # Errors
     /// Those of unlinkat(2).
     pub fn remove(&self, name: &EntryName) -> Result<(), Errno> {
-        self.remove_name(name.as_str())
+        self.remove_name(name.as_str()).and(self.remove_name(&name.of_new()))
     }
 
     /// Creates a file without a name, so that a process that is killed leaves nothing behind, or with a name of its own where the file
     /// system has no O_TMPFILE.
     fn create(&self, name: &EntryName) -> Result<(File, Option<String>), Errno> {
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         #[cfg(target_os = "linux")]
-        match openat(&self.descriptor, ".", OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC, mode) {
+        match openat(&self.descriptor, ".", OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC, PRIVATE) {
             Ok(descriptor) => return Ok((File::from(descriptor), None)),
             // Kernels and sandboxes without it: open(2), "O_TMPFILE".
             Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => {}
@@ -133,10 +135,12 @@ impl CacheDirectory {
         }
         let temporary = format!("{}.{:016x}", name.of_new(), fastrand::u64(..));
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        Ok((File::from(openat(&self.descriptor, temporary.as_str(), flags, mode)?), Some(temporary)))
+        Ok((File::from(openat(&self.descriptor, temporary.as_str(), flags, PRIVATE)?), Some(temporary)))
     }
 
     fn fill(&self, mut file: File, content: &[u8], name: &EntryName, temporary: Option<&str>) -> Result<(), Errno> {
+        // The mode of creation lacks the bits of the umask.
+        fchmod(&file, PRIVATE)?;
         file.write_all(content).map_err(|error| errno(&error))?;
         match temporary {
             Some(temporary) => self.rename(temporary, name),
@@ -164,8 +168,11 @@ impl CacheDirectory {
         }
         match self.rename(&second, name) {
             // Another process has renamed it already.
-            Err(Errno::ENOENT) => Ok(()),
-            renamed => renamed,
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => {
+                let _ = self.remove_name(&second);
+                Err(errno)
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 /// A directory in `/dev/shm`, removed when it is dropped.
 pub struct CacheDirectory(PathBuf);
@@ -49,6 +50,16 @@ impl CacheDirectory {
         assert_eq!(names.len(), 1, "{names:?}");
         self.0.join(&names[0])
     }
+}
+
+/// Runs a launch so many seconds later, by the clock that counts from the boot; a negative number is earlier.
+pub fn later(sandbox: Sandbox, seconds: i64) -> Sandbox {
+    sandbox.through(["unshare", "--time", "--boottime", &seconds.to_string()])
+}
+
+/// Returns whether [`later`] works here; reports the calling test as skipped when it does not.
+pub fn can_be_later() -> bool {
+    skip::can(&["unshare", "--time", "--boottime", "60", "true"], "the age of cached answers")
 }
 
 impl Drop for CacheDirectory {

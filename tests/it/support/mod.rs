@@ -9,6 +9,7 @@
 //! - [`cache`]: a directory for `--cache`.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`proxy`]: an HTTP proxy that records its requests and tunnels all of them to one server.
+//! - [`relay`]: an address whose connections go to one server after another.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
 //! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`.
 //! - [`terminal`]: runs on a terminal, on which something is typed.
@@ -26,6 +27,7 @@ pub mod outcome;
 pub mod proxy;
 pub mod pty;
 pub mod raw;
+pub mod relay;
 pub mod running;
 pub mod sandbox;
 pub mod shared;
