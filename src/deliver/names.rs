@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
@@ -96,7 +96,7 @@ impl DirectoryEntry {
     /// Links an open file to a temporary name. Fails with ENOENT for a file whose last link was removed.
     pub fn link(&self, file: &File) -> Result<OsString, Errno> {
         let name = self.temporary_name();
-        link_open(file, self.directory(), &name)?;
+        link_open(file.as_fd(), self.directory(), &name)?;
         Ok(name)
     }
 

@@ -1,8 +1,11 @@
 //! Whose answers are cached: another identity, endpoint, region or version never gets what the first one read.
 
+use std::fs;
+
 use crate::support::aws::secret::{CURRENT_ID, Secret};
 use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, ROLE_KEY};
 use crate::support::cache::CacheDirectory;
+use crate::support::directory::Directory;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
 
 const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
@@ -67,15 +70,20 @@ fn another_profile() {
 #[test]
 fn a_profile_with_other_keys_or_of_another_file() {
     let aws = served();
-    let launch = |sandbox: Sandbox, key| sandbox.file("config", config(key)).env("AWS_PROFILE", "one");
-    let [first, second, third] = ["AKIAONE", "AKIATWO", "AKIATWO"].map(|key| launch(without_credentials(&aws), key));
-    let shared = first.path("shared");
-    let in_shared = |sandbox: Sandbox, key| {
-        let copy = format!("cp config {0} && exec \"$@\"", shared.display());
-        launch(sandbox, key).env("AWS_CONFIG_FILE", &shared).prepared_by(&copy)
-    };
-    let [first, second] = [(first, "AKIAONE"), (second, "AKIATWO")].map(|(sandbox, key)| in_shared(sandbox, key));
-    are_apart(&aws, [first, second, third.env("AWS_CONFIG_FILE", "config")]);
+    let (one, other) = (Directory::new(), Directory::new());
+    let cache = CacheDirectory::new();
+    let mut reads = 0;
+    for (directory, key) in [(&one, "AKIAONE"), (&one, "AKIATWO"), (&other, "AKIATWO")] {
+        let file = directory.path().join("config");
+        fs::write(&file, config(key)).unwrap();
+        reads += 1;
+        for _ in 0..2 {
+            let launch = without_credentials(&aws).env("HOME", one.path()).env("AWS_PROFILE", "one");
+            let launch = launch.env("AWS_CONFIG_FILE", &file);
+            cache.with(launch, &["--cache-ttl", "1h"]).run().launched_silently();
+            assert_eq!(aws.calls().len(), reads, "{key}");
+        }
+    }
 }
 
 #[test]

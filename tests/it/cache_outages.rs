@@ -37,7 +37,7 @@ fn answers_of_a_failing_service_are_covered() {
     for (outage, said) in [
         (fault::unavailable(), "ServiceUnavailable"),
         (fault::internal_error(), "InternalServiceError"),
-        (fault::throttled(), "Rate exceeded"),
+        (fault::throttled(), "ThrottlingException"),
         (fault::status(500), "500"),
         (fault::status(502), "502"),
         (fault::retry_after(3600), "503"),

@@ -13,6 +13,7 @@ mod absence;
 mod agent;
 mod agent_faults;
 mod architecture;
+mod cache_check;
 mod cache_directory;
 mod cache_entries;
 mod cache_identity;

@@ -17,6 +17,7 @@ mod tinyproxy;
 mod absence;
 mod accounts;
 mod agent;
+mod cached;
 mod check;
 mod checked;
 mod composed;

@@ -154,11 +154,11 @@ impl CacheDirectory {
     /// same request, so several processes may do this at the same time, and one that was killed leaves one file that the next replaces.
     fn link(&self, file: &File, name: &EntryName) -> Result<(), Errno> {
         let second = name.of_new();
-        match link_open(file, self.descriptor.as_fd(), second.as_ref()) {
+        match link_open(file.as_fd(), self.descriptor.as_fd(), second.as_ref()) {
             Ok(()) => {}
             Err(Errno::EEXIST) => {
                 self.remove_name(&second)?;
-                match link_open(file, self.descriptor.as_fd(), second.as_ref()) {
+                match link_open(file.as_fd(), self.descriptor.as_fd(), second.as_ref()) {
                     // Another process has just linked its own answer.
                     Ok(()) | Err(Errno::EEXIST) => {}
                     Err(errno) => return Err(errno),

@@ -1,7 +1,6 @@
 //! The calls of Linux.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
@@ -50,7 +49,7 @@ pub fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Symbo
 
 /// Links an open file to a name. linkat(2) fails with ENOENT for a file whose last link was removed, and for one without a name if
 /// /proc is not mounted.
-pub fn link_open(file: &File, directory: BorrowedFd<'_>, name: &OsStr) -> Result<(), Errno> {
+pub fn link_open(file: BorrowedFd<'_>, directory: BorrowedFd<'_>, name: &OsStr) -> Result<(), Errno> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     linkat(AT_FDCWD, path.as_str(), directory, name, AtFlags::AT_SYMLINK_FOLLOW)
 }

@@ -1,7 +1,6 @@
 //! The counterparts of macOS. It has no O_PATH and no /proc, so that some operations are by name and not by descriptor.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
@@ -38,6 +37,6 @@ pub fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Symbo
 }
 
 /// Fails with ENOENT, as on Linux for a file whose last link was removed: macOS links no open file.
-pub fn link_open(_: &File, _: BorrowedFd<'_>, _: &OsStr) -> Result<(), Errno> {
+pub fn link_open(_: BorrowedFd<'_>, _: BorrowedFd<'_>, _: &OsStr) -> Result<(), Errno> {
     Err(Errno::ENOENT)
 }

@@ -66,6 +66,10 @@ pub struct Url(String);
 pub struct Duration(String);
 
 #[derive(JsonSchema)]
+#[schemars(inline, extend("pattern" = format!(r"^(({DURATION})+\s*|0)$"), "examples" = ["0s", "30s", "12h"]))]
+pub struct DurationOrZero(String);
+
+#[derive(JsonSchema)]
 #[schemars(inline, extend("examples" = ["APP_*"]))]
 pub struct Glob(String);
 
