@@ -97,6 +97,15 @@ impl Backend {
         }
     }
 
+    /// Makes every later fetch ask AWS, whatever is cached, as a poll for rotation must.
+    #[expect(dead_code, reason = "polling for rotation needs it")]
+    pub fn always_ask(&mut self) {
+        match self {
+            Self::Cached(cached) => cached.always_ask(),
+            Self::Aws(_) | Self::Agent(_) | Self::AgentThenAws(..) | Self::Local(_) => {}
+        }
+    }
+
     /// Returns the age of the entry that each answered locator has in the cache.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub enum DirectoryProblem {
         wanted: u32,
     },
     /// Its mode gives others access.
-    Mode(u32),
+    Mode(Mode),
     /// Its file system is not tmpfs or ramfs.
     OnDisk,
     /// It cannot be examined.
@@ -59,6 +59,9 @@ pub struct CacheDirectory {
 
 /// The mode of an entry.
 const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
+
+/// The access of everyone but the owner.
+const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
 /// More than the parameters of a path ever are.
 const MAX_SIZE: u64 = 256 * 1024 * 1024;
@@ -195,11 +198,11 @@ fn problems(directory: &OwnedFd) -> Vec<DirectoryProblem> {
         Err(errno) => return vec![DirectoryProblem::Failed(errno)],
     };
     let wanted = geteuid().as_raw();
-    let mode = u32::from(stat.st_mode) & 0o7777;
+    let mode = Mode::from_bits_truncate(stat.st_mode);
     let found = [
         (stat.st_uid != wanted).then_some(DirectoryProblem::Owner { uid: stat.st_uid, wanted }),
         // An ACL that gives others access shows in the bits of the group.
-        (mode & 0o077 != 0).then_some(DirectoryProblem::Mode(mode)),
+        mode.intersects(OTHERS).then_some(DirectoryProblem::Mode(mode)),
         match file_system(directory.as_fd()) {
             Ok(FileSystem::Memory) => None,
             Ok(FileSystem::Disk | FileSystem::Kernel) => Some(DirectoryProblem::OnDisk),
@@ -213,6 +216,6 @@ fn check_file(stat: &FileStat) -> Result<(), FileProblem> {
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
         return Err(FileProblem::NotRegular);
     }
-    let is_private = u32::from(stat.st_mode) & 0o077 == 0;
+    let is_private = !Mode::from_bits_truncate(stat.st_mode).intersects(OTHERS);
     if stat.st_uid == geteuid().as_raw() && is_private { Ok(()) } else { Err(FileProblem::Foreign) }
 }

@@ -46,7 +46,6 @@ impl Cached {
 
     /// Makes every later fetch ask AWS and return its failures, as a poll for rotation must. Good answers are still kept, and denials and
     /// absences still remove theirs.
-    #[cfg_attr(not(test), expect(dead_code, reason = "polling for rotation needs it"))]
     pub fn always_ask(&mut self) {
         (self.ttl, self.stale) = (Duration::ZERO, Duration::ZERO);
     }

@@ -45,9 +45,10 @@ pub fn lines(CacheError { path, problem }: &CacheError) -> Vec<Line> {
             format!("belongs to user {uid}, not to the effective user, {wanted}"),
             format!("give it to user {wanted}: chown {wanted} DIR"),
         ),
-        DirectoryProblem::Mode(mode) => {
-            (format!("gives other users access (mode {mode:04o})"), "allow only its owner: chmod 700 DIR".to_owned())
-        }
+        DirectoryProblem::Mode(mode) => (
+            format!("gives other users access (mode {:04o})", mode.bits()),
+            "allow only its owner: chmod 700 DIR".to_owned(),
+        ),
         DirectoryProblem::OnDisk => (
             "is not in memory, but on a disk".to_owned(),
             "name a directory on tmpfs, for example under /run or /dev/shm".to_owned(),
