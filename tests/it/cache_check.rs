@@ -65,6 +65,7 @@ fn the_document_has_the_age_and_the_use_of_each_cached_answer() {
     let aws = aws.fails("GetSecretValue", fault::unavailable());
     assert_eq!(cached(later(cache.with(check(&aws), &[]), 90)), json!({ "age_seconds": 90, "used": true }));
     // Too old to be used, and still there.
+    assert_eq!(cached(cache.with(check(&aws), &["--cache-stale", "0s"]))["used"], json!(false));
     let run = later(cache.with(check(&aws), &["--cache-stale", "1m"]), 90);
     assert_eq!(cached(run), json!({ "age_seconds": 90, "used": false }));
     let aws = aws.fails("GetSecretValue", fault::denied("x"));

@@ -66,7 +66,8 @@ impl Cached {
     /// When AWS's configuration files or the profile are invalid.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
         let names = self.names(wanted).await?;
-        let entries = self.read_all(&names);
+        let is_used = !(self.ttl.is_zero() && self.stale.is_zero());
+        let entries = if is_used { self.read_all(&names) } else { BTreeMap::new() };
         let now = boot_time::now();
         let is_younger = |locator: &Locator, limit: Duration| {
             let entry = names.get(locator).and_then(|name| entries.get(name));
@@ -120,11 +121,7 @@ impl Cached {
 
     /// Reads each entry once. Those that cannot be used are noted.
     fn read_all(&mut self, names: &Known<'_>) -> BTreeMap<EntryName, Entry> {
-        let mut entries = BTreeMap::new();
-        if self.ttl.is_zero() && self.stale.is_zero() {
-            return entries;
-        }
-        let mut seen = BTreeSet::new();
+        let (mut entries, mut seen) = (BTreeMap::new(), BTreeSet::new());
         for (locator, name) in names.iter().filter(|(_, name)| seen.insert((*name).clone())) {
             match self.read(name) {
                 Ok(Some(entry)) => drop(entries.insert(name.clone(), entry)),

@@ -1,10 +1,11 @@
 //! Messages about the cache: a directory that cannot hold values, entries that cannot be used, and answers that take AWS's place.
 
+use std::mem::{Discriminant, discriminant};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::backend::cached::{CacheError, CacheNotice, Defect, DirectoryProblem, EntryProblem, FileProblem};
-use crate::model::answer::{CachedAnswer, Fetched};
+use crate::model::answer::{CachedAnswer, FetchError, Fetched, Outage};
 use crate::report::exit_status::{CONFIGURATION, TEMPORARY};
 use crate::report::fetch_errors::{fetch_text, name};
 use crate::report::line::Line;
@@ -59,35 +60,48 @@ pub fn lines(CacheError { path, problem }: &CacheError) -> Vec<Line> {
 
 /// The warnings about the cache: first each answer that takes the place of AWS's, grouped by the reason, then entries that cannot be used.
 pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Line> {
-    let covering = fetched.iter().filter_map(|(locator, answer)| {
-        let document = answer.as_ref().ok()?;
-        let CachedAnswer { age, covers: Some(failure) } = document.cached.as_ref()? else { return None };
-        let version = match &document.version_id {
-            Some(id) => format!(" version {id},"),
-            None => String::new(),
-        };
-        Some((fetch_text(&failure.error, None), format!("{},{version} {} old", name(locator), age_text(*age))))
-    });
-    let unusable = notices.iter().map(|CacheNotice { locator, problem }| (entry_problem(problem), name(locator)));
-    let covering = grouped(covering).into_iter();
+    // The texts of one kind of outage differ in their request ids.
+    let mut covering: Vec<(Kind, String, Vec<String>)> = Vec::new();
+    for (locator, answer) in fetched.iter() {
+        let Ok(document) = answer else { continue };
+        let Some(CachedAnswer { age, covers: Some(failure) }) = &document.cached else { continue };
+        let version = document.version_id.as_ref().map(|id| format!(" version {id},")).unwrap_or_default();
+        let answer = format!("{},{version} {} old", name(locator), age_text(*age));
+        let kind = kind(&failure.error);
+        match covering.iter_mut().find(|(other, ..)| *other == kind) {
+            Some((.., answers)) => answers.push(answer),
+            None => covering.push((kind, fetch_text(&failure.error, None), vec![answer])),
+        }
+    }
+    let covering = covering.into_iter();
     let covering =
-        covering.map(|(why, answers)| format!("{why}; answers of the cache are used: {}", answers.join("; ")));
-    let unusable = grouped(unusable)
-        .into_iter()
-        .map(|(what, names)| format!("--cache {}: {what}: {}", directory.display(), names.join(", ")));
+        covering.map(|(_, why, answers)| format!("{why}; answers of the cache are used: {}", answers.join("; ")));
+    let mut unusable: Vec<(String, Vec<String>)> = Vec::new();
+    for CacheNotice { locator, problem } in notices {
+        let (what, entry) = (entry_problem(problem), name(locator));
+        match unusable.iter_mut().find(|(other, _)| *other == what) {
+            Some((_, entries)) => entries.push(entry),
+            None => unusable.push((what, vec![entry])),
+        }
+    }
+    let unusable = unusable.into_iter();
+    let unusable =
+        unusable.map(|(what, entries)| format!("--cache {}: {what}: {}", directory.display(), entries.join(", ")));
     covering.chain(unusable).map(Line::warning).collect()
 }
 
-/// Collects what has the same first part, in the order of the first of each.
-fn grouped(pairs: impl Iterator<Item = (String, String)>) -> Vec<(String, Vec<String>)> {
-    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    for (key, item) in pairs {
-        match groups.iter_mut().find(|(other, _)| *other == key) {
-            Some((_, items)) => items.push(item),
-            None => groups.push((key, vec![item])),
-        }
+/// The kind of an outage; `None` for credentials.
+type Kind = Option<Discriminant<Outage>>;
+
+fn kind(error: &FetchError) -> Kind {
+    match error {
+        FetchError::Unavailable(outage) => Some(discriminant(outage)),
+        FetchError::NotFound { .. }
+        | FetchError::Denied { .. }
+        | FetchError::Refused(_)
+        | FetchError::NoCredentials(_)
+        | FetchError::NoRegion => None,
     }
-    groups
 }
 
 fn entry_problem(problem: &EntryProblem) -> String {
