@@ -16,6 +16,8 @@ pub mod environment;
 pub mod inherited;
 pub mod library_text;
 pub mod name_patterns;
+// The loop of `supervise` will use the rest of `rotation` and `signal_number`.
+#[allow(dead_code, unused_imports)]
 pub mod options;
 pub mod plan;
 pub mod quoting;

@@ -7,7 +7,6 @@ mod event;
 mod policy;
 mod running;
 mod schedule;
-mod signal_number;
 mod starting;
 mod state;
 mod step;

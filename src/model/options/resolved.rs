@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::typed::{AgentChoice, TypedOptions};
+use super::rotation::{DEFAULT_GRACE, DEFAULT_POLL_INTERVAL, Rotation};
+use super::signal_number::SignalNumber;
+use super::typed::{AgentChoice, LogFormat, TypedOptions};
 use crate::model::inherited::Inherited;
 use crate::model::reference::{Region, Role};
 use crate::model::retention::Retention;
@@ -35,6 +37,9 @@ pub struct Options {
     pub trace: bool,
     pub quiet: bool,
     pub notify_ready: bool,
+    /// `None` in launch mode: this process becomes the command.
+    pub rotation: Option<Rotation>,
+    pub log_format: LogFormat,
 }
 
 /// The backend that the options name.
@@ -91,6 +96,7 @@ impl TypedOptions {
     /// Sets the defaults of the merged options, and returns every conflict beside the result.
     pub fn resolve(self, inherited: &Inherited) -> (Options, Vec<OptionConflict>) {
         let conflicts = self.conflicts();
+        let rotation = self.rotation();
         let fallback = self.agent_fallback == Some(true);
         let source = match (self.local, self.agent) {
             (Some(path), _) => SourceOption::Local(path),
@@ -128,8 +134,22 @@ impl TypedOptions {
             trace: self.verbose.is_some_and(|level| level > 1),
             quiet: self.quiet == Some(true),
             notify_ready: self.notify_ready == Some(true),
+            rotation,
+            log_format: self.log_format.unwrap_or_default(),
         };
         (options, conflicts)
+    }
+
+    /// Returns the options of `--on-rotation` with their defaults.
+    fn rotation(&self) -> Option<Rotation> {
+        Some(Rotation {
+            on_rotation: self.on_rotation?,
+            stop_signal: self.stop_signal.unwrap_or(SignalNumber::TERM),
+            poll_signal: self.poll_signal,
+            poll_interval: self.poll_interval.unwrap_or(DEFAULT_POLL_INTERVAL),
+            splay: self.splay.unwrap_or_default(),
+            grace: self.grace.unwrap_or(DEFAULT_GRACE),
+        })
     }
 
     fn conflicts(&self) -> Vec<OptionConflict> {

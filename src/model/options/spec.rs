@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use glob::Pattern;
 
-use super::typed::{AgentChoice, TypedOptions};
+use super::signal_number::SignalNumber;
+use super::typed::{AgentChoice, LogFormat, TypedOptions};
 use crate::model::name_patterns::parse_patterns;
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
@@ -149,19 +150,25 @@ pub fn url(text: String) -> Result<HttpUrl, Expected> {
     HttpUrl::parse(&text).map_err(|_| "a URL, like https://secretsmanager.us-east-1.amazonaws.com")
 }
 
+/// Sums of durations up to a century do not overflow.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 pub fn duration(text: String) -> Result<Duration, Expected> {
-    let duration = bounded_duration(&text).filter(|duration| !duration.is_zero());
-    duration.ok_or("a duration above zero, like 20s or 1m30s")
+    let duration = humantime::parse_duration(&text).ok().filter(|duration| !duration.is_zero());
+    duration.map(|duration| duration.min(LONGEST)).ok_or("a duration above zero, like 20s or 1m30s")
 }
 
 pub fn duration_or_zero(text: String) -> Result<Duration, Expected> {
-    bounded_duration(&text).ok_or("a duration, like 0s, 30s or 12h")
+    let duration = humantime::parse_duration(&text).ok();
+    duration.map(|duration| duration.min(LONGEST)).ok_or("a duration, like 20s, 1m30s or 0s")
 }
 
-fn bounded_duration(text: &str) -> Option<Duration> {
-    // Sums of durations up to a century do not overflow.
-    let max = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    Some(humantime::parse_duration(text).ok()?.min(max))
+pub fn signal(text: String) -> Result<SignalNumber, Expected> {
+    SignalNumber::parse(&text)
+}
+
+pub fn log_format(text: String) -> Result<LogFormat, Expected> {
+    LogFormat::find(&text).ok_or("text or json")
 }
 
 const AGENT_EXPECTED: Expected = "the agent's URL, like http://127.0.0.1:2773";
@@ -182,7 +189,10 @@ mod tests {
             let text = match option.name {
                 "role-arn" => "arn:aws:iam::123456789012:role/Reader",
                 "endpoint-url" => "http://127.0.0.1:5000",
-                "timeout" | "wait" | "cache-ttl" | "cache-stale" => "1m30s",
+                "timeout" | "wait" | "poll-interval" | "splay" | "grace" | "cache-ttl" | "cache-stale" => "1m30s",
+                "on-rotation" => "signal=HUP",
+                "stop-signal" | "poll-signal" => "USR1",
+                "log-format" => "json",
                 _ => "us-east-1",
             };
             let given = match option.takes {
