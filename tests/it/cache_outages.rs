@@ -56,6 +56,18 @@ fn answers_of_a_failing_service_are_covered() {
 }
 
 #[test]
+fn failures_of_one_kind_are_one_warning_and_of_two_kinds_two() {
+    let secret = || Secret::json(r#"{"k":"v"}"#);
+    let (aws, cache) = (served().secret("y", secret()), CacheDirectory::new());
+    let launch = once(cache.with(sandbox(&aws).resolve("B=y:k"), &[]));
+    launch.run().launched_silently();
+    let aws = aws.secret("x", Secret::failing(fault::unavailable())).secret("y", Secret::failing(fault::status(500)));
+    assert_eq!(launch.run().launched().says(["secret x, ", "; secret y, "]).stderr().lines().count(), 1);
+    let _aws = aws.secret("y", Secret::failing(fault::throttled()));
+    assert_eq!(launch.run().launched().says(["secret x, ", "throttled"]).stderr().lines().count(), 2);
+}
+
+#[test]
 fn a_service_that_refuses_connections_is_covered() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = once(cache.with(sandbox(&aws), &[]));
