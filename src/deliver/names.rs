@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
@@ -12,8 +12,9 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use super::directory::DirectoryEntry;
-use super::platform::{NOT_SUPPORTED, exchange, link_open, open_own, rename_to_free};
+use super::platform::{NOT_SUPPORTED, exchange, open_own, rename_to_free};
 use super::problem::{DeliverProblem, FailedStep, Step};
+use crate::system::paths::link_open;
 
 /// The device and inode number of a file.
 pub type Identity = (dev_t, ino_t);
@@ -104,7 +105,7 @@ impl DirectoryEntry {
     /// Links an open file to a temporary name. Fails with ENOENT for a file whose last link was removed.
     pub fn link(&self, file: &File) -> Result<OsString, Errno> {
         let name = self.temporary_name();
-        link_open(file, self.directory(), &name)?;
+        link_open(file.as_fd(), self.directory(), &name)?;
         Ok(name)
     }
 

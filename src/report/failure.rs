@@ -7,8 +7,11 @@ use std::path::PathBuf;
 use super::deliver_errors::export;
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
 use super::line::{Label, Line};
-use super::{deliver_errors, exec_errors, input_errors, notices, reference_errors, resolve_errors, usage_errors};
+use super::{
+    cache, deliver_errors, exec_errors, input_errors, notices, reference_errors, resolve_errors, usage_errors,
+};
 use crate::backend::aws::{SetupError, UnknownRole, VariableError};
+use crate::backend::cached::CacheError;
 use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;
 use crate::exec::{ExecError, ProgramError, StackShortage};
@@ -37,6 +40,8 @@ pub enum Failure {
     Declaration(DeclarationError),
     /// The file of `--local`.
     Local(LocalError),
+    /// The directory of `--cache`.
+    Cache(CacheError),
     EnvReference(EnvReferenceError),
     Plan(PlanError),
     /// `--for-role` of a role that is not used.
@@ -88,6 +93,7 @@ impl Failure {
             {
                 TEMPORARY
             }
+            Self::Cache(error) => cache::status(error),
             Self::Declaration(_) | Self::Local(_) | Self::EnvReference(_) | Self::Environment(_) => CONFIGURATION,
             Self::Program { error, .. } => match error {
                 ProgramError::NotFound { .. } => NOT_FOUND,
@@ -121,6 +127,7 @@ impl Failure {
             | Self::Setup(_)
             | Self::Declaration(_)
             | Self::Local(_)
+            | Self::Cache(_)
             | Self::EnvReference(_)
             | Self::Plan(_)
             | Self::UnknownRole(_)
@@ -150,6 +157,7 @@ impl Failure {
             | Self::Setup(_)
             | Self::Declaration(_)
             | Self::Local(_)
+            | Self::Cache(_)
             | Self::EnvReference(_)
             | Self::UnknownRole(_)
             | Self::Program { .. }
@@ -174,6 +182,7 @@ impl Failure {
             Self::UnknownRole(error) => usage_errors::unknown_role(error),
             Self::Declaration(error) => input_errors::declaration(error),
             Self::Local(error) => vec![Line::error(input_errors::local(error))],
+            Self::Cache(error) => cache::lines(error),
             Self::EnvReference(error) => vec![Line::error(input_errors::env_reference(error))],
             Self::Plan(PlanError { subject, written, error }) => {
                 let reason = reference_errors::reference(written, error);

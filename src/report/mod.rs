@@ -3,6 +3,7 @@
 //! Each `*_errors` file words the errors of one stage or type as labelled lines; `failure` combines them, and `terminal` prints.
 //! `notices` has the other lines: warnings and waits; `provenance` those of `--verbose`; `rotation` those of supervision.
 
+pub mod cache;
 pub mod check;
 mod deliver_errors;
 mod exec_errors;

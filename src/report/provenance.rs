@@ -1,5 +1,6 @@
 //! The lines of `--verbose`: the secret, version and region of each variable and file.
 
+use super::cache::age_text;
 use super::fetch_errors;
 use super::line::Line;
 use crate::model::answer::{Document, Fetched};
@@ -55,8 +56,9 @@ fn described(from: &ReadFrom, fetched: &Fetched) -> Option<String> {
     let passed_over = answer.passed_over.iter();
     let instead =
         passed_over.map(|passed| format!(", in place of {} ({})", passed.region, fetch_errors::outage(&passed.outage)));
+    let cached = answer.cached.iter().map(|cached| format!(", from the cache, {} old", age_text(cached.age)));
     let stages = stages(&from.locator, document);
-    Some(format!("{name}, version {version}{stages}, {place}{}", instead.collect::<String>()))
+    Some(format!("{name}, version {version}{stages}, {place}{}", instead.chain(cached).collect::<String>()))
 }
 
 fn stages(locator: &Locator, document: &Document) -> String {

@@ -1,10 +1,12 @@
-//! Kernel interfaces that several stages use in the same way: errno, signals, termination by a signal, symbolic links, the terminal,
-//! standard output, the state of a child, and the service manager's socket.
+//! Kernel interfaces that several stages use in the same way: errno, signals, termination by a signal, symbolic links and paths, the
+//! terminal, standard output, the state of a child, and the service manager's socket.
 
+pub mod boot_time;
 pub mod links;
 pub mod notify;
 pub mod os_error;
 pub mod output;
+pub mod paths;
 pub mod signals;
 mod stack_line;
 pub mod terminal;

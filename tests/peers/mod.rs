@@ -18,6 +18,7 @@ mod tinyproxy;
 mod absence;
 mod accounts;
 mod agent;
+mod cached;
 mod check;
 mod checked;
 mod composed;

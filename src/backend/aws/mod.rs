@@ -4,6 +4,7 @@ mod arn_scope;
 mod clients;
 mod config;
 mod credentials;
+mod distinction;
 mod failover;
 mod operators;
 mod parameter_store;
@@ -12,6 +13,7 @@ mod protocol;
 #[cfg(any(fuzzing, test))]
 mod replay;
 mod request;
+mod roles;
 mod secrets_manager;
 mod session;
 mod sts;
@@ -29,12 +31,14 @@ pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::fan_out::FanOut;
 use crate::model::answer::{Answers, DescribedSecret, FetchFailure};
 use crate::model::reference::{Locator, Region, Version};
 use crate::time::deadline::Deadline;
-use request::SecretRequest;
+use distinction::distinction;
+use request::{Limited, SecretRequest};
 use session::Session;
 
 /// The client of Secrets Manager and Parameter Store.
@@ -56,8 +60,36 @@ impl Aws {
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
+        self.fetch_within(wanted, &BTreeSet::new(), Duration::ZERO).await
+    }
+
+    /// Does the same as [`Self::fetch`], but retries what only serves `replaceable` locators for `limit` at most.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn fetch_within(
+        &mut self,
+        wanted: &BTreeSet<&Locator>,
+        replaceable: &BTreeSet<&Locator>,
+        limit: Duration,
+    ) -> Result<Answers, SetupError> {
         let session = self.session().await?;
-        Ok(read_all(session, wanted).await)
+        let is_limited = !wanted.is_empty() && wanted.is_subset(replaceable);
+        session.set_limit(is_limited.then_some(limit));
+        Ok(read_all(session, wanted, replaceable, limit).await)
+    }
+
+    /// Returns, for each locator, texts that differ for two requests that may have different answers; none if the caller has no complete
+    /// credentials. Sends no request, so a region that only IMDS knows is not among them.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn distinctions<'a>(
+        &mut self,
+        wanted: &BTreeSet<&'a Locator>,
+    ) -> Result<Vec<(&'a Locator, Vec<String>)>, SetupError> {
+        let settings = &self.session().await?.settings;
+        Ok(wanted.iter().filter_map(|locator| Some((*locator, distinction(settings, locator)?))).collect())
     }
 
     /// Describes each secret of `wanted` once, in the region that it was read from, or else in its own.
@@ -99,16 +131,29 @@ impl Aws {
     }
 }
 
-async fn read_all(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
+async fn read_all(
+    session: &mut Session,
+    wanted: &BTreeSet<&Locator>,
+    replaceable: &BTreeSet<&Locator>,
+    limit: Duration,
+) -> Answers {
     let mut answers = Vec::new();
     let mut requests = FanOut::new();
+    let mut limited = BTreeSet::new();
     for locator in wanted.iter().copied() {
         match session.request(locator).await {
-            Ok(request) => requests.add(request, locator),
+            Ok(request) => {
+                if replaceable.contains(locator) {
+                    limited.insert(request.clone());
+                }
+                requests.add(request, locator);
+            }
             Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))),
         }
     }
-    let answered = failover::read_all(session, requests.requests().cloned().collect()).await;
+    let answered =
+        failover::read_all(session, requests.requests().cloned().collect(), &Limited { requests: limited, limit })
+            .await;
     answers.extend(requests.distribute(answered));
     answers
 }

@@ -205,6 +205,7 @@ mod tests {
     fn poller(path: PathBuf, timeout: Duration, check: Arc<super::super::polling::Check>) -> Poller {
         let settings = PollSettings {
             backend: BackendConfig::Local { path, is_announced: false },
+            cache: None,
             plan: Arc::new(plan()),
             timeout,
             observer: Observer::default(),

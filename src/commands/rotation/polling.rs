@@ -14,6 +14,7 @@ use crate::commands::read::{fetch_and_resolve, open};
 use crate::exec;
 use crate::model::answer::Fetched;
 use crate::model::environment::EnvironmentError;
+use crate::model::options::CacheOptions;
 use crate::model::plan::Plan;
 use crate::model::resolved::Resolved;
 use crate::report::{Failure, Report};
@@ -29,6 +30,8 @@ pub type Check = dyn Fn(&Resolved) -> Vec<EnvironmentError> + Send + Sync;
 #[derive(Clone)]
 pub struct PollSettings {
     pub backend: BackendConfig,
+    /// `--cache`, which keeps the answers and gives none.
+    pub cache: Option<CacheOptions>,
     pub plan: Arc<Plan>,
     /// `--timeout`, for each poll.
     pub timeout: Duration,
@@ -92,10 +95,10 @@ impl Polling {
     }
 
     async fn resolve(&mut self) -> Result<Snapshot, Report> {
-        let PollSettings { backend, plan, check, .. } = &self.settings;
+        let PollSettings { backend, cache, plan, check, .. } = &self.settings;
         let backend = match &mut self.backend {
             Some(backend) => backend,
-            none => none.insert(open(backend.clone(), self.deadline.clone())?),
+            none => none.insert(open(backend.clone(), cache.as_ref(), self.deadline.clone())?),
         };
         let mut fetched = Fetched::default();
         let outcome = fetch_and_resolve(backend, plan, &mut fetched).await;

@@ -16,7 +16,7 @@ use crate::deliver::{DeliverError, Files, Written};
 use crate::exec::{self, Image, Program};
 use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
-use crate::model::options::{OnRotation, Options, Rotation};
+use crate::model::options::{CacheOptions, OnRotation, Options, Rotation};
 use crate::model::plan::Plan;
 use crate::model::resolved::Resolved;
 use crate::model::retention::Retained;
@@ -75,6 +75,7 @@ impl Values {
         let observer = Observer { trace: LongWait::observer(options).trace, ..Observer::default() };
         let settings = PollSettings {
             backend: backend.for_reading(Reading::Again),
+            cache: options.cache.clone().map(CacheOptions::of_polls),
             plan: Arc::new(plan),
             timeout: options.timeout,
             observer,

@@ -10,7 +10,7 @@ mod table;
 mod typed;
 
 pub use operators::{CheckOptions, ExportFormat, ExportOptions, PolicyOptions};
-pub use resolved::{AwsOptions, OptionConflict, Options, SourceOption};
+pub use resolved::{AwsOptions, CacheOptions, OptionConflict, Options, SourceOption};
 pub use rotation::{OnRotation, Rotation};
 pub use signal_number::{Forwarding, SignalNumber};
 pub use spec::{Given, OptionSpec, Takes};

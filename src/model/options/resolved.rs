@@ -17,11 +17,16 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The default of `--timeout` in Lambda, which ends the init phase after 10 s.
 const TIMEOUT_IN_LAMBDA: Duration = Duration::from_secs(8);
 
+/// The default of `--cache-stale`.
+const CACHE_STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The options in force.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub source: SourceOption,
     pub aws: AwsOptions,
+    /// `--cache`, only with [`SourceOption::Aws`].
+    pub cache: Option<CacheOptions>,
     pub timeout: Duration,
     pub wait: Option<Duration>,
     /// `--clean-env`, `--pass` and `--unset`
@@ -61,6 +66,23 @@ pub struct AwsOptions {
     pub ca_bundle: Option<PathBuf>,
 }
 
+/// The options of `--cache`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheOptions {
+    pub directory: PathBuf,
+    /// The age from which an answer is requested again.
+    pub ttl: Duration,
+    /// The age from which an answer no longer replaces one that AWS does not give.
+    pub stale: Duration,
+}
+
+impl CacheOptions {
+    /// Returns the options of a poll for rotation: answers are kept, and AWS is always asked.
+    pub fn of_polls(self) -> Self {
+        Self { ttl: Duration::ZERO, stale: Duration::ZERO, ..self }
+    }
+}
+
 /// An illegal combination of options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptionConflict {
@@ -70,6 +92,8 @@ pub enum OptionConflict {
     LinuxOnly { option: &'static str },
     /// The options exclude each other.
     Together { options: [&'static str; 2], why: &'static str },
+    /// The option needs Linux.
+    OnlyOnLinux { option: &'static str },
 }
 
 /// Lambda sets AWS_LAMBDA_RUNTIME_API for every runtime.
@@ -97,6 +121,11 @@ impl TypedOptions {
             endpoint_url: self.endpoint_url,
             ca_bundle: self.ca_bundle,
         };
+        let cache = self.cache.map(|directory| CacheOptions {
+            directory,
+            ttl: self.cache_ttl.unwrap_or_default(),
+            stale: self.cache_stale.unwrap_or(CACHE_STALE),
+        });
         let retention = Retention {
             clean: self.clean_env == Some(true),
             pass: self.pass.unwrap_or_default(),
@@ -105,6 +134,7 @@ impl TypedOptions {
         let options = Options {
             source,
             aws,
+            cache,
             timeout: self.timeout.unwrap_or_else(|| default_timeout(inherited)),
             wait: self.wait,
             retention,
@@ -134,6 +164,14 @@ impl TypedOptions {
     fn conflicts(&self) -> Vec<OptionConflict> {
         let has_agent = matches!(self.agent, Some(AgentChoice::Default | AgentChoice::At(_)));
         let has_fallback = self.fallback_regions.as_ref().is_some_and(|regions| !regions.is_empty());
+        let has_cache = self.cache.is_some();
+        let cache_alone = |option, is_given: bool| {
+            (is_given && !has_cache).then_some(OptionConflict::Alone { option, without: "--cache" })
+        };
+        let not_cached = |option, is_given: bool| {
+            let why = "only what AWS itself answers is cached";
+            (is_given && has_cache).then_some(OptionConflict::Together { options: ["--cache", option], why })
+        };
         let found = [
             (self.external_id.is_some() && self.role_arn.is_none())
                 .then_some(OptionConflict::Alone { option: "--external-id", without: "--role-arn" }),
@@ -143,6 +181,11 @@ impl TypedOptions {
                 options: ["--endpoint-url", "--fallback-region"],
                 why: "one endpoint serves one region",
             }),
+            cache_alone("--cache-ttl", self.cache_ttl.is_some()),
+            cache_alone("--cache-stale", self.cache_stale.is_some()),
+            not_cached("--local", self.local.is_some()),
+            not_cached("--agent", has_agent),
+            (has_cache && !cfg!(target_os = "linux")).then_some(OptionConflict::OnlyOnLinux { option: "--cache" }),
         ];
         found.into_iter().flatten().chain(self.rotation_conflicts()).collect()
     }

@@ -217,7 +217,7 @@ mod tests {
             let text = match option.name {
                 "role-arn" => "arn:aws:iam::123456789012:role/Reader",
                 "endpoint-url" => "http://127.0.0.1:5000",
-                "timeout" | "wait" | "poll-interval" | "splay" | "grace" => "1m30s",
+                "timeout" | "wait" | "poll-interval" | "splay" | "grace" | "cache-ttl" | "cache-stale" => "1m30s",
                 "on-rotation" => "signal=HUP",
                 "stop-signal" | "poll-signal" => "USR1",
                 "log-format" => "json",
@@ -241,6 +241,8 @@ mod tests {
             ("timeout", "30"),
             ("timeout", "soon"),
             ("wait", "0s"),
+            ("cache-ttl", "soon"),
+            ("cache-stale", "-1s"),
             ("agent", "localhost:2773"),
             ("region", "us east"),
             ("role-arn", "Reader"),

@@ -113,6 +113,27 @@ pub const OPTIONS: &[OptionSpec] = &[
     },
     spec(
         HOW,
+        "cache",
+        Takes::Text("DIR"),
+        |options, given| put(&mut options.cache, given.path()),
+        "Keep what AWS answers in this directory in memory, for the next launch",
+    ),
+    spec(
+        HOW,
+        "cache-ttl",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.cache_ttl, given.parsed(duration_or_zero)),
+        "With --cache: use answers younger than this without a request [default: 0s]",
+    ),
+    spec(
+        HOW,
+        "cache-stale",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.cache_stale, given.parsed(duration_or_zero)),
+        "With --cache: use answers younger than this if AWS is unavailable [default: 24h]",
+    ),
+    spec(
+        HOW,
         "notify-ready",
         Takes::Nothing,
         |options, given| put(&mut options.notify_ready, given.flag()),

@@ -1,5 +1,8 @@
 //! The rows of the table, in the order in which they are declared.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::overrides::{By, Override};
 use super::problem::{Problem, UNDELIVERABLE};
 use super::row::{EntryKind, ReadSource, Row, RowStatus};
@@ -9,7 +12,7 @@ use crate::model::entry::{Entry, EntrySource, FileTarget, Origin, Place, Subject
 use crate::model::env_name::is_name;
 use crate::model::environment::EnvironmentError;
 use crate::model::plan::{Binding, EntryId, EnvFrom, Plan, ValueSource};
-use crate::model::reference::{SecretRef, Store};
+use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::resolved::ResolvedEntry;
 use crate::report::{deliver_errors, exec_errors, resolve_errors};
 use crate::resolve::{Outcome, ResolveError};
@@ -19,6 +22,8 @@ pub struct Values<'a> {
     pub plan: &'a Plan,
     pub outcome: &'a Outcome,
     pub fetched: &'a Fetched,
+    /// The ages of entries in the cache.
+    pub cached: &'a BTreeMap<Locator, Duration>,
     pub overrides: &'a [Override],
     pub unusable: &'a [(EntryId, EnvironmentError)],
     pub undeliverable: &'a [DeliverError],
@@ -153,7 +158,8 @@ impl Values<'_> {
     }
 
     fn source(&self, reference: &SecretRef, parameter_name: Option<&str>) -> ReadSource {
-        ReadSource::new(reference, parameter_name, self.fetched.get(&reference.locator))
+        let locator = &reference.locator;
+        ReadSource::new(reference, parameter_name, self.fetched.get(locator), self.cached.get(locator).copied())
     }
 
     fn failure(&self, Binding { id, subject, target, .. }: &Binding) -> Option<RowStatus> {

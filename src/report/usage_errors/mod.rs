@@ -180,6 +180,7 @@ pub fn conflict(conflict: OptionConflict) -> String {
         OptionConflict::Together { options: [one, other], why } => {
             format!("{one} and {other} exclude each other: {why}")
         }
+        OptionConflict::OnlyOnLinux { option } => format!("{option} works only on Linux"),
     }
 }
 

@@ -16,6 +16,7 @@ mod lambda;
 pub mod links;
 mod local;
 mod migrating;
+mod outages;
 mod picture;
 mod rotation;
 mod security;

@@ -85,6 +85,12 @@ struct Defaults {
     agent: Option<Agent>,
     /// Requests from AWS if `agent` is set and the agent is unavailable.
     agent_fallback: Option<bool>,
+    /// A directory in memory that keeps what AWS answers for the next launch.
+    cache: Option<String>,
+    /// Answers in `cache` that are younger are used without a request. Default: 0s.
+    cache_ttl: Option<DurationOrZero>,
+    /// Answers in `cache` that are younger are used if AWS is unavailable. Default: 24h.
+    cache_stale: Option<DurationOrZero>,
     /// Tells systemd right before the command starts that the service is ready (`Type=notify`).
     notify_ready: Option<bool>,
     /// Keeps variables that are already set and not empty.

@@ -66,7 +66,7 @@ pub struct Url(String);
 pub struct Duration(String);
 
 #[derive(JsonSchema)]
-#[schemars(inline, extend("pattern" = format!(r"^({DURATION})+\s*$"), "examples" = ["1m", "0s"]))]
+#[schemars(inline, extend("pattern" = format!(r"^(({DURATION})+\s*|0)$"), "examples" = ["1m", "0s"]))]
 pub struct DurationOrZero(String);
 
 /// The names of signals, in either case, that a command can handle.

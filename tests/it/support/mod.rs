@@ -6,8 +6,10 @@
 //! - [`deadline`]: runs that must end when their `--timeout` or `--wait` is over.
 //! - [`raw`]: runs with an environment that only execve(2) can make (duplicate entries, entries without `=`).
 //! - [`aws`]: a fake of AWS over HTTP that records every request.
+//! - [`cache`]: a directory for `--cache`.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`proxy`]: an HTTP proxy that records its requests and tunnels all of them to one server.
+//! - [`relay`]: an address whose connections go to one server after another.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
 //! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`.
 //! - [`terminal`]: runs on a terminal, on which something is typed.
@@ -19,6 +21,7 @@
 //! - [`skip`]: reports of tests that this machine cannot run.
 
 pub mod aws;
+pub mod cache;
 pub mod deadline;
 pub mod directory;
 pub mod network;
@@ -27,6 +30,7 @@ pub mod proxy;
 pub mod pty;
 pub mod raw;
 pub mod record;
+pub mod relay;
 pub mod rotating;
 pub mod running;
 pub mod sandbox;

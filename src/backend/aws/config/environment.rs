@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
+use super::caller::host_source;
 use super::profiles::ConfigFiles;
 use super::settings::{MetadataSettings, Reading, Settings, VariableKeys};
 use super::values::{
@@ -56,6 +57,8 @@ impl Settings {
             profile_roles: Vec::new(),
             has_profile: false,
             profile_has_keys: false,
+            profile_source: Vec::new(),
+            host_source: host_source(inherited),
             config_files: config_files(inherited),
             unreachable_files: Vec::new(),
             reading: Reading::Only,

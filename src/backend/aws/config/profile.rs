@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use aws_config::profile::Profile;
 
+use super::caller::profile_source;
 use super::profiles::Profiles;
 use super::role_chain::{ChainError, RoleChain, Source, role_chain};
 use super::settings::{Reading, Settings};
@@ -34,7 +35,7 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     settings.has_profile = true;
     check_source_profiles(name, profile, &profiles)?;
     if settings.uses_profile() {
-        apply_role_chain(settings, role_chain(&profiles, name))?;
+        apply_role_chain(settings, &profiles, role_chain(&profiles, name))?;
         check_codes(settings, name)?;
     }
     let reader = ProfileReader { name, profile };
@@ -49,7 +50,14 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
 }
 
 /// A chain that is inconsistent is reported when credentials are searched.
-fn apply_role_chain(settings: &mut Settings, chain: Result<Option<RoleChain>, ChainError>) -> Result<(), SetupError> {
+fn apply_role_chain(
+    settings: &mut Settings,
+    profiles: &Profiles,
+    chain: Result<Option<RoleChain>, ChainError>,
+) -> Result<(), SetupError> {
+    if let Ok(Some(chain)) = &chain {
+        settings.profile_source = profile_source(profiles, chain, settings);
+    }
     let (web_identity_role, roles) = match chain {
         Ok(None) => return Ok(()),
         Err(ChainError::Setup(error)) => return Err(error),

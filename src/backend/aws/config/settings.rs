@@ -39,6 +39,10 @@ pub struct Settings {
     pub has_profile: bool,
     /// True if credentials come from the profile, or its settings for them are inconsistent.
     pub profile_has_keys: bool,
+    /// Texts that tell the profile's source of credentials from others; empty without one.
+    pub profile_source: Vec<String>,
+    /// The variables that tell the container's or instance's source of credentials from others.
+    pub host_source: Vec<String>,
     pub config_files: ConfigFiles,
     /// Those that count as absent.
     pub unreachable_files: Vec<UnreachableFile>,
