@@ -11,12 +11,14 @@ mod names;
 mod no_memory;
 mod platform;
 mod problem;
+mod program;
 mod restore;
 mod signals;
 #[cfg(test)]
 mod testing;
 
 pub use problem::{DeliverError, DeliverProblem, FailedStep, Step};
+pub use program::install;
 pub use signals::Signals;
 
 use std::collections::HashSet;

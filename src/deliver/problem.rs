@@ -94,6 +94,8 @@ pub enum Step {
     Seal,
     /// Reading the replaced file.
     Read,
+    /// Reading the running program.
+    Program,
     /// Renaming between the temporary name and its own.
     Rename,
     Remove,

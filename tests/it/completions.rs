@@ -133,7 +133,10 @@ fn the_options_of_each_command_are_those_of_its_help() {
 
 #[test]
 fn the_first_word_is_a_command_or_the_separator() {
-    offers_among_others("secrets-exec ", &["check", "policy", "export", "completions", "man", "--"]);
+    offers_among_others(
+        "secrets-exec ",
+        &["check", "policy", "export", "migrate", "install", "completions", "man", "--"],
+    );
     offers("secrets-exec ch", &["check"]);
 }
 

@@ -46,6 +46,7 @@ mod hints;
 mod identity_faults;
 mod impostors;
 mod inheritance;
+mod install;
 mod instance_faults;
 mod interrupted;
 mod keep_alive;

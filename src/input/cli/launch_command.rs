@@ -43,6 +43,15 @@ pub fn with_inputs(command: Command) -> Command {
     command.args(entries.map(|arg| arg.help_heading(ENTRIES))).args(OPTIONS.iter().map(argument))
 }
 
+/// Adds options of the table, by their names.
+pub fn with_options(command: Command, names: &[&str], heading: &'static str) -> Command {
+    let options = OPTIONS.iter().filter(|option| names.contains(&option.name)).map(argument);
+    command.args_override_self(true).args(options.map(|arg| match arg.get_help_heading() {
+        Some(OUTPUT) | None => arg,
+        Some(_) => arg.help_heading(heading),
+    }))
+}
+
 /// Adds the words after `--`.
 pub fn with_program(command: Command, help: &'static str) -> Command {
     let words = Arg::new("command").value_name("COMMAND").last(true).num_args(0..);

@@ -3,7 +3,7 @@
 //! - `launch_command`, `subcommand`: the command lines as clap's, with the `help_text` of `--help`.
 //! - `inputs`: what commands share; its `options` of the table, and `--env` and others as `entries`.
 //! - `documents`: the shells' completions and the man page.
-//! - `operators`: the options of `check`, `policy` and `export`.
+//! - `operators`: the options of `check`, `policy` and `export`; `migrate`: those of `migrate`.
 //! - `clap_errors`: clap's errors as ours; `unknown` finds all unknown options and `stray` words.
 //! - `usage`: the errors.
 
@@ -13,6 +13,7 @@ mod entries;
 mod help_text;
 mod inputs;
 mod launch_command;
+mod migrate;
 mod operators;
 mod options;
 mod stray;
@@ -25,17 +26,19 @@ pub use subcommand::Subcommand;
 pub use usage::{Remedy, UsageError};
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::options::{CheckOptions, ExportOptions, PolicyOptions};
+use crate::model::options::{CheckOptions, ExportOptions, MigrateOptions, PolicyOptions, TypedOptions};
 use clap_errors::{missing_argument, usage_errors};
 use documents::{Shell, completions, man_page};
 use help_text::LAUNCH;
 use launch_command::{VERSION, launch_command};
+use migrate::migrate_options;
 use operators::{check_options, export_options, policy_options};
 use subcommand::whole_command;
 
@@ -59,6 +62,14 @@ pub enum Invocation {
     Export {
         inputs: Box<Inputs>,
         options: ExportOptions,
+    },
+    Migrate {
+        options: Box<MigrateOptions>,
+        /// Those of a launch that it has.
+        shared: Box<TypedOptions>,
+    },
+    Install {
+        directory: PathBuf,
     },
     /// Help, the version, completions or the man page, for standard output.
     Print(String),
@@ -118,6 +129,15 @@ fn parse_subcommand(
         Subcommand::Check => Ok(check(&mut matches, has_separator(arguments), inherited)),
         Subcommand::Policy => Ok(policy(&mut matches, inherited)),
         Subcommand::Export => export(&mut matches, inherited),
+        Subcommand::Migrate => {
+            let (options, shared) = migrate_options(&mut matches, inherited)?;
+            Ok(Invocation::Migrate { options: Box::new(options), shared: Box::new(shared) })
+        }
+        Subcommand::Install => {
+            let directory = matches.remove_one("directory").filter(|path: &OsString| !path.is_empty());
+            let directory = directory.ok_or_else(|| Vec::from_iter(missing_argument(subcommand)))?;
+            Ok(Invocation::Install { directory: directory.into() })
+        }
         Subcommand::Completions => {
             let name: Option<String> = matches.remove_one("shell");
             let shell = Shell::ALL.into_iter().find(|shell| name.as_deref() == Some(shell.name()));

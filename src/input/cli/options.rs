@@ -8,10 +8,14 @@ use super::usage::UsageError;
 use crate::model::inherited::Inherited;
 use crate::model::options::{Given, OPTIONS, OptionSpec, Takes, TypedOptions};
 
-/// Reads the options from the command line.
-pub fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> TypedOptions {
+/// Reads the options from the command line. `has` is true for those that the command has.
+pub fn flags(
+    matches: &mut ArgMatches,
+    has: impl Fn(&OptionSpec) -> bool,
+    errors: &mut Vec<UsageError>,
+) -> TypedOptions {
     let mut options = TypedOptions::default();
-    for option in OPTIONS {
+    for option in OPTIONS.iter().filter(|option| has(option)) {
         let given = match option.takes {
             Takes::Text(_) => matches.remove_one(option.name).map(Given::Text),
             Takes::Nothing => matches.get_flag(option.name).then_some(Given::Flag(true)),

@@ -7,7 +7,7 @@ mod spec;
 mod table;
 mod typed;
 
-pub use operators::{CheckOptions, ExportFormat, ExportOptions, PolicyOptions};
+pub use operators::{CheckOptions, ExportFormat, ExportOptions, MigrateOptions, PolicyOptions};
 pub use resolved::{AwsOptions, OptionConflict, Options, SourceOption};
 pub use spec::{Given, OptionSpec, Takes};
 pub use table::{OPTIONS, OUTPUT, find_option};

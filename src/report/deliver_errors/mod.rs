@@ -123,6 +123,7 @@ fn failed_step(FailedStep { step, why }: FailedStep) -> String {
         Step::Write => format!("cannot be written: {why}"),
         Step::Seal => format!("cannot be sealed: {why}"),
         Step::Read => format!("the replaced file cannot be read: {why}"),
+        Step::Program => format!("the running program cannot be read: {why}"),
         Step::Rename => format!("cannot be renamed: {why}"),
         Step::Remove => format!("cannot be removed: {why}"),
     }
