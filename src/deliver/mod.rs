@@ -7,6 +7,7 @@ pub mod export;
 #[cfg(target_os = "linux")]
 mod memory;
 mod names;
+mod new_file;
 #[cfg(target_os = "macos")]
 mod no_memory;
 mod platform;
@@ -17,6 +18,7 @@ mod signals;
 #[cfg(test)]
 mod testing;
 
+pub use new_file::NewFile;
 pub use problem::{DeliverError, DeliverProblem, FailedStep, Step};
 pub use program::install;
 pub use signals::Signals;

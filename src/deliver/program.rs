@@ -1,6 +1,5 @@
 //! The copy of the running program that `install` makes.
 
-use std::env::current_exe;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use nix::sys::stat::{Mode, fchmod};
 
 use super::directory::DirectoryEntry;
 use super::disk::DiskFile;
+use super::platform::open_program;
 use super::problem::{DeliverError, DeliverProblem, FailedStep, Step};
 use super::signals::{Signals, Undoing};
 use crate::model::entry::{FileTarget, Mode as FileMode, Origin, Place};
@@ -29,7 +29,7 @@ pub fn install(directory: &Path) -> Result<(), DeliverError> {
 
 fn copy(path: &Path) -> Result<(), DeliverProblem> {
     let entry = DirectoryEntry::find(path)?;
-    let mut program = open_program().map_err(|error| Step::Program.failed(errno(&error)))?;
+    let mut program = open_program().map_err(|errno| Step::Program.failed(errno))?;
     let signals = Signals::hold(Undoing::Files);
     let mut file = DiskFile::stage_filled(entry, |file| fill(file, &mut program))?;
     if signals.caught() {
@@ -40,11 +40,6 @@ fn copy(path: &Path) -> Result<(), DeliverProblem> {
     file.commit()?;
     file.keep();
     Ok(())
-}
-
-/// Opens the program by the kernel's link to it, which also leads to one whose name was removed or replaced.
-fn open_program() -> io::Result<File> {
-    if cfg!(target_os = "linux") { File::open("/proc/self/exe") } else { File::open(current_exe()?) }
 }
 
 /// Writes the program, and waits until it is on the disk: after a crash, a name must not lead to a part of it.

@@ -7,20 +7,23 @@ use std::path::PathBuf;
 use super::deliver_errors::export;
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
 use super::line::{Label, Line};
-use super::{deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors};
+use super::{deliver_errors, exec_errors, input_errors, migration, reference_errors, resolve_errors, usage_errors};
 use crate::backend::aws::{SetupError, UnknownRole, VariableError};
 use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;
 use crate::exec::{ExecError, ProgramError, StackShortage};
 use crate::input::cli::UsageError;
 use crate::input::declaration::{DeclarationError, DeclarationProblem};
+use crate::input::env_file::{EnvFileError, EnvFileProblem};
 use crate::input::env_references::EnvReferenceError;
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::command_line::CommandLine;
 use crate::model::entry::Origin;
 use crate::model::environment::EnvironmentError;
+use crate::model::migration::MigrationError;
 use crate::model::options::OptionConflict;
 use crate::model::plan::PlanError;
+use crate::model::reference::Locator;
 use crate::resolve::ResolveError;
 use crate::system::os_error;
 
@@ -37,6 +40,10 @@ pub enum Failure {
     /// The file of `--local`.
     Local(LocalError),
     EnvReference(EnvReferenceError),
+    /// The file of `migrate`.
+    EnvFile(EnvFileError),
+    /// A secret, by its id, that variables are not moved to.
+    Migration(Box<(Locator, MigrationError)>),
     Plan(PlanError),
     /// `--for-role` of a role that is not used.
     UnknownRole(UnknownRole),
@@ -78,11 +85,15 @@ impl Failure {
             Self::Plan(error) => by_origin(&error.subject.origin),
             Self::Declaration(DeclarationError { problem: DeclarationProblem::Unreadable(failure), .. })
             | Self::Local(LocalError { problem: LocalProblem::Unreadable(failure), .. })
+            | Self::EnvFile(EnvFileError { problem: EnvFileProblem::Unreadable(failure), .. })
                 if failure.is_limit =>
             {
                 TEMPORARY
             }
-            Self::Declaration(_) | Self::Local(_) | Self::EnvReference(_) | Self::Environment(_) => CONFIGURATION,
+            Self::Declaration(_) | Self::Local(_) | Self::EnvReference(_) | Self::EnvFile(_) | Self::Environment(_) => {
+                CONFIGURATION
+            }
+            Self::Migration(error) => migration::status(&error.1),
             Self::Program { error, .. } => match error {
                 ProgramError::NotFound { .. } => NOT_FOUND,
                 ProgramError::NotExecutable { .. } | ProgramError::NoInterpreter { .. } => NOT_EXECUTABLE,
@@ -115,6 +126,8 @@ impl Failure {
             | Self::Declaration(_)
             | Self::Local(_)
             | Self::EnvReference(_)
+            | Self::EnvFile(_)
+            | Self::Migration(_)
             | Self::Plan(_)
             | Self::UnknownRole(_)
             | Self::Program { .. }
@@ -142,6 +155,8 @@ impl Failure {
             | Self::Declaration(_)
             | Self::Local(_)
             | Self::EnvReference(_)
+            | Self::EnvFile(_)
+            | Self::Migration(_)
             | Self::UnknownRole(_)
             | Self::Program { .. }
             | Self::Runtime(_)
@@ -164,6 +179,8 @@ impl Failure {
             Self::Declaration(error) => input_errors::declaration(error),
             Self::Local(error) => vec![Line::error(input_errors::local(error))],
             Self::EnvReference(error) => vec![Line::error(input_errors::env_reference(error))],
+            Self::EnvFile(error) => migration::env_file(error),
+            Self::Migration(error) => migration::lines(&error.0, &error.1),
             Self::Plan(PlanError { subject, written, error }) => {
                 let reason = reference_errors::reference(written, error);
                 vec![Line::error(format!("{} ({}): {reason}", subject.label, subject.origin))]

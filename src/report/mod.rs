@@ -12,6 +12,7 @@ mod failure;
 mod fetch_errors;
 mod input_errors;
 mod line;
+pub mod migration;
 mod notices;
 mod reference_errors;
 mod resolve_errors;

@@ -13,6 +13,10 @@ mod names;
 
 pub use file_system::FileSystem;
 #[cfg(target_os = "linux")]
-pub use linux::{COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, read_link, rename_to_free};
+pub use linux::{
+    COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, open_program, read_link, rename_to_free,
+};
 #[cfg(target_os = "macos")]
-pub use macos::{COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, read_link, rename_to_free};
+pub use macos::{
+    COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, open_program, read_link, rename_to_free,
+};

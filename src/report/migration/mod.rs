@@ -1,0 +1,156 @@
+//! Messages of `migrate`: errors of its file and of the secret, and what was done. They name variables, and never a value.
+
+mod names;
+mod notices;
+
+pub use notices::{file_notices, left_to_do, outcome};
+
+use super::exit_status::{CONFIGURATION, TEMPORARY};
+use super::fetch_errors::fetching;
+use super::line::{Label, Line};
+use super::resolve_errors::{fetch_status, secret};
+use crate::input::env_file::{EnvFileError, EnvFileProblem};
+use crate::model::answer::{Denial, FetchError, FetchFailure};
+use crate::model::migration::{MOST_BYTES, MigrationError, NotMergeable, Operation};
+use crate::model::reference::{Locator, SecretRef, Selector};
+use crate::model::suggest::Suggestions;
+use names::joined;
+
+pub fn status(error: &MigrationError) -> u8 {
+    match error {
+        MigrationError::Request { failure, .. } => fetch_status(&failure.error),
+        MigrationError::Overtaken => TEMPORARY,
+        MigrationError::Exists
+        | MigrationError::NoSuchArn
+        | MigrationError::ArnWithoutUpdate
+        | MigrationError::NotMergeable(_)
+        | MigrationError::OtherValues(_)
+        | MigrationError::TooLarge(_) => CONFIGURATION,
+    }
+}
+
+pub fn env_file(error: &EnvFileError) -> Vec<Line> {
+    let EnvFileError { path, line, problem } = error;
+    let (what, hint) = match problem {
+        EnvFileProblem::Unreadable(failure) => (format!("cannot be read: {}", failure.why), None),
+        EnvFileProblem::NotUtf8 => ("is not UTF-8".to_owned(), None),
+        EnvFileProblem::Syntax(why) => (why.clone(), None),
+        EnvFileProblem::NotAnObject => ("expected a JSON object".to_owned(), None),
+        EnvFileProblem::Nested(key) => {
+            let hint = "move such a value by hand; a reference finds what is in it by a JSONPath, as in prod/app:$.a.b";
+            (format!("{key}: expected text, a number or a boolean"), Some(hint))
+        }
+        EnvFileProblem::IllegalName => {
+            let what = "expected a name of letters, digits and underscores, which does not begin with a digit";
+            (what.to_owned(), Some("correct the name, or choose the others with --only"))
+        }
+        EnvFileProblem::Nul(name) => {
+            let hint = "remove it, or choose the others with --only";
+            (format!("{name}: the value has a NUL byte, which a variable cannot hold"), Some(hint))
+        }
+        EnvFileProblem::Nothing { has_only: true } => ("no variable has a name that matches --only".to_owned(), None),
+        EnvFileProblem::Nothing { has_only: false } => ("there is no variable to move".to_owned(), None),
+    };
+    let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+    let error = Line::error(format!("{}{line}: {what}", path.display()));
+    std::iter::once(error).chain(hint.map(Line::help)).collect()
+}
+
+pub fn lines(locator: &Locator, error: &MigrationError) -> Vec<Line> {
+    let (what, hint) = match error {
+        MigrationError::Request { operation, failure } => return request(locator, *operation, failure),
+        MigrationError::Exists => {
+            let hint = "add --update to add the variables to its JSON object, or name another secret";
+            ("exists already; nothing was changed".to_owned(), hint)
+        }
+        MigrationError::NoSuchArn => {
+            ("does not exist".to_owned(), "a secret is created by its name; AWS chooses the ARN")
+        }
+        MigrationError::ArnWithoutUpdate => (
+            "an ARN names a secret that exists; nothing was changed".to_owned(),
+            "add --update, or create a secret by its name",
+        ),
+        MigrationError::NotMergeable(NotMergeable::Text) => (
+            "its value is no JSON object, so nothing can be added to it; nothing was changed".to_owned(),
+            "name another secret",
+        ),
+        MigrationError::NotMergeable(NotMergeable::Binary) => (
+            "its value is binary, which other programs may depend on; nothing was changed".to_owned(),
+            "name another secret",
+        ),
+        MigrationError::OtherValues(names) => {
+            let has = if names.len() == 1 { "has another value" } else { "have other values" };
+            let what = format!("{} {has} there; nothing was changed", joined(names));
+            (what, "add --overwrite to replace what is there, or choose the others with --only")
+        }
+        MigrationError::TooLarge(bytes) => {
+            let what = format!("it would have {bytes} bytes, and AWS allows {MOST_BYTES}; nothing was changed");
+            (what, "move a part with --only to this secret, and the others to another")
+        }
+        MigrationError::Overtaken => (
+            "another program changed it at the same time, and it does not have all of the values now".to_owned(),
+            "run this again with --update",
+        ),
+    };
+    vec![Line::error(format!("{}: {what}", secret(locator, locator.region.as_ref()))), Line::help(hint)]
+}
+
+fn request(locator: &Locator, operation: Operation, failure: &FetchFailure) -> Vec<Line> {
+    let reference = SecretRef { locator: locator.clone(), selector: Selector::Whole };
+    let (what, hints) = fetching(&failure.error, Some(&reference), false, &[], &Suggestions::default(), None);
+    let place = match &failure.error {
+        FetchError::NoCredentials(_) | FetchError::NoRegion => String::new(),
+        FetchError::NotFound { .. }
+        | FetchError::Denied { .. }
+        | FetchError::Unavailable(_)
+        | FetchError::Refused(_) => format!("{}: ", secret(locator, failure.region.as_ref())),
+    };
+    let permission = denial(operation, &failure.error);
+    let hints = hints.into_iter().filter(|line| permission.is_none() || line.label != Label::Help);
+    let after = match operation {
+        Operation::Read | Operation::Create { .. } => None,
+        Operation::Put if matches!(failure.error, FetchError::Unavailable(_)) => {
+            Some("it may have been changed all the same; run this again with --update")
+        }
+        Operation::Put => None,
+        Operation::ReadBack => Some("the secret is written, and could not be read back; run this again with --update"),
+    };
+    let after = match (operation, &failure.error) {
+        (Operation::Create { .. }, FetchError::Unavailable(_)) => {
+            Some("it may have been created all the same; run this again with --update")
+        }
+        (_, _) => after,
+    };
+    let what = Line::error(format!("{place}{what}"));
+    std::iter::once(what).chain(hints).chain(permission.map(Line::help)).chain(after.map(Line::note)).collect()
+}
+
+/// The permissions that an operation lacks, in place of those of a launch.
+fn denial(operation: Operation, error: &FetchError) -> Option<&'static str> {
+    let FetchError::Denied { cause, .. } = error else { return None };
+    match (cause, operation) {
+        (Denial::Policy | Denial::PolicyOrMissing, Operation::Create { has_tags: false }) => {
+            Some("allow this identity to perform secretsmanager:CreateSecret on it; docs/migrating.md has the policy")
+        }
+        (Denial::Policy | Denial::PolicyOrMissing, Operation::Create { has_tags: true }) => Some(
+            "allow this identity to perform secretsmanager:CreateSecret and secretsmanager:TagResource on it; \
+             docs/migrating.md has the policy",
+        ),
+        (Denial::Policy | Denial::PolicyOrMissing, Operation::Put) => {
+            Some("allow this identity to perform secretsmanager:PutSecretValue on it; docs/migrating.md has the policy")
+        }
+        (Denial::Policy, Operation::Read | Operation::ReadBack) | (Denial::PolicyOrMissing, Operation::ReadBack) => {
+            Some("allow this identity to perform secretsmanager:GetSecretValue on it; docs/migrating.md has the policy")
+        }
+        (Denial::PolicyOrMissing, Operation::Read) => Some(
+            "allow this identity to perform secretsmanager:GetSecretValue on it (docs/migrating.md has the policy); AWS \
+             also answers this if the secret does not exist: --apply without --update creates it without reading it before",
+        ),
+        (Denial::Key, Operation::Create { .. } | Operation::Put) => Some(
+            "allow this identity to perform kms:GenerateDataKey and kms:Decrypt on its key, and check that the key is \
+             enabled",
+        ),
+        (Denial::Key, Operation::Read | Operation::ReadBack)
+        | (Denial::Credentials | Denial::Token | Denial::Role, _) => None,
+    }
+}
