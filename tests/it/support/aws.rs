@@ -9,6 +9,7 @@ mod parameter;
 pub mod secret;
 mod service;
 mod trouble;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
