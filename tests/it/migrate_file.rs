@@ -99,7 +99,9 @@ fn a_flat_json_object_keeps_its_types() {
     let content = r#"{ "A": "a\nb", "NUM": 1.10, "B": true, "NULL": null, "AWS_REGION": "r" }"#;
     let aws = Aws::start();
     let run = migrating(&aws, "app.json", content).run();
-    run.launched().printed("env:\n  A: app:A\n  NUM: app:NUM\n  B: app:B\n").says(["app.json:1: a name without a value"]);
+    run.launched()
+        .printed("env:\n  A: app:A\n  NUM: app:NUM\n  B: app:B\n")
+        .says(["app.json:1: a name without a value"]);
     assert_eq!(aws.calls()[0].body()["SecretString"], r#"{"A":"a\nb","NUM":1.10,"B":true}"#);
     run.says_nothing_of("Docker");
     // Known by its brace.
