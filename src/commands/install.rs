@@ -10,5 +10,5 @@ use crate::report::{Failure, Report};
 /// # Errors
 /// The reason why it cannot be read or written; nothing is changed then.
 pub fn install(directory: &Path) -> Result<(), Report> {
-    Ok(deliver::install(directory).map_err(Failure::Deliver)?)
+    deliver::install(directory).map_err(|errors| errors.into_iter().map(Failure::Deliver).collect())
 }

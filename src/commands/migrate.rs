@@ -30,7 +30,7 @@ pub fn migrate(own: &MigrateOptions, shared: TypedOptions, inherited: &Inherited
     report.extend(conflicts, Failure::Options);
     let settings = report.value_of(Settings::new(&options.aws, inherited), Failure::Variable);
     let output = own.output.clone().map(|path| NewFile::find(path, Mode::PUBLIC, "--output")).transpose();
-    let output = report.value_of(output.map_err(|error| vec![error]), Failure::Deliver);
+    let output = report.value_of(output, Failure::Deliver);
     let file = report.value_of(awaiting("the file to migrate", || read(own)), Failure::EnvFile);
     let (Some(settings), Some(output), Some(file)) = (settings, output, file) else { return Err(report) };
     report.check()?;
@@ -66,7 +66,10 @@ fn finish(
 ) -> Result<(), Report> {
     let text = declaration(&own.secret, region, settings);
     match output.filter(|_| own.apply) {
-        Some(file) => file.write(&text).map_err(Failure::Deliver)?,
+        Some(file) => {
+            let written = file.write(&text);
+            written.map_err(|errors| errors.into_iter().map(Failure::Deliver).collect::<Report>())?;
+        }
         None => terminal::print_whole(&text).map_err(Failure::Output)?,
     }
     terminal::print_lines([migration::left_to_do(&own.file, own.output.as_deref(), own.apply)]);

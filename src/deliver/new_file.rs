@@ -23,12 +23,12 @@ impl NewFile {
     ///
     /// # Errors
     /// When the name is taken, or the directory is missing or cannot be written.
-    pub fn find(path: PathBuf, mode: Mode, option: &'static str) -> Result<Self, DeliverError> {
+    pub fn find(path: PathBuf, mode: Mode, option: &'static str) -> Result<Self, Vec<DeliverError>> {
         let found = DirectoryEntry::find(&path).and_then(|entry| entry.expect_free().map(|()| entry));
         let target = FileTarget { place: Place::Path(path), env: None, mode, owner: None };
         match found {
             Ok(entry) => Ok(Self { target, option, entry }),
-            Err(problem) => Err(error(target, option, problem)),
+            Err(problem) => Err(vec![error(target, option, problem)]),
         }
     }
 
@@ -36,9 +36,9 @@ impl NewFile {
     ///
     /// # Errors
     /// When it cannot be written, or the name was taken meanwhile. No part of the file is left then.
-    pub fn write(self, content: &str) -> Result<(), DeliverError> {
+    pub fn write(self, content: &str) -> Result<(), Vec<DeliverError>> {
         let Self { target, option, entry } = self;
-        write(entry, &target, content).map_err(|problem| error(target, option, problem))
+        write(entry, &target, content).map_err(|problem| vec![error(target, option, problem)])
     }
 }
 

@@ -22,9 +22,9 @@ const NAME: &str = "secrets-exec";
 ///
 /// # Errors
 /// When the program cannot be read, or the directory is missing or takes no file of this name; nothing is changed then.
-pub fn install(directory: &Path) -> Result<(), DeliverError> {
+pub fn install(directory: &Path) -> Result<(), Vec<DeliverError>> {
     let path = directory.join(NAME);
-    copy(&path).map_err(|problem| error(path, problem))
+    copy(&path).map_err(|problem| vec![error(path, problem)])
 }
 
 fn copy(path: &Path) -> Result<(), DeliverProblem> {
