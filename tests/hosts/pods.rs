@@ -44,6 +44,8 @@ impl Pod {
         let volume =
             format!("  volumes:\n    - name: shared\n      hostPath:\n        path: {}\n", shared.path().display());
         let document = repository_file(example).replace("app-secrets", &format!("{name}-secrets"));
+        // podman's volumes have one namespace for all pods.
+        let document = document.replace("name: program", &format!("name: {name}-program"));
         let pod = Self { name: name.clone(), document, network: "none", shared };
         let pod = pod
             .with(
@@ -109,7 +111,9 @@ impl Drop for Pod {
     fn drop(&mut self) {
         let quiet = Expectations { target_writes_stderr: true, ..Expectations::default() };
         podman::run(["pod", "rm", "--force", "--time=0", &self.name], quiet.clone());
-        podman::run(["volume", "rm", "--force", &format!("{}-secrets", self.name)], quiet);
+        for volume in ["secrets", "program"] {
+            podman::run(["volume", "rm", "--force", &format!("{}-{volume}", self.name)], quiet.clone());
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod config;
 mod credentials;
 mod failover;
 mod operators;
+mod own_values;
 mod parameter_store;
 mod policy;
 mod protocol;

@@ -3,7 +3,7 @@
 //! - `launch_command`, `subcommand`: the command lines as clap's, with the `help_text` of `--help`.
 //! - `inputs`: what commands share; its `options` of the table, and `--env` and others as `entries`.
 //! - `documents`: the shells' completions and the man page.
-//! - `operators`: the options of `check`, `policy` and `export`; `migrate`: those of `migrate`.
+//! - `operators`: the options of `check`, `policy`, `export` and `migrate`, whose command line is in `migrate`.
 //! - `clap_errors`: clap's errors as ours; `unknown` finds all unknown options and `stray` words.
 //! - `usage`: the errors.
 
@@ -38,8 +38,7 @@ use clap_errors::{missing_argument, usage_errors};
 use documents::{Shell, completions, man_page};
 use help_text::LAUNCH;
 use launch_command::{VERSION, launch_command};
-use migrate::migrate_options;
-use operators::{check_options, export_options, policy_options};
+use operators::{check_options, export_options, migrate_options, policy_options};
 use subcommand::whole_command;
 
 /// The command that the command line asks for.

@@ -59,40 +59,51 @@ pub fn env_file(error: &EnvFileError) -> Vec<Line> {
 pub fn lines(locator: &Locator, error: &MigrationError) -> Vec<Line> {
     let (what, hint) = match error {
         MigrationError::Request { operation, failure } => return request(locator, *operation, failure),
-        MigrationError::Exists => {
-            let hint = "add --update to add the variables to its JSON object, or name another secret";
-            ("exists already; nothing was changed".to_owned(), hint)
-        }
-        MigrationError::NoSuchArn => {
-            ("does not exist".to_owned(), "a secret is created by its name; AWS chooses the ARN")
-        }
-        MigrationError::ArnWithoutUpdate => (
-            "an ARN names a secret that exists; nothing was changed".to_owned(),
-            "add --update, or create a secret by its name",
-        ),
-        MigrationError::NotMergeable(NotMergeable::Text) => (
-            "its value is no JSON object, so nothing can be added to it; nothing was changed".to_owned(),
-            "name another secret",
-        ),
-        MigrationError::NotMergeable(NotMergeable::Binary) => (
-            "its value is binary, which other programs may depend on; nothing was changed".to_owned(),
-            "name another secret",
-        ),
-        MigrationError::OtherValues(names) => {
-            let has = if names.len() == 1 { "has another value" } else { "have other values" };
-            let what = format!("{} {has} there; nothing was changed", joined(names));
-            (what, "add --overwrite to replace what is there, or choose the others with --only")
-        }
-        MigrationError::TooLarge(bytes) => {
-            let what = format!("it would have {bytes} bytes, and AWS allows {MOST_BYTES}; nothing was changed");
-            (what, "move a part with --only to this secret, and the others to another")
-        }
         MigrationError::Overtaken => (
             "another program changed it at the same time, and it does not have all of the values now".to_owned(),
             "run this again with --update",
         ),
+        MigrationError::Exists
+        | MigrationError::NoSuchArn
+        | MigrationError::ArnWithoutUpdate
+        | MigrationError::NotMergeable(_)
+        | MigrationError::OtherValues(_)
+        | MigrationError::TooLarge(_) => {
+            let (what, hint) = unsuitable(error);
+            (format!("{what}; nothing was changed"), hint)
+        }
     };
     vec![Line::error(format!("{}: {what}", secret(locator, locator.region.as_ref()))), Line::help(hint)]
+}
+
+/// The message about a secret that does not suit the options or the file.
+fn unsuitable(error: &MigrationError) -> (String, &'static str) {
+    let (what, hint) = match error {
+        MigrationError::Exists => {
+            ("exists already", "add --update to add the variables to its JSON object, or name another secret")
+        }
+        MigrationError::NoSuchArn => ("does not exist", "a secret is created by its name; AWS chooses the ARN"),
+        MigrationError::ArnWithoutUpdate => {
+            ("an ARN names a secret that exists", "add --update, or create a secret by its name")
+        }
+        MigrationError::NotMergeable(NotMergeable::Text) => {
+            ("its value is no JSON object, so nothing can be added to it", "name another secret")
+        }
+        MigrationError::NotMergeable(NotMergeable::Binary) => {
+            ("its value is binary, which other programs may depend on", "name another secret")
+        }
+        MigrationError::OtherValues(names) => {
+            let has = if names.len() == 1 { "has another value" } else { "have other values" };
+            let hint = "add --overwrite to replace what is there, or choose the others with --only";
+            return (format!("{} {has} there", joined(names)), hint);
+        }
+        MigrationError::TooLarge(bytes) => {
+            let hint = "move a part with --only to this secret, and the others to another";
+            return (format!("it would have {bytes} bytes, and AWS allows {MOST_BYTES}"), hint);
+        }
+        MigrationError::Request { .. } | MigrationError::Overtaken => ("", ""),
+    };
+    (what.to_owned(), hint)
 }
 
 fn request(locator: &Locator, operation: Operation, failure: &FetchFailure) -> Vec<Line> {
@@ -107,22 +118,21 @@ fn request(locator: &Locator, operation: Operation, failure: &FetchFailure) -> V
     };
     let permission = denial(operation, &failure.error);
     let hints = hints.into_iter().filter(|line| permission.is_none() || line.label != Label::Help);
-    let after = match operation {
-        Operation::Read | Operation::Create { .. } => None,
-        Operation::Put if matches!(failure.error, FetchError::Unavailable(_)) => {
-            Some("it may have been changed all the same; run this again with --update")
-        }
-        Operation::Put => None,
-        Operation::ReadBack => Some("the secret is written, and could not be read back; run this again with --update"),
-    };
-    let after = match (operation, &failure.error) {
-        (Operation::Create { .. }, FetchError::Unavailable(_)) => {
-            Some("it may have been created all the same; run this again with --update")
-        }
-        (_, _) => after,
-    };
+    let after = left_open(operation, matches!(failure.error, FetchError::Unavailable(_)));
     let what = Line::error(format!("{place}{what}"));
     std::iter::once(what).chain(hints).chain(permission.map(Line::help)).chain(after.map(Line::note)).collect()
+}
+
+/// What a failed operation may have done.
+fn left_open(operation: Operation, is_outage: bool) -> Option<&'static str> {
+    match operation {
+        Operation::Create { .. } if is_outage => {
+            Some("it may have been created all the same; run this again with --update")
+        }
+        Operation::Put if is_outage => Some("it may have been changed all the same; run this again with --update"),
+        Operation::ReadBack => Some("the secret is written, and could not be read back; run this again with --update"),
+        Operation::Read | Operation::Create { .. } | Operation::Put => None,
+    }
 }
 
 /// The permissions that an operation lacks, in place of those of a launch.
