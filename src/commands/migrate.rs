@@ -12,7 +12,8 @@ use crate::model::answer::FetchFailure;
 use crate::model::entry::Mode;
 use crate::model::inherited::Inherited;
 use crate::model::migration::{
-    MOST_BYTES, Merged, MigrationError, NotMergeable, Operation, Outcome, Setting, declaration, is_stored, merge,
+    MOST_BYTES, Merged, MigrationError, NotMergeable, Operation, Outcome, Setting, Unsuitable, declaration, is_stored,
+    merge,
 };
 use crate::model::options::{MigrateOptions, TypedOptions};
 use crate::model::reference::Region;
@@ -47,6 +48,9 @@ pub fn migrate(own: &MigrateOptions, shared: TypedOptions, inherited: &Inherited
         };
         stored.await.map_err(|error| Failure::Migration(Box::new((own.secret.clone(), error))).into())
     })?;
+    if !outcome.is_new && !options.quiet {
+        terminal::print_lines(migration::without_effect(own));
+    }
     terminal::print_lines([migration::outcome(&own.secret, Some(&read_from), &outcome, own.apply)]);
     finish(own, region.as_ref(), &file.settings, output)
 }
@@ -88,7 +92,7 @@ async fn store(
     }
     match writer.read().await.map_err(failed(Operation::Read))? {
         None => create(writer, own, settings).await,
-        Some(_) if !own.update => Err(MigrationError::Exists),
+        Some(_) if !own.update => Err(Unsuitable::Exists.into()),
         Some(present) => update(writer, own, settings, present).await,
     }
 }
@@ -100,7 +104,7 @@ async fn create(
 ) -> Result<Outcome, MigrationError> {
     if writer.has_arn() {
         // With `--update`, it was not found.
-        return Err(if own.update { MigrationError::NoSuchArn } else { MigrationError::ArnWithoutUpdate });
+        return Err(if own.update { Unsuitable::NoSuchArn.into() } else { Unsuitable::ArnWithoutUpdate.into() });
     }
     let merged = checked(merge(None, settings))?;
     let token = token();
@@ -109,7 +113,7 @@ async fn create(
         let new = NewSecret { kms_key: own.kms_key.as_deref(), tags: &own.tags };
         match writer.create(&merged.text, new, &token).await.map_err(failed(operation))? {
             Creation::Created => read_back(writer, settings, None).await?,
-            Creation::Exists => return Err(MigrationError::Exists),
+            Creation::Exists => return Err(Unsuitable::Exists.into()),
         }
     }
     Ok(outcome(merged, true, own.apply.then_some(token)))
@@ -122,12 +126,12 @@ async fn update(
     present: PresentSecret,
 ) -> Result<Outcome, MigrationError> {
     if present.is_binary {
-        return Err(MigrationError::NotMergeable(NotMergeable::Binary));
+        return Err(Unsuitable::NotMergeable(NotMergeable::Binary).into());
     }
     let document = present.document.as_ref();
     let merged = checked(merge(document.map(|document| document.body.expose()), settings))?;
     if !merged.changed.is_empty() && !own.overwrite {
-        return Err(MigrationError::OtherValues(merged.changed));
+        return Err(Unsuitable::OtherValues(merged.changed).into());
     }
     let is_changed = !merged.added.is_empty() || !merged.changed.is_empty();
     let token = (own.apply && is_changed).then(token);
@@ -149,8 +153,8 @@ async fn read_back(
 }
 
 fn checked(merged: Result<Merged, NotMergeable>) -> Result<Merged, MigrationError> {
-    let merged = merged.map_err(MigrationError::NotMergeable)?;
-    if merged.text.len() > MOST_BYTES { Err(MigrationError::TooLarge(merged.text.len())) } else { Ok(merged) }
+    let merged = merged.map_err(Unsuitable::NotMergeable)?;
+    if merged.text.len() > MOST_BYTES { Err(Unsuitable::TooLarge(merged.text.len()).into()) } else { Ok(merged) }
 }
 
 fn outcome(merged: Merged, is_new: bool, version_id: Option<String>) -> Outcome {

@@ -139,6 +139,13 @@ fn update_adds_keys_and_leaves_the_others_as_they_are() {
 }
 
 #[test]
+fn a_key_and_tags_have_no_effect_on_a_secret_that_exists_and_it_says_so() {
+    let aws = Aws::start().secret("prod/app", Secret::json("{}"));
+    let run = migrating(&aws, &["--apply", "--update", "--kms-key", "k", "--tag", "a=b"]).run();
+    run.launched().says(["warning: --kms-key and --tag: no effect on a secret that exists"]);
+}
+
+#[test]
 fn update_creates_a_secret_that_does_not_exist() {
     let aws = Aws::start();
     migrating(&aws, &["--apply", "--update"]).run().launched().says(["was created"]);

@@ -28,10 +28,17 @@ pub enum EnvFileProblem {
     /// A value with a NUL byte, of the variable of this name.
     Nul(String),
     /// No variable is left to move.
-    Nothing {
-        /// True if `--only` leaves some out.
-        has_only: bool,
-    },
+    Nothing(Nothing),
+}
+
+/// The reason why no variable is left to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nothing {
+    /// The file has no other than those that are never moved.
+    LeftOut,
+    /// `--only` chooses none.
+    NotChosen,
+    Empty,
 }
 
 /// A line, if it is known, and what is wrong there.

@@ -11,7 +11,7 @@ mod object;
 mod python_dotenv;
 mod selection;
 
-pub use error::{EnvFileError, EnvFileProblem};
+pub use error::{EnvFileError, EnvFileProblem, Nothing};
 pub use selection::EnvFile;
 
 use std::collections::BTreeMap;

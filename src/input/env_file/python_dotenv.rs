@@ -178,3 +178,50 @@ fn is_space(c: char) -> bool {
 fn is_blank(c: char) -> bool {
     is_space(c) && c != '\n' && c != '\r'
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The bindings as `LINE NAME=VALUE`, and the lines of illegal statements.
+    fn read(text: &str) -> Vec<String> {
+        let shown = |statement| match statement {
+            Statement::Binding(Binding { name, value, line, .. }) => match value {
+                Some(value) => format!("{line} {name}={}", String::from_utf8_lossy(value.expose())),
+                None => format!("{line} {name}"),
+            },
+            Statement::Illegal(line) => format!("{line} illegal"),
+        };
+        statements(text).into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn each_statement_has_the_line_that_it_begins_on() {
+        let text = "\u{feff}\n# c\nA='1\n2' # c\n\n  export B = 2\nC\n=\nD=\"";
+        assert_eq!(read(text), ["3 A=1\n2", "6 B=2", "7 C", "8 illegal", "9 illegal"]);
+    }
+
+    #[test]
+    fn after_an_illegal_statement_the_next_line_is_read() {
+        assert_eq!(read("A='a' b\nB=\"b\nC='c'"), ["1 illegal", "2 illegal", "3 C=c"]);
+    }
+
+    #[test]
+    fn separators_of_ascii_are_spaces_as_in_python() {
+        assert_eq!(read("A\u{1c}=\u{1f}a\u{1d}# c\u{1e}"), ["1 A=a"]);
+        assert_eq!(read("A=\u{200b}a"), ["1 A=\u{200b}a"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_no_line_is_beyond_the_last(text in "(?s)[ab=#'\"\\\\\\n \u{a0}\u{1c}\u{feff}$.]{0,40}") {
+            let last = 1 + text.matches('\n').count();
+            for statement in statements(&text) {
+                let (Statement::Illegal(line) | Statement::Binding(Binding { line, .. })) = statement;
+                prop_assert!(line <= last);
+            }
+        }
+    }
+}

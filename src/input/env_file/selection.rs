@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use glob::Pattern;
 
 use super::binding::{Binding, Statement};
-use super::error::{EnvFileProblem, Found};
+use super::error::{EnvFileProblem, Found, Nothing};
 use crate::model::env_name::{EnvName, OWN_PREFIX};
 use crate::model::migration::{FileNotice, Left, Setting};
 use crate::model::name_patterns::matches_any;
@@ -78,9 +78,14 @@ impl Selection {
     }
 
     fn finish(mut self, docker: Option<&BTreeMap<&str, &str>>) -> Result<EnvFile, Vec<Found>> {
+        let nothing = match (self.left_out.is_empty(), self.has_others) {
+            (false, _) => Nothing::LeftOut,
+            (true, true) => Nothing::NotChosen,
+            (true, false) => Nothing::Empty,
+        };
         self.notices.extend(self.left_out.into_iter().map(|(reason, names)| FileNotice::LeftOut(reason, names)));
         if self.settings.is_empty() && self.errors.is_empty() {
-            self.errors.push((None, EnvFileProblem::Nothing { has_only: self.has_others }));
+            self.errors.push((None, EnvFileProblem::Nothing(nothing)));
         }
         if !self.errors.is_empty() {
             return Err(self.errors);

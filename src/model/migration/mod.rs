@@ -7,7 +7,7 @@ mod object;
 mod setting;
 
 pub use declaration::declaration;
-pub use error::{MigrationError, Operation};
+pub use error::{MigrationError, Operation, Unsuitable};
 pub use notice::{FileNotice, Left, Outcome};
 pub use object::{MOST_BYTES, Merged, NotMergeable, is_stored, merge};
 pub use setting::Setting;

@@ -3,15 +3,15 @@
 mod names;
 mod notices;
 
-pub use notices::{file_notices, left_to_do, outcome};
+pub use notices::{file_notices, left_to_do, outcome, without_effect};
 
 use super::exit_status::{CONFIGURATION, TEMPORARY};
 use super::fetch_errors::fetching;
 use super::line::{Label, Line};
 use super::resolve_errors::{fetch_status, secret};
-use crate::input::env_file::{EnvFileError, EnvFileProblem};
+use crate::input::env_file::{EnvFileError, EnvFileProblem, Nothing};
 use crate::model::answer::{Denial, FetchError, FetchFailure};
-use crate::model::migration::{MOST_BYTES, MigrationError, NotMergeable, Operation};
+use crate::model::migration::{MOST_BYTES, MigrationError, NotMergeable, Operation, Unsuitable};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::suggest::Suggestions;
 use names::joined;
@@ -20,12 +20,7 @@ pub fn status(error: &MigrationError) -> u8 {
     match error {
         MigrationError::Request { failure, .. } => fetch_status(&failure.error),
         MigrationError::Overtaken => TEMPORARY,
-        MigrationError::Exists
-        | MigrationError::NoSuchArn
-        | MigrationError::ArnWithoutUpdate
-        | MigrationError::NotMergeable(_)
-        | MigrationError::OtherValues(_)
-        | MigrationError::TooLarge(_) => CONFIGURATION,
+        MigrationError::Unsuitable(_) => CONFIGURATION,
     }
 }
 
@@ -48,8 +43,12 @@ pub fn env_file(error: &EnvFileError) -> Vec<Line> {
             let hint = "remove it, or choose the others with --only";
             (format!("{name}: the value has a NUL byte, which a variable cannot hold"), Some(hint))
         }
-        EnvFileProblem::Nothing { has_only: true } => ("no variable has a name that matches --only".to_owned(), None),
-        EnvFileProblem::Nothing { has_only: false } => ("there is no variable to move".to_owned(), None),
+        EnvFileProblem::Nothing(Nothing::LeftOut) => {
+            let hint = "AWS_*, SECRETS_EXEC_* and PATH are never moved";
+            ("there is no other variable to move".to_owned(), Some(hint))
+        }
+        EnvFileProblem::Nothing(Nothing::NotChosen) => ("no variable has a name that matches --only".to_owned(), None),
+        EnvFileProblem::Nothing(Nothing::Empty) => ("there is no variable to move".to_owned(), None),
     };
     let line = line.map(|line| format!(":{line}")).unwrap_or_default();
     let error = Line::error(format!("{}{line}: {what}", path.display()));
@@ -63,13 +62,8 @@ pub fn lines(locator: &Locator, error: &MigrationError) -> Vec<Line> {
             "another program changed it at the same time, and it does not have all of the values now".to_owned(),
             "run this again with --update",
         ),
-        MigrationError::Exists
-        | MigrationError::NoSuchArn
-        | MigrationError::ArnWithoutUpdate
-        | MigrationError::NotMergeable(_)
-        | MigrationError::OtherValues(_)
-        | MigrationError::TooLarge(_) => {
-            let (what, hint) = unsuitable(error);
+        MigrationError::Unsuitable(reason) => {
+            let (what, hint) = unsuitable(reason);
             (format!("{what}; nothing was changed"), hint)
         }
     };
@@ -77,31 +71,30 @@ pub fn lines(locator: &Locator, error: &MigrationError) -> Vec<Line> {
 }
 
 /// The message about a secret that does not suit the options or the file.
-fn unsuitable(error: &MigrationError) -> (String, &'static str) {
-    let (what, hint) = match error {
-        MigrationError::Exists => {
+fn unsuitable(reason: &Unsuitable) -> (String, &'static str) {
+    let (what, hint) = match reason {
+        Unsuitable::Exists => {
             ("exists already", "add --update to add the variables to its JSON object, or name another secret")
         }
-        MigrationError::NoSuchArn => ("does not exist", "a secret is created by its name; AWS chooses the ARN"),
-        MigrationError::ArnWithoutUpdate => {
+        Unsuitable::NoSuchArn => ("does not exist", "a secret is created by its name; AWS chooses the ARN"),
+        Unsuitable::ArnWithoutUpdate => {
             ("an ARN names a secret that exists", "add --update, or create a secret by its name")
         }
-        MigrationError::NotMergeable(NotMergeable::Text) => {
+        Unsuitable::NotMergeable(NotMergeable::Text) => {
             ("its value is no JSON object, so nothing can be added to it", "name another secret")
         }
-        MigrationError::NotMergeable(NotMergeable::Binary) => {
+        Unsuitable::NotMergeable(NotMergeable::Binary) => {
             ("its value is binary, which other programs may depend on", "name another secret")
         }
-        MigrationError::OtherValues(names) => {
+        Unsuitable::OtherValues(names) => {
             let has = if names.len() == 1 { "has another value" } else { "have other values" };
             let hint = "add --overwrite to replace what is there, or choose the others with --only";
             return (format!("{} {has} there", joined(names)), hint);
         }
-        MigrationError::TooLarge(bytes) => {
+        Unsuitable::TooLarge(bytes) => {
             let hint = "move a part with --only to this secret, and the others to another";
             return (format!("it would have {bytes} bytes, and AWS allows {MOST_BYTES}"), hint);
         }
-        MigrationError::Request { .. } | MigrationError::Overtaken => ("", ""),
     };
     (what.to_owned(), hint)
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use super::names::{joined, located};
 use crate::model::env_name::EnvName;
 use crate::model::migration::{FileNotice, Left, Outcome};
+use crate::model::options::MigrateOptions;
 use crate::model::reference::{Locator, Region};
-use crate::report::line::Line;
+use crate::report::line::{Line, list};
 use crate::report::resolve_errors::secret;
 
 /// The warnings about the file.
@@ -46,6 +47,14 @@ fn why(left: Left) -> &'static str {
         Left::Path => "the command is looked up in PATH before any request; declare it by `value`",
         Left::Own => "these are options of secrets-exec, and no command gets them",
     }
+}
+
+/// The warning about options that a secret which exists makes no use of.
+pub fn without_effect(options: &MigrateOptions) -> Option<Line> {
+    let given = [("--kms-key", options.kms_key.is_some()), ("--tag", !options.tags.is_empty())];
+    let given: Vec<&str> = given.into_iter().filter(|(_, is_given)| *is_given).map(|(option, _)| option).collect();
+    let text = || format!("{}: no effect on a secret that exists, which keeps its key and its tags", list(&given));
+    (!given.is_empty()).then(|| Line::warning(text()))
 }
 
 /// The line about the secret: what was changed, or without `--apply` what would be.
