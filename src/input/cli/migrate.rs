@@ -23,7 +23,8 @@ pub fn migrate(command: Command) -> Command {
     let file = Arg::new("file").value_name("FILE").value_parser(ValueParser::os_string());
     let file =
         file.value_hint(ValueHint::FilePath).help("A .env file, or a JSON object of texts, numbers and booleans");
-    with_options(command.arg(file).args(own()), &SHARED, "How to reach AWS")
+    let command = with_options(command.arg(file).args(own()), &SHARED, "How to reach AWS");
+    command.mut_arg("verbose", |arg| arg.help("With -vv: print identity, requests and times"))
 }
 
 fn own() -> [Arg; 8] {
