@@ -41,7 +41,9 @@ pub use exec::WipingAllocator;
 
 use commands::check::check;
 use commands::export::export;
+use commands::install::install;
 use commands::launch::launch;
+use commands::migrate::migrate;
 use commands::policy::policy;
 use input::cli::{self, Invocation};
 use model::inherited::Inherited;
@@ -94,6 +96,8 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode,
         Invocation::Check { inputs, command, options } => check(*inputs, command.as_ref(), options, inherited),
         Invocation::Policy { inputs, options } => policy(*inputs, &options, inherited),
         Invocation::Export { inputs, options } => export(*inputs, &options, inherited),
+        Invocation::Migrate { options, shared } => migrate(&options, *shared, inherited),
+        Invocation::Install { directory } => install(&directory),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

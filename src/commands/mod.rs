@@ -2,8 +2,10 @@
 
 pub mod check;
 pub mod export;
+pub mod install;
 pub mod launch;
 mod long_wait;
+pub mod migrate;
 pub mod policy;
 mod prepare;
 mod read;

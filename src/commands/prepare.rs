@@ -99,7 +99,14 @@ fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result
 fn signals_without_file(command: Option<Subcommand>, options: &Options, plan: Option<&Plan>) -> bool {
     let starts = match command {
         None | Some(Subcommand::Check) => true,
-        Some(Subcommand::Policy | Subcommand::Export | Subcommand::Completions | Subcommand::Man) => false,
+        Some(
+            Subcommand::Policy
+            | Subcommand::Export
+            | Subcommand::Migrate
+            | Subcommand::Install
+            | Subcommand::Completions
+            | Subcommand::Man,
+        ) => false,
     };
     let signals = options.rotation.is_some_and(|rotation| matches!(rotation.on_rotation, OnRotation::Signal(_)));
     starts && signals && plan.is_some_and(|plan| !plan.has_path())

@@ -8,10 +8,12 @@ mod inheritance;
 #[cfg(target_os = "linux")]
 mod memory;
 mod names;
+mod new_file;
 #[cfg(target_os = "macos")]
 mod no_memory;
 mod platform;
 mod problem;
+mod program;
 mod replacement;
 mod restore;
 mod signals;
@@ -19,7 +21,9 @@ mod staging;
 #[cfg(test)]
 mod testing;
 
+pub use new_file::NewFile;
 pub use problem::{DeliverError, DeliverProblem, FailedStep, Step};
+pub use program::install;
 pub use replacement::{Staged, Written};
 pub use signals::Signals;
 pub use staging::{Files, undeliverable};

@@ -8,7 +8,8 @@ use super::deliver_errors::export;
 use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
 use super::line::{Label, Line};
 use super::{
-    cache, deliver_errors, exec_errors, input_errors, notices, reference_errors, resolve_errors, usage_errors,
+    cache, deliver_errors, exec_errors, input_errors, migration, notices, reference_errors, resolve_errors,
+    usage_errors,
 };
 use crate::backend::aws::{SetupError, UnknownRole, VariableError};
 use crate::backend::cached::CacheError;
@@ -17,13 +18,16 @@ use crate::deliver::export::ExportError;
 use crate::exec::{ExecError, ProgramError, StackShortage};
 use crate::input::cli::UsageError;
 use crate::input::declaration::{DeclarationError, DeclarationProblem};
+use crate::input::env_file::{EnvFileError, EnvFileProblem};
 use crate::input::env_references::EnvReferenceError;
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::command_line::CommandLine;
 use crate::model::entry::Origin;
 use crate::model::environment::EnvironmentError;
+use crate::model::migration::MigrationError;
 use crate::model::options::OptionConflict;
 use crate::model::plan::PlanError;
+use crate::model::reference::Locator;
 use crate::resolve::ResolveError;
 use crate::system::os_error;
 use crate::time::progress::Status;
@@ -43,6 +47,10 @@ pub enum Failure {
     /// The directory of `--cache`.
     Cache(CacheError),
     EnvReference(EnvReferenceError),
+    /// The file of `migrate`.
+    EnvFile(EnvFileError),
+    /// A secret, by its id, that variables are not moved to.
+    Migration(Box<(Locator, MigrationError)>),
     Plan(PlanError),
     /// `--for-role` of a role that is not used.
     UnknownRole(UnknownRole),
@@ -89,12 +97,16 @@ impl Failure {
             Self::Plan(error) => by_origin(&error.subject.origin),
             Self::Declaration(DeclarationError { problem: DeclarationProblem::Unreadable(failure), .. })
             | Self::Local(LocalError { problem: LocalProblem::Unreadable(failure), .. })
+            | Self::EnvFile(EnvFileError { problem: EnvFileProblem::Unreadable(failure), .. })
                 if failure.is_limit =>
             {
                 TEMPORARY
             }
             Self::Cache(error) => cache::status(error),
-            Self::Declaration(_) | Self::Local(_) | Self::EnvReference(_) | Self::Environment(_) => CONFIGURATION,
+            Self::Declaration(_) | Self::Local(_) | Self::EnvReference(_) | Self::EnvFile(_) | Self::Environment(_) => {
+                CONFIGURATION
+            }
+            Self::Migration(error) => migration::status(&error.1),
             Self::Program { error, .. } => match error {
                 ProgramError::NotFound { .. } => NOT_FOUND,
                 ProgramError::NotExecutable { .. } | ProgramError::NoInterpreter { .. } => NOT_EXECUTABLE,
@@ -129,6 +141,8 @@ impl Failure {
             | Self::Local(_)
             | Self::Cache(_)
             | Self::EnvReference(_)
+            | Self::EnvFile(_)
+            | Self::Migration(_)
             | Self::Plan(_)
             | Self::UnknownRole(_)
             | Self::Program { .. }
@@ -159,6 +173,8 @@ impl Failure {
             | Self::Local(_)
             | Self::Cache(_)
             | Self::EnvReference(_)
+            | Self::EnvFile(_)
+            | Self::Migration(_)
             | Self::UnknownRole(_)
             | Self::Program { .. }
             | Self::Runtime(_)
@@ -184,6 +200,8 @@ impl Failure {
             Self::Local(error) => vec![Line::error(input_errors::local(error))],
             Self::Cache(error) => cache::lines(error),
             Self::EnvReference(error) => vec![Line::error(input_errors::env_reference(error))],
+            Self::EnvFile(error) => migration::env_file(error),
+            Self::Migration(error) => migration::lines(&error.0, &error.1),
             Self::Plan(PlanError { subject, written, error }) => {
                 let reason = reference_errors::reference(written, error);
                 vec![Line::error(format!("{} ({}): {reason}", subject.label, subject.origin))]

@@ -13,6 +13,7 @@ mod failure;
 mod fetch_errors;
 mod input_errors;
 mod line;
+pub mod migration;
 mod notices;
 mod provenance;
 mod reference_errors;

@@ -15,30 +15,35 @@ pub fn status(error: &ResolveError) -> u8 {
         | ResolveProblem::EnvFrom { .. }
         | ResolveProblem::Render { .. }
         | ResolveProblem::NotBase64 => CONFIGURATION,
-        ResolveProblem::Fetch(failure) => match &failure.error {
-            FetchError::NotFound { .. } | FetchError::NoRegion => CONFIGURATION,
-            FetchError::Denied { .. } => DENIED,
-            FetchError::Unavailable(_) => TEMPORARY,
-            FetchError::NoCredentials(CredentialsError { temporary, .. }) => {
-                if *temporary {
-                    TEMPORARY
-                } else {
-                    DENIED
-                }
+        ResolveProblem::Fetch(failure) => fetch_status(&failure.error),
+    }
+}
+
+/// Returns the status of a request that failed.
+pub fn fetch_status(error: &FetchError) -> u8 {
+    match error {
+        FetchError::NotFound { .. } | FetchError::NoRegion => CONFIGURATION,
+        FetchError::Denied { .. } => DENIED,
+        FetchError::Unavailable(_) => TEMPORARY,
+        FetchError::NoCredentials(CredentialsError { temporary, .. }) => {
+            if *temporary {
+                TEMPORARY
+            } else {
+                DENIED
             }
-            FetchError::Refused(
-                Refusal::MarkedForDeletion
-                | Refusal::NoValue
-                | Refusal::Certificate { .. }
-                | Refusal::TrustStore(_)
-                | Refusal::Proxy { .. }
-                | Refusal::OtherRegion { .. }
-                | Refusal::OtherAccount { .. }
-                | Refusal::Agent(_)
-                | Refusal::Request(_)
-                | Refusal::Status(_),
-            ) => CONFIGURATION,
-        },
+        }
+        FetchError::Refused(
+            Refusal::MarkedForDeletion
+            | Refusal::NoValue
+            | Refusal::Certificate { .. }
+            | Refusal::TrustStore(_)
+            | Refusal::Proxy { .. }
+            | Refusal::OtherRegion { .. }
+            | Refusal::OtherAccount { .. }
+            | Refusal::Agent(_)
+            | Refusal::Request(_)
+            | Refusal::Status(_),
+        ) => CONFIGURATION,
     }
 }
 

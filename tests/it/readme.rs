@@ -37,7 +37,7 @@ fn commands(help: &str) -> Vec<&str> {
 #[test]
 fn the_commands_of_the_help_are_in_the_reference() {
     let (reference, help) = (repository_file("docs/reference.md"), help());
-    assert_eq!(commands(&help), ["check", "policy", "export", "completions", "man"]);
+    assert_eq!(commands(&help), ["check", "policy", "export", "migrate", "install", "completions", "man"]);
     for command in commands(&help) {
         assert!(reference.contains(&format!("`{command}`")), "{command}");
     }

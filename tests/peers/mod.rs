@@ -26,6 +26,7 @@ mod delivered;
 mod exports;
 mod formats;
 mod identity;
+mod migrated;
 mod naming;
 mod parameters;
 mod policies;

@@ -49,3 +49,8 @@ fn renameat2(directory: BorrowedFd<'_>, from: &OsStr, to: &OsStr, flags: libc::c
         unsafe { libc::syscall(libc::SYS_renameat2, directory, from.as_ptr(), directory, to.as_ptr(), flags) };
     Errno::result(renamed).map(drop)
 }
+
+/// Opens the running program by the kernel's link to it, which also leads to one whose name was removed or replaced.
+pub fn open_program() -> Result<File, Errno> {
+    open("/proc/self/exe", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map(File::from)
+}

@@ -43,3 +43,8 @@ fn renameatx(directory: BorrowedFd<'_>, from: &OsStr, to: &OsStr, flags: libc::c
     let renamed = unsafe { libc::renameatx_np(directory, from.as_ptr(), directory, to.as_ptr(), flags) };
     Errno::result(renamed).map(drop)
 }
+
+/// macOS has no link to the running program, and images of containers are Linux's.
+pub fn open_program() -> Result<File, Errno> {
+    Err(NOT_SUPPORTED)
+}

@@ -10,6 +10,6 @@ mod macos;
 mod names;
 
 #[cfg(target_os = "linux")]
-pub use linux::{NOT_SUPPORTED, exchange, open_own, rename_to_free};
+pub use linux::{NOT_SUPPORTED, exchange, open_own, open_program, rename_to_free};
 #[cfg(target_os = "macos")]
-pub use macos::{NOT_SUPPORTED, exchange, open_own, rename_to_free};
+pub use macos::{NOT_SUPPORTED, exchange, open_own, open_program, rename_to_free};

@@ -133,6 +133,37 @@ pub const EXPORT: HelpText = HelpText {
     statuses: &[64, 70, 75, 77, 78],
 };
 
+pub const MIGRATE: HelpText = HelpText {
+    about: "Move a .env file into a secret, and print the declaration that replaces it",
+    details: "FILE is read as python-dotenv reads it without interpolation, or as a flat JSON object. Without --apply nothing is \
+              changed: the names of what would be created or changed are said, and the declaration is printed. FILE is never changed or \
+              removed. The options about AWS can also be set as SECRETS_EXEC_<NAME>.",
+    usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
+    examples: &[
+        example("secrets-exec migrate .env --secret prod/app", "Say what would be created, and print the declaration"),
+        example(
+            "secrets-exec migrate .env --secret prod/app --apply --output secrets-exec.yaml",
+            "Create the secret, read it back, and write the declaration",
+        ),
+        example(
+            "secrets-exec migrate .env --secret prod/app --apply --update",
+            "Add the variables to a secret that exists, or go on after an interruption",
+        ),
+    ],
+    status_intro: "0 if everything was done, or can be done with --apply. Else:",
+    statuses: &[64, 70, 75, 77, 78],
+};
+
+pub const INSTALL: HelpText = HelpText {
+    about: "Copy this program to a directory",
+    details: "Writes DIR/secrets-exec with mode 0755, complete or not at all, and replaces a file of this name. An init container of an \
+              image with nothing but this program hands it so to images that cannot be rebuilt.",
+    usage: "secrets-exec install DIR",
+    examples: &[example("secrets-exec install /shared", "Copy the program to a volume that other containers share")],
+    status_intro: "0 if the file is there. Else:",
+    statuses: &[64, 70, 75, 78],
+};
+
 pub const COMPLETIONS: HelpText = HelpText {
     about: "Print the completions of a shell",
     details: "",

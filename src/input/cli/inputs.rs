@@ -41,7 +41,7 @@ impl Inputs {
     /// Reads the options that commands share. Errors in them are in [`Self::errors`].
     pub fn new(command: Option<Subcommand>, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let mut errors = Vec::new();
-        let flags = flags(matches, &mut errors);
+        let flags = flags(matches, |_| true, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
         let options = flags.over(variables(inherited, &mut errors));
         let layer = layer(matches, &mut errors);

@@ -14,7 +14,7 @@ const ENTRIES: &str = "What to resolve";
 
 /// The command line of a launch.
 pub fn launch_command() -> Command {
-    with_options(OPTIONS.iter())
+    command(OPTIONS.iter())
 }
 
 /// The command line of a launch with only those options of the table that a word may name, for clap takes time for each option. What
@@ -23,10 +23,10 @@ pub fn brief_launch_command(arguments: &[OsString]) -> Command {
     let words = || arguments.iter().take_while(|word| *word != "--").map(|word| word.as_encoded_bytes());
     let is_named =
         |name: &str| words().filter_map(|word| word.strip_prefix(b"--")).any(|word| word.starts_with(name.as_bytes()));
-    with_options(OPTIONS.iter().filter(|option| option.short.is_some() || is_named(option.name)))
+    command(OPTIONS.iter().filter(|option| option.short.is_some() || is_named(option.name)))
 }
 
-fn with_options(options: impl Iterator<Item = &'static OptionSpec>) -> Command {
+fn command(options: impl Iterator<Item = &'static OptionSpec>) -> Command {
     let command = Command::new("secrets-exec").about(LAUNCH.about).override_usage(LAUNCH.usage);
     let command = with_entries(command).args(options.map(argument));
     with_help(with_program(command, "The command to become, always after --, and its arguments"))
@@ -60,6 +60,15 @@ fn with_entries(command: Command) -> Command {
     let command = command.args_override_self(true);
     let entries = entries().into_iter().chain(declarations());
     command.args(entries.map(|arg| arg.help_heading(ENTRIES)))
+}
+
+/// Adds options of the table, by their names.
+pub fn with_options(command: Command, names: &[&str], heading: &'static str) -> Command {
+    let options = OPTIONS.iter().filter(|option| names.contains(&option.name)).map(argument);
+    command.args_override_self(true).args(options.map(|arg| match arg.get_help_heading() {
+        Some(OUTPUT) | None => arg,
+        Some(_) => arg.help_heading(heading),
+    }))
 }
 
 /// Adds the words after `--`.

@@ -3,7 +3,7 @@
 //! - `launch_command`, `subcommand`: the command lines as clap's, with the `help_text` of `--help`.
 //! - `inputs`: what commands share; its `options` of the table, and `--env` and others as `entries`.
 //! - `documents`: the shells' completions and the man page.
-//! - `operators`: the options of `check`, `policy` and `export`.
+//! - `operators`: the options of `check`, `policy`, `export` and `migrate`, whose command line is in `migrate`.
 //! - `clap_errors`: clap's errors as ours; `unknown` finds all unknown options and `stray` words.
 //! - `usage`: the errors, in the `log_format` that the arguments ask for.
 
@@ -14,6 +14,7 @@ mod help_text;
 mod inputs;
 mod launch_command;
 mod log_format;
+mod migrate;
 mod operators;
 mod options;
 mod stray;
@@ -27,18 +28,19 @@ pub use subcommand::Subcommand;
 pub use usage::{Remedy, UsageError};
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::options::{CheckOptions, ExportOptions, PolicyOptions};
+use crate::model::options::{CheckOptions, ExportOptions, MigrateOptions, PolicyOptions, TypedOptions};
 use clap_errors::{missing_argument, usage_errors};
 use documents::{Shell, completions, man_page};
 use help_text::LAUNCH;
 use launch_command::{VERSION, brief_launch_command, launch_command};
-use operators::{check_options, export_options, policy_options};
+use operators::{check_options, export_options, migrate_options, policy_options};
 use subcommand::whole_command;
 
 /// The command that the command line asks for.
@@ -61,6 +63,14 @@ pub enum Invocation {
     Export {
         inputs: Box<Inputs>,
         options: ExportOptions,
+    },
+    Migrate {
+        options: Box<MigrateOptions>,
+        /// Those of a launch that it has.
+        shared: Box<TypedOptions>,
+    },
+    Install {
+        directory: PathBuf,
     },
     /// Help, the version, completions or the man page, for standard output.
     Print(String),
@@ -125,6 +135,15 @@ fn parse_subcommand(
         Subcommand::Check => Ok(check(&mut matches, has_separator(arguments), inherited)),
         Subcommand::Policy => Ok(policy(&mut matches, inherited)),
         Subcommand::Export => export(&mut matches, inherited),
+        Subcommand::Migrate => {
+            let (options, shared) = migrate_options(&mut matches, inherited)?;
+            Ok(Invocation::Migrate { options: Box::new(options), shared: Box::new(shared) })
+        }
+        Subcommand::Install => {
+            let directory = matches.remove_one("directory").filter(|path: &OsString| !path.is_empty());
+            let directory = directory.ok_or_else(|| Vec::from_iter(missing_argument(subcommand)))?;
+            Ok(Invocation::Install { directory: directory.into() })
+        }
         Subcommand::Completions => {
             let name: Option<String> = matches.remove_one("shell");
             let shell = Shell::ALL.into_iter().find(|shell| name.as_deref() == Some(shell.name()));
@@ -232,7 +251,7 @@ mod tests {
             let whole = launch_command().try_get_matches_from(words());
             assert_eq!(brief.is_ok(), whole.is_ok(), "{line:?}");
             let (Ok(mut brief), Ok(mut whole)) = (brief, whole) else { continue };
-            let of = |matches: &mut ArgMatches| format!("{:?}", options::flags(matches, &mut Vec::new()));
+            let of = |matches: &mut ArgMatches| format!("{:?}", options::flags(matches, |_| true, &mut Vec::new()));
             assert_eq!(of(&mut brief), of(&mut whole), "{line:?}");
         }
     }

@@ -9,10 +9,14 @@ use crate::model::env_name::OWN_PREFIX;
 use crate::model::inherited::Inherited;
 use crate::model::options::{Given, OPTIONS, OptionSpec, Takes, TypedOptions};
 
-/// Reads the options from the command line.
-pub fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> TypedOptions {
+/// Reads the options from the command line. `has` is true for those that the command has.
+pub fn flags(
+    matches: &mut ArgMatches,
+    has: impl Fn(&OptionSpec) -> bool,
+    errors: &mut Vec<UsageError>,
+) -> TypedOptions {
     let mut options = TypedOptions::default();
-    for option in OPTIONS {
+    for option in OPTIONS.iter().filter(|option| has(option)) {
         let given = match option.takes {
             Takes::Text(_) => one(matches, option).map(Given::Text),
             Takes::Nothing => one(matches, option).filter(|is_given| *is_given).map(Given::Flag),

@@ -9,7 +9,7 @@ mod spec;
 mod table;
 mod typed;
 
-pub use operators::{CheckOptions, ExportFormat, ExportOptions, PolicyOptions};
+pub use operators::{CheckOptions, ExportFormat, ExportOptions, MigrateOptions, PolicyOptions};
 pub use resolved::{AwsOptions, CacheOptions, OptionConflict, Options, SourceOption};
 pub use rotation::{OnRotation, Rotation};
 pub use signal_number::{Forwarding, SignalNumber};

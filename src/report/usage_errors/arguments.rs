@@ -68,6 +68,8 @@ fn for_subcommand(word: &str, subcommand: Subcommand, takes: &str) -> Vec<Line> 
 fn arguments_of(subcommand: Subcommand) -> &'static str {
     match subcommand {
         Subcommand::Completions => "one shell",
+        Subcommand::Migrate => "one file, and options",
+        Subcommand::Install => "one directory",
         Subcommand::Man => "no arguments",
         Subcommand::Check | Subcommand::Policy | Subcommand::Export => "only options",
     }
@@ -128,9 +130,10 @@ pub fn missing_argument(subcommand: Subcommand, argument: &str, known: &[&str]) 
     let name = subcommand.name();
     let value = argument.rsplit(' ').next().unwrap_or(argument);
     let example = argument.replace(value, known.first().copied().unwrap_or(value));
+    let choice = if known.is_empty() { String::new() } else { format!("{value} is one of {}, ", known.join(", ")) };
     vec![
         Line::error(format!("{name} requires {argument}")),
-        Line::help(format!("{value} is one of {}, as in: secrets-exec {name} {example}", known.join(", "))),
+        Line::help(format!("{choice}as in: secrets-exec {name} {example}")),
     ]
 }
 

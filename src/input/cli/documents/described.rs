@@ -13,8 +13,17 @@ pub struct DescribedLine {
     pub options: Vec<DescribedOption>,
     /// The possible values of its only argument, as the shells of `completions`.
     pub values: Vec<Choice>,
+    /// The kind of file that its only argument names.
+    pub files: Option<FileKind>,
     /// True if another command line follows `--`.
     pub takes_program: bool,
+}
+
+/// The kind of file that an argument names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    Any,
+    Directory,
 }
 
 pub struct DescribedOption {
@@ -62,6 +71,7 @@ impl DescribedLine {
             name: Some(command.get_name().to_owned()),
             about: command.get_about().map(ToString::to_string).unwrap_or_default(),
             options: options.into_iter().filter(|arg| !arg.is_hide_set()).map(DescribedOption::new).collect(),
+            files: positionals.iter().find_map(|arg| file_kind(arg)),
             values: positionals.iter().flat_map(|arg| possible_values(arg)).collect(),
             takes_program: positionals.iter().any(|arg| arg.is_last_set()),
         }
@@ -109,6 +119,14 @@ fn values_of_table(arg: &Arg) -> Vec<Choice> {
     let option = OPTIONS.iter().find(|option| arg.get_long() == Some(option.name));
     let values = option.map(OptionSpec::values).unwrap_or_default();
     values.into_iter().map(|name| Choice { name, help: String::new() }).collect()
+}
+
+fn file_kind(arg: &Arg) -> Option<FileKind> {
+    match arg.get_value_hint() {
+        ValueHint::FilePath => Some(FileKind::Any),
+        ValueHint::DirPath => Some(FileKind::Directory),
+        _ => None,
+    }
 }
 
 fn possible_values(arg: &Arg) -> Vec<Choice> {
