@@ -2,7 +2,7 @@
 
 .POSIX:
 .PHONY: help demo test test-peers test-hosts test-dist test-dist-sample lint workflows deny oldest fuzz release install dist macos bench
-.PHONY: bench-quick bench-fleet clean
+.PHONY: bench-quick bench-fleet soak clean
 
 CARGO = cargo
 VENV = .venv
@@ -108,6 +108,9 @@ bench: ## measure against the floor and other tools, into docs/ (minutes; Linux,
 
 bench-quick: ## the same with fewer runs, printed
 	CARGO='$(CARGO)' python3 benches/bench.py --quick $(BENCH)
+
+soak: release ## 1,000 rotations under load: what grows, and what wakes it at rest (minutes; Linux)
+	python3 benches/soak.py "$(BINARY)" $(ROTATIONS)
 
 bench-fleet: release ## 1,000 launches at once against a service that throttles; writes docs/fleet.md
 	python3 benches/fleet.py "$(BINARY)" docs

@@ -22,14 +22,12 @@ mod deliver;
 mod exec;
 mod input;
 mod resolve;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has --on-rotation"))]
+mod supervise;
 
 mod report;
 
 mod commands;
-
-// No command calls it yet.
-#[cfg(test)]
-mod supervise;
 
 // The properties that the fuzz targets check.
 #[cfg(any(fuzzing, test))]
@@ -39,10 +37,14 @@ use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
+pub use exec::WipingAllocator;
+
 use commands::check::check;
 use commands::credential::{credential, refuse_unless_answered, take_connection};
 use commands::export::export;
+use commands::install::install;
 use commands::launch::launch;
+use commands::migrate::migrate;
 use commands::policy::policy;
 use input::cli::{self, Invocation};
 use model::inherited::Inherited;
@@ -50,7 +52,8 @@ use report::{Failure, Report, terminal};
 
 /// Runs secrets-exec with `arguments`, without the program's own name, and `environment`.
 ///
-/// A successful launch does not return. Returns 0 after help or version, else an exit status of docs/reference.md (sysexits(3)).
+/// A successful launch does not return. Returns 0 after help or version, with `--on-rotation` the command's exit status, else one of
+/// docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
     // First of all: what is printed on a credential's connection would become the credential.
     if let Err(status) = take_connection(&arguments) {
@@ -66,6 +69,7 @@ fn start(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, 
     panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));
     let inherited = Inherited::new(environment);
     terminal::choose_colours(&inherited);
+    terminal::choose_format(cli::log_format(&arguments, &inherited).unwrap_or_default());
     if let Err(shortage) = exec::check_stack(|| size_of(&arguments, &inherited)) {
         return print(Failure::Stack(shortage).into());
     }
@@ -83,7 +87,7 @@ fn size_of(arguments: &[OsString], inherited: &Inherited) -> usize {
 #[inline(never)]
 fn resolve_and_run(arguments: Vec<OsString>, inherited: &Inherited) -> ExitCode {
     match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, inherited))) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Ok(status)) => status,
         Ok(Err(report)) => print(report),
         Err(_) => ExitCode::from(report::BUG),
     }
@@ -91,18 +95,21 @@ fn resolve_and_run(arguments: Vec<OsString>, inherited: &Inherited) -> ExitCode 
 
 fn print(report: Report) -> ExitCode {
     let rendered = report.render();
-    terminal::print_lines(rendered.lines);
+    terminal::print_lines(rendered.lines.into_iter().map(|line| line.with("status", rendered.exit_status)));
     ExitCode::from(rendered.exit_status)
 }
 
-fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<(), Report> {
+fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode, Report> {
     let invocation = cli::parse(arguments, inherited);
-    match invocation.map_err(|errors| errors.into_iter().map(Failure::Usage).collect::<Report>())? {
+    let done = match invocation.map_err(|errors| errors.into_iter().map(Failure::Usage).collect::<Report>())? {
+        Invocation::Launch { inputs, command } => return launch(*inputs, &command, inherited),
         Invocation::Print(text) => terminal::print(&text).map_err(|error| Failure::Output(error).into()),
-        Invocation::Launch { inputs, command } => match launch(*inputs, &command, inherited)? {},
         Invocation::Check { inputs, command, options } => check(*inputs, command.as_ref(), options, inherited),
         Invocation::Policy { inputs, options } => policy(*inputs, &options, inherited),
         Invocation::Export { inputs, options } => export(*inputs, &options, inherited),
+        Invocation::Migrate { options, shared } => migrate(&options, *shared, inherited),
+        Invocation::Install { directory } => install(&directory),
         Invocation::Credential { inputs } => credential(*inputs, inherited),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -2,21 +2,26 @@
 
 pub mod agent;
 pub mod aws;
+pub mod cached;
 mod fan_out;
 pub mod local_file;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::answer::{Answer, Answers, Denial, DescribedSecret, FetchError, Fetched, Missing, Outage, Refusal};
 use crate::model::plan::Plan;
 use crate::model::reference::{Locator, Store};
 use agent::Agent;
 use aws::{Aws, SetupError, UnreachableFile};
+use cached::{CacheNotice, Cached};
 use local_file::LocalFile;
 
 /// A backend, or a backend with a fallback.
 pub enum Backend {
     Aws(Box<Aws>),
+    /// AWS with the cache of `--cache`.
+    Cached(Box<Cached>),
     /// The AWS Secrets Manager Agent, or Lambda's extension.
     Agent(Box<Agent>),
     /// The agent, and AWS for the locators that the agent does not answer (`--agent-fallback`).
@@ -33,7 +38,7 @@ impl Backend {
     pub async fn unsupported(&mut self, plan: &Plan) -> Result<Option<Fetched>, SetupError> {
         let answers = match self {
             Self::Agent(agent) | Self::AgentThenAws(agent, _) => agent.unsupported(&plan.locators()).await?,
-            Self::Aws(_) | Self::Local(_) => Answers::new(),
+            Self::Aws(_) | Self::Cached(_) | Self::Local(_) => Answers::new(),
         };
         Ok((!answers.is_empty()).then(|| answers.into_iter().collect()))
     }
@@ -45,6 +50,7 @@ impl Backend {
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
         match self {
             Self::Aws(aws) => aws.fetch(wanted).await,
+            Self::Cached(cached) => cached.fetch(wanted).await,
             Self::Agent(agent) => agent.fetch(wanted).await,
             Self::AgentThenAws(agent, aws) => {
                 let answers = agent.fetch(wanted).await?;
@@ -76,16 +82,49 @@ impl Backend {
         });
         match self {
             Self::Aws(aws) | Self::AgentThenAws(_, aws) => aws.describe(wanted.collect()).await,
+            Self::Cached(cached) => cached.aws().describe(wanted.collect()).await,
             Self::Agent(_) | Self::Local(_) => Ok(Vec::new()),
         }
+    }
+
+    /// Closes the connections between two polls, and keeps the credentials. `None` for a local file, which is read again.
+    #[must_use]
+    pub fn rest(self) -> Option<Self> {
+        Some(match self {
+            Self::Aws(aws) => Self::Aws(Box::new(aws.rest())),
+            Self::Cached(cached) => Self::Cached(Box::new(cached.rest())),
+            Self::Agent(agent) => Self::Agent(Box::new(agent.rest())),
+            Self::AgentThenAws(agent, aws) => Self::AgentThenAws(Box::new(agent.rest()), Box::new(aws.rest())),
+            Self::Local(_) => return None,
+        })
     }
 
     /// AWS's configuration files that counted as absent, known after the first fetch.
     pub fn unreachable_files(&self) -> &[UnreachableFile] {
         match self {
             Self::Aws(aws) => aws.unreachable_files(),
+            Self::Cached(cached) => cached.unreachable_files(),
             Self::Agent(agent) | Self::AgentThenAws(agent, _) => agent.unreachable_files(),
             Self::Local(_) => &[],
+        }
+    }
+
+    /// Returns the age of the entry that each answered locator has in the cache.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn cached_ages(&mut self, fetched: &Fetched) -> Result<BTreeMap<Locator, Duration>, SetupError> {
+        match self {
+            Self::Cached(cached) => cached.ages(&fetched.iter().map(|(locator, _)| locator).collect()).await,
+            Self::Aws(_) | Self::Agent(_) | Self::AgentThenAws(..) | Self::Local(_) => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// Returns the events of the cache since the last call.
+    pub fn take_cache_notices(&mut self) -> Vec<CacheNotice> {
+        match self {
+            Self::Cached(cached) => cached.take_notices(),
+            Self::Aws(_) | Self::Agent(_) | Self::AgentThenAws(..) | Self::Local(_) => Vec::new(),
         }
     }
 }

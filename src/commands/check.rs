@@ -1,16 +1,17 @@
 //! `secrets-exec check`: resolves every value as a launch would, and prints where each comes from, but no value.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::prepare::{BackendConfig, Prepared, Scope, prepare, prepare_and_find};
-use super::read::{read, read_and_describe};
+use super::read::{Examined, read_and_examine};
 use super::values::{print_disk_notices, unusable};
 use crate::backend::agent::Agent;
 use crate::deliver::{DeliverError, Files, undeliverable};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::model::answer::{DescribedSecret, Fetched};
+use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
 use crate::model::entry::{FileTarget, Place};
 use crate::model::env_name::EnvName;
@@ -23,7 +24,7 @@ use crate::report::check::{
     CheckedCommand, CheckedSource, Findings, Values, alias_warnings, description_warnings, json, override_notes,
     overrides, rows, text,
 };
-use crate::report::{self, Failure, Report, terminal};
+use crate::report::{self, CredentialFailure, Failure, Report, terminal};
 use crate::resolve::{Outcome, resolve_offline, unsupported};
 use crate::time::deadline::Deadline;
 
@@ -76,14 +77,16 @@ impl Check<'_> {
     /// Resolves the values, and adds what it finds to `findings` and every failure to `report`.
     fn run(&self, prepared: Prepared, findings: &mut Findings, report: &mut Report) {
         let Prepared { options, retained, backend, plan } = prepared;
-        let mut fetched = Fetched::default();
+        let (mut fetched, mut cached) = (Fetched::default(), BTreeMap::new());
         let mut outcome = if self.checked.offline {
             offline(backend, &options, &plan)
         } else {
             findings.source = source(&backend);
             let read = self.read(backend, &options, &plan, &mut fetched);
-            let (outcome, secrets) = read.map_err(|failed| report.append(failed)).unwrap_or_default();
-            findings.secrets = secrets;
+            let (outcome, examined) = read.map_err(|failed| report.append(failed)).unwrap_or_default();
+            findings.secrets = examined.secrets;
+            cached = examined.cached;
+            findings.has_cache = options.cache.is_some();
             outcome
         };
         let limits = exec::limits();
@@ -96,6 +99,7 @@ impl Check<'_> {
             plan: &plan,
             outcome: &outcome,
             fetched: &fetched,
+            cached: &cached,
             overrides: &findings.overrides,
             unusable: &unusable,
             undeliverable: &undeliverable,
@@ -106,6 +110,7 @@ impl Check<'_> {
         let unusable = unusable.into_iter().map(|(_, error)| error).collect();
         report.append(Report::of_values(errors, unusable, &plan, format!("{program} would not be started")));
         report.extend(undeliverable, Failure::Deliver);
+        report.extend(resolved.credentials.iter().filter_map(CredentialFailure::of_value), Failure::Credential);
         if report.is_empty() {
             let paths = paths.iter().map(|(name, path)| (name, path.as_path()));
             let environment = Environment::new(retained, &resolved.variables, paths);
@@ -119,14 +124,12 @@ impl Check<'_> {
         options: &Options,
         plan: &Plan,
         fetched: &mut Fetched,
-    ) -> Result<(Outcome, Vec<DescribedSecret>), Report> {
-        if !self.checked.describe {
-            return read(backend, options, plan, self.inherited, fetched).map(|outcome| (outcome, Vec::new()));
-        }
-        if let (Some(option), false) = (describes_nothing(&backend), options.quiet) {
+    ) -> Result<(Outcome, Examined), Report> {
+        let describe = self.checked.describe;
+        if let (true, Some(option), false) = (describe, describes_nothing(&backend), options.quiet) {
             terminal::print_lines([report::not_described(option)]);
         }
-        read_and_describe(backend, options, plan, self.inherited, fetched)
+        read_and_examine(backend, options, plan, self.inherited, fetched, describe)
     }
 
     /// Returns the reasons, known without writing any file, why the files cannot be delivered here.

@@ -7,7 +7,7 @@ use super::prepare::{Prepared, Scope, prepare};
 use super::read::read;
 use crate::input::cli::{Inputs, Subcommand};
 use crate::model::answer::Fetched;
-use crate::model::credential::{CredentialRequest, MAX_LENGTH};
+use crate::model::credential::CredentialRequest;
 use crate::model::inherited::Inherited;
 use crate::report::{self, CredentialFailure, Failure, Report, terminal};
 use crate::resolve::Outcome;
@@ -52,10 +52,8 @@ pub fn credential(inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
     }
     // The plan has one entry, and it is resolved.
     let Some(credential) = resolved.credentials.first() else { return Err(Report::default()) };
-    let length = credential.value.len();
-    if length > MAX_LENGTH {
-        let subject = credential.subject.clone();
-        return Err(Failure::Credential(CredentialFailure::TooLong { subject, length }).into());
+    if let Some(too_long) = CredentialFailure::of_value(credential) {
+        return Err(Failure::Credential(too_long).into());
     }
     let sent = connection::answer(credential.value.expose());
     Ok(sent.map_err(|error| Failure::Credential(CredentialFailure::NotSent { request, error }))?)
@@ -78,7 +76,8 @@ fn end_without_client(request: &CredentialRequest) {
         if connection::await_hang_up() {
             let failure = CredentialFailure::NotSent { request, error: connection::AnswerError::Closed };
             let rendered = Report::from(Failure::Credential(failure)).render();
-            terminal::print_lines(rendered.lines);
+            let lines = rendered.lines.into_iter().map(|line| line.with("status", rendered.exit_status));
+            terminal::print_lines(lines);
             std::process::exit(rendered.exit_status.into());
         }
     };

@@ -1,9 +1,11 @@
 //! `secrets-exec -- COMMAND`: resolves every value, delivers the files, and executes the command in place of this process.
 
-use std::convert::Infallible;
+use std::process::ExitCode;
 
 use super::prepare::{Prepared, Scope, prepare};
 use super::read::read;
+#[cfg(target_os = "linux")]
+use super::rotation::{Launch, supervise};
 use super::values::{print_disk_notices, unusable};
 use crate::deliver::{Delivered, Files, Signals, deliver, undeliverable};
 use crate::exec::{self, Program};
@@ -16,16 +18,22 @@ use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::Outcome;
 use crate::system::notify::NotifySocket;
 
-/// Replaces this process with the command, after every value is resolved and every file delivered.
+/// Replaces this process with the command, after every value is resolved and every file delivered. With `--on-rotation`, runs it as a
+/// child and returns its exit status.
 ///
 /// # Errors
 /// Every reason why the command does not run.
-pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> Result<Infallible, Report> {
+pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> Result<ExitCode, Report> {
     let prepared = prepare(inputs, Scope::Launch, inherited)?;
     // Before any request, so that a mistyped command fails at once.
     let program = prepared.find(command).map_err(|error| Failure::program(command, error))?;
     let Prepared { options, retained, backend, plan } = prepared;
     let mut fetched = Fetched::default();
+    #[cfg(target_os = "linux")]
+    let read_again = options.rotation.map(|rotation| {
+        exec::wipe_freed_memory();
+        (rotation, backend.clone())
+    });
     let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;
     let limits = exec::limits();
     let unusable = unusable(&resolved, limits).into_iter().map(|(_, error)| error).collect();
@@ -37,6 +45,11 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     }
     if options.verbose {
         terminal::print_lines(report::provenance(&resolved, &fetched));
+    }
+    #[cfg(target_os = "linux")]
+    if let Some((rotation, backend)) = read_again {
+        let launch = Launch { command, program, retained, backend, plan, resolved, fetched };
+        return supervise(&rotation, &options, launch, inherited);
     }
     let files = Files::find(resolved.files);
     print_disk_notices(&files, &options);

@@ -48,7 +48,7 @@ impl LongWait {
     pub fn callbacks(&self) -> Callbacks {
         let messages = Arc::clone(&self.messages);
         let tick = move |deadline: &Deadline| messages.lock().unwrap_or_else(PoisonError::into_inner).update(deadline);
-        Callbacks { tick: Box::new(tick), overdue }
+        Callbacks { tick: Box::new(tick), overdue: Box::new(overdue) }
     }
 }
 
@@ -97,12 +97,11 @@ impl Messages {
 }
 
 fn set_signal_line(status: &Status) {
-    let (prefix, rest) = terminal::layout_signal(&report::interrupted(status));
-    termination::set_line(&prefix, &rest);
+    termination::set_line(&terminal::layout_signal(&report::interrupted(status)));
 }
 
 fn overdue(status: &Status) {
-    terminal::print_lines(report::overdue(status));
+    terminal::print_lines(report::overdue(status).map(|line| line.with("status", report::TEMPORARY)));
     connection::refuse();
     std::process::exit(report::TEMPORARY.into());
 }

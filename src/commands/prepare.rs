@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 use super::long_wait::awaiting;
 use crate::backend::agent::AgentSettings;
-use crate::backend::aws::{Settings, VariableError};
+use crate::backend::aws::{Reading, Settings, VariableError};
 use crate::exec::{self, Program, ProgramError};
-use crate::input::cli::{Inputs, UsageError};
+use crate::input::cli::{Inputs, Subcommand, UsageError};
 use crate::input::declaration::{DEFAULT_NAMES, DeclarationProblem};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
 use crate::model::credential::{CredentialRequest, select};
 use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
-use crate::model::options::{AwsOptions, Options, SourceOption, TypedOptions};
+use crate::model::options::{AwsOptions, OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::retention::Retained;
-use crate::report::{CredentialFailure, Failure, Report};
+use crate::report::{CredentialFailure, Failure, Report, terminal};
 
 /// The merged inputs.
 pub struct Prepared {
@@ -37,15 +37,23 @@ pub enum Scope<'a> {
     Credential(&'a CredentialRequest),
 }
 
+/// The inputs of all places in one, before references are looked up.
+struct Merged {
+    command: Option<Subcommand>,
+    options: Options,
+    /// A later one takes precedence.
+    layers: Vec<Layer>,
+    has_quiet_flag: bool,
+}
+
 /// Reads the declarations and merges all inputs.
 ///
 /// # Errors
 /// Every error in them.
 pub fn prepare(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited) -> Result<Prepared, Report> {
     let mut report = Report::default();
-    let has_quiet_flag = inputs.has_quiet_flag;
-    let (options, layers) = merge(inputs, scope, inherited, &mut report);
-    complete(options, layers, has_quiet_flag, inherited, report)
+    let merged = merge(inputs, scope, inherited, &mut report);
+    complete(merged, inherited, report)
 }
 
 /// Does the same as [`prepare`] for [`Scope::Everything`], and looks up a command even if an input is wrong.
@@ -58,11 +66,10 @@ pub fn prepare_and_find(
     inherited: &Inherited,
 ) -> (Result<Prepared, Report>, Result<Program, ProgramError>) {
     let mut report = Report::default();
-    let has_quiet_flag = inputs.has_quiet_flag;
-    let (options, layers) = merge(inputs, Scope::Everything, inherited, &mut report);
+    let merged = merge(inputs, Scope::Everything, inherited, &mut report);
     // The PATH of the declarations, as far as these can be read.
-    let (path, retained) = (literal_path(&layers), inherited.retain(&options.retention));
-    let prepared = complete(options, layers, has_quiet_flag, inherited, report);
+    let (path, retained) = (literal_path(&merged.layers), inherited.retain(&merged.options.retention));
+    let prepared = complete(merged, inherited, report);
     let found = match &prepared {
         Ok(prepared) => prepared.find(command),
         Err(_) => exec::find(command.program(), path.as_deref().map(AsRef::as_ref).or_else(|| retained.get("PATH"))),
@@ -81,28 +88,50 @@ fn literal_path(layers: &[Layer]) -> Option<String> {
 }
 
 /// Reads the variables of the backend and makes the plan.
-fn complete(
-    options: Options,
-    layers: Vec<Layer>,
-    has_quiet_flag: bool,
-    inherited: &Inherited,
-    mut report: Report,
-) -> Result<Prepared, Report> {
+fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result<Prepared, Report> {
+    let Merged { command, mut options, layers, has_quiet_flag } = merged;
+    options.rotation = options.rotation.filter(|_| supervises(command));
     let retained = inherited.retain(&options.retention);
     let backend = BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited);
     let backend = report.value_of(backend, Failure::Variable);
+    let backend =
+        backend.map(|backend| if options.rotation.is_some() { backend.for_reading(Reading::First) } else { backend });
     let kept = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, kept), Failure::Plan);
+    if signals_without_file(&options, plan.as_ref()) {
+        report.extend([UsageError::SignalWithoutFile], Failure::Usage);
+    }
     match (backend, plan) {
         (Some(backend), Some(plan)) if report.is_empty() => Ok(Prepared { options, retained, backend, plan }),
         (_, _) => Err(report),
     }
 }
 
-/// Returns the options in force and the layers, of which a later one takes precedence. Adds the errors to `report`.
-fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
-    let Inputs { command, options, has_quiet_flag: _, layer, files, find_file, resolve_env, container, errors } =
-        inputs;
+/// True for a launch, and for `check`, which checks one: to the other commands, the options of `--on-rotation` mean nothing.
+fn supervises(command: Option<Subcommand>) -> bool {
+    match command {
+        None | Some(Subcommand::Check) => true,
+        Some(
+            Subcommand::Policy
+            | Subcommand::Export
+            | Subcommand::Migrate
+            | Subcommand::Install
+            | Subcommand::Credential
+            | Subcommand::Completions
+            | Subcommand::Man,
+        ) => false,
+    }
+}
+
+/// True if a signal would be sent about a file that does not exist.
+fn signals_without_file(options: &Options, plan: Option<&Plan>) -> bool {
+    let signals = options.rotation.is_some_and(|rotation| matches!(rotation.on_rotation, OnRotation::Signal(_)));
+    signals && plan.is_some_and(|plan| !plan.has_path())
+}
+
+/// Merges the inputs, and adds the errors to `report`.
+fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut Report) -> Merged {
+    let Inputs { command, options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors } = inputs;
     report.extend(errors, Failure::Usage);
     let load = || declaration::load(&files, find_file, container.as_deref());
     // A pipe may block.
@@ -125,6 +154,7 @@ fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut R
     layers.extend(report.value_of(env_references::layer(inherited, &resolve_env), Failure::EnvReference));
     layers.push(layer);
     let (options, conflicts) = options.over(defaults).resolve(inherited);
+    terminal::choose_format(options.log_format);
     report.extend(conflicts, Failure::Options);
     narrow(&mut layers, scope, report);
     // A generic image carries `--resolve-env '*'`, and not every task has references.
@@ -133,7 +163,7 @@ fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut R
         let error = UsageError::NothingToResolve { files: read, default_names, line: command };
         report.extend([error], Failure::Usage);
     }
-    (options, layers)
+    Merged { command, options, layers, has_quiet_flag }
 }
 
 /// Leaves the part of the layers that is needed. Adds the error of a credential that is not declared, unless an error before may be
@@ -164,6 +194,7 @@ impl Prepared {
 }
 
 /// The configuration of the chosen backend.
+#[derive(Clone)]
 pub enum BackendConfig {
     Aws(Box<Settings>),
     Agent(Box<Settings>, AgentSettings),
@@ -171,6 +202,16 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
+    /// Returns the same configuration for the first reading of several, or for a later one, of which no notice is printed.
+    #[must_use]
+    pub fn for_reading(mut self, reading: Reading) -> Self {
+        match &mut self {
+            Self::Local { is_announced, .. } => *is_announced &= reading != Reading::Again,
+            Self::Aws(settings) | Self::Agent(settings, _) => settings.reading = reading,
+        }
+        self
+    }
+
     /// Reads AWS's variables unless the backend is a local file, which `has_quiet_flag` keeps from being announced.
     ///
     /// # Errors

@@ -1,20 +1,24 @@
 //! Resolution of a plan: rounds of fetching and resolving until every value is known or has failed.
 
+use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::prepare::BackendConfig;
 use super::runtime::run;
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, SetupError};
+use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::local_file;
 use crate::model::answer::{DescribedSecret, Fetched};
 use crate::model::inherited::Inherited;
-use crate::model::options::Options;
+use crate::model::options::{CacheOptions, Options};
 use crate::model::plan::Plan;
+use crate::model::reference::Locator;
+use crate::report::cache::cache_warnings;
 use crate::report::{self, Failure, Report, terminal};
 use crate::resolve::{Outcome, Round, resolve, unsupported};
 use crate::time::deadline::Deadline;
@@ -34,22 +38,36 @@ pub fn read(
     read.map(|(outcome, ())| outcome)
 }
 
-/// Does the same as [`read`], and then describes the secrets, within another `--timeout`: a secret that cannot be read must not leave
-/// no time for the others.
+/// Does the same as [`read`], and then examines the secrets.
 ///
 /// # Errors
 /// When nothing can be fetched at all.
-pub fn read_and_describe(
+pub fn read_and_examine(
     config: BackendConfig,
     options: &Options,
     plan: &Plan,
     inherited: &Inherited,
     fetched: &mut Fetched,
-) -> Result<(Outcome, Vec<DescribedSecret>), Report> {
+    describe: bool,
+) -> Result<(Outcome, Examined), Report> {
     read_then(config, options, plan, inherited, fetched, async |backend, fetched, deadline| {
+        let cached = backend.cached_ages(fetched).await?;
+        if !describe {
+            return Ok(Examined { secrets: Vec::new(), cached });
+        }
+        // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
         deadline.restart();
-        backend.describe(fetched).await
+        Ok(Examined { secrets: backend.describe(fetched).await?, cached })
     })
+}
+
+/// The state of secrets that `check` reports.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// Their descriptions, if these were asked for.
+    pub secrets: Vec<DescribedSecret>,
+    /// The ages of their entries in the cache.
+    pub cached: BTreeMap<Locator, Duration>,
 }
 
 /// Resolves `plan`, and then calls `then` with all answers.
@@ -62,9 +80,9 @@ fn read_then<T>(
     then: impl AsyncFnOnce(&mut Backend, &Fetched, &Deadline) -> Result<T, SetupError>,
 ) -> Result<(Outcome, T), Report> {
     let begun = Instant::now();
-    let (backend, outcome) = run(options, inherited, async |deadline| {
+    let (mut backend, outcome) = run(options, inherited, async |deadline| {
         // Not dropped: the end of the process or execve closes the connections.
-        let mut backend = ManuallyDrop::new(open(config, deadline.clone())?);
+        let mut backend = ManuallyDrop::new(open(config, options.cache.as_ref(), deadline.clone())?);
         let outcome = async {
             let outcome = fetch_and_resolve(&mut backend, plan, fetched).await?;
             Ok((outcome, then(&mut backend, fetched, &deadline).await?))
@@ -72,16 +90,31 @@ fn read_then<T>(
         let outcome = outcome.await;
         Ok((backend, outcome))
     })?;
+    if let (Some(CacheOptions { directory, .. }), false) = (&options.cache, options.quiet) {
+        terminal::print_lines(cache_warnings(directory, &backend.take_cache_notices(), fetched));
+    }
     if options.verbose {
         terminal::print_lines(backend.unreachable_files().iter().map(report::unreachable_file));
     }
     if options.trace {
         terminal::print_lines([report::resolution_time(begun.elapsed())]);
     }
+    if options.rotation.is_some() {
+        // This process goes on.
+        drop(ManuallyDrop::into_inner(backend));
+    }
     Ok(outcome.map_err(Failure::Setup)?)
 }
 
-async fn fetch_and_resolve(backend: &mut Backend, plan: &Plan, fetched: &mut Fetched) -> Result<Outcome, SetupError> {
+/// Fetches what `plan` needs, round by round, and adds every answer to `fetched`.
+///
+/// # Errors
+/// When AWS's configuration files or the profile are invalid.
+pub async fn fetch_and_resolve(
+    backend: &mut Backend,
+    plan: &Plan,
+    fetched: &mut Fetched,
+) -> Result<Outcome, SetupError> {
     if let Some(answers) = backend.unsupported(plan).await? {
         return Ok(unsupported(plan, &answers));
     }
@@ -94,12 +127,29 @@ async fn fetch_and_resolve(backend: &mut Backend, plan: &Plan, fetched: &mut Fet
     }
 }
 
+/// Opens the directory of `--cache`.
+///
+/// # Errors
+/// Each reason why it cannot hold values.
+fn open_cache(aws: Aws, options: &CacheOptions) -> Result<Cached, Report> {
+    let mut report = Report::default();
+    let directory = report.value_of(CacheDirectory::open(&options.directory), Failure::Cache);
+    directory.map(|directory| Cached::new(aws, directory, options)).ok_or(report)
+}
+
 /// Opens the backend, after making the process's memory unreadable to others.
-fn open(config: BackendConfig, deadline: Deadline) -> Result<Backend, Report> {
+///
+/// # Errors
+/// When the file of `--local` cannot be read, or the directory of `--cache` cannot hold values.
+pub fn open(config: BackendConfig, cache: Option<&CacheOptions>, deadline: Deadline) -> Result<Backend, Report> {
     match config {
         BackendConfig::Aws(settings) => {
             exec::hide_memory();
-            Ok(Backend::Aws(Box::new(Aws::new(*settings, deadline))))
+            let aws = Aws::new(*settings, deadline);
+            Ok(match cache {
+                None => Backend::Aws(Box::new(aws)),
+                Some(cache) => Backend::Cached(Box::new(open_cache(aws, cache)?)),
+            })
         }
         BackendConfig::Agent(settings, agent_settings) => {
             exec::hide_memory();

@@ -5,14 +5,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
 use nix::libc::{dev_t, ino_t};
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::fstat;
 
-use super::platform::{COMPONENT, FileSystem, file_system, read_link};
 use super::problem::{DeliverProblem, Step};
-use crate::system::links::{MAX_SYMLINKS, is_foreign};
+use crate::system::paths::{FileSystem, WalkError, file_system, open_directory};
 
 /// An open directory and a name in it. All operations use the descriptor, so later changes of the path do not matter.
 #[derive(Debug)]
@@ -27,11 +24,10 @@ pub struct DirectoryEntry {
 impl DirectoryEntry {
     /// Opens the directory that `path` leads to, a relative one from the working directory.
     ///
-    /// A symbolic link before the last component is followed only if root or the effective user owns it. openat2(2) has no
-    /// flag for that, so each component is opened separately.
+    /// A symbolic link before the last component is followed only if root or the effective user owns it.
     pub fn find(path: &Path) -> Result<Self, DeliverProblem> {
         let (parent, name) = split(path)?;
-        let directory = PathWalk::begin(parent)?.finish()?;
+        let directory = open_directory(parent)?;
         let stat = fstat(&directory).map_err(|errno| Step::Directory.failed(errno))?;
         let directory_id = (stat.st_dev, stat.st_ino);
         Ok(Self { path: path.to_owned(), directory, directory_id, name: name.to_owned() })
@@ -57,12 +53,12 @@ impl DirectoryEntry {
 
     /// True if the directory's file system is neither tmpfs nor ramfs, nor one of the kernel's own.
     pub fn is_on_disk(&self) -> bool {
-        file_system(self.directory()) == FileSystem::Disk
+        file_system(self.directory()) == Ok(FileSystem::Disk)
     }
 
     /// True for a file system in which the kernel alone creates files.
     pub fn is_of_the_kernel(&self) -> bool {
-        file_system(self.directory()) == FileSystem::Kernel
+        file_system(self.directory()) == Ok(FileSystem::Kernel)
     }
 }
 
@@ -80,95 +76,15 @@ fn split(path: &Path) -> Result<(&OsStr, &OsStr), DeliverProblem> {
     }
 }
 
-/// A path resolution in progress (path_resolution(7)).
-struct PathWalk {
-    reached: OwnedFd,
-    /// The path of `reached` without symbolic links, for messages.
-    path: PathBuf,
-    /// The components that are still to be opened, the next one last.
-    rest: Vec<OsString>,
-    links: usize,
-}
-
-impl PathWalk {
-    fn begin(path: &OsStr) -> Result<Self, DeliverProblem> {
-        let reached = start(path)?;
-        let base = if is_absolute(path) { "/" } else { "" };
-        Ok(Self { reached, path: base.into(), rest: reversed(path), links: 0 })
-    }
-
-    fn finish(mut self) -> Result<OwnedFd, DeliverProblem> {
-        while let Some(component) = self.rest.pop() {
-            self.enter(&component)?;
+impl From<WalkError> for DeliverProblem {
+    fn from(error: WalkError) -> Self {
+        match error {
+            WalkError::Missing => Self::DirectoryMissing,
+            // Only the last component of a path may not be a link, and that is a file's name here.
+            WalkError::NotADirectory | WalkError::Link => Self::NotADirectory,
+            WalkError::ForeignLink { link, owner } => Self::ForeignLink { link, owner },
+            WalkError::Failed(errno) => Step::Directory.failed(errno).into(),
         }
-        Ok(self.reached)
-    }
-
-    fn enter(&mut self, component: &OsStr) -> Result<(), DeliverProblem> {
-        // O_DIRECTORY triggers an autofs(5) mount, which O_PATH alone does not.
-        match self.open(component, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) {
-            Ok(directory) => {
-                self.reached = directory;
-                self.path.push(component);
-                Ok(())
-            }
-            Err(Errno::ENOTDIR | Errno::ELOOP) => self.follow(component),
-            Err(errno) => Err(missing_or_refused(errno)),
-        }
-    }
-
-    /// Follows a symbolic link: its target's components come before the remaining ones.
-    fn follow(&mut self, component: &OsStr) -> Result<(), DeliverProblem> {
-        let link = read_link(self.reached.as_fd(), component).map_err(missing_or_refused)?;
-        let Some(link) = link else { return Err(DeliverProblem::NotADirectory) };
-        if is_foreign(link.owner) {
-            return Err(DeliverProblem::ForeignLink { link: self.path.join(component), owner: link.owner });
-        }
-        self.links += 1;
-        if self.links > MAX_SYMLINKS {
-            return Err(missing_or_refused(Errno::ELOOP));
-        }
-        let target = link.target;
-        if !is_absolute(&target) {
-            self.rest.extend(reversed(&target));
-        } else if link.is_magic {
-            self.reached = self.open(component, OFlag::O_DIRECTORY).map_err(missing_or_refused)?;
-            self.path = target.into();
-        } else {
-            self.reached = start(&target)?;
-            self.path = "/".into();
-            self.rest.extend(reversed(&target));
-        }
-        Ok(())
-    }
-
-    fn open(&self, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
-        openat(&self.reached, component, COMPONENT | flags, Mode::empty())
-    }
-}
-
-/// Opens the root or the working directory.
-fn start(path: &OsStr) -> Result<OwnedFd, DeliverProblem> {
-    let base = if is_absolute(path) { "/" } else { "." };
-    open(base, COMPONENT | OFlag::O_DIRECTORY, Mode::empty()).map_err(missing_or_refused)
-}
-
-fn is_absolute(path: &OsStr) -> bool {
-    path.as_bytes().starts_with(b"/")
-}
-
-/// The components of a path in reverse. `..` is kept: it is opened relative to the directory reached by then, as the kernel does.
-fn reversed(path: &OsStr) -> Vec<OsString> {
-    let components = path.as_bytes().split(|byte| *byte == b'/').rev();
-    let named = components.filter(|component| !matches!(*component, b"" | b"."));
-    named.map(|component| OsStr::from_bytes(component).to_owned()).collect()
-}
-
-fn missing_or_refused(errno: Errno) -> DeliverProblem {
-    match errno {
-        Errno::ENOENT => DeliverProblem::DirectoryMissing,
-        Errno::ENOTDIR => DeliverProblem::NotADirectory,
-        other => Step::Directory.failed(other).into(),
     }
 }
 
@@ -177,9 +93,14 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, lchown, symlink};
 
+    use nix::errno::Errno;
+    use nix::fcntl::{OFlag, open};
+    use nix::sys::stat::Mode;
+
     use super::*;
     use crate::deliver::problem::FailedStep;
     use crate::deliver::testing::*;
+    use crate::system::paths::COMPONENT;
 
     /// True if `path` resolves to `directory` as the kernel resolves it.
     fn leads_to(path: &Path, directory: &Path) -> bool {

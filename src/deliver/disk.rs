@@ -9,6 +9,7 @@ use nix::unistd::close;
 
 use super::access::Access;
 use super::directory::DirectoryEntry;
+use super::names::Identity;
 use super::problem::{DeliverProblem, FailedStep, Step};
 use super::restore::restore;
 use crate::model::secret_value::SecretValue;
@@ -30,6 +31,7 @@ enum State {
     Replacing(OsString),
     /// In place; the name of the replaced file is removed, and it is open if it could be opened for reading.
     Replaced(Result<File, Errno>),
+    /// Nothing is left to undo.
     Undone,
 }
 
@@ -39,8 +41,16 @@ impl DiskFile {
     /// # Errors
     /// When anything but a regular file has its name, or a step fails; then the temporary file is removed.
     pub fn stage(entry: DirectoryEntry, access: &Access, content: &SecretValue) -> Result<Self, DeliverProblem> {
+        Self::stage_filled(entry, |file| access.fill(file, content))
+    }
+
+    /// Does the same as [`Self::stage`] with a file that `fill` writes.
+    pub fn stage_filled(
+        entry: DirectoryEntry,
+        fill: impl FnOnce(&mut File) -> Result<(), FailedStep>,
+    ) -> Result<Self, DeliverProblem> {
         entry.expect_regular()?;
-        let state = State::Staged(write(&entry, access, content)?);
+        let state = State::Staged(write(&entry, fill)?);
         Ok(Self { entry, state })
     }
 
@@ -48,6 +58,18 @@ impl DiskFile {
     pub fn place(&mut self) -> Result<(), DeliverProblem> {
         if let State::Staged(temporary) = &self.state {
             self.state = self.entry.replace(temporary)?.map_or(State::New, State::Replacing);
+        }
+        Ok(())
+    }
+
+    /// Renames the file to its own name, unless that is taken.
+    ///
+    /// # Errors
+    /// [`DeliverProblem::Exists`] if it is.
+    pub fn place_new(&mut self) -> Result<(), DeliverProblem> {
+        if let State::Staged(temporary) = &self.state {
+            self.entry.take_free_name(temporary)?;
+            self.state = State::New;
         }
         Ok(())
     }
@@ -63,6 +85,23 @@ impl DiskFile {
         self.entry.remove(old)?;
         self.state = State::Replaced(file);
         Ok(())
+    }
+
+    /// Leaves the file in place when the value is dropped, after [`Self::commit`].
+    pub fn keep(&mut self) {
+        self.state = State::Undone;
+    }
+
+    /// Returns the identity of the file, staged or in place.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn identity(&self) -> Result<Identity, DeliverProblem> {
+        let name = match &self.state {
+            State::Staged(temporary) => temporary,
+            State::New | State::Replacing(_) | State::Replaced(_) | State::Undone => self.entry.name(),
+        };
+        self.entry.identity(name).map_err(|errno| Step::Look.failed(errno).into())
     }
 
     /// Removes the file and restores the one that it replaced: the same inode, or a copy after [`Self::commit`].
@@ -97,9 +136,12 @@ impl Drop for DiskFile {
 }
 
 /// Writes a file under a temporary name, and removes it on failure.
-fn write(entry: &DirectoryEntry, access: &Access, content: &SecretValue) -> Result<OsString, FailedStep> {
+fn write(
+    entry: &DirectoryEntry,
+    fill: impl FnOnce(&mut File) -> Result<(), FailedStep>,
+) -> Result<OsString, FailedStep> {
     let (mut file, temporary) = entry.create_temporary()?;
-    let filled = access.fill(&mut file, content);
+    let filled = fill(&mut file);
     // Some file systems (NFS, quotas) report a full disk only on close.
     let closed = close(file).map_err(|errno| Step::Write.failed(errno));
     match filled.and(closed) {

@@ -4,53 +4,32 @@ mod access;
 mod directory;
 mod disk;
 pub mod export;
-#[cfg(target_os = "linux")]
+mod inheritance;
 mod memory;
 mod names;
-#[cfg(target_os = "macos")]
-mod no_memory;
+mod new_file;
 mod platform;
 mod problem;
+mod program;
+mod replacement;
 mod restore;
 mod signals;
+mod staging;
 #[cfg(test)]
 mod testing;
 
+pub use new_file::NewFile;
 pub use problem::{DeliverError, DeliverProblem, FailedStep, Step};
+pub use program::install;
+pub use replacement::{Staged, Written};
 pub use signals::Signals;
+pub use staging::{Files, undeliverable};
 
-use std::collections::HashSet;
-use std::iter;
 use std::path::Path;
 
-use crate::model::entry::{FileTarget, Origin, Place};
 use crate::model::env_name::EnvName;
-use crate::model::resolved::FileValue;
-use crate::model::secret_value::SecretValue;
-use access::Access;
-use directory::DirectoryEntry;
-use disk::DiskFile;
-#[cfg(target_os = "linux")]
-use memory::MemoryFile;
-#[cfg(target_os = "macos")]
-use no_memory::MemoryFile;
-use signals::Undoing;
-
-/// Files to deliver. The directory of each is open already and is not looked up again.
-#[derive(Debug)]
-pub struct Files(Vec<Pending>);
-
-#[derive(Debug)]
-struct Pending {
-    file: FileValue,
-    destination: Result<Destination, DeliverProblem>,
-}
-
-#[derive(Debug)]
-enum Destination {
-    Memory,
-    Disk(DirectoryEntry),
-}
+use inheritance::Inheritance;
+use staging::{Delivery, place, stage, undo};
 
 /// Delivered files, which stay once `execve` succeeds.
 ///
@@ -59,62 +38,6 @@ enum Destination {
 #[derive(Debug)]
 pub struct Delivered(Vec<Delivery>);
 
-#[derive(Debug)]
-struct Delivery {
-    target: FileTarget,
-    origin: Origin,
-    file: File,
-}
-
-#[derive(Debug)]
-enum File {
-    Memory(MemoryFile),
-    Disk(DiskFile),
-}
-
-impl Files {
-    /// Opens the directories of the files. Errors are kept for [`deliver`], which returns all errors together.
-    pub fn find(files: Vec<FileValue>) -> Self {
-        let destination = |file: &FileValue| match &file.target.place {
-            Place::Memory => Ok(Destination::Memory),
-            Place::Path(path) => DirectoryEntry::find(path).map(Destination::Disk),
-        };
-        Self(files.into_iter().map(|file| Pending { destination: destination(&file), file }).collect())
-    }
-
-    /// Holds the signals that must not end the process during the delivery of these files.
-    pub fn hold_signals(&self) -> Signals {
-        let is_on_disk = |file: &Pending| matches!(file.file.target.place, Place::Path(_));
-        Signals::hold(if self.0.iter().any(is_on_disk) { Undoing::Files } else { Undoing::Nothing })
-    }
-
-    /// Returns the paths on file systems other than tmpfs and ramfs, and their origins.
-    pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Origin)> {
-        self.0.iter().filter_map(|Pending { file, destination }| match destination {
-            Ok(Destination::Disk(entry)) if entry.is_on_disk() => Some((entry.path(), &file.origin)),
-            Ok(_) | Err(_) => None,
-        })
-    }
-}
-
-/// Returns every reason, known without writing anything, that the files cannot be delivered.
-pub fn undeliverable(files: Files) -> Vec<DeliverError> {
-    let mut entries = HashSet::new();
-    let mut errors = Vec::new();
-    for Pending { file, destination } in files.0 {
-        let mut problems = Access::wanted(&file.target).err().unwrap_or_default();
-        problems.extend(match destination {
-            Ok(Destination::Memory) => None,
-            Ok(Destination::Disk(entry)) if !entries.insert(entry.id()) => Some(DeliverProblem::SamePlace),
-            Ok(Destination::Disk(entry)) => entry.expect_regular().and_then(|()| entry.expect_writable()).err(),
-            Err(problem) => Some(problem),
-        });
-        let error = |problem| DeliverError { target: file.target.clone(), origin: file.origin.clone(), problem };
-        errors.extend(problems.into_iter().map(error));
-    }
-    errors
-}
-
 /// Delivers every file, or none.
 ///
 /// Termination signals are held in `signals` meanwhile. If one came, the delivery is undone; dropping `signals` raises it again.
@@ -122,7 +45,7 @@ pub fn undeliverable(files: Files) -> Vec<DeliverError> {
 /// # Errors
 /// One for each file that cannot be delivered; then none is.
 pub fn deliver(files: Files, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
-    let staged = stage(files)?;
+    let staged = stage(files, Inheritance::Execve)?;
     let placed = place(staged)?;
     keep(placed, signals)
 }
@@ -171,45 +94,6 @@ impl Drop for Delivered {
     }
 }
 
-/// Writes every file, those on disk under a temporary name.
-fn stage(files: Files) -> Result<Vec<Delivery>, Vec<DeliverError>> {
-    let (mut staged, mut errors) = (Vec::new(), Vec::new());
-    let mut entries = HashSet::new();
-    for Pending { file: FileValue { target, value, origin }, destination } in files.0 {
-        if let Ok(Destination::Disk(entry)) = &destination
-            && !entries.insert(entry.id())
-        {
-            errors.push(DeliverError { target, origin, problem: DeliverProblem::SamePlace });
-            continue;
-        }
-        match File::stage(&target, destination, &value) {
-            Ok(file) => staged.push(Delivery { target, origin, file }),
-            Err(problems) => errors.extend(problems.into_iter().map(|problem| DeliverError {
-                target: target.clone(),
-                origin: origin.clone(),
-                problem,
-            })),
-        }
-    }
-    if errors.is_empty() {
-        return Ok(staged);
-    }
-    errors.extend(undo(staged));
-    Err(errors)
-}
-
-/// Renames the files to their names. If one fails, undoes all.
-fn place(mut staged: Vec<Delivery>) -> Result<Vec<Delivery>, Vec<DeliverError>> {
-    let failed = staged.iter_mut().find_map(|delivery| match &mut delivery.file {
-        File::Memory(_) => None,
-        File::Disk(file) => file.place().err().map(|problem| delivery.error(problem)),
-    });
-    match failed {
-        None => Ok(staged),
-        Some(error) => Err(iter::once(error).chain(undo(staged)).collect()),
-    }
-}
-
 /// Undoes the delivery if a termination signal came.
 fn keep(placed: Vec<Delivery>, signals: &Signals) -> Result<Delivered, Vec<DeliverError>> {
     let delivered = Delivered(placed);
@@ -219,50 +103,6 @@ fn keep(placed: Vec<Delivery>, signals: &Signals) -> Result<Delivered, Vec<Deliv
     let mut errors = delivered.interrupted();
     errors.extend(delivered.undo());
     Err(errors)
-}
-
-/// Undoes deliveries, the last one first.
-fn undo(deliveries: Vec<Delivery>) -> Vec<DeliverError> {
-    let undone = deliveries.into_iter().rev().filter_map(|mut delivery| match &mut delivery.file {
-        File::Memory(_) => None,
-        File::Disk(file) => file.undo().err().map(|problem| delivery.error(problem)),
-    });
-    undone.collect()
-}
-
-impl Delivery {
-    fn commit(&mut self) -> Option<DeliverError> {
-        match &mut self.file {
-            File::Memory(_) => None,
-            File::Disk(file) => file.commit().err().map(|problem| self.error(problem)),
-        }
-    }
-
-    fn error(&self, problem: DeliverProblem) -> DeliverError {
-        DeliverError { target: self.target.clone(), origin: self.origin.clone(), problem }
-    }
-}
-
-impl File {
-    fn stage(
-        target: &FileTarget,
-        destination: Result<Destination, DeliverProblem>,
-        value: &SecretValue,
-    ) -> Result<Self, Vec<DeliverProblem>> {
-        let access = Access::wanted(target)?;
-        let file = destination.and_then(|destination| match destination {
-            Destination::Memory => MemoryFile::create(&access, value).map(Self::Memory),
-            Destination::Disk(entry) => DiskFile::stage(entry, &access, value).map(Self::Disk),
-        });
-        file.map_err(|problem| vec![problem])
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Memory(file) => file.path(),
-            Self::Disk(file) => file.path(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -276,6 +116,8 @@ mod tests {
     use nix::sys::signal::{Signal, kill, raise};
     use nix::unistd::getpid;
 
+    use super::directory::DirectoryEntry;
+    use super::signals::Undoing;
     use super::testing::deliver;
     use super::testing::*;
     use super::*;
@@ -350,7 +192,7 @@ mod tests {
         let (first, second, third) = (directory.path("1"), directory.path("2"), directory.path("3"));
         fs::write(&first, "old").unwrap();
         let files = vec![on_disk(&first, "new"), on_disk(&second, "new"), on_disk(&third, "new")];
-        let staged = stage(Files::find(files)).unwrap();
+        let staged = stage(Files::find(files), Inheritance::Execve).unwrap();
         fs::create_dir(&second).unwrap();
         let errors = place(staged).unwrap_err();
         assert_eq!(errors.into_iter().map(|error| error.problem).collect::<Vec<_>>(), [DeliverProblem::IsADirectory]);
@@ -590,7 +432,9 @@ mod tests {
             return;
         }
         let signals = Signals::hold(Undoing::Files);
-        let placed = place(stage(Files::find(vec![on_disk("old", "new"), on_disk("new", "new")])).unwrap()).unwrap();
+        let placed =
+            place(stage(Files::find(vec![on_disk("old", "new"), on_disk("new", "new")]), Inheritance::Execve).unwrap())
+                .unwrap();
         assert_eq!((fs::read("old").unwrap(), fs::read("new").unwrap()), (b"new".to_vec(), b"new".to_vec()));
         println!("placed");
         kill(getpid(), Signal::SIGTERM).unwrap();
@@ -628,7 +472,9 @@ mod tests {
             return passed(&child);
         }
         let signals = Signals::hold(Undoing::Files);
-        let placed = place(stage(Files::find(vec![on_disk("new", "new"), in_memory("A", "new")])).unwrap()).unwrap();
+        let placed =
+            place(stage(Files::find(vec![on_disk("new", "new"), in_memory("A", "new")]), Inheritance::Execve).unwrap())
+                .unwrap();
         raise(Signal::SIGHUP).unwrap();
         assert_eq!(problems(keep(placed, &signals)), [DeliverProblem::Interrupted, DeliverProblem::Interrupted]);
         // Not dropped, as that would raise the signal.

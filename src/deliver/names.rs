@@ -2,19 +2,29 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::libc::{dev_t, ino_t};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use super::directory::DirectoryEntry;
-use super::platform::{NOT_SUPPORTED, exchange, link_open, open_own, rename_to_free};
+use super::platform::{NOT_SUPPORTED, exchange, open_own, rename_to_free};
 use super::problem::{DeliverProblem, FailedStep, Step};
+use crate::system::paths::link_open;
+
+/// The device and inode number of a file.
+pub type Identity = (dev_t, ino_t);
 
 impl DirectoryEntry {
+    /// Returns the identity of a file of the directory.
+    pub fn identity(&self, name: &OsStr) -> Result<Identity, Errno> {
+        stat(self.directory(), name).map(|stat| (stat.st_dev, stat.st_ino))
+    }
+
     /// Checks that the entry's name is free or that of a regular file.
     pub fn expect_regular(&self) -> Result<(), DeliverProblem> {
         match stat(self.directory(), self.name()) {
@@ -79,6 +89,31 @@ impl DirectoryEntry {
         }
     }
 
+    /// Renames a temporary file to the entry's name, unless that is taken.
+    pub fn take_free_name(&self, temporary: &OsStr) -> Result<(), DeliverProblem> {
+        let named = match rename_to_free(self.directory(), temporary, self.name()) {
+            // NFS and some other file systems have no renameat2(2), but hard links.
+            Err(Errno::EINVAL | Errno::ENOSYS | NOT_SUPPORTED) => {
+                linkat(self.directory(), temporary, self.directory(), self.name(), AtFlags::empty())
+                    .and_then(|()| unlinkat(self.directory(), temporary, UnlinkatFlags::NoRemoveDir))
+            }
+            named => named,
+        };
+        named.map_err(|errno| match errno {
+            Errno::EEXIST => DeliverProblem::Exists,
+            errno => Step::Rename.failed(errno).into(),
+        })
+    }
+
+    /// Checks that no file has the entry's name.
+    pub fn expect_free(&self) -> Result<(), DeliverProblem> {
+        match stat(self.directory(), self.name()) {
+            Ok(_) => Err(DeliverProblem::Exists),
+            Err(Errno::ENOENT) => self.expect_writable(),
+            Err(errno) => Err(Step::Look.failed(errno).into()),
+        }
+    }
+
     /// Renames a file of the directory to the entry's name, and replaces a file that has it.
     pub fn rename(&self, name: &OsStr) -> Result<(), FailedStep> {
         self.rename_to(name, self.name()).map_err(|errno| Step::Rename.failed(errno))
@@ -95,7 +130,7 @@ impl DirectoryEntry {
     /// Links an open file to a temporary name. Fails with ENOENT for a file whose last link was removed.
     pub fn link(&self, file: &File) -> Result<OsString, Errno> {
         let name = self.temporary_name();
-        link_open(file, self.directory(), &name)?;
+        link_open(file.as_fd(), self.directory(), &name)?;
         Ok(name)
     }
 

@@ -35,6 +35,8 @@ pub enum DeliverProblem {
     /// The last component is a symbolic link, which is not followed.
     Link,
     IsADirectory,
+    /// A file that must be new exists.
+    Exists,
     /// The path is a device, a pipe or a socket.
     NotRegular,
     /// Another declared path names the same directory entry.
@@ -94,6 +96,8 @@ pub enum Step {
     Seal,
     /// Reading the replaced file.
     Read,
+    /// Reading the running program.
+    Program,
     /// Renaming between the temporary name and its own.
     Rename,
     Remove,

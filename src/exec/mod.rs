@@ -1,22 +1,23 @@
 //! Execution of the command: its lookup in PATH, the process state that it inherits, and `execve`.
 
+mod image;
 mod lookup;
+mod memory;
 mod process;
 
+pub use image::Image;
 pub use lookup::{Program, ProgramError, find};
-pub use process::{StackShortage, check_stack, die_of_signals, hide_memory, limits};
+pub use memory::{WipingAllocator, wipe_freed_memory, wipe_stack};
+pub use process::{STACK, StackShortage, check_stack, die_of_signals, hide_memory, limits};
 
 use std::convert::Infallible;
-use std::ffi::{CStr, CString};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
-use nix::unistd::execve;
 
 use crate::model::command_line::CommandLine;
 use crate::model::environment::Environment;
+use crate::system::os_error::SpawnError;
 
 /// The reason why execve failed for a program that was found.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum ExecError {
     WrongFormat,
     /// E2BIG: variables and arguments exceed the limits. Holds the name of the longest variable.
     TooLarge(String),
+    /// No process can be started for the command.
+    NoProcess(Errno),
     /// Any other errno.
     Other(Errno),
 }
@@ -36,42 +39,52 @@ pub enum ExecError {
 /// # Errors
 /// When execve fails; the process continues unchanged.
 pub fn exec(program: &Program, command: &CommandLine, environment: &Environment) -> Result<Infallible, ExecError> {
-    // Arguments of this process have no NUL.
-    let arguments: Vec<CString> =
-        command.arguments().filter_map(|argument| CString::new(argument.as_bytes()).ok()).collect();
-    let error = process::with_inherited_sigpipe(|| {
-        let Err(error) = execve(program.path(), &arguments, environment.strings());
-        if error != Errno::ENOEXEC || !is_script(program) {
-            return error;
+    let image = Image::new(program, command, environment);
+    match through_shell_if_needed(image, |image| Err::<Infallible, _>(SpawnError::NotExecuted(image.execute()))) {
+        Ok(never) => match never {},
+        Err(error) => Err(ExecError::new(error, environment)),
+    }
+}
+
+/// Calls `spawn`, which executes an image in another process, and which variables name by its id. That process inherits `descriptors`
+/// despite FD_CLOEXEC.
+///
+/// # Errors
+/// When there is no process, or its execve fails.
+pub fn start(
+    program: &Program,
+    command: &CommandLine,
+    environment: &Environment,
+    descriptors: Vec<BorrowedFd<'_>>,
+    spawn: impl FnMut(&mut Image<'_>) -> Result<(), SpawnError>,
+) -> Result<(), ExecError> {
+    let image = Image::new(program, command, environment).rename_process(environment).inheriting(descriptors);
+    through_shell_if_needed(image, spawn).map_err(|error| ExecError::new(error, environment))
+}
+
+/// Calls `execute` again with the shell for a script without a `#!` line.
+fn through_shell_if_needed<T>(
+    mut image: Image<'_>,
+    mut execute: impl FnMut(&mut Image<'_>) -> Result<T, SpawnError>,
+) -> Result<T, SpawnError> {
+    let result = execute(&mut image);
+    match result {
+        Err(SpawnError::NotExecuted(Errno::ENOEXEC)) => match image.through_shell() {
+            Some(mut shell) => execute(&mut shell),
+            None => result,
+        },
+        Ok(_) | Err(_) => result,
+    }
+}
+
+impl ExecError {
+    fn new(error: SpawnError, environment: &Environment) -> Self {
+        match error {
+            SpawnError::NoProcess(errno) => Self::NoProcess(errno),
+            SpawnError::NotExecuted(Errno::ENOENT) => Self::NoInterpreter,
+            SpawnError::NotExecuted(Errno::ENOEXEC) => Self::WrongFormat,
+            SpawnError::NotExecuted(Errno::E2BIG) => Self::TooLarge(environment.longest()),
+            SpawnError::NotExecuted(other) => Self::Other(other),
         }
-        // Run a script without a `#!` line by /bin/sh, as shells and glibc's execvp do; musl's does not. A path with a leading
-        // `-` gets `./`, so that sh does not take it for an option.
-        let path = program.path().to_bytes();
-        let script = if path.starts_with(b"-") { [b"./", path].concat() } else { path.to_owned() };
-        let shell = [c"/bin/sh".to_owned()].into_iter().chain(CString::new(script));
-        let arguments: Vec<CString> = shell.chain(arguments.into_iter().skip(1)).collect();
-        let Err(error) = execve(c"/bin/sh", &arguments, environment.strings());
-        error
-    });
-    Err(match error {
-        Errno::ENOENT => ExecError::NoInterpreter,
-        Errno::ENOEXEC => ExecError::WrongFormat,
-        Errno::E2BIG => ExecError::TooLarge(environment.longest()),
-        other => ExecError::Other(other),
-    })
-}
-
-/// True for a file whose first line has no NUL, as a script's; the header of a program for another machine has some.
-fn is_script(program: &Program) -> bool {
-    /// The limit for the length of the first line, so that a large program is not read to its end.
-    const LONGEST: u64 = 1024 * 1024;
-    let mut line = Vec::new();
-    let file = File::open(program.as_path()).map(|file| BufReader::new(file.take(LONGEST)));
-    file.and_then(|mut file| file.read_until(b'\n', &mut line)).is_ok() && !line.contains(&0)
-}
-
-impl Program {
-    fn path(&self) -> &CStr {
-        &self.0
     }
 }

@@ -55,7 +55,7 @@ pub struct StackShortage {
 
 /// The stack that a launch uses, with a margin. Measured with every source of credentials, with TLS, and with values nested as
 /// deeply as JSON may be: 207 KiB in the static binary, 719 KiB without optimization.
-const STACK: u64 = if cfg!(debug_assertions) { 832 * 1024 } else { 256 * 1024 };
+pub const STACK: u64 = if cfg!(debug_assertions) { 832 * 1024 } else { 256 * 1024 };
 
 /// The most that arguments and variables can take of the stack (execve(2)).
 const MAX_ARGUMENTS: u64 = 6 * 1024 * 1024;

@@ -4,6 +4,7 @@ use super::exit_status::{CONFIGURATION, DENIED, TEMPORARY, USAGE};
 use super::line::{Line, list};
 use crate::model::credential::{CredentialRequest, MAX_LENGTH, NotSelected};
 use crate::model::entry::Subject;
+use crate::model::resolved::CredentialValue;
 use crate::system::connection::{AnswerError, NoConnection};
 
 /// A reason that no credential was sent.
@@ -32,6 +33,23 @@ pub enum CredentialFailure {
     },
 }
 
+impl CredentialFailure {
+    /// Returns the error of a value that exceeds what systemd accepts.
+    pub fn of_value(credential: &CredentialValue) -> Option<Self> {
+        let length = credential.value.len();
+        (length > MAX_LENGTH).then(|| Self::TooLong { subject: credential.subject.clone(), length })
+    }
+}
+
+/// Returns the message about a value that exceeds what systemd accepts.
+pub fn too_long_message(CredentialValue { value, subject }: &CredentialValue) -> Option<String> {
+    (value.len() > MAX_LENGTH).then(|| too_long(subject, value.len()))
+}
+
+fn too_long(subject: &Subject, length: usize) -> String {
+    format!("{subject}: the value has {length} bytes, and a credential at most {MAX_LENGTH}")
+}
+
 pub fn status(failure: &CredentialFailure) -> u8 {
     match failure {
         CredentialFailure::NoConnection(_) | CredentialFailure::NoRequest => USAGE,
@@ -54,9 +72,7 @@ pub fn lines(failure: &CredentialFailure) -> Vec<Line> {
             Some(SETUP.to_owned()),
         ),
         CredentialFailure::NotSelected { request, reason } => not_selected(request, reason),
-        CredentialFailure::TooLong { subject, length } => {
-            (format!("{subject}: the value has {length} bytes, and a credential at most {MAX_LENGTH}"), None)
-        }
+        CredentialFailure::TooLong { subject, length } => (too_long(subject, *length), None),
         CredentialFailure::NotSent { request, error } => {
             let why = match error {
                 AnswerError::Closed => "the client closed the connection before the value was sent".to_owned(),

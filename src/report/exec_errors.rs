@@ -7,7 +7,7 @@ use crate::exec::{ExecError, ProgramError, StackShortage};
 use crate::model::entry::{Origin, Subject};
 use crate::model::env_name::is_name;
 use crate::model::environment::EnvironmentError;
-use crate::system::os_error::describe;
+use crate::system::os_error::{describe, describe_start};
 
 pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
     let what = match error {
@@ -131,6 +131,7 @@ pub fn exec(program: &Path, error: &ExecError) -> String {
         ExecError::TooLarge(longest) => {
             format!("{program}: variables and arguments together are too long; the longest variable is {longest}")
         }
+        ExecError::NoProcess(why) => format!("{program}: cannot be started: {}", describe_start(&(*why).into())),
         ExecError::Other(why) => format!("{program}: cannot be executed: {}", describe(*why)),
     }
 }

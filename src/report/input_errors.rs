@@ -2,11 +2,13 @@
 
 use super::line::Line;
 use super::reference_errors::{literal_hint, reference};
+use super::usage_errors::quoted_value;
 use crate::input::declaration::{DeclarationError, DeclarationProblem, Excerpt};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::env_name::is_name;
-use crate::model::quoting::{file_name, quoted_unless_secret};
+use crate::model::options::find_option;
+use crate::model::quoting::file_name;
 use crate::model::reference::{AliasNameError, ReferenceError, SecretIdError};
 use crate::model::template::TemplateError;
 use crate::model::tree::Position;
@@ -38,22 +40,19 @@ fn source_lines(Excerpt { line, column }: &Excerpt) -> [String; 2] {
 }
 
 fn declaration_hint(error: &DeclarationError) -> Option<String> {
-    if let DeclarationProblem::Reference { error, .. } = &error.problem {
-        return literal_hint(error, "write ");
-    }
-    if let DeclarationProblem::FirstColon(_) = &error.problem {
-        return Some("check its indentation, and for a blank after the colon in the line above".to_owned());
-    }
-    if let DeclarationProblem::FinalColon(_) = &error.problem {
-        return Some("a text that ends with a colon needs quotes".to_owned());
-    }
-    if let DeclarationProblem::FurtherColon(..) = &error.problem {
-        return Some(
-            "a text with a colon and a blank needs quotes; a reference has no blank after its colon".to_owned(),
-        );
-    }
     // Only the top level has no subject.
     let hint = match (&error.problem, error.subject.as_deref()) {
+        (DeclarationProblem::Reference { error, .. }, _) => return literal_hint(error, "write "),
+        (DeclarationProblem::Value { text, .. }, Some(key)) => {
+            return find_option(key)?.nearest_value(text).map(|nearest| format!("did you mean {nearest}?"));
+        }
+        (DeclarationProblem::FirstColon(_), _) => {
+            "check its indentation, and for a blank after the colon in the line above"
+        }
+        (DeclarationProblem::FinalColon(_), _) => "a text that ends with a colon needs quotes",
+        (DeclarationProblem::FurtherColon(..), _) => {
+            "a text with a colon and a blank needs quotes; a reference has no blank after its colon"
+        }
         (DeclarationProblem::TableAsKey(_), _) => "a template needs quotes, as in: NAME: { template: \"{{ … }}\" }",
         (DeclarationProblem::UnknownKey { key, nearest: None }, None) if is_variable(key) => {
             return Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"));
@@ -195,7 +194,7 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         }
         DeclarationProblem::PathOnlyValue => "PATH decides which command runs and takes only `value`".to_owned(),
         DeclarationProblem::Reference { text, error } => reference(text, error),
-        DeclarationProblem::Value { text, expected } => format!("{} is not {expected}", quoted_unless_secret(text)),
+        DeclarationProblem::Value { text, expected } => format!("{} is not {expected}", quoted_value(text)),
         DeclarationProblem::Pattern { pattern, expected } => format!("{pattern:?} is not {expected}"),
         DeclarationProblem::ExternalIdAlone => "`external-id` requires `role-arn`".to_owned(),
         DeclarationProblem::NotInDeclaration => "cannot be set in a declaration".to_owned(),

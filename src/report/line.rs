@@ -1,4 +1,6 @@
-//! A line of a report: a label and a text.
+//! A line of a report: a label and a text, and for JSON an event with details.
+
+use serde_json::Value;
 
 /// The kind of a line, by which logs can be filtered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,12 @@ pub struct Line {
     pub label: Label,
     pub text: String,
     pub layout: Layout,
+    /// The name of the event in JSON.
+    pub event: &'static str,
+    /// The members of the event's object in JSON, beside the message.
+    pub details: Vec<(&'static str, Value)>,
+    /// True if the text format has it only with `--verbose`.
+    pub is_detail: bool,
 }
 
 /// The layout of a line on a terminal.
@@ -38,6 +46,9 @@ pub enum Layout {
     /// Left as it is: the columns of source text and of the caret below it must agree.
     Verbatim,
 }
+
+/// The event of the line that counts the errors before it.
+pub const SUMMARY: &str = "summary";
 
 /// Before each entry below a reason.
 const ENTRY_INDENT: &str = "  ";
@@ -65,7 +76,42 @@ impl Line {
     }
 
     fn wrapped(label: Label, text: impl Into<String>) -> Self {
-        Self { label, text: text.into(), layout: Layout::Wrapped }
+        Self {
+            label,
+            text: text.into(),
+            layout: Layout::Wrapped,
+            event: label.name(),
+            details: Vec::new(),
+            is_detail: false,
+        }
+    }
+
+    /// Names the event.
+    #[must_use]
+    pub fn event(self, event: &'static str) -> Self {
+        Self { event, ..self }
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.details.push((name, value.into()));
+        self
+    }
+
+    /// Adds a detail if there is one.
+    #[must_use]
+    pub fn with_some(self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Leaves the line out of the text format unless `--verbose` is given.
+    #[must_use]
+    pub fn detail(self) -> Self {
+        Self { is_detail: true, ..self }
     }
 
     /// Returns the line of one of several entries below their reason.

@@ -1,8 +1,9 @@
 //! Renders failures as lines with hints and an exit status, and prints them: no other module words or prints a message.
 //!
 //! Each `*_errors` file words the errors of one stage or type as labelled lines; `failure` combines them, and `terminal` prints.
-//! `notices` has the other lines: provenance, warnings and waits.
+//! `notices` has the other lines: warnings and waits; `provenance` those of `--verbose`; `rotation` those of supervision.
 
+pub mod cache;
 pub mod check;
 mod credential_errors;
 mod deliver_errors;
@@ -13,9 +14,12 @@ mod failure;
 mod fetch_errors;
 mod input_errors;
 mod line;
+pub mod migration;
 mod notices;
+mod provenance;
 mod reference_errors;
 mod resolve_errors;
+pub mod rotation;
 pub mod terminal;
 mod usage_errors;
 
@@ -24,10 +28,12 @@ pub use deliver_errors::export::{reserved_names, unwritten_files};
 pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;
 pub use line::Line;
+use line::SUMMARY;
 pub use notices::{
-    bug, disk_notice, interrupted, local_notice, not_described, overdue, policy_notice, progress, provenance,
-    resolution_time, scheme_warnings, trace, unreachable_file, waiting,
+    bug, disk_notice, interrupted, local_notice, not_described, overdue, policy_notice, progress, resolution_time,
+    scheme_warnings, trace, unreachable_file, waiting,
 };
+pub use provenance::provenance;
 
 use crate::model::environment::EnvironmentError;
 use crate::model::plan::Plan;
@@ -81,6 +87,11 @@ impl Report {
         let failures = resolve.into_iter().chain(unusable.into_iter().map(Failure::Environment)).collect();
         let conclusion = Conclusion { unresolved: "could not be read", consequence: consequence.into() };
         Self { failures, conclusion: Some(conclusion) }
+    }
+
+    /// Creates the same report of a poll, from which nothing follows.
+    pub fn of_poll(errors: Vec<ResolveError>, unusable: Vec<EnvironmentError>, plan: &Plan) -> Self {
+        Self { conclusion: None, ..Self::of_values(errors, unusable, plan, String::new()) }
     }
 
     /// Creates the report of values that the backend can never read, known without any request.
@@ -141,6 +152,6 @@ impl Report {
             (0, _) => "cannot be delivered".to_owned(),
             (_, _) => format!("{unresolved} or delivered"),
         };
-        Some(Line::error(format!("{values} {what}: {consequence}")))
+        Some(Line::error(format!("{values} {what}: {consequence}")).event(SUMMARY))
     }
 }

@@ -1,4 +1,4 @@
-//! Lines other than failures (provenance, warnings, waits), and the lines of a process that ends at once.
+//! Lines other than failures (warnings, waits), and the lines of a process that ends at once.
 
 use std::panic::PanicHookInfo;
 use std::path::Path;
@@ -7,49 +7,12 @@ use std::time::Duration;
 use super::fetch_errors;
 use super::line::Line;
 use crate::backend::aws::{PolicyNotice, UnreachableFile};
-use crate::model::answer::{Fetched, Outage};
+use crate::model::answer::Outage;
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
-use crate::model::reference::{Arn, SecretRef, Store};
-use crate::model::resolved::{ReadFrom, Resolved, ResolvedEntry};
+use crate::model::reference::{Arn, SecretRef};
 use crate::model::suggest::Suggestions;
 use crate::time::progress::{Event, Status, WaitReason};
-
-/// The lines of `--verbose`: the secret, version and region of each variable and file.
-pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
-    let read = |ReadFrom { locator, parameter_name }: &ReadFrom| {
-        let answer = fetched.get(locator)?.as_ref().ok()?;
-        let (name, document) = match parameter_name {
-            None => (fetch_errors::name(locator), answer),
-            Some(rest) => {
-                let (_, parameter) = answer.parameters.iter().find(|(name, _)| name == rest)?;
-                (format!("{} {}{rest}", locator.store, locator.id), parameter)
-            }
-        };
-        let version = document.version_id.as_deref().unwrap_or("without id");
-        let stages = document.stages.join(", ");
-        let place =
-            document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
-        let stages = match locator.store {
-            Store::SecretsManager => format!(", stage {stages}"),
-            Store::ParameterStore if stages.is_empty() => String::new(),
-            Store::ParameterStore => format!(", label {stages}"),
-        };
-        let passed_over = answer.passed_over.iter();
-        let instead = passed_over
-            .map(|passed| format!(", in place of {} ({})", passed.region, fetch_errors::outage(&passed.outage)));
-        Some(format!("{name}, version {version}{stages}, {place}{}", instead.collect::<String>()))
-    };
-    let line = |ResolvedEntry { subject, read_from, .. }: &ResolvedEntry| match (read_from.as_slice(), &subject.written)
-    {
-        ([], None) => format!("{subject}: literal"),
-        ([], Some(_)) => format!("{subject}: absent, so its default is set"),
-        (read_from, _) => format!("{subject}: {}", read_from.iter().filter_map(read).collect::<Vec<_>>().join("; ")),
-    };
-    let not_set = resolved.omitted.iter().map(|unused| &unused.subject).filter(|subject| !resolved.has(&subject.label));
-    let not_set = not_set.map(|subject| format!("{subject}: not set, since it is optional and absent"));
-    resolved.entries.iter().map(line).chain(not_set).map(Line::note).collect()
-}
 
 /// The warning about `--describe` with an option that keeps secrets from being described.
 pub fn not_described(option: &str) -> Line {
@@ -139,24 +102,28 @@ pub fn trace(event: &Event) -> Line {
             format!("{request}, attempt {number}, {} ms{failure}", elapsed.as_millis())
         }
     })
+    .event("trace")
 }
 
 /// The line of `-vv` at the end of the resolution, whether values were found or not.
 pub fn resolution_time(elapsed: Duration) -> Line {
-    Line::note(format!("resolution took {} ms", elapsed.as_millis()))
+    Line::note(format!("resolution took {} ms", elapsed.as_millis())).event("trace")
 }
 
 /// The lines for a deadline that passes while a file or a computation blocks the process.
 pub fn overdue(status: &Status) -> [Line; 2] {
+    let help = "check for a file system that hangs, or a pipe without a writer; nothing was started";
+    [blocked(status), Line::help(help)]
+}
+
+/// The error for a deadline that passes in this way.
+pub fn blocked(status: &Status) -> Line {
     let awaited =
         if status.awaited.is_empty() { String::new() } else { format!(" while waiting for {}", names(status)) };
-    [
-        Line::error(format!(
-            "timed out{awaited}: a file does not answer (AWS configuration, token, root certificates, --local), or a JSONPath or template \
-             does not end",
-        )),
-        Line::help("check for a file system that hangs, or a pipe without a writer; nothing was started"),
-    ]
+    Line::error(format!(
+        "timed out{awaited}: a file does not answer (AWS configuration, token, root certificates, --local), or a JSONPath or template \
+         does not end",
+    ))
 }
 
 /// The warning about a file whose value is written to a disk.
@@ -242,5 +209,5 @@ fn caller_roles(web_identity: Option<&Arn>, profile_roles: &[Arn]) -> String {
 pub fn bug(panic: &PanicHookInfo<'_>) -> Line {
     let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
-    Line::error(format!("this is a bug in secrets-exec {version}{place}; please report it"))
+    Line::error(format!("this is a bug in secrets-exec {version}{place}; please report it")).event("bug")
 }

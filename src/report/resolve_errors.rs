@@ -16,30 +16,35 @@ pub fn status(error: &ResolveError) -> u8 {
         | ResolveProblem::EnvFrom { .. }
         | ResolveProblem::Render { .. }
         | ResolveProblem::NotBase64 => CONFIGURATION,
-        ResolveProblem::Fetch(failure) => match &failure.error {
-            FetchError::NotFound { .. } | FetchError::NoRegion => CONFIGURATION,
-            FetchError::Denied { .. } => DENIED,
-            FetchError::Unavailable(_) => TEMPORARY,
-            FetchError::NoCredentials(CredentialsError { temporary, .. }) => {
-                if *temporary {
-                    TEMPORARY
-                } else {
-                    DENIED
-                }
+        ResolveProblem::Fetch(failure) => fetch_status(&failure.error),
+    }
+}
+
+/// Returns the status of a request that failed.
+pub fn fetch_status(error: &FetchError) -> u8 {
+    match error {
+        FetchError::NotFound { .. } | FetchError::NoRegion => CONFIGURATION,
+        FetchError::Denied { .. } => DENIED,
+        FetchError::Unavailable(_) => TEMPORARY,
+        FetchError::NoCredentials(CredentialsError { temporary, .. }) => {
+            if *temporary {
+                TEMPORARY
+            } else {
+                DENIED
             }
-            FetchError::Refused(
-                Refusal::MarkedForDeletion
-                | Refusal::NoValue
-                | Refusal::Certificate { .. }
-                | Refusal::TrustStore(_)
-                | Refusal::Proxy { .. }
-                | Refusal::OtherRegion { .. }
-                | Refusal::OtherAccount { .. }
-                | Refusal::Agent(_)
-                | Refusal::Request(_)
-                | Refusal::Status(_),
-            ) => CONFIGURATION,
-        },
+        }
+        FetchError::Refused(
+            Refusal::MarkedForDeletion
+            | Refusal::NoValue
+            | Refusal::Certificate { .. }
+            | Refusal::TrustStore(_)
+            | Refusal::Proxy { .. }
+            | Refusal::OtherRegion { .. }
+            | Refusal::OtherAccount { .. }
+            | Refusal::Agent(_)
+            | Refusal::Request(_)
+            | Refusal::Status(_),
+        ) => CONFIGURATION,
     }
 }
 
@@ -134,7 +139,13 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
     let hints = regions.into_iter().chain(scheme_hint(failure)).chain(hints).chain(path_hint(failure));
     let is_secret_named = is_one_secret || affects_all_secrets(&failure.problem);
     let entries = group.iter().map(|error| Line::entry(entry(error, is_secret_named)));
-    std::iter::once(Line::error(place + &what)).chain(entries).chain(hints).collect()
+    let variables: Vec<&str> = group.iter().map(|error| error.subject.label.as_str()).collect();
+    let line = Line::error(place + &what).with("variables", variables);
+    let line = match locator(failure).filter(|_| is_one_secret) {
+        Some(locator) => line.with("secret", locator.written_id()),
+        None => line,
+    };
+    std::iter::once(line).chain(entries).chain(hints).collect()
 }
 
 fn scheme_hint(failure: &ResolveError) -> Option<Line> {

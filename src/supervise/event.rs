@@ -1,7 +1,6 @@
 //! The events that the state machine receives, and the actions that it orders.
 
-use super::signal_number::SignalNumber;
-
+use crate::model::options::SignalNumber;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The command was executed. Its end is reported after this.

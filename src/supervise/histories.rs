@@ -6,10 +6,10 @@ use nix::libc;
 use proptest::prelude::*;
 
 use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult, Timer};
-use super::policy::{OnRotation, Policy};
-use super::signal_number::SignalNumber;
+use super::policy::Policy;
 use super::state::{Next, Phase, State};
 use super::step::{begin, step};
+use crate::model::options::{OnRotation, SignalNumber};
 
 const TIMERS: [Timer; 4] = [Timer::Poll, Timer::Splay, Timer::Grace, Timer::Kill];
 const RESULTS: [PollResult; 4] = [PollResult::Changed, PollResult::Kept, PollResult::Unchanged, PollResult::Failed];

@@ -1,6 +1,6 @@
 //! The options that the state machine depends on.
 
-use super::signal_number::SignalNumber;
+use crate::model::options::{OnRotation, SignalNumber};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -9,17 +9,6 @@ pub struct Policy {
     pub stop_signal: SignalNumber,
     /// `--poll-signal`
     pub poll_signal: Option<SignalNumber>,
-}
-
-/// `--on-rotation`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnRotation {
-    /// Stop the command and start it again with the new values.
-    Restart,
-    /// Replace the files, then send this signal to the command's process group.
-    Signal(SignalNumber),
-    /// Stop the command and exit.
-    Exit,
 }
 
 impl Policy {

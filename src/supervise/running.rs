@@ -1,9 +1,9 @@
 //! Transitions while the command runs: polls, changes and forwarded signals.
 
 use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult, Timer};
-use super::policy::{OnRotation, Policy};
-use super::signal_number::SignalNumber;
+use super::policy::Policy;
 use super::state::{Change, Command, Next, NextPoll, Phase, Poll, Running, State, Stopping};
+use crate::model::options::{OnRotation, SignalNumber};
 
 pub fn step(policy: &Policy, state: Running, event: Event) -> (State, Vec<Action>) {
     match event {

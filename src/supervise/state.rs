@@ -1,7 +1,7 @@
 //! The states of the supervisor.
 
 use super::event::ExitStatus;
-use super::signal_number::SignalNumber;
+use crate::model::options::SignalNumber;
 
 /// The command exists in `Running`, and in `Stopping` until its end. Its process group can outlast it, in `Stopping` alone.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, Timer};
 use super::policy::Policy;
-use super::signal_number::SignalNumber;
 use super::state::{Command, Next, Phase, Starting, State, Stopping, hold};
+use crate::model::options::SignalNumber;
 
 pub fn step(policy: &Policy, mut state: Stopping, event: Event) -> (State, Vec<Action>) {
     match (event, state.command) {

@@ -3,10 +3,10 @@
 use nix::libc;
 
 use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult, Timer};
-use super::policy::{OnRotation, Policy};
-use super::signal_number::SignalNumber;
+use super::policy::Policy;
 use super::state::{Change, Command, Next, NextPoll, Phase, Poll, Running, Starting, State, Stopping};
 use super::step::{begin, step};
+use crate::model::options::{OnRotation, SignalNumber};
 
 const TERM: SignalNumber = SignalNumber::TERM;
 const CONT: SignalNumber = SignalNumber::CONT;

@@ -53,6 +53,15 @@ pub fn describe_start(error: &io::Error) -> String {
     }
 }
 
+/// The step at which the start of a process failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpawnError {
+    /// There is no process or no descriptor to be had.
+    NoProcess(Errno),
+    /// execve failed.
+    NotExecuted(Errno),
+}
+
 /// The error of reading a file: its text, and whether a limit on descriptors is the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadFailure {

@@ -5,7 +5,7 @@
 use std::{mem, ptr};
 
 use nix::libc;
-use nix::sys::signal::{SigAction, Signal, sigaction};
+use nix::sys::signal::{SigAction, SigSet, SigmaskHow, Signal, sigaction};
 
 /// The signals that a terminal, a service manager or a user sends to end a process, which is their default action.
 pub const TERMINATION: [Signal; 4] = [Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
@@ -34,6 +34,19 @@ pub fn disposition(signal: Signal) -> Disposition {
         libc::SIG_IGN => Disposition::Ignored,
         _ => Disposition::Handled,
     }
+}
+
+/// Blocks every signal on the calling thread, so that the kernel delivers those of the process to another.
+pub fn block_signals() {
+    let _ = SigSet::all().thread_block();
+}
+
+/// Calls `action` with every signal blocked, which a thread that it starts inherits.
+pub fn with_blocked_signals<T>(action: impl FnOnce() -> T) -> T {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let result = action();
+    let _ = before.and_then(|mask| mask.thread_set_mask());
+    result
 }
 
 /// An action that is installed for some signals. Dropping the value restores the previous actions.
@@ -87,7 +100,7 @@ impl Drop for Handlers {
 
 #[cfg(test)]
 mod tests {
-    use nix::sys::signal::{SaFlags, SigHandler, SigSet};
+    use nix::sys::signal::{SaFlags, SigHandler};
 
     use super::*;
 

@@ -15,28 +15,33 @@ use nix::unistd::{getpid, write};
 
 use super::connection;
 use super::signals::{Disposition, TERMINATION, disposition};
+use super::stack_line::{self, StackLine};
 use super::terminal::is_writable;
 
-/// The maximum length of a prepared text in bytes. A write of less than PIPE_BUF (4,096) bytes to a pipe with room does not block.
-const CAPACITY: usize = 1024;
+/// The maximum length of a prepared text in bytes. A write of less than PIPE_BUF (4,096) bytes to a pipe with room does not block. The
+/// rest of the line is for what the handler adds and the sequence that erases a line.
+pub const CAPACITY: usize = stack_line::CAPACITY - 128;
 
-/// The maximum length of the whole line: a text, the signal's name, the time and the sequence that erases a line.
-const LINE_CAPACITY: usize = CAPACITY + 128;
+/// Stands for the time in a prepared text, as in RFC 3339.
+pub const TIME: char = '\u{1}';
+
+/// Stands for the name of the signal.
+pub const SIGNAL: char = '\u{2}';
+
+/// Stands for the time since the process began.
+pub const ELAPSED: char = '\u{3}';
 
 /// Moves to the start of the line and erases it.
 pub const ERASE_LINE: &str = "\r\x1b[K";
 
 /// A text that the handler can read while the next one is written to the other slot.
 struct Slot {
-    /// The length of the part before the signal's name.
-    prefix: AtomicUsize,
     length: AtomicUsize,
     bytes: [AtomicU8; CAPACITY],
 }
 
-static SLOTS: [Slot; 2] = [const {
-    Slot { prefix: AtomicUsize::new(0), length: AtomicUsize::new(0), bytes: [const { AtomicU8::new(0) }; CAPACITY] }
-}; 2];
+static SLOTS: [Slot; 2] =
+    [const { Slot { length: AtomicUsize::new(0), bytes: [const { AtomicU8::new(0) }; CAPACITY] } }; 2];
 
 /// The index of the slot in use; [`NONE`] if a signal leaves no line.
 static CURRENT: AtomicUsize = AtomicUsize::new(NONE);
@@ -61,7 +66,7 @@ static HAS_PROGRESS: AtomicBool = AtomicBool::new(false);
 /// As PID 1, the process also needs them to end at all: the kernel discards signals for which PID 1 has no handler
 /// (pid_namespaces(7)).
 pub fn install() {
-    BEGUN.store(now(), Ordering::Relaxed);
+    BEGUN.store(now(libc::CLOCK_MONOTONIC), Ordering::Relaxed);
     for signal in TERMINATION {
         if disposition(signal) == Disposition::Default {
             let action = SigAction::new(SigHandler::Handler(end), SaFlags::SA_RESTART, mask());
@@ -79,20 +84,18 @@ pub fn mask() -> SigSet {
     mask
 }
 
-/// Sets the line that a signal leaves: `prefix`, `SIGTERM after 2.1s`, and `rest`, which may go on in further lines.
-pub fn set_line(prefix: &str, rest: &str) {
+/// Sets the line that a signal leaves, in which [`TIME`], [`SIGNAL`] and [`ELAPSED`] stand for what is known only then.
+pub fn set_line(text: &str) {
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     if ENDING.load(Ordering::SeqCst) {
         return;
     }
     let next = usize::from(CURRENT.load(Ordering::Relaxed) == 0);
-    let text = format!("{prefix}{rest}");
     let text = &text.as_bytes()[..text.floor_char_boundary(CAPACITY)];
     let Some(slot) = SLOTS.get(next) else { return };
     for (to, from) in slot.bytes.iter().zip(text) {
         to.store(*from, Ordering::Relaxed);
     }
-    slot.prefix.store(prefix.len(), Ordering::Relaxed);
     slot.length.store(text.len(), Ordering::Relaxed);
     CURRENT.store(next, Ordering::SeqCst);
 }
@@ -137,13 +140,15 @@ fn leave_line(number: libc::c_int) {
     if HAS_PROGRESS.load(Ordering::SeqCst) {
         line.add(ERASE_LINE.as_bytes());
     }
-    let (prefix, length) = (slot.prefix.load(Ordering::Relaxed), slot.length.load(Ordering::Relaxed));
-    let mut text = slot.bytes.iter().take(length).map(|byte| byte.load(Ordering::Relaxed));
-    text.by_ref().take(prefix).for_each(|byte| line.add(&[byte]));
-    line.add(Signal::try_from(number).map_or("a signal", Signal::as_str).as_bytes());
-    line.add(b" after ");
-    line.add_seconds(now().saturating_sub(BEGUN.load(Ordering::Relaxed)));
-    text.for_each(|byte| line.add(&[byte]));
+    for byte in slot.bytes.iter().take(slot.length.load(Ordering::Relaxed)) {
+        let byte = byte.load(Ordering::Relaxed);
+        match char::from(byte) {
+            TIME => line.add_time(now(libc::CLOCK_REALTIME)),
+            SIGNAL => line.add(Signal::try_from(number).map_or("a signal", Signal::as_str).as_bytes()),
+            ELAPSED => line.add_seconds(now(libc::CLOCK_MONOTONIC).saturating_sub(BEGUN.load(Ordering::Relaxed))),
+            _ => line.add(&[byte]),
+        }
+    }
     line.add(b"\n");
     // SAFETY: standard error is open: Rust's runtime opens /dev/null in its place before `main` if it is not.
     let stderr = unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) };
@@ -152,81 +157,18 @@ fn leave_line(number: libc::c_int) {
     }
 }
 
-fn now() -> u64 {
+/// Returns the time of a clock in nanoseconds.
+fn now(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a valid timespec; clock_gettime is async-signal-safe.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or_default())
-}
-
-/// A line that is put together without memory from the heap, which a handler must not use.
-struct StackLine {
-    bytes: [u8; LINE_CAPACITY],
-    length: usize,
-}
-
-impl Default for StackLine {
-    fn default() -> Self {
-        Self { bytes: [0; LINE_CAPACITY], length: 0 }
-    }
-}
-
-impl StackLine {
-    fn add(&mut self, bytes: &[u8]) {
-        for (to, from) in self.bytes.iter_mut().skip(self.length).zip(bytes) {
-            *to = *from;
-            self.length += 1;
-        }
-    }
-
-    /// Adds a time as seconds with one decimal: `12.3s`.
-    fn add_seconds(&mut self, nanoseconds: u64) {
-        let tenths = nanoseconds / 100_000_000;
-        let mut digits = [0; 20];
-        let mut count = 0;
-        let mut rest = tenths / 10;
-        while count == 0 || rest > 0 {
-            // A digit is less than ten.
-            digits[count] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            count += 1;
-        }
-        digits[..count].iter().rev().for_each(|digit| self.add(&[*digit]));
-        self.add(&[b'.', b'0' + (tenths % 10) as u8, b's']);
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn seconds(nanoseconds: u64) -> String {
-        let mut line = StackLine::default();
-        line.add_seconds(nanoseconds);
-        String::from_utf8(line.as_bytes().to_vec()).unwrap()
-    }
-
-    #[test]
-    fn a_time_is_seconds_with_one_decimal() {
-        assert_eq!(seconds(0), "0.0s");
-        assert_eq!(seconds(99_999_999), "0.0s");
-        assert_eq!(seconds(12_345_678_901), "12.3s");
-        assert_eq!(seconds(3_600_000_000_000), "3600.0s");
-        assert_eq!(seconds(u64::MAX), "18446744073.7s");
-    }
-
-    #[test]
-    fn a_line_has_room_for_the_longest_text_and_no_more() {
-        let mut line = StackLine::default();
-        line.add(&[b'x'; 2 * CAPACITY]);
-        line.add(b"y");
-        assert_eq!(line.as_bytes(), [b'x'; LINE_CAPACITY]);
-    }
 
     /// Serializes the tests that prepare texts.
     static SETTING: Mutex<()> = Mutex::new(());
@@ -234,9 +176,9 @@ mod tests {
     #[test]
     fn after_a_signal_no_text_is_prepared_and_a_second_signal_has_none() {
         let _setting = SETTING.lock();
-        set_line("", "one");
+        set_line("one");
         let slot = begin_end().unwrap();
-        set_line("", "another");
+        set_line("another");
         assert_eq!(slot.length.load(Ordering::Relaxed), "one".len());
         assert!(begin_end().is_none());
         ENDING.store(false, Ordering::SeqCst);
@@ -251,10 +193,10 @@ mod tests {
         };
         let _setting = SETTING.lock();
         for expected in ["one", "another", "a third"] {
-            set_line("secrets-exec: ", expected);
-            assert_eq!(text(&SLOTS[CURRENT.load(Ordering::Relaxed)]), format!("secrets-exec: {expected}"));
+            set_line(expected);
+            assert_eq!(text(&SLOTS[CURRENT.load(Ordering::Relaxed)]), expected);
         }
-        set_line("", &format!("{}é", "x".repeat(CAPACITY - 1)));
+        set_line(&format!("{}é", "x".repeat(CAPACITY - 1)));
         assert_eq!(text(&SLOTS[CURRENT.load(Ordering::Relaxed)]).len(), CAPACITY - 1);
         silence();
         assert_eq!(CURRENT.load(Ordering::Relaxed), NONE);

@@ -18,6 +18,8 @@ pub struct Deadline {
     is_noticed: Arc<AtomicBool>,
     /// The beginning of a pause.
     paused_since: Arc<Mutex<Option<Instant>>>,
+    /// The length of all pauses that have ended.
+    paused: Arc<Mutex<Duration>>,
     progress: Progress,
 }
 
@@ -51,6 +53,7 @@ impl Deadline {
             phase: Arc::new(watch::Sender::new(phase)),
             is_noticed: Arc::default(),
             paused_since: Arc::default(),
+            paused: Arc::default(),
             progress: Progress::default(),
         }
     }
@@ -104,7 +107,13 @@ impl Deadline {
             Phase::Running { since } => *since += pause,
         });
         *paused_since = None;
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) += pause;
         result
+    }
+
+    /// The length of all pauses so far.
+    pub fn time_paused(&self) -> Duration {
+        *self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn paused_since(&self) -> MutexGuard<'_, Option<Instant>> {

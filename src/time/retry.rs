@@ -51,6 +51,14 @@ const THROTTLED: Backoff = Backoff { first: Duration::from_secs(2), factor: 4, l
 /// While `--wait` waits.
 const WAITING: Backoff = Backoff { first: Duration::from_millis(100), factor: 2, longest: Duration::from_secs(1) };
 
+/// A limit that comes before the deadline.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    end: Instant,
+    /// The length of all pauses at the beginning; later ones move the end.
+    paused: Duration,
+}
+
 /// The number of attempts and the time that one request has.
 #[derive(Clone, Debug)]
 pub struct RetryBudget {
@@ -58,6 +66,7 @@ pub struct RetryBudget {
     max_attempts: Option<u32>,
     /// The start and the divisor of a share of the time.
     share: Option<(Instant, u32)>,
+    limit: Option<Limit>,
     /// The request as `-vv` names it.
     request: Option<Arc<str>>,
 }
@@ -65,13 +74,19 @@ pub struct RetryBudget {
 impl RetryBudget {
     /// A budget of all the time until `deadline` and at most `max_attempts` attempts (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
-        Self { deadline, max_attempts, share: None, request: None }
+        Self { deadline, max_attempts, share: None, limit: None, request: None }
     }
 
     /// Returns a budget of 1/`count` of the remaining time, for the first of `count` regions or providers.
     pub fn share(&self, count: usize) -> Self {
         let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
         Self { share: Some((Instant::now(), count)), ..self.clone() }
+    }
+
+    /// Returns the same budget with an end after `time` at the latest. Questions to the user do not count.
+    pub fn limited(&self, time: Duration) -> Self {
+        let limit = Limit { end: Instant::now() + time, paused: self.deadline.time_paused() };
+        Self { limit: Some(limit), ..self.clone() }
     }
 
     /// Returns the same budget with a name for the request, if attempts are traced.
@@ -104,6 +119,10 @@ impl RetryBudget {
     /// The end of the budget, which moves when `--wait` ends and the timeout starts.
     pub fn end(&self) -> Instant {
         let (begun, over) = self.deadline.span();
+        let over = match self.limit {
+            None => over,
+            Some(Limit { end, paused }) => over.min(end + self.deadline.time_paused().saturating_sub(paused)),
+        };
         match self.share {
             None => over,
             Some((share_begun, count)) => {
@@ -229,6 +248,21 @@ mod tests {
 
     fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget {
         RetryBudget::new(Deadline::new(Duration::from_secs(seconds), None), max_attempts)
+    }
+
+    #[test]
+    fn a_limited_budget_ends_before_the_deadline_and_is_shared() {
+        let deadline = Deadline::new(Duration::from_secs(60), None);
+        let begun = Instant::now();
+        let budget = RetryBudget::new(deadline.clone(), None).limited(Duration::from_secs(10));
+        assert!(budget.end() <= Instant::now() + Duration::from_secs(10));
+        assert!(budget.share(2).end() <= Instant::now() + Duration::from_secs(5));
+        let pause = Duration::from_millis(20);
+        deadline.paused(|| std::thread::sleep(pause));
+        assert!(budget.end() >= begun + Duration::from_secs(10) + pause);
+        assert!(
+            RetryBudget::new(deadline, None).limited(Duration::from_secs(90)).end() <= begun + Duration::from_secs(61)
+        );
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! The watchdog: a thread that ends the process if the runtime is blocked at the deadline, and tells of a long resolution.
+//! The watchdog: a thread that acts if the runtime is blocked at the deadline, and tells of a long resolution.
 //!
 //! Files (a token, a CA bundle, AWS's configuration) are read on the runtime's own thread, where a FIFO or a hung mount would
 //! block every timer. So does a template or a JSONPath that takes too long.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -27,14 +28,15 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct Callbacks {
     /// After two seconds, and then each second.
     pub tick: Box<dyn FnMut(&Deadline) + Send>,
-    /// When the deadline has passed and the runtime is blocked. Ends the process.
-    pub overdue: fn(&Status),
+    /// When the deadline has passed and the runtime is blocked. Ends the process, or only what had the deadline.
+    pub overdue: Box<dyn Fn(&Status) + Send>,
 }
 
 /// A running watchdog, which stops when dropped. After that, no function is called and none still runs.
 pub struct Watchdog {
     /// Held during a call.
     is_stopped: Arc<Mutex<bool>>,
+    thread: Option<Thread>,
 }
 
 impl Watchdog {
@@ -61,14 +63,23 @@ impl Watchdog {
                 std::thread::park_timeout(end.min(next_tick).saturating_duration_since(Instant::now()));
             }
         };
-        let _ = std::thread::Builder::new().stack_size(128 * 1024).spawn(watch);
-        Self { is_stopped }
+        let spawned = std::thread::Builder::new().stack_size(128 * 1024).spawn(watch);
+        Self { is_stopped, thread: spawned.ok().map(|handle| handle.thread().clone()) }
+    }
+
+    /// Stops, and ends the thread at once, in a process that goes on: it would wake up once more otherwise.
+    pub fn end(self) {
+        let thread = self.thread.clone();
+        drop(self);
+        if let Some(thread) = thread {
+            thread.unpark();
+        }
     }
 }
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        // Blocks while a callback runs; `overdue` never returns.
+        // Blocks while a callback runs.
         *self.is_stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 }

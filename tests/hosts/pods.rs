@@ -1,4 +1,4 @@
-//! The pod of `examples/kubernetes`, by `podman kube play`: with a local file, and with the variables by which EKS gives a pod its
+//! The pods of `examples/kubernetes`, by `podman kube play`: with a local file, and with the variables by which EKS gives a pod its
 //! role.
 
 use std::fs;
@@ -21,8 +21,20 @@ struct Pod {
 }
 
 impl Pod {
-    /// The example, with an image of these tests, and with a command that prints its environment.
+    /// The example whose image has the program.
     fn example() -> Option<Self> {
+        Self::of("examples/kubernetes/app.yaml")
+    }
+
+    /// The example whose init container installs the program. The application's image is Debian's, without it.
+    fn unchanged_image() -> Option<Self> {
+        let pod = Self::of("examples/kubernetes/unchanged-image.yaml")?;
+        let pod = pod.with("image: localhost/host ", "image: localhost/debian ");
+        Some(pod.with("image: registry.example.com/secrets-exec:0.1.0", "image: localhost/alone"))
+    }
+
+    /// An example, with an image of these tests, and with a command that prints its environment.
+    fn of(example: &str) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         if !podman::works() {
             return None;
@@ -31,8 +43,9 @@ impl Pod {
         let shared = Directory::new();
         let volume =
             format!("  volumes:\n    - name: shared\n      hostPath:\n        path: {}\n", shared.path().display());
-        let document =
-            repository_file("examples/kubernetes/app.yaml").replace("app-secrets", &format!("{name}-secrets"));
+        let document = repository_file(example).replace("app-secrets", &format!("{name}-secrets"));
+        // podman's volumes have one namespace for all pods.
+        let document = document.replace("name: program", &format!("name: {name}-program"));
         let pod = Self { name: name.clone(), document, network: "none", shared };
         let pod = pod
             .with(
@@ -42,8 +55,8 @@ impl Pod {
             .with("image: registry.example.com/app:1.4.2", "image: localhost/host")
             .with("  volumes:\n", &volume)
             .with(
-                "      volumeMounts:\n",
-                "      volumeMounts:\n        - name: shared\n          mountPath: /shared\n",
+                "      volumeMounts:\n        - name: declaration\n",
+                "      volumeMounts:\n        - name: shared\n          mountPath: /shared\n        - name: declaration\n",
             )
             .with(r#"["node", "app.js"]"#, r#"["cat", "/proc/self/environ"]"#);
         Some(pod)
@@ -98,7 +111,9 @@ impl Drop for Pod {
     fn drop(&mut self) {
         let quiet = Expectations { target_writes_stderr: true, ..Expectations::default() };
         podman::run(["pod", "rm", "--force", "--time=0", &self.name], quiet.clone());
-        podman::run(["volume", "rm", "--force", &format!("{}-secrets", self.name)], quiet);
+        for volume in ["secrets", "program"] {
+            podman::run(["volume", "rm", "--force", &format!("{}-{volume}", self.name)], quiet.clone());
+        }
     }
 }
 
@@ -198,4 +213,22 @@ fn a_pod_with_both_uses_the_role_of_the_service_account() {
     let Some(pod) = Pod::example() else { return };
     let aws = aws();
     reads_with(pod.aws(&aws).association(&aws).web_identity(), &aws, ROLE_KEY);
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn an_init_container_installs_the_program_for_an_image_without_it() {
+    let Some(pod) = Pod::unchanged_image() else { return };
+    let script =
+        "id -u; stat -c \"%a %u %n\" /secrets-exec/*; touch /secrets-exec/x 2>/dev/null || echo no; echo $DB_HOST";
+    let run = pod.local().script(script).run();
+    run.launched().printed("65532\n755 65532 /secrets-exec/secrets-exec\nno\ndb.example.com\n");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_installed_program_becomes_the_command_with_its_values() {
+    let Some(pod) = Pod::unchanged_image() else { return };
+    let aws = aws();
+    pod.aws(&aws).association(&aws).run().launched().has("DB_PASSWORD", "p").lacks("SECRETS_EXEC_FILE");
 }

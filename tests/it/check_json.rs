@@ -71,6 +71,7 @@ fn a_value_has_every_field() {
                     "created": "2018-04-11T20:05:45Z",
                     "age_seconds": null,
                     "regions_passed_over": [],
+                    "cached": null,
                     "status": "ok",
                     "error": null,
                 }],

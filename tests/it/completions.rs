@@ -66,7 +66,11 @@ fn offered(shell: &str, line: &str) -> Option<BTreeSet<String>> {
     if !can(probe, &format!("the completions of {shell}")) {
         return None;
     }
-    let sandbox = Sandbox::new().file("completions", script(shell)).file("secrets.yaml", "").target_writes_stderr();
+    let sandbox = Sandbox::new()
+        .file("completions", script(shell))
+        .file("secrets.yaml", "")
+        .file("folder/file", "")
+        .target_writes_stderr();
     let command: Vec<&str> = match shell {
         "bash" => {
             // bash splits words at `=`, too.
@@ -133,7 +137,10 @@ fn the_options_of_each_command_are_those_of_its_help() {
 
 #[test]
 fn the_first_word_is_a_command_or_the_separator() {
-    offers_among_others("secrets-exec ", &["check", "policy", "export", "credential", "completions", "man", "--"]);
+    offers_among_others(
+        "secrets-exec ",
+        &["check", "policy", "export", "migrate", "install", "credential", "completions", "man", "--"],
+    );
     offers("secrets-exec ch", &["check"]);
 }
 
@@ -188,6 +195,17 @@ fn options_that_take_a_file_are_followed_by_files() {
         offers(&format!("secrets-exec {option}secr"), &["secrets.yaml"]);
     }
     offers("secrets-exec export -o secr", &["secrets.yaml"]);
+}
+
+#[test]
+fn a_word_that_names_a_file_or_a_directory_is_completed_as_one() {
+    offers("secrets-exec migrate secr", &["secrets.yaml"]);
+    for shell in SHELLS {
+        if let Some(offered) = offered(shell, "secrets-exec install fold") {
+            let names: Vec<&str> = offered.iter().map(|name| name.trim_end_matches('/')).collect();
+            assert_eq!(names, ["folder"], "{shell}");
+        }
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use nix::sys::signal::Signal;
 use nix::unistd::{geteuid, mkfifo};
+use serde_json::Value;
 
 use crate::support::aws::Aws;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
+use crate::support::cache::CacheDirectory;
 use crate::support::connection::{Client, Connection, MAX_LENGTH, connect_from, load, load_as};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{CANARY, Sandbox};
@@ -322,6 +324,64 @@ fn check_and_policy_include_credentials() {
     let policy = Sandbox::new().args(["policy", "--region", "us-east-1"]).declaration(DECLARATION).bare().run();
     policy.launched();
     assert!(policy.stdout().contains("secret:x-??????") && policy.stdout().contains("secret:y-??????"), "{policy}");
+}
+
+#[test]
+fn check_finds_a_value_that_is_longer_than_a_credential() {
+    let check = |length: usize| {
+        let secrets =
+            format!(r#"{{ "canary": "{CANARY}", "x": {{ "k": "{}" }}, "y": {{ "k": "w" }} }}"#, "v".repeat(length));
+        Sandbox::new().args(["check", "-q"]).local(&secrets).declaration(DECLARATION).bare().run()
+    };
+    check(MAX_LENGTH).launched();
+    let run = check(MAX_LENGTH + 1);
+    run.ended(Status::Exit(78)).says(["app.service/tok", "1048577 bytes", "1048576"]);
+    assert!(run.stdout().contains("too long"), "{run}");
+}
+
+#[test]
+fn options_of_rotation_mean_nothing_to_a_credential() {
+    let aws = served();
+    let declaration = format!("defaults: {{ on-rotation: signal=HUP, poll-interval: 1m }}\n{DECLARATION}");
+    assert_eq!(asked(asking(&aws, &declaration), "app.service", "tok"), b"v");
+    assert_eq!(aws.only_read().secret_id(), "x");
+}
+
+#[test]
+fn the_cache_answers_a_credential_while_aws_is_down() {
+    let cache = CacheDirectory::new();
+    let caching = |aws: &Aws| cache.with(asking(aws, DECLARATION), &[]).env("AWS_MAX_ATTEMPTS", "1");
+    let aws = served();
+    assert_eq!(asked(caching(&aws), "app.service", "tok"), b"v");
+    let aws = aws.fails("GetSecretValue", fault::unavailable());
+    let (mut client, connection) = load("app.service", "tok");
+    let sandbox = caching(&aws);
+    let running = sandbox.connected(connection).spawn();
+    let received = client.read();
+    let run = running.wait();
+    run.launched().says(["warning: ", "answers of the cache are used: secret x"]);
+    assert_eq!(received, b"v");
+}
+
+#[test]
+fn json_lines_tell_of_a_refusal_with_its_status() {
+    let aws = served();
+    let run = refused(asking(&aws, DECLARATION).args(["--log-format", "json"]), "app.service", "none", 78);
+    let is_refusal = |event: &Value| event["level"] == "error" && event["status"] == 78;
+    assert!(run.events().iter().any(is_refusal), "{run}");
+}
+
+#[test]
+fn json_lines_tell_of_a_client_that_hung_up_with_the_status() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#).held());
+    let (client, connection) = load("app.service", "tok");
+    let sandbox = asking(&aws, DECLARATION).args(["--timeout", "10m", "--log-format", "json"]);
+    let running = sandbox.connected(connection).spawn();
+    aws.await_calls(1);
+    drop(client);
+    let run = running.wait();
+    run.ended(Status::Exit(75));
+    assert!(run.events().iter().any(|event| event["status"] == 75), "{run}");
 }
 
 #[test]

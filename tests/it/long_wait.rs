@@ -100,8 +100,8 @@ fn the_line_of_a_signal_wraps_at_the_width_of_the_terminal() {
 }
 
 #[test]
-fn quiet_and_a_terminal_that_erases_nothing_show_no_line() {
-    for (option, term) in [("-q", "xterm"), ("--no-file", "dumb")] {
+fn quiet_json_and_a_terminal_that_erases_nothing_show_no_line() {
+    for (option, term) in [("-q", "xterm"), ("--no-file", "dumb"), ("--log-format=json", "xterm")] {
         let aws = held();
         slow(&aws, &on_a_terminal(sandbox(&aws).arg(option).env("TERM", term))).launched_silently();
     }

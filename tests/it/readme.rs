@@ -37,7 +37,10 @@ fn commands(help: &str) -> Vec<&str> {
 #[test]
 fn the_commands_of_the_help_are_in_the_reference() {
     let (reference, help) = (repository_file("docs/reference.md"), help());
-    assert_eq!(commands(&help), ["check", "policy", "export", "credential", "completions", "man"]);
+    assert_eq!(
+        commands(&help),
+        ["check", "policy", "export", "migrate", "install", "credential", "completions", "man"]
+    );
     for command in commands(&help) {
         assert!(reference.contains(&format!("`{command}`")), "{command}");
     }

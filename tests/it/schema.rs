@@ -136,8 +136,13 @@ fn the_defaults_of_the_schema_are_the_options_of_the_help_that_a_declaration_may
     let known: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
     let help = Sandbox::new().arg("--help").bare().run().launched().stdout();
     let (_, sections) = help.split_once("\nHow to resolve:\n").unwrap();
-    assert!(sections.contains("\nWhat the command gets:\n") && sections.contains("\nOutput:\n"), "{help}");
-    let (sections, _) = sections.split_once("\n\nOptions under the last three headings").unwrap();
+    assert!(
+        ["What the command gets", "Rotation", "Output"]
+            .iter()
+            .all(|heading| sections.contains(&format!("\n{heading}:\n"))),
+        "{help}"
+    );
+    let (sections, _) = sections.split_once("\n\nOptions under the last four headings").unwrap();
     let option =
         |line: &'_ str| Some(line.trim_start().split_once("--")?.1.split([' ', '\n', '[', '.']).next()?.to_owned());
     let is_option = |line: &&str| line.trim_start().starts_with('-');

@@ -241,7 +241,7 @@ fn every_wrong_binding_is_told() {
 
 #[test]
 fn each_command_has_a_help_of_its_own() {
-    for command in ["check", "policy", "export", "credential", "completions", "man"] {
+    for command in ["check", "policy", "export", "migrate", "install", "credential", "completions", "man"] {
         let page = |option| Sandbox::new().args([command, option]).bare().run().launched_silently().stdout();
         for help in [page("-h"), page("--help")] {
             assert!(help.contains(&format!("Usage: secrets-exec {command}")), "{help}");
@@ -260,7 +260,7 @@ fn each_command_has_a_help_of_its_own() {
 fn the_help_names_the_other_commands() {
     for option in ["-h", "--help"] {
         let help = help(option);
-        for command in ["check", "policy", "export", "credential", "completions", "man"] {
+        for command in ["check", "policy", "export", "migrate", "install", "credential", "completions", "man"] {
             assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
         }
     }

@@ -18,7 +18,7 @@ const PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat; exec 2>/dev/null; kill $server; (sleep 5; kill -9 $server) & wait $server; kill $!; rm -rf "$folder""#;
 
 /// The longest wait for a server to listen.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A server, which ends when this is dropped or the process ends.
 pub(super) struct Daemon {
@@ -38,7 +38,7 @@ pub(super) fn is_installed(server: &str) -> bool {
 
 /// Ports of 127.0.0.1 on which nothing listens, and that no listener or connection of another test gets: they are below
 /// the range from which the kernel chooses (`net.ipv4.ip_local_port_range`, from 32768), and each is given once.
-fn free_ports(count: usize) -> Vec<u16> {
+pub(super) fn free_ports(count: usize) -> Vec<u16> {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     // Two runs at the same time begin at different ports.
     let first = std::process::id().wrapping_mul(100);

@@ -58,6 +58,12 @@ impl Agent {
         Self { settings, aws_settings, deadline, budget, http, has_profile: false }
     }
 
+    /// Closes the connections.
+    #[must_use]
+    pub fn rest(self) -> Self {
+        Self { has_profile: self.has_profile, ..Self::new(self.settings, self.aws_settings, self.deadline) }
+    }
+
     /// Returns the errors of those locators that the agent can never read.
     ///
     /// # Errors

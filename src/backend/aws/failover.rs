@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_credential_types::Credentials;
 use futures_util::future::{join, join_all};
 
-use super::request::{RegionResult, SecretRequest};
+use super::request::{Limited, RegionResult, SecretRequest};
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::fan_out::Permits;
@@ -17,20 +17,23 @@ use crate::time::retry::RetryBudget;
 type Answered = (SecretRequest, Answer);
 
 /// Sends all requests at the same time, with the credentials of their roles.
-pub async fn read_all(session: &mut Session, requests: Vec<SecretRequest>) -> Vec<Answered> {
+pub async fn read_all(session: &mut Session, requests: Vec<SecretRequest>, limited: &Limited) -> Vec<Answered> {
     let Some(region) = requests.first().map(|request| request.region.clone()) else { return Vec::new() };
     session.preconnect(&requests).await;
-    let base = match session.ready_credentials(&requests, &region).await {
+    let base = match session.ready_credentials(&requests, &region, limited).await {
         Ok(base) => base,
         Err(error) => return fail_all(requests, &error),
     };
     let (session, base, permits) = (&*session, &base, &Permits::new());
-    let reading = batches(requests).into_iter().map(|batch| {
+    let (limited_requests, others) = requests.into_iter().partition(|request| limited.requests.contains(request));
+    let batches = batches(others).into_iter().chain(batches(limited_requests));
+    let reading = batches.map(|batch| {
+        let budget = limited.of(&batch).map_or_else(|| session.budget.clone(), |limit| session.budget.limited(limit));
         let awaited: Vec<_> =
             batch.iter().map(|request| session.deadline.progress().awaits(request.to_string())).collect();
         // Boxed, since a future of many kilobytes would be moved several times.
         Box::pin(async move {
-            let answers = read_batch(session, base, permits, batch).await;
+            let answers = read_batch(session, base, permits, &budget, batch).await;
             drop(awaited);
             answers
         })
@@ -60,13 +63,14 @@ async fn read_batch(
     session: &Session,
     base: &Credentials,
     permits: &Permits,
+    budget: &RetryBudget,
     batch: Vec<SecretRequest>,
 ) -> Vec<Answered> {
     let Some(first) = batch.first() else { return Vec::new() };
     match session.credentials(first.role.as_ref(), base) {
         Ok(credentials) => {
             let (region, role) = (first.region.clone(), first.role.clone());
-            RoleReader { session, base, role, credentials, permits }.read(&region, batch).await
+            RoleReader { session, base, role, credentials, permits, budget }.read(&region, batch).await
         }
         Err(error) => fail_all(batch, &error),
     }
@@ -80,6 +84,7 @@ struct RoleReader<'a> {
     role: Option<Role>,
     credentials: &'a Credentials,
     permits: &'a Permits,
+    budget: &'a RetryBudget,
 }
 
 /// A request without an answer yet, and the regions with an outage so far.
@@ -96,7 +101,7 @@ impl RoleReader<'_> {
         let mut unanswered: BTreeMap<SecretRequest, Vec<PassedOver>> =
             batch.into_iter().map(|request| (request, Vec::new())).collect();
         for (index, region) in regions.iter().enumerate() {
-            let budget = self.session.budget.share(regions.len() - index);
+            let budget = self.budget.share(regions.len() - index);
             let is_last = index + 1 == regions.len();
             let requests = unanswered.keys().cloned().collect();
             for (request, found) in self.read_region(region, requests, &budget).await {

@@ -4,34 +4,44 @@ mod arn_scope;
 mod clients;
 mod config;
 mod credentials;
+mod distinction;
 mod failover;
 mod operators;
+mod own_values;
 mod parameter_store;
 mod policy;
 mod protocol;
 #[cfg(any(fuzzing, test))]
 mod replay;
 mod request;
+mod roles;
 mod secrets_manager;
 mod session;
 mod sts;
+mod writing;
 
 pub use arn_scope::ArnScope;
-pub use config::{ProfileSource, Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile};
+pub use config::{
+    ProfileSource, Reading, Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile,
+};
+pub use credentials::kill_process;
 pub use parameter_store::Parameter;
 pub use policy::{PolicyNotice, Reader, UnknownRole, policy};
 pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response, read_object};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
+pub use writing::{Creation, NewSecret, PresentSecret, SecretWriter};
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::fan_out::FanOut;
 use crate::model::answer::{Answers, DescribedSecret, FetchFailure};
 use crate::model::reference::{Locator, Region, Version};
 use crate::time::deadline::Deadline;
-use request::SecretRequest;
+use distinction::distinction;
+use request::{Limited, SecretRequest};
 use session::Session;
 
 /// The client of Secrets Manager and Parameter Store.
@@ -53,8 +63,36 @@ impl Aws {
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
+        self.fetch_within(wanted, &BTreeSet::new(), Duration::ZERO).await
+    }
+
+    /// Does the same as [`Self::fetch`], but retries what only serves `replaceable` locators for `limit` at most.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn fetch_within(
+        &mut self,
+        wanted: &BTreeSet<&Locator>,
+        replaceable: &BTreeSet<&Locator>,
+        limit: Duration,
+    ) -> Result<Answers, SetupError> {
         let session = self.session().await?;
-        Ok(read_all(session, wanted).await)
+        let is_limited = !wanted.is_empty() && wanted.is_subset(replaceable);
+        session.set_limit(is_limited.then_some(limit));
+        Ok(read_all(session, wanted, replaceable, limit).await)
+    }
+
+    /// Returns, for each locator, texts that differ for two requests that may have different answers; none if the caller has no complete
+    /// credentials. Sends no request, so a region that only IMDS knows is not among them.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn distinctions<'a>(
+        &mut self,
+        wanted: &BTreeSet<&'a Locator>,
+    ) -> Result<Vec<(&'a Locator, Vec<String>)>, SetupError> {
+        let settings = &self.session().await?.settings;
+        Ok(wanted.iter().filter_map(|locator| Some((*locator, distinction(settings, locator)?))).collect())
     }
 
     /// Describes each secret of `wanted` once, in the region that it was read from, or else in its own.
@@ -77,11 +115,29 @@ impl Aws {
         Ok(operators::describe_all(session, requests.into_iter().collect()).await)
     }
 
+    /// Opens a secret that may be created or changed.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid. A region or credentials that are missing are no error here, but
+    /// the inner one.
+    pub async fn open_secret(
+        &mut self,
+        locator: &Locator,
+    ) -> Result<Result<SecretWriter<'_>, FetchFailure>, SetupError> {
+        Ok(SecretWriter::open(self.session().await?, locator).await)
+    }
+
     async fn session(&mut self) -> Result<&mut Session, SetupError> {
         Ok(match &mut self.session {
             Some(session) => session,
             none => none.insert(Session::open(self.settings.clone(), self.deadline.clone()).await?),
         })
+    }
+
+    /// Closes the connections, and keeps the credentials.
+    #[must_use]
+    pub fn rest(self) -> Self {
+        Self { session: self.session.map(Session::rest), ..self }
     }
 
     /// The configuration files that counted as absent, known after the first fetch.
@@ -90,16 +146,29 @@ impl Aws {
     }
 }
 
-async fn read_all(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
+async fn read_all(
+    session: &mut Session,
+    wanted: &BTreeSet<&Locator>,
+    replaceable: &BTreeSet<&Locator>,
+    limit: Duration,
+) -> Answers {
     let mut answers = Vec::new();
     let mut requests = FanOut::new();
+    let mut limited = BTreeSet::new();
     for locator in wanted.iter().copied() {
         match session.request(locator).await {
-            Ok(request) => requests.add(request, locator),
+            Ok(request) => {
+                if replaceable.contains(locator) {
+                    limited.insert(request.clone());
+                }
+                requests.add(request, locator);
+            }
             Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))),
         }
     }
-    let answered = failover::read_all(session, requests.requests().cloned().collect()).await;
+    let answered =
+        failover::read_all(session, requests.requests().cloned().collect(), &Limited { requests: limited, limit })
+            .await;
     answers.extend(requests.distribute(answered));
     answers
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::arn_scope::ArnScope;
 use super::protocol::{Client, call, classify, read_object, timestamp};
-use super::request::SecretRequest;
+use super::request::{Limited, SecretRequest};
 use super::session::Session;
 use crate::backend::fan_out::Permits;
 use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, Rotation};
@@ -19,7 +19,7 @@ use crate::time::retry::{Retry, RetryBudget, retry};
 /// Describes each secret in the region of its request, all at the same time; the version of a request does not matter.
 pub async fn describe_all(session: &mut Session, requests: Vec<SecretRequest>) -> Vec<DescribedSecret> {
     let Some(first) = requests.first() else { return Vec::new() };
-    let base = match session.ready_credentials(&requests, &first.region).await {
+    let base = match session.ready_credentials(&requests, &first.region, &Limited::default()).await {
         Ok(base) => base,
         Err(error) => return requests.into_iter().map(|request| described(request, Err(error.clone()))).collect(),
     };

@@ -1,6 +1,8 @@
 //! The request for one secret or parameter: a locator with its region and role.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use super::arn_scope::ArnScope;
 use crate::model::answer::{Document, FetchError};
@@ -14,6 +16,31 @@ pub struct SecretRequest {
     pub store: Store,
     pub id: SecretId,
     pub version: Version,
+}
+
+/// The requests that are given up after a time that is shorter than the deadline.
+#[derive(Default)]
+pub struct Limited {
+    pub requests: BTreeSet<SecretRequest>,
+    pub limit: Duration,
+}
+
+impl Limited {
+    /// The roles of `requests`, each with the limit if only limited requests need it.
+    pub fn roles(&self, requests: &[SecretRequest]) -> BTreeMap<Role, Option<Duration>> {
+        let mut roles = BTreeMap::new();
+        for request in requests {
+            let Some(role) = &request.role else { continue };
+            let limit = self.requests.contains(request).then_some(self.limit);
+            roles.entry(role.clone()).and_modify(|all: &mut Option<Duration>| *all = all.and(limit)).or_insert(limit);
+        }
+        roles
+    }
+
+    /// The limit of a batch, all of whose requests have one or none of them.
+    pub fn of(&self, batch: &[SecretRequest]) -> Option<Duration> {
+        batch.iter().any(|request| self.requests.contains(request)).then_some(self.limit)
+    }
 }
 
 /// A request and its result in one region.

@@ -1,10 +1,10 @@
 //! The state that all requests to AWS share: the default region, credentials, assumed roles and clients.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::clients::Clients;
@@ -12,7 +12,7 @@ use super::config::{Settings, SetupError, apply_profile};
 use super::credentials::{MfaCodes, ProviderConfigs, find_credentials, instance_region};
 use super::parameter_store::MAX_BATCH;
 use super::protocol::{Api, expires_soon};
-use super::request::SecretRequest;
+use super::request::{Limited, SecretRequest};
 use super::sts::{self, AssumedRole};
 use crate::model::answer::{FetchError, Outage};
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -26,10 +26,13 @@ pub struct Session {
     pub clients: Clients,
     pub deadline: Deadline,
     pub budget: RetryBudget,
+    /// True if `budget` ends before the deadline.
+    is_limited: bool,
     region: Option<Result<Region, FetchError>>,
     base: Option<Result<Credentials, FetchError>>,
     mfa_codes: MfaCodes,
-    roles: BTreeMap<Role, Result<AssumedRole, FetchError>>,
+    /// Those of [`Self::ready_credentials`].
+    pub roles: BTreeMap<Role, Result<AssumedRole, FetchError>>,
     /// The identity of the base credentials.
     identity: OnceCell<Option<String>>,
 }
@@ -50,6 +53,7 @@ impl Session {
         Self {
             clients: Clients::new(Rc::clone(&settings), &deadline),
             budget: RetryBudget::new(deadline.clone(), settings.max_attempts),
+            is_limited: false,
             settings,
             deadline,
             region: None,
@@ -58,6 +62,16 @@ impl Session {
             roles: BTreeMap::new(),
             identity: OnceCell::new(),
         }
+    }
+
+    /// Limits everything until the next call, or nothing. A failure under an earlier limit may be no failure under this one.
+    pub fn set_limit(&mut self, limit: Option<Duration>) {
+        let budget = RetryBudget::new(self.deadline.clone(), self.settings.max_attempts);
+        if self.is_limited {
+            self.forget_failures();
+        }
+        self.is_limited = limit.is_some();
+        self.budget = limit.map_or_else(|| budget.clone(), |limit| budget.limited(limit));
     }
 
     /// Returns the request for a locator, with the default region and role if it names none.
@@ -95,7 +109,7 @@ impl Session {
     }
 
     /// The regions of STS in the order in which they are tried: the configured one, else `region`, then the fallback regions.
-    fn sts_regions(&self, region: &Region) -> Vec<Region> {
+    pub fn sts_regions(&self, region: &Region) -> Vec<Region> {
         self.settings.regions(self.settings.region.as_ref().unwrap_or(region))
     }
 
@@ -124,10 +138,10 @@ impl Session {
         &mut self,
         requests: &[SecretRequest],
         region: &Region,
+        limited: &Limited,
     ) -> Result<Credentials, FetchError> {
         let base = self.base_credentials(region).await?;
-        let roles = requests.iter().filter_map(|request| request.role.clone()).collect();
-        self.assume(roles, region, &base).await;
+        self.assume(limited.roles(requests), region, &base).await;
         self.deadline.mark_credentials_found();
         Ok(base)
     }
@@ -136,7 +150,7 @@ impl Session {
     /// the settings name none.
     ///
     /// # Errors
-    /// When no provider has any. The failure is kept until [`Self::forget_failures`].
+    /// When no provider has any. The failure is kept.
     async fn base_credentials(&mut self, region: &Region) -> Result<Credentials, FetchError> {
         match &self.base {
             Some(Ok(known)) if !expires_soon(known) => return Ok(known.clone()),
@@ -160,39 +174,6 @@ impl Session {
         let _awaited = self.deadline.progress().awaits("AWS credentials".to_owned());
         let found = find_credentials(&self.settings, &regions, configs, &self.budget, &self.deadline).await;
         self.base.insert(found).clone()
-    }
-
-    /// Assumes those of `roles` that are not assumed yet or whose credentials expire soon, all at the same time.
-    async fn assume(&mut self, roles: BTreeSet<Role>, region: &Region, base: &Credentials) {
-        let is_missing = |role: &Role| match self.roles.get(role) {
-            Some(known) => known.as_ref().is_ok_and(|assumed| expires_soon(&assumed.credentials)),
-            None => true,
-        };
-        let missing = roles.into_iter().filter(is_missing);
-        let assumed = join_all(missing.map(|role| self.assume_one(role, region, base))).await;
-        self.roles.extend(assumed);
-    }
-
-    async fn assume_one(
-        &self,
-        role: Role,
-        region: &Region,
-        base: &Credentials,
-    ) -> (Role, Result<AssumedRole, FetchError>) {
-        let _awaited = self.deadline.progress().awaits(format!("the role {}", role.arn));
-        let regions = self.sts_regions(region);
-        let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
-        for (index, region) in regions.iter().enumerate() {
-            let budget = self.budget.share(regions.len() - index);
-            assumed = match self.clients.client(Api::Sts, region, base).await {
-                Ok(client) => sts::assume(&client, &role, &budget).await,
-                Err(error) => Err(error),
-            };
-            if !matches!(assumed, Err(FetchError::Unavailable(_))) {
-                break;
-            }
-        }
-        (role, assumed)
     }
 
     /// Returns the credentials of an assumed role, or without a role `base`.
@@ -238,8 +219,13 @@ impl Session {
         }
     }
 
+    /// Closes the connections, with which names and the file of roots are forgotten. The credentials are kept.
+    #[must_use]
+    pub fn rest(self) -> Self {
+        Self { clients: Clients::new(Rc::clone(&self.settings), &self.deadline), ..self }
+    }
+
     /// Forgets every failure, so that a process that polls for rotation retries after an outage.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a launch fetches once; polling for rotation needs it"))]
     pub fn forget_failures(&mut self) {
         self.region.take_if(|region| region.is_err());
         self.base.take_if(|base| base.is_err());
@@ -292,19 +278,5 @@ mod tests {
         session.base = Some(Ok(expiring_in(5)));
         let renewed = runtime.block_on(session.base_credentials(&region)).unwrap();
         assert_eq!(renewed.access_key_id(), "AKIANEW");
-    }
-
-    #[test]
-    fn failures_are_forgotten_and_credentials_are_kept() {
-        let mut session = session();
-        let failure = FetchError::Unavailable(Outage::unanswered());
-        session.region = Some(Err(failure.clone()));
-        session.base = Some(Ok(expiring_in(3600)));
-        session.roles.insert(role(), Err(failure.clone()));
-        session.forget_failures();
-        assert!(session.region.is_none() && session.roles.is_empty() && session.base.is_some());
-        session.base = Some(Err(failure));
-        session.forget_failures();
-        assert!(session.base.is_none());
     }
 }

@@ -5,52 +5,17 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat, readlinkat};
+use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
 use nix::libc;
-use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat};
-use nix::sys::statfs::{
-    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC, fstatfs,
-};
-use nix::unistd::linkat;
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat};
 
-use super::file_system::FileSystem;
-use super::link::SymbolicLink;
 use super::names::c_names;
-
-/// The ramfs magic number of linux/magic.h, which nix does not define.
-const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
-
-/// Flags for opening a path component. O_PATH, since creating files in a directory needs no permission to read it.
-pub const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
+use crate::system::paths::COMPONENT;
 
 /// The error of an operation that a file system does not have.
 pub const NOT_SUPPORTED: Errno = Errno::EOPNOTSUPP;
-
-/// Returns the kind of the file system that a file is on; memory if it cannot be asked.
-pub fn file_system(file: BorrowedFd<'_>) -> FileSystem {
-    match fstatfs(file).map(|system| system.filesystem_type()) {
-        Ok(PROC_SUPER_MAGIC | SYSFS_MAGIC | CGROUP_SUPER_MAGIC | CGROUP2_SUPER_MAGIC) => FileSystem::Kernel,
-        Ok(TMPFS_MAGIC | RAMFS_MAGIC) | Err(_) => FileSystem::Memory,
-        Ok(_) => FileSystem::Disk,
-    }
-}
-
-/// Reads a symbolic link; `None` for anything else.
-pub fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
-    let link = openat(directory, name, COMPONENT | OFlag::O_NOFOLLOW, Mode::empty())?;
-    let stat = fstat(&link)?;
-    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
-        return Ok(None);
-    }
-    // readlinkat on the open link, so that owner and target are of the same inode.
-    let target = readlinkat(&link, "")?;
-    let is_magic = target.as_bytes().starts_with(b"/")
-        && fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
-    Ok(Some(SymbolicLink { owner: stat.st_uid, target, is_magic }))
-}
 
 /// Opens a file of this user whose mode forbids its owner to read: adds the bit, opens, and restores the mode.
 pub fn open_own(directory: BorrowedFd<'_>, name: &OsStr) -> Result<File, Errno> {
@@ -63,12 +28,6 @@ pub fn open_own(directory: BorrowedFd<'_>, name: &OsStr) -> Result<File, Errno> 
     let opened = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
     change(mode)?;
     opened.map(File::from)
-}
-
-/// Links an open file to a name. linkat(2) fails with ENOENT for a file whose last link was removed.
-pub fn link_open(file: &File, directory: BorrowedFd<'_>, name: &OsStr) -> Result<(), Errno> {
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    linkat(AT_FDCWD, path.as_str(), directory, name, AtFlags::AT_SYMLINK_FOLLOW)
 }
 
 /// Renames a file to a name that no file has; EEXIST if one has it.
@@ -89,4 +48,9 @@ fn renameat2(directory: BorrowedFd<'_>, from: &OsStr, to: &OsStr, flags: libc::c
     let renamed =
         unsafe { libc::syscall(libc::SYS_renameat2, directory, from.as_ptr(), directory, to.as_ptr(), flags) };
     Errno::result(renamed).map(drop)
+}
+
+/// Opens the running program by the kernel's link to it, which also leads to one whose name was removed or replaced.
+pub fn open_program() -> Result<File, Errno> {
+    open("/proc/self/exe", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map(File::from)
 }

@@ -3,16 +3,13 @@
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec runs on Linux and macOS");
 
-mod file_system;
-mod link;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
 mod names;
 
-pub use file_system::FileSystem;
 #[cfg(target_os = "linux")]
-pub use linux::{COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, read_link, rename_to_free};
+pub use linux::{NOT_SUPPORTED, exchange, open_own, open_program, rename_to_free};
 #[cfg(target_os = "macos")]
-pub use macos::{COMPONENT, NOT_SUPPORTED, exchange, file_system, link_open, open_own, read_link, rename_to_free};
+pub use macos::{NOT_SUPPORTED, exchange, open_own, open_program, rename_to_free};

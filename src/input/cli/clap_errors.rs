@@ -45,6 +45,8 @@ pub fn usage_errors(
 pub fn missing_argument(subcommand: Subcommand) -> Option<UsageError> {
     let (argument, known) = match subcommand {
         Subcommand::Export => ("--format FORMAT", ExportFormat::ALL.map(ExportFormat::name).to_vec()),
+        Subcommand::Migrate => ("FILE --secret ID", Vec::new()),
+        Subcommand::Install => ("DIR", Vec::new()),
         Subcommand::Completions => ("SHELL", Shell::ALL.map(Shell::name).to_vec()),
         Subcommand::Check | Subcommand::Policy | Subcommand::Credential | Subcommand::Man => return None,
     };

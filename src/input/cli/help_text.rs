@@ -66,7 +66,7 @@ impl HelpText {
 
 pub const LAUNCH: HelpText = HelpText {
     about: "Fetch secrets from AWS Secrets Manager, put them into the environment, and become a command",
-    details: "Options under the last three headings, except --help and --version, can also be set as SECRETS_EXEC_<NAME> and, except \
+    details: "Options under the last four headings, except --help and --version, can also be set as SECRETS_EXEC_<NAME> and, except \
               --local, under `defaults:` in a declaration. SECRETS_EXEC_FILE names a declaration if -f does not.",
     usage: "secrets-exec [OPTIONS] -- COMMAND [ARG]...",
     examples: &[
@@ -131,6 +131,37 @@ pub const EXPORT: HelpText = HelpText {
     ],
     status_intro: "0 if every variable was printed. Else:",
     statuses: &[64, 70, 75, 77, 78],
+};
+
+pub const MIGRATE: HelpText = HelpText {
+    about: "Move a .env file into a secret, and print the declaration that replaces it",
+    details: "FILE is read as python-dotenv reads it without interpolation, or as a flat JSON object. Without --apply nothing is \
+              changed: the names of what would be created or changed are said, and the declaration is printed. FILE is never changed or \
+              removed. The options about AWS can also be set as SECRETS_EXEC_<NAME>.",
+    usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
+    examples: &[
+        example("secrets-exec migrate .env --secret prod/app", "Say what would be created, and print the declaration"),
+        example(
+            "secrets-exec migrate .env --secret prod/app --apply --output secrets-exec.yaml",
+            "Create the secret, read it back, and write the declaration",
+        ),
+        example(
+            "secrets-exec migrate .env --secret prod/app --apply --update",
+            "Add the variables to a secret that exists, or go on after an interruption",
+        ),
+    ],
+    status_intro: "0 if everything was done, or can be done with --apply. Else:",
+    statuses: &[64, 70, 75, 77, 78],
+};
+
+pub const INSTALL: HelpText = HelpText {
+    about: "Copy this program to a directory",
+    details: "Writes DIR/secrets-exec with mode 0755, complete or not at all, and replaces a file of this name. An init container of an \
+              image with nothing but this program hands it so to images that cannot be rebuilt.",
+    usage: "secrets-exec install DIR",
+    examples: &[example("secrets-exec install /shared", "Copy the program to a volume that other containers share")],
+    status_intro: "0 if the file is there. Else:",
+    statuses: &[64, 70, 75, 78],
 };
 
 pub const CREDENTIAL: HelpText = HelpText {

@@ -50,7 +50,7 @@ impl Inputs {
     /// Reads the options of a command whose entries are all in declarations.
     pub fn of_declarations(command: Option<Subcommand>, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let mut errors = Vec::new();
-        let flags = flags(matches, &mut errors);
+        let flags = flags(matches, |_| true, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
         let options = flags.over(variables(inherited, &mut errors));
         let files: Vec<PathBuf> = matches.remove_many("file").map(Iterator::collect).unwrap_or_default();

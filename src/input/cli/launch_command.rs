@@ -1,5 +1,7 @@
 //! The command line of a launch as a clap command, with the text of `--help`, and the options that commands share.
 
+use std::ffi::OsString;
+
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Command, ValueHint};
 
@@ -12,9 +14,22 @@ const ENTRIES: &str = "What to resolve";
 
 /// The command line of a launch.
 pub fn launch_command() -> Command {
+    command(OPTIONS.iter())
+}
+
+/// The command line of a launch with only those options of the table that a word may name, for clap takes time for each option. What
+/// it accepts, and how, is the same as with all.
+pub fn brief_launch_command(arguments: &[OsString]) -> Command {
+    let words = || arguments.iter().take_while(|word| *word != "--").map(|word| word.as_encoded_bytes());
+    let is_named =
+        |name: &str| words().filter_map(|word| word.strip_prefix(b"--")).any(|word| word.starts_with(name.as_bytes()));
+    command(OPTIONS.iter().filter(|option| option.short.is_some() || is_named(option.name)))
+}
+
+fn command(options: impl Iterator<Item = &'static OptionSpec>) -> Command {
     let command = Command::new("secrets-exec").about(LAUNCH.about).override_usage(LAUNCH.usage);
-    let command = with_program(with_inputs(command), "The command to become, always after --, and its arguments");
-    with_help(command)
+    let command = with_entries(command).args(options.map(argument));
+    with_help(with_program(command, "The command to become, always after --, and its arguments"))
 }
 
 /// Adds `--help` and `--version`, whose descriptions differ from clap's own.
@@ -37,10 +52,23 @@ pub fn with_help(command: Command) -> Command {
 
 /// Adds the options that say what to resolve, and those of the table.
 pub fn with_inputs(command: Command) -> Command {
+    with_entries(command).args(OPTIONS.iter().map(argument))
+}
+
+fn with_entries(command: Command) -> Command {
     // The last use of an option overrides the others, as with most commands.
     let command = command.args_override_self(true);
     let entries = entries().into_iter().chain(declarations());
-    command.args(entries.map(|arg| arg.help_heading(ENTRIES))).args(OPTIONS.iter().map(argument))
+    command.args(entries.map(|arg| arg.help_heading(ENTRIES)))
+}
+
+/// Adds options of the table, by their names.
+pub fn with_options(command: Command, names: &[&str], heading: &'static str) -> Command {
+    let options = OPTIONS.iter().filter(|option| names.contains(&option.name)).map(argument);
+    command.args_override_self(true).args(options.map(|arg| match arg.get_help_heading() {
+        Some(OUTPUT) | None => arg,
+        Some(_) => arg.help_heading(heading),
+    }))
 }
 
 /// Adds the options that name declarations, and those of the table.
@@ -105,7 +133,8 @@ fn declarations() -> [Arg; 4] {
 }
 
 /// The options of the table that `-h` describes.
-const COMMON: &[&str] = &["region", "profile", "timeout", "local", "keep-existing", "clean-env", "verbose", "quiet"];
+const COMMON: &[&str] =
+    &["region", "profile", "timeout", "local", "on-rotation", "keep-existing", "clean-env", "verbose", "quiet"];
 
 fn argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).help(option.help).help_heading(option.heading);

@@ -3,9 +3,9 @@
 //! - `launch_command`, `subcommand`: the command lines as clap's, with the `help_text` of `--help`.
 //! - `inputs`: what commands share; its `options` of the table, and `--env` and others as `entries`.
 //! - `documents`: the shells' completions and the man page.
-//! - `operators`: the options of `check`, `policy` and `export`.
+//! - `operators`: the options of `check`, `policy`, `export` and `migrate`, whose command line is in `migrate`.
 //! - `clap_errors`: clap's errors as ours; `unknown` finds all unknown options and `stray` words.
-//! - `usage`: the errors.
+//! - `usage`: the errors, in the `log_format` that the arguments ask for.
 
 mod clap_errors;
 mod documents;
@@ -13,6 +13,8 @@ mod entries;
 mod help_text;
 mod inputs;
 mod launch_command;
+mod log_format;
+mod migrate;
 mod operators;
 mod options;
 mod stray;
@@ -21,23 +23,24 @@ mod unknown;
 mod usage;
 
 pub use inputs::Inputs;
+pub use log_format::log_format;
 pub use subcommand::Subcommand;
 pub use usage::{Remedy, UsageError};
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::options::{CheckOptions, ExportOptions, PolicyOptions};
+use crate::model::options::{CheckOptions, ExportOptions, MigrateOptions, PolicyOptions, TypedOptions};
 use clap_errors::{missing_argument, usage_errors};
 use documents::{Shell, completions, man_page};
 use help_text::LAUNCH;
-use launch_command::{VERSION, launch_command};
-use operators::{check_options, export_options, policy_options};
+use launch_command::{VERSION, brief_launch_command, launch_command};
+use operators::{check_options, export_options, migrate_options, policy_options};
 use subcommand::whole_command;
 
 /// The command that the command line asks for.
@@ -60,6 +63,14 @@ pub enum Invocation {
     Export {
         inputs: Box<Inputs>,
         options: ExportOptions,
+    },
+    Migrate {
+        options: Box<MigrateOptions>,
+        /// Those of a launch that it has.
+        shared: Box<TypedOptions>,
+    },
+    Install {
+        directory: PathBuf,
     },
     Credential {
         inputs: Box<Inputs>,
@@ -90,15 +101,20 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
 }
 
 fn parse_launch(arguments: &[OsString], inherited: &Inherited) -> Result<Invocation, Vec<UsageError>> {
-    let mut matches = match parsed(None, launch_command, arguments)? {
-        Parsed::Matches(matches) => matches,
-        // The help names the other commands.
-        Parsed::Help(text) => {
-            return match parsed(None, whole_command, arguments) {
-                Ok(Parsed::Help(whole)) => Ok(Invocation::Print(whole)),
-                Ok(Parsed::Matches(_)) | Err(_) => Ok(Invocation::Print(text)),
-            };
-        }
+    let words = std::iter::once(OsStr::new("secrets-exec")).chain(arguments.iter().map(OsString::as_os_str));
+    let mut matches = match brief_launch_command(arguments).try_get_matches_from(words) {
+        Ok(matches) => Box::new(matches),
+        // Help and errors need all options.
+        Err(_) => match parsed(None, launch_command, arguments)? {
+            Parsed::Matches(matches) => matches,
+            // The help names the other commands.
+            Parsed::Help(text) => {
+                return match parsed(None, whole_command, arguments) {
+                    Ok(Parsed::Help(whole)) => Ok(Invocation::Print(whole)),
+                    Ok(Parsed::Matches(_)) | Err(_) => Ok(Invocation::Print(text)),
+                };
+            }
+        },
     };
     let mut inputs = Box::new(Inputs::new(None, &mut matches, inherited));
     let Some(command) = program(&mut matches) else {
@@ -122,6 +138,15 @@ fn parse_subcommand(
         Subcommand::Check => Ok(check(&mut matches, has_separator(arguments), inherited)),
         Subcommand::Policy => Ok(policy(&mut matches, inherited)),
         Subcommand::Export => export(&mut matches, inherited),
+        Subcommand::Migrate => {
+            let (options, shared) = migrate_options(&mut matches, inherited)?;
+            Ok(Invocation::Migrate { options: Box::new(options), shared: Box::new(shared) })
+        }
+        Subcommand::Install => {
+            let directory = matches.remove_one("directory").filter(|path: &OsString| !path.is_empty());
+            let directory = directory.ok_or_else(|| Vec::from_iter(missing_argument(subcommand)))?;
+            Ok(Invocation::Install { directory: directory.into() })
+        }
         Subcommand::Credential => Ok(credential(&mut matches, inherited)),
         Subcommand::Completions => {
             let name: Option<String> = matches.remove_one("shell");
@@ -217,6 +242,30 @@ mod tests {
     #[test]
     fn clap_accepts_the_table_of_options() {
         whole_command().debug_assert();
+    }
+
+    #[test]
+    fn a_launch_is_parsed_the_same_with_the_options_that_it_names_alone() {
+        let lines: [&[&str]; 8] = [
+            &["--", "x", "--grace", "1s"],
+            &["-qvv", "-eA=b", "--", "x"],
+            &["--region=r", "--pass", "A", "--pass=B", "--agent", "--", "x"],
+            &["--agent=http://127.0.0.1:1", "--agent-fallback", "--unset", "A", "--keep-existing", "--", "x"],
+            &["--on-rotation", "exit", "--grace=1s", "--", "x"],
+            &["--file", "a", "-f", "b", "--no-file", "--", "x"],
+            &["--region", "--", "x"],
+            &["--grac", "--", "x"],
+        ];
+        for line in lines {
+            let arguments: Vec<OsString> = line.iter().map(Into::into).collect();
+            let words = || std::iter::once("secrets-exec").chain(line.iter().copied());
+            let brief = brief_launch_command(&arguments).try_get_matches_from(words());
+            let whole = launch_command().try_get_matches_from(words());
+            assert_eq!(brief.is_ok(), whole.is_ok(), "{line:?}");
+            let (Ok(mut brief), Ok(mut whole)) = (brief, whole) else { continue };
+            let of = |matches: &mut ArgMatches| format!("{:?}", options::flags(matches, |_| true, &mut Vec::new()));
+            assert_eq!(of(&mut brief), of(&mut whole), "{line:?}");
+        }
     }
 
     #[test]

@@ -5,23 +5,31 @@ use std::ffi::{OsStr, OsString};
 use clap::ArgMatches;
 
 use super::usage::UsageError;
+use crate::model::env_name::OWN_PREFIX;
 use crate::model::inherited::Inherited;
 use crate::model::options::{Given, OPTIONS, OptionSpec, Takes, TypedOptions};
 
-/// Reads the options from the command line.
-pub fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> TypedOptions {
+/// Reads the options from the command line. `has` is true for those that the command has.
+pub fn flags(
+    matches: &mut ArgMatches,
+    has: impl Fn(&OptionSpec) -> bool,
+    errors: &mut Vec<UsageError>,
+) -> TypedOptions {
     let mut options = TypedOptions::default();
-    for option in OPTIONS {
+    for option in OPTIONS.iter().filter(|option| has(option)) {
         let given = match option.takes {
-            Takes::Text(_) => matches.remove_one(option.name).map(Given::Text),
-            Takes::Nothing => matches.get_flag(option.name).then_some(Given::Flag(true)),
-            Takes::Level => match matches.get_count(option.name) {
+            Takes::Text(_) => one(matches, option).map(Given::Text),
+            Takes::Nothing => one(matches, option).filter(|is_given| *is_given).map(Given::Flag),
+            Takes::Level => match one(matches, option).unwrap_or(0_u8) {
                 0 => None,
                 1 => Some(Given::Flag(true)),
                 2.. => Some(Given::Text("2".into())),
             },
-            Takes::Texts(_) => matches.remove_many(option.name).map(|texts| Given::Texts(texts.collect())),
-            Takes::Optional(_) => matches.remove_one::<OsString>(option.name).map(|text| match text.is_empty() {
+            Takes::Texts(_) => {
+                let texts = matches.try_remove_many(option.name).ok().flatten();
+                texts.map(|texts| Given::Texts(texts.collect()))
+            }
+            Takes::Optional(_) => one(matches, option).map(|text: OsString| match text.is_empty() {
                 true => Given::Flag(true),
                 false => Given::Text(text),
             }),
@@ -33,11 +41,20 @@ pub fn flags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> TypedOpt
     options
 }
 
+/// Returns the argument of an option; `None` if clap does not know the option, since no word names it.
+fn one<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &OptionSpec) -> Option<T> {
+    matches.try_remove_one(option.name).ok().flatten()
+}
+
 /// Reads the options from `SECRETS_EXEC_*`; an empty variable counts as unset.
 ///
 /// Unknown variables are ignored: for a service called secrets-exec, Kubernetes sets `SECRETS_EXEC_PORT` and others.
 pub fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> TypedOptions {
     let mut options = TypedOptions::default();
+    let is_own = |name: &OsStr| name.as_encoded_bytes().starts_with(OWN_PREFIX.as_bytes());
+    if !inherited.iter().any(|(name, _)| is_own(name)) {
+        return options;
+    }
     for option in OPTIONS {
         let name = option.variable();
         let Some(value) = inherited.filled(&name) else { continue };

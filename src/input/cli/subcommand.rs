@@ -4,8 +4,9 @@ use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use super::documents::Shell;
-use super::help_text::{CHECK, COMPLETIONS, CREDENTIAL, EXPORT, HelpText, LAUNCH, MAN, POLICY};
+use super::help_text::{CHECK, COMPLETIONS, CREDENTIAL, EXPORT, HelpText, INSTALL, LAUNCH, MAN, MIGRATE, POLICY};
 use super::launch_command::{launch_command, with_declarations, with_help, with_inputs, with_program};
+use super::migrate::migrate;
 use crate::model::options::ExportFormat;
 
 /// A command beside a launch, named by the first word of the command line.
@@ -14,20 +15,32 @@ pub enum Subcommand {
     Check,
     Policy,
     Export,
+    Migrate,
+    Install,
     Credential,
     Completions,
     Man,
 }
 
 impl Subcommand {
-    pub const ALL: [Self; 6] =
-        [Self::Check, Self::Policy, Self::Export, Self::Credential, Self::Completions, Self::Man];
+    pub const ALL: [Self; 8] = [
+        Self::Check,
+        Self::Policy,
+        Self::Export,
+        Self::Migrate,
+        Self::Install,
+        Self::Credential,
+        Self::Completions,
+        Self::Man,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Check => "check",
             Self::Policy => "policy",
             Self::Export => "export",
+            Self::Migrate => "migrate",
+            Self::Install => "install",
             Self::Credential => "credential",
             Self::Completions => "completions",
             Self::Man => "man",
@@ -42,6 +55,8 @@ impl Subcommand {
             Self::Check => check(command),
             Self::Policy => policy(command),
             Self::Export => export(command),
+            Self::Migrate => migrate(command),
+            Self::Install => install(command),
             Self::Credential => credential(command),
             Self::Completions => completions(command),
             Self::Man => command,
@@ -55,7 +70,7 @@ impl Subcommand {
             Some(_) if !SHARED.contains(&arg.get_id().as_str()) => arg.hide_short_help(true),
             _ => arg,
         });
-        let after_help = if self.resolves() { text.after_help() } else { text.after_long_help() };
+        let after_help = if self.takes_options() { text.after_help() } else { text.after_long_help() };
         let command = with_help(command).mut_arg("version", |arg| arg.hide(true));
         command.after_help(after_help).after_long_help(text.after_long_help())
     }
@@ -66,6 +81,8 @@ impl Subcommand {
             Self::Check => &CHECK,
             Self::Policy => &POLICY,
             Self::Export => &EXPORT,
+            Self::Migrate => &MIGRATE,
+            Self::Install => &INSTALL,
             Self::Credential => &CREDENTIAL,
             Self::Completions => &COMPLETIONS,
             Self::Man => &MAN,
@@ -76,7 +93,20 @@ impl Subcommand {
     pub fn resolves(self) -> bool {
         match self {
             Self::Check | Self::Policy | Self::Export | Self::Credential => true,
-            Self::Completions | Self::Man => false,
+            Self::Migrate | Self::Install | Self::Completions | Self::Man => false,
+        }
+    }
+
+    /// True if it has options of a launch.
+    pub fn takes_options(self) -> bool {
+        self.resolves() || self == Self::Migrate
+    }
+
+    /// True if it takes a word that is no option.
+    pub fn takes_word(self) -> bool {
+        match self {
+            Self::Migrate | Self::Install | Self::Completions => true,
+            Self::Check | Self::Policy | Self::Export | Self::Credential | Self::Man => false,
         }
     }
 
@@ -84,7 +114,13 @@ impl Subcommand {
     pub fn takes_program(self) -> bool {
         match self {
             Self::Check => true,
-            Self::Policy | Self::Export | Self::Credential | Self::Completions | Self::Man => false,
+            Self::Policy
+            | Self::Export
+            | Self::Migrate
+            | Self::Install
+            | Self::Credential
+            | Self::Completions
+            | Self::Man => false,
         }
     }
 }
@@ -169,7 +205,19 @@ fn export(command: Command) -> Command {
 }
 
 /// The options of a launch that change nothing in a credential.
-const UNUSED_BY_CREDENTIAL: &[&str] = &["notify-ready", "keep-existing", "clean-env", "pass", "unset"];
+const UNUSED_BY_CREDENTIAL: &[&str] = &[
+    "notify-ready",
+    "keep-existing",
+    "clean-env",
+    "pass",
+    "unset",
+    "on-rotation",
+    "poll-interval",
+    "splay",
+    "stop-signal",
+    "grace",
+    "poll-signal",
+];
 
 fn credential(command: Command) -> Command {
     hidden(with_declarations(command), UNUSED_BY_CREDENTIAL)
@@ -182,6 +230,12 @@ fn possible_format(format: ExportFormat) -> PossibleValue {
         ExportFormat::Json => "An object of strings",
         ExportFormat::Docker => "An env file of Docker",
     })
+}
+
+fn install(command: Command) -> Command {
+    let directory = Arg::new("directory").value_name("DIR").value_parser(ValueParser::os_string());
+    let directory = directory.value_hint(ValueHint::DirPath).required(true);
+    command.arg(directory.help("An existing directory, in which the file secrets-exec is written or replaced"))
 }
 
 fn completions(command: Command) -> Command {

@@ -21,8 +21,8 @@ pub fn unknown_arguments(command: &Command, line: Option<Subcommand>, arguments:
     let has_separator = separator.is_some();
     let mut scan = Scan { command, line, arguments, has_separator, errors: Vec::new(), entry: None, without_url: None };
     let mut rest = own.iter().enumerate().peekable();
-    // The argument SHELL.
-    let mut expected_words = usize::from(line == Some(Subcommand::Completions));
+    // The argument FILE, DIR or SHELL.
+    let mut expected_words = usize::from(line.is_some_and(Subcommand::takes_word));
     while let Some((position, word)) = rest.next() {
         let takes_next = match word.strip_prefix("--") {
             Some(long) => scan.long(long),
@@ -82,7 +82,9 @@ impl Scan<'_> {
             self.errors.push(UsageError::UnknownOption { option: option.clone(), nearest: Some(meant) });
             return (name == "shell" && !has_value).then_some(option);
         }
-        if let Some(takes_next) = self.of_others(&option, |arg| arg.get_long() == Some(name)) {
+        // In a launch, `--secret` is meant to read one.
+        let is_of_others = self.line.is_some() || name != "secret";
+        if is_of_others && let Some(takes_next) = self.of_others(&option, |arg| arg.get_long() == Some(name)) {
             return (takes_next && !has_value).then_some(option);
         }
         let known = || self.command.get_arguments().filter_map(Arg::get_long);
@@ -111,6 +113,8 @@ impl Scan<'_> {
             }
             Subcommand::Check
             | Subcommand::Policy
+            | Subcommand::Migrate
+            | Subcommand::Install
             | Subcommand::Credential
             | Subcommand::Completions
             | Subcommand::Man => None,

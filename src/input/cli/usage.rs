@@ -97,6 +97,8 @@ pub enum UsageError {
     },
     /// Options of one command that exclude each other.
     Conflict(OptionConflict),
+    /// `--on-rotation signal=` without a file that has a `path`.
+    SignalWithoutFile,
     /// `-f -` twice.
     StdinTwice,
     /// `-f -` of `credential`.

@@ -1,8 +1,8 @@
 //! A document: the value of one version of a secret or parameter, and what the backend returned with it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use super::fetch_error::Outage;
+use super::fetch_error::{FetchFailure, Outage};
 use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
 
@@ -20,6 +20,8 @@ pub struct Document {
     pub region: Option<Region>,
     /// The regions that were tried before, with `--fallback-region`.
     pub passed_over: Vec<PassedOver>,
+    /// The cache's part in it; `None` if AWS answered.
+    pub cached: Option<CachedAnswer>,
     /// Of a path, the parameters below it, each with the rest of its name; the body is empty then.
     pub parameters: Vec<(String, Document)>,
 }
@@ -28,7 +30,7 @@ impl Document {
     /// Copies the document. `SecretValue` is not `Clone`, so that no value is copied by accident.
     #[must_use]
     pub fn copy(&self) -> Self {
-        let Self { body, version_id, stages, created, region, passed_over, parameters } = self;
+        let Self { body, version_id, stages, created, region, passed_over, cached, parameters } = self;
         Self {
             body: SecretValue::new(body.expose()),
             version_id: version_id.clone(),
@@ -36,6 +38,7 @@ impl Document {
             created: *created,
             region: region.clone(),
             passed_over: passed_over.clone(),
+            cached: cached.clone(),
             parameters: parameters.iter().map(|(name, document)| (name.clone(), document.copy())).collect(),
         }
     }
@@ -49,6 +52,7 @@ impl Document {
             created: None,
             region: None,
             passed_over: Vec::new(),
+            cached: None,
             parameters: Vec::new(),
         }
     }
@@ -59,4 +63,13 @@ impl Document {
 pub struct PassedOver {
     pub region: Region,
     pub outage: Outage,
+}
+
+/// An answer from the cache of `--cache`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedAnswer {
+    /// The time since AWS gave the answer.
+    pub age: Duration,
+    /// The failure that the answer covers; `None` for an answer younger than `--cache-ttl`.
+    pub covers: Option<FetchFailure>,
 }

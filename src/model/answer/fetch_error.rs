@@ -47,6 +47,31 @@ pub enum FetchError {
     NoRegion,
 }
 
+impl FetchError {
+    /// True if a later request may succeed, so that the exit status is 75.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::NoCredentials(error) => error.temporary,
+            Self::NotFound { .. } | Self::Denied { .. } | Self::Refused(_) | Self::NoRegion => false,
+        }
+    }
+
+    /// True if the service itself answered that the value is denied or absent. Credentials that are missing, expired or refused, and a
+    /// role that is not assumed, say nothing about the value.
+    pub fn withholds_value(&self) -> bool {
+        match self {
+            Self::NotFound { .. } => true,
+            Self::Denied { cause, .. } => match cause {
+                Denial::Policy | Denial::PolicyOrMissing | Denial::Key => true,
+                Denial::Credentials | Denial::Token | Denial::Role => false,
+            },
+            Self::Refused(refusal) => matches!(refusal, Refusal::MarkedForDeletion | Refusal::NoValue),
+            Self::Unavailable(_) | Self::NoCredentials(_) | Self::NoRegion => false,
+        }
+    }
+}
+
 /// The resource that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {

@@ -5,7 +5,7 @@ mod document;
 mod fetch_error;
 
 pub use description::{DescribedSecret, Description, Replica, Rotation};
-pub use document::{Document, PassedOver};
+pub use document::{CachedAnswer, Document, PassedOver};
 pub use fetch_error::{
     AGENT, AGENT_SESSION_TOKEN, AgentLimit, CredentialsError, Denial, FetchError, FetchFailure, INSTANCE_METADATA,
     Missing, Outage, Refusal, Wanted,

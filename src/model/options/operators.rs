@@ -1,8 +1,10 @@
-//! The options of single commands: `check`, `policy` and `export`.
+//! The options of single commands: `check`, `policy`, `export` and `migrate`.
 
 use std::path::PathBuf;
 
-use crate::model::reference::{Arn, Role};
+use glob::Pattern;
+
+use crate::model::reference::{Arn, Locator, Role};
 
 /// The options of `check`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,4 +59,27 @@ impl ExportFormat {
             Self::Docker => "docker",
         }
     }
+}
+
+/// The options of `migrate`.
+#[derive(Clone, Debug)]
+pub struct MigrateOptions {
+    /// The file whose variables are moved.
+    pub file: PathBuf,
+    /// The secret that gets them, of Secrets Manager.
+    pub secret: Locator,
+    /// Without it, nothing is changed.
+    pub apply: bool,
+    /// The secret may exist.
+    pub update: bool,
+    /// Values that the secret has may change.
+    pub overwrite: bool,
+    /// The key of a new secret: an id, an ARN or an alias.
+    pub kms_key: Option<String>,
+    /// Keys and values of a new secret's tags.
+    pub tags: Vec<(String, String)>,
+    /// The names to move; empty for all.
+    pub only: Vec<Pattern>,
+    /// A new file for the declaration; `None` for standard output.
+    pub output: Option<PathBuf>,
 }

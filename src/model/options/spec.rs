@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use glob::Pattern;
 
-use super::typed::{AgentChoice, TypedOptions};
+use super::rotation::nearest_mode;
+use super::signal_number::SignalNumber;
+use super::typed::{AgentChoice, LogFormat, TypedOptions};
 use crate::model::name_patterns::parse_patterns;
 use crate::model::reference::{Region, Role};
+use crate::model::suggest;
 use crate::model::url::HttpUrl;
 
 /// An option that the command line, `SECRETS_EXEC_*` and `defaults:` share.
@@ -58,6 +61,32 @@ impl OptionSpec {
 
     pub fn takes_patterns(&self) -> bool {
         self.takes == Takes::Texts("GLOB")
+    }
+
+    /// Returns the possible or most common arguments, for completions.
+    pub fn values(&self) -> Vec<String> {
+        match self.takes {
+            Takes::Text("FORMAT") => LogFormat::ALL.map(|format| format.name().to_owned()).to_vec(),
+            Takes::Text("SIGNAL") => SignalNumber::names().map(str::to_owned).collect(),
+            Takes::Text("MODE") => {
+                let signals = SignalNumber::names().map(|signal| format!("signal={signal}"));
+                ["restart", "exit"].map(str::to_owned).into_iter().chain(signals).collect()
+            }
+            Takes::Text(_) | Takes::Nothing | Takes::Level | Takes::Texts(_) | Takes::Optional(_) => Vec::new(),
+        }
+    }
+
+    /// Returns the argument that an illegal one most likely stands for.
+    pub fn nearest_value(&self, text: &str) -> Option<String> {
+        match self.takes {
+            Takes::Text("FORMAT") => {
+                let names = LogFormat::ALL.into_iter().map(LogFormat::name);
+                suggest::nearest(&text.to_ascii_lowercase(), names).map(str::to_owned)
+            }
+            Takes::Text("SIGNAL") => SignalNumber::nearest(text).map(str::to_owned),
+            Takes::Text("MODE") => nearest_mode(text),
+            Takes::Text(_) | Takes::Nothing | Takes::Level | Takes::Texts(_) | Takes::Optional(_) => None,
+        }
     }
 
     /// Returns the first of a list of texts that the option does not take.
@@ -149,11 +178,25 @@ pub fn url(text: String) -> Result<HttpUrl, Expected> {
     HttpUrl::parse(&text).map_err(|_| "a URL, like https://secretsmanager.us-east-1.amazonaws.com")
 }
 
+/// Sums of durations up to a century do not overflow.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 pub fn duration(text: String) -> Result<Duration, Expected> {
     let duration = humantime::parse_duration(&text).ok().filter(|duration| !duration.is_zero());
-    // Sums of durations up to a century do not overflow.
-    let max = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    duration.map(|duration| duration.min(max)).ok_or("a duration above zero, like 20s or 1m30s")
+    duration.map(|duration| duration.min(LONGEST)).ok_or("a duration above zero, like 20s or 1m30s")
+}
+
+pub fn duration_or_zero(text: String) -> Result<Duration, Expected> {
+    let duration = humantime::parse_duration(&text).ok();
+    duration.map(|duration| duration.min(LONGEST)).ok_or("a duration, like 20s, 1m30s or 0s")
+}
+
+pub fn signal(text: String) -> Result<SignalNumber, Expected> {
+    SignalNumber::parse(&text)
+}
+
+pub fn log_format(text: String) -> Result<LogFormat, Expected> {
+    LogFormat::find(&text).ok_or("text or json")
 }
 
 const AGENT_EXPECTED: Expected = "the agent's URL, like http://127.0.0.1:2773";
@@ -174,7 +217,10 @@ mod tests {
             let text = match option.name {
                 "role-arn" => "arn:aws:iam::123456789012:role/Reader",
                 "endpoint-url" => "http://127.0.0.1:5000",
-                "timeout" | "wait" => "1m30s",
+                "timeout" | "wait" | "poll-interval" | "splay" | "grace" | "cache-ttl" | "cache-stale" => "1m30s",
+                "on-rotation" => "signal=HUP",
+                "stop-signal" | "poll-signal" => "USR1",
+                "log-format" => "json",
                 _ => "us-east-1",
             };
             let given = match option.takes {
@@ -195,6 +241,8 @@ mod tests {
             ("timeout", "30"),
             ("timeout", "soon"),
             ("wait", "0s"),
+            ("cache-ttl", "soon"),
+            ("cache-stale", "-1s"),
             ("agent", "localhost:2773"),
             ("region", "us east"),
             ("role-arn", "Reader"),
@@ -202,11 +250,43 @@ mod tests {
             ("endpoint-url", "ftp://x"),
             ("endpoint-url", "http://127.0.0.1:99999"),
             ("endpoint-url", "http://h:"),
+            ("on-rotation", "Restart"),
+            ("on-rotation", "signal=KILL"),
+            ("poll-interval", "9s"),
+            ("grace", "-1s"),
+            ("poll-signal", "TERM"),
+            ("log-format", "xml"),
         ] {
             assert!(set(name, text).is_err(), "{name} {text}");
         }
         for pattern in ["[", "[^a]"] {
             assert!(parse_patterns(&[pattern.into()]).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn the_most_similar_argument_is_suggested() {
+        for (name, text, nearest) in [
+            ("on-rotation", "restrat", Some("restart")),
+            ("on-rotation", "hup", Some("signal=hup")),
+            ("on-rotation", "signal=USR3", Some("signal=USR1")),
+            ("on-rotation", "signal:HUP", Some("signal=HUP")),
+            ("on-rotation", "nothing", None),
+            ("stop-signal", "sigtrem", Some("TERM")),
+            ("poll-signal", "9", None),
+            ("log-format", "JSON", Some("json")),
+            ("grace", "soon", None),
+        ] {
+            assert_eq!(find_option(name).unwrap().nearest_value(text).as_deref(), nearest, "{name} {text}");
+        }
+    }
+
+    #[test]
+    fn the_values_for_completions_are_legal() {
+        for option in OPTIONS.iter().filter(|option| option.name != "poll-signal") {
+            for value in option.values() {
+                assert!(set(option.key, &value).is_ok(), "{} {value}", option.name);
+            }
         }
     }
 

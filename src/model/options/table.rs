@@ -1,11 +1,15 @@
 //! The table of the options that the command line, `SECRETS_EXEC_*` and `defaults:` share, in the order of `--help`.
 
-use super::spec::{Expected, OptionSpec, Set, Takes, duration, role, url};
+use super::rotation::{OnRotation, poll_interval, poll_signal};
+use super::spec::{Expected, OptionSpec, Set, Takes, duration, duration_or_zero, log_format, role, signal, url};
 use crate::model::reference::Region;
 
 const HOW: &str = "How to resolve";
 
 const ENVIRONMENT: &str = "What the command gets";
+
+/// The heading of the options about a process that stays.
+const ROTATION: &str = "Rotation";
 
 /// The heading of the options about what is printed.
 pub const OUTPUT: &str = "Output";
@@ -109,6 +113,27 @@ pub const OPTIONS: &[OptionSpec] = &[
     },
     spec(
         HOW,
+        "cache",
+        Takes::Text("DIR"),
+        |options, given| put(&mut options.cache, given.path()),
+        "Keep what AWS answers in this directory in memory, for the next launch",
+    ),
+    spec(
+        HOW,
+        "cache-ttl",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.cache_ttl, given.parsed(duration_or_zero)),
+        "With --cache: use answers younger than this without a request [default: 0s]",
+    ),
+    spec(
+        HOW,
+        "cache-stale",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.cache_stale, given.parsed(duration_or_zero)),
+        "With --cache: use answers younger than this if AWS is unavailable [default: 24h]",
+    ),
+    spec(
+        HOW,
         "notify-ready",
         Takes::Nothing,
         |options, given| put(&mut options.notify_ready, given.flag()),
@@ -142,6 +167,48 @@ pub const OPTIONS: &[OptionSpec] = &[
         |options, given| put(&mut options.unset, given.patterns()),
         "Do not pass on these variables, for example 'AWS_*' (repeatable)",
     ),
+    spec(
+        ROTATION,
+        "on-rotation",
+        Takes::Text("MODE"),
+        |options, given| put(&mut options.on_rotation, given.parsed(|text| OnRotation::parse(&text))),
+        "Stay, and act when a secret changes: restart, signal=NAME or exit",
+    ),
+    spec(
+        ROTATION,
+        "poll-interval",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.poll_interval, given.parsed(duration).and_then(poll_interval)),
+        "The time between two reads of the secrets, at least 10s [default: 5m]",
+    ),
+    spec(
+        ROTATION,
+        "splay",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.splay, given.parsed(duration_or_zero)),
+        "The limit of the random delay after a change, which spreads a fleet [default: 0s]",
+    ),
+    spec(
+        ROTATION,
+        "stop-signal",
+        Takes::Text("SIGNAL"),
+        |options, given| put(&mut options.stop_signal, given.parsed(signal)),
+        "The signal that stops the command [default: TERM]",
+    ),
+    spec(
+        ROTATION,
+        "grace",
+        Takes::Text("DURATION"),
+        |options, given| put(&mut options.grace, given.parsed(duration_or_zero)),
+        "The time between that signal and KILL [default: 30s]",
+    ),
+    spec(
+        ROTATION,
+        "poll-signal",
+        Takes::Text("SIGNAL"),
+        |options, given| put(&mut options.poll_signal, given.parsed(|text| poll_signal(&text))),
+        "The signal to secrets-exec that makes it read the secrets at once",
+    ),
     OptionSpec {
         short: Some('v'),
         ..spec(
@@ -162,6 +229,13 @@ pub const OPTIONS: &[OptionSpec] = &[
             "Print no warnings and no progress line",
         )
     },
+    spec(
+        OUTPUT,
+        "log-format",
+        Takes::Text("FORMAT"),
+        |options, given| put(&mut options.log_format, given.parsed(log_format)),
+        "The format of the lines on standard error: text or json [default: text]",
+    ),
 ];
 
 /// Returns the option with this key under `defaults:`.

@@ -14,7 +14,7 @@ pub use precedence::{Overridden, PlannedLayer};
 
 use std::collections::BTreeSet;
 
-use crate::model::entry::Subject;
+use crate::model::entry::{FileTarget, Place, Subject, Target};
 use crate::model::inherited::Inherited;
 use crate::model::reference::{Aliases, Locator, SecretRef};
 use crate::model::retention::Retained;
@@ -77,6 +77,12 @@ impl Plan {
         of_bindings.chain(objects.map(|object| (object.id, &object.subject, &object.reference)))
     }
 
+    /// True if a file with a `path` may be delivered.
+    pub fn has_path(&self) -> bool {
+        let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
+        bindings.any(|binding| matches!(&binding.target, Target::File(FileTarget { place: Place::Path(_), .. })))
+    }
+
     /// True for an inherited variable that `--keep-existing` keeps.
     pub fn keeps(&self, name: &str) -> bool {
         self.kept.contains(name)
@@ -101,7 +107,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Target, Transform};
+    use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Transform};
     use crate::model::env_name::EnvName;
     use crate::model::reference::Reference;
     use crate::model::retention::Retention;

@@ -9,7 +9,12 @@ const YEAR: u64 = 365 * DAY;
 
 /// Returns the time since `then` in its largest unit: `45s`, `3m`, `36h`, `12d`, `4y`. A time in the future is `0s`.
 pub fn age(then: SystemTime, now: SystemTime) -> String {
-    match seconds_since(then, now) {
+    duration(Duration::from_secs(seconds_since(then, now)))
+}
+
+/// Returns a duration in its largest unit, as [`age`] does.
+pub fn duration(duration: Duration) -> String {
+    match duration.as_secs() {
         seconds if seconds < MINUTE => format!("{seconds}s"),
         seconds if seconds < HOUR => format!("{}m", seconds / MINUTE),
         seconds if seconds < 2 * DAY => format!("{}h", seconds / HOUR),

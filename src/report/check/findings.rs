@@ -19,6 +19,8 @@ pub struct Findings {
     pub command: Option<CheckedCommand>,
     /// With `--describe`.
     pub secrets: Vec<DescribedSecret>,
+    /// With `--cache`.
+    pub has_cache: bool,
     /// The time from which ages are counted.
     pub now: SystemTime,
 }
@@ -45,7 +47,8 @@ impl Findings {
     /// Returns the findings of wrong inputs: none.
     pub fn new(now: SystemTime) -> Self {
         let source = CheckedSource::Nothing;
-        Self { source, rows: Vec::new(), overrides: Vec::new(), command: None, secrets: Vec::new(), now }
+        let (rows, overrides, secrets) = (Vec::new(), Vec::new(), Vec::new());
+        Self { source, rows, overrides, command: None, secrets, has_cache: false, now }
     }
 }
 

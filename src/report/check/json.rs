@@ -8,7 +8,7 @@ use super::age::{date, seconds_since};
 use super::findings::{CheckedCommand, CheckedSource, Findings};
 use super::overrides::{By, Override};
 use super::problem::Problem;
-use super::row::{EntryKind, ReadSource, Row, RowStatus, SourceStatus};
+use super::row::{CacheState, EntryKind, ReadSource, Row, RowStatus, SourceStatus};
 use crate::exec::ProgramError;
 use crate::model::answer::{DescribedSecret, Description, Replica};
 use crate::model::entry::{Place, Subject};
@@ -20,7 +20,7 @@ const FORMAT: u32 = 1;
 
 /// Returns the document, with a line feed at its end. `lines` and `exit_status` are those of the report.
 pub fn json(findings: &Findings, lines: &[Line], exit_status: u8) -> String {
-    let Findings { source, rows, overrides, command, secrets, now } = findings;
+    let Findings { source, rows, overrides, command, secrets, has_cache: _, now } = findings;
     let source = match source {
         CheckedSource::Aws => Some("aws"),
         CheckedSource::Agent => Some("agent"),
@@ -113,6 +113,7 @@ fn source_object(source: &ReadSource, now: SystemTime) -> Value {
         "created": created.map(date),
         "age_seconds": created.map(|created| seconds_since(created, now)),
         "regions_passed_over": passed_over.iter().map(Region::as_str).collect::<Vec<_>>(),
+        "cached": source.cached.map(|CacheState { age, is_used }| json!({ "age_seconds": age.as_secs(), "used": is_used })),
         "status": status,
         "error": error,
     })

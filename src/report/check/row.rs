@@ -1,6 +1,6 @@
 //! One line of the table: a variable, a file or a credential, where its value comes from, and its status.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::problem::Problem;
 use crate::model::answer::{Answer, Document};
@@ -70,7 +70,17 @@ pub struct ReadSource {
     pub region: Option<Region>,
     /// `None` unless there was an answer.
     pub version: Option<SourceVersion>,
+    /// The answer's part in the cache; `None` if it is not there.
+    pub cached: Option<CacheState>,
     pub status: SourceStatus,
+}
+
+/// An entry of the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheState {
+    pub age: Duration,
+    /// True if the value is from it, and not from AWS.
+    pub is_used: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +102,13 @@ pub struct SourceVersion {
 }
 
 impl ReadSource {
-    /// Describes the answer for a reference; `parameter_name` selects one of a path.
-    pub fn new(reference: &SecretRef, parameter_name: Option<&str>, answer: Option<&Answer>) -> Self {
+    /// Describes the answer for a reference, and its entry in the cache; `parameter_name` selects one of a path.
+    pub fn new(
+        reference: &SecretRef,
+        parameter_name: Option<&str>,
+        answer: Option<&Answer>,
+        cached_age: Option<Duration>,
+    ) -> Self {
         let SecretRef { locator, selector } = reference;
         let (region, version, status) = match answer {
             None => (None, None, SourceStatus::Unread),
@@ -103,12 +118,15 @@ impl ReadSource {
             }
             Some(Ok(document)) => (document.region.clone(), version(document, parameter_name), SourceStatus::Ok),
         };
+        let used = answer.and_then(|answer| answer.as_ref().ok()?.cached.as_ref());
+        let used = used.map(|cached| CacheState { age: cached.age, is_used: true });
         Self {
             locator: locator.clone(),
             key: (*selector != Selector::Whole).then(|| selector.to_string()),
             parameter_name: parameter_name.map(str::to_owned),
             region: region.or_else(|| locator.region.clone()),
             version,
+            cached: used.or(cached_age.map(|age| CacheState { age, is_used: false })),
             status,
         }
     }

@@ -1,7 +1,10 @@
 //! The rows of the table, in the order in which they are declared.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::overrides::{By, Override};
-use super::problem::{Problem, UNDELIVERABLE};
+use super::problem::{Problem, TOO_LONG, UNDELIVERABLE};
 use super::row::{EntryKind, ReadSource, Row, RowStatus};
 use crate::deliver::DeliverError;
 use crate::model::answer::Fetched;
@@ -9,9 +12,9 @@ use crate::model::entry::{Entry, EntrySource, FileTarget, Origin, Place, Subject
 use crate::model::env_name::is_name;
 use crate::model::environment::EnvironmentError;
 use crate::model::plan::{Binding, EntryId, EnvFrom, Plan, ValueSource};
-use crate::model::reference::{SecretRef, Store};
+use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::resolved::ResolvedEntry;
-use crate::report::{deliver_errors, exec_errors, resolve_errors};
+use crate::report::{credential_errors, deliver_errors, exec_errors, resolve_errors};
 use crate::resolve::{Outcome, ResolveError};
 
 /// All that is known about the values of a plan.
@@ -19,6 +22,8 @@ pub struct Values<'a> {
     pub plan: &'a Plan,
     pub outcome: &'a Outcome,
     pub fetched: &'a Fetched,
+    /// The ages of entries in the cache.
+    pub cached: &'a BTreeMap<Locator, Duration>,
     pub overrides: &'a [Override],
     pub unusable: &'a [(EntryId, EnvironmentError)],
     pub undeliverable: &'a [DeliverError],
@@ -157,12 +162,13 @@ impl Values<'_> {
     }
 
     fn source(&self, reference: &SecretRef, parameter_name: Option<&str>) -> ReadSource {
-        ReadSource::new(reference, parameter_name, self.fetched.get(&reference.locator))
+        let locator = &reference.locator;
+        ReadSource::new(reference, parameter_name, self.fetched.get(locator), self.cached.get(locator).copied())
     }
 
     fn failure(&self, Binding { id, subject, target, .. }: &Binding) -> Option<RowStatus> {
         let errors = self.errors(*id).or_else(|| self.unusable(*id, subject));
-        errors.or_else(|| self.undeliverable(subject, target))
+        errors.or_else(|| self.undeliverable(subject, target)).or_else(|| self.too_long(subject, target))
     }
 
     fn errors(&self, id: EntryId) -> Option<RowStatus> {
@@ -188,6 +194,14 @@ impl Values<'_> {
         let is_own = |error: &&DeliverError| error.origin == subject.origin && error.target == *file;
         let messages: Vec<_> = self.undeliverable.iter().filter(is_own).map(deliver_errors::line).collect();
         (!messages.is_empty()).then_some(RowStatus::Failed(UNDELIVERABLE, messages))
+    }
+
+    fn too_long(&self, subject: &Subject, target: &Target) -> Option<RowStatus> {
+        let Target::Credential(_) = target else { return None };
+        let mut values = self.outcome.resolved.credentials.iter();
+        let value = values.find(|credential| credential.subject == *subject)?;
+        let message = credential_errors::too_long_message(value)?;
+        Some(RowStatus::Failed(TOO_LONG, vec![message]))
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
-use super::age::age;
+use super::age::{age, duration};
 use super::findings::{CheckedCommand, CheckedSource, Findings};
 use super::grid::{Cell, Tone, layout};
 use super::problem::Problem;
-use super::row::{EntryKind, ReadSource, Row, RowStatus, SourceStatus};
+use super::row::{CacheState, EntryKind, ReadSource, Row, RowStatus, SourceStatus};
 use crate::exec::ProgramError;
 use crate::model::answer::{DescribedSecret, Description, Replica, Rotation};
 use crate::model::reference::Store;
@@ -17,17 +17,18 @@ const ID_LENGTH: usize = 8;
 
 /// Returns the tables, separated by blank lines; an empty text without any row. A terminal gets no column that is empty in each row.
 pub fn text(findings: &Findings, medium: Medium) -> String {
-    let Findings { rows, command, secrets, now, source, .. } = findings;
+    let Findings { rows, command, secrets, now, source, has_cache, .. } = findings;
     let is_terminal = medium.width.is_some();
     let unread = match source {
         CheckedSource::Nothing => Cell::toned("valid", Tone::Good),
         CheckedSource::Aws | CheckedSource::Agent | CheckedSource::Local => Cell::toned("not read", Tone::Notable),
     };
-    let values: Vec<_> = rows.iter().flat_map(|row| value_rows(row, *now, is_terminal, &unread)).collect();
+    let layout_of_values = ValueLayout { is_terminal, has_cache: *has_cache };
+    let values: Vec<_> = rows.iter().flat_map(|row| value_rows(row, *now, layout_of_values, &unread)).collect();
     let command: Vec<_> = command.iter().map(command_row).collect();
     let secrets: Vec<_> = secrets.iter().map(|secret| secret_row(secret, *now)).collect();
     let tables = [
-        (&["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"][..], 1, values),
+        (value_headings(*has_cache), 1, values),
         (&["COMMAND", "FILE", "STATUS"][..], 1, command),
         (&["SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS"][..], 4, secrets),
     ];
@@ -40,6 +41,21 @@ pub fn text(findings: &Findings, medium: Medium) -> String {
         false => layout(headings, long, rows, medium),
     });
     laid_out.collect::<Vec<_>>().join("\n")
+}
+
+/// The columns of the values, of which CACHED stands there only with `--cache`.
+fn value_headings(has_cache: bool) -> &'static [&'static str] {
+    match has_cache {
+        false => &["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"],
+        true => &["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "CACHED", "STATUS"],
+    }
+}
+
+/// The layout of the table of values.
+#[derive(Clone, Copy)]
+struct ValueLayout {
+    is_terminal: bool,
+    has_cache: bool,
 }
 
 /// Returns the headings, the index of the column `long`, and the rows. That column stays, and so do the ones before it.
@@ -56,7 +72,7 @@ fn without_empty_columns<'h>(
 }
 
 /// Returns the row of an entry and, for one that is made of several secrets, a row for each.
-fn value_rows(row: &Row, now: SystemTime, is_terminal: bool, unread: &Cell) -> Vec<Vec<Cell>> {
+fn value_rows(row: &Row, now: SystemTime, layout: ValueLayout, unread: &Cell) -> Vec<Vec<Cell>> {
     let only = match (row.kind, row.sources.as_slice()) {
         (EntryKind::Reference | EntryKind::Literal | EntryKind::EnvFrom | EntryKind::Inherited, [only]) => Some(only),
         (EntryKind::Template, _) | (_, []) | (_, [_, _, ..]) => None,
@@ -72,16 +88,18 @@ fn value_rows(row: &Row, now: SystemTime, is_terminal: bool, unread: &Cell) -> V
     };
     let mut first = vec![Cell::plain(&row.label), Cell::plain(reference)];
     first.extend(version_cells(only, now));
+    first.extend(cached_cell(only, layout));
     first.push(status_cell(&row.status, unread));
     let mut rows = vec![first];
     for source in row.sources.iter().filter(|_| only.is_none()) {
         let reference = Cell::plain(source.reference());
         // A line of a pipe is complete without the line above it, so that grep finds it.
-        let mut cells = match is_terminal {
+        let mut cells = match layout.is_terminal {
             true => vec![Cell::below(), reference.indented(2)],
             false => vec![Cell::plain(&row.label), reference],
         };
         cells.extend(version_cells(Some(source), now));
+        cells.extend(cached_cell(Some(source), layout));
         cells.push(source_status(source, unread));
         rows.push(cells);
     }
@@ -99,6 +117,16 @@ fn version_cells(source: Option<&ReadSource>, now: SystemTime) -> [Cell; 3] {
     };
     let age = version.created.map(|created| age(created, now)).unwrap_or_default();
     [Cell::plain(id), Cell::plain(version.stages.join(",")), Cell::plain(age)]
+}
+
+/// The age of the entry in the cache; `None` without a cache.
+fn cached_cell(source: Option<&ReadSource>, layout: ValueLayout) -> Option<Cell> {
+    let text = match source.and_then(|source| source.cached) {
+        None => String::new(),
+        Some(CacheState { age, is_used: false }) => duration(age),
+        Some(CacheState { age, is_used: true }) => format!("{}, used", duration(age)),
+    };
+    layout.has_cache.then(|| Cell::plain(text))
 }
 
 fn status_cell(status: &RowStatus, unread: &Cell) -> Cell {

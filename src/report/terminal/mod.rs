@@ -1,18 +1,22 @@
 //! Standard error and standard output: the only place that prints.
 
+mod json;
 mod wrap;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use terminal_size::{Width, terminal_size_of};
 
 use super::line::{Label, Layout, Line};
 use crate::model::inherited::Inherited;
+use crate::model::options::{LogFormat, Options};
 use crate::model::quoting::escaped;
 use crate::system::output::check_output;
 use crate::system::terminal::may_write;
-use crate::system::termination::{ERASE_LINE, set_progress};
+use crate::system::termination::{ELAPSED, ERASE_LINE, SIGNAL, set_progress};
 pub use wrap::columns;
 use wrap::{columns_of, wrap};
 
@@ -20,6 +24,9 @@ const PREFIX: &str = "secrets-exec: ";
 
 /// True if a terminal wants colours; unset until [`choose_colours`].
 static WANTS_COLOURS: OnceLock<bool> = OnceLock::new();
+
+/// True if each line is a JSON object.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
 
 /// The state of the progress line. Held while something is printed.
 static PROGRESS: Mutex<ProgressLine> = Mutex::new(ProgressLine::Absent);
@@ -42,22 +49,49 @@ pub fn choose_colours(inherited: &Inherited) {
     let _ = WANTS_COLOURS.set(!is_dumb && inherited.filled("NO_COLOR").is_none());
 }
 
-/// Prints lines on standard error, each after `secrets-exec: ` and its label. A failing write is ignored.
+/// Prints lines about supervision: with `--quiet` errors alone, and details only with `--verbose` or as JSON.
+pub fn print_notices(lines: impl IntoIterator<Item = Line>, options: &Options) {
+    let has_details = options.verbose || is_json();
+    print_lines(lines.into_iter().filter(|line| is_shown(line, has_details, options.quiet)));
+}
+
+fn is_shown(line: &Line, has_details: bool, is_quiet: bool) -> bool {
+    match line.label {
+        Label::Error => true,
+        Label::Warning | Label::Note | Label::Help => !is_quiet && (has_details || !line.is_detail),
+    }
+}
+
+/// Sets the format of all lines from here on.
+pub fn choose_format(format: LogFormat) {
+    IS_JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+}
+
+fn is_json() -> bool {
+    IS_JSON.load(Ordering::Relaxed)
+}
+
+/// Prints lines on standard error, each after `secrets-exec: ` and its label, or as JSON. A failing write is ignored.
 ///
 /// On a terminal the label is coloured, and lines wrap at the terminal's width. The progress line is erased.
 pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
-    let (is_coloured, width) = (is_coloured(), width());
-    let text: String = lines.into_iter().map(|line| layout(&line.into(), is_coloured, width)).collect();
+    let lines = lines.into_iter().map(Into::into);
+    let text: String = if is_json() {
+        json::objects(lines.collect(), SystemTime::now())
+    } else {
+        let (is_coloured, width) = (is_coloured(), width());
+        lines.map(|line| layout(&line, is_coloured, width)).collect()
+    };
     let mut progress = lock_progress();
     let next = if *progress == ProgressLine::Paused { ProgressLine::Paused } else { ProgressLine::Absent };
     replace_progress(&mut progress, &text, next);
 }
 
-/// Shows a line on the terminal, cut at its width, until the next one, or anything else, is printed. Where lines cannot be erased
+/// Shows a line on the terminal, cut at its width, until the next one, or anything else, is printed; none beside JSON. Where lines cannot be erased
 /// (TERM=dumb), it must not be called.
 pub fn show_progress(line: &Line) {
     let mut progress = lock_progress();
-    if *progress != ProgressLine::Paused && may_write(io::stderr()) {
+    if !is_json() && *progress != ProgressLine::Paused && may_write(io::stderr()) {
         let text = layout_progress(line, is_coloured(), width().unwrap_or(DEFAULT_WIDTH));
         replace_progress(&mut progress, &text, ProgressLine::Shown);
     }
@@ -92,10 +126,13 @@ fn replace_progress(progress: &mut ProgressLine, text: &str, next: ProgressLine)
 /// The columns between the two parts of [`layout_signal`], for `SIGTERM after 9999.9s`.
 const SIGNAL_COLUMNS: usize = 21;
 
-/// Returns the prefix of the line that a signal leaves, and what follows the signal's name and the time, wrapped for the terminal.
-pub fn layout_signal(rest: &str) -> (String, String) {
+/// Returns the line that a signal leaves, wrapped for the terminal. `rest` follows the signal's name and the time.
+pub fn layout_signal(rest: &str) -> String {
+    if is_json() {
+        return json::signal_object(rest);
+    }
     let rest = wrap_after(&escaped(rest), width(), prefix_columns(Label::Error) + SIGNAL_COLUMNS);
-    (prefix(Label::Error, is_coloured()), rest)
+    format!("{}{SIGNAL} after {ELAPSED}{rest}", prefix(Label::Error, is_coloured()))
 }
 
 fn is_coloured() -> bool {
@@ -220,6 +257,18 @@ mod tests {
         let line = Line::help("one two three four");
         assert_eq!(layout(&line, false, None), "secrets-exec: help: one two three four\n");
         assert_eq!(layout(&line, false, Some(30)), "secrets-exec: help: one two\n       three four\n");
+    }
+
+    #[test]
+    fn a_detail_is_shown_with_verbose_and_quiet_leaves_errors() {
+        let lines = [Line::error("one"), Line::warning("two"), Line::note("three"), Line::note("four").detail()];
+        let shown = |has_details, is_quiet| {
+            let shown = lines.iter().filter(|line| is_shown(line, has_details, is_quiet));
+            shown.map(|line| line.text.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(false, false), ["one", "two", "three"]);
+        assert_eq!(shown(true, false), ["one", "two", "three", "four"]);
+        assert_eq!(shown(true, true), ["one"]);
     }
 
     #[test]

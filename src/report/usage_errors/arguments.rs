@@ -1,6 +1,8 @@
 //! Messages about words and options of the command line that are missing, or that belong elsewhere.
 
 use crate::input::cli::{Remedy, Subcommand};
+use crate::model::options::{OPTIONS, OptionSpec};
+use crate::model::quoting::quoted_unless_secret;
 use crate::model::suggest;
 use crate::report::line::{Line, list};
 
@@ -66,6 +68,8 @@ fn for_subcommand(word: &str, subcommand: Subcommand, takes: &str) -> Vec<Line> 
 fn arguments_of(subcommand: Subcommand) -> &'static str {
     match subcommand {
         Subcommand::Completions => "one shell",
+        Subcommand::Migrate => "one file, and options",
+        Subcommand::Install => "one directory",
         Subcommand::Man => "no arguments",
         Subcommand::Check | Subcommand::Policy | Subcommand::Export | Subcommand::Credential => "only options",
     }
@@ -126,8 +130,25 @@ pub fn missing_argument(subcommand: Subcommand, argument: &str, known: &[&str]) 
     let name = subcommand.name();
     let value = argument.rsplit(' ').next().unwrap_or(argument);
     let example = argument.replace(value, known.first().copied().unwrap_or(value));
+    let choice = if known.is_empty() { String::new() } else { format!("{value} is one of {}, ", known.join(", ")) };
     vec![
         Line::error(format!("{name} requires {argument}")),
-        Line::help(format!("{value} is one of {}, as in: secrets-exec {name} {example}", known.join(", "))),
+        Line::help(format!("{choice}as in: secrets-exec {name} {example}")),
     ]
+}
+
+/// Returns the message about an option's value, and the value that is most likely meant.
+pub fn illegal_value(name: &str, text: &str, expected: &str) -> Vec<Line> {
+    let is_meant = |option: &&OptionSpec| name.strip_prefix("--") == Some(option.name) || *name == option.variable();
+    let nearest = OPTIONS.iter().find(is_meant).and_then(|option| option.nearest_value(text));
+    let hint = nearest.map(|nearest| Line::help(format!("did you mean {nearest}?")));
+    std::iter::once(Line::error(format!("{name}: {} is not {expected}", quoted_value(text)))).chain(hint).collect()
+}
+
+/// Quotes the value of an option; `signal=NAME` is no secret, though it has an equals sign.
+pub fn quoted_value(text: &str) -> String {
+    match text.strip_prefix("signal=") {
+        Some(signal) if quoted_unless_secret(signal) == format!("{signal:?}") => format!("{text:?}"),
+        Some(_) | None => quoted_unless_secret(text),
+    }
 }

@@ -1,18 +1,21 @@
 //! Messages about the command line, variables, and the profiles of AWS.
 
 mod arguments;
+mod setup;
+
+pub use setup::setup;
 
 use std::path::PathBuf;
 
 use super::line::{Line, alternatives};
 use super::reference_errors::{literal_hint, reference};
-use crate::backend::aws::{ProfileSource, SetupError, UnknownRole, VariableError};
+use crate::backend::aws::{UnknownRole, VariableError};
 use crate::input::cli::{Subcommand, UsageError};
 use crate::model::options::OptionConflict;
 use crate::model::quoting::{file_name, quoted_unless_secret, without_url_secrets};
 use crate::model::reference::{Arn, Reference};
-use crate::model::suggest;
-use arguments::{missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
+pub use arguments::quoted_value;
+use arguments::{illegal_value, missing_argument, no_program, no_value, not_one_of, option_of_others, stray_word};
 
 pub fn usage(error: &UsageError) -> Vec<Line> {
     let line = match error {
@@ -63,9 +66,7 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
             "--container selects a container of an ECS task definition, and no declaration is one; name it with -f"
                 .to_owned()
         }
-        UsageError::Value { name, text, expected } => {
-            format!("{name}: {} is not {expected}", quoted_unless_secret(text))
-        }
+        UsageError::Value { name, text, expected } => return illegal_value(name, text, expected),
         UsageError::KmsKey(text) => return kms_key(text),
         UsageError::Pattern { name, pattern, expected } => format!("{name}: {pattern:?} is not {expected}"),
         UsageError::NothingToResolve { files, default_names, line } => {
@@ -78,6 +79,14 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
                 Line::help(
                     "write a file with --output FILE, pipe the output to a program, or add --reveal to see the values",
                 ),
+            ];
+        }
+        UsageError::SignalWithoutFile => {
+            let what = "--on-rotation signal=: no file with `path` is declared, and a running program never sees another value of a \
+                        variable or of a file in memory";
+            return vec![
+                Line::error(what),
+                Line::help("declare a file with `path` under `files:`, or write --on-rotation restart"),
             ];
         }
         UsageError::StdinIsConnection => {
@@ -170,9 +179,11 @@ pub fn unknown_role(error: &UnknownRole) -> Vec<Line> {
 pub fn conflict(conflict: OptionConflict) -> String {
     match conflict {
         OptionConflict::Alone { option, without } => format!("{option} requires {without}"),
+        OptionConflict::LinuxOnly { option } => format!("{option} needs Linux"),
         OptionConflict::Together { options: [one, other], why } => {
             format!("{one} and {other} exclude each other: {why}")
         }
+        OptionConflict::OnlyOnLinux { option } => format!("{option} works only on Linux"),
     }
 }
 
@@ -199,29 +210,4 @@ pub fn variable(error: &VariableError) -> Line {
     let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let value = quoted_unless_secret(text.as_deref().unwrap_or_default());
     Line::error(format!("{name}: {value} is not {expected}{why}"))
-}
-
-pub fn setup(error: &SetupError) -> Vec<Line> {
-    let what = match error {
-        SetupError::NoProfile { name, known, named_by, lacks_prefix } => {
-            let nearest = suggest::nearest(name, known.iter().map(String::as_str));
-            let hint = match (nearest, known.is_empty()) {
-                _ if *lacks_prefix => format!("in the configuration file write [profile {name}], not [{name}]"),
-                (Some(nearest), _) => format!("did you mean {nearest:?}?"),
-                (None, true) => "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned(),
-                (None, false) => format!("the profiles are {}", known.join(", ")),
-            };
-            let whose = match named_by {
-                ProfileSource::Profile(other) => format!("source_profile of {other:?}"),
-                ProfileSource::Setting(setting) => (*setting).to_owned(),
-            };
-            let what = format!("the AWS profile {name:?} ({whose}) does not exist");
-            return vec![Line::error(what), Line::help(hint)];
-        }
-        SetupError::Files(failure) => format!("the AWS configuration files cannot be read: {}", failure.why),
-        SetupError::Setting { profile, key, text, expected } => {
-            format!("the AWS profile {profile:?}: {key}: {} is not {expected}", quoted_unless_secret(text))
-        }
-    };
-    vec![Line::error(what)]
 }

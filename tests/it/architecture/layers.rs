@@ -10,7 +10,7 @@ const DOCUMENT: &str = include_str!("../../../ARCHITECTURE.md");
 const HEADING: &str = "| layer | may import | may import types of | may touch |";
 
 /// The folders that `stages` stands for in the table.
-const STAGES: &str = "input, backend, resolve, deliver, exec";
+const STAGES: &str = "input, backend, resolve, deliver, exec, supervise";
 
 /// One row of the table. Its cells are lists, separated by commas.
 struct Layer {

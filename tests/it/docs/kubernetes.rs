@@ -1,4 +1,4 @@
-//! docs/kubernetes.md: the pod that it shows is the example, and its commands run. `tests/hosts` runs the pod.
+//! docs/kubernetes.md: the pods that it shows are the examples, and its commands run. `tests/hosts` runs them.
 
 use super::page::{Page, wrote_policy};
 use crate::support::sandbox::repository_file;
@@ -14,6 +14,15 @@ fn the_pod_that_it_shows_is_the_beginning_of_the_example() {
     let page = page();
     let shown = page.blocks("yaml")[0];
     assert!(example.starts_with(shown), "{shown}");
+}
+
+#[test]
+fn the_parts_of_the_pod_with_an_unchanged_image_are_those_of_the_example() {
+    let example = repository_file("examples/kubernetes/unchanged-image.yaml");
+    let page = page();
+    for shown in &page.blocks("yaml")[1..3] {
+        assert!(example.contains(shown), "{shown}");
+    }
 }
 
 /// The declaration in the example's ConfigMap.

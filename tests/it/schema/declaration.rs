@@ -11,8 +11,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::text::{
-    CredentialName, Duration, Glob, Label, Name, NamePart, Owner, Reference, Region, RoleArn, SecretId, Text, Unit,
-    Url, VersionId, reserved_words,
+    CredentialName, Duration, DurationOrZero, Glob, Label, Name, NamePart, OnRotation, Owner, PollSignal, Reference,
+    Region, RoleArn, SecretId, Signal, Text, Unit, Url, VersionId, reserved_words,
 };
 
 /// The schema, as in the repository's file.
@@ -61,7 +61,7 @@ pub struct Declaration {
     credentials: Option<BTreeMap<Unit, Credentials>>,
 }
 
-/// Command-line options by their long names: how to resolve, what the command gets, and output.
+/// Command-line options by their long names: how to resolve, what the command gets, rotation, and output.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 struct Defaults {
@@ -87,6 +87,12 @@ struct Defaults {
     agent: Option<Agent>,
     /// Requests from AWS if `agent` is set and the agent is unavailable.
     agent_fallback: Option<bool>,
+    /// A directory in memory that keeps what AWS answers for the next launch.
+    cache: Option<String>,
+    /// Answers in `cache` that are younger are used without a request. Default: 0s.
+    cache_ttl: Option<DurationOrZero>,
+    /// Answers in `cache` that are younger are used if AWS is unavailable. Default: 24h.
+    cache_stale: Option<DurationOrZero>,
     /// Tells systemd right before the command starts that the service is ready (`Type=notify`).
     notify_ready: Option<bool>,
     /// Keeps variables that are already set and not empty.
@@ -97,10 +103,31 @@ struct Defaults {
     pass: Option<Vec<Glob>>,
     /// Variables that are not passed on.
     unset: Option<Vec<Glob>>,
+    /// Stays as the parent of the command, and when a secret changes, restarts the command, sends it a signal or exits.
+    on_rotation: Option<OnRotation>,
+    /// The time between two reads of the secrets, at least 10s. Default: 5m.
+    poll_interval: Option<Duration>,
+    /// The limit of the random delay after a change. Default: 0s.
+    splay: Option<DurationOrZero>,
+    /// The signal that stops the command. Default: TERM.
+    stop_signal: Option<Signal>,
+    /// The time between the stop signal and KILL. Default: 30s.
+    grace: Option<DurationOrZero>,
+    /// The signal to secrets-exec that makes it read the secrets at once.
+    poll_signal: Option<PollSignal>,
     /// Prints the secret and version of each variable; 2 also the source of the credentials, requests and times.
     verbose: Option<Level>,
     /// Suppresses warnings.
     quiet: Option<bool>,
+    /// The format of the lines on standard error. Default: text.
+    log_format: Option<LogFormat>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+enum LogFormat {
+    Text,
+    Json,
 }
 
 /// `true` for the AWS Secrets Manager Agent at its default URL, `false` for none, or its URL.

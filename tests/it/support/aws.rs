@@ -6,9 +6,11 @@ pub mod fault;
 mod http;
 mod journal;
 mod parameter;
+mod rotation;
 pub mod secret;
 mod service;
 mod trouble;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

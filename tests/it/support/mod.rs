@@ -6,18 +6,23 @@
 //! - [`deadline`]: runs that must end when their `--timeout` or `--wait` is over.
 //! - [`raw`]: runs with an environment that only execve(2) can make (duplicate entries, entries without `=`).
 //! - [`aws`]: a fake of AWS over HTTP that records every request.
+//! - [`cache`]: a directory for `--cache`.
 //! - [`connection`]: systemd's end of the connection of a credential.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`proxy`]: an HTTP proxy that records its requests and tunnels all of them to one server.
+//! - [`relay`]: an address whose connections go to one server after another.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
 //! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`.
 //! - [`terminal`]: runs on a terminal, on which something is typed.
 //! - [`pty`]: runs whose standard error is a terminal of a width, and what it shows.
+//! - [`record`]: commands that report to a file what happens to them while they run.
 //! - [`directory`]: a scratch directory, removed when dropped.
+//! - [`rotating`]: runs with `--on-rotation` that poll only when they are told to.
 //! - [`shared`]: a fixture that many tests share, made by the first of them.
 //! - [`skip`]: reports of tests that this machine cannot run.
 
 pub mod aws;
+pub mod cache;
 pub mod connection;
 pub mod deadline;
 pub mod directory;
@@ -26,6 +31,9 @@ pub mod outcome;
 pub mod proxy;
 pub mod pty;
 pub mod raw;
+pub mod record;
+pub mod relay;
+pub mod rotating;
 pub mod running;
 pub mod sandbox;
 pub mod shared;

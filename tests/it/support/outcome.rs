@@ -143,6 +143,15 @@ impl Outcome {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 
+    /// The lines of `--log-format json`.
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let stderr = self.stderr();
+        stderr
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}")))
+            .collect()
+    }
+
     pub fn stdout(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
@@ -165,10 +174,19 @@ impl Outcome {
 }
 
 /// True for a line that begins with the program's name and a label, which may be coloured.
+/// True for a line in either format of `--log-format`.
 fn has_label(line: &str) -> bool {
+    if line.starts_with('{') {
+        return is_event(line);
+    }
     let text = line.strip_prefix("secrets-exec: ").unwrap_or_default();
     let text = text.strip_prefix("\x1b[1;").and_then(|text| text.split_once('m')).map_or(text, |(_, text)| text);
     ["error:", "warning:", "note:", "help:"].iter().any(|label| text.starts_with(label))
+}
+
+fn is_event(line: &str) -> bool {
+    let object: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+    ["time", "level", "event", "message"].iter().all(|member| object[member].is_string())
 }
 
 /// The name of an entry. Its first byte may be `=`, since a name has at least one character.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
+use super::caller::host_source;
 use super::profiles::ConfigFiles;
-use super::settings::{MetadataSettings, Settings, VariableKeys};
+use super::settings::{MetadataSettings, Reading, Settings, VariableKeys};
 use super::values::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, parse_boolean, parse_count, parse_one_of,
 };
@@ -56,8 +57,11 @@ impl Settings {
             profile_roles: Vec::new(),
             has_profile: false,
             profile_has_keys: false,
+            profile_source: Vec::new(),
+            host_source: host_source(inherited),
             config_files: config_files(inherited),
             unreachable_files: Vec::new(),
+            reading: Reading::Only,
         };
         reader.finish(settings)
     }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use aws_config::profile::Profile;
 
+use super::caller::profile_source;
 use super::profiles::Profiles;
 use super::role_chain::{ChainError, RoleChain, Source, role_chain};
-use super::settings::Settings;
+use super::settings::{Reading, Settings};
 use super::setup_error::{ProfileSource, SetupError};
 use super::values::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, parse_boolean, parse_count,
@@ -34,7 +35,8 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
     settings.has_profile = true;
     check_source_profiles(name, profile, &profiles)?;
     if settings.uses_profile() {
-        apply_role_chain(settings, role_chain(&profiles, name))?;
+        apply_role_chain(settings, &profiles, role_chain(&profiles, name))?;
+        check_codes(settings, name)?;
     }
     let reader = ProfileReader { name, profile };
     reader.setting("retry_mode", RETRY_EXPECTED, |text| parse_one_of(&RETRY_MODES, text))?;
@@ -48,7 +50,14 @@ pub async fn apply_profile(settings: &mut Settings) -> Result<(), SetupError> {
 }
 
 /// A chain that is inconsistent is reported when credentials are searched.
-fn apply_role_chain(settings: &mut Settings, chain: Result<Option<RoleChain>, ChainError>) -> Result<(), SetupError> {
+fn apply_role_chain(
+    settings: &mut Settings,
+    profiles: &Profiles,
+    chain: Result<Option<RoleChain>, ChainError>,
+) -> Result<(), SetupError> {
+    if let Ok(Some(chain)) = &chain {
+        settings.profile_source = profile_source(profiles, chain, settings);
+    }
     let (web_identity_role, roles) = match chain {
         Ok(None) => return Ok(()),
         Err(ChainError::Setup(error)) => return Err(error),
@@ -60,6 +69,17 @@ fn apply_role_chain(settings: &mut Settings, chain: Result<Option<RoleChain>, Ch
     settings.web_identity_role = web_identity_role;
     settings.profile_roles = roles;
     Ok(())
+}
+
+/// Fails if a role needs an MFA code that could not be asked for again.
+fn check_codes(settings: &Settings, profile: &str) -> Result<(), SetupError> {
+    let mut serials = settings.profile_roles.iter().filter_map(|role| role.mfa_serial.as_ref());
+    match (settings.reading, serials.next()) {
+        (Reading::First | Reading::Again, Some(serial)) => {
+            Err(SetupError::MfaCode { profile: profile.to_owned(), serial: serial.clone() })
+        }
+        (Reading::Only, _) | (_, None) => Ok(()),
+    }
 }
 
 fn apply_endpoints(

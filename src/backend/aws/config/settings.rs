@@ -39,9 +39,25 @@ pub struct Settings {
     pub has_profile: bool,
     /// True if credentials come from the profile, or its settings for them are inconsistent.
     pub profile_has_keys: bool,
+    /// Texts that tell the profile's source of credentials from others; empty without one.
+    pub profile_source: Vec<String>,
+    /// The variables that tell the container's or instance's source of credentials from others.
+    pub host_source: Vec<String>,
     pub config_files: ConfigFiles,
     /// Those that count as absent.
     pub unreachable_files: Vec<UnreachableFile>,
+    pub reading: Reading,
+}
+
+/// The reading for which credentials are needed, by which a user may be there to type something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The only one: this process becomes the command.
+    Only,
+    /// The first of several (`--on-rotation`), for all of which there must be credentials without an MFA code.
+    First,
+    /// A later one: the terminal is the command's.
+    Again,
 }
 
 /// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID counts as not set.

@@ -16,6 +16,8 @@ pub enum SetupError {
         /// True if the configuration file has a section of this name without `profile`.
         lacks_prefix: bool,
     },
+    /// `mfa_serial` in the chain of this profile, with `--on-rotation`: nobody types a code hours later.
+    MfaCode { profile: String, serial: String },
     /// A configuration file cannot be read or parsed.
     Files(ReadFailure),
     /// A setting of the profile has an invalid value.
@@ -42,6 +44,7 @@ impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoProfile { name, .. } => write!(f, "the profile {name:?} does not exist any more"),
+            Self::MfaCode { profile, .. } => write!(f, "the profile {profile:?} requires an MFA code"),
             Self::Files(failure) => f.write_str(&failure.why),
             Self::Setting { profile, key, expected, .. } => {
                 write!(f, "the profile {profile:?}: {key} is no longer {expected}")

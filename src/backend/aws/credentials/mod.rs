@@ -15,4 +15,5 @@ mod sso;
 pub use chain::find_credentials;
 pub use imds::instance_region;
 pub use mfa::MfaCodes;
+pub use process_group::kill_process;
 pub use provider_configs::ProviderConfigs;

@@ -21,6 +21,7 @@ use tokio::net::unix::pipe;
 use zeroize::Zeroizing;
 
 use super::process_group::ProcessGroup;
+use crate::backend::aws::config::Reading;
 use crate::backend::aws::protocol::error_text;
 use crate::model::quoting::one_line;
 use crate::system::os_error;
@@ -28,6 +29,7 @@ use crate::system::os_error;
 pub struct CredentialProcess {
     /// A command for the shell. Its arguments may be secret.
     command: String,
+    reading: Reading,
 }
 
 impl fmt::Debug for CredentialProcess {
@@ -54,8 +56,8 @@ impl ProvideCredentials for CredentialProcess {
 const MAX_OUTPUT: usize = 64 * 1024;
 
 impl CredentialProcess {
-    pub fn new(command: &str) -> Self {
-        Self { command: command.to_owned() }
+    pub fn new(command: &str, reading: Reading) -> Self {
+        Self { command: command.to_owned(), reading }
     }
 
     /// Starts the program. Its standard input is /dev/null, since that of this process is for the command.
@@ -63,7 +65,7 @@ impl CredentialProcess {
         let mut command = Command::new("sh");
         command.arg("-c").arg(&self.command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        ProcessGroup::start(&mut command).map_err(StartError)
+        ProcessGroup::start(&mut command, self.reading).map_err(StartError)
     }
 }
 

@@ -4,7 +4,7 @@
 //! or a code becomes the foreground job only then, since Ctrl-C and Ctrl-Z go to the foreground job: until it asks, that is this
 //! process and the others of its pipeline.
 
-#![allow(unsafe_code, reason = "installing a signal handler is unsafe")]
+#![allow(unsafe_code, reason = "installing a signal handler and setsid(2) in a child are unsafe")]
 
 use std::fs::File;
 use std::io;
@@ -18,8 +18,9 @@ use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, killpg, raise};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpgrp, getpid, tcgetpgrp, tcsetpgrp};
+use nix::unistd::{Pid, getpgrp, getpid, setsid, tcgetpgrp, tcsetpgrp};
 
+use crate::backend::aws::config::Reading;
 use crate::system::signals::{Disposition, Handlers, TERMINATION, disposition};
 use crate::system::termination;
 use crate::system::wait::child_state;
@@ -54,9 +55,16 @@ struct Terminal {
 
 impl ProcessGroup {
     /// Starts a program. Only one can run at a time, since the signal handler kills one group.
-    pub fn start(command: &mut Command) -> io::Result<(Self, Child)> {
+    ///
+    /// While another command has the terminal, the group is in a session of its own, which has none.
+    pub fn start(command: &mut Command, reading: Reading) -> io::Result<(Self, Child)> {
         let dispositions = Dispositions::install();
-        let child = command.process_group(0).spawn()?;
+        match reading {
+            Reading::Only | Reading::First => command.process_group(0),
+            // SAFETY: setsid(2) is async-signal-safe and accesses no memory.
+            Reading::Again => unsafe { command.pre_exec(|| Ok(setsid().map(drop)?)) },
+        };
+        let child = command.spawn()?;
         let leader = Pid::from_raw(child.id().cast_signed());
         GROUP.store(leader.as_raw(), Ordering::SeqCst);
         let group = Self { leader, is_complete: false, terminal: None, dispositions: Some(dispositions) };
@@ -158,8 +166,16 @@ impl Drop for ProcessGroup {
         self.take_terminal();
         // Before reaping: afterwards the kernel may reuse the group id that the handler kills.
         drop(self.dispositions.take());
-        let _ = waitpid(self.leader, None);
         GROUP.store(0, Ordering::SeqCst);
+        let _ = waitpid(self.leader, None);
+    }
+}
+
+/// Kills the group that another thread awaits, before this process exits.
+pub fn kill_process() {
+    let group = GROUP.load(Ordering::SeqCst);
+    if group != 0 {
+        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
     }
 }
 

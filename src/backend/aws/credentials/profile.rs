@@ -36,7 +36,7 @@ pub async fn profile_credentials(
     };
     let mut credentials = match chain.source {
         Source::Keys(credentials) => credentials,
-        Source::Process(command) => CredentialProcess::new(&command).provide_credentials().await?,
+        Source::Process(command) => CredentialProcess::new(&command, settings.reading).provide_credentials().await?,
         Source::Named(source) => named(source, settings, configs).await?,
         Source::WebIdentity(_) => sdk_credentials(&profiles, &chain.profile, configs).await?,
         Source::Sso => {

@@ -71,6 +71,14 @@ impl Endpoints {
         let configured = endpoint.configured.as_ref().filter(|_| self.ignored != Some(true));
         endpoint.option.as_ref().or(configured)
     }
+
+    /// Returns texts that differ if requests of a store, or those for credentials, go to other endpoints.
+    pub fn distinction(&self, store: Store) -> Vec<String> {
+        let configured = [self.configured(store.into()), self.configured(Api::Sts)];
+        let configured = configured.map(|url| url.map(ToString::to_string).unwrap_or_default());
+        let special = [self.use_fips, self.use_dual_stack].map(|flag| (flag == Some(true)).to_string());
+        configured.into_iter().chain(special).collect()
+    }
 }
 
 /// Returns the endpoint of a service for a region.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::described::{Argument, DescribedLine, DescribedOption, names};
+use super::described::{Argument, DescribedLine, DescribedOption, FileKind, names};
 
 /// Returns the script.
 pub fn bash(lines: &[DescribedLine]) -> String {
@@ -21,6 +21,12 @@ fn case(line: &DescribedLine) -> String {
     let mut case = format!("    {})\n", line.name.as_deref().unwrap_or("*"));
     let _ = writeln!(case, "        options='{}' words='{}'", options.join(" "), names(&line.values));
     let _ = writeln!(case, "        takes_program={}", if line.takes_program { "1" } else { "" });
+    let files = match line.files {
+        Some(FileKind::Any) => "-f",
+        Some(FileKind::Directory) => "-d",
+        None => "",
+    };
+    let _ = writeln!(case, "        files={files}");
     let _ = writeln!(case, "        case $option in");
     let spelled = |takes: fn(&Argument) -> bool| {
         let options = line.options.iter().filter(|option| takes(&option.takes)).flat_map(DescribedOption::spellings);
@@ -52,7 +58,7 @@ const TEMPLATE: &str = r#"# Completions of secrets-exec for bash. Load them with
 
 _secrets_exec() {
     local cur=${2-${COMP_WORDS[COMP_CWORD]}} word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-    local name='' option='' prefix='' is_value='' options words takes_program i
+    local name='' option='' prefix='' is_value='' options words files takes_program i
     COMPREPLY=()
     if ((COMP_CWORD > 1)); then
         case ${COMP_WORDS[1]} in @PATTERN@) name=${COMP_WORDS[1]} ;; esac
@@ -78,6 +84,9 @@ _secrets_exec() {
         return
     elif ((COMP_CWORD == 1)) && [[ $cur != -* ]]; then
         words='@NAMES@ --'
+    elif [[ $files && $cur != -* ]]; then
+        _secrets_exec_files "$files"
+        return
     elif [[ $cur == -* || ! $words ]]; then
         words=$options
     fi
@@ -85,7 +94,7 @@ _secrets_exec() {
 }
 
 _secrets_exec_files() {
-    mapfile -t COMPREPLY < <(compgen -P "$prefix" -f -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -P "$prefix" "${1--f}" -- "$cur")
     compopt -o filenames 2>/dev/null
 }
 

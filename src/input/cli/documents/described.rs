@@ -3,6 +3,8 @@
 use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command, ValueHint};
 
+use crate::model::options::{OPTIONS, OptionSpec};
+
 /// A launch, or a command beside it.
 pub struct DescribedLine {
     /// The command's name; `None` for a launch.
@@ -11,8 +13,17 @@ pub struct DescribedLine {
     pub options: Vec<DescribedOption>,
     /// The possible values of its only argument, as the shells of `completions`.
     pub values: Vec<Choice>,
+    /// The kind of file that its only argument names.
+    pub files: Option<FileKind>,
     /// True if another command line follows `--`.
     pub takes_program: bool,
+}
+
+/// The kind of file that an argument names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    Any,
+    Directory,
 }
 
 pub struct DescribedOption {
@@ -60,6 +71,7 @@ impl DescribedLine {
             name: Some(command.get_name().to_owned()),
             about: command.get_about().map(ToString::to_string).unwrap_or_default(),
             options: options.into_iter().filter(|arg| !arg.is_hide_set()).map(DescribedOption::new).collect(),
+            files: positionals.iter().find_map(|arg| file_kind(arg)),
             values: positionals.iter().flat_map(|arg| possible_values(arg)).collect(),
             takes_program: positionals.iter().any(|arg| arg.is_last_set()),
         }
@@ -87,7 +99,7 @@ impl DescribedOption {
 impl Argument {
     fn new(arg: &Arg) -> Self {
         let name = arg.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default();
-        let values = possible_values(arg);
+        let values = if possible_values(arg).is_empty() { values_of_table(arg) } else { possible_values(arg) };
         if !arg.get_action().takes_values() {
             Self::Nothing
         } else if arg.is_require_equals_set() {
@@ -99,6 +111,21 @@ impl Argument {
         } else {
             Self::Text(name)
         }
+    }
+}
+
+/// Returns what the table of options offers, which is not all that the option takes.
+fn values_of_table(arg: &Arg) -> Vec<Choice> {
+    let option = OPTIONS.iter().find(|option| arg.get_long() == Some(option.name));
+    let values = option.map(OptionSpec::values).unwrap_or_default();
+    values.into_iter().map(|name| Choice { name, help: String::new() }).collect()
+}
+
+fn file_kind(arg: &Arg) -> Option<FileKind> {
+    match arg.get_value_hint() {
+        ValueHint::FilePath => Some(FileKind::Any),
+        ValueHint::DirPath => Some(FileKind::Directory),
+        _ => None,
     }
 }
 

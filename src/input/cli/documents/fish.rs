@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::described::{Argument, Choice, DescribedLine, DescribedOption};
+use super::described::{Argument, Choice, DescribedLine, DescribedOption, FileKind};
 
 /// Returns the script.
 pub fn fish(lines: &[DescribedLine]) -> String {
@@ -21,6 +21,15 @@ pub fn fish(lines: &[DescribedLine]) -> String {
         }
         if !line.values.is_empty() {
             let _ = writeln!(script, "{condition} -a {}", choices(&line.values));
+        }
+        match line.files {
+            Some(FileKind::Any) => {
+                let _ = writeln!(script, "{condition} -F");
+            }
+            Some(FileKind::Directory) => {
+                let _ = writeln!(script, "{condition} -a '(__fish_complete_directories)'");
+            }
+            None => {}
         }
         if line.takes_program {
             let _ = writeln!(script, "{condition} -a -- -d 'the command follows'");

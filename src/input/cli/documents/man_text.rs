@@ -6,7 +6,7 @@ pub const DATE: &str = "2026-11-21";
 pub const DESCRIPTION: &[&str] = &[
     "secrets-exec resolves references to secrets of AWS Secrets Manager and to SSM parameters, puts the values into the environment, and \
      executes COMMAND in its own place: the process id stays the same, and no process is left behind. If a value is missing, COMMAND is \
-     not started, and all errors are reported at once.",
+     not started, and all errors are reported at once. With `--on-rotation` it stays as COMMAND's parent, and acts when a secret changes.",
     "Options and declarations say what to resolve. `--` is always required before COMMAND. Values are printed by `export` alone.",
 ];
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::described::{Argument, DescribedLine, DescribedOption, names};
+use super::described::{Argument, DescribedLine, DescribedOption, FileKind, names};
 use crate::model::quoting::single_quoted;
 
 /// Returns the script.
@@ -32,6 +32,14 @@ fn case(line: &DescribedLine) -> String {
     }
     if !line.values.is_empty() {
         let _ = writeln!(case, "        {}", single_quoted(&format!("1: :({})", names(&line.values))));
+    }
+    let files = match line.files {
+        Some(FileKind::Any) => Some("_files"),
+        Some(FileKind::Directory) => Some("_files -/"),
+        None => None,
+    };
+    if let Some(files) = files {
+        let _ = writeln!(case, "        {}", single_quoted(&format!("1: :{files}")));
     }
     case.push_str("      )\n      ;;\n");
     case

@@ -76,6 +76,12 @@ impl Secret {
         Self { versions: vec![version], faults: VecDeque::new(), failing: None, held: false, cut_short: false }
     }
 
+    /// Gives the current version another id.
+    pub fn with_id(mut self, id: &'static str) -> Self {
+        self.versions[0].id = id;
+        self
+    }
+
     /// Adds the current version of `other` as this secret's AWSPREVIOUS.
     pub fn previous(mut self, other: Self) -> Self {
         let older = other.versions.into_iter().map(|version| Version {

@@ -12,6 +12,7 @@ use super::journal::Call;
 use super::parameter::{self, Parameters};
 use super::secret::{Content, Secret, Version};
 use super::trouble::Trouble;
+use super::writing::{self, Writing};
 use super::{agent, description};
 use crate::support::sandbox::ACCESS_SECRET;
 
@@ -44,10 +45,13 @@ pub struct Service {
     pub descriptions: BTreeMap<String, Result<serde_json::Value, Fault>>,
     pub denies_roles: bool,
     pub gathers: usize,
+    /// The expiration of credentials; `None` for [`EXPIRATION`].
+    pub expiry: Option<String>,
     /// The regions in which every request fails.
     pub outages: BTreeMap<String, Fault>,
     /// The failures by operation or path.
     pub troubles: BTreeMap<String, Trouble>,
+    pub writing: Writing,
 }
 
 pub enum Answer {
@@ -71,6 +75,8 @@ impl Service {
         }
         match operation.as_str() {
             "GetSecretValue" => self.read(call),
+            "CreateSecret" => writing::create(self, call),
+            "PutSecretValue" => writing::put(self, call),
             "DescribeSecret" => description::answer(self, call),
             "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
             "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
@@ -79,22 +85,27 @@ impl Service {
             "GetParametersByPath" => Answer::Send(parameter::below(&self.parameters, call)),
             "/secretsmanager/get" => agent::secret(self, call),
             "/systemsmanager/parameters/get" => agent::parameter(&self.parameters, call),
-            "/credentials" => Answer::Send(credentials(CONTAINER_KEY)),
+            "/credentials" => Answer::Send(credentials(CONTAINER_KEY, self.expiration())),
             "/federation/credentials" => Answer::Send(portal(call)),
             "/hang" => Answer::Never,
             "/latest/api/token" => Answer::Send(metadata("token-of-the-test")),
             "/latest/meta-data/placement/region" => Answer::Send(metadata(INSTANCE_REGION)),
             "/latest/meta-data/iam/security-credentials/" => Answer::Send(metadata("app")),
-            "/latest/meta-data/iam/security-credentials/app" => Answer::Send(credentials(INSTANCE_KEY)),
+            "/latest/meta-data/iam/security-credentials/app" => {
+                Answer::Send(credentials(INSTANCE_KEY, self.expiration()))
+            }
             _ => Answer::Send(Response { status: 404, ..metadata("") }),
         }
     }
 
     fn read(&mut self, call: &Call) -> Answer {
         let id = call.secret_id();
-        let Some(secret) = self.secrets.get_mut(&id) else {
-            return refusal(&fault::not_found());
+        let mut stale = self.stale(&id);
+        let secret = match &mut stale {
+            Some(stale) => stale.as_mut(),
+            None => self.secrets.get_mut(&id),
         };
+        let Some(secret) = secret else { return refusal(&fault::not_found()) };
         if let Some(fault) = secret.faults.pop_front().or_else(|| secret.failing.clone()) {
             return refusal(&fault);
         }
@@ -113,6 +124,10 @@ impl Service {
             true => Answer::Hold(response),
             false => Answer::Send(response),
         }
+    }
+
+    fn expiration(&self) -> &str {
+        self.expiry.as_deref().unwrap_or(EXPIRATION)
     }
 
     fn assume(&self, call: &Call, action: &str) -> Response {
@@ -136,8 +151,9 @@ impl Service {
                  <AssumedRoleUser><AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn>\
                  </AssumedRoleUser><Credentials><AccessKeyId>{ROLE_KEY}</AccessKeyId>\
                  <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}/{account}</SessionToken>\
-                 <Expiration>{EXPIRATION}</Expiration></Credentials></{action}Result>\
-                 <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>"
+                 <Expiration>{}</Expiration></Credentials></{action}Result>\
+                 <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>",
+                self.expiration()
             ),
         )
     }
@@ -198,7 +214,7 @@ pub fn refusal(fault: &Fault) -> Answer {
 }
 
 /// Credentials in the JSON of container endpoints and instance metadata.
-fn credentials(access_key: &str) -> Response {
+fn credentials(access_key: &str, expiration: &str) -> Response {
     let body = json!({
         "Code": "Success",
         "Type": "AWS-HMAC",
@@ -206,7 +222,7 @@ fn credentials(access_key: &str) -> Response {
         "AccessKeyId": access_key,
         "SecretAccessKey": ACCESS_SECRET,
         "Token": ACCESS_SECRET,
-        "Expiration": EXPIRATION,
+        "Expiration": expiration,
     });
     Response { status: 200, content_type: "application/json", headers: Vec::new(), body: body.to_string() }
 }

@@ -16,6 +16,11 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// A failure of all answers.
+    pub fn lasting(fault: Fault) -> Self {
+        Self { fault, left: usize::MAX, time: Duration::MAX, began: None }
+    }
+
     /// The fault of the next answer; `None` when the trouble is over.
     pub fn next(&mut self) -> Option<Fault> {
         let began = *self.began.get_or_insert_with(Instant::now);
@@ -30,7 +35,7 @@ impl Trouble {
 impl Aws {
     /// Fails every request of an operation or a path.
     pub fn fails(self, operation: &str, fault: Fault) -> Self {
-        self.trouble(operation, Trouble { fault, left: usize::MAX, time: Duration::MAX, began: None })
+        self.trouble(operation, Trouble::lasting(fault))
     }
 
     /// Fails the first `times` requests of an operation or a path, and answers the others.

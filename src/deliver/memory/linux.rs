@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::Seek;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -12,8 +12,9 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::access::Access;
-use super::problem::{DeliverProblem, Step};
+use crate::deliver::access::Access;
+use crate::deliver::inheritance::Inheritance;
+use crate::deliver::problem::{DeliverProblem, Step};
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::errno;
 
@@ -30,21 +31,25 @@ const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
 #[derive(Debug)]
 pub struct MemoryFile {
     path: PathBuf,
-    /// Open without FD_CLOEXEC, so that it survives execve.
-    _descriptor: OwnedFd,
+    descriptor: OwnedFd,
 }
 
 impl MemoryFile {
     /// Creates a file with this content, sealed against every change, at offset 0.
-    pub fn create(access: &Access, content: &SecretValue) -> Result<Self, DeliverProblem> {
+    pub fn create(access: &Access, content: &SecretValue, inheritance: Inheritance) -> Result<Self, DeliverProblem> {
         let mut file = File::from(empty(if access.is_executable() { EXEC } else { NOEXEC_SEAL })?);
         access.fill(&mut file, content)?;
         let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(|errno| Step::Seal.failed(errno))?;
         // For a command that reads the inherited descriptor; opening the path starts at 0 anyway.
         file.rewind().map_err(|error| Step::Write.failed(errno(&error)))?;
-        let descriptor = inheritable(&file)?;
-        Ok(Self { path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(), _descriptor: descriptor })
+        let descriptor = duplicate(&file, inheritance)?;
+        Ok(Self { path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(), descriptor })
+    }
+
+    /// The descriptor that the path names.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
     }
 
     /// The path under which the command can open it.
@@ -68,9 +73,13 @@ fn empty(executable: MFdFlags) -> Result<OwnedFd, DeliverProblem> {
     })
 }
 
-/// Duplicates a descriptor to the lowest free number from [`LOWEST`], without FD_CLOEXEC.
-fn inheritable(file: impl AsFd) -> Result<OwnedFd, DeliverProblem> {
-    let number = fcntl(file, FcntlArg::F_DUPFD(LOWEST)).map_err(|errno| match errno {
+/// Duplicates a descriptor to the lowest free number from [`LOWEST`].
+fn duplicate(file: impl AsFd, inheritance: Inheritance) -> Result<OwnedFd, DeliverProblem> {
+    let command = match inheritance {
+        Inheritance::Execve => FcntlArg::F_DUPFD(LOWEST),
+        Inheritance::Child => FcntlArg::F_DUPFD_CLOEXEC(LOWEST),
+    };
+    let number = fcntl(file, command).map_err(|errno| match errno {
         // EINVAL: the limit is 100 or less; EMFILE: every number up to it is in use.
         Errno::EINVAL | Errno::EMFILE => exhausted(),
         other => Step::Create.failed(other).into(),

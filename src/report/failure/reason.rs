@@ -1,31 +1,37 @@
-//! The failures that keep the command from running, each with its lines and its exit status.
+//! One failure, with its lines and its exit status.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
-use super::credential_errors::CredentialFailure;
-use super::deliver_errors::export;
-use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
-use super::line::{Label, Line};
-use super::{
-    credential_errors, deliver_errors, exec_errors, input_errors, reference_errors, resolve_errors, usage_errors,
-};
 use crate::backend::aws::{SetupError, UnknownRole, VariableError};
+use crate::backend::cached::CacheError;
 use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;
 use crate::exec::{ExecError, ProgramError, StackShortage};
 use crate::input::cli::UsageError;
 use crate::input::declaration::{DeclarationError, DeclarationProblem};
+use crate::input::env_file::{EnvFileError, EnvFileProblem};
 use crate::input::env_references::EnvReferenceError;
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::command_line::CommandLine;
 use crate::model::entry::Origin;
 use crate::model::environment::EnvironmentError;
+use crate::model::migration::MigrationError;
 use crate::model::options::OptionConflict;
 use crate::model::plan::PlanError;
+use crate::model::reference::Locator;
+use crate::report::credential_errors::CredentialFailure;
+use crate::report::deliver_errors::export;
+use crate::report::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
+use crate::report::line::Line;
+use crate::report::{
+    cache, credential_errors, deliver_errors, exec_errors, input_errors, migration, notices, reference_errors,
+    resolve_errors, usage_errors,
+};
 use crate::resolve::ResolveError;
 use crate::system::os_error;
+use crate::time::progress::Status;
 
 /// A reason that the command does not run.
 #[derive(Debug)]
@@ -39,7 +45,13 @@ pub enum Failure {
     Declaration(DeclarationError),
     /// The file of `--local`.
     Local(LocalError),
+    /// The directory of `--cache`.
+    Cache(CacheError),
     EnvReference(EnvReferenceError),
+    /// The file of `migrate`.
+    EnvFile(EnvFileError),
+    /// A secret, by its id, that variables are not moved to.
+    Migration(Box<(Locator, MigrationError)>),
     Plan(PlanError),
     /// `--for-role` of a role that is not used.
     UnknownRole(UnknownRole),
@@ -52,6 +64,10 @@ pub enum Failure {
     /// The event loop cannot be created: the error of the kernel.
     Runtime(String),
     Stack(StackShortage),
+    /// A poll that was blocked at its deadline, and the things that it awaited.
+    PollOverdue(Status),
+    /// A bug, which a line has told already.
+    PollPanicked,
     /// Values that could not be resolved, and the aliases that exist, for suggestions.
     Resolve(Vec<ResolveError>, Vec<String>),
     /// A value that no environment can hold.
@@ -79,20 +95,27 @@ impl Failure {
     pub fn status(&self) -> u8 {
         match self {
             Self::Setup(SetupError::Files(failure)) if failure.is_limit => TEMPORARY,
+            Self::Setup(SetupError::MfaCode { .. }) => CONFIGURATION,
             Self::Usage(_) | Self::Options(_) | Self::Variable(_) | Self::Setup(_) | Self::UnknownRole(_) => USAGE,
             Self::Plan(error) => by_origin(&error.subject.origin),
             Self::Declaration(DeclarationError { problem: DeclarationProblem::Unreadable(failure), .. })
             | Self::Local(LocalError { problem: LocalProblem::Unreadable(failure), .. })
+            | Self::EnvFile(EnvFileError { problem: EnvFileProblem::Unreadable(failure), .. })
                 if failure.is_limit =>
             {
                 TEMPORARY
             }
-            Self::Declaration(_) | Self::Local(_) | Self::EnvReference(_) | Self::Environment(_) => CONFIGURATION,
+            Self::Cache(error) => cache::status(error),
+            Self::Declaration(_) | Self::Local(_) | Self::EnvReference(_) | Self::EnvFile(_) | Self::Environment(_) => {
+                CONFIGURATION
+            }
+            Self::Migration(error) => migration::status(&error.1),
             Self::Program { error, .. } => match error {
                 ProgramError::NotFound { .. } => NOT_FOUND,
                 ProgramError::NotExecutable { .. } | ProgramError::NoInterpreter { .. } => NOT_EXECUTABLE,
             },
-            Self::Runtime(_) => TEMPORARY,
+            Self::Runtime(_) | Self::PollOverdue(_) => TEMPORARY,
+            Self::PollPanicked => BUG,
             Self::Stack(_) => CONFIGURATION,
             Self::Resolve(errors, _) => errors.iter().map(resolve_errors::status).max().unwrap_or(BUG),
             Self::Output(_) => CONFIGURATION,
@@ -120,12 +143,17 @@ impl Failure {
             | Self::Setup(_)
             | Self::Declaration(_)
             | Self::Local(_)
+            | Self::Cache(_)
             | Self::EnvReference(_)
+            | Self::EnvFile(_)
+            | Self::Migration(_)
             | Self::Plan(_)
             | Self::UnknownRole(_)
             | Self::Program { .. }
             | Self::Runtime(_)
             | Self::Stack(_)
+            | Self::PollOverdue(_)
+            | Self::PollPanicked
             | Self::Resolve(..)
             | Self::Credential(_)
             | Self::Output(_)
@@ -134,7 +162,7 @@ impl Failure {
     }
 
     /// Returns the entry and the reason of a failure whose reason other entries may share.
-    fn entry_and_reason(&self) -> Option<(String, String)> {
+    pub fn entry_and_reason(&self) -> Option<(String, String)> {
         match self {
             Self::Plan(PlanError { subject, written, error }) => {
                 let entry = format!("{} ({}, {written})", subject.label, subject.origin);
@@ -148,11 +176,16 @@ impl Failure {
             | Self::Setup(_)
             | Self::Declaration(_)
             | Self::Local(_)
+            | Self::Cache(_)
             | Self::EnvReference(_)
+            | Self::EnvFile(_)
+            | Self::Migration(_)
             | Self::UnknownRole(_)
             | Self::Program { .. }
             | Self::Runtime(_)
             | Self::Stack(_)
+            | Self::PollOverdue(_)
+            | Self::PollPanicked
             | Self::Resolve(..)
             | Self::Environment(_)
             | Self::Credential(_)
@@ -171,7 +204,10 @@ impl Failure {
             Self::UnknownRole(error) => usage_errors::unknown_role(error),
             Self::Declaration(error) => input_errors::declaration(error),
             Self::Local(error) => vec![Line::error(input_errors::local(error))],
+            Self::Cache(error) => cache::lines(error),
             Self::EnvReference(error) => vec![Line::error(input_errors::env_reference(error))],
+            Self::EnvFile(error) => migration::env_file(error),
+            Self::Migration(error) => migration::lines(&error.0, &error.1),
             Self::Plan(PlanError { subject, written, error }) => {
                 let reason = reference_errors::reference(written, error);
                 vec![Line::error(format!("{} ({}): {reason}", subject.label, subject.origin))]
@@ -179,6 +215,8 @@ impl Failure {
             Self::Program { command, error } => exec_errors::program(command, error),
             Self::Runtime(why) => vec![Line::error(format!("no request can be sent: {why}"))],
             Self::Stack(shortage) => vec![Line::error(exec_errors::stack(*shortage))],
+            Self::PollOverdue(status) => vec![notices::blocked(status)],
+            Self::PollPanicked => vec![Line::error("the poll ended by a bug in secrets-exec")],
             Self::Resolve(errors, aliases) => resolve_errors::lines(errors, aliases),
             Self::Output(error) => {
                 vec![Line::error(format!("standard output cannot be written: {}", os_error::text(error)))]
@@ -190,42 +228,6 @@ impl Failure {
             Self::Exec { program, error } => vec![Line::error(exec_errors::exec(program, error))],
         }
     }
-}
-
-/// Returns the lines of all messages. A reason that several entries share comes once, before the entries, and a hint of several errors
-/// that follow each other once, after the last of them.
-pub fn lines(failures: &[Failure]) -> Vec<Line> {
-    let mut groups: Vec<(Option<String>, Vec<Line>, Vec<String>)> = Vec::new();
-    for failure in failures {
-        let (entry, reason) = failure.entry_and_reason().unzip();
-        match groups.iter_mut().find(|(other, ..)| reason.is_some() && *other == reason) {
-            Some((.., entries)) => entries.extend(entry),
-            None => groups.push((reason, failure.lines(), Vec::from_iter(entry))),
-        }
-    }
-    let rendered = groups.into_iter().flat_map(|(reason, alone, entries)| match reason {
-        Some(reason) if entries.len() > 1 => {
-            std::iter::once(Line::error(reason)).chain(entries.iter().map(Line::entry)).collect()
-        }
-        _ => alone,
-    });
-    without_repeated_hints(rendered.collect())
-}
-
-fn without_repeated_hints(mut lines: Vec<Line>) -> Vec<Line> {
-    // The hints of this error and of the next one.
-    let (mut own, mut next) = (BTreeSet::new(), BTreeSet::new());
-    // Suggestions of a similar name belong to the error right before them.
-    let is_general = |line: &Line| line.label == Label::Help && !line.text.starts_with("did you mean");
-    lines.reverse();
-    lines.retain(|line| {
-        if line.begins_error() {
-            next = std::mem::take(&mut own);
-        }
-        !is_general(line) || own.insert(line.text.clone()) && !next.contains(&line.text)
-    });
-    lines.reverse();
-    lines
 }
 
 /// A wrong reference on the command line is a usage error; in a file, a configuration error.

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Rotates a secret many times under load, and compares what secrets-exec uses early and at the end; `make soak` calls this.
+
+`soak.py BINARY [ROTATIONS]` rotates with `--on-rotation restart` and with `signal=HUP`. It fails if a rotation is lost, if descriptors,
+threads or processes grow, or if memory grows by more than 256 KiB between the tenth part of the rotations and all of them. Then it
+counts context switches at rest. Linux alone: it reads /proc.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+BINARY = str(Path(sys.argv[1]).resolve())
+ROTATIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+SLACK = 256  # KiB
+REST = 5  # seconds
+# Prints its value at each start, or that of the file at each HUP. The process in the background becomes an orphan when the shell ends
+# first. `read` waits without another process, which a signal to the group could miss.
+WAIT = 'sleep 1000 & exec 3<>fifo; trap "exit 0" TERM; '
+RESTARTED = WAIT + 'echo "$K"; while :; do read -r _ <&3; done'
+SIGNALLED = WAIT + 'trap "cat value; echo" HUP; cat value; echo; while :; do read -r _ <&3; done'
+
+
+class SecretsManager(BaseHTTPRequestHandler):
+    """Answers GetSecretValue with the version of the class's counter."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    version = 0
+    requests = 0
+
+    def do_POST(self):
+        name = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["SecretId"]
+        SecretsManager.requests += 1
+        answer = {
+            "ARN": f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf",
+            "Name": name,
+            "VersionId": f"00000000-0000-4000-8000-{self.version:012}",
+            "SecretString": json.dumps({"k": f"value-{self.version}"}),
+            "VersionStages": ["AWSCURRENT"],
+            "CreatedDate": 1700000000,
+        }
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def status(pid, key):
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith(key + ":"))
+
+
+def descendants(pid):
+    """Returns the number of processes below `pid`, zombies included."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = entry.read_text().rsplit(") ", 1)[1].split()
+        except (OSError, IndexError):
+            continue
+        parents.setdefault(int(after_name[1]), []).append(int(entry.parent.name))
+    found, front = 0, [pid]
+    while front:
+        children = parents.get(front.pop(), [])
+        found += len(children)
+        front += children
+    return found
+
+
+def usage(pid):
+    return {
+        "memory, KiB": int(status(pid, "VmRSS")),
+        "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+        "threads": int(status(pid, "Threads")),
+        "processes": descendants(pid),
+    }
+
+
+def switches(pid):
+    tasks = Path(f"/proc/{pid}/task").glob("*/status")
+    return sum(int(line.split()[1]) for task in tasks for line in task.read_text().splitlines() if "ctxt" in line)
+
+
+def settled(pid):
+    """Waits until the command's own processes are all there, and returns the usage."""
+    before = usage(pid)
+    while True:
+        time.sleep(0.3)
+        now = usage(pid)
+        if now == before:
+            return now
+        before = now
+
+
+def soak(endpoint, options, command, folder):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "soak",
+    }
+    os.mkfifo(f"{folder}/fifo")
+    line = [BINARY, "--poll-signal", "USR2", "--log-format", "json", *options, "--", "/bin/sh", "-c", "exec 2>/dev/null; " + command]
+    log = open(f"{folder}/log", "w+")
+    program = subprocess.Popen(line, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
+    first, begun = None, time.monotonic()
+    for rotation in range(ROTATIONS + 1):
+        wanted = f"value-{SecretsManager.version}"
+        while (got := program.stdout.readline().strip()) != wanted:
+            if program.poll() is not None:
+                log.seek(0)
+                print(log.read()[-2000:])
+                sys.exit(f"rotation {rotation}: the program ended with {program.returncode} before {wanted}, after {got!r}")
+        if rotation == ROTATIONS // 10:
+            first = settled(program.pid)
+        if rotation < ROTATIONS:
+            SecretsManager.version += 1
+            program.send_signal(signal.SIGUSR2)
+    took = time.monotonic() - begun
+    last = settled(program.pid)
+    before = switches(program.pid)
+    time.sleep(REST)
+    woken = switches(program.pid) - before
+    program.send_signal(signal.SIGTERM)
+    if program.wait() != 0 or descendants(os.getpid()) > LOAD:
+        sys.exit(f"it left {descendants(os.getpid()) - LOAD} processes, and ended with {program.returncode}")
+    return first, last, woken, took
+
+
+def main():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SecretsManager)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    load = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(LOAD)]
+    failed = False
+    try:
+        print(f"{ROTATIONS} rotations, with {LOAD} busy processes beside\n")
+        for options, command in (
+            (["--on-rotation", "restart", "-e", "K=soak:k"], RESTARTED),
+            (["--on-rotation", "signal=HUP", "-f", "soak.yaml"], SIGNALLED),
+        ):
+            with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+                Path(folder, "soak.yaml").write_text(f"files:\n  - path: {folder}/value\n    from: soak:k\n")
+                requests = SecretsManager.requests
+                first, last, woken, took = soak(endpoint, options, command, folder)
+            requests = SecretsManager.requests - requests
+            print(f"{options[1]}: {took:.0f}s, {requests} requests, {woken} context switches in {REST}s at rest")
+            for key in first:
+                print(f"  {key:12} {first[key]:7} after {ROTATIONS // 10}, {last[key]:7} after {ROTATIONS}")
+                failed |= last[key] > first[key] + (SLACK if key.startswith("memory") else 0)
+            failed |= woken > 0
+    finally:
+        for process in load:
+            process.kill()
+    if failed:
+        sys.exit("something grew, or it was woken at rest")
+
+
+LOAD = os.cpu_count()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+//! The format of an entry: a line with the version, a line with the checksum, a line of JSON about the answer, and the values.
+//!
+//! The JSON holds no value, so that no value passes through a buffer that is not wiped. It has the lengths of the values that follow.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::name::{EntryName, hex};
+use crate::model::answer::Document;
+use crate::model::reference::Region;
+use crate::model::secret_value::SecretValue;
+
+/// The beginning of every entry, of any version of the format.
+const MAGIC: &[u8] = b"secrets-exec cache ";
+/// The version of the format.
+const VERSION: &[u8] = b"1\n";
+/// The length of the checksum and its line feed.
+const CHECKSUM: usize = 65;
+
+/// An answer of AWS, and the time at which it came.
+#[derive(Debug)]
+pub struct Entry {
+    pub document: Document,
+    /// The time since the boot.
+    pub fetched: Duration,
+}
+
+/// The reason why bytes are no entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// Another version of the format.
+    OtherFormat,
+    /// Truncated or changed, or the entry of another request.
+    Damaged,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    /// The entry's name, so that an entry under another name is not taken for that request's.
+    name: String,
+    /// In nanoseconds since the boot.
+    fetched: u64,
+    answer: Answer,
+}
+
+/// A document without its values.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    version_id: Option<String>,
+    stages: Vec<String>,
+    created: Option<SystemTime>,
+    region: Option<String>,
+    /// Of the value, in bytes.
+    length: usize,
+    /// Of a path, each parameter with the rest of its name.
+    parameters: Vec<(String, Answer)>,
+}
+
+/// Returns the bytes of an entry, in a buffer that is wiped; `None` for a document that the format cannot express.
+pub fn encode(name: &EntryName, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
+    let fetched = u64::try_from(fetched.as_nanos()).ok()?;
+    let header = Header { name: name.to_string(), fetched, answer: Answer::of(document) };
+    let header = serde_json::to_vec(&header).ok()?;
+    // Allocated once: a buffer that grows leaves a copy behind.
+    let start = MAGIC.len() + VERSION.len() + CHECKSUM;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(start + header.len() + 1 + length(document)));
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(VERSION);
+    bytes.resize(start, b'\n');
+    bytes.extend_from_slice(&header);
+    bytes.push(b'\n');
+    append_values(&mut bytes, document);
+    let checksum = checksum(bytes.get(start..)?);
+    bytes.get_mut(start - CHECKSUM..start - 1)?.copy_from_slice(checksum.as_bytes());
+    Some(bytes)
+}
+
+/// Reads the bytes of the entry with this name.
+///
+/// # Errors
+/// When they are no entry, or not this one. No error quotes them.
+pub fn decode(name: &EntryName, bytes: &[u8]) -> Result<Entry, Defect> {
+    let versioned = bytes.strip_prefix(MAGIC).ok_or(Defect::Damaged)?;
+    let Some(rest) = versioned.strip_prefix(VERSION) else {
+        let is_version = versioned.iter().position(|byte| *byte == b'\n').is_some_and(|end| end > 0);
+        return Err(if is_version { Defect::OtherFormat } else { Defect::Damaged });
+    };
+    let (expected, rest) = rest.split_at_checked(CHECKSUM).ok_or(Defect::Damaged)?;
+    if expected.strip_suffix(b"\n") != Some(checksum(rest).as_bytes()) {
+        return Err(Defect::Damaged);
+    }
+    read(name, rest).ok_or(Defect::Damaged)
+}
+
+fn read(name: &EntryName, bytes: &[u8]) -> Option<Entry> {
+    let (header, mut values) = bytes.split_at_checked(bytes.iter().position(|byte| *byte == b'\n')?)?;
+    let header: Header = serde_json::from_slice(header).ok()?;
+    values = values.strip_prefix(b"\n")?;
+    let document = header.answer.document(&mut values)?;
+    let is_whole = values.is_empty() && header.name == name.as_str();
+    is_whole.then_some(Entry { document, fetched: Duration::from_nanos(header.fetched) })
+}
+
+impl Answer {
+    fn of(document: &Document) -> Self {
+        // The regions that were passed over, and an earlier use of the cache, are not a part of the answer.
+        let Document { body, version_id, stages, created, region, passed_over: _, cached: _, parameters } = document;
+        Self {
+            version_id: version_id.clone(),
+            stages: stages.clone(),
+            created: *created,
+            region: region.as_ref().map(Region::to_string),
+            length: body.len(),
+            parameters: parameters.iter().map(|(name, document)| (name.clone(), Self::of(document))).collect(),
+        }
+    }
+
+    /// Returns the document, and takes its values off the front of `values`.
+    fn document(self, values: &mut &[u8]) -> Option<Document> {
+        let (body, rest) = values.split_at_checked(self.length)?;
+        *values = rest;
+        let region = self.region.map(|region| Region::parse(&region)).transpose().ok()?;
+        let parameters = self.parameters.into_iter().map(|(name, answer)| Some((name, answer.document(values)?)));
+        let parameters = parameters.collect::<Option<_>>()?;
+        let Self { version_id, stages, created, .. } = Self { parameters: Vec::new(), region: None, ..self };
+        Some(Document { version_id, stages, created, region, parameters, ..Document::new(SecretValue::new(body)) })
+    }
+}
+
+/// The bytes of all values.
+fn length(document: &Document) -> usize {
+    document.body.len() + document.parameters.iter().map(|(_, parameter)| length(parameter)).sum::<usize>()
+}
+
+fn append_values(bytes: &mut Vec<u8>, document: &Document) {
+    bytes.extend_from_slice(document.body.expose());
+    for (_, parameter) in &document.parameters {
+        append_values(bytes, parameter);
+    }
+}
+
+fn checksum(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}

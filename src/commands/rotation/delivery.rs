@@ -1,0 +1,99 @@
+//! The delivery of values to a command that this process stays with: its files and its environment.
+
+use std::path::Path;
+
+use crate::deliver::{DeliverError, Files, Staged, Written};
+use crate::exec::{self, Image, Program};
+use crate::model::command_line::CommandLine;
+use crate::model::entry::Place;
+use crate::model::environment::{Environment, EnvironmentError, Limits, check_variable};
+use crate::model::resolved::{FileValue, Resolved, ResolvedVariable};
+use crate::model::retention::Retained;
+use crate::report::{Failure, Report};
+use crate::system::os_error::SpawnError;
+
+/// The inputs of every environment.
+#[derive(Clone)]
+pub struct Target {
+    pub command: CommandLine,
+    /// The inherited variables that the command keeps.
+    pub retained: Retained,
+}
+
+/// Values that are ready for a start of the command: files under temporary names, and the environment.
+pub struct Prepared {
+    staged: Staged,
+    environment: Environment,
+}
+
+/// The longest path of a file in memory.
+const LONGEST_PATH: &str = "/proc/self/fd/1048576";
+
+impl Target {
+    /// Returns the reasons why no environment can hold these values.
+    pub fn unusable(&self, program: &Path, resolved: &Resolved, limits: Limits) -> Vec<EnvironmentError> {
+        let variables = resolved.variables.iter();
+        let unusable: Vec<_> = variables.filter_map(|variable| check_variable(variable, limits)).collect();
+        if !unusable.is_empty() {
+            return unusable;
+        }
+        let paths = resolved.files.iter().filter_map(|file| Some((file.target.env.as_ref()?, path(file))));
+        let environment = Environment::new(self.retained.clone(), &resolved.variables, paths);
+        environment.check(&self.command, program, limits).err().into_iter().collect()
+    }
+
+    /// Does what can fail before the command is touched.
+    ///
+    /// # Errors
+    /// Every file that cannot be written.
+    pub fn prepare(&self, variables: &[ResolvedVariable], files: Files) -> Result<Prepared, Report> {
+        let staged = Staged::stage(files).map_err(of_files)?;
+        let environment = Environment::new(self.retained.clone(), variables, staged.variables());
+        Ok(Prepared { staged, environment })
+    }
+
+    /// Puts the files in place, and calls `spawn` with the program and its environment. Returns the files, and those that could not be
+    /// replaced in full.
+    ///
+    /// # Errors
+    /// Every reason why the command is not started. The files are those of before then.
+    pub fn start(
+        &self,
+        program: &Program,
+        Prepared { staged, environment }: Prepared,
+        spawn: impl FnMut(&mut Image<'_>) -> Result<(), SpawnError>,
+    ) -> Result<(Written, Vec<DeliverError>), Report> {
+        environment.check(&self.command, program.as_path(), exec::limits()).map_err(Failure::Environment)?;
+        let placed = staged.place().map_err(of_files)?;
+        let descriptors = placed.descriptors().collect();
+        match exec::start(program, &self.command, &environment, descriptors, spawn) {
+            Ok(()) => Ok(placed.commit()),
+            Err(error) => {
+                let failure = Failure::Exec { program: program.as_path().to_owned(), error };
+                let undone = placed.undo().into_iter().map(Failure::Deliver);
+                Err([failure].into_iter().chain(undone).collect())
+            }
+        }
+    }
+}
+
+/// Replaces the files that have a path, all or none, while the command runs.
+///
+/// # Errors
+/// Every file that cannot be replaced.
+pub fn replace(files: Vec<FileValue>) -> Result<(Written, Vec<DeliverError>), Report> {
+    let files = files.into_iter().filter(|file| matches!(file.target.place, Place::Path(_))).collect();
+    let staged = Staged::stage(Files::find(files)).map_err(of_files)?;
+    Ok(staged.place().map_err(of_files)?.commit())
+}
+
+fn of_files(errors: Vec<DeliverError>) -> Report {
+    errors.into_iter().map(Failure::Deliver).collect()
+}
+
+fn path(file: &FileValue) -> &Path {
+    match &file.target.place {
+        Place::Path(path) => path,
+        Place::Memory => Path::new(LONGEST_PATH),
+    }
+}

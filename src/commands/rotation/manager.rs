@@ -1,0 +1,68 @@
+//! Messages to the service manager (sd_notify(3)): the first start, the status of a restart, and the watchdog meanwhile.
+//!
+//! A restart is no reload to the manager (`RELOADING=1`): the unit would stay in that state until somebody sends `READY=1`.
+
+use std::time::{Duration, Instant};
+
+use crate::model::inherited::Inherited;
+use crate::system::notify::NotifySocket;
+
+pub struct Manager {
+    socket: Option<NotifySocket>,
+    /// `--notify-ready`
+    announces_start: bool,
+    /// Half of WATCHDOG_USEC.
+    watchdog: Option<Duration>,
+    /// The time of the next message to the watchdog, during a restart.
+    next: Option<Instant>,
+}
+
+impl Manager {
+    pub fn new(inherited: &Inherited, announces_start: bool) -> Self {
+        let socket = inherited.filled("NOTIFY_SOCKET").and_then(NotifySocket::open);
+        let interval = inherited.filled("WATCHDOG_USEC").and_then(|time| time.to_str()?.parse().ok());
+        let watchdog = interval.filter(|interval| *interval > 0).map(|interval| Duration::from_micros(interval) / 2);
+        Self { socket, announces_start, watchdog, next: None }
+    }
+
+    pub fn started(&self) {
+        if self.announces_start {
+            self.send("READY=1");
+        }
+    }
+
+    /// A command that is asked to end may feed the watchdog no more, so this process does until the next one has started.
+    pub fn restarts(&mut self) {
+        self.send("STATUS=restarting the command, because a secret has changed");
+        self.next = Some(Instant::now());
+        self.feed();
+    }
+
+    /// The restart is over: the command has been started again, or will not be.
+    pub fn restarted(&mut self) {
+        self.send("STATUS=");
+        if self.next.take().is_some() && self.watchdog.is_some() {
+            self.send("WATCHDOG=1");
+        }
+    }
+
+    /// Feeds the watchdog if it is time.
+    pub fn feed(&mut self) {
+        let Some(next) = self.next.filter(|_| self.watchdog.is_some()) else { return };
+        if next <= Instant::now() {
+            self.send("WATCHDOG=1");
+            self.next = self.watchdog.and_then(|interval| Instant::now().checked_add(interval));
+        }
+    }
+
+    /// The time until [`Self::feed`] is due; `None` if it is not.
+    pub fn left(&self) -> Option<Duration> {
+        self.watchdog.and(self.next).map(|next| next.saturating_duration_since(Instant::now()))
+    }
+
+    fn send(&self, assignments: &str) {
+        if let Some(socket) = &self.socket {
+            socket.send(assignments);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Wiping of memory in a process that goes on after it has read secrets: what it frees, and the part of the stack that it used.
+
+#![allow(unsafe_code, reason = "an allocator")]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::hint::black_box;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::process::STACK;
+
+/// An allocator that wipes memory before it is freed, from [`wipe_freed_memory`] on: buffers of connections and parsers hold copies of
+/// secrets. A launch needs none of it: execve frees all memory at once.
+pub struct WipingAllocator<A>(pub A);
+
+static WIPES: AtomicBool = AtomicBool::new(false);
+
+/// Wipes memory from now on before it is freed.
+pub fn wipe_freed_memory() {
+    WIPES.store(true, Ordering::Relaxed);
+}
+
+// SAFETY: each call is passed on, in `realloc` as an allocation and a release of the whole.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for WipingAllocator<A> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: by the contract of this function.
+        unsafe { self.0.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: by the contract of this function.
+        unsafe { self.0.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        if WIPES.load(Ordering::Relaxed) {
+            // SAFETY: the caller owns this many bytes.
+            unsafe { ptr::write_bytes(memory, 0, layout.size()) };
+            // Otherwise the compiler omits writes to memory that is freed next.
+            black_box(memory);
+        }
+        // SAFETY: by the contract of this function.
+        unsafe { self.0.dealloc(memory, layout) };
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if !WIPES.load(Ordering::Relaxed) {
+            // SAFETY: by the contract of this function.
+            return unsafe { self.0.realloc(memory, layout, size) };
+        }
+        // SAFETY: by the contract of this function, the size is valid for this alignment. Both blocks have the smaller size.
+        unsafe {
+            let moved = self.0.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !moved.is_null() {
+                ptr::copy_nonoverlapping(memory, moved, layout.size().min(size));
+                self.dealloc(memory, layout);
+            }
+            moved
+        }
+    }
+}
+
+/// Wipes the stack below the caller, which keeps parts of the values that functions have worked on.
+#[inline(never)]
+pub fn wipe_stack() {
+    /// Half of what a resolution uses at most.
+    const LENGTH: usize = (STACK / 2) as usize;
+    let mut bytes = [0_u8; LENGTH];
+    black_box(&mut bytes);
+}

@@ -1,0 +1,227 @@
+//! Reads a .env file as python-dotenv 1.2 does without interpolation: its grammar is the file `parser.py` of that package, which a
+//! test of this repository runs against this one.
+//!
+//! dotenvy and other crates cannot be used: they expand `$`, and read escapes and comments otherwise.
+
+use super::binding::{Binding, Statement};
+use crate::model::secret_value::SecretValue;
+
+/// Returns the statements in order. `text` has line feeds alone at the ends of its lines.
+pub fn statements(text: &str) -> Vec<Statement> {
+    let mut reader = Reader { rest: text.strip_prefix('\u{feff}').unwrap_or(text), line: 1 };
+    let mut statements = Vec::new();
+    while !reader.rest.is_empty() {
+        reader.skip(is_space);
+        let line = reader.line;
+        match reader.statement() {
+            Some(Some((name, value))) => {
+                let value = value.map(SecretValue::new);
+                statements.push(Statement::Binding(Binding { name, value, is_literal: false, line }));
+            }
+            Some(None) => {}
+            None => {
+                statements.push(Statement::Illegal(line));
+                reader.skip(|c| c != '\n');
+                reader.take('\n');
+            }
+        }
+    }
+    statements
+}
+
+/// A position in the text.
+struct Reader<'t> {
+    rest: &'t str,
+    /// Counted from 1.
+    line: usize,
+}
+
+impl<'t> Reader<'t> {
+    /// Reads a name with its value, or nothing before a comment or the end; `None` for a statement that is illegal from this
+    /// position on.
+    fn statement(&mut self) -> Option<Option<(String, Option<String>)>> {
+        if self.rest.is_empty() {
+            return Some(None);
+        }
+        self.export();
+        let name = self.name()?;
+        self.skip(is_blank);
+        let value = if self.take('=') { Some(self.value_after_equals()?) } else { None };
+        self.comment();
+        self.skip(is_blank);
+        if !self.rest.is_empty() && !self.take('\n') {
+            return None;
+        }
+        Some(name.map(|name| (name, value)))
+    }
+
+    /// Passes over `export` and the blanks after it.
+    fn export(&mut self) {
+        if let Some(rest) = self.rest.strip_prefix("export")
+            && rest.starts_with(is_blank)
+        {
+            self.advance(rest.trim_start_matches(is_blank));
+        }
+    }
+
+    /// Reads a name; `Some(None)` at a comment. A name in quotes may have any other characters.
+    fn name(&mut self) -> Option<Option<String>> {
+        if self.rest.starts_with('#') {
+            return Some(None);
+        }
+        let (name, rest) = match self.rest.strip_prefix('\'') {
+            Some(quoted) => quoted.split_once('\'')?,
+            None => self.rest.split_at(end_of(self.rest, |c| c == '=' || c == '#' || is_space(c))),
+        };
+        if name.is_empty() {
+            return None;
+        }
+        self.advance(rest);
+        Some(Some(name.to_owned()))
+    }
+
+    fn value_after_equals(&mut self) -> Option<String> {
+        let before = self.rest.len();
+        self.skip(is_blank);
+        // After a blank, `#` begins a comment; right after the equals sign, it belongs to the value.
+        let has_blank = self.rest.len() < before;
+        match self.rest.chars().next() {
+            None | Some('\n') => Some(String::new()),
+            Some('#') if has_blank => Some(String::new()),
+            Some(quote @ ('\'' | '"')) => self.quoted(quote),
+            Some(_) => Some(self.unquoted()),
+        }
+    }
+
+    /// Reads a value in quotes, which may have several lines. An unknown escape is left as it is.
+    fn quoted(&mut self, quote: char) -> Option<String> {
+        let mut value = String::new();
+        let mut chars = self.rest.strip_prefix(quote)?.chars();
+        loop {
+            match chars.next()? {
+                '\\' => {
+                    let escaped = chars.next()?;
+                    match unescaped(escaped, quote) {
+                        Some(c) => value.push(c),
+                        None => value.extend(['\\', escaped]),
+                    }
+                }
+                c if c == quote => break,
+                c => value.push(c),
+            }
+        }
+        self.advance(chars.as_str());
+        Some(value)
+    }
+
+    /// Reads the rest of the line, without a comment after a blank and without blanks at its end.
+    fn unquoted(&mut self) -> String {
+        let (line, rest) = self.rest.split_at(end_of(self.rest, |c| c == '\n'));
+        self.advance(rest);
+        let is_comment = |(at, _): &(usize, char)| line[..*at].ends_with(is_space);
+        let end = line.char_indices().filter(|(_, c)| *c == '#').find(is_comment).map_or(line.len(), |(at, _)| at);
+        line[..end].trim_end_matches(is_space).to_owned()
+    }
+
+    fn comment(&mut self) {
+        let rest = self.rest.trim_start_matches(is_blank);
+        if rest.starts_with('#') {
+            self.advance(&rest[end_of(rest, |c| c == '\n')..]);
+        }
+    }
+
+    fn skip(&mut self, is_skipped: impl Fn(char) -> bool) {
+        self.advance(self.rest.trim_start_matches(is_skipped));
+    }
+
+    fn take(&mut self, c: char) -> bool {
+        let rest = self.rest.strip_prefix(c);
+        self.advance(rest.unwrap_or(self.rest));
+        rest.is_some()
+    }
+
+    /// Moves to `rest`, an end of the text.
+    fn advance(&mut self, rest: &'t str) {
+        let passed = &self.rest[..self.rest.len() - rest.len()];
+        self.line += passed.bytes().filter(|byte| *byte == b'\n').count();
+        self.rest = rest;
+    }
+}
+
+/// The position of the first such character, or the end.
+fn end_of(text: &str, is_end: impl Fn(char) -> bool) -> usize {
+    text.find(is_end).unwrap_or(text.len())
+}
+
+/// Returns the character that a backslash before `c` stands for.
+fn unescaped(c: char, quote: char) -> Option<char> {
+    match (c, quote) {
+        ('\\' | '\'', _) => Some(c),
+        ('"', '"') => Some('"'),
+        ('a', '"') => Some('\x07'),
+        ('b', '"') => Some('\x08'),
+        ('f', '"') => Some('\x0c'),
+        ('n', '"') => Some('\n'),
+        ('r', '"') => Some('\r'),
+        ('t', '"') => Some('\t'),
+        ('v', '"') => Some('\x0b'),
+        (_, _) => None,
+    }
+}
+
+/// True for a space of Python's regular expressions: those of Unicode and the four separators of ASCII.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
+}
+
+/// True for a space within a line.
+fn is_blank(c: char) -> bool {
+    is_space(c) && c != '\n' && c != '\r'
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The bindings as `LINE NAME=VALUE`, and the lines of illegal statements.
+    fn read(text: &str) -> Vec<String> {
+        let shown = |statement| match statement {
+            Statement::Binding(Binding { name, value, line, .. }) => match value {
+                Some(value) => format!("{line} {name}={}", String::from_utf8_lossy(value.expose())),
+                None => format!("{line} {name}"),
+            },
+            Statement::Illegal(line) => format!("{line} illegal"),
+        };
+        statements(text).into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn each_statement_has_the_line_that_it_begins_on() {
+        let text = "\u{feff}\n# c\nA='1\n2' # c\n\n  export B = 2\nC\n=\nD=\"";
+        assert_eq!(read(text), ["3 A=1\n2", "6 B=2", "7 C", "8 illegal", "9 illegal"]);
+    }
+
+    #[test]
+    fn after_an_illegal_statement_the_next_line_is_read() {
+        assert_eq!(read("A='a' b\nB=\"b\nC='c'"), ["1 illegal", "2 illegal", "3 C=c"]);
+    }
+
+    #[test]
+    fn separators_of_ascii_are_spaces_as_in_python() {
+        assert_eq!(read("A\u{1c}=\u{1f}a\u{1d}# c\u{1e}"), ["1 A=a"]);
+        assert_eq!(read("A=\u{200b}a"), ["1 A=\u{200b}a"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_no_line_is_beyond_the_last(text in "(?s)[ab=#'\"\\\\\\n \u{a0}\u{1c}\u{feff}$.]{0,40}") {
+            let last = 1 + text.matches('\n').count();
+            for statement in statements(&text) {
+                let (Statement::Illegal(line) | Statement::Binding(Binding { line, .. })) = statement;
+                prop_assert!(line <= last);
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Signals by their number on Linux (signal(7), all architectures but Alpha, SPARC, MIPS and PA-RISC), real-time signals included.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::model::suggest;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SignalNumber(pub i32);
+
+/// The rule by which a signal that reaches this process is sent to the command's process group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forwarding {
+    Always,
+    /// If a process sent it (`si_code` of 0 or less): the kernel raises it for a fault of this process (sigaction(2)).
+    IfSent,
+    /// It concerns this process alone, or has no handler (SIGKILL, SIGSTOP).
+    Never,
+}
+
+/// The standard signals in the order of their numbers, from 1.
+const NAMES: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
+    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
+    "PWR", "SYS",
+];
+
+/// Other names of standard signals.
+const ALIASES: [(&str, i32); 4] = [("IOT", 6), ("CLD", 17), ("POLL", 29), ("UNUSED", 31)];
+
+/// The first real-time signal in glibc, and so in shells and systemd; the C library uses those below itself.
+const RTMIN: i32 = 34;
+const RTMAX: i32 = 64;
+
+/// The first real-time signal for which the C library of this binary installs a handler.
+const FIRST_CAUGHT: i32 = if cfg!(target_env = "musl") { 35 } else { RTMIN };
+
+const EXPECTED: &str = "the name or the number of a signal, like HUP, USR1 or RTMIN+1";
+
+impl SignalNumber {
+    pub const INT: Self = Self(2);
+    pub const ILL: Self = Self(4);
+    pub const BUS: Self = Self(7);
+    pub const FPE: Self = Self(8);
+    pub const KILL: Self = Self(9);
+    pub const SEGV: Self = Self(11);
+    pub const PIPE: Self = Self(13);
+    pub const TERM: Self = Self(15);
+    pub const CHLD: Self = Self(17);
+    pub const CONT: Self = Self(18);
+    pub const STOP: Self = Self(19);
+    pub const TTIN: Self = Self(21);
+    pub const TTOU: Self = Self(22);
+
+    /// The names of the signals that an option takes, for suggestions.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let forwarded = |number| Self(number).forwarding() == Forwarding::Always;
+        (1..).zip(NAMES).filter(move |(number, _)| forwarded(*number)).map(|(_, name)| name)
+    }
+
+    /// Returns the name, without `SIG`, that is most similar to a misspelled one.
+    pub fn nearest(text: &str) -> Option<&'static str> {
+        let name = text.to_ascii_uppercase();
+        suggest::nearest(name.strip_prefix("SIG").unwrap_or(&name), Self::names())
+    }
+
+    /// Parses a signal that a command can handle, by name (`HUP`, `SIGHUP`, `RTMIN+1`, `RTMAX-1`) or number, in either case.
+    ///
+    /// # Errors
+    /// If there is no such signal, or it is never forwarded or stands for a fault.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let signal = Self::find(&text.to_ascii_uppercase()).ok_or(EXPECTED)?;
+        match signal.forwarding() {
+            Forwarding::Always => Ok(signal),
+            Forwarding::IfSent => Err("a signal to ask for something: it stands for a fault of the program"),
+            Forwarding::Never if signal == Self::KILL => {
+                Err("a signal that a program can handle; --grace 0s kills it at once")
+            }
+            Forwarding::Never if signal == Self::STOP => Err("a signal that a program can handle"),
+            Forwarding::Never => {
+                Err("a signal to ask for something: the kernel raises it about children, the terminal and pipes")
+            }
+        }
+    }
+
+    fn find(name: &str) -> Option<Self> {
+        let name = name.strip_prefix("SIG").unwrap_or(name);
+        if name.starts_with(|c: char| c.is_ascii_digit()) {
+            let number =
+                name.parse().ok().filter(|number| (1..32).contains(number) || (RTMIN..=RTMAX).contains(number));
+            return number.map(Self);
+        }
+        let standard = || (1..).zip(NAMES).find(|(_, known)| *known == name).map(|(number, _)| number);
+        let alias = || ALIASES.into_iter().find(|(known, _)| *known == name).map(|(_, number)| number);
+        standard().or_else(alias).or_else(|| real_time(name)).map(Self)
+    }
+
+    /// True for a signal that this process can catch.
+    pub fn is_caught(self) -> bool {
+        self.0 < RTMIN || self.0 >= FIRST_CAUGHT
+    }
+
+    pub fn forwarding(self) -> Forwarding {
+        match self {
+            Self::KILL | Self::STOP | Self::CHLD | Self::TTIN | Self::TTOU | Self::PIPE => Forwarding::Never,
+            Self::SEGV | Self::BUS | Self::FPE | Self::ILL => Forwarding::IfSent,
+            Self(_) => Forwarding::Always,
+        }
+    }
+}
+
+/// Returns the number of `RTMIN`, `RTMIN+n`, `RTMAX` or `RTMAX-n`.
+fn real_time(name: &str) -> Option<i32> {
+    let offset = |rest: &str, sign| match rest {
+        "" => Some(0),
+        rest => rest.strip_prefix(sign)?.parse::<u8>().ok().map(i32::from),
+    };
+    let number = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
+        (Some(rest), _) => RTMIN + offset(rest, '+')?,
+        (None, Some(rest)) => RTMAX - offset(rest, '-')?,
+        (None, None) => return None,
+    };
+    (RTMIN..=RTMAX).contains(&number).then_some(number)
+}
+
+/// The name with `SIG`, as in `kill -l` of a shell.
+impl Display for SignalNumber {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let standard = usize::try_from(self.0 - 1).ok().and_then(|at| NAMES.get(at));
+        match (standard, self.0) {
+            (Some(name), _) => write!(f, "SIG{name}"),
+            (None, RTMIN) => f.write_str("SIGRTMIN"),
+            (None, RTMAX) => f.write_str("SIGRTMAX"),
+            (None, number @ RTMIN..=RTMAX) => write!(f, "SIGRTMIN+{}", number - RTMIN),
+            (None, number) => write!(f, "signal {number}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::libc;
+    use nix::sys::signal::Signal;
+
+    use super::*;
+
+    /// The standard signals with this rule.
+    fn with(rule: Forwarding) -> Vec<i32> {
+        (1..32).filter(|number| SignalNumber(*number).forwarding() == rule).collect()
+    }
+
+    fn sorted<const N: usize>(mut numbers: [i32; N]) -> [i32; N] {
+        numbers.sort();
+        numbers
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_names_of_standard_signals_are_those_of_the_system() {
+        for signal in Signal::iterator() {
+            let number = signal as i32;
+            assert_eq!(SignalNumber(number).to_string(), signal.as_str());
+            assert_eq!(SignalNumber::find(signal.as_str()), Some(SignalNumber(number)));
+        }
+        assert_eq!(Signal::iterator().count(), NAMES.len());
+    }
+
+    #[test]
+    fn signals_about_children_the_terminal_and_pipes_are_not_forwarded() {
+        let of_this_process =
+            [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE, libc::SIGKILL, libc::SIGSTOP];
+        assert_eq!(with(Forwarding::Never), sorted(of_this_process));
+    }
+
+    #[test]
+    fn faults_are_forwarded_only_if_a_process_sent_them() {
+        let faults = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
+        assert_eq!(with(Forwarding::IfSent), sorted(faults));
+    }
+
+    #[test]
+    fn real_time_signals_are_forwarded() {
+        assert_eq!(SignalNumber(64).forwarding(), Forwarding::Always);
+    }
+
+    #[test]
+    fn a_signal_has_a_name_with_and_without_its_prefix_and_a_number() {
+        for text in ["HUP", "SIGHUP", "hup", "sighup", "1"] {
+            assert_eq!(SignalNumber::parse(text), Ok(SignalNumber(libc::SIGHUP)), "{text}");
+        }
+        assert_eq!(SignalNumber::parse("poll"), Ok(SignalNumber(libc::SIGPOLL)));
+    }
+
+    #[test]
+    fn real_time_signals_count_from_both_ends() {
+        for (text, number) in [("RTMIN", 34), ("SIGRTMIN+3", 37), ("rtmax-1", 63), ("RTMAX", 64), ("RTMIN+30", 64)] {
+            let signal = SignalNumber::parse(text).unwrap();
+            assert_eq!(signal.0, number, "{text}");
+            assert_eq!(SignalNumber::parse(&signal.to_string()), Ok(signal));
+        }
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        assert_eq!((libc::SIGRTMIN(), libc::SIGRTMAX()), (RTMIN, RTMAX));
+    }
+
+    #[test]
+    fn what_no_command_can_handle_or_what_the_kernel_raises_is_illegal() {
+        for text in ["KILL", "9", "stop", "CHLD", "PIPE", "TTIN", "TTOU", "SEGV", "BUS", "FPE", "ILL"] {
+            let error = SignalNumber::parse(text).unwrap_err();
+            assert!(error.starts_with("a signal "), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_names_no_signal_is_illegal() {
+        for text in ["", "SIG", "HUPP", "0", "32", "33", "65", "-1", "RTMIN-1", "RTMIN+31", "RTMAX+1", "RTMIN+", "1 "] {
+            assert_eq!(SignalNumber::parse(text), Err(EXPECTED), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_signals_that_are_suggested_are_legal() {
+        assert!(SignalNumber::names().all(|name| SignalNumber::parse(name).is_ok()));
+        assert!(!SignalNumber::names().any(|name| name == "KILL"));
+    }
+}

@@ -1,0 +1,97 @@
+//! Warnings about the file, and what was done or is left to do.
+
+use std::path::Path;
+
+use super::names::{joined, located};
+use crate::model::env_name::EnvName;
+use crate::model::migration::{FileNotice, Left, Outcome};
+use crate::model::options::MigrateOptions;
+use crate::model::reference::{Locator, Region};
+use crate::report::line::{Line, list};
+use crate::report::resolve_errors::secret;
+
+/// The warnings about the file.
+pub fn file_notices(path: &Path, notices: &[FileNotice]) -> Vec<Line> {
+    notices.iter().map(|notice| Line::warning(file_notice(path, notice))).collect()
+}
+
+fn file_notice(path: &Path, notice: &FileNotice) -> String {
+    let at = |line: &usize| format!("{}:{line}", path.display());
+    match notice {
+        FileNotice::Illegal(line) => format!("{}: python-dotenv cannot read this, and it is left out", at(line)),
+        FileNotice::NoValue(line) => format!("{}: a name without a value is left out", at(line)),
+        FileNotice::Twice(name, line) => format!("{}: {name} is set again; the last value applies", at(line)),
+        FileNotice::LeftOut(left, names) => {
+            let (why, is) = (why(*left), if names.len() == 1 { "is" } else { "are" });
+            format!("{} {is} left out: {why}", located(path, names))
+        }
+        FileNotice::Docker(names) => format!(
+            "Docker's --env-file reads {} otherwise, since it knows no quotes, escapes, `export` and comments after a value",
+            located(path, names)
+        ),
+        FileNotice::Dollar(names) => {
+            let (value, has) = if names.len() == 1 { ("value", "has") } else { ("values", "have") };
+            format!(
+                "the {value} of {} {has} a `$`, which other readers of .env files expand; it is kept as it is",
+                located(path, names)
+            )
+        }
+    }
+}
+
+fn why(left: Left) -> &'static str {
+    match left {
+        Left::Aws => {
+            "a launch reads the secret with the AWS variables that it inherits; give the role of its host or task"
+        }
+        Left::Path => "the command is looked up in PATH before any request; declare it by `value`",
+        Left::Own => "these are options of secrets-exec, and no command gets them",
+    }
+}
+
+/// The warning about options that a secret which exists makes no use of.
+pub fn without_effect(options: &MigrateOptions) -> Option<Line> {
+    let given = [("--kms-key", options.kms_key.is_some()), ("--tag", !options.tags.is_empty())];
+    let given: Vec<&str> = given.into_iter().filter(|(_, is_given)| *is_given).map(|(option, _)| option).collect();
+    let text = || format!("{}: no effect on a secret that exists, which keeps its key and its tags", list(&given));
+    (!given.is_empty()).then(|| Line::warning(text()))
+}
+
+/// The line about the secret: what was changed, or without `--apply` what would be.
+pub fn outcome(locator: &Locator, region: Option<&Region>, outcome: &Outcome, is_applied: bool) -> Line {
+    let secret = secret(locator, region);
+    let Outcome { is_new, added, changed, unchanged, version_id } = outcome;
+    let version = version_id.as_ref().map(|id| format!(", version {id}, read back")).unwrap_or_default();
+    let was = if is_applied { "was" } else { "would be" };
+    let parts = [("added", added), ("changed", changed), ("already as in the file", unchanged)];
+    let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
+    let parts: Vec<String> = parts.map(|(what, names)| format!("{} {what}: {}", keys(names), joined(names))).collect();
+    Line::note(match (is_new, added.is_empty() && changed.is_empty()) {
+        (true, _) => format!("{secret}: {was} created{version}; {}", parts.join("; ")),
+        (false, true) => format!("{secret}: nothing to change; {}", parts.join("; ")),
+        (false, false) => format!("{secret}: {was} changed{version}; {}", parts.join("; ")),
+    })
+}
+
+fn keys(names: &[EnvName]) -> String {
+    match names.len() {
+        1 => "1 key".to_owned(),
+        count => format!("{count} keys"),
+    }
+}
+
+/// The last line. `output` is the file of the declaration.
+pub fn left_to_do(file: &Path, output: Option<&Path>, is_applied: bool) -> Line {
+    let file = file.display();
+    Line::note(match (is_applied, output) {
+        (false, _) => "nothing was changed; left to do: run this again with --apply".to_owned(),
+        (true, Some(output)) => format!(
+            "left to do: launch with secrets-exec -f {} -- COMMAND, then remove {file}, which is unchanged, and rotate what was in it",
+            output.display()
+        ),
+        (true, None) => format!(
+            "left to do: save the declaration, launch with secrets-exec -f DECLARATION -- COMMAND, then remove {file}, which is \
+             unchanged, and rotate what was in it"
+        ),
+    })
+}

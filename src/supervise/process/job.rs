@@ -1,0 +1,134 @@
+//! The command's process and its group, with the terminal.
+
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use super::reaper::{Change, is_empty, next_change, signal_group, signal_process};
+use super::signals::{Signals, Stopped, stop_by};
+use super::spawn::{Attributes, spawn};
+use super::terminal::Terminal;
+use crate::model::options::SignalNumber;
+use crate::supervise::event::{Event, ExitStatus, Group};
+use crate::system::os_error::SpawnError;
+
+/// At most one process group.
+#[derive(Default)]
+pub struct Job {
+    /// The leader's process id; `None` once no process of the group is left, when the kernel may reuse it.
+    group: Option<Pid>,
+    /// The leader's process id, in use or not.
+    leader: i32,
+    /// True once the leader is reaped: the kernel may reuse its id as soon as the group is empty.
+    is_reaped: bool,
+    /// The terminal that the group got.
+    terminal: Option<Terminal>,
+    /// True once SIGTTIN or SIGTTOU stopped the command.
+    needs_terminal: bool,
+}
+
+impl Job {
+    /// Starts the command as [`spawn`] does, as the foreground job if this process is it and standard output is that terminal.
+    ///
+    /// # Errors
+    /// When it is not executed.
+    pub fn start(
+        &mut self,
+        signals: &Signals,
+        parent_death_signal: SignalNumber,
+        execute: impl FnOnce() -> Errno,
+    ) -> Result<(), SpawnError> {
+        let terminal = Terminal::on_standard_output();
+        let attributes = Attributes {
+            signals: signals.inherited(),
+            parent_death_signal,
+            terminal: terminal.as_ref().map(Terminal::as_fd),
+        };
+        let started = spawn(&attributes, execute);
+        if let (Err(_), Some(terminal)) = (&started, &terminal) {
+            // From a process that is gone.
+            terminal.take_from(None);
+        }
+        let leader = started?;
+        *self =
+            Self { group: Some(leader), leader: leader.as_raw(), is_reaped: false, terminal, needs_terminal: false };
+        Ok(())
+    }
+
+    /// The process id of the last command, for messages: it may be that of another process now.
+    pub fn process_id(&self) -> i32 {
+        self.leader
+    }
+
+    /// Sends a signal to the group, or to the command alone if that has left the group.
+    pub fn signal(&self, signal: SignalNumber) {
+        if let Some(group) = self.group
+            && !signal_group(group, signal)
+            && !self.is_reaped
+        {
+            signal_process(group, signal);
+        }
+    }
+
+    /// Reaps all children that have ended, orphans included, and returns what happened to the command.
+    pub fn changes(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut end = None;
+        while let Some((pid, change)) = next_change() {
+            match change {
+                _ if self.group != Some(pid) => {}
+                Change::Ended(status) => end = Some(status),
+                Change::Suspended(signal) => events.push(Event::Suspended(signal)),
+                Change::Continued => events.push(Event::Continued),
+            }
+        }
+        match end {
+            // After the loop, since zombies of the group are reaped by now. A stop before the end stops nothing any more.
+            Some(status) => vec![self.ended(status)],
+            None => events,
+        }
+    }
+
+    fn ended(&mut self, status: ExitStatus) -> Event {
+        self.is_reaped = true;
+        if let Some(terminal) = self.terminal.take() {
+            terminal.take_from(self.group);
+            if matches!(status, ExitStatus::Killed(_)) {
+                terminal.restore_modes();
+            }
+        }
+        let group = if self.forget_empty_group() { Group::Empty } else { Group::Alive };
+        Event::Ended { status, group }
+    }
+
+    /// True if no process of the group is left.
+    pub fn forget_empty_group(&mut self) -> bool {
+        self.group = self.group.filter(|group| !is_empty(*group));
+        self.group.is_none()
+    }
+
+    /// Makes the command the foreground job, if this process is it: on standard output's terminal, or on any if the command was
+    /// stopped because it uses one.
+    pub fn give_terminal(&mut self) {
+        let Some(group) = self.group else { return };
+        if self.terminal.is_none() {
+            let controlling = || if self.needs_terminal { Terminal::controlling() } else { None };
+            self.terminal = Terminal::on_standard_output().or_else(controlling);
+        }
+        if let Some(terminal) = &self.terminal {
+            terminal.give_to(group);
+        }
+    }
+
+    /// Stops this process as the command is stopped, until it is continued.
+    pub fn suspend(&mut self, signal: SignalNumber) {
+        self.needs_terminal = matches!(signal, SignalNumber::TTIN | SignalNumber::TTOU);
+        if let Some(terminal) = &self.terminal {
+            terminal.take_from(self.group);
+        }
+        // SIGSTOP is sent to one process, the others by the terminal to a job.
+        let is_of_job = signal != SignalNumber::STOP && Terminal::is_there();
+        stop_by(signal, if is_of_job { Stopped::Group } else { Stopped::Alone });
+    }
+}

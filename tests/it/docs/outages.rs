@@ -1,0 +1,62 @@
+//! docs/outages.md: the line that it shows is a launch's, and its command lines and mounts are right.
+
+use super::page::Page;
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::cache::{CacheDirectory, can_be_later, later};
+use crate::support::sandbox::{Sandbox, repository_file};
+
+fn page() -> Page {
+    Page::read("docs/outages.md")
+}
+
+#[test]
+fn the_warning_is_that_of_a_launch() {
+    if !can_be_later() {
+        return;
+    }
+    let (aws, cache) = (Aws::start().secret("prod/db", Secret::json(r#"{"password":"p"}"#)), CacheDirectory::new());
+    let sandbox = Sandbox::new().aws(&aws).resolve("DB_PASSWORD=prod/db:password").env("AWS_MAX_ATTEMPTS", "1");
+    let launch = cache.with(sandbox, &[]);
+    launch.run().launched_silently();
+    let _aws = aws.fails("GetSecretValue", fault::unavailable());
+    let run = later(launch, 3 * 3600 + 12 * 60).run();
+    assert_eq!(page().blocks("text")[0], run.launched().stderr());
+}
+
+#[test]
+fn the_rows_of_its_table_have_a_cell_for_each_column() {
+    let table = rows(&repository_file("docs/outages.md"));
+    assert!(table.len() > 10 && table.iter().all(|cells| *cells == table[0]), "{table:?}");
+}
+
+/// The number of cells of each row of the first table.
+fn rows(text: &str) -> Vec<usize> {
+    let rows = text.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.matches('|').count()).collect()
+}
+
+#[test]
+fn its_command_lines_are_right() {
+    let page = page();
+    let unit =
+        page.blocks("ini")[0].lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/secrets-exec ")).unwrap();
+    let options: Vec<&str> = unit.split(" -- ").next().unwrap().split(' ').collect();
+    assert_eq!(options, ["--cache", "/run/app-cache", "-f", "/etc/app/secrets.yaml"]);
+    assert!(page.blocks("yaml")[0].contains(r#"["secrets-exec", "--cache", "/cache/app", "--"]"#));
+    let mount: serde_json::Value = serde_json::from_str(page.blocks("json")[0]).unwrap();
+    assert_eq!(mount["containerPath"], "/cache");
+}
+
+#[test]
+fn the_directory_that_its_init_container_makes_is_accepted() {
+    let page = page();
+    assert!(page.blocks("yaml")[0].contains(r#"["mkdir", "-p", "-m", "700", "/cache/app"]"#));
+    let (volume, aws) = (CacheDirectory::new(), Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)));
+    volume.mode(0o1777);
+    let directory = volume.path().join("app");
+    let make = format!("mkdir -p -m 700 {0} && mkdir -p -m 700 {0} && exec \"$@\"", directory.display());
+    let sandbox = Sandbox::new().aws(&aws).resolve("A=x:k").arg("--cache").arg(&directory);
+    sandbox.prepared_by(&make).run().launched_silently().has("A", "v");
+}

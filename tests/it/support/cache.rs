@@ -1,0 +1,70 @@
+//! A directory for `--cache`: private, and in memory.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
+
+/// A directory in `/dev/shm`, removed when it is dropped.
+pub struct CacheDirectory(PathBuf);
+
+impl CacheDirectory {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = PathBuf::from(format!("/dev/shm/secrets-exec-it-{}-{number}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        let directory = Self(path);
+        directory.mode(0o700);
+        directory
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn mode(&self, mode: u32) {
+        fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Adds `--cache` with this directory, and more options.
+    pub fn with(&self, sandbox: Sandbox, options: &[&str]) -> Sandbox {
+        sandbox.arg("--cache").arg(&self.0).args(options)
+    }
+
+    /// The names of the files, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let files = fs::read_dir(&self.0).unwrap();
+        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// The only entry.
+    pub fn entry(&self) -> PathBuf {
+        let names = self.names();
+        assert_eq!(names.len(), 1, "{names:?}");
+        self.0.join(&names[0])
+    }
+}
+
+/// Runs a launch so many seconds later, by the clock that counts from the boot; a negative number is earlier.
+pub fn later(sandbox: Sandbox, seconds: i64) -> Sandbox {
+    sandbox.through(["unshare", "--time", "--boottime", &seconds.to_string()])
+}
+
+/// Returns whether [`later`] works here; reports the calling test as skipped when it does not.
+pub fn can_be_later() -> bool {
+    skip::can(&["unshare", "--time", "--boottime", "60", "true"], "the age of cached answers")
+}
+
+impl Drop for CacheDirectory {
+    fn drop(&mut self) {
+        // A leftover is no reason to fail a test.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

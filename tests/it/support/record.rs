@@ -1,0 +1,61 @@
+//! Programs that report to the file `record` in the working directory what happens to them, since a run's output is known at its end.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::sandbox::Sandbox;
+
+/// The limit for an event that must come, on a loaded machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Records `ready` with its process id, and then each signal. The last real-time signal ends it with status 3.
+pub const SIGNALS: [&str; 3] = [
+    "python3",
+    "-c",
+    "\
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+record = open('record', 'a', buffering=1)
+print('ready', os.getpid(), file=record)
+while True:
+    number = int(signal.sigwait(signal.valid_signals()))
+    print(number, file=record)
+    if number == 64:
+        sys.exit(3)
+",
+];
+
+/// The lines of the record so far.
+pub fn lines(sandbox: &Sandbox) -> Vec<String> {
+    let text = fs::read_to_string(sandbox.path("record")).unwrap_or_default();
+    let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
+    complete.lines().map(str::to_owned).collect()
+}
+
+/// Waits until the record has this many lines.
+pub fn await_lines(sandbox: &Sandbox, count: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    let what = format!("{count} lines of the record");
+    await_fact(&what, || {
+        found = lines(sandbox);
+        found.len() >= count
+    });
+    found
+}
+
+/// Waits until a process is gone, zombies included.
+pub fn await_end(process: &str) {
+    let directory = PathBuf::from("/proc").join(process);
+    await_fact(&format!("the end of process {process}"), || !directory.exists());
+}
+
+/// Waits for a fact that must become true.
+pub fn await_fact(what: &str, mut is_true: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_true() {
+        assert!(begun.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,67 @@
+//! [`Postgres`] is a PostgreSQL server with users whose passwords AWS's rotation strategies change.
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use super::daemon::Daemon;
+use super::rotation::until;
+use crate::support::skip;
+
+/// Debian's folder of PostgreSQL's programs, whose name has the version.
+const PROGRAMS: &str = "/usr/lib/postgresql/*/bin";
+
+/// Starts a server in the folder `$1` on the port `$2` as an unprivileged user, since it refuses root. Logs in over TCP
+/// want a password.
+const SERVER: &str = r#"
+programs=$(echo $0); export PATH=$programs:$PATH
+as=; [ "$(id -u)" = 0 ] && { chown nobody "$1"; as='setpriv --reuid nobody --clear-groups'; }
+printf master >"$1/password"; chmod 644 "$1/password"
+$as initdb --auth scram-sha-256 --username postgres --pwfile "$1/password" --no-sync -D "$1/data" >/dev/null || exit
+exec $as postgres -D "$1/data" -p "$2" -k "$1" -c listen_addresses=127.0.0.1 -c fsync=off -c log_min_messages=panic
+"#;
+
+pub(super) struct Postgres {
+    daemon: Daemon,
+    programs: PathBuf,
+}
+
+impl Postgres {
+    /// Starts a server; reports the test as skipped where it is not installed.
+    pub(super) fn start() -> Option<Self> {
+        let found = glob::glob(PROGRAMS).expect("a pattern").flatten().next();
+        let Some(programs) = found else {
+            skip::skipped("PostgreSQL is not installed");
+            return None;
+        };
+        let daemon = Daemon::start(1, |directory, ports| {
+            let directory = directory.to_str().expect("UTF-8");
+            let words = ["/bin/sh", "-c", SERVER, PROGRAMS, directory, &ports[0].to_string()];
+            words.map(str::to_owned).to_vec()
+        });
+        let server = Self { daemon, programs };
+        // It listens before it lets anybody in.
+        until("PostgreSQL is ready", || server.psql("SELECT 1").status.success());
+        Some(server)
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.daemon.ports[0]
+    }
+
+    /// Runs SQL as the superuser and returns what `psql` prints.
+    pub(super) fn run(&self, sql: &str) -> String {
+        let ran = self.psql(sql);
+        assert!(ran.status.success(), "{sql}: {}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).expect("UTF-8").trim().to_owned()
+    }
+
+    fn psql(&self, sql: &str) -> Output {
+        let port = self.port().to_string();
+        Command::new(self.programs.join("psql"))
+            .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-qtAX", "-v", "ON_ERROR_STOP=1", "-c", sql])
+            .env("PGPASSWORD", "master")
+            .stdin(Stdio::null())
+            .output()
+            .expect("psql is installed")
+    }
+}

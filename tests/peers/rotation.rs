@@ -1,0 +1,281 @@
+//! `--on-rotation` with real programs: PostgreSQL's passwords, nginx's certificate, a Node server, and moto's labels.
+
+use std::fs;
+use std::io::Read;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use super::daemon::{free_ports, is_installed};
+use super::moto::Moto;
+use super::postgres::Postgres;
+use super::python::{Python, interpreter};
+use crate::support::outcome::Status;
+use crate::support::running::Running;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
+
+/// Waits until a condition holds.
+///
+/// # Panics
+/// After a time that a loaded machine does not need.
+pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(50);
+    while !holds() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until a file has so many lines that begin with `prefix`, and returns the last.
+fn line(file: &Path, prefix: &str, count: usize) -> String {
+    let mut last = String::new();
+    until(&format!("{count} lines {prefix:?} in {}", file.display()), || {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let mut lines = text.lines().filter(|line| line.starts_with(prefix));
+        last = lines.nth(count - 1).unwrap_or_default().to_owned();
+        !last.is_empty()
+    });
+    last
+}
+
+fn lines(file: &Path, prefix: &str) -> usize {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    text.lines().filter(|line| line.starts_with(prefix)).count()
+}
+
+/// A sandbox whose program polls when it gets SIGUSR2.
+///
+/// References to secrets whose labels move name AWSCURRENT: moto answers a request without a stage from another record.
+fn polling(moto: &Moto, on_rotation: &str) -> Sandbox {
+    moto.sandbox().args(["--on-rotation", on_rotation, "--poll-signal", "USR2"])
+}
+
+/// A PostgreSQL with a hundred jobs, a worker for them under secrets-exec, and AWS's rotation of the worker's password.
+struct Rotated {
+    server: Postgres,
+    rotator: Python,
+    strategy: &'static str,
+    secret: String,
+    sandbox: Sandbox,
+}
+
+impl Rotated {
+    fn start(strategy: &'static str) -> Option<(Self, Running)> {
+        let (moto, interpreter) = (Moto::shared()?, interpreter()?);
+        let server = Postgres::start()?;
+        let (user, password) = (format!("app_{strategy}"), format!("first-{strategy}"));
+        for user in [user.clone(), format!("{user}_clone")] {
+            server.run(&format!("CREATE ROLE {user} LOGIN PASSWORD '{password}'"));
+        }
+        server.run("CREATE TABLE jobs (id int PRIMARY KEY, done int NOT NULL DEFAULT 0)");
+        server.run("INSERT INTO jobs (id) SELECT generate_series(1, 120)");
+        server.run("GRANT SELECT, UPDATE ON jobs TO public");
+        let secret = format!("rotation/{strategy}");
+        let text = json!({ "username": user, "password": password, "zz_canary": CANARY });
+        moto.secret(&secret, &text.to_string());
+
+        let port = server.port().to_string();
+        let rotator = Python::start(&interpreter, "rotator.py", &[&moto.url, &port]);
+        let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/worker.py");
+        let sandbox = polling(moto, "restart")
+            .resolve(&format!("PGUSER={secret}:username:AWSCURRENT"))
+            .resolve(&format!("PGPASSWORD={secret}:password:AWSCURRENT"))
+            .watch([password]);
+        let folder = sandbox.path("");
+        let words = [interpreter.as_os_str(), "-B".as_ref(), worker.as_os_str(), port.as_ref(), folder.as_os_str()];
+        let sandbox = sandbox.command(words);
+        let running = sandbox.spawn();
+        Some((Self { server, rotator, strategy, secret, sandbox }, running))
+    }
+
+    /// Takes one step of a rotation as Secrets Manager orders it from a rotation function.
+    fn step(&mut self, step: &str) {
+        let order = json!({ "secret": self.secret, "strategy": self.strategy, "step": step });
+        assert_eq!(self.rotator.ask(&order.to_string()), "done\n");
+    }
+
+    /// Rotates once the worker has done so many jobs, and then lets it go on.
+    fn rotate(&mut self, jobs: usize) {
+        line(&self.log(), "job", jobs);
+        for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
+            self.step(step);
+        }
+        fs::write(self.sandbox.path(format!("after-{jobs}")), "").unwrap();
+    }
+
+    fn log(&self) -> PathBuf {
+        self.sandbox.path("log")
+    }
+
+    /// Asserts that the worker was started `starts` times, and that each job was done once.
+    fn ends(&self, running: Running, starts: usize) {
+        let outcome = running.wait();
+        outcome.ended(Status::Exit(0));
+        assert_eq!(lines(&self.log(), "started"), starts, "{outcome}");
+        assert_eq!(self.server.run("SELECT count(*) FROM jobs WHERE done = 1"), "120", "{outcome}");
+    }
+}
+
+#[test]
+fn no_job_is_lost_when_the_password_of_a_single_user_is_rotated() {
+    let Some((mut rotated, running)) = Rotated::start("single") else { return };
+    for (jobs, starts) in [(50, 2), (100, 3)] {
+        let refused = lines(&rotated.log(), "refused");
+        rotated.rotate(jobs);
+        // The old password is refused until the program has the new one.
+        line(&rotated.log(), "refused", refused + 1);
+        running.signal(Signal::SIGUSR2);
+        line(&rotated.log(), "started", starts);
+    }
+    rotated.ends(running, 3);
+}
+
+#[test]
+fn no_log_in_is_refused_when_alternating_users_are_rotated() {
+    let Some((mut rotated, running)) = Rotated::start("alternating") else { return };
+    for (jobs, starts, user) in [(50, 2, "app_alternating_clone"), (100, 3, "app_alternating")] {
+        rotated.rotate(jobs);
+        running.signal(Signal::SIGUSR2);
+        assert_eq!(line(&rotated.log(), "started", starts), format!("started as {user}"));
+    }
+    let log = rotated.log();
+    rotated.ends(running, 3);
+    assert_eq!(lines(&log, "refused"), 0);
+}
+
+/// A program that reports each start with its value and waits for a signal.
+const REPORTS: &str = r#"echo "started with $VALUE" >>log; trap 'exit 0' TERM; while :; do sleep 0.05; done"#;
+
+#[test]
+fn a_pending_version_restarts_nothing_until_it_is_current() {
+    let Some(moto) = Moto::shared() else { return };
+    moto.secret("rotation/labels", &json!({ "k": "one", "zz_canary": CANARY }).to_string());
+    let sandbox =
+        polling(moto, "restart").arg("--log-format").arg("json").resolve("VALUE=rotation/labels:k:AWSCURRENT");
+    let sandbox = sandbox.arg("-v").script(REPORTS).target_writes_stderr();
+    let running = sandbox.spawn();
+    let log = sandbox.path("log");
+    assert_eq!(line(&log, "started", 1), "started with one");
+
+    let first = moto.secretsmanager("describe_secret", &json!({ "SecretId": "rotation/labels" }));
+    let stages = first["VersionIdsToStages"].as_object().expect("versions");
+    let first = stages.keys().next().expect("a version").clone();
+    let pending = json!({ "k": "two", "zz_canary": CANARY }).to_string();
+    let second = moto.put("rotation/labels", &pending, &["AWSPENDING"]);
+    running.signal(Signal::SIGUSR2);
+    let promote = |to: &str, from: &str| {
+        let stage = json!({ "SecretId": "rotation/labels", "VersionStage": "AWSCURRENT",
+            "MoveToVersionId": to, "RemoveFromVersionId": from });
+        moto.secretsmanager("update_secret_version_stage", &stage);
+        running.signal(Signal::SIGUSR2);
+    };
+    promote(&second, &first);
+    assert_eq!(line(&log, "started", 2), "started with two");
+    // Back to what is AWSPREVIOUS now.
+    promote(&first, &second);
+    assert_eq!(line(&log, "started", 3), "started with one");
+    running.signal(Signal::SIGTERM);
+    let outcome = running.wait();
+    outcome.ended(Status::Exit(0)).says([first.as_str(), second.as_str(), "rotation/labels"]);
+    assert_eq!(lines(&log, "started"), 3);
+}
+
+/// A server that answers each connection with its value, and stops listening when asked to end.
+const NODE_SERVER: &str = r"
+    const fs = require('fs');
+    const server = require('net').createServer(socket => socket.end(process.env.VALUE));
+    server.listen(0, '127.0.0.1', () => fs.appendFileSync('log', `started ${server.address().port}\n`));
+    process.on('SIGTERM', () => server.close());
+";
+
+#[test]
+fn a_node_server_is_restarted_with_the_new_value() {
+    let Some(moto) = Moto::shared() else { return };
+    if !skip::can(&["node", "--version"], "tests with Node") {
+        return;
+    }
+    moto.secret("rotation/node", &json!({ "k": "one", "zz_canary": CANARY }).to_string());
+    let sandbox = polling(moto, "restart").resolve("VALUE=rotation/node:k").command(["node", "-e", NODE_SERVER]);
+    let running = sandbox.spawn();
+    for (start, value) in [(1, "one"), (2, "two"), (3, "three")] {
+        if start > 1 {
+            moto.put("rotation/node", &json!({ "k": value, "zz_canary": CANARY }).to_string(), &[]);
+            running.signal(Signal::SIGUSR2);
+        }
+        let started = line(&sandbox.path("log"), "started", start);
+        let port: u16 = started.rsplit(' ').next().unwrap().parse().unwrap();
+        let mut answer = String::new();
+        TcpStream::connect(("127.0.0.1", port)).unwrap().read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, value);
+    }
+    running.signal(Signal::SIGTERM);
+    running.wait().ended(Status::Exit(0));
+}
+
+/// Makes a key and a certificate for `name`, in one secret.
+fn certificate(sandbox: &Sandbox, name: &str) -> String {
+    let (key, certificate) = (sandbox.path("made.key"), sandbox.path("made.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"])
+        .args(["-subj", &format!("/CN={name}"), "-keyout"])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.expect("openssl is installed").success());
+    let [key, certificate] = [key, certificate].map(|file| fs::read_to_string(file).expect("it is made"));
+    json!({ "key": key, "certificate": certificate, "zz_canary": CANARY }).to_string()
+}
+
+#[test]
+fn nginx_reloads_its_certificate_and_no_connection_fails() {
+    let (Some(moto), Some(interpreter)) = (Moto::shared(), interpreter()) else { return };
+    if !is_installed("nginx") || !skip::can(&["openssl", "version"], "tests with nginx") {
+        return;
+    }
+    let [port] = free_ports(1)[..] else { unreachable!("one port") };
+    let sandbox = polling(moto, "signal=HUP").file("log", "");
+    let folder = sandbox.path("").display().to_string();
+    let sandbox = sandbox
+        .declaration(&format!(
+            "env: {{}}\nfiles:\n  - path: {folder}tls.key\n    from: rotation/nginx:key\n  - path: {folder}tls.pem\n    from: rotation/nginx:certificate\n"
+        ))
+        .file(
+            "nginx.conf",
+            format!(
+                "daemon off; pid {folder}pid; error_log {folder}errors; worker_processes 2; events {{ }}
+                http {{
+                    access_log off; client_body_temp_path {folder}1; proxy_temp_path {folder}2;
+                    fastcgi_temp_path {folder}3; uwsgi_temp_path {folder}4; scgi_temp_path {folder}5;
+                    server {{
+                        listen 127.0.0.1:{port} ssl; ssl_certificate {folder}tls.pem; ssl_certificate_key {folder}tls.key;
+                        return 200 fine;
+                    }}
+                }}"
+            ),
+        );
+    moto.secret("rotation/nginx", &certificate(&sandbox, "first"));
+    let sandbox = sandbox.env("PATH", "/usr/sbin:/usr/bin:/bin");
+    let sandbox = sandbox.command(["nginx", "-e", "stderr", "-p", &folder, "-c", &format!("{folder}nginx.conf")]);
+    let running = sandbox.spawn();
+    until("nginx listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let log = sandbox.path("log");
+    let client = Python::start(&interpreter, "tls_client.py", &[&port.to_string(), log.to_str().expect("UTF-8")]);
+    line(&log, "first", 1);
+    for name in ["second", "third"] {
+        moto.put("rotation/nginx", &certificate(&sandbox, name), &[]);
+        running.signal(Signal::SIGUSR2);
+        line(&log, name, 20);
+    }
+    drop(client);
+    assert_eq!(lines(&log, "failed"), 0, "{}", fs::read_to_string(&log).unwrap_or_default());
+    running.signal(Signal::SIGTERM);
+    running.wait().ended(Status::Exit(0));
+    assert!(!sandbox.path("tls.key").exists(), "the key is removed at the end");
+}
