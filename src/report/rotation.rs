@@ -96,12 +96,13 @@ fn failed(event: &'static str, consequence: &str, report: &[Line]) -> Vec<Line> 
 }
 
 /// Returns the warning about variables and files in memory that changed while the mode is `signal=`.
-pub fn unseen(command: &str, names: &[String]) -> Line {
+pub fn unseen(command: &str, names: &[String]) -> Vec<Line> {
     let what = format!(
         "{} changed, which {command} cannot see while it runs: only files with `path` are replaced",
         some_of(names)
     );
-    Line::warning(what).event("unseen").with("variables", names)
+    let help = format!("restart {command}, or use --on-rotation restart");
+    vec![Line::warning(what).event("unseen").with("variables", names), Line::help(help)]
 }
 
 pub fn restarted(command: &str, pid: i32, changes: &[Change<'_>]) -> Line {

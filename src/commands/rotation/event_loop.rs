@@ -75,6 +75,7 @@ impl<'a> EventLoop<'a> {
                 if restarted && !is_restart(&state) {
                     self.manager.restarted();
                 }
+                self.notices.unseen(&self.values.take_unseen());
             }
             if let Some(outcome) = self.outcome {
                 self.notices.remains(self.values.remove());
@@ -157,7 +158,6 @@ impl<'a> EventLoop<'a> {
             exec::wipe_stack();
         }
         self.events.extend(polled.map(Event::Polled));
-        self.notices.unseen(&self.values.take_unseen());
         self.events.extend(self.timers.elapsed().into_iter().map(Event::Elapsed));
     }
 

@@ -1,6 +1,6 @@
 //! The lines about what the state machine does, completed with names, versions and reasons.
 
-use super::comparison::ChangedSecret;
+use super::comparison::{ChangedSecret, Unseen};
 use super::values::Values;
 use crate::deliver::DeliverError;
 use crate::model::options::{OnRotation, Options, Rotation};
@@ -26,7 +26,7 @@ impl Notices<'_> {
         let (command, pid) = (self.command.as_str(), self.pid);
         let changes = changes(values.changed());
         self.print(match notice {
-            Notice::Changed => rotation::changed(&changes),
+            Notice::Changed => rotation::changed(&self::changes(values.found())),
             Notice::Reverted => vec![rotation::reverted(command)],
             Notice::PollFailed => rotation::poll_failed(command, &values.failure().render().lines),
             Notice::PollRecovered => vec![rotation::poll_recovered()],
@@ -59,9 +59,10 @@ impl Notices<'_> {
     }
 
     /// Prints a warning about values that the command cannot see.
-    pub fn unseen(&self, names: &[String]) {
-        if !names.is_empty() {
-            self.print([rotation::unseen(&self.command, names)]);
+    pub fn unseen(&self, unseen: &Unseen) {
+        if !unseen.labels.is_empty() {
+            self.print(rotation::changed(&changes(&unseen.secrets)));
+            self.print(rotation::unseen(&self.command, &unseen.labels));
         }
     }
 
