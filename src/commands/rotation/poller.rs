@@ -41,6 +41,9 @@ struct Worker {
     thread: JoinHandle<()>,
 }
 
+/// The part of the stack that a thread takes itself: its first frames and thread-local variables.
+const THREAD: usize = 64 * 1024;
+
 /// The most threads that may be blocked. Polls wait for the last one beyond that.
 const MOST_BLOCKED: usize = 8;
 
@@ -184,7 +187,7 @@ impl Poller {
             let mut polling = Polling::new(settings, of_thread, mailbox);
             receiver.iter().for_each(|number| polling.poll(number));
         };
-        let stack = usize::try_from(exec::STACK).unwrap_or(usize::MAX);
+        let stack = usize::try_from(exec::STACK).unwrap_or(usize::MAX).saturating_add(THREAD);
         let thread = thread::Builder::new().stack_size(stack).spawn(run)?;
         Ok(Worker { requests, deadline, thread })
     }
