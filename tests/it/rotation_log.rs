@@ -94,7 +94,7 @@ fn an_exit_is_one_note_with_its_status() {
             assert_eq!(names(&events), ["warning", "started", "changed", "ended", "exiting"], "{run}");
             assert_eq!((&events[4]["status"], &events[4]["variables"]), (&json!(75), &json!(["A"])));
         } else {
-            run.says(["note: python3 was stopped for new values, with exit status 75: A changed"]);
+            run.says(["note: python3 was stopped for new values, and secrets-exec exits with status 75: A changed"]);
         }
     }
 }
@@ -149,6 +149,17 @@ fn a_failed_poll_is_one_warning_and_its_end_one_note() {
         (&json!("warning"), &json!(["A"]), &json!("x"))
     );
     assert_eq!(of(&events, "poll_recovered").len(), 1, "{run}");
+}
+
+#[test]
+fn a_new_value_that_no_variable_can_hold_is_a_failed_poll_with_the_variable() {
+    let aws = Aws::start().secret("x", secret("v1", "one"));
+    let run = Rotating::start(served_in_json(&aws, "restart"));
+    aws.rotate("x", secret("v2", "\\u0000"));
+    run.poll(&aws);
+    let run = run.end();
+    let events = run.events();
+    assert_eq!(of(&events, "poll_failed")[0]["variables"], json!(["A"]), "{run}");
 }
 
 #[test]

@@ -87,7 +87,10 @@ impl<'a> EventLoop<'a> {
                         Ok(report::TEMPORARY.into())
                     }
                     Outcome::Command(status) => Ok(status.code().into()),
-                    Outcome::NotStarted => Err(self.failure),
+                    Outcome::NotStarted => {
+                        self.notices.not_started(&self.values);
+                        Err(self.failure)
+                    }
                 };
             }
             self.wait(&state);

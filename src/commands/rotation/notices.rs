@@ -3,7 +3,7 @@
 use super::comparison::{ChangedSecret, Unseen};
 use super::values::Values;
 use crate::deliver::DeliverError;
-use crate::model::options::{OnRotation, Options, Rotation};
+use crate::model::options::{OnRotation, Options, Rotation, SignalNumber};
 use crate::report::rotation::{self, Change};
 use crate::report::{Failure, Line, Report, TEMPORARY, terminal};
 use crate::supervise::{ExitStatus, Notice};
@@ -32,16 +32,24 @@ impl Notices<'_> {
             Notice::PollRecovered => vec![rotation::poll_recovered()],
             Notice::NotPrepared => rotation::not_prepared(command, &values.failure().render().lines),
             Notice::Restarted => vec![rotation::restarted(command, pid, &changes)],
-            Notice::Ended(status) => {
-                let signal = match status {
-                    ExitStatus::Exited(_) => None,
-                    ExitStatus::Killed(signal) => Some(signal),
-                };
-                vec![rotation::ended(command, pid, status.code(), signal)]
-            }
+            Notice::Ended(status) => self.ended(status),
             Notice::Cancelled => vec![rotation::cancelled(command)],
             Notice::Killed => vec![rotation::killed(command, self.rotation.grace)],
         });
+    }
+
+    fn ended(&self, status: ExitStatus) -> Vec<Line> {
+        let signal = match status {
+            ExitStatus::Exited(_) => None,
+            ExitStatus::Killed(signal) => Some(signal),
+        };
+        let ended = rotation::ended(&self.command, self.pid, status.code(), signal);
+        match self.rotation.on_rotation {
+            OnRotation::Signal(sent) if signal == Some(sent) && sent != SignalNumber::TERM => {
+                rotation::unhandled(&self.command, ended)
+            }
+            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => vec![ended],
+        }
     }
 
     /// Prints what follows from values that are prepared, if that is the signal.
@@ -51,6 +59,14 @@ impl Notices<'_> {
                 self.print([rotation::signalled(&self.command, signal, &changes(values.changed()))]);
             }
             OnRotation::Restart | OnRotation::Exit => {}
+        }
+    }
+
+    /// Prints that a start failed, unless it was the first.
+    pub fn not_started(&self, values: &Values) {
+        let changes = changes(values.changed());
+        if !changes.is_empty() {
+            self.print([rotation::not_restarted(&self.command, &changes)]);
         }
     }
 
