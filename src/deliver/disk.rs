@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -9,7 +10,6 @@ use nix::unistd::close;
 
 use super::access::Access;
 use super::directory::DirectoryEntry;
-use super::names::Identity;
 use super::problem::{DeliverProblem, FailedStep, Step};
 use super::restore::restore;
 use crate::model::secret_value::SecretValue;
@@ -92,16 +92,16 @@ impl DiskFile {
         self.state = State::Undone;
     }
 
-    /// Returns the identity of the file, staged or in place.
+    /// Opens the file, staged or in place, without access to its content.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub fn identity(&self) -> Result<Identity, DeliverProblem> {
+    /// When it cannot be opened.
+    pub fn open(&self) -> Result<OwnedFd, DeliverProblem> {
         let name = match &self.state {
             State::Staged(temporary) => temporary,
             State::New | State::Replacing(_) | State::Replaced(_) | State::Undone => self.entry.name(),
         };
-        self.entry.identity(name).map_err(|errno| Step::Look.failed(errno).into())
+        self.entry.open_path(name).map_err(|errno| Step::Look.failed(errno).into())
     }
 
     /// Removes the file and restores the one that it replaced: the same inode, or a copy after [`Self::commit`].

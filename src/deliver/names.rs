@@ -2,27 +2,33 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::libc::{dev_t, ino_t};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use super::directory::DirectoryEntry;
 use super::platform::{NOT_SUPPORTED, exchange, open_own, rename_to_free};
 use super::problem::{DeliverProblem, FailedStep, Step};
-use crate::system::paths::link_open;
-
-/// The device and inode number of a file.
-pub type Identity = (dev_t, ino_t);
+use crate::system::paths::{COMPONENT, link_open};
 
 impl DirectoryEntry {
-    /// Returns the identity of a file of the directory.
-    pub fn identity(&self, name: &OsStr) -> Result<Identity, Errno> {
-        stat(self.directory(), name).map(|stat| (stat.st_dev, stat.st_ino))
+    /// Opens a file of the directory without access to its content.
+    pub fn open_path(&self, name: &OsStr) -> Result<OwnedFd, Errno> {
+        openat(self.directory(), name, COMPONENT | OFlag::O_NOFOLLOW, Mode::empty())
+    }
+
+    /// Returns true if the entry's name is that of this open file.
+    pub fn leads_to(&self, file: &OwnedFd) -> Result<bool, Errno> {
+        let named = match stat(self.directory(), self.name()) {
+            Err(Errno::ENOENT) => return Ok(false),
+            named => named?,
+        };
+        let opened = fstat(file)?;
+        Ok((named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino))
     }
 
     /// Checks that the entry's name is free or that of a regular file.

@@ -109,6 +109,17 @@ impl Step {
     }
 }
 
+impl DeliverProblem {
+    /// Returns the problem as one of undoing a delivery.
+    #[must_use]
+    pub fn of_undoing(self) -> Self {
+        match self {
+            Self::Failed(failed) => Self::NotUndone(failed),
+            problem => problem,
+        }
+    }
+}
+
 impl From<FailedStep> for DeliverProblem {
     fn from(failed: FailedStep) -> Self {
         Self::Failed(failed)

@@ -1,13 +1,12 @@
 //! Files of a command that this process stays with: staged while the command runs, replaced for its next start or before a signal, and
 //! removed at the end.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use super::directory::DirectoryEntry;
 use super::inheritance::Inheritance;
-use super::names::Identity;
-use super::problem::{DeliverError, DeliverProblem};
+use super::problem::{DeliverError, DeliverProblem, Step};
 use super::staging::{Delivery, File, Files, place, stage, undo};
 use crate::model::entry::{FileTarget, Origin, Place};
 use crate::model::env_name::EnvName;
@@ -28,7 +27,8 @@ pub struct Written(Vec<WrittenFile>);
 struct WrittenFile {
     target: FileTarget,
     origin: Origin,
-    identity: Identity,
+    /// The open file: until it is closed, no other file can get its inode number.
+    file: OwnedFd,
 }
 
 impl Staged {
@@ -72,11 +72,11 @@ impl Placed {
         for mut delivery in std::mem::take(&mut self.0) {
             errors.extend(delivery.commit());
             let File::Disk(file) = &mut delivery.file else { continue };
-            let identity = file.identity();
+            let opened = file.open();
             file.keep();
             let Delivery { target, origin, .. } = delivery;
-            match identity {
-                Ok(identity) => written.push(WrittenFile { target, origin, identity }),
+            match opened {
+                Ok(file) => written.push(WrittenFile { target, origin, file }),
                 Err(problem) => errors.push(DeliverError { target, origin, problem }),
             }
         }
@@ -106,7 +106,7 @@ impl Written {
         Self(earlier.0.into_iter().filter(is_gone).collect()).remove()
     }
 
-    /// Removes the files. A file of another identity, which another process has put in the place of one, is left.
+    /// Removes the files. A file that another process has put in the place of one is left.
     ///
     /// # Errors
     /// One for each file that cannot be removed.
@@ -118,13 +118,20 @@ impl Written {
 impl WrittenFile {
     fn remove(self) -> Option<DeliverError> {
         let Place::Path(path) = &self.target.place else { return None };
-        // Found anew: an open directory would keep its file system mounted.
-        let entry = DirectoryEntry::find(path).ok()?;
-        if entry.identity(entry.name()) != Ok(self.identity) {
-            return None;
-        }
-        let problem = entry.remove(entry.name()).map_err(DeliverProblem::NotUndone).err()?;
+        let problem = self.remove_from(path).err()?;
         Some(DeliverError { target: self.target, origin: self.origin, problem })
+    }
+
+    fn remove_from(&self, path: &Path) -> Result<(), DeliverProblem> {
+        let entry = match DirectoryEntry::find(path) {
+            Ok(entry) => entry,
+            Err(DeliverProblem::DirectoryMissing | DeliverProblem::NotADirectory) => return Ok(()),
+            Err(problem) => return Err(problem.of_undoing()),
+        };
+        if entry.leads_to(&self.file).map_err(|errno| DeliverProblem::NotUndone(Step::Look.failed(errno)))? {
+            entry.remove(entry.name()).map_err(DeliverProblem::NotUndone)?;
+        }
+        Ok(())
     }
 }
 
@@ -132,7 +139,10 @@ impl WrittenFile {
 mod tests {
     use std::fs;
 
+    use nix::errno::Errno;
+
     use super::*;
+    use crate::deliver::problem::FailedStep;
     use crate::deliver::testing::{Directory, in_memory, on_disk};
     use crate::model::resolved::FileValue;
 
@@ -196,11 +206,26 @@ mod tests {
         let directory = Directory::new();
         let path = directory.path("file");
         let first = written(vec![on_disk(&path, "ours")]);
-        // The new file exists beside the old one, so it has another inode.
-        fs::write(directory.path("theirs"), "theirs").unwrap();
-        fs::rename(directory.path("theirs"), &path).unwrap();
+        // Many file systems, such as ext4, give the number of a removed inode to the next file.
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "theirs").unwrap();
         assert_eq!(first.remove(), []);
         assert_eq!(fs::read(&path).unwrap(), b"theirs");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_removed_is_an_error() {
+        let directory = Directory::new();
+        fs::create_dir(directory.path("sub")).unwrap();
+        let first = written(vec![on_disk(directory.path("sub/file"), "value")]);
+        fs::rename(directory.path("sub"), directory.path("moved")).unwrap();
+        std::os::unix::fs::symlink("sub", directory.path("sub")).unwrap();
+        let errors = first.remove();
+        let endless = FailedStep { step: Step::Directory, why: Errno::ELOOP };
+        assert_eq!(
+            errors.into_iter().map(|error| error.problem).collect::<Vec<_>>(),
+            [DeliverProblem::NotUndone(endless)]
+        );
     }
 
     #[test]

@@ -63,8 +63,53 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for WipingAllocator<A> {
 /// Wipes the stack below the caller, which keeps parts of the values that functions have worked on.
 #[inline(never)]
 pub fn wipe_stack() {
-    /// Half of what a resolution uses at most.
-    const LENGTH: usize = (STACK / 2) as usize;
+    /// More than a resolution was measured to use. The rest of [`STACK`] is for the callers.
+    const LENGTH: usize = (STACK / 8 * 7) as usize;
     let mut bytes = [0_u8; LENGTH];
     black_box(&mut bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    const PLANTED: u8 = 0xa7;
+    const FRAME: usize = 1024;
+
+    /// Fills frames of the stack, and returns the address of the deepest.
+    #[inline(never)]
+    fn plant(frames: usize) -> usize {
+        let mut frame = [PLANTED; FRAME];
+        let address = black_box(&mut frame).as_ptr().addr();
+        let deepest = if frames > 1 { plant(frames - 1) } else { address };
+        black_box(&mut frame);
+        deepest
+    }
+
+    /// Returns true if a frame has what was planted. It is read as a file, since it is no value any more.
+    fn is_planted(address: usize) -> bool {
+        let mut frame = [0; FRAME];
+        let memory = File::open("/proc/self/mem").unwrap();
+        memory.read_exact_at(&mut frame, u64::try_from(address).unwrap()).unwrap();
+        frame == [PLANTED; FRAME]
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn frames_as_deep_as_those_of_a_resolution_are_wiped() {
+        /// A frame without optimization is a little longer than its array.
+        const FRAMES: usize = if cfg!(debug_assertions) { 719 } else { 207 } * 9 / 10;
+        let test = || {
+            let deepest = plant(FRAMES);
+            let was_planted = is_planted(deepest);
+            wipe_stack();
+            (was_planted, is_planted(deepest))
+        };
+        let stack = usize::try_from(STACK).unwrap() * 2;
+        let thread = std::thread::Builder::new().stack_size(stack).spawn(test).unwrap();
+        assert_eq!(thread.join().unwrap(), (true, false));
+    }
 }

@@ -85,7 +85,12 @@ pub fn environment(error: &EnvironmentError) -> Vec<Line> {
             "pass on fewer with --clean-env or --unset, or raise the stack limit (ulimit -s)".to_owned()
         }
     };
-    vec![Line::error(environment_message(error)), Line::help(hint)]
+    let variable = match error {
+        EnvironmentError::Nul(subject) | EnvironmentError::TooLong { subject, .. } => &subject.label,
+        EnvironmentError::TotalTooLong { longest, .. } => longest,
+    };
+    let line = Line::error(environment_message(error)).with("variables", vec![variable.as_str()]);
+    vec![line, Line::help(hint)]
 }
 
 pub fn environment_message(error: &EnvironmentError) -> String {

@@ -96,17 +96,25 @@ fn failed(event: &'static str, consequence: &str, report: &[Line]) -> Vec<Line> 
 }
 
 /// Returns the warning about variables and files in memory that changed while the mode is `signal=`.
-pub fn unseen(command: &str, names: &[String]) -> Line {
+pub fn unseen(command: &str, names: &[String]) -> Vec<Line> {
     let what = format!(
         "{} changed, which {command} cannot see while it runs: only files with `path` are replaced",
         some_of(names)
     );
-    Line::warning(what).event("unseen").with("variables", names)
+    let help = format!("restart {command}, or use --on-rotation restart");
+    vec![Line::warning(what).event("unseen").with("variables", names), Line::help(help)]
 }
 
 pub fn restarted(command: &str, pid: i32, changes: &[Change<'_>]) -> Line {
     let why = because(changes);
     consequence(format!("{command} was started again{why}"), "restarted", changes).with("pid", pid)
+}
+
+/// Returns the warning before the errors of a start that failed after the command was stopped.
+pub fn not_restarted(command: &str, changes: &[Change<'_>]) -> Line {
+    let why = because(changes);
+    let text = format!("{command} was stopped for new values, and cannot be started again{why}");
+    Line::warning(text).event("not_restarted").with("variables", Value::from(names(changes)))
 }
 
 pub fn signalled(command: &str, signal: SignalNumber, changes: &[Change<'_>]) -> Line {
@@ -117,7 +125,7 @@ pub fn signalled(command: &str, signal: SignalNumber, changes: &[Change<'_>]) ->
 /// Returns the line of an exit for a service manager that starts the unit again.
 pub fn exiting(command: &str, status: u8, changes: &[Change<'_>]) -> Line {
     let why = because(changes);
-    let text = format!("{command} was stopped for new values, with exit status {status}{why}");
+    let text = format!("{command} was stopped for new values, and secrets-exec exits with status {status}{why}");
     consequence(text, "exiting", changes).with("status", status)
 }
 
@@ -125,6 +133,12 @@ pub fn ended(command: &str, pid: i32, status: u8, signal: Option<SignalNumber>) 
     let how = signal.map_or_else(|| format!("with status {status}"), |signal| format!("by {signal}"));
     let line = Line::note(format!("{command} ended {how}")).event("ended").with("pid", pid).with("status", status);
     line.with_some("signal", signal.map(|signal| signal.to_string())).detail()
+}
+
+/// Returns the warning about a command that ended by the signal of `--on-rotation signal=`.
+pub fn unhandled(command: &str, ended: Line) -> Vec<Line> {
+    let help = format!("use a signal that {command} handles, or --on-rotation restart");
+    vec![Line { is_detail: false, label: Label::Warning, ..ended }, Line::help(help)]
 }
 
 /// Returns the line for a SIGTERM that arrives in the grace period of a rotation.

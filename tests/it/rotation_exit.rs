@@ -24,7 +24,9 @@ fn a_change_ends_the_run_with_75_after_the_stop_signal() {
     rotate(&aws, &run);
     assert_eq!(run.awaits(2)[1], ["usr1"]);
     let outcome = run.running.wait();
-    outcome.ended(Status::Exit(75)).says(["/bin/sh was stopped for new values, with exit status 75: A changed"]);
+    outcome
+        .ended(Status::Exit(75))
+        .says(["/bin/sh was stopped for new values, and secrets-exec exits with status 75: A changed"]);
 }
 
 #[test]

@@ -260,6 +260,8 @@ fn the_watchdog_of_the_service_manager_is_fed_during_a_restart() {
     let rest: Vec<String> = std::iter::from_fn(|| Some(next())).take_while(|message| message != "STATUS=").collect();
     assert!(rest.iter().all(|message| message == "WATCHDOG=1"), "{rest:?}");
     assert_eq!(next(), "WATCHDOG=1");
+    // Many intervals of the watchdog.
+    std::thread::sleep(Duration::from_millis(200));
     end(&running);
     running.wait().ended(Status::Exit(3));
     socket.set_nonblocking(true).unwrap();

@@ -6,8 +6,11 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, fault};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::record;
+use crate::support::rotating::{Rotating, rotating};
 use crate::support::running::Running;
 use crate::support::sandbox::{CANARY, Sandbox};
 
@@ -91,7 +94,7 @@ fn an_exit_is_one_note_with_its_status() {
             assert_eq!(names(&events), ["warning", "started", "changed", "ended", "exiting"], "{run}");
             assert_eq!((&events[4]["status"], &events[4]["variables"]), (&json!(75), &json!(["A"])));
         } else {
-            run.says(["note: python3 was stopped for new values, with exit status 75: A changed"]);
+            run.says(["note: python3 was stopped for new values, and secrets-exec exits with status 75: A changed"]);
         }
     }
 }
@@ -110,34 +113,91 @@ fn a_signal_names_the_files_and_what_the_command_cannot_see() {
     run.ended(Status::Exit(3));
     assert!(!Path::new(&path).exists());
     let events = run.events();
-    let of = |name: &str| events.iter().find(|event| event["event"] == name).unwrap_or_else(|| panic!("{name}: {run}"));
+    let of = |name: &str| of(&events, name).first().copied().unwrap_or_else(|| panic!("{name}: {run}"));
     assert_eq!((&of("signalled")["signal"], &of("signalled")["variables"]), (&json!("SIGHUP"), &json!([path])));
     assert_eq!((&of("unseen")["level"], &of("unseen")["variables"]), (&json!("warning"), &json!(["A"])));
 }
 
+/// A run whose secrets AWS has, with JSON on standard error.
+fn served_in_json(aws: &Aws, mode: &str) -> Sandbox {
+    rotating(aws, mode).args(["--log-format", "json"])
+}
+
+fn secret(version: &'static str, value: &str) -> Secret {
+    Secret::json(&format!(r#"{{"k":"{value}"}}"#)).with_id(version)
+}
+
+fn of<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["event"] == name).collect()
+}
+
 #[test]
 fn a_failed_poll_is_one_warning_and_its_end_one_note() {
-    let sandbox = in_json("restart");
-    let running = sandbox.spawn();
-    record::await_lines(&sandbox, 1);
-    // A poll is over when its line is written; a poll that is requested meanwhile follows it.
-    fs::write(sandbox.path("local.json"), format!(r#"{{"y": "{CANARY}"}}"#)).unwrap();
+    let aws = Aws::start().secret("x", secret("v1", "one"));
+    let run = Rotating::start(served_in_json(&aws, "restart"));
+    aws.begin_to_fail("GetSecretValue", fault::denied("x"));
     for _ in 0..3 {
-        running.signal(Signal::SIGUSR2);
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        run.poll(&aws);
     }
-    rotate(&sandbox, &running);
-    record::await_lines(&sandbox, 3);
-    running.signal(Signal::SIGTERM);
-    let run = running.wait();
+    aws.recover("GetSecretValue");
+    run.poll(&aws);
+    let run = run.end();
     let events = run.events();
-    let of = |name: &str| events.iter().filter(|event| event["event"] == name).collect::<Vec<_>>();
-    let [failed] = of("poll_failed").try_into().unwrap_or_else(|_| panic!("{run}"));
+    let [failed] = of(&events, "poll_failed").try_into().unwrap_or_else(|_| panic!("{run}"));
     assert_eq!(
         (&failed["level"], &failed["variables"], &failed["secret"]),
         (&json!("warning"), &json!(["A"]), &json!("x"))
     );
-    assert_eq!(of("poll_recovered").len(), 1, "{run}");
+    assert_eq!(of(&events, "poll_recovered").len(), 1, "{run}");
+}
+
+#[test]
+fn a_new_value_that_no_variable_can_hold_is_a_failed_poll_with_the_variable() {
+    let aws = Aws::start().secret("x", secret("v1", "one"));
+    let run = Rotating::start(served_in_json(&aws, "restart"));
+    aws.rotate("x", secret("v2", "\\u0000"));
+    run.poll(&aws);
+    let run = run.end();
+    let events = run.events();
+    assert_eq!(of(&events, "poll_failed")[0]["variables"], json!(["A"]), "{run}");
+}
+
+#[test]
+fn two_changes_within_the_splay_are_each_reported_once() {
+    let aws = Aws::start().secret("x", secret("v1", "one")).secret("y", secret("w1", "one"));
+    let run = Rotating::start(served_in_json(&aws, "restart").resolve("B=y:k").args(["--splay", "1000h"]));
+    aws.rotate("x", secret("v2", "two"));
+    run.poll(&aws);
+    aws.rotate("y", secret("w2", "two"));
+    run.poll(&aws);
+    let run = run.end();
+    let events = run.events();
+    let changed: Vec<_> =
+        of(&events, "changed").iter().map(|event| [&event["secret"], &event["new_version"]]).collect();
+    assert_eq!(changed, [["x", "v2"], ["y", "w2"]], "{run}");
+}
+
+#[test]
+fn a_change_that_the_command_cannot_see_has_its_versions_and_follows_the_recovery() {
+    let aws = Aws::start().secret("x", secret("v1", "one"));
+    let sandbox = served_in_json(&aws, "signal=HUP");
+    let path = sandbox.path("file").display().to_string();
+    let sandbox = sandbox.declaration(&format!("files:\n  - {{ value: text, path: '{path}' }}\n"));
+    let run = Rotating::start(sandbox);
+    aws.begin_to_fail("GetSecretValue", fault::denied("x"));
+    run.poll(&aws);
+    aws.recover("GetSecretValue");
+    aws.rotate("x", secret("v2", "two"));
+    run.poll(&aws);
+    run.poll(&aws);
+    let run = run.end();
+    let events = run.events();
+    let steps: Vec<_> = names(&events).into_iter().filter(|name| *name != "warning").collect();
+    assert_eq!(steps, ["started", "poll_failed", "poll_recovered", "changed", "unseen", "ended"], "{run}");
+    let changed = of(&events, "changed")[0];
+    assert_eq!((&changed["secret"], &changed["variables"]), (&json!("x"), &json!(["A"])));
+    assert_eq!((&changed["old_version"], &changed["new_version"]), (&json!("v1"), &json!("v2")));
+    assert!(of(&events, "unseen")[0]["help"][0].as_str().unwrap().contains("--on-rotation restart"), "{run}");
 }
 
 #[test]

@@ -20,6 +20,26 @@ fn restarts(aws: &Aws, run: &Rotating) {
 }
 
 #[test]
+fn it_polls_by_itself_again_and_again() {
+    let aws = served();
+    let sandbox = crate::support::sandbox::sandbox(&aws).args(["--on-rotation", "restart", "--poll-interval", "10s"]);
+    let run = Rotating::start(sandbox.script(SLEEPER));
+    // That of the launch, that at a random moment of the first interval, and the next.
+    aws.await_calls(2);
+    aws.rotate("x", Secret::json(r#"{"k":"two"}"#).with_id("v2"));
+    assert_eq!(run.values(2), ["one", "two"]);
+    run.end();
+}
+
+#[test]
+fn a_change_has_its_consequence_after_the_splay() {
+    let aws = served();
+    let run = Rotating::start(rotating(&aws, "restart").args(["--splay", "300ms"]));
+    restarts(&aws, &run);
+    run.end();
+}
+
+#[test]
 fn failed_polls_are_one_warning_and_their_end_is_one_line() {
     let aws = served();
     let run = Rotating::start(rotating(&aws, "restart"));

@@ -63,7 +63,9 @@ fn a_program_that_has_vanished_ends_the_run_with_127() {
     let run = Rotating::start(sandbox.command(["./app"]));
     fs::remove_file(run.sandbox.path("app")).unwrap();
     rotate(&aws, &run);
-    run.running.wait().ended(Status::Exit(127)).says(["./app"]);
+    let outcome = run.running.wait();
+    outcome.ended(Status::Exit(127)).says(["./app was stopped for new values, and cannot be started again: A changed"]);
+    outcome.says(["error: ./app"]);
 }
 
 #[test]

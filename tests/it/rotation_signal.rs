@@ -57,6 +57,18 @@ fn the_file_is_replaced_atomically() {
 }
 
 #[test]
+fn a_command_that_the_signal_ends_is_a_warning_with_a_remedy() {
+    let aws = served();
+    let script = "echo start $(cat file) $$ >> record; exec sleep 1000";
+    let run = Rotating::start(sandbox(&aws).script(script));
+    aws.rotate("x", secret("v2", "two"));
+    run.request();
+    let outcome = run.running.wait();
+    outcome.ended(Status::Exit(129));
+    outcome.says(["warning: /bin/sh ended by SIGHUP", "use a signal that /bin/sh handles"]);
+}
+
+#[test]
 fn a_variable_that_changed_alone_is_a_warning_once_and_no_signal() {
     let aws = served();
     let run = Rotating::start(sandbox(&aws));

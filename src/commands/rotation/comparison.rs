@@ -24,13 +24,18 @@ pub struct Comparison {
     key: HashKey,
     current: Fingerprint,
     kept: Option<Fingerprint>,
-    /// The values of which it was told that the command does not see them.
-    unseen: BTreeMap<Slot, Option<Hash>>,
+    /// The values, by their hashes, that were returned as unseen; `None` for one that vanished.
+    reported: BTreeMap<Slot, Option<Hash>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Compared {
-    Changed(Vec<ChangedSecret>),
+    Changed {
+        /// The secrets that differ from those of the command.
+        all: Vec<ChangedSecret>,
+        /// The secrets that differ from those of the last poll that found a change, if it has no consequence yet.
+        new: Vec<ChangedSecret>,
+    },
     /// The values that are kept already.
     Kept,
     /// The values of the command.
@@ -51,6 +56,14 @@ pub struct ChangedSecret {
     pub names: Vec<String>,
 }
 
+/// Values that changed outside the [`Scope`].
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Unseen {
+    /// The labels of the entries.
+    pub labels: Vec<String>,
+    pub secrets: Vec<ChangedSecret>,
+}
+
 impl Comparison {
     /// Keeps the fingerprint of the values with which the command is started.
     ///
@@ -59,7 +72,7 @@ impl Comparison {
     pub fn new(scope: Scope, resolved: &Resolved, fetched: &Fetched) -> Result<Self, Unspecified> {
         let key = HashKey::random()?;
         let current = key.fingerprint(resolved, fetched);
-        Ok(Self { scope, key, current, kept: None, unseen: BTreeMap::new() })
+        Ok(Self { scope, key, current, kept: None, reported: BTreeMap::new() })
     }
 
     /// Returns the fingerprint of the values of a poll.
@@ -82,28 +95,32 @@ impl Comparison {
             }
             return Compared::Unchanged;
         }
-        let changed = changed_secrets(&self.current, &polled, &slots);
+        let all = changed_secrets(&self.current, &polled, &slots);
+        let new = match &self.kept {
+            Some(kept) => changed_secrets(kept, &polled, &self.differing(kept, &polled)),
+            None => all.clone(),
+        };
         self.kept = Some(polled);
-        Compared::Changed(changed)
+        Compared::Changed { all, new }
     }
 
-    /// Returns the labels of values that differ, but that a running command cannot see; each value once.
-    pub fn unseen(&mut self, polled: &Fingerprint) -> Vec<String> {
+    /// Returns the values that differ, but that a running command cannot see; each value once.
+    pub fn unseen(&mut self, polled: &Fingerprint) -> Unseen {
         if self.current.versions == polled.versions {
-            return Vec::new();
+            return Unseen::default();
         }
-        let mut labels = BTreeSet::new();
-        for slot in differing(&self.current, polled).into_iter().filter(|slot| !self.scope.has(slot)) {
-            let told = Some(polled.values.get(&slot).map(|value| value.hash));
-            let label = label(&self.current, polled, &slot);
-            if self.unseen.insert(slot, told.flatten()) != told {
-                labels.extend(label);
-            }
-        }
-        labels.into_iter().collect()
+        let mut slots = differing(&self.current, polled);
+        slots.retain(|slot| !self.scope.has(slot));
+        slots.retain(|slot| {
+            let hash = polled.values.get(slot).map(|value| value.hash);
+            self.reported.insert(slot.clone(), hash) != Some(hash)
+        });
+        let labels: BTreeSet<_> = slots.iter().filter_map(|slot| label(&self.current, polled, slot)).collect();
+        let secrets = changed_secrets(&self.current, polled, &slots);
+        Unseen { labels: labels.into_iter().collect(), secrets }
     }
 
-    /// The kept values are those of the command now.
+    /// Takes the kept values for those of the command.
     pub fn adopt(&mut self) {
         if let Some(kept) = self.kept.take() {
             self.current = kept;
@@ -117,6 +134,13 @@ impl Comparison {
 
     fn differing(&self, old: &Fingerprint, new: &Fingerprint) -> BTreeSet<Slot> {
         differing(old, new).into_iter().filter(|slot| self.scope.has(slot)).collect()
+    }
+}
+
+impl ChangedSecret {
+    /// Returns true if both are the same secret.
+    pub fn is_of(&self, other: &Self) -> bool {
+        (&self.locator, &self.parameter_name) == (&other.locator, &other.parameter_name)
     }
 }
 
@@ -209,19 +233,24 @@ mod tests {
     fn poll(comparison: &mut Comparison, (resolved, fetched): (Resolved, Fetched)) -> (Compared, Vec<String>) {
         let polled = comparison.fingerprint(&resolved, &fetched);
         let unseen = comparison.unseen(&polled);
-        (comparison.compare(polled), unseen)
+        (comparison.compare(polled), unseen.labels)
+    }
+
+    /// The secrets that a poll has found.
+    fn found(compared: Compared) -> Vec<ChangedSecret> {
+        let Compared::Changed { new, .. } = compared else { panic!("{compared:?}") };
+        new
     }
 
     fn names(compared: Compared) -> Vec<String> {
-        let Compared::Changed(changed) = compared else { panic!("{compared:?}") };
-        changed.into_iter().flat_map(|secret| secret.names).collect()
+        found(compared).into_iter().flat_map(|secret| secret.names).collect()
     }
 
     #[test]
     fn a_change_has_the_secret_its_versions_and_the_names_of_its_values() {
         let mut comparison = started(Scope::All, read(Some("v1"), "old", "same"));
         let (compared, _) = poll(&mut comparison, read(Some("v2"), "new", "same"));
-        let Compared::Changed(changed) = compared else { panic!("{compared:?}") };
+        let changed = found(compared);
         assert_eq!(changed.len(), 1);
         assert_eq!(changed[0].locator.written_id(), "prod/db");
         assert_eq!(changed[0].old_version.as_deref(), Some("v1"));
@@ -234,7 +263,7 @@ mod tests {
         let mut comparison = started(Scope::All, read(Some("v1"), "same", "same"));
         assert_eq!(poll(&mut comparison, read(Some("v2"), "same", "same")).0, Compared::Unchanged);
         let (compared, _) = poll(&mut comparison, read(Some("v3"), "new", "same"));
-        let Compared::Changed(changed) = compared else { panic!("{compared:?}") };
+        let changed = found(compared);
         assert_eq!(changed[0].old_version.as_deref(), Some("v2"));
     }
 
@@ -258,15 +287,26 @@ mod tests {
         assert_eq!(names(poll(&mut comparison, new()).0), ["/file", "A"]);
         assert_eq!(poll(&mut comparison, new()).0, Compared::Kept);
         comparison.discard();
-        assert!(matches!(poll(&mut comparison, new()).0, Compared::Changed(_)));
+        assert!(matches!(poll(&mut comparison, new()).0, Compared::Changed { .. }));
         comparison.adopt();
         assert_eq!(poll(&mut comparison, new()).0, Compared::Unchanged);
     }
 
     #[test]
+    fn a_second_change_before_the_first_has_a_consequence_is_found_without_the_first() {
+        let mut comparison = started(Scope::All, read(Some("v1"), "old", "old"));
+        poll(&mut comparison, read(Some("v2"), "new", "old"));
+        let (compared, _) = poll(&mut comparison, read(Some("v3"), "new", "new"));
+        let Compared::Changed { all, new } = compared else { panic!("{compared:?}") };
+        let facts = |changed: &[ChangedSecret]| (changed[0].old_version.clone().unwrap(), changed[0].names.join(" "));
+        assert_eq!(facts(&all), ("v1".to_owned(), "/file A".to_owned()));
+        assert_eq!(facts(&new), ("v2".to_owned(), "/file".to_owned()));
+    }
+
+    #[test]
     fn values_that_became_those_of_the_command_again_are_unchanged() {
         let mut comparison = started(Scope::All, read(Some("v1"), "old", "old"));
-        assert!(matches!(poll(&mut comparison, read(Some("v2"), "new", "new")).0, Compared::Changed(_)));
+        assert!(matches!(poll(&mut comparison, read(Some("v2"), "new", "new")).0, Compared::Changed { .. }));
         assert_eq!(poll(&mut comparison, read(Some("v1"), "old", "old")).0, Compared::Unchanged);
     }
 
@@ -277,7 +317,7 @@ mod tests {
         assert_eq!(names(poll(&mut comparison, read(Some("v1"), "a", "b")).0).len(), 2);
         let mut comparison = started(Scope::All, read(Some("v1"), "a", "b"));
         let (compared, _) = poll(&mut comparison, nothing());
-        let Compared::Changed(changed) = compared else { panic!("{compared:?}") };
+        let changed = found(compared);
         assert_eq!((changed[0].old_version.as_deref(), changed[0].new_version.as_deref()), (Some("v1"), None));
     }
 
@@ -297,5 +337,15 @@ mod tests {
         assert_eq!(poll(&mut comparison, read(Some("v3"), "newer", "new")).1, ["A"]);
         let mut comparison = started(Scope::All, read(Some("v1"), "old", "old"));
         assert_eq!(poll(&mut comparison, read(Some("v2"), "new", "new")).1, [""; 0]);
+    }
+
+    #[test]
+    fn a_variable_that_a_running_command_cannot_see_has_its_secret_and_versions() {
+        let mut comparison = started(Scope::PathFiles, read(Some("v1"), "old", "old"));
+        let (resolved, fetched) = read(Some("v2"), "new", "old");
+        let polled = comparison.fingerprint(&resolved, &fetched);
+        let secrets = comparison.unseen(&polled).secrets;
+        assert_eq!((secrets.len(), secrets[0].new_version.as_deref()), (1, Some("v2")));
+        assert_eq!(secrets[0].names, ["A"]);
     }
 }

@@ -75,6 +75,7 @@ impl<'a> EventLoop<'a> {
                 if restarted && !is_restart(&state) {
                     self.manager.restarted();
                 }
+                self.notices.unseen(&self.values.take_unseen());
             }
             if let Some(outcome) = self.outcome {
                 self.notices.remains(self.values.remove());
@@ -86,7 +87,10 @@ impl<'a> EventLoop<'a> {
                         Ok(report::TEMPORARY.into())
                     }
                     Outcome::Command(status) => Ok(status.code().into()),
-                    Outcome::NotStarted => Err(self.failure),
+                    Outcome::NotStarted => {
+                        self.notices.not_started(&self.values);
+                        Err(self.failure)
+                    }
                 };
             }
             self.wait(&state);
@@ -157,7 +161,6 @@ impl<'a> EventLoop<'a> {
             exec::wipe_stack();
         }
         self.events.extend(polled.map(Event::Polled));
-        self.notices.unseen(&self.values.take_unseen());
         self.events.extend(self.timers.elapsed().into_iter().map(Event::Elapsed));
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::model::answer::Fetched;
 use crate::model::resolved::Resolved;
 use crate::report::Report;
+use crate::time::progress::Status;
 
 /// The values of a poll, and the documents that they are from.
 pub struct Snapshot {
@@ -15,11 +16,20 @@ pub struct Snapshot {
     pub fetched: Fetched,
 }
 
+/// The result of a poll.
+pub type PollOutcome = Result<Snapshot, PollError>;
+
+pub enum PollError {
+    Failed(Report),
+    /// The thread of polls is blocked at the deadline.
+    Overdue(Status),
+}
+
 /// The result of the poll that is awaited, handed from thread to thread.
 pub struct Mailbox {
     state: Mutex<State>,
     pipe: PipeWriter,
-    /// The number of the last poll whose result nobody awaits any more.
+    /// The number of the last poll whose result is not awaited any more.
     over: watch::Sender<u64>,
 }
 
@@ -27,7 +37,7 @@ pub struct Mailbox {
 struct State {
     /// The number of the poll whose result is awaited.
     awaited: Option<u64>,
-    result: Option<Result<Snapshot, Report>>,
+    result: Option<PollOutcome>,
 }
 
 impl Mailbox {
@@ -50,7 +60,7 @@ impl Mailbox {
     }
 
     /// Puts the result of a poll, unless it is not awaited any more.
-    pub fn put(&self, number: u64, result: Result<Snapshot, Report>) {
+    pub fn put(&self, number: u64, result: PollOutcome) {
         let mut state = self.state();
         if state.awaited != Some(number) {
             return;
@@ -63,12 +73,12 @@ impl Mailbox {
     }
 
     /// Returns the result, if it is there.
-    pub fn take(&self) -> Option<Result<Snapshot, Report>> {
+    pub fn take(&self) -> Option<PollOutcome> {
         self.state().result.take()
     }
 
     /// Awaits no result any more, and returns the one that is there. A later one of the polls up to `number` is dropped.
-    pub fn close(&self, number: u64) -> Option<Result<Snapshot, Report>> {
+    pub fn close(&self, number: u64) -> Option<PollOutcome> {
         self.over.send_if_modified(|over| std::mem::replace(over, number) != number);
         std::mem::take(&mut *self.state()).result
     }

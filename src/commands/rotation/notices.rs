@@ -1,9 +1,9 @@
 //! The lines about what the state machine does, completed with names, versions and reasons.
 
-use super::comparison::ChangedSecret;
+use super::comparison::{ChangedSecret, Unseen};
 use super::values::Values;
 use crate::deliver::DeliverError;
-use crate::model::options::{OnRotation, Options, Rotation};
+use crate::model::options::{OnRotation, Options, Rotation, SignalNumber};
 use crate::report::rotation::{self, Change};
 use crate::report::{Failure, Line, Report, TEMPORARY, terminal};
 use crate::supervise::{ExitStatus, Notice};
@@ -26,22 +26,30 @@ impl Notices<'_> {
         let (command, pid) = (self.command.as_str(), self.pid);
         let changes = changes(values.changed());
         self.print(match notice {
-            Notice::Changed => rotation::changed(&changes),
+            Notice::Changed => rotation::changed(&self::changes(values.found())),
             Notice::Reverted => vec![rotation::reverted(command)],
             Notice::PollFailed => rotation::poll_failed(command, &values.failure().render().lines),
             Notice::PollRecovered => vec![rotation::poll_recovered()],
             Notice::NotPrepared => rotation::not_prepared(command, &values.failure().render().lines),
             Notice::Restarted => vec![rotation::restarted(command, pid, &changes)],
-            Notice::Ended(status) => {
-                let signal = match status {
-                    ExitStatus::Exited(_) => None,
-                    ExitStatus::Killed(signal) => Some(signal),
-                };
-                vec![rotation::ended(command, pid, status.code(), signal)]
-            }
+            Notice::Ended(status) => self.ended(status),
             Notice::Cancelled => vec![rotation::cancelled(command)],
             Notice::Killed => vec![rotation::killed(command, self.rotation.grace)],
         });
+    }
+
+    fn ended(&self, status: ExitStatus) -> Vec<Line> {
+        let signal = match status {
+            ExitStatus::Exited(_) => None,
+            ExitStatus::Killed(signal) => Some(signal),
+        };
+        let ended = rotation::ended(&self.command, self.pid, status.code(), signal);
+        match self.rotation.on_rotation {
+            OnRotation::Signal(sent) if signal == Some(sent) && sent != SignalNumber::TERM => {
+                rotation::unhandled(&self.command, ended)
+            }
+            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => vec![ended],
+        }
     }
 
     /// Prints what follows from values that are prepared, if that is the signal.
@@ -54,14 +62,23 @@ impl Notices<'_> {
         }
     }
 
+    /// Prints that a start failed, unless it was the first.
+    pub fn not_started(&self, values: &Values) {
+        let changes = changes(values.changed());
+        if !changes.is_empty() {
+            self.print([rotation::not_restarted(&self.command, &changes)]);
+        }
+    }
+
     pub fn exiting(&self, values: &Values) {
         self.print([rotation::exiting(&self.command, TEMPORARY, &changes(values.changed()))]);
     }
 
     /// Prints a warning about values that the command cannot see.
-    pub fn unseen(&self, names: &[String]) {
-        if !names.is_empty() {
-            self.print([rotation::unseen(&self.command, names)]);
+    pub fn unseen(&self, unseen: &Unseen) {
+        if !unseen.labels.is_empty() {
+            self.print(rotation::changed(&changes(&unseen.secrets)));
+            self.print(rotation::unseen(&self.command, &unseen.labels));
         }
     }
 

@@ -1,13 +1,14 @@
-//! Polls: a thread that resolves the plan anew whenever it is asked to, so that a file that hangs does not delay a signal.
+//! Polls: a thread that resolves the plan anew whenever it is asked to, so that a file that hangs does not delay a signal. A thread that
+//! is blocked at the deadline gives way to another.
 
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
-use super::comparison::{ChangedSecret, Compared, Comparison};
-use super::mailbox::{Mailbox, Snapshot};
+use super::comparison::{ChangedSecret, Compared, Comparison, Unseen};
+use super::mailbox::{Mailbox, PollError, Snapshot};
 use super::polling::{PollSettings, Polling};
 use crate::exec;
 use crate::model::resolved::Resolved;
@@ -21,16 +22,30 @@ use crate::time::watchdog::{Callbacks, Watchdog};
 pub struct Poller {
     comparison: Comparison,
     settings: PollSettings,
-    deadline: Deadline,
-    requests: Option<Sender<u64>>,
+    worker: Option<Worker>,
+    /// Threads that were blocked at the deadline of their poll. They end with it.
+    blocked: Vec<JoinHandle<()>>,
     /// The number of the last request.
     last: u64,
     mailbox: Arc<Mailbox>,
     /// Has one byte while there is a result.
     pipe: PipeReader,
     watchdog: Option<Watchdog>,
-    unseen: Vec<String>,
+    unseen: Unseen,
 }
+
+/// The thread of polls. It ends when it is dropped, after its poll.
+struct Worker {
+    requests: Sender<u64>,
+    deadline: Deadline,
+    thread: JoinHandle<()>,
+}
+
+/// The part of the stack that a thread takes itself: its first frames and thread-local variables.
+const THREAD: usize = 64 * 1024;
+
+/// The most threads that may be blocked. Polls wait for the last one beyond that.
+const MOST_BLOCKED: usize = 8;
 
 /// The result of a poll.
 #[derive(Debug)]
@@ -45,7 +60,10 @@ pub enum Polled {
 /// Values that differ from the command's.
 #[derive(Debug)]
 pub struct Candidate {
+    /// The secrets that differ from those of the command.
     pub changed: Vec<ChangedSecret>,
+    /// Those of them that this poll has found.
+    pub found: Vec<ChangedSecret>,
     pub resolved: Resolved,
 }
 
@@ -58,14 +76,14 @@ impl Poller {
         let (mailbox, pipe) = Mailbox::new()?;
         Ok(Self {
             comparison,
-            deadline: settings.deadline(),
             settings,
-            requests: None,
+            worker: None,
+            blocked: Vec::new(),
             last: 0,
             mailbox: Arc::new(mailbox),
             pipe,
             watchdog: None,
-            unseen: Vec::new(),
+            unseen: Unseen::default(),
         })
     }
 
@@ -74,12 +92,9 @@ impl Poller {
         self.cancel();
         self.last += 1;
         let number = self.last;
-        self.deadline.restart();
         self.mailbox.open(number);
-        match self.start_thread() {
-            Ok(requests) if requests.send(number).is_ok() => self.watchdog = Some(self.watch(number)),
-            Ok(_) => self.mailbox.put(number, Err(Failure::PollPanicked.into())),
-            Err(error) => self.mailbox.put(number, Err(Failure::Runtime(os_error::text(&error)).into())),
+        if let Err(error) = self.start_poll(number) {
+            self.mailbox.put(number, Err(PollError::Failed(Failure::Runtime(os_error::text(&error)).into())));
         }
     }
 
@@ -102,12 +117,19 @@ impl Poller {
         self.clear();
         self.end_watchdog();
         Some(match result {
-            Err(report) => Polled::Failed(report),
+            Err(PollError::Failed(report)) => Polled::Failed(report),
+            Err(PollError::Overdue(status)) => {
+                self.leave_blocked();
+                Polled::Failed(Failure::PollOverdue(status).into())
+            }
             Ok(Snapshot { resolved, fetched }) => {
                 let polled = self.comparison.fingerprint(&resolved, &fetched);
                 self.unseen = self.comparison.unseen(&polled);
                 match self.comparison.compare(polled) {
-                    Compared::Changed(changed) => Polled::Changed(Candidate { changed, resolved }),
+                    Compared::Changed { all, new } => {
+                        self.unseen.secrets.retain(|secret| !new.iter().any(|found| found.is_of(secret)));
+                        Polled::Changed(Candidate { changed: all, found: new, resolved })
+                    }
                     Compared::Kept => Polled::Kept,
                     Compared::Unchanged => Polled::Unchanged,
                 }
@@ -115,12 +137,13 @@ impl Poller {
         })
     }
 
-    /// Takes the labels of values that the last poll found changed, but that a running command cannot see; once for each version.
-    pub fn take_unseen(&mut self) -> Vec<String> {
+    /// Takes the values that the last poll found changed, but that a running command cannot see; once for each version. Their secrets
+    /// are without those of [`Candidate::found`].
+    pub fn take_unseen(&mut self) -> Unseen {
         std::mem::take(&mut self.unseen)
     }
 
-    /// The last values that were `Changed` are those of the command now.
+    /// Takes the last values that were `Changed` for those of the command.
     pub fn adopt(&mut self) {
         self.comparison.adopt();
     }
@@ -141,32 +164,47 @@ impl Poller {
         }
     }
 
-    /// Starts the thread, or tries to again.
-    fn start_thread(&mut self) -> io::Result<&Sender<u64>> {
-        let requests = match self.requests.take() {
-            Some(requests) => requests,
+    /// Starts the thread if there is none, and a poll on it.
+    fn start_poll(&mut self, number: u64) -> io::Result<()> {
+        let worker = match self.worker.take() {
+            Some(worker) => worker,
             None => self.spawn()?,
         };
-        Ok(self.requests.insert(requests))
+        worker.deadline.restart();
+        // The thread catches panics. If it ended nevertheless, the watchdog fails this poll, and the next one has another thread.
+        let sent = worker.requests.send(number);
+        self.watchdog = Some(self.watch(&worker.deadline, number));
+        self.worker = sent.is_ok().then_some(worker);
+        Ok(())
     }
 
-    fn spawn(&self) -> io::Result<Sender<u64>> {
-        let (sender, receiver) = channel();
-        let (settings, deadline, mailbox) = (self.settings.clone(), self.deadline.clone(), Arc::clone(&self.mailbox));
+    fn spawn(&self) -> io::Result<Worker> {
+        let (requests, receiver) = channel();
+        let (settings, deadline, mailbox) =
+            (self.settings.clone(), self.settings.deadline(), Arc::clone(&self.mailbox));
+        let of_thread = deadline.clone();
         let run = move || {
-            let mut polling = Polling::new(settings, deadline, mailbox);
+            let mut polling = Polling::new(settings, of_thread, mailbox);
             receiver.iter().for_each(|number| polling.poll(number));
         };
-        let stack = usize::try_from(exec::STACK).unwrap_or(usize::MAX);
-        thread::Builder::new().stack_size(stack).spawn(run)?;
-        Ok(sender)
+        let stack = usize::try_from(exec::STACK).unwrap_or(usize::MAX).saturating_add(THREAD);
+        let thread = thread::Builder::new().stack_size(stack).spawn(run)?;
+        Ok(Worker { requests, deadline, thread })
+    }
+
+    /// Lets the next poll have another thread, with a backend that reads AWS's files anew.
+    fn leave_blocked(&mut self) {
+        self.blocked.retain(|thread| !thread.is_finished());
+        if self.blocked.len() < MOST_BLOCKED {
+            self.blocked.extend(self.worker.take().map(|worker| worker.thread));
+        }
     }
 
     /// Fails the poll at the deadline if the thread is blocked: by a file, a template, or a poll before it that still is.
-    fn watch(&self, number: u64) -> Watchdog {
+    fn watch(&self, deadline: &Deadline, number: u64) -> Watchdog {
         let mailbox = Arc::clone(&self.mailbox);
-        let overdue = move |status: &Status| mailbox.put(number, Err(Failure::PollOverdue(status.clone()).into()));
-        Watchdog::start(self.deadline.clone(), Callbacks { tick: Box::new(|_| {}), overdue: Box::new(overdue) })
+        let overdue = move |status: &Status| mailbox.put(number, Err(PollError::Overdue(status.clone())));
+        Watchdog::start(deadline.clone(), Callbacks { tick: Box::new(|_| {}), overdue: Box::new(overdue) })
     }
 }
 
@@ -286,26 +324,35 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_hangs_fails_its_poll_and_those_after_it_until_it_answers() {
+    fn a_file_that_hangs_fails_its_poll_and_those_after_it_until_it_is_replaced() {
         let directory = directory("hang");
         let pipe = directory.join("local.json");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let mut poller = poller(pipe.clone(), Duration::from_millis(50), Arc::new(|_| Vec::new()));
+        let mut poller = poller(pipe, Duration::from_millis(50), Arc::new(|_| Vec::new()));
         for _ in 0..2 {
             poller.request();
             assert!(matches!(ended(&mut poller), Polled::Failed(_)));
         }
-        // Both polls read the pipe, one after the other; the second may be given up before it begins.
-        let writer = fs::File::options().read(true).write(true).open(&pipe).unwrap();
-        fs::rename(&pipe, directory.join("pipe")).unwrap();
+        // Both threads still wait for a writer.
+        poller.settings.timeout = MINUTE;
+        fs::rename(directory.join("local.json"), directory.join("pipe")).unwrap();
         written(&directory, r#"{"db": "one"}"#);
-        drop(writer);
-        poller.deadline = Deadline::new(MINUTE, None);
-        let answered = (0..1000).any(|_| {
+        poller.request();
+        assert!(matches!(ended(&mut poller), Polled::Changed(_)));
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn the_threads_that_hang_are_limited() {
+        let directory = directory("limited");
+        let pipe = directory.join("local.json");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut poller = poller(pipe, Duration::from_millis(10), Arc::new(|_| Vec::new()));
+        for _ in 0..MOST_BLOCKED + 2 {
             poller.request();
-            matches!(ended(&mut poller), Polled::Changed(_))
-        });
-        assert!(answered);
+            assert!(matches!(ended(&mut poller), Polled::Failed(_)));
+        }
+        assert_eq!(poller.blocked.len(), MOST_BLOCKED);
         fs::remove_dir_all(directory).unwrap();
     }
 

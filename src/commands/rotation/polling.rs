@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use super::mailbox::{Mailbox, Snapshot};
+use super::mailbox::{Mailbox, PollError, PollOutcome, Snapshot};
 use crate::backend::Backend;
 use crate::commands::prepare::BackendConfig;
 use crate::commands::read::{fetch_and_resolve, open};
@@ -39,7 +39,7 @@ pub struct PollSettings {
     pub check: Arc<Check>,
 }
 
-/// The state of the thread.
+/// The state of a thread of polls.
 pub struct Polling {
     settings: PollSettings,
     deadline: Deadline,
@@ -63,7 +63,7 @@ impl Polling {
     /// Polls, and hands the result over unless the poll is cancelled meanwhile. A panic is a failed poll.
     pub fn poll(&mut self, number: u64) {
         let result = catch_unwind(AssertUnwindSafe(|| self.run(number)));
-        let result = result.unwrap_or_else(|_| Some(Err(Failure::PollPanicked.into())));
+        let result = result.unwrap_or_else(|_| Some(Err(PollError::Failed(Failure::PollPanicked.into()))));
         exec::wipe_stack();
         if result.as_ref().is_some_and(Result::is_err) {
             // Credentials that were refused, or changed files of AWS, are read again.
@@ -75,16 +75,17 @@ impl Polling {
     }
 
     /// Runs a poll in an async runtime of its own, with which its connections end: AWS closes an idle one before the next poll, and
-    /// their buffers hold secrets.
-    fn run(&mut self, number: u64) -> Option<Result<Snapshot, Report>> {
+    /// their buffers hold secrets. A frame of its own, which is wiped after it.
+    #[inline(never)]
+    fn run(&mut self, number: u64) -> Option<PollOutcome> {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            Err(error) => return Some(Err(Failure::Runtime(os_error::text(&error)).into())),
+            Err(error) => return Some(Err(PollError::Failed(Failure::Runtime(os_error::text(&error)).into()))),
         };
         let mailbox = Arc::clone(&self.mailbox);
         let result = runtime.block_on(async {
             let result = match select(pin!(self.resolve()), pin!(mailbox.over(number))).await {
-                Either::Left((result, _)) => Some(result),
+                Either::Left((result, _)) => Some(result.map_err(PollError::Failed)),
                 Either::Right(_) => None,
             };
             self.backend = self.backend.take().and_then(Backend::rest);

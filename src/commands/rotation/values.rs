@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use super::comparison::{ChangedSecret, Comparison, Scope};
+use super::comparison::{ChangedSecret, Comparison, Scope, Unseen};
 use super::delivery::{Prepared, Target, replace};
 use super::poller::{Polled, Poller};
 use super::polling::{Check, PollSettings};
@@ -49,6 +49,8 @@ pub struct Values {
     written: Written,
     /// The secrets whose values are in `next`, or were.
     changed: Vec<ChangedSecret>,
+    /// Those of them that the last such poll has found.
+    found: Vec<ChangedSecret>,
     /// The reason of the last poll or preparation that failed.
     failure: Report,
     /// Files that could not be replaced or removed in full, while the command runs nevertheless.
@@ -91,6 +93,7 @@ impl Values {
             prepared: None,
             written: Written::default(),
             changed: Vec::new(),
+            found: Vec::new(),
             failure: Report::default(),
             remains: Vec::new(),
         })
@@ -121,6 +124,7 @@ impl Values {
             Polled::Changed(candidate) => {
                 self.next = Some(candidate.resolved);
                 self.changed = candidate.changed;
+                self.found = candidate.found;
                 PollResult::Changed
             }
             Polled::Kept => PollResult::Kept,
@@ -132,14 +136,19 @@ impl Values {
         })
     }
 
-    /// Takes the labels of values that a running command cannot see, as [`Poller::take_unseen`] does.
-    pub fn take_unseen(&mut self) -> Vec<String> {
+    /// Takes the values that a running command cannot see, as [`Poller::take_unseen`] does.
+    pub fn take_unseen(&mut self) -> Unseen {
         self.poller.take_unseen()
     }
 
     /// The secrets that have changed.
     pub fn changed(&self) -> &[ChangedSecret] {
         &self.changed
+    }
+
+    /// The secrets that have changed, of which a poll found the change last.
+    pub fn found(&self) -> &[ChangedSecret] {
+        &self.found
     }
 
     /// The reason of the last poll or preparation that failed.

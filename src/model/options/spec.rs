@@ -67,7 +67,9 @@ impl OptionSpec {
     pub fn values(&self) -> Vec<String> {
         match self.takes {
             Takes::Text("FORMAT") => LogFormat::ALL.map(|format| format.name().to_owned()).to_vec(),
-            Takes::Text("SIGNAL") => SignalNumber::names().map(str::to_owned).collect(),
+            Takes::Text("SIGNAL") => {
+                SignalNumber::names().filter(|name| self.allows(name)).map(str::to_owned).collect()
+            }
             Takes::Text("MODE") => {
                 let signals = SignalNumber::names().map(|signal| format!("signal={signal}"));
                 ["restart", "exit"].map(str::to_owned).into_iter().chain(signals).collect()
@@ -83,10 +85,15 @@ impl OptionSpec {
                 let names = LogFormat::ALL.into_iter().map(LogFormat::name);
                 suggest::nearest(&text.to_ascii_lowercase(), names).map(str::to_owned)
             }
-            Takes::Text("SIGNAL") => SignalNumber::nearest(text).map(str::to_owned),
+            Takes::Text("SIGNAL") => SignalNumber::nearest(text).filter(|name| self.allows(name)).map(str::to_owned),
             Takes::Text("MODE") => nearest_mode(text),
             Takes::Text(_) | Takes::Nothing | Takes::Level | Takes::Texts(_) | Takes::Optional(_) => None,
         }
+    }
+
+    /// Returns true if this text is legal as the argument.
+    fn allows(&self, text: &str) -> bool {
+        (self.set)(&mut TypedOptions::default(), Given::Text(text.into())).is_ok()
     }
 
     /// Returns the first of a list of texts that the option does not take.

@@ -137,7 +137,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "notify-ready",
         Takes::Nothing,
         |options, given| put(&mut options.notify_ready, given.flag()),
-        "Tell systemd right before the command starts that the service is ready (Type=notify)",
+        "Tell systemd when the command starts that the service is ready (Type=notify)",
     ),
     spec(
         ENVIRONMENT,
@@ -226,7 +226,7 @@ pub const OPTIONS: &[OptionSpec] = &[
             "quiet",
             Takes::Nothing,
             |options, given| put(&mut options.quiet, given.flag()),
-            "Print no warnings and no progress line",
+            "Print no warnings, no notes and no progress line",
         )
     },
     spec(

@@ -93,7 +93,7 @@ struct Defaults {
     cache_ttl: Option<DurationOrZero>,
     /// Answers in `cache` that are younger are used if AWS is unavailable. Default: 24h.
     cache_stale: Option<DurationOrZero>,
-    /// Tells systemd right before the command starts that the service is ready (`Type=notify`).
+    /// Tells systemd when the command starts that the service is ready (`Type=notify`).
     notify_ready: Option<bool>,
     /// Keeps variables that are already set and not empty.
     keep_existing: Option<bool>,
@@ -117,7 +117,7 @@ struct Defaults {
     poll_signal: Option<PollSignal>,
     /// Prints the secret and version of each variable; 2 also the source of the credentials, requests and times.
     verbose: Option<Level>,
-    /// Suppresses warnings.
+    /// Suppresses warnings, notes and the progress line.
     quiet: Option<bool>,
     /// The format of the lines on standard error. Default: text.
     log_format: Option<LogFormat>,
