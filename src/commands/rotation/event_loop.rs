@@ -101,7 +101,9 @@ impl<'a> EventLoop<'a> {
                 self.notices.started();
             }
             Action::Signal(signal) => self.job.signal(signal),
-            Action::GiveTerminal => self.job.give_terminal(),
+            Action::GiveTerminal => {
+                self.job.give_terminal();
+            }
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => self.timers.arm(delay, self.options),
             Action::Disarm(timer) => self.timers.disarm(timer),
