@@ -6,7 +6,7 @@ use crate::deliver::DeliverError;
 use crate::model::options::{OnRotation, Options, Rotation};
 use crate::report::rotation::{self, Change};
 use crate::report::{Failure, Line, Report, TEMPORARY, terminal};
-use crate::supervise::{ExitStatus, Notice};
+use crate::supervise::{ExitStatus, KillReason, Notice};
 
 pub struct Notices<'a> {
     pub rotation: &'a Rotation,
@@ -40,7 +40,8 @@ impl Notices<'_> {
                 vec![rotation::ended(command, pid, status.code(), signal)]
             }
             Notice::Cancelled => vec![rotation::cancelled(command)],
-            Notice::Killed => vec![rotation::killed(command, self.rotation.grace)],
+            Notice::Killed(KillReason::GraceOver) => vec![rotation::killed(command, self.rotation.grace)],
+            Notice::Killed(KillReason::SecondTerm) => vec![rotation::killed_by_term(command)],
         });
     }
 

@@ -17,7 +17,7 @@ impl Timers {
             Delay::FirstPoll => schedule::first_poll(options.poll_interval, fastrand::f64()),
             Delay::NextPoll { failures } => schedule::next_poll(options.poll_interval, failures, fastrand::f64()),
             Delay::Splay => schedule::splay(options.splay, fastrand::f64()),
-            Delay::Grace => options.grace,
+            Delay::AfterTerm | Delay::Grace => options.grace,
             Delay::Kill => KILL,
         };
         // The clock ends in some hundred years, before which a timer that does not fit in would not elapse.
