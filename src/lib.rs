@@ -86,11 +86,13 @@ fn size_of(arguments: &[OsString], inherited: &Inherited) -> usize {
 /// Not a part of [`start`], whose own stack frame must be small.
 #[inline(never)]
 fn resolve_and_run(arguments: Vec<OsString>, inherited: &Inherited) -> ExitCode {
-    match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, inherited))) {
+    let status = match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, inherited))) {
         Ok(Ok(status)) => status,
         Ok(Err(report)) => print(report),
         Err(_) => ExitCode::from(report::BUG),
-    }
+    };
+    terminal::finish_printing();
+    status
 }
 
 fn print(report: Report) -> ExitCode {
