@@ -18,6 +18,7 @@ mod packages;
 mod pages;
 mod pods;
 mod restart;
+mod rotating;
 mod scratch;
 mod shown;
 mod stopping;
