@@ -19,6 +19,7 @@ mod packages;
 mod pages;
 mod pods;
 mod restart;
+mod rotating;
 mod scratch;
 mod shown;
 mod stopping;
