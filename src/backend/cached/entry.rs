@@ -108,11 +108,7 @@ fn read(name: &EntryName, bytes: &[u8]) -> Option<Entry> {
     values = values.strip_prefix(b"\n")?;
     let document = header.answer.document(&mut values)?;
     let is_whole = values.is_empty() && header.name == name.as_str();
-    is_whole.then_some(Entry {
-        document,
-        fetched: Duration::from_nanos(header.fetched),
-        is_replica: header.is_replica,
-    })
+    is_whole.then_some(Entry { document, fetched: Duration::from_nanos(header.fetched), is_replica: header.is_replica })
 }
 
 impl Answer {
