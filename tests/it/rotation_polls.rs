@@ -174,14 +174,21 @@ fn a_profile_with_an_mfa_device_is_78_before_any_request() {
     assert!(aws.calls().is_empty());
 }
 
+/// Changes the secret, asks for a poll, and waits for the restart.
+fn rotates(aws: &Aws, run: &Rotating) {
+    aws.rotate("x", Secret::json(r#"{"k":"two"}"#).with_id("v2"));
+    run.request();
+    assert_eq!(run.values(2), ["one", "two"]);
+}
+
 #[test]
 fn polls_do_without_a_cache_whose_directory_is_gone_and_warn_once() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let run = Rotating::start(cache.with(rotating(&aws, "restart"), &[]));
     std::fs::remove_dir_all(cache.path()).unwrap();
-    run.poll(&aws);
-    run.poll(&aws);
-    restarts(&aws, &run);
+    rotates(&aws, &run);
+    run.request();
+    aws.await_calls(3);
     let outcome = run.end();
     let warning = "does not exist; the secrets are read again without it";
     assert_eq!(outcome.stderr().matches(warning).count(), 1, "{outcome}");
@@ -193,7 +200,7 @@ fn polls_warn_of_an_answer_that_cannot_be_kept() {
     let run = Rotating::start(cache.with(rotating(&aws, "restart"), &[]));
     let entry = cache.entry();
     std::fs::create_dir(entry.with_extension("new")).unwrap();
-    restarts(&aws, &run);
+    rotates(&aws, &run);
     run.end().says(["the answer cannot be kept", "secret x"]);
     assert!(!entry.exists());
 }

@@ -41,8 +41,8 @@ use crate::model::answer::{Answer, Answers, DescribedSecret, FetchFailure};
 use crate::model::reference::{Locator, Region, Version};
 use crate::time::deadline::Deadline;
 use distinction::distinction;
-use request::{Limited, SecretRequest};
-use session::{KnownHost, Session};
+use request::{KnownHost, Limited, SecretRequest};
+use session::Session;
 
 /// The client of Secrets Manager and Parameter Store.
 pub struct Aws {

@@ -43,6 +43,15 @@ impl Limited {
     }
 }
 
+/// The sources that have answered on this host, as the cache shows, and are unavailable when they cannot be reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KnownHost {
+    /// The region is one of IMDS, if it is not configured.
+    pub region: bool,
+    /// The credentials are those of IMDS, if none are configured.
+    pub credentials: bool,
+}
+
 /// A request and its result in one region.
 pub type RegionResult = (SecretRequest, Result<Document, FetchError>);
 

@@ -12,7 +12,7 @@ use super::config::{Settings, SetupError, apply_profile};
 use super::credentials::{MfaCodes, ProviderConfigs, find_credentials, instance_region};
 use super::parameter_store::MAX_BATCH;
 use super::protocol::{Api, expires_soon};
-use super::request::{Limited, SecretRequest};
+use super::request::{KnownHost, Limited, SecretRequest};
 use super::sts::{self, AssumedRole};
 use crate::model::answer::{FetchError, Outage};
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -37,15 +37,6 @@ pub struct Session {
     pub roles: BTreeMap<Role, Result<AssumedRole, FetchError>>,
     /// The identity of the base credentials.
     identity: OnceCell<Option<String>>,
-}
-
-/// The sources that have answered on this host, as the cache shows, and are unavailable when they cannot be reached.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct KnownHost {
-    /// The region is one of IMDS, if it is not configured.
-    pub region: bool,
-    /// The credentials are those of IMDS, if none are configured.
-    pub credentials: bool,
 }
 
 impl Session {

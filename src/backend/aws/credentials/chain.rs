@@ -68,16 +68,8 @@ pub async fn find_credentials<'a>(
             ProviderFailure::Misconfigured => false,
         };
         // The limit of what the cache can answer is for outages, and not for a source that is not configured yet.
-        let unlimited = budget.without_limit();
-        let budget = match failure {
-            ProviderFailure::NotConfigured | ProviderFailure::Defect if !last.temporary => &unlimited,
-            ProviderFailure::NotConfigured
-            | ProviderFailure::Unanswered
-            | ProviderFailure::Defect
-            | ProviderFailure::Misconfigured
-            | ProviderFailure::Outage
-            | ProviderFailure::OutOfTime => budget,
-        };
+        let is_unset = matches!(failure, ProviderFailure::NotConfigured | ProviderFailure::Defect) && !last.temporary;
+        let budget = if is_unset { &budget.without_limit() } else { budget };
         // AWS_MAX_ATTEMPTS counts the attempts in each region.
         let rounds = u32::try_from(attempts / regions.len()).unwrap_or(u32::MAX);
         if !(is_repeated && budget.pause(rounds, None, None).await) {
