@@ -38,6 +38,19 @@ fn await_rest(running: &Running) {
 }
 
 #[test]
+fn another_process_of_the_same_user_cannot_look_into_a_supervisor() {
+    let other_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    if !skip::can(&[&other_user[..], &["true"]].concat(), "the owner of /proc/PID of another user") {
+        return;
+    }
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let sandbox = crate::support::sandbox::sandbox(&aws).args(["--on-rotation", "restart"]).through(other_user);
+    // The owner of its own files, and of those of its parent.
+    let sandbox = sandbox.script("stat -c %u /proc/self/environ /proc/$PPID/environ");
+    sandbox.spawn_copy().wait().launched().printed("65534\n0\n");
+}
+
+#[test]
 fn the_values_of_the_command_and_those_before_are_not_in_memory() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("reading the memory of a process that is not dumpable needs root");
