@@ -58,6 +58,16 @@ fn changed_secret(change: &Change<'_>) -> Line {
         .detail()
 }
 
+/// Returns the line for what follows from a change after a part of `--splay`.
+pub fn delayed(command: &str, consequence: &str, delay: Duration) -> Line {
+    let seconds = delay.as_secs();
+    let delay = humantime::format_duration(Duration::from_secs(seconds));
+    Line::note(format!("{command} {consequence} in {delay} (--splay)"))
+        .event("delayed")
+        .with("seconds", seconds)
+        .detail()
+}
+
 pub fn reverted(command: &str) -> Line {
     Line::note(format!("the values are again those that {command} has, so nothing is done")).event("reverted").detail()
 }
