@@ -40,6 +40,7 @@ use std::process::ExitCode;
 pub use exec::WipingAllocator;
 
 use commands::check::check;
+use commands::credential::{credential, refuse_unless_answered, take_connection};
 use commands::export::export;
 use commands::install::install;
 use commands::launch::launch;
@@ -54,6 +55,16 @@ use report::{Failure, Report, terminal};
 /// A successful launch does not return. Returns 0 after help or version, with `--on-rotation` the command's exit status, else one of
 /// docs/reference.md (sysexits(3)).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
+    // First of all: what is printed on a credential's connection would become the credential.
+    if let Err(status) = take_connection(&arguments) {
+        return ExitCode::from(status);
+    }
+    let exit_code = start(arguments, environment);
+    refuse_unless_answered();
+    exit_code
+}
+
+fn start(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
     exec::die_of_signals();
     panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));
     let inherited = Inherited::new(environment);
@@ -72,14 +83,16 @@ fn size_of(arguments: &[OsString], inherited: &Inherited) -> usize {
     arguments.chain(inherited.iter().map(|(name, value)| name.len() + 1 + value.len() + overhead)).sum()
 }
 
-/// Not a part of [`run`], whose own stack frame must be small.
+/// Not a part of [`start`], whose own stack frame must be small.
 #[inline(never)]
 fn resolve_and_run(arguments: Vec<OsString>, inherited: &Inherited) -> ExitCode {
-    match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, inherited))) {
+    let status = match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, inherited))) {
         Ok(Ok(status)) => status,
         Ok(Err(report)) => print(report),
         Err(_) => ExitCode::from(report::BUG),
-    }
+    };
+    terminal::finish_printing();
+    status
 }
 
 fn print(report: Report) -> ExitCode {
@@ -98,6 +111,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode,
         Invocation::Export { inputs, options } => export(*inputs, &options, inherited),
         Invocation::Migrate { options, shared } => migrate(&options, *shared, inherited),
         Invocation::Install { directory } => install(&directory),
+        Invocation::Credential { inputs } => credential(*inputs, inherited),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

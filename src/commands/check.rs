@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::prepare::{BackendConfig, Prepared, prepare, prepare_and_find};
+use super::prepare::{BackendConfig, Prepared, Scope, prepare, prepare_and_find};
 use super::read::{Examined, read_and_examine};
 use super::values::{print_disk_notices, unusable};
 use crate::backend::agent::Agent;
@@ -24,7 +24,7 @@ use crate::report::check::{
     CheckedCommand, CheckedSource, Findings, Values, alias_warnings, description_warnings, json, override_notes,
     overrides, rows, text,
 };
-use crate::report::{self, Failure, Report, terminal};
+use crate::report::{self, CredentialFailure, Failure, Report, terminal};
 use crate::resolve::{Outcome, resolve_offline, unsupported};
 use crate::time::deadline::Deadline;
 
@@ -41,7 +41,7 @@ pub fn check(
     let mut findings = Findings::new(SystemTime::now());
     let mut report = Report::default();
     let (prepared, program) = match command {
-        None => (prepare(inputs, inherited), None),
+        None => (prepare(inputs, Scope::Everything, inherited), None),
         Some(command) => {
             let (prepared, found) = prepare_and_find(inputs, command, inherited);
             let found = found.and_then(Program::check_interpreter);
@@ -110,6 +110,7 @@ impl Check<'_> {
         let unusable = unusable.into_iter().map(|(_, error)| error).collect();
         report.append(Report::of_values(errors, unusable, &plan, format!("{program} would not be started")));
         report.extend(undeliverable, Failure::Deliver);
+        report.extend(resolved.credentials.iter().filter_map(CredentialFailure::of_value), Failure::Credential);
         if report.is_empty() {
             let paths = paths.iter().map(|(name, path)| (name, path.as_path()));
             let environment = Environment::new(retained, &resolved.variables, paths);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, Scope, prepare};
 use super::read::read;
 use crate::deliver::export::{Exported, export as export_variables, variables};
 use crate::deliver::{Files, deliver};
@@ -24,7 +24,7 @@ use crate::resolve::Outcome;
 pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) -> Result<(), Report> {
     let is_shown = own.output.is_none() && !own.reveal && terminal::is_output_terminal();
     inputs.errors.extend(is_shown.then_some(UsageError::ValuesOnTerminal));
-    let Prepared { options, plan, backend, .. } = prepare(inputs, inherited)?;
+    let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Launch, inherited)?;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;
     let mut report = Report::of_values(errors, Vec::new(), &plan, "nothing was exported");

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, Scope, prepare};
 use super::read::read;
 #[cfg(target_os = "linux")]
 use super::rotation::{Launch, supervise};
@@ -24,7 +24,7 @@ use crate::system::notify::NotifySocket;
 /// # Errors
 /// Every reason why the command does not run.
 pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> Result<ExitCode, Report> {
-    let prepared = prepare(inputs, inherited)?;
+    let prepared = prepare(inputs, Scope::Launch, inherited)?;
     // Before any request, so that a mistyped command fails at once.
     let program = prepared.find(command).map_err(|error| Failure::program(command, error))?;
     let Prepared { options, retained, backend, plan } = prepared;

@@ -7,6 +7,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::quoting::escaped;
 use crate::report::{self, terminal};
+use crate::system::connection;
 use crate::system::notify::NotifySocket;
 use crate::system::termination;
 use crate::time::deadline::Deadline;
@@ -101,5 +102,6 @@ fn set_signal_line(status: &Status) {
 
 fn overdue(status: &Status) {
     terminal::print_lines(report::overdue(status).map(|line| line.with("status", report::TEMPORARY)));
+    connection::refuse();
     std::process::exit(report::TEMPORARY.into());
 }

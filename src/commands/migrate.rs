@@ -12,12 +12,12 @@ use crate::model::answer::FetchFailure;
 use crate::model::entry::Mode;
 use crate::model::inherited::Inherited;
 use crate::model::migration::{
-    MOST_BYTES, Merged, MigrationError, NotMergeable, Operation, Outcome, Setting, Unsuitable, declaration, is_stored,
-    merge,
+    MOST_BYTES, MigrationError, NotMergeable, Operation, Outcome, Setting, Unsuitable, declaration,
 };
 use crate::model::options::{MigrateOptions, TypedOptions};
 use crate::model::reference::Region;
 use crate::report::{Failure, Report, migration, terminal};
+use crate::resolve::{Merged, is_stored, merge};
 
 /// Creates or updates the secret with `--apply`, and prints or writes the declaration.
 ///

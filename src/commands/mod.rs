@@ -1,6 +1,7 @@
 //! The commands, one in each file, and the steps that they share.
 
 pub mod check;
+pub mod credential;
 pub mod export;
 pub mod install;
 pub mod launch;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::prepare::{BackendConfig, Prepared, prepare};
+use super::prepare::{BackendConfig, Prepared, Scope, prepare};
 use super::runtime::run;
 use crate::backend::agent::{Agent, AgentSettings};
 use crate::backend::aws::{self, Reader, Settings, apply_profile};
@@ -20,7 +20,7 @@ use crate::resolve::unsupported;
 /// # Errors
 /// Every error in the inputs, and every reference that the agent cannot read.
 pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inherited) -> Result<(), Report> {
-    let Prepared { options, plan, backend, .. } = prepare(inputs, inherited)?;
+    let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Everything, inherited)?;
     let (mut settings, agent) = match backend {
         BackendConfig::Aws(settings) => (*settings, None),
         BackendConfig::Agent(settings, agent) => (*settings, Some(agent)),

@@ -10,12 +10,13 @@ use crate::input::cli::{Inputs, Subcommand, UsageError};
 use crate::input::declaration::{DEFAULT_NAMES, DeclarationProblem};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
+use crate::model::credential::{CredentialRequest, select};
 use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
 use crate::model::options::{AwsOptions, OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::retention::Retained;
-use crate::report::{Failure, Report, terminal};
+use crate::report::{CredentialFailure, Failure, Report, terminal};
 
 /// The merged inputs.
 pub struct Prepared {
@@ -24,6 +25,16 @@ pub struct Prepared {
     pub retained: Retained,
     pub backend: BackendConfig,
     pub plan: Plan,
+}
+
+/// The part of the declarations that a command needs.
+#[derive(Clone, Copy)]
+pub enum Scope<'a> {
+    /// The variables and files of a launch.
+    Launch,
+    /// These and all credentials.
+    Everything,
+    Credential(&'a CredentialRequest),
 }
 
 /// The inputs of all places in one, before references are looked up.
@@ -39,13 +50,13 @@ struct Merged {
 ///
 /// # Errors
 /// Every error in them.
-pub fn prepare(inputs: Inputs, inherited: &Inherited) -> Result<Prepared, Report> {
+pub fn prepare(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited) -> Result<Prepared, Report> {
     let mut report = Report::default();
-    let merged = merge(inputs, inherited, &mut report);
+    let merged = merge(inputs, scope, inherited, &mut report);
     complete(merged, inherited, report)
 }
 
-/// Does the same as [`prepare`], and looks up a command even if an input is wrong.
+/// Does the same as [`prepare`] for [`Scope::Everything`], and looks up a command even if an input is wrong.
 ///
 /// # Errors
 /// Every error in the inputs.
@@ -55,7 +66,7 @@ pub fn prepare_and_find(
     inherited: &Inherited,
 ) -> (Result<Prepared, Report>, Result<Program, ProgramError>) {
     let mut report = Report::default();
-    let merged = merge(inputs, inherited, &mut report);
+    let merged = merge(inputs, Scope::Everything, inherited, &mut report);
     // The PATH of the declarations, as far as these can be read.
     let (path, retained) = (literal_path(&merged.layers), inherited.retain(&merged.options.retention));
     let prepared = complete(merged, inherited, report);
@@ -78,7 +89,8 @@ fn literal_path(layers: &[Layer]) -> Option<String> {
 
 /// Reads the variables of the backend and makes the plan.
 fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result<Prepared, Report> {
-    let Merged { command, options, layers, has_quiet_flag } = merged;
+    let Merged { command, mut options, layers, has_quiet_flag } = merged;
+    options.rotation = options.rotation.filter(|_| supervises(command));
     let retained = inherited.retain(&options.retention);
     let backend = BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited);
     let backend = report.value_of(backend, Failure::Variable);
@@ -86,7 +98,7 @@ fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result
         backend.map(|backend| if options.rotation.is_some() { backend.for_reading(Reading::First) } else { backend });
     let kept = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, kept), Failure::Plan);
-    if signals_without_file(command, &options, plan.as_ref()) {
+    if signals_without_file(&options, plan.as_ref()) {
         report.extend([UsageError::SignalWithoutFile], Failure::Usage);
     }
     match (backend, plan) {
@@ -95,25 +107,30 @@ fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result
     }
 }
 
-/// True if a launch, or what `check` checks, would send a signal about a file that does not exist.
-fn signals_without_file(command: Option<Subcommand>, options: &Options, plan: Option<&Plan>) -> bool {
-    let starts = match command {
+/// True for a launch, and for `check`, which checks one: to the other commands, the options of `--on-rotation` mean nothing.
+fn supervises(command: Option<Subcommand>) -> bool {
+    match command {
         None | Some(Subcommand::Check) => true,
         Some(
             Subcommand::Policy
             | Subcommand::Export
             | Subcommand::Migrate
             | Subcommand::Install
+            | Subcommand::Credential
             | Subcommand::Completions
             | Subcommand::Man,
         ) => false,
-    };
+    }
+}
+
+/// True if a signal would be sent about a file that does not exist.
+fn signals_without_file(options: &Options, plan: Option<&Plan>) -> bool {
     let signals = options.rotation.is_some_and(|rotation| matches!(rotation.on_rotation, OnRotation::Signal(_)));
-    starts && signals && plan.is_some_and(|plan| !plan.has_path())
+    signals && plan.is_some_and(|plan| !plan.has_path())
 }
 
 /// Merges the inputs, and adds the errors to `report`.
-fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Merged {
+fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut Report) -> Merged {
     let Inputs { command, options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors } = inputs;
     report.extend(errors, Failure::Usage);
     let load = || declaration::load(&files, find_file, container.as_deref());
@@ -139,6 +156,7 @@ fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Merged {
     let (options, conflicts) = options.over(defaults).resolve(inherited);
     terminal::choose_format(options.log_format);
     report.extend(conflicts, Failure::Options);
+    narrow(&mut layers, scope, report);
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
         let default_names = if find_file { DEFAULT_NAMES } else { &[] };
@@ -146,6 +164,22 @@ fn merge(inputs: Inputs, inherited: &Inherited, report: &mut Report) -> Merged {
         report.extend([error], Failure::Usage);
     }
     Merged { command, options, layers, has_quiet_flag }
+}
+
+/// Leaves the part of the layers that is needed. Adds the error of a credential that is not declared, unless an error before may be
+/// the reason.
+fn narrow(layers: &mut [Layer], scope: Scope<'_>, report: &mut Report) {
+    match scope {
+        Scope::Launch => {}
+        Scope::Everything => layers.iter_mut().for_each(Layer::include_credentials),
+        Scope::Credential(request) => {
+            let selected = select(layers, request);
+            if let (Err(reason), true) = (selected, report.is_empty()) {
+                let failure = CredentialFailure::NotSelected { request: request.clone(), reason };
+                report.extend([failure], Failure::Credential);
+            }
+        }
+    }
 }
 
 impl Prepared {

@@ -5,12 +5,9 @@ mod directory;
 mod disk;
 pub mod export;
 mod inheritance;
-#[cfg(target_os = "linux")]
 mod memory;
 mod names;
 mod new_file;
-#[cfg(target_os = "macos")]
-mod no_memory;
 mod platform;
 mod problem;
 mod program;

@@ -8,10 +8,7 @@ use super::access::Access;
 use super::directory::DirectoryEntry;
 use super::disk::DiskFile;
 use super::inheritance::Inheritance;
-#[cfg(target_os = "linux")]
 use super::memory::MemoryFile;
-#[cfg(target_os = "macos")]
-use super::no_memory::MemoryFile;
 use super::problem::{DeliverError, DeliverProblem};
 use super::signals::{Signals, Undoing};
 use crate::model::entry::{FileTarget, Origin, Place};

@@ -151,7 +151,7 @@ fn name_of(string: &CString) -> String {
 mod tests {
     use super::*;
     use crate::Inherited;
-    use crate::model::entry::Origin;
+    use crate::model::entry::{Origin, SubjectKind};
     use crate::model::plan::EntryId;
     use crate::model::retention::Retention;
     use crate::model::secret_value::SecretValue;
@@ -170,7 +170,7 @@ mod tests {
             subject: Subject {
                 label: name.into(),
                 origin: Origin::Argument("--env"),
-                is_env_from: false,
+                kind: SubjectKind::Entry,
                 written: None,
             },
         }

@@ -5,11 +5,13 @@
 //! - The result of each stage: `plan/` (what to set, what to request), `answer/` (documents), `resolved` (values).
 //! - The environment: `inherited`, the part of it that the command keeps (`retention`), and the command's
 //!   (`environment`).
+//! - systemd's credentials: `credential`.
 //! - Types of single values: `env_name`, `secret_value`, `url`, and glob patterns (`name_patterns`).
 //! - Texts of messages: `quoting`, `suggest`, and `library_text`, which matches on those of other crates.
 
 pub mod answer;
 pub mod command_line;
+pub mod credential;
 pub mod entry;
 pub mod env_name;
 pub mod environment;

@@ -21,6 +21,13 @@ pub struct FileValue {
     pub origin: Origin,
 }
 
+/// The value of a unit's credential.
+#[derive(Debug)]
+pub struct CredentialValue {
+    pub value: SecretValue,
+    pub subject: Subject,
+}
+
 /// The source of a value.
 #[derive(Debug)]
 pub struct ReadFrom {
@@ -44,11 +51,12 @@ pub struct UnusedEntry {
     pub subject: Subject,
 }
 
-/// The values of a plan, each variable and each path once.
+/// The values of a plan, each variable, each path and each credential once.
 #[derive(Debug, Default)]
 pub struct Resolved {
     pub variables: Vec<ResolvedVariable>,
     pub files: Vec<FileValue>,
+    pub credentials: Vec<CredentialValue>,
     /// The entry of each value.
     pub entries: Vec<ResolvedEntry>,
     /// The optional entries that are absent.

@@ -5,7 +5,7 @@ use crate::model::answer::{
     AGENT, AGENT_SESSION_TOKEN, AgentLimit, CredentialsError, Denial, FetchError, INSTANCE_METADATA, Missing, Outage,
     Refusal, Wanted,
 };
-use crate::model::entry::{Origin, Subject};
+use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::reference::{Locator, SecretRef, Store, Version};
 use crate::model::suggest::Suggestions;
 
@@ -21,13 +21,11 @@ pub fn name(locator: &Locator) -> String {
 /// Returns the advice for a value that need not exist; `None` for an `env-from` entry, and one of a task definition, which cannot
 /// have a default.
 pub fn default_hint(subject: &Subject) -> Option<&'static str> {
-    if subject.is_env_from {
-        return None;
-    }
-    match subject.origin {
-        Origin::TaskDefinition { .. } => None,
-        Origin::File { .. } => Some("give the entry a `default` or `optional: true`"),
-        Origin::Argument(_) | Origin::Inherited => {
+    match (subject.kind, &subject.origin) {
+        (SubjectKind::EnvFrom, _) | (_, Origin::TaskDefinition { .. }) => None,
+        (SubjectKind::Credential, _) => Some("give the credential a `default`"),
+        (SubjectKind::Entry, Origin::File { .. }) => Some("give the entry a `default` or `optional: true`"),
+        (SubjectKind::Entry, Origin::Argument(_) | Origin::Inherited) => {
             Some("declare the entry in a file, with a `default` or `optional: true`")
         }
     }

@@ -6,7 +6,6 @@ use super::usage_errors::quoted_value;
 use crate::input::declaration::{DeclarationError, DeclarationProblem, Excerpt};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
-use crate::model::entry::Claim;
 use crate::model::env_name::is_name;
 use crate::model::options::find_option;
 use crate::model::quoting::file_name;
@@ -184,16 +183,12 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
             )
         }
         DeclarationProblem::NotOneSource => "expected exactly one of `from`, `value` and `template`".to_owned(),
+        DeclarationProblem::NotOneCredentialSource => "expected exactly one of `from` and `template`".to_owned(),
         DeclarationProblem::Template(TemplateError { line, message }) => {
             format!("line {line} of the template: {message}")
         }
         DeclarationProblem::DefaultAndOptional => "`default` and `optional` exclude each other".to_owned(),
-        DeclarationProblem::DuplicateTarget(Claim::Variable(name)) => {
-            format!("the variable {name} is set twice in this declaration")
-        }
-        DeclarationProblem::DuplicateTarget(Claim::Path(path)) => {
-            format!("the file {} is set twice in this declaration", path.display())
-        }
+        DeclarationProblem::DuplicateTarget(claim) => format!("{claim} is set twice in this declaration"),
         DeclarationProblem::FileWithoutTarget => {
             "expected `path`, or `env` (the variable for the path of a file in memory), or both".to_owned()
         }

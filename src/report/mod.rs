@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod check;
+mod credential_errors;
 mod deliver_errors;
 mod exec_errors;
 mod exit_status;
@@ -22,6 +23,7 @@ pub mod rotation;
 pub mod terminal;
 mod usage_errors;
 
+pub use credential_errors::CredentialFailure;
 pub use deliver_errors::export::{reserved_names, unwritten_files};
 pub use exit_status::{BUG, TEMPORARY};
 pub use failure::Failure;

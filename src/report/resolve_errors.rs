@@ -5,6 +5,7 @@ use super::extract_errors::{env_from, extraction, rendering};
 use super::fetch_errors::{default_hint, fetch_text, fetching, name};
 use super::line::{Label, Line};
 use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Outage, Refusal};
+use crate::model::entry::SubjectKind;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
 use crate::model::suggest::Suggestions;
 use crate::resolve::{ResolveError, ResolveProblem};
@@ -159,7 +160,7 @@ fn path_hint(failure: &ResolveError) -> Option<Line> {
     };
     let SecretRef { locator, selector } = failure.reference.as_ref()?;
     let id = locator.written_id();
-    let may_be_path = failure.subject.is_env_from
+    let may_be_path = failure.subject.kind == SubjectKind::EnvFrom
         && locator.store == Store::ParameterStore
         && !locator.is_path()
         && *selector == Selector::Whole

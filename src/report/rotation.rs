@@ -171,6 +171,13 @@ pub fn killed(command: &str, grace: Duration) -> Line {
     line.event("killed").with("signal", SignalNumber::KILL.to_string())
 }
 
+/// Returns the line for a process group that is killed because another SIGTERM followed the one that cancelled the rotation.
+pub fn killed_by_term(command: &str) -> Line {
+    Line::warning(format!("a second SIGTERM came, so the process group of {command} is killed"))
+        .event("killed")
+        .with("signal", SignalNumber::KILL.to_string())
+}
+
 fn consequence(text: String, event: &'static str, changes: &[Change<'_>]) -> Line {
     let names = names(changes);
     Line::note(text).event(event).with("variables", Value::from(names))

@@ -13,7 +13,9 @@ use crate::model::env_name::EnvName;
 use crate::model::plan::{Binding, EnvFrom, Plan, PlannedLayer};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{Locator, SecretRef};
-use crate::model::resolved::{FileValue, ReadFrom, Resolved, ResolvedEntry, ResolvedVariable, UnusedEntry};
+use crate::model::resolved::{
+    CredentialValue, FileValue, ReadFrom, Resolved, ResolvedEntry, ResolvedVariable, UnusedEntry,
+};
 use crate::model::secret_value::SecretValue;
 
 /// The state of the walk: the targets resolved so far, and the locators that are needed for the others.
@@ -66,7 +68,7 @@ impl<'a> LayerWalk<'a> {
     fn may_be_overridden(&self, claim: &Claim) -> bool {
         match claim {
             Claim::Variable(name) => self.unread.iter().any(|object| object.naming.may_give(name.as_str())),
-            Claim::Path(_) => false,
+            Claim::Path(_) | Claim::Credential(_) => false,
         }
     }
 
@@ -108,6 +110,7 @@ impl<'a> LayerWalk<'a> {
             Target::File(target) => {
                 self.resolved.files.push(FileValue { target: target.clone(), value, origin: subject.origin });
             }
+            Target::Credential(_) => self.resolved.credentials.push(CredentialValue { value, subject }),
         }
     }
 

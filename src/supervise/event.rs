@@ -53,6 +53,7 @@ pub enum PollResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
     Poll,
+    /// [`Delay::Splay`] and [`Delay::AfterTerm`], the delays of a change's consequence.
     Splay,
     Grace,
     /// The time in which processes vanish after SIGKILL.
@@ -99,6 +100,8 @@ pub enum Delay {
         failures: u32,
     },
     Splay,
+    /// The time of `--grace` before a change has its consequence, since the command may be ending by a SIGTERM that was forwarded.
+    AfterTerm,
     Grace,
     Kill,
 }
@@ -119,7 +122,15 @@ pub enum Notice {
     /// A SIGTERM cancelled what was to follow the end of the command.
     Cancelled,
     /// The group is killed.
-    Killed,
+    Killed(KillReason),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KillReason {
+    /// The time of `--grace` is over.
+    GraceOver,
+    /// Another SIGTERM came after the one that cancelled what was to follow.
+    SecondTerm,
 }
 
 /// The source of the exit status.
@@ -146,7 +157,7 @@ impl Delay {
     pub fn timer(self) -> Timer {
         match self {
             Self::FirstPoll | Self::NextPoll { .. } => Timer::Poll,
-            Self::Splay => Timer::Splay,
+            Self::Splay | Self::AfterTerm => Timer::Splay,
             Self::Grace => Timer::Grace,
             Self::Kill => Timer::Kill,
         }

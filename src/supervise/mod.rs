@@ -15,7 +15,7 @@ mod state;
 mod step;
 mod stopping;
 
-pub use event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult, Timer};
+pub use event::{Action, Delay, Event, ExitStatus, KillReason, Notice, Outcome, PollResult, Timer};
 pub use policy::Policy;
 pub use state::{Command, Next, State, Stopping};
 pub use step::{begin, step};

@@ -11,9 +11,7 @@ pub fn step(policy: &Policy, state: Running, event: Event) -> (State, Vec<Action
         Event::Signal(signal) if policy.polls_on(signal) => requested(state),
         Event::Signal(signal) => forward(state, signal),
         Event::Polled(result) => polled(state, result),
-        Event::Elapsed(Timer::Splay) if state.change == Change::Delayed => {
-            (State::Running(Running { change: Change::Preparing, ..state }), vec![Action::Prepare])
-        }
+        Event::Elapsed(Timer::Splay) if state.change == Change::Delayed => delayed(policy, state),
         Event::Prepared if state.change == Change::Preparing => prepared(policy, state),
         Event::NotPrepared if state.change == Change::Preparing => {
             (State::Running(Running { change: Change::None, ..state }), vec![Action::Report(Notice::NotPrepared)])
@@ -46,13 +44,29 @@ fn requested(state: Running) -> (State, Vec<Action>) {
     }
 }
 
-/// Sends a signal to the command's process group. SIGCONT, which a shell sends to continue a job, returns the terminal first.
+/// Prepares the change, unless the command may be ending by a SIGTERM: a stop would cut that short, and a start undo it.
+fn delayed(policy: &Policy, state: Running) -> (State, Vec<Action>) {
+    let stops = match policy.on_rotation {
+        OnRotation::Restart | OnRotation::Exit => true,
+        OnRotation::Signal(_) => false,
+    };
+    if stops && state.has_term {
+        return (State::Running(Running { has_term: false, ..state }), vec![Action::Arm(Delay::AfterTerm)]);
+    }
+    (State::Running(Running { change: Change::Preparing, ..state }), vec![Action::Prepare])
+}
+
+/// Sends a signal to the command's process group. SIGCONT, which a shell sends to continue a job, returns the terminal first. A command
+/// that is stopped handles no other signal before it is continued; this process runs, so no shell will do that.
 fn forward(state: Running, signal: SignalNumber) -> (State, Vec<Action>) {
     if signal == SignalNumber::CONT {
         let actions = vec![Action::GiveTerminal, Action::Signal(signal)];
         return (State::Running(Running { is_suspended: false, ..state }), actions);
     }
-    (State::Running(state), vec![Action::Signal(signal)])
+    let mut actions = vec![Action::Signal(signal)];
+    actions.extend(state.is_suspended.then_some(Action::Signal(SignalNumber::CONT)));
+    let has_term = state.has_term || signal == SignalNumber::TERM;
+    (State::Running(Running { has_term, ..state }), actions)
 }
 
 fn polled(state: Running, result: PollResult) -> (State, Vec<Action>) {
@@ -125,7 +139,10 @@ fn ended(state: &Running, status: ExitStatus, group: Group) -> (State, Vec<Actio
             (State::Exited, actions)
         }
         Group::Alive => {
-            actions.extend([Action::Signal(SignalNumber::TERM), Action::Arm(Delay::Grace)]);
+            // Some of it may be stopped, of which this process is not told.
+            let signals = [SignalNumber::TERM, SignalNumber::CONT].map(Action::Signal);
+            actions.extend(signals);
+            actions.push(Action::Arm(Delay::Grace));
             (State::Stopping(stopping(state, Command::Ended(status), Next::ExitEnded)), actions)
         }
     }

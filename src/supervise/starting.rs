@@ -3,6 +3,7 @@
 use super::event::{Action, Delay, Event, Notice, Outcome};
 use super::policy::Policy;
 use super::state::{Change, Poll, Running, Starting, State, hold};
+use crate::model::options::SignalNumber;
 
 pub fn step(policy: &Policy, mut state: Starting, event: Event) -> (State, Vec<Action>) {
     match event {
@@ -24,6 +25,7 @@ pub fn step(policy: &Policy, mut state: Starting, event: Event) -> (State, Vec<A
 
 fn started(Starting { is_first, held, next_poll }: Starting) -> (State, Vec<Action>) {
     let mut actions = vec![if is_first { Action::NotifyReady } else { Action::Report(Notice::Restarted) }];
+    let has_term = held.contains(&SignalNumber::TERM);
     actions.extend(held.into_iter().map(Action::Signal));
     let failures = next_poll.failures;
     let (poll, action) = if next_poll.is_due {
@@ -33,5 +35,5 @@ fn started(Starting { is_first, held, next_poll }: Starting) -> (State, Vec<Acti
         (Poll::Scheduled, Action::Arm(delay))
     };
     actions.push(action);
-    (State::Running(Running { poll, failures, change: Change::None, is_suspended: false }), actions)
+    (State::Running(Running { poll, failures, change: Change::None, is_suspended: false, has_term }), actions)
 }

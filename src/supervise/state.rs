@@ -31,6 +31,8 @@ pub struct Running {
     pub change: Change,
     /// True while the command is stopped by job control.
     pub is_suspended: bool,
+    /// True if a SIGTERM was forwarded, so that the command may be ending by itself, and no change has waited for that since.
+    pub has_term: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ pub enum Poll {
 pub enum Change {
     /// The command has the newest values that were read.
     None,
-    /// Other values were read, and the delay of `--splay` is not over.
+    /// Other values were read, and the delay of `--splay`, or that after a SIGTERM, is not over.
     Delayed,
     /// The preparation of the new values is ordered, and its result not known yet.
     Preparing,

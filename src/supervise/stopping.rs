@@ -1,6 +1,6 @@
 //! Transitions while the process group ends: the grace period, SIGKILL, and what follows.
 
-use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, Timer};
+use super::event::{Action, Delay, Event, ExitStatus, Group, KillReason, Notice, Outcome, Timer};
 use super::policy::Policy;
 use super::state::{Command, Next, Phase, Starting, State, Stopping, hold};
 use crate::model::options::SignalNumber;
@@ -9,7 +9,9 @@ pub fn step(policy: &Policy, mut state: Stopping, event: Event) -> (State, Vec<A
     match (event, state.command) {
         (Event::Ended { status, group }, Command::Alive) => ended(state, status, group),
         (Event::GroupEmpty, Command::Ended(status)) => finish(state, status),
-        (Event::Elapsed(Timer::Grace), _) if state.phase == Phase::Grace => kill(state, Vec::new()),
+        (Event::Elapsed(Timer::Grace), _) if state.phase == Phase::Grace => {
+            kill(state, KillReason::GraceOver, Vec::new())
+        }
         // A process in an uninterruptible wait does not delay what follows, unless it is the command, which must be reaped.
         (Event::Elapsed(Timer::Kill), Command::Alive) if state.phase == Phase::Killed => {
             (State::Stopping(state), vec![Action::Arm(Delay::Kill)])
@@ -46,7 +48,7 @@ fn terminate(state: Stopping) -> (State, Vec<Action>) {
             let state = Stopping { next: Next::ExitCancelled, ..state };
             (State::Stopping(state), vec![Action::Report(Notice::Cancelled)])
         }
-        (Next::ExitCancelled, Phase::Grace) => kill(state, vec![Action::Disarm(Timer::Grace)]),
+        (Next::ExitCancelled, Phase::Grace) => kill(state, KillReason::SecondTerm, vec![Action::Disarm(Timer::Grace)]),
         (Next::ExitCancelled, Phase::Killed) => (State::Stopping(state), Vec::new()),
         (Next::ExitEnded, Phase::Grace | Phase::Killed) => forward(state, SignalNumber::TERM),
     }
@@ -67,8 +69,8 @@ fn forward(mut state: Stopping, signal: SignalNumber) -> (State, Vec<Action>) {
     (State::Stopping(state), actions)
 }
 
-fn kill(state: Stopping, mut actions: Vec<Action>) -> (State, Vec<Action>) {
-    let killed = [Action::Report(Notice::Killed), Action::Signal(SignalNumber::KILL), Action::Arm(Delay::Kill)];
+fn kill(state: Stopping, reason: KillReason, mut actions: Vec<Action>) -> (State, Vec<Action>) {
+    let killed = [Action::Report(Notice::Killed(reason)), Action::Signal(SignalNumber::KILL), Action::Arm(Delay::Kill)];
     actions.extend(killed);
     (State::Stopping(Stopping { phase: Phase::Killed, ..state }), actions)
 }

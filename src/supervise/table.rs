@@ -2,7 +2,7 @@
 
 use nix::libc;
 
-use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult, Timer};
+use super::event::{Action, Delay, Event, ExitStatus, Group, KillReason, Notice, Outcome, PollResult, Timer};
 use super::policy::Policy;
 use super::state::{Change, Command, Next, NextPoll, Phase, Poll, Running, Starting, State, Stopping};
 use super::step::{begin, step};
@@ -62,7 +62,8 @@ fn check(on_rotation: OnRotation, state: &State, rows: &[Row]) {
 }
 
 /// With a poll scheduled.
-const RUNNING: Running = Running { poll: Poll::Scheduled, failures: 0, change: Change::None, is_suspended: false };
+const RUNNING: Running =
+    Running { poll: Poll::Scheduled, failures: 0, change: Change::None, is_suspended: false, has_term: false };
 
 const IN_FLIGHT: Poll = Poll::InFlight { again: false };
 
@@ -93,17 +94,27 @@ fn rows_of(running: &Running, while_ending: &[Action]) -> Vec<Row> {
     let state = State::Running(running.clone());
     let continued = State::Running(Running { is_suspended: false, ..running.clone() });
     let suspended = State::Running(Running { is_suspended: true, ..running.clone() });
+    let terminated = State::Running(Running { has_term: true, ..running.clone() });
+    // A stopped command handles a signal once it is continued.
+    let signalled = |signal| {
+        let signals: &[SignalNumber] = if running.is_suspended { &[signal, CONT] } else { &[signal] };
+        signals.iter().copied().map(Action::Signal).collect()
+    };
     let is_due = running.poll != Poll::Scheduled;
     let next_poll = NextPoll { is_due, failures: running.failures };
     let leftovers = Stopping { command: Command::Ended(SEVEN), next: Next::ExitEnded, next_poll, ..STOPPING };
     let ended = [&[Action::Report(Notice::Ended(SEVEN)), Action::CancelPoll], while_ending].concat();
     vec![
         (EMPTY, State::Exited, [&ended[..], &[Action::Exit(Outcome::Command(SEVEN))]].concat()),
-        (ALIVE, State::Stopping(leftovers), [&ended[..], &[Action::Signal(TERM), Action::Arm(Delay::Grace)]].concat()),
+        (
+            ALIVE,
+            State::Stopping(leftovers),
+            [&ended[..], &[Action::Signal(TERM), Action::Signal(CONT), Action::Arm(Delay::Grace)]].concat(),
+        ),
         (Event::Suspended(TSTP), suspended, vec![Action::Suspend(TSTP)]),
         (Event::Continued, continued.clone(), vec![]),
-        (Event::Signal(TERM), state.clone(), vec![Action::Signal(TERM)]),
-        (Event::Signal(USR1), state, vec![Action::Signal(USR1)]),
+        (Event::Signal(TERM), terminated, signalled(TERM)),
+        (Event::Signal(USR1), state, signalled(USR1)),
         (Event::Signal(CONT), continued, vec![Action::GiveTerminal, Action::Signal(CONT)]),
     ]
 }
@@ -221,6 +232,25 @@ fn several_changes_during_the_splay_are_one_and_a_reverted_one_is_none() {
     check(OnRotation::Restart, &State::Running(delayed), &rows);
 }
 
+#[test]
+fn a_change_after_a_term_waits_for_the_end_that_it_may_bring() {
+    for on_rotation in [OnRotation::Restart, OnRotation::Exit, OnRotation::Signal(HUP)] {
+        let state = State::Running(Running { change: Change::Delayed, ..RUNNING });
+        let (state, _) = step(&policy(on_rotation), state, Event::Signal(TERM));
+        let (state, actions) = step(&policy(on_rotation), state, Event::Elapsed(Timer::Splay));
+        if let OnRotation::Signal(_) = on_rotation {
+            assert_eq!(actions, [Action::Prepare]);
+            continue;
+        }
+        assert_eq!(actions, [Action::Arm(Delay::AfterTerm)]);
+        // A command that ignores SIGTERM is stopped for the change nevertheless.
+        let (_, actions) = step(&policy(on_rotation), state.clone(), Event::Elapsed(Timer::Splay));
+        assert_eq!(actions, [Action::Prepare]);
+        let (_, actions) = step(&policy(on_rotation), state, EMPTY);
+        assert_eq!(actions.last(), Some(&Action::Exit(Outcome::Command(SEVEN))));
+    }
+}
+
 /// The rows of a state with prepared values and a poll in flight, but for [`Event::Prepared`].
 fn preparing() -> (Running, Vec<Row>) {
     let preparing = Running { poll: IN_FLIGHT, change: Change::Preparing, ..RUNNING };
@@ -266,20 +296,23 @@ fn a_suspended_command_is_continued_so_that_it_can_end() {
     assert_eq!(actions, [&[Action::CancelPoll], &signals[..], &[Action::Arm(Delay::Grace)]].concat());
 }
 
-const KILLED: [Action; 3] = [Action::Report(Notice::Killed), Action::Signal(KILL), Action::Arm(Delay::Kill)];
+/// The actions of SIGKILL.
+fn killed(reason: KillReason) -> [Action; 3] {
+    [Action::Report(Notice::Killed(reason)), Action::Signal(KILL), Action::Arm(Delay::Kill)]
+}
 
 /// The rows of a grace period but for SIGTERM and the end of the command.
 fn rows_of_grace(stopping: &Stopping) -> Vec<Row> {
     let state = State::Stopping(stopping.clone());
     let is_alive = stopping.command == Command::Alive;
     let due = Stopping { next_poll: NextPoll { is_due: true, ..stopping.next_poll }, ..stopping.clone() };
-    let killed = Stopping { phase: Phase::Killed, ..stopping.clone() };
+    let dead = Stopping { phase: Phase::Killed, ..stopping.clone() };
     let terminal: &[Action] = if is_alive { &[Action::GiveTerminal] } else { &[] };
     let mut rows = vec![
         (Event::Signal(USR1), state.clone(), vec![Action::Signal(USR1)]),
         (Event::Signal(CONT), state.clone(), [terminal, &[Action::Signal(CONT)]].concat()),
         (Event::Signal(POLL), State::Stopping(due), vec![]),
-        (Event::Elapsed(Timer::Grace), State::Stopping(killed), KILLED.to_vec()),
+        (Event::Elapsed(Timer::Grace), State::Stopping(dead), killed(KillReason::GraceOver).to_vec()),
     ];
     rows.extend(is_alive.then_some((Event::Suspended(TSTP), state, vec![Action::Suspend(TSTP)])));
     rows
@@ -309,8 +342,8 @@ fn term(stopping: &Stopping) -> Row {
             (Stopping { next: Next::ExitCancelled, ..stopping.clone() }, vec![Action::Report(Notice::Cancelled)])
         }
         Next::ExitCancelled => {
-            let killed = [&[Action::Disarm(Timer::Grace)], &KILLED[..]].concat();
-            (Stopping { phase: Phase::Killed, ..stopping.clone() }, killed)
+            let actions = [&[Action::Disarm(Timer::Grace)], &killed(KillReason::SecondTerm)[..]].concat();
+            (Stopping { phase: Phase::Killed, ..stopping.clone() }, actions)
         }
         Next::ExitEnded => (stopping.clone(), vec![Action::Signal(TERM)]),
     };

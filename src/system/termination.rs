@@ -13,6 +13,7 @@ use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction, signal};
 use nix::unistd::{getpid, write};
 
+use super::connection;
 use super::signals::{Disposition, TERMINATION, disposition};
 use super::stack_line::{self, StackLine};
 use super::terminal::is_writable;
@@ -109,10 +110,11 @@ pub fn set_progress(is_shown: bool) {
     HAS_PROGRESS.store(is_shown, Ordering::SeqCst);
 }
 
-/// The handler: leaves the line, then ends the process by the signal itself, which the parent sees in the wait status; as PID 1 with
+/// The handler: leaves the line, refuses the connection of a credential if there is one, then ends the process by the signal itself, which the parent sees in the wait status; as PID 1 with
 /// exit status 128 + n.
 pub extern "C" fn end(number: libc::c_int) {
     leave_line(number);
+    connection::refuse_by_signal();
     if getpid().as_raw() == 1 {
         // SAFETY: _exit has no preconditions and is async-signal-safe.
         unsafe { libc::_exit(128 + number) }

@@ -1,4 +1,4 @@
-//! [`Systemd::shared`] is a systemd that has booted in a container; [`Systemd::unit`] adds a service to it.
+//! [`Systemd::shared`] is a systemd that has booted in a container, [`Systemd::own`] another one; [`Systemd::unit`] adds a service.
 
 use std::ffi::OsString;
 use std::sync::OnceLock;
@@ -37,31 +37,42 @@ impl Systemd {
         if !podman::works() {
             return None;
         }
-        match SHARED.get_or_init(Self::boot) {
+        match SHARED.get_or_init(|| Self::boot("shared", |_| ())) {
             Ok(systemd) => Some(systemd),
-            Err(state) => {
-                skipped(&format!("systemd does not boot in a container: {state}"));
-                None
-            }
+            Err(state) => not_booted(state),
+        }
+    }
+
+    /// A systemd of a test's own, which has its files before it boots. It is removed with the others.
+    pub(super) fn own(name: &str, install: impl FnOnce(&Self)) -> Option<&'static Self> {
+        if !podman::works() {
+            return None;
+        }
+        match Self::boot(name, install) {
+            Ok(systemd) => Some(Box::leak(Box::new(systemd))),
+            Err(state) => not_booted(&state),
         }
     }
 
     /// Boots systemd; the error is its state when it does not come up.
-    fn boot() -> Result<Self, String> {
-        let name = format!("systemd-{}", std::process::id());
+    fn boot(name: &str, install: impl FnOnce(&Self)) -> Result<Self, String> {
+        let name = format!("systemd-{name}-{}", std::process::id());
         let confinement = ["--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--network=host"];
         let mut line = vec!["run", "--detach", "--rm", "--pull=never", "--systemd=always", "--name", &name];
         line.extend(confinement);
         // A child process mounts credentials; services see them only if mounts propagate.
-        line.extend(["localhost/host", "sh", "-c", "mount --make-rshared / && exec /sbin/init"]);
+        let script = "until test -e /etc/installed; do sleep 0.05; done; mount --make-rshared / && exec /sbin/init";
+        line.extend(["localhost/host", "sh", "-c", script]);
         let systemd = Self { name: name.clone() };
         let expectations = Expectations { target_writes_stderr: true, ..Expectations::default() };
         let mut state = podman::run(line, expectations).stderr();
+        systemd.write("/etc/local.json", &podman::secrets());
+        systemd.write("/usr/local/bin/service.py", include_str!("service.py"));
+        install(&systemd);
+        systemd.write("/etc/installed", "");
         for _ in 0..150 {
             state = systemd.ask("systemctl is-system-running --wait || :");
             if ["running\n", "degraded\n"].contains(&state.as_str()) {
-                systemd.write("/etc/local.json", &podman::secrets());
-                systemd.write("/usr/local/bin/service.py", include_str!("service.py"));
                 return Ok(systemd);
             }
         }
@@ -101,7 +112,12 @@ impl Systemd {
     }
 }
 
-/// A service of the shared systemd.
+fn not_booted(state: &str) -> Option<&'static Systemd> {
+    skipped(&format!("systemd does not boot in a container: {state}"));
+    None
+}
+
+/// A service of a systemd.
 pub(super) struct Unit {
     systemd: &'static Systemd,
     name: &'static str,

@@ -23,6 +23,18 @@ fn document(run: &Outcome, status: i32) -> Value {
 }
 
 #[test]
+fn a_credential_has_its_unit_and_its_name() {
+    let run = Sandbox::new().args(["check", "--offline", "--json"]);
+    let run = run.declaration("credentials: { \"app@*.service\": { tok: \"x:k\" } }\n").bare().run();
+    let value = &run.launched().document()["values"][0];
+    assert_eq!(value["credential"], json!({ "unit": "app@*.service", "name": "tok" }), "{run}");
+    assert_eq!(
+        (&value["label"], &value["variable"], &value["file"]),
+        (&json!("app@*.service/tok"), &json!(null), &json!(null))
+    );
+}
+
+#[test]
 fn a_value_has_every_field() {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
     let run = check(&aws).declaration("env:\n  A: x:k\n").run();
@@ -41,6 +53,7 @@ fn a_value_has_every_field() {
                 "label": "A",
                 "variable": "A",
                 "file": null,
+                "credential": null,
                 "origin": "secrets-exec.yaml:2",
                 "kind": "reference",
                 "reference": "x:k",

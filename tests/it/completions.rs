@@ -139,7 +139,7 @@ fn the_options_of_each_command_are_those_of_its_help() {
 fn the_first_word_is_a_command_or_the_separator() {
     offers_among_others(
         "secrets-exec ",
-        &["check", "policy", "export", "migrate", "install", "completions", "man", "--"],
+        &["check", "policy", "export", "migrate", "install", "credential", "completions", "man", "--"],
     );
     offers("secrets-exec ch", &["check"]);
 }

@@ -26,6 +26,7 @@ mod check_json;
 mod check_offline;
 mod command;
 mod completions;
+mod credential;
 mod credential_process;
 mod credentials;
 mod declaration;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::support::sandbox::Sandbox;
 use crate::support::skip::can;
 
-const COMMANDS: [&str; 7] = ["check", "policy", "export", "migrate", "install", "completions", "man"];
+const COMMANDS: [&str; 8] = ["check", "policy", "export", "migrate", "install", "credential", "completions", "man"];
 
 fn printed(arguments: &[&str]) -> String {
     Sandbox::new().args(arguments).bare().run().launched_silently().stdout()
@@ -89,7 +89,7 @@ fn its_options_are_those_of_the_help() {
 fn its_usage_lines_and_examples_are_those_of_the_help() {
     // Lines are broken at blanks.
     let page = plain_page().replace('\n', " ").replace(r"\(aq", "'").replace(r"\*(Aq", "'").replace(r"\(ti", "~");
-    for command in ["", "check", "policy", "export", "migrate", "install", "completions", "man"] {
+    for command in ["", "check", "policy", "export", "migrate", "install", "credential", "completions", "man"] {
         let help = printed(&[&[command][usize::from(command.is_empty())..], &["--help"]].concat());
         let lines = help.lines().map(|line| line.trim_start().trim_start_matches("Usage: "));
         // The usage of a launch ends with the names of all commands, which the page has one by one.

@@ -241,14 +241,14 @@ fn every_wrong_binding_is_told() {
 
 #[test]
 fn each_command_has_a_help_of_its_own() {
-    for command in ["check", "policy", "export", "migrate", "install", "completions", "man"] {
+    for command in ["check", "policy", "export", "migrate", "install", "credential", "completions", "man"] {
         let page = |option| Sandbox::new().args([command, option]).bare().run().launched_silently().stdout();
         for help in [page("-h"), page("--help")] {
             assert!(help.contains(&format!("Usage: secrets-exec {command}")), "{help}");
             assert!(help.contains("Example") && !help.contains("COMMAND [ARG]"), "{help}");
         }
     }
-    for command in ["check", "policy", "export"] {
+    for command in ["check", "policy", "export", "credential"] {
         let page = |option| Sandbox::new().args([command, option]).bare().run().launched_silently().stdout();
         let (short, long) = (page("-h"), page("--help"));
         assert!(short.lines().count() * 2 < long.lines().count() && !short.contains("--external-id"), "{short}");
@@ -260,7 +260,7 @@ fn each_command_has_a_help_of_its_own() {
 fn the_help_names_the_other_commands() {
     for option in ["-h", "--help"] {
         let help = help(option);
-        for command in ["check", "policy", "export", "migrate", "install", "completions", "man"] {
+        for command in ["check", "policy", "export", "migrate", "install", "credential", "completions", "man"] {
             assert!(help.contains(&format!("\n  {command} ")), "{command}: {help}");
         }
     }
@@ -379,7 +379,7 @@ fn a_word_that_a_command_does_not_take_is_told_with_what_was_meant() {
 
 #[test]
 fn a_command_after_the_separator_of_one_that_takes_none_is_an_error() {
-    for command in ["policy", "export", "man"] {
+    for command in ["policy", "export", "credential", "man"] {
         refuses_words(&[command, "--", "node"], &["\"node\"", &format!("{command} takes no command")]);
     }
 }

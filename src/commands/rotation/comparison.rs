@@ -189,7 +189,7 @@ fn changed_secrets(old: &Fingerprint, new: &Fingerprint, slots: &BTreeSet<Slot>)
 mod tests {
     use super::*;
     use crate::model::answer::Document;
-    use crate::model::entry::{FileTarget, Mode, Origin, Place, Subject};
+    use crate::model::entry::{FileTarget, Mode, Origin, Place, Subject, SubjectKind};
     use crate::model::env_name::EnvName;
     use crate::model::plan::EntryId;
     use crate::model::reference::Version::Current;
@@ -205,7 +205,7 @@ mod tests {
         let subject = |label: &str| Subject {
             label: label.to_owned(),
             origin: Origin::Argument("--env"),
-            is_env_from: false,
+            kind: SubjectKind::Entry,
             written: None,
         };
         let entry = |label: &str| ResolvedEntry {

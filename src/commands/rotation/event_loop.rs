@@ -65,16 +65,10 @@ impl<'a> EventLoop<'a> {
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
             while let Some(event) = self.events.pop_front() {
-                let restarted = is_restart(&state);
                 let (next, actions) = step(&policy, state, event);
                 state = next;
-                if !restarted && is_restart(&state) {
-                    self.manager.restarts();
-                }
                 actions.into_iter().for_each(|action| self.perform(action));
-                if restarted && !is_restart(&state) {
-                    self.manager.restarted();
-                }
+                self.manager.set_status(status(&state));
                 self.notices.unseen(&self.values.take_unseen());
             }
             if let Some(outcome) = self.outcome {
@@ -105,7 +99,9 @@ impl<'a> EventLoop<'a> {
                 self.notices.started();
             }
             Action::Signal(signal) => self.job.signal(signal),
-            Action::GiveTerminal => self.job.give_terminal(),
+            Action::GiveTerminal => {
+                self.job.give_terminal();
+            }
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
                 let length = self.timers.arm(delay, self.options);
@@ -175,14 +171,21 @@ impl<'a> EventLoop<'a> {
     }
 }
 
-/// True while the command is being replaced by its next start.
-fn is_restart(state: &State) -> bool {
+/// The status for the service manager while no command runs, or one that was asked to end.
+fn status(state: &State) -> Option<&'static str> {
     match state {
-        State::Stopping(Stopping { next: Next::Start, .. }) => true,
-        State::Starting(starting) => !starting.is_first,
-        State::Stopping(_) | State::Running(_) | State::Exited => false,
+        State::Running(_) | State::Exited => None,
+        State::Starting(starting) if starting.is_first => None,
+        State::Starting(_) => Some(RESTARTING),
+        State::Stopping(stopping) => Some(match stopping.next {
+            Next::Start => RESTARTING,
+            Next::ExitRotated => "stopping the command, because a secret has changed",
+            Next::ExitCancelled | Next::ExitEnded => "waiting for the end of the command's process group",
+        }),
     }
 }
+
+const RESTARTING: &str = "restarting the command, because a secret has changed";
 
 /// True if the command has ended, and processes of its group had not.
 fn has_remains(state: &State) -> bool {

@@ -1,6 +1,6 @@
-//! Messages to the service manager (sd_notify(3)): the first start, the status of a restart, and the watchdog meanwhile.
+//! Messages to the service manager (sd_notify(3)): the first start, the status of a stop or restart, and the watchdog meanwhile.
 //!
-//! A restart is no reload to the manager (`RELOADING=1`): the unit would stay in that state until somebody sends `READY=1`.
+//! A restart is no reload to the manager (`RELOADING=1`): the unit would stay in that state until `READY=1` is sent.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,9 @@ pub struct Manager {
     announces_start: bool,
     /// Half of WATCHDOG_USEC.
     watchdog: Option<Duration>,
-    /// The time of the next message to the watchdog, during a restart.
+    /// `None` while the command runs.
+    status: Option<&'static str>,
+    /// The time of the next message to the watchdog, while there is a status.
     next: Option<Instant>,
 }
 
@@ -22,7 +24,7 @@ impl Manager {
         let socket = inherited.filled("NOTIFY_SOCKET").and_then(NotifySocket::open);
         let interval = inherited.filled("WATCHDOG_USEC").and_then(|time| time.to_str()?.parse().ok());
         let watchdog = interval.filter(|interval| *interval > 0).map(|interval| Duration::from_micros(interval) / 2);
-        Self { socket, announces_start, watchdog, next: None }
+        Self { socket, announces_start, watchdog, status: None, next: None }
     }
 
     pub fn started(&self) {
@@ -31,19 +33,16 @@ impl Manager {
         }
     }
 
-    /// A command that is asked to end may feed the watchdog no more, so this process does until the next one has started.
-    pub fn restarts(&mut self) {
-        self.send("STATUS=restarting the command, because a secret has changed");
+    /// Sends a new status, and feeds the watchdog while there is one: the command, which may feed it otherwise, is asked to end then.
+    pub fn set_status(&mut self, status: Option<&'static str>) {
+        if status == self.status {
+            return;
+        }
+        self.status = status;
+        self.send(&format!("STATUS={}", status.unwrap_or_default()));
         self.next = Some(Instant::now());
         self.feed();
-    }
-
-    /// The restart is over: the command has been started again, or will not be.
-    pub fn restarted(&mut self) {
-        self.send("STATUS=");
-        if self.next.take().is_some() && self.watchdog.is_some() {
-            self.send("WATCHDOG=1");
-        }
+        self.next = self.next.filter(|_| status.is_some());
     }
 
     /// Feeds the watchdog if it is time.

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use crate::exec::ExecError;
 use crate::model::inherited::Inherited;
 use crate::model::options::{Options, Rotation};
-use crate::report::{Failure, Report};
+use crate::report::{Failure, Report, terminal};
 use crate::supervise::process::{Signals, adopt_orphans};
 use event_loop::EventLoop;
 use manager::Manager;
@@ -41,6 +41,7 @@ pub fn supervise(
     // Before a thread of this process starts.
     let signals = Signals::block().map_err(not_started)?;
     adopt_orphans();
+    terminal::print_in_background();
     let mut values = Values::new(rotation, options, launch)?;
     values.prepare_first(options)?;
     let command = values.command().program().to_string_lossy().into_owned();

@@ -8,7 +8,7 @@ use crate::deliver::DeliverError;
 use crate::model::options::{OnRotation, Options, Rotation, SignalNumber};
 use crate::report::rotation::{self, Change};
 use crate::report::{Failure, Line, Report, TEMPORARY, terminal};
-use crate::supervise::{Delay, ExitStatus, Notice};
+use crate::supervise::{Delay, ExitStatus, KillReason, Notice};
 
 pub struct Notices<'a> {
     pub rotation: &'a Rotation,
@@ -36,7 +36,8 @@ impl Notices<'_> {
             Notice::Restarted => vec![rotation::restarted(command, pid, &changes)],
             Notice::Ended(status) => self.ended(status),
             Notice::Cancelled => vec![rotation::cancelled(command)],
-            Notice::Killed => vec![rotation::killed(command, self.rotation.grace)],
+            Notice::Killed(KillReason::GraceOver) => vec![rotation::killed(command, self.rotation.grace)],
+            Notice::Killed(KillReason::SecondTerm) => vec![rotation::killed_by_term(command)],
         });
     }
 

@@ -46,7 +46,7 @@ fn length(delay: Delay, options: &Rotation, random: f64) -> Duration {
         Delay::FirstPoll => schedule::first_poll(options.poll_interval, random),
         Delay::NextPoll { failures } => schedule::next_poll(options.poll_interval, failures, random),
         Delay::Splay => schedule::splay(options.splay, random),
-        Delay::Grace => options.grace,
+        Delay::AfterTerm | Delay::Grace => options.grace,
         Delay::Kill => KILL,
     }
 }

@@ -1,6 +1,6 @@
 //! A variable to export.
 
-use crate::model::entry::{Origin, Subject};
+use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::env_name::EnvName;
 
 /// A variable that a launch would set.
@@ -28,9 +28,12 @@ impl<'a> Variable<'a> {
     pub fn subject(self) -> Subject {
         match self.entry {
             Entry::Value(subject) => subject.clone(),
-            Entry::File(origin) => {
-                Subject { label: self.name.to_string(), origin: origin.clone(), is_env_from: false, written: None }
-            }
+            Entry::File(origin) => Subject {
+                label: self.name.to_string(),
+                origin: origin.clone(),
+                kind: SubjectKind::Entry,
+                written: None,
+            },
         }
     }
 }

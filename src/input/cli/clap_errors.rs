@@ -48,7 +48,7 @@ pub fn missing_argument(subcommand: Subcommand) -> Option<UsageError> {
         Subcommand::Migrate => ("FILE --secret ID", Vec::new()),
         Subcommand::Install => ("DIR", Vec::new()),
         Subcommand::Completions => ("SHELL", Shell::ALL.map(Shell::name).to_vec()),
-        Subcommand::Check | Subcommand::Policy | Subcommand::Man => return None,
+        Subcommand::Check | Subcommand::Policy | Subcommand::Credential | Subcommand::Man => return None,
     };
     Some(UsageError::MissingArgument { subcommand, argument, known })
 }

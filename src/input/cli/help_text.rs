@@ -164,6 +164,20 @@ pub const INSTALL: HelpText = HelpText {
     statuses: &[64, 70, 75, 78],
 };
 
+pub const CREDENTIAL: HelpText = HelpText {
+    about: "Answer systemd's LoadCredential= with the value of a credential",
+    details: "For a socket unit of systemd with Accept=yes: sends the credential that a declaration lists for the unit under \
+              `credentials:`, or fails the unit's start. Standard input is the connection. It also takes the options of a launch that \
+              say how to resolve, also as SECRETS_EXEC_<NAME>.",
+    usage: "secrets-exec credential [OPTIONS]",
+    examples: &[example(
+        "secrets-exec credential -f /etc/secrets-exec.yaml",
+        "Answer one connection: ExecStart= of secrets-exec@.service, with StandardInput=socket",
+    )],
+    status_intro: "0 if the value was sent. Else:",
+    statuses: &[64, 70, 75, 77, 78],
+};
+
 pub const COMPLETIONS: HelpText = HelpText {
     about: "Print the completions of a shell",
     details: "",

@@ -40,13 +40,19 @@ pub struct Inputs {
 impl Inputs {
     /// Reads the options that commands share. Errors in them are in [`Self::errors`].
     pub fn new(command: Option<Subcommand>, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        let mut inputs = Self::of_declarations(command, matches, inherited);
+        inputs.layer = layer(matches, &mut inputs.errors);
+        inputs.resolve_env = resolve_env(matches, &mut inputs.errors);
+        inputs.container = matches.remove_one("container");
+        inputs
+    }
+
+    /// Reads the options of a command whose entries are all in declarations.
+    pub fn of_declarations(command: Option<Subcommand>, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let mut errors = Vec::new();
         let flags = flags(matches, |_| true, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
         let options = flags.over(variables(inherited, &mut errors));
-        let layer = layer(matches, &mut errors);
-        let resolve_env = resolve_env(matches, &mut errors);
-        let container = matches.remove_one("container");
         let files: Vec<PathBuf> = matches.remove_many("file").map(Iterator::collect).unwrap_or_default();
         let variable = inherited.filled("SECRETS_EXEC_FILE").map(PathBuf::from);
         let files = if files.is_empty() { Vec::from_iter(variable) } else { files };
@@ -54,7 +60,18 @@ impl Inputs {
             errors.push(UsageError::StdinTwice);
         }
         let find_file = files.is_empty() && !matches.get_flag("no-file");
-        Self { command, options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors }
+        let layer = Layer::default();
+        Self {
+            command,
+            options,
+            has_quiet_flag,
+            layer,
+            files,
+            find_file,
+            resolve_env: Vec::new(),
+            container: None,
+            errors,
+        }
     }
 }
 

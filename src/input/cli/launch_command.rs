@@ -71,6 +71,13 @@ pub fn with_options(command: Command, names: &[&str], heading: &'static str) -> 
     }))
 }
 
+/// Adds the options that name declarations, and those of the table.
+pub fn with_declarations(command: Command) -> Command {
+    let [file, no_file, ..] = declarations();
+    let command = command.args_override_self(true).args([file, no_file].map(|arg| arg.help_heading(ENTRIES)));
+    command.args(OPTIONS.iter().map(argument))
+}
+
 /// Adds the words after `--`.
 pub fn with_program(command: Command, help: &'static str) -> Command {
     let words = Arg::new("command").value_name("COMMAND").last(true).num_args(0..);

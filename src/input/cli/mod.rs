@@ -28,7 +28,7 @@ pub use subcommand::Subcommand;
 pub use usage::{Remedy, UsageError};
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
@@ -71,6 +71,9 @@ pub enum Invocation {
     },
     Install {
         directory: PathBuf,
+    },
+    Credential {
+        inputs: Box<Inputs>,
     },
     /// Help, the version, completions or the man page, for standard output.
     Print(String),
@@ -144,6 +147,7 @@ fn parse_subcommand(
             let directory = directory.ok_or_else(|| Vec::from_iter(missing_argument(subcommand)))?;
             Ok(Invocation::Install { directory: directory.into() })
         }
+        Subcommand::Credential => Ok(credential(&mut matches, inherited)),
         Subcommand::Completions => {
             let name: Option<String> = matches.remove_one("shell");
             let shell = Shell::ALL.into_iter().find(|shell| name.as_deref() == Some(shell.name()));
@@ -180,6 +184,14 @@ fn export(matches: &mut ArgMatches, inherited: &Inherited) -> Result<Invocation,
             Err(inputs.errors)
         }
     }
+}
+
+fn credential(matches: &mut ArgMatches, inherited: &Inherited) -> Invocation {
+    let mut inputs = Box::new(Inputs::of_declarations(Some(Subcommand::Credential), matches, inherited));
+    if inputs.files.iter().any(|file| file == Path::new("-")) {
+        inputs.errors.push(UsageError::StdinIsConnection);
+    }
+    Invocation::Credential { inputs }
 }
 
 /// Lets clap parse `arguments`, those of `line` or of a launch.

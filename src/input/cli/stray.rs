@@ -69,7 +69,7 @@ impl StrayWord<'_> {
             "version" => Remedy::Version,
             _ if !subcommand.resolves() => Remedy::TooMany(subcommand),
             word if is_declaration(word) => Remedy::Declaration,
-            word if is_reference(word) => Remedy::Reference,
+            word if is_reference(word) && subcommand != Subcommand::Credential => Remedy::Reference,
             _ if subcommand == Subcommand::Export && is_format() => Remedy::Format,
             _ if subcommand.takes_program() && !self.has_separator => Remedy::Program(subcommand),
             _ if subcommand.takes_program() => Remedy::OptionsBeforeSeparator,

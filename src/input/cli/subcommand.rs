@@ -4,8 +4,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use super::documents::Shell;
-use super::help_text::{CHECK, COMPLETIONS, EXPORT, HelpText, INSTALL, LAUNCH, MAN, MIGRATE, POLICY};
-use super::launch_command::{launch_command, with_help, with_inputs, with_program};
+use super::help_text::{CHECK, COMPLETIONS, CREDENTIAL, EXPORT, HelpText, INSTALL, LAUNCH, MAN, MIGRATE, POLICY};
+use super::launch_command::{launch_command, with_declarations, with_help, with_inputs, with_program};
 use super::migrate::migrate;
 use crate::model::options::ExportFormat;
 
@@ -17,13 +17,22 @@ pub enum Subcommand {
     Export,
     Migrate,
     Install,
+    Credential,
     Completions,
     Man,
 }
 
 impl Subcommand {
-    pub const ALL: [Self; 7] =
-        [Self::Check, Self::Policy, Self::Export, Self::Migrate, Self::Install, Self::Completions, Self::Man];
+    pub const ALL: [Self; 8] = [
+        Self::Check,
+        Self::Policy,
+        Self::Export,
+        Self::Migrate,
+        Self::Install,
+        Self::Credential,
+        Self::Completions,
+        Self::Man,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -32,6 +41,7 @@ impl Subcommand {
             Self::Export => "export",
             Self::Migrate => "migrate",
             Self::Install => "install",
+            Self::Credential => "credential",
             Self::Completions => "completions",
             Self::Man => "man",
         }
@@ -47,6 +57,7 @@ impl Subcommand {
             Self::Export => export(command),
             Self::Migrate => migrate(command),
             Self::Install => install(command),
+            Self::Credential => credential(command),
             Self::Completions => completions(command),
             Self::Man => command,
         };
@@ -72,15 +83,16 @@ impl Subcommand {
             Self::Export => &EXPORT,
             Self::Migrate => &MIGRATE,
             Self::Install => &INSTALL,
+            Self::Credential => &CREDENTIAL,
             Self::Completions => &COMPLETIONS,
             Self::Man => &MAN,
         }
     }
 
-    /// True if it has the options of a launch.
+    /// True if it has options of a launch.
     pub fn resolves(self) -> bool {
         match self {
-            Self::Check | Self::Policy | Self::Export => true,
+            Self::Check | Self::Policy | Self::Export | Self::Credential => true,
             Self::Migrate | Self::Install | Self::Completions | Self::Man => false,
         }
     }
@@ -94,7 +106,7 @@ impl Subcommand {
     pub fn takes_word(self) -> bool {
         match self {
             Self::Migrate | Self::Install | Self::Completions => true,
-            Self::Check | Self::Policy | Self::Export | Self::Man => false,
+            Self::Check | Self::Policy | Self::Export | Self::Credential | Self::Man => false,
         }
     }
 
@@ -102,7 +114,13 @@ impl Subcommand {
     pub fn takes_program(self) -> bool {
         match self {
             Self::Check => true,
-            Self::Policy | Self::Export | Self::Migrate | Self::Install | Self::Completions | Self::Man => false,
+            Self::Policy
+            | Self::Export
+            | Self::Migrate
+            | Self::Install
+            | Self::Credential
+            | Self::Completions
+            | Self::Man => false,
         }
     }
 }
@@ -184,6 +202,25 @@ fn export(command: Command) -> Command {
         flag("reveal", "Print values even if standard output is a terminal"),
     ];
     hidden(with_inputs(command.args(own)), &["as-file", "notify-ready"])
+}
+
+/// The options of a launch that change nothing in a credential.
+const UNUSED_BY_CREDENTIAL: &[&str] = &[
+    "notify-ready",
+    "keep-existing",
+    "clean-env",
+    "pass",
+    "unset",
+    "on-rotation",
+    "poll-interval",
+    "splay",
+    "stop-signal",
+    "grace",
+    "poll-signal",
+];
+
+fn credential(command: Command) -> Command {
+    hidden(with_declarations(command), UNUSED_BY_CREDENTIAL)
 }
 
 fn possible_format(format: ExportFormat) -> PossibleValue {

@@ -115,6 +115,7 @@ impl Scan<'_> {
             | Subcommand::Policy
             | Subcommand::Migrate
             | Subcommand::Install
+            | Subcommand::Credential
             | Subcommand::Completions
             | Subcommand::Man => None,
         }

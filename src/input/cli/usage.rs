@@ -101,6 +101,8 @@ pub enum UsageError {
     SignalWithoutFile,
     /// `-f -` twice.
     StdinTwice,
+    /// `-f -` of `credential`.
+    StdinIsConnection,
     /// `export` to a terminal without `--reveal`.
     ValuesOnTerminal,
 }

@@ -102,7 +102,17 @@ fn on_missing(reader: &mut DeclarationReader<'_>, fields: &mut Fields<'_>, name:
 }
 
 pub fn reference(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<Reference> {
-    let text = reader.text(Some(name), node, "a reference, or a table with `from`, `value` or `template`")?;
+    reference_as(reader, name, node, "a reference, or a table with `from`, `value` or `template`")
+}
+
+/// Reads a reference, in whose place nothing but `expected` may stand.
+pub fn reference_as(
+    reader: &mut DeclarationReader<'_>,
+    name: &str,
+    node: &Node,
+    expected: &'static str,
+) -> Option<Reference> {
+    let text = reader.text(Some(name), node, expected)?;
     match Reference::parse(&text) {
         Ok(reference) => Some(reference),
         Err(error) => {
@@ -112,14 +122,14 @@ pub fn reference(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) ->
     }
 }
 
-fn template(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<Template> {
+pub fn template(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<Template> {
     let text = reader.text(Some(name), node, "text")?;
     let template = Template::parse(&text);
     template.map_err(|error| reader.error(node.position, Some(name), DeclarationProblem::Template(error))).ok()
 }
 
 /// True if the key is present. Its only legal value is `base64`.
-fn is_base64(reader: &mut DeclarationReader<'_>, fields: &mut Fields<'_>, name: &'static str) -> bool {
+pub fn is_base64(reader: &mut DeclarationReader<'_>, fields: &mut Fields<'_>, name: &'static str) -> bool {
     let Some(node) = fields.take(name) else { return false };
     let subject = fields.subject.clone();
     match reader.text(subject.as_deref(), node, "base64") {

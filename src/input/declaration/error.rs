@@ -62,6 +62,8 @@ pub enum DeclarationProblem {
     AliasWithKey(String),
     /// An entry with none, or more than one, of `from`, `value` and `template`.
     NotOneSource,
+    /// A credential with neither or both of `from` and `template`.
+    NotOneCredentialSource,
     Template(TemplateError),
     DefaultAndOptional,
     /// A variable or a path that two entries set.

@@ -1,6 +1,7 @@
 //! Reads declaration files: each becomes a layer of entries, and options that serve as defaults.
 
 mod aliases;
+mod credentials;
 mod entry;
 mod env_from;
 mod error;

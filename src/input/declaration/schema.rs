@@ -1,5 +1,5 @@
-//! Reads the top level of a declaration: `defaults`, `secrets`, `env`, `env-from` and `files`, or an ECS task
-//! definition.
+//! Reads the top level of a declaration: `defaults`, `secrets`, `env`, `env-from`, `files` and `credentials`, or an ECS
+//! task definition.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use super::aliases::aliases;
 use super::error::{DeclarationError, DeclarationProblem};
 use super::excerpt::{excerpt, is_final_colon, is_first_colon};
 use super::reader::DeclarationReader;
-use super::{entry, env_from, files, task_definition};
+use super::{credentials, entry, env_from, files, task_definition};
 use crate::input::syntax::{Format, TABLE_AS_KEY};
 use crate::model::entry::{Claim, Entry};
 use crate::model::library_text::is_yaml_colon;
@@ -28,6 +28,9 @@ pub struct Declaration {
     /// True for an ECS task definition, in which `--container` chooses a container.
     pub from_task_definition: bool,
 }
+
+/// The keys of the top level.
+const KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "credentials"];
 
 /// Reads a declaration or an ECS task definition, and adds its errors to `errors`.
 pub fn declaration(
@@ -54,14 +57,15 @@ pub fn declaration(
     if let Some(layer) = task_definition::layer(&mut reader, &node, container) {
         return Declaration { layer, from_task_definition: true, ..Declaration::default() };
     }
-    let mut fields = reader.fields(None, &node, &["defaults", "secrets", "env", "env-from", "files"]);
+    let mut fields = reader.fields(None, &node, KEYS);
     let options = fields.take("defaults").map(|node| defaults(&mut reader, node)).unwrap_or_default();
     let aliases = fields.take("secrets").map(|node| aliases(&mut reader, node)).unwrap_or_default();
     let env = fields.take("env").map(|node| entry::entries(&mut reader, node)).unwrap_or_default();
     let env_from = fields.take("env-from").map(|node| env_from::entries(&mut reader, node)).unwrap_or_default();
     let files = fields.take("files").map(|node| files::entries(&mut reader, node)).unwrap_or_default();
+    let credentials = fields.take("credentials").map(|node| credentials::units(&mut reader, node)).unwrap_or_default();
     let entries = with_files(&mut reader, env, files);
-    let layer = Layer { aliases, entries, env_from };
+    let layer = Layer { aliases, entries, env_from, credentials };
     Declaration { options, layer, ..Declaration::default() }
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use glob::Pattern;
 
-use super::origin::{Origin, Subject, Written};
+use super::origin::{Origin, Subject, SubjectKind, Written};
 use crate::model::env_name::EnvName;
 use crate::model::name_patterns::{known_patterns, matches_any};
 use crate::model::reference::Reference;
@@ -22,7 +22,7 @@ impl EnvFromEntry {
     /// The name of the entry in messages.
     pub fn subject(&self) -> Subject {
         let written = Some(Written::Reference(self.reference.to_string()));
-        Subject { label: "env-from".to_owned(), origin: self.origin.clone(), is_env_from: true, written }
+        Subject { label: "env-from".to_owned(), origin: self.origin.clone(), kind: SubjectKind::EnvFrom, written }
     }
 }
 

@@ -1,6 +1,6 @@
-//! Entries: the variables and files that the user declares, each with the source of its value.
+//! Entries: the variables, files and credentials that the user declares, each with the source of its value.
 //!
-//! - `target`: the variable or file, with the mode and owner of a file in `file_access`.
+//! - `target`: the variable, file or credential, with the mode and owner of a file in `file_access`.
 //! - `transform` and `on_missing`: base64 codings, and the result if the value is absent.
 //! - `env_from`: the names of the variables that one JSON object gives.
 //! - `origin`: the place of an entry, for messages.
@@ -15,8 +15,8 @@ mod transform;
 pub use env_from::{Case, EnvFromEntry, Naming, NamingError};
 pub use file_access::{Account, Mode, Owner};
 pub use on_missing::OnMissing;
-pub use origin::{Origin, Subject, Written};
-pub use target::{Claim, FileTarget, Place, Target};
+pub use origin::{Origin, Subject, SubjectKind, Written};
+pub use target::{Claim, CredentialTarget, FileTarget, Place, Target};
 pub use transform::Transform;
 
 use crate::model::reference::{Reference, SecretRef};
@@ -40,7 +40,11 @@ impl Entry {
             EntrySource::Template(_) => Some(Written::Template),
             EntrySource::Literal(_) | EntrySource::Composed(_) => None,
         };
-        Subject { label: self.target.to_string(), origin: self.origin.clone(), is_env_from: false, written }
+        let kind = match self.target {
+            Target::Env(_) | Target::File(_) => SubjectKind::Entry,
+            Target::Credential(_) => SubjectKind::Credential,
+        };
+        Subject { label: self.target.to_string(), origin: self.origin.clone(), kind, written }
     }
 }
 

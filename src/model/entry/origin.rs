@@ -12,9 +12,18 @@ pub struct Subject {
     /// The variable, or the file's path.
     pub label: String,
     pub origin: Origin,
-    pub is_env_from: bool,
+    pub kind: SubjectKind,
     /// `None` for a literal and for references in inherited variables.
     pub written: Option<Written>,
+}
+
+/// The part of a declaration that an entry belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// A variable or a file.
+    Entry,
+    EnvFrom,
+    Credential,
 }
 
 /// The source of a value as an entry names it.

@@ -1,4 +1,4 @@
-//! The target of an entry: a variable, or a file and the variable with its path.
+//! The target of an entry: a variable, a file and the variable with its path, or a credential of a unit.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,6 +10,15 @@ use crate::model::env_name::EnvName;
 pub enum Target {
     Env(EnvName),
     File(FileTarget),
+    Credential(CredentialTarget),
+}
+
+/// A credential of systemd.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CredentialTarget {
+    /// The name of a unit, or a pattern.
+    pub unit: String,
+    pub name: String,
 }
 
 /// A file that holds a value.
@@ -30,13 +39,14 @@ pub enum Place {
     Path(PathBuf),
 }
 
-/// A variable or a path that an entry sets.
+/// A variable, a path or a credential that an entry sets.
 ///
 /// Two entries of one layer must not share a claim. An entry overrides those of earlier layers that share one with it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Claim {
     Variable(EnvName),
     Path(PathBuf),
+    Credential(CredentialTarget),
 }
 
 impl Target {
@@ -50,6 +60,7 @@ impl Target {
                 };
                 env.clone().map(Claim::Variable).into_iter().chain(path).collect()
             }
+            Self::Credential(credential) => vec![Claim::Credential(credential.clone())],
         }
     }
 
@@ -58,17 +69,27 @@ impl Target {
         match self {
             Self::Env(name) => Some(name),
             Self::File(file) => file.env.as_ref(),
+            Self::Credential(_) => None,
+        }
+    }
+
+    /// Returns the credential, if it is one.
+    pub fn credential_mut(&mut self) -> Option<&mut CredentialTarget> {
+        match self {
+            Self::Env(_) | Self::File(_) => None,
+            Self::Credential(credential) => Some(credential),
         }
     }
 }
 
-/// The variable, else the path.
+/// The variable, else the path, else the unit and the credential.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) | Self::File(FileTarget { env: Some(name), .. }) => write!(f, "{name}"),
             Self::File(FileTarget { place: Place::Path(path), .. }) => write!(f, "{}", path.display()),
             Self::File(FileTarget { place: Place::Memory, .. }) => f.write_str("a file in memory"),
+            Self::Credential(CredentialTarget { unit, name }) => write!(f, "{unit}/{name}"),
         }
     }
 }
@@ -80,11 +101,21 @@ impl FileTarget {
     }
 }
 
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => write!(f, "the variable {name}"),
+            Self::Path(path) => write!(f, "the file {}", path.display()),
+            Self::Credential(CredentialTarget { unit, name }) => write!(f, "the credential {name} of {unit}"),
+        }
+    }
+}
+
 impl Claim {
     pub fn variable(&self) -> Option<&str> {
         match self {
             Self::Variable(name) => Some(name.as_str()),
-            Self::Path(_) => None,
+            Self::Path(_) | Self::Credential(_) => None,
         }
     }
 }

@@ -1,8 +1,19 @@
 //! Reasons why variables are not moved.
 
-use super::object::NotMergeable;
 use crate::model::answer::FetchFailure;
 use crate::model::env_name::EnvName;
+
+/// The most bytes that AWS keeps in a secret.
+pub const MOST_BYTES: usize = 65_536;
+
+/// A value of a secret that variables cannot be added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotMergeable {
+    /// Text that is no JSON object, or none that a launch can read.
+    Text,
+    /// SecretBinary, which other programs read as such.
+    Binary,
+}
 
 /// A reason why the secret is not written, or not read back.
 #[derive(Debug)]

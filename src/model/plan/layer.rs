@@ -12,10 +12,27 @@ pub struct Layer {
     pub entries: Vec<Entry>,
     /// Objects whose keys give variables. An entry of this layer overrides a key.
     pub env_from: Vec<EnvFromEntry>,
+    /// The credentials of units, each unit once. A launch passes over them.
+    pub credentials: Vec<UnitCredentials>,
+}
+
+/// The credentials that one unit may load, or each unit whose name matches a pattern.
+#[derive(Debug)]
+pub struct UnitCredentials {
+    /// The name or the pattern.
+    pub unit: String,
+    /// Their targets are credentials of that unit.
+    pub entries: Vec<Entry>,
 }
 
 impl Layer {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.env_from.is_empty()
+    }
+
+    /// Adds all credentials to the entries.
+    pub fn include_credentials(&mut self) {
+        let units = std::mem::take(&mut self.credentials);
+        self.entries.extend(units.into_iter().flat_map(|credentials| credentials.entries));
     }
 }

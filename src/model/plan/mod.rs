@@ -8,7 +8,7 @@ mod lookup;
 mod precedence;
 
 pub use binding::{Binding, EntryId, EnvFrom, ValueSource};
-pub use layer::Layer;
+pub use layer::{Layer, UnitCredentials};
 pub use lookup::PlanError;
 pub use precedence::{Overridden, PlannedLayer};
 

@@ -79,6 +79,7 @@ fn value(row: &Row, now: SystemTime) -> Value {
         "label": row.label,
         "variable": row.variable,
         "file": file,
+        "credential": row.credential.as_ref().map(|credential| json!({ "unit": credential.unit, "name": credential.name })),
         "origin": row.origin.to_string(),
         "kind": kind,
         "reference": row.reference,

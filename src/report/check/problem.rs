@@ -20,6 +20,9 @@ const fn problem(code: &'static str, text: &'static str) -> Problem {
 /// A file that cannot be delivered.
 pub const UNDELIVERABLE: Problem = problem("not-deliverable", "not deliverable");
 
+/// A value that no variable, or no credential, can hold.
+pub const TOO_LONG: Problem = problem("too-long", "too long");
+
 const NO_KEY: Problem = problem("key-not-found", "no such key");
 const NULL: Problem = problem("null", "null");
 const NOT_AN_OBJECT: Problem = problem("not-an-object", "not an object");
@@ -93,7 +96,7 @@ impl Problem {
     pub fn of_environment(error: &EnvironmentError) -> Self {
         match error {
             EnvironmentError::Nul(_) => problem("nul-byte", "has a NUL byte"),
-            EnvironmentError::TooLong { .. } | EnvironmentError::TotalTooLong { .. } => problem("too-long", "too long"),
+            EnvironmentError::TooLong { .. } | EnvironmentError::TotalTooLong { .. } => TOO_LONG,
         }
     }
 }

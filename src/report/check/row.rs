@@ -1,21 +1,23 @@
-//! One line of the table: a variable or a file, where its value comes from, and its status.
+//! One line of the table: a variable, a file or a credential, where its value comes from, and its status.
 
 use std::time::{Duration, SystemTime};
 
 use super::problem::Problem;
 use crate::model::answer::{Answer, Document};
-use crate::model::entry::{Origin, Place};
+use crate::model::entry::{CredentialTarget, Origin, Place};
 use crate::model::reference::{Locator, Region, SecretRef, Selector};
 
-/// A variable or a file.
+/// A variable, a file or a credential.
 #[derive(Debug)]
 pub struct Row {
-    /// The variable, or the file's path; of an object whose keys are unknown, a pattern for its variables.
+    /// The variable, the file's path, or the unit and the credential; of an object whose keys are unknown, a pattern for its variables.
     pub label: String,
     /// `None` for a file without a variable, and for keys that are unknown or not printed.
     pub variable: Option<String>,
-    /// `None` for a variable that holds the value itself.
+    /// `None` for a variable that holds the value itself, and for a credential.
     pub file: Option<Place>,
+    /// `None` for variables and files.
+    pub credential: Option<CredentialTarget>,
     pub origin: Origin,
     pub kind: EntryKind,
     /// The reference as written; `None` for a template and a literal.

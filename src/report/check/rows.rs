@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::overrides::{By, Override};
-use super::problem::{Problem, UNDELIVERABLE};
+use super::problem::{Problem, TOO_LONG, UNDELIVERABLE};
 use super::row::{EntryKind, ReadSource, Row, RowStatus};
 use crate::deliver::DeliverError;
 use crate::model::answer::Fetched;
@@ -14,7 +14,7 @@ use crate::model::environment::EnvironmentError;
 use crate::model::plan::{Binding, EntryId, EnvFrom, Plan, ValueSource};
 use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::resolved::ResolvedEntry;
-use crate::report::{deliver_errors, exec_errors, resolve_errors};
+use crate::report::{credential_errors, deliver_errors, exec_errors, resolve_errors};
 use crate::resolve::{Outcome, ResolveError};
 
 /// All that is known about the values of a plan.
@@ -72,6 +72,7 @@ impl Values<'_> {
                 label: name.clone(),
                 variable: Some(name.clone()),
                 file: None,
+                credential: None,
                 origin: subject.origin.clone(),
                 kind,
                 reference: subject.reference().map(str::to_owned),
@@ -101,14 +102,16 @@ impl Values<'_> {
             None if is_omitted => RowStatus::Unset,
             None => RowStatus::Unread,
         });
-        let file = match target {
-            Target::Env(_) => None,
-            Target::File(FileTarget { place, .. }) => Some(place.clone()),
+        let (file, credential) = match target {
+            Target::Env(_) => (None, None),
+            Target::File(FileTarget { place, .. }) => (Some(place.clone()), None),
+            Target::Credential(credential) => (None, Some(credential.clone())),
         };
         Some(Row {
             label: label(target),
             variable: target.variable().map(ToString::to_string),
             file,
+            credential,
             origin: subject.origin.clone(),
             kind: kind(value_source),
             reference: subject.reference().map(str::to_owned),
@@ -124,6 +127,7 @@ impl Values<'_> {
             variable: is_name(&label).then(|| label.clone()),
             label,
             file: None,
+            credential: None,
             origin: object.subject.origin.clone(),
             kind: EntryKind::EnvFrom,
             reference: object
@@ -164,7 +168,7 @@ impl Values<'_> {
 
     fn failure(&self, Binding { id, subject, target, .. }: &Binding) -> Option<RowStatus> {
         let errors = self.errors(*id).or_else(|| self.unusable(*id, subject));
-        errors.or_else(|| self.undeliverable(subject, target))
+        errors.or_else(|| self.undeliverable(subject, target)).or_else(|| self.too_long(subject, target))
     }
 
     fn errors(&self, id: EntryId) -> Option<RowStatus> {
@@ -191,15 +195,23 @@ impl Values<'_> {
         let messages: Vec<_> = self.undeliverable.iter().filter(is_own).map(deliver_errors::line).collect();
         (!messages.is_empty()).then_some(RowStatus::Failed(UNDELIVERABLE, messages))
     }
+
+    fn too_long(&self, subject: &Subject, target: &Target) -> Option<RowStatus> {
+        let Target::Credential(_) = target else { return None };
+        let mut values = self.outcome.resolved.credentials.iter();
+        let value = values.find(|credential| credential.subject == *subject)?;
+        let message = credential_errors::too_long_message(value)?;
+        Some(RowStatus::Failed(TOO_LONG, vec![message]))
+    }
 }
 
-/// `NAME`, `NAME=/path`, `NAME=memfd` or `/path`.
+/// `NAME`, `NAME=/path`, `NAME=memfd`, `/path` or `UNIT/CREDENTIAL`.
 fn label(target: &Target) -> String {
     match target {
         Target::File(FileTarget { env: Some(name), place: Place::Path(path), .. }) => {
             format!("{name}={}", path.display())
         }
         Target::File(FileTarget { env: Some(name), place: Place::Memory, .. }) => format!("{name}=memfd"),
-        Target::Env(_) | Target::File(FileTarget { env: None, .. }) => target.to_string(),
+        Target::Env(_) | Target::File(FileTarget { env: None, .. }) | Target::Credential(_) => target.to_string(),
     }
 }

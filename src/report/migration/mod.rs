@@ -80,9 +80,10 @@ fn unsuitable(reason: &Unsuitable) -> (String, &'static str) {
         Unsuitable::ArnWithoutUpdate => {
             ("an ARN names a secret that exists", "add --update, or create a secret by its name")
         }
-        Unsuitable::NotMergeable(NotMergeable::Text) => {
-            ("its value is no JSON object, so nothing can be added to it", "name another secret")
-        }
+        Unsuitable::NotMergeable(NotMergeable::Text) => (
+            "its value is no JSON object that secrets-exec can read, so nothing can be added to it",
+            "name another secret",
+        ),
         Unsuitable::NotMergeable(NotMergeable::Binary) => {
             ("its value is binary, which other programs may depend on", "name another secret")
         }

@@ -1,5 +1,6 @@
 //! Standard error and standard output: the only place that prints.
 
+mod background;
 mod json;
 mod wrap;
 
@@ -17,6 +18,7 @@ use crate::model::quoting::escaped;
 use crate::system::output::check_output;
 use crate::system::terminal::may_write;
 use crate::system::termination::{ELAPSED, ERASE_LINE, SIGNAL, set_progress};
+pub use background::{begin as print_in_background, finish as finish_printing};
 pub use wrap::columns;
 use wrap::{columns_of, wrap};
 
@@ -118,7 +120,10 @@ fn replace_progress(progress: &mut ProgressLine, text: &str, next: ProgressLine)
     if next == ProgressLine::Shown {
         set_progress(true);
     }
-    let _ = io::stderr().write_all(format!("{erasure}{text}").as_bytes());
+    let text = format!("{erasure}{text}");
+    if !background::take(&text) {
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
     set_progress(next == ProgressLine::Shown);
     *progress = next;
 }

@@ -71,7 +71,7 @@ fn arguments_of(subcommand: Subcommand) -> &'static str {
         Subcommand::Migrate => "one file, and options",
         Subcommand::Install => "one directory",
         Subcommand::Man => "no arguments",
-        Subcommand::Check | Subcommand::Policy | Subcommand::Export => "only options",
+        Subcommand::Check | Subcommand::Policy | Subcommand::Export | Subcommand::Credential => "only options",
     }
 }
 

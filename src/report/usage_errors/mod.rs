@@ -89,6 +89,9 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
                 Line::help("declare a file with `path` under `files:`, or write --on-rotation restart"),
             ];
         }
+        UsageError::StdinIsConnection => {
+            "-f -: standard input is the connection of systemd, not a declaration".to_owned()
+        }
         UsageError::StdinTwice => "-f -: standard input can be read only once".to_owned(),
     };
     vec![Line::error(line)]

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 
 use super::reaper::{Change, is_empty, next_change, signal_group, signal_process};
 use super::signals::{Signals, Stopped, stop_by};
@@ -61,13 +61,12 @@ impl Job {
         self.leader
     }
 
-    /// Sends a signal to the group, or to the command alone if that has left the group.
+    /// Sends a signal to the group, and to the command if that has left the group.
     pub fn signal(&self, signal: SignalNumber) {
-        if let Some(group) = self.group
-            && !signal_group(group, signal)
-            && !self.is_reaped
-        {
-            signal_process(group, signal);
+        let Some(leader) = self.group else { return };
+        signal_group(leader, signal);
+        if !self.is_reaped && getpgid(Some(leader)) != Ok(leader) {
+            signal_process(leader, signal);
         }
     }
 
@@ -109,26 +108,39 @@ impl Job {
     }
 
     /// Makes the command the foreground job, if this process is it: on standard output's terminal, or on any if the command was
-    /// stopped because it uses one.
-    pub fn give_terminal(&mut self) {
-        let Some(group) = self.group else { return };
+    /// stopped because it uses one. Returns false if this process is not the foreground job.
+    pub fn give_terminal(&mut self) -> bool {
+        let Some(group) = self.group else { return false };
         if self.terminal.is_none() {
             let controlling = || if self.needs_terminal { Terminal::controlling() } else { None };
             self.terminal = Terminal::on_standard_output().or_else(controlling);
         }
-        if let Some(terminal) = &self.terminal {
-            terminal.give_to(group);
-        }
+        self.terminal.as_ref().is_some_and(|terminal| terminal.give_to(group))
     }
 
-    /// Stops this process as the command is stopped, until it is continued.
+    /// Stops this process as the command is stopped, until it is continued. If it need not or cannot stop, continues the command.
     pub fn suspend(&mut self, signal: SignalNumber) {
         self.needs_terminal = matches!(signal, SignalNumber::TTIN | SignalNumber::TTOU);
+        if !self.needs_terminal || !self.give_terminal() {
+            if self.stop_with_command(signal) {
+                return;
+            }
+            // SIGSTOP is meant for the command alone, and without the terminal the command would be stopped again.
+            let may_continue = if self.needs_terminal { self.give_terminal() } else { signal != SignalNumber::STOP };
+            if !may_continue {
+                return;
+            }
+        }
+        self.signal(SignalNumber::CONT);
+    }
+
+    /// Returns false if this process was not stopped.
+    fn stop_with_command(&self, signal: SignalNumber) -> bool {
         if let Some(terminal) = &self.terminal {
             terminal.take_from(self.group);
         }
         // SIGSTOP is sent to one process, the others by the terminal to a job.
         let is_of_job = signal != SignalNumber::STOP && Terminal::is_there();
-        stop_by(signal, if is_of_job { Stopped::Group } else { Stopped::Alone });
+        stop_by(signal, if is_of_job { Stopped::Group } else { Stopped::Alone })
     }
 }

@@ -59,11 +59,10 @@ pub fn next_change() -> Option<(Pid, Change)> {
     }
 }
 
-/// Sends a signal to a process group. Returns false if it has no process.
-pub fn signal_group(leader: Pid, signal: SignalNumber) -> bool {
+/// Sends a signal to a process group.
+pub fn signal_group(leader: Pid, signal: SignalNumber) {
     // SAFETY: kill(2) accesses no memory.
-    let result = unsafe { libc::kill(-leader.as_raw(), signal.0) };
-    Errno::result(result) != Err(Errno::ESRCH)
+    unsafe { libc::kill(-leader.as_raw(), signal.0) };
 }
 
 /// Sends a signal to a child that is not reaped.

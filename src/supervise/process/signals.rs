@@ -4,14 +4,17 @@
 //! signals are queued even for PID 1 and even if their default action is to ignore them. A fault of this process ends it
 //! nevertheless: the kernel forces the default action on a blocked SIGSEGV, SIGBUS, SIGFPE or SIGILL.
 
-#![allow(unsafe_code, reason = "nix knows no real-time signals")]
+#![allow(
+    unsafe_code,
+    reason = "nix knows no real-time signals, and the C library leaves out those that it uses itself"
+)]
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::{mem, ptr};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::signal::SigSet;
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::getpid;
 
@@ -45,7 +48,7 @@ impl Signals {
         }
         let blocked = not_ignored();
         let descriptor = SignalFd::with_flags(&blocked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        let mask = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let mask = change_mask(libc::SIG_BLOCK, &blocked)?;
         Ok(Self { descriptor, inherited: InheritedSignals { mask, ignores_children } })
     }
 
@@ -92,7 +95,7 @@ impl InheritedSignals {
         if self.ignores_children {
             set_handler(libc::SIGCHLD, libc::SIG_IGN);
         }
-        let _ = self.mask.thread_set_mask();
+        let _ = change_mask(libc::SIG_SETMASK, &self.mask);
     }
 }
 
@@ -105,9 +108,9 @@ pub enum Stopped {
     Group,
 }
 
-/// Stops this process by a signal, until SIGCONT comes. In an orphaned process group, in which no shell could continue it, the kernel
-/// discards the signal.
-pub fn stop_by(signal: SignalNumber, stopped: Stopped) {
+/// Stops this process by a signal, until SIGCONT comes, which stays pending. Returns false if it was not stopped: the kernel discards the
+/// signal for PID 1, and in an orphaned process group, in which no shell could continue it.
+pub fn stop_by(signal: SignalNumber, stopped: Stopped) -> bool {
     // SIGSTOP would stop an orphaned group as well, and so all of a container or a service.
     let signal = if signal == SignalNumber::STOP { libc::SIGTSTP } else { signal.0 };
     let target = match stopped {
@@ -115,7 +118,7 @@ pub fn stop_by(signal: SignalNumber, stopped: Stopped) {
         // kill(2): the group of the caller.
         Stopped::Group => 0,
     };
-    // SAFETY: all-zero is a valid set, and sigaddset, kill and pthread_sigmask access no other memory. No handler is installed.
+    // SAFETY: all-zero is a valid set, and the calls access no other memory. No handler is installed.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
         libc::sigemptyset(&raw mut set);
@@ -124,18 +127,34 @@ pub fn stop_by(signal: SignalNumber, stopped: Stopped) {
         // Every other thread blocks it, so this one takes it before the call returns.
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut());
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut());
+        // The stop signal removed any SIGCONT from before (signal(7)).
+        libc::sigpending(&raw mut set);
+        libc::sigismember(&raw const set, libc::SIGCONT) == 1
     }
 }
 
+/// Returns the signals that are not ignored, as the kernel's mask of 64 bits, with which both C libraries' sets begin: sigfillset(3) leaves
+/// out the signals that the library uses itself, in musl also the SIGRTMIN (34) of all other programs.
 fn not_ignored() -> SigSet {
-    // SAFETY: all-zero is a valid set, and the calls write to it alone.
+    let numbers = (1..=LAST).filter(|number| handler(*number) != libc::SIG_IGN);
+    let mask = numbers.fold(0_u64, |mask, number| mask | 1 << (number - 1));
+    // SAFETY: all-zero is a valid set, of longs and no shorter than the kernel's mask.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
-        libc::sigfillset(&raw mut set);
-        for number in (1..=LAST).filter(|number| handler(*number) == libc::SIG_IGN) {
-            libc::sigdelset(&raw mut set, number);
-        }
+        (&raw mut set).cast::<u64>().write(mask);
         SigSet::from_sigset_t_unchecked(set)
+    }
+}
+
+/// Changes the mask of this thread, and returns the one before, by rt_sigprocmask(2) itself: pthread_sigmask(3) leaves out the same signals.
+/// Async-signal-safe.
+fn change_mask(how: libc::c_int, set: &SigSet) -> Result<SigSet, Errno> {
+    // SAFETY: all-zero is a valid set, and the call reads and writes the 8 bytes of the kernel's mask in either.
+    unsafe {
+        let mut before: libc::sigset_t = mem::zeroed();
+        let set: *const libc::sigset_t = set.as_ref();
+        Errno::result(libc::syscall(libc::SYS_rt_sigprocmask, how, set, &raw mut before, size_of::<u64>()))?;
+        Ok(SigSet::from_sigset_t_unchecked(before))
     }
 }
 

@@ -45,11 +45,9 @@ impl Terminal {
         Self { descriptor, modes }
     }
 
-    /// Makes `group` the foreground job, if this process's group is it.
-    pub fn give_to(&self, group: Pid) {
-        if is_foreground(&self.descriptor) {
-            let _ = tcsetpgrp(&self.descriptor, group);
-        }
+    /// Makes `group` the foreground job, if this process's group is it. Returns false if it is not.
+    pub fn give_to(&self, group: Pid) -> bool {
+        is_foreground(&self.descriptor) && tcsetpgrp(&self.descriptor, group).is_ok()
     }
 
     /// Makes this process's group the foreground job again, if that is `group` or a group that is gone. Another one may be the job

@@ -1,7 +1,9 @@
 //! Units in docs/systemd.md are those of the examples, which `tests/hosts` starts.
 
 use super::page::Page;
+use crate::support::connection::load;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::skip::can;
 
 #[test]
 fn its_console_blocks_print_what_it_says() {
@@ -11,7 +13,13 @@ fn its_console_blocks_print_what_it_says() {
 
 #[test]
 fn every_line_of_a_unit_is_in_an_example_that_is_started() {
-    let names = ["app.service", "systemd/hardened.service", "systemd/files.service", "systemd/credentials.service"];
+    let names = [
+        "app.service",
+        "systemd/hardened.service",
+        "systemd/files.service",
+        "systemd/credentials.service",
+        "systemd/load-credential.service",
+    ];
     let examples: Vec<_> = names.iter().map(|name| repository_file(&format!("examples/{name}"))).collect();
     let page = Page::read("docs/systemd.md");
     for block in page.blocks("ini") {
@@ -49,4 +57,35 @@ fn the_lines_of_its_journal_are_those_of_a_launch() {
     let run = sandbox.executable("app", "#!/bin/sh\n").command(["./app"]).run();
     let said = run.refused(78).stderr().replace("./app", "/usr/bin/app");
     assert_eq!(said.lines().collect::<Vec<_>>(), shown);
+}
+
+#[test]
+fn its_programs_read_a_credential_byte_for_byte() {
+    let page = Page::read("docs/systemd.md");
+    for command in page.blocks("sh")[0].lines() {
+        if !can(
+            &["sh", "-c", "command -v \"$0\"", command.split(' ').next().unwrap()],
+            "a program that reads a credential",
+        ) {
+            continue;
+        }
+        let sandbox = Sandbox::new().file("db-password", "pass word").script(command);
+        let directory = sandbox.path("");
+        sandbox.env("CREDENTIALS_DIRECTORY", directory).control().launched().printed("pass word");
+    }
+}
+
+#[test]
+fn its_units_get_the_credentials_of_its_declaration() {
+    let page = Page::read("docs/systemd.md");
+    let declaration = page.blocks("yaml").into_iter().find(|block| block.starts_with("credentials:")).unwrap();
+    for (unit, name, key) in [("app.service", "tls-key", "key"), ("worker@1.service", "db-password", "password")] {
+        let secrets =
+            format!(r#"{{"prod/db": {{"password": "password"}}, "prod/tls": {{"key": "key"}}, "c": "{CANARY}"}}"#);
+        let sandbox = Sandbox::new().arg("credential").local(&secrets).arg("-q").declaration(declaration).bare();
+        let (mut client, connection) = load(unit, name);
+        let running = sandbox.connected(connection).spawn();
+        assert_eq!(client.read(), key.as_bytes());
+        running.wait().launched_silently();
+    }
 }

@@ -11,8 +11,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::text::{
-    Duration, DurationOrZero, Glob, Label, Name, NamePart, OnRotation, Owner, PollSignal, Reference, Region, RoleArn,
-    SecretId, Signal, Text, Url, VersionId, reserved_words,
+    CredentialName, Duration, DurationOrZero, Glob, Label, Name, NamePart, OnRotation, Owner, PollSignal, Reference,
+    Region, RoleArn, SecretId, Signal, Text, Unit, Url, VersionId, reserved_words,
 };
 
 /// The schema, as in the repository's file.
@@ -57,6 +57,8 @@ pub struct Declaration {
     env_from: Option<Vec<EnvFrom>>,
     /// Values delivered as files.
     files: Option<Vec<File>>,
+    /// Credentials of systemd's units, by unit, which `secrets-exec credential` sends. A launch ignores them.
+    credentials: Option<BTreeMap<Unit, Credentials>>,
 }
 
 /// Command-line options by their long names: how to resolve, what the command gets, rotation, and output.
@@ -288,6 +290,33 @@ struct EnvFromTable {
     rename: Option<BTreeMap<String, NamePart>>,
     /// The letter case of variable names: `upper` converts keys to upper case, `keep` does not. Default: `upper`.
     case: Option<Case>,
+}
+
+/// Credentials, by the name in LoadCredential=.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+struct Credentials(BTreeMap<CredentialName, Credential>);
+
+/// A credential: a reference, or a table.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Credential {
+    Short(Reference),
+    Table(CredentialTable),
+}
+
+/// A credential: exactly one of `from` and `template`, with options.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("oneOf" = [{ "required": ["from"] }, { "required": ["template"] }]))]
+struct CredentialTable {
+    /// A reference to a secret or to one of its keys.
+    from: Option<Reference>,
+    /// A Jinja template that uses aliases: {{ db.password | urlencode }}.
+    template: Option<String>,
+    /// Decodes the value.
+    decode: Option<Encoding>,
+    /// The value to send, as written, if the secret, its version or its key does not exist.
+    default: Option<Text>,
 }
 
 #[derive(JsonSchema)]

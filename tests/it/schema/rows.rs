@@ -76,6 +76,13 @@ pub const RIGHT: &[&str] = &[
     r#"{"files":[{"from":"x:encoded","decode":"base64","env":"A_FILE"},{"from":"x:k","encode":"base64","env":"B_FILE"}]}"#,
     r#"{"files":[{"from":"x:nope","default":"d","env":"A_FILE"},{"from":"x:nope","optional":true,"env":"B_FILE"}]}"#,
     r#"{"secrets":{"s":"x"},"files":[{"template":"key={{ s.k }}\n","path":"DIRECTORY/conf"}]}"#,
+    // credentials
+    r#"{"credentials":{}}"#,
+    r#"{"credentials":{"app.service":{}}}"#,
+    r#"{"credentials":{"app.service":{"db-password":"x:k","a.b_c 1":"ssm:/prod/parameter"}}}"#,
+    r#"{"credentials":{"app@*.service":{"k":{"from":"x:k"}},"app@1.service":{"k":{"from":"x:encoded","decode":"base64"}}}}"#,
+    r#"{"credentials":{"*":{"k":"x:k"},"a\\x2db.socket":{"k":"x"},"[!a]?.mount":{"k":"x"},"dev-sda.swap":{"k":"x"}}}"#,
+    r#"{"secrets":{"s":"x"},"credentials":{"a.service":{"k":{"template":"{{ s.k }}","default":5}}}}"#,
 ];
 
 /// Declarations that are refused.
@@ -266,6 +273,32 @@ pub const WRONG: &[&str] = &[
     r#"{"files":[{"from":"x:k","path":"DIRECTORY/k","owner":":"}]}"#,
     r#"{"files":[{"from":"x:k","path":"DIRECTORY/k","owner":null}]}"#,
     r#"{"files":[{"from":"x:k","env":"K_FILE","default":"d","optional":true}]}"#,
+    // credentials
+    r#"{"credentials":null}"#,
+    r#"{"credentials":["x"]}"#,
+    r#"{"credentials":{"app":{"k":"x"}}}"#,
+    r#"{"credentials":{"app.timer":{"k":"x"}}}"#,
+    r#"{"credentials":{"":{"k":"x"}}}"#,
+    r#"{"credentials":{"a b.service":{"k":"x"}}}"#,
+    r#"{"credentials":{"a/b.service":{"k":"x"}}}"#,
+    r#"{"credentials":{"{a,b}*.service":{"k":"x"}}}"#,
+    r#"{"credentials":{"a.service":null}}"#,
+    r#"{"credentials":{"a.service":"x"}}"#,
+    r#"{"credentials":{"a.service":{"":"x"}}}"#,
+    r#"{"credentials":{"a.service":{"..":"x"}}}"#,
+    r#"{"credentials":{"a.service":{"a/b":"x"}}}"#,
+    r#"{"credentials":{"a.service":{"a:b":"x"}}}"#,
+    r#"{"credentials":{"a.service":{"ä":"x"}}}"#,
+    r#"{"credentials":{"a.service":{"k":null}}}"#,
+    r#"{"credentials":{"a.service":{"k":""}}}"#,
+    r#"{"credentials":{"a.service":{"k":["x"]}}}"#,
+    r#"{"credentials":{"a.service":{"k":{}}}}"#,
+    r#"{"credentials":{"a.service":{"k":{"from":"x:k","template":"t"}}}}"#,
+    r#"{"credentials":{"a.service":{"k":{"value":"v"}}}}"#,
+    r#"{"credentials":{"a.service":{"k":{"from":"x:k","optional":true}}}}"#,
+    r#"{"credentials":{"a.service":{"k":{"from":"x:k","encode":"base64"}}}}"#,
+    r#"{"credentials":{"a.service":{"k":{"from":"x:k","decode":"hex"}}}}"#,
+    r#"{"credentials":{"a.service":{"k":{"from":"x:k","default":null}}}}"#,
 ];
 
 /// Declarations whose error a schema cannot detect: an invalid path or pattern, or a name that does not exist.
@@ -278,6 +311,7 @@ pub const WRONG_FOR_THE_PROGRAM_ALONE: &[&str] = &[
     r#"{"defaults":{"pass":["["]}}"#,
     r#"{"defaults":{"on-rotation":"restart","poll-interval":"9s"}}"#,
     r#"{"defaults":{"endpoint-url":"http://local[host"}}"#,
+    r#"{"credentials":{"[.service":{"k":"x"}}}"#,
 ];
 
 /// Declarations that are valid only because a YAML scalar is text.

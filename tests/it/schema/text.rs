@@ -23,6 +23,19 @@ pub struct SecretId(String);
 #[schemars(inline, extend("pattern" = "^[A-Za-z_][A-Za-z0-9_]*$"))]
 pub struct Name(String);
 
+/// The name of a unit of systemd, or a pattern of names.
+#[derive(JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
+#[schemars(
+    inline,
+    extend("pattern" = r"^([A-Za-z0-9:_.\\@-]+\.(service|socket|mount|swap)|(?=.*[*?[])[A-Za-z0-9:_.\\@*?\[\]!-]+)$")
+)]
+pub struct Unit(String);
+
+/// The name of a credential.
+#[derive(JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
+#[schemars(inline, extend("pattern" = r"^(?!\.{1,2}$)[ -.0-9;-~]{1,255}$"))]
+pub struct CredentialName(String);
+
 #[derive(JsonSchema)]
 #[schemars(inline, extend("pattern" = "^[A-Za-z0-9_]+$"))]
 pub struct NamePart(String);

@@ -7,6 +7,7 @@
 //! - [`raw`]: runs with an environment that only execve(2) can make (duplicate entries, entries without `=`).
 //! - [`aws`]: a fake of AWS over HTTP that records every request.
 //! - [`cache`]: a directory for `--cache`.
+//! - [`connection`]: systemd's end of the connection of a credential.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`proxy`]: an HTTP proxy that records its requests and tunnels all of them to one server.
 //! - [`relay`]: an address whose connections go to one server after another.
@@ -22,6 +23,7 @@
 
 pub mod aws;
 pub mod cache;
+pub mod connection;
 pub mod deadline;
 pub mod directory;
 pub mod network;

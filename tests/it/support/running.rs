@@ -34,8 +34,8 @@ impl Running {
         }
         Self {
             pid: Pid::from_raw(child.id().cast_signed()),
-            stdout: collect(child.stdout.take().unwrap()),
-            stderr: collect(child.stderr.take().unwrap()),
+            stdout: child.stdout.take().map_or_else(nothing, collect),
+            stderr: child.stderr.take().map_or_else(nothing, collect),
             ended: await_end(child),
             limit,
             expectations,
@@ -110,6 +110,13 @@ fn default_signals(command: &mut Command) {
 fn await_end(mut child: Child) -> Receiver<Status> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(Status::from(child.wait().unwrap())));
+    receiver
+}
+
+/// The output of a stream that is no pipe.
+fn nothing() -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    sender.send(Vec::new()).unwrap();
     receiver
 }
 

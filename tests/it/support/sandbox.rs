@@ -1,6 +1,7 @@
 //! The builder of one run of `secrets-exec`: arguments, environment, files and standard input, cut off from this
 //! machine's own environment and home.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::aws::Aws;
+use crate::support::connection::Connection;
 use crate::support::directory::Directory;
 use crate::support::outcome::{Expectations, Outcome};
 use crate::support::running::Running;
@@ -48,6 +50,7 @@ pub struct Sandbox {
     command: Vec<OsString>,
     environment: BTreeMap<OsString, OsString>,
     stdin: Option<Vec<u8>>,
+    connection: Cell<Option<Connection>>,
     limit: Duration,
     expectations: Expectations,
 }
@@ -71,6 +74,7 @@ impl Sandbox {
             command: SHOW_ENVIRONMENT.map(OsString::from).to_vec(),
             environment: environment.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             stdin: None,
+            connection: Cell::default(),
             limit: Duration::from_secs(60),
             expectations: Expectations::default(),
         }
@@ -176,6 +180,12 @@ impl Sandbox {
         self
     }
 
+    /// Starts the next run with a connection as its standard input, and maybe as output and error, and keeps no copy of it.
+    pub fn connected(&self, connection: Connection) -> &Self {
+        self.connection.set(Some(connection));
+        self
+    }
+
     /// Replaces the command.
     pub fn command<A: AsRef<OsStr>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
         self.command = owned(command);
@@ -270,6 +280,9 @@ impl Sandbox {
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(connection) = self.connection.take() {
+            connection.prepare(&mut command);
+        }
         let mut expectations = self.expectations.clone();
         expectations.prints_values |= self.command == SHOW_ENVIRONMENT;
         Running::start(command, self.stdin.clone(), self.limit, expectations)

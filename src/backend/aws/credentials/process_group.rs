@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::libc;
@@ -33,6 +34,9 @@ static TERMINAL: AtomicI32 = AtomicI32::new(-1);
 
 /// A signal that came before [`GROUP`] was set; 0 if none did.
 static CAUGHT: AtomicI32 = AtomicI32::new(0);
+
+/// True once [`kill_process`] was called. Locked during a start, so that each program is either killed or not started.
+static IS_ENDING: Mutex<bool> = Mutex::new(false);
 
 /// The interval at which the child's state is polled.
 const TICK: Duration = Duration::from_millis(5);
@@ -64,9 +68,8 @@ impl ProcessGroup {
             // SAFETY: setsid(2) is async-signal-safe and accesses no memory.
             Reading::Again => unsafe { command.pre_exec(|| Ok(setsid().map(drop)?)) },
         };
-        let child = command.spawn()?;
+        let child = start_unless_ending(command)?;
         let leader = Pid::from_raw(child.id().cast_signed());
-        GROUP.store(leader.as_raw(), Ordering::SeqCst);
         let group = Self { leader, is_complete: false, terminal: None, dispositions: Some(dispositions) };
         if CAUGHT.load(Ordering::SeqCst) != 0 {
             // Kills the group and raises the signal.
@@ -171,8 +174,21 @@ impl Drop for ProcessGroup {
     }
 }
 
-/// Kills the group that another thread awaits, before this process exits.
+/// Starts a program and sets [`GROUP`].
+fn start_unless_ending(command: &mut Command) -> io::Result<Child> {
+    let is_ending = IS_ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    if *is_ending {
+        return Err(io::ErrorKind::Interrupted.into());
+    }
+    let child = command.spawn()?;
+    GROUP.store(child.id().cast_signed(), Ordering::SeqCst);
+    Ok(child)
+}
+
+/// Kills the group that another thread awaits, before this process exits, and lets that thread start no other.
 pub fn kill_process() {
+    let mut is_ending = IS_ENDING.lock().unwrap_or_else(PoisonError::into_inner);
+    *is_ending = true;
     let group = GROUP.load(Ordering::SeqCst);
     if group != 0 {
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);

@@ -43,7 +43,10 @@ env:
 env-from:
   - { from: prod/stripe, prefix: STRIPE_ }
 files:
-  - { from: "prod/tls:key", env: TLS_KEY_FILE }"#,
+  - { from: "prod/tls:key", env: TLS_KEY_FILE }
+credentials:
+  app.service:
+    db-password: db:password"#,
 );
 
 pub const ENVIRONMENT: &[(&str, &str)] = &[

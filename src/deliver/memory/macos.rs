@@ -6,9 +6,9 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::access::Access;
-use super::inheritance::Inheritance;
-use super::problem::DeliverProblem;
+use crate::deliver::access::Access;
+use crate::deliver::inheritance::Inheritance;
+use crate::deliver::problem::DeliverProblem;
 use crate::model::secret_value::SecretValue;
 
 /// A file in memory, which is never made.

@@ -1,5 +1,6 @@
 //! The JSON object of a secret, with variables added. What is not changed keeps its bytes, numbers and order.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -7,21 +8,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::setting::Setting;
+use super::extract::print;
+use super::json::Json;
 use crate::model::env_name::EnvName;
+use crate::model::migration::{NotMergeable, Setting};
 use crate::model::secret_value::SecretValue;
-
-/// The most bytes that AWS keeps in a secret.
-pub const MOST_BYTES: usize = 65_536;
-
-/// A value of a secret that is no JSON object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotMergeable {
-    /// Text that is no JSON object.
-    Text,
-    /// SecretBinary, which other programs read as such.
-    Binary,
-}
 
 /// An object with the variables.
 #[derive(Debug)]
@@ -34,35 +25,30 @@ pub struct Merged {
     pub unchanged: Vec<EnvName>,
 }
 
-/// Adds variables to the text of a JSON object; without a text, to an empty one.
+/// Adds variables to the text of a JSON object; without a text, to an empty one. A key has another value if a launch would set another
+/// text; a null counts as absent.
 ///
 /// # Errors
-/// [`NotMergeable::Text`] for anything but an object.
+/// [`NotMergeable::Text`] for anything but an object that a launch can read.
 pub fn merge(existing: Option<&[u8]>, settings: &[Setting]) -> Result<Merged, NotMergeable> {
-    let mut members = existing.map_or_else(|| Ok(Vec::new()), members)?;
+    let parsed = existing.map(|text| Json::parse(text).map_err(|_| NotMergeable::Text)).transpose()?;
+    let mut members = existing.map_or_else(|| Ok(Members::default()), members)?;
     let (mut added, mut changed, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
     for setting in settings {
         let name = setting.name.as_str();
-        let json = json(setting);
-        match members.iter_mut().find(|(key, _)| key == name) {
-            None => {
-                members.push((name.to_owned(), json));
-                added.push(setting.name.clone());
+        let present = parsed.as_ref().and_then(|json| print(json.value().get(name)?).ok());
+        let group = match present {
+            None => &mut added,
+            Some(text) if is_of(setting, &text) => {
+                unchanged.push(setting.name.clone());
+                continue;
             }
-            Some((_, present)) => match text_of(present) {
-                Some(text) if text.as_bytes() == setting.value.expose() => unchanged.push(setting.name.clone()),
-                Some(_) => {
-                    *present = json;
-                    changed.push(setting.name.clone());
-                }
-                None => {
-                    *present = json;
-                    added.push(setting.name.clone());
-                }
-            },
-        }
+            Some(_) => &mut changed,
+        };
+        group.push(setting.name.clone());
+        members.set(name.to_owned(), json(setting));
     }
-    Ok(Merged { text: written(&members), added, changed, unchanged })
+    Ok(Merged { text: written(&members.list), added, changed, unchanged })
 }
 
 /// True if the text of an object has every variable with its value.
@@ -70,48 +56,58 @@ pub fn is_stored(text: &[u8], settings: &[Setting]) -> bool {
     merge(Some(text), settings).is_ok_and(|merged| merged.added.is_empty() && merged.changed.is_empty())
 }
 
-/// A key, and its value as JSON.
-type Member = (String, Zeroizing<String>);
+/// True if a launch gets this text from the variable.
+fn is_of(setting: &Setting, text: &SecretValue) -> bool {
+    // A literal is printed as that of the secret is: 1e5 as 1e+5.
+    let printed = setting.is_literal.then(|| Json::parse(setting.value.expose()).ok()).flatten();
+    let printed = printed.and_then(|json| print(json.value()).ok());
+    printed.as_ref().unwrap_or(&setting.value).expose() == text.expose()
+}
+
+/// The members of an object in order, and their places by key.
+#[derive(Default)]
+struct Members {
+    list: Vec<(String, Zeroizing<String>)>,
+    places: HashMap<String, usize>,
+}
+
+impl Members {
+    /// Sets the value, as JSON. The place of a key is that of its first value.
+    fn set(&mut self, key: String, json: Zeroizing<String>) {
+        match self.places.get(&key) {
+            Some(place) => self.list[*place].1 = json,
+            None => {
+                self.places.insert(key.clone(), self.list.len());
+                self.list.push((key, json));
+            }
+        }
+    }
+}
 
 /// Reads the members of an object. The last of duplicate keys applies.
-fn members(text: &[u8]) -> Result<Vec<Member>, NotMergeable> {
+fn members(text: &[u8]) -> Result<Members, NotMergeable> {
     let mut parser = serde_json::Deserializer::from_slice(text);
-    let members = parser.deserialize_map(Members).and_then(|members| parser.end().map(|()| members));
+    let members = parser.deserialize_map(MembersVisitor).and_then(|members| parser.end().map(|()| members));
     // The parser's message may quote the text.
     members.map_err(|_| NotMergeable::Text)
 }
 
-struct Members;
+struct MembersVisitor;
 
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<Member>;
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Vec<Member>, A::Error> {
-        let mut members: Vec<Member> = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Members, A::Error> {
+        let mut members = Members::default();
         while let Some((key, value)) = entries.next_entry::<String, &RawValue>()? {
-            let value = Zeroizing::new(value.get().to_owned());
-            match members.iter_mut().find(|(other, _)| *other == key) {
-                Some((_, earlier)) => *earlier = value,
-                None => members.push((key, value)),
-            }
+            members.set(key, Zeroizing::new(value.get().to_owned()));
         }
         Ok(members)
     }
-}
-
-/// The text that a variable gets from a value: that of `resolve::extract`. `None` for a null, which counts as absent.
-fn text_of(json: &str) -> Option<Zeroizing<String>> {
-    let text = match json.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(json).ok(),
-        Some(b'n') => None,
-        Some(b'{' | b'[') => serde_json::from_str(json).ok().map(|value: Value| value.to_string()),
-        Some(_) | None => Some(json.to_owned()),
-    };
-    text.map(Zeroizing::new)
 }
 
 fn json(setting: &Setting) -> Zeroizing<String> {
@@ -123,7 +119,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-fn written(members: &[Member]) -> SecretValue {
+fn written(members: &[(String, Zeroizing<String>)]) -> SecretValue {
     let length = members.iter().map(|(key, value)| 6 * key.len() + value.len() + "\"\":,".len()).sum::<usize>();
     // A buffer that grows would leave copies of values in memory.
     let mut text = Vec::with_capacity(length + "{}".len());
@@ -192,6 +188,32 @@ mod tests {
         ];
         let (_, found) = merged(Some(existing), &settings);
         assert_eq!(found, [names(&["D"]), names(&[]), names(&["A", "B", "C", "E", "F", "A2"])]);
+    }
+
+    #[test]
+    fn a_number_is_compared_as_a_launch_prints_it() {
+        let existing = r#"{"A":1e5,"B":1e5,"C":1E5}"#;
+        let settings = [setting("A", "1e5", false), setting("B", "1e+5", false), setting("C", "1e5", true)];
+        let (text, found) = merged(Some(existing), &settings);
+        assert_eq!(found, [names(&[]), names(&["A"]), names(&["B", "C"])]);
+        assert_eq!(text, r#"{"A":"1e5","B":1e5,"C":1E5}"#);
+    }
+
+    #[test]
+    fn a_value_with_a_key_of_serde_json_is_another_value() {
+        for key in ["Number", "RawValue"] {
+            let existing = format!(r#"{{"A":{{"$serde_json::private::{key}":"abc"}}}}"#);
+            let (_, found) = merged(Some(&existing), &[setting("A", "foo", false)]);
+            assert_eq!(found, [names(&[]), names(&["A"]), names(&[])], "{key}");
+        }
+    }
+
+    #[test]
+    fn an_object_that_no_launch_can_read_is_left_alone() {
+        let deep = format!(r#"{{"A":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
+        for text in [r#"{"A":"\ud800x"}"#, &deep] {
+            assert_eq!(merge(Some(text.as_bytes()), &[setting("A", "foo", false)]).err(), Some(NotMergeable::Text));
+        }
     }
 
     #[test]

@@ -12,9 +12,9 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::access::Access;
-use super::inheritance::Inheritance;
-use super::problem::{DeliverProblem, Step};
+use crate::deliver::access::Access;
+use crate::deliver::inheritance::Inheritance;
+use crate::deliver::problem::{DeliverProblem, Step};
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::errno;
 
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn its_number_is_the_lowest_free_one_from_100() {
-        let test = "deliver::memory::tests::its_number_is_the_lowest_free_one_from_100";
+        let test = "deliver::memory::linux::tests::its_number_is_the_lowest_free_one_from_100";
         if let Some(child) = in_child(test, &[], ":") {
             return passed(&child);
         }
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn its_owner_is_the_declared_one() {
-        if !is_root("deliver::memory::tests::its_owner_is_the_declared_one") {
+        if !is_root("deliver::memory::linux::tests::its_owner_is_the_declared_one") {
             return;
         }
         let (_delivered, path) = one(with("400", Some("1234:daemon"), in_memory("A", "value")));
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_limit_without_a_free_number_from_100_is_reported() {
-        let test = "deliver::memory::tests::a_limit_without_a_free_number_from_100_is_reported";
+        let test = "deliver::memory::linux::tests::a_limit_without_a_free_number_from_100_is_reported";
         for limit in ["ulimit -n 100", "ulimit -n 50", "ulimit -n 102"] {
             if let Some(child) = in_child(test, &[], limit) {
                 passed(&child);
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_refusal_by_seccomp_is_reported() {
-        let test = "deliver::memory::tests::a_refusal_by_seccomp_is_reported";
+        let test = "deliver::memory::linux::tests::a_refusal_by_seccomp_is_reported";
         if let Some(child) = in_child(test, &[], ":") {
             return passed(&child);
         }

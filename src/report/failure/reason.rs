@@ -1,16 +1,9 @@
-//! The failures that keep the command from running, each with its lines and its exit status.
+//! One failure, with its lines and its exit status.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
-use super::deliver_errors::export;
-use super::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
-use super::line::{Label, Line};
-use super::{
-    cache, deliver_errors, exec_errors, input_errors, migration, notices, reference_errors, resolve_errors,
-    usage_errors,
-};
 use crate::backend::aws::{SetupError, UnknownRole, VariableError};
 use crate::backend::cached::CacheError;
 use crate::deliver::DeliverError;
@@ -28,6 +21,14 @@ use crate::model::migration::MigrationError;
 use crate::model::options::OptionConflict;
 use crate::model::plan::PlanError;
 use crate::model::reference::Locator;
+use crate::report::credential_errors::CredentialFailure;
+use crate::report::deliver_errors::export;
+use crate::report::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
+use crate::report::line::Line;
+use crate::report::{
+    cache, credential_errors, deliver_errors, exec_errors, input_errors, migration, notices, reference_errors,
+    resolve_errors, usage_errors,
+};
 use crate::resolve::ResolveError;
 use crate::system::os_error;
 use crate::time::progress::Status;
@@ -74,6 +75,8 @@ pub enum Failure {
     Deliver(DeliverError),
     /// A variable that cannot be exported.
     Export(ExportError),
+    /// A credential that was not sent.
+    Credential(CredentialFailure),
     /// Standard output cannot be written.
     Output(io::Error),
     /// execve failed.
@@ -116,6 +119,7 @@ impl Failure {
             Self::Stack(_) => CONFIGURATION,
             Self::Resolve(errors, _) => errors.iter().map(resolve_errors::status).max().unwrap_or(BUG),
             Self::Output(_) => CONFIGURATION,
+            Self::Credential(failure) => credential_errors::status(failure),
             Self::Deliver(error) => deliver_errors::status(error),
             Self::Export(_) => CONFIGURATION,
             Self::Exec { .. } => NOT_EXECUTABLE,
@@ -151,13 +155,14 @@ impl Failure {
             | Self::PollOverdue(_)
             | Self::PollPanicked
             | Self::Resolve(..)
+            | Self::Credential(_)
             | Self::Output(_)
             | Self::Exec { .. } => false,
         }
     }
 
     /// Returns the entry and the reason of a failure whose reason other entries may share.
-    fn entry_and_reason(&self) -> Option<(String, String)> {
+    pub fn entry_and_reason(&self) -> Option<(String, String)> {
         match self {
             Self::Plan(PlanError { subject, written, error }) => {
                 let entry = format!("{} ({}, {written})", subject.label, subject.origin);
@@ -183,6 +188,7 @@ impl Failure {
             | Self::PollPanicked
             | Self::Resolve(..)
             | Self::Environment(_)
+            | Self::Credential(_)
             | Self::Output(_)
             | Self::Exec { .. } => None,
         }
@@ -215,48 +221,13 @@ impl Failure {
             Self::Output(error) => {
                 vec![Line::error(format!("standard output cannot be written: {}", os_error::text(error)))]
             }
+            Self::Credential(failure) => credential_errors::lines(failure),
             Self::Environment(error) => exec_errors::environment(error),
             Self::Deliver(error) => vec![Line::error(deliver_errors::line(error))],
             Self::Export(error) => vec![Line::error(export::line(error))],
             Self::Exec { program, error } => vec![Line::error(exec_errors::exec(program, error))],
         }
     }
-}
-
-/// Returns the lines of all messages. A reason that several entries share comes once, before the entries, and a hint of several errors
-/// that follow each other once, after the last of them.
-pub fn lines(failures: &[Failure]) -> Vec<Line> {
-    let mut groups: Vec<(Option<String>, Vec<Line>, Vec<String>)> = Vec::new();
-    for failure in failures {
-        let (entry, reason) = failure.entry_and_reason().unzip();
-        match groups.iter_mut().find(|(other, ..)| reason.is_some() && *other == reason) {
-            Some((.., entries)) => entries.extend(entry),
-            None => groups.push((reason, failure.lines(), Vec::from_iter(entry))),
-        }
-    }
-    let rendered = groups.into_iter().flat_map(|(reason, alone, entries)| match reason {
-        Some(reason) if entries.len() > 1 => {
-            std::iter::once(Line::error(reason)).chain(entries.iter().map(Line::entry)).collect()
-        }
-        _ => alone,
-    });
-    without_repeated_hints(rendered.collect())
-}
-
-fn without_repeated_hints(mut lines: Vec<Line>) -> Vec<Line> {
-    // The hints of this error and of the next one.
-    let (mut own, mut next) = (BTreeSet::new(), BTreeSet::new());
-    // Suggestions of a similar name belong to the error right before them.
-    let is_general = |line: &Line| line.label == Label::Help && !line.text.starts_with("did you mean");
-    lines.reverse();
-    lines.retain(|line| {
-        if line.begins_error() {
-            next = std::mem::take(&mut own);
-        }
-        !is_general(line) || own.insert(line.text.clone()) && !next.contains(&line.text)
-    });
-    lines.reverse();
-    lines
 }
 
 /// A wrong reference on the command line is a usage error; in a file, a configuration error.

@@ -1,0 +1,68 @@
+//! The names of units and credentials in declarations.
+
+use glob::Pattern;
+
+/// The types of units that start processes, and so may load credentials.
+const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
+
+/// Parses a unit of `credentials:`: `None` is a name, else the pattern.
+///
+/// # Errors
+/// The expected form.
+pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
+    const EXPECTED: &str = "a unit's name, like app.service, or a pattern of names, like app@*.service";
+    let is_pattern = text.contains(['*', '?', '[']);
+    // The characters of a unit's name (systemd.unit(5)); a backslash begins an escape like \x2d, which a pattern takes literally.
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
+    let is_of_pattern = |byte: u8| is_pattern && b"*?[]!".contains(&byte);
+    if text.is_empty() || !text.bytes().all(|byte| is_legal(byte) || is_of_pattern(byte)) {
+        return Err(EXPECTED);
+    }
+    if !is_pattern {
+        return if UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix)) { Ok(None) } else { Err(EXPECTED) };
+    }
+    // To the crate, `**` is a whole component of a path.
+    let mut pattern = text.to_owned();
+    while pattern.contains("**") {
+        pattern = pattern.replace("**", "*");
+    }
+    Pattern::new(&pattern).map(Some).map_err(|_| EXPECTED)
+}
+
+/// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes (systemd.exec(5)).
+pub fn is_credential_name(name: &str) -> bool {
+    let is_legal = |byte: u8| (b' '..=b'~').contains(&byte) && !b"/:".contains(&byte);
+    (1..=255).contains(&name.len()) && ![".", ".."].contains(&name) && name.bytes().all(is_legal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_a_name_with_its_type_or_a_pattern() {
+        for name in ["app.service", "app@1.service", "a-b.socket", "dev-disk\\x2dby.swap", "x.mount"] {
+            assert_eq!(parse_unit(name), Ok(None), "{name}");
+        }
+        for (pattern, unit) in [
+            ("app@*.service", "app@1.service"),
+            ("**", "a.service"),
+            ("a\\x2d?.service", "a\\x2db.service"),
+            ("[!a]*", "b.mount"),
+        ] {
+            assert!(parse_unit(pattern).unwrap().unwrap().matches(unit), "{pattern}");
+        }
+        for wrong in ["", "app", "app.timer", "a b.service", "a/b.service", "[", "a{b,c}*.service"] {
+            assert!(parse_unit(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_credential_has_the_name_of_a_file_without_a_colon() {
+        assert!(is_credential_name("db-password") && is_credential_name("a.b_c 1"));
+        for wrong in ["", ".", "..", "a/b", "a:b", "\u{e9}", "a\n"] {
+            assert!(!is_credential_name(wrong), "{wrong:?}");
+        }
+        assert!(is_credential_name(&"x".repeat(255)) && !is_credential_name(&"x".repeat(256)));
+    }
+}

@@ -1,0 +1,292 @@
+//! `LoadCredential=` from the socket of `examples/systemd/`, with the real systemd.
+
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use super::podman::await_that;
+use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
+use crate::support::aws::Aws;
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::proxy;
+use crate::support::sandbox::{CANARY, repository_file};
+
+/// The units of the example with another name, since tests run at the same time, and with `lines` in a drop-in of the service.
+fn socket(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
+    install(systemd, name, declaration, lines);
+    systemd.shell(&format!("systemctl daemon-reload; systemctl restart secrets-{name}.socket")).launched();
+}
+
+fn install(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
+    let renamed =
+        |file: &str| repository_file(&format!("examples/systemd/{file}")).replace("-exec.", &format!("-{name}."));
+    let at = format!("/etc/systemd/system/secrets-{name}");
+    systemd.write(&format!("{at}.socket"), &renamed("secrets-exec.socket"));
+    systemd.write(&format!("{at}@.service"), &renamed("secrets-exec@.service"));
+    systemd.write(&format!("{at}@.service.d/local.conf"), &format!("[Service]\n{lines}"));
+    systemd.write(&format!("/etc/secrets-{name}.yaml"), declaration);
+}
+
+/// A service of a dynamic user that prints its credentials as `NAME=VALUE`.
+fn loading(systemd: &'static Systemd, unit: &'static str, socket: &str, credentials: &[&str]) -> Unit {
+    systemd.unit(unit, &loads(socket, credentials))
+}
+
+fn loads(socket: &str, credentials: &[&str]) -> String {
+    let load = |name: &&str| format!("LoadCredential={name}:/run/secrets-{socket}.sock\n");
+    let command = "cd %d && for name in *; do echo \"$$name=$$(cat $$name)\"; done";
+    let load: String = credentials.iter().map(load).collect();
+    format!("Type=oneshot\nDynamicUser=yes\n{load}ExecStart=/bin/sh -c '{command}'\n")
+}
+
+/// Starts a unit, and asserts that systemd did not execute its command for want of a credential.
+fn is_refused(systemd: &Systemd, unit: &Unit, name: &str) {
+    systemd.shell(&format!("systemctl start {name} || true")).launched();
+    has_failed(unit);
+}
+
+fn has_failed(unit: &Unit) {
+    unit.await_that("ActiveState", "failed");
+    assert_eq!(unit.is("ExecMainStatus"), "243");
+    assert_eq!(unit.printed(), "");
+}
+
+/// The messages of the instances of a socket's service.
+fn journal(systemd: &Systemd, socket: &str) -> String {
+    systemd
+        .ask(&format!("journalctl --sync; journalctl --output=cat _SYSTEMD_SLICE='system-secrets\\x2d{socket}.slice'"))
+}
+
+fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)).secret("y", Secret::json(r#"{"k":"w"}"#))
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_units_of_the_example_give_a_service_its_credentials_and_its_environment_none() {
+    let Some(systemd) = Systemd::shared() else { return };
+    socket(systemd, "whole", "credentials:\n  whole.service: { db-password: \"x:k\", tls-key: \"x:canary\" }\n", LOCAL);
+    let text = repository_file("examples/systemd/load-credential.service");
+    let text = text.replace("secrets-exec.", "secrets-whole.").replace("/usr/bin/app", "/usr/bin/whole");
+    let checks = "cd \"$CREDENTIALS_DIRECTORY\" && cat db-password && stat -c '%a %U %s' db-password tls-key && id -un\n\
+        tr '\\0' '\\n' </proc/self/environ | grep -c cAnArY\nexec sleep 1000\n";
+    systemd.write("/usr/bin/whole", &format!("#!/bin/sh\n{checks}"));
+    systemd.shell("chmod +x /usr/bin/whole").launched();
+    let unit = systemd.unit_as_it_is("whole", &text).start();
+    let length = CANARY.len();
+    let expected = format!("v\n400 whole 1\n400 whole {length}\nwhole\n0");
+    await_that("it has both", || unit.journal().contains(&expected));
+    assert!(!unit.journal().contains(CANARY), "{}", unit.journal());
+    unit.stop();
+    systemd.shell("test ! -e /run/credentials/whole.service").launched();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn several_units_at_once_get_their_own_credentials_by_one_request_each() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let aws = served();
+    let declaration =
+        "credentials:\n  \"crowd-*.service\": { a: \"x:k\", b: \"y:k\" }\n  crowd-own.service: { a: \"y:k\" }\n";
+    socket(systemd, "crowd", declaration, &asking_with_keys(&aws));
+    let one = loading(systemd, "crowd-one", "crowd", &["a", "b"]).enqueue();
+    let two = loading(systemd, "crowd-two", "crowd", &["a", "b"]).enqueue();
+    let own = loading(systemd, "crowd-own", "crowd", &["a"]).enqueue();
+    for (unit, printed) in [(one, "a=v\nb=w\n"), (two, "a=v\nb=w\n"), (own, "a=w\n")] {
+        await_that("it has its own", || unit.printed() == printed);
+    }
+    assert_eq!(aws.reads().len(), 5);
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_credential_that_is_not_listed_fails_the_unit_at_once_and_the_journal_names_both() {
+    let Some(systemd) = Systemd::shared() else { return };
+    socket(systemd, "listed", "credentials:\n  unlisted.service: { tok: \"x:k\" }\n", LOCAL);
+    let unit = loading(systemd, "unlisted", "listed", &["tok", "other"]);
+    is_refused(systemd, &unit, "unlisted");
+    let journal = journal(systemd, "listed");
+    assert!(journal.contains("unlisted.service is refused the credential other"), "{journal}");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_denied_credential_fails_the_unit_and_the_journal_tells_as_that_of_a_launch() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
+    socket(systemd, "denied", "credentials:\n  denied.service: { tok: \"x:k\" }\n", &asking_with_keys(&aws));
+    let unit = loading(systemd, "denied", "denied", &["tok"]);
+    is_refused(systemd, &unit, "denied");
+    let journal = journal(systemd, "denied");
+    assert!(journal.contains("denied.service/tok (/etc/secrets-denied.yaml:2, x:k)"), "{journal}");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_unit_waits_until_aws_is_there() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let aws = served();
+    // A port that refuses connections until the fake is put behind it.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let lines = asking_with_keys(&aws).replace(&aws.endpoint(), &format!("http://127.0.0.1:{port}"));
+    socket(systemd, "late", "credentials:\n  late.service: { tok: \"x:k\" }\n", &lines);
+    let unit = loading(systemd, "late", "late", &["tok"]).enqueue();
+    let slice = "systemctl list-units --no-legend 'secrets-late@*' | wc -l";
+    await_that("an instance waits", || systemd.ask(slice) == "1\n");
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(unit.is("ActiveState"), "activating");
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let address = aws.address();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(address).unwrap());
+            thread::spawn(|| proxy::join(client, server));
+        }
+    });
+    await_that("it has the value", || unit.printed() == "tok=v\n");
+}
+
+/// A socket and a service with nothing but what they need: standard output and error are the connection.
+fn plain_socket(systemd: &Systemd, name: &str) {
+    systemd.write(
+        &format!("/etc/{name}.yaml"),
+        &format!("credentials:\n  {name}-unit.service: {{ tok: \"x:k\", nope: \"x:nope\" }}\n"),
+    );
+    let command = format!("ExecStart=/usr/bin/secrets-exec credential -vv -f /etc/{name}.yaml\n");
+    systemd.write(
+        &format!("/etc/systemd/system/secrets-{name}@.service"),
+        &format!("[Service]\nStandardInput=socket\n{LOCAL}{command}"),
+    );
+    let text = format!("[Socket]\nListenStream=/run/secrets-{name}.sock\nAccept=yes\n");
+    systemd.write(&format!("/etc/systemd/system/secrets-{name}.socket"), &text);
+    systemd.shell(&format!("systemctl daemon-reload; systemctl start secrets-{name}.socket")).launched();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn where_output_and_error_are_systemds_default_the_value_is_alone_and_messages_are_in_the_journal() {
+    let Some(systemd) = Systemd::shared() else { return };
+    plain_socket(systemd, "bare");
+    let unit = loading(systemd, "bare-unit", "bare", &["tok"]).start();
+    assert_eq!(unit.printed(), "tok=v\n");
+    let journal = journal(systemd, "bare");
+    assert!(
+        journal.contains("secrets-exec: note: bare-unit.service/tok (/etc/bare.yaml:2, x:k): secret x"),
+        "{journal}"
+    );
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn where_output_and_error_are_systemds_default_a_message_is_no_credential() {
+    let Some(systemd) = Systemd::shared() else { return };
+    plain_socket(systemd, "mute");
+    let unit = loading(systemd, "mute-unit", "mute", &["nope"]);
+    is_refused(systemd, &unit, "mute-unit");
+    let journal = journal(systemd, "mute");
+    assert!(journal.contains("mute-unit.service did not get its credential nope"), "{journal}");
+}
+
+/// A unit that waits for its credential `tok`, while its secret is requested.
+fn waiting(systemd: &'static Systemd, name: &'static str, aws: &Aws) -> Unit {
+    socket(systemd, name, &format!("credentials:\n  {name}.service: {{ tok: \"x:k\" }}\n"), &asking_with_keys(aws));
+    let unit = loading(systemd, name, name, &["tok"]).enqueue();
+    aws.await_calls(1);
+    unit
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_stop_or_a_kill_of_the_answering_service_is_no_empty_credential() {
+    let Some(systemd) = Systemd::shared() else { return };
+    for (name, end) in [("stopped-one", "stop"), ("killed-one", "kill --signal=KILL")] {
+        let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
+        let unit = waiting(systemd, name, &aws);
+        systemd.shell(&format!("systemctl {end} 'secrets-{name}@*'")).launched();
+        has_failed(&unit);
+    }
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_secrets_exec_that_is_not_installed_is_no_empty_credential() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let lines = format!("{LOCAL}ExecStart=\nExecStart=/usr/bin/not-installed credential\n");
+    socket(systemd, "gone", "credentials: {}\n", &lines);
+    let unit = loading(systemd, "gone", "gone", &["tok"]);
+    is_refused(systemd, &unit, "gone");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn systemd_may_be_executed_again_while_a_unit_waits() {
+    // The others talk to the shared one.
+    let Some(systemd) = Systemd::own("again", |_| ()) else { return };
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#).held());
+    let unit = waiting(systemd, "again", &aws);
+    systemd.shell("systemctl daemon-reexec").launched();
+    assert_eq!(unit.is("ActiveState"), "activating");
+    aws.release();
+    await_that("it has the value", || unit.printed() == "tok=v\n");
+}
+
+/// A template of units that load `tok` at boot. The file of each holds what it got, empty or not.
+const FLEET: &str = "[Unit]\nAfter=secrets-fleet.socket\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
+    LoadCredential=tok:/run/secrets-fleet.sock\nExecStart=/bin/sh -c 'cat %d/tok >/run/fleet.%i'\n[Install]\nWantedBy=multi-user.target\n";
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn fifty_units_at_boot_have_their_credentials_once_the_network_is_online() {
+    let aws = served();
+    let before_boot = |systemd: &Systemd| {
+        install(systemd, "fleet", "credentials:\n  \"fleet@*.service\": { tok: \"x:k\" }\n", &asking_with_keys(&aws));
+        systemd.write("/etc/systemd/system/fleet@.service", FLEET);
+        let online = "[Unit]\nBefore=network-online.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
+            ExecStart=/bin/sh -c 'sleep 3; cat /run/fleet.* | wc -c >/run/early'\n[Install]\nWantedBy=network-online.target\n";
+        systemd.write("/etc/systemd/system/online.service", online);
+        let units = "secrets-fleet.socket online.service $(seq -f fleet@%.0f 50)";
+        systemd.shell(&format!("SYSTEMD_OFFLINE=1 systemctl enable {units}")).launched();
+    };
+    let Some(systemd) = Systemd::own("boot", before_boot) else { return };
+    await_that("fifty have it", || systemd.ask("cat /run/fleet.* 2>/dev/null | wc -c") == "50\n");
+    assert_eq!(systemd.ask("cat /run/early; systemctl list-units --failed --no-legend 'fleet@*' | wc -l"), "0\n0\n");
+    assert_eq!(aws.reads().len(), 50);
+}
+
+/// The same with a limit in a drop-in of the socket.
+fn limited(systemd: &Systemd, name: &str, limit: &str, lines: &str) {
+    systemd.write(&format!("/etc/systemd/system/secrets-{name}.socket.d/limit.conf"), &format!("[Socket]\n{limit}\n"));
+    socket(systemd, name, &format!("credentials:\n  \"{name}*.service\": {{ tok: \"x:k\" }}\n"), lines);
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_connection_over_max_connections_is_an_empty_credential_so_the_example_allows_thousands() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#).held());
+    limited(systemd, "most", "MaxConnections=1", &asking_with_keys(&aws));
+    let first = loading(systemd, "most", "most", &["tok"]).enqueue();
+    aws.await_calls(1);
+    let second = loading(systemd, "most-two", "most", &["tok"]).start();
+    assert_eq!(second.printed(), "tok=\n");
+    aws.release();
+    await_that("the first has its value", || first.printed() == "tok=v\n");
+    assert!(repository_file("examples/systemd/secrets-exec.socket").contains("\nMaxConnections=4096\n"));
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn a_trigger_limit_is_an_empty_credential_and_ends_the_socket_so_the_example_has_none() {
+    // Other tests reload the shared one.
+    let Some(systemd) = Systemd::own("trigger", |_| ()) else { return };
+    limited(systemd, "trigger", "TriggerLimitIntervalSec=10min\nTriggerLimitBurst=1", LOCAL);
+    // A daemon-reload, which a new unit needs, counts from the start.
+    let units = ["trigger", "trigger-two", "trigger-three"].map(|name| loading(systemd, name, "trigger", &["tok"]));
+    let [first, second, third] = units;
+    assert_eq!(first.start().printed(), "tok=v\n");
+    assert_eq!(second.start().printed(), "tok=\n");
+    is_refused(systemd, &third, "trigger-three");
+    assert_eq!(systemd.ask("systemctl show --value --property=Result secrets-trigger.socket"), "trigger-limit-hit\n");
+    assert!(repository_file("examples/systemd/secrets-exec.socket").contains("\nTriggerLimitIntervalSec=0\n"));
+}

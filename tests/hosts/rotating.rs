@@ -1,0 +1,80 @@
+//! `--on-rotation` under systemd, with the lines of docs/rotation.md: readiness and watchdog of the command, a restart by
+//! the service manager, and its stop.
+
+use serde_json::json;
+
+use super::systemd::{Systemd, Unit};
+use crate::support::sandbox::{CANARY, repository_file};
+
+/// A service with the lines of docs/rotation.md and these, which reads `/etc/NAME.json`.
+fn unit(name: &'static str, mode: &str, lines: &str, command: &str) -> Option<(&'static Systemd, Unit)> {
+    let systemd = Systemd::shared()?;
+    let page = repository_file("docs/rotation.md");
+    let example = page.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let kept = |line: &&str| !line.starts_with(['[', 'E']) && !line.starts_with("RestartSec");
+    let example: Vec<&str> = example.lines().filter(kept).collect();
+    store(systemd, name, "one");
+    let start = format!(
+        "ExecStart=secrets-exec --on-rotation {mode} --poll-signal USR2 --local /etc/{name}.json -e A=x:k -- {command}\n"
+    );
+    let unit = systemd.unit(name, &format!("{}\nRestartSec=100ms\n{lines}{start}", example.join("\n")));
+    Some((systemd, unit))
+}
+
+fn store(systemd: &Systemd, name: &str, value: &str) {
+    let secrets = json!({ "x": { "k": value, "zz_canary": CANARY } });
+    systemd.write(&format!("/etc/{name}.json"), &secrets.to_string());
+}
+
+/// Stores another value and requests a poll, as docs/rotation.md does.
+fn rotate(systemd: &Systemd, name: &str, value: &str) {
+    store(systemd, name, value);
+    systemd.shell(&format!("systemctl kill --kill-whom=main -s USR2 {name}")).launched();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn readiness_and_watchdog_of_the_command_hold_across_a_restart() {
+    let command = "/usr/bin/python3 /usr/local/bin/service.py watched";
+    // With `Restart=no` a watchdog that is not fed, or a failed start, would end the unit.
+    let lines = "Restart=no\nWatchdogSec=2s\n";
+    let Some((systemd, unit)) = unit("rotating-notify", "restart", lines, command) else { return };
+    let unit = unit.start();
+    let main = unit.is("MainPID");
+    unit.await_that("StatusText", "five periods later");
+    rotate(systemd, "rotating-notify", "twenty-two");
+    unit.await_that("StatusText", "a value of 10 characters");
+    unit.await_that("StatusText", "five periods later");
+    let state = ["ActiveState", "MainPID", "NRestarts"].map(|property| unit.is(property));
+    assert_eq!(state, ["active", &main, "0"], "{}", unit.journal());
+    unit.stop();
+    assert_eq!(unit.is("ActiveState"), "inactive");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn systemd_starts_a_unit_again_that_ended_with_75_after_a_rotation() {
+    let command = "/bin/sh -c 'printf %%s, \"$A\"; exec sleep 1000'";
+    let lines = "Type=exec\nRestart=no\n";
+    let Some((systemd, unit)) = unit("rotating-exit", "exit", lines, command) else { return };
+    let unit = unit.start();
+    super::podman::await_that("the first value", || unit.printed() == "one,");
+    rotate(systemd, "rotating-exit", "two");
+    super::podman::await_that("the second value", || unit.printed() == "one,two,");
+    unit.await_that("ActiveState", "active");
+    assert_eq!(unit.is("NRestarts"), "1", "{}", unit.journal());
+    unit.stop();
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn systemctl_stop_reaches_the_command_once_and_ends_the_unit_in_good_order() {
+    let command =
+        "/bin/sh -c 'trap \"printf TERM,; sleep 0.3; exit 0\" TERM; printf ready,; while :; do sleep 0.05; done'";
+    let Some((_, unit)) = unit("rotating-stop", "restart", "Type=exec\n", command) else { return };
+    let unit = unit.start();
+    super::podman::await_that("the handler", || unit.printed() == "ready,");
+    unit.stop();
+    assert_eq!(unit.printed(), "ready,TERM,");
+    assert_eq!([unit.is("Result"), unit.is("ActiveState")], ["success", "inactive"], "{}", unit.journal());
+}

@@ -1,0 +1,109 @@
+//! The two ends of the connection that systemd makes for `LoadCredential=` (systemd.exec(5)).
+
+#![allow(unsafe_code, reason = "the user of one thread is changed")]
+
+use std::io::Read;
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use nix::libc;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, connect, socket};
+
+/// The program's end.
+pub struct Connection {
+    socket: OwnedFd,
+    /// True if standard output and error are the connection as well, as they are by systemd's default.
+    is_all: bool,
+}
+
+/// systemd's end.
+pub struct Client(UnixStream);
+
+/// The most that a credential may hold.
+pub const MAX_LENGTH: usize = 1024 * 1024;
+
+impl Connection {
+    pub fn prepare(self, command: &mut Command) {
+        if self.is_all {
+            command.stdout(Stdio::from(self.socket.try_clone().unwrap()));
+            command.stderr(Stdio::from(self.socket.try_clone().unwrap()));
+        }
+        command.stdin(Stdio::from(self.socket));
+    }
+
+    /// Makes the connection standard output and error, too.
+    pub fn everywhere(self) -> Self {
+        Self { is_all: true, ..self }
+    }
+
+    /// A socket that is listened on, as a socket unit without `Accept=yes` passes it.
+    pub fn listening() -> Self {
+        Self { socket: listen().0.into(), is_all: false }
+    }
+}
+
+/// Connects for a credential of a unit, as systemd does.
+pub fn load(unit: &str, name: &str) -> (Client, Connection) {
+    connect_as(Some(&format!("7346d6d71a010657-{}/unit/{unit}/{name}", unique())))
+}
+
+/// Does the same as another user. The thread that connects ends with it.
+pub fn load_as(user: u32, unit: &'static str, name: &'static str) -> (Client, Connection) {
+    let connect = move || {
+        // SAFETY: the raw system call changes the user of this thread alone, which ends below.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_setresuid, -1, user, -1) }, 0);
+        load(unit, name)
+    };
+    thread::spawn(connect).join().unwrap()
+}
+
+/// Connects from an address that is no request.
+pub fn connect_from(address: Option<&str>) -> (Client, Connection) {
+    connect_as(address.map(|address| format!("{}{address}", unique())).as_deref())
+}
+
+fn connect_as(address: Option<&str>) -> (Client, Connection) {
+    let (listener, name) = listen();
+    let client = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    if let Some(address) = address {
+        bind(client.as_raw_fd(), &UnixAddr::new_abstract(address.as_bytes()).unwrap()).unwrap();
+    }
+    connect(client.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes()).unwrap()).unwrap();
+    let (accepted, _) = listener.accept().unwrap();
+    let client = UnixStream::from(client);
+    client.shutdown(Shutdown::Write).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    (Client(client), Connection { socket: accepted.into(), is_all: false })
+}
+
+fn listen() -> (UnixListener, String) {
+    let name = format!("secrets-exec-test-{}-{}", std::process::id(), unique());
+    (UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap(), name)
+}
+
+fn unique() -> u32 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Client {
+    /// Reads to the end of the stream.
+    pub fn read(&mut self) -> Vec<u8> {
+        let mut received = Vec::new();
+        self.0.read_to_end(&mut received).unwrap();
+        received
+    }
+
+    /// Asserts that the stream is longer than a credential may be, and holds nothing.
+    pub fn is_refused(&mut self) {
+        let received = self.read();
+        assert!(received.len() > MAX_LENGTH, "{} bytes", received.len());
+        assert!(received.iter().all(|byte| *byte == 0), "not only zeros");
+    }
+}
