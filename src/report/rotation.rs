@@ -296,6 +296,7 @@ mod tests {
     fn a_group_that_is_killed_is_a_warning_unless_that_was_asked_for() {
         assert_eq!(killed("node", Duration::from_secs(30)).label, Label::Warning);
         assert_eq!(killed("node", Duration::ZERO).label, Label::Note);
+        assert!(!killed_by_term("node").text.contains("--grace"));
     }
 
     #[test]

@@ -35,6 +35,7 @@ const EXPECTED: &str = "the name or the number of a signal, like HUP, USR1 or RT
 
 impl SignalNumber {
     pub const INT: Self = Self(2);
+    pub const QUIT: Self = Self(3);
     pub const ILL: Self = Self(4);
     pub const BUS: Self = Self(7);
     pub const FPE: Self = Self(8);
