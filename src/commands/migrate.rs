@@ -88,20 +88,29 @@ async fn store(
 ) -> Result<Outcome, MigrationError> {
     // A role that is limited by ARN may create a secret, but not ask for one that does not exist.
     if own.apply && !own.update {
-        return create(writer, own, settings).await;
+        return create(writer, own, settings).await?.ok_or_else(|| Unsuitable::Exists.into());
     }
-    match writer.read().await.map_err(failed(Operation::Read))? {
-        None => create(writer, own, settings).await,
+    let mut present = writer.read().await.map_err(failed(Operation::Read))?;
+    if present.is_none() {
+        if let Some(outcome) = create(writer, own, settings).await? {
+            return Ok(outcome);
+        }
+        // Another program created it since, or AWS's answers lag behind.
+        present = writer.read().await.map_err(failed(Operation::Read))?;
+    }
+    match present {
+        None => Err(Unsuitable::Unread.into()),
         Some(_) if !own.update => Err(Unsuitable::Exists.into()),
         Some(present) => update(writer, own, settings, present).await,
     }
 }
 
+/// Creates the secret, or finds out what would be created; `None` if it exists.
 async fn create(
     writer: &SecretWriter<'_>,
     own: &MigrateOptions,
     settings: &[Setting],
-) -> Result<Outcome, MigrationError> {
+) -> Result<Option<Outcome>, MigrationError> {
     if writer.has_arn() {
         // With `--update`, it was not found.
         return Err(if own.update { Unsuitable::NoSuchArn.into() } else { Unsuitable::ArnWithoutUpdate.into() });
@@ -113,10 +122,10 @@ async fn create(
         let new = NewSecret { kms_key: own.kms_key.as_deref(), tags: &own.tags };
         match writer.create(&merged.text, new, &token).await.map_err(failed(operation))? {
             Creation::Created => read_back(writer, settings, None).await?,
-            Creation::Exists => return Err(Unsuitable::Exists.into()),
+            Creation::Exists => return Ok(None),
         }
     }
-    Ok(outcome(merged, true, own.apply.then_some(token)))
+    Ok(Some(outcome(merged, true, own.apply.then_some(token))))
 }
 
 async fn update(

@@ -17,6 +17,7 @@ use crate::model::answer::{Document, FetchError, FetchFailure, Missing, Outage, 
 use crate::model::reference::{Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
+use crate::time::progress::Effect;
 use crate::time::retry::{Retry, RetryBudget, retry};
 
 /// A secret in its region, with the credentials of its role.
@@ -102,6 +103,7 @@ impl<'s> SecretWriter<'s> {
             };
             input.insert("Tags".to_owned(), new.tags.iter().map(tag).collect());
         }
+        self.note_effect(Effect::Creation);
         let attempts = Cell::new(0u32);
         let budget = self.budget("CreateSecret");
         let created = retry(&budget, async || {
@@ -115,7 +117,12 @@ impl<'s> SecretWriter<'s> {
         match created.await {
             // The answer to an earlier attempt may have been lost.
             Ok(Creation::Exists) if attempts.get() > 1 && self.has_version(token).await => Ok(Creation::Created),
-            Ok(creation) => Ok(creation),
+            Ok(creation) => {
+                if creation == Creation::Exists {
+                    self.note_effect(Effect::None);
+                }
+                Ok(creation)
+            }
             Err(error) => Err(self.failure(error).await),
         }
     }
@@ -128,6 +135,7 @@ impl<'s> SecretWriter<'s> {
         let _awaited = self.session.deadline.progress().awaits(format!("the change of {}", self.request));
         let mut input = self.secret_id();
         input.extend(content(text, token));
+        self.note_effect(Effect::Change);
         let budget = self.budget("PutSecretValue");
         let put = retry(&budget, async || {
             let put = call(&self.client, "secretsmanager.PutSecretValue", &input).await;
@@ -145,6 +153,7 @@ impl<'s> SecretWriter<'s> {
     /// When it is still the previous one, or absent, at the deadline, or cannot be read.
     pub async fn read_back(&self, previous: Option<&str>) -> Result<Document, FetchFailure> {
         let _awaited = self.session.deadline.progress().awaits(format!("the new version of {}", self.request));
+        self.note_effect(Effect::Written);
         let is_late = || Retry::from(Outage::Service("the new version is not there yet".to_owned()));
         let budget = self.budget("GetSecretValue");
         let read = retry(&budget, async || {
@@ -196,6 +205,11 @@ impl<'s> SecretWriter<'s> {
     /// True if the secret is named by its ARN, by which none can be created.
     pub fn has_arn(&self) -> bool {
         matches!(self.request.id, SecretId::Arn(_))
+    }
+
+    /// Notes what a signal that ends the process has to say of the secret.
+    fn note_effect(&self, effect: Effect) {
+        self.session.deadline.progress().note_effect(effect);
     }
 
     fn budget(&self, operation: &str) -> RetryBudget {

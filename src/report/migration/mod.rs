@@ -16,6 +16,12 @@ use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::suggest::Suggestions;
 use names::joined;
 
+/// The state after a creation without an answer.
+pub const MAYBE_CREATED: &str = "it may have been created all the same; run this again with --update";
+
+/// The state after a change without an answer.
+pub const MAYBE_CHANGED: &str = "it may have been changed all the same; run this again with --update";
+
 pub fn status(error: &MigrationError) -> u8 {
     match error {
         MigrationError::Request { failure, .. } => fetch_status(&failure.error),
@@ -76,13 +82,19 @@ fn unsuitable(reason: &Unsuitable) -> (String, &'static str) {
         Unsuitable::Exists => {
             ("exists already", "add --update to add the variables to its JSON object, or name another secret")
         }
+        Unsuitable::Unread => (
+            "exists, and no value of it can be read yet",
+            "run this again with --update; a secret that never had a value needs one first: aws secretsmanager put-secret-value \
+             --secret-string {}",
+        ),
         Unsuitable::NoSuchArn => ("does not exist", "a secret is created by its name; AWS chooses the ARN"),
         Unsuitable::ArnWithoutUpdate => {
             ("an ARN names a secret that exists", "add --update, or create a secret by its name")
         }
-        Unsuitable::NotMergeable(NotMergeable::Text) => {
-            ("its value is no JSON object that secrets-exec can read, so nothing can be added to it", "name another secret")
-        }
+        Unsuitable::NotMergeable(NotMergeable::Text) => (
+            "its value is no JSON object that secrets-exec can read, so nothing can be added to it",
+            "name another secret",
+        ),
         Unsuitable::NotMergeable(NotMergeable::Binary) => {
             ("its value is binary, which other programs may depend on", "name another secret")
         }
@@ -119,10 +131,8 @@ fn request(locator: &Locator, operation: Operation, failure: &FetchFailure) -> V
 /// What a failed operation may have done.
 fn left_open(operation: Operation, is_outage: bool) -> Option<&'static str> {
     match operation {
-        Operation::Create { .. } if is_outage => {
-            Some("it may have been created all the same; run this again with --update")
-        }
-        Operation::Put if is_outage => Some("it may have been changed all the same; run this again with --update"),
+        Operation::Create { .. } if is_outage => Some(MAYBE_CREATED),
+        Operation::Put if is_outage => Some(MAYBE_CHANGED),
         Operation::ReadBack => Some("the secret is written, and could not be read back; run this again with --update"),
         Operation::Read | Operation::Create { .. } | Operation::Put => None,
     }
