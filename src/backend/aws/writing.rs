@@ -233,6 +233,7 @@ impl<'s> SecretWriter<'s> {
 
 async fn client(session: &mut Session, request: &SecretRequest) -> Result<Client, FetchError> {
     let base = session.ready_credentials(std::slice::from_ref(request), &request.region, &Limited::default()).await?;
+    session.trace_identities(&request.region, &base).await;
     let credentials = session.credentials(request.role.as_ref(), &base)?;
     session.clients.client(request.store.into(), &request.region, credentials).await
 }

@@ -43,7 +43,7 @@ impl Inputs {
         let mut errors = Vec::new();
         let flags = flags(matches, |_| true, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
-        let options = flags.over(variables(inherited, &mut errors));
+        let options = flags.over(variables(inherited, |_| true, &mut errors));
         let layer = layer(matches, &mut errors);
         let resolve_env = resolve_env(matches, &mut errors);
         let container = matches.remove_one("container");
