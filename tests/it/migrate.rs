@@ -321,7 +321,7 @@ fn the_last_line_names_what_is_not_moved_and_the_options_that_lead_to_the_secret
 #[test]
 fn a_declaration_that_cannot_be_written_leaves_a_way_to_go_on() {
     let aws = Aws::start();
-    let run = migrating(&aws, &["--apply"]).prepared_by("exec >/dev/full").run();
+    let run = migrating(&aws, &["--apply"]).prepared_by("exec \"$@\" >/dev/full").run();
     run.says(["the secret is written, and the declaration is not; run this again with --update", "no space left"]);
 }
 

@@ -101,7 +101,8 @@ fn a_message_of_aws_that_quotes_an_escaped_value_or_a_number_is_not_printed() {
 #[test]
 fn a_signal_says_what_may_be_written() {
     let interrupted = |aws: Aws, options: &[&str], calls: usize, facts: &str| {
-        let running = migrating(&aws, options).args(["--timeout", "60s"]).spawn();
+        let sandbox = migrating(&aws, options).args(["--timeout", "60s"]);
+        let running = sandbox.spawn();
         aws.await_calls(calls);
         running.ends_by(Signal::SIGTERM).says([facts]);
     };
