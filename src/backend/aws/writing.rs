@@ -70,12 +70,12 @@ impl<'s> SecretWriter<'s> {
     /// Anything but an absence.
     pub async fn read(&self) -> Result<Option<PresentSecret>, FetchFailure> {
         let _awaited = self.session.deadline.progress().awaits(self.request.to_string());
+        self.note_effect(Effect::None);
         let budget = self.budget("GetSecretValue");
         let read = retry(&budget, async || {
             let body = self.get(&Version::Current).await?;
             let is_binary = read_object::<BinaryOnly>(&body).is_some_and(|response| response.secret_binary.is_some());
-            let document = self.document(&body, &Version::Current)?;
-            Ok(PresentSecret { document: Some(document), is_binary })
+            Ok(PresentSecret { document: Some(self.document(&body, &Version::Current)?), is_binary })
         });
         match read.await {
             Ok(secret) => Ok(Some(secret)),
@@ -117,12 +117,7 @@ impl<'s> SecretWriter<'s> {
         match created.await {
             // The answer to an earlier attempt may have been lost.
             Ok(Creation::Exists) if attempts.get() > 1 && self.has_version(token).await => Ok(Creation::Created),
-            Ok(creation) => {
-                if creation == Creation::Exists {
-                    self.note_effect(Effect::None);
-                }
-                Ok(creation)
-            }
+            Ok(creation) => Ok(creation),
             Err(error) => Err(self.failure(error).await),
         }
     }

@@ -241,7 +241,7 @@ mod tests {
         fn no_text_makes_it_panic_and_no_line_is_beyond_the_last(text in "(?s)[ab=#'\"\\\\\\n \u{a0}\u{1c}\u{feff}$.]{0,40}") {
             let last = 1 + text.matches('\n').count();
             for statement in statements(&text) {
-                let (Statement::Illegal(line) | Statement::Binding(Binding { line, .. })) = statement;
+                let (Statement::Illegal(line) | Statement::Pem { line, .. } | Statement::Binding(Binding { line, .. })) = statement;
                 prop_assert!(line <= last);
             }
         }
