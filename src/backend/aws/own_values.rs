@@ -57,7 +57,6 @@ mod tests {
             "two\\nlines",
             "two\nlines",
             "Value 'abc'",
-            "Value 'ab...'",
             "hunt...",
             "4711",
             "it's \"cAnArY\" x",
