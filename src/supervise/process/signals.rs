@@ -4,10 +4,7 @@
 //! signals are queued even for PID 1 and even if their default action is to ignore them. A fault of this process ends it
 //! nevertheless: the kernel forces the default action on a blocked SIGSEGV, SIGBUS, SIGFPE or SIGILL.
 
-#![allow(
-    unsafe_code,
-    reason = "nix knows no real-time signals"
-)]
+#![allow(unsafe_code, reason = "nix knows no real-time signals")]
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::{mem, ptr};
