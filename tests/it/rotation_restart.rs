@@ -145,7 +145,7 @@ fn a_hundred_restarts_leave_no_descriptor_and_no_process() {
         }
     }
     assert_eq!(descriptors(&run), first);
-    record::await_fact("two threads", || run.threads() == 2);
+    record::await_fact("three threads", || run.threads() == 3);
     run.end();
 }
 
