@@ -33,7 +33,7 @@ fn await_rest(running: &Running) {
         let tasks = fs::read_dir(running.proc("task")).unwrap();
         let stats = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default());
         let states: Vec<_> = stats.map(|stat| stat.rsplit_once(") ").map(|(_, rest)| rest.starts_with('S'))).collect();
-        states.len() <= 2 && states.iter().all(|sleeps| *sleeps == Some(true))
+        states.len() <= 3 && states.iter().all(|sleeps| *sleeps == Some(true))
     });
 }
 
