@@ -26,11 +26,16 @@ impl<'a, R: Ord> FanOut<'a, R> {
         self.0.keys()
     }
 
+    /// The locators that a request answers.
+    pub fn locators(&self, request: &R) -> &[&'a Locator] {
+        self.0.get(request).map_or(&[], Vec::as_slice)
+    }
+
     /// Copies the answer of each request to each of its locators.
     pub fn distribute(&self, answered: impl IntoIterator<Item = (R, Answer)>) -> Answers {
         let mut answers = Vec::new();
         for (request, answer) in answered {
-            for locator in self.0.get(&request).into_iter().flatten() {
+            for locator in self.locators(&request) {
                 let copy = answer.as_ref().map(Document::copy).map_err(Clone::clone);
                 answers.push(((*locator).clone(), copy));
             }

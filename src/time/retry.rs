@@ -89,6 +89,11 @@ impl RetryBudget {
         Self { limit: Some(limit), ..self.clone() }
     }
 
+    /// Returns the same budget with the deadline as its end.
+    pub fn without_limit(&self) -> Self {
+        Self { limit: None, ..self.clone() }
+    }
+
     /// Returns the same budget with a name for the request, if attempts are traced.
     pub fn for_request(&self, name: impl FnOnce() -> String) -> Self {
         let request = self.deadline.progress().is_traced().then(|| name().into());

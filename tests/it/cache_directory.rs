@@ -206,3 +206,19 @@ fn policy_and_an_offline_check_do_not_look_at_it() {
         sandbox.bare().run().launched();
     }
 }
+
+#[test]
+fn an_entry_that_cannot_be_replaced_stays_only_with_the_same_value() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = cache.with(sandbox(&aws), &[]);
+    launch.run().launched_silently();
+    let entry = cache.entry();
+    let blocked = entry.with_extension("new");
+    fs::create_dir(&blocked).unwrap();
+    launch.run().launched().says(["cannot be kept"]);
+    assert!(entry.exists());
+    let aws = aws.secret("x", Secret::json(r#"{"k":"new"}"#));
+    launch.run().launched().has("A", "new").says(["cannot be kept"]);
+    assert!(!entry.exists());
+    drop(aws);
+}

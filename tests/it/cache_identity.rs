@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::aws::secret::{CURRENT_ID, Secret};
-use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, ROLE_KEY};
+use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, ROLE_KEY, fault};
 use crate::support::cache::CacheDirectory;
 use crate::support::directory::Directory;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
@@ -196,4 +196,28 @@ fn keys_that_are_incomplete_are_served_by_nothing() {
     cache.with(half, &["--cache-ttl", "1h"]).run().refused(77);
     let none = sandbox(&aws).env_remove("AWS_SECRET_ACCESS_KEY").env_remove("AWS_ACCESS_KEY_ID");
     cache.with(none, &["--cache-ttl", "1h"]).run().refused(77);
+}
+
+#[test]
+fn a_relative_credential_process_in_another_directory() {
+    let (aws, home) = (served(), Directory::new());
+    let config = home.path().join("config");
+    fs::write(&config, "[default]\ncredential_process = ./credentials.sh\n").unwrap();
+    let answer = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}"}}"#);
+    let launch = |_| {
+        let process = format!("#!/bin/sh\necho '{answer}'");
+        let sandbox = without_credentials(&aws).executable("credentials.sh", process);
+        sandbox.env("HOME", home.path()).env("AWS_CONFIG_FILE", &config)
+    };
+    are_apart(&aws, [1, 2].map(launch));
+}
+
+#[test]
+fn an_answer_of_a_fallback_region_is_for_launches_that_name_it() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let aws = aws.region_fails("us-east-1", fault::unavailable());
+    let launch = |options: &[&str]| cache.with(sandbox(&aws).env("AWS_MAX_ATTEMPTS", "1").args(options), &[]);
+    launch(&["--fallback-region", "us-west-2"]).run().launched_silently();
+    launch(&["--cache-ttl", "1h"]).run().refused(75);
+    launch(&["--cache-ttl", "1h", "--fallback-region", "us-west-2"]).run().launched_silently();
 }

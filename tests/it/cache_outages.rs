@@ -6,7 +6,7 @@ use crate::support::aws::{Aws, Version};
 use crate::support::cache::CacheDirectory;
 use crate::support::network::{self, SILENT};
 use crate::support::relay::Relay;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox, sandbox};
 use crate::support::tls::Authority;
 use crate::support::wire::{Step, Wire};
 
@@ -308,4 +308,49 @@ fn a_service_that_recovers_within_the_five_seconds_is_not_covered() {
     let aws = aws.secret("x", Secret::json(r#"{"k":"new"}"#)).fails_first(READ, 2, fault::unavailable());
     launch.run().launched_silently().has("A", "new");
     drop(aws);
+}
+
+#[test]
+fn a_denial_in_a_fallback_region_removes_no_entry_of_the_own_region() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = |sandbox: Sandbox| once(cache.with(sandbox, &["--fallback-region", "us-west-2"]));
+    launch(sandbox(&aws)).run().launched_silently();
+    let aws = aws.region_fails("us-east-1", fault::unavailable()).region_fails("us-west-2", fault::denied("x"));
+    launch(sandbox(&aws)).run().refused(75);
+    cache.entry();
+    let aws = aws.region_fails("us-west-2", fault::unavailable());
+    is_covered(&launch(sandbox(&aws)), "ServiceUnavailable");
+}
+
+#[test]
+fn an_instance_whose_metadata_is_out_of_reach_is_covered_and_one_that_is_switched_off_is_not() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = || {
+        let sandbox = Sandbox::new().endpoint(&aws.endpoint()).resolve("A=x:k");
+        let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
+        cache.with(sandbox, &["--timeout", "1h"])
+    };
+    let (with, without) = (launch().env_remove("AWS_EC2_METADATA_DISABLED"), launch());
+    let region = |sandbox: Sandbox| sandbox.region("us-east-1");
+    let (with_region, without_region) = (region(launch().env_remove("AWS_EC2_METADATA_DISABLED")), region(launch()));
+    with.run().launched_silently();
+    with_region.run().launched_silently();
+    drop(aws);
+    is_covered(&with, "not reachable");
+    is_covered(&with_region, "no AWS credentials");
+    without.run().refused(78);
+    without_region.run().refused(77);
+}
+
+#[test]
+fn a_slow_credential_process_is_no_outage() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let answer = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}"}}"#);
+    let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k");
+    let sandbox = sandbox.executable("slow.sh", format!("#!/bin/sh\nsleep 6\necho '{answer}'"));
+    let config = format!("[default]\ncredential_process = {}\n", sandbox.path("slow.sh").display());
+    let launch = cache.with(sandbox.home_file(".aws/config", &config), &["--timeout", "1h"]);
+    launch.run().launched_silently();
+    let _aws = aws.secret("x", Secret::json(r#"{"k":"new"}"#));
+    launch.run().launched_silently().has("A", "new");
 }

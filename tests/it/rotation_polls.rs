@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, CONTAINER_KEY, fault};
+use crate::support::cache::CacheDirectory;
 use crate::support::outcome::Status;
 use crate::support::rotating::{Rotating, SLEEPER, polled_on_request, rotating};
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
@@ -171,4 +172,28 @@ fn a_profile_with_an_mfa_device_is_78_before_any_request() {
     let run = polled_on_request(sandbox.home_file(".aws/config", &config), "restart").run();
     run.refused(78).says(["mfa/jane", "--on-rotation"]);
     assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn polls_do_without_a_cache_whose_directory_is_gone_and_warn_once() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let run = Rotating::start(cache.with(rotating(&aws, "restart"), &[]));
+    std::fs::remove_dir_all(cache.path()).unwrap();
+    run.poll(&aws);
+    run.poll(&aws);
+    restarts(&aws, &run);
+    let outcome = run.end();
+    let warning = "does not exist; the secrets are read again without it";
+    assert_eq!(outcome.stderr().matches(warning).count(), 1, "{outcome}");
+}
+
+#[test]
+fn polls_warn_of_an_answer_that_cannot_be_kept() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let run = Rotating::start(cache.with(rotating(&aws, "restart"), &[]));
+    let entry = cache.entry();
+    std::fs::create_dir(entry.with_extension("new")).unwrap();
+    restarts(&aws, &run);
+    run.end().says(["the answer cannot be kept", "secret x"]);
+    assert!(!entry.exists());
 }

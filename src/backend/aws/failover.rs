@@ -16,8 +16,13 @@ use crate::time::retry::RetryBudget;
 /// A request and its answer.
 type Answered = (SecretRequest, Answer);
 
-/// Sends all requests at the same time, with the credentials of their roles.
-pub async fn read_all(session: &mut Session, requests: Vec<SecretRequest>, limited: &Limited) -> Vec<Answered> {
+/// Sends all requests at the same time, with the credentials of their roles, and calls `observe` with the answers of each as they come.
+pub async fn read_all(
+    session: &mut Session,
+    requests: Vec<SecretRequest>,
+    limited: &Limited,
+    observe: &dyn Fn(&[Answered]),
+) -> Vec<Answered> {
     let Some(region) = requests.first().map(|request| request.region.clone()) else { return Vec::new() };
     session.preconnect(&requests).await;
     let base = match session.ready_credentials(&requests, &region, limited).await {
@@ -35,6 +40,7 @@ pub async fn read_all(session: &mut Session, requests: Vec<SecretRequest>, limit
         Box::pin(async move {
             let answers = read_batch(session, base, permits, &budget, batch).await;
             drop(awaited);
+            observe(&answers);
             answers
         })
     });

@@ -37,12 +37,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::fan_out::FanOut;
-use crate::model::answer::{Answers, DescribedSecret, FetchFailure};
+use crate::model::answer::{Answer, Answers, DescribedSecret, FetchFailure};
 use crate::model::reference::{Locator, Region, Version};
 use crate::time::deadline::Deadline;
 use distinction::distinction;
 use request::{Limited, SecretRequest};
-use session::Session;
+use session::{KnownHost, Session};
 
 /// The client of Secrets Manager and Parameter Store.
 pub struct Aws {
@@ -63,10 +63,11 @@ impl Aws {
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
-        self.fetch_within(wanted, &BTreeSet::new(), Duration::ZERO).await
+        self.fetch_within(wanted, &BTreeSet::new(), Duration::ZERO, &|_, _| ()).await
     }
 
-    /// Does the same as [`Self::fetch`], but retries what only serves `replaceable` locators for `limit` at most.
+    /// Does the same as [`Self::fetch`], but retries what only serves `replaceable` locators for `limit` at most, and calls `observe` with
+    /// the answers to requests when they come, while others may still be awaited.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -75,11 +76,16 @@ impl Aws {
         wanted: &BTreeSet<&Locator>,
         replaceable: &BTreeSet<&Locator>,
         limit: Duration,
+        observe: &dyn Fn(&Locator, &Answer),
     ) -> Result<Answers, SetupError> {
         let session = self.session().await?;
         let is_limited = !wanted.is_empty() && wanted.is_subset(replaceable);
-        session.set_limit(is_limited.then_some(limit));
-        Ok(read_all(session, wanted, replaceable, limit).await)
+        let known = KnownHost {
+            region: replaceable.iter().any(|locator| locator.region.is_none()),
+            credentials: !replaceable.is_empty(),
+        };
+        session.set_limit(is_limited.then_some(limit), known);
+        Ok(read_all(session, wanted, replaceable, limit, observe).await)
     }
 
     /// Returns, for each locator, texts that differ for two requests that may have different answers; none if the caller has no complete
@@ -93,6 +99,12 @@ impl Aws {
     ) -> Result<Vec<(&'a Locator, Vec<String>)>, SetupError> {
         let settings = &self.session().await?.settings;
         Ok(wanted.iter().filter_map(|locator| Some((*locator, distinction(settings, locator)?))).collect())
+    }
+
+    /// True for a fallback region, known after the configuration was read.
+    pub fn may_read_from(&self, region: Option<&Region>) -> bool {
+        let Some(session) = &self.session else { return false };
+        region.is_some_and(|region| session.settings.fallback_regions.contains(region))
     }
 
     /// Describes each secret of `wanted` once, in the region that it was read from, or else in its own.
@@ -151,6 +163,7 @@ async fn read_all(
     wanted: &BTreeSet<&Locator>,
     replaceable: &BTreeSet<&Locator>,
     limit: Duration,
+    observe: &dyn Fn(&Locator, &Answer),
 ) -> Answers {
     let mut answers = Vec::new();
     let mut requests = FanOut::new();
@@ -166,9 +179,13 @@ async fn read_all(
             Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))),
         }
     }
-    let answered =
-        failover::read_all(session, requests.requests().cloned().collect(), &Limited { requests: limited, limit })
-            .await;
+    let observe = |answered: &[(SecretRequest, Answer)]| {
+        for (request, answer) in answered {
+            requests.locators(request).iter().for_each(|locator| observe(locator, answer));
+        }
+    };
+    let limited = Limited { requests: limited, limit };
+    let answered = failover::read_all(session, requests.requests().cloned().collect(), &limited, &observe).await;
     answers.extend(requests.distribute(answered));
     answers
 }

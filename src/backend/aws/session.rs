@@ -26,8 +26,10 @@ pub struct Session {
     pub clients: Clients,
     pub deadline: Deadline,
     pub budget: RetryBudget,
-    /// True if `budget` ends before the deadline.
-    is_limited: bool,
+    /// The limit by which `budget` ends before the deadline.
+    limit: Option<Duration>,
+    /// The facts that the cache shows about this host.
+    known: KnownHost,
     region: Option<Result<Region, FetchError>>,
     base: Option<Result<Credentials, FetchError>>,
     mfa_codes: MfaCodes,
@@ -35,6 +37,15 @@ pub struct Session {
     pub roles: BTreeMap<Role, Result<AssumedRole, FetchError>>,
     /// The identity of the base credentials.
     identity: OnceCell<Option<String>>,
+}
+
+/// The sources that have answered on this host, as the cache shows, and are unavailable when they cannot be reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KnownHost {
+    /// The region is one of IMDS, if it is not configured.
+    pub region: bool,
+    /// The credentials are those of IMDS, if none are configured.
+    pub credentials: bool,
 }
 
 impl Session {
@@ -53,7 +64,8 @@ impl Session {
         Self {
             clients: Clients::new(Rc::clone(&settings), &deadline),
             budget: RetryBudget::new(deadline.clone(), settings.max_attempts),
-            is_limited: false,
+            limit: None,
+            known: KnownHost::default(),
             settings,
             deadline,
             region: None,
@@ -65,13 +77,17 @@ impl Session {
     }
 
     /// Limits everything until the next call, or nothing. A failure under an earlier limit may be no failure under this one.
-    pub fn set_limit(&mut self, limit: Option<Duration>) {
-        let budget = RetryBudget::new(self.deadline.clone(), self.settings.max_attempts);
-        if self.is_limited {
+    pub fn set_limit(&mut self, limit: Option<Duration>, known: KnownHost) {
+        if self.limit.is_some() {
             self.forget_failures();
         }
-        self.is_limited = limit.is_some();
-        self.budget = limit.map_or_else(|| budget.clone(), |limit| budget.limited(limit));
+        (self.limit, self.known) = (limit, known);
+        self.start_limit();
+    }
+
+    fn start_limit(&mut self) {
+        let budget = RetryBudget::new(self.deadline.clone(), self.settings.max_attempts);
+        self.budget = self.limit.map_or_else(|| budget.clone(), |limit| budget.limited(limit));
     }
 
     /// Returns the request for a locator, with the default region and role if it names none.
@@ -102,7 +118,7 @@ impl Session {
             None => {
                 let _awaited = self.deadline.progress().awaits("the AWS region".to_owned());
                 let config = self.clients.link_local();
-                instance_region(self.settings.metadata, &config, &self.budget, &self.deadline).await
+                instance_region(self.settings.metadata, &config, &self.budget, &self.deadline, self.known.region).await
             }
         };
         self.region.insert(region).clone()
@@ -169,10 +185,18 @@ impl Session {
             network: self.clients.network(region),
             link_local: self.clients.link_local(),
             skip_imds: skip_imds && !self.deadline.is_waiting(),
+            knows_instance: self.known.credentials,
         };
         let regions = self.sts_regions(region);
-        let _awaited = self.deadline.progress().awaits("AWS credentials".to_owned());
-        let found = find_credentials(&self.settings, &regions, configs, &self.budget, &self.deadline).await;
+        let awaited = self.deadline.progress().awaits("AWS credentials".to_owned());
+        // A process that is slow is no outage: without it, no rotated or denied value would ever be seen. The requests have their own time.
+        let runs_process = self.settings.runs_process();
+        let budget = if runs_process { self.budget.without_limit() } else { self.budget.clone() };
+        let found = find_credentials(&self.settings, &regions, configs, &budget, &self.deadline).await;
+        drop(awaited);
+        if runs_process {
+            self.start_limit();
+        }
         self.base.insert(found).clone()
     }
 

@@ -110,10 +110,21 @@ impl CacheDirectory {
     /// # Errors
     /// When a step fails; then the old file is still there.
     pub fn replace(&self, name: &EntryName, content: &[u8]) -> Result<(), Errno> {
-        let (file, temporary) = self.create(name)?;
-        let written = self.fill(file, content, name, temporary.as_deref());
-        if let (Err(_), Some(temporary)) = (&written, &temporary) {
-            let _ = self.remove_name(temporary);
+        #[cfg(target_os = "linux")]
+        match self.create_nameless() {
+            Ok(file) => match self.fill(file, content, name, None) {
+                // Without /proc, a file cannot get its first name.
+                Err(Errno::ENOENT) => {}
+                written => return written,
+            },
+            // Kernels and sandboxes without it: open(2), "O_TMPFILE".
+            Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => {}
+            Err(errno) => return Err(errno),
+        }
+        let (file, temporary) = self.create_named(name)?;
+        let written = self.fill(file, content, name, Some(&temporary));
+        if written.is_err() {
+            let _ = self.remove_name(&temporary);
         }
         written
     }
@@ -126,19 +137,17 @@ impl CacheDirectory {
         self.remove_name(name.as_str()).and(self.remove_name(&name.of_new()))
     }
 
-    /// Creates a file without a name, so that a process that is killed leaves nothing behind, or with a name of its own where the file
-    /// system has no O_TMPFILE.
-    fn create(&self, name: &EntryName) -> Result<(File, Option<String>), Errno> {
-        #[cfg(target_os = "linux")]
-        match openat(&self.descriptor, ".", OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC, PRIVATE) {
-            Ok(descriptor) => return Ok((File::from(descriptor), None)),
-            // Kernels and sandboxes without it: open(2), "O_TMPFILE".
-            Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => {}
-            Err(errno) => return Err(errno),
-        }
+    /// Creates a file without a name, so that a process that is killed leaves nothing behind.
+    #[cfg(target_os = "linux")]
+    fn create_nameless(&self) -> Result<File, Errno> {
+        openat(&self.descriptor, ".", OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC, PRIVATE).map(File::from)
+    }
+
+    /// Creates a file with a name of its own.
+    fn create_named(&self, name: &EntryName) -> Result<(File, String), Errno> {
         let temporary = format!("{}.{:016x}", name.of_new(), fastrand::u64(..));
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        Ok((File::from(openat(&self.descriptor, temporary.as_str(), flags, PRIVATE)?), Some(temporary)))
+        Ok((File::from(openat(&self.descriptor, temporary.as_str(), flags, PRIVATE)?), temporary))
     }
 
     fn fill(&self, mut file: File, content: &[u8], name: &EntryName, temporary: Option<&str>) -> Result<(), Errno> {

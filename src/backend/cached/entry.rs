@@ -26,6 +26,8 @@ pub struct Entry {
     pub document: Document,
     /// The time since the boot.
     pub fetched: Duration,
+    /// True for an answer of a fallback region.
+    pub is_replica: bool,
 }
 
 /// The reason why bytes are no entry.
@@ -44,6 +46,8 @@ struct Header {
     name: String,
     /// In nanoseconds since the boot.
     fetched: u64,
+    /// True for an answer of a fallback region.
+    is_replica: bool,
     answer: Answer,
 }
 
@@ -64,7 +68,8 @@ struct Answer {
 /// Returns the bytes of an entry, in a buffer that is wiped; `None` for a document that the format cannot express.
 pub fn encode(name: &EntryName, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let fetched = u64::try_from(fetched.as_nanos()).ok()?;
-    let header = Header { name: name.to_string(), fetched, answer: Answer::of(document) };
+    let is_replica = !document.passed_over.is_empty();
+    let header = Header { name: name.to_string(), fetched, is_replica, answer: Answer::of(document) };
     let header = serde_json::to_vec(&header).ok()?;
     // Allocated once: a buffer that grows leaves a copy behind.
     let start = MAGIC.len() + VERSION.len() + CHECKSUM;
@@ -103,7 +108,7 @@ fn read(name: &EntryName, bytes: &[u8]) -> Option<Entry> {
     values = values.strip_prefix(b"\n")?;
     let document = header.answer.document(&mut values)?;
     let is_whole = values.is_empty() && header.name == name.as_str();
-    is_whole.then_some(Entry { document, fetched: Duration::from_nanos(header.fetched) })
+    is_whole.then_some(Entry { document, fetched: Duration::from_nanos(header.fetched), is_replica: header.is_replica })
 }
 
 impl Answer {

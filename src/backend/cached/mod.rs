@@ -11,8 +11,11 @@ pub use directory::{CacheDirectory, CacheError, DirectoryProblem, FileProblem};
 pub use entry::Defect;
 pub use notice::{CacheNotice, EntryProblem};
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use nix::errno::Errno;
 
 use super::aws::{Aws, SetupError, UnreachableFile};
 use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure};
@@ -83,8 +86,17 @@ impl Cached {
         if asked.is_empty() {
             return Ok(answers);
         }
-        let answered = self.aws.fetch_within(&asked, &covered, RETRIED_FOR).await?;
-        self.keep(&names, &answered);
+        let notices = RefCell::new(std::mem::take(&mut self.notices));
+        // Kept as soon as it comes, with that time: other launches are served by it, and a later answer of theirs is not replaced by it.
+        let observe = |locator: &Locator, answer: &Answer| {
+            let kept = names.get(locator).map_or(Ok(()), |name| keep(&self.directory, name, answer));
+            if let Err(problem) = kept {
+                note(&mut notices.borrow_mut(), locator, problem);
+            }
+        };
+        let answered = self.aws.fetch_within(&asked, &covered, RETRIED_FOR, &observe).await;
+        self.notices = notices.into_inner();
+        let answered = answered?;
         answers.extend(answered.into_iter().map(|(locator, answer)| {
             let answer = match answer {
                 Err(failure) if covered.contains(&locator) && may_be_covered(&failure) => {
@@ -123,51 +135,51 @@ impl Cached {
     fn read_all(&mut self, names: &Known<'_>) -> BTreeMap<EntryName, Entry> {
         let (mut entries, mut seen) = (BTreeMap::new(), BTreeSet::new());
         for (locator, name) in names.iter().filter(|(_, name)| seen.insert((*name).clone())) {
-            match self.read(name) {
+            match read(&self.directory, name) {
+                // Without `--fallback-region`, no answer of that region is wanted.
+                Ok(Some(entry)) if entry.is_replica && !self.aws.may_read_from(entry.document.region.as_ref()) => {}
                 Ok(Some(entry)) => drop(entries.insert(name.clone(), entry)),
                 Ok(None) => {}
-                Err(problem) => self.note(locator, problem),
+                Err(problem) => note(&mut self.notices, locator, problem),
             }
         }
         entries
     }
+}
 
-    fn read(&self, name: &EntryName) -> Result<Option<Entry>, EntryProblem> {
-        let Some(bytes) = self.directory.read(name).map_err(EntryProblem::File)? else { return Ok(None) };
-        let entry = decode(name, &bytes).map_err(EntryProblem::Content)?;
-        // Memory dies with the boot, but a time namespace has its own boot time.
-        if entry.fetched > boot_time::now() { Err(EntryProblem::Future) } else { Ok(Some(entry)) }
-    }
+fn read(directory: &CacheDirectory, name: &EntryName) -> Result<Option<Entry>, EntryProblem> {
+    let Some(bytes) = directory.read(name).map_err(EntryProblem::File)? else { return Ok(None) };
+    let entry = decode(name, &bytes).map_err(EntryProblem::Content)?;
+    // Memory dies with the boot, but a time namespace has its own boot time.
+    if entry.fetched > boot_time::now() { Err(EntryProblem::Future) } else { Ok(Some(entry)) }
+}
 
-    /// Keeps good answers, and removes the entries of secrets that AWS says are denied or absent.
-    fn keep(&mut self, names: &Known<'_>, answered: &Answers) {
-        let fetched = boot_time::now();
-        let mut seen = BTreeSet::new();
-        for (locator, answer) in answered {
-            let Some(name) = names.get(locator).filter(|name| seen.insert((*name).clone())) else { continue };
-            if let Err(problem) = self.keep_one(name, answer, fetched) {
-                self.note(locator, problem);
-            }
+/// Keeps a good answer, and removes the entry of a secret that AWS says is denied or absent.
+fn keep(directory: &CacheDirectory, name: &EntryName, answer: &Answer) -> Result<(), EntryProblem> {
+    match answer {
+        Ok(document) => replace(directory, name, document).map_err(EntryProblem::NotKept),
+        Err(failure) if withholds_entry(directory, name, failure) => {
+            directory.remove(name).map_err(EntryProblem::NotRemoved)
         }
+        Err(_) => Ok(()),
     }
+}
 
-    fn keep_one(&self, name: &EntryName, answer: &Answer, fetched: Duration) -> Result<(), EntryProblem> {
-        match answer {
-            Ok(document) => match encode(name, document, fetched) {
-                Some(bytes) => self.directory.replace(name, &bytes).map_err(EntryProblem::NotKept),
-                None => Ok(()),
-            },
-            Err(failure) if withholds_value(failure) => self.directory.remove(name).map_err(EntryProblem::NotRemoved),
-            Err(_) => Ok(()),
-        }
+/// Replaces an entry. One that cannot be replaced is removed if its values are others: `--cache-ttl` would go on with a rotated password.
+fn replace(directory: &CacheDirectory, name: &EntryName, document: &Document) -> Result<(), Errno> {
+    let fetched = boot_time::now();
+    let Some(bytes) = encode(name, document, fetched) else { return Ok(()) };
+    let Err(why) = directory.replace(name, &bytes) else { return Ok(()) };
+    let is_same = |entry: &Entry| {
+        // The regions that were passed over are part of the entry.
+        let passed_over = document.copy().passed_over;
+        encode(name, &Document { passed_over, ..entry.document.copy() }, fetched).is_some_and(|old| *old == *bytes)
+    };
+    if read(directory, name).is_ok_and(|entry| entry.as_ref().is_some_and(is_same)) {
+        return Err(why);
     }
-
-    fn note(&mut self, locator: &Locator, problem: EntryProblem) {
-        let notice = CacheNotice { locator: locator.clone(), problem };
-        if !self.notices.contains(&notice) {
-            self.notices.push(notice);
-        }
-    }
+    // Now there may be room.
+    directory.remove(name).and_then(|()| directory.replace(name, &bytes)).map_err(|_| why)
 }
 
 /// The document of an entry, with its age.
@@ -181,7 +193,18 @@ fn may_be_covered(failure: &FetchFailure) -> bool {
     failure.error.is_temporary() && failure.elsewhere.iter().all(|(_, error)| error.is_temporary())
 }
 
-/// True if a region answered that the value is denied or absent.
-fn withholds_value(failure: &FetchFailure) -> bool {
-    failure.error.withholds_value() || failure.elsewhere.iter().any(|(_, error)| error.withholds_value())
+/// True if an entry must go: its own region says that the value is denied or absent. A fallback region says so of its replica alone.
+fn withholds_entry(directory: &CacheDirectory, name: &EntryName, failure: &FetchFailure) -> bool {
+    let mut withheld = failure.elsewhere.iter().filter(|(_, error)| error.withholds_value()).map(|(region, _)| region);
+    failure.error.withholds_value()
+        || read(directory, name).is_ok_and(|entry| {
+            entry.is_some_and(|entry| withheld.any(|region| entry.document.region.as_ref() == Some(region)))
+        })
+}
+
+fn note(notices: &mut Vec<CacheNotice>, locator: &Locator, problem: EntryProblem) {
+    let notice = CacheNotice { locator: locator.clone(), problem };
+    if !notices.contains(&notice) {
+        notices.push(notice);
+    }
 }

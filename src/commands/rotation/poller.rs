@@ -244,6 +244,7 @@ mod tests {
         let settings = PollSettings {
             backend: BackendConfig::Local { path, is_announced: false },
             cache: None,
+            is_quiet: false,
             plan: Arc::new(plan()),
             timeout,
             observer: Observer::default(),

@@ -17,7 +17,8 @@ use crate::model::environment::EnvironmentError;
 use crate::model::options::CacheOptions;
 use crate::model::plan::Plan;
 use crate::model::resolved::Resolved;
-use crate::report::{Failure, Report};
+use crate::report::cache::{cache_unusable, cache_warnings};
+use crate::report::{Failure, Line, Report, terminal};
 use crate::resolve::Outcome;
 use crate::system::os_error;
 use crate::time::deadline::Deadline;
@@ -33,6 +34,8 @@ pub struct PollSettings {
     /// `--cache`, which keeps the answers and gives none.
     pub cache: Option<CacheOptions>,
     pub plan: Arc<Plan>,
+    /// `--quiet`
+    pub is_quiet: bool,
     /// `--timeout`, for each poll.
     pub timeout: Duration,
     pub observer: Observer,
@@ -46,6 +49,10 @@ pub struct Polling {
     mailbox: Arc<Mailbox>,
     /// `None` before the first poll, after a poll that failed, and for `--local`, whose file is read again for each poll.
     backend: Option<Backend>,
+    /// The reasons why the directory of the cache cannot be used, from when the backend was opened.
+    unusable: Vec<Line>,
+    /// The warnings about the cache of the last poll, which are not repeated.
+    warned: Vec<String>,
 }
 
 impl PollSettings {
@@ -57,7 +64,7 @@ impl PollSettings {
 
 impl Polling {
     pub fn new(settings: PollSettings, deadline: Deadline, mailbox: Arc<Mailbox>) -> Self {
-        Self { settings, deadline, mailbox, backend: None }
+        Self { settings, deadline, mailbox, backend: None, unusable: Vec::new(), warned: Vec::new() }
     }
 
     /// Polls, and hands the result over unless the poll is cancelled meanwhile. A panic is a failed poll.
@@ -88,6 +95,7 @@ impl Polling {
                 Either::Left((result, _)) => Some(result.map_err(PollError::Failed)),
                 Either::Right(_) => None,
             };
+            self.warn();
             self.backend = self.backend.take().and_then(Backend::rest);
             result
         });
@@ -99,7 +107,18 @@ impl Polling {
         let PollSettings { backend, cache, plan, check, .. } = &self.settings;
         let backend = match &mut self.backend {
             Some(backend) => backend,
-            none => none.insert(open(backend.clone(), cache.as_ref(), self.deadline.clone())?),
+            none => {
+                self.unusable.clear();
+                let opened = match open(backend.clone(), cache.as_ref(), self.deadline.clone()) {
+                    // A poll takes nothing from the cache, so it does without one.
+                    Err(unusable) if cache.is_some() => {
+                        self.unusable = cache_unusable(unusable.render().lines);
+                        open(backend.clone(), None, self.deadline.clone())
+                    }
+                    opened => opened,
+                };
+                none.insert(opened?)
+            }
         };
         let mut fetched = Fetched::default();
         let outcome = fetch_and_resolve(backend, plan, &mut fetched).await;
@@ -107,5 +126,18 @@ impl Polling {
         let unusable = check(&resolved);
         Report::of_poll(errors, unusable, plan).check()?;
         Ok(Snapshot { resolved, fetched })
+    }
+
+    /// Warns of what the cache could not do, once for as long as it stays so.
+    fn warn(&mut self) {
+        let Some(CacheOptions { directory, .. }) = &self.settings.cache else { return };
+        let notices = self.backend.as_mut().map(Backend::take_cache_notices).unwrap_or_default();
+        let lines = cache_warnings(directory, &notices, &Fetched::default()).into_iter();
+        let lines: Vec<Line> = self.unusable.iter().cloned().chain(lines).collect();
+        let texts: Vec<String> = lines.iter().map(|line| line.text.clone()).collect();
+        if texts != self.warned && !self.settings.is_quiet {
+            terminal::print_lines(lines);
+        }
+        self.warned = texts;
     }
 }

@@ -79,6 +79,7 @@ impl Values {
             backend: backend.for_reading(Reading::Again),
             cache: options.cache.clone().map(CacheOptions::of_polls),
             plan: Arc::new(plan),
+            is_quiet: options.quiet,
             timeout: options.timeout,
             observer,
             check,

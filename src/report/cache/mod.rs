@@ -8,7 +8,7 @@ use crate::backend::cached::{CacheError, CacheNotice, Defect, DirectoryProblem, 
 use crate::model::answer::{CachedAnswer, FetchError, Fetched, Outage};
 use crate::report::exit_status::{CONFIGURATION, TEMPORARY};
 use crate::report::fetch_errors::{fetch_text, name};
-use crate::report::line::Line;
+use crate::report::line::{Label, Line};
 use crate::system::os_error::{describe, is_limit};
 use crate::system::paths::WalkError;
 
@@ -56,6 +56,15 @@ pub fn lines(CacheError { path, problem }: &CacheError) -> Vec<Line> {
         ),
     };
     vec![Line::error(format!("--cache {path}: {what}")), Line::help(hint)]
+}
+
+/// Returns warnings for the errors of a directory that polls do without.
+pub fn cache_unusable(lines: Vec<Line>) -> Vec<Line> {
+    let warning = |Line { label, text, .. }: Line| match label {
+        Label::Error => Line::warning(format!("{text}; the secrets are read again without it")),
+        Label::Warning | Label::Note | Label::Help => Line::help(text),
+    };
+    lines.into_iter().map(warning).collect()
 }
 
 /// The warnings about the cache: first each answer that takes the place of AWS's, grouped by the reason, then entries that cannot be used.

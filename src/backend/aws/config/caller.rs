@@ -2,9 +2,11 @@
 //!
 //! The texts are hashed and never printed: an access key id is among them, and the token of a container.
 
+use std::path::Path;
+
 use super::profiles::Profiles;
 use super::role_chain::{NamedSource, ProfileRole, RoleChain, Source};
-use super::settings::{Settings, VariableKeys};
+use super::settings::{PROCESS, Settings, VariableKeys};
 use crate::model::inherited::Inherited;
 
 /// The variables of the container's and of the instance's credentials.
@@ -30,7 +32,7 @@ pub fn caller(settings: &Settings) -> Option<Vec<String>> {
     if settings.profile_has_keys {
         let name = settings.profile().map_or("default", |(_, name)| name);
         let files = [&settings.config_files.config, &settings.config_files.credentials];
-        let files = files.map(|path| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default());
+        let files = files.map(|path| path.as_deref().map(path_text).unwrap_or_default());
         let caller = texts(["profile", name]).into_iter().chain(files).chain(settings.profile_source.iter().cloned());
         return Some(caller.collect());
     }
@@ -53,7 +55,8 @@ pub fn profile_source(profiles: &Profiles, chain: &RoleChain, settings: &Setting
         Source::Named(NamedSource::Container | NamedSource::Instance) => {
             texts(["host"]).into_iter().chain(settings.host_source.iter().cloned()).collect()
         }
-        Source::Process(command) => texts(["process", command]),
+        // A relative path in the command is another file in another directory.
+        Source::Process(command) => texts([PROCESS, command, &path_text(Path::new("."))]),
         Source::WebIdentity(role) => texts(["web identity", role]),
         Source::Sso => {
             let keys = ["sso_account_id", "sso_role_name", "sso_session", "sso_start_url"];
@@ -70,7 +73,12 @@ pub fn profile_source(profiles: &Profiles, chain: &RoleChain, settings: &Setting
 /// Returns the variables of [`HOST_VARIABLES`], each with its name.
 pub fn host_source(inherited: &Inherited) -> Vec<String> {
     let filled = HOST_VARIABLES.into_iter().filter_map(|name| Some((name, inherited.filled(name)?)));
-    filled.map(|(name, value)| format!("{name}={}", value.to_string_lossy())).collect()
+    filled.map(|(name, value)| format!("{name}={value:?}")).collect()
+}
+
+/// Returns the absolute path, in which bytes that are not UTF-8 are escaped.
+fn path_text(path: &Path) -> String {
+    format!("{:?}", std::path::absolute(path).as_deref().unwrap_or(path))
 }
 
 fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {

@@ -11,6 +11,9 @@ use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
 
+/// The first text of [`Settings::profile_source`] for a `credential_process`.
+pub const PROCESS: &str = "process";
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `None` if the region is the instance's.
@@ -84,6 +87,11 @@ impl Settings {
     /// True if the credentials are in variables, so that no request is needed for them.
     pub fn has_static_keys(&self) -> bool {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.profile.is_none()
+    }
+
+    /// True if the credentials are those of a `credential_process`.
+    pub fn runs_process(&self) -> bool {
+        !self.has_static_keys() && self.profile_source.first().is_some_and(|source| source == PROCESS)
     }
 
     /// Returns the role that reads a locator; `None` for the caller.

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::imds::client::error::ImdsError;
 use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
@@ -19,7 +20,7 @@ use crate::backend::aws::protocol::{classify_provider_error, defect, error_text}
 use crate::model::answer::{CredentialsError, FetchError, INSTANCE_METADATA, Refusal, Wanted};
 use crate::model::library_text::is_metadata_forbidden;
 use crate::model::reference::Region;
-use crate::net::errors::is_timeout;
+use crate::net::errors::{find_source, is_timeout};
 use crate::time::deadline::Deadline;
 use crate::time::progress::{Event, WaitReason};
 use crate::time::retry::{Retry, RetryBudget};
@@ -66,13 +67,24 @@ pub async fn find_credentials<'a>(
             }
             ProviderFailure::Misconfigured => false,
         };
+        // The limit of what the cache can answer is for outages, and not for a source that is not configured yet.
+        let unlimited = budget.without_limit();
+        let budget = match failure {
+            ProviderFailure::NotConfigured | ProviderFailure::Defect if !last.temporary => &unlimited,
+            ProviderFailure::NotConfigured
+            | ProviderFailure::Unanswered
+            | ProviderFailure::Defect
+            | ProviderFailure::Misconfigured
+            | ProviderFailure::Outage
+            | ProviderFailure::OutOfTime => budget,
+        };
         // AWS_MAX_ATTEMPTS counts the attempts in each region.
         let rounds = u32::try_from(attempts / regions.len()).unwrap_or(u32::MAX);
         if !(is_repeated && budget.pause(rounds, None, None).await) {
             break;
         }
     }
-    let waited = deadline.wait().filter(|_| deadline.is_waiting() && budget.is_spent());
+    let waited = deadline.wait().filter(|_| deadline.is_waiting() && budget.without_limit().is_spent());
     Err(FetchError::NoCredentials(CredentialsError { temporary: last.temporary || waited.is_some(), waited, ..last }))
 }
 
@@ -151,12 +163,14 @@ struct Provider<'a> {
     malformed: ProviderFailure,
     /// The missing settings; `None` if it is configured, empty if its own error names them.
     unset: Option<String>,
+    /// True if it is known to exist on this host, so that it is unavailable when it cannot be reached.
+    is_known: bool,
     /// Called only when the search reaches the provider: some build a whole SDK client.
     ask: Box<dyn Fn() -> LocalBoxFuture<'a, Result<Credentials, ProviderError>> + 'a>,
 }
 
 fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs<'a>) -> Vec<Provider<'a>> {
-    let ProviderConfigs { network, link_local, skip_imds, .. } = configs;
+    let ProviderConfigs { network, link_local, skip_imds, knows_instance, .. } = configs;
     fn provider<'a, P: ProvideCredentials + 'a>(
         name: &'static str,
         unset: Option<String>,
@@ -166,7 +180,7 @@ fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs<'a>) -> Ve
             let provider = build();
             async move { provider.provide_credentials().await }.boxed_local()
         };
-        Provider { name, subject: None, malformed: ProviderFailure::Defect, unset, ask: Box::new(ask) }
+        Provider { name, subject: None, malformed: ProviderFailure::Defect, unset, is_known: false, ask: Box::new(ask) }
     }
     let missing = |is_set: bool, what: &str| (!is_set).then(|| what.to_owned());
     let mut providers = Vec::new();
@@ -181,7 +195,8 @@ fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs<'a>) -> Ve
     };
     let unset = missing(settings.profile_has_keys, &unset);
     let ask = Box::new(|| profile_credentials(settings, configs).boxed_local());
-    providers.push(Provider { name: "profile", subject: None, malformed: ProviderFailure::Defect, unset, ask });
+    let (subject, malformed) = (None, ProviderFailure::Defect);
+    providers.push(Provider { name: "profile", subject, malformed, unset, is_known: false, ask });
     let is_set = settings.web_identity_file.is_some();
     let unset = missing(is_set, "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set");
     let web_identity =
@@ -195,7 +210,7 @@ fn providers<'a>(settings: &'a Settings, configs: &'a ProviderConfigs<'a>) -> Ve
     let metadata = provider(INSTANCE_METADATA, Some(String::new()), || {
         InstanceCredentials::new(settings.metadata, link_local, *skip_imds)
     });
-    providers.push(Provider { malformed: ProviderFailure::Outage, ..metadata });
+    providers.push(Provider { malformed: ProviderFailure::Outage, is_known: *knows_instance, ..metadata });
     providers
 }
 
@@ -215,6 +230,9 @@ impl Provider<'_> {
         match error {
             ProviderError::CredentialsNotLoaded(_) if self.unset.is_none() => ProviderFailure::Defect,
             ProviderError::CredentialsNotLoaded(_) if is_timeout(error) => ProviderFailure::Unanswered,
+            ProviderError::CredentialsNotLoaded(_) if self.is_known && find_source::<ImdsError>(error).is_some() => {
+                ProviderFailure::Outage
+            }
             ProviderError::CredentialsNotLoaded(_) => ProviderFailure::NotConfigured,
             ProviderError::ProviderTimedOut(_) => ProviderFailure::Outage,
             ProviderError::InvalidConfiguration(_) => ProviderFailure::Misconfigured,

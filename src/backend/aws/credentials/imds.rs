@@ -73,7 +73,7 @@ fn client(settings: MetadataSettings, config: &ProviderConfig) -> imds::Client {
     client.connect_timeout(settings.timeout).read_timeout(settings.timeout).build()
 }
 
-/// Returns the region of the instance.
+/// Returns the region of the instance. If IMDS `is_known` to exist, it is unavailable when it cannot be reached.
 ///
 /// # Errors
 /// [`FetchError::NoRegion`] without IMDS or with AWS_EC2_METADATA_DISABLED; [`FetchError::Unavailable`] if IMDS times out or fails.
@@ -82,6 +82,7 @@ pub async fn instance_region(
     config: &ProviderConfig,
     budget: &RetryBudget,
     deadline: &Deadline,
+    is_known: bool,
 ) -> Result<Region, FetchError> {
     if settings.is_disabled {
         return Err(FetchError::NoRegion);
@@ -91,7 +92,7 @@ pub async fn instance_region(
     let mut last = Outage::Timeout(why("no answer in time".to_owned()));
     for attempts in 1.. {
         let Some(answer) = budget.within(client.get("/latest/meta-data/placement/region")).await else { break };
-        let outage = match read_region(answer, deadline.is_waiting()) {
+        let outage = match read_region(answer, deadline.is_waiting() || is_known) {
             Ok(region) => return Ok(region),
             Err(Retry::Permanent(error)) => return Err(error),
             Err(Retry::Transient(outage, _)) => outage,
@@ -107,7 +108,7 @@ pub async fn instance_region(
     Err(FetchError::Unavailable(last))
 }
 
-fn read_region(answer: Result<SensitiveString, ImdsError>, is_waiting: bool) -> Result<Region, Retry> {
+fn read_region(answer: Result<SensitiveString, ImdsError>, is_awaited: bool) -> Result<Region, Retry> {
     let error = match answer {
         Ok(text) => {
             let malformed = || Outage::MalformedResponse("a response that is not a region".to_owned());
@@ -122,8 +123,8 @@ fn read_region(answer: Result<SensitiveString, ImdsError>, is_waiting: bool) -> 
         transient @ Retry::Transient(Outage::Service(_) | Outage::Throttled(_) | Outage::MalformedResponse(_), _) => {
             transient
         }
-        // With `--wait`, an unreachable IMDS may still come up.
-        Retry::Transient(..) | Retry::Permanent(_) if is_waiting => Outage::Connection(error_text(&error)).into(),
+        // With `--wait`, or on an instance, an unreachable IMDS may still come up.
+        Retry::Transient(..) | Retry::Permanent(_) if is_awaited => Outage::Connection(error_text(&error)).into(),
         Retry::Transient(..) | Retry::Permanent(_) => Retry::Permanent(FetchError::NoRegion),
     })
 }

@@ -16,4 +16,6 @@ pub struct ProviderConfigs<'a> {
     pub link_local: ProviderConfig,
     /// True if IMDS already timed out.
     pub skip_imds: bool,
+    /// True if IMDS has answered on this host, as the cache shows.
+    pub knows_instance: bool,
 }
