@@ -91,7 +91,7 @@ fn resolve_and_run(arguments: Vec<OsString>, inherited: &Inherited) -> ExitCode 
         Ok(Err(report)) => print(report),
         Err(_) => ExitCode::from(report::BUG),
     };
-    terminal::finish_printing();
+    terminal::background::finish();
     status
 }
 

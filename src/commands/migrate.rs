@@ -15,7 +15,6 @@ use crate::model::migration::{
     MOST_BYTES, MigrationError, NotMergeable, Operation, Outcome, Setting, Unsuitable, declaration,
 };
 use crate::model::options::{MigrateOptions, TypedOptions};
-use crate::model::reference::Region;
 use crate::report::{Failure, Report, migration, terminal};
 use crate::resolve::{Merged, is_stored, merge};
 
@@ -26,6 +25,7 @@ use crate::resolve::{Merged, is_stored, merge};
 /// otherwise, nothing is changed then.
 pub fn migrate(own: &MigrateOptions, shared: TypedOptions, inherited: &Inherited) -> Result<(), Report> {
     let region = shared.region.clone();
+    let access = access(&shared);
     let (options, conflicts) = shared.resolve(inherited);
     let mut report = Report::default();
     report.extend(conflicts, Failure::Options);
@@ -52,7 +52,14 @@ pub fn migrate(own: &MigrateOptions, shared: TypedOptions, inherited: &Inherited
         terminal::print_lines(migration::without_effect(own));
     }
     terminal::print_lines([migration::outcome(&own.secret, Some(&read_from), &outcome, own.apply)]);
-    finish(own, region.as_ref(), &file.settings, output)
+    let text = declaration(&own.secret, region.as_ref(), &file.settings);
+    finish(own, &text, output).inspect_err(|_| {
+        if own.apply {
+            terminal::print_lines([migration::not_declared()]);
+        }
+    })?;
+    terminal::print_lines([migration::left_to_do(own, &file.rest, &access)]);
+    Ok(())
 }
 
 fn read(own: &MigrateOptions) -> Result<EnvFile, Vec<env_file::EnvFileError>> {
@@ -61,22 +68,25 @@ fn read(own: &MigrateOptions) -> Result<EnvFile, Vec<env_file::EnvFileError>> {
     env_file::read(&own.file, file, &own.only)
 }
 
-/// Writes the declaration, or prints it, and says what is left to do.
-fn finish(
-    own: &MigrateOptions,
-    region: Option<&Region>,
-    settings: &[Setting],
-    output: Option<NewFile>,
-) -> Result<(), Report> {
-    let text = declaration(&own.secret, region, settings);
+/// The options that are given of those that choose an account or a region, and that are not in the declaration.
+fn access(options: &TypedOptions) -> Vec<&'static str> {
+    let given = [
+        ("--profile", options.profile.is_some()),
+        ("--role-arn", options.role_arn.is_some()),
+        ("--endpoint-url", options.endpoint_url.is_some()),
+    ];
+    given.into_iter().filter(|(_, is_given)| *is_given).map(|(option, _)| option).collect()
+}
+
+/// Writes the declaration, or prints it.
+fn finish(own: &MigrateOptions, text: &str, output: Option<NewFile>) -> Result<(), Report> {
     match output.filter(|_| own.apply) {
         Some(file) => {
-            let written = file.write(&text);
+            let written = file.write(text);
             written.map_err(|errors| errors.into_iter().map(Failure::Deliver).collect::<Report>())?;
         }
-        None => terminal::print_whole(&text).map_err(Failure::Output)?,
+        None => terminal::print_whole(text).map_err(Failure::Output)?,
     }
-    terminal::print_lines([migration::left_to_do(&own.file, own.output.as_deref(), own.apply)]);
     Ok(())
 }
 
@@ -88,20 +98,29 @@ async fn store(
 ) -> Result<Outcome, MigrationError> {
     // A role that is limited by ARN may create a secret, but not ask for one that does not exist.
     if own.apply && !own.update {
-        return create(writer, own, settings).await;
+        return create(writer, own, settings).await?.ok_or_else(|| Unsuitable::Exists.into());
     }
-    match writer.read().await.map_err(failed(Operation::Read))? {
-        None => create(writer, own, settings).await,
+    let mut present = writer.read().await.map_err(failed(Operation::Read))?;
+    if present.is_none() {
+        if let Some(outcome) = create(writer, own, settings).await? {
+            return Ok(outcome);
+        }
+        // Another program created it since, or AWS's answers lag behind.
+        present = writer.read().await.map_err(failed(Operation::Read))?;
+    }
+    match present {
+        None => Err(Unsuitable::Unread.into()),
         Some(_) if !own.update => Err(Unsuitable::Exists.into()),
         Some(present) => update(writer, own, settings, present).await,
     }
 }
 
+/// Creates the secret, or finds out what would be created; `None` if it exists.
 async fn create(
     writer: &SecretWriter<'_>,
     own: &MigrateOptions,
     settings: &[Setting],
-) -> Result<Outcome, MigrationError> {
+) -> Result<Option<Outcome>, MigrationError> {
     if writer.has_arn() {
         // With `--update`, it was not found.
         return Err(if own.update { Unsuitable::NoSuchArn.into() } else { Unsuitable::ArnWithoutUpdate.into() });
@@ -113,10 +132,10 @@ async fn create(
         let new = NewSecret { kms_key: own.kms_key.as_deref(), tags: &own.tags };
         match writer.create(&merged.text, new, &token).await.map_err(failed(operation))? {
             Creation::Created => read_back(writer, settings, None).await?,
-            Creation::Exists => return Err(Unsuitable::Exists.into()),
+            Creation::Exists => return Ok(None),
         }
     }
-    Ok(outcome(merged, true, own.apply.then_some(token)))
+    Ok(Some(outcome(merged, true, own.apply.then_some(token))))
 }
 
 async fn update(

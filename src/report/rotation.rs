@@ -58,6 +58,16 @@ fn changed_secret(change: &Change<'_>) -> Line {
         .detail()
 }
 
+/// Returns the line for what follows from a change after a part of `--splay`.
+pub fn delayed(command: &str, consequence: &str, delay: Duration) -> Line {
+    let seconds = delay.as_secs();
+    let delay = humantime::format_duration(Duration::from_secs(seconds));
+    Line::note(format!("{command} {consequence} in {delay} (--splay)"))
+        .event("delayed")
+        .with("seconds", seconds)
+        .detail()
+}
+
 pub fn reverted(command: &str) -> Line {
     Line::note(format!("the values are again those that {command} has, so nothing is done")).event("reverted").detail()
 }
@@ -286,6 +296,7 @@ mod tests {
     fn a_group_that_is_killed_is_a_warning_unless_that_was_asked_for() {
         assert_eq!(killed("node", Duration::from_secs(30)).label, Label::Warning);
         assert_eq!(killed("node", Duration::ZERO).label, Label::Note);
+        assert!(!killed_by_term("node").text.contains("--grace"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The events that the state machine receives, and the actions that it orders.
 
 use crate::model::options::SignalNumber;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The command was executed. Its end is reported after this.
@@ -79,8 +80,8 @@ pub enum Action {
     StartPoll,
     /// Drop the poll in flight, and disarm the timer of the next.
     CancelPoll,
-    /// Take the kept values and do what can fail before the command is touched: for a restart check the environment and write
-    /// temporary files, for a signal replace the files, for an exit nothing. [`Event::Prepared`] or [`Event::NotPrepared`]
+    /// Take the kept values and do what can fail before the command is touched: for a restart write temporary files (the poll has
+    /// checked the environment), for a signal replace the files, for an exit nothing. [`Event::Prepared`] or [`Event::NotPrepared`]
     /// follows.
     Prepare,
     /// Wipe the kept values.

@@ -51,7 +51,7 @@ pub enum Change {
     None,
     /// Other values were read, and the delay of `--splay`, or that after a SIGTERM, is not over.
     Delayed,
-    /// What can fail is done with the new values before the command is touched.
+    /// The preparation of the new values is ordered, and its result not known yet.
     Preparing,
 }
 

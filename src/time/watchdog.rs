@@ -63,7 +63,7 @@ impl Watchdog {
                 std::thread::park_timeout(end.min(next_tick).saturating_duration_since(Instant::now()));
             }
         };
-        let spawned = std::thread::Builder::new().stack_size(128 * 1024).spawn(watch);
+        let spawned = std::thread::Builder::new().name("watchdog".to_owned()).stack_size(128 * 1024).spawn(watch);
         Self { is_stopped, thread: spawned.ok().map(|handle| handle.thread().clone()) }
     }
 

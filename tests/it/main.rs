@@ -102,6 +102,7 @@ mod rotation_process;
 mod rotation_restart;
 mod rotation_signal;
 mod rotation_signals;
+mod rotation_stalled;
 mod rotation_terminal;
 mod routes;
 mod schema;

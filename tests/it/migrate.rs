@@ -271,6 +271,61 @@ fn variables_that_choose_where_a_launch_reads_do_not_matter() {
 }
 
 #[test]
+fn variables_of_options_that_it_does_not_have_are_not_read() {
+    let aws = Aws::start();
+    let sandbox = migrating(&aws, &["--apply"]).env("SECRETS_EXEC_CACHE_TTL", "5s").env("SECRETS_EXEC_GRACE", "x");
+    sandbox.env("SECRETS_EXEC_KEEP_EXISTING", "x").run().launched();
+}
+
+#[test]
+fn the_identity_is_traced() {
+    let aws = Aws::start();
+    migrating(&aws, &["-vv"]).run().launched().says(["identity: arn:aws:"]);
+}
+
+#[test]
+fn a_number_is_changed_only_with_overwrite_if_a_launch_prints_it_otherwise() {
+    let of = |options: &[&str]| {
+        let aws = Aws::start().secret("prod/app", Secret::json(r#"{"A":1e5}"#));
+        let sandbox =
+            Sandbox::new().aws(&aws).file("app.env", "A=1e5\n").args(["migrate", "app.env", "--secret", "prod/app"]);
+        (sandbox.args(["--apply", "--update"]).args(options).bare().run(), aws)
+    };
+    of(&[]).0.refused(78).says(["A has another value there"]);
+    let (run, aws) = of(&["--overwrite"]);
+    run.launched().says(["1 key changed: A"]);
+    assert_eq!(object(&aws)["A"], "1e5");
+}
+
+#[test]
+fn a_number_of_a_file_is_read_back_as_a_launch_prints_it() {
+    let aws = Aws::start();
+    let sandbox =
+        Sandbox::new().aws(&aws).file("a.json", r#"{"A":1e5}"#).args(["migrate", "a.json", "--secret", "app"]);
+    sandbox.arg("--apply").bare().run().launched();
+    assert!(aws.text_of("app").unwrap().contains(r#""A":1e5"#));
+}
+
+#[test]
+fn the_last_line_names_what_is_not_moved_and_the_options_that_lead_to_the_secret() {
+    let aws = Aws::start();
+    let file = "A=1\nLOG=x\nAWS_REGION=r\nmy-var=1\nB=\"x\n";
+    let sandbox =
+        Sandbox::new().aws(&aws).file("a.env", file).args(["migrate", "a.env", "--secret", "app", "--apply", "-q"]);
+    let run = sandbox.args(["--only", "A", "--role-arn", "arn:aws:iam::123456789012:role/Writer"]).bare().run();
+    run.launched();
+    let rest = "-- COMMAND in the account and region that --role-arn chose, declare what is not moved (a.env:2, 3, 4 and 5), then";
+    assert!(last_line(&run).contains(rest), "{run}");
+}
+
+#[test]
+fn a_declaration_that_cannot_be_written_leaves_a_way_to_go_on() {
+    let aws = Aws::start();
+    let run = migrating(&aws, &["--apply"]).prepared_by("exec \"$@\" >/dev/full").run();
+    run.says(["the secret is written, and the declaration is not; run this again with --update", "no space left"]);
+}
+
+#[test]
 fn an_arn_names_a_secret_that_exists() {
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/app-AbCdEf";
     let of = |aws: &Aws, options: &[&str]| {

@@ -1,5 +1,7 @@
 //! Refusals of `migrate`: by AWS, and of its command line. Nothing is changed, written or printed.
 
+use nix::sys::signal::Signal;
+
 use crate::support::aws::Aws;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
@@ -74,6 +76,65 @@ fn a_message_of_aws_that_quotes_a_value_is_not_printed() {
 }
 
 #[test]
+fn a_message_of_aws_that_quotes_an_escaped_value_or_a_number_is_not_printed() {
+    for (name, file) in
+        [(".env", format!("A=\"it's \\\"{CANARY}\\\" x\"\n")), ("a.json", r#"{"A":4111111111111111}"#.to_owned())]
+    {
+        for (code, status) in [("InvalidParameterException", 78), ("AccessDeniedException", 77)] {
+            let object = if name == ".env" { format!(r#"{{"A":"it's \"{CANARY}\" x"}}"#) } else { file.clone() };
+            let fault =
+                Fault::Error { status: 400, code, message: format!("Value '{object}' at 'secretString' failed") };
+            let aws = Aws::start().fails("CreateSecret", fault);
+            let sandbox =
+                Sandbox::new().aws(&aws).file(name, &file).args(["migrate", name, "--secret", "app", "--apply"]);
+            sandbox
+                .bare()
+                .run()
+                .refused(status)
+                .says([code])
+                .says_nothing_of("at 'secretString'")
+                .says_nothing_of("4111");
+        }
+    }
+}
+
+#[test]
+fn a_signal_says_what_may_be_written() {
+    let interrupted = |aws: Aws, options: &[&str], calls: usize, facts: &str| {
+        let sandbox = migrating(&aws, options).args(["--timeout", "60s"]);
+        let running = sandbox.spawn();
+        aws.await_calls(calls);
+        running.ends_by(Signal::SIGTERM).says([facts]);
+    };
+    let aws = || Aws::start().fails("CreateSecret", Fault::Hang);
+    interrupted(aws(), &["--apply"], 1, "it may have been created all the same; run this again with --update");
+    let aws = || present().fails("PutSecretValue", Fault::Hang);
+    interrupted(
+        aws(),
+        &["--apply", "--update"],
+        2,
+        "it may have been changed all the same; run this again with --update",
+    );
+    let aws = || Aws::start().fails("GetSecretValue", Fault::Hang);
+    interrupted(aws(), &["--apply"], 2, "the secret is written; run this again with --update");
+    interrupted(aws(), &[], 1, "nothing was started");
+}
+
+#[test]
+fn a_secret_that_appears_meanwhile_is_updated() {
+    let aws = present().fails_first("GetSecretValue", 1, fault::not_found());
+    migrating(&aws, &["--apply", "--update"]).run().launched().says(["was changed, version "]);
+    let aws = present().fails("GetSecretValue", fault::not_found());
+    let run = refused(
+        &aws,
+        &["--apply", "--update"],
+        78,
+        &["exists, and no value of it can be read yet", "put-secret-value"],
+    );
+    run.says_nothing_of("add --update");
+}
+
+#[test]
 fn an_outage_is_retried_and_told_with_what_may_have_happened() {
     let aws = Aws::start().fails_first("CreateSecret", 2, fault::internal_error());
     migrating(&aws, &["--apply"]).run().launched();
@@ -98,7 +159,12 @@ fn no_credentials_and_no_region_are_told_as_for_a_launch() {
     let aws = Aws::start();
     let sandbox = migrating(&aws, &["--apply"]).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     sandbox.run().refused(77).says(["no AWS credentials", "AWS_PROFILE"]);
-    migrating(&aws, &["--apply"]).env_remove("AWS_REGION").run().refused(78).says(["no AWS region"]);
+    migrating(&aws, &["--apply"])
+        .env_remove("AWS_REGION")
+        .run()
+        .refused(78)
+        .says(["no AWS region", "set --region or AWS_REGION"])
+        .says_nothing_of("ARN");
     assert!(aws.calls().is_empty());
 }
 

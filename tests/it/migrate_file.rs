@@ -42,7 +42,12 @@ fn quotes_escapes_export_comments_and_lines_are_read_as_python_dotenv_reads_them
 fn the_last_value_of_a_name_applies_and_it_is_warned_of() {
     let (object, run) = stored(".env", "A=1\nB=2\nA=3\nC=4\nC\n", &[]);
     assert_eq!(object, json!({ "A": "3", "B": "2" }));
-    run.says(["warning: .env:3: A is set again", "warning: .env:5: a name without a value is left out"]);
+    run.says([
+        "warning: .env:3: A is set again",
+        "warning: .env:5: C has no value here",
+        "its value of line 4; Docker's",
+    ]);
+    assert_eq!(stored(".env", "C=4\nC\nC=5\nB\n", &[]).0, json!({ "C": "5" }));
 }
 
 #[test]
@@ -53,6 +58,27 @@ fn what_python_dotenv_cannot_read_is_left_out_with_its_line() {
     let lines = run.stderr().lines().filter(|line| line.contains("python-dotenv cannot read this")).count();
     assert_eq!(lines, 3, "{run}");
     run.says([".env:2:", ".env:3:", ".env:4:"]);
+}
+
+#[test]
+fn pem_without_quotes_is_refused_and_no_piece_of_it_printed() {
+    for quote in ["", "\""] {
+        let content =
+            format!("A=1\nKEY={quote}-----BEGIN PRIVATE KEY-----\n{CANARY}=\nc3VwZXI=\n-----END PRIVATE KEY-----\n");
+        let aws = Aws::start();
+        let run = migrating(&aws, ".env", &content).run();
+        run.refused(78).says([".env:2: only the first line of this PEM", "put the whole of it in quotes"]);
+        run.says_nothing_of("c3VwZXI");
+        assert!(aws.calls().is_empty(), "{run}");
+        assert_eq!(stored(".env", &content, &["--only", "A"]).0, json!({ "A": "1" }));
+    }
+    let (object, _) = stored(".env", "KEY=\"-----BEGIN KEY-----\nab=\n-----END KEY-----\"\n", &[]);
+    assert_eq!(object, json!({ "KEY": "-----BEGIN KEY-----\nab=\n-----END KEY-----" }));
+}
+
+#[test]
+fn a_file_of_more_than_a_mebibyte_is_refused() {
+    refused(".env", "#".repeat((1 << 20) + 1), &[], &[".env: has more than 1048576 bytes"]);
 }
 
 #[test]

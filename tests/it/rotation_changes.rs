@@ -90,7 +90,7 @@ fn a_change_that_reverts_within_the_splay_does_nothing() {
     let process = run.command(0);
     assert!(std::path::Path::new("/proc").join(process).exists());
     let outcome = run.end();
-    assert_eq!(outcome.stderr().matches("started").count(), 1, "{outcome}");
+    assert_eq!(outcome.stderr().matches(" started with").count(), 1, "{outcome}");
 }
 
 #[test]

@@ -21,7 +21,11 @@ fn values(value: &str) -> String {
 
 /// A run that polls only when it gets SIGUSR2.
 fn sandbox(mode: &str) -> Sandbox {
-    let sandbox = Sandbox::new().local(&values("old")).arg("-q").resolve("A=x:k");
+    polling(mode).arg("-q")
+}
+
+fn polling(mode: &str) -> Sandbox {
+    let sandbox = Sandbox::new().local(&values("old")).resolve("A=x:k");
     sandbox.args(["--on-rotation", mode, "--poll-interval", "1h", "--poll-signal", "USR2"])
 }
 
@@ -145,6 +149,40 @@ fn a_second_term_in_the_grace_period_kills() {
 }
 
 #[test]
+fn term_before_a_change_is_not_undone_by_a_restart() {
+    for mode in ["restart", "exit"] {
+        let sandbox = polling(mode).args(["--log-format", "json", "--grace", "1h"]).command(record::SIGNALS);
+        let sandbox = sandbox.prepared_by("exec \"$@\" 2> log");
+        let (running, _) = started(&sandbox);
+        running.signal(Signal::SIGTERM);
+        record::await_lines(&sandbox, 2);
+        rotate(&sandbox, &running);
+        let log = sandbox.path("log");
+        record::await_fact("the change", || fs::read_to_string(&log).unwrap().contains("\"changed\""));
+        end(&running);
+        running.wait().ended(Status::Exit(3));
+        recorded(&sandbox, &["ready", "15", "64"]);
+    }
+}
+
+#[test]
+fn a_command_that_left_its_group_is_killed_after_the_grace_period() {
+    let script = "\
+import os, signal, sys, time
+if os.path.exists('record'): sys.exit(4)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork() == 0: time.sleep(600)
+os.setpgid(0, os.getpgid(os.getppid()))
+print('ready', os.getpid(), file=open('record', 'w'), flush=True)
+time.sleep(600)
+";
+    let sandbox = sandbox("restart").args(["--grace", "0s"]).command(["python3", "-c", script]);
+    let (running, _) = started(&sandbox);
+    rotate(&sandbox, &running);
+    running.wait().ended(Status::Exit(4));
+}
+
+#[test]
 fn another_signal_in_the_grace_period_is_forwarded_and_cancels_nothing() {
     let sandbox = stubborn("restart");
     let running = stopping(&sandbox);
@@ -237,18 +275,23 @@ touch second; echo '{}' > local.json; kill -USR2 $PPID; exec sleep 60",
     sandbox.run().launched().printed("ready\ngot hello\n[status 0]\n");
 }
 
-#[test]
-fn the_watchdog_of_the_service_manager_is_fed_during_a_restart() {
-    let sandbox = stubborn("restart").env("WATCHDOG_USEC", "20000");
+/// A run with a service manager whose watchdog is to be fed each 10 ms, and a function that receives its next message.
+fn watched(sandbox: Sandbox) -> (Sandbox, UnixDatagram, impl Fn() -> String) {
     let path = sandbox.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let sandbox = sandbox.env("NOTIFY_SOCKET", &path);
-    let next = || {
+    let receiver = socket.try_clone().unwrap();
+    let next = move || {
         let mut message = [0; 200];
-        let length = socket.recv(&mut message).unwrap();
+        let length = receiver.recv(&mut message).unwrap();
         String::from_utf8_lossy(&message[..length]).into_owned()
     };
+    (sandbox.env("WATCHDOG_USEC", "20000").env("NOTIFY_SOCKET", &path), socket, next)
+}
+
+#[test]
+fn the_watchdog_of_the_service_manager_is_fed_during_a_restart() {
+    let (sandbox, socket, next) = watched(stubborn("restart"));
     let running = stopping(&sandbox);
     assert_eq!(next(), "STATUS=restarting the command, because a secret has changed");
     // Once at the beginning, and then again and again.
@@ -266,6 +309,24 @@ fn the_watchdog_of_the_service_manager_is_fed_during_a_restart() {
     running.wait().ended(Status::Exit(3));
     socket.set_nonblocking(true).unwrap();
     assert!(socket.recv(&mut [0; 200]).is_err(), "fed while the command runs");
+}
+
+#[test]
+fn the_watchdog_of_the_service_manager_is_fed_until_a_command_that_is_stopped_has_ended() {
+    for mode in ["restart", "exit"] {
+        let (sandbox, _socket, next) = watched(stubborn(mode));
+        let running = stopping(&sandbox);
+        let status = next();
+        assert!(status.starts_with("STATUS=") && status.ends_with(" because a secret has changed"), "{status}");
+        running.signal(Signal::SIGTERM);
+        while next() == "WATCHDOG=1" {}
+        // After the status of the cancelled rotation.
+        for _ in 0..3 {
+            assert_eq!(next(), "WATCHDOG=1");
+        }
+        end(&running);
+        running.wait().ended(Status::Exit(3));
+    }
 }
 
 #[test]

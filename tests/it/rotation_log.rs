@@ -175,6 +175,9 @@ fn two_changes_within_the_splay_are_each_reported_once() {
     let changed: Vec<_> =
         of(&events, "changed").iter().map(|event| [&event["secret"], &event["new_version"]]).collect();
     assert_eq!(changed, [["x", "v2"], ["y", "w2"]], "{run}");
+    // One consequence for both.
+    let [delayed] = of(&events, "delayed").try_into().unwrap_or_else(|_| panic!("{run}"));
+    assert!(delayed["seconds"].as_u64().is_some_and(|seconds| seconds <= 3_600_000), "{run}");
 }
 
 #[test]

@@ -33,8 +33,21 @@ fn await_rest(running: &Running) {
         let tasks = fs::read_dir(running.proc("task")).unwrap();
         let stats = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default());
         let states: Vec<_> = stats.map(|stat| stat.rsplit_once(") ").map(|(_, rest)| rest.starts_with('S'))).collect();
-        states.len() <= 2 && states.iter().all(|sleeps| *sleeps == Some(true))
+        states.len() <= 3 && states.iter().all(|sleeps| *sleeps == Some(true))
     });
+}
+
+#[test]
+fn another_process_of_the_same_user_cannot_look_into_a_supervisor() {
+    let other_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    if !skip::can(&[&other_user[..], &["true"]].concat(), "the owner of /proc/PID of another user") {
+        return;
+    }
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let sandbox = crate::support::sandbox::sandbox(&aws).args(["--on-rotation", "restart"]).through(other_user);
+    // The owner of its own files, and of those of its parent.
+    let sandbox = sandbox.script("stat -c %u /proc/self/environ /proc/$PPID/environ");
+    sandbox.spawn_copy().wait().launched().printed("65534\n0\n");
 }
 
 #[test]

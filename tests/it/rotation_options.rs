@@ -54,6 +54,16 @@ fn a_signal_that_does_not_exist_is_an_error() {
 }
 
 #[test]
+fn the_number_of_a_signal_is_a_number_in_json_and_toml_too() {
+    let json = r#"{"defaults": {"on-rotation": "restart", "stop-signal": 3, "poll-signal": 10}}"#;
+    let toml = "[defaults]\non-rotation = \"restart\"\nstop-signal = 3\npoll-signal = 10\n";
+    for (name, text) in [("d.json", json), ("d.toml", toml)] {
+        let sandbox = local().file(name, text).args(["-f", name]);
+        sandbox.command(["true"]).run().launched();
+    }
+}
+
+#[test]
 fn a_signal_that_is_never_forwarded_is_an_error() {
     for signal in ["KILL", "STOP", "CHLD", "PIPE", "TTIN", "TTOU", "SEGV", "BUS", "FPE", "ILL", "SIGKILL", "9"] {
         refused(&["--on-rotation", "restart", "--stop-signal", signal]).says(["--stop-signal", signal]);

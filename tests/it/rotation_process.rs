@@ -238,6 +238,27 @@ fn what_the_command_leaves_of_its_group_gets_term() {
 }
 
 #[test]
+fn what_is_left_of_the_group_and_stopped_is_continued_to_end() {
+    let aws = served();
+    let script = "\
+python3 -c \"$1\" > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done
+kill -STOP $!; until grep -q ') T' /proc/$!/stat; do sleep 0.01; done; exit 5";
+    let recorder = record::SIGNALS[2].replace("number == 64", "number == 15");
+    let sandbox = sandbox(&aws).args(["--grace", "1h"]).command(["/bin/sh", "-c", script, "sh", &recorder]);
+    sandbox.run().ended(Status::Exit(5));
+}
+
+#[test]
+fn the_first_process_of_a_pid_namespace_is_the_command_of_unshare_without_a_fork() {
+    let wrapper = ["unshare", "--pid"];
+    if !skip::can(&["unshare", "--pid", "true"], "a PID namespace") {
+        return;
+    }
+    let aws = served();
+    sandbox(&aws).through(wrapper).script("exit 4").run().ended(Status::Exit(4));
+}
+
+#[test]
 fn what_ignores_term_is_killed_after_the_grace_period() {
     let aws = served();
     let script = "python3 -c \"$1\" > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done; exit 5";

@@ -144,8 +144,9 @@ fn a_hundred_restarts_leave_no_descriptor_and_no_process() {
             first = descriptors(&run);
         }
     }
-    assert_eq!(descriptors(&run), first);
-    record::await_fact("two threads", || run.threads() == 2);
+    // The command may run before this process has closed what it started it with.
+    record::await_fact("no more descriptors", || descriptors(&run) <= first);
+    record::await_fact("three threads", || run.threads() == 3);
     run.end();
 }
 

@@ -4,7 +4,7 @@ use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{self, Sandbox};
-use crate::support::terminal::at_a_terminal;
+use crate::support::terminal::{at_a_terminal, leading_a_session};
 
 fn served() -> Aws {
     Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
@@ -71,10 +71,9 @@ fn ctrl_z_stops_us_with_the_command_and_the_shell_continues_both() {
 #[test]
 fn a_command_with_another_output_gets_the_terminal_once_it_reads_from_it() {
     let aws = served();
-    let wrapper = ["sh", "-c", "exec \"$@\" 3>&1 > output", "sh"];
-    let script = "read line; echo got $line >&3";
-    let Some((run, output)) = shown(sandbox(&aws), script, &wrapper, "[stopped]", "hello\\n") else { return };
-    assert_eq!(output, "[stopped]got hello\n[status 0]\n", "{run}");
+    let script = "echo ready >&3; read line; echo got $line >&3";
+    let Some((run, output)) = shown(sandbox(&aws), script, &TO_A_FILE, "ready", "hello\\n") else { return };
+    assert_eq!(output, "ready\ngot hello\n[status 0]\n", "{run}");
 }
 
 #[test]
@@ -82,9 +81,38 @@ fn a_pipeline_stops_as_a_whole_with_the_command() {
     let aws = served();
     // The shell of the terminal awaits the shell of the pipeline.
     let wrapper = ["sh", "-c", "\"$@\" | cat", "sh"];
-    let script = "read line; echo got $line";
-    let Some((run, output)) = shown(sandbox(&aws), script, &wrapper, "[stopped]", "hello\\n") else { return };
-    assert_eq!(output, "[stopped]got hello\n[status 0]\n", "{run}");
+    let script = "echo ready; read line; echo got $line";
+    let steps = ("ready|[stopped]", "\\x1a|hello\\n");
+    let Some((run, output)) = shown(sandbox(&aws), script, &wrapper, steps.0, steps.1) else { return };
+    assert_eq!(output, "ready\n[stopped]got hello\n[status 0]\n", "{run}");
+}
+
+#[test]
+fn ctrl_c_ends_the_script_around_us_as_well() {
+    let aws = served();
+    let wrapper = ["sh", "-c", "\"$@\"; echo after", "sh"];
+    let script = "echo ready; exec sleep 60";
+    let Some((run, output)) = shown(sandbox(&aws), script, &wrapper, "ready", "\\x03") else { return };
+    assert_eq!(output, "ready\n[signal 2]\n", "{run}");
+}
+
+/// A run whose standard output is a file, with the terminal as descriptor 3.
+const TO_A_FILE: [&str; 4] = ["sh", "-c", "exec \"$@\" 3>&1 > output", "sh"];
+
+#[test]
+fn a_command_with_another_output_reads_from_the_terminal_of_a_container() {
+    let aws = served();
+    let sandbox = sandbox(&aws).script("echo ready >&3; read line; echo got $line >&3");
+    let Some(sandbox) = leading_a_session(sandbox, &TO_A_FILE, "ready", "hello\\n") else { return };
+    sandbox.run().launched().printed("ready\ngot hello\n");
+}
+
+#[test]
+fn ctrl_z_that_no_shell_could_undo_stops_nothing() {
+    let aws = served();
+    let sandbox = sandbox(&aws).script("echo ready; read line; echo got $line");
+    let Some(sandbox) = leading_a_session(sandbox, &[], "ready", "\\x1ahello\\n") else { return };
+    sandbox.run().launched().printed("ready\ngot hello\n");
 }
 
 #[test]

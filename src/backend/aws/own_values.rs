@@ -1,22 +1,14 @@
 //! Messages of AWS that quote a value of the request, which must not be printed.
 
-use serde_json::{Map, Value};
-
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::secret_value::SecretValue;
 use crate::time::retry::Retry;
 
-/// Replaces a message that quotes a value of the request by its code.
+/// Replaces a message that may quote a part of the text by its code.
 pub fn without_values(text: &SecretValue, retry: Retry) -> Retry {
-    /// Shorter values may be in any message.
-    const SHORTEST: usize = 4;
-    let members: Map<String, Value> = serde_json::from_slice(text.expose()).unwrap_or_default();
-    let quotes = |message: &str| {
-        let mut values = members.values().filter_map(Value::as_str).filter(|value| value.len() >= SHORTEST);
-        values.any(|value| message.contains(value) || message.contains(&*value.escape_default().to_string()))
-    };
+    let text = String::from_utf8_lossy(text.expose());
     let bare = |message: String| match message.split_once(':') {
-        Some((code, _)) if quotes(&message) => code.to_owned(),
+        Some((code, rest)) if may_quote(rest, &text) => code.to_owned(),
         Some(_) | None => message,
     };
     match retry {
@@ -28,19 +20,55 @@ pub fn without_values(text: &SecretValue, retry: Retry) -> Retry {
     }
 }
 
+/// True if a message has a word in common with the text, whole or in part, or a short word of it in quotes. A backslash or a brace
+/// stands for an escaped value or for the whole object: AWS's own words have none.
+fn may_quote(message: &str, text: &str) -> bool {
+    /// Shorter words may be in any message.
+    const SHORTEST: usize = 4;
+    const QUOTES: [char; 2] = ['\'', '"'];
+    let words = |of: &'_ str| -> Vec<String> {
+        let words = of.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() >= SHORTEST);
+        words.map(str::to_lowercase).collect()
+    };
+    let (said, written) = (words(message), words(text));
+    let has_common = || {
+        said.iter().any(|said| written.iter().any(|word| word.contains(said.as_str()) || said.contains(word.as_str())))
+    };
+    let mut quoted = message.split(QUOTES).skip(1).filter(|part| (1..SHORTEST).contains(&part.len()));
+    message.contains(['\\', '{']) || quoted.any(|part| text.contains(part)) || has_common()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_message_that_quotes_a_value_is_reduced_to_its_code() {
-        let text = SecretValue::new(r#"{"A":"hunter2","B":"abc","C":"two\nlines"}"#);
-        let message = |message: &str| match without_values(&text, Refusal::Request(message.to_owned()).into()) {
-            Retry::Permanent(FetchError::Refused(Refusal::Request(message))) => message,
-            other => unreachable!("{other:?}"),
+    fn a_message_that_may_quote_a_value_is_reduced_to_its_code() {
+        let text = r#"{"A":"hunter2","B":"abc","C":"two\nlines","PIN":4711,"Q":"it's \"cAnArY\" x","N":[["deep"]]}"#;
+        let message = |message: &str| {
+            let refusal = Refusal::Request(format!("ValidationException: {message}"));
+            match without_values(&SecretValue::new(text), refusal.into()) {
+                Retry::Permanent(FetchError::Refused(Refusal::Request(message))) => message,
+                other => unreachable!("{other:?}"),
+            }
         };
-        assert_eq!(message("ValidationException: Value 'hunter2' at 'x'"), "ValidationException");
-        assert_eq!(message("ValidationException: two\\nlines"), "ValidationException");
-        assert_eq!(message("ValidationException: abc A"), "ValidationException: abc A");
+        let quoting = [
+            "Value 'hunter2' at 'x'",
+            "two\\nlines",
+            "two\nlines",
+            "Value 'abc'",
+            "hunt...",
+            "4711",
+            "it's \"cAnArY\" x",
+            "it's \\\"c",
+            "DEEP",
+            "{}",
+        ];
+        for part in quoting {
+            assert_eq!(message(part), "ValidationException", "{part}");
+        }
+        for part in ["the KMS key is not enabled, abc", "You can't use this key", "1 tag is wrong"] {
+            assert_eq!(message(part), format!("ValidationException: {part}"));
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::model::answer::{Document, FetchError, FetchFailure, Missing, Outage, 
 use crate::model::reference::{Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
+use crate::time::progress::Effect;
 use crate::time::retry::{Retry, RetryBudget, retry};
 
 /// A secret in its region, with the credentials of its role.
@@ -69,12 +70,12 @@ impl<'s> SecretWriter<'s> {
     /// Anything but an absence.
     pub async fn read(&self) -> Result<Option<PresentSecret>, FetchFailure> {
         let _awaited = self.session.deadline.progress().awaits(self.request.to_string());
+        self.note_effect(Effect::None);
         let budget = self.budget("GetSecretValue");
         let read = retry(&budget, async || {
             let body = self.get(&Version::Current).await?;
             let is_binary = read_object::<BinaryOnly>(&body).is_some_and(|response| response.secret_binary.is_some());
-            let document = self.document(&body, &Version::Current)?;
-            Ok(PresentSecret { document: Some(document), is_binary })
+            Ok(PresentSecret { document: Some(self.document(&body, &Version::Current)?), is_binary })
         });
         match read.await {
             Ok(secret) => Ok(Some(secret)),
@@ -102,6 +103,7 @@ impl<'s> SecretWriter<'s> {
             };
             input.insert("Tags".to_owned(), new.tags.iter().map(tag).collect());
         }
+        self.note_effect(Effect::Creation);
         let attempts = Cell::new(0u32);
         let budget = self.budget("CreateSecret");
         let created = retry(&budget, async || {
@@ -128,6 +130,7 @@ impl<'s> SecretWriter<'s> {
         let _awaited = self.session.deadline.progress().awaits(format!("the change of {}", self.request));
         let mut input = self.secret_id();
         input.extend(content(text, token));
+        self.note_effect(Effect::Change);
         let budget = self.budget("PutSecretValue");
         let put = retry(&budget, async || {
             let put = call(&self.client, "secretsmanager.PutSecretValue", &input).await;
@@ -145,6 +148,7 @@ impl<'s> SecretWriter<'s> {
     /// When it is still the previous one, or absent, at the deadline, or cannot be read.
     pub async fn read_back(&self, previous: Option<&str>) -> Result<Document, FetchFailure> {
         let _awaited = self.session.deadline.progress().awaits(format!("the new version of {}", self.request));
+        self.note_effect(Effect::Written);
         let is_late = || Retry::from(Outage::Service("the new version is not there yet".to_owned()));
         let budget = self.budget("GetSecretValue");
         let read = retry(&budget, async || {
@@ -198,6 +202,11 @@ impl<'s> SecretWriter<'s> {
         matches!(self.request.id, SecretId::Arn(_))
     }
 
+    /// Notes what a signal that ends the process has to say of the secret.
+    fn note_effect(&self, effect: Effect) {
+        self.session.deadline.progress().note_effect(effect);
+    }
+
     fn budget(&self, operation: &str) -> RetryBudget {
         let name = || format!("{operation} of {} at {}", self.request.id, host_and_port(&self.client.endpoint));
         self.session.budget.for_request(name)
@@ -219,6 +228,7 @@ impl<'s> SecretWriter<'s> {
 
 async fn client(session: &mut Session, request: &SecretRequest) -> Result<Client, FetchError> {
     let base = session.ready_credentials(std::slice::from_ref(request), &request.region, &Limited::default()).await?;
+    session.trace_identities(&request.region, &base).await;
     let credentials = session.credentials(request.role.as_ref(), &base)?;
     session.clients.client(request.store.into(), &request.region, credentials).await
 }

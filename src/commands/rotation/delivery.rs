@@ -42,7 +42,8 @@ impl Target {
         environment.check(&self.command, program, limits).err().into_iter().collect()
     }
 
-    /// Does what can fail before the command is touched.
+    /// Writes the files under temporary names, and makes the environment. The program is looked up, the environment checked and the files
+    /// renamed in [`Self::start`].
     ///
     /// # Errors
     /// Every file that cannot be written.

@@ -103,7 +103,10 @@ impl<'a> EventLoop<'a> {
                 self.job.give_terminal();
             }
             Action::Suspend(signal) => self.job.suspend(signal),
-            Action::Arm(delay) => self.timers.arm(delay, self.options),
+            Action::Arm(delay) => {
+                let length = self.timers.arm(delay, self.options);
+                self.notices.armed(delay, length);
+            }
             Action::Disarm(timer) => self.timers.disarm(timer),
             Action::StartPoll => self.values.request(),
             Action::CancelPoll => {

@@ -41,7 +41,7 @@ pub fn supervise(
     // Before a thread of this process starts.
     let signals = Signals::block().map_err(not_started)?;
     adopt_orphans();
-    terminal::print_in_background();
+    terminal::background::begin();
     let mut values = Values::new(rotation, options, launch)?;
     values.prepare_first(options)?;
     let command = values.command().program().to_string_lossy().into_owned();

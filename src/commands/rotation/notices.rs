@@ -1,12 +1,14 @@
 //! The lines about what the state machine does, completed with names, versions and reasons.
 
+use std::time::Duration;
+
 use super::comparison::{ChangedSecret, Unseen};
 use super::values::Values;
 use crate::deliver::DeliverError;
 use crate::model::options::{OnRotation, Options, Rotation, SignalNumber};
 use crate::report::rotation::{self, Change};
 use crate::report::{Failure, Line, Report, TEMPORARY, terminal};
-use crate::supervise::{ExitStatus, KillReason, Notice};
+use crate::supervise::{Delay, ExitStatus, KillReason, Notice};
 
 pub struct Notices<'a> {
     pub rotation: &'a Rotation,
@@ -37,6 +39,18 @@ impl Notices<'_> {
             Notice::Killed(KillReason::GraceOver) => vec![rotation::killed(command, self.rotation.grace)],
             Notice::Killed(KillReason::SecondTerm) => vec![rotation::killed_by_term(command)],
         });
+    }
+
+    /// Prints what follows from a change, if that is delayed by `--splay`.
+    pub fn armed(&self, delay: Delay, length: Duration) {
+        if delay == Delay::Splay && !self.rotation.splay.is_zero() {
+            let consequence = match self.rotation.on_rotation {
+                OnRotation::Restart => "is restarted".to_owned(),
+                OnRotation::Exit => "is stopped".to_owned(),
+                OnRotation::Signal(signal) => format!("gets {signal}"),
+            };
+            self.print([rotation::delayed(&self.command, &consequence, length)]);
+        }
     }
 
     fn ended(&self, status: ExitStatus) -> Vec<Line> {

@@ -10,12 +10,14 @@ use crate::supervise::{Delay, Timer, schedule};
 pub struct Timers(BTreeMap<Timer, Instant>);
 
 impl Timers {
-    pub fn arm(&mut self, delay: Delay, options: &Rotation) {
+    /// Sets the timer of a delay, and returns its length.
+    pub fn arm(&mut self, delay: Delay, options: &Rotation) -> Duration {
         let length = length(delay, options, fastrand::f64());
         // The clock ends in some hundred years, before which a timer that does not fit in would not elapse.
         if let Some(end) = Instant::now().checked_add(length) {
             self.0.insert(delay.timer(), end);
         }
+        length
     }
 
     pub fn disarm(&mut self, timer: Timer) {

@@ -162,7 +162,7 @@ impl Values {
         std::mem::take(&mut self.remains)
     }
 
-    /// Does with the kept values what can fail before the command is touched. Returns false, and forgets them, if it fails.
+    /// Stages the kept values for a start, or replaces the files for a signal. Returns false, and forgets the values, if that fails.
     pub fn prepare(&mut self) -> bool {
         let Some(resolved) = self.next.take() else { return false };
         let prepared = match self.on_rotation {

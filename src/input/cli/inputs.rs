@@ -52,7 +52,7 @@ impl Inputs {
         let mut errors = Vec::new();
         let flags = flags(matches, |_| true, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
-        let options = flags.over(variables(inherited, &mut errors));
+        let options = flags.over(variables(inherited, |_| true, &mut errors));
         let files: Vec<PathBuf> = matches.remove_many("file").map(Iterator::collect).unwrap_or_default();
         let variable = inherited.filled("SECRETS_EXEC_FILE").map(PathBuf::from);
         let files = if files.is_empty() { Vec::from_iter(variable) } else { files };

@@ -14,7 +14,7 @@ use super::usage::UsageError;
 use crate::model::inherited::Inherited;
 use crate::model::name_patterns::parse_patterns;
 use crate::model::options::{
-    CheckOptions, ExportFormat, ExportOptions, MigrateOptions, OptionConflict, PolicyOptions, TypedOptions,
+    CheckOptions, ExportFormat, ExportOptions, MigrateOptions, OptionConflict, OptionSpec, PolicyOptions, TypedOptions,
 };
 use crate::model::reference::{Arn, Locator, Reference, Role, SecretId, Store, Version};
 
@@ -83,8 +83,10 @@ pub fn migrate_options(
     inherited: &Inherited,
 ) -> Result<(MigrateOptions, TypedOptions), Vec<UsageError>> {
     let mut errors = Vec::new();
-    let shared = flags(matches, |option| SHARED.contains(&option.name), &mut errors);
-    let shared = shared_only(shared.over(variables(inherited, &mut errors)));
+    let is_shared = |option: &OptionSpec| SHARED.contains(&option.name);
+    let shared = flags(matches, is_shared, &mut errors);
+    // A variable of another option is for launches: this command writes to AWS, in one region.
+    let shared = shared.over(variables(inherited, is_shared, &mut errors));
     let file = matches.remove_one("file").filter(|path: &OsString| !path.is_empty());
     let secret: Option<String> = matches.remove_one("secret");
     if file.is_none() || secret.is_none() {
@@ -126,11 +128,6 @@ fn only(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> 
         parsed.map_err(|expected| errors.push(UsageError::Pattern { name, pattern, expected })).ok()
     });
     patterns.flatten().collect()
-}
-
-/// Leaves out what a variable may set for launches: `migrate` writes to AWS, in one region.
-fn shared_only(options: TypedOptions) -> TypedOptions {
-    TypedOptions { fallback_regions: None, agent: None, agent_fallback: None, local: None, ..options }
 }
 
 /// Parses a secret's name or ARN, to which `:KEY` can be appended in a reference.

@@ -46,16 +46,20 @@ fn one<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &Opti
     matches.try_remove_one(option.name).ok().flatten()
 }
 
-/// Reads the options from `SECRETS_EXEC_*`; an empty variable counts as unset.
+/// Reads those options for which `is_read` is true from `SECRETS_EXEC_*`; an empty variable counts as unset.
 ///
 /// Unknown variables are ignored: for a service called secrets-exec, Kubernetes sets `SECRETS_EXEC_PORT` and others.
-pub fn variables(inherited: &Inherited, errors: &mut Vec<UsageError>) -> TypedOptions {
+pub fn variables(
+    inherited: &Inherited,
+    is_read: impl Fn(&OptionSpec) -> bool,
+    errors: &mut Vec<UsageError>,
+) -> TypedOptions {
     let mut options = TypedOptions::default();
     let is_own = |name: &OsStr| name.as_encoded_bytes().starts_with(OWN_PREFIX.as_bytes());
     if !inherited.iter().any(|(name, _)| is_own(name)) {
         return options;
     }
-    for option in OPTIONS {
+    for option in OPTIONS.iter().filter(|option| is_read(option)) {
         let name = option.variable();
         let Some(value) = inherited.filled(&name) else { continue };
         let given = match (option.takes, value.to_str()) {

@@ -21,4 +21,9 @@ pub enum Statement {
     Binding(Binding),
     /// A statement that python-dotenv passes over with a warning, and the line that it begins on.
     Illegal(usize),
+    /// The first line of PEM whose other lines are statements of their own. Without a name, python-dotenv passes over it.
+    Pem {
+        name: Option<String>,
+        line: usize,
+    },
 }

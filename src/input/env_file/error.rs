@@ -25,6 +25,10 @@ pub enum EnvFileProblem {
     Nested(String),
     /// A name with characters that no variable in a declaration has.
     IllegalName,
+    /// PEM that is not in quotes, so that its other lines are taken for names.
+    Pem,
+    /// More than this number of bytes.
+    TooLarge(u64),
     /// A value with a NUL byte, of the variable of this name.
     Nul(String),
     /// No variable is left to move.

@@ -25,6 +25,9 @@ use zeroize::Zeroizing;
 use binding::Statement;
 use error::Found;
 
+/// The most bytes of a file: a secret has 65,536, and comments and what is not moved may take more than that.
+const MOST_BYTES: u64 = 1024 * 1024;
+
 /// Opens the file, which [`read`] reads once the process is not dumpable.
 ///
 /// # Errors
@@ -39,7 +42,11 @@ pub fn open(path: &Path) -> Result<File, EnvFileError> {
 /// The error for reading or parsing the file, or one for each variable that cannot be moved.
 pub fn read(path: &Path, mut file: File, only: &[Pattern]) -> Result<EnvFile, Vec<EnvFileError>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    file.read_to_end(&mut bytes).map_err(|error| vec![unreadable(path, &error)])?;
+    (&mut file).take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| vec![unreadable(path, &error)])?;
+    if bytes.len() as u64 > MOST_BYTES {
+        let problem = EnvFileProblem::TooLarge(MOST_BYTES);
+        return Err(vec![EnvFileError { path: path.to_owned(), line: None, problem }]);
+    }
     let error = |(line, problem)| EnvFileError { path: path.to_owned(), line, problem };
     let parsed = text(&bytes).map_err(|found| vec![found]).and_then(|text| parse(path, text, only));
     parsed.map_err(|errors| errors.into_iter().map(error).collect())

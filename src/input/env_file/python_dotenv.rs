@@ -14,19 +14,32 @@ pub fn statements(text: &str) -> Vec<Statement> {
         reader.skip(is_space);
         let line = reader.line;
         match reader.statement() {
+            Some(Some((name, Some(value)))) if is_first_of_pem(&value) => {
+                statements.push(Statement::Pem { name: Some(name), line });
+            }
             Some(Some((name, value))) => {
                 let value = value.map(SecretValue::new);
                 statements.push(Statement::Binding(Binding { name, value, is_literal: false, line }));
             }
             Some(None) => {}
             None => {
-                statements.push(Statement::Illegal(line));
+                let text = &reader.rest[..end_of(reader.rest, |c| c == '\n')];
+                let is_pem = text.contains(PEM);
+                statements.push(if is_pem { Statement::Pem { name: None, line } } else { Statement::Illegal(line) });
                 reader.skip(|c| c != '\n');
                 reader.take('\n');
             }
         }
     }
     statements
+}
+
+/// The beginning of the first line of PEM (RFC 7468).
+const PEM: &str = "-----BEGIN ";
+
+/// True for a value that ends after that line.
+fn is_first_of_pem(value: &str) -> bool {
+    value.strip_prefix(PEM).is_some_and(|rest| !rest.contains("-----END ") && !rest.contains('\n'))
 }
 
 /// A position in the text.
@@ -193,6 +206,7 @@ mod tests {
                 None => format!("{line} {name}"),
             },
             Statement::Illegal(line) => format!("{line} illegal"),
+            Statement::Pem { line, .. } => format!("{line} PEM"),
         };
         statements(text).into_iter().map(shown).collect()
     }
@@ -201,6 +215,14 @@ mod tests {
     fn each_statement_has_the_line_that_it_begins_on() {
         let text = "\u{feff}\n# c\nA='1\n2' # c\n\n  export B = 2\nC\n=\nD=\"";
         assert_eq!(read(text), ["3 A=1\n2", "6 B=2", "7 C", "8 illegal", "9 illegal"]);
+    }
+
+    #[test]
+    fn pem_without_its_other_lines_is_told_apart() {
+        let begin = "-----BEGIN KEY-----";
+        let text = format!("A={begin}\nB=\"{begin}\nC='{begin}\nx\n'\nD={begin}\\nx\\n-----END KEY-----\n");
+        let lines: Vec<_> = read(&text).into_iter().map(|line| line.split('=').next().unwrap().to_owned()).collect();
+        assert_eq!(lines, ["1 PEM", "2 PEM", "3 C", "6 D"]);
     }
 
     #[test]
@@ -219,7 +241,7 @@ mod tests {
         fn no_text_makes_it_panic_and_no_line_is_beyond_the_last(text in "(?s)[ab=#'\"\\\\\\n \u{a0}\u{1c}\u{feff}$.]{0,40}") {
             let last = 1 + text.matches('\n').count();
             for statement in statements(&text) {
-                let (Statement::Illegal(line) | Statement::Binding(Binding { line, .. })) = statement;
+                let (Statement::Illegal(line) | Statement::Pem { line, .. } | Statement::Binding(Binding { line, .. })) = statement;
                 prop_assert!(line <= last);
             }
         }

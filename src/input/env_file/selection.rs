@@ -1,6 +1,6 @@
 //! The variables of a file that are moved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use glob::Pattern;
 
@@ -15,6 +15,8 @@ use crate::model::name_patterns::matches_any;
 pub struct EnvFile {
     pub settings: Vec<Setting>,
     pub notices: Vec<FileNotice>,
+    /// The lines of those that are not moved, in order.
+    pub rest: Vec<usize>,
 }
 
 /// Selects the variables with names that match `only`; all if it is empty. `docker` has the values that Docker reads, unless the
@@ -27,14 +29,24 @@ pub fn select(
     only: &[Pattern],
     docker: Option<&BTreeMap<&str, &str>>,
 ) -> Result<EnvFile, Vec<Found>> {
+    let is_chosen = |name: &str| only.is_empty() || matches_any(only, name);
     let mut selection = Selection::default();
     for statement in statements {
         match statement {
-            Statement::Illegal(line) => selection.notices.push(FileNotice::Illegal(line)),
-            Statement::Binding(binding) if only.is_empty() || matches_any(only, &binding.name) => {
+            Statement::Pem { name, line } if name.as_deref().map_or(only.is_empty(), is_chosen) => {
+                selection.errors.push((Some(line), EnvFileProblem::Pem));
+            }
+            Statement::Illegal(line) | Statement::Pem { line, .. } => {
+                selection.notices.push(FileNotice::Illegal(line));
+                selection.rest.push(line);
+            }
+            Statement::Binding(binding) if is_chosen(&binding.name) => {
                 selection.add(binding);
             }
-            Statement::Binding(_) => selection.has_others = true,
+            Statement::Binding(binding) => {
+                selection.has_others = true;
+                selection.rest.push(binding.line);
+            }
         }
     }
     selection.finish(docker)
@@ -42,10 +54,15 @@ pub fn select(
 
 #[derive(Default)]
 struct Selection {
-    settings: Vec<Setting>,
+    /// `None` for one that was taken back.
+    settings: Vec<Option<Setting>>,
     notices: Vec<FileNotice>,
     left_out: BTreeMap<Left, Vec<(EnvName, usize)>>,
     errors: Vec<Found>,
+    /// The lines of those that are not moved.
+    rest: Vec<usize>,
+    /// The places in `settings` by name.
+    places: HashMap<EnvName, usize>,
     /// True if `--only` leaves some out.
     has_others: bool,
 }
@@ -53,14 +70,13 @@ struct Selection {
 impl Selection {
     fn add(&mut self, Binding { name, value, is_literal, line }: Binding) {
         let Some(value) = value else {
-            // A name alone also takes back an earlier value.
-            self.settings.retain(|earlier| earlier.name.as_str() != name);
-            return self.notices.push(FileNotice::NoValue(line));
+            return self.take_back(&name, line);
         };
         let Ok(name) = EnvName::parse(&name) else {
             return self.errors.push((Some(line), EnvFileProblem::IllegalName));
         };
         if let Some(reason) = left_out(name.as_str()) {
+            self.rest.push(line);
             return self.left_out.entry(reason).or_default().push((name, line));
         }
         if value.expose().contains(&0) {
@@ -68,12 +84,27 @@ impl Selection {
         }
         // The last value of a name applies, and the place of the first.
         let setting = Setting { name, value, is_literal, line };
-        match self.settings.iter_mut().find(|earlier| earlier.name == setting.name) {
-            Some(earlier) => {
+        match self.places.get(&setting.name) {
+            Some(place) => {
                 self.notices.push(FileNotice::Twice(setting.name.clone(), line));
-                *earlier = setting;
+                self.settings[*place] = Some(setting);
             }
-            None => self.settings.push(setting),
+            None => {
+                self.places.insert(setting.name.clone(), self.settings.len());
+                self.settings.push(Some(setting));
+            }
+        }
+    }
+
+    /// Notes a name without a value, which also takes back an earlier value.
+    fn take_back(&mut self, name: &str, line: usize) {
+        let place = EnvName::parse(name).ok().and_then(|name| self.places.remove(&name));
+        match place.and_then(|place| self.settings[place].take()) {
+            Some(Setting { name, line: earlier, .. }) => {
+                self.notices.push(FileNotice::TakenBack { name, line, earlier });
+                self.rest.push(earlier);
+            }
+            None => self.notices.push(FileNotice::NoValue(line)),
         }
     }
 
@@ -83,8 +114,9 @@ impl Selection {
             (true, true) => Nothing::NotChosen,
             (true, false) => Nothing::Empty,
         };
+        let settings: Vec<Setting> = self.settings.into_iter().flatten().collect();
         self.notices.extend(self.left_out.into_iter().map(|(reason, names)| FileNotice::LeftOut(reason, names)));
-        if self.settings.is_empty() && self.errors.is_empty() {
+        if settings.is_empty() && self.errors.is_empty() {
             self.errors.push((None, EnvFileProblem::Nothing(nothing)));
         }
         if !self.errors.is_empty() {
@@ -95,11 +127,12 @@ impl Selection {
                 let read = docker.get(setting.name.as_str());
                 read.is_none_or(|value| value.as_bytes() != setting.value.expose())
             };
-            self.notices.extend(named(&self.settings, differs, FileNotice::Docker));
+            self.notices.extend(named(&settings, differs, FileNotice::Docker));
         }
         let has_dollar = |setting: &&Setting| setting.value.expose().contains(&b'$');
-        self.notices.extend(named(&self.settings, has_dollar, FileNotice::Dollar));
-        Ok(EnvFile { settings: self.settings, notices: self.notices })
+        self.notices.extend(named(&settings, has_dollar, FileNotice::Dollar));
+        self.rest.sort_unstable();
+        Ok(EnvFile { settings, notices: self.notices, rest: self.rest })
     }
 }
 

@@ -31,6 +31,8 @@ pub enum MigrationError {
 pub enum Unsuitable {
     /// It exists, and `--update` is not given.
     Exists,
+    /// It exists, but a request to read it says otherwise, as before AWS shows a new secret to every read.
+    Unread,
     /// It is named by an ARN, and does not exist.
     NoSuchArn,
     /// It is named by an ARN, by which no secret can be created, and `--update` is not given.

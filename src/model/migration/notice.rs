@@ -9,6 +9,8 @@ pub enum FileNotice {
     Illegal(usize),
     /// A name without a value on this line.
     NoValue(usize),
+    /// A name without a value on this line, after a value on the earlier one.
+    TakenBack { name: EnvName, line: usize, earlier: usize },
     /// A variable that is set again on the second line.
     Twice(EnvName, usize),
     /// Variables that are not moved, each with its line.

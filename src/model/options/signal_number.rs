@@ -31,10 +31,14 @@ const ALIASES: [(&str, i32); 4] = [("IOT", 6), ("CLD", 17), ("POLL", 29), ("UNUS
 const RTMIN: i32 = 34;
 const RTMAX: i32 = 64;
 
+/// The first real-time signal that the C library of this binary does not use itself.
+const FIRST_CAUGHT: i32 = if cfg!(target_env = "musl") { 35 } else { RTMIN };
+
 const EXPECTED: &str = "the name or the number of a signal, like HUP, USR1 or RTMIN+1";
 
 impl SignalNumber {
     pub const INT: Self = Self(2);
+    pub const QUIT: Self = Self(3);
     pub const ILL: Self = Self(4);
     pub const BUS: Self = Self(7);
     pub const FPE: Self = Self(8);
@@ -89,6 +93,11 @@ impl SignalNumber {
         let standard = || (1..).zip(NAMES).find(|(_, known)| *known == name).map(|(number, _)| number);
         let alias = || ALIASES.into_iter().find(|(known, _)| *known == name).map(|(_, number)| number);
         standard().or_else(alias).or_else(|| real_time(name)).map(Self)
+    }
+
+    /// True for a signal that this process can catch.
+    pub fn is_caught(self) -> bool {
+        self.0 < RTMIN || self.0 >= FIRST_CAUGHT
     }
 
     pub fn forwarding(self) -> Forwarding {

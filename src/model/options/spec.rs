@@ -190,7 +190,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 pub fn duration(text: String) -> Result<Duration, Expected> {
     let duration = humantime::parse_duration(&text).ok().filter(|duration| !duration.is_zero());
-    duration.map(|duration| duration.min(LONGEST)).ok_or("a duration above zero, like 20s or 1m30s")
+    duration.map(|duration| duration.min(LONGEST)).ok_or("a duration above zero with its unit, like 20s or 1m30s")
 }
 
 pub fn duration_or_zero(text: String) -> Result<Duration, Expected> {

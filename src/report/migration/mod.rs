@@ -3,7 +3,7 @@
 mod names;
 mod notices;
 
-pub use notices::{file_notices, left_to_do, outcome, without_effect};
+pub use notices::{file_notices, left_to_do, not_declared, outcome, without_effect};
 
 use super::exit_status::{CONFIGURATION, TEMPORARY};
 use super::fetch_errors::fetching;
@@ -15,6 +15,12 @@ use crate::model::migration::{MOST_BYTES, MigrationError, NotMergeable, Operatio
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::suggest::Suggestions;
 use names::joined;
+
+/// The state after a creation without an answer.
+pub const MAYBE_CREATED: &str = "it may have been created all the same; run this again with --update";
+
+/// The state after a change without an answer.
+pub const MAYBE_CHANGED: &str = "it may have been changed all the same; run this again with --update";
 
 pub fn status(error: &MigrationError) -> u8 {
     match error {
@@ -38,6 +44,13 @@ pub fn env_file(error: &EnvFileError) -> Vec<Line> {
         EnvFileProblem::IllegalName => {
             let what = "expected a name of letters, digits and underscores, which does not begin with a digit";
             (what.to_owned(), Some("correct the name, or choose the others with --only"))
+        }
+        EnvFileProblem::Pem => {
+            let what = "only the first line of this PEM is the value, and the others are taken for names";
+            (what.to_owned(), Some("put the whole of it in quotes"))
+        }
+        EnvFileProblem::TooLarge(most) => {
+            (format!("has more than {most} bytes, and a secret at most {MOST_BYTES}"), Some("split the file"))
         }
         EnvFileProblem::Nul(name) => {
             let hint = "remove it, or choose the others with --only";
@@ -76,6 +89,11 @@ fn unsuitable(reason: &Unsuitable) -> (String, &'static str) {
         Unsuitable::Exists => {
             ("exists already", "add --update to add the variables to its JSON object, or name another secret")
         }
+        Unsuitable::Unread => (
+            "exists, and no value of it can be read yet",
+            "run this again with --update; a secret that never had a value needs one first: aws secretsmanager put-secret-value \
+             --secret-string {}",
+        ),
         Unsuitable::NoSuchArn => ("does not exist", "a secret is created by its name; AWS chooses the ARN"),
         Unsuitable::ArnWithoutUpdate => {
             ("an ARN names a secret that exists", "add --update, or create a secret by its name")
@@ -110,20 +128,23 @@ fn request(locator: &Locator, operation: Operation, failure: &FetchFailure) -> V
         | FetchError::Unavailable(_)
         | FetchError::Refused(_) => format!("{}: ", secret(locator, failure.region.as_ref())),
     };
-    let permission = denial(operation, &failure.error);
+    let permission = denial(operation, &failure.error).or_else(|| no_region(&failure.error));
     let hints = hints.into_iter().filter(|line| permission.is_none() || line.label != Label::Help);
     let after = left_open(operation, matches!(failure.error, FetchError::Unavailable(_)));
     let what = Line::error(format!("{place}{what}"));
     std::iter::once(what).chain(hints).chain(permission.map(Line::help)).chain(after.map(Line::note)).collect()
 }
 
+/// The ways to name a region, in place of those of a launch.
+fn no_region(error: &FetchError) -> Option<&'static str> {
+    matches!(error, FetchError::NoRegion).then_some("set --region or AWS_REGION, or choose a profile that has a region")
+}
+
 /// What a failed operation may have done.
 fn left_open(operation: Operation, is_outage: bool) -> Option<&'static str> {
     match operation {
-        Operation::Create { .. } if is_outage => {
-            Some("it may have been created all the same; run this again with --update")
-        }
-        Operation::Put if is_outage => Some("it may have been changed all the same; run this again with --update"),
+        Operation::Create { .. } if is_outage => Some(MAYBE_CREATED),
+        Operation::Put if is_outage => Some(MAYBE_CHANGED),
         Operation::ReadBack => Some("the secret is written, and could not be read back; run this again with --update"),
         Operation::Read | Operation::Create { .. } | Operation::Put => None,
     }

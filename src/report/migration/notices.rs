@@ -20,6 +20,10 @@ fn file_notice(path: &Path, notice: &FileNotice) -> String {
     match notice {
         FileNotice::Illegal(line) => format!("{}: python-dotenv cannot read this, and it is left out", at(line)),
         FileNotice::NoValue(line) => format!("{}: a name without a value is left out", at(line)),
+        FileNotice::TakenBack { name, line, earlier } => format!(
+            "{}: {name} has no value here, so it is left out with its value of line {earlier}; Docker's --env-file reads it otherwise",
+            at(line)
+        ),
         FileNotice::Twice(name, line) => format!("{}: {name} is set again; the last value applies", at(line)),
         FileNotice::LeftOut(left, names) => {
             let (why, is) = (why(*left), if names.len() == 1 { "is" } else { "are" });
@@ -80,18 +84,41 @@ fn keys(names: &[EnvName]) -> String {
     }
 }
 
-/// The last line. `output` is the file of the declaration.
-pub fn left_to_do(file: &Path, output: Option<&Path>, is_applied: bool) -> Line {
-    let file = file.display();
-    Line::note(match (is_applied, output) {
-        (false, _) => "nothing was changed; left to do: run this again with --apply".to_owned(),
-        (true, Some(output)) => format!(
-            "left to do: launch with secrets-exec -f {} -- COMMAND, then remove {file}, which is unchanged, and rotate what was in it",
-            output.display()
-        ),
-        (true, None) => format!(
-            "left to do: save the declaration, launch with secrets-exec -f DECLARATION -- COMMAND, then remove {file}, which is \
-             unchanged, and rotate what was in it"
-        ),
-    })
+/// The last line. `rest` has the lines of the file that are not moved, `access` the options that chose where the secret is.
+pub fn left_to_do(options: &MigrateOptions, rest: &[usize], access: &[&str]) -> Line {
+    if !options.apply {
+        return Line::note("nothing was changed; left to do: run this again with --apply".to_owned());
+    }
+    let (save, declaration) = match &options.output {
+        Some(output) => ("", output.display().to_string()),
+        None => ("save the declaration, ", "DECLARATION".to_owned()),
+    };
+    let file = options.file.display();
+    let access = match access {
+        [] => String::new(),
+        chosen => format!(" in the account and region that {} chose", list(chosen)),
+    };
+    let rest = match rest {
+        [] => String::new(),
+        lines => format!(", declare what is not moved ({file}:{})", numbers(lines)),
+    };
+    Line::note(format!(
+        "left to do: {save}launch with secrets-exec -f {declaration} -- COMMAND{access}{rest}, then remove {file}, which is unchanged, \
+         and rotate what was in it"
+    ))
+}
+
+/// Joins numbers of lines; of many only the first.
+fn numbers(lines: &[usize]) -> String {
+    const LISTED: usize = 8;
+    let mut shown: Vec<String> = lines.iter().take(LISTED).map(usize::to_string).collect();
+    if let Some(others) = lines.len().checked_sub(LISTED).filter(|others| *others > 0) {
+        shown.push(format!("{others} more"));
+    }
+    list(&shown.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The line after a declaration that could not be written.
+pub fn not_declared() -> Line {
+    Line::note("the secret is written, and the declaration is not; run this again with --update".to_owned())
 }

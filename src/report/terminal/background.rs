@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use crate::system::terminal::await_writable;
 
 /// The most bytes that wait for the reader. Further lines are dropped.
 const CAPACITY: usize = 64 * 1024;
@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(1);
 
 static QUEUE: Mutex<Queue> = Mutex::new(Queue { thread: Thread::Unwanted, texts: VecDeque::new(), bytes: 0 });
 
-/// Notified when a text is added, and when it is written.
+/// Notified when a text is written.
 static CHANGED: Condvar = Condvar::new();
 
 struct Queue {
@@ -31,31 +31,38 @@ struct Queue {
 enum Thread {
     /// Texts are written by the thread that prints them.
     Unwanted,
-    /// The first text starts the thread.
+    /// The next text starts the thread.
     Wanted,
+    /// The thread ends once all is written.
     Running,
 }
 
-/// Prints what follows by a thread, which the first line starts.
+/// Prints what follows by a thread, which there is only while there are lines.
 pub fn begin() {
     lock().thread = Thread::Wanted;
 }
 
-/// Takes a text over, or drops it when too much waits already. Returns false if there is no thread to write it.
-pub fn take(text: &str) -> bool {
+/// Prints a text by the thread, or drops it when too much waits already. Without a thread it is printed at once.
+pub fn print(text: String) {
+    if let Err(text) = queue(text) {
+        write(text.as_bytes());
+    }
+}
+
+/// Returns the text if there is no thread to write it.
+fn queue(text: String) -> Result<(), String> {
     let mut queue = lock();
     match queue.thread {
-        Thread::Unwanted => return false,
-        Thread::Wanted if thread::Builder::new().spawn(write_texts).is_err() => return false,
+        Thread::Unwanted => return Err(text),
+        Thread::Wanted if thread::Builder::new().spawn(write_texts).is_err() => return Err(text),
         Thread::Wanted => queue.thread = Thread::Running,
         Thread::Running => {}
     }
     if queue.bytes + text.len() <= CAPACITY {
         queue.bytes += text.len();
-        queue.texts.push_back(text.to_owned());
-        CHANGED.notify_all();
+        queue.texts.push_back(text);
     }
-    true
+    Ok(())
 }
 
 /// Waits until all is written, for a limited time.
@@ -65,17 +72,14 @@ pub fn finish() {
 
 fn write_texts() {
     let mut queue = lock();
-    loop {
-        let Some(text) = queue.texts.pop_front() else {
-            queue = CHANGED.wait(queue).unwrap_or_else(PoisonError::into_inner);
-            continue;
-        };
+    while let Some(text) = queue.texts.pop_front() {
         drop(queue);
         write(text.as_bytes());
         queue = lock();
         queue.bytes -= text.len();
         CHANGED.notify_all();
     }
+    queue.thread = Thread::Wanted;
 }
 
 /// Writes all of a text, also to a pipe that the command made non-blocking (`O_NONBLOCK` is shared by all who have inherited it).
@@ -86,7 +90,7 @@ fn write(mut text: &[u8]) {
             Ok(length) => text = &text[length..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                let _ = poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLOUT)], PollTimeout::NONE);
+                await_writable(output.as_fd());
             }
             Err(_) => return,
         }

@@ -1,6 +1,6 @@
 //! Standard error and standard output: the only place that prints.
 
-mod background;
+pub mod background;
 mod json;
 mod wrap;
 
@@ -18,7 +18,6 @@ use crate::model::quoting::escaped;
 use crate::system::output::check_output;
 use crate::system::terminal::may_write;
 use crate::system::termination::{ELAPSED, ERASE_LINE, SIGNAL, set_progress};
-pub use background::{begin as print_in_background, finish as finish_printing};
 pub use wrap::columns;
 use wrap::{columns_of, wrap};
 
@@ -89,8 +88,7 @@ pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
     replace_progress(&mut progress, &text, next);
 }
 
-/// Shows a line on the terminal, cut at its width, until the next one, or anything else, is printed; none beside JSON. Where lines cannot be erased
-/// (TERM=dumb), it must not be called.
+/// Shows a line on the terminal, cut at its width, until anything else is printed; none beside JSON. Not for TERM=dumb, which cannot erase it.
 pub fn show_progress(line: &Line) {
     let mut progress = lock_progress();
     if !is_json() && *progress != ProgressLine::Paused && may_write(io::stderr()) {
@@ -120,10 +118,7 @@ fn replace_progress(progress: &mut ProgressLine, text: &str, next: ProgressLine)
     if next == ProgressLine::Shown {
         set_progress(true);
     }
-    let text = format!("{erasure}{text}");
-    if !background::take(&text) {
-        let _ = io::stderr().write_all(text.as_bytes());
-    }
+    background::print(format!("{erasure}{text}"));
     set_progress(next == ProgressLine::Shown);
     *progress = next;
 }

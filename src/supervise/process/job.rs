@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use nix::errno::Errno;
 use nix::unistd::{Pid, getpgid};
 
-use super::reaper::{Change, is_empty, next_change, signal_group, signal_process};
+use super::reaper::{Change, is_empty, next_change, signal_group, signal_own_group, signal_process};
 use super::signals::{Signals, Stopped, stop_by};
 use super::spawn::{Attributes, spawn};
 use super::terminal::Terminal;
@@ -26,6 +26,8 @@ pub struct Job {
     terminal: Option<Terminal>,
     /// True once SIGTTIN or SIGTTOU stopped the command.
     needs_terminal: bool,
+    /// True once this process sent the command SIGINT or SIGQUIT, which so may not be the terminal's.
+    is_interrupted: bool,
 }
 
 impl Job {
@@ -51,8 +53,7 @@ impl Job {
             terminal.take_from(None);
         }
         let leader = started?;
-        *self =
-            Self { group: Some(leader), leader: leader.as_raw(), is_reaped: false, terminal, needs_terminal: false };
+        *self = Self { group: Some(leader), leader: leader.as_raw(), terminal, ..Self::default() };
         Ok(())
     }
 
@@ -62,7 +63,8 @@ impl Job {
     }
 
     /// Sends a signal to the group, and to the command if that has left the group.
-    pub fn signal(&self, signal: SignalNumber) {
+    pub fn signal(&mut self, signal: SignalNumber) {
+        self.is_interrupted |= is_interrupt(signal);
         let Some(leader) = self.group else { return };
         signal_group(leader, signal);
         if !self.is_reaped && getpgid(Some(leader)) != Ok(leader) {
@@ -92,9 +94,12 @@ impl Job {
     fn ended(&mut self, status: ExitStatus) -> Event {
         self.is_reaped = true;
         if let Some(terminal) = self.terminal.take() {
-            terminal.take_from(self.group);
-            if matches!(status, ExitStatus::Killed(_)) {
+            let was_foreground = terminal.take_from(self.group);
+            if let ExitStatus::Killed(signal) = status {
                 terminal.restore_modes();
+                if was_foreground && is_interrupt(signal) && !self.is_interrupted {
+                    signal_own_group(signal);
+                }
             }
         }
         let group = if self.forget_empty_group() { Group::Empty } else { Group::Alive };
@@ -143,4 +148,10 @@ impl Job {
         let is_of_job = signal != SignalNumber::STOP && Terminal::is_there();
         stop_by(signal, if is_of_job { Stopped::Group } else { Stopped::Alone })
     }
+}
+
+/// True for the signals of Ctrl-C and Ctrl-\\. The terminal sends them to the foreground job alone: with the command in a group of its
+/// own, the rest of a pipeline and a shell's script get them from this process.
+fn is_interrupt(signal: SignalNumber) -> bool {
+    matches!(signal, SignalNumber::INT | SignalNumber::QUIT)
 }

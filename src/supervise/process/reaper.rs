@@ -65,6 +65,12 @@ pub fn signal_group(leader: Pid, signal: SignalNumber) {
     unsafe { libc::kill(-leader.as_raw(), signal.0) };
 }
 
+/// Sends a signal to this process's group. [`Signals`](super::signals::Signals) drops those of this process itself.
+pub fn signal_own_group(signal: SignalNumber) {
+    // SAFETY: kill(2) accesses no memory.
+    unsafe { libc::kill(0, signal.0) };
+}
+
 /// Sends a signal to a child that is not reaped.
 pub fn signal_process(child: Pid, signal: SignalNumber) {
     // SAFETY: kill(2) accesses no memory.

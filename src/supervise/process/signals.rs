@@ -4,17 +4,14 @@
 //! signals are queued even for PID 1 and even if their default action is to ignore them. A fault of this process ends it
 //! nevertheless: the kernel forces the default action on a blocked SIGSEGV, SIGBUS, SIGFPE or SIGILL.
 
-#![allow(
-    unsafe_code,
-    reason = "nix knows no real-time signals, and the C library leaves out those that it uses itself"
-)]
+#![allow(unsafe_code, reason = "nix knows no real-time signals")]
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::{mem, ptr};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::getpid;
 
@@ -48,7 +45,7 @@ impl Signals {
         }
         let blocked = not_ignored();
         let descriptor = SignalFd::with_flags(&blocked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        let mask = change_mask(libc::SIG_BLOCK, &blocked)?;
+        let mask = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
         Ok(Self { descriptor, inherited: InheritedSignals { mask, ignores_children } })
     }
 
@@ -95,7 +92,7 @@ impl InheritedSignals {
         if self.ignores_children {
             set_handler(libc::SIGCHLD, libc::SIG_IGN);
         }
-        let _ = change_mask(libc::SIG_SETMASK, &self.mask);
+        let _ = self.mask.thread_set_mask();
     }
 }
 
@@ -133,28 +130,15 @@ pub fn stop_by(signal: SignalNumber, stopped: Stopped) -> bool {
     }
 }
 
-/// Returns the signals that are not ignored, as the kernel's mask of 64 bits, with which both C libraries' sets begin: sigfillset(3) leaves
-/// out the signals that the library uses itself, in musl also the SIGRTMIN (34) of all other programs.
 fn not_ignored() -> SigSet {
-    let numbers = (1..=LAST).filter(|number| handler(*number) != libc::SIG_IGN);
-    let mask = numbers.fold(0_u64, |mask, number| mask | 1 << (number - 1));
-    // SAFETY: all-zero is a valid set, of longs and no shorter than the kernel's mask.
+    // SAFETY: all-zero is a valid set, and the calls write to it alone.
     unsafe {
         let mut set: libc::sigset_t = mem::zeroed();
-        (&raw mut set).cast::<u64>().write(mask);
+        libc::sigfillset(&raw mut set);
+        for number in (1..=LAST).filter(|number| handler(*number) == libc::SIG_IGN) {
+            libc::sigdelset(&raw mut set, number);
+        }
         SigSet::from_sigset_t_unchecked(set)
-    }
-}
-
-/// Changes the mask of this thread, and returns the one before, by rt_sigprocmask(2) itself: pthread_sigmask(3) leaves out the same signals.
-/// Async-signal-safe.
-fn change_mask(how: libc::c_int, set: &SigSet) -> Result<SigSet, Errno> {
-    // SAFETY: all-zero is a valid set, and the call reads and writes the 8 bytes of the kernel's mask in either.
-    unsafe {
-        let mut before: libc::sigset_t = mem::zeroed();
-        let set: *const libc::sigset_t = set.as_ref();
-        Errno::result(libc::syscall(libc::SYS_rt_sigprocmask, how, set, &raw mut before, size_of::<u64>()))?;
-        Ok(SigSet::from_sigset_t_unchecked(before))
     }
 }
 

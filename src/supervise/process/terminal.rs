@@ -51,12 +51,10 @@ impl Terminal {
     }
 
     /// Makes this process's group the foreground job again, if that is `group` or a group that is gone. Another one may be the job
-    /// of a shell that has stopped this process meanwhile.
-    pub fn take_from(&self, group: Option<Pid>) {
+    /// of a shell that has stopped this process meanwhile. Returns false then.
+    pub fn take_from(&self, group: Option<Pid>) -> bool {
         let is_free = |foreground| Some(foreground) == group || killpg(foreground, None) == Err(Errno::ESRCH);
-        if tcgetpgrp(&self.descriptor).is_ok_and(is_free) {
-            let _ = tcsetpgrp(&self.descriptor, getpgrp());
-        }
+        tcgetpgrp(&self.descriptor).is_ok_and(is_free) && tcsetpgrp(&self.descriptor, getpgrp()).is_ok()
     }
 
     /// Restores the modes, when the command was killed and could not do so itself.

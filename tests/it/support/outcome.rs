@@ -173,8 +173,7 @@ impl Outcome {
     }
 }
 
-/// True for a line that begins with the program's name and a label, which may be coloured.
-/// True for a line in either format of `--log-format`.
+/// True for a line in either format of `--log-format`; in text it begins with the program's name and a label, which may be coloured.
 fn has_label(line: &str) -> bool {
     if line.starts_with('{') {
         return is_event(line);

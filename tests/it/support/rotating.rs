@@ -46,12 +46,20 @@ impl Rotating {
         let before = aws.calls().len();
         self.request();
         aws.await_calls(before + 1);
-        record::await_fact("the end of a poll", || self.threads() <= 2);
+        record::await_fact("the end of a poll", || !self.is_watched());
     }
 
-    /// The number of threads: that of the event loop, and after the first poll that of polls.
+    /// The number of threads: those of the event loop and of polls, and the one that writes lines.
     pub fn threads(&self) -> usize {
         fs::read_dir(self.running.proc("task")).map_or(0, Iterator::count)
+    }
+
+    /// True while a poll has its watchdog.
+    fn is_watched(&self) -> bool {
+        // None are found once the run has ended.
+        let threads = fs::read_dir(self.running.proc("task")).into_iter().flatten().flatten();
+        let mut names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+        names.any(|name| name.trim_end() == "watchdog")
     }
 
     /// Waits until the record has this many lines, and returns their words.

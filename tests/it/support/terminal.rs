@@ -50,11 +50,44 @@ os.write(1, said.replace(b'\r\n', b'\n'))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(shell, 0)[1]))
 ";
 
+/// A Python script like [`SHELL`], but the job leads the session of the terminal, as in a container: no shell could continue it.
+const SESSION: &str = r"
+import os, pty, sys, termios, time
+shown, typed = sys.argv[1].encode(), sys.argv[2].encode().decode('unicode_escape').encode()
+job, master = pty.fork()
+if job == 0:
+    modes = termios.tcgetattr(0)
+    modes[3] &= ~termios.ECHO
+    termios.tcsetattr(0, termios.TCSANOW, modes)
+    os.execvp(sys.argv[3], sys.argv[3:])
+said = b''
+try:
+    while data := os.read(master, 4096):
+        said += data
+        if shown and shown in said:
+            shown = b''
+            time.sleep(0.1)
+            os.write(master, typed)
+except OSError:
+    pass
+os.write(1, said.replace(b'\r\n', b'\n'))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
+";
+
+/// A run that leads the session of a terminal, as [`at_a_terminal`].
+pub fn leading_a_session(sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
+    through(SESSION, sandbox, wrapper, shown, typed)
+}
+
 /// A run on that terminal, on which `typed` is typed once `shown` is shown; both may be several texts, separated by bars. `wrapper` starts
 /// the program, without colours. `None` where there are no terminals.
 pub fn at_a_terminal(sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
+    through(SHELL, sandbox, wrapper, shown, typed)
+}
+
+fn through(script: &str, sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
     if !skip::can(&["python3", "-c", "import pty, termios"], "a terminal") {
         return None;
     }
-    Some(sandbox.env("NO_COLOR", "1").through([&["python3", "-c", SHELL, shown, typed][..], wrapper].concat()))
+    Some(sandbox.env("NO_COLOR", "1").through([&["python3", "-c", script, shown, typed][..], wrapper].concat()))
 }

@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -23,6 +23,7 @@ use nix::unistd::{Pid, getpgrp, getpid, setsid, tcgetpgrp, tcsetpgrp};
 
 use crate::backend::aws::config::Reading;
 use crate::system::signals::{Disposition, Handlers, TERMINATION, disposition};
+use crate::system::terminal::set_foreground;
 use crate::system::termination;
 use crate::system::wait::child_state;
 
@@ -192,17 +193,6 @@ pub fn kill_process() {
     let group = GROUP.load(Ordering::SeqCst);
     if group != 0 {
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-    }
-}
-
-/// Makes a group the terminal's foreground job. SIGTTOU, which a background process gets for that, is blocked meanwhile.
-fn set_foreground(terminal: impl AsFd, group: Pid) {
-    let mut ours = SigSet::empty();
-    ours.add(Signal::SIGTTOU);
-    let before = ours.thread_swap_mask(nix::sys::signal::SigmaskHow::SIG_BLOCK);
-    let _ = tcsetpgrp(terminal, group);
-    if let Ok(before) = before {
-        let _ = before.thread_set_mask();
     }
 }
 
