@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use nix::sys::signal::Signal;
+
 use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
 use crate::support::aws::secret::Secret;
 use crate::support::cache::CacheDirectory;
+use crate::support::record;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::skip;
 
@@ -132,4 +136,15 @@ fn a_write_that_fails_keeps_the_old_entry() {
         assert_eq!(cache.names().len(), 1, "{call}: {:?}", cache.names());
     }
     cache.with(sandbox(&aws), &["--cache-ttl", "1h"]).run().launched_silently().has("A", value("o"));
+}
+
+#[test]
+fn an_answer_is_kept_while_another_is_still_awaited() {
+    let (aws, cache) = (Aws::start().secret("x", secret("v")), CacheDirectory::new());
+    let aws = aws.secret("y", Secret::failing(Fault::Hang));
+    let launch = cache.with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "1h"]);
+    let running = launch.spawn();
+    record::await_fact("the entry", || cache.names().len() == 1);
+    running.ends_by(Signal::SIGKILL);
+    cache.entry();
 }
