@@ -36,7 +36,7 @@ pub struct PresentSecret {
     pub is_binary: bool,
 }
 
-/// What a new secret has beside its text.
+/// The attributes of a new secret.
 #[derive(Clone, Copy, Debug)]
 pub struct NewSecret<'o> {
     pub kms_key: Option<&'o str>,

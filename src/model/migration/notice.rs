@@ -32,7 +32,7 @@ pub enum Left {
     Own,
 }
 
-/// What was done to the secret, or would be done.
+/// The change of the secret, made or planned.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// True for a new secret.

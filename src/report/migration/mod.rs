@@ -140,7 +140,7 @@ fn no_region(error: &FetchError) -> Option<&'static str> {
     matches!(error, FetchError::NoRegion).then_some("set --region or AWS_REGION, or choose a profile that has a region")
 }
 
-/// What a failed operation may have done.
+/// Returns the help for a failure after which the secret may have been created or changed.
 fn left_open(operation: Operation, is_outage: bool) -> Option<&'static str> {
     match operation {
         Operation::Create { .. } if is_outage => Some(MAYBE_CREATED),
