@@ -9,6 +9,8 @@ VENV = .venv
 PEERS = tests/peers/requirements.txt
 NODE = .node
 NODE_PEERS = tests/peers/package.json tests/peers/package-lock.json
+# Options of `cargo test` for `make test`, such as `--test it peers::`.
+TESTS =
 FUZZ_SECONDS = 600
 # Further options of libFuzzer, such as -runs=1000.
 FUZZ_OPTIONS =
@@ -16,8 +18,9 @@ FUZZ_TARGETS = reference declaration inherited extraction template response
 # Where `make install` puts files, below DESTDIR if that is set; and the binary, which `make release` builds.
 PREFIX = /usr/local
 BINARY = $${CARGO_TARGET_DIR:-target}/$$(uname -m)-unknown-linux-musl/release/secrets-exec
-# The targets of `make dist`.
+# The targets of `make dist`, and the machines of `make macos`.
 TARGETS = x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+MACHINES = aarch64 x86_64
 DIST_VENV = target/dist-venv
 # Options of benches/bench.py, such as `--binary FILE`; its --help lists them.
 BENCH =
@@ -30,8 +33,9 @@ demo: ## build, and launch examples/app.sh with the secrets of examples/, withou
 	$(CARGO) build --locked
 	$(CARGO) run --locked --quiet -- $(EXAMPLE) -- sh examples/app.sh
 
+# More threads than cores, since the tests mostly wait.
 test: $(VENV)/stamp $(NODE)/stamp ## every test but those of test-hosts; .venv, with moto and boto3, is made when missing or outdated
-	tests/skips run $(CARGO) test --locked
+	RUST_TEST_THREADS=8 tests/skips run $(CARGO) test --locked $(TESTS)
 
 test-peers: .agent/bin/aws_secretsmanager_agent test ## the same with the AWS Secrets Manager Agent, whose first build takes ten minutes
 
@@ -96,11 +100,11 @@ install: ## binary, man page and completions to PREFIX (/usr/local), below DESTD
 	packaging/install "$(BINARY)" "$(DESTDIR)$(PREFIX)"
 
 dist: $(DIST_VENV)/stamp ## archives, SBOMs, Debian packages and checksums of TARGETS (x86-64 and arm64): target/dist
-	QUICK= ZIG_PYTHON="$(DIST_VENV)/bin/python" packaging/dist $(TARGETS)
+	QUICK= ZIG_PYTHON="$$PWD/$(DIST_VENV)/bin/python" packaging/dist $(TARGETS)
 
 macos: $(DIST_VENV)/stamp ## compile for macOS, arm64 and x86-64, without optimizations; nothing is run
-	for machine in aarch64 x86_64; do \
-	    QUICK=1 ZIG_PYTHON="$(DIST_VENV)/bin/python" packaging/build $$machine-apple-darwin || exit 1; \
+	for machine in $(MACHINES); do \
+	    QUICK=1 ZIG_PYTHON="$$PWD/$(DIST_VENV)/bin/python" packaging/build $$machine-apple-darwin || exit 1; \
 	done
 
 bench: ## measure against the floor and other tools, into docs/ (minutes; Linux, curl, jq, valgrind, strace; best as root)
