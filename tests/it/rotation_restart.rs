@@ -146,7 +146,7 @@ fn a_hundred_restarts_leave_no_descriptor_and_no_process() {
     }
     // The command may run before this process has closed what it started it with.
     record::await_fact("no more descriptors", || descriptors(&run) <= first);
-    record::await_fact("three threads", || run.threads() == 3);
+    record::await_fact("at most three threads", || run.threads() <= 3);
     run.end();
 }
 
