@@ -247,7 +247,7 @@ fn the_agent_reads_no_paths() {
     let sandbox = || Sandbox::new().args([format!("--agent={}", aws.agent())]).env("AWS_TOKEN", TOKEN);
     for sandbox in [sandbox(), sandbox().env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")] {
         let run = sandbox.args(["--env-from", "ssm:/app/"]).run();
-        run.refused(78).says(["parameters below /app/", "reads no paths of parameters"]);
+        run.refused(78).says(["parameters below /app/", "reads no parameters"]);
     }
     assert!(aws.calls().is_empty());
 }

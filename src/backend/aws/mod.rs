@@ -25,9 +25,8 @@ pub use config::{
     ProfileSource, Reading, Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile,
 };
 pub use credentials::kill_process;
-pub use parameter_store::Parameter;
 pub use policy::{PolicyNotice, Reader, UnknownRole, policy};
-pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response, read_object};
+pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;

@@ -7,7 +7,6 @@ mod response;
 
 pub use batches::{MAX_BATCH, batches};
 pub use names::{base_name, referenced_secret};
-pub use response::Parameter;
 
 use futures_util::future::join_all;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! The response of GetParameters, and the parameters in it, one of which is the response of Lambda's extension.
+//! The responses of GetParameters and GetParametersByPath, and the parameters in them.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -113,7 +113,7 @@ impl GetParametersByPathResponse {
 
 impl Parameter {
     /// Reads the object of a parameter; `None` if one of its fields has another type.
-    pub fn read(object: Map<String, Value>) -> Option<Self> {
+    fn read(object: Map<String, Value>) -> Option<Self> {
         serde_json::from_value(Value::Object(object)).ok()
     }
 
@@ -122,7 +122,7 @@ impl Parameter {
     }
 
     /// True if its name or its ARN is that of `id`.
-    pub fn is_named(&self, id: &SecretId) -> bool {
+    fn is_named(&self, id: &SecretId) -> bool {
         let requested = base_name(id.name());
         // A secret that is read through Parameter Store may be returned with its own name.
         let secret = referenced_secret(requested).map(str::to_owned).map(SecretId::Name);
@@ -134,7 +134,7 @@ impl Parameter {
     }
 
     /// True unless another version number is requested.
-    pub fn has_version(&self, version: &Version) -> bool {
+    fn has_version(&self, version: &Version) -> bool {
         let is_own = |number: &str| number.parse::<i64>().is_ok_and(|number| self.version == Some(number));
         version.id().is_none_or(is_own)
     }

@@ -112,7 +112,7 @@ impl PolicyDocument {
         match kind {
             StatementKind::Secrets => self.reader.secret_actions(self.describe),
             StatementKind::ReferencedSecrets => vec![GET_SECRET],
-            StatementKind::Parameters => self.reader.parameter_actions().to_vec(),
+            StatementKind::Parameters => vec!["ssm:GetParameters"],
             StatementKind::Paths => vec!["ssm:GetParametersByPath"],
             StatementKind::Decryption => vec!["kms:Decrypt"],
             StatementKind::AssumeRoles => vec!["sts:AssumeRole"],

@@ -41,8 +41,8 @@ impl Identity {
     ) -> Result<Self, UnknownRole> {
         let (web_identity, profile_roles) = match reader {
             // The agent finds its own credentials.
-            Reader::Agent { has_fallback: false, .. } => (None, Vec::new()),
-            Reader::Launch | Reader::Agent { has_fallback: true, .. } => caller_roles(settings),
+            Reader::Agent { has_fallback: false } => (None, Vec::new()),
+            Reader::Launch | Reader::Agent { has_fallback: true } => caller_roles(settings),
         };
         let of_locators = locators.iter().filter_map(|locator| settings.role_of(locator));
         let of_locators: BTreeSet<Arn> = of_locators.map(|role| role.arn.clone()).collect();
