@@ -142,8 +142,6 @@ fn is_about_the_secret(error: &FetchError) -> bool {
             Refusal::TrustStore(_)
             | Refusal::Certificate { .. }
             | Refusal::Proxy { .. }
-            | Refusal::OtherRegion { .. }
-            | Refusal::OtherAccount { .. }
             | Refusal::Agent(_)
             | Refusal::Request(_)
             | Refusal::Status(_),

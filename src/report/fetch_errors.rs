@@ -208,17 +208,6 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
             let hint = "write them into HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT, special characters as %XX";
             (format!("the proxy {proxy} {what} (HTTP status 407)"), vec![hint.to_owned()])
         }
-        Refusal::OtherRegion { asked, found } => (
-            format!("the answer comes from region {found}, but {asked} was asked"),
-            vec![
-                "check the endpoint (--endpoint-url, AWS_ENDPOINT_URL) or the agent: it serves another region"
-                    .to_owned(),
-            ],
-        ),
-        Refusal::OtherAccount { asked, found } => (
-            format!("the answer comes from account {found}, but {asked} was asked"),
-            vec!["check the endpoint and the role, or name the secret by its ARN".to_owned()],
-        ),
         Refusal::Agent(limit) => {
             let what = match limit {
                 AgentLimit::Role => "the Secrets Manager Agent reads only with its own role",

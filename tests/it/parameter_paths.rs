@@ -184,17 +184,6 @@ fn throttling_and_a_broken_page_are_tried_again() {
 }
 
 #[test]
-fn an_answer_of_another_account_or_region_is_refused() {
-    for arn in
-        ["arn:aws:ssm:eu-west-1:123456789012:parameter/app/a", "arn:aws:ssm:us-east-1:210987654321:parameter/app/a"]
-    {
-        let body = format!(r#"{{"Parameters":[{{"Name":"/app/a","Value":"x","ARN":"{arn}"}}]}}"#);
-        let aws = served().fails(BY_PATH, success(&body));
-        launch(&aws, "arn:aws:ssm:us-east-1:123456789012:parameter/app/").refused(78).says(["the answer comes from"]);
-    }
-}
-
-#[test]
 fn a_fallback_region_reads_the_path() {
     let aws = served().region_fails("us-east-1", fault::unavailable());
     let sandbox = Sandbox::new().aws(&aws).args(["--env-from", "ssm:/app/", "--fallback-region", "us-west-2"]);

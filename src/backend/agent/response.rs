@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::backend::aws::{ArnScope, ServiceError, code_and_message, read_secret};
-use crate::model::answer::{Denial, Document, FetchError, Outage, Refusal};
+use crate::backend::aws::{ServiceError, code_and_message, read_secret};
+use crate::model::answer::{AgentLimit, Denial, Document, FetchError, Outage, Refusal};
 use crate::model::reference::Locator;
 use crate::time::retry::Retry;
 
@@ -13,8 +13,7 @@ use crate::time::retry::Retry;
 /// The meaning of AWS's error code, or else of the status.
 pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, Retry> {
     if status == 200 {
-        let scope = ArnScope::requested(&request.id, None, request.region.as_ref());
-        return read_secret(body, &request.id, &request.version, &scope);
+        return read_document(body, request);
     }
     let Ok(Value::Object(error)) = serde_json::from_slice(body) else {
         return Err(classify_text(status));
@@ -26,6 +25,16 @@ pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, Ret
             Err(denied(message, Denial::PolicyOrMissing))
         }
         classified => Err(classified),
+    }
+}
+
+/// Reads a secret. The agent was not told the region, so that a secret of this name in another one would be taken for the requested one.
+fn read_document(body: &[u8], request: &Locator) -> Result<Document, Retry> {
+    let document = read_secret(body, &request.id, &request.version)?;
+    match (&request.region, &document.region) {
+        (Some(asked), Some(found)) if asked != found => Err(Refusal::Agent(AgentLimit::Region).into()),
+        (Some(_), None) => Ok(Document { region: request.region.clone(), ..document }),
+        (Some(_) | None, _) => Ok(document),
     }
 }
 

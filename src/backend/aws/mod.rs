@@ -1,6 +1,5 @@
 //! The backend that reads from AWS: each distinct request once, in its region and with its role, many at the same time.
 
-mod arn_scope;
 mod clients;
 mod config;
 mod credentials;
@@ -20,7 +19,6 @@ mod session;
 mod sts;
 mod writing;
 
-pub use arn_scope::ArnScope;
 pub use config::{
     ProfileSource, Reading, Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile,
 };

@@ -166,16 +166,6 @@ pub enum Refusal {
         /// True if a name and a password were sent.
         has_password: bool,
     },
-    /// An answer whose ARN names another region than the request.
-    OtherRegion {
-        asked: String,
-        found: String,
-    },
-    /// An answer whose ARN names another account than the role or the ARN in the reference.
-    OtherAccount {
-        asked: String,
-        found: String,
-    },
     Agent(AgentLimit),
     /// Any other error response, as one line.
     Request(String),

@@ -4,7 +4,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::names::{base_name, referenced_secret, version_selector};
-use crate::backend::aws::arn_scope::ArnScope;
 use crate::backend::aws::protocol::{read_object, timestamp};
 use crate::backend::aws::request::SecretRequest;
 use crate::model::answer::{Document, FetchError, Missing, Refusal};
@@ -61,7 +60,7 @@ impl GetParametersResponse {
     /// [`FetchError::NotFound`] if there is none, or those of [`Parameter::into_document`].
     pub fn take(&mut self, request: &SecretRequest, region: &Region) -> Result<Document, FetchError> {
         match self.parameters.iter().position(|parameter| parameter.is_requested(request)) {
-            Some(at) => self.parameters.swap_remove(at).into_document(&request.version, &request.scope_in(region)),
+            Some(at) => self.parameters.swap_remove(at).into_document(&request.version, region),
             None => {
                 let missing = if version_selector(request).is_some() { Missing::Version } else { Missing::Secret };
                 Err(FetchError::NotFound { missing, nearest: None })
@@ -142,16 +141,14 @@ impl Parameter {
     /// Converts the parameter into a document. A response has no labels, so the document gets the requested one.
     ///
     /// # Errors
-    /// A refusal, if the parameter is from outside of `scope` or has no value.
-    pub fn into_document(self, version: &Version, scope: &ArnScope) -> Result<Document, FetchError> {
-        let found = ArnScope::of(self.arn.as_deref().and_then(Arn::parse).as_ref());
-        scope.check(&found)?;
+    /// [`Refusal::NoValue`].
+    pub fn into_document(self, version: &Version, region: &Region) -> Result<Document, FetchError> {
         let value = self.value.ok_or(FetchError::Refused(Refusal::NoValue))?;
         Ok(Document {
             version_id: self.version.map(|version| version.to_string()),
             stages: version.label().map(str::to_owned).into_iter().collect(),
             created: self.last_modified_date.as_ref().and_then(timestamp),
-            region: scope.region.clone().or(found.region),
+            region: Some(region.clone()),
             ..Document::new(SecretValue::new(value))
         })
     }

@@ -21,14 +21,13 @@ use crate::time::retry::{RetryBudget, retry};
 /// [`FetchError::Unavailable`] at the end of the budget, or else the meaning of AWS's error.
 pub async fn get(client: &Client, request: &SecretRequest, budget: &RetryBudget) -> Result<Document, FetchError> {
     let id = request.id_in(&client.region);
-    let scope = request.scope_in(&client.region);
     let mut input = Map::from_iter([("SecretId".to_owned(), Value::from(id.to_string()))]);
     let version = [("VersionStage", request.version.stage()), ("VersionId", request.version.id())];
     input.extend(version.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?)))));
     let budget = budget.for_request(|| format!("GetSecretValue of {id} at {}", host_and_port(&client.endpoint)));
     let document = retry(&budget, async || {
         let body = call(client, "secretsmanager.GetSecretValue", &input).await.map_err(|error| classify(&error))?;
-        read_secret(&body, &id, &request.version, &scope)
+        read_secret(&body, &id, &request.version)
     });
-    document.await
+    Ok(Document { region: Some(client.region.clone()), ..document.await? })
 }

@@ -5,7 +5,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::backend::aws::arn_scope::ArnScope;
 use crate::backend::aws::protocol::{read_object, timestamp};
 use crate::model::answer::{Document, Outage, Refusal};
 use crate::model::reference::{Arn, SecretId, Version};
@@ -30,13 +29,11 @@ struct GetSecretValueResponse {
 ///
 /// # Errors
 /// [`Outage::MalformedResponse`] for a body that is no such response, or is about another secret or version; a refusal for one
-/// from outside of `scope` or without a value. No error quotes the body.
-pub fn read_secret(body: &[u8], id: &SecretId, version: &Version, scope: &ArnScope) -> Result<Document, Retry> {
+/// without a value. No error quotes the body.
+pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, Retry> {
     let response: GetSecretValueResponse =
         read_object(body).ok_or_else(|| malformed("a response that cannot be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
-    let found = ArnScope::of(arn.as_ref());
-    scope.check(&found).map_err(Retry::Permanent)?;
     let stages = response.version_stages.unwrap_or_default();
     let is_requested = id.is_answered_by(response.name.as_deref(), arn.as_ref())
         && version.is_answered_by(response.version_id.as_deref(), &stages);
@@ -51,7 +48,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version, scope: &ArnSco
         }
         (None, None) => return Err(Refusal::NoValue.into()),
     };
-    let region = scope.region.clone().or(found.region);
+    let region = arn.as_ref().and_then(Arn::region);
     let created = response.created_date.as_ref().and_then(timestamp);
     Ok(Document { version_id: response.version_id, stages, created, region, ..Document::new(body) })
 }
