@@ -12,7 +12,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use hyper_rustls::HttpsConnector;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::net::errors::TrustError;
@@ -28,11 +27,6 @@ pub struct Tls {
 impl Tls {
     pub fn new(settings: TrustSettings) -> Self {
         Self { settings, config: OnceLock::new() }
-    }
-
-    /// Returns a connector that adds TLS to the connections of another one.
-    pub fn over<C>(&self, connector: C) -> Result<HttpsConnector<C>, TrustError> {
-        Ok(HttpsConnector::from((connector, self.config()?)))
     }
 
     pub fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {
