@@ -3,7 +3,6 @@
 mod clients;
 mod config;
 mod credentials;
-mod distinction;
 mod failover;
 mod operators;
 mod own_values;
@@ -37,7 +36,7 @@ use super::fan_out::FanOut;
 use crate::model::answer::{Answer, Answers, DescribedSecret, FetchFailure};
 use crate::model::reference::{Locator, Region, Version};
 use crate::time::deadline::Deadline;
-use distinction::distinction;
+use config::distinction;
 use request::{KnownHost, Limited, SecretRequest};
 use session::Session;
 

@@ -1,15 +1,12 @@
 //! The TLS client configuration, and the root certificates: those that the user names, the system's, or those compiled in.
 
 mod roots;
-mod settings;
 mod verifier;
-
-pub use settings::TrustSettings;
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, RootCertStore};
@@ -17,6 +14,17 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::net::errors::TrustError;
 use roots::Roots;
 use verifier::Verifier;
+
+/// Sources of root certificates. The first one that is set is used, or else the system's bundle.
+#[derive(Clone, Debug)]
+pub struct TrustSettings {
+    /// `--ca-bundle`, else AWS_CA_BUNDLE, else the profile's `ca_bundle`.
+    pub bundle: Option<PathBuf>,
+    /// SSL_CERT_FILE
+    pub file: Option<PathBuf>,
+    /// SSL_CERT_DIR
+    pub directory: Option<PathBuf>,
+}
 
 /// The TLS client configuration. The roots are read when a connection first needs them.
 pub struct Tls {
