@@ -22,7 +22,7 @@ pub enum Backend {
     Aws(Box<Aws>),
     /// AWS with the cache of `--cache`.
     Cached(Box<Cached>),
-    /// The AWS Secrets Manager Agent, or Lambda's extension.
+    /// The AWS Secrets Manager Agent.
     Agent(Box<Agent>),
     /// The agent, and AWS for the locators that the agent does not answer (`--agent-fallback`).
     AgentThenAws(Box<Agent>, Box<Aws>),
@@ -142,8 +142,6 @@ fn is_about_the_secret(error: &FetchError) -> bool {
             Refusal::TrustStore(_)
             | Refusal::Certificate { .. }
             | Refusal::Proxy { .. }
-            | Refusal::OtherRegion { .. }
-            | Refusal::OtherAccount { .. }
             | Refusal::Agent(_)
             | Refusal::Request(_)
             | Refusal::Status(_),

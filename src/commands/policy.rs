@@ -29,9 +29,7 @@ pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inheri
             return Err(Failure::Options(OptionConflict::Together { options: ["policy", "--local"], why }).into());
         }
     };
-    let reader = agent
-        .as_ref()
-        .map_or(Reader::Launch, |agent| Reader::Agent { in_lambda: agent.in_lambda, has_fallback: agent.has_fallback });
+    let reader = if agent.is_some() { Reader::Agent } else { Reader::Launch };
     let locators = plan.locators();
     complete(&mut settings, agent, &plan, &locators, &options, inherited)?;
     let policy = aws::policy(&settings, &locators, reader, policy_options);

@@ -44,21 +44,9 @@ pub fn presented_name(name: &str) -> &str {
     name.split('"').nth(1).unwrap_or(name)
 }
 
-/// True for hyper-util's error about a proxy that answers CONNECT with any status but 200 and 407. Its type is private.
-pub fn is_tunnel_refused(message: &str) -> bool {
-    message == "tunnel error: unsuccessful"
-}
-
-/// True for hyper-util's error about a proxy that answers CONNECT with status 407. Its type is private.
-pub fn is_proxy_authorization_required(message: &str) -> bool {
-    message == "tunnel error: proxy authorization required"
-}
-
 /// Returns the text of an error without what only says that another step failed: empty if its source says it all.
 pub fn plain_text(message: &str) -> &str {
     match message {
-        // hyper-util's, whose source has the reason.
-        "tunnel error: failed to create underlying connection" => "",
         "dns error" => "name lookup",
         // The SDK's, for SSO.
         "an error occurred while loading an access token" => "",
@@ -102,11 +90,9 @@ pub fn is_metadata_forbidden(message: &str) -> bool {
 mod tests {
     use std::error::Error;
     use std::ffi::CStr;
-    use std::io::{Read, Write};
-    use std::net::{TcpListener, ToSocketAddrs};
+    use std::net::ToSocketAddrs;
     use std::path::PathBuf;
     use std::process::Command;
-    use std::thread;
 
     use aws_config::ecs::EcsCredentialsProvider;
     use aws_config::imds;
@@ -120,7 +106,6 @@ mod tests {
     };
     use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
     use aws_smithy_types::body::SdkBody;
-    use hyper_util::client::legacy::connect::proxy::Tunnel;
     use nix::libc;
     use rustls::CertificateError;
     use rustls::pki_types::pem::PemObject;
@@ -210,46 +195,17 @@ NvO69jG9Tz+etG16LIU=
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
     }
 
-    /// The error of a tunnel through a proxy that answers with this status.
-    fn tunnel_error(status: &'static str) -> String {
-        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", proxy.local_addr().unwrap());
-        let answering = thread::spawn(move || {
-            let (mut stream, _) = proxy.accept().unwrap();
-            let _ = stream.read(&mut [0; 1024]).unwrap();
-            write!(stream, "HTTP/1.1 {status}\r\n\r\n").unwrap();
-        });
-        let error = block_on(async {
-            let tcp = crate::net::proxy_connector::Tcp::new_with_resolver(crate::net::dns::DnsResolver::default());
-            let mut tunnel = Tunnel::new(address.parse().unwrap(), tcp);
-            tunnel.call(http::Uri::from_static("https://example.com")).await.unwrap_err().to_string()
-        });
-        answering.join().unwrap();
-        error
-    }
-
     #[test]
-    fn errors_of_hyper_util_distinguish_a_refused_tunnel_from_a_missing_password() {
-        for status in ["403 Forbidden", "502 Bad Gateway"] {
-            let error = tunnel_error(status);
-            assert!(is_tunnel_refused(&error), "{error}");
-        }
-        let error = tunnel_error("407 Proxy Authentication Required");
-        assert!(is_proxy_authorization_required(&error), "{error}");
-    }
-
-    #[test]
-    fn a_tunnel_whose_proxy_is_unknown_only_says_that_another_step_failed() {
+    fn a_host_that_is_unknown_is_a_dns_error_of_hyper_util() {
         let error = block_on(async {
-            let tcp = crate::net::proxy_connector::Tcp::new_with_resolver(crate::net::dns::DnsResolver::default());
-            let mut tunnel = Tunnel::new(http::Uri::from_static("http://a..b:1"), tcp);
-            texts(&tunnel.call(http::Uri::from_static("https://example.com")).await.unwrap_err())
+            let mut tcp = hyper_util::client::legacy::connect::HttpConnector::new_with_resolver(
+                crate::net::dns::DnsResolver::default(),
+            );
+            texts(&tcp.call(http::Uri::from_static("http://a..b:1")).await.unwrap_err())
         });
-        let parts: Vec<_> = error.split(": ").collect();
-        assert!(error.starts_with("tunnel error: failed to create underlying connection: dns error: "), "{error}");
-        assert_eq!(plain_text(&parts[..2].join(": ")), "");
-        assert_eq!(plain_text(parts[2]), "name lookup");
-        assert_eq!(plain_text(&parts[3..].join(": ")), resolver_text(libc::EAI_NONAME));
+        let (step, why) = error.split_once(": ").unwrap();
+        assert_eq!(plain_text(step), "name lookup");
+        assert_eq!(plain_text(why), resolver_text(libc::EAI_NONAME));
     }
 
     /// The text of gai_strerror(3).

@@ -1,6 +1,7 @@
 //! The connector of the HTTP client: connections direct or through a proxy, limited for each host, and opened in advance.
 
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -11,6 +12,7 @@ use futures_util::future::try_join;
 use http::Uri;
 use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::proxy::matcher::Intercept;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -18,10 +20,9 @@ use tower_service::Service;
 
 use super::connection::Stream;
 use super::dns::DnsResolver;
-use super::errors::{BoxError, HostError, TimedOut, TrustError, host_and_port, is_connect_timeout, within};
+use super::errors::{BoxError, HostError, TimedOut, host_and_port, is_connect_timeout, within};
 use super::proxy::{ProxyRules, ProxySettings};
-use super::proxy_connector::{Preconnected, ProxyConnector, Tcp};
-use super::proxy_login::{ProxyLogins, ProxyTunnel};
+use super::proxy_login::{ProxyLogin, open_tunnel};
 use super::tls::{Tls, TrustSettings};
 use crate::time::deadline::Deadline;
 
@@ -34,13 +35,18 @@ pub const MAX_CONNECTIONS: usize = 32;
 /// An older connection without a request may have been closed by the server.
 const MAX_PRECONNECTED_AGE: Duration = Duration::from_secs(1);
 
+/// The connector for TCP.
+type Tcp = HttpConnector<DnsResolver>;
+
+type TcpStream = <Tcp as Service<Uri>>::Response;
+
 /// Opens connections. Clones share the roots, the DNS answers and the permits.
 #[derive(Clone)]
 pub struct Connector {
     tcp: Tcp,
     tls: Arc<Tls>,
     proxy: Arc<ProxyRules>,
-    pub logins: ProxyLogins,
+    pub login: ProxyLogin,
     /// The limit for all of DNS, TCP, proxy and TLS.
     timeout: Option<Duration>,
     /// Marked as reachable when a request gets a connection.
@@ -72,7 +78,7 @@ impl Connector {
             tcp,
             tls: Arc::new(Tls::new(trust.clone())),
             proxy: Arc::new(ProxyRules::new(proxy)),
-            logins: ProxyLogins::default(),
+            login: ProxyLogin::default(),
             timeout: None,
             deadline,
             hosts: Arc::default(),
@@ -96,7 +102,7 @@ impl Connector {
         }
     }
 
-    /// Returns the proxy that forwards a request and reads the Proxy-Authorization header in it. [`ProxyTunnel`] sends that header itself.
+    /// Returns the proxy that forwards a request and reads the Proxy-Authorization header in it. [`open_tunnel`] sends that header itself.
     pub fn forwarding_proxy(&self, to: &Uri) -> Option<Intercept> {
         let is_forwarded = to.scheme() != Some(&Scheme::HTTPS);
         is_forwarded.then(|| self.proxy.intercept(to)).flatten()
@@ -140,22 +146,41 @@ impl Connector {
                 Ok(Stream::new(https.call(to).await?))
             }
             (Some(proxy), true) => {
-                let tunnel = ProxyTunnel { connector: self.to_proxy(&proxy)?, proxy, logins: self.logins };
-                Ok(Stream::new(self.tls.over(tunnel)?.call(to).await?))
+                let config = self.tls.config()?;
+                let login = self.login.clone();
+                let opening = async { open_tunnel(self.open_to_proxy(&proxy).await?, &to, &proxy).await };
+                let tunnel = login.run(&proxy, opening).await?;
+                let mut https = HttpsConnector::from((Preconnected(Some(tunnel)), config));
+                Ok(Stream::new(https.call(to).await?))
             }
-            (Some(proxy), false) => {
-                let stream = self.to_proxy(&proxy)?.call(proxy.uri().clone()).await?;
-                Ok(Stream::new(stream).forwarded())
-            }
+            (Some(proxy), false) => Ok(Stream::new(self.open_to_proxy(&proxy).await?).forwarded()),
         }
     }
 
-    fn to_proxy(&self, proxy: &Intercept) -> Result<ProxyConnector, TrustError> {
-        if proxy.uri().scheme() == Some(&Scheme::HTTPS) {
-            self.tls.over(self.tcp.clone()).map(|https| ProxyConnector::Https(Box::new(https)))
+    async fn open_to_proxy(&mut self, proxy: &Intercept) -> Result<MaybeHttpsStream<TcpStream>, BoxError> {
+        let to = proxy.uri().clone();
+        if to.scheme() == Some(&Scheme::HTTPS) {
+            HttpsConnector::from((self.tcp.clone(), self.tls.config()?)).call(to).await
         } else {
-            Ok(ProxyConnector::Http(self.tcp.clone()))
+            Ok(MaybeHttpsStream::Http(self.tcp.call(to).await?))
         }
+    }
+}
+
+/// A connector that returns an open stream, once: hyper-rustls takes a connector and not a stream.
+struct Preconnected<S>(Option<S>);
+
+impl<S> Service<Uri> for Preconnected<S> {
+    type Response = S;
+    type Error = io::Error;
+    type Future = std::future::Ready<io::Result<S>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        std::future::ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
     }
 }
 

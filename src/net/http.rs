@@ -101,13 +101,13 @@ impl HttpConnector for Pool {
         add_user_agent(request.headers_mut());
         let host = host_and_port(request.uri());
         let is_token = request.uri().path() == "/latest/api/token";
-        let (client, logins) = (self.client.clone(), self.connector.logins.clone());
+        let (client, login) = (self.client.clone(), self.connector.login.clone());
         let limit = self.read_timeout;
         HttpConnectorFuture::new(async move {
             let answer = within(limit, client.request(request));
             let response = match proxy {
                 None => answer.await,
-                Some(proxy) => logins.run(&proxy, async { checked(answer.await?, &proxy) }).await,
+                Some(proxy) => login.run(&proxy, async { checked(answer.await?, &proxy) }).await,
             };
             let mut response = response.map_err(|error| connector_error(host, error))?;
             let status = response.status();

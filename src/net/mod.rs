@@ -6,6 +6,5 @@ pub mod dns;
 pub mod errors;
 pub mod http;
 pub mod proxy;
-pub mod proxy_connector;
 pub mod proxy_login;
 pub mod tls;

@@ -1,36 +1,24 @@
-//! The name and password of a proxy, which are sent once until the proxy accepts them: several rejected ones can lock an account.
+//! Tunnels through a proxy (CONNECT), and its name and password: several rejected ones can lock an account.
 
-use std::collections::HashMap;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
-use futures_util::TryFutureExt;
-use http::{HeaderValue, Uri};
-use hyper_util::client::legacy::connect::proxy::Tunnel;
+use http::Uri;
+use hyper::rt::{Read, Write};
 use hyper_util::client::proxy::matcher::Intercept;
-use tower_service::Service;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Mutex;
 
 use super::errors::{BoxError, ProxyAuthenticationRequired, find_source, host_and_port};
-use super::proxy_connector::ProxyConnector;
-use crate::model::library_text::{is_proxy_authorization_required, is_tunnel_refused};
 
-/// The results of all proxies. Clones share them.
+/// The limit for the head of the proxy's answer, in bytes.
+const MAX_HEAD: usize = 8 * 1024;
+
+/// The proxy's answer to the name and password; `None` before it. Clones share it.
 #[derive(Clone, Default)]
-pub struct ProxyLogins(Arc<Mutex<HashMap<Login, Arc<tokio::sync::Mutex<LoginResult>>>>>);
+pub struct ProxyLogin(Arc<Mutex<Option<Result<(), ProxyAuthenticationRequired>>>>);
 
-/// A proxy's host and port, and its Proxy-Authorization header.
-type Login = (String, HeaderValue);
-
-#[derive(Default)]
-enum LoginResult {
-    #[default]
-    Unknown,
-    Accepted,
-    Rejected(ProxyAuthenticationRequired),
-}
-
-impl ProxyLogins {
+impl ProxyLogin {
     /// Runs `action`, which sends the name and password of `proxy`, if it has them. Until one action has succeeded, others wait for its
     /// end; after status 407 none runs any more.
     ///
@@ -41,70 +29,58 @@ impl ProxyLogins {
         proxy: &Intercept,
         action: impl Future<Output = Result<T, BoxError>>,
     ) -> Result<T, BoxError> {
-        let Some(authorization) = proxy.basic_auth() else { return action.await };
-        let login = (host_and_port(proxy.uri()), authorization.clone());
-        let result = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(login).or_default());
-        let mut result = result.lock().await;
-        match &*result {
-            LoginResult::Rejected(error) => return Err(error.clone().into()),
-            LoginResult::Accepted => {
-                drop(result);
+        if proxy.basic_auth().is_none() {
+            return action.await;
+        }
+        let mut answer = self.0.lock().await;
+        match &*answer {
+            Some(Err(rejected)) => return Err(rejected.clone().into()),
+            Some(Ok(())) => {
+                drop(answer);
                 return action.await;
             }
-            LoginResult::Unknown => {}
+            None => {}
         }
         let done = action.await;
-        match &done {
-            Ok(_) => *result = LoginResult::Accepted,
-            Err(error) => {
-                if let Some(error) = find_source::<ProxyAuthenticationRequired>(&**error) {
-                    *result = LoginResult::Rejected(error.clone());
-                }
-            }
-        }
+        *answer = match &done {
+            Ok(_) => Some(Ok(())),
+            Err(error) => find_source::<ProxyAuthenticationRequired>(&**error).cloned().map(Err),
+        };
         done
     }
 }
 
-/// The connector for a tunnel through a proxy.
-pub struct ProxyTunnel {
-    pub connector: ProxyConnector,
-    pub proxy: Intercept,
-    pub logins: ProxyLogins,
-}
-
-impl Service<Uri> for ProxyTunnel {
-    type Response = <ProxyConnector as Service<Uri>>::Response;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
+/// Asks `proxy` at the other end of `stream` for a tunnel. Of its answer only the status counts, so that no header hides status 407.
+///
+/// # Errors
+/// [`ProxyAuthenticationRequired`], or a text for any other answer than status 200.
+pub async fn open_tunnel<S: Read + Write + Unpin>(stream: S, to: &Uri, proxy: &Intercept) -> Result<S, BoxError> {
+    let host = format!("{}:{}", to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
+    let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
+    if let Some(authorization) = proxy.basic_auth() {
+        request.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());
     }
-
-    fn call(&mut self, to: Uri) -> Self::Future {
-        let tunnel = Tunnel::new(self.proxy.uri().clone(), self.connector.clone());
-        let mut tunnel = match self.proxy.basic_auth() {
-            Some(authorization) => tunnel.with_auth(authorization.clone()),
-            None => tunnel,
-        };
-        let (proxy, logins) = (self.proxy.clone(), self.logins.clone());
-        Box::pin(async move {
-            let tunneling = tunnel.call(to).map_err(|error| tunnel_error(error.into(), &proxy));
-            logins.run(&proxy, tunneling).await
-        })
-    }
-}
-
-/// Replaces the text of hyper-util's errors, of a private type, about a proxy that opens no tunnel.
-fn tunnel_error(error: BoxError, proxy: &Intercept) -> BoxError {
-    match error.to_string() {
-        text if is_tunnel_refused(&text) => {
-            "the proxy refuses the tunnel or the password, or cannot reach the host".into()
+    request.extend(b"\r\n");
+    let mut stream = TokioIo::new(stream);
+    stream.write_all(&request).await?;
+    let mut head = Vec::with_capacity(MAX_HEAD);
+    loop {
+        let count = stream.read_buf(&mut head).await?;
+        match status(&head) {
+            Some(b"407") => return Err(authentication_required(proxy).into()),
+            Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => return Ok(stream.into_inner()),
+            Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
+            Some(b"200") | None => return Err("the proxy's answer is cut short or too long".into()),
+            Some(_) => return Err("the proxy refuses the tunnel or the password, or cannot reach the host".into()),
         }
-        text if is_proxy_authorization_required(&text) => authentication_required(proxy).into(),
-        _ => error,
     }
+}
+
+/// The status in the first line of an answer; `None` before it is complete.
+fn status(head: &[u8]) -> Option<&[u8]> {
+    let (version, rest) = head.split_at_checked(9)?;
+    let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");
+    if is_http { rest.get(..3) } else { Some(b"") }
 }
 
 /// The error for HTTP status 407 of a proxy.

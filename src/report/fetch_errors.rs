@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use crate::model::answer::{
-    AGENT, AGENT_SESSION_TOKEN, AgentLimit, CredentialsError, Denial, FetchError, INSTANCE_METADATA, Missing, Outage,
+    AGENT, AGENT_TOKEN_FILE, AgentLimit, CredentialsError, Denial, FetchError, INSTANCE_METADATA, Missing, Outage,
     Refusal, Wanted,
 };
 use crate::model::entry::{Origin, Subject, SubjectKind};
@@ -129,7 +129,7 @@ fn credentials_hint(wanted: &Wanted, tried: &[(&'static str, String)]) -> Option
         (Wanted::Credentials, INSTANCE_METADATA) => Some(
             "choose a profile (AWS_PROFILE), log in (`aws sso login`), or give the task, the pod or the instance a role",
         ),
-        (Wanted::Token, AGENT_SESSION_TOKEN) => {
+        (Wanted::Token, AGENT_TOKEN_FILE) => {
             Some("set AWS_TOKEN to the agent's token, or to file:// and the path of its file")
         }
         (Wanted::Credentials | Wanted::Token, _) => None,
@@ -152,9 +152,7 @@ fn denial(cause: Denial, store: Store, is_path: bool) -> &'static str {
              AWS also answers this if the secret does not exist"
         }
         Denial::Key => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
-        Denial::Token => {
-            "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken, else AWS_SESSION_TOKEN"
-        }
+        Denial::Token => "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken",
         Denial::Credentials => {
             "check that the credentials are complete, not expired, and for this partition and region"
         }
@@ -210,23 +208,11 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
             let hint = "write them into HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT, special characters as %XX";
             (format!("the proxy {proxy} {what} (HTTP status 407)"), vec![hint.to_owned()])
         }
-        Refusal::OtherRegion { asked, found } => (
-            format!("the answer comes from region {found}, but {asked} was asked"),
-            vec![
-                "check the endpoint (--endpoint-url, AWS_ENDPOINT_URL) or the agent: it serves another region"
-                    .to_owned(),
-            ],
-        ),
-        Refusal::OtherAccount { asked, found } => (
-            format!("the answer comes from account {found}, but {asked} was asked"),
-            vec!["check the endpoint and the role, or name the secret by its ARN".to_owned()],
-        ),
         Refusal::Agent(limit) => {
             let what = match limit {
                 AgentLimit::Role => "the Secrets Manager Agent reads only with its own role",
                 AgentLimit::Region => "the Secrets Manager Agent reads only in its own region",
-                AgentLimit::Parameter => "the Secrets Manager Agent reads parameters only in Lambda",
-                AgentLimit::Path => "the Secrets Manager Agent reads no paths of parameters",
+                AgentLimit::Parameter => "the Secrets Manager Agent reads no parameters",
             };
             (what.to_owned(), vec!["run without --agent, or remove this setting".to_owned()])
         }

@@ -157,63 +157,23 @@ pub fn scheme_warnings(plan: &Plan) -> impl Iterator<Item = Line> {
 /// The line for a notice about a policy.
 pub fn policy_notice(notice: &PolicyNotice) -> Line {
     match notice {
-        PolicyNotice::AnyRegion { partition } => Line::warning(format!(
-            "no region is known, so the policy allows any region of the partition {partition} (`*`); name it by --region, \
-             AWS_REGION or a profile"
-        )),
-        PolicyNotice::UnknownRegion { region, partition, nearest } => {
-            let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
-            Line::warning(format!("{region} is not a known region; its partition is taken to be {partition}{hint}"))
+        PolicyNotice::AnyRegion => Line::warning(
+            "no region is known, so the policy allows any (`*`); name it by --region, AWS_REGION or a profile",
+        ),
+        PolicyNotice::OtherIdentity(Some(role)) => {
+            Line::note(format!("--for-role {role} prints the policy of that role"))
         }
-        PolicyNotice::OtherPartition { region, partition } => Line::warning(format!(
-            "{region} is not in the partition {partition} of an ARN that is read there; such a request fails"
-        )),
-        PolicyNotice::Partitions(partitions) => Line::warning(format!(
-            "the policy has ARNs of several partitions ({}); IAM accepts only those of its own, so print one policy for each partition",
-            partitions.join(", ")
-        )),
-        PolicyNotice::OtherAccount { role, given, is_used } => Line::warning(other_account(role, given, *is_used)),
-        PolicyNotice::UnusedKey(key) => {
-            Line::warning(format!("--kms-key {key} is left out: nothing is read in its region by this identity"))
-        }
-        PolicyNotice::Size { characters, limit } => Line::warning(format!(
+        PolicyNotice::OtherIdentity(None) => Line::warning(
+            "with --agent the requests are the agent's: its role needs this policy, and with --agent-fallback the caller as well",
+        ),
+        PolicyNotice::TooLong { characters, limit } => Line::warning(format!(
             "the policy has {characters} characters, and a managed policy at most {limit}; a role's inline policies may have 10240, \
              or split the statements over several policies"
         )),
         PolicyNotice::Empty => {
             Line::warning("no permission is needed, so the policy has no statement, which IAM does not accept")
         }
-        PolicyNotice::CallerRoles { web_identity, profile_roles } => {
-            Line::note(caller_roles(web_identity.as_ref(), profile_roles))
-        }
-        PolicyNotice::OtherRole(role) => Line::note(format!("--for-role {role} prints the policy of that role")),
-        PolicyNotice::Agent { has_fallback } => Line::warning(format!(
-            "with --agent the requests are the agent's: its role needs this policy{}",
-            if *has_fallback { ", and with --agent-fallback so does the caller" } else { "" }
-        )),
     }
-}
-
-fn other_account(role: &Arn, given: &str, is_used: bool) -> String {
-    if is_used {
-        format!("--account {given} is not the account of the caller, {role}: this is the policy of another identity")
-    } else {
-        format!("--account {given} is not used: {role} reads names in its own account")
-    }
-}
-
-/// The policy's identity, and the permissions of those with which it is assumed.
-fn caller_roles(web_identity: Option<&Arn>, profile_roles: &[Arn]) -> String {
-    let this = match (profile_roles.last(), web_identity) {
-        (Some(role), _) => format!("this is the policy of {role}, which the profile assumes"),
-        (None, Some(role)) => format!("this is the policy of {role}, the role of the web identity"),
-        (None, None) => return "this is the policy of the caller".to_owned(),
-    };
-    let source = web_identity.map_or_else(|| "the profile's source of credentials".to_owned(), Arn::to_string);
-    let before = std::iter::once(source).chain(profile_roles.iter().map(Arn::to_string));
-    let steps =
-        before.zip(profile_roles).map(|(identity, role)| format!("; {identity} needs sts:AssumeRole on {role}"));
-    this + &steps.collect::<String>()
 }
 
 /// The line for a panic: its position, without its message, which may contain a value.

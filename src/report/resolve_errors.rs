@@ -39,8 +39,6 @@ pub fn fetch_status(error: &FetchError) -> u8 {
             | Refusal::Certificate { .. }
             | Refusal::TrustStore(_)
             | Refusal::Proxy { .. }
-            | Refusal::OtherRegion { .. }
-            | Refusal::OtherAccount { .. }
             | Refusal::Agent(_)
             | Refusal::Request(_)
             | Refusal::Status(_),

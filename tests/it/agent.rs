@@ -1,8 +1,8 @@
 //! `--agent`: the requests to the Secrets Manager Agent, the token, and the requests that it never gets.
 
-use crate::support::aws::agent::{PARAMETER, SECRET, TOKEN};
+use crate::support::aws::Aws;
+use crate::support::aws::agent::{SECRET, TOKEN};
 use crate::support::aws::secret::{PREVIOUS_ID, Secret};
-use crate::support::aws::{Aws, Version};
 use crate::support::sandbox::{CANARY, Sandbox};
 
 fn served() -> Aws {
@@ -46,13 +46,17 @@ fn an_id_with_every_character_arrives_as_it_is() {
 }
 
 #[test]
-fn the_port_of_the_extension_is_the_default() {
-    let aws = served();
-    let sandbox = Sandbox::new().region("us-east-1").arg("--agent").env("AWS_TOKEN", TOKEN).resolve("A=prod/db:k");
-    let port = aws.address().port().to_string();
-    sandbox.env("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", port).run().launched().has("A", "v");
-    let sandbox = Sandbox::new().arg("--agent").env("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", "all");
-    sandbox.resolve("A=prod/db:k").run().refused(64).says(["PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"]);
+fn the_default_url_is_port_2773_of_this_host() {
+    let base = || Sandbox::new().env("AWS_TOKEN", TOKEN).args(["--timeout", "300ms"]);
+    let declaration = "defaults:\n  agent: true\nenv:\n  A: prod/db:k\n";
+    for sandbox in [
+        base().arg("--agent").resolve("A=prod/db:k"),
+        // What follows the option after a blank is not its URL.
+        base().args(["--agent", "-e", "A=prod/db:k"]),
+        base().declaration(declaration),
+    ] {
+        sandbox.run().refused(75).says(["127.0.0.1:2773"]);
+    }
 }
 
 #[test]
@@ -62,9 +66,6 @@ fn a_variable_and_a_declaration_may_ask_for_it() {
     base().env("SECRETS_EXEC_AGENT", aws.agent()).resolve("A=prod/db:k").run().launched().has("A", "v");
     let declaration = format!("defaults:\n  agent: {}\nenv:\n  A: prod/db:k\n", aws.agent());
     base().declaration(&declaration).run().launched().has("A", "v");
-    let port = aws.address().port().to_string();
-    let sandbox = base().env("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", port);
-    sandbox.declaration("defaults:\n  agent: true\nenv:\n  A: prod/db:k\n").run().launched().has("A", "v");
     let off = Sandbox::new().aws(&aws).env("SECRETS_EXEC_AGENT", "0");
     off.declaration(&declaration).run().launched().has("A", "v");
     assert_eq!(aws.reads().len(), 1);
@@ -79,21 +80,18 @@ fn a_token_may_stand_in_a_file() {
 }
 
 #[test]
-fn a_token_file_that_is_not_there_is_no_reason_to_show_another() {
+fn a_token_file_that_does_not_exist_ends_the_search() {
     let aws = served();
-    let sandbox = sandbox(&aws).env("AWS_TOKEN", "file:///nonexistent/token").env("AWS_SESSION_TOKEN", TOKEN);
+    let sandbox = sandbox(&aws).env("AWS_TOKEN", "file:///nonexistent/token");
     let run = sandbox.resolve("A=prod/db:k").run();
-    run.refused(77).says(["A (", "AWS_TOKEN: /nonexistent/token does not exist"]);
+    run.refused(77).says(["A (", "AWS_TOKEN: /nonexistent/token does not exist"]).says_nothing_of("awssmatoken");
     assert!(aws.calls().is_empty());
 }
 
 #[test]
-fn a_session_token_is_shown_to_this_host_only() {
-    let aws = served();
-    let sandbox = sandbox(&aws).env_remove("AWS_TOKEN").env("AWS_SESSION_TOKEN", TOKEN).resolve("A=prod/db:k");
-    sandbox.run().launched().has("A", "v");
-    let elsewhere = Sandbox::new().arg("--agent=http://192.0.2.1:2773").env("AWS_SESSION_TOKEN", TOKEN);
-    elsewhere.resolve("A=prod/db:k").run().refused(77).says(["AWS_SESSION_TOKEN: ", "loopback"]);
+fn the_token_of_this_hosts_agent_is_sent_to_no_other_host() {
+    let sandbox = Sandbox::new().arg("--agent=http://192.0.2.1:2773").resolve("A=prod/db:k");
+    sandbox.run().refused(77).says(["/var/run/awssmatoken: ", "loopback"]);
 }
 
 #[test]
@@ -104,7 +102,7 @@ fn without_a_token_each_place_is_told() {
         "no token for the Secrets Manager Agent",
         "AWS_TOKEN: is not set",
         "/var/run/awssmatoken: ",
-        "AWS_SESSION_TOKEN: is not set",
+        "help: set AWS_TOKEN",
     ]);
     assert!(aws.calls().is_empty());
 }
@@ -141,10 +139,10 @@ fn what_the_agent_cannot_do_is_told_before_anything_else_is_asked() {
 ";
     for (entry, why) in [
         (elsewhere, "only in its own region"),
-        ("ssm:/app/key", "parameters only in Lambda"),
+        ("ssm:/app/key", "reads no parameters"),
         ("away:k", "only in its own region"),
         ("other:k", "only with its own role"),
-        ("{ from: 'ssm:/app/key', optional: true }", "parameters only in Lambda"),
+        ("{ from: 'ssm:/app/key', optional: true }", "reads no parameters"),
         ("{ template: '{{ other.k }}' }", "only with its own role"),
     ] {
         for option in ["--no-file", "--agent-fallback"] {
@@ -176,26 +174,6 @@ fn an_arn_of_its_own_region_is_read() {
 }
 
 #[test]
-fn parameters_are_read_in_lambda() {
-    let aws =
-        served().parameter("/app/key", &[Version::json(r#"{"k":"old"}"#).labelled("blue"), Version::text(CANARY)]);
-    let sandbox = sandbox(&aws).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001").resolve("A=ssm:/app/key");
-    let run = sandbox.resolve("B=ssm:/app/key:k:blue").resolve("C=ssm:/app/key:k::1").run();
-    run.launched().has("A", CANARY).has("B", "old").has("C", "old");
-    assert_eq!(aws.calls_of(PARAMETER).len(), 3);
-}
-
-#[test]
-fn a_parameter_that_lambdas_extension_does_not_find_is_absent() {
-    let aws = served();
-    let sandbox = || sandbox(&aws).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
-    sandbox().resolve("A=ssm:/gone").run().refused(78).says(["parameter /gone", "does not exist"]);
-    let declaration =
-        "env:\n  A: { from: \"ssm:/gone\", default: d }\n  B: { from: \"ssm:/gone::x\", optional: true }\n";
-    sandbox().declaration(declaration).run().launched().has("A", "d").lacks("B");
-}
-
-#[test]
 fn a_local_file_needs_no_agent() {
     let secrets = format!(r#"{{"x":"{CANARY}"}}"#);
     Sandbox::new().arg("--agent").local(&secrets).resolve("A=x").run().launched().has("A", CANARY);
@@ -205,12 +183,4 @@ fn a_local_file_needs_no_agent() {
 fn an_address_that_is_none_is_a_usage_error() {
     let run = Sandbox::new().arg("--agent=localhost:2773").resolve("A=x").run();
     run.refused(64).says(["--agent", "localhost:2773"]);
-}
-
-#[test]
-fn what_follows_the_option_after_a_blank_is_not_its_address() {
-    let aws = served();
-    let port = aws.address().port().to_string();
-    let sandbox = Sandbox::new().env("AWS_TOKEN", TOKEN).env("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", port);
-    sandbox.args(["--agent", "-e", "A=prod/db:k"]).run().launched().has("A", "v");
 }

@@ -1,4 +1,4 @@
-//! An agent that refuses, is not ready, fails or is not there; and `--agent-fallback`, which is never a way around a
+//! An agent that refuses, fails or is not there; and `--agent-fallback`, which is never a way around a
 //! refusal.
 
 use std::time::Duration;
@@ -72,7 +72,6 @@ fn an_agent_that_recovers_is_asked_again() {
         own(502, "ConnectionError"),
         own(500, "InternalFailure"),
         plain(429, ""),
-        plain(400, "not ready to serve traffic, please wait"),
         fault::throttled(),
         Fault::Close,
     ] {

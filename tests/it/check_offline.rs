@@ -109,7 +109,7 @@ fn an_entry_that_the_agent_can_never_read_fails() {
     let run = offline().args(role).resolve("A=prod/db").run();
     run.ended(Status::Exit(78)).says(["reads only with its own role"]);
     let run = offline().arg("--agent").resolve("A=ssm:/x").resolve("B=y").run();
-    run.ended(Status::Exit(78)).says(["reads parameters only in Lambda"]);
+    run.ended(Status::Exit(78)).says(["reads no parameters"]);
     assert_eq!((status(&run, "A"), status(&run, "B")), ("not through the agent".to_owned(), "valid".to_owned()));
 }
 

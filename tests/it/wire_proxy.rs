@@ -127,6 +127,17 @@ fn a_password_that_a_proxy_rejects_is_sent_once_for_all_values() {
 }
 
 #[test]
+fn a_407_with_headers_of_any_kind_is_78_and_asked_once() {
+    let head = "HTTP/1.1 407 Proxy Authentication Required";
+    for headers in ["proxy-authenticate: Basic\r\n realm=folded", "no header", &"x: y\r\n".repeat(9000)] {
+        let proxy = Wire::plain(vec![vec![Step::Request, Step::Send(with_head(&[head, headers], ""))]]);
+        let run = sandbox(&proxy).resolve("B=y:k").run();
+        run.refused(78).says(["A", "rejects the user name and password"]);
+        assert_eq!(proxy.connections(), 1, "{run}");
+    }
+}
+
+#[test]
 fn a_rejected_password_is_not_sent_again_in_another_region_or_for_the_identity() {
     let head = "HTTP/1.1 407 Proxy Authentication Required";
     let proxy = Wire::plain(vec![vec![Step::Request, Step::Send(answer(head, CANARY))]]);

@@ -1,9 +1,7 @@
-//! The client of the AWS Secrets Manager Agent or of Lambda's extension, HTTP services on this host that cache secrets.
+//! The client of the AWS Secrets Manager Agent, an HTTP service on this host that caches secrets.
 
-mod request;
 mod response;
 mod settings;
-mod token;
 
 pub use settings::AgentSettings;
 
@@ -13,7 +11,7 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use futures_util::future::join_all;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -30,7 +28,9 @@ use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
 use crate::time::progress::WaitReason;
 use crate::time::retry::{Retry, RetryBudget, retry};
-use request::AgentRequest;
+
+/// The name of the header with the token.
+const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
 
 /// The agent is on this host, where a connection opens or fails at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -108,8 +108,7 @@ impl Agent {
         &self.aws_settings.unreachable_files
     }
 
-    /// Returns the reason why the agent cannot read a locator: it has one role and one region, and reads parameters only as Lambda's
-    /// extension.
+    /// Returns the reason why the agent cannot read a locator: it has one role and one region, and reads no parameters.
     fn limit(&self, locator: &Locator) -> Option<AgentLimit> {
         let configured = self.aws_settings.region.as_ref();
         let is_other = |region: &Region| configured.is_some_and(|configured| configured != region);
@@ -117,23 +116,21 @@ impl Agent {
             Some(AgentLimit::Role)
         } else if locator.region.as_ref().is_some_and(is_other) {
             Some(AgentLimit::Region)
-        } else if locator.is_path() {
-            Some(AgentLimit::Path)
-        } else if locator.store == Store::ParameterStore && !self.settings.in_lambda {
+        } else if locator.store == Store::ParameterStore {
             Some(AgentLimit::Parameter)
         } else {
             None
         }
     }
 
-    fn request(&self, locator: &Locator) -> AgentRequest {
+    /// Returns the locator with the default region. A request names no region, since the agent reads in one.
+    fn request(&self, locator: &Locator) -> Locator {
         debug_assert_eq!(self.limit(locator), None, "{locator:?}");
         let region = locator.region.as_ref().or(self.aws_settings.region.as_ref()).cloned();
-        let Locator { store, id, version, .. } = locator.clone();
-        AgentRequest { store, id, version, region }
+        Locator { region, ..locator.clone() }
     }
 
-    async fn read_all(&self, requests: impl Iterator<Item = &AgentRequest>) -> Vec<(AgentRequest, Answer)> {
+    async fn read_all(&self, requests: impl Iterator<Item = &Locator>) -> Vec<(Locator, Answer)> {
         let token = {
             let _awaited = self.deadline.progress().awaits("the token of the Secrets Manager Agent".to_owned());
             self.token().await
@@ -144,7 +141,7 @@ impl Agent {
         let permits = Permits::new();
         let (permits, token) = (&permits, &token);
         let reading = requests.map(|request| {
-            let awaited = self.deadline.progress().awaits(request.to_string());
+            let awaited = self.deadline.progress().awaits(name(request));
             async move {
                 let found = match token {
                     Err(error) => Err(FetchError::NoCredentials(error.clone())),
@@ -161,10 +158,10 @@ impl Agent {
     }
 
     /// Reads one secret. With a fallback there is one attempt, within half of the budget.
-    async fn read(&self, request: &AgentRequest, token: &HeaderValue) -> Result<Document, FetchError> {
+    async fn read(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
         let attempt = async || self.send(request, token).await;
-        let budget =
-            self.budget.for_request(|| format!("{request} of the agent at {}", host_and_port(self.settings.url.uri())));
+        let agent = || host_and_port(self.settings.url.uri());
+        let budget = self.budget.for_request(|| format!("{} of the agent at {}", name(request), agent()));
         let found = if self.settings.has_fallback {
             match budget.share(2).attempt(1, attempt()).await {
                 Some(Ok(document)) => Ok(document),
@@ -193,7 +190,7 @@ impl Agent {
     /// When there is no token, with the reason of each source.
     async fn token(&self) -> Result<HeaderValue, CredentialsError> {
         for attempts in 1.. {
-            let error = match token::find(&self.settings) {
+            let error = match self.settings.find_token() {
                 Ok(token) => return Ok(token),
                 Err(error) => error,
             };
@@ -208,10 +205,10 @@ impl Agent {
         Err(CredentialsError { what: Wanted::Token, tried: Vec::new(), temporary: true, waited: None })
     }
 
-    async fn send(&self, request: &AgentRequest, token: &HeaderValue) -> Result<Document, Retry> {
+    async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, Retry> {
         let mut http_request = HttpRequest::empty();
         http_request.set_uri(self.url(request)).map_err(|error| Refusal::Request(error.to_string()))?;
-        http_request.headers_mut().insert(token::HEADER, token.clone());
+        http_request.headers_mut().insert(TOKEN_HEADER, token.clone());
         let mut response = self.http.call(http_request).await.map_err(|error| classify_connector_error(&error))?;
         let status = response.status().as_u16();
         match response.take_body().collect().await {
@@ -220,29 +217,24 @@ impl Agent {
         }
     }
 
-    fn url(&self, AgentRequest { store, id, version, .. }: &AgentRequest) -> String {
+    fn url(&self, Locator { id, version, .. }: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let url = self.settings.url.as_str().trim_end_matches('/');
         let id = escaped(&id.to_string());
         let parameter = |name: &str, value: Option<&str>| {
             value.map(|value| format!("&{name}={}", escaped(value))).unwrap_or_default()
         };
-        match store {
-            Store::SecretsManager => format!(
-                "{url}/secretsmanager/get?secretId={id}{}{}",
-                parameter("versionStage", version.stage()),
-                parameter("versionId", version.id()),
-            ),
-            Store::ParameterStore => format!(
-                "{url}/systemsmanager/parameters/get?name={id}&withDecryption=true{}{}",
-                parameter("label", version.label()),
-                parameter("version", version.id()),
-            ),
-        }
+        let (stage, version_id) = (parameter("versionStage", version.stage()), parameter("versionId", version.id()));
+        format!("{url}/secretsmanager/get?secretId={id}{stage}{version_id}")
     }
 }
 
 fn refusal(locator: &Locator, limit: AgentLimit) -> (Locator, Answer) {
     let error = FetchError::Refused(Refusal::Agent(limit));
     (locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))
+}
+
+/// The name of a request in progress lines and traces.
+fn name(request: &Locator) -> String {
+    format!("{} {}", request.store, request.id)
 }

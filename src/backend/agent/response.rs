@@ -1,26 +1,22 @@
-//! The agent's responses: a secret or a parameter as JSON, an error of AWS as JSON, or a text of its own.
+//! The agent's responses: a secret as JSON, an error of AWS as JSON, or a text of its own.
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::request::AgentRequest;
-use crate::backend::aws::{
-    ArnScope, Parameter, ServiceError, code_and_message, malformed_response, read_object, read_secret,
-};
-use crate::model::answer::{Denial, Document, FetchError, Outage, Refusal};
-use crate::model::reference::Store;
+use crate::backend::aws::{ServiceError, code_and_message, read_secret};
+use crate::model::answer::{AgentLimit, Denial, Document, FetchError, Outage, Refusal};
+use crate::model::reference::Locator;
 use crate::time::retry::Retry;
 
 /// Reads a response. Of its body, only a value and the code and message of AWS's own errors are kept.
 ///
 /// # Errors
 /// The meaning of AWS's error code, or else of the status.
-pub fn read(status: u16, body: &[u8], request: &AgentRequest) -> Result<Document, Retry> {
+pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, Retry> {
     if status == 200 {
         return read_document(body, request);
     }
     let Ok(Value::Object(error)) = serde_json::from_slice(body) else {
-        return Err(classify_text(status, body));
+        return Err(classify_text(status));
     };
     match service_error(status, &error) {
         // A 403 is a denial with every code: neither the agent nor AWS is tried again.
@@ -32,25 +28,13 @@ pub fn read(status: u16, body: &[u8], request: &AgentRequest) -> Result<Document
     }
 }
 
-/// A response of Lambda's extension for a parameter.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct GetParameterResponse {
-    parameter: Map<String, Value>,
-}
-
-fn read_document(body: &[u8], request: &AgentRequest) -> Result<Document, Retry> {
-    let scope = ArnScope::requested(&request.id, None, request.region.as_ref());
-    match request.store {
-        Store::SecretsManager => read_secret(body, &request.id, &request.version, &scope),
-        Store::ParameterStore => {
-            let response: Option<GetParameterResponse> = read_object(body);
-            let parameter = response.and_then(|response| Parameter::read(response.parameter));
-            let is_requested =
-                |parameter: &Parameter| parameter.is_named(&request.id) && parameter.has_version(&request.version);
-            let parameter = parameter.filter(is_requested).ok_or_else(|| malformed_response(200))?;
-            parameter.into_document(&request.version, &scope).map_err(Retry::Permanent)
-        }
+/// Reads a secret. The agent was not told the region, so that a secret of this name in another one would be taken for the requested one.
+fn read_document(body: &[u8], request: &Locator) -> Result<Document, Retry> {
+    let document = read_secret(body, &request.id, &request.version)?;
+    match (&request.region, &document.region) {
+        (Some(asked), Some(found)) if asked != found => Err(Refusal::Agent(AgentLimit::Region).into()),
+        (Some(_), None) => Ok(Document { region: request.region.clone(), ..document }),
+        (Some(_) | None, _) => Ok(document),
     }
 }
 
@@ -64,12 +48,10 @@ fn service_error(status: u16, error: &Map<String, Value>) -> Retry {
 }
 
 /// Classifies an error that is not JSON.
-fn classify_text(status: u16, body: &[u8]) -> Retry {
+fn classify_text(status: u16) -> Retry {
     match status {
         403 => denied("the agent does not accept the token".to_owned(), Denial::Token),
         429 => Outage::Throttled("the agent has too many connections".to_owned()).into(),
-        // Lambda's extension, before the function's own initialization is over.
-        400 if body.starts_with(b"not ready") => Outage::Service("the agent is not ready yet".to_owned()).into(),
         500.. => Outage::Service(format!("the agent: HTTP status {status}")).into(),
         _ => Refusal::Request(format!("the agent, or another service at its URL: HTTP status {status}")).into(),
     }
@@ -82,7 +64,7 @@ mod tests {
 
     fn classified(status: u16, body: &str) -> Retry {
         let (store, id) = SecretId::parse("x").unwrap();
-        let request = AgentRequest { store, id, version: Version::Current, region: None };
+        let request = Locator { store, id, region: None, role: None, version: Version::Current };
         read(status, body.as_bytes(), &request).unwrap_err()
     }
 
@@ -104,7 +86,6 @@ mod tests {
         let token = classified(403, "Bad Token");
         assert!(matches!(token, Retry::Permanent(FetchError::Denied { cause: Denial::Token, .. })));
         assert!(matches!(classified(429, ""), Retry::Transient(Outage::Throttled(_), _)));
-        assert!(matches!(classified(400, "not ready to serve traffic, please wait"), Retry::Transient(..)));
         assert!(matches!(classified(400, "Forwarded"), Retry::Permanent(FetchError::Refused(_))));
         assert!(matches!(classified(404, "Not found"), Retry::Permanent(FetchError::Refused(_))));
         assert!(matches!(classified(200, "<html>"), Retry::Transient(Outage::MalformedResponse(_), _)));
@@ -113,15 +94,5 @@ mod tests {
         assert!(matches!(classified(200, by_position), Retry::Transient(Outage::MalformedResponse(_), _)));
         let other = r#"{"Name":"y","SecretString":"of another secret"}"#;
         assert!(matches!(classified(200, other), Retry::Transient(Outage::MalformedResponse(_), _)));
-    }
-
-    #[test]
-    fn the_response_for_another_parameter_is_malformed() {
-        let (store, id) = SecretId::parse("ssm:/x").unwrap();
-        let request = AgentRequest { store, id, version: Version::Current, region: None };
-        let response = |name: &str| format!(r#"{{"Parameter":{{"Name":"{name}","Value":"a value","Version":1}}}}"#);
-        assert!(read(200, response("/x").as_bytes(), &request).is_ok());
-        let other = read(200, response("/other").as_bytes(), &request);
-        assert!(matches!(other, Err(Retry::Transient(Outage::MalformedResponse(_), _))));
     }
 }

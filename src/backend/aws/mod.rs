@@ -1,10 +1,8 @@
 //! The backend that reads from AWS: each distinct request once, in its region and with its role, many at the same time.
 
-mod arn_scope;
 mod clients;
 mod config;
 mod credentials;
-mod distinction;
 mod failover;
 mod operators;
 mod own_values;
@@ -20,14 +18,12 @@ mod session;
 mod sts;
 mod writing;
 
-pub use arn_scope::ArnScope;
 pub use config::{
     ProfileSource, Reading, Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile,
 };
 pub use credentials::kill_process;
-pub use parameter_store::Parameter;
 pub use policy::{PolicyNotice, Reader, UnknownRole, policy};
-pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response, read_object};
+pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
@@ -40,7 +36,7 @@ use super::fan_out::FanOut;
 use crate::model::answer::{Answer, Answers, DescribedSecret, FetchFailure};
 use crate::model::reference::{Locator, Region, Version};
 use crate::time::deadline::Deadline;
-use distinction::distinction;
+use config::distinction;
 use request::{KnownHost, Limited, SecretRequest};
 use session::Session;
 

@@ -6,7 +6,6 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::arn_scope::ArnScope;
 use super::protocol::{Client, call, classify, read_object, timestamp};
 use super::request::{Limited, SecretRequest};
 use super::session::Session;
@@ -45,7 +44,6 @@ fn described(request: SecretRequest, description: Result<Description, FetchError
 
 async fn describe(client: &Client, request: &SecretRequest, budget: &RetryBudget) -> Result<Description, FetchError> {
     let id = request.id_in(&client.region);
-    let scope = request.scope_in(&client.region);
     let input = Map::from_iter([("SecretId".to_owned(), Value::from(id.to_string()))]);
     let budget = budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
     let description = retry(&budget, async || {
@@ -53,7 +51,6 @@ async fn describe(client: &Client, request: &SecretRequest, budget: &RetryBudget
         let malformed = || Retry::from(Outage::MalformedResponse("a description that cannot be read".to_owned()));
         let response: DescribeSecretResponse = read_object(&body).ok_or_else(malformed)?;
         let arn = response.arn.as_deref().and_then(Arn::parse);
-        scope.check(&ArnScope::of(arn.as_ref())).map_err(Retry::Permanent)?;
         if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
             return Err(malformed());
         }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::arn_scope::ArnScope;
 use crate::model::answer::{Document, FetchError};
 use crate::model::reference::{Region, Role, SecretId, Store, Version};
 
@@ -74,10 +73,5 @@ impl SecretRequest {
     /// True for the path of all parameters below it.
     pub fn is_path(&self) -> bool {
         self.id.is_path(self.store)
-    }
-
-    /// The region and account that the ARN of a response from `region` must have.
-    pub fn scope_in(&self, region: &Region) -> ArnScope {
-        ArnScope::requested(&self.id, self.role.as_ref(), Some(region))
     }
 }

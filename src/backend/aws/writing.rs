@@ -184,8 +184,7 @@ impl<'s> SecretWriter<'s> {
     }
 
     fn document(&self, body: &[u8], version: &Version) -> Result<Document, Retry> {
-        let region = &self.client.region;
-        read_secret(body, &self.request.id_in(region), version, &self.request.scope_in(region))
+        read_secret(body, &self.request.id_in(&self.client.region), version)
     }
 
     fn secret_id(&self) -> Map<String, Value> {

@@ -5,11 +5,9 @@
 mod directory;
 mod entry;
 mod name;
-mod notice;
 
 pub use directory::{CacheDirectory, CacheError, DirectoryProblem, FileProblem};
 pub use entry::Defect;
-pub use notice::{CacheNotice, EntryProblem};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +22,27 @@ use crate::model::reference::Locator;
 use crate::system::boot_time;
 use entry::{Entry, decode, encode};
 use name::EntryName;
+
+/// An entry that is not used, kept or removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheNotice {
+    pub locator: Locator,
+    pub problem: EntryProblem,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryProblem {
+    /// The file is not one of ours.
+    File(FileProblem),
+    /// The content is no answer to this request.
+    Content(Defect),
+    /// It was fetched later than now, so that its age is unknown.
+    Future,
+    /// The new answer is not in the cache.
+    NotKept(Errno),
+    /// The entry should have been removed, and is still there.
+    NotRemoved(Errno),
+}
 
 /// The time for which a request is retried if the cache has an answer that can take its place.
 const RETRIED_FOR: Duration = Duration::from_secs(5);

@@ -166,16 +166,6 @@ pub enum Refusal {
         /// True if a name and a password were sent.
         has_password: bool,
     },
-    /// An answer whose ARN names another region than the request.
-    OtherRegion {
-        asked: String,
-        found: String,
-    },
-    /// An answer whose ARN names another account than the role or the ARN in the reference.
-    OtherAccount {
-        asked: String,
-        found: String,
-    },
     Agent(AgentLimit),
     /// Any other error response, as one line.
     Request(String),
@@ -190,17 +180,15 @@ pub enum AgentLimit {
     Role,
     /// It reads in its own region only.
     Region,
-    /// Only Lambda's extension reads parameters.
+    /// It reads no parameters.
     Parameter,
-    /// It reads one parameter at a time.
-    Path,
 }
 
 /// The last source of credentials that is tried.
 pub const INSTANCE_METADATA: &str = "instance metadata";
 
-/// The last source of the agent's token that is tried.
-pub const AGENT_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// The file with the agent's token, which its installation creates: the last source that is tried.
+pub const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
 /// The beginning of the description of an outage of the agent.
 pub const AGENT: &str = "the Secrets Manager Agent";

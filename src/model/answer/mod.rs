@@ -7,7 +7,7 @@ mod fetch_error;
 pub use description::{DescribedSecret, Description, Replica, Rotation};
 pub use document::{CachedAnswer, Document, PassedOver};
 pub use fetch_error::{
-    AGENT, AGENT_SESSION_TOKEN, AgentLimit, CredentialsError, Denial, FetchError, FetchFailure, INSTANCE_METADATA,
+    AGENT, AGENT_TOKEN_FILE, AgentLimit, CredentialsError, Denial, FetchError, FetchFailure, INSTANCE_METADATA,
     Missing, Outage, Refusal, Wanted,
 };
 

@@ -1,23 +1,30 @@
 //! The TLS client configuration, and the root certificates: those that the user names, the system's, or those compiled in.
 
 mod roots;
-mod settings;
 mod verifier;
-
-pub use settings::TrustSettings;
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use hyper_rustls::HttpsConnector;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::net::errors::TrustError;
 use roots::Roots;
 use verifier::Verifier;
+
+/// Sources of root certificates. The first one that is set is used, or else the system's bundle.
+#[derive(Clone, Debug)]
+pub struct TrustSettings {
+    /// `--ca-bundle`, else AWS_CA_BUNDLE, else the profile's `ca_bundle`.
+    pub bundle: Option<PathBuf>,
+    /// SSL_CERT_FILE
+    pub file: Option<PathBuf>,
+    /// SSL_CERT_DIR
+    pub directory: Option<PathBuf>,
+}
 
 /// The TLS client configuration. The roots are read when a connection first needs them.
 pub struct Tls {
@@ -28,11 +35,6 @@ pub struct Tls {
 impl Tls {
     pub fn new(settings: TrustSettings) -> Self {
         Self { settings, config: OnceLock::new() }
-    }
-
-    /// Returns a connector that adds TLS to the connections of another one.
-    pub fn over<C>(&self, connector: C) -> Result<HttpsConnector<C>, TrustError> {
-        Ok(HttpsConnector::from((connector, self.config()?)))
     }
 
     pub fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {

@@ -79,8 +79,6 @@ impl Problem {
                 Refusal::NoValue => problem("no-value", "no value"),
                 Refusal::TrustStore(_) | Refusal::Certificate { .. } => problem("certificate", "untrusted certificate"),
                 Refusal::Proxy { .. } => problem("proxy", "refused by proxy"),
-                Refusal::OtherRegion { .. } => problem("other-region", "other region"),
-                Refusal::OtherAccount { .. } => problem("other-account", "other account"),
                 Refusal::Agent(_) => problem("agent", "not through the agent"),
                 Refusal::Request(_) | Refusal::Status(_) => problem("refused", "refused"),
             },

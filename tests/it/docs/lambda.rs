@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use super::page::{Page, wrote_policy};
 use crate::support::aws::Aws;
-use crate::support::aws::agent::{SECRET, plain};
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{Sandbox, program, repository_file};
@@ -149,22 +148,6 @@ fn without_a_value_the_runtime_does_not_start_and_the_log_has_the_reason() {
         (RuntimeApi::start(), Aws::start().secret("prod/db", Secret::json(r#"{"host":"h","password":"p"}"#)));
     start(&function(&api, &aws)).refused(78).says(["prod/api-token", "does not exist", "python3 was not started"]);
     assert!(api.paths().is_empty());
-}
-
-#[test]
-fn the_extension_answers_no_wrapper_and_the_log_says_so() {
-    let not_ready = plain(400, "not ready to serve traffic, please wait");
-    let (api, extension) = (RuntimeApi::start(), Aws::start().fails(SECRET, not_ready));
-    let sandbox = function(&api, &extension)
-        .env("AWS_SESSION_TOKEN", "token")
-        .env("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", extension.address().port().to_string())
-        .env("SECRETS_EXEC_AGENT", "1")
-        .env("SECRETS_EXEC_TIMEOUT", "1s")
-        .file("secrets-exec.yaml", "env: { A: \"prod/db:password\" }\n");
-    let run = start(&sandbox);
-    let page = page();
-    let shown = *page.blocks("text").last().unwrap();
-    run.refused(75).says([shown]);
 }
 
 #[test]

@@ -140,7 +140,7 @@ impl Aws {
         format!("{}://localhost:{}", self.scheme, self.address.port())
     }
 
-    /// The URL at which it answers as the agent, or as Lambda's extension.
+    /// The URL at which it answers as the agent.
     pub fn agent(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -1,4 +1,4 @@
-//! The caller, told from others without a request: the source of the credentials, by which the cache tells identities apart.
+//! The distinction of requests that may have different answers, by which the cache names its entries: what is read, and by which caller.
 //!
 //! The texts are hashed and never printed: an access key id is among them, and the token of a container.
 
@@ -8,6 +8,7 @@ use super::profiles::Profiles;
 use super::role_chain::{NamedSource, ProfileRole, RoleChain, Source};
 use super::settings::{PROCESS, Settings, VariableKeys};
 use crate::model::inherited::Inherited;
+use crate::model::reference::{Locator, Region, Role};
 
 /// The variables of the container's and of the instance's credentials.
 const HOST_VARIABLES: [&str; 5] = [
@@ -18,10 +19,36 @@ const HOST_VARIABLES: [&str; 5] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
+/// Returns the endpoint, region, role, external id, id and version of a request, and its caller; `None` without complete credentials.
+///
+/// The region of IMDS is that service's endpoint, since it is the same for every launch on the instance.
+pub fn distinction(settings: &Settings, locator: &Locator) -> Option<Vec<String>> {
+    let caller = caller(settings)?;
+    let mut texts = vec![locator.store.service().to_owned()];
+    texts.extend(settings.endpoints.distinction(locator.store));
+    let role = settings.role_of(locator);
+    let external_id = role.and_then(|Role { external_id, .. }| external_id.clone());
+    let metadata = || settings.host_source.iter().find(|text| text.starts_with("AWS_EC2_METADATA")).cloned();
+    let region = locator.region.as_ref().or(settings.region.as_ref()).map(Region::to_string).or_else(metadata);
+    let (stage, id) = (locator.version.stage(), locator.version.id());
+    let optional = [
+        region,
+        role.map(|role| role.arn.to_string()),
+        external_id,
+        Some(locator.id.to_string()),
+        stage.map(str::to_owned),
+        id.map(str::to_owned),
+    ];
+    texts.extend(optional.map(Option::unwrap_or_default));
+    // The last, since their number differs.
+    texts.extend(caller);
+    Some(texts)
+}
+
 /// Returns texts that differ for two callers whose credentials come from different sources; `None` if the source is incomplete.
 ///
 /// Follows the order in which sources are asked (`credentials/chain.rs`).
-pub fn caller(settings: &Settings) -> Option<Vec<String>> {
+fn caller(settings: &Settings) -> Option<Vec<String>> {
     if settings.profile.is_none() {
         match &settings.variable_keys {
             VariableKeys::Complete(keys) => return Some(texts(["environment", keys.access_key_id()])),

@@ -10,7 +10,7 @@ use aws_credential_types::Credentials;
 use super::caller::host_source;
 use super::profiles::ConfigFiles;
 use super::settings::{MetadataSettings, Reading, Settings, VariableKeys};
-use super::values::{
+use super::variable_reader::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, parse_boolean, parse_count, parse_one_of,
 };
 use super::variable_reader::{VariableError, VariableReader};

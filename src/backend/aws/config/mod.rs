@@ -8,10 +8,9 @@ mod profiles;
 mod role_chain;
 mod settings;
 mod setup_error;
-mod values;
 mod variable_reader;
 
-pub use caller::caller;
+pub use caller::distinction;
 pub use ini::encode_name;
 pub use profile::apply_profile;
 pub use profiles::{Profiles, UnreachableFile};

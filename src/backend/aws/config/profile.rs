@@ -9,7 +9,7 @@ use super::profiles::Profiles;
 use super::role_chain::{ChainError, RoleChain, Source, role_chain};
 use super::settings::{Reading, Settings};
 use super::setup_error::{ProfileSource, SetupError};
-use super::values::{
+use super::variable_reader::{
     BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, URL_EXPECTED, parse_boolean, parse_count,
     parse_one_of,
 };

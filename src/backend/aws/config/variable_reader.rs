@@ -1,9 +1,8 @@
-//! A reader of environment variables that collects every error.
+//! A reader of environment variables that collects every error, and the parsers that it shares with the settings of a profile.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use super::values::URL_EXPECTED;
 use crate::model::inherited::Inherited;
 use crate::model::url::HttpUrl;
 use crate::system::os_error::ReadFailure;
@@ -89,4 +88,38 @@ impl<'a> VariableReader<'a> {
         }
         parsed
     }
+}
+
+/// The expected value in a message about a boolean.
+pub const BOOLEAN_EXPECTED: &str = "true or false";
+
+/// Parses `true` or `false`, in any case.
+pub fn parse_boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// The values of AWS_RETRY_MODE and `retry_mode`.
+pub const RETRY_MODES: [&str; 3] = ["standard", "adaptive", "legacy"];
+
+/// The expected value in a message about a retry mode.
+pub const RETRY_EXPECTED: &str = "standard, adaptive or legacy";
+
+/// Accepts one of `values`, in any case.
+pub fn parse_one_of(values: &[&str], text: &str) -> Option<()> {
+    values.iter().any(|value| text.eq_ignore_ascii_case(value)).then_some(())
+}
+
+/// The expected value in a message about a URL.
+pub const URL_EXPECTED: &str = "a URL, like https://example.com";
+
+/// The expected value in a message about AWS_MAX_ATTEMPTS, `max_attempts` and other counts.
+pub const COUNT_EXPECTED: &str = "a whole number from 1";
+
+/// Parses a whole number from 1.
+pub fn parse_count(text: &str) -> Option<u32> {
+    text.trim().parse().ok().filter(|count| *count > 0)
 }

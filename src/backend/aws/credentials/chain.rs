@@ -10,11 +10,10 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError as ProviderError;
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
-use super::environment::EnvironmentCredentials;
 use super::imds::InstanceCredentials;
 use super::local_failures::{is_limit, is_unreadable_file, limit_in_force};
 use super::profile::profile_credentials;
-use super::provider_configs::ProviderConfigs;
+use super::provider_configs::{EnvironmentCredentials, ProviderConfigs};
 use crate::backend::aws::config::Settings;
 use crate::backend::aws::protocol::{classify_provider_error, defect, error_text};
 use crate::model::answer::{CredentialsError, FetchError, INSTANCE_METADATA, Refusal, Wanted};

@@ -1,7 +1,6 @@
 //! Credentials: the chain of providers. Of the SDK's, those for web identity, SSO and containers are used, and IMDS behind checks.
 
 mod chain;
-mod environment;
 mod imds;
 mod local_failures;
 mod mfa;

@@ -6,10 +6,9 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError as ProviderError;
 
-use super::environment::EnvironmentCredentials;
 use super::imds::InstanceCredentials;
 use super::process::CredentialProcess;
-use super::provider_configs::ProviderConfigs;
+use super::provider_configs::{EnvironmentCredentials, ProviderConfigs};
 use super::sso::with_login_hint;
 use crate::backend::aws::config::{
     ChainError, NamedSource, ProfileRole, Profiles, Settings, Source, encode_name, role_chain,

@@ -1,13 +1,11 @@
 //! SSM Parameter Store, with decryption: GetParameters, up to ten parameters in one request, and GetParametersByPath.
 
-mod batches;
-mod names;
 mod path;
 mod response;
 
-pub use batches::{MAX_BATCH, batches};
-pub use names::{base_name, referenced_secret};
-pub use response::Parameter;
+pub use response::{base_name, referenced_secret};
+
+use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use serde_json::{Map, Value};
@@ -17,9 +15,32 @@ use super::request::{RegionResult, SecretRequest};
 use crate::model::answer::{Document, FetchError, Outage, Refusal};
 use crate::net::errors::host_and_port;
 use crate::time::retry::{Retry, RetryBudget, retry};
-use names::requested_name;
 use path::get_below;
-use response::GetParametersResponse;
+use response::{GetParametersResponse, requested_name};
+
+/// The limit of GetParameters.
+pub const MAX_BATCH: usize = 10;
+
+/// Splits requests of one region and role into batches: each path by itself, and parameters by ten.
+///
+/// A batch has each parameter once: a response may spell its name in another way, so that two versions would be indistinguishable.
+pub fn batches(requests: Vec<SecretRequest>) -> Vec<Vec<SecretRequest>> {
+    let (paths, requests): (Vec<_>, Vec<_>) = requests.into_iter().partition(SecretRequest::is_path);
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut rounds: Vec<Vec<SecretRequest>> = Vec::new();
+    for request in requests {
+        let round = seen.entry(base_name(request.id.name()).to_owned()).or_default();
+        if rounds.len() <= *round {
+            rounds.push(Vec::new());
+        }
+        if let Some(batch) = rounds.get_mut(*round) {
+            batch.push(request);
+        }
+        *round += 1;
+    }
+    let batches = rounds.iter().flat_map(|round| round.chunks(MAX_BATCH)).map(<[SecretRequest]>::to_vec);
+    batches.chain(paths.into_iter().map(|path| vec![path])).collect()
+}
 
 /// Reads a batch, or a path by itself, in the client's region.
 ///

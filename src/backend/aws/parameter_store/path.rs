@@ -25,7 +25,7 @@ pub async fn get_below(client: &Client, request: &SecretRequest, budget: &RetryB
     loop {
         let Page { parameters, next_token } = get_page(client, request, token.as_deref(), budget).await?;
         for (name, parameter) in parameters {
-            found.insert(name, parameter.into_document(&request.version, &request.scope_in(&client.region))?);
+            found.insert(name, parameter.into_document(&request.version, &client.region)?);
         }
         if next_token.is_none() {
             break;

@@ -1,10 +1,9 @@
-//! The response of GetParameters, and the parameters in it, one of which is the response of Lambda's extension.
+//! The responses of GetParameters and GetParametersByPath, the parameters in them, and the forms of their names: with or without a
+//! leading slash, or an ARN.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::names::{base_name, referenced_secret, version_selector};
-use crate::backend::aws::arn_scope::ArnScope;
 use crate::backend::aws::protocol::{read_object, timestamp};
 use crate::backend::aws::request::SecretRequest;
 use crate::model::answer::{Document, FetchError, Missing, Refusal};
@@ -61,7 +60,7 @@ impl GetParametersResponse {
     /// [`FetchError::NotFound`] if there is none, or those of [`Parameter::into_document`].
     pub fn take(&mut self, request: &SecretRequest, region: &Region) -> Result<Document, FetchError> {
         match self.parameters.iter().position(|parameter| parameter.is_requested(request)) {
-            Some(at) => self.parameters.swap_remove(at).into_document(&request.version, &request.scope_in(region)),
+            Some(at) => self.parameters.swap_remove(at).into_document(&request.version, region),
             None => {
                 let missing = if version_selector(request).is_some() { Missing::Version } else { Missing::Secret };
                 Err(FetchError::NotFound { missing, nearest: None })
@@ -113,7 +112,7 @@ impl GetParametersByPathResponse {
 
 impl Parameter {
     /// Reads the object of a parameter; `None` if one of its fields has another type.
-    pub fn read(object: Map<String, Value>) -> Option<Self> {
+    fn read(object: Map<String, Value>) -> Option<Self> {
         serde_json::from_value(Value::Object(object)).ok()
     }
 
@@ -122,7 +121,7 @@ impl Parameter {
     }
 
     /// True if its name or its ARN is that of `id`.
-    pub fn is_named(&self, id: &SecretId) -> bool {
+    fn is_named(&self, id: &SecretId) -> bool {
         let requested = base_name(id.name());
         // A secret that is read through Parameter Store may be returned with its own name.
         let secret = referenced_secret(requested).map(str::to_owned).map(SecretId::Name);
@@ -134,7 +133,7 @@ impl Parameter {
     }
 
     /// True unless another version number is requested.
-    pub fn has_version(&self, version: &Version) -> bool {
+    fn has_version(&self, version: &Version) -> bool {
         let is_own = |number: &str| number.parse::<i64>().is_ok_and(|number| self.version == Some(number));
         version.id().is_none_or(is_own)
     }
@@ -142,16 +141,14 @@ impl Parameter {
     /// Converts the parameter into a document. A response has no labels, so the document gets the requested one.
     ///
     /// # Errors
-    /// A refusal, if the parameter is from outside of `scope` or has no value.
-    pub fn into_document(self, version: &Version, scope: &ArnScope) -> Result<Document, FetchError> {
-        let found = ArnScope::of(self.arn.as_deref().and_then(Arn::parse).as_ref());
-        scope.check(&found)?;
+    /// [`Refusal::NoValue`].
+    pub fn into_document(self, version: &Version, region: &Region) -> Result<Document, FetchError> {
         let value = self.value.ok_or(FetchError::Refused(Refusal::NoValue))?;
         Ok(Document {
             version_id: self.version.map(|version| version.to_string()),
             stages: version.label().map(str::to_owned).into_iter().collect(),
             created: self.last_modified_date.as_ref().and_then(timestamp),
-            region: scope.region.clone().or(found.region),
+            region: Some(region.clone()),
             ..Document::new(SecretValue::new(value))
         })
     }
@@ -166,6 +163,33 @@ fn is_missing(name: &str, request: &SecretRequest) -> bool {
         }
         None => base_name(name) == requested,
     }
+}
+
+/// Returns the part that all forms of a parameter's name share.
+pub fn base_name(name: &str) -> &str {
+    let name = if Arn::is_meant(name) { name.split_once(":parameter/").map_or(name, |(_, name)| name) } else { name };
+    name.trim_start_matches('/')
+}
+
+/// Returns the secret that Parameter Store reads for a parameter, both by name.
+///
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
+pub fn referenced_secret(name: &str) -> Option<&str> {
+    base_name(name).strip_prefix("aws/reference/secretsmanager/").filter(|secret| !secret.is_empty())
+}
+
+/// Returns `NAME`, `NAME:LABEL` or `NAME:VERSION`, each with a name or an ARN, as GetParameters takes it.
+pub fn requested_name(request: &SecretRequest, region: &Region) -> String {
+    let id = request.id_in(region);
+    match version_selector(request) {
+        Some(selector) => format!("{id}:{selector}"),
+        None => id.to_string(),
+    }
+}
+
+/// Returns the requested label or version number. Without one, AWS returns the newest version.
+fn version_selector(request: &SecretRequest) -> Option<&str> {
+    request.version.label().or(request.version.id())
 }
 
 #[cfg(test)]

@@ -1,37 +1,48 @@
 //! The least-privilege IAM policy of a launch, derived from the requests that it makes, without any request.
 //!
 //! - `identity`: the caller or a role, the locators that it reads and the roles that it assumes.
-//! - `resource_scope`: the partition, region and account of a locator, in each region where a launch may read it.
-//! - `grant`: the actions and resources of one request.
-//! - `decryption`: KMS keys, limited to the services that use them for the identity.
-//! - `reader`: the client that sends the requests.
-//! - `document`: the statements, as JSON.
-//! - `notice`: what the policy cannot say, or says more widely than the requests are.
+//! - `statements`: the resources of each action, as JSON.
 
-mod decryption;
-mod document;
-mod grant;
 mod identity;
-mod notice;
-mod reader;
-mod resource_scope;
+mod statements;
 
 pub use identity::UnknownRole;
-pub use notice::PolicyNotice;
-pub use reader::Reader;
 
 use std::collections::BTreeSet;
 
 use super::config::Settings;
 use crate::model::options::PolicyOptions;
-use crate::model::reference::Locator;
-use decryption::Decryption;
-use document::{PolicyDocument, StatementKind};
-use grant::grants;
+use crate::model::reference::{Arn, Locator};
 use identity::Identity;
-use resource_scope::ResourceScopes;
+use statements::{Action, Statements};
 
-/// Returns the policy as JSON, and the notices about it. `settings` include the profile's.
+/// The quota for a managed policy, in characters without white space.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+const MAX_CHARACTERS: usize = 6_144;
+
+/// The client whose requests need the permissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// secrets-exec itself.
+    Launch,
+    /// The AWS Secrets Manager Agent, which looks for new versions by DescribeSecret.
+    Agent,
+}
+
+/// A notice about a policy, for the person who attaches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyNotice {
+    /// No region is known without a request, so the policy names any.
+    AnyRegion,
+    /// A role that the caller assumes; `None` for the agent's role, whose policy this is.
+    OtherIdentity(Option<Arn>),
+    /// More characters than a managed policy may have.
+    TooLong { characters: usize, limit: usize },
+    /// No request needs a permission.
+    Empty,
+}
+
+/// Returns the policy as JSON with a line feed at its end, and the notices about it. `settings` include the profile's.
 ///
 /// # Errors
 /// When the role whose policy is wanted is not used.
@@ -41,30 +52,44 @@ pub fn policy(
     reader: Reader,
     options: &PolicyOptions,
 ) -> Result<(String, Vec<PolicyNotice>), UnknownRole> {
-    let identity = Identity::new(settings, locators, reader, options.for_role.as_ref())?;
-    let mut scopes = ResourceScopes::new(settings, locators, &identity, options);
-    let mut document = PolicyDocument::new(reader, options.describe);
-    let mut decryption = Decryption::default();
+    let identity = Identity::new(settings, locators, options.for_role.as_ref())?;
+    let mut statements = Statements::new(identity.account().or(options.account.as_deref()));
+    let mut is_any_region = false;
     for locator in locators.iter().copied().filter(|locator| identity.reads(settings.role_of(locator))) {
-        for scope in scopes.of(locator) {
-            for grant in grants(locator, &scope) {
-                if let Some(store) = grant.decrypted_by {
-                    decryption.add(store, scope.region.clone());
-                }
-                document.add(grant.kind, grant.resource);
+        match locator.region.as_ref().or(settings.region.as_ref()) {
+            Some(region) => {
+                settings.regions(region).iter().for_each(|region| statements.add_reading(locator, Some(region)));
+            }
+            // Any region includes the fallback regions.
+            None => {
+                statements.add_reading(locator, None);
+                is_any_region = true;
             }
         }
     }
-    let mut notices = scopes.into_notices();
-    document.add_decryption(decryption.statement(&options.kms_keys, &mut notices));
+    if options.describe || reader == Reader::Agent {
+        statements.add_describing();
+    }
     for role in identity.assumed() {
-        document.add(StatementKind::AssumeRoles, role.clone());
+        statements.add(Action::AssumeRole, role.clone());
     }
-    notices.extend(identity.notices(options.account.as_deref()));
-    if let Reader::Agent { has_fallback, .. } = reader {
-        notices.push(PolicyNotice::Agent { has_fallback });
+    let policy = statements.policy(&options.kms_keys);
+    let mut notices = Vec::new();
+    if is_any_region {
+        notices.push(PolicyNotice::AnyRegion);
     }
-    let (text, of_document) = document.finish();
-    notices.extend(of_document);
-    Ok((text, notices))
+    if reader == Reader::Agent {
+        notices.push(PolicyNotice::OtherIdentity(None));
+    }
+    if !identity.is_named() {
+        notices.extend(identity.assumed().cloned().map(|role| PolicyNotice::OtherIdentity(Some(role))));
+    }
+    let characters = policy.to_string().chars().count();
+    if characters > MAX_CHARACTERS {
+        notices.push(PolicyNotice::TooLong { characters, limit: MAX_CHARACTERS });
+    }
+    if statements.is_empty() {
+        notices.push(PolicyNotice::Empty);
+    }
+    Ok((format!("{policy:#}\n"), notices))
 }

@@ -25,7 +25,7 @@ use aws_smithy_runtime_api::client::ser_de::{
 };
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
-use http::Uri;
+use http::{HeaderValue, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use tokio::time::timeout;
@@ -33,6 +33,9 @@ use tokio::time::timeout;
 use super::endpoints::Api;
 use crate::model::reference::Region;
 use crate::net::errors::BoxError;
+
+/// Credentials that expire sooner than this are renewed before they are used; AWS's SDKs do the same.
+const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_secs(10);
 
 /// The failure of a request: no response, or an error response.
 pub type SdkFailure<E> = SdkError<E, HttpResponse>;
@@ -139,4 +142,19 @@ impl Client {
         }
         Ok(request)
     }
+}
+
+/// Returns the defect of credentials that no header can hold: signing would panic over a line break, for example.
+pub fn defect(credentials: &Credentials) -> Option<&'static str> {
+    let parts = [Some(credentials.access_key_id()), Some(credentials.secret_access_key()), credentials.session_token()];
+    let fits = |text: &str| !text.is_empty() && HeaderValue::from_str(text).is_ok();
+    let all_fit = parts.into_iter().flatten().all(fits);
+    (!all_fit).then_some(
+        "the credentials are empty, or have a line break or another character that is not valid in credentials",
+    )
+}
+
+/// True for credentials to renew before they are used.
+pub fn expires_soon(credentials: &Credentials) -> bool {
+    credentials.expiry().is_some_and(|expiry| expiry <= SystemTime::now() + RENEWED_BEFORE_EXPIRY)
 }

@@ -1,11 +1,10 @@
-//! The fake as the AWS Secrets Manager Agent, or as Lambda's extension: the same secrets, by GET and with a token.
+//! The fake as the AWS Secrets Manager Agent: the same secrets, by GET and with a token.
 
 use serde_json::json;
 
 use super::fault::{self, Fault};
 use super::http::Response;
 use super::journal::Call;
-use super::parameter::Parameters;
 use super::service::{Answer, Service, refusal};
 
 /// The token that it accepts. A token is a credential, so it holds the canary.
@@ -13,8 +12,6 @@ pub const TOKEN: &str = "cAnArY-7f3a9c51/token";
 
 /// The path of a secret.
 pub const SECRET: &str = "/secretsmanager/get";
-/// The path of a parameter.
-pub const PARAMETER: &str = "/systemsmanager/parameters/get";
 
 /// An answer in plain text, as the agent gives for its own errors.
 pub fn plain(status: u16, text: &str) -> Fault {
@@ -49,26 +46,5 @@ pub fn secret(service: &Service, call: &Call) -> Answer {
             response.body = response.body.replace("1523477145.713", "\"1523477145.713\"");
             Answer::Send(response)
         }
-    }
-}
-
-pub fn parameter(parameters: &Parameters, call: &Call) -> Answer {
-    if !has_token(call) {
-        return refusal(&plain(403, "Bad Token"));
-    }
-    let query = call.query();
-    assert_eq!(query["withDecryption"], "true");
-    let selector = query.get("label").or(query.get("version"));
-    match parameters.find(&query["name"], selector.map(String::as_str)) {
-        Some((number, version)) => {
-            let body = json!({ "Parameter": { "Name": query["name"], "Value": version.value, "Version": number } });
-            Answer::Send(Response {
-                status: 200,
-                content_type: "application/json",
-                headers: Vec::new(),
-                body: body.to_string(),
-            })
-        }
-        None => refusal(&own(400, "ParameterNotFound")),
     }
 }

@@ -84,7 +84,6 @@ impl Service {
             "GetParameters" => Answer::Send(parameter::answer(&self.parameters, call)),
             "GetParametersByPath" => Answer::Send(parameter::below(&self.parameters, call)),
             "/secretsmanager/get" => agent::secret(self, call),
-            "/systemsmanager/parameters/get" => agent::parameter(&self.parameters, call),
             "/credentials" => Answer::Send(credentials(CONTAINER_KEY, self.expiration())),
             "/federation/credentials" => Answer::Send(portal(call)),
             "/hang" => Answer::Never,

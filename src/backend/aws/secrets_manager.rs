@@ -1,17 +1,39 @@
-//! The response of GetSecretValue, which the agent returns unchanged.
+//! AWS Secrets Manager: GetSecretValue.
+//!
+//! BatchGetSecretValue is not used: it requires another permission, takes no versions, is limited to 100 requests a second, and is
+//! denied as a whole if one secret is denied.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::backend::aws::arn_scope::ArnScope;
-use crate::backend::aws::protocol::{read_object, timestamp};
-use crate::model::answer::{Document, Outage, Refusal};
+use super::protocol::{Client, call, classify, read_object, timestamp};
+use super::request::SecretRequest;
+use crate::model::answer::{Document, FetchError, Outage, Refusal};
 use crate::model::reference::{Arn, SecretId, Version};
 use crate::model::secret_value::SecretValue;
-use crate::time::retry::Retry;
+use crate::net::errors::host_and_port;
+use crate::time::retry::{Retry, RetryBudget, retry};
 
+/// Reads one version of a secret in the client's region.
+///
+/// # Errors
+/// [`FetchError::Unavailable`] at the end of the budget, or else the meaning of AWS's error.
+pub async fn get(client: &Client, request: &SecretRequest, budget: &RetryBudget) -> Result<Document, FetchError> {
+    let id = request.id_in(&client.region);
+    let mut input = Map::from_iter([("SecretId".to_owned(), Value::from(id.to_string()))]);
+    let version = [("VersionStage", request.version.stage()), ("VersionId", request.version.id())];
+    input.extend(version.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?)))));
+    let budget = budget.for_request(|| format!("GetSecretValue of {id} at {}", host_and_port(&client.endpoint)));
+    let document = retry(&budget, async || {
+        let body = call(client, "secretsmanager.GetSecretValue", &input).await.map_err(|error| classify(&error))?;
+        read_secret(&body, &id, &request.version)
+    });
+    Ok(Document { region: Some(client.region.clone()), ..document.await? })
+}
+
+/// The response of GetSecretValue, which the agent returns unchanged.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetSecretValueResponse {
@@ -30,13 +52,11 @@ struct GetSecretValueResponse {
 ///
 /// # Errors
 /// [`Outage::MalformedResponse`] for a body that is no such response, or is about another secret or version; a refusal for one
-/// from outside of `scope` or without a value. No error quotes the body.
-pub fn read_secret(body: &[u8], id: &SecretId, version: &Version, scope: &ArnScope) -> Result<Document, Retry> {
+/// without a value. No error quotes the body.
+pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, Retry> {
     let response: GetSecretValueResponse =
         read_object(body).ok_or_else(|| malformed("a response that cannot be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
-    let found = ArnScope::of(arn.as_ref());
-    scope.check(&found).map_err(Retry::Permanent)?;
     let stages = response.version_stages.unwrap_or_default();
     let is_requested = id.is_answered_by(response.name.as_deref(), arn.as_ref())
         && version.is_answered_by(response.version_id.as_deref(), &stages);
@@ -51,7 +71,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version, scope: &ArnSco
         }
         (None, None) => return Err(Refusal::NoValue.into()),
     };
-    let region = scope.region.clone().or(found.region);
+    let region = arn.as_ref().and_then(Arn::region);
     let created = response.created_date.as_ref().and_then(timestamp);
     Ok(Document { version_id: response.version_id, stages, created, region, ..Document::new(body) })
 }

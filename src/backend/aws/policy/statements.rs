@@ -1,0 +1,181 @@
+//! The statements of a policy: one for each action, in a fixed order, with sorted resources.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::backend::aws::parameter_store::{base_name, referenced_secret};
+use crate::backend::aws::protocol::{COMMERCIAL, partition_of};
+use crate::model::reference::{Arn, Locator, Region, Store};
+
+/// The version of the policy language.
+const LANGUAGE: &str = "2012-10-17";
+
+/// Any region or account, also an empty one.
+const ANY: &str = "*";
+
+/// The actions, in the order of the statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    GetSecretValue,
+    DescribeSecret,
+    GetParameters,
+    GetParametersByPath,
+    AssumeRole,
+}
+
+impl Action {
+    /// The statement's id, of letters and digits, and the action.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::GetSecretValue => ("ReadSecrets", "secretsmanager:GetSecretValue"),
+            Self::DescribeSecret => ("DescribeSecrets", "secretsmanager:DescribeSecret"),
+            Self::GetParameters => ("ReadParameters", "ssm:GetParameters"),
+            Self::GetParametersByPath => ("ReadParametersByPath", "ssm:GetParametersByPath"),
+            Self::AssumeRole => ("AssumeRoles", "sts:AssumeRole"),
+        }
+    }
+}
+
+/// The resources of each action.
+pub struct Statements {
+    /// The account of resources that are named without one.
+    account: String,
+    resources: BTreeMap<Action, BTreeSet<Arn>>,
+    /// The secrets that are read by Secrets Manager's own request.
+    secrets: BTreeSet<Arn>,
+    /// The services that decrypt, each in a region, or in any.
+    decrypting: BTreeSet<(Store, Option<Region>)>,
+}
+
+/// The partition, region and account in the ARNs of a locator's resources.
+struct Place<'a> {
+    partition: &'a str,
+    region: &'a str,
+    account: &'a str,
+}
+
+impl Place<'_> {
+    fn arn(&self, store: Store, resource: &str) -> Arn {
+        Arn::new(self.partition, store.service(), self.region, self.account, resource)
+    }
+}
+
+impl Statements {
+    pub fn new(account: Option<&str>) -> Self {
+        let account = account.unwrap_or(ANY).to_owned();
+        Self { account, resources: BTreeMap::new(), secrets: BTreeSet::new(), decrypting: BTreeSet::new() }
+    }
+
+    pub fn add(&mut self, action: Action, resource: Arn) {
+        self.resources.entry(action).or_default().insert(resource);
+    }
+
+    /// True if no request needs a permission.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+
+    /// Adds the permissions that read a locator in a region, or in any. A permission covers every version.
+    pub fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
+        let (arn, account) = (locator.id.arn(), self.account.clone());
+        let of_region = region.and_then(partition_of).unwrap_or(COMMERCIAL).name;
+        let place = Place {
+            partition: arn.map_or(of_region, Arn::partition),
+            region: region.map_or(ANY, Region::as_str),
+            account: arn.and_then(Arn::account).unwrap_or(&account),
+        };
+        let decrypting = match (locator.store, locator.is_path()) {
+            (Store::SecretsManager, _) => Some(self.add_secret(locator, &place)),
+            (Store::ParameterStore, false) => self.add_parameter(locator, &place),
+            (Store::ParameterStore, true) => Some(self.add_path(locator, &place)),
+        };
+        self.decrypting.extend(decrypting.map(|store| (store, region.cloned())));
+    }
+
+    /// AWS authorizes the complete ARN, whichever way a request names the secret.
+    fn add_secret(&mut self, locator: &Locator, place: &Place<'_>) -> Store {
+        let name = locator.id.name();
+        let as_written = locator.id.may_be_complete().then(|| name.to_owned());
+        for name in as_written.into_iter().chain([format!("{name}-??????")]) {
+            let arn = place.arn(Store::SecretsManager, &format!("secret:{name}"));
+            self.secrets.insert(arn.clone());
+            self.add(Action::GetSecretValue, arn);
+        }
+        Store::SecretsManager
+    }
+
+    /// Adds one parameter, whose ARN has no doubled slash. AWS's public parameters are in no account of ours, and are not encrypted.
+    fn add_parameter(&mut self, locator: &Locator, place: &Place<'_>) -> Option<Store> {
+        let name = base_name(locator.id.name());
+        let is_public = locator.id.arn().is_none() && name.starts_with("aws/service");
+        let place = &Place { account: if is_public { ANY } else { place.account }, ..*place };
+        self.add(Action::GetParameters, place.arn(Store::ParameterStore, &format!("parameter/{name}")));
+        match referenced_secret(name) {
+            Some(secret) => {
+                let arn = place.arn(Store::SecretsManager, &format!("secret:{secret}-??????"));
+                self.add(Action::GetSecretValue, arn);
+                Some(Store::SecretsManager)
+            }
+            None => (!is_public).then_some(Store::ParameterStore),
+        }
+    }
+
+    /// AWS authorizes the path as it is written, with or without its last slash.
+    fn add_path(&mut self, locator: &Locator, place: &Place<'_>) -> Store {
+        let path = base_name(locator.id.name());
+        for name in [path.trim_end_matches('/').to_owned(), format!("{path}*")] {
+            self.add(Action::GetParametersByPath, place.arn(Store::ParameterStore, &format!("parameter/{name}")));
+        }
+        Store::ParameterStore
+    }
+
+    /// Adds the requests of `check --describe`, for the secrets that Parameter Store does not read.
+    pub fn add_describing(&mut self) {
+        if !self.secrets.is_empty() {
+            self.resources.insert(Action::DescribeSecret, self.secrets.clone());
+        }
+    }
+
+    /// Returns the policy. `keys` may decrypt by way of the services that read in their regions.
+    pub fn policy(&self, keys: &[Arn]) -> Value {
+        let of_action = self.resources.iter().map(|(action, resources)| {
+            let (sid, action) = action.names();
+            statement(sid, action, resources.iter().map(Arn::as_str).collect())
+        });
+        let statements = of_action.chain(self.decryption(keys));
+        object([("Version", LANGUAGE.into()), ("Statement", statements.collect())])
+    }
+
+    /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
+    fn decryption(&self, keys: &[Arn]) -> Option<Value> {
+        let mut services = BTreeSet::new();
+        for region in keys.iter().filter_map(Arn::region) {
+            let suffix = partition_of(&region).unwrap_or(COMMERCIAL).dns_suffix;
+            let users = self.decrypting.iter().filter(|(_, used)| used.as_ref().is_none_or(|used| *used == region));
+            services.extend(users.map(|(store, _)| format!("{}.{region}.{suffix}", store.service())));
+        }
+        if services.is_empty() {
+            return None;
+        }
+        let keys: BTreeSet<&str> = keys.iter().map(Arn::as_str).collect();
+        let mut decryption = statement("DecryptValues", "kms:Decrypt", keys.into_iter().collect());
+        let via_service = object([("kms:ViaService", services.into_iter().collect())]);
+        decryption["Condition"] = object([("StringEquals", via_service)]);
+        Some(decryption)
+    }
+}
+
+fn statement(sid: &str, action: &str, resources: Vec<&str>) -> Value {
+    object([
+        ("Sid", sid.into()),
+        ("Effect", "Allow".into()),
+        ("Action", vec![action].into()),
+        ("Resource", resources.into()),
+    ])
+}
+
+/// Returns an object, which keeps the order of its fields.
+fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
+}
