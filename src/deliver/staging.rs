@@ -121,6 +121,7 @@ impl Delivery {
         if errors.is_empty() { Ok(Self(staged)) } else { Err(errors) }
     }
 
+    #[cfg(target_os = "linux")]
     pub fn files(&self) -> &[DeliveredFile] {
         &self.0
     }
