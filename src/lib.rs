@@ -10,6 +10,9 @@
 //! `model` and `resolve` are functions from value to value; `input` reads files; `backend` uses the network and may run a
 //! credential process. ARCHITECTURE.md has the table of the modules that each may import.
 
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+compile_error!("secrets-exec runs on Linux and macOS");
+
 // Grouped by layer: the data, the parts that stages share, the stages, the report, the commands.
 mod model;
 

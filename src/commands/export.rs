@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::prepare::{Prepared, Scope, prepare};
 use super::read::read;
 use crate::deliver::export::{Exported, export as export_variables, variables};
-use crate::deliver::{Files, deliver};
+use crate::deliver::{Delivery, Files};
 use crate::exec;
 use crate::input::cli::{Inputs, UsageError};
 use crate::model::answer::Fetched;
@@ -52,15 +52,8 @@ fn write(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let files = Files::find(vec![FileValue { target, value, origin: Origin::Argument("--output") }]);
     let signals = files.hold_signals();
     let report = |errors: Vec<_>| errors.into_iter().map(Failure::Deliver).collect::<Report>();
-    let mut delivered = deliver(files, &signals).map_err(report)?;
-    match delivered.commit(&signals) {
-        Ok(()) => {
-            delivered.keep();
-            Ok(())
-        }
-        Err(mut errors) => {
-            errors.extend(delivered.undo());
-            Err(report(errors))
-        }
-    }
+    let mut delivery = Delivery::stage(files).map_err(report)?;
+    delivery.place_unless_interrupted(&signals).map_err(report)?;
+    delivery.keep();
+    Ok(())
 }

@@ -7,8 +7,8 @@ use super::read::read;
 #[cfg(target_os = "linux")]
 use super::rotation::{Launch, supervise};
 use super::values::{print_disk_notices, unusable};
-use crate::deliver::{Delivered, Files, Signals, deliver, undeliverable};
-use crate::exec::{self, Program};
+use crate::deliver::{Delivery, Files, undeliverable};
+use crate::exec;
 use crate::input::cli::Inputs;
 use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
@@ -55,36 +55,17 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     print_disk_notices(&files, &options);
     let ready = inherited.filled("NOTIFY_SOCKET").filter(|_| options.notify_ready);
     let ready = ready.and_then(NotifySocket::open);
-    // A signal must not leave files behind: hold it until the delivery is undone or the command runs.
+    // A signal must not leave temporary files behind: it is held until all have their names.
     let signals = files.hold_signals();
-    let mut delivered =
-        deliver(files, &signals).map_err(|errors| errors.into_iter().map(Failure::Deliver).collect::<Report>())?;
-    let environment = Environment::new(retained, &resolved.variables, delivered.variables());
-    let mut failures = match environment.check(command, program.as_path(), limits) {
-        Err(error) => vec![Failure::Environment(error)],
-        Ok(()) => execute(&program, command, &environment, &mut delivered, &signals, ready.as_ref()),
-    };
-    // The command does not run, so no file may stay.
-    failures.extend(delivered.undo().into_iter().map(Failure::Deliver));
-    Err(failures.into_iter().collect())
-}
-
-/// Commits the delivery, tells `ready`, and calls execve. Returns only the failures, with the signals held.
-fn execute(
-    program: &Program,
-    command: &CommandLine,
-    environment: &Environment,
-    delivered: &mut Delivered,
-    signals: &Signals,
-    ready: Option<&NotifySocket>,
-) -> Vec<Failure> {
-    if let Err(errors) = delivered.commit(signals) {
-        return errors.into_iter().map(Failure::Deliver).collect();
-    }
+    let of_files = |errors: Vec<_>| errors.into_iter().map(Failure::Deliver).collect::<Report>();
+    // Dropped before the signals are raised: the command does not run, so no new file may stay.
+    let mut delivery = Delivery::stage(files).map_err(of_files)?;
+    let environment = Environment::new(retained, &resolved.variables, delivery.variables());
+    environment.check(command, program.as_path(), limits).map_err(Failure::Environment)?;
+    delivery.place_unless_interrupted(&signals).map_err(of_files)?;
     if let Some(socket) = ready {
         socket.send("READY=1");
     }
-    let Err(error) = exec::exec(program, command, environment);
-    signals.hold_again();
-    vec![Failure::Exec { program: program.as_path().to_owned(), error }]
+    let Err(error) = exec::exec(&program, command, &environment, delivery.descriptors().collect());
+    Err(Failure::Exec { program: program.as_path().to_owned(), error }.into())
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 
 use nix::libc::mode_t;
-use nix::sys::stat::{FileStat, Mode, fchmod};
+use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{Gid, Uid, fchown};
 
 use super::problem::{DeliverProblem, FailedStep, Step};
@@ -46,21 +46,6 @@ impl Access {
         }
     }
 
-    /// Returns the owner and mode of an existing file, without the set-id bits, which a copy must not get.
-    pub fn present(stat: &FileStat) -> Self {
-        Self {
-            user: Some(Uid::from_raw(stat.st_uid)),
-            group: Some(Gid::from_raw(stat.st_gid)),
-            mode: Mode::from_bits_truncate(stat.st_mode) & (Mode::S_IRWXU | Mode::S_IRWXG | Mode::S_IRWXO),
-        }
-    }
-
-    /// Returns the mode for a file that cannot be given its owner. Its group would be that of this process, so the group bits are
-    /// cleared.
-    pub fn without_owner(&self) -> Self {
-        Self { user: None, group: None, mode: self.mode - Mode::S_IRWXG }
-    }
-
     /// True if any execute bit is set.
     #[cfg_attr(target_os = "macos", allow(dead_code, reason = "files in memory need Linux"))]
     pub fn is_executable(&self) -> bool {
@@ -77,7 +62,7 @@ impl Access {
     ///
     /// The group comes before the mode: otherwise members of this process's group could open the file in between and keep the
     /// descriptor. The user comes last, since changing the mode of another user's file needs CAP_FOWNER.
-    pub fn apply(&self, file: &File) -> Result<(), FailedStep> {
+    fn apply(&self, file: &File) -> Result<(), FailedStep> {
         if self.group.is_some() {
             fchown(file, None, self.group).map_err(|errno| Step::Owner.failed(errno))?;
         }

@@ -1,14 +1,18 @@
 //! The directory entry at a path, found component by component, so that no other user's symbolic link redirects a file.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::libc::{dev_t, ino_t};
-use nix::sys::stat::fstat;
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
-use super::problem::{DeliverProblem, Step};
+use super::problem::{DeliverProblem, FailedStep, Step};
 use crate::system::paths::{FileSystem, WalkError, file_system, open_directory};
 
 /// An open directory and a name in it. All operations use the descriptor, so later changes of the path do not matter.
@@ -56,9 +60,93 @@ impl DirectoryEntry {
         file_system(self.directory()) == Ok(FileSystem::Disk)
     }
 
-    /// True for a file system in which the kernel alone creates files.
-    pub fn is_of_the_kernel(&self) -> bool {
-        file_system(self.directory()) == Ok(FileSystem::Kernel)
+    /// Returns the entry's file as fstatat(2) describes it; `None` if there is none.
+    pub fn stat(&self) -> Result<Option<FileStat>, FailedStep> {
+        match fstatat(self.directory(), self.name(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(Step::Look.failed(errno)),
+        }
+    }
+
+    /// Returns true if the entry is a regular file, and false if there is none.
+    ///
+    /// # Errors
+    /// When the entry is anything else, or cannot be examined.
+    pub fn is_taken(&self) -> Result<bool, DeliverProblem> {
+        let Some(stat) = self.stat()? else { return Ok(false) };
+        match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+            SFlag::S_IFREG => Ok(true),
+            SFlag::S_IFLNK => Err(DeliverProblem::Link),
+            SFlag::S_IFDIR => Err(DeliverProblem::IsADirectory),
+            _ => Err(DeliverProblem::NotRegular),
+        }
+    }
+
+    /// Checks that no file has the entry's name.
+    pub fn expect_free(&self) -> Result<(), DeliverProblem> {
+        if self.stat()?.is_some() { Err(DeliverProblem::Exists) } else { self.expect_writable() }
+    }
+
+    /// Checks that this process may create a file in the directory.
+    pub fn expect_writable(&self) -> Result<(), DeliverProblem> {
+        if file_system(self.directory()) == Ok(FileSystem::Kernel) {
+            return Err(Step::Create.failed(Errno::EACCES).into());
+        }
+        let access = AccessFlags::W_OK | AccessFlags::X_OK;
+        match faccessat(self.directory(), ".", access, AtFlags::AT_EACCESS) {
+            Err(errno @ (Errno::EACCES | Errno::EROFS)) => Err(Step::Create.failed(errno).into()),
+            // Old seccomp profiles refuse faccessat2(2) itself with another errno.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Creates an empty file with mode 0600 under a temporary name.
+    pub fn create_temporary(&self) -> Result<(File, OsString), FailedStep> {
+        let name = self.temporary_name();
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let created = openat(self.directory(), name.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR);
+        Ok((File::from(created.map_err(|errno| Step::Create.failed(errno))?), name))
+    }
+
+    /// Renames a temporary file to the entry's name, and replaces a file that has it.
+    pub fn rename(&self, temporary: &OsStr) -> Result<(), DeliverProblem> {
+        renameat(self.directory(), temporary, self.directory(), self.name()).map_err(|errno| match self.stat() {
+            Ok(Some(stat)) if errno == Errno::EPERM && self.is_sticky() => {
+                DeliverProblem::Sticky { owner: stat.st_uid }
+            }
+            _ => Step::Rename.failed(errno).into(),
+        })
+    }
+
+    /// Renames a temporary file to the entry's name, unless that is taken.
+    pub fn take_free_name(&self, temporary: &OsStr) -> Result<(), DeliverProblem> {
+        let linked = linkat(self.directory(), temporary, self.directory(), self.name(), AtFlags::empty());
+        linked.map_err(|errno| match errno {
+            Errno::EEXIST => DeliverProblem::Exists,
+            errno => Step::Rename.failed(errno).into(),
+        })?;
+        Ok(self.remove(temporary)?)
+    }
+
+    /// Removes a name of the directory. A missing one is no error.
+    pub fn remove(&self, name: &OsStr) -> Result<(), FailedStep> {
+        match unlinkat(self.directory(), name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(Step::Remove.failed(errno)),
+        }
+    }
+
+    fn is_sticky(&self) -> bool {
+        fstat(self.directory()).is_ok_and(|stat| Mode::from_bits_truncate(stat.st_mode).contains(Mode::S_ISVTX))
+    }
+
+    /// Returns a hidden name with a random suffix.
+    fn temporary_name(&self) -> OsString {
+        // NAME_MAX is 255 bytes: a longer name is cut.
+        let start = self.name().as_bytes().iter().take(200).copied();
+        let random = std::iter::repeat_with(|| fastrand::alphanumeric() as u8).take(8);
+        OsString::from_vec([b'.'].into_iter().chain(start).chain([b'.']).chain(random).collect())
     }
 }
 
@@ -93,12 +181,9 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, lchown, symlink};
 
-    use nix::errno::Errno;
-    use nix::fcntl::{OFlag, open};
-    use nix::sys::stat::Mode;
+    use nix::fcntl::open;
 
     use super::*;
-    use crate::deliver::problem::FailedStep;
     use crate::deliver::testing::*;
     use crate::system::paths::COMPONENT;
 

@@ -1,20 +1,16 @@
-//! A file at a path: written under a temporary name in the same directory, renamed, and undone on failure.
+//! A file at a path: written under a temporary name in the same directory, then renamed.
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::os::fd::OwnedFd;
-use std::path::Path;
 
-use nix::errno::Errno;
 use nix::unistd::close;
 
 use super::access::Access;
 use super::directory::DirectoryEntry;
 use super::problem::{DeliverProblem, FailedStep, Step};
-use super::restore::restore;
 use crate::model::secret_value::SecretValue;
 
-/// A file at a path, staged or in place.
+/// A file at a path. Dropping the value removes a temporary file, and a new one unless [`Self::keep`] was called.
 #[derive(Debug)]
 pub struct DiskFile {
     entry: DirectoryEntry,
@@ -24,15 +20,11 @@ pub struct DiskFile {
 #[derive(Debug)]
 enum State {
     /// Complete under this temporary name.
-    Staged(OsString),
+    Temporary(OsString),
     /// In place; no file was replaced.
     New,
-    /// In place; the replaced file has this temporary name.
-    Replacing(OsString),
-    /// In place; the name of the replaced file is removed, and it is open if it could be opened for reading.
-    Replaced(Result<File, Errno>),
-    /// Nothing is left to undo.
-    Undone,
+    /// In place to stay.
+    Kept,
 }
 
 impl DiskFile {
@@ -49,15 +41,21 @@ impl DiskFile {
         entry: DirectoryEntry,
         fill: impl FnOnce(&mut File) -> Result<(), FailedStep>,
     ) -> Result<Self, DeliverProblem> {
-        entry.expect_regular()?;
-        let state = State::Staged(write(&entry, fill)?);
-        Ok(Self { entry, state })
+        entry.is_taken()?;
+        let (mut file, temporary) = entry.create_temporary()?;
+        let staged = Self { entry, state: State::Temporary(temporary) };
+        fill(&mut file)?;
+        // Some file systems (NFS, quotas) report a full disk only on close.
+        close(file).map_err(|errno| Step::Write.failed(errno))?;
+        Ok(staged)
     }
 
-    /// Renames the file to its own name. A file that it replaces keeps a temporary name.
+    /// Renames the file to its own name. A regular file that has it is replaced, and the new one then stays.
     pub fn place(&mut self) -> Result<(), DeliverProblem> {
-        if let State::Staged(temporary) = &self.state {
-            self.state = self.entry.replace(temporary)?.map_or(State::New, State::Replacing);
+        if let State::Temporary(temporary) = &self.state {
+            let is_taken = self.entry.is_taken()?;
+            self.entry.rename(temporary)?;
+            self.state = if is_taken { State::Kept } else { State::New };
         }
         Ok(())
     }
@@ -67,65 +65,29 @@ impl DiskFile {
     /// # Errors
     /// [`DeliverProblem::Exists`] if it is.
     pub fn place_new(&mut self) -> Result<(), DeliverProblem> {
-        if let State::Staged(temporary) = &self.state {
+        if let State::Temporary(temporary) = &self.state {
             self.entry.take_free_name(temporary)?;
             self.state = State::New;
         }
         Ok(())
     }
 
-    /// Removes the name of the replaced file, and keeps it open for [`Self::undo`].
-    ///
-    /// # Errors
-    /// When a step fails; [`Self::undo`] still restores the replaced file.
-    pub fn commit(&mut self) -> Result<(), DeliverProblem> {
-        let State::Replacing(old) = &self.state else { return Ok(()) };
-        // Without a name the file can only be copied back: linkat(2) does not link a file whose last link was removed.
-        let file = self.entry.open(old).or_else(|errno| self.entry.open_own(old).map_err(|_| errno));
-        self.entry.remove(old)?;
-        self.state = State::Replaced(file);
-        Ok(())
-    }
-
-    /// Leaves the file in place when the value is dropped, after [`Self::commit`].
+    /// Leaves the file in place when the value is dropped.
     pub fn keep(&mut self) {
-        self.state = State::Undone;
+        self.state = State::Kept;
     }
 
-    /// Opens the file, staged or in place, without access to its content.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub fn open(&self) -> Result<OwnedFd, DeliverProblem> {
-        let name = match &self.state {
-            State::Staged(temporary) => temporary,
-            State::New | State::Replacing(_) | State::Replaced(_) | State::Undone => self.entry.name(),
-        };
-        self.entry.open_path(name).map_err(|errno| Step::Look.failed(errno).into())
+    /// Removes the file as dropping does, and returns the error.
+    pub fn undo(&mut self) -> Result<(), FailedStep> {
+        match std::mem::replace(&mut self.state, State::Kept) {
+            State::Temporary(name) => self.entry.remove(&name),
+            State::New => self.entry.remove(self.entry.name()),
+            State::Kept => Ok(()),
+        }
     }
 
-    /// Removes the file and restores the one that it replaced: the same inode, or a copy after [`Self::commit`].
-    ///
-    /// # Errors
-    /// [`DeliverProblem::NotUndone`] or [`DeliverProblem::LeftAside`]. A second call does nothing.
-    pub fn undo(&mut self) -> Result<(), DeliverProblem> {
-        let entry = &self.entry;
-        let undone = match std::mem::replace(&mut self.state, State::Undone) {
-            State::Staged(temporary) => entry.remove(&temporary),
-            State::New => entry.remove(entry.name()),
-            State::Replacing(name) => {
-                return entry.rename(&name).map_err(|failed| DeliverProblem::LeftAside { name, failed });
-            }
-            State::Replaced(Ok(old)) => restore(entry, &old),
-            State::Replaced(Err(errno)) => entry.remove(entry.name()).and(Err(Step::Read.failed(errno))),
-            State::Undone => Ok(()),
-        };
-        undone.map_err(DeliverProblem::NotUndone)
-    }
-
-    /// The path as it was declared.
-    pub fn path(&self) -> &Path {
-        self.entry.path()
+    pub fn entry(&self) -> &DirectoryEntry {
+        &self.entry
     }
 }
 
@@ -135,32 +97,14 @@ impl Drop for DiskFile {
     }
 }
 
-/// Writes a file under a temporary name, and removes it on failure.
-fn write(
-    entry: &DirectoryEntry,
-    fill: impl FnOnce(&mut File) -> Result<(), FailedStep>,
-) -> Result<OsString, FailedStep> {
-    let (mut file, temporary) = entry.create_temporary()?;
-    let filled = fill(&mut file);
-    // Some file systems (NFS, quotas) report a full disk only on close.
-    let closed = close(file).map_err(|errno| Step::Write.failed(errno));
-    match filled.and(closed) {
-        Ok(()) => Ok(temporary),
-        Err(failed) => {
-            let _ = entry.remove(&temporary);
-            Err(failed)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
     use std::fs;
     use std::io::Read;
-    use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
-    use std::path::PathBuf;
+    use std::os::unix::fs::{MetadataExt, symlink};
+    use std::path::{Path, PathBuf};
 
+    use nix::errno::Errno;
     use nix::sys::stat::Mode;
 
     use super::*;
@@ -228,7 +172,6 @@ mod tests {
         assert_eq!(directory.names().len(), 2);
         staged.place().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
-        staged.commit().unwrap();
         assert_eq!(directory.names(), ["file"]);
         let mut seen = String::new();
         reader.read_to_string(&mut seen).unwrap();
@@ -303,85 +246,19 @@ mod tests {
         staged.place().unwrap();
         assert_eq!(names(&directory.path("a")), Vec::<String>::new());
         assert_eq!(names(&directory.path("b")), ["file"]);
-        staged.undo().unwrap();
+        drop(staged);
         assert_eq!(names(&directory.path("b")), Vec::<String>::new());
     }
 
-    /// The metadata that undoing must restore.
-    fn identity(path: &Path) -> (u64, u64, i64, i64, u32, Vec<u8>) {
-        let found = fs::metadata(path).unwrap();
-        (found.ino(), found.nlink(), found.mtime(), found.mtime_nsec(), found.mode(), fs::read(path).unwrap())
-    }
-
     #[test]
-    fn undoing_restores_the_same_inode() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        fs::write(&path, "old").unwrap();
-        fs::hard_link(&path, directory.path("link")).unwrap();
-        File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
-        let before = identity(&path);
-        let mut staged = stage(&path);
-        staged.place().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        staged.undo().unwrap();
-        assert_eq!(identity(&path), before);
-        assert_eq!(directory.names(), ["file", "link"]);
-    }
-
-    #[test]
-    fn undoing_restores_the_same_inode_without_an_exchange() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        for mode in [0o755, 0o1755] {
-            fs::set_permissions(directory.path(""), PermissionsExt::from_mode(mode)).unwrap();
-            fs::write(&path, "old").unwrap();
-            let before = identity(&path);
-            let mut staged = stage(&path);
-            let State::Staged(temporary) = &staged.state else { unreachable!() };
-            let old = staged.entry.replace_plainly(temporary).unwrap().unwrap();
-            assert_eq!((fs::read(&path).unwrap(), directory.names().len()), (b"new".to_vec(), 2));
-            staged.state = State::Replacing(old);
-            staged.undo().unwrap();
-            assert_eq!(identity(&path), before);
-            assert_eq!(directory.names(), ["file"]);
-        }
-    }
-
-    #[test]
-    fn a_failing_rename_without_an_exchange_changes_nothing() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        for mode in [0o755, 0o1755] {
-            fs::set_permissions(directory.path(""), PermissionsExt::from_mode(mode)).unwrap();
-            fs::write(&path, "old").unwrap();
-            let before = identity(&path);
-            let entry = DirectoryEntry::find(&path).unwrap();
-            assert_eq!(entry.replace_plainly(OsStr::new("nothing")), Err(Errno::ENOENT));
-            assert_eq!(identity(&path), before);
-            assert_eq!(directory.names(), ["file"]);
-        }
-    }
-
-    #[test]
-    fn without_an_exchange_a_new_file_replaces_nothing() {
-        let directory = Directory::new();
-        let staged = stage(&directory.path("file"));
-        let State::Staged(temporary) = &staged.state else { unreachable!() };
-        assert_eq!(staged.entry.replace_plainly(temporary), Ok(None));
-        assert_eq!(directory.names(), ["file"]);
-    }
-
-    #[test]
-    fn a_file_that_is_created_meanwhile_is_replaced_and_restored() {
+    fn a_file_that_is_created_meanwhile_is_replaced() {
         let directory = Directory::new();
         let path = directory.path("file");
         let mut staged = stage(&path);
         fs::write(&path, "of another process").unwrap();
         staged.place().unwrap();
+        drop(staged);
         assert_eq!(fs::read(&path).unwrap(), b"new");
-        staged.undo().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"of another process");
         assert_eq!(directory.names(), ["file"]);
     }
 
@@ -392,103 +269,8 @@ mod tests {
         let mut staged = stage(&path);
         symlink("elsewhere", &path).unwrap();
         assert_eq!(staged.place(), Err(DeliverProblem::Link));
-        staged.undo().unwrap();
-        assert_eq!(fs::read_link(&path).unwrap(), Path::new("elsewhere"));
-        assert_eq!(directory.names(), ["file"]);
-    }
-
-    #[test]
-    fn once_committed_the_replaced_file_is_removed_and_restored_as_a_copy() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        fs::write(&path, b"old \xff\x00\n").unwrap();
-        fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
-        File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
-        let before = identity(&path);
-        let mut staged = stage(&path);
-        staged.place().unwrap();
-        staged.commit().unwrap();
-        assert_eq!(directory.names(), ["file"]);
-        staged.undo().unwrap();
-        let after = identity(&path);
-        assert_eq!((after.1, after.2, after.3, after.4, &after.5), (before.1, before.2, before.3, before.4, &before.5));
-        assert_eq!(directory.names(), ["file"]);
-    }
-
-    #[test]
-    fn once_committed_a_file_with_another_link_is_restored_as_the_same_inode() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        fs::write(&path, "old").unwrap();
-        fs::hard_link(&path, directory.path("link")).unwrap();
-        let before = identity(&path);
-        let mut staged = stage(&path);
-        staged.place().unwrap();
-        staged.commit().unwrap();
-        staged.undo().unwrap();
-        assert_eq!(identity(&path), before);
-        assert_eq!(directory.names(), ["file", "link"]);
-    }
-
-    #[test]
-    fn a_copy_has_no_set_id_bits() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        fs::write(&path, "old").unwrap();
-        fs::set_permissions(&path, PermissionsExt::from_mode(0o2644)).unwrap();
-        let mut staged = stage(&path);
-        staged.place().unwrap();
-        staged.commit().unwrap();
-        staged.undo().unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o644);
-    }
-
-    #[test]
-    fn the_copy_of_a_sparse_file_is_sparse() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        let sparse = File::create(&path).unwrap();
-        sparse.write_all_at(b"start", 0).unwrap();
-        sparse.write_all_at(b"middle", 1 << 30).unwrap();
-        sparse.set_len(3 << 30).unwrap();
-        let mut staged = stage(&path);
-        staged.place().unwrap();
-        staged.commit().unwrap();
-        staged.undo().unwrap();
-        let copy = File::open(&path).unwrap();
-        let found = copy.metadata().unwrap();
-        // stat(2) counts blocks of 512 bytes.
-        assert!(found.len() == 3 << 30 && found.blocks() < 1 << 20, "{found:?}");
-        let (mut start, mut middle) = ([0; 5], [0; 6]);
-        copy.read_exact_at(&mut start, 0).unwrap();
-        copy.read_exact_at(&mut middle, 1 << 30).unwrap();
-        assert_eq!((&start, &middle), (b"start", b"middle"));
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_renamed_back_is_reported_with_its_temporary_name() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        fs::write(&path, "old").unwrap();
-        let mut staged = stage(&path);
-        staged.place().unwrap();
-        fs::remove_file(&path).unwrap();
-        fs::create_dir(&path).unwrap();
-        let Err(DeliverProblem::LeftAside { name, failed }) = staged.undo() else { panic!("{staged:?}") };
-        assert_eq!(failed.step, Step::Rename);
-        assert_eq!(fs::read(directory.path(name.to_str().unwrap())).unwrap(), b"old");
-    }
-
-    #[test]
-    fn undoing_is_done_once() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        let mut staged = stage(&path);
-        staged.undo().unwrap();
-        fs::write(&path, "of another process").unwrap();
-        staged.place().unwrap();
-        staged.undo().unwrap();
         drop(staged);
+        assert_eq!(fs::read_link(&path).unwrap(), Path::new("elsewhere"));
         assert_eq!(directory.names(), ["file"]);
     }
 }

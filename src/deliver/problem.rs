@@ -1,13 +1,12 @@
-//! Errors of delivering a file and of undoing the delivery.
+//! Errors of delivering a file.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
 
 use crate::model::entry::{FileTarget, Origin};
 
-/// A failure to deliver one file, or to undo its delivery.
+/// A failure to deliver one file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DeliverError {
     pub target: FileTarget,
@@ -15,7 +14,7 @@ pub struct DeliverError {
     pub problem: DeliverProblem,
 }
 
-/// The reason why a file cannot be delivered, or its delivery not be undone.
+/// The reason why a file cannot be delivered, or removed when its command has ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum DeliverProblem {
     /// The path has a NUL byte.
@@ -41,7 +40,7 @@ pub enum DeliverProblem {
     NotRegular,
     /// Another declared path names the same directory entry.
     SamePlace,
-    /// The existing file belongs to another user, and in a sticky directory only its owner may rename it.
+    /// The existing file belongs to another user, and in a sticky directory only its owner may replace it.
     Sticky {
         /// The file's user id.
         owner: u32,
@@ -59,14 +58,6 @@ pub enum DeliverProblem {
     Descriptors(u64),
     /// A step of the delivery failed.
     Failed(FailedStep),
-    /// A step of the undoing failed: the new file is still there, or the replaced one is not as it was.
-    NotUndone(FailedStep),
-    /// The replaced file could not be renamed back.
-    LeftAside {
-        /// Its temporary name in the same directory.
-        name: OsString,
-        failed: FailedStep,
-    },
     /// A termination signal came, and the process survived it.
     Interrupted,
 }
@@ -78,7 +69,7 @@ pub struct FailedStep {
     pub why: Errno,
 }
 
-/// A step of delivering a file, or of undoing it.
+/// A step of delivering a file, or of removing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Opening its directory.
@@ -94,8 +85,6 @@ pub enum Step {
     /// Sealing a memfd.
     #[cfg_attr(target_os = "macos", allow(dead_code, reason = "files in memory need Linux"))]
     Seal,
-    /// Reading the replaced file.
-    Read,
     /// Reading the running program.
     Program,
     /// Renaming between the temporary name and its own.
@@ -106,17 +95,6 @@ pub enum Step {
 impl Step {
     pub fn failed(self, errno: Errno) -> FailedStep {
         FailedStep { step: self, why: errno }
-    }
-}
-
-impl DeliverProblem {
-    /// Returns the problem as one of undoing a delivery.
-    #[must_use]
-    pub fn of_undoing(self) -> Self {
-        match self {
-            Self::Failed(failed) => Self::NotUndone(failed),
-            problem => problem,
-        }
     }
 }
 

@@ -9,7 +9,6 @@ use nix::sys::stat::{Mode, fchmod};
 
 use super::directory::DirectoryEntry;
 use super::disk::DiskFile;
-use super::platform::open_program;
 use super::problem::{DeliverError, DeliverProblem, FailedStep, Step};
 use super::signals::{Signals, Undoing};
 use crate::model::entry::{FileTarget, Mode as FileMode, Origin, Place};
@@ -29,15 +28,14 @@ pub fn install(directory: &Path) -> Result<(), Vec<DeliverError>> {
 
 fn copy(path: &Path) -> Result<(), DeliverProblem> {
     let entry = DirectoryEntry::find(path)?;
-    let mut program = open_program().map_err(|errno| Step::Program.failed(errno))?;
+    // The kernel's link also leads to a program whose name was removed or replaced. macOS has none, and images of containers are Linux's.
+    let mut program = File::open("/proc/self/exe").map_err(|error| Step::Program.failed(errno(&error)))?;
     let signals = Signals::hold(Undoing::Files);
     let mut file = DiskFile::stage_filled(entry, |file| fill(file, &mut program))?;
     if signals.caught() {
-        file.undo()?;
         return Err(DeliverProblem::Interrupted);
     }
     file.place()?;
-    file.commit()?;
     file.keep();
     Ok(())
 }

@@ -21,7 +21,7 @@ static HOLDING: Mutex<()> = Mutex::new(());
 pub enum Undoing {
     /// Nothing to undo: files in memory end with the process.
     Nothing,
-    /// Files on disk must be removed or restored.
+    /// Files on disk must be removed.
     Files,
 }
 
@@ -64,21 +64,12 @@ impl Signals {
         self.caught_signals().next().is_some()
     }
 
-    /// Restores the previous actions right before execve. Returns false, with the signals still held, if one came until then.
+    /// Restores the previous actions right before execve. Returns false if a signal came until then.
     #[must_use]
     pub fn release(&self) -> bool {
         self.handlers.restore();
         // CAUGHT is final now: the handler is not installed any more.
-        let is_released = !self.caught();
-        if !is_released {
-            self.hold_again();
-        }
-        is_released
-    }
-
-    /// Installs the handlers again, when execve has failed and files are to be undone.
-    pub fn hold_again(&self) {
-        self.handlers.reinstall();
+        !self.caught()
     }
 
     fn caught_signals(&self) -> impl Iterator<Item = Signal> {
@@ -133,8 +124,8 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_that_came_before_the_release_keeps_all_of_them_held() {
-        let test = "deliver::signals::tests::a_signal_that_came_before_the_release_keeps_all_of_them_held";
+    fn a_signal_that_came_before_the_release_ends_the_process_when_dropped() {
+        let test = "deliver::signals::tests::a_signal_that_came_before_the_release_ends_the_process_when_dropped";
         if let Some(Child { output, .. }) = in_child(test, &[], ":") {
             assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
             return assert!(String::from_utf8_lossy(&output.stdout).contains("held"), "{output:?}");
@@ -142,25 +133,17 @@ mod tests {
         let signals = Signals::hold(Undoing::Files);
         raise(Signal::SIGTERM).unwrap();
         assert!(!signals.release());
-        raise(Signal::SIGTERM).unwrap();
         println!("held");
         drop(signals);
     }
 
     #[test]
-    fn a_signal_after_the_release_ends_the_process_until_they_are_held_again() {
-        let test = "deliver::signals::tests::a_signal_after_the_release_ends_the_process_until_they_are_held_again";
+    fn a_signal_after_the_release_ends_the_process() {
+        let test = "deliver::signals::tests::a_signal_after_the_release_ends_the_process";
         if let Some(Child { output, .. }) = in_child(test, &[], ":") {
-            assert_eq!(output.status.signal(), Some(Signal::SIGHUP as i32), "{output:?}");
-            return assert!(String::from_utf8_lossy(&output.stdout).contains("held again"), "{output:?}");
+            return assert_eq!(output.status.signal(), Some(Signal::SIGHUP as i32), "{output:?}");
         }
         let signals = Signals::hold(Undoing::Files);
-        assert!(signals.release());
-        signals.hold_again();
-        raise(Signal::SIGHUP).unwrap();
-        assert!(signals.caught());
-        CAUGHT.store(0, Ordering::Relaxed);
-        println!("held again");
         assert!(signals.release());
         raise(Signal::SIGHUP).unwrap();
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::problem::{DeliverError, DeliverProblem};
 use super::signals::{Signals, Undoing};
-use super::{Delivered, Files};
+use super::{Delivery, Files};
 use crate::model::entry::{FileTarget, Mode, Origin, Owner, Place};
 use crate::model::env_name::EnvName;
 use crate::model::resolved::FileValue;
@@ -17,8 +17,11 @@ use crate::model::secret_value::SecretValue;
 const CHILD: &str = "SECRETS_EXEC_TEST_CHILD";
 
 /// Delivers files and holds the signals only meanwhile, so that tests do not wait for each other.
-pub fn deliver(files: Vec<FileValue>) -> Result<Delivered, Vec<DeliverError>> {
-    super::deliver(Files::find(files), &Signals::hold(Undoing::Files))
+pub fn deliver(files: Vec<FileValue>) -> Result<Delivery, Vec<DeliverError>> {
+    let signals = Signals::hold(Undoing::Files);
+    let mut delivery = Delivery::stage(Files::find(files))?;
+    delivery.place_unless_interrupted(&signals)?;
+    Ok(delivery)
 }
 
 pub const NOBODY: u32 = 65_534;
@@ -77,7 +80,7 @@ pub fn with(mode: &str, owner: Option<&str>, mut file: FileValue) -> FileValue {
     file
 }
 
-pub fn problems(result: Result<Delivered, Vec<DeliverError>>) -> Vec<DeliverProblem> {
+pub fn problems(result: Result<Delivery, Vec<DeliverError>>) -> Vec<DeliverProblem> {
     result.unwrap_err().into_iter().map(|error| error.problem).collect()
 }
 

@@ -34,12 +34,18 @@ pub enum ExecError {
     Other(Errno),
 }
 
-/// Replaces the process with `program`, which inherits the process id, the descriptors and the inherited signal dispositions.
+/// Replaces the process with `program`, which inherits the process id, the inherited signal dispositions, and `descriptors` despite
+/// FD_CLOEXEC.
 ///
 /// # Errors
-/// When execve fails; the process continues unchanged.
-pub fn exec(program: &Program, command: &CommandLine, environment: &Environment) -> Result<Infallible, ExecError> {
-    let image = Image::new(program, command, environment);
+/// When execve fails; the process continues.
+pub fn exec(
+    program: &Program,
+    command: &CommandLine,
+    environment: &Environment,
+    descriptors: Vec<BorrowedFd<'_>>,
+) -> Result<Infallible, ExecError> {
+    let image = Image::new(program, command, environment).inheriting(descriptors);
     match through_shell_if_needed(image, |image| Err::<Infallible, _>(SpawnError::NotExecuted(image.execute()))) {
         Ok(never) => match never {},
         Err(error) => Err(ExecError::new(error, environment)),

@@ -51,7 +51,6 @@ pub fn with_blocked_signals<T>(action: impl FnOnce() -> T) -> T {
 
 /// An action that is installed for some signals. Dropping the value restores the previous actions.
 pub struct Handlers {
-    action: SigAction,
     previous: Vec<(Signal, SigAction)>,
 }
 
@@ -66,8 +65,7 @@ impl Handlers {
             let previous = unsafe { sigaction(signal, &action) }.ok()?;
             Some((signal, previous))
         };
-        let previous = signals.into_iter().filter_map(install).collect();
-        Self { action, previous }
+        Self { previous: signals.into_iter().filter_map(install).collect() }
     }
 
     /// Returns the signals that the action was installed for.
@@ -80,14 +78,6 @@ impl Handlers {
         for (signal, previous) in &self.previous {
             // SAFETY: this action was in force before, so its handler, if any, was installed as sound.
             let _ = unsafe { sigaction(*signal, previous) };
-        }
-    }
-
-    /// Installs the action again after [`Self::restore`].
-    pub fn reinstall(&self) {
-        for signal in self.signals() {
-            // SAFETY: the handler is async-signal-safe by the contract of `install`.
-            let _ = unsafe { sigaction(signal, &self.action) };
         }
     }
 }
@@ -117,8 +107,8 @@ mod tests {
         assert_eq!(disposition(signal), Disposition::Handled);
         handlers.restore();
         assert_eq!(disposition(signal), Disposition::Default);
-        handlers.reinstall();
-        assert_eq!(disposition(signal), Disposition::Handled);
+        // SAFETY: the handler does nothing.
+        let handlers = unsafe { Handlers::install(action, [signal]) };
         drop(handlers);
         assert_eq!(disposition(signal), Disposition::Default);
     }

@@ -1,5 +1,5 @@
 //! Files at a `path` after a launch; start with `with_file`, which declares `out/file`. Failures are in
-//! `files_undone.rs`.
+//! `files_failed.rs`.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

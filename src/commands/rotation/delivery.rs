@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::deliver::{DeliverError, Files, Staged, Written};
+use crate::deliver::{DeliverError, Delivery, Files, Written};
 use crate::exec::{self, Image, Program};
 use crate::model::command_line::CommandLine;
 use crate::model::entry::Place;
@@ -22,7 +22,7 @@ pub struct Target {
 
 /// Values that are ready for a start of the command: files under temporary names, and the environment.
 pub struct Prepared {
-    staged: Staged,
+    delivery: Delivery,
     environment: Environment,
 }
 
@@ -48,44 +48,44 @@ impl Target {
     /// # Errors
     /// Every file that cannot be written.
     pub fn prepare(&self, variables: &[ResolvedVariable], files: Files) -> Result<Prepared, Report> {
-        let staged = Staged::stage(files).map_err(of_files)?;
-        let environment = Environment::new(self.retained.clone(), variables, staged.variables());
-        Ok(Prepared { staged, environment })
+        let delivery = Delivery::stage(files).map_err(of_files)?;
+        let environment = Environment::new(self.retained.clone(), variables, delivery.variables());
+        Ok(Prepared { delivery, environment })
     }
 
-    /// Puts the files in place, and calls `spawn` with the program and its environment. Returns the files, and those that could not be
-    /// replaced in full.
+    /// Puts the files in place, notes them in `written`, and calls `spawn` with the program and its environment. Returns those that the
+    /// start before had written and that cannot be removed.
     ///
     /// # Errors
-    /// Every reason why the command is not started. The files are those of before then.
+    /// Every reason why the command is not started.
     pub fn start(
         &self,
         program: &Program,
-        Prepared { staged, environment }: Prepared,
+        Prepared { mut delivery, environment }: Prepared,
+        written: &mut Written,
         spawn: impl FnMut(&mut Image<'_>) -> Result<(), SpawnError>,
-    ) -> Result<(Written, Vec<DeliverError>), Report> {
+    ) -> Result<Vec<DeliverError>, Report> {
         environment.check(&self.command, program.as_path(), exec::limits()).map_err(Failure::Environment)?;
-        let placed = staged.place().map_err(of_files)?;
-        let descriptors = placed.descriptors().collect();
-        match exec::start(program, &self.command, &environment, descriptors, spawn) {
-            Ok(()) => Ok(placed.commit()),
-            Err(error) => {
-                let failure = Failure::Exec { program: program.as_path().to_owned(), error };
-                let undone = placed.undo().into_iter().map(Failure::Deliver);
-                Err([failure].into_iter().chain(undone).collect())
-            }
-        }
+        let remains = place(&mut delivery, written)?;
+        let started = exec::start(program, &self.command, &environment, delivery.descriptors().collect(), spawn);
+        started.map_err(|error| Failure::Exec { program: program.as_path().to_owned(), error })?;
+        Ok(remains)
     }
 }
 
-/// Replaces the files that have a path, all or none, while the command runs.
+/// Replaces the files that have a path while the command runs, and notes them in `written`. Returns those of before that cannot be
+/// removed.
 ///
 /// # Errors
 /// Every file that cannot be replaced.
-pub fn replace(files: Vec<FileValue>) -> Result<(Written, Vec<DeliverError>), Report> {
+pub fn replace(files: Vec<FileValue>, written: &mut Written) -> Result<Vec<DeliverError>, Report> {
     let files = files.into_iter().filter(|file| matches!(file.target.place, Place::Path(_))).collect();
-    let staged = Staged::stage(Files::find(files)).map_err(of_files)?;
-    Ok(staged.place().map_err(of_files)?.commit())
+    place(&mut Delivery::stage(Files::find(files)).map_err(of_files)?, written)
+}
+
+fn place(delivery: &mut Delivery, written: &mut Written) -> Result<Vec<DeliverError>, Report> {
+    delivery.place().map_err(of_files)?;
+    Ok(written.replace(Written::keep(delivery).map_err(of_files)?))
 }
 
 fn of_files(errors: Vec<DeliverError>) -> Report {

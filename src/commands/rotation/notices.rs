@@ -97,7 +97,7 @@ impl Notices<'_> {
         }
     }
 
-    /// Prints files that could not be replaced or removed.
+    /// Prints files that could not be removed.
     pub fn remains(&self, errors: Vec<DeliverError>) {
         let report: Report = errors.into_iter().map(Failure::Deliver).collect();
         if !report.is_empty() {

@@ -53,7 +53,7 @@ pub struct Values {
     found: Vec<ChangedSecret>,
     /// The reason of the last poll or preparation that failed.
     failure: Report,
-    /// Files that could not be replaced or removed in full, while the command runs nevertheless.
+    /// Files that could not be removed, while the command runs nevertheless.
     remains: Vec<DeliverError>,
 }
 
@@ -170,8 +170,8 @@ impl Values {
                 let prepared = self.target.prepare(&resolved.variables, Files::find(resolved.files));
                 prepared.map(|prepared| self.prepared = Some(prepared))
             }
-            OnRotation::Signal(_) => replace(resolved.files).map(|written| {
-                self.keep(written);
+            OnRotation::Signal(_) => replace(resolved.files, &mut self.written).map(|remains| {
+                self.remains.extend(remains);
                 self.poller.adopt();
             }),
             OnRotation::Exit => Ok(()),
@@ -208,15 +208,9 @@ impl Values {
         let found = exec::find(self.target.command.program(), self.path.as_deref());
         let program = found.map_err(|error| Failure::program(&self.target.command, error))?;
         let Some(prepared) = self.prepared.take() else { return Ok(()) };
-        let written = self.target.start(&program, prepared, spawn)?;
-        self.keep(written);
+        self.remains.extend(self.target.start(&program, prepared, &mut self.written, spawn)?);
         self.poller.adopt();
         Ok(())
-    }
-
-    fn keep(&mut self, (written, remains): (Written, Vec<DeliverError>)) {
-        self.remains.extend(remains);
-        self.remains.extend(self.written.replace(written));
     }
 
     /// Removes the files, and returns those that cannot be removed.

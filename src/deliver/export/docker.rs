@@ -3,8 +3,7 @@
 //! Both read it with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman `pkg/env`) and trim a line at its start only, where the
 //! name is.
 
-use super::unfit::Unfit;
-use super::variable::Variable;
+use super::variable::{Unfit, Variable};
 
 /// The longest line, without its line feed: `bufio.MaxScanTokenSize` is 64 KiB with it.
 const LONGEST_LINE: usize = 64 * 1024 - 1;

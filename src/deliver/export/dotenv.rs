@@ -10,8 +10,7 @@
 //!
 //! Both read a carriage return in the file as a line feed, so one can only be the escape `\r`.
 
-use super::unfit::Unfit;
-use super::variable::Variable;
+use super::variable::{Unfit, Variable};
 
 /// A way to write a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

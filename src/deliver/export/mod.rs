@@ -3,21 +3,19 @@
 //! - `shell`: commands of a shell, and `reserved`, the names that shells keep for themselves.
 //! - `dotenv`: a file that python-dotenv and Node's dotenv read alike.
 //! - `docker`: a file for `docker run --env-file` and `podman run --env-file`.
-//! - `json`: an object.
-//! - `variable`, `unfit`: what is exported, and the errors.
+//! - `variable`: what is exported, and the errors.
 
 mod docker;
 mod dotenv;
-mod json;
 mod reserved;
 mod shell;
-mod unfit;
 mod variable;
 
-pub use unfit::{ExportError, ExportProblem, Unfit};
-pub use variable::Variable;
+pub use variable::{ExportError, ExportProblem, Unfit, Variable};
 
 use std::os::unix::ffi::OsStrExt;
+
+use serde::Serializer;
 
 use crate::model::entry::{Place, Subject};
 use crate::model::environment::{Limits, check_variable};
@@ -79,10 +77,13 @@ pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<Export
         ExportFormat::Json => {
             let mut members = Vec::with_capacity(variables.len());
             let errors = write_each(variables, format, |variable| {
-                members.push(json::member(variable)?);
+                // JSON text must be UTF-8 (RFC 8259, 8.1).
+                members.push((variable.name.as_str(), variable.utf8().ok_or(Unfit::NotUtf8)?));
                 Ok(())
             });
-            json::write(&members, &mut text);
+            // Writing to memory does not fail.
+            let _ = serde_json::Serializer::pretty(&mut text).collect_map(members);
+            text.push(b'\n');
             errors
         }
     };

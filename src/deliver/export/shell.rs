@@ -6,8 +6,7 @@
 //! CSH_JUNKIE_QUOTES zsh allows no line feed in any quotes, so that such a value is a syntax error there.
 
 use super::reserved::shells_that_reserve;
-use super::unfit::Unfit;
-use super::variable::Variable;
+use super::variable::{Unfit, Variable};
 use crate::model::entry::Subject;
 
 /// Writes the command that sets a variable.

@@ -1,4 +1,4 @@
-//! Messages about files that cannot be delivered, or whose delivery cannot be undone; `export` has those about exported variables.
+//! Messages about files that cannot be delivered; `export` has those about exported variables.
 
 pub mod export;
 
@@ -33,9 +33,7 @@ pub fn status(error: &DeliverError) -> u8 {
         | DeliverProblem::Accounts(..)
         | DeliverProblem::MemoryNotAllowed(_)
         | DeliverProblem::Descriptors(_)
-        | DeliverProblem::Failed(_)
-        | DeliverProblem::NotUndone(_)
-        | DeliverProblem::LeftAside { .. } => CONFIGURATION,
+        | DeliverProblem::Failed(_) => CONFIGURATION,
     }
 }
 
@@ -104,12 +102,6 @@ fn what(problem: &DeliverProblem) -> String {
             )
         }
         DeliverProblem::Failed(failed) => failed_step(*failed),
-        DeliverProblem::NotUndone(failed) => format!("could not be undone: {}", failed_step(*failed)),
-        DeliverProblem::LeftAside { name, failed } => format!(
-            "could not be undone: {}; the replaced file is now {} in the same directory",
-            failed_step(*failed),
-            name.display()
-        ),
         DeliverProblem::Interrupted => "a signal ended the launch".to_owned(),
     }
 }
@@ -124,7 +116,6 @@ fn failed_step(FailedStep { step, why }: FailedStep) -> String {
         Step::Mode => format!("its mode cannot be set: {why}"),
         Step::Write => format!("cannot be written: {why}"),
         Step::Seal => format!("cannot be sealed: {why}"),
-        Step::Read => format!("the replaced file cannot be read: {why}"),
         Step::Program => format!("the running program cannot be read: {why}"),
         Step::Rename => format!("cannot be renamed: {why}"),
         Step::Remove => format!("cannot be removed: {why}"),

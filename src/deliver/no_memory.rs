@@ -6,9 +6,8 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use crate::deliver::access::Access;
-use crate::deliver::inheritance::Inheritance;
-use crate::deliver::problem::DeliverProblem;
+use super::access::Access;
+use super::problem::DeliverProblem;
 use crate::model::secret_value::SecretValue;
 
 /// A file in memory, which is never made.
@@ -18,7 +17,7 @@ pub struct MemoryFile(Infallible);
 impl MemoryFile {
     /// # Errors
     /// Always.
-    pub fn create(_: &Access, _: &SecretValue, _: Inheritance) -> Result<Self, DeliverProblem> {
+    pub fn create(_: &Access, _: &SecretValue) -> Result<Self, DeliverProblem> {
         Err(DeliverProblem::MemoryNotAllowed(Errno::ENOSYS))
     }
 

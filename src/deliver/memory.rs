@@ -12,9 +12,8 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
 
-use crate::deliver::access::Access;
-use crate::deliver::inheritance::Inheritance;
-use crate::deliver::problem::{DeliverProblem, Step};
+use super::access::Access;
+use super::problem::{DeliverProblem, Step};
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::errno;
 
@@ -35,15 +34,15 @@ pub struct MemoryFile {
 }
 
 impl MemoryFile {
-    /// Creates a file with this content, sealed against every change, at offset 0.
-    pub fn create(access: &Access, content: &SecretValue, inheritance: Inheritance) -> Result<Self, DeliverProblem> {
+    /// Creates a file with this content, sealed against every change, at offset 0, and with FD_CLOEXEC.
+    pub fn create(access: &Access, content: &SecretValue) -> Result<Self, DeliverProblem> {
         let mut file = File::from(empty(if access.is_executable() { EXEC } else { NOEXEC_SEAL })?);
         access.fill(&mut file, content)?;
         let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(|errno| Step::Seal.failed(errno))?;
         // For a command that reads the inherited descriptor; opening the path starts at 0 anyway.
         file.rewind().map_err(|error| Step::Write.failed(errno(&error)))?;
-        let descriptor = duplicate(&file, inheritance)?;
+        let descriptor = duplicate(&file)?;
         Ok(Self { path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(), descriptor })
     }
 
@@ -74,12 +73,8 @@ fn empty(executable: MFdFlags) -> Result<OwnedFd, DeliverProblem> {
 }
 
 /// Duplicates a descriptor to the lowest free number from [`LOWEST`].
-fn duplicate(file: impl AsFd, inheritance: Inheritance) -> Result<OwnedFd, DeliverProblem> {
-    let command = match inheritance {
-        Inheritance::Execve => FcntlArg::F_DUPFD(LOWEST),
-        Inheritance::Child => FcntlArg::F_DUPFD_CLOEXEC(LOWEST),
-    };
-    let number = fcntl(file, command).map_err(|errno| match errno {
+fn duplicate(file: impl AsFd) -> Result<OwnedFd, DeliverProblem> {
+    let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(LOWEST)).map_err(|errno| match errno {
         // EINVAL: the limit is 100 or less; EMFILE: every number up to it is in use.
         Errno::EINVAL | Errno::EMFILE => exhausted(),
         other => Step::Create.failed(other).into(),
@@ -101,15 +96,21 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
     use std::process::Command;
 
+    use nix::fcntl::FdFlag;
     use nix::libc;
 
     use super::*;
-    use crate::deliver::Delivered;
+    use crate::deliver::Delivery;
     use crate::deliver::testing::*;
     use crate::model::resolved::FileValue;
 
-    fn one(file: FileValue) -> (Delivered, PathBuf) {
+    /// A file in memory that children of the test inherit, as the command does.
+    fn one(file: FileValue) -> (Delivery, PathBuf) {
         let delivered = deliver(vec![file]).unwrap();
+        for descriptor in delivered.descriptors() {
+            assert_eq!(fcntl(descriptor, FcntlArg::F_GETFD).map(FdFlag::from_bits_truncate), Ok(FdFlag::FD_CLOEXEC));
+            fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+        }
         let path = delivered.variables().next().unwrap().1.to_owned();
         (delivered, path)
     }
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn its_number_is_the_lowest_free_one_from_100() {
-        let test = "deliver::memory::linux::tests::its_number_is_the_lowest_free_one_from_100";
+        let test = "deliver::memory::tests::its_number_is_the_lowest_free_one_from_100";
         if let Some(child) = in_child(test, &[], ":") {
             return passed(&child);
         }
@@ -217,7 +218,7 @@ mod tests {
 
     #[test]
     fn its_owner_is_the_declared_one() {
-        if !is_root("deliver::memory::linux::tests::its_owner_is_the_declared_one") {
+        if !is_root("deliver::memory::tests::its_owner_is_the_declared_one") {
             return;
         }
         let (_delivered, path) = one(with("400", Some("1234:daemon"), in_memory("A", "value")));
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_limit_without_a_free_number_from_100_is_reported() {
-        let test = "deliver::memory::linux::tests::a_limit_without_a_free_number_from_100_is_reported";
+        let test = "deliver::memory::tests::a_limit_without_a_free_number_from_100_is_reported";
         for limit in ["ulimit -n 100", "ulimit -n 50", "ulimit -n 102"] {
             if let Some(child) = in_child(test, &[], limit) {
                 passed(&child);
@@ -252,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_refusal_by_seccomp_is_reported() {
-        let test = "deliver::memory::linux::tests::a_refusal_by_seccomp_is_reported";
+        let test = "deliver::memory::tests::a_refusal_by_seccomp_is_reported";
         if let Some(child) = in_child(test, &[], ":") {
             return passed(&child);
         }

@@ -1,5 +1,5 @@
-//! Files at a `path` when something fails: the error names file and line, earlier files are restored, and none is left
-//! over.
+//! Files at a `path` when something fails: the error names file and line, nothing is changed before the first rename, and no new file is
+//! left after it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -15,6 +15,12 @@ use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
+const AS_NOBODY: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+fn can_run_as_nobody() -> bool {
+    skip::can(&[&AS_NOBODY[..], &["true"]].concat(), "a run as another user")
+}
+
 /// A launch with two files, by default `out/one` and `out/two`, of which `out/one` exists already.
 fn two_files(aws: &Aws, second: &str) -> Sandbox {
     let sandbox = Sandbox::new().aws(aws).args(["-q"]).file("out/one", "old").mode("out/one", 0o640);
@@ -29,35 +35,31 @@ fn two_files(aws: &Aws, second: &str) -> Sandbox {
 
 /// Runs it, and asserts that `out/one` is unchanged and alone.
 fn changes_nothing(sandbox: &Sandbox, status: Status) -> String {
-    let old = sandbox.path("out/one");
+    leaves_one_file(sandbox, status, "old", 0o640)
+}
+
+/// Runs it, and asserts that `out/one` has its new content and is alone.
+fn replaces_one_file(sandbox: &Sandbox, status: Status) -> String {
+    leaves_one_file(sandbox, status, "the key\n", 0o400)
+}
+
+fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) -> String {
+    let one = sandbox.path("out/one");
     let outcome = sandbox.run();
     outcome.ended(status);
     assert!(outcome.stdout.is_empty(), "the command has started: {outcome}");
-    assert_eq!(fs::read(&old).unwrap(), b"old", "{outcome}");
-    assert_eq!(fs::metadata(&old).unwrap().mode() & 0o7777, 0o640, "{outcome}");
+    assert_eq!(fs::read_to_string(&one).unwrap(), content, "{outcome}");
+    assert_eq!(fs::metadata(&one).unwrap().mode() & 0o7777, mode, "{outcome}");
     assert_eq!(names(sandbox), ["one"], "{outcome}");
     outcome.stderr()
 }
 
 #[test]
-fn a_command_that_cannot_be_executed_leaves_everything_as_it_was() {
+fn a_command_that_cannot_be_executed_removes_new_files_and_keeps_replaced_ones() {
     let aws = served();
     let sandbox = two_files(&aws, "out/two").executable("tool", "#!/nonexistent/interpreter\n").command(["./tool"]);
-    changes_nothing(&sandbox, Status::Exit(126));
+    replaces_one_file(&sandbox, Status::Exit(126));
     assert_eq!(aws.calls().len(), 1);
-}
-
-#[test]
-fn what_is_restored_has_its_owner() {
-    if !nix::unistd::geteuid().is_root() {
-        return skip::skipped("a file of another owner: only root may give files away");
-    }
-    let aws = served();
-    let sandbox = two_files(&aws, "out/two").executable("tool", "#!/nonexistent/interpreter\n").command(["./tool"]);
-    std::os::unix::fs::chown(sandbox.path("out/one"), Some(65534), Some(65533)).unwrap();
-    changes_nothing(&sandbox, Status::Exit(126));
-    let found = fs::metadata(sandbox.path("out/one")).unwrap();
-    assert_eq!((found.uid(), found.gid()), (65534, 65533));
 }
 
 #[test]
@@ -132,12 +134,11 @@ fn a_path_that_is_a_directorys_is_refused() {
 
 #[test]
 fn a_directory_that_may_not_be_written_is_an_error() {
-    let other_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    if !skip::can(&[&other_user[..], &["true"]].concat(), "a run as another user") {
+    if !can_run_as_nobody() {
         return;
     }
     let aws = served();
-    let sandbox = with_file(&aws, "").args(["-f", "secrets-exec.yaml"]).through(other_user);
+    let sandbox = with_file(&aws, "").args(["-f", "secrets-exec.yaml"]).through(AS_NOBODY);
     let run = sandbox.spawn_copy().wait();
     run.refused(78).says(["secrets-exec.yaml:2", &sandbox.path("out/file").display().to_string(), "permission"]);
     assert!(names(&sandbox).is_empty());
@@ -145,15 +146,41 @@ fn a_directory_that_may_not_be_written_is_an_error() {
 
 #[test]
 fn an_owner_that_may_not_be_set_is_an_error() {
-    let other_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    if !skip::can(&[&other_user[..], &["true"]].concat(), "a run as another user") {
+    if !can_run_as_nobody() {
         return;
     }
     let aws = served();
     let sandbox = with_file(&aws, ", owner: root").mode("out", 0o777);
-    let sandbox = sandbox.args(["-f", "secrets-exec.yaml"]).through(other_user);
+    let sandbox = sandbox.args(["-f", "secrets-exec.yaml"]).through(AS_NOBODY);
     sandbox.spawn_copy().wait().refused(78).says(["secrets-exec.yaml:2", "owner"]);
     assert!(names(&sandbox).is_empty());
+}
+
+#[test]
+fn a_file_of_another_user_in_a_sticky_directory_is_refused_with_the_reason() {
+    if !can_run_as_nobody() {
+        return;
+    }
+    let aws = served();
+    let sandbox = with_file(&aws, "").mode("out", 0o1777).file("out/file", "old").mode("out/file", 0o666);
+    let sandbox = sandbox.args(["-f", "secrets-exec.yaml"]).through(AS_NOBODY);
+    let owner = format!("user {}", nix::unistd::geteuid());
+    sandbox.spawn_copy().wait().refused(78).says(["secrets-exec.yaml:2", "sticky", &owner]);
+    assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"old");
+    assert_eq!(names(&sandbox), ["file"]);
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_replaced() {
+    if !can_run_as_nobody() {
+        return;
+    }
+    let aws = served();
+    let sandbox = with_file(&aws, "").mode("out", 0o777).file("out/file", "old").mode("out/file", 0o200);
+    let sandbox = sandbox.args(["-f", "secrets-exec.yaml"]).through(AS_NOBODY);
+    sandbox.spawn_copy().wait().launched_silently();
+    assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"the key\n");
+    assert_eq!(names(&sandbox), ["file"]);
 }
 
 /// Runs it with a file system of its own at `out`, and returns what is in there afterwards.
@@ -205,33 +232,32 @@ fn renaming(sandbox: Sandbox, injection: &str) -> Option<Sandbox> {
 }
 
 #[test]
-fn a_rename_that_fails_takes_back_the_one_before_it() {
+fn a_rename_that_fails_leaves_no_temporary_file() {
     let aws = served();
     let Some(sandbox) = renaming(two_files(&aws, "out/two"), "error=EACCES:when=2") else { return };
-    let stderr = changes_nothing(&sandbox, Status::Exit(78));
+    let stderr = replaces_one_file(&sandbox, Status::Exit(78));
     assert!(stderr.contains("secrets-exec.yaml:3"), "{stderr}");
 }
 
 #[test]
-fn a_temporary_file_that_cannot_be_removed_is_told() {
+fn a_rename_that_is_not_permitted_is_blamed_on_a_sticky_directory_only_where_it_is_one() {
     let aws = served();
-    let wrapper = ["strace", "-o", "/dev/null", "-e", "inject=unlinkat:error=EIO"];
-    if !skip::can(&[&wrapper[..], &["true"]].concat(), "a file that cannot be removed") {
-        return;
+    for (mode, is_blamed) in [(0o755, false), (0o1755, true)] {
+        let sandbox = two_files(&aws, "out/two").mode("out", mode);
+        let Some(sandbox) = renaming(sandbox, "error=EPERM:when=1") else { return };
+        let stderr = changes_nothing(&sandbox, Status::Exit(78));
+        assert!(stderr.contains("secrets-exec.yaml:2"), "{stderr}");
+        assert_eq!(stderr.contains("sticky"), is_blamed, "{stderr}");
     }
-    let sandbox = two_files(&aws, "missing/two").through(wrapper);
-    let one = sandbox.path("out/one").display().to_string();
-    sandbox.run().refused(78).says(["secrets-exec.yaml:3", &one, "could not be undone"]);
-    assert_eq!(fs::read(sandbox.path("out/one")).unwrap(), b"old");
 }
 
 #[test]
-fn a_signal_between_two_renames_ends_it_and_leaves_nothing() {
+fn a_signal_between_two_renames_ends_it_and_leaves_no_new_file() {
     for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
         let aws = served();
         let injection = format!("signal=SIG{name}:when=1");
         let Some(sandbox) = renaming(two_files(&aws, "out/two"), &injection) else { return };
-        changes_nothing(&sandbox, Status::Signal(number));
+        replaces_one_file(&sandbox, Status::Signal(number));
     }
 }
 
