@@ -59,7 +59,7 @@ pub fn check(
         let exit_status = if report.is_empty() { 0 } else { rendered.exit_status };
         json(&findings, &rendered.lines, exit_status)
     } else {
-        text(&findings, terminal::output_medium())
+        text(&findings, terminal::is_output_coloured())
     };
     report.extend(terminal::print(&printed).err(), Failure::Output);
     report.check()
