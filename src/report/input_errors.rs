@@ -195,7 +195,7 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         DeclarationProblem::PathOnlyValue => "PATH decides which command runs and takes only `value`".to_owned(),
         DeclarationProblem::Reference { text, error } => reference(text, error),
         DeclarationProblem::Value { text, expected } => format!("{} is not {expected}", quoted_value(text)),
-        DeclarationProblem::Pattern { pattern, expected } => format!("{pattern:?} is not {expected}"),
+        DeclarationProblem::Pattern { pattern, why } => format!("{pattern:?} is not a glob pattern: {why}"),
         DeclarationProblem::ExternalIdAlone => "`external-id` requires `role-arn`".to_owned(),
         DeclarationProblem::NotInDeclaration => "cannot be set in a declaration".to_owned(),
         DeclarationProblem::MissingKey(key) => format!("has no `{key}`"),

@@ -11,7 +11,6 @@ use crate::backend::aws::{PolicyNotice, UnreachableFile};
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::reference::{Arn, SecretRef};
-use crate::model::suggest::Suggestions;
 use crate::time::progress::{Effect, Event, Status, WaitReason};
 
 /// The warning about `--describe` with an option that keeps secrets from being described.
@@ -90,7 +89,7 @@ pub fn trace(event: &Event) -> Line {
             format!("identity{role}: {arn}")
         }
         Event::Attempt { request, number, elapsed, failure } => {
-            let words = |error| fetch_errors::fetching(error, None, false, &[], &Suggestions::default(), None).0;
+            let words = |error| fetch_errors::fetching(error, None, false, &[], None).0;
             let failure = failure.as_ref().map(|error| format!(": {}", words(error))).unwrap_or_default();
             format!("{request}, attempt {number}, {} ms{failure}", elapsed.as_millis())
         }
@@ -143,9 +142,8 @@ pub fn policy_notice(notice: &PolicyNotice) -> Line {
             "no region is known, so the policy allows any region of the partition {partition} (`*`); name it by --region, \
              AWS_REGION or a profile"
         )),
-        PolicyNotice::UnknownRegion { region, partition, nearest } => {
-            let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
-            Line::warning(format!("{region} is not a known region; its partition is taken to be {partition}{hint}"))
+        PolicyNotice::UnknownRegion { region, partition } => {
+            Line::warning(format!("{region} is not a known region; its partition is taken to be {partition}"))
         }
         PolicyNotice::OtherPartition { region, partition } => Line::warning(format!(
             "{region} is not in the partition {partition} of an ARN that is read there; such a request fails"

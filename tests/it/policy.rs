@@ -104,10 +104,7 @@ fn the_region_is_that_of_the_options_the_variables_the_declaration_or_the_profil
 }
 
 #[test]
-fn a_region_that_is_not_known_is_a_warning_with_a_similar_one() {
-    let run = policy().args(["--region", "us-esat-1"]).resolve("A=x").run();
-    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-esat-1:*:secret:x-??????"]);
-    run.says(["us-esat-1", "did you mean us-east-1?"]);
+fn a_region_that_is_not_known_is_a_warning() {
     policy().args(["--region", "local"]).resolve("A=x").run().says(["local", "taken to be aws"]);
     policy().args(["--region", "ap-southeast-2"]).resolve("A=x").run().launched_silently();
 }

@@ -79,7 +79,7 @@ fn resolve_env(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pa
     let texts = matches.remove_many::<String>("resolve-env").into_iter().flatten();
     let patterns = texts.map(|pattern| {
         let parsed = parse_patterns(std::slice::from_ref(&pattern));
-        parsed.map_err(|expected| UsageError::Pattern { name: "--resolve-env".to_owned(), pattern, expected })
+        parsed.map_err(|why| UsageError::Pattern { name: "--resolve-env".to_owned(), pattern, why })
     });
     match patterns.collect::<Result<Vec<_>, _>>() {
         Ok(patterns) => patterns.concat(),

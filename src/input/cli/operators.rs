@@ -125,7 +125,7 @@ fn only(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> 
     let patterns = texts.filter_map(|pattern| {
         let parsed = parse_patterns(std::slice::from_ref(&pattern));
         let name = "--only".to_owned();
-        parsed.map_err(|expected| errors.push(UsageError::Pattern { name, pattern, expected })).ok()
+        parsed.map_err(|why| errors.push(UsageError::Pattern { name, pattern, why })).ok()
     });
     patterns.flatten().collect()
 }

@@ -120,13 +120,13 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
             Given::Text(_) | Given::Flag(_) => value.text().map(str::to_owned),
         };
         let text = text.unwrap_or_default();
-        if let Err(expected) = (spec.set)(&mut options, given) {
+        if let Err(why) = (spec.set)(&mut options, given) {
             reader.error(
                 value.position,
                 subject,
                 match spec.takes_patterns() {
-                    true => DeclarationProblem::Pattern { pattern: text, expected },
-                    false => DeclarationProblem::Value { text, expected },
+                    true => DeclarationProblem::Pattern { pattern: text, why },
+                    false => DeclarationProblem::Value { text, expected: why },
                 },
             );
         }

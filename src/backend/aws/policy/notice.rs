@@ -8,7 +8,7 @@ pub enum PolicyNotice {
     /// No region is known without a request, so the policy names any.
     AnyRegion { partition: String },
     /// A region that is not on the list; its partition is assumed.
-    UnknownRegion { region: Region, partition: String, nearest: Option<&'static str> },
+    UnknownRegion { region: Region, partition: String },
     /// An ARN whose region is in another partition.
     OtherPartition { region: Region, partition: String },
     /// ARNs of several partitions, of which IAM accepts only its own.

@@ -99,13 +99,9 @@ impl<'a> ResourceScopes<'a> {
     }
 
     fn note_region(&mut self, region: &Region, of_region: Option<&str>, partition: &str) {
-        let nearest = region.nearest_known();
-        if of_region.is_none() || nearest.is_some() {
-            self.notices.insert(PolicyNotice::UnknownRegion {
-                region: region.clone(),
-                partition: partition.to_owned(),
-                nearest,
-            });
+        if of_region.is_none() {
+            let (region, partition) = (region.clone(), partition.to_owned());
+            self.notices.insert(PolicyNotice::UnknownRegion { region, partition });
         }
         if of_region.is_some_and(|of_region| of_region != partition) {
             let (region, partition) = (region.clone(), partition.to_owned());
