@@ -44,7 +44,6 @@ pub fn check(
         None => (prepare(inputs, Scope::Everything, inherited), None),
         Some(command) => {
             let (prepared, found) = prepare_and_find(inputs, command, inherited);
-            let found = found.and_then(Program::check_interpreter);
             findings.command = Some(CheckedCommand::new(command, &found));
             let found = found.map_err(|error| report.append(Failure::program(command, error).into()));
             (prepared, found.ok())

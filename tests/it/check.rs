@@ -334,17 +334,6 @@ fn the_size_of_all_variables_is_checked_without_a_command() {
 }
 
 #[test]
-fn a_script_whose_interpreter_is_missing_is_not_executable() {
-    let aws = Aws::start().secret("x", Secret::text(CANARY));
-    for (begin, expected) in [("#!/no/such/program -x\n", 126), ("#! /bin/sh\n", 0), ("#!\n", 0), ("exit\n", 0)] {
-        let sandbox = Sandbox::new().aws(&aws).args(["check", "-e", "A=x"]).executable("script", begin);
-        let run = sandbox.command(["./script"]).run();
-        run.ended(Status::Exit(expected));
-        assert_eq!(run.stderr().contains("its interpreter"), expected != 0, "{run}");
-    }
-}
-
-#[test]
 fn the_last_line_counts_what_could_not_be_read_and_what_cannot_be_delivered() {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
     let file = "files:\n  - { from: 'x:k', path: /no/such/directory/file }\n";

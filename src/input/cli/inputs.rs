@@ -9,8 +9,8 @@ use super::entries::layer;
 use super::options::{flags, variables};
 use super::subcommand::Subcommand;
 use super::usage::UsageError;
+use crate::model::env_name::parse_patterns;
 use crate::model::inherited::Inherited;
-use crate::model::name_patterns::parse_patterns;
 use crate::model::options::TypedOptions;
 use crate::model::plan::Layer;
 

@@ -11,8 +11,8 @@ use super::migrate::SHARED;
 use super::options::{flags, variables};
 use super::subcommand::Subcommand;
 use super::usage::UsageError;
+use crate::model::env_name::parse_patterns;
 use crate::model::inherited::Inherited;
-use crate::model::name_patterns::parse_patterns;
 use crate::model::options::{
     CheckOptions, ExportFormat, ExportOptions, MigrateOptions, OptionConflict, OptionSpec, PolicyOptions, TypedOptions,
 };

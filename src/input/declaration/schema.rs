@@ -101,10 +101,6 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
             continue;
         }
         let given = match spec.takes {
-            // Formats other than YAML have numbers of their own.
-            Takes::Text("SIGNAL") if value.digits().is_some() => {
-                value.digits().map(|digits| Given::Text(digits.into()))
-            }
             Takes::Text(_) => reader.text(subject, value, "text").map(|text| Given::Text(text.into())),
             Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
             Takes::Level => reader.level(subject, value),

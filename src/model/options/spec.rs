@@ -9,7 +9,7 @@ use glob::Pattern;
 use super::rotation::nearest_mode;
 use super::signal_number::SignalNumber;
 use super::typed::{AgentChoice, LogFormat, TypedOptions};
-use crate::model::name_patterns::parse_patterns;
+use crate::model::env_name::parse_patterns;
 use crate::model::reference::{Region, Role};
 use crate::model::suggest;
 use crate::model::url::HttpUrl;
@@ -280,7 +280,6 @@ mod tests {
             ("on-rotation", "signal:HUP", Some("signal=HUP")),
             ("on-rotation", "nothing", None),
             ("stop-signal", "sigtrem", Some("TERM")),
-            ("poll-signal", "9", None),
             ("log-format", "JSON", Some("json")),
             ("grace", "soon", None),
         ] {

@@ -120,7 +120,7 @@ fn command_row(CheckedCommand { name, found }: &CheckedCommand) -> Vec<Cell> {
     let (file, status) = match found {
         Ok(path) => (path.display().to_string(), Cell::toned("ok", Tone::Good)),
         Err(ProgramError::NotFound { .. }) => (String::new(), Cell::toned("not found", Tone::Bad)),
-        Err(ProgramError::NotExecutable { file, .. } | ProgramError::NoInterpreter { file }) => {
+        Err(ProgramError::NotExecutable { file, .. }) => {
             (file.display().to_string(), Cell::toned("not executable", Tone::Bad))
         }
     };

@@ -12,7 +12,6 @@ use super::line::{Label, Line};
 use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::quoting::escaped;
-use crate::system::output::check_output;
 use crate::system::terminal::may_write;
 use crate::system::termination::{self, ELAPSED, ERASE_LINE, SIGNAL};
 
@@ -157,7 +156,6 @@ pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
 /// The error of the kernel.
 pub fn print_whole(text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut stdout = io::stdout();
-    check_output(&stdout)?;
     stdout.write_all(text.as_ref()).and_then(|()| stdout.flush())
 }
 
