@@ -174,8 +174,8 @@ impl Poller {
             None => self.spawn()?,
         };
         worker.deadline.restart();
-        // The thread catches panics. If it ended nevertheless, the watchdog fails this poll, and the next one has another thread.
         self.watchdog = Some(self.watch(&worker.deadline, number)?);
+        // The thread catches panics. If it ended nevertheless, the watchdog fails this poll, and the next one has another thread.
         let sent = worker.requests.send(number);
         self.worker = sent.is_ok().then_some(worker);
         Ok(())

@@ -1,4 +1,5 @@
-//! Signals by their number on Linux (signal(7), all architectures but Alpha, SPARC, MIPS and PA-RISC). Real-time ones have no name here.
+//! Signals by their number on Linux (signal(7), all architectures but Alpha, SPARC, MIPS and PA-RISC). A real-time signal has no name
+//! here.
 
 use std::fmt::{self, Display, Formatter};
 
