@@ -73,23 +73,7 @@ fn start(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, 
     let inherited = Inherited::new(environment);
     terminal::choose_colours(&inherited);
     terminal::choose_format(cli::log_format(&arguments, &inherited).unwrap_or_default());
-    if let Err(shortage) = exec::check_stack(|| size_of(&arguments, &inherited)) {
-        return print(Failure::Stack(shortage).into());
-    }
-    resolve_and_run(arguments, &inherited)
-}
-
-/// The bytes that arguments and variables take on the stack, each with its NUL and a pointer to it.
-fn size_of(arguments: &[OsString], inherited: &Inherited) -> usize {
-    let overhead = 1 + std::mem::size_of::<usize>();
-    let arguments = arguments.iter().map(|argument| argument.len() + overhead);
-    arguments.chain(inherited.iter().map(|(name, value)| name.len() + 1 + value.len() + overhead)).sum()
-}
-
-/// Not a part of [`start`], whose own stack frame must be small.
-#[inline(never)]
-fn resolve_and_run(arguments: Vec<OsString>, inherited: &Inherited) -> ExitCode {
-    let status = match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, inherited))) {
+    let status = match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, &inherited))) {
         Ok(Ok(status)) => status,
         Ok(Err(report)) => print(report),
         Err(_) => ExitCode::from(report::BUG),

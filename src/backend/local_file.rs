@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::answer::{Answers, Document, FetchError, FetchFailure, Missing};
 use crate::model::reference::{AWSCURRENT, Locator, SecretId, Store};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::Suggestions;
+use crate::model::suggest;
 
 /// Secrets by id, each with its values by staging label.
 #[derive(Debug)]
@@ -18,11 +18,10 @@ impl LocalFile {
     }
 
     pub fn fetch(&self, wanted: &BTreeSet<&Locator>) -> Answers {
-        let suggestions = Suggestions::default();
-        wanted.iter().map(|locator| ((*locator).clone(), self.answer(locator, &suggestions))).collect()
+        wanted.iter().map(|locator| ((*locator).clone(), self.answer(locator))).collect()
     }
 
-    fn answer(&self, locator: &Locator, suggestions: &Suggestions) -> Result<Document, FetchFailure> {
+    fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         let failure = |missing, nearest| FetchFailure {
             is_local: true,
             ..FetchFailure::new(None, FetchError::NotFound { missing, nearest })
@@ -33,7 +32,7 @@ impl LocalFile {
         let names = names(locator);
         let Some(stages) = names.iter().find_map(|name| self.0.get(name)) else {
             let known = || self.0.keys().map(String::as_str).filter(|id| SecretId::parse(id).is_ok());
-            let nearest = names.iter().rev().find_map(|name| suggestions.nearest(name, known())).map(str::to_owned);
+            let nearest = names.iter().rev().find_map(|name| suggest::nearest(name, known())).map(str::to_owned);
             return Err(failure(Missing::Secret, nearest));
         };
         // Local versions have no ids, so a version id is never found.

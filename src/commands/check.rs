@@ -44,7 +44,6 @@ pub fn check(
         None => (prepare(inputs, Scope::Everything, inherited), None),
         Some(command) => {
             let (prepared, found) = prepare_and_find(inputs, command, inherited);
-            let found = found.and_then(Program::check_interpreter);
             findings.command = Some(CheckedCommand::new(command, &found));
             let found = found.map_err(|error| report.append(Failure::program(command, error).into()));
             (prepared, found.ok())
@@ -59,7 +58,7 @@ pub fn check(
         let exit_status = if report.is_empty() { 0 } else { rendered.exit_status };
         json(&findings, &rendered.lines, exit_status)
     } else {
-        text(&findings, terminal::output_medium())
+        text(&findings, terminal::is_output_coloured())
     };
     report.extend(terminal::print(&printed).err(), Failure::Output);
     report.check()

@@ -41,7 +41,7 @@ impl LongWait {
     /// The observer of the progress; with `-vv` it prints each event.
     pub fn observer(options: &Options) -> Observer {
         let trace = options.trace.then_some((|event| terminal::print_lines([report::trace(event)])) as fn(&_));
-        Observer { changed: set_signal_line, paused: terminal::pause_progress, trace }
+        Observer { changed: set_signal_line, asking: terminal::erase_progress, trace }
     }
 
     /// The functions of the watchdog.
@@ -78,7 +78,7 @@ impl Messages {
             return;
         }
         let status = deadline.progress().status();
-        if self.has_line && terminal::is_watched() {
+        if self.has_line && terminal::is_watched() && !deadline.is_paused() {
             terminal::show_progress(&report::progress(&status, left));
         }
         if let Some(socket) = self.socket() {

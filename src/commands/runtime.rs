@@ -12,7 +12,7 @@ use crate::time::watchdog::Watchdog;
 /// Runs `action` within the deadline of `options`. No other function has an async runtime.
 ///
 /// # Errors
-/// Those of `action`, or when no runtime can be created.
+/// Those of `action`, or when no runtime or thread can be created.
 pub fn run<T>(
     options: &Options,
     inherited: &Inherited,
@@ -29,6 +29,7 @@ pub fn run<T>(
     } else {
         start_watchdog()
     };
+    let watchdog = watchdog.map_err(|error| Failure::Runtime(os_error::no_thread(&error)))?;
     let runtime = builder.enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Runtime(os_error::text(&error)))?;
     let result = runtime.block_on(action(deadline));

@@ -1,8 +1,6 @@
 //! Lookup of the command in its own PATH, as execvp(3) does it.
 
 use std::ffi::{CString, OsStr};
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -32,32 +30,6 @@ pub enum ProgramError {
     },
     /// The file exists and cannot be executed.
     NotExecutable { file: PathBuf, why: Errno },
-    /// The file's `#!` line names an interpreter that does not exist. Not found by [`find`]: execve tells it at no cost.
-    NoInterpreter { file: PathBuf },
-}
-
-impl Program {
-    /// Checks the interpreter of a `#!` line, as execve does. Whether it accepts another format depends on the kernel (binfmt_misc).
-    ///
-    /// # Errors
-    /// [`ProgramError::NoInterpreter`].
-    pub fn check_interpreter(self) -> Result<Self, ProgramError> {
-        match interpreter(self.as_path()) {
-            Some(interpreter) if !interpreter.exists() => {
-                Err(ProgramError::NoInterpreter { file: self.as_path().to_owned() })
-            }
-            Some(_) | None => Ok(self),
-        }
-    }
-}
-
-/// Returns the interpreter of a script with a `#!` line. The kernel reads 256 bytes (BINPRM_BUF_SIZE).
-fn interpreter(file: &Path) -> Option<PathBuf> {
-    let mut begin = Vec::new();
-    File::open(file).ok()?.take(256).read_to_end(&mut begin).ok()?;
-    let line = begin.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    let word = line.split(|byte| matches!(byte, b' ' | b'\t')).find(|word| !word.is_empty())?;
-    Some(OsStr::from_bytes(word).into())
 }
 
 /// The search path if PATH is not set, as in musl's execvp(3).

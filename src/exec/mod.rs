@@ -7,8 +7,8 @@ mod process;
 
 pub use image::Image;
 pub use lookup::{Program, ProgramError, find};
-pub use memory::{WipingAllocator, wipe_freed_memory, wipe_stack};
-pub use process::{STACK, StackShortage, check_stack, die_of_signals, hide_memory, limits};
+pub use memory::{STACK, WipingAllocator, wipe_freed_memory, wipe_stack};
+pub use process::{die_of_signals, hide_memory, limits};
 
 use std::convert::Infallible;
 use std::os::fd::BorrowedFd;

@@ -44,35 +44,6 @@ pub fn die_of_signals() {
     termination::install();
 }
 
-/// A stack that may not grow as far as a launch needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StackShortage {
-    /// The soft limit RLIMIT_STACK, in bytes.
-    pub limit: u64,
-    /// The lowest limit that suffices, in bytes.
-    pub needed: u64,
-}
-
-/// The stack that a launch uses, with a margin. Measured with every source of credentials, with TLS, and with values nested as
-/// deeply as JSON may be: 207 KiB in the static binary, 719 KiB without optimization.
-pub const STACK: u64 = if cfg!(debug_assertions) { 832 * 1024 } else { 256 * 1024 };
-
-/// The most that arguments and variables can take of the stack (execve(2)).
-const MAX_ARGUMENTS: u64 = 6 * 1024 * 1024;
-
-/// Fails if the stack may not grow as far as a launch needs. Variables and arguments lie on the stack; `size` is theirs.
-///
-/// # Errors
-/// The limit, and the one that would do.
-pub fn check_stack(size: impl FnOnce() -> usize) -> Result<(), StackShortage> {
-    let limit = match getrlimit(Resource::RLIMIT_STACK) {
-        Ok((limit, _)) if limit < STACK + MAX_ARGUMENTS => limit,
-        Ok(_) | Err(_) => return Ok(()),
-    };
-    let needed = STACK + u64::try_from(size()).unwrap_or(u64::MAX).min(MAX_ARGUMENTS);
-    if limit < needed { Err(StackShortage { limit, needed }) } else { Ok(()) }
-}
-
 /// Clears the dumpable flag (PR_SET_DUMPABLE): no core file, and other processes of the user cannot read the memory. `execve`
 /// sets it again. macOS has no counterpart that `execve` would undo.
 pub fn hide_memory() {

@@ -1,6 +1,8 @@
-//! Names of environment variables.
+//! Names of environment variables, and glob patterns for them: `*`, `?`, `[A-Z]` and `[!A-Z]`, as the crate glob matches them.
 
 use std::fmt;
+
+use glob::Pattern;
 
 /// A name that every shell can use: `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,3 +39,24 @@ pub fn is_name(text: &str) -> bool {
 
 /// The prefix of the variables that set options. The command does not inherit them.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
+
+/// Compiles a list of the program's own patterns, all of which are valid.
+pub fn known_patterns(list: &[&str]) -> Vec<Pattern> {
+    list.iter().filter_map(|name| Pattern::new(name).ok()).collect()
+}
+
+pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(name))
+}
+
+/// Compiles the patterns of an option.
+///
+/// # Errors
+/// The crate's words about the first text that is no pattern; the empty text, which matches no name, is none either.
+pub fn parse_patterns(texts: &[String]) -> Result<Vec<Pattern>, &'static str> {
+    let parse = |text: &String| match text.as_str() {
+        "" => Err("it is empty"),
+        text => Pattern::new(text).map_err(|error| error.msg),
+    };
+    texts.iter().map(parse).collect()
+}

@@ -6,7 +6,7 @@
 //! - The environment: `inherited`, the part of it that the command keeps (`retention`), and the command's
 //!   (`environment`).
 //! - systemd's credentials: `credential`.
-//! - Types of single values: `env_name`, `secret_value`, `url`, and glob patterns (`name_patterns`).
+//! - Types of single values: `env_name` (with glob patterns of names), `secret_value`, `url`.
 //! - Texts of messages: `quoting`, `suggest`, and `library_text`, which matches on those of other crates.
 
 pub mod answer;
@@ -18,7 +18,6 @@ pub mod environment;
 pub mod inherited;
 pub mod library_text;
 pub mod migration;
-pub mod name_patterns;
 pub mod options;
 pub mod plan;
 pub mod quoting;

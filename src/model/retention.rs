@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 
 use glob::Pattern;
 
-use super::env_name::OWN_PREFIX;
-use super::name_patterns::{known_patterns, matches_any};
+use super::env_name::{OWN_PREFIX, known_patterns, matches_any};
 
 /// The rules by which inherited variables are kept: `unset` overrides `pass`, which overrides `clean`.
 #[derive(Clone, Debug, Default)]

@@ -19,8 +19,8 @@ use crate::system::os_error;
 
 /// A resolver that calls getaddrinfo(3). Clones share their lookups.
 ///
-/// hyper-util's own resolver would panic if no thread can be started (`--pids-limit 1`); this one then blocks the runtime. A lookup
-/// that has not returned at the deadline keeps its thread until the process ends or calls execve.
+/// hyper-util's own resolver would panic if no thread can be started (`--pids-limit 1`). A lookup that has not returned at the deadline
+/// keeps its thread until the process ends or calls execve.
 #[derive(Clone, Default)]
 pub struct DnsResolver {
     /// Lookups that have started or returned, by host, with the time of their start.
@@ -52,19 +52,16 @@ impl DnsResolver {
     }
 }
 
-/// Starts a lookup on a thread; without one, the returned future blocks.
+/// Starts a lookup on a thread.
 fn start(host: String) -> Lookup {
     let (sender, receiver) = oneshot::channel();
-    let name = host.clone();
     let started = thread::Builder::new().spawn(move || {
         // The receiver is gone once the deadline has passed.
-        let _ = sender.send(resolve(&name));
+        let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
-        let found = match started {
-            Ok(_) => receiver.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())),
-            Err(_) => resolve(&host),
-        };
+        started.map_err(|error| (error.kind(), os_error::no_thread(&error)))?;
+        let found = receiver.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
         found.map_err(|error| {
             // To glibc's resolver, a name that cannot be asked for does not exist.
             let error = os_error::reached_limit().unwrap_or(error);

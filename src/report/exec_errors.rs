@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::line::Line;
-use crate::exec::{ExecError, ProgramError, StackShortage};
+use crate::exec::{ExecError, ProgramError};
 use crate::model::entry::{Origin, Subject};
 use crate::model::env_name::is_name;
 use crate::model::environment::EnvironmentError;
@@ -11,7 +11,6 @@ use crate::system::os_error::{describe, describe_start};
 
 pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
     let what = match error {
-        ProgramError::NoInterpreter { file } => exec(file, &ExecError::NoInterpreter),
         ProgramError::NotFound { .. } if command.is_empty() => {
             let hint = "a variable in its place, such as \"$COMMAND\", may be unset";
             return vec![Line::error("the command after `--` is empty"), Line::help(hint)];
@@ -29,7 +28,7 @@ pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
         ProgramError::NotFound { path } => {
             (path.as_ref().map(|path| Line::note(format!("PATH is {path}"))), command_hint(command).map(Line::help))
         }
-        ProgramError::NotExecutable { .. } | ProgramError::NoInterpreter { .. } => (None, None),
+        ProgramError::NotExecutable { .. } => (None, None),
     };
     std::iter::once(Line::error(what)).chain(note).chain(hint).collect()
 }
@@ -64,17 +63,6 @@ fn without_value(command: &str) -> String {
 /// True for a text that only a shell would take apart into a command and its arguments.
 fn is_shell_syntax(command: &str) -> bool {
     command.contains(|c: char| c.is_whitespace() || "$|&;<>`*(".contains(c))
-}
-
-/// The message about a stack that may not grow enough.
-pub fn stack(StackShortage { limit, needed }: StackShortage) -> String {
-    let kib = |bytes: u64| bytes.div_ceil(1024);
-    format!(
-        "the limit of the stack (RLIMIT_STACK) is {} KiB, and at least {} KiB are needed with these arguments and variables; \
-         raise it (ulimit -s, systemd's LimitSTACK=)",
-        limit / 1024,
-        kib(needed)
-    )
 }
 
 pub fn environment(error: &EnvironmentError) -> Vec<Line> {

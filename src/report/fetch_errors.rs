@@ -7,7 +7,7 @@ use crate::model::answer::{
 };
 use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::reference::{Locator, SecretRef, Store, Version};
-use crate::model::suggest::Suggestions;
+use crate::model::suggest;
 
 /// `secret prod/db`, `parameter /prod/db`, `parameters below /prod/`
 pub fn name(locator: &Locator) -> String {
@@ -40,7 +40,7 @@ fn check_hint(what: &str, default: Option<&str>) -> String {
 
 /// Returns the message about an error alone, without advice.
 pub fn fetch_text(error: &FetchError, reference: Option<&SecretRef>) -> String {
-    fetching(error, reference, false, &[], &Suggestions::default(), None).0
+    fetching(error, reference, false, &[], None).0
 }
 
 /// Returns the message, and the lines below it.
@@ -49,7 +49,6 @@ pub fn fetching(
     reference: Option<&SecretRef>,
     is_local: bool,
     aliases: &[String],
-    suggestions: &Suggestions,
     default: Option<&'static str>,
 ) -> (String, Vec<Line>) {
     let id = reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
@@ -66,7 +65,7 @@ pub fn fetching(
         }
         FetchError::NotFound { missing: Missing::Secret, nearest } => {
             let is_alias = aliases.contains(&id);
-            let nearest = nearest.as_deref().or_else(|| suggestions.nearest(&id, aliases.iter().map(String::as_str)));
+            let nearest = nearest.as_deref().or_else(|| suggest::nearest(&id, aliases.iter().map(String::as_str)));
             let hint = match nearest {
                 _ if is_alias => {
                     "an alias has this name, but applies only to its own file and later files, and not in other aliases"
@@ -178,7 +177,7 @@ fn outage_hint(outage: &Outage) -> Vec<Line> {
         Outage::Throttled(_) | Outage::Service(_) => "try again later, or allow more time with --timeout",
         Outage::Connection(why) if why.starts_with(AGENT) => "check that the agent runs, and its port (--agent=URL)",
         Outage::Timeout(_) | Outage::Connection(_) => {
-            "check DNS, routes, the proxy and VPC endpoints; --timeout allows more time"
+            "check the region's name, DNS, routes, the proxy and VPC endpoints; --timeout allows more time"
         }
         Outage::MalformedResponse(_) => "check the endpoint, and for a proxy or captive portal in between",
         Outage::ClockSkew(_) => "set the clock of this machine",

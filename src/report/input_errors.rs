@@ -18,12 +18,12 @@ pub fn declaration(error: &DeclarationError) -> Vec<Line> {
     let message = Line::error(declaration_message(error));
     let mut source = Vec::new();
     if let DeclarationProblem::FurtherColon(_, Some(excerpt)) = &error.problem {
-        source = source_lines(excerpt).map(Line::source).into();
+        source = source_lines(excerpt).map(Line::note).into();
     }
     std::iter::once(message).chain(source).chain(declaration_hint(error).map(Line::help)).collect()
 }
 
-/// The columns of a source line that are shown, so that it does not wrap on a terminal of 80 columns.
+/// The columns of a source line that are shown, so that it fits a terminal of 80 columns.
 const SOURCE_COLUMNS: usize = 60;
 
 /// Returns the part of a line, which is ASCII, that is around the error, and a caret under that.
@@ -195,7 +195,7 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         DeclarationProblem::PathOnlyValue => "PATH decides which command runs and takes only `value`".to_owned(),
         DeclarationProblem::Reference { text, error } => reference(text, error),
         DeclarationProblem::Value { text, expected } => format!("{} is not {expected}", quoted_value(text)),
-        DeclarationProblem::Pattern { pattern, expected } => format!("{pattern:?} is not {expected}"),
+        DeclarationProblem::Pattern { pattern, why } => format!("{pattern:?} is not a glob pattern: {why}"),
         DeclarationProblem::ExternalIdAlone => "`external-id` requires `role-arn`".to_owned(),
         DeclarationProblem::NotInDeclaration => "cannot be set in a declaration".to_owned(),
         DeclarationProblem::MissingKey(key) => format!("has no `{key}`"),

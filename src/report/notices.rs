@@ -8,11 +8,9 @@ use super::fetch_errors;
 use super::line::Line;
 use super::migration;
 use crate::backend::aws::{PolicyNotice, UnreachableFile};
-use crate::model::answer::Outage;
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::reference::{Arn, SecretRef};
-use crate::model::suggest::Suggestions;
 use crate::time::progress::{Effect, Event, Status, WaitReason};
 
 /// The warning about `--describe` with an option that keeps secrets from being described.
@@ -35,35 +33,18 @@ pub fn waiting(status: &Status, left: Duration) -> String {
     format!("waiting up to {} for {}", whole_seconds(left), awaited(status))
 }
 
-/// The progress line of a long wait, which is cut at the terminal's width: the reason comes first, and names are short.
-pub fn progress(status: &Status, left: Duration) -> Line {
-    let reason = status.reason.as_ref().map(|why| format!(" ({})", brief_reason(why))).unwrap_or_default();
-    let names = names(status);
-    let names: Vec<_> = names.split(' ').map(brief_name).collect();
-    Line::note(format!("waiting up to {}{reason} for {}", whole_seconds(left), names.join(" ")))
+/// The progress line of a long wait.
+pub fn progress(status: &Status, left: Duration) -> String {
+    let awaited = match status.awaited.len() + status.others {
+        0 => "values".to_owned(),
+        1 => "1 answer".to_owned(),
+        count => format!("{count} answers"),
+    };
+    format!("waiting up to {} for {awaited}", whole_seconds(left))
 }
 
 fn whole_seconds(time: Duration) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(time.as_secs_f64().ceil() as u64))
-}
-
-/// Returns the name of an ARN's resource, and any other word as it is.
-fn brief_name(word: &str) -> String {
-    let name = Arn::parse(word).and_then(|arn| Some(arn.resource().split_once([':', '/'])?.1.to_owned()));
-    name.unwrap_or_else(|| word.to_owned())
-}
-
-fn brief_reason(reason: &WaitReason) -> String {
-    let what = match reason {
-        WaitReason::Outage(Outage::Throttled(_)) => "throttled",
-        WaitReason::Outage(Outage::Service(_)) => "AWS failed",
-        WaitReason::Outage(Outage::Timeout(_)) => "timed out",
-        WaitReason::Outage(Outage::Connection(_)) => "not reachable",
-        WaitReason::Outage(Outage::MalformedResponse(_)) => "malformed response",
-        WaitReason::Outage(Outage::ClockSkew(_)) => "clock differs from AWS's",
-        WaitReason::Source(source, _) => return format!("{source} failed"),
-    };
-    what.to_owned()
 }
 
 /// The end of the line that a signal leaves, an error; its beginning names the signal and the time.
@@ -108,7 +89,7 @@ pub fn trace(event: &Event) -> Line {
             format!("identity{role}: {arn}")
         }
         Event::Attempt { request, number, elapsed, failure } => {
-            let words = |error| fetch_errors::fetching(error, None, false, &[], &Suggestions::default(), None).0;
+            let words = |error| fetch_errors::fetching(error, None, false, &[], None).0;
             let failure = failure.as_ref().map(|error| format!(": {}", words(error))).unwrap_or_default();
             format!("{request}, attempt {number}, {} ms{failure}", elapsed.as_millis())
         }

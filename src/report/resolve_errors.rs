@@ -3,11 +3,10 @@
 use super::exit_status::{CONFIGURATION, DENIED, TEMPORARY};
 use super::extract_errors::{env_from, extraction, rendering};
 use super::fetch_errors::{default_hint, fetch_text, fetching, name};
-use super::line::{Label, Line};
-use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Outage, Refusal};
+use super::line::Line;
+use crate::model::answer::{CredentialsError, FetchError, FetchFailure, Refusal};
 use crate::model::entry::SubjectKind;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version};
-use crate::model::suggest::Suggestions;
 use crate::resolve::{ResolveError, ResolveProblem};
 
 pub fn status(error: &ResolveError) -> u8 {
@@ -48,7 +47,6 @@ pub fn fetch_status(error: &FetchError) -> u8 {
 
 /// Returns one paragraph for each cause, in the order of the plan.
 pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<Line> {
-    let suggestions = Suggestions::default();
     let mut groups: Vec<Vec<&ResolveError>> = Vec::new();
     for error in errors {
         match groups.iter_mut().find(|group| is_same(group[0], error)) {
@@ -56,12 +54,12 @@ pub fn lines(errors: &[ResolveError], aliases: &[String]) -> Vec<Line> {
             None => groups.push(vec![error]),
         }
     }
-    groups.into_iter().flat_map(|group| paragraph(&group, aliases, &suggestions)).collect()
+    groups.into_iter().flat_map(|group| paragraph(&group, aliases)).collect()
 }
 
 /// Returns the message about one error, without entries and hints.
 pub fn message(error: &ResolveError) -> String {
-    let (region, what, _) = reason(error, &[], &Suggestions::default());
+    let (region, what, _) = reason(error, &[]);
     match locator(error) {
         Some(locator) if !affects_all_secrets(&error.problem) => format!("{}: {what}", secret(locator, region)),
         Some(_) | None => what,
@@ -120,9 +118,9 @@ fn may_affect_several_secrets(problem: &ResolveProblem) -> bool {
 }
 
 /// Returns the reason of errors that have one cause, the entries, and the hints.
-fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggestions) -> Vec<Line> {
+fn paragraph(group: &[&ResolveError], aliases: &[String]) -> Vec<Line> {
     let failure = group[0];
-    let (region, what, hints) = reason(failure, aliases, suggestions);
+    let (region, what, hints) = reason(failure, aliases);
     let is_one_secret = group.iter().all(|error| locator(error) == locator(failure));
     let place = match (locator(failure), region) {
         _ if affects_all_secrets(&failure.problem) => String::new(),
@@ -130,11 +128,7 @@ fn paragraph(group: &[&ResolveError], aliases: &[String], suggestions: &Suggesti
         (_, Some(region)) => format!("region {region}: "),
         (_, None) => String::new(),
     };
-    let regions = region_hints(failure);
-    // A misspelt region explains the failure, so that the general hint would mislead.
-    let is_region_misspelt = !regions.is_empty();
-    let hints = hints.into_iter().filter(|line| !is_region_misspelt || line.label != Label::Help);
-    let hints = regions.into_iter().chain(scheme_hint(failure)).chain(hints).chain(path_hint(failure));
+    let hints = scheme_hint(failure).into_iter().chain(hints).chain(path_hint(failure));
     let is_secret_named = is_one_secret || affects_all_secrets(&failure.problem);
     let entries = group.iter().map(|error| Line::entry(entry(error, is_secret_named)));
     let variables: Vec<&str> = group.iter().map(|error| error.subject.label.as_str()).collect();
@@ -167,28 +161,6 @@ fn path_hint(failure: &ResolveError) -> Option<Line> {
     may_be_path.then(|| Line::help(format!("for all parameters below it write {id}/")))
 }
 
-/// Returns the hints for regions that may be misspelled, fallback regions among them: they have no host of AWS.
-fn region_hints(failure: &ResolveError) -> Vec<Line> {
-    let ResolveProblem::Fetch(FetchFailure { region, error, elsewhere, .. }) = &failure.problem else {
-        return Vec::new();
-    };
-    let first = region.iter().map(|region| (region, error));
-    let fallback = elsewhere.iter().map(|(region, error)| (region, error));
-    first.chain(fallback).filter_map(|(region, error)| region_hint(region, error)).collect()
-}
-
-fn region_hint(region: &Region, error: &FetchError) -> Option<Line> {
-    let FetchError::Unavailable(Outage::Connection(why)) = error else { return None };
-    if !why.contains(&format!(".{region}.")) {
-        return None;
-    }
-    match region.nearest_known() {
-        Some(nearest) => Some(Line::help(format!("{region} is not a known region; did you mean {nearest}?"))),
-        None if region.may_exist() => None,
-        None => Some(Line::help(format!("{region} is not a known region; expected a code like us-east-1"))),
-    }
-}
-
 /// Returns an entry. Its secret is added if neither the reason nor the reference as written names it.
 fn entry(error: &ResolveError, is_secret_named: bool) -> String {
     let subject = error.subject.to_string();
@@ -200,11 +172,7 @@ fn entry(error: &ResolveError, is_secret_named: bool) -> String {
     }
 }
 
-fn reason<'a>(
-    failure: &'a ResolveError,
-    aliases: &[String],
-    suggestions: &Suggestions,
-) -> (Option<&'a Region>, String, Vec<Line>) {
+fn reason<'a>(failure: &'a ResolveError, aliases: &[String]) -> (Option<&'a Region>, String, Vec<Line>) {
     let (reference, default) = (failure.reference.as_ref(), default_hint(&failure.subject));
     let (region, (what, hints)) = match &failure.problem {
         ResolveProblem::NotBase64 => {
@@ -215,7 +183,7 @@ fn reason<'a>(
         ResolveProblem::EnvFrom { region, error } => (region.as_ref(), env_from(reference, error, &failure.subject)),
         ResolveProblem::Render { region, error } => (region.as_ref(), rendering(error)),
         ResolveProblem::Fetch(FetchFailure { region, error, is_local, elsewhere }) => {
-            let (what, hints) = fetching(error, reference, *is_local, aliases, suggestions, default);
+            let (what, hints) = fetching(error, reference, *is_local, aliases, default);
             let elsewhere = elsewhere.iter().map(|(region, error)| {
                 let what = fetch_text(error, reference);
                 Line::note(format!("region {region} (fallback): {what}"))

@@ -114,7 +114,7 @@ impl<'a> ParsedAnswers<'a> {
                 }
             }
         }
-        unresolved.unless_any(|| match render(template, &inputs, &self.extractor.suggestions) {
+        unresolved.unless_any(|| match render(template, &inputs) {
             Ok(value) => Attempt::Value(value),
             Err(error) => self.not_rendered(aliases, error),
         })

@@ -8,7 +8,6 @@ use super::env_from::{EnvFromError, Member, Members, variables};
 use super::resolve_error::{ResolveError, ResolveProblem};
 use crate::model::entry::Claim;
 use crate::model::plan::{EnvFrom, Plan};
-use crate::model::suggest::Suggestions;
 
 /// Returns the errors in the names that `env-from` entries give to the keys that they list.
 pub fn naming_errors(plan: &Plan) -> Vec<ResolveError> {
@@ -36,5 +35,5 @@ fn errors_of(entry: &EnvFrom, is_set: impl Fn(&str) -> bool) -> Vec<EnvFromError
     let keys: BTreeSet<&str> = naming.only.iter().flatten().chain(naming.rename.keys()).map(String::as_str).collect();
     let value = Value::Bool(true);
     let members: Members<'_> = keys.into_iter().map(|key| (key, Member::Json(&value))).collect();
-    variables(&members, naming, &Suggestions::default(), |_, name| is_set(name)).1
+    variables(&members, naming, |_, name| is_set(name)).1
 }

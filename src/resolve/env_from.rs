@@ -10,7 +10,7 @@ use crate::model::entry::{Naming, NamingError};
 use crate::model::env_name::EnvName;
 use crate::model::quoting::is_quotable;
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::Suggestions;
+use crate::model::suggest;
 
 /// The reason that an object, or one of its keys, does not become variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,10 +104,9 @@ pub struct KeyVariable {
 pub fn variables(
     members: &Members<'_>,
     naming: &Naming,
-    suggestions: &Suggestions,
     mut is_set: impl FnMut(&str, &str) -> bool,
 ) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
-    let mut errors = missing_keys(members, naming, suggestions);
+    let mut errors = missing_keys(members, naming);
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for &(key, member) in members.iter().filter(|(key, member)| naming.selects(key) && !member.is_null()) {
@@ -132,13 +131,13 @@ pub fn variables(
 }
 
 /// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.
-fn missing_keys(members: &Members<'_>, naming: &Naming, suggestions: &Suggestions) -> Vec<EnvFromError> {
+fn missing_keys(members: &Members<'_>, naming: &Naming) -> Vec<EnvFromError> {
     let members: BTreeMap<&str, Member<'_>> = members.iter().copied().collect();
     let quotable = || members.keys().copied().filter(|key| is_quotable(key));
     let missing = |key: &str, list| EnvFromError::NoKey {
         key: key.to_owned(),
         list,
-        nearest: suggestions.nearest(key, quotable()).map(str::to_owned),
+        nearest: suggest::nearest(key, quotable()).map(str::to_owned),
     };
     let only = naming.only.iter().flatten().filter_map(|key| match members.get(key.as_str()) {
         None => Some(missing(key, "only")),
@@ -156,7 +155,7 @@ mod tests {
 
     fn variables_of(text: &str, naming: &Naming) -> (Vec<(String, String)>, Vec<EnvFromError>) {
         let json: Value = serde_json::from_str(text).unwrap();
-        let (variables, errors) = variables(&keys(&json).unwrap(), naming, &Suggestions::default(), |_, _| false);
+        let (variables, errors) = variables(&keys(&json).unwrap(), naming, |_, _| false);
         let text = |value: SecretValue| String::from_utf8(value.expose().to_vec()).unwrap();
         (variables.into_iter().map(|variable| (variable.name.to_string(), text(variable.value))).collect(), errors)
     }
@@ -196,7 +195,7 @@ mod tests {
         let found = vec![("db/pass-word".to_owned(), document("p")), ("log".to_owned(), document("null"))];
         let path = Document { parameters: found, ..document("") };
         let naming = Naming { rename: BTreeMap::from([("log".to_owned(), "Level".to_owned())]), ..Naming::default() };
-        let (variables, errors) = variables(&parameters(&path), &naming, &Suggestions::default(), |_, _| false);
+        let (variables, errors) = variables(&parameters(&path), &naming, |_, _| false);
         assert_eq!(errors, []);
         let names: Vec<_> = variables.iter().map(|variable| (variable.key.as_str(), variable.name.as_str())).collect();
         assert_eq!(names, [("db/pass-word", "DB_PASS_WORD"), ("log", "Level")]);

@@ -12,7 +12,7 @@ use crate::model::answer::Document;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{JsonPath, Locator, Selector};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::Suggestions;
+use crate::model::suggest;
 
 /// The reason that a document gives no value. Names of keys are reported, values never are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +64,6 @@ const LISTED: usize = 8;
 #[derive(Default)]
 pub struct Extractor<'a> {
     parsed: BTreeMap<&'a Locator, Result<Arc<Json>, NotJson>>,
-    /// The budget of all suggestions for missing keys.
-    pub suggestions: Suggestions,
 }
 
 impl<'a> Extractor<'a> {
@@ -95,12 +93,11 @@ impl<'a> Extractor<'a> {
         document: &Document,
         selector: &Selector,
     ) -> Result<&Value, ExtractError> {
-        let suggestions = self.suggestions.clone();
         let json = self.json(locator, document)?;
         match selector {
             Selector::Whole => Ok(json),
-            Selector::Key(key) => find_key(json, key, &suggestions),
-            Selector::Path(path) => find_node(json, path, &suggestions),
+            Selector::Key(key) => find_key(json, key),
+            Selector::Path(path) => find_node(json, path),
         }
     }
 
@@ -121,30 +118,29 @@ impl<'a> Extractor<'a> {
     }
 }
 
-fn find_key<'j>(json: &'j Value, key: &str, suggestions: &Suggestions) -> Result<&'j Value, ExtractError> {
+fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, ExtractError> {
     let Value::Object(map) = json else {
         return Err(ExtractError::NotAnObject(kind(json)));
     };
-    map.get(key).ok_or_else(|| ExtractError::Absent(missing_key(json, map, key, suggestions)))
+    map.get(key).ok_or_else(|| ExtractError::Absent(missing_key(json, map, key)))
 }
 
-fn missing_key(json: &Value, map: &Map<String, Value>, key: &str, suggestions: &Suggestions) -> Absent {
+fn missing_key(json: &Value, map: &Map<String, Value>, key: &str) -> Absent {
     let path = format!("$.{key}");
-    let is_path = key.contains(['.', '['])
-        && JsonPath::parse(&path).is_ok_and(|path| find_node(json, &path, suggestions).is_ok());
+    let is_path = key.contains(['.', '[']) && JsonPath::parse(&path).is_ok_and(|path| find_node(json, &path).is_ok());
     Absent::Key {
-        nearest: suggestions.nearest(key, quotable_keys(map)).map(str::to_owned),
+        nearest: suggest::nearest(key, quotable_keys(map)).map(str::to_owned),
         as_path: is_path.then_some(path),
         known: quotable_keys(map).take(LISTED).map(str::to_owned).collect(),
         count: map.len(),
     }
 }
 
-fn find_node<'j>(json: &'j Value, path: &JsonPath, suggestions: &Suggestions) -> Result<&'j Value, ExtractError> {
+fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, ExtractError> {
     // The error of jsonpath_rust is dropped, since it quotes the value.
     let found = js_path_process(path.query(), json).map_err(|_| ExtractError::BadPath)?;
     match found.as_slice() {
-        [] => Err(ExtractError::Absent(Absent::Node { nearest: nearest_name(json, path, suggestions) })),
+        [] => Err(ExtractError::Absent(Absent::Node { nearest: nearest_name(json, path) })),
         [one] => Ok(one.val),
         several => {
             let is_shown = |node: &&QueryRef<'_, Value>| !node.val.is_null() && is_quotable(&joined_names(&node.path));
@@ -161,12 +157,12 @@ fn joined_names(path: &str) -> String {
 
 /// Follows the leading names of a path, and returns the existing key most similar to the first name that does not
 /// exist.
-fn nearest_name(mut json: &Value, path: &JsonPath, suggestions: &Suggestions) -> Option<String> {
+fn nearest_name(mut json: &Value, path: &JsonPath) -> Option<String> {
     for segment in &path.query().segments {
         let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else { return None };
         match map.get(name) {
             Some(found) => json = found,
-            None => return suggestions.nearest(name, quotable_keys(map)).map(str::to_owned),
+            None => return suggest::nearest(name, quotable_keys(map)).map(str::to_owned),
         }
     }
     None

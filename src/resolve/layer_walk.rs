@@ -149,7 +149,6 @@ impl<'a> LayerWalk<'a> {
 
     fn variables_of(&mut self, entry: &'a EnvFrom, document: &Document) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
         let SecretRef { locator, selector } = &entry.reference;
-        let suggestions = self.answers.extractor.suggestions.clone();
         let members = if locator.is_path() {
             Ok(env_from::parameters(document))
         } else {
@@ -162,7 +161,7 @@ impl<'a> LayerWalk<'a> {
         };
         let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
         let mut overridden = Vec::new();
-        let variables = env_from::variables(&members, &entry.naming, &suggestions, |key, name| {
+        let variables = env_from::variables(&members, &entry.naming, |key, name| {
             let is_set = claimed.contains(name) || self.plan.keeps(name);
             if is_set {
                 let label = label(key, name);

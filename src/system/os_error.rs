@@ -41,7 +41,12 @@ pub fn reached_limit() -> Option<io::Error> {
     opened.err().filter(|errno| is_limit(*errno)).map(io::Error::from)
 }
 
-/// Returns the description of the errno with which a process could not be started. EAGAIN is a limit here (fork(2)).
+/// Returns the message about a thread that could not be started.
+pub fn no_thread(error: &io::Error) -> String {
+    format!("cannot start a thread: {}", describe_start(error))
+}
+
+/// Returns the description of the errno with which a process or a thread could not be started. EAGAIN is a limit here (fork(2)).
 pub fn describe_start(error: &io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EAGAIN) => {

@@ -105,9 +105,9 @@ pub fn silence() {
     CURRENT.store(NONE, Ordering::SeqCst);
 }
 
-/// Tells the handler whether a line that is to be erased stands on the terminal.
-pub fn set_progress(is_shown: bool) {
-    HAS_PROGRESS.store(is_shown, Ordering::SeqCst);
+/// Notes whether a line that is to be erased stands on the terminal, and returns what was noted before.
+pub fn set_progress(is_shown: bool) -> bool {
+    HAS_PROGRESS.swap(is_shown, Ordering::SeqCst)
 }
 
 /// The handler: leaves the line, refuses the connection of a credential if there is one, then ends the process by the signal itself, which the parent sees in the wait status; as PID 1 with

@@ -99,7 +99,8 @@ impl Deadline {
     pub fn paused<T>(&self, action: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         *self.paused_since() = Some(begun);
-        let result = self.progress.paused(action);
+        self.progress.note_question();
+        let result = action();
         let mut paused_since = self.paused_since();
         let pause = begun.elapsed();
         self.phase.send_modify(|phase| match phase {
@@ -114,6 +115,11 @@ impl Deadline {
     /// The length of all pauses so far.
     pub fn time_paused(&self) -> Duration {
         *self.paused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True during a question to the user.
+    pub fn is_paused(&self) -> bool {
+        self.paused_since().is_some()
     }
 
     fn paused_since(&self) -> MutexGuard<'_, Option<Instant>> {

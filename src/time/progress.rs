@@ -18,15 +18,15 @@ pub struct Progress {
 pub struct Observer {
     /// Called whenever the status changes.
     pub changed: fn(&Status),
-    /// Called with true before a question to the user, and with false after it.
-    pub paused: fn(bool),
+    /// Called before a question to the user.
+    pub asking: fn(),
     /// Called for each event; `None` without `-vv`.
     pub trace: Option<fn(&Event)>,
 }
 
 impl Default for Observer {
     fn default() -> Self {
-        Self { changed: |_| {}, paused: |_| {}, trace: None }
+        Self { changed: |_| {}, asking: || {}, trace: None }
     }
 }
 
@@ -137,12 +137,9 @@ impl Progress {
         self.change(|state| state.reason = Some(why));
     }
 
-    /// Runs `action`, a question to the user.
-    pub fn paused<T>(&self, action: impl FnOnce() -> T) -> T {
-        (self.observer.paused)(true);
-        let result = action();
-        (self.observer.paused)(false);
-        result
+    /// Notes that a question to the user follows.
+    pub fn note_question(&self) {
+        (self.observer.asking)();
     }
 
     pub fn status(&self) -> Status {

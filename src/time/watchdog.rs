@@ -3,6 +3,7 @@
 //! Files (a token, a CA bundle, AWS's configuration) are read on the runtime's own thread, where a FIFO or a hung mount would
 //! block every timer. So does a template or a JSONPath that takes too long.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
@@ -36,12 +37,15 @@ pub struct Callbacks {
 pub struct Watchdog {
     /// Held during a call.
     is_stopped: Arc<Mutex<bool>>,
-    thread: Option<Thread>,
+    thread: Thread,
 }
 
 impl Watchdog {
-    /// Starts the thread. If none can be started (`--pids-limit 1`), there is no watchdog.
-    pub fn start(deadline: Deadline, mut callbacks: Callbacks) -> Self {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When none can be started (`--pids-limit 1`).
+    pub fn start(deadline: Deadline, mut callbacks: Callbacks) -> io::Result<Self> {
         let is_stopped = Arc::new(Mutex::new(false));
         let stopped = Arc::clone(&is_stopped);
         let mut next_tick = Instant::now() + LONG;
@@ -63,17 +67,15 @@ impl Watchdog {
                 std::thread::park_timeout(end.min(next_tick).saturating_duration_since(Instant::now()));
             }
         };
-        let spawned = std::thread::Builder::new().name("watchdog".to_owned()).stack_size(128 * 1024).spawn(watch);
-        Self { is_stopped, thread: spawned.ok().map(|handle| handle.thread().clone()) }
+        let handle = std::thread::Builder::new().name("watchdog".to_owned()).stack_size(128 * 1024).spawn(watch)?;
+        Ok(Self { is_stopped, thread: handle.thread().clone() })
     }
 
     /// Stops, and ends the thread at once, in a process that goes on: it would wake up once more otherwise.
     pub fn end(self) {
         let thread = self.thread.clone();
         drop(self);
-        if let Some(thread) = thread {
-            thread.unpark();
-        }
+        thread.unpark();
     }
 }
 

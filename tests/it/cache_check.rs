@@ -7,7 +7,6 @@ use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
 use crate::support::cache::{CacheDirectory, can_be_later, later};
 use crate::support::outcome::Status;
-use crate::support::pty::output_terminal;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::skip;
 
@@ -100,14 +99,6 @@ fn a_description_is_asked_for_whatever_is_cached() {
     describe().run().ended(Status::Exit(0));
     describe().run().ended(Status::Exit(0));
     assert_eq!((aws.reads().len(), aws.calls_of("DescribeSecret").len()), (1, 2));
-}
-
-#[test]
-fn a_terminal_shows_the_column_too() {
-    let (aws, cache) = (served(), CacheDirectory::new());
-    let run = cache.with(check(&aws), &[]).through(output_terminal(120)).run();
-    let shown = run.ended(Status::Exit(0)).stdout();
-    assert!(shown.contains("CACHED") && shown.contains("0s"), "{shown}");
 }
 
 #[test]

@@ -8,7 +8,6 @@ use crate::docs::page::Page;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call, Version, fault};
 use crate::support::outcome::{Outcome, Status};
-use crate::support::pty::output_terminal;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
@@ -193,25 +192,6 @@ fn a_local_file_and_the_agent_describe_nothing() {
 fn nothing_is_described_offline() {
     let run = Sandbox::new().args(["check", "--describe", "--offline", "-e", "A=x"]).bare().run();
     run.refused(64).says(["--describe", "--offline"]);
-}
-
-#[test]
-fn the_table_of_secrets_fits_a_terminal_and_a_key_can_be_copied() {
-    let id = "arn:aws:secretsmanager:us-east-1:123456789012:secret:production/db-AbCdEf";
-    let description =
-        json!({ "KmsKeyId": KEY, "RotationEnabled": true, "RotationRules": { "AutomaticallyAfterDays": 30 } });
-    let aws = Aws::start()
-        .secret(id, Secret::text(CANARY))
-        .describes(id, description.clone())
-        .secret("prod/db", Secret::text(CANARY))
-        .describes("prod/db", description);
-    let sandbox = described(&aws).args(["-e", &format!("A={id}"), "-e", "B=prod/db"]).env("NO_COLOR", "1");
-    let run = sandbox.through(output_terminal(80)).run();
-    run.ended(Status::Exit(0));
-    let stdout = run.stdout();
-    assert!(stdout.lines().all(|line| line.chars().count() <= 80), "{stdout}");
-    assert_eq!(stdout.lines().filter(|line| line.trim() == KEY).count(), 2, "{stdout}");
-    assert!(stdout.lines().any(|line| line == id), "{stdout}");
 }
 
 #[test]

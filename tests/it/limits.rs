@@ -2,7 +2,7 @@
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
-use crate::support::outcome::{Outcome, Status};
+use crate::support::outcome::Status;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::skip;
 
@@ -67,44 +67,11 @@ fn every_limit_of_descriptors_suffices_for_declared_files_or_is_75_and_named() {
 }
 
 #[test]
-fn a_limit_of_processes_that_leaves_none_for_a_credential_process_is_75_and_named() {
+fn a_limit_of_processes_that_leaves_no_thread_is_75_and_named() {
     let other_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "prlimit", "--nproc=0:0"];
     if !skip::can(&[&other_user[..], &["true"]].concat(), "a limit of processes") {
         return;
     }
-    let aws = served();
-    let sandbox = sandbox(&aws).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-    let sandbox = sandbox.home_file(".aws/config", "[default]\ncredential_process = true\n").arg("--no-file");
-    let run = sandbox.args(["--timeout", "500ms"]).through(other_user).spawn_copy().wait();
-    run.refused(75).says(["credential_process cannot be started", "RLIMIT_NPROC", "TasksMax="]);
-}
-
-/// The lowest limit of the stack that the message names, in KiB.
-fn needed(run: &Outcome) -> u64 {
-    let text = run.stderr();
-    let after = text.split("at least ").nth(1).unwrap_or_else(|| panic!("{text}"));
-    after.split(' ').next().unwrap().parse().unwrap()
-}
-
-#[test]
-fn a_stack_that_is_too_small_is_78_and_named() {
-    let run = limited(sandbox(&served()), "-s 64").run();
-    run.refused(78).says(["RLIMIT_STACK", "is 64 KiB", "raise it"]);
-}
-
-#[test]
-fn the_stack_that_is_said_to_be_needed_suffices() {
-    let aws = served();
-    let launch = || sandbox(&aws).args(["--role-arn", "arn:aws:iam::123456789012:role/Reader"]);
-    let needed = needed(&limited(launch(), "-s 64").run());
-    limited(launch(), &format!("-s {}", needed - 1)).run().refused(78).says(["RLIMIT_STACK"]);
-    limited(launch(), &format!("-s {needed}")).run().launched().has("A", "v");
-}
-
-#[test]
-fn variables_count_as_stack() {
-    let aws = served();
-    let few = needed(&limited(sandbox(&aws), "-s 64").run());
-    let many = needed(&limited(sandbox(&aws).env("LONG", "x".repeat(40 * 1024)), "-s 100").run());
-    assert_eq!(many - few, 40);
+    let run = sandbox(&served()).arg("--no-file").through(other_user).spawn_copy().wait();
+    run.refused(75).says(["cannot start a thread: ", "RLIMIT_NPROC", "TasksMax="]);
 }

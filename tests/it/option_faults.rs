@@ -46,41 +46,16 @@ fn of_an_option_given_twice_the_last_counts() {
 }
 
 #[test]
-fn what_the_glob_dialect_lacks_is_an_error_that_says_so() {
-    for (pattern, message) in [
-        ("[[:upper:]]*", "no classes like [:upper:]"),
-        (r"X\1", r"no escapes with \"),
-        ("[^A]*", "instead of [^…]"),
-        ("{A,B}", "no {…}"),
-        ("@(A|B)", "no (…|…)"),
-        ("(XA|XB)", "no (…|…)"),
-        ("XA|X?", "no (…|…)"),
-        ("^X", "leave ^ and $ out"),
-        ("X$", "leave ^ and $ out"),
-        ("X<1-9>", "write [1-9]"),
-    ] {
-        for option in ["--unset", "--pass", "--resolve-env"] {
-            local().args([option, pattern]).run().refused(64).says([option, "glob pattern", message]);
-        }
-        for (variable, key) in [("SECRETS_EXEC_UNSET", "unset"), ("SECRETS_EXEC_PASS", "pass")] {
-            local().env(variable, pattern).run().refused(64).says([variable, message]);
-            let declaration = format!("defaults:\n  {key}: ['A_*', '{pattern}']\n");
-            local().declaration(&declaration).run().refused(78).says(["secrets-exec.yaml:2:", message]);
-        }
-    }
-}
-
-#[test]
 fn a_pattern_that_is_not_closed_is_a_usage_error() {
     for option in ["--unset", "--pass", "--resolve-env"] {
-        local().args([option, "[^"]).run().refused(64).says([option, "[^"]);
+        local().args([option, "[^"]).run().refused(64).says([option, "[^", "invalid range pattern"]);
     }
     local().env("SECRETS_EXEC_UNSET", "[^").run().refused(64).says(["SECRETS_EXEC_UNSET", "[^"]);
 }
 
 #[test]
 fn of_several_patterns_the_wrong_one_is_named() {
-    for wrong in ["X:|Y", "X@(Y)", "X?|Y", "X,Y", ""] {
+    for wrong in ["[", "X**", ""] {
         let named = format!("{wrong:?} is not a glob pattern");
         for option in ["--unset", "--pass", "--resolve-env"] {
             let run = local().args([option, "GOOD_*", option, wrong]).run();

@@ -101,33 +101,6 @@ fn a_name_that_does_not_exist_is_told() {
 }
 
 #[test]
-fn a_region_with_a_typing_mistake_is_told_with_the_nearest_one() {
-    in_a_network(|| {
-        resolver(vec![Reply::Code(3)]);
-        let aws = served();
-        for (region, hint) in [
-            ("us-esat-1", "help: us-esat-1 is not a known region; did you mean us-east-1?"),
-            ("virginia", "help: virginia is not a known region; expected a code like us-east-1"),
-        ] {
-            let sandbox = asking("127.0.0.1", &aws).env_remove("AWS_ENDPOINT_URL").args(["--timeout", "1s"]);
-            let run = sandbox.args(["--region", region]).run();
-            run.refused(75).says([hint]).says_nothing_of("check DNS");
-        }
-    });
-}
-
-#[test]
-fn a_fallback_region_with_a_typing_mistake_is_told_with_the_nearest_one() {
-    in_a_network(|| {
-        resolver(vec![Reply::Code(3)]);
-        let aws = served();
-        let sandbox = asking("127.0.0.1", &aws).env_remove("AWS_ENDPOINT_URL").args(["--timeout", "2s"]);
-        let run = sandbox.args(["--region", "us-east-1", "--fallback-region", "us-wets-2"]).run();
-        run.refused(75).says(["help: us-wets-2 is not a known region; did you mean us-west-2?"]);
-    });
-}
-
-#[test]
 fn a_name_without_an_address_is_told() {
     in_a_network(|| drop(ends(vec![Reply::Code(0)])));
 }

@@ -47,25 +47,15 @@ fn an_interval_below_ten_seconds_is_an_error() {
 
 #[test]
 fn a_signal_that_does_not_exist_is_an_error() {
-    for signal in ["HUPP", "0", "32", "65", "RTMIN+31", ""] {
+    for signal in ["HUPP", "3", "RTMIN+1", ""] {
         refused(&["--on-rotation", "restart", "--stop-signal", signal]).says(["--stop-signal"]);
         refused(&["--on-rotation", "restart", "--poll-signal", signal]).says(["--poll-signal"]);
     }
 }
 
 #[test]
-fn the_number_of_a_signal_is_a_number_in_json_and_toml_too() {
-    let json = r#"{"defaults": {"on-rotation": "restart", "stop-signal": 3, "poll-signal": 10}}"#;
-    let toml = "[defaults]\non-rotation = \"restart\"\nstop-signal = 3\npoll-signal = 10\n";
-    for (name, text) in [("d.json", json), ("d.toml", toml)] {
-        let sandbox = local().file(name, text).args(["-f", name]);
-        sandbox.command(["true"]).run().launched();
-    }
-}
-
-#[test]
 fn a_signal_that_is_never_forwarded_is_an_error() {
-    for signal in ["KILL", "STOP", "CHLD", "PIPE", "TTIN", "TTOU", "SEGV", "BUS", "FPE", "ILL", "SIGKILL", "9"] {
+    for signal in ["KILL", "STOP", "CHLD", "PIPE", "TTIN", "TTOU", "SEGV", "BUS", "FPE", "ILL", "SIGKILL"] {
         refused(&["--on-rotation", "restart", "--stop-signal", signal]).says(["--stop-signal", signal]);
         refused(&["--on-rotation", "restart", "--poll-signal", signal]).says(["--poll-signal", signal]);
         refused(&["--on-rotation", &format!("signal={signal}")]).says(["--on-rotation", signal]);
@@ -79,7 +69,7 @@ fn kill_as_the_signal_to_stop_is_answered_with_grace() {
 
 #[test]
 fn the_signal_for_a_poll_is_not_one_that_the_command_needs() {
-    for signal in ["TERM", "INT", "CONT", "sigterm", "15"] {
+    for signal in ["TERM", "INT", "CONT", "sigterm"] {
         let run = refused(&["--on-rotation", "restart", "--poll-signal", signal]);
         run.says(["--poll-signal", "command"]).says_nothing_of("did you mean");
     }
@@ -89,7 +79,7 @@ fn the_signal_for_a_poll_is_not_one_that_the_command_needs() {
 fn the_signal_for_a_poll_is_neither_the_one_to_stop_nor_the_one_about_a_change() {
     let run = refused(&["--on-rotation", "restart", "--stop-signal", "QUIT", "--poll-signal", "SIGQUIT"]);
     run.says(["--poll-signal and --stop-signal exclude each other"]);
-    let run = local().args(["--on-rotation", "signal=HUP", "--poll-signal", "1"]).declaration(FILE).run();
+    let run = local().args(["--on-rotation", "signal=HUP", "--poll-signal", "HUP"]).declaration(FILE).run();
     run.refused(64).says(["--poll-signal and --on-rotation exclude each other"]);
 }
 

@@ -318,13 +318,6 @@ fn a_format_that_is_written_like_an_option_is_corrected() {
 }
 
 #[test]
-fn the_beginning_of_an_option_is_completed_in_the_hint() {
-    refuses_words(&["check", "--desc"], &["did you mean --describe?"]);
-    refuses_words(&["check", "--description"], &["did you mean --describe?"]);
-    refuses_words(&["policy", "--kms", "x"], &["did you mean --kms-key?"]);
-}
-
-#[test]
 fn options_of_check_that_exclude_each_other_are_told_with_the_reason() {
     refuses_words(&["check", "--offline", "--describe"], &["--offline and --describe exclude each other: ", "AWS"]);
 }

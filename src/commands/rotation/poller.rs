@@ -94,7 +94,7 @@ impl Poller {
         let number = self.last;
         self.mailbox.open(number);
         if let Err(error) = self.start_poll(number) {
-            self.mailbox.put(number, Err(PollError::Failed(Failure::Runtime(os_error::text(&error)).into())));
+            self.mailbox.put(number, Err(PollError::Failed(Failure::Runtime(os_error::no_thread(&error)).into())));
         }
     }
 
@@ -165,15 +165,18 @@ impl Poller {
     }
 
     /// Starts the thread if there is none, and a poll on it.
+    ///
+    /// # Errors
+    /// When that thread or the watchdog's cannot be started.
     fn start_poll(&mut self, number: u64) -> io::Result<()> {
         let worker = match self.worker.take() {
             Some(worker) => worker,
             None => self.spawn()?,
         };
         worker.deadline.restart();
+        self.watchdog = Some(self.watch(&worker.deadline, number)?);
         // The thread catches panics. If it ended nevertheless, the watchdog fails this poll, and the next one has another thread.
         let sent = worker.requests.send(number);
-        self.watchdog = Some(self.watch(&worker.deadline, number));
         self.worker = sent.is_ok().then_some(worker);
         Ok(())
     }
@@ -201,7 +204,7 @@ impl Poller {
     }
 
     /// Fails the poll at the deadline if the thread is blocked: by a file, a template, or a poll before it that still is.
-    fn watch(&self, deadline: &Deadline, number: u64) -> Watchdog {
+    fn watch(&self, deadline: &Deadline, number: u64) -> io::Result<Watchdog> {
         let mailbox = Arc::clone(&self.mailbox);
         let overdue = move |status: &Status| mailbox.put(number, Err(PollError::Overdue(status.clone())));
         Watchdog::start(deadline.clone(), Callbacks { tick: Box::new(|_| {}), overdue: Box::new(overdue) })

@@ -9,8 +9,8 @@ use super::entries::layer;
 use super::options::{flags, variables};
 use super::subcommand::Subcommand;
 use super::usage::UsageError;
+use crate::model::env_name::parse_patterns;
 use crate::model::inherited::Inherited;
-use crate::model::name_patterns::parse_patterns;
 use crate::model::options::TypedOptions;
 use crate::model::plan::Layer;
 
@@ -79,7 +79,7 @@ fn resolve_env(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pa
     let texts = matches.remove_many::<String>("resolve-env").into_iter().flatten();
     let patterns = texts.map(|pattern| {
         let parsed = parse_patterns(std::slice::from_ref(&pattern));
-        parsed.map_err(|expected| UsageError::Pattern { name: "--resolve-env".to_owned(), pattern, expected })
+        parsed.map_err(|why| UsageError::Pattern { name: "--resolve-env".to_owned(), pattern, why })
     });
     match patterns.collect::<Result<Vec<_>, _>>() {
         Ok(patterns) => patterns.concat(),

@@ -11,8 +11,8 @@ use super::migrate::SHARED;
 use super::options::{flags, variables};
 use super::subcommand::Subcommand;
 use super::usage::UsageError;
+use crate::model::env_name::parse_patterns;
 use crate::model::inherited::Inherited;
-use crate::model::name_patterns::parse_patterns;
 use crate::model::options::{
     CheckOptions, ExportFormat, ExportOptions, MigrateOptions, OptionConflict, OptionSpec, PolicyOptions, TypedOptions,
 };
@@ -125,7 +125,7 @@ fn only(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> 
     let patterns = texts.filter_map(|pattern| {
         let parsed = parse_patterns(std::slice::from_ref(&pattern));
         let name = "--only".to_owned();
-        parsed.map_err(|expected| errors.push(UsageError::Pattern { name, pattern, expected })).ok()
+        parsed.map_err(|why| errors.push(UsageError::Pattern { name, pattern, why })).ok()
     });
     patterns.flatten().collect()
 }

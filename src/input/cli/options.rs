@@ -88,10 +88,10 @@ fn set(options: &mut TypedOptions, option: &OptionSpec, name: String, given: Giv
         Given::Flag(_) => String::new(),
         Given::Texts(texts) => option.first_illegal(texts).cloned().unwrap_or_default(),
     };
-    if let Err(expected) = (option.set)(options, given) {
+    if let Err(why) = (option.set)(options, given) {
         errors.push(match option.takes_patterns() {
-            true => UsageError::Pattern { name, pattern: text, expected },
-            false => UsageError::Value { name, text, expected },
+            true => UsageError::Pattern { name, pattern: text, why },
+            false => UsageError::Value { name, text, expected: why },
         });
     }
 }

@@ -87,8 +87,7 @@ impl Scan<'_> {
         if is_of_others && let Some(takes_next) = self.of_others(&option, |arg| arg.get_long() == Some(name)) {
             return (takes_next && !has_value).then_some(option);
         }
-        let known = || self.command.get_arguments().filter_map(Arg::get_long);
-        let nearest = suggest::nearest(name, known()).or_else(|| suggest::by_prefix(name, known()));
+        let nearest = suggest::nearest(name, self.command.get_arguments().filter_map(Arg::get_long));
         // The command is after the separator, or else an unknown option most likely takes what the similar one takes.
         let takes_next = self.has_separator || nearest.and_then(find).is_some_and(takes_argument);
         let nearest = nearest.map(|nearest| format!("--{nearest}"));

@@ -85,7 +85,7 @@ pub enum UsageError {
     /// A value of `--kms-key` that is no key's ARN.
     KmsKey(String),
     /// An illegal pattern of an option or variable.
-    Pattern { name: String, pattern: String, expected: &'static str },
+    Pattern { name: String, pattern: String, why: &'static str },
     /// A launch without entries.
     NothingToResolve {
         /// The declarations that were read.

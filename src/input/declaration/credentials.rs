@@ -12,7 +12,7 @@ pub fn units(reader: &mut DeclarationReader<'_>, node: &Node) -> Vec<UnitCredent
     let mut units = Vec::new();
     for (key, value) in reader.table(SUBJECT, node) {
         if let Err(expected) = parse_unit(&key.text) {
-            let problem = DeclarationProblem::Pattern { pattern: key.text.clone(), expected };
+            let problem = DeclarationProblem::Value { text: key.text.clone(), expected };
             reader.error(key.position, SUBJECT, problem);
         }
         let credentials = reader.table(Some(&key.text), value);

@@ -84,7 +84,7 @@ pub enum DeclarationProblem {
     /// An illegal pattern in the list of an option.
     Pattern {
         pattern: String,
-        expected: &'static str,
+        why: &'static str,
     },
     /// `external-id` without `role-arn`.
     ExternalIdAlone,

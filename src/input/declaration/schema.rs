@@ -101,10 +101,6 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
             continue;
         }
         let given = match spec.takes {
-            // Formats other than YAML have numbers of their own.
-            Takes::Text("SIGNAL") if value.digits().is_some() => {
-                value.digits().map(|digits| Given::Text(digits.into()))
-            }
             Takes::Text(_) => reader.text(subject, value, "text").map(|text| Given::Text(text.into())),
             Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
             Takes::Level => reader.level(subject, value),
@@ -120,13 +116,13 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
             Given::Text(_) | Given::Flag(_) => value.text().map(str::to_owned),
         };
         let text = text.unwrap_or_default();
-        if let Err(expected) = (spec.set)(&mut options, given) {
+        if let Err(why) = (spec.set)(&mut options, given) {
             reader.error(
                 value.position,
                 subject,
                 match spec.takes_patterns() {
-                    true => DeclarationProblem::Pattern { pattern: text, expected },
-                    false => DeclarationProblem::Value { text, expected },
+                    true => DeclarationProblem::Pattern { pattern: text, why },
+                    false => DeclarationProblem::Value { text, expected: why },
                 },
             );
         }

@@ -6,9 +6,8 @@ use glob::Pattern;
 
 use super::binding::{Binding, Statement};
 use super::error::{EnvFileProblem, Found, Nothing};
-use crate::model::env_name::{EnvName, OWN_PREFIX};
+use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::migration::{FileNotice, Left, Setting};
-use crate::model::name_patterns::matches_any;
 
 /// The variables to move, in the order of the file, and what is to be said about the file.
 #[derive(Debug)]

@@ -21,12 +21,7 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     if !is_pattern {
         return if UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix)) { Ok(None) } else { Err(EXPECTED) };
     }
-    // To the crate, `**` is a whole component of a path.
-    let mut pattern = text.to_owned();
-    while pattern.contains("**") {
-        pattern = pattern.replace("**", "*");
-    }
-    Pattern::new(&pattern).map(Some).map_err(|_| EXPECTED)
+    Pattern::new(text).map(Some).map_err(|_| EXPECTED)
 }
 
 /// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes (systemd.exec(5)).

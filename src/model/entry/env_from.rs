@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 use glob::Pattern;
 
 use super::origin::{Origin, Subject, SubjectKind, Written};
-use crate::model::env_name::EnvName;
-use crate::model::name_patterns::{known_patterns, matches_any};
+use crate::model::env_name::{EnvName, known_patterns, matches_any};
 use crate::model::reference::Reference;
 
 /// A JSON object whose keys give variables, as written.

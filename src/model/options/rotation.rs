@@ -72,13 +72,12 @@ pub fn poll_interval(interval: Duration) -> Result<Duration, &'static str> {
 /// Parses `--poll-signal`.
 ///
 /// # Errors
-/// If the command must get the signal, or this process cannot catch it.
+/// If there is no such signal, or the command must get it.
 pub fn poll_signal(text: &str) -> Result<SignalNumber, &'static str> {
     match SignalNumber::parse(text)? {
         SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT => {
             Err("free for this: TERM, INT and CONT are the command's")
         }
-        signal if !signal.is_caught() => Err("free for this: the C library uses it"),
         signal => Ok(signal),
     }
 }

@@ -1,4 +1,5 @@
-//! Signals by their number on Linux (signal(7), all architectures but Alpha, SPARC, MIPS and PA-RISC), real-time signals included.
+//! Signals by their number on Linux (signal(7), all architectures but Alpha, SPARC, MIPS and PA-RISC). A real-time signal has no name
+//! here.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -24,17 +25,7 @@ const NAMES: [&str; 31] = [
     "PWR", "SYS",
 ];
 
-/// Other names of standard signals.
-const ALIASES: [(&str, i32); 4] = [("IOT", 6), ("CLD", 17), ("POLL", 29), ("UNUSED", 31)];
-
-/// The first real-time signal in glibc, and so in shells and systemd; the C library uses those below itself.
-const RTMIN: i32 = 34;
-const RTMAX: i32 = 64;
-
-/// The first real-time signal that the C library of this binary does not use itself.
-const FIRST_CAUGHT: i32 = if cfg!(target_env = "musl") { 35 } else { RTMIN };
-
-const EXPECTED: &str = "the name or the number of a signal, like HUP, USR1 or RTMIN+1";
+const EXPECTED: &str = "the name of a signal, like HUP or USR1";
 
 impl SignalNumber {
     pub const INT: Self = Self(2);
@@ -64,7 +55,7 @@ impl SignalNumber {
         suggest::nearest(name.strip_prefix("SIG").unwrap_or(&name), Self::names())
     }
 
-    /// Parses a signal that a command can handle, by name (`HUP`, `SIGHUP`, `RTMIN+1`, `RTMAX-1`) or number, in either case.
+    /// Parses a signal that a command can handle, by name (`HUP`, `SIGHUP`), in either case.
     ///
     /// # Errors
     /// If there is no such signal, or it is never forwarded or stands for a fault.
@@ -85,19 +76,7 @@ impl SignalNumber {
 
     fn find(name: &str) -> Option<Self> {
         let name = name.strip_prefix("SIG").unwrap_or(name);
-        if name.starts_with(|c: char| c.is_ascii_digit()) {
-            let number =
-                name.parse().ok().filter(|number| (1..32).contains(number) || (RTMIN..=RTMAX).contains(number));
-            return number.map(Self);
-        }
-        let standard = || (1..).zip(NAMES).find(|(_, known)| *known == name).map(|(number, _)| number);
-        let alias = || ALIASES.into_iter().find(|(known, _)| *known == name).map(|(_, number)| number);
-        standard().or_else(alias).or_else(|| real_time(name)).map(Self)
-    }
-
-    /// True for a signal that this process can catch.
-    pub fn is_caught(self) -> bool {
-        self.0 < RTMIN || self.0 >= FIRST_CAUGHT
+        (1..).zip(NAMES).find(|(_, known)| *known == name).map(|(number, _)| Self(number))
     }
 
     pub fn forwarding(self) -> Forwarding {
@@ -109,30 +88,13 @@ impl SignalNumber {
     }
 }
 
-/// Returns the number of `RTMIN`, `RTMIN+n`, `RTMAX` or `RTMAX-n`.
-fn real_time(name: &str) -> Option<i32> {
-    let offset = |rest: &str, sign| match rest {
-        "" => Some(0),
-        rest => rest.strip_prefix(sign)?.parse::<u8>().ok().map(i32::from),
-    };
-    let number = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
-        (Some(rest), _) => RTMIN + offset(rest, '+')?,
-        (None, Some(rest)) => RTMAX - offset(rest, '-')?,
-        (None, None) => return None,
-    };
-    (RTMIN..=RTMAX).contains(&number).then_some(number)
-}
-
-/// The name with `SIG`, as in `kill -l` of a shell.
+/// The name with `SIG`, or the number of a real-time signal.
 impl Display for SignalNumber {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let standard = usize::try_from(self.0 - 1).ok().and_then(|at| NAMES.get(at));
-        match (standard, self.0) {
-            (Some(name), _) => write!(f, "SIG{name}"),
-            (None, RTMIN) => f.write_str("SIGRTMIN"),
-            (None, RTMAX) => f.write_str("SIGRTMAX"),
-            (None, number @ RTMIN..=RTMAX) => write!(f, "SIGRTMIN+{}", number - RTMIN),
-            (None, number) => write!(f, "signal {number}"),
+        match standard {
+            Some(name) => write!(f, "SIG{name}"),
+            None => write!(f, "signal {}", self.0),
         }
     }
 }
@@ -179,32 +141,21 @@ mod tests {
     }
 
     #[test]
-    fn real_time_signals_are_forwarded() {
+    fn real_time_signals_are_forwarded_and_have_a_number() {
         assert_eq!(SignalNumber(64).forwarding(), Forwarding::Always);
+        assert_eq!(SignalNumber(64).to_string(), "signal 64");
     }
 
     #[test]
-    fn a_signal_has_a_name_with_and_without_its_prefix_and_a_number() {
-        for text in ["HUP", "SIGHUP", "hup", "sighup", "1"] {
+    fn a_signal_has_a_name_with_and_without_its_prefix() {
+        for text in ["HUP", "SIGHUP", "hup", "sighup"] {
             assert_eq!(SignalNumber::parse(text), Ok(SignalNumber(libc::SIGHUP)), "{text}");
         }
-        assert_eq!(SignalNumber::parse("poll"), Ok(SignalNumber(libc::SIGPOLL)));
-    }
-
-    #[test]
-    fn real_time_signals_count_from_both_ends() {
-        for (text, number) in [("RTMIN", 34), ("SIGRTMIN+3", 37), ("rtmax-1", 63), ("RTMAX", 64), ("RTMIN+30", 64)] {
-            let signal = SignalNumber::parse(text).unwrap();
-            assert_eq!(signal.0, number, "{text}");
-            assert_eq!(SignalNumber::parse(&signal.to_string()), Ok(signal));
-        }
-        #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        assert_eq!((libc::SIGRTMIN(), libc::SIGRTMAX()), (RTMIN, RTMAX));
     }
 
     #[test]
     fn what_no_command_can_handle_or_what_the_kernel_raises_is_illegal() {
-        for text in ["KILL", "9", "stop", "CHLD", "PIPE", "TTIN", "TTOU", "SEGV", "BUS", "FPE", "ILL"] {
+        for text in ["KILL", "stop", "CHLD", "PIPE", "TTIN", "TTOU", "SEGV", "BUS", "FPE", "ILL"] {
             let error = SignalNumber::parse(text).unwrap_err();
             assert!(error.starts_with("a signal "), "{text}: {error}");
         }
@@ -212,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_text_that_names_no_signal_is_illegal() {
-        for text in ["", "SIG", "HUPP", "0", "32", "33", "65", "-1", "RTMIN-1", "RTMIN+31", "RTMAX+1", "RTMIN+", "1 "] {
+        for text in ["", "SIG", "HUPP", "1", "RTMIN", "HUP "] {
             assert_eq!(SignalNumber::parse(text), Err(EXPECTED), "{text:?}");
         }
     }

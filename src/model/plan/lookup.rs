@@ -4,7 +4,7 @@ use super::binding::{Binding, EntryId, EnvFrom, ValueSource};
 use crate::model::entry::{Entry, EntrySource, EnvFromEntry, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef};
-use crate::model::suggest::Suggestions;
+use crate::model::suggest;
 
 /// A reference that cannot be looked up.
 #[derive(Debug, PartialEq)]
@@ -21,7 +21,6 @@ pub struct Lookup<'a> {
     pub inherited: &'a Inherited,
     /// The errors of all layers so far.
     pub errors: &'a mut Vec<PlanError>,
-    pub suggestions: &'a Suggestions,
 }
 
 impl Lookup<'_> {
@@ -77,7 +76,7 @@ impl Lookup<'_> {
         match (self.aliases.get(name), Reference::parse(name)) {
             (Some(_), Ok(reference)) => self.locate(&reference, subject),
             (None, _) | (_, Err(_)) => {
-                let nearest = self.suggestions.nearest(name, self.aliases.names()).map(str::to_owned);
+                let nearest = suggest::nearest(name, self.aliases.names()).map(str::to_owned);
                 let error = ReferenceError::NoAlias { name: name.to_owned(), nearest };
                 self.errors.push(PlanError { subject: subject.clone(), written: name.to_owned(), error });
                 None

@@ -18,7 +18,6 @@ use crate::model::entry::{FileTarget, Place, Subject, Target};
 use crate::model::inherited::Inherited;
 use crate::model::reference::{Aliases, Locator, SecretRef};
 use crate::model::retention::Retained;
-use crate::model::suggest::Suggestions;
 use lookup::Lookup;
 use precedence::Precedence;
 
@@ -49,9 +48,8 @@ impl Plan {
         let mut precedence = Precedence::new(kept.map(|kept| kept.filled().collect()).unwrap_or_default());
         let mut errors = Vec::new();
         let mut planned = Vec::new();
-        let suggestions = Suggestions::default();
         for (aliases, layer) in with_aliases.into_iter().rev() {
-            let mut lookup = Lookup { aliases: &aliases, inherited, errors: &mut errors, suggestions: &suggestions };
+            let mut lookup = Lookup { aliases: &aliases, inherited, errors: &mut errors };
             planned.push(precedence.add(layer, &mut lookup));
         }
         if errors.is_empty() { Ok(Self { layers: planned, aliases, kept: precedence.kept }) } else { Err(errors) }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::region::Region;
+use super::arn::Region;
 use super::role::Role;
 use super::version::Version;
 

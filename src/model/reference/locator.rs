@@ -1,6 +1,6 @@
 //! The unit of a request: a secret or parameter, its version, its region and the role to read it with.
 
-use super::region::Region;
+use super::arn::Region;
 use super::role::Role;
 use super::secret_id::SecretId;
 use super::selector::Selector;

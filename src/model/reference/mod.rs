@@ -3,7 +3,7 @@
 //! - `grammar` parses a reference, and `value_from` that of an ECS task definition. Both give a [`Reference`].
 //! - `alias` and `placeholder` (`${NAME}`) complete it to a [`SecretRef`]: a [`Locator`] (one request) and a
 //!   [`Selector`] (one value in the answer).
-//! - `store`, `secret_id`, `arn`, `region`, `role` and `version` are the fields of a locator.
+//! - `store`, `secret_id`, `arn` (and regions), `role` and `version` are the fields of a locator.
 
 mod alias;
 mod arn;
@@ -11,7 +11,6 @@ mod grammar;
 mod locator;
 mod placeholder;
 mod reference_error;
-mod region;
 mod role;
 mod secret_id;
 mod selector;
@@ -20,11 +19,10 @@ mod value_from;
 mod version;
 
 pub use alias::{Alias, AliasNameError, Aliases};
-pub use arn::Arn;
+pub use arn::{Arn, Region};
 pub use grammar::Reference;
 pub use locator::{Locator, PathError, SecretRef};
 pub use reference_error::ReferenceError;
-pub use region::Region;
 pub use role::Role;
 pub use secret_id::{SecretId, SecretIdError};
 pub use selector::{JsonPath, JsonPathError, Selector};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::arn::Arn;
-use super::region::Region;
+use super::arn::Region;
 use super::store::Store;
 
 /// The name or the ARN of a secret or parameter. The name of a parameter has no `ssm:`; the locator has the store.

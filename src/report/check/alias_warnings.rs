@@ -2,17 +2,16 @@
 
 use crate::model::entry::Subject;
 use crate::model::plan::Plan;
-use crate::model::suggest::Suggestions;
+use crate::model::suggest;
 use crate::report::line::Line;
 
 /// Returns a line for each reference whose secret is similar to an alias and is none.
 pub fn alias_warnings(plan: &Plan) -> Vec<Line> {
-    let suggestions = Suggestions::default();
     let aliases = || plan.aliases().names();
     let warning = |(_, subject, _)| {
         let subject: &Subject = subject;
         let name = subject.reference()?.split(':').next().filter(|name| !["ssm", "arn"].contains(name))?;
-        let nearest = suggestions.nearest(name, aliases().filter(|alias| *alias != name))?;
+        let nearest = suggest::nearest(name, aliases().filter(|alias| *alias != name))?;
         let is_alias = aliases().any(|alias| alias == name);
         (!is_alias).then(|| {
             Line::warning(format!(

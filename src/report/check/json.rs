@@ -46,9 +46,7 @@ fn command_object(CheckedCommand { name, found }: &CheckedCommand) -> Value {
     let (status, file) = match found {
         Ok(path) => ("ok", Some(path)),
         Err(ProgramError::NotFound { .. }) => ("not-found", None),
-        Err(ProgramError::NotExecutable { file, .. } | ProgramError::NoInterpreter { file }) => {
-            ("not-executable", Some(file))
-        }
+        Err(ProgramError::NotExecutable { file, .. }) => ("not-executable", Some(file)),
     };
     json!({ "name": name, "file": file.map(|path| path.display().to_string()), "status": status })
 }

@@ -10,37 +10,27 @@ use super::row::{CacheState, EntryKind, ReadSource, Row, RowStatus, SourceStatus
 use crate::exec::ProgramError;
 use crate::model::answer::{DescribedSecret, Description, Replica, Rotation};
 use crate::model::reference::Store;
-use crate::report::terminal::Medium;
 
 /// Characters of a version id in the table; 8 tell the versions of a secret apart.
 const ID_LENGTH: usize = 8;
 
-/// Returns the tables, separated by blank lines; an empty text without any row. A terminal gets no column that is empty in each row.
-pub fn text(findings: &Findings, medium: Medium) -> String {
+/// Returns the tables, separated by blank lines; an empty text without any row.
+pub fn text(findings: &Findings, is_coloured: bool) -> String {
     let Findings { rows, command, secrets, now, source, has_cache, .. } = findings;
-    let is_terminal = medium.width.is_some();
     let unread = match source {
         CheckedSource::Nothing => Cell::toned("valid", Tone::Good),
         CheckedSource::Aws | CheckedSource::Agent | CheckedSource::Local => Cell::toned("not read", Tone::Notable),
     };
-    let layout_of_values = ValueLayout { is_terminal, has_cache: *has_cache };
-    let values: Vec<_> = rows.iter().flat_map(|row| value_rows(row, *now, layout_of_values, &unread)).collect();
+    let values: Vec<_> = rows.iter().flat_map(|row| value_rows(row, *now, *has_cache, &unread)).collect();
     let command: Vec<_> = command.iter().map(command_row).collect();
     let secrets: Vec<_> = secrets.iter().map(|secret| secret_row(secret, *now)).collect();
     let tables = [
-        (value_headings(*has_cache), 1, values),
-        (&["COMMAND", "FILE", "STATUS"][..], 1, command),
-        (&["SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS"][..], 4, secrets),
+        (value_headings(*has_cache), values),
+        (&["COMMAND", "FILE", "STATUS"][..], command),
+        (&["SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS"][..], secrets),
     ];
-    let filled = tables.into_iter().filter(|(_, _, rows)| !rows.is_empty());
-    let laid_out = filled.map(|(headings, long, rows)| match is_terminal {
-        true => {
-            let (headings, long, rows) = without_empty_columns(headings, long, rows);
-            layout(&headings, long, rows, medium)
-        }
-        false => layout(headings, long, rows, medium),
-    });
-    laid_out.collect::<Vec<_>>().join("\n")
+    let filled = tables.into_iter().filter(|(_, rows)| !rows.is_empty());
+    filled.map(|(headings, rows)| layout(headings, rows, is_coloured)).collect::<Vec<_>>().join("\n")
 }
 
 /// The columns of the values, of which CACHED stands there only with `--cache`.
@@ -51,28 +41,8 @@ fn value_headings(has_cache: bool) -> &'static [&'static str] {
     }
 }
 
-/// The layout of the table of values.
-#[derive(Clone, Copy)]
-struct ValueLayout {
-    is_terminal: bool,
-    has_cache: bool,
-}
-
-/// Returns the headings, the index of the column `long`, and the rows. That column stays, and so do the ones before it.
-fn without_empty_columns<'h>(
-    headings: &[&'h str],
-    long: usize,
-    rows: Vec<Vec<Cell>>,
-) -> (Vec<&'h str>, usize, Vec<Vec<Cell>>) {
-    let is_filled = |column: usize| rows.iter().any(|row| row.get(column).is_some_and(|cell| !cell.is_empty()));
-    let kept: Vec<bool> = (0..headings.len()).map(|column| column <= long || is_filled(column)).collect();
-    let headings = headings.iter().zip(&kept).filter(|(_, is_kept)| **is_kept).map(|(heading, _)| *heading).collect();
-    let of_row = |row: Vec<Cell>| row.into_iter().zip(&kept).filter(|(_, is_kept)| **is_kept).map(|(cell, _)| cell);
-    (headings, long, rows.into_iter().map(|row| of_row(row).collect()).collect())
-}
-
 /// Returns the row of an entry and, for one that is made of several secrets, a row for each.
-fn value_rows(row: &Row, now: SystemTime, layout: ValueLayout, unread: &Cell) -> Vec<Vec<Cell>> {
+fn value_rows(row: &Row, now: SystemTime, has_cache: bool, unread: &Cell) -> Vec<Vec<Cell>> {
     let only = match (row.kind, row.sources.as_slice()) {
         (EntryKind::Reference | EntryKind::Literal | EntryKind::EnvFrom | EntryKind::Inherited, [only]) => Some(only),
         (EntryKind::Template, _) | (_, []) | (_, [_, _, ..]) => None,
@@ -88,18 +58,14 @@ fn value_rows(row: &Row, now: SystemTime, layout: ValueLayout, unread: &Cell) ->
     };
     let mut first = vec![Cell::plain(&row.label), Cell::plain(reference)];
     first.extend(version_cells(only, now));
-    first.extend(cached_cell(only, layout));
+    first.extend(cached_cell(only, has_cache));
     first.push(status_cell(&row.status, unread));
     let mut rows = vec![first];
     for source in row.sources.iter().filter(|_| only.is_none()) {
-        let reference = Cell::plain(source.reference());
-        // A line of a pipe is complete without the line above it, so that grep finds it.
-        let mut cells = match layout.is_terminal {
-            true => vec![Cell::below(), reference.indented(2)],
-            false => vec![Cell::plain(&row.label), reference],
-        };
+        // Each line is complete without the line above it, so that grep finds it.
+        let mut cells = vec![Cell::plain(&row.label), Cell::plain(source.reference())];
         cells.extend(version_cells(Some(source), now));
-        cells.extend(cached_cell(Some(source), layout));
+        cells.extend(cached_cell(Some(source), has_cache));
         cells.push(source_status(source, unread));
         rows.push(cells);
     }
@@ -120,13 +86,13 @@ fn version_cells(source: Option<&ReadSource>, now: SystemTime) -> [Cell; 3] {
 }
 
 /// The age of the entry in the cache; `None` without a cache.
-fn cached_cell(source: Option<&ReadSource>, layout: ValueLayout) -> Option<Cell> {
+fn cached_cell(source: Option<&ReadSource>, has_cache: bool) -> Option<Cell> {
     let text = match source.and_then(|source| source.cached) {
         None => String::new(),
         Some(CacheState { age, is_used: false }) => duration(age),
         Some(CacheState { age, is_used: true }) => format!("{}, used", duration(age)),
     };
-    layout.has_cache.then(|| Cell::plain(text))
+    has_cache.then(|| Cell::plain(text))
 }
 
 fn status_cell(status: &RowStatus, unread: &Cell) -> Cell {
@@ -154,7 +120,7 @@ fn command_row(CheckedCommand { name, found }: &CheckedCommand) -> Vec<Cell> {
     let (file, status) = match found {
         Ok(path) => (path.display().to_string(), Cell::toned("ok", Tone::Good)),
         Err(ProgramError::NotFound { .. }) => (String::new(), Cell::toned("not found", Tone::Bad)),
-        Err(ProgramError::NotExecutable { file, .. } | ProgramError::NoInterpreter { file }) => {
+        Err(ProgramError::NotExecutable { file, .. }) => {
             (file.display().to_string(), Cell::toned("not executable", Tone::Bad))
         }
     };

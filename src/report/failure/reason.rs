@@ -8,7 +8,7 @@ use crate::backend::aws::{SetupError, UnknownRole, VariableError};
 use crate::backend::cached::CacheError;
 use crate::deliver::DeliverError;
 use crate::deliver::export::ExportError;
-use crate::exec::{ExecError, ProgramError, StackShortage};
+use crate::exec::{ExecError, ProgramError};
 use crate::input::cli::UsageError;
 use crate::input::declaration::{DeclarationError, DeclarationProblem};
 use crate::input::env_file::{EnvFileError, EnvFileProblem};
@@ -61,9 +61,8 @@ pub enum Failure {
         command: String,
         error: ProgramError,
     },
-    /// The event loop cannot be created: the error of the kernel.
+    /// The event loop or a thread cannot be created: the reason.
     Runtime(String),
-    Stack(StackShortage),
     /// A poll that was blocked at its deadline, and the things that it awaited.
     PollOverdue(Status),
     /// A bug, which a line has told already.
@@ -112,11 +111,10 @@ impl Failure {
             Self::Migration(error) => migration::status(&error.1),
             Self::Program { error, .. } => match error {
                 ProgramError::NotFound { .. } => NOT_FOUND,
-                ProgramError::NotExecutable { .. } | ProgramError::NoInterpreter { .. } => NOT_EXECUTABLE,
+                ProgramError::NotExecutable { .. } => NOT_EXECUTABLE,
             },
             Self::Runtime(_) | Self::PollOverdue(_) => TEMPORARY,
             Self::PollPanicked => BUG,
-            Self::Stack(_) => CONFIGURATION,
             Self::Resolve(errors, _) => errors.iter().map(resolve_errors::status).max().unwrap_or(BUG),
             Self::Output(_) => CONFIGURATION,
             Self::Credential(failure) => credential_errors::status(failure),
@@ -151,7 +149,6 @@ impl Failure {
             | Self::UnknownRole(_)
             | Self::Program { .. }
             | Self::Runtime(_)
-            | Self::Stack(_)
             | Self::PollOverdue(_)
             | Self::PollPanicked
             | Self::Resolve(..)
@@ -183,7 +180,6 @@ impl Failure {
             | Self::UnknownRole(_)
             | Self::Program { .. }
             | Self::Runtime(_)
-            | Self::Stack(_)
             | Self::PollOverdue(_)
             | Self::PollPanicked
             | Self::Resolve(..)
@@ -214,7 +210,6 @@ impl Failure {
             }
             Self::Program { command, error } => exec_errors::program(command, error),
             Self::Runtime(why) => vec![Line::error(format!("no request can be sent: {why}"))],
-            Self::Stack(shortage) => vec![Line::error(exec_errors::stack(*shortage))],
             Self::PollOverdue(status) => vec![notices::blocked(status)],
             Self::PollPanicked => vec![Line::error("the poll ended by a bug in secrets-exec")],
             Self::Resolve(errors, aliases) => resolve_errors::lines(errors, aliases),

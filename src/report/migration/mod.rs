@@ -13,7 +13,6 @@ use crate::input::env_file::{EnvFileError, EnvFileProblem, Nothing};
 use crate::model::answer::{Denial, FetchError, FetchFailure};
 use crate::model::migration::{MOST_BYTES, MigrationError, NotMergeable, Operation, Unsuitable};
 use crate::model::reference::{Locator, SecretRef, Selector};
-use crate::model::suggest::Suggestions;
 use names::joined;
 
 /// The state after a creation without an answer.
@@ -120,7 +119,7 @@ fn unsuitable(reason: &Unsuitable) -> (String, &'static str) {
 
 fn request(locator: &Locator, operation: Operation, failure: &FetchFailure) -> Vec<Line> {
     let reference = SecretRef { locator: locator.clone(), selector: Selector::Whole };
-    let (what, hints) = fetching(&failure.error, Some(&reference), false, &[], &Suggestions::default(), None);
+    let (what, hints) = fetching(&failure.error, Some(&reference), false, &[], None);
     let place = match &failure.error {
         FetchError::NoCredentials(_) | FetchError::NoRegion => String::new(),
         FetchError::NotFound { .. }

@@ -68,7 +68,7 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
         }
         UsageError::Value { name, text, expected } => return illegal_value(name, text, expected),
         UsageError::KmsKey(text) => return kms_key(text),
-        UsageError::Pattern { name, pattern, expected } => format!("{name}: {pattern:?} is not {expected}"),
+        UsageError::Pattern { name, pattern, why } => format!("{name}: {pattern:?} is not a glob pattern: {why}"),
         UsageError::NothingToResolve { files, default_names, line } => {
             return nothing_to_resolve(files, default_names, *line);
         }

@@ -18,7 +18,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::model::answer::Document;
 use crate::model::library_text::is_undefined_operand;
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::Suggestions;
+use crate::model::suggest;
 use crate::model::template;
 use crate::model::template::Template;
 use crate::resolve::json::{Json, quotable_keys};
@@ -93,11 +93,7 @@ impl Input {
 /// # Errors
 /// The first missing key, lookup in a text, or other failure of the template. A text is looked for before the template
 /// runs, so that its `default` cannot hide a malformed secret.
-pub fn render(
-    template: &Template,
-    inputs: &BTreeMap<String, Input>,
-    suggestions: &Suggestions,
-) -> Result<SecretValue, RenderError> {
+pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<SecretValue, RenderError> {
     let is_about_text =
         |error: &RenderError| error.alias().is_some_and(|alias| matches!(inputs.get(alias), Some(Input::Text(_))));
     if let Some(error) = lookups_in_no_object(template, inputs).find(is_about_text) {
@@ -117,7 +113,7 @@ pub fn render(
     let written = MAX_LENGTH - rest.len();
     let value = SecretValue::new(&output[..written]);
     output[..written].zeroize();
-    rendered.map(|()| value).map_err(|error| render_error(&error, template, inputs, &misses, suggestions))
+    rendered.map(|()| value).map_err(|error| render_error(&error, template, inputs, &misses))
 }
 
 /// Translates MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.
@@ -126,13 +122,12 @@ fn render_error(
     template: &Template,
     inputs: &BTreeMap<String, Input>,
     misses: &LookupMisses,
-    suggestions: &Suggestions,
 ) -> RenderError {
     let failed = |message: &str| RenderError::Failed { line: error.line(), message: message.to_owned() };
     let kind = error.kind();
     match kind {
         _ if is_undefined_error(error) => match misses.last() {
-            Some(miss) => absent(miss, template, inputs, suggestions),
+            Some(miss) => absent(miss, template, inputs),
             None => lookups_in_no_object(template, inputs).next().unwrap_or_else(|| failed(&kind.to_string())),
         },
         OWN_ERROR | UnknownFilter | UnknownFunction | UnknownTest => {
@@ -162,7 +157,6 @@ fn absent(
     LookupMiss { alias, path }: LookupMiss,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
-    suggestions: &Suggestions,
 ) -> RenderError {
     let unnamed = RenderError::Absent { alias: alias.clone(), key: None, nearest: None };
     let Some(Input::Object(secret)) = alias.as_ref().and_then(|alias| inputs.get(alias)) else { return unnamed };
@@ -174,7 +168,7 @@ fn absent(
     }
     let nearest = path.split_last().and_then(|(key, parents)| {
         let map = object(parents).filter(|map| !map.contains_key(key))?;
-        suggestions.nearest(key, quotable_keys(map)).map(str::to_owned)
+        suggest::nearest(key, quotable_keys(map)).map(str::to_owned)
     });
     RenderError::Absent { alias, key: Some(path.join(".")), nearest }
 }
@@ -221,7 +215,7 @@ mod tests {
         let selection = r#"{"who":"nobody","inner":"inner"}"#;
         let inputs = [("db", DB), ("plain", AWKWARD), ("number", "007"), ("list", "[1, 2]"), ("sel", selection)];
         let inputs = inputs.into_iter().map(input);
-        let value = render(&Template::parse(text).unwrap(), &inputs.collect(), &Suggestions::default())?;
+        let value = render(&Template::parse(text).unwrap(), &inputs.collect())?;
         Ok(String::from_utf8(value.expose().to_vec()).unwrap())
     }
 
@@ -582,7 +576,7 @@ mod tests {
         let mut failed = 0;
         for text in pairs.flat_map(|(a, b)| applications(a, b)) {
             let template = Template::parse(&text).unwrap();
-            if let Err(error) = render(&template, &inputs, &Suggestions::default()) {
+            if let Err(error) = render(&template, &inputs) {
                 failed += 1;
                 assert!(!format!("{error:?}").contains(CANARY), "{text}: {error:?}");
             }
@@ -661,7 +655,7 @@ mod tests {
         let render_all = move || {
             for text in long.iter().chain([&branches, &blocks]) {
                 let template = Template::parse(text).unwrap_or_else(|error| panic!("{}: {error:?}", &text[..20]));
-                drop(render(&template, &BTreeMap::new(), &Suggestions::default()));
+                drop(render(&template, &BTreeMap::new()));
             }
         };
         std::thread::Builder::new().stack_size(8 << 20).spawn(render_all).unwrap().join().unwrap();
@@ -695,7 +689,7 @@ mod tests {
         fn a_value_prints_as_it_was_written(written in json()) {
             let input = read(format!("{{\"x\":{written}}}").as_bytes()).unwrap();
             let inputs = BTreeMap::from([("db".to_owned(), input)]);
-            let shown = |text| render(&Template::parse(text).unwrap(), &inputs, &Suggestions::default()).unwrap().expose().to_vec();
+            let shown = |text| render(&Template::parse(text).unwrap(), &inputs).unwrap().expose().to_vec();
             let text: Result<String, _> = serde_json::from_str(&written);
             let printed = text.unwrap_or_else(|_| written.clone()).into_bytes();
             prop_assert_eq!(shown("{{ db.x }}"), printed.clone());
@@ -710,7 +704,7 @@ mod tests {
         #[test]
         fn an_encoded_text_decodes_to_itself(text in any::<String>()) {
             let inputs = BTreeMap::from([("s".to_owned(), Input::Text(Zeroizing::new(text.clone())))]);
-            let shown = |template| render(&Template::parse(template).unwrap(), &inputs, &Suggestions::default()).unwrap().expose().to_vec();
+            let shown = |template| render(&Template::parse(template).unwrap(), &inputs).unwrap().expose().to_vec();
             let encoded = String::from_utf8(shown("{{ s | urlencode }}")).unwrap();
             prop_assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)));
             let mut decoded = Vec::new();

@@ -61,8 +61,7 @@ fn become_command(attributes: &Attributes<'_>, parent: Pid, execute: impl FnOnce
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
     // SAFETY: the call accesses no memory. nix knows no real-time signals.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, attributes.parent_death_signal.0) };
-    // The parent in another PID namespace (`unshare --pid` without a fork) is 0.
-    if ![parent, Pid::from_raw(0)].contains(&getppid()) {
+    if getppid() != parent {
         // The parent ended before prctl.
         // SAFETY: _exit has no preconditions.
         unsafe { libc::_exit(127) }

@@ -29,8 +29,7 @@ pub const RIGHT: &[&str] = &[
     r#"{"defaults":{"log-format":"json"}}"#,
     r#"{"defaults":{"log-format":"text"}}"#,
     r#"{"defaults":{"on-rotation":"restart","poll-interval":"10s","splay":"0s","grace":"1m 30s"}}"#,
-    r#"{"defaults":{"on-rotation":"exit","stop-signal":"SIGquit","poll-signal":"RTMIN+1"}}"#,
-    r#"{"defaults":{"on-rotation":"exit","stop-signal":3,"poll-signal":"64"}}"#,
+    r#"{"defaults":{"on-rotation":"exit","stop-signal":"SIGquit","poll-signal":"usr1"}}"#,
     r#"{"defaults":{"on-rotation":"signal=hup"},"files":[{"value":"text","path":"DIRECTORY/k"}]}"#,
     // secrets
     r#"{"secrets":{"db":"prod/db","_1":"x","Db2":"rds!cluster-1a2b/_+=.@-"}}"#,
@@ -151,11 +150,9 @@ pub const WRONG: &[&str] = &[
     r#"{"defaults":{"on-rotation":"restart","grace":"soon"}}"#,
     r#"{"defaults":{"on-rotation":"restart","splay":5}}"#,
     r#"{"defaults":{"on-rotation":"restart","stop-signal":"STOP"}}"#,
-    r#"{"defaults":{"on-rotation":"restart","stop-signal":"RTMIN+31"}}"#,
+    r#"{"defaults":{"on-rotation":"restart","stop-signal":"RTMIN+1"}}"#,
     r#"{"defaults":{"on-rotation":"restart","poll-signal":"SIGTERM"}}"#,
-    r#"{"defaults":{"on-rotation":"restart","poll-signal":2}}"#,
-    r#"{"defaults":{"on-rotation":"restart","stop-signal":9}}"#,
-    r#"{"defaults":{"on-rotation":"restart","stop-signal":65}}"#,
+    r#"{"defaults":{"on-rotation":"restart","stop-signal":3}}"#,
     r#"{"defaults":{"log-format":"xml"}}"#,
     r#"{"defaults":{"log-format":"JSON"}}"#,
     // secrets

@@ -22,20 +22,20 @@ except OSError:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ";
 
-/// The wrapper, for `Sandbox::through`. A terminal of 0 columns does not know its width.
+/// The wrapper, for `Sandbox::through`.
 pub fn terminal(columns: u16) -> [String; 4] {
     ["python3".to_owned(), "-c".to_owned(), SCRIPT.to_owned(), columns.to_string()]
 }
 
-/// The wrapper that gives a run a terminal as its standard output.
-pub fn output_terminal(columns: u16) -> [String; 4] {
-    let [python, option, script, columns] = terminal(columns);
+/// The wrapper that gives a run a terminal of 80 columns as its standard output.
+pub fn output_terminal() -> [String; 4] {
+    let [python, option, script, columns] = terminal(80);
     [python, option, script.replace("dup2(slave, 2)", "dup2(slave, 1)").replace("write(2", "write(1"), columns]
 }
 
-/// Runs with a wide terminal, without colours, as standard error.
+/// Runs with a terminal, without colours, as standard error.
 pub fn on_a_terminal(sandbox: Sandbox) -> Sandbox {
-    sandbox.env("NO_COLOR", "1").through(terminal(300))
+    sandbox.env("NO_COLOR", "1").through(terminal(80))
 }
 
 /// The control sequence that erases a line.
