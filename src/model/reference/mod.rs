@@ -27,6 +27,6 @@ pub use reference_error::ReferenceError;
 pub use region::Region;
 pub use role::Role;
 pub use secret_id::{SecretId, SecretIdError};
-pub use selector::{JsonPath, JsonPathError, Selector};
+pub use selector::{JsonPath, Selector};
 pub use store::Store;
 pub use version::{AWSCURRENT, Version, VersionError};
