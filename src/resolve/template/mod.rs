@@ -38,7 +38,6 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 const FUEL: u64 = 1_000_000;
 
 /// The secret of an alias, as a template reads it.
-#[derive(Clone)]
 pub enum Input {
     /// A secret that is a JSON object: the template looks up its keys.
     Object(Arc<Json>),
