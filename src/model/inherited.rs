@@ -6,7 +6,7 @@ use std::fmt;
 use super::retention::{Retained, Retention};
 
 /// The inherited variables, byte for byte, each name once.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Inherited(Vec<(OsString, OsString)>);
 
 impl Inherited {

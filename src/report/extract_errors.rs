@@ -3,6 +3,7 @@
 use crate::model::entry::{NamingError, Origin, Subject};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{SecretRef, Store};
+use crate::model::template::ENV;
 use crate::resolve::{Absent, EnvFromError, ExtractError, RenderError};
 
 /// Returns the problem of a reference, and hints. `default` is the advice for a value that need not exist.
@@ -145,10 +146,8 @@ pub fn rendering(error: &RenderError) -> (String, Vec<String>) {
     match error {
         RenderError::Absent { alias, key, nearest } => {
             let whose = alias.as_deref().unwrap_or("result of `fromjson`");
-            let what = match key {
-                Some(key) => format!("the template's {whose}.{key} does not exist or is null"),
-                None => format!("a key of {whose} that the template computes does not exist or is null"),
-            };
+            let why = if whose == ENV { "is not set" } else { "does not exist or is null" };
+            let what = format!("the template's {whose}.{key} {why}");
             let hint = nearest.as_ref().map(|nearest| format!("did you mean {nearest:?}?"));
             (what, Vec::from_iter(hint))
         }

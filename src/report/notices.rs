@@ -10,7 +10,7 @@ use super::migration;
 use crate::backend::aws::{PolicyNotice, UnreachableFile};
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
-use crate::model::reference::{Arn, SecretRef};
+use crate::model::reference::SecretRef;
 use crate::time::progress::{Effect, Event, Status, WaitReason};
 
 /// The warning about `--describe` with an option that keeps secrets from being described.

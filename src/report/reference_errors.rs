@@ -1,15 +1,12 @@
 //! Messages about references and secret ids.
 
-use crate::model::reference::{JsonPathError, ReferenceError, SecretIdError, Store};
+use crate::model::reference::{ReferenceError, SecretIdError, Store};
 
 pub fn reference(written: &str, error: &ReferenceError) -> String {
     match error {
         ReferenceError::Empty => "the reference is empty; expected SECRET[:KEY[:STAGE[:VERSION-ID]]]".to_owned(),
         ReferenceError::TooManyFields => format!("{written:?} has more fields than SECRET:KEY:STAGE:VERSION-ID"),
-        ReferenceError::BadPath { path, error: JsonPathError::Type(why) } => {
-            format!("{path:?} is not a JSONPath (RFC 9535): it {why}")
-        }
-        ReferenceError::BadPath { path, error: JsonPathError::Syntax { column } } => {
+        ReferenceError::BadPath { path, column } => {
             let place = column.map(|column| format!(" at column {column}")).unwrap_or_default();
             format!("{path:?} is not a JSONPath (RFC 9535){place}; a key that begins with $ is written $['$key']")
         }

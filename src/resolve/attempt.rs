@@ -7,15 +7,18 @@ use super::resolve_error::ResolveProblem;
 use super::template::{Input, RenderError, render};
 use crate::model::answer::Fetched;
 use crate::model::entry::Part;
+use crate::model::inherited::Inherited;
 use crate::model::plan::ValueSource;
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::secret_value::SecretValue;
-use crate::model::template::Template;
+use crate::model::template::{ENV, Template};
 
 /// The fetched documents, each parsed as JSON at most once.
 pub struct ParsedAnswers<'a> {
     pub fetched: &'a Fetched,
     pub extractor: Extractor<'a>,
+    /// The variables that a template reads as `env`.
+    pub inherited: &'a Inherited,
 }
 
 /// The result of resolving a value source.
@@ -114,6 +117,7 @@ impl<'a> ParsedAnswers<'a> {
                 }
             }
         }
+        inputs.insert(ENV.to_owned(), Input::variables(self.inherited));
         unresolved.unless_any(|| match render(template, &inputs) {
             Ok(value) => Attempt::Value(value),
             Err(error) => self.not_rendered(aliases, error),

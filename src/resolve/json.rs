@@ -29,6 +29,11 @@ impl Json {
         parsed.map_err(|error| NotJson { line: error.line(), column: error.column() })
     }
 
+    /// Returns an object of these names and texts.
+    pub fn of_texts<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        Self(Value::Object(texts.map(|(name, text)| (name.to_owned(), Value::from(text))).collect()))
+    }
+
     pub fn value(&self) -> &Value {
         &self.0
     }

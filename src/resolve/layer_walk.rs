@@ -35,7 +35,7 @@ impl<'a> LayerWalk<'a> {
     pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
         Self {
             plan,
-            answers: ParsedAnswers { fetched, extractor: Extractor::default() },
+            answers: ParsedAnswers { fetched, extractor: Extractor::default(), inherited: &plan.inherited },
             claimed: HashSet::new(),
             unread: Vec::new(),
             wanted: BTreeSet::new(),

@@ -116,7 +116,6 @@ mod stalled_files;
 mod streams;
 mod task_definition;
 mod template_faults;
-mod template_limits;
 mod templates;
 mod trace;
 mod transport;

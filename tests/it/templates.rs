@@ -1,6 +1,9 @@
 //! `template`: its output, and the requests that it needs; start with `compose`, which launches one over one object.
 //! Errors are in `template_faults.rs`.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use crate::support::aws::Aws;
 use crate::support::aws::secret::{CURRENT_ID, Secret};
 use crate::support::outcome::Outcome;
@@ -132,11 +135,39 @@ fn an_alias_is_read_wherever_it_stands() {
 }
 
 #[test]
-fn a_word_that_is_no_name_is_not_read() {
+fn an_alias_with_the_name_of_a_key_is_not_read() {
     let aws = Aws::start().secret("prod/db", Secret::json(r#"{"host":"h"}"#));
-    let declaration = "secrets: { db: prod/db, host: gone/host, default: gone/default }\n\
-                       env: { A: { template: \"host {{ db.host | default('host') }}{# {{ host }} #}\" } }\n";
-    Sandbox::new().aws(&aws).declaration(declaration).run().launched_silently().has("A", "host h");
+    let declaration = "secrets: { db: prod/db, host: gone/host }\nenv: { A: { template: \"{{ db.host }}\" } }\n";
+    Sandbox::new().aws(&aws).declaration(declaration).run().launched_silently().has("A", "h");
+}
+
+/// Launches a template with the inherited variables `HOST`, `EMPTY` and `BYTES`, which is not UTF-8.
+fn of_variables(template: &str) -> Outcome {
+    let declaration = format!("env: {{ A: {{ template: {template:?} }} }}\n");
+    let sandbox = Sandbox::new().env("HOST", "db.internal").env("EMPTY", "");
+    sandbox.env("BYTES", OsStr::from_bytes(b"\xff")).declaration(&declaration).run()
+}
+
+#[test]
+fn the_inherited_variables_are_the_keys_of_env() {
+    of_variables("{{ env.HOST }}:{{ env['HOST'] | upper }}").launched_silently().has("A", "db.internal:DB.INTERNAL");
+    of_variables("{{ env.HOST[:2] }}<{{ env.EMPTY }}>").launched_silently().has("A", "db<>");
+    of_variables("{{ env.NOPE | default(5432) }}{{ env.BYTES | default('x') }}").launched_silently().has("A", "5432x");
+    of_variables("{% if env.NOPE is defined %}x{% endif %}y").launched_silently().has("A", "y");
+}
+
+#[test]
+fn a_variable_and_a_secret_make_one_value() {
+    let aws = Aws::start().secret("prod/db", Secret::json(r#"{"user":"u"}"#));
+    let declaration = "secrets: { db: prod/db }\nenv: { A: { template: \"{{ db.user }}@{{ env.HOST }}\" } }\n";
+    let sandbox = Sandbox::new().aws(&aws).env("HOST", "h").args(["--clean-env"]).declaration(declaration);
+    sandbox.run().launched_silently().has("A", "u@h").lacks("HOST");
+}
+
+#[test]
+fn a_variable_that_this_declaration_sets_is_not_in_env() {
+    let declaration = "env: { HOST: { value: new }, A: { template: \"{{ env.HOST }}\" } }\n";
+    Sandbox::new().env("HOST", "old").declaration(declaration).run().launched_silently().has("A", "old");
 }
 
 #[test]

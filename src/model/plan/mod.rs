@@ -29,6 +29,8 @@ pub struct Plan {
     aliases: Aliases,
     /// The inherited variables that `--keep-existing` keeps.
     kept: BTreeSet<String>,
+    /// The inherited variables, for templates.
+    pub inherited: Inherited,
 }
 
 impl Plan {
@@ -52,7 +54,10 @@ impl Plan {
             let mut lookup = Lookup { aliases: &aliases, inherited, errors: &mut errors };
             planned.push(precedence.add(layer, &mut lookup));
         }
-        if errors.is_empty() { Ok(Self { layers: planned, aliases, kept: precedence.kept }) } else { Err(errors) }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self { layers: planned, aliases, kept: precedence.kept, inherited: inherited.clone() })
     }
 
     /// The layers, from the latest to the earliest.

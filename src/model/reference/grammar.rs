@@ -221,7 +221,7 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
     if !key.starts_with('$') {
         return Ok(Selector::Key(key.to_owned()));
     }
-    JsonPath::parse(key).map(Selector::Path).map_err(|error| ReferenceError::BadPath { path: key.to_owned(), error })
+    JsonPath::parse(key).map(Selector::Path).map_err(|column| ReferenceError::BadPath { path: key.to_owned(), column })
 }
 
 #[cfg(test)]
@@ -229,7 +229,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::reference::selector::JsonPathError;
     use crate::model::reference::version::VersionError;
 
     const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
@@ -281,10 +280,7 @@ mod tests {
 
     #[test]
     fn a_malformed_path_is_an_error() {
-        assert!(matches!(
-            Reference::parse("db:$.a["),
-            Err(ReferenceError::BadPath { error: JsonPathError::Syntax { column: Some(_) }, .. })
-        ));
+        assert!(matches!(Reference::parse("db:$.a["), Err(ReferenceError::BadPath { column: Some(_), .. })));
         assert!(matches!(Reference::parse("db:$.a ]b"), Err(ReferenceError::BadPath { .. })));
         assert!(matches!(Reference::parse("db:$['a"), Err(ReferenceError::BadPath { .. })));
     }

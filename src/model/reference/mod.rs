@@ -25,6 +25,6 @@ pub use locator::{Locator, PathError, SecretRef};
 pub use reference_error::ReferenceError;
 pub use role::Role;
 pub use secret_id::{SecretId, SecretIdError};
-pub use selector::{JsonPath, JsonPathError, Selector};
+pub use selector::{JsonPath, Selector};
 pub use store::Store;
 pub use version::{AWSCURRENT, Version, VersionError};

@@ -2,7 +2,6 @@
 
 use super::locator::PathError;
 use super::secret_id::SecretIdError;
-use super::selector::JsonPathError;
 use super::store::Store;
 use super::version::VersionError;
 
@@ -15,7 +14,8 @@ pub enum ReferenceError {
     /// A KEY that begins with `$` and is not a JSONPath.
     BadPath {
         path: String,
-        error: JsonPathError,
+        /// Counted from 1, if the parser returns it.
+        column: Option<usize>,
     },
     /// `${` without `}`, or without the name of a variable in it.
     BadVariable,

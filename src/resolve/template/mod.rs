@@ -1,35 +1,43 @@
 //! Renders a template with the secrets of its aliases. docs/reference.md, "Composed values", defines how values print.
 //!
-//! MiniJinja runs the template: `secret_object` exposes a secret to it, `printing` prints values, and `filters` adds
-//! filters and limits MiniJinja's own. The text of a MiniJinja error may quote a value, so only its kind, its line and
-//! the names of unknown filters, functions, methods and tests leave this module.
+//! MiniJinja runs the template; `values` exposes a secret to it, and prints values. The text of a MiniJinja error may
+//! quote a value, so only its kind, its line and the names of unknown filters, functions, methods and tests leave this
+//! module.
 
-mod filters;
-mod printing;
-mod secret_object;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
-use minijinja::{Error, ErrorKind, UndefinedBehavior, Value};
-use zeroize::{Zeroize, Zeroizing};
+use minijinja::value::{Rest, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
 
 use crate::model::answer::Document;
+use crate::model::entry::Transform;
+use crate::model::inherited::Inherited;
 use crate::model::library_text::is_undefined_operand;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest;
 use crate::model::template;
 use crate::model::template::Template;
+use crate::resolve::encoding;
 use crate::resolve::json::{Json, quotable_keys};
-use printing::{MAX_LENGTH, OWN_ERROR, TOO_LONG};
-use secret_object::{LookupMiss, LookupMisses, SecretObject, follow};
+use values::{LastMiss, Miss, SecretObject, follow};
+
+/// The kind that marks this module's own errors, whose text holds no value. MiniJinja uses it for `include` alone, which
+/// is not enabled.
+const OWN_ERROR: ErrorKind = ErrorKind::BadInclude;
+
+/// All but the unreserved characters of RFC 3986, section 2.3, so that the result fits into any part of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The number of MiniJinja instructions that a template may run.
 const FUEL: u64 = 1_000_000;
 
 /// The secret of an alias, as a template reads it.
-#[derive(Clone)]
 pub enum Input {
     /// A secret that is a JSON object: the template looks up its keys.
     Object(Arc<Json>),
@@ -37,15 +45,16 @@ pub enum Input {
     Text(Zeroizing<String>),
 }
 
-/// The reason that a template gives no value. Keys are named only if the template itself spells them out.
+/// The reason that a template gives no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RenderError {
     /// A key does not exist or is null, so that the entry's `default` or `optional` applies.
     Absent {
-        /// The alias of the secret; `None` for a value from `fromjson`.
+        /// The alias of the secret, or [`template::ENV`]; `None` for a value from `fromjson`.
         alias: Option<String>,
-        /// The keys from the root to the missing one, joined by dots; `None` if a value may have been used as a key.
-        key: Option<String>,
+        /// The keys from the root to the missing one, joined by dots; `*` for each that the template does not spell out,
+        /// since a value may have chosen it.
+        key: String,
         /// The most similar key that exists.
         nearest: Option<String>,
     },
@@ -80,9 +89,15 @@ impl Input {
         object.map(Self::Object).or_else(|| Some(Self::Text(Zeroizing::new(text()?.to_owned()))))
     }
 
-    fn value(&self, alias: &str, misses: &Arc<LookupMisses>) -> Value {
+    /// Returns the inherited variables that are UTF-8.
+    pub fn variables(inherited: &Inherited) -> Self {
+        let utf_8 = inherited.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        Self::Object(Arc::new(Json::of_texts(utf_8)))
+    }
+
+    fn value(&self, alias: &str, last_miss: &Arc<LastMiss>) -> Value {
         match self {
-            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), misses),
+            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), last_miss),
             Self::Text(text) => Value::from(text.as_str()),
         }
     }
@@ -99,21 +114,77 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
     if let Some(error) = lookups_in_no_object(template, inputs).find(is_about_text) {
         return Err(error);
     }
-    let misses = Arc::default();
+    let last_miss = Arc::default();
     let mut environment = template::environment();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
-    environment.set_formatter(printing::formatter());
-    filters::install(&mut environment, &misses);
-    let values = Value::from_pairs(inputs.iter().map(|(alias, input)| (alias.as_str(), input.value(alias, &misses))));
-    let mut output = vec![0; MAX_LENGTH];
-    let mut rest = output.as_mut_slice();
-    let parsed = environment.template_from_str(&template.text);
-    let rendered = parsed.and_then(|parsed| parsed.render_captured_to(values, &mut rest).map(drop));
-    let written = MAX_LENGTH - rest.len();
-    let value = SecretValue::new(&output[..written]);
-    output[..written].zeroize();
-    rendered.map(|()| value).map_err(|error| render_error(&error, template, inputs, &misses))
+    environment.set_formatter(|output, _, value| {
+        // Strict mode lets one undefined value pass: the missing `else` of `{{ x if y }}`.
+        if value.is_undefined() {
+            return Ok(());
+        }
+        Ok(output.write_str(&values::text(value)?)?)
+    });
+    add_filters(&mut environment, &last_miss);
+    add_strict_filters(&mut environment);
+    let context = inputs.iter().map(|(alias, input)| (alias.as_str(), input.value(alias, &last_miss)));
+    let rendered = environment.render_str(&template.text, Value::from_pairs(context));
+    rendered.map(SecretValue::new).map_err(|error| render_error(&error, template, inputs, &last_miss))
+}
+
+/// Adds the filters that MiniJinja lacks.
+fn add_filters(environment: &mut Environment<'_>, last_miss: &Arc<LastMiss>) {
+    environment
+        .add_filter("urlencode", |value: &Value| Ok(utf8_percent_encode(&values::text(value)?, RESERVED).to_string()));
+    environment.add_filter("b64encode", |value: &Value| transform(value, Transform { decode: false, encode: true }));
+    environment.add_filter("b64decode", |value: &Value| transform(value, Transform { decode: true, encode: false }));
+    environment.add_filter("tojson", values::json);
+    let last_miss = last_miss.clone();
+    environment.add_filter("fromjson", move |value: &Value| {
+        let json = Json::parse(values::text(value)?.as_bytes());
+        let json = json.map_err(|_| own_error("fromjson: the value is not JSON"))?;
+        Ok(SecretObject::root(None, Arc::new(json), &last_miss))
+    });
+}
+
+/// Pairs of a filter's name and its function in `minijinja::filters`.
+macro_rules! builtins {
+    ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
+}
+
+/// Makes an undefined input an error in MiniJinja's filters that take it for an empty value, or fail for another reason.
+fn add_strict_filters(environment: &mut Environment<'_>) {
+    let builtins = builtins![
+        abs chain dictsort escape first format groupby items join last lines list max min pprint reverse round sort split zip
+    ];
+    for (name, filter) in builtins.into_iter().chain([("e", Value::from_function(filters::escape))]) {
+        environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            let given = given.into_values();
+            let is_undefined = |item: Value| item.is_undefined();
+            if let Some(input) = given.first() {
+                if input.is_undefined() {
+                    // Formatting fails for a missing key, and succeeds for the missing `else` of `x if y`.
+                    state.format(input.clone())?;
+                } else if name == "join" && input.try_iter()?.any(is_undefined) {
+                    return Err(ErrorKind::UndefinedError.into());
+                }
+            }
+            filter.call(state, &given)
+        });
+    }
+}
+
+fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
+    let bytes = encoding::apply(transform, SecretValue::new(values::text(value)?.as_bytes()))
+        .map_err(|_| own_error("b64decode: the value is not base64"))?;
+    let text =
+        std::str::from_utf8(bytes.expose()).map_err(|_| own_error("b64decode: the decoded value is not UTF-8"))?;
+    Ok(Value::from(text))
+}
+
+/// Returns an error whose text is reported as it is, so that it must not hold a value.
+fn own_error(text: &'static str) -> Error {
+    Error::new(OWN_ERROR, text)
 }
 
 /// Translates MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.
@@ -121,25 +192,19 @@ fn render_error(
     error: &Error,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
-    misses: &LookupMisses,
+    last_miss: &LastMiss,
 ) -> RenderError {
-    let failed = |message: &str| RenderError::Failed { line: error.line(), message: message.to_owned() };
     let kind = error.kind();
-    match kind {
-        _ if is_undefined_error(error) => match misses.last() {
-            Some(miss) => absent(miss, template, inputs),
-            None => lookups_in_no_object(template, inputs).next().unwrap_or_else(|| failed(&kind.to_string())),
-        },
-        OWN_ERROR | UnknownFilter | UnknownFunction | UnknownTest => {
-            failed(error.detail().unwrap_or(&kind.to_string()))
+    if is_undefined_error(error) {
+        let no_object = || lookups_in_no_object(template, inputs).next();
+        let absent = || last_miss.get().map(|miss| absent(miss, template, inputs));
+        if let Some(error) = no_object().or_else(absent) {
+            return error;
         }
-        UnknownMethod => {
-            failed(&format!("{}; filters do this, like `| trim`", error.detail().unwrap_or(&kind.to_string())))
-        }
-        ErrorKind::WriteFailure => failed(TOO_LONG),
-        ErrorKind::OutOfFuel => failed("the template runs for more than 1,000,000 steps"),
-        _ => failed(&kind.to_string()),
     }
+    let is_safe = matches!(kind, OWN_ERROR | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest);
+    let detail = error.detail().filter(|_| is_safe);
+    RenderError::Failed { line: error.line(), message: detail.map_or_else(|| kind.to_string(), str::to_owned) }
 }
 
 /// True for the use of an undefined value. MiniJinja reports an undefined operand only in the error's text, which the
@@ -152,25 +217,21 @@ fn is_undefined_error(error: &Error) -> bool {
     }
 }
 
-/// Returns the absence of a key, which is named only if the template spells it out.
+/// Returns the absence of a key, with the most similar one if the template spells out the key.
 fn absent(
-    LookupMiss { alias, path }: LookupMiss,
+    Miss { alias, path }: Miss,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
 ) -> RenderError {
-    let unnamed = RenderError::Absent { alias: alias.clone(), key: None, nearest: None };
-    let Some(Input::Object(secret)) = alias.as_ref().and_then(|alias| inputs.get(alias)) else { return unnamed };
-    let object = |path: &[String]| follow(secret.value(), path)?.as_object();
-    // A step below anything but an object is an index.
-    let keys = (0..path.len()).filter(|at| object(&path[..*at]).is_some()).map(|at| path[at].as_str());
-    if path.is_empty() || !template.spells_out(keys) {
-        return unnamed;
-    }
-    let nearest = path.split_last().and_then(|(key, parents)| {
-        let map = object(parents).filter(|map| !map.contains_key(key))?;
+    let nearest = || {
+        let (key, parents) = path.split_last().filter(|(key, _)| template.has_key(key))?;
+        let Input::Object(secret) = inputs.get(alias.as_deref()?)? else { return None };
+        let map = follow(secret.value(), parents)?.as_object().filter(|map| !map.contains_key(key))?;
         suggest::nearest(key, quotable_keys(map)).map(str::to_owned)
-    });
-    RenderError::Absent { alias, key: Some(path.join(".")), nearest }
+    };
+    let nearest = nearest();
+    let key: Vec<_> = path.iter().map(|key| if template.has_key(key) { key } else { "*" }).collect();
+    RenderError::Absent { alias, key: key.join("."), nearest }
 }
 
 /// Returns an error for each dotted lookup of the template whose parent is neither an object nor null.
@@ -231,12 +292,7 @@ mod tests {
     }
 
     fn absent(alias: &str, key: &str, nearest: Option<&str>) -> Result<String, RenderError> {
-        let (alias, key) = (Some(alias.into()), Some(key.into()));
-        Err(RenderError::Absent { alias, key, nearest: nearest.map(Into::into) })
-    }
-
-    fn absent_unnamed(alias: &str) -> Result<String, RenderError> {
-        Err(RenderError::Absent { alias: Some(alias.into()), key: None, nearest: None })
+        Err(RenderError::Absent { alias: Some(alias.into()), key: key.into(), nearest: nearest.map(Into::into) })
     }
 
     fn no_object(alias: &str, key: &str) -> Result<String, RenderError> {
@@ -435,18 +491,18 @@ mod tests {
             ("{% for x in db.nope %}{% endfor %}", "nope", None),
             ("{{ [db.nope] | tojson }}", "nope", None),
             ("{{ db.prt | default('x') }}{{ db.pasword }}{{ db.usr | default('x') }}", "pasword", Some("password")),
-            ("{% set x = db.pasword %}{{ db.usr | default('x') }}{{ x }}", "pasword", Some("password")),
+            ("{{ db.hosts[3 * 3] }}", "hosts.*", None),
         ] {
             assert_eq!(try_render(text), absent("db", key, nearest), "{text}");
         }
-        let inside = RenderError::Absent { alias: None, key: None, nearest: None };
+        let inside = RenderError::Absent { alias: None, key: "k.w".into(), nearest: None };
         assert_eq!(try_render("{{ (db.config | fromjson).k.w }}"), Err(inside));
     }
 
     #[test]
     fn a_null_in_a_list_is_an_absence() {
         for text in ["{{ db.mixed | join(',') }}", "{% for x in db.mixed %}{{ x }}{% endfor %}"] {
-            assert_eq!(try_render(text), absent("db", "mixed.1", None), "{text}");
+            assert_eq!(try_render(text), absent("db", "mixed.*", None), "{text}");
         }
         assert_eq!(rendered("{% for x in db.mixed %}{{ x | default('-') }}{% endfor %}"), "1-");
     }
@@ -466,30 +522,24 @@ mod tests {
     }
 
     #[test]
-    fn a_key_with_a_default_hides_no_other_error() {
-        for text in ["{{ db.nope | default('x') }}{{ [] | first }}", "{{ db.nope is defined }}{{ [] | first }}"] {
-            assert!(matches!(try_render(text), Err(RenderError::Failed { .. })), "{text}");
-        }
+    fn a_key_that_is_looked_for_in_vain_hides_no_failure() {
         assert_eq!(failed("{{ 'nope' in db }}{{ db.port + 'x' }}").1, "invalid operation");
         assert_eq!(failed("{{ 'nope' in db }}{{ -db.host }}").1, "invalid operation");
     }
 
     #[test]
     fn a_key_that_may_be_a_value_is_not_named() {
-        for text in [
-            "{{ db[db.password] }}",
-            "{{ db[plain] }}",
-            "{{ db[plain].x }}",
-            "{{ db.hosts[db.port] }}",
-            "{{ db[sel.who] }}{{ db.nobody | default('') }}",
-            "{{ db[sel.who].x }}",
-            "{{ db[sel.who ~ '']['x'] }}",
-            "{% set k = sel.who %}{{ db[k] }}",
-            "{{ db | attr(sel.who) }}{{ db.nobody | default('') }}",
-            "{{ [db] | map(attribute=sel.who) | list | tojson }}{{ db.nobody | default('') }}",
-            "{{ db[sel.inner].zz }}{{ db.inner.zz | default('') }}",
+        for (text, key) in [
+            ("{{ db[db.password] }}", "*"),
+            ("{{ db[plain] }}", "*"),
+            ("{{ db.hosts[db.port] }}", "hosts.*"),
+            ("{{ db[sel.who ~ '']['x'] }}", "*"),
+            ("{% set k = sel.who %}{{ db[k] }}", "*"),
+            ("{{ db | attr(sel.who) }}", "*"),
+            ("{{ [db] | map(attribute=sel.who) | list | tojson }}", "*"),
+            ("{{ db[sel['in' ~ 'ner']].zz }}", "*.zz"),
         ] {
-            assert_eq!(try_render(text), absent_unnamed("db"), "{text}");
+            assert_eq!(try_render(text), absent("db", key, None), "{text}");
         }
     }
 
@@ -516,19 +566,21 @@ mod tests {
         for (text, line, what) in [
             ("\n{{ db.password + 1 }}", 2, "invalid operation"),
             ("{{ db.port / 0 }}", 1, "invalid operation"),
-            ("{{ db.port is divisibleby(0) }}", 1, "divisibleby(0) divides by zero"),
-            ("{{ db.port is divisibleby(false) }}", 1, "divisibleby(0) divides by zero"),
             ("{{ db.password | int }}", 1, "invalid operation"),
             ("{{ db.binary | b64decode }}", 1, "b64decode: the decoded value is not UTF-8"),
             ("{{ db.password | b64decode }}", 1, "b64decode: the value is not base64"),
             ("{{ db.password | fromjson }}", 1, "fromjson: the value is not JSON"),
             ("{{ db.hosts | map(db.host) }}", 1, "unknown filter"),
-            ("{{ db.host.strip() }}", 1, "string has no method named strip; filters do this, like `| trim`"),
+            ("{{ db.host.strip() }}", 1, "string has no method named strip"),
             ("{{ db.hosts | tojson(2) }}", 1, "too many arguments"),
             ("{{ range }}", 1, "the value cannot be printed as text or JSON"),
             ("{{ [][0] }}", 1, "undefined value"),
             ("{{ none }}", 1, "undefined value"),
-            ("{% set x %}{% endset %}{{ db.nope | default(x) }}{{ {}.y }}", 1, "undefined value"),
+            (
+                "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+                1,
+                "engine ran out of fuel",
+            ),
         ] {
             assert_eq!(failed(text), (Some(line), what.to_owned()), "{text}");
         }
@@ -582,83 +634,6 @@ mod tests {
             }
         }
         assert!(failed > 1000, "only {failed} have failed");
-    }
-
-    #[test]
-    fn steps_length_and_nesting_are_limited() {
-        let loops = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}";
-        assert_eq!(failed(loops), (Some(1), "the template runs for more than 1,000,000 steps".into()));
-        let text = "the text is longer than 1 MiB";
-        let printed = "{% set x = 'x' * 1000 %}{% for a in range(9999) %}{{ x }}{% endfor %}";
-        assert_eq!(failed(printed).1, text);
-        let captured = "{% set y = 'x' * 1000 %}{% set x %}{% for a in range(9999) %}{{ y }}{% endfor %}{% endset %}";
-        assert_eq!(failed(captured).1, text);
-        let raw = format!("{{% for a in range(9999) %}}{}{{% endfor %}}", "x".repeat(1000));
-        assert_eq!(failed(&raw).1, text);
-        let ring = "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}";
-        assert_eq!(failed(ring).1, "lists or maps are nested too deeply");
-    }
-
-    #[test]
-    fn a_filter_fails_before_it_exceeds_its_limit() {
-        for (text, name) in [
-            ("{{ (db.password * 5000) | replace('', db.host * 5000) }}", "replace"),
-            ("{{ range(100000) | join(db.password * 99) }}", "join"),
-            ("{{ range(100000) | join(d=db.password * 99) }}", "join"),
-            ("{{ 'x' | indent(db.big, true) }}", "indent"),
-            ("{{ ('\n' * 9999) | indent(width=db.port) }}", "indent"),
-            ("{{ '%2000000000d' | format(1) }}", "format"),
-            ("{{ '%.2000000000f' | format(1.5) }}", "format"),
-            ("{{ '%*d' | format(2000000000, 1) }}", "format"),
-            ("{{ ('%(a)s' * 9999) | format({'a': db.password * 99}) }}", "format"),
-            ("{{ [1] | batch(1000000000, 0) | list }}", "batch"),
-            ("{{ [1] | slice(1000000000) | list }}", "slice"),
-        ] {
-            assert_eq!(failed(text).1, format!("`{name}` exceeds the 16 MiB that filters may build"), "{text}");
-        }
-        let often = "{% for i in range(999) %}{% set x = plain | join('-' * 9999) %}{% endfor %}";
-        assert_eq!(failed(often).1, "`join` exceeds the 16 MiB that filters may build");
-        assert_eq!(rendered("{{ [1, 2] | batch(2) | list | length }}{{ 'x' | indent(2, true) }}"), "1  x");
-        assert_eq!(
-            rendered("{{ 'a-b' | replace('-', db.host) }}{{ '%5.1f%%' | format(db.ratio) }}"),
-            "adb.internalb  1.5%"
-        );
-    }
-
-    #[test]
-    fn a_repeated_list_is_not_printed_to_its_end() {
-        for text in ["{{ [0] * 99999999 }}", "{{ [db.inner] * 99999999 }}", "{{ ([[]] * 99999999) | tojson }}"] {
-            assert_eq!(failed(text).1, "the text is longer than 1 MiB", "{text}");
-        }
-    }
-
-    #[test]
-    fn the_longest_tag_fits_into_the_stack_of_a_process() {
-        let parts = [
-            ("1", "~1", ""),
-            ("1", "-1", ""),
-            ("", "-", "1"),
-            ("", "not ", "1"),
-            ("a", ".a", ""),
-            ("a", "|d", ""),
-            ("a", "()", ""),
-            ("a", "[0]", ""),
-            ("a", "[:]", ""),
-            ("1", " is odd", ""),
-            ("1", "<1", ""),
-            ("1", " or 1", ""),
-            ("", "1 if 0 else ", "1"),
-        ];
-        let long = parts.map(|(start, part, end)| format!("{{{{{start}{}{end}}}}}", part.repeat(4094 / part.len())));
-        let branches = format!("{{% if 0 %}}{}{{% endif %}}", "{% elif 0 %}".repeat(100));
-        let blocks = "{% if 1 %}".repeat(140) + &"{% endif %}".repeat(140);
-        let render_all = move || {
-            for text in long.iter().chain([&branches, &blocks]) {
-                let template = Template::parse(text).unwrap_or_else(|error| panic!("{}: {error:?}", &text[..20]));
-                drop(render(&template, &BTreeMap::new()));
-            }
-        };
-        std::thread::Builder::new().stack_size(8 << 20).spawn(render_all).unwrap().join().unwrap();
     }
 
     #[test]

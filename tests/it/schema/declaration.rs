@@ -246,7 +246,7 @@ struct ValueFields {
     from: Option<Reference>,
     /// A literal value.
     value: Option<Text>,
-    /// A Jinja template that uses aliases: {{ db.password | urlencode }}.
+    /// A Jinja template that uses aliases, and inherited variables as `env`: {{ db.password | urlencode }}@{{ env.DB_HOST }}.
     template: Option<String>,
     /// Decodes the value, before `encode`.
     decode: Option<Encoding>,
@@ -311,7 +311,7 @@ enum Credential {
 struct CredentialTable {
     /// A reference to a secret or to one of its keys.
     from: Option<Reference>,
-    /// A Jinja template that uses aliases: {{ db.password | urlencode }}.
+    /// A Jinja template that uses aliases, and inherited variables as `env`: {{ db.password | urlencode }}@{{ env.DB_HOST }}.
     template: Option<String>,
     /// Decodes the value.
     decode: Option<Encoding>,

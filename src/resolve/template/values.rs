@@ -1,0 +1,181 @@
+//! Exposes a secret to MiniJinja, and prints values: text as it is, anything else as compact JSON. docs/reference.md,
+//! "Composed values", defines the format.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
+use minijinja::{Error, ErrorKind, Value};
+use serde_json::Value as JsonValue;
+
+use super::own_error;
+use crate::resolve::json::Json;
+
+/// The last lookup of a key that does not exist or is null. MiniJinja's error for an undefined value does not name the
+/// key.
+#[derive(Default)]
+pub struct LastMiss(Mutex<Option<Miss>>);
+
+/// The lookup of a key that does not exist or is null.
+#[derive(Clone)]
+pub struct Miss {
+    /// `None` for a value from `fromjson`.
+    pub alias: Option<String>,
+    /// The keys and indexes from the root to the key.
+    pub path: Vec<String>,
+}
+
+impl LastMiss {
+    pub fn get(&self) -> Option<Miss> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, miss: Miss) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(miss);
+    }
+}
+
+/// An object or array of a secret; the secret itself if `path` is empty.
+#[derive(Clone)]
+pub struct SecretObject {
+    /// `None` for a value from `fromjson`.
+    alias: Option<String>,
+    secret: Arc<Json>,
+    path: Vec<String>,
+    last_miss: Arc<LastMiss>,
+}
+
+impl SecretObject {
+    /// Returns the value of a whole secret, or of a text that `fromjson` parsed if `alias` is `None`.
+    pub fn root(alias: Option<&str>, secret: Arc<Json>, last_miss: &Arc<LastMiss>) -> Value {
+        let alias = alias.map(str::to_owned);
+        let root = Self { alias, secret, path: Vec::new(), last_miss: last_miss.clone() };
+        root.value(root.secret.value(), Vec::new()).unwrap_or_default()
+    }
+
+    fn json(&self) -> &JsonValue {
+        // `path` was found when this object was made, so the default is never used.
+        follow(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
+    }
+
+    /// Returns the value of `json`, which is at `path`; `None` for null.
+    fn value(&self, json: &JsonValue, path: Vec<String>) -> Option<Value> {
+        Some(match json {
+            JsonValue::Null => return None,
+            JsonValue::Bool(value) => Value::from(*value),
+            JsonValue::Number(literal) => number(literal.as_str()),
+            JsonValue::String(text) => Value::from(text.as_str()),
+            JsonValue::Array(_) | JsonValue::Object(_) => Value::from_object(Self { path, ..self.clone() }),
+        })
+    }
+}
+
+impl Object for SecretObject {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        if self.json().is_array() { ObjectRepr::Seq } else { ObjectRepr::Map }
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = match self.json() {
+            JsonValue::Array(_) => key.as_usize()?.to_string(),
+            _ => key.to_string(),
+        };
+        let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
+        let value = follow(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
+        if value.is_none() {
+            self.last_miss.set(Miss { alias: self.alias.clone(), path });
+        }
+        value
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        match self.json() {
+            JsonValue::Array(items) => Enumerator::Seq(items.len()),
+            JsonValue::Object(map) => Enumerator::Values(map.keys().map(Value::from).collect()),
+            _ => Enumerator::Empty,
+        }
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Formats compact JSON, since MiniJinja prints the items of its own lists with `Debug`. Nothing else formats a value
+/// with `Debug`.
+impl fmt::Debug for SecretObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.json())
+    }
+}
+
+/// Returns the value at `path`, a sequence of keys and indexes from `json`.
+pub fn follow<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
+    path.iter().try_fold(json, |json, key| match json {
+        JsonValue::Array(items) => items.get(key.as_ref().parse::<usize>().ok()?),
+        _ => json.get(key.as_ref()),
+    })
+}
+
+/// Returns a number if MiniJinja prints it with the same literal, else the literal as text (`1.10`, `-0`, `1e+400`).
+fn number(literal: &str) -> Value {
+    let integer = literal.parse::<i64>().map(Value::from).or_else(|_| literal.parse::<i128>().map(Value::from));
+    let number = integer.or_else(|_| literal.parse::<f64>().map(Value::from));
+    number.ok().filter(|number| number.to_string() == literal).unwrap_or_else(|| Value::from(literal))
+}
+
+/// Returns the text of a value: a string's characters, a number's literal, `true` or `false`, else compact JSON.
+///
+/// # Errors
+/// `UndefinedError` for undefined and none, and those of [`json`].
+pub fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
+    match (value.as_str(), value.kind()) {
+        (Some(text), _) => Ok(text.into()),
+        (None, ValueKind::Undefined | ValueKind::None) => Err(ErrorKind::UndefinedError.into()),
+        (None, _) => json(value).map(Cow::from),
+    }
+}
+
+/// Returns a value as compact JSON. A secret's objects and arrays keep the order of their keys and the literals of
+/// their numbers.
+///
+/// # Errors
+/// `UndefinedError` for an undefined item, and [`own_error`] for a value without JSON (a function).
+pub fn json(value: &Value) -> Result<String, Error> {
+    let mut text = String::new();
+    write_json(&mut text, value)?;
+    Ok(text)
+}
+
+fn write_json(out: &mut String, value: &Value) -> Result<(), Error> {
+    match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
+        (Some(secret), _) => write!(out, "{}", secret.json())?,
+        (None, ValueKind::Undefined) => return Err(ErrorKind::UndefinedError.into()),
+        (None, ValueKind::None) => out.push_str("null"),
+        (None, ValueKind::Bool) => out.push_str(if value.is_true() { "true" } else { "false" }),
+        (None, ValueKind::Number) => write!(out, "{value}")?,
+        (None, ValueKind::String) => write!(out, "{}", JsonValue::from(value.as_str().unwrap_or_default()))?,
+        (None, ValueKind::Seq | ValueKind::Iterable) => {
+            out.push('[');
+            for (at, item) in value.try_iter()?.checked().enumerate() {
+                out.push_str(if at == 0 { "" } else { "," });
+                write_json(out, &item?)?;
+            }
+            out.push(']');
+        }
+        (None, ValueKind::Map) => {
+            out.push('{');
+            let pairs = value.as_object().and_then(|map| map.try_iter_pairs());
+            for (at, (key, item)) in pairs.into_iter().flatten().enumerate() {
+                out.push_str(if at == 0 { "" } else { "," });
+                write!(out, "{}:", JsonValue::from(&*text(&key)?))?;
+                write_json(out, &item)?;
+            }
+            out.push('}');
+        }
+        (None, _) => return Err(own_error("the value cannot be printed as text or JSON")),
+    }
+    Ok(())
+}
