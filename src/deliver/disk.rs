@@ -62,18 +62,6 @@ impl DiskFile {
         Ok(())
     }
 
-    /// Renames the file to its own name, unless that is taken.
-    ///
-    /// # Errors
-    /// [`DeliverProblem::Exists`] if it is.
-    pub fn place_new(&mut self) -> Result<(), DeliverProblem> {
-        if let State::Staged(temporary) = &self.state {
-            self.entry.take_free_name(temporary)?;
-            self.state = State::New;
-        }
-        Ok(())
-    }
-
     /// Removes the name of the replaced file, and keeps it open for [`Self::undo`].
     ///
     /// # Errors

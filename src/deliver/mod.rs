@@ -7,7 +7,6 @@ pub mod export;
 mod inheritance;
 mod memory;
 mod names;
-mod new_file;
 mod platform;
 mod problem;
 mod program;
@@ -18,7 +17,6 @@ mod staging;
 #[cfg(test)]
 mod testing;
 
-pub use new_file::NewFile;
 pub use problem::{DeliverError, DeliverProblem, FailedStep, Step};
 pub use program::install;
 pub use replacement::{Staged, Written};

@@ -95,31 +95,6 @@ impl DirectoryEntry {
         }
     }
 
-    /// Renames a temporary file to the entry's name, unless that is taken.
-    pub fn take_free_name(&self, temporary: &OsStr) -> Result<(), DeliverProblem> {
-        let named = match rename_to_free(self.directory(), temporary, self.name()) {
-            // NFS and some other file systems have no renameat2(2), but hard links.
-            Err(Errno::EINVAL | Errno::ENOSYS | NOT_SUPPORTED) => {
-                linkat(self.directory(), temporary, self.directory(), self.name(), AtFlags::empty())
-                    .and_then(|()| unlinkat(self.directory(), temporary, UnlinkatFlags::NoRemoveDir))
-            }
-            named => named,
-        };
-        named.map_err(|errno| match errno {
-            Errno::EEXIST => DeliverProblem::Exists,
-            errno => Step::Rename.failed(errno).into(),
-        })
-    }
-
-    /// Checks that no file has the entry's name.
-    pub fn expect_free(&self) -> Result<(), DeliverProblem> {
-        match stat(self.directory(), self.name()) {
-            Ok(_) => Err(DeliverProblem::Exists),
-            Err(Errno::ENOENT) => self.expect_writable(),
-            Err(errno) => Err(Step::Look.failed(errno).into()),
-        }
-    }
-
     /// Renames a file of the directory to the entry's name, and replaces a file that has it.
     pub fn rename(&self, name: &OsStr) -> Result<(), FailedStep> {
         self.rename_to(name, self.name()).map_err(|errno| Step::Rename.failed(errno))
