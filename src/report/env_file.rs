@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::line::{Line, list};
-use crate::input::env_file::{EnvFileError, EnvFileNotice, EnvFileProblem, MOST_BYTES, Variable};
+use crate::input::env_file::{EnvFileError, EnvFileNotice, EnvFileProblem, Variable};
 
 pub fn lines(error: &EnvFileError) -> Vec<Line> {
     let EnvFileError { path, line, problem } = error;
@@ -22,8 +22,8 @@ pub fn lines(error: &EnvFileError) -> Vec<Line> {
             let what = "only the first line of this PEM is the value, and the others are taken for names";
             (what.to_owned(), Some("put the whole of it in quotes"))
         }
-        EnvFileProblem::TooLarge => {
-            (format!("more than {MOST_BYTES} bytes, the most that a secret has"), Some("split the file"))
+        EnvFileProblem::TooLarge(most) => {
+            (format!("more than {most} bytes, the most that a secret has"), Some("split the file"))
         }
         EnvFileProblem::Empty => {
             let hint = "AWS_*, SECRETS_EXEC_*, PATH, and what --only does not match are left out";

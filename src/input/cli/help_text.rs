@@ -140,7 +140,8 @@ pub const MIGRATE: HelpText = HelpText {
     usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
     examples: &[
         example(
-            "secrets-exec migrate .env --secret prod/app --values | aws secretsmanager create-secret --name prod/app --secret-string file:///dev/stdin",
+            "secrets-exec migrate .env --secret prod/app --values |\n    aws secretsmanager create-secret --name prod/app --secret-string \\\n    \
+             file:///dev/stdin",
             "Create the secret",
         ),
         example("secrets-exec migrate .env --secret prod/app > secrets-exec.yaml", "Write the declaration"),

@@ -18,7 +18,7 @@ use crate::system::os_error::ReadFailure;
 use python_dotenv::{Statement, statements};
 
 /// The most bytes that AWS keeps in a secret; a file has no more either.
-pub const MOST_BYTES: usize = 65_536;
+const MOST_BYTES: usize = 65_536;
 
 /// The variables of a file that become a secret.
 #[derive(Debug)]
@@ -66,8 +66,8 @@ pub enum EnvFileProblem {
     IllegalName,
     /// PEM that is not in quotes, so that its other lines are taken for names.
     Pem,
-    /// More than [`MOST_BYTES`] in the file, or in the object.
-    TooLarge,
+    /// More than this number of bytes in the file, or in the object.
+    TooLarge(usize),
     /// No variable is left.
     Empty,
 }
@@ -102,7 +102,7 @@ fn unreadable(path: &Path, error: &io::Error) -> EnvFileError {
 
 fn text(bytes: &[u8]) -> Result<&str, Found> {
     if bytes.len() > MOST_BYTES {
-        return Err((None, EnvFileProblem::TooLarge));
+        return Err((None, EnvFileProblem::TooLarge(MOST_BYTES)));
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
@@ -119,7 +119,7 @@ fn parse(text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Found>> {
         errors.push((None, EnvFileProblem::Empty));
     }
     if object.len() > MOST_BYTES {
-        errors.push((None, EnvFileProblem::TooLarge));
+        errors.push((None, EnvFileProblem::TooLarge(MOST_BYTES)));
     }
     if !errors.is_empty() {
         return Err(errors);
