@@ -209,7 +209,7 @@ fn generated(count: usize) -> Vec<String> {
 #[test]
 fn generated_files_are_read_as_python_dotenv_reads_them() {
     // Another number finds more, and takes longer: `SECRETS_EXEC_FILES=10000 cargo test generated_files`.
-    let count = std::env::var("SECRETS_EXEC_FILES").ok().and_then(|count| count.parse().ok()).unwrap_or(600);
+    let count = std::env::var("SECRETS_EXEC_FILES").ok().and_then(|count| count.parse().ok()).unwrap_or(300);
     let directory = Directory::new();
     let files = generated(count);
     for (number, content) in files.iter().enumerate() {
