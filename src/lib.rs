@@ -96,7 +96,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode,
         Invocation::Check { inputs, command, options } => check(*inputs, command.as_ref(), options, inherited),
         Invocation::Policy { inputs, options } => policy(*inputs, &options, inherited),
         Invocation::Export { inputs, options } => export(*inputs, &options, inherited),
-        Invocation::Migrate { options, shared } => migrate(&options, *shared, inherited),
+        Invocation::Migrate { options } => migrate(&options),
         Invocation::Install { directory } => install(&directory),
         Invocation::Credential { inputs } => credential(*inputs, inherited),
     };

@@ -7,7 +7,7 @@ use super::read::read;
 use crate::deliver::export::{Exported, export as export_variables, variables};
 use crate::deliver::{Delivery, Files};
 use crate::exec;
-use crate::input::cli::{Inputs, UsageError};
+use crate::input::cli::{Inputs, Subcommand, UsageError};
 use crate::model::answer::Fetched;
 use crate::model::entry::{FileTarget, Mode, Origin, Place};
 use crate::model::inherited::Inherited;
@@ -23,7 +23,7 @@ use crate::resolve::Outcome;
 /// Every reason why a value cannot be exported, or why standard output or the file cannot be written.
 pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) -> Result<(), Report> {
     let is_shown = own.output.is_none() && !own.reveal && terminal::is_output_terminal();
-    inputs.errors.extend(is_shown.then_some(UsageError::ValuesOnTerminal));
+    inputs.errors.extend(is_shown.then_some(UsageError::ValuesOnTerminal(Subcommand::Export)));
     let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Launch, inherited)?;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::libc::{dev_t, ino_t};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
+use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
 
 use super::problem::{DeliverProblem, FailedStep, Step};
 use crate::system::paths::{FileSystem, WalkError, file_system, open_directory};
@@ -83,11 +83,6 @@ impl DirectoryEntry {
         }
     }
 
-    /// Checks that no file has the entry's name.
-    pub fn expect_free(&self) -> Result<(), DeliverProblem> {
-        if self.stat()?.is_some() { Err(DeliverProblem::Exists) } else { self.expect_writable() }
-    }
-
     /// Checks that this process may create a file in the directory.
     pub fn expect_writable(&self) -> Result<(), DeliverProblem> {
         if file_system(self.directory()) == Ok(FileSystem::Kernel) {
@@ -117,16 +112,6 @@ impl DirectoryEntry {
             }
             _ => Step::Rename.failed(errno).into(),
         })
-    }
-
-    /// Renames a temporary file to the entry's name, unless that is taken.
-    pub fn take_free_name(&self, temporary: &OsStr) -> Result<(), DeliverProblem> {
-        let linked = linkat(self.directory(), temporary, self.directory(), self.name(), AtFlags::empty());
-        linked.map_err(|errno| match errno {
-            Errno::EEXIST => DeliverProblem::Exists,
-            errno => Step::Rename.failed(errno).into(),
-        })?;
-        Ok(self.remove(temporary)?)
     }
 
     /// Removes a name of the directory. A missing one is no error.

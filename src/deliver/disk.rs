@@ -60,18 +60,6 @@ impl DiskFile {
         Ok(())
     }
 
-    /// Renames the file to its own name, unless that is taken.
-    ///
-    /// # Errors
-    /// [`DeliverProblem::Exists`] if it is.
-    pub fn place_new(&mut self) -> Result<(), DeliverProblem> {
-        if let State::Temporary(temporary) = &self.state {
-            self.entry.take_free_name(temporary)?;
-            self.state = State::New;
-        }
-        Ok(())
-    }
-
     /// Leaves the file in place when the value is dropped.
     pub fn keep(&mut self) {
         self.state = State::Kept;

@@ -6,7 +6,6 @@ mod disk;
 pub mod export;
 #[cfg_attr(target_os = "macos", path = "no_memory.rs")]
 mod memory;
-mod new_file;
 mod problem;
 mod program;
 mod signals;
@@ -16,7 +15,6 @@ mod testing;
 #[cfg(target_os = "linux")]
 mod written;
 
-pub use new_file::NewFile;
 pub use problem::{DeliverError, DeliverProblem, FailedStep, Step};
 pub use program::install;
 pub use staging::{Delivery, Files, undeliverable};

@@ -34,8 +34,6 @@ pub enum DeliverProblem {
     /// The last component is a symbolic link, which is not followed.
     Link,
     IsADirectory,
-    /// A file that must be new exists.
-    Exists,
     /// The path is a device, a pipe or a socket.
     NotRegular,
     /// Another declared path names the same directory entry.

@@ -17,7 +17,6 @@ pub mod env_name;
 pub mod environment;
 pub mod inherited;
 pub mod library_text;
-pub mod migration;
 pub mod options;
 pub mod plan;
 pub mod quoting;

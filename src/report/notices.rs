@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use super::fetch_errors;
 use super::line::Line;
-use super::migration;
 use crate::backend::aws::{PolicyNotice, UnreachableFile};
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::reference::SecretRef;
-use crate::time::progress::{Effect, Event, Status, WaitReason};
+use crate::time::progress::{Event, Status, WaitReason};
 
 /// The warning about `--describe` with an option that keeps secrets from being described.
 pub fn not_described(option: &str) -> Line {
@@ -49,17 +48,7 @@ fn whole_seconds(time: Duration) -> humantime::FormattedDuration {
 
 /// The end of the line that a signal leaves, an error; its beginning names the signal and the time.
 pub fn interrupted(status: &Status) -> String {
-    format!(": ended while waiting for {}; {}", awaited(status), effect(status.effect))
-}
-
-/// The state after an end, and for `migrate` the way to go on.
-fn effect(effect: Effect) -> &'static str {
-    match effect {
-        Effect::None => "nothing was started",
-        Effect::Creation => migration::MAYBE_CREATED,
-        Effect::Change => migration::MAYBE_CHANGED,
-        Effect::Written => "the secret is written; run this again with --update",
-    }
+    format!(": ended while waiting for {}; nothing was started", awaited(status))
 }
 
 fn awaited(status: &Status) -> String {
@@ -104,8 +93,8 @@ pub fn resolution_time(elapsed: Duration) -> Line {
 
 /// The lines for a deadline that passes while a file or a computation blocks the process.
 pub fn overdue(status: &Status) -> [Line; 2] {
-    let help = "check for a file system that hangs, or a pipe without a writer";
-    [blocked(status), Line::help(format!("{help}; {}", effect(status.effect)))]
+    let help = "check for a file system that hangs, or a pipe without a writer; nothing was started";
+    [blocked(status), Line::help(help)]
 }
 
 /// The error for a deadline that passes in this way.

@@ -20,7 +20,7 @@ pub fn status(error: &ResolveError) -> u8 {
 }
 
 /// Returns the status of a request that failed.
-pub fn fetch_status(error: &FetchError) -> u8 {
+fn fetch_status(error: &FetchError) -> u8 {
     match error {
         FetchError::NotFound { .. } | FetchError::NoRegion => CONFIGURATION,
         FetchError::Denied { .. } => DENIED,
@@ -195,7 +195,7 @@ fn reason<'a>(failure: &'a ResolveError, aliases: &[String]) -> (Option<&'a Regi
 }
 
 /// `secret prod/db, stage AWSPREVIOUS, region us-east-1, role arn:…`
-pub fn secret(locator: &Locator, region: Option<&Region>) -> String {
+fn secret(locator: &Locator, region: Option<&Region>) -> String {
     let mut text = name(locator);
     let stage_is = if locator.store == Store::ParameterStore { "label" } else { "stage" };
     match &locator.version {

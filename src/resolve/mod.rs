@@ -7,13 +7,11 @@ mod env_from;
 mod extract;
 mod json;
 mod layer_walk;
-mod merge;
 mod resolve_error;
 mod template;
 
 pub use env_from::EnvFromError;
 pub use extract::{Absent, ExtractError};
-pub use merge::{Merged, is_stored, merge};
 pub use resolve_error::{ResolveError, ResolveProblem};
 pub use template::RenderError;
 

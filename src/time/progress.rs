@@ -39,21 +39,6 @@ pub struct Status {
     pub others: usize,
     /// The reason of the last attempt that failed.
     pub reason: Option<WaitReason>,
-    pub effect: Effect,
-}
-
-/// The effect that requests have had, or may have had, if the process ends now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Effect {
-    /// No command is started, and nothing is changed.
-    #[default]
-    None,
-    /// A secret may be created.
-    Creation,
-    /// A secret may be changed.
-    Change,
-    /// A secret is created or changed.
-    Written,
 }
 
 /// The reason of an attempt that failed.
@@ -90,7 +75,6 @@ struct State {
     next: u64,
     awaited: BTreeMap<u64, String>,
     reason: Option<WaitReason>,
-    effect: Effect,
 }
 
 /// Something that is awaited until the value is dropped.
@@ -125,11 +109,6 @@ impl Progress {
             state.next
         });
         Awaited { number, progress: self.clone() }
-    }
-
-    /// Notes the effect of requests until it is noted again.
-    pub fn note_effect(&self, effect: Effect) {
-        self.change(|state| state.effect = effect);
     }
 
     /// Notes why an attempt failed.
@@ -174,7 +153,6 @@ impl State {
             awaited: self.awaited.values().take(LISTED).cloned().collect(),
             others: self.awaited.len().saturating_sub(LISTED),
             reason: self.reason.clone(),
-            effect: self.effect,
         }
     }
 }

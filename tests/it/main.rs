@@ -70,8 +70,6 @@ mod long_wait;
 mod man_page;
 mod mfa;
 mod migrate;
-mod migrate_faults;
-mod migrate_file;
 mod option_faults;
 mod packaging;
 mod parameter_paths;

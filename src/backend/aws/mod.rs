@@ -5,7 +5,6 @@ mod config;
 mod credentials;
 mod failover;
 mod operators;
-mod own_values;
 mod parameter_store;
 mod policy;
 mod protocol;
@@ -16,7 +15,6 @@ mod roles;
 mod secrets_manager;
 mod session;
 mod sts;
-mod writing;
 
 pub use config::{
     ProfileSource, Reading, Settings, SetupError, UnreachableFile, VariableError, VariableReader, apply_profile,
@@ -27,7 +25,6 @@ pub use protocol::{ServiceError, classify_connector_error, code_and_message, mal
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
-pub use writing::{Creation, NewSecret, PresentSecret, SecretWriter};
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -121,18 +118,6 @@ impl Aws {
             }
         }
         Ok(operators::describe_all(session, requests.into_iter().collect()).await)
-    }
-
-    /// Opens a secret that may be created or changed.
-    ///
-    /// # Errors
-    /// When AWS's configuration files or the profile are invalid. A region or credentials that are missing are no error here, but
-    /// the inner one.
-    pub async fn open_secret(
-        &mut self,
-        locator: &Locator,
-    ) -> Result<Result<SecretWriter<'_>, FetchFailure>, SetupError> {
-        Ok(SecretWriter::open(self.session().await?, locator).await)
     }
 
     async fn session(&mut self) -> Result<&mut Session, SetupError> {

@@ -134,24 +134,20 @@ pub const EXPORT: HelpText = HelpText {
 };
 
 pub const MIGRATE: HelpText = HelpText {
-    about: "Move a .env file into a secret, and print the declaration that replaces it",
-    details: "FILE is read as python-dotenv reads it without interpolation, or as a flat JSON object. Without --apply nothing is \
-              changed: the names of what would be created or changed are said, and the declaration is printed. FILE is never changed or \
-              removed. The options about AWS can also be set as SECRETS_EXEC_<NAME>.",
+    about: "Print the declaration that replaces a .env file, or the secret for its values",
+    details: "FILE is read as python-dotenv reads it without interpolation. Nothing else is read, and nothing is written or requested: the \
+              AWS CLI creates the secret from what --values prints.",
     usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
     examples: &[
-        example("secrets-exec migrate .env --secret prod/app", "Say what would be created, and print the declaration"),
         example(
-            "secrets-exec migrate .env --secret prod/app --apply --output secrets-exec.yaml",
-            "Create the secret, read it back, and write the declaration",
+            "secrets-exec migrate .env --secret prod/app --values |\n    aws secretsmanager create-secret --name prod/app --secret-string \\\n    \
+             file:///dev/stdin",
+            "Create the secret",
         ),
-        example(
-            "secrets-exec migrate .env --secret prod/app --apply --update",
-            "Add the variables to a secret that exists, or go on after an interruption",
-        ),
+        example("secrets-exec migrate .env --secret prod/app > secrets-exec.yaml", "Write the declaration"),
     ],
-    status_intro: "0 if everything was done, or can be done with --apply. Else:",
-    statuses: &[64, 70, 75, 77, 78],
+    status_intro: "0 if it was printed. Else:",
+    statuses: &[64, 70, 75, 78],
 };
 
 pub const INSTALL: HelpText = HelpText {

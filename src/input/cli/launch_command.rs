@@ -62,13 +62,9 @@ fn with_entries(command: Command) -> Command {
     command.args(entries.map(|arg| arg.help_heading(ENTRIES)))
 }
 
-/// Adds options of the table, by their names.
-pub fn with_options(command: Command, names: &[&str], heading: &'static str) -> Command {
-    let options = OPTIONS.iter().filter(|option| names.contains(&option.name)).map(argument);
-    command.args_override_self(true).args(options.map(|arg| match arg.get_help_heading() {
-        Some(OUTPUT) | None => arg,
-        Some(_) => arg.help_heading(heading),
-    }))
+/// Adds one option of the table.
+pub fn with_option(command: Command, name: &str) -> Command {
+    command.args_override_self(true).args(OPTIONS.iter().filter(|option| option.name == name).map(argument))
 }
 
 /// Adds the options that name declarations, and those of the table.

@@ -3,7 +3,7 @@
 //! - `launch_command`, `subcommand`: the command lines as clap's, with the `help_text` of `--help`.
 //! - `inputs`: what commands share; its `options` of the table, and `--env` and others as `entries`.
 //! - `documents`: the shells' completions and the man page.
-//! - `operators`: the options of `check`, `policy`, `export` and `migrate`, whose command line is in `migrate`.
+//! - `operators`: the options of `check`, `policy`, `export` and `migrate`.
 //! - `clap_errors`: clap's errors as ours; `unknown` finds all unknown options and `stray` words.
 //! - `usage`: the errors, in the `log_format` that the arguments ask for.
 
@@ -14,7 +14,6 @@ mod help_text;
 mod inputs;
 mod launch_command;
 mod log_format;
-mod migrate;
 mod operators;
 mod options;
 mod stray;
@@ -35,7 +34,7 @@ use clap::{ArgMatches, Command};
 
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::options::{CheckOptions, ExportOptions, MigrateOptions, PolicyOptions, TypedOptions};
+use crate::model::options::{CheckOptions, ExportOptions, MigrateOptions, PolicyOptions};
 use clap_errors::{missing_argument, usage_errors};
 use documents::{Shell, completions, man_page};
 use help_text::LAUNCH;
@@ -66,8 +65,6 @@ pub enum Invocation {
     },
     Migrate {
         options: Box<MigrateOptions>,
-        /// Those of a launch that it has.
-        shared: Box<TypedOptions>,
     },
     Install {
         directory: PathBuf,
@@ -139,8 +136,8 @@ fn parse_subcommand(
         Subcommand::Policy => Ok(policy(&mut matches, inherited)),
         Subcommand::Export => export(&mut matches, inherited),
         Subcommand::Migrate => {
-            let (options, shared) = migrate_options(&mut matches, inherited)?;
-            Ok(Invocation::Migrate { options: Box::new(options), shared: Box::new(shared) })
+            let options = Box::new(migrate_options(&mut matches, inherited)?);
+            Ok(Invocation::Migrate { options })
         }
         Subcommand::Install => {
             let directory = matches.remove_one("directory").filter(|path: &OsString| !path.is_empty());

@@ -7,16 +7,15 @@ use clap::ArgMatches;
 use glob::Pattern;
 
 use super::clap_errors::missing_argument;
-use super::migrate::SHARED;
 use super::options::{flags, variables};
 use super::subcommand::Subcommand;
 use super::usage::UsageError;
 use crate::model::env_name::parse_patterns;
 use crate::model::inherited::Inherited;
 use crate::model::options::{
-    CheckOptions, ExportFormat, ExportOptions, MigrateOptions, OptionConflict, OptionSpec, PolicyOptions, TypedOptions,
+    CheckOptions, ExportFormat, ExportOptions, MigrateOptions, OptionConflict, OptionSpec, PolicyOptions,
 };
-use crate::model::reference::{Arn, Locator, Reference, Role, SecretId, Store, Version};
+use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
 pub fn check_options(matches: &ArgMatches, errors: &mut Vec<UsageError>) -> CheckOptions {
     let is_given = |name| matches.get_flag(name);
@@ -74,50 +73,26 @@ pub fn export_options(matches: &mut ArgMatches) -> Option<ExportOptions> {
     Some(ExportOptions { format, output, reveal: matches.get_flag("reveal") })
 }
 
-/// Reads the command line of `migrate`, and the options that it shares with a launch.
+/// Reads the command line of `migrate`.
 ///
 /// # Errors
-/// Every error in them.
-pub fn migrate_options(
-    matches: &mut ArgMatches,
-    inherited: &Inherited,
-) -> Result<(MigrateOptions, TypedOptions), Vec<UsageError>> {
+/// Every error in it, and in `SECRETS_EXEC_QUIET`.
+pub fn migrate_options(matches: &mut ArgMatches, inherited: &Inherited) -> Result<MigrateOptions, Vec<UsageError>> {
     let mut errors = Vec::new();
-    let is_shared = |option: &OptionSpec| SHARED.contains(&option.name);
-    let shared = flags(matches, is_shared, &mut errors);
-    // A variable of another option is for launches: this command writes to AWS, in one region.
-    let shared = shared.over(variables(inherited, is_shared, &mut errors));
+    let is_quiet = |option: &OptionSpec| option.name == "quiet";
+    let shared = flags(matches, is_quiet, &mut errors).over(variables(inherited, is_quiet, &mut errors));
     let file = matches.remove_one("file").filter(|path: &OsString| !path.is_empty());
-    let secret: Option<String> = matches.remove_one("secret");
-    if file.is_none() || secret.is_none() {
-        errors.splice(0..0, missing_argument(Subcommand::Migrate));
-    }
-    let secret = secret.and_then(|text| secret_locator(&text).map_err(|error| errors.push(error)).ok());
-    let (update, overwrite) = (matches.get_flag("update"), matches.get_flag("overwrite"));
-    if overwrite && !update {
-        errors.push(UsageError::Conflict(OptionConflict::Alone { option: "--overwrite", without: "--update" }));
-    }
-    let kms_key = kms_key(matches, &mut errors);
-    let tags = tags(matches, &mut errors);
+    let secret = matches.remove_one("secret").map(|text: String| secret_id(&text).map_err(|error| errors.push(error)));
     let only = only(matches, &mut errors);
-    let output = matches.remove_one("output").filter(|path: &PathBuf| path.as_os_str() != "-");
-    let apply = matches.get_flag("apply");
+    let (values, reveal) = (matches.get_flag("values"), matches.get_flag("reveal"));
     match (file, secret) {
-        (Some(file), Some(secret)) if errors.is_empty() => {
-            let file = file.into();
-            Ok((MigrateOptions { file, secret, apply, update, overwrite, kms_key, tags, only, output }, shared))
+        (Some(file), Some(Ok(secret))) if errors.is_empty() => {
+            let quiet = shared.quiet.unwrap_or_default();
+            Ok(MigrateOptions { file: file.into(), secret, only, values, reveal, quiet })
         }
+        (None, _) => Err(missing_argument(Subcommand::Migrate).into_iter().chain(errors).collect()),
         (_, _) => Err(errors),
     }
-}
-
-fn kms_key(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Option<String> {
-    let key: Option<String> = matches.remove_one("kms-key");
-    if key.as_ref().is_some_and(String::is_empty) {
-        let (name, expected) = ("--kms-key".to_owned(), "a key's id, ARN or alias");
-        errors.push(UsageError::Value { name, text: String::new(), expected });
-    }
-    key
 }
 
 fn only(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> {
@@ -131,33 +106,14 @@ fn only(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> 
 }
 
 /// Parses a secret's name or ARN, to which `:KEY` can be appended in a reference.
-fn secret_locator(text: &str) -> Result<Locator, UsageError> {
-    let expected = || UsageError::Value {
-        name: "--secret".to_owned(),
-        text: text.to_owned(),
-        expected: "the name or the ARN of a secret of Secrets Manager",
-    };
+fn secret_id(text: &str) -> Result<SecretId, UsageError> {
     let is_referable = Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);
     match SecretId::parse(text) {
-        Ok((Store::SecretsManager, id)) if is_referable => {
-            Ok(Locator { store: Store::SecretsManager, region: id.region(), id, role: None, version: Version::Current })
-        }
-        Ok((Store::SecretsManager | Store::ParameterStore, _)) | Err(_) => Err(expected()),
+        Ok((Store::SecretsManager, id)) if is_referable => Ok(id),
+        Ok((Store::SecretsManager | Store::ParameterStore, _)) | Err(_) => Err(UsageError::Value {
+            name: "--secret".to_owned(),
+            text: text.to_owned(),
+            expected: "the name or the ARN of a secret of Secrets Manager",
+        }),
     }
-}
-
-/// Parses each `KEY=VALUE`; the first `=` separates.
-fn tags(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<(String, String)> {
-    let texts = matches.remove_many::<String>("tag").into_iter().flatten();
-    let mut tags: Vec<(String, String)> = Vec::new();
-    for text in texts {
-        match text.split_once('=') {
-            Some((key, _)) if tags.iter().any(|(other, _)| other == key) => {
-                errors.push(UsageError::Twice { option: "--tag", name: key.to_owned() });
-            }
-            Some((key, value)) if !key.is_empty() => tags.push((key.to_owned(), value.to_owned())),
-            Some(_) | None => errors.push(UsageError::Value { name: "--tag".to_owned(), text, expected: "KEY=VALUE" }),
-        }
-    }
-    tags
 }

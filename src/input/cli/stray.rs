@@ -79,8 +79,8 @@ impl StrayWord<'_> {
 
     /// Returns the command line with the command's name in front, without the words after the name of a program.
     fn corrected(&self, subcommand: Subcommand) -> String {
-        // `install`, `completions` and `man` have no options.
-        let first = if subcommand.takes_options() { 0 } else { self.position };
+        // The others have no options of a launch.
+        let first = if subcommand.resolves() { 0 } else { self.position };
         let others = self.arguments.iter().enumerate().skip(first).filter(|(number, _)| *number != self.position);
         let others: Vec<String> = others.map(|(_, word)| without_value(&word.to_string_lossy())).collect();
         let separator = others.iter().position(|word| word == "--").unwrap_or(others.len());

@@ -5,8 +5,7 @@ use clap::{Arg, ArgAction, Command, ValueHint};
 
 use super::documents::Shell;
 use super::help_text::{CHECK, COMPLETIONS, CREDENTIAL, EXPORT, HelpText, INSTALL, LAUNCH, MAN, MIGRATE, POLICY};
-use super::launch_command::{launch_command, with_declarations, with_help, with_inputs, with_program};
-use super::migrate::migrate;
+use super::launch_command::{launch_command, with_declarations, with_help, with_inputs, with_option, with_program};
 use crate::model::options::ExportFormat;
 
 /// A command beside a launch, named by the first word of the command line.
@@ -70,7 +69,7 @@ impl Subcommand {
             Some(_) if !SHARED.contains(&arg.get_id().as_str()) => arg.hide_short_help(true),
             _ => arg,
         });
-        let after_help = if self.takes_options() { text.after_help() } else { text.after_long_help() };
+        let after_help = if self.resolves() { text.after_help() } else { text.after_long_help() };
         let command = with_help(command).mut_arg("version", |arg| arg.hide(true));
         command.after_help(after_help).after_long_help(text.after_long_help())
     }
@@ -97,11 +96,6 @@ impl Subcommand {
         }
     }
 
-    /// True if it has options of a launch.
-    pub fn takes_options(self) -> bool {
-        self.resolves() || self == Self::Migrate
-    }
-
     /// True if it takes a word that is no option.
     pub fn takes_word(self) -> bool {
         match self {
@@ -112,16 +106,7 @@ impl Subcommand {
 
     /// True if a command line may follow `--`.
     pub fn takes_program(self) -> bool {
-        match self {
-            Self::Check => true,
-            Self::Policy
-            | Self::Export
-            | Self::Migrate
-            | Self::Install
-            | Self::Credential
-            | Self::Completions
-            | Self::Man => false,
-        }
+        self == Self::Check
     }
 }
 
@@ -230,6 +215,20 @@ fn possible_format(format: ExportFormat) -> PossibleValue {
         ExportFormat::Json => "An object of strings",
         ExportFormat::Docker => "An env file of Docker",
     })
+}
+
+fn migrate(command: Command) -> Command {
+    let file = Arg::new("file").value_name("FILE").value_parser(ValueParser::os_string()).required(true);
+    let secret = Arg::new("secret").long("secret").value_name("ID").required(true);
+    let only = Arg::new("only").long("only").value_name("GLOB").action(ArgAction::Append);
+    let own = [
+        file.value_hint(ValueHint::FilePath).help("A .env file of at most 64 KiB"),
+        secret.help("Required: the name or the ARN of the secret"),
+        only.help("Move only the variables with a matching name (repeatable)"),
+        flag("values", "Print the secret with its values, as JSON, in place of the declaration"),
+        flag("reveal", "Print values even if standard output is a terminal"),
+    ];
+    with_option(command.args(own), "quiet")
 }
 
 fn install(command: Command) -> Command {

@@ -103,8 +103,8 @@ pub enum UsageError {
     StdinTwice,
     /// `-f -` of `credential`.
     StdinIsConnection,
-    /// `export` to a terminal without `--reveal`.
-    ValuesOnTerminal,
+    /// `export` or `migrate --values` to a terminal without `--reveal`.
+    ValuesOnTerminal(Subcommand),
 }
 
 /// The most likely correction of a stray word.

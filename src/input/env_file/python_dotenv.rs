@@ -3,8 +3,19 @@
 //!
 //! dotenvy and other crates cannot be used: they expand `$`, and read escapes and comments otherwise.
 
-use super::binding::{Binding, Statement};
 use crate::model::secret_value::SecretValue;
+
+/// A statement of a .env file.
+#[derive(Debug)]
+pub struct Statement {
+    /// The line that it begins on, counted from 1.
+    pub line: usize,
+    /// `None` for a statement that python-dotenv passes over with a warning.
+    pub binding: Option<Binding>,
+}
+
+/// A name, which may be any text, and its value; `None` for a name alone.
+pub type Binding = (String, Option<SecretValue>);
 
 /// Returns the statements in order. `text` has line feeds alone at the ends of its lines.
 pub fn statements(text: &str) -> Vec<Statement> {
@@ -14,32 +25,18 @@ pub fn statements(text: &str) -> Vec<Statement> {
         reader.skip(is_space);
         let line = reader.line;
         match reader.statement() {
-            Some(Some((name, Some(value)))) if is_first_of_pem(&value) => {
-                statements.push(Statement::Pem { name: Some(name), line });
-            }
             Some(Some((name, value))) => {
-                let value = value.map(SecretValue::new);
-                statements.push(Statement::Binding(Binding { name, value, is_literal: false, line }));
+                statements.push(Statement { line, binding: Some((name, value.map(SecretValue::new))) });
             }
             Some(None) => {}
             None => {
-                let text = &reader.rest[..end_of(reader.rest, |c| c == '\n')];
-                let is_pem = text.contains(PEM);
-                statements.push(if is_pem { Statement::Pem { name: None, line } } else { Statement::Illegal(line) });
+                statements.push(Statement { line, binding: None });
                 reader.skip(|c| c != '\n');
                 reader.take('\n');
             }
         }
     }
     statements
-}
-
-/// The beginning of the first line of PEM (RFC 7468).
-const PEM: &str = "-----BEGIN ";
-
-/// True for a value that ends after that line.
-fn is_first_of_pem(value: &str) -> bool {
-    value.strip_prefix(PEM).is_some_and(|rest| !rest.contains("-----END ") && !rest.contains('\n'))
 }
 
 /// A position in the text.
@@ -200,13 +197,10 @@ mod tests {
 
     /// The bindings as `LINE NAME=VALUE`, and the lines of illegal statements.
     fn read(text: &str) -> Vec<String> {
-        let shown = |statement| match statement {
-            Statement::Binding(Binding { name, value, line, .. }) => match value {
-                Some(value) => format!("{line} {name}={}", String::from_utf8_lossy(value.expose())),
-                None => format!("{line} {name}"),
-            },
-            Statement::Illegal(line) => format!("{line} illegal"),
-            Statement::Pem { line, .. } => format!("{line} PEM"),
+        let shown = |Statement { line, binding }| match binding {
+            Some((name, Some(value))) => format!("{line} {name}={}", String::from_utf8_lossy(value.expose())),
+            Some((name, None)) => format!("{line} {name}"),
+            None => format!("{line} illegal"),
         };
         statements(text).into_iter().map(shown).collect()
     }
@@ -215,14 +209,6 @@ mod tests {
     fn each_statement_has_the_line_that_it_begins_on() {
         let text = "\u{feff}\n# c\nA='1\n2' # c\n\n  export B = 2\nC\n=\nD=\"";
         assert_eq!(read(text), ["3 A=1\n2", "6 B=2", "7 C", "8 illegal", "9 illegal"]);
-    }
-
-    #[test]
-    fn pem_without_its_other_lines_is_told_apart() {
-        let begin = "-----BEGIN KEY-----";
-        let text = format!("A={begin}\nB=\"{begin}\nC='{begin}\nx\n'\nD={begin}\\nx\\n-----END KEY-----\n");
-        let lines: Vec<_> = read(&text).into_iter().map(|line| line.split('=').next().unwrap().to_owned()).collect();
-        assert_eq!(lines, ["1 PEM", "2 PEM", "3 C", "6 D"]);
     }
 
     #[test]
@@ -240,10 +226,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic_and_no_line_is_beyond_the_last(text in "(?s)[ab=#'\"\\\\\\n \u{a0}\u{1c}\u{feff}$.]{0,40}") {
             let last = 1 + text.matches('\n').count();
-            for statement in statements(&text) {
-                let (Statement::Illegal(line) | Statement::Pem { line, .. } | Statement::Binding(Binding { line, .. })) = statement;
-                prop_assert!(line <= last);
-            }
+            prop_assert!(statements(&text).iter().all(|statement| statement.line <= last));
         }
     }
 }

@@ -12,9 +12,6 @@ impl Mode {
     /// Readable by the owner only.
     pub const PRIVATE: Self = Self(0o400);
 
-    /// Readable by everybody, writable by the owner only.
-    pub const PUBLIC: Self = Self(0o644);
-
     /// Readable and writable by the owner only.
     pub const PRIVATE_WRITABLE: Self = Self(0o600);
 

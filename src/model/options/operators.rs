@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use glob::Pattern;
 
-use crate::model::reference::{Arn, Locator, Role};
+use crate::model::reference::{Arn, Role, SecretId};
 
 /// The options of `check`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,19 +67,13 @@ pub struct MigrateOptions {
     /// The file whose variables are moved.
     pub file: PathBuf,
     /// The secret that gets them, of Secrets Manager.
-    pub secret: Locator,
-    /// Without it, nothing is changed.
-    pub apply: bool,
-    /// The secret may exist.
-    pub update: bool,
-    /// Values that the secret has may change.
-    pub overwrite: bool,
-    /// The key of a new secret: an id, an ARN or an alias.
-    pub kms_key: Option<String>,
-    /// Keys and values of a new secret's tags.
-    pub tags: Vec<(String, String)>,
+    pub secret: SecretId,
     /// The names to move; empty for all.
     pub only: Vec<Pattern>,
-    /// A new file for the declaration; `None` for standard output.
-    pub output: Option<PathBuf>,
+    /// Prints the values in place of the declaration.
+    pub values: bool,
+    /// Standard output may be a terminal.
+    pub reveal: bool,
+    /// Keeps warnings back.
+    pub quiet: bool,
 }

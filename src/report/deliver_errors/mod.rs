@@ -24,7 +24,6 @@ pub fn status(error: &DeliverError) -> u8 {
         | DeliverProblem::ForeignLink { .. }
         | DeliverProblem::Link
         | DeliverProblem::IsADirectory
-        | DeliverProblem::Exists
         | DeliverProblem::NotRegular
         | DeliverProblem::SamePlace
         | DeliverProblem::Sticky { .. }
@@ -75,7 +74,6 @@ fn what(problem: &DeliverProblem) -> String {
             "it is a symbolic link, which is not followed; name the file that it points to".to_owned()
         }
         DeliverProblem::IsADirectory => "it is a directory".to_owned(),
-        DeliverProblem::Exists => "it exists already; name a new file, or remove this one".to_owned(),
         DeliverProblem::NotRegular => "it is a device, a pipe or a socket".to_owned(),
         DeliverProblem::SamePlace => "another entry writes the same file by another path".to_owned(),
         DeliverProblem::Sticky { owner } => format!(

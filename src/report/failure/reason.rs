@@ -17,16 +17,14 @@ use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::command_line::CommandLine;
 use crate::model::entry::Origin;
 use crate::model::environment::EnvironmentError;
-use crate::model::migration::MigrationError;
 use crate::model::options::OptionConflict;
 use crate::model::plan::PlanError;
-use crate::model::reference::Locator;
 use crate::report::credential_errors::CredentialFailure;
 use crate::report::deliver_errors::export;
 use crate::report::exit_status::{BUG, CONFIGURATION, NOT_EXECUTABLE, NOT_FOUND, TEMPORARY, USAGE};
 use crate::report::line::Line;
 use crate::report::{
-    cache, credential_errors, deliver_errors, exec_errors, input_errors, migration, notices, reference_errors,
+    cache, credential_errors, deliver_errors, env_file, exec_errors, input_errors, notices, reference_errors,
     resolve_errors, usage_errors,
 };
 use crate::resolve::ResolveError;
@@ -50,8 +48,6 @@ pub enum Failure {
     EnvReference(EnvReferenceError),
     /// The file of `migrate`.
     EnvFile(EnvFileError),
-    /// A secret, by its id, that variables are not moved to.
-    Migration(Box<(Locator, MigrationError)>),
     Plan(PlanError),
     /// `--for-role` of a role that is not used.
     UnknownRole(UnknownRole),
@@ -108,7 +104,6 @@ impl Failure {
             Self::Declaration(_) | Self::Local(_) | Self::EnvReference(_) | Self::EnvFile(_) | Self::Environment(_) => {
                 CONFIGURATION
             }
-            Self::Migration(error) => migration::status(&error.1),
             Self::Program { error, .. } => match error {
                 ProgramError::NotFound { .. } => NOT_FOUND,
                 ProgramError::NotExecutable { .. } => NOT_EXECUTABLE,
@@ -144,7 +139,6 @@ impl Failure {
             | Self::Cache(_)
             | Self::EnvReference(_)
             | Self::EnvFile(_)
-            | Self::Migration(_)
             | Self::Plan(_)
             | Self::UnknownRole(_)
             | Self::Program { .. }
@@ -176,7 +170,6 @@ impl Failure {
             | Self::Cache(_)
             | Self::EnvReference(_)
             | Self::EnvFile(_)
-            | Self::Migration(_)
             | Self::UnknownRole(_)
             | Self::Program { .. }
             | Self::Runtime(_)
@@ -202,8 +195,7 @@ impl Failure {
             Self::Local(error) => vec![Line::error(input_errors::local(error))],
             Self::Cache(error) => cache::lines(error),
             Self::EnvReference(error) => vec![Line::error(input_errors::env_reference(error))],
-            Self::EnvFile(error) => migration::env_file(error),
-            Self::Migration(error) => migration::lines(&error.0, &error.1),
+            Self::EnvFile(error) => env_file::lines(error),
             Self::Plan(PlanError { subject, written, error }) => {
                 let reason = reference_errors::reference(written, error);
                 vec![Line::error(format!("{} ({}): {reason}", subject.label, subject.origin))]

@@ -73,12 +73,12 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
             return nothing_to_resolve(files, default_names, *line);
         }
         UsageError::Conflict(exclusive) => conflict(*exclusive),
-        UsageError::ValuesOnTerminal => {
+        UsageError::ValuesOnTerminal(subcommand) => {
+            let file = if *subcommand == Subcommand::Export { "write a file with --output FILE, " } else { "" };
+            let name = subcommand.name();
             return vec![
-                Line::error("export: standard output is a terminal, which would show the values"),
-                Line::help(
-                    "write a file with --output FILE, pipe the output to a program, or add --reveal to see the values",
-                ),
+                Line::error(format!("{name}: standard output is a terminal, which would show the values")),
+                Line::help(format!("{file}pipe the output to a program, or add --reveal to see the values")),
             ];
         }
         UsageError::SignalWithoutFile => {

@@ -10,7 +10,6 @@ mod rotation;
 pub mod secret;
 mod service;
 mod trouble;
-mod writing;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -113,11 +113,6 @@ impl Call {
         fields(self.request.path.split_once('?').map_or("", |(_, query)| query))
     }
 
-    /// The JSON of the request's body.
-    pub fn body(&self) -> Value {
-        serde_json::from_slice(&self.request.body).unwrap()
-    }
-
     fn member(&self, name: &str) -> Option<String> {
         let body: Value = serde_json::from_slice(&self.request.body).ok()?;
         body.get(name)?.as_str().map(str::to_owned)

@@ -12,7 +12,6 @@ use super::journal::Call;
 use super::parameter::{self, Parameters};
 use super::secret::{Content, Secret, Version};
 use super::trouble::Trouble;
-use super::writing::{self, Writing};
 use super::{agent, description};
 use crate::support::sandbox::ACCESS_SECRET;
 
@@ -51,7 +50,6 @@ pub struct Service {
     pub outages: BTreeMap<String, Fault>,
     /// The failures by operation or path.
     pub troubles: BTreeMap<String, Trouble>,
-    pub writing: Writing,
 }
 
 pub enum Answer {
@@ -75,8 +73,6 @@ impl Service {
         }
         match operation.as_str() {
             "GetSecretValue" => self.read(call),
-            "CreateSecret" => writing::create(self, call),
-            "PutSecretValue" => writing::put(self, call),
             "DescribeSecret" => description::answer(self, call),
             "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
             "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
@@ -99,12 +95,7 @@ impl Service {
 
     fn read(&mut self, call: &Call) -> Answer {
         let id = call.secret_id();
-        let mut stale = self.stale(&id);
-        let secret = match &mut stale {
-            Some(stale) => stale.as_mut(),
-            None => self.secrets.get_mut(&id),
-        };
-        let Some(secret) = secret else { return refusal(&fault::not_found()) };
+        let Some(secret) = self.secrets.get_mut(&id) else { return refusal(&fault::not_found()) };
         if let Some(fault) = secret.faults.pop_front().or_else(|| secret.failing.clone()) {
             return refusal(&fault);
         }
