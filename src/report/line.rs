@@ -29,22 +29,12 @@ impl Label {
 pub struct Line {
     pub label: Label,
     pub text: String,
-    pub layout: Layout,
     /// The name of the event in JSON.
     pub event: &'static str,
     /// The members of the event's object in JSON, beside the message.
     pub details: Vec<(&'static str, Value)>,
     /// True if the text format has it only with `--verbose`.
     pub is_detail: bool,
-}
-
-/// The layout of a line on a terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// Broken at blanks.
-    Wrapped,
-    /// Left as it is: the columns of source text and of the caret below it must agree.
-    Verbatim,
 }
 
 /// The event of the line that counts the errors before it.
@@ -55,35 +45,23 @@ const ENTRY_INDENT: &str = "  ";
 
 impl Line {
     pub fn error(text: impl Into<String>) -> Self {
-        Self::wrapped(Label::Error, text)
+        Self::new(Label::Error, text)
     }
 
     pub fn warning(text: impl Into<String>) -> Self {
-        Self::wrapped(Label::Warning, text)
+        Self::new(Label::Warning, text)
     }
 
     pub fn note(text: impl Into<String>) -> Self {
-        Self::wrapped(Label::Note, text)
+        Self::new(Label::Note, text)
     }
 
     pub fn help(text: impl Into<String>) -> Self {
-        Self::wrapped(Label::Help, text)
+        Self::new(Label::Help, text)
     }
 
-    /// Returns a note with source text, or with a caret below it.
-    pub fn source(text: impl Into<String>) -> Self {
-        Self { layout: Layout::Verbatim, ..Self::note(text) }
-    }
-
-    fn wrapped(label: Label, text: impl Into<String>) -> Self {
-        Self {
-            label,
-            text: text.into(),
-            layout: Layout::Wrapped,
-            event: label.name(),
-            details: Vec::new(),
-            is_detail: false,
-        }
+    fn new(label: Label, text: impl Into<String>) -> Self {
+        Self { label, text: text.into(), event: label.name(), details: Vec::new(), is_detail: false }
     }
 
     /// Names the event.

@@ -115,7 +115,6 @@ mod skips;
 mod sso;
 mod stalled_files;
 mod streams;
-mod task_definition;
 mod template_faults;
 mod template_limits;
 mod templates;

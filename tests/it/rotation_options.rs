@@ -54,13 +54,9 @@ fn a_signal_that_does_not_exist_is_an_error() {
 }
 
 #[test]
-fn the_number_of_a_signal_is_a_number_in_json_and_toml_too() {
-    let json = r#"{"defaults": {"on-rotation": "restart", "stop-signal": 3, "poll-signal": 10}}"#;
-    let toml = "[defaults]\non-rotation = \"restart\"\nstop-signal = 3\npoll-signal = 10\n";
-    for (name, text) in [("d.json", json), ("d.toml", toml)] {
-        let sandbox = local().file(name, text).args(["-f", name]);
-        sandbox.command(["true"]).run().launched();
-    }
+fn the_number_of_a_signal_is_a_number_in_a_declaration_too() {
+    let declaration = "defaults: { on-rotation: restart, stop-signal: 3, poll-signal: 10 }\n";
+    local().declaration(declaration).command(["true"]).run().launched();
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use terminal_size::{Width, terminal_size_of};
 
-use super::line::{Label, Layout, Line};
+use super::line::{Label, Line};
 use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::quoting::escaped;
@@ -177,11 +177,7 @@ fn cut(text: String, room: usize) -> String {
 
 /// Returns the line with its prefix, its label and a line feed.
 fn layout(line: &Line, is_coloured: bool, width: Option<usize>) -> String {
-    let text = escaped(&line.text);
-    let text = match line.layout {
-        Layout::Wrapped => wrap_after(&text, width, prefix_columns(line.label)),
-        Layout::Verbatim => text,
-    };
+    let text = wrap_after(&escaped(&line.text), width, prefix_columns(line.label));
     format!("{}{text}\n", prefix(line.label, is_coloured))
 }
 
@@ -269,11 +265,6 @@ mod tests {
         assert_eq!(shown(false, false), ["one", "two", "three"]);
         assert_eq!(shown(true, false), ["one", "two", "three", "four"]);
         assert_eq!(shown(true, true), ["one"]);
-    }
-
-    #[test]
-    fn source_text_does_not_wrap() {
-        assert_eq!(layout(&Line::source("  one two"), false, Some(25)), "secrets-exec: note:   one two\n");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! docs/migrating.md: its declarations resolve, and its script and its declaration give the same environment.
 
+use serde_json::{Value, json};
+
 use super::page::Page;
 use crate::support::aws::Aws;
 use crate::support::sandbox::{CANARY, Sandbox};
@@ -7,7 +9,8 @@ use crate::support::skip;
 
 /// The secrets of the page, for `--local`.
 const SECRETS: &str = r#"
-prod/db: { host: db.example.com, password: p@ss/word }
+prod/db: { $stages: { AWSCURRENT: { host: db.example.com, password: p@ss/word }, AWSPREVIOUS: { password: x } } }
+prod/api-token: not-a-real-token
 ssm:/prod/api-token: not-a-real-token
 prod/tls: "key material"
 prod/app: { DB_HOST: db.example.com, DB_PASSWORD: p@ss/word }
@@ -27,7 +30,7 @@ case "$*" in
 esac
 "#;
 
-fn has_jq() -> bool {
+pub fn has_jq() -> bool {
     skip::can(&["jq", "--version"], "docs/migrating.md")
 }
 
@@ -70,6 +73,31 @@ fn its_script_and_its_declaration_give_the_same() {
     assert_eq!(before.launched().stdout().trim_end(), after.launched().stdout());
 }
 
+/// The declaration that the page's line of jq makes of a task definition.
+pub fn declaration_of(task_definition: &str) -> Value {
+    let page = Page::read("docs/migrating.md");
+    let mut commands = page.consoles().into_iter().flat_map(|console| console.commands);
+    let (command, _) = commands.find(|(command, _)| command.starts_with("jq ")).unwrap();
+    let program = command.split('\'').nth(1).unwrap();
+    let run = Sandbox::new().file("task.json", task_definition).script(&format!("jq '{program}' task.json")).control();
+    serde_json::from_str(&run.launched().stdout()).unwrap()
+}
+
+#[test]
+fn its_line_of_jq_reads_what_the_aws_cli_prints() {
+    if !has_jq() {
+        return;
+    }
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k::";
+    let secrets = json!([{ "name": "A", "valueFrom": "/prod/a" }, { "name": "B", "valueFrom": arn }]);
+    let container = json!({ "name": "app", "environment": [{ "name": "C", "value": "" }], "secrets": secrets });
+    let described = json!({ "taskDefinition": { "containerDefinitions": [container] }, "tags": [] });
+    let env = json!({ "A": "ssm:/prod/a", "B": arn, "C": { "value": "" } });
+    assert_eq!(declaration_of(&described.to_string()), json!({ "env": env }));
+    let bare = json!({ "containerDefinitions": [{ "environment": null, "secrets": secrets }] });
+    assert_eq!(declaration_of(&bare.to_string()), json!({ "env": { "A": "ssm:/prod/a", "B": arn } }));
+}
+
 #[test]
 fn what_it_says_of_scripts_is_so() {
     if !has_jq() {
@@ -98,7 +126,7 @@ fn its_declaration_from_a_file_is_what_migrate_writes() {
 #[test]
 fn its_policy_allows_what_migrate_requests() {
     let page = Page::read("docs/migrating.md");
-    let policy: serde_json::Value = serde_json::from_str(page.blocks("json").last().unwrap()).unwrap();
+    let policy: Value = serde_json::from_str(page.blocks("json").last().unwrap()).unwrap();
     let aws = Aws::start();
     for (file, options) in [("A=1", &["--apply", "--tag", "a=b"][..]), ("A=2", &["--apply", "--update", "--overwrite"])]
     {
@@ -111,5 +139,5 @@ fn its_policy_allows_what_migrate_requests() {
     requested.push("secretsmanager:TagResource".to_owned());
     requested.sort_unstable();
     requested.dedup();
-    assert_eq!(policy["Statement"][0]["Action"], serde_json::json!(requested));
+    assert_eq!(policy["Statement"][0]["Action"], json!(requested));
 }

@@ -1,6 +1,6 @@
 //! RFC 9535 JSONPath: parsed by jsonpath-rust, and checked for what it accepts beyond the RFC.
 
-use jsonpath_rust::parser::model::{JpQuery, Segment};
+use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
 use super::function_types::check_query;
@@ -35,21 +35,6 @@ impl JsonPath {
         }
         check_query(&query).map_err(JsonPathError::Type)?;
         Ok(Self { text: text.to_owned(), query })
-    }
-
-    /// Returns the path to one top-level key, with its characters escaped.
-    pub fn of_key(key: &str) -> Self {
-        let mut text = String::from("$['");
-        for c in key.chars() {
-            match c {
-                '\'' | '\\' => text.extend(['\\', c]),
-                // RFC 9535 (2.3.1.1) allows control characters only as escapes.
-                '\0'..='\x1f' => text.push_str(&format!("\\u{:04x}", u32::from(c))),
-                _ => text.push(c),
-            }
-        }
-        text.push_str("']");
-        Self { text, query: JpQuery::new(vec![Segment::name(key)]) }
     }
 
     pub fn text(&self) -> &str {

@@ -18,19 +18,6 @@ pub enum Selector {
     Path(JsonPath),
 }
 
-impl Selector {
-    /// Selects one top-level key literally, or the whole secret for an empty key.
-    ///
-    /// A key that begins with `$` becomes a path, since such a KEY would be parsed as a path when it is printed.
-    pub fn literal(key: &str) -> Self {
-        match key {
-            "" => Self::Whole,
-            key if key.starts_with('$') => Self::Path(JsonPath::of_key(key)),
-            key => Self::Key(key.to_owned()),
-        }
-    }
-}
-
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
