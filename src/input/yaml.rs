@@ -14,8 +14,8 @@ pub struct SyntaxError {
     pub message: String,
 }
 
-/// The maximum number of nodes, aliases expanded, against an alias bomb ("billion laughs").
-const MAX_NODES: usize = 100_000;
+/// The maximum number of nodes that aliases add, against an alias bomb ("billion laughs").
+const MAX_ALIASED_NODES: usize = 100_000;
 
 /// The maximum nesting of lists and tables, against a stack overflow.
 const MAX_DEPTH: usize = 64;
@@ -25,7 +25,7 @@ const MAX_DEPTH: usize = 64;
 /// Returns no tree for a syntax error. Of duplicate keys the tree has the first, and each other one is an error.
 pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     let events = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-    let mut builder = YamlBuilder { events, anchors: BTreeMap::new(), nodes: 0, duplicates: Vec::new() };
+    let mut builder = YamlBuilder { events, anchors: BTreeMap::new(), aliased_nodes: 0, duplicates: Vec::new() };
     match builder.document() {
         Ok(node) => (Some(node), builder.duplicates),
         Err(error) => (None, vec![error]),
@@ -36,8 +36,8 @@ struct YamlBuilder<I> {
     events: I,
     /// The nodes with an anchor, by the parser's number of it.
     anchors: BTreeMap<usize, Node>,
-    /// The number of nodes so far, aliases expanded.
-    nodes: usize,
+    /// The number of nodes that aliases have added so far.
+    aliased_nodes: usize,
     duplicates: Vec<SyntaxError>,
 }
 
@@ -83,26 +83,19 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
                 let Some(node) = self.anchors.get(&id).cloned() else {
                     return Err(error(position, "a YAML alias of a node that contains it"));
                 };
-                self.count(size(&node), position)?;
+                self.aliased_nodes += size(&node);
+                if self.aliased_nodes > MAX_ALIASED_NODES {
+                    return Err(error(position, "YAML aliases that stand for more than 100,000 values"));
+                }
                 return Ok(Node { position, kind: node.kind });
             }
             _ => return Err(error(position, "expected a value")),
         };
-        self.count(1, position)?;
         let node = Node { position, kind };
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
-    }
-
-    fn count(&mut self, nodes: usize, position: Position) -> Result<(), SyntaxError> {
-        self.nodes += nodes;
-        if self.nodes > MAX_NODES {
-            Err(error(position, "more than 100,000 values, with YAML aliases expanded"))
-        } else {
-            Ok(())
-        }
     }
 
     fn list(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
