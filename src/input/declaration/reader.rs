@@ -68,8 +68,8 @@ impl DeclarationReader<'_> {
             } else {
                 let nearest = suggest::nearest(&key.text, known.iter().copied());
                 meant.extend(nearest);
-                let (key_text, known) = (key.text.clone(), known.to_vec());
-                self.error(key.position, subject, DeclarationProblem::UnknownKey { key: key_text, nearest, known });
+                let (unknown, known) = (key.text.clone(), known.to_vec());
+                self.error(key.position, subject, DeclarationProblem::UnknownKey { key: unknown, nearest, known });
             }
         }
         Fields { subject: subject.map(str::to_owned), position: node.position, entries, known, meant }
