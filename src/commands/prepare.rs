@@ -131,19 +131,16 @@ fn signals_without_file(options: &Options, plan: Option<&Plan>) -> bool {
 
 /// Merges the inputs, and adds the errors to `report`.
 fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut Report) -> Merged {
-    let Inputs { command, options, has_quiet_flag, layer, files, find_file, resolve_env, container, errors } = inputs;
+    let Inputs { command, options, has_quiet_flag, layer, files, find_file, resolve_env, errors } = inputs;
     report.extend(errors, Failure::Usage);
-    let load = || declaration::load(&files, find_file, container.as_deref());
+    let load = || declaration::load(&files, find_file);
     // A pipe may block.
     let (declarations, mut errors) = awaiting("the declarations", load);
     if !layer.is_empty() || !resolve_env.is_empty() {
         // The default declaration is not needed, so the working directory need not be accessible.
         errors.retain(|error| error.problem != DeclarationProblem::NoEntry);
     }
-    let has_task_definition = declarations.iter().any(|declaration| declaration.from_task_definition);
-    let needs_task_definition = container.is_some() && errors.is_empty() && !has_task_definition;
     report.extend(errors, Failure::Declaration);
-    report.extend(needs_task_definition.then_some(UsageError::ContainerAlone), Failure::Usage);
     let mut defaults = TypedOptions::default();
     let (mut layers, mut read) = (Vec::new(), Vec::new());
     for declaration in declarations {

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
-use super::syntax::Format;
+use super::yaml;
 use crate::model::reference::{AWSCURRENT, SecretId};
 use crate::model::secret_value::SecretValue;
-use crate::model::tree::{Kind, Node, Position, Typed, boolean, is_null};
+use crate::model::tree::{Kind, Node, Position};
 use crate::system::os_error::ReadFailure;
 
 /// An error of a local file. It contains no value.
@@ -32,7 +32,7 @@ pub enum LocalProblem {
     /// The system's error for opening or reading the file.
     Unreadable(ReadFailure),
     NotUtf8,
-    /// The message of the YAML, TOML or JSON parser.
+    /// The message of the YAML parser.
     Syntax(String),
     /// A node of another type than this one.
     Expected(&'static str),
@@ -59,9 +59,11 @@ pub fn read(path: &Path, mut file: File) -> Result<LocalSecrets, Vec<LocalError>
     file.read_to_end(&mut bytes).map_err(|error| vec![unreadable(path, &error)])?;
     let error = |position, problem| LocalError { path: path.to_owned(), position, id: None, problem };
     let text = String::from_utf8(bytes).map_err(|_| vec![error(None, LocalProblem::NotUtf8)])?;
-    let node = Format::of(path).parse(&text).map_err(|errors| {
-        errors.into_iter().map(|found| error(found.position, LocalProblem::Syntax(found.message))).collect::<Vec<_>>()
-    })?;
+    let (node, errors) = yaml::parse(&text);
+    let Some(node) = node.filter(|_| errors.is_empty()) else {
+        let error = |found: yaml::SyntaxError| error(Some(found.position), LocalProblem::Syntax(found.message));
+        return Err(errors.into_iter().map(error).collect());
+    };
     let Kind::Table(entries) = &node.kind else {
         return Err(vec![error(Some(node.position), LocalProblem::Expected("a table of secret ids and values"))]);
     };
@@ -98,7 +100,7 @@ fn stages(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
     match only_key(node) {
         Some(("$stages", stages)) => match &stages.kind {
             Kind::Table(entries) => entries.iter().map(|(key, node)| Ok((key.text.clone(), value(node)?))).collect(),
-            Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => Err(Mismatch {
+            Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => Err(Mismatch {
                 position: stages.position,
                 expected: "a table of staging labels and values under $stages",
             }),
@@ -114,7 +116,7 @@ fn only_key(node: &Node) -> Option<(&str, &Node)> {
             [(key, value)] => Some((&key.text, value)),
             _ => None,
         },
-        Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => None,
+        Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => None,
     }
 }
 
@@ -128,63 +130,27 @@ fn value(node: &Node) -> Result<SecretValue, Mismatch> {
             .ok_or(Mismatch { position: bytes.position, expected: "base64 text under $binary" });
     }
     match &node.kind {
-        Kind::Table(_) => Ok(SecretValue::new(json(node)?.to_string())),
-        Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => node
+        Kind::Table(_) => Ok(SecretValue::new(json(node).to_string())),
+        Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => node
             .text()
             .map(SecretValue::new)
             .ok_or(Mismatch { position: node.position, expected: "text, or a table as the secret's JSON object" }),
     }
 }
 
-fn json(node: &Node) -> Result<Value, Mismatch> {
-    Ok(match &node.kind {
+/// Returns the JSON of a node. A plain scalar that JSON has too is that, a number with its spelling; any other is text.
+fn json(node: &Node) -> Value {
+    match &node.kind {
+        _ if node.is_null() => Value::Null,
+        Kind::Plain(text) => match serde_json::from_str(text) {
+            Ok(Value::Number(_)) => Value::Number(Number::from_string_unchecked(text.clone())),
+            Ok(value) => value,
+            Err(_) => Value::String(text.clone()),
+        },
         Kind::Text(text) => Value::String(text.clone()),
-        Kind::Plain(text) => plain(text),
-        Kind::Typed(Typed::Null) => Value::Null,
-        Kind::Typed(Typed::Bool(value)) => Value::Bool(*value),
-        Kind::Typed(Typed::Number(literal)) => Value::Number(Number::from_string_unchecked(literal.clone())),
-        Kind::Typed(Typed::Other) => {
-            return Err(Mismatch {
-                position: node.position,
-                expected: "a value that JSON can represent; write it as text",
-            });
-        }
-        Kind::List(items) => Value::Array(items.iter().map(json).collect::<Result<_, _>>()?),
-        Kind::Table(entries) => {
-            let pairs = entries.iter().map(|(key, value)| Ok((key.text.clone(), json(value)?)));
-            Value::Object(pairs.collect::<Result<Map<_, _>, _>>()?)
-        }
-    })
-}
-
-/// Returns the JSON of a plain YAML scalar by the core schema (YAML 1.2.2, 10.3.2). A number that is also legal JSON
-/// keeps its literal.
-fn plain(text: &str) -> Value {
-    if is_null(text) {
-        return Value::Null;
+        Kind::List(items) => items.iter().map(json).collect(),
+        Kind::Table(entries) => entries.iter().map(|(key, value)| (key.text.clone(), json(value))).collect(),
     }
-    if let Some(value) = boolean(text) {
-        return Value::Bool(value);
-    }
-    if let Ok(number) = serde_json::from_str::<Number>(text) {
-        return Value::Number(number);
-    }
-    let radix = |prefix, radix| text.strip_prefix(prefix).and_then(|digits| u64::from_str_radix(digits, radix).ok());
-    if let Some(number) = radix("0x", 16).or_else(|| radix("0o", 8)) {
-        return Value::Number(number.into());
-    }
-    // `007`, `+1` and `.5` are numbers in YAML. `infinity` is not, although Rust parses it as a float.
-    let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
-        && text.bytes().any(|byte| byte.is_ascii_digit());
-    let number =
-        numeric.then(|| text.parse::<i128>().ok().map(|number| number.to_string()).or_else(|| float(text))).flatten();
-    number
-        .map_or_else(|| Value::String(text.to_owned()), |literal| Value::Number(Number::from_string_unchecked(literal)))
-}
-
-fn float(text: &str) -> Option<String> {
-    let number: f64 = text.parse().ok()?;
-    Number::from_f64(number).map(|number| number.to_string())
 }
 
 #[cfg(test)]
@@ -198,8 +164,7 @@ mod tests {
     use crate::model::reference::Reference;
 
     fn local(text: &str) -> LocalFile {
-        let node = Format::Yaml.parse(text).unwrap();
-        let Kind::Table(entries) = node.kind else { unreachable!() };
+        let Kind::Table(entries) = yaml::parse(text).0.unwrap().kind else { unreachable!() };
         LocalFile::new(entries.into_iter().map(|(key, node)| (key.text, stages(&node).ok().unwrap())).collect())
     }
 
@@ -213,10 +178,13 @@ mod tests {
     #[test]
     fn a_secret_is_text_or_an_object_and_has_stages() {
         let file = local(
-            "plain: 007\nobject: {z: 1.10, a: [true, ~, 007, 0x1F, +1, .5, yes, '1']}\nstaged: {$stages: {AWSCURRENT: new, AWSPREVIOUS: {$binary: b2xk}}}",
+            "plain: 007\nobject: {z: 1.10, n: [1E400, -0, ~], a: [true, null, 007, 0x1F, +1, .5, yes, True, '1', 'null']}\nstaged: {$stages: {AWSCURRENT: new, AWSPREVIOUS: {$binary: b2xk}}}",
         );
         assert_eq!(read(&file, "plain").unwrap(), "007");
-        assert_eq!(read(&file, "object").unwrap(), r#"{"z":1.10,"a":[true,null,7,31,1,0.5,"yes","1"]}"#);
+        assert_eq!(
+            read(&file, "object").unwrap(),
+            r#"{"z":1.10,"n":[1E400,-0,null],"a":[true,null,"007","0x1F","+1",".5","yes","True","1","null"]}"#
+        );
         assert_eq!(read(&file, "staged").unwrap(), "new");
         assert_eq!(read(&file, "staged::AWSPREVIOUS").unwrap(), "old");
         assert_eq!(read(&file, "staged::NONE"), Err(FetchError::NotFound { missing: Missing::Version, nearest: None }));
@@ -250,8 +218,7 @@ mod tests {
     #[test]
     fn an_illegal_value_is_an_error() {
         for text in ["a: [1]", "a: ~", "a: {$binary: '!'}", "a: {$stages: x}"] {
-            let node = Format::Yaml.parse(text).unwrap();
-            let Kind::Table(entries) = node.kind else { unreachable!() };
+            let Kind::Table(entries) = yaml::parse(text).0.unwrap().kind else { unreachable!() };
             assert!(stages(&entries[0].1).is_err(), "{text}");
         }
     }

@@ -10,21 +10,6 @@ pub fn json_path_column(message: &str) -> Option<usize> {
     column.trim().parse().ok()
 }
 
-/// Returns an error message of serde_json without the position at its end, ` at line 1 column 6`.
-pub fn without_json_position(message: &str) -> &str {
-    message.rsplit_once(" at line ").map_or(message, |(message, _)| message)
-}
-
-/// True for the error message of granit-parser about a colon and a blank in a plain scalar.
-pub fn is_yaml_colon(message: &str) -> bool {
-    message.starts_with("mapping values are not allowed")
-}
-
-/// True for the error message of toml about a key that occurs twice, which does not name the key.
-pub fn is_toml_duplicate_key(message: &str) -> bool {
-    message == "duplicate key"
-}
-
 /// Returns a line of clap's error output without `error: `, or `None` for its usage, for its reference to `--help`, and for its tip
 /// about `--`, which is wrong for a command line that ends in a command.
 pub fn clap_line(line: &str) -> Option<&str> {
@@ -119,24 +104,6 @@ mod tests {
     fn an_error_of_jsonpath_rust_has_its_column() {
         let error = jsonpath_rust::parser::parse_json_path("$.a[").unwrap_err();
         assert_eq!(json_path_column(&error.to_string()), Some(5), "{error}");
-    }
-
-    #[test]
-    fn serde_json_ends_with_the_position() {
-        let error = serde_json::from_str::<serde_json::Value>(r#"{"a":}"#).unwrap_err();
-        assert_eq!(without_json_position(&error.to_string()), "expected value");
-    }
-
-    #[test]
-    fn granit_does_not_allow_a_colon_in_a_plain_scalar() {
-        let error = granit_parser::Parser::new_from_str("a: b: c").find_map(Result::err).unwrap();
-        assert!(is_yaml_colon(&error.info()), "{error}");
-    }
-
-    #[test]
-    fn toml_does_not_name_a_duplicate_key() {
-        let error = toml::de::DeTable::parse("a = 1\na = 2").unwrap_err();
-        assert!(is_toml_duplicate_key(error.message()), "{error}");
     }
 
     #[test]

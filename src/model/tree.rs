@@ -1,7 +1,7 @@
-//! The syntax tree of a YAML, TOML or JSON file: each node with its position, each scalar as it was written.
+//! The syntax tree of a YAML file: each node with its position, each scalar as it was written.
 //!
-//! The files are not deserialized by serde, which stops at the first error and reports positions differently in each
-//! format, or not at all. A tree allows all errors to be reported at once, with their lines.
+//! The files are not deserialized by serde, which stops at the first error. A tree allows all errors to be reported at
+//! once, with their lines.
 
 /// A position in a file. Lines, and columns in characters, are counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,27 +19,14 @@ pub struct Node {
 
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// A scalar of TOML or JSON that is no string.
-    Typed(Typed),
-    /// A string, in quotes or as a YAML block scalar.
+    /// A scalar in quotes, or a block scalar.
     Text(String),
-    /// A YAML plain scalar, as it was written. Its type depends on what its reader expects.
+    /// A plain scalar, as it was written. Its type depends on what its reader expects.
     Plain(String),
-    /// A YAML sequence, a TOML or JSON array.
+    /// A sequence.
     List(Vec<Node>),
-    /// A YAML mapping, a TOML table or a JSON object, in the order of the file, with unique keys.
+    /// A mapping, in the order of the file, with unique keys.
     Table(Vec<(Key, Node)>),
-}
-
-/// A scalar with a type of its own.
-#[derive(Clone, Debug)]
-pub enum Typed {
-    Null,
-    Bool(bool),
-    /// A number as a JSON literal.
-    Number(String),
-    /// A TOML date, or a number without a JSON literal (`nan`).
-    Other,
 }
 
 #[derive(Clone, Debug)]
@@ -49,31 +36,29 @@ pub struct Key {
 }
 
 impl Node {
-    /// Returns a string, or the characters of a plain YAML scalar; `None` for anything else, null among it.
+    /// Returns the characters of a scalar; `None` for null, a list and a table.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Text(text) => Some(text),
-            Kind::Plain(text) if !is_null(text) => Some(text),
-            Kind::Plain(_) | Kind::Typed(_) | Kind::List(_) | Kind::Table(_) => None,
+            Kind::Text(text) | Kind::Plain(text) if !self.is_null() => Some(text),
+            Kind::Text(_) | Kind::Plain(_) | Kind::List(_) | Kind::Table(_) => None,
         }
     }
 
-    /// Returns a boolean, in YAML `true` or `false` by the core schema; `None` for anything else.
+    /// Returns the boolean that a plain scalar is in the core schema (YAML 1.2.2, 10.3.2).
     pub fn boolean(&self) -> Option<bool> {
         match &self.kind {
-            Kind::Typed(Typed::Bool(value)) => Some(*value),
-            Kind::Plain(text) => boolean(text),
-            Kind::Typed(_) | Kind::Text(_) | Kind::List(_) | Kind::Table(_) => None,
+            Kind::Plain(text) => match text.as_str() {
+                "true" | "True" | "TRUE" => Some(true),
+                "false" | "False" | "FALSE" => Some(false),
+                _ => None,
+            },
+            Kind::Text(_) | Kind::List(_) | Kind::Table(_) => None,
         }
     }
 
-    /// Returns the digits of a whole number without a sign; `None` for anything else.
-    pub fn digits(&self) -> Option<&str> {
-        let text = match &self.kind {
-            Kind::Typed(Typed::Number(text)) | Kind::Plain(text) => text,
-            Kind::Typed(_) | Kind::Text(_) | Kind::List(_) | Kind::Table(_) => return None,
-        };
-        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
+    /// True for a plain scalar that is a number in JSON.
+    pub fn is_number(&self) -> bool {
+        matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
 
     /// Returns the value of a key; `None` if this is no table, or has no such key.
@@ -82,41 +67,19 @@ impl Node {
         entries.iter().find(|(key, _)| key.text == name).map(|(_, value)| value)
     }
 
-    /// True for a null, in YAML by the core schema.
+    /// True for a plain scalar that is null in the core schema (YAML 1.2.2, 10.3.2).
     pub fn is_null(&self) -> bool {
-        match &self.kind {
-            Kind::Typed(Typed::Null) => true,
-            Kind::Plain(text) => is_null(text),
-            Kind::Typed(_) | Kind::Text(_) | Kind::List(_) | Kind::Table(_) => false,
-        }
+        matches!(&self.kind, Kind::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
     /// Returns the name of the node's type for messages.
     pub fn description(&self) -> &'static str {
         match &self.kind {
+            Kind::Plain(_) if self.is_null() => "null",
             Kind::Text(_) => "text",
-            Kind::Plain(text) if is_null(text) => "null",
             Kind::Plain(_) => "a scalar",
-            Kind::Typed(Typed::Null) => "null",
-            Kind::Typed(Typed::Bool(_)) => "a boolean",
-            Kind::Typed(Typed::Number(_)) => "a number",
-            Kind::Typed(Typed::Other) => "a date or a number",
             Kind::List(_) => "a list",
             Kind::Table(_) => "a table",
         }
     }
-}
-
-/// Returns the boolean that a plain YAML scalar is in the core schema (YAML 1.2.2, 10.3.2).
-pub fn boolean(plain: &str) -> Option<bool> {
-    match plain {
-        "true" | "True" | "TRUE" => Some(true),
-        "false" | "False" | "FALSE" => Some(false),
-        _ => None,
-    }
-}
-
-/// True for a plain YAML scalar that is null in the core schema (YAML 1.2.2, 10.3.2).
-pub fn is_null(plain: &str) -> bool {
-    matches!(plain, "" | "~" | "null" | "Null" | "NULL")
 }

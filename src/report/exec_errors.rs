@@ -103,7 +103,7 @@ fn as_file(subject: &Subject) -> String {
     match (&subject.origin, subject.reference()) {
         (Origin::File { .. }, _) => "deliver it as a file, under `files`".to_owned(),
         (Origin::Argument("--env"), Some(written)) => format!("deliver it as a file: --as-file {label}={written}"),
-        (Origin::Argument(_) | Origin::Inherited | Origin::TaskDefinition { .. }, _) => {
+        (Origin::Argument(_) | Origin::Inherited, _) => {
             format!("deliver it as a file: --as-file {label}=SECRET:KEY")
         }
     }

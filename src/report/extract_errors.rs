@@ -74,7 +74,7 @@ fn naming_hint(subject: &Subject, in_file: &str) -> String {
         (Origin::Argument(option), Some(written)) => {
             format!("write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {in_file}")
         }
-        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. } | Origin::TaskDefinition { .. }, _) => {
+        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
             format!("{in_file}, or give a `prefix`")
         }
     }
@@ -87,7 +87,7 @@ fn clash_hint(subject: &Subject) -> String {
         (Origin::Argument(option), Some(written)) => format!(
             "of two secrets, give one a prefix: {option} PREFIX_={written}; else declare it in a file, under `env-from`: {in_file}"
         ),
-        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. } | Origin::TaskDefinition { .. }, _) => {
+        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
             format!("{in_file}, or, of two secrets, give one a `prefix`")
         }
     }

@@ -18,11 +18,10 @@ pub fn name(locator: &Locator) -> String {
     }
 }
 
-/// Returns the advice for a value that need not exist; `None` for an `env-from` entry, and one of a task definition, which cannot
-/// have a default.
+/// Returns the advice for a value that need not exist; `None` for an `env-from` entry, which cannot have a default.
 pub fn default_hint(subject: &Subject) -> Option<&'static str> {
     match (subject.kind, &subject.origin) {
-        (SubjectKind::EnvFrom, _) | (_, Origin::TaskDefinition { .. }) => None,
+        (SubjectKind::EnvFrom, _) => None,
         (SubjectKind::Credential, _) => Some("give the credential a `default`"),
         (SubjectKind::Entry, Origin::File { .. }) => Some("give the entry a `default` or `optional: true`"),
         (SubjectKind::Entry, Origin::Argument(_) | Origin::Inherited) => {

@@ -3,40 +3,20 @@
 use super::line::Line;
 use super::reference_errors::{literal_hint, reference};
 use super::usage_errors::quoted_value;
-use crate::input::declaration::{DeclarationError, DeclarationProblem, Excerpt};
+use crate::input::declaration::{DeclarationError, DeclarationProblem};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
 use crate::model::env_name::is_name;
 use crate::model::options::find_option;
 use crate::model::quoting::file_name;
-use crate::model::reference::{AliasNameError, ReferenceError, SecretIdError};
+use crate::model::reference::{AliasNameError, ReferenceError};
 use crate::model::template::TemplateError;
 use crate::model::tree::Position;
 
-/// Returns the message, the line that it is about, and a hint.
+/// Returns the message, and a hint.
 pub fn declaration(error: &DeclarationError) -> Vec<Line> {
     let message = Line::error(declaration_message(error));
-    let mut source = Vec::new();
-    if let DeclarationProblem::FurtherColon(_, Some(excerpt)) = &error.problem {
-        source = source_lines(excerpt).map(Line::note).into();
-    }
-    std::iter::once(message).chain(source).chain(declaration_hint(error).map(Line::help)).collect()
-}
-
-/// The columns of a source line that are shown, so that it fits a terminal of 80 columns.
-const SOURCE_COLUMNS: usize = 60;
-
-/// Returns the part of a line, which is ASCII, that is around the error, and a caret under that.
-fn source_lines(Excerpt { line, column }: &Excerpt) -> [String; 2] {
-    let start = column.saturating_sub(SOURCE_COLUMNS / 2).min(line.len().saturating_sub(SOURCE_COLUMNS));
-    let end = line.len().min(start + SOURCE_COLUMNS);
-    let cut = |at: usize| match at == 0 || at == line.len() {
-        true => "",
-        false => "…",
-    };
-    let shown = line.get(start + cut(start).chars().count()..end - cut(end).chars().count()).unwrap_or_default();
-    let caret = column - start;
-    [format!("{}{shown}{}", cut(start), cut(end)), format!("{:>caret$}", "^")]
+    std::iter::once(message).chain(declaration_hint(error).map(Line::help)).collect()
 }
 
 fn declaration_hint(error: &DeclarationError) -> Option<String> {
@@ -46,15 +26,9 @@ fn declaration_hint(error: &DeclarationError) -> Option<String> {
         (DeclarationProblem::Value { text, .. }, Some(key)) => {
             return find_option(key)?.nearest_value(text).map(|nearest| format!("did you mean {nearest}?"));
         }
-        (DeclarationProblem::FirstColon(_), _) => {
-            "check its indentation, and for a blank after the colon in the line above"
-        }
-        (DeclarationProblem::FinalColon(_), _) => "a text that ends with a colon needs quotes",
-        (DeclarationProblem::FurtherColon(..), _) => {
-            "a text with a colon and a blank needs quotes; a reference has no blank after its colon"
-        }
-        (DeclarationProblem::TableAsKey(_), _) => "a template needs quotes, as in: NAME: { template: \"{{ … }}\" }",
-        (DeclarationProblem::UnknownKey { key, nearest: None }, None) if is_variable(key) => {
+        (DeclarationProblem::Toml, _) => "write it as YAML, as in: env: { NAME: REF }",
+        (DeclarationProblem::TaskDefinition, _) => "docs/migrating.md has the jq line that makes a declaration of it",
+        (DeclarationProblem::UnknownKey { key, nearest: None, .. }, None) if is_variable(key) => {
             return Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"));
         }
         (DeclarationProblem::UnknownKey { key, .. }, None)
@@ -62,7 +36,7 @@ fn declaration_hint(error: &DeclarationError) -> Option<String> {
         {
             "variables stand under `env:`"
         }
-        (DeclarationProblem::UnknownKey { key, nearest: None }, Some(_)) if key == "key" => {
+        (DeclarationProblem::UnknownKey { key, nearest: None, .. }, Some(_)) if key == "key" => {
             "the key stands in the reference, as in: from: \"prod/db:host\""
         }
         (DeclarationProblem::Expected { found: "a list", .. }, Some("env")) => {
@@ -157,17 +131,16 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         DeclarationProblem::Untrusted { what, why } => {
             format!("not read, since {what} {why}; to read it anyway, name it with -f")
         }
-        DeclarationProblem::Syntax(why)
-        | DeclarationProblem::TableAsKey(why)
-        | DeclarationProblem::FirstColon(why)
-        | DeclarationProblem::FinalColon(why)
-        | DeclarationProblem::FurtherColon(why, _) => why.clone(),
-        DeclarationProblem::UnknownKey { key, nearest } => match (quoted_key(key), nearest) {
+        DeclarationProblem::Syntax(why) => why.clone(),
+        DeclarationProblem::Toml => "is TOML, and a declaration is YAML".to_owned(),
+        DeclarationProblem::TaskDefinition => "is a task definition of ECS, not a declaration".to_owned(),
+        DeclarationProblem::UnknownKey { key, nearest, known } => match (quoted_key(key), nearest) {
             (None, _) => "unknown key, which is not printed, since it could be a value".to_owned(),
             (Some(key), Some(nearest)) => format!("unknown key {key}; did you mean {nearest:?}?"),
-            (Some(key), None) => format!("unknown key {key}"),
+            (Some(key), None) => format!("unknown key {key}; expected one of {}", known.join(", ")),
         },
         DeclarationProblem::Expected { expected, found } => format!("expected {expected}, found {found}"),
+        DeclarationProblem::Literal(text) => format!("{text} is no reference; for a literal write {{ value: {text} }}"),
         DeclarationProblem::IllegalName(name) => {
             format!("{name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)")
         }
@@ -198,46 +171,5 @@ fn declaration_problem(problem: &DeclarationProblem) -> String {
         DeclarationProblem::Pattern { pattern, why } => format!("{pattern:?} is not a glob pattern: {why}"),
         DeclarationProblem::ExternalIdAlone => "`external-id` requires `role-arn`".to_owned(),
         DeclarationProblem::NotInDeclaration => "cannot be set in a declaration".to_owned(),
-        DeclarationProblem::MissingKey(key) => format!("has no `{key}`"),
-        DeclarationProblem::NoContainer => "has no containers".to_owned(),
-        DeclarationProblem::SeveralContainers(names) => {
-            format!("has several containers ({}); choose one with --container", names.join(", "))
-        }
-        DeclarationProblem::NoSuchContainer { name, nearest, known } => {
-            no_such_container(name, nearest.as_deref(), known)
-        }
-        DeclarationProblem::DuplicateName { name, line } => format!("{name:?} is already on line {line}"),
-        DeclarationProblem::EnvironmentFiles => {
-            "`environmentFiles` are not read; write their variables under `environment` or into a declaration"
-                .to_owned()
-        }
-        DeclarationProblem::ValueFrom { text, error } => value_from(text, error),
     }
 }
-
-fn no_such_container(name: &str, nearest: Option<&str>, known: &[String]) -> String {
-    let instead = match (nearest, known) {
-        (Some(nearest), _) => format!("; did you mean {nearest:?}?"),
-        (None, []) => "; its containers have no names".to_owned(),
-        (None, known) => format!("; it has {}", known.join(", ")),
-    };
-    format!("has no container {name:?}{instead}")
-}
-
-/// Returns the message about a `valueFrom`, whose format differs from that of a reference.
-fn value_from(text: &str, error: &ReferenceError) -> String {
-    match error {
-        ReferenceError::Id(SecretIdError::IllegalCharacter(character)) => {
-            format!("`valueFrom` is not an ARN, so it is a parameter's name, which cannot contain {character:?}")
-        }
-        ReferenceError::Id(SecretIdError::ArnCutShort(arn)) => {
-            format!("{arn:?} is an ARN cut short; expected {ECS_SECRET} or {ECS_PARAMETER}")
-        }
-        ReferenceError::Empty => "`valueFrom` is empty; expected an ARN, or the name of a parameter".to_owned(),
-        error => reference(text, error),
-    }
-}
-
-const ECS_SECRET: &str = "arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX[:JSON-KEY:VERSION-STAGE:VERSION-ID]";
-
-const ECS_PARAMETER: &str = "arn:aws:ssm:REGION:ACCOUNT:parameter/NAME";

@@ -1,6 +1,6 @@
 //! Messages about references and secret ids.
 
-use crate::model::reference::{ReferenceError, SecretIdError, Store};
+use crate::model::reference::{ReferenceError, SecretIdError};
 
 pub fn reference(written: &str, error: &ReferenceError) -> String {
     match error {
@@ -31,13 +31,6 @@ pub fn reference(written: &str, error: &ReferenceError) -> String {
         ReferenceError::NoAlias { name, nearest: None } => {
             format!("the template uses {name:?}, which is not an alias under `secrets` here or in an earlier file")
         }
-        ReferenceError::EcsFields { text, count, store: Store::SecretsManager } => format!(
-            "{text:?} has {count} fields; ECS accepts the 7 of a secret's ARN, or 10 with all of \
-             :JSON-KEY:VERSION-STAGE:VERSION-ID, of which each may be empty"
-        ),
-        ReferenceError::EcsFields { text, count, store: Store::ParameterStore } => {
-            format!("{text:?} has {count} fields; ECS accepts the 6 of a parameter's ARN")
-        }
     }
 }
 
@@ -67,8 +60,7 @@ pub fn literal_hint(error: &ReferenceError, declare: &str) -> Option<String> {
         | ReferenceError::Expanded(_)
         | ReferenceError::Version { .. }
         | ReferenceError::Path(_)
-        | ReferenceError::NoAlias { .. }
-        | ReferenceError::EcsFields { .. } => None,
+        | ReferenceError::NoAlias { .. } => None,
     }
 }
 
@@ -94,8 +86,7 @@ pub fn variable(error: &ReferenceError) -> Option<String> {
         | ReferenceError::Expanded(_)
         | ReferenceError::Version { .. }
         | ReferenceError::Path(_)
-        | ReferenceError::NoAlias { .. }
-        | ReferenceError::EcsFields { .. } => None,
+        | ReferenceError::NoAlias { .. } => None,
     }
 }
 

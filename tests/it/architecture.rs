@@ -133,8 +133,8 @@ fn only_the_command_line_names_clap() {
 }
 
 #[test]
-fn only_readers_of_syntax_name_yaml_and_toml() {
-    none(&named_outside(&["input::syntax"], &["granit_parser", "toml"]));
+fn only_the_reader_of_syntax_names_the_parser_of_yaml() {
+    none(&named_outside(&["input::yaml"], &["granit_parser"]));
 }
 
 #[test]

@@ -85,17 +85,6 @@ fn an_empty_string_is_a_value() {
 }
 
 #[test]
-fn toml_and_json_list_credentials_as_well() {
-    let toml = "[credentials.\"app@*.service\"]\ntok = \"x:k\"\n";
-    let json = r#"{ "credentials": { "app@*.service": { "tok": { "from": "x:k" } } } }"#;
-    for (name, text) in [("units.toml", toml), ("units.json", json)] {
-        let aws = served();
-        let sandbox = Sandbox::new().arg("credential").aws(&aws).file(name, text).args(["-f", name]).bare();
-        assert_eq!(asked(sandbox, "app@1.service", "tok"), b"v", "{name}");
-    }
-}
-
-#[test]
 fn a_units_own_name_beats_every_pattern() {
     let declaration =
         "credentials:\n  \"*.service\": { tok: \"y:k\", only: \"y:k\" }\n  app@1.service: { tok: \"x:k\" }\n";

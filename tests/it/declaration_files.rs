@@ -1,4 +1,4 @@
-//! Declaration files that cannot be read or parsed, in each of the three formats.
+//! Declaration files that cannot be read or parsed.
 
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
@@ -15,27 +15,23 @@ fn broken_yaml_is_an_error() {
 }
 
 #[test]
-fn broken_toml_is_an_error() {
-    let run = launch("app.toml", "[env]\nA = \"x:k\"\nB = \n");
-    run.refused(78).says(["app.toml:3"]);
-}
-
-#[test]
 fn broken_json_is_an_error() {
-    let run = launch("app.json", "{\n  \"env\": {\n    \"A\": \"x:k\",\n  }\n}\n");
-    run.refused(78).says(["app.json:"]);
+    let run = launch("app.json", "{\n  \"env\": {\n    \"A\": \"x:k\"\n    \"B\": \"x:k\"\n  }\n}\n");
+    run.refused(78).says(["app.json:4:5: "]);
 }
 
 #[test]
-fn an_unknown_key_of_toml_is_an_error_with_its_line() {
-    let run = launch("app.toml", "[env]\nA = \"x:k\"\n[secretz]\ndb = \"x\"\n");
-    run.refused(78).says(["app.toml:3", "secretz"]);
-}
-
-#[test]
-fn a_duplicate_key_of_toml_is_an_error_with_its_line() {
-    let run = launch("app.toml", "[env]\nA = \"x:k\"\nA = \"x:k\"\n");
-    run.refused(78).says(["app.toml:3"]);
+fn a_file_in_another_format_gets_one_line_of_help() {
+    let task = r#"{"containerDefinitions":[{"secrets":[{"name":"A","valueFrom":"/prod/a"}]}]}"#;
+    for (name, text, help) in [
+        ("app.toml", "[env]\nA = \"x:k\"\n", "write it as YAML"),
+        ("task.json", task, "docs/migrating.md"),
+        ("described.json", &format!("{{\"taskDefinition\":{task},\"tags\":[]}}"), "docs/migrating.md"),
+    ] {
+        let run = launch(name, text);
+        run.refused(78).says([name, help]);
+        assert_eq!(run.stderr().lines().count(), 2, "{run}");
+    }
 }
 
 #[test]
@@ -45,19 +41,9 @@ fn a_duplicate_key_of_json_is_an_error_with_its_line() {
 }
 
 #[test]
-fn toml_and_json_need_quotes_where_text_is_expected() {
-    let run = launch("app.toml", "[env]\nA = { value = 5432 }\n");
-    run.refused(78).says(["app.toml:2"]);
-    let run = launch("app.json", "{\"env\": {\n\"A\": {\"value\": 5432}}}\n");
-    run.refused(78).says(["app.json:2"]);
-}
-
-#[test]
 fn invalid_utf_8_is_an_error() {
-    for name in ["app.yaml", "app.toml", "app.json"] {
-        let run = launch(name, b"env:\n  A: \"x\xff\xfe\"\n");
-        run.refused(78).says([name]);
-    }
+    let run = launch("app.yaml", b"env:\n  A: \"x\xff\xfe\"\n");
+    run.refused(78).says(["app.yaml"]);
 }
 
 #[test]
@@ -81,9 +67,5 @@ fn lines_that_end_as_on_windows_are_read() {
 
 #[test]
 fn a_byte_order_mark_is_no_part_of_the_declaration() {
-    for (name, declaration) in
-        [("app.yaml", "\u{feff}env:\n  A: { value: v }\n"), ("app.toml", "\u{feff}[env]\nA = { value = \"v\" }\n")]
-    {
-        launch(name, declaration).launched().has("A", "v");
-    }
+    launch("app.yaml", "\u{feff}env:\n  A: { value: v }\n").launched().has("A", "v");
 }

@@ -195,7 +195,6 @@ fn every_default_name_is_found() {
     for (name, declaration) in [
         ("secrets-exec.yaml", DECLARATION),
         ("secrets-exec.yml", DECLARATION),
-        ("secrets-exec.toml", "[env]\nA = \"x:k\"\n"),
         ("secrets-exec.json", r#"{"env":{"A":"x:k"}}"#),
     ] {
         let aws = served();
@@ -207,8 +206,9 @@ fn every_default_name_is_found() {
 #[test]
 fn two_default_files_are_an_error() {
     let aws = served();
-    let run = Sandbox::new().aws(&aws).declaration(DECLARATION).file("secrets-exec.toml", "[env]\nA = \"x:k\"\n").run();
-    run.refused(78).says(["secrets-exec.yaml", "secrets-exec.toml"]);
+    let run =
+        Sandbox::new().aws(&aws).declaration(DECLARATION).file("secrets-exec.json", r#"{"env":{"A":"x:k"}}"#).run();
+    run.refused(78).says(["secrets-exec.yaml", "secrets-exec.json"]);
     assert!(aws.calls().is_empty());
 }
 

@@ -166,17 +166,6 @@ fn whole_secrets_and_single_keys_share_one_request() {
 }
 
 #[test]
-fn toml_and_json_say_the_same() {
-    let toml = "[[env-from]]\nfrom = \"prod/app\"\nprefix = \"P_\"\nonly = [\"a\"]\nrename = { a = \"B\" }\n";
-    let json = r#"{"env-from":[{"from":"prod/app","prefix":"P_","only":["a"],"rename":{"a":"B"}}]}"#;
-    let aws = Aws::start().secret("prod/app", Secret::json(r#"{"a":"1","c":"2"}"#));
-    for (file, text) in [("d.toml", toml), ("d.json", json)] {
-        let sandbox = Sandbox::new().aws(&aws).file(file, text);
-        sandbox.args(["-f", file]).run().launched_silently().has("P_B", "1").lacks("P_C");
-    }
-}
-
-#[test]
 fn a_key_of_only_that_is_not_there_is_missing() {
     let run = expand(r#"{"api_key":"k"}"#, ", only: [api_kye]");
     run.refused(78).says(["secrets-exec.yaml:2", "prod/app", "\"api_kye\"", "\"api_key\""]);

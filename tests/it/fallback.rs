@@ -179,7 +179,7 @@ fn a_profiles_role_is_assumed_elsewhere_when_its_region_is_down() {
 #[test]
 fn a_declaration_may_name_them() {
     let aws = served().region_fails(HERE, fault::unavailable());
-    let declaration = "defaults:\n  fallback-regions: [us-west-2]\n  timeout: 2s\nenv:\n  A: x:k\n";
+    let declaration = "defaults:\n  fallback-region: [us-west-2]\n  timeout: 2s\nenv:\n  A: x:k\n";
     Sandbox::new().aws(&aws).declaration(declaration).run().launched().has("A", "v");
 }
 

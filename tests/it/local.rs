@@ -147,10 +147,13 @@ fn null_and_a_missing_key_are_absences() {
 }
 
 #[test]
-fn yaml_and_toml_serve_the_same() {
+fn yaml_serves_as_json_does() {
     for (name, content) in [
         ("local.yaml", "prod/db:\n  host: db.internal\n  port: 5432\n  on: true\nplain: |\n  one\n  two\n"),
-        ("local.toml", "plain = \"one\\ntwo\\n\"\n[\"prod/db\"]\nhost = \"db.internal\"\nport = 5432\non = true\n"),
+        (
+            "local.json",
+            "{\n\t\"prod\\/db\": {\"host\": \"db.internal\",\t\"port\": 5432, \"on\": true},\n\t\"plain\": \"one\\ntwo\\n\"\n}\n",
+        ),
     ] {
         let run = Sandbox::new()
             .file(name, content)
@@ -196,7 +199,6 @@ fn a_key_of_a_damaged_file_that_could_hold_a_value_is_not_quoted() {
         ("yaml", "prod/db: { host: h, ? \"password: cAnArY-7f3a9c51\" : x }\n"),
         ("yaml", "prod/db: { host: h, password=cAnArY-7f3a9c51 }\n"),
         ("json", "{\"prod/db\": {\"host\": \"h\", \"password: cAnArY-7f3a9c51\": 1}}"),
-        ("toml", "['prod/db']\nhost = 'h'\n\"password = cAnArY-7f3a9c51\" = 1\n"),
     ];
     for (extension, text) in damaged {
         let name = format!("local.{extension}");
@@ -221,11 +223,9 @@ fn a_damaged_file_is_refused_without_its_values() {
         ("yaml", "prod/db: { a: b }\ncAnArY-7f3a9c51:\n"),
         ("yaml", "prod/db: { cAnArY-7f3a9c51, cAnArY-7f3a9c51 }\n"),
         ("json", "{\"prod/db\": {\"a\": \"b\"}, \"cAnArY-7f3a9c51\": null}"),
-        ("json", "{\"a\": cAnArY-7f3a9c51}"),
+        ("json", "{\"a\": \"b\" cAnArY-7f3a9c51}"),
         ("json", "{\"a\": \"cAnArY-7f3a9c51\\x\"}"),
         ("json", "{\"x cAnArY-7f3a9c51\": 1, \"x cAnArY-7f3a9c51\": 2}"),
-        ("toml", "a = cAnArY-7f3a9c51\n"),
-        ("toml", "\"x cAnArY-7f3a9c51\" = 1\n\"x cAnArY-7f3a9c51\" = 2\n"),
     ] {
         let name = format!("local.{extension}");
         let run = Sandbox::new().file(&name, text).args(["--local", &name]).resolve("A=prod/db").run();

@@ -112,7 +112,6 @@ mod skips;
 mod sso;
 mod stalled_files;
 mod streams;
-mod task_definition;
 mod template_faults;
 mod templates;
 mod trace;

@@ -162,18 +162,6 @@ fn an_answer_that_says_nothing_of_a_parameter_is_no_absence() {
 }
 
 #[test]
-fn a_task_definition_reads_parameters_by_name_and_by_arn() {
-    let aws = served();
-    let document = format!(
-        r#"{{"containerDefinitions":[{{"name":"app","secrets":[
-            {{"name":"A","valueFrom":"/app/text"}},{{"name":"B","valueFrom":"{ARN}"}}]}}]}}"#
-    );
-    let run = Sandbox::new().aws(&aws).file("task.json", document).args(["-f", "task.json"]).run();
-    run.launched().has("A", CANARY);
-    assert_eq!(aws.calls().len(), 1);
-}
-
-#[test]
 fn verbose_names_the_parameter_and_its_version() {
     let run = Sandbox::new().aws(&served()).arg("-v").resolve("A=ssm:/app/db:k:blue").run();
     run.launched().says(["parameter /app/db, version 1, label blue, region us-east-1"]);

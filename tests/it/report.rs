@@ -77,10 +77,10 @@ fn a_failure_of_a_second_file_names_that_file() {
     let run = Sandbox::new()
         .aws(&aws)
         .file("a.yaml", "env:\n  A: gone:a\n")
-        .file("conf/b.toml", "# a comment\n\n[env]\nB = \"gone:b\"\n")
-        .args(["-f", "a.yaml", "-f", "conf/b.toml"])
+        .file("conf/b.yaml", "# a comment\n\nenv:\n  B: gone:b\n")
+        .args(["-f", "a.yaml", "-f", "conf/b.yaml"])
         .run();
-    run.refused(78).says(["a.yaml:2", "conf/b.toml:4"]);
+    run.refused(78).says(["a.yaml:2", "conf/b.yaml:4"]);
 }
 
 #[test]

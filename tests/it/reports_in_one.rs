@@ -28,8 +28,8 @@ fn mistakes_of_files_command_line_and_variables_are_one_report() {
 
 #[test]
 fn several_files_that_cannot_be_read_are_one_report() {
-    let run = Sandbox::new().file("b.yaml", "env: [\n").args(["-f", "a.yaml", "-f", "b.yaml", "-f", "c.toml"]).run();
-    run.refused(78).says(["a.yaml", "b.yaml:", "c.toml"]);
+    let run = Sandbox::new().file("b.yaml", "env: [\n").args(["-f", "a.yaml", "-f", "b.yaml", "-f", "c.yaml"]).run();
+    run.refused(78).says(["a.yaml", "b.yaml:", "c.yaml"]);
 }
 
 #[test]
@@ -56,22 +56,12 @@ fn lines(run: &Outcome, file: &str) -> Vec<usize> {
 
 #[test]
 fn mistakes_of_a_declaration_are_told_in_the_order_of_its_lines() {
-    for (name, declaration) in [
-        (
-            "app.yaml",
-            "files:\n  - { from: \"no blanks\" }\nenv:\n  1A: x:k\n  B: { value: [a] }\nunknown: 1\nenv-from:\n  - { prefix: P_ }\n\
-             secrets:\n  ssm: x\n  ok: \"bad id\"\ndefaults:\n  regoin: us-east-1\n",
-        ),
-        (
-            "app.toml",
-            "unknown = 1\n[secrets]\nssm = \"x\"\n[defaults]\nregoin = \"r\"\n[env]\nA = 1\nB = \"bad id\"\n[[env-from]]\nprefix = \"P_\"\n",
-        ),
-    ] {
-        let run = Sandbox::new().file(name, declaration).args(["-f", name]).run();
-        run.refused(78);
-        let told = lines(&run, name);
-        assert!(told.len() >= 5 && told.is_sorted(), "{told:?}: {run}");
-    }
+    let declaration = "files:\n  - { from: \"no blanks\" }\nenv:\n  1A: x:k\n  B: { value: [a] }\nunknown: 1\nenv-from:\n  - { prefix: P_ }\n\
+         secrets:\n  ssm: x\n  ok: \"bad id\"\ndefaults:\n  regoin: us-east-1\n";
+    let run = Sandbox::new().file("app.yaml", declaration).args(["-f", "app.yaml"]).run();
+    run.refused(78);
+    let told = lines(&run, "app.yaml");
+    assert!(told.len() >= 5 && told.is_sorted(), "{told:?}: {run}");
 }
 
 #[test]
@@ -117,8 +107,8 @@ fn broken_yaml_is_told_with_a_reason() {
 #[test]
 fn nothing_to_resolve_names_the_files_that_were_read() {
     let run =
-        Sandbox::new().file("a.yaml", "env: {}\n").file("b.toml", "").args(["-f", "a.yaml", "-f", "b.toml"]).run();
-    run.refused(64).says(["a.yaml", "b.toml"]);
+        Sandbox::new().file("a.yaml", "env: {}\n").file("b.yaml", "").args(["-f", "a.yaml", "-f", "b.yaml"]).run();
+    run.refused(64).says(["a.yaml", "b.yaml"]);
     let run = Sandbox::new().declaration("defaults: { region: us-east-1 }\n").run();
     run.refused(64).says(["secrets-exec.yaml"]);
 }

@@ -235,17 +235,6 @@ fn an_alias_of_an_earlier_file_serves_a_template() {
 }
 
 #[test]
-fn toml_and_json_say_the_same() {
-    let toml = "[secrets]\ndb = \"prod/db\"\n[env]\nA = { template = \"{{ db.k }}\\n\" }\n";
-    let json = r#"{"secrets":{"db":"prod/db"},"env":{"A":{"template":"{{ db.k }}\n"}}}"#;
-    let aws = Aws::start().secret("prod/db", Secret::json(r#"{"k":"v"}"#));
-    for (file, text) in [("d.toml", toml), ("d.json", json)] {
-        let sandbox = Sandbox::new().aws(&aws).file(file, text);
-        sandbox.args(["-f", file]).run().launched_silently().has("A", "v\n");
-    }
-}
-
-#[test]
 fn what_a_template_prints_may_be_encoded() {
     let aws = Aws::start().secret("prod/db", Secret::json(r#"{"k":"v"}"#));
     let declaration = "secrets: { db: prod/db }\nenv: { A: { template: \"u:{{ db.k }}\", encode: base64 } }\n";

@@ -335,7 +335,7 @@ fn a_reference_without_an_option_is_told_to_need_one() {
 #[test]
 fn nothing_to_resolve_is_told_with_the_ways_to_name_something_and_the_help_of_the_command() {
     let run = refuses_words(&["check"], &["--env NAME=REF", "-f FILE", "secrets-exec check --help"]);
-    run.says(["secrets-exec.toml or secrets-exec.json"]);
+    run.says(["secrets-exec.yml or secrets-exec.json"]);
 }
 
 #[test]

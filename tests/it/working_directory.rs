@@ -1,7 +1,7 @@
 //! The declaration in the working directory: it is read only when no one but root and the user can create or change it.
 
 use std::fs;
-use std::os::unix::fs::{chown, lchown, symlink};
+use std::os::unix::fs::chown;
 
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
@@ -155,48 +155,3 @@ fn a_directory_that_may_not_be_entered_is_told_when_nothing_else_is_to_be_resolv
 }
 
 const DECLARATION: &str = "env:\n  A: { value: v }\n";
-
-/// A declaration in `inner/real.yaml`, to which a link of the working directory leads.
-fn linked(target: &str) -> Sandbox {
-    let sandbox = Sandbox::new().file("inner/real.yaml", DECLARATION).mode("inner", 0o755);
-    symlink(target, sandbox.path(NAME)).unwrap();
-    sandbox
-}
-
-#[test]
-fn a_link_is_followed_where_every_directory_on_the_way_is_trusted() {
-    for target in ["inner/real.yaml", "./inner/../inner/real.yaml", "second"] {
-        let sandbox = linked(target);
-        symlink("./inner/real.yaml", sandbox.path("second")).unwrap();
-        sandbox.run().launched_silently().has("A", "v");
-    }
-}
-
-#[test]
-fn a_link_through_a_directory_that_others_may_write_is_refused() {
-    is_refused(&linked("inner/real.yaml").mode("inner", 0o777).run(), "inner, on the way to it,");
-    let sandbox = linked("second/real.yaml");
-    symlink("inner", sandbox.path("second")).unwrap();
-    is_refused(&sandbox.mode("inner", 0o777).run(), "inner, on the way to it,");
-    let sandbox = linked("inner/real.yaml");
-    // The directory for temporary files is writable for everyone.
-    let real = sandbox.path("inner/real.yaml");
-    fs::remove_file(sandbox.path(NAME)).unwrap();
-    symlink(&real, sandbox.path(NAME)).unwrap();
-    is_refused(&sandbox.run(), "on the way to it, can be written by anyone");
-}
-
-#[test]
-fn a_link_on_the_way_that_belongs_to_another_user_is_refused() {
-    let sandbox = linked("second/real.yaml");
-    symlink("inner", sandbox.path("second")).unwrap();
-    if lchown(sandbox.path("second"), Some(STRANGER), None).is_err() {
-        return skip::skipped("a link of another user: only root can make one");
-    }
-    is_refused(&sandbox.run(), "second, on the way to it, belongs to neither");
-}
-
-#[test]
-fn a_link_to_itself_is_an_error() {
-    linked(NAME).run().refused(78).says([NAME]);
-}

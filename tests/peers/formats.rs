@@ -1,4 +1,4 @@
-//! One declaration in YAML, TOML and JSON: three ways to write the same environment.
+//! One declaration in YAML and JSON: two ways to write the same environment.
 
 use serde_json::json;
 
@@ -22,28 +22,6 @@ env:
   DECODED: { from: "db:encoded", decode: base64 }
   SENTRY_DSN: { from: formats/missing, optional: true }
   LOG_LEVEL: { value: info }
-"#;
-
-const TOML: &str = r#"
-[defaults]
-region = "us-east-1"
-timeout = "20s"
-
-[secrets]
-db = "formats/db"
-old = { id = "formats/db", stage = "AWSPREVIOUS" }
-binary = { id = "formats/binary" }
-
-[env]
-DB_HOST = "db:host"
-DB_PORT = { from = "db:port", default = "5432" }
-DB_PASSWORD = { from = "db:password" }
-DB_PASSWORD_OLD = "old:password"
-DB_POOL = "db:$.pool.max"
-BINARY = { from = "binary", encode = "base64" }
-DECODED = { from = "db:encoded", decode = "base64" }
-SENTRY_DSN = { from = "formats/missing", optional = true }
-LOG_LEVEL = { value = "info" }
 "#;
 
 const JSON: &str = r#"
@@ -81,7 +59,7 @@ const SET: [(&str, &str); 8] = [
 ];
 
 #[test]
-fn yaml_toml_and_json_give_the_same_environment() {
+fn yaml_and_json_give_the_same_environment() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("formats/db", r#"{"password":"old"}"#);
     let current = json!({
@@ -97,7 +75,7 @@ fn yaml_toml_and_json_give_the_same_environment() {
     let mut names = moto.sandbox().control().names();
     names.extend(SET.map(|(name, _)| name.to_owned()));
     names.sort_unstable();
-    for (file, declaration) in [("d.yaml", YAML), ("d.toml", TOML), ("d.json", JSON)] {
+    for (file, declaration) in [("d.yaml", YAML), ("d.json", JSON)] {
         let sandbox = moto.sandbox().file(file, declaration);
         let outcome = sandbox.args(["-f", file]).run();
         outcome.launched_silently();

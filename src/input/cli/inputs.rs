@@ -31,8 +31,6 @@ pub struct Inputs {
     pub find_file: bool,
     /// The names of inherited variables in whose values references are resolved.
     pub resolve_env: Vec<Pattern>,
-    /// The name of a container in a task definition.
-    pub container: Option<String>,
     /// Errors to report together with those of declarations.
     pub errors: Vec<UsageError>,
 }
@@ -43,7 +41,6 @@ impl Inputs {
         let mut inputs = Self::of_declarations(command, matches, inherited);
         inputs.layer = layer(matches, &mut inputs.errors);
         inputs.resolve_env = resolve_env(matches, &mut inputs.errors);
-        inputs.container = matches.remove_one("container");
         inputs
     }
 
@@ -61,17 +58,7 @@ impl Inputs {
         }
         let find_file = files.is_empty() && !matches.get_flag("no-file");
         let layer = Layer::default();
-        Self {
-            command,
-            options,
-            has_quiet_flag,
-            layer,
-            files,
-            find_file,
-            resolve_env: Vec::new(),
-            container: None,
-            errors,
-        }
+        Self { command, options, has_quiet_flag, layer, files, find_file, resolve_env: Vec::new(), errors }
     }
 }
 

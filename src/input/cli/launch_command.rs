@@ -99,7 +99,7 @@ fn entries() -> [Arg; 3] {
     ]
 }
 
-fn declarations() -> [Arg; 4] {
+fn declarations() -> [Arg; 3] {
     [
         Arg::new("file")
             .short('f')
@@ -108,23 +108,18 @@ fn declarations() -> [Arg; 4] {
             .action(ArgAction::Append)
             .value_parser(ValueParser::path_buf())
             .value_hint(ValueHint::FilePath)
-            .help("Read a declaration (YAML, TOML or JSON); - is standard input (repeatable)"),
+            .help("Read a declaration (YAML or JSON); - is standard input (repeatable)"),
         Arg::new("no-file")
             .long("no-file")
             .action(ArgAction::SetTrue)
             .hide_short_help(true)
-            .help("Do not look for secrets-exec.yaml, .yml, .toml or .json in the working directory"),
+            .help("Do not look for secrets-exec.yaml, .yml or .json in the working directory"),
         Arg::new("resolve-env")
             .long("resolve-env")
             .value_name("GLOB")
             .action(ArgAction::Append)
             .hide_short_help(true)
             .help("Also resolve ARNs and {{resolve:...}} in inherited variables with a matching name (repeatable)"),
-        Arg::new("container")
-            .long("container")
-            .value_name("NAME")
-            .hide_short_help(true)
-            .help("Use this container of the ECS task definition given by -f"),
     ]
 }
 

@@ -94,7 +94,7 @@ impl StrayWord<'_> {
 }
 
 fn is_declaration(word: &str) -> bool {
-    [".yaml", ".yml", ".toml", ".json"].iter().any(|extension| word.ends_with(extension))
+    [".yaml", ".yml", ".json"].iter().any(|extension| word.ends_with(extension))
 }
 
 /// True for a reference with a slash or a colon that is no path of a program.

@@ -73,8 +73,6 @@ pub enum UsageError {
         reference: String,
         error: ReferenceError,
     },
-    /// `--container` without a task definition.
-    ContainerAlone,
     /// An illegal value of an option or variable.
     Value {
         /// The option or variable.

@@ -41,7 +41,7 @@ fn credential(reader: &mut DeclarationReader<'_>, unit: &str, name: &Key, node: 
             let default = fields.take("default").and_then(|node| reader.text(Some(&subject), node, "text"));
             (source?, transform, default.map_or(OnMissing::Fail, OnMissing::Default))
         }
-        Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
+        Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
             let reference = reference_as(reader, &subject, node, "a reference, or a table with `from` or `template`")?;
             (EntrySource::Reference(reference), Transform::default(), OnMissing::Fail)
         }

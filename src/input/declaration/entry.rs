@@ -60,7 +60,7 @@ fn reference_or_table(reader: &mut DeclarationReader<'_>, name: &str, node: &Nod
             let mut fields = reader.fields(Some(name), node, &BODY_KEYS);
             body(reader, &mut fields)
         }
-        Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
+        Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
             let source = EntrySource::Reference(reference(reader, name, node)?);
             Some(EntryBody { source, transform: Transform::default(), on_missing: OnMissing::Fail })
         }
@@ -113,6 +113,10 @@ pub fn reference_as(
     expected: &'static str,
 ) -> Option<Reference> {
     let text = reader.text(Some(name), node, expected)?;
+    if node.boolean().is_some() || node.is_number() {
+        reader.error(node.position, Some(name), DeclarationProblem::Literal(text));
+        return None;
+    }
     match Reference::parse(&text) {
         Ok(reference) => Some(reference),
         Err(error) => {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::excerpt::Excerpt;
 use crate::model::entry::Claim;
 use crate::model::reference::{AliasNameError, ReferenceError};
 use crate::model::template::TemplateError;
@@ -31,30 +30,30 @@ pub enum DeclarationProblem {
     Several(Vec<&'static str>),
     /// The default file, which was not named, can be changed by other users.
     Untrusted {
-        /// The file, its directory, or a link or directory on the way to it.
-        what: String,
+        /// The file or its directory.
+        what: &'static str,
         /// The reason, as a predicate.
         why: &'static str,
     },
-    /// The message of the YAML, TOML or JSON parser.
+    /// The message of the YAML parser.
     Syntax(String),
-    /// The message of the YAML parser about the first colon of a line.
-    FirstColon(String),
-    /// The message of the YAML parser about a further colon at the end of a line, as in an ARN with empty fields.
-    FinalColon(String),
-    /// The message of the YAML parser about a further colon of a line, and the line, if it is a name and a reference.
-    FurtherColon(String, Option<Excerpt>),
-    /// The message of the YAML parser about a table as a key.
-    TableAsKey(String),
+    /// A file in TOML, which is not read.
+    Toml,
+    /// A task definition of ECS, which is not read.
+    TaskDefinition,
     UnknownKey {
         key: String,
         nearest: Option<&'static str>,
+        /// All legal keys.
+        known: Vec<&'static str>,
     },
     /// A node of another type.
     Expected {
         expected: &'static str,
         found: &'static str,
     },
+    /// A number or boolean in the place of a reference.
+    Literal(String),
     /// A text that is no name of a variable.
     IllegalName(String),
     AliasName(String, AliasNameError),
@@ -90,28 +89,4 @@ pub enum DeclarationProblem {
     ExternalIdAlone,
     /// An option that `defaults:` does not take.
     NotInDeclaration,
-    /// An item of a task definition without this key, which ECS requires.
-    MissingKey(&'static str),
-    NoContainer,
-    /// A task definition with these containers, of which none was chosen.
-    SeveralContainers(Vec<String>),
-    /// A task definition without the chosen container.
-    NoSuchContainer {
-        name: String,
-        nearest: Option<String>,
-        known: Vec<String>,
-    },
-    /// The second use of a name that must be unique in a task definition.
-    DuplicateName {
-        name: String,
-        /// The line of the first use.
-        line: usize,
-    },
-    /// A container with `environmentFiles`, which are not read.
-    EnvironmentFiles,
-    /// A `valueFrom` that ECS would reject.
-    ValueFrom {
-        text: String,
-        error: ReferenceError,
-    },
 }

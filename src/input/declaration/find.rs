@@ -2,18 +2,17 @@
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{fs, io};
 
-use nix::errno::Errno;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{Gid, Group, User, geteuid};
 
 use super::error::DeclarationProblem;
-use crate::system::links::{MAX_SYMLINKS, is_foreign};
+use crate::system::links::is_foreign;
 
 /// The names of a declaration that is read without being named on the command line.
-pub const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.toml", "secrets-exec.json"];
+pub const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
 /// Opens the declaration in the working directory, if there is one.
 ///
@@ -47,16 +46,20 @@ fn unreadable(error: &io::Error) -> DeclarationProblem {
     DeclarationProblem::Unreadable(error.into())
 }
 
-/// Opens a file of the working directory that only root and this user can write.
-///
-/// Symbolic links are followed if only these two can write each of them and every directory on the way, so that no other user can
-/// replace a part of the path meanwhile. The file itself is checked by its descriptor.
+/// Opens a file of the working directory that only root and this user can write, without following a symbolic link.
 fn open(name: &Path) -> Result<File, DeclarationProblem> {
-    let path = without_links(PathBuf::from("."), name, &mut 0)?;
+    let untrusted = |what, why| DeclarationProblem::Untrusted { what, why };
+    let metadata = |name| fs::symlink_metadata(name).map_err(|error| unreadable(&error));
+    if let Some(why) = distrust(&metadata(Path::new("."))?) {
+        return Err(untrusted("the working directory", why));
+    }
+    if metadata(name)?.is_symlink() {
+        return Err(untrusted("it", "is a symbolic link"));
+    }
     // Without O_NONBLOCK, opening a FIFO waits for a writer.
-    let file = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path);
-    let metadata = file.and_then(|file| Ok((file.metadata()?, file)));
-    let (metadata, file) = metadata.map_err(|error| unreadable(&error))?;
+    let file = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(name);
+    let file = file.and_then(|file| Ok((file.metadata()?, file)));
+    let (metadata, file) = file.map_err(|error| unreadable(&error))?;
     match distrust(&metadata) {
         _ if !metadata.is_file() => Err(untrusted("it", "is no regular file")),
         Some(why) => Err(untrusted("it", why)),
@@ -64,49 +67,10 @@ fn open(name: &Path) -> Result<File, DeclarationProblem> {
     }
 }
 
-/// Resolves the symbolic links in `path`, relative to the directory `at`. Counts them in `links`.
-fn without_links(mut at: PathBuf, path: &Path, links: &mut usize) -> Result<PathBuf, DeclarationProblem> {
-    for component in path.components() {
-        let metadata = |path: &Path| fs::symlink_metadata(path).map_err(|error| unreadable(&error));
-        let directory = metadata(&at)?;
-        if let Some(why) = distrust(&directory).filter(|_| directory.is_dir()) {
-            let is_here = at == Path::new(".");
-            let what = if is_here { "the working directory".to_owned() } else { on_the_way(&at) };
-            return Err(untrusted(what, why));
-        }
-        let next = at.join(component);
-        let entry = metadata(&next)?;
-        at = if entry.is_symlink() {
-            *links += 1;
-            if is_foreign(entry.uid()) {
-                return Err(untrusted(on_the_way(&next), FOREIGN));
-            }
-            if *links > MAX_SYMLINKS {
-                return Err(unreadable(&Errno::ELOOP.into()));
-            }
-            let target = fs::read_link(&next).map_err(|error| unreadable(&error))?;
-            without_links(at, &target, links)?
-        } else {
-            next
-        };
-    }
-    Ok(at)
-}
-
-fn on_the_way(path: &Path) -> String {
-    format!("{}, on the way to it,", path.display())
-}
-
-fn untrusted(what: impl Into<String>, why: &'static str) -> DeclarationProblem {
-    DeclarationProblem::Untrusted { what: what.into(), why }
-}
-
-const FOREIGN: &str = "belongs to neither root nor this user";
-
 /// Returns the reason why another user could change a file or the entries of a directory, as a predicate.
 fn distrust(metadata: &Metadata) -> Option<&'static str> {
     if is_foreign(metadata.uid()) {
-        Some(FOREIGN)
+        Some("belongs to neither root nor this user")
     } else if metadata.mode() & 0o002 != 0 {
         Some("can be written by anyone")
     } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {

@@ -5,35 +5,30 @@ mod credentials;
 mod entry;
 mod env_from;
 mod error;
-mod excerpt;
 mod files;
 mod find;
 mod reader;
 mod schema;
-mod task_definition;
 
 pub use error::{DeclarationError, DeclarationProblem};
-pub use excerpt::Excerpt;
 pub use find::DEFAULT_NAMES;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::input::syntax::Format;
 use schema::Declaration;
 
 /// Reads `files`, and the declaration in the working directory if `find_file`.
 ///
-/// `container` is the name of the container to take from each ECS task definition. Returns what could be read, and
-/// every error in the order of the files and lines.
-pub fn load(files: &[PathBuf], find_file: bool, container: Option<&str>) -> (Vec<Declaration>, Vec<DeclarationError>) {
+/// Returns what could be read, and every error in the order of the files and lines.
+pub fn load(files: &[PathBuf], find_file: bool) -> (Vec<Declaration>, Vec<DeclarationError>) {
     let mut errors = Vec::new();
     let mut declarations = Vec::new();
     let mut add = |path: &Path, text: Result<String, DeclarationProblem>| match text {
         Ok(text) => {
-            let (declaration, found) = read(path, &text, container);
-            declarations.push(Declaration { path: path.to_owned(), ..declaration });
+            let (declaration, found) = read(path, &text);
+            declarations.push(declaration);
             errors.extend(found);
         }
         Err(problem) => {
@@ -53,10 +48,10 @@ pub fn load(files: &[PathBuf], find_file: bool, container: Option<&str>) -> (Vec
     (declarations, errors)
 }
 
-/// Reads the text of one declaration, in the format of the path's extension. The errors are in the order of its lines.
-pub fn read(path: &Path, text: &str, container: Option<&str>) -> (Declaration, Vec<DeclarationError>) {
+/// Reads the text of one declaration. The errors are in the order of its lines.
+pub fn read(path: &Path, text: &str) -> (Declaration, Vec<DeclarationError>) {
     let mut errors = Vec::new();
-    let declaration = schema::declaration(&Arc::new(path.to_owned()), Format::of(path), text, container, &mut errors);
+    let declaration = schema::declaration(&Arc::new(path.to_owned()), text, &mut errors);
     errors.sort_by_key(|error| error.position);
     (declaration, errors)
 }
@@ -64,6 +59,9 @@ pub fn read(path: &Path, text: &str, container: Option<&str>) -> (Declaration, V
 fn read_named(path: &Path) -> Result<String, DeclarationProblem> {
     if path == Path::new("-") {
         return read_text(std::io::stdin());
+    }
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        return Err(DeclarationProblem::Toml);
     }
     read_text(std::fs::File::open(path).map_err(|error| DeclarationProblem::Unreadable((&error).into()))?)
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::error::{DeclarationError, DeclarationProblem};
 use crate::model::entry::Origin;
-use crate::model::options::Given;
 use crate::model::suggest;
 use crate::model::tree::{Key, Kind, Node, Position};
 
@@ -53,7 +52,7 @@ impl DeclarationReader<'_> {
     pub fn table<'n>(&mut self, subject: Option<&str>, node: &'n Node) -> &'n [(Key, Node)] {
         match &node.kind {
             Kind::Table(entries) => entries,
-            Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
+            Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
                 self.expected(node, subject, "a table of names and values");
                 &[]
             }
@@ -69,7 +68,8 @@ impl DeclarationReader<'_> {
             } else {
                 let nearest = suggest::nearest(&key.text, known.iter().copied());
                 meant.extend(nearest);
-                self.error(key.position, subject, DeclarationProblem::UnknownKey { key: key.text.clone(), nearest });
+                let (unknown, known) = (key.text.clone(), known.to_vec());
+                self.error(key.position, subject, DeclarationProblem::UnknownKey { key: unknown, nearest, known });
             }
         }
         Fields { subject: subject.map(str::to_owned), position: node.position, entries, known, meant }
@@ -92,7 +92,7 @@ impl DeclarationReader<'_> {
     pub fn list<'n>(&mut self, subject: Option<&str>, node: &'n Node, expected: &'static str) -> Option<&'n [Node]> {
         match &node.kind {
             Kind::List(items) => Some(items),
-            Kind::Typed(_) | Kind::Text(_) | Kind::Plain(_) | Kind::Table(_) => {
+            Kind::Text(_) | Kind::Plain(_) | Kind::Table(_) => {
                 self.expected(node, subject, expected);
                 None
             }
@@ -105,16 +105,6 @@ impl DeclarationReader<'_> {
             self.expected(node, subject, "true or false");
         }
         value
-    }
-
-    /// Returns a boolean, or a number for the option to judge.
-    pub fn level(&mut self, subject: Option<&str>, node: &Node) -> Option<Given> {
-        let number = || node.digits().map(|digits| Given::Text(digits.into()));
-        let given = node.boolean().map(Given::Flag).or_else(number);
-        if given.is_none() {
-            self.expected(node, subject, "true, false, 0, 1 or 2");
-        }
-        given
     }
 
     pub fn expected(&mut self, node: &Node, subject: Option<&str>, expected: &'static str) {

@@ -1,5 +1,4 @@
-//! Reads the top level of a declaration: `defaults`, `secrets`, `env`, `env-from`, `files` and `credentials`, or an ECS
-//! task definition.
+//! Reads the top level of a declaration: `defaults`, `secrets`, `env`, `env-from`, `files` and `credentials`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -7,12 +6,10 @@ use std::sync::Arc;
 
 use super::aliases::aliases;
 use super::error::{DeclarationError, DeclarationProblem};
-use super::excerpt::{excerpt, is_final_colon, is_first_colon};
 use super::reader::DeclarationReader;
-use super::{credentials, entry, env_from, files, task_definition};
-use crate::input::syntax::{Format, TABLE_AS_KEY};
+use super::{credentials, entry, env_from, files};
+use crate::input::yaml;
 use crate::model::entry::{Claim, Entry};
-use crate::model::library_text::is_yaml_colon;
 use crate::model::options::{Given, OPTIONS, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::suggest;
@@ -25,37 +22,22 @@ pub struct Declaration {
     /// The options under `defaults:`.
     pub options: TypedOptions,
     pub layer: Layer,
-    /// True for an ECS task definition, in which `--container` chooses a container.
-    pub from_task_definition: bool,
 }
 
-/// The keys of the top level.
-const KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "credentials"];
+/// The keys of the top level. `$schema` is for editors.
+const KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "credentials", "$schema"];
 
-/// Reads a declaration or an ECS task definition, and adds its errors to `errors`.
-pub fn declaration(
-    path: &Arc<PathBuf>,
-    format: Format,
-    text: &str,
-    container: Option<&str>,
-    errors: &mut Vec<DeclarationError>,
-) -> Declaration {
-    let (node, found) = format.parse_with_duplicates(text);
-    errors.extend(found.into_iter().map(|error| {
-        let is_colon = node.is_none() && format == Format::Yaml && is_yaml_colon(&error.message);
-        let problem = match error.position.filter(|_| is_colon) {
-            Some(position) if is_first_colon(text, position) => DeclarationProblem::FirstColon(error.message),
-            Some(position) if is_final_colon(text, position) => DeclarationProblem::FinalColon(error.message),
-            Some(position) => DeclarationProblem::FurtherColon(error.message, excerpt(text, position)),
-            None if error.message == TABLE_AS_KEY => DeclarationProblem::TableAsKey(error.message),
-            None => DeclarationProblem::Syntax(error.message),
-        };
-        DeclarationError { path: Arc::clone(path), position: error.position, subject: None, problem }
-    }));
-    let Some(node) = node else { return Declaration::default() };
+/// Reads a declaration, and adds its errors to `errors`.
+pub fn declaration(path: &Arc<PathBuf>, text: &str, errors: &mut Vec<DeclarationError>) -> Declaration {
+    let (node, found) = yaml::parse(text);
     let mut reader = DeclarationReader { path, errors };
-    if let Some(layer) = task_definition::layer(&mut reader, &node, container) {
-        return Declaration { layer, from_task_definition: true, ..Declaration::default() };
+    for error in found {
+        reader.error(error.position, None, DeclarationProblem::Syntax(error.message));
+    }
+    let Some(node) = node else { return Declaration::default() };
+    if is_task_definition(&node) {
+        reader.error(node.position, None, DeclarationProblem::TaskDefinition);
+        return Declaration::default();
     }
     let mut fields = reader.fields(None, &node, KEYS);
     let options = fields.take("defaults").map(|node| defaults(&mut reader, node)).unwrap_or_default();
@@ -66,7 +48,14 @@ pub fn declaration(
     let credentials = fields.take("credentials").map(|node| credentials::units(&mut reader, node)).unwrap_or_default();
     let entries = with_files(&mut reader, env, files);
     let layer = Layer { aliases, entries, env_from, credentials };
-    Declaration { options, layer, ..Declaration::default() }
+    Declaration { path: path.to_path_buf(), options, layer }
+}
+
+/// True for an ECS task definition, as `aws ecs register-task-definition` takes it or as `aws ecs describe-task-definition`
+/// prints it.
+fn is_task_definition(node: &Node) -> bool {
+    let node = node.get("taskDefinition").unwrap_or(node);
+    node.get("containerDefinitions").is_some()
 }
 
 /// Appends the entries of `files:` to those of `env:`. Two entries must not set one variable or path.
@@ -92,7 +81,10 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
     for (key, value) in reader.table(Some("defaults"), node) {
         let subject = Some(key.text.as_str());
         let Some(spec) = find_option(&key.text) else {
-            let problem = DeclarationProblem::UnknownKey { key: key.text.clone(), nearest: nearest_option(&key.text) };
+            let known: Vec<_> =
+                OPTIONS.iter().filter(|option| option.in_declaration).map(|option| option.name).collect();
+            let nearest = suggest::nearest(&key.text, known.iter().copied());
+            let problem = DeclarationProblem::UnknownKey { key: key.text.clone(), nearest, known };
             reader.error(key.position, Some("defaults"), problem);
             continue;
         };
@@ -103,9 +95,11 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
         let given = match spec.takes {
             Takes::Text(_) => reader.text(subject, value, "text").map(|text| Given::Text(text.into())),
             Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
-            Takes::Level => reader.level(subject, value),
-            Takes::Texts(_) => reader.texts(subject, value).map(Given::Texts),
-            Takes::Optional(_) => match value.boolean() {
+            Takes::Texts(_) => match value.text() {
+                Some(text) => Some(Given::Texts(vec![text.to_owned()])),
+                None => reader.texts(subject, value).map(Given::Texts),
+            },
+            Takes::Level | Takes::Optional(_) => match value.boolean() {
                 Some(on) => Some(Given::Flag(on)),
                 None => reader.text(subject, value, "true, false or text").map(|text| Given::Text(text.into())),
             },
@@ -130,10 +124,6 @@ fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
     options
 }
 
-fn nearest_option(name: &str) -> Option<&'static str> {
-    suggest::nearest(name, OPTIONS.iter().filter(|option| option.in_declaration).map(|option| option.key))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +133,7 @@ mod tests {
 
     fn read(text: &str) -> (Declaration, Vec<(usize, DeclarationProblem)>) {
         let mut errors = Vec::new();
-        let declaration = declaration(&Arc::new("test.yaml".into()), Format::Yaml, text, None, &mut errors);
+        let declaration = declaration(&Arc::new("test.yaml".into()), text, &mut errors);
         (declaration, errors.into_iter().map(|error| (error.position.unwrap().line, error.problem)).collect())
     }
 
@@ -179,21 +169,17 @@ mod tests {
         lines.sort_unstable();
         assert_eq!(lines, [1, 1, 1, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], "{errors:#?}");
         let problems: Vec<_> = errors.into_iter().map(|(_, problem)| problem).collect();
-        assert!(problems.contains(&DeclarationProblem::UnknownKey { key: "form".into(), nearest: Some("from") }));
-        assert!(problems.contains(&DeclarationProblem::UnknownKey { key: "regoin".into(), nearest: Some("region") }));
+        for (unknown, meant) in [("form", "from"), ("regoin", "region")] {
+            assert!(problems.iter().any(|problem| {
+                matches!(problem, DeclarationProblem::UnknownKey { key, nearest: Some(nearest), .. } if key == unknown && *nearest == meant)
+            }));
+        }
         assert!(problems.iter().any(|problem| matches!(problem, DeclarationProblem::Template(_))));
         assert!(
             problems
                 .iter()
                 .any(|problem| matches!(problem, DeclarationProblem::Reference { error: ReferenceError::Id(_), .. }))
         );
-    }
-
-    #[test]
-    fn a_file_with_container_definitions_is_a_task_definition() {
-        assert!(read("containerDefinitions: [{}]").0.from_task_definition);
-        assert!(!read("env: {}").0.from_task_definition);
-        assert_eq!(read("taskDefinition: app:1").1.len(), 1);
     }
 
     #[test]

@@ -66,8 +66,6 @@ pub enum Origin {
         /// Counted from 1.
         line: usize,
     },
-    /// A task definition of ECS; its fields are those of `File`.
-    TaskDefinition { path: Arc<PathBuf>, line: usize },
 }
 
 impl fmt::Display for Origin {
@@ -75,7 +73,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Argument(option) => f.write_str(option),
             Self::Inherited => f.write_str("--resolve-env"),
-            Self::File { path, line } | Self::TaskDefinition { path, line } => write!(f, "{}:{line}", file_name(path)),
+            Self::File { path, line } => write!(f, "{}:{line}", file_name(path)),
         }
     }
 }

@@ -17,10 +17,8 @@ use crate::model::url::HttpUrl;
 /// An option that the command line, `SECRETS_EXEC_*` and `defaults:` share.
 #[derive(Debug)]
 pub struct OptionSpec {
-    /// The long name, without `--`.
+    /// The long name, without `--`, which is the key under `defaults:`, too.
     pub name: &'static str,
-    /// The key under `defaults:`: the long name, in the plural for a list of anything but patterns.
-    pub key: &'static str,
     pub short: Option<char>,
     pub takes: Takes,
     /// Parses the argument into its field.
@@ -42,7 +40,7 @@ pub enum Takes {
     Nothing,
     /// None; repeating the option says more. In a variable `0`, `1` or `2`, in a declaration one of these or `true` or `false`.
     Level,
-    /// One text for each use of the option; in a variable separated by commas, in a declaration a list.
+    /// One text for each use of the option; in a variable separated by commas, in a declaration a list, or one text.
     Texts(&'static str),
     /// None or, after an equals sign, one text.
     Optional(&'static str),
@@ -291,7 +289,7 @@ mod tests {
     fn the_values_for_completions_are_legal() {
         for option in OPTIONS.iter().filter(|option| option.name != "poll-signal") {
             for value in option.values() {
-                assert!(set(option.key, &value).is_ok(), "{} {value}", option.name);
+                assert!(set(option.name, &value).is_ok(), "{} {value}", option.name);
             }
         }
     }

@@ -15,7 +15,7 @@ const ROTATION: &str = "Rotation";
 pub const OUTPUT: &str = "Output";
 
 const fn spec(heading: &'static str, name: &'static str, takes: Takes, set: Set, help: &'static str) -> OptionSpec {
-    OptionSpec { name, key: name, short: None, takes, set, help, heading, in_declaration: true }
+    OptionSpec { name, short: None, takes, set, help, heading, in_declaration: true }
 }
 
 pub const OPTIONS: &[OptionSpec] = &[
@@ -28,16 +28,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         },
         "The region of secrets that name no region",
     ),
-    OptionSpec {
-        key: "fallback-regions",
-        ..spec(
-            HOW,
-            "fallback-region",
-            Takes::Texts("REGION"),
-            |options, given| put(&mut options.fallback_regions, given.regions()),
-            "A region to read from if a secret's own region is unavailable (repeatable)",
-        )
-    },
+    spec(
+        HOW,
+        "fallback-region",
+        Takes::Texts("REGION"),
+        |options, given| put(&mut options.fallback_regions, given.regions()),
+        "A region to read from if a secret's own region is unavailable (repeatable)",
+    ),
     spec(
         HOW,
         "profile",
@@ -108,7 +105,7 @@ pub const OPTIONS: &[OptionSpec] = &[
             "local",
             Takes::Text("FILE"),
             |options, given| put(&mut options.local, given.path()),
-            "Read secrets from this YAML, TOML or JSON file, without AWS",
+            "Read secrets from this YAML or JSON file, without AWS",
         )
     },
     spec(
@@ -238,9 +235,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
 ];
 
-/// Returns the option with this key under `defaults:`.
-pub fn find_option(key: &str) -> Option<&'static OptionSpec> {
-    OPTIONS.iter().find(|option| option.key == key)
+/// Returns the option with this long name.
+pub fn find_option(name: &str) -> Option<&'static OptionSpec> {
+    OPTIONS.iter().find(|option| option.name == name)
 }
 
 fn put<T>(field: &mut Option<T>, value: Result<T, Expected>) -> Result<(), Expected> {

@@ -1,6 +1,6 @@
 //! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and the requests that they stand for.
 //!
-//! - `grammar` parses a reference, and `value_from` that of an ECS task definition. Both give a [`Reference`].
+//! - `grammar` parses a [`Reference`].
 //! - `alias` and `placeholder` (`${NAME}`) complete it to a [`SecretRef`]: a [`Locator`] (one request) and a
 //!   [`Selector`] (one value in the answer).
 //! - `store`, `secret_id`, `arn` (and regions), `role` and `version` are the fields of a locator.
@@ -15,7 +15,6 @@ mod role;
 mod secret_id;
 mod selector;
 mod store;
-mod value_from;
 mod version;
 
 pub use alias::{Alias, AliasNameError, Aliases};

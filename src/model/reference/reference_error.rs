@@ -2,7 +2,6 @@
 
 use super::locator::PathError;
 use super::secret_id::SecretIdError;
-use super::store::Store;
 use super::version::VersionError;
 
 /// A defect of a reference.
@@ -45,13 +44,5 @@ pub enum ReferenceError {
         name: String,
         /// The most similar alias.
         nearest: Option<String>,
-    },
-    /// An ARN in a task definition with a number of fields that ECS does not accept.
-    EcsFields {
-        /// The ARN with all fields after it.
-        text: String,
-        count: usize,
-        /// The store of the ARN, which determines the numbers that ECS accepts.
-        store: Store,
     },
 }

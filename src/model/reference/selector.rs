@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jsonpath_rust::parser::model::{JpQuery, Segment};
+use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
 use crate::model::library_text::json_path_column;
@@ -16,19 +16,6 @@ pub enum Selector {
     Key(String),
     /// The one node that an RFC 9535 path matches.
     Path(JsonPath),
-}
-
-impl Selector {
-    /// Selects one top-level key literally, or the whole secret for an empty key.
-    ///
-    /// A key that begins with `$` becomes a path, since such a KEY would be parsed as a path when it is printed.
-    pub fn literal(key: &str) -> Self {
-        match key {
-            "" => Self::Whole,
-            key if key.starts_with('$') => Self::Path(JsonPath::of_key(key)),
-            key => Self::Key(key.to_owned()),
-        }
-    }
 }
 
 impl fmt::Display for Selector {
@@ -56,21 +43,6 @@ impl JsonPath {
     pub fn parse(text: &str) -> Result<Self, Option<usize>> {
         let query = parse_json_path(text).map_err(|error| json_path_column(&error.to_string()))?;
         Ok(Self { text: text.to_owned(), query })
-    }
-
-    /// Returns the path to one top-level key, with its characters escaped.
-    pub fn of_key(key: &str) -> Self {
-        let mut text = String::from("$['");
-        for c in key.chars() {
-            match c {
-                '\'' | '\\' => text.extend(['\\', c]),
-                // RFC 9535 (2.3.1.1) allows control characters only as escapes.
-                '\0'..='\x1f' => text.push_str(&format!("\\u{:04x}", u32::from(c))),
-                _ => text.push(c),
-            }
-        }
-        text.push_str("']");
-        Self { text, query: JpQuery::new(vec![Segment::name(key)]) }
     }
 
     pub fn text(&self) -> &str {

@@ -39,7 +39,7 @@ pub fn rows(values: &Values<'_>) -> Vec<Row> {
         rows.extend(layer.overridden.entries.iter().flat_map(|(id, entry)| values.kept(*id, kind_as_written(entry))));
         // Entries of `env:`, of `env-from:` and of `files:` may stand in any order.
         rows[start..].sort_by_key(|row| match row.origin {
-            Origin::File { line, .. } | Origin::TaskDefinition { line, .. } => line,
+            Origin::File { line, .. } => line,
             Origin::Argument(_) | Origin::Inherited => 0,
         });
     }

@@ -221,6 +221,6 @@ impl Failure {
 fn by_origin(origin: &Origin) -> u8 {
     match origin {
         Origin::Argument(_) => USAGE,
-        Origin::File { .. } | Origin::TaskDefinition { .. } | Origin::Inherited => CONFIGURATION,
+        Origin::File { .. } | Origin::Inherited => CONFIGURATION,
     }
 }

@@ -62,10 +62,6 @@ pub fn usage(error: &UsageError) -> Vec<Line> {
             let hint = literal_hint(error, "declare it in a file, under `env`: ");
             return std::iter::once(line).chain(hint.map(Line::help)).collect();
         }
-        UsageError::ContainerAlone => {
-            "--container selects a container of an ECS task definition, and no declaration is one; name it with -f"
-                .to_owned()
-        }
         UsageError::Value { name, text, expected } => return illegal_value(name, text, expected),
         UsageError::KmsKey(text) => return kms_key(text),
         UsageError::Pattern { name, pattern, why } => format!("{name}: {pattern:?} is not a glob pattern: {why}"),

@@ -1,12 +1,15 @@
 //! docs/migrating.md: its declarations resolve, and its script and its declaration give the same environment.
 
+use serde_json::{Value, json};
+
 use super::page::Page;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 use crate::support::skip;
 
 /// The secrets of the page, for `--local`.
 const SECRETS: &str = r#"
-prod/db: { host: db.example.com, password: p@ss/word }
+prod/db: { $stages: { AWSCURRENT: { host: db.example.com, password: p@ss/word }, AWSPREVIOUS: { password: x } } }
+prod/api-token: not-a-real-token
 ssm:/prod/api-token: not-a-real-token
 prod/tls: "key material"
 prod/app: { DB_HOST: db.example.com, DB_PASSWORD: p@ss/word }
@@ -26,7 +29,7 @@ case "$*" in
 esac
 "#;
 
-fn has_jq() -> bool {
+pub fn has_jq() -> bool {
     skip::can(&["jq", "--version"], "docs/migrating.md")
 }
 
@@ -67,6 +70,31 @@ fn its_script_and_its_declaration_give_the_same() {
     let after = after.env("PATH", here).args(["--local", "local.yaml"]).command(["node"]).run();
     // The CLI ends each value with a line feed.
     assert_eq!(before.launched().stdout().trim_end(), after.launched().stdout());
+}
+
+/// The declaration that the page's line of jq makes of a task definition.
+pub fn declaration_of(task_definition: &str) -> Value {
+    let page = Page::read("docs/migrating.md");
+    let mut commands = page.consoles().into_iter().flat_map(|console| console.commands);
+    let (command, _) = commands.find(|(command, _)| command.starts_with("jq ")).unwrap();
+    let program = command.split('\'').nth(1).unwrap();
+    let run = Sandbox::new().file("task.json", task_definition).script(&format!("jq '{program}' task.json")).control();
+    serde_json::from_str(&run.launched().stdout()).unwrap()
+}
+
+#[test]
+fn its_line_of_jq_reads_what_the_aws_cli_prints() {
+    if !has_jq() {
+        return;
+    }
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k::";
+    let secrets = json!([{ "name": "A", "valueFrom": "/prod/a" }, { "name": "B", "valueFrom": arn }]);
+    let container = json!({ "name": "app", "environment": [{ "name": "C", "value": "" }], "secrets": secrets });
+    let described = json!({ "taskDefinition": { "containerDefinitions": [container] }, "tags": [] });
+    let env = json!({ "A": "ssm:/prod/a", "B": arn, "C": { "value": "" } });
+    assert_eq!(declaration_of(&described.to_string()), json!({ "env": env }));
+    let bare = json!({ "containerDefinitions": [{ "environment": null, "secrets": secrets }] });
+    assert_eq!(declaration_of(&bare.to_string()), json!({ "env": { "A": "ssm:/prod/a", "B": arn } }));
 }
 
 #[test]

@@ -59,6 +59,9 @@ pub struct Declaration {
     files: Option<Vec<File>>,
     /// Credentials of systemd's units, by unit, which `secrets-exec credential` sends. A launch ignores them.
     credentials: Option<BTreeMap<Unit, Credentials>>,
+    /// The schema of this file, for editors.
+    #[schemars(rename = "$schema")]
+    schema: Option<String>,
 }
 
 /// Command-line options by their long names: how to resolve, what the command gets, rotation, and output.
@@ -68,7 +71,7 @@ struct Defaults {
     /// The region of secrets that do not name a region.
     region: Option<Region>,
     /// Regions to read from, in this order, if a secret's own region is unavailable. Not used after an access denial or an absence.
-    fallback_regions: Option<Vec<Region>>,
+    fallback_region: Option<OneOrMore<Region>>,
     /// A profile of the AWS configuration files.
     profile: Option<Text>,
     /// The role to assume before reading secrets.
@@ -100,9 +103,9 @@ struct Defaults {
     /// Passes on only PATH, HOME, USER, LOGNAME, SHELL, TERM, TZ, LANG, LC_*, TMPDIR, and the variables of systemd and Lambda.
     clean_env: Option<bool>,
     /// Variables that are also passed on with `clean-env`.
-    pass: Option<Vec<Glob>>,
+    pass: Option<OneOrMore<Glob>>,
     /// Variables that are not passed on.
-    unset: Option<Vec<Glob>>,
+    unset: Option<OneOrMore<Glob>>,
     /// Stays as the parent of the command, and when a secret changes, restarts the command, sends it a signal or exits.
     on_rotation: Option<OnRotation>,
     /// The time between two reads of the secrets, at least 10s. Default: 5m.
@@ -121,6 +124,14 @@ struct Defaults {
     quiet: Option<bool>,
     /// The format of the lines on standard error. Default: text.
     log_format: Option<LogFormat>,
+}
+
+// Inline and without a description, which would replace the field's own.
+#[derive(JsonSchema)]
+#[schemars(inline, untagged)]
+enum OneOrMore<T> {
+    One(T),
+    More(Vec<T>),
 }
 
 #[derive(JsonSchema)]

@@ -10,6 +10,7 @@ pub const RIGHT: &[&str] = &[
     r#"{"defaults":{},"secrets":{},"env":{}}"#,
     r#"{"defaults":{"region":"us-west-2"},"secrets":{"x1":"x"},"env":{"A":"x1:k"}}"#,
     r#"{"env":{},"env-from":[],"files":[]}"#,
+    r#"{"$schema":"https://example.com/secrets-exec.schema.json","env":{"A":"x:k"}}"#,
     // defaults
     r#"{"defaults":{"region":"us-gov-west-1","profile":"prod","timeout":"20s"}}"#,
     r#"{"defaults":{"role-arn":"arn:aws-cn:iam::123456789012:role/path/Reader","external-id":"id"}}"#,
@@ -26,6 +27,8 @@ pub const RIGHT: &[&str] = &[
     r#"{"defaults":{"verbose":2}}"#,
     r#"{"defaults":{"clean-env":true,"pass":["APP_*"],"unset":["AWS_*","X"]}}"#,
     r#"{"defaults":{"pass":[],"unset":[]}}"#,
+    r#"{"defaults":{"pass":"APP_*","fallback-region":"eu-west-1"}}"#,
+    r#"{"defaults":{"fallback-region":["eu-west-1","eu-central-1"]}}"#,
     r#"{"defaults":{"log-format":"json"}}"#,
     r#"{"defaults":{"log-format":"text"}}"#,
     r#"{"defaults":{"on-rotation":"restart","poll-interval":"10s","splay":"0s","grace":"1m 30s"}}"#,
@@ -135,9 +138,7 @@ pub const WRONG: &[&str] = &[
     r#"{"defaults":{"clean-env":1}}"#,
     r#"{"defaults":{"verbose":null}}"#,
     r#"{"defaults":{"verbose":3}}"#,
-    r#"{"defaults":{"verbose":"2"}}"#,
     r#"{"defaults":{"quiet":"yes"}}"#,
-    r#"{"defaults":{"pass":"APP_*"}}"#,
     r#"{"defaults":{"unset":[["X"]]}}"#,
     r#"{"defaults":{"unset":[null]}}"#,
     r#"{"defaults":{"on-rotation":"sometimes"}}"#,
@@ -311,5 +312,6 @@ pub const WRONG_FOR_THE_PROGRAM_ALONE: &[&str] = &[
     r#"{"credentials":{"[.service":{"k":"x"}}}"#,
 ];
 
-/// Declarations that are valid only because a YAML scalar is text.
-pub const WRONG_FOR_THE_SCHEMA_ALONE: &[&str] = &[r#"{"files":[{"from":"x:k","path":"DIRECTORY/k","mode":400}]}"#];
+/// Declarations that are valid only because a YAML scalar is text, or because text is read as a number.
+pub const WRONG_FOR_THE_SCHEMA_ALONE: &[&str] =
+    &[r#"{"files":[{"from":"x:k","path":"DIRECTORY/k","mode":400}]}"#, r#"{"defaults":{"verbose":"2"}}"#];

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-/// Text. A YAML scalar is text as written, in quotes or not; TOML and JSON need quotes.
+/// Text. A scalar is text as written, in quotes or not.
 #[derive(JsonSchema)]
 #[schemars(extend("type" = ["string", "number", "boolean"]))]
 pub struct Text(String);

@@ -29,8 +29,8 @@ pub const REFERENCE_PARTS: &[(&str, &str)] = &[
 
 /// A paragraph, and the example below it.
 pub const DECLARATION: (&str, &str) = (
-    "A declaration is YAML, TOML or JSON by its extension; an ECS task definition is one, too. docs/reference.md in the \
-     sources of secrets-exec describes it, secrets-exec.schema.json is its JSON Schema.",
+    "A declaration is YAML, of which JSON is a part. docs/reference.md in the sources of secrets-exec describes it, \
+     secrets-exec.schema.json is its JSON Schema.",
     r#"defaults:
   region: us-east-1
 secrets:
@@ -61,7 +61,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
 
 pub const FILES: &[(&str, &str)] = &[
     (
-        "secrets-exec.yaml, secrets-exec.yml, secrets-exec.toml, secrets-exec.json",
+        "secrets-exec.yaml, secrets-exec.yml, secrets-exec.json",
         "The declaration in the working directory, read unless `-f`, `SECRETS_EXEC_FILE` or `--no-file` is given. One that another user \
          could have put there is refused.",
     ),

@@ -1,0 +1,315 @@
+//! Parses YAML, of which JSON is a part, into the syntax tree of `model::tree`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+
+use crate::model::quoting::is_quotable;
+use crate::model::tree::{Key, Kind, Node, Position};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    pub position: Position,
+    /// The parser's message, without the position.
+    pub message: String,
+}
+
+/// The maximum number of nodes that aliases add, against an alias bomb ("billion laughs").
+const MAX_ALIASED_NODES: usize = 100_000;
+
+/// The maximum nesting of lists and tables, against a stack overflow.
+const MAX_DEPTH: usize = 64;
+
+/// Parses a whole file, with or without a byte order mark. A file without content, or a null, is an empty table.
+///
+/// Returns no tree for a syntax error. Of duplicate keys the tree has the first, and each other one is an error.
+pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
+    let events = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let mut builder = YamlBuilder { events, anchors: BTreeMap::new(), aliased_nodes: 0, duplicates: Vec::new() };
+    match builder.document() {
+        Ok(node) => (Some(node), builder.duplicates),
+        Err(error) => (None, vec![error]),
+    }
+}
+
+struct YamlBuilder<I> {
+    events: I,
+    /// The nodes with an anchor, by the parser's number of it.
+    anchors: BTreeMap<usize, Node>,
+    /// The number of nodes that aliases have added so far.
+    aliased_nodes: usize,
+    duplicates: Vec<SyntaxError>,
+}
+
+impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I> {
+    fn document(&mut self) -> Result<Node, SyntaxError> {
+        let mut document = None;
+        loop {
+            let (event, position) = self.next()?;
+            match event {
+                Event::StreamEnd => break,
+                Event::DocumentStart(..) if document.is_some() => {
+                    return Err(error(position, "a second YAML document; a file can hold only one"));
+                }
+                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+                event => document = Some(self.node(event, position, 0)?),
+            }
+        }
+        let empty = Node { position: Position { line: 1, column: 1 }, kind: Kind::Table(Vec::new()) };
+        // A document without content is a null.
+        Ok(document.filter(|node| !node.is_null()).unwrap_or(empty))
+    }
+
+    fn next(&mut self) -> Result<(Event<'t>, Position), SyntaxError> {
+        match self.events.next() {
+            Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
+            Some(Err(scan)) => Err(error(position(scan.marker().line(), scan.marker().col()), scan.info())),
+            None => Ok((Event::StreamEnd, position(1, 0))),
+        }
+    }
+
+    fn node(&mut self, event: Event<'t>, position: Position, depth: usize) -> Result<Node, SyntaxError> {
+        if depth > MAX_DEPTH {
+            return Err(error(position, "lists and tables are nested more than 64 levels deep"));
+        }
+        let (kind, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                (scalar(text.into_owned(), style, tag.as_deref(), position)?, anchor)
+            }
+            Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
+            Event::MappingStart(_, anchor, None) => (self.table(depth)?, anchor),
+            Event::SequenceStart(..) | Event::MappingStart(..) => return Err(error(position, UNKNOWN_TAG)),
+            Event::Alias(id) => {
+                let Some(node) = self.anchors.get(&id).cloned() else {
+                    return Err(error(position, "a YAML alias of a node that contains it"));
+                };
+                self.aliased_nodes += size(&node);
+                if self.aliased_nodes > MAX_ALIASED_NODES {
+                    return Err(error(position, "YAML aliases that stand for more than 100,000 values"));
+                }
+                return Ok(Node { position, kind: node.kind });
+            }
+            _ => return Err(error(position, "expected a value")),
+        };
+        let node = Node { position, kind };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(Kind::List(items)),
+                (event, position) => items.push(self.node(event, position, depth + 1)?),
+            }
+        }
+    }
+
+    fn table(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
+        let mut entries = Vec::new();
+        loop {
+            let key = match self.next()? {
+                (Event::MappingEnd, _) => break,
+                (event, position) => self.node(event, position, depth + 1)?,
+            };
+            let text = match key.kind {
+                Kind::Plain(text) if text == "<<" => {
+                    return Err(error(key.position, "YAML merge keys (<<) are not supported"));
+                }
+                Kind::Text(text) | Kind::Plain(text) => text,
+                Kind::Table(_) => return Err(error(key.position, "a key must be text; a template needs quotes")),
+                Kind::List(_) => return Err(error(key.position, "a key must be text")),
+            };
+            let (event, position) = self.next()?;
+            entries.push((Key { position: key.position, text }, self.node(event, position, depth + 1)?));
+        }
+        let duplicates = duplicate_keys(&entries);
+        if !duplicates.is_empty() {
+            let mut seen = BTreeSet::new();
+            entries.retain(|(key, _)| seen.insert(key.text.clone()));
+        }
+        self.duplicates.extend(duplicates);
+        Ok(Kind::Table(entries))
+    }
+}
+
+fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, position: Position) -> Result<Kind, SyntaxError> {
+    match (tag, style) {
+        (None, ScalarStyle::Plain) => Ok(Kind::Plain(text)),
+        (Some(tag), _) if !tag.is_yaml_core_schema_tag("str") => Err(error(position, UNKNOWN_TAG)),
+        (_, _) => Ok(Kind::Text(text)),
+    }
+}
+
+const UNKNOWN_TAG: &str = "the only YAML tag that is supported is !!str";
+
+/// Returns an error for each key that occurred before. A key that may be a value is not quoted.
+fn duplicate_keys(entries: &[(Key, Node)]) -> Vec<SyntaxError> {
+    let mut first_lines = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (key, value) in entries {
+        if let Some(first) = first_lines.insert(key.text.as_str(), key.position.line) {
+            let may_quote = !value.is_null() && is_quotable(&key.text);
+            let which = if may_quote { format!("the key {:?}", key.text) } else { "this key".to_owned() };
+            errors.push(error(key.position, format!("{which} is already on line {first}")));
+        }
+    }
+    errors
+}
+
+fn size(node: &Node) -> usize {
+    match &node.kind {
+        // A text counts as one node for each 64 bytes, so that aliases of a long one are limited too.
+        Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
+        Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Kind::Table(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
+    }
+}
+
+/// Converts a position of the parser, which counts lines from 1 and columns from 0.
+fn position(line: usize, column: usize) -> Position {
+    Position { line, column: column + 1 }
+}
+
+fn error(position: Position, message: impl Into<String>) -> SyntaxError {
+    SyntaxError { position, message: message.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tree of a text without errors.
+    fn tree(text: &str) -> Node {
+        let (node, errors) = parse(text);
+        assert_eq!(errors, [], "{text:?}");
+        node.unwrap()
+    }
+
+    fn table(text: &str) -> Vec<(String, usize, String)> {
+        let Kind::Table(entries) = tree(text).kind else { return Vec::new() };
+        entries
+            .into_iter()
+            .map(|(key, value)| (key.text, value.position.line, value.text().unwrap_or("-").to_owned()))
+            .collect()
+    }
+
+    fn values(text: &str) -> Vec<String> {
+        table(text).into_iter().map(|entry| entry.2).collect()
+    }
+
+    #[test]
+    fn a_text_without_content_is_an_empty_table() {
+        for text in ["", "# nothing\n", "---\n# nothing\n", "null\n", "~", "\u{feff}"] {
+            let node = tree(text);
+            assert!(matches!(&node.kind, Kind::Table(entries) if entries.is_empty()), "{text:?}: {node:?}");
+        }
+    }
+
+    #[test]
+    fn a_plain_scalar_is_its_text_and_null_is_none() {
+        assert_eq!(
+            values("a: 007\nb: yes\nc: 1.10\nd: 2026-11-20\ne: |\n  two\n  lines\nf: ~\n"),
+            ["007", "yes", "1.10", "2026-11-20", "two\nlines\n", "-"]
+        );
+    }
+
+    #[test]
+    fn json_is_read_whatever_its_white_space() {
+        let expected = [("a", "1E400"), ("b", "-0"), ("c", "true"), ("d", "-"), ("e", "x: y # {z}")];
+        let compact = r#"{"a":1E400,"b":-0,"c":true,"d":null,"e":"x: y # {z}"}"#;
+        let (separated, tabbed) = (compact.replace(',', "\n,"), compact.replace(':', "\t:\t"));
+        let (tabs, windows) = (compact.replace(',', ",\n\t"), compact.replace(',', ",\r\n  "));
+        for text in [compact, &separated, &tabs, &windows, &format!("\t{compact}\n\t\n"), &tabbed] {
+            // A colon within a text is not white space's.
+            let read: Vec<_> = table(text).into_iter().map(|(key, _, value)| (key, value.replace('\t', ""))).collect();
+            assert_eq!(read, expected.map(|(key, value)| (key.to_owned(), value.to_owned())), "{text:?}");
+        }
+        let nested = "{\n\t\"a\": {\n\t\t\"b\": [\n\t\t\t\"c\",\n\t\t\t{\"d\":[]}\n\t\t]\n\t},\n\t\"e\": \"f\"\n}\n";
+        assert_eq!(table(nested), [("a".into(), 2, "-".into()), ("e".into(), 8, "f".into())]);
+    }
+
+    #[test]
+    fn an_escape_of_json_is_its_character() {
+        for (escape, expected) in [
+            (r"\ud83d\ude00", "😀"),
+            (r"\u00e9\u0041", "éA"),
+            (r"\/\b\f\n\r\t", "/\u{8}\u{c}\n\r\t"),
+            (r#"\"\\"#, r#""\"#),
+            (r"\u0000\u007f", "\0\u{7f}"),
+        ] {
+            assert_eq!(values(&format!(r#"{{"a":"{escape}"}}"#)), [expected], "{escape}");
+        }
+        assert!(parse(r#"{"a": "\ud83d"}"#).0.is_none());
+    }
+
+    #[test]
+    fn a_long_line_is_read_unless_a_key_is_longer_than_yaml_allows() {
+        let long = "x".repeat(100_000);
+        assert_eq!(values(&format!(r#"{{"a":{{"b":"{long}","c":[]}},"d":"{long}"}}"#)), ["-", &long]);
+        assert_eq!(values(&format!(r#"{{"{}":"b"}}"#, "k".repeat(1000))), ["b"]);
+        assert!(parse(&format!(r#"{{"{}":"b"}}"#, "k".repeat(1025))).0.is_none());
+    }
+
+    #[test]
+    fn the_only_tag_is_that_of_text() {
+        assert_eq!(values("a: !!str 007\nb: !!str ~"), ["007", "~"]);
+        for value in ["!!int 5", "!exec rm", "!!map {}", "!!seq []", "!!binary eA=="] {
+            assert!(parse(&format!("a: {value}")).0.is_none(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_merge_key_is_an_error_unless_it_is_quoted() {
+        assert!(parse("a: &a {b: c}\n<<: *a").0.is_none());
+        assert_eq!(values("'<<': one"), ["one"]);
+    }
+
+    #[test]
+    fn a_duplicate_key_is_an_error_on_its_line_and_the_first_one_counts() {
+        for text in ["a: 1\na: 2", "{\"a\": 1,\n\"a\": 2}"] {
+            let (node, errors) = parse(text);
+            assert_eq!(errors[0].position.line, 2, "{text:?}");
+            assert_eq!(errors[0].message, "the key \"a\" is already on line 1");
+            assert_eq!(node.unwrap().get("a").and_then(Node::text), Some("1"));
+        }
+    }
+
+    #[test]
+    fn a_syntax_error_has_a_position_and_a_message() {
+        for text in ["a: 1\nb: [1", "a: 1\n---\nb: 2", "a: 1\nb: !exec rm", "{\"a\": 1,\n\"b\": ["] {
+            let (node, errors) = parse(text);
+            assert!(node.is_none() && errors[0].position.line >= 2 && errors[0].message.len() > 5, "{errors:?}");
+        }
+        assert!(parse(&"[".repeat(100_000)).0.is_none());
+    }
+
+    #[test]
+    fn a_key_has_its_own_position() {
+        for text in ["a:\n\n  b", "{\"a\":\n\n\"b\"}"] {
+            let Kind::Table(entries) = tree(text).kind else { unreachable!() };
+            assert_eq!((entries[0].0.position.line, entries[0].1.position.line), (1, 3), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_alias_bomb_is_an_error() {
+        let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+        for n in 1..12 {
+            let previous = format!("*a{}", n - 1);
+            text.push_str(&format!("a{n}: &a{n} [{}]\n", [previous.as_str(); 10].join(",")));
+        }
+        assert!(parse(&text).0.is_none());
+        assert_eq!(values("a: &x one\nb: *x"), ["one", "one"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[ -~\n]{0,80}") {
+            let _ = parse(&text);
+        }
+    }
+}
