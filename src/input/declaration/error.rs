@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::excerpt::Excerpt;
 use crate::model::entry::Claim;
+use crate::model::entry::template::TemplateError;
 use crate::model::reference::{AliasNameError, ReferenceError};
-use crate::model::template::TemplateError;
 use crate::model::tree::Position;
 use crate::system::os_error::ReadFailure;
 
