@@ -2,8 +2,8 @@
 
 use super::support::{CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, plan, resolve_all};
 use crate::model::entry::EntrySource;
+use crate::model::entry::template::Template;
 use crate::model::reference::{Alias, Aliases, Version};
-use crate::model::template::Template;
 use crate::report::Failure;
 
 /// `data` is a template in which every name is an alias of one secret.

@@ -1,6 +1,6 @@
 //! Data and its invariants, shared by all stages: no I/O, no clap, no AWS client.
 //!
-//! - The input as written: `reference/`, `template/`, `entry/`, `options/`, `command_line`, and `tree`, the syntax of a
+//! - The input as written: `reference/`, `entry/`, `options/`, `command_line`, and `tree`, the syntax of a
 //!   file.
 //! - The result of each stage: `plan/` (what to set, what to request), `answer/` (documents), `resolved` (values).
 //! - The environment: `inherited`, the part of it that the command keeps (`retention`), and the command's
@@ -25,6 +25,5 @@ pub mod resolved;
 pub mod retention;
 pub mod secret_value;
 pub mod suggest;
-pub mod template;
 pub mod tree;
 pub mod url;

@@ -1,9 +1,9 @@
 //! Messages about documents that do not give a value: keys, paths, `env-from` and templates.
 
+use crate::model::entry::template::ENV;
 use crate::model::entry::{NamingError, Origin, Subject};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{SecretRef, Store};
-use crate::model::template::ENV;
 use crate::resolve::{Absent, EnvFromError, ExtractError, RenderError};
 
 /// Returns the problem of a reference, and hints. `default` is the advice for a value that need not exist.

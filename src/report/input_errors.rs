@@ -6,11 +6,11 @@ use super::usage_errors::quoted_value;
 use crate::input::declaration::{DeclarationError, DeclarationProblem};
 use crate::input::env_references::{EnvReferenceError, EnvReferenceProblem};
 use crate::input::local_file::{LocalError, LocalProblem};
+use crate::model::entry::template::TemplateError;
 use crate::model::env_name::is_name;
 use crate::model::options::find_option;
 use crate::model::quoting::file_name;
 use crate::model::reference::{AliasNameError, ReferenceError};
-use crate::model::template::TemplateError;
 use crate::model::tree::Position;
 
 /// Returns the message, and a hint.

@@ -7,11 +7,11 @@ use super::resolve_error::ResolveProblem;
 use super::template::{Input, RenderError, render};
 use crate::model::answer::Fetched;
 use crate::model::entry::Part;
+use crate::model::entry::template::{ENV, Template};
 use crate::model::inherited::Inherited;
 use crate::model::plan::ValueSource;
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::secret_value::SecretValue;
-use crate::model::template::{ENV, Template};
 
 /// The fetched documents, each parsed as JSON at most once.
 pub struct ParsedAnswers<'a> {

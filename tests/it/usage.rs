@@ -204,11 +204,6 @@ fn a_bad_path_is_a_usage_error_on_lines_of_ours() {
 }
 
 #[test]
-fn a_path_with_a_blank_at_its_end_is_no_path_of_rfc_9535() {
-    refuses_binding("DB_HOST=x:$.a ", &["DB_HOST"]);
-}
-
-#[test]
 fn an_argument_that_is_not_utf_8_is_a_usage_error() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;

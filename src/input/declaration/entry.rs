@@ -2,10 +2,10 @@
 
 use super::error::DeclarationProblem;
 use super::reader::{DeclarationReader, Fields};
+use crate::model::entry::template::Template;
 use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Target, Transform};
 use crate::model::env_name::EnvName;
 use crate::model::reference::Reference;
-use crate::model::template::Template;
 use crate::model::tree::{Kind, Node};
 
 pub fn entries(reader: &mut DeclarationReader<'_>, node: &Node) -> Vec<Entry> {

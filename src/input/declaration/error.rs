@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::entry::Claim;
+use crate::model::entry::template::TemplateError;
 use crate::model::reference::{AliasNameError, ReferenceError};
-use crate::model::template::TemplateError;
 use crate::model::tree::Position;
 use crate::system::os_error::ReadFailure;
 

@@ -3,6 +3,7 @@
 //! - `target`: the variable, file or credential, with the mode and owner of a file in `file_access`.
 //! - `transform` and `on_missing`: base64 codings, and the result if the value is absent.
 //! - `env_from`: the names of the variables that one JSON object gives.
+//! - `template`: text with expressions over several secrets.
 //! - `origin`: the place of an entry, for messages.
 
 mod env_from;
@@ -10,6 +11,7 @@ mod file_access;
 mod on_missing;
 mod origin;
 mod target;
+pub mod template;
 mod transform;
 
 pub use env_from::{Case, EnvFromEntry, Naming, NamingError};
@@ -20,7 +22,7 @@ pub use target::{Claim, CredentialTarget, FileTarget, Place, Target};
 pub use transform::Transform;
 
 use crate::model::reference::{Reference, SecretRef};
-use crate::model::template::Template;
+use template::Template;
 
 /// A target and the source of its value, as written.
 #[derive(Clone, Debug)]

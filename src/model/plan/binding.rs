@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::entry::template::Template;
 use crate::model::entry::{Naming, OnMissing, Part, Subject, Target, Transform};
 use crate::model::reference::{Locator, SecretRef};
-use crate::model::template::Template;
 
 /// The number of an entry in its plan. The texts of two entries may be equal: two on one line, or a file that is given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

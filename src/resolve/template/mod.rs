@@ -17,19 +17,14 @@ use zeroize::Zeroizing;
 
 use crate::model::answer::Document;
 use crate::model::entry::Transform;
+use crate::model::entry::template::{self, Template};
 use crate::model::inherited::Inherited;
 use crate::model::library_text::is_undefined_operand;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest;
-use crate::model::template;
-use crate::model::template::Template;
 use crate::resolve::encoding;
 use crate::resolve::json::{Json, quotable_keys};
-use values::{LastMiss, Miss, SecretObject, follow};
-
-/// The kind that marks this module's own errors, whose text holds no value. MiniJinja uses it for `include` alone, which
-/// is not enabled.
-const OWN_ERROR: ErrorKind = ErrorKind::BadInclude;
+use values::{LastMiss, Miss, OWN_ERROR, SecretObject, follow, own_error};
 
 /// All but the unreserved characters of RFC 3986, section 2.3, so that the result fits into any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -155,7 +150,8 @@ macro_rules! builtins {
 /// Makes an undefined input an error in MiniJinja's filters that take it for an empty value, or fail for another reason.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
-        abs chain dictsort escape first format groupby items join last lines list max min pprint reverse round sort split zip
+        abs chain dictsort escape first format groupby items join last lines list max min pprint reverse round sort
+        split zip
     ];
     for (name, filter) in builtins.into_iter().chain([("e", Value::from_function(filters::escape))]) {
         environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
@@ -180,11 +176,6 @@ fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
     let text =
         std::str::from_utf8(bytes.expose()).map_err(|_| own_error("b64decode: the decoded value is not UTF-8"))?;
     Ok(Value::from(text))
-}
-
-/// Returns an error whose text is reported as it is, so that it must not hold a value.
-fn own_error(text: &'static str) -> Error {
-    Error::new(OWN_ERROR, text)
 }
 
 /// Translates MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.

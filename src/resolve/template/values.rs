@@ -10,8 +10,11 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::Value as JsonValue;
 
-use super::own_error;
 use crate::resolve::json::Json;
+
+/// The kind that marks the errors, whose text holds no value. MiniJinja uses it for `include` alone, which
+/// is not enabled.
+pub const OWN_ERROR: ErrorKind = ErrorKind::BadInclude;
 
 /// The last lookup of a key that does not exist or is null. MiniJinja's error for an undefined value does not name the
 /// key.
@@ -178,4 +181,9 @@ fn write_json(out: &mut String, value: &Value) -> Result<(), Error> {
         (None, _) => return Err(own_error("the value cannot be printed as text or JSON")),
     }
     Ok(())
+}
+
+/// Returns an error whose text is reported as it is, so that it must not hold a value.
+pub fn own_error(text: &'static str) -> Error {
+    Error::new(OWN_ERROR, text)
 }
