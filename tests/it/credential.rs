@@ -197,13 +197,6 @@ fn where_output_and_error_are_the_connection_no_message_becomes_a_credential() {
 }
 
 #[test]
-fn a_stack_that_is_too_small_is_no_empty_credential() {
-    let (client, connection) = load("app.service", "tok");
-    let sandbox = local(r#"{ "x": { "k": "v" } }"#, DECLARATION).prepared_by("ulimit -s 200; exec \"$@\"");
-    refused_on(sandbox, client, connection, 78);
-}
-
-#[test]
 fn a_signal_while_it_resolves_refuses_before_it_ends_the_process() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
