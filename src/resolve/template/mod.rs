@@ -209,11 +209,7 @@ fn is_undefined_error(error: &Error) -> bool {
 }
 
 /// Returns the absence of a key, with the most similar one if the template spells out the key.
-fn absent(
-    Miss { alias, path }: Miss,
-    template: &Template,
-    inputs: &BTreeMap<String, Input>,
-) -> RenderError {
+fn absent(Miss { alias, path }: Miss, template: &Template, inputs: &BTreeMap<String, Input>) -> RenderError {
     let nearest = || {
         let (key, parents) = path.split_last().filter(|(key, _)| template.has_key(key))?;
         let Input::Object(secret) = inputs.get(alias.as_deref()?)? else { return None };
