@@ -149,11 +149,12 @@ impl Connector {
                 let config = self.tls.config()?;
                 let login = self.login.clone();
                 let opening = async { open_tunnel(self.open_to_proxy(&proxy).await?, &to, &proxy).await };
-                let tunnel = login.run(&proxy, opening).await?;
+                // On the heap, as every launch moves this future, and few have a proxy.
+                let tunnel = Box::pin(login.run(&proxy, opening)).await?;
                 let mut https = HttpsConnector::from((Preconnected(Some(tunnel)), config));
                 Ok(Stream::new(https.call(to).await?))
             }
-            (Some(proxy), false) => Ok(Stream::new(self.open_to_proxy(&proxy).await?).forwarded()),
+            (Some(proxy), false) => Ok(Stream::new(Box::pin(self.open_to_proxy(&proxy)).await?).forwarded()),
         }
     }
 
