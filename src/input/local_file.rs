@@ -65,7 +65,7 @@ pub fn read(path: &Path, mut file: File) -> Result<LocalSecrets, Vec<LocalError>
         return Err(errors.into_iter().map(error).collect());
     };
     let Kind::Table(entries) = &node.kind else {
-        return Err(vec![error(Some(node.position), LocalProblem::Expected("a table of secret ids and values"))]);
+        return Err(vec![error(Some(node.position), LocalProblem::Expected("a mapping of secret ids and values"))]);
     };
     let mut secrets = BTreeMap::new();
     let mut errors = Vec::new();
@@ -102,7 +102,7 @@ fn stages(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
             Kind::Table(entries) => entries.iter().map(|(key, node)| Ok((key.text.clone(), value(node)?))).collect(),
             Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => Err(Mismatch {
                 position: stages.position,
-                expected: "a table of staging labels and values under $stages",
+                expected: "a mapping of staging labels and values under $stages",
             }),
         },
         _ => Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value(node)?)])),
@@ -134,7 +134,7 @@ fn value(node: &Node) -> Result<SecretValue, Mismatch> {
         Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => node
             .text()
             .map(SecretValue::new)
-            .ok_or(Mismatch { position: node.position, expected: "text, or a table as the secret's JSON object" }),
+            .ok_or(Mismatch { position: node.position, expected: "text, or a mapping as the secret's JSON object" }),
     }
 }
 

@@ -70,7 +70,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
 
     fn node(&mut self, event: Event<'t>, position: Position, depth: usize) -> Result<Node, SyntaxError> {
         if depth > MAX_DEPTH {
-            return Err(error(position, "lists and tables are nested more than 64 levels deep"));
+            return Err(error(position, "lists and mappings are nested more than 64 levels deep"));
         }
         let (kind, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {

@@ -52,10 +52,12 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// Compiles the patterns of an option.
 ///
 /// # Errors
-/// The crate's words about the first text that is no pattern; the empty text, which matches no name, is none either.
+/// The crate's words about the first text that is no pattern. The empty text, and one with a character of other languages of patterns,
+/// would match no name, so that `--unset '^AWS_'` would remove nothing.
 pub fn parse_patterns(texts: &[String]) -> Result<Vec<Pattern>, &'static str> {
     let parse = |text: &String| match text.as_str() {
         "" => Err("it is empty"),
+        text if text.contains(|c| " ,|^$(){}<>\\".contains(c)) => Err("it matches one name, by *, ?, [A-Z] and [!A-Z]"),
         text => Pattern::new(text).map_err(|error| error.msg),
     };
     texts.iter().map(parse).collect()

@@ -79,7 +79,7 @@ impl Node {
             Kind::Text(_) => "text",
             Kind::Plain(_) => "a scalar",
             Kind::List(_) => "a list",
-            Kind::Table(_) => "a table",
+            Kind::Table(_) => "a mapping",
         }
     }
 }

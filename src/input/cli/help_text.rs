@@ -147,7 +147,7 @@ pub const MIGRATE: HelpText = HelpText {
         example("secrets-exec migrate .env --secret prod/app > secrets-exec.yaml", "Write the declaration"),
     ],
     status_intro: "0 if it was printed. Else:",
-    statuses: &[64, 70, 75, 78],
+    statuses: &[64, 70, 78],
 };
 
 pub const INSTALL: HelpText = HelpText {

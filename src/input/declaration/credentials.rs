@@ -42,7 +42,8 @@ fn credential(reader: &mut DeclarationReader<'_>, unit: &str, name: &Key, node: 
             (source?, transform, default.map_or(OnMissing::Fail, OnMissing::Default))
         }
         Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
-            let reference = reference_as(reader, &subject, node, "a reference, or a table with `from` or `template`")?;
+            let reference =
+                reference_as(reader, &subject, node, "a reference, or a mapping with `from` or `template`")?;
             (EntrySource::Reference(reference), Transform::default(), OnMissing::Fail)
         }
     };

@@ -102,7 +102,7 @@ fn on_missing(reader: &mut DeclarationReader<'_>, fields: &mut Fields<'_>, name:
 }
 
 pub fn reference(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<Reference> {
-    reference_as(reader, name, node, "a reference, or a table with `from`, `value` or `template`")
+    reference_as(reader, name, node, "a reference, or a mapping with `from`, `value` or `template`")
 }
 
 /// Reads a reference, in whose place nothing but `expected` may stand.

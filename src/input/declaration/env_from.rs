@@ -11,7 +11,7 @@ use crate::model::tree::{Kind, Node};
 
 pub fn entries(reader: &mut DeclarationReader<'_>, node: &Node) -> Vec<EnvFromEntry> {
     let items =
-        reader.list(Some("env-from"), node, "a list of references, or of tables with `from`").unwrap_or_default();
+        reader.list(Some("env-from"), node, "a list of references, or of mappings with `from`").unwrap_or_default();
     items.iter().filter_map(|item| entry(reader, item)).collect()
 }
 

@@ -11,7 +11,7 @@ use crate::model::tree::{Node, Position};
 
 /// Returns the entries, each with its position in the declaration.
 pub fn entries(reader: &mut DeclarationReader<'_>, node: &Node) -> Vec<(Position, Entry)> {
-    let items = reader.list(Some("files"), node, "a list of tables").unwrap_or_default();
+    let items = reader.list(Some("files"), node, "a list of mappings").unwrap_or_default();
     items.iter().filter_map(|item| Some((item.position, entry(reader, item)?))).collect()
 }
 

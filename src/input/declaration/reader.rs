@@ -53,7 +53,7 @@ impl DeclarationReader<'_> {
         match &node.kind {
             Kind::Table(entries) => entries,
             Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
-                self.expected(node, subject, "a table of names and values");
+                self.expected(node, subject, "a mapping of names and values");
                 &[]
             }
         }

@@ -47,7 +47,7 @@ impl Template {
         Ok(Self { text: text.to_owned(), undeclared, lookups })
     }
 
-    /// Returns the names that need a value: the aliases that stand as words in the template, and the undeclared names
+    /// Returns the names that need a value: the aliases that stand as words in the template's tags, and the undeclared names
     /// that no `set` assigns.
     ///
     /// MiniJinja's `undeclared_variables` overlooks a name that is sliced (`db.host[:3]`), and returns a name that is
@@ -59,9 +59,11 @@ impl Template {
         undeclared.chain(words.iter().copied().filter(|word| is_alias(word))).collect()
     }
 
-    /// Returns the words of the whole text, without the keys that follow a dot.
+    /// Returns the words between `{{` or `{%` and the next end of a tag, without the keys that follow a dot.
     fn words(&self) -> impl Iterator<Item = &str> {
-        let paths = self.text.split(|c| !is_in_word(c) && c != '.');
+        let tags = self.text.split("{{").flat_map(|text| text.split("{%")).skip(1);
+        let tags = tags.map(|tag| tag.find("}}").or(tag.find("%}")).map_or(tag, |end| &tag[..end]));
+        let paths = tags.flat_map(|tag| tag.split(|c| !is_in_word(c) && c != '.'));
         paths.filter_map(|path| path.split('.').next()).filter(|word| !word.is_empty())
     }
 
@@ -141,8 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_is_not_required_by_a_key_of_its_name_or_a_part_of_a_word() {
-        for text in ["{{ a.x | upper }}", "{{ a['k'].x }}", "{{ a.xx }} _x x1"] {
+    fn an_alias_is_not_required_by_a_key_of_its_name_a_part_of_a_word_or_the_text_around_tags() {
+        for text in [
+            "{{ a.x | upper }}",
+            "{{ a['k'].x }}",
+            "{{ a.xx }}{{ a._x }}{{ a.x1 }}",
+            "https://x.example/{{ a }}/x{% if a %}x{% endif %}",
+        ] {
             assert!(!names(&Template::parse(text).unwrap(), &["a", "x"]).contains(&"x"), "{text}");
         }
     }

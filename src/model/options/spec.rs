@@ -264,7 +264,7 @@ mod tests {
         ] {
             assert!(set(name, text).is_err(), "{name} {text}");
         }
-        for pattern in ["[", "A**", ""] {
+        for pattern in ["[", "A**", "", "^A", "A,B", "A|B", "{A,B}", "[^A]", "A B"] {
             assert!(parse_patterns(&[pattern.into()]).is_err(), "{pattern}");
         }
     }
