@@ -41,7 +41,7 @@ impl LongWait {
     /// The observer of the progress; with `-vv` it prints each event.
     pub fn observer(options: &Options) -> Observer {
         let trace = options.trace.then_some((|event| terminal::print_lines([report::trace(event)])) as fn(&_));
-        Observer { changed: set_signal_line, asking: terminal::erase_progress, trace }
+        Observer { changed: set_signal_line, trace }
     }
 
     /// The functions of the watchdog.

@@ -73,7 +73,7 @@ impl DirectoryEntry {
     ///
     /// # Errors
     /// When the entry is anything else, or cannot be examined.
-    pub fn is_taken(&self) -> Result<bool, DeliverProblem> {
+    pub fn find_regular_file(&self) -> Result<bool, DeliverProblem> {
         let Some(stat) = self.stat()? else { return Ok(false) };
         match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => Ok(true),
@@ -105,13 +105,8 @@ impl DirectoryEntry {
     }
 
     /// Renames a temporary file to the entry's name, and replaces a file that has it.
-    pub fn rename(&self, temporary: &OsStr) -> Result<(), DeliverProblem> {
-        renameat(self.directory(), temporary, self.directory(), self.name()).map_err(|errno| match self.stat() {
-            Ok(Some(stat)) if errno == Errno::EPERM && self.is_sticky() => {
-                DeliverProblem::Sticky { owner: stat.st_uid }
-            }
-            _ => Step::Rename.failed(errno).into(),
-        })
+    pub fn rename(&self, temporary: &OsStr) -> Result<(), FailedStep> {
+        renameat(self.directory(), temporary, self.directory(), self.name()).map_err(|errno| Step::Rename.failed(errno))
     }
 
     /// Removes a name of the directory. A missing one is no error.
@@ -120,10 +115,6 @@ impl DirectoryEntry {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(Step::Remove.failed(errno)),
         }
-    }
-
-    fn is_sticky(&self) -> bool {
-        fstat(self.directory()).is_ok_and(|stat| Mode::from_bits_truncate(stat.st_mode).contains(Mode::S_ISVTX))
     }
 
     /// Returns a hidden name with a random suffix.

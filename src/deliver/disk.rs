@@ -5,10 +5,8 @@ use std::fs::File;
 
 use nix::unistd::close;
 
-use super::access::Access;
 use super::directory::DirectoryEntry;
 use super::problem::{DeliverProblem, FailedStep, Step};
-use crate::model::secret_value::SecretValue;
 
 /// A file at a path. Dropping the value removes a temporary file, and a new one unless [`Self::keep`] was called.
 #[derive(Debug)]
@@ -28,20 +26,15 @@ enum State {
 }
 
 impl DiskFile {
-    /// Writes the file under a temporary name.
+    /// Lets `fill` write the file under a temporary name.
     ///
     /// # Errors
     /// When anything but a regular file has its name, or a step fails; then the temporary file is removed.
-    pub fn stage(entry: DirectoryEntry, access: &Access, content: &SecretValue) -> Result<Self, DeliverProblem> {
-        Self::stage_filled(entry, |file| access.fill(file, content))
-    }
-
-    /// Does the same as [`Self::stage`] with a file that `fill` writes.
-    pub fn stage_filled(
+    pub fn stage(
         entry: DirectoryEntry,
         fill: impl FnOnce(&mut File) -> Result<(), FailedStep>,
     ) -> Result<Self, DeliverProblem> {
-        entry.is_taken()?;
+        entry.find_regular_file()?;
         let (mut file, temporary) = entry.create_temporary()?;
         let staged = Self { entry, state: State::Temporary(temporary) };
         fill(&mut file)?;
@@ -53,9 +46,9 @@ impl DiskFile {
     /// Renames the file to its own name. A regular file that has it is replaced, and the new one then stays.
     pub fn place(&mut self) -> Result<(), DeliverProblem> {
         if let State::Temporary(temporary) = &self.state {
-            let is_taken = self.entry.is_taken()?;
+            let is_replacing = self.entry.find_regular_file()?;
             self.entry.rename(temporary)?;
-            self.state = if is_taken { State::Kept } else { State::New };
+            self.state = if is_replacing { State::Kept } else { State::New };
         }
         Ok(())
     }
@@ -65,15 +58,6 @@ impl DiskFile {
         self.state = State::Kept;
     }
 
-    /// Removes the file as dropping does, and returns the error.
-    pub fn undo(&mut self) -> Result<(), FailedStep> {
-        match std::mem::replace(&mut self.state, State::Kept) {
-            State::Temporary(name) => self.entry.remove(&name),
-            State::New => self.entry.remove(self.entry.name()),
-            State::Kept => Ok(()),
-        }
-    }
-
     pub fn entry(&self) -> &DirectoryEntry {
         &self.entry
     }
@@ -81,7 +65,11 @@ impl DiskFile {
 
 impl Drop for DiskFile {
     fn drop(&mut self) {
-        let _ = self.undo();
+        let _ = match &self.state {
+            State::Temporary(name) => self.entry.remove(name),
+            State::New => self.entry.remove(self.entry.name()),
+            State::Kept => Ok(()),
+        };
     }
 }
 
@@ -93,9 +81,9 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use nix::errno::Errno;
-    use nix::sys::stat::Mode;
 
     use super::*;
+    use crate::deliver::access::Access;
     use crate::deliver::testing::*;
 
     fn refused(path: impl Into<PathBuf>) -> DeliverProblem {
@@ -106,7 +94,8 @@ mod tests {
     fn stage(path: &Path) -> DiskFile {
         let file = on_disk(path, "new");
         let entry = DirectoryEntry::find(path).unwrap();
-        DiskFile::stage(entry, &Access::wanted(&file.target).unwrap(), &file.value).unwrap()
+        let access = Access::wanted(&file.target).unwrap();
+        DiskFile::stage(entry, |opened| access.fill(opened, &file.value)).unwrap()
     }
 
     #[test]
@@ -187,18 +176,6 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_not_followed_wherever_it_leads() {
-        let directory = Directory::new();
-        fs::write(directory.path("real"), "old").unwrap();
-        symlink("real", directory.path("link")).unwrap();
-        symlink("nothing", directory.path("dangling")).unwrap();
-        assert_eq!(refused(directory.path("link")), DeliverProblem::Link);
-        assert_eq!(refused(directory.path("dangling")), DeliverProblem::Link);
-        assert_eq!(directory.names(), ["dangling", "link", "real"]);
-        assert_eq!(fs::read(directory.path("real")).unwrap(), b"old");
-    }
-
-    #[test]
     fn a_link_to_the_directory_is_followed() {
         let directory = Directory::new();
         fs::create_dir(directory.path("real")).unwrap();
@@ -206,17 +183,6 @@ mod tests {
         let delivered = deliver(vec![on_disk(directory.path("link/file"), "value")]).unwrap();
         assert_eq!(fs::read(directory.path("real/file")).unwrap(), b"value");
         drop(delivered);
-    }
-
-    #[test]
-    fn only_a_regular_file_is_replaced() {
-        let directory = Directory::new();
-        fs::create_dir(directory.path("directory")).unwrap();
-        nix::unistd::mkfifo(&directory.path("pipe"), Mode::S_IRUSR).unwrap();
-        assert_eq!(refused(directory.path("directory")), DeliverProblem::IsADirectory);
-        assert_eq!(refused(directory.path("pipe")), DeliverProblem::NotRegular);
-        assert_eq!(refused("/dev/null"), DeliverProblem::NotRegular);
-        assert_eq!(directory.names(), ["directory", "pipe"]);
     }
 
     #[test]

@@ -38,11 +38,6 @@ pub enum DeliverProblem {
     NotRegular,
     /// Another declared path names the same directory entry.
     SamePlace,
-    /// The existing file belongs to another user, and in a sticky directory only its owner may replace it.
-    Sticky {
-        /// The file's user id.
-        owner: u32,
-    },
     /// /etc/passwd has no such user.
     UnknownUser(String),
     /// /etc/group has no such group.
@@ -85,7 +80,7 @@ pub enum Step {
     Seal,
     /// Reading the running program.
     Program,
-    /// Renaming between the temporary name and its own.
+    /// Renaming it to its own name.
     Rename,
     Remove,
 }

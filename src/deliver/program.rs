@@ -10,9 +10,10 @@ use nix::sys::stat::{Mode, fchmod};
 use super::directory::DirectoryEntry;
 use super::disk::DiskFile;
 use super::problem::{DeliverError, DeliverProblem, FailedStep, Step};
-use super::signals::{Signals, Undoing};
+use super::signals::Signals;
 use crate::model::entry::{FileTarget, Mode as FileMode, Origin, Place};
 use crate::system::os_error::errno;
+use crate::system::signals::TERMINATION;
 
 /// The name of the copy.
 const NAME: &str = "secrets-exec";
@@ -30,8 +31,8 @@ fn copy(path: &Path) -> Result<(), DeliverProblem> {
     let entry = DirectoryEntry::find(path)?;
     // The kernel's link also leads to a program whose name was removed or replaced. macOS has none, and images of containers are Linux's.
     let mut program = File::open("/proc/self/exe").map_err(|error| Step::Program.failed(errno(&error)))?;
-    let signals = Signals::hold(Undoing::Files);
-    let mut file = DiskFile::stage_filled(entry, |file| fill(file, &mut program))?;
+    let signals = Signals::hold(&TERMINATION);
+    let mut file = DiskFile::stage(entry, |file| fill(file, &mut program))?;
     if signals.caught() {
         return Err(DeliverProblem::Interrupted);
     }

@@ -16,16 +16,7 @@ static CAUGHT: AtomicU64 = AtomicU64::new(0);
 /// Serializes holders: dispositions and [`CAUGHT`] belong to the process.
 static HOLDING: Mutex<()> = Mutex::new(());
 
-/// The work that a signal must not interrupt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undoing {
-    /// Nothing to undo: files in memory end with the process.
-    Nothing,
-    /// Files on disk must be removed.
-    Files,
-}
-
-/// A handler for the termination signals, installed while the value lives, if there is something to undo.
+/// A handler for termination signals, installed while the value lives.
 ///
 /// Dropping the value restores the previous actions and raises the signals that came. A signal that was ignored stays
 /// ignored, and a blocked one stays pending.
@@ -42,14 +33,10 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Installs the handlers.
-    pub fn hold(undoing: Undoing) -> Self {
+    /// Installs the handlers. Files in memory need none for `termination`, since they end with the process.
+    pub fn hold(termination: &[Signal]) -> Self {
         let only = HOLDING.lock().unwrap_or_else(PoisonError::into_inner);
         CAUGHT.store(0, Ordering::Relaxed);
-        let termination = match undoing {
-            Undoing::Nothing => [].as_slice(),
-            Undoing::Files => &TERMINATION,
-        };
         // SIGXFSZ comes from our own write: with a handler, the write fails with EFBIG, which is reported like any other error.
         let signals = [Signal::SIGXFSZ].into_iter().chain(termination.iter().copied());
         let signals = signals.filter(|signal| disposition(*signal) != Disposition::Ignored);
@@ -115,7 +102,7 @@ mod tests {
             assert_eq!(output.status.signal(), Some(Signal::SIGINT as i32), "{output:?}");
             return assert!(String::from_utf8_lossy(&output.stdout).contains("held"), "{output:?}");
         }
-        let signals = Signals::hold(Undoing::Files);
+        let signals = Signals::hold(&TERMINATION);
         assert!(!signals.caught());
         raise(Signal::SIGINT).unwrap();
         assert!(signals.caught());
@@ -130,7 +117,7 @@ mod tests {
             assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
             return assert!(String::from_utf8_lossy(&output.stdout).contains("held"), "{output:?}");
         }
-        let signals = Signals::hold(Undoing::Files);
+        let signals = Signals::hold(&TERMINATION);
         raise(Signal::SIGTERM).unwrap();
         assert!(!signals.release());
         println!("held");
@@ -143,7 +130,7 @@ mod tests {
         if let Some(Child { output, .. }) = in_child(test, &[], ":") {
             return assert_eq!(output.status.signal(), Some(Signal::SIGHUP as i32), "{output:?}");
         }
-        let signals = Signals::hold(Undoing::Files);
+        let signals = Signals::hold(&TERMINATION);
         assert!(signals.release());
         raise(Signal::SIGHUP).unwrap();
     }
@@ -156,7 +143,7 @@ mod tests {
         }
         std::thread::spawn(|| std::thread::sleep(Duration::from_secs(60)));
         SigSet::all().thread_block().unwrap();
-        let signals = Signals::hold(Undoing::Files);
+        let signals = Signals::hold(&TERMINATION);
         kill(getpid(), Signal::SIGQUIT).unwrap();
         while !signals.caught() {
             std::thread::yield_now();
@@ -171,7 +158,7 @@ mod tests {
         if let Some(child) = in_child(test, &[], "trap '' HUP TERM") {
             return passed(&child);
         }
-        let signals = Signals::hold(Undoing::Files);
+        let signals = Signals::hold(&TERMINATION);
         raise(Signal::SIGHUP).unwrap();
         raise(Signal::SIGTERM).unwrap();
         assert!(!signals.caught());
@@ -188,7 +175,7 @@ mod tests {
         let mut blocked = SigSet::empty();
         blocked.add(Signal::SIGTERM);
         blocked.thread_block().unwrap();
-        let signals = Signals::hold(Undoing::Files);
+        let signals = Signals::hold(&TERMINATION);
         raise(Signal::SIGTERM).unwrap();
         assert!(!signals.caught());
         drop(signals);
@@ -209,7 +196,7 @@ mod tests {
         let action = SigAction::new(SigHandler::Handler(leave), SaFlags::empty(), SigSet::empty());
         // SAFETY: the handler calls only _exit, which is async-signal-safe.
         unsafe { sigaction(Signal::SIGTERM, &action) }.unwrap();
-        let signals = Signals::hold(Undoing::Files);
+        let signals = Signals::hold(&TERMINATION);
         raise(Signal::SIGTERM).unwrap();
         drop(signals);
     }

@@ -7,18 +7,19 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::problem::{DeliverError, DeliverProblem};
-use super::signals::{Signals, Undoing};
+use super::signals::Signals;
 use super::{Delivery, Files};
 use crate::model::entry::{FileTarget, Mode, Origin, Owner, Place};
 use crate::model::env_name::EnvName;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
+use crate::system::signals::TERMINATION;
 
 const CHILD: &str = "SECRETS_EXEC_TEST_CHILD";
 
 /// Delivers files and holds the signals only meanwhile, so that tests do not wait for each other.
 pub fn deliver(files: Vec<FileValue>) -> Result<Delivery, Vec<DeliverError>> {
-    let signals = Signals::hold(Undoing::Files);
+    let signals = Signals::hold(&TERMINATION);
     let mut delivery = Delivery::stage(Files::find(files))?;
     delivery.place_unless_interrupted(&signals)?;
     Ok(delivery)
@@ -110,20 +111,14 @@ pub fn in_child(test: &str, command: &[&str], line: &str) -> Option<Child> {
     Some(Child { output, directory })
 }
 
-/// True if a test can mount a file system at /mnt; prints a note if not.
-pub fn can_mount(test: &str) -> bool {
-    let can = Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
-    can.is_ok_and(|output| output.status.success()) || skipped(test, "mount a file system")
-}
-
 /// True if a test can change owners of files; prints a note if not.
 pub fn is_root(test: &str) -> bool {
-    nix::unistd::geteuid().is_root() || skipped(test, "be root")
+    nix::unistd::geteuid().is_root() || skipped(test)
 }
 
 /// Reports a skipped test on standard error, past the test harness, which captures `eprintln!`, and in the list of `tests/skips`.
-fn skipped(test: &str, cannot: &str) -> bool {
-    let line = format!("{test}: cannot {cannot} here\n");
+fn skipped(test: &str) -> bool {
+    let line = format!("{test}: cannot be root here\n");
     std::io::stderr().write_all(format!("SKIPPED: {line}").as_bytes()).unwrap();
     if let Some(list) = std::env::var_os("SECRETS_EXEC_SKIPPED") {
         fs::File::options().append(true).create(true).open(list).unwrap().write_all(line.as_bytes()).unwrap();

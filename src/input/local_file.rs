@@ -32,7 +32,7 @@ pub enum LocalProblem {
     /// The system's error for opening or reading the file.
     Unreadable(ReadFailure),
     NotUtf8,
-    /// The message of the YAML parser.
+    /// The message, without the position.
     Syntax(String),
     /// A node of another type than this one.
     Expected(&'static str),

@@ -10,7 +10,7 @@ use crate::model::tree::{Key, Kind, Node, Position};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
     pub position: Position,
-    /// The parser's message, without the position.
+    /// The message, without the position.
     pub message: String,
 }
 

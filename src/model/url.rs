@@ -31,11 +31,10 @@ impl HttpUrl {
         if is_host && is_http { Ok(Self { text: text.to_owned(), uri }) } else { Err(HttpUrlError) }
     }
 
-    /// `http://127.0.0.1:PORT`
-    pub fn on_loopback(port: u16) -> Self {
-        let text = format!("http://127.0.0.1:{port}");
-        let uri = text.parse().unwrap_or_default();
-        Self { text, uri }
+    /// The default URL of the AWS Secrets Manager Agent.
+    pub fn of_agent() -> Self {
+        let text = "http://127.0.0.1:2773";
+        Self { text: text.to_owned(), uri: Uri::from_static(text) }
     }
 
     /// True if the host is `localhost` or a loopback address.

@@ -19,8 +19,7 @@ use crate::system::os_error;
 
 /// A resolver that calls getaddrinfo(3). Clones share their lookups.
 ///
-/// hyper-util's own resolver would panic if no thread can be started (`--pids-limit 1`). A lookup that has not returned at the deadline
-/// keeps its thread until the process ends or calls execve.
+/// A lookup that has not returned at the deadline keeps its thread until the process ends or calls execve.
 #[derive(Clone, Default)]
 pub struct DnsResolver {
     /// Lookups that have started or returned, by host, with the time of their start.

@@ -14,7 +14,7 @@ use super::errors::{BoxError, ProxyAuthenticationRequired, find_source, host_and
 /// The limit for the head of the proxy's answer, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// The proxy's answer to the name and password; `None` before it. Clones share it.
+/// The proxy's answer to the name and password; `None` until the proxy has answered. Clones share it.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<Mutex<Option<Result<(), ProxyAuthenticationRequired>>>>);
 
@@ -76,7 +76,7 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(stream: S, to: &Uri, proxy: &I
     }
 }
 
-/// The status in the first line of an answer; `None` before it is complete.
+/// The three digits of the status; empty if the answer is not HTTP, `None` before they are complete.
 fn status(head: &[u8]) -> Option<&[u8]> {
     let (version, rest) = head.split_at_checked(9)?;
     let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");

@@ -7,7 +7,7 @@ use crate::exec::{ExecError, ProgramError};
 use crate::model::entry::{Origin, Subject};
 use crate::model::env_name::is_name;
 use crate::model::environment::EnvironmentError;
-use crate::system::os_error::{describe, describe_start};
+use crate::system::os_error::describe;
 
 pub fn program(command: &str, error: &ProgramError) -> Vec<Line> {
     let what = match error {
@@ -124,7 +124,7 @@ pub fn exec(program: &Path, error: &ExecError) -> String {
         ExecError::TooLarge(longest) => {
             format!("{program}: variables and arguments together are too long; the longest variable is {longest}")
         }
-        ExecError::NoProcess(why) => format!("{program}: cannot be started: {}", describe_start(&(*why).into())),
+        ExecError::NoProcess(why) => format!("{program}: cannot be started: {}", describe(*why)),
         ExecError::Other(why) => format!("{program}: cannot be executed: {}", describe(*why)),
     }
 }

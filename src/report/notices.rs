@@ -136,8 +136,8 @@ pub fn policy_notice(notice: &PolicyNotice) -> Line {
         PolicyNotice::OtherIdentity(None) => Line::warning(
             "with --agent the requests are the agent's: its role needs this policy, and with --agent-fallback the caller as well",
         ),
-        PolicyNotice::TooLong { characters, limit } => Line::warning(format!(
-            "the policy has {characters} characters, and a managed policy at most {limit}; a role's inline policies may have 10240, \
+        PolicyNotice::TooLong { characters } => Line::warning(format!(
+            "the policy has {characters} characters, and a managed policy at most 6,144; a role's inline policies may have 10,240, \
              or split the statements over several policies"
         )),
         PolicyNotice::Empty => {

@@ -43,19 +43,7 @@ pub fn reached_limit() -> Option<io::Error> {
 
 /// Returns the message about a thread that could not be started.
 pub fn no_thread(error: &io::Error) -> String {
-    format!("cannot start a thread: {}", describe_start(error))
-}
-
-/// Returns the description of the errno with which a process or a thread could not be started. EAGAIN is a limit here (fork(2)).
-pub fn describe_start(error: &io::Error) -> String {
-    match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::EAGAIN) => {
-            "the limit of processes is reached; raise RLIMIT_NPROC (ulimit -u, systemd's LimitNPROC=) or \
-                                the limit of the container or unit (--pids-limit, TasksMax=)"
-                .to_owned()
-        }
-        _ => text(error),
-    }
+    format!("cannot start a thread: {}", text(error))
 }
 
 /// The step at which the start of a process failed.

@@ -110,8 +110,8 @@ pub fn set_progress(is_shown: bool) -> bool {
     HAS_PROGRESS.swap(is_shown, Ordering::SeqCst)
 }
 
-/// The handler: leaves the line, refuses the connection of a credential if there is one, then ends the process by the signal itself, which the parent sees in the wait status; as PID 1 with
-/// exit status 128 + n.
+/// Handles a termination signal: writes the prepared line, refuses the connection of a credential, and ends the process by the signal
+/// (as PID 1 with status 128 + n).
 pub extern "C" fn end(number: libc::c_int) {
     leave_line(number);
     connection::refuse_by_signal();

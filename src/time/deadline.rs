@@ -99,7 +99,6 @@ impl Deadline {
     pub fn paused<T>(&self, action: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         *self.paused_since() = Some(begun);
-        self.progress.note_question();
         let result = action();
         let mut paused_since = self.paused_since();
         let pause = begun.elapsed();

@@ -18,15 +18,13 @@ pub struct Progress {
 pub struct Observer {
     /// Called whenever the status changes.
     pub changed: fn(&Status),
-    /// Called before a question to the user.
-    pub asking: fn(),
     /// Called for each event; `None` without `-vv`.
     pub trace: Option<fn(&Event)>,
 }
 
 impl Default for Observer {
     fn default() -> Self {
-        Self { changed: |_| {}, asking: || {}, trace: None }
+        Self { changed: |_| {}, trace: None }
     }
 }
 
@@ -114,11 +112,6 @@ impl Progress {
     /// Notes why an attempt failed.
     pub fn note_reason(&self, why: WaitReason) {
         self.change(|state| state.reason = Some(why));
-    }
-
-    /// Notes that a question to the user follows.
-    pub fn note_question(&self) {
-        (self.observer.asking)();
     }
 
     pub fn status(&self) -> Status {

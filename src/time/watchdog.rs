@@ -44,7 +44,7 @@ impl Watchdog {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When none can be started (`--pids-limit 1`).
+    /// When no thread can be started.
     pub fn start(deadline: Deadline, mut callbacks: Callbacks) -> io::Result<Self> {
         let is_stopped = Arc::new(Mutex::new(false));
         let stopped = Arc::clone(&is_stopped);

@@ -1,7 +1,6 @@
 //! Containers with few privileges: values arrive, or the error says what is missing.
 
 use std::fs;
-use std::panic::{self, AssertUnwindSafe};
 
 use super::podman::{self, Container, repository};
 use crate::support::aws::Aws;
@@ -100,27 +99,5 @@ fn a_file_in_memory_that_seccomp_forbids_is_78_and_names_it() {
 fn variables_need_no_file_in_memory() {
     if podman::works() {
         without_memory_files("--env", "A=x:k").run().launched().has("A", "v");
-    }
-}
-
-/// runc's own threads may reach the limit before it executes the program; then the run is repeated.
-fn past_runc(test: impl Fn()) {
-    for _ in 0..9 {
-        let Err(failure) = panic::catch_unwind(AssertUnwindSafe(&test)) else { return };
-        if !failure.downcast_ref::<String>().is_some_and(|text| text.contains("runtime/cgo")) {
-            panic::resume_unwind(failure);
-        }
-    }
-    test();
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn without_a_second_thread_it_is_75() {
-    if podman::works() {
-        past_runc(|| {
-            let container = Container::of("localhost/host").local().option("--pids-limit=1");
-            container.words(["secrets-exec", "-e", "A=x:k"]).run().refused(75).says(["cannot start a thread"]);
-        });
     }
 }

@@ -23,7 +23,7 @@ fn yaml_and_json_say_the_same() {
             "secrets:\n  db: prod/db\nenv:\n  A: db:host\n  B: { from: \"db:x\", default: \"5\" }\n  C: { value: info }\n",
         ),
         (
-            "app.yml",
+            "app.conf",
             "secrets: {db: prod/db}\nenv: {A: \"db:host\", B: {from: \"db:x\", default: \"5\"}, C: {value: info}}\n",
         ),
         (
@@ -40,14 +40,6 @@ fn yaml_and_json_say_the_same() {
         let run = sandbox.args(["-f", name]).run();
         run.launched_silently().has("A", "db.internal").has("B", "5").has("C", "info");
     }
-}
-
-#[test]
-fn a_file_of_unknown_extension_is_yaml() {
-    let aws = Aws::start().secret("prod/db", database());
-    let sandbox = Sandbox::new().aws(&aws).file("app.conf", "env:\n  A: prod/db:host\n");
-    let run = sandbox.args(["--file", "app.conf"]).run();
-    run.launched().has("A", "db.internal");
 }
 
 #[test]

@@ -157,20 +157,6 @@ fn an_owner_that_may_not_be_set_is_an_error() {
 }
 
 #[test]
-fn a_file_of_another_user_in_a_sticky_directory_is_refused_with_the_reason() {
-    if !can_run_as_nobody() {
-        return;
-    }
-    let aws = served();
-    let sandbox = with_file(&aws, "").mode("out", 0o1777).file("out/file", "old").mode("out/file", 0o666);
-    let sandbox = sandbox.args(["-f", "secrets-exec.yaml"]).through(AS_NOBODY);
-    let owner = format!("user {}", nix::unistd::geteuid());
-    sandbox.spawn_copy().wait().refused(78).says(["secrets-exec.yaml:2", "sticky", &owner]);
-    assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"old");
-    assert_eq!(names(&sandbox), ["file"]);
-}
-
-#[test]
 fn a_file_that_may_not_be_read_is_replaced() {
     if !can_run_as_nobody() {
         return;
@@ -237,18 +223,6 @@ fn a_rename_that_fails_leaves_no_temporary_file() {
     let Some(sandbox) = renaming(two_files(&aws, "out/two"), "error=EACCES:when=2") else { return };
     let stderr = replaces_one_file(&sandbox, Status::Exit(78));
     assert!(stderr.contains("secrets-exec.yaml:3"), "{stderr}");
-}
-
-#[test]
-fn a_rename_that_is_not_permitted_is_blamed_on_a_sticky_directory_only_where_it_is_one() {
-    let aws = served();
-    for (mode, is_blamed) in [(0o755, false), (0o1755, true)] {
-        let sandbox = two_files(&aws, "out/two").mode("out", mode);
-        let Some(sandbox) = renaming(sandbox, "error=EPERM:when=1") else { return };
-        let stderr = changes_nothing(&sandbox, Status::Exit(78));
-        assert!(stderr.contains("secrets-exec.yaml:2"), "{stderr}");
-        assert_eq!(stderr.contains("sticky"), is_blamed, "{stderr}");
-    }
 }
 
 #[test]

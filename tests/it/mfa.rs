@@ -42,9 +42,9 @@ fn typing(aws: &Aws, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sa
     at_a_terminal(state(sandbox(aws)), &ECHOING, shown, typed).map(|sandbox| sandbox.run())
 }
 
-/// The question, as it is shown.
+/// The question, as it is shown, after the sequence that erases the progress line.
 fn question() -> String {
-    format!("secrets-exec: MFA code for {SERIAL}: ")
+    format!("\r\x1b[Ksecrets-exec: MFA code for {SERIAL}: ")
 }
 
 /// Asserts that the terminal showed this and echoes again.
@@ -81,7 +81,7 @@ fn a_serial_number_cannot_disguise_the_question() {
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
     let state = |sandbox: Sandbox| sandbox.home_file(".aws/config", &config);
     let Some(run) = typing(&aws, ": ", "123456\\n", state) else { return };
-    showed(&run, "secrets-exec: MFA code for mfa/\\u{202e}jane: \n[v]echo\n[status 0]\n");
+    showed(&run, "\r\x1b[Ksecrets-exec: MFA code for mfa/\\u{202e}jane: \n[v]echo\n[status 0]\n");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn the_progress_line_is_erased_before_the_question_and_not_shown_below_it() {
     let Some(run) = typing(&aws, &shown, &typed, state) else { return };
     let shown = run.stdout();
     assert!(shown.starts_with("secrets-exec: note: waiting up to "), "{run}");
-    let end = format!("\r\u{1b}[K{}\n[v]echo\n[status 0]\n", question());
+    let end = format!("{}\n\r\x1b[K[v]echo\n[status 0]\n", question());
     assert!(shown.ends_with(&end) && !shown.contains("waiting for the MFA code"), "{run}");
 }
 

@@ -270,7 +270,7 @@ fn a_policy_that_is_too_long_for_iam_is_a_warning() {
     let declaration: String = (0..100).map(|n| format!("  V{n}: prod/application/secret-number-{n}\n")).collect();
     let run = policy().declaration(&format!("env:\n{declaration}")).run();
     assert_eq!(secrets(&run).len(), 100);
-    run.says(["characters", "6144"]);
+    run.says(["characters", "6,144"]);
 }
 
 #[test]

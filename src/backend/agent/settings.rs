@@ -19,9 +19,6 @@ pub struct AgentSettings {
     pub has_fallback: bool,
 }
 
-/// The agent's default port.
-const PORT: u16 = 2773;
-
 impl AgentSettings {
     /// Reads the variable that the agent's other clients read. The default of `url` is on this host.
     ///
@@ -29,7 +26,7 @@ impl AgentSettings {
     /// AWS_TOKEN is not UTF-8.
     pub fn new(url: Option<&HttpUrl>, has_fallback: bool, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
         let mut reader = VariableReader::new(inherited);
-        let url = url.cloned().unwrap_or_else(|| HttpUrl::on_loopback(PORT));
+        let url = url.cloned().unwrap_or_else(HttpUrl::of_agent);
         let token = reader.text("AWS_TOKEN");
         reader.finish(Self { url, token, has_fallback })
     }

@@ -2,10 +2,8 @@
 //!
 //! - `shell`: commands of a shell, and `reserved`, the names that shells keep for themselves.
 //! - `dotenv`: a file that python-dotenv and Node's dotenv read alike.
-//! - `docker`: a file for `docker run --env-file` and `podman run --env-file`.
 //! - `variable`: what is exported, and the errors.
 
-mod docker;
 mod dotenv;
 mod reserved;
 mod shell;
@@ -23,6 +21,9 @@ use crate::model::options::ExportFormat;
 use crate::model::resolved::{FileValue, Resolved, ResolvedVariable};
 use crate::model::secret_value::SecretValue;
 use variable::Entry;
+
+/// The longest line that Docker and Podman read, without its line feed: `bufio.MaxScanTokenSize` is 64 KiB with it.
+const LONGEST_LINE: usize = 64 * 1024 - 1;
 
 /// Variables in a format.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<Export
             write_each(variables, format, |variable| shell::write(variable, &mut text))
         }
         ExportFormat::Dotenv => write_each(variables, format, |variable| dotenv::write(variable, &mut text)),
-        ExportFormat::Docker => write_each(variables, format, |variable| docker::write(variable, &mut text)),
+        ExportFormat::Docker => write_each(variables, format, |variable| write_docker(variable, &mut text)),
         ExportFormat::Json => {
             let mut members = Vec::with_capacity(variables.len());
             let errors = write_each(variables, format, |variable| {
@@ -104,6 +105,26 @@ fn write_each<'v>(
         problem: ExportProblem::Unfit(format, unfit),
     };
     failed.map(error).collect()
+}
+
+/// Writes a variable for `docker run --env-file` and `podman run --env-file`: one `NAME=value` for each line, without quotes or escapes.
+///
+/// Both read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman `pkg/env`) and trim a line at its start only, where the
+/// name is. Docker refuses a file that is not UTF-8.
+fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Unfit> {
+    let value = variable.utf8().ok_or(Unfit::NotUtf8)?;
+    let length = variable.name.as_str().len() + 1 + value.len();
+    if value.contains('\n') {
+        return Err(Unfit::LineFeed);
+    } else if value.ends_with('\r') {
+        return Err(Unfit::FinalCarriageReturn);
+    } else if length > LONGEST_LINE {
+        return Err(Unfit::TooLong { length, limit: LONGEST_LINE });
+    }
+    for part in [variable.name.as_str(), "=", value, "\n"] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    Ok(())
 }
 
 /// The most bytes that any format needs: a buffer that grows would leave copies of values in memory.

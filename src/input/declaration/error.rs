@@ -35,7 +35,7 @@ pub enum DeclarationProblem {
         /// The reason, as a predicate.
         why: &'static str,
     },
-    /// The message of the YAML parser.
+    /// The message, without the position.
     Syntax(String),
     /// A file in TOML, which is not read.
     Toml,

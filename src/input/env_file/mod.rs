@@ -128,12 +128,14 @@ fn parse(text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Found>> {
         docker.get(setting.name.as_str()).map(|value| value.as_bytes()) != Some(setting.value.expose())
     };
     let has_dollar = |setting: &Setting| setting.value.expose().contains(&b'$');
-    let warnings = [
-        (left_out, EnvFileNotice::LeftOut as fn(Vec<Variable>) -> EnvFileNotice),
-        (variables(&settings, differs), EnvFileNotice::Docker),
-        (variables(&settings, has_dollar), EnvFileNotice::Dollar),
-    ];
-    notices.extend(warnings.into_iter().filter(|(names, _)| !names.is_empty()).map(|(names, notice)| notice(names)));
+    let mut warn = |names: Vec<Variable>, notice: fn(Vec<Variable>) -> EnvFileNotice| {
+        if !names.is_empty() {
+            notices.push(notice(names));
+        }
+    };
+    warn(left_out, EnvFileNotice::LeftOut);
+    warn(variables(&settings, differs), EnvFileNotice::Docker);
+    warn(variables(&settings, has_dollar), EnvFileNotice::Dollar);
     Ok(EnvFile { names: settings.into_iter().map(|setting| setting.name).collect(), object, notices })
 }
 

@@ -25,11 +25,11 @@ pub fn statements(text: &str) -> Vec<Statement> {
         reader.skip(is_space);
         let line = reader.line;
         match reader.statement() {
-            Some(Some((name, value))) => {
+            Ok(Some((name, value))) => {
                 statements.push(Statement { line, binding: Some((name, value.map(SecretValue::new))) });
             }
-            Some(None) => {}
-            None => {
+            Ok(None) => {}
+            Err(Illegal) => {
                 statements.push(Statement { line, binding: None });
                 reader.skip(|c| c != '\n');
                 reader.take('\n');
@@ -39,6 +39,9 @@ pub fn statements(text: &str) -> Vec<Statement> {
     statements
 }
 
+/// A statement that is illegal from the reader's position on.
+struct Illegal;
+
 /// A position in the text.
 struct Reader<'t> {
     rest: &'t str,
@@ -47,11 +50,10 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    /// Reads a name with its value, or nothing before a comment or the end; `None` for a statement that is illegal from this
-    /// position on.
-    fn statement(&mut self) -> Option<Option<(String, Option<String>)>> {
+    /// Reads a name with its value; `None` before a comment or the end.
+    fn statement(&mut self) -> Result<Option<(String, Option<String>)>, Illegal> {
         if self.rest.is_empty() {
-            return Some(None);
+            return Ok(None);
         }
         self.export();
         let name = self.name()?;
@@ -60,9 +62,9 @@ impl<'t> Reader<'t> {
         self.comment();
         self.skip(is_blank);
         if !self.rest.is_empty() && !self.take('\n') {
-            return None;
+            return Err(Illegal);
         }
-        Some(name.map(|name| (name, value)))
+        Ok(name.map(|name| (name, value)))
     }
 
     /// Passes over `export` and the blanks after it.
@@ -74,32 +76,32 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Reads a name; `Some(None)` at a comment. A name in quotes may have any other characters.
-    fn name(&mut self) -> Option<Option<String>> {
+    /// Reads a name; `None` at a comment. A name in quotes may have any other characters.
+    fn name(&mut self) -> Result<Option<String>, Illegal> {
         if self.rest.starts_with('#') {
-            return Some(None);
+            return Ok(None);
         }
         let (name, rest) = match self.rest.strip_prefix('\'') {
-            Some(quoted) => quoted.split_once('\'')?,
+            Some(quoted) => quoted.split_once('\'').ok_or(Illegal)?,
             None => self.rest.split_at(end_of(self.rest, |c| c == '=' || c == '#' || is_space(c))),
         };
         if name.is_empty() {
-            return None;
+            return Err(Illegal);
         }
         self.advance(rest);
-        Some(Some(name.to_owned()))
+        Ok(Some(name.to_owned()))
     }
 
-    fn value_after_equals(&mut self) -> Option<String> {
+    fn value_after_equals(&mut self) -> Result<String, Illegal> {
         let before = self.rest.len();
         self.skip(is_blank);
         // After a blank, `#` begins a comment; right after the equals sign, it belongs to the value.
         let has_blank = self.rest.len() < before;
         match self.rest.chars().next() {
-            None | Some('\n') => Some(String::new()),
-            Some('#') if has_blank => Some(String::new()),
-            Some(quote @ ('\'' | '"')) => self.quoted(quote),
-            Some(_) => Some(self.unquoted()),
+            None | Some('\n') => Ok(String::new()),
+            Some('#') if has_blank => Ok(String::new()),
+            Some(quote @ ('\'' | '"')) => self.quoted(quote).ok_or(Illegal),
+            Some(_) => Ok(self.unquoted()),
         }
     }
 

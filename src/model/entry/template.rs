@@ -15,7 +15,7 @@ pub struct Template {
     pub text: String,
     /// The names that MiniJinja's `undeclared_variables` finds, without [`ENV`] and MiniJinja's functions.
     undeclared: BTreeSet<String>,
-    /// The same names, each with the keys that follow it after dots: `db.host`.
+    /// All names that `undeclared_variables` finds, each with the keys that follow it after dots: `db.host`.
     pub lookups: BTreeSet<String>,
 }
 

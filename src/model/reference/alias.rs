@@ -24,12 +24,9 @@ pub struct Aliases(BTreeMap<String, Alias>);
 
 /// Words that are no names of aliases: prefixes of references, `env`, Jinja's keywords, and the names that MiniJinja defines.
 const RESERVED: &[&str] = &[
-    // Prefixes of references.
     "arn",
     "ssm",
-    // The inherited variables in a template.
     "env",
-    // Words of Jinja and MiniJinja.
     "and",
     "as",
     "autoescape",

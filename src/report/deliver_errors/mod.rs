@@ -26,7 +26,6 @@ pub fn status(error: &DeliverError) -> u8 {
         | DeliverProblem::IsADirectory
         | DeliverProblem::NotRegular
         | DeliverProblem::SamePlace
-        | DeliverProblem::Sticky { .. }
         | DeliverProblem::UnknownUser(_)
         | DeliverProblem::UnknownGroup(_)
         | DeliverProblem::Accounts(..)
@@ -76,10 +75,6 @@ fn what(problem: &DeliverProblem) -> String {
         DeliverProblem::IsADirectory => "it is a directory".to_owned(),
         DeliverProblem::NotRegular => "it is a device, a pipe or a socket".to_owned(),
         DeliverProblem::SamePlace => "another entry writes the same file by another path".to_owned(),
-        DeliverProblem::Sticky { owner } => format!(
-            "it belongs to user {owner} and its directory is sticky: only that user, the directory's owner and root can \
-             replace it"
-        ),
         DeliverProblem::UnknownUser(name) => format!("user {name:?} is not in /etc/passwd; give the uid instead"),
         DeliverProblem::UnknownGroup(name) => {
             format!("group {name:?} is not in /etc/group; give the gid instead")

@@ -71,7 +71,7 @@ pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
     replace_progress(&text, false);
 }
 
-/// Shows a line of ASCII on the terminal until anything else is printed; none beside JSON. Not for TERM=dumb, which cannot erase it.
+/// Shows a line of ASCII on the terminal until anything else is printed; none beside JSON.
 pub fn show_progress(text: &str) {
     if !is_json() && may_write(io::stderr()) {
         let room = PROGRESS_LENGTH - prefix(Label::Note, false).len();

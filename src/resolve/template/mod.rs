@@ -189,6 +189,7 @@ fn render_error(
     if is_undefined_error(error) {
         let no_object = || lookups_in_no_object(template, inputs).next();
         let absent = || last_miss.get().map(|miss| absent(miss, template, inputs));
+        // The last missing key may be one that the template provided for.
         if let Some(error) = no_object().or_else(absent) {
             return error;
         }

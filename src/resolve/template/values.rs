@@ -12,8 +12,8 @@ use serde_json::Value as JsonValue;
 
 use crate::resolve::json::Json;
 
-/// The kind that marks the errors, whose text holds no value. MiniJinja uses it for `include` alone, which
-/// is not enabled.
+/// The kind of the errors that [`own_error`] makes, whose text holds no value. MiniJinja uses it only for `include`, which is not
+/// enabled.
 pub const OWN_ERROR: ErrorKind = ErrorKind::BadInclude;
 
 /// The last lookup of a key that does not exist or is null. MiniJinja's error for an undefined value does not name the

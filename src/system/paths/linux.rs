@@ -12,8 +12,7 @@ use nix::sys::statfs::{
 };
 use nix::unistd::linkat;
 
-use super::file_system::FileSystem;
-use super::link::SymbolicLink;
+use super::file_system::{FileSystem, SymbolicLink};
 
 /// The ramfs magic number of linux/magic.h, which nix does not define.
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);

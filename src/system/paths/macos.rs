@@ -9,8 +9,7 @@ use nix::libc;
 use nix::sys::stat::{SFlag, fstatat};
 use nix::sys::statfs::fstatfs;
 
-use super::file_system::FileSystem;
-use super::link::SymbolicLink;
+use super::file_system::{FileSystem, SymbolicLink};
 
 /// Flags for opening a path component. O_SEARCH, since creating files in a directory needs no permission to read it.
 pub const COMPONENT: OFlag = OFlag::from_bits_retain(libc::O_SEARCH).union(OFlag::O_CLOEXEC);

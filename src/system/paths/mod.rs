@@ -1,7 +1,6 @@
 //! Directories that are found component by component, and the file systems that they are on.
 
 mod file_system;
-mod link;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "macos")]

@@ -8,6 +8,7 @@ use super::prompt::ask;
 use crate::backend::aws::config::Settings;
 use crate::model::answer::{CredentialsError, FetchError, Wanted};
 use crate::model::quoting::{escaped, one_line};
+use crate::system::termination::ERASE_LINE;
 use crate::time::deadline::Deadline;
 
 /// The codes that were typed, by the serial number of the device: each is asked for once in a launch.
@@ -38,7 +39,8 @@ impl MfaCodes {
 
 fn ask_for(serial: &str) -> Result<Zeroizing<String>, String> {
     let serial = one_line(serial);
-    let mut question = format!("secrets-exec: MFA code for {}: ", escaped(&serial));
+    // The question may stand in the place of the progress line.
+    let mut question = format!("{ERASE_LINE}secrets-exec: MFA code for {}: ", escaped(&serial));
     loop {
         match ask(&question) {
             Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => return Ok(code),

@@ -83,7 +83,7 @@ impl StartError {
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "credential_process cannot be started: {}", os_error::describe_start(&self.0))
+        write!(f, "credential_process cannot be started: {}", os_error::text(&self.0))
     }
 }
 

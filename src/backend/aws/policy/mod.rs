@@ -36,8 +36,8 @@ pub enum PolicyNotice {
     AnyRegion,
     /// A role that the caller assumes; `None` for the agent's role, whose policy this is.
     OtherIdentity(Option<Arn>),
-    /// More characters than a managed policy may have.
-    TooLong { characters: usize, limit: usize },
+    /// More than [`MAX_CHARACTERS`].
+    TooLong { characters: usize },
     /// No request needs a permission.
     Empty,
 }
@@ -86,7 +86,7 @@ pub fn policy(
     }
     let characters = policy.to_string().chars().count();
     if characters > MAX_CHARACTERS {
-        notices.push(PolicyNotice::TooLong { characters, limit: MAX_CHARACTERS });
+        notices.push(PolicyNotice::TooLong { characters });
     }
     if statements.is_empty() {
         notices.push(PolicyNotice::Empty);

@@ -1,4 +1,6 @@
-//! AWS's JSON 1.1 protocol: the request of an operation, and the code and message of an error.
+//! AWS's JSON 1.1 protocol: the request of an operation, the code and message of an error, and the times in a response.
+
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
@@ -11,6 +13,9 @@ use zeroize::Zeroizing;
 
 use super::client::{Client, SdkFailure};
 use crate::net::errors::BoxError;
+
+/// The first second of the year 10000, which no text in RFC 3339 can express.
+const END: f64 = 253_402_300_800.0;
 
 /// Calls an operation and returns the body of its response. `target` is the service's and the operation's name.
 ///
@@ -71,8 +76,22 @@ fn bare_code(code: &str) -> &str {
     code.rsplit('#').next().unwrap_or(code)
 }
 
+/// Returns the time of a field: seconds since 1970 as a number, or as text (the Secrets Manager Agent).
+/// Anything else counts as unknown, since no value depends on it.
+pub fn timestamp(field: &Value) -> Option<SystemTime> {
+    let seconds = match field {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.parse().ok()?,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    let elapsed = Duration::try_from_secs_f64(seconds).ok().filter(|_| seconds < END)?;
+    SystemTime::UNIX_EPOCH.checked_add(elapsed)
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -90,6 +109,31 @@ mod tests {
         ] {
             let object = serde_json::from_str(error).unwrap();
             assert_eq!(code_and_message(&object), (code, message), "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_texts_are_times() {
+        let seconds = |field| timestamp(&field)?.duration_since(SystemTime::UNIX_EPOCH).ok().map(|time| time.as_secs());
+        for field in [json!(1_523_477_145.713), json!(1_523_477_145), json!("1523477145.713")] {
+            assert_eq!(seconds(field.clone()), Some(1_523_477_145), "{field}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_unknown() {
+        for field in [
+            json!(null),
+            json!(-1),
+            json!(1e300),
+            json!("yesterday"),
+            json!("NaN"),
+            json!("inf"),
+            json!({}),
+            json!([1]),
+            json!(true),
+        ] {
+            assert_eq!(timestamp(&field), None, "{field}");
         }
     }
 }
