@@ -369,11 +369,11 @@ fn json_lines_tell_of_a_client_that_hung_up_with_the_status() {
 #[test]
 fn a_wrong_credential_is_an_error_with_its_line() {
     for (declaration, facts) in [
-        ("credentials: [x]", ["credentials", "a table"]),
+        ("credentials: [x]", ["credentials", "a mapping"]),
         ("credentials: { app: { tok: x } }", ["app", "like app.service"]),
         ("credentials: { \"a b.service\": { tok: x } }", ["a b.service", "like app.service"]),
         ("credentials: { \"[.service\": { tok: x } }", ["[.service", "like app@*.service"]),
-        ("credentials: { app.service: tok }", ["app.service", "a table"]),
+        ("credentials: { app.service: tok }", ["app.service", "a mapping"]),
         ("credentials: { app.service: { \"a/b\": x } }", ["a/b", "a credential's name"]),
         ("credentials: { app.service: { tok: [x] } }", ["app.service/tok", "`from` or `template`"]),
         ("credentials: { app.service: { tok: { value: v } } }", ["app.service/tok", "unknown key \"value\""]),
