@@ -194,7 +194,7 @@ def count_instructions(lab, tools, at_once, skipped):
     refused.write_bytes(b"\0")
     refused.chmod(0o755)
     for tool in tools:
-        if tool.key in ("secrets-exec", "cached", "dynamic", "floor"):
+        if tool.key in ("secrets-exec", "cached", "bundle", "dynamic", "floor"):
             for count in COUNTS:
                 arguments = [*tool.arguments(count), str(WORK if tool.key == "floor" else refused)]
                 found[f"{tool.key}, {count}"] = measure.instructions(lab, arguments, lab.environment(tool), WORK)

@@ -53,6 +53,7 @@ def find(binary, dynamic, floor, work, fnox, missing, only=None):
     cache = tempfile.mkdtemp(prefix="secrets-exec-bench-", dir="/dev/shm")
     atexit.register(shutil.rmtree, cache, ignore_errors=True)
     tools.append(launcher("cached", "secrets-exec, from --cache", binary, "--cache", cache, "--cache-ttl", "1day"))
+    tools.append(launcher("bundle", "secrets-exec, with a bundle", binary))
     size = Path(floor).stat().st_size
     tools.append(Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], size=size))
     for key, make in [("curl", curl), ("fnox", fnox_tool), ("boto3", boto3), ("awscli2", awscli2), ("awscli1", awscli1)]:

@@ -1,6 +1,6 @@
 //! The floor: `floor NAME=SECRET:KEY… -- COMMAND ARG…` reads each secret, takes one key of each and becomes the command.
 //!
-//! A minimal client for one account, one region and static credentials: aws-sigv4 signs, hyper speaks HTTP/1.1, rustls with ring
+//! A minimal client for one account, one region and static credentials: aws-sigv4 signs, hyper speaks HTTP/1.1, rustls with aws-lc
 //! speaks TLS. It opens one connection per secret, up to 32, all at once, and reuses them for further secrets. It has no profiles,
 //! roles, retries, timeouts, proxies, declarations or useful error messages.
 
@@ -92,7 +92,7 @@ impl Aws {
         for certificate in CertificateDer::pem_file_iter(env::var("AWS_CA_BUNDLE")?)? {
             let _ = roots.add(certificate?);
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
