@@ -4,15 +4,12 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use http::Uri;
-use rustls::CertificateError;
-use rustls::pki_types::UnixTime;
 
 use crate::model::answer::Refusal;
-use crate::model::library_text::presented_name;
 use crate::model::quoting::one_line;
 use crate::system::os_error::ReadFailure;
 
@@ -155,50 +152,10 @@ pub fn is_connect_timeout(error: &(dyn Error + 'static)) -> bool {
     chain(error).filter_map(|error| error.downcast_ref::<io::Error>()).any(|io| io.kind() == io::ErrorKind::TimedOut)
 }
 
-/// Returns the refusal for a server's certificate, if a chain has one.
-pub fn certificate_error(error: &(dyn Error + 'static)) -> Option<Refusal> {
-    let rustls::Error::InvalidCertificate(why) = find_source(error)? else { return None };
-    let host = find_source::<HostError>(error).map(|error| error.host.as_str()).unwrap_or_default();
-    let is_unknown = matches!(why, CertificateError::UnknownIssuer);
-    Some(Refusal::Certificate { why: one_line(&format!("{host}: {}", certificate_text(why))), is_unknown })
-}
-
 /// Returns the refusal for a proxy that requires a name and a password, or others, if a chain has one.
 pub fn proxy_error(error: &(dyn Error + 'static)) -> Option<Refusal> {
     let ProxyAuthenticationRequired { proxy, has_password } = find_source(error)?;
     Some(Refusal::Proxy { proxy: one_line(proxy), has_password: *has_password })
-}
-
-/// Describes a certificate error. rustls prints the names of its own types, and times in seconds since 1970.
-fn certificate_text(why: &CertificateError) -> String {
-    let moment = |time: &UnixTime| {
-        let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
-        moment.map_or_else(|| why.to_string(), |moment| humantime::format_rfc3339_seconds(moment).to_string())
-    };
-    match why {
-        CertificateError::UnknownIssuer => {
-            "its issuer is neither a trusted root nor a certificate that the server sends along".to_owned()
-        }
-        CertificateError::ExpiredContext { time, not_after } => {
-            format!("it expired at {}; this machine's clock is at {}", moment(not_after), moment(time))
-        }
-        CertificateError::NotValidYetContext { time, not_before } => {
-            format!("it is not valid before {}; this machine's clock is at {}", moment(not_before), moment(time))
-        }
-        CertificateError::NotValidForNameContext { expected, presented } => {
-            let names: Vec<_> = presented.iter().map(|name| presented_name(name)).collect();
-            format!("it is valid for {}, not for {}", names.join(", "), expected.to_str())
-        }
-        CertificateError::Other(other) if is_authority(other) => {
-            "it is a certificate authority's (CA:TRUE), which is not valid for a server; issue one for the server"
-                .to_owned()
-        }
-        other => other.to_string(),
-    }
-}
-
-fn is_authority(other: &rustls::OtherError) -> bool {
-    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 /// Returns the host and port of a URL, without its user name and password, which must not be printed.

@@ -19,10 +19,10 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::certificate::certificate_error;
 use super::connector::Connector;
 use super::errors::{
-    BoxError, HostError, ImdsUnavailable, TimedOut, TrustError, certificate_error, find_source, host_and_port,
-    proxy_error, within,
+    BoxError, HostError, ImdsUnavailable, TimedOut, TrustError, find_source, host_and_port, proxy_error, within,
 };
 use super::proxy_login::authentication_required;
 

@@ -1,5 +1,6 @@
 //! Connections to AWS, to metadata services and to the agent: DNS, proxies, TLS and HTTP.
 
+pub mod certificate;
 pub mod connection;
 pub mod connector;
 pub mod dns;

@@ -191,10 +191,8 @@ fn refusal_text(refusal: &Refusal) -> (String, Vec<String>) {
             vec!["restore it (aws secretsmanager restore-secret), or name another".to_owned()],
         ),
         Refusal::NoValue => ("AWS returned no value".to_owned(), vec!["store a value in it".to_owned()]),
-        Refusal::Certificate { why, is_unknown } => {
-            let hint = "if a proxy or a private endpoint uses it, give its root certificates with --ca-bundle or AWS_CA_BUNDLE";
-            let hints = is_unknown.then(|| hint.to_owned()).into_iter().collect();
-            (format!("the server's certificate is not trusted: {why}"), hints)
+        Refusal::Certificate { why, help } => {
+            (format!("the server's certificate is not trusted: {why}"), help.map(str::to_owned).into_iter().collect())
         }
         Refusal::TrustStore(why) => (format!("root certificates cannot be read: {why}"), Vec::new()),
         Refusal::Proxy { proxy, has_password } => {

@@ -260,7 +260,7 @@ fn the_notices_have_every_component_of_the_sbom() {
             .filter(|(name, _)| notices.matches(name.as_str()).count() < 2)
             .collect();
         assert!(missing.is_empty(), "{archive}: {missing:?}");
-        // In this order: musl, the standard library, sources within ring, and within granit-parser.
+        // In this order: musl, the standard library, sources within aws-lc, and within granit-parser.
         for text in ["Rich Felker", "The standard library of Rust", "fiat-crypto", "Copyright (c) 2015 Chen Yuheng"] {
             assert!(notices.contains(text), "{archive}: {text}");
         }

@@ -1,6 +1,9 @@
-//! Root certificates: exactly those that OpenSSL would read are trusted.
+//! Trust: the roots that the user names, or else Mozilla's and then the system's; and the exchange of keys.
 
 use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+use std::thread;
 
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
@@ -12,61 +15,6 @@ fn served(authority: &Authority) -> Aws {
     Aws::start_tls(authority.acceptor()).secret("x", Secret::json(r#"{"k":"v"}"#))
 }
 
-/// A bundle with the certificate of `authority`, whose text is passed through `change`, among others.
-fn bundle(authority: &Authority, other: &Authority, change: impl Fn(&str) -> String) -> String {
-    let text = |authority: &Authority| fs::read_to_string(authority.bundle()).unwrap();
-    format!("{}{}{}", text(other), change(&text(authority)), text(other))
-}
-
-#[test]
-fn a_root_that_is_commented_out_is_not_trusted() {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
-    let aws = served(&authority);
-    for mark in ["#", " ", "\t", "DISTRUSTED: ", "--", "# off\r"] {
-        let text = bundle(&authority, &other, |root| format!("{mark}{root}"));
-        let run = sandbox(&aws).file("bundle.pem", text).args(["--ca-bundle", "bundle.pem"]).run();
-        run.refused(78).says(["certificate"]);
-    }
-    assert!(aws.calls().is_empty());
-}
-
-#[test]
-fn a_root_that_is_commented_out_line_by_line_is_not_trusted() {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
-    let aws = served(&authority);
-    let comment = |root: &str| root.lines().map(|line| format!("# {line}\n")).collect();
-    let text = bundle(&authority, &other, comment);
-    sandbox(&aws).file("bundle.pem", text).args(["--ca-bundle", "bundle.pem"]).run().refused(78);
-}
-
-#[test]
-fn a_root_among_comments_and_other_lines_is_trusted() {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
-    let aws = served(&authority);
-    let windows = |root: &str| format!("# A comment\r\nSubject: x\r\n{}", root.replace('\n', "\r\n"));
-    let other_section = |root: &str| format!("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n{root}");
-    let marked = |root: &str| format!("\u{feff}{root}");
-    let among = |change: &dyn Fn(&str) -> String| bundle(&authority, &other, change);
-    let first = fs::read_to_string(authority.bundle()).unwrap();
-    for text in [among(&windows), among(&other_section), marked(&first)] {
-        let run = sandbox(&aws).file("bundle.pem", text).args(["--ca-bundle", "bundle.pem"]).run();
-        run.launched_silently().has("A", "v");
-    }
-}
-
-#[test]
-fn a_directory_of_roots_is_read_by_its_hashed_names_alone() {
-    let Some(authority) = Authority::new() else { return };
-    let aws = served(&authority);
-    let root = fs::read_to_string(authority.bundle()).unwrap();
-    for name in ["rogue.pem.disabled", "rogue.pem", "0a1b2c3d.0.disabled", "0a1b2c3d.r0"] {
-        let run = sandbox(&aws).file(&format!("roots/{name}"), &root).env("SSL_CERT_DIR", "roots").run();
-        run.refused(78).says(["roots", "hashed"]);
-    }
-    let run = sandbox(&aws).file("roots/0a1b2c3d.0", &root).env("SSL_CERT_DIR", "roots").run();
-    run.launched_silently().has("A", "v");
-}
-
 /// A run on a system whose /etc/ssl, an empty directory, has been filled by the shell script `prepare`; `None` where
 /// that cannot be done.
 fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
@@ -76,27 +24,111 @@ fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
 }
 
 #[test]
-fn a_pipe_in_a_directory_of_roots_is_not_waited_for() {
-    let Some(authority) = Authority::new() else { return };
+fn a_root_that_is_commented_out_is_not_trusted() {
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
     let aws = served(&authority);
-    let root = fs::read_to_string(authority.bundle()).unwrap();
-    let sandbox = sandbox(&aws).file("roots/0a1b2c3d.0", root).env("SSL_CERT_DIR", "roots");
-    let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
-    nix::unistd::mkfifo(&sandbox.path("roots/0a1b2c3d.1"), mode).unwrap();
-    sandbox.run().launched_silently().has("A", "v");
+    let text = |authority: &Authority| fs::read_to_string(authority.bundle()).unwrap();
+    for mark in ["#", " ", "DISTRUSTED: "] {
+        let bundle = format!("{}{mark}{}{}", text(&other), text(&authority), text(&other));
+        sandbox(&aws).file("bundle.pem", bundle).args(["--ca-bundle", "bundle.pem"]).run().refused(78);
+    }
+    assert!(aws.calls().is_empty());
 }
 
 #[test]
-fn a_system_bundle_without_roots_is_named_and_not_replaced() {
+fn a_root_in_the_system_s_bundle_alone_is_trusted() {
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::named("another authority")) else { return };
+    let aws = served(&authority);
+    let copy = format!("cp '{}' /etc/ssl/certs/ca-certificates.crt", authority.bundle().display());
+    let Some(with_its_root) = with_system_bundle(sandbox(&aws), &copy) else { return };
+    with_its_root.run().launched_silently().has("A", "v");
+    // A bundle that is named counts alone.
+    let Some(named) = with_system_bundle(sandbox(&aws), &copy) else { return };
+    let run = named.arg("--ca-bundle").arg(other.bundle()).run();
+    run.refused(78).says([
+        "its chain ends at the issuer \"a test's own authority\", which is no trusted root",
+        "help: ",
+        "--ca-bundle",
+    ]);
+}
+
+#[test]
+fn a_system_bundle_that_cannot_be_read_is_told_with_the_unknown_issuer() {
     let Some(authority) = Authority::new() else { return };
     let aws = served(&authority);
-    for prepare in [
-        ": >/etc/ssl/certs/ca-certificates.crt",
-        "echo nonsense >/etc/ssl/certs/ca-certificates.crt",
-        "mkdir /etc/ssl/certs/ca-certificates.crt",
-        "ln -s nowhere /etc/ssl/certs/ca-certificates.crt",
-    ] {
-        let Some(sandbox) = with_system_bundle(sandbox(&aws), prepare) else { return };
-        sandbox.run().refused(78).says(["/etc/ssl/certs/ca-certificates.crt"]);
+    let prepare = "mkdir /etc/ssl/certs/ca-certificates.crt";
+    let Some(sandbox) = with_system_bundle(sandbox(&aws), prepare) else { return };
+    sandbox.run().refused(78).says(["a test's own authority", "the system's roots: "]);
+}
+
+#[test]
+fn no_bundle_is_opened_before_a_chain_needs_it() {
+    if !skip::can(&["strace", "-o", "/dev/null", "true"], "the files that are opened") {
+        return;
     }
+    let Some(authority) = Authority::new() else { return };
+    let opened = |sandbox: Sandbox| {
+        let traced = sandbox.through(["strace", "-f", "-e", "trace=openat,open", "-o", "trace"]);
+        let path = traced.path("trace");
+        traced.run();
+        fs::read_to_string(path).unwrap().lines().filter(|line| line.contains("/ssl/")).count()
+    };
+    // No test has a chain that ends at a compiled-in root. A server that hangs up on the ClientHello sends none.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    thread::spawn(move || listener.incoming().flatten().for_each(|mut stream| drop(stream.read(&mut [0; 16_384]))));
+    let aws = served(&authority);
+    assert_eq!(opened(sandbox(&aws).endpoint(&endpoint).env("AWS_MAX_ATTEMPTS", "1")), 0);
+    assert_eq!(opened(sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle())), 0);
+    assert!(opened(sandbox(&aws)) > 0);
+}
+
+/// The contents of the extensions of a ClientHello (RFC 8446, section 4.1.2), by type.
+fn extensions(record: &[u8]) -> Vec<(u16, &[u8])> {
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |number: usize, byte| number << 8 | usize::from(*byte));
+    // The headers of the record and of the message, the version and the random bytes.
+    let mut rest = &record[5 + 4 + 2 + 32..];
+    for length in [1, 2, 1] {
+        // The session id, the cipher suites and the compression methods.
+        rest = &rest[length + number(&rest[..length])..];
+    }
+    rest = &rest[2..2 + number(&rest[..2])];
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (head, body) = rest.split_at(4);
+        let (content, after) = body.split_at(number(&head[2..]));
+        found.push((u16::from_be_bytes([head[0], head[1]]), content));
+        rest = after;
+    }
+    found
+}
+
+#[test]
+fn x25519mlkem768_is_the_first_group_that_is_offered() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let greeting = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut record = vec![0; 5];
+        stream.read_exact(&mut record).unwrap();
+        record.resize(5 + usize::from(u16::from_be_bytes([record[3], record[4]])), 0);
+        stream.read_exact(&mut record[5..]).unwrap();
+        record
+    });
+    let sandbox = Sandbox::new().aws(&Aws::start()).endpoint(&endpoint).resolve("A=x:k");
+    sandbox.env("AWS_MAX_ATTEMPTS", "1").run().refused(75);
+    let greeting = greeting.join().unwrap();
+    let extensions = extensions(&greeting);
+    let content = |wanted: u16| extensions.iter().find(|(kind, _)| *kind == wanted).unwrap().1;
+    // supported_groups: X25519MLKEM768, X25519, secp256r1, secp384r1.
+    assert_eq!(content(10), [0, 8, 0x11, 0xEC, 0, 29, 0, 23, 0, 24]);
+    // The first key_share is of the same group, so that no round trip is lost.
+    assert_eq!(content(51)[2..4], [0x11, 0xEC]);
+}
+
+#[test]
+fn a_server_that_exchanges_keys_by_ml_kem_alone_is_read_from() {
+    let Some(authority) = Authority::new() else { return };
+    let aws = Aws::start_tls(authority.post_quantum_acceptor()).secret("x", Secret::json(r#"{"k":"v"}"#));
+    sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle()).run().launched_silently().has("A", "v");
 }

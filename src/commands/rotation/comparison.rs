@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ring::error::Unspecified;
+use aws_lc_rs::error::Unspecified;
 
 use super::fingerprint::{Fingerprint, Hash, HashKey, Secret, Slot, Version};
 use crate::model::answer::Fetched;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ring::error::Unspecified;
-use ring::hmac::{HMAC_SHA256, Key, sign};
-use ring::rand::SystemRandom;
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
+use aws_lc_rs::rand::SystemRandom;
 
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{FileTarget, Place, Target};

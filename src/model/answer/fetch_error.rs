@@ -156,8 +156,7 @@ pub enum Refusal {
     /// An untrusted server certificate.
     Certificate {
         why: String,
-        /// True if the issuer is unknown, so that another root certificate may help.
-        is_unknown: bool,
+        help: Option<&'static str>,
     },
     /// HTTP status 407 of a proxy.
     Proxy {

@@ -68,7 +68,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "ca-bundle",
         Takes::Text("FILE"),
         |options, given| put(&mut options.ca_bundle, given.path()),
-        "Root certificates (PEM) instead of the system's",
+        "Root certificates (PEM), the only ones to trust",
     ),
     spec(
         HOW,

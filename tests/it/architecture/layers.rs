@@ -40,7 +40,8 @@ const WORLD: [(&str, &[&str]); 9] = [
     ("kernel", &["nix", "libc"]),
     ("processes", &["std::process", "std::os::unix::process", "tokio::process"]),
     ("runtime", &["tokio"]),
-    ("sdk", &["aws_*"]),
+    // Not aws_lc_rs, which is cryptography.
+    ("sdk", &["aws_c*", "aws_r*", "aws_s*", "aws_t*"]),
     ("clap", &["clap"]),
     ("terminal", &["std::io::stdout", "std::io::stderr"]),
 ];

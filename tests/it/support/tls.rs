@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -23,17 +24,17 @@ pub struct Authority {
 impl Authority {
     /// Makes an authority; reports the test as skipped where there is no openssl.
     pub fn new() -> Option<Self> {
+        Self::named("a test's own authority")
+    }
+
+    /// Makes an authority of this name; reports the test as skipped where there is no openssl.
+    pub fn named(name: &str) -> Option<Self> {
         if !skip::can(&["openssl", "version"], "a test over TLS") {
             return None;
         }
         let authority = Self { directory: Directory::new() };
         let mut request = authority.openssl("req -x509 -keyout ca.key -out ca.pem -days 30");
-        request.args(EC_KEY).args([
-            "-subj",
-            "/CN=a test's own authority",
-            "-addext",
-            "basicConstraints=critical,CA:TRUE",
-        ]);
+        request.args(EC_KEY).args(["-subj", &format!("/CN={name}"), "-addext", "basicConstraints=critical,CA:TRUE"]);
         succeed(&mut request);
         Some(authority)
     }
@@ -51,6 +52,14 @@ impl Authority {
     /// A server that presents the authority's own certificate.
     pub fn acceptor_of_itself(&self) -> Acceptor {
         Acceptor::new(&self.path("ca.pem"), &self.path("ca.key"))
+    }
+
+    /// A server like [`Self::acceptor`]'s that exchanges keys by X25519MLKEM768 alone.
+    pub fn post_quantum_acceptor(&self) -> Acceptor {
+        drop(self.acceptor());
+        let kx_groups = vec![rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768];
+        let provider = CryptoProvider { kx_groups, ..rustls::crypto::aws_lc_rs::default_provider() };
+        Acceptor::speaking(provider, &self.path("leaf.pem"), &self.path("leaf.key"))
     }
 
     pub fn acceptor_for(&self, names: &str) -> Acceptor {
@@ -90,9 +99,12 @@ pub struct Acceptor {
 
 impl Acceptor {
     fn new(certificate: &Path, key: &Path) -> Self {
+        Self::speaking(rustls::crypto::aws_lc_rs::default_provider(), certificate, key)
+    }
+
+    fn speaking(provider: CryptoProvider, certificate: &Path, key: &Path) -> Self {
         let chain = CertificateDer::pem_file_iter(certificate).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()

@@ -109,7 +109,7 @@ fn play(stream: TcpStream, acceptor: Option<&Acceptor>, script: &[Step], heads: 
                 io.read_exact(&mut body)?;
                 heads.lock().unwrap().push(head);
             }
-            Step::Greeting => drop(io.read(&mut [0; 1024])?),
+            Step::Greeting => drop(io.read(&mut [0; 16_384])?),
             Step::Send(bytes) => io.say(bytes)?,
             Step::Drip(bytes, pause) => {
                 for byte in bytes {

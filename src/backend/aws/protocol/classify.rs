@@ -17,7 +17,8 @@ use super::error_codes::{ServiceError, classify_status};
 use super::error_text::error_text;
 use crate::model::answer::{FetchError, Outage, Refusal};
 use crate::model::library_text::{container_status, is_identity_provider_failure, is_xml_error};
-use crate::net::errors::{ImdsUnavailable, TrustError, certificate_error, find_source, is_timeout, proxy_error};
+use crate::net::certificate::certificate_error;
+use crate::net::errors::{ImdsUnavailable, TrustError, find_source, is_timeout, proxy_error};
 use crate::time::retry::Retry;
 
 /// The failure of a request that a credential provider sent, classified before its type was erased.

@@ -1,0 +1,127 @@
+//! The words about a server's certificate that is not trusted.
+
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
+
+use rustls::CertificateError;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use webpki::EndEntityCert;
+
+use super::errors::{HostError, find_source};
+use crate::model::answer::Refusal;
+use crate::model::library_text::presented_name;
+use crate::model::quoting::one_line;
+
+/// Returns the refusal for a server's certificate, if a chain has one.
+pub fn certificate_error(error: &(dyn Error + 'static)) -> Option<Refusal> {
+    let rustls::Error::InvalidCertificate(why) = find_source(error)? else { return None };
+    let host = find_source::<HostError>(error).map(|error| error.host.as_str()).unwrap_or_default();
+    Some(Refusal::Certificate {
+        why: one_line(&format!("{host}: {}", certificate_text(why))),
+        help: certificate_help(why),
+    })
+}
+
+/// Describes a certificate error. rustls prints the names of its own types, and times in seconds since 1970.
+fn certificate_text(why: &CertificateError) -> String {
+    let moment = |time: &UnixTime| {
+        let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+        moment.map_or_else(|| why.to_string(), |moment| humantime::format_rfc3339_seconds(moment).to_string())
+    };
+    match why {
+        CertificateError::ExpiredContext { time, not_after } => {
+            format!("it expired at {}; this machine's clock is at {}", moment(not_after), moment(time))
+        }
+        CertificateError::NotValidYetContext { time, not_before } => {
+            format!("it is not valid before {}; this machine's clock is at {}", moment(not_before), moment(time))
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names: Vec<_> = presented.iter().map(|name| presented_name(name)).collect();
+            format!("it is valid for {}, not for {}", names.join(", "), expected.to_str())
+        }
+        CertificateError::Other(other) if is_authority(other) => {
+            "it is a certificate authority's (CA:TRUE), which is not valid for a server".to_owned()
+        }
+        other => unknown_issuer(other).map_or_else(|| other.to_string(), ToString::to_string),
+    }
+}
+
+/// Returns what to do about a certificate error.
+fn certificate_help(why: &CertificateError) -> Option<&'static str> {
+    match why {
+        CertificateError::ExpiredContext { .. } | CertificateError::NotValidYetContext { .. } => {
+            Some("renew the certificate, or set this machine's clock")
+        }
+        CertificateError::NotValidForNameContext { .. } => {
+            Some("use a name that the certificate has, or check which server answers under this name")
+        }
+        CertificateError::Other(other) if is_authority(other) => Some("issue a certificate for the server"),
+        other => unknown_issuer(other).map(UnknownIssuer::help),
+    }
+}
+
+fn unknown_issuer(why: &CertificateError) -> Option<&UnknownIssuer> {
+    let CertificateError::Other(other) = why else { return None };
+    other.0.downcast_ref()
+}
+
+fn is_authority(other: &rustls::OtherError) -> bool {
+    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// The error of a chain that ends at no trusted root, in place of rustls' own, which does not name the issuer.
+#[derive(Debug)]
+pub struct UnknownIssuer {
+    /// The issuer of the last certificate in the chain.
+    issuer: Option<String>,
+    /// True for a server's certificate that is its own issuer.
+    is_self_signed: bool,
+    /// The errors of reading the system's roots.
+    notes: String,
+}
+
+impl UnknownIssuer {
+    pub fn of(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>], notes: &str) -> Self {
+        let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
+        let issuer = last.and_then(|certificate| name(certificate.issuer()));
+        let is_its_own = |leaf: EndEntityCert<'_>| leaf.issuer() == leaf.subject();
+        let is_self_signed = others.is_empty() && EndEntityCert::try_from(leaf).is_ok_and(is_its_own);
+        Self { issuer, is_self_signed, notes: notes.to_owned() }
+    }
+
+    /// Returns what to do about the error.
+    pub fn help(&self) -> &'static str {
+        match self.is_self_signed {
+            true => "if it is the right server, give this certificate with --ca-bundle or AWS_CA_BUNDLE",
+            false => {
+                "if a proxy or a private endpoint uses it, give its root certificates with --ca-bundle or AWS_CA_BUNDLE"
+            }
+        }
+    }
+}
+
+impl fmt::Display for UnknownIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let issuer = self.issuer.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
+        match self.is_self_signed {
+            true => write!(f, "it is signed by itself{issuer}")?,
+            false => write!(f, "its chain ends at the issuer{issuer}, which is no trusted root")?,
+        }
+        f.write_str(&self.notes)
+    }
+}
+
+impl Error for UnknownIssuer {}
+
+/// Returns the common name in a distinguished name (RFC 5280, section 4.1.2.4), else the organization, if it is text in UTF-8 of less
+/// than 128 bytes.
+fn name(der: &[u8]) -> Option<String> {
+    let value = |attribute: u8| {
+        let at = der.windows(5).position(|bytes| bytes == [6, 3, 0x55, 4, attribute])?;
+        // The type of string and its length precede the text.
+        let length = *der.get(at + 6).filter(|length| **length < 128)?;
+        String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
+    };
+    value(3).or_else(|| value(10))
+}

@@ -1,0 +1,177 @@
+//! The TLS client configuration: rustls' own verifier, over the roots that the user names or else over Mozilla's and then the system's.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
+
+use super::certificate::UnknownIssuer;
+use super::errors::TrustError;
+
+/// The root certificates that the user names. They count alone.
+#[derive(Clone, Debug)]
+pub struct TrustSettings {
+    /// `--ca-bundle`, else AWS_CA_BUNDLE, else the profile's `ca_bundle`. It counts before the other two.
+    pub bundle: Option<PathBuf>,
+    /// SSL_CERT_FILE
+    pub file: Option<PathBuf>,
+    /// SSL_CERT_DIR: directories, separated by colons.
+    pub directory: Option<PathBuf>,
+}
+
+/// The TLS client configuration. The roots are read when a connection first needs them.
+pub struct Tls {
+    settings: TrustSettings,
+    config: OnceLock<Result<Arc<ClientConfig>, TrustError>>,
+}
+
+impl Tls {
+    pub fn new(settings: TrustSettings) -> Self {
+        Self { settings, config: OnceLock::new() }
+    }
+
+    pub fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {
+        self.config.get_or_init(|| client_config(&self.settings)).clone()
+    }
+}
+
+/// TLS 1.2 and 1.3, and X25519MLKEM768 as the first group. HTTP/1.1 only: with HTTP/2 all requests would share one connection, and wait
+/// for its packets.
+fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustError> {
+    let verifier = match named_roots(settings)? {
+        Some(named) => Verifier { first: verifier(named)?, system: None },
+        None => {
+            let compiled_in = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+            Verifier { first: verifier(compiled_in)?, system: Some(OnceLock::new()) }
+        }
+    };
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| TrustError::new(Path::new("TLS"), error.to_string()))?.dangerous();
+    let mut config = builder.with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, TrustError> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+    verifier.map_err(|error| TrustError::new(Path::new("root certificates"), error.to_string()))
+}
+
+/// Reads the roots that the user names. A missing directory of several is no error, as in OpenSSL.
+///
+/// # Errors
+/// When there is no root in what the user names.
+fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, TrustError> {
+    let file = settings.bundle.as_deref().or(settings.file.as_deref());
+    let list = settings.directory.as_deref().filter(|_| settings.bundle.is_none());
+    let Some(named) = file.or(list) else { return Ok(None) };
+    let mut found = load_certs_from_paths(file, None);
+    for directory in list
+        .into_iter()
+        .flat_map(|list| list.as_os_str().as_bytes().split(|byte| *byte == b':').filter(|name| !name.is_empty()))
+    {
+        let CertificateResult { certs, errors, .. } =
+            load_certs_from_paths(None, Some(Path::new(OsStr::from_bytes(directory))));
+        found.certs.extend(certs);
+        found.errors.extend(errors);
+    }
+    let roots = parsed(found.certs);
+    if roots.is_empty() {
+        return Err(match found.errors.into_iter().next().map(|error| error.kind) {
+            Some(ErrorKind::Io { inner, path }) => TrustError::unreadable(&path, &inner),
+            _ => TrustError::new(named, "holds no root certificate (PEM) that can be used".to_owned()),
+        });
+    }
+    Ok(Some(roots))
+}
+
+fn parsed(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates);
+    roots
+}
+
+/// rustls' verifier over the first roots, and over the system's for a chain whose issuer these do not know.
+#[derive(Debug)]
+struct Verifier {
+    first: Arc<WebPkiServerVerifier>,
+    /// `None` with roots that the user names.
+    system: Option<OnceLock<SystemRoots>>,
+}
+
+/// The system's bundle, read when it is first needed.
+#[derive(Debug)]
+struct SystemRoots {
+    /// `None` if there is no root in it.
+    verifier: Option<Arc<WebPkiServerVerifier>>,
+    /// The first error of reading it.
+    error: String,
+}
+
+impl SystemRoots {
+    fn read() -> Self {
+        let CertificateResult { certs, errors, .. } = load_native_certs();
+        let error = errors.first().map(|error| format!("; the system's roots: {error}")).unwrap_or_default();
+        Self { verifier: verifier(parsed(certs)).ok(), error }
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        server: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let mut verified = self.first.verify_server_cert(leaf, others, server, ocsp, now);
+        let system = self.system.as_ref().filter(|_| is_unknown_issuer(&verified));
+        let system = system.map(|system| system.get_or_init(SystemRoots::read));
+        if let Some(verifier) = system.and_then(|system| system.verifier.as_ref()) {
+            verified = verifier.verify_server_cert(leaf, others, server, ocsp, now);
+        }
+        if is_unknown_issuer(&verified) {
+            let unknown = UnknownIssuer::of(leaf, others, system.map_or("", |system| &system.error));
+            return Err(CertificateError::Other(OtherError(Arc::new(unknown))).into());
+        }
+        verified
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.first.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.first.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.first.supported_verify_schemes()
+    }
+}
+
+fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
+    matches!(verified, Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)))
+}
