@@ -77,12 +77,9 @@ fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, TrustE
     let list = settings.directory.as_deref().filter(|_| settings.bundle.is_none());
     let Some(named) = file.or(list) else { return Ok(None) };
     let mut found = load_certs_from_paths(file, None);
-    for directory in list
-        .into_iter()
-        .flat_map(|list| list.as_os_str().as_bytes().split(|byte| *byte == b':').filter(|name| !name.is_empty()))
-    {
-        let CertificateResult { certs, errors, .. } =
-            load_certs_from_paths(None, Some(Path::new(OsStr::from_bytes(directory))));
+    let directories = list.into_iter().flat_map(|list| list.as_os_str().as_bytes().split(|byte| *byte == b':'));
+    for directory in directories.filter(|name| !name.is_empty()).map(OsStr::from_bytes) {
+        let CertificateResult { certs, errors, .. } = load_certs_from_paths(None, Some(Path::new(directory)));
         found.certs.extend(certs);
         found.errors.extend(errors);
     }
