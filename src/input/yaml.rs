@@ -17,10 +17,10 @@ pub struct SyntaxError {
 /// The maximum number of nodes that aliases add, against an alias bomb ("billion laughs").
 const MAX_ALIASED_NODES: usize = 100_000;
 
-/// The maximum nesting of lists and tables, against a stack overflow.
+/// The maximum nesting of lists and mappings, against a stack overflow.
 const MAX_DEPTH: usize = 64;
 
-/// Parses a whole file, with or without a byte order mark. A file without content, or a null, is an empty table.
+/// Parses a whole file, with or without a byte order mark. A file without content, or a null, is an empty mapping.
 ///
 /// Returns no tree for a syntax error. Of duplicate keys the tree has the first, and each other one is an error.
 pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {

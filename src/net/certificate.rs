@@ -77,7 +77,7 @@ pub struct UnknownIssuer {
     issuer: Option<String>,
     /// True for a server's certificate that is its own issuer.
     is_self_signed: bool,
-    /// The errors of reading the system's roots.
+    /// The first error of reading the system's roots.
     notes: String,
 }
 

@@ -107,12 +107,12 @@ struct Verifier {
     system: Option<OnceLock<SystemRoots>>,
 }
 
-/// The system's bundle, read when it is first needed.
+/// The system's bundle and directory of certificates, read when they are first needed.
 #[derive(Debug)]
 struct SystemRoots {
-    /// `None` if there is no root in it.
+    /// `None` if there is no root in them.
     verifier: Option<Arc<WebPkiServerVerifier>>,
-    /// The first error of reading it.
+    /// The first error of reading them.
     error: String,
 }
 
