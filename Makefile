@@ -1,8 +1,7 @@
 # `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-peers test-hosts test-dist test-dist-sample lint workflows deny oldest fuzz release install dist macos bench
-.PHONY: bench-quick bench-fleet soak clean
+.PHONY: help demo test test-hosts test-all lint oldest deny fuzz release install dist macos bench bench-quick bench-fleet soak clean
 
 CARGO = cargo
 VENV = .venv
@@ -33,58 +32,32 @@ demo: ## build, and launch examples/app.sh with the secrets of examples/, withou
 	$(CARGO) build --locked
 	$(CARGO) run --locked --quiet -- $(EXAMPLE) -- sh examples/app.sh
 
-# More threads than cores, since the tests mostly wait.
-test: $(VENV)/stamp $(NODE)/stamp ## every test but those of test-hosts; .venv, with moto and boto3, is made when missing or outdated
-	RUST_TEST_THREADS=8 tests/skips run $(CARGO) test --locked $(TESTS)
-
-test-peers: .agent/bin/aws_secretsmanager_agent test ## the same with the AWS Secrets Manager Agent, whose first build takes ten minutes
+# More threads than cores, since the tests mostly wait. What cannot run here is listed at the end.
+test: $(VENV)/stamp $(NODE)/stamp ## unit tests, and the suite with moto, boto3 and other software (.venv and .node are made when outdated)
+	rm -f target/skipped.txt
+	RUST_TEST_THREADS=8 $(CARGO) test --locked $(TESTS)
+	@[ ! -e target/skipped.txt ] || { echo 'skipped:'; sort -u target/skipped.txt; }
 
 test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and systemd, as root, by podman
-	tests/skips run tests/hosts/run
+	tests/hosts/run
 
-test-dist: $(DIST_VENV)/stamp ## `make dist` twice, compared and installed; the suite for arm64; macOS (half an hour or more)
-	tests/skips run tests/dist/run
-
-test-dist-sample: $(DIST_VENV)/stamp ## the same for this machine's architecture, without optimizations, and macOS
-	tests/skips run tests/dist/run --sample
+test-all: test test-hosts $(DIST_VENV)/stamp ## these, dependencies, fuzzing, packages, macOS, the agent, and the suite with the binary to release (hours)
+	tests/all $(FUZZ_SECONDS)
 
 lint: ## formatting, and clippy with every warning denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) clippy --manifest-path benches/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" --locked -- -D warnings
 
-workflows: ## GitHub's workflows, by actionlint where it is installed
-	@if ! command -v actionlint >/dev/null; then \
-	    tests/skips record 'workflows: actionlint is not installed: https://github.com/rhysd/actionlint'; \
-	    exit 0; \
-	fi; \
-	actionlint
+oldest: ## cargo check with the oldest Rust that Cargo.toml names
+	rust=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml); \
+	CARGO_TARGET_DIR=target/oldest rustup run "$$rust" cargo check --locked
 
-deny: ## licences, bans and sources of crates (deny.toml), and RustSec's advisories where they can be fetched
-	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
-	    tests/skips record 'dependencies: cargo-deny is not installed: cargo install cargo-deny --locked'; \
-	    exit 0; \
-	fi; \
-	$(CARGO) deny --locked check --hide-inclusion-graph licenses bans sources && \
-	if timeout 120 $(CARGO) deny --locked fetch db; then \
-	    $(CARGO) deny --frozen check advisories; \
-	else \
-	    tests/skips record "advisories: RustSec's database cannot be fetched"; \
-	fi
-
-oldest: ## build with the oldest Rust that Cargo.toml names, where rustup has it
-	@rust=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml); \
-	if rustup toolchain list 2>/dev/null | grep -q "^$$rust-"; then \
-	    CARGO_TARGET_DIR=target/oldest rustup run "$$rust" cargo build --locked; \
-	else \
-	    tests/skips record "the oldest Rust: its toolchain is not installed: rustup toolchain install $$rust"; \
-	fi
+deny: ## licences, bans and sources of crates (deny.toml), and RustSec's advisories: cargo install cargo-deny --locked
+	$(CARGO) deny --locked check --hide-inclusion-graph
 
 # No sanitizer: there is hardly any `unsafe` code, it halves the speed, and it needs a nightly toolchain.
-fuzz: ## every fuzz target for FUZZ_SECONDS (600); findings are in fuzz/artifacts
-	@if ! $(CARGO) fuzz --version >/dev/null 2>&1; then \
-	    tests/skips record 'fuzzing: cargo-fuzz is not installed: cargo install cargo-fuzz --locked'; \
-	    exit 0; \
-	fi; \
+fuzz: ## every fuzz target for FUZZ_SECONDS (600); findings are in fuzz/artifacts: cargo install cargo-fuzz --locked
 	for target in $(FUZZ_TARGETS); do \
 	    mkdir -p fuzz/corpus/$$target && \
 	    $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
@@ -107,7 +80,7 @@ macos: $(DIST_VENV)/stamp ## compile for macOS, arm64 and x86-64, without optimi
 	    QUICK=1 ZIG_PYTHON="$$PWD/$(DIST_VENV)/bin/python" packaging/build $$machine-apple-darwin || exit 1; \
 	done
 
-bench: ## measure against the floor and other tools, into docs/ (minutes; Linux, curl, jq, valgrind, strace; best as root)
+bench: ## measure against the floor and other tools, into docs/ (minutes; Linux, hyperfine, valgrind, GNU time, openssl, curl, jq)
 	CARGO='$(CARGO)' python3 benches/bench.py $(BENCH)
 
 bench-quick: ## the same with fewer runs, printed
@@ -116,16 +89,12 @@ bench-quick: ## the same with fewer runs, printed
 soak: release ## 1,000 rotations under load: what grows, and what wakes it at rest (minutes; Linux)
 	python3 benches/soak.py "$(BINARY)" $(ROTATIONS)
 
-bench-fleet: release ## 1,000 launches at once against a service that throttles; writes docs/fleet.md
-	python3 benches/fleet.py "$(BINARY)" docs
+bench-fleet: release ## 1,000 launches at once against a service that throttles; the last section of docs/benchmarks.md
+	python3 benches/fleet.py "$(BINARY)"
 
 clean: ## remove build directories and the venv
 	$(CARGO) clean
 	rm -rf $(VENV) $(NODE) fuzz/target
-
-# Not removed by `clean`, as its build takes ten minutes. The tests were written against this version.
-.agent/bin/aws_secretsmanager_agent:
-	$(CARGO) install aws_secretsmanager_agent --version 2.1.0 --locked --root .agent
 
 # Debian has venv in a separate package. The stamp is written last, so that an incomplete venv is made again.
 $(VENV)/stamp: $(PEERS)
@@ -143,8 +112,7 @@ $(NODE)/stamp: $(NODE_PEERS)
 	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --loglevel=error && \
 	touch $@
 
-# Builds for other architectures, and tests of them, say what they lack where Zig cannot be installed.
 $(DIST_VENV)/stamp: packaging/requirements.txt
 	python3 -m venv --clear $(DIST_VENV)
-	@if $(DIST_VENV)/bin/pip install --quiet --disable-pip-version-check -r packaging/requirements.txt; then touch $@; \
-	else echo 'Zig cannot be installed: what needs it is skipped, or fails' >&2; fi
+	$(DIST_VENV)/bin/pip install --quiet --disable-pip-version-check -r packaging/requirements.txt
+	touch $@

@@ -1,8 +1,8 @@
-"""Run this as `fleet.py BINARY [FOLDER]` to start many launches at once against a service that grants a fixed rate.
+"""Run this as `fleet.py BINARY [PAGE]` to start many launches at once against a service that grants a fixed rate.
 
 Every launch reads one secret. The service grants RATE requests per second and throttles the rest, as AWS does
 (ThrottlingException, no Retry-After). The report says whether all launches succeed within their --timeout, how many requests they
-send, and whether their retries come at the same time. It goes into FOLDER (fleet.md, fleet.svg), `docs` by default.
+send, and whether their retries come at the same time. It is the last section of PAGE, `docs/benchmarks.md` by default.
 
 The ideal number of requests is one per launch, plus one for each throttled first request: before its first request, a launch
 cannot know about the others, so that throttling is unavoidable; an ideal second request is always granted.
@@ -15,6 +15,8 @@ import os
 import sys
 import time
 from pathlib import Path
+
+import report
 
 LAUNCHES = 1000
 RATE = 100
@@ -93,17 +95,11 @@ def figures(asked, ended):
         first.setdefault(name, granted)
     refused_first = sum(not granted for granted in first.values())
     ideal = LAUNCHES + refused_first
-    slots = [0] * (int((asked[-1][0] - began) / SLOT) + 1)
-    granted = list(slots)
-    for when, _, was_granted in asked:
-        slots[int((when - began) / SLOT)] += 1
-        granted[int((when - began) / SLOT)] += was_granted
-    retries = list(slots)
+    retries = [0] * (int((asked[-1][0] - began) / SLOT) + 1)
     seen = set()
     for when, name, _ in asked:
-        if name not in seen:
-            seen.add(name)
-            retries[int((when - began) / SLOT)] -= 1
+        retries[int((when - began) / SLOT)] += name in seen
+        seen.add(name)
     took = sorted(seconds for _, seconds in ended)
     # Synchronized retries make a peak: a slot with more retries than its neighbours.
     peaks = [retries[n] / max(1, (retries[n - 1] + retries[n + 1]) / 2) for n in range(1, len(retries) - 1) if retries[n] > 20]
@@ -113,82 +109,33 @@ def figures(asked, ended):
         "throttled first": refused_first,
         "ideal": ideal,
         "ratio": round(len(asked) / ideal, 2),
-        "per launch": round(len(asked) / LAUNCHES, 2),
-        "started within": round(max(when for when, name, _ in {name: (when, name, 0) for when, name, _ in reversed(asked)}.values()) - began, 1),
         "median": round(took[len(took) // 2], 1),
         "last": round(took[-1], 1),
         "steepest": round(max(peaks, default=0), 1),
-        "slots": slots,
-        "granted": granted,
     }
 
 
-def bars(found):
-    width, height, left, bottom = 720, 300, 56, 40
-    most = max(found["slots"])
-    step = (width - left - 10) / len(found["slots"])
-    scale = (height - bottom - 30) / most
-    parts = []
-    for number, (asked, granted) in enumerate(zip(found["slots"], found["granted"])):
-        x = left + number * step
-        for value, style in ((asked, "asked"), (granted, "granted")):
-            parts.append(f'<rect class="{style}" x="{x:.1f}" y="{height - bottom - value * scale:.1f}" width="{step * .8:.1f}" height="{value * scale:.1f}"/>')
-    line = height - bottom - RATE * SLOT * scale
-    parts.append(f'<path class="rate" d="M{left} {line:.1f}H{width - 10}"/>')
-    for second in range(0, int(len(found["slots"]) * SLOT) + 1, 5):
-        x = left + second / SLOT * step
-        parts.append(f'<text x="{x:.1f}" y="{height - bottom + 18}" text-anchor="middle">{second} s</text>')
-    for value in (0, most // 2, most):
-        parts.append(f'<text x="{left - 8}" y="{height - bottom - value * scale + 4:.1f}" text-anchor="end">{value}</text>')
-    parts.append(f'<text x="{left}" y="18">requests in each quarter of a second: granted (dark), throttled (light); the line is the rate that is granted</text>')
-    return f'''<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">
-<style>
-  rect.asked {{ fill: #e0a458 }} rect.granted {{ fill: #2f6f8f }} .rate {{ stroke: #b03030; stroke-dasharray: 4 3; fill: none }} text {{ fill: #444 }}
-  @media (prefers-color-scheme: dark) {{ text {{ fill: #ccc }} rect.granted {{ fill: #5fb0d8 }} }}
-</style>
-{chr(10).join(parts)}
-</svg>
-'''
-
-
-def report(found):
-    return f'''# A fleet that starts at once
-
+def section(found):
+    return f'''
 {LAUNCHES} launches with one secret each start together on one machine. The service grants {RATE} requests per second, with a burst of
-{BURST}, and throttles the rest; `--timeout {TIMEOUT}s`. `make bench-fleet` runs this and writes this page.
+{BURST}, and throttles the rest; `--timeout {TIMEOUT}s`. `make bench-fleet` runs this and writes this section. Measured on
+{datetime.date.today()} with {os.cpu_count()} cores.
 
-![requests over time](fleet.svg)
+{found["succeeded"]} of {LAUNCHES} launches succeed, half of them within {found["median"]} s and the last after {found["last"]} s. They send {found["requests"]} requests, {found["ratio"]} times the
+ideal number: one per launch, and one more for each of the {found["throttled first"]} that are throttled at first, since a launch cannot know about the
+others before its first request. Their retries do not come together: the highest peak is {found["steepest"]} times the quarters of a second beside it.
 
-| figure | value |
-|---|---|
-| launches that succeeded | {found["succeeded"]} of {LAUNCHES} |
-| first requests of all launches, sent within | {found["started within"]} s |
-| first requests that were throttled | {found["throttled first"]} |
-| requests in total | {found["requests"]} ({found["per launch"]} per launch) |
-| ideal number of requests | {found["ideal"]} |
-| requests divided by the ideal | {found["ratio"]} |
-| duration of a launch, median and longest | {found["median"]} s, {found["last"]} s |
-| highest peak of retries, relative to the slots beside it | {found["steepest"]} |
-
-The ideal number of requests is one per launch, plus one for each throttled first request. Before its first request, a launch cannot
-know about the others, so that throttling is unavoidable; an ideal second request is always granted.
-
-After throttling, the maximum backoff is 2 s, then 8 s, then 30 s, but at most half of the remaining time. The backoff is a random
-time between zero and the maximum (full jitter), so that launches that were throttled together do not retry together. After other
-failures (5xx, a broken connection) the maximum is shorter: 0.1 s, doubling up to 5 s. In a simulation with the shorter backoff also
-after throttling, the same fleet sends two and a half times as many requests.
-
-Measured on {datetime.date.today()} with {os.cpu_count()} cores.
+After throttling, the maximum backoff is 2 s, then 8 s, then 30 s, but at most half of the remaining time; after other failures (5xx, a
+broken connection) it is 0.1 s, doubling up to 5 s. The backoff is a random time between zero and the maximum (full jitter).
 '''
 
 
 def main():
     binary = sys.argv[1]
-    folder = Path(sys.argv[2] if len(sys.argv) > 2 else "docs")
+    page = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/benchmarks.md")
     found = figures(*asyncio.run(run(binary)))
-    folder.joinpath("fleet.md").write_text(report(found))
-    folder.joinpath("fleet.svg").write_text(bars(found))
-    print(json.dumps({name: value for name, value in found.items() if name not in ("slots", "granted")}, indent=2))
+    page.write_text(page.read_text().partition(report.FLEET)[0] + report.FLEET + section(found))
+    print(json.dumps(found, indent=2))
     if found["succeeded"] < LAUNCHES or found["ratio"] > 1.5:
         sys.exit("goals missed: all launches succeed, with at most 1.5 times the ideal number of requests")
 

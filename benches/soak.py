@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Rotates a secret many times under load, and compares what secrets-exec uses early and at the end; `make soak` calls this.
 
-`soak.py BINARY [ROTATIONS]` rotates with `--on-rotation restart` and with `signal=HUP`. It fails if a rotation is lost, if descriptors,
-threads or processes grow, or if memory grows by more than 256 KiB between the tenth part of the rotations and all of them. Then it
-counts context switches at rest. Linux alone: it reads /proc.
+`soak.py BINARY [ROTATIONS]` rotates with `--on-rotation restart` and with `signal=HUP`, side by side, once a second each. It fails if a
+rotation is lost, if descriptors or processes grow, if memory grows by more than 256 KiB between the tenth part of the rotations and all
+of them, or if at the end the process that stays has more than one thread, MOST_RESIDENT or MOST_ANONYMOUS, or is woken up at rest. Linux
+alone: it reads /proc.
 """
 
+import collections
 import json
 import os
 import signal
@@ -14,12 +16,15 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 BINARY = str(Path(sys.argv[1]).resolve())
 ROTATIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
 SLACK = 256  # KiB
+MOST_RESIDENT = 5 * 1024  # KiB
+MOST_ANONYMOUS = 700  # KiB
 REST = 5  # seconds
 # Prints its value at each start, or that of the file at each HUP. The process in the background becomes an orphan when the shell ends
 # first. `read` waits without another process, which a signal to the group could miss.
@@ -29,21 +34,22 @@ SIGNALLED = WAIT + 'trap "cat value; echo" HUP; cat value; echo; while :; do rea
 
 
 class SecretsManager(BaseHTTPRequestHandler):
-    """Answers GetSecretValue with the version of the class's counter."""
+    """Answers GetSecretValue with the version of the secret's counter."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    version = 0
-    requests = 0
+    versions = collections.Counter()
+    requests = collections.Counter()
 
     def do_POST(self):
         name = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["SecretId"]
-        SecretsManager.requests += 1
+        version = self.versions[name]
+        self.requests[name] += 1
         answer = {
             "ARN": f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf",
             "Name": name,
-            "VersionId": f"00000000-0000-4000-8000-{self.version:012}",
-            "SecretString": json.dumps({"k": f"value-{self.version}"}),
+            "VersionId": f"00000000-0000-4000-8000-{version:012}",
+            "SecretString": json.dumps({"k": f"value-{version}"}),
             "VersionStages": ["AWSCURRENT"],
             "CreatedDate": 1700000000,
         }
@@ -82,7 +88,8 @@ def descendants(pid):
 
 def usage(pid):
     return {
-        "memory, KiB": int(status(pid, "VmRSS")),
+        "resident, KiB": int(status(pid, "VmRSS")),
+        "anonymous, KiB": int(status(pid, "RssAnon")),
         "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
         "threads": int(status(pid, "Threads")),
         "processes": descendants(pid),
@@ -105,7 +112,7 @@ def settled(pid):
         before = now
 
 
-def soak(endpoint, options, command, folder):
+def soak(endpoint, secret, options, command, folder):
     environment = {
         "PATH": os.environ["PATH"],
         "AWS_ENDPOINT_URL": endpoint,
@@ -119,16 +126,16 @@ def soak(endpoint, options, command, folder):
     program = subprocess.Popen(line, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=log, text=True)
     first, begun = None, time.monotonic()
     for rotation in range(ROTATIONS + 1):
-        wanted = f"value-{SecretsManager.version}"
+        wanted = f"value-{rotation}"
         while (got := program.stdout.readline().strip()) != wanted:
             if program.poll() is not None:
                 log.seek(0)
                 print(log.read()[-2000:])
-                sys.exit(f"rotation {rotation}: the program ended with {program.returncode} before {wanted}, after {got!r}")
+                raise Failed(f"rotation {rotation}: it ended with {program.returncode} before {wanted}, after {got!r}")
         if rotation == ROTATIONS // 10:
             first = settled(program.pid)
         if rotation < ROTATIONS:
-            SecretsManager.version += 1
+            SecretsManager.versions[secret] += 1
             program.send_signal(signal.SIGUSR2)
     took = time.monotonic() - begun
     last = settled(program.pid)
@@ -136,9 +143,32 @@ def soak(endpoint, options, command, folder):
     time.sleep(REST)
     woken = switches(program.pid) - before
     program.send_signal(signal.SIGTERM)
-    if program.wait() != 0 or descendants(os.getpid()) > LOAD:
-        sys.exit(f"it left {descendants(os.getpid()) - LOAD} processes, and ended with {program.returncode}")
-    return first, last, woken, took
+    if program.wait() != 0:
+        raise Failed(f"it ended with {program.returncode}")
+    requests = SecretsManager.requests[secret]
+    text = f"{options[1]}: {took:.0f}s, {requests} requests, {woken} context switches in {REST}s at rest\n"
+    for key in first:
+        text += f"  {key:14} {first[key]:7} after {ROTATIONS // 10}, {last[key]:7} after {ROTATIONS}\n"
+    print(text, end="", flush=True)
+    grown = [key for key in first if last[key] > first[key] + (SLACK if key.endswith("KiB") else 0)]
+    limits = {"resident, KiB": MOST_RESIDENT, "anonymous, KiB": MOST_ANONYMOUS, "threads": 1}
+    high = [key for key, most in limits.items() if last[key] > most]
+    if grown or high or woken > 0:
+        raise Failed(f"grown: {grown}; above the limit: {high}; woken at rest: {woken}")
+
+
+class Failed(Exception):
+    pass
+
+
+def soak_in_folder(endpoint, secret, options, command):
+    try:
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            Path(folder, "soak.yaml").write_text(f"files:\n  - path: {folder}/value\n    from: {secret}:k\n")
+            soak(endpoint, secret, options, command, folder)
+        return []
+    except Failed as failed:
+        return [f"{options[1]}: {failed}"]
 
 
 def main():
@@ -146,28 +176,21 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
     load = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(LOAD)]
-    failed = False
     try:
-        print(f"{ROTATIONS} rotations, with {LOAD} busy processes beside\n")
-        for options, command in (
-            (["--on-rotation", "restart", "-e", "K=soak:k"], RESTARTED),
-            (["--on-rotation", "signal=HUP", "-f", "soak.yaml"], SIGNALLED),
-        ):
-            with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-                Path(folder, "soak.yaml").write_text(f"files:\n  - path: {folder}/value\n    from: soak:k\n")
-                requests = SecretsManager.requests
-                first, last, woken, took = soak(endpoint, options, command, folder)
-            requests = SecretsManager.requests - requests
-            print(f"{options[1]}: {took:.0f}s, {requests} requests, {woken} context switches in {REST}s at rest")
-            for key in first:
-                print(f"  {key:12} {first[key]:7} after {ROTATIONS // 10}, {last[key]:7} after {ROTATIONS}")
-                failed |= last[key] > first[key] + (SLACK if key.startswith("memory") else 0)
-            failed |= woken > 0
+        print(f"{ROTATIONS} rotations, with {LOAD} busy processes beside\n", flush=True)
+        runs = (
+            ("restarted", ["--on-rotation", "restart", "-e", "K=restarted:k"], RESTARTED),
+            ("signalled", ["--on-rotation", "signal=HUP", "-f", "soak.yaml"], SIGNALLED),
+        )
+        with ThreadPoolExecutor() as pool:
+            failures = [failure for run in [pool.submit(soak_in_folder, endpoint, *run) for run in runs] for failure in run.result()]
+        left = descendants(os.getpid()) - LOAD
     finally:
         for process in load:
             process.kill()
-    if failed:
-        sys.exit("something grew, or it was woken at rest")
+    failures += [f"{left} processes are left"] if left else []
+    if failures:
+        sys.exit("\n".join(failures))
 
 
 LOAD = os.cpu_count()

@@ -37,21 +37,20 @@ mod commands;
 pub mod fuzz;
 
 use std::ffi::OsString;
-use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
-
-pub use exec::WipingAllocator;
 
 use commands::check::check;
 use commands::credential::{credential, refuse_unless_answered, take_connection};
 use commands::export::export;
-use commands::install::install;
 use commands::launch::launch;
 use commands::migrate::migrate;
 use commands::policy::policy;
+use commands::{end_by_panics, install};
 use input::cli::{self, Invocation};
 use model::inherited::Inherited;
-use report::{Failure, Report, terminal};
+use model::options::LogFormat;
+use model::problem::Status;
+use report::{Report, terminal};
 
 /// Runs secrets-exec with `arguments`, without the program's own name, and `environment`.
 ///
@@ -68,31 +67,29 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 }
 
 fn start(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
-    exec::die_of_signals();
-    panic::set_hook(Box::new(|panic| terminal::print_lines([report::bug(panic)])));
+    end_by_panics();
     let inherited = Inherited::new(environment);
     terminal::choose_colours(&inherited);
-    terminal::choose_format(cli::log_format(&arguments, &inherited).unwrap_or_default());
-    let status = match panic::catch_unwind(AssertUnwindSafe(|| dispatch(arguments, &inherited))) {
-        Ok(Ok(status)) => status,
-        Ok(Err(report)) => print(report),
-        Err(_) => ExitCode::from(report::BUG),
-    };
-    terminal::background::finish();
-    status
+    // An error in the arguments, among them --log-format, has the format of the variable alone.
+    if inherited.get("SECRETS_EXEC_LOG_FORMAT").is_some_and(|format| format == "json") {
+        terminal::choose_format(LogFormat::Json);
+    }
+    dispatch(arguments, &inherited).unwrap_or_else(print)
 }
 
 fn print(report: Report) -> ExitCode {
-    let rendered = report.render();
-    terminal::print_lines(rendered.lines.into_iter().map(|line| line.with("status", rendered.exit_status)));
-    ExitCode::from(rendered.exit_status)
+    ExitCode::from(terminal::print_rendered(report.render()))
 }
 
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode, Report> {
     let invocation = cli::parse(arguments, inherited);
-    let done = match invocation.map_err(|errors| errors.into_iter().map(Failure::Usage).collect::<Report>())? {
+    let done = match invocation.map_err(|errors| errors.into_iter().collect::<Report>())? {
         Invocation::Launch { inputs, command } => return launch(*inputs, &command, inherited),
-        Invocation::Print(text) => terminal::print(&text).map_err(|error| Failure::Output(error).into()),
+        Invocation::Usage(text) => {
+            terminal::write_all(text.as_bytes());
+            return Ok(ExitCode::from(Status::Usage as u8));
+        }
+        Invocation::Print(text) => terminal::print(&text).map_err(Into::into),
         Invocation::Check { inputs, command, options } => check(*inputs, command.as_ref(), options, inherited),
         Invocation::Policy { inputs, options } => policy(*inputs, &options, inherited),
         Invocation::Export { inputs, options } => export(*inputs, &options, inherited),

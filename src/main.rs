@@ -3,16 +3,10 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use secrets_exec::WipingAllocator;
-
 /// With musl's own allocator a launch with many secrets takes a quarter longer.
 #[cfg(target_env = "musl")]
 #[global_allocator]
-static ALLOCATOR: WipingAllocator<dlmalloc::GlobalDlmalloc> = WipingAllocator(dlmalloc::GlobalDlmalloc);
-
-#[cfg(not(target_env = "musl"))]
-#[global_allocator]
-static ALLOCATOR: WipingAllocator<std::alloc::System> = WipingAllocator(std::alloc::System);
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 fn main() -> ExitCode {
     let environment: Vec<_> = std::env::vars_os().collect();

@@ -9,11 +9,12 @@ pub mod local_file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::answer::{Answer, Answers, Denial, DescribedSecret, FetchError, Fetched, Missing, Outage, Refusal};
+use crate::model::answer::{Answer, Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, Outage};
 use crate::model::plan::Plan;
+use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use agent::Agent;
-use aws::{Aws, SetupError, UnreachableFile};
+use aws::Aws;
 use cached::{CacheNotice, Cached};
 use local_file::LocalFile;
 
@@ -22,10 +23,8 @@ pub enum Backend {
     Aws(Box<Aws>),
     /// AWS with the cache of `--cache`.
     Cached(Box<Cached>),
-    /// The AWS Secrets Manager Agent.
-    Agent(Box<Agent>),
-    /// The agent, and AWS for the locators that the agent does not answer (`--agent-fallback`).
-    AgentThenAws(Box<Agent>, Box<Aws>),
+    /// The AWS Secrets Manager Agent, and AWS for the locators that the agent does not answer (`--agent-fallback`).
+    Agent(Box<Agent>, Option<Box<Aws>>),
     /// The file of `--local`.
     Local(LocalFile),
 }
@@ -35,9 +34,9 @@ impl Backend {
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn unsupported(&mut self, plan: &Plan) -> Result<Option<Fetched>, SetupError> {
+    pub fn unsupported(&mut self, plan: &Plan) -> Result<Option<Fetched>, Problem> {
         let answers = match self {
-            Self::Agent(agent) | Self::AgentThenAws(agent, _) => agent.unsupported(&plan.locators()).await?,
+            Self::Agent(agent, _) => agent.unsupported(&plan.locators())?,
             Self::Aws(_) | Self::Cached(_) | Self::Local(_) => Answers::new(),
         };
         Ok((!answers.is_empty()).then(|| answers.into_iter().collect()))
@@ -47,12 +46,12 @@ impl Backend {
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid. The failure of one secret is no error here, but an answer.
-    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
+    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         match self {
             Self::Aws(aws) => aws.fetch(wanted).await,
             Self::Cached(cached) => cached.fetch(wanted).await,
-            Self::Agent(agent) => agent.fetch(wanted).await,
-            Self::AgentThenAws(agent, aws) => {
+            Self::Agent(agent, None) => agent.fetch(wanted).await,
+            Self::Agent(agent, Some(aws)) => {
                 let answers = agent.fetch(wanted).await?;
                 let (mut answered, unanswered): (Answers, Answers) = answers
                     .into_iter()
@@ -67,11 +66,27 @@ impl Backend {
         }
     }
 
+    fn aws(&mut self) -> Option<&mut Aws> {
+        match self {
+            Self::Aws(aws) => Some(aws),
+            Self::Cached(cached) => Some(cached.aws()),
+            Self::Agent(_, aws) => aws.as_deref_mut(),
+            Self::Local(_) => None,
+        }
+    }
+
+    /// Forgets what earlier fetches found out about AWS, so that the next one begins anew.
+    pub fn forget(&mut self) {
+        if let Some(aws) = self.aws() {
+            aws.forget();
+        }
+    }
+
     /// Describes each secret that Secrets Manager has answered for. Neither the agent nor a local file describes any.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn describe(&mut self, fetched: &Fetched) -> Result<Vec<DescribedSecret>, SetupError> {
+    pub async fn describe(&mut self, fetched: &Fetched) -> Result<Vec<DescribedSecret>, Problem> {
         let is_known = |(locator, answer): &(&Locator, &Answer)| {
             locator.store == Store::SecretsManager
                 && answer.as_ref().err().is_none_or(|failure| is_about_the_secret(&failure.error))
@@ -80,43 +95,26 @@ impl Backend {
             let region = answer.as_ref().ok().and_then(|document| document.region.clone());
             (locator, region)
         });
-        match self {
-            Self::Aws(aws) | Self::AgentThenAws(_, aws) => aws.describe(wanted.collect()).await,
-            Self::Cached(cached) => cached.aws().describe(wanted.collect()).await,
-            Self::Agent(_) | Self::Local(_) => Ok(Vec::new()),
+        match self.aws() {
+            Some(aws) => aws.describe(wanted.collect()).await,
+            None => Ok(Vec::new()),
         }
     }
 
-    /// Closes the connections between two polls, and keeps the credentials. `None` for a local file, which is read again.
-    #[must_use]
-    pub fn rest(self) -> Option<Self> {
-        Some(match self {
-            Self::Aws(aws) => Self::Aws(Box::new(aws.rest())),
-            Self::Cached(cached) => Self::Cached(Box::new(cached.rest())),
-            Self::Agent(agent) => Self::Agent(Box::new(agent.rest())),
-            Self::AgentThenAws(agent, aws) => Self::AgentThenAws(Box::new(agent.rest()), Box::new(aws.rest())),
-            Self::Local(_) => return None,
-        })
-    }
-
-    /// AWS's configuration files that counted as absent, known after the first fetch.
-    pub fn unreachable_files(&self) -> &[UnreachableFile] {
+    /// The identity that AWS has answered, unless the agent or a file was asked.
+    pub fn caller(&mut self) -> Option<Caller> {
         match self {
-            Self::Aws(aws) => aws.unreachable_files(),
-            Self::Cached(cached) => cached.unreachable_files(),
-            Self::Agent(agent) | Self::AgentThenAws(agent, _) => agent.unreachable_files(),
-            Self::Local(_) => &[],
+            Self::Aws(aws) => aws.caller(),
+            Self::Cached(cached) => cached.aws().caller(),
+            Self::Agent(..) | Self::Local(_) => None,
         }
     }
 
     /// Returns the age of the entry that each answered locator has in the cache.
-    ///
-    /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
-    pub async fn cached_ages(&mut self, fetched: &Fetched) -> Result<BTreeMap<Locator, Duration>, SetupError> {
+    pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
         match self {
-            Self::Cached(cached) => cached.ages(&fetched.iter().map(|(locator, _)| locator).collect()).await,
-            Self::Aws(_) | Self::Agent(_) | Self::AgentThenAws(..) | Self::Local(_) => Ok(BTreeMap::new()),
+            Self::Cached(cached) => cached.ages(fetched.iter().map(|(locator, _)| locator)),
+            Self::Aws(_) | Self::Agent(..) | Self::Local(_) => BTreeMap::new(),
         }
     }
 
@@ -124,38 +122,24 @@ impl Backend {
     pub fn take_cache_notices(&mut self) -> Vec<CacheNotice> {
         match self {
             Self::Cached(cached) => cached.take_notices(),
-            Self::Aws(_) | Self::Agent(_) | Self::AgentThenAws(..) | Self::Local(_) => Vec::new(),
+            Self::Aws(_) | Self::Agent(..) | Self::Local(_) => Vec::new(),
         }
     }
 }
 
 /// True for an answer of AWS about the secret, which may exist. Another error would only come again.
 fn is_about_the_secret(error: &FetchError) -> bool {
-    match error {
-        FetchError::NotFound { missing: Missing::Version, .. }
-        | FetchError::Denied { cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key, .. }
-        | FetchError::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
-        FetchError::NotFound { missing: Missing::Secret, .. }
-        | FetchError::Denied { cause: Denial::Credentials | Denial::Token | Denial::Role, .. }
-        | FetchError::Unavailable(_)
-        | FetchError::Refused(
-            Refusal::TrustStore(_)
-            | Refusal::Certificate { .. }
-            | Refusal::Proxy { .. }
-            | Refusal::Agent(_)
-            | Refusal::Request(_)
-            | Refusal::Status(_),
-        )
-        | FetchError::NoCredentials(_)
-        | FetchError::NoRegion => false,
-    }
+    error.withholds_value() && !matches!(error, FetchError::NotFound { missing: Missing::Secret, .. })
 }
 
 /// True for an error of the agent after which AWS is not tried: a denial is an answer, and a wrong clock is wrong for AWS as well.
 fn is_final(error: &FetchError) -> bool {
     match error {
-        FetchError::Unavailable(Outage::ClockSkew(_)) => true,
-        FetchError::Unavailable(_) | FetchError::NoCredentials(_) => false,
-        FetchError::NotFound { .. } | FetchError::Denied { .. } | FetchError::Refused(_) | FetchError::NoRegion => true,
+        FetchError::Unavailable(outage) => matches!(outage, Outage::ClockSkew(_)),
+        FetchError::NoCredentials(_) => false,
+        FetchError::NotFound { .. }
+        | FetchError::Denied { .. }
+        | FetchError::Refused(_)
+        | FetchError::NoRegion { .. } => true,
     }
 }

@@ -1,31 +1,33 @@
 //! `secrets-exec check`: resolves every value as a launch would, and prints where each comes from, but no value.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::prepare::{BackendConfig, Prepared, Scope, prepare, prepare_and_find};
 use super::read::{Examined, read_and_examine};
 use super::values::{print_disk_notices, unusable};
+use super::wait::Here;
 use crate::backend::agent::Agent;
-use crate::deliver::{DeliverError, Files, undeliverable};
+use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
 use crate::model::entry::{FileTarget, Place};
 use crate::model::env_name::EnvName;
-use crate::model::environment::{Environment, EnvironmentError, Limits};
+use crate::model::environment::{Environment, Limits};
 use crate::model::inherited::Inherited;
 use crate::model::options::{CheckOptions, Options};
 use crate::model::plan::Plan;
-use crate::model::resolved::{FileValue, Resolved};
+use crate::model::problem::Problem;
+use crate::model::resolved::FileValue;
 use crate::report::check::{
-    CheckedCommand, CheckedSource, Findings, Values, alias_warnings, description_warnings, json, override_notes,
+    CheckedCaller, CheckedCommand, Findings, SecretRow, Values, alias_warnings, description_warnings, override_notes,
     overrides, rows, text,
 };
-use crate::report::{self, CredentialFailure, Failure, Report, terminal};
+use crate::report::{self, Report, terminal};
 use crate::resolve::{Outcome, resolve_offline, unsupported};
+use crate::system::signals;
 use crate::time::deadline::Deadline;
 
 /// Prints a table of the variables and files, or JSON.
@@ -38,14 +40,14 @@ pub fn check(
     checked: CheckOptions,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    let mut findings = Findings::new(SystemTime::now());
+    let mut findings = Findings::new();
     let mut report = Report::default();
     let (prepared, program) = match command {
         None => (prepare(inputs, Scope::Everything, inherited), None),
         Some(command) => {
             let (prepared, found) = prepare_and_find(inputs, command, inherited);
             findings.command = Some(CheckedCommand::new(command, &found));
-            let found = found.map_err(|error| report.append(Failure::program(command, error).into()));
+            let found = found.map_err(|error| report.append(error.into()));
             (prepared, found.ok())
         }
     };
@@ -55,12 +57,15 @@ pub fn check(
     }
     let printed = if checked.json {
         let rendered = report.render();
-        let exit_status = if report.is_empty() { 0 } else { rendered.exit_status };
-        json(&findings, &rendered.lines, exit_status)
+        findings.ok = report.is_empty();
+        findings.exit_status = if report.is_empty() { 0 } else { rendered.exit_status };
+        findings.messages = terminal::objects(rendered.lines);
+        findings.json()
     } else {
-        text(&findings, terminal::is_output_coloured())
+        text(&findings)
     };
-    report.extend(terminal::print(&printed).err(), Failure::Output);
+    signals::release();
+    report.extend(terminal::print(&printed).err());
     report.check()
 }
 
@@ -76,44 +81,50 @@ impl Check<'_> {
     /// Resolves the values, and adds what it finds to `findings` and every failure to `report`.
     fn run(&self, prepared: Prepared, findings: &mut Findings, report: &mut Report) {
         let Prepared { options, retained, backend, plan } = prepared;
-        let (mut fetched, mut cached) = (Fetched::default(), BTreeMap::new());
-        let mut outcome = if self.checked.offline {
-            offline(backend, &options, &plan)
+        let mut fetched = Fetched::default();
+        let (mut outcome, Examined { secrets, cached, caller }) = if self.checked.offline {
+            (offline(backend, &options, &plan), Examined::default())
         } else {
-            findings.source = source(&backend);
-            let read = self.read(backend, &options, &plan, &mut fetched);
-            let (outcome, examined) = read.map_err(|failed| report.append(failed)).unwrap_or_default();
-            findings.secrets = examined.secrets;
-            cached = examined.cached;
+            findings.source = Some(source(&backend));
             findings.has_cache = options.cache.is_some();
-            outcome
+            let read = self.read(backend, &options, &plan, &mut fetched);
+            read.map_err(|failed| report.append(failed)).unwrap_or_default()
         };
+        let now = SystemTime::now();
+        findings.caller = caller.map(CheckedCaller::new);
+        findings.secrets = secrets.iter().map(|secret| SecretRow::new(secret, now)).collect();
         let limits = exec::limits();
-        let unusable = unusable(&outcome.resolved, limits);
+        let mut undeliverable = unusable(&outcome.resolved, limits);
         let files = std::mem::take(&mut outcome.resolved.files);
         let paths: Vec<_> = files.iter().filter_map(|file| variable_and_path(&file.target)).collect();
-        let undeliverable = self.undeliverable(files, &options);
-        findings.overrides = overrides(&plan, &outcome.resolved);
-        findings.rows = rows(&Values {
+        undeliverable.extend(self.undeliverable(files, &options));
+        findings.overridden = overrides(&plan, &outcome.resolved);
+        let problems = [outcome.errors.clone(), undeliverable.clone()].concat();
+        findings.values = rows(&Values {
             plan: &plan,
-            outcome: &outcome,
+            resolved: &outcome.resolved,
             fetched: &fetched,
             cached: &cached,
-            overrides: &findings.overrides,
-            unusable: &unusable,
-            undeliverable: &undeliverable,
+            overrides: &findings.overridden,
+            problems: &problems,
+            now,
+            is_offline: self.checked.offline,
         });
-        self.print_notes(&options, &plan, &outcome.resolved, &fetched, findings);
+        if options.verbose {
+            terminal::print_lines(report::provenance(&outcome.resolved, &fetched));
+            terminal::print_lines(override_notes(&findings.overridden));
+        }
+        if !options.quiet {
+            terminal::print_lines(description_warnings(&secrets));
+            terminal::print_lines(self.checked.offline.then(|| alias_warnings(&plan)).into_iter().flatten());
+        }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
         let Outcome { resolved, errors } = outcome;
-        let unusable = unusable.into_iter().map(|(_, error)| error).collect();
-        report.append(Report::of_values(errors, unusable, &plan, format!("{program} would not be started")));
-        report.extend(undeliverable, Failure::Deliver);
-        report.extend(resolved.credentials.iter().filter_map(CredentialFailure::of_value), Failure::Credential);
+        report.append(Report::of_values(errors, undeliverable, format!("{program} would not be started")));
         if report.is_empty() {
             let paths = paths.iter().map(|(name, path)| (name, path.as_path()));
             let environment = Environment::new(retained, &resolved.variables, paths);
-            report.extend(self.check_size(&environment, limits).err(), Failure::Environment);
+            report.extend(self.check_size(&environment, limits).err());
         }
     }
 
@@ -128,33 +139,20 @@ impl Check<'_> {
         if let (true, Some(option), false) = (describe, describes_nothing(&backend), options.quiet) {
             terminal::print_lines([report::not_described(option)]);
         }
-        read_and_examine(backend, options, plan, self.inherited, fetched, describe)
+        read_and_examine(backend, options, plan, &Here::new(self.inherited), fetched, describe)
     }
 
     /// Returns the reasons, known without writing any file, why the files cannot be delivered here.
-    fn undeliverable(&self, files: Vec<FileValue>, options: &Options) -> Vec<DeliverError> {
+    fn undeliverable(&self, files: Vec<FileValue>, options: &Options) -> Vec<Problem> {
         if self.checked.offline {
             return Vec::new();
         }
         let files = Files::find(files);
         print_disk_notices(&files, options);
-        undeliverable(files)
+        files.undeliverable()
     }
 
-    fn print_notes(&self, options: &Options, plan: &Plan, resolved: &Resolved, fetched: &Fetched, findings: &Findings) {
-        if options.verbose {
-            terminal::print_lines(report::provenance(resolved, fetched));
-            terminal::print_lines(override_notes(&findings.overrides));
-        }
-        if !options.quiet {
-            terminal::print_lines(description_warnings(&findings.secrets));
-        }
-        if !options.quiet && self.checked.offline {
-            terminal::print_lines(alias_warnings(plan));
-        }
-    }
-
-    fn check_size(&self, environment: &Environment, limits: Limits) -> Result<(), EnvironmentError> {
+    fn check_size(&self, environment: &Environment, limits: Limits) -> Result<(), Problem> {
         match (self.command, &self.program) {
             (Some(command), Some(program)) => environment.check(command, program.as_path(), limits),
             (_, _) => environment.check_alone(limits),
@@ -166,18 +164,18 @@ impl Check<'_> {
 fn offline(backend: BackendConfig, options: &Options, plan: &Plan) -> Outcome {
     let mut outcome = resolve_offline(plan);
     if let BackendConfig::Agent(settings, agent_settings) = backend {
-        let agent = Agent::new(agent_settings, *settings, Deadline::new(options.timeout, None));
+        let agent = Agent::new(agent_settings, *settings, Deadline::new(options.timeout));
         let answers = agent.unsupported_offline(&plan.locators()).into_iter().collect();
         outcome.errors.extend(unsupported(plan, &answers).errors);
     }
     outcome
 }
 
-fn source(backend: &BackendConfig) -> CheckedSource {
+fn source(backend: &BackendConfig) -> &'static str {
     match backend {
-        BackendConfig::Aws(_) => CheckedSource::Aws,
-        BackendConfig::Agent(..) => CheckedSource::Agent,
-        BackendConfig::Local { .. } => CheckedSource::Local,
+        BackendConfig::Aws(_) => "aws",
+        BackendConfig::Agent(..) => "agent",
+        BackendConfig::Local { .. } => "local",
     }
 }
 

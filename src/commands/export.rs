@@ -4,18 +4,24 @@ use std::path::PathBuf;
 
 use super::prepare::{Prepared, Scope, prepare};
 use super::read::read;
+use super::wait::Here;
 use crate::deliver::export::{Exported, export as export_variables, variables};
 use crate::deliver::{Delivery, Files};
 use crate::exec;
-use crate::input::cli::{Inputs, Subcommand, UsageError};
+use crate::input::cli::Inputs;
 use crate::model::answer::Fetched;
-use crate::model::entry::{FileTarget, Mode, Origin, Place};
+use crate::model::entry::{FileTarget, Mode, Origin, Place, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::options::ExportOptions;
+use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
-use crate::report::{self, Failure, Report, terminal};
+use crate::report::{self, Line, Report, terminal};
 use crate::resolve::Outcome;
+use crate::system::signals;
+
+/// A command that prints values does so on a terminal only with `--reveal`.
+pub const VALUES_ON_TERMINAL: &str = "standard output is a terminal, which would show the values";
 
 /// Prints the variables, or writes them to a file.
 ///
@@ -23,37 +29,48 @@ use crate::resolve::Outcome;
 /// Every reason why a value cannot be exported, or why standard output or the file cannot be written.
 pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) -> Result<(), Report> {
     let is_shown = own.output.is_none() && !own.reveal && terminal::is_output_terminal();
-    inputs.errors.extend(is_shown.then_some(UsageError::ValuesOnTerminal(Subcommand::Export)));
+    let remedy = "write a file with --output FILE, pipe the output to a program, or add --reveal to see the values";
+    inputs.errors.extend(is_shown.then(|| Problem::usage(VALUES_ON_TERMINAL).help(remedy)));
     let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Launch, inherited)?;
     let mut fetched = Fetched::default();
-    let Outcome { resolved, errors } = read(backend, &options, &plan, inherited, &mut fetched)?;
-    let mut report = Report::of_values(errors, Vec::new(), &plan, "nothing was exported");
+    let Outcome { resolved, errors } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
+    let mut report = Report::of_values(errors, Vec::new(), "nothing was exported");
     let (variables, errors) = variables(&resolved, exec::limits());
-    report.extend(errors, Failure::Export);
-    let exported = report.value_of(export_variables(&variables, own.format), Failure::Export);
-    let Some(Exported { text, reserved }) = exported.filter(|_| report.is_empty()) else { return Err(report) };
+    report.extend(errors);
+    let exported = report.value_of(export_variables(&variables, own.format));
+    let Some(Exported { text, warnings }) = exported.filter(|_| report.is_empty()) else { return Err(report) };
     if options.verbose {
         terminal::print_lines(report::provenance(&resolved, &fetched));
     }
     if !options.quiet {
-        terminal::print_lines(report::reserved_names(&reserved));
-        terminal::print_lines(report::unwritten_files(&resolved.files));
+        terminal::print_lines(warnings.into_iter().map(Line::warning));
+        terminal::print_lines(resolved.files.iter().map(unwritten));
     }
     match &own.output {
         Some(path) => write(path.clone(), text),
-        None => Ok(terminal::print_whole(text.expose()).map_err(Failure::Output)?),
+        None => {
+            signals::release();
+            Ok(terminal::print_whole(text.expose())?)
+        }
     }
+}
+
+/// Returns the warning about a file, which a launch writes and `export` does not.
+fn unwritten(FileValue { target, subject, .. }: &FileValue) -> Line {
+    Line::warning(match &target.place {
+        Place::Path(path) => {
+            format!("{} ({}): not written, since only a launch writes files", path.display(), subject.origin)
+        }
+        Place::Memory => format!("{subject}: left out, since a file in memory ends with the process that made it"),
+    })
 }
 
 /// Writes a file that only its owner can read, as a launch delivers one: complete or not at all. A `.env` file belongs in a project,
 /// so one on a disk is not warned of.
 fn write(path: PathBuf, value: SecretValue) -> Result<(), Report> {
+    let subject = Subject::of_path(&path, Origin::Argument("--output"));
     let target = FileTarget { place: Place::Path(path), env: None, mode: Mode::PRIVATE_WRITABLE, owner: None };
-    let files = Files::find(vec![FileValue { target, value, origin: Origin::Argument("--output") }]);
-    let signals = files.hold_signals();
-    let report = |errors: Vec<_>| errors.into_iter().map(Failure::Deliver).collect::<Report>();
-    let mut delivery = Delivery::stage(files).map_err(report)?;
-    delivery.place_unless_interrupted(&signals).map_err(report)?;
-    delivery.keep();
+    let files = Files::find(vec![FileValue { target, value, subject }]);
+    Delivery::stage(files).map_err(Report::from_iter)?.place()?.keep();
     Ok(())
 }

@@ -1,16 +1,50 @@
-//! The commands, one in each file, and the steps that they share.
+//! The commands, one in each file, the steps that they share, and the end of the process by a bug.
 
 pub mod check;
 pub mod credential;
 pub mod export;
-pub mod install;
 pub mod launch;
-mod long_wait;
 pub mod migrate;
 pub mod policy;
 mod prepare;
 mod read;
 #[cfg(target_os = "linux")]
 mod rotation;
-mod runtime;
+mod start;
 mod values;
+mod wait;
+
+use std::panic;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::backend::aws::kill_process;
+use crate::deliver;
+use crate::model::problem::Status;
+use crate::report::{self, Report, terminal};
+use crate::system::{connection, signals};
+
+/// Runs `secrets-exec install`: copies the running program to a directory, for images that cannot be rebuilt.
+///
+/// # Errors
+/// The reason why it cannot be read or written; nothing is changed then.
+pub fn install(directory: &Path) -> Result<(), Report> {
+    Ok(deliver::install(directory)?)
+}
+
+/// Lets a panic on any thread end the process with status 70, before it could unwind or dump core. The line has the place and no payload,
+/// which may hold a value.
+pub fn end_by_panics() {
+    static IS_FIRST: AtomicBool = AtomicBool::new(true);
+    panic::set_hook(Box::new(|panic| {
+        if !IS_FIRST.swap(false, Ordering::SeqCst) {
+            // Another thread ends the process.
+            thread::park();
+        }
+        terminal::print_lines([report::bug(panic)]);
+        kill_process();
+        connection::refuse();
+        signals::exit(Status::Bug as i32)
+    }));
+}

@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::prepare::{BackendConfig, Prepared, Scope, prepare};
-use super::runtime::run;
+use super::wait::{Here, run};
 use crate::backend::agent::{Agent, AgentSettings};
-use crate::backend::aws::{self, Reader, Settings, apply_profile};
+use crate::backend::aws::{self, Reader, Settings, apply_profile, apply_settings};
 use crate::input::cli::Inputs;
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
-use crate::model::options::{OptionConflict, Options, PolicyOptions};
+use crate::model::options::{Options, PolicyOptions};
 use crate::model::plan::Plan;
+use crate::model::problem::Problem;
 use crate::model::reference::Locator;
-use crate::report::{self, Failure, Report, terminal};
+use crate::report::{self, Report, terminal};
 use crate::resolve::unsupported;
+use crate::system::signals;
 
 /// Prints the policy as JSON, and notices about it on standard error.
 ///
@@ -25,19 +27,17 @@ pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inheri
         BackendConfig::Aws(settings) => (*settings, None),
         BackendConfig::Agent(settings, agent) => (*settings, Some(agent)),
         BackendConfig::Local { .. } => {
-            let why = "a launch with a local file makes no request and needs no permission";
-            return Err(Failure::Options(OptionConflict::Together { options: ["policy", "--local"], why }).into());
+            let text = "policy and --local exclude each other: a launch with a local file needs no permission";
+            return Err(Problem::usage(text).into());
         }
     };
     let reader = if agent.is_some() { Reader::Agent } else { Reader::Launch };
     let locators = plan.locators();
     complete(&mut settings, agent, &plan, &locators, &options, inherited)?;
+    signals::release();
     let policy = aws::policy(&settings, &locators, reader, policy_options);
-    let (text, notices) = policy.map_err(Failure::UnknownRole)?;
-    terminal::print(&text).map_err(Failure::Output)?;
-    if options.verbose {
-        terminal::print_lines(settings.unreachable_files.iter().map(report::unreachable_file));
-    }
+    let (text, notices) = policy?;
+    terminal::print(&text)?;
     if !options.quiet {
         terminal::print_lines(report::scheme_warnings(&plan));
         terminal::print_lines(notices.iter().map(report::policy_notice));
@@ -57,11 +57,14 @@ fn complete(
     options: &Options,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    let refused: Fetched = run(options, inherited, async |deadline| {
-        apply_profile(settings).await.map_err(Failure::Setup)?;
-        let Some(agent) = agent else { return Ok(Fetched::default()) };
+    let refused: Fetched = run(options, &Here::new(inherited), async |deadline| {
+        let Some(agent) = agent else {
+            apply_profile(settings)?;
+            return Ok(Fetched::default());
+        };
+        apply_settings(settings)?;
         let mut agent = Agent::new(agent, settings.clone(), deadline);
-        Ok(agent.unsupported(locators).await.map_err(Failure::Setup)?.into_iter().collect())
+        Ok(agent.unsupported(locators)?.into_iter().collect())
     })?;
-    Report::of_unsupported(unsupported(plan, &refused).errors, plan, "no policy was printed").check()
+    Report::of_values(unsupported(plan, &refused).errors, Vec::new(), "no policy was printed").check()
 }

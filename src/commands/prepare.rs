@@ -2,21 +2,23 @@
 
 use std::path::PathBuf;
 
-use super::long_wait::awaiting;
+use super::wait::run_unlimited;
 use crate::backend::agent::AgentSettings;
-use crate::backend::aws::{Reading, Settings, VariableError};
-use crate::exec::{self, Program, ProgramError};
-use crate::input::cli::{Inputs, Subcommand, UsageError};
-use crate::input::declaration::{DEFAULT_NAMES, DeclarationProblem};
+use crate::backend::aws::Settings;
+use crate::exec::{self, Program};
+use crate::input::cli::Inputs;
+use crate::input::declaration::{DEFAULT_NAMES, LookUp};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
 use crate::model::credential::{CredentialRequest, select};
 use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
+use crate::model::inherited::Retained;
 use crate::model::options::{AwsOptions, OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
-use crate::model::retention::Retained;
-use crate::report::{CredentialFailure, Failure, Report, terminal};
+use crate::model::problem::Problem;
+use crate::model::quoting::file_name;
+use crate::report::{self, Line, Report, terminal};
 
 /// The merged inputs.
 pub struct Prepared {
@@ -39,7 +41,7 @@ pub enum Scope<'a> {
 
 /// The inputs of all places in one, before references are looked up.
 struct Merged {
-    command: Option<Subcommand>,
+    supervises: bool,
     options: Options,
     /// A later one takes precedence.
     layers: Vec<Layer>,
@@ -64,7 +66,7 @@ pub fn prepare_and_find(
     inputs: Inputs,
     command: &CommandLine,
     inherited: &Inherited,
-) -> (Result<Prepared, Report>, Result<Program, ProgramError>) {
+) -> (Result<Prepared, Report>, Result<Program, Problem>) {
     let mut report = Report::default();
     let merged = merge(inputs, Scope::Everything, inherited, &mut report);
     // The PATH of the declarations, as far as these can be read.
@@ -89,37 +91,25 @@ fn literal_path(layers: &[Layer]) -> Option<String> {
 
 /// Reads the variables of the backend and makes the plan.
 fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result<Prepared, Report> {
-    let Merged { command, mut options, layers, has_quiet_flag } = merged;
-    options.rotation = options.rotation.filter(|_| supervises(command));
+    let Merged { supervises, mut options, layers, has_quiet_flag } = merged;
+    options.rotation = options.rotation.filter(|_| supervises);
     let retained = inherited.retain(&options.retention);
-    let backend = BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited);
-    let backend = report.value_of(backend, Failure::Variable);
-    let backend =
-        backend.map(|backend| if options.rotation.is_some() { backend.for_reading(Reading::First) } else { backend });
+    let backend = report.value_of(BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited));
+    let backend = backend.map(|backend| if options.rotation.is_some() { backend.unattended() } else { backend });
     let kept = options.keep_existing.then_some(&retained);
-    let plan = report.value_of(Plan::new(layers, inherited, kept), Failure::Plan);
+    let plan = report.value_of(Plan::new(layers, inherited, kept));
     if signals_without_file(&options, plan.as_ref()) {
-        report.extend([UsageError::SignalWithoutFile], Failure::Usage);
+        let text = "--on-rotation signal=: no file with `path` is declared, and a running program never sees another value of a variable \
+                    or of a file in memory";
+        let remedy = "declare a file with `path` under `files:`, or write --on-rotation restart";
+        report.extend([Problem::usage(text).help(remedy)]);
     }
     match (backend, plan) {
-        (Some(backend), Some(plan)) if report.is_empty() => Ok(Prepared { options, retained, backend, plan }),
+        (Some(backend), Some(plan)) if report.is_empty() => {
+            terminal::print_notices(report::unexpanded(&plan), &options);
+            Ok(Prepared { options, retained, backend, plan })
+        }
         (_, _) => Err(report),
-    }
-}
-
-/// True for a launch, and for `check`, which checks one: to the other commands, the options of `--on-rotation` mean nothing.
-fn supervises(command: Option<Subcommand>) -> bool {
-    match command {
-        None | Some(Subcommand::Check) => true,
-        Some(
-            Subcommand::Policy
-            | Subcommand::Export
-            | Subcommand::Migrate
-            | Subcommand::Install
-            | Subcommand::Credential
-            | Subcommand::Completions
-            | Subcommand::Man,
-        ) => false,
     }
 }
 
@@ -131,16 +121,20 @@ fn signals_without_file(options: &Options, plan: Option<&Plan>) -> bool {
 
 /// Merges the inputs, and adds the errors to `report`.
 fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut Report) -> Merged {
-    let Inputs { command, options, has_quiet_flag, layer, files, find_file, resolve_env, errors } = inputs;
-    report.extend(errors, Failure::Usage);
-    let load = || declaration::load(&files, find_file);
-    // A pipe may block.
-    let (declarations, mut errors) = awaiting("the declarations", load);
-    if !layer.is_empty() || !resolve_env.is_empty() {
-        // The default declaration is not needed, so the working directory need not be accessible.
-        errors.retain(|error| error.problem != DeclarationProblem::NoEntry);
-    }
-    report.extend(errors, Failure::Declaration);
+    let Inputs { supervises, options, has_quiet_flag, layer, files, find_file, resolve_env, errors, warnings } = inputs;
+    report.extend(errors);
+    // Without entries elsewhere, a working directory that may not be entered is an error.
+    let look_up = match find_file {
+        true if layer.is_empty() && resolve_env.is_empty() => LookUp::Needed,
+        true => LookUp::Optional,
+        false => LookUp::Off,
+    };
+    let loaded = run_unlimited("the declarations", || declaration::load(&files, look_up));
+    let (declarations, errors) = loaded.unwrap_or_else(|failed| {
+        report.append(failed);
+        Default::default()
+    });
+    report.extend(errors);
     let mut defaults = TypedOptions::default();
     let (mut layers, mut read) = (Vec::new(), Vec::new());
     for declaration in declarations {
@@ -148,19 +142,33 @@ fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut R
         defaults = declaration.options.over(defaults);
         layers.push(declaration.layer);
     }
-    layers.extend(report.value_of(env_references::layer(inherited, &resolve_env), Failure::EnvReference));
+    layers.extend(report.value_of(env_references::layer(inherited, &resolve_env)));
     layers.push(layer);
     let (options, conflicts) = options.over(defaults).resolve(inherited);
     terminal::choose_format(options.log_format);
-    report.extend(conflicts, Failure::Options);
+    terminal::print_notices(warnings.into_iter().map(Line::warning), &options);
+    report.extend(conflicts);
     narrow(&mut layers, scope, report);
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
-        let default_names = if find_file { DEFAULT_NAMES } else { &[] };
-        let error = UsageError::NothingToResolve { files: read, default_names, line: command };
-        report.extend([error], Failure::Usage);
+        report.extend([nothing_to_resolve(&read, find_file)]);
     }
-    Merged { command, options, layers, has_quiet_flag }
+    Merged { supervises, options, layers, has_quiet_flag }
+}
+
+/// Returns the error of inputs without any entry, in which these declarations were read.
+fn nothing_to_resolve(read: &[PathBuf], find_file: bool) -> Problem {
+    let looked_at = match (read, find_file) {
+        ([], false) => "no declaration was looked for (--no-file)".to_owned(),
+        ([], true) => format!("the working directory has none of {} with an entry", DEFAULT_NAMES.join(", ")),
+        (files, _) => {
+            let names: Vec<_> = files.iter().map(|file| file_name(file)).collect();
+            format!("there is no entry in {}", names.join(", "))
+        }
+    };
+    let text = format!("nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}");
+    Problem::usage(text)
+        .help("name a secret with --env NAME=REF, or a declaration with -f FILE; --help prints all options")
 }
 
 /// Leaves the part of the layers that is needed. Adds the error of a credential that is not declared, unless an error before may be
@@ -171,9 +179,8 @@ fn narrow(layers: &mut [Layer], scope: Scope<'_>, report: &mut Report) {
         Scope::Everything => layers.iter_mut().for_each(Layer::include_credentials),
         Scope::Credential(request) => {
             let selected = select(layers, request);
-            if let (Err(reason), true) = (selected, report.is_empty()) {
-                let failure = CredentialFailure::NotSelected { request: request.clone(), reason };
-                report.extend([failure], Failure::Credential);
+            if report.is_empty() {
+                report.extend(selected.err());
             }
         }
     }
@@ -184,7 +191,7 @@ impl Prepared {
     ///
     /// # Errors
     /// When it is not found or cannot be executed.
-    pub fn find(&self, command: &CommandLine) -> Result<Program, ProgramError> {
+    pub fn find(&self, command: &CommandLine) -> Result<Program, Problem> {
         let path = self.plan.literal("PATH").map(AsRef::as_ref).or_else(|| self.retained.get("PATH"));
         exec::find(command.program(), path)
     }
@@ -199,12 +206,21 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
-    /// Returns the same configuration for the first reading of several, or for a later one, of which no notice is printed.
+    /// Returns the same configuration for polls, at which nobody can be asked for a code.
     #[must_use]
-    pub fn for_reading(mut self, reading: Reading) -> Self {
+    fn unattended(mut self) -> Self {
         match &mut self {
-            Self::Local { is_announced, .. } => *is_announced &= reading != Reading::Again,
-            Self::Aws(settings) | Self::Agent(settings, _) => settings.reading = reading,
+            Self::Local { .. } => {}
+            Self::Aws(settings) | Self::Agent(settings, _) => settings.is_unattended = true,
+        }
+        self
+    }
+
+    /// Makes AWS tell whom it answers.
+    #[must_use]
+    pub fn identified(mut self) -> Self {
+        if let Self::Aws(settings) = &mut self {
+            settings.asks_identity = true;
         }
         self
     }
@@ -218,7 +234,7 @@ impl BackendConfig {
         source: &SourceOption,
         has_quiet_flag: bool,
         inherited: &Inherited,
-    ) -> Result<Self, Vec<VariableError>> {
+    ) -> Result<Self, Vec<Problem>> {
         let settings = || Settings::new(aws, inherited);
         match source {
             SourceOption::Local(path) => Ok(Self::Local { path: path.clone(), is_announced: !has_quiet_flag }),

@@ -1,27 +1,29 @@
 //! Resolution of a plan: rounds of fetching and resolving until every value is known or has failed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
 use super::prepare::BackendConfig;
-use super::runtime::run;
+use super::wait::{Surroundings, run};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
-use crate::backend::aws::{Aws, SetupError};
+use crate::backend::aws::Aws;
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
-use crate::exec;
 use crate::input::local_file;
-use crate::model::answer::{DescribedSecret, Fetched};
-use crate::model::inherited::Inherited;
+use crate::model::answer::{Answers, Asked, Caller, DescribedSecret, FetchFailure, Fetched};
 use crate::model::options::{CacheOptions, Options};
 use crate::model::plan::Plan;
+use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::cache::cache_warnings;
-use crate::report::{self, Failure, Report, terminal};
+use crate::report::{self, Report, terminal};
 use crate::resolve::{Outcome, Round, resolve, unsupported};
 use crate::time::deadline::Deadline;
+
+/// The longest pause between two tries of `--wait`.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`.
 ///
@@ -31,10 +33,10 @@ pub fn read(
     config: BackendConfig,
     options: &Options,
     plan: &Plan,
-    inherited: &Inherited,
+    surroundings: &impl Surroundings,
     fetched: &mut Fetched,
 ) -> Result<Outcome, Report> {
-    let read = read_then(config, options, plan, inherited, fetched, async |_, _, _| Ok(()));
+    let read = read_then(config, options, plan, surroundings, fetched, async |_, _, _| Ok(()));
     read.map(|(outcome, ())| outcome)
 }
 
@@ -46,18 +48,18 @@ pub fn read_and_examine(
     config: BackendConfig,
     options: &Options,
     plan: &Plan,
-    inherited: &Inherited,
+    surroundings: &impl Surroundings,
     fetched: &mut Fetched,
     describe: bool,
 ) -> Result<(Outcome, Examined), Report> {
-    read_then(config, options, plan, inherited, fetched, async |backend, fetched, deadline| {
-        let cached = backend.cached_ages(fetched).await?;
+    read_then(config.identified(), options, plan, surroundings, fetched, async |backend, fetched, deadline| {
+        let (cached, caller) = (backend.cached_ages(fetched), backend.caller());
         if !describe {
-            return Ok(Examined { secrets: Vec::new(), cached });
+            return Ok(Examined { cached, caller, ..Examined::default() });
         }
         // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
         deadline.restart();
-        Ok(Examined { secrets: backend.describe(fetched).await?, cached })
+        Ok(Examined { secrets: backend.describe(fetched).await?, cached, caller })
     })
 }
 
@@ -68,62 +70,95 @@ pub struct Examined {
     pub secrets: Vec<DescribedSecret>,
     /// The ages of their entries in the cache.
     pub cached: BTreeMap<Locator, Duration>,
+    pub caller: Option<Caller>,
 }
 
 /// Resolves `plan`, and then calls `then` with all answers.
-fn read_then<T>(
+fn read_then<T: Send>(
     config: BackendConfig,
     options: &Options,
     plan: &Plan,
-    inherited: &Inherited,
+    surroundings: &impl Surroundings,
     fetched: &mut Fetched,
-    then: impl AsyncFnOnce(&mut Backend, &Fetched, &Deadline) -> Result<T, SetupError>,
+    then: impl AsyncFnOnce(&mut Backend, &Fetched, &Deadline) -> Result<T, Problem> + Send,
 ) -> Result<(Outcome, T), Report> {
     let begun = Instant::now();
-    let (mut backend, outcome) = run(options, inherited, async |deadline| {
+    let (cache_notices, outcome) = run(options, surroundings, async |deadline| {
         // Not dropped: the end of the process or execve closes the connections.
         let mut backend = ManuallyDrop::new(open(config, options.cache.as_ref(), deadline.clone())?);
         let outcome = async {
-            let outcome = fetch_and_resolve(&mut backend, plan, fetched).await?;
+            let outcome = fetch_and_resolve(&mut backend, plan, fetched, options.wait, &deadline).await?;
             Ok((outcome, then(&mut backend, fetched, &deadline).await?))
         };
-        let outcome = outcome.await;
-        Ok((backend, outcome))
+        let outcome: Result<_, Problem> = outcome.await;
+        Ok((backend.take_cache_notices(), outcome))
     })?;
     if let (Some(CacheOptions { directory, .. }), false) = (&options.cache, options.quiet) {
-        terminal::print_lines(cache_warnings(directory, &backend.take_cache_notices(), fetched));
-    }
-    if options.verbose {
-        terminal::print_lines(backend.unreachable_files().iter().map(report::unreachable_file));
+        terminal::print_interruptibly(cache_warnings(directory, &cache_notices, fetched));
     }
     if options.trace {
-        terminal::print_lines([report::resolution_time(begun.elapsed())]);
+        terminal::print_interruptibly([report::resolution_time(begun.elapsed())]);
     }
-    if options.rotation.is_some() {
-        // This process goes on.
-        drop(ManuallyDrop::into_inner(backend));
-    }
-    Ok(outcome.map_err(Failure::Setup)?)
+    Ok(outcome?)
 }
 
 /// Fetches what `plan` needs, round by round, and adds every answer to `fetched`.
 ///
 /// # Errors
 /// When AWS's configuration files or the profile are invalid.
-pub async fn fetch_and_resolve(
+async fn fetch_and_resolve(
     backend: &mut Backend,
     plan: &Plan,
     fetched: &mut Fetched,
-) -> Result<Outcome, SetupError> {
-    if let Some(answers) = backend.unsupported(plan).await? {
+    wait: Option<Duration>,
+    deadline: &Deadline,
+) -> Result<Outcome, Problem> {
+    if let Some(answers) = backend.unsupported(plan)? {
         return Ok(unsupported(plan, &answers));
     }
+    let begun = Instant::now();
     loop {
-        let answers = match resolve(plan, fetched) {
+        let locators = match resolve(plan, fetched) {
             Round::Done(outcome) => return Ok(outcome),
-            Round::Pending(locators) => backend.fetch(&locators).await?,
+            Round::Pending(locators) => locators,
         };
-        fetched.extend(answers);
+        fetched.extend(fetch(backend, &locators, wait.map(|wait| (begun, wait)), deadline).await?);
+    }
+}
+
+/// Fetches `wanted`, again and again until `--wait` is over while credentials are missing or the network is unreachable.
+///
+/// # Errors
+/// When AWS's configuration files or the profile are invalid.
+async fn fetch(
+    backend: &mut Backend,
+    wanted: &BTreeSet<&Locator>,
+    wait: Option<(Instant, Duration)>,
+    deadline: &Deadline,
+) -> Result<Answers, Problem> {
+    loop {
+        // On the heap: the future is large, and every future around would contain it.
+        let answers = Box::pin(backend.fetch(wanted)).await?;
+        let mut failures = answers.iter().filter_map(|(_, answer)| answer.as_ref().err()).peekable();
+        // What would fail again is told at once.
+        let is_waited_for = failures.peek().is_some() && failures.all(FetchFailure::is_waited_for);
+        let Some((begun, wait)) = wait.filter(|_| is_waited_for) else { return Ok(answers) };
+        let Some(left) = wait.checked_sub(begun.elapsed()) else {
+            let waited = |failure| FetchFailure { waited: Some(wait), ..failure };
+            return Ok(answers.into_iter().map(|(id, answer)| (id, answer.map_err(waited))).collect());
+        };
+        let _awaited = deadline.progress().awaits("the next try (--wait)".to_owned());
+        for (_, answer) in &answers {
+            if let Err(failure) = answer {
+                let Problem { text, notes, .. } = failure.error.problem(&Asked::default());
+                deadline.progress().note_reason(notes.last().cloned().unwrap_or(text));
+            }
+        }
+        // The pause has a deadline of its own.
+        deadline.restart();
+        tokio::time::sleep(left.min(LONGEST_PAUSE.mul_f64(fastrand::f64()))).await;
+        deadline.restart();
+        backend.forget();
     }
 }
 
@@ -133,18 +168,17 @@ pub async fn fetch_and_resolve(
 /// Each reason why it cannot hold values.
 fn open_cache(aws: Aws, options: &CacheOptions) -> Result<Cached, Report> {
     let mut report = Report::default();
-    let directory = report.value_of(CacheDirectory::open(&options.directory), Failure::Cache);
+    let directory = report.value_of(CacheDirectory::open(&options.directory));
     directory.map(|directory| Cached::new(aws, directory, options)).ok_or(report)
 }
 
-/// Opens the backend, after making the process's memory unreadable to others.
+/// Opens the backend.
 ///
 /// # Errors
 /// When the file of `--local` cannot be read, or the directory of `--cache` cannot hold values.
 pub fn open(config: BackendConfig, cache: Option<&CacheOptions>, deadline: Deadline) -> Result<Backend, Report> {
     match config {
         BackendConfig::Aws(settings) => {
-            exec::hide_memory();
             let aws = Aws::new(*settings, deadline);
             Ok(match cache {
                 None => Backend::Aws(Box::new(aws)),
@@ -152,21 +186,16 @@ pub fn open(config: BackendConfig, cache: Option<&CacheOptions>, deadline: Deadl
             })
         }
         BackendConfig::Agent(settings, agent_settings) => {
-            exec::hide_memory();
             let has_fallback = agent_settings.has_fallback;
             let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone());
-            Ok(if has_fallback {
-                Backend::AgentThenAws(Box::new(agent), Box::new(Aws::new(*settings, deadline)))
-            } else {
-                Backend::Agent(Box::new(agent))
-            })
+            let aws = has_fallback.then(|| Box::new(Aws::new(*settings, deadline)));
+            Ok(Backend::Agent(Box::new(agent), aws))
         }
         BackendConfig::Local { path, is_announced } => {
             let _awaited = deadline.progress().awaits(format!("the file {} (--local)", path.display()));
-            let file = local_file::open(&path).map_err(Failure::Local)?;
-            exec::hide_memory();
+            let file = local_file::open(&path)?;
             let mut failures = Report::default();
-            let secrets = failures.value_of(local_file::read(&path, file), Failure::Local);
+            let secrets = failures.value_of(local_file::read(&path, file));
             failures.check()?;
             if is_announced {
                 terminal::print_lines([report::local_notice(&path)]);

@@ -4,19 +4,48 @@ mod access;
 mod directory;
 mod disk;
 pub mod export;
-#[cfg_attr(target_os = "macos", path = "no_memory.rs")]
+#[cfg(target_os = "linux")]
 mod memory;
-mod problem;
-mod program;
-mod signals;
 mod staging;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 #[cfg(target_os = "linux")]
 mod written;
 
-pub use problem::{DeliverError, DeliverProblem, FailedStep, Step};
-pub use program::install;
-pub use staging::{Delivery, Files, undeliverable};
+pub use disk::install;
+pub use staging::{Delivery, Files};
 #[cfg(target_os = "linux")]
-pub use written::Written;
+pub use written::{PlacedFile, Written};
+
+/// macOS has no files in memory that a command could open by a path.
+#[cfg(not(target_os = "linux"))]
+mod memory {
+    use std::convert::Infallible;
+    use std::os::fd::BorrowedFd;
+    use std::path::Path;
+
+    use crate::deliver::access::Access;
+    use crate::model::problem::Problem;
+    use crate::model::secret_value::SecretValue;
+
+    /// A file in memory, which is never made.
+    #[derive(Debug)]
+    pub struct MemoryFile(Infallible);
+
+    impl MemoryFile {
+        /// # Errors
+        /// Always.
+        pub fn create(_: &Access, _: &SecretValue) -> Result<Self, Problem> {
+            let text = "macOS has no files in memory that a command could open by a path; give the entry a `path`";
+            Err(Problem::configuration(text))
+        }
+
+        pub fn descriptor(&self) -> BorrowedFd<'_> {
+            match self.0 {}
+        }
+
+        pub fn path(&self) -> &Path {
+            match self.0 {}
+        }
+    }
+}

@@ -1,61 +1,57 @@
-//! The files on disk of a command that this process stays with, which are removed when the command has ended.
+//! The files on disk of a command that another process, its parent, removes when the command has ended.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::PathBuf;
 
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, fstat};
+use serde::{Deserialize, Serialize};
 
 use super::directory::DirectoryEntry;
-use super::problem::{DeliverError, DeliverProblem, FailedStep, Step};
-use super::staging::{Delivery, File};
-use crate::model::entry::{FileTarget, Origin, Place};
+use crate::model::entry::{Origin, Subject};
+use crate::model::problem::{Lacks, Problem};
 use crate::system::paths::COMPONENT;
 
-/// The files on disk that this process has written.
+/// A file on disk in its place, as the process that delivered it names it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PlacedFile {
+    pub path: PathBuf,
+    /// Device and inode number.
+    pub id: (u64, u64),
+}
+
+/// The files on disk that are to be removed.
 #[derive(Debug, Default)]
 pub struct Written(Vec<WrittenFile>);
 
 #[derive(Debug)]
 struct WrittenFile {
-    target: FileTarget,
-    origin: Origin,
-    /// The open file: until it is closed, no other file can get its inode number.
-    file: OwnedFd,
+    entry: DirectoryEntry,
+    id: (u64, u64),
+    /// Until the file is closed, no other file can get its inode number.
+    _file: OwnedFd,
 }
 
 impl Written {
-    /// Leaves the files of a delivery in place, to be removed by this value.
-    ///
-    /// # Errors
-    /// One for each file that cannot be opened; the delivery then still removes its new files when it is dropped.
-    pub fn keep(delivery: &mut Delivery) -> Result<Self, Vec<DeliverError>> {
-        let (mut written, mut errors) = (Vec::new(), Vec::new());
-        for delivered in delivery.files() {
-            let File::Disk(file) = &delivered.file else { continue };
-            match open(file.entry()) {
-                Ok(file) => written.push(WrittenFile {
-                    target: delivered.target.clone(),
-                    origin: delivered.origin.clone(),
-                    file,
-                }),
-                Err(failed) => errors.push(delivered.error(failed.into())),
-            }
-        }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        delivery.keep();
-        Ok(Self(written))
+    /// Opens files without access to their content. Those that are gone, or replaced by another process, are left out.
+    pub fn open(placed: Vec<PlacedFile>) -> Self {
+        let open = |PlacedFile { path, id }| {
+            let entry = DirectoryEntry::find(&path).ok()?;
+            let flags = COMPONENT | OFlag::O_NOFOLLOW;
+            let file = openat(entry.directory(), entry.name(), flags, Mode::empty()).ok()?;
+            let stat = fstat(&file).ok()?;
+            ((stat.st_dev, stat.st_ino) == id).then_some(WrittenFile { entry, id, _file: file })
+        };
+        Self(placed.into_iter().filter_map(open).collect())
     }
 
     /// Takes the files of a later delivery, and removes those that it does not have.
     ///
     /// # Errors
     /// One for each file that cannot be removed.
-    pub fn replace(&mut self, later: Self) -> Vec<DeliverError> {
+    pub fn replace(&mut self, later: Self) -> Vec<Problem> {
         let earlier = std::mem::replace(self, later);
-        let is_gone = |file: &WrittenFile| !self.0.iter().any(|later| later.target.place == file.target.place);
+        let is_gone = |file: &WrittenFile| !self.0.iter().any(|later| later.entry.path() == file.entry.path());
         Self(earlier.0.into_iter().filter(is_gone).collect()).remove()
     }
 
@@ -63,37 +59,20 @@ impl Written {
     ///
     /// # Errors
     /// One for each file that cannot be removed.
-    pub fn remove(self) -> Vec<DeliverError> {
-        self.0.into_iter().filter_map(WrittenFile::remove).collect()
+    pub fn remove(self) -> Vec<Problem> {
+        let name = |file: &WrittenFile| Subject::of_path(file.entry.path(), Origin::Argument("--on-rotation"));
+        let removed = self.0.iter().map(|file| (file, file.remove_unless_replaced()));
+        removed.filter_map(|(file, removed)| Some(removed.err()?.of(name(file), Lacks::Nothing))).collect()
     }
 }
 
 impl WrittenFile {
-    fn remove(self) -> Option<DeliverError> {
-        let Place::Path(path) = &self.target.place else { return None };
-        let problem = self.remove_from(path).err()?;
-        Some(DeliverError { target: self.target, origin: self.origin, problem })
-    }
-
-    fn remove_from(&self, path: &Path) -> Result<(), DeliverProblem> {
-        let entry = match DirectoryEntry::find(path) {
-            Err(DeliverProblem::DirectoryMissing | DeliverProblem::NotADirectory) => return Ok(()),
-            entry => entry?,
-        };
-        let written = fstat(&self.file).map_err(|errno| Step::Look.failed(errno))?;
-        let is_ours =
-            entry.stat()?.is_some_and(|found| (found.st_dev, found.st_ino) == (written.st_dev, written.st_ino));
-        if is_ours {
-            entry.remove(entry.name())?;
+    fn remove_unless_replaced(&self) -> Result<(), Problem> {
+        match self.entry.stat()? {
+            Some(found) if (found.st_dev, found.st_ino) == self.id => self.entry.remove(self.entry.name()),
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
-}
-
-/// Opens a file without access to its content.
-fn open(entry: &DirectoryEntry) -> Result<OwnedFd, FailedStep> {
-    let opened = openat(entry.directory(), entry.name(), COMPONENT | OFlag::O_NOFOLLOW, Mode::empty());
-    opened.map_err(|errno| Step::Look.failed(errno))
 }
 
 #[cfg(test)]
@@ -105,19 +84,10 @@ mod tests {
     use crate::model::resolved::FileValue;
 
     fn written(files: Vec<FileValue>) -> Written {
-        Written::keep(&mut deliver(files).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn a_file_stays_until_it_is_removed() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        let mut first = written(vec![on_disk(&path, "old")]);
-        assert_eq!(first.replace(written(vec![on_disk(&path, "new")])), []);
-        assert_eq!(directory.names(), ["file"]);
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(first.remove(), []);
-        assert_eq!(directory.names(), [""; 0]);
+        let delivery = deliver(files).unwrap();
+        let placed = delivery.placed_files();
+        delivery.keep();
+        Written::open(placed)
     }
 
     #[test]
@@ -127,18 +97,6 @@ mod tests {
         let mut first = written(vec![on_disk(&optional, "value"), on_disk(&other, "value")]);
         assert_eq!(first.replace(written(vec![on_disk(&other, "new")])), []);
         assert_eq!(directory.names(), ["other"]);
-    }
-
-    #[test]
-    fn a_file_that_another_process_put_in_its_place_is_left() {
-        let directory = Directory::new();
-        let path = directory.path("file");
-        let first = written(vec![on_disk(&path, "ours")]);
-        // Many file systems, such as ext4, give the number of a removed inode to the next file.
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, "theirs").unwrap();
-        assert_eq!(first.remove(), []);
-        assert_eq!(fs::read(&path).unwrap(), b"theirs");
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 
-use crate::system::os_error::errno;
+use crate::model::env_name::is_name;
+use crate::model::problem::{Problem, Status};
+use crate::system::os_error::{describe, errno};
 
 /// The path of a file whose mode allows this process to execute it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,38 +22,33 @@ impl Program {
     }
 }
 
-/// The reason why there is no program to execute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProgramError {
-    /// There is no such file.
-    NotFound {
-        /// The PATH that was searched; `None` for a command with a slash.
-        path: Option<String>,
-    },
-    /// The file exists and cannot be executed.
-    NotExecutable { file: PathBuf, why: Errno },
-}
-
 /// The search path if PATH is not set, as in musl's execvp(3).
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
+
+/// Commands that only a shell has.
+const BUILTINS: [&str; 14] = [
+    ".", "alias", "cd", "eval", "exec", "exit", "export", "set", "shift", "source", "trap", "ulimit", "umask", "unset",
+];
 
 /// Finds `program` in `path`, the command's PATH. A name with a slash is a path itself.
 ///
 /// # Errors
 /// When no file has the name, or none of them can be executed; the error has the first one.
-pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, ProgramError> {
+pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
+    let name = program.to_string_lossy();
+    // A value after the name may be a password.
+    let shown = assigned(&name).map_or(name.to_string(), |variable| format!("{variable}=…"));
     if program.as_bytes().contains(&b'/') {
-        return match examine(Path::new(program)) {
-            Ok(program) => Ok(program),
-            Err(Errno::ENOENT) => Err(ProgramError::NotFound { path: None }),
-            Err(errno) => Err(ProgramError::NotExecutable { file: program.into(), why: errno }),
-        };
+        return examine(Path::new(program)).map_err(|errno| match errno {
+            Errno::ENOENT => not_found(format!("{shown}: no such file"), &name),
+            errno => cannot_execute(&shown, errno),
+        });
+    }
+    if program.is_empty() {
+        return Err(Problem::new(Status::NotFound, "the command after `--` is empty")
+            .help("a variable in its place, such as \"$COMMAND\", may be unset"));
     }
     let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
-    let not_found = || ProgramError::NotFound { path: Some(path.to_string_lossy().into_owned()) };
-    if program.is_empty() {
-        return Err(not_found());
-    }
     let mut refused = None;
     for directory in path.as_bytes().split(|byte| *byte == b':') {
         // An empty element means the working directory.
@@ -60,12 +57,37 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, ProgramErr
         match examine(&file) {
             Ok(program) => return Ok(program),
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if refused.is_none() => {
-                refused = Some(ProgramError::NotExecutable { file, why: errno });
+                refused = Some(cannot_execute(&format!("{name}: {}", file.display()), errno));
             }
             Err(_) => {}
         }
     }
-    Err(refused.unwrap_or_else(not_found))
+    Err(refused.unwrap_or_else(|| {
+        let searched = format!("PATH is {}", path.to_string_lossy());
+        not_found(format!("{shown}: command not found in PATH"), &name).note(searched)
+    }))
+}
+
+fn cannot_execute(what: &str, why: Errno) -> Problem {
+    Problem::new(Status::NotExecutable, format!("{what}: cannot be executed: {}", describe(why)))
+}
+
+/// Adds the remedy for a command that only a shell would understand.
+fn not_found(text: String, command: &str) -> Problem {
+    let is_syntax = || command.contains(|c: char| c.is_whitespace() || "$|&;<>`*(".contains(c));
+    Problem::new(Status::NotFound, text).help_if(if let Some(name) = assigned(command) {
+        Some(format!("for a variable of the command write: -- env {name}=… COMMAND"))
+    } else if BUILTINS.contains(&command) {
+        Some(format!("only a shell has {command}; write: -- sh -c '…'"))
+    } else {
+        is_syntax()
+            .then(|| "no shell reads the command; for variables, pipes and the like write: -- sh -c '…'".to_owned())
+    })
+}
+
+/// The name in `NAME=value`, which a shell sets for a command.
+fn assigned(command: &str) -> Option<&str> {
+    command.split_once('=').map(|(name, _)| name).filter(|name| is_name(name))
 }
 
 fn examine(file: &Path) -> Result<Program, Errno> {
@@ -86,35 +108,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_searched_for_in_the_path_alone() {
-        assert_eq!(find("sh".as_ref(), Some("/nonexistent:/bin".as_ref())).unwrap().as_path(), Path::new("/bin/sh"));
-        assert!(find("sh".as_ref(), None).is_ok());
-        assert!(
-            matches!(find("sh".as_ref(), Some("/etc".as_ref())), Err(ProgramError::NotFound { path: Some(path) }) if path == "/etc")
-        );
-        assert!(matches!(find("".as_ref(), None), Err(ProgramError::NotFound { .. })));
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_executed_is_distinct_from_a_missing_one() {
-        assert!(matches!(find("passwd".as_ref(), Some("/etc".as_ref())), Err(ProgramError::NotExecutable { .. })));
-        assert!(matches!(find("/etc".as_ref(), None), Err(ProgramError::NotExecutable { why: Errno::EISDIR, .. })));
-        assert!(matches!(find("/etc/passwd/x".as_ref(), None), Err(ProgramError::NotExecutable { .. })));
-        assert!(matches!(find("./nothing".as_ref(), None), Err(ProgramError::NotFound { path: None })));
-    }
-
-    #[test]
-    fn the_error_has_the_first_of_several_files_that_cannot_be_executed() {
-        let Err(ProgramError::NotExecutable { file, .. }) = find("passwd".as_ref(), Some("/etc:/etc/../etc".as_ref()))
-        else {
-            panic!("/etc/passwd can be executed")
-        };
-        assert_eq!(file, Path::new("/etc/passwd"));
-    }
-
-    #[test]
-    fn a_later_executable_wins_over_an_earlier_file_that_is_none() {
-        let found = find("sh".as_ref(), Some("/etc:/bin".as_ref()));
-        assert!(found.is_ok());
+    fn the_error_has_the_first_of_several_files_that_cannot_be_executed_or_the_path() {
+        let refused = |path: &str| find("passwd".as_ref(), Some(path.as_ref())).unwrap_err();
+        assert!(refused("/etc:/etc/../etc").text.starts_with("passwd: /etc/passwd: cannot be executed"));
+        assert_eq!(refused("/nowhere").notes, ["PATH is /nowhere"]);
     }
 }

@@ -1,96 +1,104 @@
-//! Execution of the command: its lookup in PATH, the process state that it inherits, and `execve`.
+//! Execution of the command: its lookup in PATH, the limits on its environment, and `execve`.
 
-mod image;
 mod lookup;
-mod memory;
-mod process;
 
-pub use image::Image;
-pub use lookup::{Program, ProgramError, find};
-pub use memory::{STACK, WipingAllocator, wipe_freed_memory, wipe_stack};
-pub use process::{die_of_signals, hide_memory, limits};
+pub use lookup::{Program, find};
 
 use std::convert::Infallible;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use nix::unistd::{SysconfVar, execve, sysconf};
 
 use crate::model::command_line::CommandLine;
-use crate::model::environment::Environment;
-use crate::system::os_error::SpawnError;
+use crate::model::environment::{Environment, Limits};
+use crate::model::problem::{Problem, Status};
+use crate::system::os_error::describe;
+use crate::system::signals;
 
-/// The reason why execve failed for a program that was found.
-#[derive(Debug, PartialEq, Eq)]
-pub enum ExecError {
-    /// ENOENT for a file that exists: its interpreter or dynamic loader is missing.
-    NoInterpreter,
-    /// ENOEXEC: neither a program for this machine nor a script.
-    WrongFormat,
-    /// E2BIG: variables and arguments exceed the limits. Holds the name of the longest variable.
-    TooLarge(String),
-    /// No process can be started for the command.
-    NoProcess(Errno),
-    /// Any other errno.
-    Other(Errno),
-}
-
-/// Replaces the process with `program`, which inherits the process id, the inherited signal dispositions, and `descriptors` despite
-/// FD_CLOEXEC.
+/// Replaces the process with `program`, which inherits the process id, the signal mask and dispositions that this process inherited,
+/// and `descriptors` despite FD_CLOEXEC. A held signal that is pending ends the process instead.
 ///
 /// # Errors
 /// When execve fails; the process continues.
-pub fn exec(
+pub fn exec<'a>(
     program: &Program,
     command: &CommandLine,
     environment: &Environment,
-    descriptors: Vec<BorrowedFd<'_>>,
-) -> Result<Infallible, ExecError> {
-    let image = Image::new(program, command, environment).inheriting(descriptors);
-    match through_shell_if_needed(image, |image| Err::<Infallible, _>(SpawnError::NotExecuted(image.execute()))) {
-        Ok(never) => match never {},
-        Err(error) => Err(ExecError::new(error, environment)),
+    descriptors: impl Iterator<Item = BorrowedFd<'a>>,
+) -> Result<Infallible, Problem> {
+    for descriptor in descriptors {
+        let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
     }
-}
-
-/// Calls `spawn`, which executes an image in another process, and which variables name by its id. That process inherits `descriptors`
-/// despite FD_CLOEXEC.
-///
-/// # Errors
-/// When there is no process, or its execve fails.
-pub fn start(
-    program: &Program,
-    command: &CommandLine,
-    environment: &Environment,
-    descriptors: Vec<BorrowedFd<'_>>,
-    spawn: impl FnMut(&mut Image<'_>) -> Result<(), SpawnError>,
-) -> Result<(), ExecError> {
-    let image = Image::new(program, command, environment).rename_process(environment).inheriting(descriptors);
-    through_shell_if_needed(image, spawn).map_err(|error| ExecError::new(error, environment))
-}
-
-/// Calls `execute` again with the shell for a script without a `#!` line.
-fn through_shell_if_needed<T>(
-    mut image: Image<'_>,
-    mut execute: impl FnMut(&mut Image<'_>) -> Result<T, SpawnError>,
-) -> Result<T, SpawnError> {
-    let result = execute(&mut image);
-    match result {
-        Err(SpawnError::NotExecuted(Errno::ENOEXEC)) => match image.through_shell() {
-            Some(mut shell) => execute(&mut shell),
-            None => result,
-        },
-        Ok(_) | Err(_) => result,
-    }
-}
-
-impl ExecError {
-    fn new(error: SpawnError, environment: &Environment) -> Self {
-        match error {
-            SpawnError::NoProcess(errno) => Self::NoProcess(errno),
-            SpawnError::NotExecuted(Errno::ENOENT) => Self::NoInterpreter,
-            SpawnError::NotExecuted(Errno::ENOEXEC) => Self::WrongFormat,
-            SpawnError::NotExecuted(Errno::E2BIG) => Self::TooLarge(environment.longest()),
-            SpawnError::NotExecuted(other) => Self::Other(other),
+    signals::restore();
+    let errno = execute(program, command, environment);
+    signals::hold();
+    let why = match errno {
+        // For a file that exists.
+        Errno::ENOENT => {
+            "the file exists, but its interpreter (`#!` line) or its dynamic loader does not; was it built for \
+                          this image?"
+                .to_owned()
         }
+        Errno::ENOEXEC => {
+            "neither a program for this machine nor a script; was it built for another architecture?".to_owned()
+        }
+        Errno::E2BIG => {
+            let longest = environment.longest();
+            format!("variables and arguments together are too long; the longest variable is {longest}")
+        }
+        other => format!("cannot be executed: {}", describe(other)),
+    };
+    Err(Problem::new(Status::NotExecutable, format!("{}: {why}", program.as_path().display())))
+}
+
+/// Calls execve, for a script without a `#!` line with /bin/sh, as shells and glibc's execvp do; musl's does not.
+fn execute(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
+    // Arguments of this process have no NUL.
+    let arguments = command.arguments().filter_map(|argument| CString::new(argument.as_bytes()).ok());
+    let arguments: Vec<_> = arguments.collect();
+    let Err(errno) = execve(&program.0, &arguments, environment.strings());
+    if errno != Errno::ENOEXEC || !is_script(program) {
+        return errno;
     }
+    // A path with a leading `-` gets `./`, so that sh does not take it for an option.
+    let path = program.0.to_bytes();
+    let script = if path.starts_with(b"-") { [b"./", path].concat() } else { path.to_owned() };
+    let words = [c"/bin/sh".to_owned()].into_iter().chain(CString::new(script));
+    let words: Vec<_> = words.chain(arguments.into_iter().skip(1)).collect();
+    let Err(errno) = execve(c"/bin/sh", &words, environment.strings());
+    errno
+}
+
+/// True for a file whose first line has no NUL, as a script's; the header of a program for another machine has some.
+fn is_script(program: &Program) -> bool {
+    /// The limit for the length of the first line, so that a large program is not read to its end.
+    const LONGEST: u64 = 1024 * 1024;
+    let mut line = Vec::new();
+    let file = File::open(program.as_path()).map(|file| BufReader::new(file.take(LONGEST)));
+    file.and_then(|mut file| file.read_until(b'\n', &mut line)).is_ok() && !line.contains(&0)
+}
+
+/// Returns the limits of execve(2), "Limits on size of arguments and environment", in bytes.
+pub fn limits() -> Limits {
+    let variable = |name| sysconf(name).ok().flatten().and_then(|size| usize::try_from(size).ok());
+    if cfg!(target_os = "macos") {
+        // One limit on all of them.
+        let total = variable(SysconfVar::ARG_MAX).unwrap_or(1024 * 1024);
+        return Limits { string: total, total };
+    }
+    let page = variable(SysconfVar::PAGE_SIZE).unwrap_or(4096);
+    let stack = match getrlimit(Resource::RLIMIT_STACK) {
+        Ok((RLIM_INFINITY, _)) | Err(_) => usize::MAX,
+        Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
+    };
+    let largest = 6 * 1024 * 1024;
+    let smallest = 128 * 1024;
+    Limits { string: 32 * page, total: (stack / 4).min(largest).max(smallest) }
 }

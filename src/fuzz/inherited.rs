@@ -9,7 +9,7 @@ use super::support::{CANARY, assert_quotes_no_value, plan, resolve_one};
 use crate::input::env_references;
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
-use crate::report::Failure;
+use crate::model::problem::Problem;
 
 /// `data` is the value of a variable.
 pub fn inherited(data: &[u8]) {
@@ -19,16 +19,14 @@ pub fn inherited(data: &[u8]) {
     }
     for value in [data.to_vec(), [CANARY.as_bytes(), data].concat(), [data, CANARY.as_bytes()].concat()] {
         match read(&value) {
-            Err(errors) => {
-                errors.into_iter().map(Failure::EnvReference).for_each(|error| assert_quotes_no_value(&error))
-            }
+            Err(errors) => errors.into_iter().for_each(|error| assert_quotes_no_value(&error)),
             Ok(layer) if layer.entries.is_empty() => {}
             Ok(layer) => assert_keeps_text(&value, layer),
         }
     }
 }
 
-fn read(value: &[u8]) -> Result<Layer, Vec<env_references::EnvReferenceError>> {
+fn read(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     let variables = [(OsString::from("A"), OsString::from_vec(value.to_vec()))];
     env_references::layer(&Inherited::new(variables.into_iter()), &[Pattern::default(), any()])
 }

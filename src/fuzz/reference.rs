@@ -4,7 +4,6 @@ use super::support::{message, plan};
 use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
 use crate::model::reference::{Alias, Aliases, Reference, Version};
-use crate::report::Failure;
 
 /// `data` is a reference.
 pub fn reference(data: &[u8]) {
@@ -15,7 +14,7 @@ pub fn reference(data: &[u8]) {
     locate(&reference);
     let planned = super::support::layer(EntrySource::Reference(reference)).map(plan);
     for error in planned.and_then(Result::err).into_iter().flatten() {
-        assert!(!message(&Failure::Plan(error)).is_empty());
+        assert!(!message(&error).is_empty());
     }
 }
 

@@ -6,10 +6,7 @@ use serde_json::{Map, Value};
 
 use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
-use crate::model::answer::{Document, FetchFailure};
-use crate::model::entry::{Origin, Subject, SubjectKind};
-use crate::model::plan::EntryId;
-use crate::resolve::{ResolveError, ResolveProblem};
+use crate::model::answer::{Asked, Document};
 
 /// `data` is a status code on a line, header lines, an empty line and a body.
 pub fn response(data: &[u8]) {
@@ -26,14 +23,7 @@ pub fn response(data: &[u8]) {
                 None => {}
                 Some(Ok(document)) => check(status, &body, &document),
                 Some(Err(error)) => {
-                    let subject = Subject {
-                        label: "A".to_owned(),
-                        origin: Origin::Inherited,
-                        kind: SubjectKind::Entry,
-                        written: None,
-                    };
-                    let problem = ResolveProblem::Fetch(FetchFailure::new(None, error));
-                    assert_hold_no_value(vec![ResolveError { entry: EntryId(0), subject, reference: None, problem }]);
+                    assert_hold_no_value(vec![error.problem(&Asked::default())]);
                 }
             }
         }

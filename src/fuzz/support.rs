@@ -4,10 +4,11 @@ use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Target, Transform};
 use crate::model::env_name::EnvName;
 use crate::model::inherited::Inherited;
-use crate::model::plan::{Layer, Plan, PlanError};
+use crate::model::plan::{Layer, Plan};
+use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
-use crate::report::Failure;
-use crate::resolve::{Outcome, ResolveError, Round, resolve};
+use crate::report::Report;
+use crate::resolve::{Outcome, Round, resolve};
 
 /// A text that occurs only in values, so that an error with this text quotes a value.
 pub const CANARY: &str = "c4n4ryInAValue";
@@ -20,22 +21,23 @@ pub const SECRET: &str = concat!(
 );
 
 /// Returns the message that the user reads.
-pub fn message(failure: &Failure) -> String {
-    failure.lines().into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
+pub fn message(problem: &Problem) -> String {
+    let lines = Report::from(problem.clone()).render().lines;
+    lines.into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
 }
 
 /// Asserts that the message is not empty and quotes no value.
-pub fn assert_quotes_no_value(failure: &Failure) {
-    let lines = message(failure);
-    assert!(!lines.is_empty(), "an error without a message: {failure:?}");
+pub fn assert_quotes_no_value(problem: &Problem) {
+    let lines = message(problem);
+    assert!(!lines.is_empty(), "an error without a message: {problem:?}");
     assert!(!lines.contains(CANARY), "a message quotes a value: {lines}");
 }
 
 /// Asserts that neither the errors nor their message contain a value.
-pub fn assert_hold_no_value(errors: Vec<ResolveError>) {
-    if !errors.is_empty() {
-        assert!(!format!("{errors:?}").contains(CANARY), "an error contains a value: {errors:?}");
-        assert_quotes_no_value(&Failure::Resolve(errors, Vec::new()));
+pub fn assert_hold_no_value(errors: Vec<Problem>) {
+    for error in errors {
+        assert!(!format!("{error:?}").contains(CANARY), "an error contains a value: {error:?}");
+        assert_quotes_no_value(&error);
     }
 }
 
@@ -47,7 +49,7 @@ pub fn layer(source: EntrySource) -> Option<Layer> {
     Some(Layer { entries: vec![entry], ..Layer::default() })
 }
 
-pub fn plan(layer: Layer) -> Result<Plan, Vec<PlanError>> {
+pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
     Plan::new(vec![layer], &Inherited::default(), None)
 }
 
@@ -69,7 +71,7 @@ pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
     let Outcome { resolved, errors } = resolve_all(plan, body);
     assert_eq!(resolved.variables.len() + usize::from(!errors.is_empty()), 1, "neither a value nor an error");
     if !errors.is_empty() {
-        assert!(!message(&Failure::Resolve(errors, Vec::new())).is_empty());
+        assert!(errors.iter().all(|error| !error.text.is_empty()));
         return None;
     }
     resolved.variables.first().map(|variable| variable.value.expose().to_vec())

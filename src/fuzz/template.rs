@@ -4,7 +4,6 @@ use super::support::{CANARY, SECRET, assert_hold_no_value, assert_quotes_no_valu
 use crate::model::entry::EntrySource;
 use crate::model::entry::template::Template;
 use crate::model::reference::{Alias, Aliases, Version};
-use crate::report::Failure;
 
 /// `data` is a template in which every name is an alias of one secret.
 pub fn template(data: &[u8]) {
@@ -28,7 +27,7 @@ pub fn template(data: &[u8]) {
         layer.aliases.insert(name, alias);
     }
     match plan(layer) {
-        Err(errors) => errors.into_iter().map(Failure::Plan).for_each(|error| assert_quotes_no_value(&error)),
+        Err(errors) => errors.into_iter().for_each(|error| assert_quotes_no_value(&error)),
         Ok(plan) => {
             for body in [SECRET, CANARY] {
                 assert_hold_no_value(resolve_all(&plan, body.as_bytes()).errors);

@@ -6,48 +6,17 @@
 
 use glob::Pattern;
 
-use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Part, Target, Transform};
+use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Part, Subject, SubjectKind, Target, Transform};
 use crate::model::env_name::{EnvName, OWN_PREFIX};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
+use crate::model::problem::{Lacks, Problem};
 use crate::model::reference::{
-    Aliases, Arn, Locator, PathError, Reference, ReferenceError, SecretId, SecretIdError, SecretRef, Selector, Store,
-    Version, VersionError,
+    Aliases, Arn, Locator, Reference, ReferenceError, SecretId, SecretRef, Selector, Store, Version,
 };
 
-/// An error of an inherited variable with references.
-#[derive(Debug, PartialEq)]
-pub struct EnvReferenceError {
-    /// The name of the variable.
-    pub name: String,
-    pub problem: EnvReferenceProblem,
-}
-
-#[derive(Debug, PartialEq)]
-pub enum EnvReferenceProblem {
-    /// A malformed ARN, or illegal fields after it.
-    Reference(ReferenceError),
-    /// `{{resolve:` without `}}`.
-    Unterminated,
-    /// `{{resolve:…}}` of another service.
-    UnknownService(String),
-    /// A secret whose field after the id is not `SecretString`.
-    NotSecretString,
-    /// A dynamic reference with too many fields.
-    TooManyFields,
-    /// A dynamic reference with an illegal id.
-    Id(SecretIdError),
-    /// A path of parameters.
-    ParameterPath(PathError),
-    /// A version that no secret or parameter can have.
-    Version(VersionError),
-    /// A value that is not UTF-8.
-    NotText,
-    /// A name that is not `[A-Za-z_][A-Za-z0-9_]*`. Without an error the command would get the reference as text.
-    IllegalName,
-    /// PATH, in which the command is looked up before any request.
-    Path,
-}
+/// The defect of a variable. It quotes no part of the value, which may hold a secret next to the reference.
+type Defect = String;
 
 const OPEN: &str = "{{resolve:";
 
@@ -57,7 +26,7 @@ const CLOSE: &str = "}}";
 ///
 /// # Errors
 /// One for each variable with a malformed reference.
-pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<EnvReferenceError>> {
+pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let mut entries = Vec::new();
     let mut errors = Vec::new();
     for (name, value) in inherited.iter() {
@@ -69,13 +38,17 @@ pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<E
         }
         match entry(&name, value) {
             Ok(found) => entries.extend(found),
-            Err(problem) => errors.push(EnvReferenceError { name: name.into_owned(), problem }),
+            Err(defect) => {
+                let (label, origin, kind) = (name.into_owned(), Origin::Inherited, SubjectKind::Entry);
+                let subject = Subject { label, origin, kind, written: None };
+                errors.push(Problem::configuration(defect).of(subject, Lacks::Nothing));
+            }
         }
     }
     if errors.is_empty() { Ok(Layer { entries, ..Layer::default() }) } else { Err(errors) }
 }
 
-fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, EnvReferenceProblem> {
+fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
     let source = if is_arn(&text) {
         EntrySource::Composed(vec![Part::Reference(arn(&text)?)])
@@ -85,12 +58,14 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, EnvRefere
         return Ok(None);
     };
     if value.to_str().is_none() {
-        return Err(EnvReferenceProblem::NotText);
+        return Err("a value with a reference is not UTF-8".to_owned());
     }
     if name == "PATH" {
-        return Err(EnvReferenceProblem::Path);
+        return Err("PATH decides which command runs and cannot come from a secret".to_owned());
     }
-    let name = EnvName::parse(name).map_err(|_| EnvReferenceProblem::IllegalName)?;
+    // Without an error, the command would get the reference as text.
+    let illegal = "the name of a variable with a reference cannot be set; expected [A-Za-z_][A-Za-z0-9_]*";
+    let name = EnvName::parse(name).map_err(|_| illegal.to_owned())?;
     let (transform, on_missing) = (Transform::default(), OnMissing::Fail);
     Ok(Some(Entry { target: Target::Env(name), source, transform, on_missing, origin: Origin::Inherited }))
 }
@@ -100,22 +75,26 @@ fn is_arn(text: &str) -> bool {
     Arn::is_meant(text) && text.split(':').nth(2).and_then(Store::of_service).is_some()
 }
 
-fn arn(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
+fn arn(text: &str) -> Result<SecretRef, Defect> {
     if text.contains("${") {
-        return Err(EnvReferenceProblem::Reference(ReferenceError::BadVariable));
+        return Err(defect("has ${, and no variable is expanded in it"));
     }
-    let reference = Reference::parse(text).map_err(EnvReferenceProblem::Reference)?;
-    let located =
-        reference.locate(&Aliases::default(), &Inherited::default()).map_err(EnvReferenceProblem::Reference)?;
-    located.single().map_err(EnvReferenceProblem::ParameterPath)
+    let located = Reference::parse(text)
+        .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
+        .map_err(|error| defect(error.kind))?;
+    located.single().map_err(defect)
+}
+
+fn defect(kind: &str) -> Defect {
+    format!("a reference in the value {kind}")
 }
 
 /// Splits a value at its dynamic references.
-fn parts(text: &str) -> Result<Vec<Part>, EnvReferenceProblem> {
+fn parts(text: &str) -> Result<Vec<Part>, Defect> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(OPEN) {
-        let (reference, after) = after.split_once(CLOSE).ok_or(EnvReferenceProblem::Unterminated)?;
+        let (reference, after) = after.split_once(CLOSE).ok_or("{{resolve: is not closed by }}")?;
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
@@ -129,56 +108,59 @@ fn parts(text: &str) -> Result<Vec<Part>, EnvReferenceProblem> {
 }
 
 /// Parses `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`, `ssm:NAME:VERSION` or `ssm-secure:NAME:VERSION`.
-fn dynamic_reference(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
+fn dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {
         "secretsmanager" => secret(rest),
-        "ssm" | "ssm-secure" => parameter(rest)?.single().map_err(EnvReferenceProblem::ParameterPath),
-        other => Err(EnvReferenceProblem::UnknownService(other.to_owned())),
+        "ssm" | "ssm-secure" => parameter(rest)?.single().map_err(defect),
+        other => {
+            let service = if other.len() > 20 { "…".to_owned() } else { format!("{other}:…") };
+            Err(format!("{{{{resolve:{service}}}}} must name secretsmanager, ssm or ssm-secure"))
+        }
     }
 }
 
-fn secret(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
+fn secret(text: &str) -> Result<SecretRef, Defect> {
     let (id, fields) = split_id(text, Store::SecretsManager)?;
     let mut fields = fields.into_iter();
     if !matches!(fields.next().unwrap_or_default(), "" | "SecretString") {
-        return Err(EnvReferenceProblem::NotSecretString);
+        return Err("the field after the secret's id must be SecretString".to_owned());
     }
     let mut filled = || fields.next().filter(|field| !field.is_empty()).map(str::to_owned);
     let selector = filled().map_or(Selector::Whole, Selector::Key);
     let version = Version::new(filled(), filled());
     if fields.next().is_some() {
-        return Err(EnvReferenceProblem::TooManyFields);
+        return Err(defect("has too many fields"));
     }
     Ok(SecretRef { locator: locator(&id, version)?, selector })
 }
 
-fn parameter(text: &str) -> Result<SecretRef, EnvReferenceProblem> {
+fn parameter(text: &str) -> Result<SecretRef, Defect> {
     let (name, fields) = split_id(text, Store::ParameterStore)?;
     let version = match *fields {
         [] | [""] => Version::Current,
         [version] => Version::Id(version.to_owned()),
-        _ => return Err(EnvReferenceProblem::TooManyFields),
+        _ => return Err(defect("has too many fields")),
     };
     let id = if Arn::is_meant(&name) { name } else { format!("ssm:{name}") };
     Ok(SecretRef { locator: locator(&id, version)?, selector: Selector::Whole })
 }
 
 /// Splits an id, which has colons of its own if it is an ARN, from the fields after it.
-fn split_id(text: &str, store: Store) -> Result<(String, Vec<&str>), EnvReferenceProblem> {
+fn split_id(text: &str, store: Store) -> Result<(String, Vec<&str>), Defect> {
     let count = if Arn::is_meant(text) { store.arn_fields() } else { 1 };
     let mut fields: Vec<&str> = text.split(':').collect();
     if fields.len() < count {
-        return Err(EnvReferenceProblem::Id(SecretIdError::ArnCutShort(text.to_owned())));
+        return Err(defect(ReferenceError::of_short_arn(text).kind));
     }
     let rest = fields.split_off(count);
     Ok((fields.join(":"), rest))
 }
 
-fn locator(id: &str, version: Version) -> Result<Locator, EnvReferenceProblem> {
-    let (store, id) = SecretId::parse(id).map_err(EnvReferenceProblem::Id)?;
+fn locator(id: &str, version: Version) -> Result<Locator, Defect> {
+    let (store, id) = SecretId::parse(id).map_err(|error| defect(error.kind))?;
     if version != Version::Current {
-        version.check(store).map_err(EnvReferenceProblem::Version)?;
+        version.check(store).map_err(defect)?;
     }
     Ok(Locator { store, region: id.region(), id, role: None, version })
 }
@@ -189,7 +171,7 @@ mod tests {
 
     const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
 
-    fn found(value: &str) -> Result<Vec<Part>, EnvReferenceProblem> {
+    fn found(value: &str) -> Result<Vec<Part>, Defect> {
         let source = entry("A", value.as_ref())?.map(|entry| entry.source);
         Ok(match source {
             Some(EntrySource::Composed(parts)) => parts,
@@ -213,8 +195,8 @@ mod tests {
         assert_eq!(ids(&format!("{ARN}:password::")), [format!("{ARN} password Current")]);
         assert!(ids("arn:aws:s3:::bucket").is_empty());
         assert!(ids(&format!("see {ARN}")).is_empty());
-        assert!(matches!(found("arn:aws:secretsmanager:eu-west-1"), Err(EnvReferenceProblem::Reference(_))));
-        assert!(matches!(found(&format!("{ARN}${{X}}")), Err(EnvReferenceProblem::Reference(_))));
+        assert!(found("arn:aws:secretsmanager:eu-west-1").is_err());
+        assert!(found(&format!("{ARN}${{X}}")).is_err());
     }
 
     #[test]
@@ -240,24 +222,22 @@ mod tests {
 
     #[test]
     fn a_malformed_reference_is_an_error() {
-        for (value, problem) in [
-            ("{{resolve:secretsmanager:db", EnvReferenceProblem::Unterminated),
-            ("x{{resolve:secretsmanager:db:SecretBinary}}", EnvReferenceProblem::NotSecretString),
-            ("{{resolve:secretsmanager:db:SecretString:k:s:v:x}}", EnvReferenceProblem::TooManyFields),
-            ("{{resolve:vault:db}}", EnvReferenceProblem::UnknownService("vault".into())),
-            ("{{resolve:secretsmanager:}}", EnvReferenceProblem::Id(SecretIdError::Empty)),
-            ("{{resolve:secretsmanager:db::k::v1}}", EnvReferenceProblem::Version(VersionError::IdLength)),
-            ("{{resolve:ssm:/p:latest}}", EnvReferenceProblem::Version(VersionError::Number)),
-            ("{{resolve:ssm:/p/}}", EnvReferenceProblem::ParameterPath(PathError::OutsideEnvFrom)),
-            (
-                "arn:aws:ssm:eu-west-1:123456789012:parameter/p/",
-                EnvReferenceProblem::ParameterPath(PathError::OutsideEnvFrom),
-            ),
-            ("{{resolve:}}", EnvReferenceProblem::UnknownService(String::new())),
+        for (value, defect) in [
+            ("{{resolve:secretsmanager:db", "is not closed"),
+            ("x{{resolve:secretsmanager:db:SecretBinary}}", "must be SecretString"),
+            ("{{resolve:secretsmanager:db:SecretString:k:s:v:x}}", "too many fields"),
+            ("{{resolve:vault:db}}", "{{resolve:vault:…}} must name"),
+            ("{{resolve:secretsmanager:}}", "is empty"),
+            ("{{resolve:secretsmanager:db::k::v1}}", "has a version id"),
+            ("{{resolve:ssm:/p:latest}}", "has a version that is not a number"),
+            ("{{resolve:ssm:/p/}}", "stands for all parameters"),
+            ("arn:aws:ssm:eu-west-1:123456789012:parameter/p/", "stands for all parameters"),
+            ("{{resolve:}}", "must name"),
+            ("{{resolve:secretsmanager:arn:aws:secretsmanager}}", "is an ARN cut short"),
         ] {
-            assert_eq!(found(value), Err(problem), "{value}");
+            let found = found(value).unwrap_err();
+            assert!(found.contains(defect), "{value}: {found}");
         }
-        assert!(matches!(found("{{resolve:secretsmanager:arn:aws:secretsmanager}}"), Err(EnvReferenceProblem::Id(_))));
     }
 
     #[test]

@@ -2,41 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value};
 
 use super::yaml;
+use crate::model::problem::Problem;
 use crate::model::reference::{AWSCURRENT, SecretId};
 use crate::model::secret_value::SecretValue;
 use crate::model::tree::{Kind, Node, Position};
-use crate::system::os_error::ReadFailure;
-
-/// An error of a local file. It contains no value.
-#[derive(Debug, PartialEq, Eq)]
-pub struct LocalError {
-    /// The file as named.
-    pub path: PathBuf,
-    pub position: Option<Position>,
-    /// The id of the secret; `None` for a key that is no id, which could be a value in a malformed file.
-    pub id: Option<String>,
-    pub problem: LocalProblem,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub enum LocalProblem {
-    /// The system's error for opening or reading the file.
-    Unreadable(ReadFailure),
-    NotUtf8,
-    /// The message, without the position.
-    Syntax(String),
-    /// A node of another type than this one.
-    Expected(&'static str),
-}
+use crate::system::os_error::{ReadFailure, read_text};
 
 /// Secrets by id, each with its values by staging label.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
@@ -45,65 +22,53 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// after that.
 ///
 /// # Errors
-/// [`LocalProblem::Unreadable`].
-pub fn open(path: &Path) -> Result<File, LocalError> {
-    File::open(path).map_err(|error| unreadable(path, &error))
+/// When it cannot be opened.
+pub fn open(path: &Path) -> Result<File, Problem> {
+    File::open(path).map_err(|error| ReadFailure::from(&error).problem(path.display()))
 }
 
-/// Reads the file that was opened from `path`.
+/// Reads the file that was opened from `path`. No error contains a value.
 ///
 /// # Errors
 /// The error for reading or parsing the file, else one for each secret with an illegal value.
-pub fn read(path: &Path, mut file: File) -> Result<LocalSecrets, Vec<LocalError>> {
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|error| vec![unreadable(path, &error)])?;
-    let error = |position, problem| LocalError { path: path.to_owned(), position, id: None, problem };
-    let text = String::from_utf8(bytes).map_err(|_| vec![error(None, LocalProblem::NotUtf8)])?;
+pub fn read(path: &Path, file: File) -> Result<LocalSecrets, Vec<Problem>> {
+    let error = |Position { line, column }, what: String| {
+        Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
+    };
+    let text = read_text(path.display(), file, 64).map_err(|problem| vec![problem])?;
     let (node, errors) = yaml::parse(&text);
     let Some(node) = node.filter(|_| errors.is_empty()) else {
-        let error = |found: yaml::SyntaxError| error(Some(found.position), LocalProblem::Syntax(found.message));
-        return Err(errors.into_iter().map(error).collect());
+        return Err(errors.into_iter().map(|found| error(found.position, found.message)).collect());
     };
     let Kind::Table(entries) = &node.kind else {
-        return Err(vec![error(Some(node.position), LocalProblem::Expected("a mapping of secret ids and values"))]);
+        return Err(vec![error(node.position, "expected a mapping of secret ids and values".to_owned())]);
     };
-    let mut secrets = BTreeMap::new();
-    let mut errors = Vec::new();
+    let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
     for (key, value) in entries {
         match stages(value) {
-            Ok(stages) => {
-                secrets.insert(key.text.clone(), stages);
-            }
-            Err(Mismatch { position, expected }) => {
-                let problem = LocalProblem::Expected(expected);
+            Ok(stages) => drop(secrets.insert(key.text.clone(), stages)),
+            Err((position, expected)) => {
+                // A key that is no id could be a value in a malformed file.
                 let is_id = !value.is_null() && SecretId::parse(&key.text).is_ok();
-                let id = is_id.then(|| key.text.clone());
-                errors.push(LocalError { id, ..error(Some(position), problem) });
+                let id = if is_id { format!("{}: ", key.text) } else { String::new() };
+                errors.push(error(position, format!("{id}expected {expected}")));
             }
         }
     }
     if errors.is_empty() { Ok(secrets) } else { Err(errors) }
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> LocalError {
-    LocalError { path: path.to_owned(), position: None, id: None, problem: LocalProblem::Unreadable(error.into()) }
-}
-
-/// A node that cannot be the value of a secret.
-struct Mismatch {
-    position: Position,
-    expected: &'static str,
-}
+/// The place of a node that cannot be the value of a secret, and what is expected there.
+type Mismatch = (Position, &'static str);
 
 /// Returns the values by staging label: those under `$stages`, else the one value as AWSCURRENT.
 fn stages(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
     match only_key(node) {
         Some(("$stages", stages)) => match &stages.kind {
             Kind::Table(entries) => entries.iter().map(|(key, node)| Ok((key.text.clone(), value(node)?))).collect(),
-            Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => Err(Mismatch {
-                position: stages.position,
-                expected: "a mapping of staging labels and values under $stages",
-            }),
+            Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
+                Err((stages.position, "a mapping of staging labels and values under $stages"))
+            }
         },
         _ => Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value(node)?)])),
     }
@@ -125,16 +90,14 @@ fn value(node: &Node) -> Result<SecretValue, Mismatch> {
     if let Some(("$binary", bytes)) = only_key(node) {
         let text = bytes.text().map(|text| text.split_ascii_whitespace().collect::<String>());
         let decoded = text.and_then(|text| STANDARD.decode(text).ok());
-        return decoded
-            .map(SecretValue::new)
-            .ok_or(Mismatch { position: bytes.position, expected: "base64 text under $binary" });
+        return decoded.map(SecretValue::new).ok_or((bytes.position, "base64 text under $binary"));
     }
     match &node.kind {
         Kind::Table(_) => Ok(SecretValue::new(json(node).to_string())),
-        Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => node
-            .text()
-            .map(SecretValue::new)
-            .ok_or(Mismatch { position: node.position, expected: "text, or a mapping as the secret's JSON object" }),
+        Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
+            let expected = "text, or a mapping as the secret's JSON object";
+            node.text().map(SecretValue::new).ok_or((node.position, expected))
+        }
     }
 }
 
@@ -164,7 +127,7 @@ mod tests {
     use crate::model::reference::Reference;
 
     fn local(text: &str) -> LocalFile {
-        let Kind::Table(entries) = yaml::parse(text).0.unwrap().kind else { unreachable!() };
+        let Kind::Table(entries) = yaml::parse(text).0.unwrap().kind else { panic!() };
         LocalFile::new(entries.into_iter().map(|(key, node)| (key.text, stages(&node).ok().unwrap())).collect())
     }
 
@@ -218,7 +181,7 @@ mod tests {
     #[test]
     fn an_illegal_value_is_an_error() {
         for text in ["a: [1]", "a: ~", "a: {$binary: '!'}", "a: {$stages: x}"] {
-            let Kind::Table(entries) = yaml::parse(text).0.unwrap().kind else { unreachable!() };
+            let Kind::Table(entries) = yaml::parse(text).0.unwrap().kind else { panic!() };
             assert!(stages(&entries[0].1).is_err(), "{text}");
         }
     }

@@ -1,6 +1,6 @@
 //! Parses YAML, of which JSON is a part, into the syntax tree of `model::tree`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
@@ -108,31 +108,37 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
         }
     }
 
+    /// Reads a mapping, of whose equal keys the first counts.
     fn table(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
-        let mut entries = Vec::new();
+        let (mut entries, mut lines) = (Vec::new(), BTreeMap::new());
         loop {
-            let key = match self.next()? {
-                (Event::MappingEnd, _) => break,
+            let Node { position, kind } = match self.next()? {
+                (Event::MappingEnd, _) => return Ok(Kind::Table(entries)),
                 (event, position) => self.node(event, position, depth + 1)?,
             };
-            let text = match key.kind {
+            let text = match kind {
                 Kind::Plain(text) if text == "<<" => {
-                    return Err(error(key.position, "YAML merge keys (<<) are not supported"));
+                    return Err(error(position, "YAML merge keys (<<) are not supported"));
                 }
                 Kind::Text(text) | Kind::Plain(text) => text,
-                Kind::Table(_) => return Err(error(key.position, "a key must be text; a template needs quotes")),
-                Kind::List(_) => return Err(error(key.position, "a key must be text")),
+                Kind::Table(_) => return Err(error(position, "a key must be text; a template needs quotes")),
+                Kind::List(_) => return Err(error(position, "a key must be text")),
             };
-            let (event, position) = self.next()?;
-            entries.push((Key { position: key.position, text }, self.node(event, position, depth + 1)?));
+            let (event, begin) = self.next()?;
+            let value = self.node(event, begin, depth + 1)?;
+            match lines.get(&text) {
+                Some(first) => {
+                    // A key that may be a value is not quoted.
+                    let may_quote = !value.is_null() && is_quotable(&text);
+                    let which = if may_quote { format!("the key {text:?}") } else { "this key".to_owned() };
+                    self.duplicates.push(error(position, format!("{which} is already on line {first}")));
+                }
+                None => {
+                    lines.insert(text.clone(), position.line);
+                    entries.push((Key { position, text }, value));
+                }
+            }
         }
-        let duplicates = duplicate_keys(&entries);
-        if !duplicates.is_empty() {
-            let mut seen = BTreeSet::new();
-            entries.retain(|(key, _)| seen.insert(key.text.clone()));
-        }
-        self.duplicates.extend(duplicates);
-        Ok(Kind::Table(entries))
     }
 }
 
@@ -145,20 +151,6 @@ fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, position: Positio
 }
 
 const UNKNOWN_TAG: &str = "the only YAML tag that is supported is !!str";
-
-/// Returns an error for each key that occurred before. A key that may be a value is not quoted.
-fn duplicate_keys(entries: &[(Key, Node)]) -> Vec<SyntaxError> {
-    let mut first_lines = BTreeMap::new();
-    let mut errors = Vec::new();
-    for (key, value) in entries {
-        if let Some(first) = first_lines.insert(key.text.as_str(), key.position.line) {
-            let may_quote = !value.is_null() && is_quotable(&key.text);
-            let which = if may_quote { format!("the key {:?}", key.text) } else { "this key".to_owned() };
-            errors.push(error(key.position, format!("{which} is already on line {first}")));
-        }
-    }
-    errors
-}
 
 fn size(node: &Node) -> usize {
     match &node.kind {
@@ -290,7 +282,7 @@ mod tests {
     #[test]
     fn a_key_has_its_own_position() {
         for text in ["a:\n\n  b", "{\"a\":\n\n\"b\"}"] {
-            let Kind::Table(entries) = tree(text).kind else { unreachable!() };
+            let Kind::Table(entries) = tree(text).kind else { panic!() };
             assert_eq!((entries[0].0.position.line, entries[0].1.position.line), (1, 3), "{text:?}");
         }
     }

@@ -40,25 +40,22 @@ pub fn is_name(text: &str) -> bool {
 /// The prefix of the variables that set options. The command does not inherit them.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 
-/// Compiles a list of the program's own patterns, all of which are valid.
-pub fn known_patterns(list: &[&str]) -> Vec<Pattern> {
-    list.iter().filter_map(|name| Pattern::new(name).ok()).collect()
+/// Compiles a list of the program's own patterns, separated by blanks, all of which are valid.
+pub fn known_patterns(list: &str) -> Vec<Pattern> {
+    list.split_whitespace().filter_map(|name| Pattern::new(name).ok()).collect()
 }
 
 pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.matches(name))
 }
 
-/// Compiles the patterns of an option.
+/// Compiles a pattern of an option.
 ///
 /// # Errors
-/// The crate's words about the first text that is no pattern. The empty text, and one with a character of other languages of patterns,
-/// would match no name, so that `--unset '^AWS_'` would remove nothing.
-pub fn parse_patterns(texts: &[String]) -> Result<Vec<Pattern>, &'static str> {
-    let parse = |text: &String| match text.as_str() {
-        "" => Err("it is empty"),
-        text if text.contains(|c| " ,|^$(){}<>\\".contains(c)) => Err("it matches one name, by *, ?, [A-Z] and [!A-Z]"),
-        text => Pattern::new(text).map_err(|error| error.msg),
-    };
-    texts.iter().map(parse).collect()
+/// The expected form. The empty text, and one with a character of other languages of patterns, would match no name, so that
+/// `--unset '^AWS_'` would remove nothing.
+pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
+    let is_foreign = text.is_empty() || text.contains(|c| " ,|^$(){}<>\\".contains(c));
+    let pattern = Pattern::new(text).ok().filter(|_| !is_foreign);
+    pattern.ok_or("a glob pattern: one name, with *, ?, [A-Z] and [!A-Z]")
 }

@@ -8,10 +8,10 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::command_line::CommandLine;
-use super::entry::Subject;
 use super::env_name::EnvName;
+use super::inherited::Retained;
+use super::problem::{Lacks, Problem};
 use super::resolved::ResolvedVariable;
-use super::retention::Retained;
 
 /// The limits of execve(2) on arguments and environment, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -22,33 +22,23 @@ pub struct Limits {
     pub total: usize,
 }
 
-/// The reason that the kernel would not accept an environment. Lengths are in bytes.
-#[derive(Debug, PartialEq)]
-pub enum EnvironmentError {
-    /// A value with a NUL byte, which would end the variable.
-    Nul(Subject),
-    /// A `NAME=value` over the limit of one string; neither length counts the NUL.
-    TooLong { subject: Subject, length: usize, limit: usize },
-    /// Variables and arguments over the limit of all strings.
-    TotalTooLong {
-        length: usize,
-        limit: usize,
-        /// The name of the longest variable.
-        longest: String,
-    },
-}
-
 /// Returns the reason that a value cannot be in an environment.
-pub fn check_variable(variable: &ResolvedVariable, limits: Limits) -> Option<EnvironmentError> {
-    let subject = || variable.subject.clone();
+pub fn check_variable(variable: &ResolvedVariable, limits: Limits) -> Option<Problem> {
+    /// The remedy that suits every value.
+    const AS_FILE: &str = "deliver it as a file (`files:` or --as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();
-    if variable.value.expose().contains(&0) {
-        Some(EnvironmentError::Nul(subject()))
-    } else if length + 1 > limits.string {
-        Some(EnvironmentError::TooLong { subject: subject(), length, limit: limits.string - 1 })
+    let most = limits.string - 1;
+    let problem = if variable.value.expose().contains(&0) {
+        Problem::configuration("the value has a NUL byte, which a variable cannot hold")
+            .code("nul-byte")
+            .help(format!("{AS_FILE}, or declare it with `encode: base64`"))
+    } else if length > most {
+        let text = format!("with its name the variable has {length} bytes, and the kernel allows {most}");
+        Problem::configuration(text).code("too-long").help(AS_FILE)
     } else {
-        None
-    }
+        return None;
+    };
+    Some(problem.of(variable.subject.clone(), Lacks::Delivery))
 }
 
 /// The environment of the command, in the form of execve(2).
@@ -94,8 +84,8 @@ impl Environment {
     /// Checks the limit of all strings together, the arguments of `command` included.
     ///
     /// # Errors
-    /// [`EnvironmentError::TotalTooLong`].
-    pub fn check(&self, command: &CommandLine, program: &Path, limits: Limits) -> Result<(), EnvironmentError> {
+    /// When they are too long.
+    pub fn check(&self, command: &CommandLine, program: &Path, limits: Limits) -> Result<(), Problem> {
         let words: usize = command.arguments().map(|argument| pointed(argument.as_bytes().len())).sum();
         // The kernel also keeps the program's path (AT_EXECFN).
         self.check_total(words + program.as_os_str().len() + 1, limits)
@@ -104,17 +94,22 @@ impl Environment {
     /// Checks the limit of all strings together, for a command without arguments.
     ///
     /// # Errors
-    /// [`EnvironmentError::TotalTooLong`].
-    pub fn check_alone(&self, limits: Limits) -> Result<(), EnvironmentError> {
+    /// When they are too long.
+    pub fn check_alone(&self, limits: Limits) -> Result<(), Problem> {
         self.check_total(0, limits)
     }
 
-    fn check_total(&self, beside: usize, limits: Limits) -> Result<(), EnvironmentError> {
+    fn check_total(&self, beside: usize, limits: Limits) -> Result<(), Problem> {
         let length = self.0.iter().map(|string| pointed(string.as_bytes().len())).sum::<usize>() + beside;
-        if length > limits.total {
-            return Err(EnvironmentError::TotalTooLong { length, limit: limits.total, longest: self.longest() });
+        if length <= limits.total {
+            return Ok(());
         }
-        Ok(())
+        let (limit, longest) = (limits.total, self.longest());
+        Err(Problem::configuration(format!(
+            "variables and arguments together have {length} bytes, and the kernel allows {limit}; the longest variable is \
+             {longest}"
+        ))
+        .help("pass on fewer with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
     }
 
     /// The `NAME=value` strings.
@@ -150,67 +145,23 @@ fn name_of(string: &CString) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Inherited;
-    use crate::model::entry::{Origin, SubjectKind};
+    use crate::model::entry::{Origin, Subject};
     use crate::model::plan::EntryId;
-    use crate::model::retention::Retention;
     use crate::model::secret_value::SecretValue;
-
-    const LIMITS: Limits = Limits { string: 131_072, total: 2_097_152 };
-
-    fn inherited(variables: &[(&str, &str)]) -> Inherited {
-        Inherited::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
-    }
-
-    fn variable(name: &str, value: &[u8]) -> ResolvedVariable {
-        ResolvedVariable {
-            name: EnvName::parse(name).unwrap(),
-            value: SecretValue::new(value),
-            entry: EntryId(0),
-            subject: Subject {
-                label: name.into(),
-                origin: Origin::Argument("--env"),
-                kind: SubjectKind::Entry,
-                written: None,
-            },
-        }
-    }
-
-    fn command() -> CommandLine {
-        CommandLine::new(vec!["app".into()]).unwrap()
-    }
-
-    fn strings(environment: &Environment) -> Vec<&[u8]> {
-        environment.strings().iter().map(|string| string.as_bytes()).collect()
-    }
-
-    #[test]
-    fn a_resolved_variable_takes_the_place_of_an_inherited_one() {
-        let kept = inherited(&[("A", "1"), ("B", "2"), ("A", "3")]).retain(&Retention::default());
-        let environment = Environment::new(kept, &[variable("B", b"new")], std::iter::empty());
-        assert_eq!(strings(&environment), [b"A=1".as_slice(), b"B=new"]);
-        assert_eq!(format!("{environment:?}"), r#"["A", "B"]"#);
-    }
-
-    #[test]
-    fn a_long_value_and_one_with_a_nul_cannot_be_variables() {
-        let longest = vec![b'x'; LIMITS.string - "LONG=".len() - 1];
-        assert_eq!(check_variable(&variable("LONG", &longest), LIMITS), None);
-        let long = variable("LONG", &[longest, vec![b'x']].concat());
-        assert!(matches!(
-            check_variable(&long, LIMITS),
-            Some(EnvironmentError::TooLong { length: 131_072, limit: 131_071, .. })
-        ));
-        let nul = check_variable(&variable("NUL", b"a\0b"), LIMITS);
-        assert!(matches!(nul, Some(EnvironmentError::Nul(subject)) if subject.label == "NUL"));
-    }
 
     #[test]
     fn variables_and_arguments_together_have_a_limit() {
-        let environment = Environment::new(Retained::default(), &[variable("A", &[b'x'; 90])], std::iter::empty());
-        let check = |total| environment.check(&command(), Path::new("/bin/app"), Limits { total, ..LIMITS });
+        let variable = ResolvedVariable {
+            name: EnvName::parse("A").unwrap(),
+            value: SecretValue::new([b'x'; 90]),
+            entry: EntryId(0),
+            subject: Subject::plain("A".into(), Origin::Argument("--env")),
+        };
+        let environment = Environment::new(Retained::default(), &[variable], std::iter::empty());
+        let command = CommandLine::new(vec!["app".into()]).unwrap();
+        let check = |total| environment.check(&command, Path::new("/bin/app"), Limits { string: 131_072, total });
         let needed = "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;
         assert_eq!(check(needed), Ok(()));
-        assert!(matches!(check(needed - 1), Err(EnvironmentError::TotalTooLong { longest, .. }) if longest == "A"));
+        assert!(check(needed - 1).unwrap_err().text.ends_with("the longest variable is A"));
     }
 }

@@ -1,9 +1,12 @@
-//! The environment that secrets-exec was started with.
+//! The environment that secrets-exec was started with, and the part of it that the command keeps: `--clean-env`, `--pass` and `--unset`.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::sync::LazyLock;
 
-use super::retention::{Retained, Retention};
+use glob::Pattern;
+
+use super::env_name::{OWN_PREFIX, known_patterns, matches_any};
 
 /// The inherited variables, byte for byte, each name once.
 #[derive(Clone, Default)]
@@ -39,5 +42,57 @@ impl Inherited {
 impl fmt::Debug for Inherited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// The rules by which inherited variables are kept: `unset` overrides `pass`, which overrides `clean`.
+#[derive(Clone, Debug, Default)]
+pub struct Retention {
+    /// Removes all variables but those of `CLEAN`.
+    pub clean: bool,
+    /// Names that `clean` does not remove.
+    pub pass: Vec<Pattern>,
+    /// Names that are removed.
+    pub unset: Vec<Pattern>,
+}
+
+/// The variables that `--clean-env` keeps: the user's session, those that systemd sets for a service (systemd.exec(5)), and those
+/// that a Lambda runtime reads, which are no credentials.
+const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTEN_* NOTIFY_SOCKET WATCHDOG_* INVOCATION_ID \
+    JOURNAL_STREAM *_DIRECTORY _HANDLER AWS_LAMBDA_* LAMBDA_*";
+
+impl Retention {
+    /// Returns false for `SECRETS_EXEC_*` as well.
+    pub fn keeps(&self, name: &OsStr) -> bool {
+        let name = name.to_string_lossy();
+        if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {
+            return false;
+        }
+        static CLEAN_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| known_patterns(CLEAN));
+        !self.clean || matches_any(&CLEAN_PATTERNS, &name) || matches_any(&self.pass, &name)
+    }
+}
+
+/// The inherited variables that the command keeps.
+#[derive(Clone, Default)]
+pub struct Retained(pub Vec<(OsString, OsString)>);
+
+impl Retained {
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
+    }
+
+    /// Makes the variables by which a service manager names process `own` (sd_listen_fds(3), sd_watchdog_enabled(3)) name its child, and
+    /// removes those with the inode number of its pidfd, which are optional.
+    pub fn rename_process(&mut self, own: i32, child: u32) {
+        self.0.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
+        let named = self.0.iter_mut().filter(|(name, _)| name == "LISTEN_PID" || name == "WATCHDOG_PID");
+        named.filter(|(_, id)| *id == *own.to_string()).for_each(|(_, id)| *id = child.to_string().into());
+    }
+
+    /// The names of the variables that are not empty.
+    pub fn filled(&self) -> impl Iterator<Item = String> {
+        let filled = self.0.iter().filter(|(_, value)| !value.is_empty());
+        filled.filter_map(|(name, _)| name.to_str()).map(str::to_owned)
     }
 }

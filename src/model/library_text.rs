@@ -10,14 +10,6 @@ pub fn json_path_column(message: &str) -> Option<usize> {
     column.trim().parse().ok()
 }
 
-/// Returns a line of clap's error output without `error: `, or `None` for its usage, for its reference to `--help`, and for its tip
-/// about `--`, which is wrong for a command line that ends in a command.
-pub fn clap_line(line: &str) -> Option<&str> {
-    let line = line.trim().trim_start_matches("error: ");
-    let is_noise = ["tip: to pass", "Usage: ", "For more information"].iter().any(|noise| line.starts_with(noise));
-    (!line.is_empty() && !is_noise).then_some(line)
-}
-
 /// True for the error detail of MiniJinja about an operator on an undefined value, whose kind is only
 /// `InvalidOperation`.
 pub fn is_undefined_operand(detail: &str) -> bool {
@@ -36,11 +28,8 @@ pub fn plain_text(message: &str) -> &str {
         // The SDK's, for SSO.
         "an error occurred while loading an access token" => "",
         "failed to load the cached SSO token" => "there is no cached SSO token, or it cannot be read",
-        // std's, before the text of gai_strerror(3), and the SDK's, before the path of a token.
-        _ => ["failed to lookup address information: ", "failed to read `"]
-            .into_iter()
-            .find_map(|prefix| message.strip_prefix(prefix))
-            .map_or(message, |rest| rest.trim_end_matches('`')),
+        // std's, before the text of gai_strerror(3).
+        _ => message.strip_prefix("failed to lookup address information: ").unwrap_or(message),
     }
 }
 
@@ -54,16 +43,6 @@ pub fn is_temporary_resolver_failure(message: &str) -> bool {
 pub fn container_status(message: &str) -> Option<u16> {
     let (_, after) = message.split_once("StatusCode(")?;
     after.split_once(')')?.0.parse().ok()
-}
-
-/// True for an STS error about an identity provider that cannot be reached.
-pub fn is_identity_provider_failure(message: &str) -> bool {
-    message.contains("IDPCommunicationError")
-}
-
-/// True for a response to an STS request that is no XML.
-pub fn is_xml_error(message: &str) -> bool {
-    message.contains("error parsing XML")
 }
 
 /// True for the instance metadata's refusal (403) of a session token.
@@ -83,7 +62,6 @@ mod tests {
     use aws_config::imds;
     use aws_config::provider_config::ProviderConfig;
     use aws_config::retry::RetryConfig;
-    use aws_config::web_identity_token::{StaticConfiguration, WebIdentityTokenCredentialsProvider};
     use aws_config::{BehaviorVersion, Region};
     use aws_credential_types::provider::ProvideCredentials;
     use aws_smithy_runtime_api::client::http::{
@@ -104,18 +82,6 @@ mod tests {
     fn an_error_of_jsonpath_rust_has_its_column() {
         let error = jsonpath_rust::parser::parse_json_path("$.a[").unwrap_err();
         assert_eq!(json_path_column(&error.to_string()), Some(5), "{error}");
-    }
-
-    #[test]
-    fn clap_gives_a_tip_about_the_separator_and_its_usage() {
-        let command = clap::Command::new("name").arg(clap::Arg::new("command"));
-        let error = command.try_get_matches_from(["name", "--unknown"]).unwrap_err().render().to_string();
-        assert!(
-            error.contains("tip: ") && error.contains("Usage: ") && error.contains("For more information"),
-            "{error}"
-        );
-        let lines: Vec<_> = error.lines().filter_map(clap_line).collect();
-        assert_eq!(lines, ["unexpected argument '--unknown' found"], "{error}");
     }
 
     #[test]
@@ -262,39 +228,6 @@ NvO69jG9Tz+etG16LIU=
         }
         let error = failure(EcsCredentialsProvider::builder().configure(&answered(429, "", "")).build());
         assert_eq!(container_status(&error), Some(429), "{error}");
-    }
-
-    /// The error of STS's answer to a web identity. Any file will do as the token.
-    fn web_identity(status: u16, body: &'static str) -> String {
-        let identity = StaticConfiguration {
-            web_identity_token_file: "/etc/passwd".into(),
-            role_arn: "arn:aws:iam::123456789012:role/Reader".to_owned(),
-            session_name: "test".to_owned(),
-        };
-        let provider = WebIdentityTokenCredentialsProvider::builder().static_configuration(identity);
-        failure(provider.configure(&answered(status, "", body)).build())
-    }
-
-    #[test]
-    fn sts_names_its_error_about_an_identity_provider() {
-        if ran_in_child("sts_names_its_error_about_an_identity_provider", &[]) {
-            return;
-        }
-        let body =
-            "<ErrorResponse><Error><Code>IDPCommunicationError</Code><Message>m</Message></Error></ErrorResponse>";
-        let error = web_identity(400, body);
-        assert!(is_identity_provider_failure(&error), "{error}");
-    }
-
-    #[test]
-    fn the_sdk_reports_an_answer_of_sts_that_is_no_xml() {
-        if ran_in_child("the_sdk_reports_an_answer_of_sts_that_is_no_xml", &[]) {
-            return;
-        }
-        for status in [200, 400] {
-            let error = web_identity(status, "not XML");
-            assert!(is_xml_error(&error), "{status}: {error}");
-        }
     }
 
     #[test]

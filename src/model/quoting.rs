@@ -54,21 +54,21 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// Quotes a word for a POSIX shell, or for zsh without RC_QUOTES.
-pub fn single_quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 /// Quotes the illegal value of an option, or returns "its value" if it may be a URL with a password.
 pub fn quoted_unless_secret(value: &str) -> String {
     let may_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();
     match value {
         "" => "its value".to_owned(),
-        value if is_arn_of_aws(value) || is_path(value) => format!("{value:?}"),
+        value if is_arn_of_aws(value) || is_path(value) || is_signal(value) => format!("{value:?}"),
         value if has_no_userinfo(value) => format!("{:?}", without_url_secrets(value)),
         value if value.contains(may_be_url) => "its value".to_owned(),
         value => format!("{value:?}"),
     }
+}
+
+/// True for `signal=NAME`, which is no query of a URL.
+fn is_signal(text: &str) -> bool {
+    text.strip_prefix("signal=").is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// True for a text like an ARN of AWS, in which a URL's user and password would be followed by `@`.

@@ -1,6 +1,6 @@
 //! The result of resolving a plan: a value for each variable and each file.
 
-use super::entry::{FileTarget, Origin, Subject};
+use super::entry::{FileTarget, Subject};
 use super::env_name::EnvName;
 use super::plan::EntryId;
 use super::reference::Locator;
@@ -18,7 +18,7 @@ pub struct ResolvedVariable {
 pub struct FileValue {
     pub target: FileTarget,
     pub value: SecretValue,
-    pub origin: Origin,
+    pub subject: Subject,
 }
 
 /// The value of a unit's credential.

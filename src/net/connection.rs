@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
-use tokio::sync::OwnedSemaphorePermit;
 
 trait Io: Read + Write + Connection + Send + Unpin {}
 
@@ -19,23 +18,16 @@ pub struct Stream {
     /// True if a proxy forwards the requests, which then need an absolute URI (RFC 9112, section 3.2.2).
     is_forwarded: bool,
     opened: Instant,
-    /// Released when the connection is closed.
-    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Stream {
     pub fn new(io: impl Read + Write + Connection + Send + Unpin + 'static) -> Self {
-        Self { io: Box::new(io), is_forwarded: false, opened: Instant::now(), _permit: None }
+        Self { io: Box::new(io), is_forwarded: false, opened: Instant::now() }
     }
 
     /// Marks a connection to a proxy that forwards the requests.
     pub fn forwarded(self) -> Self {
         Self { is_forwarded: true, ..self }
-    }
-
-    /// Keeps a permit for as long as the connection is open.
-    pub fn with_permit(self, permit: Option<OwnedSemaphorePermit>) -> Self {
-        Self { _permit: permit, ..self }
     }
 
     /// The time since the connection was opened.

@@ -1,9 +1,9 @@
-//! The connector of the HTTP client: connections direct or through a proxy, limited for each host, and opened in advance.
+//! The connector of the HTTP client: connections direct or through a proxy, and opened in advance.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,7 +14,6 @@ use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::proxy::matcher::Intercept;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tower_service::Service;
 
@@ -24,13 +23,6 @@ use super::errors::{BoxError, HostError, TimedOut, host_and_port, is_connect_tim
 use super::proxy::{ProxyRules, ProxySettings};
 use super::proxy_login::{ProxyLogin, open_tunnel};
 use super::tls::{Tls, TrustSettings};
-use crate::time::deadline::Deadline;
-
-/// The limit on requests in flight, and on connections to one host.
-///
-/// Each request has its own connection, so a lower limit costs round trips: it is above the 20 secrets of a usual launch, and low
-/// enough not to flood a service.
-pub const MAX_CONNECTIONS: usize = 32;
 
 /// An older connection without a request may have been closed by the server.
 const MAX_PRECONNECTED_AGE: Duration = Duration::from_secs(1);
@@ -40,7 +32,10 @@ type Tcp = HttpConnector<DnsResolver>;
 
 type TcpStream = <Tcp as Service<Uri>>::Response;
 
-/// Opens connections. Clones share the roots, the DNS answers and the permits.
+/// A connection that is being opened.
+type Connecting = JoinHandle<Result<Stream, BoxError>>;
+
+/// Opens connections. Clones share the roots, the DNS answers and the connections opened in advance.
 #[derive(Clone)]
 pub struct Connector {
     tcp: Tcp,
@@ -49,28 +44,12 @@ pub struct Connector {
     pub login: ProxyLogin,
     /// The limit for all of DNS, TCP, proxy and TLS.
     timeout: Option<Duration>,
-    /// Marked as reachable when a request gets a connection.
-    deadline: Option<Deadline>,
-    /// By [`host_key`].
-    hosts: Arc<Mutex<HashMap<String, Host>>>,
-}
-
-/// The connections of one host.
-struct Host {
-    /// One permit for each open connection.
-    permits: Arc<Semaphore>,
-    /// Connections opened in advance, the oldest first.
-    preconnected: VecDeque<JoinHandle<Result<Stream, BoxError>>>,
-}
-
-impl Default for Host {
-    fn default() -> Self {
-        Self { permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)), preconnected: VecDeque::new() }
-    }
+    /// Connections opened in advance, the oldest first, by [`host_key`].
+    preconnected: Arc<Mutex<HashMap<String, VecDeque<Connecting>>>>,
 }
 
 impl Connector {
-    pub fn new(trust: &TrustSettings, proxy: &ProxySettings, deadline: Option<Deadline>) -> Self {
+    pub fn new(trust: &TrustSettings, proxy: &ProxySettings) -> Self {
         let mut tcp = Tcp::new_with_resolver(DnsResolver::default());
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
@@ -80,8 +59,7 @@ impl Connector {
             proxy: Arc::new(ProxyRules::new(proxy)),
             login: ProxyLogin::default(),
             timeout: None,
-            deadline,
-            hosts: Arc::default(),
+            preconnected: Arc::default(),
         }
     }
 
@@ -93,13 +71,10 @@ impl Connector {
         connector
     }
 
-    /// Starts opening `count` connections, at most [`MAX_CONNECTIONS`], for later requests.
+    /// Starts opening `count` connections for later requests.
     pub fn preconnect(&self, to: &Uri, count: usize) {
-        let host = host_key(to);
-        for _ in 0..count.min(MAX_CONNECTIONS) {
-            let connecting = tokio::spawn(self.clone().connect(to.clone()));
-            self.with_host(&host, |host| host.preconnected.push_back(connecting));
-        }
+        let connecting = (0..count).map(|_| tokio::spawn(self.clone().connect(to.clone())));
+        self.preconnected().entry(host_key(to)).or_default().extend(connecting);
     }
 
     /// Returns the proxy that forwards a request and reads the Proxy-Authorization header in it. [`open_tunnel`] sends that header itself.
@@ -108,23 +83,18 @@ impl Connector {
         is_forwarded.then(|| self.proxy.intercept(to)).flatten()
     }
 
-    fn with_host<T>(&self, key: &str, action: impl FnOnce(&mut Host) -> T) -> T {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        action(hosts.entry(key.to_owned()).or_default())
+    fn preconnected(&self) -> MutexGuard<'_, HashMap<String, VecDeque<Connecting>>> {
+        self.preconnected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a permit of the host and opens a connection. hyper-util waits for an idle connection at the same time.
     async fn connect(self, to: Uri) -> Result<Stream, BoxError> {
-        let permits = self.with_host(&host_key(&to), |host| Arc::clone(&host.permits));
-        // The semaphore is never closed.
-        let permit = permits.acquire_owned().await.ok();
         let mut host = host_and_port(&to);
         if let Some(proxy) = self.proxy.intercept(&to) {
             host.push_str(&format!(" through the proxy {}", host_and_port(proxy.uri())));
         }
         let limit = self.timeout;
         match within(limit, self.open(to)).await {
-            Ok(stream) => Ok(stream.with_permit(permit)),
+            Ok(stream) => Ok(stream),
             // The connect timeout of one address and the overall timeout race; report either the same way.
             Err(source) => Err(match limit {
                 Some(limit) if is_connect_timeout(&*source) => HostError::new(host, TimedOut(limit).into()).into(),
@@ -195,25 +165,19 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let preconnected = self.with_host(&host_key(&to), |host| host.preconnected.pop_front());
+        let preconnected = self.preconnected().get_mut(&host_key(&to)).and_then(VecDeque::pop_front);
         let connector = self.clone();
         Box::pin(async move {
             let connected = match preconnected {
                 Some(connecting) => connecting.await.ok().and_then(Result::ok),
                 None => None,
             };
-            // A stale connection is dropped, which releases its permit, before a new one is opened.
             let fresh = connected.filter(|stream| stream.age() < MAX_PRECONNECTED_AGE);
-            let deadline = connector.deadline.clone();
-            let stream = match fresh {
-                Some(stream) => stream,
+            match fresh {
+                Some(stream) => Ok(stream),
                 // Also after a preconnection that failed: the host may be reachable by now.
-                None => connector.connect(to).await?,
-            };
-            if let Some(deadline) = deadline {
-                deadline.mark_reachable();
+                None => connector.connect(to).await,
             }
-            Ok(stream)
         })
     }
 }

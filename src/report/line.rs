@@ -37,6 +37,13 @@ pub struct Line {
     pub is_detail: bool,
 }
 
+/// A report as it is printed.
+#[derive(Debug)]
+pub struct Rendered {
+    pub lines: Vec<Line>,
+    pub exit_status: u8,
+}
+
 /// The event of the line that counts the errors before it.
 pub const SUMMARY: &str = "summary";
 
@@ -105,19 +112,10 @@ impl Line {
 
 /// Joins names: `a, b and c`.
 pub fn list(names: &[&str]) -> String {
-    join(names, "and")
-}
-
-/// Joins alternatives: `a, b or c`.
-pub fn alternatives(names: &[&str]) -> String {
-    join(names, "or")
-}
-
-fn join(names: &[&str], conjunction: &str) -> String {
     match names {
         [] => String::new(),
         [name] => (*name).to_owned(),
-        [names @ .., last] => format!("{} {conjunction} {last}", names.join(", ")),
+        [names @ .., last] => format!("{} and {last}", names.join(", ")),
     }
 }
 
@@ -125,5 +123,43 @@ fn join(names: &[&str], conjunction: &str) -> String {
 impl From<String> for Line {
     fn from(text: String) -> Self {
         Self::note(text)
+    }
+}
+
+/// Returns a duration in its largest unit: `45s`, `3m`, `36h`, `12d`, `4y`.
+pub fn age(seconds: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    const YEAR: u64 = 365 * DAY;
+    match seconds {
+        seconds if seconds < MINUTE => format!("{seconds}s"),
+        seconds if seconds < HOUR => format!("{}m", seconds / MINUTE),
+        seconds if seconds < 2 * DAY => format!("{}h", seconds / HOUR),
+        seconds if seconds < 2 * YEAR => format!("{}d", seconds / DAY),
+        seconds => format!("{}y", seconds / YEAR),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_one_unit() {
+        let (hour, day) = (3600, 86_400);
+        for (seconds, expected) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3599, "59m"),
+            (hour, "1h"),
+            (2 * day - 1, "47h"),
+            (2 * day, "2d"),
+            (730 * day - 1, "729d"),
+            (730 * day, "2y"),
+        ] {
+            assert_eq!(age(seconds), expected);
+        }
     }
 }

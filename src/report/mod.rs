@@ -1,129 +1,72 @@
-//! Renders failures as lines with hints and an exit status, and prints them: no other module words or prints a message.
+//! Renders problems as labelled lines and an exit status, and prints them.
 //!
-//! Each `*_errors` file words the errors of one stage or type as labelled lines; `failure` combines them, and `terminal` prints.
 //! `notices` has the other lines: warnings and waits; `provenance` those of `--verbose`; `rotation` those of supervision.
 
 pub mod cache;
 pub mod check;
-mod credential_errors;
-mod deliver_errors;
-mod env_file;
-mod exec_errors;
-mod exit_status;
-mod extract_errors;
-mod failure;
-mod fetch_errors;
-mod input_errors;
 mod line;
 mod notices;
 mod provenance;
-mod reference_errors;
-mod resolve_errors;
 pub mod rotation;
 pub mod terminal;
-mod usage_errors;
 
-pub use credential_errors::CredentialFailure;
-pub use deliver_errors::export::{reserved_names, unwritten_files};
-pub use env_file::env_file_notices;
-pub use exit_status::{BUG, TEMPORARY};
-pub use failure::Failure;
-pub use line::Line;
 use line::SUMMARY;
+pub use line::{Label, Line, Rendered};
 pub use notices::{
     bug, disk_notice, interrupted, local_notice, not_described, overdue, policy_notice, progress, resolution_time,
-    scheme_warnings, trace, unreachable_file, waiting,
+    scheme_warnings, trace, unexpanded, waiting,
 };
 pub use provenance::provenance;
 
-use crate::model::environment::EnvironmentError;
-use crate::model::plan::Plan;
-use crate::resolve::ResolveError;
+use crate::model::entry::Subject;
+use crate::model::problem::{Lacks, Problem, Status};
 
-/// The failures of a launch; empty if the command can run.
+/// The problems of a launch; empty if the command can run.
 #[derive(Debug, Default)]
 pub struct Report {
-    failures: Vec<Failure>,
-    conclusion: Option<Conclusion>,
+    problems: Vec<Problem>,
+    /// The consequence of missing values, for the last line: `node was not started`.
+    consequence: Option<String>,
 }
 
-/// The last line, if a value is among the failures.
-#[derive(Debug)]
-struct Conclusion {
-    /// The failure of values that are not resolved.
-    unresolved: &'static str,
-    /// For example `node was not started`.
-    consequence: String,
-}
-
-/// A report as it is printed.
-#[derive(Debug)]
-pub struct Rendered {
-    pub lines: Vec<Line>,
-    pub exit_status: u8,
-}
-
-impl FromIterator<Failure> for Report {
-    fn from_iter<T: IntoIterator<Item = Failure>>(failures: T) -> Self {
-        Self { failures: failures.into_iter().collect(), conclusion: None }
+impl FromIterator<Problem> for Report {
+    fn from_iter<T: IntoIterator<Item = Problem>>(problems: T) -> Self {
+        Self { problems: problems.into_iter().collect(), consequence: None }
     }
 }
 
-impl From<Failure> for Report {
-    fn from(failure: Failure) -> Self {
-        Self::from_iter([failure])
+impl From<Problem> for Report {
+    fn from(problem: Problem) -> Self {
+        Self::from_iter([problem])
+    }
+}
+
+impl Extend<Problem> for Report {
+    fn extend<T: IntoIterator<Item = Problem>>(&mut self, problems: T) {
+        self.problems.extend(problems);
     }
 }
 
 impl Report {
     /// Creates the report of values that could not be read or that no environment can hold, with what follows from it and from
     /// every other value in the report.
-    pub fn of_values(
-        errors: Vec<ResolveError>,
-        unusable: Vec<EnvironmentError>,
-        plan: &Plan,
-        consequence: impl Into<String>,
-    ) -> Self {
-        let resolve = (!errors.is_empty()).then(|| Self::unresolved(errors, plan));
-        let failures = resolve.into_iter().chain(unusable.into_iter().map(Failure::Environment)).collect();
-        let conclusion = Conclusion { unresolved: "could not be read", consequence: consequence.into() };
-        Self { failures, conclusion: Some(conclusion) }
-    }
-
-    /// Creates the same report of a poll, from which nothing follows.
-    pub fn of_poll(errors: Vec<ResolveError>, unusable: Vec<EnvironmentError>, plan: &Plan) -> Self {
-        Self { conclusion: None, ..Self::of_values(errors, unusable, plan, String::new()) }
-    }
-
-    /// Creates the report of values that the backend can never read, known without any request.
-    pub fn of_unsupported(errors: Vec<ResolveError>, plan: &Plan, consequence: impl Into<String>) -> Self {
-        let resolve = (!errors.is_empty()).then(|| Self::unresolved(errors, plan));
-        let conclusion = Conclusion { unresolved: "cannot be read", consequence: consequence.into() };
-        Self { failures: resolve.into_iter().collect(), conclusion: Some(conclusion) }
-    }
-
-    fn unresolved(errors: Vec<ResolveError>, plan: &Plan) -> Failure {
-        Failure::Resolve(errors, plan.aliases().names().map(str::to_owned).collect())
-    }
-
-    /// Adds the errors of one kind.
-    pub fn extend<E>(&mut self, errors: impl IntoIterator<Item = E>, failure: fn(E) -> Failure) {
-        self.failures.extend(errors.into_iter().map(failure));
+    pub fn of_values(errors: Vec<Problem>, unusable: Vec<Problem>, consequence: impl Into<String>) -> Self {
+        Self { problems: [errors, unusable].concat(), consequence: Some(consequence.into()) }
     }
 
     /// Returns the value of `result`, or adds its errors.
-    pub fn value_of<T, E>(&mut self, result: Result<T, Vec<E>>, failure: fn(E) -> Failure) -> Option<T> {
-        result.map_err(|errors| self.extend(errors, failure)).ok()
+    pub fn value_of<T>(&mut self, result: Result<T, Vec<Problem>>) -> Option<T> {
+        result.map_err(|problems| self.extend(problems)).ok()
     }
 
-    /// Adds another report, whose conclusion becomes that of both.
+    /// Adds another report, whose consequence becomes that of both.
     pub fn append(&mut self, other: Self) {
-        self.failures.extend(other.failures);
-        self.conclusion = other.conclusion.or(self.conclusion.take());
+        self.extend(other.problems);
+        self.consequence = other.consequence.or(self.consequence.take());
     }
 
     pub fn is_empty(&self) -> bool {
-        self.failures.is_empty()
+        self.problems.is_empty()
     }
 
     /// # Errors
@@ -132,27 +75,110 @@ impl Report {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Returns the lines, and the highest exit status of all failures.
+    /// Returns the lines, and the highest exit status of all problems. A reason that several entries share comes once, before them.
     pub fn render(&self) -> Rendered {
-        let exit_status = self.failures.iter().map(Failure::status).max().unwrap_or(BUG);
-        let conclusion = self.conclusion.iter().filter_map(|conclusion| self.conclude(conclusion));
-        let lines = failure::lines(&self.failures).into_iter().chain(conclusion).collect();
-        Rendered { lines, exit_status }
+        let mut groups: Vec<Vec<&Problem>> = Vec::new();
+        for problem in &self.problems {
+            match groups.iter_mut().find(|group| group[0].is_told_with(problem)) {
+                Some(group) => group.push(problem),
+                None => groups.push(vec![problem]),
+            }
+        }
+        let mut lines: Vec<Line> = groups.iter().flat_map(|group| told(group)).collect();
+        lines.extend(self.consequence.iter().filter_map(|consequence| self.conclude(consequence)));
+        let status = self.problems.iter().map(|problem| problem.status).max();
+        Rendered { lines, exit_status: status.unwrap_or(Status::Bug) as u8 }
     }
 
-    fn conclude(&self, Conclusion { unresolved, consequence }: &Conclusion) -> Option<Line> {
-        let unread: usize = self.failures.iter().map(Failure::unresolved_values).sum();
-        let undelivered = self.failures.iter().filter(|failure| failure.is_undelivered_value()).count();
+    fn conclude(&self, consequence: &str) -> Option<Line> {
+        let count = |lacks: Lacks| {
+            let problems = self.problems.iter().filter(|problem| problem.lacks == lacks);
+            // A template may lack several secrets.
+            let mut entries: Vec<&Subject> = Vec::new();
+            for entry in problems.flat_map(|problem| &problem.entries) {
+                if !entries.contains(&entry) {
+                    entries.push(entry);
+                }
+            }
+            entries.len()
+        };
+        let (unread, undelivered) = (count(Lacks::Value), count(Lacks::Delivery));
         let values = match unread + undelivered {
             0 => return None,
             1 => "1 value".to_owned(),
             count => format!("{count} values"),
         };
         let what = match (unread, undelivered) {
-            (_, 0) => (*unresolved).to_owned(),
-            (0, _) => "cannot be delivered".to_owned(),
-            (_, _) => format!("{unresolved} or delivered"),
+            (_, 0) => "could not be read",
+            (0, _) => "cannot be delivered",
+            (_, _) => "could not be read or delivered",
         };
         Some(Line::error(format!("{values} {what}: {consequence}")).event(SUMMARY))
+    }
+}
+
+/// Returns the reason of problems that differ in their entries alone, the entries, and the lines below.
+fn told(problems: &[&Problem]) -> Vec<Line> {
+    let Some(first) = problems.first() else { return Vec::new() };
+    let secrets: Vec<&str> =
+        problems.iter().filter_map(|problem| Some(problem.about.as_ref()?.name.as_str())).collect();
+    let is_one_secret = secrets.iter().all(|secret| *secret == secrets[0]);
+    let entries = problems.iter().flat_map(|problem| problem.entries.iter().map(move |entry| (problem, entry)));
+    let variables: Vec<&str> = entries.clone().map(|(_, entry)| entry.label.as_str()).collect();
+    let entries = entries.map(|(problem, entry)| {
+        let entry = entry.to_string();
+        // The reason or the reference may name the secret already.
+        match problem.about.as_ref().filter(|about| !is_one_secret && !entry.contains(&about.id)) {
+            Some(about) => Line::entry(format!("{entry}: {}", about.name)),
+            None => Line::entry(entry),
+        }
+    });
+    let secret = first.about.as_ref().filter(|_| is_one_secret).map(|about| about.id.as_str());
+    let reason = Line::error(first.message(is_one_secret))
+        .with_some("variables", (!variables.is_empty()).then_some(variables))
+        .with_some("secret", secret);
+    let below = first.notes.iter().map(Line::note).chain(first.help.iter().map(Line::help));
+    std::iter::once(reason).chain(entries).chain(below).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::answer::{Denial, FetchError, FetchFailure};
+    use crate::model::entry::{Origin, SubjectKind, Written};
+    use crate::model::reference::{Aliases, Reference, Region};
+
+    #[test]
+    fn one_expired_token_is_told_once_for_all_secrets_whatever_the_request_ids() {
+        let failed = |(label, id): (&str, &str)| {
+            let message = format!("ExpiredTokenException: expired (request id {id})");
+            let error = FetchError::Denied { message, cause: Denial::Credentials, identity: None };
+            let written = Some(Written::Reference("db".to_owned())).filter(|_| label == "A");
+            let subject = Subject {
+                label: label.to_owned(),
+                origin: Origin::Argument("--env"),
+                kind: SubjectKind::Entry,
+                written,
+            };
+            let reference = if label == "C" { "other" } else { "db" };
+            let reference = Reference::parse(reference).unwrap().locate(&Aliases::default(), &Default::default());
+            let failure = FetchFailure::new(Region::parse("us-east-1").ok(), error);
+            failure.problem(&reference.unwrap(), &subject, &Aliases::default())
+        };
+        let texts = |failures: &[(&str, &str)]| {
+            let report: Report = failures.iter().copied().map(failed).collect();
+            report
+                .render()
+                .lines
+                .into_iter()
+                .take_while(|line| line.label == Label::Error)
+                .map(|line| line.text)
+                .collect()
+        };
+        let one: Vec<String> = texts(&[("A", "1"), ("B", "2")]);
+        let reason = "region us-east-1: denied: ExpiredTokenException: expired (request id 1)";
+        assert_eq!(one, [&format!("secret db, {reason}"), "  A (--env, db)", "  B (--env)"]);
+        let two: Vec<String> = texts(&[("A", "1"), ("C", "2")]);
+        assert_eq!(two, [reason, "  A (--env, db)", "  C (--env): secret other"]);
     }
 }

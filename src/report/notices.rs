@@ -4,13 +4,12 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
-use super::fetch_errors;
 use super::line::Line;
-use crate::backend::aws::{PolicyNotice, UnreachableFile};
+use crate::backend::aws::PolicyNotice;
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::reference::SecretRef;
-use crate::time::progress::{Event, Status, WaitReason};
+use crate::time::progress::Waiting;
 
 /// The warning about `--describe` with an option that keeps secrets from being described.
 pub fn not_described(option: &str) -> Line {
@@ -22,18 +21,13 @@ pub fn local_notice(path: &Path) -> Line {
     Line::warning(format!("secrets are read from {}, not from AWS (--local)", path.display()))
 }
 
-/// The line of `--verbose` for a configuration file of AWS that counts as absent.
-pub fn unreachable_file(file: &UnreachableFile) -> Line {
-    Line::note(format!("{}: AWS's configuration file counts as absent: {}", file.path.display(), file.why))
-}
-
 /// The text for a service manager about a long wait, which may last for `left`.
-pub fn waiting(status: &Status, left: Duration) -> String {
+pub fn waiting(status: &Waiting, left: Duration) -> String {
     format!("waiting up to {} for {}", whole_seconds(left), awaited(status))
 }
 
 /// The progress line of a long wait.
-pub fn progress(status: &Status, left: Duration) -> String {
+pub fn progress(status: &Waiting, left: Duration) -> String {
     let awaited = match status.awaited.len() + status.others {
         0 => "values".to_owned(),
         1 => "1 answer".to_owned(),
@@ -46,21 +40,23 @@ fn whole_seconds(time: Duration) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(time.as_secs_f64().ceil() as u64))
 }
 
-/// The end of the line that a signal leaves, an error; its beginning names the signal and the time.
-pub fn interrupted(status: &Status) -> String {
-    format!(": ended while waiting for {}; nothing was started", awaited(status))
+/// The line that a signal leaves.
+pub fn interrupted(signal: &'static str, after: Duration, status: &Waiting) -> Line {
+    /// The limit in characters: a write of less than PIPE_BUF (4,096) bytes to a pipe with room does not block.
+    const LONGEST: usize = 1_000;
+    let seconds = after.as_secs_f64();
+    let awaited: String = awaited(status).chars().take(LONGEST).collect();
+    Line::error(format!("{signal} after {seconds:.1}s: ended while waiting for {awaited}; nothing was started"))
+        .event("signal")
+        .with("signal", signal)
 }
 
-fn awaited(status: &Status) -> String {
-    let reason = match &status.reason {
-        None => String::new(),
-        Some(WaitReason::Outage(outage)) => format!(", last error: {}", outage.text()),
-        Some(WaitReason::Source(source, why)) => format!(", last error: {source}: {why}"),
-    };
-    names(status) + &reason
+fn awaited(status: &Waiting) -> String {
+    let reason = status.reason.iter().map(|why| format!(", last error: {why}"));
+    names(status) + &reason.collect::<String>()
 }
 
-fn names(status: &Status) -> String {
+fn names(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "files or the evaluation of values".to_owned(),
         (awaited, 0) => awaited.join(", "),
@@ -68,43 +64,26 @@ fn names(status: &Status) -> String {
     }
 }
 
-/// The line of `-vv` for an event.
-pub fn trace(event: &Event) -> Line {
-    Line::note(match event {
-        Event::Credentials { provider } => format!("credentials: from the provider {provider}"),
-        Event::Identity { role, arn } => {
-            let role = role.as_ref().map(|role| format!(" with role {role}")).unwrap_or_default();
-            let arn = arn.as_deref().unwrap_or("unknown, since STS did not answer");
-            format!("identity{role}: {arn}")
-        }
-        Event::Attempt { request, number, elapsed, failure } => {
-            let words = |error| fetch_errors::fetching(error, None, false, &[], None).0;
-            let failure = failure.as_ref().map(|error| format!(": {}", words(error))).unwrap_or_default();
-            format!("{request}, attempt {number}, {} ms{failure}", elapsed.as_millis())
-        }
-    })
-    .event("trace")
+/// A line of `-vv`.
+pub fn trace(event: &str) -> Line {
+    Line::note(event).event("trace")
 }
 
 /// The line of `-vv` at the end of the resolution, whether values were found or not.
 pub fn resolution_time(elapsed: Duration) -> Line {
-    Line::note(format!("resolution took {} ms", elapsed.as_millis())).event("trace")
+    trace(&format!("resolution took {} ms", elapsed.as_millis()))
 }
 
 /// The lines for a deadline that passes while a file or a computation blocks the process.
-pub fn overdue(status: &Status) -> [Line; 2] {
-    let help = "check for a file system that hangs, or a pipe without a writer; nothing was started";
-    [blocked(status), Line::help(help)]
-}
-
-/// The error for a deadline that passes in this way.
-pub fn blocked(status: &Status) -> Line {
+pub fn overdue(status: &Waiting) -> Vec<Line> {
     let awaited =
         if status.awaited.is_empty() { String::new() } else { format!(" while waiting for {}", names(status)) };
-    Line::error(format!(
+    let error = format!(
         "timed out{awaited}: a file does not answer (AWS configuration, token, root certificates, --local), or a JSONPath or template \
          does not end",
-    ))
+    );
+    let help = "check for a file system that hangs, or a pipe without a writer; nothing was started";
+    vec![Line::error(error), Line::help(help)]
 }
 
 /// The warning about a file whose value is written to a disk.
@@ -117,10 +96,17 @@ pub fn disk_notice(path: &Path, origin: &Origin) -> Line {
 pub fn scheme_warnings(plan: &Plan) -> impl Iterator<Item = Line> {
     let with_scheme = plan.references().filter(|(_, _, reference)| reference.has_scheme());
     with_scheme.map(|(_, subject, SecretRef { locator, selector })| {
-        let secret = fetch_errors::name(locator);
+        let secret = locator.name();
         Line::warning(format!(
             "{subject}: a reference has no scheme, so this is the key \"{selector}\" of {secret}; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"
         ))
+    })
+}
+
+/// The warnings about entries that hold `${NAME}` and keep it.
+pub fn unexpanded(plan: &Plan) -> impl Iterator<Item = Line> {
+    plan.unexpanded().map(|subject| {
+        Line::warning(format!("{subject}: ${{NAME}} is not expanded here; in a template write {{{{ env.NAME }}}}"))
     })
 }
 

@@ -1,9 +1,7 @@
 //! The lines of `--verbose`: the secret, version and region of each variable and file.
 
-use super::cache::age_text;
-use super::fetch_errors;
-use super::line::Line;
-use crate::model::answer::{Document, Fetched};
+use super::line::{Line, age};
+use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::reference::{Locator, Store};
 use crate::model::resolved::{ReadFrom, Resolved, ResolvedEntry};
 
@@ -40,10 +38,10 @@ fn line(ResolvedEntry { subject, read_from, .. }: &ResolvedEntry, fetched: &Fetc
 fn read<'f>(ReadFrom { locator, parameter_name }: &ReadFrom, fetched: &'f Fetched) -> Option<(&'f Document, String)> {
     let answer = fetched.get(locator)?.as_ref().ok()?;
     match parameter_name {
-        None => Some((answer, fetch_errors::name(locator))),
+        None => Some((answer, locator.name())),
         Some(rest) => {
             let (_, parameter) = answer.parameters.iter().find(|(name, _)| name == rest)?;
-            Some((parameter, format!("{} {}{rest}", locator.store, locator.id)))
+            Some((parameter, locator.name_of(Some(rest))))
         }
     }
 }
@@ -54,9 +52,11 @@ fn described(from: &ReadFrom, fetched: &Fetched) -> Option<String> {
     let version = document.version_id.as_deref().unwrap_or("without id");
     let place = document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
     let passed_over = answer.passed_over.iter();
-    let instead =
-        passed_over.map(|passed| format!(", in place of {} ({})", passed.region, fetch_errors::outage(&passed.outage)));
-    let cached = answer.cached.iter().map(|cached| format!(", from the cache, {} old", age_text(cached.age)));
+    let instead = passed_over.map(|passed| {
+        let why = FetchError::Unavailable(passed.outage.clone()).text();
+        format!(", in place of {} ({why})", passed.region)
+    });
+    let cached = answer.cached.iter().map(|cached| format!(", from the cache, {} old", age(cached.age.as_secs())));
     let stages = stages(&from.locator, document);
     Some(format!("{name}, version {version}{stages}, {place}{}", instead.chain(cached).collect::<String>()))
 }

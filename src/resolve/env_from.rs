@@ -1,51 +1,19 @@
 //! Turns the keys of a JSON object, or the parameters below a path, into environment variables, as `env-from` asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
-use super::extract::{ExtractError, kind, print};
+use super::extract::{ONE_VARIABLE, kind, print};
 use crate::model::answer::Document;
-use crate::model::entry::{Naming, NamingError};
+use crate::model::entry::{Claim, NamingError, Origin, Subject};
 use crate::model::env_name::EnvName;
+use crate::model::plan::{EnvFrom, Plan};
+use crate::model::problem::{About, Lacks, Problem};
 use crate::model::quoting::is_quotable;
+use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest;
-
-/// The reason that an object, or one of its keys, does not become variables.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EnvFromError {
-    /// The selector finds nothing.
-    Extract(ExtractError),
-    /// The selector finds this kind of JSON instead of an object.
-    NotAnObject(&'static str),
-    /// A key of `only` or `rename` does not exist.
-    NoKey {
-        key: String,
-        /// `only` or `rename`.
-        list: &'static str,
-        /// The most similar key that exists.
-        nearest: Option<String>,
-    },
-    /// A key of `only` is null.
-    Null(String),
-    /// A key that gives no legal name, or an unsafe one.
-    Name { key: String, error: NamingError },
-    /// Two keys that set one variable.
-    Clash {
-        /// `the variable NAME`; `None` if a key that may not be quoted gives the name.
-        name: Option<String>,
-        /// The keys, each from [`key_or_placeholder`]. The first may be another object's.
-        keys: [String; 2],
-    },
-}
-
-impl EnvFromError {
-    /// Returns the error for `keys` that both set `name`. `key` is the one that the name is derived from.
-    pub fn clash(name: &EnvName, key: &str, keys: [String; 2]) -> Self {
-        Self::Clash { name: is_quotable(key).then(|| format!("the variable {name}")), keys }
-    }
-}
+use crate::model::suggest::{self, did_you_mean};
 
 /// Returns the key, or a text in its place if it may not be quoted.
 pub fn key_or_placeholder(key: &str) -> String {
@@ -67,7 +35,7 @@ impl Member<'_> {
     /// The text that the variable gets; `None` for null.
     fn text(self) -> Option<SecretValue> {
         match self {
-            Self::Json(value) => print(value).ok(),
+            Self::Json(value) => print(value),
             Self::Parameter(document) => Some(SecretValue::new(document.body.expose())),
         }
     }
@@ -76,15 +44,18 @@ impl Member<'_> {
 /// The members of an object or of a path, in order, each key once.
 pub type Members<'a> = Vec<(&'a str, Member<'a>)>;
 
-/// Returns the members of an object.
+/// Returns the members of the object that the selector of `entry` has found.
 ///
 /// # Errors
 /// For JSON that is no object.
-pub fn keys(json: &Value) -> Result<Members<'_>, EnvFromError> {
-    match json {
-        Value::Object(map) => Ok(map.iter().map(|(key, value)| (key.as_str(), Member::Json(value))).collect()),
-        other => Err(EnvFromError::NotAnObject(kind(other))),
-    }
+pub fn keys<'j>(json: &'j Value, entry: &EnvFrom) -> Result<Members<'j>, Problem> {
+    let Value::Object(map) = json else {
+        let place = entry.reference.selector.to_string();
+        let place = if place.is_empty() { "is".to_owned() } else { format!("what is at {place} is") };
+        let text = format!("{place} {}, not an object, so it has no keys to set variables from", kind(json));
+        return Err(Problem::configuration(text).code("not-an-object").help(ONE_VARIABLE));
+    };
+    Ok(map.iter().map(|(key, value)| (key.as_str(), Member::Json(value))).collect())
 }
 
 /// Returns the members of a path.
@@ -103,10 +74,11 @@ pub struct KeyVariable {
 /// silently; `is_set` takes the key and the variable.
 pub fn variables(
     members: &Members<'_>,
-    naming: &Naming,
+    entry: &EnvFrom,
     mut is_set: impl FnMut(&str, &str) -> bool,
-) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
-    let mut errors = missing_keys(members, naming);
+) -> (Vec<KeyVariable>, Vec<Problem>) {
+    let naming = &entry.naming;
+    let mut errors = missing_keys(members, entry);
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for &(key, member) in members.iter().filter(|(key, member)| naming.selects(key) && !member.is_null()) {
@@ -115,13 +87,13 @@ pub fn variables(
             Ok(name) => name,
             Err(NamingError::Unsafe(name)) if is_set(key, &name) => continue,
             Err(error) => {
-                errors.push(EnvFromError::Name { key: key.to_owned(), error });
+                errors.push(unnamed(key, &error, entry));
                 continue;
             }
         };
         if let Some(other) = key_of.insert(name.clone(), key) {
             let keys = [key_or_placeholder(other), key_or_placeholder(key)];
-            errors.push(EnvFromError::clash(&name, key, keys));
+            errors.push(clash(&name, key, &keys, &entry.subject));
             continue;
         }
         // Only null has no text, and nulls are filtered out above.
@@ -131,17 +103,21 @@ pub fn variables(
 }
 
 /// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.
-fn missing_keys(members: &Members<'_>, naming: &Naming) -> Vec<EnvFromError> {
+fn missing_keys(members: &Members<'_>, entry: &EnvFrom) -> Vec<Problem> {
+    let naming = &entry.naming;
     let members: BTreeMap<&str, Member<'_>> = members.iter().copied().collect();
-    let quotable = || members.keys().copied().filter(|key| is_quotable(key));
-    let missing = |key: &str, list| EnvFromError::NoKey {
-        key: key.to_owned(),
-        list,
-        nearest: suggest::nearest(key, quotable()).map(str::to_owned),
+    let missing = |key: &str, list| {
+        let has_no = if entry.reference.locator.is_path() { "there is no" } else { "has no key" };
+        let nearest = suggest::nearest(key, members.keys().copied().filter(|key| is_quotable(key)));
+        let problem = Problem::configuration(format!("{has_no} {key:?}, which `{list}` names")).code("key-not-found");
+        problem.help_if(nearest.map(did_you_mean))
     };
     let only = naming.only.iter().flatten().filter_map(|key| match members.get(key.as_str()) {
         None => Some(missing(key, "only")),
-        Some(member) if member.is_null() => Some(EnvFromError::Null(key.clone())),
+        Some(member) if member.is_null() => {
+            let text = format!("{key:?}, which `only` names, is null, which counts as absent");
+            Some(Problem::configuration(text).code("null"))
+        }
         Some(_) => None,
     });
     let rename =
@@ -149,13 +125,107 @@ fn missing_keys(members: &Members<'_>, naming: &Naming) -> Vec<EnvFromError> {
     only.chain(rename).collect()
 }
 
+/// Returns the error of a key that gives no legal name, or an unsafe one.
+fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom) -> Problem {
+    let the_key = if entry.reference.locator.is_path() { "the parameter" } else { "the key" };
+    let remedy = |in_file: &str| match (&entry.subject.origin, entry.subject.reference()) {
+        // An option can only have a prefix.
+        (Origin::Argument(option), Some(written)) => {
+            format!("write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {in_file}")
+        }
+        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
+            format!("{in_file}, or give a `prefix`")
+        }
+    };
+    let (text, help) = match error {
+        _ if !is_quotable(key) => (
+            "a key, which is not printed since it could be a value, cannot be a variable".to_owned(),
+            "check the secret, or select keys with `only` in an entry under `env-from`".to_owned(),
+        ),
+        NamingError::Illegal(name) => (
+            format!("{the_key} {key:?} gives the name {name:?}, which is not legal ([A-Za-z_][A-Za-z0-9_]*)"),
+            remedy("`rename` it, or leave it out with `except`"),
+        ),
+        NamingError::Unsafe(name) => {
+            let nevertheless = match name == "PATH" {
+                true => "PATH itself takes only `value` under `env`".to_owned(),
+                false => format!("to set it nevertheless, use --env {name}=REF or `env`"),
+            };
+            (
+                format!(
+                    "{the_key} {key:?} would set {name}, which makes programs run code or misread their environment"
+                ),
+                format!("{}; {nevertheless}", remedy("leave it out with `only` or `except`")),
+            )
+        }
+    };
+    Problem::configuration(text).code("variable-name").help(help)
+}
+
+/// Names the entry, and the secret that was read from `region`, in its problem.
+pub fn told_of(entry: &EnvFrom, region: Option<&Region>) -> impl Fn(Problem) -> Problem {
+    let (about, subject) = (About::new(&entry.reference, region, false), entry.subject.clone());
+    move |problem| Problem { about: Some(about.clone()), ..problem }.of(subject.clone(), Lacks::Value)
+}
+
+/// Returns the error of two keys that both set `name`, each from [`key_or_placeholder`]. The first may be another object's; `key` is the
+/// one that the name is derived from.
+pub fn clash(name: &EnvName, key: &str, [first, second]: &[String; 2], subject: &Subject) -> Problem {
+    let name = if is_quotable(key) { format!("the variable {name}") } else { "one variable".to_owned() };
+    let in_file = "`rename` one of them, or leave it out with `except`";
+    let help = match (&subject.origin, subject.reference()) {
+        (Origin::Argument(option), Some(written)) => format!(
+            "of two secrets, give one a prefix: {option} PREFIX_={written}; else declare it in a file, under `env-from`: {in_file}"
+        ),
+        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
+            format!("{in_file}, or, of two secrets, give one a `prefix`")
+        }
+    };
+    Problem::configuration(format!("{first:?} and {second:?} both give {name}")).code("same-name").help(help)
+}
+
+/// Returns the errors in the names that `env-from` entries give to the keys that they list.
+pub fn naming_errors(plan: &Plan) -> Vec<Problem> {
+    let mut errors = Vec::new();
+    let mut claimed: HashSet<String> = HashSet::new();
+    for layer in plan.layers() {
+        let claims = layer.bindings.iter().flat_map(|binding| binding.target.claims());
+        claimed.extend(claims.filter_map(|claim| Claim::variable(&claim).map(str::to_owned)));
+        for entry in &layer.env_from {
+            let is_set = |name: &str| claimed.contains(name) || plan.keeps(name);
+            errors.extend(errors_of(entry, is_set).into_iter().map(told_of(entry, None)));
+        }
+    }
+    errors
+}
+
+/// Names the keys of `only` and `rename` as if the object had them.
+fn errors_of(entry: &EnvFrom, is_set: impl Fn(&str) -> bool) -> Vec<Problem> {
+    let naming = &entry.naming;
+    let keys: BTreeSet<&str> = naming.only.iter().flatten().chain(naming.rename.keys()).map(String::as_str).collect();
+    let value = Value::Bool(true);
+    let members: Members<'_> = keys.into_iter().map(|key| (key, Member::Json(&value))).collect();
+    variables(&members, entry, |_, name| is_set(name)).1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::entry::{EnvFromEntry, Naming};
+    use crate::model::plan::EntryId;
+    use crate::model::reference::Reference;
 
-    fn variables_of(text: &str, naming: &Naming) -> (Vec<(String, String)>, Vec<EnvFromError>) {
+    fn entry(naming: &Naming) -> EnvFrom {
+        let (naming, origin) = (naming.clone(), Origin::Argument("--env-from"));
+        let entry = EnvFromEntry { reference: Reference::parse("all").unwrap(), naming, origin };
+        let reference = entry.reference.locate(&Default::default(), &Default::default()).unwrap();
+        EnvFrom { id: EntryId(0), reference, subject: entry.subject(), naming: entry.naming }
+    }
+
+    fn variables_of(text: &str, naming: &Naming) -> (Vec<(String, String)>, Vec<Problem>) {
         let json: Value = serde_json::from_str(text).unwrap();
-        let (variables, errors) = variables(&keys(&json).unwrap(), naming, |_, _| false);
+        let entry = entry(naming);
+        let (variables, errors) = variables(&keys(&json, &entry).unwrap(), &entry, |_, _| false);
         let text = |value: SecretValue| String::from_utf8(value.expose().to_vec()).unwrap();
         (variables.into_iter().map(|variable| (variable.name.to_string(), text(variable.value))).collect(), errors)
     }
@@ -179,14 +249,15 @@ mod tests {
         let (variables, errors) = variables_of(r#"{"a":1,"A":2,"path":"x","1":"y","nul":null,"host":"h"}"#, &naming);
         assert_eq!(variables.len(), 1);
         assert_eq!(errors.len(), 6, "{errors:#?}");
-        assert!(errors.contains(&EnvFromError::Null("nul".into())));
-        let nearest = Some("host".to_owned());
-        assert!(errors.contains(&EnvFromError::NoKey { key: "hots".into(), list: "only", nearest }));
+        assert!(errors.iter().any(|problem| problem.code == "null" && problem.text.contains("nul")));
+        assert!(errors.iter().any(|problem| problem.help.as_deref() == Some("did you mean \"host\"?")));
     }
 
     #[test]
     fn an_array_has_no_keys() {
-        assert_eq!(keys(&serde_json::json!([1])).err(), Some(EnvFromError::NotAnObject("an array")));
+        let array = serde_json::json!([1]);
+        let refused = keys(&array, &entry(&Naming::default())).err();
+        assert!(refused.is_some_and(|problem| problem.text.starts_with("is an array, not an object")));
     }
 
     #[test]
@@ -195,7 +266,7 @@ mod tests {
         let found = vec![("db/pass-word".to_owned(), document("p")), ("log".to_owned(), document("null"))];
         let path = Document { parameters: found, ..document("") };
         let naming = Naming { rename: BTreeMap::from([("log".to_owned(), "Level".to_owned())]), ..Naming::default() };
-        let (variables, errors) = variables(&parameters(&path), &naming, |_, _| false);
+        let (variables, errors) = variables(&parameters(&path), &entry(&naming), |_, _| false);
         assert_eq!(errors, []);
         let names: Vec<_> = variables.iter().map(|variable| (variable.key.as_str(), variable.name.as_str())).collect();
         assert_eq!(names, [("db/pass-word", "DB_PASS_WORD"), ("log", "Level")]);

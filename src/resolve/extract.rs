@@ -9,52 +9,33 @@ use serde_json::{Map, Value};
 
 use super::json::{Json, NotJson, quotable_keys};
 use crate::model::answer::Document;
+use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{JsonPath, Locator, Selector};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest;
+use crate::model::suggest::{self, did_you_mean};
 
-/// The reason that a document gives no value. Names of keys are reported, values never are.
+/// The reason that there is no value. An absence lets the entry's `default` or `optional` apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExtractError {
-    /// The value does not exist, so that the entry's `default` or `optional` applies.
-    Absent(Absent),
-    /// A key or a path of a document that is not JSON. The position of the syntax error is counted from 1.
-    NotJson { line: usize, column: usize },
-    /// A key of a document that is this kind of JSON instead of an object.
-    NotAnObject(&'static str),
-    /// The path matches several nodes.
-    Several {
-        /// The normalized paths (RFC 9535) of the first [`LISTED`] nodes, without nulls and names that may not be
-        /// quoted.
-        paths: Vec<String>,
-        /// The number of all nodes.
-        count: usize,
-    },
-    /// The path cannot be evaluated.
-    BadPath,
+pub struct NoValue {
+    pub is_absent: bool,
+    pub problem: Problem,
 }
 
-/// The part of a document that does not exist.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Absent {
-    /// The object has no such key.
-    Key {
-        /// The most similar key that exists.
-        nearest: Option<String>,
-        /// The key as a JSONPath, if that matches a node: `a.b` as `$.a.b`.
-        as_path: Option<String>,
-        /// The first [`LISTED`] keys that may be quoted.
-        known: Vec<String>,
-        /// The number of all keys.
-        count: usize,
-    },
-    /// No node matches the path.
-    Node {
-        /// The existing key most similar to the first name of the path that does not exist.
-        nearest: Option<String>,
-    },
-    Null,
+impl NoValue {
+    /// A part of a document that does not exist.
+    pub fn absent(code: &'static str, text: String) -> Self {
+        Self { is_absent: true, problem: Problem::configuration(text).code(code) }
+    }
+
+    /// A document that cannot be used.
+    pub fn failed(code: &'static str, text: String) -> Self {
+        Self { is_absent: false, ..Self::absent(code, text) }
+    }
+
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { problem: self.problem.help(help), ..self }
+    }
 }
 
 /// The number of paths or keys that an error lists at most.
@@ -70,16 +51,20 @@ impl<'a> Extractor<'a> {
     /// Returns the text of the value that `selector` finds in `document`, which was fetched for `locator`.
     ///
     /// # Errors
-    /// Those of [`Self::node`], and [`Absent::Null`].
+    /// Those of [`Self::node`], and the absence of a null.
     pub fn extract(
         &mut self,
         locator: &'a Locator,
         document: &Document,
         selector: &Selector,
-    ) -> Result<SecretValue, ExtractError> {
+    ) -> Result<SecretValue, NoValue> {
         match selector {
             Selector::Whole => Ok(SecretValue::new(document.body.expose())),
-            Selector::Key(_) | Selector::Path(_) => print(self.node(locator, document, selector)?),
+            Selector::Key(_) | Selector::Path(_) => {
+                let null =
+                    || NoValue::absent("null", format!("{:?} is null, which counts as absent", selector.to_string()));
+                print(self.node(locator, document, selector)?).ok_or_else(null)
+            }
         }
     }
 
@@ -87,13 +72,11 @@ impl<'a> Extractor<'a> {
     ///
     /// # Errors
     /// A document that is not JSON, a key of anything but an object, a path that matches several nodes, or an absence.
-    pub fn node(
-        &mut self,
-        locator: &'a Locator,
-        document: &Document,
-        selector: &Selector,
-    ) -> Result<&Value, ExtractError> {
-        let json = self.json(locator, document)?;
+    pub fn node(&mut self, locator: &'a Locator, document: &Document, selector: &Selector) -> Result<&Value, NoValue> {
+        let json = match self.parse(locator, document) {
+            Ok(json) => json.value(),
+            Err(error) => return Err(not_json(*error, selector)),
+        };
         match selector {
             Selector::Whole => Ok(json),
             Selector::Key(key) => find_key(json, key),
@@ -106,46 +89,76 @@ impl<'a> Extractor<'a> {
         self.parse(locator, document).as_ref().ok().filter(|json| json.value().is_object()).cloned()
     }
 
-    fn json(&mut self, locator: &'a Locator, document: &Document) -> Result<&Value, ExtractError> {
-        match self.parse(locator, document) {
-            Ok(json) => Ok(json.value()),
-            Err(NotJson { line, column }) => Err(ExtractError::NotJson { line: *line, column: *column }),
-        }
-    }
-
     fn parse(&mut self, locator: &'a Locator, document: &Document) -> &Result<Arc<Json>, NotJson> {
         self.parsed.entry(locator).or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
     }
 }
 
-fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, ExtractError> {
-    let Value::Object(map) = json else {
-        return Err(ExtractError::NotAnObject(kind(json)));
+/// Advice for an `env-from` entry whose secret is not an object.
+pub const ONE_VARIABLE: &str = "map it to one variable with --env, or under `env`";
+
+fn not_json(NotJson { line, column }: NotJson, selector: &Selector) -> NoValue {
+    let (what, help) = match selector {
+        Selector::Whole => ("keys".to_owned(), ONE_VARIABLE),
+        Selector::Key(_) | Selector::Path(_) => {
+            (format!("key {:?}", selector.to_string()), "leave KEY out to take the whole value")
+        }
     };
-    map.get(key).ok_or_else(|| ExtractError::Absent(missing_key(json, map, key)))
+    let text = format!("is not JSON, or too deeply nested (line {line}, column {column}), so it has no {what}");
+    NoValue::failed("not-json", text).help(help)
 }
 
-fn missing_key(json: &Value, map: &Map<String, Value>, key: &str) -> Absent {
-    let path = format!("$.{key}");
-    let is_path = key.contains(['.', '[']) && JsonPath::parse(&path).is_ok_and(|path| find_node(json, &path).is_ok());
-    Absent::Key {
-        nearest: suggest::nearest(key, quotable_keys(map)).map(str::to_owned),
-        as_path: is_path.then_some(path),
-        known: quotable_keys(map).take(LISTED).map(str::to_owned).collect(),
-        count: map.len(),
+fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, NoValue> {
+    let Value::Object(map) = json else {
+        let text = format!("is JSON, but {}, not an object, so it has no key {key:?}", kind(json));
+        let help = "leave KEY out to take the whole value, or use a JSONPath, which begins with $";
+        return Err(NoValue::failed("not-an-object", text).help(help));
+    };
+    map.get(key).ok_or_else(|| {
+        let path = format!("$.{key}");
+        let is_path =
+            key.contains(['.', '[']) && JsonPath::parse(&path).is_ok_and(|path| find_node(json, &path).is_ok());
+        let help = match is_path {
+            true => format!("a KEY is one top-level key; for a nested value write {path}"),
+            false => keys_hint(map, key),
+        };
+        NoValue::absent("key-not-found", format!("has no key {key:?}")).help(help)
+    })
+}
+
+/// Returns the existing key most similar to `key`, else the first keys, as far as they may be quoted.
+pub fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
+    let known: Vec<&str> = quotable_keys(map).take(LISTED).collect();
+    match suggest::nearest(key, quotable_keys(map)) {
+        Some(nearest) => did_you_mean(nearest),
+        None if map.is_empty() => "it has no keys".to_owned(),
+        None if known.is_empty() => "its keys are not printed, since they could be values".to_owned(),
+        None => format!("it has {}", known.join(", ")),
     }
 }
 
-fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, ExtractError> {
+fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue> {
     // The error of jsonpath_rust is dropped, since it quotes the value.
-    let found = js_path_process(path.query(), json).map_err(|_| ExtractError::BadPath)?;
+    let found = js_path_process(path.query(), json)
+        .map_err(|_| NoValue::failed("path", format!("{} cannot be evaluated", path.text())))?;
     match found.as_slice() {
-        [] => Err(ExtractError::Absent(Absent::Node { nearest: nearest_name(json, path) })),
+        [] => {
+            let absent = NoValue::absent("key-not-found", format!("has nothing at {}", path.text()));
+            Err(match first_miss(json, path) {
+                Some((map, name)) => absent.help(keys_hint(map, name)),
+                None => absent,
+            })
+        }
         [one] => Ok(one.val),
         several => {
             let is_shown = |node: &&QueryRef<'_, Value>| !node.val.is_null() && is_quotable(&joined_names(&node.path));
-            let paths = several.iter().filter(is_shown).take(LISTED).map(|node| node.path.clone()).collect();
-            Err(ExtractError::Several { paths, count: several.len() })
+            let paths: Vec<&str> =
+                several.iter().filter(is_shown).take(LISTED).map(|node| node.path.as_str()).collect();
+            let more = (several.len() > paths.len()).then_some("…");
+            let paths: Vec<&str> = paths.into_iter().chain(more).collect();
+            let count = several.len();
+            let text = format!("{} matches {count} values and must match one: {}", path.text(), paths.join(", "));
+            Err(NoValue::failed("several-matches", text))
         }
     }
 }
@@ -155,29 +168,25 @@ fn joined_names(path: &str) -> String {
     path.replace("['", "").replace("']", "")
 }
 
-/// Follows the leading names of a path, and returns the existing key most similar to the first name that does not
-/// exist.
-fn nearest_name(mut json: &Value, path: &JsonPath) -> Option<String> {
+/// Follows the leading names of a path to the first that does not exist, and returns the object that lacks it.
+fn first_miss<'j>(mut json: &'j Value, path: &'j JsonPath) -> Option<(&'j Map<String, Value>, &'j str)> {
     for segment in &path.query().segments {
         let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else { return None };
         match map.get(name) {
             Some(found) => json = found,
-            None => return suggest::nearest(name, quotable_keys(map)).map(str::to_owned),
+            None => return Some((map, name)),
         }
     }
     None
 }
 
-/// Returns a JSON value as text: a string's characters, a number's literal, `true` or `false`, else compact JSON.
-///
-/// # Errors
-/// [`Absent::Null`] for null.
-pub fn print(value: &Value) -> Result<SecretValue, ExtractError> {
+/// Returns a JSON value as text: a string's characters, a number's literal, `true` or `false`, else compact JSON; `None` for null.
+pub fn print(value: &Value) -> Option<SecretValue> {
     match value {
-        Value::Null => Err(ExtractError::Absent(Absent::Null)),
-        Value::String(text) => Ok(SecretValue::new(text.as_str())),
+        Value::Null => None,
+        Value::String(text) => Some(SecretValue::new(text.as_str())),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Ok(SecretValue::new(value.to_string()))
+            Some(SecretValue::new(value.to_string()))
         }
     }
 }
@@ -200,7 +209,7 @@ mod tests {
     use crate::model::reference::Aliases;
     use crate::model::reference::Reference;
 
-    fn extract(body: &str, key: &str) -> Result<String, ExtractError> {
+    fn extract(body: &str, key: &str) -> Result<String, NoValue> {
         let reference = Reference::parse(&format!("secret:{key}"))
             .unwrap()
             .locate(&Aliases::default(), &Inherited::default())
@@ -224,7 +233,7 @@ mod tests {
         ] {
             assert_eq!(extract(body, key).as_deref(), Ok(expected), "{key}");
         }
-        assert_eq!(extract(body, "x"), Err(ExtractError::Absent(Absent::Null)));
+        assert!(extract(body, "x").unwrap_err().is_absent);
         assert_eq!(extract(body, "$.o.a[1]").as_deref(), Ok("2"));
         assert_eq!(
             extract(body, "$").as_deref().map(str::len),
@@ -232,35 +241,38 @@ mod tests {
         );
     }
 
+    /// Returns whether the value is absent, the code, and the help.
+    fn refused(body: &str, key: &str) -> (bool, &'static str, String) {
+        let NoValue { is_absent, problem } = extract(body, key).unwrap_err();
+        (is_absent, problem.code, problem.help.unwrap_or_default())
+    }
+
     #[test]
     fn a_path_matches_exactly_one_node() {
         let body = r#"{"hosts":["a","b"]}"#;
-        assert_eq!(extract(body, "$.hosts[7]"), Err(ExtractError::Absent(Absent::Node { nearest: None })));
-        let nearest = Some("hosts".to_owned());
-        assert_eq!(extract(body, "$.hots[0]"), Err(ExtractError::Absent(Absent::Node { nearest })));
-        let several = ExtractError::Several { paths: vec!["$['hosts'][0]".into(), "$['hosts'][1]".into()], count: 2 };
-        assert_eq!(extract(body, "$.hosts[*]"), Err(several));
+        assert_eq!(refused(body, "$.hosts[7]"), (true, "key-not-found", String::new()));
+        assert_eq!(refused(body, "$.hots[0]"), (true, "key-not-found", "did you mean \"hosts\"?".into()));
+        assert_eq!(refused(body, "$.other"), (true, "key-not-found", "it has hosts".into()));
+        let several = extract(body, "$.hosts[*]").unwrap_err();
+        assert!(!several.is_absent);
+        let text = "$.hosts[*] matches 2 values and must match one: $['hosts'][0], $['hosts'][1]";
+        assert_eq!(several.problem.text, text);
     }
 
     #[test]
     fn a_missing_key_suggests_the_most_similar_key_or_a_path() {
         let body = r#"{"password":"x","db":{"host":"h"}}"#;
-        let absent = |nearest: Option<&str>, as_path: Option<&str>| {
-            Err(ExtractError::Absent(Absent::Key {
-                nearest: nearest.map(Into::into),
-                as_path: as_path.map(Into::into),
-                known: vec!["password".into(), "db".into()],
-                count: 2,
-            }))
-        };
-        assert_eq!(extract(body, "pasword"), absent(Some("password"), None));
-        assert_eq!(extract(body, "db.host"), absent(None, Some("$.db.host")));
+        assert_eq!(refused(body, "pasword").2, "did you mean \"password\"?");
+        assert!(refused(body, "db.host").2.ends_with("write $.db.host"));
+        assert_eq!(refused(body, "other").2, "it has password, db");
     }
 
     #[test]
     fn a_key_of_a_document_that_is_no_object_is_no_absence() {
-        assert_eq!(extract("plain", "k"), Err(ExtractError::NotJson { line: 1, column: 1 }));
-        assert_eq!(extract("[1]", "k"), Err(ExtractError::NotAnObject("an array")));
+        for (body, code) in [("plain", "not-json"), ("[1]", "not-an-object")] {
+            let (is_absent, found, _) = refused(body, "k");
+            assert_eq!((is_absent, found), (false, code));
+        }
         assert_eq!(extract("{}", ""), Ok("{}".into()));
     }
 }

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::attempt::{Attempt, InputError, ParsedAnswers, are_absences, reference};
-use super::env_from::{EnvFromError, KeyVariable, key_or_placeholder};
+use super::attempt::{ParsedAnswers, Unresolved};
+use super::env_from::{self, KeyVariable, key_or_placeholder};
 use super::extract::Extractor;
-use super::resolve_error::{ResolveError, ResolveProblem};
-use super::{encoding, env_from};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Claim, OnMissing, Subject, Target};
 use crate::model::env_name::EnvName;
 use crate::model::plan::{Binding, EnvFrom, Plan, PlannedLayer};
+use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::resolved::{
@@ -27,7 +26,7 @@ pub struct LayerWalk<'a> {
     /// The `env-from` objects of later layers that are not fetched yet, so that their keys are unknown.
     unread: Vec<&'a EnvFrom>,
     pub wanted: BTreeSet<&'a Locator>,
-    pub errors: Vec<ResolveError>,
+    pub errors: Vec<Problem>,
     pub resolved: Resolved,
 }
 
@@ -35,7 +34,12 @@ impl<'a> LayerWalk<'a> {
     pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
         Self {
             plan,
-            answers: ParsedAnswers { fetched, extractor: Extractor::default(), inherited: &plan.inherited },
+            answers: ParsedAnswers {
+                fetched,
+                extractor: Extractor::default(),
+                inherited: &plan.inherited,
+                aliases: plan.aliases(),
+            },
             claimed: HashSet::new(),
             unread: Vec::new(),
             wanted: BTreeSet::new(),
@@ -73,29 +77,25 @@ impl<'a> LayerWalk<'a> {
     }
 
     fn resolve_binding(&mut self, binding: &'a Binding, claims: Vec<Claim>) {
-        let attempt = match self.answers.attempt(&binding.value_source) {
-            Attempt::Value(value) => match encoding::apply(binding.transform, value) {
-                Ok(value) => Attempt::Value(value),
-                Err(encoding::NotBase64) => {
-                    Attempt::failed(reference(&binding.value_source), ResolveProblem::NotBase64)
-                }
-            },
-            unchanged @ (Attempt::Pending(_) | Attempt::Failed(_)) => unchanged,
-        };
-        match (attempt, &binding.on_missing) {
-            (Attempt::Value(value), _) => {
+        match (self.answers.attempt(binding), &binding.on_missing) {
+            (Ok(value), _) => {
                 let read_from = |locator: &Locator| ReadFrom { locator: locator.clone(), parameter_name: None };
                 self.set(binding, value, binding.value_source.locators().into_iter().map(read_from).collect());
             }
-            (Attempt::Pending(locators), _) => self.wanted.extend(locators),
-            (Attempt::Failed(errors), OnMissing::Omit) if are_absences(&errors) => {
+            // Errors are reported once nothing is pending, all together.
+            (Err(Unresolved { pending, .. }), _) if !pending.is_empty() => self.wanted.extend(pending),
+            (Err(unresolved), OnMissing::Omit) if unresolved.is_absent() => {
                 self.resolved.omitted.push(unused(binding));
                 return;
             }
-            (Attempt::Failed(errors), OnMissing::Default(text)) if are_absences(&errors) => {
+            (Err(unresolved), OnMissing::Default(text)) if unresolved.is_absent() => {
                 self.set(binding, SecretValue::new(text.as_str()), Vec::new());
             }
-            (Attempt::Failed(errors), on_missing) => self.fail_binding(binding, errors, on_missing),
+            (Err(Unresolved { errors, .. }), on_missing) => {
+                // With `default` or `optional`, an absence beside another error is not reported.
+                let errors = errors.into_iter().filter(|error| *on_missing == OnMissing::Fail || !error.is_absent);
+                self.errors.extend(errors.map(|error| error.problem));
+            }
         }
         self.claimed.extend(claims);
     }
@@ -108,22 +108,10 @@ impl<'a> LayerWalk<'a> {
                 self.resolved.variables.push(ResolvedVariable { name: name.clone(), value, entry, subject });
             }
             Target::File(target) => {
-                self.resolved.files.push(FileValue { target: target.clone(), value, origin: subject.origin });
+                self.resolved.files.push(FileValue { target: target.clone(), value, subject });
             }
             Target::Credential(_) => self.resolved.credentials.push(CredentialValue { value, subject }),
         }
-    }
-
-    /// Adds the errors of a binding. With `default` or `optional`, an absence beside another error is not reported.
-    fn fail_binding(&mut self, binding: &Binding, errors: Vec<InputError>, on_missing: &OnMissing) {
-        let is_failure = |error: &InputError| *on_missing == OnMissing::Fail || !error.problem.is_absence();
-        let errors = errors.into_iter().filter(is_failure);
-        self.errors.extend(errors.map(|InputError { reference, problem }| ResolveError {
-            entry: binding.id,
-            subject: binding.subject.clone(),
-            reference,
-            problem,
-        }));
     }
 
     /// Sets a variable for each key of an object. `set_by` names the key behind each variable that objects of this
@@ -135,25 +123,26 @@ impl<'a> LayerWalk<'a> {
                 self.wanted.insert(locator);
                 return;
             }
-            Some(Err(failure)) => return self.fail_env_from(entry, ResolveProblem::Fetch(failure.clone())),
+            Some(Err(failure)) => {
+                let unread = self.answers.unread(failure, &entry.reference, &entry.subject);
+                return self.errors.push(unread.problem);
+            }
             Some(Ok(document)) => document,
         };
         let (variables, mut errors) = self.variables_of(entry, document);
         for variable in variables {
             errors.extend(self.set_from_key(entry, variable, set_by).err());
         }
-        for error in errors {
-            self.fail_env_from(entry, ResolveProblem::EnvFrom { region: document.region.clone(), error });
-        }
+        self.errors.extend(errors.into_iter().map(env_from::told_of(entry, document.region.as_ref())));
     }
 
-    fn variables_of(&mut self, entry: &'a EnvFrom, document: &Document) -> (Vec<KeyVariable>, Vec<EnvFromError>) {
+    fn variables_of(&mut self, entry: &'a EnvFrom, document: &Document) -> (Vec<KeyVariable>, Vec<Problem>) {
         let SecretRef { locator, selector } = &entry.reference;
         let members = if locator.is_path() {
             Ok(env_from::parameters(document))
         } else {
             let json = self.answers.extractor.node(locator, document, selector);
-            json.map_err(EnvFromError::Extract).and_then(env_from::keys)
+            json.map_err(|error| error.problem).and_then(|json| env_from::keys(json, entry))
         };
         let members = match members {
             Ok(members) => members,
@@ -161,7 +150,7 @@ impl<'a> LayerWalk<'a> {
         };
         let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
         let mut overridden = Vec::new();
-        let variables = env_from::variables(&members, &entry.naming, |key, name| {
+        let variables = env_from::variables(&members, entry, |key, name| {
             let is_set = claimed.contains(name) || self.plan.keeps(name);
             if is_set {
                 let label = label(key, name);
@@ -178,11 +167,11 @@ impl<'a> LayerWalk<'a> {
         entry: &EnvFrom,
         KeyVariable { key, name, value }: KeyVariable,
         set_by: &mut BTreeMap<EnvName, String>,
-    ) -> Result<(), EnvFromError> {
+    ) -> Result<(), Problem> {
         let locator = &entry.reference.locator;
         let key_of_secret = format!("{} of {}", key_or_placeholder(&key), locator.written_id());
         if let Some(other) = set_by.insert(name.clone(), key_of_secret.clone()) {
-            return Err(EnvFromError::clash(&name, &key, [other, key_of_secret]));
+            return Err(env_from::clash(&name, &key, &[other, key_of_secret], &entry.subject));
         }
         let subject = Subject { label: label(&key, name.as_str()), ..entry.subject.clone() };
         let parameter_name = locator.is_path().then_some(key);
@@ -190,11 +179,6 @@ impl<'a> LayerWalk<'a> {
         self.resolved.entries.push(ResolvedEntry { entry: entry.id, subject: subject.clone(), read_from });
         self.resolved.variables.push(ResolvedVariable { name, value, entry: entry.id, subject });
         Ok(())
-    }
-
-    fn fail_env_from(&mut self, entry: &EnvFrom, problem: ResolveProblem) {
-        let (subject, reference) = (entry.subject.clone(), Some(entry.reference.clone()));
-        self.errors.push(ResolveError { entry: entry.id, subject, reference, problem });
     }
 }
 

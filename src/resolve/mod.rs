@@ -1,29 +1,23 @@
 //! Resolves a plan with the fetched documents: to a value for each target, or to every error at once.
 
 mod attempt;
-mod declared;
 mod encoding;
 mod env_from;
 mod extract;
 mod json;
 mod layer_walk;
-mod resolve_error;
 mod template;
-
-pub use env_from::EnvFromError;
-pub use extract::{Absent, ExtractError};
-pub use resolve_error::{ResolveError, ResolveProblem};
-pub use template::RenderError;
 
 use std::collections::BTreeSet;
 
 use crate::model::answer::Fetched;
 use crate::model::entry::Subject;
 use crate::model::plan::{EntryId, Plan};
+use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::resolved::Resolved;
 
-use declared::naming_errors;
+use env_from::naming_errors;
 use layer_walk::LayerWalk;
 
 /// The result of one round of a resolution.
@@ -39,7 +33,7 @@ pub enum Round<'a> {
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub resolved: Resolved,
-    pub errors: Vec<ResolveError>,
+    pub errors: Vec<Problem>,
 }
 
 /// Resolves every target whose documents are fetched.
@@ -64,10 +58,9 @@ pub fn resolve_offline(plan: &Plan) -> Outcome {
 
 /// Fails every target with a reference that `answers` has an error for; nothing is resolved.
 pub fn unsupported(plan: &Plan, answers: &Fetched) -> Outcome {
-    let error = |(entry, subject, reference): (EntryId, &Subject, &SecretRef)| {
+    let error = |(_, subject, reference): (EntryId, &Subject, &SecretRef)| {
         let failure = answers.get(&reference.locator)?.as_ref().err()?;
-        let problem = ResolveProblem::Fetch(failure.clone());
-        Some(ResolveError { entry, subject: subject.clone(), reference: Some(reference.clone()), problem })
+        Some(failure.problem(reference, subject, plan.aliases()))
     };
     Outcome { resolved: Resolved::default(), errors: plan.references().filter_map(error).collect() }
 }
@@ -112,11 +105,11 @@ mod tests {
         }
     }
 
-    fn done(plan: &Plan, fetched: &Fetched) -> Result<Resolved, Vec<ResolveError>> {
+    fn done(plan: &Plan, fetched: &Fetched) -> Result<Resolved, Vec<Problem>> {
         match resolve(plan, fetched) {
             Round::Done(Outcome { resolved, errors }) if errors.is_empty() => Ok(resolved),
             Round::Done(Outcome { errors, .. }) => Err(errors),
-            Round::Pending(locators) => unreachable!("{locators:?}"),
+            Round::Pending(locators) => panic!("{locators:?}"),
         }
     }
 
@@ -190,7 +183,7 @@ mod tests {
         let mut fetched = Fetched::default();
         fetch(&plan, &mut fetched, absent);
         let errors = done(&plan, &fetched).unwrap_err();
-        let mut labels: Vec<_> = errors.iter().map(|error| error.subject.label.as_str()).collect();
+        let mut labels: Vec<_> = errors.iter().map(|error| error.entries[0].label.as_str()).collect();
         labels.sort_unstable();
         assert_eq!(labels, ["A", "B"]);
     }
@@ -233,9 +226,6 @@ mod tests {
         let mut fetched = Fetched::default();
         fetch(&plan, &mut fetched, || Ok(r#"{"a":"x"}"#));
         let errors = done(&plan, &fetched).unwrap_err();
-        let ResolveProblem::EnvFrom { error: EnvFromError::Clash { name, .. }, .. } = &errors[0].problem else {
-            panic!("{errors:?}");
-        };
-        assert_eq!(name.as_deref(), Some("the variable A"));
+        assert!(errors[0].code == "same-name" && errors[0].text.ends_with("both give the variable A"), "{errors:?}");
     }
 }

@@ -4,10 +4,7 @@ use crate::model::options::SignalNumber;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The command was executed. Its end is reported after this.
-    Started,
-    StartFailed,
-    /// The command ended and is reaped.
+    /// The command ended and is reaped. A command that cannot be delivered or executed ends as well, with 78, 126 or 127.
     Ended {
         status: ExitStatus,
         group: Group,
@@ -20,9 +17,10 @@ pub enum Event {
     Continued,
     /// A signal to forward, or the one that requests a poll, reached this process.
     Signal(SignalNumber),
+    /// The result of a poll, or the death of the child that waits at the gate, which is [`PollResult::Failed`].
     Polled(PollResult),
-    Prepared,
-    NotPrepared,
+    Delivered,
+    NotDelivered,
     Elapsed(Timer),
 }
 
@@ -39,13 +37,11 @@ pub enum Group {
     Alive,
 }
 
-/// The values of a poll, compared at its end with those that the command has.
+/// The values of a poll, compared with those of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollResult {
-    /// Other values, which are kept and replace any that an earlier poll left.
+    /// Other values, with which the child waits at the gate.
     Changed,
-    /// Other values, the same as those that are kept already.
-    Kept,
     Unchanged,
     Failed,
 }
@@ -62,36 +58,31 @@ pub enum Timer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Deliver the prepared values and start the command in a process group of its own. [`Event::Started`] or
-    /// [`Event::StartFailed`] follows.
+    /// Open the gate of the child that waits, which is the command from then on.
     Start,
-    /// Tell the service manager that the command is started, for the first time.
-    NotifyReady,
+    /// Open the gate of the child that waits, for a delivery of its files alone. [`Event::Delivered`] or [`Event::NotDelivered`]
+    /// follows.
+    Deliver,
+    /// End a child that waits at the gate, and fork one that polls. [`Event::Polled`] follows unless the poll is cancelled.
+    StartPoll,
+    /// End the child that polls, waits or delivers, if there is one, and disarm the timer of the next poll.
+    CancelPoll,
     /// Send a signal to the command's process group, which has a process.
     Signal(SignalNumber),
     /// Make the command the foreground job, if this process is it.
     GiveTerminal,
     /// Take the terminal back, and stop this process by the signal that stopped the command.
     Suspend(SignalNumber),
-    /// Set the timer of a delay.
+    /// Set the timer of a delay, in place of one that is set.
     Arm(Delay),
+    /// Unset a timer, if it is set.
     Disarm(Timer),
-    /// Read all values. [`Event::Polled`] follows unless the poll is cancelled.
-    StartPoll,
-    /// Drop the poll in flight, and disarm the timer of the next.
-    CancelPoll,
-    /// Take the kept values and do what can fail before the command is touched: for a restart write temporary files (the poll has
-    /// checked the environment), for a signal replace the files, for an exit nothing. [`Event::Prepared`] or [`Event::NotPrepared`]
-    /// follows.
-    Prepare,
-    /// Wipe the kept values.
-    Discard,
     Report(Notice),
     /// Remove the files and exit. Nothing follows.
     Exit(Outcome),
 }
 
-/// The length of a timer, of which `schedule` has the rules.
+/// The length of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
     FirstPoll,
@@ -99,6 +90,8 @@ pub enum Delay {
         /// The number of polls in succession that failed.
         failures: u32,
     },
+    /// The rest of the second that lies between two polls, or between a start and a poll: the next poll was requested.
+    AskedPoll,
     Splay,
     /// The time of `--grace` before a change has its consequence, since the command may be ending by a SIGTERM that was forwarded.
     AfterTerm,
@@ -106,18 +99,12 @@ pub enum Delay {
     Kill,
 }
 
-/// A line for the user, which the caller completes with names, versions and reasons.
+/// A line for the user. The child that polls words the lines about a change, and prints that of a failed poll itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    Changed,
     /// The values became those of the command again before it was touched.
     Reverted,
-    /// The first poll of several that failed.
-    PollFailed,
     PollRecovered,
-    /// The command keeps its values; the next poll finds the change again.
-    NotPrepared,
-    Restarted,
     Ended(ExitStatus),
     /// A SIGTERM cancelled what was to follow the end of the command.
     Cancelled,
@@ -139,8 +126,6 @@ pub enum Outcome {
     /// EX_TEMPFAIL (sysexits(3)), for a service manager that starts the unit again.
     Rotated,
     Command(ExitStatus),
-    /// The failure of the start: 126 or 127.
-    NotStarted,
 }
 
 impl ExitStatus {
@@ -156,27 +141,10 @@ impl ExitStatus {
 impl Delay {
     pub fn timer(self) -> Timer {
         match self {
-            Self::FirstPoll | Self::NextPoll { .. } => Timer::Poll,
+            Self::FirstPoll | Self::NextPoll { .. } | Self::AskedPoll => Timer::Poll,
             Self::Splay | Self::AfterTerm => Timer::Splay,
             Self::Grace => Timer::Grace,
             Self::Kill => Timer::Kill,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_that_a_signal_killed_has_the_status_128_and_its_number() {
-        assert_eq!(ExitStatus::Killed(SignalNumber::TERM).code(), 143);
-        assert_eq!(ExitStatus::Killed(SignalNumber::KILL).code(), 137);
-        assert_eq!(ExitStatus::Killed(SignalNumber(64)).code(), 192);
-    }
-
-    #[test]
-    fn a_command_that_exited_has_its_own_status() {
-        assert_eq!(ExitStatus::Exited(255).code(), 255);
     }
 }

@@ -1,4 +1,4 @@
-//! Properties of random histories: the state machine against a model of the process group, the timers and the poll.
+//! Properties of random histories: the state machine against a model of the processes and the timers.
 
 use std::collections::BTreeSet;
 
@@ -6,29 +6,38 @@ use nix::libc;
 use proptest::prelude::*;
 
 use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult, Timer};
-use super::policy::Policy;
-use super::state::{Next, Phase, State};
-use super::step::{begin, step};
-use crate::model::options::{OnRotation, SignalNumber};
+use super::state::{EarlierChange, Next, Phase, Poll, State};
+use super::{begin, step};
+use crate::model::options::{OnRotation, Rotation, SignalNumber};
 
 const TIMERS: [Timer; 4] = [Timer::Poll, Timer::Splay, Timer::Grace, Timer::Kill];
-const RESULTS: [PollResult; 4] = [PollResult::Changed, PollResult::Kept, PollResult::Unchanged, PollResult::Failed];
+const RESULTS: [PollResult; 3] = [PollResult::Changed, PollResult::Unchanged, PollResult::Failed];
 const USR1: SignalNumber = SignalNumber(libc::SIGUSR1);
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
 const SIGNALS: [SignalNumber; 4] = [SignalNumber::TERM, SignalNumber::CONT, USR1, POLL];
 
+/// The child beside the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Child {
+    None,
+    Polls,
+    Waits,
+    Delivers,
+}
+
 /// The things that the actions create and end.
 struct World {
+    rotation: Rotation,
     state: State,
-    has_child: bool,
+    has_command: bool,
     /// Processes of the group beside the command.
     has_rest: bool,
-    is_starting: bool,
-    is_preparing: bool,
-    is_polling: bool,
-    /// A poll left values that differ from the command's.
-    has_new_values: bool,
+    child: Child,
     armed: BTreeSet<Timer>,
+    /// A poll was requested, and none began since.
+    is_poll_asked: bool,
+    /// The SIGTERMs that the group got without one that came.
+    own_terms: u32,
     ends: u32,
     reported_ends: u32,
     last_status: Option<ExitStatus>,
@@ -39,17 +48,17 @@ struct World {
 }
 
 impl World {
-    fn begin() -> Self {
+    fn begin(rotation: Rotation) -> Self {
         let (state, actions) = begin();
         let mut world = Self {
+            rotation,
             state,
-            has_child: false,
+            has_command: false,
             has_rest: false,
-            is_starting: false,
-            is_preparing: false,
-            is_polling: false,
-            has_new_values: false,
+            child: Child::Waits,
             armed: BTreeSet::new(),
+            is_poll_asked: false,
+            own_terms: 0,
             ends: 0,
             reported_ends: 0,
             last_status: None,
@@ -57,140 +66,155 @@ impl World {
             came: 0,
             sent: 0,
         };
-        actions.into_iter().for_each(|action| world.act(action));
+        actions.into_iter().for_each(|action| world.act(action, None));
+        world.check();
         world
     }
 
-    /// The events that can happen now. Nothing but signals comes before the outcome of a start.
+    /// The events that can happen now.
     fn possible(&self, status: u8) -> Vec<Event> {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
-        if self.is_starting {
-            events.push(if status.is_multiple_of(16) { Event::StartFailed } else { Event::Started });
-            return events;
-        }
-        if self.has_child {
+        if self.has_command {
             let is_killed = status >= 230;
             let status = if is_killed { ExitStatus::Killed(SignalNumber::KILL) } else { ExitStatus::Exited(status) };
             events.extend([Event::Suspended(USR1), Event::Continued]);
             // A command seldom ends by itself, so that histories have restarts.
-            let ends = is_killed || !matches!(self.state, State::Running(_));
+            let ends = is_killed || !self.is_running();
             events.extend(ends.then_some(Event::Ended { status, group: self.group() }));
         } else if self.has_rest {
             events.push(Event::GroupEmpty);
         }
-        if self.is_preparing {
-            events.extend([Event::Prepared, Event::Prepared, Event::NotPrepared]);
-        }
-        if self.is_polling {
-            let is_possible = |result: &PollResult| *result != PollResult::Kept || self.has_new_values;
-            events.extend(RESULTS.into_iter().filter(is_possible).map(Event::Polled));
+        match self.child {
+            Child::None => {}
+            Child::Polls => events.extend(RESULTS.map(Event::Polled)),
+            // It seldom dies at the gate.
+            Child::Waits => events.extend(status.is_multiple_of(4).then_some(Event::Polled(PollResult::Failed))),
+            Child::Delivers => events.extend([Event::Delivered, Event::NotDelivered]),
         }
         // Twice, so that histories reach the states behind timers.
-        let armed = TIMERS.into_iter().filter(|timer| self.armed.contains(timer));
-        events.extend(armed.flat_map(|timer| [Event::Elapsed(timer); 2]));
+        events.extend(self.armed.iter().flat_map(|timer| [Event::Elapsed(*timer); 2]));
         events
     }
 
-    fn feed(&mut self, policy: &Policy, event: Event) {
+    fn feed(&mut self, event: Event) {
         match event {
-            Event::Started => (self.is_starting, self.has_child) = (false, true),
-            Event::StartFailed => self.is_starting = false,
             Event::Ended { status, .. } => {
-                self.has_child = false;
+                self.has_command = false;
                 self.ends += 1;
                 self.last_status = Some(status);
             }
             Event::GroupEmpty => self.has_rest = false,
-            Event::Prepared | Event::NotPrepared => self.is_preparing = false,
-            Event::Polled(result) => {
-                self.is_polling = false;
-                self.has_new_values |= result == PollResult::Changed;
-            }
+            Event::Polled(PollResult::Changed) => self.child = Child::Waits,
+            Event::Polled(_) | Event::Delivered | Event::NotDelivered => self.child = Child::None,
             Event::Elapsed(timer) => assert!(self.armed.remove(&timer)),
-            Event::Signal(signal) => self.came += u32::from(signal == USR1),
+            Event::Signal(signal) => {
+                self.came += u32::from(signal == USR1);
+                self.is_poll_asked |= self.rotation.poll_signal == Some(signal);
+            }
             Event::Suspended(_) | Event::Continued => {}
         }
-        let must_forward = event == Event::Signal(USR1) && matches!(self.state, State::Running(_));
+        let must_forward = event == Event::Signal(USR1) && self.is_running();
         let sent = self.sent;
-        let (state, actions) = step(policy, self.state.clone(), event);
+        let (state, actions) = step(&self.rotation, self.state.clone(), event);
         self.state = state;
-        actions.into_iter().for_each(|action| self.act(action));
+        actions.into_iter().for_each(|action| self.act(action, Some(event)));
         assert!(!must_forward || self.sent == sent + 1, "a signal is forwarded once");
         self.check();
     }
 
-    fn act(&mut self, action: Action) {
+    fn act(&mut self, action: Action, cause: Option<Event>) {
         assert_eq!(self.exit, None, "{action:?} after the exit");
         match action {
             Action::Start => {
-                assert!(!self.has_child && !self.is_starting, "a second command");
-                self.is_starting = true;
+                assert!(!self.has_command, "a second command");
+                assert_eq!(self.child, Child::Waits, "a start without a launch at the gate");
+                (self.has_command, self.has_rest, self.child, self.own_terms) = (true, false, Child::None, 0);
+            }
+            Action::Deliver => {
+                assert_eq!(self.child, Child::Waits, "a delivery without a launch at the gate");
+                self.child = Child::Delivers;
+            }
+            Action::StartPoll => {
+                assert!(matches!(self.child, Child::None | Child::Waits), "a second poll");
+                (self.child, self.is_poll_asked) = (Child::Polls, false);
+            }
+            Action::CancelPoll => {
+                self.child = Child::None;
+                self.armed.remove(&Timer::Poll);
             }
             Action::Signal(signal) => {
-                assert!(self.has_child || self.has_rest, "{signal:?} to an empty group");
+                assert!(self.has_command || self.has_rest, "{signal:?} to an empty group");
                 self.sent += u32::from(signal == USR1);
+                let is_own = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
+                self.own_terms += u32::from(is_own);
             }
-            Action::GiveTerminal | Action::Suspend(_) => assert!(self.has_child, "{action:?} without a command"),
-            Action::Arm(delay) => assert!(self.armed.insert(delay.timer()), "{delay:?} is armed already"),
+            Action::GiveTerminal | Action::Suspend(_) => assert!(self.has_command, "{action:?} without a command"),
+            Action::Arm(delay) => {
+                // Only a request brings a poll forward.
+                assert!(self.armed.insert(delay.timer()) || delay == Delay::AskedPoll, "{delay:?} is armed already");
+                if delay.timer() == Timer::Poll {
+                    assert_eq!(delay == Delay::AskedPoll, self.is_poll_asked, "a request is not lost");
+                }
+            }
             Action::Disarm(timer) => {
                 self.armed.remove(&timer);
             }
-            Action::StartPoll => {
-                assert!(!self.is_polling, "a second poll");
-                self.is_polling = true;
-            }
-            Action::CancelPoll => {
-                self.is_polling = false;
-                self.armed.remove(&Timer::Poll);
-            }
-            Action::Prepare => {
-                assert!(self.has_child && self.has_new_values && !self.is_preparing);
-                (self.is_preparing, self.has_new_values) = (true, false);
-            }
-            Action::Discard => assert!(std::mem::take(&mut self.has_new_values), "no values to discard"),
             Action::Report(Notice::Ended(status)) => {
                 assert_eq!(self.last_status, Some(status));
                 self.reported_ends += 1;
             }
             Action::Exit(outcome) => {
-                assert!(!self.has_child && !self.is_starting, "an exit before the command");
+                assert!(!self.has_command, "an exit before the command");
                 self.exit = Some(outcome);
             }
-            Action::NotifyReady | Action::Report(_) => {}
+            Action::Report(_) => {}
         }
     }
 
     /// The invariants between events.
     fn check(&self) {
-        let is_running = matches!(self.state, State::Running(_));
-        assert!(!self.has_child || is_running || matches!(self.state, State::Stopping(_)));
-        assert!(!is_running || self.has_child, "no command in {:?}", self.state);
-        assert_eq!(self.is_starting, matches!(self.state, State::Starting(_)));
+        assert!(self.own_terms <= 1, "a second SIGTERM of our own");
         assert_eq!(self.ends, self.reported_ends, "every end is reported once");
         assert_eq!(self.exit.is_some(), self.state == State::Exited);
-        let is_armed = |timer: Timer| self.armed.contains(&timer);
-        assert_eq!(self.is_polling || is_armed(Timer::Poll), is_running, "the next poll of {:?}", self.state);
-        let phase = if let State::Stopping(stopping) = &self.state { Some(stopping.phase) } else { None };
-        assert_eq!(is_armed(Timer::Grace), phase == Some(Phase::Grace));
-        assert_eq!(is_armed(Timer::Kill), phase == Some(Phase::Killed));
-        assert!(!(self.is_polling && is_armed(Timer::Poll)));
         // Held signals are pending once, and signals after SIGKILL have no receiver.
         assert!(self.sent <= self.came, "a doubled signal");
+        let (child, timers): (Child, &[Timer]) = match &self.state {
+            State::Running(running) => match running.poll {
+                Poll::Idle => (Child::None, &[Timer::Poll]),
+                Poll::Polling(EarlierChange::Delayed) => (Child::Polls, &[Timer::Splay]),
+                Poll::Polling(EarlierChange::None | EarlierChange::Due) => (Child::Polls, &[]),
+                Poll::Waiting => (Child::Waits, &[Timer::Poll, Timer::Splay]),
+                Poll::Delivering => (Child::Delivers, &[]),
+            },
+            State::Stopping(stopping) => (
+                if stopping.next == Next::Start { Child::Waits } else { Child::None },
+                if stopping.phase == Phase::Grace { &[Timer::Grace] } else { &[Timer::Kill] },
+            ),
+            State::Exited => (Child::None, &[]),
+        };
+        assert_eq!(self.child, child, "{:?}", self.state);
+        assert!(self.armed.iter().eq(timers), "{:?} in {:?}", self.armed, self.state);
+        assert!(self.has_command || !self.is_running(), "no command in {:?}", self.state);
         if let Some(Outcome::Command(status)) = self.exit {
             assert_eq!(self.last_status, Some(status), "the status of the last command");
         }
     }
 
     /// Lets the process group end if it was asked to.
-    fn settle(&mut self, policy: &Policy) {
+    fn settle(&mut self) {
         while let State::Stopping(stopping) = &self.state {
-            let event = match stopping.phase {
+            self.feed(match stopping.phase {
                 Phase::Grace => Event::Elapsed(Timer::Grace),
-                Phase::Killed if self.has_child => Event::Ended { status: ExitStatus::Exited(0), group: self.group() },
+                Phase::Killed if self.has_command => {
+                    Event::Ended { status: ExitStatus::Exited(0), group: self.group() }
+                }
                 Phase::Killed => Event::Elapsed(Timer::Kill),
-            };
-            self.feed(policy, event);
+            });
         }
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(self.state, State::Running(_))
     }
 
     fn group(&self) -> Group {
@@ -198,15 +222,19 @@ impl World {
     }
 }
 
-fn policies() -> impl Strategy<Value = Policy> {
+fn rotations() -> impl Strategy<Value = Rotation> {
     let on_rotation = prop_oneof![
         Just(OnRotation::Restart),
         Just(OnRotation::Signal(SignalNumber(libc::SIGHUP))),
         Just(OnRotation::Exit)
     ];
     let stop_signal = prop_oneof![Just(SignalNumber::TERM), Just(SignalNumber(libc::SIGQUIT))];
-    (on_rotation, stop_signal, prop_oneof![Just(None), Just(Some(POLL))])
-        .prop_map(|(on_rotation, stop_signal, poll_signal)| Policy { on_rotation, stop_signal, poll_signal })
+    (on_rotation, stop_signal, prop_oneof![Just(None), Just(Some(POLL))]).prop_map(
+        |(on_rotation, stop_signal, poll_signal)| {
+            let (poll_interval, splay, grace) = Default::default();
+            Rotation { on_rotation, stop_signal, poll_signal, poll_interval, splay, grace }
+        },
+    )
 }
 
 /// Every kind of event, possible or not.
@@ -214,16 +242,14 @@ fn events() -> impl Strategy<Value = Event> {
     let status = any::<u8>().prop_map(ExitStatus::Exited);
     let group = prop_oneof![Just(Group::Empty), Just(Group::Alive)];
     prop_oneof![
-        Just(Event::Started),
-        Just(Event::StartFailed),
         (status, group).prop_map(|(status, group)| Event::Ended { status, group }),
         Just(Event::GroupEmpty),
         Just(Event::Suspended(USR1)),
         Just(Event::Continued),
         prop::sample::select(SIGNALS.to_vec()).prop_map(Event::Signal),
         prop::sample::select(RESULTS.to_vec()).prop_map(Event::Polled),
-        Just(Event::Prepared),
-        Just(Event::NotPrepared),
+        Just(Event::Delivered),
+        Just(Event::NotDelivered),
         prop::sample::select(TIMERS.to_vec()).prop_map(Event::Elapsed),
     ]
 }
@@ -232,40 +258,50 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn there_are_never_two_commands_and_every_end_is_reported_once(
-        policy in policies(),
+    fn every_history_keeps_the_invariants_and_every_change_has_its_consequence(
+        rotation in rotations(),
         choices in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 0..200),
     ) {
-        let mut world = World::begin();
+        let mut world = World::begin(rotation);
         for (choice, status, has_rest) in choices {
             // A command makes and ends processes of its group at any time.
-            if world.has_child {
+            if world.has_command {
                 world.has_rest = has_rest;
             }
             let event = *choice.get(&world.possible(status));
-            world.feed(&policy, event);
+            world.feed(event);
         }
         // A group that was asked to end does.
-        world.settle(&policy);
-        if world.is_starting {
-            world.feed(&policy, Event::StartFailed);
+        world.settle();
+        if world.exit.is_some() {
+            return Ok(());
         }
-        prop_assert!(world.exit.is_some() || matches!(world.state, State::Running(_)), "{:?}", world.state);
-        if world.has_child {
-            world.feed(&policy, Event::Ended { status: ExitStatus::Exited(3), group: Group::Empty });
+        // Values that stay changed reach the command: at most a poll, its splay, and the delay after a SIGTERM.
+        for _ in 0..5 {
+            match world.child {
+                Child::Polls => world.feed(Event::Polled(PollResult::Changed)),
+                Child::Waits if world.is_running() => world.feed(Event::Elapsed(Timer::Splay)),
+                Child::None if world.is_running() => world.feed(Event::Elapsed(Timer::Poll)),
+                Child::None | Child::Waits | Child::Delivers => {}
+            }
+        }
+        prop_assert!(world.child == Child::Delivers || !world.is_running(), "{:?}", world.state);
+        world.settle();
+        if world.has_command {
+            world.feed(Event::Ended { status: ExitStatus::Exited(3), group: Group::Empty });
             prop_assert_eq!(world.exit, Some(Outcome::Command(ExitStatus::Exited(3))));
         }
     }
 
     #[test]
     fn events_that_cannot_happen_start_nothing_and_an_exit_is_final(
-        policy in policies(),
+        rotation in rotations(),
         history in prop::collection::vec(events(), 0..200),
     ) {
         let (mut state, _) = begin();
         for event in history {
             let before = state.clone();
-            let (after, actions) = step(&policy, state, event);
+            let (after, actions) = step(&rotation, state, event);
             let starts = actions.iter().filter(|action| **action == Action::Start).count();
             let was_restarting = matches!(&before, State::Stopping(stopping) if stopping.next == Next::Start);
             prop_assert!(starts == 0 || starts == 1 && was_restarting);
@@ -273,23 +309,6 @@ proptest! {
             prop_assert_eq!(actions.iter().any(is_exit), before != State::Exited && after == State::Exited);
             prop_assert!(before != State::Exited || after == State::Exited && actions.is_empty());
             state = after;
-        }
-    }
-
-    #[test]
-    fn a_failed_poll_touches_nothing(
-        policy in policies(),
-        failures in 1_u32..100,
-    ) {
-        let mut world = World::begin();
-        world.feed(&policy, Event::Started);
-        for count in 1..=failures {
-            world.feed(&policy, Event::Elapsed(Timer::Poll));
-            let (_, actions) = step(&policy, world.state.clone(), Event::Polled(PollResult::Failed));
-            let next = Action::Arm(Delay::NextPoll { failures: count });
-            let warned = [Action::Report(Notice::PollFailed), next];
-            prop_assert_eq!(&actions[..], if count == 1 { &warned[..] } else { &warned[1..] });
-            world.feed(&policy, Event::Polled(PollResult::Failed));
         }
     }
 }

@@ -1,24 +1,40 @@
 //! Supervision of the command with `--on-rotation`: the state machine that restarts, signals or stops it when a secret changes, and its
 //! process.
 //!
+//! Each poll is a forked child: a launch that waits at a gate, before delivery and execve, once its values are resolved. The child whose
+//! gate is opened for a start is the command from then on.
+//!
 //! [`step`] is a function from state and event to state and actions. It has no clock, no source of secrets and no process: the
 //! caller turns what happens into events and carries out the actions in their order, with the functions of `process`.
 
 mod event;
-mod policy;
 #[cfg(target_os = "linux")]
 pub mod process;
 mod running;
-pub mod schedule;
-mod starting;
 mod state;
-mod step;
 mod stopping;
 
 pub use event::{Action, Delay, Event, ExitStatus, KillReason, Notice, Outcome, PollResult, Timer};
-pub use policy::Policy;
 pub use state::{Command, Next, State, Stopping};
-pub use step::{begin, step};
+
+use crate::model::options::Rotation;
+use state::Running;
+
+/// Returns the state of the first command, whose launch waits at the gate, and what is to be done now.
+pub fn begin() -> (State, Vec<Action>) {
+    (State::Running(Running::default()), vec![Action::Start, Action::Arm(Delay::FirstPoll)])
+}
+
+/// Returns the state after an event, and what is to be done now, in this order.
+///
+/// An event that has no meaning in a state changes nothing: a timer or a poll may end in the moment in which it is cancelled.
+pub fn step(rotation: &Rotation, state: State, event: Event) -> (State, Vec<Action>) {
+    match state {
+        State::Running(running) => running::step(rotation, running, event),
+        State::Stopping(stopping) => stopping::step(rotation, stopping, event),
+        State::Exited => (State::Exited, Vec::new()),
+    }
+}
 
 #[cfg(test)]
 mod histories;

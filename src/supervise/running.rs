@@ -1,59 +1,49 @@
 //! Transitions while the command runs: polls, changes and forwarded signals.
 
 use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult, Timer};
-use super::policy::Policy;
-use super::state::{Change, Command, Next, NextPoll, Phase, Poll, Running, State, Stopping};
-use crate::model::options::{OnRotation, SignalNumber};
+use super::state::{Command, EarlierChange, Next, Phase, Poll, Running, State, Stopping};
+use crate::model::options::{OnRotation, Rotation, SignalNumber};
 
-pub fn step(policy: &Policy, state: Running, event: Event) -> (State, Vec<Action>) {
-    match event {
-        Event::Elapsed(Timer::Poll) if state.poll == Poll::Scheduled => poll(state, vec![Action::StartPoll]),
-        Event::Signal(signal) if policy.polls_on(signal) => requested(state),
-        Event::Signal(signal) => forward(state, signal),
-        Event::Polled(result) => polled(state, result),
-        Event::Elapsed(Timer::Splay) if state.change == Change::Delayed => delayed(policy, state),
-        Event::Prepared if state.change == Change::Preparing => prepared(policy, state),
-        Event::NotPrepared if state.change == Change::Preparing => {
-            (State::Running(Running { change: Change::None, ..state }), vec![Action::Report(Notice::NotPrepared)])
+pub fn step(rotation: &Rotation, state: Running, event: Event) -> (State, Vec<Action>) {
+    match (event, state.poll) {
+        (Event::Signal(signal), _) if rotation.poll_signal == Some(signal) => asked(state),
+        (Event::Signal(signal), _) => forward(state, signal),
+        (Event::Elapsed(Timer::Poll), Poll::Idle) => poll(state, EarlierChange::None),
+        (Event::Elapsed(Timer::Poll), Poll::Waiting) => poll(state, EarlierChange::Delayed),
+        (Event::Polled(result), Poll::Polling(change)) => polled(rotation, state, change, result),
+        // The next poll finds the change again.
+        (Event::Polled(PollResult::Failed), Poll::Waiting) => {
+            (State::Running(Running { poll: Poll::Idle, ..state }), vec![Action::Disarm(Timer::Splay)])
         }
-        Event::Suspended(signal) => {
+        (Event::Elapsed(Timer::Splay), Poll::Polling(EarlierChange::Delayed)) => {
+            (State::Running(Running { poll: Poll::Polling(EarlierChange::Due), ..state }), Vec::new())
+        }
+        (Event::Elapsed(Timer::Splay), Poll::Waiting) if may_be_ending(rotation, &state) => {
+            (State::Running(Running { has_term: false, ..state }), vec![Action::Arm(Delay::AfterTerm)])
+        }
+        (Event::Elapsed(Timer::Splay), Poll::Waiting) => rotate(rotation, state, Vec::new()),
+        (Event::Delivered, Poll::Delivering) => delivered(rotation, state),
+        (Event::NotDelivered, Poll::Delivering) => idle(state, Vec::new()),
+        (Event::Suspended(signal), _) => {
             (State::Running(Running { is_suspended: true, ..state }), vec![Action::Suspend(signal)])
         }
-        Event::Continued => (State::Running(Running { is_suspended: false, ..state }), Vec::new()),
-        Event::Ended { status, group } => ended(&state, status, group),
-        Event::Started
-        | Event::StartFailed
-        | Event::GroupEmpty
-        | Event::Prepared
-        | Event::NotPrepared
-        | Event::Elapsed(_) => (State::Running(state), Vec::new()),
+        (Event::Continued, _) => (State::Running(Running { is_suspended: false, ..state }), Vec::new()),
+        (Event::Ended { status, group }, _) => ended(status, group),
+        (
+            Event::GroupEmpty | Event::Polled(_) | Event::Delivered | Event::NotDelivered | Event::Elapsed(_),
+            Poll::Idle | Poll::Polling(_) | Poll::Waiting | Poll::Delivering,
+        ) => (State::Running(state), Vec::new()),
     }
 }
 
-fn poll(state: Running, actions: Vec<Action>) -> (State, Vec<Action>) {
-    (State::Running(Running { poll: Poll::InFlight { again: false }, ..state }), actions)
-}
-
-/// Polls at once, or again after the poll in flight.
-fn requested(state: Running) -> (State, Vec<Action>) {
-    match state.poll {
-        Poll::Scheduled => poll(state, vec![Action::Disarm(Timer::Poll), Action::StartPoll]),
-        Poll::InFlight { .. } => {
-            (State::Running(Running { poll: Poll::InFlight { again: true }, ..state }), Vec::new())
-        }
-    }
-}
-
-/// Prepares the change, unless the command may be ending by a SIGTERM: a stop would cut that short, and a start undo it.
-fn delayed(policy: &Policy, state: Running) -> (State, Vec<Action>) {
-    let stops = match policy.on_rotation {
-        OnRotation::Restart | OnRotation::Exit => true,
-        OnRotation::Signal(_) => false,
+/// Schedules a poll that was requested, at once or after the launch in flight.
+fn asked(state: Running) -> (State, Vec<Action>) {
+    let state = Running { is_poll_asked: true, ..state };
+    let actions = match state.poll {
+        Poll::Idle | Poll::Waiting => vec![state.next_poll()],
+        Poll::Polling(_) | Poll::Delivering => Vec::new(),
     };
-    if stops && state.has_term {
-        return (State::Running(Running { has_term: false, ..state }), vec![Action::Arm(Delay::AfterTerm)]);
-    }
-    (State::Running(Running { change: Change::Preparing, ..state }), vec![Action::Prepare])
+    (State::Running(state), actions)
 }
 
 /// Sends a signal to the command's process group. SIGCONT, which a shell sends to continue a job, returns the terminal first. A command
@@ -69,70 +59,92 @@ fn forward(state: Running, signal: SignalNumber) -> (State, Vec<Action>) {
     (State::Running(Running { has_term, ..state }), actions)
 }
 
-fn polled(state: Running, result: PollResult) -> (State, Vec<Action>) {
-    let Poll::InFlight { again } = state.poll else { return (State::Running(state), Vec::new()) };
-    let failures = match result {
-        PollResult::Failed => state.failures.saturating_add(1),
-        PollResult::Changed | PollResult::Kept | PollResult::Unchanged => 0,
-    };
+fn poll(state: Running, change: EarlierChange) -> (State, Vec<Action>) {
+    let state = Running { poll: Poll::Polling(change), is_poll_asked: false, ..state };
+    (State::Running(state), vec![Action::StartPoll])
+}
+
+fn idle(state: Running, mut actions: Vec<Action>) -> (State, Vec<Action>) {
+    actions.push(state.next_poll());
+    (State::Running(Running { poll: Poll::Idle, ..state }), actions)
+}
+
+fn polled(rotation: &Rotation, mut state: Running, change: EarlierChange, result: PollResult) -> (State, Vec<Action>) {
     let mut actions = Vec::new();
-    if (state.failures == 0) != (failures == 0) {
-        actions.push(Action::Report(if failures == 0 { Notice::PollRecovered } else { Notice::PollFailed }));
+    if result == PollResult::Failed {
+        state.failures = state.failures.saturating_add(1);
+    } else if std::mem::take(&mut state.failures) > 0 {
+        actions.push(Action::Report(Notice::PollRecovered));
     }
-    let (change, consequence) = compared(result, state.change);
-    actions.extend(consequence);
-    let state = Running { failures, change, ..state };
-    if again {
-        actions.push(Action::StartPoll);
-        return poll(state, actions);
-    }
-    actions.push(Action::Arm(Delay::NextPoll { failures }));
-    (State::Running(Running { poll: Poll::Scheduled, ..state }), actions)
-}
-
-/// Returns the change after a poll, and what follows from its result.
-fn compared(result: PollResult, change: Change) -> (Change, Vec<Action>) {
     match (result, change) {
-        (PollResult::Changed, Change::None) => {
-            (Change::Delayed, vec![Action::Report(Notice::Changed), Action::Arm(Delay::Splay)])
+        (PollResult::Changed, EarlierChange::Due) if !may_be_ending(rotation, &state) => {
+            rotate(rotation, state, actions)
         }
-        // One consequence for both changes.
-        (PollResult::Changed, Change::Delayed) => (Change::Delayed, vec![Action::Report(Notice::Changed)]),
-        // The next poll finds it again.
-        (PollResult::Changed, Change::Preparing) => (Change::Preparing, vec![Action::Discard]),
-        (PollResult::Unchanged, Change::Delayed) => {
-            let actions = vec![Action::Disarm(Timer::Splay), Action::Discard, Action::Report(Notice::Reverted)];
-            (Change::None, actions)
+        (PollResult::Changed, _) => {
+            match change {
+                EarlierChange::None => actions.push(Action::Arm(Delay::Splay)),
+                EarlierChange::Delayed => {}
+                EarlierChange::Due => {
+                    state.has_term = false;
+                    actions.push(Action::Arm(Delay::AfterTerm));
+                }
+            }
+            actions.push(state.next_poll());
+            (State::Running(Running { poll: Poll::Waiting, ..state }), actions)
         }
-        (PollResult::Unchanged, Change::None | Change::Preparing) | (PollResult::Kept | PollResult::Failed, _) => {
-            (change, Vec::new())
-        }
-    }
-}
-
-fn prepared(policy: &Policy, state: Running) -> (State, Vec<Action>) {
-    match policy.on_rotation {
-        OnRotation::Restart => stop(policy, &state, Next::Start),
-        OnRotation::Exit => stop(policy, &state, Next::ExitRotated),
-        OnRotation::Signal(signal) => {
-            (State::Running(Running { change: Change::None, ..state }), vec![Action::Signal(signal)])
+        (PollResult::Unchanged | PollResult::Failed, _) => {
+            actions.extend((change == EarlierChange::Delayed).then_some(Action::Disarm(Timer::Splay)));
+            let is_reverted = result == PollResult::Unchanged && change != EarlierChange::None;
+            actions.extend(is_reverted.then_some(Action::Report(Notice::Reverted)));
+            idle(state, actions)
         }
     }
 }
 
-/// Asks the process group to end.
-fn stop(policy: &Policy, state: &Running, next: Next) -> (State, Vec<Action>) {
-    let mut actions = vec![Action::CancelPoll, Action::Signal(policy.stop_signal)];
+/// True if a change waits, since the command may be ending by a SIGTERM: a stop would cut that short, and a start undo it.
+fn may_be_ending(rotation: &Rotation, state: &Running) -> bool {
+    match rotation.on_rotation {
+        OnRotation::Restart | OnRotation::Exit => state.has_term,
+        OnRotation::Signal(_) => false,
+    }
+}
+
+/// Carries out the consequence of a change, whose launch waits at the gate.
+fn rotate(rotation: &Rotation, state: Running, mut actions: Vec<Action>) -> (State, Vec<Action>) {
+    let next = match rotation.on_rotation {
+        OnRotation::Restart => {
+            actions.push(Action::Disarm(Timer::Poll));
+            Next::Start
+        }
+        OnRotation::Exit => {
+            actions.push(Action::CancelPoll);
+            Next::ExitRotated
+        }
+        OnRotation::Signal(_) => {
+            actions.extend([Action::Disarm(Timer::Poll), Action::Deliver]);
+            return (State::Running(Running { poll: Poll::Delivering, ..state }), actions);
+        }
+    };
+    actions.push(Action::Signal(rotation.stop_signal));
     // A suspended process handles a signal when it is continued.
     actions.extend(state.is_suspended.then_some(Action::Signal(SignalNumber::CONT)));
     actions.push(Action::Arm(Delay::Grace));
-    (State::Stopping(stopping(state, Command::Alive, next)), actions)
+    let is_poll_asked = state.is_poll_asked;
+    let stopping = Stopping { command: Command::Alive, phase: Phase::Grace, next, is_poll_asked };
+    (State::Stopping(stopping), actions)
+}
+
+fn delivered(rotation: &Rotation, state: Running) -> (State, Vec<Action>) {
+    let signal = match rotation.on_rotation {
+        OnRotation::Signal(signal) => Some(Action::Signal(signal)),
+        OnRotation::Restart | OnRotation::Exit => None,
+    };
+    idle(state, signal.into_iter().collect())
 }
 
 /// The command ended by itself: asks what is left of its group to end as well.
-fn ended(state: &Running, status: ExitStatus, group: Group) -> (State, Vec<Action>) {
-    let mut actions = vec![Action::Report(Notice::Ended(status)), Action::CancelPoll];
-    actions.extend((state.change == Change::Delayed).then_some(Action::Disarm(Timer::Splay)));
+fn ended(status: ExitStatus, group: Group) -> (State, Vec<Action>) {
+    let mut actions = vec![Action::Report(Notice::Ended(status)), Action::CancelPoll, Action::Disarm(Timer::Splay)];
     match group {
         Group::Empty => {
             actions.push(Action::Exit(Outcome::Command(status)));
@@ -143,13 +155,13 @@ fn ended(state: &Running, status: ExitStatus, group: Group) -> (State, Vec<Actio
             let signals = [SignalNumber::TERM, SignalNumber::CONT].map(Action::Signal);
             actions.extend(signals);
             actions.push(Action::Arm(Delay::Grace));
-            (State::Stopping(stopping(state, Command::Ended(status), Next::ExitEnded)), actions)
+            let stopping = Stopping {
+                command: Command::Ended(status),
+                phase: Phase::Grace,
+                next: Next::ExitEnded,
+                is_poll_asked: false,
+            };
+            (State::Stopping(stopping), actions)
         }
     }
-}
-
-fn stopping(state: &Running, command: Command, next: Next) -> Stopping {
-    let is_due = matches!(state.poll, Poll::InFlight { .. });
-    let next_poll = NextPoll { is_due, failures: state.failures };
-    Stopping { command, phase: Phase::Grace, next, held: Vec::new(), next_poll }
 }

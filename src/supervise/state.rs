@@ -1,69 +1,62 @@
 //! The states of the supervisor.
 
-use super::event::ExitStatus;
-use crate::model::options::SignalNumber;
+use super::event::{Action, Delay, ExitStatus};
 
 /// The command exists in `Running`, and in `Stopping` until its end. Its process group can outlast it, in `Stopping` alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    Starting(Starting),
     Running(Running),
     Stopping(Stopping),
     /// The exit of this process is ordered.
     Exited,
 }
 
-/// The start of the command is ordered, and its outcome is not known yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Starting {
-    pub is_first: bool,
-    /// The signals to forward once the command is started, in the order in which they came, each once.
-    pub held: Vec<SignalNumber>,
-    pub next_poll: NextPoll,
-}
-
-/// The command runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The command runs. The default is a command that was just started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Running {
     pub poll: Poll,
     /// The number of polls that failed since the last one that did not.
     pub failures: u32,
-    pub change: Change,
+    /// True if a poll was requested since the last one began, which may have read the secret before it changed.
+    pub is_poll_asked: bool,
     /// True while the command is stopped by job control.
     pub is_suspended: bool,
     /// True if a SIGTERM was forwarded, so that the command may be ending by itself, and no change has waited for that since.
     pub has_term: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The forked launch that reads the values again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Poll {
-    /// The timer of the next poll is armed.
-    Scheduled,
-    InFlight {
-        /// True if another poll was requested meanwhile: this one may have read the secret before it changed.
-        again: bool,
-    },
+    /// None; the timer of the next poll is armed.
+    #[default]
+    Idle,
+    /// It resolves the values. An earlier one may have found a change.
+    Polling(EarlierChange),
+    /// It waits at the gate with changed values. The timers of the splay and of the next poll are armed.
+    Waiting,
+    /// Its gate is open, and it replaces the files.
+    Delivering,
 }
 
+/// The change that an earlier poll found, whose launch was replaced by the one that polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The command has the newest values that were read.
+pub enum EarlierChange {
     None,
-    /// Other values were read, and the delay of `--splay`, or that after a SIGTERM, is not over.
+    /// The timer of the splay is armed.
     Delayed,
-    /// The preparation of the new values is ordered, and its result not known yet.
-    Preparing,
+    /// The splay is over. The consequence waits for the result of the poll.
+    Due,
 }
 
 /// The process group was asked to end, or killed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopping {
     pub command: Command,
     pub phase: Phase,
     pub next: Next,
-    /// Signals that came after SIGKILL, for the command that is started next.
-    pub held: Vec<SignalNumber>,
-    pub next_poll: NextPoll,
+    /// As in [`Running`], for the next command.
+    pub is_poll_asked: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +77,7 @@ pub enum Phase {
 /// The step after the end of the process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
+    /// Start the launch that waits at the gate.
     Start,
     /// Exit because a secret changed.
     ExitRotated,
@@ -93,18 +87,9 @@ pub enum Next {
     ExitEnded,
 }
 
-/// The facts about polling that a restart must not lose.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NextPoll {
-    /// True if a poll was requested or cut short, so that the next one is due right after the start.
-    pub is_due: bool,
-    /// As in [`Running`].
-    pub failures: u32,
-}
-
-/// Adds a signal to those that are held, as the kernel does with pending ones: each once.
-pub fn hold(held: &mut Vec<SignalNumber>, signal: SignalNumber) {
-    if !held.contains(&signal) {
-        held.push(signal);
+impl Running {
+    /// Returns the action that schedules the next poll.
+    pub fn next_poll(&self) -> Action {
+        Action::Arm(if self.is_poll_asked { Delay::AskedPoll } else { Delay::NextPoll { failures: self.failures } })
     }
 }

@@ -1,11 +1,10 @@
 //! Transitions while the process group ends: the grace period, SIGKILL, and what follows.
 
-use super::event::{Action, Delay, Event, ExitStatus, Group, KillReason, Notice, Outcome, Timer};
-use super::policy::Policy;
-use super::state::{Command, Next, Phase, Starting, State, Stopping, hold};
-use crate::model::options::SignalNumber;
+use super::event::{Action, Delay, Event, ExitStatus, Group, KillReason, Notice, Outcome, PollResult, Timer};
+use super::state::{Command, Next, Phase, Running, State, Stopping};
+use crate::model::options::{Rotation, SignalNumber};
 
-pub fn step(policy: &Policy, mut state: Stopping, event: Event) -> (State, Vec<Action>) {
+pub fn step(rotation: &Rotation, mut state: Stopping, event: Event) -> (State, Vec<Action>) {
     match (event, state.command) {
         (Event::Ended { status, group }, Command::Alive) => ended(state, status, group),
         (Event::GroupEmpty, Command::Ended(status)) => finish(state, status),
@@ -17,23 +16,25 @@ pub fn step(policy: &Policy, mut state: Stopping, event: Event) -> (State, Vec<A
             (State::Stopping(state), vec![Action::Arm(Delay::Kill)])
         }
         (Event::Elapsed(Timer::Kill), Command::Ended(status)) if state.phase == Phase::Killed => finish(state, status),
-        (Event::Signal(signal), _) if policy.polls_on(signal) => {
-            state.next_poll.is_due = true;
+        (Event::Signal(signal), _) if rotation.poll_signal == Some(signal) => {
+            state.is_poll_asked = true;
             (State::Stopping(state), Vec::new())
         }
         (Event::Signal(SignalNumber::TERM), _) => terminate(state),
         (Event::Signal(signal), _) => forward(state, signal),
+        // The launch that waits for this end died at the gate.
+        (Event::Polled(PollResult::Failed), _) if state.next == Next::Start => {
+            (State::Stopping(Stopping { next: Next::ExitRotated, ..state }), Vec::new())
+        }
         (Event::Suspended(signal), Command::Alive) => (State::Stopping(state), vec![Action::Suspend(signal)]),
         (
-            Event::Started
-            | Event::StartFailed
-            | Event::Ended { .. }
+            Event::Ended { .. }
             | Event::GroupEmpty
             | Event::Suspended(_)
             | Event::Continued
             | Event::Polled(_)
-            | Event::Prepared
-            | Event::NotPrepared
+            | Event::Delivered
+            | Event::NotDelivered
             | Event::Elapsed(_),
             Command::Alive | Command::Ended(_),
         ) => (State::Stopping(state), Vec::new()),
@@ -46,7 +47,7 @@ fn terminate(state: Stopping) -> (State, Vec<Action>) {
     match (state.next, state.phase) {
         (Next::Start | Next::ExitRotated, Phase::Grace | Phase::Killed) => {
             let state = Stopping { next: Next::ExitCancelled, ..state };
-            (State::Stopping(state), vec![Action::Report(Notice::Cancelled)])
+            (State::Stopping(state), vec![Action::CancelPoll, Action::Report(Notice::Cancelled)])
         }
         (Next::ExitCancelled, Phase::Grace) => kill(state, KillReason::SecondTerm, vec![Action::Disarm(Timer::Grace)]),
         (Next::ExitCancelled, Phase::Killed) => (State::Stopping(state), Vec::new()),
@@ -54,17 +55,13 @@ fn terminate(state: Stopping) -> (State, Vec<Action>) {
     }
 }
 
-/// Sends a signal to the process group. After SIGKILL, it is held for the next command, if there will be one.
-fn forward(mut state: Stopping, signal: SignalNumber) -> (State, Vec<Action>) {
+/// Sends a signal to the process group. After SIGKILL, no process is left to handle it.
+fn forward(state: Stopping, signal: SignalNumber) -> (State, Vec<Action>) {
     let mut actions = Vec::new();
-    match (state.phase, state.next) {
-        (Phase::Grace, _) => {
-            let returns_terminal = signal == SignalNumber::CONT && state.command == Command::Alive;
-            actions.extend(returns_terminal.then_some(Action::GiveTerminal));
-            actions.push(Action::Signal(signal));
-        }
-        (Phase::Killed, Next::Start) => hold(&mut state.held, signal),
-        (Phase::Killed, Next::ExitRotated | Next::ExitCancelled | Next::ExitEnded) => {}
+    if state.phase == Phase::Grace {
+        let returns_terminal = signal == SignalNumber::CONT && state.command == Command::Alive;
+        actions.extend(returns_terminal.then_some(Action::GiveTerminal));
+        actions.push(Action::Signal(signal));
     }
     (State::Stopping(state), actions)
 }
@@ -93,8 +90,8 @@ fn finish(state: Stopping, status: ExitStatus) -> (State, Vec<Action>) {
     let exit = |outcome| (State::Exited, vec![disarm, Action::Exit(outcome)]);
     match state.next {
         Next::Start => {
-            let starting = Starting { is_first: false, held: state.held, next_poll: state.next_poll };
-            (State::Starting(starting), vec![disarm, Action::Start])
+            let running = Running { is_poll_asked: state.is_poll_asked, ..Running::default() };
+            (State::Running(running), vec![disarm, Action::Start, running.next_poll()])
         }
         Next::ExitRotated => exit(Outcome::Rotated),
         Next::ExitCancelled | Next::ExitEnded => exit(Outcome::Command(status)),

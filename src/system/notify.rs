@@ -5,29 +5,32 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 
-/// The service manager's socket.
-pub struct NotifySocket {
-    socket: UnixDatagram,
-    address: SocketAddr,
-}
+use crate::model::inherited::Inherited;
 
-impl NotifySocket {
-    /// Returns the socket with this name: a path, or `@` and an abstract name (unix(7)). `None` for any other name, and without a
-    /// free descriptor.
-    pub fn open(name: &OsStr) -> Option<Self> {
-        let address = match name.as_bytes() {
-            [b'@', abstract_name @ ..] => abstract_address(abstract_name)?,
-            [b'/', ..] => SocketAddr::from_pathname(Path::new(name)).ok()?,
-            _ => return None,
-        };
-        let socket = UnixDatagram::unbound().ok()?;
-        socket.set_nonblocking(true).ok()?;
-        Some(Self { socket, address })
+/// The service manager's socket, the value of NOTIFY_SOCKET.
+#[derive(Default)]
+pub struct Notifier(Option<SocketAddr>);
+
+impl Notifier {
+    /// Every value is ignored but a path, and `@` and an abstract name (unix(7)).
+    pub fn new(inherited: &Inherited) -> Self {
+        Self(inherited.filled("NOTIFY_SOCKET").and_then(address))
     }
 
-    /// Sends assignments, without blocking. A failure is ignored: notification is optional.
+    /// Sends assignments without blocking. A failure is ignored, since notification is optional.
     pub fn send(&self, assignments: &str) {
-        let _ = self.socket.send_to_addr(assignments.as_bytes(), &self.address);
+        if let (Some(address), Ok(socket)) = (&self.0, UnixDatagram::unbound()) {
+            let _ = socket.set_nonblocking(true);
+            let _ = socket.send_to_addr(assignments.as_bytes(), address);
+        }
+    }
+}
+
+fn address(name: &OsStr) -> Option<SocketAddr> {
+    match name.as_bytes() {
+        [b'@', abstract_name @ ..] => abstract_address(abstract_name),
+        [b'/', ..] => SocketAddr::from_pathname(Path::new(name)).ok(),
+        _ => None,
     }
 }
 
@@ -41,25 +44,4 @@ fn abstract_address(name: &[u8]) -> Option<SocketAddr> {
 #[cfg(not(target_os = "linux"))]
 fn abstract_address(_: &[u8]) -> Option<SocketAddr> {
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_path_and_an_abstract_name_are_sockets() {
-        for name in ["/run/systemd/notify", "@/org/freedesktop/systemd1/notify"] {
-            assert!(NotifySocket::open(name.as_ref()).is_some(), "{name}");
-        }
-        let too_long = format!("/{}", "x".repeat(200));
-        for name in ["", "vsock:2:1234", "relative", &too_long] {
-            assert!(NotifySocket::open(name.as_ref()).is_none(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_message_to_nobody_is_dropped() {
-        NotifySocket::open("/nonexistent/notify".as_ref()).unwrap().send("READY=1");
-    }
 }

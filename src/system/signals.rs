@@ -1,121 +1,167 @@
-//! Signal dispositions: the termination signals, a query, and handlers that are restored when dropped.
+//! The signals that end a launch.
+//!
+//! They are blocked before the first thread starts, which each thread inherits, so no handler runs anywhere: the main thread polls for
+//! them and ends the process in ordinary code. On systems other than Linux they keep their default action.
 
-#![allow(unsafe_code, reason = "nix leaves the soundness of a signal handler to its caller")]
+#![allow(unsafe_code, reason = "an initializer before `main`, and dispositions, for which nix has no query")]
 
+use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{mem, ptr};
 
+use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{SigAction, SigSet, SigmaskHow, Signal, sigaction};
+use nix::sys::signal::{SigSet, Signal, raise};
+use nix::unistd::getpid;
 
 /// The signals that a terminal, a service manager or a user sends to end a process, which is their default action.
 pub const TERMINATION: [Signal; 4] = [Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
 
-/// The action that is in force for a signal (signal(7)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
-    /// SIG_DFL
-    Default,
-    /// SIG_IGN
-    Ignored,
-    /// A handler of this process.
-    Handled,
+/// True if SIGPIPE had its default action when the process began.
+static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
+
+/// An initializer that runs before `main`.
+#[used]
+// SAFETY: this section is an array of pointers to functions with the C ABI, which the C runtime calls once before `main`.
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
+static BEFORE_MAIN: extern "C" fn() = before_main;
+
+/// Notes the inherited action of SIGPIPE, which Rust's runtime ignores right before `main`, and clears the dumpable flag
+/// (PR_SET_DUMPABLE): no core file, and no other process of the user reads the memory. A process that opened /proc/PID/mem before the
+/// flag is cleared keeps its access. `execve` sets the flag again; macOS has no counterpart that `execve` would undo.
+extern "C" fn before_main() {
+    SIGPIPE_WAS_DEFAULT.store(has_action(libc::SIGPIPE, libc::SIG_DFL), Ordering::Relaxed);
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-/// Returns the disposition of a signal. May be called before `main`.
-pub fn disposition(signal: Signal) -> Disposition {
-    // SAFETY: all-zero is a valid `sigaction`, and with a null new action the call only writes the present one to it.
-    let handler = unsafe {
-        let mut present: libc::sigaction = mem::zeroed();
-        libc::sigaction(signal as libc::c_int, ptr::null(), &raw mut present);
-        present.sa_sigaction
-    };
-    match handler {
-        libc::SIG_DFL => Disposition::Default,
-        libc::SIG_IGN => Disposition::Ignored,
-        _ => Disposition::Handled,
-    }
+static INHERITED: OnceLock<Inherited> = OnceLock::new();
+
+/// The state of signals at the start of this process, which the command gets.
+struct Inherited {
+    mask: SigSet,
+    /// The termination signals that were neither ignored nor blocked: a blocked signal is queued even if it is ignored, so an ignored
+    /// one is left alone (`nohup`).
+    watched: SigSet,
+    /// True if SIGCHLD was ignored, with which the kernel reaps children by itself and loses their status.
+    ignores_children: bool,
 }
 
-/// Blocks every signal on the calling thread, so that the kernel delivers those of the process to another.
-pub fn block_signals() {
-    let _ = SigSet::all().thread_block();
-}
-
-/// Calls `action` with every signal blocked, which a thread that it starts inherits.
-pub fn with_blocked_signals<T>(action: impl FnOnce() -> T) -> T {
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
-    let result = action();
-    let _ = before.and_then(|mask| mask.thread_set_mask());
-    result
-}
-
-/// An action that is installed for some signals. Dropping the value restores the previous actions.
-pub struct Handlers {
-    previous: Vec<(Signal, SigAction)>,
-}
-
-impl Handlers {
-    /// Installs `action` for each of `signals`.
-    ///
-    /// # Safety
-    /// A handler in `action` must call only async-signal-safe functions (signal-safety(7)).
-    pub unsafe fn install(action: SigAction, signals: impl IntoIterator<Item = Signal>) -> Self {
-        let install = |signal| {
-            // SAFETY: the handler is async-signal-safe by this function's own contract.
-            let previous = unsafe { sigaction(signal, &action) }.ok()?;
-            Some((signal, previous))
+impl Inherited {
+    fn look() -> Self {
+        let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
+        let is_watched = |signal: &Signal| {
+            cfg!(target_os = "linux") && !mask.contains(*signal) && !has_action(*signal as libc::c_int, libc::SIG_IGN)
         };
-        Self { previous: signals.into_iter().filter_map(install).collect() }
-    }
-
-    /// Returns the signals that the action was installed for.
-    pub fn signals(&self) -> impl Iterator<Item = Signal> {
-        self.previous.iter().map(|(signal, _)| *signal)
-    }
-
-    /// Restores the previous actions, in the order in which they were replaced.
-    pub fn restore(&self) {
-        for (signal, previous) in &self.previous {
-            // SAFETY: this action was in force before, so its handler, if any, was installed as sound.
-            let _ = unsafe { sigaction(*signal, previous) };
+        Self {
+            mask,
+            watched: TERMINATION.into_iter().filter(is_watched).collect(),
+            ignores_children: has_action(libc::SIGCHLD, libc::SIG_IGN),
         }
     }
 }
 
-impl Drop for Handlers {
-    fn drop(&mut self) {
-        self.restore();
+/// Blocks the termination signals that would end this process, until [`release`] or [`restore`]. To be called on the main thread before
+/// it starts another.
+///
+/// SIGTTOU is blocked as well, so that a line on a terminal (`stty tostop`) does not stop a background job, and SIGXFSZ, so that a write
+/// beyond the limit on the size of files fails instead. SIGCHLD gets its default action.
+pub fn hold() {
+    let Inherited { mask, watched, ignores_children } = INHERITED.get_or_init(Inherited::look);
+    if *ignores_children {
+        set_action(Signal::SIGCHLD, libc::SIG_DFL);
+    }
+    set_action(Signal::SIGPIPE, libc::SIG_IGN);
+    let mut held = *mask;
+    held.extend(watched.iter());
+    held.add(Signal::SIGTTOU);
+    held.add(Signal::SIGXFSZ);
+    let _ = held.thread_set_mask();
+}
+
+/// Returns a held signal that came. It stays pending.
+pub fn held() -> Option<Signal> {
+    let pending = pending();
+    INHERITED.get()?.watched.iter().find(|signal| pending.contains(*signal))
+}
+
+/// The signals that are blocked and came (sigpending(2)).
+pub fn pending() -> SigSet {
+    // SAFETY: all-zero is a valid set, to which alone the call writes.
+    unsafe {
+        let mut pending: libc::sigset_t = mem::zeroed();
+        libc::sigpending(&raw mut pending);
+        SigSet::from_sigset_t_unchecked(pending)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use nix::sys::signal::{SaFlags, SigHandler};
+/// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is polled, not read. `None` where no signal is
+/// held.
+///
+/// # Errors
+/// Without a free descriptor.
+pub fn descriptor() -> Result<Option<OwnedFd>, Errno> {
+    #[cfg(target_os = "linux")]
+    if let Some(Inherited { watched, .. }) = INHERITED.get() {
+        use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-    use super::*;
-
-    extern "C" fn do_nothing(_: libc::c_int) {}
-
-    #[test]
-    fn handlers_are_in_force_until_they_are_restored_or_dropped() {
-        // No other test uses this signal.
-        let signal = Signal::SIGUSR2;
-        let action = SigAction::new(SigHandler::Handler(do_nothing), SaFlags::empty(), SigSet::empty());
-        assert_eq!(disposition(signal), Disposition::Default);
-        // SAFETY: the handler does nothing.
-        let handlers = unsafe { Handlers::install(action, [signal]) };
-        assert_eq!(disposition(signal), Disposition::Handled);
-        handlers.restore();
-        assert_eq!(disposition(signal), Disposition::Default);
-        // SAFETY: the handler does nothing.
-        let handlers = unsafe { Handlers::install(action, [signal]) };
-        drop(handlers);
-        assert_eq!(disposition(signal), Disposition::Default);
+        return SignalFd::with_flags(watched, SfdFlags::SFD_CLOEXEC).map(|descriptor| Some(descriptor.into()));
     }
+    Ok(None)
+}
 
-    #[test]
-    fn an_ignored_signal_has_the_disposition_ignored() {
-        // Rust's runtime ignores it before `main`.
-        assert_eq!(disposition(Signal::SIGPIPE), Disposition::Ignored);
+/// Ends the process if a held signal came, and else lets the termination signals end it by themselves, until [`hold`].
+pub fn release() {
+    if let Some(signal) = held() {
+        end_by(signal);
     }
+    if let Some(Inherited { watched, .. }) = INHERITED.get() {
+        let _ = watched.thread_unblock();
+    }
+}
+
+/// Ends this process by a termination signal: as PID 1, for which the kernel discards it (pid_namespaces(7)), with status 128 + n.
+pub fn end_by(signal: Signal) -> ! {
+    if getpid().as_raw() != 1 {
+        let _ = raise(signal);
+        let _ = SigSet::from_iter([signal]).thread_unblock();
+    }
+    exit(128 + signal as libc::c_int)
+}
+
+/// Ends this process at once (_exit(2)), whatever other threads do.
+pub fn exit(status: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(status) }
+}
+
+/// Restores the inherited mask and dispositions, which execve(2) keeps; a held signal that is pending ends the process here.
+/// Async-signal-safe, since a child calls it between fork and execve. [`hold`] reverts it.
+pub fn restore() {
+    if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
+        set_action(Signal::SIGPIPE, libc::SIG_DFL);
+    }
+    let Some(Inherited { mask, ignores_children, .. }) = INHERITED.get() else { return };
+    if *ignores_children {
+        set_action(Signal::SIGCHLD, libc::SIG_IGN);
+    }
+    let _ = mask.thread_set_mask();
+}
+
+/// True if a signal, by its number, has this action (SIG_DFL or SIG_IGN).
+pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
+    // SAFETY: all-zero is a valid `sigaction`, and with a null new action the call only writes the present one to it.
+    unsafe {
+        let mut present: libc::sigaction = mem::zeroed();
+        libc::sigaction(signal, ptr::null(), &raw mut present);
+        present.sa_sigaction == action
+    }
+}
+
+/// Sets SIG_DFL or SIG_IGN.
+fn set_action(signal: Signal, action: libc::sighandler_t) {
+    // SAFETY: neither action is a handler, so no code runs in signal context.
+    unsafe { libc::signal(signal as libc::c_int, action) };
 }

@@ -1,30 +1,27 @@
-//! Checks before writing to a terminal or a pipe, and its foreground job.
+//! The controlling terminal, its foreground job, and checks before writing to a terminal or a pipe.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
+use nix::unistd::{getpgrp, tcgetpgrp};
 
-/// True unless another job has the terminal, a credential_process that asks for a password, say, or the terminal is stopped (Ctrl-S).
+/// Moves to the start of the line and erases it.
+pub const ERASE_LINE: &str = "\r\x1b[K";
+
+/// True if this process's group is the terminal's foreground job.
+pub fn is_foreground(terminal: impl AsFd) -> bool {
+    tcgetpgrp(terminal) == Ok(getpgrp())
+}
+
+/// True unless another job has the terminal, or the terminal is stopped (Ctrl-S).
 pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
     // ENOTTY: not the controlling terminal, so there are no jobs.
-    tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp()) && is_writable(terminal)
+    let is_ours = tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp());
+    is_ours && is_writable(terminal)
 }
 
-/// Makes a group the terminal's foreground job. SIGTTOU, which a background process gets for that, is blocked meanwhile.
-pub fn set_foreground(terminal: impl AsFd, group: Pid) {
-    let mut ours = SigSet::empty();
-    ours.add(Signal::SIGTTOU);
-    let before = ours.thread_swap_mask(SigmaskHow::SIG_BLOCK);
-    let _ = tcsetpgrp(terminal, group);
-    if let Ok(before) = before {
-        let _ = before.thread_set_mask();
-    }
-}
-
-/// True if a write to the descriptor would not block. Async-signal-safe.
+/// True if a write to the descriptor would not block, of up to PIPE_BUF bytes.
 pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
     poll_writable(descriptor, PollTimeout::ZERO)
 }

@@ -1,6 +1,5 @@
-//! Limits of time: the deadline of a launch, retries within it, and a watchdog for a runtime that is blocked.
+//! Limits of time: the deadline of a launch, retries within it, and the progress until then.
 
 pub mod deadline;
 pub mod progress;
 pub mod retry;
-pub mod watchdog;

@@ -1,15 +1,12 @@
 //! Retries: exponential backoff with full jitter, limited by attempts and by the deadline.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
-use super::progress::{Event, WaitReason};
-use crate::model::answer::{FetchError, Outage, Refusal};
+use crate::model::answer::{ATTEMPTS, Asked, FetchError, Outage, Refusal};
 
 /// The failure of an attempt, by its meaning for further attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,116 +43,75 @@ struct Backoff {
 /// After an outage, which may be over in a moment.
 const OUTAGE: Backoff = Backoff { first: Duration::from_millis(100), factor: 2, longest: Duration::from_secs(5) };
 /// After throttling. The other clients that were throttled retry as well, in unknown number, so the pauses grow fast to what a
-/// large fleet needs (docs/fleet.md has the figures).
+/// large fleet needs (docs/benchmarks.md has the figures).
 const THROTTLED: Backoff = Backoff { first: Duration::from_secs(2), factor: 4, longest: Duration::from_secs(30) };
-/// While `--wait` waits.
-const WAITING: Backoff = Backoff { first: Duration::from_millis(100), factor: 2, longest: Duration::from_secs(1) };
-
-/// A limit that comes before the deadline.
-#[derive(Clone, Copy, Debug)]
-struct Limit {
-    end: Instant,
-    /// The length of all pauses at the beginning; later ones move the end.
-    paused: Duration,
-}
 
 /// The number of attempts and the time that one request has.
 #[derive(Clone, Debug)]
 pub struct RetryBudget {
     deadline: Deadline,
     max_attempts: Option<u32>,
-    /// The start and the divisor of a share of the time.
-    share: Option<(Instant, u32)>,
-    limit: Option<Limit>,
-    /// The request as `-vv` names it.
+    /// The end of a share of the time.
+    share: Option<Instant>,
+    /// The request, as `-vv` and a deadline name it.
     request: Option<Arc<str>>,
 }
 
 impl RetryBudget {
     /// A budget of all the time until `deadline` and at most `max_attempts` attempts (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
-        Self { deadline, max_attempts, share: None, limit: None, request: None }
+        Self { deadline, max_attempts, share: None, request: None }
     }
 
     /// Returns a budget of 1/`count` of the remaining time, for the first of `count` regions or providers.
     pub fn share(&self, count: usize) -> Self {
         let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
-        Self { share: Some((Instant::now(), count)), ..self.clone() }
+        Self { share: Some(Instant::now() + self.left() / count), ..self.clone() }
     }
 
-    /// Returns the same budget with an end after `time` at the latest. Questions to the user do not count.
-    pub fn limited(&self, time: Duration) -> Self {
-        let limit = Limit { end: Instant::now() + time, paused: self.deadline.time_paused() };
-        Self { limit: Some(limit), ..self.clone() }
+    /// Returns a budget that ends with part `index` of `count` equal parts of the time from `begun` to the deadline.
+    pub fn part(&self, begun: Instant, index: usize, count: usize) -> Self {
+        let [index, count] = [index + 1, count.max(1)].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+        let whole = self.deadline.left() + begun.elapsed();
+        Self { share: Some(begun + whole / count * index), ..self.clone() }
     }
 
-    /// Returns the same budget with the deadline as its end.
-    pub fn without_limit(&self) -> Self {
-        Self { limit: None, ..self.clone() }
-    }
-
-    /// Returns the same budget with a name for the request, if attempts are traced.
+    /// Returns the same budget with a name for the request.
     pub fn for_request(&self, name: impl FnOnce() -> String) -> Self {
-        let request = self.deadline.progress().is_traced().then(|| name().into());
-        Self { request, ..self.clone() }
+        Self { request: Some(name().into()), ..self.clone() }
     }
 
     /// Makes one attempt within the budget, and traces it. `None`: the budget ended first.
-    pub async fn attempt<T>(
+    async fn attempt<T>(
         &self,
         number: u32,
         attempt: impl Future<Output = Result<T, Retry>>,
     ) -> Option<Result<T, Retry>> {
         let begun = Instant::now();
         let result = self.within(attempt).await;
-        if let Some(request) = &self.request {
+        if let Some(request) = self.request.as_ref().filter(|_| self.deadline.progress().is_traced()) {
+            let why = |error: &FetchError| format!(": {}", error.problem(&Asked::default()).message(false));
             let failure = match &result {
-                Some(Ok(_)) => None,
-                Some(Err(Retry::Permanent(error))) => Some(error.clone()),
-                Some(Err(Retry::Transient(outage, _))) => Some(FetchError::Unavailable(outage.clone())),
-                None => Some(FetchError::Unavailable(Outage::unanswered())),
+                Some(Ok(_)) => String::new(),
+                Some(Err(Retry::Permanent(error))) => why(error),
+                Some(Err(Retry::Transient(outage, _))) => why(&FetchError::Unavailable(outage.clone())),
+                None => why(&FetchError::Unavailable(Outage::unanswered())),
             };
-            let (request, elapsed) = (request.to_string(), begun.elapsed());
-            self.deadline.progress().trace(|| Event::Attempt { request, number, elapsed, failure });
+            let milliseconds = begun.elapsed().as_millis();
+            self.deadline.progress().trace(|| format!("{request}, attempt {number}, {milliseconds} ms{failure}"));
         }
         result
     }
 
-    /// The end of the budget, which moves when `--wait` ends and the timeout starts.
-    pub fn end(&self) -> Instant {
-        let (begun, over) = self.deadline.span();
-        let over = match self.limit {
-            None => over,
-            Some(Limit { end, paused }) => over.min(end + self.deadline.time_paused().saturating_sub(paused)),
-        };
-        match self.share {
-            None => over,
-            Some((share_begun, count)) => {
-                let begun = begun.max(share_begun);
-                begun + over.saturating_duration_since(begun) / count
-            }
-        }
+    /// The time that is left.
+    fn left(&self) -> Duration {
+        let share = self.share.map(|end| end.saturating_duration_since(Instant::now()));
+        share.unwrap_or(Duration::MAX).min(self.deadline.left())
     }
 
     /// Runs a future to its end, or cancels it and returns `None` at the end of the budget.
     pub async fn within<F: Future>(&self, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
-        loop {
-            match timeout_at(self.end(), select(future.as_mut(), pin!(self.deadline.started()))).await {
-                Ok(Either::Left((output, _))) => return Some(output),
-                // The timeout has started, so the end has moved.
-                Ok(Either::Right(_)) => {}
-                Err(_) => {
-                    self.notice_deadline();
-                    return None;
-                }
-            }
-        }
-    }
-
-    /// True if there is no time for another attempt.
-    pub fn is_spent(&self) -> bool {
-        self.end() <= Instant::now() + SHORTEST_ATTEMPT
+        timeout_at(Instant::now() + self.left(), future).await.ok()
     }
 
     /// Pauses after `attempts` failed attempts; returns false without a pause if there is no further attempt.
@@ -167,17 +123,7 @@ impl RetryBudget {
                 tokio::time::sleep(pause).await;
                 true
             }
-            None => {
-                self.notice_deadline();
-                false
-            }
-        }
-    }
-
-    /// Tells the watchdog if there is no time for another attempt, so that it leaves time to report the last one.
-    fn notice_deadline(&self) {
-        if self.deadline.span().1 <= Instant::now() + SHORTEST_ATTEMPT {
-            self.deadline.mark_noticed();
+            None => false,
         }
     }
 
@@ -192,15 +138,13 @@ impl RetryBudget {
         retry_after: Option<Duration>,
         jitter: f64,
     ) -> Option<Duration> {
-        let left = self.end().saturating_duration_since(Instant::now());
+        let left = self.left();
         let retry_after = retry_after.unwrap_or_default();
-        let is_waiting = self.deadline.is_waiting();
-        let is_last = !is_waiting && self.max_attempts.is_some_and(|max| attempts >= max);
+        let is_last = self.max_attempts.is_some_and(|max| attempts >= max);
         if is_last || left < SHORTEST_ATTEMPT || retry_after >= left {
             return None;
         }
         let backoff = match outage {
-            _ if is_waiting => WAITING,
             Some(Outage::Throttled(_)) => THROTTLED,
             Some(_) | None => OUTAGE,
         };
@@ -216,26 +160,16 @@ impl RetryBudget {
 /// # Errors
 /// The permanent failure, or [`FetchError::Unavailable`] with the last outage.
 pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T, Retry>) -> Result<T, FetchError> {
+    let (begun, mut tried) = (Instant::now(), 0);
     let mut last = Outage::unanswered();
     for attempts in 1.. {
+        tried = attempts;
         let retry_after = match budget.attempt(attempts, attempt()).await {
             None => break,
-            Some(Ok(answer)) => {
-                budget.deadline.mark_reachable();
-                return Ok(answer);
-            }
-            Some(Err(Retry::Permanent(error))) => {
-                budget.deadline.mark_reachable();
-                return Err(error);
-            }
+            Some(Ok(answer)) => return Ok(answer),
+            Some(Err(Retry::Permanent(error))) => return Err(error),
             Some(Err(Retry::Transient(outage, retry_after))) => {
-                budget.deadline.progress().note_reason(WaitReason::Outage(outage.clone()));
-                match &outage {
-                    Outage::Connection(_) | Outage::Timeout(_) => {}
-                    Outage::Throttled(_) | Outage::Service(_) | Outage::MalformedResponse(_) | Outage::ClockSkew(_) => {
-                        budget.deadline.mark_reachable()
-                    }
-                }
+                budget.deadline.progress().note_reason(outage.text().to_owned());
                 last = outage;
                 retry_after
             }
@@ -243,6 +177,10 @@ pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T,
         if !budget.pause(attempts, Some(&last), retry_after).await {
             break;
         }
+    }
+    if let (Outage::Timeout(why), Some(request)) = (&mut last, &budget.request) {
+        let attempts = if tried == 1 { "1 attempt".to_owned() } else { format!("{tried} attempts") };
+        *why += &format!("{ATTEMPTS}{attempts} in {:.1}s: {request})", begun.elapsed().as_secs_f64());
     }
     Err(FetchError::Unavailable(last))
 }
@@ -252,22 +190,7 @@ mod tests {
     use super::*;
 
     fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget {
-        RetryBudget::new(Deadline::new(Duration::from_secs(seconds), None), max_attempts)
-    }
-
-    #[test]
-    fn a_limited_budget_ends_before_the_deadline_and_is_shared() {
-        let deadline = Deadline::new(Duration::from_secs(60), None);
-        let begun = Instant::now();
-        let budget = RetryBudget::new(deadline.clone(), None).limited(Duration::from_secs(10));
-        assert!(budget.end() <= Instant::now() + Duration::from_secs(10));
-        assert!(budget.share(2).end() <= Instant::now() + Duration::from_secs(5));
-        let pause = Duration::from_millis(20);
-        deadline.paused(|| std::thread::sleep(pause));
-        assert!(budget.end() >= begun + Duration::from_secs(10) + pause);
-        assert!(
-            RetryBudget::new(deadline, None).limited(Duration::from_secs(90)).end() <= begun + Duration::from_secs(61)
-        );
+        RetryBudget::new(Deadline::new(Duration::from_secs(seconds)), max_attempts)
     }
 
     #[test]
@@ -299,19 +222,9 @@ mod tests {
 
     #[test]
     fn a_share_is_a_fraction_of_the_remaining_time() {
-        let left = |budget: &RetryBudget| budget.end().saturating_duration_since(Instant::now()).as_secs_f64();
+        let left = |budget: &RetryBudget| budget.left().as_secs_f64();
         let whole = budget(60, None);
         assert!((left(&whole.share(3)) - 20.0).abs() < 1.0, "{}", left(&whole.share(3)));
         assert!((left(&whole.share(1)) - 60.0).abs() < 1.0, "{}", left(&whole.share(1)));
-    }
-
-    #[test]
-    fn attempts_are_not_limited_while_waiting() {
-        let deadline = Deadline::new(Duration::from_secs(5), Some(Duration::from_secs(60)));
-        let budget = RetryBudget::new(deadline.clone(), Some(1));
-        assert!(budget.pause_for(9, None, None, 1.0).is_some_and(|pause| pause <= Duration::from_secs(1)));
-        deadline.start();
-        assert_eq!(budget.pause_for(9, None, None, 1.0), None);
-        assert!(budget.end() <= Instant::now() + Duration::from_secs(5));
     }
 }

@@ -101,25 +101,21 @@ fn several_units_at_once_get_their_own_credentials_by_one_request_each() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_credential_that_is_not_listed_fails_the_unit_at_once_and_the_journal_names_both() {
-    let Some(systemd) = Systemd::shared() else { return };
-    socket(systemd, "listed", "credentials:\n  unlisted.service: { tok: \"x:k\" }\n", LOCAL);
-    let unit = loading(systemd, "unlisted", "listed", &["tok", "other"]);
-    is_refused(systemd, &unit, "unlisted");
-    let journal = journal(systemd, "listed");
-    assert!(journal.contains("unlisted.service is refused the credential other"), "{journal}");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_denied_credential_fails_the_unit_and_the_journal_tells_as_that_of_a_launch() {
+fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_it() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
-    socket(systemd, "denied", "credentials:\n  denied.service: { tok: \"x:k\" }\n", &asking_with_keys(&aws));
-    let unit = loading(systemd, "denied", "denied", &["tok"]);
-    is_refused(systemd, &unit, "denied");
-    let journal = journal(systemd, "denied");
-    assert!(journal.contains("denied.service/tok (/etc/secrets-denied.yaml:2, x:k)"), "{journal}");
+    let not_installed = format!("{LOCAL}ExecStart=\nExecStart=/usr/bin/not-installed credential\n");
+    for (name, lines, credentials, told) in [
+        ("unlisted", LOCAL, &["tok", "other"][..], "unlisted.service is refused the credential other"),
+        ("denied", &asking_with_keys(&aws), &["tok"], "denied.service/tok (/etc/secrets-denied.yaml:2, x:k)"),
+        ("gone", &not_installed, &["tok"], ""),
+    ] {
+        socket(systemd, name, &format!("credentials:\n  {name}.service: {{ tok: \"x:k\" }}\n"), lines);
+        let unit = loading(systemd, name, name, credentials);
+        is_refused(systemd, &unit, name);
+        let journal = journal(systemd, name);
+        assert!(journal.contains(told), "{journal}");
+    }
 }
 
 #[test]
@@ -165,27 +161,18 @@ fn plain_socket(systemd: &Systemd, name: &str) {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn where_output_and_error_are_systemds_default_the_value_is_alone_and_messages_are_in_the_journal() {
+fn where_output_and_error_are_systemds_default_the_value_is_alone_and_no_message_is_a_credential() {
     let Some(systemd) = Systemd::shared() else { return };
     plain_socket(systemd, "bare");
     let unit = loading(systemd, "bare-unit", "bare", &["tok"]).start();
     assert_eq!(unit.printed(), "tok=v\n");
-    let journal = journal(systemd, "bare");
-    assert!(
-        journal.contains("secrets-exec: note: bare-unit.service/tok (/etc/bare.yaml:2, x:k): secret x"),
-        "{journal}"
-    );
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn where_output_and_error_are_systemds_default_a_message_is_no_credential() {
-    let Some(systemd) = Systemd::shared() else { return };
-    plain_socket(systemd, "mute");
-    let unit = loading(systemd, "mute-unit", "mute", &["nope"]);
-    is_refused(systemd, &unit, "mute-unit");
-    let journal = journal(systemd, "mute");
-    assert!(journal.contains("mute-unit.service did not get its credential nope"), "{journal}");
+    let told = journal(systemd, "bare");
+    assert!(told.contains("secrets-exec: note: bare-unit.service/tok (/etc/bare.yaml:2, x:k): secret x"), "{told}");
+    let unit = loading(systemd, "bare-unit", "bare", &["nope"]);
+    systemd.shell("rm /run/bare-unit.out").launched();
+    is_refused(systemd, &unit, "bare-unit");
+    let told = journal(systemd, "bare");
+    assert!(told.contains("bare-unit.service did not get its credential nope"), "{told}");
 }
 
 /// A unit that waits for its credential `tok`, while its secret is requested.
@@ -206,16 +193,6 @@ fn a_stop_or_a_kill_of_the_answering_service_is_no_empty_credential() {
         systemd.shell(&format!("systemctl {end} 'secrets-{name}@*'")).launched();
         has_failed(&unit);
     }
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_secrets_exec_that_is_not_installed_is_no_empty_credential() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let lines = format!("{LOCAL}ExecStart=\nExecStart=/usr/bin/not-installed credential\n");
-    socket(systemd, "gone", "credentials: {}\n", &lines);
-    let unit = loading(systemd, "gone", "gone", &["tok"]);
-    is_refused(systemd, &unit, "gone");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn native() -> String {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn two_builds_in_two_directories_give_one_hash() {
     let sums = |folder: PathBuf| fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
     let once = sums(dist());
@@ -60,7 +60,7 @@ fn two_builds_in_two_directories_give_one_hash() {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn the_sums_are_those_of_every_other_file() {
     let checked = run("sha256sum", &["--check", "SHA256SUMS"]);
     let checked: Vec<_> = checked.lines().map(|line| line.strip_suffix(": OK").unwrap().to_owned()).collect();
@@ -69,7 +69,7 @@ fn the_sums_are_those_of_every_other_file() {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn an_archive_has_binary_man_page_completions_and_licences() {
     for archive in named(".tar.gz") {
         let folder = archive.strip_suffix(".tar.gz").unwrap();
@@ -97,7 +97,7 @@ fn an_archive_has_binary_man_page_completions_and_licences() {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn the_binary_of_an_archive_runs_and_prints_the_man_page_beside_it() {
     let (_directory, folder) = unpacked(&native());
     let printed = Command::new(folder.join("secrets-exec")).arg("man").env_clear().output().unwrap();
@@ -105,7 +105,7 @@ fn the_binary_of_an_archive_runs_and_prints_the_man_page_beside_it() {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn no_binary_needs_a_loader_or_a_library() {
     for archive in named(".tar.gz") {
         let (_directory, folder) = unpacked(&archive);
@@ -116,7 +116,7 @@ fn no_binary_needs_a_loader_or_a_library() {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn each_binary_is_position_independent() {
     for archive in named(".tar.gz") {
         let (_directory, folder) = unpacked(&archive);
@@ -126,7 +126,7 @@ fn each_binary_is_position_independent() {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn no_binary_contains_a_path_of_the_machine_that_built_it() {
     let source = dist().parent().unwrap().parent().unwrap().to_str().unwrap().to_owned();
     let home = std::env::var("HOME").unwrap();
@@ -157,7 +157,7 @@ fn folders_in(binary: &str, above: &str) -> BTreeSet<String> {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn an_sbom_has_every_crate_whose_path_is_in_the_binary() {
     for archive in named(".tar.gz") {
         let listed = components(&archive.replace(".tar.gz", ".cdx.json"));
@@ -169,7 +169,7 @@ fn an_sbom_has_every_crate_whose_path_is_in_the_binary() {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn the_notices_name_every_crate_of_the_standard_library_whose_path_is_in_the_binary() {
     let notices = repository_file("packaging/linked-libraries.txt");
     for archive in named(".tar.gz") {
@@ -181,7 +181,7 @@ fn the_notices_name_every_crate_of_the_standard_library_whose_path_is_in_the_bin
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn an_sbom_has_the_sum_of_the_binary_that_it_describes() {
     for archive in named(".tar.gz") {
         let (_directory, folder) = unpacked(&archive);
@@ -209,7 +209,7 @@ fn components(sbom: &str) -> Vec<(String, Option<String>)> {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn an_sbom_has_the_checksum_of_every_crate() {
     let lock = repository_file("Cargo.lock");
     for sbom in named(".cdx.json") {
@@ -231,7 +231,7 @@ fn an_sbom_has_the_checksum_of_every_crate() {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn an_sbom_is_valid_for_the_library_of_cyclonedx() {
     let python = folder("SECRETS_EXEC_DIST_PYTHON").into_os_string().into_string().unwrap();
     if !can(&[&python, "-c", "import cyclonedx.validation.json, jsonschema"], "the SBOM and CycloneDX's library") {
@@ -247,7 +247,7 @@ sys.exit(str(JsonStrictValidator(SchemaVersion.V1_5).validate_str(sys.stdin.read
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn the_notices_have_every_component_of_the_sbom() {
     for archive in named(".tar.gz") {
         let (_directory, folder) = unpacked(&archive);
@@ -282,7 +282,7 @@ fn deb() -> String {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn the_debian_package_installs_and_launches_in_a_clean_debian() {
     if podman::works() {
         let script = format!(
@@ -295,7 +295,7 @@ fn the_debian_package_installs_and_launches_in_a_clean_debian() {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
     let listing = run("dpkg-deb", &["--contents", &deb()]);
     let files = listing.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -311,17 +311,22 @@ fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
         "./usr/share/doc/secrets-exec/CHANGELOG.md",
         "./usr/share/doc/secrets-exec/LICENSE",
         "./usr/share/doc/secrets-exec/LICENSE-APACHE",
+        "./usr/share/doc/secrets-exec/README.md",
         "./usr/share/doc/secrets-exec/THIRD-PARTY-NOTICES",
         "./usr/share/doc/secrets-exec/copyright",
         "./usr/share/fish/vendor_completions.d/secrets-exec.fish",
         "./usr/share/man/man1/secrets-exec.1.gz",
+        "./usr/share/secrets-exec/secrets-exec.schema.json",
         "./usr/share/zsh/vendor-completions/_secrets-exec",
     ];
-    assert_eq!(files, expected.map(str::to_owned).into());
+    let pages = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/docs")).unwrap();
+    let pages = pages.map(|page| page.unwrap().file_name().into_string().unwrap());
+    let pages = pages.map(|page| format!("./usr/share/doc/secrets-exec/docs/{page}"));
+    assert_eq!(files, expected.map(str::to_owned).into_iter().chain(pages).collect());
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn a_removed_debian_package_leaves_nothing() {
     if podman::works() {
         let script = format!(
@@ -334,7 +339,7 @@ fn a_removed_debian_package_leaves_nothing() {
 }
 
 #[test]
-#[ignore = "by make test-dist"]
+#[ignore = "by make test-all"]
 fn each_debian_package_is_for_the_architecture_of_its_binary_and_needs_no_other() {
     for deb in named(".deb") {
         let field = |name| run("dpkg-deb", &["--field", &deb, name]).trim().to_owned();

@@ -18,55 +18,26 @@ fn unit(name: &'static str, lines: &str, command: &str) -> Option<Unit> {
     Some(systemd.unit(name, &format!("Type=exec\n{restart}\nRestartSec=100ms\n{lines}ExecStart={command}\n")))
 }
 
-/// Asserts that the service fails with this status and is not restarted, which would make it `activating` at once.
-fn stays_down(name: &'static str, status: &str, lines: &str, command: &str) {
-    let Some(unit) = unit(name, lines, command) else { return };
-    let unit = unit.enqueue();
-    unit.await_that("ActiveState", "failed");
-    assert_eq!(
-        (unit.is("ExecMainStatus").as_str(), unit.is("NRestarts").as_str()),
-        (status, "0"),
-        "{}",
-        unit.journal()
-    );
-}
-
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_wrong_command_line_is_not_tried_again() {
-    stays_down("status-64", "64", LOCAL, "secrets-exec --nope -- /bin/true");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn missing_credentials_are_not_tried_again() {
+fn a_permanent_failure_is_not_tried_again() {
     let aws = Aws::start();
-    stays_down("status-77", "77", &asking(&aws), "secrets-exec -e A=x:k -- /bin/true");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_missing_key_is_not_tried_again() {
-    stays_down("status-78", "78", LOCAL, "secrets-exec -e A=x:nope -- /bin/true");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_command_that_cannot_be_executed_is_not_tried_again() {
-    stays_down("status-126", "126", LOCAL, "secrets-exec -e A=x:k -- /etc/passwd");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_command_that_is_not_there_is_not_tried_again() {
-    stays_down("status-127", "127", LOCAL, "secrets-exec -e A=x:k -- /no/such");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_bugs_status_is_not_tried_again() {
-    // The status of a panic, here that of a command.
-    stays_down("status-70", "70", LOCAL, "secrets-exec -e A=x:k -- /bin/sh -c 'exit 70'");
+    let asking = asking(&aws);
+    for (name, lines, command, what) in [
+        ("status-64", LOCAL, "secrets-exec --nope -- /bin/true", "a wrong command line"),
+        ("status-70", LOCAL, "secrets-exec -e A=x:k -- /bin/sh -c 'exit 70'", "the status of a panic"),
+        ("status-77", &asking, "secrets-exec -e A=x:k -- /bin/true", "missing credentials"),
+        ("status-78", LOCAL, "secrets-exec -e A=x:nope -- /bin/true", "a missing key"),
+        ("status-126", LOCAL, "secrets-exec -e A=x:k -- /etc/passwd", "a command that cannot be executed"),
+        ("status-127", LOCAL, "secrets-exec -e A=x:k -- /no/such", "a command that is not there"),
+    ] {
+        let Some(unit) = unit(name, lines, command) else { return };
+        let unit = unit.enqueue();
+        // A restart would make it `activating` at once.
+        unit.await_that("ActiveState", "failed");
+        let found = (format!("status-{}", unit.is("ExecMainStatus")), unit.is("NRestarts"));
+        assert_eq!(found, (name.to_owned(), "0".to_owned()), "{what}: {}", unit.journal());
+    }
 }
 
 #[test]

@@ -37,40 +37,19 @@ fn stopped_early(init: &[&str]) -> Option<Outcome> {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_command_is_pid_1_and_its_handler_runs_when_podman_stops_it() {
-    let Some((pid, run)) = stopped(&[]) else { return };
-    run.ended(Status::Exit(7)).printed("stopped\n");
-    assert_eq!(pid, "1\n");
+fn the_handler_of_the_command_runs_when_podman_stops_it_as_pid_1_and_under_an_init() {
+    for init in [&[][..], &["tini", "--"], &["catatonit", "--"]] {
+        let Some((pid, run)) = stopped(init) else { return };
+        run.ended(Status::Exit(7)).printed("stopped\n");
+        assert_eq!(pid == "1\n", init.is_empty(), "{init:?}");
+    }
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn under_tini_the_command_is_its_child_and_its_handler_runs() {
-    let Some((pid, run)) = stopped(&["tini", "--"]) else { return };
-    run.ended(Status::Exit(7)).printed("stopped\n");
-    assert_ne!(pid, "1\n");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn under_catatonit_the_command_is_its_child_and_its_handler_runs() {
-    let Some((pid, run)) = stopped(&["catatonit", "--"]) else { return };
-    run.ended(Status::Exit(7)).printed("stopped\n");
-    assert_ne!(pid, "1\n");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn stopped_while_resolving_pid_1_exits_with_143_and_starts_nothing() {
-    let Some(run) = stopped_early(&[]) else { return };
-    run.ended(Status::Exit(143)).printed("");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn stopped_while_resolving_under_an_init_it_ends_by_term() {
-    for init in ["tini", "catatonit"] {
-        let Some(run) = stopped_early(&[init, "--"]) else { return };
+fn stopped_while_resolving_it_ends_with_143_and_starts_nothing_as_pid_1_and_under_an_init() {
+    for init in [&[][..], &["tini", "--"], &["catatonit", "--"]] {
+        let Some(run) = stopped_early(init) else { return };
         run.ended(Status::Exit(143)).printed("");
     }
 }

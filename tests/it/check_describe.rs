@@ -102,7 +102,7 @@ fn a_denied_description_is_not_permitted_and_no_failure() {
     let run = described(&aws).resolve("A=x").resolve("B=y").run();
     run.ended(Status::Exit(0)).says(["secretsmanager:DescribeSecret; secrets-exec policy --describe prints"]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
-    assert_eq!(cells(&run, "x")[2], "not permitted", "{run}");
+    assert_eq!(cells(&run, "x")[2], "not-permitted", "{run}");
     assert_eq!(cells(&run, "y")[2], "off", "{run}");
     let run = described(&aws).arg("--json").resolve("A=x").run();
     run.ended(Status::Exit(0));
@@ -121,7 +121,7 @@ fn a_secret_that_cannot_be_read_is_described() {
     let run = described(&aws).resolve("A=denied").resolve("B=gone").resolve("C=nothing").run();
     run.ended(Status::Exit(78));
     assert_eq!(cells(&run, "denied")[4], KEY, "{run}");
-    assert_eq!(cells(&run, "gone")[2], "marked for deletion", "{run}");
+    assert_eq!(cells(&run, "gone")[2], "marked-for-deletion", "{run}");
     // The answer for a secret that does not exist would only come again.
     assert_eq!(aws.calls_of("DescribeSecret").len(), 2);
 }
@@ -132,7 +132,7 @@ fn a_description_that_fails_is_a_warning() {
     let sandbox = || described(&aws).resolve("A=x").env("AWS_MAX_ATTEMPTS", "1");
     let run = sandbox().run();
     run.ended(Status::Exit(0)).says(["warning: secret x, region us-east-1: DescribeSecret: "]);
-    assert_eq!(cells(&run, "x")[2], "AWS failed", "{run}");
+    assert_eq!(cells(&run, "x")[2], "service-failure", "{run}");
     assert!(sandbox().arg("-q").run().stderr.is_empty());
 }
 
@@ -141,7 +141,7 @@ fn expired_credentials_are_no_missing_permission() {
     let aws = Aws::start().secret("x", Secret::text(CANARY)).refuses_to_describe("x", fault::expired_token());
     let run = described(&aws).resolve("A=x").run();
     run.ended(Status::Exit(0)).says(["warning: secret x, region us-east-1: DescribeSecret: "]);
-    assert_eq!(cells(&run, "x")[2], "credentials refused", "{run}");
+    assert_eq!(cells(&run, "x")[2], "credentials-refused", "{run}");
 }
 
 #[test]

@@ -79,7 +79,7 @@ env-from:
 "#;
     let run = offline().declaration(declaration).run();
     run.ended(Status::Exit(78)).says(["PATH", "Y_A_B"]);
-    assert_eq!((status(&run, "*"), status(&run, "Y_*")), ("refused name".to_owned(), "same name twice".to_owned()));
+    assert_eq!((status(&run, "*"), status(&run, "Y_*")), ("variable-name".to_owned(), "same-name".to_owned()));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn literals_that_no_environment_can_hold_fail() {
     let declaration = format!("env:\n  A: {{ value: {} }}\n", "x".repeat(140_000));
     let run = offline().declaration(&declaration).run();
     run.ended(Status::Exit(78));
-    assert_eq!(status(&run, "A"), "too long", "{run}");
+    assert_eq!(status(&run, "A"), "too-long", "{run}");
 }
 
 #[test]
@@ -105,12 +105,12 @@ fn a_misspelled_alias_is_warned_of() {
 
 #[test]
 fn an_entry_that_the_agent_can_never_read_fails() {
-    let role = ["--agent", "--role-arn", "arn:aws:iam::123456789012:role/r"];
+    let role = ["--agent", "--role-arn", "arn:aws:iam::123456789012:role/r", "--external-id", "e"];
     let run = offline().args(role).resolve("A=prod/db").run();
-    run.ended(Status::Exit(78)).says(["reads only with its own role"]);
+    run.ended(Status::Exit(78)).says(["passes on no external id"]);
     let run = offline().arg("--agent").resolve("A=ssm:/x").resolve("B=y").run();
     run.ended(Status::Exit(78)).says(["reads no parameters"]);
-    assert_eq!((status(&run, "A"), status(&run, "B")), ("not through the agent".to_owned(), "valid".to_owned()));
+    assert_eq!((status(&run, "A"), status(&run, "B")), ("agent".to_owned(), "valid".to_owned()));
 }
 
 #[test]
@@ -136,6 +136,6 @@ fn machines_get_the_same() {
     assert_eq!((&document["source"], &document["ok"]), (&serde_json::Value::Null, &true.into()), "{run}");
     assert_eq!(
         (&document["values"][0]["status"], &document["values"][0]["sources"][0]["status"]),
-        (&"unread".into(), &"unread".into())
+        (&"valid".into(), &"valid".into())
     );
 }

@@ -94,7 +94,7 @@ fn a_word_where_a_boolean_belongs_is_an_error() {
 
 #[test]
 fn an_unknown_encoding_is_an_error() {
-    refuses("env:\n  A: { from: \"x:k\", encode: base32 }\n", 2, &["base64"]);
+    refuses("env:\n  A: { from: \"x:k\", encode: hex }\n", 2, &["A: encode: \"hex\" is not base64"]);
     refuses("env:\n  A: { from: \"x:k\", decode: hex }\n", 2, &["base64"]);
 }
 
@@ -182,6 +182,11 @@ fn a_path_that_can_only_be_a_directory_is_an_error() {
 }
 
 #[test]
+fn a_path_in_the_home_directory_is_told_that_nothing_expands_it() {
+    refuses("files:\n  - { from: \"x:k\", path: ~/k }\n", 2, &["~ is not expanded"]);
+}
+
+#[test]
 fn an_alias_bomb_is_an_error() {
     let mut declaration = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
@@ -196,4 +201,11 @@ fn an_alias_bomb_is_an_error() {
 fn several_errors_of_references_are_told_together() {
     let run = launch("app.yaml", "env:\n  A: \"bad id\"\n  B: x:k\n  C: \"x:$[\"\n");
     run.refused(78).says(["app.yaml:2", "app.yaml:4"]);
+}
+
+#[test]
+fn a_file_without_an_end_is_read_up_to_a_limit() {
+    Sandbox::new().args(["-f", "/dev/zero"]).run().refused(78).says(["/dev/zero: cannot be read", "more than 1 MiB"]);
+    let run = Sandbox::new().args(["--local", "/dev/zero"]).resolve("A=x").run();
+    run.refused(78).says(["/dev/zero: cannot be read", "more than 64 MiB"]);
 }

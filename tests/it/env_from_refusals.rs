@@ -5,7 +5,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 
-/// The names that docs/reference.md lists, and a match for each pattern.
+/// The names that docs/security.md lists, and a match for each pattern.
 const REFUSED: &[&str] = &[
     "PATH",
     "HOME",
@@ -15,6 +15,9 @@ const REFUSED: &[&str] = &[
     "BASH_ENV",
     "SHELLOPTS",
     "BASHOPTS",
+    "PS0",
+    "PS1",
+    "PS2",
     "PS4",
     "PROMPT_COMMAND",
     "LD_PRELOAD",
@@ -38,6 +41,7 @@ const REFUSED: &[&str] = &[
     "JAVA_TOOL_OPTIONS",
     "_JAVA_OPTIONS",
     "JDK_JAVA_OPTIONS",
+    "NPM_CONFIG_SCRIPT_SHELL",
     "DOTNET_STARTUP_HOOKS",
     "CORECLR_PROFILER_PATH",
     "COR_PROFILER",

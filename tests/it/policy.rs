@@ -177,7 +177,7 @@ fn the_role_of_a_web_identity_has_a_policy() {
 fn a_role_whose_credentials_are_not_used_has_no_policy() {
     let role = |sandbox: Sandbox| {
         let sandbox = sandbox.env("AWS_ROLE_ARN", READER).resolve("B=x").args(["--for-role", READER]);
-        sandbox.run().refused(64).says(["the launch does not assume", "assumes no role"]);
+        sandbox.run().refused(64).says(["the launch does not assume", "it assumes no role"]);
     };
     role(policy());
     let token = || policy().env("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent");
@@ -204,7 +204,7 @@ fn each_role_of_a_profile_has_its_own_policy() {
 #[test]
 fn the_policy_of_a_role_that_is_not_used_is_an_error_with_those_that_are() {
     let run = policy().args(["--for-role", READER]).resolve("A=x").run();
-    run.refused(64).says([READER, "assumes no role"]);
+    run.refused(64).says([READER, "it assumes no role"]);
     let used = "arn:aws:iam::210987654321:role/Used";
     let run = policy().args(["--for-role", READER, "--role-arn", used]).resolve("A=x").run();
     run.refused(64).says([READER, used]);
@@ -287,7 +287,7 @@ fn the_agent_describes_secrets_and_what_it_cannot_read_is_an_error() {
     assert_eq!((secrets(&run), resources(&run, "DescribeSecrets")), (vec![arn.to_owned()], vec![arn.to_owned()]));
     run.says(["the requests are the agent's"]);
     let run = policy().arg("--agent").resolve("A=ssm:/app/key").args(["--env-from", "ssm:/app/"]).run();
-    run.refused(78).says(["ssm:/app/key"]).says_nothing_of("could not be read");
+    run.refused(78).says(["ssm:/app/key", "reads no parameters"]);
 }
 
 #[test]
@@ -297,28 +297,20 @@ fn a_local_file_has_no_policy() {
 }
 
 #[test]
-fn wrong_options_are_usage_errors_all_at_once() {
-    let run = policy()
-        .args(["--account", "12", "--for-role", "Reader", "--kms-key", "alias/app"])
-        .args(["--kms-key", "arn:aws:kms:us-east-1:123456789012:alias/app", "--kms-key", "arn:aws:kms:::key/x"])
-        .resolve("A=x")
-        .run();
-    run.refused(64).says(["--account: \"12\"", "--for-role: \"Reader\"", "alias/app"]);
-    run.says(["arn:aws:kms:us-east-1:123456789012:alias/app", "\"arn:aws:kms:::key/x\" is not a key's ARN"]);
-    run.says(["\"alias/app\" is an alias, and a policy needs a key's ARN", "aws kms describe-key --key-id alias/app"]);
+fn wrong_options_are_usage_errors() {
+    for (option, value, fact) in [
+        ("--account", "12", "12 digits"),
+        ("--for-role", "Reader", "arn:"),
+        ("--kms-key", "alias/app", "aws kms describe-key"),
+        ("--kms-key", "arn:aws:kms:us-east-1:123456789012:alias/app", "a key's ARN"),
+        ("--kms-key", "arn:aws:kms:::key/x", "a key's ARN"),
+    ] {
+        policy().args([option, value]).resolve("A=x").run().refused(64).says([option, fact]);
+    }
 }
 
 #[test]
-fn options_that_change_no_permission_are_accepted_but_not_offered() {
-    let unused = ["--local", "--timeout", "--wait", "--notify-ready", "--endpoint-url", "--verbose"];
-    let help = Sandbox::new().args(["policy", "--help"]).bare().run().launched().stdout();
-    let short = Sandbox::new().args(["policy", "-h"]).bare().run().launched().stdout();
-    for option in unused {
-        assert!(!help.contains(option) && !short.contains(option), "{option}");
-    }
-    for option in ["--region", "--role-arn", "--agent", "--kms-key", "--fallback-region", "--keep-existing"] {
-        assert!(help.contains(option), "{option}");
-    }
+fn options_that_change_no_permission_are_accepted() {
     policy().args(["--timeout", "9s", "--wait", "1s", "-v", "--notify-ready"]).resolve("A=x").run().launched();
 }
 

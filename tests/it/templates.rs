@@ -63,7 +63,7 @@ fn a_value_that_looks_like_a_template_or_a_variable_is_only_text() {
 
 #[test]
 fn a_dollar_in_a_template_is_only_text() {
-    gives("{}", "$HOME ${HOME} ${NOPE:-x}", "$HOME ${HOME} ${NOPE:-x}");
+    gives("{}", "$HOME $HOME} ${NOPE:-x}", "$HOME $HOME} ${NOPE:-x}");
 }
 
 #[test]

@@ -83,5 +83,5 @@ fn a_user_who_may_only_read_gets_a_check_without_a_description() {
     check_signatures(&moto);
     let run = keys.give(moto.sandbox().args(["check", "--describe", "-e", "A=check/read"]).bare()).run();
     run.ended(Status::Exit(0));
-    assert!(run.stdout().contains("not permitted"), "{run}");
+    assert!(run.stdout().contains("not-permitted"), "{run}");
 }

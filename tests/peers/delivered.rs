@@ -1,4 +1,4 @@
-//! Files in memory, read by third-party programs (openssl, Python's `ssl`, Node, cat), from secrets that boto3 stored.
+//! Files in memory, read by third-party programs (openssl, Python's `ssl`, Node), from secrets that boto3 stored.
 
 use std::fs;
 use std::process::Command;
@@ -67,14 +67,6 @@ fn delivering(moto: &Moto) -> Sandbox {
 }
 
 #[test]
-fn cat_reads_what_boto3_stored() {
-    let Some((moto, identity)) = identity() else { return };
-    let outcome = delivering(moto).script("cat \"$KEY\" \"$CERTIFICATE\" \"$P12\"").run();
-    let whole = [identity.key.as_bytes(), identity.certificate.as_bytes(), &identity.pkcs12].concat();
-    outcome.launched_silently().printed(whole);
-}
-
-#[test]
 fn openssl_reads_a_key_a_certificate_and_both_in_pkcs12() {
     let Some((moto, _)) = identity() else { return };
     let script = "set -e
@@ -122,32 +114,4 @@ fn a_program_of_python_that_is_told_to_pass_them_on_does() {
         subprocess.run(['cat', path], pass_fds=[int(path.rsplit('/')[-1])], check=True)";
     let outcome = delivering(moto).command([python.as_os_str(), "-c".as_ref(), script.as_ref()]).run();
     outcome.launched_silently().printed(&identity.key);
-}
-
-#[test]
-fn a_binary_secret_of_the_largest_size_is_delivered_whole() {
-    let Some(moto) = Moto::shared() else { return };
-    let bytes: Vec<u8> = (0..=255).rev().cycle().take(65_536).collect();
-    let binary = json!({ "Name": "delivered/largest", "SecretBinary": { "$bytes": bytes } });
-    moto.secretsmanager("create_secret", &binary);
-    let sandbox =
-        moto.sandbox().args(["--as-file", "F=delivered/largest"]).script("cat \"$F\"; cat \"$F\" | wc -c >&2");
-    let outcome = sandbox.target_writes_stderr().run();
-    assert_eq!(outcome.launched().stderr().trim(), "65536");
-    assert!(outcome.stdout == bytes, "{} bytes", outcome.stdout.len());
-}
-
-#[test]
-fn a_file_at_a_path_is_read_by_openssl_too() {
-    let Some((moto, identity)) = identity() else { return };
-    let sandbox = moto.sandbox().args(["-q"]);
-    let (key, p12) = (sandbox.path("tls.key"), sandbox.path("tls.p12"));
-    let declaration = format!(
-        "files:\n  - {{ from: \"delivered/tls:key\", path: \"{}\", env: KEY }}\n  - {{ from: delivered/p12, path: \"{}\" }}\n",
-        key.display(),
-        p12.display()
-    );
-    let sandbox = sandbox.declaration(&declaration).script("openssl pkey -in \"$KEY\"");
-    sandbox.run().launched_silently().printed(&identity.key);
-    assert!(fs::read(p12).expect("it stays after a launch") == identity.pkcs12);
 }

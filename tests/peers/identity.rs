@@ -1,4 +1,4 @@
-//! A server that checks signatures and permissions: wrong keys and missing permissions are refused.
+//! A server that checks signatures: wrong keys are refused.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -29,17 +29,6 @@ fn a_server_that_checks_signatures_accepts_ours_and_refuses_wrong_keys() {
     sandbox(&unknown).run().refused(77);
     let outcome = sandbox(&keys).run();
     outcome.launched_silently().has("NAME", CANARY).has("ARN", CANARY);
-}
-
-#[test]
-fn a_denial_is_no_absence() {
-    let Some(moto) = Moto::start() else { return };
-    moto.secret("identity/denied", CANARY);
-    let keys = user(&moto, "nobody");
-    check_signatures(&moto);
-    let sandbox = moto.sandbox().declaration("env:\n  PASSWORD: { from: identity/denied, default: fallback }\n");
-    let outcome = keys.give(sandbox).run();
-    outcome.refused(77).says(["PASSWORD", "identity/denied"]);
 }
 
 /// Keys of a new user who may read every secret (moto matches no other resource than `*`).

@@ -140,53 +140,12 @@ fn the_two_documented_lines_move_a_file_with_the_aws_cli() {
     }
 }
 
-/// The pieces of generated files: what the grammar knows, and characters that only Python or only Rust take for a space.
-const PIECES: [&str; 44] = [
-    "K0=",
-    "K1=",
-    "K2 = ",
-    "export K3=",
-    "K4",
-    "'K5'=",
-    "\"",
-    "\"",
-    "'",
-    "'",
-    "\\",
-    "\\n",
-    "\\\"",
-    "\\'",
-    "\\\\",
-    "\\x",
-    "#",
-    " #",
-    "\t# ",
-    " ",
-    "\t",
-    "\n",
-    "\n",
-    "\n",
-    "\r\n",
-    "\r",
-    "a",
-    "b c",
-    "=",
-    "$K0",
-    "${K1}",
-    "export ",
-    "export",
-    "\u{a0}",
-    "\u{1c}",
-    "\u{1f}",
-    "\u{85}",
-    "\u{2028}",
-    "\u{feff}",
-    "\u{b}",
-    "\u{c}",
-    "\u{200b}",
-    "\u{e9}",
-    "\\t",
-];
+/// The pieces of generated files, between bars: what the grammar knows, and characters that only Python or only Rust take for a space.
+const PIECES: &str = concat!(
+    "K0=|K1=|K2 = |export K3=|K4|'K5'=|\"|\"|'|'|\\|\\n|\\\"|\\'|\\\\|\\x|#| #|\t# | |\t|\n|\n|\n|\r\n|",
+    "\r|a|b c|=|$K0|${K1}|export |export|\u{a0}|\u{1c}|\u{1f}|\u{85}|\u{2028}|\u{feff}|\u{b}|\u{c}|",
+    "\u{200b}|\u{e9}|\\t"
+);
 
 /// The number of pieces that begin a line.
 const NAMES: usize = 6;
@@ -198,9 +157,10 @@ fn generated(count: usize) -> Vec<String> {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap() % below
     };
+    let pieces: Vec<&str> = PIECES.split('|').collect();
     let mut line = || {
-        let mut line = PIECES[next(NAMES)].to_owned();
-        (0..next(8)).for_each(|_| line += PIECES[NAMES + next(PIECES.len() - NAMES)]);
+        let mut line = pieces[next(NAMES)].to_owned();
+        (0..next(8)).for_each(|_| line += pieces[NAMES + next(pieces.len() - NAMES)]);
         line + if next(8) == 0 { "" } else { "\n" }
     };
     (0..count).map(|number| (0..=number % 4).map(|_| line()).collect()).collect()

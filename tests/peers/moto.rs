@@ -67,14 +67,31 @@ impl Moto {
         self.call(&json!({ "service": "secretsmanager", "operation": operation, "parameters": parameters }))
     }
 
+    /// Creates a secret in the account of these keys.
+    pub(super) fn secret_of(&self, account: &Credentials, name: &str, text: &str) {
+        self.call(&json!({
+            "service": "secretsmanager",
+            "operation": "create_secret",
+            "credentials": account.as_json(),
+            "parameters": { "Name": name, "SecretString": text },
+        }));
+    }
+
     /// Calls boto3 through `driver.py`.
     pub(super) fn call(&self, call: &Value) -> Value {
+        self.try_call(call).unwrap_or_else(|error| panic!("boto3: {error} for {call}"))
+    }
+
+    /// The answer of boto3, or its error.
+    pub(super) fn try_call(&self, call: &Value) -> Result<Value, Value> {
         let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = driver.ask(&call.to_string());
         drop(driver);
         let mut answer: Value = serde_json::from_str(&answer).expect("the driver answers JSON");
-        assert!(answer.get("error").is_none(), "boto3: {answer} for {call}");
-        answer["ok"].take()
+        match answer.get("error") {
+            Some(error) => Err(error.clone()),
+            None => Ok(answer["ok"].take()),
+        }
     }
 
     /// Keys of another account, as STS gives them.

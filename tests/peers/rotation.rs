@@ -1,9 +1,8 @@
-//! `--on-rotation` with real programs: PostgreSQL's passwords, nginx's certificate, a Node server, and moto's labels.
+//! `--on-rotation` with real programs: PostgreSQL's passwords and nginx's certificate.
 
 use std::fs;
-use std::io::Read;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -93,128 +92,41 @@ impl Rotated {
         Some((Self { server, rotator, strategy, secret, sandbox }, running))
     }
 
-    /// Takes one step of a rotation as Secrets Manager orders it from a rotation function.
-    fn step(&mut self, step: &str) {
-        let order = json!({ "secret": self.secret, "strategy": self.strategy, "step": step });
-        assert_eq!(self.rotator.ask(&order.to_string()), "done\n");
-    }
-
-    /// Rotates once the worker has done so many jobs, and then lets it go on.
+    /// Rotates once the worker has done so many jobs, by the steps that Secrets Manager orders, and then lets it go on.
     fn rotate(&mut self, jobs: usize) {
-        line(&self.log(), "job", jobs);
+        line(&self.sandbox.path("log"), "job", jobs);
         for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
-            self.step(step);
+            let order = json!({ "secret": self.secret, "strategy": self.strategy, "step": step });
+            assert_eq!(self.rotator.ask(&order.to_string()), "done\n");
         }
         fs::write(self.sandbox.path(format!("after-{jobs}")), "").unwrap();
     }
+}
 
-    fn log(&self) -> PathBuf {
-        self.sandbox.path("log")
-    }
-
-    /// Asserts that the worker was started `starts` times, and that each job was done once.
-    fn ends(&self, running: Running, starts: usize) {
+#[test]
+fn no_job_is_lost_when_a_password_is_rotated_and_with_alternating_users_no_log_in_is_refused() {
+    for strategy in ["single", "alternating"] {
+        let Some((mut rotated, running)) = Rotated::start(strategy) else { return };
+        let log = rotated.sandbox.path("log");
+        for (jobs, starts, user) in [(50, 2, "app_alternating_clone"), (100, 3, "app_alternating")] {
+            let refused = lines(&log, "refused");
+            rotated.rotate(jobs);
+            if strategy == "single" {
+                // The old password is refused until the program has the new one.
+                line(&log, "refused", refused + 1);
+            }
+            running.signal(Signal::SIGUSR2);
+            let user = if strategy == "single" { "app_single" } else { user };
+            assert_eq!(line(&log, "started", starts), format!("started as {user}"));
+        }
         let outcome = running.wait();
         outcome.ended(Status::Exit(0));
-        assert_eq!(lines(&self.log(), "started"), starts, "{outcome}");
-        assert_eq!(self.server.run("SELECT count(*) FROM jobs WHERE done = 1"), "120", "{outcome}");
-    }
-}
-
-#[test]
-fn no_job_is_lost_when_the_password_of_a_single_user_is_rotated() {
-    let Some((mut rotated, running)) = Rotated::start("single") else { return };
-    for (jobs, starts) in [(50, 2), (100, 3)] {
-        let refused = lines(&rotated.log(), "refused");
-        rotated.rotate(jobs);
-        // The old password is refused until the program has the new one.
-        line(&rotated.log(), "refused", refused + 1);
-        running.signal(Signal::SIGUSR2);
-        line(&rotated.log(), "started", starts);
-    }
-    rotated.ends(running, 3);
-}
-
-#[test]
-fn no_log_in_is_refused_when_alternating_users_are_rotated() {
-    let Some((mut rotated, running)) = Rotated::start("alternating") else { return };
-    for (jobs, starts, user) in [(50, 2, "app_alternating_clone"), (100, 3, "app_alternating")] {
-        rotated.rotate(jobs);
-        running.signal(Signal::SIGUSR2);
-        assert_eq!(line(&rotated.log(), "started", starts), format!("started as {user}"));
-    }
-    let log = rotated.log();
-    rotated.ends(running, 3);
-    assert_eq!(lines(&log, "refused"), 0);
-}
-
-/// A program that reports each start with its value and waits for a signal.
-const REPORTS: &str = r#"echo "started with $VALUE" >>log; trap 'exit 0' TERM; while :; do sleep 0.05; done"#;
-
-#[test]
-fn a_pending_version_restarts_nothing_until_it_is_current() {
-    let Some(moto) = Moto::shared() else { return };
-    moto.secret("rotation/labels", &json!({ "k": "one", "zz_canary": CANARY }).to_string());
-    let sandbox =
-        polling(moto, "restart").arg("--log-format").arg("json").resolve("VALUE=rotation/labels:k:AWSCURRENT");
-    let sandbox = sandbox.arg("-v").script(REPORTS).target_writes_stderr();
-    let running = sandbox.spawn();
-    let log = sandbox.path("log");
-    assert_eq!(line(&log, "started", 1), "started with one");
-
-    let first = moto.secretsmanager("describe_secret", &json!({ "SecretId": "rotation/labels" }));
-    let stages = first["VersionIdsToStages"].as_object().expect("versions");
-    let first = stages.keys().next().expect("a version").clone();
-    let pending = json!({ "k": "two", "zz_canary": CANARY }).to_string();
-    let second = moto.put("rotation/labels", &pending, &["AWSPENDING"]);
-    running.signal(Signal::SIGUSR2);
-    let promote = |to: &str, from: &str| {
-        let stage = json!({ "SecretId": "rotation/labels", "VersionStage": "AWSCURRENT",
-            "MoveToVersionId": to, "RemoveFromVersionId": from });
-        moto.secretsmanager("update_secret_version_stage", &stage);
-        running.signal(Signal::SIGUSR2);
-    };
-    promote(&second, &first);
-    assert_eq!(line(&log, "started", 2), "started with two");
-    // Back to what is AWSPREVIOUS now.
-    promote(&first, &second);
-    assert_eq!(line(&log, "started", 3), "started with one");
-    running.signal(Signal::SIGTERM);
-    let outcome = running.wait();
-    outcome.ended(Status::Exit(0)).says([first.as_str(), second.as_str(), "rotation/labels"]);
-    assert_eq!(lines(&log, "started"), 3);
-}
-
-/// A server that answers each connection with its value, and stops listening when asked to end.
-const NODE_SERVER: &str = r"
-    const fs = require('fs');
-    const server = require('net').createServer(socket => socket.end(process.env.VALUE));
-    server.listen(0, '127.0.0.1', () => fs.appendFileSync('log', `started ${server.address().port}\n`));
-    process.on('SIGTERM', () => server.close());
-";
-
-#[test]
-fn a_node_server_is_restarted_with_the_new_value() {
-    let Some(moto) = Moto::shared() else { return };
-    if !skip::can(&["node", "--version"], "tests with Node") {
-        return;
-    }
-    moto.secret("rotation/node", &json!({ "k": "one", "zz_canary": CANARY }).to_string());
-    let sandbox = polling(moto, "restart").resolve("VALUE=rotation/node:k").command(["node", "-e", NODE_SERVER]);
-    let running = sandbox.spawn();
-    for (start, value) in [(1, "one"), (2, "two"), (3, "three")] {
-        if start > 1 {
-            moto.put("rotation/node", &json!({ "k": value, "zz_canary": CANARY }).to_string(), &[]);
-            running.signal(Signal::SIGUSR2);
+        assert_eq!(lines(&log, "started"), 3, "{outcome}");
+        assert_eq!(rotated.server.run("SELECT count(*) FROM jobs WHERE done = 1"), "120", "{outcome}");
+        if strategy == "alternating" {
+            assert_eq!(lines(&log, "refused"), 0);
         }
-        let started = line(&sandbox.path("log"), "started", start);
-        let port: u16 = started.rsplit(' ').next().unwrap().parse().unwrap();
-        let mut answer = String::new();
-        TcpStream::connect(("127.0.0.1", port)).unwrap().read_to_string(&mut answer).unwrap();
-        assert_eq!(answer, value);
     }
-    running.signal(Signal::SIGTERM);
-    running.wait().ended(Status::Exit(0));
 }
 
 /// Makes a key and a certificate for `name`, in one secret.
@@ -239,7 +151,7 @@ fn nginx_reloads_its_certificate_and_no_connection_fails() {
     if !is_installed("nginx") || !skip::can(&["openssl", "version"], "tests with nginx") {
         return;
     }
-    let [port] = free_ports(1)[..] else { unreachable!("one port") };
+    let [port] = free_ports(1)[..] else { panic!("one port") };
     let sandbox = polling(moto, "signal=HUP").file("log", "");
     let folder = sandbox.path("").display().to_string();
     let sandbox = sandbox

@@ -34,7 +34,6 @@ const IN_FLIGHT: usize = 32;
 struct Aws {
     address: SocketAddr,
     host: String,
-    authority: String,
     region: String,
     credentials: Credentials,
     tls: TlsConnector,
@@ -70,17 +69,8 @@ fn main() -> Result<()> {
 impl Aws {
     fn from_environment() -> Result<Self> {
         let region = env::var("AWS_REGION")?;
-        // Set only where the benchmark cannot resolve the real host name to its own server.
-        let endpoint = env::var("AWS_ENDPOINT_URL").ok();
-        let authority = match &endpoint {
-            Some(url) => url.trim_start_matches("https://").to_owned(),
-            None => format!("secretsmanager.{region}.amazonaws.com"),
-        };
-        let (host, port) = match authority.split_once(':') {
-            Some((host, port)) => (host.to_owned(), port.parse()?),
-            None => (authority.clone(), 443),
-        };
-        let address = (host.as_str(), port).to_socket_addrs()?.next().ok_or("no address")?;
+        let host = format!("secretsmanager.{region}.amazonaws.com");
+        let address = (host.as_str(), 443).to_socket_addrs()?.next().ok_or("no address")?;
         let credentials = Credentials::new(
             env::var("AWS_ACCESS_KEY_ID")?,
             env::var("AWS_SECRET_ACCESS_KEY")?,
@@ -99,7 +89,7 @@ impl Aws {
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let tls = TlsConnector::from(Arc::new(config));
-        Ok(Self { address, host, authority, region, credentials, tls })
+        Ok(Self { address, host, region, credentials, tls })
     }
 
     /// Reads entries from the queue over one connection until it is empty; returns their names and values.
@@ -138,7 +128,7 @@ impl Aws {
     fn request(&self, secret: &str) -> Result<http::Request<Full<Bytes>>> {
         let body = serde_json::to_vec(&serde_json::json!({ "SecretId": secret }))?;
         let headers = [
-            ("host", self.authority.as_str()),
+            ("host", self.host.as_str()),
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", "secretsmanager.GetSecretValue"),
         ];
@@ -151,7 +141,7 @@ impl Aws {
             .settings(SigningSettings::default())
             .build()?
             .into();
-        let url = format!("https://{}/", self.authority);
+        let url = format!("https://{}/", self.host);
         let signable = SignableRequest::new("POST", &url, headers.into_iter(), SignableBody::Bytes(&body))?;
         let (instructions, _) = sign(signable, &parameters)?.into_parts();
         let mut request = http::Request::post("/");

@@ -10,23 +10,20 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use futures_util::future::join_all;
 use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::aws::{Settings, SetupError, UnreachableFile, apply_profile, classify_connector_error, malformed_response};
-use super::fan_out::{FanOut, Permits};
-use crate::model::answer::{
-    AGENT, AgentLimit, Answer, Answers, CredentialsError, Document, FetchError, FetchFailure, Outage, Refusal, Wanted,
-};
+use super::aws::{Settings, apply_settings, classify_connector_error, malformed_response};
+use super::fan_out::{Requests, distribute, in_flight};
+use crate::model::answer::{AGENT, Answers, Document, FetchError, FetchFailure, Refusal};
+use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Store};
 use crate::net::connector::Connector;
 use crate::net::errors::host_and_port;
 use crate::net::http::{HttpTimeouts, Transport};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
-use crate::time::progress::WaitReason;
 use crate::time::retry::{Retry, RetryBudget, retry};
 
 /// The name of the header with the token.
@@ -50,42 +47,38 @@ pub struct Agent {
 impl Agent {
     /// Opens no file or connection before the first fetch.
     pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
-        let budget = RetryBudget::new(deadline.clone(), aws_settings.max_attempts);
-        // With a fallback, `--wait` waits for AWS.
-        let awaited = (!settings.has_fallback).then(|| deadline.clone());
-        let connector = Connector::new(&aws_settings.trust, &ProxySettings::default(), awaited);
+        // With a fallback there is one attempt.
+        let max_attempts = if settings.has_fallback { Some(1) } else { aws_settings.max_attempts };
+        let budget = RetryBudget::new(deadline.clone(), max_attempts);
+        let connector = Connector::new(&aws_settings.trust, &ProxySettings::default());
         let http = Transport::new(connector).connector(HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: None });
         Self { settings, aws_settings, deadline, budget, http, has_profile: false }
-    }
-
-    /// Closes the connections.
-    #[must_use]
-    pub fn rest(self) -> Self {
-        Self { has_profile: self.has_profile, ..Self::new(self.settings, self.aws_settings, self.deadline) }
     }
 
     /// Returns the errors of those locators that the agent can never read.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn unsupported(&mut self, locators: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
-        if locators.is_empty() {
-            return Ok(Answers::new());
+    pub fn unsupported(&mut self, locators: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
+        if !locators.is_empty() {
+            self.read_profile()?;
         }
-        self.read_profile().await?;
         Ok(self.unsupported_offline(locators))
     }
 
     /// Does the same as [`Self::unsupported`] without the profile.
     pub fn unsupported_offline(&self, locators: &BTreeSet<&Locator>) -> Answers {
-        let unsupported = locators.iter().filter_map(|locator| Some(refusal(locator, self.limit(locator)?)));
-        unsupported.collect()
+        let refused = locators.iter().filter_map(|locator| {
+            let error = FetchError::Refused(Refusal::Agent(self.limit(locator)?));
+            Some(((*locator).clone(), Err(FetchFailure::new(locator.region.clone(), error))))
+        });
+        refused.collect()
     }
 
-    async fn read_profile(&mut self) -> Result<(), SetupError> {
+    fn read_profile(&mut self) -> Result<(), Problem> {
         if !self.has_profile {
             let _awaited = self.deadline.progress().awaits("the AWS configuration files".to_owned());
-            apply_profile(&mut self.aws_settings).await?;
+            apply_settings(&mut self.aws_settings)?;
             self.has_profile = true;
         }
         Ok(())
@@ -95,114 +88,64 @@ impl Agent {
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
-        self.read_profile().await?;
-        let mut requests = FanOut::new();
-        wanted.iter().for_each(|locator| requests.add(self.request(locator), locator));
-        let answered = self.read_all(requests.requests()).await;
-        Ok(requests.distribute(answered))
+    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
+        self.read_profile()?;
+        let mut requests = Requests::new();
+        for locator in wanted.iter().copied() {
+            requests.entry(self.aws_settings.complete(locator)).or_default().push(locator);
+        }
+        let answered = self.read_all(requests.keys()).await;
+        Ok(distribute(&requests, answered))
     }
 
-    /// AWS's configuration files that counted as absent, known after the first fetch.
-    pub fn unreachable_files(&self) -> &[UnreachableFile] {
-        &self.aws_settings.unreachable_files
-    }
-
-    /// Returns the reason why the agent cannot read a locator: it has one role and one region, and reads no parameters.
-    fn limit(&self, locator: &Locator) -> Option<AgentLimit> {
+    /// Returns the reason why the agent cannot read a locator: it reads in one region, assumes roles without an external id, and reads no
+    /// parameters.
+    fn limit(&self, locator: &Locator) -> Option<&'static str> {
         let configured = self.aws_settings.region.as_ref();
         let is_other = |region: &Region| configured.is_some_and(|configured| configured != region);
-        if locator.role.is_some() || self.aws_settings.role.is_some() {
-            Some(AgentLimit::Role)
+        if self.aws_settings.complete(locator).role.is_some_and(|role| role.external_id.is_some()) {
+            Some("passes on no external id for a role")
         } else if locator.region.as_ref().is_some_and(is_other) {
-            Some(AgentLimit::Region)
+            Some("reads only in its own region")
         } else if locator.store == Store::ParameterStore {
-            Some(AgentLimit::Parameter)
+            Some("reads no parameters")
         } else {
             None
         }
     }
 
-    /// Returns the locator with the default region. A request names no region, since the agent reads in one.
-    fn request(&self, locator: &Locator) -> Locator {
-        debug_assert_eq!(self.limit(locator), None, "{locator:?}");
-        let region = locator.region.as_ref().or(self.aws_settings.region.as_ref()).cloned();
-        Locator { region, ..locator.clone() }
-    }
-
-    async fn read_all(&self, requests: impl Iterator<Item = &Locator>) -> Vec<(Locator, Answer)> {
+    async fn read_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
         let token = {
             let _awaited = self.deadline.progress().awaits("the token of the Secrets Manager Agent".to_owned());
-            self.token().await
+            self.settings.find_token()
         };
-        if !self.settings.has_fallback {
-            self.deadline.mark_credentials_found();
-        }
-        let permits = Permits::new();
-        let (permits, token) = (&permits, &token);
-        let reading = requests.map(|request| {
-            let awaited = self.deadline.progress().awaits(name(request));
-            async move {
-                let found = match token {
-                    Err(error) => Err(FetchError::NoCredentials(error.clone())),
-                    Ok(token) => {
-                        let found = permits.run(&self.budget, self.read(request, token)).await;
-                        found.unwrap_or_else(|| Err(FetchError::Unavailable(Outage::unanswered())))
-                    }
-                };
-                drop(awaited);
-                (request.clone(), found.map_err(|error| FetchFailure::new(request.region.clone(), error)))
-            }
+        let token = &token;
+        let reading = requests.map(async |request| {
+            let _awaited = self.deadline.progress().awaits(request.to_string());
+            let found = match token {
+                Err(error) => Err(FetchError::NoCredentials(error.clone())),
+                Ok(token) => self.read(request, token).await,
+            };
+            (request.clone(), found.map_err(|error| FetchFailure::new(request.region.clone(), error)))
         });
-        join_all(reading).await
+        in_flight(reading).await
     }
 
-    /// Reads one secret. With a fallback there is one attempt, within half of the budget.
+    /// Reads one secret, with a fallback within half of the time.
     async fn read(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
-        let attempt = async || self.send(request, token).await;
+        let budget = if self.settings.has_fallback { self.budget.share(2) } else { self.budget.clone() };
         let agent = || host_and_port(self.settings.url.uri());
-        let budget = self.budget.for_request(|| format!("{} of the agent at {}", name(request), agent()));
-        let found = if self.settings.has_fallback {
-            match budget.share(2).attempt(1, attempt()).await {
-                Some(Ok(document)) => Ok(document),
-                Some(Err(Retry::Permanent(error))) => Err(error),
-                Some(Err(Retry::Transient(outage, _))) => Err(FetchError::Unavailable(outage)),
-                None => Err(FetchError::Unavailable(Outage::unanswered())),
-            }
-        } else {
-            retry(&budget, attempt).await
-        };
-        found.map_err(|error| match error {
+        let budget = budget.for_request(|| format!("{request} of the agent at {}", agent()));
+        retry(&budget, async || self.send(request, token).await).await.map_err(|error| match error {
             FetchError::Unavailable(outage) => {
                 FetchError::Unavailable(outage.map_text(|why| format!("{AGENT}: {why}")))
             }
-            FetchError::NotFound { .. }
+            error @ (FetchError::NotFound { .. }
             | FetchError::Denied { .. }
             | FetchError::Refused(_)
             | FetchError::NoCredentials(_)
-            | FetchError::NoRegion => error,
+            | FetchError::NoRegion { .. }) => error,
         })
-    }
-
-    /// Finds the token; with `--wait` and without a fallback, waits for it.
-    ///
-    /// # Errors
-    /// When there is no token, with the reason of each source.
-    async fn token(&self) -> Result<HeaderValue, CredentialsError> {
-        for attempts in 1.. {
-            let error = match self.settings.find_token() {
-                Ok(token) => return Ok(token),
-                Err(error) => error,
-            };
-            if let Some((source, why)) = error.tried.last() {
-                self.deadline.progress().note_reason(WaitReason::Source(source, why.clone()));
-            }
-            let wait = self.deadline.wait().filter(|_| !self.settings.has_fallback);
-            if wait.is_none() || !self.budget.pause(attempts, None, None).await {
-                return Err(CredentialsError { temporary: error.temporary || wait.is_some(), waited: wait, ..error });
-            }
-        }
-        Err(CredentialsError { what: Wanted::Token, tried: Vec::new(), temporary: true, waited: None })
     }
 
     async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, Retry> {
@@ -213,11 +156,11 @@ impl Agent {
         let status = response.status().as_u16();
         match response.take_body().collect().await {
             Ok(body) => response::read(status, &body.to_bytes(), request),
-            Err(_) => Err(malformed_response(status).into()),
+            Err(_) => Err(malformed_response(status, None).into()),
         }
     }
 
-    fn url(&self, Locator { id, version, .. }: &Locator) -> String {
+    fn url(&self, Locator { id, version, role, .. }: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let url = self.settings.url.as_str().trim_end_matches('/');
         let id = escaped(&id.to_string());
@@ -225,16 +168,7 @@ impl Agent {
             value.map(|value| format!("&{name}={}", escaped(value))).unwrap_or_default()
         };
         let (stage, version_id) = (parameter("versionStage", version.stage()), parameter("versionId", version.id()));
-        format!("{url}/secretsmanager/get?secretId={id}{stage}{version_id}")
+        let role = parameter("roleArn", role.as_ref().map(|role| role.arn.to_string()).as_deref());
+        format!("{url}/secretsmanager/get?secretId={id}{stage}{version_id}{role}")
     }
-}
-
-fn refusal(locator: &Locator, limit: AgentLimit) -> (Locator, Answer) {
-    let error = FetchError::Refused(Refusal::Agent(limit));
-    (locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))
-}
-
-/// The name of a request in progress lines and traces.
-fn name(request: &Locator) -> String {
-    format!("{} {}", request.store, request.id)
 }

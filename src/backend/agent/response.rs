@@ -1,9 +1,9 @@
 //! The agent's responses: a secret as JSON, an error of AWS as JSON, or a text of its own.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::backend::aws::{ServiceError, code_and_message, read_secret};
-use crate::model::answer::{AgentLimit, Denial, Document, FetchError, Outage, Refusal};
+use crate::model::answer::{Denial, Document, FetchError, Outage, Refusal};
 use crate::model::reference::Locator;
 use crate::time::retry::Retry;
 
@@ -16,9 +16,14 @@ pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, Ret
         return read_document(body, request);
     }
     let Ok(Value::Object(error)) = serde_json::from_slice(body) else {
-        return Err(classify_text(status));
+        return Err(classify_text(status, request.role.is_some()));
     };
-    match service_error(status, &error) {
+    let (code, message) = code_and_message(&error);
+    match (ServiceError { status, code, message, request_id: None, retry_after: None }).classify() {
+        // The agent's own words: every error of AssumeRole is a 403.
+        Retry::Permanent(FetchError::Denied { message, .. }) if message.contains("caching client from role") => {
+            Err(denied(message, Denial::Role))
+        }
         // A 403 is a denial with every code: neither the agent nor AWS is tried again.
         Retry::Transient(outage, _) if status == 403 => {
             let message = outage.text().to_owned();
@@ -32,7 +37,7 @@ pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, Ret
 fn read_document(body: &[u8], request: &Locator) -> Result<Document, Retry> {
     let document = read_secret(body, &request.id, &request.version)?;
     match (&request.region, &document.region) {
-        (Some(asked), Some(found)) if asked != found => Err(Refusal::Agent(AgentLimit::Region).into()),
+        (Some(asked), Some(found)) if asked != found => Err(Refusal::Agent("reads only in its own region").into()),
         (Some(_), None) => Ok(Document { region: request.region.clone(), ..document }),
         (Some(_) | None, _) => Ok(document),
     }
@@ -42,57 +47,13 @@ fn denied(message: String, cause: Denial) -> Retry {
     Retry::Permanent(FetchError::Denied { message, cause, identity: None })
 }
 
-fn service_error(status: u16, error: &Map<String, Value>) -> Retry {
-    let (code, message) = code_and_message(error);
-    ServiceError { status, code, message, request_id: None, retry_after: None }.classify()
-}
-
-/// Classifies an error that is not JSON.
-fn classify_text(status: u16) -> Retry {
+/// Classifies an error that is not JSON. Agents before 2.1 answer a role with a 400.
+fn classify_text(status: u16, has_role: bool) -> Retry {
     match status {
         403 => denied("the agent does not accept the token".to_owned(), Denial::Token),
         429 => Outage::Throttled("the agent has too many connections".to_owned()).into(),
         500.. => Outage::Service(format!("the agent: HTTP status {status}")).into(),
+        400 if has_role => Refusal::Agent("refuses the role, or is older than 2.1 and assumes none").into(),
         _ => Refusal::Request(format!("the agent, or another service at its URL: HTTP status {status}")).into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::reference::{SecretId, Version};
-
-    fn classified(status: u16, body: &str) -> Retry {
-        let (store, id) = SecretId::parse("x").unwrap();
-        let request = Locator { store, id, region: None, role: None, version: Version::Current };
-        read(status, body.as_bytes(), &request).unwrap_err()
-    }
-
-    #[test]
-    fn an_aws_error_from_the_agent_is_classified_as_from_aws() {
-        let absent =
-            r#"{"__type":"ResourceNotFoundException","message":"Secrets Manager can't find the specified secret."}"#;
-        assert!(matches!(classified(400, absent), Retry::Permanent(FetchError::NotFound { .. })));
-        let denied = r#"{"__type":"AccessDeniedException","message":"User: u is not authorized"}"#;
-        assert!(matches!(classified(400, denied), Retry::Permanent(FetchError::Denied { .. })));
-        for (status, code) in [(504, "TimeoutError"), (502, "ConnectionError"), (500, "InternalFailure")] {
-            let body = format!(r#"{{"__type":"{code}","message":"x"}}"#);
-            assert!(matches!(classified(status, &body), Retry::Transient(Outage::Service(_), _)), "{code}");
-        }
-    }
-
-    #[test]
-    fn each_error_of_the_agent_itself_is_classified() {
-        let token = classified(403, "Bad Token");
-        assert!(matches!(token, Retry::Permanent(FetchError::Denied { cause: Denial::Token, .. })));
-        assert!(matches!(classified(429, ""), Retry::Transient(Outage::Throttled(_), _)));
-        assert!(matches!(classified(400, "Forwarded"), Retry::Permanent(FetchError::Refused(_))));
-        assert!(matches!(classified(404, "Not found"), Retry::Permanent(FetchError::Refused(_))));
-        assert!(matches!(classified(200, "<html>"), Retry::Transient(Outage::MalformedResponse(_), _)));
-        assert!(matches!(classified(200, "{}"), Retry::Transient(Outage::MalformedResponse(_), _)));
-        let by_position = r#"["x",null,null,["AWSCURRENT"],"a value",null]"#;
-        assert!(matches!(classified(200, by_position), Retry::Transient(Outage::MalformedResponse(_), _)));
-        let other = r#"{"Name":"y","SecretString":"of another secret"}"#;
-        assert!(matches!(classified(200, other), Retry::Transient(Outage::MalformedResponse(_), _)));
     }
 }

@@ -1,12 +1,11 @@
 //! The URL of the agent, and the token that it requires in each request, as a protection against server-side request forgery.
 
-use std::io;
-
 use http::HeaderValue;
 
-use crate::backend::aws::{VariableError, VariableReader};
+use crate::backend::aws::VariableReader;
 use crate::model::answer::{AGENT_TOKEN_FILE, CredentialsError, Wanted};
 use crate::model::inherited::Inherited;
+use crate::model::problem::Problem;
 use crate::model::url::HttpUrl;
 use crate::system::os_error::ReadFailure;
 
@@ -24,68 +23,40 @@ impl AgentSettings {
     ///
     /// # Errors
     /// AWS_TOKEN is not UTF-8.
-    pub fn new(url: Option<&HttpUrl>, has_fallback: bool, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
+    pub fn new(url: Option<&HttpUrl>, has_fallback: bool, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
         let url = url.cloned().unwrap_or_else(HttpUrl::of_agent);
         let token = reader.text("AWS_TOKEN");
         reader.finish(Self { url, token, has_fallback })
     }
 
-    /// Returns the token of AWS_TOKEN, or else of the file of the agent's installation. An unusable AWS_TOKEN ends the search.
+    /// Returns the token of AWS_TOKEN, or else of the file of the agent's installation.
     ///
     /// # Errors
     /// When there is none, with the reason of each source.
     pub fn find_token(&self) -> Result<HeaderValue, CredentialsError> {
-        let mut tried = Vec::new();
-        let mut temporary = false;
-        let sources = [
-            ("AWS_TOKEN", self.token_of_variable(), "is not set"),
-            (AGENT_TOKEN_FILE, self.token_of_host(), "does not exist"),
-        ];
-        for (name, found, absent) in sources {
-            match found.and_then(|token| token.map(header).transpose()) {
-                Ok(Some(token)) => return Ok(token),
-                Ok(None) => tried.push((name, absent.to_owned())),
-                Err(ReadFailure { why, is_limit }) => {
-                    tried.push((name, why));
-                    temporary = is_limit;
-                    break;
-                }
+        let file = self.token.as_deref().and_then(|token| token.strip_prefix("file://"));
+        let (name, found) = match (&self.token, file) {
+            (Some(_), Some(file)) => ("AWS_TOKEN", read(file)),
+            (Some(token), None) => ("AWS_TOKEN", Ok(token.clone())),
+            // The token of this host's agent is sent to no other host.
+            (None, _) if !self.url.is_loopback() => {
+                let why = "is sent to loopback addresses only, and --agent names another";
+                (AGENT_TOKEN_FILE, Err(ReadFailure { why: why.to_owned(), is_limit: false }))
             }
-        }
-        Err(CredentialsError { what: Wanted::Token, tried, temporary, waited: None })
-    }
-
-    fn token_of_variable(&self) -> Result<Option<String>, ReadFailure> {
-        let Some(token) = &self.token else { return Ok(None) };
-        match token.strip_prefix("file://") {
-            Some(path) => match read(path)? {
-                None => Err(unusable(format!("{path} does not exist"))),
-                found => Ok(found),
-            },
-            None => Ok(Some(token.clone())),
-        }
-    }
-
-    /// Reads the token of this host's agent, which is sent to no other host.
-    fn token_of_host(&self) -> Result<Option<String>, ReadFailure> {
-        if self.url.is_loopback() {
-            read(AGENT_TOKEN_FILE)
-        } else {
-            Err(unusable("is sent to loopback addresses only, and --agent names another".to_owned()))
-        }
+            (None, _) => (AGENT_TOKEN_FILE, read(AGENT_TOKEN_FILE)),
+        };
+        found.and_then(header).map_err(|ReadFailure { why, is_limit: temporary }| {
+            let unset = self.token.is_none().then(|| ("AWS_TOKEN", "is not set".to_owned()));
+            let why = file.map_or(why.clone(), |file| format!("{file}: {why}"));
+            let tried = unset.into_iter().chain([(name, why)]).collect();
+            CredentialsError { what: Wanted::Token, tried, temporary, is_final: false }
+        })
     }
 }
 
-fn read(path: &str) -> Result<Option<String>, ReadFailure> {
-    match std::fs::read_to_string(path) {
-        Ok(token) => Ok(Some(token)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let failure = ReadFailure::from(&error);
-            Err(ReadFailure { why: format!("{path}: {}", failure.why), ..failure })
-        }
-    }
+fn read(path: &str) -> Result<String, ReadFailure> {
+    std::fs::read_to_string(path).map_err(|error| ReadFailure::from(&error))
 }
 
 fn header(token: String) -> Result<HeaderValue, ReadFailure> {
@@ -94,10 +65,6 @@ fn header(token: String) -> Result<HeaderValue, ReadFailure> {
             token.set_sensitive(true);
             Ok(token)
         }
-        Ok(_) | Err(_) => Err(unusable("holds no token".to_owned())),
+        Ok(_) | Err(_) => Err(ReadFailure { why: "holds no token".to_owned(), is_limit: false }),
     }
-}
-
-fn unusable(why: String) -> ReadFailure {
-    ReadFailure { why, is_limit: false }
 }

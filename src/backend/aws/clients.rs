@@ -3,21 +3,20 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 
 use super::config::Settings;
-use super::protocol::{Api, Client, Timeouts, error_text, find_endpoint};
+use super::protocol::{ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, error_text, find_endpoint};
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::reference::Region;
 use crate::net::connector::Connector;
 use crate::net::http::{HttpTimeouts, Transport};
 use crate::net::proxy::ProxySettings;
-use crate::time::deadline::Deadline;
 
 /// Makes the clients of one launch.
 pub struct Clients {
@@ -31,16 +30,12 @@ pub struct Clients {
     direct: SharedHttpClient,
 }
 
-/// The limits of one attempt. A server that accepts the connection and never answers costs [`READ_TIMEOUT`].
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Clients {
-    /// Once a request has a connection, AWS is marked as reachable in `deadline`.
-    pub fn new(settings: Rc<Settings>, deadline: &Deadline) -> Self {
-        let connector = Connector::new(&settings.trust, &settings.proxy, Some(deadline.clone()));
-        let direct = Connector::new(&settings.trust, &ProxySettings::default(), None);
+    pub fn new(settings: Rc<Settings>) -> Self {
+        let connector = Connector::new(&settings.trust, &settings.proxy);
+        let direct = Connector::new(&settings.trust, &ProxySettings::default());
         let transport = Transport::new(connector.clone());
         let timeouts = HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: Some(READ_TIMEOUT) };
         Self {
@@ -59,26 +54,29 @@ impl Clients {
         }
     }
 
-    /// The configuration of credential providers with network endpoints; `region` is that of STS.
-    pub fn network(&self, region: &Region) -> ProviderConfig {
-        self.provider_config(&self.http, Some(region))
-    }
-
-    /// The configuration of credential providers with link-local endpoints.
+    /// The configuration of the SDK's credential providers with link-local endpoints.
     pub fn link_local(&self) -> ProviderConfig {
-        self.provider_config(&self.direct, None)
-    }
-
-    fn provider_config(&self, http: &SharedHttpClient, region: Option<&Region>) -> ProviderConfig {
         ProviderConfig::without_region()
-            .with_http_client(http.clone())
-            .with_region(region.map(|region| aws_config::Region::new(region.as_str().to_owned())))
+            .with_http_client(self.direct.clone())
             .with_behavior_version(Some(behavior()))
-            .with_use_fips(self.settings.endpoints.use_fips)
-            .with_use_dual_stack(self.settings.endpoints.use_dual_stack)
             // `RetryBudget` counts the attempts.
             .with_retry_config(RetryConfig::disabled())
             .with_timeout_config(timeouts())
+    }
+
+    /// The configuration of a client of the SDK's.
+    pub fn sdk_config(&self, api: Api) -> SdkConfig {
+        let endpoints = &self.settings.endpoints;
+        let mut config = SdkConfig::builder()
+            .http_client(self.http.clone())
+            .behavior_version(behavior())
+            .use_fips(endpoints.use_fips.unwrap_or_default())
+            .use_dual_stack(endpoints.use_dual_stack.unwrap_or_default())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts());
+        config.set_time_source(Some(Default::default()));
+        config.set_endpoint_url(endpoints.configured(api).map(ToString::to_string));
+        config.build()
     }
 
     /// Returns a client of a service.
@@ -86,11 +84,19 @@ impl Clients {
     /// # Errors
     /// When there is no endpoint: with FIPS and a configured endpoint, for example.
     pub async fn client(&self, api: Api, region: &Region, credentials: &Credentials) -> Result<Client, FetchError> {
+        let client = self.anonymous(api, region).await?;
+        Ok(Client { credentials: Some(credentials.clone()), ..client })
+    }
+
+    /// Returns a client that signs nothing.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub async fn anonymous(&self, api: Api, region: &Region) -> Result<Client, FetchError> {
         let endpoint = find_endpoint(&self.settings.endpoints, api, region).await;
         let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error))))?;
-        let (region, credentials) = (region.clone(), credentials.clone());
-        let timeouts = Timeouts { whole: ATTEMPT_TIMEOUT, stall: READ_TIMEOUT };
-        Ok(Client { api, endpoint, region, credentials, http: self.http_connector.clone(), timeouts })
+        let (region, http) = (region.clone(), self.http_connector.clone());
+        Ok(Client { api, endpoint, region, credentials: None, http })
     }
 }
 

@@ -1,49 +1,40 @@
 //! Operations of Secrets Manager that only commands beside a launch need: DescribeSecret.
 
-use std::collections::BTreeMap;
-
-use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::protocol::{Client, call, classify, read_object, timestamp};
-use super::request::{Limited, SecretRequest};
 use super::session::Session;
-use crate::backend::fan_out::Permits;
+use crate::backend::fan_out::in_flight;
 use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, Rotation};
-use crate::model::reference::Arn;
+use crate::model::reference::{Arn, Locator};
 use crate::net::errors::host_and_port;
 use crate::time::retry::{Retry, RetryBudget, retry};
 
-/// Describes each secret in the region of its request, all at the same time; the version of a request does not matter.
-pub async fn describe_all(session: &mut Session, requests: Vec<SecretRequest>) -> Vec<DescribedSecret> {
-    let Some(first) = requests.first() else { return Vec::new() };
-    let base = match session.ready_credentials(&requests, &first.region, &Limited::default()).await {
-        Ok(base) => base,
-        Err(error) => return requests.into_iter().map(|request| described(request, Err(error.clone()))).collect(),
-    };
-    let (session, base, permits) = (&*session, &base, &Permits::new());
-    let describing = requests.into_iter().map(|request| async move {
+/// Describes the secret of each complete locator, many at the same time; the version does not matter.
+pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
+    let found = session.find_credentials(&requests).await;
+    let (session, found) = (&*session, &found);
+    let describing = requests.into_iter().filter_map(|request| Some((request.region.clone()?, request)));
+    let describing = describing.map(async |(region, request)| {
         let _awaited = session.deadline.progress().awaits(format!("the description of {request}"));
-        let found = async {
-            let credentials = session.credentials(request.role.as_ref(), base)?;
-            let client = session.clients.client(request.store.into(), &request.region, credentials).await?;
+        let description = async {
+            found.clone()?;
+            let credentials = session.credentials(request.role.as_ref())?;
+            let client = session.clients.client(request.store.into(), &region, credentials).await?;
             describe(&client, &request, &session.budget).await
         };
-        let found = permits.run(&session.budget, found).await;
-        let description = found.unwrap_or_else(|| Err(FetchError::Unavailable(Outage::unanswered())));
-        described(request, description)
+        let description = description.await;
+        DescribedSecret { id: request.id, region, role: request.role, description }
     });
-    join_all(describing).await
+    let mut descriptions = in_flight(describing).await;
+    // They end in any order.
+    descriptions.sort_by(|one, other| (&one.id, &one.region, &one.role).cmp(&(&other.id, &other.region, &other.role)));
+    descriptions
 }
 
-fn described(request: SecretRequest, description: Result<Description, FetchError>) -> DescribedSecret {
-    let SecretRequest { id, region, role, .. } = request;
-    DescribedSecret { id, region, role, description }
-}
-
-async fn describe(client: &Client, request: &SecretRequest, budget: &RetryBudget) -> Result<Description, FetchError> {
-    let id = request.id_in(&client.region);
+async fn describe(client: &Client, request: &Locator, budget: &RetryBudget) -> Result<Description, FetchError> {
+    let id = request.id.in_region(&client.region);
     let input = Map::from_iter([("SecretId".to_owned(), Value::from(id.to_string()))]);
     let budget = budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
     let description = retry(&budget, async || {
@@ -98,13 +89,12 @@ impl From<DescribeSecretResponse> for Description {
         let time = |field: Option<Value>| field.as_ref().and_then(timestamp);
         let key = |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
         let rules = response.rotation_rules.unwrap_or_default();
-        // Sorted by region, of which AWS names each once.
-        let replicas: BTreeMap<_, _> = response
-            .replication_status
-            .unwrap_or_default()
-            .into_iter()
-            .map(|replica| (replica.region.clone(), replica))
-            .collect();
+        let replica = |ReplicationStatus { region, status, kms_key_id }| {
+            let kms_key = key(kms_key_id);
+            Replica { region, status, kms_key }
+        };
+        let mut replicas: Vec<_> = response.replication_status.into_iter().flatten().map(replica).collect();
+        replicas.sort_by(|one, other| one.region.cmp(&other.region));
         Self {
             rotation: Rotation {
                 is_enabled: response.rotation_enabled == Some(true),
@@ -114,14 +104,7 @@ impl From<DescribeSecretResponse> for Description {
                 next: time(response.next_rotation_date),
             },
             kms_key: key(response.kms_key_id),
-            replicas: replicas
-                .into_values()
-                .map(|ReplicationStatus { region, status, kms_key_id }| Replica {
-                    region,
-                    status,
-                    kms_key: key(kms_key_id),
-                })
-                .collect(),
+            replicas,
             primary_region: response.primary_region,
             deleted: time(response.deleted_date),
         }

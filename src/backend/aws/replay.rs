@@ -11,11 +11,10 @@ use aws_smithy_types::body::SdkBody;
 use http::Uri;
 use tokio::runtime::{Builder, Runtime};
 
-use super::protocol::{Client, Timeouts};
-use super::request::SecretRequest;
+use super::protocol::Client;
 use super::{parameter_store, secrets_manager};
 use crate::model::answer::{Document, FetchError};
-use crate::model::reference::{Region, SecretId, Store, Version};
+use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 use crate::time::deadline::Deadline;
 use crate::time::retry::RetryBudget;
 
@@ -47,28 +46,24 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
     NEXT.set(Some(response));
     let (store, id) = SecretId::parse(id).ok()?;
     let client = client(store)?;
-    let request = SecretRequest { region: client.region.clone(), role: None, store, id, version: Version::Current };
+    let request = Locator { region: Some(client.region.clone()), role: None, store, id, version: Version::Current };
     let reading = async {
-        let budget = RetryBudget::new(Deadline::new(Duration::from_secs(60), None), Some(1));
+        let budget = RetryBudget::new(Deadline::new(Duration::from_secs(60)), Some(1));
         match store {
             Store::SecretsManager => Some(secrets_manager::get(&client, &request, &budget).await),
-            Store::ParameterStore => {
-                parameter_store::get(&client, vec![request.clone()], &budget).await.pop().map(|(_, answer)| answer)
-            }
+            Store::ParameterStore => parameter_store::get(&client, std::slice::from_ref(&request), &budget).await.pop(),
         }
     };
     RUNTIME.with(|runtime| runtime.as_ref().and_then(|runtime| runtime.block_on(reading)))
 }
 
 fn client(store: Store) -> Option<Client> {
-    let limit = Duration::from_secs(10);
     Some(Client {
         api: store.into(),
         endpoint: Uri::from_static("https://aws.invalid"),
         region: Region::parse("us-east-1").ok()?,
-        credentials: Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "replay"),
+        credentials: Some(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "replay")),
         http: SharedHttpConnector::new(Replay),
-        timeouts: Timeouts { whole: limit, stall: limit },
     })
 }
 

@@ -9,9 +9,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::protocol::{Client, call, classify, read_object, timestamp};
-use super::request::SecretRequest;
 use crate::model::answer::{Document, FetchError, Outage, Refusal};
-use crate::model::reference::{Arn, SecretId, Version};
+use crate::model::reference::{Arn, Locator, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
 use crate::time::retry::{Retry, RetryBudget, retry};
@@ -20,8 +19,8 @@ use crate::time::retry::{Retry, RetryBudget, retry};
 ///
 /// # Errors
 /// [`FetchError::Unavailable`] at the end of the budget, or else the meaning of AWS's error.
-pub async fn get(client: &Client, request: &SecretRequest, budget: &RetryBudget) -> Result<Document, FetchError> {
-    let id = request.id_in(&client.region);
+pub async fn get(client: &Client, request: &Locator, budget: &RetryBudget) -> Result<Document, FetchError> {
+    let id = request.id.in_region(&client.region);
     let mut input = Map::from_iter([("SecretId".to_owned(), Value::from(id.to_string()))]);
     let version = [("VersionStage", request.version.stage()), ("VersionId", request.version.id())];
     input.extend(version.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?)))));

@@ -1,9 +1,10 @@
 //! The directory of the cache: private, in memory, and checked by the descriptor through which all of it is reached.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, renameat};
@@ -11,45 +12,9 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use zeroize::Zeroizing;
 
-use super::name::EntryName;
-use crate::system::os_error::errno;
-use crate::system::paths::{FileSystem, WalkError, file_system, link_open, open_directory_itself};
-
-/// The directory that `--cache` names, and the reason why it cannot hold values.
-#[derive(Debug, PartialEq, Eq)]
-pub struct CacheError {
-    pub path: PathBuf,
-    pub problem: DirectoryProblem,
-}
-
-/// The reason why a directory cannot hold values.
-#[derive(Debug, PartialEq, Eq)]
-pub enum DirectoryProblem {
-    Path(WalkError),
-    /// It belongs to another user.
-    Owner {
-        uid: u32,
-        wanted: u32,
-    },
-    /// Its mode gives others access.
-    Mode(Mode),
-    /// Its file system is not tmpfs or ramfs.
-    OnDisk,
-    /// It cannot be examined.
-    Failed(Errno),
-}
-
-/// The reason why a file is not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileProblem {
-    /// A link, a pipe, a directory or a device.
-    NotRegular,
-    /// It belongs to another user, or others have access.
-    Foreign,
-    /// Larger than any answer.
-    TooLarge,
-    Failed(Errno),
-}
+use crate::model::problem::{Problem, Status};
+use crate::system::os_error::{describe, errno, is_limit};
+use crate::system::paths::{FileSystem, WalkError, file_system, open_directory_itself};
 
 /// The open directory.
 #[derive(Debug)]
@@ -71,37 +36,34 @@ impl CacheDirectory {
     ///
     /// # Errors
     /// Each reason why it cannot hold values.
-    pub fn open(path: &Path) -> Result<Self, Vec<CacheError>> {
-        let error = |problem| CacheError { path: path.to_owned(), problem };
-        let descriptor =
-            open_directory_itself(path.as_os_str()).map_err(|problem| vec![error(DirectoryProblem::Path(problem))])?;
-        let problems = problems(&descriptor);
-        match problems.is_empty() {
-            true => Ok(Self { descriptor }),
-            false => Err(problems.into_iter().map(error).collect()),
-        }
+    pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
+        let descriptor = open_directory_itself(path.as_os_str()).map_err(|error| vec![walk_problem(path, error)])?;
+        let problems = problems(path, &descriptor);
+        if problems.is_empty() { Ok(Self { descriptor }) } else { Err(problems) }
     }
 
     /// Reads a file; `None` if there is none.
     ///
     /// # Errors
-    /// When it is not a regular file of this user alone, or cannot be read.
-    pub fn read(&self, name: &EntryName) -> Result<Option<Zeroizing<Vec<u8>>>, FileProblem> {
+    /// The message about a file that cannot be read, or is not a regular file of this user alone.
+    pub fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+        let failed = |why| format!("an entry cannot be read ({})", describe(why));
         // Opening a pipe without O_NONBLOCK waits for a writer.
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let mut file = match openat(&self.descriptor, name.as_str(), flags, Mode::empty()) {
+        let mut file = match openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),
             // A link; a socket.
-            Err(Errno::ELOOP | Errno::ENXIO) => return Err(FileProblem::NotRegular),
-            Err(errno) => return Err(FileProblem::Failed(errno)),
+            Err(Errno::ELOOP | Errno::ENXIO) => return Err(NOT_REGULAR.to_owned()),
+            Err(errno) => return Err(failed(errno)),
         };
-        let stat = fstat(&file).map_err(FileProblem::Failed)?;
+        let stat = fstat(&file).map_err(failed)?;
         check_file(&stat)?;
         let size = u64::try_from(stat.st_size).unwrap_or_default();
-        let size = usize::try_from(size).ok().filter(|_| size <= MAX_SIZE).ok_or(FileProblem::TooLarge)?;
+        let size =
+            usize::try_from(size).ok().filter(|_| size <= MAX_SIZE).ok_or("passed over a file that is too large")?;
         let mut bytes = Zeroizing::new(vec![0; size]);
-        file.read_exact(&mut bytes).map_err(|error| FileProblem::Failed(errno(&error)))?;
+        file.read_exact(&mut bytes).map_err(|error| failed(errno(&error)))?;
         Ok(Some(bytes))
     }
 
@@ -109,90 +71,25 @@ impl CacheDirectory {
     ///
     /// # Errors
     /// When a step fails; then the old file is still there.
-    pub fn replace(&self, name: &EntryName, content: &[u8]) -> Result<(), Errno> {
-        #[cfg(target_os = "linux")]
-        match self.create_nameless() {
-            Ok(file) => match self.fill(file, content, name, None) {
-                // Without /proc, a file cannot get its first name.
-                Err(Errno::ENOENT) => {}
-                written => return written,
-            },
-            // Kernels and sandboxes without it: open(2), "O_TMPFILE".
-            Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => {}
-            Err(errno) => return Err(errno),
-        }
-        let (file, temporary) = self.create_named(name)?;
-        let written = self.fill(file, content, name, Some(&temporary));
+    pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
+        let temporary = format!("{name}.new.{:016x}", fastrand::u64(..));
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mut file = File::from(openat(&self.descriptor, temporary.as_str(), flags, PRIVATE)?);
+        // The mode of creation lacks the bits of the umask.
+        let written = fchmod(&file, PRIVATE)
+            .and_then(|()| file.write_all(content).map_err(|error| errno(&error)))
+            .and_then(|()| renameat(&self.descriptor, temporary.as_str(), &self.descriptor, name));
         if written.is_err() {
-            let _ = self.remove_name(&temporary);
+            let _ = self.remove(&temporary);
         }
         written
     }
 
-    /// Removes a file, and one that a process left that was killed while it replaced the file. A missing one is no error.
+    /// Removes a file. A missing one is no error.
     ///
     /// # Errors
     /// Those of unlinkat(2).
-    pub fn remove(&self, name: &EntryName) -> Result<(), Errno> {
-        self.remove_name(name.as_str()).and(self.remove_name(&name.of_new()))
-    }
-
-    /// Creates a file without a name, so that a process that is killed leaves nothing behind.
-    #[cfg(target_os = "linux")]
-    fn create_nameless(&self) -> Result<File, Errno> {
-        openat(&self.descriptor, ".", OFlag::O_TMPFILE | OFlag::O_WRONLY | OFlag::O_CLOEXEC, PRIVATE).map(File::from)
-    }
-
-    /// Creates a file with a name of its own.
-    fn create_named(&self, name: &EntryName) -> Result<(File, String), Errno> {
-        let temporary = format!("{}.{:016x}", name.of_new(), fastrand::u64(..));
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        Ok((File::from(openat(&self.descriptor, temporary.as_str(), flags, PRIVATE)?), temporary))
-    }
-
-    fn fill(&self, mut file: File, content: &[u8], name: &EntryName, temporary: Option<&str>) -> Result<(), Errno> {
-        // The mode of creation lacks the bits of the umask.
-        fchmod(&file, PRIVATE)?;
-        file.write_all(content).map_err(|error| errno(&error))?;
-        match temporary {
-            Some(temporary) => self.rename(temporary, name),
-            None => self.link(&file, name),
-        }
-    }
-
-    /// Gives a complete file the name of its entry.
-    ///
-    /// linkat(2) replaces nothing, so the file is first linked to a second name. Every file of that name is complete and an answer to the
-    /// same request, so several processes may do this at the same time, and one that was killed leaves one file that the next replaces.
-    fn link(&self, file: &File, name: &EntryName) -> Result<(), Errno> {
-        let second = name.of_new();
-        match link_open(file.as_fd(), self.descriptor.as_fd(), second.as_ref()) {
-            Ok(()) => {}
-            Err(Errno::EEXIST) => {
-                self.remove_name(&second)?;
-                match link_open(file.as_fd(), self.descriptor.as_fd(), second.as_ref()) {
-                    // Another process has just linked its own answer.
-                    Ok(()) | Err(Errno::EEXIST) => {}
-                    Err(errno) => return Err(errno),
-                }
-            }
-            Err(errno) => return Err(errno),
-        }
-        match self.rename(&second, name) {
-            // Another process has renamed it already.
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => {
-                let _ = self.remove_name(&second);
-                Err(errno)
-            }
-        }
-    }
-
-    fn rename(&self, from: &str, to: &EntryName) -> Result<(), Errno> {
-        renameat(&self.descriptor, from, &self.descriptor, to.as_str())
-    }
-
-    fn remove_name(&self, name: &str) -> Result<(), Errno> {
+    pub fn remove(&self, name: &str) -> Result<(), Errno> {
         match unlinkat(&self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(errno),
@@ -200,31 +97,70 @@ impl CacheDirectory {
     }
 }
 
-/// Every reason why an open directory cannot hold values.
-fn problems(directory: &OwnedFd) -> Vec<DirectoryProblem> {
-    let stat = match fstat(directory) {
-        Ok(stat) => stat,
-        Err(errno) => return vec![DirectoryProblem::Failed(errno)],
-    };
-    let wanted = geteuid().as_raw();
-    let mode = Mode::from_bits_truncate(stat.st_mode);
-    let found = [
-        (stat.st_uid != wanted).then_some(DirectoryProblem::Owner { uid: stat.st_uid, wanted }),
-        // An ACL that gives others access shows in the bits of the group.
-        mode.intersects(OTHERS).then_some(DirectoryProblem::Mode(mode)),
-        match file_system(directory.as_fd()) {
-            Ok(FileSystem::Memory) => None,
-            Ok(FileSystem::Disk | FileSystem::Kernel) => Some(DirectoryProblem::OnDisk),
-            Err(errno) => Some(DirectoryProblem::Failed(errno)),
-        },
-    ];
-    found.into_iter().flatten().collect()
+fn problem(path: &Path, what: impl Display, help: impl Into<String>) -> Problem {
+    Problem::configuration(format!("--cache {}: {what}", path.display())).help(help)
 }
 
-fn check_file(stat: &FileStat) -> Result<(), FileProblem> {
+fn not_opened(path: &Path, why: Errno) -> Problem {
+    let status = if is_limit(why) { Status::Temporary } else { Status::Configuration };
+    let what = format!("cannot be opened: {}", describe(why));
+    Problem { status, ..problem(path, what, "check its permissions") }
+}
+
+fn walk_problem(path: &Path, error: WalkError) -> Problem {
+    let (what, help) = match error {
+        WalkError::Missing => ("does not exist", "create it first: mkdir -m 700 (systemd: RuntimeDirectory=)"),
+        WalkError::NotADirectory => ("is not a directory", ON_TMPFS),
+        WalkError::Link => ("is a symbolic link, which is not followed", "name the directory that it points to"),
+        WalkError::ForeignLink { link, owner } => {
+            let what = format!("its path leads through {}, a symbolic link of user {owner}", link.display());
+            let help = "name the directory that it leads to; only links of root and of the effective user are followed";
+            return problem(path, what, help);
+        }
+        WalkError::Failed(why) => return not_opened(path, why),
+    };
+    problem(path, what, help)
+}
+
+const ON_TMPFS: &str = "name a directory on tmpfs, for example under /run or /dev/shm";
+
+/// Every reason why an open directory cannot hold values.
+fn problems(path: &Path, directory: &OwnedFd) -> Vec<Problem> {
+    let stat = match fstat(directory) {
+        Ok(stat) => stat,
+        Err(errno) => return vec![not_opened(path, errno)],
+    };
+    let (uid, wanted) = (stat.st_uid, geteuid().as_raw());
+    let mode = Mode::from_bits_truncate(stat.st_mode);
+    let mut problems = Vec::new();
+    if uid != wanted {
+        let what = format!("belongs to user {uid}, not to the effective user, {wanted}");
+        problems.push(problem(path, what, format!("give it to user {wanted}: chown {wanted} DIR")));
+    }
+    // An ACL that gives others access shows in the bits of the group.
+    if mode.intersects(OTHERS) {
+        let what = format!("gives other users access (mode {:04o})", mode.bits());
+        problems.push(problem(path, what, "allow only its owner: chmod 700 DIR"));
+    }
+    match file_system(directory.as_fd()) {
+        Ok(FileSystem::Memory) => {}
+        Ok(FileSystem::Disk | FileSystem::Kernel) => {
+            problems.push(problem(path, "is not in memory, but on a disk", ON_TMPFS));
+        }
+        Err(errno) => problems.push(not_opened(path, errno)),
+    }
+    problems
+}
+
+const NOT_REGULAR: &str = "passed over what is no regular file";
+
+fn check_file(stat: &FileStat) -> Result<(), &'static str> {
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-        return Err(FileProblem::NotRegular);
+        return Err(NOT_REGULAR);
     }
     let is_private = !Mode::from_bits_truncate(stat.st_mode).intersects(OTHERS);
-    if stat.st_uid == geteuid().as_raw() && is_private { Ok(()) } else { Err(FileProblem::Foreign) }
+    match stat.st_uid == geteuid().as_raw() && is_private {
+        true => Ok(()),
+        false => Err("passed over a file of another user, or with another mode than 0600"),
+    }
 }

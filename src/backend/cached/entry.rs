@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::name::{EntryName, hex};
 use crate::model::answer::Document;
 use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
@@ -30,14 +29,9 @@ pub struct Entry {
     pub is_replica: bool,
 }
 
-/// The reason why bytes are no entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Defect {
-    /// Another version of the format.
-    OtherFormat,
-    /// Truncated or changed, or the entry of another request.
-    Damaged,
-}
+const DAMAGED: &str = "passed over a damaged entry";
+
+const OTHER_FORMAT: &str = "passed over an entry of another version of secrets-exec";
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -65,8 +59,13 @@ struct Answer {
     parameters: Vec<(String, Answer)>,
 }
 
+/// Returns the file name of the entry for a text of [`Settings::distinction`](crate::backend::aws::Settings::distinction).
+pub fn entry_name(text: &str) -> String {
+    checksum(text.as_bytes())
+}
+
 /// Returns the bytes of an entry, in a buffer that is wiped; `None` for a document that the format cannot express.
-pub fn encode(name: &EntryName, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
+pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let fetched = u64::try_from(fetched.as_nanos()).ok()?;
     let is_replica = !document.passed_over.is_empty();
     let header = Header { name: name.to_string(), fetched, is_replica, answer: Answer::of(document) };
@@ -88,26 +87,26 @@ pub fn encode(name: &EntryName, document: &Document, fetched: Duration) -> Optio
 /// Reads the bytes of the entry with this name.
 ///
 /// # Errors
-/// When they are no entry, or not this one. No error quotes them.
-pub fn decode(name: &EntryName, bytes: &[u8]) -> Result<Entry, Defect> {
-    let versioned = bytes.strip_prefix(MAGIC).ok_or(Defect::Damaged)?;
+/// The message about bytes that are no entry, or not this one, which it does not quote.
+pub fn decode(name: &str, bytes: &[u8]) -> Result<Entry, &'static str> {
+    let versioned = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let Some(rest) = versioned.strip_prefix(VERSION) else {
         let is_version = versioned.iter().position(|byte| *byte == b'\n').is_some_and(|end| end > 0);
-        return Err(if is_version { Defect::OtherFormat } else { Defect::Damaged });
+        return Err(if is_version { OTHER_FORMAT } else { DAMAGED });
     };
-    let (expected, rest) = rest.split_at_checked(CHECKSUM).ok_or(Defect::Damaged)?;
+    let (expected, rest) = rest.split_at_checked(CHECKSUM).ok_or(DAMAGED)?;
     if expected.strip_suffix(b"\n") != Some(checksum(rest).as_bytes()) {
-        return Err(Defect::Damaged);
+        return Err(DAMAGED);
     }
-    read(name, rest).ok_or(Defect::Damaged)
+    read(name, rest).ok_or(DAMAGED)
 }
 
-fn read(name: &EntryName, bytes: &[u8]) -> Option<Entry> {
+fn read(name: &str, bytes: &[u8]) -> Option<Entry> {
     let (header, mut values) = bytes.split_at_checked(bytes.iter().position(|byte| *byte == b'\n')?)?;
     let header: Header = serde_json::from_slice(header).ok()?;
     values = values.strip_prefix(b"\n")?;
     let document = header.answer.document(&mut values)?;
-    let is_whole = values.is_empty() && header.name == name.as_str();
+    let is_whole = values.is_empty() && header.name == name;
     is_whole.then_some(Entry { document, fetched: Duration::from_nanos(header.fetched), is_replica: header.is_replica })
 }
 
@@ -149,6 +148,7 @@ fn append_values(bytes: &mut Vec<u8>, document: &Document) {
     }
 }
 
+/// The SHA-256 of bytes, in hexadecimal digits.
 fn checksum(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

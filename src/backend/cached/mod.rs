@@ -4,47 +4,29 @@
 
 mod directory;
 mod entry;
-mod name;
 
-pub use directory::{CacheDirectory, CacheError, DirectoryProblem, FileProblem};
-pub use entry::Defect;
+pub use directory::CacheDirectory;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use nix::errno::Errno;
-
-use super::aws::{Aws, SetupError, UnreachableFile};
+use super::aws::Aws;
 use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure};
 use crate::model::options::CacheOptions;
-use crate::model::reference::Locator;
+use crate::model::problem::Problem;
+use crate::model::reference::{Locator, Region};
 use crate::system::boot_time;
-use entry::{Entry, decode, encode};
-use name::EntryName;
+use crate::system::os_error::describe;
+use entry::{Entry, decode, encode, entry_name};
 
 /// An entry that is not used, kept or removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheNotice {
     pub locator: Locator,
-    pub problem: EntryProblem,
+    pub what: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryProblem {
-    /// The file is not one of ours.
-    File(FileProblem),
-    /// The content is no answer to this request.
-    Content(Defect),
-    /// It was fetched later than now, so that its age is unknown.
-    Future,
-    /// The new answer is not in the cache.
-    NotKept(Errno),
-    /// The entry should have been removed, and is still there.
-    NotRemoved(Errno),
-}
-
-/// The time for which a request is retried if the cache has an answer that can take its place.
+/// The time that a fetch has if the cache can answer all of it.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 /// AWS, and its cached answers.
@@ -58,18 +40,9 @@ pub struct Cached {
     notices: Vec<CacheNotice>,
 }
 
-/// The name of each entry, and the entries that can be used.
-type Known<'a> = BTreeMap<&'a Locator, EntryName>;
-
 impl Cached {
     pub fn new(aws: Aws, directory: CacheDirectory, options: &CacheOptions) -> Self {
         Self { aws, directory, ttl: options.ttl, stale: options.stale, notices: Vec::new() }
-    }
-
-    /// Closes the connections to AWS, and keeps the credentials.
-    #[must_use]
-    pub fn rest(self) -> Self {
-        Self { aws: self.aws.rest(), ..self }
     }
 
     /// AWS itself, for what is not cached.
@@ -77,67 +50,42 @@ impl Cached {
         &mut self.aws
     }
 
-    /// AWS's configuration files that counted as absent.
-    pub fn unreachable_files(&self) -> &[UnreachableFile] {
-        self.aws.unreachable_files()
-    }
-
-    /// Returns one answer for each of `wanted`.
+    /// Returns one answer for each of `wanted`: of an entry younger than `--cache-ttl`, else of AWS, and after an outage of an entry
+    /// younger than `--cache-stale`.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, SetupError> {
-        let names = self.names(wanted).await?;
-        let is_used = !(self.ttl.is_zero() && self.stale.is_zero());
-        let entries = if is_used { self.read_all(&names) } else { BTreeMap::new() };
-        let now = boot_time::now();
-        let is_younger = |locator: &Locator, limit: Duration| {
-            let entry = names.get(locator).and_then(|name| entries.get(name));
-            entry.is_some_and(|entry| now.saturating_sub(entry.fetched) < limit)
-        };
-        let (fresh, asked): (BTreeSet<_>, BTreeSet<_>) =
-            wanted.iter().copied().partition(|locator| is_younger(locator, self.ttl));
-        let covered: BTreeSet<_> = asked.iter().copied().filter(|locator| is_younger(locator, self.stale)).collect();
-        let cached =
-            |locator: &Locator, covers| names.get(locator).and_then(|name| Some(answer(entries.get(name)?, covers)));
-        let mut answers: Answers =
-            fresh.iter().filter_map(|locator| Some(((*locator).clone(), Ok(cached(locator, None)?)))).collect();
+    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
+        let begun = boot_time::now();
+        let mut entries = self.read_all(wanted.iter().copied());
+        let is_fresh = |locator: &&Locator| entries.get(*locator).is_some_and(|entry| entry.age(begun) < self.ttl);
+        let (fresh, asked): (BTreeSet<_>, BTreeSet<_>) = wanted.iter().copied().partition(is_fresh);
+        let fresh =
+            fresh.into_iter().filter_map(|locator| Some((locator.clone(), Ok(entries.remove(locator)?.answer(None)))));
+        let mut answers: Answers = fresh.collect();
         if asked.is_empty() {
             return Ok(answers);
         }
-        let notices = RefCell::new(std::mem::take(&mut self.notices));
-        // Kept as soon as it comes, with that time: other launches are served by it, and a later answer of theirs is not replaced by it.
-        let observe = |locator: &Locator, answer: &Answer| {
-            let kept = names.get(locator).map_or(Ok(()), |name| keep(&self.directory, name, answer));
-            if let Err(problem) = kept {
-                note(&mut notices.borrow_mut(), locator, problem);
-            }
-        };
-        let answered = self.aws.fetch_within(&asked, &covered, RETRIED_FOR, &observe).await;
-        self.notices = notices.into_inner();
-        let answered = answered?;
-        answers.extend(answered.into_iter().map(|(locator, answer)| {
-            let answer = match answer {
-                Err(failure) if covered.contains(&locator) && may_be_covered(&failure) => {
-                    cached(&locator, Some(failure.clone())).ok_or(failure)
-                }
-                answer => answer,
+        let is_usable = |entry: &Entry| entry.age(begun) < self.stale;
+        let is_covered = asked.iter().all(|locator| entries.get(*locator).is_some_and(is_usable));
+        let answered = self.aws.fetch_within(is_covered.then_some(RETRIED_FOR), &asked).await?;
+        for (locator, answer) in answered {
+            let entry = entries.remove(&locator);
+            self.keep(&locator, &answer, entry.as_ref(), begun);
+            let answer = match (answer, entry.filter(|entry| entry.age(begun) < self.stale)) {
+                (Err(failure), Some(entry)) if may_be_covered(&failure) => Ok(entry.answer(Some(failure))),
+                (answer, _) => answer,
             };
-            (locator, answer)
-        }));
+            answers.push((locator, answer));
+        }
         Ok(answers)
     }
 
     /// Returns the age of each entry that can be read, without any request.
-    ///
-    /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
-    pub async fn ages(&mut self, wanted: &BTreeSet<&Locator>) -> Result<BTreeMap<Locator, Duration>, SetupError> {
-        let names = self.names(wanted).await?;
-        let entries = self.read_all(&names);
+    pub fn ages<'a>(&mut self, wanted: impl Iterator<Item = &'a Locator>) -> BTreeMap<Locator, Duration> {
         let now = boot_time::now();
-        let age = |name| Some(now.saturating_sub(entries.get(name)?.fetched));
-        Ok(names.iter().filter_map(|(locator, name)| Some(((*locator).clone(), age(name)?))).collect())
+        let entries = self.read_all(wanted);
+        entries.into_iter().map(|(locator, entry)| (locator.clone(), entry.age(now))).collect()
     }
 
     /// Returns the events since the last call.
@@ -145,66 +93,81 @@ impl Cached {
         std::mem::take(&mut self.notices)
     }
 
-    async fn names<'a>(&mut self, wanted: &BTreeSet<&'a Locator>) -> Result<Known<'a>, SetupError> {
-        let distinctions = self.aws.distinctions(wanted).await?;
-        Ok(distinctions.into_iter().map(|(locator, texts)| (locator, EntryName::new(&texts))).collect())
+    /// The name of a locator's entry.
+    fn name(&self, locator: &Locator) -> String {
+        entry_name(&self.aws.settings().distinction(locator))
     }
 
-    /// Reads each entry once. Those that cannot be used are noted.
-    fn read_all(&mut self, names: &Known<'_>) -> BTreeMap<EntryName, Entry> {
-        let (mut entries, mut seen) = (BTreeMap::new(), BTreeSet::new());
-        for (locator, name) in names.iter().filter(|(_, name)| seen.insert((*name).clone())) {
-            match read(&self.directory, name) {
+    /// Reads the entries. Those that cannot be used are noted.
+    fn read_all<'a>(&mut self, wanted: impl Iterator<Item = &'a Locator>) -> BTreeMap<&'a Locator, Entry> {
+        let mut entries = BTreeMap::new();
+        for locator in wanted {
+            match read(&self.directory, &self.name(locator)) {
                 // Without `--fallback-region`, no answer of that region is wanted.
-                Ok(Some(entry)) if entry.is_replica && !self.aws.may_read_from(entry.document.region.as_ref()) => {}
-                Ok(Some(entry)) => drop(entries.insert(name.clone(), entry)),
+                Ok(Some(entry)) if entry.is_replica && !self.may_read_from(entry.document.region.as_ref()) => {}
+                Ok(Some(entry)) => drop(entries.insert(locator, entry)),
                 Ok(None) => {}
-                Err(problem) => note(&mut self.notices, locator, problem),
+                Err(what) => self.note(locator, what),
             }
         }
         entries
     }
-}
 
-fn read(directory: &CacheDirectory, name: &EntryName) -> Result<Option<Entry>, EntryProblem> {
-    let Some(bytes) = directory.read(name).map_err(EntryProblem::File)? else { return Ok(None) };
-    let entry = decode(name, &bytes).map_err(EntryProblem::Content)?;
-    // Memory dies with the boot, but a time namespace has its own boot time.
-    if entry.fetched > boot_time::now() { Err(EntryProblem::Future) } else { Ok(Some(entry)) }
-}
+    /// True for a fallback region.
+    fn may_read_from(&self, region: Option<&Region>) -> bool {
+        region.is_some_and(|region| self.aws.settings().fallback_regions.contains(region))
+    }
 
-/// Keeps a good answer, and removes the entry of a secret that AWS says is denied or absent.
-fn keep(directory: &CacheDirectory, name: &EntryName, answer: &Answer) -> Result<(), EntryProblem> {
-    match answer {
-        Ok(document) => replace(directory, name, document).map_err(EntryProblem::NotKept),
-        Err(failure) if withholds_entry(directory, name, failure) => {
-            directory.remove(name).map_err(EntryProblem::NotRemoved)
+    /// Keeps a good answer to a request that was begun at a time, and removes the entry of a secret that AWS says is denied or absent.
+    ///
+    /// An entry that cannot be replaced is removed: `--cache-ttl` would go on with a rotated password, and then there may be room.
+    fn keep(&mut self, locator: &Locator, answer: &Answer, entry: Option<&Entry>, begun: Duration) {
+        let (directory, name) = (&self.directory, self.name(locator));
+        let kept = match answer {
+            Ok(document) => encode(&name, document, begun).map_or(Ok(()), |bytes| {
+                let replaced = directory.replace(&name, &bytes);
+                let again = |_| directory.remove(&name).and_then(|()| directory.replace(&name, &bytes));
+                replaced.or_else(again).map_err(|why| format!("the answer cannot be kept ({})", describe(why)))
+            }),
+            Err(failure) if withholds_entry(failure, entry) => {
+                let what = "the entry of a value that AWS no longer gives cannot be removed";
+                directory.remove(&name).map_err(|why| format!("{what} ({})", describe(why)))
+            }
+            Err(_) => Ok(()),
+        };
+        if let Err(what) = kept {
+            self.note(locator, what);
         }
-        Err(_) => Ok(()),
+    }
+
+    fn note(&mut self, locator: &Locator, what: String) {
+        let notice = CacheNotice { locator: locator.clone(), what };
+        if !self.notices.contains(&notice) {
+            self.notices.push(notice);
+        }
     }
 }
 
-/// Replaces an entry. One that cannot be replaced is removed if its values are others: `--cache-ttl` would go on with a rotated password.
-fn replace(directory: &CacheDirectory, name: &EntryName, document: &Document) -> Result<(), Errno> {
-    let fetched = boot_time::now();
-    let Some(bytes) = encode(name, document, fetched) else { return Ok(()) };
-    let Err(why) = directory.replace(name, &bytes) else { return Ok(()) };
-    let is_same = |entry: &Entry| {
-        // The regions that were passed over are part of the entry.
-        let passed_over = document.copy().passed_over;
-        encode(name, &Document { passed_over, ..entry.document.copy() }, fetched).is_some_and(|old| *old == *bytes)
-    };
-    if read(directory, name).is_ok_and(|entry| entry.as_ref().is_some_and(is_same)) {
-        return Err(why);
+fn read(directory: &CacheDirectory, name: &str) -> Result<Option<Entry>, String> {
+    let Some(bytes) = directory.read(name)? else { return Ok(None) };
+    let entry = decode(name, &bytes)?;
+    // Memory dies with the boot, but a time namespace has its own boot time.
+    if entry.fetched > boot_time::now() {
+        return Err("passed over an entry of another boot or time namespace".to_owned());
     }
-    // Now there may be room.
-    directory.remove(name).and_then(|()| directory.replace(name, &bytes)).map_err(|_| why)
+    Ok(Some(entry))
 }
 
-/// The document of an entry, with its age.
-fn answer(entry: &Entry, covers: Option<FetchFailure>) -> Document {
-    let age = boot_time::now().saturating_sub(entry.fetched);
-    Document { cached: Some(CachedAnswer { age, covers }), ..entry.document.copy() }
+impl Entry {
+    fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.fetched)
+    }
+
+    /// The document, with its age and the failure that it covers.
+    fn answer(self, covers: Option<FetchFailure>) -> Document {
+        let age = self.age(boot_time::now());
+        Document { cached: Some(CachedAnswer { age, covers }), ..self.document }
+    }
 }
 
 /// True if every region failed, and none answered.
@@ -213,17 +176,9 @@ fn may_be_covered(failure: &FetchFailure) -> bool {
 }
 
 /// True if an entry must go: its own region says that the value is denied or absent. A fallback region says so of its replica alone.
-fn withholds_entry(directory: &CacheDirectory, name: &EntryName, failure: &FetchFailure) -> bool {
-    let mut withheld = failure.elsewhere.iter().filter(|(_, error)| error.withholds_value()).map(|(region, _)| region);
+fn withholds_entry(failure: &FetchFailure, entry: Option<&Entry>) -> bool {
+    let of_entry = entry.and_then(|entry| entry.document.region.as_ref());
+    let mut elsewhere = failure.elsewhere.iter();
     failure.error.withholds_value()
-        || read(directory, name).is_ok_and(|entry| {
-            entry.is_some_and(|entry| withheld.any(|region| entry.document.region.as_ref() == Some(region)))
-        })
-}
-
-fn note(notices: &mut Vec<CacheNotice>, locator: &Locator, problem: EntryProblem) {
-    let notice = CacheNotice { locator: locator.clone(), problem };
-    if !notices.contains(&notice) {
-        notices.push(notice);
-    }
+        || elsewhere.any(|(region, error)| error.withholds_value() && of_entry == Some(region))
 }

@@ -5,10 +5,10 @@
 use std::time::{Duration, Instant};
 
 use crate::model::inherited::Inherited;
-use crate::system::notify::NotifySocket;
+use crate::system::notify::Notifier;
 
 pub struct Manager {
-    socket: Option<NotifySocket>,
+    notifier: Notifier,
     /// `--notify-ready`
     announces_start: bool,
     /// Half of WATCHDOG_USEC.
@@ -21,10 +21,9 @@ pub struct Manager {
 
 impl Manager {
     pub fn new(inherited: &Inherited, announces_start: bool) -> Self {
-        let socket = inherited.filled("NOTIFY_SOCKET").and_then(NotifySocket::open);
         let interval = inherited.filled("WATCHDOG_USEC").and_then(|time| time.to_str()?.parse().ok());
         let watchdog = interval.filter(|interval| *interval > 0).map(|interval| Duration::from_micros(interval) / 2);
-        Self { socket, announces_start, watchdog, status: None, next: None }
+        Self { notifier: Notifier::new(inherited), announces_start, watchdog, status: None, next: None }
     }
 
     pub fn started(&self) {
@@ -50,7 +49,7 @@ impl Manager {
         let Some(next) = self.next.filter(|_| self.watchdog.is_some()) else { return };
         if next <= Instant::now() {
             self.send("WATCHDOG=1");
-            self.next = self.watchdog.and_then(|interval| Instant::now().checked_add(interval));
+            self.next = self.watchdog.map(|interval| Instant::now() + interval);
         }
     }
 
@@ -59,9 +58,7 @@ impl Manager {
         self.watchdog.and(self.next).map(|next| next.saturating_duration_since(Instant::now()))
     }
 
-    fn send(&self, assignments: &str) {
-        if let Some(socket) = &self.socket {
-            socket.send(assignments);
-        }
+    pub fn send(&self, assignments: &str) {
+        self.notifier.send(assignments);
     }
 }

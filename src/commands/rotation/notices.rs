@@ -1,122 +1,162 @@
-//! The lines about what the state machine does, completed with names, versions and reasons.
+//! The lines about what the state machine does: polls, and starts and ends of the command.
+//!
+//! The text format has one note for each restart, signal or exit, and warnings; the rest only with `--verbose`. JSON has them all.
 
 use std::time::Duration;
 
-use super::comparison::{ChangedSecret, Unseen};
-use super::values::Values;
-use crate::deliver::DeliverError;
+use super::manager::Manager;
 use crate::model::options::{OnRotation, Options, Rotation, SignalNumber};
-use crate::report::rotation::{self, Change};
-use crate::report::{Failure, Line, Report, TEMPORARY, terminal};
+use crate::model::problem::{Problem, Status};
+use crate::report::rotation;
+use crate::report::{Label, Line, Report, terminal};
+use crate::supervise::process::Writer;
 use crate::supervise::{Delay, ExitStatus, KillReason, Notice};
 
 pub struct Notices<'a> {
     pub rotation: &'a Rotation,
-    pub options: &'a Options,
+    pub options: Options,
     /// The command's program as written.
     pub command: String,
     /// The process id of the last start.
     pub pid: i32,
+    /// The labels of the values that changed last.
+    pub changed: Vec<String>,
+    pub manager: Manager,
+    pub writer: Writer,
 }
 
 impl Notices<'_> {
-    pub fn started(&self) {
-        self.print([rotation::started(&self.command, self.pid)]);
+    /// Tells the service manager as well.
+    pub fn started(&mut self) {
+        self.manager.started();
+        let text = format!("{} started with the process id {}", self.command, self.pid);
+        self.print([Line::note(text).event("started").with("pid", self.pid).detail()]);
     }
 
-    pub fn notice(&self, notice: Notice, values: &Values) {
-        let (command, pid) = (self.command.as_str(), self.pid);
-        let changes = changes(values.changed());
-        self.print(match notice {
-            Notice::Changed => rotation::changed(&self::changes(values.found())),
-            Notice::Reverted => vec![rotation::reverted(command)],
-            Notice::PollFailed => rotation::poll_failed(command, &values.failure().render().lines),
-            Notice::PollRecovered => vec![rotation::poll_recovered()],
-            Notice::NotPrepared => rotation::not_prepared(command, &values.failure().render().lines),
-            Notice::Restarted => vec![rotation::restarted(command, pid, &changes)],
+    pub fn restarted(&mut self) {
+        let line = self.consequence("was started again").event("restarted").with("pid", self.pid);
+        self.print([line]);
+    }
+
+    /// Follows the errors of a start that failed after the command was stopped.
+    pub fn not_restarted(&mut self) {
+        let line = self.consequence("was stopped for new values, and cannot be started again").event("not_restarted");
+        self.print([Line { label: Label::Warning, ..line }]);
+    }
+
+    pub fn signalled(&mut self) {
+        if let OnRotation::Signal(signal) = self.rotation.on_rotation {
+            let text = format!("was sent {signal}");
+            let line = self.consequence(&text).event("signalled").with("signal", signal.to_string());
+            self.print([line]);
+        }
+    }
+
+    /// A service manager starts the unit again.
+    pub fn exiting(&mut self) {
+        let status = Status::Temporary as u8;
+        let text = format!("was stopped for new values, and secrets-exec exits with status {status}");
+        let line = self.consequence(&text).event("exiting").with("status", status);
+        self.print([line]);
+    }
+
+    /// Prints that a poll was ended before it was over.
+    pub fn poll_ended(&mut self, why: &str) {
+        let text = format!("the secrets cannot be read again, so {} keeps its values: {why}", self.command);
+        self.print([Line::warning(text).event("poll_failed")]);
+    }
+
+    pub fn notice(&mut self, notice: Notice) {
+        let command = &self.command;
+        let lines = match notice {
+            Notice::Reverted => {
+                let text = format!("the values are again those that {command} has, so nothing is done");
+                vec![Line::note(text).event("reverted").detail()]
+            }
+            Notice::PollRecovered => vec![Line::note("the secrets can be read again").event("poll_recovered")],
             Notice::Ended(status) => self.ended(status),
-            Notice::Cancelled => vec![rotation::cancelled(command)],
-            Notice::Killed(KillReason::GraceOver) => vec![rotation::killed(command, self.rotation.grace)],
-            Notice::Killed(KillReason::SecondTerm) => vec![rotation::killed_by_term(command)],
-        });
+            Notice::Cancelled => {
+                let text = format!("SIGTERM came meanwhile, so {command} is not started again");
+                vec![Line::note(text).event("cancelled").with("signal", SignalNumber::TERM.to_string()).detail()]
+            }
+            Notice::Killed(reason) => {
+                let group = format!("the process group of {command}");
+                let grace = humantime::format_duration(self.rotation.grace);
+                let line = match reason {
+                    KillReason::SecondTerm => Line::warning(format!("a second SIGTERM came, so {group} is killed")),
+                    KillReason::GraceOver if self.rotation.grace.is_zero() => {
+                        Line::note(format!("{group} is killed (--grace 0s)")).detail()
+                    }
+                    KillReason::GraceOver => {
+                        Line::warning(format!("{group} did not end and is killed (--grace {grace})"))
+                    }
+                };
+                vec![line.event("killed").with("signal", SignalNumber::KILL.to_string())]
+            }
+        };
+        self.print(lines);
     }
 
     /// Prints what follows from a change, if that is delayed by `--splay`.
-    pub fn armed(&self, delay: Delay, length: Duration) {
-        if delay == Delay::Splay && !self.rotation.splay.is_zero() {
-            let consequence = match self.rotation.on_rotation {
-                OnRotation::Restart => "is restarted".to_owned(),
-                OnRotation::Exit => "is stopped".to_owned(),
-                OnRotation::Signal(signal) => format!("gets {signal}"),
-            };
-            self.print([rotation::delayed(&self.command, &consequence, length)]);
+    pub fn armed(&mut self, delay: Delay, length: Duration) {
+        if delay != Delay::Splay || self.rotation.splay.is_zero() {
+            return;
         }
+        let consequence = match self.rotation.on_rotation {
+            OnRotation::Restart => "is restarted".to_owned(),
+            OnRotation::Exit => "is stopped".to_owned(),
+            OnRotation::Signal(signal) => format!("gets {signal}"),
+        };
+        let seconds = length.as_secs();
+        let delay = humantime::format_duration(Duration::from_secs(seconds));
+        let text = format!("{} {consequence} in {delay} (--splay)", self.command);
+        self.print([Line::note(text).event("delayed").with("seconds", seconds).detail()]);
     }
 
+    /// A command that ended by the signal of `--on-rotation signal=` is a warning.
     fn ended(&self, status: ExitStatus) -> Vec<Line> {
-        let signal = match status {
-            ExitStatus::Exited(_) => None,
-            ExitStatus::Killed(signal) => Some(signal),
+        let Self { command, .. } = self;
+        let (how, signal) = match status {
+            ExitStatus::Exited(status) => (format!("with status {status}"), None),
+            ExitStatus::Killed(signal) => (format!("by {signal}"), Some(signal)),
         };
-        let ended = rotation::ended(&self.command, self.pid, status.code(), signal);
+        let line = Line::note(format!("{command} ended {how}")).event("ended").with("pid", self.pid);
+        let line = line.with("status", status.code()).with_some("signal", signal.map(|signal| signal.to_string()));
         match self.rotation.on_rotation {
             OnRotation::Signal(sent) if signal == Some(sent) && sent != SignalNumber::TERM => {
-                rotation::unhandled(&self.command, ended)
+                let help = format!("use a signal that {command} handles, or --on-rotation restart");
+                vec![Line { label: Label::Warning, ..line }, Line::help(help)]
             }
-            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => vec![ended],
+            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => vec![line.detail()],
         }
     }
 
-    /// Prints what follows from values that are prepared, if that is the signal.
-    pub fn prepared(&self, values: &Values) {
-        match self.rotation.on_rotation {
-            OnRotation::Signal(signal) => {
-                self.print([rotation::signalled(&self.command, signal, &changes(values.changed()))]);
-            }
-            OnRotation::Restart | OnRotation::Exit => {}
-        }
-    }
-
-    /// Prints that a start failed, unless it was the first.
-    pub fn not_started(&self, values: &Values) {
-        let changes = changes(values.changed());
-        if !changes.is_empty() {
-            self.print([rotation::not_restarted(&self.command, &changes)]);
-        }
-    }
-
-    pub fn exiting(&self, values: &Values) {
-        self.print([rotation::exiting(&self.command, TEMPORARY, &changes(values.changed()))]);
-    }
-
-    /// Prints a warning about values that the command cannot see.
-    pub fn unseen(&self, unseen: &Unseen) {
-        if !unseen.labels.is_empty() {
-            self.print(rotation::changed(&changes(&unseen.secrets)));
-            self.print(rotation::unseen(&self.command, &unseen.labels));
-        }
+    /// Returns the line of what has happened to the command because of the values that changed.
+    fn consequence(&self, what: &str) -> Line {
+        let names = &self.changed;
+        let why = if names.is_empty() { String::new() } else { format!(": {} changed", rotation::some_of(names)) };
+        Line::note(format!("{} {what}{why}", self.command)).with("variables", names.as_slice())
     }
 
     /// Prints files that could not be removed.
-    pub fn remains(&self, errors: Vec<DeliverError>) {
-        let report: Report = errors.into_iter().map(Failure::Deliver).collect();
+    pub fn remains(&mut self, errors: Vec<Problem>) {
+        let report = Report::from_iter(errors);
         if !report.is_empty() {
             self.print(report.render().lines);
         }
     }
 
-    fn print(&self, lines: impl IntoIterator<Item = Line>) {
-        terminal::print_notices(lines, self.options);
+    fn print(&mut self, lines: impl IntoIterator<Item = Line>) {
+        self.write(&terminal::text(terminal::shown(lines, &self.options)));
     }
-}
 
-fn changes(changed: &[ChangedSecret]) -> Vec<Change<'_>> {
-    let changes = changed.iter().map(|secret| Change {
-        locator: &secret.locator,
-        parameter_name: secret.parameter_name.as_deref(),
-        old_version: secret.old_version.as_deref(),
-        new_version: secret.new_version.as_deref(),
-        names: &secret.names,
-    });
-    changes.collect()
+    /// Writes lines as they are printed.
+    pub fn write(&mut self, text: &str) {
+        let dropped = self.writer.take_dropped();
+        if dropped > 0 {
+            let text = format!("{dropped} lines were dropped: nobody read standard error");
+            self.writer.write(&terminal::text([Line::warning(text)]));
+        }
+        self.writer.write(text);
+    }
 }

@@ -1,22 +1,26 @@
-//! The timers of the event loop.
+//! The timers of the process that stays, and the random parts of their lengths.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::model::options::Rotation;
-use crate::supervise::{Delay, Timer, schedule};
+use crate::supervise::{Delay, Timer};
+
+/// The part of a pause between polls by which it is shorter or longer.
+const JITTER: f64 = 0.1;
+
+/// The longest pause after failures, unless `--poll-interval` is longer.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
 #[derive(Default)]
 pub struct Timers(BTreeMap<Timer, Instant>);
 
 impl Timers {
-    /// Sets the timer of a delay, and returns its length.
-    pub fn arm(&mut self, delay: Delay, options: &Rotation) -> Duration {
-        let length = length(delay, options, fastrand::f64());
-        // The clock ends in some hundred years, before which a timer that does not fit in would not elapse.
-        if let Some(end) = Instant::now().checked_add(length) {
-            self.0.insert(delay.timer(), end);
-        }
+    /// Sets the timer of a delay, and returns its length. No poll begins before `earliest_poll`.
+    pub fn arm(&mut self, delay: Delay, options: &Rotation, earliest_poll: Instant) -> Duration {
+        let until_poll = earliest_poll.saturating_duration_since(Instant::now());
+        let length = length(delay, options, until_poll, fastrand::f64());
+        self.0.insert(delay.timer(), Instant::now() + length);
         length
     }
 
@@ -39,16 +43,25 @@ impl Timers {
 }
 
 /// Returns the length of a delay. `random` is at least 0 and less than 1.
-fn length(delay: Delay, options: &Rotation, random: f64) -> Duration {
+fn length(delay: Delay, options: &Rotation, until_poll: Duration, random: f64) -> Duration {
     /// The time in which processes vanish after SIGKILL.
     const KILL: Duration = Duration::from_secs(1);
     match delay {
-        Delay::FirstPoll => schedule::first_poll(options.poll_interval, random),
-        Delay::NextPoll { failures } => schedule::next_poll(options.poll_interval, failures, random),
-        Delay::Splay => schedule::splay(options.splay, random),
+        Delay::AskedPoll => until_poll,
+        // A moment of the interval, so that the polls of a fleet that was started at once are spread.
+        Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
+        Delay::NextPoll { failures } => next_poll(options.poll_interval, failures, random),
+        Delay::Splay => options.splay.mul_f64(random),
         Delay::AfterTerm | Delay::Grace => options.grace,
         Delay::Kill => KILL,
     }
+}
+
+/// Returns the pause before the next poll, which doubles with each failure in succession.
+fn next_poll(interval: Duration, failures: u32, random: f64) -> Duration {
+    let longest = LONGEST_BACKOFF.max(interval);
+    let pause = interval.saturating_mul(2_u32.saturating_pow(failures)).min(longest);
+    pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
 #[cfg(test)]
@@ -69,22 +82,30 @@ mod tests {
 
     #[test]
     fn each_delay_has_its_length() {
-        let seconds = |delay| length(delay, &options(), 0.25).as_secs();
-        assert_eq!(seconds(Delay::FirstPoll), 25);
-        assert_eq!(seconds(Delay::NextPoll { failures: 0 }), 95);
-        assert_eq!(seconds(Delay::NextPoll { failures: 1 }), 190);
-        assert_eq!(seconds(Delay::Splay), 10);
-        assert_eq!(seconds(Delay::Grace), 30);
-        assert_eq!(seconds(Delay::Kill), 1);
+        let until_poll = Duration::from_secs(1);
+        for (delay, seconds) in [
+            (Delay::FirstPoll, 25),
+            (Delay::AskedPoll, 1),
+            (Delay::NextPoll { failures: 0 }, 95),
+            (Delay::NextPoll { failures: 1 }, 190),
+            (Delay::Splay, 10),
+            (Delay::AfterTerm, 30),
+            (Delay::Grace, 30),
+            (Delay::Kill, 1),
+        ] {
+            assert_eq!(length(delay, &options(), until_poll, 0.25).as_secs(), seconds, "{delay:?}");
+        }
+        assert_eq!(length(Delay::FirstPoll, &options(), until_poll, 0.0), until_poll);
     }
 
     #[test]
     fn an_armed_timer_elapses_once_unless_it_is_disarmed() {
         let mut timers = Timers::default();
         let options = Rotation { splay: Duration::ZERO, grace: Duration::ZERO, ..options() };
-        timers.arm(Delay::FirstPoll, &options);
-        timers.arm(Delay::Grace, &options);
-        timers.arm(Delay::Splay, &options);
+        let now = Instant::now();
+        for delay in [Delay::FirstPoll, Delay::Grace, Delay::Splay] {
+            timers.arm(delay, &options, now);
+        }
         assert_eq!(timers.left(), Some(Duration::ZERO));
         let mut elapsed = timers.elapsed();
         elapsed.sort();
@@ -92,5 +113,18 @@ mod tests {
         assert!(timers.left().is_some_and(|left| left <= options.poll_interval));
         timers.disarm(Timer::Poll);
         assert_eq!(timers.left(), None);
+    }
+
+    #[test]
+    fn the_pause_is_a_tenth_early_or_late_and_doubles_with_each_failure_up_to_half_an_hour() {
+        let minute = Duration::from_secs(60);
+        let minutes = |failures| next_poll(5 * minute, failures, 0.5).as_secs().div_euclid(60);
+        assert_eq!([0, 1, 2, 3, 4, u32::MAX].map(minutes), [5, 10, 20, 30, 30, 30]);
+        // No failure shortens a longer interval.
+        assert_eq!(next_poll(120 * minute, 3, 0.5), 120 * minute);
+        assert_eq!(next_poll(10 * minute, 0, 0.0), 9 * minute);
+        assert!(next_poll(10 * minute, 0, 0.999_999) < 11 * minute);
+        let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        assert!(next_poll(century, u32::MAX, 0.999) > century);
     }
 }

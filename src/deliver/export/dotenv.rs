@@ -10,7 +10,8 @@
 //!
 //! Both read a carriage return in the file as a line feed, so one can only be the escape `\r`.
 
-use super::variable::{Unfit, Variable};
+use super::variable::{Variable, unfit};
+use crate::model::problem::Problem;
 
 /// A way to write a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ enum Form {
 ///
 /// # Errors
 /// When no form of the value is read alike.
-pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Unfit> {
+pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let form = form(variable)?;
     text.extend_from_slice(variable.name.as_str().as_bytes());
     text.push(b'=');
@@ -48,10 +49,10 @@ fn quoted(quote: u8, value: &[u8], text: &mut Vec<u8>) {
     text.push(quote);
 }
 
-fn form(variable: Variable<'_>) -> Result<Form, Unfit> {
-    let value = variable.utf8().ok_or(Unfit::NotUtf8)?;
+fn form(variable: Variable<'_>) -> Result<Form, Problem> {
+    let value = variable.text("a .env file")?;
     if value.contains("${") {
-        Err(Unfit::Expanded)
+        Err(unfit("the value has `${`, which python-dotenv expands in any quotes"))
     } else if !value.contains(['\'', '\r']) && !has_escape(value, r"\'") {
         Ok(Form::SingleQuoted)
     } else if !value.contains('"') && !has_escape(value, r#"\'"abfnrtv"#) {
@@ -59,7 +60,7 @@ fn form(variable: Variable<'_>) -> Result<Form, Unfit> {
     } else if is_bare(value) {
         Ok(Form::Bare)
     } else {
-        Err(Unfit::NoCommonQuotes)
+        Err(unfit("the value has quotes, backslashes or blanks that python-dotenv and Node's dotenv read differently"))
     }
 }
 

@@ -1,26 +1,22 @@
 //! The formats of `export`: functions from resolved variables to a text, or to the reason why a format cannot hold a value.
-//!
-//! - `shell`: commands of a shell, and `reserved`, the names that shells keep for themselves.
-//! - `dotenv`: a file that python-dotenv and Node's dotenv read alike.
-//! - `variable`: what is exported, and the errors.
 
 mod dotenv;
-mod reserved;
 mod shell;
 mod variable;
 
-pub use variable::{ExportError, ExportProblem, Unfit, Variable};
+pub use variable::Variable;
 
 use std::os::unix::ffi::OsStrExt;
 
 use serde::Serializer;
 
-use crate::model::entry::{Place, Subject};
+use crate::model::entry::Place;
 use crate::model::environment::{Limits, check_variable};
 use crate::model::options::ExportFormat;
+use crate::model::problem::{Lacks, Problem};
 use crate::model::resolved::{FileValue, Resolved, ResolvedVariable};
 use crate::model::secret_value::SecretValue;
-use variable::Entry;
+use variable::unfit;
 
 /// The longest line that Docker and Podman read, without its line feed: `bufio.MaxScanTokenSize` is 64 KiB with it.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
@@ -29,33 +25,25 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 #[derive(Debug)]
 pub struct Exported {
     pub text: SecretValue,
-    /// The variables that some shells do not let be set, and the names of these shells.
-    pub reserved: Vec<(Subject, Vec<&'static str>)>,
+    /// The variables that some shells do not let be set.
+    pub warnings: Vec<String>,
 }
 
-/// Returns the variables that a launch would set, in its order: values, then paths of files; and an error for each that it could not
-/// set, or that would have the path of a file in memory.
-pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec<ExportError>) {
+/// Returns the variables that a launch would set, in its order: values, then paths of files, but for files in memory, which end with the
+/// process that made them; and an error for each that a launch could not set.
+pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec<Problem>) {
     let mut variables = Vec::new();
     let mut errors = Vec::new();
     for variable in &resolved.variables {
         let ResolvedVariable { name, value, subject, .. } = variable;
         match check_variable(variable, limits) {
-            None => variables.push(Variable { name, value: value.expose(), entry: Entry::Value(subject) }),
-            Some(error) => {
-                errors.push(ExportError { subject: subject.clone(), problem: ExportProblem::Environment(error) });
-            }
+            None => variables.push(Variable { name, value: value.expose(), subject }),
+            Some(problem) => errors.push(problem),
         }
     }
-    for FileValue { target, origin, .. } in &resolved.files {
-        let Some(name) = &target.env else { continue };
-        let entry = Entry::File(origin);
-        match &target.place {
-            Place::Path(path) => variables.push(Variable { name, value: path.as_os_str().as_bytes(), entry }),
-            Place::Memory => {
-                let subject = Variable { name, value: b"", entry }.subject();
-                errors.push(ExportError { subject, problem: ExportProblem::FileInMemory });
-            }
+    for FileValue { target, subject, .. } in &resolved.files {
+        if let (Some(name), Place::Path(path)) = (&target.env, &target.place) {
+            variables.push(Variable { name, value: path.as_os_str().as_bytes(), subject });
         }
     }
     (variables, errors)
@@ -65,21 +53,22 @@ pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec
 ///
 /// # Errors
 /// One for each variable whose value the format cannot hold.
-pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<Exported, Vec<ExportError>> {
+pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<Exported, Vec<Problem>> {
     let mut text = Vec::with_capacity(capacity(variables));
-    let mut reserved = Vec::new();
+    let mut warnings = Vec::new();
     let errors = match format {
         ExportFormat::Shell => {
-            reserved.extend(variables.iter().filter_map(|variable| shell::reserved(*variable)));
-            write_each(variables, format, |variable| shell::write(variable, &mut text))
+            warnings.extend(variables.iter().filter_map(|variable| shell::warning(*variable)));
+            write_each(variables, |variable| shell::write(variable, &mut text))
         }
-        ExportFormat::Dotenv => write_each(variables, format, |variable| dotenv::write(variable, &mut text)),
-        ExportFormat::Docker => write_each(variables, format, |variable| write_docker(variable, &mut text)),
+        ExportFormat::Dotenv => write_each(variables, |variable| dotenv::write(variable, &mut text)),
+        ExportFormat::Docker => write_each(variables, |variable| write_docker(variable, &mut text)),
+        ExportFormat::Kubernetes => write_each(variables, |variable| write_kubernetes(variable, &mut text)),
         ExportFormat::Json => {
             let mut members = Vec::with_capacity(variables.len());
-            let errors = write_each(variables, format, |variable| {
+            let errors = write_each(variables, |variable| {
                 // JSON text must be UTF-8 (RFC 8259, 8.1).
-                members.push((variable.name.as_str(), variable.utf8().ok_or(Unfit::NotUtf8)?));
+                members.push((variable.name.as_str(), variable.text("JSON")?));
                 Ok(())
             });
             // Writing to memory does not fail.
@@ -90,38 +79,48 @@ pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<Export
     };
     // Wiped when dropped, also if an error follows.
     let text = SecretValue::new(text);
-    if errors.is_empty() { Ok(Exported { text, reserved }) } else { Err(errors) }
+    if errors.is_empty() { Ok(Exported { text, warnings }) } else { Err(errors) }
 }
 
 /// Writes each variable, and returns the errors.
 fn write_each<'v>(
     variables: &[Variable<'v>],
-    format: ExportFormat,
-    mut write: impl FnMut(Variable<'v>) -> Result<(), Unfit>,
-) -> Vec<ExportError> {
-    let failed = variables.iter().filter_map(|variable| Some((variable, write(*variable).err()?)));
-    let error = |(variable, unfit): (&Variable<'_>, Unfit)| ExportError {
-        subject: variable.subject(),
-        problem: ExportProblem::Unfit(format, unfit),
-    };
-    failed.map(error).collect()
+    mut write: impl FnMut(Variable<'v>) -> Result<(), Problem>,
+) -> Vec<Problem> {
+    let failed = |variable: &Variable<'v>| Some(write(*variable).err()?.of(variable.subject.clone(), Lacks::Delivery));
+    variables.iter().filter_map(failed).collect()
 }
 
 /// Writes a variable for `docker run --env-file` and `podman run --env-file`: one `NAME=value` for each line, without quotes or escapes.
 ///
 /// Both read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman `pkg/env`) and trim a line at its start only, where the
 /// name is. Docker refuses a file that is not UTF-8.
-fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Unfit> {
-    let value = variable.utf8().ok_or(Unfit::NotUtf8)?;
+fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
+    let value = variable.text("Docker's --env-file")?;
     let length = variable.name.as_str().len() + 1 + value.len();
     if value.contains('\n') {
-        return Err(Unfit::LineFeed);
+        return Err(unfit("the value has a line feed, and Docker's --env-file has one line for each variable"));
     } else if value.ends_with('\r') {
-        return Err(Unfit::FinalCarriageReturn);
+        return Err(unfit("the value ends with a carriage return, which Docker's --env-file drops"));
     } else if length > LONGEST_LINE {
-        return Err(Unfit::TooLong { length, limit: LONGEST_LINE });
+        return Err(unfit(&format!(
+            "with its name the variable has {length} bytes, and Docker's --env-file allows {LONGEST_LINE}"
+        )));
     }
     for part in [variable.name.as_str(), "=", value, "\n"] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    Ok(())
+}
+
+/// Writes a variable for `fileKeyRef` of a pod: `NAME='value'`, in which every character but the quote is literal, line feeds too
+/// (<https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>).
+fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
+    let value = variable.text("the file of `fileKeyRef`")?;
+    if value.contains('\'') {
+        return Err(unfit("the value has a single quote, for which a file of `fileKeyRef` has no escape"));
+    }
+    for part in [variable.name.as_str(), "='", value, "'\n"] {
         text.extend_from_slice(part.as_bytes());
     }
     Ok(())

@@ -4,10 +4,12 @@
 //! quotes, adjacent quotes or bare bytes: bash takes a backslash in double quotes for half of a character in locales such as
 //! zh_CN.GBK, so that a value could run commands, and zsh reads `''` as a quote with the option RC_QUOTES. With its option
 //! CSH_JUNKIE_QUOTES zsh allows no line feed in any quotes, so that such a value is a syntax error there.
+//!
+//! An assignment to a name that a shell keeps for itself is refused, ignored, or evaluated as an arithmetic expression, which can run
+//! commands (`RANDOM='a[$(id)]'`). `tests/peers` compares the lists with the shells.
 
-use super::reserved::shells_that_reserve;
-use super::variable::{Unfit, Variable};
-use crate::model::entry::Subject;
+use super::variable::Variable;
+use crate::model::problem::Problem;
 
 /// Writes the command that sets a variable.
 ///
@@ -16,10 +18,13 @@ use crate::model::entry::Subject;
 ///
 /// # Errors
 /// When a POSIX shell without a version of its own reserves the name for a number, as all do, and the value is none.
-pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Unfit> {
+pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let shells = shells_that_reserve(variable);
     let versions: Option<Vec<&str>> = shells.iter().map(|shell| shell.version).collect();
-    let versions = versions.ok_or(Unfit::NotANumber)?;
+    let versions = versions.ok_or_else(|| {
+        Problem::configuration("shells keep this name for a number, and the value is none")
+            .help("use another name, or --format dotenv, json or docker")
+    })?;
     if !versions.is_empty() {
         let versions = versions.iter().map(|version| format!("${{{version}-}}")).collect::<String>();
         text.extend_from_slice(format!("[ \"{versions}\" ] || ").as_bytes());
@@ -37,8 +42,75 @@ pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// Returns the variable's entry and the names of the shells that do not let it be set.
-pub fn reserved(variable: Variable<'_>) -> Option<(Subject, Vec<&'static str>)> {
+/// Returns the warning about a variable that some shells do not let be set.
+pub fn warning(variable: Variable<'_>) -> Option<String> {
     let shells: Vec<_> = shells_that_reserve(variable).iter().map(|shell| shell.name).collect();
-    (!shells.is_empty()).then(|| (variable.subject(), shells))
+    let why = "where the name is read-only or has a meaning of the shell's own";
+    (!shells.is_empty()).then(|| format!("{} is not set in {}, {why}", variable.name, shells.join(", ")))
+}
+
+/// A shell with variables of its own.
+#[derive(Debug, PartialEq, Eq)]
+struct Shell {
+    name: &'static str,
+    /// The variable by which a script recognizes the shell. `None` for a POSIX shell, which has none.
+    version: Option<&'static str>,
+    /// The variables that cannot be set to every value. The variable of the version is one, since commands are
+    /// guarded by it. Separated by blanks.
+    names: &'static str,
+    /// The variables that take a number only.
+    numbers: &'static str,
+}
+
+static SHELLS: [Shell; 4] = [
+    Shell {
+        name: "bash",
+        version: Some("BASH_VERSION"),
+        names: "\
+            BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_CMDS BASH_COMMAND BASH_LINENO \
+            BASH_MONOSECONDS BASH_SOURCE BASH_SUBSHELL BASH_TRAPSIG BASH_VERSINFO BASH_VERSION DIRSTACK \
+            EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD LINENO PIPESTATUS PPID RANDOM SECONDS \
+            SHELLOPTS SHLVL SRANDOM UID _",
+        numbers: "OPTIND",
+    },
+    Shell {
+        name: "zsh",
+        version: Some("ZSH_VERSION"),
+        // USERNAME, UID and the like change the user of the shell, if it may; ARGV0 is the first argument of each command.
+        names: "\
+            ARGC ARGV0 EGID EPOCHREALTIME EPOCHSECONDS ERRNO EUID GID HISTCHARS HISTCMD KEYBOARD_HACK LINENO PPID \
+            RANDOM SECONDS SHLVL TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT TTYIDLE UID USERNAME WATCH ZSH_EVAL_CONTEXT \
+            ZSH_SUBSHELL ZSH_VERSION _ aliases argv builtins cdpath commands dirstack dis_aliases dis_builtins \
+            dis_functions dis_functions_source dis_galiases dis_patchars dis_reswords dis_saliases epochtime \
+            errnos fignore fpath funcfiletrace funcsourcetrace funcstack functions functions_source functrace \
+            galiases histchars history historywords jobdirs jobstates jobtexts keymaps langinfo mailpath manpath \
+            mapfile module_path modules nameddirs options parameters patchars path pipestatus psvar reswords \
+            saliases signals status sysparams termcap terminfo userdirs usergroups watch widgets \
+            zsh_eval_context zsh_scheduled_events",
+        numbers: "COLUMNS FUNCNEST HISTSIZE KEYTIMEOUT LINES LISTMAX MAILCHECK OPTIND SAVEHIST ZLE_RPROMPT_INDENT",
+    },
+    Shell {
+        name: "ksh",
+        version: Some("KSH_VERSION"),
+        names: "\
+            BASHPID EPOCHREALTIME HISTCMD KSHEGID KSHGID KSHUID KSH_VERSION LINENO PGRP PIPESTATUS PPID RANDOM \
+            SECONDS SHLVL USER_ID _",
+        numbers: "COLUMNS HISTSIZE JOBMAX LINES MAILCHECK OPTIND TMOUT",
+    },
+    Shell { name: "dash", version: None, names: "", numbers: "OPTIND" },
+];
+
+/// Returns the shells that do not let a variable be set to its value.
+fn shells_that_reserve(variable: Variable<'_>) -> Vec<&'static Shell> {
+    let name = variable.name.as_str();
+    let is_number = is_number(variable);
+    let has = |names: &str| names.split(' ').any(|reserved| reserved == name);
+    let reserves = |shell: &&Shell| has(shell.names) || (!is_number && has(shell.numbers));
+    SHELLS.iter().filter(reserves).collect()
+}
+
+/// True for a decimal number that every shell reads and prints the same.
+fn is_number(variable: Variable<'_>) -> bool {
+    let text = variable.utf8().unwrap_or_default();
+    text.parse::<u16>().is_ok_and(|number| number.to_string() == text)
 }

@@ -1,24 +1,16 @@
-//! A variable to export, and the reasons why it cannot be exported.
+//! A variable to export.
 
-use crate::model::entry::{Origin, Subject, SubjectKind};
+use crate::model::entry::Subject;
 use crate::model::env_name::EnvName;
-use crate::model::environment::EnvironmentError;
-use crate::model::options::ExportFormat;
+use crate::model::problem::Problem;
 
 /// A variable that a launch would set.
 #[derive(Clone, Copy)]
 pub struct Variable<'a> {
     pub name: &'a EnvName,
     pub value: &'a [u8],
-    pub entry: Entry<'a>,
-}
-
-/// The entry of a variable, for messages.
-#[derive(Clone, Copy)]
-pub enum Entry<'a> {
-    Value(&'a Subject),
-    /// A file, whose path the variable has.
-    File(&'a Origin),
+    /// The entry that sets it, also of a file whose path it has.
+    pub subject: &'a Subject,
 }
 
 impl<'a> Variable<'a> {
@@ -27,52 +19,19 @@ impl<'a> Variable<'a> {
         str::from_utf8(self.value).ok()
     }
 
-    pub fn subject(self) -> Subject {
-        match self.entry {
-            Entry::Value(subject) => subject.clone(),
-            Entry::File(origin) => Subject {
-                label: self.name.to_string(),
-                origin: origin.clone(),
-                kind: SubjectKind::Entry,
-                written: None,
-            },
-        }
+    /// Returns the value as text, for a format whose files must be UTF-8.
+    ///
+    /// # Errors
+    /// When it is not UTF-8.
+    pub fn text(self, format: &str) -> Result<&'a str, Problem> {
+        self.utf8().ok_or_else(|| {
+            Problem::configuration(format!("the value is not UTF-8, as {format} must be"))
+                .help("use --format shell, or `encode: base64`")
+        })
     }
 }
 
-/// A variable that cannot be exported.
-#[derive(Debug, PartialEq)]
-pub struct ExportError {
-    pub subject: Subject,
-    pub problem: ExportProblem,
-}
-
-#[derive(Debug, PartialEq)]
-pub enum ExportProblem {
-    /// The variable has the path of a file in memory, which ends with the process that made it.
-    FileInMemory,
-    /// No launch could set the variable.
-    Environment(EnvironmentError),
-    /// The format cannot hold the value.
-    Unfit(ExportFormat, Unfit),
-}
-
-/// The reason why a format cannot hold a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfit {
-    NotUtf8,
-    /// A name that every shell keeps for a number, with another value.
-    NotANumber,
-    /// `${`, which python-dotenv expands in any quotes.
-    Expanded,
-    /// No quotes give the same value in both readers.
-    NoCommonQuotes,
-    LineFeed,
-    /// A carriage return at the end, which counts as part of the line's end.
-    FinalCarriageReturn,
-    /// A line that is too long. Both lengths are in bytes, of `NAME=value`.
-    TooLong {
-        length: usize,
-        limit: usize,
-    },
+/// Returns the reason that a format of one line for each variable cannot hold a value.
+pub fn unfit(why: &str) -> Problem {
+    Problem::configuration(why).help("use --format shell or json")
 }

@@ -1,55 +1,32 @@
-//! Parses `--env`, `--as-file` and `--env-from` into the layer of the command line.
+//! Parses `--env`, `--as-file` and `--env-from` into the layer of the command line. No error quotes the text of an entry: it may be a secret.
 
 use std::collections::BTreeSet;
 
 use clap::ArgMatches;
 
-use super::usage::UsageError;
 use crate::model::entry::{Entry, EntrySource, EnvFromEntry, FileTarget, Naming, OnMissing, Origin, Target, Transform};
 use crate::model::env_name::{EnvName, is_name};
 use crate::model::plan::Layer;
+use crate::model::problem::Problem;
 use crate::model::reference::Reference;
 
-/// An option that sets one variable, `NAME=REF`.
-#[derive(Clone, Copy)]
-enum EntryOption {
-    Env,
-    AsFile,
-}
-
-impl EntryOption {
-    /// The option as typed.
-    fn flag(self) -> &'static str {
-        match self {
-            Self::Env => "--env",
-            Self::AsFile => "--as-file",
-        }
-    }
-
-    /// The id of clap's argument.
-    fn id(self) -> &'static str {
-        match self {
-            Self::Env => "env",
-            Self::AsFile => "as-file",
-        }
-    }
-}
-
-pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Layer {
+pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
     let mut names = BTreeSet::new();
     let mut layer = Layer::default();
-    for option in [EntryOption::Env, EntryOption::AsFile] {
-        for text in matches.remove_many::<String>(option.id()).into_iter().flatten() {
-            match entry(option, &text) {
+    for option in ["--env", "--as-file"] {
+        for (number, text) in (1..).zip(texts(matches, option)) {
+            match entry(option, number, &text) {
                 Ok(entry) if !names.insert(entry.target.to_string()) => {
-                    errors.push(UsageError::Twice { option: option.flag(), name: entry.target.to_string() });
+                    let name = entry.target;
+                    let text = format!("{option} {name}=…: {name} is given twice; keep one of them");
+                    errors.push(Problem::usage(text));
                 }
                 Ok(entry) => layer.entries.push(entry),
                 Err(error) => errors.push(error),
             }
         }
     }
-    for text in matches.remove_many::<String>("env-from").into_iter().flatten() {
+    for text in texts(matches, "--env-from") {
         match env_from(&text) {
             Ok(entry) => layer.env_from.push(entry),
             Err(error) => errors.push(error),
@@ -58,19 +35,31 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Layer {
     layer
 }
 
-/// Parses `NAME=REF`. Only the first `=` separates: the name of a secret may contain others.
-fn entry(kind: EntryOption, text: &str) -> Result<Entry, UsageError> {
-    let option = kind.flag();
-    let (name, reference) =
-        text.split_once('=').ok_or_else(|| UsageError::NoEquals { option, text: text.to_owned() })?;
-    let parsed = EnvName::parse(name).map_err(|_| UsageError::IllegalName { option, name: name.to_owned() })?;
+fn texts(matches: &mut ArgMatches, option: &str) -> Vec<String> {
+    matches.remove_many(option.trim_start_matches('-')).map(Iterator::collect).unwrap_or_default()
+}
+
+/// Parses the `number`th `NAME=REF` of an option. Only the first `=` separates: the name of a secret may contain others.
+fn entry(option: &'static str, number: usize, text: &str) -> Result<Entry, Problem> {
+    let example = || format!("as in: {option} DB_PASSWORD=prod/db:password");
+    let place = if number == 1 { option.to_owned() } else { format!("{option} number {number}") };
+    let Some((name, reference)) = text.split_once('=') else {
+        return Err(
+            Problem::usage(format!("{place}: expected NAME=REF, in one word and without blanks")).help(example())
+        );
+    };
+    let Ok(parsed) = EnvName::parse(name) else {
+        let text = format!("{place}: the text before `=` cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)");
+        return Err(Problem::usage(text).help(example()));
+    };
     if name == "PATH" {
-        return Err(UsageError::Path(option));
+        let why = "PATH decides which command runs and cannot come from a secret; set it with `value` in a declaration";
+        return Err(Problem::usage(format!("{option} PATH=…: {why}")));
     }
-    let reference = parse_reference(option, text, reference)?;
-    let target = match kind {
-        EntryOption::Env => Target::Env(parsed),
-        EntryOption::AsFile => Target::File(FileTarget::in_memory(parsed)),
+    let reference = parse_reference(format!("{option} {name}=…"), reference)?;
+    let target = match option {
+        "--env" => Target::Env(parsed),
+        _ => Target::File(FileTarget::in_memory(parsed)),
     };
     Ok(Entry {
         target,
@@ -84,17 +73,17 @@ fn entry(kind: EntryOption, text: &str) -> Result<Entry, UsageError> {
 /// Parses `[PREFIX=]REF`.
 ///
 /// The text before the first `=` is a prefix only if it is empty or a name, since an id may contain `=` as well.
-fn env_from(text: &str) -> Result<EnvFromEntry, UsageError> {
+fn env_from(text: &str) -> Result<EnvFromEntry, Problem> {
     let (prefix, reference) = match text.split_once('=') {
         Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
         Some(_) | None => ("", text),
     };
     let naming = Naming { prefix: prefix.to_owned(), ..Naming::default() };
-    let reference = parse_reference("--env-from", text, reference)?;
+    let equals = if prefix.is_empty() { "" } else { "=" };
+    let reference = parse_reference(format!("--env-from {prefix}{equals}…"), reference)?;
     Ok(EnvFromEntry { reference, naming, origin: Origin::Argument("--env-from") })
 }
 
-fn parse_reference(option: &'static str, argument: &str, text: &str) -> Result<Reference, UsageError> {
-    let (argument, reference) = (argument.to_owned(), text.to_owned());
-    Reference::parse(text).map_err(|error| UsageError::Reference { option, argument, reference, error })
+fn parse_reference(place: String, text: &str) -> Result<Reference, Problem> {
+    Reference::parse(text).map_err(|error| Problem::usage(format!("{place}: {}", error.hidden())).help_if(error.help))
 }

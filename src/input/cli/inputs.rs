@@ -1,24 +1,27 @@
 //! The inputs that commands share.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use glob::Pattern;
 
 use super::entries::layer;
-use super::options::{flags, variables};
-use super::subcommand::Subcommand;
-use super::usage::UsageError;
-use crate::model::env_name::parse_patterns;
+use crate::model::env_name::{OWN_PREFIX, parse_pattern};
 use crate::model::inherited::Inherited;
-use crate::model::options::TypedOptions;
+use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
+use crate::model::problem::Problem;
+use crate::model::quoting::quoted_unless_secret;
+
+/// The variable that names a declaration.
+const FILE: &str = "SECRETS_EXEC_FILE";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug)]
 pub struct Inputs {
-    /// The command whose inputs they are; `None` is a launch.
-    pub command: Option<Subcommand>,
+    /// True for a launch, and for `check`, which checks one: to the other commands, the options of `--on-rotation` mean nothing.
+    pub supervises: bool,
     /// The options of the command line over those of `SECRETS_EXEC_*`.
     pub options: TypedOptions,
     /// `-q` on the command line, which hides the notice of `--local`; SECRETS_EXEC_QUIET does not.
@@ -32,47 +35,111 @@ pub struct Inputs {
     /// The names of inherited variables in whose values references are resolved.
     pub resolve_env: Vec<Pattern>,
     /// Errors to report together with those of declarations.
-    pub errors: Vec<UsageError>,
+    pub errors: Vec<Problem>,
+    /// Warnings about variables with names that are one slip away from an option's.
+    pub warnings: Vec<String>,
 }
 
 impl Inputs {
     /// Reads the options that commands share. Errors in them are in [`Self::errors`].
-    pub fn new(command: Option<Subcommand>, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
-        let mut inputs = Self::of_declarations(command, matches, inherited);
+    pub fn new(supervises: bool, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        let mut inputs = Self::of_declarations(matches, inherited);
+        inputs.supervises = supervises;
         inputs.layer = layer(matches, &mut inputs.errors);
-        inputs.resolve_env = resolve_env(matches, &mut inputs.errors);
+        for text in matches.remove_many::<String>("resolve-env").into_iter().flatten() {
+            match parse_pattern(&text) {
+                Ok(pattern) => inputs.resolve_env.push(pattern),
+                Err(expected) => inputs.errors.push(wrong("--resolve-env", text.as_ref(), expected)),
+            }
+        }
         inputs
     }
 
     /// Reads the options of a command whose entries are all in declarations.
-    pub fn of_declarations(command: Option<Subcommand>, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
-        let mut errors = Vec::new();
-        let flags = flags(matches, |_| true, &mut errors);
+    pub fn of_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+        let flags = flags(matches, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
-        let options = flags.over(variables(inherited, |_| true, &mut errors));
+        let options = flags.over(variables(inherited, &mut errors, &mut warnings));
         let files: Vec<PathBuf> = matches.remove_many("file").map(Iterator::collect).unwrap_or_default();
-        let variable = inherited.filled("SECRETS_EXEC_FILE").map(PathBuf::from);
-        let files = if files.is_empty() { Vec::from_iter(variable) } else { files };
+        let files =
+            if files.is_empty() { inherited.filled(FILE).map(PathBuf::from).into_iter().collect() } else { files };
         if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
-            errors.push(UsageError::StdinTwice);
+            errors.push(Problem::usage("-f -: standard input can be read only once"));
         }
-        let find_file = files.is_empty() && !matches.get_flag("no-file");
-        let layer = Layer::default();
-        Self { command, options, has_quiet_flag, layer, files, find_file, resolve_env: Vec::new(), errors }
+        Self {
+            supervises: false,
+            options,
+            has_quiet_flag,
+            layer: Layer::default(),
+            find_file: files.is_empty() && !matches.get_flag("no-file"),
+            files,
+            resolve_env: Vec::new(),
+            errors,
+            warnings,
+        }
     }
 }
 
-fn resolve_env(matches: &mut ArgMatches, errors: &mut Vec<UsageError>) -> Vec<Pattern> {
-    let texts = matches.remove_many::<String>("resolve-env").into_iter().flatten();
-    let patterns = texts.map(|pattern| {
-        let parsed = parse_patterns(std::slice::from_ref(&pattern));
-        parsed.map_err(|why| UsageError::Pattern { name: "--resolve-env".to_owned(), pattern, why })
-    });
-    match patterns.collect::<Result<Vec<_>, _>>() {
-        Ok(patterns) => patterns.concat(),
-        Err(error) => {
-            errors.push(error);
-            Vec::new()
+/// Reads the options of the table from the command line.
+fn flags(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
+    let mut options = TypedOptions::default();
+    for option in OPTIONS {
+        let values: Vec<OsString> = match option.takes {
+            Takes::Nothing => matches.get_flag(option.name).then(|| "1".into()).into_iter().collect(),
+            Takes::Level => match matches.get_count(option.name) {
+                0 => Vec::new(),
+                count => vec![count.min(2).to_string().into()],
+            },
+            Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => {
+                matches.remove_many(option.name).map(Iterator::collect).unwrap_or_default()
+            }
+        };
+        set(&mut options, option, || format!("--{}", option.name), values, errors);
+    }
+    options
+}
+
+/// Reads the options of the table from `SECRETS_EXEC_*`; an empty variable counts as unset. A name that is one slip away from an option's
+/// is warned of; others are ignored: for a service called secrets-exec, Kubernetes sets `SECRETS_EXEC_PORT` and the like.
+fn variables(inherited: &Inherited, errors: &mut Vec<Problem>, warnings: &mut Vec<String>) -> TypedOptions {
+    let mut options = TypedOptions::default();
+    for (name, value) in inherited.iter() {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(OWN_PREFIX)) else { continue };
+        let Some(option) = OPTIONS.iter().find(|option| option.variable() == name) else {
+            warnings.extend(misspelt(name));
+            continue;
+        };
+        let values = match (option.takes, value.to_str()) {
+            (_, Some("")) => Vec::new(),
+            (Takes::Texts(_), Some(text)) => text.split(',').map(|part| part.trim().into()).collect(),
+            (_, _) => vec![value.to_owned()],
+        };
+        set(&mut options, option, || name.to_owned(), values, errors);
+    }
+    options
+}
+
+fn misspelt(name: &str) -> Option<String> {
+    let mut known = OPTIONS.iter().map(OptionSpec::variable).chain([FILE.to_owned()]);
+    let nearest = known.find(|known| strsim::osa_distance(name, known) == 1)?;
+    Some(format!("{name} is no variable of secrets-exec, and ignored; did you mean {nearest}?"))
+}
+
+fn set(
+    options: &mut TypedOptions,
+    option: &OptionSpec,
+    name: impl Fn() -> String,
+    values: Vec<OsString>,
+    errors: &mut Vec<Problem>,
+) {
+    for value in values {
+        if let Err(expected) = (option.set)(options, &value) {
+            errors.push(wrong(&name(), &value, expected));
         }
     }
+}
+
+fn wrong(name: &str, value: &OsStr, expected: &str) -> Problem {
+    Problem::usage(format!("{name}: {} is not {expected}", quoted_unless_secret(&value.to_string_lossy())))
 }

@@ -1,167 +1,92 @@
-//! The errors of the command line and of `SECRETS_EXEC_*`.
+//! clap's errors as problems, in its words but for arguments that may be a secret.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 
-use super::subcommand::Subcommand;
-use crate::model::options::OptionConflict;
-use crate::model::reference::ReferenceError;
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// An error of the command line or of a `SECRETS_EXEC_*` variable. `option` is an option with its hyphens.
-#[derive(Debug, PartialEq)]
-pub enum UsageError {
-    /// The lines of clap's message.
-    Syntax(Vec<String>),
-    UnknownOption {
-        option: String,
-        /// The most similar option.
-        nearest: Option<String>,
-    },
-    /// An option that this command line lacks and others have.
-    OptionOfOthers {
-        option: String,
-        /// The commands that have it; `None` is a launch.
-        owners: Vec<Option<Subcommand>>,
-        /// The command whose line it is.
-        line: Option<Subcommand>,
-    },
-    /// A word that is neither an option nor an option's argument.
-    StrayWord { word: String, remedy: Remedy },
-    /// Words after `--`, for a command that takes none.
-    NoProgram { subcommand: Subcommand, program: String },
-    /// An option or argument without its value.
-    NoValue {
-        name: String,
-        /// The value's name in `--help`.
-        value: String,
-        /// The possible values, if they are limited.
-        known: Vec<String>,
-    },
-    /// A flag with a value.
-    UnexpectedValue(String),
-    /// A value that is none of the possible ones.
-    NotOneOf { name: String, text: String, known: Vec<String> },
-    /// An argument that is not UTF-8, with replacement characters.
-    NotUtf8(String),
-    /// A command without an argument that it requires.
-    MissingArgument {
-        subcommand: Subcommand,
-        /// As in the usage, ending with the value's name.
-        argument: &'static str,
-        known: Vec<&'static str>,
-    },
-    /// An option whose URL follows it as a word of its own, and not after `=`.
-    DetachedUrl { option: String, word: String },
-    /// A word like `NAME=REF` after no option.
-    MissingOption(String),
-    /// `--env` or `--as-file` whose argument has no `=`, or nothing after it, and the word that follows.
-    MissingEquals { option: String, name: String, word: String },
-    /// No command; `line` is the command that wants one after `--`, `None` a launch.
-    NoCommand { has_separator: bool, line: Option<Subcommand> },
-    /// `--env` or `--as-file` without `=`.
-    NoEquals { option: &'static str, text: String },
-    /// A text that is no name of a variable.
-    IllegalName { option: &'static str, name: String },
-    /// A variable that two options set; the second one.
-    Twice { option: &'static str, name: String },
-    /// PATH, in which the command is looked up before any request.
-    Path(&'static str),
-    /// A malformed reference.
-    Reference {
-        option: &'static str,
-        /// The argument of the option, which contains the reference.
-        argument: String,
-        reference: String,
-        error: ReferenceError,
-    },
-    /// An illegal value of an option or variable.
-    Value {
-        /// The option or variable.
-        name: String,
-        text: String,
-        expected: &'static str,
-    },
-    /// A value of `--kms-key` that is no key's ARN.
-    KmsKey(String),
-    /// An illegal pattern of an option or variable.
-    Pattern { name: String, pattern: String, why: &'static str },
-    /// A launch without entries.
-    NothingToResolve {
-        /// The declarations that were read.
-        files: Vec<PathBuf>,
-        /// The names that were looked for in the working directory; empty with `--no-file`.
-        default_names: &'static [&'static str],
-        /// The command that has nothing to resolve; `None` is a launch.
-        line: Option<Subcommand>,
-    },
-    /// Options of one command that exclude each other.
-    Conflict(OptionConflict),
-    /// `--on-rotation signal=` without a file that has a `path`.
-    SignalWithoutFile,
-    /// `-f -` twice.
-    StdinTwice,
-    /// `-f -` of `credential`.
-    StdinIsConnection,
-    /// `export` or `migrate --values` to a terminal without `--reveal`.
-    ValuesOnTerminal(Subcommand),
+use crate::model::problem::Problem;
+use crate::model::suggest;
+
+/// Converts clap's error. An argument that does not begin with a hyphen may be a secret, and is not quoted.
+pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
+    // The other commands are built when they are named.
+    command.build();
+    let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+    let names = names.as_slice();
+    let arg = context(&error, ContextKind::InvalidArg);
+    let unknown = context(&error, ContextKind::InvalidSubcommand)
+        .or_else(|| arg.clone().filter(|_| error.kind() == ErrorKind::UnknownArgument));
+    let is_hidden = |text: &str| !text.starts_with('-') && !names.contains(&text);
+    let hidden = unknown.as_deref().filter(|word| is_hidden(word));
+    let has_value = context(&error, ContextKind::InvalidValue).is_some_and(|value| !value.is_empty());
+    if has_value && arg.as_deref().is_some_and(is_hidden) {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    let rendered = error.render().to_string();
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (text, rest) = rendered.split_once("\n\n").unwrap_or((&rendered, ""));
+    let text = match hidden {
+        Some(word) => {
+            let mut places = arguments.iter().enumerate().filter(|(_, argument)| *argument == word);
+            let place = match (places.next(), places.next()) {
+                (Some((before, _)), None) => format!("argument {}", before + 1),
+                (_, _) => "an argument".to_owned(),
+            };
+            format!("{place} is neither an option nor an option's value (it may be a secret, so it is not shown)")
+        }
+        None => words(text.trim_start_matches("error: ")),
+    };
+    let problem = rest.lines().filter(|line| line.starts_with("Usage: ")).fold(Problem::usage(text), Problem::note);
+    // clap's tip about `--` is wrong for a command line that ends in a command.
+    let mut tips = rest.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
+    let tip = tips.find(|tip| !tip.starts_with("to pass"));
+    let elsewhere = unknown.as_deref().and_then(|word| option_elsewhere(word, &command));
+    let own = || unknown.as_deref().and_then(|word| remedy(word, arguments, names));
+    let help = elsewhere.or(tip.map(str::to_owned)).or_else(own);
+    problem.help(help.unwrap_or("--help prints all options".to_owned()))
 }
 
-/// The most likely correction of a stray word.
-#[derive(Debug, PartialEq)]
-pub enum Remedy {
-    /// It begins the command, without `--` anywhere.
-    Separator,
-    /// It stands before `--`, where only options do.
-    OptionsBeforeSeparator,
-    /// Other programs have such a subcommand.
-    NoSubcommand,
-    /// It is the name of a command, or similar to one.
-    Subcommand {
-        subcommand: Subcommand,
-        /// The whole command line with that name in front.
-        corrected: String,
-        /// It may also be the program of a launch without `--`.
-        may_be_program: bool,
-    },
-    /// `--help` of a command, or of a launch.
-    Help(Option<Subcommand>),
-    /// `--version`.
-    Version,
-    /// It is a reference without an option.
-    Reference,
-    /// It is a declaration's file.
-    Declaration,
-    /// It is a format of `export`.
-    Format,
-    /// It is a program to look up.
-    Program(Subcommand),
-    /// The command takes no such words.
-    TooMany(Subcommand),
+/// Returns the remedy for an option that only another command has.
+fn option_elsewhere(word: &str, command: &Command) -> Option<String> {
+    let long = word.strip_prefix("--")?;
+    let has = |command: &&Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
+    let other = command.get_subcommands().find(has)?.get_name();
+    Some(format!("{word} is an option of secrets-exec {other}"))
 }
 
-impl UsageError {
-    /// The command whose name belongs in front of all other words.
-    pub fn command_first(&self) -> Option<Subcommand> {
-        let Self::StrayWord { remedy: Remedy::Subcommand { subcommand, .. }, .. } = self else { return None };
-        Some(*subcommand)
-    }
-
-    /// True for a stray word whose hint does not depend on the word.
-    pub fn has_general_hint(&self) -> bool {
-        matches!(self, Self::StrayWord { remedy: Remedy::OptionsBeforeSeparator, .. })
-    }
-
-    /// True for a stray word that does not begin a command, so that options may follow.
-    pub fn is_before_separator(&self) -> bool {
-        matches!(
-            self,
-            Self::StrayWord {
-                remedy: Remedy::OptionsBeforeSeparator
-                    | Remedy::Reference
-                    | Remedy::Declaration
-                    | Remedy::Format
-                    | Remedy::TooMany(_),
-                ..
-            }
-        )
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
     }
 }
+
+/// Returns what to write in place of a word that clap does not know, which may be a command or an option of another tool.
+fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> {
+    let is_launch = !arguments.first().is_some_and(|first| names.iter().any(|name| first == name));
+    let has_separator = arguments.iter().any(|argument| argument == "--");
+    let nearest = || suggest::nearest(word, names.iter().copied());
+    let is_first = arguments.first().is_some_and(|first| first == word);
+    let text = match word {
+        "exec" | "launch" | "run" | "start" if is_first => {
+            "leave this word out: secrets-exec --env NAME=REF -- COMMAND"
+        }
+        "env" | "get" | "print" | "read" if is_first => "to print values: secrets-exec export --format FORMAT",
+        "lint" | "validate" | "verify" if is_first => "to resolve without a launch: secrets-exec check",
+        "--dry-run" => "to resolve without a launch: secrets-exec check",
+        "help" if is_first => "to print help: secrets-exec --help",
+        word if names.contains(&word) => "the name of a command comes first, before all options",
+        word if !is_launch || word.starts_with('-') => return None,
+        _ if has_separator => "only options and their values stand before `--`; --env NAME=REF is one word",
+        _ => {
+            return Some(
+                nearest()
+                    .map_or(SEPARATOR.to_owned(), |name| format!("{SEPARATOR}; did you mean `secrets-exec {name}`?")),
+            );
+        }
+    };
+    Some(text.to_owned())
+}
+
+const SEPARATOR: &str = "a command comes after `--`: secrets-exec --env NAME=REF -- COMMAND";

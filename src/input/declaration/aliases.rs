@@ -1,113 +1,74 @@
 //! Reads `secrets:`, the aliases of a declaration.
 
-use super::error::DeclarationProblem;
-use super::reader::{DeclarationReader, Fields};
-use crate::model::reference::{Alias, Aliases, Reference, ReferenceError, Region, Role, SecretId, Version};
-use crate::model::tree::{Kind, Node};
+use super::entries::parsed;
+use super::reader::{Fields, Item, Member};
+use crate::model::reference::{Alias, Aliases, Region, Role, SecretId, Version};
+use crate::model::tree::Kind;
 
-pub fn aliases(reader: &mut DeclarationReader<'_>, node: &Node) -> Aliases {
+pub fn aliases(item: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
-    for (key, value) in reader.table(Some("secrets"), node) {
-        if let Err(error) = Aliases::check_name(&key.text) {
-            reader.error(key.position, Some("secrets"), DeclarationProblem::AliasName(key.text.clone(), error));
+    for Member { name, key, value } in item.members() {
+        if let Err(why) = Aliases::check_name(name) {
+            key.refuse::<()>(why);
         }
-        if let Some(alias) = alias(reader, &key.text, value) {
-            aliases.insert(key.text.clone(), alias);
+        if let Some(alias) = alias(&value) {
+            aliases.insert(name.to_owned(), alias);
         }
     }
     aliases
 }
 
-/// Reads an alias: a secret's id, or a table with `id`.
-fn alias(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<Alias> {
-    let Kind::Table(_) = node.kind else {
-        let id = id(reader, name, node)?;
-        return Some(Alias { id, version: Version::Current, region: None, role: None });
+/// Reads an alias: a secret's id, or a mapping with `id`.
+fn alias(item: &Item<'_>) -> Option<Alias> {
+    let Kind::Table(_) = item.node.kind else {
+        return Some(Alias { id: id(item)?, version: Version::Current, region: None, role: None });
     };
-    let known = &["id", "stage", "version-id", "region", "role-arn", "external-id"];
-    let mut fields = reader.fields(Some(name), node, known);
+    let mut fields = item.fields(&["id", "stage", "version-id", "region", "role-arn", "external-id"]);
     let id = match fields.take("id") {
-        Some(node) => id(reader, name, node),
-        None => {
-            reader.expected(node, Some(name), "an `id` with the secret's name or ARN");
-            None
-        }
+        Some(written) => id(&written),
+        None => item.refuse("expected an `id` with the secret's name or ARN"),
     };
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
-    let position = stage.or(version_id).map(|node| node.position);
-    let stage = stage.and_then(|node| label(reader, name, node));
-    let version_id = version_id.and_then(|node| label(reader, name, node));
-    let region = fields.take("region").and_then(|node| region(reader, name, node));
-    let role = role(reader, name, &mut fields);
-    let (id, mut version) = (id?, Version::new(stage, version_id));
-    if let Some((position, problem)) = position.zip(version_problem(&id, &version)) {
-        reader.error(position, Some(name), problem);
+    let written = stage.clone().or_else(|| version_id.clone());
+    let version = Version::new(stage.and_then(label), version_id.and_then(label));
+    let region = fields.parsed("region", Region::EXPECTED, |text| Region::parse(text).ok());
+    let role = role(&mut fields);
+    let id = id?;
+    let defect = written.and_then(|written| Some((written, defect(&id, &version)?)));
+    if let Some((written, defect)) = defect {
+        written.named(&item.subject).refuse::<()>(defect);
         // Told once, not for each entry that uses the alias.
-        version = Version::Current;
+        return Some(Alias { id, version: Version::Current, region, role });
     }
     Some(Alias { id, version, region, role })
 }
 
 /// Returns the defect of a version that was written. An id with `${NAME}` is checked where the alias is used.
-fn version_problem(id: &str, version: &Version) -> Option<DeclarationProblem> {
+fn defect(id: &str, version: &Version) -> Option<String> {
     let (store, _) = SecretId::parse(id).ok()?;
-    let error = version.check(store).err()?;
-    let instead = version.mistaken_number(store).map(|number| format!("`version-id: \"{number}\"`"));
-    Some(DeclarationProblem::Reference { text: id.to_owned(), error: ReferenceError::Version { error, instead } })
+    let why = version.check(store).err()?;
+    let number = version.mistaken_number(store);
+    let instead = number.map(|number| format!("; for that version write `version-id: \"{number}\"`"));
+    Some(format!("{id:?} {why}{}", instead.unwrap_or_default()))
 }
 
-fn id(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<String> {
-    let text = reader.text(Some(name), node, "a secret's name or ARN")?;
-    match Reference::parse(&text) {
-        Ok(reference) => {
-            let id = reference.bare().map(str::to_owned);
-            if id.is_none() {
-                reader.error(node.position, Some(name), DeclarationProblem::AliasWithKey(text));
-            }
-            id
-        }
-        Err(error) => {
-            reader.error(node.position, Some(name), DeclarationProblem::Reference { text, error });
-            None
-        }
-    }
+fn id(item: &Item<'_>) -> Option<String> {
+    let text = item.text("a secret's name or ARN")?;
+    let why = "an alias takes only a secret's id; write KEY, STAGE and VERSION-ID in the references to it";
+    parsed(item, text)?.bare().map(str::to_owned).or_else(|| item.refuse(format!("{text:?}: {why}")))
 }
 
 /// Reads a staging label or a version id.
-fn label(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<String> {
-    let text = reader.text(Some(name), node, "text")?;
-    if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        let expected = "a staging label or version id without spaces";
-        reader.error(node.position, Some(name), DeclarationProblem::Value { text, expected });
-        return None;
-    }
-    Some(text)
+fn label(item: Item<'_>) -> Option<String> {
+    item.parsed("a staging label or version id without spaces", |text| {
+        let is_legal = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        is_legal.then(|| text.to_owned())
+    })
 }
 
-fn region(reader: &mut DeclarationReader<'_>, name: &str, node: &Node) -> Option<Region> {
-    let text = reader.text(Some(name), node, "a region's code")?;
-    let region = Region::parse(&text);
-    if region.is_err() {
-        let problem = DeclarationProblem::Value { text, expected: Region::EXPECTED };
-        reader.error(node.position, Some(name), problem);
-    }
-    region.ok()
-}
-
-fn role(reader: &mut DeclarationReader<'_>, name: &str, fields: &mut Fields<'_>) -> Option<Role> {
-    let external_id = fields.take("external-id");
-    let Some(node) = fields.take("role-arn") else {
-        if let Some(node) = external_id {
-            reader.error(node.position, Some(name), DeclarationProblem::ExternalIdAlone);
-        }
-        return None;
-    };
-    let text = reader.text(Some(name), node, Role::EXPECTED)?;
-    let external_id = external_id.and_then(|node| reader.text(Some(name), node, "text"));
-    let role = Role::parse(&text, external_id);
-    if role.is_err() {
-        let problem = DeclarationProblem::Value { text, expected: Role::EXPECTED };
-        reader.error(node.position, Some(name), problem);
-    }
-    role.ok()
+fn role(fields: &mut Fields<'_>) -> Option<Role> {
+    let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
+    let Some(arn) = arn else { return external_id?.refuse("requires `role-arn`") };
+    let external_id = external_id.and_then(|item| item.text("text").map(str::to_owned));
+    arn.parsed(Role::EXPECTED, |text| Role::parse(text, external_id).ok())
 }

@@ -8,49 +8,52 @@ use std::{fs, io};
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{Gid, Group, User, geteuid};
 
-use super::error::DeclarationProblem;
-use crate::system::links::is_foreign;
+use crate::model::problem::Problem;
+use crate::system::os_error::ReadFailure;
+use crate::system::paths::is_foreign;
 
 /// The names of a declaration that is read without being named on the command line.
 pub const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory, if there is one.
+/// Opens the declaration in the working directory, if there is one. Unless it is needed, a working directory that may not be entered has none.
 ///
 /// Its author chooses which secrets are read with this user's credentials and which variables the command gets. So only root and
 /// this user may be able to write it, by owner, group and mode of the working directory and of the open file.
 ///
 /// # Errors
 /// When there are several, or the one cannot be read or could have been written by another user.
-pub fn find() -> Result<Option<(&'static Path, File)>, (&'static Path, DeclarationProblem)> {
+pub fn find(is_needed: bool) -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
         match Path::new(name).symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_needed => return Ok(None),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                return Err((Path::new(name), DeclarationProblem::NoEntry));
+                let why = "cannot be looked for: the working directory may not be entered";
+                return Err(Problem::configuration(format!("{name}: {why}")).help("--no-file turns the look-up off"));
             }
-            Err(error) => return Err((Path::new(name), unreadable(&error))),
+            Err(error) => return Err(ReadFailure::from(&error).problem(name)),
             Ok(_) => found.push(*name),
         }
     }
     let Some(name) = found.pop() else { return Ok(None) };
-    let path = Path::new(name);
     if !found.is_empty() {
         found.push(name);
-        return Err((path, DeclarationProblem::Several(found)));
+        let text = format!("{name}: the directory has several declarations ({})", found.join(", "));
+        return Err(Problem::configuration(text).help("choose one with -f"));
     }
-    open(path).map(|file| Some((path, file))).map_err(|problem| (path, problem))
-}
-
-fn unreadable(error: &io::Error) -> DeclarationProblem {
-    DeclarationProblem::Unreadable(error.into())
+    open(name).map(|file| Some((Path::new(name), file)))
 }
 
 /// Opens a file of the working directory that only root and this user can write, without following a symbolic link.
-fn open(name: &Path) -> Result<File, DeclarationProblem> {
-    let untrusted = |what, why| DeclarationProblem::Untrusted { what, why };
-    let metadata = |name| fs::symlink_metadata(name).map_err(|error| unreadable(&error));
-    if let Some(why) = distrust(&metadata(Path::new("."))?) {
+fn open(name: &str) -> Result<File, Problem> {
+    let untrusted = |what, why| {
+        let text = format!("{name}: not read, since {what} {why}");
+        Problem::configuration(text).help("to read it anyway, name it with -f")
+    };
+    let unreadable = |error: io::Error| ReadFailure::from(&error).problem(name);
+    let metadata = |name| fs::symlink_metadata(name).map_err(unreadable);
+    if let Some(why) = distrust(&metadata(".")?) {
         return Err(untrusted("the working directory", why));
     }
     if metadata(name)?.is_symlink() {
@@ -59,7 +62,7 @@ fn open(name: &Path) -> Result<File, DeclarationProblem> {
     // Without O_NONBLOCK, opening a FIFO waits for a writer.
     let file = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(name);
     let file = file.and_then(|file| Ok((file.metadata()?, file)));
-    let (metadata, file) = file.map_err(|error| unreadable(&error))?;
+    let (metadata, file) = file.map_err(unreadable)?;
     match distrust(&metadata) {
         _ if !metadata.is_file() => Err(untrusted("it", "is no regular file")),
         Some(why) => Err(untrusted("it", why)),

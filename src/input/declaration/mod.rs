@@ -1,73 +1,69 @@
 //! Reads declaration files: each becomes a layer of entries, and options that serve as defaults.
 
 mod aliases;
-mod credentials;
-mod entry;
-mod env_from;
-mod error;
-mod files;
+mod entries;
 mod find;
 mod reader;
 mod schema;
 
-pub use error::{DeclarationError, DeclarationProblem};
 pub use find::DEFAULT_NAMES;
+pub use schema::read;
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use crate::model::problem::Problem;
+use crate::model::quoting::file_name;
+use crate::system::os_error::{ReadFailure, read_text};
 use schema::Declaration;
 
-/// Reads `files`, and the declaration in the working directory if `find_file`.
+/// The look-up of a declaration in the working directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookUp {
+    Off,
+    /// A working directory that may not be entered has no declaration.
+    Optional,
+    Needed,
+}
+
+/// Reads `files`, and the declaration in the working directory.
 ///
 /// Returns what could be read, and every error in the order of the files and lines.
-pub fn load(files: &[PathBuf], find_file: bool) -> (Vec<Declaration>, Vec<DeclarationError>) {
-    let mut errors = Vec::new();
-    let mut declarations = Vec::new();
-    let mut add = |path: &Path, text: Result<String, DeclarationProblem>| match text {
+pub fn load(files: &[PathBuf], look_up: LookUp) -> (Vec<Declaration>, Vec<Problem>) {
+    let (mut declarations, mut errors) = (Vec::new(), Vec::new());
+    let mut add = |path: &Path, text: Result<String, Problem>| match text {
         Ok(text) => {
             let (declaration, found) = read(path, &text);
             declarations.push(declaration);
             errors.extend(found);
         }
-        Err(problem) => {
-            errors.push(DeclarationError { path: Arc::new(path.to_owned()), position: None, subject: None, problem });
-        }
+        Err(problem) => errors.push(problem),
     };
     for path in files {
         add(path, read_named(path));
     }
-    if find_file {
-        match find::find() {
-            Ok(Some((path, file))) => add(path, read_text(file)),
+    if look_up != LookUp::Off {
+        match find::find(look_up == LookUp::Needed) {
+            Ok(Some((path, file))) => add(path, text(path, file)),
             Ok(None) => {}
-            Err((path, problem)) => add(path, Err(problem)),
+            Err(problem) => errors.push(problem),
         }
     }
     (declarations, errors)
 }
 
-/// Reads the text of one declaration. The errors are in the order of its lines.
-pub fn read(path: &Path, text: &str) -> (Declaration, Vec<DeclarationError>) {
-    let mut errors = Vec::new();
-    let declaration = schema::declaration(&Arc::new(path.to_owned()), text, &mut errors);
-    errors.sort_by_key(|error| error.position);
-    (declaration, errors)
-}
-
-fn read_named(path: &Path) -> Result<String, DeclarationProblem> {
+fn read_named(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
-        return read_text(std::io::stdin());
+        return text(path, io::stdin());
     }
     if path.extension().is_some_and(|extension| extension == "toml") {
-        return Err(DeclarationProblem::Toml);
+        let problem = Problem::configuration(format!("{}: is TOML, and a declaration is YAML", path.display()));
+        return Err(problem.help("write it as YAML, as in: env: { NAME: REF }"));
     }
-    read_text(std::fs::File::open(path).map_err(|error| DeclarationProblem::Unreadable((&error).into()))?)
+    text(path, File::open(path).map_err(|error| ReadFailure::from(&error).problem(path.display()))?)
 }
 
-fn read_text(mut source: impl Read) -> Result<String, DeclarationProblem> {
-    let mut bytes = Vec::new();
-    source.read_to_end(&mut bytes).map_err(|error| DeclarationProblem::Unreadable((&error).into()))?;
-    String::from_utf8(bytes).map_err(|_| DeclarationProblem::NotUtf8)
+fn text(path: &Path, source: impl Read) -> Result<String, Problem> {
+    read_text(file_name(path), source, 1)
 }

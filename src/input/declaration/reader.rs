@@ -1,113 +1,201 @@
 //! Reads typed values from a declaration's syntax tree, and collects every error.
 
+use std::cell::RefCell;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::error::{DeclarationError, DeclarationProblem};
 use crate::model::entry::Origin;
+use crate::model::env_name::{EnvName, is_name};
+use crate::model::problem::Problem;
+use crate::model::quoting::{file_name, quoted_unless_secret};
 use crate::model::suggest;
 use crate::model::tree::{Key, Kind, Node, Position};
 
-/// The errors of a declaration so far. A node that is not of the expected type is added to them and skipped.
-pub struct DeclarationReader<'a> {
-    pub path: &'a Arc<PathBuf>,
-    pub errors: &'a mut Vec<DeclarationError>,
+/// A declaration, and the errors that were found in it so far.
+pub struct Source {
+    pub path: Arc<PathBuf>,
+    pub errors: RefCell<Vec<(Position, Problem)>>,
 }
 
-/// The entries of a table with known keys, each of which is taken once.
-pub struct Fields<'n> {
-    pub subject: Option<String>,
+impl Source {
+    /// Adds an error. `subject` is the key, variable or file that it is about, and empty for the whole.
+    pub fn refuse(&self, position: Position, subject: &str, text: impl Display, help: Option<String>) {
+        let Position { line, column } = position;
+        let subject = if subject.is_empty() { String::new() } else { format!("{subject}: ") };
+        let text = format!("{}:{line}:{column}: {subject}{text}", file_name(&self.path));
+        self.errors.borrow_mut().push((position, Problem::configuration(text).help_if(help)));
+    }
+}
+
+/// A node, with its place in messages. A getter for another type than the node's adds an error and returns `None`.
+#[derive(Clone)]
+pub struct Item<'a> {
+    pub source: &'a Source,
+    pub node: &'a Node,
     pub position: Position,
-    entries: Vec<(&'n Key, &'n Node)>,
+    pub subject: String,
+}
+
+/// An entry of a mapping.
+pub struct Member<'a> {
+    pub name: &'a str,
+    /// The key, with the subject of the mapping.
+    pub key: Item<'a>,
+    /// The value, whose subject is the key.
+    pub value: Item<'a>,
+}
+
+/// The entries of a mapping with known keys, each of which is taken once.
+pub struct Fields<'a> {
+    pub item: Item<'a>,
+    members: Vec<Member<'a>>,
     known: &'static [&'static str],
     /// The known keys that unknown ones are most similar to.
     meant: Vec<&'static str>,
 }
 
-impl<'n> Fields<'n> {
-    /// Takes the value of a key; `None` if the table does not have it.
-    pub fn take(&mut self, name: &'static str) -> Option<&'n Node> {
-        debug_assert!(self.known.contains(&name), "{name}");
-        let at = self.entries.iter().position(|(key, _)| key.text == name)?;
-        Some(self.entries.swap_remove(at).1)
+impl<'a> Item<'a> {
+    /// Returns the same node as a part of something else.
+    pub fn named(&self, subject: impl Into<String>) -> Self {
+        Self { subject: subject.into(), ..self.clone() }
+    }
+
+    /// Adds an error.
+    pub fn refuse<T>(&self, text: impl Display) -> Option<T> {
+        self.refuse_with(text, None)
+    }
+
+    /// Adds an error with a remedy.
+    pub fn refuse_with<T>(&self, text: impl Display, help: Option<String>) -> Option<T> {
+        self.source.refuse(self.position, &self.subject, text, help);
+        None
+    }
+
+    pub fn refuse_value<T>(&self, text: &str, expected: &str) -> Option<T> {
+        self.refuse(format!("{} is not {expected}", quoted_unless_secret(text)))
+    }
+
+    fn expected<T>(&self, expected: &str) -> Option<T> {
+        let help = match (self.subject.as_str(), &self.node.kind) {
+            ("env", Kind::List(_)) => Some("write NAME: REF for each variable, without a hyphen"),
+            ("", Kind::Plain(_)) => Some("write env: { NAME: REF }; a .env file is no declaration"),
+            (_, _) => None,
+        };
+        self.refuse_with(format!("expected {expected}, found {}", self.node.description()), help.map(str::to_owned))
+    }
+
+    pub fn origin(&self) -> Origin {
+        Origin::File { path: Arc::clone(&self.source.path), line: self.position.line }
+    }
+
+    /// Returns the entries of a mapping, in the order of the file.
+    pub fn members(&self) -> Vec<Member<'a>> {
+        let Kind::Table(entries) = &self.node.kind else {
+            return self.expected("a mapping of names and values").unwrap_or_default();
+        };
+        let member = |(Key { position, text }, node): &'a (Key, Node)| {
+            let key = Self { node, position: *position, ..self.clone() };
+            let value = Self { node, position: node.position, subject: text.clone(), ..*self };
+            Member { name: text, key, value }
+        };
+        entries.iter().map(member).collect()
+    }
+
+    /// Returns the entries of a mapping whose keys are `known`. Any other key is an error.
+    pub fn fields(&self, known: &'static [&'static str]) -> Fields<'a> {
+        let (members, unknown): (Vec<_>, Vec<_>) =
+            self.members().into_iter().partition(|member| known.contains(&member.name));
+        let meant = unknown.iter().filter_map(|Member { name, key, .. }| key.unknown(name, known)).collect();
+        Fields { item: self.clone(), members, known, meant }
+    }
+
+    /// Adds the error of a key that is not `known`, and returns the one that is most likely meant. A key that could be a value is not quoted.
+    pub fn unknown(&self, key: &str, known: &[&'static str]) -> Option<&'static str> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        let is_variable = is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase());
+        let nearest = suggest::nearest(key, known.iter().copied());
+        let legal = format!("expected one of {}", known.join(", "));
+        let text = match nearest {
+            _ if !(1..=64).contains(&key.len()) || !key.bytes().all(is_plain) => {
+                format!("unknown key, which is not printed, since it could be a value; {legal}")
+            }
+            Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
+            None => format!("unknown key {key:?}; {legal}"),
+        };
+        let help = match (self.subject.is_empty(), nearest) {
+            (true, None) if is_variable => {
+                Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
+            }
+            (true, _) if ["environment", "vars", "variables"].contains(&key) => {
+                Some("variables stand under `env:`".to_owned())
+            }
+            (false, None) if key == "key" => {
+                Some("the key stands in the reference, as in: from: \"prod/db:host\"".to_owned())
+            }
+            (_, _) => None,
+        };
+        self.refuse_with::<()>(text, help);
+        nearest
+    }
+
+    pub fn text(&self, expected: &str) -> Option<&'a str> {
+        self.node.text().or_else(|| self.expected(expected))
+    }
+
+    /// Returns the value that a text stands for.
+    pub fn parsed<T>(&self, expected: &str, parse: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
+        let text = self.text(expected)?;
+        parse(text).or_else(|| self.refuse_value(text, expected))
+    }
+
+    pub fn list(&self, expected: &str) -> Option<Vec<Self>> {
+        let Kind::List(items) = &self.node.kind else { return self.expected(expected) };
+        Some(items.iter().map(|node| Self { node, position: node.position, ..self.clone() }).collect())
+    }
+
+    pub fn texts(&self) -> Option<Vec<String>> {
+        let items = self.list("a list of texts")?;
+        items.iter().map(|item| item.text("text").map(str::to_owned)).collect()
+    }
+
+    pub fn boolean(&self) -> Option<bool> {
+        self.node.boolean().or_else(|| self.expected("true or false"))
+    }
+
+    /// Returns the variable with this name, which the node is or belongs to.
+    pub fn variable(&self, name: &str) -> Option<EnvName> {
+        let why = "cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)";
+        EnvName::parse(name).ok().or_else(|| self.refuse(format!("{name:?} {why}")))
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// Takes the value of a key; `None` if the mapping does not have it.
+    pub fn take(&mut self, name: &str) -> Option<Item<'a>> {
+        let at = self.members.iter().position(|member| member.name == name)?;
+        let subject = &self.item.subject;
+        let subject = if subject.is_empty() { name.to_owned() } else { format!("{subject}: {name}") };
+        Some(self.members.swap_remove(at).value.named(subject))
+    }
+
+    /// Takes a text.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.take(name)?.text("text").map(str::to_owned)
+    }
+
+    /// Takes the value that a text stands for.
+    pub fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
+        self.take(name)?.parsed(expected, parse)
+    }
+
+    /// True if the mapping may have this key.
+    pub fn knows(&self, name: &str) -> bool {
+        self.known.contains(&name)
     }
 
     /// True if an unknown key, which was reported, is most likely one of `names`.
     pub fn has_misspelt(&self, names: &[&str]) -> bool {
         self.meant.iter().any(|name| names.contains(name))
-    }
-}
-
-impl DeclarationReader<'_> {
-    pub fn error(&mut self, position: Position, subject: Option<&str>, problem: DeclarationProblem) {
-        let (path, subject) = (Arc::clone(self.path), subject.map(str::to_owned));
-        self.errors.push(DeclarationError { path, position: Some(position), subject, problem });
-    }
-
-    pub fn origin(&self, position: Position) -> Origin {
-        Origin::File { path: Arc::clone(self.path), line: position.line }
-    }
-
-    /// Returns the entries of a table, in the order of the file.
-    pub fn table<'n>(&mut self, subject: Option<&str>, node: &'n Node) -> &'n [(Key, Node)] {
-        match &node.kind {
-            Kind::Table(entries) => entries,
-            Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
-                self.expected(node, subject, "a mapping of names and values");
-                &[]
-            }
-        }
-    }
-
-    /// Returns the entries of a table whose keys are `known`. Any other key is an error.
-    pub fn fields<'n>(&mut self, subject: Option<&str>, node: &'n Node, known: &'static [&'static str]) -> Fields<'n> {
-        let (mut entries, mut meant) = (Vec::new(), Vec::new());
-        for (key, value) in self.table(subject, node) {
-            if known.contains(&key.text.as_str()) {
-                entries.push((key, value));
-            } else {
-                let nearest = suggest::nearest(&key.text, known.iter().copied());
-                meant.extend(nearest);
-                let (unknown, known) = (key.text.clone(), known.to_vec());
-                self.error(key.position, subject, DeclarationProblem::UnknownKey { key: unknown, nearest, known });
-            }
-        }
-        Fields { subject: subject.map(str::to_owned), position: node.position, entries, known, meant }
-    }
-
-    pub fn text(&mut self, subject: Option<&str>, node: &Node, expected: &'static str) -> Option<String> {
-        let text = node.text();
-        if text.is_none() {
-            self.expected(node, subject, expected);
-        }
-        text.map(str::to_owned)
-    }
-
-    /// Returns the items of a list of texts.
-    pub fn texts(&mut self, subject: Option<&str>, node: &Node) -> Option<Vec<String>> {
-        let items = self.list(subject, node, "a list of texts")?;
-        items.iter().map(|item| self.text(subject, item, "text")).collect()
-    }
-
-    pub fn list<'n>(&mut self, subject: Option<&str>, node: &'n Node, expected: &'static str) -> Option<&'n [Node]> {
-        match &node.kind {
-            Kind::List(items) => Some(items),
-            Kind::Text(_) | Kind::Plain(_) | Kind::Table(_) => {
-                self.expected(node, subject, expected);
-                None
-            }
-        }
-    }
-
-    pub fn boolean(&mut self, subject: Option<&str>, node: &Node) -> Option<bool> {
-        let value = node.boolean();
-        if value.is_none() {
-            self.expected(node, subject, "true or false");
-        }
-        value
-    }
-
-    pub fn expected(&mut self, node: &Node, subject: Option<&str>, expected: &'static str) {
-        self.error(node.position, subject, DeclarationProblem::Expected { expected, found: node.description() });
     }
 }

@@ -1,19 +1,18 @@
 //! Reads the top level of a declaration: `defaults`, `secrets`, `env`, `env-from`, `files` and `credentials`.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::aliases::aliases;
-use super::error::{DeclarationError, DeclarationProblem};
-use super::reader::DeclarationReader;
-use super::{credentials, entry, env_from, files};
+use super::entries;
+use super::reader::{Item, Member, Source};
 use crate::input::yaml;
-use crate::model::entry::{Claim, Entry};
-use crate::model::options::{Given, OPTIONS, Takes, TypedOptions, find_option};
+use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
-use crate::model::suggest;
-use crate::model::tree::{Node, Position};
+use crate::model::problem::Problem;
+use crate::model::quoting::quoted_unless_secret;
+use crate::model::tree::Node;
 
 /// One declaration file.
 #[derive(Debug, Default)]
@@ -27,28 +26,37 @@ pub struct Declaration {
 /// The keys of the top level. `$schema` is for editors.
 const KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "credentials", "$schema"];
 
-/// Reads a declaration, and adds its errors to `errors`.
-pub fn declaration(path: &Arc<PathBuf>, text: &str, errors: &mut Vec<DeclarationError>) -> Declaration {
-    let (node, found) = yaml::parse(text);
-    let mut reader = DeclarationReader { path, errors };
-    for error in found {
-        reader.error(error.position, None, DeclarationProblem::Syntax(error.message));
+/// Reads the text of one declaration. The errors are in the order of its lines.
+pub fn read(path: &Path, text: &str) -> (Declaration, Vec<Problem>) {
+    let source = Source { path: Arc::new(path.to_owned()), errors: RefCell::default() };
+    let (node, errors) = yaml::parse(text);
+    for error in errors {
+        source.refuse(error.position, "", error.message, None);
     }
-    let Some(node) = node else { return Declaration::default() };
-    if is_task_definition(&node) {
-        reader.error(node.position, None, DeclarationProblem::TaskDefinition);
+    let declaration = node.map(|node| declaration(&source, &node)).unwrap_or_default();
+    let mut errors = source.errors.into_inner();
+    errors.sort_by_key(|(position, _)| *position);
+    (declaration, errors.into_iter().map(|(_, problem)| problem).collect())
+}
+
+fn declaration(source: &Source, node: &Node) -> Declaration {
+    let item = Item { source, node, position: node.position, subject: String::new() };
+    if is_task_definition(node) {
+        let help = "docs/migrating.md has the jq line that makes a declaration of it";
+        item.refuse_with::<()>("is a task definition of ECS, not a declaration", Some(help.to_owned()));
         return Declaration::default();
     }
-    let mut fields = reader.fields(None, &node, KEYS);
-    let options = fields.take("defaults").map(|node| defaults(&mut reader, node)).unwrap_or_default();
-    let aliases = fields.take("secrets").map(|node| aliases(&mut reader, node)).unwrap_or_default();
-    let env = fields.take("env").map(|node| entry::entries(&mut reader, node)).unwrap_or_default();
-    let env_from = fields.take("env-from").map(|node| env_from::entries(&mut reader, node)).unwrap_or_default();
-    let files = fields.take("files").map(|node| files::entries(&mut reader, node)).unwrap_or_default();
-    let credentials = fields.take("credentials").map(|node| credentials::units(&mut reader, node)).unwrap_or_default();
-    let entries = with_files(&mut reader, env, files);
-    let layer = Layer { aliases, entries, env_from, credentials };
-    Declaration { path: path.to_path_buf(), options, layer }
+    let mut fields = item.fields(KEYS);
+    let options = fields.take("defaults").map(|item| defaults(&item)).unwrap_or_default();
+    let aliases = fields.take("secrets").map(|item| aliases(&item)).unwrap_or_default();
+    let variables = fields.take("env").map(|item| entries::variables(&item)).unwrap_or_default();
+    let env_from = fields.take("env-from").map(|item| entries::env_from(&item)).unwrap_or_default();
+    let entries = match fields.take("files") {
+        Some(item) => entries::files(&item, variables),
+        None => variables,
+    };
+    let credentials = fields.take("credentials").map(|item| entries::credentials(&item)).unwrap_or_default();
+    Declaration { path: source.path.to_path_buf(), options, layer: Layer { aliases, entries, env_from, credentials } }
 }
 
 /// True for an ECS task definition, as `aws ecs register-task-definition` takes it or as `aws ecs describe-task-definition`
@@ -58,70 +66,35 @@ fn is_task_definition(node: &Node) -> bool {
     node.get("containerDefinitions").is_some()
 }
 
-/// Appends the entries of `files:` to those of `env:`. Two entries must not set one variable or path.
-fn with_files(
-    reader: &mut DeclarationReader<'_>,
-    mut entries: Vec<Entry>,
-    files: Vec<(Position, Entry)>,
-) -> Vec<Entry> {
-    let mut claimed: BTreeSet<Claim> = entries.iter().flat_map(|entry| entry.target.claims()).collect();
-    for (position, entry) in files {
-        for claim in entry.target.claims() {
-            if !claimed.insert(claim.clone()) {
-                reader.error(position, Some("files"), DeclarationProblem::DuplicateTarget(claim));
-            }
-        }
-        entries.push(entry);
-    }
-    entries
-}
-
-fn defaults(reader: &mut DeclarationReader<'_>, node: &Node) -> TypedOptions {
+fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
-    for (key, value) in reader.table(Some("defaults"), node) {
-        let subject = Some(key.text.as_str());
-        let Some(spec) = find_option(&key.text) else {
-            let known: Vec<_> =
-                OPTIONS.iter().filter(|option| option.in_declaration).map(|option| option.name).collect();
-            let nearest = suggest::nearest(&key.text, known.iter().copied());
-            let problem = DeclarationProblem::UnknownKey { key: key.text.clone(), nearest, known };
-            reader.error(key.position, Some("defaults"), problem);
-            continue;
-        };
-        if !spec.in_declaration {
-            reader.error(key.position, subject, DeclarationProblem::NotInDeclaration);
-            continue;
-        }
-        let given = match spec.takes {
-            Takes::Text(_) => reader.text(subject, value, "text").map(|text| Given::Text(text.into())),
-            Takes::Nothing => reader.boolean(subject, value).map(Given::Flag),
-            Takes::Texts(_) => match value.text() {
-                Some(text) => Some(Given::Texts(vec![text.to_owned()])),
-                None => reader.texts(subject, value).map(Given::Texts),
-            },
-            Takes::Level | Takes::Optional(_) => match value.boolean() {
-                Some(on) => Some(Given::Flag(on)),
-                None => reader.text(subject, value, "true, false or text").map(|text| Given::Text(text.into())),
-            },
-        };
-        let Some(given) = given else { continue };
-        let text = match &given {
-            Given::Texts(texts) => spec.first_illegal(texts).cloned(),
-            Given::Text(_) | Given::Flag(_) => value.text().map(str::to_owned),
-        };
-        let text = text.unwrap_or_default();
-        if let Err(why) = (spec.set)(&mut options, given) {
-            reader.error(
-                value.position,
-                subject,
-                match spec.takes_patterns() {
-                    true => DeclarationProblem::Pattern { pattern: text, why },
-                    false => DeclarationProblem::Value { text, expected: why },
-                },
-            );
+    for Member { name, key, value } in item.members() {
+        match find_option(name) {
+            Some(spec) if spec.in_declaration() => drop(set(&mut options, spec, &value)),
+            Some(_) => drop(key.named(name).refuse::<()>("cannot be set in a declaration")),
+            None => {
+                let known = OPTIONS.iter().filter(|option| option.in_declaration()).map(|option| option.name);
+                key.unknown(name, &known.collect::<Vec<_>>());
+            }
         }
     }
     options
+}
+
+/// Sets an option, unless it does not take the value.
+fn set(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) -> Option<()> {
+    let digit = |on| if on { "1" } else { "0" }.to_owned();
+    let texts = match (spec.takes, value.node.boolean()) {
+        (Takes::Level | Takes::Optional(_), Some(on)) => vec![digit(on)],
+        (Takes::Nothing, _) => vec![digit(value.boolean()?)],
+        (Takes::Texts(_), _) if value.node.text().is_none() => value.texts()?,
+        (Takes::Text(_) | Takes::Texts(_), _) => vec![value.text("text")?.to_owned()],
+        (Takes::Level | Takes::Optional(_), None) => vec![value.text("true, false or text")?.to_owned()],
+    };
+    texts.into_iter().try_for_each(|text| {
+        let expected = (spec.set)(options, text.as_ref()).err();
+        expected.map_or(Some(()), |expected| value.refuse(format!("{} is not {expected}", quoted_unless_secret(&text))))
+    })
 }
 
 #[cfg(test)]
@@ -129,12 +102,10 @@ mod tests {
     use super::*;
     use crate::model::entry::EntrySource;
     use crate::model::entry::OnMissing;
-    use crate::model::reference::ReferenceError;
 
-    fn read(text: &str) -> (Declaration, Vec<(usize, DeclarationProblem)>) {
-        let mut errors = Vec::new();
-        let declaration = declaration(&Arc::new("test.yaml".into()), text, &mut errors);
-        (declaration, errors.into_iter().map(|error| (error.position.unwrap().line, error.problem)).collect())
+    fn read(text: &str) -> (Declaration, Vec<String>) {
+        let (declaration, errors) = super::read(Path::new("test.yaml"), text);
+        (declaration, errors.into_iter().map(|problem| problem.text).collect())
     }
 
     #[test]
@@ -144,7 +115,7 @@ mod tests {
              secrets:\n  db: prod/db\n  old: { id: \"${STAGE:-prod}/api\", stage: AWSPREVIOUS, region: eu-west-1 }\n\
              env:\n  A: db:host\n  B: { from: \"db:port\", default: 007 }\n  C: { value: info, encode: base64 }\n  D: { from: x, optional: true }\n",
         );
-        assert_eq!(errors, []);
+        assert_eq!(errors, [""; 0]);
         assert_eq!(declaration.options.region.unwrap().as_str(), "us-west-2");
         assert_eq!(declaration.layer.aliases.names().collect::<Vec<_>>(), ["db", "old"]);
         let entries = declaration.layer.entries;
@@ -165,21 +136,12 @@ mod tests {
              env:\n  1A: x\n  B: { form: x }\n  C: { from: x, value: y }\n  D: { from: x, default: a, optional: true }\n  E: { template: \"{{ t\" }\n  PATH: x\n  G: [x]\n  H: \"$x\"\n\
              env-from: {}\nnope: 1\n",
         );
-        let mut lines: Vec<_> = errors.iter().map(|(line, _)| *line).collect();
-        lines.sort_unstable();
+        let line = |error: &String| error.split(':').nth(1).unwrap().parse::<usize>().unwrap();
+        let lines: Vec<_> = errors.iter().map(line).collect();
         assert_eq!(lines, [1, 1, 1, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], "{errors:#?}");
-        let problems: Vec<_> = errors.into_iter().map(|(_, problem)| problem).collect();
-        for (unknown, meant) in [("form", "from"), ("regoin", "region")] {
-            assert!(problems.iter().any(|problem| {
-                matches!(problem, DeclarationProblem::UnknownKey { key, nearest: Some(nearest), .. } if key == unknown && *nearest == meant)
-            }));
+        for told in ["\"form\"; did you mean \"from\"", "did you mean \"region\"", "line 1 of the template"] {
+            assert!(errors.iter().any(|error| error.contains(told)), "{told}: {errors:#?}");
         }
-        assert!(problems.iter().any(|problem| matches!(problem, DeclarationProblem::Template(_))));
-        assert!(
-            problems
-                .iter()
-                .any(|problem| matches!(problem, DeclarationProblem::Reference { error: ReferenceError::Id(_), .. }))
-        );
     }
 
     #[test]

@@ -3,15 +3,17 @@
 mod python_dotenv;
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 
 use glob::Pattern;
 use serde::Serializer;
 use zeroize::Zeroizing;
 
 use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
+use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::ReadFailure;
 use python_dotenv::{Statement, statements};
@@ -26,116 +28,100 @@ pub struct EnvFile {
     pub names: Vec<EnvName>,
     /// The JSON object of these names and their values.
     pub object: SecretValue,
-    pub notices: Vec<EnvFileNotice>,
+    /// Warnings, which quote no value.
+    pub notices: Vec<String>,
 }
 
-/// A warning about the file. It contains no value.
-#[derive(Debug)]
-pub enum EnvFileNotice {
-    /// A name without a value on this line.
-    NoValue(usize),
-    /// Variables that no declaration may take from a secret.
-    LeftOut(Vec<Variable>),
-    /// Variables that Docker's `--env-file` reads otherwise.
-    Docker(Vec<Variable>),
-    /// Variables with a `$` in their value.
-    Dollar(Vec<Variable>),
+/// A place in the file, `FILE` or `FILE:LINE`. Lines are counted from 1.
+#[derive(Clone, Copy)]
+struct Place<'a>(&'a Path, Option<usize>);
+
+impl Place<'_> {
+    fn at(self, line: usize) -> Self {
+        Self(self.0, Some(line))
+    }
+
+    /// An error, which quotes no value, and no name that may be a part of one.
+    fn error(self, what: impl Display) -> Problem {
+        Problem::configuration(format!("{self}: {what}"))
+    }
 }
 
-/// The name of a variable and its line, counted from 1.
-pub type Variable = (EnvName, usize);
-
-/// An error of the file. It contains no value, and no name that may be a part of one.
-#[derive(Debug)]
-pub struct EnvFileError {
-    /// The file as named.
-    pub path: PathBuf,
-    /// Counted from 1.
-    pub line: Option<usize>,
-    pub problem: EnvFileProblem,
+impl Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(path, line) = self;
+        write!(f, "{}", path.display())?;
+        line.map_or(Ok(()), |line| write!(f, ":{line}"))
+    }
 }
-
-#[derive(Debug)]
-pub enum EnvFileProblem {
-    Unreadable(ReadFailure),
-    NotUtf8,
-    /// A statement that python-dotenv passes over.
-    Syntax,
-    /// A name that no variable in a declaration has.
-    IllegalName,
-    /// PEM that is not in quotes, so that its other lines are taken for names.
-    Pem,
-    /// More than this number of bytes in the file, or in the object.
-    TooLarge(usize),
-    /// No variable is left.
-    Empty,
-}
-
-/// A line, if it is known, and the problem there.
-type Found = (Option<usize>, EnvFileProblem);
 
 /// Opens the file, which [`read`] reads once the process is not dumpable.
 ///
 /// # Errors
-/// [`EnvFileProblem::Unreadable`].
-pub fn open(path: &Path) -> Result<File, EnvFileError> {
-    File::open(path).map_err(|error| unreadable(path, &error))
+/// When it cannot be opened.
+pub fn open(path: &Path) -> Result<File, Problem> {
+    File::open(path).map_err(|error| ReadFailure::from(&error).problem(path.display()))
 }
 
 /// Reads the variables with names that match `only`; all if it is empty.
 ///
 /// # Errors
 /// One for the file, or for each line that cannot be read.
-pub fn read(path: &Path, mut file: File, only: &[Pattern]) -> Result<EnvFile, Vec<EnvFileError>> {
+pub fn read(path: &Path, mut file: File, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let read = (&mut file).take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| vec![unreadable(path, &error)])?;
-    let error = |(line, problem)| EnvFileError { path: path.to_owned(), line, problem };
-    let found = text(&bytes).map_err(|found| vec![found]).and_then(|text| parse(text, only));
-    found.map_err(|errors| errors.into_iter().map(error).collect())
+    read.map_err(|error| vec![ReadFailure::from(&error).problem(path.display())])?;
+    let place = Place(path, None);
+    let text = text(place, &bytes).map_err(|problem| vec![problem])?;
+    parse(place, text, only)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> EnvFileError {
-    EnvFileError { path: path.to_owned(), line: None, problem: EnvFileProblem::Unreadable(error.into()) }
+fn too_large(place: Place<'_>) -> Problem {
+    place.error(format!("more than {MOST_BYTES} bytes, the most that a secret has")).help("split the file")
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Found> {
+fn text<'t>(place: Place<'_>, bytes: &'t [u8]) -> Result<&'t str, Problem> {
     if bytes.len() > MOST_BYTES {
-        return Err((None, EnvFileProblem::TooLarge(MOST_BYTES)));
+        return Err(too_large(place));
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
-        (Some(1 + before.iter().filter(|byte| **byte == b'\n').count()), EnvFileProblem::NotUtf8)
+        place.at(1 + before.iter().filter(|byte| **byte == b'\n').count()).error("is not UTF-8")
     })
 }
 
-fn parse(text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Found>> {
+fn parse(place: Place<'_>, text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
     // Python's universal newlines.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
-    let Selection { settings, mut notices, left_out, mut errors } = select(statements(&lines), only);
+    let Selection { settings, mut notices, left_out, mut errors } = select(place, statements(&lines), only);
     let object = object(&settings);
     if settings.is_empty() && errors.is_empty() {
-        errors.push((None, EnvFileProblem::Empty));
+        let help = "AWS_*, SECRETS_EXEC_*, PATH, and what --only does not match are left out";
+        errors.push(place.error("there is no variable to move").help(help));
     }
     if object.len() > MOST_BYTES {
-        errors.push((None, EnvFileProblem::TooLarge(MOST_BYTES)));
+        errors.push(too_large(place));
     }
     if !errors.is_empty() {
         return Err(errors);
     }
     let docker = docker_values(text);
-    let differs = |setting: &Setting| {
+    let differs = |setting: &&Setting| {
         docker.get(setting.name.as_str()).map(|value| value.as_bytes()) != Some(setting.value.expose())
     };
-    let has_dollar = |setting: &Setting| setting.value.expose().contains(&b'$');
-    let mut warn = |names: Vec<Variable>, notice: fn(Vec<Variable>) -> EnvFileNotice| {
+    let has_dollar = |setting: &&Setting| setting.value.expose().contains(&b'$');
+    let named = |setting: &Setting| format!("{} ({})", setting.name, place.at(setting.line));
+    let mut warn = |names: Vec<String>, before: &str, after: &str| {
         if !names.is_empty() {
-            notices.push(notice(names));
+            notices.push(format!("{before} {}{after}", names.join(", ")));
         }
     };
-    warn(left_out, EnvFileNotice::LeftOut);
-    warn(variables(&settings, differs), EnvFileNotice::Docker);
-    warn(variables(&settings, has_dollar), EnvFileNotice::Dollar);
+    let why = "; a launch reads the secret with the AWS_* variables that it inherits, and takes PATH and SECRETS_EXEC_* from no secret";
+    warn(left_out, "left out:", why);
+    let why = " otherwise, since it knows no quotes, escapes, `export` and comments after a value";
+    warn(settings.iter().filter(differs).map(named).collect(), "Docker's --env-file reads", why);
+    let before = "other readers of .env files expand the `$` in the value of";
+    warn(settings.iter().filter(has_dollar).map(named).collect(), before, "; it is kept as it is");
     Ok(EnvFile { names: settings.into_iter().map(|setting| setting.name).collect(), object, notices })
 }
 
@@ -149,27 +135,39 @@ struct Setting {
 #[derive(Default)]
 struct Selection {
     settings: Vec<Setting>,
-    notices: Vec<EnvFileNotice>,
-    left_out: Vec<Variable>,
-    errors: Vec<Found>,
+    notices: Vec<String>,
+    /// The variables that no declaration may take from a secret, with their places.
+    left_out: Vec<String>,
+    errors: Vec<Problem>,
 }
 
-fn select(statements: Vec<Statement>, only: &[Pattern]) -> Selection {
+fn select(file: Place<'_>, statements: Vec<Statement>, only: &[Pattern]) -> Selection {
     let mut selection = Selection::default();
     let Selection { settings, notices, left_out, errors } = &mut selection;
     for Statement { line, binding } in statements {
+        let place = file.at(line);
         match binding {
-            None => errors.push((Some(line), EnvFileProblem::Syntax)),
+            None => {
+                let help = "correct it: expected NAME=VALUE, where nothing but a comment follows a closing quote";
+                errors.push(place.error("python-dotenv cannot read this").help(help));
+            }
             Some((name, _)) if !only.is_empty() && !matches_any(only, &name) => {}
             Some((name, None)) => {
                 // In Python, too, an earlier value is lost.
                 settings.retain(|setting| setting.name.as_str() != name);
-                notices.push(EnvFileNotice::NoValue(line));
+                notices.push(format!("{place}: a name without a value is left out"));
             }
-            Some((_, Some(value))) if is_first_of_pem(&value) => errors.push((Some(line), EnvFileProblem::Pem)),
+            Some((_, Some(value))) if is_first_of_pem(&value) => {
+                let what = "only the first line of this PEM is the value, and the others are taken for names";
+                errors.push(place.error(what).help("put the whole of it in quotes"));
+            }
             Some((name, Some(value))) => match EnvName::parse(&name) {
-                Err(_) => errors.push((Some(line), EnvFileProblem::IllegalName)),
-                Ok(name) if is_left_out(&name) => left_out.push((name, line)),
+                Err(_) => {
+                    let what = "expected a name of letters, digits and underscores, which does not begin with a digit";
+                    let help = "correct the name, or choose the others with --only";
+                    errors.push(place.error(what).help(help));
+                }
+                Ok(name) if is_left_out(&name) => left_out.push(format!("{name} ({place})")),
                 Ok(name) => {
                     settings.retain(|setting| setting.name != name);
                     settings.push(Setting { name, value, line });
@@ -190,11 +188,6 @@ fn is_left_out(name: &EnvName) -> bool {
 /// True for the first line of PEM (RFC 7468) without the others.
 fn is_first_of_pem(value: &SecretValue) -> bool {
     value.expose().starts_with(b"-----BEGIN ") && !String::from_utf8_lossy(value.expose()).contains("-----END ")
-}
-
-fn variables(settings: &[Setting], is_meant: impl Fn(&Setting) -> bool) -> Vec<Variable> {
-    let meant = settings.iter().filter(|setting| is_meant(setting));
-    meant.map(|setting| (setting.name.clone(), setting.line)).collect()
 }
 
 /// Returns the JSON object of the variables, in their order.

@@ -214,11 +214,6 @@ mod tests {
     }
 
     #[test]
-    fn after_an_illegal_statement_the_next_line_is_read() {
-        assert_eq!(read("A='a' b\nB=\"b\nC='c'"), ["1 illegal", "2 illegal", "3 C=c"]);
-    }
-
-    #[test]
     fn separators_of_ascii_are_spaces_as_in_python() {
         assert_eq!(read("A\u{1c}=\u{1f}a\u{1d}# c\u{1e}"), ["1 A=a"]);
         assert_eq!(read("A=\u{200b}a"), ["1 A=\u{200b}a"]);

@@ -2,8 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
+
 use super::fetch_error::{Denial, FetchError};
 use crate::model::reference::{Region, Role, SecretId};
+
+/// The identity that AWS knows the credentials by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// `None` if STS did not answer.
+    pub arn: Option<String>,
+    /// The provider of the credentials.
+    pub provider: &'static str,
+}
 
 /// A secret that was to be described.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +49,7 @@ pub struct Description {
 }
 
 /// A copy of a secret in another region.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Replica {
     pub region: String,
     /// `InSync`, `InProgress` or `Failed`.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::asked::Asked;
+use crate::model::problem::Status;
 use crate::model::reference::Region;
 
 /// A failed request, and the regions that it was sent to.
@@ -14,12 +16,19 @@ pub struct FetchFailure {
     pub is_local: bool,
     /// The fallback regions that were tried after the first, and their errors.
     pub elsewhere: Vec<(Region, FetchError)>,
+    /// The time of `--wait`, if it expired.
+    pub waited: Option<Duration>,
 }
 
 impl FetchFailure {
+    /// True if `--wait` waits for every region.
+    pub fn is_waited_for(&self) -> bool {
+        self.error.is_waited_for() && self.elsewhere.iter().all(|(_, error)| error.is_waited_for())
+    }
+
     /// Returns a failure without fallback regions.
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
-        Self { region, error, is_local: false, elsewhere: Vec::new() }
+        Self { region, error, is_local: false, elsewhere: Vec::new(), waited: None }
     }
 }
 
@@ -35,7 +44,7 @@ pub enum FetchError {
         /// The message of AWS, on one line.
         message: String,
         cause: Denial,
-        /// The caller by `sts:GetCallerIdentity`, if the message does not name it.
+        /// The caller by `sts:GetCallerIdentity`, if the message does not name it; the source of the credentials if these are refused.
         identity: Option<String>,
     },
     /// No usable answer before the deadline. A later request may succeed.
@@ -44,32 +53,50 @@ pub enum FetchError {
     Refused(Refusal),
     NoCredentials(CredentialsError),
     /// No source names a region.
-    NoRegion,
+    NoRegion {
+        /// True if the instance metadata is disabled, so that none will come.
+        is_final: bool,
+    },
 }
 
 impl FetchError {
     /// True if a later request may succeed, so that the exit status is 75.
     pub fn is_temporary(&self) -> bool {
+        self.problem(&Asked::default()).status == Status::Temporary
+    }
+
+    /// True for missing credentials and an unreachable network, which `--wait` waits for.
+    pub fn is_waited_for(&self) -> bool {
         match self {
-            Self::Unavailable(_) => true,
-            Self::NoCredentials(error) => error.temporary,
-            Self::NotFound { .. } | Self::Denied { .. } | Self::Refused(_) | Self::NoRegion => false,
+            Self::NoCredentials(error) => !error.is_final,
+            Self::Unavailable(outage) => matches!(outage, Outage::Connection(_) | Outage::Timeout(_)),
+            Self::NoRegion { is_final } => !is_final,
+            Self::NotFound { .. } | Self::Denied { .. } | Self::Refused(_) => false,
         }
     }
 
     /// True if the service itself answered that the value is denied or absent. Credentials that are missing, expired or refused, and a
     /// role that is not assumed, say nothing about the value.
     pub fn withholds_value(&self) -> bool {
-        match self {
-            Self::NotFound { .. } => true,
-            Self::Denied { cause, .. } => match cause {
-                Denial::Policy | Denial::PolicyOrMissing | Denial::Key => true,
-                Denial::Credentials | Denial::Token | Denial::Role => false,
-            },
-            Self::Refused(refusal) => matches!(refusal, Refusal::MarkedForDeletion | Refusal::NoValue),
-            Self::Unavailable(_) | Self::NoCredentials(_) | Self::NoRegion => false,
-        }
+        matches!(
+            self,
+            Self::NotFound { .. }
+                | Self::Denied { cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key, .. }
+                | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
+        )
     }
+}
+
+/// Begins the id of the request at the end of a text.
+pub const REQUEST_ID: &str = " (request id ";
+
+/// Begins the attempts and their time at the end of a text.
+pub const ATTEMPTS: &str = " (after ";
+
+/// Returns a text without its end that differs from answer to answer, and that end.
+pub fn split_detail(text: &str) -> (&str, &str) {
+    let end = [REQUEST_ID, ATTEMPTS].iter().filter_map(|mark| text.rfind(mark)).min();
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 /// The resource that does not exist.
@@ -165,22 +192,12 @@ pub enum Refusal {
         /// True if a name and a password were sent.
         has_password: bool,
     },
-    Agent(AgentLimit),
+    /// A request that the Secrets Manager Agent does not support, and why.
+    Agent(&'static str),
     /// Any other error response, as one line.
     Request(String),
     /// The HTTP status of a metadata service.
     Status(u16),
-}
-
-/// A request that the Secrets Manager Agent does not support.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AgentLimit {
-    /// It reads with its own role only.
-    Role,
-    /// It reads in its own region only.
-    Region,
-    /// It reads no parameters.
-    Parameter,
 }
 
 /// The last source of credentials that is tried.
@@ -200,8 +217,8 @@ pub struct CredentialsError {
     pub tried: Vec<(&'static str, String)>,
     /// True if a source did not answer, so that a later attempt may succeed.
     pub temporary: bool,
-    /// The time of `--wait`, if it expired.
-    pub waited: Option<Duration>,
+    /// True if the settings themselves are wrong, so that waiting does not help.
+    pub is_final: bool,
 }
 
 /// The credentials of a request, by backend.

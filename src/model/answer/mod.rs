@@ -1,14 +1,17 @@
 //! The answers of a backend: for each locator a document, or the reason why there is none.
 
+mod asked;
 mod description;
 mod document;
 mod fetch_error;
+mod fetch_problem;
 
-pub use description::{DescribedSecret, Description, Replica, Rotation};
+pub use asked::Asked;
+pub use description::{Caller, DescribedSecret, Description, Replica, Rotation};
 pub use document::{CachedAnswer, Document, PassedOver};
 pub use fetch_error::{
-    AGENT, AGENT_TOKEN_FILE, AgentLimit, CredentialsError, Denial, FetchError, FetchFailure, INSTANCE_METADATA,
-    Missing, Outage, Refusal, Wanted,
+    AGENT, AGENT_TOKEN_FILE, ATTEMPTS, CredentialsError, Denial, FetchError, FetchFailure, INSTANCE_METADATA, Missing,
+    Outage, REQUEST_ID, Refusal, Wanted,
 };
 
 use std::collections::BTreeMap;

@@ -4,10 +4,6 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(u32);
 
-/// A text that is not three or four octal digits up to 0777.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ModeError;
-
 impl Mode {
     /// Readable by the owner only.
     pub const PRIVATE: Self = Self(0o400);
@@ -15,14 +11,11 @@ impl Mode {
     /// Readable and writable by the owner only.
     pub const PRIVATE_WRITABLE: Self = Self(0o600);
 
-    /// Parses `0400` or `400`.
-    ///
-    /// # Errors
-    /// Any text but three or four octal digits up to 0777.
-    pub fn parse(text: &str) -> Result<Self, ModeError> {
+    /// Parses `0400` or `400`: three or four octal digits up to 0777.
+    pub fn parse(text: &str) -> Option<Self> {
         let octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
         let bits = u32::from_str_radix(text, 8).ok().filter(|bits| octal && *bits <= 0o777);
-        bits.filter(|_| (3..=4).contains(&text.len())).map(Self).ok_or(ModeError)
+        bits.filter(|_| (3..=4).contains(&text.len())).map(Self)
     }
 
     pub fn bits(self) -> u32 {
@@ -46,37 +39,30 @@ pub enum Account {
     Name(String),
 }
 
-/// A text that is not `USER`, `USER:GROUP` or `:GROUP`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnerError;
-
 impl Owner {
-    /// Parses `USER`, `USER:GROUP` or `:GROUP`, each a name or a number.
-    ///
-    /// # Errors
-    /// Any other text, and the number 4294967295.
-    pub fn parse(text: &str) -> Result<Self, OwnerError> {
+    /// Parses `USER`, `USER:GROUP` or `:GROUP`, each a name or a number but 4294967295.
+    pub fn parse(text: &str) -> Option<Self> {
         let (user, group) = match text.split_once(':') {
             Some((user, group)) => (user, Some(group)),
             None => (text, None),
         };
         let user = if user.is_empty() { None } else { Some(Account::parse(user)?) };
-        let group = group.map(Account::parse).transpose()?;
-        if user.is_none() && group.is_none() { Err(OwnerError) } else { Ok(Self { user, group }) }
+        let group = if let Some(group) = group { Some(Account::parse(group)?) } else { None };
+        (user.is_some() || group.is_some()).then_some(Self { user, group })
     }
 }
 
 impl Account {
-    fn parse(text: &str) -> Result<Self, OwnerError> {
+    fn parse(text: &str) -> Option<Self> {
         let printable = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
         if text.is_empty() || !printable {
-            return Err(OwnerError);
+            return None;
         }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             // chown(2) reads -1 as "unchanged".
-            return text.parse().ok().filter(|number| *number != u32::MAX).map(Self::Number).ok_or(OwnerError);
+            return text.parse().ok().filter(|number| *number != u32::MAX).map(Self::Number);
         }
-        Ok(Self::Name(text.to_owned()))
+        Some(Self::Name(text.to_owned()))
     }
 }
 
@@ -86,21 +72,21 @@ mod tests {
 
     #[test]
     fn a_mode_is_three_or_four_octal_digits() {
-        assert_eq!(Mode::parse("0400").map(Mode::bits), Ok(0o400));
-        assert_eq!(Mode::parse("640").map(Mode::bits), Ok(0o640));
+        assert_eq!(Mode::parse("0400").map(Mode::bits), Some(0o400));
+        assert_eq!(Mode::parse("640").map(Mode::bits), Some(0o640));
         for text in ["", "4", "0o400", "1777", "0888", "00400", "+400"] {
-            assert_eq!(Mode::parse(text), Err(ModeError), "{text}");
+            assert_eq!(Mode::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn an_owner_is_a_user_a_group_or_both() {
         let name = |text: &str| Some(Account::Name(text.into()));
-        assert_eq!(Owner::parse("app:app"), Ok(Owner { user: name("app"), group: name("app") }));
-        assert_eq!(Owner::parse("1000"), Ok(Owner { user: Some(Account::Number(1000)), group: None }));
-        assert_eq!(Owner::parse(":0"), Ok(Owner { user: None, group: Some(Account::Number(0)) }));
+        assert_eq!(Owner::parse("app:app"), Some(Owner { user: name("app"), group: name("app") }));
+        assert_eq!(Owner::parse("1000"), Some(Owner { user: Some(Account::Number(1000)), group: None }));
+        assert_eq!(Owner::parse(":0"), Some(Owner { user: None, group: Some(Account::Number(0)) }));
         for text in ["", ":", "a:", "a:b:c", "a b", "4294967295"] {
-            assert_eq!(Owner::parse(text), Err(OwnerError), "{text}");
+            assert_eq!(Owner::parse(text), None, "{text}");
         }
     }
 }

@@ -1,25 +1,20 @@
 //! Entries: the variables, files and credentials that the user declares, each with the source of its value.
 //!
 //! - `target`: the variable, file or credential, with the mode and owner of a file in `file_access`.
-//! - `transform` and `on_missing`: base64 codings, and the result if the value is absent.
 //! - `env_from`: the names of the variables that one JSON object gives.
 //! - `template`: text with expressions over several secrets.
 //! - `origin`: the place of an entry, for messages.
 
 mod env_from;
 mod file_access;
-mod on_missing;
 mod origin;
 mod target;
 pub mod template;
-mod transform;
 
 pub use env_from::{Case, EnvFromEntry, Naming, NamingError};
 pub use file_access::{Account, Mode, Owner};
-pub use on_missing::OnMissing;
 pub use origin::{Origin, Subject, SubjectKind, Written};
 pub use target::{Claim, CredentialTarget, FileTarget, Place, Target};
-pub use transform::Transform;
 
 use crate::model::reference::{Reference, SecretRef};
 use template::Template;
@@ -74,4 +69,24 @@ impl Part {
             Self::Reference(reference) => Some(reference),
         }
     }
+}
+
+/// The codings that are applied to a value: it is decoded first, then encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Transform {
+    /// `decode: base64`
+    pub decode: bool,
+    /// `encode: base64`
+    pub encode: bool,
+}
+
+/// The result if the secret, its version or its key does not exist. A denial or an outage is not an absence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnMissing {
+    /// An error: the command is not started.
+    Fail,
+    /// As if the entry were not written: an entry of an earlier layer applies.
+    Omit,
+    /// This text, without the entry's transform.
+    Default(String),
 }

@@ -1,7 +1,7 @@
 //! The place of an entry on the command line, in a file or in the environment, for messages.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::quoting::file_name;
@@ -34,11 +34,32 @@ pub enum Written {
 }
 
 impl Subject {
+    pub fn of_path(path: &Path, origin: Origin) -> Self {
+        Self::plain(path.display().to_string(), origin)
+    }
+
+    /// Returns the subject of an entry without a reference.
+    pub fn plain(label: String, origin: Origin) -> Self {
+        Self { label, origin, kind: SubjectKind::Entry, written: None }
+    }
+
     /// The reference as written; `None` for an entry without one.
     pub fn reference(&self) -> Option<&str> {
         match &self.written {
             Some(Written::Reference(reference)) => Some(reference),
             Some(Written::Template) | None => None,
+        }
+    }
+
+    /// The advice for a value that need not exist; `None` for an `env-from` entry, which cannot have a default.
+    pub fn default_hint(&self) -> Option<&'static str> {
+        match (self.kind, &self.origin) {
+            (SubjectKind::EnvFrom, _) => None,
+            (SubjectKind::Credential, _) => Some("give the credential a `default`"),
+            (SubjectKind::Entry, Origin::File { .. }) => Some("give the entry a `default` or `optional: true`"),
+            (SubjectKind::Entry, Origin::Argument(_) | Origin::Inherited) => {
+                Some("declare the entry in a file, with a `default` or `optional: true`")
+            }
         }
     }
 }

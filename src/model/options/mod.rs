@@ -3,16 +3,12 @@
 
 mod operators;
 mod resolved;
-mod rotation;
 mod signal_number;
-mod spec;
 mod table;
-mod typed;
+mod value;
 
 pub use operators::{CheckOptions, ExportFormat, ExportOptions, MigrateOptions, PolicyOptions};
-pub use resolved::{AwsOptions, CacheOptions, OptionConflict, Options, SourceOption};
-pub use rotation::{OnRotation, Rotation};
+pub use resolved::{AwsOptions, CacheOptions, Options, Rotation, SourceOption};
 pub use signal_number::{Forwarding, SignalNumber};
-pub use spec::{Given, OptionSpec, Takes};
-pub use table::{OPTIONS, OUTPUT, find_option};
-pub use typed::{LogFormat, TypedOptions};
+pub use table::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
+pub use value::{LogFormat, OnRotation};

@@ -45,10 +45,12 @@ pub enum ExportFormat {
     Dotenv,
     Json,
     Docker,
+    /// The file of `fileKeyRef` (KEP-3721).
+    Kubernetes,
 }
 
 impl ExportFormat {
-    pub const ALL: [Self; 4] = [Self::Shell, Self::Dotenv, Self::Json, Self::Docker];
+    pub const ALL: [Self; 5] = [Self::Shell, Self::Dotenv, Self::Json, Self::Docker, Self::Kubernetes];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -57,6 +59,7 @@ impl ExportFormat {
             Self::Dotenv => "dotenv",
             Self::Json => "json",
             Self::Docker => "docker",
+            Self::Kubernetes => "kubernetes",
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::rotation::{DEFAULT_GRACE, DEFAULT_POLL_INTERVAL, OnRotation, Rotation};
 use super::signal_number::SignalNumber;
-use super::typed::{AgentChoice, LogFormat, TypedOptions};
+use super::table::TypedOptions;
+use super::value::{AgentChoice, LogFormat, OnRotation};
 use crate::model::inherited::Inherited;
+use crate::model::inherited::Retention;
+use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
-use crate::model::retention::Retention;
 use crate::model::url::HttpUrl;
 
 /// The default of `--timeout`.
@@ -19,6 +20,12 @@ const TIMEOUT_IN_LAMBDA: Duration = Duration::from_secs(8);
 
 /// The default of `--cache-stale`.
 const CACHE_STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The default of `--poll-interval`.
+const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// The default of `--grace`.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// The options in force.
 #[derive(Clone, Debug)]
@@ -76,24 +83,27 @@ pub struct CacheOptions {
     pub stale: Duration,
 }
 
+/// The action on a changed secret, and its times and signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    pub on_rotation: OnRotation,
+    /// `--stop-signal`
+    pub stop_signal: SignalNumber,
+    /// `--poll-signal`
+    pub poll_signal: Option<SignalNumber>,
+    /// `--poll-interval`, at least ten seconds.
+    pub poll_interval: Duration,
+    /// `--splay`; may be zero.
+    pub splay: Duration,
+    /// `--grace`; zero kills at once.
+    pub grace: Duration,
+}
+
 impl CacheOptions {
     /// Returns the options of a poll for rotation: answers are kept, and AWS is always asked.
     pub fn of_polls(self) -> Self {
         Self { ttl: Duration::ZERO, stale: Duration::ZERO, ..self }
     }
-}
-
-/// An illegal combination of options.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OptionConflict {
-    /// `option` qualifies `without`, which is not given.
-    Alone { option: &'static str, without: &'static str },
-    /// An option that needs Linux.
-    LinuxOnly { option: &'static str },
-    /// The options exclude each other.
-    Together { options: [&'static str; 2], why: &'static str },
-    /// The option needs Linux.
-    OnlyOnLinux { option: &'static str },
 }
 
 /// Lambda sets AWS_LAMBDA_RUNTIME_API for every runtime.
@@ -103,7 +113,7 @@ fn default_timeout(inherited: &Inherited) -> Duration {
 
 impl TypedOptions {
     /// Sets the defaults of the merged options, and returns every conflict beside the result.
-    pub fn resolve(self, inherited: &Inherited) -> (Options, Vec<OptionConflict>) {
+    pub fn resolve(self, inherited: &Inherited) -> (Options, Vec<Problem>) {
         let conflicts = self.conflicts();
         let rotation = self.rotation();
         let fallback = self.agent_fallback == Some(true);
@@ -155,66 +165,57 @@ impl TypedOptions {
             on_rotation: self.on_rotation?,
             stop_signal: self.stop_signal.unwrap_or(SignalNumber::TERM),
             poll_signal: self.poll_signal,
-            poll_interval: self.poll_interval.unwrap_or(DEFAULT_POLL_INTERVAL),
+            poll_interval: self.poll_interval.unwrap_or(POLL_INTERVAL),
             splay: self.splay.unwrap_or_default(),
-            grace: self.grace.unwrap_or(DEFAULT_GRACE),
+            grace: self.grace.unwrap_or(GRACE),
         })
     }
 
-    fn conflicts(&self) -> Vec<OptionConflict> {
+    /// Returns the problem of each option that lacks another or excludes it.
+    fn conflicts(&self) -> Vec<Problem> {
         let has_agent = matches!(self.agent, Some(AgentChoice::Default | AgentChoice::At(_)));
-        let has_fallback = self.fallback_regions.as_ref().is_some_and(|regions| !regions.is_empty());
-        let has_cache = self.cache.is_some();
-        let cache_alone = |option, is_given: bool| {
-            (is_given && !has_cache).then_some(OptionConflict::Alone { option, without: "--cache" })
+        let (has_cache, has_local, rotates) = (self.cache.is_some(), self.local.is_some(), self.on_rotation.is_some());
+        let has_poll_signal = self.poll_signal.is_some();
+        let sent = match self.on_rotation {
+            Some(OnRotation::Signal(signal)) => Some(signal),
+            Some(OnRotation::Restart | OnRotation::Exit) | None => None,
         };
-        let not_cached = |option, is_given: bool| {
-            let why = "only what AWS itself answers is cached";
-            (is_given && has_cache).then_some(OptionConflict::Together { options: ["--cache", option], why })
+        let alone = |option, is_given: bool, without, has: bool| {
+            (is_given && !has).then(|| format!("{option} requires {without}"))
         };
+        let exclusive = |one, other, are_given: bool, why| {
+            are_given.then(|| format!("{one} and {other} exclude each other: {why}"))
+        };
+        let linux = |option, is_given: bool| {
+            (is_given && cfg!(not(target_os = "linux"))).then(|| format!("{option} needs Linux"))
+        };
+        let (one_region, cached, same) =
+            ("one endpoint serves one region", "only what AWS itself answers is cached", "they name the same signal");
         let found = [
-            (self.external_id.is_some() && self.role_arn.is_none())
-                .then_some(OptionConflict::Alone { option: "--external-id", without: "--role-arn" }),
-            (self.agent_fallback == Some(true) && !has_agent)
-                .then_some(OptionConflict::Alone { option: "--agent-fallback", without: "--agent" }),
-            (self.endpoint_url.is_some() && has_fallback).then_some(OptionConflict::Together {
-                options: ["--endpoint-url", "--fallback-region"],
-                why: "one endpoint serves one region",
-            }),
-            cache_alone("--cache-ttl", self.cache_ttl.is_some()),
-            cache_alone("--cache-stale", self.cache_stale.is_some()),
-            not_cached("--local", self.local.is_some()),
-            not_cached("--agent", has_agent),
-            (has_cache && !cfg!(target_os = "linux")).then_some(OptionConflict::OnlyOnLinux { option: "--cache" }),
+            alone("--external-id", self.external_id.is_some(), "--role-arn", self.role_arn.is_some()),
+            alone("--agent-fallback", self.agent_fallback == Some(true), "--agent", has_agent),
+            alone("--cache-ttl", self.cache_ttl.is_some(), "--cache", has_cache),
+            alone("--cache-stale", self.cache_stale.is_some(), "--cache", has_cache),
+            alone("--poll-interval", self.poll_interval.is_some(), "--on-rotation", rotates),
+            alone("--splay", self.splay.is_some(), "--on-rotation", rotates),
+            alone("--stop-signal", self.stop_signal.is_some(), "--on-rotation", rotates),
+            alone("--grace", self.grace.is_some(), "--on-rotation", rotates),
+            alone("--poll-signal", has_poll_signal, "--on-rotation", rotates),
+            exclusive(
+                "--endpoint-url",
+                "--fallback-region",
+                self.endpoint_url.is_some() && self.fallback_regions.is_some(),
+                one_region,
+            ),
+            exclusive("--local", "--agent", has_local && has_agent, "each is the only source of values"),
+            exclusive("--cache", "--local", has_cache && has_local, cached),
+            exclusive("--cache", "--agent", has_cache && has_agent, cached),
+            exclusive("--poll-signal", "--stop-signal", has_poll_signal && self.poll_signal == self.stop_signal, same),
+            exclusive("--poll-signal", "--on-rotation", has_poll_signal && self.poll_signal == sent, same),
+            linux("--cache", has_cache),
+            linux("--on-rotation", rotates),
         ];
-        found.into_iter().flatten().chain(self.rotation_conflicts()).collect()
-    }
-
-    fn rotation_conflicts(&self) -> Vec<OptionConflict> {
-        const WHY: &str = "they name the same signal";
-        let Some(on_rotation) = self.on_rotation else {
-            let given = [
-                ("--poll-interval", self.poll_interval.is_some()),
-                ("--splay", self.splay.is_some()),
-                ("--stop-signal", self.stop_signal.is_some()),
-                ("--grace", self.grace.is_some()),
-                ("--poll-signal", self.poll_signal.is_some()),
-            ];
-            let alone = |(option, is_given): (_, bool)| {
-                is_given.then_some(OptionConflict::Alone { option, without: "--on-rotation" })
-            };
-            return given.into_iter().filter_map(alone).collect();
-        };
-        if cfg!(not(target_os = "linux")) {
-            return vec![OptionConflict::LinuxOnly { option: "--on-rotation" }];
-        }
-        let sent = match on_rotation {
-            OnRotation::Signal(signal) => Some(signal),
-            OnRotation::Restart | OnRotation::Exit => None,
-        };
-        let others = [("--stop-signal", self.stop_signal), ("--on-rotation", sent)];
-        let same = others.into_iter().filter(|(_, signal)| signal.is_some() && *signal == self.poll_signal);
-        same.map(|(other, _)| OptionConflict::Together { options: ["--poll-signal", other], why: WHY }).collect()
+        found.into_iter().flatten().map(Problem::usage).collect()
     }
 }
 

@@ -3,8 +3,6 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::model::suggest;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignalNumber(pub i32);
 
@@ -42,18 +40,6 @@ impl SignalNumber {
     pub const STOP: Self = Self(19);
     pub const TTIN: Self = Self(21);
     pub const TTOU: Self = Self(22);
-
-    /// The names of the signals that an option takes, for suggestions.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        let forwarded = |number| Self(number).forwarding() == Forwarding::Always;
-        (1..).zip(NAMES).filter(move |(number, _)| forwarded(*number)).map(|(_, name)| name)
-    }
-
-    /// Returns the name, without `SIG`, that is most similar to a misspelled one.
-    pub fn nearest(text: &str) -> Option<&'static str> {
-        let name = text.to_ascii_uppercase();
-        suggest::nearest(name.strip_prefix("SIG").unwrap_or(&name), Self::names())
-    }
 
     /// Parses a signal that a command can handle, by name (`HUP`, `SIGHUP`), in either case.
     ///
@@ -106,16 +92,6 @@ mod tests {
 
     use super::*;
 
-    /// The standard signals with this rule.
-    fn with(rule: Forwarding) -> Vec<i32> {
-        (1..32).filter(|number| SignalNumber(*number).forwarding() == rule).collect()
-    }
-
-    fn sorted<const N: usize>(mut numbers: [i32; N]) -> [i32; N] {
-        numbers.sort();
-        numbers
-    }
-
     #[cfg(target_os = "linux")]
     #[test]
     fn the_names_of_standard_signals_are_those_of_the_system() {
@@ -128,16 +104,17 @@ mod tests {
     }
 
     #[test]
-    fn signals_about_children_the_terminal_and_pipes_are_not_forwarded() {
-        let of_this_process =
-            [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE, libc::SIGKILL, libc::SIGSTOP];
-        assert_eq!(with(Forwarding::Never), sorted(of_this_process));
-    }
-
-    #[test]
-    fn faults_are_forwarded_only_if_a_process_sent_them() {
+    fn signals_of_a_process_itself_are_not_forwarded_and_faults_only_if_a_process_sent_them() {
+        let own = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE, libc::SIGKILL, libc::SIGSTOP];
         let faults = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
-        assert_eq!(with(Forwarding::IfSent), sorted(faults));
+        for number in 1..32 {
+            let expected = match number {
+                number if own.contains(&number) => Forwarding::Never,
+                number if faults.contains(&number) => Forwarding::IfSent,
+                _ => Forwarding::Always,
+            };
+            assert_eq!(SignalNumber(number).forwarding(), expected, "{number}");
+        }
     }
 
     #[test]
@@ -147,30 +124,15 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_has_a_name_with_and_without_its_prefix() {
+    fn a_signal_has_a_name_and_is_one_that_a_command_can_handle_and_the_kernel_does_not_raise() {
         for text in ["HUP", "SIGHUP", "hup", "sighup"] {
             assert_eq!(SignalNumber::parse(text), Ok(SignalNumber(libc::SIGHUP)), "{text}");
         }
-    }
-
-    #[test]
-    fn what_no_command_can_handle_or_what_the_kernel_raises_is_illegal() {
         for text in ["KILL", "stop", "CHLD", "PIPE", "TTIN", "TTOU", "SEGV", "BUS", "FPE", "ILL"] {
-            let error = SignalNumber::parse(text).unwrap_err();
-            assert!(error.starts_with("a signal "), "{text}: {error}");
+            assert!(SignalNumber::parse(text).unwrap_err().starts_with("a signal "), "{text}");
         }
-    }
-
-    #[test]
-    fn a_text_that_names_no_signal_is_illegal() {
         for text in ["", "SIG", "HUPP", "1", "RTMIN", "HUP "] {
             assert_eq!(SignalNumber::parse(text), Err(EXPECTED), "{text:?}");
         }
-    }
-
-    #[test]
-    fn the_signals_that_are_suggested_are_legal() {
-        assert!(SignalNumber::names().all(|name| SignalNumber::parse(name).is_ok()));
-        assert!(!SignalNumber::names().any(|name| name == "KILL"));
     }
 }

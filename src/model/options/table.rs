@@ -1,246 +1,200 @@
-//! The table of the options that the command line, `SECRETS_EXEC_*` and `defaults:` share, in the order of `--help`.
+//! The options that the command line, `SECRETS_EXEC_*` and `defaults:` share: one row each, in the order of `--help`.
 
-use super::rotation::{OnRotation, poll_interval, poll_signal};
-use super::spec::{Expected, OptionSpec, Set, Takes, duration, duration_or_zero, log_format, role, signal, url};
-use crate::model::reference::Region;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::time::Duration;
 
-const HOW: &str = "How to resolve";
+use glob::Pattern;
 
-const ENVIRONMENT: &str = "What the command gets";
+use super::signal_number::SignalNumber;
+use super::value::{
+    AgentChoice, Expected, LogFormat, OnRotation, agent, duration, duration_or_zero, flag, level, log_format, mode,
+    path, pattern, poll_interval, poll_signal, region, role, signal, text, url,
+};
+use crate::model::env_name::OWN_PREFIX;
+use crate::model::reference::{Region, Role};
+use crate::model::url::HttpUrl;
 
-/// The heading of the options about a process that stays.
-const ROTATION: &str = "Rotation";
-
-/// The heading of the options about what is printed.
-pub const OUTPUT: &str = "Output";
-
-const fn spec(heading: &'static str, name: &'static str, takes: Takes, set: Set, help: &'static str) -> OptionSpec {
-    OptionSpec { name, short: None, takes, set, help, heading, in_declaration: true }
+/// An option of the table.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// The long name, without `--`, and the key under `defaults:`.
+    pub name: &'static str,
+    pub short: Option<char>,
+    pub takes: Takes,
+    /// Parses a value into its field; of a [`Takes::Texts`], adds one to the field's list.
+    pub set: fn(&mut TypedOptions, &OsStr) -> Result<(), Expected>,
+    /// The description in `--help`.
+    pub help: &'static str,
+    /// The heading in `--help`.
+    pub heading: &'static str,
 }
 
-pub const OPTIONS: &[OptionSpec] = &[
-    spec(
-        HOW,
-        "region",
-        Takes::Text("REGION"),
-        |options, given| {
-            put(&mut options.region, given.parsed(|text| Region::parse(&text).map_err(|_| Region::EXPECTED)))
-        },
-        "The region of secrets that name no region",
-    ),
-    spec(
-        HOW,
-        "fallback-region",
-        Takes::Texts("REGION"),
-        |options, given| put(&mut options.fallback_regions, given.regions()),
-        "A region to read from if a secret's own region is unavailable (repeatable)",
-    ),
-    spec(
-        HOW,
-        "profile",
-        Takes::Text("NAME"),
-        |options, given| put(&mut options.profile, given.text()),
-        "A profile of the AWS configuration files",
-    ),
-    spec(
-        HOW,
-        "role-arn",
-        Takes::Text("ARN"),
-        |options, given| put(&mut options.role_arn, given.parsed(role)),
-        "The role to assume before reading secrets",
-    ),
-    spec(
-        HOW,
-        "external-id",
-        Takes::Text("ID"),
-        |options, given| put(&mut options.external_id, given.text()),
-        "The external id that the role's trust policy requires",
-    ),
-    spec(
-        HOW,
-        "endpoint-url",
-        Takes::Text("URL"),
-        |options, given| put(&mut options.endpoint_url, given.parsed(url)),
-        "The endpoint of Secrets Manager",
-    ),
-    spec(
-        HOW,
-        "ca-bundle",
-        Takes::Text("FILE"),
-        |options, given| put(&mut options.ca_bundle, given.path()),
-        "Root certificates (PEM), the only ones to trust",
-    ),
-    spec(
-        HOW,
-        "timeout",
-        Takes::Text("DURATION"),
-        |options, given| put(&mut options.timeout, given.parsed(duration)),
-        "The time limit for resolving all values, with all retries [default: 30s; 8s in Lambda]",
-    ),
-    spec(
-        HOW,
-        "wait",
-        Takes::Text("DURATION"),
-        |options, given| put(&mut options.wait, given.parsed(duration)),
-        "The time limit for credentials and the network to become available; --timeout starts after that",
-    ),
-    spec(
-        HOW,
-        "agent",
-        Takes::Optional("URL"),
-        |options, given| put(&mut options.agent, given.agent()),
-        "Read through the AWS Secrets Manager Agent [default: http://127.0.0.1:2773]",
-    ),
-    spec(
-        HOW,
-        "agent-fallback",
-        Takes::Nothing,
-        |options, given| put(&mut options.agent_fallback, given.flag()),
-        "With --agent: request from AWS if the agent is unavailable",
-    ),
-    OptionSpec {
-        in_declaration: false,
-        ..spec(
-            HOW,
-            "local",
-            Takes::Text("FILE"),
-            |options, given| put(&mut options.local, given.path()),
-            "Read secrets from this YAML or JSON file, without AWS",
-        )
-    },
-    spec(
-        HOW,
-        "cache",
-        Takes::Text("DIR"),
-        |options, given| put(&mut options.cache, given.path()),
-        "Keep what AWS answers in this directory in memory, for the next launch",
-    ),
-    spec(
-        HOW,
-        "cache-ttl",
-        Takes::Text("DURATION"),
-        |options, given| put(&mut options.cache_ttl, given.parsed(duration_or_zero)),
-        "With --cache: use answers younger than this without a request [default: 0s]",
-    ),
-    spec(
-        HOW,
-        "cache-stale",
-        Takes::Text("DURATION"),
-        |options, given| put(&mut options.cache_stale, given.parsed(duration_or_zero)),
-        "With --cache: use answers younger than this if AWS is unavailable [default: 24h]",
-    ),
-    spec(
-        HOW,
-        "notify-ready",
-        Takes::Nothing,
-        |options, given| put(&mut options.notify_ready, given.flag()),
-        "Tell systemd when the command starts that the service is ready (Type=notify)",
-    ),
-    spec(
-        ENVIRONMENT,
-        "keep-existing",
-        Takes::Nothing,
-        |options, given| put(&mut options.keep_existing, given.flag()),
-        "Keep variables that are already set and not empty",
-    ),
-    spec(
-        ENVIRONMENT,
-        "clean-env",
-        Takes::Nothing,
-        |options, given| put(&mut options.clean_env, given.flag()),
-        "Pass on only PATH, HOME, locale and the like, and variables of systemd and Lambda",
-    ),
-    spec(
-        ENVIRONMENT,
-        "pass",
-        Takes::Texts("GLOB"),
-        |options, given| put(&mut options.pass, given.patterns()),
-        "With --clean-env: also pass on these variables (repeatable)",
-    ),
-    spec(
-        ENVIRONMENT,
-        "unset",
-        Takes::Texts("GLOB"),
-        |options, given| put(&mut options.unset, given.patterns()),
-        "Do not pass on these variables, for example 'AWS_*' (repeatable)",
-    ),
-    spec(
-        ROTATION,
-        "on-rotation",
-        Takes::Text("MODE"),
-        |options, given| put(&mut options.on_rotation, given.parsed(|text| OnRotation::parse(&text))),
-        "Stay, and act when a secret changes: restart, signal=NAME or exit",
-    ),
-    spec(
-        ROTATION,
-        "poll-interval",
-        Takes::Text("DURATION"),
-        |options, given| put(&mut options.poll_interval, given.parsed(duration).and_then(poll_interval)),
-        "The time between two reads of the secrets, at least 10s [default: 5m]",
-    ),
-    spec(
-        ROTATION,
-        "splay",
-        Takes::Text("DURATION"),
-        |options, given| put(&mut options.splay, given.parsed(duration_or_zero)),
-        "The limit of the random delay after a change, which spreads a fleet [default: 0s]",
-    ),
-    spec(
-        ROTATION,
-        "stop-signal",
-        Takes::Text("SIGNAL"),
-        |options, given| put(&mut options.stop_signal, given.parsed(signal)),
-        "The signal that stops the command [default: TERM]",
-    ),
-    spec(
-        ROTATION,
-        "grace",
-        Takes::Text("DURATION"),
-        |options, given| put(&mut options.grace, given.parsed(duration_or_zero)),
-        "The time between that signal and KILL [default: 30s]",
-    ),
-    spec(
-        ROTATION,
-        "poll-signal",
-        Takes::Text("SIGNAL"),
-        |options, given| put(&mut options.poll_signal, given.parsed(|text| poll_signal(&text))),
-        "The signal to secrets-exec that makes it read the secrets at once",
-    ),
-    OptionSpec {
-        short: Some('v'),
-        ..spec(
-            OUTPUT,
-            "verbose",
-            Takes::Level,
-            |options, given| put(&mut options.verbose, given.level()),
-            "Print the secret and version of each variable, never its value; -vv also identity, requests and times",
-        )
-    },
-    OptionSpec {
-        short: Some('q'),
-        ..spec(
-            OUTPUT,
-            "quiet",
-            Takes::Nothing,
-            |options, given| put(&mut options.quiet, given.flag()),
-            "Print no warnings, no notes and no progress line",
-        )
-    },
-    spec(
-        OUTPUT,
-        "log-format",
-        Takes::Text("FORMAT"),
-        |options, given| put(&mut options.log_format, given.parsed(log_format)),
-        "The format of the lines on standard error: text or json [default: text]",
-    ),
-];
+/// The kind of value; the text is the value's name in `--help`. A flag's value is `1` or `0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// One text.
+    Text(&'static str),
+    /// None; in a declaration `true` or `false`.
+    Nothing,
+    /// None; repeating the option says more. In a variable `0`, `1` or `2`, in a declaration also `true` or `false`.
+    Level,
+    /// One text for each use of the option; in a variable separated by commas, in a declaration a list, or one text.
+    Texts(&'static str),
+    /// None or, after an equals sign, one text.
+    Optional(&'static str),
+}
+
+impl OptionSpec {
+    /// Returns the variable that sets the option: `SECRETS_EXEC_` and the long name in upper case.
+    pub fn variable(&self) -> String {
+        format!("{OWN_PREFIX}{}", self.name.to_uppercase().replace('-', "_"))
+    }
+
+    /// True if `defaults:` may set the option. A declaration must not replace AWS by a local file.
+    pub fn in_declaration(&self) -> bool {
+        self.name != "local"
+    }
+}
 
 /// Returns the option with this long name.
 pub fn find_option(name: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.name == name)
 }
 
-fn put<T>(field: &mut Option<T>, value: Result<T, Expected>) -> Result<(), Expected> {
-    *field = Some(value?);
-    Ok(())
+fn one<T>(field: &mut Option<T>, value: T) {
+    *field = Some(value);
+}
+
+fn many<T>(field: &mut Option<Vec<T>>, value: T) {
+    field.get_or_insert_default().push(value);
+}
+
+/// Makes the table and the struct of rows `field: type = one(name, takes, parser, help);`.
+macro_rules! options {
+    ($($heading:literal { $($field:ident: $type:ty = $put:ident($name:literal $($short:literal)?, $takes:expr, $parse:ident, $help:literal);)* })*) => {
+        /// The options that one place sets, the command line, `SECRETS_EXEC_*` or one declaration; `None` for the others.
+        #[derive(Clone, Debug, Default)]
+        pub struct TypedOptions {
+            $($(#[doc = $help] pub $field: Option<$type>,)*)*
+        }
+
+        impl TypedOptions {
+            /// Adds the options of `lower` that these do not set.
+            #[must_use]
+            pub fn over(self, lower: Self) -> Self {
+                Self { $($($field: self.$field.or(lower.$field),)*)* }
+            }
+        }
+
+        pub const OPTIONS: &[OptionSpec] = &[$($(OptionSpec {
+            name: $name,
+            short: [$(Some($short),)? None][0],
+            takes: $takes,
+            set: |options, value| { $put(&mut options.$field, $parse(value)?); Ok(()) },
+            help: $help,
+            heading: $heading,
+        },)*)*];
+    };
+}
+
+options! {
+    "How to resolve" {
+        region: Region = one("region", Takes::Text("REGION"), region,
+            "The region of secrets that name no region");
+        fallback_regions: Vec<Region> = many("fallback-region", Takes::Texts("REGION"), region,
+            "A region to read from if a secret's own region is unavailable (repeatable)");
+        profile: String = one("profile", Takes::Text("NAME"), text,
+            "A profile of the AWS configuration files");
+        role_arn: Role = one("role-arn", Takes::Text("ARN"), role,
+            "The role to assume before reading secrets");
+        external_id: String = one("external-id", Takes::Text("ID"), text,
+            "The external id that the role's trust policy requires");
+        endpoint_url: HttpUrl = one("endpoint-url", Takes::Text("URL"), url,
+            "The endpoint of Secrets Manager");
+        ca_bundle: PathBuf = one("ca-bundle", Takes::Text("FILE"), path,
+            "Root certificates (PEM), the only ones to trust");
+        timeout: Duration = one("timeout", Takes::Text("DURATION"), duration,
+            "The limit for all values [default: 30s; Lambda: 8s]");
+        wait: Duration = one("wait", Takes::Text("DURATION"), duration,
+            "How long to try again while credentials are missing or the network is unreachable; each try has its own --timeout");
+        agent: AgentChoice = one("agent", Takes::Optional("URL"), agent,
+            "Read through the AWS Secrets Manager Agent [default: http://127.0.0.1:2773]");
+        agent_fallback: bool = one("agent-fallback", Takes::Nothing, flag,
+            "With --agent: request from AWS if the agent is unavailable");
+        local: PathBuf = one("local", Takes::Text("FILE"), path,
+            "Read secrets from a YAML or JSON file, without AWS");
+        cache: PathBuf = one("cache", Takes::Text("DIR"), path,
+            "Keep what AWS answers in this directory in memory, for the next launch");
+        cache_ttl: Duration = one("cache-ttl", Takes::Text("DURATION"), duration_or_zero,
+            "With --cache: use answers younger than this without a request [default: 0s]");
+        cache_stale: Duration = one("cache-stale", Takes::Text("DURATION"), duration_or_zero,
+            "With --cache: use answers younger than this if AWS is unavailable [default: 24h]");
+        notify_ready: bool = one("notify-ready", Takes::Nothing, flag,
+            "Tell systemd when the command starts that the service is ready (Type=notify)");
+    }
+    "What the command gets" {
+        keep_existing: bool = one("keep-existing", Takes::Nothing, flag,
+            "Keep variables that are already set and not empty");
+        clean_env: bool = one("clean-env", Takes::Nothing, flag,
+            "Pass on only PATH, HOME, the locale and the like");
+        pass: Vec<Pattern> = many("pass", Takes::Texts("GLOB"), pattern,
+            "With --clean-env: also pass on these variables (repeatable)");
+        unset: Vec<Pattern> = many("unset", Takes::Texts("GLOB"), pattern,
+            "Do not pass on these variables, for example 'AWS_*' (repeatable)");
+    }
+    "Rotation" {
+        on_rotation: OnRotation = one("on-rotation", Takes::Text("MODE"), mode,
+            "Stay, and on a change restart, signal=NAME or exit");
+        poll_interval: Duration = one("poll-interval", Takes::Text("DURATION"), poll_interval,
+            "The time between two reads of the secrets, at least 10s [default: 5m]");
+        splay: Duration = one("splay", Takes::Text("DURATION"), duration_or_zero,
+            "The limit of the random delay after a change, which spreads a fleet [default: 0s]");
+        stop_signal: SignalNumber = one("stop-signal", Takes::Text("SIGNAL"), signal,
+            "The signal that stops the command [default: TERM]");
+        grace: Duration = one("grace", Takes::Text("DURATION"), duration_or_zero,
+            "The time between that signal and KILL [default: 30s]");
+        poll_signal: SignalNumber = one("poll-signal", Takes::Text("SIGNAL"), poll_signal,
+            "The signal to secrets-exec that makes it read the secrets at once");
+    }
+    "Output" {
+        verbose: u8 = one("verbose" 'v', Takes::Level, level,
+            "Print each variable's secret and version; -vv: requests too");
+        quiet: bool = one("quiet" 'q', Takes::Nothing, flag,
+            "Print no warnings, no notes and no progress line");
+        log_format: LogFormat = one("log-format", Takes::Text("FORMAT"), log_format,
+            "The format of the lines on standard error: text or json [default: text]");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(name: &str, text: &str) -> Result<TypedOptions, &'static str> {
+        let mut options = TypedOptions::default();
+        (find_option(name).unwrap().set)(&mut options, text.as_ref()).map(|()| options)
+    }
+
+    #[test]
+    fn an_illegal_value_is_an_error() {
+        let illegal = "timeout=0s|timeout=30|timeout=soon|wait=0s|cache-ttl=soon|cache-stale=-1s|agent=localhost:2773|region=us east|\
+            role-arn=Reader|endpoint-url=notaurl|endpoint-url=ftp://x|endpoint-url=http://127.0.0.1:99999|endpoint-url=http://h:|\
+            on-rotation=Restart|on-rotation=signal=KILL|poll-interval=9s|grace=-1s|poll-signal=TERM|quiet=yes|verbose=3|\
+            log-format=xml|timeout=-1s|timeout=1 fortnight|timeout=|endpoint-url=localhost:4566";
+        for (name, text) in illegal.split('|').map(|option| option.split_once('=').unwrap()) {
+            assert!(set(name, text).is_err(), "{name} {text}");
+        }
+        for pattern in ["[", "A**", "", "^A", "A,B", "A|B", "{A,B}", "[^A]", "A B"] {
+            assert!(set("unset", pattern).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn an_option_that_the_upper_place_sets_overrides_the_lower() {
+        let merged = set("region", "eu-west-1")
+            .unwrap()
+            .over(set("region", "us-east-1").unwrap().over(set("profile", "p").unwrap()));
+        assert_eq!((merged.region.unwrap().as_str(), merged.profile.as_deref()), ("eu-west-1", Some("p")));
+    }
 }

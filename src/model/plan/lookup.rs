@@ -1,18 +1,68 @@
 //! Turns entries into bindings: looks up aliases and expands `${NAME}`.
 
-use super::binding::{Binding, EntryId, EnvFrom, ValueSource};
-use crate::model::entry::{Entry, EntrySource, EnvFromEntry, Subject};
+use std::collections::BTreeMap;
+
+use crate::model::entry::template::Template;
+use crate::model::entry::{
+    Entry, EntrySource, EnvFromEntry, Naming, OnMissing, Origin, Part, Subject, Target, Transform,
+};
 use crate::model::inherited::Inherited;
-use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef};
+use crate::model::problem::{Lacks, Problem};
+use crate::model::reference::{Aliases, Locator, Reference, ReferenceError, SecretRef};
 use crate::model::suggest;
 
-/// A reference that cannot be looked up.
-#[derive(Debug, PartialEq)]
-pub struct PlanError {
+/// The number of an entry in its plan. The texts of two entries may be equal: two on one line, or a file that is given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId(pub usize);
+
+/// An entry whose references are looked up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binding {
+    pub id: EntryId,
+    pub target: Target,
+    pub value_source: ValueSource,
+    pub transform: Transform,
+    pub on_missing: OnMissing,
     pub subject: Subject,
-    /// The reference as written.
-    pub written: String,
-    pub error: ReferenceError,
+}
+
+/// The source of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ValueSource {
+    Secret(SecretRef),
+    Literal(String),
+    Composed(Vec<Part>),
+    Template {
+        template: Template,
+        /// The secrets by alias.
+        inputs: BTreeMap<String, SecretRef>,
+    },
+}
+
+impl ValueSource {
+    /// Returns the locators to request for the value.
+    pub fn locators(&self) -> Vec<&Locator> {
+        self.references().into_iter().map(|reference| &reference.locator).collect()
+    }
+
+    /// The references that the value is made of.
+    pub fn references(&self) -> Vec<&SecretRef> {
+        match self {
+            Self::Secret(reference) => vec![reference],
+            Self::Literal(_) => Vec::new(),
+            Self::Composed(parts) => parts.iter().filter_map(Part::reference).collect(),
+            Self::Template { inputs, .. } => inputs.values().collect(),
+        }
+    }
+}
+
+/// An `env-from` entry whose reference is looked up.
+#[derive(Clone, Debug)]
+pub struct EnvFrom {
+    pub id: EntryId,
+    pub reference: SecretRef,
+    pub naming: Naming,
+    pub subject: Subject,
 }
 
 /// The aliases and variables for the references of one layer.
@@ -20,7 +70,7 @@ pub struct Lookup<'a> {
     pub aliases: &'a Aliases,
     pub inherited: &'a Inherited,
     /// The errors of all layers so far.
-    pub errors: &'a mut Vec<PlanError>,
+    pub errors: &'a mut Vec<Problem>,
 }
 
 impl Lookup<'_> {
@@ -49,26 +99,25 @@ impl Lookup<'_> {
         let subject = entry.subject();
         let EnvFromEntry { reference, naming, origin: _ } = entry;
         let located = reference.locate(self.aliases, self.inherited);
-        let reference = self.found(located, &reference, &subject)?;
+        let reference = located.map_err(|error| self.refuse(&subject, &error)).ok()?;
         Some(EnvFrom { id, reference, naming, subject })
     }
 
     /// Looks up a reference to one secret or parameter.
     fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = reference.locate(self.aliases, self.inherited);
-        let single = located.and_then(|found| found.single().map_err(ReferenceError::Path));
-        self.found(single, reference, subject)
+        let error = |why| ReferenceError::new(why, format!("the reference {why}"));
+        let single = located.and_then(|found| found.single().map_err(error));
+        single.map_err(|error| self.refuse(subject, &error)).ok()
     }
 
-    /// Returns what is found, or adds the error.
-    fn found(
-        &mut self,
-        located: Result<SecretRef, ReferenceError>,
-        reference: &Reference,
-        subject: &Subject,
-    ) -> Option<SecretRef> {
-        let error = |error| PlanError { subject: subject.clone(), written: reference.to_string(), error };
-        located.map_err(|problem| self.errors.push(error(problem))).ok()
+    /// Adds an error: of the command line for a reference there, which is not quoted, else of the declaration.
+    fn refuse(&mut self, subject: &Subject, error: &ReferenceError) {
+        let (problem, subject) = match subject.origin {
+            Origin::Argument(_) => (Problem::usage(error.hidden()), Subject { written: None, ..subject.clone() }),
+            Origin::File { .. } | Origin::Inherited => (Problem::configuration(&error.text), subject.clone()),
+        };
+        self.errors.push(problem.of(subject, Lacks::Nothing));
     }
 
     /// Looks up a name in a template, which must be an alias.
@@ -76,9 +125,12 @@ impl Lookup<'_> {
         match (self.aliases.get(name), Reference::parse(name)) {
             (Some(_), Ok(reference)) => self.locate(&reference, subject),
             (None, _) | (_, Err(_)) => {
-                let nearest = suggest::nearest(name, self.aliases.names()).map(str::to_owned);
-                let error = ReferenceError::NoAlias { name: name.to_owned(), nearest };
-                self.errors.push(PlanError { subject: subject.clone(), written: name.to_owned(), error });
+                let text = format!(
+                    "the template uses {name:?}, which is not an alias under `secrets` here or in an earlier file"
+                );
+                let nearest = suggest::nearest(name, self.aliases.names());
+                let help = nearest.map(|nearest| format!("did you mean {nearest:?}?"));
+                self.errors.push(Problem::configuration(text).help_if(help).of(subject.clone(), Lacks::Nothing));
                 None
             }
         }

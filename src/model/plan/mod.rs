@@ -1,23 +1,18 @@
 //! The plan of a launch: the layers merged, and their references looked up.
-//!
-//! `lookup` turns the entries of a `layer` into `binding`s; `precedence` sets those aside that later layers override.
 
-mod binding;
-mod layer;
 mod lookup;
 mod precedence;
 
-pub use binding::{Binding, EntryId, EnvFrom, ValueSource};
-pub use layer::{Layer, UnitCredentials};
-pub use lookup::PlanError;
-pub use precedence::{Overridden, PlannedLayer};
+pub use lookup::{Binding, EntryId, EnvFrom, ValueSource};
+pub use precedence::{Layer, Overridden, PlannedLayer, UnitCredentials};
 
 use std::collections::BTreeSet;
 
 use crate::model::entry::{FileTarget, Place, Subject, Target};
-use crate::model::inherited::Inherited;
+use crate::model::env_name::is_name;
+use crate::model::inherited::{Inherited, Retained};
+use crate::model::problem::Problem;
 use crate::model::reference::{Aliases, Locator, SecretRef};
-use crate::model::retention::Retained;
 use lookup::Lookup;
 use precedence::Precedence;
 
@@ -40,7 +35,7 @@ impl Plan {
     ///
     /// # Errors
     /// Every reference that cannot be looked up.
-    pub fn new(layers: Vec<Layer>, inherited: &Inherited, kept: Option<&Retained>) -> Result<Self, Vec<PlanError>> {
+    pub fn new(layers: Vec<Layer>, inherited: &Inherited, kept: Option<&Retained>) -> Result<Self, Vec<Problem>> {
         let mut aliases = Aliases::default();
         let mut with_aliases = Vec::new();
         for layer in layers {
@@ -80,6 +75,20 @@ impl Plan {
         of_bindings.chain(objects.map(|object| (object.id, &object.subject, &object.reference)))
     }
 
+    /// The entries whose literal or template holds `${NAME}`, which is expanded in references alone.
+    pub fn unexpanded(&self) -> impl Iterator<Item = &Subject> {
+        let bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
+        let holds = |text: &str| {
+            text.split("${").skip(1).any(|rest| rest.split_once('}').is_some_and(|(name, _)| is_name(name)))
+        };
+        let is_unexpanded = move |binding: &&Binding| match &binding.value_source {
+            ValueSource::Literal(text) => holds(text),
+            ValueSource::Template { template, .. } => holds(&template.text),
+            ValueSource::Secret(_) | ValueSource::Composed(_) => false,
+        };
+        bindings.filter(is_unexpanded).map(|binding| &binding.subject)
+    }
+
     /// True if a file with a `path` may be delivered.
     pub fn has_path(&self) -> bool {
         let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
@@ -112,8 +121,8 @@ mod tests {
     use super::*;
     use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Transform};
     use crate::model::env_name::EnvName;
+    use crate::model::inherited::Retention;
     use crate::model::reference::Reference;
-    use crate::model::retention::Retention;
 
     fn layer(entries: &[(&str, &str, OnMissing)]) -> Layer {
         let entries = entries

@@ -1,12 +1,45 @@
-//! Precedence of layers: an entry of a later layer overrides those of earlier layers.
+//! Layers and their precedence: an entry of a later layer overrides those of earlier layers.
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::binding::{Binding, EntryId, EnvFrom};
-use super::layer::Layer;
-use super::lookup::Lookup;
+use super::lookup::{Binding, EntryId, EnvFrom, Lookup};
 use crate::model::entry::{Claim, Entry, EnvFromEntry, OnMissing, Origin};
 use crate::model::env_name::EnvName;
+use crate::model::reference::Aliases;
+
+/// The entries of one declaration, of the inherited variables, or of the command line.
+#[derive(Debug, Default)]
+pub struct Layer {
+    /// Aliases for this layer and all later ones.
+    pub aliases: Aliases,
+    /// Entries, no two of which set the same variable or path.
+    pub entries: Vec<Entry>,
+    /// Objects whose keys give variables. An entry of this layer overrides a key.
+    pub env_from: Vec<EnvFromEntry>,
+    /// The credentials of units, each unit once. A launch passes over them.
+    pub credentials: Vec<UnitCredentials>,
+}
+
+/// The credentials that one unit may load, or each unit whose name matches a pattern.
+#[derive(Debug)]
+pub struct UnitCredentials {
+    /// The name or the pattern.
+    pub unit: String,
+    /// Their targets are credentials of that unit.
+    pub entries: Vec<Entry>,
+}
+
+impl Layer {
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.env_from.is_empty()
+    }
+
+    /// Adds all credentials to the entries.
+    pub fn include_credentials(&mut self) {
+        let units = std::mem::take(&mut self.credentials);
+        self.entries.extend(units.into_iter().flat_map(|credentials| credentials.entries));
+    }
+}
 
 /// A layer, apart from what later layers and kept variables override.
 #[derive(Debug, Default)]

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::arn::Region;
-use super::role::Role;
+use super::arn::{Region, Role};
 use super::version::Version;
 
 /// A secret and, where they differ from the defaults, its version, region and role.
@@ -78,15 +77,6 @@ const RESERVED: &[&str] = &[
     "with",
 ];
 
-/// The reason that a text cannot be the name of an alias.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AliasNameError {
-    /// Not `[A-Za-z_][A-Za-z0-9_]*`.
-    Illegal,
-    /// One of `RESERVED`.
-    Reserved,
-}
-
 impl Aliases {
     pub fn get(&self, name: &str) -> Option<&Alias> {
         self.0.get(name)
@@ -110,14 +100,13 @@ impl Aliases {
     /// Checks that `name` can be the name of an alias.
     ///
     /// # Errors
-    /// A text that is not `[A-Za-z_][A-Za-z0-9_]*`, or a reserved word.
-    pub fn check_name(name: &str) -> Result<(), AliasNameError> {
-        if !crate::model::env_name::is_name(name) {
-            return Err(AliasNameError::Illegal);
-        }
-        if RESERVED.contains(&name) {
-            return Err(AliasNameError::Reserved);
-        }
-        Ok(())
+    /// The message about any other text, and about a reserved word.
+    pub fn check_name(name: &str) -> Result<(), String> {
+        let why = match name {
+            _ if !crate::model::env_name::is_name(name) => " ([A-Za-z_][A-Za-z0-9_]*)",
+            _ if RESERVED.contains(&name) => ": it is a reserved word",
+            _ => return Ok(()),
+        };
+        Err(format!("{name:?} cannot be the name of an alias{why}"))
     }
 }

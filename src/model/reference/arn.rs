@@ -1,4 +1,5 @@
-//! Amazon Resource Names, `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, and regions.
+//! Amazon Resource Names, `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, and what is in them: regions, roles and the two services that
+//! values are read from.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
@@ -115,6 +116,77 @@ impl fmt::Display for Region {
     }
 }
 
+/// An IAM role to assume before reading.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Role {
+    pub arn: Arn,
+    /// The external id that the role's trust policy may require.
+    pub external_id: Option<String>,
+}
+
+/// A text that is not a role's ARN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleError;
+
+impl Role {
+    /// The expected form, for the message "… is not …".
+    pub const EXPECTED: &str = "a role's ARN, like arn:aws:iam::123456789012:role/Reader";
+
+    /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. An asterisk would be a wildcard in a policy.
+    ///
+    /// # Errors
+    /// Any other text.
+    pub fn parse(arn: &str, external_id: Option<String>) -> Result<Self, RoleError> {
+        let arn = Arn::parse(arn).ok_or(RoleError)?;
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
+        let name = arn.resource().strip_prefix("role/");
+        let has_name = name.is_some_and(|name| !name.is_empty() && name.bytes().all(is_legal));
+        let is_role =
+            arn.has_partition() && arn.service() == "iam" && arn.region().is_none() && arn.account().is_some();
+        if is_role && has_name { Ok(Self { arn, external_id }) } else { Err(RoleError) }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Store {
+    SecretsManager,
+    /// SSM Parameter Store.
+    ParameterStore,
+}
+
+impl Store {
+    /// Returns the store with this service name in ARNs.
+    pub fn of_service(service: &str) -> Option<Self> {
+        [Self::SecretsManager, Self::ParameterStore].into_iter().find(|store| store.service() == service)
+    }
+
+    /// The service's name in ARNs, in host names and in signatures.
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "secretsmanager",
+            Self::ParameterStore => "ssm",
+        }
+    }
+
+    /// The number of fields, separated by colons, that an ARN of the store has: a secret's resource has two.
+    pub fn arn_fields(self) -> usize {
+        match self {
+            Self::SecretsManager => 7,
+            Self::ParameterStore => 6,
+        }
+    }
+}
+
+/// `secret` or `parameter`.
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SecretsManager => "secret",
+            Self::ParameterStore => "parameter",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,5 +207,14 @@ mod tests {
         let replica = arn.in_region(&Region::parse("eu-west-1").unwrap());
         assert_eq!(replica.to_string(), "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a:b");
         assert_eq!(replica.resource_beside(&arn), None);
+    }
+
+    #[test]
+    fn a_role_is_an_iam_role() {
+        assert!(Role::parse("arn:aws-cn:iam::123456789012:role/path/Reader", None).is_ok());
+        assert!(Role::parse("arn:aws:iam::123456789012:user/me", None).is_err());
+        assert!(Role::parse("arn:aws:iam:us-east-1:123456789012:role/Reader", None).is_err());
+        assert!(Role::parse("Reader", None).is_err());
+        assert!(Role::parse("arn:aws:iam::123456789012:role/*", None).is_err());
     }
 }

@@ -7,12 +7,11 @@ use std::fmt;
 
 use super::alias::Aliases;
 use super::arn::Arn;
+use super::arn::Store;
 use super::locator::{Locator, SecretRef};
-use super::placeholder::{expand, placeholders};
-use super::reference_error::ReferenceError;
-use super::secret_id::{NEITHER, SecretId, SecretIdError, is_name_character};
+use super::placeholder::{expand, malformed, placeholders};
+use super::secret_id::{NEITHER, ReferenceError, SecretId, is_name_character};
 use super::selector::{JsonPath, Selector, outside_brackets};
-use super::store::Store;
 use super::version::Version;
 use crate::model::inherited::Inherited;
 
@@ -34,16 +33,13 @@ impl Reference {
     /// # Errors
     /// A text that is no reference for any values of aliases and variables.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
-        if text.is_empty() {
-            return Err(ReferenceError::Empty);
-        }
         let (secret, rest) = split_secret(text)?;
         check_secret(secret)?;
         let (key, rest) = rest.map_or(("", None), split_key);
         let (stage, rest) = rest.map_or(("", None), split_colon);
         let (version, rest) = rest.map_or(("", None), split_colon);
         if rest.is_some() {
-            return Err(ReferenceError::TooManyFields);
+            return Err(ReferenceError::of(text, "has more fields than SECRET:KEY:STAGE:VERSION-ID"));
         }
         let version = parse_version(stage, version)?;
         Ok(Self { secret: secret.to_owned(), selector: parse_selector(key)?, version })
@@ -75,16 +71,17 @@ impl Reference {
 
     /// Checks what is found: a path, or the version that the reference or its alias names.
     fn checked(&self, found: SecretRef) -> Result<SecretRef, ReferenceError> {
-        found.check_path().map_err(ReferenceError::Path)?;
+        let error = |why| ReferenceError::new(why, format!("the reference {why}"));
+        found.check_path().map_err(error)?;
         let Locator { store, version, .. } = &found.locator;
         // AWSCURRENT that was not written is the newest version of a parameter.
         if self.version.is_none() && *version == Version::Current {
             return Ok(found);
         }
-        version.check(*store).map_err(|error| {
-            let number = version.mistaken_number(*store);
-            let instead = number.map(|number| Self { version: Some(Version::Id(number.to_owned())), ..self.clone() });
-            ReferenceError::Version { error, instead: instead.map(|reference| reference.to_string()) }
+        version.check(*store).map_err(|why| {
+            let Some(number) = version.mistaken_number(*store) else { return error(why) };
+            let instead = Self { version: Some(Version::Id(number.to_owned())), ..self.clone() };
+            ReferenceError::new(why, format!("the reference {why}; for that version write {instead}"))
         })?;
         Ok(found)
     }
@@ -109,7 +106,9 @@ impl fmt::Display for Reference {
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
     let expanded = expand(text, inherited)?;
     let (store, id) = SecretId::parse(&expanded).map_err(|error| {
-        if expanded == text { ReferenceError::Id(error) } else { ReferenceError::Expanded(error.kind()) }
+        // The text of the error would quote the variable.
+        let text_of_value = || format!("with its variables expanded, the reference {}", error.kind);
+        if expanded == text { error } else { ReferenceError::new(error.kind, text_of_value()) }
     })?;
     Ok(Locator { store, region: id.region(), id, role: None, version: Version::Current })
 }
@@ -118,12 +117,12 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
 fn check_secret(text: &str) -> Result<(), ReferenceError> {
     let placeholders = placeholders(text)?;
     if placeholders.is_empty() {
-        return SecretId::parse(text).map(drop).map_err(ReferenceError::Id);
+        return SecretId::parse(text).map(drop);
     }
     let is_around = |at: &usize| !placeholders.iter().any(|placeholder| placeholder.span.contains(at));
     let illegal = text.char_indices().find(|(at, c)| is_around(at) && *c != ':' && !is_name_character(*c));
     match illegal {
-        Some((_, character)) => Err(ReferenceError::Id(SecretIdError::IllegalCharacter(character))),
+        Some((_, character)) => Err(ReferenceError::of_character(character)),
         None => Ok(()),
     }
 }
@@ -140,7 +139,7 @@ fn split_secret(text: &str) -> Result<(&str, Option<&str>), ReferenceError> {
     let colons: Vec<usize> = colons(text).take(fields).collect::<Result<_, _>>()?;
     match colons.get(fields - 1) {
         Some(end) => Ok((&text[..*end], Some(&text[end + 1..]))),
-        None if colons.len() + 1 < fields => Err(cut_short(text)),
+        None if colons.len() + 1 < fields => Err(ReferenceError::of_short_arn(text)),
         None => Ok((text, None)),
     }
 }
@@ -155,13 +154,9 @@ fn arn_fields(arn: &str) -> Result<usize, ReferenceError> {
     };
     match Store::of_service(service) {
         Some(store) => Ok(store.arn_fields()),
-        None if service.is_empty() => Err(cut_short(arn)),
-        None => Err(ReferenceError::Id(SecretIdError::BadArn { arn: arn.to_owned(), why: NEITHER })),
+        None if service.is_empty() => Err(ReferenceError::of_short_arn(arn)),
+        None => Err(ReferenceError::of(arn, NEITHER)),
     }
-}
-
-fn cut_short(arn: &str) -> ReferenceError {
-    ReferenceError::Id(SecretIdError::ArnCutShort(arn.to_owned()))
 }
 
 /// Returns the positions of the colons outside `${…}`, in whose default a colon separates no fields.
@@ -172,7 +167,7 @@ fn colons(text: &str) -> impl Iterator<Item = Result<usize, ReferenceError>> {
             match (text[from..].find(':'), text[from..].find("${")) {
                 (colon, Some(token)) if colon.is_none_or(|colon| token < colon) => {
                     let Some(end) = text[from + token..].find('}') else {
-                        return Some(Err(ReferenceError::BadVariable));
+                        return Some(Err(malformed(text)));
                     };
                     from += token + end;
                 }
@@ -205,7 +200,8 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
 /// Parses STAGE and VERSION-ID; returns `None` if both are empty.
 pub fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceError> {
     if let Some(c) = stage.chars().chain(id.chars()).find(|c| c.is_whitespace() || c.is_control()) {
-        return Err(ReferenceError::IllegalCharacter(c));
+        let text = format!("a STAGE or VERSION-ID cannot contain {c:?}");
+        return Err(ReferenceError::new("has a STAGE or VERSION-ID with a blank or a control character", text));
     }
     let filled = |field: &str| (!field.is_empty()).then(|| field.to_owned());
     Ok(match (filled(stage), filled(id)) {
@@ -221,7 +217,13 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
     if !key.starts_with('$') {
         return Ok(Selector::Key(key.to_owned()));
     }
-    JsonPath::parse(key).map(Selector::Path).map_err(|column| ReferenceError::BadPath { path: key.to_owned(), column })
+    JsonPath::parse(key).map(Selector::Path).map_err(|column| {
+        let place = column.map(|column| format!(" at column {column}")).unwrap_or_default();
+        let kind = "is not a JSONPath (RFC 9535)";
+        let error =
+            ReferenceError::new("has a KEY that is not a JSONPath (RFC 9535)", format!("{key:?} {kind}{place}"));
+        ReferenceError { help: Some("a key that begins with $ is written $['$key']"), ..error }
+    })
 }
 
 #[cfg(test)]
@@ -229,7 +231,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::reference::version::VersionError;
 
     const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
 
@@ -257,7 +258,7 @@ mod tests {
             parts(&format!("prod/db:k:S:{id}")),
             ("prod/db".into(), "k".into(), Version::Both { stage: "S".into(), id })
         );
-        assert_eq!(Reference::parse("prod/db:k:S:v:"), Err(ReferenceError::TooManyFields));
+        assert!(Reference::parse("prod/db:k:S:v:").is_err());
     }
 
     #[test]
@@ -280,9 +281,9 @@ mod tests {
 
     #[test]
     fn a_malformed_path_is_an_error() {
-        assert!(matches!(Reference::parse("db:$.a["), Err(ReferenceError::BadPath { column: Some(_), .. })));
-        assert!(matches!(Reference::parse("db:$.a ]b"), Err(ReferenceError::BadPath { .. })));
-        assert!(matches!(Reference::parse("db:$['a"), Err(ReferenceError::BadPath { .. })));
+        for path in ["$.a[", "$.a ]b", "$['a"] {
+            assert!(Reference::parse(&format!("db:{path}")).unwrap_err().text.contains("is not a JSONPath"), "{path}");
+        }
     }
 
     #[test]
@@ -294,7 +295,7 @@ mod tests {
         );
         let found = locate("${DB}:password", &[("DB", ARN)]).unwrap();
         assert_eq!((found.locator.id.to_string().as_str(), found.locator.region.unwrap().as_str()), (ARN, "us-east-1"));
-        assert!(matches!(locate("${DB}", &[("DB", "prod/db:password")]), Err(ReferenceError::Expanded(_))));
+        assert!(locate("${DB}", &[("DB", "prod/db:password")]).is_err());
         let found = locate("arn:aws:secretsmanager:${R:-eu-west-1}:123456789012:secret:x-AbCdEf:k", &[]).unwrap();
         assert_eq!((found.locator.region.unwrap().as_str(), found.selector), ("eu-west-1", Selector::Key("k".into())));
     }
@@ -307,16 +308,14 @@ mod tests {
 
     #[test]
     fn the_text_around_a_placeholder_is_checked() {
-        let parsed = Reference::parse("${STAGE}/d b:host");
-        assert!(matches!(parsed, Err(ReferenceError::Id(SecretIdError::IllegalCharacter(' ')))));
+        assert_eq!(Reference::parse("${STAGE}/d b:host"), Err(ReferenceError::of_character(' ')));
     }
 
     #[test]
     fn an_unset_variable_without_default_is_an_error() {
-        assert_eq!(locate("${STAGE}/db", &[]), Err(ReferenceError::Unset("STAGE".into())));
-        assert_eq!(Reference::parse("${STAGE/db"), Err(ReferenceError::BadVariable));
-        assert_eq!(Reference::parse("${}/db"), Err(ReferenceError::BadVariable));
-        assert_eq!(locate("${STAGE:-}", &[]), Err(ReferenceError::Expanded("is empty")));
+        assert!(locate("${STAGE}/db", &[]).unwrap_err().text.contains("STAGE is not set"));
+        assert!(Reference::parse("${STAGE/db").is_err() && Reference::parse("${}/db").is_err());
+        assert_eq!(locate("${STAGE:-}", &[]).unwrap_err().kind, "is empty");
     }
 
     #[test]
@@ -324,7 +323,7 @@ mod tests {
         assert_eq!(locate("ssm:/app/key:k", &[]).unwrap().locator.store, Store::ParameterStore);
         let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/app/key";
         assert_eq!(locate(&format!("{arn}:k"), &[]).unwrap().locator.id.to_string(), arn);
-        assert_eq!(Reference::parse("ssm:"), Err(ReferenceError::Id(SecretIdError::Empty)));
+        assert_eq!(Reference::parse("ssm:").unwrap_err().kind, "is empty");
     }
 
     #[test]
@@ -333,17 +332,14 @@ mod tests {
         for id in ["ssm:/app/key", arn] {
             assert!(locate(&format!("{id}::blue"), &[]).is_ok());
             assert!(locate(&format!("{id}:::3"), &[]).is_ok());
-            assert_eq!(
-                locate(&format!("{id}::blue:3"), &[]),
-                Err(ReferenceError::Version { error: VersionError::LabelAndNumber, instead: None })
-            );
+            assert!(locate(&format!("{id}::blue:3"), &[]).unwrap_err().text.contains("both a label and a version"));
         }
     }
 
     #[test]
     fn an_incomplete_arn_is_an_error_before_it_is_looked_up() {
         let short = "arn:aws:secretsmanager:us-east-1:123456789012:secret";
-        assert_eq!(Reference::parse(short), Err(ReferenceError::Id(SecretIdError::ArnCutShort(short.into()))));
+        assert_eq!(Reference::parse(short), Err(ReferenceError::of_short_arn(short)));
     }
 
     fn reference() -> impl Strategy<Value = Reference> {

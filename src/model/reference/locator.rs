@@ -1,10 +1,11 @@
 //! The unit of a request: a secret or parameter, its version, its region and the role to read it with.
 
-use super::arn::Region;
-use super::role::Role;
+use std::fmt;
+
+use super::arn::Store;
+use super::arn::{Region, Role};
 use super::secret_id::SecretId;
 use super::selector::Selector;
-use super::store::Store;
 use super::version::Version;
 
 /// One version of one secret or parameter. Equal locators are one request.
@@ -19,6 +20,17 @@ pub struct Locator {
     pub version: Version,
 }
 
+/// The name of a request in progress lines and traces.
+impl fmt::Display for Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_path() {
+            true => write!(f, "parameters below {}", self.id)?,
+            false => write!(f, "{} {}", self.store, self.id)?,
+        }
+        self.region.as_ref().map_or(Ok(()), |region| write!(f, " in {region}"))
+    }
+}
+
 impl Locator {
     /// The id as a reference spells it: a parameter's name has the prefix `ssm:`.
     pub fn written_id(&self) -> String {
@@ -28,34 +40,19 @@ impl Locator {
         }
     }
 
+    /// `secret prod/db`, `parameter /prod/db`, `parameters below /prod/`
+    pub fn name(&self) -> String {
+        if self.is_path() { format!("parameters below {}", self.id) } else { format!("{} {}", self.store, self.id) }
+    }
+
+    /// The name of it or, with the rest of its name, of one parameter below it.
+    pub fn name_of(&self, parameter_name: Option<&str>) -> String {
+        parameter_name.map_or_else(|| self.name(), |rest| format!("{} {}{rest}", self.store, self.id))
+    }
+
     /// True for the path of all parameters below it.
     pub fn is_path(&self) -> bool {
         self.id.is_path(self.store)
-    }
-}
-
-/// The reason that a path of parameters is not allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PathError {
-    /// No slash at its beginning.
-    Relative,
-    /// A KEY, LABEL or VERSION.
-    Fields,
-    /// Only `env-from` takes more than one value.
-    OutsideEnvFrom,
-}
-
-impl PathError {
-    /// The defect as a predicate, without the text of the path.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Relative => "is a path that does not begin with a slash; write ssm:/PATH/",
-            Self::Fields => "has a KEY, LABEL or VERSION; a path takes none, as it stands for all parameters below it",
-            Self::OutsideEnvFrom => {
-                "stands for all parameters below a path, which only --env-from and `env-from` take; \
-                 the name of one parameter has no slash at its end"
-            }
-        }
     }
 }
 
@@ -72,18 +69,23 @@ impl SecretRef {
         self.selector.to_string().starts_with("//")
     }
 
+    /// The remedy for a reference with a scheme.
+    pub fn scheme_hint(&self) -> Option<&'static str> {
+        self.has_scheme().then_some("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]")
+    }
+
     /// Checks that a path is absolute and has no KEY, LABEL or VERSION.
     ///
     /// # Errors
-    /// When the path is relative or has one of them.
-    pub fn check_path(&self) -> Result<(), PathError> {
+    /// The defect as a predicate, without the text of the path.
+    pub fn check_path(&self) -> Result<(), &'static str> {
         let Locator { id, version, .. } = &self.locator;
         if !self.locator.is_path() {
             Ok(())
         } else if id.arn().is_none() && !id.name().starts_with('/') {
-            Err(PathError::Relative)
+            Err("is a path that does not begin with a slash; write ssm:/PATH/")
         } else if self.selector != Selector::Whole || *version != Version::Current {
-            Err(PathError::Fields)
+            Err("has a KEY, LABEL or VERSION; a path takes none, as it stands for all parameters below it")
         } else {
             Ok(())
         }
@@ -92,8 +94,12 @@ impl SecretRef {
     /// The reference as one to a single secret or parameter.
     ///
     /// # Errors
-    /// When it is a path, which stands for several.
-    pub fn single(self) -> Result<Self, PathError> {
-        if self.locator.is_path() { Err(PathError::OutsideEnvFrom) } else { Ok(self) }
+    /// The reason why a path is none, as a predicate.
+    pub fn single(self) -> Result<Self, &'static str> {
+        match self.locator.is_path() {
+            true => Err("stands for all parameters below a path, which only --env-from and `env-from` take; \
+                 the name of one parameter has no slash at its end"),
+            false => Ok(self),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Placeholders in SECRET, `${NAME}` and `${NAME:-default}`, which stand for inherited variables.
 
-use super::reference_error::ReferenceError;
+use super::secret_id::{NOT_EXPANDED, ReferenceError};
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
 
@@ -15,18 +15,18 @@ pub struct Placeholder<'a> {
 /// Returns the placeholders of a text, in order.
 ///
 /// # Errors
-/// [`ReferenceError::BadVariable`].
+/// For `${` without `}`, or without the name of a variable in it.
 pub fn placeholders(text: &str) -> Result<Vec<Placeholder<'_>>, ReferenceError> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(start) = text[from..].find("${").map(|at| from + at) {
-        let end = text[start..].find('}').map(|at| start + at).ok_or(ReferenceError::BadVariable)?;
+        let end = text[start..].find('}').map(|at| start + at).ok_or_else(|| malformed(text))?;
         let (name, default) = match text[start + 2..end].split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (&text[start + 2..end], None),
         };
         if !is_name(name) {
-            return Err(ReferenceError::BadVariable);
+            return Err(malformed(text));
         }
         found.push(Placeholder { span: start..end + 1, name, default });
         from = end + 1;
@@ -50,10 +50,13 @@ pub fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceErro
         from = placeholder.span.end;
         let value = placeholder.value(inherited)?;
         if placeholder.span.len() < text.len() && value.contains(':') {
-            return Err(ReferenceError::Colon(placeholder.name.to_owned()));
+            return Err(placeholder.error("has a colon, which is allowed only for an ARN if it is all of SECRET"));
         }
         if value.starts_with("ssm:") {
-            return Err(ReferenceError::Prefix(placeholder.name.to_owned()));
+            let name = placeholder.name;
+            return Err(
+                placeholder.error(&format!("begins with \"ssm:\"; remove that from it and write ssm:${{{name}}}"))
+            );
         }
         expanded.push_str(value);
     }
@@ -61,14 +64,31 @@ pub fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceErro
     Ok(expanded)
 }
 
+/// The error of `${` without the name of a variable and `}` after it.
+pub fn malformed(text: &str) -> ReferenceError {
+    ReferenceError {
+        help: Some("write ${NAME} or ${NAME:-default}"),
+        ..ReferenceError::of(text, "has a malformed variable")
+    }
+}
+
 impl<'a> Placeholder<'a> {
     /// Returns the variable's value, or the default. As in a shell, `:-` also replaces an empty value.
     fn value(&self, inherited: &'a Inherited) -> Result<&'a str, ReferenceError> {
         let value = inherited.get(self.name).filter(|value| self.default.is_none() || !value.is_empty());
         match (value, self.default) {
-            (Some(value), _) => value.to_str().ok_or_else(|| ReferenceError::NotText(self.name.to_owned())),
+            (Some(value), _) => value.to_str().ok_or_else(|| self.error("is not UTF-8")),
             (None, Some(default)) => Ok(default),
-            (None, None) => Err(ReferenceError::Unset(self.name.to_owned())),
+            (None, None) => {
+                let name = self.name;
+                let text = format!("the variable {name} is not set; set it, or write ${{{name}:-default}}");
+                Err(ReferenceError::new(NOT_EXPANDED, text))
+            }
         }
+    }
+
+    /// The error of a value, which `defect` does not quote.
+    fn error(&self, defect: &str) -> ReferenceError {
+        ReferenceError::new(NOT_EXPANDED, format!("the value of the variable {} {defect}", self.name))
     }
 }

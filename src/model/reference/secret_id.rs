@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use super::arn::Arn;
-use super::arn::Region;
-use super::store::Store;
+use super::arn::{Arn, Region, Store};
 
 /// The name or the ARN of a secret or parameter. The name of a parameter has no `ssm:`; the locator has the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,36 +12,67 @@ pub enum SecretId {
     Arn(Arn),
 }
 
-/// A defect of a secret's id.
+/// A defect of a reference or of a secret's id, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretIdError {
-    Empty,
-    /// A name with a character that AWS does not allow. The name itself may be a password in the place of a reference.
-    IllegalCharacter(char),
-    /// A name longer than AWS allows (512 characters).
-    TooLong,
-    /// A parameter's name, path or ARN with two slashes in a row, which AWS refuses. A secret's name may have them.
-    DoubleSlash(String),
-    /// An ARN with too few fields.
-    ArnCutShort(String),
-    /// An ARN with a wrong field; `why` says which.
-    BadArn {
-        arn: String,
-        why: &'static str,
-    },
+pub struct ReferenceError {
+    /// The message. It quotes neither a text that may be a password in the place of a reference, nor the value of a variable.
+    pub text: String,
+    /// The defect as a predicate that quotes nothing.
+    pub kind: &'static str,
+    pub help: Option<&'static str>,
 }
 
-impl SecretIdError {
-    /// Returns the defect as a predicate that does not quote the id.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Empty => "is empty",
-            Self::IllegalCharacter(_) => "has a character that no secret's name has",
-            Self::TooLong => "is longer than a secret's name",
-            Self::DoubleSlash(_) => "has two slashes in a row, which no parameter's name or path has",
-            Self::ArnCutShort(_) => "is an ARN cut short",
-            Self::BadArn { why, .. } => why,
+/// The kind of an error that names a variable, and quotes no other text.
+pub const NOT_EXPANDED: &str = "has a variable that cannot be expanded";
+
+/// The kind of an error that quotes one character.
+const CHARACTER: &str = "has a character that no secret's name has";
+
+impl ReferenceError {
+    pub fn new(kind: &'static str, text: impl Into<String>) -> Self {
+        Self { text: text.into(), kind, help: None }
+    }
+
+    /// Quotes the text that has the defect.
+    pub fn of(written: &str, kind: &'static str) -> Self {
+        Self::new(kind, format!("{written:?} {kind}"))
+    }
+
+    /// A character that AWS allows in no name.
+    pub fn of_character(character: char) -> Self {
+        let text = format!("a secret's name cannot contain {character:?}, only A-Z a-z 0-9 / _ + = . @ ! -");
+        let help = match character {
+            '$' => "a variable in a reference is written ${NAME}",
+            '{' => "a template is no reference; in a declaration write NAME: { template: \"…\" }",
+            '#' => "a key follows a colon, as in prod/db:host",
+            _ => "a literal is no reference; in a declaration write NAME: { value: … }",
+        };
+        Self { help: Some(help), ..Self::new(CHARACTER, text) }
+    }
+
+    /// Returns the message without any part of the reference, for the command line: it may be a password there.
+    pub fn hidden(&self) -> String {
+        if [NOT_EXPANDED, CHARACTER].contains(&self.kind) {
+            self.text.clone()
+        } else {
+            format!("the reference {}", self.kind)
         }
+    }
+
+    pub fn of_short_arn(arn: &str) -> Self {
+        let expected =
+            "a whole one is arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX[:KEY[:STAGE[:VERSION-ID]]]";
+        Self { help: Some(expected), ..Self::of(arn, "is an ARN cut short") }
+    }
+
+    /// Two slashes in a row, which AWS refuses in a parameter's name, path or ARN. A secret's name may have them.
+    fn of_slashes(id: &str) -> Self {
+        let mut right = id.to_owned();
+        while right.contains("//") {
+            right = right.replace("//", "/");
+        }
+        let kind = "has two slashes in a row, which no parameter's name or path has";
+        Self::new(kind, format!("{id:?} {kind}; write {right}"))
     }
 }
 
@@ -52,7 +81,7 @@ impl SecretId {
     ///
     /// # Errors
     /// An empty, overlong or illegal name, and a malformed ARN.
-    pub fn parse(text: &str) -> Result<(Store, Self), SecretIdError> {
+    pub fn parse(text: &str) -> Result<(Store, Self), ReferenceError> {
         if Arn::is_meant(text) {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
         }
@@ -61,16 +90,18 @@ impl SecretId {
             None => (Store::SecretsManager, text),
         };
         if name.is_empty() {
-            return Err(SecretIdError::Empty);
+            let help = Some("a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]");
+            return Err(ReferenceError { help, ..ReferenceError::new("is empty", "the secret's name is empty") });
         }
         if let Some(character) = name.chars().find(|c| !is_name_character(*c)) {
-            return Err(SecretIdError::IllegalCharacter(character));
+            return Err(ReferenceError::of_character(character));
         }
         if name.len() > 512 {
-            return Err(SecretIdError::TooLong);
+            let text = "a secret's name has at most 512 characters";
+            return Err(ReferenceError::new("is longer than a secret's name", text));
         }
         if store == Store::ParameterStore && name.contains("//") {
-            return Err(SecretIdError::DoubleSlash(text.to_owned()));
+            return Err(ReferenceError::of_slashes(text));
         }
         Ok((store, Self::Name(name.to_owned())))
     }
@@ -156,9 +187,9 @@ pub fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
 }
 
-fn parse_arn(text: &str) -> Result<(Store, Arn), SecretIdError> {
-    let bad = |why| SecretIdError::BadArn { arn: text.to_owned(), why };
-    let cut_short = || SecretIdError::ArnCutShort(text.to_owned());
+fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
+    let bad = |why| ReferenceError::of(text, why);
+    let cut_short = || ReferenceError::of_short_arn(text);
     let arn = Arn::parse(text).ok_or_else(|| match text.split(':').nth(2) {
         Some(service) if !service.is_empty() && Store::of_service(service).is_none() => bad(NEITHER),
         _ => cut_short(),
@@ -196,7 +227,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), SecretIdError> {
         return Err(bad("has a name with a character that AWS does not allow"));
     }
     if store == Store::ParameterStore && arn.resource().contains("//") {
-        return Err(SecretIdError::DoubleSlash(text.to_owned()));
+        return Err(ReferenceError::of_slashes(text));
     }
     Ok((store, arn))
 }
@@ -225,7 +256,7 @@ mod tests {
     #[test]
     fn a_name_may_hold_every_character_that_aws_uses() {
         assert!(SecretId::parse("rds!cluster-1a2b/_+=.@-").is_ok());
-        assert!(matches!(SecretId::parse("prod db"), Err(SecretIdError::IllegalCharacter(' '))));
+        assert!(SecretId::parse("prod db").is_err());
     }
 
     #[test]
@@ -237,7 +268,7 @@ mod tests {
             "arn:aws:secretsmanager:us-east-1:123456789012:secret",
             "arn:aws:secretsmanager:us-east-1:123456789012:secret:",
         ] {
-            assert!(matches!(SecretId::parse(arn), Err(SecretIdError::ArnCutShort(_))), "{arn}");
+            assert_eq!(SecretId::parse(arn).unwrap_err().kind, "is an ARN cut short", "{arn}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Versions of secrets (staging labels, version ids) and of parameters (labels, version numbers), and AWS's rules for them.
 
-use super::store::Store;
+use super::arn::Store;
 
 /// The version of a secret to request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,9 @@ pub enum Version {
 /// The staging label of the current version.
 pub const AWSCURRENT: &str = "AWSCURRENT";
 
+/// The staging labels that AWS sets.
+pub const AWS_STAGES: [&str; 3] = [AWSCURRENT, "AWSPENDING", "AWSPREVIOUS"];
+
 /// The maximum length of a staging label, in characters (`SecretVersionStageType` in the API reference).
 const MAX_STAGE_LENGTH: usize = 256;
 
@@ -28,56 +31,25 @@ const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 /// The maximum length of a parameter's label, in characters.
 const MAX_LABEL_LENGTH: usize = 100;
 
-/// A version that AWS's rules exclude, so that no secret or parameter can have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VersionError {
-    StageTooLong,
-    IdLength,
-    LabelTooLong,
-    /// A parameter's label that begins with a digit.
-    LabelDigit,
-    /// A parameter's label that begins with `aws` or `ssm`, in any case.
-    LabelReserved,
-    LabelCharacter,
-    /// A parameter's version that is no number above zero.
-    Number,
-    /// A parameter has either a label or a version.
-    LabelAndNumber,
-}
-
-impl VersionError {
-    /// The defect as a predicate, without the text of the version.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::StageTooLong => "has a staging label of more than 256 characters",
-            Self::IdLength => "has a version id that does not have 32 to 64 characters",
-            Self::LabelTooLong => "has a label of more than 100 characters",
-            Self::LabelDigit => "has a label that begins with a digit",
-            Self::LabelReserved => "has a label that begins with \"aws\" or \"ssm\", which AWS reserves",
-            Self::LabelCharacter => "has a label with a character that is not one of A-Z a-z 0-9 . _ -",
-            Self::Number => "has a version that is not a number above zero",
-            Self::LabelAndNumber => "has both a label and a version; a parameter takes one: ssm:NAME:KEY:LABEL:VERSION",
-        }
-    }
-}
-
 impl Version {
-    /// Checks a version that was written against the rules of the store.
+    /// Checks a version that was written against AWS's rules for the store.
     ///
     /// # Errors
-    /// When AWS could not have it.
-    pub fn check(&self, store: Store) -> Result<(), VersionError> {
+    /// The reason why no secret or parameter can have it, as a predicate.
+    pub fn check(&self, store: Store) -> Result<(), &'static str> {
         let (stage, id) = (self.stage(), self.id());
         match store {
             Store::SecretsManager if stage.is_some_and(|stage| stage.chars().count() > MAX_STAGE_LENGTH) => {
-                Err(VersionError::StageTooLong)
+                Err("has a staging label of more than 256 characters")
             }
             Store::SecretsManager if id.is_some_and(|id| !ID_LENGTHS.contains(&id.chars().count())) => {
-                Err(VersionError::IdLength)
+                Err("has a version id that does not have 32 to 64 characters")
             }
             Store::SecretsManager => Ok(()),
             Store::ParameterStore => match (stage, id) {
-                (Some(_), Some(_)) => Err(VersionError::LabelAndNumber),
+                (Some(_), Some(_)) => {
+                    Err("has both a label and a version; a parameter takes one: ssm:NAME:KEY:LABEL:VERSION")
+                }
                 (Some(label), None) => check_label(label),
                 (None, Some(number)) => check_number(number),
                 (None, None) => Ok(()),
@@ -136,47 +108,47 @@ impl Version {
 }
 
 /// The rules of a parameter's label: AWS's page about LabelParameterVersion.
-fn check_label(label: &str) -> Result<(), VersionError> {
+fn check_label(label: &str) -> Result<(), &'static str> {
     let begins_with = |prefix: &str| label.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix));
     if !label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
-        Err(VersionError::LabelCharacter)
+        Err("has a label with a character that is not one of A-Z a-z 0-9 . _ -")
     } else if label.len() > MAX_LABEL_LENGTH {
-        Err(VersionError::LabelTooLong)
+        Err("has a label of more than 100 characters")
     } else if label.starts_with(|c: char| c.is_ascii_digit()) {
-        Err(VersionError::LabelDigit)
+        Err("has a label that begins with a digit")
     } else if begins_with("aws") || begins_with("ssm") {
-        Err(VersionError::LabelReserved)
+        Err("has a label that begins with \"aws\" or \"ssm\", which AWS reserves")
     } else {
         Ok(())
     }
 }
 
 /// AWS counts versions in a signed integer of 64 bits.
-fn check_number(text: &str) -> Result<(), VersionError> {
+fn check_number(text: &str) -> Result<(), &'static str> {
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let number: Option<i64> = text.parse().ok().filter(|number| is_digits && *number > 0);
-    number.map(drop).ok_or(VersionError::Number)
+    number.map(drop).ok_or("has a version that is not a number above zero")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(store: Store, stage: &str, id: &str) -> Result<(), VersionError> {
+    fn check(store: Store, stage: &str, id: &str) -> bool {
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        Version::new(filled(stage), filled(id)).check(store)
+        Version::new(filled(stage), filled(id)).check(store).is_ok()
     }
 
     #[test]
     fn a_secret_has_stages_of_256_characters_and_ids_of_32_to_64() {
         let check = |stage: &str, id: &str| check(Store::SecretsManager, stage, id);
-        assert_eq!(check(&"ä".repeat(256), &"ä".repeat(64)), Ok(()));
-        assert_eq!(check("", &"i".repeat(32)), Ok(()));
-        assert_eq!(check(&"s".repeat(257), ""), Err(VersionError::StageTooLong));
-        assert_eq!(check(&"s".repeat(257), &"i".repeat(32)), Err(VersionError::StageTooLong));
+        assert!(check(&"ä".repeat(256), &"ä".repeat(64)));
+        assert!(check("", &"i".repeat(32)));
+        assert!(!check(&"s".repeat(257), ""));
+        assert!(!check(&"s".repeat(257), &"i".repeat(32)));
         for length in [1, 31, 65] {
-            assert_eq!(check("", &"i".repeat(length)), Err(VersionError::IdLength), "{length}");
-            assert_eq!(check("S", &"i".repeat(length)), Err(VersionError::IdLength), "{length}");
+            assert!(!check("", &"i".repeat(length)), "{length}");
+            assert!(!check("S", &"i".repeat(length)), "{length}");
         }
     }
 
@@ -184,28 +156,21 @@ mod tests {
     fn a_parameter_has_the_labels_that_aws_allows() {
         let check = |label: &str| check(Store::ParameterStore, label, "");
         for label in ["a", "Prod.v1_2-x", "_", "-1", "as", "ss", "raws", &"l".repeat(100)] {
-            assert_eq!(check(label), Ok(()), "{label}");
+            assert!(check(label), "{label}");
         }
-        for label in ["1", "1a", "007"] {
-            assert_eq!(check(label), Err(VersionError::LabelDigit), "{label}");
+        for label in ["1", "1a", "007", "aws", "AWSCURRENT", "SsmX", "a/b", "a b", "ä", "1ä", &"l".repeat(101)] {
+            assert!(!check(label), "{label}");
         }
-        for label in ["aws", "AWSCURRENT", "SsmX"] {
-            assert_eq!(check(label), Err(VersionError::LabelReserved), "{label}");
-        }
-        for label in ["a/b", "a b", "ä", "1ä"] {
-            assert_eq!(check(label), Err(VersionError::LabelCharacter), "{label}");
-        }
-        assert_eq!(check(&"l".repeat(101)), Err(VersionError::LabelTooLong));
     }
 
     #[test]
     fn a_parameter_has_versions_above_zero() {
         let check = |number: &str| check(Store::ParameterStore, "", number);
         for number in ["1", "9223372036854775807"] {
-            assert_eq!(check(number), Ok(()), "{number}");
+            assert!(check(number), "{number}");
         }
         for number in ["0", "00", "-1", "+1", "1.0", "one", "9223372036854775808"] {
-            assert_eq!(check(number), Err(VersionError::Number), "{number}");
+            assert!(!check(number), "{number}");
         }
     }
 }

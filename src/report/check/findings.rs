@@ -1,60 +1,230 @@
-//! All that `check` has found, for its table and for its JSON.
+//! All that `check` has found: the document that `--json` prints as it is.
 
-use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::overrides::Override;
-use super::row::Row;
-use crate::exec::{Program, ProgramError};
-use crate::model::answer::DescribedSecret;
-use crate::model::command_line::CommandLine;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
-/// The result of `check`.
-#[derive(Debug)]
+use super::overrides::Override;
+use crate::exec::Program;
+use crate::model::answer::{Asked, Caller, DescribedSecret, Description, Replica};
+use crate::model::command_line::CommandLine;
+use crate::model::problem::{Problem, Status};
+use crate::report::line::age;
+
+/// All that `check` has found. A change of a name or of a meaning needs another number of the format.
+#[derive(Debug, Default, Serialize)]
 pub struct Findings {
-    pub source: CheckedSource,
-    pub rows: Vec<Row>,
-    pub overrides: Vec<Override>,
+    format: u32,
+    pub ok: bool,
+    pub exit_status: u8,
+    /// The backend that values were read from; `None` with `--offline` or wrong inputs.
+    pub source: Option<&'static str>,
+    /// The identity that AWS answered; `None` if it was not asked.
+    pub caller: Option<CheckedCaller>,
     /// With `-- COMMAND`.
     pub command: Option<CheckedCommand>,
+    pub values: Vec<Row>,
+    pub overridden: Vec<Override>,
     /// With `--describe`.
-    pub secrets: Vec<DescribedSecret>,
+    pub secrets: Vec<SecretRow>,
+    /// The lines on standard error, as `--log-format json` prints them.
+    pub messages: Vec<Map<String, Value>>,
     /// With `--cache`.
+    #[serde(skip)]
     pub has_cache: bool,
-    /// The time from which ages are counted.
-    pub now: SystemTime,
 }
 
-/// The backend that values were read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckedSource {
-    Aws,
-    Agent,
-    Local,
-    /// None, with `--offline` or wrong inputs.
-    Nothing,
+/// The identity of the credentials, and the provider that has them.
+#[derive(Debug, Serialize)]
+pub struct CheckedCaller {
+    pub account: Option<String>,
+    pub arn: Option<String>,
+    pub credentials: &'static str,
 }
 
 /// The command, and the file that would be executed.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct CheckedCommand {
     /// As written.
     pub name: String,
-    pub found: Result<PathBuf, ProgramError>,
+    /// The file; `None` unless it can be executed.
+    pub file: Option<String>,
+    pub status: &'static str,
 }
 
 impl Findings {
     /// Returns the findings of wrong inputs: none.
-    pub fn new(now: SystemTime) -> Self {
-        let source = CheckedSource::Nothing;
-        let (rows, overrides, secrets) = (Vec::new(), Vec::new(), Vec::new());
-        Self { source, rows, overrides, command: None, secrets, has_cache: false, now }
+    pub fn new() -> Self {
+        Self { format: 1, ..Self::default() }
+    }
+
+    /// Returns the document with a line feed at its end.
+    pub fn json(&self) -> String {
+        // A document of these types can be written.
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+impl CheckedCaller {
+    pub fn new(Caller { arn, provider }: Caller) -> Self {
+        let account = arn.as_ref().and_then(|arn| arn.split(':').nth(4)).map(str::to_owned);
+        Self { account, arn, credentials: provider }
     }
 }
 
 impl CheckedCommand {
-    pub fn new(command: &CommandLine, found: &Result<Program, ProgramError>) -> Self {
-        let found = found.as_ref().map(|program| program.as_path().to_owned()).map_err(Clone::clone);
-        Self { name: command.program().to_string_lossy().into_owned(), found }
+    pub fn new(command: &CommandLine, found: &Result<Program, Problem>) -> Self {
+        let (file, status) = match found {
+            Ok(program) => (Some(program.as_path().display().to_string()), "ok"),
+            Err(problem) if problem.status == Status::NotFound => (None, "not-found"),
+            Err(_) => (None, "not-executable"),
+        };
+        Self { name: command.program().to_string_lossy().into_owned(), file, status }
     }
+}
+
+/// A variable, a file or a credential.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// The variable, the file's path, or the unit and the credential; of an object whose keys are unknown, a pattern for its variables.
+    pub label: String,
+    /// `None` for a file without a variable, and for keys that are unknown or not printed.
+    pub variable: Option<String>,
+    /// `None` for a variable that holds the value itself, and for a credential.
+    pub file: Option<Value>,
+    pub credential: Option<Value>,
+    pub origin: String,
+    pub kind: &'static str,
+    /// The reference as written; `None` for a template and a literal.
+    pub reference: Option<String>,
+    pub status: &'static str,
+    pub error: Option<&'static str>,
+    pub messages: Vec<String>,
+    pub sources: Vec<Source>,
+    /// The line in its file, by which the rows of a layer are sorted.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+/// A secret or parameter that a value is made of.
+#[derive(Debug, Serialize)]
+pub struct Source {
+    pub id: String,
+    pub store: &'static str,
+    /// `None` for the whole value, and in a template.
+    pub key: Option<String>,
+    /// The region that answered, or else the one that is named.
+    pub region: Option<String>,
+    pub role: Option<String>,
+    pub version: Option<String>,
+    pub stages: Vec<String>,
+    pub created: Option<String>,
+    pub age_seconds: Option<u64>,
+    pub regions_passed_over: Vec<String>,
+    /// `None` if the answer is not in the cache.
+    pub cached: Option<CacheState>,
+    pub status: &'static str,
+    pub error: Option<&'static str>,
+}
+
+/// An entry of the cache.
+#[derive(Debug, Serialize)]
+pub struct CacheState {
+    pub age_seconds: u64,
+    /// True if the value is from it, and not from AWS.
+    pub used: bool,
+}
+
+impl Source {
+    /// `SECRET:KEY`
+    pub fn reference(&self) -> String {
+        self.key.iter().fold(self.id.clone(), |id, key| format!("{id}:{key}"))
+    }
+}
+
+/// A secret that was to be described.
+#[derive(Debug, Serialize)]
+pub struct SecretRow {
+    #[serde(flatten)]
+    fields: Value,
+    #[serde(skip)]
+    pub cells: Vec<String>,
+}
+
+impl SecretRow {
+    pub fn new(secret: &DescribedSecret, now: SystemTime) -> Self {
+        let DescribedSecret { id, region, role, description } = secret;
+        let (status, error) = match description {
+            Ok(_) => ("ok", None),
+            Err(_) if secret.is_denied() => ("not-permitted", None),
+            Err(error) => ("unknown", Some(error.problem(&Asked::default()).code)),
+        };
+        let role = role.as_ref().map(|role| role.arn.to_string());
+        let (id, region) = (id.to_string(), region.to_string());
+        let mut fields = json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
+        let mut cells = vec![id, region];
+        match description {
+            Ok(description) => {
+                describe(&mut fields, description, now);
+                cells.extend(description_cells(description, now));
+            }
+            Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
+        }
+        Self { fields, cells }
+    }
+}
+
+fn describe(fields: &mut Value, description: &Description, now: SystemTime) {
+    let Description { rotation, kms_key, replicas, primary_region, deleted } = description;
+    fields["rotation"] = json!({
+        "enabled": rotation.is_enabled,
+        "every_days": rotation.every_days(),
+        "schedule": rotation.schedule,
+        "last": rotation.last.map(date),
+        "next": rotation.next.map(date),
+        "overdue": rotation.is_overdue(now),
+    });
+    fields["kms_key"] = json!(kms_key);
+    fields["replicas"] = json!(replicas);
+    fields["primary_region"] = json!(primary_region);
+    fields["deleted"] = json!(deleted.map(date));
+}
+
+fn description_cells(description: &Description, now: SystemTime) -> [String; 4] {
+    let Description { rotation, kms_key, replicas, primary_region, deleted } = description;
+    let last = match (rotation.last, rotation.is_enabled) {
+        (Some(last), _) => age(seconds_since(last, now)),
+        (None, true) => "never".to_owned(),
+        (None, false) => String::new(),
+    };
+    let replica = |Replica { region, status, .. }: &Replica| match status.as_deref() {
+        Some("InSync") | None => region.clone(),
+        Some(status) => format!("{region} ({status})"),
+    };
+    let of = primary_region.iter().map(|primary| format!("of {primary}"));
+    let replicas: Vec<_> = of.chain(replicas.iter().map(replica)).collect();
+    let every = match (rotation.every_days(), &rotation.schedule) {
+        (Some(1), _) => "every day".to_owned(),
+        (Some(days), _) => format!("every {days} days"),
+        (None, Some(schedule)) => schedule.clone(),
+        (None, None) => "on".to_owned(),
+    };
+    let rotation = match rotation {
+        _ if deleted.is_some() => "marked-for-deletion".to_owned(),
+        rotation if !rotation.is_enabled => "off".to_owned(),
+        rotation if rotation.is_overdue(now) => format!("overdue, {every}"),
+        _ => every,
+    };
+    [rotation, last, kms_key.as_deref().unwrap_or("aws/secretsmanager").to_owned(), replicas.join(", ")]
+}
+
+/// The whole seconds since `then`; 0 for a time in the future.
+pub fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
+    now.duration_since(then).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+/// `2018-04-11T20:05:45Z`
+pub fn date(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
 }

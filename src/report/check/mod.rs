@@ -1,25 +1,50 @@
-//! The output of `check`: a table for people, or JSON.
+//! The output of `check`: one document, which `--json` prints as it is, and tables for people.
 //!
-//! - `row` is an entry with its sources and its status, `rows` makes them; `problem` names a failure in few words.
-//! - `overrides` finds the entries without effect.
-//! - `findings` is all of it; `tables` and `json` print it, `grid` aligns a table.
+//! docs/check.md describes the fields, and the states and codes that both print.
 
-mod age;
-mod alias_warnings;
-mod description_warnings;
 mod findings;
-mod grid;
-mod json;
 mod overrides;
-mod problem;
 mod row;
-mod rows;
-mod tables;
+mod table;
 
-pub use alias_warnings::alias_warnings;
-pub use description_warnings::description_warnings;
-pub use findings::{CheckedCommand, CheckedSource, Findings};
-pub use json::json;
+pub use findings::{CheckedCaller, CheckedCommand, Findings, SecretRow};
 pub use overrides::{override_notes, overrides};
-pub use rows::{Values, rows};
-pub use tables::text;
+pub use row::{Values, rows};
+pub use table::text;
+
+use crate::model::answer::{DescribedSecret, FetchError};
+use crate::model::entry::Subject;
+use crate::model::plan::Plan;
+use crate::model::suggest;
+use crate::report::line::Line;
+
+/// Returns a warning for each reference whose secret is similar to an alias and is none. Only a request tells that no secret has such a
+/// name.
+pub fn alias_warnings(plan: &Plan) -> Vec<Line> {
+    let aliases = || plan.aliases().names();
+    let warning = |(_, subject, _)| {
+        let subject: &Subject = subject;
+        let name = subject.reference()?.split(':').next().filter(|name| !["ssm", "arn"].contains(name))?;
+        let nearest = suggest::nearest(name, aliases().filter(|alias| *alias != name))?;
+        let is_alias = aliases().any(|alias| alias == name);
+        (!is_alias).then(|| {
+            Line::warning(format!(
+                "{subject}: {name} is no alias, so it names a secret; did you mean the alias {nearest}?"
+            ))
+        })
+    };
+    plan.references().filter_map(warning).collect()
+}
+
+/// Returns a warning for each failed request, and a remedy for all denials together: a launch may read such a secret.
+pub fn description_warnings(secrets: &[DescribedSecret]) -> Vec<Line> {
+    let failed = secrets.iter().filter(|secret| !secret.is_denied());
+    let failed = failed.filter_map(|secret| Some((secret, secret.description.as_ref().err()?)));
+    let warning = |(DescribedSecret { id, region, .. }, error): (&DescribedSecret, &FetchError)| {
+        Line::warning(format!("secret {id}, region {region}: DescribeSecret: {}", error.text()))
+    };
+    let is_denied = secrets.iter().any(DescribedSecret::is_denied);
+    let remedy = "for \"not-permitted\" allow this identity to perform secretsmanager:DescribeSecret; \
+                  secrets-exec policy --describe prints the policy";
+    failed.map(warning).chain(is_denied.then(|| Line::help(remedy))).collect()
+}

@@ -1,5 +1,8 @@
 //! The entries that have no effect, and the entries that override them.
 
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
 use crate::model::entry::{Claim, OnMissing, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::plan::{EntryId, Overridden, Plan};
@@ -11,12 +14,12 @@ use crate::report::line::Line;
 pub struct Override {
     pub entry: EntryId,
     pub subject: Subject,
-    pub by: By,
+    by: By,
 }
 
 /// The reason that an entry has no effect.
 #[derive(Debug)]
-pub enum By {
+enum By {
     /// This entry sets its variable or path.
     Entry(Subject),
     /// `--keep-existing` keeps the variable.
@@ -69,6 +72,31 @@ fn by(plan: &Plan, resolved: &Resolved, id: EntryId, claims: &[Claim]) -> By {
     }
     let kept = claims.iter().filter_map(Claim::variable).find(|name| plan.keeps(name));
     kept.map_or(By::Others, |name| By::Kept(name.to_owned()))
+}
+
+impl Override {
+    /// The variable that `--keep-existing` keeps.
+    pub fn kept(&self) -> Option<&str> {
+        match &self.by {
+            By::Kept(name) => Some(name),
+            By::Entry(_) | By::Others => None,
+        }
+    }
+}
+
+impl Serialize for Override {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = |subject: &Subject| json!({ "label": subject.label, "origin": subject.origin.to_string(), "reference": subject.reference() });
+        let (reason, by) = match &self.by {
+            By::Entry(other) => ("entry", Some(entry(other))),
+            By::Kept(_) => ("kept", None),
+            By::Others => ("entries", None),
+        };
+        let mut fields = entry(&self.subject);
+        fields["reason"] = reason.into();
+        fields["by"] = by.into();
+        fields.serialize(serializer)
+    }
 }
 
 /// The lines of `--verbose`.

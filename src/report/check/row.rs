@@ -1,154 +1,212 @@
-//! One line of the table: a variable, a file or a credential, where its value comes from, and its status.
+//! The rows of the table: a variable, a file or a credential, where its value comes from, and its state.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use super::problem::Problem;
-use crate::model::answer::{Answer, Document};
-use crate::model::entry::{CredentialTarget, Origin, Place};
-use crate::model::reference::{Locator, Region, SecretRef, Selector};
+use serde_json::json;
 
-/// A variable, a file or a credential.
-#[derive(Debug)]
-pub struct Row {
-    /// The variable, the file's path, or the unit and the credential; of an object whose keys are unknown, a pattern for its variables.
-    pub label: String,
-    /// `None` for a file without a variable, and for keys that are unknown or not printed.
-    pub variable: Option<String>,
-    /// `None` for a variable that holds the value itself, and for a credential.
-    pub file: Option<Place>,
-    /// `None` for variables and files.
-    pub credential: Option<CredentialTarget>,
-    pub origin: Origin,
-    pub kind: EntryKind,
-    /// The reference as written; `None` for a template and a literal.
-    pub reference: Option<String>,
-    pub status: RowStatus,
-    pub sources: Vec<ReadSource>,
+use super::findings::{CacheState, Row, Source, date, seconds_since};
+use super::overrides::Override;
+use crate::model::answer::{Answer, Asked, Fetched};
+use crate::model::entry::{CredentialTarget, FileTarget, Origin, Place, Subject, SubjectKind, Target, Written};
+use crate::model::env_name::is_name;
+use crate::model::plan::{Binding, EntryId, EnvFrom, Plan};
+use crate::model::problem::Problem;
+use crate::model::reference::{Locator, SecretRef, Selector, Store};
+use crate::model::resolved::{Resolved, ResolvedEntry};
+
+/// All that is known about the values of a plan.
+pub struct Values<'a> {
+    pub plan: &'a Plan,
+    pub resolved: &'a Resolved,
+    pub fetched: &'a Fetched,
+    /// The ages of entries in the cache.
+    pub cached: &'a BTreeMap<Locator, Duration>,
+    pub overrides: &'a [Override],
+    /// Every problem of a value.
+    pub problems: &'a [Problem],
+    /// The time from which ages are counted.
+    pub now: SystemTime,
+    pub is_offline: bool,
 }
 
-/// The form of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
-    Reference,
-    Literal,
-    Template,
-    /// A variable of `env-from`.
-    EnvFrom,
-    /// References in an inherited variable.
-    Inherited,
+/// Returns the rows, those of the earliest layer first.
+pub fn rows(values: &Values<'_>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for layer in values.plan.layers().iter().rev() {
+        let start = rows.len();
+        rows.extend(layer.bindings.iter().filter_map(|binding| values.binding(binding)));
+        rows.extend(layer.env_from.iter().flat_map(|object| values.env_from(object)));
+        rows.extend(layer.overridden.entries.iter().flat_map(|(id, _)| values.kept(*id)));
+        // Entries of `env:`, of `env-from:` and of `files:` may stand in any order.
+        rows[start..].sort_by_key(|row: &Row| row.line);
+    }
+    rows
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RowStatus {
-    /// There is a value.
-    Ok,
-    /// The value is absent, and the default is set.
-    Default,
-    /// The value is absent and optional, so that nothing is set.
-    Unset,
-    /// `--keep-existing` keeps the inherited variable.
-    Kept,
-    /// Nothing was requested.
-    Unread,
-    /// Other entries set each variable that the object has a key for.
-    Overridden,
-    /// An object without a key that would set a variable.
-    Empty,
-    /// No value, with the messages about it.
-    Failed(Problem, Vec<String>),
+/// The form of an entry, or of a variable of `env-from`.
+fn kind(subject: &Subject) -> &'static str {
+    match (&subject.written, subject.kind, &subject.origin) {
+        (_, SubjectKind::EnvFrom, _) => "env-from",
+        (Some(Written::Reference(_)), ..) => "reference",
+        (Some(Written::Template), ..) => "template",
+        (None, _, Origin::Inherited) => "inherited",
+        (None, _, Origin::Argument(_) | Origin::File { .. }) => "literal",
+    }
 }
 
-/// A secret or parameter that a value is made of.
-#[derive(Debug)]
-pub struct ReadSource {
-    pub locator: Locator,
-    /// `None` for the whole value, and in a template.
-    pub key: Option<String>,
-    /// Of a path, the rest of the parameter's name.
-    pub parameter_name: Option<String>,
-    /// The region that answered, or else the one that is named.
-    pub region: Option<Region>,
-    /// `None` unless there was an answer.
-    pub version: Option<SourceVersion>,
-    /// The answer's part in the cache; `None` if it is not there.
-    pub cached: Option<CacheState>,
-    pub status: SourceStatus,
-}
-
-/// An entry of the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CacheState {
-    pub age: Duration,
-    /// True if the value is from it, and not from AWS.
-    pub is_used: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceStatus {
-    Ok,
-    Unread,
-    Failed(Problem),
-}
-
-/// The version that was read.
-#[derive(Debug)]
-pub struct SourceVersion {
-    /// `None` for a local file.
-    pub id: Option<String>,
-    pub stages: Vec<String>,
-    pub created: Option<SystemTime>,
-    /// The regions that were tried before.
-    pub passed_over: Vec<Region>,
-}
-
-impl ReadSource {
-    /// Describes the answer for a reference, and its entry in the cache; `parameter_name` selects one of a path.
-    pub fn new(
-        reference: &SecretRef,
-        parameter_name: Option<&str>,
-        answer: Option<&Answer>,
-        cached_age: Option<Duration>,
-    ) -> Self {
-        let SecretRef { locator, selector } = reference;
-        let (region, version, status) = match answer {
-            None => (None, None, SourceStatus::Unread),
-            Some(Err(failure)) => {
-                let problem = Problem::of_fetch(&failure.error, Some(locator.store));
-                (failure.region.clone(), None, SourceStatus::Failed(problem))
-            }
-            Some(Ok(document)) => (document.region.clone(), version(document, parameter_name), SourceStatus::Ok),
+impl Row {
+    /// Returns the row of a variable that has its value.
+    fn new(label: String, subject: &Subject, status: &'static str) -> Self {
+        let line = match subject.origin {
+            Origin::File { line, .. } => line,
+            Origin::Argument(_) | Origin::Inherited => 0,
         };
-        let used = answer.and_then(|answer| answer.as_ref().ok()?.cached.as_ref());
-        let used = used.map(|cached| CacheState { age: cached.age, is_used: true });
         Self {
-            locator: locator.clone(),
-            key: (*selector != Selector::Whole).then(|| selector.to_string()),
-            parameter_name: parameter_name.map(str::to_owned),
-            region: region.or_else(|| locator.region.clone()),
-            version,
-            cached: used.or(cached_age.map(|age| CacheState { age, is_used: false })),
+            variable: is_name(&label).then(|| label.clone()),
+            label,
+            file: None,
+            credential: None,
+            origin: subject.origin.to_string(),
+            kind: kind(subject),
+            reference: subject.reference().map(str::to_owned),
             status,
+            error: None,
+            messages: Vec::new(),
+            sources: Vec::new(),
+            line,
         }
     }
+}
 
-    /// The id as a reference spells it.
-    pub fn id(&self) -> String {
-        self.locator.written_id() + self.parameter_name.as_deref().unwrap_or_default()
+impl Values<'_> {
+    /// Returns the rows of the variables that an entry does not set because of `--keep-existing`.
+    fn kept(&self, id: EntryId) -> Vec<Row> {
+        let kept = self.overrides.iter().filter(|other| other.entry == id);
+        let row = |other: &Override| Some(Row::new(other.kept()?.to_owned(), &other.subject, "kept"));
+        kept.filter_map(row).collect()
     }
 
-    /// `SECRET:KEY`
-    pub fn reference(&self) -> String {
-        self.key.iter().fold(self.id(), |id, key| format!("{id}:{key}"))
+    /// The state of a value that was not requested.
+    fn unread(&self) -> &'static str {
+        if self.is_offline { "valid" } else { "unread" }
+    }
+
+    /// Returns `None` for an entry that another one overrides.
+    fn binding(&self, Binding { id, subject, target, value_source, .. }: &Binding) -> Option<Row> {
+        let is_omitted = self.resolved.omitted.iter().any(|unused| unused.entry == *id);
+        if self.is_overridden(*id) || is_omitted && self.resolved.has(&subject.label) {
+            return None;
+        }
+        let references = value_source.references();
+        let status = match self.resolved.entries.iter().find(|resolved| resolved.entry == *id) {
+            Some(ResolvedEntry { read_from, .. }) if read_from.is_empty() && !references.is_empty() => "default",
+            Some(_) => "ok",
+            None if is_omitted => "unset",
+            None => self.unread(),
+        };
+        let row = Row::new(label(target), subject, status);
+        Some(Row {
+            variable: target.variable().map(ToString::to_string),
+            file: match target {
+                Target::File(FileTarget { place: Place::Path(path), .. }) => {
+                    Some(json!({ "path": path.display().to_string() }))
+                }
+                Target::File(FileTarget { place: Place::Memory, .. }) => Some(json!({ "path": null })),
+                Target::Env(_) | Target::Credential(_) => None,
+            },
+            credential: match target {
+                Target::Credential(CredentialTarget { unit, name }) => Some(json!({ "unit": unit, "name": name })),
+                Target::Env(_) | Target::File(_) => None,
+            },
+            sources: references.into_iter().map(|reference| self.source(reference, None)).collect(),
+            ..self.with_problems(row, subject)
+        })
+    }
+
+    /// Returns a row for each variable, and one for the object itself if it fails, is not read or sets nothing.
+    fn env_from(&self, object: &EnvFrom) -> Vec<Row> {
+        let row = |label: String, parameter_name: Option<&str>, status| {
+            let row = Row::new(label, &object.subject, status);
+            let reference = row.reference.map(|written| written + parameter_name.unwrap_or_default());
+            Row { reference, sources: vec![self.source(&object.reference, parameter_name)], ..row }
+        };
+        let resolved = self.resolved.entries.iter().filter(|resolved| resolved.entry == object.id);
+        let mut rows: Vec<Row> = resolved
+            .map(|ResolvedEntry { subject, read_from, .. }| {
+                let parameter_name = read_from.iter().find_map(|read_from| read_from.parameter_name.as_deref());
+                self.with_problems(row(subject.label.clone(), parameter_name, "ok"), subject)
+            })
+            .collect();
+        rows.extend(self.kept(object.id));
+        let status = match self.fetched.get(&object.reference.locator) {
+            _ if self.is_overridden(object.id) => "overridden",
+            Some(Ok(_)) => "empty",
+            Some(Err(_)) | None => self.unread(),
+        };
+        let whole = self.with_problems(row(format!("{}*", object.naming.prefix), None, status), &object.subject);
+        if rows.is_empty() || whole.error.is_some() {
+            rows.push(whole);
+        }
+        rows
+    }
+
+    fn is_overridden(&self, id: EntryId) -> bool {
+        self.resolved.overridden.iter().any(|unused| unused.entry == id)
+    }
+
+    /// Adds the problems of an entry.
+    fn with_problems(&self, row: Row, subject: &Subject) -> Row {
+        let problems = || self.problems.iter().filter(|problem| problem.entries.contains(subject));
+        let Some(first) = problems().next() else { return row };
+        let code = if first.code.is_empty() { "not-deliverable" } else { first.code };
+        let messages = problems().map(|problem| problem.message(true)).collect();
+        Row { status: "failed", error: Some(code), messages, ..row }
+    }
+
+    /// Describes the answer for a reference, and its entry in the cache; `parameter_name` selects one of a path.
+    fn source(&self, SecretRef { locator, selector }: &SecretRef, parameter_name: Option<&str>) -> Source {
+        let answer: Option<&Answer> = self.fetched.get(locator);
+        let document = answer.and_then(|answer| answer.as_ref().ok());
+        let failure = answer.and_then(|answer| answer.as_ref().err());
+        // A path itself has no version, each parameter below it has one.
+        let read = document.and_then(|document| match parameter_name {
+            Some(name) => document.parameters.iter().find(|(other, _)| other == name).map(|(_, parameter)| parameter),
+            None => Some(document).filter(|document| document.parameters.is_empty()),
+        });
+        let region = document.map_or(failure.and_then(|failure| failure.region.as_ref()), |read| read.region.as_ref());
+        let created = read.and_then(|read| read.created);
+        let used = document.and_then(|document| document.cached.as_ref());
+        let cached = used.map_or_else(|| Some((*self.cached.get(locator)?, false)), |used| Some((used.age, true)));
+        let passed_over = document.filter(|_| read.is_some()).into_iter().flat_map(|document| &document.passed_over);
+        Source {
+            id: locator.written_id() + parameter_name.unwrap_or_default(),
+            store: match locator.store {
+                Store::SecretsManager => "secretsmanager",
+                Store::ParameterStore => "ssm",
+            },
+            key: (*selector != Selector::Whole).then(|| selector.to_string()),
+            region: region.or(locator.region.as_ref()).map(ToString::to_string),
+            role: locator.role.as_ref().map(|role| role.arn.to_string()),
+            version: read.and_then(|read| read.version_id.clone()),
+            stages: read.map(|read| read.stages.clone()).unwrap_or_default(),
+            created: created.map(date),
+            age_seconds: created.map(|created| seconds_since(created, self.now)),
+            regions_passed_over: passed_over.map(|passed| passed.region.to_string()).collect(),
+            cached: cached.map(|(age, used)| CacheState { age_seconds: age.as_secs(), used }),
+            status: answer.map_or(self.unread(), |answer| if answer.is_ok() { "ok" } else { "failed" }),
+            error: failure.map(|failure| failure.error.problem(&Asked::default()).code),
+        }
     }
 }
 
-/// A path itself has no version, each parameter below it has one.
-fn version(document: &Document, parameter_name: Option<&str>) -> Option<SourceVersion> {
-    let passed_over = document.passed_over.iter().map(|passed| passed.region.clone()).collect();
-    let read = match parameter_name {
-        Some(name) => &document.parameters.iter().find(|(other, _)| other == name)?.1,
-        None if document.parameters.is_empty() => document,
-        None => return None,
-    };
-    Some(SourceVersion { id: read.version_id.clone(), stages: read.stages.clone(), created: read.created, passed_over })
+/// `NAME`, `NAME=/path`, `NAME=memfd`, `/path` or `UNIT/CREDENTIAL`.
+fn label(target: &Target) -> String {
+    match target {
+        Target::File(FileTarget { env: Some(name), place: Place::Path(path), .. }) => {
+            format!("{name}={}", path.display())
+        }
+        Target::File(FileTarget { env: Some(name), place: Place::Memory, .. }) => format!("{name}=memfd"),
+        Target::Env(_) | Target::File(FileTarget { env: None, .. }) | Target::Credential(_) => target.to_string(),
+    }
 }

@@ -9,14 +9,18 @@ use serde_json::{Map, Value};
 
 use super::super::line::{Label, Line};
 use crate::model::quoting::escaped;
-use crate::system::termination::{CAPACITY, ELAPSED, SIGNAL, TIME};
 
 /// Returns the objects of lines that are printed together, each with a line feed.
-pub fn objects(lines: Vec<Line>, now: SystemTime) -> String {
+pub fn text(lines: Vec<Line>, now: SystemTime) -> String {
+    objects(lines, now).into_iter().map(|object| format!("{}\n", Value::Object(object))).collect()
+}
+
+/// Returns the objects of lines that are printed together.
+pub fn objects(lines: Vec<Line>, now: SystemTime) -> Vec<Map<String, Value>> {
     let mut objects: Vec<Map<String, Value>> = Vec::new();
     let mut has_error = false;
     for line in lines {
-        let text = escaped(&line.text);
+        let escaped_text = escaped(&line.text);
         let part = match line.label {
             Label::Error if !line.begins_error() => Some("entries"),
             Label::Help => Some("help"),
@@ -24,19 +28,21 @@ pub fn objects(lines: Vec<Line>, now: SystemTime) -> String {
             Label::Error | Label::Warning | Label::Note => None,
         };
         match (part, objects.last_mut()) {
-            (Some(part), Some(object)) => add(object, part, text.trim_start().to_owned()),
+            (Some(part), Some(object)) => add(object, part, escaped_text.trim_start().to_owned()),
             (_, _) => {
                 has_error = line.label == Label::Error;
-                objects.push(object(line, text, now));
+                objects.push(object(line, &escaped_text, now));
             }
         }
     }
-    objects.into_iter().map(|object| format!("{}\n", Value::Object(object))).collect()
+    objects
 }
 
-fn object(line: Line, text: String, now: SystemTime) -> Map<String, Value> {
+fn object(line: Line, text: &str, now: SystemTime) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("time".to_owned(), humantime::format_rfc3339_millis(now).to_string().into());
+    // The command's own lines share the stream.
+    object.insert("logger".to_owned(), "secrets-exec".into());
     object.insert("level".to_owned(), level(line.label).into());
     object.insert("event".to_owned(), line.event.into());
     object.insert("message".to_owned(), text.trim_start().into());
@@ -59,29 +65,6 @@ fn level(label: Label) -> &'static str {
     }
 }
 
-/// Returns the object that a signal leaves, cut so that it is whole in the space of a prepared text.
-pub fn signal_object(rest: &str) -> String {
-    let start = format!(
-        r#"{{"time":"{TIME}","level":"error","event":"signal","signal":"{SIGNAL}","message":"{SIGNAL} after {ELAPSED}"#
-    );
-    let mut object = start;
-    for c in escaped(rest).chars() {
-        let quoted = Value::from(c.to_string()).to_string();
-        let quoted = quoted.trim_start_matches('"');
-        let quoted = match c {
-            '"' => "\\\"",
-            _ => quoted.trim_end_matches('"'),
-        };
-        if object.len() + quoted.len() + END.len() > CAPACITY {
-            break;
-        }
-        object.push_str(quoted);
-    }
-    object + END
-}
-
-const END: &str = "\"}";
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
@@ -89,15 +72,15 @@ mod tests {
     use super::*;
 
     fn parsed(lines: Vec<Line>) -> Vec<Value> {
-        let text = objects(lines, UNIX_EPOCH + Duration::from_millis(1_600_000_000_123));
+        let text = text(lines, UNIX_EPOCH + Duration::from_millis(1_600_000_000_123));
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     #[test]
     fn an_object_has_time_level_event_message_and_details() {
         let line = Line::note("A changed").event("changed").with("variables", vec!["A"]);
-        let text = objects(vec![line], UNIX_EPOCH + Duration::from_millis(1_600_000_000_123));
-        let expected = r#"{"time":"2020-09-13T12:26:40.123Z","level":"info","event":"changed","message":"A changed","variables":["A"]}"#;
+        let text = text(vec![line], UNIX_EPOCH + Duration::from_millis(1_600_000_000_123));
+        let expected = r#"{"time":"2020-09-13T12:26:40.123Z","logger":"secrets-exec","level":"info","event":"changed","message":"A changed","variables":["A"]}"#;
         assert_eq!(text, format!("{expected}\n"));
     }
 
@@ -132,27 +115,5 @@ mod tests {
         let objects = parsed(vec![Line::error("one\u{1b}[31m\ntwo \"three\" é")]);
         assert_eq!(objects[0]["message"], escaped("one\u{1b}[31m\ntwo \"three\" é"));
         assert!(!objects[0]["message"].as_str().unwrap().contains(char::is_control));
-    }
-
-    fn left_by(rest: &str) -> (usize, Value) {
-        let object = signal_object(rest);
-        let sent = object.replace(SIGNAL, "SIGTERM").replace(ELAPSED, "2.1s").replace(TIME, "2026-11-21T10:00:00.000Z");
-        (object.len(), serde_json::from_str(&sent).unwrap())
-    }
-
-    #[test]
-    fn the_line_of_a_signal_is_an_object() {
-        let (_, object) = left_by(r#": ended while waiting for "prod\db""#);
-        assert_eq!(object["message"], r#"SIGTERM after 2.1s: ended while waiting for "prod\db""#);
-        assert_eq!((&object["signal"], &object["event"]), (&"SIGTERM".into(), &"signal".into()));
-    }
-
-    #[test]
-    fn the_line_of_a_signal_is_cut_and_stays_an_object() {
-        for rest in ["\"", "\\", "é", "日", "x"] {
-            let (length, object) = left_by(&rest.repeat(CAPACITY));
-            assert!((CAPACITY - 8..=CAPACITY).contains(&length), "{rest}: {length}");
-            assert!(object["message"].as_str().unwrap().ends_with(rest), "{rest}");
-        }
     }
 }

@@ -1,30 +1,36 @@
 //! Standard error and standard output: the only place that prints.
 
-pub mod background;
 mod json;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
-use super::line::{Label, Line};
+use serde_json::{Map, Value};
+
+use super::line::{Label, Line, Rendered};
 use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
+use crate::model::problem::Problem;
 use crate::model::quoting::escaped;
-use crate::system::terminal::may_write;
-use crate::system::termination::{self, ELAPSED, ERASE_LINE, SIGNAL};
+use crate::system::terminal::{ERASE_LINE, await_writable, is_writable, may_write};
+use crate::system::{connection, os_error, signals};
 
 const PREFIX: &str = "secrets-exec: ";
 
 /// True if a terminal wants colours; unset until [`choose_colours`].
 static WANTS_COLOURS: OnceLock<bool> = OnceLock::new();
 
+/// True if the terminal cannot erase a line.
+static IS_DUMB: AtomicBool = AtomicBool::new(false);
+
 /// True if each line is a JSON object.
 static IS_JSON: AtomicBool = AtomicBool::new(false);
 
-/// Serializes what is printed: between the erasure of the progress line and the text after it, no other text comes.
-static PRINTING: Mutex<()> = Mutex::new(());
+/// True while a line that is to be erased stands on the terminal. Locked while anything is printed.
+static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
 /// The most characters of a progress line: it must not reach the last column of a terminal with 80 columns.
 const PROGRESS_LENGTH: usize = 79;
@@ -32,13 +38,20 @@ const PROGRESS_LENGTH: usize = 79;
 /// Turns off colours if NO_COLOR is set (no-color.org) or TERM is `dumb`. Other output than a terminal never has colours.
 pub fn choose_colours(inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
+    IS_DUMB.store(is_dumb, Ordering::Relaxed);
     let _ = WANTS_COLOURS.set(!is_dumb && inherited.filled("NO_COLOR").is_none());
 }
 
 /// Prints lines about supervision: with `--quiet` errors alone, and details only with `--verbose` or as JSON.
 pub fn print_notices(lines: impl IntoIterator<Item = Line>, options: &Options) {
+    print_lines(shown(lines, options));
+}
+
+/// Returns the lines that [`print_notices`] prints.
+pub fn shown(lines: impl IntoIterator<Item = Line>, options: &Options) -> impl Iterator<Item = Line> {
     let has_details = options.verbose || is_json();
-    print_lines(lines.into_iter().filter(|line| is_shown(line, has_details, options.quiet)));
+    let is_quiet = options.quiet;
+    lines.into_iter().filter(move |line| is_shown(line, has_details, is_quiet))
 }
 
 fn is_shown(line: &Line, has_details: bool, is_quiet: bool) -> bool {
@@ -61,19 +74,65 @@ fn is_json() -> bool {
 ///
 /// On a terminal the label is coloured. The progress line is erased.
 pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
-    let lines = lines.into_iter().map(Into::into);
-    let text: String = if is_json() {
-        json::objects(lines.collect(), SystemTime::now())
-    } else {
-        let is_coloured = is_coloured();
-        lines.map(|line| layout(&line, is_coloured) + "\n").collect()
-    };
-    replace_progress(&text, false);
+    replace_progress(&text(lines), false);
 }
 
-/// Shows a line of ASCII on the terminal until anything else is printed; none beside JSON.
+/// Prints lines during which a termination signal ends this process by itself, on the main thread: a stalled reader must not delay that.
+/// The connection of a credential is refused before any end, so with one the signals stay held.
+pub fn print_interruptibly<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
+    let mut lines = lines.into_iter().peekable();
+    match (lines.peek(), connection::descriptor()) {
+        (None, _) => {}
+        (Some(_), Some(_)) => print_lines(lines),
+        (Some(_), None) => {
+            signals::release();
+            print_lines(lines);
+            signals::hold();
+        }
+    }
+}
+
+/// Prints the report that ends this process, and returns the exit status, which its lines have in JSON. A reader that stalls keeps no signal from ending the
+/// process first, when it would be too late to refuse a connection.
+pub fn print_rendered(Rendered { lines, exit_status }: Rendered) -> u8 {
+    connection::refuse();
+    signals::release();
+    print_lines(lines.into_iter().map(|line| line.with("status", exit_status)));
+    exit_status
+}
+
+/// Prints a line unless its reader is stalled, which must not delay the end of this process.
+pub fn print_without_blocking(line: Line) {
+    if is_writable(io::stderr().as_fd()) {
+        print_lines([line]);
+    }
+}
+
+/// Returns the text of lines as they are printed.
+pub fn text<L: Into<Line>>(lines: impl IntoIterator<Item = L>) -> String {
+    let lines = lines.into_iter().map(Into::into);
+    if is_json() {
+        return json::text(lines.collect(), SystemTime::now());
+    }
+    let is_coloured = is_coloured();
+    let lines: Vec<Line> = lines.collect();
+    let is_help = |line: &&Line| line.label == Label::Help;
+    // Of advice that follows itself, the last is enough.
+    let is_repeated = |at: usize, line: &Line| {
+        is_help(&line) && lines.iter().skip(at + 1).find(is_help).is_some_and(|next| next.text == line.text)
+    };
+    let told = lines.iter().enumerate().filter(|(at, line)| !is_repeated(*at, line));
+    told.map(|(_, line)| layout(line, is_coloured) + "\n").collect()
+}
+
+/// Returns lines as `--log-format json` prints them.
+pub fn objects(lines: Vec<Line>) -> Vec<Map<String, Value>> {
+    json::objects(lines, SystemTime::now())
+}
+
+/// Shows a line of ASCII on the terminal until anything else is printed; none beside JSON, nor where it could not be erased.
 pub fn show_progress(text: &str) {
-    if !is_json() && may_write(io::stderr()) {
+    if is_watched() && !is_json() && !IS_DUMB.load(Ordering::Relaxed) && may_write(io::stderr()) {
         let room = PROGRESS_LENGTH - prefix(Label::Note, false).len();
         replace_progress(&layout(&Line::note(format!("{text:.room$}")), is_coloured()), true);
     }
@@ -86,17 +145,23 @@ pub fn erase_progress() {
 
 /// Prints a text in the place of the progress line, if there is one.
 fn replace_progress(text: &str, is_progress: bool) {
-    let _printing = PRINTING.lock().unwrap_or_else(PoisonError::into_inner);
-    let erasure = if termination::set_progress(is_progress) { ERASE_LINE } else { "" };
-    background::print(format!("{erasure}{text}"));
+    let mut has_progress = HAS_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
+    let erasure = if *has_progress { ERASE_LINE } else { "" };
+    *has_progress = is_progress;
+    write_all(format!("{erasure}{text}").as_bytes());
 }
 
-/// Returns the line that a signal leaves. `rest` follows the signal's name and the time.
-pub fn layout_signal(rest: &str) -> String {
-    if is_json() {
-        return json::signal_object(rest);
+/// Writes all of a text on standard error, also to a pipe that does not block: a command that shares the pipe may have set O_NONBLOCK.
+pub fn write_all(mut text: &[u8]) {
+    let mut stderr = io::stderr();
+    while !text.is_empty() {
+        match stderr.write(text) {
+            Ok(length) => text = text.get(length..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => await_writable(stderr.as_fd()),
+            Err(_) => return,
+        }
     }
-    format!("{}{SIGNAL} after {ELAPSED}{}", prefix(Label::Error, is_coloured()), escaped(rest))
 }
 
 fn is_coloured() -> bool {
@@ -125,13 +190,8 @@ fn colour(label: Label) -> u8 {
 }
 
 /// True if standard error is a terminal.
-pub fn is_watched() -> bool {
+fn is_watched() -> bool {
     io::stderr().is_terminal()
-}
-
-/// True if standard output is a terminal that wants colours.
-pub fn is_output_coloured() -> bool {
-    is_output_terminal() && WANTS_COLOURS.get().is_some_and(|wants| *wants)
 }
 
 /// True if standard output is a terminal.
@@ -143,10 +203,10 @@ pub fn is_output_terminal() -> bool {
 ///
 /// # Errors
 /// The error of the kernel, except that of a pipe whose reader has ended.
-pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
-    match print_whole(text) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+pub fn print(text: impl AsRef<[u8]>) -> Result<(), Problem> {
+    match write_whole(text) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(not_written),
     }
 }
 
@@ -154,7 +214,15 @@ pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
 ///
 /// # Errors
 /// The error of the kernel.
-pub fn print_whole(text: impl AsRef<[u8]>) -> io::Result<()> {
+pub fn print_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
+    write_whole(text).map_err(not_written)
+}
+
+fn not_written(error: io::Error) -> Problem {
+    Problem::configuration(format!("standard output cannot be written: {}", os_error::text(&error)))
+}
+
+fn write_whole(text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut stdout = io::stdout();
     stdout.write_all(text.as_ref()).and_then(|()| stdout.flush())
 }

@@ -21,8 +21,9 @@ use crate::model::entry::template::{self, Template};
 use crate::model::inherited::Inherited;
 use crate::model::library_text::is_undefined_operand;
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest;
+use crate::model::suggest::{self, did_you_mean};
 use crate::resolve::encoding;
+use crate::resolve::extract::{NoValue, keys_hint};
 use crate::resolve::json::{Json, quotable_keys};
 use values::{LastMiss, Miss, OWN_ERROR, SecretObject, follow, own_error};
 
@@ -40,41 +41,11 @@ pub enum Input {
     Text(Zeroizing<String>),
 }
 
-/// The reason that a template gives no value.
+/// The reason that a template gives no value, and the alias that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RenderError {
-    /// A key does not exist or is null, so that the entry's `default` or `optional` applies.
-    Absent {
-        /// The alias of the secret, or [`template::ENV`]; `None` for a value from `fromjson`.
-        alias: Option<String>,
-        /// The keys from the root to the missing one, joined by dots; `*` for each that the template does not spell out,
-        /// since a value may have chosen it.
-        key: String,
-        /// The most similar key that exists.
-        nearest: Option<String>,
-    },
-    /// A lookup in a secret, or in a value of it, that is no object. This is not an absence.
-    NotAnObject {
-        alias: String,
-        /// The keys of the lookup, joined by dots.
-        key: String,
-    },
-    /// The secret of this alias is not UTF-8.
-    NotText { alias: String },
-    /// Any other error, described by `message` without any value. `line` is counted from the template's first, which is
-    /// 1.
-    Failed { line: Option<usize>, message: String },
-}
-
-impl RenderError {
-    /// Returns the alias that the error is about.
-    pub fn alias(&self) -> Option<&str> {
-        match self {
-            Self::Absent { alias, .. } => alias.as_deref(),
-            Self::NotAnObject { alias, .. } | Self::NotText { alias } => Some(alias),
-            Self::Failed { .. } => None,
-        }
-    }
+pub struct RenderError {
+    pub alias: Option<String>,
+    pub why: NoValue,
 }
 
 impl Input {
@@ -105,7 +76,7 @@ impl Input {
 /// runs, so that its `default` cannot hide a malformed secret.
 pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<SecretValue, RenderError> {
     let is_about_text =
-        |error: &RenderError| error.alias().is_some_and(|alias| matches!(inputs.get(alias), Some(Input::Text(_))));
+        |error: &RenderError| matches!(error.alias.as_ref().and_then(|alias| inputs.get(alias)), Some(Input::Text(_)));
     if let Some(error) = lookups_in_no_object(template, inputs).find(is_about_text) {
         return Err(error);
     }
@@ -196,7 +167,9 @@ fn render_error(
     }
     let is_safe = matches!(kind, OWN_ERROR | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest);
     let detail = error.detail().filter(|_| is_safe);
-    RenderError::Failed { line: error.line(), message: detail.map_or_else(|| kind.to_string(), str::to_owned) }
+    let place = error.line().map(|line| format!("line {line} of the template: ")).unwrap_or_default();
+    let why = place + &detail.map_or_else(|| kind.to_string(), str::to_owned);
+    RenderError { alias: None, why: NoValue::failed("template", why) }
 }
 
 /// True for the use of an undefined value. MiniJinja reports an undefined operand only in the error's text, which the
@@ -209,17 +182,25 @@ fn is_undefined_error(error: &Error) -> bool {
     }
 }
 
-/// Returns the absence of a key, with the most similar one if the template spells out the key.
+/// Returns the absence of a key, with the keys that exist if the template spells out the key.
 fn absent(Miss { alias, path }: Miss, template: &Template, inputs: &BTreeMap<String, Input>) -> RenderError {
-    let nearest = || {
+    let hint = || {
         let (key, parents) = path.split_last().filter(|(key, _)| template.has_key(key))?;
         let Input::Object(secret) = inputs.get(alias.as_deref()?)? else { return None };
         let map = follow(secret.value(), parents)?.as_object().filter(|map| !map.contains_key(key))?;
-        suggest::nearest(key, quotable_keys(map)).map(str::to_owned)
+        match alias.as_deref() {
+            // The names of all variables would help nobody.
+            Some(template::ENV) => Some(did_you_mean(suggest::nearest(key, quotable_keys(map))?)),
+            Some(_) | None => Some(keys_hint(map, key)),
+        }
     };
-    let nearest = nearest();
+    // A key that the template does not spell out may be a value.
     let key: Vec<_> = path.iter().map(|key| if template.has_key(key) { key } else { "*" }).collect();
-    RenderError::Absent { alias, key: key.join("."), nearest }
+    let whose = alias.as_deref().unwrap_or("result of `fromjson`");
+    let why = if whose == template::ENV { "is not set" } else { "does not exist or is null" };
+    let why = NoValue::absent("key-not-found", format!("the template's {whose}.{} {why}", key.join(".")));
+    let problem = why.problem.help_if(hint());
+    RenderError { alias, why: NoValue { problem, ..why } }
 }
 
 /// Returns an error for each dotted lookup of the template whose parent is neither an object nor null.
@@ -234,7 +215,13 @@ fn lookups_in_no_object(template: &Template, inputs: &BTreeMap<String, Input>) -
                 parent.is_object() || parent.is_null()
             }
         };
-        (!has_keys).then(|| RenderError::NotAnObject { alias: alias.to_owned(), key: key.to_owned() })
+        (!has_keys).then(|| {
+            let text =
+                format!("the template uses {alias}.{key}, but the value before the last name is not a JSON object");
+            let why =
+                NoValue::failed("not-an-object", text).help(format!("write {{{{ {alias} }}}} for the whole value"));
+            RenderError { alias: Some(alias.to_owned()), why }
+        })
     })
 }
 
@@ -274,17 +261,30 @@ mod tests {
 
     fn failed(text: &str) -> (Option<usize>, String) {
         match try_render(text) {
-            Err(RenderError::Failed { line, message }) => (line, message),
+            Err(RenderError { why, .. }) if why.problem.code == "template" => {
+                let (line, message) = why.problem.text.split_once(" of the template: ").unwrap();
+                (line.strip_prefix("line ").unwrap().parse().ok(), message.to_owned())
+            }
             other => panic!("{text}: {other:?}"),
         }
     }
 
-    fn absent(alias: &str, key: &str, nearest: Option<&str>) -> Result<String, RenderError> {
-        Err(RenderError::Absent { alias: Some(alias.into()), key: key.into(), nearest: nearest.map(Into::into) })
+    fn assert_absent(text: &str, alias: &str, key: &str, nearest: Option<&str>) {
+        let RenderError { alias: found, why } = try_render(text).unwrap_err();
+        assert_eq!(found.as_deref(), Some(alias), "{text}");
+        assert!(why.is_absent && why.problem.text.contains(&format!("{alias}.{key} ")), "{text}: {why:?}");
+        let help = why.problem.help.unwrap_or_default();
+        assert_eq!(help.contains("did you mean"), nearest.is_some(), "{text}: {help}");
+        assert!(help.contains(nearest.unwrap_or_default()), "{text}: {help}");
     }
 
-    fn no_object(alias: &str, key: &str) -> Result<String, RenderError> {
-        Err(RenderError::NotAnObject { alias: alias.into(), key: key.into() })
+    fn assert_no_object(text: &str, alias: &str, key: &str) {
+        let RenderError { alias: found, why } = try_render(text).unwrap_err();
+        assert_eq!(found.as_deref(), Some(alias), "{text}");
+        assert!(
+            why.problem.code == "not-an-object" && why.problem.text.contains(&format!("{alias}.{key},")),
+            "{text}: {why:?}"
+        );
     }
 
     #[test]
@@ -481,16 +481,16 @@ mod tests {
             ("{{ db.prt | default('x') }}{{ db.pasword }}{{ db.usr | default('x') }}", "pasword", Some("password")),
             ("{{ db.hosts[3 * 3] }}", "hosts.*", None),
         ] {
-            assert_eq!(try_render(text), absent("db", key, nearest), "{text}");
+            assert_absent(text, "db", key, nearest);
         }
-        let inside = RenderError::Absent { alias: None, key: "k.w".into(), nearest: None };
-        assert_eq!(try_render("{{ (db.config | fromjson).k.w }}"), Err(inside));
+        let RenderError { alias, why } = try_render("{{ (db.config | fromjson).k.w }}").unwrap_err();
+        assert!(alias.is_none() && why.is_absent && why.problem.text.contains(".k.w "), "{why:?}");
     }
 
     #[test]
     fn a_null_in_a_list_is_an_absence() {
         for text in ["{{ db.mixed | join(',') }}", "{% for x in db.mixed %}{{ x }}{% endfor %}"] {
-            assert_eq!(try_render(text), absent("db", "mixed.*", None), "{text}");
+            assert_absent(text, "db", "mixed.*", None);
         }
         assert_eq!(rendered("{% for x in db.mixed %}{{ x | default('-') }}{% endfor %}"), "1-");
     }
@@ -504,7 +504,7 @@ mod tests {
             .split_whitespace()
         {
             let rendered = try_render(&format!("{{% set x = db.usr | {filter} %}}"));
-            let is_absent = matches!(&rendered, Err(RenderError::Absent { alias: Some(alias), .. }) if alias == "db");
+            let is_absent = rendered.as_ref().is_err_and(|error| error.alias.as_deref() == Some("db") && error.why.is_absent);
             assert!(is_absent, "{filter}: {rendered:?}");
         }
     }
@@ -527,7 +527,7 @@ mod tests {
             ("{{ [db] | map(attribute=sel.who) | list | tojson }}", "*"),
             ("{{ db[sel['in' ~ 'ner']].zz }}", "*.zz"),
         ] {
-            assert_eq!(try_render(text), absent("db", key, None), "{text}");
+            assert_absent(text, "db", key, None);
         }
     }
 
@@ -543,7 +543,7 @@ mod tests {
             ("{{ db.ssl.x }}", "db", "ssl.x"),
             ("{{ db.hosts.name }}", "db", "hosts.name"),
         ] {
-            assert_eq!(try_render(text), no_object(alias, key), "{text}");
+            assert_no_object(text, alias, key);
         }
         assert_eq!(failed("{% set x = plain %}\n{{ x.host }}"), (Some(2), "undefined value".into()));
         assert_eq!(failed("{{ plain['host'] }}{{ plain[db.host] }}"), (Some(1), "undefined value".into()));
@@ -607,7 +607,8 @@ mod tests {
     #[test]
     fn no_error_of_a_filter_operator_or_test_quotes_a_value() {
         const CANARY: &str = "c4n4ryInAValue";
-        let secret = r#"{"text":"c4n4ryInAValue","n":5,"array":["c4n4ryInAValue"],"object":{"c4n4ryInAValue":"c4n4ryInAValue"},"on":true}"#;
+        let secret =
+            r#"{"text":"c4n4ryInAValue","n":5,"array":["c4n4ryInAValue"],"object":{"key":"c4n4ryInAValue"},"on":true}"#;
         let input = |body: &str| read(body.as_bytes()).unwrap();
         let inputs = BTreeMap::from([("db".to_owned(), input(secret)), ("plain".to_owned(), input(CANARY))]);
         let operands = ["db.text", "db.n", "db.array", "db.object", "db.on", "db.nope", "db[plain]", "plain", "db"];

@@ -1,25 +1,28 @@
-//! The command's process and its group, with the terminal.
+//! The command's process and its group, and the terminal whose foreground job the group becomes.
+//!
+//! SIGTTOU, which a background process gets for changing the foreground job, is blocked in this process.
 
-use std::os::fd::AsFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::unistd::{Pid, getpgid};
+use nix::fcntl::{OFlag, open};
+use nix::libc;
+use nix::sys::signal::killpg;
+use nix::sys::stat::Mode;
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::unistd::{Pid, getpgid, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 
-use super::reaper::{Change, is_empty, next_change, signal_group, signal_own_group, signal_process};
-use super::signals::{Signals, Stopped, stop_by};
-use super::spawn::{Attributes, spawn};
-use super::terminal::Terminal;
+use super::reaper::{StateChange, is_empty, send};
+use super::signals::{Stopped, stop_by};
 use crate::model::options::SignalNumber;
 use crate::supervise::event::{Event, ExitStatus, Group};
-use crate::system::os_error::SpawnError;
+use crate::system::terminal::is_foreground;
 
 /// At most one process group.
 #[derive(Default)]
 pub struct Job {
     /// The leader's process id; `None` once no process of the group is left, when the kernel may reuse it.
     group: Option<Pid>,
-    /// The leader's process id, in use or not.
-    leader: i32,
     /// True once the leader is reaped: the kernel may reuse its id as soon as the group is empty.
     is_reaped: bool,
     /// The terminal that the group got.
@@ -31,63 +34,37 @@ pub struct Job {
 }
 
 impl Job {
-    /// Starts the command as [`spawn`] does, as the foreground job if this process is it and standard output is that terminal.
-    ///
-    /// # Errors
-    /// When it is not executed.
-    pub fn start(
-        &mut self,
-        signals: &Signals,
-        parent_death_signal: SignalNumber,
-        execute: impl FnOnce() -> Errno,
-    ) -> Result<(), SpawnError> {
-        let terminal = Terminal::on_standard_output();
-        let attributes = Attributes {
-            signals: signals.inherited(),
-            parent_death_signal,
-            terminal: terminal.as_ref().map(Terminal::as_fd),
-        };
-        let started = spawn(&attributes, execute);
-        if let (Err(_), Some(terminal)) = (&started, &terminal) {
-            // From a process that is gone.
-            terminal.take_from(None);
-        }
-        let leader = started?;
-        *self = Self { group: Some(leader), leader: leader.as_raw(), terminal, ..Self::default() };
-        Ok(())
-    }
-
-    /// The process id of the last command, for messages: it may be that of another process now.
-    pub fn process_id(&self) -> i32 {
-        self.leader
+    /// Makes a child, which is about to become the command, the leader of a process group of its own: the foreground job if this process
+    /// is it and standard output is that terminal.
+    pub fn begin(&mut self, leader: Pid) {
+        // By this process, before the child goes on: no moment is left in which a signal to the group would be lost.
+        let _ = setpgid(leader, leader);
+        let terminal = Terminal::on_standard_output().filter(|terminal| terminal.give_to(leader));
+        *self = Self { group: Some(leader), terminal, ..Self::default() };
     }
 
     /// Sends a signal to the group, and to the command if that has left the group.
     pub fn signal(&mut self, signal: SignalNumber) {
         self.is_interrupted |= is_interrupt(signal);
         let Some(leader) = self.group else { return };
-        signal_group(leader, signal);
+        send(-leader.as_raw(), signal);
         if !self.is_reaped && getpgid(Some(leader)) != Ok(leader) {
-            signal_process(leader, signal);
+            send(leader.as_raw(), signal);
         }
     }
 
-    /// Reaps all children that have ended, orphans included, and returns what happened to the command.
-    pub fn changes(&mut self) -> Vec<Event> {
-        let mut events = Vec::new();
-        let mut end = None;
-        while let Some((pid, change)) = next_change() {
-            match change {
-                _ if self.group != Some(pid) => {}
-                Change::Ended(status) => end = Some(status),
-                Change::Suspended(signal) => events.push(Event::Suspended(signal)),
-                Change::Continued => events.push(Event::Continued),
-            }
-        }
-        match end {
-            // After the loop, since zombies of the group are reaped by now. A stop before the end stops nothing any more.
-            Some(status) => vec![self.ended(status)],
-            None => events,
+    /// True if this child is the command.
+    pub fn is_led_by(&self, child: Pid) -> bool {
+        self.group == Some(child) && !self.is_reaped
+    }
+
+    /// Returns the event of a change of the command's state. At its end, no other child is left to be reaped: a zombie of the group would
+    /// count as a process of it.
+    pub fn event(&mut self, change: StateChange) -> Event {
+        match change {
+            StateChange::Ended(status) => self.ended(status),
+            StateChange::Suspended(signal) => Event::Suspended(signal),
+            StateChange::Continued => Event::Continued,
         }
     }
 
@@ -98,7 +75,8 @@ impl Job {
             if let ExitStatus::Killed(signal) = status {
                 terminal.restore_modes();
                 if was_foreground && is_interrupt(signal) && !self.is_interrupted {
-                    signal_own_group(signal);
+                    // This process, which gets it as well, does not hand it on.
+                    send(0, signal);
                 }
             }
         }
@@ -154,4 +132,56 @@ impl Job {
 /// own, the rest of a pipeline and a shell's script get them from this process.
 fn is_interrupt(signal: SignalNumber) -> bool {
     matches!(signal, SignalNumber::INT | SignalNumber::QUIT)
+}
+
+/// A terminal of which this process's group was the foreground job.
+struct Terminal {
+    descriptor: OwnedFd,
+    /// The modes before the command had it.
+    modes: Option<Termios>,
+}
+
+impl Terminal {
+    /// Returns the terminal on standard output, if this process's group is its foreground job.
+    #[allow(unsafe_code, reason = "std names standard output's descriptor only for printing")]
+    fn on_standard_output() -> Option<Self> {
+        // SAFETY: it is open: Rust's runtime opens /dev/null in its place before `main` if it is not, and nothing closes it.
+        let output = unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) };
+        if is_foreground(output) { output.try_clone_to_owned().ok().map(Self::new) } else { None }
+    }
+
+    /// Returns the controlling terminal, if this process's group is its foreground job.
+    fn controlling() -> Option<Self> {
+        let terminal = open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
+        is_foreground(&terminal).then(|| Self::new(terminal))
+    }
+
+    /// True if this process has a controlling terminal, and so may be a job of a shell.
+    fn is_there() -> bool {
+        open("/dev/tty", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
+    }
+
+    fn new(descriptor: OwnedFd) -> Self {
+        let modes = tcgetattr(&descriptor).ok();
+        Self { descriptor, modes }
+    }
+
+    /// Makes `group` the foreground job, if this process's group is it. Returns false if it is not.
+    fn give_to(&self, group: Pid) -> bool {
+        is_foreground(&self.descriptor) && tcsetpgrp(&self.descriptor, group).is_ok()
+    }
+
+    /// Makes this process's group the foreground job again, if that is `group` or a group that is gone. Another one may be the job
+    /// of a shell that has stopped this process meanwhile. Returns false then.
+    fn take_from(&self, group: Option<Pid>) -> bool {
+        let is_free = |foreground| Some(foreground) == group || killpg(foreground, None) == Err(Errno::ESRCH);
+        tcgetpgrp(&self.descriptor).is_ok_and(is_free) && tcsetpgrp(&self.descriptor, getpgrp()).is_ok()
+    }
+
+    /// Restores the modes, when the command was killed and could not do so itself.
+    fn restore_modes(&self) {
+        if let Some(modes) = self.modes.as_ref().filter(|_| is_foreground(&self.descriptor)) {
+            let _ = tcsetattr(&self.descriptor, SetArg::TCSANOW, modes);
+        }
+    }
 }

@@ -1,13 +1,13 @@
 //! The process side of supervision: the command's process group, signals, children and the terminal.
 
+mod gate;
 mod job;
 mod reaper;
 mod signals;
-mod spawn;
-mod terminal;
-mod wait;
+mod writer;
 
+pub use gate::{Child, Gate, LaunchPhase, fork};
 pub use job::Job;
-pub use reaper::adopt_orphans;
+pub use reaper::{StateChange, adopt_orphans, next_state_change};
 pub use signals::Signals;
-pub use wait::wait_for;
+pub use writer::Writer;

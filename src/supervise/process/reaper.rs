@@ -14,7 +14,7 @@ use crate::supervise::event::ExitStatus;
 
 /// The state that a child changed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum StateChange {
     /// The child is reaped.
     Ended(ExitStatus),
     /// Stopped by this signal.
@@ -32,11 +32,9 @@ pub fn adopt_orphans() {
 }
 
 /// Returns a child with a new state, and reaps it if it ended; `None` if there is none.
-///
-/// The children of other threads are theirs to wait for (`__WNOTHREAD`). Orphans become children of the main thread, the caller.
-pub fn next_change() -> Option<(Pid, Change)> {
+pub fn next_state_change() -> Option<(Pid, StateChange)> {
     loop {
-        let options = libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED | libc::WNOHANG | libc::__WNOTHREAD;
+        let options = libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED | libc::WNOHANG;
         // SAFETY: all-zero is a valid `siginfo_t`, to which alone the call writes.
         let (result, found) = unsafe {
             let mut found: libc::siginfo_t = mem::zeroed();
@@ -48,10 +46,10 @@ pub fn next_change() -> Option<(Pid, Change)> {
             return None;
         }
         let change = match found.si_code {
-            libc::CLD_EXITED => Change::Ended(ExitStatus::Exited(status.to_le_bytes()[0])),
-            libc::CLD_KILLED | libc::CLD_DUMPED => Change::Ended(ExitStatus::Killed(SignalNumber(status))),
-            libc::CLD_STOPPED => Change::Suspended(SignalNumber(status)),
-            libc::CLD_CONTINUED => Change::Continued,
+            libc::CLD_EXITED => StateChange::Ended(ExitStatus::Exited(status.to_le_bytes()[0])),
+            libc::CLD_KILLED | libc::CLD_DUMPED => StateChange::Ended(ExitStatus::Killed(SignalNumber(status))),
+            libc::CLD_STOPPED => StateChange::Suspended(SignalNumber(status)),
+            libc::CLD_CONTINUED => StateChange::Continued,
             // CLD_TRAPPED, which only a debugger gets.
             _ => continue,
         };
@@ -59,22 +57,10 @@ pub fn next_change() -> Option<(Pid, Change)> {
     }
 }
 
-/// Sends a signal to a process group.
-pub fn signal_group(leader: Pid, signal: SignalNumber) {
+/// Calls kill(2), also for real-time signals: a negative target is a process group, 0 the group of this process.
+pub fn send(target: i32, signal: SignalNumber) {
     // SAFETY: kill(2) accesses no memory.
-    unsafe { libc::kill(-leader.as_raw(), signal.0) };
-}
-
-/// Sends a signal to this process's group. [`Signals`](super::signals::Signals) drops those of this process itself.
-pub fn signal_own_group(signal: SignalNumber) {
-    // SAFETY: kill(2) accesses no memory.
-    unsafe { libc::kill(0, signal.0) };
-}
-
-/// Sends a signal to a child that is not reaped.
-pub fn signal_process(child: Pid, signal: SignalNumber) {
-    // SAFETY: kill(2) accesses no memory.
-    unsafe { libc::kill(child.as_raw(), signal.0) };
+    unsafe { libc::kill(target, signal.0) };
 }
 
 /// True if no process is left in the group, zombies included.

@@ -15,7 +15,7 @@ fn both_tables_have_the_same_tools_in_the_same_order() {
     let (stores, process) = (rows(page.section("Where values")), rows(page.section("The process")));
     let names = |rows: &[(String, &str)]| rows.iter().map(|(tool, _)| tool.clone()).collect::<Vec<_>>();
     assert_eq!(names(&stores), names(&process));
-    assert_eq!(stores.len(), 14);
+    assert_eq!(stores.len(), 18);
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub mod links;
 mod local;
 mod migrating;
 mod outages;
-mod picture;
+mod recipes;
 mod rotation;
 mod security;
 mod systemd;

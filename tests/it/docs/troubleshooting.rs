@@ -1,8 +1,4 @@
-//! Every message that docs/troubleshooting.md quotes is one of the program's, and those that a run can produce have the exit
-//! status of their section.
-
-use std::fs;
-use std::path::Path;
+//! The messages of runs are explained in docs/troubleshooting.md, in the section of their exit status.
 
 use super::page::Page;
 use crate::support::aws::Aws;
@@ -35,56 +31,6 @@ fn fits(message: &str, line: &str) -> bool {
         }
         None => false,
     })
-}
-
-/// Adds the source files of a directory, with literals as they are printed.
-fn add_sources(directory: &Path, text: &mut String) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            add_sources(&path, text);
-        } else {
-            let source = fs::read_to_string(path).unwrap();
-            // A backslash at the end of a line joins it with the next one.
-            let mut lines = source.split("\\\n");
-            text.push_str(lines.next().unwrap());
-            lines.for_each(|line| text.push_str(line.trim_start()));
-        }
-    }
-}
-
-#[test]
-fn every_message_that_it_quotes_is_in_the_source() {
-    let mut source = String::new();
-    add_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut source);
-    let page = Page::read("docs/troubleshooting.md");
-    let messages: Vec<_> = ["64", "75", "77", "78", "126", "143", "243"]
-        .into_iter()
-        .flat_map(|name| messages(page.section(name)))
-        .collect();
-    assert!(messages.len() > 50, "{}", messages.len());
-    for message in messages {
-        for part in message.split('…').map(|part| part.trim_matches([' ', ':', ';'])).filter(|part| part.len() > 2) {
-            assert!(is_in(&source, part), "{part:?} of {message:?}");
-        }
-    }
-}
-
-/// Parts of messages that the program composes, with the literals that it makes them of.
-const COMPOSED: [(&str, &[&str]); 4] = [
-    ("no AWS credentials: a source did not answer", &["no AWS credentials", "{missing}: a source did not answer"]),
-    ("no AWS credentials after waiting", &["no AWS credentials", "{missing} after waiting {}"]),
-    // A text of the YAML parser.
-    ("mapping values are not allowed in this context", &[]),
-    ("cannot be executed: permission denied", &["cannot be executed: {}"]),
-];
-
-/// True if the source has this text, or the literals of a composed one.
-fn is_in(source: &str, part: &str) -> bool {
-    match COMPOSED.iter().find(|(whole, _)| *whole == part) {
-        Some((_, literals)) => literals.iter().all(|literal| source.contains(literal)),
-        None => source.contains(part),
-    }
 }
 
 /// Asserts the status of a run, and that the page's section about it has a message that the run prints.

@@ -33,6 +33,11 @@ use crate::support::tls::Acceptor;
 /// The longest wait for something that a test expects; only a failing test waits so long.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// A fake that serves the secret `x`, whose key `k` is `v`.
+pub fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
+}
+
 /// A server, which stops when it is dropped.
 pub struct Aws {
     address: SocketAddr,

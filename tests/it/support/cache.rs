@@ -31,8 +31,11 @@ impl CacheDirectory {
         fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Adds `--cache` with this directory, and more options.
+    /// Adds `--cache` with this directory, and more options. Sandboxes without files of AWS in their home have the same home, which is a
+    /// part of an entry's name.
     pub fn with(&self, sandbox: Sandbox, options: &[&str]) -> Sandbox {
+        let has_files = sandbox.home().join(".aws").exists();
+        let sandbox = if has_files { sandbox } else { sandbox.env("HOME", "/nonexistent") };
         sandbox.arg("--cache").arg(&self.0).args(options)
     }
 

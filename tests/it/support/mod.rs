@@ -6,6 +6,7 @@
 //! - [`deadline`]: runs that must end when their `--timeout` or `--wait` is over.
 //! - [`raw`]: runs with an environment that only execve(2) can make (duplicate entries, entries without `=`).
 //! - [`aws`]: a fake of AWS over HTTP that records every request.
+//! - [`identity`]: where a launch has its credentials from, and other settings of AWS.
 //! - [`cache`]: a directory for `--cache`.
 //! - [`connection`]: systemd's end of the connection of a credential.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
@@ -26,6 +27,7 @@ pub mod cache;
 pub mod connection;
 pub mod deadline;
 pub mod directory;
+pub mod identity;
 pub mod network;
 pub mod outcome;
 pub mod proxy;

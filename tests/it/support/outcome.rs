@@ -21,7 +21,7 @@ impl From<ExitStatus> for Status {
         match (status.code(), status.signal()) {
             (Some(code), _) => Self::Exit(code),
             (None, Some(signal)) => Self::Signal(signal),
-            (None, None) => unreachable!("a process ends by exiting or by a signal"),
+            (None, None) => panic!("a process ends by exiting or by a signal"),
         }
     }
 }
@@ -29,6 +29,8 @@ impl From<ExitStatus> for Status {
 /// The output that one run may have.
 #[derive(Clone, Default)]
 pub struct Expectations {
+    /// The sentence of a table's row, which every failed assertion shows.
+    pub case: String,
     /// The target prints values on its standard output.
     pub prints_values: bool,
     /// The target writes to standard error.
@@ -38,6 +40,8 @@ pub struct Expectations {
 }
 
 pub struct Outcome {
+    /// The sentence of a table's row.
+    pub case: String,
     pub pid: Pid,
     pub status: Status,
     pub stdout: Vec<u8>,
@@ -49,7 +53,7 @@ impl Outcome {
     pub fn keeps_to(&self, expectations: &Expectations) {
         assert_ne!(self.status, Status::TimedOut, "too slow: {self}");
         let stderr = self.stderr();
-        assert!(!stderr.contains("panicked at"), "a panic: {self}");
+        assert!(!stderr.contains("this is a bug"), "a panic: {self}");
         for value in expectations.never_said.iter().map(String::as_str) {
             assert!(!stderr.contains(value), "a value on stderr: {self}");
         }
@@ -113,7 +117,8 @@ impl Outcome {
     pub fn has(&self, name: &str, value: impl AsRef<[u8]>) -> &Self {
         let found = self.values(name);
         assert_eq!(found.len(), 1, "{name} is there {} times: {self}", found.len());
-        assert_eq!(found[0].escape_ascii().to_string(), value.as_ref().escape_ascii().to_string(), "{name}");
+        let (found, value) = (found[0].escape_ascii().to_string(), value.as_ref().escape_ascii().to_string());
+        assert_eq!(found, value, "{}: {name}", self.case);
         self
     }
 
@@ -196,7 +201,7 @@ fn name_of(entry: &[u8]) -> &[u8] {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:?}", self.status)?;
+        writeln!(f, "{}: {:?}", self.case, self.status)?;
         writeln!(f, "stdout: {}", self.stdout.escape_ascii())?;
         write!(f, "stderr:\n{}", self.stderr())
     }

@@ -44,7 +44,7 @@ pub fn run(entries: &[&[u8]]) -> Outcome {
         panic!("it did not exit");
     };
     let [stdout, stderr] = files.map(|path| fs::read(path).unwrap());
-    let outcome = Outcome { pid, status: Status::Exit(code), stdout, stderr };
+    let outcome = Outcome { case: String::new(), pid, status: Status::Exit(code), stdout, stderr };
     outcome.keeps_to(&Expectations { prints_values: true, ..Expectations::default() });
     outcome
 }

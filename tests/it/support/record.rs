@@ -27,6 +27,14 @@ while True:
 ",
 ];
 
+/// The signal that ends [`SIGNALS`].
+pub const END: i32 = 64;
+
+/// A command like [`SIGNALS`] that SIGTERM ends, with status 3.
+pub fn until_term() -> [String; 3] {
+    SIGNALS.map(|word| word.replace("number == 64", "number == 15"))
+}
+
 /// The lines of the record so far.
 pub fn lines(sandbox: &Sandbox) -> Vec<String> {
     let text = fs::read_to_string(sandbox.path("record")).unwrap_or_default();

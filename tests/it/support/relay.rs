@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -9,6 +10,7 @@ use std::thread;
 pub struct Relay {
     address: SocketAddr,
     target: Arc<Mutex<SocketAddr>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Relay {
@@ -16,9 +18,12 @@ impl Relay {
     pub fn start(ip: &str, target: SocketAddr) -> Self {
         let listener = TcpListener::bind((ip, 0)).unwrap();
         let target = Arc::new(Mutex::new(target));
-        let relay = Self { address: listener.local_addr().unwrap(), target: Arc::clone(&target) };
+        let connections = Arc::new(AtomicUsize::new(0));
+        let address = listener.local_addr().unwrap();
+        let relay = Self { address, target: Arc::clone(&target), connections: Arc::clone(&connections) };
         thread::spawn(move || {
             for client in listener.incoming() {
+                connections.fetch_add(1, Ordering::SeqCst);
                 let target = *target.lock().unwrap();
                 // Without a server behind it the connection is closed.
                 thread::spawn(move || drop(relay_one(client.unwrap(), target)));
@@ -29,6 +34,11 @@ impl Relay {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The number of connections so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// Sends all later connections there.

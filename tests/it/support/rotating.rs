@@ -5,7 +5,8 @@ use std::fs;
 use nix::sys::signal::Signal;
 
 use super::aws::Aws;
-use super::outcome::Outcome;
+use super::aws::secret::Secret;
+use super::outcome::{Outcome, Status};
 use super::record;
 use super::running::Running;
 use super::sandbox::{Sandbox, sandbox};
@@ -17,6 +18,16 @@ pub const SLEEPER: &str = "echo start $A $$ >> record; exec sleep 1000";
 pub struct Rotating {
     pub sandbox: Sandbox,
     pub running: Running,
+}
+
+/// A version of the secret `x`.
+pub fn secret(version: &'static str, value: &str) -> Secret {
+    Secret::json(&format!(r#"{{"k":"{value}"}}"#)).with_id(version)
+}
+
+/// A service whose secret `x` has the version `v1` with the value `one`.
+pub fn served() -> Aws {
+    Aws::start().secret("x", secret("v1", "one"))
 }
 
 /// A run of [`SLEEPER`] with the key `k` of the secret `x` in `A`.
@@ -36,30 +47,38 @@ impl Rotating {
         Self { sandbox, running }
     }
 
+    /// Changes the secret `x`, and polls.
+    pub fn rotate(&self, aws: &Aws, version: &'static str, value: &str) {
+        aws.rotate("x", secret(version, value));
+        self.poll(aws);
+    }
+
     /// Asks for a poll.
     pub fn request(&self) {
         self.running.signal(Signal::SIGUSR2);
     }
 
-    /// Asks for a poll, and waits for its end, with which its watchdog's thread ends.
+    /// Asks for a poll, and waits until its launch has ended or waits at the gate. No poll begins within a second of the last.
     pub fn poll(&self, aws: &Aws) {
         let before = aws.calls().len();
         self.request();
         aws.await_calls(before + 1);
-        record::await_fact("the end of a poll", || !self.is_watched());
+        self.rest();
     }
 
-    /// The number of threads: those of the event loop and of polls, and the one that writes lines.
-    pub fn threads(&self) -> usize {
-        fs::read_dir(self.running.proc("task")).map_or(0, Iterator::count)
+    /// Waits until this process and its children have one thread each, which sleeps: a launch that resolves has two.
+    pub fn rest(&self) {
+        // This process at the end, since a message of a launch wakes it up.
+        let processes = || self.children().into_iter().chain([self.running.pid().to_string()]);
+        record::await_fact("rest", || processes().all(|process| sleeps_alone(&process)));
     }
 
-    /// True while a poll has its watchdog.
-    fn is_watched(&self) -> bool {
+    /// The process ids of the children: the command, and a launch that resolves or waits at the gate.
+    pub fn children(&self) -> Vec<String> {
+        let children = self.running.proc(&format!("task/{}/children", self.running.pid()));
         // None are found once the run has ended.
-        let threads = fs::read_dir(self.running.proc("task")).into_iter().flatten().flatten();
-        let mut names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
-        names.any(|name| name.trim_end() == "watchdog")
+        let children = fs::read_to_string(children).unwrap_or_default();
+        children.split_whitespace().map(str::to_owned).collect()
     }
 
     /// Waits until the record has this many lines, and returns their words.
@@ -87,9 +106,28 @@ impl Rotating {
         self.sandbox.path(name).exists()
     }
 
+    /// Ends a run of [`record::SIGNALS`], and asserts its signals, and its starts as `ready`.
+    pub fn recorded(self, expected: &[&str]) -> Outcome {
+        self.running.send(record::END);
+        let outcome = self.running.wait();
+        outcome.ended(Status::Exit(3));
+        let lines = record::lines(&self.sandbox);
+        let words: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(words, expected, "{outcome}");
+        outcome
+    }
+
     /// Sends SIGTERM, and waits for the end.
     pub fn end(self) -> Outcome {
         self.running.signal(Signal::SIGTERM);
         self.running.wait()
     }
+}
+
+/// True for a process that has one thread, which sleeps, and for one that is gone.
+fn sleeps_alone(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let Some((_, fields)) = stat.rsplit_once(") ") else { return true };
+    // The state, and the number of threads (proc_pid_stat(5)).
+    fields.starts_with("S ") && fields.split(' ').nth(17) == Some("1")
 }

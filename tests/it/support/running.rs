@@ -1,6 +1,9 @@
 //! A started run: its signals, its files in `/proc`, and its outcome, awaited under a hard limit.
 
-#![allow(unsafe_code, reason = "the default signals of a child are set between fork and exec")]
+#![allow(
+    unsafe_code,
+    reason = "the default signals of a child are set between fork and exec, and signals are sent by number"
+)]
 
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -10,6 +13,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
+use nix::libc;
 use nix::sys::signal::{SigHandler, Signal, kill, killpg, signal};
 use nix::unistd::Pid;
 
@@ -62,6 +66,11 @@ impl Running {
         kill(self.pid, signal).unwrap();
     }
 
+    /// Sends a signal by its number, which may be a real-time signal.
+    pub fn send(&self, number: i32) {
+        send(self.pid, number);
+    }
+
     /// Sends a signal, waits, and asserts that the run died of it.
     pub fn ends_by(self, signal: Signal) -> Outcome {
         self.signal(signal);
@@ -77,6 +86,7 @@ impl Running {
             killpg(self.pid, Signal::SIGKILL).unwrap();
         }
         let outcome = Outcome {
+            case: self.expectations.case.clone(),
             pid: self.pid,
             status: status.unwrap_or(Status::TimedOut),
             stdout: self.output(&self.stdout),
@@ -92,6 +102,12 @@ impl Running {
             Err(_) => panic!("something still holds the output of {} open", self.pid),
         }
     }
+}
+
+/// Sends a signal by its number: nix knows no real-time signals.
+pub fn send(process: Pid, number: i32) {
+    // SAFETY: kill(2) accesses no memory.
+    assert_eq!(unsafe { libc::kill(process.as_raw(), number) }, 0, "signal {number}");
 }
 
 /// Resets every signal to its default action, which nohup or a shell's `&` may have changed for the test harness.

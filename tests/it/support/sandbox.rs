@@ -12,6 +12,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::Secret;
 use crate::support::connection::Connection;
 use crate::support::directory::Directory;
 use crate::support::outcome::{Expectations, Outcome};
@@ -34,6 +36,16 @@ const SHOW_ENVIRONMENT: [&str; 2] = ["/bin/cat", "/proc/self/environ"];
 /// Reads a file of this repository.
 pub fn repository_file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// A fake like [`served`](super::aws::served) that answers when it is released.
+pub fn held() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#).held())
+}
+
+/// A fake that never answers for the secret `x`.
+pub fn hanging() -> Aws {
+    Aws::start().secret("x", Secret::failing(Fault::Hang))
 }
 
 /// A run that sets `A` to the key `k` of the secret `x`.
@@ -82,11 +94,7 @@ impl Sandbox {
 
     /// Points every AWS client at `aws`, with a region and credentials.
     pub fn aws(self, aws: &Aws) -> Self {
-        self.endpoint(&aws.endpoint())
-            .region("us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-            .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
-            .watch(aws.bare_values())
+        self.endpoint(&aws.endpoint()).region("us-east-1").keys().watch(aws.bare_values())
     }
 
     pub fn endpoint(self, url: &str) -> Self {
@@ -230,6 +238,12 @@ impl Sandbox {
     /// Adds secret values that standard error must not hold.
     pub fn watch(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
         self.expectations.never_said.extend(secrets);
+        self
+    }
+
+    /// Names the row of a table, for the messages of failed assertions.
+    pub fn case(mut self, sentence: impl Into<String>) -> Self {
+        self.expectations.case = sentence.into();
         self
     }
 

@@ -1,22 +1,21 @@
 //! Settings from the options and AWS's variables.
 //!
-//! Every variable that the SDK reads is checked here, since the SDK panics over some invalid values and ignores others.
+//! A variable that the SDK's providers of a container's and an instance's credentials read is checked here as well, since the SDK panics
+//! over some invalid values and ignores others. Variables that only the SDK's own clients would read have no effect (AWS_RETRY_MODE,
+//! AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
-use super::caller::host_source;
-use super::profiles::ConfigFiles;
-use super::settings::{MetadataSettings, Reading, Settings, VariableKeys};
-use super::variable_reader::{
-    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_EXPECTED, RETRY_MODES, parse_boolean, parse_count, parse_one_of,
-};
-use super::variable_reader::{VariableError, VariableReader};
-use crate::backend::aws::protocol::{Endpoint, Endpoints};
+use super::files::ConfigFiles;
+use super::settings::{MetadataSettings, Settings, VariableKeys};
+use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, VariableReader, parse_boolean, parse_count};
+use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
 use crate::model::options::AwsOptions;
+use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
@@ -28,12 +27,24 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 /// The variables that name the profile.
 const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
+/// The variables that choose the credentials, beside those of the profile.
+const CALLER: [&str; 8] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "HOME",
+];
+
 impl Settings {
     /// Merges the options with the variables that the AWS CLI reads as well.
     ///
     /// # Errors
     /// Every variable with an invalid value.
-    pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<VariableError>> {
+    pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
         check_sdk_variables(&mut reader);
         let region = |text: &str| Region::parse(text).ok();
@@ -52,30 +63,27 @@ impl Settings {
             proxy: proxy(&mut reader),
             metadata: metadata(&mut reader),
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            container_token_file: reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+            web_identity_session: reader.text("AWS_ROLE_SESSION_NAME"),
             web_identity_role: web_identity_role.map(|role| role.arn),
             variable_keys: variable_keys(&mut reader),
-            profile_roles: Vec::new(),
-            has_profile: false,
-            profile_has_keys: false,
-            profile_source: Vec::new(),
-            host_source: host_source(inherited),
+            chain: None,
+            caller: CALLER.map(|name| inherited.filled(name).map(ToOwned::to_owned)).into(),
             config_files: config_files(inherited),
-            unreachable_files: Vec::new(),
-            reading: Reading::Only,
+            is_unattended: false,
+            asks_identity: false,
         };
         reader.finish(settings)
     }
 }
 
 fn check_sdk_variables(reader: &mut VariableReader<'_>) {
-    reader.parse("AWS_EC2_METADATA_V1_DISABLED", BOOLEAN_EXPECTED, parse_boolean);
     // The SDK ignores or quotes a value that is not UTF-8.
     reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     let path = |text: &str| text.parse::<http::Uri>().ok();
     reader.parse_secret("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
-    for (name, expected, values) in ENUMERATIONS {
-        reader.parse(name, expected, |text| parse_one_of(values, text));
-    }
+    let mode = |text: &str| ["ipv4", "ipv6"].contains(&text.to_ascii_lowercase().as_str()).then_some(());
+    reader.parse("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", mode);
 }
 
 /// The credentials in variables. AWS_SECURITY_TOKEN is the older name of the token, and precedes it in botocore.
@@ -92,36 +100,20 @@ fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
     }
 }
 
-/// Variables with a fixed set of values, in any case: the name, the expected value in a message, and the values.
-const ENUMERATIONS: &[(&str, &str, &[&str])] = &[
-    ("AWS_RETRY_MODE", RETRY_EXPECTED, &RETRY_MODES),
-    ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", &["IPv4", "IPv6"]),
-    ("AWS_STS_REGIONAL_ENDPOINTS", "legacy or regional", &["legacy", "regional"]),
-    (
-        "AWS_DEFAULTS_MODE",
-        "standard, in-region, cross-region, mobile, auto or legacy",
-        &["standard", "in-region", "cross-region", "mobile", "auto", "legacy"],
-    ),
-];
-
 fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints {
-    let mut endpoint = |name| {
-        let (own, general) = (reader.url(name), reader.url("AWS_ENDPOINT_URL"));
-        Endpoint { option: None, configured: own.or(general) }
-    };
-    let (secrets_manager, parameter_store, sts) = (
-        endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
-        endpoint("AWS_ENDPOINT_URL_SSM"),
-        endpoint("AWS_ENDPOINT_URL_STS"),
-    );
+    let general = reader.url("AWS_ENDPOINT_URL");
+    let configured = Api::ALL.into_iter().filter_map(|api| {
+        let own = reader.url(api.endpoint_setting().0);
+        Some((api, own.or_else(|| general.clone())?))
+    });
+    let configured = configured.collect();
     let mut boolean = |name| reader.parse(name, BOOLEAN_EXPECTED, parse_boolean);
     Endpoints {
         ignored: boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
         use_fips: boolean("AWS_USE_FIPS_ENDPOINT"),
         use_dual_stack: boolean("AWS_USE_DUALSTACK_ENDPOINT"),
-        secrets_manager: Endpoint { option: options.endpoint_url.clone(), ..secrets_manager },
-        parameter_store,
-        sts,
+        option: options.endpoint_url.clone(),
+        configured,
     }
 }
 
@@ -178,41 +170,5 @@ fn config_files(inherited: &Inherited) -> ConfigFiles {
     ConfigFiles {
         config: file("AWS_CONFIG_FILE", "config"),
         credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(variables: &[(&str, &str)]) -> Result<Settings, Vec<&'static str>> {
-        let inherited = Inherited::new(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        Settings::new(&AwsOptions::default(), &inherited)
-            .map_err(|errors| errors.into_iter().map(|error| error.name).collect())
-    }
-
-    #[test]
-    fn every_invalid_variable_is_named() {
-        let invalid = [
-            ("AWS_REGION", "us east"),
-            ("AWS_MAX_ATTEMPTS", "0"),
-            ("AWS_RETRY_MODE", "never"),
-            ("AWS_ENDPOINT_URL", "notaurl"),
-            ("AWS_USE_FIPS_ENDPOINT", "maybe"),
-            ("AWS_CA_BUNDLE", "/nonexistent"),
-            ("HTTPS_PROXY", "socks5://x"),
-        ];
-        let mut named = settings(&invalid).unwrap_err();
-        named.sort_unstable();
-        let mut expected = invalid.map(|(name, _)| name);
-        expected.sort_unstable();
-        assert_eq!(named, expected);
-    }
-
-    #[test]
-    fn an_empty_variable_counts_as_not_set() {
-        let settings =
-            settings(&[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "eu-west-1"), ("AWS_MAX_ATTEMPTS", "")]).unwrap();
-        assert_eq!((settings.region.unwrap().as_str(), settings.max_attempts), ("eu-west-1", None));
     }
 }

@@ -1,18 +1,16 @@
 //! The settings of a session with AWS, as the options, the variables and the profile set them together.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 
-use super::profiles::{ConfigFiles, UnreachableFile};
-use super::role_chain::ProfileRole;
+use super::files::ConfigFiles;
+use super::role_chain::{RoleChain, Source};
 use crate::backend::aws::protocol::Endpoints;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
-
-/// The first text of [`Settings::profile_source`] for a `credential_process`.
-pub const PROCESS: &str = "process";
 
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -32,35 +30,22 @@ pub struct Settings {
     pub metadata: MetadataSettings,
     /// AWS_WEB_IDENTITY_TOKEN_FILE
     pub web_identity_file: Option<String>,
-    /// The role of a web identity, from the profile or else AWS_ROLE_ARN, that gives the credentials with which the roles of the profile
-    /// are assumed.
+    /// AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, which EKS Pod Identity sets.
+    pub container_token_file: Option<String>,
+    /// AWS_ROLE_ARN, for a web identity.
     pub web_identity_role: Option<Arn>,
+    /// AWS_ROLE_SESSION_NAME
+    pub web_identity_session: Option<String>,
     pub variable_keys: VariableKeys,
-    /// The roles that the profile assumes, in order; the last one's credentials are the caller's.
-    pub profile_roles: Vec<ProfileRole>,
-    /// True if the profile exists. The default profile need not.
-    pub has_profile: bool,
-    /// True if credentials come from the profile, or its settings for them are inconsistent.
-    pub profile_has_keys: bool,
-    /// Texts that tell the profile's source of credentials from others; empty without one.
-    pub profile_source: Vec<String>,
-    /// The variables that tell the container's or instance's source of credentials from others.
-    pub host_source: Vec<String>,
+    /// The way to the credentials of the profile; `None` if it has none, or is not used.
+    pub chain: Option<RoleChain>,
+    /// The variables that choose the credentials, for the names of the cache.
+    pub caller: Vec<Option<OsString>>,
     pub config_files: ConfigFiles,
-    /// Those that count as absent.
-    pub unreachable_files: Vec<UnreachableFile>,
-    pub reading: Reading,
-}
-
-/// The reading for which credentials are needed, by which a user may be there to type something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// The only one: this process becomes the command.
-    Only,
-    /// The first of several (`--on-rotation`), for all of which there must be credentials without an MFA code.
-    First,
-    /// A later one: the terminal is the command's.
-    Again,
+    /// True with `--on-rotation`: nobody can be asked for an MFA code at a poll.
+    pub is_unattended: bool,
+    /// True with `check`, which tells whom AWS answers.
+    pub asks_identity: bool,
 }
 
 /// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY without AWS_ACCESS_KEY_ID counts as not set.
@@ -89,14 +74,18 @@ impl Settings {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.profile.is_none()
     }
 
-    /// True if the credentials are those of a `credential_process`.
-    pub fn runs_process(&self) -> bool {
-        !self.has_static_keys() && self.profile_source.first().is_some_and(|source| source == PROCESS)
+    /// Returns a locator with the default region and role if it names none. Equal ones are one request.
+    pub fn complete(&self, locator: &Locator) -> Locator {
+        let (region, role) =
+            (locator.region.as_ref().or(self.region.as_ref()), locator.role.as_ref().or(self.role.as_ref()));
+        Locator { region: region.cloned(), role: role.cloned(), ..locator.clone() }
     }
 
-    /// Returns the role that reads a locator; `None` for the caller.
-    pub fn role_of<'a>(&'a self, locator: &'a Locator) -> Option<&'a Role> {
-        locator.role.as_ref().or(self.role.as_ref())
+    /// Returns a text that differs if requests may have different answers: what is read, where, and by which caller, as options and
+    /// variables have it. It is hashed and never printed: an access key id is in it.
+    pub fn distinction(&self, locator: &Locator) -> String {
+        let endpoints = self.endpoints.distinction(locator.store);
+        format!("{:?}", (self.complete(locator), endpoints, self.profile(), &self.caller))
     }
 
     /// Returns `region` and the fallback regions in the order in which they are tried.
@@ -115,9 +104,34 @@ impl Settings {
         self.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
-    /// The option or variable that names the profile, and the profile.
-    pub fn profile(&self) -> Option<(&'static str, &str)> {
-        let variable = || self.profile_variable.as_ref().map(|(variable, name)| (*variable, name.as_str()));
-        self.profile.as_deref().map(|name| ("--profile", name)).or_else(variable)
+    /// The option or variable that names the profile, if one does, and the profile.
+    pub fn profile(&self) -> (Option<&'static str>, &str) {
+        match (&self.profile, &self.profile_variable) {
+            (Some(name), _) => (Some("--profile"), name),
+            (None, Some((variable, name))) => (Some(variable), name),
+            (None, None) => (None, "default"),
+        }
+    }
+
+    /// Returns the ARNs of the roles that are assumed to find the caller's credentials, in this order: that of a web identity, and then
+    /// those of the profile. An ARN that is none is left out, since STS refuses it.
+    pub fn caller_roles(&self) -> Vec<Arn> {
+        match &self.chain {
+            Some(chain) => {
+                let web_identity = match &chain.source {
+                    Source::WebIdentity(identity) => Some(&identity.role),
+                    Source::Keys(_) | Source::Named(_) | Source::Process(_) | Source::Login | Source::Sso(_) => None,
+                };
+                web_identity
+                    .into_iter()
+                    .chain(chain.roles.iter().map(|role| &role.arn))
+                    .filter_map(|arn| Arn::parse(arn))
+                    .collect()
+            }
+            None if self.uses_profile() && self.web_identity_file.is_some() => {
+                self.web_identity_role.iter().cloned().collect()
+            }
+            None => Vec::new(),
+        }
     }
 }

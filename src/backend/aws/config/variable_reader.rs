@@ -4,25 +4,15 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use crate::model::inherited::Inherited;
+use crate::model::problem::Problem;
+use crate::model::quoting::quoted_unless_secret;
 use crate::model::url::HttpUrl;
 use crate::system::os_error::ReadFailure;
-
-/// A variable with an invalid value.
-#[derive(Debug, PartialEq, Eq)]
-pub struct VariableError {
-    pub name: &'static str,
-    /// The value; `None` if it may be secret.
-    pub text: Option<String>,
-    /// The valid values, in words.
-    pub expected: &'static str,
-    /// The error of the kernel for a file.
-    pub why: Option<String>,
-}
 
 /// A reader of variables. An empty one counts as not set, as in the AWS CLI.
 pub struct VariableReader<'a> {
     pub inherited: &'a Inherited,
-    errors: Vec<VariableError>,
+    errors: Vec<Problem>,
 }
 
 impl<'a> VariableReader<'a> {
@@ -31,7 +21,7 @@ impl<'a> VariableReader<'a> {
     }
 
     /// Returns `value`, or the errors if there are any.
-    pub fn finish<T>(self, value: T) -> Result<T, Vec<VariableError>> {
+    pub fn finish<T>(self, value: T) -> Result<T, Vec<Problem>> {
         if self.errors.is_empty() { Ok(value) } else { Err(self.errors) }
     }
 
@@ -68,8 +58,8 @@ impl<'a> VariableReader<'a> {
     pub fn file(&mut self, name: &'static str, expected: &'static str) -> Option<PathBuf> {
         let path = PathBuf::from(self.inherited.filled(name)?);
         let Err(error) = path.metadata() else { return Some(path) };
-        let (text, why) = (Some(path.display().to_string()), Some(ReadFailure::from(&error).why));
-        self.errors.push(VariableError { name, text, expected, why });
+        let (value, why) = (quoted_unless_secret(&path.display().to_string()), ReadFailure::from(&error).why);
+        self.errors.push(Problem::usage(format!("{name}: {value} is not {expected}: {why}")));
         None
     }
 
@@ -82,7 +72,8 @@ impl<'a> VariableReader<'a> {
     ) -> Option<T> {
         let value = self.inherited.filled(name)?;
         let parsed = value.to_str().and_then(parse);
-        let error = VariableError { name, text: quote(value), expected, why: None };
+        let value = quoted_unless_secret(&quote(value).unwrap_or_default());
+        let error = Problem::usage(format!("{name}: {value} is not {expected}"));
         if parsed.is_none() && !self.errors.contains(&error) {
             self.errors.push(error);
         }
@@ -100,17 +91,6 @@ pub fn parse_boolean(text: &str) -> Option<bool> {
         "false" => Some(false),
         _ => None,
     }
-}
-
-/// The values of AWS_RETRY_MODE and `retry_mode`.
-pub const RETRY_MODES: [&str; 3] = ["standard", "adaptive", "legacy"];
-
-/// The expected value in a message about a retry mode.
-pub const RETRY_EXPECTED: &str = "standard, adaptive or legacy";
-
-/// Accepts one of `values`, in any case.
-pub fn parse_one_of(values: &[&str], text: &str) -> Option<()> {
-    values.iter().any(|value| text.eq_ignore_ascii_case(value)).then_some(())
 }
 
 /// The expected value in a message about a URL.

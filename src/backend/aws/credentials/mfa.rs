@@ -1,46 +1,44 @@
 //! Codes of MFA devices, which the roles of a profile may require.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
 
-use zeroize::Zeroizing;
-
-use super::prompt::ask;
-use crate::backend::aws::config::Settings;
+use crate::backend::aws::config::{ProfileRole, Settings};
 use crate::model::answer::{CredentialsError, FetchError, Wanted};
 use crate::model::quoting::{escaped, one_line};
-use crate::system::termination::ERASE_LINE;
 use crate::time::deadline::Deadline;
 
 /// The codes that were typed, by the serial number of the device: each is asked for once in a launch.
-#[derive(Default)]
-pub struct MfaCodes(BTreeMap<String, Zeroizing<String>>);
+#[derive(Clone, Default)]
+pub struct MfaCodes(BTreeMap<String, String>);
 
 impl MfaCodes {
-    /// Asks on the terminal for the codes that the profile's roles require, and that were not asked for yet. The deadline stands still
-    /// meanwhile.
+    /// Asks on the terminal for the codes that the profile's roles require, and that were not asked for yet.
     ///
     /// # Errors
     /// Without a terminal, or without a code.
     pub fn complete(&mut self, settings: &Settings, deadline: &Deadline) -> Result<(), FetchError> {
-        for serial in settings.profile_roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
+        let roles = settings.chain.iter().flat_map(|chain| &chain.roles);
+        for serial in roles.filter_map(|role| role.mfa_serial.as_ref()) {
             if !self.0.contains_key(serial) {
                 let _awaited = deadline.progress().awaits(format!("the MFA code for {}", one_line(serial)));
-                let code = deadline.paused(|| ask_for(serial)).map_err(no_credentials)?;
+                let code = deadline.asking(|| ask_for(serial)).map_err(no_credentials)?;
                 self.0.insert(serial.clone(), code);
             }
         }
         Ok(())
     }
 
-    pub fn get(&self, serial: &str) -> Option<&str> {
-        self.0.get(serial).map(|code| code.as_str())
+    /// Returns the device of a role, and its code.
+    pub fn of<'a>(&'a self, role: &'a ProfileRole) -> Option<(&'a str, &'a str)> {
+        self.0.get_key_value(role.mfa_serial.as_ref()?).map(|(serial, code)| (serial.as_str(), code.as_str()))
     }
 }
 
-fn ask_for(serial: &str) -> Result<Zeroizing<String>, String> {
+fn ask_for(serial: &str) -> Result<String, String> {
     let serial = one_line(serial);
-    // The question may stand in the place of the progress line.
-    let mut question = format!("{ERASE_LINE}secrets-exec: MFA code for {}: ", escaped(&serial));
+    let mut question = format!("secrets-exec: MFA code for {}: ", escaped(&serial));
     loop {
         match ask(&question) {
             Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => return Ok(code),
@@ -58,7 +56,19 @@ fn ask_for(serial: &str) -> Result<Zeroizing<String>, String> {
     }
 }
 
+/// Asks a question on the terminal and returns the line that is typed; `None` at the end of input (Ctrl-D). The terminal's modes stay:
+/// a code can be used once, so it may be echoed.
+fn ask(question: &str) -> io::Result<Option<String>> {
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    // Even an empty read stops a background job (SIGTTIN), and returns once it is in the foreground, where the question can be seen.
+    let _ = terminal.read(&mut [])?;
+    terminal.write_all(question.as_bytes())?;
+    let mut line = String::new();
+    let length = BufReader::new(terminal).read_line(&mut line)?;
+    Ok((length > 0).then(|| line.trim().to_owned()))
+}
+
 fn no_credentials(why: String) -> FetchError {
     let tried = vec![("profile", why)];
-    FetchError::NoCredentials(CredentialsError { what: Wanted::Credentials, tried, temporary: false, waited: None })
+    FetchError::NoCredentials(CredentialsError { what: Wanted::Credentials, tried, temporary: false, is_final: true })
 }

@@ -1,129 +1,55 @@
-//! The provider for `credential_process` of a profile, a program that prints credentials as JSON.
+//! The provider for a program that prints credentials as JSON: the `credential_process` of a profile, or the AWS CLI for one that
+//! `aws login` wrote.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
 
-use std::error::Error;
-use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::SystemTime;
-use std::{fmt, io};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError as ProviderError;
-use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use futures_util::future::try_join3;
 use nix::errno::Errno;
-use nix::sys::wait::WaitStatus;
 use serde::Deserialize;
-use tokio::net::unix::pipe;
-use zeroize::Zeroizing;
 
-use super::process_group::ProcessGroup;
-use crate::backend::aws::config::Reading;
-use crate::backend::aws::protocol::error_text;
+use super::program::Program;
+use super::provider::{ErrorKind, ProviderError};
+use super::sso::shell_word;
 use crate::model::quoting::one_line;
 use crate::system::os_error;
 
-pub struct CredentialProcess {
-    /// A command for the shell. Its arguments may be secret.
-    command: String,
-    reading: Reading,
+/// Runs a command of the shell, whose arguments may be secret, and returns the credentials that it prints.
+pub async fn process_credentials(command: &str) -> Result<Credentials, ProviderError> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]);
+    printed_credentials(shell, "credential_process").await
 }
 
-impl fmt::Debug for CredentialProcess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CredentialProcess(redacted)")
-    }
-}
-
-impl ProvideCredentials for CredentialProcess {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async {
-            let failed = |why| ProviderError::provider_error(format!("credential_process {why}"));
-            let (group, child) = self.start().map_err(ProviderError::provider_error)?;
-            let output = follow(group, child).await.map_err(failed)?;
-            read(&output).map_err(failed)
-        })
-    }
-}
-
-/// The limit for the output, in bytes. Credentials take a few kilobytes.
-const MAX_OUTPUT: usize = 64 * 1024;
-
-impl CredentialProcess {
-    pub fn new(command: &str, reading: Reading) -> Self {
-        Self { command: command.to_owned(), reading }
-    }
-
-    /// Starts the program. Its standard input is /dev/null, since that of this process is for the command.
-    fn start(&self) -> Result<(ProcessGroup, Child), StartError> {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(&self.command);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        ProcessGroup::start(&mut command, self.reading).map_err(StartError)
-    }
-}
-
-/// The error of a program that could not be started.
-#[derive(Debug)]
-pub struct StartError(io::Error);
-
-impl StartError {
-    /// True if a limit of processes or descriptors is reached, which may change.
-    pub fn is_limit(&self) -> bool {
-        let errno = os_error::errno(&self.0);
-        errno == Errno::EAGAIN || os_error::is_limit(errno)
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "credential_process cannot be started: {}", os_error::text(&self.0))
-    }
-}
-
-impl Error for StartError {}
-
-/// Waits for the end of the program, and returns its output.
-async fn follow(mut group: ProcessGroup, child: Child) -> Result<Zeroizing<Vec<u8>>, String> {
-    let running = try_join3(read_all(child.stdout), read_all(child.stderr), group.ended());
-    let (stdout, stderr, status) =
-        running.await.map_err(|error| format!("cannot be read or waited for: {}", error_text(&error)))?;
-    group.complete();
-    let stderr = one_line(&String::from_utf8_lossy(&stderr));
-    let colon = if stderr.is_empty() { "" } else { ": " };
-    match status {
-        WaitStatus::Exited(_, 0) => Ok(stdout),
-        WaitStatus::Exited(_, status) => Err(format!("ended with status {status}{colon}{stderr}")),
-        WaitStatus::Signaled(_, signal, _) => Err(format!("was ended by {signal}{colon}{stderr}")),
-        _ => Err(format!("ended in an unknown way{colon}{stderr}")),
-    }
-}
-
-/// Reads a pipe to its end or to [`MAX_OUTPUT`].
-async fn read_all(pipe: Option<impl Into<OwnedFd>>) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Allocated once: a vector that grows leaves copies behind, which are not wiped.
-    let mut all = Zeroizing::new(vec![0; MAX_OUTPUT]);
-    let mut length = 0;
-    if let Some(pipe) = pipe {
-        let pipe = pipe::Receiver::from_owned_fd(pipe.into())?;
-        while let Some(rest) = all.get_mut(length..).filter(|rest| !rest.is_empty()) {
-            pipe.readable().await?;
-            match pipe.try_read(rest) {
-                Ok(0) => break,
-                Ok(read) => length += read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
+/// Asks the AWS CLI for the credentials of a profile of `aws login`, whose session the CLI renews itself.
+pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderError> {
+    let mut cli = Command::new("aws");
+    cli.args(["configure", "export-credentials", "--profile", profile, "--format", "process"]);
+    let profile = shell_word(profile);
+    let name = format!("`aws configure export-credentials --profile {profile} --format process` (the AWS CLI)");
+    printed_credentials(cli, &name).await.map_err(|error| match error.kind {
+        ErrorKind::Defect => {
+            ProviderError { why: format!("{}; log in with `aws login --profile {profile}`", error.why), ..error }
         }
-    }
-    all.truncate(length);
-    Ok(all)
+        _ => error,
+    })
+}
+
+async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, ProviderError> {
+    let program = Program::start(command).map_err(|error| {
+        let errno = os_error::errno(&error);
+        // A limit of processes or descriptors may change.
+        let is_limit = errno == Errno::EAGAIN || os_error::is_limit(errno);
+        let kind = if is_limit { ErrorKind::Outage } else { ErrorKind::Defect };
+        ProviderError::new(kind, format!("{name} cannot be started: {}", os_error::text(&error)))
+    })?;
+    let failed = |why| ProviderError::new(ErrorKind::Defect, format!("{name} {why}"));
+    let output = program.output().await.map_err(failed)?;
+    read(&output).map_err(failed)
 }
 
 /// The program's output. All fields are optional, so that an error can name a missing one.

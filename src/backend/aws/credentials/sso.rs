@@ -1,50 +1,62 @@
-//! Failures of SSO: most require the user to log in.
+//! Credentials of SSO (IAM Identity Center): the token of `aws sso login` is exchanged for those of a role.
 
-use aws_credential_types::provider::error::CredentialsError as ProviderError;
-use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
-use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use std::time::{Duration, UNIX_EPOCH};
 
-use crate::backend::aws::protocol::{Classified, SdkFailure, error_text};
-use crate::net::errors::find_source;
+use aws_config::Region;
+use aws_config::sso::SsoTokenProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::token::ProvideToken;
+use aws_sdk_sso::operation::get_role_credentials::{
+    GetRoleCredentials, GetRoleCredentialsError, GetRoleCredentialsInput, GetRoleCredentialsOutput,
+};
+use aws_smithy_runtime_api::client::result::SdkError;
 
-/// Adds the hint `aws sso login` to an error that a log-in fixes.
-pub fn with_login_hint(error: ProviderError, profile: &str) -> ProviderError {
-    if !requires_login(&error) {
-        return error;
-    }
-    let portal =
-        if find_source::<SdkFailure<GetRoleCredentialsError>>(&error).is_some() { "the SSO portal: " } else { "" };
-    let text = format!("{portal}{}; log in with `aws sso login --profile {}`", error_text(&error), shell_word(profile));
-    ProviderError::provider_error(Classified::permanent(text))
+use super::provider::{ErrorKind, ProviderError, SearchContext};
+use crate::backend::aws::config::Sso;
+use crate::backend::aws::protocol::{Api, SdkFailure, classify, error_text};
+use crate::time::retry::Retry;
+
+/// Returns the credentials of a role, for the cached token, which is refreshed if it has nearly expired.
+pub async fn sso_credentials(
+    sso: &Sso,
+    profile: &str,
+    context: &SearchContext<'_>,
+) -> Result<Credentials, ProviderError> {
+    let log_in = |why: String| {
+        let why = format!("{why}; log in with `aws sso login --profile {}`", shell_word(profile));
+        ProviderError::new(ErrorKind::Defect, why)
+    };
+    let config = context.clients.sdk_config(Api::SsoOidc);
+    let tokens = SsoTokenProvider::builder().configure(&config).region(Region::new(sso.region.as_str().to_owned()));
+    let tokens = tokens.session_name(&sso.session).start_url(&sso.start_url).build().await;
+    let token = tokens.provide_token().await.map_err(|error| log_in(error_text(&error)))?;
+
+    let failed = |retry: Retry| ProviderError::of_request("the SSO portal", &retry);
+    let client =
+        context.clients.anonymous(Api::Sso, &sso.region).await.map_err(|error| failed(Retry::Permanent(error)))?;
+    let input = GetRoleCredentialsInput::builder().access_token(token.token());
+    let input = input.account_id(&sso.account).role_name(&sso.role).build();
+    let input = input.map_err(|error| failed(classify(&Failure::construction_failure(error))))?;
+    let output: Result<GetRoleCredentialsOutput, Failure> = client.call(&GetRoleCredentials::new(), input).await;
+    let output = output.map_err(|error| {
+        let failed = failed(classify(&error));
+        match &error {
+            SdkError::ServiceError(service) if service.raw().status().as_u16() == 401 => log_in(failed.why),
+            _ => failed,
+        }
+    })?;
+    let found = output.role_credentials.and_then(|found| {
+        let expiry = UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(found.expiration).ok()?))?;
+        Some(Credentials::new(found.access_key_id?, found.secret_access_key?, found.session_token, Some(expiry), "SSO"))
+    });
+    let incomplete = || ProviderError::new(ErrorKind::Outage, "the SSO portal: a response without credentials");
+    found.ok_or_else(incomplete)
 }
+
+type Failure = SdkFailure<GetRoleCredentialsError>;
 
 /// Returns a word of a POSIX shell's command, in single quotes if it has special characters.
-fn shell_word(text: &str) -> String {
+pub fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./@:+".contains(c);
     if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-/// True if the cached token is missing, invalid or expired, or the portal rejects it.
-fn requires_login(error: &ProviderError) -> bool {
-    if matches!(error, ProviderError::InvalidConfiguration(_)) {
-        return false;
-    }
-    match find_source::<SdkFailure<GetRoleCredentialsError>>(error) {
-        Some(SdkError::ServiceError(service)) => service.raw().status().as_u16() == 401,
-        Some(_) => false,
-        // The failure came before the portal: no token, or one that could not be refreshed.
-        None => find_source::<ConnectorError>(error).is_none(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_special_character_is_quoted_for_a_shell() {
-        assert_eq!(shell_word("dev"), "dev");
-        assert_eq!(shell_word("the $team"), "'the $team'");
-        assert_eq!(shell_word("jane's"), r"'jane'\''s'");
-    }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::response::{GetParametersByPathResponse, Page};
-use crate::backend::aws::protocol::{Client, call, classify};
-use crate::backend::aws::request::SecretRequest;
-use crate::model::answer::{Document, FetchError, Missing, Outage};
-use crate::model::reference::SecretId;
+use super::response::{Parameter, base_name};
+use crate::backend::aws::protocol::{Client, call, classify, read_object};
+use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
+use crate::model::reference::{Locator, SecretId};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
 use crate::time::retry::{Retry, RetryBudget, retry};
@@ -16,24 +16,42 @@ use crate::time::retry::{Retry, RetryBudget, retry};
 /// The limit of GetParametersByPath.
 const MAX_PAGE: u64 = 10;
 
+/// The most parameters below a path, and the most bytes in all their values.
+const MOST: (usize, usize) = (10_000, 64 << 20);
+
+/// A response of GetParametersByPath, which is one page of the parameters.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page {
+    parameters: Vec<Parameter>,
+    next_token: Option<String>,
+}
+
 /// Reads every parameter below the path of `request` in the client's region.
 ///
 /// A page may be empty although others follow: only a page that names no next one is the last.
-pub async fn get_below(client: &Client, request: &SecretRequest, budget: &RetryBudget) -> Result<Document, FetchError> {
+pub async fn get_below(client: &Client, request: &Locator, budget: &RetryBudget) -> Result<Document, FetchError> {
     let mut found = BTreeMap::new();
     let mut token: Option<String> = None;
+    let mut read = (0, 0);
     loop {
-        let Page { parameters, next_token } = get_page(client, request, token.as_deref(), budget).await?;
+        let (parameters, next_token) = get_page(client, request, token.as_deref(), budget).await?;
         for (name, parameter) in parameters {
-            found.insert(name, parameter.into_document(&request.version, &client.region)?);
+            let document = parameter.into_document(&request.version, &client.region)?;
+            read = (read.0 + 1, read.1 + document.body.expose().len());
+            found.insert(name, document);
         }
-        if next_token.is_none() {
-            break;
+        if read.0 > MOST.0 || read.1 > MOST.1 {
+            let why = "more than 10,000 parameters or 64 MiB are below the path: name a longer one";
+            return Err(FetchError::Refused(Refusal::Request(why.to_owned())));
         }
-        if next_token == token {
-            return Err(FetchError::Unavailable(malformed("a page of parameters that is its own next page")));
+        match next_token {
+            None => break,
+            same if same == token => {
+                return Err(FetchError::Unavailable(malformed("a page of parameters that is its own next page")));
+            }
+            next => token = next,
         }
-        token = next_token;
     }
     if found.is_empty() {
         return Err(FetchError::NotFound { missing: Missing::Secret, nearest: None });
@@ -42,12 +60,13 @@ pub async fn get_below(client: &Client, request: &SecretRequest, budget: &RetryB
     Ok(Document { region, parameters: found.into_iter().collect(), ..Document::new(SecretValue::new("")) })
 }
 
+/// Returns the parameters of a page, each with the rest of its name, and the token of the next page.
 async fn get_page(
     client: &Client,
-    request: &SecretRequest,
+    request: &Locator,
     token: Option<&str>,
     budget: &RetryBudget,
-) -> Result<Page, FetchError> {
+) -> Result<(Vec<(String, Parameter)>, Option<String>), FetchError> {
     let path = path(&request.id);
     let mut input: Map<String, Value> = Map::new();
     input.insert("Path".to_owned(), Value::String(path.clone()));
@@ -61,9 +80,14 @@ async fn get_page(
     retry(&budget, async || {
         let body = call(client, "AmazonSSM.GetParametersByPath", &input).await.map_err(|error| classify(&error))?;
         let transient = |why| Retry::Transient(malformed(why), None);
-        let page = GetParametersByPathResponse::read(&body)
-            .ok_or_else(|| transient("a response that is no list of parameters"))?;
-        page.below(&path).ok_or_else(|| transient("a response with a parameter of another path"))
+        let page: Page = read_object(&body).ok_or_else(|| transient("a response that is no list of parameters"))?;
+        let named = page.parameters.into_iter().map(|parameter| {
+            let rest = base_name(parameter.name()?).strip_prefix(base_name(&path))?.to_owned();
+            (!rest.is_empty()).then_some((rest, parameter))
+        });
+        let named =
+            named.collect::<Option<_>>().ok_or_else(|| transient("a response with a parameter of another path"));
+        Ok((named?, page.next_token.filter(|token| !token.is_empty())))
     })
     .await
 }

@@ -1,27 +1,19 @@
-//! The responses of GetParameters and GetParametersByPath, the parameters in them, and the forms of their names: with or without a
-//! leading slash, or an ARN.
+//! The response of GetParameters, the parameters in it, and the forms of their names: with or without a leading slash, or an ARN.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::backend::aws::protocol::{read_object, timestamp};
-use crate::backend::aws::request::SecretRequest;
+use crate::backend::aws::protocol::timestamp;
 use crate::model::answer::{Document, FetchError, Missing, Refusal};
-use crate::model::reference::{Arn, Region, SecretId, Version};
+use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 
 /// A response of GetParameters.
-pub struct GetParametersResponse {
-    parameters: Vec<Parameter>,
-    /// The names, as requested, of parameters and versions that do not exist.
-    invalid_parameters: Vec<String>,
-}
-
-/// The body of such a response.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct GetParametersBody {
-    parameters: Option<Vec<Map<String, Value>>>,
+pub struct GetParametersResponse {
+    parameters: Option<Vec<Parameter>>,
+    /// The names, as requested, of parameters and versions that do not exist.
     invalid_parameters: Option<Vec<String>>,
 }
 
@@ -37,86 +29,32 @@ pub struct Parameter {
 }
 
 impl GetParametersResponse {
-    /// Reads a body; `None` if it is not an object with at least one of the two lists.
-    pub fn read(body: &[u8]) -> Option<Self> {
-        let body: GetParametersBody = read_object(body)?;
-        if body.parameters.is_none() && body.invalid_parameters.is_none() {
-            return None;
+    /// Removes the requested parameter and returns it as a document, or an absence if its name is invalid; `None` if it has neither.
+    pub fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
+        let parameters = self.parameters.get_or_insert_default();
+        if let Some(at) = parameters.iter().position(|parameter| parameter.is_requested(request)) {
+            return Some(parameters.swap_remove(at).into_document(&request.version, region));
         }
-        let parameters = body.parameters.unwrap_or_default().into_iter().map(Parameter::read);
-        let parameters = parameters.collect::<Option<_>>()?;
-        Some(Self { parameters, invalid_parameters: body.invalid_parameters.unwrap_or_default() })
-    }
-
-    /// True if it has the parameter or lists its name as invalid.
-    pub fn is_about(&self, request: &SecretRequest) -> bool {
-        self.parameters.iter().any(|parameter| parameter.is_requested(request))
-            || self.invalid_parameters.iter().any(|name| is_missing(name, request))
-    }
-
-    /// Removes the parameter and returns it as a document.
-    ///
-    /// # Errors
-    /// [`FetchError::NotFound`] if there is none, or those of [`Parameter::into_document`].
-    pub fn take(&mut self, request: &SecretRequest, region: &Region) -> Result<Document, FetchError> {
-        match self.parameters.iter().position(|parameter| parameter.is_requested(request)) {
-            Some(at) => self.parameters.swap_remove(at).into_document(&request.version, region),
-            None => {
-                let missing = if version_selector(request).is_some() { Missing::Version } else { Missing::Secret };
-                Err(FetchError::NotFound { missing, nearest: None })
+        let (id, selector) = (request.id.in_region(region), version_selector(request));
+        let is_missing = |name: &String| {
+            match selector {
+                Some(selector) => name.strip_suffix(selector).and_then(|name| name.strip_suffix(':')),
+                None => Some(name.as_str()),
             }
-        }
-    }
-}
-
-/// A response of GetParametersByPath, which is one page of the parameters.
-pub struct GetParametersByPathResponse {
-    parameters: Vec<Parameter>,
-    next_token: Option<String>,
-}
-
-/// The body of such a response.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct GetParametersByPathBody {
-    parameters: Vec<Map<String, Value>>,
-    next_token: Option<String>,
-}
-
-/// The parameters of a page, each with the rest of its name, and the token of the next page.
-pub struct Page {
-    pub parameters: Vec<(String, Parameter)>,
-    pub next_token: Option<String>,
-}
-
-impl GetParametersByPathResponse {
-    /// Reads a body; `None` if it is not an object with a list of parameters.
-    pub fn read(body: &[u8]) -> Option<Self> {
-        let GetParametersByPathBody { parameters, next_token } = read_object(body)?;
-        let parameters = parameters.into_iter().map(Parameter::read).collect::<Option<_>>()?;
-        Some(Self { parameters, next_token })
-    }
-
-    /// Names each parameter by what follows `path`; `None` if one of them is not below it.
-    pub fn below(self, path: &str) -> Option<Page> {
-        let rest = |parameter: &Parameter| {
-            let name = parameter.name.as_deref().or(parameter.arn.as_deref())?;
-            let rest = base_name(name).strip_prefix(base_name(path))?;
-            (!rest.is_empty()).then(|| rest.to_owned())
+            .is_some_and(|name| base_name(name) == base_name(id.name()))
         };
-        let named = self.parameters.into_iter().map(|parameter| Some((rest(&parameter)?, parameter)));
-        let parameters = named.collect::<Option<_>>()?;
-        Some(Page { parameters, next_token: self.next_token.filter(|token| !token.is_empty()) })
+        let missing = if selector.is_some() { Missing::Version } else { Missing::Secret };
+        let is_missing = self.invalid_parameters.iter().flatten().any(is_missing);
+        is_missing.then_some(Err(FetchError::NotFound { missing, nearest: None }))
     }
 }
 
 impl Parameter {
-    /// Reads the object of a parameter; `None` if one of its fields has another type.
-    fn read(object: Map<String, Value>) -> Option<Self> {
-        serde_json::from_value(Value::Object(object)).ok()
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref().or(self.arn.as_deref())
     }
 
-    fn is_requested(&self, request: &SecretRequest) -> bool {
+    fn is_requested(&self, request: &Locator) -> bool {
         self.is_named(&request.id) && self.has_version(&request.version)
     }
 
@@ -154,17 +92,6 @@ impl Parameter {
     }
 }
 
-/// True if an invalid name is the requested one.
-fn is_missing(name: &str, request: &SecretRequest) -> bool {
-    let requested = base_name(request.id.name());
-    match version_selector(request) {
-        Some(selector) => {
-            base_name(name).strip_suffix(selector).and_then(|name| name.strip_suffix(':')) == Some(requested)
-        }
-        None => base_name(name) == requested,
-    }
-}
-
 /// Returns the part that all forms of a parameter's name share.
 pub fn base_name(name: &str) -> &str {
     let name = if Arn::is_meant(name) { name.split_once(":parameter/").map_or(name, |(_, name)| name) } else { name };
@@ -179,8 +106,8 @@ pub fn referenced_secret(name: &str) -> Option<&str> {
 }
 
 /// Returns `NAME`, `NAME:LABEL` or `NAME:VERSION`, each with a name or an ARN, as GetParameters takes it.
-pub fn requested_name(request: &SecretRequest, region: &Region) -> String {
-    let id = request.id_in(region);
+pub fn requested_name(request: &Locator, region: &Region) -> String {
+    let id = request.id.in_region(region);
     match version_selector(request) {
         Some(selector) => format!("{id}:{selector}"),
         None => id.to_string(),
@@ -188,54 +115,6 @@ pub fn requested_name(request: &SecretRequest, region: &Region) -> String {
 }
 
 /// Returns the requested label or version number. Without one, AWS returns the newest version.
-fn version_selector(request: &SecretRequest) -> Option<&str> {
+fn version_selector(request: &Locator) -> Option<&str> {
     request.version.label().or(request.version.id())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Option<GetParametersResponse> {
-        GetParametersResponse::read(text.as_bytes())
-    }
-
-    #[test]
-    fn a_body_without_a_list_of_parameters_is_no_response() {
-        for text in [
-            "{}",
-            r#"{"Parameters":{}}"#,
-            r#"{"Parameters":["/a"]}"#,
-            r#"{"Parameters":[["/a",null,1,"x"]]}"#,
-            r#"[[["/a",null,1,"x"]],[]]"#,
-            r#"{"InvalidParameters":[7]}"#,
-            r#"{"Parameters":[{"Name":7}]}"#,
-            r#"{"Parameters":[{"Name":"/a","Version":"1"}]}"#,
-            r#"{"Parameters":[{"Name":"/a","Version":1.5}]}"#,
-        ] {
-            assert!(read(text).is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_name_with_the_end_of_an_arn_in_it_is_another_name() {
-        let (store, id) = SecretId::parse("ssm:/prod/db").unwrap();
-        let region = Region::parse("us-east-1").unwrap();
-        let request = SecretRequest { region, role: None, store, id, version: Version::Current };
-        let named = |name: &str| read(&format!(r#"{{"Parameters":[{{"Name":"{name}","Value":"x"}}]}}"#)).unwrap();
-        assert!(named("prod/db").is_about(&request));
-        assert!(!named("/prod/d6789012:parameter/prod/db").is_about(&request));
-    }
-
-    #[test]
-    fn null_counts_as_absent() {
-        let (store, id) = SecretId::parse("ssm:/a").unwrap();
-        let region = Region::parse("us-east-1").unwrap();
-        let request = SecretRequest { region: region.clone(), role: None, store, id, version: Version::Current };
-        let text = r#"{"Parameters":[{"Name":"/a","ARN":null,"Version":null,"Value":null}],"InvalidParameters":null}"#;
-        let mut response = read(text).unwrap();
-        assert!(response.is_about(&request));
-        assert!(matches!(response.take(&request, &region), Err(FetchError::Refused(Refusal::NoValue))));
-        assert!(!response.is_about(&request));
-    }
 }

@@ -1,19 +1,13 @@
 //! The least-privilege IAM policy of a launch, derived from the requests that it makes, without any request.
-//!
-//! - `identity`: the caller or a role, the locators that it reads and the roles that it assumes.
-//! - `statements`: the resources of each action, as JSON.
 
-mod identity;
 mod statements;
-
-pub use identity::UnknownRole;
 
 use std::collections::BTreeSet;
 
 use super::config::Settings;
 use crate::model::options::PolicyOptions;
+use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator};
-use identity::Identity;
 use statements::{Action, Statements};
 
 /// The quota for a managed policy, in characters without white space.
@@ -42,27 +36,50 @@ pub enum PolicyNotice {
     Empty,
 }
 
-/// Returns the policy as JSON with a line feed at its end, and the notices about it. `settings` include the profile's.
+/// Returns the policy of the caller, or of the role that `options` name, as JSON with a line feed at its end, and the notices about it.
+/// `settings` include the profile's.
 ///
 /// # Errors
-/// When the role whose policy is wanted is not used.
+/// When no locator is read with that role, and no credentials are found by assuming it.
 pub fn policy(
     settings: &Settings,
     locators: &BTreeSet<&Locator>,
     reader: Reader,
     options: &PolicyOptions,
-) -> Result<(String, Vec<PolicyNotice>), UnknownRole> {
-    let identity = Identity::new(settings, locators, options.for_role.as_ref())?;
-    let mut statements = Statements::new(identity.account().or(options.account.as_deref()));
+) -> Result<(String, Vec<PolicyNotice>), Problem> {
+    let requests: BTreeSet<_> = locators.iter().map(|locator| settings.complete(locator)).collect();
+    let of_requests: BTreeSet<Arn> =
+        requests.iter().filter_map(|request| Some(request.role.as_ref()?.arn.clone())).collect();
+    // A web identity and a profile assume roles to find the credentials, each with those of the one before: the last is the caller.
+    let chain = settings.caller_roles();
+    let named = options.for_role.as_ref().map(|role| &role.arn);
+    if let Some(role) = named.filter(|role| !of_requests.contains(role) && !chain.contains(role)) {
+        let known: BTreeSet<String> = of_requests.iter().chain(&chain).map(Arn::to_string).collect();
+        let known = Vec::from_iter(known).join(", ");
+        let text = format!(
+            "--for-role: the launch does not assume {role}: no reference, --role-arn, profile or AWS_ROLE_ARN names it"
+        );
+        let what = if known.is_empty() { "it assumes no role".to_owned() } else { format!("the roles are {known}") };
+        return Err(Problem::usage(text).help(format!("{what}; leave --for-role out for the caller's policy")));
+    }
+    let is_caller = named.is_none() || chain.last() == named;
+    let steps = chain.iter().zip(chain.iter().skip(1)).filter(|(from, _)| Some(*from) == named);
+    let mut assumed: BTreeSet<&Arn> = steps.map(|(_, to)| to).collect();
+    if is_caller {
+        assumed.extend(&of_requests);
+    }
+    // A named role reads names in its own account.
+    let mut statements = Statements::new(named.and_then(|role| role.account()).or(options.account.as_deref()));
     let mut is_any_region = false;
-    for locator in locators.iter().copied().filter(|locator| identity.reads(settings.role_of(locator))) {
-        match locator.region.as_ref().or(settings.region.as_ref()) {
+    let is_read = |request: &&Locator| request.role.as_ref().map_or(is_caller, |role| Some(&role.arn) == named);
+    for request in requests.iter().filter(is_read) {
+        match &request.region {
             Some(region) => {
-                settings.regions(region).iter().for_each(|region| statements.add_reading(locator, Some(region)));
+                settings.regions(region).iter().for_each(|region| statements.add_reading(request, Some(region)));
             }
             // Any region includes the fallback regions.
             None => {
-                statements.add_reading(locator, None);
+                statements.add_reading(request, None);
                 is_any_region = true;
             }
         }
@@ -70,8 +87,8 @@ pub fn policy(
     if options.describe || reader == Reader::Agent {
         statements.add_describing();
     }
-    for role in identity.assumed() {
-        statements.add(Action::AssumeRole, role.clone());
+    for role in &assumed {
+        statements.add(Action::AssumeRole, (*role).clone());
     }
     let policy = statements.policy(&options.kms_keys);
     let mut notices = Vec::new();
@@ -81,8 +98,8 @@ pub fn policy(
     if reader == Reader::Agent {
         notices.push(PolicyNotice::OtherIdentity(None));
     }
-    if !identity.is_named() {
-        notices.extend(identity.assumed().cloned().map(|role| PolicyNotice::OtherIdentity(Some(role))));
+    if named.is_none() {
+        notices.extend(assumed.into_iter().cloned().map(|role| PolicyNotice::OtherIdentity(Some(role))));
     }
     let characters = policy.to_string().chars().count();
     if characters > MAX_CHARACTERS {

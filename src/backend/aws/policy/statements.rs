@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use crate::backend::aws::parameter_store::{base_name, referenced_secret};
-use crate::backend::aws::protocol::{COMMERCIAL, partition_of};
+use crate::backend::aws::protocol::{own_host, partition_of};
 use crate::model::reference::{Arn, Locator, Region, Store};
 
 /// The version of the policy language.
@@ -79,7 +79,7 @@ impl Statements {
     /// Adds the permissions that read a locator in a region, or in any. A permission covers every version.
     pub fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let (arn, account) = (locator.id.arn(), self.account.clone());
-        let of_region = region.and_then(partition_of).unwrap_or(COMMERCIAL).name;
+        let of_region = region.map_or("aws", partition_of);
         let place = Place {
             partition: arn.map_or(of_region, Arn::partition),
             region: region.map_or(ANY, Region::as_str),
@@ -151,9 +151,8 @@ impl Statements {
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {
         let mut services = BTreeSet::new();
         for region in keys.iter().filter_map(Arn::region) {
-            let suffix = partition_of(&region).unwrap_or(COMMERCIAL).dns_suffix;
             let users = self.decrypting.iter().filter(|(_, used)| used.as_ref().is_none_or(|used| *used == region));
-            services.extend(users.map(|(store, _)| format!("{}.{region}.{suffix}", store.service())));
+            services.extend(users.filter_map(|(store, _)| own_host((*store).into(), &region)));
         }
         if services.is_empty() {
             return None;

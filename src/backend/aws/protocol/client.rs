@@ -31,11 +31,9 @@ use hyper::body::Frame;
 use tokio::time::timeout;
 
 use super::endpoints::Api;
+use crate::model::answer::{Denial, FetchError};
 use crate::model::reference::Region;
 use crate::net::errors::BoxError;
-
-/// Credentials that expire sooner than this are renewed before they are used; AWS's SDKs do the same.
-const RENEWED_BEFORE_EXPIRY: Duration = Duration::from_secs(10);
 
 /// The failure of a request: no response, or an error response.
 pub type SdkFailure<E> = SdkError<E, HttpResponse>;
@@ -46,19 +44,16 @@ pub struct Client {
     pub api: Api,
     pub endpoint: Uri,
     pub region: Region,
-    pub credentials: Credentials,
+    /// `None` for requests without a signature.
+    pub credentials: Option<Credentials>,
     pub http: SharedHttpConnector,
-    pub timeouts: Timeouts,
 }
 
-/// The time limits of an attempt.
-#[derive(Clone, Copy)]
-pub struct Timeouts {
-    /// From the request to the end of the response.
-    pub whole: Duration,
-    /// For each part of a response's body.
-    pub stall: Duration,
-}
+/// The time limit of an attempt, from the request to the end of the response.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time limit for each part of a response: the cost of a server that accepts the connection and never answers.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Client {
     /// Calls one of the SDK's operations. `I`, `O` and `E` are its input, output and error.
@@ -102,9 +97,7 @@ impl Client {
             let mut response = self.http.call(request).await.map_err(SdkFailure::dispatch_failure)?;
             let mut body = std::mem::replace(response.body_mut(), SdkBody::taken());
             let mut whole = Vec::new();
-            while let Some(frame) =
-                timeout(self.timeouts.stall, body.frame()).await.map_err(SdkFailure::timeout_error)?
-            {
+            while let Some(frame) = timeout(READ_TIMEOUT, body.frame()).await.map_err(SdkFailure::timeout_error)? {
                 match frame.map(Frame::into_data) {
                     Ok(data) => whole.extend_from_slice(&data.unwrap_or_default()),
                     Err(error) => return Err(SdkFailure::response_error(error, response)),
@@ -113,7 +106,7 @@ impl Client {
             *response.body_mut() = SdkBody::from(whole);
             Ok(response)
         };
-        timeout(self.timeouts.whole, exchange).await.map_err(SdkFailure::timeout_error)?
+        timeout(ATTEMPT_TIMEOUT, exchange).await.map_err(SdkFailure::timeout_error)?
     }
 
     /// Sets the URL and adds the headers of the signature (AWS Signature Version 4).
@@ -122,10 +115,11 @@ impl Client {
         let authority = self.endpoint.authority().map(http::uri::Authority::as_str).unwrap_or_default();
         let base = self.endpoint.path().trim_end_matches('/');
         request.set_uri(format!("{scheme}://{authority}{base}{}", request.uri()))?;
+        let Some(credentials) = &self.credentials else { return Ok(request) };
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Double;
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
-        let identity = Identity::from(self.credentials.clone());
+        let identity = Identity::from(credentials.clone());
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
             .region(self.api.signing_region(&self.region))
@@ -154,7 +148,20 @@ pub fn defect(credentials: &Credentials) -> Option<&'static str> {
     )
 }
 
-/// True for credentials to renew before they are used.
-pub fn expires_soon(credentials: &Credentials) -> bool {
-    credentials.expiry().is_some_and(|expiry| expiry <= SystemTime::now() + RENEWED_BEFORE_EXPIRY)
+/// The name of the provider that has the credentials, a property of these.
+#[derive(Clone, Copy, Debug)]
+pub struct ProviderName(pub &'static str);
+
+/// Adds the provider of `credentials`, and the end of their key's id, to AWS's error that refuses them.
+pub fn with_provider(error: FetchError, credentials: Option<&Credentials>) -> FetchError {
+    match (error, credentials) {
+        (FetchError::Denied { message, cause: cause @ Denial::Credentials, .. }, Some(credentials)) => {
+            let provider = credentials.get_property().map_or("AssumeRole", |ProviderName(name)| name);
+            let id = credentials.access_key_id();
+            let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
+            let identity = Some(format!("those of the provider {provider}, with the access key …{end}"));
+            FetchError::Denied { message, cause, identity }
+        }
+        (error, _) => error,
+    }
 }

@@ -1,5 +1,8 @@
 //! Endpoints: those that are configured, and AWS's own for each service, region, FIPS and dual stack.
 
+use std::collections::BTreeMap;
+
+use futures_util::future::FutureExt;
 use http::Uri;
 
 use super::partitions::commercial_host;
@@ -8,18 +11,38 @@ use crate::model::url::HttpUrl;
 use crate::net::errors::BoxError;
 
 /// A service of AWS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Api {
     Store(Store),
     Sts,
+    /// The portal that gives the credentials of a role.
+    Sso,
+    /// The service that refreshes the tokens of SSO.
+    SsoOidc,
 }
 
 impl Api {
+    pub const ALL: [Self; 5] =
+        [Self::Store(Store::SecretsManager), Self::Store(Store::ParameterStore), Self::Sts, Self::Sso, Self::SsoOidc];
+
     /// The service's name in host names and in signatures.
     pub fn name(self) -> &'static str {
         match self {
             Self::Store(store) => store.service(),
             Self::Sts => "sts",
+            Self::Sso => "portal.sso",
+            Self::SsoOidc => "oidc",
+        }
+    }
+
+    /// The variable of its endpoint, and its name in a `services` section.
+    pub fn endpoint_setting(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Store(Store::SecretsManager) => ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secrets_manager"),
+            Self::Store(Store::ParameterStore) => ("AWS_ENDPOINT_URL_SSM", "ssm"),
+            Self::Sts => ("AWS_ENDPOINT_URL_STS", "sts"),
+            Self::Sso => ("AWS_ENDPOINT_URL_SSO", "sso"),
+            Self::SsoOidc => ("AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc"),
         }
     }
 
@@ -43,41 +66,26 @@ impl From<Store> for Api {
 pub struct Endpoints {
     /// True if endpoints of variables and profiles are ignored: AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, else the profile's.
     pub ignored: Option<bool>,
-    pub secrets_manager: Endpoint,
-    pub parameter_store: Endpoint,
-    pub sts: Endpoint,
+    /// `--endpoint-url`, Secrets Manager's, which is never ignored.
+    pub option: Option<HttpUrl>,
+    /// A variable's, else the profile's.
+    pub configured: BTreeMap<Api, HttpUrl>,
     /// AWS_USE_FIPS_ENDPOINT, else the profile's.
     pub use_fips: Option<bool>,
     /// AWS_USE_DUALSTACK_ENDPOINT, else the profile's.
     pub use_dual_stack: Option<bool>,
 }
 
-/// The configured endpoints of one service.
-#[derive(Clone, Debug, Default)]
-pub struct Endpoint {
-    /// `--endpoint-url`, which is never ignored.
-    pub option: Option<HttpUrl>,
-    /// A variable's, else the profile's.
-    pub configured: Option<HttpUrl>,
-}
-
 impl Endpoints {
-    fn configured(&self, api: Api) -> Option<&HttpUrl> {
-        let endpoint = match api {
-            Api::Store(Store::SecretsManager) => &self.secrets_manager,
-            Api::Store(Store::ParameterStore) => &self.parameter_store,
-            Api::Sts => &self.sts,
-        };
-        let configured = endpoint.configured.as_ref().filter(|_| self.ignored != Some(true));
-        endpoint.option.as_ref().or(configured)
+    pub fn configured(&self, api: Api) -> Option<&HttpUrl> {
+        let option = self.option.as_ref().filter(|_| api == Api::Store(Store::SecretsManager));
+        option.or_else(|| self.configured.get(&api).filter(|_| self.ignored != Some(true)))
     }
 
-    /// Returns texts that differ if requests of a store, or those for credentials, go to other endpoints.
-    pub fn distinction(&self, store: Store) -> Vec<String> {
-        let configured = [self.configured(store.into()), self.configured(Api::Sts)];
-        let configured = configured.map(|url| url.map(ToString::to_string).unwrap_or_default());
-        let special = [self.use_fips, self.use_dual_stack].map(|flag| (flag == Some(true)).to_string());
-        configured.into_iter().chain(special).collect()
+    /// Returns a text that differs if requests of a store, or those for credentials, go to other endpoints.
+    pub fn distinction(&self, store: Store) -> String {
+        let configured = [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
+        format!("{:?}", (configured, [self.use_fips, self.use_dual_stack].map(|flag| flag == Some(true))))
     }
 }
 
@@ -97,119 +105,31 @@ pub async fn find_endpoint(endpoints: &Endpoints, api: Api, region: &Region) -> 
     }
 }
 
-/// Resolves an endpoint by the SDK's rules. Those of Parameter Store equal those of STS except for the service's name.
+/// Returns AWS's own host of a service in a region.
+pub fn own_host(api: Api, region: &Region) -> Option<String> {
+    // The rules wait for nothing.
+    let endpoint = find_endpoint(&Endpoints::default(), api, region).now_or_never()?.ok()?;
+    endpoint.host().map(str::to_owned)
+}
+
+/// Resolves an endpoint by the SDK's rules. Those of Parameter Store and of SSO equal those of STS except for the service's name.
 async fn resolve_by_rules(
     endpoints: &Endpoints,
     api: Api,
     region: &Region,
     configured: Option<&HttpUrl>,
 ) -> Result<String, BoxError> {
-    let (fips, dual_stack) = (endpoints.use_fips, endpoints.use_dual_stack);
-    let (region, configured) = (region.as_str(), configured.map(HttpUrl::to_string));
-    if api == Api::Store(Store::SecretsManager) {
-        use aws_sdk_secretsmanager::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-        let parameters = Params::builder().region(region).set_endpoint(configured);
-        let parameters = parameters.set_use_fips(fips).set_use_dual_stack(dual_stack).build()?;
-        return Ok(DefaultResolver::new().resolve_endpoint(&parameters).await?.url().to_owned());
-    }
-    use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-    let parameters = Params::builder().region(region).set_endpoint(configured);
-    let parameters = parameters.set_use_fips(fips).set_use_dual_stack(dual_stack).build()?;
-    let endpoint = DefaultResolver::new().resolve_endpoint(&parameters).await?;
-    Ok(endpoint.url().replacen("https://sts", &format!("https://{}", api.name()), 1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const REGIONS: [&str; 17] = [
-        "us-east-1",
-        "eu-central-1",
-        "ap-southeast-5",
-        "il-central-1",
-        "mx-central-1",
-        "us-gov-west-1",
-        "us-gov-east-1",
-        "cn-north-1",
-        "us-iso-east-1",
-        "us-isob-east-1",
-        "eu-isoe-west-1",
-        "us-isof-south-1",
-        "eusc-de-east-1",
-        "us-nowhere-12",
-        "xx-west-1",
-        "local",
-        "eu-west-1a",
-    ];
-    const SWITCHES: [Option<bool>; 3] = [None, Some(false), Some(true)];
-
-    fn block_on<F: Future>(future: F) -> F::Output {
-        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
-    }
-
-    #[test]
-    fn the_signing_region_of_sts_is_that_of_the_sdk() {
-        use aws_sdk_sts::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-        for region in REGIONS.iter().chain(&["aws-global"]) {
-            let parameters = Params::builder().region(*region).build().unwrap();
-            let endpoint = block_on(DefaultResolver::new().resolve_endpoint(&parameters)).unwrap();
-            let scheme = endpoint.auth_schemes().first();
-            let sdk = scheme.and_then(|scheme| scheme.get("signingRegion")?.as_string());
-            let region = Region::parse(region).unwrap();
-            assert_eq!(Api::Sts.signing_region(&region), sdk.unwrap_or(region.as_str()));
-        }
-    }
-
-    fn found(api: Api, region: &str, fips: Option<bool>, dual_stack: Option<bool>) -> Option<String> {
-        let endpoints = Endpoints { use_fips: fips, use_dual_stack: dual_stack, ..Endpoints::default() };
-        let found = block_on(find_endpoint(&endpoints, api, &Region::parse(region).unwrap()));
-        found.ok().map(|uri| uri.to_string())
-    }
-
-    /// The endpoint that the SDK's own client of a service uses.
-    macro_rules! of_sdk {
-        ($sdk:ident, $region:expr, $fips:expr, $dual_stack:expr) => {{
+    /// The endpoint by the rules of a service's crate.
+    macro_rules! by_rules {
+        ($sdk:ident) => {{
             use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-            let parameters =
-                Params::builder().region($region).set_use_fips($fips).set_use_dual_stack($dual_stack).build().unwrap();
-            let found = block_on(DefaultResolver::new().resolve_endpoint(&parameters));
-            found.ok().map(|endpoint| format!("{}/", endpoint.url()))
+            let parameters = Params::builder().region(region.as_str()).set_endpoint(configured.map(HttpUrl::to_string));
+            let parameters = parameters.set_use_fips(endpoints.use_fips).set_use_dual_stack(endpoints.use_dual_stack);
+            DefaultResolver::new().resolve_endpoint(&parameters.build()?).await?
         }};
     }
-
-    #[test]
-    fn endpoints_are_those_of_the_sdk() {
-        for region in REGIONS {
-            for fips in SWITCHES {
-                for dual_stack in SWITCHES {
-                    let case = format!("{region}, FIPS {fips:?}, dual stack {dual_stack:?}");
-                    let own = |api| found(api, region, fips, dual_stack);
-                    let sdk = of_sdk!(aws_sdk_secretsmanager, region, fips, dual_stack);
-                    assert_eq!(own(Api::Store(Store::SecretsManager)), sdk, "{case}");
-                    assert_eq!(own(Api::Sts), of_sdk!(aws_sdk_sts, region, fips, dual_stack), "{case}");
-                }
-            }
-        }
+    if api == Api::Store(Store::SecretsManager) {
+        return Ok(by_rules!(aws_sdk_secretsmanager).url().to_owned());
     }
-
-    /// The endpoints of aws-sdk-ssm 1.133.0, which is no dependency. For all of `REGIONS` its rules equal those of STS.
-    #[test]
-    fn parameter_store_has_its_own_host_names() {
-        for (region, fips, dual_stack, host) in [
-            ("us-east-1", false, false, "ssm.us-east-1.amazonaws.com"),
-            ("us-east-1", true, false, "ssm-fips.us-east-1.amazonaws.com"),
-            ("us-east-1", false, true, "ssm.us-east-1.api.aws"),
-            ("us-east-1", true, true, "ssm-fips.us-east-1.api.aws"),
-            ("us-gov-west-1", true, false, "ssm.us-gov-west-1.amazonaws.com"),
-            ("us-gov-east-1", false, true, "ssm.us-gov-east-1.api.aws"),
-            ("cn-north-1", false, false, "ssm.cn-north-1.amazonaws.com.cn"),
-            ("cn-north-1", true, false, "ssm-fips.cn-north-1.amazonaws.com.cn"),
-            ("us-iso-east-1", false, false, "ssm.us-iso-east-1.c2s.ic.gov"),
-            ("eusc-de-east-1", false, false, "ssm.eusc-de-east-1.amazonaws.eu"),
-        ] {
-            let url = found(Api::Store(Store::ParameterStore), region, Some(fips), Some(dual_stack));
-            assert_eq!(url, Some(format!("https://{host}/")));
-        }
-    }
+    Ok(by_rules!(aws_sdk_sts).url().replacen("https://sts", &format!("https://{}", api.name()), 1))
 }

@@ -4,7 +4,6 @@ use std::error::Error;
 
 use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_secretsmanager::error::ErrorMetadata;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use crate::model::library_text::plain_text;
@@ -38,10 +37,6 @@ fn own_text(error: &(dyn Error + 'static)) -> String {
     let is_wrapped = matches!(error.downcast_ref(), Some(CredentialsError::ProviderError(_)));
     if is_wrapped || error.is::<ConnectorError>() || error.is::<hyper_util::client::legacy::Error>() {
         return String::new();
-    }
-    if let Some(meta) = error.downcast_ref::<ErrorMetadata>() {
-        let parts = [meta.code(), meta.message()];
-        return one_line(&parts.into_iter().flatten().collect::<Vec<_>>().join(": "));
     }
     if matches!(error.downcast_ref(), Some(rustls::Error::InvalidMessage(_))) {
         return "the answer is not TLS; the endpoint may speak http".to_owned();

@@ -1,8 +1,5 @@
 //! The errors of AWS, with the status, code and message that AWS sends.
 
-use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::http::Response;
 use crate::support::sandbox::CANARY;
 
@@ -140,20 +137,6 @@ pub fn retry_after(seconds: u64) -> Fault {
 pub fn amz_retry_after(milliseconds: u64) -> Fault {
     let headers = vec![("x-amz-retry-after", milliseconds.to_string())];
     Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
-}
-
-/// 503 with `Retry-After` as a date, which has whole seconds.
-pub fn retry_at(after: std::time::Duration) -> Fault {
-    let date = Command::new("date").args(["-u", &format!("-d@{}", epoch() + after.as_secs()), DATE]).output().unwrap();
-    let headers = vec![("retry-after", String::from_utf8(date.stdout).unwrap().trim().to_owned())];
-    Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
-}
-
-/// HTTP's format of dates (RFC 9110, IMF-fixdate).
-const DATE: &str = "+%a, %d %b %Y %H:%M:%S GMT";
-
-fn epoch() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// A status with an empty body.

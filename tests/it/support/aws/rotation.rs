@@ -1,7 +1,4 @@
-//! Changes of the fake while a run goes on: other versions of a secret, failures that begin and end, credentials that expire.
-
-use std::process::Command;
-use std::time::{Duration, SystemTime};
+//! Changes of the fake while a run goes on: other versions of a secret, and failures that begin and end.
 
 use super::Aws;
 use super::fault::Fault;
@@ -33,13 +30,5 @@ impl Aws {
     /// Answers the requests of an operation again.
     pub fn recover(&self, operation: &str) {
         self.shared.service().troubles.remove(operation);
-    }
-
-    /// Lets the credentials that the fake returns from now on expire in this time.
-    pub fn credentials_expire_in(&self, time: Duration) {
-        let end = (SystemTime::now() + time).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-        let date = Command::new("date").args(["-u", &format!("-d@{end}"), "+%Y-%m-%dT%H:%M:%SZ"]).output().unwrap();
-        let date = String::from_utf8(date.stdout).unwrap().trim().to_owned();
-        self.shared.service().expiry = Some(date);
     }
 }

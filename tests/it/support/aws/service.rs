@@ -44,8 +44,6 @@ pub struct Service {
     pub descriptions: BTreeMap<String, Result<serde_json::Value, Fault>>,
     pub denies_roles: bool,
     pub gathers: usize,
-    /// The expiration of credentials; `None` for [`EXPIRATION`].
-    pub expiry: Option<String>,
     /// The regions in which every request fails.
     pub outages: BTreeMap<String, Fault>,
     /// The failures by operation or path.
@@ -80,15 +78,14 @@ impl Service {
             "GetParameters" => Answer::Send(parameter::answer(&self.parameters, call)),
             "GetParametersByPath" => Answer::Send(parameter::below(&self.parameters, call)),
             "/secretsmanager/get" => agent::secret(self, call),
-            "/credentials" => Answer::Send(credentials(CONTAINER_KEY, self.expiration())),
+            "/credentials" => Answer::Send(credentials(CONTAINER_KEY, EXPIRATION)),
             "/federation/credentials" => Answer::Send(portal(call)),
+            "/token" => Answer::Send(refreshed()),
             "/hang" => Answer::Never,
             "/latest/api/token" => Answer::Send(metadata("token-of-the-test")),
             "/latest/meta-data/placement/region" => Answer::Send(metadata(INSTANCE_REGION)),
             "/latest/meta-data/iam/security-credentials/" => Answer::Send(metadata("app")),
-            "/latest/meta-data/iam/security-credentials/app" => {
-                Answer::Send(credentials(INSTANCE_KEY, self.expiration()))
-            }
+            "/latest/meta-data/iam/security-credentials/app" => Answer::Send(credentials(INSTANCE_KEY, EXPIRATION)),
             _ => Answer::Send(Response { status: 404, ..metadata("") }),
         }
     }
@@ -116,10 +113,6 @@ impl Service {
         }
     }
 
-    fn expiration(&self) -> &str {
-        self.expiry.as_deref().unwrap_or(EXPIRATION)
-    }
-
     fn assume(&self, call: &Call, action: &str) -> Response {
         if self.denies_roles {
             let role = call.form().remove("RoleArn").unwrap_or_default();
@@ -143,7 +136,7 @@ impl Service {
                  <SecretAccessKey>{ACCESS_SECRET}</SecretAccessKey><SessionToken>{ACCESS_SECRET}/{account}</SessionToken>\
                  <Expiration>{}</Expiration></Credentials></{action}Result>\
                  <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata></{action}Response>",
-                self.expiration()
+                EXPIRATION
             ),
         )
     }
@@ -236,6 +229,12 @@ fn portal(call: &Call) -> Response {
         headers: headers.into_iter().collect(),
         body: body.to_string(),
     }
+}
+
+/// The answer of SSO's service of tokens.
+fn refreshed() -> Response {
+    let token = json!({ "accessToken": SSO_TOKEN, "expiresIn": 3600, "tokenType": "Bearer" });
+    Response { content_type: "application/json", body: token.to_string(), ..metadata("") }
 }
 
 /// An answer of the instance metadata service.

@@ -1,0 +1,206 @@
+//! AWS's configuration files, and their profiles.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::ini::{Section, parse};
+use crate::model::problem::{Problem, Status};
+use crate::model::quoting::{one_line, quoted_unless_secret};
+use crate::model::suggest;
+use crate::system::os_error::{self, ReadFailure};
+
+/// The setting that names a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileSource {
+    /// An option or a variable.
+    Setting(&'static str),
+    /// The `source_profile` of this profile.
+    Profile(String),
+}
+
+/// The paths of AWS's configuration files, which need not exist; `None` without a home directory.
+#[derive(Clone, Debug, Default)]
+pub struct ConfigFiles {
+    pub config: Option<PathBuf>,
+    pub credentials: Option<PathBuf>,
+}
+
+impl ConfigFiles {
+    /// Returns `in PATH or PATH` for a message, with the reason why a file cannot be reached, unless it just does not exist.
+    pub fn described(&self) -> String {
+        let described = |path: &PathBuf| match path.metadata() {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                format!("{} ({})", path.display(), os_error::text(&error))
+            }
+            Ok(_) | Err(_) => path.display().to_string(),
+        };
+        let paths: Vec<_> = [&self.config, &self.credentials].into_iter().flatten().map(described).collect();
+        if paths.is_empty() { "as HOME is not set".to_owned() } else { one_line(&format!("in {}", paths.join(" or "))) }
+    }
+}
+
+/// A profile of the files.
+#[derive(Clone, Copy)]
+pub struct Profile<'a> {
+    pub name: &'a str,
+    section: &'a Section,
+}
+
+impl<'a> Profile<'a> {
+    pub fn get(&self, key: &str) -> Option<&'a str> {
+        self.section.get(key).map(String::as_str)
+    }
+
+    /// Returns a parsed setting.
+    ///
+    /// # Errors
+    /// When it has an invalid value.
+    pub fn parse<T>(
+        &self,
+        key: &'static str,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        self.parse_text(self.get(key), key, expected, parse)
+    }
+
+    /// Does the same with the text of a setting that is elsewhere, to which `key` leads.
+    ///
+    /// # Errors
+    /// When it has an invalid value.
+    pub fn parse_text<T>(
+        &self,
+        text: Option<&str>,
+        key: &'static str,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = text else { return Ok(None) };
+        let invalid = || {
+            let value = quoted_unless_secret(&one_line(text));
+            Problem::usage(format!("the AWS profile {:?}: {key}: {value} is not {expected}", self.name))
+        };
+        parse(text).map(Some).ok_or_else(invalid)
+    }
+
+    /// Returns the error of settings that contradict each other or lack another one, in words that follow the profile's name.
+    pub fn inconsistent(&self, why: impl Display) -> Problem {
+        Problem::new(Status::Denied, format!("the AWS profile {:?} {why}", self.name))
+    }
+}
+
+/// The sections of both files. Settings in the credentials file take precedence.
+#[derive(Default)]
+pub struct Profiles {
+    sections: BTreeMap<(SectionKind, String), Section>,
+    /// The sections of the configuration file that lack `profile` before their name.
+    bare_sections: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum SectionKind {
+    Profile,
+    SsoSession,
+    Services,
+}
+
+/// The first word of a section's name in the configuration file.
+const PREFIXES: [(&str, SectionKind); 3] =
+    [("profile", SectionKind::Profile), ("sso-session", SectionKind::SsoSession), ("services", SectionKind::Services)];
+
+impl Profiles {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// When one cannot be read or parsed: without it, the credentials could be another identity's.
+    pub fn load(files: &ConfigFiles) -> Result<Self, Problem> {
+        let mut profiles = Self::default();
+        if let Some(path) = &files.config {
+            profiles.read(path, section_of_config)?;
+        }
+        if let Some(path) = &files.credentials {
+            profiles.read(path, |name| Some((SectionKind::Profile, name.to_owned())))?;
+        }
+        Ok(profiles)
+    }
+
+    pub fn get(&self, name: &str) -> Option<Profile<'_>> {
+        let ((_, name), section) = self.sections.get_key_value(&(SectionKind::Profile, name.to_owned()))?;
+        Some(Profile { name, section })
+    }
+
+    /// Returns the settings of an `sso-session` section.
+    pub fn sso_session(&self, name: &str) -> Option<&Section> {
+        self.sections.get(&(SectionKind::SsoSession, name.to_owned()))
+    }
+
+    /// Returns the `endpoint_url` of a service in a `services` section.
+    pub fn service_endpoint(&self, section: &str, service: &str) -> Option<&str> {
+        self.sections
+            .get(&(SectionKind::Services, section.to_owned()))?
+            .get(&format!("{service}\nendpoint_url"))
+            .map(String::as_str)
+    }
+
+    /// Returns the error for a profile that does not exist, which an option or variable names, or another profile.
+    pub fn no_profile(&self, name: &str, named_by: ProfileSource) -> Problem {
+        let profiles = self.sections.keys().filter(|(kind, _)| *kind == SectionKind::Profile);
+        let known: Vec<&str> = profiles.map(|(_, name)| name.as_str()).collect();
+        let help = match suggest::nearest(name, known.iter().copied()) {
+            _ if self.bare_sections.iter().any(|section| section == name) => {
+                format!("in the configuration file write [profile {name}], not [{name}]")
+            }
+            Some(nearest) => format!("did you mean {nearest:?}?"),
+            None if known.is_empty() => "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned(),
+            None => format!("the profiles are {}", known.join(", ")),
+        };
+        let named_by = match named_by {
+            ProfileSource::Profile(other) => format!("source_profile of {other:?}"),
+            ProfileSource::Setting(setting) => setting.to_owned(),
+        };
+        Problem::usage(format!("the AWS profile {name:?} ({named_by}) does not exist")).help(help)
+    }
+
+    /// Adds the sections of a file. One that `kind` does not know is passed over.
+    fn read(&mut self, path: &Path, kind: impl Fn(&str) -> Option<(SectionKind, String)>) -> Result<(), Problem> {
+        // One that cannot be reached (in another user's HOME) counts as absent, as in the AWS CLI; one that cannot be read does not.
+        let is_absent = |error: &std::io::Error| {
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory)
+        };
+        if path.metadata().map_or_else(|error| is_absent(&error), |metadata| metadata.is_dir()) {
+            return Ok(());
+        }
+        let failure = |why: String, is_limit| {
+            let status = if is_limit { Status::Temporary } else { Status::Usage };
+            let why = one_line(&format!("{}{why}", path.display()));
+            Problem::new(status, format!("the AWS configuration files cannot be read: {why}"))
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let ReadFailure { why, is_limit } = ReadFailure::from(&error);
+            failure(format!(": {why}"), is_limit)
+        })?;
+        let sections = parse(&text).map_err(|(line, expected)| failure(format!(":{line}: expected {expected}"), false));
+        for (name, section) in sections? {
+            match kind(name) {
+                Some(key) => self.sections.entry(key).or_default().extend(section),
+                None => self.bare_sections.push(name.to_owned()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the kind and the name of a section of the configuration file. A name with blanks is in quotes.
+fn section_of_config(name: &str) -> Option<(SectionKind, String)> {
+    if name == "default" {
+        return Some((SectionKind::Profile, name.to_owned()));
+    }
+    let (prefix, name) = name.split_once(char::is_whitespace)?;
+    let (_, kind) = PREFIXES.into_iter().find(|(known, _)| prefix == *known)?;
+    let name = name.trim();
+    let quoted = ['"', '\''].into_iter().find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote));
+    let bare = (!name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'')).then_some(name);
+    Some((kind, quoted.or(bare)?.to_owned()))
+}

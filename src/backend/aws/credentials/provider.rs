@@ -1,0 +1,135 @@
+//! A credential provider's part of a search: the clients and settings that it may use, and its failure.
+
+use std::error::Error;
+use std::io;
+use std::path::Path;
+
+use aws_config::imds::client::error::ImdsError;
+use aws_credential_types::provider::error::CredentialsError as SdkError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+
+use super::mfa::MfaCodes;
+use crate::backend::aws::clients::Clients;
+use crate::backend::aws::config::Settings;
+use crate::backend::aws::protocol::{classify_sdk_error, error_text};
+use crate::model::answer::{FetchError, Refusal};
+use crate::model::library_text::is_metadata_forbidden;
+use crate::model::reference::Region;
+use crate::net::errors::find_source;
+use crate::system::os_error::{self, ReadFailure};
+use crate::time::retry::Retry;
+
+/// The clients and settings of a search.
+#[derive(Clone)]
+pub struct SearchContext<'a> {
+    pub settings: &'a Settings,
+    pub clients: &'a Clients,
+    /// The region in which STS is called.
+    pub region: &'a Region,
+    pub mfa_codes: &'a MfaCodes,
+}
+
+/// The failure of a credential provider.
+#[derive(Debug)]
+pub struct ProviderError {
+    pub kind: ErrorKind,
+    pub why: String,
+}
+
+/// The kind of a failure, which decides how the search for credentials continues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Not configured: continue with the next provider.
+    NotConfigured,
+    /// Perhaps configured, but without an answer: continue with the next provider. A later search may succeed.
+    Unanswered,
+    /// Configured but unusable: end the search, and repeat it only with `--wait`.
+    Defect,
+    /// Configured with invalid settings: end the search, even with `--wait`.
+    Misconfigured,
+    /// Configured, and may work later: repeat the search.
+    Outage,
+    /// No answer within the share of the budget: repeat the search.
+    OutOfTime,
+    /// A certificate, CA bundle or proxy, which neither another provider nor waiting can fix.
+    Refused(Refusal),
+}
+
+impl ProviderError {
+    pub fn new(kind: ErrorKind, why: impl Into<String>) -> Self {
+        Self { kind, why: why.into() }
+    }
+
+    /// A file that cannot be read.
+    pub fn unreadable(path: &Path, error: &io::Error) -> Self {
+        let ReadFailure { why, is_limit } = error.into();
+        let kind = if is_limit { ErrorKind::Outage } else { ErrorKind::Defect };
+        Self::new(kind, format!("{}: {why}", path.display()))
+    }
+
+    /// The failure of a request, whose subject is the beginning of the text.
+    pub fn of_request(subject: &str, retry: &Retry) -> Self {
+        let why = match retry {
+            Retry::Transient(outage, _) | Retry::Permanent(FetchError::Unavailable(outage)) => outage.text(),
+            Retry::Permanent(FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message))) => {
+                message
+            }
+            Retry::Permanent(_) => "refused",
+        };
+        let identity = match retry {
+            Retry::Permanent(FetchError::Denied { identity: Some(identity), .. }) => {
+                format!(" (credentials: {identity})")
+            }
+            Retry::Permanent(_) | Retry::Transient(..) => String::new(),
+        };
+        Self::new(ErrorKind::of(retry), format!("{subject}: {why}{identity}"))
+    }
+}
+
+/// Converts the error of the SDK's provider of a container's or of the instance's credentials.
+impl From<SdkError> for ProviderError {
+    fn from(error: SdkError) -> Self {
+        // The outermost error only says that the provider failed.
+        let why = error.source().map_or_else(|| error.to_string(), error_text);
+        let kind = match &error {
+            SdkError::CredentialsNotLoaded(_) => ErrorKind::NotConfigured,
+            SdkError::ProviderTimedOut(_) => ErrorKind::Outage,
+            SdkError::InvalidConfiguration(_) => ErrorKind::Misconfigured,
+            error => ErrorKind::of_sdk_error(error),
+        };
+        Self { kind, why }
+    }
+}
+
+/// Converts an error of the SDK's client of the instance metadata service.
+impl From<ImdsError> for ProviderError {
+    fn from(error: ImdsError) -> Self {
+        Self { kind: ErrorKind::of_sdk_error(&error), why: error_text(&error) }
+    }
+}
+
+impl ErrorKind {
+    fn of(retry: &Retry) -> Self {
+        match retry {
+            Retry::Transient(..) | Retry::Permanent(FetchError::Unavailable(_)) => Self::Outage,
+            Retry::Permanent(FetchError::Refused(
+                refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. }),
+            )) => Self::Refused(refusal.clone()),
+            Retry::Permanent(_) => Self::Defect,
+        }
+    }
+
+    fn of_sdk_error(error: &(dyn Error + 'static)) -> Self {
+        if let (Some(error), None) = (find_source::<io::Error>(error), find_source::<ConnectorError>(error)) {
+            // The file of a container's token.
+            return if os_error::is_limit(os_error::errno(error)) { Self::Outage } else { Self::Defect };
+        }
+        match classify_sdk_error(error) {
+            // A response that is none of the metadata service's may be that of what is before it.
+            Retry::Permanent(FetchError::Refused(Refusal::Request(text))) if !is_metadata_forbidden(&text) => {
+                Self::Outage
+            }
+            retry => Self::of(&retry),
+        }
+    }
+}

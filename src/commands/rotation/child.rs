@@ -1,0 +1,219 @@
+//! The forked launch: it resolves the values, compares them with those of the command, and waits at the gate.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::os::fd::BorrowedFd;
+
+use serde::{Deserialize, Serialize};
+
+use super::fingerprint::{Fingerprint, HashKey, Scope};
+use crate::commands::start::{Launch, Staged, Values};
+use crate::commands::wait::Surroundings;
+use crate::deliver::{Delivery, Files, PlacedFile};
+use crate::model::entry::Place;
+use crate::model::options::{OnRotation, Options, Rotation, SignalNumber};
+use crate::model::problem::Problem;
+use crate::model::resolved::FileValue;
+use crate::report::{Line, Rendered, Report, rotation, terminal};
+use crate::supervise::process::Gate;
+
+/// A message of the launch to its parent.
+#[derive(Serialize, Deserialize)]
+pub enum Message {
+    /// Assignments for the service manager, which listens to the main process of a unit alone.
+    Notify(String),
+    /// Every value is resolved, and the launch waits at the gate.
+    Ready(Ready),
+    /// The files are in place.
+    Placed(Vec<PlacedFile>),
+    /// The launch could not deliver or execute, and reports it itself.
+    Failed,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Ready {
+    /// The key of the hashes, which the first launch draws.
+    pub key: HashKey,
+    pub fingerprint: Fingerprint,
+    /// The labels of the values that differ from those of the command.
+    pub changed: Vec<String>,
+    /// The lines about the changes that no launch before has found, as they are printed. The parent prints them: a stalled reader of
+    /// standard error must not hold up the launch.
+    pub lines: String,
+}
+
+/// The knowledge of the parent, of which a fork gives the launch a copy.
+#[derive(Default)]
+pub struct Known {
+    /// `None` before the first start, as in `current`.
+    pub key: Option<HashKey>,
+    /// The values of the command.
+    pub current: Option<Fingerprint>,
+    /// The values of the launch that waits, or last waited, at the gate.
+    pub next: Option<Fingerprint>,
+    /// True if the last poll failed, which is told once.
+    pub last_poll_failed: bool,
+}
+
+impl Known {
+    /// Makes the values of the last launch those of the command: the same values may have new versions.
+    pub fn adopt(&mut self) {
+        self.current = self.next.take().or(self.current.take());
+    }
+}
+
+/// The surroundings of the launch.
+struct Child<'a> {
+    gate: Gate,
+    known: &'a Known,
+    rotation: &'a Rotation,
+    options: &'a Options,
+    command: String,
+}
+
+/// Makes the launch, and returns the exit status unless this process becomes the command.
+///
+/// Each step that can fail while the old command runs is done before the gate: the files are complete under temporary names.
+pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &Known, rotation: &Rotation) -> u8 {
+    let is_poll = known.current.is_some();
+    let options = launch.prepared.options.clone();
+    if is_poll {
+        gate.leave_group();
+        launch.repeat();
+    }
+    launch.prepared.retained.rename_process(gate.parent(), std::process::id());
+    let child = Child {
+        gate,
+        known,
+        rotation,
+        options: &options,
+        command: launch.command.program().to_string_lossy().into_owned(),
+    };
+    let values = match launch.resolve(&child) {
+        Ok(values) => values,
+        Err(report) => return child.fail(report.render()),
+    };
+    let Ok(key) = known.key.clone().map_or_else(HashKey::random, Ok) else {
+        let failure = Problem::nothing_resolved("the kernel gives no random bytes");
+        return child.fail(Report::from(failure).render());
+    };
+    let fingerprint = key.fingerprint(scope(rotation), &values.resolved, &values.fetched);
+    let (changed, lines) = child.compare(&fingerprint);
+    let is_unchanged = is_poll && changed.is_empty();
+    let ready = Message::Ready(Ready { key, fingerprint, changed, lines });
+    if is_unchanged {
+        child.gate.send(&ready);
+        return 0;
+    }
+    match rotation.on_rotation {
+        OnRotation::Signal(_) if is_poll => child.replace_files(values.resolved.files, &ready),
+        OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => child.start(launch, values, &ready),
+    }
+}
+
+/// The values that can change in the command.
+fn scope(rotation: &Rotation) -> Scope {
+    match rotation.on_rotation {
+        OnRotation::Signal(_) => Scope::PathFiles,
+        OnRotation::Restart | OnRotation::Exit => Scope::All,
+    }
+}
+
+impl Child<'_> {
+    /// Becomes the command once the gate is open. Returns the exit status if the gate is closed or the command is not executed.
+    fn start(&self, launch: &mut Launch<'_>, values: Values, ready: &Message) -> u8 {
+        let staged = match launch.stage(values) {
+            Ok(staged) => staged,
+            Err(report) => return self.refuse(report),
+        };
+        self.gate.send(ready);
+        if !self.gate.pass(self.rotation.stop_signal) {
+            return 0;
+        }
+        let Err(report) = self.execute(launch, staged);
+        self.gate.send(&Message::Failed);
+        terminal::print_rendered(report.render())
+    }
+
+    /// Looks the command up again, since its file may have vanished, and executes it.
+    fn execute(&self, launch: &mut Launch<'_>, staged: Staged) -> Result<Infallible, Report> {
+        launch.program = launch.prepared.find(launch.command)?;
+        let placed = staged.place()?;
+        self.gate.send(&Message::Placed(placed.delivery.placed_files()));
+        launch.execute(placed)
+    }
+
+    /// Replaces the files that have a path once the gate is open. Returns the exit status.
+    fn replace_files(&self, files: Vec<FileValue>, ready: &Message) -> u8 {
+        let files = files.into_iter().filter(|file| matches!(file.target.place, Place::Path(_))).collect();
+        let staged = match Delivery::stage(Files::find(files)) {
+            Ok(staged) => staged,
+            Err(errors) => return self.refuse(errors.into_iter().collect()),
+        };
+        self.gate.send(ready);
+        if !self.gate.pass(SignalNumber::TERM) {
+            return 0;
+        }
+        match staged.place() {
+            Ok(placed) => {
+                self.gate.send(&Message::Placed(placed.placed_files()));
+                placed.keep();
+                0
+            }
+            Err(problem) => self.refuse(problem.into()),
+        }
+    }
+
+    /// Returns the labels of the values that differ from those of the command, and the lines about changes that no launch before has
+    /// found.
+    fn compare(&self, fingerprint: &Fingerprint) -> (Vec<String>, String) {
+        let Some(current) = &self.known.current else { return Default::default() };
+        let changes = current.changes(fingerprint);
+        let found = self.known.next.as_ref().map_or_else(|| changes.clone(), |next| next.changes(fingerprint));
+        let lines = terminal::text(terminal::shown(rotation::changed(&found), self.options));
+        let labels: BTreeSet<String> = changes.into_iter().flat_map(|change| change.names).collect();
+        (labels.into_iter().collect(), lines)
+    }
+
+    /// Tells that the command cannot get the values: those of a poll by one warning, the first time. Returns the exit status.
+    fn refuse(&self, report: Report) -> u8 {
+        let refused = report.render();
+        if self.known.current.is_none() {
+            return terminal::print_rendered(refused);
+        }
+        if !self.known.last_poll_failed {
+            terminal::print_notices(rotation::not_prepared(&self.command, &refused.lines), self.options);
+        }
+        refused.exit_status
+    }
+}
+
+impl Surroundings for Child<'_> {
+    fn notify(&self, assignments: &str) {
+        if self.known.current.is_none() {
+            self.gate.send(&Message::Notify(assignments.to_owned()));
+        }
+    }
+
+    /// A poll that fails is one warning, the first time.
+    fn fail(&self, failures: Rendered) -> u8 {
+        if self.known.current.is_none() {
+            return terminal::print_rendered(failures);
+        }
+        if !self.known.last_poll_failed {
+            terminal::print_notices(rotation::poll_failed(&self.command, &failures.lines), self.options);
+        }
+        failures.exit_status
+    }
+
+    /// A stop of the whole service ends a poll, too.
+    fn interrupted(&self, line: Line) {
+        if self.known.current.is_none() {
+            terminal::print_without_blocking(line);
+        }
+    }
+
+    fn other_end(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.gate.descriptor())
+    }
+}

@@ -1,0 +1,213 @@
+//! The process that stays: facts become events of the state machine, whose actions it carries out.
+//!
+//! It waits in poll(2), for signals, messages of a launch, and the next timer. Nothing wakes it up otherwise.
+
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use super::launches::Launches;
+use super::manager::Manager;
+use super::notices::Notices;
+use super::timers::Timers;
+use crate::commands::start::Launch;
+use crate::model::inherited::Inherited;
+use crate::model::options::Rotation;
+use crate::model::problem::{Problem, Status};
+use crate::report::{Report, terminal};
+use crate::supervise::process::{Job, Signals, StateChange, Writer, adopt_orphans, next_state_change};
+use crate::supervise::{Action, Command, Event, Next, Outcome, State, Stopping, Timer, begin, step};
+use crate::system::os_error::describe;
+use crate::system::wait_for;
+
+/// The interval at which processes of the group are looked for after the command's end, whose parent is in another group: their end
+/// raises no signal here.
+const GROUP_CHECK: Duration = Duration::from_millis(50);
+
+/// The least time between two polls, and between a start and a poll: a signal would end a command that has no handler yet.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs the command until it has ended.
+///
+/// # Errors
+/// When no process can be started for it.
+pub fn supervise(rotation: &Rotation, launch: Launch<'_>, inherited: &Inherited) -> Result<ExitCode, Report> {
+    let options = launch.prepared.options.clone();
+    let command = launch.command.program();
+    let manager = Manager::new(inherited, options.notify_ready);
+    let mut launches = Launches::new(rotation, launch);
+    if let Some(status) = launches.await_first(&manager)? {
+        return Ok(status);
+    }
+    let signals = Signals::block().map_err(|errno| Problem::nothing_resolved(&describe(errno)))?;
+    adopt_orphans();
+    let command = command.to_string_lossy().into_owned();
+    let notices = Notices {
+        rotation,
+        options,
+        command,
+        pid: 0,
+        changed: Vec::new(),
+        manager,
+        writer: Writer::new(terminal::write_all),
+    };
+    let parent = Parent {
+        launches,
+        notices,
+        signals,
+        job: Job::default(),
+        timers: Timers::default(),
+        earliest_poll: Instant::now(),
+        events: VecDeque::new(),
+        outcome: None,
+    };
+    Ok(parent.run())
+}
+
+struct Parent<'a> {
+    launches: Launches<'a>,
+    notices: Notices<'a>,
+    signals: Signals,
+    job: Job,
+    timers: Timers,
+    earliest_poll: Instant,
+    events: VecDeque<Event>,
+    outcome: Option<Outcome>,
+}
+
+impl Parent<'_> {
+    /// Opens the gate of the first launch, and returns the exit status once the command has ended.
+    fn run(mut self) -> ExitCode {
+        let rotation = *self.notices.rotation;
+        let (mut state, actions) = begin();
+        actions.into_iter().for_each(|action| self.perform(action));
+        loop {
+            while let Some(event) = self.events.pop_front() {
+                let (next, actions) = step(&rotation, state, event);
+                state = next;
+                actions.into_iter().for_each(|action| self.perform(action));
+                self.notices.manager.set_status(status(&state));
+            }
+            if let Some(outcome) = self.outcome {
+                return self.end(outcome);
+            }
+            self.wait(&state);
+        }
+    }
+
+    fn end(mut self, outcome: Outcome) -> ExitCode {
+        self.launches.remove_files(&mut self.notices);
+        let status = match outcome {
+            Outcome::Rotated => {
+                self.notices.exiting();
+                Status::Temporary as u8
+            }
+            Outcome::Command(status) => status.code(),
+        };
+        self.notices.writer.finish();
+        status.into()
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Start => self.start(),
+            Action::Deliver => self.events.extend((!self.launches.deliver()).then_some(Event::NotDelivered)),
+            Action::StartPoll => {
+                self.earliest_poll = Instant::now() + PAUSE;
+                self.events.extend(self.launches.poll(&mut self.notices));
+            }
+            Action::CancelPoll => {
+                self.timers.disarm(Timer::Poll);
+                self.launches.cancel(&mut self.notices);
+            }
+            Action::Signal(signal) => self.job.signal(signal),
+            Action::GiveTerminal => {
+                self.job.give_terminal();
+            }
+            Action::Suspend(signal) => self.job.suspend(signal),
+            Action::Arm(delay) => {
+                let length = self.timers.arm(delay, self.notices.rotation, self.earliest_poll);
+                self.notices.armed(delay, length);
+            }
+            Action::Disarm(timer) => self.timers.disarm(timer),
+            Action::Report(notice) => self.notices.notice(notice),
+            Action::Exit(outcome) => self.outcome = Some(outcome),
+        }
+    }
+
+    /// Makes the launch that waits at the gate the command. If it was killed meanwhile, a service manager has to start anew.
+    fn start(&mut self) {
+        let Some(child) = self.launches.at_gate() else {
+            self.outcome = Some(Outcome::Rotated);
+            return;
+        };
+        self.notices.pid = child.id();
+        self.job.begin(child.pid);
+        self.earliest_poll = Instant::now() + PAUSE;
+        self.launches.start();
+    }
+
+    /// Waits for the next events.
+    fn wait(&mut self, state: &State) {
+        self.sleep(state);
+        self.notices.manager.feed();
+        while let Some(signal) = self.signals.next() {
+            self.events.push_back(Event::Signal(signal));
+        }
+        self.events.extend(self.launches.receive(&mut self.notices));
+        self.reap();
+        if has_remains(state) && self.job.forget_empty_group() {
+            self.events.push_back(Event::GroupEmpty);
+        }
+        self.launches.kill_if_overdue();
+        self.events.extend(self.timers.elapsed().into_iter().map(Event::Elapsed));
+    }
+
+    /// Sleeps until a descriptor is readable or it is time for something.
+    fn sleep(&self, state: &State) {
+        let check = has_remains(state).then_some(GROUP_CHECK);
+        let times = [self.timers.left(), self.notices.manager.left(), self.launches.time_left(), check];
+        let descriptors = [self.signals.as_fd()].into_iter().chain(self.launches.descriptor());
+        wait_for(descriptors, None, times.into_iter().flatten().min());
+    }
+
+    /// Reaps all children that have ended, orphans included.
+    fn reap(&mut self) {
+        let (mut changes, mut end) = (Vec::new(), None);
+        while let Some((pid, change)) = next_state_change() {
+            match change {
+                StateChange::Ended(_) if self.job.is_led_by(pid) => end = Some(change),
+                _ if self.job.is_led_by(pid) => changes.push(change),
+                StateChange::Ended(status) if !self.notices.writer.ended(pid) => {
+                    self.events.extend(self.launches.ended(pid.as_raw(), status, &mut self.notices));
+                }
+                StateChange::Ended(_) | StateChange::Suspended(_) | StateChange::Continued => {}
+            }
+        }
+        if end.is_some() {
+            // What it said as a launch, before it was the command.
+            self.events.extend(self.launches.receive(&mut self.notices));
+            // A stop before the end stops nothing any more.
+            changes.clear();
+        }
+        self.events.extend(changes.into_iter().chain(end).map(|change| self.job.event(change)));
+    }
+}
+
+/// The status for the service manager while no command runs, or one that was asked to end.
+fn status(state: &State) -> Option<&'static str> {
+    match state {
+        State::Running(_) | State::Exited => None,
+        State::Stopping(stopping) => Some(match stopping.next {
+            Next::Start => "restarting the command, because a secret has changed",
+            Next::ExitRotated => "stopping the command, because a secret has changed",
+            Next::ExitCancelled | Next::ExitEnded => "waiting for the end of the command's process group",
+        }),
+    }
+}
+
+/// True if the command has ended, and processes of its group had not.
+fn has_remains(state: &State) -> bool {
+    matches!(state, State::Stopping(Stopping { command: Command::Ended(_), .. }))
+}

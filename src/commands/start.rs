@@ -1,0 +1,119 @@
+//! The steps of a launch: its values are resolved, its files delivered, and the command is executed.
+
+use std::convert::Infallible;
+
+#[cfg(target_os = "linux")]
+use super::prepare::BackendConfig;
+use super::prepare::Prepared;
+use super::read::read;
+use super::values::{print_disk_notices, unusable};
+use super::wait::Surroundings;
+#[cfg(target_os = "linux")]
+use crate::backend::cached::CacheDirectory;
+use crate::deliver::{Delivery, Files};
+use crate::exec::{self, Program};
+use crate::model::answer::Fetched;
+use crate::model::command_line::CommandLine;
+use crate::model::environment::Environment;
+#[cfg(target_os = "linux")]
+use crate::model::options::CacheOptions;
+use crate::model::resolved::Resolved;
+use crate::report::{self, Report, terminal};
+
+/// A command whose values are not resolved yet.
+pub struct Launch<'a> {
+    pub prepared: Prepared,
+    pub command: &'a CommandLine,
+    pub program: Program,
+}
+
+/// The values of a command, all of which an environment can hold.
+pub struct Values {
+    pub resolved: Resolved,
+    pub fetched: Fetched,
+}
+
+/// Complete files, and the environment. Dropping the value removes files that are temporary or new.
+pub struct Staged {
+    pub delivery: Delivery,
+    environment: Environment,
+}
+
+impl<'a> Launch<'a> {
+    /// Looks the command up before any request, so that a mistyped one fails at once.
+    ///
+    /// # Errors
+    /// When the command is not found or cannot be executed.
+    pub fn new(prepared: Prepared, command: &'a CommandLine) -> Result<Self, Report> {
+        let program = prepared.find(command)?;
+        Ok(Self { prepared, command, program })
+    }
+
+    /// Makes this a later launch for the same command: it repeats no warning, does not wait, takes nothing from the cache, and does without a
+    /// cache whose directory cannot be used.
+    #[cfg(target_os = "linux")]
+    pub fn repeat(&mut self) {
+        let Prepared { options, backend, .. } = &mut self.prepared;
+        options.quiet = true;
+        options.wait = None;
+        let cache = options.cache.take().map(CacheOptions::of_polls);
+        options.cache = cache.filter(|cache| CacheDirectory::open(&cache.directory).is_ok());
+        if let BackendConfig::Local { is_announced, .. } = backend {
+            *is_announced = false;
+        }
+    }
+
+    /// Resolves every value.
+    ///
+    /// # Errors
+    /// Every value that cannot be read, or that cannot be delivered as far as that is known.
+    pub fn resolve(&self, surroundings: &impl Surroundings) -> Result<Values, Report> {
+        let Prepared { options, backend, plan, .. } = &self.prepared;
+        let mut fetched = Fetched::default();
+        let outcome = read(backend.clone(), options, plan, surroundings, &mut fetched)?;
+        let unusable = unusable(&outcome.resolved, exec::limits());
+        let consequence = format!("{} was not started", self.command.program().to_string_lossy());
+        let mut report = Report::of_values(outcome.errors, unusable, consequence);
+        if !report.is_empty() {
+            report.extend(Files::find(outcome.resolved.files).undeliverable());
+            return Err(report);
+        }
+        Ok(Values { resolved: outcome.resolved, fetched })
+    }
+
+    /// Writes the files under temporary names, and makes the environment.
+    ///
+    /// # Errors
+    /// Every file that cannot be written, or the length of an environment that the kernel would not accept.
+    pub fn stage(&self, Values { resolved, fetched }: Values) -> Result<Staged, Report> {
+        let Prepared { options, retained, .. } = &self.prepared;
+        if options.verbose {
+            terminal::print_interruptibly(report::provenance(&resolved, &fetched));
+        }
+        let files = Files::find(resolved.files);
+        print_disk_notices(&files, options);
+        let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
+        let environment = Environment::new(retained.clone(), &resolved.variables, delivery.variables());
+        let limits = exec::limits();
+        environment.check(self.command, self.program.as_path(), limits)?;
+        Ok(Staged { delivery, environment })
+    }
+
+    /// Executes the command in place of this process.
+    ///
+    /// # Errors
+    /// When execve fails.
+    pub fn execute(&self, Staged { delivery, environment }: Staged) -> Result<Infallible, Report> {
+        Ok(exec::exec(&self.program, self.command, &environment, delivery.descriptors())?)
+    }
+}
+
+impl Staged {
+    /// Puts the files in place.
+    ///
+    /// # Errors
+    /// When one cannot be renamed.
+    pub fn place(self) -> Result<Self, Report> {
+        Ok(Self { delivery: self.delivery.place()?, ..self })
+    }
+}

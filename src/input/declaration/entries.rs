@@ -1,0 +1,205 @@
+//! Reads `env:`, `files:` and `credentials:`, whose entries differ in their targets, and `env-from:`.
+
+use super::reader::{Fields, Item, Member};
+use crate::model::credential::{is_credential_name, parse_unit};
+use crate::model::entry::template::{Template, TemplateError};
+use crate::model::entry::{
+    Case, CredentialTarget, Entry, EntrySource, EnvFromEntry, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
+    Place, Target, Transform,
+};
+use crate::model::plan::UnitCredentials;
+use crate::model::reference::{Reference, ReferenceError};
+use crate::model::tree::Kind;
+
+const VARIABLE: &[&str] = &["from", "value", "template", "encode", "decode", "default", "optional"];
+
+const FILE: &[&str] =
+    &["from", "value", "template", "encode", "decode", "default", "optional", "path", "env", "mode", "owner"];
+
+const CREDENTIAL: &[&str] = &["from", "template", "decode", "default"];
+
+/// The valid forms of an entry, in words.
+const EXPECTED: &str = "a reference, or a mapping with `from`, `value` or `template`";
+
+const PATH_FROM_SECRET: &str = "PATH decides which command runs and takes only `value`";
+
+/// Reads `env:`.
+pub fn variables(item: &Item<'_>) -> Vec<Entry> {
+    let variable = |Member { name, key, value }: Member<'_>| {
+        let target = key.variable(name).map(Target::Env);
+        let entry = entry(&value, VARIABLE, target, key.origin())?;
+        // The command is looked up in PATH before secrets are fetched.
+        let is_plain = matches!(entry.source, EntrySource::Literal(_))
+            && entry.transform == Transform::default()
+            && entry.on_missing == OnMissing::Fail;
+        if name == "PATH" && !is_plain {
+            return key.named(name).refuse(PATH_FROM_SECRET);
+        }
+        Some(entry)
+    };
+    item.members().into_iter().filter_map(variable).collect()
+}
+
+/// Reads `files:`. Two entries, with those of `env:` before them, must not set one variable or path.
+pub fn files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
+    let mut claimed: Vec<_> = entries.iter().flat_map(|entry| entry.target.claims()).collect();
+    for item in item.list("a list of mappings").unwrap_or_default() {
+        let Some(entry) = file(&item) else { continue };
+        for claim in entry.target.claims() {
+            if claimed.contains(&claim) {
+                item.refuse::<()>(format!("{claim} is set twice in this declaration"));
+            }
+            claimed.push(claim);
+        }
+        entries.push(entry);
+    }
+    entries
+}
+
+fn file(item: &Item<'_>) -> Option<Entry> {
+    let mut fields = item.fields(FILE);
+    let (path, env) = (fields.take("path"), fields.take("env"));
+    if path.is_none() && env.is_none() {
+        item.refuse::<()>("expected `path`, or `env` (the variable for the path of a file in memory), or both");
+    }
+    let target = Target::File(FileTarget {
+        place: path.and_then(|path| place(&path)).unwrap_or(Place::Memory),
+        env: env.and_then(|env| match env.text("the name of a variable")? {
+            "PATH" => env.refuse(PATH_FROM_SECRET),
+            name => env.variable(name),
+        }),
+        mode: fields.parsed("mode", "a mode in octal, like \"0400\"", Mode::parse).unwrap_or(Mode::PRIVATE),
+        owner: fields.parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse),
+    });
+    // Errors of the value name the file.
+    fields.item = item.named(target.to_string());
+    mapping(fields, Some(target), item.origin())
+}
+
+fn place(path: &Item<'_>) -> Option<Place> {
+    let text = path.text("a path")?;
+    match text.rsplit('/').next() {
+        _ if text.starts_with("~/") => path.refuse("~ is not expanded; write the whole path"),
+        None | Some("" | "." | "..") => path.refuse_value(text, "the path of a file"),
+        Some(_) if text.contains('\0') => path.refuse_value(text, "the path of a file"),
+        Some(_) => Some(Place::Path(text.into())),
+    }
+}
+
+/// Reads `credentials:`, the values that units load by `LoadCredential=`.
+pub fn credentials(item: &Item<'_>) -> Vec<UnitCredentials> {
+    let unit = |Member { name: unit, key, value }: Member<'_>| {
+        if let Err(expected) = parse_unit(unit) {
+            key.refuse_value::<()>(unit, expected);
+        }
+        let credential = |Member { name, key, value }: Member<'_>| {
+            if !is_credential_name(name) {
+                key.refuse_value::<()>(name, "a credential's name (printable ASCII without / and :)");
+            }
+            let target = Target::Credential(CredentialTarget { unit: unit.to_owned(), name: name.to_owned() });
+            entry(&value.named(target.to_string()), CREDENTIAL, Some(target), key.origin())
+        };
+        UnitCredentials { unit: unit.to_owned(), entries: value.members().into_iter().filter_map(credential).collect() }
+    };
+    item.members().into_iter().map(unit).collect()
+}
+
+/// Reads `env-from:`, the JSON objects whose keys become variables.
+pub fn env_from(item: &Item<'_>) -> Vec<EnvFromEntry> {
+    let items = item.list("a list of references, or of mappings with `from`").unwrap_or_default();
+    items.iter().filter_map(object).collect()
+}
+
+fn object(item: &Item<'_>) -> Option<EnvFromEntry> {
+    const EXPECTED: &str = "a reference, or a mapping with `from`";
+    let origin = item.origin();
+    let Kind::Table(_) = item.node.kind else {
+        return Some(EnvFromEntry { reference: reference(item, EXPECTED)?, naming: Naming::default(), origin });
+    };
+    let mut fields = item.fields(&["from", "prefix", "only", "except", "rename", "case"]);
+    let from = match fields.take("from") {
+        Some(from) => reference(&from, EXPECTED),
+        None => item.refuse("expected `from` with a reference to a JSON object"),
+    };
+    // Empty, or a legal name.
+    let prefix = fields.take("prefix").and_then(|prefix| match prefix.text("text")? {
+        "" => None,
+        name => prefix.variable(name),
+    });
+    let prefix = prefix.map(|name| name.to_string()).unwrap_or_default();
+    let only = fields.take("only").and_then(|only| only.texts());
+    let except = fields.take("except").and_then(|except| except.texts()).unwrap_or_default();
+    let rename = fields.take("rename").map(|rename| rename.members()).unwrap_or_default();
+    let renamed = |Member { name: key, value, .. }: Member<'_>| {
+        let (value, name) = (value.named("rename"), value.text("text")?);
+        value.variable(&format!("{prefix}{name}"))?;
+        Some((key.to_owned(), name.to_owned()))
+    };
+    let rename = rename.into_iter().filter_map(renamed).collect();
+    let case = fields.parsed("case", "upper or keep", |text| match text {
+        "upper" => Some(Case::Upper),
+        "keep" => Some(Case::Keep),
+        _ => None,
+    });
+    let naming = Naming { prefix, only, except, rename, case: case.unwrap_or_default() };
+    Some(EnvFromEntry { reference: from?, naming, origin })
+}
+
+/// Reads an entry: a reference, or a mapping with these keys. Without a target, only its errors are added.
+fn entry(item: &Item<'_>, keys: &'static [&'static str], target: Option<Target>, origin: Origin) -> Option<Entry> {
+    if let Kind::Table(_) = item.node.kind {
+        return mapping(item.fields(keys), target, origin);
+    }
+    let source = EntrySource::Reference(reference(item, expected(keys.contains(&"value")))?);
+    Some(Entry { target: target?, source, transform: Transform::default(), on_missing: OnMissing::Fail, origin })
+}
+
+/// Reads an entry from the keys that are left.
+fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
+    let takes_value = fields.knows("value");
+    let source = match (fields.take("from"), fields.take("value"), fields.take("template")) {
+        (Some(from), None, None) => reference(&from, expected(takes_value)).map(EntrySource::Reference),
+        (None, Some(value), None) => value.text("text").map(|text| EntrySource::Literal(text.to_owned())),
+        (None, None, Some(text)) => template(&text).map(EntrySource::Template),
+        (None, None, None) if fields.has_misspelt(&["from", "value", "template"]) => None,
+        (_, _, _) => {
+            let keys = if takes_value { "`from`, `value` and `template`" } else { "`from` and `template`" };
+            fields.item.refuse(format!("expected exactly one of {keys}"))
+        }
+    };
+    let mut is_base64 = |name| fields.parsed(name, "base64", |text| (text == "base64").then_some(())).is_some();
+    let transform = Transform { decode: is_base64("decode"), encode: is_base64("encode") };
+    let on_missing = match (fields.text("default"), fields.take("optional")) {
+        (Some(_), Some(optional)) => optional.refuse("`default` and `optional` exclude each other"),
+        (Some(text), None) => Some(OnMissing::Default(text)),
+        (None, Some(optional)) => optional.boolean().filter(|on| *on).map(|_| OnMissing::Omit),
+        (None, None) => None,
+    };
+    let on_missing = on_missing.unwrap_or(OnMissing::Fail);
+    Some(Entry { target: target?, source: source?, transform, on_missing, origin })
+}
+
+fn expected(takes_value: bool) -> &'static str {
+    if takes_value { EXPECTED } else { "a reference, or a mapping with `from` or `template`" }
+}
+
+/// Reads a reference, in whose place nothing but `expected` may stand. A number or a boolean is most likely a literal.
+pub fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
+    let text = item.text(expected)?;
+    if item.node.boolean().is_some() || item.node.is_number() {
+        let help = (expected == EXPECTED).then(|| format!("for a literal write {{ value: \"{text}\" }}"));
+        return item.refuse_with(format!("{text} is no reference"), help);
+    }
+    parsed(item, text)
+}
+
+/// Parses a reference.
+pub fn parsed(item: &Item<'_>, text: &str) -> Option<Reference> {
+    let refuse = |error: ReferenceError| item.refuse_with(error.text, error.help.map(str::to_owned));
+    Reference::parse(text).map_or_else(refuse, Some)
+}
+
+fn template(item: &Item<'_>) -> Option<Template> {
+    let refuse = |TemplateError { line, message }| item.refuse(format!("line {line} of the template: {message}"));
+    Template::parse(item.text("text")?).map_or_else(refuse, Some)
+}

@@ -1,0 +1,70 @@
+//! The request that failed, and the remedies that depend on it.
+
+use crate::model::entry::{Origin, Subject, SubjectKind};
+use crate::model::problem::{About, Problem};
+use crate::model::reference::{Aliases, Region, SecretRef, Selector, Store, Version};
+
+/// The request that failed, as far as it is known.
+#[derive(Clone, Copy, Default)]
+pub struct Asked<'a> {
+    pub reference: Option<&'a SecretRef>,
+    pub subject: Option<&'a Subject>,
+    pub aliases: Option<&'a Aliases>,
+    pub region: Option<&'a Region>,
+    /// True for the file of `--local`.
+    pub is_local: bool,
+}
+
+impl Asked<'_> {
+    pub fn store(&self) -> Store {
+        self.reference.map_or(Store::SecretsManager, |reference| reference.locator.store)
+    }
+
+    /// Names the secret in a problem that it alone has.
+    pub fn own(&self, problem: Problem) -> Problem {
+        Problem { about: self.reference.map(|reference| About::new(reference, self.region, false)), ..problem }
+    }
+
+    /// Names the secret in a problem that others may have as well.
+    pub fn general(&self, problem: Problem) -> Problem {
+        Problem { about: self.reference.map(|reference| About::new(reference, self.region, true)), ..problem }
+    }
+
+    /// Returns the advice to check `what`, or to give the entry a default.
+    pub fn check(&self, what: &str) -> String {
+        match self.subject.and_then(Subject::default_hint) {
+            Some(default) => format!("check {what}, or {default}"),
+            None => format!("check {what}"),
+        }
+    }
+
+    /// Returns the hint for an `env-from` of a parameter that does not exist: it may be a path without the slash at its end.
+    pub fn path_hint(&self) -> Option<String> {
+        let SecretRef { locator, selector } = self.reference?;
+        let id = locator.written_id();
+        let may_be_path = self.subject?.kind == SubjectKind::EnvFrom
+            && locator.store == Store::ParameterStore
+            && *selector == Selector::Whole
+            && locator.version == Version::Current
+            && (id.starts_with("ssm:/") || locator.id.arn().is_some());
+        may_be_path.then(|| format!("for all parameters below it write {id}/"))
+    }
+
+    /// Adds, to advice about a secret whose name looks like a value, how the value is written.
+    pub fn or_literal(&self, advice: String) -> String {
+        let literal = || {
+            let subject = self.subject?;
+            let written = subject.reference().filter(|written| looks_like_value(written))?;
+            let is_entry = subject.kind == SubjectKind::Entry && matches!(subject.origin, Origin::File { .. });
+            is_entry
+                .then(|| format!("for the text itself write {}: {{ value: {written} }}; else {advice}", subject.label))
+        };
+        literal().unwrap_or(advice)
+    }
+}
+
+/// True for a word or a number, such as `info`; the names of most secrets have a slash or a hyphen.
+fn looks_like_value(written: &str) -> bool {
+    const LONGEST: usize = 12;
+    written.len() <= LONGEST && written.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+}

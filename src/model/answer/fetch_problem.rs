@@ -1,0 +1,241 @@
+//! The words of a failed request: each error with its status, its code in the table of `check`, and its remedy.
+
+use super::asked::Asked;
+use super::fetch_error::{
+    AGENT, AGENT_TOKEN_FILE, CredentialsError, Denial, FetchError, FetchFailure, INSTANCE_METADATA, Missing, Outage,
+    Refusal, Wanted, split_detail,
+};
+use crate::model::entry::Subject;
+use crate::model::problem::{Lacks, Problem, Status};
+use crate::model::reference::{AWS_STAGES, Aliases, SecretRef, Store, Version};
+use crate::model::suggest::{self, did_you_mean};
+
+impl FetchFailure {
+    /// Returns the problem of an entry whose reference was not answered.
+    pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
+        let Self { region, error, is_local, elsewhere, waited } = self;
+        let (region, is_local) = (region.as_ref(), *is_local);
+        let asked =
+            Asked { reference: Some(reference), subject: Some(subject), aliases: Some(aliases), region, is_local };
+        let mut problem = error.problem(&asked);
+        let elsewhere = elsewhere.iter().map(|(region, error)| format!("region {region} (fallback): {}", error.text()));
+        problem.notes = elsewhere.chain(problem.notes).collect();
+        if let Some(waited) = waited {
+            problem.status = Status::Temporary;
+            problem.text += &format!(", after waiting {} (--wait)", humantime::format_duration(*waited));
+        }
+        problem.help_if(reference.scheme_hint()).of(subject.clone(), Lacks::Value)
+    }
+}
+
+impl FetchError {
+    /// Returns the reason alone, without the id of the request.
+    pub fn text(&self) -> String {
+        split_detail(&self.problem(&Asked::default()).message(false)).0.to_owned()
+    }
+
+    /// Returns everything that is said about the error.
+    pub fn problem(&self, asked: &Asked<'_>) -> Problem {
+        match self {
+            Self::NotFound { missing, nearest } => asked.own(not_found(*missing, nearest.as_deref(), asked)),
+            Self::Denied { message, cause, identity } => {
+                let (what, code) = match cause {
+                    Denial::Policy | Denial::PolicyOrMissing => ("caller", "denied"),
+                    Denial::Key => ("caller", "kms-denied"),
+                    Denial::Credentials => ("credentials", "credentials-refused"),
+                    Denial::Token => ("caller", "token-refused"),
+                    Denial::Role => ("caller", "role-denied"),
+                };
+                let mut problem = said_by_aws(Status::Denied, "denied", message);
+                problem.notes.extend(identity.iter().map(|identity| format!("{what}: {identity}")));
+                asked.general(problem.code(code).help(permission(*cause, asked)))
+            }
+            Self::Unavailable(outage) => asked.general(unavailable(outage)),
+            Self::Refused(refusal) => refused(refusal, asked),
+            Self::NoCredentials(error) => no_credentials(error),
+            Self::NoRegion { .. } => {
+                let help = "set --region, AWS_REGION, `region` in the declaration or the profile, or name the secret by its ARN";
+                Problem::configuration("no AWS region to read from").code("no-region").help(help)
+            }
+        }
+    }
+}
+
+fn said_by_aws(status: Status, what: &str, message: &str) -> Problem {
+    let (message, detail) = split_detail(message);
+    Problem { detail: detail.to_owned(), ..Problem::new(status, format!("{what}: {message}")) }
+}
+
+fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Problem {
+    let id = asked.reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
+    let version = asked.reference.map_or(&Version::Current, |reference| &reference.locator.version);
+    if asked.reference.is_some_and(|reference| reference.locator.is_path()) {
+        let help = match asked.is_local {
+            true => format!("the --local file has no id that begins with {id:?}"),
+            false => "check the path, the region and the account".to_owned(),
+        };
+        return Problem::configuration("there are none").code("not-found").help(help);
+    }
+    match missing {
+        Missing::Secret => {
+            let is_alias = asked.aliases.is_some_and(|aliases| aliases.get(&id).is_some());
+            let alias = || suggest::nearest(&id, asked.aliases.into_iter().flat_map(Aliases::names));
+            let help = match nearest.or_else(alias) {
+                _ if is_alias => {
+                    "an alias has this name, but applies only to its own file and later files, and not in other aliases"
+                        .to_owned()
+                }
+                Some(nearest) => did_you_mean(nearest),
+                None if asked.is_local => "the --local file has no such id".to_owned(),
+                None => asked.or_literal(asked.check("its name, the region and the account")),
+            };
+            let what = match version {
+                Version::Current => "does not exist",
+                Version::Stage(_) | Version::Id(_) | Version::Both { .. } => "does not exist, or has no such version",
+            };
+            Problem::configuration(what).code("not-found").help(asked.path_hint().unwrap_or(help))
+        }
+        Missing::Version => {
+            let what = match (asked.store(), version) {
+                _ if asked.is_local => "has no such version",
+                (Store::ParameterStore, _) => "does not exist, or has no such label or version",
+                (Store::SecretsManager, Version::Current) => "has no value yet (no version with the stage AWSCURRENT)",
+                (Store::SecretsManager, Version::Stage(_) | Version::Id(_) | Version::Both { .. }) => {
+                    "has no such version"
+                }
+            };
+            let stage =
+                version.stage().filter(|stage| asked.store() == Store::SecretsManager && !AWS_STAGES.contains(stage));
+            let help = match stage.and_then(|stage| suggest::nearest(stage, AWS_STAGES.into_iter())) {
+                Some(nearest) => format!("did you mean the stage {nearest}?"),
+                None if asked.is_local => "add the version under `$stages` in the --local file".to_owned(),
+                None => asked.check("its name, labels and versions"),
+            };
+            Problem::configuration(what).code("version-not-found").help(asked.path_hint().unwrap_or(help))
+        }
+    }
+}
+
+fn permission(cause: Denial, asked: &Asked<'_>) -> String {
+    let is_path = asked.reference.is_some_and(|reference| reference.locator.is_path());
+    let allow = |what: &str| asked.or_literal(what.to_owned());
+    match (cause, asked.store()) {
+        (Denial::Policy | Denial::PolicyOrMissing, _) if is_path => allow(
+            "allow this identity to perform ssm:GetParametersByPath on it and on all below it; secrets-exec policy prints the policy",
+        ),
+        (Denial::Policy | Denial::PolicyOrMissing, Store::ParameterStore) => {
+            allow("allow this identity to perform ssm:GetParameters on it; secrets-exec policy prints the policy")
+        }
+        (Denial::Policy, Store::SecretsManager) => allow(
+            "allow this identity to perform secretsmanager:GetSecretValue on it; secrets-exec policy prints the policy",
+        ),
+        (Denial::PolicyOrMissing, Store::SecretsManager) => allow(
+            "allow this identity to perform secretsmanager:GetSecretValue on it (secrets-exec policy prints the policy); \
+             AWS also answers this if the secret does not exist",
+        ),
+        (Denial::Key, _) => {
+            "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled".to_owned()
+        }
+        (Denial::Token, _) => {
+            "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken".to_owned()
+        }
+        (Denial::Credentials, _) => {
+            "check that the credentials are complete, not expired, and for this partition and region".to_owned()
+        }
+        (Denial::Role, _) => {
+            "allow this identity to perform sts:AssumeRole, in its own policy and in the role's trust policy".to_owned()
+        }
+    }
+}
+
+fn unavailable(outage: &Outage) -> Problem {
+    let later = "try again later, or allow more time with --timeout";
+    let network = "check the region's name, DNS, routes, the proxy and VPC endpoints; --timeout allows more time";
+    let (code, what, help) = match outage {
+        Outage::Throttled(_) => ("throttled", "throttled until the deadline", later),
+        Outage::Service(_) => ("service-failure", "AWS failed", later),
+        Outage::Timeout(_) => ("timeout", "timed out", network),
+        Outage::Connection(why) if why.starts_with(AGENT) => {
+            ("unreachable", "not reachable", "check that the agent runs, and its port (--agent=URL)")
+        }
+        Outage::Connection(_) => ("unreachable", "not reachable", network),
+        Outage::MalformedResponse(_) => (
+            "malformed-response",
+            "the response is malformed, or not from AWS",
+            "check the endpoint, and for a proxy or captive portal in between",
+        ),
+        Outage::ClockSkew(_) => (
+            "clock-skew",
+            "the clock of this machine differs too much from that of AWS",
+            "set the clock of this machine",
+        ),
+    };
+    let problem = match outage {
+        // One fault of AWS's has several codes.
+        Outage::Throttled(why) | Outage::Service(why) => {
+            Problem { detail: format!(": {why}"), ..Problem::temporary(what) }
+        }
+        Outage::Timeout(why) | Outage::Connection(why) | Outage::MalformedResponse(why) | Outage::ClockSkew(why) => {
+            said_by_aws(Status::Temporary, what, why)
+        }
+    };
+    problem.code(code).help(help)
+}
+
+fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Problem {
+    match refusal {
+        Refusal::MarkedForDeletion => {
+            let help = "restore it (aws secretsmanager restore-secret), or name another";
+            asked.own(Problem::configuration("is marked for deletion").code("marked-for-deletion").help(help))
+        }
+        Refusal::NoValue => {
+            let problem = Problem::configuration("AWS returned no value").code("no-value");
+            asked.own(problem.help("store a value in it"))
+        }
+        Refusal::Certificate { why, help } => {
+            let problem = Problem::configuration(format!("the server's certificate is not trusted: {why}"));
+            asked.general(problem.code("certificate").help_if(*help))
+        }
+        Refusal::TrustStore(why) => {
+            Problem::configuration(format!("root certificates cannot be read: {why}")).code("certificate")
+        }
+        Refusal::Proxy { proxy, has_password } => {
+            let what = match has_password {
+                true => "rejects the user name and password in its URL",
+                false => "requires a user name and a password",
+            };
+            let help = "write them into HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT, special characters as %XX";
+            let problem = Problem::configuration(format!("the proxy {proxy} {what} (HTTP status 407)"));
+            problem.code("proxy").help(help)
+        }
+        Refusal::Agent(why) => {
+            let problem = Problem::configuration(format!("{AGENT} {why}")).code("agent");
+            asked.general(problem.help("run without --agent, or remove this setting"))
+        }
+        Refusal::Request(why) => asked.general(said_by_aws(Status::Configuration, "refused", why).code("refused")),
+        Refusal::Status(status) => {
+            asked.general(Problem::configuration(format!("refused: HTTP status {status}")).code("refused"))
+        }
+    }
+}
+
+fn no_credentials(CredentialsError { what, tried, temporary, is_final: _ }: &CredentialsError) -> Problem {
+    let (missing, code) = match what {
+        Wanted::Credentials => ("no AWS credentials", "no-credentials"),
+        Wanted::Token => ("no token for the Secrets Manager Agent", "no-token"),
+    };
+    let text = if *temporary { format!("{missing}: a source did not answer") } else { missing.to_owned() };
+    // A source that is set, and fails, has its own reason.
+    let help = match (what, tried.last().map(|(source, _)| *source)) {
+        (Wanted::Credentials, Some(INSTANCE_METADATA)) => Some(
+            "choose a profile (AWS_PROFILE), log in (`aws sso login`), or give the task, the pod or the instance a role",
+        ),
+        (Wanted::Token, Some(AGENT_TOKEN_FILE)) => {
+            Some("set AWS_TOKEN to the agent's token, or to file:// and the path of its file")
+        }
+        (Wanted::Credentials | Wanted::Token, _) => None,
+    };
+    let status = if *temporary { Status::Temporary } else { Status::Denied };
+    let notes = tried.iter().map(|(source, why)| format!("{source}: {why}")).collect();
+    Problem { notes, ..Problem::new(status, text).code(code).help_if(help) }
+}

@@ -1,0 +1,185 @@
+//! An error with its words: the reason, the entries that it concerns, and the remedy.
+
+use super::entry::Subject;
+use super::reference::{Locator, Region, SecretRef, Store, Version};
+
+/// The exit status of a launch that fails: those of sysexits(3), and 126 and 127 as in a shell. Of several problems the highest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Status {
+    /// EX_USAGE: the command line, or a variable of secrets-exec or AWS, is invalid.
+    Usage = 64,
+    /// EX_SOFTWARE: a bug in secrets-exec.
+    Bug = 70,
+    /// EX_TEMPFAIL: a later launch may succeed.
+    Temporary = 75,
+    /// EX_NOPERM: no credentials, or AWS denied the request.
+    Denied = 77,
+    /// EX_CONFIG: the declaration, a secret, a key or a value is invalid or absent.
+    Configuration = 78,
+    /// The command cannot be executed.
+    NotExecutable = 126,
+    /// The command was not found.
+    NotFound = 127,
+}
+
+/// An error on which no code decides, worded where it is found. It quotes no value of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub status: Status,
+    /// The word for it in the table of `check`, as docs/check.md lists them; empty for a problem that is in no table.
+    pub code: &'static str,
+    /// The reason, without the secret and the region. Problems that differ in their entries alone are told once, with the entries of all.
+    pub text: String,
+    /// The variables, files or credentials that it concerns. Empty if it concerns the launch as a whole.
+    pub entries: Vec<Subject>,
+    /// The secret that was not read.
+    pub about: Option<About>,
+    /// The end of the reason that differs from answer to answer: the id of a request that AWS refused, or the attempts. The first is shown.
+    pub detail: String,
+    /// Further facts, a line each.
+    pub notes: Vec<String>,
+    /// The remedy.
+    pub help: Option<String>,
+    /// The value that the launch lacks for each entry.
+    pub lacks: Lacks,
+}
+
+/// The secret or parameter that a problem is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The id as a reference spells it.
+    pub id: String,
+    /// `secret prod/db, stage AWSPREVIOUS`
+    pub name: String,
+    /// `region us-east-1, role arn:…`; empty for a local file.
+    pub place: String,
+    /// True if the reason is none of the secret's own, so that one text serves several secrets.
+    pub is_general: bool,
+}
+
+/// The values that a problem is about, which the last line of a report counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lacks {
+    Nothing,
+    /// A value that could not be read.
+    Value,
+    /// A value that is known and cannot be delivered.
+    Delivery,
+}
+
+impl Problem {
+    pub fn new(status: Status, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            code: "",
+            text: text.into(),
+            entries: Vec::new(),
+            about: None,
+            detail: String::new(),
+            notes: Vec::new(),
+            help: None,
+            lacks: Lacks::Nothing,
+        }
+    }
+
+    /// A mistake on the command line or in a variable.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self::new(Status::Usage, text)
+    }
+
+    /// A mistake in a file, a secret or a value.
+    pub fn configuration(text: impl Into<String>) -> Self {
+        Self::new(Status::Configuration, text)
+    }
+
+    /// A failure that a later launch may not meet.
+    pub fn temporary(text: impl Into<String>) -> Self {
+        Self::new(Status::Temporary, text)
+    }
+
+    /// A thread, an event loop, a child process or random bytes that the kernel does not give.
+    pub fn nothing_resolved(why: &str) -> Self {
+        Self::temporary(format!("no value can be resolved: {why}"))
+    }
+
+    /// Gives it the word of `check`'s table.
+    #[must_use]
+    pub fn code(self, code: &'static str) -> Self {
+        Self { code, ..self }
+    }
+
+    /// Adds the remedy.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// Adds the remedy if there is one.
+    #[must_use]
+    pub fn help_if(self, help: Option<impl Into<String>>) -> Self {
+        Self { help: help.map(Into::into).or(self.help), ..self }
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// True if the two differ in their entries alone, and have some.
+    pub fn is_told_with(&self, other: &Self) -> bool {
+        let Self { status, code, text, notes, help, lacks, about, entries, detail: _ } = self;
+        let same = (status, code, text, notes, help, lacks);
+        !entries.is_empty()
+            && same == (&other.status, &other.code, &other.text, &other.notes, &other.help, &other.lacks)
+            && about.as_ref().map(About::of_reason) == other.about.as_ref().map(About::of_reason)
+    }
+
+    /// Names the entry that it concerns.
+    #[must_use]
+    pub fn of(mut self, subject: Subject, lacks: Lacks) -> Self {
+        self.entries.push(subject);
+        Self { lacks, ..self }
+    }
+
+    /// The whole first line; of a problem of several secrets without the secret.
+    pub fn message(&self, is_one_secret: bool) -> String {
+        let name = self.about.iter().filter(|_| is_one_secret).map(|about| about.name.as_str());
+        let place = self.about.iter().map(|about| about.place.as_str()).filter(|place| !place.is_empty());
+        let mut message = name.chain(place).collect::<Vec<_>>().join(", ");
+        if !message.is_empty() {
+            message += ": ";
+        }
+        message += &self.text;
+        message + &self.detail
+    }
+}
+
+impl About {
+    /// Returns the secret of a reference, and the region that it was read from.
+    pub fn new(reference: &SecretRef, region: Option<&Region>, is_general: bool) -> Self {
+        let Locator { store, version, role, .. } = &reference.locator;
+        let label = if *store == Store::ParameterStore { "label" } else { "stage" };
+        let version = match version {
+            Version::Current => String::new(),
+            Version::Stage(stage) => format!(", {label} {stage}"),
+            Version::Id(id) => format!(", version {id}"),
+            Version::Both { stage, id } => format!(", {label} {stage}, version {id}"),
+        };
+        let region = region.map(|region| format!("region {region}"));
+        let role = role.as_ref().map(|role| format!("role {}", role.arn));
+        Self {
+            id: reference.locator.written_id(),
+            name: reference.locator.name() + &version,
+            place: Vec::from_iter(region.into_iter().chain(role)).join(", "),
+            is_general,
+        }
+    }
+
+    /// The part on which the reason depends.
+    fn of_reason(&self) -> (Option<&str>, &str) {
+        ((!self.is_general).then_some(&self.name), &self.place)
+    }
+}

@@ -1,0 +1,111 @@
+//! The tables for people, with aligned columns. A long cell is neither wrapped nor cut.
+
+use super::findings::{CheckedCaller, CheckedCommand, Findings, Row, Source};
+use crate::model::quoting::escaped;
+use crate::report::line::age;
+
+/// Characters of a version id in the table; 8 tell the versions of a secret apart.
+const ID_LENGTH: usize = 8;
+
+/// The blanks between two columns.
+const GAP: usize = 2;
+
+/// Returns the tables, separated by blank lines; an empty text without any row.
+pub fn text(findings: &Findings) -> String {
+    let Findings { values, command, secrets, caller, has_cache, .. } = findings;
+    let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"];
+    if *has_cache {
+        headings.insert(5, "CACHED");
+    }
+    let values: Vec<_> = values.iter().flat_map(|row| value_rows(row, *has_cache)).collect();
+    let tables = [
+        (headings, values),
+        (vec!["COMMAND", "FILE", "STATUS"], command.iter().map(command_row).collect()),
+        (
+            vec!["SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS"],
+            secrets.iter().map(|secret| secret.cells.clone()).collect(),
+        ),
+        (vec!["ACCOUNT", "CALLER", "CREDENTIALS"], caller.iter().map(caller_row).collect()),
+    ];
+    let filled = tables.into_iter().filter(|(_, rows)| !rows.is_empty());
+    filled.map(|(headings, rows)| layout(&headings, rows)).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the lines of a table, each with a line feed. Each row has a cell for each heading; an empty one is `-`.
+fn layout(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+    let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let shown = |cell: String| if cell.is_empty() { "-".to_owned() } else { escaped(&cell) };
+    let rows = std::iter::once(headings).chain(rows);
+    let rows: Vec<Vec<String>> = rows.map(|row: Vec<String>| row.into_iter().map(shown).collect()).collect();
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..).map_while(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}", width = width + GAP));
+        cells.collect::<String>().trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Returns the row of an entry and, for one that is made of several secrets, a row for each.
+fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
+    let only = match row.sources.as_slice() {
+        [only] if row.kind != "template" => Some(only),
+        _ => None,
+    };
+    let reference = match (&row.reference, only) {
+        (Some(reference), _) => reference.clone(),
+        (None, Some(only)) => only.reference(),
+        (None, None) if row.kind == "inherited" => format!("{} references", row.sources.len()),
+        (None, None) => row.kind.to_owned(),
+    };
+    let cells = |reference: String, source: Option<&Source>, state: &str| {
+        // Each line is complete without the line above it, so that grep finds it.
+        let mut cells = vec![row.label.clone(), reference];
+        cells.extend(version_cells(source));
+        cells.extend(has_cache.then(|| cached_cell(source)));
+        cells.push(state.to_owned());
+        cells
+    };
+    let whole = cells(reference, only, row.error.unwrap_or(row.status));
+    let parts = row.sources.iter().filter(|_| only.is_none());
+    let parts = parts.map(|source| cells(source.reference(), Some(source), source.error.unwrap_or(source.status)));
+    std::iter::once(whole).chain(parts).collect()
+}
+
+/// The version, its stages and its age.
+fn version_cells(source: Option<&Source>) -> [String; 3] {
+    let Some(Source { version, stages, age_seconds, .. }) = source else { return Default::default() };
+    let version = version.iter().flat_map(|version| version.chars()).take(ID_LENGTH).collect();
+    [version, stages.join(","), age_seconds.map(age).unwrap_or_default()]
+}
+
+/// The age of the entry in the cache.
+fn cached_cell(source: Option<&Source>) -> String {
+    let cached = source.and_then(|source| source.cached.as_ref());
+    cached.map_or_else(String::new, |cached| age(cached.age_seconds) + if cached.used { ", used" } else { "" })
+}
+
+fn command_row(CheckedCommand { name, file, status }: &CheckedCommand) -> Vec<String> {
+    vec![name.clone(), file.clone().unwrap_or_default(), (*status).to_owned()]
+}
+
+fn caller_row(CheckedCaller { account, arn, credentials }: &CheckedCaller) -> Vec<String> {
+    let known = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
+    let name = arn.as_ref().and_then(|arn| arn.splitn(6, ':').nth(5));
+    vec![known(account.as_deref()), known(name), (*credentials).to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_control_characters_are_escaped() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let rows = vec![row(["A", "prod/db:key", "ok"]), row(["LONGER", "", "a\x1b[31m\nb"])];
+        let text = layout(&["NAME", "REFERENCE", "STATUS"], rows);
+        let expected = "NAME    REFERENCE    STATUS\nA       prod/db:key  ok\nLONGER  -            a\\u{1b}[31m\\nb\n";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,214 @@
+//! The connection of systemd's `LoadCredential=` (systemd.exec(5)), which ends with the whole value or with a refusal.
+//!
+//! systemd takes a connection that is closed without data for an empty credential and starts the unit, and it refuses what is longer than
+//! 1 MiB. So each end of the process without an answer, a signal's too, first sends more than that.
+//!
+//! It is a static, since each end of the process must refuse it unless the value was sent, a panic on any thread too.
+
+#![allow(unsafe_code, reason = "standard input, output and error by their numbers")]
+
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::libc::{STDERR_FILENO, STDIN_FILENO, STDOUT_FILENO};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, Shutdown, SockType, UnixAddr, getpeername, getsockopt, send, shutdown, sockopt};
+use nix::sys::stat::{Mode, fstat};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid, pipe};
+
+use crate::model::credential::{CredentialRequest, MAX_LENGTH};
+use crate::model::problem::{Problem, Status};
+use crate::system::os_error::{self, describe};
+
+/// The connection, close-on-exec. It is never closed.
+static CONNECTION: OnceLock<OwnedFd> = OnceLock::new();
+
+/// True once the whole value was sent.
+static IS_ANSWERED: AtomicBool = AtomicBool::new(false);
+
+/// The time for a client that does not read the value.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The time for a client that does not read a refusal.
+const PATIENCE_FOR_REFUSAL: Duration = Duration::from_secs(5);
+
+/// The length of a refusal: a byte more than a credential may have.
+const REFUSAL_LENGTH: usize = MAX_LENGTH + 1;
+
+/// The way to a connection of systemd.
+const SETUP: &str =
+    "a socket unit with Accept=yes starts it, and a unit's LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
+
+static PADDING: [u8; 65_536] = [0; 65_536];
+
+/// Takes the connection from standard input, if that is one. Standard output and error are redirected if they are the connection as well,
+/// which is systemd's default: what is printed there would become the credential.
+///
+/// Must be called before anything is printed.
+///
+/// # Errors
+/// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
+pub fn take() -> Result<(), Errno> {
+    // SAFETY: Rust's runtime has opened descriptors 0 to 2 before `main`, and nothing closes them.
+    let [input, output, error] =
+        [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].map(|number| unsafe { BorrowedFd::borrow_raw(number) });
+    if !is_connection(input) {
+        return Ok(());
+    }
+    let copied = input.try_clone_to_owned().map_err(|error| os_error::errno(&error));
+    let redirected = copied.and_then(|connection| {
+        let _ = CONNECTION.set(connection);
+        redirect([input, output, error])
+    });
+    if redirected.is_err() {
+        refuse_on(input);
+    }
+    redirected
+}
+
+fn is_connection(input: BorrowedFd<'_>) -> bool {
+    getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream) && getpeername::<UnixAddr>(input.as_raw_fd()).is_ok()
+}
+
+/// Replaces standard input, and those of output and error that are the same socket.
+fn redirect([input, output, error]: [BorrowedFd<'_>; 3]) -> Result<(), Errno> {
+    let socket = fstat(input)?;
+    let is_socket = |other: BorrowedFd<'_>| {
+        fstat(other).is_ok_and(|other| (other.st_dev, other.st_ino) == (socket.st_dev, socket.st_ino))
+    };
+    let nothing = nothing()?;
+    if is_socket(output) {
+        dup2_stdout(&nothing)?;
+    }
+    if is_socket(error) {
+        match journal() {
+            Some(journal) => dup2_stderr(journal)?,
+            None => dup2_stderr(&nothing)?,
+        }
+    }
+    dup2_stdin(&nothing)
+}
+
+/// /dev/null, or where there is none a pipe without a reader.
+fn nothing() -> Result<OwnedFd, Errno> {
+    let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
+    null.or_else(|_| pipe().map(|(_, writer)| writer))
+}
+
+/// Returns a stream of systemd-journald for lines of text, as for `StandardError=journal`. The header has the identifier, the unit (which
+/// journald knows by itself), the priority, and whether to parse priorities and to forward to syslog, the kernel's log and the console.
+fn journal() -> Option<UnixStream> {
+    let mut journal = UnixStream::connect("/run/systemd/journal/stdout").ok()?;
+    journal.write_all(b"secrets-exec\n\n6\n0\n0\n0\n0\n").ok()?;
+    shutdown(journal.as_raw_fd(), Shutdown::Read).ok()?;
+    Some(journal)
+}
+
+/// Returns the request of the client whose connection [`take`] has taken, by the client's address.
+///
+/// # Errors
+/// When there was no connection, its client is neither root nor the effective user, or the address names no credential.
+pub fn request() -> Result<CredentialRequest, Problem> {
+    let Some(connection) = CONNECTION.get() else {
+        // SAFETY: as in `take`.
+        let input = unsafe { BorrowedFd::borrow_raw(STDIN_FILENO) };
+        return Err(match getsockopt(&input, sockopt::AcceptConn) {
+            Ok(true) => Problem::usage("standard input is a socket that accepts connections, not a connection").help(
+                "the socket unit needs Accept=yes, and its service the name of a template: secrets-exec@.service",
+            ),
+            Ok(false) | Err(_) => no_connection(),
+        });
+    };
+    let user = getsockopt(connection, sockopt::PeerCredentials).map_err(|_| no_connection())?.uid();
+    let address = getpeername::<UnixAddr>(connection.as_raw_fd()).map_err(|_| no_connection())?;
+    if user != 0 && user != geteuid().as_raw() {
+        let text = format!("the client is user {user}; only root and the user of this process get a credential");
+        return Err(Problem::new(Status::Denied, text));
+    }
+    CredentialRequest::parse(address.as_abstract().unwrap_or_default()).ok_or_else(|| {
+        let text =
+            "standard input is a connection whose other end names no unit and credential, as LoadCredential= does";
+        Problem::usage(text).help(SETUP)
+    })
+}
+
+fn no_connection() -> Problem {
+    Problem::usage("standard input is no connection of systemd's LoadCredential=").help(SETUP)
+}
+
+fn closed() -> Problem {
+    Problem::temporary("the client closed the connection before the value was sent")
+}
+
+fn not_sent(errno: Errno) -> Problem {
+    Problem::temporary(format!("the value cannot be sent: {}", describe(errno)))
+}
+
+/// Returns the connection, which has hung up when its client has (POLLHUP).
+pub fn descriptor() -> Option<BorrowedFd<'static>> {
+    CONNECTION.get().map(AsFd::as_fd)
+}
+
+/// Sends the whole value and ends the stream.
+///
+/// # Errors
+/// When the value was not sent as a whole: the connection is still to be refused.
+pub fn answer(value: &[u8]) -> Result<(), Problem> {
+    let Some(connection) = descriptor() else { return Err(closed()) };
+    send_all(connection, value, Instant::now() + PATIENCE)?;
+    IS_ANSWERED.store(true, Ordering::SeqCst);
+    // systemd itself may hold the connection open until the unit of this process ends.
+    shutdown(connection.as_raw_fd(), Shutdown::Write).map_err(not_sent)
+}
+
+/// Fails the client unless it has the whole value. To be called before the process ends.
+///
+/// Several threads may send a refusal at the same time: any of them suffices, also after a part of the value.
+pub fn refuse() {
+    if let (Some(connection), false) = (descriptor(), IS_ANSWERED.load(Ordering::SeqCst)) {
+        refuse_on(connection);
+    }
+}
+
+fn refuse_on(connection: BorrowedFd<'_>) {
+    let end = Instant::now() + PATIENCE_FOR_REFUSAL;
+    let mut left = REFUSAL_LENGTH;
+    while left > 0 {
+        let part = PADDING.get(..left).unwrap_or(&PADDING);
+        if send_all(connection, part, end).is_err() {
+            break;
+        }
+        left -= part.len();
+    }
+    let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
+}
+
+fn send_all(connection: BorrowedFd<'_>, mut bytes: &[u8], end: Instant) -> Result<(), Problem> {
+    while !bytes.is_empty() {
+        match send(connection.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
+            Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+            Err(Errno::EAGAIN) => await_room(connection, end)?,
+            Err(Errno::EINTR) => {}
+            Err(Errno::EPIPE | Errno::ECONNRESET) => return Err(closed()),
+            Err(errno) => return Err(not_sent(errno)),
+        }
+    }
+    Ok(())
+}
+
+fn await_room(connection: BorrowedFd<'_>, end: Instant) -> Result<(), Problem> {
+    let left = end.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(Problem::temporary("the client does not read the value"));
+    }
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+    // The caller tries again whatever the result.
+    let _ = poll(&mut [PollFd::new(connection, PollFlags::POLLOUT)], timeout);
+    Ok(())
+}

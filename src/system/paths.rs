@@ -1,0 +1,242 @@
+//! The resolution of a path to a directory, component by component, so that no other user's symbolic link leads it elsewhere, and the kinds
+//! of file systems.
+//!
+//! openat2(2) has no flag for links of some owners, so each component is opened separately.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+#[cfg(target_os = "macos")]
+use nix::fcntl::AtFlags;
+use nix::fcntl::{OFlag, open, openat, readlinkat};
+#[cfg(target_os = "macos")]
+use nix::libc;
+#[cfg(target_os = "linux")]
+use nix::sys::stat::fstat;
+#[cfg(target_os = "macos")]
+use nix::sys::stat::fstatat;
+use nix::sys::stat::{Mode, SFlag};
+use nix::sys::statfs::fstatfs;
+#[cfg(target_os = "linux")]
+use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC};
+use nix::unistd::geteuid;
+
+/// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
+const MAX_SYMLINKS: usize = 40;
+
+/// Flags for opening a path component. O_PATH or O_SEARCH, since creating files in a directory needs no permission to read it.
+#[cfg(target_os = "linux")]
+pub const COMPONENT: OFlag = OFlag::O_PATH.union(OFlag::O_CLOEXEC);
+#[cfg(target_os = "macos")]
+pub const COMPONENT: OFlag = OFlag::from_bits_retain(libc::O_SEARCH).union(OFlag::O_CLOEXEC);
+
+/// The ramfs magic number of linux/magic.h, which nix does not define.
+#[cfg(target_os = "linux")]
+const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
+
+/// The reason why a path leads to no directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WalkError {
+    Missing,
+    NotADirectory,
+    /// The last component is a symbolic link, of [`open_directory_itself`].
+    Link,
+    /// A symbolic link belongs to neither root nor the effective user.
+    ForeignLink {
+        link: PathBuf,
+        /// The link's user id.
+        owner: u32,
+    },
+    Failed(Errno),
+}
+
+impl From<Errno> for WalkError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::ENOENT => Self::Missing,
+            Errno::ENOTDIR => Self::NotADirectory,
+            other => Self::Failed(other),
+        }
+    }
+}
+
+/// Opens the directory that `path` leads to, a relative one from the working directory. A symbolic link is followed only if root or the
+/// effective user owns it.
+///
+/// # Errors
+/// When it is not there, or a link of another user is in the way.
+pub fn open_directory(path: &OsStr) -> Result<OwnedFd, WalkError> {
+    PathWalk::begin(path, LastLink::Follow)?.finish()
+}
+
+/// Does the same as [`open_directory`], but the last component may not be a symbolic link.
+///
+/// # Errors
+/// When it is a link, is not there, or a link of another user is in the way.
+pub fn open_directory_itself(path: &OsStr) -> Result<OwnedFd, WalkError> {
+    PathWalk::begin(path, LastLink::Refuse)?.finish()
+}
+
+/// The treatment of a symbolic link that is the last component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LastLink {
+    Follow,
+    Refuse,
+}
+
+/// A path resolution in progress (path_resolution(7)).
+struct PathWalk {
+    reached: OwnedFd,
+    /// The path of `reached` without symbolic links, for messages.
+    path: PathBuf,
+    /// The components that are still to be opened, the next one last.
+    rest: Vec<OsString>,
+    links: usize,
+    last_link: LastLink,
+}
+
+impl PathWalk {
+    fn begin(path: &OsStr, last_link: LastLink) -> Result<Self, WalkError> {
+        let reached = start(path)?;
+        let base = if is_absolute(path) { "/" } else { "" };
+        Ok(Self { reached, path: base.into(), rest: reversed(path), links: 0, last_link })
+    }
+
+    fn finish(mut self) -> Result<OwnedFd, WalkError> {
+        while let Some(component) = self.rest.pop() {
+            self.enter(&component)?;
+        }
+        Ok(self.reached)
+    }
+
+    fn enter(&mut self, component: &OsStr) -> Result<(), WalkError> {
+        // O_DIRECTORY triggers an autofs(5) mount, which O_PATH alone does not.
+        match self.open(component, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) {
+            Ok(directory) => {
+                self.reached = directory;
+                self.path.push(component);
+                Ok(())
+            }
+            Err(Errno::ENOTDIR | Errno::ELOOP) => self.follow(component),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Follows a symbolic link: its target's components come before the remaining ones.
+    fn follow(&mut self, component: &OsStr) -> Result<(), WalkError> {
+        let link = read_link(self.reached.as_fd(), component)?;
+        let Some(link) = link else { return Err(WalkError::NotADirectory) };
+        if self.rest.is_empty() && self.last_link == LastLink::Refuse {
+            return Err(WalkError::Link);
+        }
+        if is_foreign(link.owner) {
+            return Err(WalkError::ForeignLink { link: self.path.join(component), owner: link.owner });
+        }
+        self.links += 1;
+        if self.links > MAX_SYMLINKS {
+            return Err(Errno::ELOOP.into());
+        }
+        let target = link.target;
+        if !is_absolute(&target) {
+            self.rest.extend(reversed(&target));
+        } else if link.is_magic {
+            self.reached = self.open(component, OFlag::O_DIRECTORY)?;
+            self.path = target.into();
+        } else {
+            self.reached = start(&target)?;
+            self.path = "/".into();
+            self.rest.extend(reversed(&target));
+        }
+        Ok(())
+    }
+
+    fn open(&self, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
+        openat(&self.reached, component, COMPONENT | flags, Mode::empty())
+    }
+}
+
+/// Opens the root or the working directory.
+fn start(path: &OsStr) -> Result<OwnedFd, WalkError> {
+    let base = if is_absolute(path) { "/" } else { "." };
+    Ok(open(base, COMPONENT | OFlag::O_DIRECTORY, Mode::empty())?)
+}
+
+fn is_absolute(path: &OsStr) -> bool {
+    path.as_bytes().starts_with(b"/")
+}
+
+/// The components of a path in reverse. `..` is kept: it is opened relative to the directory reached by then, as the kernel does.
+fn reversed(path: &OsStr) -> Vec<OsString> {
+    let components = path.as_bytes().split(|byte| *byte == b'/').rev();
+    let named = components.filter(|component| !matches!(*component, b"" | b"."));
+    named.map(|component| OsStr::from_bytes(component).to_owned()).collect()
+}
+
+/// True if a file with this owner belongs to neither root nor the effective user.
+pub fn is_foreign(owner: u32) -> bool {
+    owner != 0 && owner != geteuid().as_raw()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileSystem {
+    Memory,
+    Disk,
+    /// One in which the kernel alone creates files, such as proc. macOS has none.
+    Kernel,
+}
+
+/// The owner and the target of a symbolic link.
+struct SymbolicLink {
+    /// The link's user id.
+    owner: u32,
+    target: OsString,
+    /// A magic link (/proc/PID/cwd, root, fd/N; proc(5)): only the kernel can follow it, its text need not be a path. Never on
+    /// macOS.
+    is_magic: bool,
+}
+
+/// Returns the kind of the file system that a file is on.
+///
+/// # Errors
+/// Those of fstatfs(2).
+pub fn file_system(file: BorrowedFd<'_>) -> Result<FileSystem, Errno> {
+    let found = fstatfs(file)?;
+    #[cfg(target_os = "linux")]
+    let kind = match found.filesystem_type() {
+        PROC_SUPER_MAGIC | SYSFS_MAGIC | CGROUP_SUPER_MAGIC | CGROUP2_SUPER_MAGIC => FileSystem::Kernel,
+        TMPFS_MAGIC | RAMFS_MAGIC => FileSystem::Memory,
+        _ => FileSystem::Disk,
+    };
+    #[cfg(target_os = "macos")]
+    let kind = if found.filesystem_type_name() == "tmpfs" { FileSystem::Memory } else { FileSystem::Disk };
+    Ok(kind)
+}
+
+/// Reads a symbolic link; `None` for anything else.
+#[cfg(target_os = "linux")]
+fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
+    let link = openat(directory, name, COMPONENT | OFlag::O_NOFOLLOW, Mode::empty())?;
+    let stat = fstat(&link)?;
+    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
+        return Ok(None);
+    }
+    // readlinkat on the open link, so that owner and target are of the same inode.
+    let target = readlinkat(&link, "")?;
+    let is_magic = target.as_bytes().starts_with(b"/")
+        && fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
+    Ok(Some(SymbolicLink { owner: stat.st_uid, target, is_magic }))
+}
+
+/// Reads a symbolic link; `None` for anything else. macOS has no O_PATH, so the owner is read first: only a user who may write to the
+/// directory can exchange the link between the two calls, and such a user can exchange the directory's entries anyway.
+#[cfg(target_os = "macos")]
+fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
+    let stat = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
+        return Ok(None);
+    }
+    Ok(Some(SymbolicLink { owner: stat.st_uid, target: readlinkat(directory, name)?, is_magic: false }))
+}

@@ -1,0 +1,267 @@
+//! `--agent`: the requests to the Secrets Manager Agent, what it refuses or cannot do; and `--agent-fallback`, which is never a way
+//! around a refusal.
+
+use std::time::Duration;
+
+use crate::support::aws::agent::{SECRET, TOKEN, own, plain};
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::{PREVIOUS_ID, Secret};
+use crate::support::aws::{Aws, served};
+use crate::support::deadline::keeps_to;
+use crate::support::identity::ROLE;
+use crate::support::sandbox::{CANARY, Sandbox};
+
+const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
+const ELSEWHERE: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf";
+
+/// The `--timeout` of a launch that fails to the end.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A launch with the token of the agent, which no proxy stands before, and without access to AWS.
+fn tokened() -> Sandbox {
+    Sandbox::new().region("us-east-1").env("AWS_TOKEN", TOKEN).env("HTTP_PROXY", "http://127.0.0.1:1")
+}
+
+/// A launch through the agent.
+fn through(agent: &Aws) -> Sandbox {
+    tokened().arg(format!("--agent={}", agent.agent()))
+}
+
+fn reads(agent: &Aws) -> Sandbox {
+    through(agent).timeout("2s").resolve("A=x:k")
+}
+
+/// A launch through the agent that can also ask AWS.
+fn with_fallback(agent: &Aws, aws: &Aws) -> Sandbox {
+    reads(agent).arg("--agent-fallback").endpoint(&aws.endpoint()).env_remove("HTTP_PROXY").keys()
+}
+
+#[test]
+fn a_secret_is_read_through_the_agent_once_and_without_credentials() {
+    let (aws, id) = (served(), "rds!a/b_c+d=e.f@g-h");
+    let aws = aws.secret(id, Secret::json(r#"{"k":"v","n":1.10}"#));
+    let run = through(&aws).resolve(&format!("A={id}:k")).resolve(&format!("B={id}:n")).run();
+    run.launched_silently().has("A", "v").has("B", "1.10");
+    let calls = aws.calls();
+    assert_eq!(calls.len(), 1);
+    let query = calls[0].query();
+    assert_eq!((calls[0].operation().as_str(), query["secretId"].as_str()), (SECRET, id));
+    assert_eq!(query["versionStage"], "AWSCURRENT");
+    assert!(calls[0].header("x-forwarded-for").is_none() && calls[0].header("authorization").is_none());
+    assert!(calls[0].header("user-agent").unwrap().contains("app/secrets-exec-"));
+}
+
+#[test]
+fn stages_versions_whole_values_and_arns_of_its_own_region_are_read() {
+    let secret = Secret::json(r#"{"k":"v"}"#).previous(Secret::json(r#"{"k":"old"}"#));
+    let aws = Aws::start().secret("x", secret).secret("text", Secret::text(CANARY));
+    let aws = aws.secret("bin", Secret::binary(*b"\xff\x00")).secret(ARN, Secret::json(r#"{"k":"v"}"#));
+    let sandbox = through(&aws).arg("-v").declaration("env:\n  D: { from: bin, encode: base64 }\n");
+    let sandbox = sandbox.resolve("A=x:k:AWSPREVIOUS").resolve(&format!("B=x:k::{PREVIOUS_ID}"));
+    let run = sandbox.resolve("C=text").resolve(&format!("E={ARN}:k")).run();
+    run.launched().has("A", "old").has("B", "old").has("C", CANARY).has("D", "/wA=").has("E", "v");
+    run.says(["version c0c0c0c0", "region us-east-1"]);
+}
+
+#[test]
+fn options_variables_and_declarations_ask_for_it() {
+    let declaration = "defaults:\n  agent: true\nenv:\n  A: x:k\n";
+    for (case, sandbox) in [
+        ("the default URL is port 2773 of this host", tokened().arg("--agent").resolve("A=x:k")),
+        ("what follows the option after a blank is not its URL", tokened().args(["--agent", "-e", "A=x:k"])),
+        ("a declaration has the default URL", tokened().declaration(declaration)),
+    ] {
+        sandbox.timeout("300ms").case(case).run().refused(75).says(["127.0.0.1:2773"]);
+    }
+    let aws = served();
+    tokened().env("SECRETS_EXEC_AGENT", aws.agent()).resolve("A=x:k").run().launched().has("A", "v");
+    let declaration = format!("defaults:\n  agent: {}\nenv:\n  A: x:k\n", aws.agent());
+    tokened().declaration(&declaration).run().launched().has("A", "v");
+    assert!(aws.reads().is_empty());
+    let off = Sandbox::new().aws(&aws).env("SECRETS_EXEC_AGENT", "0");
+    off.declaration(&declaration).run().launched().has("A", "v");
+    assert_eq!(aws.reads().len(), 1);
+    let wrong = [("--agent=localhost:2773", "localhost:2773"), ("--agent-fallback", "--agent")];
+    for (option, said) in wrong {
+        Sandbox::new().arg(option).resolve("A=x").run().refused(64).says([option.split('=').next().unwrap(), said]);
+    }
+}
+
+#[test]
+fn the_token_is_that_of_the_variable_or_of_a_file() {
+    let aws = served();
+    let sandbox = reads(&aws).file("token", format!("{TOKEN}\n"));
+    let file = format!("file://{}", sandbox.path("token").display());
+    sandbox.env("AWS_TOKEN", file).run().launched().has("A", "v");
+    let calls = aws.calls().len();
+    let missing = reads(&aws).env("AWS_TOKEN", "file:///nonexistent/token").run();
+    let said = ["A (", "AWS_TOKEN: /nonexistent/token: no such file or directory"];
+    missing.refused(77).says(said).says_nothing_of("awssmatoken");
+    let none = reads(&aws).env_remove("AWS_TOKEN").run();
+    none.refused(77).says([
+        "no token for the Secrets Manager Agent",
+        "AWS_TOKEN: is not set",
+        "/var/run/awssmatoken: ",
+    ]);
+    none.says(["help: set AWS_TOKEN"]);
+    let other_host = Sandbox::new().arg("--agent=http://192.0.2.1:2773").resolve("A=x").run();
+    other_host.refused(77).says(["/var/run/awssmatoken: ", "loopback"]);
+    assert_eq!(aws.calls().len(), calls);
+    reads(&aws).env("AWS_TOKEN", "cAnArY-7f3a9c51/another").run().refused(77).says(["A (", "secret x", "token"]);
+    assert_eq!(aws.calls().len(), calls + 1, "asked once");
+}
+
+#[test]
+fn what_the_agent_cannot_do_is_78_and_told_before_anything_is_asked() {
+    let aliases = format!(
+        "secrets:\n  away: {{ id: x, region: eu-west-1 }}\n  other: {{ id: x, role-arn: '{ROLE}', external-id: e }}\n"
+    );
+    for (entry, why) in [
+        (ELSEWHERE, "only in its own region"),
+        ("ssm:/app/key", "reads no parameters"),
+        ("away:k", "only in its own region"),
+        ("other:k", "no external id"),
+        ("{ from: 'ssm:/app/key', optional: true }", "reads no parameters"),
+        ("{ template: '{{ other.k }}' }", "no external id"),
+    ] {
+        for option in ["--no-file", "--agent-fallback"] {
+            let aws = served();
+            let declaration = format!("{aliases}env:\n  A: {entry}\n  B: x:k\n");
+            let sandbox = through(&aws).file("d.yaml", declaration).args(["-f", "d.yaml", option]);
+            let run = sandbox.aws(&aws).case(entry).run();
+            run.refused(78).says(["A (", why]).says_nothing_of("B (");
+            assert!(aws.calls().is_empty(), "{run}");
+        }
+    }
+    let aws = served();
+    let role = reads(&aws).args(["--role-arn", ROLE, "--external-id", "e"]);
+    role.run().refused(78).says(["A (", "external id", "--agent"]);
+    let covered = through(&aws).file("base.yaml", "env:\n  A: ssm:/app/key\n");
+    let covered = covered.file("over.yaml", "env:\n  A: { from: 'x:k', optional: true }\n");
+    covered.args(["-f", "base.yaml", "-f", "over.yaml"]).run().refused(78).says(["A (base.yaml:2", "parameters"]);
+    let path = through(&aws).args(["--env-from", "ssm:/app/"]).run();
+    path.refused(78).says(["parameters below /app/", "reads no parameters"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_role_is_handed_on_and_named_when_the_agent_cannot_assume_it() {
+    let writer = "arn:aws:iam::210987654321:role/path/W+r@x";
+    let aws = served();
+    let aliases = format!("secrets:\n  other: {{ id: x, role-arn: '{writer}' }}\n");
+    let sandbox = through(&aws).declaration(&format!("{aliases}env:\n  A: other:k\n  B: x:k\n"));
+    sandbox.args(["--role-arn", ROLE]).run().launched_silently().has("A", "v").has("B", "v");
+    let mut roles: Vec<String> = aws.calls().iter().map(|call| call.query()["roleArn"].clone()).collect();
+    roles.sort();
+    assert_eq!(roles, [ROLE, writer]);
+    let body = format!(
+        r#"{{"__type":"AccessDeniedException","message":"Failed to create caching client from role: {ROLE}"}}"#
+    );
+    for (fault, status, words) in [
+        (plain(403, &body), 77, [ROLE, "sts:AssumeRole"]),
+        (plain(400, "unknown parameter: roleArn"), 78, ["role", "2.1"]),
+    ] {
+        let aws = served().fails(SECRET, fault);
+        reads(&aws).args(["--role-arn", ROLE]).run().refused(status).says(words);
+    }
+}
+
+#[test]
+fn refusals_and_absences_mean_what_they_mean_without_it_and_are_asked_once() {
+    for (fault, status, word) in [
+        (fault::not_found(), 78, "does not exist"),
+        (fault::denied("x"), 77, "secretsmanager:GetSecretValue"),
+        (fault::not_decrypted(), 77, "DecryptionFailure"),
+        (fault::marked_for_deletion(), 78, "deletion"),
+        (plain(404, "Not found"), 78, "HTTP status 4"),
+        (plain(400, "Forwarded"), 78, "HTTP status 4"),
+        (plain(405, ""), 78, "HTTP status 4"),
+    ] {
+        let aws = served().fails(SECRET, fault);
+        reads(&aws).case(word).run().refused(status).says(["A (", word]);
+        assert_eq!(aws.calls().len(), 1, "{word}");
+    }
+    let declaration = "env:\n  A: { from: nothing, default: d }\n";
+    through(&Aws::start()).declaration(declaration).run().launched().has("A", "d");
+}
+
+#[test]
+fn an_agent_that_recovers_is_asked_again() {
+    for fault in [
+        own(504, "TimeoutError"),
+        own(502, "ConnectionError"),
+        own(500, "InternalFailure"),
+        plain(429, ""),
+        plain(500, "Internal error"),
+        fault::throttled(),
+        Fault::Close,
+    ] {
+        let aws = served().fails_first(SECRET, 1, fault);
+        reads(&aws).timeout("20s").run().launched_silently().has("A", "v");
+        assert_eq!(aws.calls().len(), 2);
+    }
+}
+
+#[test]
+fn an_agent_that_fails_to_the_end_is_75_and_aws_is_not_asked() {
+    let by_position = fault::success(r#"["x",null,null,["AWSCURRENT"],"a value",null]"#);
+    for fault in [
+        own(504, "TimeoutError"),
+        plain(429, ""),
+        Fault::Hang,
+        fault::page(),
+        fault::empty_object(),
+        fault::another_secret(),
+        by_position,
+    ] {
+        let (agent, aws) = (served().fails(SECRET, fault), served());
+        let sandbox = reads(&agent).endpoint(&aws.endpoint()).keys();
+        keeps_to(TIMEOUT, &sandbox).refused(75).says(["A ("]);
+        assert!(aws.calls().is_empty());
+    }
+    let nobody = tokened().arg("--agent=http://127.0.0.1:1").timeout("1s").resolve("A=x:k").run();
+    nobody.refused(75).says(["A (", "not reachable", "Secrets Manager Agent", "127.0.0.1:1"]);
+}
+
+#[test]
+fn the_fallback_asks_aws_when_the_agent_cannot_be_asked() {
+    for fault in [own(504, "TimeoutError"), plain(429, ""), Fault::Hang, Fault::Close] {
+        let (agent, aws) = (served().fails(SECRET, fault), served());
+        with_fallback(&agent, &aws).timeout("6s").run().launched_silently().has("A", "v");
+        assert_eq!((agent.calls().len(), aws.reads().len()), (1, 1));
+    }
+    let (agent, aws) = (served(), served());
+    with_fallback(&agent, &aws).arg("--agent=http://127.0.0.1:1").run().launched().has("A", "v");
+    // The sandbox kills a run that waits so long for the token.
+    with_fallback(&agent, &aws).env_remove("AWS_TOKEN").args(["--wait", "1h"]).run().launched_silently().has("A", "v");
+    assert_eq!((agent.calls().len(), aws.reads().len()), (0, 2));
+}
+
+#[test]
+fn the_fallback_is_no_way_around_an_answer() {
+    for (fault, status) in [
+        (plain(403, "Bad Token"), 77),
+        (fault::denied("x"), 77),
+        (Fault::Xml { status: 403 }, 77),
+        (own(403, "AccessDeniedException"), 77),
+        (own(403, "ThrottlingException"), 77),
+        (own(403, "RequestTimeTooSkewed"), 75),
+        (fault::not_found(), 78),
+    ] {
+        let (agent, aws) = (served().fails(SECRET, fault), served());
+        with_fallback(&agent, &aws).run().refused(status);
+        assert!(aws.calls().is_empty());
+    }
+}
+
+#[test]
+fn the_fallback_keeps_to_the_time_of_all_and_waits_for_aws_after_the_agent_has_failed() {
+    let agent = served().fails(SECRET, Fault::Hang);
+    let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
+    keeps_to(TIMEOUT, &with_fallback(&agent, &aws)).refused(75);
+    // The agent fails at once; AWS's credentials come after 2.5 seconds.
+    let agent = served().fails(SECRET, own(500, "InternalFailure"));
+    let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
+    let sandbox = with_fallback(&agent, &aws).without_keys().in_container(&aws);
+    sandbox.args(["--wait", "20s", "--timeout", "1s"]).run().launched_silently().has("A", "v");
+}

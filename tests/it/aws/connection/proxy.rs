@@ -1,0 +1,134 @@
+//! A broken proxy: the error names it, and the deadline holds.
+
+use std::time::Duration;
+
+use crate::support::aws::Aws;
+use crate::support::deadline::ends_within;
+use crate::support::identity::ROLE;
+use crate::support::proxy::Proxy;
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::wire::{Script, Step, Wire, answer, body, with_head};
+
+/// A launch that would reach AWS through this proxy.
+fn through(proxy: &Wire) -> Sandbox {
+    let url = format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port());
+    Sandbox::new().region("us-east-1").keys().env("HTTPS_PROXY", url).resolve("A=x:k")
+}
+
+/// A proxy that answers every request with this status.
+fn answering(head: &str) -> Wire {
+    Wire::plain(vec![vec![Step::Request, Step::Send(answer(head, CANARY))]])
+}
+
+const REJECTED: &str = "HTTP/1.1 407 Proxy Authentication Required";
+
+/// The proxy's answer that opens the tunnel.
+fn opened() -> Vec<u8> {
+    with_head(&["HTTP/1.1 200 Connection established"], "")
+}
+
+#[test]
+fn a_proxy_that_fails_is_tried_again_and_named_with_the_service() {
+    let send = |bytes: Vec<u8>| vec![Step::Request, Step::Send(bytes)];
+    let mut scripts: Vec<(&str, Script)> = vec![
+        ("it hangs up", Vec::new()),
+        ("it hangs up on the request", vec![Step::Request]),
+        ("it hangs up in the status line", send(b"HTTP/1.1 200 ".to_vec())),
+        ("it hangs up in the tunnel", send(opened())),
+        ("it is no proxy", send(b"220 mail.example ESMTP\r\n".to_vec())),
+        ("its head has no end", send(with_head(&["HTTP/1.1 200 OK", &"x: y\r\n".repeat(9000)], ""))),
+        (
+            "it answers in the place of the service, as one that terminates TLS would",
+            [
+                send([opened(), answer("HTTP/1.1 200 OK", body("wrong"))].concat()),
+                vec![Step::Pause(Duration::from_millis(50))],
+            ]
+            .concat(),
+        ),
+    ];
+    for status in ["301 Moved", "400 Bad", "403 Forbidden", "404 None", "429 Slow", "500 Broken", "502 Bad", "504 Late"]
+    {
+        scripts.push((status, send(answer(&format!("HTTP/1.1 {status}"), CANARY))));
+    }
+    for (case, script) in scripts {
+        let proxy = Wire::plain(vec![script]);
+        let run = through(&proxy).attempts(2).case(case).run();
+        let both = format!("secretsmanager.us-east-1.amazonaws.com through the proxy 127.0.0.1:{}", proxy.port());
+        run.refused(75).says(["A (", "secret x", &both]);
+        assert_eq!(proxy.connections(), 2, "{run}");
+    }
+}
+
+#[test]
+fn a_proxy_or_a_tunnel_that_does_not_answer_ends_with_the_time() {
+    let head = with_head(&["HTTP/1.1 200 Connection established", "x: y"], "");
+    for last in
+        [vec![Step::Stall], vec![Step::Drip(head, Duration::from_millis(50))], vec![Step::Send(opened()), Step::Stall]]
+    {
+        let proxy = Wire::plain(vec![[vec![Step::Request], last].concat()]);
+        ends_within(Duration::from_millis(400), through(&proxy)).refused(75).says(["A (", "secret x"]);
+    }
+}
+
+#[test]
+fn a_password_that_a_proxy_rejects_is_78_and_sent_once_for_all_values_regions_and_the_identity() {
+    let said = "rejects the user name and password";
+    let many = |sandbox: Sandbox| (0..60).fold(sandbox, |sandbox, n| sandbox.resolve(&format!("A{n}=x{n}:k")));
+    let proxy = answering(REJECTED);
+    let named = format!("the proxy 127.0.0.1:{}", proxy.port());
+    many(through(&proxy)).run().refused(78).says(["A59", &named, said]);
+    assert_eq!(proxy.connections(), 1);
+    let url = format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port());
+    let forwarded = many(through(&proxy).endpoint("http://example.com").env("HTTP_PROXY", url));
+    forwarded.run().refused(78).says(["A59", said]);
+    assert_eq!(proxy.connections(), 2);
+    through(&proxy).args(["-vv", "--fallback-region", "eu-west-1"]).run().refused(78).says([said]);
+    assert_eq!(proxy.connections(), 3);
+    let role = through(&proxy).args(["--role-arn", ROLE]).run();
+    role.refused(78).says([said]).says_nothing_of("sts:AssumeRole");
+    through(&proxy).without_keys().web_identity().run().refused(78).says([said]);
+}
+
+#[test]
+fn a_407_of_any_form_is_78_and_asked_once() {
+    for headers in ["proxy-authenticate: Basic\r\n realm=folded", "no header", &"x: y\r\n".repeat(9000)] {
+        let proxy = Wire::plain(vec![vec![Step::Request, Step::Send(with_head(&[REJECTED, headers], ""))]]);
+        through(&proxy).run().refused(78).says(["A (", "rejects the user name and password"]);
+        assert_eq!(proxy.connections(), 1);
+    }
+    let proxy = answering("HTTP/1.0 407 Proxy Authentication Required");
+    let url = format!("http://127.0.0.1:{}", proxy.port());
+    let nameless = through(&proxy).endpoint("http://example.com").env("HTTP_PROXY", url);
+    nameless.run().refused(78).says(["A (", "requires a user name and a password"]);
+    assert_eq!(proxy.connections(), 1);
+}
+
+#[test]
+fn a_proxy_that_cannot_be_reached_is_named_without_its_password() {
+    let proxy = format!("http://user:{CANARY}@127.0.0.1:9");
+    let sandbox = sandbox(&Aws::start()).env("HTTPS_PROXY", proxy).endpoint("https://secrets.invalid");
+    sandbox.timeout("2s").run().refused(75).says(["A (", "secrets.invalid", "the proxy 127.0.0.1:9"]);
+}
+
+#[test]
+fn an_entry_of_no_proxy_applies_to_its_port_alone_and_to_networks() {
+    // The connection to 127.0.0.1:1 is refused, or the proxy is asked.
+    for (no_proxy, url, is_asked) in [
+        ("127.0.0.1:1", "http://127.0.0.1:1", false),
+        ("127.0.0.1:80", "http://127.0.0.1:1", true),
+        ("10.0.0.0/8,127.0.0.0/8", "http://127.0.0.1:1", false),
+        ("localhost:1", "http://localhost:1", false),
+        ("localhost:8443", "http://localhost:1", true),
+        ("host, localhost.example.com", "http://localhost:1", true),
+        ("localhost", "http://api.localhost:1", false),
+        ("[::1]:1", "http://[::1]:1", false),
+        ("::1", "http://[::1]:1", false),
+        ("[::1]:443", "http://[::1]:1", true),
+    ] {
+        let aws = Aws::start();
+        let proxy = Proxy::before(aws.address());
+        let sandbox = sandbox(&aws).endpoint(url).env("HTTP_PROXY", proxy.url()).env("NO_PROXY", no_proxy);
+        let run = sandbox.attempts(1).timeout("2s").case(format!("{no_proxy}, {url}")).run();
+        assert_eq!(!proxy.asked().is_empty(), is_asked, "{run}");
+    }
+}

@@ -1,0 +1,304 @@
+//! Networks that drop or reject packets, come up late, or do not exist; and name servers that are silent, refuse, fail or recover.
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, served};
+use crate::support::deadline::ends_within;
+use crate::support::identity::keyless;
+use crate::support::network::{SILENT, SILENT_V6, alone, can_replace, can_sh, sh, with_files};
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::skip;
+
+/// A `--timeout` that suffices for several attempts.
+const TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// A launch whose service is at this host, on the fake's port.
+fn at(host: &str, aws: &Aws) -> Sandbox {
+    sandbox(aws).endpoint(&format!("http://{host}:{}", aws.address().port()))
+}
+
+#[test]
+fn an_address_that_swallows_everything_ends_with_the_time_and_is_told() {
+    alone(|| {
+        let aws = served();
+        let run = ends_within(TIMEOUT, at(SILENT, &aws));
+        run.refused(75).says(["A (", "secret x", "timed out", "routes"]);
+        // Longer than the connect timeout.
+        let run = at(SILENT, &aws).attempts(1).timeout("20s").run();
+        run.refused(75).says(["A (", &format!("{SILENT}:{}", aws.address().port())]);
+    });
+}
+
+/// ENETUNREACH in the words of glibc and of musl.
+const UNREACHABLE: [&str; 2] = ["Network is unreachable", "Network unreachable"];
+
+#[test]
+fn a_route_that_refuses_is_told_with_its_reason() {
+    alone(|| {
+        let routes = ["unreachable 198.51.100.1", "prohibit 198.51.100.2", "blackhole 198.51.100.3"];
+        routes.iter().for_each(|route| sh(&format!("ip route add {route}")));
+        let aws = served();
+        for (host, reasons) in [
+            ("198.51.100.1", ["No route to host", "host is unreachable"]),
+            ("198.51.100.2", ["Permission denied", "permission denied"]),
+            ("198.51.100.3", ["Invalid argument", "invalid"]),
+            ("203.0.113.1", UNREACHABLE),
+        ] {
+            let run = at(host, &aws).attempts(2).case(host).run();
+            run.refused(75).says(["A (", "secret x", host]).says_one_of(reasons);
+        }
+    });
+}
+
+#[test]
+fn no_network_at_all_is_told_at_once_and_waited_for_no_longer_than_the_time() {
+    let nothing = ["unshare", "--net"];
+    if !skip::can(&["unshare", "--net", "true"], "no network at all") {
+        return;
+    }
+    let aws = served();
+    let real_name = sandbox(&aws).env_remove("AWS_ENDPOINT_URL").attempts(2).through(nothing).run();
+    real_name.refused(75).says(["A (", "secret x", "secretsmanager.us-east-1.amazonaws.com"]);
+    let waiting = ends_within(TIMEOUT, at("192.0.2.1", &aws).through(nothing));
+    waiting.refused(75).says(["A (", "secret x", "192.0.2.1"]).says_one_of(UNREACHABLE);
+}
+
+#[test]
+fn a_network_that_comes_up_late_is_waited_for() {
+    alone(|| {
+        let aws = served();
+        sh("ip link set lo down");
+        let sandbox = at("127.0.0.1", &aws).timeout("10s");
+        let running = sandbox.spawn();
+        // Nothing shows that a launch waits; one that has not begun to is right as well.
+        thread::sleep(Duration::from_millis(700));
+        sh("ip link set lo up");
+        running.wait().launched_silently().has("A", "v");
+    });
+}
+
+#[test]
+fn metadata_that_swallows_everything_leaves_neither_region_nor_credentials_and_costs_seconds() {
+    alone(|| {
+        // The real address of IMDS, as off EC2 in a network that drops unknown packets.
+        sh(&format!("ip route add 169.254.169.254 via {SILENT}"));
+        let aws = served();
+        let sandbox = || keyless(&aws).env_remove("AWS_EC2_METADATA_DISABLED");
+        ends_within(TIMEOUT, sandbox().env_remove("AWS_REGION")).refused(75).says(["A (", "region", "metadata"]);
+        ends_within(TIMEOUT, sandbox()).refused(75).says(["A (", "credentials", "metadata"]);
+    });
+}
+
+#[test]
+fn metadata_at_its_real_addresses_is_never_asked_of_a_proxy() {
+    alone(|| {
+        let aws = served();
+        sh(&format!("ip route add 169.254.0.0/16 via {SILENT}"));
+        if !leads("{ 169.254.169.254, 169.254.170.2 } tcp dport 80", &aws.address().to_string()) {
+            return;
+        }
+        for (name, value, key) in [
+            ("AWS_EC2_METADATA_DISABLED", "false", INSTANCE_KEY),
+            ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/credentials", CONTAINER_KEY),
+        ] {
+            // Port 1 refuses connections; NO_PROXY keeps the secret itself away from it.
+            let proxied = ["HTTP_PROXY", "HTTPS_PROXY"].iter();
+            let sandbox = proxied.fold(keyless(&aws), |sandbox, name| sandbox.env(name, "http://127.0.0.1:1"));
+            sandbox.env("NO_PROXY", "localhost").env(name, value).run().launched_silently().has("A", "v");
+            assert_eq!(aws.reads().last().unwrap().access_key(), key);
+        }
+    });
+}
+
+#[test]
+fn a_host_with_an_address_that_swallows_everything_is_reached_by_another() {
+    if !can_replace("hosts") {
+        return;
+    }
+    alone(|| {
+        sh(&format!("ip -6 route add 2001:db8:1::/64 via {SILENT_V6}"));
+        let aws = served();
+        let mut hosts = "127.0.0.1 two.test\n".to_owned();
+        for number in 1..10 {
+            hosts += &format!("2001:db8:1::{number} two.test\n");
+        }
+        let sandbox = with_files(at("two.test", &aws), &[("hosts", &hosts)]);
+        // The connect timeout (3.1 s) is divided among the addresses, so IPv4 would come after 2.8 s if it came last.
+        sandbox.timeout("2s").run().launched_silently().has("A", "v");
+        // As a name with an address in each of several zones, one of which is down.
+        sh(&format!("ip route add 198.51.100.0/24 via {SILENT}"));
+        if leads("198.51.100.2", &aws.address().ip().to_string()) {
+            let hosts = "198.51.100.1 two.test\n198.51.100.2 two.test\n";
+            let sandbox = with_files(at("two.test", &aws), &[("hosts", hosts)]);
+            sandbox.timeout("8s").run().launched_silently().has("A", "v");
+        }
+    });
+}
+
+#[test]
+fn a_path_that_swallows_large_packets_ends_with_the_time_and_a_firewalls_reset_is_told() {
+    alone(|| {
+        let aws = served();
+        let port = aws.address().port();
+        // As behind a tunnel that drops large packets and whose ICMP messages are filtered: the answer is lost.
+        if !filters(&format!("add rule ip t out tcp sport {port} ip length > 300 drop")) {
+            return;
+        }
+        ends_within(TIMEOUT, at("127.0.0.1", &aws)).refused(75).says(["A (", "secret x"]);
+        assert!(!aws.reads().is_empty());
+        // At the handshake, and after the request.
+        for what in ["tcp flags & (syn | ack) == syn", "ip length > 300"] {
+            if !filters(&format!("add rule ip t out tcp dport {port} {what} reject with tcp reset")) {
+                return;
+            }
+            let run = at("127.0.0.1", &aws).attempts(2).case(what).run();
+            run.refused(75).says(["A (", "secret x"]).says_one_of(["Connection refused", "Connection reset"]);
+        }
+    });
+}
+
+/// Redirects packets to other addresses (DNAT), as a load balancer does; reports the test as skipped where nft cannot.
+fn leads(from: &str, to: &str) -> bool {
+    let chain = "add table ip n; flush table ip n; add chain ip n out { type nat hook output priority -100; }";
+    can_nft(&format!("nft '{chain}; add rule ip n out ip daddr {from} dnat to {to}'"))
+}
+
+/// Replaces the rules of nftables with this one; reports the test as skipped where nft cannot.
+fn filters(rule: &str) -> bool {
+    let chain = "add table ip t; flush table ip t; add chain ip t out { type filter hook output priority 0; }";
+    can_nft(&format!("nft '{chain}; {rule}'"))
+}
+
+fn can_nft(line: &str) -> bool {
+    let can = can_sh(line);
+    if !can {
+        skip::skipped("packets that get lost or lead elsewhere: nft does not work here");
+    }
+    can
+}
+
+/// The answer to a question for an IPv4 address.
+#[derive(Clone, Copy)]
+enum Reply {
+    Silence,
+    /// The address 127.0.0.1.
+    Loopback,
+    /// No address, with this RCODE: 0 NOERROR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
+    Code(u8),
+}
+
+/// Starts a name server on the loopback address: the n-th question gets the n-th reply, all later ones the last.
+/// Returns the count of questions.
+fn resolver(replies: Vec<Reply>) -> Arc<AtomicUsize> {
+    let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
+    let questions = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&questions);
+    // Runs until the test binary ends.
+    thread::spawn(move || {
+        let mut asked = 0;
+        let mut packet = [0; 512];
+        while let Ok((length, client)) = socket.recv_from(&mut packet) {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let name = packet[12..length].iter().position(|byte| *byte == 0).unwrap();
+            let question = &packet[..12 + name + 5];
+            let wants_ipv4 = question[12 + name + 2] == 1;
+            let reply = if wants_ipv4 { replies[asked.min(replies.len() - 1)] } else { Reply::Code(0) };
+            asked += usize::from(wants_ipv4);
+            let mut answer = question.to_vec();
+            answer[6..12].fill(0);
+            match reply {
+                Reply::Silence => continue,
+                Reply::Code(code) => answer[2..4].copy_from_slice(&[0x81, 0x80 | code]),
+                Reply::Loopback => {
+                    answer[2..4].copy_from_slice(&[0x81, 0x80]);
+                    answer[7] = 1;
+                    // The name of the question, type A, class IN, a TTL of 60 seconds, four bytes.
+                    answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+                }
+            }
+            let _ = socket.send_to(&answer, client);
+        }
+    });
+    questions
+}
+
+/// A launch whose service has a name that only this name server resolves.
+fn asking(server: &str, aws: &Aws) -> Sandbox {
+    let resolver = format!("nameserver {server}\noptions timeout:1 attempts:1\n");
+    with_files(at("secrets.example", aws), &[("resolv.conf", &resolver)])
+}
+
+fn with_names(test: impl FnOnce() + Send) {
+    if can_replace("resolv.conf") {
+        alone(test);
+    }
+}
+
+#[test]
+fn a_name_that_is_not_resolved_is_asked_for_until_the_time_is_over_and_told() {
+    for (case, code) in [
+        ("silence", None),
+        ("a name without an address", Some(0)),
+        ("a server that breaks down", Some(2)),
+        ("no such name", Some(3)),
+        ("a server that refuses", Some(5)),
+    ] {
+        with_names(|| {
+            let server = code.map_or(SILENT, |code| {
+                resolver(vec![Reply::Code(code)]);
+                "127.0.0.1"
+            });
+            let aws = served();
+            let run = ends_within(TIMEOUT, asking(server, &aws).case(case));
+            run.refused(75).says(["A (", "secret x", "secrets.example", "DNS"]);
+            assert!(aws.calls().is_empty());
+        });
+    }
+}
+
+#[test]
+fn a_name_server_that_recovers_is_asked_again() {
+    with_names(|| {
+        resolver(vec![Reply::Code(2), Reply::Code(3), Reply::Silence, Reply::Loopback]);
+        let aws = served();
+        asking("127.0.0.1", &aws).run().launched_silently().has("A", "v");
+        assert_eq!(aws.reads().len(), 1);
+    });
+}
+
+#[test]
+fn a_name_is_looked_up_once_and_as_it_is_whatever_domains_are_searched() {
+    with_names(|| {
+        // As in a Kubernetes pod.
+        let resolver_file =
+            "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
+        let questions = resolver(vec![Reply::Loopback]);
+        let aws = served();
+        let launch = at("secrets.example", &aws).resolve("B=x:k:AWSCURRENT:c0c0c0c0-1111-4222-8333-444455556666");
+        with_files(launch, &[("resolv.conf", resolver_file)]).run().launched_silently();
+        // One question each for A and AAAA, for two requests.
+        assert_eq!((questions.load(Ordering::SeqCst), aws.reads().len()), (2, 2));
+        // The Host header has the name without the search domain.
+        let host = aws.reads()[0].header("host").unwrap().to_owned();
+        assert!(host.starts_with("secrets.example:"), "{host}");
+    });
+}
+
+#[test]
+fn a_hosts_file_comes_before_any_name_server() {
+    if !can_replace("hosts") {
+        return;
+    }
+    with_names(|| {
+        let questions = resolver(vec![Reply::Code(3)]);
+        let aws = served();
+        let hosts = "127.0.0.1 localhost\n127.0.0.1 other.example secrets.example # ours\n";
+        let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", hosts)];
+        with_files(at("secrets.example", &aws), &files).run().launched_silently().has("A", "v");
+        assert_eq!(questions.load(Ordering::SeqCst), 0);
+    });
+}

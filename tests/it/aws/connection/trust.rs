@@ -1,0 +1,227 @@
+//! TLS: the roots that the user names, or else Mozilla's and then the system's; the exchange of keys; and the names of the services.
+
+use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+use std::thread;
+
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Version, served};
+use crate::support::proxy::Proxy;
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::skip;
+use crate::support::tls::{Acceptor, Authority};
+
+fn over_tls(acceptor: Acceptor) -> Aws {
+    Aws::start_tls(acceptor).secret("x", Secret::json(r#"{"k":"v"}"#))
+}
+
+#[test]
+fn a_bundle_that_is_named_in_any_way_is_trusted_and_the_option_wins() {
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
+    let aws = over_tls(authority.acceptor());
+    let bundle = authority.bundle();
+    let config = format!("[default]\nca_bundle = {}\n", bundle.display());
+    let wrong = sandbox(&aws).env("AWS_CA_BUNDLE", other.bundle()).env("SSL_CERT_FILE", other.bundle());
+    for (case, sandbox) in [
+        ("the option", wrong.arg("--ca-bundle").arg(&bundle)),
+        ("AWS's variable", sandbox(&aws).env("AWS_CA_BUNDLE", &bundle)),
+        ("OpenSSL's variable", sandbox(&aws).env("SSL_CERT_FILE", &bundle)),
+        ("our variable", sandbox(&aws).env("SECRETS_EXEC_CA_BUNDLE", &bundle)),
+        ("the profile", sandbox(&aws).config(&config)),
+    ] {
+        sandbox.case(case).run().launched_silently().has("A", "v");
+    }
+    let protocols = aws.protocols();
+    assert!(protocols.iter().flatten().all(|name| name == "http/1.1"), "{protocols:?}");
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_78_at_once_and_told() {
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
+    let bundle = |name: &Authority| name.bundle();
+    for (case, acceptor, roots, said) in [
+        ("an unknown authority", authority.acceptor(), None, "certificate"),
+        ("another authority's bundle", authority.acceptor(), Some(bundle(&other)), "certificate"),
+        ("another host", authority.acceptor_for("DNS:other.example"), Some(bundle(&authority)), "other.example"),
+        ("an authority's own certificate", authority.acceptor_of_itself(), Some(bundle(&authority)), "CA:TRUE"),
+    ] {
+        let aws = over_tls(acceptor);
+        let sandbox = roots.iter().fold(sandbox(&aws), |sandbox, roots| sandbox.arg("--ca-bundle").arg(roots));
+        sandbox.case(case).run().refused(78).says(["A (", "localhost", said]);
+        assert_eq!((aws.connections(), aws.calls().len()), (1, 0), "{case}");
+    }
+}
+
+#[test]
+fn a_bundle_without_roots_is_named_and_a_root_that_is_commented_out_is_not_trusted() {
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
+    let aws = over_tls(authority.acceptor());
+    let text = |authority: &Authority| fs::read_to_string(authority.bundle()).unwrap();
+    let marked = |mark: &str| format!("{}{mark}{}{}", text(&other), text(&authority), text(&other));
+    for (content, said) in [
+        (String::new(), "bundle.pem"),
+        ("no PEM at all\n".to_owned(), "bundle.pem"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(), "bundle.pem"),
+        ("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n".to_owned(), "bundle.pem"),
+        (marked("#"), "localhost"),
+        (marked(" "), "localhost"),
+        (marked("DISTRUSTED: "), "localhost"),
+    ] {
+        let sandbox = sandbox(&aws).file("bundle.pem", content).args(["--ca-bundle", "bundle.pem"]);
+        sandbox.run().refused(78).says([said]);
+    }
+    sandbox(&aws).args(["--ca-bundle", "bundle.pem"]).run().refused(78).says(["bundle.pem"]);
+    assert!(aws.calls().is_empty());
+}
+
+/// A run on a system whose /etc/ssl, an empty directory, has been filled by the shell script `prepare`; `None` where
+/// that cannot be done.
+fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
+    let script = format!("mount -t tmpfs none /etc/ssl && mkdir /etc/ssl/certs && {prepare} && exec \"$@\"");
+    let trial = ["unshare", "--mount", "sh", "-c", &script, "sh"];
+    skip::can(&[&trial[..], &["true"]].concat(), "a system's bundle").then(|| sandbox.through(trial))
+}
+
+#[test]
+fn the_systems_bundle_is_trusted_unless_another_is_named() {
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::named("another authority")) else { return };
+    let aws = over_tls(authority.acceptor());
+    let copy = format!("cp '{}' /etc/ssl/certs/ca-certificates.crt", authority.bundle().display());
+    let Some(with_its_root) = with_system_bundle(sandbox(&aws), &copy) else { return };
+    with_its_root.run().launched_silently().has("A", "v");
+    let named = with_system_bundle(sandbox(&aws), &copy).unwrap().arg("--ca-bundle").arg(other.bundle());
+    let said = "its chain ends at the issuer \"a test's own authority\", which is no trusted root";
+    named.run().refused(78).says([said, "help: ", "--ca-bundle"]);
+    for prepare in ["true", "mkdir /etc/ssl/certs/ca-certificates.crt"] {
+        let sandbox = with_system_bundle(sandbox(&aws), prepare).unwrap().case(prepare);
+        let run = sandbox.run();
+        run.refused(78).says(["localhost", "a test's own authority"]);
+        assert_eq!(run.stderr().contains("the system's roots: "), prepare != "true", "{run}");
+    }
+    let none = with_system_bundle(sandbox(&aws), "true").unwrap().arg("--ca-bundle").arg(authority.bundle());
+    none.run().launched();
+}
+
+/// The files of root certificates that a run opens; `None` where strace cannot tell.
+fn opened(sandbox: Sandbox) -> Option<Vec<String>> {
+    if !skip::can(&["strace", "-o", "/dev/null", "true"], "the files that are opened") {
+        return None;
+    }
+    let sandbox = sandbox.through(["strace", "-f", "-e", "trace=openat,open", "-o", "trace"]);
+    sandbox.run();
+    let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
+    // Without CAP_SYS_PTRACE strace cannot read the memory of a process that is not dumpable, and shows addresses.
+    if trace.lines().any(|line| line.contains("(AT_FDCWD, 0x")) {
+        skip::skipped("the files that are opened: strace may not read the names of a process that is not dumpable");
+        return None;
+    }
+    let places = ["/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/lib/ssl"];
+    let endings = [".pem", ".crt", ".cer"];
+    let holds_roots = |path: &&str| {
+        places.iter().any(|place| path.starts_with(place)) || endings.iter().any(|ending| path.ends_with(ending))
+    };
+    let paths = trace.lines().filter_map(|line| line.split('"').nth(1));
+    Some(paths.filter(holds_roots).map(str::to_owned).collect())
+}
+
+#[test]
+fn no_bundle_is_opened_before_a_chain_needs_it() {
+    let Some(authority) = Authority::new() else { return };
+    let plain = served();
+    let Some(found) = opened(sandbox(&plain)) else { return };
+    assert!(found.is_empty(), "for plain HTTP: {found:?}");
+    // No test has a chain that ends at a compiled-in root. A server that hangs up on the ClientHello sends none.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    thread::spawn(move || listener.incoming().flatten().for_each(|mut stream| drop(stream.read(&mut [0; 16_384]))));
+    let aws = over_tls(authority.acceptor()).secret("y", Secret::json(r#"{"k":"v"}"#));
+    assert!(opened(sandbox(&aws).endpoint(&endpoint).attempts(1)).unwrap().is_empty());
+    let named = opened(sandbox(&aws).resolve("B=y:k").env("AWS_CA_BUNDLE", authority.bundle())).unwrap();
+    assert_eq!(named, [authority.bundle().to_str().unwrap()], "alone, and once");
+    assert!(!opened(sandbox(&aws)).unwrap().is_empty());
+}
+
+/// The contents of the extensions of a ClientHello (RFC 8446, section 4.1.2), by type.
+fn extensions(record: &[u8]) -> Vec<(u16, &[u8])> {
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |number: usize, byte| number << 8 | usize::from(*byte));
+    // The headers of the record and of the message, the version and the random bytes.
+    let mut rest = &record[5 + 4 + 2 + 32..];
+    for length in [1, 2, 1] {
+        // The session id, the cipher suites and the compression methods.
+        rest = &rest[length + number(&rest[..length])..];
+    }
+    rest = &rest[2..2 + number(&rest[..2])];
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (head, body) = rest.split_at(4);
+        let (content, after) = body.split_at(number(&head[2..]));
+        found.push((u16::from_be_bytes([head[0], head[1]]), content));
+        rest = after;
+    }
+    found
+}
+
+#[test]
+fn x25519mlkem768_is_the_first_group_that_is_offered_and_suffices() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let greeting = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut record = vec![0; 5];
+        stream.read_exact(&mut record).unwrap();
+        record.resize(5 + usize::from(u16::from_be_bytes([record[3], record[4]])), 0);
+        stream.read_exact(&mut record[5..]).unwrap();
+        record
+    });
+    sandbox(&Aws::start()).endpoint(&endpoint).attempts(1).run().refused(75);
+    let greeting = greeting.join().unwrap();
+    let extensions = extensions(&greeting);
+    let content = |wanted: u16| extensions.iter().find(|(kind, _)| *kind == wanted).unwrap().1;
+    // supported_groups: X25519MLKEM768, X25519, secp256r1, secp384r1.
+    assert_eq!(content(10), [0, 8, 0x11, 0xEC, 0, 29, 0, 23, 0, 24]);
+    // The first key_share is of the same group, so that no round trip is lost.
+    assert_eq!(content(51)[2..4], [0x11, 0xEC]);
+    let Some(authority) = Authority::new() else { return };
+    let aws = over_tls(authority.post_quantum_acceptor());
+    sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle()).run().launched_silently().has("A", "v");
+}
+
+#[test]
+fn a_proxy_carries_the_request_to_the_real_name_of_the_service() {
+    let Some(authority) = Authority::new() else { return };
+    let (here, china) = ("secretsmanager.us-east-1.amazonaws.com", "secretsmanager.cn-north-1.amazonaws.com.cn");
+    let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-AbCdEf";
+    let fips = "secretsmanager-fips.us-east-1.amazonaws.com";
+    let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+    for (name, id, proxy_name, (setting, value)) in [
+        (here, "x", "HTTPS_PROXY", ("AWS_ENDPOINT_URL", "")),
+        (here, "x", "https_proxy", ("AWS_ENDPOINT_URL", "")),
+        (here, "x", "HTTPS_PROXY", ignored),
+        (china, arn, "HTTPS_PROXY", ("AWS_ENDPOINT_URL", "")),
+        (fips, "x", "HTTPS_PROXY", ("AWS_USE_FIPS_ENDPOINT", "true")),
+    ] {
+        let aws = over_tls(authority.acceptor_for(&format!("DNS:{name}"))).secret(id, Secret::json(r#"{"k":"v"}"#));
+        let proxy = Proxy::before(aws.address());
+        let sandbox = Sandbox::new().region("us-east-1").keys().env("AWS_CA_BUNDLE", authority.bundle());
+        let sandbox = if setting == ignored.0 { sandbox.endpoint("http://127.0.0.1:9") } else { sandbox };
+        let sandbox = sandbox.env(setting, value).env(proxy_name, proxy.url()).resolve(&format!("A={id}:k"));
+        sandbox.case(name).run().launched_silently().has("A", "v");
+        assert_eq!(proxy.asked(), [format!("CONNECT {name}:443")]);
+        let read = aws.only_read();
+        assert_eq!((read.header("host"), read.stage().as_deref()), (Some(name), Some("AWSCURRENT")));
+        assert!(read.header("user-agent").unwrap().contains(concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"))));
+    }
+}
+
+#[test]
+fn an_endpoint_may_have_a_path() {
+    for (after, path) in [("", "/"), ("/", "/"), ("/a/b", "/a/b/"), ("/a%20b/", "/a%20b/"), ("/a?b=c", "/a/")] {
+        let aws = served().parameter("/p", &[Version::text(CANARY)]);
+        let url = format!("{}{after}", aws.endpoint());
+        let sandbox = sandbox(&aws).endpoint(&url).env("AWS_ENDPOINT_URL_SSM", &url).resolve("B=ssm:/p");
+        sandbox.case(after).run().launched().has("A", "v");
+        let paths: Vec<_> = aws.calls().iter().map(|call| call.path().to_owned()).collect();
+        assert_eq!(paths, [path, path], "{after}");
+    }
+}

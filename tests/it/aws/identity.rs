@@ -1,0 +1,182 @@
+//! Failures of the services that issue credentials (STS, a container's endpoint, the metadata of an instance): status 75 or 77, and
+//! recovery.
+
+use std::time::Duration;
+
+use crate::support::aws::agent::plain;
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, ROLE_KEY, served};
+use crate::support::deadline::ends_within;
+use crate::support::identity::{ROLE, keyless};
+use crate::support::sandbox::Sandbox;
+
+const ROLE_OF_STS: &str = "AssumeRole";
+const WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
+const CONTAINER: &str = "/credentials";
+const TOKEN: &str = "/latest/api/token";
+const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";
+const REGION: &str = "/latest/meta-data/placement/region";
+
+/// A launch whose credentials come by way of this operation alone, and the access key that they have.
+fn launch(operation: &str, aws: &Aws) -> (Sandbox, &'static str) {
+    match operation {
+        ROLE_OF_STS => (keyless(aws).keys().args(["--role-arn", ROLE]), ROLE_KEY),
+        WEB_IDENTITY => (keyless(aws).web_identity(), ROLE_KEY),
+        CONTAINER => (keyless(aws).in_container(aws), CONTAINER_KEY),
+        _ => (keyless(aws).on_instance(aws), INSTANCE_KEY),
+    }
+}
+
+fn throttled() -> Fault {
+    fault::sts(400, "Throttling", "Rate exceeded")
+}
+
+fn unavailable() -> Fault {
+    fault::sts(503, "ServiceUnavailable", "Service is unavailable")
+}
+
+#[test]
+fn an_issuer_that_answers_at_the_fourth_attempt_launches() {
+    for (operation, fault) in [
+        (ROLE_OF_STS, throttled()),
+        (ROLE_OF_STS, unavailable()),
+        (WEB_IDENTITY, unavailable()),
+        (CONTAINER, fault::status(500)),
+        (TOKEN, fault::status(503)),
+        (CREDENTIALS, fault::status(503)),
+    ] {
+        let aws = served().fails_first(operation, 3, fault);
+        let (sandbox, key) = launch(operation, &aws);
+        sandbox.case(operation).run().launched_silently().has("A", "v");
+        assert_eq!(aws.calls_of(operation).len(), 4, "{operation}");
+        assert_eq!(aws.only_read().access_key(), key, "{operation}");
+    }
+}
+
+#[test]
+fn an_issuer_that_fails_to_the_end_is_75_after_the_allowed_attempts() {
+    for (operation, fault, said) in [
+        (ROLE_OF_STS, throttled(), "Throttling"),
+        (ROLE_OF_STS, unavailable(), "ServiceUnavailable"),
+        (ROLE_OF_STS, fault::status(502), "502"),
+        (WEB_IDENTITY, throttled(), "Throttling"),
+        (CONTAINER, fault::status(500), "500"),
+        (CONTAINER, fault::status(429), "429"),
+        (CONTAINER, fault::page(), "container: "),
+        (CONTAINER, Fault::Endless, "container: "),
+        (TOKEN, fault::status(503), "instance metadata: "),
+        (ROLES, fault::status(503), "503"),
+        (CREDENTIALS, fault::status(503), "503"),
+        (ROLES, Fault::Hang, "instance metadata: "),
+        (CREDENTIALS, Fault::Hang, "instance metadata: "),
+        (ROLES, plain(200, "my role"), "instance metadata: "),
+        (ROLES, plain(200, "r1\nr2"), "instance metadata: "),
+        (ROLES, plain(200, "<html>portal</html>"), "instance metadata: "),
+        (ROLES, plain(200, ""), "instance metadata: "),
+    ] {
+        let aws = served().fails(operation, fault);
+        let (sandbox, _) = launch(operation, &aws);
+        let run = sandbox.attempts(2).timeout("20s").case(operation).run();
+        run.refused(75).says(["A (", said]);
+        assert!(aws.calls_of(operation).len() >= 2, "not tried again: {run}");
+        assert!(aws.reads().is_empty(), "{run}");
+    }
+}
+
+#[test]
+fn an_issuer_that_never_gives_ends_with_the_time() {
+    for (operation, fault) in [
+        (ROLE_OF_STS, throttled()),
+        (ROLE_OF_STS, Fault::Hang),
+        (WEB_IDENTITY, throttled()),
+        (CONTAINER, fault::status(500)),
+        (CONTAINER, Fault::Hang),
+        (TOKEN, Fault::Hang),
+    ] {
+        let aws = served().fails(operation, fault);
+        ends_within(Duration::from_secs(1), launch(operation, &aws).0.case(operation)).refused(75).says(["A ("]);
+    }
+}
+
+#[test]
+fn an_issuer_that_refuses_is_77_and_asked_once() {
+    let denied = fault::sts(403, "AccessDenied", "User: u is not authorized to perform: sts:AssumeRole");
+    let expired = fault::sts(400, "ExpiredTokenException", "Token expired: current date/time must be before");
+    for (operation, fault, said) in [
+        (ROLE_OF_STS, denied, ROLE),
+        (WEB_IDENTITY, expired, "ExpiredToken"),
+        (CONTAINER, fault::status(404), "404"),
+        (ROLES, fault::status(404), "instance metadata: the instance has no role"),
+    ] {
+        let aws = served().fails(operation, fault);
+        let run = launch(operation, &aws).0.case(operation).run();
+        run.refused(77).says(["A (", said]);
+        assert_eq!(aws.calls_of(operation).len(), 1, "{run}");
+        assert!(aws.reads().is_empty(), "{run}");
+    }
+}
+
+#[test]
+fn a_role_that_a_wrong_clock_or_an_absent_sts_keeps_is_75() {
+    let words = "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)";
+    let aws = served().fails(ROLE_OF_STS, fault::sts(403, "SignatureDoesNotMatch", words));
+    launch(ROLE_OF_STS, &aws).0.timeout("20s").run().refused(75).says(["clock"]);
+    let aws = served();
+    let absent = launch(ROLE_OF_STS, &aws).0.env("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
+    absent.timeout("1s").run().refused(75).says(["127.0.0.1:1"]);
+    let absent = keyless(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1");
+    absent.attempts(2).run().refused(75).says(["container: ", "127.0.0.1:1"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn the_region_of_an_instance_is_asked_for_again_and_its_failure_is_told() {
+    let without_region = |aws: &Aws| keyless(aws).env_remove("AWS_REGION").on_instance(aws);
+    for path in [TOKEN, REGION] {
+        let aws = served().fails_first(path, 2, fault::status(503));
+        without_region(&aws).case(path).run().launched().has("A", "v");
+        let aws = served().fails(path, Fault::Hang);
+        without_region(&aws).timeout("3s").case(path).run().refused(75).says(["A (", "region"]);
+    }
+    let aws = served().fails(REGION, fault::status(404));
+    without_region(&aws).run().refused(78).says(["A (", "region", "AWS_REGION"]);
+    assert!(aws.reads().is_empty());
+}
+
+#[test]
+fn a_line_break_or_a_lifetime_that_no_clock_holds_does_no_harm() {
+    let mut token = plain(200, "token-of-the-test");
+    if let Fault::Exactly(response) = &mut token {
+        response.headers = vec![("x-aws-ec2-metadata-token-ttl-seconds", u64::MAX.to_string())];
+    }
+    for (path, answer) in [(ROLES, plain(200, "app\n")), (REGION, plain(200, "us-east-1\n")), (TOKEN, token)] {
+        let aws = served().fails(path, answer);
+        keyless(&aws).env_remove("AWS_REGION").on_instance(&aws).case(path).run().launched().has("A", "v");
+    }
+}
+
+#[test]
+fn four_roles_are_assumed_at_the_same_time() {
+    let aws = served().gathers(4);
+    let mut declaration = String::from("secrets:\n");
+    for number in 0..4 {
+        declaration += &format!("  s{number}: {{ id: x, role-arn: \"{ROLE}{number}\" }}\n");
+    }
+    declaration += "env:\n  A: s0:k\n  B: s1:k\n  C: s2:k\n  D: s3:k\n";
+    // STS answers only when every role has been requested. With one attempt no request is counted twice.
+    let sandbox = Sandbox::new().aws(&aws).declaration(&declaration).attempts(1);
+    sandbox.run().launched_silently().has("D", "v");
+    assert_eq!(aws.calls_of("AssumeRole").len(), 4);
+}
+
+#[test]
+fn sts_is_asked_in_the_configured_region_wherever_the_secrets_are() {
+    let arn = "arn:aws:secretsmanager:ap-southeast-2:123456789012:secret:a-AbCdEf";
+    let aws = served().secret(arn, Secret::json(r#"{"k":"v"}"#));
+    let run = launch(ROLE_OF_STS, &aws).0.resolve(&format!("B={arn}:k")).run();
+    run.launched_silently().has("B", "v");
+    let regions: Vec<String> = aws.calls_of("AssumeRole").iter().map(|call| call.region()).collect();
+    assert_eq!(regions, ["us-east-1"]);
+}

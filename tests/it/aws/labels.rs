@@ -1,0 +1,115 @@
+//! The lines on standard error: labels, the order of reason and entries, and colours on a terminal.
+
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::pty::terminal;
+use crate::support::sandbox::{CANARY, Sandbox};
+
+fn served() -> Aws {
+    Aws::start()
+        .secret("prod/db", Secret::json(r#"{"password":"p"}"#))
+        .secret("prod/denied", Secret::failing(fault::denied("prod/denied")))
+}
+
+/// The lines without `secrets-exec: `.
+fn lines(run: &Outcome) -> Vec<String> {
+    run.stderr().lines().map(|line| line.trim_start_matches("secrets-exec: ").to_owned()).collect()
+}
+
+/// A launch that lacks one value, for lack of a key with a similar name.
+fn misspelt(aws: &Aws) -> Sandbox {
+    Sandbox::new().aws(aws).resolve("PASSWORD=prod/db:pasword").command(["true"])
+}
+
+#[test]
+fn the_reason_is_an_error_the_entry_follows_and_a_remedy_is_help() {
+    let run = misspelt(&served()).run();
+    run.refused(78);
+    assert_eq!(
+        lines(&run),
+        [
+            "error: secret prod/db, region us-east-1: has no key \"pasword\"",
+            "error:   PASSWORD (--env, prod/db:pasword)",
+            "help: did you mean \"password\"?",
+            "error: 1 value could not be read: true was not started",
+        ]
+    );
+}
+
+#[test]
+fn a_reason_that_entries_share_is_told_once_and_first() {
+    let aws = served();
+    let sandbox = || Sandbox::new().aws(&aws).command(["true"]);
+    let denied =
+        ["A", "B", "C"].iter().fold(sandbox(), |sandbox, name| sandbox.resolve(&format!("{name}=prod/denied")));
+    let two = "secrets: { first: prod/one }\nenv:\n  A: first:k\n  B: prod/two:k\n";
+    let nobody = sandbox().endpoint("http://127.0.0.1:1").timeout("1s").declaration(two);
+    let stage = sandbox().declaration("env:\n  A: ${STAGE}/x:k\n  B: ${STAGE}/y:k\n");
+    let files = "files:\n  - { value: a, path: /nowhere/a }\n  - { value: b, path: /nowhere/b }\n";
+    let keyless = Sandbox::new().region("us-east-1").declaration(two).command(["true"]);
+    for (sandbox, status, reason, entries) in [
+        (
+            denied,
+            77,
+            "secret prod/denied, region us-east-1: denied: ",
+            &["A (--env, prod/denied)", "B (--env, prod/denied)", "C (--env, prod/denied)"][..],
+        ),
+        (
+            nobody,
+            75,
+            "region us-east-1: not reachable: ",
+            &["A (secrets-exec.yaml:3, first:k): secret prod/one", "B (secrets-exec.yaml:4, prod/two:k)"],
+        ),
+        (
+            stage,
+            78,
+            "the variable STAGE is not set; set it, or write ${STAGE:-default}",
+            &["A (secrets-exec.yaml:2, ${STAGE}/x:k)", "B (secrets-exec.yaml:3, ${STAGE}/y:k)"],
+        ),
+        (
+            sandbox().declaration(files),
+            78,
+            "the directory /nowhere/ does not exist",
+            &["/nowhere/a (secrets-exec.yaml:2)", "/nowhere/b (secrets-exec.yaml:3)"],
+        ),
+        (
+            keyless,
+            77,
+            "no AWS credentials",
+            &["A (secrets-exec.yaml:3, first:k)", "B (secrets-exec.yaml:4, prod/two:k)"],
+        ),
+    ] {
+        let run = sandbox.case(reason).run();
+        let lines = lines(run.refused(status));
+        assert!(lines[0].starts_with(&format!("error: {reason}")), "{run}");
+        assert_eq!(
+            lines[1..=entries.len()],
+            entries.iter().map(|entry| format!("error:   {entry}")).collect::<Vec<_>>()
+        );
+        assert_eq!(run.stderr().matches(reason).count(), 1, "{run}");
+    }
+}
+
+#[test]
+fn verbose_lines_are_notes_and_a_local_file_is_a_warning() {
+    let secrets = format!(r#"{{"x":{{"k":"{CANARY}"}}}}"#);
+    let run = Sandbox::new().local(&secrets).resolve("A=x:k").arg("-v").run();
+    let lines = lines(run.launched());
+    assert!(lines[0].starts_with("warning: secrets are read from local.json"), "{run}");
+    assert!(lines[1].starts_with("note: A (--env, x:k): secret x"), "{run}");
+}
+
+#[test]
+fn a_terminal_gets_coloured_labels_unless_it_is_dumb_or_no_color_is_set_and_nothing_wraps() {
+    let aws = served();
+    let on = |columns, name, value| misspelt(&aws).env("TERM", "xterm").env(name, value).through(terminal(columns));
+    let coloured = ["secrets-exec: \x1b[1;31merror:\x1b[0m secret prod/db", "\x1b[1;36mhelp:\x1b[0m did you mean"];
+    on(80, "LANG", "C").run().refused(78).says(coloured);
+    on(80, "TERM", "dumb").run().refused(78).says(["error: secret prod/db"]).says_nothing_of("\x1b");
+    let narrow = on(40, "NO_COLOR", "1").target_writes_stderr().run();
+    narrow.refused(78).says_nothing_of("\x1b");
+    assert_eq!(narrow.stderr().lines().count(), 4, "{narrow}");
+    misspelt(&aws).env("TERM", "xterm").run().refused(78).says_nothing_of("\x1b");
+}

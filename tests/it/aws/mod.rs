@@ -1,0 +1,16 @@
+//! AWS and the agent: credentials, roles, regions, parameters, settings, connections, and what each failure means.
+
+mod agent;
+mod connection;
+mod credentials;
+mod identity;
+mod labels;
+mod mfa;
+mod parameters;
+mod process;
+mod profiles;
+mod regions;
+mod retries;
+mod settings;
+mod sso;
+mod waiting;

@@ -1,0 +1,334 @@
+//! SSM parameters: ten in one request, versions and labels, absences and denials of single parameters; and `ssm:/path/` in `env-from`,
+//! all parameters below a path.
+
+use crate::support::aws::agent::own;
+use crate::support::aws::fault::{self, success};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Call, ROLE_KEY, Version};
+use crate::support::identity::ROLE;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
+
+const ARN: &str = "arn:aws:ssm:us-east-1:123456789012:parameter/app/db";
+
+/// The operation that a path is read with.
+const BY_PATH: &str = "GetParametersByPath";
+
+fn served() -> Aws {
+    let old = Version::json(r#"{"k":"old","port":1}"#).labelled("blue");
+    let new = Version::json(r#"{"k":"new","port":5432,"null":null}"#).labelled("green");
+    Aws::start().parameter("/app/db", &[old, new]).parameter("/app/text", &[Version::text(CANARY)])
+}
+
+fn launch(aws: &Aws, binding: &str) -> Outcome {
+    Sandbox::new().aws(aws).resolve(binding).case(binding).run()
+}
+
+#[test]
+fn keys_texts_labels_and_versions_are_read() {
+    let aws = served();
+    launch(&aws, "A=ssm:/app/db:k").launched_silently().has("A", "new");
+    let calls = aws.calls();
+    assert_eq!((calls.len(), calls[0].operation().as_str()), (1, "GetParameters"));
+    assert_eq!(calls[0].names(), ["/app/db"]);
+    assert!(calls[0].header("user-agent").unwrap().contains("app/secrets-exec-"));
+    let bindings =
+        ["A=ssm:/app/db:k", "B=ssm:/app/db:k:blue:", "C=ssm:/app/db:k::1", "D=ssm:/app/db:port", "E=ssm:/app/text"];
+    let arns = [format!("F={ARN}:k::2"), format!("G={ARN}:k:blue"), format!("H={ARN}:port")];
+    let sandbox = Sandbox::new().aws(&aws).arg("-v");
+    let sandbox = bindings.iter().fold(sandbox, |sandbox, binding| sandbox.resolve(binding));
+    let run = arns.iter().fold(sandbox, |sandbox, binding| sandbox.resolve(binding)).run();
+    run.launched().has("A", "new").has("B", "old").has("C", "old").has("D", "5432").has("E", CANARY);
+    run.has("F", "new").has("G", "old").has("H", "5432");
+    run.says(["parameter /app/db, version 1, label blue, region us-east-1"]);
+}
+
+#[test]
+fn ten_parameters_are_one_request() {
+    let mut aws = Aws::start();
+    let mut sandbox = Sandbox::new();
+    for n in 0..21 {
+        aws = aws.parameter(&format!("/p/{n}"), &[Version::bare(&format!("value {n}"))]);
+        sandbox = sandbox.resolve(&format!("V{n}=ssm:/p/{n}"));
+    }
+    let run = sandbox.aws(&aws).run();
+    run.launched();
+    for n in 0..21 {
+        run.has(&format!("V{n}"), format!("value {n}"));
+    }
+    let mut sizes: Vec<usize> = aws.calls().iter().map(|call| call.names().len()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 10, 10]);
+}
+
+#[test]
+fn the_region_of_an_arn_and_the_role_of_an_alias_read_a_parameter() {
+    let aws = served();
+    let arn = ARN.replace("us-east-1", "eu-west-1");
+    let declaration = format!(
+        "secrets:\n  there: {{ id: \"ssm:/app/text\", role-arn: \"{ROLE}\" }}\nenv:\n  A: there\n  B: ssm:/app/db:k\n  C: {arn}:k\n"
+    );
+    Sandbox::new().aws(&aws).declaration(&declaration).run().launched();
+    let mut reads: Vec<_> = aws
+        .calls_of("GetParameters")
+        .iter()
+        .map(|read| (read.region(), read.names().concat(), read.access_key() == ROLE_KEY))
+        .collect();
+    reads.sort();
+    let expected =
+        [("eu-west-1", arn.as_str(), false), ("us-east-1", "/app/db", false), ("us-east-1", "/app/text", true)];
+    assert_eq!(reads, expected.map(|(region, name, role)| (region.to_owned(), name.to_owned(), role)));
+}
+
+#[test]
+fn what_is_absent_or_denied_in_a_batch_is_told_alone() {
+    for (reference, said) in [
+        ("ssm:/app/nothing", "region us-east-1: does not exist"),
+        ("ssm:/app/db:k::9", "does not exist, or has no such label"),
+        ("ssm:/app/db:k:red", "does not exist, or has no such label"),
+        ("ssm:/app/nothing:k:red", "does not exist, or has no such label"),
+        ("ssm:/app/db:2", "ssm:/app/db:::2"),
+    ] {
+        let aws = served();
+        let sandbox = Sandbox::new().aws(&aws).resolve(&format!("A={reference}")).resolve("B=ssm:/app/db:k");
+        sandbox.case(reference).run().refused(78).says(["A (", "parameter /app/", said]).says_nothing_of("B (");
+    }
+    let aws = served().parameter("/app/closed", &[Version::text(CANARY)]).denies_parameter("/app/closed");
+    let sandbox = || Sandbox::new().aws(&aws).resolve("A=ssm:/app/db:k").resolve("B=ssm:/app/closed");
+    sandbox().run().refused(77);
+    let run = sandbox().resolve("C=ssm:/app/nothing").run();
+    run.refused(78).says(["B (", "parameter /app/closed", "denied", "ssm:GetParameters", "C (", "does not exist"]);
+    run.says_nothing_of("A (");
+}
+
+#[test]
+fn an_absent_parameter_has_a_default_and_may_be_optional() {
+    let declaration = "env:\n  A: { from: \"ssm:/app/nothing\", default: d }\n  \
+                       B: { from: \"ssm:/app/db:null\", default: e }\n  C: { from: \"ssm:/no:k:x\", optional: true }\n";
+    let run = Sandbox::new().aws(&served()).declaration(declaration).run();
+    run.launched().has("A", "d").has("B", "e").lacks("C");
+}
+
+#[test]
+fn the_error_that_a_parameter_is_not_found_is_an_absence_of_that_one_alone() {
+    for code in ["ParameterNotFound", "ParameterVersionNotFound"] {
+        let aws = served().fails_first("GetParameters", 1, own(400, code));
+        let declaration = "env:\n  A: { from: \"ssm:/app/db:k\", default: d }\n";
+        Sandbox::new().aws(&aws).declaration(declaration).run().launched().has("A", "d");
+        let aws = served().fails_first("GetParameters", 1, own(400, code));
+        let run = Sandbox::new().aws(&aws).resolve("A=ssm:/app/db:k").resolve("B=ssm:/app/text").run();
+        run.launched().has("A", "new").has("B", CANARY);
+    }
+}
+
+#[test]
+fn an_outage_is_tried_again_and_is_no_absence() {
+    let declaration = "env:\n  A: { from: \"ssm:/app/db:k\", default: d }\n";
+    for fault in [fault::throttled(), fault::unavailable(), fault::empty_object()] {
+        let aws = served().fails_first("GetParameters", 1, fault.clone());
+        launch(&aws, "A=ssm:/app/db:k").launched_silently().has("A", "new");
+        assert_eq!(aws.calls().len(), 2);
+        let aws = served().fails("GetParameters", fault);
+        let run = Sandbox::new().aws(&aws).attempts(1).declaration(declaration).run();
+        run.refused(75).says(["A (", "/app/db", "us-east-1"]);
+    }
+    let null = success(r#"{"Parameters":[{"Name":"/app/db","ARN":null,"Value":null}],"InvalidParameters":null}"#);
+    launch(&served().fails("GetParameters", null), "A=ssm:/app/db").refused(78).says(["A (", "/app/db"]);
+}
+
+#[test]
+fn its_endpoint_has_a_variable_of_its_own() {
+    let aws = served();
+    let sandbox = || Sandbox::new().aws(&aws).endpoint("http://127.0.0.1:9").resolve("A=ssm:/app/db:k");
+    sandbox().env("AWS_ENDPOINT_URL_SSM", aws.endpoint()).run().launched().has("A", "new");
+    sandbox().env("AWS_ENDPOINT_URL_SSM", "nowhere").run().refused(64).says(["AWS_ENDPOINT_URL_SSM"]);
+}
+
+/// A fake with parameters below `/app/`.
+fn tree() -> Aws {
+    Aws::start()
+        .parameter("/app/db/host", &[Version::bare("db.internal")])
+        .parameter("/app/db/pass-word", &[Version::bare("old"), Version::text(CANARY)])
+        .parameter("/app/json", &[Version::json(r#"{"k":1.10}"#)])
+        .parameter("/application/other", &[Version::bare("of another path")])
+}
+
+fn below(aws: &Aws, option: &str) -> Sandbox {
+    Sandbox::new().aws(aws).args(["--env-from", option]).case(option)
+}
+
+#[test]
+fn every_parameter_below_the_path_is_a_variable() {
+    let aws = tree();
+    let run = below(&aws, "ssm:/app/").arg("-v").run();
+    run.launched().has("DB_HOST", "db.internal").has("DB_PASS_WORD", CANARY).lacks("OTHER");
+    assert!(run.stdout().contains(r#"JSON={""#), "{run}");
+    run.says(["DB_PASS_WORD (", "parameter /app/db/pass-word, version 2, region us-east-1"]);
+    for (option, path, region, variable) in [
+        ("ssm:/", "/", "us-east-1", "APP_DB_HOST"),
+        ("ssm:/${STAGE}/db/", "/app/db/", "us-east-1", "HOST"),
+        ("arn:aws:ssm:eu-west-1:123456789012:parameter/app/", "/app/", "eu-west-1", "DB_HOST"),
+    ] {
+        let aws = tree();
+        below(&aws, option).env("STAGE", "app").run().launched_silently().has(variable, "db.internal");
+        let calls = aws.calls();
+        assert_eq!((calls.len(), calls[0].operation().as_str()), (1, BY_PATH));
+        assert_eq!((calls[0].parameter_path().as_str(), calls[0].region().as_str()), (path, region));
+    }
+}
+
+#[test]
+fn all_pages_are_read() {
+    let mut aws = Aws::start();
+    for n in 0..23 {
+        aws = aws.parameter(&format!("/many/{n:02}"), &[Version::bare(&format!("value {n}"))]);
+    }
+    let run = below(&aws, "V_=ssm:/many/").run();
+    run.launched_silently();
+    for n in 0..23 {
+        run.has(&format!("V_{n:02}"), format!("value {n}"));
+    }
+    let tokens: Vec<_> = aws.calls().iter().map(Call::next_token).collect();
+    assert_eq!(tokens, [None, Some("10".to_owned()), Some("20".to_owned())]);
+    let aws = tree().fails_first(BY_PATH, 1, success(r#"{"Parameters":[],"NextToken":"0"}"#));
+    below(&aws, "ssm:/app/").run().launched_silently().has("DB_HOST", "db.internal");
+    let aws = tree().fails(BY_PATH, success(r#"{"Parameters":[],"NextToken":"again"}"#));
+    below(&aws, "ssm:/app/").run().refused(75).says(["parameters below /app/", "its own next page"]);
+    let parameter = |n| format!(r#"{{"Name":"/app/{n}","Version":1,"Value":"v"}}"#);
+    let parameters: Vec<String> = (0..10_001).map(parameter).collect();
+    let aws = tree().fails(BY_PATH, success(&format!(r#"{{"Parameters":[{}]}}"#, parameters.join(","))));
+    below(&aws, "ssm:/app/").run().refused(78).says(["parameters below /app/", "more than 10,000"]);
+}
+
+#[test]
+fn a_declaration_chooses_and_renames_by_the_rest_of_the_path() {
+    let declaration = "secrets: { app: \"ssm:/app/\" }\nenv-from:\n  - { from: app, prefix: X_, only: [db/host, json], \
+                       except: [json], rename: { db/host: Host } }\n  - { from: \"ssm:/app/db/\", case: keep }\n";
+    let run = Sandbox::new().aws(&tree()).declaration(declaration).run();
+    run.launched_silently().has("X_Host", "db.internal").has("host", "db.internal").has("pass_word", CANARY);
+    run.lacks("X_JSON").lacks("X_DB_PASS_WORD");
+    let declaration = "env-from:\n  - { from: \"ssm:/app/\", only: [db/hots], rename: { nope: X } }\n";
+    let run = Sandbox::new().aws(&tree()).declaration(declaration).run();
+    run.refused(78).says(["parameters below /app/", "there is no \"db/hots\", which `only` names"]);
+    run.says(["did you mean \"db/host\"?", "there is no \"nope\", which `rename` names"]);
+}
+
+#[test]
+fn an_empty_path_two_parameters_of_one_name_and_names_that_run_code_are_errors() {
+    let run = below(&tree(), "ssm:/nothing/").run();
+    run.refused(78).says(["env-from (", "parameters below /nothing/", "region us-east-1", "there are none"]);
+    let aws =
+        tree().parameter("/app/db_host", &[Version::bare("x")]).parameter("/app/ld/preload", &[Version::bare("x")]);
+    let run = below(&aws, "ssm:/app/").run();
+    run.refused(78).says(["db/host", "db_host", "both give the variable DB_HOST"]);
+    run.says(["the parameter \"ld/preload\" would set LD_PRELOAD"]);
+    let aws = tree();
+    for reference in ["ssm:/app/:k", "ssm:/app/:$.k", "ssm:/app/::blue", "ssm:/app/:::1"] {
+        below(&aws, reference).run().refused(64).says(["--env-from", "has a KEY, LABEL or VERSION"]);
+        let declaration = format!("env-from: [{reference:?}]\n");
+        let run = Sandbox::new().aws(&aws).declaration(&declaration).run();
+        run.refused(78).says(["secrets-exec.yaml:1", "has a KEY, LABEL or VERSION"]);
+    }
+    below(&aws, "ssm:app/").run().refused(64).says(["does not begin with a slash"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_path_outside_of_env_from_is_a_wrong_reference() {
+    let aws = tree();
+    for option in ["--env", "--as-file"] {
+        let run = Sandbox::new().aws(&aws).args([option, "A=ssm:/app/"]).run();
+        run.refused(64).says([&format!("A ({option})"), "--env-from"]);
+    }
+    for entry in [
+        "env: { A: { from: \"ssm:/app/\", default: d } }",
+        "env: { A: { from: app, optional: true } }",
+        "env: { A: { template: \"{{ app.db }}\" } }",
+        "files: [{ from: \"ssm:/app/\", env: A }]",
+    ] {
+        let declaration = format!("secrets: {{ app: \"ssm:/app/\" }}\n{entry}\n");
+        let sandbox = Sandbox::new().aws(&aws).declaration(&declaration).case(entry);
+        sandbox.run().refused(78).says(["secrets-exec.yaml:2", "env-from"]);
+    }
+    for value in ["{{resolve:ssm:/app/}}", "arn:aws:ssm:us-east-1:123456789012:parameter/app/"] {
+        let sandbox = Sandbox::new().aws(&aws).env("A", value).args(["--resolve-env", "A"]).case(value);
+        sandbox.run().refused(78).says(["A (--resolve-env)", "only --env-from"]);
+    }
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_denial_names_the_action_that_is_missing() {
+    let aws = tree().denies_parameter("/app/");
+    let run = below(&aws, "ssm:/app/").resolve("B=ssm:/app/json").run();
+    run.refused(77)
+        .says(["parameters below /app/", "denied", "ssm:GetParametersByPath on it and on all below it"])
+        .says_nothing_of("B (");
+}
+
+#[test]
+fn throttling_and_a_broken_page_are_tried_again_and_a_fallback_region_and_a_role_read_a_path_too() {
+    for fault in [
+        fault::throttled(),
+        fault::unavailable(),
+        fault::empty_object(),
+        success(r#"{"Parameters":[{"Name":"/app","Value":"not below it"}]}"#),
+        success(r#"{"Parameters":[{"Name":"/application/other","Value":"not below it"}]}"#),
+        success(r#"{"Parameters":[{"Value":"of no name"}]}"#),
+    ] {
+        let aws = tree().fails_first(BY_PATH, 1, fault);
+        below(&aws, "ssm:/app/").run().launched_silently().has("DB_HOST", "db.internal").lacks("OTHER");
+        assert_eq!(aws.calls().len(), 2);
+    }
+    let aws = tree().region_fails("us-east-1", fault::unavailable());
+    let run = below(&aws, "ssm:/app/").args(["--fallback-region", "us-west-2", "-v"]).timeout("2s").run();
+    let said = ["parameter /app/db/host", "region us-west-2", "in place of us-east-1"];
+    run.launched().has("DB_HOST", "db.internal").says(said);
+    let aws = tree();
+    below(&aws, "ssm:/app/").args(["--role-arn", ROLE]).run().launched();
+    assert_eq!(aws.calls_of(BY_PATH)[0].access_key(), ROLE_KEY);
+}
+
+#[test]
+fn a_path_is_no_part_of_a_batch() {
+    let aws = tree();
+    let sandbox = below(&aws, "ssm:/app/db/").resolve("A=ssm:/app/json:k");
+    let run = sandbox.resolve("HOST=ssm:/application/other").run();
+    // A variable that is set explicitly beats the parameter.
+    run.launched_silently().has("A", "1.10").has("HOST", "of another path").has("PASS_WORD", CANARY);
+    assert_eq!((aws.calls_of("GetParameters").len(), aws.calls_of(BY_PATH).len()), (1, 1));
+}
+
+#[test]
+fn a_local_file_matches_by_prefix() {
+    let secrets = format!(
+        r#"{{"ssm:/app/db/host":"h","ssm:/app/json":{{"canary":"{CANARY}"}},"ssm:/application":"x",
+            "ssm:/app/stages":{{"$stages":{{"AWSCURRENT":"new","AWSPREVIOUS":"old"}}}},"/app/secret":"y"}}"#
+    );
+    let sandbox = || Sandbox::new().local(&secrets);
+    let run = sandbox().args(["--env-from", "ssm:/app/"]).run();
+    run.launched().has("DB_HOST", "h").has("STAGES", "new").lacks("LICATION").lacks("SECRET");
+    let run = sandbox().args(["--env-from", "ssm:/nothing/"]).run();
+    run.refused(78).says(["no id that begins with \"ssm:/nothing/\""]);
+}
+
+#[test]
+fn two_slashes_in_a_row_are_a_wrong_reference_that_is_never_sent_but_a_secrets_name_may_have_them() {
+    let aws = tree();
+    for (written, right) in
+        [("ssm:/app//", "ssm:/app/"), ("ssm://app/", "ssm:/app/"), ("ssm:/app///db/", "ssm:/app/db/")]
+    {
+        below(&aws, written).run().refused(64).says(["two slashes in a row"]).says_nothing_of(written);
+        let run = Sandbox::new().aws(&aws).declaration(&format!("env-from: [\"{written}\"]\n")).run();
+        run.refused(78).says([written, "two slashes in a row", &format!("write {right}")]);
+    }
+    let declaration = "env:\n  A: { from: 'ssm:/app//db', optional: true }\n  B: { from: 'ssm:${P}/db', default: x }\n";
+    let run = Sandbox::new().aws(&aws).env("P", "/app/").declaration(declaration).run();
+    run.refused(78).says(["secrets-exec.yaml:2:", "secrets-exec.yaml:3", "ssm:${P}/db", "two slashes in a row"]);
+    launch(&aws, "A=arn:aws:ssm:us-east-1:123456789012:parameter//app/db/host")
+        .refused(64)
+        .says(["two slashes in a row"]);
+    assert!(aws.calls().is_empty());
+    let aws = Aws::start().secret("a//b", Secret::text(CANARY));
+    launch(&aws, "A=a//b").launched_silently().has("A", CANARY);
+}

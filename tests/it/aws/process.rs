@@ -1,0 +1,261 @@
+//! `credential_process` of a profile: its environment and terminal, its end when the launch ends early, and its output.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::support::aws::{Aws, ROLE_KEY, served};
+use crate::support::identity::{ROLE, keyless, pair};
+use crate::support::outcome::Outcome;
+use crate::support::record::await_fact;
+use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::terminal;
+
+const KEY: &str = "AKIAPROCESS";
+
+fn credentials() -> Value {
+    json!({ "Version": 1, "AccessKeyId": KEY, "SecretAccessKey": ACCESS_SECRET })
+}
+
+/// A launch whose `credential_process` is this shell script.
+fn sandbox(aws: &Aws, script: &str) -> Sandbox {
+    let sandbox = keyless(aws).file("answer.json", credentials().to_string());
+    let sandbox = sandbox.executable("credentials.sh", format!("#!/bin/sh\n{script}"));
+    let config = format!("[default]\ncredential_process = {}\n", sandbox.path("credentials.sh").display());
+    sandbox.config(&config)
+}
+
+/// A launch whose `credential_process` prints this.
+fn printing(aws: &Aws, printed: impl ToString) -> Sandbox {
+    sandbox(aws, "cat answer.json").file("answer.json", printed.to_string())
+}
+
+/// A script that writes its process id and that of a child to `processes`, and hangs.
+const HANGING: &str = "sleep 300 & echo $$ $! >draft; mv draft processes; wait";
+
+/// The paths in /proc of the processes of [`HANGING`], once these are written.
+fn processes(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let file = sandbox.path("processes");
+    await_fact("the ids of the processes", || file.exists());
+    fs::read_to_string(file).unwrap().split_whitespace().map(|pid| Path::new("/proc").join(pid)).collect()
+}
+
+/// Returns whether a process is gone, or a zombie that init has not reaped yet.
+fn has_ended(process: &Path) -> bool {
+    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+    status.is_empty() || status.contains("State:\tZ")
+}
+
+fn all_end(processes: &[PathBuf]) {
+    await_fact("the end of the processes", || processes.iter().all(|process| has_ended(process)));
+}
+
+#[test]
+fn standard_input_is_left_to_the_command_and_no_child_is() {
+    let aws = served();
+    let reading = sandbox(&aws, "wc -c >read; cat answer.json").stdin("for the command");
+    // A zombie that was not waited for would count as a child.
+    let command = ["cat", "-", "/proc/thread-self/children"];
+    reading.command(command).run().launched_silently().printed("for the command");
+}
+
+#[test]
+fn all_that_it_started_ends_with_the_time() {
+    for (case, script) in
+        [("it hangs", HANGING), ("its child holds its output open", "sleep 300 & echo $! >draft; mv draft processes")]
+    {
+        let aws = served();
+        let sandbox = sandbox(&aws, script).timeout("1s").case(case);
+        sandbox.run().refused(75).says(["A (", "profile: no answer in time"]);
+        all_end(&processes(&sandbox));
+    }
+}
+
+#[test]
+fn all_that_it_started_ends_with_a_signal_to_us_alone() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+        let aws = served();
+        let sandbox = sandbox(&aws, HANGING).script("touch started");
+        let running = sandbox.spawn();
+        let processes = processes(&sandbox);
+        running.ends_by(signal);
+        all_end(&processes);
+        assert!(!sandbox.path("started").exists());
+    }
+}
+
+#[test]
+fn a_signal_that_was_ignored_on_entry_ends_nothing() {
+    let aws = served();
+    let script = "touch begun; until test -e go; do sleep 0.02; done; cat answer.json";
+    let sandbox = sandbox(&aws, script).through(["env", "--ignore-signal=HUP"]);
+    let running = sandbox.spawn();
+    await_fact("the process has begun", || sandbox.path("begun").exists());
+    running.signal(Signal::SIGHUP);
+    let _sandbox = sandbox.file("go", "");
+    running.wait().launched_silently().has("A", "v");
+}
+
+#[test]
+fn sigchld_may_be_ignored_on_entry_and_stays_so() {
+    let bit = 1 << (Signal::SIGCHLD as i32 - 1);
+    for (wrapper, expected) in [(&["env", "--ignore-signal=CHLD"][..], bit), (&["env"], 0)] {
+        let aws = served();
+        let command = ["grep", "SigIgn", "/proc/self/status"];
+        let run = printing(&aws, credentials()).through(wrapper).command(command).run();
+        let mask =
+            run.launched_silently().stdout().trim().rsplit('\t').next().map(|mask| u64::from_str_radix(mask, 16));
+        assert_eq!(mask.unwrap().unwrap() & bit, expected, "{run}");
+    }
+}
+
+#[test]
+fn its_credentials_are_used_with_their_session_token_until_they_expire() {
+    for (moment, token, sent) in [
+        ("2099-01-01T00:00:00Z", json!("of-the-test"), Some("of-the-test")),
+        ("2099-01-01T00:00:00.123+02:00", json!(""), None),
+    ] {
+        let aws = served();
+        let mut printed = credentials();
+        printed["Expiration"] = json!(moment);
+        printed["SessionToken"] = token;
+        printing(&aws, &printed).case(moment).run().launched_silently().has("A", "v");
+        let read = aws.only_read();
+        assert_eq!((read.access_key().as_str(), read.header("x-amz-security-token")), (KEY, sent));
+    }
+    let aws = served();
+    let mut printed = credentials();
+    printed["Expiration"] = json!("2020-01-01T00:00:00Z");
+    let run = printing(&aws, &printed).run();
+    run.refused(77).says(["A (", "profile: ", "credential_process", "expired at 2020-01-01T00:00:00Z"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn what_is_not_the_json_of_aws_is_told_and_not_quoted() {
+    let secret = format!("\"SecretAccessKey\":\"{ACCESS_SECRET}\"");
+    for (printed, fact) in [
+        (format!("{CANARY}\n"), "JSON"),
+        (format!("[\"{CANARY}\"]"), "JSON"),
+        (format!("{{\"Version\":\"{CANARY}\",\"AccessKeyId\":\"{KEY}\",{secret}}}"), "JSON"),
+        (format!("{{\"AccessKeyId\":\"{KEY}\",{secret}}}"), "Version"),
+        (format!("{{\"Version\":2,\"AccessKeyId\":\"{KEY}\",{secret}}}"), "Version"),
+        (format!("{{\"Version\":1,{secret}}}"), "AccessKeyId"),
+        (format!("{{\"Version\":1,\"AccessKeyId\":\"{KEY}\"}}"), "SecretAccessKey"),
+        (format!("{{\"Version\":1,\"AccessKeyId\":\"{KEY}\",{secret},\"Expiration\":\"{CANARY}\"}}"), "Expiration"),
+    ] {
+        let aws = served();
+        printing(&aws, &printed).case(printed).run().refused(77).says(["A (", "credential_process", fact]);
+        assert!(aws.calls().is_empty());
+    }
+}
+
+#[test]
+fn a_failure_is_told_after_what_it_says_itself_and_may_be_waited_for() {
+    let aws = served();
+    let run = sandbox(&aws, "echo 'secrets-exec: note: log in first' >&2; exit 3").run();
+    run.refused(77).says(["A (", "profile: credential_process ended with status 3"]);
+    assert!(run.stderr().starts_with("secrets-exec: note: log in first\n"), "{run}");
+    let run = sandbox(&aws, "kill -KILL $PPID").run();
+    run.refused(77).says(["A (", "profile: credential_process was ended by SIGKILL"]);
+    let twice = "test -e twice || { test -e once && touch twice; touch once; exit 1; }; cat answer.json";
+    sandbox(&aws, twice).args(["--wait", "20s"]).run().launched().has("A", "v");
+}
+
+#[test]
+fn a_role_is_assumed_with_the_credentials_of_the_process_of_a_profile() {
+    let keys = pair("AKIAKEYS");
+    let role = |source: &str| format!("[default]\nrole_arn = {ROLE}\nsource_profile = {source}\n");
+    for (case, config, key) in [
+        ("of another profile", role("base") + "[profile base]\ncredential_process = PROCESS\n", KEY),
+        ("of its own", role("default") + "credential_process = PROCESS\n", KEY),
+        ("whose keys come first", role("base") + "[profile base]\ncredential_process = false\n" + &keys, "AKIAKEYS"),
+    ] {
+        let aws = served();
+        let sandbox = printing(&aws, credentials()).case(case);
+        let process = sandbox.path("credentials.sh").display().to_string();
+        sandbox.config(&config.replace("PROCESS", &process)).run().launched_silently().has("A", "v");
+        let assumed = aws.calls_of("AssumeRole");
+        assert_eq!(assumed.len(), 1, "{case}");
+        assert_eq!((assumed[0].access_key().as_str(), assumed[0].form()["RoleArn"].as_str()), (key, ROLE), "{case}");
+        assert_eq!(aws.only_read().access_key(), ROLE_KEY, "{case}");
+    }
+}
+
+#[test]
+fn the_process_of_the_profile_that_is_named_is_asked() {
+    let aws = served();
+    let sandbox = printing(&aws, credentials());
+    let process = sandbox.path("credentials.sh").display().to_string();
+    let sandbox = sandbox.config("[default]\ncredential_process = false\n");
+    let sandbox = sandbox.home_file(".aws/credentials", &format!("[work]\ncredential_process = {process}\n"));
+    sandbox.args(["--profile", "work"]).run().launched_silently().has("A", "v");
+    assert_eq!(aws.only_read().access_key(), KEY);
+}
+
+/// A script that prompts on the terminal, as for an MFA code.
+const ASKING: &str = "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<$code>\" >/dev/tty; cat answer.json";
+
+fn at_a_terminal(script: &str, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sandbox) -> Option<Outcome> {
+    let aws = served();
+    let sandbox = terminal::at_a_terminal(state(sandbox(&aws, script)), &[], shown, typed)?;
+    Some(sandbox.run())
+}
+
+#[test]
+fn it_may_ask_on_the_terminal_and_the_command_has_the_terminal_afterwards() {
+    let command = "printf \"$A? \" >/dev/tty; read line </dev/tty; printf \"<$line>\" >/dev/tty";
+    let run = at_a_terminal(ASKING, "code? |v? ", "123\\n|456\\n", |sandbox| sandbox.script(command));
+    let Some(run) = run else { return };
+    run.launched().printed("code? <123>v? <456>[status 0]\n");
+    let run = at_a_terminal(ASKING, "code? |[stopped]", "\\x1a|123\\n", |sandbox| sandbox.command(["true"]));
+    run.unwrap().launched().printed("code? [stopped]<123>[status 0]\n");
+}
+
+#[test]
+fn an_interrupt_ends_it_and_the_launch_and_leaves_the_terminal_as_it_was() {
+    let asking = format!("stty echo </dev/tty; {ASKING}");
+    let silent = "echo $$ >draft; mv draft processes; printf ready >/dev/tty; sleep 300";
+    for (script, shown) in [(asking.as_str(), "code? "), (silent, "ready")] {
+        let aws = served();
+        let Some(sandbox) = terminal::at_a_terminal(sandbox(&aws, script), &[], shown, "\\x03") else { return };
+        let run = sandbox.run();
+        run.launched();
+        // The terminal echoes "^C" after it has sent the signal: the launch may have written its line and restored the modes before.
+        let text = run.stdout().replacen("^C", "", 1);
+        let begin = format!("{shown}secrets-exec: error: SIGINT after ");
+        assert!(text.starts_with(&begin) && text.ends_with("\n[signal 2]\n"), "{run}");
+        if script == silent {
+            all_end(&processes(&sandbox));
+        }
+    }
+}
+
+#[test]
+fn the_end_of_the_time_at_its_question_leaves_the_terminal_as_it_was() {
+    let asking = "stty echo </dev/tty; printf 'code? ' >/dev/tty; read code </dev/tty";
+    let run = at_a_terminal(asking, "", "", |sandbox| sandbox.timeout("1s"));
+    let Some(run) = run else { return };
+    run.launched();
+    assert!(run.stdout().ends_with("[status 75]\n"), "{run}");
+}
+
+#[test]
+fn the_aws_cli_gives_the_credentials_of_aws_login() {
+    let aws = served();
+    let config = "[profile \"it's dev\"]\nlogin_session = arn:aws:iam::123456789012:user/me\nregion = eu-west-1\n";
+    let logged_in = || keyless(&aws).config(config).env("AWS_PROFILE", "it's dev");
+    let script = format!(
+        "#!/bin/sh\n[ \"$*\" = \"configure export-credentials --profile it's dev --format process\" ] && echo '{}'",
+        credentials()
+    );
+    let sandbox = logged_in().executable("bin/aws", script);
+    let path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
+    sandbox.env("PATH", path).run().launched_silently().has("A", "v");
+    assert_eq!(aws.only_read().access_key(), KEY);
+    let line = "`aws configure export-credentials --profile 'it'\\''s dev' --format process`";
+    let run = logged_in().env("PATH", "/nonexistent").command(["/bin/true"]).run();
+    run.refused(77).says([line, "cannot be started: no such file"]);
+}

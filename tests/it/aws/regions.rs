@@ -1,0 +1,212 @@
+//! The region and the endpoint of a secret; and `--fallback-region`, which is asked when a region fails, not when it has answered.
+
+use std::time::Duration;
+
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Version, served};
+use crate::support::deadline::keeps_to;
+use crate::support::identity::{ROLE, keyless, pair};
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+
+const HERE: &str = "us-east-1";
+const THERE: &str = "us-west-2";
+
+fn value() -> Secret {
+    Secret::json(r#"{"k":"v"}"#)
+}
+
+fn with_fallback(aws: &Aws) -> Sandbox {
+    sandbox(aws).args(["--fallback-region", THERE]).timeout("2s")
+}
+
+/// The regions in the order of their first requests. A request that was abandoned may arrive late.
+fn regions(aws: &Aws) -> Vec<String> {
+    let mut regions = Vec::new();
+    for region in aws.reads().iter().map(|read| read.region()) {
+        if !regions.contains(&region) {
+            regions.push(region);
+        }
+    }
+    regions
+}
+
+#[test]
+fn the_region_of_an_arn_of_any_partition_is_where_it_is_read_whatever_the_default_is() {
+    for (partition, region) in [
+        ("aws", "ap-southeast-2"),
+        ("aws-cn", "cn-north-1"),
+        ("aws-us-gov", "us-gov-west-1"),
+        ("aws-iso", "us-iso-east-1"),
+        ("aws-iso-b", "us-isob-east-1"),
+        ("aws-iso-e", "eu-isoe-west-1"),
+        ("aws-iso-f", "us-isof-south-1"),
+        ("aws-eusc", "eusc-de-east-1"),
+    ] {
+        let arn = format!("arn:{partition}:secretsmanager:{region}:123456789012:secret:x-AbCdEf");
+        for default in [Some("eu-west-1"), None] {
+            let aws = Aws::start().secret(&arn, value());
+            let sandbox = Sandbox::new().aws(&aws).env_remove("AWS_REGION").resolve(&format!("A={arn}:k::"));
+            let sandbox = default.into_iter().fold(sandbox, |sandbox, region| sandbox.args(["--region", region]));
+            sandbox.case(&arn).run().launched().has("A", "v");
+            assert_eq!(aws.only_read().region(), region);
+        }
+    }
+}
+
+#[test]
+fn one_name_in_two_regions_is_two_requests() {
+    let aws = served();
+    let declaration = "secrets:\n  here: x\n  there: { id: x, region: eu-west-1 }\nenv:\n  A: here:k\n  B: there:k\n";
+    Sandbox::new().aws(&aws).declaration(declaration).run().launched();
+    let mut regions: Vec<String> = aws.reads().iter().map(|read| read.region()).collect();
+    regions.sort_unstable();
+    assert_eq!(regions, ["eu-west-1", HERE]);
+}
+
+#[test]
+fn a_profile_gives_the_region_and_without_any_it_is_78() {
+    let aws = served();
+    let sandbox = || sandbox(&aws).env_remove("AWS_REGION");
+    sandbox().run().refused(78).says(["region", "AWS_REGION"]);
+    assert!(aws.calls().is_empty());
+    sandbox().config("[default]\nregion = sa-east-1\n").run().launched();
+    assert_eq!(aws.only_read().region(), "sa-east-1");
+}
+
+#[test]
+fn the_nearest_setting_has_the_endpoint() {
+    let aws = served();
+    let (general, own) = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER");
+    let (nobody, url) = ("http://127.0.0.1:9", aws.endpoint());
+    let config = format!("[default]\nendpoint_url = {url}\n");
+    let base = || sandbox(&aws).env(general, nobody);
+    for (case, sandbox) in [
+        ("the option before variables", base().env(own, nobody).args(["--endpoint-url", &url])),
+        ("the service's own variable before the general one", base().env(own, &url)),
+        ("the general variable, where the own one is empty", base().env(general, &url).env(own, "")),
+        ("the profile without a variable", base().env_remove(general).config(&config)),
+        ("the profile, where the variable is empty", base().env(general, "").config(&config)),
+    ] {
+        sandbox.case(case).run().launched_silently().has("A", "v");
+    }
+}
+
+#[test]
+fn a_region_that_is_down_is_replaced_by_the_next() {
+    for outage in [fault::unavailable(), fault::throttled(), Fault::Close, Fault::Hang, fault::page()] {
+        let aws = served().region_fails(HERE, outage);
+        with_fallback(&aws).run().launched_silently().has("A", "v");
+        assert_eq!(regions(&aws), [HERE, THERE]);
+    }
+    let aws = served().region_fails(HERE, fault::unavailable());
+    let declaration = "defaults:\n  fallback-region: [us-west-2]\n  timeout: 2s\nenv:\n  A: x:k\n";
+    Sandbox::new().aws(&aws).declaration(declaration).run().launched().has("A", "v");
+}
+
+#[test]
+fn an_answer_of_any_kind_is_looked_for_nowhere_else() {
+    for (case, aws, status) in [
+        ("a denial", Aws::start().secret("x", Secret::failing(fault::denied("x"))), 77),
+        ("a wrong clock", served().region_fails(HERE, fault::clock_skew()), 75),
+        ("an absence", Aws::start(), 78),
+    ] {
+        with_fallback(&aws).case(case).run().refused(status);
+        assert_eq!(regions(&aws), [HERE], "{case}");
+    }
+    let aws = served().parameter("/p", &[Version::text(CANARY)]);
+    with_fallback(&aws).resolve("B=ssm:/p").run().launched_silently().has("A", "v").has("B", CANARY);
+    assert_eq!(aws.calls().len(), 2);
+}
+
+#[test]
+fn an_absence_in_the_fallback_region_is_no_absence() {
+    // A replica's "not found" does not prove an absence in the first region, so the default does not apply.
+    let aws = Aws::start().region_fails(HERE, fault::unavailable());
+    let declaration = "env:\n  A: { from: \"x:k\", default: d }\n";
+    let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE]).timeout("2s");
+    let run = sandbox.declaration(declaration).run();
+    run.refused(75).says(["region us-east-1", "ServiceUnavailable", "region us-west-2 (fallback): does not exist"]);
+}
+
+#[test]
+fn both_down_is_75_in_time_after_the_attempts_in_each_and_names_both() {
+    let aws = served().region_fails(HERE, fault::unavailable()).region_fails(THERE, fault::internal_error());
+    let run = keeps_to(Duration::from_secs(2), &with_fallback(&aws));
+    run.refused(75).says(["A (", "region us-east-1", "ServiceUnavailable", "region us-west-2 (fallback)", "Internal"]);
+    let asked = aws.reads().len();
+    with_fallback(&aws).attempts(2).timeout("50s").run().refused(75);
+    assert_eq!(aws.reads().len() - asked, 4);
+    // The secret's own region is no fallback.
+    let own = sandbox(&aws).args(["--fallback-region", HERE]).attempts(2).timeout("50s").run();
+    own.refused(75).says_nothing_of("(fallback)");
+    assert_eq!(aws.reads().len() - asked, 6);
+}
+
+#[test]
+fn each_region_gets_its_share_of_the_time_that_is_left() {
+    let seconds = Duration::from_secs;
+    let failing = |time| served().fails_for("GetSecretValue", seconds(time), fault::unavailable());
+    let (two, three) = (&[THERE][..], &[THERE, "eu-west-1"][..]);
+    for (case, aws, fallbacks, timeout, asked) in [
+        ("the first of two has 3 of 6 seconds, and recovers after one", failing(1), two, "6s", &[HERE][..]),
+        (
+            "the second of three answers in time only if the first is given up",
+            served().region_fails(HERE, Fault::Hang),
+            three,
+            "3s",
+            &[HERE, THERE],
+        ),
+        (
+            "the second of three has the seconds 3 to 6 of 9, and both recover at 5",
+            failing(5).region_fails("eu-west-1", fault::unavailable()),
+            three,
+            "9s",
+            &[HERE, THERE],
+        ),
+    ] {
+        let sandbox = fallbacks.iter().fold(sandbox(&aws), |sandbox, name| sandbox.args(["--fallback-region", name]));
+        sandbox.timeout(timeout).case(case).run().launched_silently().has("A", "v");
+        assert_eq!(regions(&aws), asked, "{case}");
+    }
+}
+
+#[test]
+fn the_third_region_answers_when_two_are_down_and_the_region_of_an_arn_is_exchanged() {
+    let aws = served().region_fails(HERE, fault::unavailable()).region_fails(THERE, fault::unavailable());
+    let sandbox = sandbox(&aws).timeout("3s").env("SECRETS_EXEC_FALLBACK_REGION", "us-west-2, eu-west-1").arg("-v");
+    sandbox.run().launched().says(["region eu-west-1, in place of us-east-1 (", "in place of us-west-2 ("]);
+    let arn = |region: &str| format!("arn:aws:secretsmanager:{region}:123456789012:secret:x-AbCdEf");
+    let aws = Aws::start().secret(&arn(THERE), value()).region_fails("eu-west-1", Fault::Close);
+    let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE]).timeout("2s");
+    sandbox.resolve(&format!("A={}:k", arn("eu-west-1"))).run().launched().has("A", "v");
+    assert_eq!(aws.reads().last().unwrap().secret_id(), arn(THERE));
+    let aws = Aws::start().parameter("/p", &[Version::text(CANARY)]).region_fails(HERE, fault::unavailable());
+    let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE]).timeout("2s");
+    sandbox.resolve("A=ssm:/p").run().launched().has("A", CANARY);
+}
+
+#[test]
+fn a_role_is_assumed_elsewhere_when_its_region_is_down() {
+    for outage in [fault::unavailable(), Fault::Hang] {
+        let aws = served().region_fails(HERE, outage);
+        with_fallback(&aws).args(["--role-arn", ROLE]).timeout("4s").run().launched().has("A", "v");
+        assert!(aws.calls_of("AssumeRole").iter().any(|call| call.region() == THERE));
+    }
+    let config = format!("[default]\nrole_arn = {ROLE}\nsource_profile = keys\n[profile keys]\n{}", pair("AKIAKEYS"));
+    let aws = served().region_fails(HERE, fault::unavailable());
+    let sandbox = keyless(&aws).args(["--fallback-region", THERE]).config(&config);
+    sandbox.attempts(1).timeout("6s").run().launched().has("A", "v");
+    let asked: Vec<String> = aws.calls_of("AssumeRole").iter().map(|call| call.region()).collect();
+    assert_eq!(asked, [HERE, THERE]);
+}
+
+#[test]
+fn one_endpoint_excludes_several_regions_and_a_region_must_be_one() {
+    let aws = served();
+    let run = with_fallback(&aws).args(["--endpoint-url", &aws.endpoint()]).run();
+    run.refused(64).says(["--endpoint-url", "--fallback-region"]);
+    let run = sandbox(&aws).args(["--fallback-region", "us west"]).run();
+    run.refused(64).says(["--fallback-region", "us west"]);
+    assert!(aws.calls().is_empty());
+}

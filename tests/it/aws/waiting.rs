@@ -1,0 +1,154 @@
+//! `--wait`: late credentials and networks are waited for, permanent failures are not.
+
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::aws::agent::TOKEN;
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, SSO_TOKEN, served};
+use crate::support::deadline::waits_for;
+use crate::support::identity::{keyless, pair};
+use crate::support::proxy;
+use crate::support::pty::{left, on_a_terminal};
+use crate::support::sandbox::{Sandbox, sandbox};
+
+#[test]
+fn a_failure_that_ends_in_time_is_waited_for() {
+    let half = fault::sts(400, "InvalidIdentityToken", "The token is not valid JSON");
+    for (case, operation, fault, without, launch) in [
+        // EKS Pod Identity answers 404 until the association has propagated.
+        ("a refusal", "/credentials", fault::status(404), Some(77), |aws: &Aws| keyless(aws).in_container(aws)),
+        ("a half-written token", "AssumeRoleWithWebIdentity", half, Some(77), |aws| keyless(aws).web_identity()),
+        ("each try has its own timeout", "/credentials", fault::status(404), None, |aws| {
+            keyless(aws).in_container(aws).timeout("1s")
+        }),
+        ("attempts are not counted", "/credentials", fault::status(500), Some(75), |aws| {
+            keyless(aws).in_container(aws).attempts(1)
+        }),
+        ("the region of the instance", "/latest/api/token", fault::status(503), None, |aws| {
+            sandbox(aws).env_remove("AWS_REGION").on_instance(aws)
+        }),
+    ] as [(&str, &str, Fault, Option<i32>, fn(&Aws) -> Sandbox); 5]
+    {
+        let aws = served().fails(operation, fault.clone());
+        if let Some(status) = without {
+            launch(&aws).case(case).run().refused(status);
+        }
+        let aws = served().fails_for(operation, Duration::from_millis(1500), fault);
+        launch(&aws).args(["--wait", "20s"]).case(case).run().launched_silently().has("A", "v");
+    }
+    // Fallback regions leave the wait whole.
+    let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
+    let fallback = keyless(&aws).in_container(&aws).args(["--wait", "4s", "--fallback-region", "us-west-2"]);
+    fallback.run().launched().has("A", "v");
+    let aws = served().fails_first("/latest/api/token", 1, Fault::Hang);
+    let silent = sandbox(&aws).env_remove("AWS_REGION").on_instance(&aws).args(["--wait", "20s"]);
+    silent.run().launched().has("A", "v");
+}
+
+#[test]
+fn a_file_that_is_written_late_is_waited_for() {
+    let aws = served();
+    let role = "sso_account_id = 123456789012\nsso_role_name = Reader\n";
+    let config = format!("[default]\nsso_region = eu-west-1\nsso_start_url = https://corp\n{role}");
+    let token = json!({ "accessToken": SSO_TOKEN, "expiresAt": "2999-01-01T00:00:00Z", "startUrl": "https://corp" });
+    // The name of the token's file is the SHA-1 of the URL.
+    let sso = ".aws/sso/cache/17da54e8ec4ee05390f1915bb3ef5fea7ebd238e.json";
+    let agent = Sandbox::new().arg(format!("--agent={}", aws.agent())).resolve("A=x:k").file("token", TOKEN);
+    let token_of_agent = format!("file://{}", agent.path("token").display());
+    let launches = [
+        ("a web identity's token", keyless(&aws).web_identity(), "work/token"),
+        (
+            "credentials",
+            keyless(&aws).home_file(".aws/credentials", &("[default]\n".to_owned() + &pair("AKIALATE"))),
+            "home/.aws/credentials",
+        ),
+        ("SSO's token", keyless(&aws).config(&config).home_file(sso, &token.to_string()), "home/.aws/sso/cache"),
+        ("the agent's token", agent.env("AWS_TOKEN", token_of_agent), "work/token"),
+    ];
+    let launches = launches.map(|(case, sandbox, late)| {
+        let late = sandbox.path("..").join(late);
+        std::fs::rename(&late, late.with_extension("later")).unwrap();
+        let sandbox = sandbox.args(["--wait", "20s"]).case(case);
+        let running = sandbox.spawn();
+        (sandbox, running, late)
+    });
+    // Nothing shows that a launch waits; one that has not begun to is right as well.
+    thread::sleep(Duration::from_millis(700));
+    for (sandbox, running, late) in launches {
+        std::fs::rename(late.with_extension("later"), late).unwrap();
+        running.wait().launched_silently().has("A", "v");
+        drop(sandbox);
+    }
+}
+
+#[test]
+fn an_endpoint_that_comes_up_late_is_waited_for() {
+    let aws = served();
+    // A port that refuses connections until the fake is put behind it.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let sandbox = sandbox(&aws).endpoint(&format!("http://127.0.0.1:{port}")).args(["--wait", "20s"]).timeout("1s");
+    let running = sandbox.spawn();
+    // Longer than the timeout.
+    thread::sleep(Duration::from_millis(2200));
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let address = aws.address();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (client, server) = (stream.unwrap(), TcpStream::connect(address).unwrap());
+            thread::spawn(|| proxy::join(client, server));
+        }
+    });
+    running.wait().launched_silently().has("A", "v");
+}
+
+#[test]
+fn waiting_in_vain_is_75_and_ends_in_time() {
+    let two = Duration::from_secs(2);
+    let aws = served().fails("/credentials", fault::status(404));
+    let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
+    run.refused(75).says(["A (", "no AWS credentials", ", after waiting 2s (--wait)", "container: "]);
+    let run = waits_for(two, sandbox(&aws).endpoint("http://127.0.0.1:1").timeout("500ms"));
+    run.refused(75).says(["A (", "not reachable", "127.0.0.1:1"]);
+    let run = keyless(&aws).args(["--wait", "1s"]).run();
+    run.refused(75).says(["environment: ", "profile: ", "--wait"]);
+    let nowhere = sandbox(&aws).env_remove("AWS_REGION").on_instance(&aws);
+    let nowhere = nowhere.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1").args(["--wait", "1s"]);
+    nowhere.run().refused(75).says(["no AWS region", "--wait"]);
+    assert!(aws.reads().is_empty());
+}
+
+#[test]
+fn what_is_wrong_for_good_is_not_waited_for() {
+    // The sandbox kills a run that waits so long.
+    let forever = ["--wait", "1000h"];
+    let absent = Aws::start();
+    let denied = Aws::start().secret("x", Secret::failing(fault::denied("x")));
+    for (aws, status) in [(absent, 78), (denied, 77)] {
+        sandbox(&aws).args(forever).run().refused(status);
+        assert_eq!(aws.reads().len(), 1);
+    }
+    let aws = served().secret("y", Secret::failing(fault::denied("y"))).secret("z", Secret::failing(Fault::Hang));
+    let beside = sandbox(&aws).resolve("B=y").resolve("C=z").args(forever).timeout("500ms");
+    beside.run().refused(77).says(["B (", "C ("]);
+    sandbox(&aws).args(forever).args(["--profile", "nobody"]).run().refused(64);
+    sandbox(&aws).args(["--wait", "0s"]).run().refused(64).says(["--wait"]);
+    let half = sandbox(&aws).env_remove("AWS_SECRET_ACCESS_KEY").args(forever).run();
+    half.refused(77).says(["environment: AWS_ACCESS_KEY_ID is set, but"]).says_nothing_of("waited");
+}
+
+#[test]
+fn a_terminal_is_told_what_is_waited_for_after_two_seconds() {
+    let failing = || served().fails_for("/credentials", Duration::from_millis(3000), fault::status(404));
+    let aws = failing();
+    let run = on_a_terminal(keyless(&aws).in_container(&aws).args(["--wait", "15s"]).timeout("10s")).run();
+    run.launched().says(["waiting up to 2", "s for 1 answer"]);
+    assert!(left(&run).is_empty(), "{run}");
+    let quiet = failing();
+    on_a_terminal(keyless(&quiet).in_container(&quiet).args(["--wait", "25s", "-q"])).run().launched_silently();
+    on_a_terminal(sandbox(&served()).args(["--wait", "25s"])).run().launched_silently();
+}

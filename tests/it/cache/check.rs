@@ -1,0 +1,91 @@
+//! `check` and `export` with `--cache`: what is cached, how old it is, and what came from it.
+
+use serde_json::{Value, json};
+
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, fault, served};
+use crate::support::cache::{CacheDirectory, can_be_later, later};
+use crate::support::outcome::Status;
+use crate::support::sandbox::{Sandbox, sandbox};
+
+fn check(aws: &Aws) -> Sandbox {
+    Sandbox::new().aws(aws).arg("check").bare().resolve("A=x:k").attempts(1)
+}
+
+/// The cells of a line of the table.
+fn cells(line: &str) -> Vec<&str> {
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+}
+
+#[test]
+fn the_table_says_how_old_each_cached_answer_is_and_which_is_used() {
+    if !can_be_later() {
+        return;
+    }
+    let (aws, cache) = (served().secret("y", Secret::json(r#"{"k":"z"}"#)), CacheDirectory::new());
+    assert!(!check(&aws).run().ended(Status::Exit(0)).stdout().contains("CACHED"));
+    cache.with(sandbox(&aws), &[]).run().launched_silently();
+    let table = |options: &[&str], seconds| {
+        let run = later(cache.with(check(&aws).resolve("B=y:k"), options), seconds).run();
+        let lines: Vec<String> = run.ended(Status::Exit(0)).stdout().lines().map(str::to_owned).collect();
+        assert_eq!(cells(&lines[0]), ["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "CACHED", "STATUS"]);
+        [lines[1].clone(), lines[2].clone()]
+            .map(|line| cells(&line)[5..].iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>())
+    };
+    // The first is used, the other is asked for and then cached.
+    assert_eq!(table(&["--cache-ttl", "1h"], 1800), [["30m, used", "ok"], ["0s", "ok"]]);
+    assert_eq!(table(&["--cache-ttl", "1h"], 3000), [["50m, used", "ok"], ["20m, used", "ok"]]);
+    assert_eq!(table(&[], 3000), [["0s", "ok"], ["0s", "ok"]]);
+}
+
+#[test]
+fn the_document_has_the_age_and_the_use_of_each_cached_answer() {
+    if !can_be_later() {
+        return;
+    }
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let cached = |sandbox: Sandbox| {
+        let run = sandbox.arg("--json").run();
+        run.document()["values"][0]["sources"][0]["cached"].clone()
+    };
+    let is = |cached: &Value, age: u64, used: bool| {
+        // The launch itself takes its time.
+        let is_age = cached["age_seconds"].as_u64().is_some_and(|seconds| (age..age + 30).contains(&seconds));
+        assert!(is_age && cached["used"] == used, "{cached}, not {age} s, used {used}");
+    };
+    assert_eq!(cached(check(&aws)), json!(null));
+    is(&cached(cache.with(check(&aws), &[])), 0, false);
+    let aws = aws.fails("GetSecretValue", fault::unavailable());
+    is(&cached(later(cache.with(check(&aws), &[]), 90)), 90, true);
+    // Too old to be used, and still there.
+    is(&cached(cache.with(check(&aws), &["--cache-stale", "0s"])), 0, false);
+    is(&cached(later(cache.with(check(&aws), &["--cache-stale", "1m"]), 90)), 90, false);
+    let aws = aws.fails("GetSecretValue", fault::denied("x"));
+    assert_eq!(cached(cache.with(check(&aws), &[])), json!(null));
+}
+
+#[test]
+fn a_check_is_covered_warned_and_refused_as_a_launch_and_describes_in_any_case() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let describe = || cache.with(check(&aws), &["--cache-ttl", "1h", "--describe"]);
+    describe().run().ended(Status::Exit(0));
+    describe().run().ended(Status::Exit(0));
+    assert_eq!((aws.reads().len(), aws.calls_of("DescribeSecret").len()), (1, 2));
+    let aws = aws.fails("GetSecretValue", fault::unavailable());
+    let run = cache.with(check(&aws), &[]).run();
+    run.ended(Status::Exit(0)).says(["warning: ", "answers of the cache are used: secret x"]);
+    let calls = aws.calls().len();
+    cache.mode(0o755);
+    cache.with(check(&aws), &[]).run().ended(Status::Exit(78)).says(["error: --cache ", "mode 0755"]);
+    assert_eq!(aws.calls().len(), calls);
+}
+
+#[test]
+fn export_is_served_as_a_launch_is() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    cache.with(sandbox(&aws), &[]).run().launched_silently();
+    let export = Sandbox::new().aws(&aws).args(["export", "--format", "json"]).bare().resolve("A=x:k");
+    let run = cache.with(export.prints_values(), &["--cache-ttl", "1h"]).run();
+    assert_eq!(run.launched_silently().document(), json!({ "A": "v" }));
+    assert_eq!(aws.calls().len(), 1);
+}

@@ -1,0 +1,168 @@
+//! The directory of `--cache`: what it must be, and what happens where nothing can be written to it.
+
+use std::fs;
+use std::os::unix::fs::{chown, lchown, symlink};
+
+use crate::support::aws::{fault, served};
+use crate::support::cache::CacheDirectory;
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::skip;
+
+/// The user `nobody`.
+const NOBODY: u32 = 65534;
+
+/// Asserts that this directory is refused with 78 before any request.
+fn is_refused(path: impl AsRef<std::ffi::OsStr>, facts: &[&str]) {
+    let aws = served();
+    let run = sandbox(&aws).arg("--cache").arg(path).run();
+    run.refused(78).says(["error: --cache "]).says(facts.iter().copied());
+    assert!(aws.calls().is_empty());
+}
+
+fn is_root() -> bool {
+    skip::can(&["sh", "-c", "[ \"$(id -u)\" = 0 ]"], "a directory of another user")
+}
+
+#[test]
+fn a_directory_that_is_none_or_not_in_memory_is_refused() {
+    let cache = CacheDirectory::new();
+    fs::write(cache.path().join("file"), "").unwrap();
+    is_refused("/dev/shm/secrets-exec-it-none/deeper", &["does not exist"]);
+    is_refused("", &[]);
+    is_refused(cache.path().join("file"), &["is not a directory"]);
+    is_refused("/proc/self/fdinfo", &["is not in memory"]);
+    let aws = served();
+    let sandbox = sandbox(&aws).file("cache/file", "").mode("cache", 0o700);
+    if skip::can(&["sh", "-c", "[ \"$(stat -f -c %T /tmp)\" != tmpfs ]"], "a directory on a disk") {
+        sandbox.args(["--cache", "cache"]).run().refused(78).says(["--cache cache: is not in memory"]);
+    }
+}
+
+#[test]
+fn a_directory_that_others_may_enter_or_that_is_another_users_is_refused_with_every_reason() {
+    let cache = CacheDirectory::new();
+    for mode in [0o750, 0o705, 0o710, 0o701, 0o720, 0o1777] {
+        cache.mode(mode);
+        is_refused(cache.path(), &[&format!("mode {mode:04o}"), "chmod 700"]);
+    }
+    for mode in [0o700, 0o2700, 0o1700] {
+        cache.mode(mode);
+        sandbox(&served()).arg("--cache").arg(cache.path()).run().launched_silently();
+    }
+    if is_root() {
+        chown(cache.path(), Some(NOBODY), None).unwrap();
+        is_refused(cache.path(), &["belongs to user 65534"]);
+        cache.mode(0o777);
+        is_refused(cache.path(), &["belongs to user 65534", "mode 0777"]);
+    }
+}
+
+#[test]
+fn a_link_is_refused_and_a_link_on_the_way_is_followed_unless_it_is_another_users() {
+    let (real, outer) = (CacheDirectory::new(), CacheDirectory::new());
+    let link = outer.path().join("link");
+    symlink(real.path(), &link).unwrap();
+    is_refused(&link, &["is a symbolic link"]);
+    is_refused(format!("{}/", link.display()), &["is a symbolic link"]);
+    let deeper = CacheDirectory::new();
+    let name = deeper.path().file_name().unwrap();
+    let through = outer.path().join("shm");
+    symlink("/dev/shm", &through).unwrap();
+    sandbox(&served()).arg("--cache").arg(through.join(name)).run().launched_silently();
+    deeper.entry();
+    if is_root() {
+        lchown(&through, Some(NOBODY), None).unwrap();
+        is_refused(through.join(name), &["symbolic link of user 65534"]);
+    }
+}
+
+#[test]
+fn a_relative_directory_begins_at_the_working_directory() {
+    let (cache, aws) = (CacheDirectory::new(), served());
+    let sandbox = sandbox(&aws).args(["--cache", "."]);
+    let script = format!("cd {} && exec \"$@\"", cache.path().display());
+    sandbox.prepared_by(&script).run().launched_silently();
+    cache.entry();
+}
+
+/// A launch that sees its own tmpfs, mounted with these options, as `/mnt`, and another one after `between`.
+fn mounted(sandbox: Sandbox, kind: &str, between: &str) -> Option<Sandbox> {
+    let trial = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs -o mode=700 none /mnt"];
+    if !skip::can(&trial, "a file system of a test's own") {
+        return None;
+    }
+    let script = format!("mount -t {kind} none /mnt && chmod 700 /mnt && {{ {between}; }} && exec \"$@\"");
+    Some(sandbox.args(["--cache", "/mnt"]).through(["unshare", "--mount", "sh", "-c", &script, "sh"]))
+}
+
+#[test]
+fn a_directory_that_is_full_keeps_nothing_and_the_command_starts_with_a_warning() {
+    let aws = served();
+    for (kind, between, left, said) in [
+        // A ramfs is memory as well.
+        ("ramfs", "true", "1\n", ""),
+        ("tmpfs -o size=4k", "head -c 4096 /dev/zero >/mnt/full", "1\n", "the answer cannot be kept (no space left"),
+        ("tmpfs -o nr_inodes=2", "touch /mnt/full", "1\n", "cannot be kept"),
+    ] {
+        let Some(sandbox) = mounted(sandbox(&aws), kind, between) else { return };
+        let run = sandbox.script("[ \"$A\" = v ] && ls /mnt | wc -l").case(kind).run();
+        run.launched().printed(left);
+        match said {
+            "" => run.launched_silently(),
+            said => run.says(["warning: --cache /mnt: ", said, "secret x"]),
+        };
+    }
+}
+
+#[test]
+fn what_a_read_only_directory_has_is_used_and_nothing_is_kept_or_removed() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    cache.with(sandbox(&aws), &[]).run().launched_silently();
+    let copy = format!("cp {}/* /mnt/ && mount -o remount,ro /mnt", cache.path().display());
+    let Some(sandbox) = mounted(sandbox(&aws).env("HOME", "/nonexistent").attempts(1), "tmpfs", &copy) else { return };
+    sandbox.run().launched().has("A", "v").says(["cannot be kept (read-only"]);
+    let aws = aws.fails("GetSecretValue", fault::unavailable());
+    sandbox.run().launched().has("A", "v").says(["ServiceUnavailable", "secret x"]);
+    let aws = aws.fails("GetSecretValue", fault::denied("x"));
+    let said = "the entry of a value that AWS no longer gives cannot be removed (read-only";
+    sandbox.run().refused(77).says([said]);
+    let calls = aws.calls().len();
+    sandbox.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v");
+    assert_eq!(aws.calls().len(), calls);
+}
+
+#[test]
+fn local_and_the_agent_exclude_it_and_its_limits_need_it_and_are_durations() {
+    let cache = CacheDirectory::new();
+    let local = Sandbox::new().local(&format!(r#"{{"x":{{"k":"{CANARY}"}}}}"#)).resolve("A=x:k");
+    cache.with(local, &[]).run().refused(64).says(["--cache and --local exclude each other"]);
+    let aws = served();
+    cache.with(sandbox(&aws), &["--agent"]).run().refused(64).says(["--cache and --agent exclude each other"]);
+    for option in ["--cache-ttl", "--cache-stale"] {
+        sandbox(&aws).args([option, "1m"]).run().refused(64).says([format!("{option} requires --cache").as_str()]);
+        cache.with(sandbox(&aws), &[option, "soon"]).run().refused(64).says([option, "soon", "a duration"]);
+    }
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_variable_and_a_declaration_name_it_too() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let sandbox = |declaration: &str| Sandbox::new().aws(&aws).env("HOME", "/nonexistent").declaration(declaration);
+    let path = cache.path().display();
+    sandbox(&format!("defaults: {{ cache: {path}, cache-ttl: 1h, cache-stale: 2h }}\nenv: {{ A: x:k }}\n"))
+        .run()
+        .launched_silently();
+    let variables =
+        sandbox("env: { A: x:k }\n").env("SECRETS_EXEC_CACHE", cache.path()).env("SECRETS_EXEC_CACHE_TTL", "1h");
+    variables.run().launched_silently().has("A", "v");
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
+fn policy_and_an_offline_check_do_not_look_at_it() {
+    for command in [&["policy"][..], &["check", "--offline"]] {
+        let sandbox = Sandbox::new().region("us-east-1").args(command).args(["-e", "A=x:k", "--cache", "/nonexistent"]);
+        sandbox.bare().run().launched();
+    }
+}

@@ -1,0 +1,137 @@
+//! Entries of the cache that are damaged, of another format, or not ours: passed over with a warning, and replaced.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::Path;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::support::aws::secret::Secret;
+use crate::support::aws::served;
+use crate::support::cache::{CacheDirectory, can_be_later, later};
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::skip;
+
+const TTL: [&str; 2] = ["--cache-ttl", "1h"];
+
+/// Asserts that an entry that `change` was done to is no value, with and without AWS, and is replaced by the next good answer.
+fn is_passed_over(case: &str, change: impl Fn(&Path), said: &str) {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = cache.with(sandbox(&aws).attempts(1).case(case), &TTL);
+    launch.run().launched_silently();
+    change(&cache.entry());
+    let run = launch.run();
+    run.launched().has("A", "v").says(["warning: --cache ", said, "secret x"]);
+    assert_eq!(run.stderr().lines().count(), 1, "{run}");
+    launch.run().launched_silently().has("A", "v");
+    assert_eq!(aws.calls().len(), 2, "not replaced: {case}");
+    change(&cache.entry());
+    drop(aws);
+    launch.run().refused(75).says(["warning: --cache ", said]);
+}
+
+fn rewrite(entry: &Path, change: impl Fn(&mut Vec<u8>)) {
+    let mut content = fs::read(entry).unwrap();
+    change(&mut content);
+    fs::write(entry, content).unwrap();
+}
+
+/// Replaces an entry with something of its name.
+fn replaced(entry: &Path, make: impl Fn(&Path)) {
+    fs::remove_file(entry).unwrap();
+    make(entry);
+}
+
+#[test]
+fn an_entry_that_is_damaged_or_not_ours_is_passed_over() {
+    let elsewhere = CacheDirectory::new();
+    let target = elsewhere.path().join("target");
+    let link = |entry: &Path| {
+        fs::rename(entry, &target).unwrap();
+        symlink(&target, entry).unwrap();
+    };
+    let sparse = |entry: &Path| fs::File::options().write(true).open(entry).unwrap().set_len(1 << 40).unwrap();
+    let fifo = |entry: &Path| mkfifo(entry, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let socket = |entry: &Path| drop(std::os::unix::net::UnixListener::bind(entry).unwrap());
+    let newer = |content: &mut Vec<u8>| content.splice(19..20, *b"2").for_each(drop);
+    type Change<'a> = &'a dyn Fn(&Path);
+    let rows: [(&str, Change, &str); 10] = [
+        ("cut short", &|entry| rewrite(entry, |content| content.truncate(content.len() / 2)), "damaged entry"),
+        ("a bit is flipped", &|entry| rewrite(entry, |content| *content.last_mut().unwrap() ^= 1), "damaged entry"),
+        ("something after its end", &|entry| rewrite(entry, |content| content.push(b' ')), "damaged entry"),
+        ("other content", &|entry| fs::write(entry, format!("{CANARY}\n").repeat(100_000)).unwrap(), "damaged entry"),
+        ("a newer format", &|entry| rewrite(entry, newer), "of another version of secrets-exec"),
+        ("a link, which is not followed", &link, "no regular file"),
+        ("a pipe without a writer", &|entry| replaced(entry, fifo), "no regular file"),
+        ("a socket", &|entry| replaced(entry, socket), "no regular file"),
+        (
+            "others may read it",
+            &|entry| fs::set_permissions(entry, fs::Permissions::from_mode(0o644)).unwrap(),
+            "with another mode",
+        ),
+        ("of any size", &sparse, "too large"),
+    ];
+    for (case, change, said) in rows {
+        is_passed_over(case, change, said);
+    }
+    assert!(fs::read(&target).unwrap().len() > 1);
+    if skip::can(&["sh", "-c", "[ \"$(id -u)\" = 0 ]"], "an entry of another user") {
+        is_passed_over("of another user", |entry| chown(entry, Some(65534), None).unwrap(), "of another user");
+    }
+}
+
+#[test]
+fn one_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = cache.with(sandbox(&aws).attempts(1), &TTL);
+    launch.run().launched_silently();
+    let whole = fs::read(cache.entry()).unwrap();
+    drop(aws);
+    for at in (0..whole.len()).step_by(7) {
+        fs::write(cache.entry(), &whole[..at]).unwrap();
+        launch.run().refused(75).says(["passed over a damaged entry"]);
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1 << (at % 8);
+        fs::write(cache.entry(), &flipped).unwrap();
+        launch.run().refused(75).says(["passed over"]);
+    }
+}
+
+#[test]
+fn one_of_another_request_is_passed_over() {
+    let aws = served().secret("y", Secret::json(r#"{"k":"other"}"#));
+    let cache = CacheDirectory::new();
+    cache.with(sandbox(&aws), &TTL).run().launched_silently();
+    let x = cache.entry();
+    let y = cache.with(Sandbox::new().aws(&aws).resolve("A=y:k"), &TTL);
+    y.run().launched_silently().has("A", "other");
+    let other = cache.names().into_iter().map(|name| cache.path().join(name)).find(|path| *path != x).unwrap();
+    fs::copy(&x, other).unwrap();
+    y.run().launched().has("A", "other").says(["damaged entry", "secret y"]);
+}
+
+#[test]
+fn a_directory_with_its_name_is_told_and_other_names_are_left_alone() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = cache.with(sandbox(&aws), &TTL);
+    launch.run().launched_silently();
+    replaced(&cache.entry(), |entry| fs::create_dir(entry).unwrap());
+    launch.run().launched().has("A", "v").says(["no regular file", "cannot be kept (is a directory"]);
+    fs::write(cache.path().join("note"), "mine").unwrap();
+    launch.run().launched();
+    assert_eq!(fs::read_to_string(cache.path().join("note")).unwrap(), "mine");
+    assert_eq!(cache.names().len(), 2, "{:?}", cache.names());
+}
+
+#[test]
+fn one_of_a_later_time_than_now_is_passed_over() {
+    if !can_be_later() {
+        return;
+    }
+    let (aws, cache) = (served(), CacheDirectory::new());
+    later(cache.with(sandbox(&aws), &TTL), 1000).run().launched_silently();
+    let launch = cache.with(sandbox(&aws), &TTL);
+    launch.run().launched().has("A", "v").says(["of another boot or time namespace"]);
+    launch.run().launched_silently();
+}

@@ -1,0 +1,129 @@
+//! `--cache`: a launch uses what AWS answered an earlier one, as long as the limits allow.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::aws::{Aws, Version, fault, served};
+use crate::support::cache::{CacheDirectory, can_be_later, later};
+use crate::support::running::Running;
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+
+const TTL: [&str; 2] = ["--cache-ttl", "1h"];
+
+/// A launch whose requests fail at the first attempt.
+fn once(aws: &Aws) -> Sandbox {
+    sandbox(aws).attempts(1)
+}
+
+#[test]
+fn an_answer_younger_than_the_ttl_needs_no_request_whatever_key_is_wanted_and_without_a_ttl_each_launch_asks() {
+    let (aws, cache) = (served().secret("x", Secret::json(r#"{"k":"v","l":"w"}"#)), CacheDirectory::new());
+    cache.with(sandbox(&aws), &TTL).run().launched_silently().has("A", "v");
+    let run = cache.with(sandbox(&aws).resolve("B=x:l"), &TTL).run();
+    run.launched_silently().has("A", "v").has("B", "w");
+    assert_eq!(aws.calls().len(), 1);
+    cache.with(sandbox(&aws), &[]).run().launched_silently();
+    cache.with(sandbox(&aws), &["--cache-ttl", "0s"]).run().launched_silently();
+    assert_eq!(aws.calls().len(), 3);
+}
+
+#[test]
+fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
+    if !can_be_later() {
+        return;
+    }
+    let (aws, cache) = (served(), CacheDirectory::new());
+    for (seconds, requests) in [(0, 1), (3500, 1), (3601, 2), (7100, 2), (7300, 3)] {
+        later(cache.with(sandbox(&aws), &TTL), seconds).run().launched_silently().has("A", "v");
+        assert_eq!(aws.calls().len(), requests, "after {seconds} s");
+    }
+}
+
+#[test]
+fn a_good_answer_replaces_an_old_one() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    cache.with(sandbox(&aws), &[]).run().launched().has("A", "v");
+    let aws = aws.secret("x", Secret::json(r#"{"k":"new"}"#));
+    cache.with(sandbox(&aws), &[]).run().launched().has("A", "new");
+    let aws = aws.secret("x", Secret::failing(fault::unavailable()));
+    cache.with(once(&aws), &[]).run().launched().has("A", "new");
+}
+
+#[test]
+fn an_answer_covers_an_outage_for_a_day_unless_another_time_is_given() {
+    if !can_be_later() {
+        return;
+    }
+    let (aws, cache) = (served(), CacheDirectory::new());
+    cache.with(sandbox(&aws), &[]).run().launched();
+    let aws = aws.secret("x", Secret::failing(fault::unavailable()));
+    let hours = |hours: i64, options: &[&str]| later(cache.with(once(&aws), options), hours * 3600).run();
+    hours(23, &[]).launched().has("A", "v").says(["warning", "secret x", CURRENT_ID, "23h"]);
+    hours(25, &[]).refused(75);
+    hours(2, &["--cache-stale", "1h"]).refused(75);
+    hours(0, &["--cache-stale", "0s"]).refused(75);
+    // An entry that is too old for one launch is left to the next.
+    hours(47, &["--cache-stale", "2days"]).launched().has("A", "v").says(["47h"]);
+}
+
+#[test]
+fn verbose_says_what_came_from_the_cache_and_how_old_it_is() {
+    if !can_be_later() {
+        return;
+    }
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = || cache.with(sandbox(&aws), &["-v", "--cache-ttl", "1h"]);
+    launch().run().launched().says(["region us-east-1"]).says_nothing_of("cache");
+    later(launch(), 754).run().launched().says(["secret x", "region us-east-1, from the cache, 12m old"]);
+}
+
+#[test]
+fn parameters_paths_bytes_and_nothing_are_the_same_from_the_cache() {
+    let (key, other) = ([Version::text(CANARY)], [Version::text(CANARY)]);
+    let aws = Aws::start().parameter("/app/key", &key).parameter("/app/other/b", &other);
+    let aws = aws.secret("x", Secret::binary([0_u8, 255, 10, 13])).secret("empty", Secret::bare(""));
+    let cache = CacheDirectory::new();
+    let declaration = "env: { A: { from: x, encode: base64 }, E: empty, P: ssm:/app/key }\n";
+    for _ in 0..2 {
+        let sandbox = Sandbox::new().aws(&aws).declaration(declaration).args(["--env-from", "ssm:/app/"]);
+        let run = cache.with(sandbox, &TTL).run();
+        run.launched_silently().has("A", "AP8KDQ==").has("E", "").has("P", CANARY);
+        run.has("KEY", CANARY).has("OTHER_B", CANARY);
+    }
+    assert_eq!(aws.calls().len(), 4);
+}
+
+#[test]
+fn an_entry_is_private_and_its_name_says_nothing() {
+    let aws = Aws::start().secret("prod/name", Secret::json(r#"{"k":"v"}"#));
+    let cache = CacheDirectory::new();
+    let launch = cache.with(Sandbox::new().aws(&aws).resolve("A=prod/name:k"), &TTL);
+    // A mask that takes bits away does not keep the entry from being used.
+    let launch = launch.prepared_by("umask 0777; exec \"$@\"");
+    launch.run().launched_silently();
+    launch.run().launched_silently();
+    assert_eq!(aws.calls().len(), 1);
+    let entry = cache.entry();
+    let metadata = fs::symlink_metadata(&entry).unwrap();
+    assert_eq!((metadata.permissions().mode() & 0o7777, metadata.nlink()), (0o600, 1));
+    let name = entry.file_name().unwrap().to_str().unwrap();
+    assert!(name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
+    let content = fs::read(&entry).unwrap();
+    let holds = |text: &str| content.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds(CANARY) && !holds("AKIAIOSFODNN7EXAMPLE") && !holds("/access"));
+}
+
+#[test]
+fn two_hundred_launches_at_once_leave_one_entry() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let sandboxes: Vec<Sandbox> = (0..200).map(|_| cache.with(sandbox(&aws), &[])).collect();
+    let running: Vec<Running> = sandboxes.iter().map(Sandbox::spawn).collect();
+    for run in running.into_iter().map(Running::wait) {
+        run.launched_silently().has("A", "v");
+    }
+    cache.entry();
+    let asked = aws.calls().len();
+    cache.with(sandbox(&aws), &TTL).run().launched_silently().has("A", "v");
+    assert_eq!(aws.calls().len(), asked);
+}

@@ -1,0 +1,9 @@
+//! `--cache`: a launch uses what AWS answered an earlier one.
+
+mod check;
+mod directory;
+mod entries;
+mod identity;
+mod killed;
+mod launch;
+mod outages;

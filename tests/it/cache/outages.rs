@@ -1,0 +1,277 @@
+//! AWS is unavailable, in every way, or says that a value is denied or absent: the cache covers the former and never the latter.
+
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Version, served};
+use crate::support::cache::CacheDirectory;
+use crate::support::identity::{ROLE, keyless};
+use crate::support::network::{self, SILENT};
+use crate::support::relay::Relay;
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::tls::Authority;
+use crate::support::wire::{Step, Wire};
+
+const READ: &str = "GetSecretValue";
+const TOKEN: &str = "/latest/api/token";
+const LONG: [&str; 2] = ["--timeout", "1h"];
+
+fn secret() -> Secret {
+    Secret::json(r#"{"k":"v"}"#)
+}
+
+/// A launch that has filled the cache.
+fn filled(cache: &CacheDirectory, sandbox: Sandbox, options: &[&str]) -> Sandbox {
+    let launch = cache.with(sandbox, options);
+    launch.run().launched_silently();
+    launch
+}
+
+/// Asserts that a launch starts with the last good value, and one warning.
+fn is_covered(sandbox: &Sandbox, said: &str) {
+    let run = sandbox.run();
+    run.launched().has("A", "v").says([
+        "warning: ",
+        said,
+        "answers of the cache are used: secret x, version c0c0c0c0-",
+    ]);
+    assert_eq!(run.stderr().lines().count(), 1, "{run}");
+}
+
+#[test]
+fn a_failing_service_is_covered() {
+    for (outage, said) in [
+        (fault::unavailable(), "ServiceUnavailable"),
+        (fault::internal_error(), "InternalServiceError"),
+        (fault::throttled(), "ThrottlingException"),
+        (fault::status(500), "500"),
+        (fault::status(502), "502"),
+        (fault::retry_after(3600), "503"),
+        (fault::page(), "malformed"),
+        (fault::another_secret(), "malformed"),
+        (fault::clock_skew(), "clock"),
+        (Fault::Close, "not reachable"),
+        (Fault::Endless, ""),
+    ] {
+        let (aws, cache) = (served(), CacheDirectory::new());
+        let launch = filled(&cache, sandbox(&aws).attempts(1).case(said), &[]);
+        let _aws = aws.fails(READ, outage);
+        is_covered(&launch, said);
+    }
+}
+
+#[test]
+fn failures_of_one_kind_are_one_warning_and_of_two_kinds_two() {
+    let (aws, cache) = (served().secret("y", secret()), CacheDirectory::new());
+    let launch = filled(&cache, sandbox(&aws).resolve("B=y:k").attempts(1), &[]);
+    let aws = aws.secret("x", Secret::failing(fault::unavailable())).secret("y", Secret::failing(fault::status(500)));
+    assert_eq!(launch.run().launched().says(["secret x, ", "; secret y, "]).stderr().lines().count(), 1);
+    let _aws = aws.secret("y", Secret::failing(fault::throttled()));
+    assert_eq!(launch.run().launched().says(["secret x, ", "throttled"]).stderr().lines().count(), 2);
+    launch.arg("-q").run().launched_silently();
+}
+
+#[test]
+fn a_service_that_never_answers_or_is_gone_is_covered_long_before_the_deadline() {
+    for (case, fault, options) in [
+        ("it is silent", Some(Fault::Hang), LONG),
+        ("it is unavailable", Some(fault::unavailable()), LONG),
+        ("it is gone, and waited for", None, ["--wait", "1h"]),
+    ] {
+        let (aws, cache) = (served(), CacheDirectory::new());
+        let launch = filled(&cache, sandbox(&aws).case(case), &options);
+        let _aws = fault.map(|fault| aws.fails(READ, fault));
+        is_covered(&launch, "");
+    }
+}
+
+#[test]
+fn a_service_whose_packets_are_lost_is_covered_long_before_the_deadline() {
+    network::alone(|| {
+        let (aws, cache) = (served(), CacheDirectory::new());
+        // The same address is on this side first, and then on that of the silent link.
+        network::sh(&format!("ip addr add {SILENT}/32 dev lo"));
+        let relay = Relay::start(SILENT, aws.address());
+        let endpoint = format!("http://{}", relay.address());
+        let launch = filled(&cache, sandbox(&aws).endpoint(&endpoint), &LONG);
+        network::sh(&format!("ip addr del {SILENT}/32 dev lo"));
+        is_covered(&launch, "");
+    });
+}
+
+#[test]
+fn a_broken_handshake_is_covered_and_a_certificate_that_is_not_trusted_is_not() {
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
+    let cache = CacheDirectory::new();
+    let aws = Aws::start_tls(authority.acceptor()).secret("x", secret());
+    let relay = Relay::start("127.0.0.1", aws.address());
+    let endpoint = format!("https://localhost:{}", relay.address().port());
+    let sandbox = sandbox(&aws).endpoint(&endpoint).env("AWS_CA_BUNDLE", authority.bundle());
+    let launch = filled(&cache, sandbox.attempts(1), &[]);
+    // Something else than TLS, and a connection that is cut in the handshake.
+    for script in [vec![Step::Greeting, Step::Send(b"SSH-2.0-x\r\n".to_vec())], vec![Step::Greeting, Step::Cut]] {
+        let wire = Wire::plain(vec![script]);
+        relay.leads_to(([127, 0, 0, 1], wire.port()).into());
+        is_covered(&launch, "");
+        assert!(wire.connections() > 0);
+    }
+    let impostor = Aws::start_tls(other.acceptor()).secret("x", secret());
+    relay.leads_to(impostor.address());
+    launch.run().refused(78).says(["certificate"]);
+    // Nothing was said about the secret.
+    cache.entry();
+    drop(impostor);
+    is_covered(&launch, "");
+}
+
+#[test]
+fn a_secret_that_is_denied_or_gone_is_not_covered_and_its_entry_is_removed() {
+    for (case, aws, status) in [
+        ("denied", served().fails(READ, fault::denied("x")), 77),
+        ("denied by KMS", served().fails(READ, fault::denied_by_kms()), 77),
+        ("its key is out of use", served().fails(READ, fault::key_out_of_use()), 77),
+        ("gone", served().fails(READ, fault::not_found()), 78),
+        ("marked for deletion", served().fails(READ, fault::marked_for_deletion()), 78),
+        ("without a value", Aws::start().secret("x", Secret::empty()), 78),
+    ] {
+        let (good, cache) = (served(), CacheDirectory::new());
+        // The same endpoint for both.
+        let relay = Relay::start("127.0.0.1", good.address());
+        let endpoint = format!("http://{}", relay.address());
+        let launch = filled(&cache, sandbox(&good).endpoint(&endpoint).attempts(1).case(case), &[]);
+        relay.leads_to(aws.address());
+        launch.run().refused(status);
+        assert!(cache.names().is_empty(), "{case}: {:?}", cache.names());
+        // Nor is it when AWS fails afterwards.
+        drop((good, aws));
+        launch.run().refused(75);
+    }
+}
+
+#[test]
+fn an_absence_that_has_a_default_removes_the_entry_too() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let declaration = "env: { A: { from: \"x:k\", default: d } }\n";
+    let launch = filled(&cache, Sandbox::new().aws(&aws).declaration(declaration).attempts(1), &[]);
+    let aws = aws.fails(READ, fault::not_found());
+    launch.run().launched_silently().has("A", "d");
+    assert!(cache.names().is_empty());
+    drop(aws);
+    launch.run().refused(75);
+}
+
+#[test]
+fn credentials_that_are_missing_or_refused_are_not_covered_and_remove_nothing() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = filled(&cache, sandbox(&aws).attempts(1), &[]);
+    cache.with(sandbox(&aws).without_keys(), &[]).run().refused(77);
+    cache.entry();
+    let mut aws = aws;
+    for refusal in [fault::expired_token(), fault::unrecognized_client()] {
+        aws = aws.fails(READ, refusal);
+        launch.run().refused(77);
+        cache.entry();
+    }
+    let _aws = aws.fails(READ, fault::unavailable());
+    is_covered(&launch, "ServiceUnavailable");
+}
+
+#[test]
+fn a_source_of_credentials_that_is_down_is_covered_and_one_that_refuses_is_not() {
+    let denied = || Some(fault::sts(403, "AccessDenied", "not allowed"));
+    for (case, launch, operation, fault, refusal) in [
+        ("a container", |aws: &Aws| keyless(aws).in_container(aws), "/credentials", fault::status(503), None),
+        ("an instance", |aws| keyless(aws).on_instance(aws), TOKEN, Fault::Hang, None),
+        (
+            "an instance that has the region as well",
+            |aws| keyless(aws).env_remove("AWS_REGION").on_instance(aws),
+            TOKEN,
+            fault::status(503),
+            None,
+        ),
+        ("a role", |aws| sandbox(aws).args(["--role-arn", ROLE]), "AssumeRole", fault::status(503), denied()),
+    ]
+        as [(&str, fn(&Aws) -> Sandbox, &str, Fault, Option<Fault>); 4]
+    {
+        let (aws, cache) = (served(), CacheDirectory::new());
+        let launch = filled(&cache, launch(&aws).case(case), &LONG);
+        let aws = aws.fails(operation, fault);
+        is_covered(&launch, "");
+        if let Some(refusal) = refusal {
+            let _aws = aws.fails(operation, refusal);
+            launch.run().refused(77);
+            cache.entry();
+            continue;
+        }
+        let calls = aws.calls().len();
+        launch.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v");
+        assert_eq!(aws.calls().len(), calls, "{case}");
+    }
+    // Metadata that is switched off is no outage.
+    let (aws, cache) = (served(), CacheDirectory::new());
+    filled(&cache, keyless(&aws).on_instance(&aws), &[]);
+    let off = || keyless(&aws).on_instance(&aws).env("AWS_EC2_METADATA_DISABLED", "true");
+    cache.with(off(), &[]).run().refused(77);
+    cache.with(off().env_remove("AWS_REGION"), &[]).run().refused(78);
+}
+
+#[test]
+fn every_fallback_region_must_have_failed_too_and_its_denial_removes_its_own_entry_alone() {
+    let failing = |aws: Aws, region| aws.region_fails(region, fault::unavailable());
+    for there in [false, true] {
+        let (aws, cache) = (served(), CacheDirectory::new());
+        let launch = || cache.with(sandbox(&aws).attempts(1), &["--fallback-region", "us-west-2"]);
+        launch().run().launched_silently();
+        let launch = launch();
+        let mut aws = failing(aws, "us-east-1");
+        if there {
+            launch.run().launched_silently().has("A", "v");
+            aws = failing(aws, "us-west-2");
+            is_covered(&launch, "ServiceUnavailable");
+        }
+        let aws = aws.region_fails("us-west-2", fault::denied("x"));
+        launch.run().refused(75);
+        assert_eq!(cache.names().is_empty(), there, "{:?}", cache.names());
+        if !there {
+            let _aws = failing(aws, "us-west-2");
+            is_covered(&launch, "ServiceUnavailable");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_cached_keeps_the_whole_time_and_keeps_the_command_from_starting() {
+    // The uncached secret answers after more than the five seconds that the other is retried for.
+    let aws = served().secret("y", secret());
+    let cache = CacheDirectory::new();
+    filled(&cache, sandbox(&aws), &[]);
+    let aws = aws.secret("x", Secret::failing(fault::unavailable()));
+    let failures = std::iter::repeat_n(fault::retry_after(3), 3);
+    let aws = aws.secret("y", Secret::json(r#"{"k":"z"}"#).after(failures));
+    let launch = || cache.with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "50s"]);
+    let run = launch().run();
+    run.launched().has("A", "v").has("B", "z").says(["answers of the cache are used: secret x"]);
+    run.says_nothing_of("secret y");
+    let run = launch().attempts(1).resolve("C=gone:k").run();
+    run.refused(78).says(["secret gone", "1 value could not be read"]);
+}
+
+#[test]
+fn parameters_are_covered_as_secrets_are() {
+    let cache = CacheDirectory::new();
+    let aws = Aws::start().parameter("/p/a", &[Version::text(CANARY)]).parameter("/p/b", &[Version::text(CANARY)]);
+    let sandbox = Sandbox::new().aws(&aws).resolve("A=ssm:/p/a").resolve("B=ssm:/p/b");
+    let launch = filled(&cache, sandbox.attempts(1), &[]);
+    assert_eq!((aws.calls().len(), cache.names().len()), (1, 2));
+    let aws = aws.fails("GetParameters", fault::unavailable());
+    launch.run().launched().has("A", CANARY).has("B", CANARY).says(["parameter /p/a", "parameter /p/b"]);
+    drop(aws);
+    launch.run().launched().has("A", CANARY).has("B", CANARY);
+}
+
+#[test]
+fn a_service_that_recovers_within_the_five_seconds_is_not_covered() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = filled(&cache, sandbox(&aws), &[]);
+    let _aws = aws.secret("x", Secret::json(r#"{"k":"new"}"#)).fails_first(READ, 2, fault::unavailable());
+    launch.run().launched_silently().has("A", "new");
+}

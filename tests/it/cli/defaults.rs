@@ -1,0 +1,177 @@
+//! The sources of options (flag, variable, `defaults:`), and the declaration that is read by default.
+
+use crate::support::aws::{Aws, served};
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+
+const DECLARATION: &str = "env:\n  A: x:k\n";
+
+#[test]
+fn of_the_sources_of_a_region_a_flag_comes_first_and_aws_default_region_last() {
+    for (sources, region) in [(4, "flag-1"), (3, "variable-1"), (2, "default-1"), (1, "aws-region-1"), (0, "aws-1")] {
+        let aws = served();
+        let defaults = if sources >= 2 { "defaults:\n  region: default-1\n" } else { "" };
+        let mut sandbox = Sandbox::new().aws(&aws).env_remove("AWS_REGION").env("AWS_DEFAULT_REGION", "aws-1");
+        if sources >= 1 {
+            sandbox = sandbox.env("AWS_REGION", "aws-region-1");
+        }
+        if sources >= 3 {
+            sandbox = sandbox.env("SECRETS_EXEC_REGION", "variable-1");
+        }
+        if sources >= 4 {
+            // Of an option that is given twice, the last applies.
+            sandbox = sandbox.args(["--region", "first-1", "--region", "flag-1"]);
+        }
+        sandbox.declaration(&format!("{defaults}{DECLARATION}")).run().launched();
+        assert_eq!(aws.only_read().region(), region);
+    }
+}
+
+#[test]
+fn a_later_declaration_wins_over_an_earlier_one() {
+    let aws = served();
+    let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "defaults: { region: first-1 }\n");
+    let sandbox = sandbox.file("b.yaml", format!("defaults: {{ region: second-1 }}\n{DECLARATION}"));
+    sandbox.args(["-f", "a.yaml", "-f", "b.yaml"]).run().launched();
+    assert_eq!(aws.only_read().region(), "second-1");
+}
+
+#[test]
+fn what_the_target_gets_can_be_said_by_variables_and_by_a_declaration() {
+    let aws = served();
+    let target = || Sandbox::new().aws(&aws).env("ONE_A", "1").env("TWO", "2").env("THREE", "3");
+    let by_variables =
+        target().env("SECRETS_EXEC_CLEAN_ENV", "1").env("SECRETS_EXEC_PASS", "ONE_*,TWO").resolve("A=x:k");
+    let defaults = "defaults:\n  clean-env: true\n  pass: [\"ONE_*\", TWO]\n";
+    let by_a_declaration = target().declaration(&format!("{defaults}{DECLARATION}"));
+    for sandbox in [by_variables, by_a_declaration] {
+        sandbox.run().launched().has("ONE_A", "1").has("TWO", "2").lacks("THREE");
+    }
+}
+
+#[test]
+fn a_variable_of_zero_turns_a_default_off_and_an_empty_one_is_unset() {
+    let aws = served();
+    let sandbox = || {
+        let declaration = format!("defaults: {{ keep-existing: true }}\n{DECLARATION}");
+        Sandbox::new().aws(&aws).env("A", "inherited").declaration(&declaration)
+    };
+    sandbox().env("SECRETS_EXEC_KEEP_EXISTING", "0").run().launched().has("A", "v");
+    let empty = sandbox().env("SECRETS_EXEC_KEEP_EXISTING", "").env("SECRETS_EXEC_TIMEOUT", "");
+    empty.run().launched().has("A", "inherited");
+}
+
+#[test]
+fn a_variable_of_ours_or_a_default_that_is_wrong_is_an_error_with_its_place() {
+    for (name, value) in [
+        ("SECRETS_EXEC_KEEP_EXISTING", "perhaps"),
+        ("SECRETS_EXEC_CLEAN_ENV", "2"),
+        ("SECRETS_EXEC_TIMEOUT", "soon"),
+        ("SECRETS_EXEC_ENDPOINT_URL", "not a url"),
+    ] {
+        let aws = served();
+        sandbox(&aws).env(name, value).run().refused(64).says([name]);
+        assert!(aws.calls().is_empty(), "{name}");
+    }
+    for default in ["timeout: soon", "keep-existing: perhaps", "pass: { a: b }"] {
+        let run = Sandbox::new().declaration(&format!("defaults:\n  {default}\n{DECLARATION}")).run();
+        run.refused(78).says(["secrets-exec.yaml:2"]);
+    }
+}
+
+#[test]
+fn a_variable_of_our_prefix_that_is_no_option_is_ignored_and_chooses_nothing_to_read() {
+    let aws = served();
+    let sandbox = sandbox(&aws).env("SECRETS_EXEC_PORT", "tcp://10.0.0.1:80").env("SECRETS_EXEC_ENV", "B=y:k");
+    sandbox.env("SECRETS_EXEC_ENV_FROM", "y").run().launched_silently().has("A", "v").lacks("B");
+    assert_eq!(aws.only_read().secret_id(), "x");
+}
+
+#[test]
+fn a_variable_that_is_one_slip_away_from_an_options_is_warned_of() {
+    let aws = served();
+    let sandbox = || sandbox(&aws).env("SECRETS_EXEC_TIMOUT", "1s").env("SECRETS_EXEC_FALLBACK_REGIONS", "x-1");
+    let run = sandbox().run();
+    run.launched().says(["did you mean SECRETS_EXEC_TIMEOUT?", "did you mean SECRETS_EXEC_FALLBACK_REGION?"]);
+    sandbox().arg("-q").run().launched_silently();
+}
+
+#[test]
+fn an_option_names_the_declaration_before_a_variable_and_both_replace_the_default_one() {
+    let aws = served();
+    let sandbox = || Sandbox::new().aws(&aws).declaration("env:\n  B: y:k\n").file("here/app.yaml", DECLARATION);
+    let by_variable = sandbox().env("SECRETS_EXEC_FILE", "here/app.yaml");
+    let by_option = sandbox().env("SECRETS_EXEC_FILE", "nowhere.yaml").args(["-f", "here/app.yaml"]);
+    let by_none = sandbox().args(["--no-file"]).resolve("A=x:k");
+    for sandbox in [by_variable, by_option, by_none] {
+        sandbox.run().launched().has("A", "v").lacks("B");
+    }
+}
+
+#[test]
+fn every_default_name_is_found_and_two_of_them_are_an_error() {
+    let json = r#"{"env":{"A":"x:k"}}"#;
+    for (name, declaration) in
+        [("secrets-exec.yaml", DECLARATION), ("secrets-exec.yml", DECLARATION), ("secrets-exec.json", json)]
+    {
+        let aws = served();
+        Sandbox::new().aws(&aws).file(name, declaration).run().launched_silently().has("A", "v");
+    }
+    let aws = served();
+    let run = Sandbox::new().aws(&aws).declaration(DECLARATION).file("secrets-exec.json", json).run();
+    run.refused(78).says(["secrets-exec.yaml", "secrets-exec.json"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn nothing_to_resolve_is_a_usage_error_that_names_what_was_read_or_looked_for() {
+    Sandbox::new().run().refused(64).says([
+        "secrets-exec.yaml",
+        "secrets-exec.yml",
+        "--env NAME=REF",
+        "-f FILE",
+        "--help",
+    ]);
+    let sandbox = Sandbox::new().file("a.yaml", "env: {}\n").file("b.yaml", "").args(["-f", "a.yaml", "-f", "b.yaml"]);
+    sandbox.run().refused(64).says(["a.yaml", "b.yaml"]);
+    let run = Sandbox::new().declaration("defaults: { region: us-east-1 }\n").run();
+    run.refused(64).says(["no entry in secrets-exec.yaml"]).says_nothing_of("the working directory has no");
+    Sandbox::new().args(["-f", "-"]).stdin("").run().refused(64).says(["no entry in standard input"]);
+}
+
+#[test]
+fn verbose_is_an_option_of_every_kind_and_quiet_is_none_for_the_line_of_a_local_file() {
+    let aws = served();
+    sandbox(&aws).env("SECRETS_EXEC_VERBOSE", "1").run().launched().says(["A (--env, x:k)"]);
+    let local = || Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x");
+    for option in ["-q", "--quiet"] {
+        local().args([option, "-q"]).run().launched_silently().has("A", CANARY);
+    }
+    for sandbox in [
+        local().args(["-v", "--verbose"]),
+        local().env("SECRETS_EXEC_QUIET", "1"),
+        local().env("SECRETS_EXEC_QUIET", "1").env("SECRETS_EXEC_LOCAL", "local.json"),
+        local().declaration("defaults: { quiet: true }\n"),
+    ] {
+        sandbox.run().launched().has("A", CANARY).says(["local.json"]);
+    }
+}
+
+#[test]
+fn of_several_patterns_or_regions_the_wrong_one_is_named() {
+    let aws = Aws::start();
+    let sandbox = || sandbox(&aws);
+    for wrong in ["[", "X**", ""] {
+        let quoted = if wrong.is_empty() { "its value".to_owned() } else { format!("{wrong:?}") };
+        let named = format!("{quoted} is not a glob pattern");
+        for option in ["--unset", "--pass", "--resolve-env"] {
+            let run = sandbox().args([option, "GOOD_*", option, wrong]).run();
+            run.refused(64).says([option, &named]).says_nothing_of("GOOD_");
+        }
+        let declaration = format!("defaults:\n  unset: ['GOOD_*', '{wrong}']\n");
+        sandbox().declaration(&declaration).run().refused(78).says([named.as_str()]).says_nothing_of("GOOD_");
+    }
+    sandbox().env("SECRETS_EXEC_UNSET", "^A").run().refused(64).says(["SECRETS_EXEC_UNSET", "^A"]);
+    let run = sandbox().args(["--fallback-region", "eu-west-1", "--fallback-region", "eu west"]).run();
+    run.refused(64).says(["\"eu west\" is not"]).says_nothing_of("eu-west-1,");
+    assert!(aws.calls().is_empty());
+}

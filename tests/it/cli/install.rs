@@ -1,0 +1,189 @@
+//! `install`: a complete copy of the program under its own name, or nothing; `make install`; and what `cargo publish` would publish.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use crate::docs::links::links;
+use crate::support::directory::Directory;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{Sandbox, program};
+use crate::support::skip;
+
+fn installing(directory: &str) -> Sandbox {
+    Sandbox::new().args(["install", directory]).bare().file("there/other", "other")
+}
+
+/// The names in the directory `there`.
+fn names(sandbox: &Sandbox) -> Vec<String> {
+    let entries = fs::read_dir(sandbox.path("there")).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Asserts that the copy is the program, that it can be executed, and that nothing else was added.
+fn is_installed(sandbox: &Sandbox, run: &Outcome) {
+    run.launched_silently().printed("");
+    let copy = sandbox.path("there/secrets-exec");
+    assert!(fs::read(&copy).unwrap() == fs::read(program()).unwrap(), "the copy differs");
+    assert_eq!(fs::metadata(&copy).unwrap().mode() & 0o7777, 0o755);
+    let version = Command::new(&copy).arg("--version").env_clear().output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&version.stdout), format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(names(sandbox), ["other", "secrets-exec"]);
+}
+
+/// Asserts that it is refused with this status and these facts, and that the directory is as before.
+fn refused(sandbox: &Sandbox, run: &Outcome, status: i32, facts: &[&str]) {
+    run.refused(status).says(facts.iter().copied());
+    assert_eq!(names(sandbox), ["other"], "{run}");
+}
+
+#[test]
+fn the_copy_is_the_whole_program_whatever_umask_and_variables_and_may_replace_itself() {
+    let sandbox = installing("there/").prepared_by("umask 077; exec \"$@\"").env("SECRETS_EXEC_TIMEOUT", "nonsense");
+    is_installed(&sandbox, &sandbox.run());
+    let copy = sandbox.path("there/secrets-exec");
+    let again = Command::new(&copy).args(["install", "there"]).current_dir(sandbox.path("")).env_clear().output();
+    assert!(again.unwrap().status.success());
+    is_installed(&sandbox, &sandbox.run());
+}
+
+#[test]
+fn a_file_of_that_name_is_replaced_and_who_reads_it_keeps_the_old_one() {
+    let sandbox = installing("there").file("there/secrets-exec", "old").mode("there/secrets-exec", 0o400);
+    let old = fs::File::open(sandbox.path("there/secrets-exec")).unwrap();
+    is_installed(&sandbox, &sandbox.run());
+    assert_eq!(std::io::read_to_string(old).unwrap(), "old");
+}
+
+#[test]
+fn a_user_without_privileges_installs_into_a_directory_of_its_own_from_a_copy_that_it_may_read() {
+    let Some(nobody) = skip::as_nobody() else { return };
+    let sandbox = || installing("there").mode("there", 0o777).through(nobody);
+    let own = sandbox();
+    is_installed(&own, &own.spawn_copy().wait());
+    assert_eq!(fs::metadata(own.path("there/secrets-exec")).unwrap().uid(), 65_534);
+    let of_another = sandbox().mode("there", 0o755);
+    let run = of_another.spawn_copy().wait();
+    refused(&of_another, &run, 78, &["there/secrets-exec (install)", "cannot be created", "ermission denied"]);
+    let sandbox = sandbox();
+    let copy = sandbox.path("unreadable");
+    // By another process: a descriptor of ours that is open for writing could be inherited, and execve(2) would answer ETXTBSY.
+    assert!(Command::new("cp").arg(program()).arg(&copy).status().unwrap().success());
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o711)).unwrap();
+    let run = sandbox.command([copy.as_os_str(), "install".as_ref(), "there".as_ref()]).control();
+    run.refused(78).says(["there/secrets-exec (install)", "the running program cannot be read"]);
+}
+
+#[test]
+fn a_directory_that_is_none_is_an_error_and_one_that_is_missing_is_not_created() {
+    for (directory, facts) in [
+        ("missing", ["missing/secrets-exec (install)", "does not exist"]),
+        ("there/other", ["there/other/secrets-exec", "not a directory"]),
+    ] {
+        let sandbox = installing(directory);
+        refused(&sandbox, &sandbox.run(), 78, &facts);
+        assert!(!sandbox.path("missing").exists());
+    }
+}
+
+#[test]
+fn a_directory_or_a_link_of_the_programs_name_is_left_alone() {
+    let sandbox = installing("there").file("there/secrets-exec/file", "");
+    sandbox.run().refused(78).says(["is a directory"]);
+    assert_eq!(names(&sandbox), ["other", "secrets-exec"]);
+    let sandbox = installing("there");
+    symlink("other", sandbox.path("there/secrets-exec")).unwrap();
+    sandbox.run().refused(78).says(["symbolic link"]);
+    assert_eq!(fs::read_to_string(sandbox.path("there/other")).unwrap(), "other");
+}
+
+#[test]
+fn a_file_system_without_room_is_an_error_that_leaves_nothing_and_the_old_file() {
+    // A file may have at most 64 KiB, less than the program.
+    let sandbox = installing("there").through(["prlimit", "--fsize=65536"]);
+    refused(&sandbox, &sandbox.run(), 78, &["cannot be written", "arge"]);
+    let sandbox = sandbox.file("there/secrets-exec", "old");
+    sandbox.run().refused(78);
+    assert_eq!(fs::read_to_string(sandbox.path("there/secrets-exec")).unwrap(), "old");
+    assert_eq!(names(&sandbox), ["other", "secrets-exec"]);
+    let limited = installing("there").prepared_by("ulimit -n 4; exec \"$@\"");
+    refused(&limited, &limited.run(), 75, &["there/secrets-exec (install)"]);
+}
+
+#[test]
+fn one_directory_is_required() {
+    for (words, facts) in [
+        (&["install"][..], ["<DIR>", "secrets-exec install DIR"]),
+        (&["install", ""], ["a value is required", "<DIR>"]),
+        (&["install", "there", "other"], ["argument 3 ", "secrets-exec install DIR"]),
+        (&["install", "--region", "r", "there"], ["--region", "secrets-exec install DIR"]),
+    ] {
+        let sandbox = Sandbox::new().args(words).bare().file("there/other", "");
+        refused(&sandbox, &sandbox.run(), 64, &facts);
+    }
+}
+
+/// A command in this repository.
+fn here(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("MAKEFLAGS");
+    command
+}
+
+/// The files below a directory, each with its mode.
+fn files(directory: &Path) -> BTreeSet<(String, u32)> {
+    let output = Command::new("find").args([".", "-type", "f"]).current_dir(directory).output().unwrap();
+    let mode = |name: &str| fs::metadata(directory.join(name)).unwrap().permissions().mode() & 0o7777;
+    let names = String::from_utf8(output.stdout).unwrap();
+    names.lines().map(|name| (name.strip_prefix("./").unwrap().to_owned(), mode(name))).collect()
+}
+
+#[test]
+fn make_install_puts_the_binary_and_what_it_prints_below_destdir_and_prefix() {
+    let directory = Directory::new();
+    let binary = format!("BINARY={}", program().display());
+    let destination = format!("DESTDIR={}", directory.path().display());
+    let output = here("make").args(["install", &binary, &destination, "PREFIX=/opt/it"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let documents = [
+        (&["man"][..], "opt/it/share/man/man1/secrets-exec.1"),
+        (&["completions", "bash"], "opt/it/share/bash-completion/completions/secrets-exec"),
+        (&["completions", "zsh"], "opt/it/share/zsh/site-functions/_secrets-exec"),
+        (&["completions", "fish"], "opt/it/share/fish/vendor_completions.d/secrets-exec.fish"),
+    ];
+    let mut expected = BTreeSet::from([("opt/it/bin/secrets-exec".to_owned(), 0o755)]);
+    expected.extend(documents.map(|(_, file)| (file.to_owned(), 0o644)));
+    assert_eq!(files(directory.path()), expected);
+    for (words, file) in documents {
+        let printed = Command::new(program()).args(words).env_clear().output().unwrap().stdout;
+        assert!(!printed.is_empty() && printed == fs::read(directory.path().join(file)).unwrap(), "{words:?}");
+    }
+}
+
+#[test]
+fn make_install_without_a_binary_names_make_release() {
+    let directory = Directory::new();
+    let destination = format!("DESTDIR={}", directory.path().display());
+    let output = here("make").args(["install", "BINARY=target/nothing", &destination]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("target/nothing") && said.contains("make release"), "{said}");
+    assert!(files(directory.path()).is_empty());
+}
+
+#[test]
+fn a_published_crate_has_every_file_that_the_readme_links_to_and_no_tests() {
+    let list = ["package", "--list", "--allow-dirty", "--locked", "--offline"];
+    let output = here(env!("CARGO")).args(list).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let published: BTreeSet<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    let linked: BTreeSet<_> = links("README.md").into_iter().map(|(path, _)| path).collect();
+    let missing: Vec<_> = linked.difference(&published).collect();
+    assert!(linked.len() > 5 && missing.is_empty(), "{missing:?}");
+    let folders: BTreeSet<_> = published.iter().filter_map(|file| Some(file.split_once('/')?.0)).collect();
+    assert_eq!(folders, [".cargo", "docs", "examples", "packaging", "src"].into());
+}

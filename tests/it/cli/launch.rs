@@ -1,0 +1,145 @@
+//! The main path: references become variables of the command, at the least number of requests.
+
+use std::time::Duration;
+
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::support::aws::{Aws, Version, served};
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+
+fn database() -> Secret {
+    Secret::json(r#"{"host":"db.internal","port":5432,"username":"app"}"#)
+        .previous(Secret::json(r#"{"host":"old.internal"}"#))
+}
+
+/// The fake with this many secrets `s0`, `s1`, …, and a run with a variable `V0`, `V1`, … for each.
+fn many(aws: Aws, count: usize) -> (Aws, Sandbox) {
+    let aws = (0..count).fold(aws, |aws, n| aws.secret(&format!("s{n}"), Secret::json(r#"{"k":"v"}"#)));
+    let run = (0..count).fold(Sandbox::new(), |sandbox, n| sandbox.resolve(&format!("V{n}=s{n}:k")));
+    (aws, run)
+}
+
+#[test]
+fn a_version_of_a_secret_is_one_request_whatever_is_read_of_it() {
+    let by_default = "secrets:\n  db: { id: prod/db, region: us-east-1 }\nenv:\n  A: db:host\n  B: prod/db:host\n";
+    let older = format!("A=prod/db:host::{PREVIOUS_ID}");
+    let both = format!("A=prod/db:host:AWSCURRENT:{CURRENT_ID}");
+    for (what, references, values, requests) in [
+        ("two keys", &["A=prod/db:host", "B=prod/db:port"][..], &["db.internal", "5432"][..], 1),
+        ("one reference twice", &["A=prod/db:host", "B=prod/db:host"], &["db.internal", "db.internal"], 1),
+        ("the default stage", &["A=prod/db:host:AWSCURRENT:", "B=prod/db:username::"], &["db.internal", "app"], 1),
+        ("two stages", &["A=prod/db:host", "B=prod/db:host:AWSPREVIOUS"], &["db.internal", "old.internal"], 2),
+        ("a version id", &[&older], &["old.internal"], 1),
+        ("a stage and a version id", &[&both], &["db.internal"], 1),
+        ("the default region", &[], &["db.internal", "db.internal"], 1),
+    ] {
+        let aws = Aws::start().secret("prod/db", database());
+        let sandbox = references.iter().fold(Sandbox::new().aws(&aws), |sandbox, entry| sandbox.resolve(entry));
+        let sandbox = if references.is_empty() { sandbox.declaration(by_default) } else { sandbox };
+        let run = sandbox.case(what).run();
+        run.launched_silently();
+        for (name, value) in ["A", "B"].iter().zip(values) {
+            run.has(name, value);
+        }
+        assert_eq!(aws.calls().len(), requests, "{what}");
+        let asked = aws.reads().into_iter().map(|read| (read.stage(), read.version_id()));
+        let (current, old_id) = (Some("AWSCURRENT".to_owned()), Some(PREVIOUS_ID.to_owned()));
+        let expected = match what {
+            "a version id" => (None, old_id),
+            "a stage and a version id" => (current, Some(CURRENT_ID.to_owned())),
+            _ => (current, None),
+        };
+        assert!(asked.clone().any(|asked| asked == expected), "{what}: {:?}", asked.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_hundred_secrets_are_a_hundred_requests_of_which_thirty_two_are_in_flight_and_never_more() {
+    let (aws, sandbox) = many(Aws::start().gathers(32), 100);
+    let run = sandbox.resolve("AGAIN=s7:k").aws(&aws).run();
+    run.launched_silently().has("V0", "v").has("V99", "v").has("AGAIN", "v");
+    assert_eq!((aws.calls().len(), aws.reads().len(), aws.most_in_flight()), (100, 100, 32));
+    assert!(aws.counts().values().all(|count| *count == 1));
+    assert!(aws.connections() <= 32, "{} connections", aws.connections());
+}
+
+#[test]
+fn the_user_agent_names_the_program_and_its_version() {
+    let aws = served();
+    sandbox(&aws).run().launched();
+    let read = aws.only_read();
+    let wanted = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
+    let agents = ["user-agent", "x-amz-user-agent"].map(|name| read.header(name));
+    assert!(agents.iter().flatten().any(|agent| agent.split(' ').any(|word| word == wanted)), "{agents:?}");
+}
+
+#[test]
+fn standard_input_and_output_are_the_commands_alone() {
+    let aws = served();
+    let sandbox = sandbox(&aws).stdin("first\nlast without newline").script("cat; printf '%s' \"$A\"");
+    sandbox.run().launched_silently().printed("first\nlast without newlinev");
+}
+
+#[test]
+fn literals_alone_need_neither_region_nor_credentials() {
+    let run = Sandbox::new().declaration("env:\n  LEVEL: { value: info }\n").run();
+    run.launched_silently().has("LEVEL", "info");
+}
+
+#[test]
+fn a_word_after_the_separator_is_the_commands_whatever_it_is_to_us() {
+    let aws = served();
+    let check = sandbox(&aws).executable("bin/check", "#!/bin/sh\necho \"checked $A $*\"\n");
+    let path = check.path("bin");
+    let words = ["check", "--help", "--env", "B=b", "--", "-v"];
+    let run = check.env("PATH", path).command(words).run();
+    run.launched_silently().printed("checked v --help --env B=b -- -v\n");
+}
+
+#[test]
+fn a_name_ends_at_the_first_equals_sign() {
+    let local = Sandbox::new().local(&format!(r#"{{"b=c":{{"k":"{CANARY}"}}}}"#));
+    local.arg("-q").resolve("A=b=c:k").run().launched_silently().has("A", CANARY);
+}
+
+#[test]
+fn connections_are_made_while_credentials_are_fetched() {
+    // The first connection is for the credentials, which never come.
+    let (aws, sandbox) = many(Aws::start(), 3);
+    let hang = format!("http://{}/hang", aws.address());
+    let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1").env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang);
+    sandbox.args(["--timeout", "2s"]).run().refused(75);
+    assert_eq!((aws.connections(), aws.reads().len()), (4, 0));
+}
+
+#[test]
+fn connections_are_made_while_a_role_is_assumed() {
+    let role = "arn:aws:iam::210987654321:role/Reader";
+    let (aws, sandbox) = many(Aws::start().fails("AssumeRole", Fault::Hang), 3);
+    sandbox.aws(&aws).args(["--role-arn", role, "--timeout", "1s"]).run().refused(75);
+    // STS, which has the same address here, uses one of the connections that were opened for the secrets.
+    assert_eq!((aws.connections(), aws.reads().len()), (3, 0));
+}
+
+#[test]
+fn connections_that_were_made_early_are_those_that_are_used() {
+    let (aws, sandbox) = many(Aws::start(), 3);
+    let aws = (0..3).fold(aws, |aws, n| aws.parameter(&format!("/p{n}"), &[Version::bare("parameter")]));
+    let sandbox = (0..3).fold(sandbox, |sandbox, n| sandbox.resolve(&format!("P{n}=ssm:/p{n}")));
+    let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1");
+    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
+    sandbox.run().launched_silently();
+    // One connection for the credentials, one for each secret, one for all parameters.
+    assert_eq!(aws.connections(), 5);
+}
+
+#[test]
+fn connections_that_were_made_too_early_stand_in_nobodys_way() {
+    // The credentials take longer than a pre-opened connection is kept, and the secrets need every permit.
+    let aws = Aws::start().fails_for("/credentials", Duration::from_millis(1600), fault::status(503));
+    let (aws, sandbox) = many(aws, 40);
+    let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1").args(["--timeout", "10s"]);
+    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
+    sandbox.run().launched_silently();
+    assert_eq!(aws.reads().len(), 40);
+}

@@ -1,0 +1,187 @@
+//! `migrate`: what it prints, and what of its file it leaves out, warns of and refuses.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::terminal::at_a_terminal;
+
+const DECLARATION: &str = "env:\n  DB_HOST: prod/app:DB_HOST\n  DB_PASSWORD: prod/app:DB_PASSWORD\n";
+
+/// A run for the secret `prod/app`, without credentials, region or network.
+fn migrating(content: impl AsRef<[u8]>, options: &[&str]) -> Sandbox {
+    Sandbox::new().file(".env", content).args(["migrate", ".env", "--secret", "prod/app"]).args(options).bare()
+}
+
+/// The object of `--values`, and the run.
+fn object(content: &str, options: &[&str]) -> (Value, Outcome) {
+    let run = migrating(content, options).arg("--values").prints_values().run();
+    run.launched();
+    (serde_json::from_str(&run.stdout()).unwrap(), run)
+}
+
+/// Asserts that the file is refused with these facts, whatever is to be printed, and that nothing is printed.
+fn refused(content: impl AsRef<[u8]>, options: &[&str], facts: &[&str]) {
+    for values in [&[][..], &["--values"]] {
+        let run = migrating(&content, options).args(values).run();
+        run.refused(78).printed("").says(facts.iter().copied());
+    }
+}
+
+#[test]
+fn the_declaration_has_an_entry_for_each_name_and_the_values_are_one_json_object() {
+    let content = format!("# comment\nDB_HOST={CANARY}.example.com\nexport DB_PASSWORD=\"{CANARY}\"\n");
+    migrating(&content, &["-q"]).run().launched_silently().printed(DECLARATION);
+    let content = "B=\"a\\\"\\n\u{1f600}\"\nA=1.10\nC=\nD='$a'\n";
+    let sandbox = migrating(content, &["--values", "-q"]).prints_values();
+    let files = || fs::read_dir(sandbox.path("")).unwrap().count();
+    let before = files();
+    let printed = "{\"B\":\"a\\\"\\n\u{1f600}\",\"A\":\"1.10\",\"C\":\"\",\"D\":\"$a\"}";
+    sandbox.run().launched_silently().printed(printed);
+    migrating(content, &["--values"]).env("SECRETS_EXEC_QUIET", "1").prints_values().run().launched_silently();
+    assert_eq!((files(), fs::read(sandbox.path(".env")).unwrap()), (before, content.as_bytes().to_vec()));
+    migrating("A=1\n", &["--values"]).prepared_by("exec \"$@\" >/dev/full").run().says(["no space left"]);
+}
+
+#[test]
+fn a_file_without_a_variable_to_move_or_with_one_that_no_declaration_has_is_refused() {
+    let names = format!("A=1\na.b=2\n{CANARY}/x==\n");
+    for (content, options, facts) in [
+        (&b"A=1\nB=\xff\n"[..], &[][..], &[".env:2: is not UTF-8"][..]),
+        (b"# nothing\n\n", &[], &[".env: there is no variable to move"]),
+        (b"A=1\n", &["--only", "B*"], &[".env: there is no variable to move", "--only"]),
+        (b"AWS_REGION=r\n", &[], &[".env: there is no variable to move", "AWS_*"]),
+        (names.as_bytes(), &[], &[".env:2: expected a name", ".env:3: expected a name"]),
+    ] {
+        refused(content, options, facts);
+    }
+    let missing = |file| Sandbox::new().args(["migrate", file, "--secret", "app"]).bare().run();
+    missing("missing").refused(78).says(["missing: cannot be read: no such file"]);
+    missing(".").refused(78).says([".: cannot be read: "]);
+    let (values, run) = object("DB_HOST=h\nDB_PORT=1\nLOG=x\n1bad=x\n", &["--only", "DB_*", "--only", "LOG"]);
+    assert_eq!(values, json!({ "DB_HOST": "h", "DB_PORT": "1", "LOG": "x" }), "{run}");
+}
+
+#[test]
+fn a_launch_with_the_declaration_has_the_values() {
+    let content = format!("A=\"{CANARY} \\\"q\\\"\"\nNO=1\nnull=2\nY=0x1\n_a1=\n");
+    for id in ["prod/app", "@/app", "1e5", "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/app-AbCdEf"] {
+        let migrating = || Sandbox::new().file(".env", &content).args(["migrate", ".env", "-q", "--secret", id]).bare();
+        let declaration = migrating().run().stdout();
+        let object = migrating().arg("--values").prints_values().run().stdout();
+        let name = if id.starts_with("arn:") { "prod/app" } else { id };
+        let launch = Sandbox::new().declaration(&declaration).local(&format!("{{\"{name}\": {object}}}"));
+        let run = launch.prints_values().run();
+        run.launched().has("A", format!("{CANARY} \"q\"")).has("NO", "1").has("null", "2").has("Y", "0x1");
+        run.has("_a1", "");
+    }
+}
+
+#[test]
+fn values_are_shown_on_a_terminal_only_with_reveal() {
+    for (options, shown) in [
+        (&["--values"][..], "[status 64]"),
+        (&["--values", "--reveal"], "{\"A\":\"a b\"}[status 0]"),
+        (&[], "A: prod/app:A\n[status 0]"),
+    ] {
+        let Some(sandbox) = at_a_terminal(migrating("A=a b\n", options).prints_values(), &[], "", "") else { return };
+        let run = sandbox.run();
+        assert!(run.stdout().contains(shown), "{run}");
+        assert_eq!(run.stdout().contains("a b"), options.contains(&"--reveal"), "{run}");
+    }
+}
+
+#[test]
+fn quotes_escapes_export_comments_and_lines_are_read_as_python_dotenv_reads_them() {
+    let content = "\u{feff}export A = 'a\\'b' # c\nB=\"1\\n2\\$\\t\"\n\n  C=x #y # z\nD=x#y\nE= # c\nF='one\ntwo'\r\nG\u{e9}=\n'H'=h\n";
+    let (object, run) = object(content, &["--only", "?"]);
+    let expected = json!({
+        "A": "a'b", "B": "1\n2\\$\t", "C": "x", "D": "x#y", "E": "", "F": "one\ntwo", "H": "h"
+    });
+    assert_eq!(object, expected, "{run}");
+}
+
+#[test]
+fn the_last_value_of_a_name_applies_and_a_name_without_a_value_takes_it_back() {
+    let (values, run) = object("A=1\nB=2\nA=3\nC=4\nC\n", &[]);
+    assert_eq!(values, json!({ "A": "3", "B": "2" }));
+    run.says(["warning: .env:5: a name without a value is left out"]);
+    assert_eq!(object("C=4\nC\nC=5\nB\n", &[]).0, json!({ "C": "5" }));
+}
+
+#[test]
+fn every_line_that_python_dotenv_cannot_read_is_an_error() {
+    let content = format!("A=1\nB='{CANARY}' {CANARY}\n=x\nC=\"{CANARY}\nD=4\n");
+    for options in [&[][..], &["--only", "A"]] {
+        let facts = [".env:2: python-dotenv cannot read this", ".env:3: ", ".env:4: ", "closing quote"];
+        refused(&content, options, &facts);
+    }
+}
+
+#[test]
+fn pem_without_quotes_is_refused_and_no_piece_of_it_printed() {
+    for quote in ["", "\""] {
+        let content =
+            format!("A=1\nKEY={quote}-----BEGIN PRIVATE KEY-----\n{CANARY}=\nc3VwZXI=\n-----END PRIVATE KEY-----\n");
+        let run = migrating(&content, &[]).run();
+        run.refused(78).printed("").says([".env:2: "]).says_nothing_of("c3VwZXI");
+    }
+    refused("KEY=-----BEGIN KEY-----\n", &[], &["only the first line of this PEM", "put the whole of it in quotes"]);
+    for content in
+        ["KEY=\"-----BEGIN KEY-----\nab=\n-----END KEY-----\"\n", "KEY='-----BEGIN KEY-----\nab=\n-----END KEY-----'\n"]
+    {
+        assert_eq!(object(content, &[]).0, json!({ "KEY": "-----BEGIN KEY-----\nab=\n-----END KEY-----" }));
+    }
+}
+
+#[test]
+fn variables_of_aws_the_path_and_own_options_are_left_out_and_a_dollar_is_kept_with_a_warning() {
+    let content = "AWS_ACCESS_KEY_ID=AKIA\nA=1\nAWS_REGION=r\nPATH=/bin\nSECRETS_EXEC_REGION=x\n";
+    let run = migrating(content, &[]).run();
+    run.launched().printed("env:\n  A: prod/app:A\n");
+    let names = "AWS_ACCESS_KEY_ID (.env:1), AWS_REGION (.env:3), PATH (.env:4), SECRETS_EXEC_REGION (.env:5)";
+    run.says([&*format!("warning: left out: {names}")]);
+    assert_eq!(object(content, &[]).0, json!({ "A": "1" }));
+    let (values, run) = object("A=a$b\nB='${HOME}'\nC=c\n", &[]);
+    assert_eq!(values, json!({ "A": "a$b", "B": "${HOME}", "C": "c" }));
+    run.says(["the `$` in the value of A (.env:1), B (.env:2)"]).says_nothing_of("C (");
+}
+
+#[test]
+fn what_docker_reads_otherwise_is_warned_of_by_name() {
+    let content = "\u{feff}PLAIN=a b\r\nQUOTED='a'\nexport EXPORTED=a\nCOMMENT=a # b\nBLANK= a\nEND=a \nLINES=\"a\nb\"\nSAME= \n  INDENTED=x\n";
+    let run = migrating(content, &[]).run();
+    let names = "QUOTED (.env:2), EXPORTED (.env:3), COMMENT (.env:4), BLANK (.env:5), END (.env:6), LINES (.env:7), \
+                 SAME (.env:9)";
+    run.launched().says([&*format!("warning: Docker's --env-file reads {names} otherwise")]).says_nothing_of("PLAIN (");
+}
+
+#[test]
+fn a_file_and_a_secret_of_64_kib_fit_and_one_more_byte_does_not() {
+    let content = |length: usize| format!("A={}\n", "x".repeat(length - r#"{"A":""}"#.len()));
+    assert_eq!(migrating(content(65_536), &["--values"]).prints_values().run().launched().stdout().len(), 65_536);
+    refused(content(65_537), &[], &[".env: more than 65536 bytes", "split the file"]);
+    let comment = |length: usize| format!("A=1\n{}", "#".repeat(length - 4));
+    assert_eq!(object(&comment(65_536), &[]).0, json!({ "A": "1" }));
+    refused(comment(65_537), &[], &[".env: more than 65536 bytes"]);
+}
+
+#[test]
+fn a_wrong_command_line_is_told_before_the_file_is_read() {
+    let all: [(&[&str], &[&str]); 9] = [
+        (&[], &["--secret <ID>", "<FILE>"]),
+        (&[".env"], &["--secret <ID>"]),
+        (&["", "--secret", "x"], &["FILE"]),
+        (&[".env", "--secret", "ssm:/x"], &["--secret", "not the name or the ARN of a secret"]),
+        (&[".env", "--secret", "a b"], &["--secret"]),
+        (&[".env", "--secret", "${X}"], &["--secret"]),
+        (&[".env", "--secret", "x", "--only", "["], &["--only", "a glob pattern"]),
+        (&[".env", "--secret", "x", "--region", "r"], &["--region"]),
+        (&[".env", "other", "--secret", "x"], &["argument 3 "]),
+    ];
+    for (words, facts) in all {
+        Sandbox::new().arg("migrate").args(words).bare().run().refused(64).says(facts.iter().copied());
+    }
+}

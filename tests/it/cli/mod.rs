@@ -1,0 +1,15 @@
+//! The command line, the launch and its environment, the other commands, and the reports of what is wrong.
+
+mod command;
+mod defaults;
+mod documents;
+mod environment;
+mod export;
+mod generated;
+mod hints;
+mod install;
+mod launch;
+mod migrate;
+mod report;
+mod usage;
+mod working_directory;

@@ -1,0 +1,198 @@
+//! Usage errors: status 64, with a reason, before anything is read or started; and the help.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::support::aws::served;
+use crate::support::outcome::{Outcome, Status};
+use crate::support::pty::terminal;
+use crate::support::sandbox::Sandbox;
+
+fn refuses(state: impl FnOnce(Sandbox) -> Sandbox, facts: &[&str]) -> Outcome {
+    let aws = served();
+    let run = state(Sandbox::new().aws(&aws)).run();
+    run.refused(64).says(facts.iter().copied());
+    assert!(aws.calls().is_empty(), "{run}");
+    run
+}
+
+/// Asserts that these arguments alone are refused with these facts.
+fn refuses_words(words: &[&str], facts: &[&str]) -> Outcome {
+    refuses(|sandbox| sandbox.args(words).bare(), facts)
+}
+
+fn help(words: &[&str]) -> String {
+    Sandbox::new().args(words).bare().run().launched_silently().stdout()
+}
+
+const COMMANDS: [&str; 8] = ["check", "policy", "export", "migrate", "completions", "man", "credential", "install"];
+
+#[test]
+fn the_short_help_fits_a_terminal_and_names_the_long_one_and_every_command() {
+    let (short, long) = (help(&["-h"]), help(&["--help"]));
+    assert!(short.contains("--help") && !short.contains("--external-id"), "{short}");
+    assert!(long.contains("--external-id") && long.contains("Exit status"), "{long}");
+    for help in [short, long] {
+        // The integrations are last.
+        let places: Vec<_> = COMMANDS.iter().map(|command| help.find(&format!("\n  {command} "))).collect();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{help}");
+    }
+    let help = Sandbox::new().arg("-h").bare().through(terminal(80)).run().launched().stdout();
+    assert!(help.lines().count() <= 40, "{help}");
+    assert!(help.lines().all(|line| line.trim_end().chars().count() <= 80), "{help}");
+}
+
+#[test]
+fn the_help_wraps_at_the_width_of_the_terminal() {
+    let longest = |columns: u16| {
+        let help = Sandbox::new().arg("--help").bare().through(terminal(columns)).run().launched().stdout();
+        let lines = help.lines().filter(|line| !line.trim_start().starts_with("secrets-exec "));
+        lines.map(|line| line.chars().count()).max().unwrap()
+    };
+    assert!(longest(50) <= 50 && longest(80) <= 80 && longest(150) > 110);
+}
+
+#[test]
+fn each_command_has_a_help_of_its_own() {
+    for command in COMMANDS {
+        let (short, long) = (help(&[command, "-h"]), help(&[command, "--help"]));
+        for help in [&short, &long] {
+            assert!(help.contains(&format!("Usage: secrets-exec {command}")), "{help}");
+        }
+        assert!(long.contains("Example") && !short.contains("--external-id"), "{long}");
+        let shares = ["check", "policy", "export", "credential"].contains(&command);
+        assert_eq!(long.contains("--external-id"), shares, "{long}");
+    }
+}
+
+#[test]
+fn the_version_is_printed_on_standard_output() {
+    for option in ["--version", "-V"] {
+        assert_eq!(help(&[option]), format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[test]
+fn no_argument_prints_the_short_help_as_a_usage_error() {
+    let run = Sandbox::new().bare().target_writes_stderr().run();
+    assert_eq!((run.status, run.stdout()), (Status::Exit(64), String::new()));
+    assert_eq!(run.stderr(), help(&["-h"]));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none() {
+    for option in ["--help", "-h", "--version"] {
+        let run = Sandbox::new().arg(option).bare().prepared_by("exec \"$@\" >/dev/full").run();
+        run.refused(78).says(["error: standard output cannot be written: no space left on device"]);
+    }
+    let script = "trap '' PIPE; { \"$@\"; echo $? >status; } | true; exit $(cat status)";
+    Sandbox::new().arg("--help").bare().prepared_by(script).run().launched_silently();
+}
+
+#[test]
+fn a_reference_that_is_none_is_a_usage_error_that_names_its_variable() {
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret";
+    // `arn` alone is a name.
+    let mut references: Vec<String> = arn.match_indices(':').skip(1).map(|(end, _)| arn[..end].to_owned()).collect();
+    references.extend([arn.to_owned(), format!("{arn}:"), format!("{arn}:x-AbCdEf:k:s:v:more")]);
+    for region in ["", "evil.example", "us-east-1.evil.example", "a/b", "a#b", "a@b", "a b", "us-east-1?"] {
+        references.push(format!("arn:aws:secretsmanager:{region}:123456789012:secret:x-AbCdEf"));
+        refuses(|sandbox| sandbox.resolve("A=x:k").arg(format!("--region={region}")), &["region"]);
+    }
+    let others = "|:key|x:k:s:v:more|no blanks|a#b|a*b|a,b|ä|a\nb|$x|x:$.|x:$[|x:$.a[|x:$['a|x:$.with-hyphen|arn:aws:s3:::bucket/key|\
+        arn:aws:iam::123456789012:role/app|arn:aws:secretsmanager:us-east-1:123456789012:parameter:x|\
+        arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf|arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
+    for reference in references.iter().map(String::as_str).chain(others.split('|')) {
+        refuses(|sandbox| sandbox.resolve(&format!("DB_HOST={reference}")), &["--env DB_HOST=…"]);
+    }
+}
+
+#[test]
+fn an_illegal_option_is_a_usage_error_that_names_it() {
+    for option in
+        ["--timeout=soon", "--timeout=", "--endpoint-url=localhost:4566", "--endpoint-url=", "--role-arn=Reader"]
+    {
+        refuses(|sandbox| sandbox.resolve("A=x:k").arg(option), &[option.split('=').next().unwrap()]);
+    }
+    refuses(|sandbox| sandbox.resolve("A=x:k").args(["--regoin", "eu-west-1"]), &["--regoin", "--region"]);
+    refuses_words(&["--region"], &["--region"]);
+    refuses_words(&["--local", "x", "--agent", "--", "env"], &["--local and --agent exclude each other"]);
+}
+
+#[test]
+fn every_wrong_binding_is_told() {
+    let bindings = ["1A=x:k", "A-B=x:k", "A B=x:k", "=x:k", "Ä=x:k", "B=", "C=x:$[", "D", "E=x", "E=y", "PATH=z"];
+    let wrong = |sandbox: Sandbox| bindings.iter().fold(sandbox, |sandbox, binding| sandbox.resolve(binding));
+    let facts = ["--env B=…", "--env C=…", "--env number 8: expected NAME=REF", "E is given twice", "--env PATH=…"];
+    let run = refuses(wrong, &facts);
+    assert_eq!(run.stderr().matches(": the text before `=` cannot be the name of a variable").count(), 5, "{run}");
+    refuses(|sandbox| sandbox.arg("-e").arg(OsStr::from_bytes(b"F=x\xff:k")), &["UTF-8"]);
+}
+
+#[test]
+fn no_argument_without_a_hyphen_and_no_wrong_entry_is_printed() {
+    for words in [
+        "-e DB_PASSWORD hunter2",
+        "-e DB_PASSWORD hunter2 -- env",
+        "-e hunter2 -- env",
+        "-e hunter2!=x -- env",
+        "-e A=hunter2\u{a0}x -- env",
+        "-e A=x:$.[hunter2 -- env",
+        "-e A=ssm:/hunter2//x -- env",
+        "-e A=se:cr:et:hunter2 -- env",
+        "-e A=ssm:/x:hunter2:1 -- env",
+        "-e A=arn:aws:hunter2 -- env",
+        "--env-from $hunter2 -- env",
+        "--env-from x=hunter2:a:b:c:d -- env",
+        "--as-file A hunter2 -- env",
+        "--as-file hunter2 -- env",
+        "hunter2",
+        "—env hunter2 -- env",
+        "check hunter2",
+        "check chekhunter2",
+        "export hunter2 --format json",
+        "policy -- hunter2",
+        "completions hunter2",
+        "completions bash hunter2",
+        "--region x hunter2 -- env",
+        "--hunter=hunter2 -- env",
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        refuses_words(&words, &[]).says_nothing_of("hunter2");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_told_with_what_to_write() {
+    let a_command_comes_after = "a command comes after `--`";
+    for (words, facts) in [
+        ("check --ofline", &["error: unexpected argument '--ofline'", "help: a similar argument", "--offline"][..]),
+        ("export", &["--format", "note: Usage: secrets-exec export [OPTIONS] --format FORMAT"]),
+        ("export --format yaml", &["shell, dotenv, json, docker"]),
+        ("completions tcsh", &["bash, zsh, fish"]),
+        ("policy --account", &["--account <ID>"]),
+        ("policy --account 12", &["--account <ID>", "12 digits"]),
+        ("check --offline --describe", &["--offline", "--describe"]),
+        ("chekc", &["did you mean `secrets-exec check`?"]),
+        ("-e A=x:k", &["--"]),
+        ("node", &[a_command_comes_after]),
+        ("-e A=x node --inspect", &[a_command_comes_after]),
+        ("-e A=x env", &[a_command_comes_after]),
+        ("run -- env", &["leave this word out"]),
+        ("--offline -- env", &["--offline is an option of secrets-exec check"]),
+        ("-- --env A=x node", &["options stand before `--`"]),
+        ("-e A x -- env", &["argument 3 ", "only options", "NAME=REF is one word"]),
+        ("--region us-east-1 check", &["the name of a command comes first"]),
+        ("--env A=x --", &["error: no command after `--`", "CMD"]),
+        ("get", &["secrets-exec export"]),
+        ("env", &["secrets-exec export"]),
+        ("validate", &["secrets-exec check"]),
+        ("--dry-run", &["secrets-exec check"]),
+        ("run", &["secrets-exec --env NAME=REF -- COMMAND"]),
+        ("exec", &["secrets-exec --env NAME=REF -- COMMAND"]),
+        ("check", &["secrets-exec.yml", "--env NAME=REF", "-f FILE", "--help"]),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        refuses_words(&words, facts);
+    }
+}

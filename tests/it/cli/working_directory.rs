@@ -1,0 +1,113 @@
+//! The declaration in the working directory: it is read only when no one but root and the user can create or change it.
+
+use std::fs;
+use std::os::unix::fs::{chown, symlink};
+
+use nix::sys::stat::Mode;
+
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
+
+const NAME: &str = "secrets-exec.yaml";
+const DECLARATION: &str = "env:\n  A: { value: v }\n";
+const STRANGER: u32 = 54_321;
+
+fn sandbox() -> Sandbox {
+    Sandbox::new().declaration(DECLARATION)
+}
+
+#[test]
+fn a_file_or_directory_that_others_may_write_is_refused_unless_the_file_is_named() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip::skipped("a declaration of another user: only root can give files away");
+    }
+    for (what, mode, user, group, reason) in [
+        (NAME, 0o666, None, None, "anyone"),
+        (NAME, 0o664, None, Some(STRANGER), "its group"),
+        (NAME, 0o644, Some(STRANGER), None, "belongs to neither"),
+        ("", 0o777, None, None, "the working directory can be written by anyone"),
+        ("", 0o1777, None, None, "the working directory can be written by anyone"),
+        ("", 0o775, None, Some(STRANGER), "the working directory can be written by its group"),
+        ("", 0o755, Some(STRANGER), None, "the working directory belongs to neither"),
+    ] {
+        let sandbox = sandbox().mode(what, mode);
+        chown(sandbox.path(what), user, group).unwrap();
+        sandbox.run().refused(78).says([NAME, reason, "-f"]);
+        sandbox.args(["-f", NAME]).run().launched_silently().has("A", "v");
+    }
+    // Without a declaration, it does not matter.
+    Sandbox::new().mode("", 0o777).run().refused(64);
+}
+
+#[test]
+fn a_link_or_a_pipe_under_the_default_name_is_refused() {
+    let dangling = Sandbox::new().resolve("A=x");
+    symlink("nowhere", dangling.path(NAME)).unwrap();
+    dangling.run().refused(78).says([NAME]);
+    let linked = Sandbox::new().file("real.yaml", DECLARATION);
+    symlink("real.yaml", linked.path(NAME)).unwrap();
+    linked.run().refused(78).says([NAME, "is a symbolic link", "-f"]);
+    linked.args(["-f", NAME]).run().launched_silently().has("A", "v");
+    let pipe = Sandbox::new();
+    nix::unistd::mkfifo(&pipe.path(NAME), Mode::from_bits_truncate(0o600)).unwrap();
+    pipe.run().refused(78).says([NAME, "-f"]);
+}
+
+/// Runs as `user` of `group` in a directory that a umask of 002 has made.
+fn run_as(user: u32, group: u32) -> Option<Outcome> {
+    let ids = [format!("--reuid={user}"), format!("--regid={group}")];
+    let command = ["setpriv", &ids[0], &ids[1], "--clear-groups"];
+    if !skip::can(&[&command[..], &["true"]].concat(), "a declaration in a private group") {
+        return None;
+    }
+    let sandbox = sandbox().mode(NAME, 0o664).mode("", 0o775);
+    for name in [NAME, ""] {
+        chown(sandbox.path(name), Some(user), Some(group)).unwrap();
+    }
+    Some(sandbox.through(command).spawn_copy().wait())
+}
+
+#[test]
+fn the_group_with_the_users_own_id_counts_as_the_user_and_no_other() {
+    for (user, group) in [(0, 0), (STRANGER, STRANGER)] {
+        let Some(run) = run_as(user, group) else { return };
+        run.launched_silently().has("A", "v");
+    }
+    let Some(run) = run_as(STRANGER, STRANGER + 1) else { return };
+    run.refused(78).says([NAME, "its group"]);
+}
+
+#[test]
+fn the_group_with_the_users_own_name_counts_as_the_user() {
+    // `games` has the ids 5 and 60 on Debian, say.
+    let ids = |file: &str| -> Vec<(String, u32)> {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let fields = text.lines().map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
+        fields.filter_map(|fields| Some((fields.first()?.clone(), fields.get(2)?.parse().ok()?))).collect()
+    };
+    let groups = ids("/etc/group");
+    let group_of = |name: &str| groups.iter().find(|(group, _)| group == name).map(|(_, id)| *id);
+    let users = ids("/etc/passwd").into_iter().filter_map(|(name, id)| Some((id, group_of(&name)?)));
+    let Some((user, group)) = users.into_iter().find(|(user, group)| user != group) else {
+        return skip::skipped("a private group with an id of its own: this system has no such user");
+    };
+    let Some(run) = run_as(user, group) else { return };
+    run.launched().has("A", "v");
+}
+
+#[test]
+fn a_directory_that_may_not_be_entered_matters_only_when_nothing_says_what_to_resolve() {
+    let Some(user) = skip::as_nobody() else { return };
+    let locked_out = || {
+        let sandbox = Sandbox::new().file("locked/secrets-exec.yaml", DECLARATION).mode("locked", 0o700);
+        let sandbox = sandbox.file("local.json", format!(r#"{{ "x": "{CANARY}", "ssm:/p": "{CANARY}" }}"#));
+        let local = sandbox.path("local.json");
+        sandbox.prepared_by(&format!("cd locked && exec {} \"$@\"", user.join(" "))).arg("--local").arg(local)
+    };
+    locked_out().resolve("A=x").spawn_copy().wait().launched().has("A", CANARY);
+    let sandbox = locked_out().env("A", "{{resolve:ssm:/p}}").args(["--resolve-env", "A"]);
+    sandbox.spawn_copy().wait().launched().has("A", CANARY);
+    let run = locked_out().spawn_copy().wait();
+    run.refused(78).says(["the working directory may not be entered", "--no-file"]);
+}

@@ -1,0 +1,214 @@
+//! Files at a `path` when something fails: the error names file and line, nothing is changed before the first rename, and no new file is
+//! left after it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+
+use super::{names, served, with_file};
+use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
+
+/// A launch with three files, on lines 2 to 4, of which `out/one` exists already; `second` is by default `out/two`.
+fn three_files(aws: &Aws, second: &str) -> Sandbox {
+    let sandbox = Sandbox::new().aws(aws).args(["-q"]).file("out/one", "old").mode("out/one", 0o640);
+    let entry = |path: &str| format!("  - {{ from: \"prod/tls:key\", path: \"{path}\" }}\n");
+    let entries = ["out/one", second, "out/three"].map(entry).concat();
+    sandbox.declaration(&format!("files:\n{entries}"))
+}
+
+/// Asserts that `out/one` is unchanged and alone.
+fn changes_nothing(sandbox: &Sandbox, status: Status) -> String {
+    leaves_one_file(sandbox, status, "old", 0o640)
+}
+
+/// Asserts that `out/one` has its new content and is alone.
+fn replaces_one_file(sandbox: &Sandbox, status: Status) -> String {
+    leaves_one_file(sandbox, status, "the key\n", 0o400)
+}
+
+fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) -> String {
+    let one = sandbox.path("out/one");
+    let outcome = sandbox.run();
+    outcome.ended(status);
+    assert!(outcome.stdout.is_empty(), "the command has started: {outcome}");
+    assert_eq!(fs::read_to_string(&one).unwrap(), content, "{outcome}");
+    assert_eq!(fs::metadata(&one).unwrap().mode() & 0o7777, mode, "{outcome}");
+    assert_eq!(names(sandbox), ["one"], "{outcome}");
+    outcome.stderr()
+}
+
+#[test]
+fn a_command_that_cannot_be_executed_removes_new_files_and_keeps_replaced_ones() {
+    let aws = served();
+    let sandbox = three_files(&aws, "out/two").executable("tool", "#!/nonexistent/interpreter\n").command(["./tool"]);
+    replaces_one_file(&sandbox, Status::Exit(126));
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
+fn a_failure_before_the_first_rename_leaves_everything_as_it_was() {
+    let aws = served().secret("large", Secret::text(&format!("{}{}", CANARY, "x".repeat(65_000))));
+    let too_large = |sandbox: Sandbox| {
+        let sandbox = sandbox.prepared_by("ulimit -s 1024; exec \"$@\"");
+        (0..5).fold(sandbox, |sandbox, number| sandbox.resolve(&format!("L{number}=large")))
+    };
+    let all: [(&str, Sandbox, i32); 9] = [
+        ("a command that is not found", three_files(&aws, "out/two").command(["no-such-command"]), 127),
+        ("an environment that is too large", too_large(three_files(&aws, "out/two")), 78),
+        ("a value that is absent", three_files(&aws, "out/two").resolve("A=prod/tls:nope"), 78),
+        ("a directory that is missing", three_files(&aws, "missing/two"), 78),
+        ("a path that ends in a slash", three_files(&aws, "out/"), 78),
+        ("a path that ends in a dot", three_files(&aws, "out/."), 78),
+        ("a path that ends in two dots", three_files(&aws, "out/x/.."), 78),
+        ("the root", three_files(&aws, "/"), 78),
+        ("a path on a file system of the kernel", three_files(&aws, "/proc/file"), 78),
+    ];
+    for (what, sandbox, status) in all {
+        let sandbox = sandbox.case(what);
+        let stderr = changes_nothing(&sandbox, Status::Exit(status));
+        if what.contains("path") || what.contains("missing") {
+            assert!(stderr.contains("secrets-exec.yaml:3"), "{what}: {stderr}");
+        }
+        assert!(!sandbox.path("missing").exists());
+        assert_eq!(aws.calls().is_empty(), status == 127, "{what}");
+    }
+}
+
+#[test]
+fn every_file_that_cannot_be_written_is_told() {
+    let aws = served();
+    let entries = ["path: missing/x", "path: out/one/x", "env: F, owner: no-such-user", "path: out/new"]
+        .map(|target| format!("  - {{ from: \"prod/tls:key\", {target} }}\n"));
+    let sandbox = three_files(&aws, "out/two").declaration(&format!("files:\n{}", entries.concat()));
+    let stderr = changes_nothing(&sandbox, Status::Exit(78));
+    for fact in
+        ["secrets-exec.yaml:2", "does not exist", "secrets-exec.yaml:3", "is not a directory", "\"no-such-user\""]
+    {
+        assert!(stderr.contains(fact), "{fact}: {stderr}");
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_neither_followed_nor_replaced() {
+    let aws = served();
+    for kind in ["link", "link to nowhere", "directory", "pipe"] {
+        let sandbox = three_files(&aws, "out/two");
+        let two = sandbox.path("out/two");
+        match kind {
+            "link" => symlink("one", &two).unwrap(),
+            "link to nowhere" => symlink("nowhere", &two).unwrap(),
+            "directory" => fs::create_dir(&two).unwrap(),
+            _ => nix::unistd::mkfifo(&two, Mode::S_IRWXU).unwrap(),
+        }
+        let before = fs::symlink_metadata(&two).unwrap();
+        let word = kind.split(' ').next().unwrap();
+        sandbox.run().refused(78).says(["out/two (secrets-exec.yaml:3, ", word]);
+        let after = fs::symlink_metadata(&two).unwrap();
+        assert_eq!((before.ino(), before.mode()), (after.ino(), after.mode()), "{kind}");
+        assert_eq!(names(&sandbox), ["one", "two"], "{kind}");
+        assert_eq!(fs::read(sandbox.path("out/one")).unwrap(), b"old", "{kind}");
+    }
+}
+
+#[test]
+fn the_permissions_of_directory_and_file_decide_and_stay() {
+    let Some(nobody) = skip::as_nobody() else { return };
+    let aws = served();
+    for (what, mode, settings, facts) in [
+        ("a directory that may not be written", 0o755, "", &["out/file (app.yaml:2, ", "permission"][..]),
+        ("an owner that may not be set", 0o777, ", owner: root", &["app.yaml:2", "owner"]),
+        ("a file that may not be read", 0o777, "", &[]),
+        ("a directory that may be written and not read", 0o1733, "", &[]),
+    ] {
+        let sandbox = with_file(&aws, settings).case(what).mode("out", mode).through(nobody);
+        let is_there = what.starts_with("a file");
+        let sandbox = if is_there { sandbox.file("out/file", "old").mode("out/file", 0o200) } else { sandbox };
+        let run = sandbox.spawn_copy().wait();
+        if facts.is_empty() {
+            run.launched_silently();
+            assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"the key\n", "{what}");
+        } else {
+            run.refused(78).says(facts.iter().copied());
+        }
+        assert_eq!(names(&sandbox).len(), usize::from(facts.is_empty()), "{what}");
+        assert_eq!(fs::metadata(sandbox.path("out")).unwrap().mode() & 0o7777, mode, "{what}");
+    }
+}
+
+#[test]
+fn a_file_system_that_takes_no_file_is_an_error_that_leaves_nothing() {
+    if !skip::can(&["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"], "a file system of a test's own") {
+        return;
+    }
+    let large = Secret::json(&format!(r#"{{"key":"{}"}}"#, "x".repeat(60_000)));
+    let aws = Aws::start().secret("prod/tls", large);
+    for (options, prepare, fact, left) in [
+        ("ro", ":", "read-only", ""),
+        ("size=16k", "printf old >out/file", "space", "file\n"),
+        ("nr_inodes=2", "touch out/x", "out/file", "x\n"),
+        ("size=1m", "ulimit -f 8", "too large", ""),
+    ] {
+        let script = format!(
+            "mount -t tmpfs -o {options} none out && {prepare} || exit 99; \"$@\"; code=$?; ls -A out >left; exit $code"
+        );
+        let sandbox = with_file(&aws, "").through(["unshare", "--mount", "sh", "-c", &script, "sh"]);
+        sandbox.run().refused(78).says(["app.yaml:2", fact]);
+        assert_eq!(fs::read_to_string(sandbox.path("left")).unwrap(), left, "{options}");
+    }
+}
+
+/// Injects a result into system calls, by strace; `None` where strace does not work.
+fn injected(sandbox: Sandbox, calls: &str, result: &str) -> Option<Sandbox> {
+    let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:{result}"));
+    let wrapper = ["strace", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+    skip::can(&[&wrapper[..], &["true"]].concat(), "a rename that fails").then(|| sandbox.through(wrapper))
+}
+
+const RENAMES: &str = "rename,renameat,renameat2";
+
+#[test]
+fn a_rename_that_fails_leaves_no_new_file() {
+    let aws = served();
+    for (number, line) in [(1, "secrets-exec.yaml:2"), (2, "secrets-exec.yaml:3"), (3, "secrets-exec.yaml:4")] {
+        let result = format!("error=EACCES:when={number}");
+        let Some(sandbox) = injected(three_files(&aws, "out/two"), RENAMES, &result) else { return };
+        let leaves = if number == 1 { changes_nothing } else { replaces_one_file };
+        let stderr = leaves(&sandbox, Status::Exit(78));
+        assert!(stderr.contains(line), "{stderr}");
+    }
+}
+
+#[test]
+fn a_signal_while_files_are_written_ends_it_and_leaves_no_new_file() {
+    let aws = served();
+    for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
+        for (calls, leaves) in
+            [("fchmod", changes_nothing as fn(&Sandbox, Status) -> String), (RENAMES, replaces_one_file)]
+        {
+            let result = format!("signal=SIG{name}:when=1");
+            let Some(sandbox) = injected(three_files(&aws, "out/two"), calls, &result) else { return };
+            leaves(&sandbox, Status::Signal(number));
+        }
+    }
+}
+
+#[test]
+fn a_signal_while_resolving_leaves_nothing() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGKILL] {
+        let aws = Aws::start().secret("prod/tls", Secret::failing(Fault::Hang));
+        let sandbox = three_files(&aws, "out/two");
+        let running = sandbox.spawn();
+        aws.await_calls(1);
+        assert_eq!(names(&sandbox), ["one"]);
+        running.ends_by(signal);
+        assert_eq!(names(&sandbox), ["one"]);
+        assert_eq!(fs::read(sandbox.path("out/one")).unwrap(), b"old");
+    }
+}

@@ -1,0 +1,226 @@
+//! Files in memory: start with `with_file`, whose script finds the path in `$F`. Systems that refuse them are in `refused.rs`.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use nix::sys::signal::{Signal, killpg};
+
+use super::served;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::outcome::Outcome;
+use crate::support::record::await_fact;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
+
+fn with_file(aws: &Aws, script: &str) -> Sandbox {
+    Sandbox::new().aws(aws).args(["--as-file", "F=prod/tls:key"]).script(script)
+}
+
+fn declared(aws: &Aws, entry: &str, script: &str) -> Outcome {
+    let declaration = format!("files:\n  - {{ from: \"prod/tls:key\", env: F, {entry} }}\n");
+    Sandbox::new().aws(aws).declaration(&declaration).script(script).run()
+}
+
+#[test]
+fn the_variable_holds_a_path_at_which_the_value_is_read_again_and_again_by_a_shell_and_its_children() {
+    let aws = served();
+    let script = "echo \"$F\"; cat \"$F\" \"$F\"; sh -c 'sh -c \"cat \\\"\\$F\\\"; exit 3\"; echo $?'";
+    with_file(&aws, script).run().launched_silently().printed("/proc/self/fd/100\nthe key\nthe key\nthe key\n3\n");
+}
+
+#[test]
+fn several_files_get_the_numbers_from_100_on_and_no_other_descriptor_is_inherited() {
+    let aws = served();
+    let files = ["--as-file", "G=prod/tls:cert", "--as-file", "H=prod/tls:empty"];
+    let sandbox = with_file(&aws, "printf '%s\\n' \"$F\" \"$G\" \"$H\" | sort; cat \"$G\" \"$H\"").args(files);
+    let paths = "/proc/self/fd/100\n/proc/self/fd/101\n/proc/self/fd/102\n";
+    sandbox.run().launched_silently().printed(format!("{paths}the certificate"));
+    assert_eq!(aws.calls().len(), 1);
+    let sandbox = sandbox.command(["ls", "-1", "/proc/self/fd"]);
+    let numbers = |run: Outcome| run.launched_silently().stdout().lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let without = numbers(sandbox.control());
+    let more: Vec<String> = numbers(sandbox.run()).difference(&without).cloned().collect();
+    assert_eq!(more, ["100", "101", "102"]);
+}
+
+#[test]
+fn a_descriptor_that_is_already_open_is_left_alone_and_the_files_own_is_at_its_start() {
+    if !skip::can(&["bash", "-c", "exec 100</dev/null"], "a descriptor 100 that is taken") {
+        return;
+    }
+    let aws = served();
+    let script = "cat /proc/self/fd/100; printf '%s ' \"$F\"; cat <&101; cat \"$F\"";
+    let sandbox = with_file(&aws, "").command(["bash", "-c", script]).file("taken", "taken ");
+    let run = sandbox.through(["bash", "-c", "exec 100<taken; exec \"$@\"", "bash"]).run();
+    run.launched_silently().printed("taken /proc/self/fd/101 the key\nthe key\n");
+}
+
+#[test]
+fn it_cannot_be_written_shortened_or_grown_or_executed_without_such_a_mode() {
+    let aws = served();
+    let attempts = "chmod u+w \"$F\" 2>/dev/null
+        (printf x >\"$F\") 2>/dev/null && echo written
+        (printf x >>\"$F\") 2>/dev/null && echo appended
+        (printf x 1<>\"$F\") 2>/dev/null && echo overwritten
+        truncate -s 0 \"$F\" 2>/dev/null && echo shortened
+        truncate -s 99 \"$F\" 2>/dev/null && echo grown
+        cat \"$F\"";
+    with_file(&aws, attempts).run().launched_silently().printed("the key\n");
+    declared(&aws, "mode: \"0600\"", attempts).launched_silently().printed("the key\n");
+    // F_SEAL_SEAL, SHRINK, GROW and WRITE, and F_SEAL_EXEC where the kernel has it.
+    let script = "import fcntl, os; seals = fcntl.fcntl(os.open(os.environ['F'], os.O_RDONLY), 1034)
+has_exec = tuple(int(part) for part in os.uname().release.split('.')[:2]) >= (6, 3)
+print(seals & 15, bool(seals & 32) == has_exec)";
+    with_file(&aws, "").command(["python3", "-c", script]).run().launched_silently().printed("15 True\n");
+    for (mode, printed) in [("0500", "ran\n"), ("0400", "refused\n")] {
+        let declaration = format!("files: [{{ value: \"#!/bin/sh\\necho ran\\n\", env: F, mode: \"{mode}\" }}]\n");
+        let sandbox = Sandbox::new().declaration(&declaration).script("\"$F\" 2>/dev/null || echo refused");
+        sandbox.run().launched_silently().printed(printed);
+    }
+}
+
+#[test]
+fn only_its_owner_may_read_it_unless_said() {
+    let aws = served();
+    let owner = format!("400 {} {}\n", nix::unistd::geteuid(), nix::unistd::getegid());
+    let sandbox = with_file(&aws, "stat -L -c '%a %u %g' \"$F\"").prepared_by("umask 0; exec \"$@\"");
+    sandbox.run().launched_silently().printed(owner);
+    declared(&aws, "mode: \"0440\"", "stat -L -c %a \"$F\"").launched_silently().printed("440\n");
+}
+
+#[test]
+fn it_gets_the_owner_and_the_mode_that_are_declared_with_no_capability_but_that_to_give_files_away() {
+    let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let wrapper = [&user[..], &["--inh-caps=-all,+chown", "--ambient-caps=-all,+chown", "--bounding-set=-all,+chown"]];
+    let wrapper = wrapper.concat();
+    if !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
+        return;
+    }
+    let aws = served();
+    for (owner, found) in [("65533:65532", "65533 65532"), (":65533", "65534 65533"), ("root:root", "0 0")] {
+        let declaration =
+            format!("files:\n  - {{ from: \"prod/tls:key\", env: F, owner: \"{owner}\", mode: \"0440\" }}\n");
+        let sandbox = Sandbox::new().aws(&aws).file("app.yaml", declaration).args(["-f", "app.yaml"]);
+        let sandbox = sandbox.script("stat -L -c '%a %u %g' \"$F\"").through(&wrapper);
+        sandbox.spawn_copy().wait().launched_silently().printed(format!("440 {found}\n"));
+    }
+}
+
+#[test]
+fn a_value_arrives_byte_for_byte() {
+    let bytes: Vec<u8> = (0..=255).cycle().take(65_536).collect();
+    let text = format!("\r\n {CANARY}\0 \"quoted\" é\n\n");
+    for (secret, value) in [
+        (Secret::binary(bytes.clone()), bytes),
+        (Secret::text(&text), text.clone().into_bytes()),
+        (Secret::bare(""), Vec::new()),
+    ] {
+        let aws = Aws::start().secret("x", secret);
+        let sandbox = Sandbox::new().aws(&aws).args(["--as-file", "F=x"]).script("cat \"$F\"").prints_values();
+        let run = sandbox.run();
+        run.launched_silently();
+        assert!(run.stdout == value, "{} bytes", run.stdout.len());
+    }
+}
+
+#[test]
+fn literals_defaults_and_encodings_serve_files_too() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"code":"aGkK"}"#));
+    let declaration = "files:\n\
+        \x20 - { value: \"plain\\n\", env: A }\n\
+        \x20 - { from: \"x:nope\", default: \"default\\n\", env: B }\n\
+        \x20 - { from: \"x:code\", decode: base64, env: C }\n\
+        \x20 - { from: \"x:nope\", optional: true, env: D }\n";
+    let sandbox = Sandbox::new().aws(&aws).declaration(declaration);
+    let run = sandbox.script("cat \"$A\" \"$B\" \"$C\"; echo ${D-none}").run();
+    run.launched_silently().printed("plain\ndefault\nhi\nnone\n");
+}
+
+#[test]
+fn a_file_covers_the_variable_of_an_earlier_layer_unless_it_is_optional_and_absent() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"from the file"}"#));
+    for (key, printed) in [("k", "from the file"), ("nope", "plain")] {
+        let file = format!("files:\n  - {{ from: \"x:{key}\", optional: true, env: A }}\n");
+        let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "env:\n  A: { value: plain }\n").file("b.yaml", &file);
+        let script = "if test -f \"$A\"; then cat \"$A\"; else printf %s \"$A\"; fi";
+        sandbox.args(["-f", "a.yaml", "-f", "b.yaml"]).script(script).run().launched().printed(printed);
+    }
+}
+
+#[test]
+fn a_later_variable_covers_a_file_which_is_not_fetched() {
+    let aws = served();
+    let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "files: [{ from: \"prod/tls:key\", env: F }]\n");
+    let sandbox = sandbox.file("b.yaml", "env: { F: { value: plain } }\n").args(["-f", "a.yaml", "-f", "b.yaml"]);
+    sandbox.script("printf %s \"$F\"; ls /proc/self/fd | grep -c 100").run().printed("plain0\n");
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn one_name_for_a_file_and_a_variable_is_an_error() {
+    let aws = served();
+    let declaration = "env: { F: { value: x } }\nfiles: [{ from: \"prod/tls:key\", env: F }]\n";
+    Sandbox::new().aws(&aws).declaration(declaration).run().refused(78).says(["secrets-exec.yaml:", "F"]);
+    with_file(&aws, "true").resolve("F=prod/tls:cert").run().refused(64).says(["F"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn an_absent_file_fails_with_what_is_missing() {
+    let aws = served();
+    let run = Sandbox::new().aws(&aws).args(["--as-file", "F=prod/tls:kye"]).run();
+    run.refused(78).says(["F (--as-file, ", "prod/tls", "\"kye\"", "\"key\""]);
+}
+
+#[test]
+fn nothing_touches_a_file_system() {
+    let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2";
+    let trace = ["strace", "-f", "-e", calls, "-o"];
+    if !skip::can(&[&trace[..], &["/dev/null", "true"]].concat(), "the files that are opened") {
+        return;
+    }
+    let aws = served();
+    let sandbox = with_file(&aws, "").command(["/bin/true"]).through([&trace[..], &["trace"]].concat());
+    sandbox.run().launched_silently();
+    let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
+    assert!(trace.contains("open"), "{trace}");
+    for line in trace.lines().filter(|line| !line.contains("/dev/null")) {
+        let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TMPFILE", "mkdir", "mknod", "link", "rename", "creat("];
+        assert!(!writes.iter().any(|word| line.contains(word)), "{line}");
+    }
+}
+
+#[test]
+fn the_signals_of_the_command_are_as_without_files() {
+    let wrapper = ["env", "--ignore-signal=TERM", "--block-signal=HUP"];
+    if !skip::can(&[&wrapper[..], &["true"]].concat(), "an ignored and a blocked signal") {
+        return;
+    }
+    let aws = served();
+    for wrapper in [&["env"][..], &wrapper] {
+        let sandbox = with_file(&aws, "")
+            .command(["grep", "-E", "^(Sig|Shd)(Pnd|Blk|Ign|Cgt)", "/proc/self/status"])
+            .through(wrapper);
+        sandbox.run().launched_silently().printed(&sandbox.control().stdout);
+    }
+}
+
+#[test]
+fn an_interrupt_of_the_terminal_reaches_the_command_once() {
+    let aws = served();
+    let script = "trap 'n=$((n + 1))' INT; cat \"$F\" >ready; until [ -e go ]; do sleep 0.05; done; echo \"$n\"";
+    let sandbox = with_file(&aws, script);
+    let running = sandbox.spawn();
+    await_fact("the command is ready", || fs::read(sandbox.path("ready")).is_ok_and(|text| !text.is_empty()));
+    killpg(running.pid(), Signal::SIGINT).unwrap();
+    fs::write(sandbox.path("go"), "").unwrap();
+    running.wait().launched_silently().printed("1\n");
+}
+
+#[test]
+fn verbose_tells_where_each_file_came_from() {
+    let aws = served();
+    let run = with_file(&aws, "true").args(["-v"]).run();
+    run.launched().says(["F", "prod/tls", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
+}

@@ -1,0 +1,39 @@
+//! Files in memory (`--as-file`, `files:` without `path`) and at a `path`.
+
+use std::fs;
+
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
+
+mod failed;
+mod links;
+mod memory;
+mod path;
+mod refused;
+
+/// The fake with the secret `prod/tls`.
+fn served() -> Aws {
+    Aws::start().secret("prod/tls", Secret::json(r#"{"key":"the key\n","cert":"the certificate","empty":""}"#))
+}
+
+/// A directory `out`, and on line 2 of the declaration a file in it. `-q`, since files on disk cause a warning.
+fn with_file(aws: &Aws, settings: &str) -> Sandbox {
+    at_path(aws, "out/file", settings)
+}
+
+/// The same with another path below the working directory.
+fn at_path(aws: &Aws, path: &str, settings: &str) -> Sandbox {
+    let sandbox = Sandbox::new().aws(aws).args(["-q", "-f", "app.yaml"]);
+    fs::create_dir(sandbox.path("out")).unwrap();
+    let path = sandbox.path(path).display().to_string();
+    sandbox.file("app.yaml", format!("files:\n  - {{ from: \"prod/tls:key\", path: \"{path}\"{settings} }}\n"))
+}
+
+/// The names in the directory `out`, temporary files included.
+pub fn names(sandbox: &Sandbox) -> Vec<String> {
+    let entries = fs::read_dir(sandbox.path("out")).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}

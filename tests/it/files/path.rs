@@ -1,0 +1,183 @@
+//! Files at a `path` after a launch. Failures are in `failed.rs`.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+
+use super::{at_path, names, served, with_file};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
+
+/// User, group and mode of `out/file`.
+fn access(sandbox: &Sandbox) -> (u32, u32, u32) {
+    let found = fs::metadata(sandbox.path("out/file")).unwrap();
+    (found.uid(), found.gid(), found.mode() & 0o7777)
+}
+
+fn is_in_memory(path: &Path) -> bool {
+    statfs(path).is_ok_and(|system| system.filesystem_type() == TMPFS_MAGIC)
+}
+
+#[test]
+fn the_file_is_there_and_stays_and_its_variable_holds_its_path() {
+    let aws = served();
+    let sandbox = with_file(&aws, ", env: F").script("cat \"$F\"; printf %s \"$F\"");
+    let path = sandbox.path("out/file");
+    sandbox.run().launched_silently().printed(format!("the key\n{}", path.display()));
+    assert_eq!(fs::read(&path).unwrap(), b"the key\n");
+    let without_env = with_file(&aws, "");
+    let before = without_env.control().names();
+    assert_eq!(without_env.run().launched_silently().names(), before);
+    assert_eq!(names(&without_env), ["file"]);
+}
+
+#[test]
+fn its_mode_is_the_declared_one_whatever_the_umask() {
+    let aws = served();
+    for (settings, wanted) in
+        [("", 0o400), (", mode: \"0644\"", 0o644), (", mode: 0440", 0o440), (", mode: 640", 0o640)]
+    {
+        for umask in ["000", "0777"] {
+            let sandbox = with_file(&aws, settings).prepared_by(&format!("umask {umask}; exec \"$@\""));
+            sandbox.run().launched();
+            assert_eq!(access(&sandbox).2, wanted, "{settings} under umask {umask}");
+        }
+    }
+}
+
+#[test]
+fn its_owner_is_the_declared_one_and_needs_no_capability_but_that_to_give_files_away() {
+    let wrapper = ["setpriv", "--bounding-set=-all,+chown", "--inh-caps=-all"];
+    if !nix::unistd::geteuid().is_root() || !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
+        return skip::skipped("a file of another owner: only root may give files away");
+    }
+    let aws = served();
+    for (owner, wanted) in [("123456:65533", (123_456, 65533)), (":65533", (0, 65533)), ("daemon:daemon", (1, 1))] {
+        let sandbox = with_file(&aws, &format!(", owner: \"{owner}\", mode: \"0440\"")).through(wrapper);
+        sandbox.run().launched_silently();
+        assert_eq!(access(&sandbox), (wanted.0, wanted.1, 0o440), "{owner}");
+    }
+}
+
+#[test]
+fn owner_and_mode_are_set_before_the_first_byte_and_the_name_is_given_last() {
+    let calls = "trace=openat,fchown,fchmod,write,rename,renameat,renameat2";
+    if !nix::unistd::geteuid().is_root() || !skip::can(&["strace", "-o", "/dev/null", "true"], "system calls") {
+        return skip::skipped("the order of system calls: only root may give files away");
+    }
+    let aws = served();
+    let sandbox = with_file(&aws, ", mode: \"0440\", owner: \"0:0\"").command(["/bin/true"]);
+    let sandbox = sandbox.through(["strace", "-f", "-e", calls, "-s", "999", "-o", "trace"]);
+    sandbox.run().launched();
+    let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
+    let at = |words: &[&str]| {
+        let found = trace.lines().position(|line| words.iter().all(|word| line.contains(word)));
+        found.unwrap_or_else(|| panic!("no {words:?} in\n{trace}"))
+    };
+    let order = [
+        at(&["\".file.", "O_CREAT", "O_EXCL", "0600"]),
+        at(&["fchown("]),
+        at(&["fchmod(", "0440"]),
+        at(&["write(", "the key"]),
+        at(&["rename", "\"file\""]),
+    ];
+    assert!(order.is_sorted(), "{order:?} in\n{trace}");
+}
+
+#[test]
+fn a_file_that_is_there_is_replaced_and_not_written_into() {
+    let aws = served();
+    let sandbox = with_file(&aws, ", mode: \"0440\"").file("out/file", "old content, longer than the new");
+    // What an earlier crash left is no obstacle.
+    let sandbox = sandbox.file("out/.file.tmp", "x").file("out/.file.aaaaaaaa", "x");
+    fs::hard_link(sandbox.path("out/file"), sandbox.path("old")).unwrap();
+    sandbox.run().launched_silently();
+    assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"the key\n");
+    assert_eq!(access(&sandbox).2, 0o440);
+    assert_eq!(fs::read(sandbox.path("old")).unwrap(), b"old content, longer than the new");
+    assert_eq!(names(&sandbox), [".file.aaaaaaaa", ".file.tmp", "file"]);
+}
+
+#[test]
+fn a_binary_secret_arrives_byte_for_byte() {
+    let bytes: Vec<u8> = (0..=255).cycle().take(65_536).collect();
+    let aws = Aws::start().secret("bytes", Secret::binary(bytes.clone()));
+    let sandbox = Sandbox::new().aws(&aws).arg("-q").declaration("files: [{ from: bytes, path: file }]\n");
+    sandbox.run().launched_silently();
+    assert!(fs::read(sandbox.path("file")).unwrap() == bytes);
+}
+
+#[test]
+fn a_path_may_be_relative_go_through_a_link_and_end_in_the_longest_name() {
+    let aws = served();
+    let longest = "x".repeat(255);
+    for (path, name) in [("out/file", "file"), ("./out/../out/file", "file"), ("link/file", "file"), ("", &longest)] {
+        let path = if path.is_empty() { format!("out/{longest}") } else { path.to_owned() };
+        let sandbox =
+            with_file(&aws, "").file("app.yaml", format!("files: [{{ from: \"prod/tls:key\", path: {path} }}]\n"));
+        symlink("out", sandbox.path("link")).unwrap();
+        sandbox.run().launched_silently();
+        assert_eq!(names(&sandbox), [name], "{path}");
+    }
+}
+
+#[test]
+fn a_warning_says_when_it_is_not_in_memory() {
+    let aws = served();
+    let sandbox = || Sandbox::new().aws(&aws).declaration("files:\n  - { from: \"prod/tls:key\", path: file }\n");
+    if is_in_memory(&sandbox().path("")) {
+        return skip::skipped("a warning of files on disk: the temporary directory is on tmpfs");
+    }
+    sandbox().run().launched().says(["file (secrets-exec.yaml:2)", "tmpfs"]);
+}
+
+/// A directory on tmpfs, removed with its file.
+struct InMemory(PathBuf);
+
+impl Drop for InMemory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn on_tmpfs_there_is_no_warning() {
+    let directory = InMemory(PathBuf::from(format!("/dev/shm/secrets-exec-it-{}", std::process::id())));
+    if !is_in_memory(Path::new("/dev/shm")) || fs::create_dir(&directory.0).is_err() {
+        return skip::skipped("a file on tmpfs: /dev/shm is none, or not for us");
+    }
+    let aws = served();
+    let declaration = format!("files: [{{ from: \"prod/tls:key\", path: \"{}/file\" }}]\n", directory.0.display());
+    Sandbox::new().aws(&aws).declaration(&declaration).run().launched_silently();
+    assert_eq!(fs::read(directory.0.join("file")).unwrap(), b"the key\n");
+}
+
+#[test]
+fn a_later_file_for_the_same_path_wins_and_the_earlier_is_not_fetched() {
+    let aws = Aws::start().secret("b", Secret::json(r#"{"k":"later"}"#));
+    let entry = |from: &str| format!("files: [{{ from: \"{from}:k\", path: file }}]\n");
+    let sandbox = Sandbox::new().aws(&aws).args(["-q", "-f", "a.yaml", "-f", "b.yaml"]);
+    let sandbox = sandbox.file("a.yaml", entry("a")).file("b.yaml", entry("b"));
+    sandbox.run().launched_silently();
+    assert_eq!(fs::read(sandbox.path("file")).unwrap(), b"later");
+    assert_eq!(aws.only_read().secret_id(), "b");
+}
+
+#[test]
+fn one_path_twice_in_a_declaration_is_an_error_before_anything_is_read() {
+    let aws = served();
+    let declaration =
+        "files:\n  - { from: \"prod/tls:key\", path: /run/x/a }\n  - { from: \"prod/tls:cert\", path: /run/x/a }\n";
+    Sandbox::new().aws(&aws).declaration(declaration).run().refused(78).says(["secrets-exec.yaml:3", "/run/x/a"]);
+    assert!(aws.calls().is_empty());
+    let sandbox = at_path(&aws, "out/file", "");
+    symlink("out", sandbox.path("link")).unwrap();
+    let by_a_link = "files: [{ from: \"prod/tls:key\", path: out/a }, { from: \"prod/tls:key\", path: link/a }]\n";
+    let sandbox = sandbox.file("app.yaml", by_a_link);
+    sandbox.run().refused(78).says(["another entry writes the same file"]);
+    assert!(names(&sandbox).is_empty());
+}

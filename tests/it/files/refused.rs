@@ -1,0 +1,76 @@
+//! Files in memory where the system refuses them (seccomp, an old kernel, a limit): the error says how to avoid them,
+//! and flags that an old kernel does not know are left out.
+
+use super::served;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
+
+/// Installs a seccomp filter as container runtimes do, by which memfd_create answers EPERM, and execs its arguments.
+const SECCOMP: &str = "
+import ctypes, os, platform, struct, sys
+number = {'x86_64': 319, 'aarch64': 279}[platform.machine()]
+load, equal, answer = 0x20, 0x15, 0x06
+steps = [(load, 0, 0, 0), (equal, 0, 1, number), (answer, 0, 0, 0x00050000 | 1), (answer, 0, 0, 0x7fff0000)]
+program = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *step) for step in steps))
+class Filter(ctypes.Structure):
+    _fields_ = [('length', ctypes.c_ushort), ('steps', ctypes.c_void_p)]
+filter = Filter(len(steps), ctypes.addressof(program))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(filter), 0, 0) == 0, os.strerror(ctypes.get_errno())
+os.execvp(sys.argv[1], sys.argv[1:])
+";
+
+/// A launch with a file in memory, whose entry is on line 2.
+fn with_file(settings: &str, wrapper: &[&str]) -> Outcome {
+    let declaration = format!("files:\n  - {{ from: \"prod/tls:key\", env: F{settings} }}\n");
+    let aws = served();
+    let sandbox = Sandbox::new().aws(&aws).file("app.yaml", declaration).args(["-f", "app.yaml"]);
+    sandbox.script("cat \"$F\"").through(wrapper).spawn_copy().wait()
+}
+
+#[test]
+fn a_system_that_refuses_files_in_memory_is_told_with_the_way_out() {
+    let limited = |limit: &str| format!("ulimit -n {limit}; exec \"$@\"");
+    let (below, none) = (limited("64"), limited("100"));
+    let strace = ["strace", "-o", "/dev/null", "-e", "trace=memfd_create", "-e"];
+    let wrappers: [(&[&str], &str); 5] = [
+        (&["python3", "-c", SECCOMP], "seccomp"),
+        (&[&strace[..], &["inject=memfd_create:error=ENOSYS"]].concat(), "`path`"),
+        (&[&strace[..], &["inject=memfd_create:error=EPERM"]].concat(), "`path`"),
+        (&["/bin/sh", "-c", &below, "sh"], "64"),
+        (&["/bin/sh", "-c", &none, "sh"], "100"),
+    ];
+    for (wrapper, fact) in wrappers {
+        if skip::can(&[wrapper, &["true"]].concat(), "a system without files in memory") {
+            with_file("", wrapper).refused(78).says(["F (app.yaml:2", fact, "`path`"]);
+        }
+    }
+}
+
+#[test]
+fn a_flag_that_the_kernel_does_not_know_is_done_without() {
+    let wrapper =
+        ["strace", "-o", "/dev/null", "-e", "trace=memfd_create", "-e", "inject=memfd_create:error=EINVAL:when=1"];
+    if skip::can(&[&wrapper[..], &["true"]].concat(), "an old kernel") {
+        with_file("", &wrapper).launched_silently().printed("the key\n");
+    }
+}
+
+#[test]
+fn an_owner_that_may_not_be_set_or_does_not_exist_and_a_mode_that_is_none_are_told() {
+    let Some(nobody) = skip::as_nobody() else { return };
+    with_file(", owner: root", &nobody).refused(78).says(["F (app.yaml:2", "owner"]);
+    for (settings, facts) in [
+        (", owner: no-such-user", ["F (app.yaml:2", "user \"no-such-user\" is not in /etc/passwd"]),
+        (", owner: \"0:no-such-group\"", ["F (app.yaml:2", "group \"no-such-group\" is not in /etc/group"]),
+        (", mode: rw", ["app.yaml:2", "mode"]),
+        (", mode: \"0888\"", ["app.yaml:2", "mode"]),
+        (", mode: \"u+r\"", ["app.yaml:2", "mode"]),
+        (", mode: \"10000\"", ["app.yaml:2", "mode"]),
+        (", mode: \"\"", ["app.yaml:2", "mode"]),
+    ] {
+        with_file(settings, &["env"]).refused(78).says(facts);
+    }
+}

@@ -1,0 +1,103 @@
+//! The exec of the command: the same process, its own exit status, its arguments and environment byte for byte.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
+
+use crate::support::aws::served;
+use crate::support::outcome::Status;
+use crate::support::raw;
+use crate::support::sandbox::{CANARY, program, sandbox};
+use crate::support::skip::{pid_1, skipped};
+
+#[test]
+fn the_command_is_the_same_process() {
+    let aws = served();
+    let run = sandbox(&aws).script("echo $$").run();
+    run.launched().printed(format!("{}\n", run.pid));
+    let Some(namespace) = pid_1() else { return };
+    let run = sandbox(&aws).through(namespace).script("echo $$ $A; exit 7").run();
+    run.ended(Status::Exit(7)).printed("1 v\n");
+}
+
+#[test]
+fn the_status_and_the_death_of_the_command_are_our_own() {
+    let aws = served();
+    let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 255].map(|n| (format!("exit {n}"), Status::Exit(n)));
+    let kills = [1, 2, 3, 6, 9, 10, 11, 13, 15].map(|n| (format!("kill -{n} $$"), Status::Signal(n)));
+    for (script, status) in exits.into_iter().chain(kills) {
+        let run = sandbox(&aws).script(&script).case(script).run();
+        run.ended(status);
+        assert!(run.stderr.is_empty(), "{run}");
+    }
+}
+
+#[test]
+fn arguments_reach_the_command_byte_for_byte() {
+    let aws = served();
+    let words: [&[u8]; 17] = [
+        b"",
+        b" ",
+        b"two words",
+        b"new\nline",
+        b"tab\there",
+        b"$HOME",
+        b"${A:-x} $A x:k",
+        b"*",
+        b"it's \"quoted\" `x` \\",
+        b"fo\x80o\xff",
+        b"--",
+        b"--env",
+        b"--help",
+        b"-V",
+        b"-f",
+        b"B=x",
+        "äöü€".as_bytes(),
+    ];
+    let script = "cat /proc/$$/cmdline; :";
+    // The name by which it is called as well.
+    let mut command: Vec<OsString> = ["sh", "-c", script, "zero"].map(OsString::from).to_vec();
+    command.extend(words.iter().map(|word| OsStr::from_bytes(word).to_owned()));
+    let mut wanted = Vec::new();
+    for word in &command {
+        wanted.extend_from_slice(word.as_bytes());
+        wanted.push(0);
+    }
+    let run = sandbox(&aws).command(&command).run();
+    run.launched_silently().printed(wanted);
+}
+
+#[test]
+fn an_environment_that_only_execve_can_make_is_no_crash_and_no_name_is_there_twice() {
+    let run = raw::run(&[b"TWICE=first", b"B=1", b"A=first", b"TWICE=second", b"A=second"]);
+    run.launched().has("B", "1").has("A", CANARY);
+    assert_eq!(run.names(), ["A", "B", "TWICE"]);
+    let run = raw::run(&[b"NOEQUALS", b"", b"=", b"=x", b"B=1"]);
+    run.launched().has("A", CANARY).has("B", "1");
+    let run = raw::run(&[]);
+    run.launched().has("A", CANARY);
+    assert_eq!(run.names(), ["A"]);
+}
+
+#[test]
+fn a_dynamic_build_of_debian_12_runs_on_amazon_linux_2023() {
+    let table = Command::new("readelf").args(["--wide", "--dynamic", "--version-info"]).arg(program()).output();
+    let Ok(table) = table else { return skipped("libraries: readelf is not installed") };
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.contains("ynamic section"), "{table}");
+    let known = ["[libc.so.", "[libgcc_s.so.", "[libm.so.", "[ld-linux"];
+    for library in table.lines().filter(|line| line.contains("(NEEDED)")) {
+        assert!(known.iter().any(|known| library.contains(known)), "{library}");
+    }
+    // The README names Debian 12 (glibc 2.36) and Amazon Linux 2023 (2.34).
+    let minor = |rest: &str| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok();
+    let newest = table.split("GLIBC_2.").skip(1).filter_map(minor).max();
+    let host = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
+    let own = |text: &[u8]| String::from_utf8_lossy(text).trim().strip_prefix("glibc 2.")?.parse::<u32>().ok();
+    match host.ok().and_then(|host| own(&host.stdout)) {
+        Some(minor) if minor <= 36 => {
+            assert!(newest <= Some(34), "glibc 2.{} is needed\n{table}", newest.unwrap_or_default())
+        }
+        _ => skipped("the oldest glibc: this machine's is newer than Debian 12's, or not glibc"),
+    }
+}

@@ -1,0 +1,104 @@
+//! Inheritance of the process: the command has the signals, descriptors, limits and session that it would have without
+//! the program.
+
+use crate::support::aws::served;
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::skip;
+
+/// Asserts that the command prints the same with the program and without it.
+fn sees_the_same(state: impl FnOnce(Sandbox) -> Sandbox) -> String {
+    let aws = served();
+    let sandbox = state(sandbox(&aws));
+    let with = sandbox.run().launched_silently().stdout();
+    let without = sandbox.control().launched().stdout();
+    assert!(!without.is_empty());
+    assert_eq!(with, without);
+    with
+}
+
+fn status_lines(pattern: &str) -> [String; 4] {
+    let pattern = format!("^({pattern}):");
+    ["grep", "-E", &pattern, "/proc/self/status"].map(str::to_owned)
+}
+
+/// The standard signals of a mask in /proc/self/status; the C library reserves some of the others.
+fn bits(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    u64::from_str_radix(line.unwrap().trim_start_matches(':').trim(), 16).unwrap() & 0x7fff_ffff
+}
+
+#[test]
+fn signals_are_ignored_and_blocked_as_inherited() {
+    const SIGPIPE: u64 = 1 << (13 - 1);
+    // All the others that are special here.
+    let several = "HUP,INT,QUIT,TERM,TTOU,USR1,CHLD,SEGV";
+    for (option, ignored, blocked) in [
+        ("--default-signal=PIPE", Some(0), Some(0)),
+        ("--ignore-signal=PIPE", Some(SIGPIPE), Some(0)),
+        (&format!("--ignore-signal={several}"), None, Some(0)),
+        ("--block-signal=TTIN,ILL,TERM,INT,USR2,CHLD,PIPE", Some(0), None),
+    ] {
+        let wrapper = ["env", option];
+        if !skip::can(&[wrapper[0], wrapper[1], "true"], "ignored and blocked signals") {
+            return;
+        }
+        let state = status_lines("SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt");
+        let status = sees_the_same(|sandbox| sandbox.through(wrapper).command(state));
+        for (name, expected) in [("SigIgn", ignored), ("SigBlk", blocked)] {
+            let found = bits(&status, name);
+            assert!(expected.map_or(found != 0, |expected| found == expected), "{option}: {status}");
+        }
+    }
+}
+
+#[test]
+fn descriptors_limits_privileges_and_the_working_directory_are_as_inherited() {
+    let privileges = "Umask|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|THP_enabled|Threads";
+    for (preparation, command) in [
+        ("exec \"$@\"", "exec ls /proc/self/fd".to_owned()),
+        ("exec \"$@\" 3<below/file 5</dev/zero 9>>appended", "cat <&3; exec ls /proc/self/fd".to_owned()),
+        ("ulimit -c 0; ulimit -n 200; exec \"$@\"", "exec cat /proc/self/limits".to_owned()),
+        ("umask 027; exec \"$@\"", format!("exec grep -E '^({privileges}):' /proc/self/status")),
+        ("cd below; exec \"$@\"", "pwd -P; ls".to_owned()),
+        ("exec nice -n 5 \"$@\"", "exec nice".to_owned()),
+    ] {
+        sees_the_same(|sandbox| {
+            sandbox.file("below/file", "text\n").prepared_by(preparation).script(&command).case(preparation)
+        });
+    }
+}
+
+#[test]
+fn parent_process_group_session_terminal_and_children_are_as_inherited() {
+    let aws = served();
+    let sandbox = sandbox(&aws).command(["cat", "/proc/self/stat", "/proc/thread-self/children"]);
+    // State, parent, process group, session, terminal, its foreground group.
+    let [with, without] = [sandbox.run(), sandbox.control()].map(|run| {
+        let stat = run.launched().stdout();
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        // There are no children.
+        assert!(fields.ends_with('\n'), "{run}");
+        let fields: Vec<&str> = fields.split(' ').take(6).collect();
+        fields.join(" ").replace(&run.pid.to_string(), "PID")
+    });
+    assert_eq!(with, without);
+    assert!(with.contains(" PID "), "{with}");
+}
+
+#[test]
+fn socket_activation_the_notify_socket_and_the_watchdog_are_left_intact() {
+    let aws = served();
+    let run = sandbox(&aws)
+        .file("socket", "the socket\n")
+        .prepared_by(
+            "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web NOTIFY_SOCKET=@/org/example/notify WATCHDOG_PID=$$ \
+             WATCHDOG_USEC=1000000 exec \"$@\" 3<socket",
+        )
+        .arg("--clean-env")
+        .script(
+            "echo $((LISTEN_PID == $$)) $LISTEN_FDS $LISTEN_FDNAMES; cat <&3
+             echo $NOTIFY_SOCKET $((WATCHDOG_PID == $$)) $WATCHDOG_USEC",
+        )
+        .run();
+    run.launched_silently().printed("1 1 web\nthe socket\n@/org/example/notify 1 1000000\n");
+}

@@ -1,0 +1,162 @@
+//! Secrets do not leak: not into a core dump, /proc, standard error at any verbosity, files or the command line.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::support::aws::fault;
+use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::aws::{Aws, served};
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox, hanging, held, sandbox};
+use crate::support::skip;
+
+const OTHER_USER: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+/// A launch whose core may have any size; its command dumps core itself.
+fn dumping(aws: &Aws) -> Sandbox {
+    sandbox(aws).prepared_by("ulimit -c unlimited; exec \"$@\"").script("kill -ABRT $$")
+}
+
+fn cores(sandbox: &Sandbox) -> usize {
+    let files = fs::read_dir(sandbox.path("")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("core")).count()
+}
+
+#[test]
+fn no_signal_leaves_a_core() {
+    // The credentials are in its memory from the start, so any core would hold a secret.
+    let aws = hanging();
+    let control = dumping(&aws);
+    control.control().ended(Status::Signal(6));
+    if cores(&control) == 0 {
+        return skip::skipped("a core dump: cores are not written into the working directory here");
+    }
+    for signal in [Signal::SIGQUIT, Signal::SIGABRT, Signal::SIGFPE] {
+        let aws = hanging();
+        let sandbox = dumping(&aws);
+        let running = sandbox.spawn();
+        aws.await_calls(1);
+        running.ends_by(signal);
+        assert_eq!(cores(&sandbox), 0, "{signal}");
+    }
+}
+
+#[test]
+fn another_process_of_the_same_user_cannot_look_into_it() {
+    if !skip::can(&[&OTHER_USER[..], &["true"]].concat(), "a process of another user") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let pipe = sandbox.path("pipe");
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    let sandbox = sandbox.mode("pipe", 0o644).arg("-f").arg(&pipe).through(OTHER_USER);
+    let sandbox = sandbox.script("head -c 1 /proc/$$/environ | wc -c");
+    let running = sandbox.spawn_copy();
+    // Opening it for writing returns when it is opened for reading, before there is any value.
+    let mut writer = File::options().write(true).open(pipe).unwrap();
+    for file in ["mem", "environ"] {
+        let mut reader = Command::new(OTHER_USER[0]);
+        let reader = reader.args(&OTHER_USER[1..]).args(["head", "-c", "1"]).arg(running.proc(file)).env("LC_ALL", "C");
+        let output = reader.output().unwrap();
+        let denied = String::from_utf8_lossy(&output.stderr).contains("Permission denied");
+        assert!(!output.status.success() && denied, "{file}: {output:?}");
+    }
+    writer.write_all(b"env: { A: { value: v } }").unwrap();
+    drop(writer);
+    // The command is a process as any other.
+    running.wait().launched_silently().printed("1\n");
+}
+
+#[test]
+fn a_pipe_of_its_own_is_read_although_others_cannot_look_into_it() {
+    let wrapper =
+        [&OTHER_USER[..], &["bash", "-c", "exec \"$0\" -f <(echo 'env: { A: { value: v } }') \"$@\""]].concat();
+    if !skip::can(&[&OTHER_USER[..], &["bash", "-c", "true"]].concat(), "a pipe of another user") {
+        return;
+    }
+    Sandbox::new().through(wrapper).spawn_copy().wait().launched_silently().has("A", "v");
+}
+
+#[test]
+fn no_command_line_holds_a_value() {
+    let aws = held();
+    let sandbox = Sandbox::new().aws(&aws).resolve("A=x").script("cat /proc/$$/cmdline; :");
+    let running = sandbox.spawn();
+    aws.await_calls(1);
+    let launcher = fs::read_to_string(running.proc("cmdline")).unwrap();
+    assert!(launcher.contains("A=x") && !launcher.contains(CANARY), "{launcher}");
+    aws.release();
+    let command = running.wait().launched().stdout();
+    assert!(command.contains("cmdline"), "{command}");
+}
+
+#[test]
+fn no_log_of_the_sdk_and_no_verbose_line_holds_a_value() {
+    let logging = |aws: &Aws| {
+        let sandbox = Sandbox::new().aws(aws).env("LOG_SENSITIVE_BODIES", "true").env("RUST_LOG", "trace");
+        sandbox.env("RUST_BACKTRACE", "full")
+    };
+    for secret in [
+        Secret::json(r#"{"k":"v"}"#).after([fault::internal_error()]),
+        Secret::binary(format!(r#"{{"k":"{CANARY}"}}"#)),
+    ] {
+        let run = logging(&Aws::start().secret("x", secret)).resolve("A=x:k").run();
+        run.launched_silently().has("RUST_LOG", "trace");
+    }
+    let aws = served();
+    for reference in ["A=x:nope", "A=x:$[*]", "A=x:k:AWSPENDING"] {
+        logging(&aws).args(["-vv"]).resolve(reference).run().refused(78).says(["A", "x"]);
+    }
+    let declaration = format!("env:\n  A: {{ from: \"x:nope\", default: {CANARY} }}\n");
+    let run = logging(&aws).args(["-vv"]).declaration(&declaration).resolve("NAME=x").run();
+    run.launched().has("A", CANARY).says(["NAME", "x", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
+}
+
+/// Every path below a directory.
+fn listing(directory: &Path) -> Vec<String> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            paths.extend(listing(&path));
+        }
+        paths.push(path.display().to_string());
+    }
+    paths.sort_unstable();
+    paths
+}
+
+#[test]
+fn no_file_is_written() {
+    let aws = served();
+    let sandbox = sandbox(&aws);
+    let root = sandbox.home().parent().unwrap().to_owned();
+    let before = listing(&root);
+    sandbox.run().launched();
+    assert_eq!(listing(&root), before);
+}
+
+#[test]
+fn a_file_that_is_broken_is_not_quoted_where_it_holds_values() {
+    for (name, content) in [
+        ("local.json", format!(r#"{{"x": "{CANARY}",,}}"#)),
+        ("local.json", format!(r#"["{CANARY}"]"#)),
+        ("local.yaml", format!("x: [{CANARY}\ny: }}\n")),
+        ("local.yaml", format!("- {CANARY}\n")),
+        ("local.json", format!(r#"{{"x": {{"$binary": "{CANARY}"}}}}"#)),
+        ("local.json", format!(r#"{{"x": {{"$stages": "{CANARY}"}}}}"#)),
+    ] {
+        let run = Sandbox::new().file(name, &content).args(["--local", name]).resolve("A=x").run();
+        assert!(run.stdout.is_empty(), "{content}: {run}");
+        assert!(matches!(run.status, Status::Exit(64 | 78)), "{content}: {run}");
+    }
+    let run = Sandbox::new().declaration(&format!("env:\n  A: {{ value: [{CANARY}] }}\n")).run();
+    run.refused(78).says(["secrets-exec.yaml:2"]);
+}

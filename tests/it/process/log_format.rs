@@ -1,0 +1,106 @@
+//! `--log-format json`: each line on standard error is one JSON object, whatever prints it and however early.
+
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, served};
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox, hanging, sandbox};
+
+const JSON: [&str; 2] = ["--log-format", "json"];
+
+fn local() -> Sandbox {
+    Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x")
+}
+
+fn only_event(run: &Outcome) -> Value {
+    let mut events = run.events();
+    assert_eq!(events.len(), 1, "{run}");
+    events.remove(0)
+}
+
+#[test]
+fn a_warning_is_an_object_with_time_level_event_and_message() {
+    let before = SystemTime::now();
+    let run = local().args(JSON).run();
+    let event = only_event(run.launched());
+    assert_eq!((&event["level"], &event["event"]), (&json!("warning"), &json!("warning")));
+    assert!(event["message"].as_str().unwrap().contains("local.json"), "{event}");
+    assert_eq!(event["logger"], "secrets-exec");
+    let time = event["time"].as_str().unwrap();
+    assert_eq!(time.len(), "2026-11-21T10:00:00.000Z".len(), "{time}");
+    let time = humantime::parse_rfc3339(time).unwrap();
+    assert!(time + Duration::from_millis(1) >= before && time <= SystemTime::now(), "{event}");
+}
+
+#[test]
+fn each_error_is_an_object_with_its_variables_its_secret_its_remedies_and_the_exit_status() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"password":"p"}"#));
+    let aws = aws.secret("y", Secret::failing(fault::denied("y")));
+    let sandbox = Sandbox::new().aws(&aws).args(JSON);
+    let run = sandbox.resolve("A=x:pasword").resolve("B=x:pasword").resolve("C=y:k").run();
+    run.refused(78);
+    let events = run.events();
+    let of = |names: &[&str]| -> Vec<_> { events.iter().filter(|event| event["variables"] == json!(names)).collect() };
+    let [error] = of(&["A", "B"])[..] else { panic!("{run}") };
+    assert_eq!((&error["level"], &error["status"], &error["secret"]), (&json!("error"), &json!(78), &json!("x")));
+    assert!(error["help"][0].as_str().unwrap().contains("password"), "{error}");
+    assert_eq!(error["entries"].as_array().unwrap().len(), 2, "{error}");
+    assert_eq!(of(&["C"]).len(), 1, "{run}");
+    assert!(events.iter().all(|event| event["status"] == 78), "{run}");
+    assert!(!run.stderr().contains("secrets-exec: "), "{run}");
+}
+
+#[test]
+fn the_variable_the_declaration_and_the_flag_set_the_format_in_that_order() {
+    for arguments in [&["completions", "tcsh"][..], &["--nope"], &["-e", "A"]] {
+        let run = Sandbox::new().args(arguments).bare().env("SECRETS_EXEC_LOG_FORMAT", "json").run();
+        assert!(!run.refused(64).events().is_empty());
+    }
+    let declaration = "defaults: { log-format: json }\n";
+    assert_eq!(only_event(local().declaration(declaration).run().launched())["level"], "warning");
+    for overridden in [local().declaration(declaration), local().env("SECRETS_EXEC_LOG_FORMAT", "json")] {
+        overridden.args(["--log-format", "text"]).run().launched().says(["secrets-exec: warning: "]);
+    }
+    // The errors of the declaration have it as well.
+    let run = local().declaration(&format!("{declaration}env:\n  B: {{ form: x }}\n")).run();
+    let event = run.refused(78).events().remove(0);
+    assert!(event["message"].as_str().unwrap().contains("secrets-exec.yaml:3"), "{event}");
+    let run = local().args(["--log-format", "jsno"]).run();
+    run.refused(64).says(["secrets-exec: error: --log-format", "text or json"]);
+}
+
+#[test]
+fn verbose_lines_are_objects_and_the_lines_of_the_command_are_left_as_they_are() {
+    let aws = served();
+    let run = sandbox(&aws).args(JSON).arg("-vv").run();
+    let events = run.launched().events();
+    assert!(events.len() > 2 && events.iter().all(|event| event["level"] == "info"), "{run}");
+    let run = local().args(JSON).arg("-q").target_writes_stderr().script("echo plain >&2").run();
+    assert_eq!(run.launched().stderr(), "plain\n");
+}
+
+#[test]
+fn check_export_and_policy_have_the_format() {
+    let check = Sandbox::new().arg("check").local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x").args(JSON).bare();
+    assert!(!check.run().launched().events().is_empty());
+    for command in [&["export", "--format", "json"][..], &["policy"]] {
+        let run = Sandbox::new().args(command).args(JSON).args(["-e", "A=x:$["]).bare().run();
+        assert!(!run.refused(64).events().is_empty());
+    }
+}
+
+#[test]
+fn the_line_of_a_signal_is_an_object() {
+    let aws = hanging();
+    let running = sandbox(&aws).args(JSON).spawn();
+    aws.await_calls(1);
+    let event = only_event(&running.ends_by(Signal::SIGTERM));
+    assert_eq!((&event["event"], &event["signal"]), (&json!("signal"), &json!("SIGTERM")));
+    let message = event["message"].as_str().unwrap();
+    assert!(message.starts_with("SIGTERM after ") && message.contains("nothing was started"), "{message}");
+}

@@ -1,0 +1,14 @@
+//! The process: exec, signals, inheritance, limits, streams, and what is said while it resolves.
+
+mod exec;
+mod inheritance;
+mod interrupted;
+mod leaks;
+mod limits;
+mod log_format;
+mod long_wait;
+mod signals;
+mod signals_before_exec;
+mod stalled_files;
+mod streams;
+mod trace;

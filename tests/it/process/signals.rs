@@ -1,0 +1,67 @@
+//! Signals that arrive while a request hangs: those that end the program (see `interrupted`), and those that do not.
+
+use nix::sys::signal::{Signal, kill};
+
+use crate::support::aws::Aws;
+use crate::support::sandbox::{self, Sandbox, held};
+use crate::support::skip;
+
+/// A launch whose command creates a file.
+fn sandbox(aws: &Aws) -> Sandbox {
+    sandbox::sandbox(aws).script("touch started")
+}
+
+fn has_started(sandbox: &Sandbox) -> bool {
+    sandbox.path("started").exists()
+}
+
+#[test]
+fn a_signal_that_was_ignored_on_entry_stays_ignored() {
+    let wrapper = ["env", "--ignore-signal=TERM,INT,HUP,QUIT"];
+    if !skip::can(&[&wrapper[..], &["true"]].concat(), "ignored signals") {
+        return;
+    }
+    for namespace in [Some(Vec::new()), skip::pid_1().map(Vec::from)].into_iter().flatten() {
+        let aws = held();
+        let sandbox = sandbox(&aws).through([&namespace[..], &wrapper].concat());
+        let running = sandbox.spawn();
+        aws.await_calls(1);
+        let process = if namespace.is_empty() { running.pid() } else { running.child() };
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+            kill(process, signal).unwrap();
+        }
+        aws.release();
+        running.wait().launched_silently();
+        assert!(has_started(&sandbox), "{namespace:?}");
+    }
+}
+
+#[test]
+fn a_signal_that_was_blocked_on_entry_stays_pending() {
+    let wrapper = ["env", "--block-signal=TERM"];
+    if !skip::can(&[wrapper[0], wrapper[1], "true"], "a blocked signal") {
+        return;
+    }
+    let aws = held();
+    let sandbox = sandbox(&aws).through(wrapper).command(["grep", "ShdPnd", "/proc/self/status"]);
+    let running = sandbox.spawn();
+    aws.await_calls(1);
+    running.signal(Signal::SIGTERM);
+    aws.release();
+    running.wait().launched_silently().printed("ShdPnd:\t0000000000004000\n");
+}
+
+#[test]
+fn signals_that_end_nothing_by_default_and_a_stop_do_not_end_it() {
+    let aws = held();
+    let sandbox = sandbox(&aws);
+    let running = sandbox.spawn();
+    aws.await_calls(1);
+    for signal in [Signal::SIGCHLD, Signal::SIGWINCH, Signal::SIGURG, Signal::SIGCONT, Signal::SIGSTOP] {
+        running.signal(signal);
+    }
+    aws.release();
+    running.signal(Signal::SIGCONT);
+    running.wait().launched();
+    assert!(has_started(&sandbox));
+}

@@ -1,0 +1,47 @@
+//! Configuration files whose read never returns, as on a hanging file system: the deadline holds.
+
+use std::time::Duration;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::support::aws::served;
+use crate::support::deadline::{ends_within, keeps_to};
+use crate::support::sandbox::{Sandbox, sandbox};
+
+const TIMEOUT: Duration = Duration::from_millis(1200);
+
+/// Adds a pipe without a writer.
+fn with_pipe(sandbox: Sandbox) -> Sandbox {
+    mkfifo(&sandbox.path("pipe"), Mode::from_bits_truncate(0o600)).unwrap();
+    sandbox
+}
+
+#[test]
+fn a_pipe_without_a_writer_is_given_up_at_the_deadline_and_named() {
+    let aws = served();
+    let plain = || sandbox(&aws);
+    let no_keys = || plain().env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let web_identity = no_keys().env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
+    let agent = Sandbox::new().arg(format!("--agent={}", aws.agent())).resolve("A=x:k");
+    for (sandbox, name, awaited) in [
+        (plain(), "AWS_CONFIG_FILE", "the AWS configuration files"),
+        (web_identity, "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS credentials"),
+        (agent, "AWS_TOKEN", "the token of the Secrets Manager Agent"),
+        (plain().endpoint("https://localhost:1"), "AWS_CA_BUNDLE", "secret x in us-east-1"),
+    ] {
+        let pipe = sandbox.path("pipe").display().to_string();
+        let value = if name == "AWS_TOKEN" { format!("file://{pipe}") } else { pipe };
+        let run = ends_within(TIMEOUT, with_pipe(sandbox.env(name, value).case(awaited)));
+        run.refused(75).says([&format!("timed out while waiting for {awaited}: a file"), "does not answer"]);
+    }
+    let local = with_pipe(Sandbox::new().resolve("A=x:k").args(["--local", "pipe"]));
+    ends_within(TIMEOUT, local).refused(75).says(["timed out while waiting for the file pipe (--local)"]);
+}
+
+#[test]
+fn the_default_timeout_in_lambda_ends_before_its_init_phase_of_10_seconds() {
+    let aws = served();
+    let sandbox = sandbox(&aws).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001").env("AWS_CONFIG_FILE", "pipe");
+    keeps_to(Duration::from_secs(8), &with_pipe(sandbox)).refused(75).says(["timed out"]);
+}

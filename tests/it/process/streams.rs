@@ -1,0 +1,50 @@
+//! Standard streams that are closed, full or broken: no panic, the right status, the right descriptors.
+
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
+
+fn launching(redirection: &str) -> Sandbox {
+    let sandbox = Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x");
+    sandbox.prepared_by(&format!("exec \"$@\" {redirection}"))
+}
+
+#[test]
+fn a_closed_stream_is_dev_null_in_the_target_and_no_file_takes_its_place() {
+    for (descriptor, redirection) in [(0, "<&-"), (1, ">&-"), (2, "2>&-")] {
+        let sandbox =
+            launching(redirection).script(&format!("found=$(readlink /proc/$$/fd/{descriptor}); echo $found > found"));
+        sandbox.run().launched();
+        assert_eq!(std::fs::read_to_string(sandbox.path("found")).unwrap(), "/dev/null\n", "{redirection}");
+    }
+    let sandbox = launching("<&- >&- 2>&-").script("ls -l /proc/$$/fd > found; exit 7");
+    sandbox.run().ended(Status::Exit(7));
+    let found = std::fs::read_to_string(sandbox.path("found")).unwrap();
+    assert!(!found.contains("local.json") && !found.contains("socket"), "{found}");
+}
+
+#[test]
+fn a_standard_error_that_is_closed_or_full_changes_no_status() {
+    for redirection in ["2>&-", "2>/dev/full"] {
+        launching(redirection).resolve("B=gone").run().ended(Status::Exit(78)).printed("");
+    }
+    // A warning (--local) that cannot be written.
+    launching("2>/dev/full").run().launched().has("A", CANARY);
+}
+
+#[test]
+fn help_to_a_standard_output_that_is_closed_full_or_unread_is_no_panic() {
+    for redirection in [">&-", ">/dev/full"] {
+        for option in ["--help", "--version"] {
+            let run = Sandbox::new().prepared_by(&format!("exec \"$@\" {redirection}")).arg(option).bare().run();
+            assert!(
+                matches!(run.status, Status::Exit(status) if status != 70 && status < 100),
+                "{option} {redirection}: {run}"
+            );
+        }
+    }
+    let unread = "{ until [ -e closed ]; do :; done; \"$@\"; echo $? >status; } | { exec <&-; : >closed; }; cat status";
+    let run = Sandbox::new().prepared_by(unread).arg("--help").bare().run();
+    // The shell reports a death by SIGPIPE as 141; success is as good.
+    let status = run.launched().stdout();
+    assert!(["0\n", "74\n", "141\n"].contains(&status.as_str()), "{run}");
+}

@@ -1,0 +1,92 @@
+//! The facts that are a change, and those that are none. Each test ends with a change, so that an earlier start would be in the record.
+
+use crate::support::aws::agent::TOKEN;
+use crate::support::aws::{Aws, Version};
+use crate::support::rotating::{Rotating, SLEEPER, polled_on_request, rotating, secret, served};
+use crate::support::sandbox::{self, CANARY, Sandbox};
+
+#[test]
+fn only_a_new_version_with_another_value_is_a_change() {
+    for (polled, starts, what) in [
+        (&[("v1", "one")][..], &["one", "last"][..], "the same version is no change"),
+        (&[("v1", "two")], &["one", "last"], "the value of a version does not change"),
+        (&[("v2", "one"), ("v3", "one")], &["one", "last"], "new versions with the same value are no change"),
+        (&[("v2", "two"), ("v1", "one")], &["one", "two", "one", "last"], "a version that returns is a change"),
+    ] {
+        let aws = served();
+        let run = Rotating::start(rotating(&aws, "restart"));
+        for (version, value) in polled {
+            run.rotate(&aws, version, value);
+        }
+        run.rotate(&aws, "v9", "last");
+        assert_eq!(run.values(starts.len()), starts, "{what}");
+        run.end();
+    }
+}
+
+#[test]
+fn several_secrets_that_change_together_are_one_change() {
+    let aws = served().secret("y", secret("w1", "one"));
+    let run = Rotating::start(rotating(&aws, "restart").resolve("B=y:k").arg("-v"));
+    aws.rotate("y", secret("w2", "two"));
+    run.rotate(&aws, "v2", "two");
+    assert_eq!(run.values(2), ["one", "two"]);
+    run.rotate(&aws, "v3", "last");
+    assert_eq!(run.values(3), ["one", "two", "last"]);
+    let outcome = run.end();
+    outcome.says(["secret x has version v2 after v1: A", "secret y has version w2 after w1: B", "A and B changed"]);
+}
+
+#[test]
+fn a_change_that_reverts_within_the_splay_does_nothing() {
+    let aws = served();
+    let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--splay", "1000h"]));
+    run.rotate(&aws, "v2", "two");
+    run.rotate(&aws, "v1", "one");
+    assert_eq!(run.children(), [run.command(0)]);
+    let outcome = run.end();
+    outcome.says(["the values are again those that /bin/sh has"]);
+    assert_eq!(outcome.stderr().matches(" started with").count(), 1, "{outcome}");
+}
+
+#[test]
+fn parameters_are_compared_by_version_number_and_may_appear_below_a_path() {
+    let value = |text: &str| Version::text(&format!("{CANARY}/{text}"));
+    let aws = Aws::start().parameter("/one", &[value("1")]).parameter("/app/b", &[value("1")]);
+    let sandbox = Sandbox::new().aws(&aws).resolve("A=ssm:/one").args(["--env-from", "ssm:/app/", "-vv"]);
+    let script = "echo start $A $$ [$C] >> record; exec sleep 1000";
+    let run = Rotating::start(polled_on_request(sandbox, "restart").script(script));
+    run.poll(&aws);
+    aws.rotate_parameter("/one", &[value("1"), value("2")]);
+    run.poll(&aws);
+    assert_eq!(run.values(2)[1], format!("{CANARY}/2"));
+    aws.rotate_parameter("/app/c", &[value("new")]);
+    run.poll(&aws);
+    assert_eq!(run.awaits(3)[2][3], format!("[{CANARY}/new]"));
+    // Without a value, as the sandbox asserts.
+    run.end().says(["parameter /one has version 2 after 1: A"]);
+}
+
+#[test]
+fn a_local_file_is_read_again() {
+    let document = |value: &str| format!(r#"{{"x":{{"k":"{CANARY}/{value}"}}}}"#);
+    let sandbox = Sandbox::new().local(&document("one")).resolve("A=x:k").script(SLEEPER);
+    let run = Rotating::start(polled_on_request(sandbox, "restart").arg("-v"));
+    run.request();
+    std::fs::write(run.sandbox.path("local.json"), document("two")).unwrap();
+    run.request();
+    assert_eq!(run.values(2)[1], format!("{CANARY}/two"));
+    // Its versions have no ids.
+    run.end().says(["secret x changed: A"]);
+}
+
+#[test]
+fn the_agent_is_asked_again() {
+    let aws = served();
+    let sandbox = sandbox::sandbox(&aws).arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", TOKEN);
+    let run = Rotating::start(polled_on_request(sandbox.script(SLEEPER), "restart"));
+    run.rotate(&aws, "v2", "two");
+    assert_eq!(run.values(2), ["one", "two"]);
+    run.end();
+    assert!(aws.reads().is_empty());
+}

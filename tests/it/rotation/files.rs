@@ -1,0 +1,167 @@
+//! Files with a path: replaced before a start or before the signal of `signal=NAME`, and removed at the end if they are still ours.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use nix::sys::signal::Signal;
+
+use crate::support::aws::Aws;
+use crate::support::outcome::{Outcome, Status};
+use crate::support::record;
+use crate::support::rotating::{self, Rotating, polled_on_request, secret};
+use crate::support::sandbox::Sandbox;
+
+/// Records the file and a variable at its start and at each SIGHUP.
+const READER: &str = "exec 2>/dev/null; trap 'echo hup $(cat file) >> record' HUP; \
+                      echo start $(cat file) $$ [$O] >> record; while :; do sleep 1000 & wait $!; done";
+
+const DECLARATION: &str = "\
+env:
+  A: { from: \"z:k\" }
+  O: { from: \"y:k\", optional: true }
+files:
+  - { from: \"x:k\", path: file }
+  - { from: \"y:k\", path: optional, optional: true }
+";
+
+fn served() -> Aws {
+    rotating::served().secret("z", secret("u1", "one"))
+}
+
+fn sandbox(aws: &Aws, mode: &str) -> Sandbox {
+    polled_on_request(Sandbox::new().aws(aws).declaration(DECLARATION), mode).script(READER)
+}
+
+/// The names in the working directory, without those that the test has made.
+fn names(sandbox: &Sandbox) -> Vec<String> {
+    let names = fs::read_dir(sandbox.path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| !["record", "secrets-exec.yaml", "app"].contains(&&**name)).collect();
+    names.sort();
+    names
+}
+
+/// Waits for the end, and asserts that no file is left.
+fn leaves_none(run: Rotating, status: i32) -> Outcome {
+    let Rotating { sandbox, running } = run;
+    let outcome = running.wait();
+    outcome.ended(Status::Exit(status));
+    assert_eq!(names(&sandbox), [""; 0], "{outcome}");
+    outcome
+}
+
+#[test]
+fn files_and_variables_have_the_new_values_at_the_new_start_and_no_copy_is_left() {
+    let aws = served();
+    let run = Rotating::start(sandbox(&aws, "restart"));
+    run.rotate(&aws, "v2", "two");
+    assert_eq!(run.awaits(2)[1][1], "two");
+    // An optional entry comes and goes with its secret.
+    aws.rotate("y", secret("w1", "there"));
+    run.poll(&aws);
+    assert_eq!(run.awaits(3)[2][3], "[there]");
+    assert_eq!(run.text("optional"), "there");
+    aws.delete("y");
+    run.poll(&aws);
+    assert_eq!(run.awaits(4)[3][3], "[]");
+    record::await_fact("the removal of the replaced files", || names(&run.sandbox) == ["file"]);
+    run.end();
+}
+
+#[test]
+fn the_files_are_removed_at_every_end() {
+    let aws = served();
+    for mode in ["restart", "exit", "signal=HUP"] {
+        let run = Rotating::start(sandbox(&aws, mode));
+        assert!(run.has("file"));
+        run.running.signal(Signal::SIGTERM);
+        leaves_none(run, 143);
+    }
+    // By itself.
+    leaves_none(Rotating::start(sandbox(&aws, "restart").script("echo start >> record; exit 4")), 4);
+    // For a change.
+    let run = Rotating::start(sandbox(&aws, "exit"));
+    run.rotate(&aws, "v2", "two");
+    leaves_none(run, 75);
+    // At a first start that fails.
+    let sandbox = sandbox(&aws, "restart").file("file", "before").executable("app", "#!/no/such/interpreter\n");
+    let sandbox = sandbox.command(["./app"]);
+    sandbox.run().ended(Status::Exit(126));
+    assert_eq!(names(&sandbox), [""; 0]);
+}
+
+#[test]
+fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
+    let reader = format!("#!/bin/sh\n{READER}\n");
+    for (new, status) in [(None, 127), (Some("#!/no/such/interpreter\n"), 126)] {
+        let aws = served();
+        let run = Rotating::start(sandbox(&aws, "restart").executable("app", &reader).command(["./app"]));
+        fs::remove_file(run.sandbox.path("app")).unwrap();
+        let run = match new {
+            Some(new) => Rotating { sandbox: run.sandbox.executable("app", new), ..run },
+            None => run,
+        };
+        run.rotate(&aws, "v2", "two");
+        let says = ["./app was stopped for new values, and cannot be started again: file changed", "error: ./app"];
+        leaves_none(run, status).says(says);
+    }
+}
+
+#[test]
+fn a_file_that_another_process_put_in_its_place_is_left() {
+    let aws = served();
+    let run = Rotating::start(sandbox(&aws, "restart"));
+    fs::write(run.sandbox.path("theirs"), "theirs").unwrap();
+    fs::rename(run.sandbox.path("theirs"), run.sandbox.path("file")).unwrap();
+    run.running.signal(Signal::SIGTERM);
+    let Rotating { sandbox, running } = run;
+    running.wait();
+    assert_eq!(fs::read_to_string(sandbox.path("file")).unwrap(), "theirs");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_leaves_the_command_as_it_is_until_it_can() {
+    for (mode, word) in [("restart", "start"), ("signal=HUP", "hup")] {
+        let aws = served();
+        let run = Rotating::start(sandbox(&aws, mode));
+        let file = run.sandbox.path("file");
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        run.rotate(&aws, "v2", "two");
+        fs::remove_dir(&file).unwrap();
+        run.poll(&aws);
+        assert_eq!(run.awaits(2)[1][..2], [word, "two"]);
+        run.end().says(["the new values cannot be used, so /bin/sh keeps its own", "directory"]);
+    }
+}
+
+#[test]
+fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
+    let aws = served();
+    let run = Rotating::start(sandbox(&aws, "signal=HUP"));
+    let open = fs::File::open(run.sandbox.path("file")).unwrap();
+    let before = open.metadata().unwrap().ino();
+    // A variable of a running command cannot change.
+    aws.rotate("z", secret("u2", "two"));
+    run.poll(&aws);
+    for (at, (version, value)) in [("v2", "two"), ("v3", "three")].into_iter().enumerate() {
+        run.rotate(&aws, version, value);
+        assert_eq!(run.awaits(at + 2)[at + 1], ["hup", value]);
+    }
+    // The old file is whole to a process that has it open, and has no name any more.
+    assert_eq!(std::io::read_to_string(&open).unwrap(), "one");
+    assert_eq!(open.metadata().unwrap().nlink(), 0);
+    assert_ne!(fs::metadata(run.sandbox.path("file")).unwrap().ino(), before);
+    let outcome = run.end();
+    outcome.ended(Status::Exit(143)).says(["note: /bin/sh was sent SIGHUP: file changed"]);
+}
+
+#[test]
+fn a_command_that_the_signal_ends_is_a_warning_with_a_remedy() {
+    let aws = served();
+    let run = Rotating::start(sandbox(&aws, "signal=HUP").script("echo start >> record; exec sleep 1000"));
+    aws.rotate("x", secret("v2", "two"));
+    run.request();
+    let outcome = run.running.wait();
+    outcome.ended(Status::Exit(129));
+    outcome.says(["warning: /bin/sh ended by SIGHUP", "use a signal that /bin/sh handles"]);
+}

@@ -1,0 +1,191 @@
+//! The stop of a command whose secret has changed: the stop signal, the grace period, SIGKILL, and signals that come meanwhile.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::aws::Aws;
+use crate::support::outcome::Status;
+use crate::support::record;
+use crate::support::rotating::{Rotating, rotating, secret, served};
+use crate::support::sandbox::Sandbox;
+use crate::support::skip;
+
+/// A run of a command that records its signals and ends only by the last real-time signal, with status 3.
+fn stubborn(aws: &Aws, mode: &str) -> Sandbox {
+    rotating(aws, mode).args(["--grace", "1h"]).command(record::SIGNALS)
+}
+
+/// Starts it, and rotates until the command has got the stop signal.
+fn stopping(aws: &Aws, sandbox: Sandbox) -> Rotating {
+    let run = Rotating::start(sandbox);
+    aws.rotate("x", secret("v2", "two"));
+    run.request();
+    run.awaits(2);
+    run
+}
+
+#[test]
+fn a_restart_follows_the_end_that_the_stop_signal_asks_for() {
+    for (options, signal) in [(&[][..], "15"), (&["--stop-signal", "QUIT"], "3")] {
+        let aws = served();
+        let run = stopping(&aws, stubborn(&aws, "restart").args(options).case(signal));
+        // Another signal is forwarded, and cancels nothing.
+        run.running.signal(Signal::SIGINT);
+        run.awaits(3);
+        run.running.send(record::END);
+        let lines = run.awaits(5);
+        assert_ne!(lines[0], lines[4], "the same process");
+        run.recorded(&["ready", signal, "2", "64", "ready", "64"]);
+    }
+}
+
+/// A command whose child ignores the stop signal, and which leaves its own process group.
+const LEAVER: &str = "\
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork() == 0: time.sleep(600)
+os.setpgid(0, os.getpgid(os.getppid()))
+print('ready', os.getpid(), file=open('record', 'w'), flush=True)
+time.sleep(600)
+";
+
+#[test]
+fn what_does_not_end_in_the_grace_period_is_killed_before_the_next_start() {
+    for (script, python, what) in [
+        ("exec python3 -c \"$1\"", record::SIGNALS[2], "the command itself"),
+        ("python3 -c \"$1\" & trap 'exit 0' TERM; wait; wait; exit 9", record::SIGNALS[2], "a process of its group"),
+        ("exec python3 -c \"$1\"", LEAVER, "a command that left its group"),
+    ] {
+        let aws = served();
+        // The second start finds no process of the first, and ends with status 1.
+        let second = "[ -e record ] && { [ -e /proc/$(sed -n '1s/ready //p' record) ]; exit $?; }";
+        let sandbox = rotating(&aws, "restart").args(["--grace", "100ms"]).case(what);
+        let run = Rotating::start(sandbox.command(["/bin/sh", "-c", &format!("{second}; {script}"), "sh", python]));
+        aws.rotate("x", secret("v2", "two"));
+        run.request();
+        let outcome = run.running.wait();
+        outcome
+            .ended(Status::Exit(1))
+            .says(["warning: the process group of /bin/sh did not end and is killed (--grace 100ms)"]);
+    }
+}
+
+#[test]
+fn term_in_the_grace_period_cancels_what_follows_and_is_not_forwarded() {
+    for mode in ["restart", "exit"] {
+        let aws = served();
+        let run = stopping(&aws, stubborn(&aws, mode));
+        run.running.signal(Signal::SIGTERM);
+        run.recorded(&["ready", "15", "64"]);
+    }
+}
+
+#[test]
+fn a_second_term_in_the_grace_period_kills() {
+    for mode in ["restart", "exit"] {
+        let aws = served();
+        let Rotating { sandbox, running } = stopping(&aws, stubborn(&aws, mode));
+        running.signal(Signal::SIGTERM);
+        // Two pending signals would be one.
+        let pending = running.proc("status");
+        let is_taken = || {
+            let status = fs::read_to_string(&pending).unwrap();
+            let mask = status.split("ShdPnd:\t").nth(1).and_then(|rest| u64::from_str_radix(&rest[..16], 16).ok());
+            mask.unwrap() & 1 << (libc::SIGTERM - 1) == 0
+        };
+        record::await_fact("the first signal", is_taken);
+        running.signal(Signal::SIGTERM);
+        running.wait().ended(Status::Exit(137)).says(["a second SIGTERM came"]);
+        assert_eq!(record::lines(&sandbox)[1..], ["15"]);
+    }
+}
+
+#[test]
+fn term_before_a_change_is_not_undone_by_a_restart() {
+    for mode in ["restart", "exit"] {
+        let aws = served();
+        let run = Rotating::start(stubborn(&aws, mode).arg("-v"));
+        run.running.signal(Signal::SIGTERM);
+        run.awaits(2);
+        run.rotate(&aws, "v2", "two");
+        run.recorded(&["ready", "15", "64"]).says(["secret x has version v2 after v1"]);
+    }
+}
+
+#[test]
+fn a_stopped_command_is_continued_for_the_stop_signal() {
+    // As PID 1, secrets-exec does not stop with the command.
+    let Some(namespace) = skip::pid_1() else { return };
+    let script = record::until_term()[2].replace(
+        "while True:",
+        "if len(open('record').readlines()) == 1: os.kill(os.getpid(), signal.SIGSTOP)\nelse: sys.exit(4)\nwhile True:",
+    );
+    let aws = served();
+    let sandbox = rotating(&aws, "restart").args(["--grace", "1h"]).command(["python3", "-c", &script]);
+    let run = Rotating::start(sandbox.through(namespace));
+    let supervisor = run.running.child();
+    record::await_fact("a stopped command", || {
+        let children = fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
+        fs::read_to_string(format!("/proc/{}/stat", children.trim())).is_ok_and(|stat| stat.contains(") T "))
+    });
+    aws.rotate("x", secret("v2", "two"));
+    kill(supervisor, Signal::SIGUSR2).unwrap();
+    run.running.wait().ended(Status::Exit(4));
+    assert!(record::lines(&run.sandbox).contains(&"15".to_owned()));
+}
+
+#[test]
+fn secrets_exec_stops_with_the_command_and_is_continued_with_it() {
+    let aws = served();
+    let run = Rotating::start(stubborn(&aws, "restart"));
+    kill(Pid::from_raw(run.awaits(1)[0][1].parse().unwrap()), Signal::SIGSTOP).unwrap();
+    let stat = run.running.proc("stat");
+    record::await_fact("a stopped secrets-exec", || fs::read_to_string(&stat).unwrap().contains(") T "));
+    run.running.signal(Signal::SIGCONT);
+    run.awaits(2);
+    run.recorded(&["ready", "18", "64"]);
+}
+
+#[test]
+fn the_watchdog_of_the_service_manager_is_fed_while_the_command_is_stopped() {
+    for (mode, is_cancelled) in [("restart", false), ("restart", true), ("exit", true)] {
+        let aws = served();
+        let sandbox = stubborn(&aws, mode);
+        let path = sandbox.path("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let next = || {
+            let mut message = [0; 200];
+            let length = socket.recv(&mut message).unwrap();
+            String::from_utf8_lossy(&message[..length]).into_owned()
+        };
+        let feeds = |times| (0..times).for_each(|_| assert_eq!(next(), "WATCHDOG=1"));
+        // Each 10 ms.
+        let run = stopping(&aws, sandbox.env("WATCHDOG_USEC", "20000").env("NOTIFY_SOCKET", &path));
+        let status = next();
+        assert!(status.starts_with("STATUS=") && status.ends_with(" because a secret has changed"), "{status}");
+        feeds(3);
+        if is_cancelled {
+            run.running.signal(Signal::SIGTERM);
+            while next() == "WATCHDOG=1" {}
+            // After the status of the cancelled rotation.
+            feeds(3);
+            run.recorded(&["ready", "15", "64"]);
+            continue;
+        }
+        run.running.send(record::END);
+        run.awaits(4);
+        while next() != "STATUS=" {}
+        feeds(1);
+        // Many intervals of the watchdog, which the command feeds from now on.
+        std::thread::sleep(Duration::from_millis(200));
+        run.recorded(&["ready", "15", "64", "ready", "64"]);
+        socket.set_nonblocking(true).unwrap();
+        assert!(socket.recv(&mut [0; 200]).is_err(), "fed while the command runs");
+    }
+}

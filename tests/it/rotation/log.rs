@@ -1,0 +1,173 @@
+//! The lines of a rotation as JSON, and a standard error that nobody reads.
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::support::aws::{Aws, fault};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::record;
+use crate::support::rotating::{Rotating, rotating, secret, served};
+use crate::support::sandbox::Sandbox;
+
+const JSON: [&str; 2] = ["--log-format", "json"];
+
+/// Rotates once, and ends the run by SIGTERM unless it has ended.
+fn rotated(options: &[&str], mode: &str) -> Outcome {
+    let aws = served();
+    let sandbox = rotating(&aws, mode).args(options).command(record::until_term());
+    let sandbox = sandbox.declaration("files:\n  - { from: 'x:k', path: file }\n");
+    let run = Rotating::start(sandbox);
+    aws.rotate("x", secret("v2", "two"));
+    run.request();
+    run.awaits(2);
+    if mode == "exit" {
+        let outcome = run.running.wait();
+        outcome.ended(Status::Exit(75));
+        return outcome;
+    }
+    if mode == "restart" {
+        run.awaits(3);
+    }
+    let outcome = run.end();
+    outcome.ended(Status::Exit(3));
+    outcome
+}
+
+fn of<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["event"] == name).collect()
+}
+
+fn only<'a>(events: &'a [Value], name: &str) -> &'a Value {
+    let [event] = of(events, name).try_into().unwrap_or_else(|_| panic!("{name} in {events:#?}"));
+    event
+}
+
+#[test]
+fn each_step_is_an_object() {
+    for (mode, expected) in [
+        ("restart", &["started", "changed", "ended", "restarted", "ended"][..]),
+        ("exit", &["started", "changed", "ended", "exiting"]),
+        ("signal=HUP", &["started", "changed", "signalled", "ended"]),
+    ] {
+        let run = rotated(&JSON, mode);
+        let mut events = run.events();
+        // That the file is written to a disk.
+        events.retain(|event| event["event"] != "warning");
+        let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+        assert_eq!(names, expected, "{run}");
+        let changed = &events[1];
+        let versions = (&changed["secret"], &changed["old_version"], &changed["new_version"]);
+        assert_eq!(versions, (&json!("x"), &json!("v1"), &json!("v2")));
+        let consequence = if mode == "signal=HUP" { &events[2] } else { &events[3] };
+        assert_eq!(consequence["variables"], changed["variables"], "{run}");
+        match mode {
+            "restart" => {
+                assert_eq!((&events[2]["status"], &events[2]["pid"]), (&json!(3), &events[0]["pid"]));
+                assert_eq!(consequence["pid"], events[4]["pid"]);
+                assert_ne!(events[0]["pid"], consequence["pid"]);
+            }
+            "exit" => assert_eq!(consequence["status"], 75),
+            _ => assert_eq!(consequence["signal"], "SIGHUP"),
+        }
+    }
+}
+
+#[test]
+fn verbose_adds_the_details_and_quiet_leaves_nothing() {
+    let run = rotated(&["-v"], "restart");
+    run.says(["secret x has version v2 after v1: ", "python3 ended with status 3"]);
+    run.says(["python3 started with the process id "]);
+    assert_eq!(rotated(&["-q"], "restart").stderr(), "");
+    assert_eq!(rotated(&["-q", "--log-format", "json"], "restart").stderr(), "");
+}
+
+#[test]
+fn a_failed_poll_is_one_warning_and_its_end_one_note() {
+    let aws = served();
+    let run = Rotating::start(rotating(&aws, "restart").args(JSON));
+    aws.begin_to_fail("GetSecretValue", fault::denied("x"));
+    run.poll(&aws);
+    run.poll(&aws);
+    aws.recover("GetSecretValue");
+    run.poll(&aws);
+    let outcome = run.end();
+    let events = outcome.events();
+    let failed = only(&events, "poll_failed");
+    let found = (&failed["level"], &failed["variables"], &failed["secret"]);
+    assert_eq!(found, (&json!("warning"), &json!(["A"]), &json!("x")));
+    only(&events, "poll_recovered");
+}
+
+#[test]
+fn two_changes_within_the_splay_are_each_reported_once() {
+    let aws = served().secret("y", secret("w1", "one"));
+    let run = Rotating::start(rotating(&aws, "restart").args(JSON).resolve("B=y:k").args(["--splay", "1000h"]));
+    run.rotate(&aws, "v2", "two");
+    aws.rotate("y", secret("w2", "two"));
+    run.poll(&aws);
+    let outcome = run.end();
+    let events = outcome.events();
+    let changed: Vec<_> =
+        of(&events, "changed").iter().map(|event| [&event["secret"], &event["new_version"]]).collect();
+    assert_eq!(changed, [["x", "v2"], ["y", "w2"]], "{outcome}");
+    // One consequence for both.
+    let delayed = only(&events, "delayed");
+    assert!(delayed["seconds"].as_u64().is_some_and(|seconds| seconds <= 3_600_000), "{delayed}");
+}
+
+/// Fills the pipe that becomes standard error. With an argument `drained`, what comes after that is read into the file `log` once
+/// the command is ready; the pipe does not block its writers then, as after a start of Node.js.
+const FULL: &str = "\
+import os, sys, time
+read, write = os.pipe()
+os.set_inheritable(read, True)
+os.set_blocking(write, False)
+for size in (4096, 1):
+    try:
+        while True: os.write(write, b'-' * size)
+    except BlockingIOError:
+        pass
+if sys.argv[1] == 'drained':
+    if os.fork() == 0:
+        os.setsid()
+        os.close(write)
+        os.dup2(os.open('/dev/null', os.O_RDWR), 1)
+        os.dup2(1, 2)
+        while not os.path.exists('record'): time.sleep(0.01)
+        text = open(read, 'rb').read()
+        open('log.part', 'wb').write(text.lstrip(b'-'))
+        os.rename('log.part', 'log')
+        os._exit(0)
+else:
+    os.set_blocking(write, True)
+os.dup2(write, 2)
+os.execvp(sys.argv[2], sys.argv[2:])
+";
+
+fn unread(aws: &Aws, reader: &str) -> Sandbox {
+    rotating(aws, "restart").args(JSON).command(record::SIGNALS).through(["python3", "-c", FULL, reader])
+}
+
+#[test]
+fn a_reader_that_is_stalled_holds_up_no_signal_and_no_end() {
+    let aws = served();
+    let run = Rotating::start(unread(&aws, "stalled"));
+    run.running.signal(Signal::SIGUSR1);
+    run.awaits(2);
+    run.recorded(&["ready", "10", "64"]);
+}
+
+#[test]
+fn a_reader_that_is_slow_gets_whole_lines_from_a_pipe_that_does_not_block() {
+    let aws = served();
+    let Rotating { sandbox, running } = Rotating::start(unread(&aws, "drained"));
+    running.send(record::END);
+    running.wait().ended(Status::Exit(3));
+    record::await_fact("the end of the log", || sandbox.path("log").exists());
+    let log = fs::read_to_string(sandbox.path("log")).unwrap();
+    let event = |line: &str| serde_json::from_str::<Value>(line).unwrap()["event"].clone();
+    let events: Vec<_> = log.lines().map(event).collect();
+    assert_eq!(events, ["started", "ended"], "{log}");
+}

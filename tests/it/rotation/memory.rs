@@ -1,0 +1,64 @@
+//! The memory of the process that stays: it has no value and no credentials.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+use crate::support::aws::{Aws, CONTAINER_KEY};
+use crate::support::rotating::{Rotating, SLEEPER, polled_on_request, secret, served};
+use crate::support::running::Running;
+use crate::support::sandbox::{self, CANARY, Sandbox};
+use crate::support::skip;
+
+/// The places in the memory of a process that hold a text.
+fn places(running: &Running, text: &str) -> Vec<String> {
+    let memory = File::open(running.proc("mem")).unwrap();
+    let mut places = Vec::new();
+    for line in fs::read_to_string(running.proc("maps")).unwrap().lines() {
+        let Some((range, _)) = line.split_once(' ').filter(|(_, rest)| rest.starts_with("rw")) else { continue };
+        let (start, end) = range.split_once('-').unwrap();
+        let number = |text| u64::from_str_radix(text, 16).unwrap();
+        let mut bytes = vec![0; usize::try_from(number(end) - number(start)).unwrap()];
+        if memory.read_exact_at(&mut bytes, number(start)).is_ok() {
+            let found = bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
+            places.extend((found > 0).then(|| format!("{found} times in {line}")));
+        }
+    }
+    places
+}
+
+#[test]
+fn another_process_of_the_same_user_cannot_look_into_it() {
+    let other_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    if !skip::can(&[&other_user[..], &["true"]].concat(), "the owner of /proc/PID of another user") {
+        return;
+    }
+    let aws = served();
+    let sandbox = sandbox::sandbox(&aws).args(["--on-rotation", "restart"]).through(other_user);
+    // The owner of its own files, and of those of its parent.
+    let sandbox = sandbox.script("stat -c %u /proc/self/environ /proc/$PPID/environ");
+    sandbox.spawn_copy().wait().launched().printed("65534\n0\n");
+}
+
+#[test]
+fn neither_a_value_nor_a_credential_was_ever_in_memory() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip::skipped("reading the memory of a process that is not dumpable needs root");
+    }
+    let value = |number: usize| format!("value-{number}-{}", "qjxkz".repeat(5));
+    let aws = Aws::start().secret("x", secret("v0", &value(0)));
+    let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k").script(SLEEPER);
+    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
+    let run = Rotating::start(polled_on_request(sandbox, "restart").args(["--as-file", "F=x:k"]));
+    for (number, version) in [(1, "v1"), (2, "v2"), (3, "v3")] {
+        run.rotate(&aws, version, &value(number));
+        run.awaits(number + 1);
+    }
+    run.rest();
+    assert_eq!(aws.reads()[3].access_key(), CONTAINER_KEY);
+    for text in (0..4).map(value).chain([CONTAINER_KEY, CANARY].map(str::to_owned)) {
+        assert_eq!(places(&run.running, &text), [""; 0], "{text}");
+    }
+    // The search finds what is there.
+    assert_ne!(places(&run.running, "AWS_CONTAINER_CREDENTIALS_FULL_URI"), [""; 0]);
+    run.end();
+}

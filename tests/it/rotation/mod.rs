@@ -1,0 +1,13 @@
+//! `--on-rotation`: the command is restarted, signalled or stopped when a secret has changed.
+
+mod changes;
+mod files;
+mod grace;
+mod log;
+mod memory;
+mod options;
+mod polls;
+mod process;
+mod restart;
+mod signals;
+mod terminal;

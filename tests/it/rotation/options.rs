@@ -1,0 +1,80 @@
+//! The options of `--on-rotation`: their values, their conflicts, and the commands that have them.
+
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
+
+fn local() -> Sandbox {
+    Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).arg("-q").resolve("A=x")
+}
+
+fn refused(sandbox: Sandbox, options: &[&str], says: &[&str]) -> Outcome {
+    let run = sandbox.args(options).run();
+    run.refused(64).says(says.iter().copied());
+    run
+}
+
+#[test]
+fn a_value_that_cannot_be_meant_is_an_error_with_those_that_can() {
+    for (option, value, says) in [
+        ("--on-rotation", "restrat", "restart, signal=NAME or exit"),
+        ("--on-rotation", "HUP", "restart, signal=NAME or exit"),
+        ("--on-rotation", "signal=HPU", "the name of a signal"),
+        ("--poll-interval", "9999ms", "at least 10s"),
+        ("--stop-signal", "HUPP", ""),
+        ("--stop-signal", "RTMIN+1", ""),
+        ("--stop-signal", "KILL", "--grace 0s"),
+        ("--poll-signal", "3", ""),
+        ("--poll-signal", "", ""),
+        // A poll in place of a signal that the command needs.
+        ("--poll-signal", "TERM", "command"),
+        ("--poll-signal", "INT", "command"),
+        ("--poll-signal", "sigcont", "command"),
+    ] {
+        let mode = if option == "--on-rotation" { &[][..] } else { &["--on-rotation", "restart"] };
+        refused(local(), &[mode, &[option, value]].concat(), &[option, value, says]);
+    }
+    for (option, nearest) in [("--on-rotate=exit", "--on-rotation"), ("--pol-interval=1m", "--poll-interval")] {
+        refused(local(), &[option], &[nearest]);
+    }
+}
+
+#[test]
+fn a_signal_that_is_never_forwarded_is_an_error() {
+    for signal in ["KILL", "STOP", "CHLD", "PIPE", "TTIN", "TTOU", "SEGV", "BUS", "FPE", "ILL", "SIGKILL"] {
+        for option in ["--stop-signal", "--poll-signal"] {
+            refused(local(), &["--on-rotation", "restart", option, signal], &[option, signal]);
+        }
+        refused(local(), &["--on-rotation", &format!("signal={signal}")], &["--on-rotation", signal]);
+    }
+}
+
+#[test]
+fn options_that_exclude_or_require_each_other_are_an_error() {
+    let same = ["--on-rotation", "restart", "--stop-signal", "QUIT", "--poll-signal", "SIGQUIT"];
+    refused(local(), &same, &["--poll-signal and --stop-signal exclude each other"]);
+    let file = local().declaration("files:\n  - { value: text, path: ./text }\n");
+    let same = ["--on-rotation", "signal=HUP", "--poll-signal", "HUP"];
+    refused(file, &same, &["--poll-signal and --on-rotation exclude each other"]);
+    let options = ["--poll-interval=1m", "--splay=1s", "--stop-signal=INT", "--grace=1s", "--poll-signal=USR1"];
+    let run = refused(local(), &options, &[]);
+    for option in options {
+        run.says([&*format!("{} requires --on-rotation", option.split('=').next().unwrap())]);
+    }
+    refused(local().env("SECRETS_EXEC_GRACE", "1s"), &[], &["--grace requires --on-rotation"]);
+    // A signal would tell of nothing without a file that has a path.
+    refused(local(), &["--as-file", "B=x", "--on-rotation", "signal=HUP"], &["path", "--on-rotation restart"]);
+}
+
+#[test]
+fn check_reports_what_a_launch_would_and_export_and_policy_ask_for_no_file() {
+    let check = |options: &[&str]| {
+        Sandbox::new().arg("check").local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x").args(options).bare().run()
+    };
+    assert_eq!(check(&["--on-rotation", "restart"]).launched().stderr().matches("error").count(), 0);
+    check(&["--on-rotation", "signal=HUP"]).says(["error: ", "--on-rotation signal=", "path"]);
+    check(&["--splay", "1s"]).says(["--splay requires --on-rotation"]);
+    for command in [&["export", "--format", "json"][..], &["policy"]] {
+        let run = Sandbox::new().args(command).args(["--no-file", "--on-rotation", "signal=HUP"]).resolve("A=x:k");
+        run.region("us-east-1").bare().run().says_nothing_of("signal=");
+    }
+}

@@ -1,0 +1,152 @@
+//! Polls: their failures, their credentials, and how often they are made.
+
+use std::fs::{self, File};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::support::aws::fault::{self, Fault};
+use crate::support::cache::CacheDirectory;
+use crate::support::outcome::Status;
+use crate::support::record::await_fact;
+use crate::support::rotating::{Rotating, SLEEPER, polled_on_request, rotating, secret, served};
+use crate::support::sandbox::{self, ACCESS_SECRET, CANARY, Sandbox};
+
+#[test]
+fn it_polls_by_itself_again_and_again() {
+    let aws = served();
+    let sandbox = sandbox::sandbox(&aws).args(["--on-rotation", "restart", "--poll-interval", "10s"]);
+    let run = Rotating::start(sandbox.script(SLEEPER));
+    // That of the launch, that at a random moment of the first interval, and the next.
+    aws.await_calls(2);
+    aws.rotate("x", secret("v2", "two"));
+    assert_eq!(run.values(2), ["one", "two"]);
+    run.end();
+}
+
+#[test]
+fn polls_that_are_asked_for_are_a_second_apart_and_none_is_lost() {
+    let aws = served();
+    let begun = Instant::now();
+    let run = Rotating::start(rotating(&aws, "restart"));
+    aws.rotate("x", secret("v1", "one").held());
+    run.request();
+    aws.await_calls(2);
+    // That poll may be older than the change that these requests are about.
+    for _ in 0..20 {
+        run.request();
+    }
+    aws.release();
+    aws.await_calls(3);
+    assert!(begun.elapsed() >= Duration::from_secs(2));
+    run.end();
+    assert_eq!(aws.calls().len(), 3);
+}
+
+#[test]
+fn a_poll_that_hangs_in_a_file_ends_at_its_deadline() {
+    let document = |value: &str| format!(r#"{{"x":{{"k":"{CANARY}/{value}"}}}}"#);
+    let sandbox = Sandbox::new().local(&document("one")).resolve("A=x:k").script(SLEEPER);
+    let run = Rotating::start(polled_on_request(sandbox, "restart").args(["--timeout", "2s"]));
+    let file = run.sandbox.path("local.json");
+    fs::remove_file(&file).unwrap();
+    mkfifo(&file, Mode::from_bits_truncate(0o600)).unwrap();
+    // Opening it for writing returns when the poll opens it for reading.
+    let pipe = file.clone();
+    let writer = thread::spawn(move || File::options().write(true).open(pipe).unwrap());
+    run.request();
+    let writer = writer.join().unwrap();
+    await_fact("the end of the poll", || run.children() == [run.command(0)]);
+    drop(writer);
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, document("two")).unwrap();
+    run.request();
+    run.awaits(2);
+    run.end().says([
+        "the secrets cannot be read again",
+        "timed out while waiting for the file local.json (--local)",
+        "the secrets can be read again",
+    ]);
+}
+
+#[test]
+fn failed_polls_are_one_warning_and_their_end_is_one_line() {
+    let aws = served();
+    let run = Rotating::start(rotating(&aws, "restart"));
+    for _ in 0..2 {
+        aws.begin_to_fail("GetSecretValue", fault::denied("x"));
+        run.poll(&aws);
+        run.poll(&aws);
+        aws.recover("GetSecretValue");
+        run.poll(&aws);
+    }
+    run.rotate(&aws, "v2", "two");
+    assert_eq!(run.values(2), ["one", "two"]);
+    let outcome = run.end();
+    let count = |text| outcome.stderr().matches(text).count();
+    let failed = "warning: the secrets cannot be read again, so /bin/sh keeps its values";
+    assert_eq!((count(failed), count("note: the secrets can be read again")), (2, 2), "{outcome}");
+    outcome.says(["AccessDeniedException"]);
+}
+
+#[test]
+fn signals_are_forwarded_while_a_poll_hangs() {
+    let aws = served();
+    let run = Rotating::start(rotating(&aws, "restart").args(["--timeout", "1000h"]));
+    aws.begin_to_fail("GetSecretValue", Fault::Hang);
+    run.request();
+    aws.await_calls(2);
+    run.end().ended(Status::Exit(143));
+}
+
+#[test]
+fn each_poll_finds_its_credentials_by_a_process_that_ends_with_secrets_exec() {
+    let aws = served();
+    let answer = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}"}}"#);
+    let hang = "if [ -e ran ]; then sleep 300 & echo $! > hanging; echo $$ >> hanging; wait; fi";
+    let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k").script(SLEEPER);
+    let sandbox = sandbox.executable("credentials", format!("#!/bin/sh\n{hang}\n: > ran\necho '{answer}'\n"));
+    let config = format!("[default]\ncredential_process = {}\n", sandbox.path("credentials").display());
+    let run = Rotating::start(polled_on_request(sandbox.home_file(".aws/config", &config), "restart"));
+    run.request();
+    let mut hanging = String::new();
+    await_fact("a hanging program", || {
+        hanging = fs::read_to_string(run.sandbox.path("hanging")).unwrap_or_default();
+        hanging.lines().count() == 2
+    });
+    assert_eq!(run.end().stderr(), "");
+    for process in hanging.lines() {
+        let status = format!("/proc/{process}/status");
+        await_fact("the end of the program", || {
+            fs::read_to_string(&status).map_or(true, |status| status.contains("State:\tZ"))
+        });
+    }
+}
+
+#[test]
+fn a_profile_with_an_mfa_device_is_78_before_any_request() {
+    let aws = served();
+    let config = format!(
+        "[profile one]\nrole_arn = arn:aws:iam::210987654321:role/one\nsource_profile = base\n\
+         mfa_serial = arn:aws:iam::123456789012:mfa/jane\n\
+         [profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = {ACCESS_SECRET}\n"
+    );
+    let sandbox =
+        Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k").args(["--profile", "one"]);
+    let run = polled_on_request(sandbox.home_file(".aws/config", &config), "restart").run();
+    run.refused(78).says(["mfa/jane", "--on-rotation"]);
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn polls_do_without_a_cache_whose_directory_is_gone() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let run = Rotating::start(cache.with(rotating(&aws, "restart"), &[]));
+    fs::remove_dir_all(cache.path()).unwrap();
+    aws.rotate("x", secret("v2", "two"));
+    run.request();
+    assert_eq!(run.values(2), ["one", "two"]);
+    run.end();
+}

@@ -1,0 +1,245 @@
+//! The command as a child: its status, its process group, orphans, and what it inherits.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::aws::{Aws, served};
+use crate::support::outcome::Status;
+use crate::support::record;
+use crate::support::rotating::{self, Rotating};
+use crate::support::sandbox::{self, Sandbox, hanging, held};
+use crate::support::skip;
+
+fn sandbox(aws: &Aws) -> Sandbox {
+    sandbox::sandbox(aws).args(["--on-rotation", "restart", "--poll-interval", "1h"])
+}
+
+fn number(text: &str) -> Pid {
+    Pid::from_raw(text.trim_start_matches("ready ").trim().parse().unwrap())
+}
+
+#[test]
+fn the_status_is_the_commands_own_and_128_and_the_signal_that_killed_it() {
+    let aws = served();
+    let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 192, 255].map(|n| (format!("exit {n}"), n));
+    let kills = [1, 2, 3, 6, 9, 11, 13, 15, 31, 35, 64].map(|n| (format!("kill -{n} $$"), 128 + n));
+    for (script, status) in exits.into_iter().chain(kills) {
+        let run = sandbox(&aws).script(&script).case(script).run();
+        run.ended(Status::Exit(status));
+        assert!(run.stderr.is_empty(), "{run}");
+    }
+}
+
+#[test]
+fn the_command_is_a_child_and_leads_its_own_process_group() {
+    let aws = served();
+    let run = sandbox(&aws).script("cut -d' ' -f4,5 /proc/$$/stat; echo $$").run();
+    let stdout = run.launched_silently().stdout();
+    let (stat, process) = stdout.trim().split_once('\n').unwrap();
+    assert_eq!(stat, format!("{} {process}", run.pid), "{run}");
+}
+
+#[test]
+fn the_command_gets_the_environment_and_the_descriptors_of_a_launch() {
+    let aws = served();
+    let state = |sandbox: Sandbox| sandbox.env("HOME", "/").env("B", "kept").env("LISTEN_PID", "1");
+    let launch = state(sandbox::sandbox(&aws)).run();
+    state(sandbox(&aws)).run().launched_silently().printed(launch.stdout());
+    let sandbox = sandbox(&aws).file("three", "hello").prepared_by("exec \"$@\" 3<three 5</dev/zero");
+    let sandbox = sandbox.script("cat <&3; exec ls /proc/self/fd");
+    sandbox.run().launched_silently().printed(sandbox.control().stdout());
+}
+
+#[test]
+fn variables_that_name_our_process_name_the_command() {
+    let aws = served();
+    let script = "echo $LISTEN_PID $WATCHDOG_PID $LISTEN_FDS $LISTEN_PIDFDID; echo $$ $$ 1";
+    let wrapper = "LISTEN_PID=$$ WATCHDOG_PID=$$ LISTEN_FDS=1 LISTEN_PIDFDID=7 exec \"$@\"";
+    let run = sandbox(&aws).prepared_by(wrapper).script(script).run();
+    let stdout = run.launched_silently().stdout();
+    let (found, expected) = stdout.trim().split_once('\n').unwrap();
+    assert_eq!(found, expected, "{run}");
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_has_the_status_and_the_reason_of_a_launch() {
+    let aws = served();
+    sandbox(&aws).command(["no-such-command"]).run().refused(127);
+    assert!(aws.calls().is_empty());
+    for (content, reason) in [
+        (&b"\x7fELF\0\0"[..], "./program: neither a program for this machine nor a script"),
+        (b"#!/nonexistent\n", "its interpreter (`#!` line)"),
+    ] {
+        let sandbox = sandbox(&aws).executable("program", content).command(["./program"]);
+        sandbox.run().refused(126).says([reason]);
+    }
+    let sandbox = sandbox(&aws).executable("script", "echo $A $1; exit 4\n").command(["./script", "one"]);
+    sandbox.run().ended(Status::Exit(4)).printed("v one\n");
+}
+
+#[test]
+fn without_a_process_to_be_had_it_is_75() {
+    // A process of glibc is clone(2), its threads are clone3(2). Threads of the static binary are clone(2): that which reads the
+    // declarations ends it earlier.
+    let wrapper = ["strace", "-o", "/dev/null", "-e", "inject=clone:error=EAGAIN"];
+    if !skip::can(&[&wrapper[..], &["true"]].concat(), "system calls that fail") {
+        return;
+    }
+    let aws = served();
+    let run = sandbox(&aws).script("touch started").through(wrapper).run();
+    run.ended(Status::Exit(75)).says(["cannot start a "]);
+}
+
+#[test]
+fn the_command_gets_the_stop_signal_when_secrets_exec_is_killed() {
+    let aws = served();
+    for (options, signal) in [(&[][..], "15"), (&["--stop-signal", "QUIT"], "3")] {
+        let sandbox = sandbox(&aws).args(options).command(record::SIGNALS);
+        let running = sandbox.spawn();
+        record::await_lines(&sandbox, 1);
+        running.signal(Signal::SIGKILL);
+        let lines = record::await_lines(&sandbox, 2);
+        assert_eq!(lines[1], signal, "{lines:?}");
+        kill(number(&lines[0]), Signal::SIGKILL).unwrap();
+        running.wait().ended(Status::Signal(9));
+    }
+}
+
+#[test]
+fn no_launch_outlives_secrets_exec() {
+    // While it resolves: the output has an end.
+    let aws = hanging();
+    let running = sandbox(&aws).spawn();
+    aws.await_calls(1);
+    running.ends_by(Signal::SIGKILL);
+    // While it waits at the gate.
+    let aws = rotating::served();
+    let run = Rotating::start(rotating::rotating(&aws, "restart").args(["--splay", "1000h"]));
+    run.rotate(&aws, "v2", "two");
+    assert_eq!(run.children().len(), 2);
+    run.running.ends_by(Signal::SIGKILL);
+}
+
+/// Forks twice; the grandchild records its parent once the child has ended, and ends. The command waits until it is gone.
+const DOUBLE_FORK: &str = "\
+import os, sys, time
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    grandchild = os.fork()
+    if grandchild == 0:
+        if len(sys.argv) > 1:
+            os.setsid()
+        os.close(write)
+        os.read(read, 1)
+        print(os.getppid(), file=open('record', 'w'))
+        os._exit(9)
+    os.write(1, b'%d' % grandchild)
+    os._exit(0)
+os.waitpid(child, 0)
+os.close(write)
+";
+
+#[test]
+fn orphans_become_our_children_and_are_reaped_and_their_end_is_not_that_of_the_command() {
+    let aws = served();
+    for arguments in [&[][..], &["own session"]] {
+        let script = format!("{DOUBLE_FORK}\nwhile not os.path.exists('end'): time.sleep(0.01)\nsys.exit(6)\n");
+        let sandbox = sandbox(&aws).command([&["python3", "-c", &script], arguments].concat());
+        let running = sandbox.spawn();
+        let parent = record::await_lines(&sandbox, 1).remove(0);
+        assert_eq!(parent, running.pid().to_string());
+        // No child but the command is left, not even a zombie.
+        let children = running.proc(&format!("task/{parent}/children"));
+        record::await_fact("one child", || fs::read_to_string(&children).unwrap().split_whitespace().count() == 1);
+        fs::write(sandbox.path("end"), "").unwrap();
+        running.wait().ended(Status::Exit(6));
+    }
+}
+
+#[test]
+fn pid_1_reaps_orphans() {
+    let Some(namespace) = skip::pid_1() else { return };
+    let aws = served();
+    let wait = "while open('/proc/1/task/1/children').read().split() != [str(os.getpid())]: time.sleep(0.01)";
+    let script = format!("{DOUBLE_FORK}\nwhile not os.path.exists('record'): time.sleep(0.01)\n{wait}\n");
+    let sandbox = sandbox(&aws).through(namespace).command(["python3", "-c", &script]);
+    sandbox.run().launched();
+    assert_eq!(record::lines(&sandbox), ["1"]);
+}
+
+/// A run of a command that starts a recorder of signals, does `then`, and ends with status 5.
+fn leaving(aws: &Aws, grace: &str, recorder: &str, then: &str) -> Sandbox {
+    let script =
+        format!("python3 -c \"$1\" > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done\n{then}\nexit 5");
+    sandbox(aws).args(["--grace", grace]).command(["/bin/sh", "-c", &script, "sh", recorder])
+}
+
+#[test]
+fn what_the_command_leaves_of_its_group_is_asked_to_end_even_if_it_is_stopped() {
+    let aws = served();
+    let stop = "kill -STOP $!; until grep -q ') T' /proc/$!/stat; do sleep 0.01; done";
+    let sandbox = leaving(&aws, "1h", &record::until_term()[2], stop);
+    sandbox.run().ended(Status::Exit(5));
+    assert!(record::lines(&sandbox)[1..].contains(&"15".to_owned()));
+}
+
+#[test]
+fn what_is_left_and_ignores_term_is_killed_after_the_grace_period_and_not_before() {
+    let aws = served();
+    let sandbox = leaving(&aws, "0s", record::SIGNALS[2], "");
+    sandbox.run().ended(Status::Exit(5));
+    record::await_end(&number(&record::lines(&sandbox)[0]).to_string());
+
+    let sandbox = leaving(&aws, "1h", record::SIGNALS[2], "");
+    let running = sandbox.spawn();
+    let lines = record::await_lines(&sandbox, 2);
+    assert_eq!(lines[1], "15", "{lines:?}");
+    // Signals are forwarded to it meanwhile.
+    running.signal(Signal::SIGUSR2);
+    record::await_lines(&sandbox, 3);
+    kill(number(&lines[0]), Signal::SIGKILL).unwrap();
+    running.wait().ended(Status::Exit(5));
+}
+
+#[test]
+fn processes_of_other_sessions_are_left_alone() {
+    let aws = served();
+    let script =
+        "setsid sh -c 'echo $$ > record; exec sleep 60' > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done";
+    let sandbox = sandbox(&aws).args(["--grace", "0s"]).script(script);
+    sandbox.run().launched();
+    kill(number(&record::lines(&sandbox)[0]), Signal::SIGKILL).unwrap();
+}
+
+#[test]
+fn the_service_manager_is_told_of_a_slow_start_and_of_none_that_failed() {
+    let aws = held();
+    let sandbox = sandbox(&aws).arg("--notify-ready").executable("script", "#!/nonexistent\n");
+    let path = sandbox.path("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let next = || {
+        let mut message = [0; 400];
+        let length = socket.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..length]).into_owned()
+    };
+    let sandbox = sandbox.env("NOTIFY_SOCKET", &path).command(["true"]);
+    let running = sandbox.spawn();
+    let waiting = next();
+    assert!(waiting.starts_with("STATUS=waiting up to ") && waiting.contains("\nEXTEND_TIMEOUT_USEC="), "{waiting}");
+    aws.release();
+    while next() != "STATUS=" {}
+    assert_eq!(next(), "READY=1");
+    running.wait().launched_silently();
+    sandbox.command(["./script"]).run().refused(126);
+    socket.set_nonblocking(true).unwrap();
+    let mut message = [0; 400];
+    while let Ok(length) = socket.recv(&mut message) {
+        assert!(!message[..length].starts_with(b"READY"));
+    }
+}

@@ -1,0 +1,89 @@
+//! The new start, with all values of the change and none of before, and the exit in its place.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::outcome::Status;
+use crate::support::record;
+use crate::support::rotating::{Rotating, rotating, secret, served};
+
+#[test]
+fn the_old_command_has_ended_before_the_new_one_starts_whose_status_is_ours() {
+    let aws = served();
+    let script = "trap 'sleep 0.2; echo ended >> record; exit' TERM; echo start $A $$ >> record; \
+                  [ $A = two ] && exit 7; sleep 1000 & wait";
+    let run = Rotating::start(rotating(&aws, "restart").script(script));
+    run.rotate(&aws, "v2", "two");
+    let lines: Vec<_> = run.awaits(3).into_iter().map(|words| words[0].clone()).collect();
+    assert_eq!(lines, ["start", "ended", "start"]);
+    assert!(!Path::new("/proc").join(run.command(0)).exists());
+    let outcome = run.running.wait();
+    outcome.ended(Status::Exit(7));
+    assert_eq!(outcome.stderr(), "secrets-exec: note: /bin/sh was started again: A changed\n");
+}
+
+#[test]
+fn with_exit_a_change_ends_the_run_with_75_after_the_stop_signal_and_nothing_is_left() {
+    let aws = served();
+    let script = "trap 'echo usr1 >> record; exit 3' USR1; sleep 1000 & echo start $A $! >> record; wait";
+    let run = Rotating::start(rotating(&aws, "exit").args(["--stop-signal", "USR1"]).script(script));
+    let child = run.command(0);
+    run.rotate(&aws, "v2", "two");
+    assert_eq!(run.awaits(2)[1], ["usr1"]);
+    let outcome = run.running.wait();
+    outcome
+        .ended(Status::Exit(75))
+        .says(["/bin/sh was stopped for new values, and secrets-exec exits with status 75: A changed"]);
+    assert!(!Path::new("/proc").join(child).exists());
+}
+
+#[test]
+fn values_that_cannot_be_used_leave_the_old_command_running() {
+    let aws = served();
+    // Ten times 120,000 bytes are above a quarter of 4 MiB; each is below the limit of one string.
+    let names = ["B", "C", "D", "E", "F", "G", "H", "I", "J"];
+    let sandbox = names.iter().fold(rotating(&aws, "restart"), |sandbox, name| sandbox.resolve(&format!("{name}=x:k")));
+    let run = Rotating::start(sandbox.prepared_by("ulimit -s 4096; exec \"$@\""));
+    for value in ["a\\u0000b", &"x".repeat(131_072)] {
+        run.rotate(&aws, "v2", value);
+    }
+    run.rotate(&aws, "v1", "one");
+    run.rotate(&aws, "v2", &"x".repeat(120_000));
+    run.rotate(&aws, "v3", "last");
+    assert_eq!(run.values(2), ["one", "last"]);
+    let outcome = run.end();
+    outcome.says(["the secrets cannot be read again", "NUL", "A (--env, x:k)"]);
+    outcome.says(["the new values cannot be used, so /bin/sh keeps its own"]);
+}
+
+#[test]
+fn ten_restarts_leave_files_in_memory_to_the_command_alone_and_no_descriptor_thread_or_process() {
+    let aws = served();
+    let script = "echo start $(cat $F) $$ $F >> record; exec sleep 1000";
+    let run = Rotating::start(rotating(&aws, "restart").args(["--as-file", "F=x:k"]).script(script));
+    let targets = |process: &str| -> Vec<_> {
+        let descriptors = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+        descriptors.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()).collect()
+    };
+    let ours = run.running.pid().to_string();
+    let in_memory = |process: &str| {
+        targets(process).iter().filter(|target| target.to_string_lossy().contains("memfd:secrets-exec")).count()
+    };
+    let mut first = 0;
+    for at in 1..=10 {
+        let value = format!("value-{at}");
+        aws.rotate("x", secret(["v1", "v2"][at % 2], &value));
+        run.request();
+        let lines = run.awaits(at + 1);
+        assert_eq!((lines[at][1].as_str(), lines[at][3].as_str()), (value.as_str(), "/proc/self/fd/100"));
+        if at == 1 {
+            first = targets(&ours).len();
+        }
+    }
+    // The command may run before this process has closed what it started it with.
+    record::await_fact("no more descriptors", || targets(&ours).len() <= first);
+    record::await_fact("the command alone", || run.children() == [run.command(10)]);
+    assert_eq!((in_memory(&ours), in_memory(&run.command(10))), (0, 1));
+    assert_eq!(fs::read_dir(run.running.proc("task")).unwrap().count(), 1);
+    run.end();
+}

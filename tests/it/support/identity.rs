@@ -1,0 +1,60 @@
+//! Settings of AWS: launches without keys, and with those of an environment, a profile, a container, an instance or a web identity.
+
+use crate::support::aws::Aws;
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
+
+/// The access key id of [`Sandbox::keys`].
+pub const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+
+pub const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
+
+/// A launch that sets `A` to the key `k` of the secret `x`, in us-east-1, without credentials.
+pub fn keyless(aws: &Aws) -> Sandbox {
+    Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k")
+}
+
+/// A pair of keys, as settings of a profile.
+pub fn pair(id: &str) -> String {
+    format!("aws_access_key_id = {id}\naws_secret_access_key = {ACCESS_SECRET}\n")
+}
+
+impl Sandbox {
+    pub fn keys(self) -> Self {
+        self.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
+    }
+
+    pub fn without_keys(self) -> Self {
+        self.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY")
+    }
+
+    /// Writes the configuration file.
+    pub fn config(self, text: &str) -> Self {
+        self.home_file(".aws/config", text)
+    }
+
+    pub fn in_container(self, aws: &Aws) -> Self {
+        self.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials())
+    }
+
+    pub fn on_instance(self, aws: &Aws) -> Self {
+        let sandbox = self.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
+        // The default, one second, is too short for a loaded machine.
+        sandbox.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_METADATA_SERVICE_TIMEOUT", "3")
+    }
+
+    /// Gives it the token `token-of-the-test`, in the file `token`, for [`ROLE`].
+    pub fn web_identity(self) -> Self {
+        let sandbox = self.file("token", "token-of-the-test").env("AWS_ROLE_ARN", ROLE);
+        let token = sandbox.path("token");
+        sandbox.env("AWS_WEB_IDENTITY_TOKEN_FILE", token)
+    }
+
+    /// Limits the attempts at each request.
+    pub fn attempts(self, count: u32) -> Self {
+        self.env("AWS_MAX_ATTEMPTS", count.to_string())
+    }
+
+    pub fn timeout(self, time: &str) -> Self {
+        self.args(["--timeout", time])
+    }
+}

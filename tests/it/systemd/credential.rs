@@ -1,0 +1,320 @@
+//! `credential`: one connection of systemd's LoadCredential= gets the value that a declaration lists for the unit, or is refused.
+
+use nix::sys::signal::Signal;
+use nix::unistd::{geteuid, mkfifo};
+use serde_json::Value;
+
+use crate::support::aws::Aws;
+use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::secret::Secret;
+use crate::support::cache::CacheDirectory;
+use crate::support::connection::{Client, Connection, MAX_LENGTH, connect_from, load, load_as};
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip::skipped;
+
+const DECLARATION: &str = "credentials:\n  app.service: { tok: \"x:k\", other: \"y:k\" }\n";
+
+/// A run with the fake, and this declaration.
+fn asking(aws: &Aws, declaration: &str) -> Sandbox {
+    Sandbox::new().arg("credential").aws(aws).file("units.yaml", declaration).args(["-f", "units.yaml"]).bare()
+}
+
+/// A run without AWS, which is announced on standard error unless `-q` is given.
+fn local(secrets: &str, declaration: &str) -> Sandbox {
+    let secrets = secrets.replacen('{', &format!(r#"{{"canary":"{CANARY}","#), 1);
+    Sandbox::new().arg("credential").local(&secrets).arg("-q").declaration(declaration).bare()
+}
+
+fn served() -> Aws {
+    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)).secret("y", Secret::json(r#"{"k":"w"}"#))
+}
+
+/// Asks for a credential of a unit, and returns what it got.
+fn asked(sandbox: Sandbox, unit: &str, name: &str) -> Vec<u8> {
+    let (mut client, connection) = load(unit, name);
+    let running = sandbox.connected(connection).spawn();
+    let received = client.read();
+    running.wait().launched_silently();
+    received
+}
+
+/// Asks for a credential of a unit, and asserts the refusal.
+fn refused(sandbox: Sandbox, unit: &str, name: &str, status: i32) -> Outcome {
+    let (client, connection) = load(unit, name);
+    refused_on(sandbox, client, connection, status)
+}
+
+fn refused_on(sandbox: Sandbox, mut client: Client, connection: Connection, status: i32) -> Outcome {
+    let running = sandbox.connected(connection).spawn();
+    client.is_refused();
+    let outcome = running.wait();
+    outcome.ended(Status::Exit(status));
+    outcome
+}
+
+#[test]
+fn the_unit_gets_the_value_of_its_credential_by_one_request_and_nothing_else_is_looked_up() {
+    let aws = served();
+    let others = "env: { A: \"${UNSET}/x\" }\nenv-from: [y]\nfiles: [{ from: y, env: F }]\n";
+    let rotation = "defaults: { on-rotation: signal=HUP, poll-interval: 1m }\n";
+    let sandbox = asking(&aws, &format!("{rotation}{others}{DECLARATION}"));
+    assert_eq!(asked(sandbox, "app.service", "tok"), b"v");
+    assert_eq!(aws.only_read().secret_id(), "x");
+    // And a launch passes over credentials.
+    let declaration = format!("env: {{ A: \"x:k\" }}\n{}", DECLARATION.replace("y:k", "${UNSET}/y:k"));
+    Sandbox::new().aws(&aws).declaration(&declaration).run().launched_silently().has("A", "v");
+    assert_eq!(aws.calls().len(), 2);
+}
+
+#[test]
+fn a_value_is_sent_byte_for_byte_and_may_have_a_template_a_default_and_base64() {
+    let declaration = "secrets: { x: x, y: y }\ncredentials:\n  app.service:\n    both: { template: \"{{ x.k }}:{{ y.k }}\" }\n    \
+                       absent: { from: \"x:nope\", default: \"d\" }\n    decoded: { from: \"x:e\", decode: base64 }\n    \
+                       text: \"x:lines\"\n    bytes: bytes\n    empty: \"x:empty\"\n";
+    let secrets = r#"{ "x": { "k": "v", "e": "AP8=", "lines": "two\nlines\n", "empty": "" }, "y": { "k": "w" }, "bytes": { "$binary": "AP/+Cg==" } }"#;
+    for (name, value) in [
+        ("both", &b"v:w"[..]),
+        ("absent", b"d"),
+        ("decoded", b"\0\xff"),
+        ("text", b"two\nlines\n"),
+        ("bytes", b"\0\xff\xfe\n"),
+        ("empty", b""),
+    ] {
+        assert_eq!(asked(local(secrets, declaration), "app.service", name), value, "{name}");
+    }
+}
+
+#[test]
+fn a_units_own_name_beats_every_pattern() {
+    let declaration =
+        "credentials:\n  \"*.service\": { tok: \"y:k\", only: \"y:k\" }\n  app@1.service: { tok: \"x:k\" }\n";
+    let secrets = r#"{ "x": { "k": "exact" }, "y": { "k": "pattern" } }"#;
+    assert_eq!(asked(local(secrets, declaration), "app@1.service", "tok"), b"exact");
+    assert_eq!(asked(local(secrets, declaration), "app@2.service", "tok"), b"pattern");
+    // The pattern adds nothing to it.
+    refused(local(secrets, declaration), "app@1.service", "only", 78).says(["app@1.service", "only", "lists tok"]);
+    let declaration = "credentials:\n  \"*\": { tok: \"x:k\" }\n  app.service: {}\n";
+    refused(local(secrets, declaration), "app.service", "tok", 78).says(["app.service", "tok"]);
+}
+
+#[test]
+fn two_patterns_that_match_are_an_error_that_names_both() {
+    let aws = served();
+    let declaration = "credentials:\n  \"app@*\": { tok: \"x:k\" }\n  \"*.service\": { other: \"x:k\" }\n";
+    let run = refused(asking(&aws, declaration), "app@1.service", "tok", 78);
+    run.says(["app@*", "*.service", "app@1.service"]);
+    assert_eq!(aws.reads().len(), 0);
+}
+
+#[test]
+fn a_later_file_overrides_a_credential_and_adds_others() {
+    let first = "secrets: { s: x }\ncredentials:\n  app.service: { tok: nowhere, kept: \"s:k\" }\n";
+    let second = "credentials:\n  app.service: { tok: \"x:k\" }\n";
+    let secrets = r#"{ "x": { "k": "v" } }"#;
+    for name in ["tok", "kept"] {
+        let sandbox = local(secrets, "").file("one.yaml", first).file("two.yaml", second);
+        assert_eq!(asked(sandbox.args(["-f", "one.yaml", "-f", "two.yaml"]), "app.service", name), b"v", "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_listed_is_refused_without_a_request() {
+    let aws = served();
+    let unit = refused(asking(&aws, DECLARATION), "apq.service", "tok", 78);
+    unit.says(["apq.service", "tok", "did you mean app.service?"]);
+    let name = refused(asking(&aws, DECLARATION), "app.service", "token", 78);
+    name.says(["app.service", "token", "did you mean tok?"]);
+    refused(asking(&aws, "env: { A: \"x:k\" }\n"), "app.service", "tok", 78).says([
+        "app.service",
+        "tok",
+        "no declaration",
+    ]);
+    assert_eq!(aws.calls().len(), 0);
+}
+
+#[test]
+fn a_failure_is_answered_with_more_than_a_credential_holds_and_has_the_status_of_a_launch() {
+    let fails = |fault: Fault| Aws::start().secret("x", Secret::failing(fault));
+    let refused_as = |aws: &Aws, status| {
+        let run = refused(asking(aws, DECLARATION).args(["--timeout", "1s"]), "app.service", "tok", status);
+        run.says(["app.service did not get its credential tok"]);
+    };
+    refused_as(&fails(fault::not_found()), 78);
+    refused_as(&fails(fault::denied("x")), 77);
+    refused_as(&fails(fault::unavailable()), 75);
+    let aws = served();
+    let run = refused(asking(&aws, "credentials: { app.service: { tok: \"x:nope\" } }\n"), "app.service", "tok", 78);
+    run.says(["app.service/tok (units.yaml:1, x:nope)", "has no key"]);
+    let run = refused(local(r#"{ "x": { "k": null } }"#, DECLARATION), "app.service", "tok", 78);
+    run.says(["give the credential a `default`"]).says_nothing_of("optional");
+    let run = refused(asking(&aws, DECLARATION).args(["--log-format", "json"]), "app.service", "none", 78);
+    let is_refusal = |event: &Value| event["level"] == "error" && event["status"] == 78;
+    assert!(run.events().iter().any(is_refusal), "{run}");
+    let sandbox = Sandbox::new().arg("credential").declaration(DECLARATION).bare();
+    mkfifo(&sandbox.path("local.json"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+    refused(sandbox.args(["--local", "local.json", "--timeout", "1s"]), "app.service", "tok", 75);
+}
+
+#[test]
+fn where_output_and_error_are_the_connection_nothing_is_written_but_the_value() {
+    let aws = served();
+    let (mut client, connection) = load("app.service", "tok");
+    let sandbox = asking(&aws, DECLARATION).arg("-vv");
+    let running = sandbox.connected(connection.everywhere()).spawn();
+    assert_eq!(client.read(), b"v");
+    running.wait().launched();
+    let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
+    let declared = |declaration: &str| asking(&aws, declaration);
+    for (sandbox, status) in [
+        (declared(DECLARATION), 77),
+        (declared("credentials: [\n"), 78),
+        (declared(DECLARATION).arg("--nope"), 64),
+        (declared(DECLARATION).arg("word"), 64),
+        (declared(DECLARATION).env("SECRETS_EXEC_TIMEOUT", "soon"), 64),
+        (declared(DECLARATION).args(["-f", "absent.yaml"]), 78),
+        (declared(DECLARATION).arg("--help"), 0),
+    ] {
+        let (client, connection) = load("app.service", "tok");
+        refused_on(sandbox, client, connection.everywhere(), status);
+    }
+}
+
+#[test]
+fn a_signal_while_it_resolves_refuses_before_it_ends_the_process() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
+        let (mut client, connection) = load("app.service", "tok");
+        let sandbox = asking(&aws, DECLARATION);
+        let running = sandbox.connected(connection).spawn();
+        aws.await_calls(1);
+        running.signal(signal);
+        client.is_refused();
+        running.wait().ended(Status::Signal(signal as i32)).says([signal.as_str()]);
+    }
+}
+
+#[test]
+fn a_client_that_hangs_up_or_never_reads_is_given_up() {
+    for (format, fact) in [("text", "closed the connection"), ("json", "\"status\":75")] {
+        let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#).held());
+        let (client, connection) = load("app.service", "tok");
+        let sandbox = asking(&aws, DECLARATION).args(["--timeout", "10m", "--log-format", format]);
+        let running = sandbox.connected(connection).spawn();
+        aws.await_calls(1);
+        drop(client);
+        running.wait().ended(Status::Exit(75)).says(["app.service/tok", fact]);
+    }
+    let secrets = format!(r#"{{ "x": {{ "k": "{}" }} }}"#, "v".repeat(1_000_000));
+    let (client, connection) = load("app.service", "tok");
+    let run = local(&secrets, DECLARATION).connected(connection).run();
+    run.ended(Status::Exit(75)).says(["app.service/tok", "does not read"]);
+    drop(client);
+}
+
+#[test]
+fn a_value_may_have_the_length_of_a_credential_and_no_byte_more() {
+    let secrets = |length: usize| format!(r#"{{ "x": {{ "k": "{}" }} }}"#, "v".repeat(length));
+    assert_eq!(asked(local(&secrets(MAX_LENGTH), DECLARATION), "app.service", "tok"), vec![b'v'; MAX_LENGTH]);
+    let run = refused(local(&secrets(MAX_LENGTH + 1), DECLARATION), "app.service", "tok", 78);
+    run.says(["app.service/tok", "1048577 bytes", "1048576"]);
+    let check = |length| {
+        let secrets = secrets(length).replacen('{', &format!(r#"{{ "canary": "{CANARY}", "y": {{ "k": "w" }}, "#), 1);
+        Sandbox::new().args(["check", "-q"]).local(&secrets).declaration(DECLARATION).bare().run()
+    };
+    check(MAX_LENGTH).launched();
+    let run = check(MAX_LENGTH + 1);
+    run.ended(Status::Exit(78)).says(["app.service/tok", "1048577 bytes", "1048576"]);
+    assert!(run.stdout().contains("too-long"), "{run}");
+}
+
+#[test]
+fn a_client_of_another_user_gets_nothing() {
+    if !geteuid().is_root() {
+        return skipped("a client of another user: this needs root");
+    }
+    let aws = served();
+    let (client, connection) = load_as(65_534, "app.service", "tok");
+    let run = refused_on(asking(&aws, DECLARATION), client, connection, 77);
+    run.says(["user 65534"]);
+    assert_eq!(aws.calls().len(), 0);
+}
+
+#[test]
+fn a_client_whose_address_names_no_unit_gets_nothing() {
+    let aws = served();
+    for address in [None, Some("/unit/app.service"), Some("/user/app.service/tok"), Some("/unit/app.service/tok/more")]
+    {
+        let (client, connection) = connect_from(address);
+        refused_on(asking(&aws, DECLARATION), client, connection, 64).says(["names no unit"]);
+    }
+    assert_eq!(aws.calls().len(), 0);
+}
+
+#[test]
+fn without_a_connection_it_says_what_is_missing() {
+    let aws = served();
+    asking(&aws, DECLARATION).run().refused(64).says(["standard input is no connection", "LoadCredential="]);
+    let listening = asking(&aws, DECLARATION).connected(Connection::listening()).run();
+    listening.refused(64).says(["accepts connections", "Accept=yes"]);
+}
+
+#[test]
+fn standard_input_is_no_declaration_and_there_are_no_entries_on_its_command_line() {
+    let aws = served();
+    let sandbox = || Sandbox::new().arg("credential").aws(&aws).bare();
+    refused(sandbox().args(["-f", "-"]), "app.service", "tok", 64).says(["-f -", "connection"]);
+    refused(sandbox().args(["-e", "A=x:k"]), "app.service", "tok", 64).says(["unexpected argument '-e'"]);
+    refused(sandbox().args(["--", "env"]), "app.service", "tok", 64).says(["argument 3 "]);
+}
+
+#[test]
+fn check_and_policy_include_credentials() {
+    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)).secret("y", Secret::failing(fault::denied("y")));
+    let run = Sandbox::new().arg("check").aws(&aws).declaration(DECLARATION).bare().run();
+    run.ended(Status::Exit(77)).says(["app.service/other (secrets-exec.yaml:2, y:k)"]);
+    assert!(run.stdout().contains("app.service/tok") && run.stdout().contains("x:k"), "{run}");
+    let policy = Sandbox::new().args(["policy", "--region", "us-east-1"]).declaration(DECLARATION).bare().run();
+    policy.launched();
+    assert!(policy.stdout().contains("secret:x-??????") && policy.stdout().contains("secret:y-??????"), "{policy}");
+}
+
+#[test]
+fn the_cache_answers_a_credential_while_aws_is_down() {
+    let cache = CacheDirectory::new();
+    let caching = |aws: &Aws| cache.with(asking(aws, DECLARATION), &[]).env("AWS_MAX_ATTEMPTS", "1");
+    let aws = served();
+    assert_eq!(asked(caching(&aws), "app.service", "tok"), b"v");
+    let aws = aws.fails("GetSecretValue", fault::unavailable());
+    let (mut client, connection) = load("app.service", "tok");
+    let sandbox = caching(&aws);
+    let running = sandbox.connected(connection).spawn();
+    let received = client.read();
+    let run = running.wait();
+    run.launched().says(["warning: ", "answers of the cache are used: secret x"]);
+    assert_eq!(received, b"v");
+}
+
+#[test]
+fn a_wrong_credential_is_an_error_with_its_line() {
+    for (declaration, facts) in [
+        ("credentials: [x]", ["credentials", "a mapping"]),
+        ("credentials: { app: { tok: x } }", ["app", "like app.service"]),
+        ("credentials: { \"a b.service\": { tok: x } }", ["a b.service", "like app.service"]),
+        ("credentials: { \"[.service\": { tok: x } }", ["[.service", "like app@*.service"]),
+        ("credentials: { app.service: tok }", ["app.service", "a mapping"]),
+        ("credentials: { app.service: { \"a/b\": x } }", ["a/b", "a credential's name"]),
+        ("credentials: { app.service: { tok: [x] } }", ["app.service/tok", "`from` or `template`"]),
+        ("credentials: { app.service: { tok: { value: v } } }", ["app.service/tok", "unknown key \"value\""]),
+        (
+            "credentials: { app.service: { tok: { from: x, optional: true } } }",
+            ["app.service/tok", "unknown key \"optional\""],
+        ),
+        ("credentials: { app.service: { tok: {} } }", ["app.service/tok", "exactly one of `from` and `template`"]),
+        ("credentials: { app.service: { tok: { from: x, template: t } } }", ["app.service/tok", "exactly one of"]),
+        ("credentials: { app.service: { tok: x }, app.service: { tok: y } }", ["app.service", "secrets-exec.yaml:1"]),
+    ] {
+        let run = Sandbox::new().args(["check", "--offline"]).declaration(declaration).bare().run();
+        run.ended(Status::Exit(78)).says(facts).says(["secrets-exec.yaml:1:"]);
+    }
+}

@@ -1,0 +1,88 @@
+//! AWS's own endpoints, as botocore's rules have them: in each partition, with and without FIPS and dual stack.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::thread;
+
+use serde_json::json;
+
+use super::python::{Python, interpreter};
+use crate::support::proxy::Proxy;
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
+
+const REGIONS: [&str; 14] = [
+    "us-east-1",
+    "eu-central-1",
+    "ap-southeast-5",
+    "us-gov-west-1",
+    "us-gov-east-1",
+    "cn-north-1",
+    "us-iso-east-1",
+    "us-isob-east-1",
+    "eu-isoe-west-1",
+    "us-isof-south-1",
+    "eusc-de-east-1",
+    "us-nowhere-12",
+    "xx-west-1",
+    "local",
+];
+
+/// The service's name in botocore, the beginning of its host, and the arguments of a launch that calls it in each region.
+const SERVICES: [(&str, &str, &[&str]); 3] = [
+    ("secretsmanager", "secretsmanager", &["-e", "A=x"]),
+    ("ssm", "ssm", &["-e", "A=ssm:/x"]),
+    ("sts", "sts", &["-e", "A=x", "--role-arn", "arn:aws:iam::123456789012:role/Reader"]),
+];
+
+/// A launch whose connections are all closed, which counts as an outage of the region.
+fn launch(proxy: &Proxy, fips: bool, dual: bool) -> Sandbox {
+    let sandbox = Sandbox::new().env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET);
+    let sandbox = sandbox.env("HTTPS_PROXY", proxy.url());
+    let sandbox = sandbox.env("AWS_USE_FIPS_ENDPOINT", fips.to_string()).env("AWS_MAX_ATTEMPTS", "1");
+    sandbox.env("AWS_USE_DUALSTACK_ENDPOINT", dual.to_string())
+}
+
+/// The hosts with this beginning that a proxy was asked for.
+fn hosts(proxy: &Proxy, prefix: &str) -> BTreeSet<String> {
+    let asked = proxy.asked().into_iter();
+    let hosts = asked.map(|line| line.trim_start_matches("CONNECT ").trim_end_matches(":443").to_owned());
+    hosts.filter(|host| host.starts_with(prefix)).collect()
+}
+
+#[test]
+fn endpoints_are_those_of_botocore() {
+    let Some(interpreter) = interpreter() else { return };
+    let mut botocore = Python::start(&interpreter, "endpoints.py", &[]);
+    let mut expected = |service: &str, regions: &[&str], fips: bool, dual: bool| -> BTreeSet<String> {
+        let wanted = json!({ "service": service, "regions": regions, "fips": fips, "dual": dual });
+        serde_json::from_str(&botocore.ask(&wanted.to_string())).unwrap()
+    };
+    let closing = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = closing.local_addr().unwrap();
+    // Runs until the test binary ends.
+    thread::spawn(move || closing.incoming().for_each(drop));
+    for (fips, dual) in [(false, false), (true, false), (false, true), (true, true)] {
+        for (service, prefix, arguments) in SERVICES {
+            let proxy = Proxy::before(address);
+            let fallback = REGIONS[1..].join(",");
+            let launch = launch(&proxy, fips, dual).env("SECRETS_EXEC_FALLBACK_REGION", fallback);
+            let run = launch.region(REGIONS[0]).args(arguments).run();
+            let case = format!("{service}, FIPS {fips}, dual stack {dual}: {run}");
+            assert_eq!(hosts(&proxy, prefix), expected(service, &REGIONS, fips, dual), "{case}");
+        }
+        // The portal of SSO, whose region is in the profile. The name of the token's file is the SHA-1 of the URL.
+        for region in ["eu-central-1", "us-gov-west-1", "cn-north-1"] {
+            let proxy = Proxy::before(address);
+            let config = format!(
+                "[profile dev]\nsso_region = {region}\nsso_start_url = https://corp\nsso_account_id = 123456789012\n\
+                 sso_role_name = Reader\n"
+            );
+            let token = json!({ "accessToken": "t", "expiresAt": "2999-01-01T00:00:00Z", "startUrl": "https://corp" });
+            let launch = launch(&proxy, fips, dual).home_file(".aws/config", &config);
+            let launch =
+                launch.home_file(".aws/sso/cache/17da54e8ec4ee05390f1915bb3ef5fea7ebd238e.json", &token.to_string());
+            let run = launch.region(region).args(["--profile", "dev", "-e", "A=x"]).run();
+            assert_eq!(hosts(&proxy, "portal"), expected("sso", &[region], fips, dual), "{run}");
+        }
+    }
+}
