@@ -104,11 +104,6 @@ mod tests {
         names(&Template::parse(text).unwrap(), &[]).into_iter().map(str::to_owned).collect()
     }
 
-    fn error(text: &str) -> (usize, String) {
-        let error = Template::parse(text).unwrap_err();
-        (error.line, error.message)
-    }
-
     #[test]
     fn a_name_that_the_template_does_not_assign_is_required() {
         assert_eq!(required("no names at all"), [""; 0]);
@@ -159,28 +154,6 @@ mod tests {
         let template = Template::parse("{{ db.host['a-b'] }}").unwrap();
         assert!(template.has_key("host") && template.has_key("a-b"));
         assert!(!template.has_key("hos") && !template.has_key("x"));
-    }
-
-    #[test]
-    fn a_syntax_error_has_its_line() {
-        assert_eq!(error("{{ db.user"), (1, "unexpected end of input, expected end of variable block".into()));
-        assert_eq!(error("é\né {{ | }}"), (2, "unexpected `|`".into()));
-        assert_eq!(error("{% if a %}x"), (1, "unexpected end of input, expected end of block".into()));
-        assert_eq!(error("{{ 'x }}"), (1, "unexpected end of string".into()));
-        assert_eq!(error("{% endfor %}"), (1, "unknown statement endfor".into()));
-    }
-
-    #[test]
-    fn statements_that_name_other_templates_are_unknown() {
-        for text in [
-            "{% include 'x' %}",
-            "{% extends 'x' %}",
-            "{% import 'x' as y %}",
-            "{% from 'x' import y %}",
-            "{% block x %}{% endblock %}",
-        ] {
-            assert!(error(text).1.starts_with("unknown statement"), "{text}");
-        }
     }
 
     proptest! {

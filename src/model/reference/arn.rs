@@ -186,35 +186,3 @@ impl fmt::Display for Store {
         })
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_arn_has_six_fields() {
-        for text in ["arn:aws:iam::123456789012:role/Reader", "arn:aws:ssm:eu-west-1:1:parameter/a:b:c", "arn:::::"] {
-            assert_eq!(Arn::parse(text).unwrap().to_string(), text);
-        }
-        for text in ["", "arn:aws:iam", "prod/db", "urn:aws:iam::1:x"] {
-            assert_eq!(Arn::parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn an_arn_in_another_region_differs_in_the_region_only() {
-        let arn = Arn::parse("arn:aws:secretsmanager:us-east-1:123456789012:secret:a:b").unwrap();
-        let replica = arn.in_region(&Region::parse("eu-west-1").unwrap());
-        assert_eq!(replica.to_string(), "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a:b");
-        assert_eq!(replica.resource_beside(&arn), None);
-    }
-
-    #[test]
-    fn a_role_is_an_iam_role() {
-        assert!(Role::parse("arn:aws-cn:iam::123456789012:role/path/Reader", None).is_ok());
-        assert!(Role::parse("arn:aws:iam::123456789012:user/me", None).is_err());
-        assert!(Role::parse("arn:aws:iam:us-east-1:123456789012:role/Reader", None).is_err());
-        assert!(Role::parse("Reader", None).is_err());
-        assert!(Role::parse("arn:aws:iam::123456789012:role/*", None).is_err());
-    }
-}

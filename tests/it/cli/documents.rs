@@ -44,6 +44,10 @@ fn a_binary_secret_is_its_bytes_its_base64_or_the_json_that_it_holds() {
     read(Secret::binary(json), ":key", "").launched().has("VALUE", "v");
     let secret = Secret::json(&format!(r#"{{"cert":"{}"}}"#, STANDARD.encode("line one\nline two\n")));
     read(secret, ":cert", ", decode: base64").launched().has("VALUE", "line one\nline two\n");
+    for base64 in ["aGk=\\n", "aGk"] {
+        let secret = Secret::json(&format!(r#"{{"k":"{base64}"}}"#));
+        read(secret, ":k", ", decode: base64").launched().has("VALUE", "hi");
+    }
 }
 
 #[test]
@@ -52,7 +56,13 @@ fn a_value_that_cannot_be_had_of_a_secret_is_an_error_that_does_not_quote_it() {
     for (what, secret, selector, settings, fact) in [
         ("a key of binary", Secret::binary(*b"\xff\xfe\x01\x02\x03\x04"), ":key", "", "key"),
         ("a NUL in binary", Secret::binary(*b"PK\0\x03 and more"), "", "", "encode: base64"),
-        ("a key of text", text(format!("plain {CANARY}")), ":key", "", "JSON"),
+        (
+            "a key of text",
+            text(format!("plain {CANARY}")),
+            ":key",
+            "",
+            "is not JSON, or too deeply nested (line 1, column 1)",
+        ),
         ("broken JSON", text(format!(r#"{{"key":"{CANARY}",}}"#)), ":key", "", "JSON"),
         ("JSON that ends too early", text(format!(r#"{{"key":"{CANARY}""#)), ":key", "", "JSON"),
         ("JSON without quotes", text(format!(r#"{{"key":{CANARY}}}"#)), ":key", "", "JSON"),

@@ -4,88 +4,64 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use super::{ARN, declared};
 use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use crate::support::aws::{Aws, Version};
 use crate::support::sandbox::{CANARY, Sandbox};
 
-const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
-
 fn served() -> Aws {
     let current = || Secret::json(r#"{"user":"app","password":"p=1","a.b":"dotted","$k":"dollar"}"#);
     let secret = || current().previous(Secret::json(r#"{"user":"app","password":"old"}"#));
-    Aws::start().secret(ARN, secret()).secret("prod/db", secret()).secret("prod/token", Secret::bare("0123456789abc"))
+    let aws = Aws::start().secret(ARN, secret()).secret("prod/db", secret());
+    let aws = aws.secret("prod/token", Secret::bare("0123456789abc"));
+    let aws = aws.parameter("/app/plain", &[Version::bare("old"), Version::bare("plain")]);
+    aws.parameter("/app/key", &[Version::json(r#"{"k":"new"}"#)])
 }
 
 /// A launch that inherits `DB_URL` with this value and resolves every variable that begins with `DB_`.
 fn with(aws: &Aws, value: &str) -> Sandbox {
-    Sandbox::new().aws(aws).env("DB_URL", value).args(["--resolve-env", "DB_*"])
-}
-
-/// Asserts that the value is replaced.
-fn becomes(value: &str, resolved: &str) {
-    with(&served(), value).run().launched_silently().has("DB_URL", resolved);
-}
-
-/// Asserts that the value stays, without a request.
-fn stays(value: &str) {
-    let aws = served();
-    with(&aws, value).run().launched_silently().has("DB_URL", value);
-    assert!(aws.calls().is_empty());
-}
-
-/// Asserts an error that names the variable, before any request, without the rest of the value.
-fn is_refused(value: &str, facts: &[&str]) {
-    let aws = served();
-    let run = with(&aws, &format!("{CANARY}{value}{CANARY}")).run();
-    run.refused(78).says(["DB_URL"]).says(facts.iter().copied());
-    assert!(aws.calls().is_empty());
+    Sandbox::new().aws(aws).case(value).env("DB_URL", value).args(["--resolve-env", "DB_*"])
 }
 
 #[test]
-fn a_value_that_is_an_arn_is_resolved() {
-    becomes(&format!("{ARN}:password"), "p=1");
-    becomes(&format!("{ARN}:password::"), "p=1");
-    becomes(&format!("{ARN}:password:AWSPREVIOUS:"), "old");
-    becomes(&format!("{ARN}:password::{PREVIOUS_ID}"), "old");
-    becomes(&format!("{ARN}:password:AWSCURRENT:{CURRENT_ID}"), "p=1");
-}
-
-#[test]
-fn an_arn_without_a_key_is_the_whole_secret() {
+fn a_reference_is_replaced_by_what_it_names() {
+    let of_db = |fields: &str| format!("{{{{resolve:secretsmanager:prod/db:{fields}}}}}");
+    let (user, password) = (of_db("SecretString:user"), of_db("SecretString:password"));
+    let token = "{{resolve:secretsmanager:prod/token}}";
+    for (value, resolved) in [
+        (&*format!("{ARN}:password"), "p=1"),
+        (&format!("{ARN}:password::"), "p=1"),
+        (&format!("{ARN}:password:AWSPREVIOUS:"), "old"),
+        (&format!("{ARN}:password::{PREVIOUS_ID}"), "old"),
+        (&format!("{ARN}:password:AWSCURRENT:{CURRENT_ID}"), "p=1"),
+        (token, "0123456789abc"),
+        ("{{resolve:secretsmanager:prod/token:SecretString}}", "0123456789abc"),
+        ("{{resolve:secretsmanager:prod/token:SecretString:::}}", "0123456789abc"),
+        (&password, "p=1"),
+        (&of_db("SecretString:password:AWSPREVIOUS"), "old"),
+        (&of_db(&format!("SecretString:password::{PREVIOUS_ID}")), "old"),
+        (&of_db(&format!(":password::{PREVIOUS_ID}")), "old"),
+        (&format!("{{{{resolve:secretsmanager:{ARN}:SecretString:password::}}}}"), "p=1"),
+        // Keys are taken literally.
+        (&of_db("SecretString:a.b"), "dotted"),
+        (&of_db("SecretString:$k"), "dollar"),
+        (&format!("{user}{user}"), "appapp"),
+        (
+            &format!("postgres://{user}:{password}@db/app?x={{y}}&t={token}}}}}="),
+            "postgres://app:p=1@db/app?x={y}&t=0123456789abc}}=",
+        ),
+        ("arn:aws:ssm:us-east-1:123456789012:parameter/app/key:k", "new"),
+        ("x{{resolve:ssm:/app/plain}}", "xplain"),
+        ("{{resolve:ssm-secure:/app/plain:1}}", "old"),
+        ("{{resolve:ssm-secure:arn:aws:ssm:us-east-1:123456789012:parameter/app/plain:1}}", "old"),
+    ] {
+        let aws = served();
+        with(&aws, value).run().launched_silently().has("DB_URL", resolved);
+        assert_eq!(aws.calls().len(), 1 + usize::from(value.ends_with('=')), "{value}");
+    }
     let aws = Aws::start().secret(ARN, Secret::text(&format!(" {CANARY}\n")));
     with(&aws, ARN).run().launched_silently().has("DB_URL", format!(" {CANARY}\n"));
-}
-
-#[test]
-fn a_dynamic_reference_is_resolved() {
-    becomes("{{resolve:secretsmanager:prod/token}}", "0123456789abc");
-    becomes("{{resolve:secretsmanager:prod/token:SecretString}}", "0123456789abc");
-    becomes("{{resolve:secretsmanager:prod/token:SecretString:::}}", "0123456789abc");
-    becomes("{{resolve:secretsmanager:prod/db:SecretString:password}}", "p=1");
-    becomes("{{resolve:secretsmanager:prod/db:SecretString:password:AWSPREVIOUS}}", "old");
-    becomes(&format!("{{{{resolve:secretsmanager:prod/db:SecretString:password::{PREVIOUS_ID}}}}}"), "old");
-    becomes(&format!("{{{{resolve:secretsmanager:{ARN}:SecretString:password::}}}}"), "p=1");
-}
-
-#[test]
-fn several_references_stand_in_one_value_mixed_with_text() {
-    let aws = served();
-    let value = "postgres://{{resolve:secretsmanager:prod/db:SecretString:user}}:\
-                 {{resolve:secretsmanager:prod/db:SecretString:password}}@db/app?x={y}&t={{resolve:secretsmanager:prod/token}}}}=";
-    let run = with(&aws, value).run();
-    run.launched_silently().has("DB_URL", "postgres://app:p=1@db/app?x={y}&t=0123456789abc}}=");
-    assert_eq!(aws.calls().len(), 2);
-}
-
-#[test]
-fn two_references_side_by_side_are_joined() {
-    let user = "{{resolve:secretsmanager:prod/db:SecretString:user}}";
-    becomes(&format!("{user}{user}"), "appapp");
-}
-
-#[test]
-fn keys_are_taken_literally() {
-    becomes("{{resolve:secretsmanager:prod/db:SecretString:a.b}}", "dotted");
+    assert_eq!(aws.only_read().stage().as_deref(), Some("AWSCURRENT"));
 }
 
 #[test]
@@ -109,25 +85,18 @@ fn a_name_that_does_not_match_is_left_alone() {
 }
 
 #[test]
-fn without_the_option_nothing_is_resolved() {
+fn without_the_option_nothing_is_resolved_whatever_a_variable_says() {
     let aws = served();
     let reference = "{{resolve:secretsmanager:prod/token}}";
-    let sandbox = Sandbox::new().aws(&aws).env("A", ARN).env("B", reference).env("C", "{{resolve:");
-    let run = sandbox.declaration("env: { X: { value: x } }\n").run();
+    let sandbox = declared(&aws, "env: { X: { value: x } }\n").env("A", ARN).env("B", reference).env("C", "{{resolve:");
+    let run = sandbox.env("SECRETS_EXEC_RESOLVE_ENV", "*").run();
     run.launched_silently().has("A", ARN).has("B", reference).has("C", "{{resolve:");
     assert!(aws.calls().is_empty());
 }
 
 #[test]
-fn no_variable_turns_it_on() {
-    let aws = served();
-    let sandbox = Sandbox::new().aws(&aws).env("DB_URL", ARN).declaration("env: { X: { value: x } }\n");
-    sandbox.env("SECRETS_EXEC_RESOLVE_ENV", "*").run().launched_silently().has("DB_URL", ARN);
-    assert!(aws.calls().is_empty());
-}
-
-#[test]
 fn what_only_resembles_a_reference_is_left_alone() {
+    let aws = served();
     for value in [
         "arn:aws:s3:::bucket",
         "arn:aws:iam::123456789012:role/app",
@@ -138,8 +107,11 @@ fn what_only_resembles_a_reference_is_left_alone() {
         "$HOME ${HOME}",
         "",
     ] {
-        stays(value);
+        with(&aws, value).run().launched_silently().has("DB_URL", value);
     }
+    Sandbox::new().aws(&aws).args(["--resolve-env", "NOT_SET_*"]).run().launched_silently();
+    assert!(aws.calls().is_empty());
+    Sandbox::new().args(["--resolve-env", "*"]).run().launched_silently();
 }
 
 #[test]
@@ -166,37 +138,29 @@ fn the_region_of_an_arn_is_where_it_is_read() {
 }
 
 #[test]
-fn awscurrent_is_asked_for_by_name() {
-    let aws = served();
-    with(&aws, "{{resolve:secretsmanager:prod/token}}").run().launched();
-    assert_eq!(aws.only_read().stage().as_deref(), Some("AWSCURRENT"));
-}
-
-#[test]
 fn a_malformed_reference_is_an_error_before_anything_is_read() {
-    is_refused("{{resolve:secretsmanager:prod/db", &["}}"]);
-    is_refused("{{resolve:secretsmanager:prod/token}}{{resolve:secretsmanager:prod/db:SecretString:x}", &["}}"]);
-    is_refused("{{resolve:secretsmanager:prod/db:SecretBinary}}", &["SecretString"]);
-    is_refused("{{resolve:secretsmanager:prod/db:SecretString:k:s:v:more}}", &["too many fields"]);
-    is_refused("{{resolve:secretsmanager:}}", &["empty"]);
-    is_refused("{{resolve:vault:x}}", &["vault", "secretsmanager"]);
-    is_refused("{{resolve:}}", &["secretsmanager"]);
-}
-
-#[test]
-fn a_value_that_begins_as_an_arn_and_is_none_is_an_error() {
-    for value in ["arn:aws:secretsmanager:us-east-1", &format!("{ARN}:k:s:v:more"), &format!("{ARN}:k y:a b")] {
-        let aws = served();
-        with(&aws, value).run().refused(78).says(["DB_URL"]);
-        assert!(aws.calls().is_empty());
-    }
-}
-
-#[test]
-fn every_malformed_variable_is_told_at_once() {
     let aws = served();
+    for (value, fact) in [
+        ("{{resolve:secretsmanager:prod/db", "is not closed"),
+        ("{{resolve:secretsmanager:prod/token}}{{resolve:secretsmanager:prod/db:SecretString:x}", "is not closed"),
+        ("{{resolve:secretsmanager:prod/db:SecretBinary}}", "must be SecretString"),
+        ("{{resolve:secretsmanager:prod/db:SecretString:k:s:v:more}}", "too many fields"),
+        ("{{resolve:secretsmanager:}}", "is empty"),
+        ("{{resolve:secretsmanager:arn:aws:secretsmanager}}", "is an ARN cut short"),
+        ("{{resolve:secretsmanager:prod/db::k::v1}}", "has a version id"),
+        ("{{resolve:ssm:/p:latest}}", "has a version that is not a number"),
+        ("{{resolve:vault:x}}", "{{resolve:vault:…}} must name"),
+        ("{{resolve:}}", "must name"),
+    ] {
+        let run = with(&aws, &format!("{CANARY}{value}{CANARY}")).run();
+        run.refused(78).says(["DB_URL", fact]);
+    }
+    for rest in ["", ":123456789012:secret:x-AbCdEf:k:s:v:more", ":123456789012:secret:x-AbCdEf:k y:a b", ":${X}"] {
+        with(&aws, &format!("arn:aws:secretsmanager:us-east-1{rest}")).run().refused(78).says(["DB_URL"]);
+    }
     let run = with(&aws, "{{resolve:secretsmanager:x").env("DB_TWO", "{{resolve:vault:x}}").run();
     run.refused(78).says(["DB_URL", "DB_TWO"]);
+    assert!(aws.calls().is_empty());
 }
 
 #[test]
@@ -205,19 +169,6 @@ fn a_key_that_is_not_there_is_told() {
     let run = with(&aws, "x{{resolve:secretsmanager:prod/db:SecretString:pasword}}").run();
     run.refused(78).says(["DB_URL", "prod/db", "\"pasword\"", "\"password\""]);
     with(&aws, "{{resolve:secretsmanager:prod/gone}}").run().refused(78).says(["DB_URL", "prod/gone"]);
-}
-
-#[test]
-fn parameters_are_read_in_whatever_way_they_are_written() {
-    for (value, expected) in [
-        ("arn:aws:ssm:us-east-1:123456789012:parameter/app/key:k", "new"),
-        ("x{{resolve:ssm:/app/plain}}", "xplain"),
-        ("{{resolve:ssm-secure:/app/plain:1}}", "old"),
-    ] {
-        let versions = [Version::bare("old"), Version::bare("plain")];
-        let aws = served().parameter("/app/key", &[Version::json(r#"{"k":"new"}"#)]).parameter("/app/plain", &versions);
-        with(&aws, value).run().launched().has("DB_URL", expected);
-    }
 }
 
 #[test]
@@ -256,15 +207,6 @@ fn path_cannot_come_from_a_secret() {
     let sandbox = Sandbox::new().aws(&aws).args(["--resolve-env", "*"]);
     sandbox.env("PATH", "{{resolve:secretsmanager:prod/token}}").run().refused(78).says(["PATH"]);
     assert!(aws.calls().is_empty());
-}
-
-#[test]
-fn a_pattern_whose_variables_have_no_reference_is_no_error() {
-    let aws = served();
-    with(&aws, "plain").run().launched_silently().has("DB_URL", "plain");
-    Sandbox::new().aws(&aws).args(["--resolve-env", "NOT_SET_*"]).run().launched_silently();
-    assert!(aws.calls().is_empty());
-    Sandbox::new().args(["--resolve-env", "*"]).run().launched_silently();
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::{check, line};
 use crate::docs::page::Page;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call, Version, fault};
@@ -15,16 +16,14 @@ const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56e
 const READER: &str = "arn:aws:iam::123456789012:role/Reader";
 
 fn described(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).args(["check", "--describe"]).bare()
+    check(aws).arg("--describe")
 }
 
 /// The cells of the table of secrets in the line that begins with this word.
 fn cells(run: &Outcome, secret: &str) -> Vec<String> {
     let stdout = run.stdout();
     let (_, table) = stdout.split_once("\nSECRET ").unwrap_or_else(|| panic!("no table of secrets: {run}"));
-    let mut lines = table.lines().map(|line| line.split("  ").map(str::trim).filter(|word| !word.is_empty()));
-    let found = lines.find(|words| words.clone().next() == Some(secret));
-    found.unwrap_or_else(|| panic!("no line {secret:?}: {run}")).map(str::to_owned).collect()
+    line(table, secret)
 }
 
 fn days_ago(days: u64) -> u64 {

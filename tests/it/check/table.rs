@@ -1,26 +1,10 @@
 //! `check`: a table of every value, its source and its status, without any value.
 
+use super::{check, line, statuses};
 use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Version, fault};
-use crate::support::outcome::{Outcome, Status};
+use crate::support::aws::{Aws, Call, Version, fault, served};
+use crate::support::outcome::Status;
 use crate::support::sandbox::{CANARY, Sandbox};
-
-fn check(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).arg("check").bare()
-}
-
-/// The words of the line that begins with this word.
-fn line(run: &Outcome, first: &str) -> Vec<String> {
-    let stdout = run.stdout();
-    let mut lines = stdout.lines().map(|line| line.split("  ").map(str::trim).filter(|word| !word.is_empty()));
-    let found = lines.find(|words| words.clone().next() == Some(first));
-    found.unwrap_or_else(|| panic!("no line {first:?}: {run}")).map(str::to_owned).collect()
-}
-
-/// The status of the line that begins with this word.
-fn status(run: &Outcome, first: &str) -> String {
-    line(run, first).pop().unwrap()
-}
 
 #[test]
 fn a_value_has_a_line_with_its_reference_version_stages_age_and_status() {
@@ -30,8 +14,8 @@ fn a_value_has_a_line_with_its_reference_version_stages_age_and_status() {
     assert!(run.stderr.is_empty(), "{run}");
     let caller = "ACCOUNT       CALLER            CREDENTIALS\n123456789012  user/of-the-test  environment\n";
     assert!(run.stdout().ends_with(caller), "{run}");
-    assert_eq!(line(&run, "VARIABLE"), ["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"]);
-    let words = line(&run, "A");
+    assert_eq!(line(&run.stdout(), "VARIABLE"), ["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"]);
+    let words = line(&run.stdout(), "A");
     assert_eq!(words[..4], ["A", "prod/db:k", "c0c0c0c0", "AWSCURRENT"], "{run}");
     assert!(words[4].ends_with('y') && words[5] == "ok", "{run}");
 }
@@ -41,7 +25,7 @@ fn a_check_needs_the_requests_of_a_launch_and_asks_who_it_is() {
     let aws = Aws::start().secret("x", Secret::json(r#"{"a":"v","b":"w"}"#)).parameter("/p", &[Version::text(CANARY)]);
     let sandbox = check(&aws).resolve("A=x:a").resolve("B=x:b").resolve("C=ssm:/p");
     sandbox.run().ended(Status::Exit(0));
-    let operations: Vec<_> = aws.calls().iter().map(super::support::aws::Call::operation).collect();
+    let operations: Vec<_> = aws.calls().iter().map(Call::operation).collect();
     assert_eq!(operations.len(), 3, "{operations:?}");
     for expected in ["GetSecretValue", "GetParameters", "GetCallerIdentity"] {
         assert!(operations.iter().any(|operation| operation == expected), "{operations:?}");
@@ -74,7 +58,7 @@ fn every_failure_has_a_status_and_a_message() {
         ("F", "not-json"),
         ("G", "version-not-found"),
     ] {
-        assert_eq!(status(&run, name), expected, "{run}");
+        assert_eq!(statuses(&run, [name]), [expected], "{run}");
     }
     run.says([
         "has no key \"pasword\"",
@@ -84,7 +68,7 @@ fn every_failure_has_a_status_and_a_message() {
     ]);
     run.says(["6 values could not be read: the command would not be started"]);
     // A document that was read has a version, also if a key is missing in it.
-    assert_eq!(line(&run, "B")[2], "c0c0c0c0");
+    assert_eq!(line(&run.stdout(), "B")[2], "c0c0c0c0");
 }
 
 #[test]
@@ -135,10 +119,10 @@ files:
         ("MEMORY_FILE=memfd", "x:k", "ok"),
         ("FOUND", "x:k", "ok"),
     ] {
-        let words = line(&run, name);
+        let words = line(&run.stdout(), name);
         assert_eq!((words[1].as_str(), words.last().unwrap().as_str()), (reference, expected), "{run}");
     }
-    assert_eq!(line(&run, "PORT")[2], "1", "the version of a parameter: {run}");
+    assert_eq!(line(&run.stdout(), "PORT")[2], "1", "the version of a parameter: {run}");
     assert!(!run.stdout().contains("value of"), "{run}");
     // As in the file.
     let stdout = run.stdout();
@@ -151,7 +135,7 @@ files:
 
 #[test]
 fn a_template_has_a_line_for_each_of_its_secrets() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let aws = served();
     let declaration = "secrets: { s: x, t: y }\nenv:\n  A: { template: '{{ s.k }} {{ t.k }}' }\n";
     let run = check(&aws).declaration(declaration).run();
     run.ended(Status::Exit(78));
@@ -164,83 +148,25 @@ fn a_template_has_a_line_for_each_of_its_secrets() {
 }
 
 #[test]
-fn an_object_that_fails_has_one_line_with_the_prefix_of_its_variables() {
-    let aws = Aws::start().secret("x", Secret::text(CANARY));
-    let run = check(&aws).args(["--env-from", "APP_=x"]).run();
-    run.ended(Status::Exit(78));
-    assert_eq!(status(&run, "APP_*"), "not-json", "{run}");
-}
-
-#[test]
-fn a_value_that_no_environment_can_hold_fails() {
-    let aws = Aws::start()
-        .secret("nul", Secret::binary(format!("{CANARY}\0").as_bytes()))
-        .secret("long", Secret::text(&CANARY.repeat(20_000)));
-    let run = check(&aws).resolve("A=nul").resolve("B=long").run();
-    run.ended(Status::Exit(78)).says(["has a NUL byte", "deliver it as a file"]);
-    assert_eq!((status(&run, "A"), status(&run, "B")), ("nul-byte".to_owned(), "too-long".to_owned()));
-}
-
-#[test]
-fn an_environment_that_is_too_large_for_the_command_fails() {
-    let aws = Aws::start().secret("x", Secret::text(&CANARY.repeat(8000)));
-    let mut sandbox = Sandbox::new().aws(&aws).arg("check").command(["true"]);
-    for n in 0..10 {
-        sandbox = sandbox.resolve(&format!("V{n}=x"));
-    }
-    let run = sandbox.prepared_by("ulimit -s 1024; exec \"$@\"").run();
-    run.ended(Status::Exit(78)).says(["variables and arguments together"]);
-}
-
-#[test]
-fn a_file_is_not_written_and_its_directory_is_checked() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
-    let declaration =
-        "files:\n  - { from: x, path: out, env: OUT }\n  - { from: x, path: nothing/out, owner: no-such-user }\n";
-    let sandbox = check(&aws).declaration(declaration);
-    let run = sandbox.run();
-    run.ended(Status::Exit(78)).says(["no-such-user"]);
-    assert_eq!(status(&run, "OUT=out"), "ok", "{run}");
-    assert_eq!(status(&run, "nothing/out"), "not-deliverable", "{run}");
-    assert!(!sandbox.path("out").exists());
-}
-
-#[test]
-fn a_file_that_only_the_kernel_could_create_is_not_deliverable() {
-    let aws = Aws::start().secret("x", Secret::text(CANARY));
-    let run = check(&aws).declaration("files:\n  - { from: x, path: /proc/x }\n").run();
-    run.ended(Status::Exit(78)).says(["/proc/x", "cannot be created"]).says_nothing_of("disk");
-    assert_eq!(status(&run, "/proc/x"), "not-deliverable", "{run}");
-}
-
-#[test]
-fn a_kept_variable_has_a_line() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
-    let run = check(&aws).args(["--keep-existing", "-e", "A=y:k", "-e", "B=x:k"]).env("A", "here").run();
-    run.ended(Status::Exit(0));
-    assert_eq!((status(&run, "A"), status(&run, "B")), ("kept".to_owned(), "ok".to_owned()));
-}
-
-#[test]
 fn a_command_that_is_found_is_named_with_its_file() {
     let aws = Aws::start().secret("x", Secret::text(CANARY));
     let run = Sandbox::new().aws(&aws).args(["check", "-e", "A=x"]).command(["sh", "-c", "echo started"]).run();
     run.ended(Status::Exit(0));
-    assert_eq!(line(&run, "sh")[2], "ok", "{run}");
-    assert!(line(&run, "sh")[1].ends_with("/sh") && !run.stdout().contains("started"), "{run}");
+    assert_eq!(line(&run.stdout(), "sh")[2], "ok", "{run}");
+    assert!(line(&run.stdout(), "sh")[1].ends_with("/sh") && !run.stdout().contains("started"), "{run}");
 }
 
 #[test]
 fn a_missing_command_is_the_status_and_all_other_failures_are_shown() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let aws = served();
     let sandbox = || Sandbox::new().aws(&aws).args(["check", "-e", "A=x:kk", "-e", "B=x:k"]);
     let run = sandbox().command(["no-such-command"]).run();
     run.ended(Status::Exit(127)).says(["no-such-command: command not found", "has no key \"kk\"", "1 value could not"]);
-    assert_eq!(status(&run, "no-such-command"), "not-found", "{run}");
-    assert_eq!((status(&run, "A"), status(&run, "B")), ("key-not-found".to_owned(), "ok".to_owned()));
+    assert_eq!(statuses(&run, ["no-such-command"]), ["not-found"], "{run}");
+    assert_eq!(statuses(&run, ["A", "B"]), ["key-not-found", "ok"]);
     let run = sandbox().file("file", "").command(["./file"]).run();
     run.ended(Status::Exit(126)).says(["cannot be executed", "has no key"]);
-    assert_eq!(status(&run, "./file"), "not-executable", "{run}");
+    assert_eq!(statuses(&run, ["./file"]), ["not-executable"], "{run}");
 }
 
 #[test]
@@ -251,20 +177,6 @@ fn a_missing_command_is_the_status_beside_a_wrong_declaration() {
     let declaration = "env: { PATH: { value: /nowhere } }\nunknown: 1\n";
     let run = Sandbox::new().declaration(declaration).arg("check").command(["sh"]).run();
     run.ended(Status::Exit(127)).says(["unknown key", "command not found in PATH", "PATH is /nowhere"]);
-}
-
-#[test]
-fn wrong_declarations_have_no_table() {
-    let run = Sandbox::new().declaration("unknown: 1\n").arg("check").bare().run();
-    run.refused(78).says(["unknown key \"unknown\""]);
-}
-
-#[test]
-fn a_profile_that_does_not_exist_leaves_every_line_unread() {
-    let aws = Aws::start().secret("x", Secret::text(CANARY));
-    let run = check(&aws).args(["--profile", "nothing", "-e", "A=x", "--env-from", "P_=y"]).run();
-    run.ended(Status::Exit(64)).says(["nothing"]);
-    assert_eq!((status(&run, "A"), status(&run, "P_*")), ("unread".to_owned(), "unread".to_owned()));
 }
 
 #[test]
@@ -284,15 +196,8 @@ fn verbose_says_what_overrides_what() {
         "KEPT (--env, y): not read, since KEPT is already set (--keep-existing)",
         "C (--env, x:k): secret x, version c0c0c0c0",
     ]);
-    assert_eq!(status(&run, "D"), "unset", "{run}");
+    assert_eq!(statuses(&run, ["D"]), ["unset"], "{run}");
     assert_eq!(run.stdout().lines().filter(|line| line.starts_with("D ")).count(), 2, "{run}");
-}
-
-#[test]
-fn a_key_that_an_entry_overrides_is_named_by_verbose() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"a":"v","b":"w"}"#));
-    let run = check(&aws).args(["-v", "--env-from", "x", "-e", "A=x:b"]).run();
-    run.ended(Status::Exit(0)).says(["A (--env-from, x): overridden by A (--env, x:b)"]);
 }
 
 #[test]
@@ -300,41 +205,76 @@ fn a_local_file_and_the_agent_are_checked_too() {
     let run =
         Sandbox::new().arg("check").bare().local(&format!(r#"{{"x": {{"k": "{CANARY}"}}}}"#)).resolve("A=x:k").run();
     run.ended(Status::Exit(0)).says(["not from AWS (--local)"]);
-    assert_eq!(line(&run, "A"), ["A", "x:k", "-", "AWSCURRENT", "-", "ok"]);
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    assert_eq!(line(&run.stdout(), "A"), ["A", "x:k", "-", "AWSCURRENT", "-", "ok"]);
+    let aws = served();
     let token = crate::support::aws::agent::TOKEN;
     let run = Sandbox::new().region("us-east-1").arg("check").bare().resolve("A=x:k").env("AWS_TOKEN", token);
     let run = run.args(["--agent", &aws.agent()].join("=").split(' ')).run();
     run.ended(Status::Exit(0));
-    let words = line(&run, "A");
+    let words = line(&run.stdout(), "A");
     assert_eq!(words[2..4], ["c0c0c0c0", "AWSCURRENT"], "{run}");
     assert!(words[4].ends_with('y'), "the agent writes the date as text: {run}");
 }
 
 #[test]
-fn a_full_device_is_an_error() {
-    let aws = Aws::start().secret("x", Secret::text(CANARY));
-    let run = check(&aws).resolve("A=x").prepared_by("exec \"$@\" >/dev/full").run();
+fn what_fails_in_a_declaration_has_its_status_and_is_counted() {
+    let aws = served()
+        .secret("text", Secret::text(CANARY))
+        .secret("nul", Secret::binary(format!("{CANARY}\0").as_bytes()))
+        .secret("long", Secret::text(&CANARY.repeat(20_000)));
+    let (files, missing) =
+        ("files:\n  - { from: x, path: out, env: OUT }\n", "  - { from: x, path: no/out, owner: no-one }\n");
+    let object = "env-from:\n  - { from: x, prefix: X_, only: [one, two] }\n";
+    for (declaration, option, status, lines, facts) in [
+        ("env-from: [{ from: text, prefix: APP_ }]\n", "-v", 78, "APP_* not-json", ["1 value could not be read", ""]),
+        ("env: { A: nul, B: long }\n", "-v", 78, "A nul-byte B too-long", ["has a NUL byte", "deliver it as a file"]),
+        (
+            &[files, missing].concat(),
+            "-v",
+            78,
+            "OUT=out ok no/out not-deliverable",
+            ["no-one", "1 value cannot be delivered: "],
+        ),
+        (
+            "files: [{ from: x, path: /proc/x }]\n",
+            "-v",
+            78,
+            "/proc/x not-deliverable",
+            ["/proc/x", "cannot be created"],
+        ),
+        ("env: { KEPT: 'y:k', B: 'x:k' }\n", "--keep-existing", 0, "KEPT kept B ok", ["", ""]),
+        (
+            "env: { A: x }\nenv-from: [{ from: y, prefix: P_ }]\n",
+            "--profile=gone",
+            64,
+            "A unread P_* unread",
+            ["gone", ""],
+        ),
+        // An object with two errors is one value.
+        (object, "-v", 78, "X_* key-not-found", ["1 value could not be read: the command would not be started", ""]),
+        (&[object, files, missing].concat(), "-v", 78, "OUT=out ok", ["2 values could not be read or delivered: ", ""]),
+    ] {
+        let sandbox = check(&aws).case(declaration).declaration(declaration).arg(option).env("KEPT", "here");
+        let run = sandbox.run();
+        run.ended(Status::Exit(status)).says(facts);
+        assert_eq!(run.stderr().contains("disk"), declaration.contains("OUT"), "{run}");
+        for words in lines.split(' ').collect::<Vec<_>>().chunks(2) {
+            assert_eq!(statuses(&run, [words[0]]), [words[1]], "{run}");
+        }
+        assert!(!sandbox.path("out").exists());
+    }
+    let run = Sandbox::new().declaration("unknown: 1\n").arg("check").bare().run();
+    run.refused(78).says(["unknown key \"unknown\""]);
+    let run = check(&aws).resolve("A=text").prepared_by("exec \"$@\" >/dev/full").run();
     run.ended(Status::Exit(78)).says(["standard output cannot be written"]);
 }
 
 #[test]
-fn the_size_of_all_variables_is_checked_without_a_command() {
-    let aws = Aws::start().secret("x", Secret::json(&format!(r#"{{"k":"{}"}}"#, "v".repeat(120_000))));
-    let sandbox = (0..20).fold(check(&aws), |sandbox, at| sandbox.resolve(&format!("A{at}=x:k")));
-    sandbox.run().ended(Status::Exit(78)).says(["together have"]);
-}
-
-#[test]
-fn the_last_line_counts_what_could_not_be_read_and_what_cannot_be_delivered() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
-    let file = "files:\n  - { from: 'x:k', path: /no/such/directory/file }\n";
-    let run = check(&aws).declaration(file).run();
-    run.ended(Status::Exit(78)).says(["1 value cannot be delivered: the command would not be started"]);
-    // An object with two errors is one value.
-    let object = "env-from:\n  - { from: x, prefix: X_, only: [one, two] }\n";
-    let run = check(&aws).declaration(&(object.to_owned() + file)).run();
-    run.ended(Status::Exit(78)).says(["2 values could not be read or delivered: the command would not be started"]);
-    let run = check(&aws).declaration(object).run();
-    run.ended(Status::Exit(78)).says(["1 value could not be read: the command would not be started"]);
+fn variables_that_are_together_too_large_fail_with_a_command_or_without() {
+    let aws = Aws::start().secret("x", Secret::text(&CANARY.repeat(7500)));
+    let sandbox = |count| (0..count).fold(check(&aws), |sandbox, at| sandbox.resolve(&format!("A{at}=x")));
+    sandbox(20).run().ended(Status::Exit(78)).says(["together have"]);
+    let small = (0..10).fold(Sandbox::new().aws(&aws).arg("check"), |sandbox, at| sandbox.resolve(&format!("A{at}=x")));
+    let run = small.command(["true"]).prepared_by("ulimit -s 1024; exec \"$@\"").run();
+    run.ended(Status::Exit(78)).says(["variables and arguments together"]);
 }

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::support::aws::secret::{CURRENT_ID, Secret};
-use crate::support::aws::{Aws, fault};
+use crate::support::aws::{Aws, fault, served};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 fn check(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).args(["check", "--json"]).bare()
+    super::check(aws).arg("--json")
 }
 
 /// The document, whose exit status is that of the run.
@@ -34,7 +34,7 @@ fn a_credential_has_its_unit_and_its_name() {
 
 #[test]
 fn a_value_has_every_field() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let aws = served();
     let run = check(&aws).declaration("env:\n  A: x:k\n").run();
     let mut document = document(&run, 0);
     let source = &mut document["values"][0]["sources"][0];
@@ -131,48 +131,28 @@ fn a_file_and_its_variable_are_named() {
 }
 
 #[test]
-fn nothing_that_can_be_reached_is_temporary() {
-    let sandbox =
-        || Sandbox::new().args(["check", "--json"]).bare().resolve("A=x:k").resolve("B=y").region("us-east-1");
-    let keys = |sandbox: Sandbox| sandbox.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "secret");
-    // A port on which nothing listens.
-    let run = keys(sandbox()).endpoint("http://127.0.0.1:1").env("AWS_MAX_ATTEMPTS", "1").run();
-    let document = document(&run, 75);
-    for at in 0..2 {
-        assert_eq!(
-            (&document["values"][at]["status"], &document["values"][at]["error"]),
-            (&json!("failed"), &json!("unreachable"))
-        );
+fn what_ends_every_read_leaves_a_document_with_its_code() {
+    let alone = || Sandbox::new().args(["check", "--json"]).bare();
+    let aws = Aws::start()
+        .secret("x", Secret::failing(fault::throttled()))
+        .secret("held", Secret { held: true, ..Secret::text(CANARY) });
+    let once = |sandbox: Sandbox| sandbox.env("AWS_MAX_ATTEMPTS", "1");
+    for (reference, sandbox, status, error) in [
+        // A port on which nothing listens.
+        ("x", once(check(&aws)).endpoint("http://127.0.0.1:1"), 75, "unreachable"),
+        ("x", once(check(&aws)), 75, "throttled"),
+        ("held", check(&aws).args(["--timeout", "300ms"]), 75, "timeout"),
+        ("x", alone().region("us-east-1"), 77, "no-credentials"),
+        ("x", alone(), 78, "no-region"),
+    ] {
+        let run = sandbox.case(error).resolve(&format!("A={reference}")).resolve(&format!("B={reference}:k")).run();
+        let document = document(&run, status);
+        for at in 0..2 {
+            let value = &document["values"][at];
+            assert_eq!((&value["status"], &value["error"]), (&json!("failed"), &json!(error)), "{run}");
+        }
+        assert!(!document["messages"].as_array().unwrap().is_empty(), "{run}");
     }
-    assert!(!document["messages"].as_array().unwrap().is_empty(), "{run}");
-}
-
-#[test]
-fn without_credentials_there_is_a_document() {
-    let run = Sandbox::new().args(["check", "--json"]).bare().resolve("A=x:k").region("us-east-1").run();
-    let document = document(&run, 77);
-    assert_eq!(document["values"][0]["error"], "no-credentials", "{run}");
-}
-
-#[test]
-fn without_a_region_there_is_a_document() {
-    let run = Sandbox::new().args(["check", "--json"]).bare().resolve("A=x:k").run();
-    let document = document(&run, 78);
-    assert_eq!(document["values"][0]["error"], "no-region", "{run}");
-}
-
-#[test]
-fn a_throttled_service_is_temporary() {
-    let aws = Aws::start().secret("x", Secret::failing(fault::throttled()));
-    let run = check(&aws).resolve("A=x").env("AWS_MAX_ATTEMPTS", "1").run();
-    assert_eq!(document(&run, 75)["values"][0]["error"], "throttled");
-}
-
-#[test]
-fn a_timeout_leaves_a_document() {
-    let aws = Aws::start().secret("x", Secret { held: true, ..Secret::text(CANARY) });
-    let run = check(&aws).resolve("A=x").args(["--timeout", "300ms"]).run();
-    assert_eq!(document(&run, 75)["values"][0]["status"], "failed", "{run}");
     aws.release();
 }
 
@@ -207,7 +187,7 @@ fn a_command_has_its_file_and_its_status() {
 
 #[test]
 fn entries_without_effect_are_listed() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let aws = served();
     let run = check(&aws)
         .declaration("env:\n  A: y:k\n")
         .args(["-e", "A=x:k", "-e", "B=y", "--keep-existing"])
@@ -250,7 +230,7 @@ fn objects_from_one_secret_on_one_line_have_their_own_values() {
 
 #[test]
 fn an_optional_entry_of_a_file_that_is_given_twice_has_one_value() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let aws = served();
     let sandbox = check(&aws).file("a.yaml", "env:\n  A: { from: 'x:k', optional: true }\n");
     let run = sandbox.args(["-f", "a.yaml", "-f", "a.yaml"]).run();
     assert_eq!(values(&document(&run, 0)), [["A", "reference", "x:k", "ok"]], "{run}");
@@ -293,7 +273,7 @@ fn the_document_has_no_value_and_no_colour() {
 
 #[test]
 fn every_field_is_documented() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let aws = served();
     let sandbox = check(&aws).arg("--describe").declaration("env:\n  A: y\n").resolve("A=x:k");
     let document = document(&sandbox.run(), 0);
     let page = repository_file("docs/check.md");

@@ -1,0 +1,5 @@
+//! Declarations: what they may say, what is refused with its place, and the schema that says the same.
+
+mod accepted;
+mod refused;
+mod schema;

@@ -1,0 +1,85 @@
+//! Names that `env-from` refuses because they make programs run code, and the options that allow them.
+
+use super::{declared, sets};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::{CANARY, Sandbox};
+
+/// The names that docs/security.md lists, and a match for each pattern.
+const REFUSED: &str = "PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND LD_PRELOAD LD_LIBRARY_PATH \
+    LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH GLIBC_TUNABLES MALLOC_CHECK_ LISTEN_FDS NODE_OPTIONS \
+    NODE_EXTRA_CA_CERTS NODE_PATH PYTHONPATH PYTHONSTARTUP PERL5OPT PERL5LIB RUBYLIB RUBYOPT CLASSPATH \
+    JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS NPM_CONFIG_SCRIPT_SHELL DOTNET_STARTUP_HOOKS \
+    CORECLR_PROFILER_PATH COR_PROFILER PHPRC PHP_INI_SCAN_DIR OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES \
+    SSLKEYLOGFILE NODE_TLS_REJECT_UNAUTHORIZED SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE REQUESTS_CA_BUNDLE \
+    HTTPS_PROXY NO_PROXY ALL_PROXY GIT_SSH_COMMAND EDITOR VISUAL PAGER LESSOPEN LESSCLOSE SSH_ASKPASS SUDO_ASKPASS \
+    PERLLIB LUA_INIT ERL_FLAGS BUNDLE_GEMFILE GEM_PATH ZDOTDIR BASH_LOADABLES_PATH BASH_FUNC_LS__ HOSTALIASES \
+    LOCALDOMAIN LOCPATH NLSPATH RES_OPTIONS RESOLV_HOST_CONF TMPDIR TZDIR GETCONF_DIR NIS_PATH TERMINFO \
+    TERMINFO_DIRS NOTIFY_SOCKET WATCHDOG_USEC CREDENTIALS_DIRECTORY SECRETS_EXEC_FILE AWS_ACCESS_KEY_ID \
+    AWS_ENDPOINT_URL AWS_REGION";
+
+fn launch(object: &str, declaration: &str) -> Outcome {
+    let aws = Aws::start().secret("prod/app", Secret::json(object));
+    declared(&aws, declaration).case(format!("{object} {declaration}")).run()
+}
+
+#[test]
+fn every_refused_name_is_told_with_its_key_and_the_way_out() {
+    let keys = || REFUSED.split(' ').map(str::to_lowercase);
+    let members: Vec<String> = keys().map(|key| format!(r#""{key}":"x""#)).collect();
+    let run = launch(&format!("{{{}}}", members.join(",")), "env-from: [prod/app]\n");
+    run.refused(78).says(["secrets-exec.yaml:1", "prod/app", "`env`"]);
+    for (name, key) in REFUSED.split(' ').zip(keys()) {
+        run.says([format!("\"{key}\"").as_str(), name]);
+    }
+}
+
+#[test]
+fn a_name_is_refused_however_it_is_made() {
+    for (key, settings, name) in [
+        ("http_proxy", ", case: keep", "http_proxy"),
+        ("Ld_Preload", ", case: keep", "Ld_Preload"),
+        ("Path", ", case: keep", "Path"),
+        ("ld-preload", "", "LD_PRELOAD"),
+        ("preload", ", prefix: LD_", "LD_PRELOAD"),
+        ("x", ", rename: { x: PATH }", "PATH"),
+    ] {
+        let run = launch(&format!(r#"{{"{key}":"x"}}"#), &format!("env-from: [{{ from: prod/app{settings} }}]\n"));
+        run.refused(78).says([key, name, "prod/app"]);
+    }
+    let declaration = "env: { A: \"prod/app:a\" }\nenv-from: [prod/app]\n";
+    launch(r#"{"a":"1","bash_env":"x"}"#, declaration).refused(78).says(["BASH_ENV"]).says_nothing_of("\"a\"");
+}
+
+#[test]
+fn a_name_that_is_harmless_left_out_or_written_by_the_operator_is_no_error() {
+    let options = r#"{"node_options":"x","a":"1"}"#;
+    for (object, declaration, variables) in [
+        (
+            r#"{"path_prefix":"1","environment":"2","db_path":"3","proxy":"4"}"#,
+            "env-from: [prod/app]",
+            "PATH_PREFIX=1 ENVIRONMENT=2 DB_PATH=3 PROXY=4",
+        ),
+        (r#"{"path":"x"}"#, "env-from: [{ from: prod/app, prefix: APP_ }]", "APP_PATH=x"),
+        (options, "env-from: [{ from: prod/app, except: [node_options] }]", "A=1 -NODE_OPTIONS"),
+        (options, "env-from: [{ from: prod/app, only: [a] }]", "A=1 -NODE_OPTIONS"),
+        (r#"{"node_options":null,"a":"1"}"#, "env-from: [prod/app]", "A=1 -NODE_OPTIONS"),
+        (options, "env: { NODE_OPTIONS: \"prod/app:node_options\" }", "NODE_OPTIONS=x"),
+        (options, "env: { NODE_OPTIONS: \"prod/app:node_options\" }\nenv-from: [prod/app]", "NODE_OPTIONS=x A=1"),
+    ] {
+        sets(launch(object, declaration).launched_silently(), variables);
+    }
+}
+
+/// A default, and a reference without KEY, are hints for entries of `env` alone.
+#[test]
+fn hints_are_those_that_an_object_can_follow() {
+    let aws = Aws::start()
+        .secret("text", Secret::text(&format!("{CANARY}, no JSON")))
+        .secret("object", Secret::json(r#"{"inner":{"a":"v"}}"#));
+    let read = |from: &str| Sandbox::new().aws(&aws).args(["--env-from", from]).run();
+    read("text").refused(78).says(["text", "--env"]).says_nothing_of("KEY");
+    read("object:$.x.y").refused(78).says(["object", "$.x.y"]).says_nothing_of("default");
+    read("object:$.iner").refused(78).says(["did you mean \"inner\"?"]);
+}

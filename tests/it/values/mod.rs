@@ -1,0 +1,35 @@
+//! The value of a variable: references, templates, objects, absences, and the sources that name them.
+
+use crate::support::aws::Aws;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+
+mod absence;
+mod env_from;
+mod env_from_refusals;
+mod expansion;
+mod json;
+mod layers;
+mod local;
+mod references;
+mod resolve_env;
+mod template_faults;
+mod templates;
+
+const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
+
+/// A launch with this declaration; its first line names the row of a failed assertion.
+fn declared(aws: &Aws, declaration: &str) -> Sandbox {
+    Sandbox::new().aws(aws).declaration(declaration).case(declaration)
+}
+
+/// Asserts the variables of a launch, separated by blanks: `A=v` has this value, `-A` is not set.
+fn sets(run: &Outcome, variables: &str) {
+    for word in variables.split_whitespace() {
+        match (word.strip_prefix('-'), word.split_once('=')) {
+            (Some(name), _) => run.lacks(name),
+            (None, Some((name, value))) => run.has(name, value),
+            (None, None) => panic!("{word}"),
+        };
+    }
+}

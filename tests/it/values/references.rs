@@ -1,0 +1,152 @@
+//! The grammar of references: names, ARNs, keys, paths, stages, versions.
+
+use super::{ARN, declared};
+use crate::support::aws::Aws;
+use crate::support::aws::secret::{PREVIOUS_ID, Secret};
+use crate::support::sandbox::Sandbox;
+
+const NAME: &str = "prod/db";
+
+#[test]
+fn a_reference_reads_the_value_that_it_names() {
+    let partial = ARN.trim_end_matches("-AbCdEf");
+    let (password, users) =
+        (r#"{"password":"p"}"#, r#"{"users":[{"role":"a:b","name":"one"},{"role":"c","name":"two"}]}"#);
+    let hosts = r#"{"hosts":["a","b","c"]}"#;
+    let old = r#"{"zz_canary":"cAnArY-7f3a9c51","password":"old","a:b":"old"}"#;
+    let whole = r#"{"zz_canary":"cAnArY-7f3a9c51","k":[1,2]}"#;
+    for (case, id, object, rest, value) in [
+        ("an ARN is asked for as it is written", ARN, password, ":password", "p"),
+        ("trailing empty fields, as ECS writes them", ARN, password, ":password::", "p"),
+        ("a version id alone", ARN, password, &format!(":password::{PREVIOUS_ID}"), "old"),
+        ("a stage and its version id", ARN, password, &format!(":password:AWSPREVIOUS:{PREVIOUS_ID}"), "old"),
+        ("a stage and no key is a whole value", ARN, password, "::AWSPREVIOUS:", old),
+        ("a partial ARN is asked for as it is", partial, password, ":password", "p"),
+        ("an equals sign in a name", "team=a/db=1", password, ":password", "p"),
+        ("every character that a name may have", "Az09/_+=.@!-x", password, ":password", "p"),
+        ("a whole value", NAME, r#"{"k":[1,2]}"#, "", whole),
+        ("a whole value with empty fields", NAME, r#"{"k":[1,2]}"#, ":::", whole),
+        ("the root of a path is compact JSON", NAME, r#"{ "k" : [ 1, 2 ] }"#, ":$", whole),
+        ("a key is taken literally", NAME, r#"{"a":{"b":"nested"},"a.b['c']":"flat"}"#, ":a.b['c']", "flat"),
+        ("blanks, brackets and slashes in a key", NAME, r#"{"a key [0]/x":"v"}"#, ":a key [0]/x", "v"),
+        ("a key is not folded", NAME, r#"{"Key":"upper","key":"lower"}"#, ":key", "lower"),
+        ("a key is not trimmed", NAME, r#"{"key":"lower"," key":"blank"}"#, ": key", "blank"),
+        ("a key after the escapes of JSON", NAME, r#"{"caf\u00e9\n":"v"}"#, ":café\n", "v"),
+        ("the empty key", NAME, r#"{"":"v"}"#, ":$['']", "v"),
+        ("a path into objects", NAME, r#"{"database":{"password":"p"}}"#, ":$.database.password", "p"),
+        ("a path into an array", NAME, hosts, ":$.hosts[0]", "a"),
+        ("a path to the end of an array", NAME, hosts, ":$.hosts[-1]", "c"),
+        ("a colon of a slice", NAME, hosts, ":$.hosts[1:2]", "b"),
+        ("a colon within quotes", NAME, r#"{"a:b":"v"}"#, ":$['a:b']", "v"),
+        ("a bracket within quotes", NAME, r#"{"a]:b":"v"}"#, ":$['a]:b']", "v"),
+        ("a quote within quotes", NAME, r#"{"it's:me":"v"}"#, r#":$["it's:me"]"#, "v"),
+        ("an escaped quote", NAME, r#"{"it's:me":"v"}"#, r":$['it\'s:me']", "v"),
+        ("an escaped quote before a bracket", NAME, r#"{"a\"]:b":"v"}"#, r#":$["a\"]:b"]::"#, "v"),
+        ("a filter with one match", NAME, users, ":$.users[?@.role == 'a:b'].name", "one"),
+        ("a stage after a path", NAME, r#"{"a:b":"new"}"#, ":$['a:b']:AWSPREVIOUS", "old"),
+    ] {
+        let older = Secret::json(r#"{"password":"old","a:b":"old"}"#);
+        let aws = Aws::start().secret(id, Secret::json(object).previous(older));
+        let run = Sandbox::new().aws(&aws).case(case).resolve(&format!("VALUE={id}{rest}")).run();
+        run.launched().has("VALUE", value);
+        assert_eq!(aws.only_read().secret_id(), id, "{case}");
+    }
+}
+
+#[test]
+fn a_path_matches_one_value() {
+    let aws = Aws::start().secret(NAME, Secret::json(r#"{"hosts":["a","b"],"a":"x","b":["x"]}"#));
+    for (path, fact) in [
+        ("$.hosts[*]", "$.hosts[*] matches 2 values and must match one: $['hosts'][0], $['hosts'][1]"),
+        ("$..*", "$..* matches 7 values and must match one: "),
+        ("$.hosts[7]", "has nothing at $.hosts[7]"),
+        ("$.hots[0]", "did you mean \"hosts\"?"),
+        ("$.other", "it has zz_canary, hosts, a, b"),
+    ] {
+        let run = Sandbox::new().aws(&aws).case(path).resolve(&format!("VALUE={NAME}:{path}")).run();
+        run.refused(78).says(["VALUE (--env, prod/db:", fact]);
+    }
+}
+
+#[test]
+fn a_wrong_reference_is_told_before_any_request_whatever_default_or_optional_say() {
+    let path = "is not a JSONPath (RFC 9535)";
+    let stage = "has a staging label of more than 256 characters";
+    let id = "has a version id that does not have 32 to 64 characters";
+    let number = "has a version that is not a number above zero";
+    let digit = "has a label that begins with a digit";
+    let reserved = "has a label that begins with \"aws\" or \"ssm\"";
+    let character = "has a label with a character that is not one of";
+    let at = |field: &str, length| format!("prod/db:k:{field}{}", "x".repeat(length));
+    for (reference, message) in [
+        ("prod/db:$.", path),
+        ("prod/db:$.a[", path),
+        ("prod/db:$.a ]b", path),
+        ("prod/db:$['a", path),
+        ("prod/db:$[?@.a = 1]", path),
+        (&at("", 257), stage),
+        (&at(":", 1), id),
+        (&at(":", 31), id),
+        (&at("S:", 65), id),
+        (&format!("{ARN}:k:AWSCURRENT:1"), id),
+        ("ssm:/app/db:k::0", number),
+        ("ssm:/app/db:k::-1", number),
+        ("ssm:/app/db:k::+1", number),
+        ("ssm:/app/db:k::1.5", number),
+        ("ssm:/app/db:k::latest", number),
+        ("ssm:/app/db:k::9223372036854775808", number),
+        ("ssm:/app/db:k:1st", digit),
+        ("ssm:/app/db:k:AwsLabel", reserved),
+        ("ssm:/app/db:k:ssm", reserved),
+        ("ssm:/app/db:k:a+b", character),
+        (&format!("ssm:/app/db:k:{}", "l".repeat(101)), "has a label of more than 100 characters"),
+        ("ssm:/p::blue:3", "has both a label and a version"),
+        ("ssm:/p::1", "for that version write ssm:/p:::1"),
+        ("ssm:/p:k:12:", "for that version write ssm:/p:k::12"),
+        ("${STAGE}/d b:host", "cannot contain ' '"),
+        ("ssm:", "is empty"),
+    ] {
+        let aws = Aws::start();
+        let run = Sandbox::new().aws(&aws).case(reference).resolve(&format!("A={reference}")).run();
+        // It may be a secret.
+        run.refused(64).says(["A", "--env"]).says_nothing_of(reference);
+        for absence in ["default: d", "optional: true"] {
+            let run = declared(&aws, &format!("env:\n  A: {{ from: {reference:?}, {absence} }}\n")).run();
+            run.refused(78).says(["secrets-exec.yaml", message]);
+        }
+        assert!(aws.calls().is_empty(), "{reference}: {:?}", aws.calls());
+    }
+}
+
+#[test]
+fn versions_of_any_legal_length_and_form_are_accepted() {
+    let (stage, id) = ("ä".repeat(256), "i".repeat(64));
+    let secrets = [format!("x:k:{stage}"), format!("x:k:{stage}:{id}"), format!("x:k::{}", &id[..32])];
+    let labels = ["a", "Prod.v1_2-x", "_", "-1", "as", "ss", "raws", &id].map(|label| format!("ssm:/p::{label}"));
+    let versions = ["1", "9223372036854775807"].map(|version| format!("ssm:/p:::{version}"));
+    for reference in secrets.iter().chain(&labels).chain(&versions) {
+        let sandbox = Sandbox::new().args(["check", "--offline"]).bare().case(reference);
+        sandbox.resolve(&format!("A={reference}")).run().launched();
+    }
+}
+
+#[test]
+fn an_alias_with_a_version_that_cannot_be_is_told_where_it_is_written() {
+    let long = "s".repeat(257);
+    let id = "has a version id that does not have 32 to 64 characters";
+    for (alias, message) in [
+        ("id: prod/db, version-id: v1", id),
+        (&format!("id: prod/db, stage: {long}"), "has a staging label of more than 256 characters"),
+        ("id: \"ssm:/p\", stage: 1", "for that version write `version-id: \"1\"`"),
+        ("id: \"ssm:/p\", version-id: 0", "has a version that is not a number above zero"),
+    ] {
+        let declaration = format!("secrets:\n  db: {{ {alias} }}\nenv:\n  A: {{ from: \"db:k\", default: d }}\n");
+        let run = declared(&Aws::start(), &declaration).run();
+        run.refused(78).says(["secrets-exec.yaml:2:", message]);
+        assert_eq!(run.stderr().lines().count(), 1, "{}", run.stderr());
+    }
+    // The store is known when the variable is.
+    let declaration = "secrets:\n  db: { id: \"${ID}\", version-id: v1 }\nenv:\n  A: { from: \"db:k\", default: d }\n";
+    let run = declared(&Aws::start(), declaration).env("ID", ARN).run();
+    run.refused(78).says(["A (secrets-exec.yaml:4", id]);
+}

@@ -1,0 +1,253 @@
+//! Templates that cannot be rendered: absences, which `default` and `optional` cover, and mistakes, which they do not.
+//! No error holds a value.
+
+use std::collections::BTreeMap;
+
+use super::declared;
+use super::templates::{AWKWARD, launch, served};
+use crate::support::aws::Aws;
+use crate::support::aws::fault;
+use crate::support::aws::secret::Secret;
+use crate::support::outcome::{Outcome, Status};
+use crate::support::sandbox::{CANARY, Sandbox};
+
+/// The error and the help that a refused launch prints for each entry.
+fn reasons(run: &Outcome) -> BTreeMap<String, String> {
+    let stderr = run.refused(78).stderr();
+    let (mut reasons, mut reason, mut entries) = (BTreeMap::<String, String>::new(), "", Vec::new());
+    for line in stderr.lines() {
+        if let Some(entry) = line.strip_prefix("secrets-exec: error:   ") {
+            entries.push(entry.split(' ').next().unwrap());
+        } else if !line.contains("help: ") {
+            // A mistake of syntax is one line, with the place and the entry first.
+            (reason, entries) = (line, line.split(": ").skip(3).take(1).collect());
+        }
+        for entry in &entries {
+            *reasons.entry((*entry).to_owned()).or_default() = format!("{reason}\n{line}");
+        }
+    }
+    reasons
+}
+
+/// Asserts the reason for each template.
+fn are_refused<T: AsRef<str>>(aws: &Aws, rows: &[(T, &str)], settings: &str) {
+    let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
+    let run = launch(aws, &templates, settings);
+    let reasons = reasons(&run);
+    for (number, (template, fact)) in rows.iter().enumerate() {
+        let reason = reasons.get(&format!("V{number}")).map_or("", String::as_str);
+        assert!(!reason.is_empty() && reason.contains(fact), "{}: no {fact:?} in {reason:?}: {run}", template.as_ref());
+    }
+}
+
+/// Asserts that a default and `optional` cover each template's error, which has this text.
+fn are_absent<T: AsRef<str>>(rows: &[(T, &str)]) {
+    let aws = served();
+    are_refused(&aws, rows, "");
+    let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
+    for (settings, value) in [(", default: d", Some("d")), (", optional: true", None)] {
+        let environment = launch(&aws, &templates, settings).launched_silently().stdout();
+        for (number, template) in templates.iter().enumerate() {
+            let name = format!("V{number}=");
+            let found = environment.split('\0').find_map(|entry| entry.strip_prefix(&name));
+            assert_eq!(found, value, "{template}{settings}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_key_secret_or_variable_is_an_absence_that_is_named() {
+    are_absent(&[
+        ("{{ db.pasword }}", "secret prod/db, region us-east-1: the template's db.pasword does not exist or is null"),
+        ("x{{ db['usr'] | urlencode }}", "did you mean \"user\"?"),
+        ("{{ db.none }}", "db.none "),
+        ("{{ db.inner.zz }}", "db.inner.zz "),
+        ("{{ db['inner'].a[7] }}", "db.inner.a.7 "),
+        ("{{ db.nope.deeper }}", "db.nope "),
+        ("{{ db.hosts[7] }}", "db.hosts.7 "),
+        ("{{ db.nope | length }}{{ db.nope | list }}", "db.nope "),
+        ("{{ db.nope | e }}{{ db.nope | first }}", "db.nope "),
+        ("{{ db.nope[1:] }}", "db.nope "),
+        ("{{ db.nope + 1 }}", "db.nope "),
+        ("{{ 'a' ~ db.nope }}", "db.nope "),
+        ("{{ db.nope == 1 }}", "db.nope "),
+        ("{% if db.nope %}{% endif %}", "db.nope "),
+        ("{% for x in db.nope %}{% endfor %}", "db.nope "),
+        ("{{ [db.nope] | tojson }}", "db.nope "),
+        ("{{ [db.host, db.nope] | join(':') }}", "db.nope "),
+        ("{{ db.prt | default('x') }}{{ db.pasword }}{{ db.usr | default('x') }}", "did you mean \"password\"?"),
+        ("{{ db.mixed | join(',') }}", "db.mixed.* "),
+        ("{% for x in db.mixed %}{{ x }}{% endfor %}", "db.mixed.* "),
+        ("{{ (db.config | fromjson).k.w }}", ".k.w "),
+        ("{{ db.host }}{{ gone }}", "secret prod/gone, region us-east-1: does not exist"),
+        ("{{ gone.key }}", "secret prod/gone, region us-east-1: does not exist"),
+        ("{{ db.host if true else gone.key }}", "secret prod/gone, region us-east-1: does not exist"),
+        ("{{ env.SECRETS_NOPE }}", "env.SECRETS_NOPE is not set"),
+        ("{{ db.host }}{{ env['SECRETS_NOPE'] | urlencode }}", "env.SECRETS_NOPE is not set"),
+    ]);
+    let filters = "abs b64decode b64encode batch(2) bool capitalize chain count dictsort e escape first float format fromjson \
+        groupby('x') indent int items join last length lines list lower map('upper') max min pprint reject \
+        replace('a','b') reverse round safe select slice(2) sort split string sum title tojson trim unique \
+        upper urlencode zip";
+    let filtered = |filter: &str| (format!("{{% set x = db.usr | {filter} %}}"), "db.usr ");
+    are_absent(&filters.split_whitespace().map(filtered).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_key_that_may_be_a_value_is_not_named() {
+    are_absent(&[
+        ("{{ db.hosts[3 * 3] }}", "db.hosts.* "),
+        ("{{ db[db.password] }}", "db.* "),
+        ("{{ db[plain] }}", "db.* "),
+        ("{{ db.hosts[db.port] }}", "db.hosts.* "),
+        ("{{ db[sel.who ~ '']['x'] }}", "db.* "),
+        ("{% set k = sel.who %}{{ db[k].x }}", "db.* "),
+        ("{{ db | attr(sel.who) }}", "db.* "),
+        ("{{ [db] | map(attribute=sel.who) | list | tojson }}", "db.* "),
+        ("{{ db[sel['in' ~ 'ner']].zz }}", "db.*.zz "),
+        ("{{ env[db.zz_canary] }}", "env.* is not set"),
+    ]);
+}
+
+#[test]
+fn a_mistake_is_told_with_its_line_and_no_default_covers_it() {
+    let no_object = "but the value before the last name is not a JSON object";
+    for settings in ["", ", default: d", ", optional: true"] {
+        let rows = [
+            ("\n{{ db.password + 1 }}", "line 2 of the template: invalid operation"),
+            ("{{ db.port / 0 }}", "line 1 of the template: invalid operation"),
+            ("{{ db.version * 2.5 }}", "invalid operation"),
+            ("{{ db.password | int }}", "invalid operation"),
+            ("{{ 'nope' in db }}{{ db.port + 'x' }}", "invalid operation"),
+            ("{{ 'nope' in db }}{{ -db.host }}", "invalid operation"),
+            ("{{ db.binary | b64decode }}", "b64decode: the decoded value is not UTF-8"),
+            ("{{ db.password | b64decode }}", "b64decode: the value is not base64"),
+            ("{{ db.password | fromjson }}", "fromjson: the value is not JSON"),
+            ("{{ db.hosts | map(db.host) }}", "line 1 of the template: unknown filter"),
+            ("\n{{ db.host | urlencod }}", "line 2 of the template: filter urlencod is unknown"),
+            ("{{ db.host is nonsense }}", "test nonsense is unknown"),
+            ("{{ db.host.strip() }}", "string has no method named strip"),
+            ("{{ db.hosts | tojson(2) }}", "too many arguments"),
+            ("{{ range }}", "the value cannot be printed as text or JSON"),
+            ("{{ [][0] }}", "undefined value"),
+            ("{{ none }}", "undefined value"),
+            ("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "engine ran out of fuel"),
+            ("{{ 'x' * 100000000000 }}", "invalid operation"),
+            ("{{ plain.host }}", "secret prod/plain, region us-east-1: the template uses plain.host, "),
+            ("{{ plain.host | default('x') }}", no_object),
+            ("{{ plain.host if plain is mapping }}", no_object),
+            ("{{ list.host }}", "list.host, "),
+            ("{{ number.host }}", "number.host, "),
+            ("{{ broken.host | default('x') }}", "broken.host, "),
+            ("{{ db.host.name }}", "db.host.name, "),
+            ("{{ db.version.x }}", "db.version.x, "),
+            ("{{ db.ssl.x }}", "db.ssl.x, "),
+            ("{{ db.hosts.name }}", "db.hosts.name, "),
+            ("{% set x = plain %}\n{{ x.host }}", "line 2 of the template: undefined value"),
+            ("{{ plain['host'] }}{{ plain[db.host] }}", "line 1 of the template: undefined value"),
+            ("{{ octets }}", "octets is binary, not text"),
+        ];
+        are_refused(&served(), &rows, settings);
+    }
+}
+
+#[test]
+fn a_mistake_that_needs_no_secret_is_found_before_any_request() {
+    let aws = served();
+    let rows = [
+        ("{{ bd.host }}", "\"bd\", which is not an alias"),
+        ("{{ bd }}", "did you mean \"db\"?"),
+        ("{% if false %}{{ nowhere }}{% endif %}", "\"nowhere\""),
+        ("{{ nope(db.host) }}", "\"nope\""),
+        ("{{ db.host", "line 1 of the template: unexpected end of input, expected end of variable block"),
+        ("é\n {{ | }}", "line 2 of the template: unexpected `|`"),
+        ("{% if db.host %}", "line 1 of the template: unexpected end of input, expected end of block"),
+        ("{{ 'x }}", "line 1 of the template: unexpected end of string"),
+        ("{% for %}", "line 1"),
+        ("{% endfor %}", "line 1 of the template: unknown statement endfor"),
+        ("{% include '/etc/passwd' %}", "unknown statement include"),
+        ("{% import 'x' as y %}", "unknown statement import"),
+        ("{% from 'x' import y %}", "unknown statement from"),
+        ("{% extends 'x' %}", "unknown statement extends"),
+        ("{% block x %}{% endblock %}", "unknown statement block"),
+    ];
+    are_refused(&aws, &rows, ", optional: true");
+    assert!(aws.calls().is_empty());
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_found_offline_and_no_value_is_shown() {
+    let declaration =
+        "env:\n  A: { template: \"{{ env.PASSWORD }}{{ env.PASWORD }}\" }\n  B: { template: \"{{ env.PASSWORD }}\" }\n";
+    let sandbox = Sandbox::new().args(["check", "--offline"]).bare().env("PASSWORD", CANARY).declaration(declaration);
+    let run = sandbox.run();
+    run.ended(Status::Exit(78)).says(["secrets-exec.yaml:2", "env.PASWORD is not set", "\"PASSWORD\""]);
+    assert!(!run.stdout().contains(CANARY), "{run}");
+}
+
+#[test]
+fn an_absent_optional_file_is_not_made() {
+    let declaration = "secrets: { db: prod/db }\nfiles: [{ template: \"{{ db.nope }}\", env: A, optional: true }]\n";
+    declared(&served(), declaration).run().launched_silently().lacks("A");
+}
+
+#[test]
+fn every_secret_that_a_template_misses_is_told_at_once() {
+    let declaration = "secrets: { a: gone/a, b: gone/b }\nenv: { A: { template: \"{{ a.x }}{{ b.x }}\" } }\n";
+    declared(&Aws::start(), declaration).run().refused(78).says(["secrets-exec.yaml:2", "gone/a", "gone/b"]);
+}
+
+#[test]
+fn a_denial_and_a_deletion_are_never_covered_nor_hidden_by_an_absence_that_is() {
+    for (fault, status) in [(fault::denied("prod/db"), 77), (fault::marked_for_deletion(), 78)] {
+        let aws = Aws::start().secret("prod/db", Secret::failing(fault));
+        for template in ["{{ db.host }}", "{{ gone.x }}{{ db.x }}", "{{ db.x }}{{ gone.x }}"] {
+            for settings in [", default: d", ", optional: true"] {
+                launch(&aws, &[template], settings)
+                    .says(["secrets-exec.yaml:3", "prod/db"])
+                    .ended(Status::Exit(status));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_nul_that_a_template_prints_is_an_error_that_names_the_variable() {
+    let aws = Aws::start().secret("prod/db", Secret::json(&format!(r#"{{"k":"{CANARY}\u0000"}}"#)));
+    launch(&aws, &["{{ db.k }}"], ", default: d").refused(78).says(["V0", "base64"]);
+}
+
+#[test]
+fn no_error_of_rendering_holds_a_value() {
+    let canary = |text: &str| (text.replace("CANARY", "db.zz_canary"), "");
+    let rows = [
+        "{{ CANARY.x }}",
+        "{{ db[CANARY] }}",
+        "{{ CANARY[0].x }}",
+        "{{ CANARY + 1 }}",
+        "{{ CANARY * CANARY }}",
+        "{{ -CANARY }}",
+        "{{ CANARY | int }}",
+        "{{ CANARY | float }}",
+        "{{ CANARY | fromjson }}",
+        "{{ (CANARY ~ '!') | b64decode }}",
+        "{{ CANARY | round }}",
+        "{{ CANARY() }}",
+        "{{ (CANARY < 1).x }}",
+        "{{ (1 in CANARY).x }}",
+        "{{ range(CANARY) }}",
+        "{% for a, b in CANARY %}{% endfor %}",
+        "{{ db | items | first | first | fromjson }}",
+        "{{ db.host | replace(CANARY) }}",
+        "{{ {CANARY: 1}[db.host ~ CANARY] }}",
+        "{{ CANARY | map(CANARY) | list }}",
+        "{{ db.hosts | map(CANARY) | list }}",
+        "{{ db.hosts | select(CANARY) | list }}",
+        "{{ namespace(x=CANARY).y }}",
+        "{{ dict(x=CANARY).y }}",
+        "{{ [CANARY][7] }}",
+    ];
+    let aws = served();
+    are_refused(&aws, &rows.map(canary), "");
+    launch(&aws, &["{{ db[plain] }}{{ plain.x }}"], "").refused(78).says_nothing_of(AWKWARD);
+}
