@@ -182,10 +182,12 @@ fn a_missing_command_is_the_status_beside_a_wrong_declaration() {
 #[test]
 fn verbose_says_what_overrides_what() {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v","zz":"z"}"#));
+    let later = "env:\n  B: { from: 'x:k', optional: true }\n  D: { from: 'x:nothing', optional: true }\nenv-from:\n  \
+                 - { from: x, only: [zz], rename: { zz: A } }\n";
     let run = check(&aws)
         .arg("-v")
         .file("a.yaml", "env:\n  A: x:a\n  B: x:b\n  C: x:c\n  D: { from: 'x:nothing', optional: true }\n")
-        .file("b.yaml", "env:\n  B: { from: 'x:k', optional: true }\n  D: { from: 'x:nothing', optional: true }\nenv-from:\n  - { from: x, only: [zz], rename: { zz: A } }\n")
+        .file("b.yaml", later)
         .args(["-f", "a.yaml", "-f", "b.yaml", "-e", "C=x:k", "--keep-existing", "-e", "KEPT=y"])
         .env("KEPT", "here")
         .run();
