@@ -12,12 +12,8 @@ fn its_console_blocks_print_what_it_says() {
 
 #[test]
 fn every_line_of_a_unit_is_in_an_example_that_is_started() {
-    let names = [
-        "app.service",
-        "systemd/files.service",
-        "systemd/credentials.service",
-        "systemd/load-credential.service",
-    ];
+    let names =
+        ["app.service", "systemd/files.service", "systemd/credentials.service", "systemd/load-credential.service"];
     let examples: Vec<_> = names.iter().map(|name| repository_file(&format!("examples/{name}"))).collect();
     let page = Page::read("docs/systemd.md");
     for block in page.blocks("ini") {
