@@ -35,7 +35,8 @@ fn a_check_needs_the_requests_of_a_launch_and_asks_who_it_is() {
 #[test]
 fn every_failure_has_a_status_and_a_message() {
     let aws = Aws::start()
-        .secret("x", Secret::json(r#"{"k":"v","password":"w"}"#))
+        .secret("x", Secret::json(r#"{"k":"v","password":"w","none":null}"#))
+        .secret("list", Secret::text(&format!(r#"["{CANARY}"]"#)))
         .secret("denied", Secret::failing(fault::denied("arn:aws:secretsmanager:us-east-1:123456789012:secret:denied")))
         .secret("gone", Secret::failing(fault::marked_for_deletion()))
         .secret("text", Secret::text(CANARY));
@@ -47,6 +48,9 @@ fn every_failure_has_a_status_and_a_message() {
         .resolve("E=gone")
         .resolve("F=text:k")
         .resolve("G=x:k:AWSPREVIOUS")
+        .resolve("H=list:k")
+        .resolve("I=x:$..*")
+        .resolve("J=x:none")
         .run();
     run.ended(Status::Exit(78));
     for (name, expected) in [
@@ -57,6 +61,9 @@ fn every_failure_has_a_status_and_a_message() {
         ("E", "marked-for-deletion"),
         ("F", "not-json"),
         ("G", "version-not-found"),
+        ("H", "not-an-object"),
+        ("I", "several-matches"),
+        ("J", "null"),
     ] {
         assert_eq!(statuses(&run, [name]), [expected], "{run}");
     }
@@ -66,7 +73,7 @@ fn every_failure_has_a_status_and_a_message() {
         "denied: AccessDeniedException",
         "is marked for deletion",
     ]);
-    run.says(["6 values could not be read: the command would not be started"]);
+    run.says(["9 values could not be read: the command would not be started"]);
     // A document that was read has a version, also if a key is missing in it.
     assert_eq!(line(&run.stdout(), "B")[2], "c0c0c0c0");
 }
@@ -252,6 +259,7 @@ fn what_fails_in_a_declaration_has_its_status_and_is_counted() {
             "A unread P_* unread",
             ["gone", ""],
         ),
+        ("secrets: { s: x }\nenv: { A: { template: '{{ s.k + 1 }}' } }\n", "-v", 78, "A template", ["", ""]),
         // An object with two errors is one value.
         (object, "-v", 78, "X_* key-not-found", ["1 value could not be read: the command would not be started", ""]),
         (&[object, files, missing].concat(), "-v", 78, "OUT=out ok", ["2 values could not be read or delivered: ", ""]),
