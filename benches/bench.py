@@ -28,6 +28,8 @@ STATIC = f"{platform.machine()}-unknown-linux-musl"
 
 def main():
     options = parse()
+    if options.tools:
+        os.environ["PATH"] = f"{Path(options.tools).resolve()}:{os.environ['PATH']}"
     for program in ("hyperfine", "valgrind", "time", "openssl"):
         if not shutil.which(program):
             raise SystemExit(f"bench: {program} is not installed (`cargo install hyperfine --locked`; the others are Debian's packages)")
@@ -57,7 +59,9 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="few runs, without delays; prints instead of writing docs/")
     parser.add_argument("--binary", help=f"measure this secrets-exec (default: build target/{STATIC}/release/secrets-exec)")
     parser.add_argument("--dynamic", default=os.environ.get("DYNAMIC"), help="a dynamic secrets-exec, measured as well")
-    parser.add_argument("--only", type=lambda text: text.split(","), help="only these other tools: curl,awscli1,awscli2,boto3")
+    parser.add_argument("--tools", help="a folder with other tools, searched before PATH")
+    names = ",".join(make.__name__ for make in rivals.RIVALS)
+    parser.add_argument("--only", type=lambda text: text.split(","), help=f"only these other tools: {names}")
     return parser.parse_args()
 
 
@@ -96,7 +100,8 @@ def run(options, lab, tools, binary, skipped):
     for key, arguments in {"/bin/true": ["/bin/true"], **ends_at_once(binary)}.items():
         rows[key, 0, 0] = lab.time(arguments, {"PATH": "/usr/bin:/bin"}, 0, runs)
         instructions[key] = lab.instructions(arguments, {"PATH": "/usr/bin:/bin"})
-    return {"about": about(lab, options), "tools": tools, "rows": rows, "instructions": instructions, "skipped": skipped}
+    results = {"about": about(lab, options), "tools": tools, "rows": rows, "instructions": instructions, "skipped": skipped}
+    return results | {"rest": lab.rest(tools[0])}
 
 
 def ends_at_once(binary):

@@ -10,12 +10,14 @@ import shutil
 import socket
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 from rivals import HOST, REGION, name, value
 
 NEAR, FAR = "127.0.0.1", "10.200.0.2"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+REST = 5  # seconds
 # They are not in the PATH of the measured tools.
 HYPERFINE, TIME, VALGRIND = (shutil.which(program) for program in ("hyperfine", "time", "valgrind"))
 
@@ -106,6 +108,8 @@ class Lab:
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLEEXAMPLE00",
             "AWS_SECRET_ACCESS_KEY": "made-up-for-the-benchmark",
             "AWS_REGION": REGION,
+            # The name that awscli 1 knows.
+            "AWS_DEFAULT_REGION": REGION,
             # A usual launch finds AWS's root among those compiled in, of which the lab's CA is none: reading one is next to nothing.
             "AWS_CA_BUNDLE": str(self.work / ("ca.pem" if tool.one_root else "bundle.pem")),
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -158,6 +162,67 @@ class Lab:
         subprocess.run([*grind, *arguments], env=environment, capture_output=True, timeout=300)
         return int(re.search(r"^totals: (\d+)", out.read_text(), re.M)[1])
 
+    def rest(self, tool):
+        """The usage of the process that stays with `--on-rotation`, and its context switches in REST seconds."""
+        self.go_to(0)
+        command = [*tool.arguments(1)[:-1], "--on-rotation", "restart", "--", "/bin/sh", "-c", "echo; exec sleep 1000"]
+        with subprocess.Popen(command, env=self.environment(tool), stdout=subprocess.PIPE) as parent:
+            parent.stdout.readline()
+            found = settled(parent.pid)
+            before = switches(parent.pid)
+            time.sleep(REST)
+            found["switches"] = switches(parent.pid) - before
+            parent.terminate()
+        return found
+
     def stop(self):
         for server in self.servers.values():
             server.stop()
+
+
+def status(pid, key):
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith(key + ":"))
+
+
+def descendants(pid):
+    """Returns the number of processes below `pid`, zombies included."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = entry.read_text().rsplit(") ", 1)[1].split()
+        except (OSError, IndexError):
+            continue
+        parents.setdefault(int(after_name[1]), []).append(int(entry.parent.name))
+    found, front = 0, [pid]
+    while front:
+        children = parents.get(front.pop(), [])
+        found += len(children)
+        front += children
+    return found
+
+
+def usage(pid):
+    return {
+        "resident, KiB": int(status(pid, "VmRSS")),
+        "anonymous, KiB": int(status(pid, "RssAnon")),
+        "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
+        "threads": int(status(pid, "Threads")),
+        "processes": descendants(pid),
+    }
+
+
+def switches(pid):
+    tasks = Path(f"/proc/{pid}/task").glob("*/status")
+    return sum(int(line.split()[1]) for task in tasks for line in task.read_text().splitlines() if "ctxt" in line)
+
+
+def settled(pid):
+    """Waits until the command's own processes are all there, and returns the usage."""
+    before = usage(pid)
+    while True:
+        time.sleep(0.3)
+        now = usage(pid)
+        if now == before:
+            return now
+        before = now

@@ -1,5 +1,6 @@
 """The page docs/benchmarks.md, with the goals that were missed."""
 
+from measure import REST
 from rivals import COUNTS
 
 US = "secrets-exec"
@@ -52,7 +53,7 @@ def number(value):
 
 def markdown(results, old):
     """The page, with the section of the old page that fleet.py writes."""
-    about, rows, instructions = results["about"], results["rows"], results["instructions"]
+    about, rows, instructions, rest = (results[key] for key in ("about", "rows", "instructions", "rest"))
     missed = (
         f"{title}: {number(measured)} {unit}, and at most {number(bound)} {unit}".replace(" ,", ",").rstrip()
         for title, bound, measured, unit in goals(results)
@@ -64,14 +65,15 @@ def markdown(results, old):
         f"Measured on {about['date']} with {about['machine']}, {about['built']}; load average {about['load']}. `make bench` repeats the "
         "measurement and writes this page.",
         "",
-        "Each run is a whole process: it starts, reads the secrets, becomes `/bin/true` and ends (`/bin/true` alone takes "
+        "Each run is a whole process: it starts, reads the secrets, runs `/bin/true` and ends (`/bin/true` alone takes "
         f"{number(rows['/bin/true', 0, 0]['median'])} ms). Each tool uses HTTPS, static credentials in variables, and one key of each "
-        "secret. secrets-exec and the floor trust the server's CA alone, as a launch against AWS reads no root from a file; *with a "
+        "secret; chamber and secrets-init import whole secrets, so theirs hold one text each (a number in a secret stops secrets-init). "
+        "secrets-exec and the floor trust the server's CA alone, as a launch against AWS reads no root from a file; *with a "
         f"bundle*, and for the tools of others, it is the last of {about['roots']} roots. *The floor* ([benches/floor](../benches/floor)) "
         "is a hand-written client that does nothing else.",
         "",
         "Medians by hyperfine: wall time in ms by the number of secrets, CPU time of all processes in ms, peak resident memory of the largest "
-        "process and page faults, and the stripped binary (for Python tools, all installed files without the interpreter).",
+        "process and page faults, and the stripped binaries (for Python tools, all installed files without the interpreter).",
         "",
         *table(results["tools"], rows),
         "",
@@ -80,6 +82,10 @@ def markdown(results, old):
         + "; ".join(f"{key}: {number(count / 1e6)}" for key, count in instructions.items())
         + ".",
         "",
+        f"With `--on-rotation`, the process that stays has {number(rest['resident, KiB'] * 1024 / 1e6)} MB of resident memory at rest, "
+        f"{number(rest['anonymous, KiB'] * 1024 / 1e6)} MB of it anonymous, {rest['threads']} thread, and {rest['switches']} context "
+        f"switches in {REST} s.",
+        "",
         "Goals missed: " + ("; ".join(missed) or "none") + ".",
         "",
         "Versions: "
@@ -87,8 +93,8 @@ def markdown(results, old):
         + ". "
         + "".join(f"Skipped: {line}. " for line in results["skipped"])
         + "The server checks no signature and responds at once, while AWS takes milliseconds. Its chain has RSA keys and one intermediate, as "
-        "AWS's has. Credentials that must be fetched (instance, container, SSO) cost every tool additional round trips. The scripts request "
-        "one secret after the other, as such scripts usually do.",
+        "AWS's has. Credentials that must be fetched (instance, container, SSO) cost every tool additional round trips. The tools of others "
+        "request one secret after the other, except summon, which starts a process for each at once.",
     ]
     return "\n".join(lines) + "\n" + "".join(old.partition(FLEET)[1:])
 

@@ -1,4 +1,4 @@
-"""The compared tools and how to install them: each tool reads one key of each of N secrets and becomes a command."""
+"""The compared tools and how to install them: each tool reads one text of each of N secrets and runs a command."""
 
 import atexit
 import os
@@ -24,18 +24,22 @@ def value(number):
     return f"value-of-{secret(number)}"
 
 
+def text(number):
+    """A secret for tools that import all keys: its only key is the variable's name, and its value the same."""
+    return f"texts/{number}"
+
+
 def name(number):
     return f"S_{number}"
 
 
 class Tool:
-    """`counted` tools are our own: their instructions are counted, and they read up to 100 secrets. A tool with `one_root` trusts the
-    lab's CA alone; every other one reads the bundle."""
+    """The instructions of a `counted` tool are counted. A tool with `one_root` trusts the lab's CA alone; every other one reads the
+    bundle."""
 
-    def __init__(self, key, title, arguments, counted=False, one_root=False, size=None, version=""):
-        self.key, self.title, self.arguments = key, title, arguments
+    def __init__(self, key, title, arguments, counted=False, one_root=False, size=None, version="", counts=COUNTS):
+        self.key, self.title, self.arguments, self.counts = key, title, arguments, counts
         self.counted, self.one_root, self.size, self.version = counted, one_root, size, version
-        self.counts = COUNTS if counted else COUNTS[:2]
 
 
 def find(binary, dynamic, floor, work, skipped, only):
@@ -47,9 +51,9 @@ def find(binary, dynamic, floor, work, skipped, only):
         *([launcher("dynamic", "secrets-exec, dynamic", str(Path(dynamic).resolve()))] if dynamic else []),
         launcher("cached", "secrets-exec, from --cache", binary, "--cache", cache, "--cache-ttl", "1day"),
         launcher("bundle", "secrets-exec, with a bundle", binary),
-        Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], True, True, Path(floor).stat().st_size),
+        Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], True, True, size(floor)),
     ]
-    for make in (curl, boto3, awscli2, awscli1):
+    for make in RIVALS:
         if only and make.__name__ not in only:
             continue
         try:
@@ -68,12 +72,67 @@ def launcher(key, title, binary, *options):
         entries = [word for reference in references(count) for word in ("--env", reference)]
         return [binary, "--no-file", *options, *entries, "--"]
 
-    version = output([binary, "--version"]).split()[-1]
-    return Tool(key, title, arguments, True, key != "bundle", Path(binary).stat().st_size, version)
+    return Tool(key, title, arguments, True, key != "bundle", size(binary), version(binary, "--version"))
 
 
 def output(command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def version(program, option):
+    """The last word of the first line, as in `chamber v3.1.4`."""
+    return output([program, option]).splitlines()[0].split()[-1]
+
+
+def size(*programs):
+    return sum(Path(program).stat().st_size for program in programs)
+
+
+def installed(program, folders=None):
+    path = shutil.which(program, path=folders)
+    if not path:
+        raise OSError(f"{program} is not installed")
+    return path
+
+
+def chamber(_):
+    path = installed("chamber")
+
+    def arguments(count):
+        return [path, "--backend", "secretsmanager", "exec", *(text(number) for number in range(1, count + 1)), "--"]
+
+    return Tool("chamber", "chamber", arguments, size=size(path), version=version(path, "version"))
+
+
+def secrets_init(_):
+    path = installed("secrets-init")
+
+    def arguments(count):
+        arns = (f"{name(number)}=arn:aws:secretsmanager:{REGION}:123456789012:secret:{text(number)}" for number in range(1, count + 1))
+        return ["/usr/bin/env", *arns, path]
+
+    return Tool("secrets_init", "secrets-init", arguments, size=size(path), version=version(path, "--version"))
+
+
+def summon(_):
+    path, provider = installed("summon"), installed("summon-aws-secrets")
+
+    def arguments(count):
+        lines = (f"{name(number)}: !var {secret(number)}#password" for number in range(1, count + 1))
+        return [path, "--provider", provider, "--yaml", "\n".join(lines)]
+
+    return Tool("summon", "summon, summon-aws-secrets", arguments, size=size(path, provider), version=version(path, "--version"))
+
+
+def vals(work):
+    path = installed("vals")
+
+    def arguments(count):
+        file = work / f"vals-{count}.yaml"
+        file.write_text("".join(f"{name(number)}: ref+awssecrets://{secret(number)}#/password\n" for number in range(1, count + 1)))
+        return [path, "exec", "-i", "-s", "-f", str(file), "--"]
+
+    return Tool("vals", "vals", arguments, size=size(path), version=version(path, "version"))
 
 
 def script(work, stem, interpreter, lines):
@@ -109,16 +168,16 @@ def curl(work):
     -H 'X-Amz-Target: secretsmanager.GetSecretValue' -d "{\\"SecretId\\":\\"$1\\"}" \\
     "https://secretsmanager.$AWS_REGION.amazonaws.com/" | jq -r '.SecretString | fromjson | .password'
 }"""
-    version = output(["/usr/bin/curl", "--version"]).split()[1]
-    return Tool("curl", "bash + curl --aws-sigv4 + jq", by_shell(work, "curl", get), version=version)
+    found = output(["/usr/bin/curl", "--version"]).split()[1]
+    return Tool("curl", "bash + curl --aws-sigv4 + jq", by_shell(work, "curl", get), version=found, counts=COUNTS[:2])
 
 
-def by_aws_cli(work, key, title, aws, size=None):
-    version = output([aws, "--version"]).split()[0].split("/")[1]
-    if f"awscli{version[0]}" != key:
-        raise OSError(f"{aws} is version {version}")
+def by_aws_cli(work, key, title, aws, tree=None):
+    found = output([aws, "--version"]).split()[0].split("/")[1]
+    if f"awscli{found[0]}" != key:
+        raise OSError(f"{aws} is version {found}")
     call = "secretsmanager get-secret-value --secret-id \"$1\" --query SecretString --output text | jq -r .password"
-    return Tool(key, title, by_shell(work, key, f"get() {{ {aws} {call}; }}"), version=version, size=size)
+    return Tool(key, title, by_shell(work, key, f"get() {{ {aws} {call}; }}"), version=found, size=tree, counts=COUNTS[:2])
 
 
 def awscli1(work):
@@ -127,7 +186,7 @@ def awscli1(work):
 
 
 def awscli2(work):
-    return by_aws_cli(work, "awscli2", "bash + awscli 2 + jq", shutil.which("aws", path="/usr/local/bin:/usr/bin") or "aws")
+    return by_aws_cli(work, "awscli2", "bash + awscli 2 + jq", installed("aws", "/usr/local/bin:/usr/bin"))
 
 
 def boto3(work):
@@ -143,7 +202,8 @@ def boto3(work):
         yield "os.execvp(sys.argv[1], sys.argv[1:])"
 
     arguments = script(work, "boto3", str(path / "bin/python"), lines)
-    return Tool("boto3", "Python, boto3, one process", arguments, version=PYPI["boto3"].split("==")[1], size=tree_size(path))
+    found = PYPI["boto3"].split("==")[1]
+    return Tool("boto3", "Python, boto3, one process", arguments, version=found, size=tree_size(path), counts=COUNTS[:2])
 
 
 def venv(work, package):
@@ -162,5 +222,8 @@ def tree_size(path):
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file() and not file.is_symlink())
 
 
-def say(text):
-    print(f"bench: {text}", file=sys.stderr, flush=True)
+def say(line):
+    print(f"bench: {line}", file=sys.stderr, flush=True)
+
+
+RIVALS = (chamber, secrets_init, summon, vals, curl, boto3, awscli2, awscli1)

@@ -20,12 +20,13 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from measure import REST, descendants, settled, switches
+
 BINARY = str(Path(sys.argv[1]).resolve())
 ROTATIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
 SLACK = 256  # KiB
 MOST_RESIDENT = 5 * 1024  # KiB
 MOST_ANONYMOUS = 700  # KiB
-REST = 5  # seconds
 # Prints its value at each start, or that of the file at each HUP. The process in the background becomes an orphan when the shell ends
 # first. `read` waits without another process, which a signal to the group could miss.
 WAIT = 'sleep 1000 & exec 3<>fifo; trap "exit 0" TERM; '
@@ -62,54 +63,6 @@ class SecretsManager(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-def status(pid, key):
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(line.split()[1] for line in lines if line.startswith(key + ":"))
-
-
-def descendants(pid):
-    """Returns the number of processes below `pid`, zombies included."""
-    parents = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            after_name = entry.read_text().rsplit(") ", 1)[1].split()
-        except (OSError, IndexError):
-            continue
-        parents.setdefault(int(after_name[1]), []).append(int(entry.parent.name))
-    found, front = 0, [pid]
-    while front:
-        children = parents.get(front.pop(), [])
-        found += len(children)
-        front += children
-    return found
-
-
-def usage(pid):
-    return {
-        "resident, KiB": int(status(pid, "VmRSS")),
-        "anonymous, KiB": int(status(pid, "RssAnon")),
-        "descriptors": len(os.listdir(f"/proc/{pid}/fd")),
-        "threads": int(status(pid, "Threads")),
-        "processes": descendants(pid),
-    }
-
-
-def switches(pid):
-    tasks = Path(f"/proc/{pid}/task").glob("*/status")
-    return sum(int(line.split()[1]) for task in tasks for line in task.read_text().splitlines() if "ctxt" in line)
-
-
-def settled(pid):
-    """Waits until the command's own processes are all there, and returns the usage."""
-    before = usage(pid)
-    while True:
-        time.sleep(0.3)
-        now = usage(pid)
-        if now == before:
-            return now
-        before = now
 
 
 def soak(endpoint, secret, options, command, folder):

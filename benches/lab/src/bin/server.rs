@@ -1,7 +1,8 @@
 //! `server ADDRESS CERTIFICATE KEY`: GetSecretValue of Secrets Manager, over TLS, with counts.
 //!
-//! Every secret exists: a JSON object whose `password` is `value-of-` and the secret's id. Each line of standard input prints the counts as
-//! a line of JSON; `reset` sets them to zero first. The server exits at the end of standard input.
+//! Every secret exists: a JSON object whose `password` is `value-of-` and the secret's id; that of `texts/N` has the key `S_N` alone, with
+//! the value of `bench/N`. Each line of standard input prints the counts as a line of JSON; `reset` sets them to zero first. The server
+//! exits at the end of standard input.
 
 use std::error::Error;
 use std::io::{BufRead, Read, Write, stdin};
@@ -118,15 +119,20 @@ fn header(head: &str, name: &str) -> Option<String> {
     lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
 }
 
+/// The answer for a secret's name or ARN.
 fn secret(id: &str) -> Value {
-    let text = json!({
-        "username": "app",
-        "password": format!("value-of-{id}"),
-        "engine": "postgres",
-        "host": "db.example.com",
-        "port": 5432,
-        "dbname": "app",
-    });
+    let id = id.rsplit(':').next().unwrap_or(id);
+    let text = match id.strip_prefix("texts/") {
+        Some(number) => json!({ (format!("S_{number}")): format!("value-of-bench/{number}") }),
+        None => json!({
+            "username": "app",
+            "password": format!("value-of-{id}"),
+            "engine": "postgres",
+            "host": "db.example.com",
+            "port": 5432,
+            "dbname": "app",
+        }),
+    };
     json!({
         "ARN": format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{id}-AbCdEf"),
         "Name": id,
