@@ -38,7 +38,7 @@ test: $(VENV)/stamp $(NODE)/stamp ## unit tests, and the suite with moto, boto3 
 	RUST_TEST_THREADS=8 $(CARGO) test --locked $(TESTS)
 	@[ ! -e target/skipped.txt ] || { echo 'skipped:'; sort -u target/skipped.txt; }
 
-test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and systemd, as root, by podman
+test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and systemd, as root, by podman and dockerd
 	tests/hosts/run
 
 test-all: test test-hosts $(DIST_VENV)/stamp ## these, dependencies, fuzzing, packages, macOS, the agent, and the suite with the binary to release (hours)

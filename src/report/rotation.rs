@@ -42,18 +42,9 @@ fn changed_secret(change: &Change<'_>) -> Line {
         .detail()
 }
 
-/// Returns the lines for the first of several polls that fail; `report` has the failures as they end a launch.
+/// Returns the lines for the first of several polls that fail: a warning with the first error of `report`, its entries and the number of
+/// the others, and the remedies.
 pub fn poll_failed(command: &str, report: &[Line]) -> Vec<Line> {
-    failed("poll_failed", &format!("the secrets cannot be read again, so {command} keeps its values"), report)
-}
-
-/// Returns the lines for new values that no environment or file can have; `report` has the failures.
-pub fn not_prepared(command: &str, report: &[Line]) -> Vec<Line> {
-    failed("not_prepared", &format!("the new values cannot be used, so {command} keeps its own"), report)
-}
-
-/// Returns a warning with the first error, its entries and the number of the others, and the remedies.
-fn failed(event: &'static str, consequence: &str, report: &[Line]) -> Vec<Line> {
     let is_error = |line: &&Line| line.begins_error() && line.event != SUMMARY;
     let errors: Vec<&Line> = report.iter().filter(is_error).collect();
     let reason = errors.first().map(|line| format!(": {}", line.text)).unwrap_or_default();
@@ -64,7 +55,8 @@ fn failed(event: &'static str, consequence: &str, report: &[Line]) -> Vec<Line> 
         0 => String::new(),
         count => format!(" (and {count} more; `secrets-exec check` shows all)"),
     };
-    let mut warning = Line::warning(format!("{consequence}{reason}{entries}{others}")).event(event);
+    let text = format!("a poll failed, and {command} keeps its values{reason}{entries}{others}");
+    let mut warning = Line::warning(text).event("poll_failed");
     if let [first] = errors.as_slice() {
         warning.details.clone_from(&first.details);
     } else {
@@ -124,7 +116,7 @@ mod tests {
             Line::error("1 value could not be read").event(SUMMARY),
         ];
         let lines = poll_failed("node", &report);
-        let text = "the secrets cannot be read again, so node keeps its values: secret prod/db: access denied: A";
+        let text = "a poll failed, and node keeps its values: secret prod/db: access denied: A";
         assert_eq!((lines[0].label, lines[0].text.as_str()), (Label::Warning, text));
         assert_eq!(lines[0].details, [("secret", "prod/db".into())]);
         assert_eq!(lines[1..], [Line::help("allow it")]);

@@ -226,5 +226,8 @@ mod tests {
         let whole = budget(60, None);
         assert!((left(&whole.share(3)) - 20.0).abs() < 1.0, "{}", left(&whole.share(3)));
         assert!((left(&whole.share(1)) - 60.0).abs() < 1.0, "{}", left(&whole.share(1)));
+        // Thirty seconds after the beginning of ninety, the second of three parts has the next thirty.
+        let begun = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
+        assert!((left(&whole.part(begun, 1, 3)) - 30.0).abs() < 1.0, "{}", left(&whole.part(begun, 1, 3)));
     }
 }

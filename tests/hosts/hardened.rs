@@ -28,43 +28,30 @@ SystemCallFilter=@system-service
 UMask=0077
 ";
 
-/// Asserts that the hardening is in force, and that a variable and a file in memory arrive.
-fn delivers(name: &'static str, lines: &str, check: &str) {
+#[test]
+#[ignore = "by make test-hosts"]
+fn variables_and_files_in_memory_arrive() {
     let Some(systemd) = Systemd::shared() else { return };
-    let script = format!("{check} && printf %%s \"$A\" && cat \"$F\"");
-    let command = format!("secrets-exec -e A=x:k --as-file F=x:k -- /bin/sh -c '{script}'");
-    let unit = systemd.unit(name, &format!("Type=oneshot\n{lines}ExecStart={command}\n")).start();
-    assert_eq!(unit.printed(), "vv");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn values_arrive_for_a_dynamic_user_on_a_system_that_is_read_only() {
-    let check = "! touch /etc/x /usr/x /x 2>/dev/null && test \"$(id -un)\" = dynamic";
-    delivers("dynamic", &format!("{LOCAL}DynamicUser=yes\nProtectSystem=strict\n"), check);
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn values_arrive_under_the_system_calls_of_a_service_and_no_writable_code() {
-    let lines = "SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\nMemoryDenyWriteExecute=yes\n";
-    delivers("calls", &format!("{LOCAL}{lines}"), "grep -q \"^Seccomp:.2\" /proc/self/status");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_system_call_that_is_not_allowed_kills_nothing_of_ours() {
-    // Without SystemCallErrorNumber=, a forbidden system call kills the process.
-    let check = "grep -q \"^Seccomp:.2\" /proc/self/status";
-    delivers("deadly", &format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallArchitectures=native\n"), check);
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn values_arrive_from_aws_under_all_of_it_together() {
     let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
-    let check = "! touch /etc/x /x 2>/dev/null && grep -q \"^CapBnd:.0000000000000000\" /proc/self/status";
-    delivers("hardened", &format!("{HARDENING}{}", asking_with_keys(&aws)), check);
+    let dynamic = format!("{LOCAL}DynamicUser=yes\nProtectSystem=strict\n");
+    let calls =
+        format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\nMemoryDenyWriteExecute=yes\n");
+    // Without SystemCallErrorNumber=, a forbidden system call kills the process.
+    let deadly = format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallArchitectures=native\n");
+    let all = format!("{HARDENING}{}", asking_with_keys(&aws));
+    let filtered = "grep -q \"^Seccomp:.2\" /proc/self/status";
+    // The check asserts that the hardening is in force.
+    for (name, lines, check) in [
+        ("dynamic", dynamic, "! touch /etc/x /usr/x /x 2>/dev/null && test \"$(id -un)\" = dynamic"),
+        ("calls", calls, filtered),
+        ("deadly", deadly, filtered),
+        ("hardened", all, "! touch /etc/x /x 2>/dev/null && grep -q \"^CapBnd:.0000000000000000\" /proc/self/status"),
+    ] {
+        let script = format!("{check} && printf %%s \"$A\" && cat \"$F\"");
+        let command = format!("secrets-exec -e A=x:k --as-file F=x:k -- /bin/sh -c '{script}'");
+        let unit = systemd.unit(name, &format!("Type=oneshot\n{lines}ExecStart={command}\n")).start();
+        assert_eq!(unit.printed(), "vv", "{name}");
+    }
 }
 
 #[test]

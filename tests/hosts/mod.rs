@@ -1,4 +1,4 @@
-//! Tests on real hosts: containers by podman, units of systemd, and a statically linked binary.
+//! Tests on real hosts: containers by podman and by Docker's engine, units of systemd, and a statically linked binary.
 //!
 //! `make test-hosts` alone runs them: [`prepare`](prepare) first makes the images from Debian packages and
 //! `Dockerfile.example`. Where it cannot, these tests are skipped. [`podman::Container`] is the builder of one run, as
@@ -7,8 +7,7 @@
 mod podman;
 mod systemd;
 
-mod alone;
-mod confined;
+mod containers;
 mod credential;
 mod documented;
 mod example;
@@ -20,7 +19,4 @@ mod pages;
 mod pods;
 mod restart;
 mod rotating;
-mod scratch;
-mod shown;
-mod stopping;
 mod units;

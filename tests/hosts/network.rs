@@ -79,8 +79,7 @@ fn a_static_binary_asks_the_systems_name_server_too() {
     let Some(network) = Network::new("static") else { return };
     let Some(moto) = network.moto() else { return };
     moto.await_file("ready");
-    let container = network.asking("localhost/scratch").words(["-e", "A=x:k", "--", "/busybox", "env"]);
-    let run = container.prints_values().run();
+    let run = network.asking("localhost/alone").busybox().words(["-e", "A=x:k"]).script("env").run();
     assert!(run.launched().stdout().contains("\nA=v\n"), "{run}");
 }
 

@@ -133,18 +133,3 @@ fn an_entry_point_that_drops_root_reads_a_file_only_if_it_is_the_owner() {
         container.words(as_another_user).run().ended(Status::Exit(status));
     }
 }
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_program_without_a_handler_is_killed_unless_an_init_is_pid_1() {
-    for (init, status) in [(&[][..], 137), (&["tini", "--"][..], 143)] {
-        if !podman::works() {
-            return;
-        }
-        let container = container("localhost/host").words(init).words(["secrets-exec", "-e", "A=prod/db:host"]);
-        let started = container.script("touch /shared/ready; exec sleep 1000").start();
-        started.await_file("ready");
-        done(["stop", "--time=2", started.name()]);
-        started.wait().ended(Status::Exit(status));
-    }
-}

@@ -1,5 +1,5 @@
 //! [`Container`] builds and runs one container (image, options, environment, command), which is removed when it has
-//! ended.
+//! ended, by podman or by another [`Engine`].
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -40,29 +40,60 @@ pub(super) fn works() -> bool {
     works
 }
 
-/// podman with the storage of these tests.
-fn podman<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts/podman"));
-    command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-    command.env("SECRETS_EXEC_HOSTS", env::var_os("SECRETS_EXEC_HOSTS").unwrap_or_default());
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
+/// The program that runs a container.
+#[derive(Clone)]
+pub(super) enum Engine {
+    /// podman with the storage of these tests.
+    Podman,
+    /// The daemon with a socket in this directory, which is docker's home.
+    Docker(PathBuf),
+}
+
+impl Engine {
+    /// The command line of the engine, started by `wrapper`.
+    fn command<A: AsRef<OsStr>>(&self, wrapper: &[&str], arguments: impl IntoIterator<Item = A>) -> Command {
+        let (program, home) = match self {
+            Self::Podman => (repository("tests/hosts/podman"), PathBuf::new()),
+            Self::Docker(home) => ("docker".into(), home.clone()),
+        };
+        let mut command = Command::new("env");
+        command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("SECRETS_EXEC_HOSTS", env::var_os("SECRETS_EXEC_HOSTS").unwrap_or_default());
+        command.env("HOME", &home).env("DOCKER_HOST", format!("unix://{}/socket", home.display()));
+        command.args(wrapper).arg(program).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs the engine, whose output is checked by `expectations`.
+    pub(super) fn run<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        expectations: Expectations,
+    ) -> Outcome {
+        Running::start(self.command(&[], arguments), None, LIMIT, expectations).wait()
+    }
+
+    /// Runs the engine, asserts success, and returns the output.
+    pub(super) fn done<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> String {
+        let expectations = Expectations { target_writes_stderr: true, ..Expectations::default() };
+        self.run(arguments, expectations).launched().stdout()
+    }
 }
 
 /// Runs podman, whose output is checked by `expectations`.
 pub(super) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, expectations: Expectations) -> Outcome {
-    Running::start(podman(arguments), None, LIMIT, expectations).wait()
+    Engine::Podman.run(arguments, expectations)
 }
 
 /// Runs podman, asserts success, and returns the output.
 pub(super) fn done<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> String {
-    let expectations = Expectations { target_writes_stderr: true, ..Expectations::default() };
-    run(arguments, expectations).launched().stdout()
+    Engine::Podman.done(arguments)
 }
 
 /// Runs podman with this standard input.
 pub(super) fn feed(arguments: impl IntoIterator<Item = OsString>, content: &str) -> Outcome {
-    let mut command = podman(arguments);
+    let mut command = Engine::Podman.command(&[], arguments);
     command.stdin(Stdio::piped());
     Running::start(command, Some(content.into()), LIMIT, Expectations::default()).wait()
 }
@@ -83,6 +114,7 @@ pub(super) fn await_that(what: &str, mut fact: impl FnMut() -> bool) {
 
 /// One container, without a network unless the test adds one.
 pub(super) struct Container {
+    engine: Engine,
     image: &'static str,
     name: String,
     /// The directory that is mounted at `/shared`, writable for every user.
@@ -98,6 +130,7 @@ impl Container {
         let shared = Directory::new();
         fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o777)).unwrap();
         Self {
+            engine: Engine::Podman,
             image,
             name: format!("it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)),
             options: vec!["--volume".into(), format!("{}:/shared", shared.path().display()).into()],
@@ -106,6 +139,23 @@ impl Container {
             expectations: Expectations::default(),
         }
         .env("AWS_EC2_METADATA_DISABLED", "true")
+    }
+
+    /// Adds the sentence of a table's row.
+    pub(super) fn case(mut self, sentence: &str) -> Self {
+        self.expectations.case = sentence.to_owned();
+        self
+    }
+
+    pub(super) fn by(mut self, engine: &Engine) -> Self {
+        self.engine = engine.clone();
+        self
+    }
+
+    /// Gives an image without a shell busybox as `sh`.
+    pub(super) fn busybox(self) -> Self {
+        let hosts = env::var("SECRETS_EXEC_HOSTS").unwrap();
+        self.option(format!("--volume={hosts}/static/busybox:/bin/sh:ro"))
     }
 
     /// Serves [`secrets`] by `--local`.
@@ -173,6 +223,11 @@ impl Container {
     }
 
     pub(super) fn start(self) -> Started {
+        self.start_by(&[])
+    }
+
+    /// Starts the container by this wrapper of the engine's command.
+    pub(super) fn start_by(self, wrapper: &[&str]) -> Started {
         let mut line: Vec<OsString> = ["run", "--rm", "--pull=never", "--name", &self.name].map(OsString::from).into();
         if !self.options.iter().any(|option| option.to_string_lossy().starts_with("--network=")) {
             line.push("--network=none".into());
@@ -180,13 +235,14 @@ impl Container {
         line.extend(self.options);
         line.push(self.image.into());
         line.extend(self.words);
-        let running = Running::start(podman(line), None, LIMIT, self.expectations);
-        Started { name: self.name, shared: self.shared, running }
+        let running = Running::start(self.engine.command(wrapper, line), None, LIMIT, self.expectations);
+        Started { engine: self.engine, name: self.name, shared: self.shared, running }
     }
 }
 
 /// A running container.
 pub(super) struct Started {
+    engine: Engine,
     name: String,
     shared: Directory,
     running: Running,
@@ -207,12 +263,12 @@ impl Started {
     pub(super) fn exec<A: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = A>) -> Outcome {
         let mut line: Vec<OsString> = ["exec", &self.name].map(OsString::from).into();
         line.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
-        run(line, Expectations { prints_values: true, ..Expectations::default() })
+        self.engine.run(line, Expectations { prints_values: true, ..Expectations::default() })
     }
 
-    /// Stops the container: podman sends TERM, and KILL after a minute.
+    /// Stops the container: the engine sends TERM, and KILL after a minute.
     pub(super) fn stop(&self) {
-        done(["stop", "--time=60", &self.name]);
+        self.engine.done(["stop", "-t=60", &self.name]);
     }
 
     pub(super) fn wait(self) -> Outcome {

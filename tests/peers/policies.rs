@@ -406,11 +406,8 @@ fn a_role_of_the_options_beside_one_of_an_alias() {
 #[test]
 fn a_region_that_only_the_instance_knows() {
     let aws = Aws::start().secret("prod/db", value()).parameter("/app/key", &[Version::text(CANARY)]);
-    let prepare = |sandbox: Sandbox| {
-        let sandbox = sandbox.env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
-        let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
-        bindings(sandbox, &["prod/db", "ssm:/app/key"])
-    };
+    let prepare =
+        |sandbox: Sandbox| bindings(sandbox.env_remove("AWS_REGION").on_instance(&aws), &["prod/db", "ssm:/app/key"]);
     Case { any_region: true, keys: &["af-south-1"], ..Case::new(&aws, &prepare) }.is_judged_well();
 }
 

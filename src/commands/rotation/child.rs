@@ -124,7 +124,12 @@ impl Child<'_> {
     fn start(&self, launch: &mut Launch<'_>, values: Values, ready: &Message) -> u8 {
         let staged = match launch.stage(values) {
             Ok(staged) => staged,
-            Err(report) => return self.refuse(report),
+            Err(report) => return self.fail(report.render()),
+        };
+        // Its file may have vanished since the last start.
+        launch.program = match launch.prepared.find(launch.command) {
+            Ok(program) => program,
+            Err(problem) => return self.fail(Report::from(problem).render()),
         };
         self.gate.send(ready);
         if !self.gate.pass(self.rotation.stop_signal) {
@@ -135,9 +140,7 @@ impl Child<'_> {
         terminal::print_rendered(report.render())
     }
 
-    /// Looks the command up again, since its file may have vanished, and executes it.
     fn execute(&self, launch: &mut Launch<'_>, staged: Staged) -> Result<Infallible, Report> {
-        launch.program = launch.prepared.find(launch.command)?;
         let placed = staged.place()?;
         self.gate.send(&Message::Placed(placed.delivery.placed_files()));
         launch.execute(placed)
@@ -148,7 +151,7 @@ impl Child<'_> {
         let files = files.into_iter().filter(|file| matches!(file.target.place, Place::Path(_))).collect();
         let staged = match Delivery::stage(Files::find(files)) {
             Ok(staged) => staged,
-            Err(errors) => return self.refuse(errors.into_iter().collect()),
+            Err(errors) => return self.fail(errors.into_iter().collect::<Report>().render()),
         };
         self.gate.send(ready);
         if !self.gate.pass(SignalNumber::TERM) {
@@ -160,7 +163,7 @@ impl Child<'_> {
                 placed.keep();
                 0
             }
-            Err(problem) => self.refuse(problem.into()),
+            Err(problem) => self.fail(Report::from(problem).render()),
         }
     }
 
@@ -173,18 +176,6 @@ impl Child<'_> {
         let lines = terminal::text(terminal::shown(rotation::changed(&found), self.options));
         let labels: BTreeSet<String> = changes.into_iter().flat_map(|change| change.names).collect();
         (labels.into_iter().collect(), lines)
-    }
-
-    /// Tells that the command cannot get the values: those of a poll by one warning, the first time. Returns the exit status.
-    fn refuse(&self, report: Report) -> u8 {
-        let refused = report.render();
-        if self.known.current.is_none() {
-            return terminal::print_rendered(refused);
-        }
-        if !self.known.last_poll_failed {
-            terminal::print_notices(rotation::not_prepared(&self.command, &refused.lines), self.options);
-        }
-        refused.exit_status
     }
 }
 

@@ -62,7 +62,7 @@ impl Notices<'_> {
 
     /// Prints that a poll was ended before it was over.
     pub fn poll_ended(&mut self, why: &str) {
-        let text = format!("the secrets cannot be read again, so {} keeps its values: {why}", self.command);
+        let text = format!("a poll failed, and {} keeps its values: {why}", self.command);
         self.print([Line::warning(text).event("poll_failed")]);
     }
 
@@ -73,7 +73,7 @@ impl Notices<'_> {
                 let text = format!("the values are again those that {command} has, so nothing is done");
                 vec![Line::note(text).event("reverted").detail()]
             }
-            Notice::PollRecovered => vec![Line::note("the secrets can be read again").event("poll_recovered")],
+            Notice::PollRecovered => vec![Line::note("polls succeed again").event("poll_recovered")],
             Notice::Ended(status) => self.ended(status),
             Notice::Cancelled => {
                 let text = format!("SIGTERM came meanwhile, so {command} is not started again");

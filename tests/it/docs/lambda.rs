@@ -20,9 +20,8 @@ fn page() -> Page {
 }
 
 #[test]
-fn the_files_that_it_shows_are_the_examples() {
+fn the_script_that_it_shows_is_the_example() {
     assert_eq!(page().blocks("sh"), [repository_file("examples/lambda/secrets-wrapper")]);
-    assert_eq!(page().blocks("yaml"), [repository_file("examples/lambda/secrets-exec.yaml")]);
 }
 
 #[test]

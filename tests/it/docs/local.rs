@@ -2,7 +2,6 @@
 
 use super::page::{Page, script};
 use crate::support::outcome::Status;
-use crate::support::skip;
 
 fn page() -> Page {
     Page::read("docs/local.md")
@@ -14,9 +13,6 @@ const DOCKER: &str =
 
 #[test]
 fn the_commands_for_local_development_print_what_the_page_says() {
-    if !skip::can(&["node", "--version"], "the commands of docs/local.md") {
-        return;
-    }
     page().runs(page().sandbox().executable("bin/docker", DOCKER).executable("app", "#!/bin/sh\n"));
 }
 

@@ -113,16 +113,6 @@ fn what_it_says_of_scripts_is_so() {
 }
 
 #[test]
-fn its_declaration_from_a_file_is_what_migrate_prints() {
-    let page = Page::read("docs/migrating.md");
-    let file = page.files().find(|(name, _)| *name == "app.env").unwrap().1;
-    let words = ["migrate", "app.env", "--secret", "prod/app", "--only", "DB_*"];
-    let run = Sandbox::new().file("app.env", file).args(words).bare().run();
-    let shown = page.files().find(|(name, _)| *name == "from-dotenv.yaml").unwrap().1;
-    assert!(shown.contains(&run.launched().stdout()), "{run}");
-}
-
-#[test]
 fn its_two_lines_are_those_of_the_help() {
     let one_line = |text: &str| text.replace("\\\n", "\n").split_whitespace().collect::<Vec<_>>().join(" ");
     let help = Sandbox::new().args(["migrate", "--help"]).bare().run().launched().stdout();

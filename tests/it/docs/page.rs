@@ -14,7 +14,7 @@ use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 const NEEDS_AWS: &str = "# needs AWS";
 
 /// Programs whose commands a block with [`NEEDS_AWS`] may have.
-const FOREIGN: [&str; 5] = ["aws", "diff", "kubectl", "systemd-run", "zip"];
+const FOREIGN: [&str; 4] = ["aws", "diff", "systemd-run", "zip"];
 
 /// The line of each launch with [`Page::with_secrets`], which the pages leave out.
 const LOCAL: &str = "secrets-exec: warning: secrets are read from local.yaml, not from AWS (--local)\n";

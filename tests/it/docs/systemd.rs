@@ -3,7 +3,6 @@
 use super::page::Page;
 use crate::support::connection::load;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
-use crate::support::skip::can;
 
 #[test]
 fn its_console_blocks_print_what_it_says() {
@@ -13,13 +12,8 @@ fn its_console_blocks_print_what_it_says() {
 
 #[test]
 fn every_line_of_a_unit_is_in_an_example_that_is_started() {
-    let names = [
-        "app.service",
-        "systemd/hardened.service",
-        "systemd/files.service",
-        "systemd/credentials.service",
-        "systemd/load-credential.service",
-    ];
+    let names =
+        ["app.service", "systemd/files.service", "systemd/credentials.service", "systemd/load-credential.service"];
     let examples: Vec<_> = names.iter().map(|name| repository_file(&format!("examples/{name}"))).collect();
     let page = Page::read("docs/systemd.md");
     for block in page.blocks("ini") {
@@ -43,36 +37,6 @@ fn its_declaration_and_that_of_the_files_resolve() {
     let directory = sandbox.path("").display().to_string();
     let sandbox = sandbox.declaration(&declaration.replace("/run/app/", &directory));
     sandbox.run().launched().printed("c");
-}
-
-#[test]
-fn the_lines_of_its_journal_are_those_of_a_launch() {
-    let page = Page::read("docs/systemd.md");
-    let shown = page.blocks("text").into_iter().find(|block| block.contains("app[812]")).unwrap();
-    let shown: Vec<_> = shown.lines().map(|line| line.strip_prefix("app[812]: ").unwrap()).collect();
-    let aws = crate::support::aws::Aws::start()
-        .secret("prod/db", crate::support::aws::secret::Secret::json(r#"{"host": "h", "password": "p"}"#));
-    let declaration = page.blocks("yaml")[0].replace("password\n", "pasword\n");
-    let sandbox = Sandbox::new().aws(&aws).file("secrets.yaml", declaration).args(["-f", "secrets.yaml"]);
-    let run = sandbox.executable("app", "#!/bin/sh\n").command(["./app"]).run();
-    let said = run.refused(78).stderr().replace("./app", "/usr/bin/app");
-    assert_eq!(said.lines().collect::<Vec<_>>(), shown);
-}
-
-#[test]
-fn its_programs_read_a_credential_byte_for_byte() {
-    let page = Page::read("docs/systemd.md");
-    for command in page.blocks("sh")[0].lines() {
-        if !can(
-            &["sh", "-c", "command -v \"$0\"", command.split(' ').next().unwrap()],
-            "a program that reads a credential",
-        ) {
-            continue;
-        }
-        let sandbox = Sandbox::new().file("db-password", "pass word").script(command);
-        let directory = sandbox.path("");
-        sandbox.env("CREDENTIALS_DIRECTORY", directory).control().launched().printed("pass word");
-    }
 }
 
 #[test]

@@ -7,12 +7,6 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
-#[test]
-fn its_console_blocks_print_what_it_says() {
-    let page = Page::read("docs/troubleshooting.md");
-    page.runs(page.with_examples().file("app.sh", ""));
-}
-
 /// The messages in the first column of the tables of a text.
 fn messages(text: &str) -> Vec<&str> {
     let cells = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));

@@ -65,9 +65,9 @@ fn a_poll_that_hangs_in_a_file_ends_at_its_deadline() {
     run.request();
     run.awaits(2);
     run.end().says([
-        "the secrets cannot be read again",
+        "a poll failed",
         "timed out while waiting for the file local.json (--local)",
-        "the secrets can be read again",
+        "polls succeed again",
     ]);
 }
 
@@ -86,8 +86,8 @@ fn failed_polls_are_one_warning_and_their_end_is_one_line() {
     assert_eq!(run.values(2), ["one", "two"]);
     let outcome = run.end();
     let count = |text| outcome.stderr().matches(text).count();
-    let failed = "warning: the secrets cannot be read again, so /bin/sh keeps its values";
-    assert_eq!((count(failed), count("note: the secrets can be read again")), (2, 2), "{outcome}");
+    let failed = "warning: a poll failed, and /bin/sh keeps its values";
+    assert_eq!((count(failed), count("note: polls succeed again")), (2, 2), "{outcome}");
     outcome.says(["AccessDeniedException"]);
 }
 

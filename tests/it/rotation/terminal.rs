@@ -6,7 +6,7 @@ use crate::support::sandbox::{self, CANARY, Sandbox};
 use crate::support::terminal::{at_a_terminal, leading_a_session};
 
 fn sandbox(aws: &Aws) -> Sandbox {
-    sandbox::sandbox(aws).args(["--on-rotation", "restart", "--poll-interval", "1h"])
+    sandbox::sandbox(aws).args(["-q", "--on-rotation", "restart", "--poll-interval", "1h"])
 }
 
 const READS: &str = "echo ready; read line; echo got $line";

@@ -39,7 +39,7 @@ impl Sandbox {
     pub fn on_instance(self, aws: &Aws) -> Self {
         let sandbox = self.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
         // The default, one second, is too short for a loaded machine.
-        sandbox.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_METADATA_SERVICE_TIMEOUT", "3")
+        sandbox.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_METADATA_SERVICE_TIMEOUT", "10")
     }
 
     /// Gives it the token `token-of-the-test`, in the file `token`, for [`ROLE`].

@@ -79,6 +79,11 @@ pub fn leading_a_session(sandbox: Sandbox, wrapper: &[&str], shown: &str, typed:
     through(SESSION, sandbox, wrapper, shown, typed)
 }
 
+/// The wrapper of [`leading_a_session`].
+pub fn session<'a>(shown: &'a str, typed: &'a str) -> [&'a str; 5] {
+    ["python3", "-c", SESSION, shown, typed]
+}
+
 /// A run on that terminal, on which `typed` is typed once `shown` is shown; both may be several texts, separated by bars. `wrapper` starts
 /// the program, without colours. `None` where there are no terminals.
 pub fn at_a_terminal(sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {

@@ -137,7 +137,7 @@ fn what_is_not_listed_is_refused_without_a_request() {
 fn a_failure_is_answered_with_more_than_a_credential_holds_and_has_the_status_of_a_launch() {
     let fails = |fault: Fault| Aws::start().secret("x", Secret::failing(fault));
     let refused_as = |aws: &Aws, status| {
-        let run = refused(asking(aws, DECLARATION).args(["--timeout", "1s"]), "app.service", "tok", status);
+        let run = refused(asking(aws, DECLARATION).attempts(1), "app.service", "tok", status);
         run.says(["app.service did not get its credential tok"]);
     };
     refused_as(&fails(fault::not_found()), 78);

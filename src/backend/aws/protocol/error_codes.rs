@@ -43,7 +43,7 @@ impl ServiceError<'_> {
             }
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => self.skewed(),
             "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" => {
-                let is_of_key = has("kms") && !has("secretsmanager:");
+                let is_of_key = has("kms:") || has("access to kms");
                 let of_policy = if has("resource: arn:") { Denial::Policy } else { Denial::PolicyOrMissing };
                 self.denied(if is_of_key { Denial::Key } else { of_policy })
             }
