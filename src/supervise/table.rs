@@ -78,6 +78,13 @@ fn a_change_after_a_term_waits_for_the_end_that_it_may_bring() {
 }
 
 #[test]
+fn a_suspended_command_is_continued_so_that_it_handles_a_signal() {
+    let suspended = State::Running(Running { is_suspended: true, ..running(Poll::Idle) });
+    let actions = [HUP, SignalNumber::CONT].map(Action::Signal);
+    check(OnRotation::Restart, &suspended, Event::Signal(HUP), suspended.clone(), &actions);
+}
+
+#[test]
 fn after_sigkill_the_command_is_awaited_and_the_rest_of_its_group_for_a_moment() {
     let term = Event::Signal(SignalNumber::TERM);
     let over = Event::Elapsed(Timer::Kill);

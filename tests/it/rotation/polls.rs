@@ -141,12 +141,16 @@ fn a_profile_with_an_mfa_device_is_78_before_any_request() {
 }
 
 #[test]
-fn polls_do_without_a_cache_whose_directory_is_gone() {
-    let (aws, cache) = (served(), CacheDirectory::new());
-    let run = Rotating::start(cache.with(rotating(&aws, "restart"), &[]));
-    fs::remove_dir_all(cache.path()).unwrap();
-    aws.rotate("x", secret("v2", "two"));
-    run.request();
-    assert_eq!(run.values(2), ["one", "two"]);
-    run.end();
+fn polls_take_nothing_from_the_cache_and_do_without_one_whose_directory_is_gone() {
+    for is_gone in [false, true] {
+        let (aws, cache) = (served(), CacheDirectory::new());
+        let run = Rotating::start(cache.with(rotating(&aws, "restart"), &["--cache-ttl", "1h"]));
+        if is_gone {
+            fs::remove_dir_all(cache.path()).unwrap();
+        }
+        aws.rotate("x", secret("v2", "two"));
+        run.request();
+        assert_eq!(run.values(2), ["one", "two"]);
+        run.end();
+    }
 }
