@@ -116,7 +116,7 @@ fn connections_are_made_while_credentials_are_fetched() {
 fn connections_are_made_while_a_role_is_assumed() {
     let role = "arn:aws:iam::210987654321:role/Reader";
     let (aws, sandbox) = many(Aws::start().fails("AssumeRole", Fault::Hang), 3);
-    sandbox.aws(&aws).args(["--role-arn", role, "--timeout", "1s"]).run().refused(75);
+    sandbox.aws(&aws).args(["--role-arn", role, "--timeout", "5s"]).run().refused(75);
     // STS, which has the same address here, uses one of the connections that were opened for the secrets.
     assert_eq!((aws.connections(), aws.reads().len()), (3, 0));
 }
