@@ -62,8 +62,7 @@ impl Notices<'_> {
 
     /// Prints that a poll was ended before it was over.
     pub fn poll_ended(&mut self, why: &str) {
-        let text = format!("a poll failed, and {} keeps its values: {why}", self.command);
-        self.print([Line::warning(text).event("poll_failed")]);
+        self.print(rotation::poll_failed(&self.command, &[Line::error(why)]));
     }
 
     pub fn notice(&mut self, notice: Notice) {
