@@ -55,7 +55,7 @@ def markdown(results, old):
     """The page, with the section of the old page that fleet.py writes."""
     about, rows, instructions, rest = (results[key] for key in ("about", "rows", "instructions", "rest"))
     missed = (
-        f"{title}: {number(measured)} {unit}, and at most {number(bound)} {unit}".replace(" ,", ",").rstrip()
+        f"{title}: {number(measured)} ({number(bound)}) {unit}".rstrip()
         for title, bound, measured, unit in goals(results)
         if measured is not None and measured > bound
     )
@@ -77,6 +77,8 @@ def markdown(results, old):
         "",
         *table(results["tools"], rows),
         "",
+        *picture(results["tools"], rows),
+        "",
         f"100 secrets are {rows[US, 100, 0]['requests']} requests on {rows[US, 100, 0]['connections']} connections. Million instructions, "
         "counted by callgrind until the process becomes the command or ends: "
         + "; ".join(f"{key}: {number(count / 1e6)}" for key, count in instructions.items())
@@ -86,7 +88,7 @@ def markdown(results, old):
         f"{number(rest['anonymous, KiB'] * 1024 / 1e6)} MB of it anonymous, {rest['threads']} thread, and {rest['switches']} context "
         f"switches in {REST} s.",
         "",
-        "Goals missed: " + ("; ".join(missed) or "none") + ".",
+        "Goals missed (at most): " + ("; ".join(missed) or "none") + ".",
         "",
         "Versions: "
         + "; ".join(f"{tool.title} {tool.version}" for tool in results["tools"] if tool.version)
@@ -97,6 +99,18 @@ def markdown(results, old):
         "request one secret after the other, except summon, which starts a process for each at once.",
     ]
     return "\n".join(lines) + "\n" + "".join(old.partition(FLEET)[1:])
+
+
+def picture(tools, rows, count=20, rtt=20):
+    """Bars of the wall time, of the tools that were measured with so many secrets."""
+    times = {tool.title: rows[tool.key, count, rtt]["median"] for tool in tools if (tool.key, count, rtt) in rows}
+    titles = ", ".join(f'"{title}"' for title in times)
+    yield "```mermaid"
+    yield "xychart-beta horizontal"
+    yield f'    title "{count} secrets, {rtt} ms round trips: wall time in ms"'
+    yield f"    x-axis [{titles}]"
+    yield f"    bar [{', '.join(map(number, times.values()))}]"
+    yield "```"
 
 
 def table(tools, rows):

@@ -50,7 +50,8 @@ fn an_outage_is_tried_again_until_it_has_passed() {
     let Some(unit) = unit("status-75", &lines, command) else { return };
     let unit = unit.enqueue();
     await_that("the third start has the value", || unit.printed() == "v");
-    assert_eq!((unit.is("ActiveState").as_str(), unit.is("NRestarts").as_str()), ("active", "2"), "{}", unit.journal());
+    // Not NRestarts: it counts twice a restart that a reload of systemd, as other tests make, falls into.
+    assert_eq!((unit.is("ActiveState").as_str(), aws.reads().len()), ("active", 3), "{}", unit.journal());
     assert!(unit.journal().contains("status=75"), "{}", unit.journal());
     unit.stop();
 }

@@ -62,7 +62,8 @@ fn systemd_starts_a_unit_again_that_ended_with_75_after_a_rotation() {
     rotate(systemd, "rotating-exit", "two");
     super::podman::await_that("the second value", || unit.printed() == "one,two,");
     unit.await_that("ActiveState", "active");
-    assert_eq!(unit.is("NRestarts"), "1", "{}", unit.journal());
+    // At least one: a reload of systemd, as other tests make, counts twice.
+    assert_ne!(unit.is("NRestarts"), "0", "{}", unit.journal());
     unit.stop();
 }
 
