@@ -1,7 +1,7 @@
 # `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-hosts test-all lint oldest deny fuzz release install dist macos bench bench-quick bench-fleet soak clean
+.PHONY: help demo test test-hosts test-all lint deny fuzz release install dist macos bench bench-quick bench-fleet soak clean
 
 CARGO = cargo
 VENV = .venv
@@ -48,10 +48,6 @@ lint: ## formatting, and clippy with every warning denied
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) clippy --manifest-path benches/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" --locked -- -D warnings
-
-oldest: ## cargo check with the oldest Rust that Cargo.toml names
-	rust=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml); \
-	CARGO_TARGET_DIR=target/oldest rustup run "$$rust" cargo check --locked
 
 deny: ## licences, bans and sources of crates (deny.toml), and RustSec's advisories: cargo install cargo-deny --locked
 	$(CARGO) deny --locked check --hide-inclusion-graph
