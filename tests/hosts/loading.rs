@@ -1,6 +1,5 @@
 //! `LoadCredential=` from the socket of `examples/systemd/`, with the real systemd.
 
-use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
 use crate::support::aws::Aws;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
-use crate::support::proxy;
+use crate::support::relay::{NOWHERE, Relay};
 use crate::support::sandbox::{CANARY, repository_file};
 
 /// The units of the example with another name, since tests run at the same time, and with `lines` in a drop-in of the service.
@@ -123,23 +122,15 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
 fn a_unit_waits_until_aws_is_there() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = served();
-    // A port that refuses connections until the fake is put behind it.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let lines = asking_with_keys(&aws).replace(&aws.endpoint(), &format!("http://127.0.0.1:{port}"));
+    let relay = Relay::start("127.0.0.1", NOWHERE);
+    let lines = asking_with_keys(&aws).replace(&aws.endpoint(), &format!("http://{}", relay.address()));
     socket(systemd, "late", "credentials:\n  late.service: { tok: \"x:k\" }\n", &lines);
     let unit = loading(systemd, "late", "late", &["tok"]).enqueue();
     let slice = "systemctl list-units --no-legend 'secrets-late@*' | wc -l";
     await_that("an instance waits", || systemd.ask(slice) == "1\n");
     thread::sleep(Duration::from_secs(2));
     assert_eq!(unit.is("ActiveState"), "activating");
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let address = aws.address();
-    thread::spawn(move || {
-        for client in listener.incoming() {
-            let (client, server) = (client.unwrap(), TcpStream::connect(address).unwrap());
-            thread::spawn(|| proxy::join(client, server));
-        }
-    });
+    relay.leads_to(aws.address());
     await_that("it has the value", || unit.printed() == "tok=v\n");
 }
 

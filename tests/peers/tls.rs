@@ -67,9 +67,10 @@ fn a_certificate_that_is_not_good_is_told_with_host_and_reason_and_not_tried_aga
     ] {
         for way in WAYS {
             let (relay, url) = before(&site.url(certificate, "TLSv1.3"));
-            let run = trusting(site, Site::sandbox(&url), way).case(certificate).run();
+            let run = trusting(site, Site::sandbox(&url), way).attempts(5).case(certificate).run();
             run.refused(78).says(["A", "tls/x", &relay.address().to_string(), "certificate", reason, "help: "]);
-            assert_eq!(relay.connections(), 1, "{run}");
+            // One, and another if the first is not used within a second.
+            assert!((1..=2).contains(&relay.connections()), "{run}");
         }
     }
 }

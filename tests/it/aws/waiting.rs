@@ -1,6 +1,5 @@
 //! `--wait`: late credentials and networks are waited for, permanent failures are not.
 
-use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -12,8 +11,8 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, SSO_TOKEN, served};
 use crate::support::deadline::waits_for;
 use crate::support::identity::{keyless, pair};
-use crate::support::proxy;
 use crate::support::pty::{left, on_a_terminal};
+use crate::support::relay::{NOWHERE, Relay};
 use crate::support::sandbox::{Sandbox, sandbox};
 
 #[test]
@@ -89,20 +88,12 @@ fn a_file_that_is_written_late_is_waited_for() {
 #[test]
 fn an_endpoint_that_comes_up_late_is_waited_for() {
     let aws = served();
-    // A port that refuses connections until the fake is put behind it.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let sandbox = sandbox(&aws).endpoint(&format!("http://127.0.0.1:{port}")).args(["--wait", "20s"]).timeout("1s");
+    let relay = Relay::start("127.0.0.1", NOWHERE);
+    let sandbox = sandbox(&aws).endpoint(&format!("http://{}", relay.address())).args(["--wait", "20s"]).timeout("1s");
     let running = sandbox.spawn();
     // Longer than the timeout.
     thread::sleep(Duration::from_millis(2200));
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let address = aws.address();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (client, server) = (stream.unwrap(), TcpStream::connect(address).unwrap());
-            thread::spawn(|| proxy::join(client, server));
-        }
-    });
+    relay.leads_to(aws.address());
     running.wait().launched_silently().has("A", "v");
 }
 

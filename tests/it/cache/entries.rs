@@ -8,7 +8,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use crate::support::aws::secret::Secret;
-use crate::support::aws::served;
+use crate::support::aws::{fault, served};
 use crate::support::cache::{CacheDirectory, can_be_later, later};
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::skip;
@@ -27,7 +27,7 @@ fn is_passed_over(case: &str, change: impl Fn(&Path), said: &str) {
     launch.run().launched_silently().has("A", "v");
     assert_eq!(aws.calls().len(), 2, "not replaced: {case}");
     change(&cache.entry());
-    drop(aws);
+    let _aws = aws.fails("GetSecretValue", fault::unavailable());
     launch.run().refused(75).says(["warning: --cache ", said]);
 }
 
@@ -87,7 +87,7 @@ fn one_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
     let launch = cache.with(sandbox(&aws).attempts(1), &TTL);
     launch.run().launched_silently();
     let whole = fs::read(cache.entry()).unwrap();
-    drop(aws);
+    let _aws = aws.fails("GetSecretValue", fault::unavailable());
     for at in (0..whole.len()).step_by(7) {
         fs::write(cache.entry(), &whole[..at]).unwrap();
         launch.run().refused(75).says(["passed over a damaged entry"]);

@@ -6,7 +6,7 @@ use crate::support::aws::{Aws, Version, served};
 use crate::support::cache::CacheDirectory;
 use crate::support::identity::{ROLE, keyless};
 use crate::support::network::{self, SILENT};
-use crate::support::relay::Relay;
+use crate::support::relay::{NOWHERE, Relay};
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::tls::Authority;
 use crate::support::wire::{Step, Wire};
@@ -142,7 +142,7 @@ fn a_secret_that_is_denied_or_gone_is_not_covered_and_its_entry_is_removed() {
         launch.run().refused(status);
         assert!(cache.names().is_empty(), "{case}: {:?}", cache.names());
         // Nor is it when AWS fails afterwards.
-        relay.leads_to(([127, 0, 0, 1], 1).into());
+        relay.leads_to(NOWHERE);
         launch.run().refused(75);
     }
 }
@@ -155,7 +155,7 @@ fn an_absence_that_has_a_default_removes_the_entry_too() {
     let aws = aws.fails(READ, fault::not_found());
     launch.run().launched_silently().has("A", "d");
     assert!(cache.names().is_empty());
-    drop(aws);
+    let _aws = aws.fails(READ, fault::unavailable());
     launch.run().refused(75);
 }
 
@@ -202,9 +202,8 @@ fn a_source_of_credentials_that_is_down_is_covered_and_one_that_refuses_is_not()
             cache.entry();
             continue;
         }
-        let calls = aws.calls().len();
+        // Asking would take the credentials that are not to be had, and warn.
         launch.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v");
-        assert_eq!(aws.calls().len(), calls, "{case}");
     }
     // Metadata that is switched off is no outage.
     let (aws, cache) = (served(), CacheDirectory::new());
@@ -264,7 +263,7 @@ fn parameters_are_covered_as_secrets_are() {
     assert_eq!((aws.calls().len(), cache.names().len()), (1, 2));
     let aws = aws.fails("GetParameters", fault::unavailable());
     launch.run().launched().has("A", CANARY).has("B", CANARY).says(["parameter /p/a", "parameter /p/b"]);
-    drop(aws);
+    let _aws = aws.fails("GetParameters", Fault::Close);
     launch.run().launched().has("A", CANARY).has("B", CANARY);
 }
 

@@ -263,7 +263,7 @@ fn a_secret_that_does_not_answer_leaves_the_time_to_describe_the_others() {
         .secret("ok", Secret::json(r#"{"k":"v"}"#))
         .describes("ok", json!({ "RotationEnabled": false }))
         .secret("held", Secret { held: true, ..Secret::text(CANARY) });
-    let run = described(&aws).resolve("A=ok:k").resolve("B=held").args(["--timeout", "400ms"]).run();
+    let run = described(&aws).resolve("A=ok:k").resolve("B=held").args(["--timeout", "3s"]).run();
     aws.release();
     run.ended(Status::Exit(75));
     assert_eq!(cells(&run, "ok")[..3], ["ok", "us-east-1", "off"], "{run}");

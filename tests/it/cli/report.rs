@@ -24,7 +24,7 @@ fn launch(declaration: &str) -> Outcome {
         .secret("prod/broken", Secret::failing(fault::internal_error()))
         .secret("prod/cut", Secret::json(r#"{"k":"v"}"#).cut_short())
         .secret("prod/dying", Secret::failing(fault::marked_for_deletion()));
-    let run = Sandbox::new().aws(&aws).args(["--timeout", "2s"]).declaration(declaration).run();
+    let run = Sandbox::new().aws(&aws).attempts(1).declaration(declaration).run();
     let whoami = aws.calls_of("GetCallerIdentity").len();
     assert!(whoami <= 1 && aws.calls().len() == aws.reads().len() + whoami, "another operation was asked for");
     run

@@ -1,12 +1,16 @@
 //! An address whose connections go to one server after another, so that the server at an endpoint can be replaced.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Runs until the test binary ends.
+use super::proxy;
+
+/// Where nothing listens: connections to a relay that leads there are closed.
+pub const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+/// Runs until the test binary ends, so that no other server gets its port.
 pub struct Relay {
     address: SocketAddr,
     target: Arc<Mutex<SocketAddr>>,
@@ -25,8 +29,7 @@ impl Relay {
             for client in listener.incoming() {
                 connections.fetch_add(1, Ordering::SeqCst);
                 let target = *target.lock().unwrap();
-                // Without a server behind it the connection is closed.
-                thread::spawn(move || drop(relay_one(client.unwrap(), target)));
+                thread::spawn(move || TcpStream::connect(target).map(|server| proxy::join(client.unwrap(), server)));
             }
         });
         relay
@@ -45,24 +48,4 @@ impl Relay {
     pub fn leads_to(&self, target: SocketAddr) {
         *self.target.lock().unwrap() = target;
     }
-}
-
-fn relay_one(client: TcpStream, target: SocketAddr) -> io::Result<()> {
-    let server = TcpStream::connect(target)?;
-    let (from_client, to_server) = (client.try_clone()?, server.try_clone()?);
-    let requests = thread::spawn(move || copy(from_client, to_server));
-    copy(server, client);
-    drop(requests.join());
-    Ok(())
-}
-
-fn copy(mut from: TcpStream, mut to: TcpStream) {
-    let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        if to.write_all(&buffer[..count]).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(Shutdown::Write);
-    let _ = from.shutdown(Shutdown::Read);
 }
