@@ -81,7 +81,7 @@ fn combinations() -> Variables {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap()
     };
-    for _ in 0..3000 {
+    for _ in 0..1000 {
         let length = 4 + next() % 9;
         found.push((0..length).map(|_| SYMBOLS[next() % SYMBOLS.len()]).collect());
     }
@@ -139,6 +139,9 @@ fn environment(printed: &[u8]) -> Variables {
 #[test]
 fn every_shell_that_evaluates_the_output_sets_every_value() {
     let variables: Variables = [texts(), bytes(), combinations()].into_iter().flatten().collect();
+    let sandbox = sandbox(&variables, "shell");
+    let run = sandbox.run();
+    let sandbox = sandbox.file("exports", &run.launched_silently().stdout);
     for shell in [
         "sh",
         "dash",
@@ -153,10 +156,11 @@ fn every_shell_that_evaluates_the_output_sets_every_value() {
     ] {
         let words: Vec<&str> = shell.split(' ').collect();
         if can(&[&words[..1], &["-c", ":"]].concat(), "eval in a shell") {
-            // As docs/reference.md says.
-            let script = r#"eval "$("$@")" && exec env -0"#;
-            let sandbox = sandbox(&variables, "shell").through([&words[..], &["-c", script, "shell"]].concat());
-            assert_read(shell, &environment(&sandbox.run().launched_silently().stdout), &variables);
+            // As docs/reference.md says, with the output in a file.
+            let script = r#"eval "$(cat exports)" && exec env -0"#;
+            let command =
+                Command::new(words[0]).args(&words[1..]).args(["-c", script]).current_dir(sandbox.path("")).output();
+            assert_read(shell, &environment(&command.unwrap().stdout), &variables);
             assert!(!sandbox.path("executed").exists(), "{shell} executed a value");
         }
     }
@@ -186,7 +190,7 @@ fn keeps_its_own(shell: &str, script: &str) {
     }
     let names = names(shell, script);
     assert!(names.len() > 15, "{names:?}");
-    for value in ["word", "a[$(touch executed)]", "1000"] {
+    for value in ["a[$(touch executed)]", "1000"] {
         // No shell takes another value than a number for OPTIND, which is an error.
         let names: Vec<&String> = names.iter().filter(|name| *name != "OPTIND" || value == "1000").collect();
         let variables: Variables = names.iter().map(|name| ((*name).clone(), value.into())).collect();

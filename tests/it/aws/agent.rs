@@ -9,6 +9,7 @@ use crate::support::aws::secret::{PREVIOUS_ID, Secret};
 use crate::support::aws::{Aws, served};
 use crate::support::deadline::keeps_to;
 use crate::support::identity::ROLE;
+use crate::support::rows::side_by_side;
 use crate::support::sandbox::{CANARY, Sandbox};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
@@ -205,20 +206,23 @@ fn an_agent_that_recovers_is_asked_again() {
 #[test]
 fn an_agent_that_fails_to_the_end_is_75_and_aws_is_not_asked() {
     let by_position = fault::success(r#"["x",null,null,["AWSCURRENT"],"a value",null]"#);
-    for fault in [
-        own(504, "TimeoutError"),
-        plain(429, ""),
-        Fault::Hang,
-        fault::page(),
-        fault::empty_object(),
-        fault::another_secret(),
-        by_position,
-    ] {
-        let (agent, aws) = (served().fails(SECRET, fault), served());
-        let sandbox = reads(&agent).endpoint(&aws.endpoint()).keys();
-        keeps_to(TIMEOUT, &sandbox).refused(75).says(["A ("]);
-        assert!(aws.calls().is_empty());
-    }
+    side_by_side(
+        [
+            own(504, "TimeoutError"),
+            plain(429, ""),
+            Fault::Hang,
+            fault::page(),
+            fault::empty_object(),
+            fault::another_secret(),
+            by_position,
+        ],
+        |fault| {
+            let (agent, aws) = (served().fails(SECRET, fault), served());
+            let sandbox = reads(&agent).endpoint(&aws.endpoint()).keys();
+            keeps_to(TIMEOUT, &sandbox).refused(75).says(["A ("]);
+            assert!(aws.calls().is_empty());
+        },
+    );
     let nobody = tokened().arg("--agent=http://127.0.0.1:1").timeout("1s").resolve("A=x:k").run();
     nobody.refused(75).says(["A (", "not reachable", "Secrets Manager Agent", "127.0.0.1:1"]);
 }

@@ -9,6 +9,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, ROLE_KEY, served};
 use crate::support::deadline::ends_within;
 use crate::support::identity::{ROLE, keyless};
+use crate::support::rows::side_by_side;
 use crate::support::sandbox::Sandbox;
 
 const ROLE_OF_STS: &str = "AssumeRole";
@@ -39,50 +40,56 @@ fn unavailable() -> Fault {
 
 #[test]
 fn an_issuer_that_answers_at_the_fourth_attempt_launches() {
-    for (operation, fault) in [
-        (ROLE_OF_STS, throttled()),
-        (ROLE_OF_STS, unavailable()),
-        (WEB_IDENTITY, unavailable()),
-        (CONTAINER, fault::status(500)),
-        (TOKEN, fault::status(503)),
-        (CREDENTIALS, fault::status(503)),
-    ] {
-        let aws = served().fails_first(operation, 3, fault);
-        let (sandbox, key) = launch(operation, &aws);
-        sandbox.case(operation).run().launched_silently().has("A", "v");
-        assert_eq!(aws.calls_of(operation).len(), 4, "{operation}");
-        assert_eq!(aws.only_read().access_key(), key, "{operation}");
-    }
+    side_by_side(
+        [
+            (ROLE_OF_STS, throttled()),
+            (ROLE_OF_STS, unavailable()),
+            (WEB_IDENTITY, unavailable()),
+            (CONTAINER, fault::status(500)),
+            (TOKEN, fault::status(503)),
+            (CREDENTIALS, fault::status(503)),
+        ],
+        |(operation, fault)| {
+            let aws = served().fails_first(operation, 3, fault);
+            let (sandbox, key) = launch(operation, &aws);
+            sandbox.case(operation).run().launched_silently().has("A", "v");
+            assert_eq!(aws.calls_of(operation).len(), 4, "{operation}");
+            assert_eq!(aws.only_read().access_key(), key, "{operation}");
+        },
+    );
 }
 
 #[test]
 fn an_issuer_that_fails_to_the_end_is_75_after_the_allowed_attempts() {
-    for (operation, fault, said) in [
-        (ROLE_OF_STS, throttled(), "Throttling"),
-        (ROLE_OF_STS, unavailable(), "ServiceUnavailable"),
-        (ROLE_OF_STS, fault::status(502), "502"),
-        (WEB_IDENTITY, throttled(), "Throttling"),
-        (CONTAINER, fault::status(500), "500"),
-        (CONTAINER, fault::status(429), "429"),
-        (CONTAINER, fault::page(), "container: "),
-        (CONTAINER, Fault::Endless, "container: "),
-        (TOKEN, fault::status(503), "instance metadata: "),
-        (ROLES, fault::status(503), "503"),
-        (CREDENTIALS, fault::status(503), "503"),
-        (ROLES, Fault::Hang, "instance metadata: "),
-        (CREDENTIALS, Fault::Hang, "instance metadata: "),
-        (ROLES, plain(200, "my role"), "instance metadata: "),
-        (ROLES, plain(200, "r1\nr2"), "instance metadata: "),
-        (ROLES, plain(200, "<html>portal</html>"), "instance metadata: "),
-        (ROLES, plain(200, ""), "instance metadata: "),
-    ] {
-        let aws = served().fails(operation, fault);
-        let (sandbox, _) = launch(operation, &aws);
-        let run = sandbox.attempts(2).timeout("20s").case(operation).run();
-        run.refused(75).says(["A (", said]);
-        assert!(aws.calls_of(operation).len() >= 2, "not tried again: {run}");
-        assert!(aws.reads().is_empty(), "{run}");
-    }
+    side_by_side(
+        [
+            (ROLE_OF_STS, throttled(), "Throttling"),
+            (ROLE_OF_STS, unavailable(), "ServiceUnavailable"),
+            (ROLE_OF_STS, fault::status(502), "502"),
+            (WEB_IDENTITY, throttled(), "Throttling"),
+            (CONTAINER, fault::status(500), "500"),
+            (CONTAINER, fault::status(429), "429"),
+            (CONTAINER, fault::page(), "container: "),
+            (CONTAINER, Fault::Endless, "container: "),
+            (TOKEN, fault::status(503), "instance metadata: "),
+            (ROLES, fault::status(503), "503"),
+            (CREDENTIALS, fault::status(503), "503"),
+            (ROLES, Fault::Hang, "instance metadata: "),
+            (CREDENTIALS, Fault::Hang, "instance metadata: "),
+            (ROLES, plain(200, "my role"), "instance metadata: "),
+            (ROLES, plain(200, "r1\nr2"), "instance metadata: "),
+            (ROLES, plain(200, "<html>portal</html>"), "instance metadata: "),
+            (ROLES, plain(200, ""), "instance metadata: "),
+        ],
+        |(operation, fault, said)| {
+            let aws = served().fails(operation, fault);
+            let (sandbox, _) = launch(operation, &aws);
+            let run = sandbox.attempts(2).timeout("20s").case(operation).run();
+            run.refused(75).says(["A (", said]);
+            assert!(aws.calls_of(operation).len() >= 2, "not tried again: {run}");
+            assert!(aws.reads().is_empty(), "{run}");
+        },
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use crate::support::aws::{Aws, REQUEST_ID, served};
 use crate::support::deadline::{ends_within, keeps_to};
+use crate::support::rows::side_by_side;
 use crate::support::running::Running;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 
@@ -21,29 +22,32 @@ fn coded(status: u16, code: &'static str) -> Fault {
 
 #[test]
 fn a_failure_that_may_pass_is_tried_again_and_is_75_after_the_allowed_attempts() {
-    for (fault, said) in [
-        (fault::throttled(), "ThrottlingException"),
-        (fault::internal_error(), "InternalServiceError"),
-        (fault::unavailable(), "ServiceUnavailable"),
-        (Fault::Close, "us-east-1"),
-        (Fault::Xml { status: 429 }, "429"),
-        (Fault::Xml { status: 500 }, "500"),
-        (Fault::Xml { status: 502 }, "502"),
-        (Fault::Xml { status: 503 }, "503"),
-        (Fault::Xml { status: 504 }, "504"),
-        (fault::another_secret(), "not about this secret"),
-        (fault::empty_object(), "secret x"),
-        (fault::page(), "secret x"),
-        (plain(302, ""), "302"),
-        (plain(403, "<!DOCTYPE html><html><title>Blocked</title></html>"), "captive portal"),
-    ] {
-        let aws = served().fails_first(READ, 2, fault.clone());
-        sandbox(&aws).case(said).run().launched_silently().has("A", "v");
-        assert_eq!(aws.reads().len(), 3, "{said}");
-        let aws = served().fails(READ, fault);
-        sandbox(&aws).attempts(2).timeout("50s").case(said).run().refused(75).says(["A (", "secret x", said]);
-        assert_eq!(aws.reads().len(), 2, "{said}");
-    }
+    side_by_side(
+        [
+            (fault::throttled(), "ThrottlingException"),
+            (fault::internal_error(), "InternalServiceError"),
+            (fault::unavailable(), "ServiceUnavailable"),
+            (Fault::Close, "us-east-1"),
+            (Fault::Xml { status: 429 }, "429"),
+            (Fault::Xml { status: 500 }, "500"),
+            (Fault::Xml { status: 502 }, "502"),
+            (Fault::Xml { status: 503 }, "503"),
+            (Fault::Xml { status: 504 }, "504"),
+            (fault::another_secret(), "not about this secret"),
+            (fault::empty_object(), "secret x"),
+            (fault::page(), "secret x"),
+            (plain(302, ""), "302"),
+            (plain(403, "<!DOCTYPE html><html><title>Blocked</title></html>"), "captive portal"),
+        ],
+        |(fault, said)| {
+            let aws = served().fails_first(READ, 2, fault.clone());
+            sandbox(&aws).case(said).run().launched_silently().has("A", "v");
+            assert_eq!(aws.reads().len(), 3, "{said}");
+            let aws = served().fails(READ, fault);
+            sandbox(&aws).attempts(2).timeout("50s").case(said).run().refused(75).says(["A (", "secret x", said]);
+            assert_eq!(aws.reads().len(), 2, "{said}");
+        },
+    );
 }
 
 #[test]

@@ -13,33 +13,36 @@ use crate::support::deadline::waits_for;
 use crate::support::identity::{keyless, pair};
 use crate::support::pty::{left, on_a_terminal};
 use crate::support::relay::{NOWHERE, Relay};
+use crate::support::rows::side_by_side;
 use crate::support::sandbox::{Sandbox, sandbox};
 
 #[test]
 fn a_failure_that_ends_in_time_is_waited_for() {
     let half = fault::sts(400, "InvalidIdentityToken", "The token is not valid JSON");
-    for (case, operation, fault, without, launch) in [
-        // EKS Pod Identity answers 404 until the association has propagated.
-        ("a refusal", "/credentials", fault::status(404), Some(77), |aws: &Aws| keyless(aws).in_container(aws)),
-        ("a half-written token", "AssumeRoleWithWebIdentity", half, Some(77), |aws| keyless(aws).web_identity()),
-        ("each try has its own timeout", "/credentials", fault::status(404), None, |aws| {
-            keyless(aws).in_container(aws).timeout("1s")
-        }),
-        ("attempts are not counted", "/credentials", fault::status(500), Some(75), |aws| {
-            keyless(aws).in_container(aws).attempts(1)
-        }),
-        ("the region of the instance", "/latest/api/token", fault::status(503), None, |aws| {
-            sandbox(aws).env_remove("AWS_REGION").on_instance(aws)
-        }),
-    ] as [(&str, &str, Fault, Option<i32>, fn(&Aws) -> Sandbox); 5]
-    {
-        let aws = served().fails(operation, fault.clone());
-        if let Some(status) = without {
-            launch(&aws).case(case).run().refused(status);
-        }
-        let aws = served().fails_for(operation, Duration::from_millis(1500), fault);
-        launch(&aws).args(["--wait", "20s"]).case(case).run().launched_silently().has("A", "v");
-    }
+    side_by_side(
+        [
+            // EKS Pod Identity answers 404 until the association has propagated.
+            ("a refusal", "/credentials", fault::status(404), Some(77), |aws: &Aws| keyless(aws).in_container(aws)),
+            ("a half-written token", "AssumeRoleWithWebIdentity", half, Some(77), |aws| keyless(aws).web_identity()),
+            ("each try has its own timeout", "/credentials", fault::status(404), None, |aws| {
+                keyless(aws).in_container(aws).timeout("1s")
+            }),
+            ("attempts are not counted", "/credentials", fault::status(500), Some(75), |aws| {
+                keyless(aws).in_container(aws).attempts(1)
+            }),
+            ("the region of the instance", "/latest/api/token", fault::status(503), None, |aws| {
+                sandbox(aws).env_remove("AWS_REGION").on_instance(aws)
+            }),
+        ] as [(&str, &str, Fault, Option<i32>, fn(&Aws) -> Sandbox); 5],
+        |(case, operation, fault, without, launch)| {
+            let aws = served().fails(operation, fault.clone());
+            if let Some(status) = without {
+                launch(&aws).case(case).run().refused(status);
+            }
+            let aws = served().fails_for(operation, Duration::from_millis(1500), fault);
+            launch(&aws).args(["--wait", "20s"]).case(case).run().launched_silently().has("A", "v");
+        },
+    );
     // Fallback regions leave the wait whole.
     let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
     let fallback = keyless(&aws).in_container(&aws).args(["--wait", "4s", "--fallback-region", "us-west-2"]);

@@ -7,6 +7,7 @@ use crate::support::cache::CacheDirectory;
 use crate::support::identity::{ROLE, keyless};
 use crate::support::network::{self, SILENT};
 use crate::support::relay::{NOWHERE, Relay};
+use crate::support::rows::side_by_side;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::tls::Authority;
 use crate::support::wire::{Step, Wire};
@@ -72,16 +73,19 @@ fn failures_of_one_kind_are_one_warning_and_of_two_kinds_two() {
 
 #[test]
 fn a_service_that_never_answers_or_is_gone_is_covered_long_before_the_deadline() {
-    for (case, fault, options) in [
-        ("it is silent", Some(Fault::Hang), LONG),
-        ("it is unavailable", Some(fault::unavailable()), LONG),
-        ("it is gone, and waited for", None, ["--wait", "1h"]),
-    ] {
-        let (aws, cache) = (served(), CacheDirectory::new());
-        let launch = filled(&cache, sandbox(&aws).case(case), &options);
-        let _aws = fault.map(|fault| aws.fails(READ, fault));
-        is_covered(&launch, "");
-    }
+    side_by_side(
+        [
+            ("it is silent", Some(Fault::Hang), LONG),
+            ("it is unavailable", Some(fault::unavailable()), LONG),
+            ("it is gone, and waited for", None, ["--wait", "1h"]),
+        ],
+        |(case, fault, options)| {
+            let (aws, cache) = (served(), CacheDirectory::new());
+            let launch = filled(&cache, sandbox(&aws).case(case), &options);
+            let _aws = fault.map(|fault| aws.fails(READ, fault));
+            is_covered(&launch, "");
+        },
+    );
 }
 
 #[test]
@@ -178,33 +182,34 @@ fn credentials_that_are_missing_or_refused_are_not_covered_and_remove_nothing() 
 #[test]
 fn a_source_of_credentials_that_is_down_is_covered_and_one_that_refuses_is_not() {
     let denied = || Some(fault::sts(403, "AccessDenied", "not allowed"));
-    for (case, launch, operation, fault, refusal) in [
-        ("a container", |aws: &Aws| keyless(aws).in_container(aws), "/credentials", fault::status(503), None),
-        ("an instance", |aws| keyless(aws).on_instance(aws), TOKEN, Fault::Hang, None),
-        (
-            "an instance that has the region as well",
-            |aws| keyless(aws).env_remove("AWS_REGION").on_instance(aws),
-            TOKEN,
-            fault::status(503),
-            None,
-        ),
-        ("a role", |aws| sandbox(aws).args(["--role-arn", ROLE]), "AssumeRole", fault::status(503), denied()),
-    ]
-        as [(&str, fn(&Aws) -> Sandbox, &str, Fault, Option<Fault>); 4]
-    {
-        let (aws, cache) = (served(), CacheDirectory::new());
-        let launch = filled(&cache, launch(&aws).case(case), &LONG);
-        let aws = aws.fails(operation, fault);
-        is_covered(&launch, "");
-        if let Some(refusal) = refusal {
-            let _aws = aws.fails(operation, refusal);
-            launch.run().refused(77);
-            cache.entry();
-            continue;
-        }
-        // Asking would take the credentials that are not to be had, and warn.
-        launch.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v");
-    }
+    side_by_side(
+        [
+            ("a container", |aws: &Aws| keyless(aws).in_container(aws), "/credentials", fault::status(503), None),
+            ("an instance", |aws| keyless(aws).on_instance(aws), TOKEN, Fault::Hang, None),
+            (
+                "an instance that has the region as well",
+                |aws| keyless(aws).env_remove("AWS_REGION").on_instance(aws),
+                TOKEN,
+                fault::status(503),
+                None,
+            ),
+            ("a role", |aws| sandbox(aws).args(["--role-arn", ROLE]), "AssumeRole", fault::status(503), denied()),
+        ] as [(&str, fn(&Aws) -> Sandbox, &str, Fault, Option<Fault>); 4],
+        |(case, launch, operation, fault, refusal)| {
+            let (aws, cache) = (served(), CacheDirectory::new());
+            let launch = filled(&cache, launch(&aws).case(case), &LONG);
+            let aws = aws.fails(operation, fault);
+            is_covered(&launch, "");
+            if let Some(refusal) = refusal {
+                let _aws = aws.fails(operation, refusal);
+                launch.run().refused(77);
+                cache.entry();
+                return;
+            }
+            // Asking would take the credentials that are not to be had, and warn.
+            launch.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v");
+        },
+    );
     // Metadata that is switched off is no outage.
     let (aws, cache) = (served(), CacheDirectory::new());
     filled(&cache, keyless(&aws).on_instance(&aws), &[]);
@@ -244,9 +249,9 @@ fn what_is_not_cached_keeps_the_whole_time_and_keeps_the_command_from_starting()
     let cache = CacheDirectory::new();
     filled(&cache, sandbox(&aws), &[]);
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
-    let failures = std::iter::repeat_n(fault::retry_after(3), 3);
+    let failures = std::iter::repeat_n(fault::retry_after(3), 2);
     let aws = aws.secret("y", Secret::json(r#"{"k":"z"}"#).after(failures));
-    let launch = || cache.with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "50s"]);
+    let launch = || cache.with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "15s"]);
     let run = launch().run();
     run.launched().has("A", "v").has("B", "z").says(["answers of the cache are used: secret x"]);
     run.says_nothing_of("secret y");

@@ -19,6 +19,7 @@
 //! - [`record`]: commands that report to a file what happens to them while they run.
 //! - [`directory`]: a scratch directory, removed when dropped.
 //! - [`rotating`]: runs with `--on-rotation` that poll only when they are told to.
+//! - [`rows`]: the rows of a table at the same time.
 //! - [`shared`]: a fixture that many tests share, made by the first of them.
 //! - [`skip`]: reports of tests that this machine cannot run.
 
@@ -36,6 +37,7 @@ pub mod raw;
 pub mod record;
 pub mod relay;
 pub mod rotating;
+pub mod rows;
 pub mod running;
 pub mod sandbox;
 pub mod shared;
