@@ -165,8 +165,8 @@ fn the_watchdog_of_the_service_manager_is_fed_while_the_command_is_stopped() {
             String::from_utf8_lossy(&message[..length]).into_owned()
         };
         let feeds = |times| (0..times).for_each(|_| assert_eq!(next(), "WATCHDOG=1"));
-        // Each 10 ms.
-        let run = stopping(&aws, sandbox.env("WATCHDOG_USEC", "20000").env("NOTIFY_SOCKET", &path));
+        // Each 50 ms: a socket that is not read in time loses messages.
+        let run = stopping(&aws, sandbox.env("WATCHDOG_USEC", "100000").env("NOTIFY_SOCKET", &path));
         let status = next();
         assert!(status.starts_with("STATUS=") && status.ends_with(" because a secret has changed"), "{status}");
         feeds(3);
@@ -183,7 +183,7 @@ fn the_watchdog_of_the_service_manager_is_fed_while_the_command_is_stopped() {
         while next() != "STATUS=" {}
         feeds(1);
         // Many intervals of the watchdog, which the command feeds from now on.
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(500));
         run.recorded(&["ready", "15", "64", "ready", "64"]);
         socket.set_nonblocking(true).unwrap();
         assert!(socket.recv(&mut [0; 200]).is_err(), "fed while the command runs");
