@@ -109,7 +109,7 @@ fn one_secret_that_fails_neither_repeats_nor_hides_the_others() {
     sandbox(&aws).resolve("B=y:k").run().launched();
     assert_eq!((aws.counts()["x"], aws.counts()["y"]), (2, 1));
     let aws = aws.secret("x", Secret::failing(Fault::Hang));
-    let run = sandbox(&aws).resolve("B=gone:k").timeout("2s").run();
+    let run = sandbox(&aws).resolve("B=gone:k").timeout("4s").run();
     run.refused(78).says(["A (", "secret x", "B (", "gone"]);
 }
 

@@ -127,7 +127,7 @@ fn what_is_wrong_for_good_is_not_waited_for() {
         assert_eq!(aws.reads().len(), 1);
     }
     let aws = served().secret("y", Secret::failing(fault::denied("y"))).secret("z", Secret::failing(Fault::Hang));
-    let beside = sandbox(&aws).resolve("B=y").resolve("C=z").args(forever).timeout("500ms");
+    let beside = sandbox(&aws).resolve("B=y").resolve("C=z").args(forever).timeout("3s");
     beside.run().refused(77).says(["B (", "C ("]);
     sandbox(&aws).args(forever).args(["--profile", "nobody"]).run().refused(64);
     sandbox(&aws).args(["--wait", "0s"]).run().refused(64).says(["--wait"]);

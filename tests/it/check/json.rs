@@ -141,7 +141,7 @@ fn what_ends_every_read_leaves_a_document_with_its_code() {
         // A port on which nothing listens.
         ("x", once(check(&aws)).endpoint("http://127.0.0.1:1"), 75, "unreachable"),
         ("x", once(check(&aws)), 75, "throttled"),
-        ("held", check(&aws).args(["--timeout", "300ms"]), 75, "timeout"),
+        ("held", check(&aws).args(["--timeout", "2s"]), 75, "timeout"),
         ("x", alone().region("us-east-1"), 77, "no-credentials"),
         ("x", alone(), 78, "no-region"),
     ] {

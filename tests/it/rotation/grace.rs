@@ -167,8 +167,10 @@ fn the_watchdog_of_the_service_manager_is_fed_while_the_command_is_stopped() {
         let feeds = |times| (0..times).for_each(|_| assert_eq!(next(), "WATCHDOG=1"));
         // Each 50 ms: a socket that is not read in time loses messages.
         let run = stopping(&aws, sandbox.env("WATCHDOG_USEC", "100000").env("NOTIFY_SOCKET", &path));
-        let status = next();
-        assert!(status.starts_with("STATUS=") && status.ends_with(" because a secret has changed"), "{status}");
+        let says_why =
+            |status: &str| status.starts_with("STATUS=") && status.ends_with(" because a secret has changed");
+        // A launch that takes seconds, on a machine under load, says before what it waits for.
+        while !says_why(&next()) {}
         feeds(3);
         if is_cancelled {
             run.running.signal(Signal::SIGTERM);
