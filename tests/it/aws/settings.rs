@@ -8,6 +8,7 @@ use crate::support::aws::{CONTAINER_KEY, fault, served};
 use crate::support::identity::{ROLE, keyless, pair};
 use crate::support::outcome::Outcome;
 use crate::support::proxy::Proxy;
+use crate::support::rows::side_by_side;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 
 #[test]
@@ -92,28 +93,32 @@ fn a_setting_of_the_profile_that_makes_no_sense_is_a_usage_error_even_where_a_va
 
 #[test]
 fn a_proxy_is_asked_unless_no_proxy_a_cgi_header_or_an_empty_name_keeps_it_away() {
-    for (case, is_asked, settings) in [
-        ("a proxy", true, &[("HTTP_PROXY", "PROXY")][..]),
-        ("in lower case", true, &[("http_proxy", "PROXY")]),
-        ("a star", false, &[("HTTP_PROXY", "PROXY"), ("NO_PROXY", "*")]),
-        ("a star among others", false, &[("HTTP_PROXY", "PROXY"), ("NO_PROXY", "example.com, *")]),
-        ("the host", false, &[("HTTP_PROXY", "PROXY"), ("NO_PROXY", "example.com,localhost")]),
-        ("a header of a CGI program", false, &[("HTTP_PROXY", "PROXY"), ("REQUEST_METHOD", "GET")]),
-        ("no header of one", true, &[("http_proxy", "PROXY"), ("REQUEST_METHOD", "GET")]),
-        ("an empty name in lower case", false, &[("HTTP_PROXY", "PROXY"), ("http_proxy", "")]),
-        ("empty exceptions", true, &[("HTTP_PROXY", "PROXY"), ("NO_PROXY", "*"), ("no_proxy", "")]),
-        ("ALL_PROXY", false, &[("ALL_PROXY", "PROXY"), ("all_proxy", "socks5h://127.0.0.1:1")]),
-    ] {
-        let aws = served();
-        let proxy = Proxy::before(aws.address());
-        let set =
-            |sandbox: Sandbox, (name, value): &(&str, &str)| sandbox.env(name, value.replace("PROXY", &proxy.url()));
-        let run = settings.iter().fold(sandbox(&aws).attempts(1).case(case), set).run();
-        assert_eq!(!proxy.asked().is_empty(), is_asked, "{run}");
-        if !is_asked {
-            run.launched_silently().has("A", "v");
-        }
-    }
+    side_by_side(
+        [
+            ("a proxy", true, &[("HTTP_PROXY", "PROXY")][..]),
+            ("in lower case", true, &[("http_proxy", "PROXY")]),
+            ("a star", false, &[("HTTP_PROXY", "PROXY"), ("NO_PROXY", "*")]),
+            ("a star among others", false, &[("HTTP_PROXY", "PROXY"), ("NO_PROXY", "example.com, *")]),
+            ("the host", false, &[("HTTP_PROXY", "PROXY"), ("NO_PROXY", "example.com,localhost")]),
+            ("a header of a CGI program", false, &[("HTTP_PROXY", "PROXY"), ("REQUEST_METHOD", "GET")]),
+            ("no header of one", true, &[("http_proxy", "PROXY"), ("REQUEST_METHOD", "GET")]),
+            ("an empty name in lower case", false, &[("HTTP_PROXY", "PROXY"), ("http_proxy", "")]),
+            ("empty exceptions", true, &[("HTTP_PROXY", "PROXY"), ("NO_PROXY", "*"), ("no_proxy", "")]),
+            ("ALL_PROXY", false, &[("ALL_PROXY", "PROXY"), ("all_proxy", "socks5h://127.0.0.1:1")]),
+        ],
+        |(case, is_asked, settings)| {
+            let aws = served();
+            let proxy = Proxy::before(aws.address());
+            let set = |sandbox: Sandbox, (name, value): &(&str, &str)| {
+                sandbox.env(name, value.replace("PROXY", &proxy.url()))
+            };
+            let run = settings.iter().fold(sandbox(&aws).attempts(1).case(case), set).run();
+            assert_eq!(!proxy.asked().is_empty(), is_asked, "{run}");
+            if !is_asked {
+                run.launched_silently().has("A", "v");
+            }
+        },
+    );
     // As an address, too, which a star covers.
     let aws = served();
     let star = sandbox(&aws).endpoint(&aws.agent()).env("HTTP_PROXY", "http://127.0.0.1:1").env("NO_PROXY", "*");
