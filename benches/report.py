@@ -91,7 +91,7 @@ def markdown(results, old):
         "Goals missed (at most): " + ("; ".join(missed) or "none") + ".",
         "",
         "Versions: "
-        + "; ".join(f"{tool.title} {tool.version}" for tool in results["tools"] if tool.version)
+        + "; ".join(f"{tool.title} {tool.version}" for tool in results["tools"] if tool.version and not tool.title.startswith(US))
         + ". "
         + "".join(f"Skipped: {line}. " for line in results["skipped"])
         + "The server checks no signature and responds at once, while AWS takes milliseconds. Its chain has RSA keys and one intermediate, as "
