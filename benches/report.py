@@ -101,8 +101,9 @@ def markdown(results, old):
     return "\n".join(lines) + "\n" + "".join(old.partition(FLEET)[1:])
 
 
-def picture(tools, rows, count=20, rtt=20):
-    """Bars of the wall time, of the tools that were measured with so many secrets."""
+def picture(tools, rows):
+    """A bar for the wall time of each tool that was measured with 20 secrets."""
+    count, rtt = 20, 20
     times = {tool.title: rows[tool.key, count, rtt]["median"] for tool in tools if (tool.key, count, rtt) in rows}
     titles = ", ".join(f'"{title}"' for title in times)
     yield "```mermaid"

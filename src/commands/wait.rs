@@ -32,7 +32,7 @@ const LONG: Duration = Duration::from_secs(2);
 /// The interval between two messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What a resolution reports to: the service manager and standard error of this process, or the parent of a rotation.
+/// The receiver of reports about a resolution: the service manager and standard error of this process, or the parent of a rotation.
 pub trait Surroundings {
     /// Sends assignments to the service manager (sd_notify(3)).
     fn notify(&self, assignments: &str);

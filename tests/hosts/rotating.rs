@@ -64,6 +64,7 @@ fn systemd_starts_a_unit_again_that_ended_with_75_after_a_rotation() {
     unit.await_that("ActiveState", "active");
     // At least one: a reload of systemd, as other tests make, counts twice.
     assert_ne!(unit.is("NRestarts"), "0", "{}", unit.journal());
+    assert_eq!(unit.printed(), "one,two,");
     unit.stop();
 }
 

@@ -81,7 +81,7 @@ fn combinations() -> Variables {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap()
     };
-    for _ in 0..1000 {
+    for _ in 0..3000 {
         let length = 4 + next() % 9;
         found.push((0..length).map(|_| SYMBOLS[next() % SYMBOLS.len()]).collect());
     }
@@ -158,9 +158,15 @@ fn every_shell_that_evaluates_the_output_sets_every_value() {
         if can(&[&words[..1], &["-c", ":"]].concat(), "eval in a shell") {
             // As docs/reference.md says, with the output in a file.
             let script = r#"eval "$(cat exports)" && exec env -0"#;
-            let command =
-                Command::new(words[0]).args(&words[1..]).args(["-c", script]).current_dir(sandbox.path("")).output();
-            assert_read(shell, &environment(&command.unwrap().stdout), &variables);
+            let output = Command::new(words[0])
+                .args([&words[1..], &["-c", script]].concat())
+                .env_clear()
+                .env("PATH", "/usr/bin:/bin")
+                .current_dir(sandbox.path(""))
+                .output()
+                .unwrap();
+            assert!(output.stderr.is_empty(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+            assert_read(shell, &environment(&output.stdout), &variables);
             assert!(!sandbox.path("executed").exists(), "{shell} executed a value");
         }
     }
@@ -190,7 +196,7 @@ fn keeps_its_own(shell: &str, script: &str) {
     }
     let names = names(shell, script);
     assert!(names.len() > 15, "{names:?}");
-    for value in ["a[$(touch executed)]", "1000"] {
+    for value in ["word", "a[$(touch executed)]", "1000"] {
         // No shell takes another value than a number for OPTIND, which is an error.
         let names: Vec<&String> = names.iter().filter(|name| *name != "OPTIND" || value == "1000").collect();
         let variables: Variables = names.iter().map(|name| ((*name).clone(), value.into())).collect();

@@ -195,19 +195,20 @@ fn a_source_of_credentials_that_is_down_is_covered_and_one_that_refuses_is_not()
             ),
             ("a role", |aws| sandbox(aws).args(["--role-arn", ROLE]), "AssumeRole", fault::status(503), denied()),
         ] as [(&str, fn(&Aws) -> Sandbox, &str, Fault, Option<Fault>); 4],
-        |(case, launch, operation, fault, refusal)| {
+        |(case, sandbox, operation, fault, refusal)| {
             let (aws, cache) = (served(), CacheDirectory::new());
-            let launch = filled(&cache, launch(&aws).case(case), &LONG);
+            let launch = filled(&cache, sandbox(&aws).case(case), &LONG);
             let aws = aws.fails(operation, fault);
+            let calls = aws.calls().len();
+            let fresh = cache.with(sandbox(&aws).case(case), &["--cache-ttl", "1h"]);
+            fresh.run().launched_silently().has("A", "v");
+            assert_eq!(aws.calls().len(), calls, "{case}");
             is_covered(&launch, "");
             if let Some(refusal) = refusal {
                 let _aws = aws.fails(operation, refusal);
                 launch.run().refused(77);
                 cache.entry();
-                return;
             }
-            // Asking would take the credentials that are not to be had, and warn.
-            launch.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v");
         },
     );
     // Metadata that is switched off is no outage.

@@ -1,10 +1,11 @@
 //! The main path: references become variables of the command, at the least number of requests.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use crate::support::aws::{Aws, Version, served};
+use crate::support::deadline::{EARLY_CONNECTION, timed};
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::skip::skipped;
 
@@ -129,9 +130,9 @@ fn connections_that_were_made_early_are_those_that_are_used() {
     let sandbox = (0..3).fold(sandbox, |sandbox, n| sandbox.resolve(&format!("P{n}=ssm:/p{n}")));
     let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1");
     let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
-    let begun = Instant::now();
-    sandbox.run().launched_silently();
-    if begun.elapsed() > Duration::from_secs(1) {
+    let (run, took) = timed(&sandbox);
+    run.launched_silently();
+    if took > EARLY_CONNECTION {
         return skipped("connections that are made early: this machine is so slow that they grow too old to be used");
     }
     // One connection for the credentials, one for each secret, one for all parameters.

@@ -42,9 +42,9 @@ impl Manager {
         std::iter::from_fn(next).collect()
     }
 
-    /// Those of readiness: on a machine under load there are others, of a wait.
+    /// The messages but for those of a wait, which a launch of more than two seconds sends.
     fn readiness(&self) -> Vec<String> {
-        self.received().into_iter().filter(|message| message.contains("READY")).collect()
+        self.received().into_iter().filter(|message| !message.starts_with("STATUS=")).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Runs that must end when their `--timeout` or `--wait` is over. No other test decides by elapsed time.
+//! Runs that must end when their `--timeout` or `--wait` is over. No other test fails by elapsed time.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,11 @@ use super::sandbox::Sandbox;
 /// The time that a run may take beyond its limit on a machine at rest. The program itself promises half of it.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// The number of starts of the program whose time a run may take as well, since they take as much longer on a loaded machine.
+/// A run may also take the time of so many starts of the program, which a loaded machine makes slower, too.
 const STARTS: u32 = 10;
+
+/// An older connection without a request is not used: `MAX_PRECONNECTED_AGE`.
+pub const EARLY_CONNECTION: Duration = Duration::from_secs(1);
 
 /// Coarse clocks, and a last attempt that no longer fits.
 const EARLY: Duration = Duration::from_millis(100);
@@ -40,7 +43,8 @@ fn ends_between(earliest: Duration, latest: Duration, sandbox: &Sandbox) -> Outc
     outcome
 }
 
-fn timed(sandbox: &Sandbox) -> (Outcome, Duration) {
+/// Returns how long a run took as well.
+pub fn timed(sandbox: &Sandbox) -> (Outcome, Duration) {
     let began = Instant::now();
     (sandbox.run(), began.elapsed())
 }
