@@ -15,11 +15,11 @@ fn delivers(aws: &Aws, name: &'static str, content: &str, lines: &str) {
     let lines = format!("Type=oneshot\nDynamicUser=yes\nLoadCredential={name}:{source}\n{lines}{}", asking(aws));
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"'";
     let unit = systemd.unit(name, &format!("{lines}ExecStart={command}\n")).start();
-    assert_eq!(unit.printed(), "v");
+    assert_eq!(unit.printed(), "v-4c7a1e");
 }
 
 fn served() -> Aws {
-    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#))
+    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
 }
 
 #[test]
@@ -29,9 +29,9 @@ fn it_holds_a_web_identity_token() {
     let lines = "Environment=AWS_WEB_IDENTITY_TOKEN_FILE=%d/token\n\
         Environment=AWS_ROLE_ARN=arn:aws:iam::123456789012:role/app AWS_ROLE_SESSION_NAME=unit\n";
     delivers(&aws, "token", "the.token.of-the-unit", lines);
-    for call in aws.calls_of("AssumeRoleWithWebIdentity") {
-        assert_eq!(call.form()["WebIdentityToken"], "the.token.of-the-unit");
-    }
+    let calls = aws.calls_of("AssumeRoleWithWebIdentity");
+    let tokens: Vec<String> = calls.into_iter().map(|call| call.form()["WebIdentityToken"].clone()).collect();
+    assert_eq!(tokens, ["the.token.of-the-unit"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn its_own_command_or_another_is_launched_with_the_values_by_a_user_who_is_not_r
     if podman::works() {
         example().run().launched().printed(concat!("secrets-exec ", env!("CARGO_PKG_VERSION"), "\n"));
         let script = "id -u; echo $DB_HOST, ${#API_TOKEN}, ${SECRETS_EXEC_FILE-none}; wc -c <$KEYSTORE_FILE";
-        let run = example().busybox().words(["sh", "-c", script]).run();
+        let run = example().busybox().words(["sh", "-c", script]).prints_values().run();
         run.launched().printed(format!("65532\ndb.example.com, {}, none\n17\n", CANARY.len()));
     }
 }

@@ -32,7 +32,7 @@ UMask=0077
 #[ignore = "by make test-hosts"]
 fn variables_and_files_in_memory_arrive() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let dynamic = format!("{LOCAL}DynamicUser=yes\nProtectSystem=strict\n");
     let calls =
         format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\nMemoryDenyWriteExecute=yes\n");
@@ -50,7 +50,7 @@ fn variables_and_files_in_memory_arrive() {
         let script = format!("{check} && printf %%s \"$A\" && cat \"$F\"");
         let command = format!("secrets-exec -e A=x:k --as-file F=x:k -- /bin/sh -c '{script}'");
         let unit = systemd.unit(name, &format!("Type=oneshot\n{lines}ExecStart={command}\n")).start();
-        assert_eq!(unit.printed(), "vv", "{name}");
+        assert_eq!(unit.printed(), "v-4c7a1ev-4c7a1e", "{name}");
     }
 }
 

@@ -15,15 +15,18 @@ use crate::support::aws::Aws;
 use crate::support::directory::Directory;
 use crate::support::outcome::{Expectations, Outcome};
 use crate::support::running::Running;
-use crate::support::sandbox::{ACCESS_SECRET, CANARY};
+use crate::support::sandbox::ACCESS_SECRET;
 use crate::support::skip::skipped;
+use crate::support::watch;
 
 /// The longest wait for anything; only a failing test waits so long.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The secret `x` of these tests: its key `k` is `v`.
+/// The secret `x` of these tests: its key `k` is `v-4c7a1e`.
 pub(super) fn secret() -> String {
-    format!(r#"{{"k":"v","canary":"{CANARY}"}}"#)
+    let secret = r#"{"k":"v-4c7a1e"}"#;
+    watch::secret(secret);
+    secret.to_owned()
 }
 
 /// The content of [`Container::local`]'s file: [`secret`].
@@ -178,6 +181,9 @@ impl Container {
 
     /// Writes a file below `/shared`.
     pub(super) fn file(self, name: &str, content: &str) -> Self {
+        if name.starts_with("local.") {
+            watch::local_file(content);
+        }
         fs::write(self.path(name), content).unwrap();
         self
     }

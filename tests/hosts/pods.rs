@@ -10,6 +10,7 @@ use crate::support::aws::{Aws, CONTAINER_KEY, ROLE_KEY};
 use crate::support::directory::Directory;
 use crate::support::outcome::{Expectations, Outcome, Status};
 use crate::support::sandbox::{CANARY, repository_file};
+use crate::support::watch;
 
 /// A pod, which is removed when it is dropped.
 struct Pod {
@@ -84,6 +85,7 @@ impl Pod {
 
     fn local(self) -> Self {
         let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
+        watch::local_file(&secrets);
         self.file("local.yaml", &secrets).env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
     }
 
@@ -120,8 +122,8 @@ impl Drop for Pod {
 /// The secrets of the example.
 fn aws() -> Aws {
     Aws::start()
-        .secret("prod/db", Secret::json(r#"{"host":"db.example.com","password":"p"}"#))
-        .secret("prod/api-token", Secret::bare("token"))
+        .secret("prod/db", Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#))
+        .secret("prod/api-token", Secret::text("token-4c7a1e"))
         .secret("prod/keystore", Secret::binary(*b"\0keystore"))
 }
 
@@ -179,7 +181,7 @@ impl Pod {
 
 /// Asserts that the pod has started, and that its secrets were read with this key.
 fn reads_with(pod: Pod, aws: &Aws, key: &str) {
-    pod.run().launched().has("DB_PASSWORD", "p").has("KEYSTORE_FILE", "/run/app/keystore.p12");
+    pod.run().launched().has("DB_PASSWORD", "p-4c7a1e").has("KEYSTORE_FILE", "/run/app/keystore.p12");
     let keys: Vec<String> = aws.reads().iter().map(|read| read.access_key()).collect();
     assert_eq!(keys, [key, key, key]);
 }
@@ -230,5 +232,5 @@ fn an_init_container_installs_the_program_for_an_image_without_it() {
 fn the_installed_program_becomes_the_command_with_its_values() {
     let Some(pod) = Pod::unchanged_image() else { return };
     let aws = aws();
-    pod.aws(&aws).association(&aws).run().launched().has("DB_PASSWORD", "p").lacks("SECRETS_EXEC_FILE");
+    pod.aws(&aws).association(&aws).run().launched().has("DB_PASSWORD", "p-4c7a1e").lacks("SECRETS_EXEC_FILE");
 }

@@ -4,7 +4,8 @@
 use serde_json::json;
 
 use super::systemd::{Systemd, Unit};
-use crate::support::sandbox::{CANARY, repository_file};
+use crate::support::sandbox::repository_file;
+use crate::support::watch;
 
 /// A service with the lines of docs/rotation.md and these, which reads `/etc/NAME.json`.
 fn unit(name: &'static str, mode: &str, lines: &str, command: &str) -> Option<(&'static Systemd, Unit)> {
@@ -13,7 +14,7 @@ fn unit(name: &'static str, mode: &str, lines: &str, command: &str) -> Option<(&
     let example = page.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
     let kept = |line: &&str| !line.starts_with(['[', 'E']) && !line.starts_with("RestartSec");
     let example: Vec<&str> = example.lines().filter(kept).collect();
-    store(systemd, name, "one");
+    store(systemd, name, "one-4c7a1e");
     let start = format!(
         "ExecStart=secrets-exec --on-rotation {mode} --poll-signal USR2 --local /etc/{name}.json -e A=x:k -- {command}\n"
     );
@@ -22,8 +23,9 @@ fn unit(name: &'static str, mode: &str, lines: &str, command: &str) -> Option<(&
 }
 
 fn store(systemd: &Systemd, name: &str, value: &str) {
-    let secrets = json!({ "x": { "k": value, "zz_canary": CANARY } });
-    systemd.write(&format!("/etc/{name}.json"), &secrets.to_string());
+    let secrets = json!({ "x": { "k": value } }).to_string();
+    watch::secret(&secrets);
+    systemd.write(&format!("/etc/{name}.json"), &secrets);
 }
 
 /// Stores another value and requests a poll, as docs/rotation.md does.
@@ -42,8 +44,8 @@ fn readiness_and_watchdog_of_the_command_hold_across_a_restart() {
     let unit = unit.start();
     let main = unit.is("MainPID");
     unit.await_that("StatusText", "five periods later");
-    rotate(systemd, "rotating-notify", "twenty-two");
-    unit.await_that("StatusText", "a value of 10 characters");
+    rotate(systemd, "rotating-notify", "twenty-two-4c7a1e");
+    unit.await_that("StatusText", "a value of 17 characters");
     unit.await_that("StatusText", "five periods later");
     let state = ["ActiveState", "MainPID", "NRestarts"].map(|property| unit.is(property));
     assert_eq!(state, ["active", &main, "0"], "{}", unit.journal());
@@ -58,13 +60,13 @@ fn systemd_starts_a_unit_again_that_ended_with_75_after_a_rotation() {
     let lines = "Type=exec\nRestart=no\n";
     let Some((systemd, unit)) = unit("rotating-exit", "exit", lines, command) else { return };
     let unit = unit.start();
-    super::podman::await_that("the first value", || unit.printed() == "one,");
-    rotate(systemd, "rotating-exit", "two");
-    super::podman::await_that("the second value", || unit.printed() == "one,two,");
+    super::podman::await_that("the first value", || unit.printed() == "one-4c7a1e,");
+    rotate(systemd, "rotating-exit", "two-4c7a1e");
+    super::podman::await_that("the second value", || unit.printed() == "one-4c7a1e,two-4c7a1e,");
     unit.await_that("ActiveState", "active");
     // At least one: a reload of systemd, as other tests make, counts twice.
     assert_ne!(unit.is("NRestarts"), "0", "{}", unit.journal());
-    assert_eq!(unit.printed(), "one,two,");
+    assert_eq!(unit.printed(), "one-4c7a1e,two-4c7a1e,");
     unit.stop();
 }
 

@@ -37,6 +37,8 @@ impl Systemd {
         if !podman::works() {
             return None;
         }
+        // Watched in each test, not only in that which boots it.
+        podman::secret();
         match SHARED.get_or_init(|| Self::boot("shared", |_| ())) {
             Ok(systemd) => Some(systemd),
             Err(state) => not_booted(state),

@@ -56,8 +56,8 @@ fn sandbox(agent: &Daemon) -> Sandbox {
 fn it_gives_what_boto3_stored_and_refuses_another_token() {
     let Some(moto) = Moto::shared() else { return };
     let agent = agent(moto, 300);
-    let arn = moto.secret("agent/db+1", r#"{"k":"old"}"#);
-    let id = moto.put("agent/db+1", r#"{"k":"new","n":1.10}"#, &[]);
+    let arn = moto.secret("agent/db+1", r#"{"k":"old-4c7a1e"}"#);
+    let id = moto.put("agent/db+1", r#"{"k":"new-4c7a1e","n":1.10}"#, &[]);
     let long = format!("{CANARY}{}", "x".repeat(60_000));
     moto.secret("agent/long", &long);
     moto.secretsmanager("create_secret", &json!({ "Name": "agent/bytes", "SecretBinary": { "$bytes": [0, 255, 10] } }));
@@ -65,11 +65,11 @@ fn it_gives_what_boto3_stored_and_refuses_another_token() {
     let launch = || sandbox(&agent).resolve("A=agent/db+1:k").timeout("50s");
     let all = launch().declaration(declaration).resolve(&format!("B={arn}:n"));
     let run = all.resolve("C=agent/db+1:k:AWSPREVIOUS").resolve(&format!("D=agent/db+1:k::{id}")).run();
-    run.launched_silently().has("A", "new").has("B", "1.10").has("C", "old").has("D", "new");
+    run.launched_silently().has("A", "new-4c7a1e").has("B", "1.10").has("C", "old-4c7a1e").has("D", "new-4c7a1e");
     run.has("E", &long).has("F", "AP8K");
     // In the account of moto's secrets.
     let role = "arn:aws:iam::123456789012:role/Reader";
-    launch().args(["--role-arn", role]).run().launched().has("A", "new");
+    launch().args(["--role-arn", role]).run().launched().has("A", "new-4c7a1e");
     let run = launch().resolve("G=agent/nothing").run();
     run.refused(78).says(["G (", "secret agent/nothing", "does not exist"]);
     let run = launch().env("AWS_TOKEN", "cAnArY-7f3a9c51-other").run();
@@ -86,13 +86,13 @@ fn it_gives_what_boto3_stored_and_refuses_another_token() {
 fn a_value_is_as_old_as_its_cache_lets_it_be_and_outlives_aws() {
     let Some(moto) = Moto::start() else { return };
     let agent = agent(&moto, 1);
-    moto.secret("agent/changed", "one");
+    moto.secret("agent/changed", "one-4c7a1e");
     let sandbox = sandbox(&agent).timeout("50s").resolve("A=agent/changed");
-    sandbox.run().launched().has("A", "one");
-    moto.put("agent/changed", "two", &[]);
-    await_fact("the new value", || sandbox.run().launched().stdout().contains("A=two\0"));
+    sandbox.run().launched().has("A", "one-4c7a1e");
+    moto.put("agent/changed", "two-4c7a1e", &[]);
+    await_fact("the new value", || sandbox.run().launched().stdout().contains("A=two-4c7a1e\0"));
     drop(moto);
     // Longer than the agent's TTL, so that it asks in vain.
     thread::sleep(Duration::from_millis(1200));
-    sandbox.run().launched().has("A", "two");
+    sandbox.run().launched().has("A", "two-4c7a1e");
 }

@@ -34,16 +34,16 @@ print(json.dumps({
 fn databases() -> [Value; 3] {
     let every: String = (' '..='~').chain("é\u{1f511}\n\t".chars()).collect();
     [
-        json!({ "username": "app", "password": "p@ss:w/rd#?%&+ é", "host": "db.example.com", "port": 5432, "dbname": "app", "app": "web" }),
-        json!({ "username": "us%40er@x", "password": every, "host": "db", "port": 1, "dbname": "my db/1?x#y", "app": "a&b=c+d %" }),
-        json!({ "username": "é:/", "password": "{{ db.host }}%20+", "host": "10.0.0.1", "port": 65535, "dbname": "ü", "app": "~-._" }),
+        json!({ "username": "app-4c7a1e", "password": "p@ss:w/rd#?%&+ é", "host": "db.example.com", "port": 5432, "dbname": "shop-4c7a1e", "app": "web-4c7a1e" }),
+        json!({ "username": "us%40er@x", "password": every, "host": "db-4c7a1e", "port": 1, "dbname": "my db/1?x#y", "app": "a&b=c+d %" }),
+        json!({ "username": "é:/-4c7a1e", "password": "{{ db.host }}%20+", "host": "10.0.0.1", "port": 65535, "dbname": "ü-4c7a1e", "app": "~-._-4c7a1e" }),
     ]
 }
 
 /// Stores the secret as `composed/db-N` and declares a URL over it.
 fn sandbox(moto: &Moto, name: &str, database: &Value) -> Sandbox {
     moto.secret(name, &database.to_string());
-    moto.sandbox().declaration(&DECLARATION.replace("composed/db", name))
+    moto.sandbox().declaration(&DECLARATION.replace("composed/db", name)).prints_values()
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::python::interpreter;
 use crate::support::directory::Directory;
 use crate::support::sandbox::Sandbox;
 use crate::support::shared::Shared;
-use crate::support::skip;
+use crate::support::{skip, watch};
 
 /// A key, its certificate, and both in PKCS #12 with the passphrase `p`.
 struct Identity {
@@ -36,7 +36,10 @@ fn identity() -> Option<(&'static Moto, &'static Identity)> {
         moto.secretsmanager("create_secret", &binary);
         Some((moto, identity))
     });
-    made.map(|(moto, identity)| (*moto, identity))
+    let (moto, identity) = made?;
+    // In each test, and not in the first alone.
+    [&identity.key, &identity.certificate].into_iter().for_each(|value| watch::secret(value));
+    Some((*moto, identity))
 }
 
 impl Identity {
@@ -102,7 +105,7 @@ fn node_reads_them_as_files() {
         const read = () => fs.readFileSync(process.env.P12).toString('base64') + fs.readFileSync(process.env.KEY, 'utf8');
         process.stdout.write(read());
         if (read() !== read()) process.exit(1);";
-    let outcome = delivering(moto).command(["node", "-e", script]).run();
+    let outcome = delivering(moto).command(["node", "-e", script]).prints_values().run();
     outcome.launched_silently().printed(STANDARD.encode(&identity.pkcs12) + &identity.key);
 }
 
@@ -112,6 +115,6 @@ fn a_program_of_python_that_is_told_to_pass_them_on_does() {
     let script = "import os, subprocess\n\
         path = os.environ['KEY']\n\
         subprocess.run(['cat', path], pass_fds=[int(path.rsplit('/')[-1])], check=True)";
-    let outcome = delivering(moto).command([python.as_os_str(), "-c".as_ref(), script.as_ref()]).run();
+    let outcome = delivering(moto).prints_values().command([python.as_os_str(), "-c".as_ref(), script.as_ref()]).run();
     outcome.launched_silently().printed(&identity.key);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::moto::Moto;
+use super::moto::{Moto, text_of};
 use crate::support::sandbox::CANARY;
 
 /// A role of another account than that of the tests' keys.
@@ -36,15 +36,24 @@ fn is_read_alike(moto: &Moto, reference: &str, service: &str, operation: &str, p
 #[test]
 fn a_version_of_a_secret_is_the_one_that_boto3_reads() {
     let Some(moto) = Moto::shared() else { return };
-    let arn = moto.secret(NAME, "first");
-    let second = moto.put(NAME, "second", &[]);
-    moto.put(NAME, "third", &[]);
-    moto.put(NAME, "pending", &["AWSPENDING"]);
-    moto.put(NAME, "blue", &["blue/green"]);
+    let arn = moto.secret(NAME, "first-4c7a1e");
+    let second = moto.put(NAME, "second-4c7a1e", &[]);
+    moto.put(NAME, "third-4c7a1e", &[]);
+    moto.put(NAME, "pending-4c7a1e", &["AWSPENDING"]);
+    moto.put(NAME, "blue-4c7a1e", &["blue/green"]);
     let unknown = "00000000-0000-4000-8000-000000000000";
+    let (partial, _) = arn.rsplit_once('-').unwrap();
+    moto.secretsmanager("create_secret", &json!({ "Name": "differential/never-set" }));
+    moto.secret("differential/deleted", "deleted-4c7a1e");
+    let deletion = json!({ "SecretId": "differential/deleted", "RecoveryWindowInDays": 7 });
+    moto.secretsmanager("delete_secret", &deletion);
     for (reference, stage, id) in [
         (NAME.to_owned(), None, None),
         (arn.clone(), None, None),
+        (partial.to_owned(), None, None),
+        (format!("{arn}:::"), None, None),
+        ("differential/never-set".to_owned(), None, None),
+        ("differential/deleted".to_owned(), None, None),
         (format!("{NAME}::AWSCURRENT"), Some("AWSCURRENT"), None),
         (format!("{NAME}::AWSPREVIOUS"), Some("AWSPREVIOUS"), None),
         (format!("{arn}::AWSPREVIOUS"), Some("AWSPREVIOUS"), None),
@@ -57,8 +66,8 @@ fn a_version_of_a_secret_is_the_one_that_boto3_reads() {
         (format!("{NAME}:::{unknown}"), None, Some(unknown)),
         (format!("{NAME}-nothing"), None, None),
     ] {
-        let id_of_secret = if reference.starts_with("arn:") { arn.clone() } else { reference.replace("::", "\0") };
-        let mut parameters = json!({ "SecretId": id_of_secret.split('\0').next() });
+        let id_of_secret = reference.strip_prefix(partial).map_or_else(|| reference.split("::").next(), |_| Some(&arn));
+        let mut parameters = json!({ "SecretId": id_of_secret });
         let members = [("VersionStage", stage), ("VersionId", id)];
         for (name, value) in members.into_iter().filter_map(|(name, value)| Some((name, value?))) {
             parameters[name] = json!(value);
@@ -68,14 +77,40 @@ fn a_version_of_a_secret_is_the_one_that_boto3_reads() {
 }
 
 #[test]
+fn a_name_of_any_legal_form_and_an_arn_of_any_region_and_partition_are_read() {
+    let Some(moto) = Moto::shared() else { return };
+    let generated = "rds!cluster-4d1e2f3a-0b1c-4d5e-8f90-a1b2c3d4e5f6";
+    for name in [generated, "/leading/slash", "ends-in-AbCdEf", "0", "UPPER/lower"] {
+        let value = format!("{name}-4c7a1e");
+        let arn = moto.secret(name, &value);
+        let run = moto.sandbox().resolve(&format!("NAME={name}")).resolve(&format!("ARN={arn}")).run();
+        run.launched_silently().has("NAME", &value).has("ARN", &value);
+    }
+    for (region, start) in
+        [("eu-west-1", "arn:aws:"), ("cn-north-1", "arn:aws-cn:"), ("us-gov-west-1", "arn:aws-us-gov:")]
+    {
+        let value = format!("{region}-4c7a1e");
+        let parameters = json!({ "Name": "differential/region", "SecretString": value });
+        let made = moto.call(&json!({
+            "service": "secretsmanager", "operation": "create_secret", "region": region, "parameters": parameters
+        }));
+        let arn = text_of(&made["ARN"]);
+        assert!(arn.starts_with(start), "{arn}");
+        moto.sandbox().resolve(&format!("A={arn}")).run().launched_silently().has("A", &value);
+        let named = moto.sandbox().args(["--region", region]).resolve("A=differential/region");
+        named.run().launched_silently().has("A", &value);
+    }
+}
+
+#[test]
 fn a_version_of_a_parameter_is_the_one_that_boto3_reads() {
     let Some(moto) = Moto::shared() else { return };
-    put(moto, "/peers/db", "SecureString", "old");
-    put(moto, "/peers/db", "SecureString", "new");
+    put(moto, "/peers/db", "SecureString", "old-4c7a1e");
+    put(moto, "/peers/db", "SecureString", "new-4c7a1e");
     let label = json!({ "Name": "/peers/db", "ParameterVersion": 1, "Labels": ["blue"] });
     ssm(moto, "label_parameter_version", &label);
     put(moto, "plain", "String", CANARY);
-    put(moto, "/peers/list", "StringList", "a,b");
+    put(moto, "/peers/list", "StringList", "a,b-4c7a1e");
     moto.secret("peers-by-reference", CANARY);
     let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/peers/db";
     for (reference, name) in [
@@ -101,16 +136,16 @@ fn more_than_ten_parameters_and_all_below_a_path_are_those_of_boto3() {
     let Some(moto) = Moto::shared() else { return };
     let mut sandbox = moto.sandbox();
     for n in 0..25 {
-        put(moto, &format!("/peers-path/many/{n}"), "SecureString", &format!("value {n}"));
+        put(moto, &format!("/peers-path/many/{n}"), "SecureString", &format!("value-4c7a1e-{n}"));
         sandbox = sandbox.resolve(&format!("V{n}=ssm:/peers-path/many/{n}"));
     }
-    put(moto, "/peers-path/db/pass-word", "SecureString", "old");
+    put(moto, "/peers-path/db/pass-word", "SecureString", "old-4c7a1e");
     put(moto, "/peers-path/db/pass-word", "SecureString", CANARY);
-    put(moto, "/peers-path-other/x", "String", "x");
+    put(moto, "/peers-path-other/x", "String", "x-4c7a1e");
     let run = sandbox.args(["--env-from", "P_=ssm:/peers-path/"]).run();
     run.launched_silently().has("P_DB_PASS_WORD", CANARY).lacks("P_X");
     for n in 0..25 {
-        run.has(&format!("V{n}"), format!("value {n}")).has(&format!("P_MANY_{n}"), format!("value {n}"));
+        run.has(&format!("V{n}"), format!("value-4c7a1e-{n}")).has(&format!("P_MANY_{n}"), format!("value-4c7a1e-{n}"));
     }
     let listed = json!({ "Path": "/peers-path/", "Recursive": true });
     assert!(ssm(moto, "get_parameters_by_path", &listed)["NextToken"].is_string(), "one page is all of it");
@@ -124,15 +159,15 @@ fn more_than_ten_parameters_and_all_below_a_path_are_those_of_boto3() {
 fn one_launch_reads_a_name_from_two_accounts_that_do_not_see_each_others_secrets() {
     let Some(moto) = Moto::shared() else { return };
     let there = moto.assume(READER);
-    moto.secret("accounts/both", r#"{"password":"here"}"#);
-    moto.secret_of(&there, "accounts/both", r#"{"password":"there"}"#);
+    moto.secret("accounts/both", r#"{"password":"here-4c7a1e"}"#);
+    moto.secret_of(&there, "accounts/both", r#"{"password":"there-4c7a1e"}"#);
     moto.secret_of(&there, "accounts/elsewhere", CANARY);
     let declaration = format!(
         "secrets:\n  here: accounts/both\n  there: {{ id: accounts/both, role-arn: '{READER}' }}\nenv:\n  HERE: here:password\n  \
          THERE: there:password\n"
     );
     let run = moto.sandbox().declaration(&declaration).run();
-    run.launched_silently().has("HERE", "here").has("THERE", "there");
+    run.launched_silently().has("HERE", "here-4c7a1e").has("THERE", "there-4c7a1e");
     let elsewhere = moto.sandbox().resolve("VALUE=accounts/elsewhere");
     elsewhere.run().refused(78).says(["VALUE", "accounts/elsewhere"]);
     there.give(elsewhere).run().launched_silently().has("VALUE", CANARY);

@@ -2,6 +2,7 @@
 //! interpolation, and Node's dotenv. Each reads every value as it is, or `export` has refused that value for that format.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -10,8 +11,9 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::node::node_folder;
 use super::python::interpreter;
+use crate::support::directory::Directory;
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::Sandbox;
 use crate::support::skip::can;
 
 type Variables = BTreeMap<String, Vec<u8>>;
@@ -90,10 +92,12 @@ fn combinations() -> Variables {
 
 /// A run that exports variables from a local file.
 fn sandbox(variables: &Variables, format: &str) -> Sandbox {
-    let mut secrets = serde_json::Map::from_iter([("canary".to_owned(), CANARY.into())]);
+    let mut secrets = serde_json::Map::new();
     let mut declaration = "env:\n".to_owned();
     for (name, value) in variables {
-        secrets.insert(name.to_lowercase(), serde_json::json!({ "$binary": BASE64_STANDARD.encode(value) }));
+        // The line feeds make a short value long enough to be watched.
+        let base64 = format!("{:\n<8}", BASE64_STANDARD.encode(value));
+        secrets.insert(name.to_lowercase(), serde_json::json!({ "$binary": base64 }));
         declaration += &format!("  {name}: {}\n", name.to_lowercase());
     }
     let secrets = serde_json::Value::from(secrets).to_string();
@@ -196,12 +200,13 @@ fn keeps_its_own(shell: &str, script: &str) {
     }
     let names = names(shell, script);
     assert!(names.len() > 15, "{names:?}");
-    for value in ["word", "a[$(touch executed)]", "1000"] {
+    for json in ["\"word-4c7a1e\"", "\"a[$(touch executed)]\"", "1000"] {
+        let value = json.trim_matches('"');
         // No shell takes another value than a number for OPTIND, which is an error.
         let names: Vec<&String> = names.iter().filter(|name| *name != "OPTIND" || value == "1000").collect();
         let variables: Variables = names.iter().map(|name| ((*name).clone(), value.into())).collect();
-        let secrets = format!(r#"{{"canary":"{CANARY}","x":"{value}"}}"#);
-        let declaration = names.iter().map(|name| format!("  {name}: x\n")).collect::<String>();
+        let secrets = format!(r#"{{"x":{{"k":{json}}}}}"#);
+        let declaration = names.iter().map(|name| format!("  {name}: x:k\n")).collect::<String>();
         let sandbox = Sandbox::new().arg("export").declaration(&format!("env:\n{declaration}")).local(&secrets);
         let sandbox = sandbox.args(["--format", "shell"]).prints_values().bare();
         let run = sandbox.run();
@@ -303,8 +308,10 @@ fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_one_file() {
 
 #[test]
 fn podman_gives_every_line_to_a_container() {
-    let sandbox = Sandbox::new().file("rootfs/empty", "");
-    let [storage, state] = ["storage", "run"].map(|name| sandbox.path(name).into_os_string().into_string().unwrap());
+    let directory = Directory::new();
+    fs::create_dir(directory.path().join("rootfs")).unwrap();
+    let [storage, state] =
+        ["storage", "run"].map(|name| directory.path().join(name).into_os_string().into_string().unwrap());
     let podman = ["podman", "--log-level=error", "--root", &storage, "--runroot", &state];
     if !can(&[&podman[..], &["info"]].concat(), "podman's --env-file") {
         return;
@@ -313,10 +320,10 @@ fn podman_gives_every_line_to_a_container() {
     // The longest line.
     variables.insert("T_WHOLE_LINE".to_owned(), vec![b'v'; 65_535 - "T_WHOLE_LINE=".len()]);
     let (run, exported) = export_what_fits(variables, "docker");
-    let sandbox = sandbox.file("env", &run.launched_silently().stdout);
+    fs::write(directory.path().join("env"), &run.launched_silently().stdout).unwrap();
     let podman = |arguments: &[&str]| {
         let output =
-            Command::new(podman[0]).args(&podman[1..]).args(arguments).current_dir(sandbox.path("")).output().unwrap();
+            Command::new(podman[0]).args(&podman[1..]).args(arguments).current_dir(directory.path()).output().unwrap();
         assert!(output.status.success(), "podman {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         output.stdout
     };

@@ -52,12 +52,12 @@ print(json.dumps({file: read(os.path.join(sys.argv[1], file)) for file in os.lis
 
 /// Every kind of value that people have, and of line.
 const FILE: &str = "\u{feff}# a comment
-PLAIN=value
+PLAIN=value-4c7a1e
 EMPTY=
 QUOTED_EMPTY=\"\"
   INDENTED = spaced value   # comment
-export EXPORTED=yes
-export\tTABBED\t=\tyes
+export EXPORTED=yes-4c7a1e
+export\tTABBED\t=\tyes-4c7a1e
 SINGLE='it\\'s $HOME \\n \\\\ \"q\"'
 DOUBLE=\"tab\\t line\\n quote\\\" dollar\\$ other\\x \\\\n\"
 MULTI=\"one
@@ -67,22 +67,22 @@ PEM='-----BEGIN KEY-----
 MII+/=
 -----END KEY-----
 '
-HASH=a#b
-COMMENT=a #b
+HASH=a#b-4c7a1e
+COMMENT=a-4c7a1e #b
 ONLY_COMMENT= #b
-NO_BLANK=#b
-EQUALS=a=b==
-INNER=a'b\"c
+NO_BLANK=#b-4c7a1e
+EQUALS=a4c7a1e=b==
+INNER=a'b\"c-4c7a1e
 URL=postgres://u:p%40@h/d?x=1&y=2#z
 UNICODE=h\u{e9}llo\u{a0}w\u{1f511}
-'IN_QUOTES'=quoted
-JSON={\"a\": \"b\"}
+'IN_QUOTES'=quoted-4c7a1e
+JSON={\"a\": \"b-4c7a1e\"}
 EXPANDED=${PLAIN}-$PLAIN
-AFTER='a' # comment
+AFTER='a-4c7a1e' # comment
 BACKSLASH=C:\\new\\table
 SPACES='  both  '
 NO_VALUE
-RETURN=\"a\\rb\"
+RETURN=\"a\\rb-4c7a1e\"
 LAST=no line feed";
 
 /// Returns what `migrate` prints.

@@ -14,7 +14,6 @@ mod postgres;
 mod python;
 mod tinyproxy;
 
-mod absence;
 mod agent;
 mod cached;
 mod check;
@@ -26,7 +25,6 @@ mod endpoints;
 mod exports;
 mod identity;
 mod migrated;
-mod naming;
 mod policies;
 mod profiles;
 mod rotation;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::python::{Python, interpreter};
 use crate::support::sandbox::Sandbox;
 use crate::support::shared::Shared;
+use crate::support::watch;
 
 /// The default region.
 pub(super) const REGION: &str = "us-east-1";
@@ -84,6 +85,9 @@ impl Moto {
 
     /// The answer of boto3, or its error.
     pub(super) fn try_call(&self, call: &Value) -> Result<Value, Value> {
+        for member in ["SecretString", "SecretBinary", "Value"] {
+            call["parameters"][member].as_str().into_iter().for_each(watch::secret);
+        }
         let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = driver.ask(&call.to_string());
         drop(driver);

@@ -283,7 +283,7 @@ fn cuts(policy: &Value) -> Vec<(Value, Value)> {
 }
 
 fn value() -> Secret {
-    Secret::json(r#"{"k":"v"}"#)
+    Secret::text(r#"{"k":"v-4c7a1e"}"#)
 }
 
 fn bindings(sandbox: Sandbox, references: &[&str]) -> Sandbox {

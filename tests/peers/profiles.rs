@@ -69,7 +69,7 @@ fn a_configuration_file_is_read_as_by_botocore() {
     let mut botocore = Python::start(&interpreter, "profile.py", &[]);
     let keys = "aws_access_key_id = AKIAKEYS\naws_secret_access_key = SECRET";
     for (config, credentials, profile) in FILES {
-        let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+        let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
         let text = |text: &str| text.replace("KEYS", keys).replace("SECRET", ACCESS_SECRET);
         let sandbox = Sandbox::new().home_file(".aws/config", &text(config));
         let sandbox = sandbox.home_file(".aws/credentials", &text(credentials)).endpoint(&aws.endpoint());

@@ -13,9 +13,10 @@ use super::daemon::{free_ports, is_installed};
 use super::moto::Moto;
 use super::postgres::Postgres;
 use super::python::{Python, interpreter};
+use crate::support::directory::Directory;
 use crate::support::outcome::Status;
 use crate::support::running::Running;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::Sandbox;
 use crate::support::skip;
 
 /// Waits until a condition holds.
@@ -75,16 +76,16 @@ impl Rotated {
         server.run("INSERT INTO jobs (id) SELECT generate_series(1, 120)");
         server.run("GRANT SELECT, UPDATE ON jobs TO public");
         let secret = format!("rotation/{strategy}");
-        let text = json!({ "username": user, "password": password, "zz_canary": CANARY });
+        let text = json!({ "username": user, "password": password });
         moto.secret(&secret, &text.to_string());
 
         let port = server.port().to_string();
         let rotator = Python::start(&interpreter, "rotator.py", &[&moto.url, &port]);
         let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/worker.py");
         let sandbox = polling(moto, "restart")
+            .file("log", "")
             .resolve(&format!("PGUSER={secret}:username:AWSCURRENT"))
-            .resolve(&format!("PGPASSWORD={secret}:password:AWSCURRENT"))
-            .watch([password]);
+            .resolve(&format!("PGPASSWORD={secret}:password:AWSCURRENT"));
         let folder = sandbox.path("");
         let words = [interpreter.as_os_str(), "-B".as_ref(), worker.as_os_str(), port.as_ref(), folder.as_os_str()];
         let sandbox = sandbox.command(words);
@@ -130,8 +131,9 @@ fn no_job_is_lost_when_a_password_is_rotated_and_with_alternating_users_no_log_i
 }
 
 /// Makes a key and a certificate for `name`, in one secret.
-fn certificate(sandbox: &Sandbox, name: &str) -> String {
-    let (key, certificate) = (sandbox.path("made.key"), sandbox.path("made.pem"));
+fn certificate(name: &str) -> String {
+    let directory = Directory::new();
+    let [key, certificate] = ["key", "pem"].map(|name| directory.path().join(name));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"])
         .args(["-subj", &format!("/CN={name}"), "-keyout"])
@@ -142,7 +144,7 @@ fn certificate(sandbox: &Sandbox, name: &str) -> String {
         .status();
     assert!(made.expect("openssl is installed").success());
     let [key, certificate] = [key, certificate].map(|file| fs::read_to_string(file).expect("it is made"));
-    json!({ "key": key, "certificate": certificate, "zz_canary": CANARY }).to_string()
+    json!({ "key": key, "certificate": certificate }).to_string()
 }
 
 #[test]
@@ -172,7 +174,7 @@ fn nginx_reloads_its_certificate_and_no_connection_fails() {
                 }}"
             ),
         );
-    moto.secret("rotation/nginx", &certificate(&sandbox, "first"));
+    moto.secret("rotation/nginx", &certificate("first"));
     let sandbox = sandbox.env("PATH", "/usr/sbin:/usr/bin:/bin");
     let sandbox = sandbox.command(["nginx", "-e", "stderr", "-p", &folder, "-c", &format!("{folder}nginx.conf")]);
     let running = sandbox.spawn();
@@ -181,7 +183,7 @@ fn nginx_reloads_its_certificate_and_no_connection_fails() {
     let client = Python::start(&interpreter, "tls_client.py", &[&port.to_string(), log.to_str().expect("UTF-8")]);
     line(&log, "first", 1);
     for name in ["second", "third"] {
-        moto.put("rotation/nginx", &certificate(&sandbox, name), &[]);
+        moto.put("rotation/nginx", &certificate(name), &[]);
         running.signal(Signal::SIGUSR2);
         line(&log, name, 20);
     }

@@ -29,8 +29,8 @@ fn a_tunnel_carries_tls_and_a_request_in_the_clear_is_forwarded_with_a_password_
     for configuration in ["", CONFIGURED] {
         let Some(proxy) = Tinyproxy::start(configuration) else { return };
         let url = if configuration.is_empty() { proxy.url() } else { proxy.url_for(IN_URL) };
-        tunnelled(site, &url).run().launched_silently().has("A", "v");
-        Site::sandbox(&moto.url).env("HTTP_PROXY", url).run().launched_silently().has("A", "v");
+        tunnelled(site, &url).run().launched_silently().has("A", CANARY);
+        Site::sandbox(&moto.url).env("HTTP_PROXY", url).run().launched_silently().has("A", CANARY);
         assert_eq!(proxy.asked(), [connect(site), format!("POST {}/", moto.url)]);
     }
 }
@@ -71,7 +71,7 @@ fn a_certificate_behind_a_tunnel_is_judged_by_the_host_behind_it() {
 #[test]
 fn a_password_for_the_proxy_is_shown_to_nobody_else() {
     let (Some(authority), Some(proxy)) = (Authority::new(), Tinyproxy::start(CONFIGURED)) else { return };
-    let secret = || Secret::json(r#"{"k":"v"}"#);
+    let secret = || Secret::text(r#"{"k":"v-4c7a1e"}"#);
     let (clear, secure) = (Aws::start(), Aws::start_tls(authority.acceptor()));
     for aws in [clear.secret("x", secret()), secure.secret("x", secret())] {
         let sandbox = sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
@@ -89,7 +89,7 @@ fn sts_is_asked_by_way_of_the_proxy_too() {
     let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else { return };
     let role = "arn:aws:iam::123456789012:role/reader";
     let sandbox = || tunnelled(site, &proxy.url()).args(["--role-arn", role]);
-    sandbox().run().launched_silently().has("A", "v");
+    sandbox().run().launched_silently().has("A", CANARY);
     let asked = proxy.asked();
     assert!(!asked.is_empty() && asked.iter().all(|asked| *asked == connect(site)), "{asked:?}");
     let run = sandbox().env("AWS_ENDPOINT_URL_STS", "https://sts.invalid").run();

@@ -40,9 +40,9 @@ fn with_fallback(agent: &Aws, aws: &Aws) -> Sandbox {
 #[test]
 fn a_secret_is_read_through_the_agent_once_and_without_credentials() {
     let (aws, id) = (served(), "rds!a/b_c+d=e.f@g-h");
-    let aws = aws.secret(id, Secret::json(r#"{"k":"v","n":1.10}"#));
+    let aws = aws.secret(id, Secret::text(r#"{"k":"v-4c7a1e","n":1.10}"#));
     let run = through(&aws).resolve(&format!("A={id}:k")).resolve(&format!("B={id}:n")).run();
-    run.launched_silently().has("A", "v").has("B", "1.10");
+    run.launched_silently().has("A", "v-4c7a1e").has("B", "1.10");
     let calls = aws.calls();
     assert_eq!(calls.len(), 1);
     let query = calls[0].query();
@@ -54,14 +54,14 @@ fn a_secret_is_read_through_the_agent_once_and_without_credentials() {
 
 #[test]
 fn stages_versions_whole_values_and_arns_of_its_own_region_are_read() {
-    let secret = Secret::json(r#"{"k":"v"}"#).previous(Secret::json(r#"{"k":"old"}"#));
+    let secret = Secret::text(r#"{"k":"v-4c7a1e"}"#).previous(Secret::text(r#"{"k":"old-4c7a1e"}"#));
     let aws = Aws::start().secret("x", secret).secret("text", Secret::text(CANARY));
-    let aws = aws.secret("bin", Secret::binary(*b"\xff\x00")).secret(ARN, Secret::json(r#"{"k":"v"}"#));
+    let aws = aws.secret("bin", Secret::binary(*b"\xff\x00-4c7a")).secret(ARN, Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let sandbox = through(&aws).arg("-v").declaration("env:\n  D: { from: bin, encode: base64 }\n");
     let sandbox = sandbox.resolve("A=x:k:AWSPREVIOUS").resolve(&format!("B=x:k::{PREVIOUS_ID}"));
     let run = sandbox.resolve("C=text").resolve(&format!("E={ARN}:k")).run();
-    run.launched().has("A", "old").has("B", "old").has("C", CANARY).has("D", "/wA=").has("E", "v");
-    run.says(["version c0c0c0c0", "region us-east-1"]);
+    run.launched().has("A", "old-4c7a1e").has("B", "old-4c7a1e").has("C", CANARY).has("D", "/wAtNGM3YQ==");
+    run.has("E", "v-4c7a1e").says(["version c0c0c0c0", "region us-east-1"]);
 }
 
 #[test]
@@ -75,12 +75,12 @@ fn options_variables_and_declarations_ask_for_it() {
         sandbox.timeout("300ms").case(case).run().refused(75).says(["127.0.0.1:2773"]);
     }
     let aws = served();
-    tokened().env("SECRETS_EXEC_AGENT", aws.agent()).resolve("A=x:k").run().launched().has("A", "v");
+    tokened().env("SECRETS_EXEC_AGENT", aws.agent()).resolve("A=x:k").run().launched().has("A", "v-4c7a1e");
     let declaration = format!("defaults:\n  agent: {}\nenv:\n  A: x:k\n", aws.agent());
-    tokened().declaration(&declaration).run().launched().has("A", "v");
+    tokened().declaration(&declaration).run().launched().has("A", "v-4c7a1e");
     assert!(aws.reads().is_empty());
     let off = Sandbox::new().aws(&aws).env("SECRETS_EXEC_AGENT", "0");
-    off.declaration(&declaration).run().launched().has("A", "v");
+    off.declaration(&declaration).run().launched().has("A", "v-4c7a1e");
     assert_eq!(aws.reads().len(), 1);
     let wrong = [("--agent=localhost:2773", "localhost:2773"), ("--agent-fallback", "--agent")];
     for (option, said) in wrong {
@@ -93,7 +93,7 @@ fn the_token_is_that_of_the_variable_or_of_a_file() {
     let aws = served();
     let sandbox = reads(&aws).file("token", format!("{TOKEN}\n"));
     let file = format!("file://{}", sandbox.path("token").display());
-    sandbox.env("AWS_TOKEN", file).run().launched().has("A", "v");
+    sandbox.env("AWS_TOKEN", file).run().launched().has("A", "v-4c7a1e");
     let calls = aws.calls().len();
     let missing = reads(&aws).env("AWS_TOKEN", "file:///nonexistent/token").run();
     let said = ["A (", "AWS_TOKEN: /nonexistent/token: no such file or directory"];
@@ -151,7 +151,7 @@ fn a_role_is_handed_on_and_named_when_the_agent_cannot_assume_it() {
     let aws = served();
     let aliases = format!("secrets:\n  other: {{ id: x, role-arn: '{writer}' }}\n");
     let sandbox = through(&aws).declaration(&format!("{aliases}env:\n  A: other:k\n  B: x:k\n"));
-    sandbox.args(["--role-arn", ROLE]).run().launched_silently().has("A", "v").has("B", "v");
+    sandbox.args(["--role-arn", ROLE]).run().launched_silently().has("A", "v-4c7a1e").has("B", "v-4c7a1e");
     let mut roles: Vec<String> = aws.calls().iter().map(|call| call.query()["roleArn"].clone()).collect();
     roles.sort();
     assert_eq!(roles, [ROLE, writer]);
@@ -198,7 +198,7 @@ fn an_agent_that_recovers_is_asked_again() {
         Fault::Close,
     ] {
         let aws = served().fails_first(SECRET, 1, fault);
-        reads(&aws).timeout("20s").run().launched_silently().has("A", "v");
+        reads(&aws).timeout("20s").run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(aws.calls().len(), 2);
     }
 }
@@ -231,13 +231,18 @@ fn an_agent_that_fails_to_the_end_is_75_and_aws_is_not_asked() {
 fn the_fallback_asks_aws_when_the_agent_cannot_be_asked() {
     for fault in [own(504, "TimeoutError"), plain(429, ""), Fault::Hang, Fault::Close] {
         let (agent, aws) = (served().fails(SECRET, fault), served());
-        with_fallback(&agent, &aws).timeout("6s").run().launched_silently().has("A", "v");
+        with_fallback(&agent, &aws).timeout("6s").run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!((agent.calls().len(), aws.reads().len()), (1, 1));
     }
     let (agent, aws) = (served(), served());
-    with_fallback(&agent, &aws).arg("--agent=http://127.0.0.1:1").run().launched().has("A", "v");
+    with_fallback(&agent, &aws).arg("--agent=http://127.0.0.1:1").run().launched().has("A", "v-4c7a1e");
     // The sandbox kills a run that waits so long for the token.
-    with_fallback(&agent, &aws).env_remove("AWS_TOKEN").args(["--wait", "1h"]).run().launched_silently().has("A", "v");
+    with_fallback(&agent, &aws)
+        .env_remove("AWS_TOKEN")
+        .args(["--wait", "1h"])
+        .run()
+        .launched_silently()
+        .has("A", "v-4c7a1e");
     assert_eq!((agent.calls().len(), aws.reads().len()), (0, 2));
 }
 
@@ -267,5 +272,5 @@ fn the_fallback_keeps_to_the_time_of_all_and_waits_for_aws_after_the_agent_has_f
     let agent = served().fails(SECRET, own(500, "InternalFailure"));
     let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
     let sandbox = with_fallback(&agent, &aws).without_keys().in_container(&aws);
-    sandbox.args(["--wait", "20s", "--timeout", "1s"]).run().launched_silently().has("A", "v");
+    sandbox.args(["--wait", "20s", "--timeout", "1s"]).run().launched_silently().has("A", "v-4c7a1e");
 }

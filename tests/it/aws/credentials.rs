@@ -101,7 +101,7 @@ fn keys_and_profiles_have_the_order_of_the_aws_cli() {
         let aws = served();
         let base = keyless(&aws).home_file(".aws/credentials", &credentials.concat());
         let base = if used == "AKIAdefault" { base } else { base.env("AWS_PROFILE", "one") };
-        sandbox(base).case(case).run().launched_silently().has("A", "v");
+        sandbox(base).case(case).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(aws.only_read().access_key(), used, "{case}");
     }
 }
@@ -127,12 +127,12 @@ fn each_source_is_asked_once_for_all_secrets_and_past_any_proxy() {
         ),
     ] as [(&str, fn(Sandbox, &Aws) -> Sandbox, &str, &str); 3]
     {
-        let aws = served().secret("y", Secret::json(r#"{"k":"v"}"#));
+        let aws = served().secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
         let proxy = Proxy::before(aws.address());
         let sandbox = sandbox(keyless(&aws).resolve("B=y:k"), &aws).case(case);
         // What is asked at 127.0.0.1 would go to the proxy.
         let run = sandbox.env("HTTP_PROXY", proxy.url()).env("NO_PROXY", "localhost").run();
-        run.launched_silently().has("A", "v").has("B", "v");
+        run.launched_silently().has("A", "v-4c7a1e").has("B", "v-4c7a1e");
         assert_eq!(aws.calls_of(operation).len(), 1, "{run}");
         assert!(aws.reads().iter().all(|read| read.access_key() == key), "{run}");
         assert!(proxy.asked().is_empty(), "{case}: {:?}", proxy.asked());
@@ -141,9 +141,9 @@ fn each_source_is_asked_once_for_all_secrets_and_past_any_proxy() {
 
 #[test]
 fn a_web_identity_is_exchanged_once() {
-    let aws = served().secret("y", Secret::json(r#"{"k":"v"}"#));
+    let aws = served().secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let run = keyless(&aws).resolve("B=y:k").web_identity().run();
-    run.launched_silently().has("A", "v").has("B", "v");
+    run.launched_silently().has("A", "v-4c7a1e").has("B", "v-4c7a1e");
     let exchanges = aws.calls_of("AssumeRoleWithWebIdentity");
     assert_eq!(exchanges.len(), 1);
     let form = exchanges[0].form();
@@ -154,9 +154,9 @@ fn a_web_identity_is_exchanged_once() {
 
 #[test]
 fn the_region_of_the_instance_is_the_last_resort_and_asked_for_once() {
-    let aws = served().secret("y", Secret::json(r#"{"k":"v"}"#));
+    let aws = served().secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let run = keyless(&aws).env_remove("AWS_REGION").resolve("B=y:k").on_instance(&aws).run();
-    run.launched_silently().has("A", "v").has("B", "v");
+    run.launched_silently().has("A", "v-4c7a1e").has("B", "v-4c7a1e");
     assert!(aws.reads().iter().all(|read| read.region() == INSTANCE_REGION));
     assert_eq!(aws.calls_of("/latest/meta-data/placement/region").len(), 1);
 }

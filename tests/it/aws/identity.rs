@@ -52,7 +52,7 @@ fn an_issuer_that_answers_at_the_fourth_attempt_launches() {
         |(operation, fault)| {
             let aws = served().fails_first(operation, 3, fault);
             let (sandbox, key) = launch(operation, &aws);
-            sandbox.case(operation).run().launched_silently().has("A", "v");
+            sandbox.case(operation).run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(aws.calls_of(operation).len(), 4, "{operation}");
             assert_eq!(aws.only_read().access_key(), key, "{operation}");
         },
@@ -143,7 +143,7 @@ fn the_region_of_an_instance_is_asked_for_again_and_its_failure_is_told() {
     let without_region = |aws: &Aws| keyless(aws).env_remove("AWS_REGION").on_instance(aws);
     for path in [TOKEN, REGION] {
         let aws = served().fails_first(path, 2, fault::status(503));
-        without_region(&aws).case(path).run().launched().has("A", "v");
+        without_region(&aws).case(path).run().launched().has("A", "v-4c7a1e");
         let aws = served().fails(path, Fault::Hang);
         without_region(&aws).timeout("3s").case(path).run().refused(75).says(["A (", "region"]);
     }
@@ -160,7 +160,7 @@ fn a_line_break_or_a_lifetime_that_no_clock_holds_does_no_harm() {
     }
     for (path, answer) in [(ROLES, plain(200, "app\n")), (REGION, plain(200, "us-east-1\n")), (TOKEN, token)] {
         let aws = served().fails(path, answer);
-        keyless(&aws).env_remove("AWS_REGION").on_instance(&aws).case(path).run().launched().has("A", "v");
+        keyless(&aws).env_remove("AWS_REGION").on_instance(&aws).case(path).run().launched().has("A", "v-4c7a1e");
     }
 }
 
@@ -174,16 +174,16 @@ fn four_roles_are_assumed_at_the_same_time() {
     declaration += "env:\n  A: s0:k\n  B: s1:k\n  C: s2:k\n  D: s3:k\n";
     // STS answers only when every role has been requested. With one attempt no request is counted twice.
     let sandbox = Sandbox::new().aws(&aws).declaration(&declaration).attempts(1);
-    sandbox.run().launched_silently().has("D", "v");
+    sandbox.run().launched_silently().has("D", "v-4c7a1e");
     assert_eq!(aws.calls_of("AssumeRole").len(), 4);
 }
 
 #[test]
 fn sts_is_asked_in_the_configured_region_wherever_the_secrets_are() {
     let arn = "arn:aws:secretsmanager:ap-southeast-2:123456789012:secret:a-AbCdEf";
-    let aws = served().secret(arn, Secret::json(r#"{"k":"v"}"#));
+    let aws = served().secret(arn, Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let run = launch(ROLE_OF_STS, &aws).0.resolve(&format!("B={arn}:k")).run();
-    run.launched_silently().has("B", "v");
+    run.launched_silently().has("B", "v-4c7a1e");
     let regions: Vec<String> = aws.calls_of("AssumeRole").iter().map(|call| call.region()).collect();
     assert_eq!(regions, ["us-east-1"]);
 }

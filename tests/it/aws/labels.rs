@@ -9,7 +9,7 @@ use crate::support::sandbox::{CANARY, Sandbox};
 
 fn served() -> Aws {
     Aws::start()
-        .secret("prod/db", Secret::json(r#"{"password":"p"}"#))
+        .secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#))
         .secret("prod/denied", Secret::failing(fault::denied("prod/denied")))
 }
 

@@ -24,7 +24,7 @@ fn base() -> String {
 fn sandbox(aws: &Aws) -> Sandbox {
     let config = format!("{}{}{}", role("one", "base"), role("two", "one"), base());
     let sandbox = keyless(aws).config(&config).args(["--profile", "one"]);
-    sandbox.script("printf \"[$A]\" >/dev/tty")
+    sandbox.script("printf \"[$A]\" >/dev/tty").prints_values()
 }
 
 /// Runs at a terminal on which `typed` is typed once `shown` is shown.
@@ -47,7 +47,7 @@ fn showed(run: &Outcome, shown: &str) {
 fn the_code_is_asked_for_once_and_sent_with_the_serial_number() {
     let aws = served();
     let Some(run) = typing(&aws, ": ", "123456\\n", |sandbox| sandbox.resolve("B=x:k:AWSCURRENT")) else { return };
-    showed(&run, &format!("{}[v][status 0]\n", question()));
+    showed(&run, &format!("{}[v-4c7a1e][status 0]\n", question()));
     let assumed = aws.calls_of("AssumeRole");
     assert_eq!(assumed.len(), 1);
     let form = assumed[0].form();
@@ -62,7 +62,7 @@ fn the_code_is_echoed_where_the_terminal_echoes() {
     let Some(sandbox) = at_a_terminal(sandbox(&aws), &echoing, ": ", "123456\\n") else { return };
     let run = sandbox.run();
     run.ended(Status::Exit(1));
-    assert_eq!(run.stdout(), format!("{}123456\n[v][status 0]\n", question()), "{run}");
+    assert_eq!(run.stdout(), format!("{}123456\n[v-4c7a1e][status 0]\n", question()), "{run}");
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_code_that_is_none_is_asked_for_again() {
     let typed = "12345\\n|123456\\n";
     let Some(run) = typing(&aws, ": |six digits", typed, |sandbox| sandbox) else { return };
     let again = format!("secrets-exec: six digits are expected; MFA code for {SERIAL}: ");
-    showed(&run, &format!("{}{again}[v][status 0]\n", question()));
+    showed(&run, &format!("{}{again}[v-4c7a1e][status 0]\n", question()));
     assert_eq!(aws.calls_of("AssumeRole").len(), 1);
 }
 
@@ -81,7 +81,7 @@ fn a_serial_number_cannot_disguise_the_question() {
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
     let state = |sandbox: Sandbox| sandbox.config(&config);
     let Some(run) = typing(&aws, ": ", "123456\\n", state) else { return };
-    showed(&run, "secrets-exec: MFA code for mfa/\\u{202e}jane: [v][status 0]\n");
+    showed(&run, "secrets-exec: MFA code for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn one_code_serves_all_attempts_and_all_roles_of_its_device() {
     let aws = served().fails_first("AssumeRole", 2, fault::status(503));
     let state = |sandbox: Sandbox| sandbox.args(["--profile", "two"]);
     let Some(run) = typing(&aws, ": ", "123456\\n", state) else { return };
-    showed(&run, &format!("{}[v][status 0]\n", question()));
+    showed(&run, &format!("{}[v-4c7a1e][status 0]\n", question()));
     let codes = aws.calls_of("AssumeRole").iter().map(|call| call.form()["TokenCode"].clone()).collect::<Vec<_>>();
     assert_eq!(codes, ["123456"; 4]);
 }
@@ -102,7 +102,7 @@ fn the_time_for_typing_does_not_count() {
     let shown = vec![": "; 30].join("|");
     let typed = format!("{}123456\\n", "|".repeat(29));
     let Some(run) = typing(&aws, &shown, &typed, state) else { return };
-    showed(&run, &format!("{}[v][status 0]\n", question()));
+    showed(&run, &format!("{}[v-4c7a1e][status 0]\n", question()));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_signal_at_the_question_ends_the_launch() {
 fn a_stop_at_the_question_stops_the_launch_which_then_goes_on() {
     let aws = served();
     let Some(run) = typing(&aws, ": |[stopped]", "\\x1a|123456\\n", |sandbox| sandbox) else { return };
-    showed(&run, &format!("{}[stopped][v][status 0]\n", question()));
+    showed(&run, &format!("{}[stopped][v-4c7a1e][status 0]\n", question()));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_background_job_asks_when_it_is_brought_to_the_foreground() {
     let Some(sandbox) = at_a_terminal(sandbox(&aws), &["sh", "-c", background, "sh"], ": ", "123456\\n") else {
         return;
     };
-    showed(&sandbox.run(), &format!("[stopped]{}[v][status 0]\n", question()));
+    showed(&sandbox.run(), &format!("[stopped]{}[v-4c7a1e][status 0]\n", question()));
 }
 
 #[test]
@@ -161,13 +161,13 @@ fn without_a_terminal_it_is_77_at_once_and_says_so() {
 fn nothing_is_asked_when_variables_have_credentials() {
     let aws = served();
     let config = role("one", "one") + &pair("AKIABASE");
-    keyless(&aws).keys().env("AWS_PROFILE", "one").config(&config).run().launched_silently().has("A", "v");
+    keyless(&aws).keys().env("AWS_PROFILE", "one").config(&config).run().launched_silently().has("A", "v-4c7a1e");
 }
 
 #[test]
 fn an_empty_serial_number_counts_as_not_set() {
     let aws = served();
     let config = role("one", "base").replace(SERIAL, "") + &base();
-    keyless(&aws).config(&config).args(["--profile", "one"]).run().launched_silently().has("A", "v");
+    keyless(&aws).config(&config).args(["--profile", "one"]).run().launched_silently().has("A", "v-4c7a1e");
     assert!(!aws.calls_of("AssumeRole")[0].form().contains_key("SerialNumber"));
 }

@@ -15,8 +15,8 @@ const ARN: &str = "arn:aws:ssm:us-east-1:123456789012:parameter/app/db";
 const BY_PATH: &str = "GetParametersByPath";
 
 fn served() -> Aws {
-    let old = Version::json(r#"{"k":"old","port":1}"#).labelled("blue");
-    let new = Version::json(r#"{"k":"new","port":5432,"null":null}"#).labelled("green");
+    let old = Version::text(r#"{"k":"old-4c7a1e","port":1}"#).labelled("blue");
+    let new = Version::text(r#"{"k":"new-4c7a1e","port":5432,"null":null}"#).labelled("green");
     Aws::start().parameter("/app/db", &[old, new]).parameter("/app/text", &[Version::text(CANARY)])
 }
 
@@ -27,7 +27,7 @@ fn launch(aws: &Aws, binding: &str) -> Outcome {
 #[test]
 fn keys_texts_labels_and_versions_are_read() {
     let aws = served();
-    launch(&aws, "A=ssm:/app/db:k").launched_silently().has("A", "new");
+    launch(&aws, "A=ssm:/app/db:k").launched_silently().has("A", "new-4c7a1e");
     let calls = aws.calls();
     assert_eq!((calls.len(), calls[0].operation().as_str()), (1, "GetParameters"));
     assert_eq!(calls[0].names(), ["/app/db"]);
@@ -38,8 +38,8 @@ fn keys_texts_labels_and_versions_are_read() {
     let sandbox = Sandbox::new().aws(&aws).arg("-v");
     let sandbox = bindings.iter().fold(sandbox, |sandbox, binding| sandbox.resolve(binding));
     let run = arns.iter().fold(sandbox, |sandbox, binding| sandbox.resolve(binding)).run();
-    run.launched().has("A", "new").has("B", "old").has("C", "old").has("D", "5432").has("E", CANARY);
-    run.has("F", "new").has("G", "old").has("H", "5432");
+    run.launched().has("A", "new-4c7a1e").has("B", "old-4c7a1e").has("C", "old-4c7a1e").has("D", "5432");
+    run.has("E", CANARY).has("F", "new-4c7a1e").has("G", "old-4c7a1e").has("H", "5432");
     run.says(["parameter /app/db, version 1, label blue, region us-east-1"]);
 }
 
@@ -48,13 +48,13 @@ fn ten_parameters_are_one_request() {
     let mut aws = Aws::start();
     let mut sandbox = Sandbox::new();
     for n in 0..21 {
-        aws = aws.parameter(&format!("/p/{n}"), &[Version::bare(&format!("value {n}"))]);
+        aws = aws.parameter(&format!("/p/{n}"), &[Version::text(&format!("value-{n:02}-4c7a1e"))]);
         sandbox = sandbox.resolve(&format!("V{n}=ssm:/p/{n}"));
     }
     let run = sandbox.aws(&aws).run();
     run.launched();
     for n in 0..21 {
-        run.has(&format!("V{n}"), format!("value {n}"));
+        run.has(&format!("V{n}"), format!("value-{n:02}-4c7a1e"));
     }
     let mut sizes: Vec<usize> = aws.calls().iter().map(|call| call.names().len()).collect();
     sizes.sort_unstable();
@@ -117,7 +117,7 @@ fn the_error_that_a_parameter_is_not_found_is_an_absence_of_that_one_alone() {
         Sandbox::new().aws(&aws).declaration(declaration).run().launched().has("A", "d");
         let aws = served().fails_first("GetParameters", 1, own(400, code));
         let run = Sandbox::new().aws(&aws).resolve("A=ssm:/app/db:k").resolve("B=ssm:/app/text").run();
-        run.launched().has("A", "new").has("B", CANARY);
+        run.launched().has("A", "new-4c7a1e").has("B", CANARY);
     }
 }
 
@@ -126,7 +126,7 @@ fn an_outage_is_tried_again_and_is_no_absence() {
     let declaration = "env:\n  A: { from: \"ssm:/app/db:k\", default: d }\n";
     for fault in [fault::throttled(), fault::unavailable(), fault::empty_object()] {
         let aws = served().fails_first("GetParameters", 1, fault.clone());
-        launch(&aws, "A=ssm:/app/db:k").launched_silently().has("A", "new");
+        launch(&aws, "A=ssm:/app/db:k").launched_silently().has("A", "new-4c7a1e");
         assert_eq!(aws.calls().len(), 2);
         let aws = served().fails("GetParameters", fault);
         let run = Sandbox::new().aws(&aws).attempts(1).declaration(declaration).run();
@@ -140,17 +140,17 @@ fn an_outage_is_tried_again_and_is_no_absence() {
 fn its_endpoint_has_a_variable_of_its_own() {
     let aws = served();
     let sandbox = || Sandbox::new().aws(&aws).endpoint("http://127.0.0.1:9").resolve("A=ssm:/app/db:k");
-    sandbox().env("AWS_ENDPOINT_URL_SSM", aws.endpoint()).run().launched().has("A", "new");
+    sandbox().env("AWS_ENDPOINT_URL_SSM", aws.endpoint()).run().launched().has("A", "new-4c7a1e");
     sandbox().env("AWS_ENDPOINT_URL_SSM", "nowhere").run().refused(64).says(["AWS_ENDPOINT_URL_SSM"]);
 }
 
 /// A fake with parameters below `/app/`.
 fn tree() -> Aws {
     Aws::start()
-        .parameter("/app/db/host", &[Version::bare("db.internal")])
-        .parameter("/app/db/pass-word", &[Version::bare("old"), Version::text(CANARY)])
-        .parameter("/app/json", &[Version::json(r#"{"k":1.10}"#)])
-        .parameter("/application/other", &[Version::bare("of another path")])
+        .parameter("/app/db/host", &[Version::text("db.internal")])
+        .parameter("/app/db/pass-word", &[Version::text("old-4c7a1e"), Version::text(CANARY)])
+        .parameter("/app/json", &[Version::text(r#"{"k":1.10}"#)])
+        .parameter("/application/other", &[Version::text("of another path")])
 }
 
 fn below(aws: &Aws, option: &str) -> Sandbox {
@@ -181,12 +181,12 @@ fn every_parameter_below_the_path_is_a_variable() {
 fn all_pages_are_read() {
     let mut aws = Aws::start();
     for n in 0..23 {
-        aws = aws.parameter(&format!("/many/{n:02}"), &[Version::bare(&format!("value {n}"))]);
+        aws = aws.parameter(&format!("/many/{n:02}"), &[Version::text(&format!("value-{n:02}-4c7a1e"))]);
     }
     let run = below(&aws, "V_=ssm:/many/").run();
     run.launched_silently();
     for n in 0..23 {
-        run.has(&format!("V_{n:02}"), format!("value {n}"));
+        run.has(&format!("V_{n:02}"), format!("value-{n:02}-4c7a1e"));
     }
     let tokens: Vec<_> = aws.calls().iter().map(Call::next_token).collect();
     assert_eq!(tokens, [None, Some("10".to_owned()), Some("20".to_owned())]);
@@ -194,7 +194,7 @@ fn all_pages_are_read() {
     below(&aws, "ssm:/app/").run().launched_silently().has("DB_HOST", "db.internal");
     let aws = tree().fails(BY_PATH, success(r#"{"Parameters":[],"NextToken":"again"}"#));
     below(&aws, "ssm:/app/").run().refused(75).says(["parameters below /app/", "its own next page"]);
-    let parameter = |n| format!(r#"{{"Name":"/app/{n}","Version":1,"Value":"v"}}"#);
+    let parameter = |n| format!(r#"{{"Name":"/app/{n}","Version":1,"Value":"v-4c7a1e"}}"#);
     let parameters: Vec<String> = (0..10_001).map(parameter).collect();
     let aws = tree().fails(BY_PATH, success(&format!(r#"{{"Parameters":[{}]}}"#, parameters.join(","))));
     below(&aws, "ssm:/app/").run().refused(78).says(["parameters below /app/", "more than 10,000"]);
@@ -217,8 +217,9 @@ fn a_declaration_chooses_and_renames_by_the_rest_of_the_path() {
 fn an_empty_path_two_parameters_of_one_name_and_names_that_run_code_are_errors() {
     let run = below(&tree(), "ssm:/nothing/").run();
     run.refused(78).says(["env-from (", "parameters below /nothing/", "region us-east-1", "there are none"]);
-    let aws =
-        tree().parameter("/app/db_host", &[Version::bare("x")]).parameter("/app/ld/preload", &[Version::bare("x")]);
+    let aws = tree()
+        .parameter("/app/db_host", &[Version::text("x-4c7a1e")])
+        .parameter("/app/ld/preload", &[Version::text("x-4c7a1e")]);
     let run = below(&aws, "ssm:/app/").run();
     run.refused(78).says(["db/host", "db_host", "both give the variable DB_HOST"]);
     run.says(["the parameter \"ld/preload\" would set LD_PRELOAD"]);
@@ -302,12 +303,13 @@ fn a_path_is_no_part_of_a_batch() {
 #[test]
 fn a_local_file_matches_by_prefix() {
     let secrets = format!(
-        r#"{{"ssm:/app/db/host":"h","ssm:/app/json":{{"canary":"{CANARY}"}},"ssm:/application":"x",
-            "ssm:/app/stages":{{"$stages":{{"AWSCURRENT":"new","AWSPREVIOUS":"old"}}}},"/app/secret":"y"}}"#
+        r#"{{"ssm:/app/db/host":"h-4c7a1e","ssm:/app/json":{{"canary":"{CANARY}"}},"/app/secret":"y-4c7a1e",
+            "ssm:/app/stages":{{"$stages":{{"AWSCURRENT":"new-4c7a1e","AWSPREVIOUS":"old-4c7a1e"}}}},
+            "ssm:/application":"x-4c7a1e"}}"#
     );
     let sandbox = || Sandbox::new().local(&secrets);
     let run = sandbox().args(["--env-from", "ssm:/app/"]).run();
-    run.launched().has("DB_HOST", "h").has("STAGES", "new").lacks("LICATION").lacks("SECRET");
+    run.launched().has("DB_HOST", "h-4c7a1e").has("STAGES", "new-4c7a1e").lacks("LICATION").lacks("SECRET");
     let run = sandbox().args(["--env-from", "ssm:/nothing/"]).run();
     run.refused(78).says(["no id that begins with \"ssm:/nothing/\""]);
 }

@@ -95,7 +95,7 @@ fn a_signal_that_was_ignored_on_entry_ends_nothing() {
     await_fact("the process has begun", || sandbox.path("begun").exists());
     running.signal(Signal::SIGHUP);
     let _sandbox = sandbox.file("go", "");
-    running.wait().launched_silently().has("A", "v");
+    running.wait().launched_silently().has("A", "v-4c7a1e");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn its_credentials_are_used_with_their_session_token_until_they_expire() {
         let mut printed = credentials();
         printed["Expiration"] = json!(moment);
         printed["SessionToken"] = token;
-        printing(&aws, &printed).case(moment).run().launched_silently().has("A", "v");
+        printing(&aws, &printed).case(moment).run().launched_silently().has("A", "v-4c7a1e");
         let read = aws.only_read();
         assert_eq!((read.access_key().as_str(), read.header("x-amz-security-token")), (KEY, sent));
     }
@@ -161,7 +161,7 @@ fn a_failure_is_told_after_what_it_says_itself_and_may_be_waited_for() {
     let run = sandbox(&aws, "kill -KILL $PPID").run();
     run.refused(77).says(["A (", "profile: credential_process was ended by SIGKILL"]);
     let twice = "test -e twice || { test -e once && touch twice; touch once; exit 1; }; cat answer.json";
-    sandbox(&aws, twice).args(["--wait", "20s"]).run().launched().has("A", "v");
+    sandbox(&aws, twice).args(["--wait", "20s"]).run().launched().has("A", "v-4c7a1e");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_role_is_assumed_with_the_credentials_of_the_process_of_a_profile() {
         let aws = served();
         let sandbox = printing(&aws, credentials()).case(case);
         let process = sandbox.path("credentials.sh").display().to_string();
-        sandbox.config(&config.replace("PROCESS", &process)).run().launched_silently().has("A", "v");
+        sandbox.config(&config.replace("PROCESS", &process)).run().launched_silently().has("A", "v-4c7a1e");
         let assumed = aws.calls_of("AssumeRole");
         assert_eq!(assumed.len(), 1, "{case}");
         assert_eq!((assumed[0].access_key().as_str(), assumed[0].form()["RoleArn"].as_str()), (key, ROLE), "{case}");
@@ -191,7 +191,7 @@ fn the_process_of_the_profile_that_is_named_is_asked() {
     let process = sandbox.path("credentials.sh").display().to_string();
     let sandbox = sandbox.config("[default]\ncredential_process = false\n");
     let sandbox = sandbox.home_file(".aws/credentials", &format!("[work]\ncredential_process = {process}\n"));
-    sandbox.args(["--profile", "work"]).run().launched_silently().has("A", "v");
+    sandbox.args(["--profile", "work"]).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.only_read().access_key(), KEY);
 }
 
@@ -207,9 +207,10 @@ fn at_a_terminal(script: &str, shown: &str, typed: &str, state: impl FnOnce(Sand
 #[test]
 fn it_may_ask_on_the_terminal_and_the_command_has_the_terminal_afterwards() {
     let command = "printf \"$A? \" >/dev/tty; read line </dev/tty; printf \"<$line>\" >/dev/tty";
-    let run = at_a_terminal(ASKING, "code? |v? ", "123\\n|456\\n", |sandbox| sandbox.script(command));
+    let run =
+        at_a_terminal(ASKING, "code? |v-4c7a1e? ", "123\\n|456\\n", |sandbox| sandbox.script(command).prints_values());
     let Some(run) = run else { return };
-    run.launched().printed("code? <123>v? <456>[status 0]\n");
+    run.launched().printed("code? <123>v-4c7a1e? <456>[status 0]\n");
     let run = at_a_terminal(ASKING, "code? |[stopped]", "\\x1a|123\\n", |sandbox| sandbox.command(["true"]));
     run.unwrap().launched().printed("code? [stopped]<123>[status 0]\n");
 }
@@ -253,7 +254,7 @@ fn the_aws_cli_gives_the_credentials_of_aws_login() {
     );
     let sandbox = logged_in().executable("bin/aws", script);
     let path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
-    sandbox.env("PATH", path).run().launched_silently().has("A", "v");
+    sandbox.env("PATH", path).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.only_read().access_key(), KEY);
     let line = "`aws configure export-credentials --profile 'it'\\''s dev' --format process`";
     let run = logged_in().env("PATH", "/nonexistent").command(["/bin/true"]).run();

@@ -28,12 +28,12 @@ fn roles(aws: &Aws) -> Vec<String> {
 
 #[test]
 fn a_role_is_assumed_once_in_one_region_for_every_secret_and_round_of_reading() {
-    let aws = served().secret("y", Secret::json(r#"{"k":"v"}"#));
+    let aws = served().secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     // The absent optional entry does not override that of the first file, which is fetched in a second round.
     let sandbox = sandbox(&aws).file("first.yaml", "env:\n  B: y:k\n");
     let sandbox = sandbox.file("second.yaml", "env:\n  B: { from: \"gone:k\", optional: true }\n");
     let sandbox = sandbox.args(["-f", "first.yaml", "-f", "second.yaml", "--fallback-region", "us-west-2"]);
-    sandbox.args(["--role-arn", ROLE]).run().launched().has("A", "v").has("B", "v");
+    sandbox.args(["--role-arn", ROLE]).run().launched().has("A", "v-4c7a1e").has("B", "v-4c7a1e");
     let assumed = aws.calls_of("AssumeRole");
     assert_eq!((assumed.len(), assumed[0].access_key().as_str()), (1, KEY));
     assert!(!assumed[0].form()["RoleSessionName"].is_empty());
@@ -46,7 +46,7 @@ fn options_and_variables_of_ours_give_the_role_and_an_external_id() {
     let aws = served();
     sandbox(&aws).args(["--role-arn", ROLE, "--external-id", "shared/secret=1"]).run().launched();
     let variables = sandbox(&aws).env("SECRETS_EXEC_ROLE_ARN", OTHER).env("SECRETS_EXEC_EXTERNAL_ID", "e2");
-    variables.run().launched().has("A", "v");
+    variables.run().launched().has("A", "v-4c7a1e");
     let forms: Vec<_> = aws.calls_of("AssumeRole").iter().map(Call::form).collect();
     let sent = forms.iter().map(|form| (form["RoleArn"].as_str(), form["ExternalId"].as_str()));
     assert_eq!(sent.collect::<Vec<_>>(), [(ROLE, "shared/secret=1"), (OTHER, "e2")]);
@@ -58,9 +58,9 @@ fn the_role_of_an_alias_reads_that_secret_alone_and_replaces_that_of_the_options
         "secrets:\n  there: {{ id: x, role-arn: \"{OTHER}\", external-id: e1 }}\nenv:\n  A: there:k\n  B: y:k\n"
     );
     for (options, key) in [(&[][..], KEY), (&["--role-arn", ROLE], ROLE_KEY)] {
-        let aws = served().secret("y", Secret::json(r#"{"k":"v"}"#));
+        let aws = served().secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
         let sandbox = Sandbox::new().aws(&aws).declaration(&declaration).args(options);
-        sandbox.run().launched().has("A", "v").has("B", "v");
+        sandbox.run().launched().has("A", "v-4c7a1e").has("B", "v-4c7a1e");
         let assumed = aws.calls_of("AssumeRole");
         assert!(assumed.iter().all(|call| call.access_key() == KEY), "from the base");
         let other = assumed.iter().map(Call::form).find(|form| form["RoleArn"] == OTHER).unwrap();
@@ -97,7 +97,7 @@ fn a_role_that_is_denied_is_77_named_and_hides_no_other_failure() {
 fn a_role_gets_the_duration_the_session_name_and_the_external_id_of_the_profile() {
     let aws = served();
     let settings = "duration_seconds = 43200\nrole_session_name = nightly\nexternal_id = 42";
-    with(&aws, &with_role(settings)).run().launched_silently().has("A", "v");
+    with(&aws, &with_role(settings)).run().launched_silently().has("A", "v-4c7a1e");
     let assumed = &aws.calls_of("AssumeRole")[0];
     let form = assumed.form();
     let sent = ["RoleArn", "DurationSeconds", "RoleSessionName", "ExternalId"].map(|name| form[name].as_str());
@@ -131,7 +131,7 @@ fn a_role_may_be_assumed_with_credentials_of_variables_of_a_container_or_of_a_we
     let sandbox = keyless(&aws).file("token", "token-of-the-test");
     let token = format!("role_arn = {ROLE}\nweb_identity_token_file = {}\n", sandbox.path("token").display());
     let config = format!("[default]\nrole_arn = {OTHER}\nsource_profile = pod\n[profile pod]\n{token}");
-    sandbox.config(&config).run().launched_silently().has("A", "v");
+    sandbox.config(&config).run().launched_silently().has("A", "v-4c7a1e");
     let exchanged = aws.calls_of("AssumeRoleWithWebIdentity")[0].form();
     assert_eq!((exchanged["RoleArn"].as_str(), exchanged["WebIdentityToken"].as_str()), (ROLE, "token-of-the-test"));
     let keys: Vec<_> = aws.calls_of("AssumeRole").iter().map(Call::access_key).collect();
@@ -176,11 +176,11 @@ fn a_configuration_file_that_may_not_be_read_is_an_error_and_one_that_may_not_be
         let sandbox = sandbox.mode("locked", 0o700).case(name);
         let path = sandbox.path("locked").join(folder);
         let sandbox = sandbox.env(name, path).through(user);
-        sandbox.spawn_copy().wait().launched_silently().has("A", "v");
+        sandbox.spawn_copy().wait().launched_silently().has("A", "v-4c7a1e");
         let keyless = sandbox.env_remove("AWS_ACCESS_KEY_ID").spawn_copy().wait();
         keyless.refused(77).says(["locked/home/.aws/config (permission denied)"]);
     }
-    sandbox(&aws).env("HOME", "/dev/null").run().launched_silently().has("A", "v");
+    sandbox(&aws).env("HOME", "/dev/null").run().launched_silently().has("A", "v-4c7a1e");
     for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
         let sandbox = sandbox(&aws).file("secret", "[default]\n").mode("secret", 0).through(user);
         let file = sandbox.path("secret");
@@ -199,7 +199,7 @@ fn names_with_blanks_are_found_in_every_section_and_the_nearest_is_told() {
     );
     let sandbox = with(&aws, &config).env_remove("AWS_ENDPOINT_URL");
     let sandbox = sandbox.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.endpoint());
-    sandbox.args(["--profile", "my role"]).run().launched_silently().has("A", "v");
+    sandbox.args(["--profile", "my role"]).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls_of("AssumeRole")[0].access_key(), "AKIABASE");
     let run = with(&aws, &config).args(["--profile", "my rule"]).run();
     run.refused(64).says(["\"my rule\"", "did you mean \"my role\"?"]);
@@ -210,6 +210,6 @@ fn names_with_blanks_are_found_in_every_section_and_the_nearest_is_told() {
 #[test]
 fn a_profiles_role_is_asked_for_again_after_an_outage() {
     let aws = served().fails_first("AssumeRole", 2, fault::status(503));
-    with(&aws, &with_role("")).run().launched_silently().has("A", "v");
+    with(&aws, &with_role("")).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls_of("AssumeRole").len(), 3);
 }

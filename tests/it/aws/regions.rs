@@ -13,7 +13,7 @@ const HERE: &str = "us-east-1";
 const THERE: &str = "us-west-2";
 
 fn value() -> Secret {
-    Secret::json(r#"{"k":"v"}"#)
+    Secret::text(r#"{"k":"v-4c7a1e"}"#)
 }
 
 fn with_fallback(aws: &Aws) -> Sandbox {
@@ -48,7 +48,7 @@ fn the_region_of_an_arn_of_any_partition_is_where_it_is_read_whatever_the_defaul
             let aws = Aws::start().secret(&arn, value());
             let sandbox = Sandbox::new().aws(&aws).env_remove("AWS_REGION").resolve(&format!("A={arn}:k::"));
             let sandbox = default.into_iter().fold(sandbox, |sandbox, region| sandbox.args(["--region", region]));
-            sandbox.case(&arn).run().launched().has("A", "v");
+            sandbox.case(&arn).run().launched().has("A", "v-4c7a1e");
             assert_eq!(aws.only_read().region(), region);
         }
     }
@@ -88,7 +88,7 @@ fn the_nearest_setting_has_the_endpoint() {
         ("the profile without a variable", base().env_remove(general).config(&config)),
         ("the profile, where the variable is empty", base().env(general, "").config(&config)),
     ] {
-        sandbox.case(case).run().launched_silently().has("A", "v");
+        sandbox.case(case).run().launched_silently().has("A", "v-4c7a1e");
     }
 }
 
@@ -96,12 +96,12 @@ fn the_nearest_setting_has_the_endpoint() {
 fn a_region_that_is_down_is_replaced_by_the_next() {
     for outage in [fault::unavailable(), fault::throttled(), Fault::Close, Fault::Hang, fault::page()] {
         let aws = served().region_fails(HERE, outage);
-        with_fallback(&aws).run().launched_silently().has("A", "v");
+        with_fallback(&aws).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(regions(&aws), [HERE, THERE]);
     }
     let aws = served().region_fails(HERE, fault::unavailable());
     let declaration = "defaults:\n  fallback-region: [us-west-2]\n  timeout: 10s\nenv:\n  A: x:k\n";
-    Sandbox::new().aws(&aws).attempts(1).declaration(declaration).run().launched().has("A", "v");
+    Sandbox::new().aws(&aws).attempts(1).declaration(declaration).run().launched().has("A", "v-4c7a1e");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn an_answer_of_any_kind_is_looked_for_nowhere_else() {
         assert_eq!(regions(&aws), [HERE], "{case}");
     }
     let aws = served().parameter("/p", &[Version::text(CANARY)]);
-    with_fallback(&aws).resolve("B=ssm:/p").run().launched_silently().has("A", "v").has("B", CANARY);
+    with_fallback(&aws).resolve("B=ssm:/p").run().launched_silently().has("A", "v-4c7a1e").has("B", CANARY);
     assert_eq!(aws.calls().len(), 2);
 }
 
@@ -160,7 +160,7 @@ fn each_region_gets_its_share_of_the_time_that_is_left() {
         ),
     ] {
         let sandbox = fallbacks.iter().fold(sandbox(&aws), |sandbox, name| sandbox.args(["--fallback-region", name]));
-        sandbox.timeout(timeout).case(case).run().launched_silently().has("A", "v");
+        sandbox.timeout(timeout).case(case).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(regions(&aws), asked, "{case}");
     }
 }
@@ -173,7 +173,7 @@ fn the_third_region_answers_when_two_are_down_and_the_region_of_an_arn_is_exchan
     let arn = |region: &str| format!("arn:aws:secretsmanager:{region}:123456789012:secret:x-AbCdEf");
     let aws = Aws::start().secret(&arn(THERE), value()).region_fails("eu-west-1", Fault::Close);
     let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE]).attempts(1);
-    sandbox.resolve(&format!("A={}:k", arn("eu-west-1"))).run().launched().has("A", "v");
+    sandbox.resolve(&format!("A={}:k", arn("eu-west-1"))).run().launched().has("A", "v-4c7a1e");
     assert_eq!(aws.reads().last().unwrap().secret_id(), arn(THERE));
     let aws = Aws::start().parameter("/p", &[Version::text(CANARY)]).region_fails(HERE, fault::unavailable());
     let sandbox = Sandbox::new().aws(&aws).args(["--fallback-region", THERE]).attempts(1);
@@ -184,13 +184,13 @@ fn the_third_region_answers_when_two_are_down_and_the_region_of_an_arn_is_exchan
 fn a_role_is_assumed_elsewhere_when_its_region_is_down() {
     for outage in [fault::unavailable(), Fault::Hang] {
         let aws = served().region_fails(HERE, outage);
-        with_fallback(&aws).args(["--role-arn", ROLE]).run().launched().has("A", "v");
+        with_fallback(&aws).args(["--role-arn", ROLE]).run().launched().has("A", "v-4c7a1e");
         assert!(aws.calls_of("AssumeRole").iter().any(|call| call.region() == THERE));
     }
     let config = format!("[default]\nrole_arn = {ROLE}\nsource_profile = keys\n[profile keys]\n{}", pair("AKIAKEYS"));
     let aws = served().region_fails(HERE, fault::unavailable());
     let sandbox = keyless(&aws).args(["--fallback-region", THERE]).config(&config);
-    sandbox.attempts(1).run().launched().has("A", "v");
+    sandbox.attempts(1).run().launched().has("A", "v-4c7a1e");
     let asked: Vec<String> = aws.calls_of("AssumeRole").iter().map(|call| call.region()).collect();
     assert_eq!(asked, [HERE, THERE]);
 }

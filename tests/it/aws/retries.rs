@@ -41,7 +41,7 @@ fn a_failure_that_may_pass_is_tried_again_and_is_75_after_the_allowed_attempts()
         ],
         |(fault, said)| {
             let aws = served().fails_first(READ, 2, fault.clone());
-            sandbox(&aws).case(said).run().launched_silently().has("A", "v");
+            sandbox(&aws).case(said).run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(aws.reads().len(), 3, "{said}");
             let aws = served().fails(READ, fault);
             sandbox(&aws).attempts(2).timeout("50s").case(said).run().refused(75).says(["A (", "secret x", said]);
@@ -86,7 +86,7 @@ fn a_failure_that_does_not_pass_is_told_and_asked_for_once() {
 fn a_server_that_says_when_to_come_back_is_left_alone_until_then_and_one_that_stalls_is_asked_again() {
     for fault in [fault::retry_after(1), Fault::Hang] {
         let aws = served().fails_first(READ, 1, fault);
-        sandbox(&aws).timeout("50s").run().launched_silently().has("A", "v");
+        sandbox(&aws).timeout("50s").run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(aws.reads().len(), 2);
     }
 }
@@ -98,14 +98,14 @@ fn an_outage_that_ends_well_before_the_time_always_launches() {
     let sandboxes: Vec<Sandbox> = (0..6).map(|_| sandbox(&aws).timeout("6s")).collect();
     let running: Vec<Running> = sandboxes.iter().map(Sandbox::spawn).collect();
     for run in running.into_iter().map(Running::wait) {
-        run.launched_silently().has("A", "v");
+        run.launched_silently().has("A", "v-4c7a1e");
     }
 }
 
 #[test]
 fn one_secret_that_fails_neither_repeats_nor_hides_the_others() {
-    let aws = served().secret("x", Secret::json(r#"{"k":"v"}"#).after([fault::throttled()]));
-    let aws = aws.secret("y", Secret::json(r#"{"k":"v"}"#));
+    let aws = served().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).after([fault::throttled()]));
+    let aws = aws.secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     sandbox(&aws).resolve("B=y:k").run().launched();
     assert_eq!((aws.counts()["x"], aws.counts()["y"]), (2, 1));
     let aws = aws.secret("x", Secret::failing(Fault::Hang));

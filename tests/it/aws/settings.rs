@@ -27,7 +27,7 @@ fn an_empty_variable_counts_as_not_set_and_the_command_still_gets_it() {
             CONTAINER_KEY => sandbox.in_container(&aws),
             _ => sandbox.home_file(".aws/credentials", &format!("[default]\n{}", pair(key))),
         };
-        sandbox.env(name, "").run().launched_silently().has("A", "v").has(name, "");
+        sandbox.env(name, "").run().launched_silently().has("A", "v-4c7a1e").has(name, "");
         assert_eq!((aws.only_read().access_key().as_str(), aws.only_read().region().as_str()), (key, "us-east-1"));
     }
 }
@@ -115,14 +115,14 @@ fn a_proxy_is_asked_unless_no_proxy_a_cgi_header_or_an_empty_name_keeps_it_away(
             let run = settings.iter().fold(sandbox(&aws).attempts(1).case(case), set).run();
             assert_eq!(!proxy.asked().is_empty(), is_asked, "{run}");
             if !is_asked {
-                run.launched_silently().has("A", "v");
+                run.launched_silently().has("A", "v-4c7a1e");
             }
         },
     );
     // As an address, too, which a star covers.
     let aws = served();
     let star = sandbox(&aws).endpoint(&aws.agent()).env("HTTP_PROXY", "http://127.0.0.1:1").env("NO_PROXY", "*");
-    star.run().launched_silently().has("A", "v");
+    star.run().launched_silently().has("A", "v-4c7a1e");
 }
 
 // The passwords and tokens are the canary, which the sandbox looks for.
@@ -225,7 +225,7 @@ fn the_services_section_of_the_profile_has_the_endpoint_of_each_service() {
     };
     let section = |name: &str, url: &str| format!("{name} =\n  endpoint_url = {url}\n");
     let own = section("secrets_manager", &aws.endpoint());
-    with(&own).run().launched().has("A", "v");
+    with(&own).run().launched().has("A", "v-4c7a1e");
     with(&(own + &section("sts", &aws.endpoint()))).args(["--role-arn", ROLE]).run().launched();
     assert_eq!(aws.calls_of("AssumeRole").len(), 1);
     let variable = ("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.endpoint());

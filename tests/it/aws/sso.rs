@@ -48,7 +48,7 @@ fn logged_in(aws: &Aws, (config, file): (&str, &str), token: &str, expires: &str
 fn a_token_is_exchanged_for_the_credentials_of_the_profiles_role() {
     for form in FORMS {
         let aws = served();
-        logged_in(&aws, form, SSO_TOKEN, LATER).run().launched_silently().has("A", "v");
+        logged_in(&aws, form, SSO_TOKEN, LATER).run().launched_silently().has("A", "v-4c7a1e");
         let asked = &aws.calls_of("/federation/credentials")[0];
         let query = asked.query();
         assert_eq!((query["role_name"].as_str(), query["account_id"].as_str()), ("Reader", "123456789012"));
@@ -64,7 +64,7 @@ fn a_role_is_assumed_with_the_credentials_of_a_source_profile_or_of_the_profile_
             let aws = served();
             let both = if name == "dev" { form.replacen("[profile dev]\n", &role, 1) } else { format!("{role}{form}") };
             let sandbox = logged_in(&aws, (&both, file), SSO_TOKEN, LATER).args(["--profile", name]);
-            sandbox.run().launched_silently().has("A", "v");
+            sandbox.run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(aws.calls_of("AssumeRole")[0].access_key(), SSO_KEY);
             assert_eq!(aws.only_read().access_key(), ROLE_KEY);
         }
@@ -92,7 +92,7 @@ fn without_a_token_that_the_portal_accepts_the_user_is_to_log_in() {
 fn a_portal_that_fails_or_throttles_is_asked_again() {
     for status in [500, 503, 429] {
         let aws = served().fails_first("/federation/credentials", 2, fault::status(status));
-        logged_in(&aws, SESSION, SSO_TOKEN, LATER).run().launched_silently().has("A", "v");
+        logged_in(&aws, SESSION, SSO_TOKEN, LATER).run().launched_silently().has("A", "v-4c7a1e");
         let aws = served().fails("/federation/credentials", fault::status(status));
         let run = logged_in(&aws, OLD, SSO_TOKEN, LATER).attempts(2).run();
         run.refused(75).says_nothing_of("aws sso login");
@@ -118,7 +118,7 @@ fn the_profile_may_have_the_region_as_well_and_a_services_section_the_endpoint()
     let config = SESSION.0.replacen("sso_session", "sso_region = eu-west-1\nservices = mine\nsso_session", 1);
     let config = format!("{config}[services mine]\nsso =\n  endpoint_url = {}\n", aws.endpoint());
     let sandbox = logged_in(&aws, (&config, SESSION.1), SSO_TOKEN, LATER).env_remove("AWS_ENDPOINT_URL");
-    sandbox.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.endpoint()).run().launched_silently().has("A", "v");
+    sandbox.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.endpoint()).run().launched_silently().has("A", "v-4c7a1e");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_token_that_has_expired_is_refreshed() {
         "clientSecret": "secret", "registrationExpiresAt": LATER,
     });
     let file = format!(".aws/sso/cache/{}", SESSION.1);
-    sandbox(&aws, SESSION.0).home_file(&file, &token.to_string()).run().launched_silently().has("A", "v");
+    sandbox(&aws, SESSION.0).home_file(&file, &token.to_string()).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls_of("/token").len(), 1);
     assert_eq!(aws.only_read().access_key(), SSO_KEY);
 }

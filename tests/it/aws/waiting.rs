@@ -40,16 +40,16 @@ fn a_failure_that_ends_in_time_is_waited_for() {
                 launch(&aws).case(case).run().refused(status);
             }
             let aws = served().fails_for(operation, Duration::from_millis(1500), fault);
-            launch(&aws).args(["--wait", "20s"]).case(case).run().launched_silently().has("A", "v");
+            launch(&aws).args(["--wait", "20s"]).case(case).run().launched_silently().has("A", "v-4c7a1e");
         },
     );
     // Fallback regions leave the wait whole.
     let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
     let fallback = keyless(&aws).in_container(&aws).args(["--wait", "4s", "--fallback-region", "us-west-2"]);
-    fallback.run().launched().has("A", "v");
+    fallback.run().launched().has("A", "v-4c7a1e");
     let aws = served().fails_first("/latest/api/token", 1, Fault::Hang);
     let silent = sandbox(&aws).env_remove("AWS_REGION").on_instance(&aws).args(["--wait", "20s"]);
-    silent.run().launched().has("A", "v");
+    silent.run().launched().has("A", "v-4c7a1e");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_file_that_is_written_late_is_waited_for() {
     thread::sleep(Duration::from_millis(700));
     for (sandbox, running, late) in launches {
         std::fs::rename(late.with_extension("later"), late).unwrap();
-        running.wait().launched_silently().has("A", "v");
+        running.wait().launched_silently().has("A", "v-4c7a1e");
         drop(sandbox);
     }
 }
@@ -97,7 +97,7 @@ fn an_endpoint_that_comes_up_late_is_waited_for() {
     // Longer than the timeout.
     thread::sleep(Duration::from_millis(2200));
     relay.leads_to(aws.address());
-    running.wait().launched_silently().has("A", "v");
+    running.wait().launched_silently().has("A", "v-4c7a1e");
 }
 
 #[test]

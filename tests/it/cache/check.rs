@@ -22,7 +22,7 @@ fn the_table_says_how_old_each_cached_answer_is_and_which_is_used() {
     if !can_be_later() {
         return;
     }
-    let (aws, cache) = (served().secret("y", Secret::json(r#"{"k":"z"}"#)), CacheDirectory::new());
+    let (aws, cache) = (served().secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#)), CacheDirectory::new());
     assert!(!check(&aws).run().ended(Status::Exit(0)).stdout().contains("CACHED"));
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     let table = |options: &[&str], seconds| {
@@ -93,6 +93,6 @@ fn export_is_served_as_a_launch_is() {
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     let export = Sandbox::new().aws(&aws).args(["export", "--format", "json"]).bare().resolve("A=x:k");
     let run = cache.with(export.prints_values(), &["--cache-ttl", "1h"]).run();
-    assert_eq!(run.launched_silently().document(), json!({ "A": "v" }));
+    assert_eq!(run.launched_silently().document(), json!({ "A": "v-4c7a1e" }));
     assert_eq!(aws.calls().len(), 1);
 }

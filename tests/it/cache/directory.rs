@@ -105,7 +105,7 @@ fn a_directory_that_is_full_keeps_nothing_and_the_command_starts_with_a_warning(
         ("tmpfs -o nr_inodes=2", "touch /mnt/full", "1\n", "cannot be kept"),
     ] {
         let Some(sandbox) = mounted(sandbox(&aws), kind, between) else { return };
-        let run = sandbox.script("[ \"$A\" = v ] && ls /mnt | wc -l").case(kind).run();
+        let run = sandbox.script("[ \"$A\" = v-4c7a1e ] && ls /mnt | wc -l").case(kind).run();
         run.launched().printed(left);
         match said {
             "" => run.launched_silently(),
@@ -120,14 +120,14 @@ fn what_a_read_only_directory_has_is_used_and_nothing_is_kept_or_removed() {
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     let copy = format!("cp {}/* /mnt/ && mount -o remount,ro /mnt", cache.path().display());
     let Some(sandbox) = mounted(sandbox(&aws).env("HOME", "/nonexistent").attempts(1), "tmpfs", &copy) else { return };
-    sandbox.run().launched().has("A", "v").says(["cannot be kept (read-only"]);
+    sandbox.run().launched().has("A", "v-4c7a1e").says(["cannot be kept (read-only"]);
     let aws = aws.fails("GetSecretValue", fault::unavailable());
-    sandbox.run().launched().has("A", "v").says(["ServiceUnavailable", "secret x"]);
+    sandbox.run().launched().has("A", "v-4c7a1e").says(["ServiceUnavailable", "secret x"]);
     let aws = aws.fails("GetSecretValue", fault::denied("x"));
     let said = "the entry of a value that AWS no longer gives cannot be removed (read-only";
     sandbox.run().refused(77).says([said]);
     let calls = aws.calls().len();
-    sandbox.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v");
+    sandbox.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), calls);
 }
 
@@ -155,7 +155,7 @@ fn a_variable_and_a_declaration_name_it_too() {
         .launched_silently();
     let variables =
         sandbox("env: { A: x:k }\n").env("SECRETS_EXEC_CACHE", cache.path()).env("SECRETS_EXEC_CACHE_TTL", "1h");
-    variables.run().launched_silently().has("A", "v");
+    variables.run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), 1);
 }
 

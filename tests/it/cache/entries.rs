@@ -22,9 +22,9 @@ fn is_passed_over(case: &str, change: impl Fn(&Path), said: &str) {
     launch.run().launched_silently();
     change(&cache.entry());
     let run = launch.run();
-    run.launched().has("A", "v").says(["warning: --cache ", said, "secret x"]);
+    run.launched().has("A", "v-4c7a1e").says(["warning: --cache ", said, "secret x"]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
-    launch.run().launched_silently().has("A", "v");
+    launch.run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), 2, "not replaced: {case}");
     change(&cache.entry());
     let _aws = aws.fails("GetSecretValue", fault::unavailable());
@@ -100,15 +100,15 @@ fn one_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
 
 #[test]
 fn one_of_another_request_is_passed_over() {
-    let aws = served().secret("y", Secret::json(r#"{"k":"other"}"#));
+    let aws = served().secret("y", Secret::text(r#"{"k":"other-4c7a1e"}"#));
     let cache = CacheDirectory::new();
     cache.with(sandbox(&aws), &TTL).run().launched_silently();
     let x = cache.entry();
     let y = cache.with(Sandbox::new().aws(&aws).resolve("A=y:k"), &TTL);
-    y.run().launched_silently().has("A", "other");
+    y.run().launched_silently().has("A", "other-4c7a1e");
     let other = cache.names().into_iter().map(|name| cache.path().join(name)).find(|path| *path != x).unwrap();
     fs::copy(&x, other).unwrap();
-    y.run().launched().has("A", "other").says(["damaged entry", "secret y"]);
+    y.run().launched().has("A", "other-4c7a1e").says(["damaged entry", "secret y"]);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_directory_with_its_name_is_told_and_other_names_are_left_alone() {
     let launch = cache.with(sandbox(&aws), &TTL);
     launch.run().launched_silently();
     replaced(&cache.entry(), |entry| fs::create_dir(entry).unwrap());
-    launch.run().launched().has("A", "v").says(["no regular file", "cannot be kept (is a directory"]);
+    launch.run().launched().has("A", "v-4c7a1e").says(["no regular file", "cannot be kept (is a directory"]);
     fs::write(cache.path().join("note"), "mine").unwrap();
     launch.run().launched();
     assert_eq!(fs::read_to_string(cache.path().join("note")).unwrap(), "mine");
@@ -132,6 +132,6 @@ fn one_of_a_later_time_than_now_is_passed_over() {
     let (aws, cache) = (served(), CacheDirectory::new());
     later(cache.with(sandbox(&aws), &TTL), 1000).run().launched_silently();
     let launch = cache.with(sandbox(&aws), &TTL);
-    launch.run().launched().has("A", "v").says(["of another boot or time namespace"]);
+    launch.run().launched().has("A", "v-4c7a1e").says(["of another boot or time namespace"]);
     launch.run().launched_silently();
 }

@@ -11,7 +11,7 @@ const OTHER_ROLE: &str = "arn:aws:iam::210987654321:role/Writer";
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
 fn served() -> Aws {
-    let secret = || Secret::json(r#"{"k":"v"}"#);
+    let secret = || Secret::text(r#"{"k":"v-4c7a1e"}"#);
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
     Aws::start().secret("x", secret().previous(secret())).secret(arn, secret())
 }
@@ -124,7 +124,7 @@ fn the_same_request_by_other_words_or_in_another_session_is_the_same_entry() {
         Sandbox::new().aws(&aws).resolve("A=x:k:AWSCURRENT"),
         sandbox(&aws).args(["--endpoint-url", &aws.endpoint()]),
     ] {
-        cache.with(launch, &TTL).run().launched_silently().has("A", "v");
+        cache.with(launch, &TTL).run().launched_silently().has("A", "v-4c7a1e");
     }
     assert_eq!(aws.calls().len(), 1);
     assert!(!std::fs::read(cache.entry()).unwrap().windows(KEY.len()).any(|window| window == KEY.as_bytes()));

@@ -15,7 +15,7 @@ fn value(letter: &str) -> String {
 }
 
 fn secret(letter: &str) -> Secret {
-    Secret::json(&format!(r#"{{"k":"{}"}}"#, value(letter)))
+    Secret::text(&format!(r#"{{"k":"{}"}}"#, value(letter)))
 }
 
 /// Runs it, and returns the trace of its calls on the directory, which only the worker makes: they are the same in every run.

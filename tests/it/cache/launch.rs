@@ -18,10 +18,11 @@ fn once(aws: &Aws) -> Sandbox {
 
 #[test]
 fn an_answer_younger_than_the_ttl_needs_no_request_whatever_key_is_wanted_and_without_a_ttl_each_launch_asks() {
-    let (aws, cache) = (served().secret("x", Secret::json(r#"{"k":"v","l":"w"}"#)), CacheDirectory::new());
-    cache.with(sandbox(&aws), &TTL).run().launched_silently().has("A", "v");
+    let (aws, cache) =
+        (served().secret("x", Secret::text(r#"{"k":"v-4c7a1e","l":"w-4c7a1e"}"#)), CacheDirectory::new());
+    cache.with(sandbox(&aws), &TTL).run().launched_silently().has("A", "v-4c7a1e");
     let run = cache.with(sandbox(&aws).resolve("B=x:l"), &TTL).run();
-    run.launched_silently().has("A", "v").has("B", "w");
+    run.launched_silently().has("A", "v-4c7a1e").has("B", "w-4c7a1e");
     assert_eq!(aws.calls().len(), 1);
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     cache.with(sandbox(&aws), &["--cache-ttl", "0s"]).run().launched_silently();
@@ -35,7 +36,7 @@ fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
     }
     let (aws, cache) = (served(), CacheDirectory::new());
     for (seconds, requests) in [(0, 1), (3500, 1), (3601, 2), (7100, 2), (7300, 3)] {
-        later(cache.with(sandbox(&aws), &TTL), seconds).run().launched_silently().has("A", "v");
+        later(cache.with(sandbox(&aws), &TTL), seconds).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(aws.calls().len(), requests, "after {seconds} s");
     }
 }
@@ -43,11 +44,11 @@ fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
 #[test]
 fn a_good_answer_replaces_an_old_one() {
     let (aws, cache) = (served(), CacheDirectory::new());
-    cache.with(sandbox(&aws), &[]).run().launched().has("A", "v");
-    let aws = aws.secret("x", Secret::json(r#"{"k":"new"}"#));
-    cache.with(sandbox(&aws), &[]).run().launched().has("A", "new");
+    cache.with(sandbox(&aws), &[]).run().launched().has("A", "v-4c7a1e");
+    let aws = aws.secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#));
+    cache.with(sandbox(&aws), &[]).run().launched().has("A", "new-4c7a1e");
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
-    cache.with(once(&aws), &[]).run().launched().has("A", "new");
+    cache.with(once(&aws), &[]).run().launched().has("A", "new-4c7a1e");
 }
 
 #[test]
@@ -59,12 +60,12 @@ fn an_answer_covers_an_outage_for_a_day_unless_another_time_is_given() {
     cache.with(sandbox(&aws), &[]).run().launched();
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
     let hours = |hours: i64, options: &[&str]| later(cache.with(once(&aws), options), hours * 3600).run();
-    hours(23, &[]).launched().has("A", "v").says(["warning", "secret x", CURRENT_ID, "23h"]);
+    hours(23, &[]).launched().has("A", "v-4c7a1e").says(["warning", "secret x", CURRENT_ID, "23h"]);
     hours(25, &[]).refused(75);
     hours(2, &["--cache-stale", "1h"]).refused(75);
     hours(0, &["--cache-stale", "0s"]).refused(75);
     // An entry that is too old for one launch is left to the next.
-    hours(47, &["--cache-stale", "2days"]).launched().has("A", "v").says(["47h"]);
+    hours(47, &["--cache-stale", "2days"]).launched().has("A", "v-4c7a1e").says(["47h"]);
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn verbose_says_what_came_from_the_cache_and_how_old_it_is() {
 fn parameters_paths_bytes_and_nothing_are_the_same_from_the_cache() {
     let (key, other) = ([Version::text(CANARY)], [Version::text(CANARY)]);
     let aws = Aws::start().parameter("/app/key", &key).parameter("/app/other/b", &other);
-    let aws = aws.secret("x", Secret::binary([0_u8, 255, 10, 13])).secret("empty", Secret::bare(""));
+    let aws = aws.secret("x", Secret::binary([0_u8, 255, 10, 13])).secret("empty", Secret::text(""));
     let cache = CacheDirectory::new();
     let declaration = "env: { A: { from: x, encode: base64 }, E: empty, P: ssm:/app/key }\n";
     for _ in 0..2 {
@@ -96,7 +97,7 @@ fn parameters_paths_bytes_and_nothing_are_the_same_from_the_cache() {
 
 #[test]
 fn an_entry_is_private_and_its_name_says_nothing() {
-    let aws = Aws::start().secret("prod/name", Secret::json(r#"{"k":"v"}"#));
+    let aws = Aws::start().secret("prod/name", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let cache = CacheDirectory::new();
     let launch = cache.with(Sandbox::new().aws(&aws).resolve("A=prod/name:k"), &TTL);
     // A mask that takes bits away does not keep the entry from being used.
@@ -111,7 +112,7 @@ fn an_entry_is_private_and_its_name_says_nothing() {
     assert!(name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
     let content = fs::read(&entry).unwrap();
     let holds = |text: &str| content.windows(text.len()).any(|window| window == text.as_bytes());
-    assert!(holds(CANARY) && !holds("AKIAIOSFODNN7EXAMPLE") && !holds("/access"));
+    assert!(holds("v-4c7a1e") && !holds("AKIAIOSFODNN7EXAMPLE") && !holds("/access"));
 }
 
 #[test]
@@ -120,10 +121,10 @@ fn two_hundred_launches_at_once_leave_one_entry() {
     let sandboxes: Vec<Sandbox> = (0..200).map(|_| cache.with(sandbox(&aws), &[])).collect();
     let running: Vec<Running> = sandboxes.iter().map(Sandbox::spawn).collect();
     for run in running.into_iter().map(Running::wait) {
-        run.launched_silently().has("A", "v");
+        run.launched_silently().has("A", "v-4c7a1e");
     }
     cache.entry();
     let asked = aws.calls().len();
-    cache.with(sandbox(&aws), &TTL).run().launched_silently().has("A", "v");
+    cache.with(sandbox(&aws), &TTL).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), asked);
 }

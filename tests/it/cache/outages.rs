@@ -17,7 +17,7 @@ const TOKEN: &str = "/latest/api/token";
 const LONG: [&str; 2] = ["--timeout", "1h"];
 
 fn secret() -> Secret {
-    Secret::json(r#"{"k":"v"}"#)
+    Secret::text(r#"{"k":"v-4c7a1e"}"#)
 }
 
 /// A launch that has filled the cache.
@@ -30,7 +30,7 @@ fn filled(cache: &CacheDirectory, sandbox: Sandbox, options: &[&str]) -> Sandbox
 /// Asserts that a launch starts with the last good value, and one warning.
 fn is_covered(sandbox: &Sandbox, said: &str) {
     let run = sandbox.run();
-    run.launched().has("A", "v").says([
+    run.launched().has("A", "v-4c7a1e").says([
         "warning: ",
         said,
         "answers of the cache are used: secret x, version c0c0c0c0-",
@@ -201,7 +201,7 @@ fn a_source_of_credentials_that_is_down_is_covered_and_one_that_refuses_is_not()
             let aws = aws.fails(operation, fault);
             let calls = aws.calls().len();
             let fresh = cache.with(sandbox(&aws).case(case), &["--cache-ttl", "1h"]);
-            fresh.run().launched_silently().has("A", "v");
+            fresh.run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(aws.calls().len(), calls, "{case}");
             is_covered(&launch, "");
             if let Some(refusal) = refusal {
@@ -229,7 +229,7 @@ fn every_fallback_region_must_have_failed_too_and_its_denial_removes_its_own_ent
         let launch = launch();
         let mut aws = failing(aws, "us-east-1");
         if there {
-            launch.run().launched_silently().has("A", "v");
+            launch.run().launched_silently().has("A", "v-4c7a1e");
             aws = failing(aws, "us-west-2");
             is_covered(&launch, "ServiceUnavailable");
         }
@@ -251,10 +251,10 @@ fn what_is_not_cached_keeps_the_whole_time_and_keeps_the_command_from_starting()
     filled(&cache, sandbox(&aws), &[]);
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
     let failures = std::iter::repeat_n(fault::retry_after(3), 2);
-    let aws = aws.secret("y", Secret::json(r#"{"k":"z"}"#).after(failures));
+    let aws = aws.secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#).after(failures));
     let launch = || cache.with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "15s"]);
     let run = launch().run();
-    run.launched().has("A", "v").has("B", "z").says(["answers of the cache are used: secret x"]);
+    run.launched().has("A", "v-4c7a1e").has("B", "z-4c7a1e").says(["answers of the cache are used: secret x"]);
     run.says_nothing_of("secret y");
     let run = launch().attempts(1).resolve("C=gone:k").run();
     run.refused(78).says(["secret gone", "1 value could not be read"]);
@@ -277,6 +277,6 @@ fn parameters_are_covered_as_secrets_are() {
 fn a_service_that_recovers_within_the_five_seconds_is_not_covered() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = filled(&cache, sandbox(&aws), &[]);
-    let _aws = aws.secret("x", Secret::json(r#"{"k":"new"}"#)).fails_first(READ, 2, fault::unavailable());
-    launch.run().launched_silently().has("A", "new");
+    let _aws = aws.secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#)).fails_first(READ, 2, fault::unavailable());
+    launch.run().launched_silently().has("A", "new-4c7a1e");
 }

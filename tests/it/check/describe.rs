@@ -35,7 +35,7 @@ fn days_ago(days: u64) -> u64 {
 #[test]
 fn rotation_key_and_replicas_of_each_secret_are_shown() {
     let aws = Aws::start()
-        .secret("rotated", Secret::json(r#"{"k":"v"}"#))
+        .secret("rotated", Secret::text(r#"{"k":"v-4c7a1e"}"#))
         .describes(
             "rotated",
             json!({
@@ -145,7 +145,7 @@ fn expired_credentials_are_no_missing_permission() {
 
 #[test]
 fn a_secret_is_described_once_and_a_parameter_is_not() {
-    let secret = Secret::json(r#"{"a":"v","b":"w"}"#).previous(Secret::json(r#"{"a":"old"}"#));
+    let secret = Secret::text(r#"{"a":"v-4c7a1e","b":"w-4c7a1e"}"#).previous(Secret::text(r#"{"a":"old-4c7a1e"}"#));
     let aws = Aws::start().secret("x", secret).parameter("/p", &[Version::text(CANARY)]);
     let sandbox = described(&aws).resolve("A=x:a").resolve("B=x:b").resolve("C=x:a:AWSPREVIOUS").resolve("D=ssm:/p");
     sandbox.run().ended(Status::Exit(0));
@@ -260,7 +260,7 @@ fn the_gate_of_the_documentation_passes_a_rotated_secret_with_a_key_of_its_own_a
 #[test]
 fn a_secret_that_does_not_answer_leaves_the_time_to_describe_the_others() {
     let aws = Aws::start()
-        .secret("ok", Secret::json(r#"{"k":"v"}"#))
+        .secret("ok", Secret::text(r#"{"k":"v-4c7a1e"}"#))
         .describes("ok", json!({ "RotationEnabled": false }))
         .secret("held", Secret { held: true, ..Secret::text(CANARY) });
     let run = described(&aws).resolve("A=ok:k").resolve("B=held").args(["--timeout", "3s"]).run();

@@ -8,7 +8,7 @@ use crate::support::sandbox::{CANARY, Sandbox};
 
 #[test]
 fn a_value_has_a_line_with_its_reference_version_stages_age_and_status() {
-    let aws = Aws::start().secret("prod/db", Secret::json(r#"{"k":"v"}"#));
+    let aws = Aws::start().secret("prod/db", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let run = check(&aws).resolve("A=prod/db:k").run();
     run.ended(Status::Exit(0));
     assert!(run.stderr.is_empty(), "{run}");
@@ -22,7 +22,9 @@ fn a_value_has_a_line_with_its_reference_version_stages_age_and_status() {
 
 #[test]
 fn a_check_needs_the_requests_of_a_launch_and_asks_who_it_is() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"a":"v","b":"w"}"#)).parameter("/p", &[Version::text(CANARY)]);
+    let aws = Aws::start()
+        .secret("x", Secret::text(r#"{"a":"v-4c7a1e","b":"w-4c7a1e"}"#))
+        .parameter("/p", &[Version::text(CANARY)]);
     let sandbox = check(&aws).resolve("A=x:a").resolve("B=x:b").resolve("C=ssm:/p");
     sandbox.run().ended(Status::Exit(0));
     let operations: Vec<_> = aws.calls().iter().map(Call::operation).collect();
@@ -35,7 +37,7 @@ fn a_check_needs_the_requests_of_a_launch_and_asks_who_it_is() {
 #[test]
 fn every_failure_has_a_status_and_a_message() {
     let aws = Aws::start()
-        .secret("x", Secret::json(r#"{"k":"v","password":"w","none":null}"#))
+        .secret("x", Secret::text(r#"{"k":"v-4c7a1e","password":"w-4c7a1e","none":null}"#))
         .secret("list", Secret::text(&format!(r#"["{CANARY}"]"#)))
         .secret("denied", Secret::failing(fault::denied("arn:aws:secretsmanager:us-east-1:123456789012:secret:denied")))
         .secret("gone", Secret::failing(fault::marked_for_deletion()))
@@ -92,10 +94,10 @@ fn the_status_is_that_of_a_launch() {
 #[test]
 fn an_entry_of_each_kind_has_its_line() {
     let aws = Aws::start()
-        .secret("x", Secret::json(r#"{"k":"v"}"#))
-        .secret("all", Secret::json(r#"{"one":"1","two":"2"}"#))
+        .secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
+        .secret("all", Secret::text(r#"{"one":"one-4c7a1e","two":"two-4c7a1e"}"#))
         .parameter("/app/db/host", &[Version::text(CANARY)])
-        .parameter("/app/port", &[Version::bare("5432-port")]);
+        .parameter("/app/port", &[Version::text("5432-port")]);
     let declaration = r#"
 secrets: { s: x }
 env:
@@ -105,7 +107,7 @@ env:
   LITERAL: { value: "value of the literal" }
   TEMPLATE: { template: "{{ s.k }}!" }
 env-from:
-  - { from: all, prefix: ALL_, except: [zz_canary] }
+  - { from: all, prefix: ALL_ }
   - { from: "ssm:/app/" }
 files:
   - { from: "x:k", env: MEMORY_FILE }
@@ -188,7 +190,7 @@ fn a_missing_command_is_the_status_beside_a_wrong_declaration() {
 
 #[test]
 fn verbose_says_what_overrides_what() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v","zz":"z"}"#));
+    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e","zz":"z-4c7a1e"}"#));
     let later = "env:\n  B: { from: 'x:k', optional: true }\n  D: { from: 'x:nothing', optional: true }\nenv-from:\n  \
                  - { from: x, only: [zz], rename: { zz: A } }\n";
     let run = check(&aws)

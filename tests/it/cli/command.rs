@@ -69,15 +69,15 @@ fn the_command_is_found_in_the_path_of_the_target() {
     let sandbox = Sandbox::new().aws(&aws).executable("bin/script", "#!/bin/sh\necho \"$A $PATH\"\n");
     let path = sandbox.path("bin").display().to_string();
     let declaration = format!("env:\n  A: x:k\n  PATH: {{ value: \"{path}\" }}\n");
-    let run = sandbox.declaration(&declaration).command(["script"]).run();
-    run.launched().printed(format!("v {path}\n"));
+    let run = sandbox.declaration(&declaration).command(["script"]).prints_values().run();
+    run.launched().printed(format!("v-4c7a1e {path}\n"));
 }
 
 #[test]
 fn without_a_path_the_usual_places_are_searched_and_an_empty_part_of_it_is_the_working_directory() {
     let aws = served();
     let run = sandbox(&aws).args(["--unset", "PATH"]).command(["cat", "/proc/self/environ"]).prints_values().run();
-    run.launched().has("A", "v").lacks("PATH");
+    run.launched().has("A", "v-4c7a1e").lacks("PATH");
     for path in [":/nonexistent", "/nonexistent:", "/nonexistent::/nonexistent"] {
         let sandbox = sandbox(&aws).executable("script", "#!/bin/sh\necho ran\n").env("PATH", path);
         sandbox.command(["script"]).run().launched().printed("ran\n");
@@ -88,13 +88,13 @@ fn without_a_path_the_usual_places_are_searched_and_an_empty_part_of_it_is_the_w
 fn a_script_is_run_by_its_path_by_its_name_and_without_a_shebang_by_the_shell() {
     let aws = served();
     for (what, content, command, printed) in [
-        ("a relative path", &b"#!/bin/sh\necho $0 $A\nexit 7\n"[..], "bin/script", "bin/script v\n"),
-        ("no shebang", b"echo \"$A $0 $# $2\"\nexit 7\n", "./bin/script", "v ./bin/script 2 two words\n"),
-        ("no shebang, in PATH", b"echo \"$A $1\"\nexit 7\n", "script", "v one\n"),
+        ("a relative path", &b"#!/bin/sh\necho $0 $A\nexit 7\n"[..], "bin/script", "bin/script v-4c7a1e\n"),
+        ("no shebang", b"echo \"$A $0 $# $2\"\nexit 7\n", "./bin/script", "v-4c7a1e ./bin/script 2 two words\n"),
+        ("no shebang, in PATH", b"echo \"$A $1\"\nexit 7\n", "script", "v-4c7a1e one\n"),
         ("a NUL after the first line", b"echo ran; exit 7\n\0\0\x01", "./bin/script", "ran\n"),
     ] {
         let sandbox = searching(sandbox(&aws).executable("bin/script", content), ["bin"]);
-        let run = sandbox.case(what).command([command, "one", "two words"]).run();
+        let run = sandbox.case(what).command([command, "one", "two words"]).prints_values().run();
         run.ended(Status::Exit(7)).printed(printed);
     }
     let sandbox = sandbox(&aws).executable("script", "#!/bin/sh\necho ran\n");

@@ -55,7 +55,7 @@ fn a_variable_of_zero_turns_a_default_off_and_an_empty_one_is_unset() {
         let declaration = format!("defaults: {{ keep-existing: true }}\n{DECLARATION}");
         Sandbox::new().aws(&aws).env("A", "inherited").declaration(&declaration)
     };
-    sandbox().env("SECRETS_EXEC_KEEP_EXISTING", "0").run().launched().has("A", "v");
+    sandbox().env("SECRETS_EXEC_KEEP_EXISTING", "0").run().launched().has("A", "v-4c7a1e");
     let empty = sandbox().env("SECRETS_EXEC_KEEP_EXISTING", "").env("SECRETS_EXEC_TIMEOUT", "");
     empty.run().launched().has("A", "inherited");
 }
@@ -82,7 +82,7 @@ fn a_variable_of_ours_or_a_default_that_is_wrong_is_an_error_with_its_place() {
 fn a_variable_of_our_prefix_that_is_no_option_is_ignored_and_chooses_nothing_to_read() {
     let aws = served();
     let sandbox = sandbox(&aws).env("SECRETS_EXEC_PORT", "tcp://10.0.0.1:80").env("SECRETS_EXEC_ENV", "B=y:k");
-    sandbox.env("SECRETS_EXEC_ENV_FROM", "y").run().launched_silently().has("A", "v").lacks("B");
+    sandbox.env("SECRETS_EXEC_ENV_FROM", "y").run().launched_silently().has("A", "v-4c7a1e").lacks("B");
     assert_eq!(aws.only_read().secret_id(), "x");
 }
 
@@ -103,7 +103,7 @@ fn an_option_names_the_declaration_before_a_variable_and_both_replace_the_defaul
     let by_option = sandbox().env("SECRETS_EXEC_FILE", "nowhere.yaml").args(["-f", "here/app.yaml"]);
     let by_none = sandbox().args(["--no-file"]).resolve("A=x:k");
     for sandbox in [by_variable, by_option, by_none] {
-        sandbox.run().launched().has("A", "v").lacks("B");
+        sandbox.run().launched().has("A", "v-4c7a1e").lacks("B");
     }
 }
 
@@ -114,7 +114,7 @@ fn every_default_name_is_found_and_two_of_them_are_an_error() {
         [("secrets-exec.yaml", DECLARATION), ("secrets-exec.yml", DECLARATION), ("secrets-exec.json", json)]
     {
         let aws = served();
-        Sandbox::new().aws(&aws).file(name, declaration).run().launched_silently().has("A", "v");
+        Sandbox::new().aws(&aws).file(name, declaration).run().launched_silently().has("A", "v-4c7a1e");
     }
     let aws = served();
     let run = Sandbox::new().aws(&aws).declaration(DECLARATION).file("secrets-exec.json", json).run();

@@ -6,17 +6,15 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, served};
 use crate::support::outcome::{Outcome, Status};
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::Sandbox;
 use crate::support::terminal::at_a_terminal;
 
 /// A run that exports the declaration's variables. The local file announces itself, which `-q` silences.
 fn sandbox(secrets: &str, declaration: &str) -> Sandbox {
-    let canary = format!(r#"{{"canary":"{CANARY}","#);
-    let sandbox = Sandbox::new().arg("export").local(&secrets.replacen('{', &canary, 1)).declaration(declaration);
-    sandbox.arg("-q").prints_values().bare()
+    Sandbox::new().arg("export").local(secrets).declaration(declaration).arg("-q").prints_values().bare()
 }
 
-const SECRETS: &str = r#"{ "x": { "plain": "v", "quote": "it's", "lines": "one\ntwo\n", "expanded": "a${b}" }, "bytes": { "$binary": "//4=" } }"#;
+const SECRETS: &str = r#"{ "x": { "plain": "v-4c7a1e", "quote": "it's-4c7a1e", "lines": "one\ntwo-4c7a1e\n", "expanded": "a${b}-4c7a1e" }, "bytes": { "$binary": "//4tNGM3YTFl" } }"#;
 
 const DECLARATION: &str = "env:\n  QUOTE: x:quote\n  PLAIN: x:plain\n  EMPTY: { value: \"\" }\n";
 
@@ -31,10 +29,10 @@ fn of_aws(aws: &Aws) -> Sandbox {
 #[test]
 fn each_format_prints_the_variables_in_the_order_of_the_declaration() {
     for (format, printed) in [
-        ("shell", "export QUOTE='it'\\''s'\nexport PLAIN='v'\nexport EMPTY=''\n"),
-        ("dotenv", "QUOTE=\"it's\"\nPLAIN='v'\nEMPTY=''\n"),
-        ("json", "{\n  \"QUOTE\": \"it's\",\n  \"PLAIN\": \"v\",\n  \"EMPTY\": \"\"\n}\n"),
-        ("docker", "QUOTE=it's\nPLAIN=v\nEMPTY=\n"),
+        ("shell", "export QUOTE='it'\\''s-4c7a1e'\nexport PLAIN='v-4c7a1e'\nexport EMPTY=''\n"),
+        ("dotenv", "QUOTE=\"it's-4c7a1e\"\nPLAIN='v-4c7a1e'\nEMPTY=''\n"),
+        ("json", "{\n  \"QUOTE\": \"it's-4c7a1e\",\n  \"PLAIN\": \"v-4c7a1e\",\n  \"EMPTY\": \"\"\n}\n"),
+        ("docker", "QUOTE=it's-4c7a1e\nPLAIN=v-4c7a1e\nEMPTY=\n"),
     ] {
         export(format, DECLARATION).launched_silently().printed(printed);
     }
@@ -48,15 +46,15 @@ fn what_a_launch_would_set_is_exported_and_no_inherited_variable() {
     let docker = |declaration| sandbox(SECRETS, declaration).args(["--format", "docker"]);
     let run = docker("env:\n  PLAIN: x:plain\n").args(["--resolve-env", "DSN"]).env("OTHER", "1");
     let run = run.env("DSN", "u:{{resolve:secretsmanager:x:SecretString:plain}}@h").run();
-    run.launched_silently().printed("DSN=u:v@h\nPLAIN=v\n");
+    run.launched_silently().printed("DSN=u:v-4c7a1e@h\nPLAIN=v-4c7a1e\n");
     let run = docker(DECLARATION).arg("--keep-existing").env("PLAIN", "inherited").run();
-    run.launched_silently().printed("QUOTE=it's\nEMPTY=\n");
+    run.launched_silently().printed("QUOTE=it's-4c7a1e\nEMPTY=\n");
 }
 
 #[test]
 fn verbose_says_where_the_values_are_from() {
     let run = of_aws(&served()).arg("-v").run();
-    run.launched().printed("export A='v'\n").says(["note: A (--env, x:k): secret x, version"]);
+    run.launched().printed("export A='v-4c7a1e'\n").says(["note: A (--env, x:k): secret x, version"]);
 }
 
 #[test]
@@ -68,14 +66,14 @@ fn a_value_that_a_format_cannot_hold_is_an_error_that_names_another_format() {
     let dotenv = export("dotenv", declaration);
     dotenv.refused(78).says(["EXPANDED", "`${`", "--format shell or json", "BYTES"]).says_nothing_of("FITS");
     export("json", declaration).refused(78).says(["BYTES", "--format shell"]).says_nothing_of("TWO");
-    let printed = b"export FITS='v'\nexport TWO='one\ntwo\n'\nexport EXPANDED='a${b}'\nexport BYTES='\xff\xfe'\n";
+    let printed = b"export FITS='v-4c7a1e'\nexport TWO='one\ntwo-4c7a1e\n'\nexport EXPANDED='a${b}-4c7a1e'\nexport BYTES='\xff\xfe-4c7a1e'\n";
     export("shell", declaration).launched_silently().printed(printed);
-    let kubernetes = sandbox(r#"{ "x": "a\\n$b\nc" }"#, "env: { A: x }\n").args(["--format", "kubernetes"]).run();
-    kubernetes.launched().printed("A='a\\n$b\nc'\n");
+    let kubernetes = sandbox(r#"{ "x": "a\\n$b\n4c7a1e" }"#, "env: { A: x }\n").args(["--format", "kubernetes"]).run();
+    kubernetes.launched().printed("A='a\\n$b\n4c7a1e'\n");
     let quote = export("kubernetes", "env: { A: \"x:quote\" }\n");
     quote.refused(78).says(["A (secrets-exec.yaml:1, x:quote)", "single quote"]);
     // The format to use holds all that is wrong with a value.
-    let run = sandbox(r#"{ "x": { "$binary": "/wo=" } }"#, "env:\n  A: x\n").args(["--format", "docker"]).run();
+    let run = sandbox(r#"{ "x": { "$binary": "/wotNGM3YTFl" } }"#, "env:\n  A: x\n").args(["--format", "docker"]).run();
     run.refused(78).says(["A (", "not UTF-8", "--format shell,"]).says_nothing_of("json");
     let missing = export("docker", "env:\n  FITS: x:plain\n  LINES: x:lines\n  ABSENT: x:absent\n");
     let nothing = "2 values could not be read or delivered: nothing was exported";
@@ -93,7 +91,7 @@ fn a_line_of_64_kib_is_one_byte_too_long_for_docker() {
 #[test]
 fn a_value_that_no_environment_can_hold_is_refused_in_every_format() {
     for format in ["shell", "dotenv", "json", "docker", "kubernetes"] {
-        let run = sandbox(r#"{ "x": { "$binary": "YQBi" } }"#, "env:\n  NUL: x\n").args(["--format", format]).run();
+        let run = sandbox(r#"{ "x": { "$binary": "YQBiNGM3" } }"#, "env:\n  NUL: x\n").args(["--format", format]).run();
         run.refused(78).says(["NUL", "encode: base64"]).says_nothing_of("--format");
     }
 }
@@ -112,15 +110,16 @@ fn a_file_in_memory_is_left_out_and_one_at_a_path_not_written_with_a_warning() {
 
 #[test]
 fn a_name_that_a_shell_reserves_is_warned_of_and_not_set_there() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"uid":"7","username":"u","random":"a[$(id)]","path_":"p"}"#));
+    let secret = r#"{"uid":"70000007","username":"u-4c7a1e","random":"a[$(id)]","path_":"p-4c7a1e"}"#;
+    let aws = Aws::start().secret("x", Secret::text(secret));
     let sandbox = Sandbox::new().arg("export").aws(&aws).prints_values().bare().args(["--format", "shell"]);
-    let sandbox = sandbox.declaration("env-from: [{ from: x, except: [zz_canary] }]\n");
+    let sandbox = sandbox.declaration("env-from: [x]\n");
     let run = sandbox.run();
     run.launched().printed(
-        "[ \"${BASH_VERSION-}${ZSH_VERSION-}\" ] || export UID='7'\n\
-         [ \"${ZSH_VERSION-}\" ] || export USERNAME='u'\n\
+        "[ \"${BASH_VERSION-}${ZSH_VERSION-}\" ] || export UID='70000007'\n\
+         [ \"${ZSH_VERSION-}\" ] || export USERNAME='u-4c7a1e'\n\
          [ \"${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}\" ] || export RANDOM='a[$(id)]'\n\
-         export PATH_='p'\n",
+         export PATH_='p-4c7a1e'\n",
     );
     run.says(["warning: UID is not set in bash, zsh", "RANDOM", "USERNAME", "read-only"]).says_nothing_of("PATH_");
     sandbox.arg("-q").run().launched_silently();
@@ -139,7 +138,7 @@ fn a_name_that_a_shell_reserves_is_warned_of_and_not_set_there() {
 #[test]
 fn a_terminal_shows_values_only_with_reveal_and_takes_a_file() {
     let aws = served();
-    let is_shown = "export A='v'\n[status 0]";
+    let is_shown = "export A='v-4c7a1e'\n[status 0]";
     for (options, facts) in [
         (&[][..], &["[status 64]", "--reveal", "--output"][..]),
         (&["--reveal"], &[is_shown]),
@@ -153,9 +152,10 @@ fn a_terminal_shows_values_only_with_reveal_and_takes_a_file() {
         for fact in facts {
             assert!(run.stdout().contains(fact), "{fact}: {run}");
         }
-        assert_eq!(run.stdout().contains("A='v'"), facts.contains(&is_shown), "{run}");
+        assert_eq!(run.stdout().contains("A='v-4c7a1e'"), facts.contains(&is_shown), "{run}");
         assert_eq!(aws.calls().len() - calls, usize::from(!options.is_empty()), "{run}");
-        assert_eq!(fs::read(path).is_ok_and(|content| content == b"export A='v'\n"), options.contains(&"out"), "{run}");
+        let written = fs::read(path).unwrap_or_default();
+        assert_eq!(written == b"export A='v-4c7a1e'\n", options.contains(&"out"), "{run}");
     }
 }
 
@@ -170,12 +170,12 @@ fn output_writes_a_file_that_only_its_owner_can_read_and_replaces_one_that_is_th
     let held = fs::File::open(sandbox.path("dir/out")).unwrap();
     sandbox.run().launched_silently().printed("");
     assert_eq!(fs::metadata(sandbox.path("dir/out")).unwrap().mode() & 0o7777, 0o600);
-    assert_eq!(fs::read(sandbox.path("dir/out")).unwrap(), b"export PLAIN='v'\n");
+    assert_eq!(fs::read(sandbox.path("dir/out")).unwrap(), b"export PLAIN='v-4c7a1e'\n");
     assert_eq!(fs::read_dir(sandbox.path("dir")).unwrap().count(), 1);
     assert_eq!(std::io::read_to_string(held).unwrap(), "old");
     // A file on a disk is not warned of.
     of_aws(&served()).args(["--output", ".env"]).run().launched_silently();
-    output("-").run().launched_silently().printed("export PLAIN='v'\n");
+    output("-").run().launched_silently().printed("export PLAIN='v-4c7a1e'\n");
 }
 
 #[test]

@@ -99,8 +99,8 @@ fn a_command_that_cannot_be_run_is_told_with_what_to_write() {
 
 #[test]
 fn a_remedy_is_one_that_the_entry_can_follow() {
-    let object = r#"{"none":null,"clash":{"a-b":"1","a_b":"2"},"name":{"1x":"3"},"path":{"path":"p"}}"#;
-    let aws = Aws::start().secret("x", Secret::json(object));
+    let object = r#"{"none":null,"clash":{"a-b":"one-4c7a1e","a_b":"two-4c7a1e"},"name":{"1x":"x-4c7a1e"},"path":{"path":"p-4c7a1e"}}"#;
+    let aws = Aws::start().secret("x", Secret::text(object));
     let launch = || Sandbox::new().aws(&aws);
     for reference in ["gone", "x:none", "ssm:/gone", "x:$.none[0]"] {
         let run = launch().resolve(&format!("A={reference}")).run();
@@ -133,7 +133,7 @@ fn a_remedy_is_one_that_the_entry_can_follow() {
 #[test]
 fn advice_leads_to_what_was_meant() {
     let aws = Aws::start()
-        .secret("x", Secret::json(r#"{"k":"v","inner":{"a":1}}"#))
+        .secret("x", Secret::text(r#"{"k":"v-4c7a1e","inner":{"a":1}}"#))
         .secret("info", Secret::failing(fault::denied("info")));
     for (declaration, status, advice) in [
         ("env: { A: debug }\n", 78, "for the text itself write A: { value: debug }; else check its name"),

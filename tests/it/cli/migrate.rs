@@ -66,7 +66,7 @@ fn a_file_without_a_variable_to_move_or_with_one_that_no_declaration_has_is_refu
 
 #[test]
 fn a_launch_with_the_declaration_has_the_values() {
-    let content = format!("A=\"{CANARY} \\\"q\\\"\"\nNO=1\nnull=2\nY=0x1\n_a1=\n");
+    let content = format!("A=\"{CANARY} \\\"q\\\"\"\nNO=10000001\nnull=20000002\nY=0x1000001\n_a1=\n");
     for id in ["prod/app", "@/app", "1e5", "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/app-AbCdEf"] {
         let migrating = || Sandbox::new().file(".env", &content).args(["migrate", ".env", "-q", "--secret", id]).bare();
         let declaration = migrating().run().stdout();
@@ -74,8 +74,8 @@ fn a_launch_with_the_declaration_has_the_values() {
         let name = if id.starts_with("arn:") { "prod/app" } else { id };
         let launch = Sandbox::new().declaration(&declaration).local(&format!("{{\"{name}\": {object}}}"));
         let run = launch.prints_values().run();
-        run.launched().has("A", format!("{CANARY} \"q\"")).has("NO", "1").has("null", "2").has("Y", "0x1");
-        run.has("_a1", "");
+        run.launched().has("A", format!("{CANARY} \"q\"")).has("NO", "10000001").has("null", "20000002");
+        run.has("Y", "0x1000001").has("_a1", "");
     }
 }
 

@@ -8,13 +8,13 @@ use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, IDENTITY, served};
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::sandbox::{Sandbox, sandbox};
 
 /// A launch with this declaration, after which no other operation than these two was asked for.
 fn launch(declaration: &str) -> Outcome {
     let role = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/named-AbCdEf";
     let aws = Aws::start()
-        .secret("prod/db", Secret::json(r#"{"password":"p","host":"h"}"#))
+        .secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e","host":"h-4c7a1e"}"#))
         .secret("prod/denied", Secret::failing(fault::denied("prod/denied")))
         .secret("prod/named", Secret::failing(fault::denied(role)))
         .secret("prod/kms", Secret::failing(fault::denied_by_kms()))
@@ -22,7 +22,7 @@ fn launch(declaration: &str) -> Outcome {
         .secret("prod/early", Secret::failing(fault::clock_skew()))
         .secret("prod/busy", Secret::failing(fault::unavailable()))
         .secret("prod/broken", Secret::failing(fault::internal_error()))
-        .secret("prod/cut", Secret::json(r#"{"k":"v"}"#).cut_short())
+        .secret("prod/cut", Secret::text(r#"{"k":"v-4c7a1e"}"#).cut_short())
         .secret("prod/dying", Secret::failing(fault::marked_for_deletion()));
     let run = Sandbox::new().aws(&aws).attempts(1).declaration(declaration).run();
     let whoami = aws.calls_of("GetCallerIdentity").len();
@@ -140,9 +140,9 @@ fn mistakes_of_files_command_line_and_variables_are_one_report() {
 
 #[test]
 fn a_value_with_a_nul_a_missing_key_and_a_missing_directory_are_one_report() {
-    let secrets = format!(r#"{{"zz":"{CANARY}","x":{{"nul":"a\u0000b","k":"v"}}}}"#);
+    let secrets = r#"{"x":{"nul":"a\u0000b-4c7a1e","k":"v-4c7a1e"}}"#;
     let files = "files:\n  - { from: 'x:k', path: /no/such/directory/file }\n";
-    let sandbox = Sandbox::new().local(&secrets).resolve("WITH_NUL=x:nul").resolve("MISSING=x:nope");
+    let sandbox = Sandbox::new().local(secrets).resolve("WITH_NUL=x:nul").resolve("MISSING=x:nope");
     let run = sandbox.declaration(files).run();
     run.refused(78).says(["WITH_NUL", "NUL byte", "MISSING", "nope", "/no/such/directory/ does not exist"]);
     run.says(["3 values could not be read or delivered: "]);
@@ -183,7 +183,7 @@ fn broken_yaml_is_told_with_a_reason() {
 
 #[test]
 fn a_text_that_is_there_or_in_the_wrong_place_is_not_guessed_again() {
-    let secrets = format!(r#"{{"zz":"{CANARY}","prod/db":{{"k":"v"}},"x":{{"password":null,"passwords":"v"}}}}"#);
+    let secrets = r#"{"prod/db":{"k":"v-4c7a1e"},"x":{"password":null,"passwords":"v-4c7a1e"}}"#;
     let later = "secrets:\n  database: prod/db\nenv:\n  B: { value: v }\n";
     for (declaration, later, written) in [
         ("env: { A: \"x:password\" }\n", "", "password"),
@@ -197,7 +197,7 @@ fn a_text_that_is_there_or_in_the_wrong_place_is_not_guessed_again() {
         ("defaults: { local: l.json }\nenv: { A: x }\n", "", "local"),
         ("secrets:\n  s: { id: x, from: y }\n", "", "from"),
     ] {
-        let sandbox = Sandbox::new().local(&secrets).file("a.yaml", declaration).file("b.yaml", later);
+        let sandbox = Sandbox::new().local(secrets).file("a.yaml", declaration).file("b.yaml", later);
         let run = sandbox.args(["-f", "a.yaml", "-f", "b.yaml"]).run();
         run.refused(78).says([written]).says_nothing_of(&format!("did you mean {written:?}"));
     }
@@ -235,7 +235,7 @@ fn a_setting_of_aws_that_is_wrong_is_a_usage_error_that_names_it() {
     }
     let aws = served();
     let run = sandbox(&aws).env("HOME", OsStr::from_bytes(b"/nowhere/\xff")).run();
-    run.launched().has("A", "v").has("HOME", b"/nowhere/\xff");
+    run.launched().has("A", "v-4c7a1e").has("HOME", b"/nowhere/\xff");
 }
 
 #[test]

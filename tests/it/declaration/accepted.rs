@@ -7,8 +7,8 @@ use crate::support::sandbox::Sandbox;
 const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
 
 fn served() -> Aws {
-    let older = || Secret::json(r#"{"host":"old.internal"}"#);
-    let database = || Secret::json(r#"{"host":"db.internal","port":5432}"#).previous(older());
+    let older = || Secret::text(r#"{"host":"old.internal"}"#);
+    let database = || Secret::text(r#"{"host":"db.internal","port":5432}"#).previous(older());
     Aws::start().secret("prod/db", database()).secret(ARN, database()).secret("prod", older())
 }
 

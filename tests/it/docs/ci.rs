@@ -65,7 +65,7 @@ fn a_job_in_review_fails_for_another_policy() {
 #[test]
 fn the_deployments_launch_with_the_role_of_the_job_and_keep_its_credentials() {
     for deployment in workflows("./deploy") {
-        let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#));
+        let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
         let sandbox = repository().endpoint(&aws.endpoint()).region("us-east-1");
         let token = sandbox.path("token");
         let sandbox = sandbox
@@ -74,8 +74,8 @@ fn the_deployments_launch_with_the_role_of_the_job_and_keep_its_credentials() {
             .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/deploy");
         // The action of GitHub has credentials where the job of GitLab has a token.
         let sandbox = sandbox.file("token", "token-of-the-job");
-        let run = sandbox.prepared_by(&script(&format!("set -e\n{deployment}"))).run();
-        assert!(run.launched().stdout().ends_with("\nv unset\n"), "{run}");
+        let run = sandbox.prints_values().prepared_by(&script(&format!("set -e\n{deployment}"))).run();
+        assert!(run.launched().stdout().ends_with("\nv-4c7a1e unset\n"), "{run}");
         let exchanges = aws.calls_of("AssumeRoleWithWebIdentity");
         assert!(exchanges.iter().all(|call| call.form()["WebIdentityToken"] == "token-of-the-job"), "{run}");
         assert!(!exchanges.is_empty() && aws.reads().iter().all(|read| read.access_key() == ROLE_KEY), "{run}");

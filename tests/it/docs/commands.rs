@@ -16,12 +16,12 @@ fn run(command: &str) -> String {
     let secrets = format!(
         r#"{{
           "prod/db": {{ "$stages": {{
-            "AWSCURRENT": {{ "host": "db", "username": "user", "password": "{CANARY}" }},
+            "AWSCURRENT": {{ "host": "db.example.com", "username": "user-4c7a1e", "password": "{CANARY}" }},
             "AWSPREVIOUS": {{ "password": "{CANARY}" }}
           }} }},
-          "prod/app": {{ "key": "value" }},
-          "prod/stripe": {{ "api_key": "value" }}, "ssm:/prod/app/db/host": "db", "prod/tls": {{ "key": "value" }},
-          "prod/api-token": "value"
+          "prod/app": {{ "key": "value-4c7a1e" }}, "prod/stripe": {{ "api_key": "value-4c7a1e" }},
+          "prod/tls": {{ "key": "value-4c7a1e" }}, "ssm:/prod/app/db/host": "db.example.com",
+          "prod/api-token": "value-4c7a1e"
         }}"#
     );
     let sandbox = Page::read("README.md")
@@ -68,12 +68,12 @@ fn the_demo_prints_the_variables_and_files_of_the_example() {
     let makefile = repository_file("Makefile");
     let options = makefile.lines().find_map(|line| line.strip_prefix("EXAMPLE = ")).unwrap();
     assert!(makefile.contains("$(EXAMPLE) -- sh examples/app.sh"));
-    let sandbox: Sandbox = Page::read("README.md").sandbox();
+    let sandbox: Sandbox = Page::read("README.md").sandbox().prints_values();
     let printed = sandbox.prepared_by(&script(&format!("secrets-exec {options} -- sh examples/app.sh"))).run();
     let printed = printed.launched().stdout();
     assert!(
         printed.contains("\n  DB_HOST=db.example.com\n") && printed.contains("\n  STRIPE_API_KEY=(14 characters)\n")
     );
-    assert!(printed.ends_with(" (17 bytes)\n  DB_CONFIG_FILE=/proc/self/fd/101 (38 bytes)\n"), "{printed}");
+    assert!(printed.ends_with(" (17 bytes)\n  DB_CONFIG_FILE=/proc/self/fd/101 (43 bytes)\n"), "{printed}");
     assert_eq!(printed.matches("(not set)").count(), 1, "{printed}");
 }

@@ -36,12 +36,12 @@ fn aws() -> Aws {
     let arn = |name: &str| format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}");
     Aws::start()
         .secret(&arn("prod/api-token-XyZ123"), Secret::text(CANARY))
-        .secret(&arn("prod/db-AbCdEf"), Secret::json(r#"{"password":"p"}"#))
+        .secret(&arn("prod/db-AbCdEf"), Secret::text(r#"{"password":"p-4c7a1e"}"#))
 }
 
 /// Asserts the variables that ECS would set.
 fn has_the_variables(run: &Outcome) {
-    run.launched_silently().has("LOG_LEVEL", "info").has("API_TOKEN", CANARY).has("DB_PASSWORD", "p");
+    run.launched_silently().has("LOG_LEVEL", "info").has("API_TOKEN", CANARY).has("DB_PASSWORD", "p-4c7a1e");
 }
 
 #[test]

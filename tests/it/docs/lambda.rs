@@ -90,8 +90,8 @@ fn request(stream: &TcpStream) -> (String, String) {
 }
 
 fn aws() -> Aws {
-    let db = Secret::json(r#"{"host":"db.example.com","password":"p"}"#);
-    Aws::start().secret("prod/db", db).secret("prod/api-token", Secret::bare("token"))
+    let db = Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#);
+    Aws::start().secret("prod/db", db).secret("prod/api-token", Secret::text("token-4c7a1e"))
 }
 
 /// The wrapper in an environment of Lambda, with the stand-in runtime as its arguments.
@@ -126,8 +126,8 @@ fn the_runtime_answers_invocations_with_the_secrets_in_its_environment() {
     for answer in answers {
         let variables = &answer["variables"];
         assert_eq!(variables["DB_HOST"], "db.example.com");
-        assert_eq!(variables["DB_PASSWORD"], "p");
-        assert_eq!(variables["API_TOKEN"], "token");
+        assert_eq!(variables["DB_PASSWORD"], "p-4c7a1e");
+        assert_eq!(variables["API_TOKEN"], "token-4c7a1e");
         assert_eq!(variables["AWS_LAMBDA_FUNCTION_NAME"], "app");
         assert_eq!(variables["AWS_ACCESS_KEY_ID"], "AKIAIOSFODNN7EXAMPLE");
     }
@@ -143,8 +143,8 @@ fn a_warm_environment_reads_each_secret_once() {
 
 #[test]
 fn without_a_value_the_runtime_does_not_start_and_the_log_has_the_reason() {
-    let (api, aws) =
-        (RuntimeApi::start(), Aws::start().secret("prod/db", Secret::json(r#"{"host":"h","password":"p"}"#)));
+    let db = Secret::text(r#"{"host":"h-4c7a1e","password":"p-4c7a1e"}"#);
+    let (api, aws) = (RuntimeApi::start(), Aws::start().secret("prod/db", db));
     start(&function(&api, &aws)).refused(78).says(["prod/api-token", "does not exist", "python3 was not started"]);
     assert!(api.paths().is_empty());
 }
@@ -164,7 +164,7 @@ fn the_keys_of_the_role_can_be_taken_from_the_code() {
     assert!(repository_file("docs/lambda.md").contains(names));
     start(&function(&api, &aws).env("SECRETS_EXEC_UNSET", names)).launched_silently();
     let variables = &api.answers()[0]["variables"];
-    assert!(variables.get("AWS_ACCESS_KEY_ID").is_none() && variables["API_TOKEN"] == "token", "{variables}");
+    assert!(variables.get("AWS_ACCESS_KEY_ID").is_none() && variables["API_TOKEN"] == "token-4c7a1e", "{variables}");
 }
 
 #[test]

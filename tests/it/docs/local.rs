@@ -18,8 +18,9 @@ fn the_commands_for_local_development_print_what_the_page_says() {
 
 #[test]
 fn the_envrc_for_direnv_loads_the_values() {
-    let script = script("watch_file() { :; }\n. ./.envrc && echo \"$DB_HOST $LOG_LEVEL\"");
-    page().sandbox().prepared_by(&script).run().launched_silently().printed("localhost debug\n");
+    let script = script("watch_file() { :; }\n. ./.envrc && echo \"$DB_HOST $CACHE_URL\"");
+    let run = page().sandbox().prints_values().prepared_by(&script).run();
+    run.launched_silently().printed("localhost redis://localhost\n");
 }
 
 #[test]

@@ -8,13 +8,13 @@ use crate::support::skip;
 
 /// The secrets of the page, for `--local`.
 const SECRETS: &str = r#"
-prod/db: { $stages: { AWSCURRENT: { host: db.example.com, password: p@ss/word }, AWSPREVIOUS: { password: x } } }
+prod/db: { $stages: { AWSCURRENT: { host: db.example.com, password: p@ss/word }, AWSPREVIOUS: { password: x-4c7a1e } } }
 prod/api-token: not-a-real-token
 ssm:/prod/api-token: not-a-real-token
 prod/tls: "key material"
 prod/app: { DB_HOST: db.example.com, DB_PASSWORD: p@ss/word }
 ssm:/app/db-host: db.example.com
-ssm:/app/api_key: k-1
+ssm:/app/api_key: k-4c7a1e
 ssm:/app/cache/url: redis://cache
 "#;
 

@@ -16,7 +16,8 @@ fn the_warning_is_that_of_a_launch() {
     if !can_be_later() {
         return;
     }
-    let (aws, cache) = (Aws::start().secret("prod/db", Secret::json(r#"{"password":"p"}"#)), CacheDirectory::new());
+    let (aws, cache) =
+        (Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#)), CacheDirectory::new());
     let sandbox = Sandbox::new().aws(&aws).resolve("DB_PASSWORD=prod/db:password").env("AWS_MAX_ATTEMPTS", "1");
     let launch = cache.with(sandbox, &[]);
     launch.run().launched_silently();
@@ -51,10 +52,10 @@ fn its_command_lines_are_right() {
 #[test]
 fn the_directory_that_its_init_container_makes_is_accepted() {
     assert!(repository_file("docs/outages.md").contains("`mkdir -p -m 700 /cache/app`"));
-    let (volume, aws) = (CacheDirectory::new(), Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)));
+    let (volume, aws) = (CacheDirectory::new(), Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#)));
     volume.mode(0o1777);
     let directory = volume.path().join("app");
     let make = format!("mkdir -p -m 700 {0} && mkdir -p -m 700 {0} && exec \"$@\"", directory.display());
     let sandbox = Sandbox::new().aws(&aws).resolve("A=x:k").arg("--cache").arg(&directory);
-    sandbox.prepared_by(&make).run().launched_silently().has("A", "v");
+    sandbox.prepared_by(&make).run().launched_silently().has("A", "v-4c7a1e");
 }

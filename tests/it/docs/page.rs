@@ -9,7 +9,8 @@ use std::fs;
 use serde_json::Value;
 
 use crate::support::outcome::Status;
-use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::sandbox::{Sandbox, repository_file};
+use crate::support::watch;
 
 const NEEDS_AWS: &str = "# needs AWS";
 
@@ -83,15 +84,18 @@ impl Page {
         let examples = ["secrets-exec.yaml", "secrets.local.yaml", "task-definition.json", "app.sh"];
         let sandbox = examples.iter().fold(Sandbox::new().bare(), |sandbox, name| {
             let name = format!("examples/{name}");
-            sandbox.file(&name, with_canary(&repository_file(&name)))
+            sandbox.file(&name, repository_file(&name))
         });
-        self.files().fold(sandbox, |sandbox, (name, text)| sandbox.file(name, with_canary(text)))
+        self.files().fold(sandbox, |sandbox, (name, text)| {
+            if name.ends_with(".local.yaml") {
+                watch::local_file(text);
+            }
+            sandbox.file(name, text)
+        })
     }
 
     /// The sandbox of the page, in which launches read these secrets.
     pub fn with_secrets(&self, secrets: &str) -> Sandbox {
-        let secrets = with_canary(secrets);
-        assert!(secrets.contains(CANARY), "secrets without a canary");
         self.sandbox().file("local.yaml", secrets).env("SECRETS_EXEC_LOCAL", "local.yaml")
     }
 
@@ -107,6 +111,7 @@ impl Page {
         let own: Vec<_> = own.into_iter().filter(|console| !console.is_of("docker")).collect();
         let commands: String = own.iter().map(Console::in_a_shell).collect();
         let sandbox = sandbox.prepared_by(&script(&commands));
+        let sandbox = sandbox.prints_values();
         let run = sandbox.run();
         let printed = run.launched().stdout().replace(LOCAL, "");
         let mut printed = printed.split(END_OF_BLOCK);
@@ -167,15 +172,6 @@ impl Console {
 /// A script for [`Sandbox::prepared_by`], in which `secrets-exec` is the program, before all other programs.
 pub fn script(commands: &str) -> String {
     format!("mkdir -p bin && ln -sf \"$1\" bin/secrets-exec && PATH=$PWD/bin:$PATH\n{commands}")
-}
-
-/// Puts the canary into the secrets of a text, and keeps their lengths, which pages show.
-fn with_canary(text: &str) -> String {
-    let secrets = ["not-a-real-token", "not-a-real-password"];
-    secrets.iter().fold(text.to_owned(), |text, secret| {
-        let length = secret.len();
-        text.replace(secret, &format!("{CANARY:-<length$}"))
-    })
 }
 
 /// Asserts that the commands have written `policy.json`, which allows to read the secrets of these names.

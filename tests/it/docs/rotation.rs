@@ -42,7 +42,7 @@ fn the_options_in_its_prose_are_right() {
 #[test]
 fn the_log_of_the_page_is_that_of_a_launch() {
     let page = page();
-    let aws = Aws::start().secret("prod/db", Secret::json(r#"{"password":"p"}"#));
+    let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let sandbox = Sandbox::new().aws(&aws).declaration("env:\n  DB_PASSWORD: prod/db:pasword\n");
     let sandbox = sandbox.executable("app", "#!/bin/sh\n").command(["./app"]).args(["--log-format", "json"]);
     let run = sandbox.run();

@@ -26,30 +26,31 @@ fn every_line_of_a_unit_is_in_an_example_that_is_started() {
 #[test]
 fn its_declaration_and_that_of_the_files_resolve() {
     let page = Page::read("docs/systemd.md");
-    let secrets = format!(r#"{{"prod/db": {{"host": "h", "password": "{CANARY}"}}}}"#);
+    let secrets = format!(r#"{{"prod/db": {{"host": "h-4c7a1e", "password": "{CANARY}"}}}}"#);
     let run = Sandbox::new().declaration(page.blocks("yaml")[0]).local(&secrets).run();
-    run.launched().has("DB_HOST", "h").has("DB_PASSWORD", CANARY);
+    run.launched().has("DB_HOST", "h-4c7a1e").has("DB_PASSWORD", CANARY);
     let unit = repository_file("examples/systemd/files.service");
     let declaration: String =
         unit.lines().filter_map(|line| Some(format!("{}\n", line.strip_prefix("#   ")?))).collect();
-    let secrets = format!(r#"{{"prod/tls": {{"key": "{CANARY}", "certificate": "c"}}}}"#);
+    let secrets = format!(r#"{{"prod/tls": {{"key": "{CANARY}", "certificate": "c-4c7a1e"}}}}"#);
     let sandbox = Sandbox::new().local(&secrets).script("cat \"$TLS_CERTIFICATE_FILE\"");
     let directory = sandbox.path("").display().to_string();
     let sandbox = sandbox.declaration(&declaration.replace("/run/app/", &directory));
-    sandbox.run().launched().printed("c");
+    sandbox.prints_values().run().launched().printed("c-4c7a1e");
 }
 
 #[test]
 fn its_units_get_the_credentials_of_its_declaration() {
     let page = Page::read("docs/systemd.md");
     let declaration = page.blocks("yaml").into_iter().find(|block| block.starts_with("credentials:")).unwrap();
-    for (unit, name, key) in [("app.service", "tls-key", "key"), ("worker@1.service", "db-password", "password")] {
-        let secrets =
-            format!(r#"{{"prod/db": {{"password": "password"}}, "prod/tls": {{"key": "key"}}, "c": "{CANARY}"}}"#);
-        let sandbox = Sandbox::new().arg("credential").local(&secrets).arg("-q").declaration(declaration).bare();
+    for (unit, name, value) in
+        [("app.service", "tls-key", "key-4c7a1e"), ("worker@1.service", "db-password", "password-4c7a1e")]
+    {
+        let secrets = r#"{"prod/db": {"password": "password-4c7a1e"}, "prod/tls": {"key": "key-4c7a1e"}}"#;
+        let sandbox = Sandbox::new().arg("credential").local(secrets).arg("-q").declaration(declaration).bare();
         let (mut client, connection) = load(unit, name);
         let running = sandbox.connected(connection).spawn();
-        assert_eq!(client.read(), key.as_bytes());
+        assert_eq!(client.read(), value.as_bytes());
         running.wait().launched_silently();
     }
 }

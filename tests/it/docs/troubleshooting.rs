@@ -42,7 +42,7 @@ fn explains(section: &str, status: i32, run: &Outcome) {
 fn locally(options: &[&str]) -> Sandbox {
     Sandbox::new()
         .local(&format!(
-            r#"{{"db": {{"k": "{CANARY}", "n": null, "l": [1, 2], "path": "x", "a": "1", "A": "2"}}, "text": "words", "nul": "a\u0000b"}}"#
+            r#"{{"db": {{"k": "{CANARY}", "n": null, "l": [1, 2], "path": "x-4c7a1e", "a": "1-4c7a1e", "A": "2-4c7a1e"}}, "text": "words-4c7a1e", "nul": "a\u0000b-4c7a1e"}}"#
         ))
         .args(options)
 }
@@ -106,7 +106,7 @@ fn a_denial_is_explained_under_77_with_its_help() {
         let help = stderr.lines().find_map(|line| line.strip_prefix("secrets-exec: help: ")).unwrap();
         assert!(known.contains(&help), "{help}");
     }
-    let aws = Aws::start().secret("x", Secret::json("{}")).denies_roles();
+    let aws = Aws::start().secret("x", Secret::text("{}")).denies_roles();
     let role = ["--role-arn", "arn:aws:iam::123456789012:role/other"];
     let run = Sandbox::new().aws(&aws).resolve("A=x").args(role).run();
     explains("77", 77, &run);

@@ -30,7 +30,7 @@ fn changes_nothing(sandbox: &Sandbox, status: Status) -> String {
 
 /// Asserts that `out/one` has its new content and is alone.
 fn replaces_one_file(sandbox: &Sandbox, status: Status) -> String {
-    leaves_one_file(sandbox, status, "the key\n", 0o400)
+    leaves_one_file(sandbox, status, "key-4c7a1e\n", 0o400)
 }
 
 fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) -> String {
@@ -133,7 +133,7 @@ fn the_permissions_of_directory_and_file_decide_and_stay() {
         let run = sandbox.spawn_copy().wait();
         if facts.is_empty() {
             run.launched_silently();
-            assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"the key\n", "{what}");
+            assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"key-4c7a1e\n", "{what}");
         } else {
             run.refused(78).says(facts.iter().copied());
         }
@@ -147,7 +147,7 @@ fn a_file_system_that_takes_no_file_is_an_error_that_leaves_nothing() {
     if !skip::can(&["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"], "a file system of a test's own") {
         return;
     }
-    let large = Secret::json(&format!(r#"{{"key":"{}"}}"#, "x".repeat(60_000)));
+    let large = Secret::text(&format!(r#"{{"key":"{}"}}"#, "x".repeat(60_000)));
     let aws = Aws::start().secret("prod/tls", large);
     for (options, prepare, fact, left) in [
         ("ro", ":", "read-only", ""),

@@ -19,23 +19,25 @@ fn with_file(aws: &Aws, script: &str) -> Sandbox {
 
 fn declared(aws: &Aws, entry: &str, script: &str) -> Outcome {
     let declaration = format!("files:\n  - {{ from: \"prod/tls:key\", env: F, {entry} }}\n");
-    Sandbox::new().aws(aws).declaration(&declaration).script(script).run()
+    Sandbox::new().aws(aws).declaration(&declaration).script(script).prints_values().run()
 }
 
 #[test]
 fn the_variable_holds_a_path_at_which_the_value_is_read_again_and_again_by_a_shell_and_its_children() {
     let aws = served();
     let script = "echo \"$F\"; cat \"$F\" \"$F\"; sh -c 'sh -c \"cat \\\"\\$F\\\"; exit 3\"; echo $?'";
-    with_file(&aws, script).run().launched_silently().printed("/proc/self/fd/100\nthe key\nthe key\nthe key\n3\n");
+    let run = with_file(&aws, script).prints_values().run();
+    run.launched_silently().printed("/proc/self/fd/100\nkey-4c7a1e\nkey-4c7a1e\nkey-4c7a1e\n3\n");
 }
 
 #[test]
 fn several_files_get_the_numbers_from_100_on_and_no_other_descriptor_is_inherited() {
     let aws = served();
     let files = ["--as-file", "G=prod/tls:cert", "--as-file", "H=prod/tls:empty"];
-    let sandbox = with_file(&aws, "printf '%s\\n' \"$F\" \"$G\" \"$H\" | sort; cat \"$G\" \"$H\"").args(files);
+    let sandbox =
+        with_file(&aws, "printf '%s\\n' \"$F\" \"$G\" \"$H\" | sort; cat \"$G\" \"$H\"").args(files).prints_values();
     let paths = "/proc/self/fd/100\n/proc/self/fd/101\n/proc/self/fd/102\n";
-    sandbox.run().launched_silently().printed(format!("{paths}the certificate"));
+    sandbox.run().launched_silently().printed(format!("{paths}certificate-4c7a1e"));
     assert_eq!(aws.calls().len(), 1);
     let sandbox = sandbox.command(["ls", "-1", "/proc/self/fd"]);
     let numbers = |run: Outcome| run.launched_silently().stdout().lines().map(str::to_owned).collect::<BTreeSet<_>>();
@@ -52,8 +54,8 @@ fn a_descriptor_that_is_already_open_is_left_alone_and_the_files_own_is_at_its_s
     let aws = served();
     let script = "cat /proc/self/fd/100; printf '%s ' \"$F\"; cat <&101; cat \"$F\"";
     let sandbox = with_file(&aws, "").command(["bash", "-c", script]).file("taken", "taken ");
-    let run = sandbox.through(["bash", "-c", "exec 100<taken; exec \"$@\"", "bash"]).run();
-    run.launched_silently().printed("taken /proc/self/fd/101 the key\nthe key\n");
+    let run = sandbox.through(["bash", "-c", "exec 100<taken; exec \"$@\"", "bash"]).prints_values().run();
+    run.launched_silently().printed("taken /proc/self/fd/101 key-4c7a1e\nkey-4c7a1e\n");
 }
 
 #[test]
@@ -66,8 +68,8 @@ fn it_cannot_be_written_shortened_or_grown_or_executed_without_such_a_mode() {
         truncate -s 0 \"$F\" 2>/dev/null && echo shortened
         truncate -s 99 \"$F\" 2>/dev/null && echo grown
         cat \"$F\"";
-    with_file(&aws, attempts).run().launched_silently().printed("the key\n");
-    declared(&aws, "mode: \"0600\"", attempts).launched_silently().printed("the key\n");
+    with_file(&aws, attempts).prints_values().run().launched_silently().printed("key-4c7a1e\n");
+    declared(&aws, "mode: \"0600\"", attempts).launched_silently().printed("key-4c7a1e\n");
     // F_SEAL_SEAL, SHRINK, GROW and WRITE, and F_SEAL_EXEC where the kernel has it.
     let script = "import fcntl, os; seals = fcntl.fcntl(os.open(os.environ['F'], os.O_RDONLY), 1034)
 has_exec = tuple(int(part) for part in os.uname().release.split('.')[:2]) >= (6, 3)
@@ -114,7 +116,7 @@ fn a_value_arrives_byte_for_byte() {
     for (secret, value) in [
         (Secret::binary(bytes.clone()), bytes),
         (Secret::text(&text), text.clone().into_bytes()),
-        (Secret::bare(""), Vec::new()),
+        (Secret::text(""), Vec::new()),
     ] {
         let aws = Aws::start().secret("x", secret);
         let sandbox = Sandbox::new().aws(&aws).args(["--as-file", "F=x"]).script("cat \"$F\"").prints_values();
@@ -126,25 +128,25 @@ fn a_value_arrives_byte_for_byte() {
 
 #[test]
 fn literals_defaults_and_encodings_serve_files_too() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"code":"aGkK"}"#));
+    let aws = Aws::start().secret("x", Secret::text(r#"{"code":"aGktNGM3YTFlCg=="}"#));
     let declaration = "files:\n\
         \x20 - { value: \"plain\\n\", env: A }\n\
         \x20 - { from: \"x:nope\", default: \"default\\n\", env: B }\n\
         \x20 - { from: \"x:code\", decode: base64, env: C }\n\
         \x20 - { from: \"x:nope\", optional: true, env: D }\n";
     let sandbox = Sandbox::new().aws(&aws).declaration(declaration);
-    let run = sandbox.script("cat \"$A\" \"$B\" \"$C\"; echo ${D-none}").run();
-    run.launched_silently().printed("plain\ndefault\nhi\nnone\n");
+    let run = sandbox.script("cat \"$A\" \"$B\" \"$C\"; echo ${D-none}").prints_values().run();
+    run.launched_silently().printed("plain\ndefault\nhi-4c7a1e\nnone\n");
 }
 
 #[test]
 fn a_file_covers_the_variable_of_an_earlier_layer_unless_it_is_optional_and_absent() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"from the file"}"#));
-    for (key, printed) in [("k", "from the file"), ("nope", "plain")] {
+    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"file-4c7a1e"}"#));
+    for (key, printed) in [("k", "file-4c7a1e"), ("nope", "plain")] {
         let file = format!("files:\n  - {{ from: \"x:{key}\", optional: true, env: A }}\n");
         let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "env:\n  A: { value: plain }\n").file("b.yaml", &file);
         let script = "if test -f \"$A\"; then cat \"$A\"; else printf %s \"$A\"; fi";
-        sandbox.args(["-f", "a.yaml", "-f", "b.yaml"]).script(script).run().launched().printed(printed);
+        sandbox.args(["-f", "a.yaml", "-f", "b.yaml"]).script(script).prints_values().run().launched().printed(printed);
     }
 }
 

@@ -14,7 +14,7 @@ mod refused;
 
 /// The fake with the secret `prod/tls`.
 fn served() -> Aws {
-    Aws::start().secret("prod/tls", Secret::json(r#"{"key":"the key\n","cert":"the certificate","empty":""}"#))
+    Aws::start().secret("prod/tls", Secret::text(r#"{"key":"key-4c7a1e\n","cert":"certificate-4c7a1e","empty":""}"#))
 }
 
 /// A directory `out`, and on line 2 of the declaration a file in it. `-q`, since files on disk cause a warning.

@@ -25,10 +25,10 @@ fn is_in_memory(path: &Path) -> bool {
 #[test]
 fn the_file_is_there_and_stays_and_its_variable_holds_its_path() {
     let aws = served();
-    let sandbox = with_file(&aws, ", env: F").script("cat \"$F\"; printf %s \"$F\"");
+    let sandbox = with_file(&aws, ", env: F").script("cat \"$F\"; printf %s \"$F\"").prints_values();
     let path = sandbox.path("out/file");
-    sandbox.run().launched_silently().printed(format!("the key\n{}", path.display()));
-    assert_eq!(fs::read(&path).unwrap(), b"the key\n");
+    sandbox.run().launched_silently().printed(format!("key-4c7a1e\n{}", path.display()));
+    assert_eq!(fs::read(&path).unwrap(), b"key-4c7a1e\n");
     let without_env = with_file(&aws, "");
     let before = without_env.control().names();
     assert_eq!(without_env.run().launched_silently().names(), before);
@@ -82,7 +82,7 @@ fn owner_and_mode_are_set_before_the_first_byte_and_the_name_is_given_last() {
         at(&["\".file.", "O_CREAT", "O_EXCL", "0600"]),
         at(&["fchown("]),
         at(&["fchmod(", "0440"]),
-        at(&["write(", "the key"]),
+        at(&["write(", "key-4c7a1e"]),
         at(&["rename", "\"file\""]),
     ];
     assert!(order.is_sorted(), "{order:?} in\n{trace}");
@@ -96,7 +96,7 @@ fn a_file_that_is_there_is_replaced_and_not_written_into() {
     let sandbox = sandbox.file("out/.file.tmp", "x").file("out/.file.aaaaaaaa", "x");
     fs::hard_link(sandbox.path("out/file"), sandbox.path("old")).unwrap();
     sandbox.run().launched_silently();
-    assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"the key\n");
+    assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"key-4c7a1e\n");
     assert_eq!(access(&sandbox).2, 0o440);
     assert_eq!(fs::read(sandbox.path("old")).unwrap(), b"old content, longer than the new");
     assert_eq!(names(&sandbox), [".file.aaaaaaaa", ".file.tmp", "file"]);
@@ -153,17 +153,17 @@ fn on_tmpfs_there_is_no_warning() {
     let aws = served();
     let declaration = format!("files: [{{ from: \"prod/tls:key\", path: \"{}/file\" }}]\n", directory.0.display());
     Sandbox::new().aws(&aws).declaration(&declaration).run().launched_silently();
-    assert_eq!(fs::read(directory.0.join("file")).unwrap(), b"the key\n");
+    assert_eq!(fs::read(directory.0.join("file")).unwrap(), b"key-4c7a1e\n");
 }
 
 #[test]
 fn a_later_file_for_the_same_path_wins_and_the_earlier_is_not_fetched() {
-    let aws = Aws::start().secret("b", Secret::json(r#"{"k":"later"}"#));
+    let aws = Aws::start().secret("b", Secret::text(r#"{"k":"later-4c7a1e"}"#));
     let entry = |from: &str| format!("files: [{{ from: \"{from}:k\", path: file }}]\n");
     let sandbox = Sandbox::new().aws(&aws).args(["-q", "-f", "a.yaml", "-f", "b.yaml"]);
     let sandbox = sandbox.file("a.yaml", entry("a")).file("b.yaml", entry("b"));
     sandbox.run().launched_silently();
-    assert_eq!(fs::read(sandbox.path("file")).unwrap(), b"later");
+    assert_eq!(fs::read(sandbox.path("file")).unwrap(), b"later-4c7a1e");
     assert_eq!(aws.only_read().secret_id(), "b");
 }
 

@@ -16,8 +16,8 @@ fn the_command_is_the_same_process() {
     let run = sandbox(&aws).script("echo $$").run();
     run.launched().printed(format!("{}\n", run.pid));
     let Some(namespace) = pid_1() else { return };
-    let run = sandbox(&aws).through(namespace).script("echo $$ $A; exit 7").run();
-    run.ended(Status::Exit(7)).printed("1 v\n");
+    let run = sandbox(&aws).through(namespace).script("echo $$ $A; exit 7").prints_values().run();
+    run.ended(Status::Exit(7)).printed("1 v-4c7a1e\n");
 }
 
 #[test]

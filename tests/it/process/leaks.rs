@@ -104,13 +104,13 @@ fn no_log_of_the_sdk_and_no_verbose_line_holds_a_value() {
         sandbox.env("RUST_BACKTRACE", "full")
     };
     for secret in [
-        Secret::json(r#"{"k":"v"}"#).after([fault::internal_error()]),
+        Secret::text(r#"{"k":"v-4c7a1e"}"#).after([fault::internal_error()]),
         Secret::binary(format!(r#"{{"k":"{CANARY}"}}"#)),
     ] {
         let run = logging(&Aws::start().secret("x", secret)).resolve("A=x:k").run();
         run.launched_silently().has("RUST_LOG", "trace");
     }
-    let aws = served();
+    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e","m":"w-4c7a1e"}"#));
     for reference in ["A=x:nope", "A=x:$[*]", "A=x:k:AWSPENDING"] {
         logging(&aws).args(["-vv"]).resolve(reference).run().refused(78).says(["A", "x"]);
     }

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, served};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::pty::{erased, left, on_a_terminal, terminal};
 use crate::support::sandbox::{Sandbox, hanging, held, sandbox};
+use crate::support::watch;
 
 /// A service manager.
 struct Manager(UnixDatagram);
@@ -28,7 +30,7 @@ impl Manager {
         self.0.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut buffer = [0; 4096];
         let length = self.0.recv(&mut buffer).unwrap();
-        String::from_utf8(buffer[..length].to_vec()).unwrap()
+        text(&buffer[..length])
     }
 
     /// The messages that are there.
@@ -37,7 +39,7 @@ impl Manager {
         let mut buffer = [0; 4096];
         let next = || {
             let length = self.0.recv(&mut buffer).ok()?;
-            Some(String::from_utf8(buffer[..length].to_vec()).unwrap())
+            Some(text(&buffer[..length]))
         };
         std::iter::from_fn(next).collect()
     }
@@ -46,6 +48,13 @@ impl Manager {
     fn readiness(&self) -> Vec<String> {
         self.received().into_iter().filter(|message| !message.starts_with("STATUS=")).collect()
     }
+}
+
+/// The text of a message, which holds no value.
+fn text(message: &[u8]) -> String {
+    let text = String::from_utf8(message.to_vec()).unwrap();
+    assert_eq!(watch::found(&watch::test(), &text), None, "{text}");
+    text
 }
 
 /// Runs to the end, with an answer once the service manager is told of the wait, which follows the progress line. Returns that message.
@@ -59,6 +68,13 @@ fn slow(aws: &Aws, sandbox: Sandbox) -> (Outcome, String) {
     (run, told)
 }
 
+/// A fake that answers for the secret `y` and holds the answer for `x`, and a launch with both.
+fn half_held() -> (Aws, Sandbox) {
+    let aws = held().secret("y", Secret::text("y-4c7a1e"));
+    let sandbox = sandbox(&aws).resolve("B=y");
+    (aws, sandbox)
+}
+
 /// The time by which the service manager is to extend its timeout, in seconds.
 fn extension(told: &str) -> f64 {
     let (status, extension) = told.split_once("\nEXTEND_TIMEOUT_USEC=").unwrap();
@@ -68,8 +84,8 @@ fn extension(told: &str) -> f64 {
 
 #[test]
 fn a_terminal_is_told_what_is_awaited_and_the_line_is_erased_before_the_command_runs() {
-    let aws = held();
-    let (run, _) = slow(&aws, on_a_terminal(sandbox(&aws).script("echo started >&2").target_writes_stderr()));
+    let (aws, sandbox) = half_held();
+    let (run, _) = slow(&aws, on_a_terminal(sandbox.script("echo started >&2").target_writes_stderr()));
     run.launched();
     let tells = |line: &String| {
         line.starts_with("secrets-exec: note: waiting up to ") && line.ends_with("s for 1 answer") && line.len() < 80
@@ -113,8 +129,8 @@ fn quiet_json_a_terminal_that_erases_nothing_and_what_is_none_show_no_line() {
 
 #[test]
 fn systemd_is_told_what_is_awaited_and_given_the_time_until_the_deadline() {
-    let aws = held();
-    let (run, told) = slow(&aws, sandbox(&aws).args(["--timeout", "25s"]));
+    let (aws, launch) = half_held();
+    let (run, told) = slow(&aws, launch.args(["--timeout", "25s"]));
     assert!(run.launched().names().contains(&"NOTIFY_SOCKET".to_owned()));
     assert!(told.contains("secret x in us-east-1") && (1.0..=23.0).contains(&extension(&told)), "{told}");
     // That of both with `--wait`.

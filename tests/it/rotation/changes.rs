@@ -16,9 +16,10 @@ fn only_a_new_version_with_another_value_is_a_change() {
         let aws = served();
         let run = Rotating::start(rotating(&aws, "restart"));
         for (version, value) in polled {
-            run.rotate(&aws, version, value);
+            run.rotate(&aws, version, &format!("{value}-4c7a1e"));
         }
-        run.rotate(&aws, "v9", "last");
+        run.rotate(&aws, "v9", "last-4c7a1e");
+        let starts: Vec<_> = starts.iter().map(|start| format!("{start}-4c7a1e")).collect();
         assert_eq!(run.values(starts.len()), starts, "{what}");
         run.end();
     }
@@ -26,13 +27,13 @@ fn only_a_new_version_with_another_value_is_a_change() {
 
 #[test]
 fn several_secrets_that_change_together_are_one_change() {
-    let aws = served().secret("y", secret("w1", "one"));
+    let aws = served().secret("y", secret("w1", "one-4c7a1e"));
     let run = Rotating::start(rotating(&aws, "restart").resolve("B=y:k").arg("-v"));
-    aws.rotate("y", secret("w2", "two"));
-    run.rotate(&aws, "v2", "two");
-    assert_eq!(run.values(2), ["one", "two"]);
-    run.rotate(&aws, "v3", "last");
-    assert_eq!(run.values(3), ["one", "two", "last"]);
+    aws.rotate("y", secret("w2", "two-4c7a1e"));
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
+    run.rotate(&aws, "v3", "last-4c7a1e");
+    assert_eq!(run.values(3), ["one-4c7a1e", "two-4c7a1e", "last-4c7a1e"]);
     let outcome = run.end();
     outcome.says(["secret x has version v2 after v1: A", "secret y has version w2 after w1: B", "A and B changed"]);
 }
@@ -41,8 +42,8 @@ fn several_secrets_that_change_together_are_one_change() {
 fn a_change_that_reverts_within_the_splay_does_nothing() {
     let aws = served();
     let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--splay", "1000h"]));
-    run.rotate(&aws, "v2", "two");
-    run.rotate(&aws, "v1", "one");
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    run.rotate(&aws, "v1", "one-4c7a1e");
     assert_eq!(run.children(), [run.command(0)]);
     let outcome = run.end();
     outcome.says(["the values are again those that /bin/sh has"]);
@@ -85,8 +86,8 @@ fn the_agent_is_asked_again() {
     let aws = served();
     let sandbox = sandbox::sandbox(&aws).arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", TOKEN);
     let run = Rotating::start(polled_on_request(sandbox.script(SLEEPER), "restart"));
-    run.rotate(&aws, "v2", "two");
-    assert_eq!(run.values(2), ["one", "two"]);
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
     run.end();
     assert!(aws.reads().is_empty());
 }

@@ -25,7 +25,7 @@ files:
 ";
 
 fn served() -> Aws {
-    rotating::served().secret("z", secret("u1", "one"))
+    rotating::served().secret("z", secret("u1", "one-4c7a1e"))
 }
 
 fn sandbox(aws: &Aws, mode: &str) -> Sandbox {
@@ -53,13 +53,13 @@ fn leaves_none(run: Rotating, status: i32) -> Outcome {
 fn files_and_variables_have_the_new_values_at_the_new_start_and_no_copy_is_left() {
     let aws = served();
     let run = Rotating::start(sandbox(&aws, "restart"));
-    run.rotate(&aws, "v2", "two");
-    assert_eq!(run.awaits(2)[1][1], "two");
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    assert_eq!(run.awaits(2)[1][1], "two-4c7a1e");
     // An optional entry comes and goes with its secret.
-    aws.rotate("y", secret("w1", "there"));
+    aws.rotate("y", secret("w1", "there-4c7a1e"));
     run.poll(&aws);
-    assert_eq!(run.awaits(3)[2][3], "[there]");
-    assert_eq!(run.text("optional"), "there");
+    assert_eq!(run.awaits(3)[2][3], "[there-4c7a1e]");
+    assert_eq!(run.text("optional"), "there-4c7a1e");
     aws.delete("y");
     run.poll(&aws);
     assert_eq!(run.awaits(4)[3][3], "[]");
@@ -80,7 +80,7 @@ fn the_files_are_removed_at_every_end() {
     leaves_none(Rotating::start(sandbox(&aws, "restart").script("echo start >> record; exit 4")), 4);
     // For a change.
     let run = Rotating::start(sandbox(&aws, "exit"));
-    run.rotate(&aws, "v2", "two");
+    run.rotate(&aws, "v2", "two-4c7a1e");
     leaves_none(run, 75);
     // At a first start that fails.
     let sandbox = sandbox(&aws, "restart").file("file", "before").executable("app", "#!/no/such/interpreter\n");
@@ -95,7 +95,7 @@ fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
     let aws = served();
     let run = Rotating::start(sandbox(&aws, "restart").executable("app", &reader).command(["./app"]));
     let run = Rotating { sandbox: run.sandbox.executable("app", "#!/no/such/interpreter\n"), ..run };
-    run.rotate(&aws, "v2", "two");
+    run.rotate(&aws, "v2", "two-4c7a1e");
     let says = ["./app was stopped for new values, and cannot be started again: file changed", "error: ./app"];
     leaves_none(run, 126).says(says);
 }
@@ -106,7 +106,7 @@ fn a_command_whose_file_is_gone_is_not_stopped() {
     let reader = format!("#!/bin/sh\n{READER}\n");
     let run = Rotating::start(sandbox(&aws, "restart").executable("app", &reader).command(["./app"]));
     fs::remove_file(run.sandbox.path("app")).unwrap();
-    run.rotate(&aws, "v2", "two");
+    run.rotate(&aws, "v2", "two-4c7a1e");
     run.end().says(["a poll failed, and ./app keeps its values: ./app"]);
 }
 
@@ -130,10 +130,10 @@ fn a_file_that_cannot_be_written_leaves_the_command_as_it_is_until_it_can() {
         let file = run.sandbox.path("file");
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
-        run.rotate(&aws, "v2", "two");
+        run.rotate(&aws, "v2", "two-4c7a1e");
         fs::remove_dir(&file).unwrap();
         run.poll(&aws);
-        assert_eq!(run.awaits(2)[1][..2], [word, "two"]);
+        assert_eq!(run.awaits(2)[1][..2], [word, "two-4c7a1e"]);
         run.end().says(["a poll failed, and /bin/sh keeps its values", "directory"]);
     }
 }
@@ -145,14 +145,14 @@ fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
     let open = fs::File::open(run.sandbox.path("file")).unwrap();
     let before = open.metadata().unwrap().ino();
     // A variable of a running command cannot change.
-    aws.rotate("z", secret("u2", "two"));
+    aws.rotate("z", secret("u2", "two-4c7a1e"));
     run.poll(&aws);
-    for (at, (version, value)) in [("v2", "two"), ("v3", "three")].into_iter().enumerate() {
+    for (at, (version, value)) in [("v2", "two-4c7a1e"), ("v3", "three-4c7a1e")].into_iter().enumerate() {
         run.rotate(&aws, version, value);
         assert_eq!(run.awaits(at + 2)[at + 1], ["hup", value]);
     }
     // The old file is whole to a process that has it open, and has no name any more.
-    assert_eq!(std::io::read_to_string(&open).unwrap(), "one");
+    assert_eq!(std::io::read_to_string(&open).unwrap(), "one-4c7a1e");
     assert_eq!(open.metadata().unwrap().nlink(), 0);
     assert_ne!(fs::metadata(run.sandbox.path("file")).unwrap().ino(), before);
     let outcome = run.end();
@@ -163,7 +163,7 @@ fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
 fn a_command_that_the_signal_ends_is_a_warning_with_a_remedy() {
     let aws = served();
     let run = Rotating::start(sandbox(&aws, "signal=HUP").script("echo start >> record; exec sleep 1000"));
-    aws.rotate("x", secret("v2", "two"));
+    aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
     let outcome = run.running.wait();
     outcome.ended(Status::Exit(129));

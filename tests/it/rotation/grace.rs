@@ -23,7 +23,7 @@ fn stubborn(aws: &Aws, mode: &str) -> Sandbox {
 /// Starts it, and rotates until the command has got the stop signal.
 fn stopping(aws: &Aws, sandbox: Sandbox) -> Rotating {
     let run = Rotating::start(sandbox);
-    aws.rotate("x", secret("v2", "two"));
+    aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
     run.awaits(2);
     run
@@ -66,7 +66,7 @@ fn what_does_not_end_in_the_grace_period_is_killed_before_the_next_start() {
         let second = "[ -e record ] && { [ -e /proc/$(sed -n '1s/ready //p' record) ]; exit $?; }";
         let sandbox = rotating(&aws, "restart").args(["--grace", "100ms"]).case(what);
         let run = Rotating::start(sandbox.command(["/bin/sh", "-c", &format!("{second}; {script}"), "sh", python]));
-        aws.rotate("x", secret("v2", "two"));
+        aws.rotate("x", secret("v2", "two-4c7a1e"));
         run.request();
         let outcome = run.running.wait();
         outcome
@@ -112,7 +112,7 @@ fn term_before_a_change_is_not_undone_by_a_restart() {
         let run = Rotating::start(stubborn(&aws, mode).arg("-v"));
         run.running.signal(Signal::SIGTERM);
         run.awaits(2);
-        run.rotate(&aws, "v2", "two");
+        run.rotate(&aws, "v2", "two-4c7a1e");
         run.recorded(&["ready", "15", "64"]).says(["secret x has version v2 after v1"]);
     }
 }
@@ -133,7 +133,7 @@ fn a_stopped_command_is_continued_for_the_stop_signal() {
         let children = fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
         fs::read_to_string(format!("/proc/{}/stat", children.trim())).is_ok_and(|stat| stat.contains(") T "))
     });
-    aws.rotate("x", secret("v2", "two"));
+    aws.rotate("x", secret("v2", "two-4c7a1e"));
     kill(supervisor, Signal::SIGUSR2).unwrap();
     run.running.wait().ended(Status::Exit(4));
     assert!(record::lines(&run.sandbox).contains(&"15".to_owned()));

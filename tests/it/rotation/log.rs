@@ -19,7 +19,7 @@ fn rotated(options: &[&str], mode: &str) -> Outcome {
     let sandbox = rotating(&aws, mode).args(options).command(record::until_term());
     let sandbox = sandbox.declaration("files:\n  - { from: 'x:k', path: file }\n");
     let run = Rotating::start(sandbox);
-    aws.rotate("x", secret("v2", "two"));
+    aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
     run.awaits(2);
     if mode == "exit" {
@@ -102,10 +102,10 @@ fn a_failed_poll_is_one_warning_and_its_end_one_note() {
 
 #[test]
 fn two_changes_within_the_splay_are_each_reported_once() {
-    let aws = served().secret("y", secret("w1", "one"));
+    let aws = served().secret("y", secret("w1", "one-4c7a1e"));
     let run = Rotating::start(rotating(&aws, "restart").args(JSON).resolve("B=y:k").args(["--splay", "1000h"]));
-    run.rotate(&aws, "v2", "two");
-    aws.rotate("y", secret("w2", "two"));
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    aws.rotate("y", secret("w2", "two-4c7a1e"));
     run.poll(&aws);
     let outcome = run.end();
     let events = outcome.events();

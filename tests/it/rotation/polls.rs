@@ -21,8 +21,8 @@ fn it_polls_by_itself_again_and_again() {
     let run = Rotating::start(sandbox.script(SLEEPER));
     // That of the launch, that at a random moment of the first interval, and the next.
     aws.await_calls(2);
-    aws.rotate("x", secret("v2", "two"));
-    assert_eq!(run.values(2), ["one", "two"]);
+    aws.rotate("x", secret("v2", "two-4c7a1e"));
+    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
     run.end();
 }
 
@@ -31,7 +31,7 @@ fn polls_that_are_asked_for_are_a_second_apart_and_none_is_lost() {
     let aws = served();
     let begun = Instant::now();
     let run = Rotating::start(rotating(&aws, "restart"));
-    aws.rotate("x", secret("v1", "one").held());
+    aws.rotate("x", secret("v1", "one-4c7a1e").held());
     run.request();
     aws.await_calls(2);
     // That poll may be older than the change that these requests are about.
@@ -82,8 +82,8 @@ fn failed_polls_are_one_warning_and_their_end_is_one_line() {
         aws.recover("GetSecretValue");
         run.poll(&aws);
     }
-    run.rotate(&aws, "v2", "two");
-    assert_eq!(run.values(2), ["one", "two"]);
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
     let outcome = run.end();
     let count = |text| outcome.stderr().matches(text).count();
     let failed = "warning: a poll failed, and /bin/sh keeps its values";
@@ -148,9 +148,9 @@ fn polls_take_nothing_from_the_cache_and_do_without_one_whose_directory_is_gone(
         if is_gone {
             fs::remove_dir_all(cache.path()).unwrap();
         }
-        aws.rotate("x", secret("v2", "two"));
+        aws.rotate("x", secret("v2", "two-4c7a1e"));
         run.request();
-        assert_eq!(run.values(2), ["one", "two"]);
+        assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
         run.end();
     }
 }

@@ -78,7 +78,7 @@ fn a_program_that_cannot_be_executed_has_the_status_and_the_reason_of_a_launch()
         sandbox.run().refused(126).says([reason]);
     }
     let sandbox = sandbox(&aws).executable("script", "echo $A $1; exit 4\n").command(["./script", "one"]);
-    sandbox.run().ended(Status::Exit(4)).printed("v one\n");
+    sandbox.prints_values().run().ended(Status::Exit(4)).printed("v-4c7a1e one\n");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn no_launch_outlives_secrets_exec() {
     // While it waits at the gate.
     let aws = rotating::served();
     let run = Rotating::start(rotating::rotating(&aws, "restart").args(["--splay", "1000h"]));
-    run.rotate(&aws, "v2", "two");
+    run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.children().len(), 2);
     run.running.ends_by(Signal::SIGKILL);
 }

@@ -11,9 +11,9 @@ use crate::support::rotating::{Rotating, rotating, secret, served};
 fn the_old_command_has_ended_before_the_new_one_starts_whose_status_is_ours() {
     let aws = served();
     let script = "trap 'sleep 0.2; echo ended >> record; exit' TERM; echo start $A $$ >> record; \
-                  [ $A = two ] && exit 7; sleep 1000 & wait";
+                  [ $A = two-4c7a1e ] && exit 7; sleep 1000 & wait";
     let run = Rotating::start(rotating(&aws, "restart").script(script));
-    run.rotate(&aws, "v2", "two");
+    run.rotate(&aws, "v2", "two-4c7a1e");
     let lines: Vec<_> = run.awaits(3).into_iter().map(|words| words[0].clone()).collect();
     assert_eq!(lines, ["start", "ended", "start"]);
     assert!(!Path::new("/proc").join(run.command(0)).exists());
@@ -28,7 +28,7 @@ fn with_exit_a_change_ends_the_run_with_75_after_the_stop_signal_and_nothing_is_
     let script = "trap 'echo usr1 >> record; exit 3' USR1; sleep 1000 & echo start $A $! >> record; wait";
     let run = Rotating::start(rotating(&aws, "exit").args(["--stop-signal", "USR1"]).script(script));
     let child = run.command(0);
-    run.rotate(&aws, "v2", "two");
+    run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.awaits(2)[1], ["usr1"]);
     let outcome = run.running.wait();
     outcome
@@ -44,13 +44,13 @@ fn values_that_cannot_be_used_leave_the_old_command_running() {
     let names = ["B", "C", "D", "E", "F", "G", "H", "I", "J"];
     let sandbox = names.iter().fold(rotating(&aws, "restart"), |sandbox, name| sandbox.resolve(&format!("{name}=x:k")));
     let run = Rotating::start(sandbox.prepared_by("ulimit -s 4096; exec \"$@\""));
-    for value in ["a\\u0000b", &"x".repeat(131_072)] {
+    for value in ["a\\u0000b-4c7a1e", &"x".repeat(131_072)] {
         run.rotate(&aws, "v2", value);
     }
-    run.rotate(&aws, "v1", "one");
+    run.rotate(&aws, "v1", "one-4c7a1e");
     run.rotate(&aws, "v2", &"x".repeat(120_000));
-    run.rotate(&aws, "v3", "last");
-    assert_eq!(run.values(2), ["one", "last"]);
+    run.rotate(&aws, "v3", "last-4c7a1e");
+    assert_eq!(run.values(2), ["one-4c7a1e", "last-4c7a1e"]);
     let outcome = run.end();
     outcome.says(["a poll failed, and /bin/sh keeps its values", "NUL", "A (--env, x:k)"]);
 }
@@ -70,7 +70,7 @@ fn ten_restarts_leave_files_in_memory_to_the_command_alone_and_no_descriptor_thr
     };
     let mut first = 0;
     for at in 1..=10 {
-        let value = format!("value-{at}");
+        let value = format!("value-4c7a1e-{at}");
         aws.rotate("x", secret(["v1", "v2"][at % 2], &value));
         run.request();
         let lines = run.awaits(at + 1);

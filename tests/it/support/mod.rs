@@ -22,6 +22,7 @@
 //! - [`rows`]: the rows of a table at the same time.
 //! - [`shared`]: a fixture that many tests share, made by the first of them.
 //! - [`skip`]: reports of tests that this machine cannot run.
+//! - [`watch`]: the values that a test serves, which no output may show.
 
 pub mod aws;
 pub mod cache;
@@ -44,4 +45,5 @@ pub mod shared;
 pub mod skip;
 pub mod terminal;
 pub mod tls;
+pub mod watch;
 pub mod wire;

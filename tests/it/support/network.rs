@@ -9,7 +9,7 @@ use std::thread;
 use nix::libc;
 
 use crate::support::sandbox::Sandbox;
-use crate::support::skip;
+use crate::support::{skip, watch};
 
 /// Loopback, and a link `near` whose other end drops every packet; 192.0.2.9 and 2001:db8::9 are on that side.
 const LINKS: &str = "\
@@ -42,8 +42,7 @@ pub fn alone(test: impl FnOnce() + Send) {
     };
     // A namespace belongs to a thread, and is inherited by the threads and processes that it starts.
     thread::scope(|scope| {
-        // `skip` takes the name of the test from the thread.
-        let named = thread::Builder::new().name(thread::current().name().unwrap_or("a test").to_owned());
+        let named = thread::Builder::new().name(watch::test());
         named.spawn_scoped(scope, inside).unwrap().join().unwrap_or_else(|panic| resume_unwind(panic))
     });
 }

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use nix::unistd::Pid;
 
 use crate::support::sandbox::CANARY;
+use crate::support::watch;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -27,7 +28,7 @@ impl From<ExitStatus> for Status {
 }
 
 /// The output that one run may have.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Expectations {
     /// The sentence of a table's row, which every failed assertion shows.
     pub case: String,
@@ -35,8 +36,14 @@ pub struct Expectations {
     pub prints_values: bool,
     /// The target writes to standard error.
     pub target_writes_stderr: bool,
-    /// Secret values that hold no canary.
-    pub never_said: Vec<String>,
+    /// The test, whose values no output may show.
+    pub test: String,
+}
+
+impl Default for Expectations {
+    fn default() -> Self {
+        Self { case: String::new(), prints_values: false, target_writes_stderr: false, test: watch::test() }
+    }
 }
 
 pub struct Outcome {
@@ -54,12 +61,11 @@ impl Outcome {
         assert_ne!(self.status, Status::TimedOut, "too slow: {self}");
         let stderr = self.stderr();
         assert!(!stderr.contains("this is a bug"), "a panic: {self}");
-        for value in expectations.never_said.iter().map(String::as_str) {
-            assert!(!stderr.contains(value), "a value on stderr: {self}");
-        }
+        assert_eq!(watch::found(&expectations.test, &stderr), None, "a value on stderr: {self}");
         assert!(!stderr.contains(CANARY), "the canary is on stderr: {self}");
         if !expectations.prints_values {
             assert!(!self.stdout().contains(CANARY), "the canary is on stdout: {self}");
+            assert_eq!(watch::found(&expectations.test, &self.stdout()), None, "a value on stdout: {self}");
         }
         if !expectations.target_writes_stderr {
             for line in stderr.lines() {

@@ -22,12 +22,12 @@ pub struct Rotating {
 
 /// A version of the secret `x`.
 pub fn secret(version: &'static str, value: &str) -> Secret {
-    Secret::json(&format!(r#"{{"k":"{value}"}}"#)).with_id(version)
+    Secret::text(&format!(r#"{{"k":"{value}"}}"#)).with_id(version)
 }
 
-/// A service whose secret `x` has the version `v1` with the value `one`.
+/// A service whose secret `x` has the version `v1` with the value `one-4c7a1e`.
 pub fn served() -> Aws {
-    Aws::start().secret("x", secret("v1", "one"))
+    Aws::start().secret("x", secret("v1", "one-4c7a1e"))
 }
 
 /// A run of [`SLEEPER`] with the key `k` of the secret `x` in `A`.

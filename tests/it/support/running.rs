@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
@@ -100,6 +100,16 @@ impl Running {
         match pipe.recv_timeout(self.limit) {
             Ok(output) => output,
             Err(_) => panic!("something still holds the output of {} open", self.pid),
+        }
+    }
+}
+
+/// Kills the process group of a run that was not awaited, or whose test has failed.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if thread::panicking() || matches!(self.ended.try_recv(), Err(TryRecvError::Empty)) {
+            // It may be gone.
+            let _ = killpg(self.pid, Signal::SIGKILL);
         }
     }
 }

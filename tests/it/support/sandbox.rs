@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use crate::support::aws::Aws;
@@ -18,8 +19,9 @@ use crate::support::connection::Connection;
 use crate::support::directory::Directory;
 use crate::support::outcome::{Expectations, Outcome};
 use crate::support::running::Running;
+use crate::support::watch;
 
-/// A text that every served secret holds; a run that prints it fails.
+/// A text in every credential, and in secrets that a fault shows; a run that prints it fails.
 pub const CANARY: &str = "cAnArY-7f3a9c51";
 
 /// The secret access key of the sandbox, which holds the canary.
@@ -29,6 +31,9 @@ pub const ACCESS_SECRET: &str = "cAnArY-7f3a9c51/access";
 pub fn program() -> PathBuf {
     std::env::var_os("SECRETS_EXEC_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_secrets-exec").into(), PathBuf::from)
 }
+
+/// The file of [`Sandbox::spawn_copy`].
+const COPY: &str = "secrets-exec-copy";
 
 /// A command that prints its environment as the kernel holds it.
 const SHOW_ENVIRONMENT: [&str; 2] = ["/bin/cat", "/proc/self/environ"];
@@ -40,7 +45,7 @@ pub fn repository_file(name: &str) -> String {
 
 /// A fake like [`served`](super::aws::served) that answers when it is released.
 pub fn held() -> Aws {
-    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#).held())
+    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held())
 }
 
 /// A fake that never answers for the secret `x`.
@@ -65,6 +70,8 @@ pub struct Sandbox {
     connection: Cell<Option<Connection>>,
     limit: Duration,
     expectations: Expectations,
+    /// The texts that the test wrote into files.
+    written: Vec<u8>,
 }
 
 impl Sandbox {
@@ -89,12 +96,13 @@ impl Sandbox {
             connection: Cell::default(),
             limit: Duration::from_secs(60),
             expectations: Expectations::default(),
+            written: Vec::new(),
         }
     }
 
     /// Points every AWS client at `aws`, with a region and credentials.
     pub fn aws(self, aws: &Aws) -> Self {
-        self.endpoint(&aws.endpoint()).region("us-east-1").keys().watch(aws.bare_values())
+        self.endpoint(&aws.endpoint()).region("us-east-1").keys()
     }
 
     pub fn endpoint(self, url: &str) -> Self {
@@ -107,7 +115,6 @@ impl Sandbox {
 
     /// Serves `secrets`, a JSON document, by `--local`, which prints one line on standard error.
     pub fn local(self, secrets: &str) -> Self {
-        assert!(secrets.contains(CANARY), "a local file without a canary");
         self.file("local.json", secrets).args(["--local", "local.json"])
     }
 
@@ -117,7 +124,8 @@ impl Sandbox {
     }
 
     /// Writes a file below the working directory.
-    pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+    pub fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.written.extend([name.as_bytes(), content.as_ref()].concat());
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
@@ -126,7 +134,8 @@ impl Sandbox {
     }
 
     /// Writes an executable file below the working directory.
-    pub fn executable(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+    pub fn executable(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.written.extend([name.as_bytes(), content.as_ref()].concat());
         let draft = self.directory.path().join("draft");
         fs::write(&draft, content).unwrap();
         let path = self.path(name);
@@ -141,7 +150,8 @@ impl Sandbox {
     }
 
     /// Writes a file below the home directory.
-    pub fn home_file(self, name: &str, content: &str) -> Self {
+    pub fn home_file(mut self, name: &str, content: &str) -> Self {
+        self.written.extend([name, content].concat().into_bytes());
         let path = self.home().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
@@ -235,12 +245,6 @@ impl Sandbox {
         self
     }
 
-    /// Adds secret values that standard error must not hold.
-    pub fn watch(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
-        self.expectations.never_said.extend(secrets);
-        self
-    }
-
     /// Names the row of a table, for the messages of failed assertions.
     pub fn case(mut self, sentence: impl Into<String>) -> Self {
         self.expectations.case = sentence.into();
@@ -257,7 +261,7 @@ impl Sandbox {
 
     /// Starts a copy of the program that every user may execute.
     pub fn spawn_copy(&self) -> Running {
-        let copy = self.path("secrets-exec-copy");
+        let copy = self.path(COPY);
         copy_elsewhere(&program(), &copy);
         self.start(&self.line(Some(copy.as_os_str())))
     }
@@ -280,6 +284,13 @@ impl Sandbox {
         line
     }
 
+    /// The file of `--local`, if there is one.
+    fn local_file(&self) -> Option<&OsString> {
+        let option = self.options.iter().position(|option| option == "--local");
+        let given = option.and_then(|at| self.options.get(at + 1));
+        given.or_else(|| self.environment.get(OsStr::new("SECRETS_EXEC_LOCAL")))
+    }
+
     fn start(&self, line: &[OsString]) -> Running {
         let mut command = Command::new(&line[0]);
         command
@@ -294,12 +305,30 @@ impl Sandbox {
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if let Some(path) = self.local_file().map(|name| self.path(name)).filter(|path| path.is_file()) {
+            watch::local_file(&String::from_utf8_lossy(&fs::read(path).unwrap()));
+        }
         if let Some(connection) = self.connection.take() {
             connection.prepare(&mut command);
         }
         let mut expectations = self.expectations.clone();
         expectations.prints_values |= self.command == SHOW_ENVIRONMENT;
         Running::start(command, self.stdin.clone(), self.limit, expectations)
+    }
+}
+
+/// Asserts that no file holds a value, but for those that the test itself names.
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        let words =
+            [&self.wrapper, &self.options, &self.command].into_iter().flatten().chain(self.environment.values());
+        let mut named = String::from_utf8_lossy(&self.written).into_owned() + COPY;
+        words.for_each(|word| named.push_str(&word.to_string_lossy()));
+        let leaked = watch::leaked(&self.expectations.test, self.directory.path(), &|name| named.contains(name));
+        assert_eq!(leaked, None, "{}: a value in a file that the test does not name", self.expectations.case);
     }
 }
 

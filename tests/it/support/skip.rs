@@ -1,9 +1,11 @@
 //! Reports tests that this machine cannot run.
 
+use std::env;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::{env, thread};
+
+use super::watch;
 
 /// Reports the calling test as skipped, on standard error, past the capture of the test harness, and in target/skipped.txt, which `make
 /// test` prints.
@@ -11,8 +13,7 @@ use std::{env, thread};
 /// # Panics
 /// Where CI is set: everything can be installed there.
 pub fn skipped(reason: &str) {
-    // libtest names a test's thread after the test.
-    let test = thread::current().name().unwrap_or("a test").to_owned();
+    let test = watch::test();
     let reason: Vec<&str> = reason.split_whitespace().collect();
     let line = format!("{test}: {}\n", reason.join(" "));
     assert!(env::var_os("CI").is_none(), "CI skips no test: {line}");

@@ -10,8 +10,8 @@ use std::time::Duration;
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::json;
 
-use crate::support::sandbox::CANARY;
 use crate::support::tls::Acceptor;
+use crate::support::watch;
 
 /// The steps of one connection, which is closed after the last.
 pub type Script = Vec<Step>;
@@ -164,7 +164,8 @@ impl Read for Io {
 
 /// The body of GetSecretValue's answer for the secret `x`, whose key `k` has this value.
 pub fn body(value: &str) -> String {
-    let secret = json!({ "zz_canary": CANARY, "k": value });
+    let secret = json!({ "k": value });
+    watch::secret(&secret.to_string());
     let body = json!({
         "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf",
         "Name": "x",

@@ -10,7 +10,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::cache::CacheDirectory;
 use crate::support::connection::{Client, Connection, MAX_LENGTH, connect_from, load, load_as};
 use crate::support::outcome::{Outcome, Status};
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::Sandbox;
 use crate::support::skip::skipped;
 
 const DECLARATION: &str = "credentials:\n  app.service: { tok: \"x:k\", other: \"y:k\" }\n";
@@ -22,12 +22,11 @@ fn asking(aws: &Aws, declaration: &str) -> Sandbox {
 
 /// A run without AWS, which is announced on standard error unless `-q` is given.
 fn local(secrets: &str, declaration: &str) -> Sandbox {
-    let secrets = secrets.replacen('{', &format!(r#"{{"canary":"{CANARY}","#), 1);
-    Sandbox::new().arg("credential").local(&secrets).arg("-q").declaration(declaration).bare()
+    Sandbox::new().arg("credential").local(secrets).arg("-q").declaration(declaration).bare()
 }
 
 fn served() -> Aws {
-    Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)).secret("y", Secret::json(r#"{"k":"w"}"#))
+    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#)).secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#))
 }
 
 /// Asks for a credential of a unit, and returns what it got.
@@ -59,11 +58,11 @@ fn the_unit_gets_the_value_of_its_credential_by_one_request_and_nothing_else_is_
     let others = "env: { A: \"${UNSET}/x\" }\nenv-from: [y]\nfiles: [{ from: y, env: F }]\n";
     let rotation = "defaults: { on-rotation: signal=HUP, poll-interval: 1m }\n";
     let sandbox = asking(&aws, &format!("{rotation}{others}{DECLARATION}"));
-    assert_eq!(asked(sandbox, "app.service", "tok"), b"v");
+    assert_eq!(asked(sandbox, "app.service", "tok"), b"v-4c7a1e");
     assert_eq!(aws.only_read().secret_id(), "x");
     // And a launch passes over credentials.
     let declaration = format!("env: {{ A: \"x:k\" }}\n{}", DECLARATION.replace("y:k", "${UNSET}/y:k"));
-    Sandbox::new().aws(&aws).declaration(&declaration).run().launched_silently().has("A", "v");
+    Sandbox::new().aws(&aws).declaration(&declaration).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), 2);
 }
 
@@ -72,11 +71,11 @@ fn a_value_is_sent_byte_for_byte_and_may_have_a_template_a_default_and_base64() 
     let declaration = "secrets: { x: x, y: y }\ncredentials:\n  app.service:\n    both: { template: \"{{ x.k }}:{{ y.k }}\" }\n    \
                        absent: { from: \"x:nope\", default: \"d\" }\n    decoded: { from: \"x:e\", decode: base64 }\n    \
                        text: \"x:lines\"\n    bytes: bytes\n    empty: \"x:empty\"\n";
-    let secrets = r#"{ "x": { "k": "v", "e": "AP8=", "lines": "two\nlines\n", "empty": "" }, "y": { "k": "w" }, "bytes": { "$binary": "AP/+Cg==" } }"#;
+    let secrets = r#"{ "x": { "k": "v-4c7a1e", "e": "AP8tNGM3YTFl", "lines": "two\nlines\n", "empty": "" }, "y": { "k": "w-4c7a1e" }, "bytes": { "$binary": "AP/+Cg==" } }"#;
     for (name, value) in [
-        ("both", &b"v:w"[..]),
+        ("both", &b"v-4c7a1e:w-4c7a1e"[..]),
         ("absent", b"d"),
-        ("decoded", b"\0\xff"),
+        ("decoded", b"\0\xff-4c7a1e"),
         ("text", b"two\nlines\n"),
         ("bytes", b"\0\xff\xfe\n"),
         ("empty", b""),
@@ -89,9 +88,9 @@ fn a_value_is_sent_byte_for_byte_and_may_have_a_template_a_default_and_base64() 
 fn a_units_own_name_beats_every_pattern() {
     let declaration =
         "credentials:\n  \"*.service\": { tok: \"y:k\", only: \"y:k\" }\n  app@1.service: { tok: \"x:k\" }\n";
-    let secrets = r#"{ "x": { "k": "exact" }, "y": { "k": "pattern" } }"#;
-    assert_eq!(asked(local(secrets, declaration), "app@1.service", "tok"), b"exact");
-    assert_eq!(asked(local(secrets, declaration), "app@2.service", "tok"), b"pattern");
+    let secrets = r#"{ "x": { "k": "exact-4c7a1e" }, "y": { "k": "pattern-4c7a1e" } }"#;
+    assert_eq!(asked(local(secrets, declaration), "app@1.service", "tok"), b"exact-4c7a1e");
+    assert_eq!(asked(local(secrets, declaration), "app@2.service", "tok"), b"pattern-4c7a1e");
     // The pattern adds nothing to it.
     refused(local(secrets, declaration), "app@1.service", "only", 78).says(["app@1.service", "only", "lists tok"]);
     let declaration = "credentials:\n  \"*\": { tok: \"x:k\" }\n  app.service: {}\n";
@@ -111,10 +110,11 @@ fn two_patterns_that_match_are_an_error_that_names_both() {
 fn a_later_file_overrides_a_credential_and_adds_others() {
     let first = "secrets: { s: x }\ncredentials:\n  app.service: { tok: nowhere, kept: \"s:k\" }\n";
     let second = "credentials:\n  app.service: { tok: \"x:k\" }\n";
-    let secrets = r#"{ "x": { "k": "v" } }"#;
+    let secrets = r#"{ "x": { "k": "v-4c7a1e" } }"#;
     for name in ["tok", "kept"] {
         let sandbox = local(secrets, "").file("one.yaml", first).file("two.yaml", second);
-        assert_eq!(asked(sandbox.args(["-f", "one.yaml", "-f", "two.yaml"]), "app.service", name), b"v", "{name}");
+        let sandbox = sandbox.args(["-f", "one.yaml", "-f", "two.yaml"]);
+        assert_eq!(asked(sandbox, "app.service", name), b"v-4c7a1e", "{name}");
     }
 }
 
@@ -162,7 +162,7 @@ fn where_output_and_error_are_the_connection_nothing_is_written_but_the_value() 
     let (mut client, connection) = load("app.service", "tok");
     let sandbox = asking(&aws, DECLARATION).arg("-vv");
     let running = sandbox.connected(connection.everywhere()).spawn();
-    assert_eq!(client.read(), b"v");
+    assert_eq!(client.read(), b"v-4c7a1e");
     running.wait().launched();
     let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
     let declared = |declaration: &str| asking(&aws, declaration);
@@ -197,7 +197,7 @@ fn a_signal_while_it_resolves_refuses_before_it_ends_the_process() {
 #[test]
 fn a_client_that_hangs_up_or_never_reads_is_given_up() {
     for (format, fact) in [("text", "closed the connection"), ("json", "\"status\":75")] {
-        let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#).held());
+        let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
         let (client, connection) = load("app.service", "tok");
         let sandbox = asking(&aws, DECLARATION).args(["--timeout", "10m", "--log-format", format]);
         let running = sandbox.connected(connection).spawn();
@@ -219,7 +219,7 @@ fn a_value_may_have_the_length_of_a_credential_and_no_byte_more() {
     let run = refused(local(&secrets(MAX_LENGTH + 1), DECLARATION), "app.service", "tok", 78);
     run.says(["app.service/tok", "1048577 bytes", "1048576"]);
     let check = |length| {
-        let secrets = secrets(length).replacen('{', &format!(r#"{{ "canary": "{CANARY}", "y": {{ "k": "w" }}, "#), 1);
+        let secrets = secrets(length).replacen('{', r#"{ "y": { "k": "w-4c7a1e" }, "#, 1);
         Sandbox::new().args(["check", "-q"]).local(&secrets).declaration(DECLARATION).bare().run()
     };
     check(MAX_LENGTH).launched();
@@ -270,7 +270,7 @@ fn standard_input_is_no_declaration_and_there_are_no_entries_on_its_command_line
 
 #[test]
 fn check_and_policy_include_credentials() {
-    let aws = Aws::start().secret("x", Secret::json(r#"{"k":"v"}"#)).secret("y", Secret::failing(fault::denied("y")));
+    let aws = served().secret("y", Secret::failing(fault::denied("y")));
     let run = Sandbox::new().arg("check").aws(&aws).declaration(DECLARATION).bare().run();
     run.ended(Status::Exit(77)).says(["app.service/other (secrets-exec.yaml:2, y:k)"]);
     assert!(run.stdout().contains("app.service/tok") && run.stdout().contains("x:k"), "{run}");
@@ -284,7 +284,7 @@ fn the_cache_answers_a_credential_while_aws_is_down() {
     let cache = CacheDirectory::new();
     let caching = |aws: &Aws| cache.with(asking(aws, DECLARATION), &[]).env("AWS_MAX_ATTEMPTS", "1");
     let aws = served();
-    assert_eq!(asked(caching(&aws), "app.service", "tok"), b"v");
+    assert_eq!(asked(caching(&aws), "app.service", "tok"), b"v-4c7a1e");
     let aws = aws.fails("GetSecretValue", fault::unavailable());
     let (mut client, connection) = load("app.service", "tok");
     let sandbox = caching(&aws);
@@ -292,7 +292,7 @@ fn the_cache_answers_a_credential_while_aws_is_down() {
     let received = client.read();
     let run = running.wait();
     run.launched().says(["warning: ", "answers of the cache are used: secret x"]);
-    assert_eq!(received, b"v");
+    assert_eq!(received, b"v-4c7a1e");
 }
 
 #[test]

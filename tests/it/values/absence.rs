@@ -8,7 +8,7 @@ use crate::support::sandbox::CANARY;
 
 #[test]
 fn an_absent_value_has_its_default_or_is_not_set_or_is_an_error() {
-    let aws = Aws::start().secret("prod/db", Secret::json(r#"{"host":"db.internal","none":null,"empty":""}"#));
+    let aws = Aws::start().secret("prod/db", Secret::text(r#"{"host":"db.internal","none":null,"empty":""}"#));
     for (what, reference) in [
         ("a key", "prod/db:nope"),
         ("a path", "prod/db:$.a[0].b"),

@@ -7,9 +7,9 @@ use crate::support::aws::secret::{CURRENT_ID, Secret};
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 
-/// Launches `env-from: [{ from: prod/app, SETTINGS }]` over the object, which also has a key with the canary.
+/// Launches `env-from: [{ from: prod/app, SETTINGS }]` over the object, in which `~` is `-4c7a1e`.
 fn expand(object: &str, settings: &str) -> Outcome {
-    let aws = Aws::start().secret("prod/app", Secret::json(object));
+    let aws = Aws::start().secret("prod/app", Secret::text(&object.replace('~', "-4c7a1e")));
     let sandbox = declared(&aws, &format!("env-from:\n  - {{ from: prod/app{settings} }}\n"));
     sandbox.case(format!("{object} {settings}")).run()
 }
@@ -22,18 +22,22 @@ fn argument(id: &str, secret: Secret, argument: &str) -> Outcome {
 #[test]
 fn keys_become_variables_as_the_settings_say() {
     for (object, settings, variables) in [
-        (r#"{"host":"h","api-Key.v2":"k","_x":"u","straße":"s"}"#, "", "HOST=h API_KEY_V2=k _X=u STRA_E=s -host"),
-        (r#"{"key":"v"}"#, ", prefix: Stripe_", "Stripe_KEY=v -KEY"),
-        (r#"{"apiKey":"k","a-b":"v"}"#, ", case: keep, prefix: p_", "p_apiKey=k p_a_b=v"),
-        (r#"{"a":"1","b":"2","A":"3"}"#, ", only: [a]", "A=1 -B -ZZ_CANARY"),
-        (r#"{"a":"1","b":"2"}"#, ", except: [b, not-there]", "A=1 -B"),
-        (r#"{"a":"1","b":"2"}"#, ", only: [a, b], except: [b]", "A=1 -B"),
-        (r#"{"api_key":"k"}"#, ", prefix: STRIPE_, rename: { api_key: Key }", "STRIPE_Key=k -STRIPE_API_KEY"),
-        (r#"{"a-b":"1","a.b":"2"}"#, ", rename: { a.b: OTHER }", "A_B=1 OTHER=2"),
-        (r#"{"1st":"x"}"#, ", prefix: P", "P1ST=x"),
-        (r#"{"none":null,"a":"1"}"#, "", "A=1 -NONE"),
-        (r#"{"a":"first","a":"last"}"#, "", "A=last"),
-        ("{}", ", except: [zz_canary]", "-ZZ_CANARY"),
+        (
+            r#"{"host":"h~","api-Key.v2":"k~","_x":"u~","straße":"s~"}"#,
+            "",
+            "HOST=h~ API_KEY_V2=k~ _X=u~ STRA_E=s~ -host",
+        ),
+        (r#"{"key":"v~"}"#, ", prefix: Stripe_", "Stripe_KEY=v~ -KEY"),
+        (r#"{"apiKey":"k~","a-b":"v~"}"#, ", case: keep, prefix: p_", "p_apiKey=k~ p_a_b=v~"),
+        (r#"{"a":"1~","b":"2~","A":"3~"}"#, ", only: [a]", "A=1~ -B"),
+        (r#"{"a":"1~","b":"2~"}"#, ", except: [b, not-there]", "A=1~ -B"),
+        (r#"{"a":"1~","b":"2~"}"#, ", only: [a, b], except: [b]", "A=1~ -B"),
+        (r#"{"api_key":"k~"}"#, ", prefix: STRIPE_, rename: { api_key: Key }", "STRIPE_Key=k~ -STRIPE_API_KEY"),
+        (r#"{"a-b":"1~","a.b":"2~"}"#, ", rename: { a.b: OTHER }", "A_B=1~ OTHER=2~"),
+        (r#"{"1st":"x~"}"#, ", prefix: P", "P1ST=x~"),
+        (r#"{"none":null,"a":"1~"}"#, "", "A=1~ -NONE"),
+        (r#"{"a":"first~","a":"last~"}"#, "", "A=last~"),
+        ("{}", ", except: [gone]", "-GONE"),
         (
             r#"{"port":5432,"price":1.10,"zero":-0,"on":true,"empty":""}"#,
             "",
@@ -47,21 +51,22 @@ fn keys_become_variables_as_the_settings_say() {
 
 #[test]
 fn nothing_but_the_keys_is_added() {
-    let aws = Aws::start().secret("prod/app", Secret::json(r#"{"host":"h"}"#));
+    let aws = Aws::start().secret("prod/app", Secret::text(r#"{"host":"h-4c7a1e"}"#));
     let sandbox = Sandbox::new().aws(&aws).args(["--env-from", "prod/app"]);
     let mut names = sandbox.control().names();
-    names.extend(["HOST".to_owned(), "ZZ_CANARY".to_owned()]);
+    names.push("HOST".to_owned());
     names.sort_unstable();
     assert_eq!(sandbox.run().launched_silently().names(), names);
 }
 
 #[test]
 fn texts_are_neither_trimmed_nor_escaped_nor_read_again() {
-    let object = r#"{"html":"<a href=\"x\">&amp;</a>","lines":"\n one\\n \r\n\n","equals":"a=b==c",
-        "json":"{\"x\": 1}","dollar":"$HOME `id` $(id)","unicode":"пароль \ud83d\udd11"}"#;
+    let object = r#"{"html":"<a href=\"x\">&amp;</a>","lines":"\n one\\n \r\n\n","equals":"a=b==c=4c7a1e",
+        "json":"{\"x\": 1.25}","dollar":"$HOME `id` $(id)","unicode":"пароль \ud83d\udd11"}"#;
     let run = expand(object, "");
     run.launched_silently().has("HTML", "<a href=\"x\">&amp;</a>").has("LINES", "\n one\\n \r\n\n");
-    run.has("EQUALS", "a=b==c").has("JSON", "{\"x\": 1}").has("DOLLAR", "$HOME `id` $(id)").has("UNICODE", "пароль 🔑");
+    run.has("EQUALS", "a=b==c=4c7a1e").has("JSON", "{\"x\": 1.25}");
+    run.has("DOLLAR", "$HOME `id` $(id)").has("UNICODE", "пароль 🔑");
 }
 
 #[test]
@@ -74,20 +79,20 @@ fn the_only_key_of_an_object_keeps_its_text() {
 
 #[test]
 fn what_the_argument_names_gives_the_keys() {
-    let nested = r#"{"db":{"host":"h","pool":{"max":10}},"a":"1"}"#;
-    let old = Secret::json(r#"{"k":"new"}"#).previous(Secret::json(r#"{"k":"old"}"#));
-    let (key, binary) = (Secret::json(r#"{"k":"v"}"#), Secret::binary(format!(r#"{{"k":"{CANARY}"}}"#)));
+    let nested = r#"{"db":{"host":"h-4c7a1e","pool":{"max":10}},"a":"1-4c7a1e"}"#;
+    let old = Secret::text(r#"{"k":"new-4c7a1e"}"#).previous(Secret::text(r#"{"k":"old-4c7a1e"}"#));
+    let (key, binary) = (Secret::text(r#"{"k":"v-4c7a1e"}"#), Secret::binary(format!(r#"{{"k":"{CANARY}"}}"#)));
     for (id, secret, option, variables) in [
-        ("prod/app", key.clone(), "Stripe_=prod/app", "Stripe_K=v -K"),
-        ("prod/app", Secret::json(nested), "DB_=prod/app:db", r#"DB_HOST=h DB_POOL={"max":10} -DB_A"#),
-        ("prod/app", Secret::json(nested), "prod/app:$.db.pool", "MAX=10"),
-        ("prod/app", old, "OLD_=prod/app::AWSPREVIOUS", "OLD_K=old"),
+        ("prod/app", key.clone(), "Stripe_=prod/app", "Stripe_K=v~ -K"),
+        ("prod/app", Secret::text(nested), "DB_=prod/app:db", r#"DB_HOST=h~ DB_POOL={"max":10} -DB_A"#),
+        ("prod/app", Secret::text(nested), "prod/app:$.db.pool", "MAX=10"),
+        ("prod/app", old, "OLD_=prod/app::AWSPREVIOUS", "OLD_K=old~"),
         ("bytes", binary, "bytes", &format!("K={CANARY}")),
-        ("A=b=", key.clone(), "=A=b=", "K=v"),
+        ("A=b=", key.clone(), "=A=b=", "K=v~"),
         // What is no name before an equals sign belongs to the id.
-        ("prod/a=b", key.clone(), "prod/a=b", "K=v"),
-        ("1X=app", key.clone(), "1X=app", "K=v"),
-        ("a-b=c", key, "a-b=c", "K=v"),
+        ("prod/a=b", key.clone(), "prod/a=b", "K=v~"),
+        ("1X=app", key.clone(), "1X=app", "K=v~"),
+        ("a-b=c", key, "a-b=c", "K=v~"),
     ] {
         sets(argument(id, secret, option).launched_silently(), variables);
     }
@@ -95,29 +100,29 @@ fn what_the_argument_names_gives_the_keys() {
 
 #[test]
 fn whole_secrets_their_aliases_and_single_keys_share_one_request() {
-    let aws = Aws::start().secret("prod/app", Secret::json(r#"{"a":"1","b":"2"}"#));
+    let aws = Aws::start().secret("prod/app", Secret::text(r#"{"a":"1-4c7a1e","b":"2-4c7a1e"}"#));
     let sandbox = declared(&aws, "secrets: { app: prod/app }\nenv-from: [app]\n").args(["--env-from", "P_=prod/app"]);
-    sets(sandbox.resolve("X=prod/app:a").run().launched(), "X=1 P_B=2 B=2");
+    sets(sandbox.resolve("X=prod/app:a").run().launched(), "X=1~ P_B=2~ B=2~");
     assert_eq!(aws.calls().len(), 1);
 }
 
 #[test]
 fn a_key_that_makes_no_variable_is_an_error_that_names_it() {
     for (object, settings, facts) in [
-        (r#"{"api_key":"k"}"#, ", only: [api_kye]", &["\"api_kye\"", "did you mean \"api_key\"?"][..]),
+        (r#"{"api_key":"k~"}"#, ", only: [api_kye]", &["\"api_kye\"", "did you mean \"api_key\"?"][..]),
         (r#"{"none":null}"#, ", only: [none]", &["none", "null"]),
-        (r#"{"a":"1"}"#, ", rename: { nope: X }", &["\"nope\", which `rename` names"]),
-        (r#"{"1st":"x"}"#, "", &["1st", "prefix"]),
-        (r#"{"":"x"}"#, "", &["\"\""]),
-        (r#"{"a-b":"1","a.b":"2"}"#, "", &["\"a-b\"", "\"a.b\"", "A_B"]),
-        (r#"{"a":"1","b":"2"}"#, ", prefix: P_, rename: { b: A }", &["\"a\"", "\"b\"", "P_A"]),
-        (r#"{"k":"a\u0000"}"#, "", &["K (", "base64"]),
-        (r#"{"1st":"x","path":"x","a-b":"1","a.b":"2","n":null}"#, ", except: [gone]", &["1st", "PATH", "A_B"]),
+        (r#"{"a":"1~"}"#, ", rename: { nope: X }", &["\"nope\", which `rename` names"]),
+        (r#"{"1st":"x~"}"#, "", &["1st", "prefix"]),
+        (r#"{"":"x~"}"#, "", &["\"\""]),
+        (r#"{"a-b":"1~","a.b":"2~"}"#, "", &["\"a-b\"", "\"a.b\"", "A_B"]),
+        (r#"{"a":"1~","b":"2~"}"#, ", prefix: P_, rename: { b: A }", &["\"a\"", "\"b\"", "P_A"]),
+        (r#"{"k":"a~\u0000"}"#, "", &["K (", "base64"]),
+        (r#"{"1st":"x~","path":"x~","a-b":"1~","a.b":"2~","n":null}"#, ", except: [gone]", &["1st", "PATH", "A_B"]),
     ] {
         expand(object, settings).refused(78).says(["secrets-exec.yaml:2", "prod/app"]).says(facts.iter().copied());
     }
     for prefix in ["1X", "A-", "\"A B\"", "é"] {
-        let run = expand(r#"{"k":"v"}"#, &format!(", prefix: {prefix}"));
+        let run = expand(r#"{"k":"v~"}"#, &format!(", prefix: {prefix}"));
         run.refused(78).says(["secrets-exec.yaml:2", prefix.trim_matches('"')]);
     }
 }
@@ -129,11 +134,11 @@ fn what_is_no_object_is_an_error_that_names_what_it_is() {
         (Secret::text(&format!("plain {CANARY}")), "prod/app", 78, "JSON"),
         (Secret::text(&format!(r#"["{CANARY}"]"#)), "prod/app", 78, "is an array, not an object"),
         (Secret::text(&format!(r#""{CANARY}""#)), "prod/app", 78, "string"),
-        (Secret::bare("1234567890"), "prod/app", 78, "number"),
-        (Secret::json(r#"{"list":[1]}"#), "prod/app:list", 78, "array"),
+        (Secret::text("1234567890"), "prod/app", 78, "number"),
+        (Secret::text(r#"{"list":[1]}"#), "prod/app:list", 78, "array"),
         (Secret::text(&nested), "prod/app:text", 78, "string"),
-        (Secret::json("{}"), "prod/app:db", 78, "db"),
-        (Secret::json("{}"), "prod/ap", 78, "--env-from"),
+        (Secret::text("{}"), "prod/app:db", 78, "db"),
+        (Secret::text("{}"), "prod/ap", 78, "--env-from"),
         (Secret::failing(fault::denied("prod/app")), "prod/app", 77, "denied"),
     ] {
         argument("prod/app", secret, reference).refused(status).says([reference.split(':').next().unwrap(), fact]);
@@ -142,7 +147,7 @@ fn what_is_no_object_is_an_error_that_names_what_it_is() {
 
 #[test]
 fn verbose_tells_where_each_variable_came_from() {
-    let aws = Aws::start().secret("prod/app", Secret::json(r#"{"host":"h"}"#));
+    let aws = Aws::start().secret("prod/app", Secret::text(r#"{"host":"h-4c7a1e"}"#));
     let run = Sandbox::new().aws(&aws).args(["-v", "--env-from", "prod/app"]).run();
-    run.launched().says(["HOST", "ZZ_CANARY", "prod/app", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
+    run.launched().says(["HOST", "prod/app", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
 }

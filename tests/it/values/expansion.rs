@@ -9,7 +9,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::sandbox::Sandbox;
 
 fn served(id: &str) -> Aws {
-    Aws::start().secret(id, Secret::json(r#"{"host":"db.internal","${STAGE}":"literal"}"#))
+    Aws::start().secret(id, Secret::text(r#"{"host":"db.internal","${STAGE}":"literal-4c7a1e"}"#))
 }
 
 /// A sandbox with these variables, as `NAME=VALUE` separated by blanks.
@@ -52,7 +52,7 @@ fn a_variable_stands_in_a_name() {
     let aws = served("prod/db");
     let sandbox = inheriting(&aws, "STAGE=prod").args(["--unset", "STAGE"]).resolve("A=${STAGE}/db:host");
     sandbox.run().launched().has("A", "db.internal").lacks("STAGE");
-    inheriting(&aws, "STAGE=host").resolve("A=prod/db:$['${STAGE}']").run().launched().has("A", "literal");
+    inheriting(&aws, "STAGE=host").resolve("A=prod/db:$['${STAGE}']").run().launched().has("A", "literal-4c7a1e");
 }
 
 #[test]

@@ -10,12 +10,12 @@ use crate::support::aws::{Aws, Version};
 use crate::support::sandbox::{CANARY, Sandbox};
 
 fn served() -> Aws {
-    let current = || Secret::json(r#"{"user":"app","password":"p=1","a.b":"dotted","$k":"dollar"}"#);
-    let secret = || current().previous(Secret::json(r#"{"user":"app","password":"old"}"#));
+    let current = || Secret::text(r#"{"user":"app-4c7a1e","password":"p=4c7a1e","a.b":"dot-4c7a","$k":"dollar=1"}"#);
+    let secret = || current().previous(Secret::text(r#"{"user":"app-4c7a1e","password":"old-4c7a1e"}"#));
     let aws = Aws::start().secret(ARN, secret()).secret("prod/db", secret());
-    let aws = aws.secret("prod/token", Secret::bare("0123456789abc"));
-    let aws = aws.parameter("/app/plain", &[Version::bare("old"), Version::bare("plain")]);
-    aws.parameter("/app/key", &[Version::json(r#"{"k":"new"}"#)])
+    let aws = aws.secret("prod/token", Secret::text("0123456789abc"));
+    let aws = aws.parameter("/app/plain", &[Version::text("old-4c7a1e"), Version::text("plain-4c7a1e")]);
+    aws.parameter("/app/key", &[Version::text(r#"{"k":"new-4c7a1e"}"#)])
 }
 
 /// A launch that inherits `DB_URL` with this value and resolves every variable that begins with `DB_`.
@@ -29,31 +29,31 @@ fn a_reference_is_replaced_by_what_it_names() {
     let (user, password) = (of_db("SecretString:user"), of_db("SecretString:password"));
     let token = "{{resolve:secretsmanager:prod/token}}";
     for (value, resolved) in [
-        (&*format!("{ARN}:password"), "p=1"),
-        (&format!("{ARN}:password::"), "p=1"),
-        (&format!("{ARN}:password:AWSPREVIOUS:"), "old"),
-        (&format!("{ARN}:password::{PREVIOUS_ID}"), "old"),
-        (&format!("{ARN}:password:AWSCURRENT:{CURRENT_ID}"), "p=1"),
+        (&*format!("{ARN}:password"), "p=4c7a1e"),
+        (&format!("{ARN}:password::"), "p=4c7a1e"),
+        (&format!("{ARN}:password:AWSPREVIOUS:"), "old-4c7a1e"),
+        (&format!("{ARN}:password::{PREVIOUS_ID}"), "old-4c7a1e"),
+        (&format!("{ARN}:password:AWSCURRENT:{CURRENT_ID}"), "p=4c7a1e"),
         (token, "0123456789abc"),
         ("{{resolve:secretsmanager:prod/token:SecretString}}", "0123456789abc"),
         ("{{resolve:secretsmanager:prod/token:SecretString:::}}", "0123456789abc"),
-        (&password, "p=1"),
-        (&of_db("SecretString:password:AWSPREVIOUS"), "old"),
-        (&of_db(&format!("SecretString:password::{PREVIOUS_ID}")), "old"),
-        (&of_db(&format!(":password::{PREVIOUS_ID}")), "old"),
-        (&format!("{{{{resolve:secretsmanager:{ARN}:SecretString:password::}}}}"), "p=1"),
+        (&password, "p=4c7a1e"),
+        (&of_db("SecretString:password:AWSPREVIOUS"), "old-4c7a1e"),
+        (&of_db(&format!("SecretString:password::{PREVIOUS_ID}")), "old-4c7a1e"),
+        (&of_db(&format!(":password::{PREVIOUS_ID}")), "old-4c7a1e"),
+        (&format!("{{{{resolve:secretsmanager:{ARN}:SecretString:password::}}}}"), "p=4c7a1e"),
         // Keys are taken literally.
-        (&of_db("SecretString:a.b"), "dotted"),
-        (&of_db("SecretString:$k"), "dollar"),
-        (&format!("{user}{user}"), "appapp"),
+        (&of_db("SecretString:a.b"), "dot-4c7a"),
+        (&of_db("SecretString:$k"), "dollar=1"),
+        (&format!("{user}{user}"), "app-4c7a1eapp-4c7a1e"),
         (
             &format!("postgres://{user}:{password}@db/app?x={{y}}&t={token}}}}}="),
-            "postgres://app:p=1@db/app?x={y}&t=0123456789abc}}=",
+            "postgres://app-4c7a1e:p=4c7a1e@db/app?x={y}&t=0123456789abc}}=",
         ),
-        ("arn:aws:ssm:us-east-1:123456789012:parameter/app/key:k", "new"),
-        ("x{{resolve:ssm:/app/plain}}", "xplain"),
-        ("{{resolve:ssm-secure:/app/plain:1}}", "old"),
-        ("{{resolve:ssm-secure:arn:aws:ssm:us-east-1:123456789012:parameter/app/plain:1}}", "old"),
+        ("arn:aws:ssm:us-east-1:123456789012:parameter/app/key:k", "new-4c7a1e"),
+        ("x{{resolve:ssm:/app/plain}}", "xplain-4c7a1e"),
+        ("{{resolve:ssm-secure:/app/plain:1}}", "old-4c7a1e"),
+        ("{{resolve:ssm-secure:arn:aws:ssm:us-east-1:123456789012:parameter/app/plain:1}}", "old-4c7a1e"),
     ] {
         let aws = served();
         with(&aws, value).run().launched_silently().has("DB_URL", resolved);
@@ -69,7 +69,7 @@ fn several_globs_choose_variables() {
     let aws = served();
     let sandbox = with(&aws, "{{resolve:secretsmanager:prod/token}}").env("KEY", format!("{ARN}:user"));
     let run = sandbox.env("OTHER", ARN).args(["--resolve-env", "K?Y"]).run();
-    run.launched_silently().has("DB_URL", "0123456789abc").has("KEY", "app").has("OTHER", ARN);
+    run.launched_silently().has("DB_URL", "0123456789abc").has("KEY", "app-4c7a1e").has("OTHER", ARN);
 }
 
 #[test]
@@ -131,9 +131,9 @@ fn what_a_secret_holds_is_not_resolved_again() {
 
 #[test]
 fn the_region_of_an_arn_is_where_it_is_read() {
-    let aws = Aws::start().secret(&ARN.replace("us-east-1", "eu-west-1"), Secret::json(r#"{"k":"v"}"#));
+    let aws = Aws::start().secret(&ARN.replace("us-east-1", "eu-west-1"), Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let value = format!("{}:k", ARN.replace("us-east-1", "eu-west-1"));
-    with(&aws, &value).run().launched_silently().has("DB_URL", "v");
+    with(&aws, &value).run().launched_silently().has("DB_URL", "v-4c7a1e");
     assert!(aws.only_read().header("authorization").unwrap().contains("/eu-west-1/"));
 }
 
@@ -173,11 +173,11 @@ fn a_key_that_is_not_there_is_told() {
 
 #[test]
 fn a_local_file_has_parameters_too() {
-    let secrets = format!(r#"{{"zz":"{CANARY}","prod/db":{{"k":"v"}},"ssm:/app/key":"parameter"}}"#);
+    let secrets = r#"{"prod/db":{"k":"v-4c7a1e"},"ssm:/app/key":"p-4c7a1e"}"#;
     let value =
         "{{resolve:ssm:/app/key}} {{resolve:ssm-secure:/app/key}} {{resolve:secretsmanager:prod/db:SecretString:k}}";
-    let run = Sandbox::new().local(&secrets).env("A", value).args(["--resolve-env", "A"]).run();
-    run.launched().has("A", "parameter parameter v");
+    let run = Sandbox::new().local(secrets).env("A", value).args(["--resolve-env", "A"]).run();
+    run.launched().has("A", "p-4c7a1e p-4c7a1e v-4c7a1e");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn it_wins_over_files_and_the_command_line_wins_over_it() {
     assert_eq!(aws.only_read().secret_id(), "prod/token");
     let aws = served();
     let sandbox = with(&aws, "{{resolve:secretsmanager:prod/token}}").resolve("DB_URL=prod/db:user");
-    sandbox.run().launched_silently().has("DB_URL", "app");
+    sandbox.run().launched_silently().has("DB_URL", "app-4c7a1e");
     assert_eq!(aws.only_read().secret_id(), "prod/db");
 }
 
@@ -197,7 +197,7 @@ fn it_wins_over_files_and_the_command_line_wins_over_it() {
 fn it_shares_its_requests_with_other_references() {
     let aws = served();
     let sandbox = with(&aws, "{{resolve:secretsmanager:prod/db:SecretString:user}}").resolve("A=prod/db:password");
-    sandbox.run().launched_silently().has("DB_URL", "app").has("A", "p=1");
+    sandbox.run().launched_silently().has("DB_URL", "app-4c7a1e").has("A", "p=4c7a1e");
     assert_eq!(aws.calls().len(), 1);
 }
 
@@ -219,5 +219,5 @@ fn a_variable_that_matches_is_resolved_with_keep_existing_too() {
     let aws = served();
     let run =
         with(&aws, &format!("{ARN}:user")).env("A", "kept").resolve("A=prod/db:user").arg("--keep-existing").run();
-    run.launched_silently().has("DB_URL", "app").has("A", "kept");
+    run.launched_silently().has("DB_URL", "app-4c7a1e").has("A", "kept");
 }

@@ -11,26 +11,27 @@ use crate::support::sandbox::{CANARY, Sandbox};
 
 pub const AWKWARD: &str = "p@ss:w/rd#?%&+ é";
 const DB: &str = r#"{
-    "host": "db.internal", "port": 5432, "user": "app", "password": "p@ss:w/rd#?%&+ é", "ssl": true, "debug": false,
-    "version": 1.10, "ratio": 1.5, "zero": -0, "big": 12345678901234567890, "huge": 1e400,
-    "wide": 123456789012345678901234567890123456789012345, "hosts": ["a", "b"], "ports": [1, 2.0, 3.10, true],
-    "mixed": [1, null], "empty": "", "none": null, "lines": " a\n", "tricky": "{{ 7 * 7 }} ${HOME} {% raw %}",
-    "inner": {"z": 1, "a": [1.10, -0, true, null, "</é\""], "$serde_json::private::Number": "12"},
-    "config": "{\"k\": {\"v\": 2.50}, \"n\": null}", "base64": "cMOp\n", "binary": "AP8=",
-    "a-b": "1", "a.b": "2", "items": "3", "1": "4", "": "5"
+    "host": "db.internal", "port": 5432, "user": "app-4c7a1e", "password": "p@ss:w/rd#?%&+ é", "ssl": true,
+    "debug": false, "version": 1.10, "ratio": 1.5, "zero": -0, "big": 12345678901234567890, "huge": 1e400,
+    "wide": 123456789012345678901234567890123456789012345, "hosts": ["a-4c7a1e", "b-4c7a1e"],
+    "ports": [1, 2.0, 3.10, true], "mixed": [1, null], "empty": "", "none": null, "lines": " a-4c7a1e\n",
+    "tricky": "{{ 7 * 7 }} ${HOME} {% raw %}", "config": "{\"k\": {\"v\": 2.50}, \"n\": null}",
+    "inner": {"z": 1, "a": [1.10, -0, true, null, "</é\"-4c7a1e"], "$serde_json::private::Number": "123456789"},
+    "base64": "cMOpLTRjN2E=\n", "binary": "AP8tNGM3YTE=", "inner-4c7a1e": {},
+    "a-b": 1, "a.b": 2, "items": 3, "1": 4, "": 5
 }"#;
 
 /// The secrets of the aliases that [`launch`] declares, but for `gone`.
 pub fn served() -> Aws {
-    let (older, broken) = (Secret::json(r#"{"host":"old.internal"}"#), format!(r#"{{"host": "{CANARY}""#));
+    let (older, broken) = (Secret::text(r#"{"host":"old.internal"}"#), format!(r#"{{"host": "{CANARY}""#));
     Aws::start()
-        .secret("prod/db", Secret::json(DB).previous(older))
-        .secret("prod/plain", Secret::bare(AWKWARD))
-        .secret("prod/number", Secret::bare("007"))
-        .secret("prod/list", Secret::bare("[1, 2]"))
-        .secret("prod/word", Secret::bare("null"))
-        .secret("prod/quoted", Secret::bare("\"quoted\"\n"))
-        .secret("prod/sel", Secret::json(r#"{"who":"nobody","inner":"inner"}"#))
+        .secret("prod/db", Secret::text(DB).previous(older))
+        .secret("prod/plain", Secret::text(AWKWARD))
+        .secret("prod/number", Secret::text("0071000000"))
+        .secret("prod/list", Secret::text("[1, 2]"))
+        .secret("prod/word", Secret::text("null"))
+        .secret("prod/quoted", Secret::text("\"quoted-4c7a1e\"\n"))
+        .secret("prod/sel", Secret::text(r#"{"who":"nobody-4c7a1e","inner":"inner-4c7a1e"}"#))
         .secret("prod/bytes", Secret::binary(format!(r#"{{"k":"{CANARY}"}}"#)))
         .secret("prod/octets", Secret::binary(*b"\xff\xfe\x01\x02\x03\x04\x05\x06"))
         .secret("prod/broken", Secret::text(&broken))
@@ -64,7 +65,7 @@ fn print<T: AsRef<str>, U: AsRef<str>>(rows: &[(T, U)]) {
 fn a_value_prints_as_it_does_without_a_template() {
     let keys = [
         ("password", AWKWARD),
-        ("lines", " a\n"),
+        ("lines", " a-4c7a1e\n"),
         ("empty", ""),
         ("port", "5432"),
         ("version", "1.10"),
@@ -75,19 +76,20 @@ fn a_value_prints_as_it_does_without_a_template() {
         ("wide", "123456789012345678901234567890123456789012345"),
         ("ssl", "true"),
         ("debug", "false"),
-        ("hosts", r#"["a","b"]"#),
+        ("hosts", r#"["a-4c7a1e","b-4c7a1e"]"#),
         ("ports", "[1,2.0,3.10,true]"),
         ("tricky", "{{ 7 * 7 }} ${HOME} {% raw %}"),
-        ("inner", r#"{"z":1,"a":[1.10,-0,true,null,"</é\""],"$serde_json::private::Number":"12"}"#),
+        ("inner", r#"{"z":1,"a":[1.10,-0,true,null,"</é\"-4c7a1e"],"$serde_json::private::Number":"123456789"}"#),
     ];
     print(&keys.map(|(key, text)| (format!("{{{{ db.{key} }}}}|{{{{ db['{key}'] }}}}"), format!("{text}|{text}"))));
     print(&[
         ("{{ db['a-b'] }}{{ db['a.b'] }}{{ db.items }}{{ db['1'] }}{{ db[''] }}", "12345"),
-        ("{{ plain }}{{ number }}{{ list }}{{ word }}{{ quoted }}", &format!("{AWKWARD}007[1, 2]null\"quoted\"\n")),
-        ("{{ sel }}", r#"{"zz_canary":"cAnArY-7f3a9c51","who":"nobody","inner":"inner"}"#),
+        ("{{ plain }}{{ number }}", &format!("{AWKWARD}0071000000")),
+        ("{{ list }}{{ word }}{{ quoted }}", "[1, 2]null\"quoted-4c7a1e\"\n"),
+        ("{{ sel }}", r#"{"who":"nobody-4c7a1e","inner":"inner-4c7a1e"}"#),
         ("{{ bytes.k }}", CANARY),
         ("a\n{{ db.port }}\n", "a\n5432\n"),
-        ("{{ db.lines }}\n\n", " a\n\n\n"),
+        ("{{ db.lines }}\n\n", " a-4c7a1e\n\n\n"),
         ("$HOME $HOME} ${NOPE:-x}", "$HOME $HOME} ${NOPE:-x}"),
         ("{{ '<&\"' }}{% autoescape true %}{{ db.password }}{% endautoescape %}", &format!("<&\"{AWKWARD}")),
         ("{{ env.HOST }}:{{ env['HOST'] | upper }}{{ env.HOST[:2] }}<{{ env.EMPTY }}>", "h.internal:H.INTERNALh.<>"),
@@ -99,45 +101,45 @@ fn a_value_prints_as_it_does_without_a_template() {
 #[test]
 fn a_value_prints_alike_through_operators_filters_and_loops() {
     let password = "p%40ss%3Aw%2Frd%23%3F%25%26%2B%20%C3%A9";
-    let inner = r#"{"z":1,"a":[1.10,-0,true,null,"</é\""],"$serde_json::private::Number":"12"}"#;
+    let inner = r#"{"z":1,"a":[1.10,-0,true,null,"</é\"-4c7a1e"],"$serde_json::private::Number":"123456789"}"#;
     print(&[
         ("{{ 'v=' ~ db.version ~ db.inner.z }}", "v=1.101"),
-        ("{{ db.hosts ~ db.inner }}", &format!(r#"["a","b"]{inner}"#)),
-        ("{{ '' ~ [db.hosts, db.version] }}", r#"[["a","b"], '1.10']"#),
+        ("{{ db.hosts ~ db.inner }}", &format!(r#"["a-4c7a1e","b-4c7a1e"]{inner}"#)),
+        ("{{ '' ~ [db.hosts, db.version] }}", r#"[["a-4c7a1e","b-4c7a1e"], '1.10']"#),
         ("{{ db.inner.a[:2] | join(',') }}", "1.10,-0"),
-        ("{{ [db.version, db.hosts, db.inner.z] | join('|') }}", r#"1.10|["a","b"]|1"#),
-        ("{{ db.version | string | length }}{{ db.hosts | string }}", r#"4["a","b"]"#),
-        ("{{ '%s %s %d' | format(db.version, db.hosts, db.port) }}", r#"1.10 ["a","b"] 5432"#),
+        ("{{ [db.version, db.hosts, db.inner.z] | join('|') }}", r#"1.10|["a-4c7a1e","b-4c7a1e"]|1"#),
+        ("{{ db.version | string | length }}{{ db.hosts | string }}", r#"4["a-4c7a1e","b-4c7a1e"]"#),
+        ("{{ '%s %s %d' | format(db.version, db.hosts, db.port) }}", r#"1.10 ["a-4c7a1e","b-4c7a1e"] 5432"#),
         ("{{ db.version | split('.') | last }}{{ ' App ' | trim | lower }}", "10app"),
         ("{% set x %}{{ db.ssl }}{% endset %}{{ x }}", "true"),
         ("{% for p in db.ports %}{{ p }};{% endfor %}", "1;2.0;3.10;true;"),
         (
             "{% for k, v in db.inner | items %}{{ k }}={{ v }};{% endfor %}",
-            r#"z=1;a=[1.10,-0,true,null,"</é\""];$serde_json::private::Number=12;"#,
+            r#"z=1;a=[1.10,-0,true,null,"</é\"-4c7a1e"];$serde_json::private::Number=123456789;"#,
         ),
         ("{{ {'b': db.ssl, 'a': db.port} }}", r#"{"b":true,"a":5432}"#),
         (
             "{{ db.hosts | map('upper') }}{{ db.hosts[1:] }}{{ db.hosts | reverse | list }}",
-            r#"["A","B"]["b"]["b","a"]"#,
+            r#"["A-4C7A1E","B-4C7A1E"]["b-4c7a1e"]["b-4c7a1e","a-4c7a1e"]"#,
         ),
         ("{{ true }}{{ 1.0 }}{{ (1, 'a') }}", r#"true1.0[1,"a"]"#),
         // Within an expression, a boolean is printed as Jinja does.
         ("{{ 'ssl=' ~ db.ssl }} {{ db.ssl | string }} {{ [db.ssl] | join }}", "ssl=True True True"),
         (
             "{{ db.ssl | urlencode }}{{ db.version | urlencode }}{{ db.hosts | urlencode }}",
-            "true1.10%5B%22a%22%2C%22b%22%5D",
+            "true1.10%5B%22a-4c7a1e%22%2C%22b-4c7a1e%22%5D",
         ),
         ("{{ 'AZaz09-._~/' | urlencode }}{{ plain | urlencode }}", &format!("AZaz09-._~%2F{password}")),
         (
             "postgresql://{{ db.user | urlencode }}:{{ db.password | urlencode }}@{{ db.host }}:{{ db.port }}/x",
-            &format!("postgresql://app:{password}@db.internal:5432/x"),
+            &format!("postgresql://app-4c7a1e:{password}@db.internal:5432/x"),
         ),
         ("{{ db.password | tojson }}{{ plain | tojson }}", r#""p@ss:w/rd#?%&+ é""p@ss:w/rd#?%&+ é""#),
         ("{{ '</a>&\\'' | tojson }}{{ db.big | tojson }}", r#""</a>&'"12345678901234567890"#),
         ("{{ db.inner | tojson }}", inner),
-        ("{{ {'z': db.inner.a, 'a': [db.ssl]} | tojson }}", r#"{"z":[1.10,-0,true,null,"</é\""],"a":[true]}"#),
+        ("{{ {'z': db.inner.a, 'a': [db.ssl]} | tojson }}", r#"{"z":[1.10,-0,true,null,"</é\"-4c7a1e"],"a":[true]}"#),
         ("{{ 'é' | b64encode }}{{ db.port | b64encode }}", "w6k=NTQzMg=="),
-        ("{{ db.base64 | b64decode }}{{ ' c\nA=' | b64decode }}{{ 'cA' | b64decode }}", "pépp"),
+        ("{{ db.base64 | b64decode }}{{ ' c\nA=' | b64decode }}{{ 'cA' | b64decode }}", "pé-4c7app"),
         ("{{ (db.config | fromjson).k.v }}{{ db.config | fromjson | tojson }}", r#"2.50{"k":{"v":2.50},"n":null}"#),
         ("{{ (list | fromjson)[1] }}{{ list | fromjson | join('-') }}", "21-2"),
     ]);
@@ -151,8 +153,9 @@ fn a_number_whose_literal_minijinja_keeps_is_a_number_and_any_other_its_text() {
         ("{{ db.port == 5432 }} {{ db.port > 80 }} {{ db.big > db.port }}", "true true true"),
         ("{{ db.port is number }} {{ db.port is integer }} {{ db.ratio is float }}", "true true true"),
         ("{{ db.big + 1 }} {{ db.ssl == true }}", "12345678901234567891 true"),
-        ("{{ db.hosts == ['a', 'b'] }} {{ db.hosts == db.hosts }} {{ 'a' in db.hosts }}", "true true true"),
-        ("{{ 'z' in db.inner }} {{ 'y' in db.inner }} {{ db.hosts | length }}", "true false 2"),
+        ("{{ db.hosts == ['a-4c7a1e', 'b-4c7a1e'] }} {{ 'a-4c7a1e' in db.hosts }}", "true true"),
+        ("{{ db.hosts == db.hosts }} {{ 'z' in db.inner }} {{ 'y' in db.inner }}", "true true false"),
+        ("{{ db.hosts | length }}", "2"),
         ("{{ [3, 1, 2] | sort | join }} {{ 'ab' * 2 }} {{ db.host + '/' }}", "123 abab db.internal/"),
         ("{{ 6 is divisibleby(3) }} {{ 4 is divisibleby(3) }} {{ db.port is divisibleby(-1) }}", "true false true"),
         ("{{ 4.0 is divisibleby(1) }}", "true"),
@@ -170,7 +173,7 @@ fn conditions_loops_and_assignments_work() {
     print(&[
         ("{% if db.ssl %}?sslmode=require{% endif %}", "?sslmode=require"),
         ("{% if db.debug %}x{% elif db.ssl %}y{% endif %}", "y"),
-        ("{% for h in db.hosts %}{{ h }}{% if not loop.last %},{% endif %}{% endfor %}", "a,b"),
+        ("{% for h in db.hosts %}{{ h }}{% if not loop.last %},{% endif %}{% endfor %}", "a-4c7a1e,b-4c7a1e"),
         ("{% for k in db.inner %}{{ k }},{% endfor %}", "z,a,$serde_json::private::Number,"),
         ("{{ db.nope is defined }} {{ db.none is defined }} {{ db.port is defined }}", "false false true"),
         ("{{ db.nope | default('y') }} {{ db.none | default('y') }} {{ db.empty | default('y') }}", "y y "),
@@ -179,12 +182,13 @@ fn conditions_loops_and_assignments_work() {
         ("{{ 'x' if db.debug }}{{ ('x' if db.debug) ~ 'z' }}{{ ('x' if db.debug) | upper }}", "z"),
         ("{{ plain if plain is string }}", AWKWARD),
         ("{% set ns = namespace(n=0) %}{% for h in db.hosts %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}", "2"),
-        ("{{ db.hosts[0] }}{{ db.hosts[-1] }}{{ db.host[0] }}{{ db.host[:2] }}{{ db.hosts[1:] | first }}", "abddbb"),
+        ("{{ db.hosts[0] }}{{ db.hosts[-1] }}{{ db.hosts[1:] | first }}", "a-4c7a1eb-4c7a1eb-4c7a1e"),
+        ("{{ db.host[0] }}{{ db.host[:2] }}", "ddb"),
         (&format!("{{% if db.ssl %}}{scheme}"), "https"),
         (&format!("{{% if db.debug %}}{scheme}"), "http"),
         // An alias is read wherever it stands.
         ("{% set db = db.inner %}{{ db.z }}", "1"),
-        ("{% filter replace(db.hosts[0], 'b') %}aba{% endfilter %}", "bbb"),
+        ("{% filter replace(db.hosts[0], 'b') %}a-4c7a1eba-4c7a1e{% endfilter %}", "bbb"),
     ]);
 }
 
@@ -193,16 +197,16 @@ fn aliases_and_variables_are_those_of_the_declaration() {
     let db = "secrets: { db: prod/db, sel: prod/sel }";
     let composed = r#"env: { A: { template: "{{ db.host }}{{ db.port }}{{ db.host }}{{ sel.who }}" }, B: 'db:user' }"#;
     for (case, earlier, later, variables, asked) in [
-        ("each alias is one request", db, composed, "A=db.internal5432db.internalnobody B=app", 2),
+        ("each alias is one request", db, composed, "A=db.internal5432db.internalnobody~ B=app~", 2),
         (
             "an alias with the name of a key",
             "secrets: { db: prod/db, host: gone }",
             &composed.replace("sel.who", "''"),
-            "B=app",
+            "B=app~",
             1,
         ),
         ("a template without names", "", r#"env: { A: { template: "{{ 1 + 1 }}plain" } }"#, "A=2plain", 0),
-        ("an inherited variable", db, r#"env: { A: { template: "{{ db.user }}@{{ env.HOST }}" } }"#, "A=app@old", 1),
+        ("an inherited variable", db, r#"env: { A: { template: "{{ db.user }}@{{ env.HOST }}" } }"#, "A=app~@old", 1),
         (
             "a variable that is set here",
             "",
@@ -217,7 +221,7 @@ fn aliases_and_variables_are_those_of_the_declaration() {
             "A=db.internal/old.internal",
             2,
         ),
-        ("encoding", db, r#"env: { A: { template: "u:{{ db.user }}", encode: base64 } }"#, "A=dTphcHA=", 1),
+        ("encoding", db, r#"env: { A: { template: "u:{{ db.user }}", encode: base64 } }"#, "A=dTphcHAtNGM3YTFl", 1),
         (
             "an overridden template",
             &format!("{db}\n{composed}"),
@@ -238,8 +242,8 @@ fn aliases_and_variables_are_those_of_the_declaration() {
 fn a_template_may_be_a_file() {
     let declaration =
         "secrets: { db: prod/db }\nfiles:\n  - env: A\n    template: |\n      [client]\n      password={{ db.user }}\n";
-    let run = declared(&served(), declaration).script("cat \"$A\"").run();
-    run.launched_silently().printed("[client]\npassword=app\n");
+    let run = declared(&served(), declaration).script("cat \"$A\"").prints_values().run();
+    run.launched_silently().printed("[client]\npassword=app-4c7a1e\n");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn a_proxy_that_fails_is_tried_again_and_named_with_the_service() {
         (
             "it answers in the place of the service, as one that terminates TLS would",
             [
-                send([opened(), answer("HTTP/1.1 200 OK", body("wrong"))].concat()),
+                send([opened(), answer("HTTP/1.1 200 OK", body("wrong-4c7a1e"))].concat()),
                 vec![Step::Pause(Duration::from_millis(50))],
             ]
             .concat(),

@@ -77,7 +77,7 @@ fn a_network_that_comes_up_late_is_waited_for() {
         // Nothing shows that a launch waits; one that has not begun to is right as well.
         thread::sleep(Duration::from_millis(700));
         sh("ip link set lo up");
-        running.wait().launched_silently().has("A", "v");
+        running.wait().launched_silently().has("A", "v-4c7a1e");
     });
 }
 
@@ -108,7 +108,7 @@ fn metadata_at_its_real_addresses_is_never_asked_of_a_proxy() {
             // Port 1 refuses connections; NO_PROXY keeps the secret itself away from it.
             let proxied = ["HTTP_PROXY", "HTTPS_PROXY"].iter();
             let sandbox = proxied.fold(keyless(&aws), |sandbox, name| sandbox.env(name, "http://127.0.0.1:1"));
-            sandbox.env("NO_PROXY", "localhost").env(name, value).run().launched_silently().has("A", "v");
+            sandbox.env("NO_PROXY", "localhost").env(name, value).run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(aws.reads().last().unwrap().access_key(), key);
         }
     });
@@ -128,13 +128,13 @@ fn a_host_with_an_address_that_swallows_everything_is_reached_by_another() {
         }
         let sandbox = with_files(at("two.test", &aws), &[("hosts", &hosts)]);
         // The connect timeout (3.1 s) is divided among the addresses, so IPv4 would come after 2.8 s if it came last.
-        sandbox.timeout("2s").run().launched_silently().has("A", "v");
+        sandbox.timeout("2s").run().launched_silently().has("A", "v-4c7a1e");
         // As a name with an address in each of several zones, one of which is down.
         sh(&format!("ip route add 198.51.100.0/24 via {SILENT}"));
         if leads("198.51.100.2", &aws.address().ip().to_string()) {
             let hosts = "198.51.100.1 two.test\n198.51.100.2 two.test\n";
             let sandbox = with_files(at("two.test", &aws), &[("hosts", hosts)]);
-            sandbox.timeout("8s").run().launched_silently().has("A", "v");
+            sandbox.timeout("8s").run().launched_silently().has("A", "v-4c7a1e");
         }
     });
 }
@@ -265,7 +265,7 @@ fn a_name_server_that_recovers_is_asked_again() {
     with_names(|| {
         resolver(vec![Reply::Code(2), Reply::Code(3), Reply::Silence, Reply::Loopback]);
         let aws = served();
-        asking("127.0.0.1", &aws).run().launched_silently().has("A", "v");
+        asking("127.0.0.1", &aws).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(aws.reads().len(), 1);
     });
 }
@@ -298,7 +298,7 @@ fn a_hosts_file_comes_before_any_name_server() {
         let aws = served();
         let hosts = "127.0.0.1 localhost\n127.0.0.1 other.example secrets.example # ours\n";
         let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", hosts)];
-        with_files(at("secrets.example", &aws), &files).run().launched_silently().has("A", "v");
+        with_files(at("secrets.example", &aws), &files).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(questions.load(Ordering::SeqCst), 0);
     });
 }

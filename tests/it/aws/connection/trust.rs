@@ -13,7 +13,7 @@ use crate::support::skip;
 use crate::support::tls::{Acceptor, Authority};
 
 fn over_tls(acceptor: Acceptor) -> Aws {
-    Aws::start_tls(acceptor).secret("x", Secret::json(r#"{"k":"v"}"#))
+    Aws::start_tls(acceptor).secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn a_bundle_that_is_named_in_any_way_is_trusted_and_the_option_wins() {
         ("our variable", sandbox(&aws).env("SECRETS_EXEC_CA_BUNDLE", &bundle)),
         ("the profile", sandbox(&aws).config(&config)),
     ] {
-        sandbox.case(case).run().launched_silently().has("A", "v");
+        sandbox.case(case).run().launched_silently().has("A", "v-4c7a1e");
     }
     let protocols = aws.protocols();
     assert!(protocols.iter().flatten().all(|name| name == "http/1.1"), "{protocols:?}");
@@ -89,7 +89,7 @@ fn the_systems_bundle_is_trusted_unless_another_is_named() {
     let aws = over_tls(authority.acceptor());
     let copy = format!("cp '{}' /etc/ssl/certs/ca-certificates.crt", authority.bundle().display());
     let Some(with_its_root) = with_system_bundle(sandbox(&aws), &copy) else { return };
-    with_its_root.run().launched_silently().has("A", "v");
+    with_its_root.run().launched_silently().has("A", "v-4c7a1e");
     let named = with_system_bundle(sandbox(&aws), &copy).unwrap().arg("--ca-bundle").arg(other.bundle());
     let said = "its chain ends at the issuer \"a test's own authority\", which is no trusted root";
     named.run().refused(78).says([said, "help: ", "--ca-bundle"]);
@@ -135,7 +135,7 @@ fn no_bundle_is_opened_before_a_chain_needs_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
     thread::spawn(move || listener.incoming().flatten().for_each(|mut stream| drop(stream.read(&mut [0; 16_384]))));
-    let aws = over_tls(authority.acceptor()).secret("y", Secret::json(r#"{"k":"v"}"#));
+    let aws = over_tls(authority.acceptor()).secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     assert!(opened(sandbox(&aws).endpoint(&endpoint).attempts(1)).unwrap().is_empty());
     let named = opened(sandbox(&aws).resolve("B=y:k").env("AWS_CA_BUNDLE", authority.bundle())).unwrap();
     assert_eq!(named, [authority.bundle().to_str().unwrap()], "alone, and once");
@@ -184,7 +184,7 @@ fn x25519mlkem768_is_the_first_group_that_is_offered_and_suffices() {
     assert_eq!(content(51)[2..4], [0x11, 0xEC]);
     let Some(authority) = Authority::new() else { return };
     let aws = over_tls(authority.post_quantum_acceptor());
-    sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle()).run().launched_silently().has("A", "v");
+    sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle()).run().launched_silently().has("A", "v-4c7a1e");
 }
 
 #[test]
@@ -201,12 +201,13 @@ fn a_proxy_carries_the_request_to_the_real_name_of_the_service() {
         (china, arn, "HTTPS_PROXY", ("AWS_ENDPOINT_URL", "")),
         (fips, "x", "HTTPS_PROXY", ("AWS_USE_FIPS_ENDPOINT", "true")),
     ] {
-        let aws = over_tls(authority.acceptor_for(&format!("DNS:{name}"))).secret(id, Secret::json(r#"{"k":"v"}"#));
+        let aws =
+            over_tls(authority.acceptor_for(&format!("DNS:{name}"))).secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#));
         let proxy = Proxy::before(aws.address());
         let sandbox = Sandbox::new().region("us-east-1").keys().env("AWS_CA_BUNDLE", authority.bundle());
         let sandbox = if setting == ignored.0 { sandbox.endpoint("http://127.0.0.1:9") } else { sandbox };
         let sandbox = sandbox.env(setting, value).env(proxy_name, proxy.url()).resolve(&format!("A={id}:k"));
-        sandbox.case(name).run().launched_silently().has("A", "v");
+        sandbox.case(name).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(proxy.asked(), [format!("CONNECT {name}:443")]);
         let read = aws.only_read();
         assert_eq!((read.header("host"), read.stage().as_deref()), (Some(name), Some("AWSCURRENT")));
@@ -220,7 +221,7 @@ fn an_endpoint_may_have_a_path() {
         let aws = served().parameter("/p", &[Version::text(CANARY)]);
         let url = format!("{}{after}", aws.endpoint());
         let sandbox = sandbox(&aws).endpoint(&url).env("AWS_ENDPOINT_URL_SSM", &url).resolve("B=ssm:/p");
-        sandbox.case(after).run().launched().has("A", "v");
+        sandbox.case(after).run().launched().has("A", "v-4c7a1e");
         let paths: Vec<_> = aws.calls().iter().map(|call| call.path().to_owned()).collect();
         assert_eq!(paths, [path, path], "{after}");
     }

@@ -44,14 +44,14 @@ fn once(lines: &[&str], body: impl AsRef<[u8]>) -> Script {
 
 /// The answer without its last bytes.
 fn cut_short() -> Vec<u8> {
-    let mut bytes = answer("HTTP/1.1 200 OK", body("wrong"));
+    let mut bytes = answer("HTTP/1.1 200 OK", body("wrong-4c7a1e"));
     bytes.truncate(bytes.len() - 20);
     bytes
 }
 
 #[test]
 fn an_answer_that_is_none_is_75_after_the_allowed_attempts_and_passes_when_it_comes_once() {
-    let wrong = body("wrong");
+    let wrong = body("wrong-4c7a1e");
     let length = |length: usize| format!("content-length: {length}");
     let chunked = ["HTTP/1.1 200 OK", "transfer-encoding: chunked"];
     // gzip's magic number and method; the rest would matter only to a client that unpacks it.
@@ -82,8 +82,8 @@ fn an_answer_that_is_none_is_75_after_the_allowed_attempts_and_passes_when_it_co
             run.refused(75).says(["A (", "secret x", "us-east-1"]);
             assert_eq!(wire.connections(), 2, "{run}");
         });
-        both_ways(case, &[fault, good("v")], |wire, sandbox| {
-            sandbox.run().launched_silently().has("A", "v");
+        both_ways(case, &[fault, good("v-4c7a1e")], |wire, sandbox| {
+            sandbox.run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(wire.connections(), 2, "{case}");
         });
     }
@@ -103,16 +103,16 @@ fn what_is_said_on_a_connection_is_told_with_its_place() {
 fn an_unusual_answer_is_taken() {
     let mut informed = with_head(&["HTTP/1.1 100 Continue"], "");
     informed.extend(with_head(&["HTTP/1.1 103 Early Hints", "link: </x>; rel=preload"], ""));
-    informed.extend(answer("HTTP/1.1 200 OK", body("v")));
-    let drip = Step::Drip(answer("HTTP/1.1 200 OK", body("v")), Duration::from_millis(1));
+    informed.extend(answer("HTTP/1.1 200 OK", body("v-4c7a1e")));
+    let drip = Step::Drip(answer("HTTP/1.1 200 OK", body("v-4c7a1e")), Duration::from_millis(1));
     for (case, script) in [
         ("informational answers before it", answered_with(informed)),
-        ("a body that ends with the connection", answered_with(with_head(&["HTTP/1.0 200 OK"], body("v")))),
+        ("a body that ends with the connection", answered_with(with_head(&["HTTP/1.0 200 OK"], body("v-4c7a1e")))),
         ("byte by byte", vec![Step::Request, drip]),
-        ("without a farewell", [good("v"), vec![Step::Cut]].concat()),
+        ("without a farewell", [good("v-4c7a1e"), vec![Step::Cut]].concat()),
     ] {
         both_ways(case, &[script], |wire, sandbox| {
-            sandbox.run().launched_silently().has("A", "v");
+            sandbox.run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(wire.connections(), 1, "{case}");
         });
     }
@@ -121,11 +121,11 @@ fn an_unusual_answer_is_taken() {
 #[test]
 fn an_answer_that_never_ends_is_given_up_when_the_time_is_over() {
     let slowly = |bytes: Vec<u8>| Step::Drip(bytes, Duration::from_millis(50));
-    let head = with_head(&["HTTP/1.1 200 OK", &format!("content-length: {}", body("wrong").len())], "");
+    let head = with_head(&["HTTP/1.1 200 OK", &format!("content-length: {}", body("wrong-4c7a1e").len())], "");
     let hints = with_head(&["HTTP/1.1 103 Early Hints"], "").repeat(1000);
     for (case, script) in [
-        ("a slow head", vec![Step::Request, slowly(answer("HTTP/1.1 200 OK", body("wrong")))]),
-        ("a slow body", vec![Step::Request, Step::Send(head), slowly(body("wrong").into_bytes())]),
+        ("a slow head", vec![Step::Request, slowly(answer("HTTP/1.1 200 OK", body("wrong-4c7a1e")))]),
+        ("a slow body", vec![Step::Request, Step::Send(head), slowly(body("wrong-4c7a1e").into_bytes())]),
         ("a body that stops", vec![Step::Request, Step::Send(cut_short()), Step::Stall]),
         ("informational answers", vec![Step::Request, Step::Drip(hints, Duration::from_millis(1))]),
     ] {
@@ -135,17 +135,17 @@ fn an_answer_that_never_ends_is_given_up_when_the_time_is_over() {
         });
     }
     // A body that stops is given up as early as an answer that never begins, in time for another attempt.
-    let wire = Wire::plain(vec![vec![Step::Request, Step::Send(cut_short()), Step::Stall], good("v")]);
+    let wire = Wire::plain(vec![vec![Step::Request, Step::Send(cut_short()), Step::Stall], good("v-4c7a1e")]);
     let sandbox = at(format!("http://localhost:{}", wire.port())).timeout("9s");
-    sandbox.run().launched_silently().has("A", "v");
+    sandbox.run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(wire.connections(), 2);
 }
 
 #[test]
 fn a_connection_that_is_reset_in_the_middle_of_an_answer_is_tried_again() {
     let reset = vec![Step::Head, Step::Send(cut_short()), Step::Pause(Duration::from_millis(50))];
-    let wire = Wire::plain(vec![reset.clone(), vec![Step::Head], good("v")]);
-    at(format!("http://localhost:{}", wire.port())).run().launched_silently().has("A", "v");
+    let wire = Wire::plain(vec![reset.clone(), vec![Step::Head], good("v-4c7a1e")]);
+    at(format!("http://localhost:{}", wire.port())).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(wire.connections(), 3);
     let wire = Wire::plain(vec![reset]);
     let sandbox = at(format!("http://localhost:{}", wire.port())).attempts(2);
@@ -180,15 +180,15 @@ fn a_server_that_is_no_tls_is_told_by_name_or_ends_with_the_time() {
 fn a_connection_that_is_cut_within_tls_is_no_end_of_an_answer() {
     let Some(authority) = Authority::new() else { return };
     // Without close_notify, an attacker who cuts the connection could truncate the body.
-    let unbounded = with_head(&["HTTP/1.0 200 OK"], body("wrong"));
+    let unbounded = with_head(&["HTTP/1.0 200 OK"], body("wrong-4c7a1e"));
     for (case, fault) in [
         ("in the body", vec![Step::Request, Step::Send(cut_short()), Step::Cut]),
         ("after a body that ends with the connection", vec![Step::Request, Step::Send(unbounded), Step::Cut]),
         ("before the answer", vec![Step::Request, Step::Cut]),
         ("before the request", vec![Step::Cut]),
     ] {
-        let wire = Wire::tls(authority.acceptor(), vec![fault, good("v")]);
-        over_tls(&authority, &wire).case(case).run().launched_silently().has("A", "v");
+        let wire = Wire::tls(authority.acceptor(), vec![fault, good("v-4c7a1e")]);
+        over_tls(&authority, &wire).case(case).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(wire.connections(), 2, "{case}");
     }
 }
@@ -208,9 +208,9 @@ fn role() -> Vec<u8> {
 /// A connection is used twice: first for a role, then for the secret.
 #[test]
 fn a_connection_is_used_again_and_replaced_when_that_fails() {
-    let unasked = answer("HTTP/1.1 200 OK", body("wrong"));
+    let unasked = answer("HTTP/1.1 200 OK", body("wrong-4c7a1e"));
     for (case, first, then, connections) in [
-        ("it is good", role(), good("v"), 1),
+        ("it is good", role(), good("v-4c7a1e"), 1),
         ("it closes when it is used again", role(), vec![Step::Request], 2),
         ("it is cut when it is used again", role(), vec![Step::Request, Step::Cut], 2),
         ("it is reset when it is used again", role(), vec![Step::Head, Step::Cut], 2),
@@ -219,9 +219,9 @@ fn a_connection_is_used_again_and_replaced_when_that_fails() {
         // In one write with the answer, so that it has arrived when the next request is sent.
         ("it says something unasked", [role(), unasked].concat(), vec![Step::Stall], 2),
     ] {
-        let scripts = [[vec![Step::Request, Step::Send(first)], then].concat(), good("v")];
+        let scripts = [[vec![Step::Request, Step::Send(first)], then].concat(), good("v-4c7a1e")];
         both_ways(case, &scripts, |wire, sandbox| {
-            sandbox.args(["--role-arn", ROLE]).run().launched_silently().has("A", "v");
+            sandbox.args(["--role-arn", ROLE]).run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(wire.connections(), connections, "{case}: {:#?}", wire.heads());
         });
     }

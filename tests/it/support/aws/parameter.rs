@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::http::Response;
 use super::journal::Call;
 use super::service::REQUEST_ID;
-use crate::support::sandbox::CANARY;
+use crate::support::watch;
 
 /// One version of a parameter, and its labels.
 #[derive(Clone)]
@@ -18,22 +18,9 @@ pub struct Version {
 }
 
 impl Version {
-    /// A JSON object with a canary in it.
-    pub fn json(text: &str) -> Self {
-        let mut object: Value = serde_json::from_str(text).unwrap();
-        object["canary"] = json!(CANARY);
-        Self { value: object.to_string(), labels: Vec::new() }
-    }
-
-    /// A text, which must hold the canary.
-    pub fn text(text: &str) -> Self {
-        assert!(text.contains(CANARY), "a parameter without a canary");
-        Self { value: text.to_owned(), labels: Vec::new() }
-    }
-
-    /// Text that cannot hold a canary.
-    pub fn bare(text: &str) -> Self {
-        Self { value: text.to_owned(), labels: Vec::new() }
+    pub fn text(value: &str) -> Self {
+        watch::secret(value);
+        Self { value: value.to_owned(), labels: Vec::new() }
     }
 
     pub fn labelled(mut self, label: &'static str) -> Self {

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::fault::Fault;
-use crate::support::sandbox::CANARY;
+use crate::support::watch;
 
 /// The version id of AWSCURRENT.
 pub const CURRENT_ID: &str = "c0c0c0c0-1111-4222-8333-444455556666";
@@ -40,26 +40,17 @@ pub enum Content {
 }
 
 impl Secret {
-    /// A JSON object, byte for byte, with a key added in front that holds the canary.
-    pub fn json(object: &str) -> Self {
-        let members = object.trim_start().strip_prefix('{').expect("a JSON object");
-        let comma = if members.trim_start() == "}" { "" } else { "," };
-        Self::text(&format!(r#"{{"zz_canary":"{CANARY}"{comma}{members}"#))
-    }
-
-    /// Text that holds the canary.
+    /// Text, which is JSON as a rule.
     pub fn text(value: &str) -> Self {
-        assert!(value.contains(CANARY), "a secret without a canary");
-        Self::bare(value)
-    }
-
-    /// Text that cannot hold a canary; the sandbox looks for the value itself.
-    pub fn bare(value: &str) -> Self {
+        watch::secret(value);
         Self::of(Content::Text(value.to_owned()))
     }
 
     pub fn binary(value: impl Into<Vec<u8>>) -> Self {
-        Self::of(Content::Binary(value.into()))
+        let bytes = value.into();
+        watch::secret(str::from_utf8(&bytes).unwrap_or_default());
+        watch::secret(&STANDARD.encode(&bytes));
+        Self::of(Content::Binary(bytes))
     }
 
     /// A success with neither SecretString nor SecretBinary.
@@ -109,15 +100,5 @@ impl Secret {
     pub fn cut_short(mut self) -> Self {
         self.cut_short = true;
         self
-    }
-
-    /// The values without a canary.
-    pub fn bare_values(&self) -> Vec<String> {
-        let values = self.versions.iter().filter_map(|version| match &version.content {
-            Content::Text(text) if !text.contains(CANARY) => Some(text.clone()),
-            Content::Binary(bytes) => Some(STANDARD.encode(bytes)),
-            Content::Text(_) | Content::Nothing => None,
-        });
-        values.collect()
     }
 }

@@ -1,0 +1,144 @@
+//! The values that no output may show: every string in the secrets, parameters and local files that a test serves.
+//!
+//! A value is watched from the moment when it is made, in all runs of its test, as it is and in the encodings of [`encoded`]. A number, a
+//! boolean and the key of an object are no values.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use granit_parser::{Event, Parser, ScalarStyle};
+use serde_json::Value;
+
+/// A shorter value could occur by chance.
+const SHORTEST: usize = 8;
+
+/// The number of bytes of a longer value that are watched: its beginning.
+const LONGEST: usize = 1000;
+
+/// Words that JSON or YAML gives a meaning, which longer ones would not have.
+const WORDS: [&str; 7] = ["", "null", "true", "false", "True", "yes", "~"];
+
+/// The encodings of the values by the test that serves them.
+static WATCHED: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap::new());
+
+/// The name of the test that this thread runs; libtest names a test's thread after the test.
+pub fn test() -> String {
+    thread::current().name().unwrap_or_default().to_owned()
+}
+
+/// Watches the strings of a secret: those of its JSON, or else all of it.
+///
+/// # Panics
+/// When a string is too short to be watched.
+pub fn secret(text: &str) {
+    match serde_json::from_str(text) {
+        Ok(json) => strings(&json, &value),
+        Err(_) => value(text),
+    }
+}
+
+/// Watches the strings of a local file.
+pub fn local_file(text: &str) {
+    // The open lists and mappings; of a mapping, whether its next node is a value.
+    let mut open: Vec<Option<bool>> = Vec::new();
+    for (event, _) in Parser::new_from_str(text).map_while(Result::ok) {
+        let is_node =
+            matches!(event, Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) | Event::Alias(_));
+        let is_value = is_node
+            && open.last_mut().and_then(Option::as_mut).is_none_or(|is_value| std::mem::replace(is_value, !*is_value));
+        match event {
+            Event::Scalar(text, ScalarStyle::Plain, ..) if serde_json::from_str::<Value>(&text).is_ok() => {}
+            Event::Scalar(text, ..) if is_value => value(&text),
+            Event::SequenceStart(..) => open.push(None),
+            Event::MappingStart(..) => open.push(Some(false)),
+            Event::SequenceEnd | Event::MappingEnd => drop(open.pop()),
+            _ => {}
+        }
+    }
+}
+
+fn strings(json: &Value, watch: &impl Fn(&str)) {
+    match json {
+        Value::String(text) => watch(text),
+        Value::Array(items) => items.iter().for_each(|item| strings(item, watch)),
+        Value::Object(members) => members.values().for_each(|member| strings(member, watch)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn value(text: &str) {
+    if !WORDS.contains(&text) {
+        assert!(text.len() >= SHORTEST, "{text:?} is too short to be watched");
+        add(text);
+    }
+}
+
+/// Watches a text, and those in its JSON and its base64, unless it is short.
+fn add(text: &str) {
+    if text.len() < SHORTEST {
+        return;
+    }
+    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    watched.entry(test()).or_default().extend(encoded(&text[..text.floor_char_boundary(LONGEST)]));
+    drop(watched);
+    if let Ok(json @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
+        strings(&json, &add);
+    }
+    if let Some(decoded) = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()) {
+        add(&decoded);
+    }
+}
+
+/// A value as it is and as base64, percent-encoding, quotes of a shell, JSON and Rust's `Debug` write it, and its longer lines.
+fn encoded(value: &str) -> impl Iterator<Item = String> {
+    let percent = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    let json = Value::from(value).to_string();
+    let forms = [
+        value.to_owned(),
+        value.bytes().map(percent).collect(),
+        value.replace('\'', r"'\''"),
+        json[1..json.len() - 1].to_owned(),
+        value.escape_debug().to_string(),
+    ];
+    let lines: Vec<String> = value.lines().filter(|line| line.len() >= SHORTEST).map(str::to_owned).collect();
+    let base64: Vec<String> = (0..3).map(|before| base64_after(before, value)).collect();
+    forms.into_iter().chain(lines).chain(base64)
+}
+
+/// The characters that a value has in BASE64 after so many other bytes.
+fn base64_after(before: usize, value: &str) -> String {
+    let text = STANDARD.encode([&vec![0; before], value.as_bytes()].concat());
+    text[(before * 8).div_ceil(6)..(before + value.len()) * 8 / 6].to_owned()
+}
+
+/// A watched value of a test that this output holds.
+pub fn found(test: &str, output: &str) -> Option<String> {
+    let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    // Few values begin as any part of the output does.
+    let parts: HashSet<&[u8]> = output.as_bytes().windows(SHORTEST).collect();
+    let is_found = |value: &&String| parts.contains(&value.as_bytes()[..SHORTEST]) && output.contains(*value);
+    watched.get(test)?.iter().find(is_found).cloned()
+}
+
+/// A file below a directory, with a watched value that it holds; of the files of which `is_own` is false.
+pub fn leaked(test: &str, directory: &Path, is_own: &impl Fn(&str) -> bool) -> Option<(String, String)> {
+    fs::read_dir(directory).into_iter().flatten().flatten().find_map(|entry| {
+        let (path, kind) = (entry.path(), entry.file_type().ok()?);
+        if kind.is_dir() {
+            return leaked(test, &path, is_own);
+        }
+        if !kind.is_file() || is_own(&entry.file_name().to_string_lossy()) {
+            return None;
+        }
+        let value = found(test, &String::from_utf8_lossy(&fs::read(&path).ok()?))?;
+        Some((path.display().to_string(), value))
+    })
+}
