@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -48,6 +48,8 @@ struct File {
     code_lines: usize,
     /// The paths that the code names, each with its line.
     named: Vec<(Vec<String>, usize)>,
+    /// The structs, enums and traits.
+    types: Vec<String>,
     /// The modules in files of their own that are compiled for tests alone.
     tests: Vec<Module>,
 }
@@ -65,6 +67,9 @@ impl File {
             match token {
                 TokenTree::Ident(ident) if ident == "as" && !prefix.is_empty() => at += 1,
                 TokenTree::Ident(ident) if ident == "use" => {}
+                TokenTree::Ident(ident) if ["struct", "enum", "trait"].iter().any(|keyword| ident == keyword) => {
+                    self.types.push(tokens[at].to_string());
+                }
                 TokenTree::Ident(ident) => {
                     path.push(ident.to_string().trim_start_matches("r#").to_owned());
                     if is(at, ':') && is(at + 1, ':') {
@@ -127,22 +132,21 @@ fn module_path(path: &str) -> Module {
     if stem == "lib" { Vec::new() } else { stem.split('/').map(str::to_owned).collect() }
 }
 
-/// Adds the files of a directory.
-fn add_files(root: &Path, directory: &Path, files: &mut Vec<File>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let place = entry.unwrap().path();
-        if place.is_dir() {
-            add_files(root, &place, files);
-        } else if place.extension().is_some_and(|extension| extension == "rs") {
-            let path = place.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-            let text = fs::read_to_string(&place).unwrap();
-            let (module, code_lines) = (module_path(&path), text.lines().count());
-            let mut file = File { path, module, code_lines, ..File::default() };
-            let tokens = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.path));
-            file.read(tokens, &[]);
-            files.push(file);
-        }
-    }
+/// The paths of the Rust files below a directory.
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let paths = entries.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] });
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+fn parse(root: &Path, file: &Path) -> File {
+    let path = file.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    let text = fs::read_to_string(file).unwrap();
+    let (module, code_lines) = (module_path(&path), text.lines().count());
+    let mut file = File { path, module, code_lines, ..File::default() };
+    let tokens = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.path));
+    file.read(tokens, &[]);
+    file
 }
 
 /// The files by their modules, without those of tests.
@@ -150,8 +154,7 @@ fn sources() -> &'static BTreeMap<Module, File> {
     static SOURCES: OnceLock<BTreeMap<Module, File>> = OnceLock::new();
     SOURCES.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files = Vec::new();
-        add_files(&root, &root, &mut files);
+        let mut files: Vec<File> = rust_files(&root).iter().map(|path| parse(&root, path)).collect();
         let tests: Vec<Module> = files.iter().flat_map(|file| file.tests.clone()).collect();
         files.retain(|file| !tests.iter().any(|test| file.module.starts_with(test)));
         files.into_iter().map(|file| (file.module.clone(), file)).collect()
@@ -334,6 +337,51 @@ fn no_file_imports_from_a_module_that_it_lives_in() {
     // The binary is a crate of its own.
     let lives_in = |import: &Import| import.from.path != "main.rs" && import.from.module.starts_with(&import.to.module);
     none(imports().into_iter().filter(lives_in).map(|import| import.text));
+}
+
+/// The names that several types have. The list only gets shorter.
+const SHARED_TYPES: [&str; 19] = [
+    "Action",
+    "Caller",
+    "Child",
+    "Entry",
+    "Inherited",
+    "Member",
+    "MemoryFile",
+    "Outcome",
+    "Place",
+    "Program",
+    "Reader",
+    "Rotation",
+    "Running",
+    "Scope",
+    "Source",
+    "State",
+    "Values",
+    "Version",
+    "Written",
+];
+
+#[test]
+fn no_two_types_share_a_name() {
+    let mut types: Vec<&String> = sources().values().flat_map(|file| &file.types).collect();
+    types.sort_unstable();
+    let shared = types.chunk_by(PartialEq::eq).filter(|equal| equal.len() > 1).map(|equal| equal[0]);
+    assert_eq!(shared.collect::<Vec<_>>(), SHARED_TYPES);
+}
+
+/// The number of files of tests that have a helper of this name. It only gets smaller.
+const SHARED_HELPERS: [(&str, usize); 3] = [("launch", 8), ("sandbox", 13), ("served", 15)];
+
+#[test]
+fn no_two_files_of_tests_have_a_helper_of_the_same_name() {
+    let paths = rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"));
+    let texts: Vec<String> = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    for (helper, listed) in SHARED_HELPERS {
+        let signatures = ["", "pub ", "pub(super) "].map(|visible| format!("\n{visible}fn {helper}("));
+        let has = |text: &&String| signatures.iter().any(|signature| text.contains(signature));
+        assert_eq!(texts.iter().filter(has).count(), listed, "{helper}");
+    }
 }
 
 #[test]
