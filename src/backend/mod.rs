@@ -30,26 +30,30 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Returns the errors of those locators of `plan` that the backend can never read, without any request; `None` if it supports all.
+    /// Returns the errors of those locators of `plan` that the backend can never read, without any request.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub fn unsupported(&mut self, plan: &Plan) -> Result<Option<Fetched>, Problem> {
-        let answers = match self {
-            Self::Agent(agent, _) => agent.unsupported(&plan.locators())?,
-            Self::Aws(_) | Self::Cached(_) | Self::Local(_) => Answers::new(),
-        };
-        Ok((!answers.is_empty()).then(|| answers.into_iter().collect()))
+    pub fn unsupported(&mut self, plan: &Plan) -> Result<Answers, Problem> {
+        match self {
+            Self::Agent(agent, _) => agent.unsupported(&plan.locators()),
+            Self::Aws(_) | Self::Cached(_) | Self::Local(_) => Ok(Answers::new()),
+        }
     }
 
     /// Returns one answer for each of `wanted`, all of which the backend supports. Each backend does its own batching, concurrency, retries and failover.
+    /// `suffices` tells whether these answers give every target its value.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid. The failure of one secret is no error here, but an answer.
-    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
+    pub async fn fetch(
+        &mut self,
+        wanted: &BTreeSet<&Locator>,
+        suffices: &impl Fn(&Fetched) -> bool,
+    ) -> Result<Answers, Problem> {
         match self {
             Self::Aws(aws) => aws.fetch(wanted).await,
-            Self::Cached(cached) => cached.fetch(wanted).await,
+            Self::Cached(cached) => cached.fetch(wanted, suffices).await,
             Self::Agent(agent, None) => agent.fetch(wanted).await,
             Self::Agent(agent, Some(aws)) => {
                 let answers = agent.fetch(wanted).await?;

@@ -23,10 +23,10 @@ use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::report::check::{
     CheckedCaller, CheckedCommand, Findings, SecretRow, Values, alias_warnings, description_warnings, override_notes,
-    overrides, rows, text,
+    override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Outcome, resolve_offline, unsupported};
+use crate::resolve::{Outcome, resolve, resolve_offline};
 use crate::system::signals;
 use crate::time::deadline::Deadline;
 
@@ -98,28 +98,28 @@ impl Check<'_> {
         let files = std::mem::take(&mut outcome.resolved.files);
         let paths: Vec<_> = files.iter().filter_map(|file| variable_and_path(&file.target)).collect();
         undeliverable.extend(self.undeliverable(files, &options));
-        findings.overridden = overrides(&plan, &outcome.resolved);
+        let overridden = overrides(&plan, &outcome.resolved);
+        findings.overridden = overridden.iter().map(|entry| override_object(entry)).collect();
         let problems = [outcome.errors.clone(), undeliverable.clone()].concat();
         findings.values = rows(&Values {
             plan: &plan,
             resolved: &outcome.resolved,
             fetched: &fetched,
             cached: &cached,
-            overrides: &findings.overridden,
             problems: &problems,
             now,
             is_offline: self.checked.offline,
         });
         if options.verbose {
             terminal::print_lines(report::provenance(&outcome.resolved, &fetched));
-            terminal::print_lines(override_notes(&findings.overridden));
+            terminal::print_lines(override_notes(&overridden));
         }
         if !options.quiet {
             terminal::print_lines(description_warnings(&secrets));
             terminal::print_lines(self.checked.offline.then(|| alias_warnings(&plan)).into_iter().flatten());
         }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
-        let Outcome { resolved, errors } = outcome;
+        let Outcome { resolved, errors, .. } = outcome;
         report.append(Report::of_values(errors, undeliverable, format!("{program} would not be started")));
         if report.is_empty() {
             let paths = paths.iter().map(|(name, path)| (name, path.as_path()));
@@ -166,7 +166,7 @@ fn offline(backend: BackendConfig, options: &Options, plan: &Plan) -> Outcome {
     if let BackendConfig::Agent(settings, agent_settings) = backend {
         let agent = Agent::new(agent_settings, *settings, Deadline::new(options.timeout));
         let answers = agent.unsupported_offline(&plan.locators()).into_iter().collect();
-        outcome.errors.extend(unsupported(plan, &answers).errors);
+        outcome.errors.extend(resolve(plan, &answers).errors);
     }
     outcome
 }

@@ -46,7 +46,7 @@ pub fn credential(inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
     };
     let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Credential(&request), inherited)?;
     let mut fetched = Fetched::default();
-    let Outcome { resolved, errors } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
+    let Outcome { resolved, errors, .. } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
     let consequence = format!("{} did not get its credential {}", request.unit, request.name);
     let unusable = unusable(&resolved, exec::limits());
     Report::of_values(errors, unusable, consequence).check()?;

@@ -33,7 +33,7 @@ pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) ->
     inputs.errors.extend(is_shown.then(|| Problem::usage(VALUES_ON_TERMINAL).help(remedy)));
     let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Launch, inherited)?;
     let mut fetched = Fetched::default();
-    let Outcome { resolved, errors } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
+    let Outcome { resolved, errors, .. } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
     let mut report = Report::of_values(errors, Vec::new(), "nothing was exported");
     let (variables, errors) = variables(&resolved, exec::limits());
     report.extend(errors);

@@ -14,7 +14,7 @@ use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Report, terminal};
-use crate::resolve::unsupported;
+use crate::resolve::resolve;
 use crate::system::signals;
 
 /// Prints the policy as JSON, and notices about it on standard error.
@@ -66,5 +66,5 @@ fn complete(
         let mut agent = Agent::new(agent, settings.clone(), deadline);
         Ok(agent.unsupported(locators)?.into_iter().collect())
     })?;
-    Report::of_values(unsupported(plan, &refused).errors, Vec::new(), "no policy was printed").check()
+    Report::of_values(resolve(plan, &refused).errors, Vec::new(), "no policy was printed").check()
 }

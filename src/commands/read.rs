@@ -1,6 +1,6 @@
-//! Resolution of a plan: rounds of fetching and resolving until every value is known or has failed.
+//! Resolution of a plan: everything that it names is fetched at once, and resolved in one pass.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
@@ -12,14 +12,14 @@ use crate::backend::aws::Aws;
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::input::local_file;
-use crate::model::answer::{Answers, Asked, Caller, DescribedSecret, FetchFailure, Fetched};
+use crate::model::answer::{Asked, Caller, DescribedSecret, Fetched};
 use crate::model::options::{CacheOptions, Options};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::cache::cache_warnings;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Outcome, Round, resolve, unsupported};
+use crate::resolve::{Outcome, resolve};
 use crate::time::deadline::Deadline;
 
 /// The longest pause between two tries of `--wait`.
@@ -102,7 +102,8 @@ fn read_then<T: Send>(
     Ok(outcome?)
 }
 
-/// Fetches what `plan` needs, round by round, and adds every answer to `fetched`.
+/// Fetches what `plan` names, and resolves it: again and again until `--wait` is over while it lacks a value for want of credentials or a
+/// network.
 ///
 /// # Errors
 /// When AWS's configuration files or the profile are invalid.
@@ -113,46 +114,32 @@ async fn fetch_and_resolve(
     wait: Option<Duration>,
     deadline: &Deadline,
 ) -> Result<Outcome, Problem> {
-    if let Some(answers) = backend.unsupported(plan)? {
-        return Ok(unsupported(plan, &answers));
+    fetched.extend(backend.unsupported(plan)?);
+    if !fetched.is_empty() {
+        let outcome = resolve(plan, fetched);
+        if !fetched.failures(&outcome.lacking).is_empty() {
+            return Ok(outcome);
+        }
     }
+    let wanted = plan.locators().into_iter().filter(|locator| fetched.get(locator).is_none()).collect();
     let begun = Instant::now();
     loop {
-        let locators = match resolve(plan, fetched) {
-            Round::Done(outcome) => return Ok(outcome),
-            Round::Pending(locators) => locators,
-        };
-        fetched.extend(fetch(backend, &locators, wait.map(|wait| (begun, wait)), deadline).await?);
-    }
-}
-
-/// Fetches `wanted`, again and again until `--wait` is over while credentials are missing or the network is unreachable.
-///
-/// # Errors
-/// When AWS's configuration files or the profile are invalid.
-async fn fetch(
-    backend: &mut Backend,
-    wanted: &BTreeSet<&Locator>,
-    wait: Option<(Instant, Duration)>,
-    deadline: &Deadline,
-) -> Result<Answers, Problem> {
-    loop {
         // On the heap: the future is large, and every future around would contain it.
-        let answers = Box::pin(backend.fetch(wanted)).await?;
-        let mut failures = answers.iter().filter_map(|(_, answer)| answer.as_ref().err()).peekable();
+        let answers = Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty())).await?;
+        fetched.extend(answers);
+        let outcome = resolve(plan, fetched);
+        let failures = fetched.failures(&outcome.lacking);
         // What would fail again is told at once.
-        let is_waited_for = failures.peek().is_some() && failures.all(FetchFailure::is_waited_for);
-        let Some((begun, wait)) = wait.filter(|_| is_waited_for) else { return Ok(answers) };
+        let is_waited_for = !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for());
+        let Some(wait) = wait.filter(|_| is_waited_for) else { return Ok(outcome) };
         let Some(left) = wait.checked_sub(begun.elapsed()) else {
-            let waited = |failure| FetchFailure { waited: Some(wait), ..failure };
-            return Ok(answers.into_iter().map(|(id, answer)| (id, answer.map_err(waited))).collect());
+            fetched.note_wait(wait);
+            return Ok(resolve(plan, fetched));
         };
         let _awaited = deadline.progress().awaits("the next try (--wait)".to_owned());
-        for (_, answer) in &answers {
-            if let Err(failure) = answer {
-                let Problem { text, notes, .. } = failure.error.problem(&Asked::default());
-                deadline.progress().note_reason(notes.last().cloned().unwrap_or(text));
-            }
+        for failure in failures {
+            let Problem { text, notes, .. } = failure.error.problem(&Asked::default());
+            deadline.progress().note_reason(notes.last().cloned().unwrap_or(text));
         }
         // The pause has a deadline of its own.
         deadline.restart();

@@ -1,6 +1,6 @@
 //! Inputs and assertions that the targets share.
 
-use crate::model::answer::{Document, Fetched};
+use crate::model::answer::Document;
 use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Target, Transform};
 use crate::model::env_name::EnvName;
 use crate::model::inherited::Inherited;
@@ -8,7 +8,7 @@ use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::report::Report;
-use crate::resolve::{Outcome, Round, resolve};
+use crate::resolve::{Outcome, resolve};
 
 /// A text that occurs only in values, so that an error with this text quotes a value.
 pub const CANARY: &str = "c4n4ryInAValue";
@@ -55,20 +55,14 @@ pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
 
 /// Resolves a plan in which each secret has the value `body`.
 pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcome {
-    let mut fetched = Fetched::default();
-    loop {
-        let wanted: Vec<_> = match resolve(plan, &fetched) {
-            Round::Done(outcome) => return outcome,
-            Round::Pending(locators) => locators.into_iter().cloned().collect(),
-        };
-        let document = || Document::new(SecretValue::new(body));
-        fetched.extend(wanted.into_iter().map(|locator| (locator, Ok(document()))));
-    }
+    let document = || Document::new(SecretValue::new(body));
+    let answers = plan.locators().into_iter().map(|locator| (locator.clone(), Ok(document())));
+    resolve(plan, &answers.collect())
 }
 
 /// Returns the value of a plan with one variable; `None` if there is an error.
 pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
-    let Outcome { resolved, errors } = resolve_all(plan, body);
+    let Outcome { resolved, errors, .. } = resolve_all(plan, body);
     assert_eq!(resolved.variables.len() + usize::from(!errors.is_empty()), 1, "neither a value nor an error");
     if !errors.is_empty() {
         assert!(errors.iter().all(|error| !error.text.is_empty()));

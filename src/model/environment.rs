@@ -146,7 +146,6 @@ fn name_of(string: &CString) -> String {
 mod tests {
     use super::*;
     use crate::model::entry::{Origin, Subject};
-    use crate::model::plan::EntryId;
     use crate::model::secret_value::SecretValue;
 
     #[test]
@@ -154,7 +153,6 @@ mod tests {
         let variable = ResolvedVariable {
             name: EnvName::parse("A").unwrap(),
             value: SecretValue::new([b'x'; 90]),
-            entry: EntryId(0),
             subject: Subject::plain("A".into(), Origin::Argument("--env")),
         };
         let environment = Environment::new(Retained::default(), &[variable], std::iter::empty());

@@ -2,7 +2,7 @@
 
 use super::entry::{FileTarget, Subject};
 use super::env_name::EnvName;
-use super::plan::EntryId;
+use super::plan::{EntryId, Override};
 use super::reference::Locator;
 use super::secret_value::SecretValue;
 
@@ -10,7 +10,6 @@ use super::secret_value::SecretValue;
 pub struct ResolvedVariable {
     pub name: EnvName,
     pub value: SecretValue,
-    pub entry: EntryId,
     pub subject: Subject,
 }
 
@@ -44,7 +43,7 @@ pub struct ResolvedEntry {
     pub read_from: Vec<ReadFrom>,
 }
 
-/// An entry that sets nothing, or a key of an object.
+/// An optional entry that is absent.
 #[derive(Debug)]
 pub struct UnusedEntry {
     pub entry: EntryId,
@@ -62,7 +61,7 @@ pub struct Resolved {
     /// The optional entries that are absent.
     pub omitted: Vec<UnusedEntry>,
     /// The entries, and the keys of objects, whose variable or path another entry sets.
-    pub overridden: Vec<UnusedEntry>,
+    pub overridden: Vec<Override>,
 }
 
 impl Resolved {

@@ -1,17 +1,19 @@
-//! Resolves one value source with the documents fetched so far.
+//! Resolves one value source with the fetched documents.
 
 use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
 
 use super::encoding::{self, NotBase64};
 use super::extract::{Extractor, NoValue};
 use super::template::{Input, RenderError, render};
-use crate::model::answer::{Document, FetchError, FetchFailure, Fetched};
+use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::plan::{Binding, ValueSource};
 use crate::model::problem::{About, Lacks, Problem};
-use crate::model::reference::{Aliases, Locator, SecretRef, Store};
+use crate::model::reference::{Aliases, SecretRef, Store};
 use crate::model::secret_value::SecretValue;
 
 /// The fetched documents, each parsed as JSON at most once.
@@ -24,44 +26,12 @@ pub struct ParsedAnswers<'a> {
     pub aliases: &'a Aliases,
 }
 
-/// The reason that there is no value yet, or none at all.
-#[derive(Default)]
-pub struct Unresolved<'a> {
-    /// These locators must be fetched first.
-    pub pending: Vec<&'a Locator>,
-    pub errors: Vec<NoValue>,
-}
-
-impl<'a> From<NoValue> for Unresolved<'a> {
-    fn from(error: NoValue) -> Self {
-        Self { errors: vec![error], ..Self::default() }
-    }
-}
-
-impl<'a> Unresolved<'a> {
-    fn add(&mut self, Self { pending, errors }: Self) {
-        self.pending.extend(pending);
-        self.errors.extend(errors);
-    }
-
-    /// True if every error is an absence.
-    pub fn is_absent(&self) -> bool {
-        self.errors.iter().all(|error| error.is_absent)
-    }
-
-    /// # Errors
-    /// Unless every input has a value.
-    fn check(self) -> Result<(), Self> {
-        if self.pending.is_empty() && self.errors.is_empty() { Ok(()) } else { Err(self) }
-    }
-}
-
 impl<'a> ParsedAnswers<'a> {
     /// Resolves the value of a binding.
     ///
     /// # Errors
-    /// The locators to fetch first, and every error in its inputs.
-    pub fn attempt(&mut self, binding: &'a Binding) -> Result<SecretValue, Unresolved<'a>> {
+    /// Every error in its inputs; none for an input that has no answer.
+    pub fn attempt(&mut self, binding: &'a Binding) -> Result<SecretValue, Vec<NoValue>> {
         let subject = &binding.subject;
         let value = match &binding.value_source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
@@ -69,45 +39,46 @@ impl<'a> ParsedAnswers<'a> {
             ValueSource::Composed(parts) => self.composed(parts, subject)?,
             ValueSource::Template { template, inputs } => self.template(template, inputs, subject)?,
         };
-        encoding::apply(binding.transform, value).map_err(|NotBase64| not_base64(binding).into())
+        encoding::apply(binding.transform, value).map_err(|NotBase64| vec![not_base64(binding)])
     }
 
-    fn secret(&mut self, reference: &'a SecretRef, subject: &Subject) -> Result<SecretValue, Unresolved<'a>> {
+    fn secret(&mut self, reference: &'a SecretRef, subject: &Subject) -> Result<SecretValue, Vec<NoValue>> {
         let document = self.document(reference, subject)?;
-        let found = self.extractor.extract(&reference.locator, document, &reference.selector);
-        found.map_err(|why| {
-            let NoValue { is_absent, problem } = told_of(why, Some((reference, document)), subject);
-            NoValue { is_absent, problem: problem.help_if(version_hint(reference)) }.into()
+        self.extractor.extract(&reference.locator, document, &reference.selector).map_err(|why| {
+            let NoValue { is_absent, problem } = with_entry(why, Some((reference, document)), subject);
+            vec![NoValue { is_absent, problem: problem.help_if(version_hint(reference)) }]
         })
     }
 
-    fn document(&self, reference: &'a SecretRef, subject: &Subject) -> Result<&'a Document, Unresolved<'a>> {
+    /// Returns the document of a reference.
+    ///
+    /// # Errors
+    /// The reason why it was not fetched, which is no absence if it is a denial or an outage; none if it has no answer.
+    pub fn document(&self, reference: &SecretRef, subject: &Subject) -> Result<&'a Document, Vec<NoValue>> {
         match self.fetched.get(&reference.locator) {
-            None => Err(Unresolved { pending: vec![&reference.locator], ..Unresolved::default() }),
-            Some(Err(failure)) => Err(self.unread(failure, reference, subject).into()),
             Some(Ok(document)) => Ok(document),
+            Some(Err(failure)) => {
+                let is_absent = matches!(failure.error, FetchError::NotFound { .. });
+                Err(vec![NoValue { is_absent, problem: failure.problem(reference, subject, self.aliases) }])
+            }
+            None => Err(Vec::new()),
         }
     }
 
-    /// Returns the reason why a document was not fetched. A denial or an outage is no absence.
-    pub fn unread(&self, failure: &FetchFailure, reference: &SecretRef, subject: &Subject) -> NoValue {
-        let is_absent = matches!(failure.error, FetchError::NotFound { .. });
-        NoValue { is_absent, problem: failure.problem(reference, subject, self.aliases) }
-    }
-
-    fn composed(&mut self, parts: &'a [Part], subject: &Subject) -> Result<SecretValue, Unresolved<'a>> {
-        let mut text = zeroize::Zeroizing::new(Vec::new());
-        let mut unresolved = Unresolved::default();
+    fn composed(&mut self, parts: &'a [Part], subject: &Subject) -> Result<SecretValue, Vec<NoValue>> {
+        let mut text = Zeroizing::new(Vec::new());
+        let mut failed = Failed::default();
         for part in parts {
             match part {
                 Part::Text(part) => text.extend_from_slice(part.as_bytes()),
-                Part::Reference(reference) => match self.secret(reference, subject) {
-                    Ok(value) => text.extend_from_slice(value.expose()),
-                    Err(other) => unresolved.add(other),
-                },
+                Part::Reference(reference) => {
+                    if let Some(value) = failed.value_of(self.secret(reference, subject)) {
+                        text.extend_from_slice(value.expose());
+                    }
+                }
             }
         }
-        unresolved.check()?;
+        failed.check()?;
         Ok(SecretValue::new(text.as_slice()))
     }
 
@@ -116,36 +87,59 @@ impl<'a> ParsedAnswers<'a> {
         template: &Template,
         aliases: &'a BTreeMap<String, SecretRef>,
         subject: &Subject,
-    ) -> Result<SecretValue, Unresolved<'a>> {
+    ) -> Result<SecretValue, Vec<NoValue>> {
         let mut inputs = BTreeMap::from([(ENV.to_owned(), Input::variables(self.inherited))]);
-        let mut unresolved = Unresolved::default();
+        let mut failed = Failed::default();
         for (alias, reference) in aliases {
-            match self.input(alias, reference, subject) {
-                Ok(input) => drop(inputs.insert(alias.clone(), input)),
-                Err(other) => unresolved.add(other),
+            if let Some(input) = failed.value_of(self.input(alias, reference, subject)) {
+                inputs.insert(alias.clone(), input);
             }
         }
-        unresolved.check()?;
+        failed.check()?;
         render(template, &inputs).map_err(|RenderError { alias, why }| {
             let reference = alias.and_then(|alias| aliases.get(&alias));
-            let document = |reference: &SecretRef| self.fetched.get(&reference.locator)?.as_ref().ok();
-            let read = reference.and_then(|reference| Some((reference, document(reference)?)));
-            told_of(why, read, subject).into()
+            let read = reference.and_then(|reference| Some((reference, self.document(reference, subject).ok()?)));
+            vec![with_entry(why, read, subject)]
         })
     }
 
     /// Returns the document of an alias as a template reads it.
-    fn input(&mut self, alias: &str, reference: &'a SecretRef, subject: &Subject) -> Result<Input, Unresolved<'a>> {
+    fn input(&mut self, alias: &str, reference: &'a SecretRef, subject: &Subject) -> Result<Input, Vec<NoValue>> {
         let document = self.document(reference, subject)?;
         Input::new(self.extractor.object(&reference.locator, document), document).ok_or_else(|| {
             let why = NoValue::failed("not-text", format!("the template's {alias} is binary, not text"));
-            told_of(why, Some((reference, document)), subject).into()
+            vec![with_entry(why, Some((reference, document)), subject)]
         })
     }
 }
 
+/// The errors of the inputs of one value.
+#[derive(Default)]
+struct Failed {
+    has_failed: bool,
+    errors: Vec<NoValue>,
+}
+
+impl Failed {
+    /// Returns the value of `result`, or adds its errors.
+    fn value_of<T>(&mut self, result: Result<T, Vec<NoValue>>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(errors) => {
+                self.has_failed = true;
+                self.errors.extend(errors);
+                None
+            }
+        }
+    }
+
+    fn check(self) -> Result<(), Vec<NoValue>> {
+        if self.has_failed { Err(self.errors) } else { Ok(()) }
+    }
+}
+
 /// Names the entry, and the secret whose document was read.
-fn told_of(why: NoValue, read: Option<(&SecretRef, &Document)>, subject: &Subject) -> NoValue {
+fn with_entry(why: NoValue, read: Option<(&SecretRef, &Document)>, subject: &Subject) -> NoValue {
     let NoValue { is_absent, problem } = why;
     let default = subject.default_hint().filter(|_| is_absent && problem.help.is_none());
     let scheme = read.and_then(|(reference, _)| reference.scheme_hint());

@@ -92,8 +92,7 @@ pub fn variables(
             }
         };
         if let Some(other) = key_of.insert(name.clone(), key) {
-            let keys = [key_or_placeholder(other), key_or_placeholder(key)];
-            errors.push(clash(&name, key, &keys, &entry.subject));
+            errors.push(clash(&name, other, key, &entry.subject));
             continue;
         }
         // Only null has no text, and nulls are filtered out above.
@@ -162,26 +161,22 @@ fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom) -> Problem {
     Problem::configuration(text).code("variable-name").help(help)
 }
 
-/// Names the entry, and the secret that was read from `region`, in its problem.
-pub fn told_of(entry: &EnvFrom, region: Option<&Region>) -> impl Fn(Problem) -> Problem {
-    let (about, subject) = (About::new(&entry.reference, region, false), entry.subject.clone());
-    move |problem| Problem { about: Some(about.clone()), ..problem }.of(subject.clone(), Lacks::Value)
+/// Names the entry, and the secret that was read from `region`, in a problem.
+pub fn with_entry(problem: Problem, entry: &EnvFrom, region: Option<&Region>) -> Problem {
+    let about = Some(About::new(&entry.reference, region, false));
+    Problem { about, ..problem }.of(entry.subject.clone(), Lacks::Value)
 }
 
-/// Returns the error of two keys that both set `name`, each from [`key_or_placeholder`]. The first may be another object's; `key` is the
-/// one that the name is derived from.
-pub fn clash(name: &EnvName, key: &str, [first, second]: &[String; 2], subject: &Subject) -> Problem {
-    let name = if is_quotable(key) { format!("the variable {name}") } else { "one variable".to_owned() };
+/// Returns the error of two keys of one object that both give `name`.
+fn clash(name: &EnvName, first: &str, second: &str, subject: &Subject) -> Problem {
+    let both = format!("{:?} and {:?} both give", key_or_placeholder(first), key_or_placeholder(second));
+    let name = if is_quotable(second) { format!("the variable {name}") } else { "one variable".to_owned() };
     let in_file = "`rename` one of them, or leave it out with `except`";
-    let help = match (&subject.origin, subject.reference()) {
-        (Origin::Argument(option), Some(written)) => format!(
-            "of two secrets, give one a prefix: {option} PREFIX_={written}; else declare it in a file, under `env-from`: {in_file}"
-        ),
-        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
-            format!("{in_file}, or, of two secrets, give one a `prefix`")
-        }
+    let help = match subject.origin {
+        Origin::Argument(_) => format!("declare it in a file, under `env-from`: {in_file}"),
+        Origin::Inherited | Origin::File { .. } => in_file.to_owned(),
     };
-    Problem::configuration(format!("{first:?} and {second:?} both give {name}")).code("same-name").help(help)
+    Problem::configuration(format!("{both} {name}")).code("same-name").help(help)
 }
 
 /// Returns the errors in the names that `env-from` entries give to the keys that they list.
@@ -193,7 +188,7 @@ pub fn naming_errors(plan: &Plan) -> Vec<Problem> {
         claimed.extend(claims.filter_map(|claim| Claim::variable(&claim).map(str::to_owned)));
         for entry in &layer.env_from {
             let is_set = |name: &str| claimed.contains(name) || plan.keeps(name);
-            errors.extend(errors_of(entry, is_set).into_iter().map(told_of(entry, None)));
+            errors.extend(errors_of(entry, is_set).into_iter().map(|error| with_entry(error, entry, None)));
         }
     }
     errors

@@ -1,14 +1,14 @@
 //! Resolves the layers of a plan, the latest first, so that each variable and each path is set once.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
-use super::attempt::{ParsedAnswers, Unresolved};
+use super::attempt::ParsedAnswers;
 use super::env_from::{self, KeyVariable, key_or_placeholder};
-use super::extract::Extractor;
+use super::extract::{Extractor, NoValue};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Claim, OnMissing, Subject, Target};
 use crate::model::env_name::EnvName;
-use crate::model::plan::{Binding, EnvFrom, Plan, PlannedLayer};
+use crate::model::plan::{Binding, EnvFrom, OverriddenBy, Override, Plan, PlannedLayer};
 use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{Locator, SecretRef};
@@ -17,17 +17,25 @@ use crate::model::resolved::{
 };
 use crate::model::secret_value::SecretValue;
 
-/// The state of the walk: the targets resolved so far, and the locators that are needed for the others.
+/// The result of a resolution.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub resolved: Resolved,
+    /// The errors of the targets that have no value.
+    pub errors: Vec<Problem>,
+    /// The locators that these targets name and that have no document: the request failed, or was not made. One that only a covered target
+    /// names is not among them.
+    pub lacking: BTreeSet<Locator>,
+}
+
+/// The state of the walk.
 pub struct LayerWalk<'a> {
     plan: &'a Plan,
     answers: ParsedAnswers<'a>,
-    /// The variables and paths that later layers, or entries of this layer, set.
-    claimed: HashSet<Claim>,
-    /// The `env-from` objects of later layers that are not fetched yet, so that their keys are unknown.
-    unread: Vec<&'a EnvFrom>,
-    pub wanted: BTreeSet<&'a Locator>,
-    pub errors: Vec<Problem>,
-    pub resolved: Resolved,
+    /// The variables and paths that are set so far, each with the entry that sets it. An entry that failed has set its own, too: the entry
+    /// that it overrides is no substitute.
+    claimed: HashMap<Claim, Subject>,
+    pub outcome: Outcome,
 }
 
 impl<'a> LayerWalk<'a> {
@@ -40,102 +48,110 @@ impl<'a> LayerWalk<'a> {
                 inherited: &plan.inherited,
                 aliases: plan.aliases(),
             },
-            claimed: HashSet::new(),
-            unread: Vec::new(),
-            wanted: BTreeSet::new(),
-            errors: Vec::new(),
-            resolved: Resolved::default(),
+            claimed: HashMap::new(),
+            outcome: Outcome::default(),
         }
     }
 
+    /// Resolves the entries of a layer, and then its `env-from` sources, the last first: of two that give one variable the later one sets it.
     pub fn resolve_layer(&mut self, layer: &'a PlannedLayer) {
         for binding in &layer.bindings {
             let claims = binding.target.claims();
-            if claims.iter().any(|claim| self.claimed.contains(claim)) {
-                self.resolved.overridden.push(unused(binding));
-            } else if !claims.iter().any(|claim| self.may_be_overridden(claim)) {
-                self.resolve_binding(binding, claims);
+            match claims.iter().find_map(|claim| self.claimed.get(claim)) {
+                Some(by) => {
+                    let by = OverriddenBy::Entry(by.clone());
+                    let subject = binding.subject.clone();
+                    self.outcome.resolved.overridden.push(Override { entry: binding.id, subject, by });
+                }
+                None => self.resolve_binding(binding, claims),
             }
         }
-        // Within a layer, an entry overrides a key of `env-from`, and two objects must not set one variable.
-        let mut set_by = BTreeMap::new();
-        for entry in &layer.env_from {
-            self.resolve_env_from(entry, &mut set_by);
-        }
-        self.claimed.extend(set_by.into_keys().map(Claim::Variable));
-        let is_unread = |entry: &&EnvFrom| self.answers.fetched.get(&entry.reference.locator).is_none();
-        self.unread.extend(layer.env_from.iter().filter(is_unread));
-    }
-
-    /// True if an unread object of a later layer may set the variable: until its keys are known, nothing is fetched for
-    /// this entry.
-    fn may_be_overridden(&self, claim: &Claim) -> bool {
-        match claim {
-            Claim::Variable(name) => self.unread.iter().any(|object| object.naming.may_give(name.as_str())),
-            Claim::Path(_) | Claim::Credential(_) => false,
+        for entry in layer.env_from.iter().rev() {
+            self.resolve_env_from(entry);
         }
     }
 
     fn resolve_binding(&mut self, binding: &'a Binding, claims: Vec<Claim>) {
-        match (self.answers.attempt(binding), &binding.on_missing) {
-            (Ok(value), _) => {
-                let read_from = |locator: &Locator| ReadFrom { locator: locator.clone(), parameter_name: None };
-                self.set(binding, value, binding.value_source.locators().into_iter().map(read_from).collect());
-            }
-            // Errors are reported once nothing is pending, all together.
-            (Err(Unresolved { pending, .. }), _) if !pending.is_empty() => self.wanted.extend(pending),
-            (Err(unresolved), OnMissing::Omit) if unresolved.is_absent() => {
-                self.resolved.omitted.push(unused(binding));
-                return;
-            }
-            (Err(unresolved), OnMissing::Default(text)) if unresolved.is_absent() => {
-                self.set(binding, SecretValue::new(text.as_str()), Vec::new());
-            }
-            (Err(Unresolved { errors, .. }), on_missing) => {
-                // With `default` or `optional`, an absence beside another error is not reported.
-                let errors = errors.into_iter().filter(|error| *on_missing == OnMissing::Fail || !error.is_absent);
-                self.errors.extend(errors.map(|error| error.problem));
+        match self.answers.attempt(binding) {
+            Ok(value) => self.set(binding, value, true),
+            Err(errors) => {
+                let is_absent = !errors.is_empty() && errors.iter().all(|error| error.is_absent);
+                match &binding.on_missing {
+                    OnMissing::Omit if is_absent => {
+                        let unused = UnusedEntry { entry: binding.id, subject: binding.subject.clone() };
+                        self.outcome.resolved.omitted.push(unused);
+                        // It sets nothing, so an earlier layer may.
+                        return;
+                    }
+                    OnMissing::Default(text) if is_absent => self.set(binding, SecretValue::new(text.as_str()), false),
+                    OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => self.fail(binding, errors),
+                }
             }
         }
-        self.claimed.extend(claims);
+        for claim in claims {
+            self.claimed.insert(claim, binding.subject.clone());
+        }
     }
 
-    fn set(&mut self, binding: &Binding, value: SecretValue, read_from: Vec<ReadFrom>) {
+    /// Adds the errors of a binding. With `default` or `optional`, an absence beside another error is none.
+    fn fail(&mut self, binding: &Binding, errors: Vec<NoValue>) {
+        for NoValue { is_absent, problem } in errors {
+            if !is_absent || binding.on_missing == OnMissing::Fail {
+                self.outcome.errors.push(problem);
+            }
+        }
+        for locator in binding.value_source.locators() {
+            if !matches!(self.answers.fetched.get(locator), Some(Ok(_))) {
+                self.outcome.lacking.insert(locator.clone());
+            }
+        }
+    }
+
+    /// Gives the target its value, which `is_read` from the binding's references unless it is the default.
+    fn set(&mut self, binding: &Binding, value: SecretValue, is_read: bool) {
         let (entry, subject) = (binding.id, binding.subject.clone());
-        self.resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from });
+        let mut read_from = Vec::new();
+        if is_read {
+            for locator in binding.value_source.locators() {
+                read_from.push(ReadFrom { locator: locator.clone(), parameter_name: None });
+            }
+        }
+        let resolved = &mut self.outcome.resolved;
+        resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from });
         match &binding.target {
-            Target::Env(name) => {
-                self.resolved.variables.push(ResolvedVariable { name: name.clone(), value, entry, subject });
-            }
-            Target::File(target) => {
-                self.resolved.files.push(FileValue { target: target.clone(), value, subject });
-            }
-            Target::Credential(_) => self.resolved.credentials.push(CredentialValue { value, subject }),
+            Target::Env(name) => resolved.variables.push(ResolvedVariable { name: name.clone(), value, subject }),
+            Target::File(target) => resolved.files.push(FileValue { target: target.clone(), value, subject }),
+            Target::Credential(_) => resolved.credentials.push(CredentialValue { value, subject }),
         }
     }
 
-    /// Sets a variable for each key of an object. `set_by` names the key behind each variable that objects of this
-    /// layer have set.
-    fn resolve_env_from(&mut self, entry: &'a EnvFrom, set_by: &mut BTreeMap<EnvName, String>) {
+    /// Sets a variable for each key of an object that no entry of this layer, or of a later one, sets.
+    fn resolve_env_from(&mut self, entry: &'a EnvFrom) {
         let locator = &entry.reference.locator;
-        let document = match self.answers.fetched.get(locator) {
-            None => {
-                self.wanted.insert(locator);
+        let document = match self.answers.document(&entry.reference, &entry.subject) {
+            Ok(document) => document,
+            Err(errors) => {
+                self.outcome.lacking.insert(locator.clone());
+                self.outcome.errors.extend(errors.into_iter().map(|error| error.problem));
                 return;
             }
-            Some(Err(failure)) => {
-                let unread = self.answers.unread(failure, &entry.reference, &entry.subject);
-                return self.errors.push(unread.problem);
-            }
-            Some(Ok(document)) => document,
         };
-        let (variables, mut errors) = self.variables_of(entry, document);
-        for variable in variables {
-            errors.extend(self.set_from_key(entry, variable, set_by).err());
+        let (variables, errors) = self.variables_of(entry, document);
+        for error in errors {
+            self.outcome.errors.push(env_from::with_entry(error, entry, document.region.as_ref()));
         }
-        self.errors.extend(errors.into_iter().map(env_from::told_of(entry, document.region.as_ref())));
+        for KeyVariable { key, name, value } in variables {
+            let subject = Subject { label: label(&key, name.as_str()), ..entry.subject.clone() };
+            self.claimed.insert(Claim::Variable(name.clone()), subject.clone());
+            let parameter_name = locator.is_path().then_some(key);
+            let read_from = vec![ReadFrom { locator: locator.clone(), parameter_name }];
+            let resolved = &mut self.outcome.resolved;
+            resolved.entries.push(ResolvedEntry { entry: entry.id, subject: subject.clone(), read_from });
+            resolved.variables.push(ResolvedVariable { name, value, subject });
+        }
     }
 
+    /// Returns the variables that an object sets. Those that are set already are noted as overridden.
     fn variables_of(&mut self, entry: &'a EnvFrom, document: &Document) -> (Vec<KeyVariable>, Vec<Problem>) {
         let SecretRef { locator, selector } = &entry.reference;
         let members = if locator.is_path() {
@@ -148,42 +164,19 @@ impl<'a> LayerWalk<'a> {
             Ok(members) => members,
             Err(error) => return (Vec::new(), vec![error]),
         };
-        let claimed: HashSet<&str> = self.claimed.iter().filter_map(Claim::variable).collect();
-        let mut overridden = Vec::new();
-        let variables = env_from::variables(&members, entry, |key, name| {
-            let is_set = claimed.contains(name) || self.plan.keeps(name);
-            if is_set {
-                let label = label(key, name);
-                overridden.push(UnusedEntry { entry: entry.id, subject: Subject { label, ..entry.subject.clone() } });
-            }
-            is_set
-        });
-        self.resolved.overridden.append(&mut overridden);
-        variables
+        let (plan, claimed, overridden) = (self.plan, &self.claimed, &mut self.outcome.resolved.overridden);
+        env_from::variables(&members, entry, |key, name| {
+            let claim = EnvName::parse(name).map(Claim::Variable);
+            let by = match claim.ok().and_then(|claim| claimed.get(&claim)) {
+                Some(other) => OverriddenBy::Entry(other.clone()),
+                None if plan.keeps(name) => OverriddenBy::Kept(name.to_owned()),
+                None => return false,
+            };
+            let subject = Subject { label: label(key, name), ..entry.subject.clone() };
+            overridden.push(Override { entry: entry.id, subject, by });
+            true
+        })
     }
-
-    fn set_from_key(
-        &mut self,
-        entry: &EnvFrom,
-        KeyVariable { key, name, value }: KeyVariable,
-        set_by: &mut BTreeMap<EnvName, String>,
-    ) -> Result<(), Problem> {
-        let locator = &entry.reference.locator;
-        let key_of_secret = format!("{} of {}", key_or_placeholder(&key), locator.written_id());
-        if let Some(other) = set_by.insert(name.clone(), key_of_secret.clone()) {
-            return Err(env_from::clash(&name, &key, &[other, key_of_secret], &entry.subject));
-        }
-        let subject = Subject { label: label(&key, name.as_str()), ..entry.subject.clone() };
-        let parameter_name = locator.is_path().then_some(key);
-        let read_from = vec![ReadFrom { locator: locator.clone(), parameter_name }];
-        self.resolved.entries.push(ResolvedEntry { entry: entry.id, subject: subject.clone(), read_from });
-        self.resolved.variables.push(ResolvedVariable { name, value, entry: entry.id, subject });
-        Ok(())
-    }
-}
-
-fn unused(binding: &Binding) -> UnusedEntry {
-    UnusedEntry { entry: binding.id, subject: binding.subject.clone() }
 }
 
 /// Returns the variable that a key gives, or a text in its place if the key may not be quoted.

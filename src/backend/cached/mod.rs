@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::aws::Aws;
-use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure};
+use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure, Fetched};
 use crate::model::options::CacheOptions;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region};
@@ -51,11 +51,15 @@ impl Cached {
     }
 
     /// Returns one answer for each of `wanted`: of an entry younger than `--cache-ttl`, else of AWS, and after an outage of an entry
-    /// younger than `--cache-stale`.
+    /// younger than `--cache-stale`. If the entries alone give every target its value, which `suffices` tells, AWS has [`RETRIED_FOR`].
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
+    pub async fn fetch(
+        &mut self,
+        wanted: &BTreeSet<&Locator>,
+        suffices: &impl Fn(&Fetched) -> bool,
+    ) -> Result<Answers, Problem> {
         let begun = boot_time::now();
         let mut entries = self.read_all(wanted.iter().copied());
         let is_fresh = |locator: &&Locator| entries.get(*locator).is_some_and(|entry| entry.age(begun) < self.ttl);
@@ -66,9 +70,18 @@ impl Cached {
         if asked.is_empty() {
             return Ok(answers);
         }
-        let is_usable = |entry: &Entry| entry.age(begun) < self.stale;
-        let is_covered = asked.iter().all(|locator| entries.get(*locator).is_some_and(is_usable));
-        let answered = self.aws.fetch_within(is_covered.then_some(RETRIED_FOR), &asked).await?;
+        let mut known = Fetched::default();
+        known.extend(
+            answers.iter().filter_map(|(locator, answer)| Some((locator.clone(), Ok(answer.as_ref().ok()?.copy())))),
+        );
+        for (locator, entry) in &entries {
+            if entry.age(begun) < self.stale {
+                known.extend([((*locator).clone(), Ok(entry.document.copy()))]);
+            }
+        }
+        let limit = suffices(&known).then_some(RETRIED_FOR);
+        drop(known);
+        let answered = self.aws.fetch_within(limit, &asked).await?;
         for (locator, answer) in answered {
             let entry = entries.remove(&locator);
             self.keep(&locator, &answer, entry.as_ref(), begun);

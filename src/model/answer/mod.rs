@@ -14,7 +14,8 @@ pub use fetch_error::{
     Outage, REQUEST_ID, Refusal, Wanted,
 };
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::model::reference::Locator;
 
@@ -23,7 +24,7 @@ pub type Answer = Result<Document, FetchFailure>;
 /// One answer for each requested locator.
 pub type Answers = Vec<(Locator, Answer)>;
 
-/// All answers so far, by locator.
+/// The answers by locator.
 #[derive(Debug, Default)]
 pub struct Fetched(BTreeMap<Locator, Answer>);
 
@@ -34,7 +35,7 @@ impl FromIterator<(Locator, Answer)> for Fetched {
 }
 
 impl Fetched {
-    /// Returns `None` for a locator that was not requested yet.
+    /// Returns `None` for a locator that was not requested.
     pub fn get(&self, locator: &Locator) -> Option<&Answer> {
         self.0.get(locator)
     }
@@ -44,8 +45,24 @@ impl Fetched {
         self.0.iter()
     }
 
-    /// Adds the answers of another round of requests.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds answers, each in place of an earlier one for its locator.
     pub fn extend(&mut self, answers: impl IntoIterator<Item = (Locator, Answer)>) {
         self.0.extend(answers);
+    }
+
+    /// The failures among the answers for these locators.
+    pub fn failures(&self, locators: &BTreeSet<Locator>) -> Vec<&FetchFailure> {
+        locators.iter().filter_map(|locator| self.get(locator)?.as_ref().err()).collect()
+    }
+
+    /// Notes in every failure that `--wait` has waited so long.
+    pub fn note_wait(&mut self, wait: Duration) {
+        for failure in self.0.values_mut().filter_map(|answer| answer.as_mut().err()) {
+            failure.waited = Some(wait);
+        }
     }
 }

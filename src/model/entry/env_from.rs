@@ -108,14 +108,4 @@ impl Naming {
         let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
         Some(selected.map(|key| self.name(key).map_or_else(NamingError::into_name, |name| name.to_string())).collect())
     }
-
-    /// True if the object, whose keys are not known yet, could give the variable.
-    pub fn may_give(&self, name: &str) -> bool {
-        match &self.only {
-            Some(keys) => {
-                keys.iter().any(|key| self.selects(key) && self.name(key).is_ok_and(|given| given.as_str() == name))
-            }
-            None => name.starts_with(&self.prefix),
-        }
-    }
 }

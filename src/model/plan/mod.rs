@@ -4,7 +4,7 @@ mod lookup;
 mod precedence;
 
 pub use lookup::{Binding, EntryId, EnvFrom, ValueSource};
-pub use precedence::{Layer, Overridden, PlannedLayer, UnitCredentials};
+pub use precedence::{Layer, OverriddenBy, Override, PlannedLayer, UnitCredentials};
 
 use std::collections::BTreeSet;
 
@@ -60,7 +60,8 @@ impl Plan {
         &self.layers
     }
 
-    /// Every locator that may be requested. An entry that an optional one overrides is read only if that one is absent.
+    /// Every locator to request: those of all entries but the ones that an explicit entry of a later layer overrides. What turns out to be
+    /// covered, by an optional entry or a key, is read for nothing: in parallel it costs no time.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         self.references().map(|(_, _, reference)| &reference.locator).collect()
     }

@@ -1,9 +1,9 @@
 //! Layers and their precedence: an entry of a later layer overrides those of earlier layers.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::lookup::{Binding, EntryId, EnvFrom, Lookup};
-use crate::model::entry::{Claim, Entry, EnvFromEntry, OnMissing, Origin};
+use crate::model::entry::{Claim, Entry, EnvFromEntry, OnMissing, Origin, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::reference::Aliases;
 
@@ -47,66 +47,96 @@ pub struct PlannedLayer {
     pub bindings: Vec<Binding>,
     pub env_from: Vec<EnvFrom>,
     /// The rest of the layer, which is not looked up.
-    pub overridden: Overridden,
+    pub overridden: Vec<Override>,
 }
 
-/// The entries that later layers and kept variables override.
-#[derive(Debug, Default)]
-pub struct Overridden {
-    pub entries: Vec<(EntryId, Entry)>,
-    pub env_from: Vec<(EntryId, EnvFromEntry)>,
+/// An entry, or a variable of an `env-from` source, that sets nothing.
+#[derive(Clone, Debug)]
+pub struct Override {
+    pub entry: EntryId,
+    pub subject: Subject,
+    pub by: OverriddenBy,
+}
+
+/// The reason that an entry sets nothing.
+#[derive(Clone, Debug)]
+pub enum OverriddenBy {
+    /// This entry sets its variable or path.
+    Entry(Subject),
+    /// `--keep-existing` keeps the variable.
+    Kept(String),
+    /// Each variable that the source can give is set by another entry or kept.
+    Others,
 }
 
 /// The variables and paths that are set already, while layers are added from the latest to the earliest.
 pub struct Precedence {
     /// The inherited variables that `--keep-existing` keeps.
     pub kept: BTreeSet<String>,
-    claimed: HashSet<Claim>,
+    /// Each with the entry that sets it.
+    claimed: HashMap<Claim, Subject>,
     /// The number of entries so far.
     count: usize,
 }
 
 impl Precedence {
     pub fn new(kept: BTreeSet<String>) -> Self {
-        Self { kept, claimed: HashSet::new(), count: 0 }
+        Self { kept, claimed: HashMap::new(), count: 0 }
     }
 
     /// Adds the next earlier layer: sets aside what is set already, and looks up the rest.
     ///
     /// An optional entry may be absent, so it overrides nothing here.
     pub fn add(&mut self, layer: Layer, lookup: &mut Lookup<'_>) -> PlannedLayer {
-        let entries = self.numbered(layer.entries);
-        let (entries, overridden): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, entry)| self.applies(entry));
-        let required = entries.iter().filter(|(_, entry)| entry.on_missing != OnMissing::Omit);
-        self.claimed.extend(required.flat_map(|(_, entry)| entry.target.claims()));
-        let bindings = entries.into_iter().filter_map(|(id, entry)| lookup.bind(id, entry)).collect();
-        let objects = self.numbered(layer.env_from);
-        let (covered, env_from): (Vec<_>, Vec<_>) = objects.into_iter().partition(|(_, object)| self.covers(object));
-        let env_from = env_from.into_iter().filter_map(|(id, object)| lookup.bind_env_from(id, object)).collect();
-        PlannedLayer { bindings, env_from, overridden: Overridden { entries: overridden, env_from: covered } }
+        let mut planned = PlannedLayer::default();
+        let mut applied = Vec::new();
+        for entry in layer.entries {
+            let id = self.next_id();
+            match self.overriding(&entry) {
+                Some(by) => planned.overridden.push(Override { entry: id, subject: entry.subject(), by }),
+                None => applied.push((id, entry)),
+            }
+        }
+        for (id, entry) in applied {
+            if entry.on_missing != OnMissing::Omit {
+                self.claimed.extend(entry.target.claims().into_iter().map(|claim| (claim, entry.subject())));
+            }
+            planned.bindings.extend(lookup.bind(id, entry));
+        }
+        for entry in layer.env_from {
+            let id = self.next_id();
+            if self.covers(&entry) {
+                planned.overridden.push(Override { entry: id, subject: entry.subject(), by: OverriddenBy::Others });
+            } else {
+                planned.env_from.extend(lookup.bind_env_from(id, entry));
+            }
+        }
+        planned
     }
 
-    fn numbered<T>(&mut self, entries: Vec<T>) -> Vec<(EntryId, T)> {
-        let first = self.count;
-        self.count += entries.len();
-        (first..).map(EntryId).zip(entries).collect()
+    fn next_id(&mut self) -> EntryId {
+        self.count += 1;
+        EntryId(self.count)
     }
 
-    /// True unless a later layer or a kept variable overrides the entry.
+    /// Returns what overrides the entry: an entry of a later layer, or a kept variable.
     ///
     /// A reference in an inherited variable is resolved even if the variable is kept.
-    fn applies(&self, entry: &Entry) -> bool {
-        let is_claimed = entry.target.claims().iter().any(|claim| self.claimed.contains(claim));
-        let is_kept = entry.target.variable().is_some_and(|name| self.kept.contains(name.as_str()));
-        !is_claimed && (!is_kept || entry.origin == Origin::Inherited)
+    fn overriding(&self, entry: &Entry) -> Option<OverriddenBy> {
+        if let Some(other) = entry.target.claims().iter().find_map(|claim| self.claimed.get(claim)) {
+            return Some(OverriddenBy::Entry(other.clone()));
+        }
+        let name = entry.target.variable().filter(|name| self.kept.contains(name.as_str()))?;
+        (entry.origin != Origin::Inherited).then(|| OverriddenBy::Kept(name.to_string()))
     }
 
-    /// True if every variable that the object can give is set already, so that the object need not be read.
-    fn covers(&self, object: &EnvFromEntry) -> bool {
-        let is_set = |name: &String| {
-            let claim = EnvName::parse(name).map(Claim::Variable);
-            self.kept.contains(name) || claim.is_ok_and(|claim| self.claimed.contains(&claim))
-        };
-        object.naming.names().is_some_and(|names| names.iter().all(is_set))
+    /// True if every variable that the source can give is set already, so that it need not be read.
+    fn covers(&self, source: &EnvFromEntry) -> bool {
+        let Some(names) = source.naming.names() else { return false };
+        !names.is_empty() && names.iter().all(|name| self.kept.contains(name) || self.is_claimed(name))
+    }
+
+    fn is_claimed(&self, name: &str) -> bool {
+        EnvName::parse(name).is_ok_and(|name| self.claimed.contains_key(&Claim::Variable(name)))
     }
 }

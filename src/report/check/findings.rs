@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::overrides::Override;
 use crate::exec::Program;
 use crate::model::answer::{Asked, Caller, DescribedSecret, Description, Replica};
 use crate::model::command_line::CommandLine;
@@ -25,7 +24,7 @@ pub struct Findings {
     /// With `-- COMMAND`.
     pub command: Option<CheckedCommand>,
     pub values: Vec<Row>,
-    pub overridden: Vec<Override>,
+    pub overridden: Vec<Value>,
     /// With `--describe`.
     pub secrets: Vec<SecretRow>,
     /// The lines on standard error, as `--log-format json` prints them.

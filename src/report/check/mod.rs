@@ -8,7 +8,7 @@ mod row;
 mod table;
 
 pub use findings::{CheckedCaller, CheckedCommand, Findings, SecretRow};
-pub use overrides::{override_notes, overrides};
+pub use overrides::{override_notes, override_object, overrides};
 pub use row::{Values, rows};
 pub use table::text;
 

@@ -6,11 +6,10 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 
 use super::findings::{CacheState, Row, Source, date, seconds_since};
-use super::overrides::Override;
 use crate::model::answer::{Answer, Asked, Fetched};
 use crate::model::entry::{CredentialTarget, FileTarget, Origin, Place, Subject, SubjectKind, Target, Written};
 use crate::model::env_name::is_name;
-use crate::model::plan::{Binding, EntryId, EnvFrom, Plan};
+use crate::model::plan::{Binding, EntryId, EnvFrom, OverriddenBy, Override, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef, Selector, Store};
 use crate::model::resolved::{Resolved, ResolvedEntry};
@@ -22,7 +21,6 @@ pub struct Values<'a> {
     pub fetched: &'a Fetched,
     /// The ages of entries in the cache.
     pub cached: &'a BTreeMap<Locator, Duration>,
-    pub overrides: &'a [Override],
     /// Every problem of a value.
     pub problems: &'a [Problem],
     /// The time from which ages are counted.
@@ -37,7 +35,7 @@ pub fn rows(values: &Values<'_>) -> Vec<Row> {
         let start = rows.len();
         rows.extend(layer.bindings.iter().filter_map(|binding| values.binding(binding)));
         rows.extend(layer.env_from.iter().flat_map(|object| values.env_from(object)));
-        rows.extend(layer.overridden.entries.iter().flat_map(|(id, _)| values.kept(*id)));
+        rows.extend(layer.overridden.iter().filter_map(unset_row));
         // Entries of `env:`, of `env-from:` and of `files:` may stand in any order.
         rows[start..].sort_by_key(|row: &Row| row.line);
     }
@@ -80,22 +78,17 @@ impl Row {
 }
 
 impl Values<'_> {
-    /// Returns the rows of the variables that an entry does not set because of `--keep-existing`.
-    fn kept(&self, id: EntryId) -> Vec<Row> {
-        let kept = self.overrides.iter().filter(|other| other.entry == id);
-        let row = |other: &Override| Some(Row::new(other.kept()?.to_owned(), &other.subject, "kept"));
-        kept.filter_map(row).collect()
-    }
-
     /// The state of a value that was not requested.
     fn unread(&self) -> &'static str {
         if self.is_offline { "valid" } else { "unread" }
     }
 
-    /// Returns `None` for an entry that another one overrides.
+    /// Returns `None` for an entry that another one overrides, and for an optional one whose variable a later layer leaves unset, too.
     fn binding(&self, Binding { id, subject, target, value_source, .. }: &Binding) -> Option<Row> {
         let is_omitted = self.resolved.omitted.iter().any(|unused| unused.entry == *id);
-        if self.is_overridden(*id) || is_omitted && self.resolved.has(&subject.label) {
+        let latest = self.resolved.omitted.iter().find(|unused| unused.subject.label == subject.label);
+        let is_repeated = latest.is_some_and(|latest| latest.entry != *id);
+        if self.is_overridden(*id) || is_omitted && (is_repeated || self.resolved.has(&subject.label)) {
             return None;
         }
         let references = value_source.references();
@@ -138,7 +131,8 @@ impl Values<'_> {
                 self.with_problems(row(subject.label.clone(), parameter_name, "ok"), subject)
             })
             .collect();
-        rows.extend(self.kept(object.id));
+        let unset = self.resolved.overridden.iter().filter(|other| other.entry == object.id);
+        rows.extend(unset.filter_map(unset_row));
         let status = match self.fetched.get(&object.reference.locator) {
             _ if self.is_overridden(object.id) => "overridden",
             Some(Ok(_)) => "empty",
@@ -197,6 +191,17 @@ impl Values<'_> {
             status: answer.map_or(self.unread(), |answer| if answer.is_ok() { "ok" } else { "failed" }),
             error: failure.map(|failure| failure.error.problem(&Asked::default()).code),
         }
+    }
+}
+
+/// Returns the row of a variable that `--keep-existing` keeps, or that a later `env-from` source sets.
+fn unset_row(Override { subject, by, .. }: &Override) -> Option<Row> {
+    match by {
+        OverriddenBy::Kept(name) => Some(Row::new(name.clone(), subject, "kept")),
+        OverriddenBy::Entry(other) if (subject.kind, other.kind) == (SubjectKind::EnvFrom, SubjectKind::EnvFrom) => {
+            Some(Row::new(subject.label.clone(), subject, "overridden"))
+        }
+        OverriddenBy::Entry(_) | OverriddenBy::Others => None,
     }
 }
 

@@ -116,7 +116,7 @@ fn a_remedy_is_one_that_the_entry_can_follow() {
         run.says_nothing_of("default");
     }
     for (path, of_flag, of_file) in [
-        ("x:$.clash", "--env-from PREFIX_=x:$.clash", "`rename` one of them"),
+        ("x:$.clash", "declare it in a file, under `env-from`: `rename` one of them", "`rename` one of them"),
         ("x:$.name", "write --env-from PREFIX_=x:$.name", "`rename` it"),
         ("x:$.path", "write --env-from PREFIX_=x:$.path", ""),
     ] {

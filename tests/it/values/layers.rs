@@ -1,6 +1,7 @@
 //! Several declarations, the command line and `env-from`: later entries win, and what is overridden is not fetched.
 
-use super::{declared, sets};
+use super::sets;
+use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call};
 use crate::support::sandbox::Sandbox;
@@ -12,8 +13,8 @@ fn served() -> Aws {
         .secret("key", Secret::text(r#"{"k":"3k-4c7a1e"}"#))
 }
 
-/// Two keys of one name.
-const CLASH: &str = "env-from: [one, two]";
+/// Two sources that both give `A`.
+const SOURCES: &str = "env-from: [one, two]";
 
 #[test]
 fn the_later_of_two_entries_wins_and_what_is_overridden_is_not_fetched() {
@@ -33,7 +34,7 @@ fn the_later_of_two_entries_wins_and_what_is_overridden_is_not_fetched() {
         ("an alias serves later files", "secrets: { s: one }", "env: { A: 's:a' }", "", "A=1a~", "one"),
         ("and no earlier one", a, "secrets: { one: two }", "-e C=one:c", "A=1a~ C=2c~", "one two"),
         ("a variable in an overridden name may be unset", unset, key, "", "A=3k~ C=3k~", "key"),
-        ("an optional entry that is there overrides", a, optional, "", "A=3k~", "key"),
+        ("an optional entry that is there overrides", a, optional, "", "A=3k~", "key one"),
         ("an absent one uncovers", a, absent, "", "A=1a~", "key one"),
         ("a key beats what is inherited", keys, "", "", "A=1a~ B=1b~", "one"),
         ("an entry beats a key of its file", &both(key), "", "", "A=3k~ B=1b~", "key one"),
@@ -42,14 +43,16 @@ fn the_later_of_two_entries_wins_and_what_is_overridden_is_not_fetched() {
         ("a file beats a key", &both("files: [{ value: v, env: A }]"), "", "", "A=/proc/self/fd/100", "one"),
         ("an absent entry uncovers the key", &both(absent), "", "", "A=1a~", "key one"),
         ("so does one of a later file", keys, absent, "", "A=1a~", "key one"),
-        ("an entry beats two keys of one name", CLASH, literal, "", "A=v B=1b~ C=2c~", "one two"),
-        ("so does one of their file", &format!("{CLASH}\n{literal}"), "", "", "A=v B=1b~ C=2c~", "one two"),
+        ("an entry beats both of two keys", SOURCES, literal, "", "A=v B=1b~ C=2c~", "one two"),
+        ("so does one of their file", &format!("{SOURCES}\n{literal}"), "", "", "A=v B=1b~ C=2c~", "one two"),
         ("an entry of a later file beats a key", keys, key, "", "A=3k~ B=1b~", "key one"),
-        ("a key of a later file beats an entry", key, keys, "", "A=1a~ B=1b~", "one"),
-        ("what keys might override is fetched after them", "env: { C: 'key:k' }", keys, "", "A=1a~ C=3k~", "key one"),
+        ("a key of a later file beats an entry", key, keys, "", "A=1a~ B=1b~", "key one"),
+        ("what a key does not override is set", "env: { C: 'key:k' }", keys, "", "A=1a~ C=3k~", "key one"),
         ("a key of a later file beats a key", "env-from: [two]", keys, "", "A=1a~ B=1b~ C=2c~", "one two"),
         ("the command line beats both", "env-from: [two]", keys, "--env-from two", "A=2a~ B=1b~", "one two"),
-        ("a chosen key overrides", key, chosen, "", "A=1a~", "one"),
+        ("a chosen key overrides", key, chosen, "", "A=1a~", "key one"),
+        ("of two sources the later one counts", SOURCES, "", "", "A=2a~ B=1b~ C=2c~", "one two"),
+        ("also on the command line", "", "", "--env-from two --env-from one", "A=1a~ B=1b~ C=2c~", "one two"),
         ("an object whose chosen keys are overridden", chosen, key, "", "A=3k~", "key"),
         ("an object that is not there and overridden", gone, "", "", "P_B=v", ""),
         ("what is set is kept unless it is empty", keys, "", "--keep-existing", "A=inherited B=1b~", "one"),
@@ -68,10 +71,34 @@ fn the_later_of_two_entries_wins_and_what_is_overridden_is_not_fetched() {
 }
 
 #[test]
-fn two_keys_of_one_layer_that_make_one_name_are_an_error() {
-    let aws = served();
-    let facts = ["one", "two", "\"a", "both give the variable A"];
-    declared(&aws, CLASH).run().refused(78).says(["secrets-exec.yaml:1"]).says(facts);
-    let sandbox = Sandbox::new().aws(&aws).args(["--env-from", "one", "--env-from", "two"]);
-    sandbox.run().refused(78).says(["--env-from"]).says(facts);
+fn the_failure_of_what_turns_out_to_be_covered_is_none() {
+    for (case, failing) in [
+        ("denied", Secret::failing(fault::denied("covered"))),
+        ("down", Secret::failing(fault::unavailable())),
+        ("without an answer before the deadline", Secret::failing(Fault::Hang)),
+        ("absent", Secret::failing(fault::not_found())),
+    ] {
+        let aws = served().secret("covered", failing);
+        let sandbox = Sandbox::new().aws(&aws).case(case).args(["-f", "a.yaml", "-f", "b.yaml", "--timeout", "2s"]);
+        let sandbox = sandbox.file("a.yaml", "env: { A: covered, B: covered, C: 'key:k' }");
+        let sandbox = sandbox.file("b.yaml", "env: { B: { from: 'one:b', optional: true } }\nenv-from: [one]");
+        sets(sandbox.run().launched_silently(), "A=1a~ B=1b~ C=3k~");
+        // What has no cover fails as ever.
+        let uncovered = sandbox.file("b.yaml", "env-from: [one]").resolve("D=covered").run();
+        uncovered.says(["D (", "covered"]).says_nothing_of("A (");
+        assert!(uncovered.stdout.is_empty(), "{uncovered}");
+    }
+    let role = "{ id: key, role-arn: 'arn:aws:iam::210987654321:role/Reader' }";
+    let aws = served().denies_roles();
+    let declaration = format!("secrets: {{ other: {role} }}\nenv: {{ A: 'other:k' }}\n");
+    let sandbox = Sandbox::new().aws(&aws).file("a.yaml", declaration).args(["-f", "a.yaml", "-f", "b.yaml"]);
+    sets(sandbox.file("b.yaml", "env-from: [one]").run().launched_silently(), "A=1a~ B=1b~");
+}
+
+#[test]
+fn what_may_be_covered_is_read_at_the_same_time() {
+    let aws = served().gathers(3);
+    let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "env: { A: 'key:k' }\nenv-from: [two]");
+    sandbox.file("b.yaml", "env-from: [one]").args(["-f", "a.yaml", "-f", "b.yaml"]).run().launched_silently();
+    assert_eq!((aws.most_in_flight(), aws.reads().len()), (3, 3));
 }
