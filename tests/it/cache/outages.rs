@@ -89,6 +89,18 @@ fn a_service_that_never_answers_or_is_gone_is_covered_long_before_the_deadline()
 }
 
 #[test]
+fn what_turns_out_to_be_covered_need_not_be_cached() {
+    let (aws, cache) = (served().secret("y", Secret::failing(fault::unavailable())), CacheDirectory::new());
+    let sandbox = Sandbox::new()
+        .aws(&aws)
+        .file("a.yaml", "env: { A: y }")
+        .file("b.yaml", "env-from: [{ from: x, rename: { k: A } }]");
+    let launch = filled(&cache, sandbox.args(["-f", "a.yaml", "-f", "b.yaml"]).attempts(1), &LONG);
+    let _aws = aws.fails(READ, Fault::Hang);
+    is_covered(&launch, "");
+}
+
+#[test]
 fn a_service_whose_packets_are_lost_is_covered_long_before_the_deadline() {
     network::alone(|| {
         let (aws, cache) = (served(), CacheDirectory::new());

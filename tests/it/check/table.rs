@@ -143,6 +143,15 @@ files:
 }
 
 #[test]
+fn a_source_whose_name_a_later_one_takes_is_shown() {
+    let aws = served().secret("y", Secret::text(r#"{"k":"y-4c7a1e"}"#));
+    let run = check(&aws).args(["--env-from", "x", "--env-from", "y"]).run();
+    let lines: Vec<String> = run.stdout().lines().filter(|line| line.starts_with("K ")).map(str::to_owned).collect();
+    assert!(lines[0].starts_with("K         x ") && lines[0].ends_with(" overridden"), "{run}");
+    assert!(lines[1].starts_with("K         y ") && lines[1].ends_with(" ok"), "{run}");
+}
+
+#[test]
 fn a_template_has_a_line_for_each_of_its_secrets() {
     let aws = served();
     let declaration = "secrets: { s: x, t: y }\nenv:\n  A: { template: '{{ s.k }} {{ t.k }}' }\n";

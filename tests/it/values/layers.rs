@@ -79,12 +79,15 @@ fn the_failure_of_what_turns_out_to_be_covered_is_none() {
         ("absent", Secret::failing(fault::not_found())),
     ] {
         let aws = served().secret("covered", failing);
-        let sandbox = Sandbox::new().aws(&aws).case(case).args(["-f", "a.yaml", "-f", "b.yaml", "--timeout", "2s"]);
-        let sandbox = sandbox.file("a.yaml", "env: { A: covered, B: covered, C: 'key:k' }");
-        let sandbox = sandbox.file("b.yaml", "env: { B: { from: 'one:b', optional: true } }\nenv-from: [one]");
-        sets(sandbox.run().launched_silently(), "A=1a~ B=1b~ C=3k~");
-        // What has no cover fails as ever.
-        let uncovered = sandbox.file("b.yaml", "env-from: [one]").resolve("D=covered").run();
+        let launch = || {
+            let sandbox = Sandbox::new().aws(&aws).case(case).args(["-f", "a.yaml", "-f", "b.yaml", "--timeout", "2s"]);
+            let sandbox = sandbox.file("a.yaml", "env: { A: covered, B: covered, C: 'key:k' }");
+            sandbox.file("b.yaml", "env: { B: { from: 'one:b', optional: true } }\nenv-from: [one]")
+        };
+        // `--wait` waits for what the launch lacks alone.
+        let run = launch().args(["--wait", "1h"]).run();
+        sets(run.launched_silently(), "A=1a~ B=1b~ C=3k~");
+        let uncovered = launch().resolve("D=covered").run();
         uncovered.says(["D (", "covered"]).says_nothing_of("A (");
         assert!(uncovered.stdout.is_empty(), "{uncovered}");
     }
