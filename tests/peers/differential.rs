@@ -29,7 +29,16 @@ fn is_read_alike(moto: &Moto, reference: &str, service: &str, operation: &str, p
             let value = read["SecretString"].as_str().or(read["Parameter"]["Value"].as_str());
             run.launched_silently().has("A", value.unwrap());
         }
-        Err(_) => drop(run.refused(78).says(["A ("])),
+        Err(error) => {
+            run.refused(78).says(["A ("]);
+            // A secret that is marked for deletion is no absence.
+            let declaration = format!("env: {{ A: {{ from: '{reference}', default: d }} }}");
+            let run = moto.sandbox().declaration(&declaration).case(reference).run();
+            match error.to_string().contains("delet") {
+                true => drop(run.refused(78).says(["A (", "marked for deletion"])),
+                false => drop(run.launched_silently().has("A", "d")),
+            }
+        }
     }
 }
 

@@ -85,8 +85,14 @@ impl Moto {
 
     /// The answer of boto3, or its error.
     pub(super) fn try_call(&self, call: &Value) -> Result<Value, Value> {
-        for member in ["SecretString", "SecretBinary", "Value"] {
-            call["parameters"][member].as_str().into_iter().for_each(watch::secret);
+        let parameters = &call["parameters"];
+        [&parameters["SecretString"], &parameters["Value"]]
+            .into_iter()
+            .filter_map(Value::as_str)
+            .for_each(watch::secret);
+        if let Some(bytes) = parameters["SecretBinary"]["$bytes"].as_array() {
+            let bytes: Vec<u8> = bytes.iter().map(|byte| byte.as_u64().unwrap().try_into().unwrap()).collect();
+            watch::binary(&bytes);
         }
         let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = driver.ask(&call.to_string());

@@ -161,9 +161,9 @@ fn a_binary_secret_with_nul_is_refused_with_the_way_out() {
 #[test]
 fn a_key_of_a_binary_secret_that_holds_json_is_read() {
     let Some(moto) = Moto::shared() else { return };
-    binary_secret(moto, "values/binary-json", br#"{"password":"bytes"}"#);
+    binary_secret(moto, "values/binary-json", br#"{"password":"bytes-4c7a1e"}"#);
     let sandbox = moto.sandbox().resolve("VALUE=values/binary-json:password");
-    sandbox.run().launched_silently().has("VALUE", "bytes");
+    sandbox.run().launched_silently().has("VALUE", "bytes-4c7a1e");
 }
 
 fn binary_secret(moto: &Moto, name: &str, bytes: &[u8]) {

@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use crate::support::outcome::Status;
 use crate::support::sandbox::{Sandbox, repository_file};
-use crate::support::watch;
 
 const NEEDS_AWS: &str = "# needs AWS";
 
@@ -86,12 +85,7 @@ impl Page {
             let name = format!("examples/{name}");
             sandbox.file(&name, repository_file(&name))
         });
-        self.files().fold(sandbox, |sandbox, (name, text)| {
-            if name.ends_with(".local.yaml") {
-                watch::local_file(text);
-            }
-            sandbox.file(name, text)
-        })
+        self.files().fold(sandbox, |sandbox, (name, text)| sandbox.file(name, text))
     }
 
     /// The sandbox of the page, in which launches read these secrets.

@@ -3,59 +3,15 @@
 use std::fs;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, served};
+use crate::support::manager::Manager;
 use crate::support::outcome::{Outcome, Status};
 use crate::support::pty::{erased, left, on_a_terminal, terminal};
 use crate::support::sandbox::{Sandbox, hanging, held, sandbox};
-use crate::support::watch;
-
-/// A service manager.
-struct Manager(UnixDatagram);
-
-impl Manager {
-    /// One that a run tells.
-    fn of(sandbox: Sandbox) -> (Self, Sandbox) {
-        let path = sandbox.path("notify");
-        let socket = UnixDatagram::bind(&path).unwrap();
-        (Self(socket), sandbox.env("NOTIFY_SOCKET", path))
-    }
-
-    /// Awaits the next message.
-    fn next(&self) -> String {
-        self.0.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let mut buffer = [0; 4096];
-        let length = self.0.recv(&mut buffer).unwrap();
-        text(&buffer[..length])
-    }
-
-    /// The messages that are there.
-    fn received(&self) -> Vec<String> {
-        self.0.set_nonblocking(true).unwrap();
-        let mut buffer = [0; 4096];
-        let next = || {
-            let length = self.0.recv(&mut buffer).ok()?;
-            Some(text(&buffer[..length]))
-        };
-        std::iter::from_fn(next).collect()
-    }
-
-    /// The messages but for those of a wait, which a launch of more than two seconds sends.
-    fn readiness(&self) -> Vec<String> {
-        self.received().into_iter().filter(|message| !message.starts_with("STATUS=")).collect()
-    }
-}
-
-/// The text of a message, which holds no value.
-fn text(message: &[u8]) -> String {
-    let text = String::from_utf8(message.to_vec()).unwrap();
-    assert_eq!(watch::found(&watch::test(), &text), None, "{text}");
-    text
-}
 
 /// Runs to the end, with an answer once the service manager is told of the wait, which follows the progress line. Returns that message.
 fn slow(aws: &Aws, sandbox: Sandbox) -> (Outcome, String) {

@@ -1,7 +1,6 @@
 //! The stop of a command whose secret has changed: the stop signal, the grace period, SIGKILL, and signals that come meanwhile.
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use nix::libc;
@@ -9,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::aws::Aws;
+use crate::support::manager::Manager;
 use crate::support::outcome::Status;
 use crate::support::record;
 use crate::support::rotating::{Rotating, rotating, secret, served};
@@ -155,19 +155,12 @@ fn secrets_exec_stops_with_the_command_and_is_continued_with_it() {
 fn the_watchdog_of_the_service_manager_is_fed_while_the_command_is_stopped() {
     for (mode, is_cancelled) in [("restart", false), ("restart", true), ("exit", true)] {
         let aws = served();
-        let sandbox = stubborn(&aws, mode);
-        let path = sandbox.path("notify");
-        let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let next = || {
-            let mut message = [0; 200];
-            let length = socket.recv(&mut message).unwrap();
-            String::from_utf8_lossy(&message[..length]).into_owned()
-        };
+        let (manager, sandbox) = Manager::of(stubborn(&aws, mode));
+        let next = || manager.next();
         let is_of_a_wait = |status: &str| status == "STATUS=" || status.starts_with("STATUS=waiting up to ");
         let feeds = |times| (0..times).for_each(|_| assert_eq!(next(), "WATCHDOG=1"));
         // Each 50 ms: a socket that is not read in time loses messages.
-        let run = stopping(&aws, sandbox.env("WATCHDOG_USEC", "100000").env("NOTIFY_SOCKET", &path));
+        let run = stopping(&aws, sandbox.env("WATCHDOG_USEC", "100000"));
         // A launch of more than two seconds has sent what it waits for before.
         let status = std::iter::repeat_with(next).find(|status| !is_of_a_wait(status)).unwrap();
         assert!(status.starts_with("STATUS=") && status.ends_with(" because a secret has changed"), "{status}");
@@ -187,7 +180,6 @@ fn the_watchdog_of_the_service_manager_is_fed_while_the_command_is_stopped() {
         // Many intervals of the watchdog, which the command feeds from now on.
         std::thread::sleep(Duration::from_millis(500));
         run.recorded(&["ready", "15", "64", "ready", "64"]);
-        socket.set_nonblocking(true).unwrap();
-        assert!(socket.recv(&mut [0; 200]).is_err(), "fed while the command runs");
+        assert_eq!(manager.received(), [""; 0], "fed while the command runs");
     }
 }

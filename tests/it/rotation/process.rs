@@ -1,13 +1,12 @@
 //! The command as a child: its status, its process group, orphans, and what it inherits.
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::aws::{Aws, served};
+use crate::support::manager::Manager;
 use crate::support::outcome::Status;
 use crate::support::record;
 use crate::support::rotating::{self, Rotating};
@@ -220,26 +219,14 @@ fn processes_of_other_sessions_are_left_alone() {
 fn the_service_manager_is_told_of_a_slow_start_and_of_none_that_failed() {
     let aws = held();
     let sandbox = sandbox(&aws).arg("--notify-ready").executable("script", "#!/nonexistent\n");
-    let path = sandbox.path("notify");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let next = || {
-        let mut message = [0; 400];
-        let length = socket.recv(&mut message).unwrap();
-        String::from_utf8_lossy(&message[..length]).into_owned()
-    };
-    let sandbox = sandbox.env("NOTIFY_SOCKET", &path).command(["true"]);
+    let (manager, sandbox) = Manager::of(sandbox.command(["true"]));
     let running = sandbox.spawn();
-    let waiting = next();
+    let waiting = manager.next();
     assert!(waiting.starts_with("STATUS=waiting up to ") && waiting.contains("\nEXTEND_TIMEOUT_USEC="), "{waiting}");
     aws.release();
-    while next() != "STATUS=" {}
-    assert_eq!(next(), "READY=1");
+    while manager.next() != "STATUS=" {}
+    assert_eq!(manager.next(), "READY=1");
     running.wait().launched_silently();
     sandbox.command(["./script"]).run().refused(126);
-    socket.set_nonblocking(true).unwrap();
-    let mut message = [0; 400];
-    while let Ok(length) = socket.recv(&mut message) {
-        assert!(!message[..length].starts_with(b"READY"));
-    }
+    assert!(manager.received().iter().all(|message| !message.starts_with("READY")));
 }

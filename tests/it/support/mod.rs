@@ -21,6 +21,7 @@
 //! - [`rotating`]: runs with `--on-rotation` that poll only when they are told to.
 //! - [`rows`]: the rows of a table at the same time.
 //! - [`shared`]: a fixture that many tests share, made by the first of them.
+//! - [`manager`]: a service manager, which a run tells of its state.
 //! - [`skip`]: reports of tests that this machine cannot run.
 //! - [`watch`]: the values that a test serves, which no output may show.
 
@@ -30,6 +31,7 @@ pub mod connection;
 pub mod deadline;
 pub mod directory;
 pub mod identity;
+pub mod manager;
 pub mod network;
 pub mod outcome;
 pub mod proxy;

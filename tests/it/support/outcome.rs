@@ -9,6 +9,9 @@ use nix::unistd::Pid;
 use crate::support::sandbox::CANARY;
 use crate::support::watch;
 
+/// The beginning of each line of the program.
+const PREFIX: &str = "secrets-exec: ";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Exit(i32),
@@ -63,6 +66,12 @@ impl Outcome {
         assert!(!stderr.contains("this is a bug"), "a panic: {self}");
         assert_eq!(watch::found(&expectations.test, &stderr), None, "a value on stderr: {self}");
         assert!(!stderr.contains(CANARY), "the canary is on stderr: {self}");
+        // The program's own lines, where a shell or a journal shows them beside others.
+        for line in
+            self.stdout().lines().filter_map(|line| Some(&line[line.find(PREFIX)?..])).filter(|line| has_label(line))
+        {
+            assert_eq!(watch::found(&expectations.test, line), None, "a value in a line: {self}");
+        }
         if !expectations.prints_values {
             assert!(!self.stdout().contains(CANARY), "the canary is on stdout: {self}");
             assert_eq!(watch::found(&expectations.test, &self.stdout()), None, "a value on stdout: {self}");
@@ -189,7 +198,7 @@ fn has_label(line: &str) -> bool {
     if line.starts_with('{') {
         return is_event(line);
     }
-    let text = line.strip_prefix("secrets-exec: ").unwrap_or_default();
+    let text = line.strip_prefix(PREFIX).unwrap_or_default();
     let text = text.strip_prefix("\x1b[1;").and_then(|text| text.split_once('m')).map_or(text, |(_, text)| text);
     ["error:", "warning:", "note:", "help:"].iter().any(|label| text.starts_with(label))
 }

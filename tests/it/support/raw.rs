@@ -7,12 +7,15 @@ use std::os::fd::AsRawFd;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::sys::wait::{WaitStatus, waitpid};
 
+use crate::support::directory::Directory;
 use crate::support::outcome::{Expectations, Outcome, Status};
 use crate::support::sandbox::{CANARY, Sandbox, program};
+use crate::support::watch;
 
 /// Runs `cat /proc/self/environ` with these entries; the program adds `A`, whose value is the canary.
 pub fn run(entries: &[&[u8]]) -> Outcome {
     let secrets = format!(r#"{{"x":"{CANARY}"}}"#);
+    watch::local_file(&secrets);
     let sandbox = Sandbox::new().file("local.json", secrets);
     let local = sandbox.path("local.json");
     let program = program();
@@ -32,7 +35,8 @@ pub fn run(entries: &[&[u8]]) -> Outcome {
     let arguments = arguments.map(|argument| CString::new(argument).unwrap());
     let entries = entries.iter().map(|entry| CString::new(*entry).unwrap());
     let entries: Vec<CString> = entries.collect();
-    let files = [1, 2].map(|number| sandbox.path(format!("output-{number}")));
+    let directory = Directory::new();
+    let files = ["output", "errors"].map(|name| directory.path().join(name));
     let outputs = files.each_ref().map(|path| File::create(path).unwrap());
     let mut actions = PosixSpawnFileActions::init().unwrap();
     actions.add_dup2(outputs[0].as_raw_fd(), 1).unwrap();

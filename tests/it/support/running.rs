@@ -31,6 +31,7 @@ pub struct Running {
 impl Running {
     pub fn start(mut command: Command, stdin: Option<Vec<u8>>, limit: Duration, expectations: Expectations) -> Self {
         default_signals(&mut command);
+        command.process_group(0);
         let mut child = command.spawn().unwrap();
         if let (Some(mut pipe), Some(content)) = (child.stdin.take(), stdin) {
             // The program need not read its input.
@@ -80,10 +81,12 @@ impl Running {
     }
 
     /// Waits for the end, at most as long as the limit, and asserts what holds for every run ([`Outcome::keeps_to`]).
-    pub fn wait(self) -> Outcome {
+    pub fn wait(mut self) -> Outcome {
         let status = self.ended.recv_timeout(self.limit);
-        if status.is_err() {
-            killpg(self.pid, Signal::SIGKILL).unwrap();
+        match status {
+            // What it has left behind is not killed.
+            Ok(_) => self.ended = mpsc::channel().1,
+            Err(_) => killpg(self.pid, Signal::SIGKILL).unwrap(),
         }
         let outcome = Outcome {
             case: self.expectations.case.clone(),

@@ -2,11 +2,10 @@
 //! machine's own environment and home.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -125,7 +124,10 @@ impl Sandbox {
 
     /// Writes a file below the working directory.
     pub fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        self.written.extend([name.as_bytes(), content.as_ref()].concat());
+        self.written.extend([b" ", name.as_bytes(), b" ", content.as_ref()].concat());
+        if name.ends_with(".local.yaml") {
+            watch::local_file(&String::from_utf8_lossy(content.as_ref()));
+        }
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
@@ -135,7 +137,7 @@ impl Sandbox {
 
     /// Writes an executable file below the working directory.
     pub fn executable(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        self.written.extend([name.as_bytes(), content.as_ref()].concat());
+        self.written.extend([b" ", name.as_bytes(), b" ", content.as_ref()].concat());
         let draft = self.directory.path().join("draft");
         fs::write(&draft, content).unwrap();
         let path = self.path(name);
@@ -151,7 +153,7 @@ impl Sandbox {
 
     /// Writes a file below the home directory.
     pub fn home_file(mut self, name: &str, content: &str) -> Self {
-        self.written.extend([name, content].concat().into_bytes());
+        self.written.extend([" ", name, " ", content].concat().into_bytes());
         let path = self.home().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
@@ -298,7 +300,6 @@ impl Sandbox {
             .env_clear()
             .envs(&self.environment)
             .current_dir(self.path(""))
-            .process_group(0)
             .stdin(match self.stdin {
                 Some(_) => Stdio::piped(),
                 None => Stdio::null(),
@@ -325,10 +326,11 @@ impl Drop for Sandbox {
         }
         let words =
             [&self.wrapper, &self.options, &self.command].into_iter().flatten().chain(self.environment.values());
-        let mut named = String::from_utf8_lossy(&self.written).into_owned() + COPY;
-        words.for_each(|word| named.push_str(&word.to_string_lossy()));
+        let mut named = String::from_utf8_lossy(&self.written).into_owned() + " " + COPY;
+        words.for_each(|word| named.extend([" ", &word.to_string_lossy()]));
+        let named: HashSet<&str> = named.split(|c: char| !c.is_alphanumeric() && !"._-".contains(c)).collect();
         let leaked = watch::leaked(&self.expectations.test, self.directory.path(), &|name| named.contains(name));
-        assert_eq!(leaked, None, "{}: a value in a file that the test does not name", self.expectations.case);
+        assert_eq!(leaked, None, "{}: a value in a file that nothing in the test names", self.expectations.case);
     }
 }
 

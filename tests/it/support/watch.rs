@@ -28,7 +28,7 @@ static WATCHED: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap:
 
 /// The name of the test that this thread runs; libtest names a test's thread after the test.
 pub fn test() -> String {
-    thread::current().name().unwrap_or_default().to_owned()
+    thread::current().name().expect("the thread of a test has its name").to_owned()
 }
 
 /// Watches the strings of a secret: those of its JSON, or else all of it.
@@ -40,6 +40,12 @@ pub fn secret(text: &str) {
         Ok(json) => strings(&json, &value),
         Err(_) => value(text),
     }
+}
+
+/// Watches a binary secret: its base64, and its strings if it is text.
+pub fn binary(bytes: &[u8]) {
+    value(&STANDARD.encode(bytes));
+    secret(str::from_utf8(bytes).unwrap_or_default());
 }
 
 /// Watches the strings of a local file.
@@ -73,7 +79,7 @@ fn strings(json: &Value, watch: &impl Fn(&str)) {
 
 fn value(text: &str) {
     if !WORDS.contains(&text) {
-        assert!(text.len() >= SHORTEST, "{text:?} is too short to be watched");
+        assert!(text.len() >= SHORTEST, "{text:?} is too short to be watched: make it longer, such as v-4c7a1e");
         add(text);
     }
 }
@@ -107,6 +113,7 @@ fn encoded(value: &str) -> impl Iterator<Item = String> {
         value.replace('\'', r"'\''"),
         json[1..json.len() - 1].to_owned(),
         value.escape_debug().to_string(),
+        format!("{:?}", value.as_bytes()).trim_matches(['[', ']']).to_owned(),
     ];
     let lines: Vec<String> = value.lines().filter(|line| line.len() >= SHORTEST).map(str::to_owned).collect();
     let base64: Vec<String> = (0..3).map(|before| base64_after(before, value)).collect();

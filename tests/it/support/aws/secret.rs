@@ -2,9 +2,6 @@
 
 use std::collections::VecDeque;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::fault::Fault;
 use crate::support::watch;
 
@@ -48,8 +45,7 @@ impl Secret {
 
     pub fn binary(value: impl Into<Vec<u8>>) -> Self {
         let bytes = value.into();
-        watch::secret(str::from_utf8(&bytes).unwrap_or_default());
-        watch::secret(&STANDARD.encode(&bytes));
+        watch::binary(&bytes);
         Self::of(Content::Binary(bytes))
     }
 
