@@ -70,6 +70,8 @@ fn a_missing_key_secret_or_variable_is_an_absence_that_is_named() {
         ("{% set x = db.nope %}{{ x[1:] }}", "db.nope "),
         ("{{ -db.nope }}", "db.nope "),
         ("{{ db.nope + 1 }}", "db.nope "),
+        ("{{ db.nope * 2 }}", "db.nope "),
+        ("{{ db.nope < 1 }}", "db.nope "),
         ("{{ 'a' ~ db.nope }}", "db.nope "),
         ("{{ db.nope == 1 }}", "db.nope "),
         ("{% if db.nope %}{% endif %}", "db.nope "),
@@ -226,32 +228,19 @@ fn a_nul_that_a_template_prints_is_an_error_that_names_the_variable() {
     launch(&aws, &["{{ db.k }}"], ", default: d").refused(78).says(["V0", "base64"]);
 }
 
+/// Of each filter, test and operator, a test beside the code shows it.
 #[test]
 fn no_error_of_rendering_holds_a_value() {
     let canary = |text: &str| (text.replace("CANARY", "db.password"), "");
     let rows = [
         "{{ CANARY.x }}",
-        "{{ db[CANARY] }}",
-        "{{ CANARY[0].x }}",
         "{{ CANARY + 1 }}",
-        "{{ CANARY * CANARY }}",
         "{{ -CANARY }}",
         "{{ CANARY | int }}",
-        "{{ CANARY | float }}",
-        "{{ CANARY | fromjson }}",
         "{{ (CANARY ~ '!') | b64decode }}",
-        "{{ CANARY | round }}",
-        "{{ CANARY() }}",
-        "{{ (CANARY < 1).x }}",
-        "{{ (1 in CANARY).x }}",
-        "{{ range(CANARY) }}",
-        "{% for a, b in CANARY %}{% endfor %}",
         "{{ db | items | first | first | fromjson }}",
-        "{{ db.host | replace(CANARY) }}",
         "{{ {CANARY: 1}[db.host ~ CANARY] }}",
-        "{{ CANARY | map(CANARY) | list }}",
         "{{ db.hosts | map(CANARY) | list }}",
-        "{{ db.hosts | select(CANARY) | list }}",
         "{{ namespace(x=CANARY).y }}",
         "{{ dict(x=CANARY).y }}",
         "{{ [CANARY][7] }}",
