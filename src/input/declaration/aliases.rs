@@ -47,9 +47,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
 fn defect(id: &str, version: &Version) -> Option<String> {
     let (store, _) = SecretId::parse(id).ok()?;
     let why = version.check(store).err()?;
-    let number = version.mistaken_number(store);
-    let instead = number.map(|number| format!("; for that version write `version-id: \"{number}\"`"));
-    Some(format!("{id:?} {why}{}", instead.unwrap_or_default()))
+    Some(format!("{id:?} {why}"))
 }
 
 fn id(item: &Item<'_>) -> Option<String> {

@@ -83,9 +83,8 @@ impl Lookup<'_> {
             EntrySource::Reference(reference) => ValueSource::Secret(self.locate(&reference, &subject)?),
             EntrySource::Composed(parts) => ValueSource::Composed(parts),
             EntrySource::Template(template) => {
-                let names =
-                    template.required_names(|name| self.aliases.get(name).is_some()).into_iter().map(str::to_owned);
-                let inputs = names.map(|name| self.alias(&name, &subject).map(|reference| (name, reference)));
+                let names = template.names.iter();
+                let inputs = names.map(|name| Some((name.clone(), self.alias(name, &subject)?)));
                 // Collected first, so that every unknown name is reported.
                 let inputs: Vec<_> = inputs.collect();
                 let inputs = inputs.into_iter().collect::<Option<_>>()?;
@@ -129,8 +128,13 @@ impl Lookup<'_> {
                     "the template uses {name:?}, which is not an alias under `secrets` here or in an earlier file"
                 );
                 let nearest = suggest::nearest(name, self.aliases.names());
-                let help = nearest.map(|nearest| format!("did you mean {nearest:?}?"));
-                self.errors.push(Problem::configuration(text).help_if(help).of(subject.clone(), Lacks::Nothing));
+                let help = match nearest {
+                    Some(nearest) => format!("did you mean {nearest:?}?"),
+                    None => {
+                        "add it under `secrets`; a name that an {% if %} assigns needs a {% set %} before it".to_owned()
+                    }
+                };
+                self.errors.push(Problem::configuration(text).help(help).of(subject.clone(), Lacks::Nothing));
                 None
             }
         }

@@ -78,11 +78,7 @@ impl Reference {
         if self.version.is_none() && *version == Version::Current {
             return Ok(found);
         }
-        version.check(*store).map_err(|why| {
-            let Some(number) = version.mistaken_number(*store) else { return error(why) };
-            let instead = Self { version: Some(Version::Id(number.to_owned())), ..self.clone() };
-            ReferenceError::new(why, format!("the reference {why}; for that version write {instead}"))
-        })?;
+        version.check(*store).map_err(error)?;
         Ok(found)
     }
 }

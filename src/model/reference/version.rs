@@ -57,11 +57,6 @@ impl Version {
         }
     }
 
-    /// Returns the label of an invalid version that is the number of a version, written in the wrong field.
-    pub fn mistaken_number(&self, store: Store) -> Option<&str> {
-        self.label().filter(|label| Self::Id((*label).to_owned()).check(store).is_ok())
-    }
-
     /// Creates a version from STAGE and VERSION-ID; without both it is the current one.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         match (stage, id) {

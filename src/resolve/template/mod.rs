@@ -19,16 +19,19 @@ use crate::model::answer::Document;
 use crate::model::entry::Transform;
 use crate::model::entry::template::{self, Template};
 use crate::model::inherited::Inherited;
-use crate::model::library_text::is_undefined_operand;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 use crate::resolve::encoding;
 use crate::resolve::extract::{NoValue, keys_hint};
 use crate::resolve::json::{Json, quotable_keys};
-use values::{LastMiss, Miss, OWN_ERROR, SecretObject, follow, own_error};
+use values::{LastMiss, Miss, Names, OWN_ERROR, SecretObject, UNREAD_NAME, follow, own_error};
 
 /// All but the unreserved characters of RFC 3986, section 2.3, so that the result fits into any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Advice for a name that [`Template::names`] lacks.
+const UNREAD_NAME_HELP: &str =
+    "an alias that is only sliced, or assigned to its own name, is not read; write {% set x = db.host %}{{ x[:3] }}";
 
 /// The number of MiniJinja instructions that a template may run.
 const FUEL: u64 = 1_000_000;
@@ -93,8 +96,10 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
     });
     add_filters(&mut environment, &last_miss);
     add_strict_filters(&mut environment);
-    let context = inputs.iter().map(|(alias, input)| (alias.as_str(), input.value(alias, &last_miss)));
-    let rendered = environment.render_str(&template.text, Value::from_pairs(context));
+    environment.add_test("divisibleby", is_divisible_by);
+    let values = inputs.iter().map(|(alias, input)| (alias.as_str(), input.value(alias, &last_miss)));
+    let names = Value::from_object(Names::new(values.chain(environment.globals())));
+    let rendered = environment.render_str(&template.text, names);
     rendered.map(SecretValue::new).map_err(|error| render_error(&error, template, inputs, &last_miss))
 }
 
@@ -141,6 +146,14 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
     }
 }
 
+/// The test `divisibleby`. MiniJinja's own panics if the divisor is zero.
+fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
+    match i128::try_from(divisor.clone()) {
+        Ok(0) => Err(own_error("divisibleby: the divisor is zero")),
+        Ok(_) | Err(_) => Ok(minijinja::tests::is_divisibleby(number, divisor)),
+    }
+}
+
 fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
     let bytes = encoding::apply(transform, SecretValue::new(values::text(value)?.as_bytes()))
         .map_err(|_| own_error("b64decode: the value is not base64"))?;
@@ -165,19 +178,22 @@ fn render_error(
             return error;
         }
     }
-    let is_safe = matches!(kind, OWN_ERROR | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest);
+    let is_safe =
+        matches!(kind, OWN_ERROR | UNREAD_NAME | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest);
     let detail = error.detail().filter(|_| is_safe);
     let place = error.line().map(|line| format!("line {line} of the template: ")).unwrap_or_default();
     let why = place + &detail.map_or_else(|| kind.to_string(), str::to_owned);
-    RenderError { alias: None, why: NoValue::failed("template", why) }
+    let why = NoValue::failed("template", why);
+    let why = if kind == UNREAD_NAME { why.help(UNREAD_NAME_HELP) } else { why };
+    RenderError { alias: None, why }
 }
 
-/// True for the use of an undefined value. MiniJinja reports an undefined operand only in the error's text, which the
-/// tests check. Its error for `-` has no text, so a missing key there counts as a failure instead of an absence.
+/// True for the use of an undefined value. MiniJinja reports the kind of an operand only in the error's text ("unsupported
+/// types undefined and number"); its error for the operand of `-` has no text.
 fn is_undefined_error(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::UndefinedError => true,
-        ErrorKind::InvalidOperation => error.detail().is_some_and(is_undefined_operand),
+        ErrorKind::InvalidOperation => error.detail().is_none_or(|detail| detail.contains("undefined")),
         _ => false,
     }
 }

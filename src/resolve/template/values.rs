@@ -2,6 +2,7 @@
 //! "Composed values", defines the format.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,31 @@ use crate::resolve::json::Json;
 /// The kind of the errors that [`own_error`] makes, whose text holds no value. MiniJinja uses it only for `include`, which is not
 /// enabled.
 pub const OWN_ERROR: ErrorKind = ErrorKind::BadInclude;
+
+/// The kind of the error for a name that [`Names`] lacks. MiniJinja uses it only for `include`, too.
+pub const UNREAD_NAME: ErrorKind = ErrorKind::TemplateNotFound;
+
+/// The names of a template: the aliases, `env`, and MiniJinja's functions.
+///
+/// Any other name is an error rather than an undefined value, which `default` would replace: it may be an alias that
+/// `undeclared_variables` overlooks, so that its secret was not read.
+#[derive(Debug)]
+pub struct Names(BTreeMap<String, Value>);
+
+impl Names {
+    pub fn new<'a>(values: impl Iterator<Item = (&'a str, Value)>) -> Self {
+        Self(values.map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+}
+
+impl Object for Names {
+    fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
+        match self.0.get(name.as_str()?) {
+            Some(value) => Some(value.clone()),
+            None => Some(Value::from(Error::new(UNREAD_NAME, format!("{name} is undefined")))),
+        }
+    }
+}
 
 /// The last lookup of a key that does not exist or is null. MiniJinja's error for an undefined value does not name the
 /// key.
