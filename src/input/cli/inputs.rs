@@ -7,6 +7,7 @@ use clap::ArgMatches;
 use glob::Pattern;
 
 use super::entries::layer;
+use crate::model::command_line::CommandLine;
 use crate::model::env_name::{OWN_PREFIX, parse_pattern};
 use crate::model::inherited::Inherited;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
@@ -78,6 +79,17 @@ impl Inputs {
             errors,
             warnings,
         }
+    }
+
+    /// Takes the command after `--`. One that begins with a hyphen is an error: it is an option in the wrong place.
+    pub fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
+        let command = CommandLine::new(matches.remove_many("command").map(Iterator::collect).unwrap_or_default())?;
+        if command.program().as_encoded_bytes().starts_with(b"-") {
+            let text = "the command after `--` begins with a hyphen: options stand before `--`";
+            let remedy = "write secrets-exec [OPTIONS] -- COMMAND, or ./-NAME for a program";
+            self.errors.push(Problem::usage(text).help(remedy));
+        }
+        Some(command)
     }
 }
 
