@@ -13,7 +13,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::quoting::quoted_unless_secret;
+use crate::model::quoting::quoted_value;
 
 /// The variable that names a declaration.
 const FILE: &str = "SECRETS_EXEC_FILE";
@@ -153,5 +153,5 @@ fn set(
 }
 
 fn wrong(name: &str, value: &OsStr, expected: &str) -> Problem {
-    Problem::usage(format!("{name}: {} is not {expected}", quoted_unless_secret(&value.to_string_lossy())))
+    Problem::usage(format!("{name}: {} is not {expected}", quoted_value(&value.to_string_lossy())))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::model::entry::Origin;
 use crate::model::env_name::{EnvName, is_name};
 use crate::model::problem::Problem;
-use crate::model::quoting::{file_name, quoted_unless_secret};
+use crate::model::quoting::{file_name, is_quotable, quoted_value};
 use crate::model::suggest;
 use crate::model::tree::{Key, Kind, Node, Position};
 
@@ -73,7 +73,7 @@ impl<'a> Item<'a> {
     }
 
     pub fn refuse_value<T>(&self, text: &str, expected: &str) -> Option<T> {
-        self.refuse(format!("{} is not {expected}", quoted_unless_secret(text)))
+        self.refuse(format!("{} is not {expected}", quoted_value(text)))
     }
 
     fn expected<T>(&self, expected: &str) -> Option<T> {
@@ -112,12 +112,11 @@ impl<'a> Item<'a> {
 
     /// Adds the error of a key that is not `known`, and returns the one that is most likely meant. A key that could be a value is not quoted.
     pub fn unknown(&self, key: &str, known: &[&'static str]) -> Option<&'static str> {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
         let is_variable = is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase());
         let nearest = suggest::nearest(key, known.iter().copied());
         let legal = format!("expected one of {}", known.join(", "));
         let text = match nearest {
-            _ if !(1..=64).contains(&key.len()) || !key.bytes().all(is_plain) => {
+            _ if !is_quotable(key) => {
                 format!("unknown key, which is not printed, since it could be a value; {legal}")
             }
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),

@@ -11,7 +11,7 @@ use crate::input::yaml;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::quoting::quoted_unless_secret;
+use crate::model::quoting::quoted_value;
 use crate::model::tree::Node;
 
 /// One declaration file.
@@ -93,6 +93,6 @@ fn set(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) -> Optio
     };
     texts.into_iter().try_for_each(|text| {
         let expected = (spec.set)(options, text.as_ref()).err();
-        expected.map_or(Some(()), |expected| value.refuse(format!("{} is not {expected}", quoted_unless_secret(&text))))
+        expected.map_or(Some(()), |expected| value.refuse(format!("{} is not {expected}", quoted_value(&text))))
     })
 }
