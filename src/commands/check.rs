@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::prepare::{BackendConfig, Prepared, Scope, prepare, prepare_and_find};
+use super::prepare::{BackendConfig, Prepared, prepare, prepare_and_find};
 use super::read::{Examined, read_and_examine};
+use super::scope::EntryScope;
 use super::values::{print_disk_notices, unusable};
 use super::wait::Here;
 use crate::backend::agent::Agent;
@@ -43,7 +44,7 @@ pub fn check(
     let mut findings = Findings::new();
     let mut report = Report::default();
     let (prepared, program) = match command {
-        None => (prepare(inputs, Scope::Everything, inherited), None),
+        None => (prepare(inputs, EntryScope::Everything, inherited), None),
         Some(command) => {
             let (prepared, found) = prepare_and_find(inputs, command, inherited);
             findings.command = Some(CheckedCommand::new(command, &found));

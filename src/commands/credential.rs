@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::prepare::{Prepared, Scope, prepare};
+use super::prepare::{Prepared, prepare};
 use super::read::read;
+use super::scope::EntryScope;
 use super::values::unusable;
 use super::wait::Here;
 use crate::exec;
@@ -48,7 +49,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
             return Err(usage.chain([problem]).collect());
         }
     };
-    let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Credential(&request), inherited)?;
+    let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Credential(&request), inherited)?;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
     let consequence = format!("{} did not get its credential {}", request.unit, request.name);

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::prepare::{Prepared, Scope, prepare};
+use super::prepare::{Prepared, prepare};
 use super::read::read;
+use super::scope::EntryScope;
 use super::wait::Here;
 use crate::deliver::export::{Exported, export as export_variables, variables};
 use crate::deliver::{Delivery, Files};
@@ -31,7 +32,7 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
     let is_shown = output.is_none() && !arguments.reveal && terminal::is_output_terminal();
     let remedy = "write a file with --output FILE, pipe the output to a program, or add --reveal to see the values";
     inputs.errors.extend(is_shown.then(|| Problem::usage(VALUES_ON_TERMINAL).help(remedy)));
-    let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Launch, inherited)?;
+    let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Launch, inherited)?;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
     let mut report = Report::of_values(errors, Vec::new(), "nothing was exported");

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::prepare::{BackendConfig, Prepared, Scope, prepare};
+use super::prepare::{BackendConfig, Prepared, prepare};
+use super::scope::EntryScope;
 use super::wait::{Here, run};
 use crate::backend::agent::{Agent, AgentSettings};
 use crate::backend::aws::{self, PolicyOptions, Settings, apply_profile, apply_settings};
@@ -22,7 +23,7 @@ use crate::system::signals;
 /// # Errors
 /// Every error in the inputs, and every reference that the agent cannot read.
 pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited) -> Result<(), Report> {
-    let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Everything, inherited)?;
+    let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Everything, inherited)?;
     let (mut settings, agent) = match backend {
         BackendConfig::Aws(settings) => (*settings, None),
         BackendConfig::Agent(settings, agent) => (*settings, Some(agent)),
