@@ -46,7 +46,7 @@ use commands::launch::launch;
 use commands::migrate::migrate;
 use commands::policy::policy;
 use commands::{end_by_panics, install};
-use input::cli::{self, Invocation};
+use input::cli::{self, Invocation, completion_script, man_page};
 use model::inherited::Inherited;
 use model::options::LogFormat;
 use model::problem::Status;
@@ -89,13 +89,15 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode,
             terminal::write_all(text.as_bytes());
             return Ok(ExitCode::from(Status::Usage as u8));
         }
-        Invocation::Print(text) => terminal::print(&text).map_err(Into::into),
-        Invocation::Check { inputs, command, options } => check(*inputs, command.as_ref(), options, inherited),
-        Invocation::Policy { inputs, options } => policy(*inputs, &options, inherited),
-        Invocation::Export { inputs, options } => export(*inputs, &options, inherited),
-        Invocation::Migrate { options } => migrate(&options),
-        Invocation::Install { directory } => install(&directory),
+        Invocation::Print(text) => terminal::print(text).map_err(Into::into),
+        Invocation::Check { inputs, command, arguments } => check(*inputs, command.as_ref(), arguments, inherited),
+        Invocation::Policy { inputs, arguments } => policy(*inputs, arguments, inherited),
+        Invocation::Export { inputs, arguments } => export(*inputs, &arguments, inherited),
+        Invocation::Migrate(arguments) => migrate(&arguments, inherited),
+        Invocation::Completions(arguments) => terminal::print(completion_script(arguments.shell)).map_err(Into::into),
+        Invocation::Man => terminal::print(man_page()).map_err(Into::into),
         Invocation::Credential { inputs } => credential(*inputs, inherited),
+        Invocation::Install(arguments) => install(&arguments.directory),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -3,21 +3,22 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use super::prepare::{BackendConfig, Prepared, Scope, prepare, prepare_and_find};
+use super::prepare::{BackendConfig, Prepared, prepare, prepare_and_find};
 use super::read::{Examined, read_and_examine};
+use super::scope::EntryScope;
 use super::values::{print_disk_notices, unusable};
 use super::wait::Here;
 use crate::backend::agent::Agent;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
-use crate::input::cli::Inputs;
+use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
 use crate::model::entry::{FileTarget, Place};
 use crate::model::env_name::EnvName;
 use crate::model::environment::{Environment, Limits};
 use crate::model::inherited::Inherited;
-use crate::model::options::{CheckOptions, Options};
+use crate::model::options::Options;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
@@ -37,13 +38,13 @@ use crate::time::deadline::Deadline;
 pub fn check(
     inputs: Inputs,
     command: Option<&CommandLine>,
-    checked: CheckOptions,
+    arguments: CheckArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
     let mut findings = Findings::new();
     let mut report = Report::default();
     let (prepared, program) = match command {
-        None => (prepare(inputs, Scope::Everything, inherited), None),
+        None => (prepare(inputs, EntryScope::Everything, inherited), None),
         Some(command) => {
             let (prepared, found) = prepare_and_find(inputs, command, inherited);
             findings.command = Some(CheckedCommand::new(command, &found));
@@ -52,10 +53,10 @@ pub fn check(
         }
     };
     match prepared {
-        Ok(prepared) => Check { command, program, checked, inherited }.run(prepared, &mut findings, &mut report),
+        Ok(prepared) => Check { command, program, arguments, inherited }.run(prepared, &mut findings, &mut report),
         Err(wrong) => report.append(wrong),
     }
-    let printed = if checked.json {
+    let printed = if arguments.json {
         let rendered = report.render();
         findings.ok = report.is_empty();
         findings.exit_status = if report.is_empty() { 0 } else { rendered.exit_status };
@@ -73,7 +74,7 @@ struct Check<'a> {
     command: Option<&'a CommandLine>,
     /// `None` if it was not found, or if there is no command.
     program: Option<Program>,
-    checked: CheckOptions,
+    arguments: CheckArguments,
     inherited: &'a Inherited,
 }
 
@@ -82,7 +83,7 @@ impl Check<'_> {
     fn run(&self, prepared: Prepared, findings: &mut Findings, report: &mut Report) {
         let Prepared { options, retained, backend, plan } = prepared;
         let mut fetched = Fetched::default();
-        let (mut outcome, Examined { secrets, cached, caller }) = if self.checked.offline {
+        let (mut outcome, Examined { secrets, cached, caller }) = if self.arguments.offline {
             (offline(backend, &options, &plan), Examined::default())
         } else {
             findings.source = Some(source(&backend));
@@ -108,7 +109,7 @@ impl Check<'_> {
             cached: &cached,
             problems: &problems,
             now,
-            is_offline: self.checked.offline,
+            is_offline: self.arguments.offline,
         });
         if options.verbose {
             terminal::print_lines(report::provenance(&outcome.resolved, &fetched));
@@ -116,7 +117,7 @@ impl Check<'_> {
         }
         if !options.quiet {
             terminal::print_lines(description_warnings(&secrets));
-            terminal::print_lines(self.checked.offline.then(|| alias_warnings(&plan)).into_iter().flatten());
+            terminal::print_lines(self.arguments.offline.then(|| alias_warnings(&plan)).into_iter().flatten());
         }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
         let Outcome { resolved, errors, .. } = outcome;
@@ -135,7 +136,7 @@ impl Check<'_> {
         plan: &Plan,
         fetched: &mut Fetched,
     ) -> Result<(Outcome, Examined), Report> {
-        let describe = self.checked.describe;
+        let describe = self.arguments.describe;
         if let (true, Some(option), false) = (describe, describes_nothing(&backend), options.quiet) {
             terminal::print_lines([report::not_described(option)]);
         }
@@ -144,7 +145,7 @@ impl Check<'_> {
 
     /// Returns the reasons, known without writing any file, why the files cannot be delivered here.
     fn undeliverable(&self, files: Vec<FileValue>, options: &Options) -> Vec<Problem> {
-        if self.checked.offline {
+        if self.arguments.offline {
             return Vec::new();
         }
         let files = Files::find(files);

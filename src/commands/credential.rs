@@ -1,17 +1,18 @@
 //! `secrets-exec credential`: answers one connection of systemd's LoadCredential= with the value of that credential, or fails it.
 
 use std::ffi::OsString;
+use std::path::Path;
 
-use super::prepare::{Prepared, Scope, prepare};
+use super::prepare::{Prepared, prepare};
 use super::read::read;
+use super::scope::EntryScope;
 use super::values::unusable;
 use super::wait::Here;
 use crate::exec;
 use crate::input::cli::{CREDENTIAL, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
-use crate::model::problem::Lacks;
-use crate::model::problem::Status;
+use crate::model::problem::{Lacks, Problem, Status};
 use crate::report::{self, Report, terminal};
 use crate::resolve::Outcome;
 use crate::system::connection;
@@ -36,7 +37,11 @@ pub fn refuse_unless_answered() {
 ///
 /// # Errors
 /// Every reason why no value was sent.
-pub fn credential(inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
+pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
+    if inputs.files.iter().any(|file| file == Path::new("-")) {
+        let text = "-f -: standard input is the connection of systemd, not a declaration";
+        inputs.errors.push(Problem::usage(text));
+    }
     let request = match connection::request() {
         Ok(request) => request,
         Err(problem) => {
@@ -44,7 +49,7 @@ pub fn credential(inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
             return Err(usage.chain([problem]).collect());
         }
     };
-    let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Credential(&request), inherited)?;
+    let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Credential(&request), inherited)?;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors, .. } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
     let consequence = format!("{} did not get its credential {}", request.unit, request.name);

@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::prepare::{Prepared, Scope, prepare};
+use super::prepare::{Prepared, prepare};
 use super::read::read;
+use super::scope::EntryScope;
 use super::wait::Here;
 use crate::deliver::export::{Exported, export as export_variables, variables};
 use crate::deliver::{Delivery, Files};
 use crate::exec;
-use crate::input::cli::Inputs;
+use crate::input::cli::{ExportArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::entry::{FileTarget, Mode, Origin, Place, Subject};
 use crate::model::inherited::Inherited;
-use crate::model::options::ExportOptions;
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
@@ -27,17 +27,18 @@ pub const VALUES_ON_TERMINAL: &str = "standard output is a terminal, which would
 ///
 /// # Errors
 /// Every reason why a value cannot be exported, or why standard output or the file cannot be written.
-pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) -> Result<(), Report> {
-    let is_shown = own.output.is_none() && !own.reveal && terminal::is_output_terminal();
+pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inherited) -> Result<(), Report> {
+    let output = arguments.output.as_ref().filter(|path| path.as_os_str() != "-");
+    let is_shown = output.is_none() && !arguments.reveal && terminal::is_output_terminal();
     let remedy = "write a file with --output FILE, pipe the output to a program, or add --reveal to see the values";
     inputs.errors.extend(is_shown.then(|| Problem::usage(VALUES_ON_TERMINAL).help(remedy)));
-    let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Launch, inherited)?;
+    let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Launch, inherited)?;
     let mut fetched = Fetched::default();
     let Outcome { resolved, errors, .. } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
     let mut report = Report::of_values(errors, Vec::new(), "nothing was exported");
     let (variables, errors) = variables(&resolved, exec::limits());
     report.extend(errors);
-    let exported = report.value_of(export_variables(&variables, own.format));
+    let exported = report.value_of(export_variables(&variables, arguments.format));
     let Some(Exported { text, warnings }) = exported.filter(|_| report.is_empty()) else { return Err(report) };
     if options.verbose {
         terminal::print_lines(report::provenance(&resolved, &fetched));
@@ -46,7 +47,7 @@ pub fn export(mut inputs: Inputs, own: &ExportOptions, inherited: &Inherited) ->
         terminal::print_lines(warnings.into_iter().map(Line::warning));
         terminal::print_lines(resolved.files.iter().map(unwritten));
     }
-    match &own.output {
+    match output {
         Some(path) => write(path.clone(), text),
         None => {
             signals::release();

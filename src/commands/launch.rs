@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::prepare::{Scope, prepare};
+use super::prepare::prepare;
 #[cfg(target_os = "linux")]
 use super::rotation::supervise;
+use super::scope::EntryScope;
 use super::start::Launch;
 use super::wait::{Here, Surroundings};
 use crate::input::cli::Inputs;
@@ -18,7 +19,7 @@ use crate::report::Report;
 /// # Errors
 /// Every reason why the command does not run.
 pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> Result<ExitCode, Report> {
-    let launch = Launch::new(prepare(inputs, Scope::Launch, inherited)?, command)?;
+    let launch = Launch::new(prepare(inputs, EntryScope::Launch, inherited)?, command)?;
     #[cfg(target_os = "linux")]
     if let Some(rotation) = launch.prepared.options.rotation {
         return supervise(&rotation, launch, inherited);

@@ -1,9 +1,10 @@
 //! `secrets-exec migrate`: prints the declaration that replaces a .env file, or the secret with its values.
 
 use super::export::VALUES_ON_TERMINAL;
+use crate::input::cli::MigrateArguments;
 use crate::input::env_file::{self, EnvFile};
 use crate::model::env_name::EnvName;
-use crate::model::options::MigrateOptions;
+use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
 use crate::report::{Line, Report, terminal};
@@ -12,20 +13,21 @@ use crate::report::{Line, Report, terminal};
 ///
 /// # Errors
 /// Every line that cannot be read, or the reason why standard output cannot be written.
-pub fn migrate(own: &MigrateOptions) -> Result<(), Report> {
-    if own.values && !own.reveal && terminal::is_output_terminal() {
+pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
+    if arguments.values && !arguments.reveal && terminal::is_output_terminal() {
         let remedy = "pipe the output to a program, or add --reveal to see the values";
         return Err(Problem::usage(VALUES_ON_TERMINAL).help(remedy).into());
     }
-    let file = env_file::open(&own.file)?;
-    let read = env_file::read(&own.file, file, &own.only);
+    let file = env_file::open(&arguments.file)?;
+    let read = env_file::read(&arguments.file, file, &arguments.only);
     let EnvFile { names, object, notices } = read.map_err(Report::from_iter)?;
-    if !own.quiet {
+    let is_quiet = arguments.quiet || inherited.get("SECRETS_EXEC_QUIET").is_some_and(|value| value == "1");
+    if !is_quiet {
         terminal::print_lines(notices.into_iter().map(Line::warning));
     }
-    let printed = match own.values {
+    let printed = match arguments.values {
         true => terminal::print_whole(object.expose()),
-        false => terminal::print_whole(declaration(&own.secret, &names)),
+        false => terminal::print_whole(declaration(&arguments.secret, &names)),
     };
     Ok(printed?)
 }

@@ -10,6 +10,7 @@ mod prepare;
 mod read;
 #[cfg(target_os = "linux")]
 mod rotation;
+mod scope;
 mod start;
 mod values;
 mod wait;

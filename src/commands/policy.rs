@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::prepare::{BackendConfig, Prepared, Scope, prepare};
+use super::prepare::{BackendConfig, Prepared, prepare};
+use super::scope::EntryScope;
 use super::wait::{Here, run};
 use crate::backend::agent::{Agent, AgentSettings};
-use crate::backend::aws::{self, Reader, Settings, apply_profile, apply_settings};
-use crate::input::cli::Inputs;
+use crate::backend::aws::{self, PolicyOptions, Settings, apply_profile, apply_settings};
+use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
-use crate::model::options::{Options, PolicyOptions};
+use crate::model::options::Options;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
@@ -21,8 +22,8 @@ use crate::system::signals;
 ///
 /// # Errors
 /// Every error in the inputs, and every reference that the agent cannot read.
-pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inherited) -> Result<(), Report> {
-    let Prepared { options, plan, backend, .. } = prepare(inputs, Scope::Everything, inherited)?;
+pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited) -> Result<(), Report> {
+    let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Everything, inherited)?;
     let (mut settings, agent) = match backend {
         BackendConfig::Aws(settings) => (*settings, None),
         BackendConfig::Agent(settings, agent) => (*settings, Some(agent)),
@@ -31,12 +32,12 @@ pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inheri
             return Err(Problem::usage(text).into());
         }
     };
-    let reader = if agent.is_some() { Reader::Agent } else { Reader::Launch };
+    let PolicyArguments { account, for_role, kms_keys, describe } = arguments;
+    let policy_options = PolicyOptions { is_for_agent: agent.is_some(), account, for_role, kms_keys, describe };
     let locators = plan.locators();
     complete(&mut settings, agent, &plan, &locators, &options, inherited)?;
     signals::release();
-    let policy = aws::policy(&settings, &locators, reader, policy_options);
-    let (text, notices) = policy?;
+    let (text, notices) = aws::policy(&settings, &locators, &policy_options)?;
     terminal::print(&text)?;
     if !options.quiet {
         terminal::print_lines(report::scheme_warnings(&plan));

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::scope::EntryScope;
 use super::wait::run_unlimited;
 use crate::backend::agent::AgentSettings;
 use crate::backend::aws::Settings;
@@ -10,7 +11,6 @@ use crate::input::cli::Inputs;
 use crate::input::declaration::{DEFAULT_NAMES, LookUp};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
-use crate::model::credential::{CredentialRequest, select};
 use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
 use crate::model::inherited::Retained;
@@ -29,16 +29,6 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
-/// The part of the declarations that a command needs.
-#[derive(Clone, Copy)]
-pub enum Scope<'a> {
-    /// The variables and files of a launch.
-    Launch,
-    /// These and all credentials.
-    Everything,
-    Credential(&'a CredentialRequest),
-}
-
 /// The inputs of all places in one, before references are looked up.
 struct Merged {
     supervises: bool,
@@ -52,13 +42,13 @@ struct Merged {
 ///
 /// # Errors
 /// Every error in them.
-pub fn prepare(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited) -> Result<Prepared, Report> {
+pub fn prepare(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited) -> Result<Prepared, Report> {
     let mut report = Report::default();
     let merged = merge(inputs, scope, inherited, &mut report);
     complete(merged, inherited, report)
 }
 
-/// Does the same as [`prepare`] for [`Scope::Everything`], and looks up a command even if an input is wrong.
+/// Does the same as [`prepare`] for [`EntryScope::Everything`], and looks up a command even if an input is wrong.
 ///
 /// # Errors
 /// Every error in the inputs.
@@ -68,7 +58,7 @@ pub fn prepare_and_find(
     inherited: &Inherited,
 ) -> (Result<Prepared, Report>, Result<Program, Problem>) {
     let mut report = Report::default();
-    let merged = merge(inputs, Scope::Everything, inherited, &mut report);
+    let merged = merge(inputs, EntryScope::Everything, inherited, &mut report);
     // The PATH of the declarations, as far as these can be read.
     let (path, retained) = (literal_path(&merged.layers), inherited.retain(&merged.options.retention));
     let prepared = complete(merged, inherited, report);
@@ -120,7 +110,7 @@ fn signals_without_file(options: &Options, plan: Option<&Plan>) -> bool {
 }
 
 /// Merges the inputs, and adds the errors to `report`.
-fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut Report) -> Merged {
+fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &mut Report) -> Merged {
     let Inputs { supervises, options, has_quiet_flag, layer, files, find_file, resolve_env, errors, warnings } = inputs;
     report.extend(errors);
     // Without entries elsewhere, a working directory that may not be entered is an error.
@@ -148,7 +138,12 @@ fn merge(inputs: Inputs, scope: Scope<'_>, inherited: &Inherited, report: &mut R
     terminal::choose_format(options.log_format);
     terminal::print_notices(warnings.into_iter().map(Line::warning), &options);
     report.extend(conflicts);
-    narrow(&mut layers, scope, report);
+    // An error before may be the reason that a credential is not declared.
+    if let Err(problem) = scope.narrow(&mut layers)
+        && report.is_empty()
+    {
+        report.extend([problem]);
+    }
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
         report.extend([nothing_to_resolve(&read, find_file)]);
@@ -169,21 +164,6 @@ fn nothing_to_resolve(read: &[PathBuf], find_file: bool) -> Problem {
     let text = format!("nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}");
     Problem::usage(text)
         .help("name a secret with --env NAME=REF, or a declaration with -f FILE; --help prints all options")
-}
-
-/// Leaves the part of the layers that is needed. Adds the error of a credential that is not declared, unless an error before may be
-/// the reason.
-fn narrow(layers: &mut [Layer], scope: Scope<'_>, report: &mut Report) {
-    match scope {
-        Scope::Launch => {}
-        Scope::Everything => layers.iter_mut().for_each(Layer::include_credentials),
-        Scope::Credential(request) => {
-            let selected = select(layers, request);
-            if report.is_empty() {
-                report.extend(selected.err());
-            }
-        }
-    }
 }
 
 impl Prepared {

@@ -8,11 +8,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value};
 
+use super::tree::{Kind, Node, Position};
 use super::yaml;
 use crate::model::problem::Problem;
-use crate::model::reference::{AWSCURRENT, SecretId};
+use crate::model::quoting::is_quotable;
+use crate::model::reference::AWSCURRENT;
 use crate::model::secret_value::SecretValue;
-use crate::model::tree::{Kind, Node, Position};
 use crate::system::os_error::{ReadFailure, read_text};
 
 /// Secrets by id, each with its values by staging label.
@@ -48,9 +49,8 @@ pub fn read(path: &Path, file: File) -> Result<LocalSecrets, Vec<Problem>> {
         match stages(value) {
             Ok(stages) => drop(secrets.insert(key.text.clone(), stages)),
             Err((position, expected)) => {
-                // A key that is no id could be a value in a malformed file.
-                let is_id = !value.is_null() && SecretId::parse(&key.text).is_ok();
-                let id = if is_id { format!("{}: ", key.text) } else { String::new() };
+                let may_quote = !value.is_null() && is_quotable(&key.text);
+                let id = if may_quote { format!("{}: ", key.text) } else { String::new() };
                 errors.push(error(position, format!("{id}expected {expected}")));
             }
         }

@@ -5,4 +5,5 @@ pub mod declaration;
 pub mod env_file;
 pub mod env_references;
 pub mod local_file;
-pub mod yaml;
+mod tree;
+mod yaml;

@@ -1,11 +1,11 @@
-//! Parses YAML, of which JSON is a part, into the syntax tree of `model::tree`.
+//! Parses YAML, of which JSON is a part, into the syntax tree of [`super::tree`].
 
 use std::collections::BTreeMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
+use super::tree::{Key, Kind, Node, Position};
 use crate::model::quoting::is_quotable;
-use crate::model::tree::{Key, Kind, Node, Position};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {

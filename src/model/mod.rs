@@ -16,5 +16,4 @@ pub mod reference;
 pub mod resolved;
 pub mod secret_value;
 pub mod suggest;
-pub mod tree;
 pub mod url;

@@ -5,21 +5,26 @@ use std::path::Path;
 /// The maximum length of a line from a server or a library, in characters.
 const MAX_LINE_LENGTH: usize = 600;
 
-/// The maximum length of a key that a message quotes, in characters.
-const MAX_KEY_LENGTH: usize = 128;
+/// The maximum length of a text that a message quotes although it may stand in the wrong place, in bytes.
+const MAX_QUOTED_LENGTH: usize = 64;
 
 /// Returns the name of a file in messages; `-` is standard input.
 pub fn file_name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-/// True if a message may quote a key of a secret or of a local file.
+/// True if a message may quote a text of which only its place says that it is no secret: a key, or the value of an option.
 ///
-/// In a malformed file a value can stand in the place of a key, as in `{ password~ 'hunter2' }`, so a key with white
-/// space, a quote, a colon or a control character is not quoted, and neither is a key of more than 128 characters.
-pub fn is_quotable(key: &str) -> bool {
-    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '\'' | '"' | '`' | ':');
-    key.chars().count() <= MAX_KEY_LENGTH && key.chars().all(is_plain)
+/// In a malformed file a value can stand in the place of a key, as in `{ password~ 'hunter2' }`, and the value of an option can be a URL
+/// with a password. So only a short text of letters, digits, `_`, `.`, `-` and `/` is quoted.
+pub fn is_quotable(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte);
+    text.len() <= MAX_QUOTED_LENGTH && text.bytes().all(is_plain)
+}
+
+/// Returns the illegal value of an option in quotes, or "its value" if that may not be quoted.
+pub fn quoted_value(value: &str) -> String {
+    if is_quotable(value) { format!("{value:?}") } else { "its value".to_owned() }
 }
 
 /// Returns a text of a server or a library as one line, without control characters and secrets in URLs.
@@ -54,51 +59,8 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// Quotes the illegal value of an option, or returns "its value" if it may be a URL with a password.
-pub fn quoted_unless_secret(value: &str) -> String {
-    let may_be_url = |c: char| matches!(c, '@' | ':' | '/' | '%' | '?' | '=') || !c.is_ascii();
-    match value {
-        "" => "its value".to_owned(),
-        value if is_arn_of_aws(value) || is_path(value) || is_signal(value) => format!("{value:?}"),
-        value if has_no_userinfo(value) => format!("{:?}", without_url_secrets(value)),
-        value if value.contains(may_be_url) => "its value".to_owned(),
-        value => format!("{value:?}"),
-    }
-}
-
-/// True for `signal=NAME`, which is no query of a URL.
-fn is_signal(text: &str) -> bool {
-    text.strip_prefix("signal=").is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-}
-
-/// True for a text like an ARN of AWS, in which a URL's user and password would be followed by `@`.
-fn is_arn_of_aws(text: &str) -> bool {
-    text.starts_with("arn:aws") && text.chars().all(|c| c.is_ascii_alphanumeric() || ":/-_.*".contains(c))
-}
-
-/// True for an absolute path, which is no URL.
-fn is_path(text: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '@' | ':' | '%' | '?' | '=');
-    text.starts_with('/') && !text.starts_with("//") && text.chars().all(is_plain)
-}
-
-/// True for a host, with or without a scheme, a port, a path and a query: it cannot hold a user and a password (RFC
-/// 3986, 3.2.1).
-fn has_no_userinfo(text: &str) -> bool {
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
-    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    let is_path = |c: char| c.is_ascii_graphic() && !matches!(c, '@' | ':' | '%');
-    let path = path.split_once('?').map_or(path, |(path, _)| path);
-    !host.is_empty()
-        && host.chars().all(is_host)
-        && port.bytes().all(|byte| byte.is_ascii_digit())
-        && path.chars().all(is_path)
-}
-
 /// Masks the userinfo, the query and the fragment of each URL in a text.
-pub fn without_url_secrets(text: &str) -> String {
+fn without_url_secrets(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("://") {
@@ -146,21 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn an_illegal_value_is_quoted_unless_it_may_hold_a_password() {
-        for (value, expected) in [
-            ("", "its value"),
-            ("soon", r#""soon""#),
-            ("two words", r#""two words""#),
-            ("https://h.example:1/p?token=x", r#""https://h.example:1/p?***""#),
-            ("arn:aws:iam::1:user/x", r#""arn:aws:iam::1:user/x""#),
-            ("arn:aws:p@h", "its value"),
-            ("/etc/ca.pem", r#""/etc/ca.pem""#),
-            ("//u:p@h", "its value"),
-            ("/p@h", "its value"),
-            ("u:p@h", "its value"),
-            ("https://u:p@h", "its value"),
-        ] {
-            assert_eq!(quoted_unless_secret(value), expected, "{value}");
+    fn a_short_plain_text_is_quoted_and_no_other() {
+        for text in ["", "soon", "DB_PASSWORD", "spring.datasource.url", "a-b", "/etc/ca.pem", &"x".repeat(64)] {
+            assert!(is_quotable(text), "{text}");
+        }
+        let long = "x".repeat(65);
+        for text in ["two words", "~'hunter2'", "a:b", "u:p@h", "p%40h", "a?b", "aGk=", "\u{e9}", "a\n", &long] {
+            assert!(!is_quotable(text), "{text}");
         }
     }
 }

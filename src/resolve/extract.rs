@@ -151,7 +151,9 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
         }
         [one] => Ok(one.val),
         several => {
-            let is_shown = |node: &&QueryRef<'_, Value>| !node.val.is_null() && is_quotable(&joined_names(&node.path));
+            // A normalized path (RFC 9535): $['hosts'][0].
+            let has_quotable_names = |path: &str| path.split(['$', '[', ']', '\'']).all(is_quotable);
+            let is_shown = |node: &&QueryRef<'_, Value>| !node.val.is_null() && has_quotable_names(&node.path);
             let paths: Vec<&str> =
                 several.iter().filter(is_shown).take(LISTED).map(|node| node.path.as_str()).collect();
             let more = (several.len() > paths.len()).then_some("…");
@@ -161,11 +163,6 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
             Err(NoValue::failed("several-matches", text))
         }
     }
-}
-
-/// Joins the names of a normalized path (RFC 9535), without brackets and quotes.
-fn joined_names(path: &str) -> String {
-    path.replace("['", "").replace("']", "")
 }
 
 /// Follows the leading names of a path to the first that does not exist, and returns the object that lacks it.

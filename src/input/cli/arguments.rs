@@ -1,97 +1,179 @@
-//! The options that commands share, as clap's.
+//! The command that a command line asks for, with its arguments: those that it shares with other commands are [`Inputs`].
 
-use clap::builder::ValueParser;
-use clap::{Arg, ArgAction, Command, ValueHint};
+use std::path::PathBuf;
 
-use crate::model::options::{OPTIONS, OptionSpec, Takes};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueHint};
+use clap_complete::Shell;
+use glob::Pattern;
 
-/// The heading of the options that say what to resolve.
-pub const ENTRIES: &str = "What to resolve (repeatable)";
+use super::inputs::Inputs;
+use crate::model::command_line::CommandLine;
+use crate::model::env_name::parse_pattern;
+use crate::model::options::ExportFormat;
+use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
-/// The options that `-h` describes.
-pub const COMMON: &[&str] = &[
-    "env",
-    "env-from",
-    "as-file",
-    "file",
-    "region",
-    "profile",
-    "timeout",
-    "local",
-    "on-rotation",
-    "keep-existing",
-    "clean-env",
-    "verbose",
-    "quiet",
+/// The command that the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    Launch {
+        inputs: Box<Inputs>,
+        command: CommandLine,
+    },
+    Check {
+        inputs: Box<Inputs>,
+        /// A command to look up.
+        command: Option<CommandLine>,
+        arguments: CheckArguments,
+    },
+    Policy {
+        inputs: Box<Inputs>,
+        arguments: PolicyArguments,
+    },
+    Export {
+        inputs: Box<Inputs>,
+        arguments: ExportArguments,
+    },
+    Migrate(Box<MigrateArguments>),
+    Completions(CompletionsArguments),
+    Man,
+    Credential {
+        inputs: Box<Inputs>,
+    },
+    Install(InstallArguments),
+    /// Help or the version, for standard output.
+    Print(String),
+    /// The short help of an empty command line, for standard error.
+    Usage(String),
+}
+
+/// The arguments of `check`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct CheckArguments {
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// Check the declaration alone: no request, credentials or region
+    #[arg(long, conflicts_with = "describe")]
+    pub offline: bool,
+    /// Also show rotation, KMS key and replicas of each secret (secretsmanager:DescribeSecret)
+    #[arg(long)]
+    pub describe: bool,
+}
+
+/// The arguments of `policy`.
+#[derive(Args, Debug)]
+pub struct PolicyArguments {
+    #[arg(long, value_name = "ID", value_parser = parse_account)]
+    #[arg(help = "The account of secrets that are named without one [default: that of the role, or any]")]
+    pub account: Option<String>,
+    /// Print the policy of this role, which a reference, --role-arn or the profile names, not the caller's
+    #[arg(long, value_name = "ARN", value_parser = parse_role)]
+    pub for_role: Option<Role>,
+    /// The ARN of a customer managed key of the secrets: also allow kms:Decrypt with it (repeatable)
+    #[arg(long = "kms-key", value_name = "ARN", value_parser = parse_key)]
+    pub kms_keys: Vec<Arn>,
+    /// Also allow secretsmanager:DescribeSecret, which check --describe requests
+    #[arg(long)]
+    pub describe: bool,
+}
+
+/// The arguments of `export`.
+#[derive(Args, Debug)]
+pub struct ExportArguments {
+    /// The syntax of the output
+    #[arg(long, value_parser = format_parser())]
+    pub format: ExportFormat,
+    /// Write this file, with mode 0600; - is standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Print values even if standard output is a terminal
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+/// The arguments of `migrate`.
+#[derive(Args, Debug)]
+pub struct MigrateArguments {
+    /// A .env file of at most 64 KiB
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The name or the ARN of the secret
+    #[arg(long, value_name = "ID", value_parser = parse_secret)]
+    pub secret: SecretId,
+    /// Move only the variables with a matching name (repeatable)
+    #[arg(long, value_name = "GLOB", value_parser = |text: &str| parse_pattern(text).map_err(|expected| format!("not {expected}")))]
+    pub only: Vec<Pattern>,
+    /// Print the secret with its values, as JSON, in place of the declaration
+    #[arg(long)]
+    pub values: bool,
+    /// Print values even if standard output is a terminal
+    #[arg(long)]
+    pub reveal: bool,
+    /// Print no warnings and no notes
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// The arguments of `completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArguments {
+    /// The shell
+    #[arg(value_parser = PossibleValuesParser::new(["bash", "zsh", "fish"]).try_map(|name| name.parse::<Shell>()))]
+    pub shell: Shell,
+}
+
+/// The arguments of `install`.
+#[derive(Args, Debug)]
+pub struct InstallArguments {
+    /// An existing directory, in which the file secrets-exec is written or replaced
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+}
+
+/// The formats of `export`, each with its name and its help.
+const FORMATS: [(&str, ExportFormat, &str); 5] = [
+    ("shell", ExportFormat::Shell, "Commands for eval"),
+    ("dotenv", ExportFormat::Dotenv, "A .env file"),
+    ("json", ExportFormat::Json, "An object of strings"),
+    ("docker", ExportFormat::Docker, "An env file of Docker"),
+    ("kubernetes", ExportFormat::Kubernetes, "The file of fileKeyRef"),
 ];
 
-/// Returns the option that prints help, of which clap's own would stand under a heading of its own.
-pub fn help(text: &'static str) -> Arg {
-    Arg::new("help").short('h').long("help").action(ArgAction::Help).help(text)
+fn format_parser() -> impl TypedValueParser<Value = ExportFormat> {
+    PossibleValuesParser::new(FORMATS.map(|(name, _, help)| PossibleValue::new(name).help(help))).try_map(|given| {
+        FORMATS.iter().find(|(name, ..)| *name == given).map(|(_, format, _)| *format).ok_or("not a format")
+    })
 }
 
-/// Adds the options that say what to resolve, and those of the table.
-pub fn with_inputs(command: Command) -> Command {
-    with_declarations(command.args(entries()))
+fn parse_account(text: &str) -> Result<String, &'static str> {
+    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_account.then(|| text.to_owned()).ok_or("not an account id of 12 digits")
 }
 
-/// Adds the options that name declarations, and those of the table.
-pub fn with_declarations(command: Command) -> Command {
-    let file = Arg::new("file").short('f').long("file").value_name("FILE").action(ArgAction::Append);
-    let file = file.value_parser(ValueParser::path_buf()).value_hint(ValueHint::FilePath);
-    let no_file = Arg::new("no-file").long("no-file").action(ArgAction::SetTrue);
-    let table = OPTIONS.iter().map(argument);
-    // The last use of an option overrides the others, as with most commands.
-    command
-        .args_override_self(true)
-        .arg(file.help("Read a declaration, YAML or JSON; - is stdin").help_heading(ENTRIES))
-        .arg(no_file.help("Read no secrets-exec.yaml, .yml or .json of the working directory").help_heading(ENTRIES))
-        .args(table)
+fn parse_role(text: &str) -> Result<Role, String> {
+    Role::parse(text, None).map_err(|_| format!("not {}", Role::EXPECTED))
 }
 
-/// Returns the words after `--`.
-pub fn program(help: &'static str) -> Arg {
-    let words = Arg::new("command").value_name("COMMAND").last(true).num_args(0..).help(help);
-    words.value_parser(ValueParser::os_string()).value_hint(ValueHint::CommandName)
-}
-
-fn entries() -> [Arg; 4] {
-    let entry =
-        |name, value| Arg::new(name).long(name).value_name(value).action(ArgAction::Append).help_heading(ENTRIES);
-    [
-        entry("env", "NAME=REF").short('e').help("Set NAME to SECRET[:KEY[:STAGE[:VERSION-ID]]]"),
-        entry("env-from", "[PREFIX=]REF")
-            .help("Set a variable for each key of an object")
-            .long_help("Set a variable for each top-level key of a JSON object, or each parameter below ssm:/path/"),
-        entry("as-file", "NAME=REF")
-            .help("Set NAME to the path of a file in memory")
-            .long_help("Deliver the value as a file in memory, and set NAME to its path"),
-        entry("resolve-env", "GLOB")
-            .hide_short_help(true)
-            .help("Also resolve ARNs and {{resolve:...}} in inherited variables with a matching name"),
-    ]
-}
-
-fn argument(option: &'static OptionSpec) -> Arg {
-    let arg = Arg::new(option.name).long(option.name).help(option.help).help_heading(option.heading);
-    let arg = match option.short {
-        Some(short) => arg.short(short),
-        None => arg,
+/// Parses the ARN of a key. A policy cannot name a key by its alias.
+fn parse_key(text: &str) -> Result<Arn, &'static str> {
+    let is_key = |arn: &Arn| {
+        let id = arn.resource().strip_prefix("key/").filter(|id| !id.is_empty());
+        let is_id = id.is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
+        arn.has_partition() && arn.service() == "kms" && arn.region().is_some() && arn.account().is_some() && is_id
     };
-    let text = |name| {
-        let hint = match name {
-            "FILE" => ValueHint::FilePath,
-            "DIR" => ValueHint::DirPath,
-            _ => ValueHint::Other,
-        };
-        arg.clone().value_name(name).value_parser(ValueParser::os_string()).value_hint(hint)
-    };
-    match option.takes {
-        Takes::Text(name) => text(name),
-        Takes::Nothing => arg.action(ArgAction::SetTrue),
-        Takes::Level => arg.action(ArgAction::Count),
-        Takes::Texts(name) => text(name).action(ArgAction::Append),
-        // Without `require_equals`, clap would take the next word as the text.
-        Takes::Optional(name) => text(name).num_args(0..=1).require_equals(true).default_missing_value("1"),
+    Arn::parse(text).filter(is_key).ok_or(
+        "not a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID), which `aws kms describe-key --key-id KEY --query KeyMetadata.Arn` prints",
+    )
+}
+
+/// Parses a secret's name or ARN, to which `:KEY` can be appended in a reference.
+fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
+    let is_referable = Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);
+    match SecretId::parse(text) {
+        Ok((Store::SecretsManager, id)) if is_referable => Ok(id),
+        Ok((Store::SecretsManager | Store::ParameterStore, _)) | Err(_) => {
+            Err("not the name or the ARN of a secret of Secrets Manager")
+        }
     }
 }

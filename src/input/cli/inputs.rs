@@ -7,12 +7,13 @@ use clap::ArgMatches;
 use glob::Pattern;
 
 use super::entries::layer;
+use crate::model::command_line::CommandLine;
 use crate::model::env_name::{OWN_PREFIX, parse_pattern};
 use crate::model::inherited::Inherited;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::quoting::quoted_unless_secret;
+use crate::model::quoting::quoted_value;
 
 /// The variable that names a declaration.
 const FILE: &str = "SECRETS_EXEC_FILE";
@@ -79,6 +80,17 @@ impl Inputs {
             warnings,
         }
     }
+
+    /// Takes the command after `--`. One that begins with a hyphen is an error: it is an option in the wrong place.
+    pub fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
+        let command = CommandLine::new(matches.remove_many("command").map(Iterator::collect).unwrap_or_default())?;
+        if command.program().as_encoded_bytes().starts_with(b"-") {
+            let text = "the command after `--` begins with a hyphen: options stand before `--`";
+            let remedy = "write secrets-exec [OPTIONS] -- COMMAND, or ./-NAME for a program";
+            self.errors.push(Problem::usage(text).help(remedy));
+        }
+        Some(command)
+    }
 }
 
 /// Reads the options of the table from the command line.
@@ -141,5 +153,5 @@ fn set(
 }
 
 fn wrong(name: &str, value: &OsStr, expected: &str) -> Problem {
-    Problem::usage(format!("{name}: {} is not {expected}", quoted_unless_secret(&value.to_string_lossy())))
+    Problem::usage(format!("{name}: {} is not {expected}", quoted_value(&value.to_string_lossy())))
 }

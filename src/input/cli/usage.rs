@@ -13,46 +13,57 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
     // The other commands are built when they are named.
     command.build();
     let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
-    let names = names.as_slice();
-    let arg = context(&error, ContextKind::InvalidArg);
-    let unknown = context(&error, ContextKind::InvalidSubcommand)
-        .or_else(|| arg.clone().filter(|_| error.kind() == ErrorKind::UnknownArgument));
-    let is_hidden = |text: &str| !text.starts_with('-') && !names.contains(&text);
-    let hidden = unknown.as_deref().filter(|word| is_hidden(word));
+    let may_be_secret = |word: &str| !word.starts_with('-') && !names.contains(&word);
+    let argument = context(&error, ContextKind::InvalidArg);
+    let unknown = match error.kind() {
+        ErrorKind::UnknownArgument => argument.clone(),
+        _ => context(&error, ContextKind::InvalidSubcommand),
+    };
     let has_value = context(&error, ContextKind::InvalidValue).is_some_and(|value| !value.is_empty());
-    if has_value && arg.as_deref().is_some_and(is_hidden) {
+    if has_value && argument.as_deref().is_some_and(may_be_secret) {
         error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
     }
     let rendered = error.render().to_string();
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let (text, rest) = rendered.split_once("\n\n").unwrap_or((&rendered, ""));
-    let text = match hidden {
+    let text = match unknown.as_deref().filter(|word| may_be_secret(word)) {
         Some(word) => {
-            let mut places = arguments.iter().enumerate().filter(|(_, argument)| *argument == word);
-            let place = match (places.next(), places.next()) {
-                (Some((before, _)), None) => format!("argument {}", before + 1),
-                (_, _) => "an argument".to_owned(),
-            };
+            let place = place(word, arguments);
             format!("{place} is neither an option nor an option's value (it may be a secret, so it is not shown)")
         }
-        None => words(text.trim_start_matches("error: ")),
+        None => text.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" "),
     };
-    let problem = rest.lines().filter(|line| line.starts_with("Usage: ")).fold(Problem::usage(text), Problem::note);
-    // clap's tip about `--` is wrong for a command line that ends in a command.
-    let mut tips = rest.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
-    let tip = tips.find(|tip| !tip.starts_with("to pass"));
-    let elsewhere = unknown.as_deref().and_then(|word| option_elsewhere(word, &command));
-    let own = || unknown.as_deref().and_then(|word| remedy(word, arguments, names));
-    let help = elsewhere.or(tip.map(str::to_owned)).or_else(own);
+    let mut problem = Problem::usage(text);
+    let mut help = None;
+    for line in rest.lines().map(str::trim) {
+        if line.starts_with("Usage: ") {
+            problem = problem.note(line);
+        }
+        // clap's tip about `--` is wrong for a command line that ends in a command.
+        if let Some(tip) = line.strip_prefix("tip: ").filter(|tip| !tip.starts_with("to pass")) {
+            help.get_or_insert(tip.to_owned());
+        }
+    }
+    if let Some(word) = unknown {
+        help = option_elsewhere(&word, &command).or(help).or_else(|| remedy(&word, arguments, &names));
+    }
     problem.help(help.unwrap_or("--help prints all options".to_owned()))
+}
+
+/// Returns the number of a word among the arguments, unless it is there twice.
+fn place(word: &str, arguments: &[OsString]) -> String {
+    let mut numbers = (1..).zip(arguments).filter(|(_, argument)| *argument == word).map(|(number, _)| number);
+    match (numbers.next(), numbers.next()) {
+        (Some(number), None) => format!("argument {number}"),
+        (_, _) => "an argument".to_owned(),
+    }
 }
 
 /// Returns the remedy for an option that only another command has.
 fn option_elsewhere(word: &str, command: &Command) -> Option<String> {
     let long = word.strip_prefix("--")?;
-    let has = |command: &&Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
-    let other = command.get_subcommands().find(has)?.get_name();
-    Some(format!("{word} is an option of secrets-exec {other}"))
+    let mut commands = command.get_subcommands();
+    let other = commands.find(|command| command.get_arguments().any(|arg| arg.get_long() == Some(long)))?;
+    Some(format!("{word} is an option of secrets-exec {}", other.get_name()))
 }
 
 fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
@@ -66,7 +77,6 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
 fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> {
     let is_launch = !arguments.first().is_some_and(|first| names.iter().any(|name| first == name));
     let has_separator = arguments.iter().any(|argument| argument == "--");
-    let nearest = || suggest::nearest(word, names.iter().copied());
     let is_first = arguments.first().is_some_and(|first| first == word);
     let text = match word {
         "exec" | "launch" | "run" | "start" if is_first => {
@@ -79,12 +89,10 @@ fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> 
         word if names.contains(&word) => "the name of a command comes first, before all options",
         word if !is_launch || word.starts_with('-') => return None,
         _ if has_separator => "only options and their values stand before `--`; --env NAME=REF is one word",
-        _ => {
-            return Some(
-                nearest()
-                    .map_or(SEPARATOR.to_owned(), |name| format!("{SEPARATOR}; did you mean `secrets-exec {name}`?")),
-            );
-        }
+        _ => match suggest::nearest(word, names.iter().copied()) {
+            Some(name) => return Some(format!("{SEPARATOR}; did you mean `secrets-exec {name}`?")),
+            None => SEPARATOR,
+        },
     };
     Some(text.to_owned())
 }

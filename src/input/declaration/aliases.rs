@@ -2,14 +2,14 @@
 
 use super::entries::parsed;
 use super::reader::{Fields, Item, Member};
+use crate::input::tree::Kind;
 use crate::model::reference::{Alias, Aliases, Region, Role, SecretId, Version};
-use crate::model::tree::Kind;
 
 pub fn aliases(item: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for Member { name, key, value } in item.members() {
         if let Err(why) = Aliases::check_name(name) {
-            key.refuse::<()>(why);
+            key.refuse(why);
         }
         if let Some(alias) = alias(&value) {
             aliases.insert(name.to_owned(), alias);
@@ -24,10 +24,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
         return Some(Alias { id: id(item)?, version: Version::Current, region: None, role: None });
     };
     let mut fields = item.fields(&["id", "stage", "version-id", "region", "role-arn", "external-id"]);
-    let id = match fields.take("id") {
-        Some(written) => id(&written),
-        None => item.refuse("expected an `id` with the secret's name or ARN"),
-    };
+    let id = fields.take_required("id", "the secret's name or ARN").and_then(|written| id(&written));
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
     let written = stage.clone().or_else(|| version_id.clone());
     let version = Version::new(stage.and_then(label), version_id.and_then(label));
@@ -36,7 +33,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     let id = id?;
     let defect = written.and_then(|written| Some((written, defect(&id, &version)?)));
     if let Some((written, defect)) = defect {
-        written.named(&item.subject).refuse::<()>(defect);
+        written.named(&item.subject).refuse(defect);
         // Told once, not for each entry that uses the alias.
         return Some(Alias { id, version: Version::Current, region, role });
     }
@@ -53,7 +50,8 @@ fn defect(id: &str, version: &Version) -> Option<String> {
 fn id(item: &Item<'_>) -> Option<String> {
     let text = item.text("a secret's name or ARN")?;
     let why = "an alias takes only a secret's id; write KEY, STAGE and VERSION-ID in the references to it";
-    parsed(item, text)?.bare().map(str::to_owned).or_else(|| item.refuse(format!("{text:?}: {why}")))
+    let reference = parsed(item, text)?;
+    reference.bare().map(str::to_owned).ok_or_else(|| item.refuse(format!("{text:?}: {why}"))).ok()
 }
 
 /// Reads a staging label or a version id.
@@ -66,7 +64,10 @@ fn label(item: Item<'_>) -> Option<String> {
 
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
-    let Some(arn) = arn else { return external_id?.refuse("requires `role-arn`") };
+    let Some(arn) = arn else {
+        external_id?.refuse("requires `role-arn`");
+        return None;
+    };
     let external_id = external_id.and_then(|item| item.text("text").map(str::to_owned));
     arn.parsed(Role::EXPECTED, |text| Role::parse(text, external_id).ok())
 }

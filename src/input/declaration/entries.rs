@@ -1,6 +1,7 @@
 //! Reads `env:`, `files:` and `credentials:`, whose entries differ in their targets, and `env-from:`.
 
 use super::reader::{Fields, Item, Member};
+use crate::input::tree::Kind;
 use crate::model::credential::{is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
@@ -9,7 +10,6 @@ use crate::model::entry::{
 };
 use crate::model::plan::UnitCredentials;
 use crate::model::reference::{Reference, ReferenceError};
-use crate::model::tree::Kind;
 
 const VARIABLE: &[&str] = &["from", "value", "template", "encode", "decode", "default", "optional"];
 
@@ -33,7 +33,8 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
             && entry.transform == Transform::default()
             && entry.on_missing == OnMissing::Fail;
         if name == "PATH" && !is_plain {
-            return key.named(name).refuse(PATH_FROM_SECRET);
+            key.named(name).refuse(PATH_FROM_SECRET);
+            return None;
         }
         Some(entry)
     };
@@ -47,7 +48,7 @@ pub fn files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
         let Some(entry) = file(&item) else { continue };
         for claim in entry.target.claims() {
             if claimed.contains(&claim) {
-                item.refuse::<()>(format!("{claim} is set twice in this declaration"));
+                item.refuse(format!("{claim} is set twice in this declaration"));
             }
             claimed.push(claim);
         }
@@ -60,12 +61,15 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     let mut fields = item.fields(FILE);
     let (path, env) = (fields.take("path"), fields.take("env"));
     if path.is_none() && env.is_none() {
-        item.refuse::<()>("expected `path`, or `env` (the variable for the path of a file in memory), or both");
+        item.refuse("expected `path`, or `env` (the variable for the path of a file in memory), or both");
     }
     let target = Target::File(FileTarget {
         place: path.and_then(|path| place(&path)).unwrap_or(Place::Memory),
         env: env.and_then(|env| match env.text("the name of a variable")? {
-            "PATH" => env.refuse(PATH_FROM_SECRET),
+            "PATH" => {
+                env.refuse(PATH_FROM_SECRET);
+                None
+            }
             name => env.variable(name),
         }),
         mode: fields.parsed("mode", "a mode in octal, like \"0400\"", Mode::parse).unwrap_or(Mode::PRIVATE),
@@ -77,24 +81,25 @@ fn file(item: &Item<'_>) -> Option<Entry> {
 }
 
 fn place(path: &Item<'_>) -> Option<Place> {
-    let text = path.text("a path")?;
-    match text.rsplit('/').next() {
-        _ if text.starts_with("~/") => path.refuse("~ is not expanded; write the whole path"),
-        None | Some("" | "." | "..") => path.refuse_value(text, "the path of a file"),
-        Some(_) if text.contains('\0') => path.refuse_value(text, "the path of a file"),
-        Some(_) => Some(Place::Path(text.into())),
+    if path.text("a path")?.starts_with("~/") {
+        path.refuse("~ is not expanded; write the whole path");
+        return None;
     }
+    path.parsed("the path of a file", |text| {
+        let is_directory = matches!(text.rsplit('/').next(), None | Some("" | "." | ".."));
+        (!is_directory && !text.contains('\0')).then(|| Place::Path(text.into()))
+    })
 }
 
 /// Reads `credentials:`, the values that units load by `LoadCredential=`.
 pub fn credentials(item: &Item<'_>) -> Vec<UnitCredentials> {
     let unit = |Member { name: unit, key, value }: Member<'_>| {
         if let Err(expected) = parse_unit(unit) {
-            key.refuse_value::<()>(unit, expected);
+            key.refuse_value(unit, expected);
         }
         let credential = |Member { name, key, value }: Member<'_>| {
             if !is_credential_name(name) {
-                key.refuse_value::<()>(name, "a credential's name (printable ASCII without / and :)");
+                key.refuse_value(name, "a credential's name (printable ASCII without / and :)");
             }
             let target = Target::Credential(CredentialTarget { unit: unit.to_owned(), name: name.to_owned() });
             entry(&value.named(target.to_string()), CREDENTIAL, Some(target), key.origin())
@@ -117,10 +122,8 @@ fn object(item: &Item<'_>) -> Option<EnvFromEntry> {
         return Some(EnvFromEntry { reference: reference(item, EXPECTED)?, naming: Naming::default(), origin });
     };
     let mut fields = item.fields(&["from", "prefix", "only", "except", "rename", "case"]);
-    let from = match fields.take("from") {
-        Some(from) => reference(&from, EXPECTED),
-        None => item.refuse("expected `from` with a reference to a JSON object"),
-    };
+    let from = fields.take_required("from", "a reference to a JSON object");
+    let from = from.and_then(|from| reference(&from, EXPECTED));
     // Empty, or a legal name.
     let prefix = fields.take("prefix").and_then(|prefix| match prefix.text("text")? {
         "" => None,
@@ -164,13 +167,17 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
         (None, None, None) if fields.has_misspelt(&["from", "value", "template"]) => None,
         (_, _, _) => {
             let keys = if takes_value { "`from`, `value` and `template`" } else { "`from` and `template`" };
-            fields.item.refuse(format!("expected exactly one of {keys}"))
+            fields.item.refuse(format!("expected exactly one of {keys}"));
+            None
         }
     };
     let mut is_base64 = |name| fields.parsed(name, "base64", |text| (text == "base64").then_some(())).is_some();
     let transform = Transform { decode: is_base64("decode"), encode: is_base64("encode") };
     let on_missing = match (fields.text("default"), fields.take("optional")) {
-        (Some(_), Some(optional)) => optional.refuse("`default` and `optional` exclude each other"),
+        (Some(_), Some(optional)) => {
+            optional.refuse("`default` and `optional` exclude each other");
+            None
+        }
         (Some(text), None) => Some(OnMissing::Default(text)),
         (None, Some(optional)) => optional.boolean().filter(|on| *on).map(|_| OnMissing::Omit),
         (None, None) => None,
@@ -188,7 +195,8 @@ pub fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.text(expected)?;
     if item.node.boolean().is_some() || item.node.is_number() {
         let help = (expected == EXPECTED).then(|| format!("for a literal write {{ value: \"{text}\" }}"));
-        return item.refuse_with(format!("{text} is no reference"), help);
+        item.refuse_with(format!("{text} is no reference"), help);
+        return None;
     }
     parsed(item, text)
 }
@@ -196,10 +204,10 @@ pub fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
 /// Parses a reference.
 pub fn parsed(item: &Item<'_>, text: &str) -> Option<Reference> {
     let refuse = |error: ReferenceError| item.refuse_with(error.text, error.help.map(str::to_owned));
-    Reference::parse(text).map_or_else(refuse, Some)
+    Reference::parse(text).map_err(refuse).ok()
 }
 
 fn template(item: &Item<'_>) -> Option<Template> {
     let refuse = |TemplateError { line, message }| item.refuse(format!("line {line} of the template: {message}"));
-    Template::parse(item.text("text")?).map_or_else(refuse, Some)
+    Template::parse(item.text("text")?).map_err(refuse).ok()
 }

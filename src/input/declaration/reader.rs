@@ -5,12 +5,12 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::input::tree::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::env_name::{EnvName, is_name};
 use crate::model::problem::Problem;
-use crate::model::quoting::{file_name, quoted_unless_secret};
+use crate::model::quoting::{file_name, is_quotable, quoted_value};
 use crate::model::suggest;
-use crate::model::tree::{Key, Kind, Node, Position};
 
 /// A declaration, and the errors that were found in it so far.
 pub struct Source {
@@ -62,27 +62,28 @@ impl<'a> Item<'a> {
     }
 
     /// Adds an error.
-    pub fn refuse<T>(&self, text: impl Display) -> Option<T> {
-        self.refuse_with(text, None)
+    pub fn refuse(&self, text: impl Display) {
+        self.refuse_with(text, None);
     }
 
     /// Adds an error with a remedy.
-    pub fn refuse_with<T>(&self, text: impl Display, help: Option<String>) -> Option<T> {
+    pub fn refuse_with(&self, text: impl Display, help: Option<String>) {
         self.source.refuse(self.position, &self.subject, text, help);
-        None
     }
 
-    pub fn refuse_value<T>(&self, text: &str, expected: &str) -> Option<T> {
-        self.refuse(format!("{} is not {expected}", quoted_unless_secret(text)))
+    /// Adds the error of a text that is not `expected`.
+    pub fn refuse_value(&self, text: &str, expected: &str) {
+        self.refuse(format!("{} is not {expected}", quoted_value(text)));
     }
 
-    fn expected<T>(&self, expected: &str) -> Option<T> {
+    /// Adds the error of a node of another type than `expected`.
+    fn refuse_type(&self, expected: &str) {
         let help = match (self.subject.as_str(), &self.node.kind) {
             ("env", Kind::List(_)) => Some("write NAME: REF for each variable, without a hyphen"),
             ("", Kind::Plain(_)) => Some("write env: { NAME: REF }; a .env file is no declaration"),
             (_, _) => None,
         };
-        self.refuse_with(format!("expected {expected}, found {}", self.node.description()), help.map(str::to_owned))
+        self.refuse_with(format!("expected {expected}, found {}", self.node.description()), help.map(str::to_owned));
     }
 
     pub fn origin(&self) -> Origin {
@@ -92,7 +93,8 @@ impl<'a> Item<'a> {
     /// Returns the entries of a mapping, in the order of the file.
     pub fn members(&self) -> Vec<Member<'a>> {
         let Kind::Table(entries) = &self.node.kind else {
-            return self.expected("a mapping of names and values").unwrap_or_default();
+            self.refuse_type("a mapping of names and values");
+            return Vec::new();
         };
         let member = |(Key { position, text }, node): &'a (Key, Node)| {
             let key = Self { node, position: *position, ..self.clone() };
@@ -112,12 +114,11 @@ impl<'a> Item<'a> {
 
     /// Adds the error of a key that is not `known`, and returns the one that is most likely meant. A key that could be a value is not quoted.
     pub fn unknown(&self, key: &str, known: &[&'static str]) -> Option<&'static str> {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
         let is_variable = is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase());
         let nearest = suggest::nearest(key, known.iter().copied());
         let legal = format!("expected one of {}", known.join(", "));
         let text = match nearest {
-            _ if !(1..=64).contains(&key.len()) || !key.bytes().all(is_plain) => {
+            _ if !is_quotable(key) => {
                 format!("unknown key, which is not printed, since it could be a value; {legal}")
             }
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
@@ -135,22 +136,25 @@ impl<'a> Item<'a> {
             }
             (_, _) => None,
         };
-        self.refuse_with::<()>(text, help);
+        self.refuse_with(text, help);
         nearest
     }
 
     pub fn text(&self, expected: &str) -> Option<&'a str> {
-        self.node.text().or_else(|| self.expected(expected))
+        self.node.text().ok_or_else(|| self.refuse_type(expected)).ok()
     }
 
     /// Returns the value that a text stands for.
     pub fn parsed<T>(&self, expected: &str, parse: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
         let text = self.text(expected)?;
-        parse(text).or_else(|| self.refuse_value(text, expected))
+        parse(text).ok_or_else(|| self.refuse_value(text, expected)).ok()
     }
 
     pub fn list(&self, expected: &str) -> Option<Vec<Self>> {
-        let Kind::List(items) = &self.node.kind else { return self.expected(expected) };
+        let Kind::List(items) = &self.node.kind else {
+            self.refuse_type(expected);
+            return None;
+        };
         Some(items.iter().map(|node| Self { node, position: node.position, ..self.clone() }).collect())
     }
 
@@ -160,13 +164,13 @@ impl<'a> Item<'a> {
     }
 
     pub fn boolean(&self) -> Option<bool> {
-        self.node.boolean().or_else(|| self.expected("true or false"))
+        self.node.boolean().ok_or_else(|| self.refuse_type("true or false")).ok()
     }
 
     /// Returns the variable with this name, which the node is or belongs to.
     pub fn variable(&self, name: &str) -> Option<EnvName> {
         let why = "cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)";
-        EnvName::parse(name).ok().or_else(|| self.refuse(format!("{name:?} {why}")))
+        EnvName::parse(name).map_err(|_| self.refuse(format!("{name:?} {why}"))).ok()
     }
 }
 
@@ -177,6 +181,11 @@ impl<'a> Fields<'a> {
         let subject = &self.item.subject;
         let subject = if subject.is_empty() { name.to_owned() } else { format!("{subject}: {name}") };
         Some(self.members.swap_remove(at).value.named(subject))
+    }
+
+    /// Takes the value of a key that the mapping must have, which is described by `expected`.
+    pub fn take_required(&mut self, name: &str, expected: &str) -> Option<Item<'a>> {
+        self.take(name).ok_or_else(|| self.item.refuse(format!("expected `{name}` with {expected}"))).ok()
     }
 
     /// Takes a text.

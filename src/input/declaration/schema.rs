@@ -7,12 +7,11 @@ use std::sync::Arc;
 use super::aliases::aliases;
 use super::entries;
 use super::reader::{Item, Member, Source};
+use crate::input::tree::Node;
 use crate::input::yaml;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::quoting::quoted_unless_secret;
-use crate::model::tree::Node;
 
 /// One declaration file.
 #[derive(Debug, Default)]
@@ -43,7 +42,7 @@ fn declaration(source: &Source, node: &Node) -> Declaration {
     let item = Item { source, node, position: node.position, subject: String::new() };
     if is_task_definition(node) {
         let help = "docs/migrating.md has the jq line that makes a declaration of it";
-        item.refuse_with::<()>("is a task definition of ECS, not a declaration", Some(help.to_owned()));
+        item.refuse_with("is a task definition of ECS, not a declaration", Some(help.to_owned()));
         return Declaration::default();
     }
     let mut fields = item.fields(KEYS);
@@ -71,7 +70,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
     for Member { name, key, value } in item.members() {
         match find_option(name) {
             Some(spec) if spec.in_declaration() => drop(set(&mut options, spec, &value)),
-            Some(_) => drop(key.named(name).refuse::<()>("cannot be set in a declaration")),
+            Some(_) => key.named(name).refuse("cannot be set in a declaration"),
             None => {
                 let known = OPTIONS.iter().filter(|option| option.in_declaration()).map(|option| option.name);
                 key.unknown(name, &known.collect::<Vec<_>>());
@@ -91,8 +90,11 @@ fn set(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) -> Optio
         (Takes::Text(_) | Takes::Texts(_), _) => vec![value.text("text")?.to_owned()],
         (Takes::Level | Takes::Optional(_), None) => vec![value.text("true, false or text")?.to_owned()],
     };
-    texts.into_iter().try_for_each(|text| {
-        let expected = (spec.set)(options, text.as_ref()).err();
-        expected.map_or(Some(()), |expected| value.refuse(format!("{} is not {expected}", quoted_unless_secret(&text))))
-    })
+    for text in texts {
+        if let Err(expected) = (spec.set)(options, text.as_ref()) {
+            value.refuse_value(&text, expected);
+            return None;
+        }
+    }
+    Some(())
 }

@@ -1,14 +1,12 @@
 //! The options that say how to resolve, what the command gets, what follows a rotation and what is printed: as typed on the command line, in
-//! `SECRETS_EXEC_*` or under `defaults:`, and as resolved from all three; and those of single commands.
+//! `SECRETS_EXEC_*` or under `defaults:`, and as resolved from all three.
 
-mod operators;
 mod resolved;
 mod signal_number;
 mod table;
 mod value;
 
-pub use operators::{CheckOptions, ExportFormat, ExportOptions, MigrateOptions, PolicyOptions};
 pub use resolved::{AwsOptions, CacheOptions, Options, Rotation, SourceOption};
 pub use signal_number::{Forwarding, SignalNumber};
 pub use table::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
-pub use value::{LogFormat, OnRotation};
+pub use value::{ExportFormat, LogFormat, OnRotation};

@@ -44,6 +44,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// The syntax in which `export` writes variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    Shell,
+    Dotenv,
+    Json,
+    Docker,
+    /// The file of `fileKeyRef` (KEP-3721).
+    Kubernetes,
+}
+
 fn utf8(value: &OsStr) -> Result<&str, Expected> {
     value.to_str().ok_or("text in UTF-8")
 }

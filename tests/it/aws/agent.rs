@@ -82,7 +82,7 @@ fn options_variables_and_declarations_ask_for_it() {
     let off = Sandbox::new().aws(&aws).env("SECRETS_EXEC_AGENT", "0");
     off.declaration(&declaration).run().launched().has("A", "v-4c7a1e");
     assert_eq!(aws.reads().len(), 1);
-    let wrong = [("--agent=localhost:2773", "localhost:2773"), ("--agent-fallback", "--agent")];
+    let wrong = [("--agent=localhost:2773", "the agent's URL"), ("--agent-fallback", "--agent")];
     for (option, said) in wrong {
         Sandbox::new().arg(option).resolve("A=x").run().refused(64).says([option.split('=').next().unwrap(), said]);
     }

@@ -200,7 +200,7 @@ fn one_endpoint_excludes_several_regions_and_a_region_must_be_one() {
     let aws = served();
     let run = with_fallback(&aws).args(["--endpoint-url", &aws.endpoint()]).run();
     run.refused(64).says(["--endpoint-url", "--fallback-region"]);
-    let run = sandbox(&aws).args(["--fallback-region", "us west"]).run();
-    run.refused(64).says(["--fallback-region", "us west"]);
+    let run = sandbox(&aws).args(["--fallback-region", "us_west"]).run();
+    run.refused(64).says(["--fallback-region", "us_west"]);
     assert!(aws.calls().is_empty());
 }

@@ -136,7 +136,7 @@ fn a_profile_with_an_mfa_device_is_78_before_any_request() {
     let sandbox =
         Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k").args(["--profile", "one"]);
     let run = polled_on_request(sandbox.home_file(".aws/config", &config), "restart").run();
-    run.refused(78).says(["mfa/jane", "--on-rotation"]);
+    run.refused(78).says(["mfa_serial", "--on-rotation"]);
     assert!(aws.calls().is_empty());
 }
 

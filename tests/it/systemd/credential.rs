@@ -300,8 +300,8 @@ fn a_wrong_credential_is_an_error_with_its_line() {
     for (declaration, facts) in [
         ("credentials: [x]", ["credentials", "a mapping"]),
         ("credentials: { app: { tok: x } }", ["app", "like app.service"]),
-        ("credentials: { \"a b.service\": { tok: x } }", ["a b.service", "like app.service"]),
-        ("credentials: { \"[.service\": { tok: x } }", ["[.service", "like app@*.service"]),
+        ("credentials: { \"a b.service\": { tok: x } }", ["credentials: its value", "like app.service"]),
+        ("credentials: { \"[.service\": { tok: x } }", ["credentials: its value", "like app@*.service"]),
         ("credentials: { app.service: tok }", ["app.service", "a mapping"]),
         ("credentials: { app.service: { \"a/b\": x } }", ["a/b", "a credential's name"]),
         ("credentials: { app.service: { tok: [x] } }", ["app.service/tok", "`from` or `template`"]),

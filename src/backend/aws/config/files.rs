@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::ini::{Section, parse};
 use crate::model::problem::{Problem, Status};
-use crate::model::quoting::{one_line, quoted_unless_secret};
+use crate::model::quoting::{one_line, quoted_value};
 use crate::model::suggest;
 use crate::system::os_error::{self, ReadFailure};
 
@@ -79,7 +79,7 @@ impl<'a> Profile<'a> {
     ) -> Result<Option<T>, Problem> {
         let Some(text) = text else { return Ok(None) };
         let invalid = || {
-            let value = quoted_unless_secret(&one_line(text));
+            let value = quoted_value(text);
             Problem::usage(format!("the AWS profile {:?}: {key}: {value} is not {expected}", self.name))
         };
         parse(text).map(Some).ok_or_else(invalid)

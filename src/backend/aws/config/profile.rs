@@ -8,7 +8,6 @@ use super::settings::Settings;
 use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, URL_EXPECTED, parse_boolean, parse_count};
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::problem::Problem;
-use crate::model::quoting::quoted_unless_secret;
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 
@@ -21,11 +20,9 @@ pub fn apply_profile(settings: &mut Settings) -> Result<(), Problem> {
     let name = settings.profile().1;
     let Some(profile) = profiles.get(name).filter(|_| settings.uses_profile()) else { return Ok(()) };
     let chain = role_chain(&profiles, profile)?;
-    let mut serials = chain.iter().flat_map(|chain| &chain.roles).filter_map(|role| role.mfa_serial.clone());
-    if let Some(serial) = serials.next().filter(|_| settings.is_unattended) {
-        let serial = quoted_unless_secret(&serial);
-        let text =
-            format!("the AWS profile {name:?}: mfa_serial: {serial} is a device whose codes cannot be asked for later");
+    let has_mfa_device = chain.iter().flat_map(|chain| &chain.roles).any(|role| role.mfa_serial.is_some());
+    if settings.is_unattended && has_mfa_device {
+        let text = format!("the AWS profile {name:?}: mfa_serial names a device whose codes cannot be asked for later");
         return Err(Problem::configuration(text).help("use credentials without a code with --on-rotation"));
     }
     settings.chain = chain;

@@ -1,11 +1,10 @@
 //! A reader of environment variables that collects every error, and the parsers that it shares with the settings of a profile.
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
-use crate::model::quoting::quoted_unless_secret;
+use crate::model::quoting::quoted_value;
 use crate::model::url::HttpUrl;
 use crate::system::os_error::ReadFailure;
 
@@ -32,7 +31,8 @@ impl<'a> VariableReader<'a> {
         expected: &'static str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        self.read(name, expected, parse, |value| Some(value.to_string_lossy().into_owned()))
+        let value = quoted_value(&self.inherited.filled(name)?.to_string_lossy());
+        self.parse_shown_as(&value, name, expected, parse)
     }
 
     /// Returns the parsed value of a variable that may hold a secret, which an error does not quote.
@@ -42,7 +42,7 @@ impl<'a> VariableReader<'a> {
         expected: &'static str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        self.read(name, expected, parse, |_| None)
+        self.parse_shown_as("its value", name, expected, parse)
     }
 
     /// Returns the text of a variable that may hold a secret.
@@ -58,21 +58,19 @@ impl<'a> VariableReader<'a> {
     pub fn file(&mut self, name: &'static str, expected: &'static str) -> Option<PathBuf> {
         let path = PathBuf::from(self.inherited.filled(name)?);
         let Err(error) = path.metadata() else { return Some(path) };
-        let (value, why) = (quoted_unless_secret(&path.display().to_string()), ReadFailure::from(&error).why);
+        let (value, why) = (quoted_value(&path.display().to_string()), ReadFailure::from(&error).why);
         self.errors.push(Problem::usage(format!("{name}: {value} is not {expected}: {why}")));
         None
     }
 
-    fn read<T>(
+    fn parse_shown_as<T>(
         &mut self,
+        value: &str,
         name: &'static str,
         expected: &'static str,
         parse: impl Fn(&str) -> Option<T>,
-        quote: impl Fn(&OsStr) -> Option<String>,
     ) -> Option<T> {
-        let value = self.inherited.filled(name)?;
-        let parsed = value.to_str().and_then(parse);
-        let value = quoted_unless_secret(&quote(value).unwrap_or_default());
+        let parsed = self.inherited.filled(name)?.to_str().and_then(parse);
         let error = Problem::usage(format!("{name}: {value} is not {expected}"));
         if parsed.is_none() && !self.errors.contains(&error) {
             self.errors.push(error);

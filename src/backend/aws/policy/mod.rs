@@ -5,22 +5,26 @@ mod statements;
 use std::collections::BTreeSet;
 
 use super::config::Settings;
-use crate::model::options::PolicyOptions;
 use crate::model::problem::Problem;
-use crate::model::reference::{Arn, Locator};
+use crate::model::reference::{Arn, Locator, Role};
 use statements::{Action, Statements};
 
 /// The quota for a managed policy, in characters without white space.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 const MAX_CHARACTERS: usize = 6_144;
 
-/// The client whose requests need the permissions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
-    /// secrets-exec itself.
-    Launch,
-    /// The AWS Secrets Manager Agent, which looks for new versions by DescribeSecret.
-    Agent,
+/// The policy that is asked for.
+#[derive(Debug)]
+pub struct PolicyOptions {
+    /// The requests are those of the AWS Secrets Manager Agent, which looks for new versions by DescribeSecret.
+    pub is_for_agent: bool,
+    /// The account of secrets that are named without one; `None` for any.
+    pub account: Option<String>,
+    /// The role whose policy is printed; `None` for the caller's.
+    pub for_role: Option<Role>,
+    pub kms_keys: Vec<Arn>,
+    /// Adds the requests of `check --describe`.
+    pub describe: bool,
 }
 
 /// A notice about a policy, for the person who attaches it.
@@ -44,7 +48,6 @@ pub enum PolicyNotice {
 pub fn policy(
     settings: &Settings,
     locators: &BTreeSet<&Locator>,
-    reader: Reader,
     options: &PolicyOptions,
 ) -> Result<(String, Vec<PolicyNotice>), Problem> {
     let requests: BTreeSet<_> = locators.iter().map(|locator| settings.complete(locator)).collect();
@@ -84,7 +87,7 @@ pub fn policy(
             }
         }
     }
-    if options.describe || reader == Reader::Agent {
+    if options.describe || options.is_for_agent {
         statements.add_describing();
     }
     for role in &assumed {
@@ -95,7 +98,7 @@ pub fn policy(
     if is_any_region {
         notices.push(PolicyNotice::AnyRegion);
     }
-    if reader == Reader::Agent {
+    if options.is_for_agent {
         notices.push(PolicyNotice::OtherIdentity(None));
     }
     if named.is_none() {

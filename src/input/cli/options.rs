@@ -1,0 +1,106 @@
+//! The options that a launch shares with other commands, as clap's.
+
+use clap::builder::ValueParser;
+use clap::{Arg, ArgAction, Command, ValueHint};
+
+use crate::model::options::{OPTIONS, OptionSpec, Takes};
+
+/// The heading of the options that say what to resolve.
+pub const ENTRIES: &str = "What to resolve (repeatable)";
+
+/// The options that `-h` describes.
+pub const COMMON: &[&str] = &[
+    "env",
+    "env-from",
+    "as-file",
+    "file",
+    "region",
+    "profile",
+    "timeout",
+    "local",
+    "on-rotation",
+    "keep-existing",
+    "clean-env",
+    "verbose",
+    "quiet",
+];
+
+/// Returns the option that prints help, of which clap's own would stand under a heading of its own.
+pub fn help(text: &'static str) -> Arg {
+    Arg::new("help").short('h').long("help").action(ArgAction::Help).help(text)
+}
+
+/// Adds the options that say what to resolve, and those of the table.
+pub fn with_inputs(command: Command) -> Command {
+    with_declarations(command.args(entries()))
+}
+
+/// Adds the options that name declarations, and those of the table.
+pub fn with_declarations(command: Command) -> Command {
+    let file = Arg::new("file").short('f').long("file").value_name("FILE").action(ArgAction::Append);
+    let file = file.value_parser(ValueParser::path_buf()).value_hint(ValueHint::FilePath);
+    let no_file = Arg::new("no-file").long("no-file").action(ArgAction::SetTrue);
+    let table = OPTIONS.iter().map(argument);
+    // The last use of an option overrides the others, as with most commands.
+    command
+        .args_override_self(true)
+        .arg(file.help("Read a declaration, YAML or JSON; - is stdin").help_heading(ENTRIES))
+        .arg(no_file.help("Read no secrets-exec.yaml, .yml or .json of the working directory").help_heading(ENTRIES))
+        .args(table)
+}
+
+/// Leaves most options that a launch has as well to `--help`.
+pub fn with_short_help(command: Command) -> Command {
+    command.after_help("--help prints all options, and examples.").mut_args(|arg| {
+        let (id, is_own) = (arg.get_id().as_str(), arg.get_help_heading().is_none());
+        let is_common = COMMON.contains(&id) && id != "on-rotation";
+        if is_own || is_common { arg } else { arg.hide_short_help(true) }
+    })
+}
+
+/// Returns the words after `--`.
+pub fn program(help: &'static str) -> Arg {
+    let words = Arg::new("command").value_name("COMMAND").last(true).num_args(0..).help(help);
+    words.value_parser(ValueParser::os_string()).value_hint(ValueHint::CommandName)
+}
+
+fn entries() -> [Arg; 4] {
+    let entry =
+        |name, value| Arg::new(name).long(name).value_name(value).action(ArgAction::Append).help_heading(ENTRIES);
+    [
+        entry("env", "NAME=REF").short('e').help("Set NAME to SECRET[:KEY[:STAGE[:VERSION-ID]]]"),
+        entry("env-from", "[PREFIX=]REF")
+            .help("Set a variable for each key of an object")
+            .long_help("Set a variable for each top-level key of a JSON object, or each parameter below ssm:/path/"),
+        entry("as-file", "NAME=REF")
+            .help("Set NAME to the path of a file in memory")
+            .long_help("Deliver the value as a file in memory, and set NAME to its path"),
+        entry("resolve-env", "GLOB")
+            .hide_short_help(true)
+            .help("Also resolve ARNs and {{resolve:...}} in inherited variables with a matching name"),
+    ]
+}
+
+fn argument(option: &'static OptionSpec) -> Arg {
+    let arg = Arg::new(option.name).long(option.name).help(option.help).help_heading(option.heading);
+    let arg = match option.short {
+        Some(short) => arg.short(short),
+        None => arg,
+    };
+    let text = |name| {
+        let hint = match name {
+            "FILE" => ValueHint::FilePath,
+            "DIR" => ValueHint::DirPath,
+            _ => ValueHint::Other,
+        };
+        arg.clone().value_name(name).value_parser(ValueParser::os_string()).value_hint(hint)
+    };
+    match option.takes {
+        Takes::Text(name) => text(name),
+        Takes::Nothing => arg.action(ArgAction::SetTrue),
+        Takes::Level => arg.action(ArgAction::Count),
+        Takes::Texts(name) => text(name).action(ArgAction::Append),
+        // Without `require_equals`, clap would take the next word as the text.
+        Takes::Optional(name) => text(name).num_args(0..=1).require_equals(true).default_missing_value("1"),
+    }
+}
