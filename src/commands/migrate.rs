@@ -6,7 +6,7 @@ use crate::model::env_name::EnvName;
 use crate::model::options::MigrateOptions;
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
-use crate::report::{Line, Report, terminal};
+use crate::report::{Record, Report, terminal};
 
 /// Prints the declaration, or the JSON object of the secret.
 ///
@@ -21,7 +21,7 @@ pub fn migrate(own: &MigrateOptions) -> Result<(), Report> {
     let read = env_file::read(&own.file, file, &own.only);
     let EnvFile { names, object, notices } = read.map_err(Report::from_iter)?;
     if !own.quiet {
-        terminal::print_lines(notices.into_iter().map(Line::warning));
+        terminal::print_records(notices.into_iter().map(Record::warning));
     }
     let printed = match own.values {
         true => terminal::print_whole(object.expose()),

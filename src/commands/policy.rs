@@ -39,8 +39,8 @@ pub fn policy(inputs: Inputs, policy_options: &PolicyOptions, inherited: &Inheri
     let (text, notices) = policy?;
     terminal::print(&text)?;
     if !options.quiet {
-        terminal::print_lines(report::scheme_warnings(&plan));
-        terminal::print_lines(notices.iter().map(report::policy_notice));
+        terminal::print_records(report::scheme_warnings(&plan));
+        terminal::print_records(notices.iter().map(report::policy_notice));
     }
     Ok(())
 }

@@ -1,20 +1,20 @@
 //! The lines of `--verbose`: the secret, version and region of each variable and file.
 
-use super::line::{Line, age};
+use super::record::{Record, age};
 use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::reference::{Locator, Store};
 use crate::model::resolved::{ReadFrom, Resolved, ResolvedEntry};
 
-pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
+pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
     let not_set = resolved.omitted.iter().map(|unused| &unused.subject).filter(|subject| !resolved.has(&subject.label));
     let not_set = not_set.map(|subject| {
         let text = format!("{subject}: not set, since it is optional and absent");
-        Line::note(text).event("omitted").with("variables", vec![subject.label.as_str()])
+        Record::note(text).event("omitted").with("variables", vec![subject.label.as_str()])
     });
     resolved.entries.iter().map(|entry| line(entry, fetched)).chain(not_set).collect()
 }
 
-fn line(ResolvedEntry { subject, read_from, .. }: &ResolvedEntry, fetched: &Fetched) -> Line {
+fn line(ResolvedEntry { subject, read_from, .. }: &ResolvedEntry, fetched: &Fetched) -> Record {
     let text = match (read_from.as_slice(), &subject.written) {
         ([], None) => format!("{subject}: literal"),
         ([], Some(_)) => format!("{subject}: absent, so its default is set"),
@@ -23,7 +23,7 @@ fn line(ResolvedEntry { subject, read_from, .. }: &ResolvedEntry, fetched: &Fetc
             format!("{subject}: {}", read.join("; "))
         }
     };
-    let line = Line::note(text).event("resolved").with("variables", vec![subject.label.as_str()]);
+    let line = Record::note(text).event("resolved").with("variables", vec![subject.label.as_str()]);
     match read_from.as_slice() {
         [only] => {
             let secret = only.locator.written_id() + only.parameter_name.as_deref().unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::exec::Program;
 use crate::model::answer::{Asked, Caller, DescribedSecret, Description, Replica};
 use crate::model::command_line::CommandLine;
 use crate::model::problem::{Problem, Status};
-use crate::report::line::age;
+use crate::report::record::age;
 
 /// All that `check` has found. A change of a name or of a meaning needs another number of the format.
 #[derive(Debug, Default, Serialize)]

@@ -7,7 +7,7 @@ use crate::model::entry::{Claim, OnMissing, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::plan::{EntryId, Overridden, Plan};
 use crate::model::resolved::{Resolved, UnusedEntry};
-use crate::report::line::Line;
+use crate::report::record::Record;
 
 /// An entry without effect.
 #[derive(Debug)]
@@ -100,11 +100,11 @@ impl Serialize for Override {
 }
 
 /// The lines of `--verbose`.
-pub fn override_notes(overrides: &[Override]) -> Vec<Line> {
+pub fn override_notes(overrides: &[Override]) -> Vec<Record> {
     let text = |Override { subject, by, .. }: &Override| match by {
         By::Entry(other) => format!("{subject}: overridden by {other}"),
         By::Kept(name) => format!("{subject}: not read, since {name} is already set (--keep-existing)"),
         By::Others => format!("{subject}: overridden by other entries"),
     };
-    overrides.iter().map(text).map(Line::note).collect()
+    overrides.iter().map(text).map(Record::note).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::findings::{CheckedCaller, CheckedCommand, Findings, Row, Source};
 use crate::model::quoting::escaped;
-use crate::report::line::age;
+use crate::report::record::age;
 
 /// Characters of a version id in the table; 8 tell the versions of a secret apart.
 const ID_LENGTH: usize = 8;

@@ -5,10 +5,10 @@ use std::path::Path;
 use crate::backend::cached::CacheNotice;
 use crate::model::answer::{Asked, CachedAnswer, Fetched};
 use crate::model::problem::Problem;
-use crate::report::line::{Line, age};
+use crate::report::record::{Record, age};
 
 /// The warnings about the cache: first each answer that takes the place of AWS's, grouped by the reason, then entries that cannot be used.
-pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Line> {
+pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
     let mut covering: Vec<(Problem, Vec<String>)> = Vec::new();
     for (locator, answer) in fetched.iter() {
         let Ok(document) = answer else { continue };
@@ -34,5 +34,5 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
     let unusable = unusable.into_iter();
     let unusable =
         unusable.map(|(what, entries)| format!("--cache {}: {what}: {}", directory.display(), entries.join(", ")));
-    covering.chain(unusable).map(Line::warning).collect()
+    covering.chain(unusable).map(Record::warning).collect()
 }
