@@ -193,8 +193,7 @@ fn wait_for_thread<T: Send>(
 
 fn end_overdue(surroundings: &impl Surroundings, status: &Waiting) -> ! {
     kill_process();
-    let errors = vec![report::overdue(status)];
-    surroundings.fail(Rendered { errors, summary: None, exit_status: Status::Temporary as u8 });
+    surroundings.fail(Report::from(report::overdue(status)).render());
     signals::exit(Status::Temporary as i32)
 }
 

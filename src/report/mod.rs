@@ -149,14 +149,15 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::answer::{Denial, FetchError, FetchFailure};
+    use crate::model::answer::{Denial, FetchError, FetchFailure, Reason};
     use crate::model::entry::{Origin, SubjectKind, Written};
     use crate::model::reference::{Aliases, Reference, Region};
 
     #[test]
     fn one_expired_token_is_told_once_for_all_secrets_whatever_the_request_ids() {
         let failed = |(label, id): (&str, &str)| {
-            let message = format!("ExpiredTokenException: expired (request id {id})");
+            let detail = format!(" (request id {id})");
+            let message = Reason { text: "ExpiredTokenException: expired (after 1 h)".to_owned(), detail };
             let error = FetchError::Denied { message, cause: Denial::Credentials, identity: None };
             let written = Some(Written::Reference("db".to_owned())).filter(|_| label == "A");
             let subject = Subject {
@@ -175,7 +176,7 @@ mod tests {
             report.render().errors.into_iter().map(|error| (error.message, error.entries)).collect::<Vec<_>>()
         };
         let entries = |entries: [&str; 2]| entries.map(str::to_owned).to_vec();
-        let reason = "region us-east-1: denied: ExpiredTokenException: expired (request id 1)".to_owned();
+        let reason = "region us-east-1: denied: ExpiredTokenException: expired (after 1 h) (request id 1)".to_owned();
         let of_one = (format!("secret db, {reason}"), entries(["A (--env, db)", "B (--env)"]));
         assert_eq!(rendered(&[("A", "1"), ("B", "2")]), [of_one]);
         assert_eq!(

@@ -8,6 +8,7 @@ use super::record::Record;
 use crate::backend::aws::PolicyNotice;
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
+use crate::model::problem::Problem;
 use crate::model::reference::SecretRef;
 use crate::time::progress::Waiting;
 
@@ -74,8 +75,8 @@ pub fn resolution_time(elapsed: Duration) -> Record {
     trace(&format!("resolution took {} ms", elapsed.as_millis()))
 }
 
-/// The error of a deadline that passes while a file or a computation blocks the process.
-pub fn overdue(status: &Waiting) -> Record {
+/// The problem of a deadline that passes while a file or a computation blocks the process.
+pub fn overdue(status: &Waiting) -> Problem {
     let awaited =
         if status.awaited.is_empty() { String::new() } else { format!(" while waiting for {}", names(status)) };
     let error = format!(
@@ -83,7 +84,7 @@ pub fn overdue(status: &Waiting) -> Record {
          does not end",
     );
     let help = "check for a file system that hangs, or a pipe without a writer; nothing was started";
-    Record::error(error).with_help(help)
+    Problem::temporary(error).help(help)
 }
 
 /// The warning about a file whose value is written to a disk.

@@ -3,15 +3,17 @@
 use serde_json::Value;
 
 /// The kind of a record or of a line of its text, by which logs can be filtered.
+///
+/// The number is that of its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
     /// A reason that the command does not run.
-    Error,
-    Warning,
+    Error = 31,
+    Warning = 33,
     /// A fact.
-    Note,
+    Note = 32,
     /// A remedy.
-    Help,
+    Help = 36,
 }
 
 impl Label {
@@ -122,15 +124,6 @@ impl Record {
     #[must_use]
     pub fn detail(self) -> Self {
         Self { is_detail: true, ..self }
-    }
-}
-
-/// Joins names: `a, b and c`.
-pub fn list(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [name] => (*name).to_owned(),
-        [names @ .., last] => format!("{} and {last}", names.join(", ")),
     }
 }
 

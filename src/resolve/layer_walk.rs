@@ -80,7 +80,7 @@ impl<'a> LayerWalk<'a> {
         match (self.answers.attempt(binding), &binding.on_missing) {
             (Ok(value), _) => {
                 let read_from = |locator: &Locator| ReadFrom { locator: locator.clone(), parameter_name: None };
-                self.set(binding, value, binding.value_source.locators().into_iter().map(read_from).collect());
+                self.set(binding, value, binding.value_source.locators().into_iter().map(read_from).collect(), false);
             }
             // Errors are reported once nothing is pending, all together.
             (Err(Unresolved { pending, .. }), _) if !pending.is_empty() => self.wanted.extend(pending),
@@ -89,7 +89,7 @@ impl<'a> LayerWalk<'a> {
                 return;
             }
             (Err(unresolved), OnMissing::Default(text)) if unresolved.is_absent() => {
-                self.set(binding, SecretValue::new(text.as_str()), Vec::new());
+                self.set(binding, SecretValue::new(text.as_str()), Vec::new(), true);
             }
             (Err(Unresolved { errors, .. }), on_missing) => {
                 // With `default` or `optional`, an absence beside another error is not reported.
@@ -100,9 +100,9 @@ impl<'a> LayerWalk<'a> {
         self.claimed.extend(claims);
     }
 
-    fn set(&mut self, binding: &Binding, value: SecretValue, read_from: Vec<ReadFrom>) {
+    fn set(&mut self, binding: &Binding, value: SecretValue, read_from: Vec<ReadFrom>, is_default: bool) {
         let (entry, subject) = (binding.id, binding.subject.clone());
-        self.resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from });
+        self.resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from, is_default });
         match &binding.target {
             Target::Env(name) => {
                 self.resolved.variables.push(ResolvedVariable { name: name.clone(), value, entry, subject });
@@ -176,7 +176,8 @@ impl<'a> LayerWalk<'a> {
         let subject = Subject { label: label(&key, name.as_str()), ..entry.subject.clone() };
         let parameter_name = locator.is_path().then_some(key);
         let read_from = vec![ReadFrom { locator: locator.clone(), parameter_name }];
-        self.resolved.entries.push(ResolvedEntry { entry: entry.id, subject: subject.clone(), read_from });
+        let resolved = ResolvedEntry { entry: entry.id, subject: subject.clone(), read_from, is_default: false };
+        self.resolved.entries.push(resolved);
         self.resolved.variables.push(ResolvedVariable { name, value, entry: entry.id, subject });
         Ok(())
     }

@@ -51,14 +51,10 @@ pub fn print_notices(records: impl IntoIterator<Item = Record>, options: &Option
 pub fn shown(records: impl IntoIterator<Item = Record>, options: &Options) -> impl Iterator<Item = Record> {
     let has_details = options.verbose || is_json();
     let is_quiet = options.quiet;
-    records.into_iter().filter(move |record| is_shown(record, has_details, is_quiet))
-}
-
-fn is_shown(record: &Record, has_details: bool, is_quiet: bool) -> bool {
-    match record.label {
+    records.into_iter().filter(move |record| match record.label {
         Label::Error => true,
         Label::Warning | Label::Note | Label::Help => !is_quiet && (has_details || !record.is_detail),
-    }
+    })
 }
 
 /// Sets the format of all lines from here on.
@@ -179,22 +175,12 @@ fn is_coloured() -> bool {
 /// Returns `secrets-exec: ` and the label, with a blank after it.
 fn prefix(label: Label, is_coloured: bool) -> String {
     let name = label.name();
-    if is_coloured { format!("{PREFIX}\x1b[1;{}m{name}:\x1b[0m ", colour(label)) } else { format!("{PREFIX}{name}: ") }
+    if is_coloured { format!("{PREFIX}\x1b[1;{}m{name}:\x1b[0m ", label as u8) } else { format!("{PREFIX}{name}: ") }
 }
 
 /// Returns a line with its prefix, without a line feed.
 fn line(label: Label, text: &str, is_coloured: bool) -> String {
     prefix(label, is_coloured) + &escaped(text)
-}
-
-/// The number of the colour in SGR (ECMA-48).
-fn colour(label: Label) -> u8 {
-    match label {
-        Label::Error => 31,
-        Label::Warning => 33,
-        Label::Note => 32,
-        Label::Help => 36,
-    }
 }
 
 /// True if standard error is a terminal.
@@ -238,14 +224,15 @@ fn write_whole(text: impl AsRef<[u8]>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::options::TypedOptions;
 
     #[test]
     fn a_detail_is_shown_with_verbose_and_quiet_leaves_errors() {
         let records =
             [Record::error("one"), Record::warning("two"), Record::note("three"), Record::note("four").detail()];
-        let shown = |has_details, is_quiet| {
-            let shown = records.iter().filter(|record| is_shown(record, has_details, is_quiet));
-            shown.map(|record| record.message.as_str()).collect::<Vec<_>>()
+        let shown = |verbose, quiet| {
+            let options = Options { verbose, quiet, ..TypedOptions::default().resolve(&Inherited::default()).0 };
+            shown(records.clone(), &options).map(|record| record.message).collect::<Vec<_>>()
         };
         assert_eq!(shown(false, false), ["one", "two", "three"]);
         assert_eq!(shown(true, false), ["one", "two", "three", "four"]);
@@ -259,10 +246,5 @@ mod tests {
         let records = [one.with_help("mend it"), Record::error("two").with_help("mend it")];
         let text = layout(&records, false).replace("secrets-exec: ", "");
         assert_eq!(text, "error: one\nerror:   A (--env)\nnote: tried\nerror: two\nhelp: mend it\n");
-    }
-
-    #[test]
-    fn only_the_label_is_coloured() {
-        assert_eq!(layout(&[Record::error("one")], true), "secrets-exec: \x1b[1;31merror:\x1b[0m one\n");
     }
 }
