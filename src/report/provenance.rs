@@ -1,7 +1,7 @@
 //! The notes of `--verbose`: the secret, version and region of each variable and file.
 
 use super::record::{Record, age};
-use crate::model::answer::{Document, FetchError, Fetched};
+use crate::model::answer::{Document, Fetched};
 use crate::model::reference::{Locator, Store};
 use crate::model::resolved::{ReadFrom, Resolved, ResolvedEntry};
 
@@ -57,10 +57,7 @@ fn described(from: &ReadFrom, fetched: &Fetched) -> Option<String> {
     let version = document.version_id.as_deref().unwrap_or("without id");
     let place = document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
     let passed_over = answer.passed_over.iter();
-    let instead = passed_over.map(|passed| {
-        let why = FetchError::Unavailable(passed.outage.clone()).text();
-        format!(", in place of {} ({why})", passed.region)
-    });
+    let instead = passed_over.map(|passed| format!(", in place of {} ({})", passed.region, passed.outage.text()));
     let cached = answer.cached.iter().map(|cached| format!(", from the cache, {} old", age(cached.age.as_secs())));
     let labels = labels(&from.locator, document);
     Some(format!("{name}, version {version}{labels}, {place}{}", instead.chain(cached).collect::<String>()))

@@ -19,12 +19,8 @@ pub struct Change<'a> {
 /// The most names in a line of text. JSON has them all.
 const MOST_NAMES: usize = 5;
 
-/// Returns one record for each secret.
-pub fn changed(changes: &[Change<'_>]) -> Vec<Record> {
-    changes.iter().map(changed_secret).collect()
-}
-
-fn changed_secret(change: &Change<'_>) -> Record {
+/// Returns the note about a secret.
+pub fn changed(change: &Change<'_>) -> Record {
     let Change { name, id, old_version, new_version, names } = change;
     let versions = match (old_version, new_version) {
         (Some(old), Some(new)) => format!("has version {new} after {old}"),

@@ -173,7 +173,7 @@ impl Child<'_> {
         let Some(current) = &self.known.current else { return Default::default() };
         let changes = current.changes(fingerprint);
         let found = self.known.next.as_ref().map_or_else(|| changes.clone(), |next| next.changes(fingerprint));
-        let lines = terminal::text(terminal::shown(rotation::changed(&found), self.options));
+        let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), self.options));
         let labels: BTreeSet<String> = changes.into_iter().flat_map(|change| change.names).collect();
         (labels.into_iter().collect(), lines)
     }

@@ -29,10 +29,10 @@ impl FetchFailure {
 impl FetchError {
     /// Returns the reason alone, without the id of the request.
     pub fn text(&self) -> String {
-        if let Self::Unavailable(Outage { kind, reason }) = self {
-            return format!("{}: {}", outage_message(*kind), reason.text);
+        match self {
+            Self::Unavailable(outage) => outage.text(),
+            other => other.problem(&Asked::default()).text,
         }
-        self.problem(&Asked::default()).text
     }
 
     /// Returns everything that is said about the error.
@@ -151,17 +151,6 @@ fn permission(cause: Denial, asked: &Asked<'_>) -> String {
     }
 }
 
-fn outage_message(kind: OutageKind) -> &'static str {
-    match kind {
-        OutageKind::Throttled => "throttled until the deadline",
-        OutageKind::Service => "AWS failed",
-        OutageKind::Timeout => "timed out",
-        OutageKind::Connection | OutageKind::AgentConnection => "not reachable",
-        OutageKind::MalformedResponse => "the response is malformed, or not from AWS",
-        OutageKind::ClockSkew => "the clock of this machine differs too much from that of AWS",
-    }
-}
-
 fn unavailable(Outage { kind, reason }: &Outage) -> Problem {
     let help = match kind {
         OutageKind::Throttled | OutageKind::Service => "try again later, or allow more time with --timeout",
@@ -172,7 +161,7 @@ fn unavailable(Outage { kind, reason }: &Outage) -> Problem {
         OutageKind::MalformedResponse => "check the endpoint, and for a proxy or captive portal in between",
         OutageKind::ClockSkew => "set the clock of this machine",
     };
-    let message = outage_message(*kind);
+    let message = kind.message();
     // One fault of AWS's has several codes.
     if matches!(kind, OutageKind::Throttled | OutageKind::Service) {
         return Problem { detail: format!(": {reason}"), ..Problem::temporary(message).help(help) };

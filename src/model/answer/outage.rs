@@ -28,6 +28,19 @@ pub enum OutageKind {
     ClockSkew,
 }
 
+impl OutageKind {
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled until the deadline",
+            Self::Service => "AWS failed",
+            Self::Timeout => "timed out",
+            Self::Connection | Self::AgentConnection => "not reachable",
+            Self::MalformedResponse => "the response is malformed, or not from AWS",
+            Self::ClockSkew => "the clock of this machine differs too much from that of AWS",
+        }
+    }
+}
+
 impl Outage {
     pub fn new(kind: OutageKind, reason: impl Into<Reason>) -> Self {
         Self { kind, reason: reason.into() }
@@ -37,6 +50,11 @@ impl Outage {
     #[must_use]
     pub fn of(self, request: impl fmt::Display) -> Self {
         Self { reason: self.reason.with_prefix(request), ..self }
+    }
+
+    /// Returns the message without the id of the request.
+    pub fn text(&self) -> String {
+        format!("{}: {}", self.kind.message(), self.reason.text)
     }
 
     /// Returns the outage of a request that was still in progress at the deadline.

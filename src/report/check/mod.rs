@@ -12,7 +12,7 @@ pub use overrides::{override_notes, overrides};
 pub use row::{Values, rows};
 pub use table::text;
 
-use crate::model::answer::{DescribedSecret, FetchError};
+use crate::model::answer::DescribedSecret;
 use crate::model::entry::Subject;
 use crate::model::plan::Plan;
 use crate::model::suggest;
@@ -38,13 +38,18 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
 
 /// Returns a warning for each failed request, and a remedy for all denials together: a launch may read such a secret.
 pub fn description_warnings(secrets: &[DescribedSecret]) -> Vec<Record> {
-    let failed = secrets.iter().filter(|secret| !secret.is_denied());
-    let failed = failed.filter_map(|secret| Some((secret, secret.description.as_ref().err()?)));
-    let warning = |(DescribedSecret { id, region, .. }, error): (&DescribedSecret, &FetchError)| {
-        Record::warning(format!("secret {id}, region {region}: DescribeSecret: {}", error.text()))
-    };
-    let is_denied = secrets.iter().any(DescribedSecret::is_denied);
-    let remedy = "for \"not-permitted\" allow this identity to perform secretsmanager:DescribeSecret; \
-                  secrets-exec policy --describe prints the policy";
-    failed.map(warning).chain(is_denied.then(|| Record::help(remedy))).collect()
+    let mut records = Vec::new();
+    for secret in secrets.iter().filter(|secret| !secret.is_denied()) {
+        if let DescribedSecret { id, region, description: Err(error), .. } = secret {
+            let why = error.text();
+            records.push(Record::warning(format!("secret {id}, region {region}: DescribeSecret: {why}")));
+        }
+    }
+    if secrets.iter().any(DescribedSecret::is_denied) {
+        records.push(Record::help(
+            "for \"not-permitted\" allow this identity to perform secretsmanager:DescribeSecret; \
+             secrets-exec policy --describe prints the policy",
+        ));
+    }
+    records
 }

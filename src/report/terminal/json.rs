@@ -11,11 +11,16 @@ use crate::model::quoting::escaped;
 
 /// Returns the object of a record.
 pub fn object(record: Record, now: SystemTime) -> Map<String, Value> {
+    // Collectors of logs sort by these levels.
+    let level = match record.label {
+        Label::Error | Label::Warning => record.label.name(),
+        Label::Note | Label::Help => "info",
+    };
     let mut object = Map::new();
     object.insert("time".to_owned(), humantime::format_rfc3339_millis(now).to_string().into());
     // The command's own lines share the stream.
     object.insert("logger".to_owned(), "secrets-exec".into());
-    object.insert("level".to_owned(), level(record.label).into());
+    object.insert("level".to_owned(), level.into());
     object.insert("event".to_owned(), record.event.into());
     object.insert("message".to_owned(), escaped(&record.message).into());
     object.extend(record.details.into_iter().map(|(name, value)| (name.to_owned(), value)));
@@ -26,14 +31,6 @@ pub fn object(record: Record, now: SystemTime) -> Map<String, Value> {
         }
     }
     object
-}
-
-/// The level by which collectors of logs sort; `info` is the name of a note in all of them.
-fn level(label: Label) -> &'static str {
-    match label {
-        Label::Error | Label::Warning => label.name(),
-        Label::Note | Label::Help => "info",
-    }
 }
 
 #[cfg(test)]
