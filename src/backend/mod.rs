@@ -9,7 +9,7 @@ pub mod local_file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::answer::{Answer, Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, Outage};
+use crate::model::answer::{Answer, Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, OutageKind};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
@@ -139,7 +139,7 @@ fn is_about_the_secret(error: &FetchError) -> bool {
 /// True for an error of the agent after which AWS is not tried: a denial is an answer, and a wrong clock is wrong for AWS as well.
 fn is_final(error: &FetchError) -> bool {
     match error {
-        FetchError::Unavailable(outage) => matches!(outage, Outage::ClockSkew(_)),
+        FetchError::Unavailable(outage) => outage.kind == OutageKind::ClockSkew,
         FetchError::NoCredentials(_) => false,
         FetchError::NotFound { .. }
         | FetchError::Denied { .. }

@@ -60,7 +60,7 @@ pub fn check(
         let rendered = report.render();
         findings.ok = report.is_empty();
         findings.exit_status = if report.is_empty() { 0 } else { rendered.exit_status };
-        findings.messages = terminal::objects(rendered.lines);
+        findings.messages = terminal::objects(rendered.records());
         findings.json()
     } else {
         text(&findings)
@@ -112,12 +112,12 @@ impl Check<'_> {
             is_offline: self.arguments.offline,
         });
         if options.verbose {
-            terminal::print_lines(report::provenance(&outcome.resolved, &fetched));
-            terminal::print_lines(override_notes(&overridden));
+            terminal::print_records(report::provenance(&outcome.resolved, &fetched));
+            terminal::print_records(override_notes(&overridden));
         }
         if !options.quiet {
-            terminal::print_lines(description_warnings(&secrets));
-            terminal::print_lines(self.arguments.offline.then(|| alias_warnings(&plan)).into_iter().flatten());
+            terminal::print_records(description_warnings(&secrets));
+            terminal::print_records(self.arguments.offline.then(|| alias_warnings(&plan)).into_iter().flatten());
         }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
         let Outcome { resolved, errors, .. } = outcome;
@@ -138,7 +138,7 @@ impl Check<'_> {
     ) -> Result<(Outcome, Examined), Report> {
         let describe = self.arguments.describe;
         if let (true, Some(option), false) = (describe, describes_nothing(&backend), options.quiet) {
-            terminal::print_lines([report::not_described(option)]);
+            terminal::print_records([report::not_described(option)]);
         }
         read_and_examine(backend, options, plan, &Here::new(self.inherited), fetched, describe)
     }

@@ -56,7 +56,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let unusable = unusable(&resolved, exec::limits());
     Report::of_values(errors, unusable, consequence).check()?;
     if options.verbose {
-        terminal::print_lines(report::provenance(&resolved, &fetched));
+        terminal::print_records(report::provenance(&resolved, &fetched));
     }
     // The plan has one entry, and it is resolved.
     let Some(credential) = resolved.credentials.first() else { return Err(Report::default()) };

@@ -16,7 +16,7 @@ use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
-use crate::report::{self, Line, Report, terminal};
+use crate::report::{self, Record, Report, terminal};
 use crate::resolve::Outcome;
 use crate::system::signals;
 
@@ -41,11 +41,11 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
     let exported = report.value_of(export_variables(&variables, arguments.format));
     let Some(Exported { text, warnings }) = exported.filter(|_| report.is_empty()) else { return Err(report) };
     if options.verbose {
-        terminal::print_lines(report::provenance(&resolved, &fetched));
+        terminal::print_records(report::provenance(&resolved, &fetched));
     }
     if !options.quiet {
-        terminal::print_lines(warnings.into_iter().map(Line::warning));
-        terminal::print_lines(resolved.files.iter().map(unwritten));
+        terminal::print_records(warnings.into_iter().map(Record::warning));
+        terminal::print_records(resolved.files.iter().map(unwritten));
     }
     match output {
         Some(path) => write(path.clone(), text),
@@ -57,8 +57,8 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
 }
 
 /// Returns the warning about a file, which a launch writes and `export` does not.
-fn unwritten(FileValue { target, subject, .. }: &FileValue) -> Line {
-    Line::warning(match &target.place {
+fn unwritten(FileValue { target, subject, .. }: &FileValue) -> Record {
+    Record::warning(match &target.place {
         Place::Path(path) => {
             format!("{} ({}): not written, since only a launch writes files", path.display(), subject.origin)
         }

@@ -7,7 +7,7 @@ use crate::model::env_name::EnvName;
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
-use crate::report::{Line, Report, terminal};
+use crate::report::{Record, Report, terminal};
 
 /// Prints the declaration, or the JSON object of the secret.
 ///
@@ -23,7 +23,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     let EnvFile { names, object, notices } = read.map_err(Report::from_iter)?;
     let is_quiet = arguments.quiet || inherited.get("SECRETS_EXEC_QUIET").is_some_and(|value| value == "1");
     if !is_quiet {
-        terminal::print_lines(notices.into_iter().map(Line::warning));
+        terminal::print_records(notices.into_iter().map(Record::warning));
     }
     let printed = match arguments.values {
         true => terminal::print_whole(object.expose()),

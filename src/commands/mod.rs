@@ -43,7 +43,7 @@ pub fn end_by_panics() {
             // Another thread ends the process.
             thread::park();
         }
-        terminal::print_lines([report::bug(panic)]);
+        terminal::print_records([report::bug(panic)]);
         kill_process();
         connection::refuse();
         signals::exit(Status::Bug as i32)

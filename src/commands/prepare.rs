@@ -18,7 +18,7 @@ use crate::model::options::{AwsOptions, OnRotation, Options, SourceOption, Typed
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
-use crate::report::{self, Line, Report, terminal};
+use crate::report::{self, Record, Report, terminal};
 
 /// The merged inputs.
 pub struct Prepared {
@@ -136,7 +136,7 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     layers.push(layer);
     let (options, conflicts) = options.over(defaults).resolve(inherited);
     terminal::choose_format(options.log_format);
-    terminal::print_notices(warnings.into_iter().map(Line::warning), &options);
+    terminal::print_notices(warnings.into_iter().map(Record::warning), &options);
     report.extend(conflicts);
     // An error before may be the reason that a credential is not declared.
     if let Err(problem) = scope.narrow(&mut layers)

@@ -185,7 +185,7 @@ pub fn open(config: BackendConfig, cache: Option<&CacheOptions>, deadline: Deadl
             let secrets = failures.value_of(local_file::read(&path, file));
             failures.check()?;
             if is_announced {
-                terminal::print_lines([report::local_notice(&path)]);
+                terminal::print_records([report::local_notice(&path)]);
             }
             Ok(Backend::Local(LocalFile::new(secrets.unwrap_or_default())))
         }

@@ -12,7 +12,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::escaped;
-use crate::report::{self, Line, Rendered, Report, terminal};
+use crate::report::{self, Record, Rendered, Report, terminal};
 use crate::system::connection;
 use crate::system::notify::Notifier;
 use crate::system::wait_for;
@@ -40,9 +40,9 @@ pub trait Surroundings {
     /// Prints the failures that end this process, and returns its exit status.
     fn fail(&self, failures: Rendered) -> u8;
 
-    /// Prints the line of a termination signal that ends this process.
-    fn interrupted(&self, line: Line) {
-        terminal::print_without_blocking(line);
+    /// Prints the error of a termination signal that ends this process.
+    fn interrupted(&self, record: Record) {
+        terminal::print_without_blocking(record);
     }
 
     /// A pipe or connection whose other end ends this process when it closes.
@@ -83,7 +83,7 @@ pub fn run<T: Send>(
     surroundings: &impl Surroundings,
     action: impl AsyncFnOnce(Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    let trace = options.trace.then_some((|event| terminal::print_lines([report::trace(event)])) as fn(&_));
+    let trace = options.trace.then_some((|event| terminal::print_records([report::trace(event)])) as fn(&_));
     let deadline = Deadline::new(options.timeout).traced_by(trace);
     let of_action = deadline.clone();
     let work = move || {
@@ -193,7 +193,7 @@ fn wait_for_thread<T: Send>(
 
 fn end_overdue(surroundings: &impl Surroundings, status: &Waiting) -> ! {
     kill_process();
-    surroundings.fail(Rendered { lines: report::overdue(status), exit_status: Status::Temporary as u8 });
+    surroundings.fail(Report::from(report::overdue(status)).render());
     signals::exit(Status::Temporary as i32)
 }
 

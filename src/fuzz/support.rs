@@ -7,7 +7,7 @@ use crate::model::inherited::Inherited;
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
-use crate::report::Report;
+use crate::report::{Report, terminal};
 use crate::resolve::{Outcome, resolve};
 
 /// A text that occurs only in values, so that an error with this text quotes a value.
@@ -22,8 +22,7 @@ pub const SECRET: &str = concat!(
 
 /// Returns the message that the user reads.
 pub fn message(problem: &Problem) -> String {
-    let lines = Report::from(problem.clone()).render().lines;
-    lines.into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
+    terminal::text(Report::from(problem.clone()).render().records())
 }
 
 /// Asserts that the message is not empty and quotes no value.

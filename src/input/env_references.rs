@@ -81,7 +81,7 @@ fn arn(text: &str) -> Result<SecretRef, Defect> {
     }
     let located = Reference::parse(text)
         .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
-        .map_err(|error| defect(error.kind))?;
+        .map_err(|error| defect(error.defect))?;
     located.single().map_err(defect)
 }
 
@@ -151,14 +151,14 @@ fn split_id(text: &str, store: Store) -> Result<(String, Vec<&str>), Defect> {
     let count = if Arn::is_meant(text) { store.arn_fields() } else { 1 };
     let mut fields: Vec<&str> = text.split(':').collect();
     if fields.len() < count {
-        return Err(defect(ReferenceError::of_short_arn(text).kind));
+        return Err(defect(ReferenceError::of_short_arn(text).defect));
     }
     let rest = fields.split_off(count);
     Ok((fields.join(":"), rest))
 }
 
 fn locator(id: &str, version: Version) -> Result<Locator, Defect> {
-    let (store, id) = SecretId::parse(id).map_err(|error| defect(error.kind))?;
+    let (store, id) = SecretId::parse(id).map_err(|error| defect(error.defect))?;
     if version != Version::Current {
         version.check(store).map_err(defect)?;
     }

@@ -35,12 +35,15 @@ pub struct ReadFrom {
     pub parameter_name: Option<String>,
 }
 
-/// An entry, or a key of an object, with the sources of its value: none for a literal or a default.
+/// An entry, or a key of an object, with the sources of its value.
 #[derive(Debug)]
 pub struct ResolvedEntry {
     pub entry: EntryId,
     pub subject: Subject,
+    /// Empty for a value without a secret.
     pub read_from: Vec<ReadFrom>,
+    /// True if the value is that of `default`.
+    pub is_default: bool,
 }
 
 /// An optional entry that is absent.

@@ -1,22 +1,22 @@
-//! Renders problems as labelled lines and an exit status, and prints them.
+//! Renders problems as records and an exit status, and prints them.
 //!
-//! `notices` has the other lines: warnings and waits; `provenance` those of `--verbose`; `rotation` those of supervision.
+//! A record keeps its message, entries, notes and remedies apart until `terminal` prints it as text or JSON. `notices` has the records
+//! of warnings and waits; `provenance` those of `--verbose`; `rotation` those of supervision.
 
 pub mod cache;
 pub mod check;
-mod line;
 mod notices;
 mod provenance;
+mod record;
 pub mod rotation;
 pub mod terminal;
 
-use line::SUMMARY;
-pub use line::{Label, Line, Rendered};
 pub use notices::{
     bug, disk_notice, interrupted, local_notice, not_described, overdue, policy_notice, progress, resolution_time,
     scheme_warnings, trace, unexpanded, waiting,
 };
 pub use provenance::provenance;
+pub use record::{Label, Record, Rendered};
 
 use crate::model::entry::Subject;
 use crate::model::problem::{Lacks, Problem, Status};
@@ -75,7 +75,7 @@ impl Report {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Returns the lines, and the highest exit status of all problems. A reason that several entries share comes once, before them.
+    /// Returns the errors, and the highest exit status of all problems. Entries that share a reason share its record.
     pub fn render(&self) -> Rendered {
         let mut groups: Vec<Vec<&Problem>> = Vec::new();
         for problem in &self.problems {
@@ -84,25 +84,16 @@ impl Report {
                 None => groups.push(vec![problem]),
             }
         }
-        let mut lines: Vec<Line> = groups.iter().flat_map(|group| told(group)).collect();
-        lines.extend(self.consequence.iter().filter_map(|consequence| self.conclude(consequence)));
+        let errors = groups.iter().filter_map(|group| error_record(group)).collect();
+        let summary = self.consequence.as_ref().and_then(|consequence| self.summary(consequence));
         let status = self.problems.iter().map(|problem| problem.status).max();
-        Rendered { lines, exit_status: status.unwrap_or(Status::Bug) as u8 }
+        Rendered { errors, summary, exit_status: status.unwrap_or(Status::Bug) as u8 }
     }
 
-    fn conclude(&self, consequence: &str) -> Option<Line> {
-        let count = |lacks: Lacks| {
-            let problems = self.problems.iter().filter(|problem| problem.lacks == lacks);
-            // A template may lack several secrets.
-            let mut entries: Vec<&Subject> = Vec::new();
-            for entry in problems.flat_map(|problem| &problem.entries) {
-                if !entries.contains(&entry) {
-                    entries.push(entry);
-                }
-            }
-            entries.len()
-        };
-        let (unread, undelivered) = (count(Lacks::Value), count(Lacks::Delivery));
+    /// Returns the number of missing values with the consequence; `None` if no value is missing.
+    fn summary(&self, consequence: &str) -> Option<Record> {
+        let unread = self.count_entries(Lacks::Value);
+        let undelivered = self.count_entries(Lacks::Delivery);
         let values = match unread + undelivered {
             0 => return None,
             1 => "1 value".to_owned(),
@@ -113,45 +104,60 @@ impl Report {
             (0, _) => "cannot be delivered",
             (_, _) => "could not be read or delivered",
         };
-        Some(Line::error(format!("{values} {what}: {consequence}")).event(SUMMARY))
+        Some(Record::error(format!("{values} {what}: {consequence}")).event("summary"))
+    }
+
+    /// Returns the number of different entries: a template may lack several secrets.
+    fn count_entries(&self, lacks: Lacks) -> usize {
+        let mut entries: Vec<&Subject> = Vec::new();
+        let problems = self.problems.iter().filter(|problem| problem.lacks == lacks);
+        for entry in problems.flat_map(|problem| &problem.entries) {
+            if !entries.contains(&entry) {
+                entries.push(entry);
+            }
+        }
+        entries.len()
     }
 }
 
-/// Returns the reason of problems that differ in their entries alone, the entries, and the lines below.
-fn told(problems: &[&Problem]) -> Vec<Line> {
-    let Some(first) = problems.first() else { return Vec::new() };
+/// Returns the record of problems that differ in their entries alone; `None` without a problem.
+fn error_record(problems: &[&Problem]) -> Option<Record> {
+    let first = problems.first()?;
     let secrets: Vec<&str> =
         problems.iter().filter_map(|problem| Some(problem.about.as_ref()?.name.as_str())).collect();
     let is_one_secret = secrets.iter().all(|secret| *secret == secrets[0]);
-    let entries = problems.iter().flat_map(|problem| problem.entries.iter().map(move |entry| (problem, entry)));
-    let variables: Vec<&str> = entries.clone().map(|(_, entry)| entry.label.as_str()).collect();
-    let entries = entries.map(|(problem, entry)| {
-        let entry = entry.to_string();
-        // The reason or the reference may name the secret already.
-        match problem.about.as_ref().filter(|about| !is_one_secret && !entry.contains(&about.id)) {
-            Some(about) => Line::entry(format!("{entry}: {}", about.name)),
-            None => Line::entry(entry),
+    let mut variables = Vec::new();
+    let mut entries = Vec::new();
+    for problem in problems {
+        for entry in &problem.entries {
+            variables.push(entry.label.as_str());
+            let entry = entry.to_string();
+            // The reason or the reference may name the secret already.
+            entries.push(match &problem.about {
+                Some(about) if !is_one_secret && !entry.contains(&about.id) => format!("{entry}: {}", about.name),
+                Some(_) | None => entry,
+            });
         }
-    });
+    }
     let secret = first.about.as_ref().filter(|_| is_one_secret).map(|about| about.id.as_str());
-    let reason = Line::error(first.message(is_one_secret))
+    let record = Record::error(first.message(is_one_secret))
         .with_some("variables", (!variables.is_empty()).then_some(variables))
         .with_some("secret", secret);
-    let below = first.notes.iter().map(Line::note).chain(first.help.iter().map(Line::help));
-    std::iter::once(reason).chain(entries).chain(below).collect()
+    Some(Record { entries, notes: first.notes.clone(), help: first.help.iter().cloned().collect(), ..record })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::answer::{Denial, FetchError, FetchFailure};
+    use crate::model::answer::{Denial, FetchError, FetchFailure, Reason};
     use crate::model::entry::{Origin, SubjectKind, Written};
     use crate::model::reference::{Aliases, Reference, Region};
 
     #[test]
     fn one_expired_token_is_told_once_for_all_secrets_whatever_the_request_ids() {
         let failed = |(label, id): (&str, &str)| {
-            let message = format!("ExpiredTokenException: expired (request id {id})");
+            let detail = format!(" (request id {id})");
+            let message = Reason { text: "ExpiredTokenException: expired (after 1 h)".to_owned(), detail };
             let error = FetchError::Denied { message, cause: Denial::Credentials, identity: None };
             let written = Some(Written::Reference("db".to_owned())).filter(|_| label == "A");
             let subject = Subject {
@@ -165,20 +171,17 @@ mod tests {
             let failure = FetchFailure::new(Region::parse("us-east-1").ok(), error);
             failure.problem(&reference.unwrap(), &subject, &Aliases::default())
         };
-        let texts = |failures: &[(&str, &str)]| {
+        let rendered = |failures: &[(&str, &str)]| {
             let report: Report = failures.iter().copied().map(failed).collect();
-            report
-                .render()
-                .lines
-                .into_iter()
-                .take_while(|line| line.label == Label::Error)
-                .map(|line| line.text)
-                .collect()
+            report.render().errors.into_iter().map(|error| (error.message, error.entries)).collect::<Vec<_>>()
         };
-        let one: Vec<String> = texts(&[("A", "1"), ("B", "2")]);
-        let reason = "region us-east-1: denied: ExpiredTokenException: expired (request id 1)";
-        assert_eq!(one, [&format!("secret db, {reason}"), "  A (--env, db)", "  B (--env)"]);
-        let two: Vec<String> = texts(&[("A", "1"), ("C", "2")]);
-        assert_eq!(two, [reason, "  A (--env, db)", "  C (--env): secret other"]);
+        let entries = |entries: [&str; 2]| entries.map(str::to_owned).to_vec();
+        let reason = "region us-east-1: denied: ExpiredTokenException: expired (after 1 h) (request id 1)".to_owned();
+        let of_one = (format!("secret db, {reason}"), entries(["A (--env, db)", "B (--env)"]));
+        assert_eq!(rendered(&[("A", "1"), ("B", "2")]), [of_one]);
+        assert_eq!(
+            rendered(&[("A", "1"), ("C", "2")]),
+            [(reason, entries(["A (--env, db)", "C (--env): secret other"]))]
+        );
     }
 }

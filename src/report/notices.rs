@@ -4,21 +4,22 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
-use super::line::Line;
+use super::record::Record;
 use crate::backend::aws::PolicyNotice;
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
+use crate::model::problem::Problem;
 use crate::model::reference::SecretRef;
 use crate::time::progress::Waiting;
 
 /// The warning about `--describe` with an option that keeps secrets from being described.
-pub fn not_described(option: &str) -> Line {
-    Line::warning(format!("--describe has no effect with {option}: only AWS itself describes secrets"))
+pub fn not_described(option: &str) -> Record {
+    Record::warning(format!("--describe has no effect with {option}: only AWS itself describes secrets"))
 }
 
 /// The notice of `--local`.
-pub fn local_notice(path: &Path) -> Line {
-    Line::warning(format!("secrets are read from {}, not from AWS (--local)", path.display()))
+pub fn local_notice(path: &Path) -> Record {
+    Record::warning(format!("secrets are read from {}, not from AWS (--local)", path.display()))
 }
 
 /// The text for a service manager about a long wait, which may last for `left`.
@@ -41,12 +42,12 @@ fn whole_seconds(time: Duration) -> humantime::FormattedDuration {
 }
 
 /// The line that a signal leaves.
-pub fn interrupted(signal: &'static str, after: Duration, status: &Waiting) -> Line {
+pub fn interrupted(signal: &'static str, after: Duration, status: &Waiting) -> Record {
     /// The limit in characters: a write of less than PIPE_BUF (4,096) bytes to a pipe with room does not block.
     const LONGEST: usize = 1_000;
     let seconds = after.as_secs_f64();
     let awaited: String = awaited(status).chars().take(LONGEST).collect();
-    Line::error(format!("{signal} after {seconds:.1}s: ended while waiting for {awaited}; nothing was started"))
+    Record::error(format!("{signal} after {seconds:.1}s: ended while waiting for {awaited}; nothing was started"))
         .event("signal")
         .with("signal", signal)
 }
@@ -65,17 +66,17 @@ fn names(status: &Waiting) -> String {
 }
 
 /// A line of `-vv`.
-pub fn trace(event: &str) -> Line {
-    Line::note(event).event("trace")
+pub fn trace(event: &str) -> Record {
+    Record::note(event).event("trace")
 }
 
 /// The line of `-vv` at the end of the resolution, whether values were found or not.
-pub fn resolution_time(elapsed: Duration) -> Line {
+pub fn resolution_time(elapsed: Duration) -> Record {
     trace(&format!("resolution took {} ms", elapsed.as_millis()))
 }
 
-/// The lines for a deadline that passes while a file or a computation blocks the process.
-pub fn overdue(status: &Waiting) -> Vec<Line> {
+/// The problem of a deadline that passes while a file or a computation blocks the process.
+pub fn overdue(status: &Waiting) -> Problem {
     let awaited =
         if status.awaited.is_empty() { String::new() } else { format!(" while waiting for {}", names(status)) };
     let error = format!(
@@ -83,58 +84,58 @@ pub fn overdue(status: &Waiting) -> Vec<Line> {
          does not end",
     );
     let help = "check for a file system that hangs, or a pipe without a writer; nothing was started";
-    vec![Line::error(error), Line::help(help)]
+    Problem::temporary(error).help(help)
 }
 
 /// The warning about a file whose value is written to a disk.
-pub fn disk_notice(path: &Path, origin: &Origin) -> Line {
+pub fn disk_notice(path: &Path, origin: &Origin) -> Record {
     let what = "written to a disk; use a path on tmpfs, for example under /run";
-    Line::warning(format!("{} ({origin}): {what}", path.display()))
+    Record::warning(format!("{} ({origin}): {what}", path.display()))
 }
 
 /// The warnings about references that look like URLs: a policy is printed without the answer that would tell that they are wrong.
-pub fn scheme_warnings(plan: &Plan) -> impl Iterator<Item = Line> {
+pub fn scheme_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let with_scheme = plan.references().filter(|(_, _, reference)| reference.has_scheme());
     with_scheme.map(|(_, subject, SecretRef { locator, selector })| {
         let secret = locator.name();
-        Line::warning(format!(
+        Record::warning(format!(
             "{subject}: a reference has no scheme, so this is the key \"{selector}\" of {secret}; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"
         ))
     })
 }
 
 /// The warnings about entries that hold `${NAME}` and keep it.
-pub fn unexpanded(plan: &Plan) -> impl Iterator<Item = Line> {
+pub fn unexpanded(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|subject| {
-        Line::warning(format!("{subject}: ${{NAME}} is not expanded here; in a template write {{{{ env.NAME }}}}"))
+        Record::warning(format!("{subject}: ${{NAME}} is not expanded here; in a template write {{{{ env.NAME }}}}"))
     })
 }
 
 /// The line for a notice about a policy.
-pub fn policy_notice(notice: &PolicyNotice) -> Line {
+pub fn policy_notice(notice: &PolicyNotice) -> Record {
     match notice {
-        PolicyNotice::AnyRegion => Line::warning(
+        PolicyNotice::AnyRegion => Record::warning(
             "no region is known, so the policy allows any (`*`); name it by --region, AWS_REGION or a profile",
         ),
         PolicyNotice::OtherIdentity(Some(role)) => {
-            Line::note(format!("--for-role {role} prints the policy of that role"))
+            Record::note(format!("--for-role {role} prints the policy of that role"))
         }
-        PolicyNotice::OtherIdentity(None) => Line::warning(
+        PolicyNotice::OtherIdentity(None) => Record::warning(
             "with --agent the requests are the agent's: its role needs this policy, and with --agent-fallback the caller as well",
         ),
-        PolicyNotice::TooLong { characters } => Line::warning(format!(
+        PolicyNotice::TooLong { characters } => Record::warning(format!(
             "the policy has {characters} characters, and a managed policy at most 6,144; a role's inline policies may have 10,240, \
              or split the statements over several policies"
         )),
         PolicyNotice::Empty => {
-            Line::warning("no permission is needed, so the policy has no statement, which IAM does not accept")
+            Record::warning("no permission is needed, so the policy has no statement, which IAM does not accept")
         }
     }
 }
 
 /// The line for a panic: its position, without its message, which may contain a value.
-pub fn bug(panic: &PanicHookInfo<'_>) -> Line {
+pub fn bug(panic: &PanicHookInfo<'_>) -> Record {
     let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
-    Line::error(format!("this is a bug in secrets-exec {version}{place}; please report it")).event("bug")
+    Record::error(format!("this is a bug in secrets-exec {version}{place}; please report it")).event("bug")
 }

@@ -1,36 +1,41 @@
-//! The lines of `--verbose`: the secret, version and region of each variable and file.
+//! The notes of `--verbose`: the secret, version and region of each variable and file.
 
-use super::line::{Line, age};
-use crate::model::answer::{Document, FetchError, Fetched};
+use super::record::{Record, age};
+use crate::model::answer::{Document, Fetched};
 use crate::model::reference::{Locator, Store};
 use crate::model::resolved::{ReadFrom, Resolved, ResolvedEntry};
 
-pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Line> {
-    let not_set = resolved.omitted.iter().map(|unused| &unused.subject).filter(|subject| !resolved.has(&subject.label));
-    let not_set = not_set.map(|subject| {
-        let text = format!("{subject}: not set, since it is optional and absent");
-        Line::note(text).event("omitted").with("variables", vec![subject.label.as_str()])
-    });
-    resolved.entries.iter().map(|entry| line(entry, fetched)).chain(not_set).collect()
+pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
+    let mut records: Vec<Record> = resolved.entries.iter().map(|entry| value_note(entry, fetched)).collect();
+    for unused in &resolved.omitted {
+        let subject = &unused.subject;
+        if !resolved.has(&subject.label) {
+            let text = format!("{subject}: not set, since it is optional and absent");
+            records.push(Record::note(text).event("omitted").with("variables", vec![subject.label.as_str()]));
+        }
+    }
+    records
 }
 
-fn line(ResolvedEntry { subject, read_from, .. }: &ResolvedEntry, fetched: &Fetched) -> Line {
-    let text = match (read_from.as_slice(), &subject.written) {
-        ([], None) => format!("{subject}: literal"),
-        ([], Some(_)) => format!("{subject}: absent, so its default is set"),
+fn value_note(ResolvedEntry { subject, read_from, is_default, .. }: &ResolvedEntry, fetched: &Fetched) -> Record {
+    let source = match (read_from.as_slice(), &subject.written) {
+        ([], _) if *is_default => "absent, so its default is set".to_owned(),
+        ([], None) => "literal".to_owned(),
+        ([], Some(_)) => "names no secret".to_owned(),
         (read_from, _) => {
             let read: Vec<_> = read_from.iter().filter_map(|read| described(read, fetched)).collect();
-            format!("{subject}: {}", read.join("; "))
+            read.join("; ")
         }
     };
-    let line = Line::note(text).event("resolved").with("variables", vec![subject.label.as_str()]);
+    let text = format!("{subject}: {source}");
+    let record = Record::note(text).event("resolved").with("variables", vec![subject.label.as_str()]);
     match read_from.as_slice() {
         [only] => {
             let secret = only.locator.written_id() + only.parameter_name.as_deref().unwrap_or_default();
             let version = read(only, fetched).and_then(|(document, _)| document.version_id.clone());
-            line.with("secret", secret).with_some("version", version)
+            record.with("secret", secret).with_some("version", version)
         }
-        [] | [_, _, ..] => line,
+        [] | [_, _, ..] => record,
     }
 }
 
@@ -52,20 +57,18 @@ fn described(from: &ReadFrom, fetched: &Fetched) -> Option<String> {
     let version = document.version_id.as_deref().unwrap_or("without id");
     let place = document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
     let passed_over = answer.passed_over.iter();
-    let instead = passed_over.map(|passed| {
-        let why = FetchError::Unavailable(passed.outage.clone()).text();
-        format!(", in place of {} ({why})", passed.region)
-    });
+    let instead = passed_over.map(|passed| format!(", in place of {} ({})", passed.region, passed.outage.text()));
     let cached = answer.cached.iter().map(|cached| format!(", from the cache, {} old", age(cached.age.as_secs())));
-    let stages = stages(&from.locator, document);
-    Some(format!("{name}, version {version}{stages}, {place}{}", instead.chain(cached).collect::<String>()))
+    let labels = labels(&from.locator, document);
+    Some(format!("{name}, version {version}{labels}, {place}{}", instead.chain(cached).collect::<String>()))
 }
 
-fn stages(locator: &Locator, document: &Document) -> String {
-    let stages = document.stages.join(", ");
+/// Returns the labels of a version, which may have none.
+fn labels(locator: &Locator, document: &Document) -> String {
+    let labels = document.stages.join(", ");
     match locator.store {
-        Store::SecretsManager => format!(", stage {stages}"),
-        Store::ParameterStore if stages.is_empty() => String::new(),
-        Store::ParameterStore => format!(", label {stages}"),
+        _ if labels.is_empty() => String::new(),
+        Store::SecretsManager => format!(", stage {labels}"),
+        Store::ParameterStore => format!(", label {labels}"),
     }
 }

@@ -1,6 +1,6 @@
-//! Lines of a launch that polls: what has changed, and why the values cannot be read or used.
+//! Records of a launch that polls: what has changed, and why the values cannot be read or used.
 
-use super::line::{Label, Line, SUMMARY, list};
+use super::record::Record;
 
 /// A secret with another version, and the variables and files with another value because of it.
 #[derive(Clone, Debug)]
@@ -19,12 +19,8 @@ pub struct Change<'a> {
 /// The most names in a line of text. JSON has them all.
 const MOST_NAMES: usize = 5;
 
-/// Returns one line for each secret.
-pub fn changed(changes: &[Change<'_>]) -> Vec<Line> {
-    changes.iter().map(changed_secret).collect()
-}
-
-fn changed_secret(change: &Change<'_>) -> Line {
+/// Returns the note about a secret.
+pub fn changed(change: &Change<'_>) -> Record {
     let Change { name, id, old_version, new_version, names } = change;
     let versions = match (old_version, new_version) {
         (Some(old), Some(new)) => format!("has version {new} after {old}"),
@@ -33,7 +29,7 @@ fn changed_secret(change: &Change<'_>) -> Line {
         (None, None) => "changed".to_owned(),
     };
     let names_text = if names.is_empty() { String::new() } else { format!(": {}", some_of(names)) };
-    Line::note(format!("{name} {versions}{names_text}"))
+    Record::note(format!("{name} {versions}{names_text}"))
         .event("changed")
         .with("secret", *id)
         .with_some("old_version", *old_version)
@@ -42,90 +38,69 @@ fn changed_secret(change: &Change<'_>) -> Line {
         .detail()
 }
 
-/// Returns the lines for the first of several polls that fail: a warning with the first error of `report`, its entries and the number of
-/// the others, and the remedies.
-pub fn poll_failed(command: &str, report: &[Line]) -> Vec<Line> {
-    let is_error = |line: &&Line| line.begins_error() && line.event != SUMMARY;
-    let errors: Vec<&Line> = report.iter().filter(is_error).collect();
-    let reason = errors.first().map(|line| format!(": {}", line.text)).unwrap_or_default();
-    let entries = report.iter().skip(1).take_while(|line| line.label == Label::Error && !line.begins_error());
-    let entries: Vec<String> = entries.map(|line| line.text.trim().to_owned()).collect();
-    let entries = if entries.is_empty() { entries.concat() } else { format!(": {}", some_of(&entries)) };
-    let others = match errors.len().saturating_sub(1) {
-        0 => String::new(),
-        count => format!(" (and {count} more; `secrets-exec check` shows all)"),
-    };
-    let text = format!("a poll failed, and {command} keeps its values{reason}{entries}{others}");
-    let mut warning = Line::warning(text).event("poll_failed");
-    if let [first] = errors.as_slice() {
-        warning.details.clone_from(&first.details);
-    } else {
-        warning = warning.with("errors", errors.iter().map(|line| line.text.as_str()).collect::<Vec<_>>());
+/// Returns the warning of the first of several polls that fail: the first of `errors` with its entries, the number of the others, and all
+/// remedies.
+pub fn poll_failed(command: &str, errors: &[Record]) -> Record {
+    let mut message = format!("a poll failed, and {command} keeps its values");
+    if let Some(first) = errors.first() {
+        message += &format!(": {}", first.message);
+        if !first.entries.is_empty() {
+            message += &format!(": {}", some_of(&first.entries));
+        }
     }
-    let hints = report.iter().filter(|line| line.label == Label::Help);
-    std::iter::once(warning).chain(hints.cloned()).collect()
+    if errors.len() > 1 {
+        message += &format!(" (and {} more; `secrets-exec check` shows all)", errors.len() - 1);
+    }
+    let details = match errors {
+        [only] => only.details.clone(),
+        _ => vec![("errors", errors.iter().map(|error| error.message.as_str()).collect())],
+    };
+    let mut help: Vec<String> = errors.iter().flat_map(|error| &error.help).cloned().collect();
+    help.dedup();
+    Record { details, help, ..Record::warning(message).event("poll_failed") }
 }
 
-/// Names a few of them.
+/// Joins the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
 pub fn some_of(names: &[String]) -> String {
-    let mut shown: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
-    let rest = names.len().saturating_sub(shown.len());
-    let more = format!("{rest} more");
-    if rest > 0 {
-        shown.push(&more);
+    match names {
+        [] => String::new(),
+        [name] => name.clone(),
+        [names @ .., last] if names.len() < MOST_NAMES => format!("{} and {last}", names.join(", ")),
+        _ => {
+            let (shown, others) = names.split_at(MOST_NAMES);
+            format!("{} and {} more", shown.join(", "), others.len())
+        }
     }
-    list(&shown)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::record::Label;
 
     fn texts(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     #[test]
-    fn a_changed_secret_has_its_versions_and_the_names_in_text_and_in_json() {
-        let names = texts(&["DB_HOST", "DB_PASSWORD"]);
-        let (old_version, new_version) = (Some("v1"), Some("v2"));
-        let line = changed_secret(&Change { name: "secret prod/db", id: "prod/db", old_version, new_version, names });
-        assert_eq!(line.text, "secret prod/db has version v2 after v1: DB_HOST and DB_PASSWORD");
-        let details: Vec<_> = line.details.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let expected = [
-            r#"secret="prod/db""#,
-            r#"old_version="v1""#,
-            r#"new_version="v2""#,
-            r#"variables=["DB_HOST","DB_PASSWORD"]"#,
-        ];
-        assert_eq!(details, expected);
-        assert!(line.is_detail);
-    }
-
-    #[test]
     fn a_few_of_many_variables_are_named() {
         assert_eq!(some_of(&texts(&["A", "B", "C", "D", "E", "F", "G"])), "A, B, C, D, E and 2 more");
+        assert_eq!(some_of(&texts(&["A", "B", "C", "D", "E"])), "A, B, C, D and E");
     }
 
     #[test]
     fn a_failed_poll_is_one_warning_with_the_first_error_and_the_remedies() {
-        let report = [
-            Line::error("secret prod/db: access denied").with("secret", "prod/db"),
-            Line::entry("A"),
-            Line::help("allow it"),
-            Line::error("1 value could not be read").event(SUMMARY),
-        ];
-        let lines = poll_failed("node", &report);
+        let error = Record::error("secret prod/db: access denied").with("secret", "prod/db").with_help("allow it");
+        let warning = poll_failed("node", &[Record { entries: texts(&["A"]), ..error }]);
         let text = "a poll failed, and node keeps its values: secret prod/db: access denied: A";
-        assert_eq!((lines[0].label, lines[0].text.as_str()), (Label::Warning, text));
-        assert_eq!(lines[0].details, [("secret", "prod/db".into())]);
-        assert_eq!(lines[1..], [Line::help("allow it")]);
+        assert_eq!((warning.label, warning.message.as_str()), (Label::Warning, text));
+        assert_eq!((warning.details, warning.help), (vec![("secret", "prod/db".into())], texts(&["allow it"])));
     }
 
     #[test]
     fn of_several_errors_text_has_the_first_and_json_all() {
-        let lines = poll_failed("node", &[Line::error("one"), Line::error("two"), Line::error("three")]);
-        assert!(lines[0].text.ends_with(": one (and 2 more; `secrets-exec check` shows all)"), "{lines:?}");
-        assert_eq!(lines[0].details, [("errors", vec!["one", "two", "three"].into())]);
+        let warning = poll_failed("node", &[Record::error("one"), Record::error("two"), Record::error("three")]);
+        assert!(warning.message.ends_with(": one (and 2 more; `secrets-exec check` shows all)"), "{warning:?}");
+        assert_eq!(warning.details, [("errors", vec!["one", "two", "three"].into())]);
     }
 }

@@ -73,7 +73,7 @@ impl<'a> LayerWalk<'a> {
 
     fn resolve_binding(&mut self, binding: &'a Binding, claims: Vec<Claim>) {
         match self.answers.attempt(binding) {
-            Ok(value) => self.set(binding, value, true),
+            Ok(value) => self.set(binding, value, false),
             Err(errors) => {
                 let is_absent = !errors.is_empty() && errors.iter().all(|error| error.is_absent);
                 match &binding.on_missing {
@@ -83,7 +83,7 @@ impl<'a> LayerWalk<'a> {
                         // It sets nothing, so an earlier layer may.
                         return;
                     }
-                    OnMissing::Default(text) if is_absent => self.set(binding, SecretValue::new(text.as_str()), false),
+                    OnMissing::Default(text) if is_absent => self.set(binding, SecretValue::new(text.as_str()), true),
                     OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => self.fail(binding, errors),
                 }
             }
@@ -107,17 +107,17 @@ impl<'a> LayerWalk<'a> {
         }
     }
 
-    /// Gives the target its value, which `is_read` from the binding's references unless it is the default.
-    fn set(&mut self, binding: &Binding, value: SecretValue, is_read: bool) {
+    /// Gives the target its value: that of the binding's references, or its default.
+    fn set(&mut self, binding: &Binding, value: SecretValue, is_default: bool) {
         let (entry, subject) = (binding.id, binding.subject.clone());
         let mut read_from = Vec::new();
-        if is_read {
+        if !is_default {
             for locator in binding.value_source.locators() {
                 read_from.push(ReadFrom { locator: locator.clone(), parameter_name: None });
             }
         }
         let resolved = &mut self.outcome.resolved;
-        resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from });
+        resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from, is_default });
         match &binding.target {
             Target::Env(name) => resolved.variables.push(ResolvedVariable { name: name.clone(), value, subject }),
             Target::File(target) => resolved.files.push(FileValue { target: target.clone(), value, subject }),
@@ -146,7 +146,8 @@ impl<'a> LayerWalk<'a> {
             let parameter_name = locator.is_path().then_some(key);
             let read_from = vec![ReadFrom { locator: locator.clone(), parameter_name }];
             let resolved = &mut self.outcome.resolved;
-            resolved.entries.push(ResolvedEntry { entry: entry.id, subject: subject.clone(), read_from });
+            let is_default = false;
+            resolved.entries.push(ResolvedEntry { entry: entry.id, subject: subject.clone(), read_from, is_default });
             resolved.variables.push(ResolvedVariable { name, value, subject });
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
-use crate::model::answer::{ATTEMPTS, Asked, FetchError, Outage, Refusal};
+use crate::model::answer::{Asked, FetchError, Outage, OutageKind, Refusal};
 
 /// The failure of an attempt, by its meaning for further attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,10 +144,8 @@ impl RetryBudget {
         if is_last || left < SHORTEST_ATTEMPT || retry_after >= left {
             return None;
         }
-        let backoff = match outage {
-            Some(Outage::Throttled(_)) => THROTTLED,
-            Some(_) | None => OUTAGE,
-        };
+        let is_throttled = outage.is_some_and(|outage| outage.kind == OutageKind::Throttled);
+        let backoff = if is_throttled { THROTTLED } else { OUTAGE };
         let longest = backoff.first.saturating_mul(backoff.factor.saturating_pow(attempts.saturating_sub(1)));
         let jittered = longest.min(backoff.longest).mul_f64(jitter.clamp(0.0, 1.0));
         // Jitter is added to Retry-After, and half the rest of the budget is kept for the attempt.
@@ -169,7 +167,7 @@ pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T,
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(Retry::Permanent(error))) => return Err(error),
             Some(Err(Retry::Transient(outage, retry_after))) => {
-                budget.deadline.progress().note_reason(outage.text().to_owned());
+                budget.deadline.progress().note_reason(outage.reason.to_string());
                 last = outage;
                 retry_after
             }
@@ -178,9 +176,9 @@ pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T,
             break;
         }
     }
-    if let (Outage::Timeout(why), Some(request)) = (&mut last, &budget.request) {
+    if let (OutageKind::Timeout, Some(request)) = (last.kind, &budget.request) {
         let attempts = if tried == 1 { "1 attempt".to_owned() } else { format!("{tried} attempts") };
-        *why += &format!("{ATTEMPTS}{attempts} in {:.1}s: {request})", begun.elapsed().as_secs_f64());
+        last.reason.detail = format!(" (after {attempts} in {:.1}s: {request})", begun.elapsed().as_secs_f64());
     }
     Err(FetchError::Unavailable(last))
 }
@@ -199,7 +197,7 @@ mod tests {
             [1, 2, 3, 7, 60].map(|attempts| budget(60, None).pause_for(attempts, None, None, 1.0).unwrap().as_millis());
         assert_eq!(pauses, [100, 200, 400, 5000, 5000]);
         assert_eq!(budget(60, None).pause_for(7, None, None, 0.0), Some(Duration::ZERO));
-        let throttled = Outage::Throttled(String::new());
+        let throttled = Outage::new(OutageKind::Throttled, String::new());
         let pauses = [1, 2, 3, 60]
             .map(|attempts| budget(600, None).pause_for(attempts, Some(&throttled), None, 1.0).unwrap().as_secs());
         assert_eq!(pauses, [2, 8, 30, 30]);

@@ -16,7 +16,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::aws::{Settings, apply_settings, classify_connector_error, malformed_response};
 use super::fan_out::{Requests, distribute, in_flight};
-use crate::model::answer::{AGENT, Answers, Document, FetchError, FetchFailure, Refusal};
+use crate::model::answer::{Answers, Document, FetchError, FetchFailure, Outage, OutageKind, Refusal};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Store};
 use crate::net::connector::Connector;
@@ -137,20 +137,17 @@ impl Agent {
         let agent = || host_and_port(self.settings.url.uri());
         let budget = budget.for_request(|| format!("{request} of the agent at {}", agent()));
         retry(&budget, async || self.send(request, token).await).await.map_err(|error| match error {
-            FetchError::Unavailable(outage) => {
-                FetchError::Unavailable(outage.map_text(|why| format!("{AGENT}: {why}")))
+            FetchError::Unavailable(Outage { kind, reason }) => {
+                let kind = if kind == OutageKind::Connection { OutageKind::AgentConnection } else { kind };
+                FetchError::Unavailable(Outage::new(kind, reason).of("the Secrets Manager Agent"))
             }
-            error @ (FetchError::NotFound { .. }
-            | FetchError::Denied { .. }
-            | FetchError::Refused(_)
-            | FetchError::NoCredentials(_)
-            | FetchError::NoRegion { .. }) => error,
+            error => error,
         })
     }
 
     async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, Retry> {
         let mut http_request = HttpRequest::empty();
-        http_request.set_uri(self.url(request)).map_err(|error| Refusal::Request(error.to_string()))?;
+        http_request.set_uri(self.url(request)).map_err(|error| Refusal::Request(error.to_string().into()))?;
         http_request.headers_mut().insert(TOKEN_HEADER, token.clone());
         let mut response = self.http.call(http_request).await.map_err(|error| classify_connector_error(&error))?;
         let status = response.status().as_u16();

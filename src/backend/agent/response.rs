@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::backend::aws::{ServiceError, code_and_message, read_secret};
-use crate::model::answer::{Denial, Document, FetchError, Outage, Refusal};
+use crate::model::answer::{Denial, Document, FetchError, Outage, OutageKind, Reason, Refusal};
 use crate::model::reference::Locator;
 use crate::time::retry::Retry;
 
@@ -21,14 +21,11 @@ pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, Ret
     let (code, message) = code_and_message(&error);
     match (ServiceError { status, code, message, request_id: None, retry_after: None }).classify() {
         // The agent's own words: every error of AssumeRole is a 403.
-        Retry::Permanent(FetchError::Denied { message, .. }) if message.contains("caching client from role") => {
+        Retry::Permanent(FetchError::Denied { message, .. }) if message.text.contains("caching client from role") => {
             Err(denied(message, Denial::Role))
         }
         // A 403 is a denial with every code: neither the agent nor AWS is tried again.
-        Retry::Transient(outage, _) if status == 403 => {
-            let message = outage.text().to_owned();
-            Err(denied(message, Denial::PolicyOrMissing))
-        }
+        Retry::Transient(outage, _) if status == 403 => Err(denied(outage.reason, Denial::PolicyOrMissing)),
         classified => Err(classified),
     }
 }
@@ -43,17 +40,17 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, Retry> {
     }
 }
 
-fn denied(message: String, cause: Denial) -> Retry {
+fn denied(message: Reason, cause: Denial) -> Retry {
     Retry::Permanent(FetchError::Denied { message, cause, identity: None })
 }
 
 /// Classifies an error that is not JSON. Agents before 2.1 answer a role with a 400.
 fn classify_text(status: u16, has_role: bool) -> Retry {
     match status {
-        403 => denied("the agent does not accept the token".to_owned(), Denial::Token),
-        429 => Outage::Throttled("the agent has too many connections".to_owned()).into(),
-        500.. => Outage::Service(format!("the agent: HTTP status {status}")).into(),
+        403 => denied("the agent does not accept the token".into(), Denial::Token),
+        429 => Outage::new(OutageKind::Throttled, "the agent has too many connections").into(),
+        500.. => Outage::new(OutageKind::Service, format!("the agent: HTTP status {status}")).into(),
         400 if has_role => Refusal::Agent("refuses the role, or is older than 2.1 and assumes none").into(),
-        _ => Refusal::Request(format!("the agent, or another service at its URL: HTTP status {status}")).into(),
+        _ => Refusal::Request(format!("the agent, or another service at its URL: HTTP status {status}").into()).into(),
     }
 }

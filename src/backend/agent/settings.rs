@@ -3,11 +3,14 @@
 use http::HeaderValue;
 
 use crate::backend::aws::VariableReader;
-use crate::model::answer::{AGENT_TOKEN_FILE, CredentialsError, Wanted};
+use crate::model::answer::{CredentialsError, Wanted};
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::url::HttpUrl;
 use crate::system::os_error::ReadFailure;
+
+/// The file with the agent's token, which its installation creates: the last source that is tried.
+const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
 #[derive(Clone, Debug)]
 pub struct AgentSettings {
@@ -50,7 +53,8 @@ impl AgentSettings {
             let unset = self.token.is_none().then(|| ("AWS_TOKEN", "is not set".to_owned()));
             let why = file.map_or(why.clone(), |file| format!("{file}: {why}"));
             let tried = unset.into_iter().chain([(name, why)]).collect();
-            CredentialsError { what: Wanted::Token, tried, temporary, is_final: false }
+            let has_tried_all = self.token.is_none();
+            CredentialsError { what: Wanted::Token, tried, has_tried_all, temporary, is_final: false }
         })
     }
 }

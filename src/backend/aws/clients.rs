@@ -94,7 +94,7 @@ impl Clients {
     /// As [`Self::client`].
     pub async fn anonymous(&self, api: Api, region: &Region) -> Result<Client, FetchError> {
         let endpoint = find_endpoint(&self.settings.endpoints, api, region).await;
-        let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error))))?;
+        let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error).into())))?;
         let (region, http) = (region.clone(), self.http_connector.clone());
         Ok(Client { api, endpoint, region, credentials: None, http })
     }

@@ -9,7 +9,7 @@ use super::protocol::with_provider;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::fan_out::in_flight;
-use crate::model::answer::{Answer, Denial, Document, FetchError, FetchFailure, Outage, PassedOver};
+use crate::model::answer::{Answer, Denial, Document, FetchError, FetchFailure, OutageKind, PassedOver};
 use crate::model::reference::{Locator, Region, Store};
 
 /// A request and its answer.
@@ -76,7 +76,7 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> V
                 Ok(document) => answers.push((request, Ok(Document { passed_over, ..document }))),
                 // A wrong clock is wrong in every region.
                 Err(FetchError::Unavailable(outage))
-                    if index + 1 < regions.len() && !matches!(outage, Outage::ClockSkew(_)) =>
+                    if index + 1 < regions.len() && outage.kind != OutageKind::ClockSkew =>
                 {
                     passed_over.push(PassedOver { region: region.clone(), outage });
                     unanswered.push((request, passed_over));
@@ -99,7 +99,7 @@ async fn with_identity(session: &Session, request: &Locator, region: &Region, er
     match error {
         FetchError::Denied {
             message, cause: cause @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Key), ..
-        } if !message.contains("User: ") => {
+        } if !message.text.contains("User: ") => {
             let identity = session.identity(request.role.as_ref(), region).await;
             FetchError::Denied { message, cause, identity }
         }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::protocol::{Client, call, classify, read_object, timestamp};
 use super::session::Session;
 use crate::backend::fan_out::in_flight;
-use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, Rotation};
+use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, OutageKind, Replica, Rotation};
 use crate::model::reference::{Arn, Locator};
 use crate::net::errors::host_and_port;
 use crate::time::retry::{Retry, RetryBudget, retry};
@@ -39,7 +39,7 @@ async fn describe(client: &Client, request: &Locator, budget: &RetryBudget) -> R
     let budget = budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
     let description = retry(&budget, async || {
         let body = call(client, "secretsmanager.DescribeSecret", &input).await.map_err(|error| classify(&error))?;
-        let malformed = || Retry::from(Outage::MalformedResponse("a description that cannot be read".to_owned()));
+        let malformed = || Retry::from(Outage::new(OutageKind::MalformedResponse, "a description that cannot be read"));
         let response: DescribeSecretResponse = read_object(&body).ok_or_else(malformed)?;
         let arn = response.arn.as_deref().and_then(Arn::parse);
         if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {

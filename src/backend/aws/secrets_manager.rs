@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::protocol::{Client, call, classify, read_object, timestamp};
-use crate::model::answer::{Document, FetchError, Outage, Refusal};
+use crate::model::answer::{Document, FetchError, Outage, OutageKind, Refusal};
 use crate::model::reference::{Arn, Locator, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
@@ -50,7 +50,7 @@ struct GetSecretValueResponse {
 /// Reads the body of a response to a request for a version of `id`.
 ///
 /// # Errors
-/// [`Outage::MalformedResponse`] for a body that is no such response, or is about another secret or version; a refusal for one
+/// [`OutageKind::MalformedResponse`] for a body that is no such response, or is about another secret or version; a refusal for one
 /// without a value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, Retry> {
     let response: GetSecretValueResponse =
@@ -76,5 +76,5 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
 }
 
 fn malformed(why: &str) -> Retry {
-    Outage::MalformedResponse(why.to_owned()).into()
+    Outage::new(OutageKind::MalformedResponse, why).into()
 }

@@ -151,7 +151,7 @@ impl Session {
         match self.callers.get(&role.cloned()) {
             Some(caller) => caller.as_ref().map(|caller| &caller.credentials).map_err(Clone::clone),
             None => {
-                let message = "the role was not assumed".to_owned();
+                let message = "the role was not assumed".into();
                 Err(FetchError::Denied { message, cause: Denial::Role, identity: None })
             }
         }

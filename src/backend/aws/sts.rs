@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::config::{ProfileRole, WebIdentity};
 use super::protocol::{Client, SdkFailure, classify, defect, with_provider};
-use crate::model::answer::{Denial, FetchError, Outage, Refusal};
+use crate::model::answer::{Denial, FetchError, Outage, OutageKind, Refusal};
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
 use crate::time::retry::{Retry, RetryBudget, retry};
@@ -77,7 +77,7 @@ pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Resul
 }
 
 fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> Result<Credentials, Retry> {
-    let malformed = |why: &str| Retry::from(Outage::MalformedResponse(why.to_owned()));
+    let malformed = |why: &str| Retry::from(Outage::new(OutageKind::MalformedResponse, why));
     let found = found.ok_or_else(|| malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
     let (id, secret, token) = (found.access_key_id, found.secret_access_key, found.session_token);
@@ -92,18 +92,15 @@ fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> Result<Cr
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     match error {
         FetchError::Denied { message, cause: cause @ Denial::Credentials, identity } => {
-            FetchError::Denied { message: format!("{}: {message}", role.arn), cause, identity }
+            FetchError::Denied { message: message.with_prefix(&role.arn), cause, identity }
         }
         FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)) => {
-            FetchError::Denied { message: format!("{}: {message}", role.arn), cause: Denial::Role, identity: None }
+            FetchError::Denied { message: message.with_prefix(&role.arn), cause: Denial::Role, identity: None }
         }
         FetchError::Unavailable(outage) => {
-            FetchError::Unavailable(outage.map_text(|why| format!("STS, AssumeRole of {}: {why}", role.arn)))
+            FetchError::Unavailable(outage.of(format_args!("STS, AssumeRole of {}", role.arn)))
         }
-        error @ (FetchError::NotFound { .. }
-        | FetchError::Refused(_)
-        | FetchError::NoCredentials(_)
-        | FetchError::NoRegion { .. }) => error,
+        error => error,
     }
 }
 

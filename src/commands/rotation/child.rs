@@ -14,7 +14,7 @@ use crate::model::entry::Place;
 use crate::model::options::{OnRotation, Options, Rotation, SignalNumber};
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
-use crate::report::{Line, Rendered, Report, rotation, terminal};
+use crate::report::{Record, Rendered, Report, rotation, terminal};
 use crate::supervise::process::Gate;
 
 /// A message of the launch to its parent.
@@ -173,7 +173,7 @@ impl Child<'_> {
         let Some(current) = &self.known.current else { return Default::default() };
         let changes = current.changes(fingerprint);
         let found = self.known.next.as_ref().map_or_else(|| changes.clone(), |next| next.changes(fingerprint));
-        let lines = terminal::text(terminal::shown(rotation::changed(&found), self.options));
+        let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), self.options));
         let labels: BTreeSet<String> = changes.into_iter().flat_map(|change| change.names).collect();
         (labels.into_iter().collect(), lines)
     }
@@ -192,15 +192,15 @@ impl Surroundings for Child<'_> {
             return terminal::print_rendered(failures);
         }
         if !self.known.last_poll_failed {
-            terminal::print_notices(rotation::poll_failed(&self.command, &failures.lines), self.options);
+            terminal::print_notices([rotation::poll_failed(&self.command, &failures.errors)], self.options);
         }
         failures.exit_status
     }
 
     /// A stop of the whole service ends a poll, too.
-    fn interrupted(&self, line: Line) {
+    fn interrupted(&self, record: Record) {
         if self.known.current.is_none() {
-            terminal::print_without_blocking(line);
+            terminal::print_without_blocking(record);
         }
     }
 

@@ -8,7 +8,7 @@ use super::manager::Manager;
 use crate::model::options::{OnRotation, Options, Rotation, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::rotation;
-use crate::report::{Label, Line, Report, terminal};
+use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::process::Writer;
 use crate::supervise::{Delay, ExitStatus, KillReason, Notice};
 
@@ -30,25 +30,25 @@ impl Notices<'_> {
     pub fn started(&mut self) {
         self.manager.started();
         let text = format!("{} started with the process id {}", self.command, self.pid);
-        self.print([Line::note(text).event("started").with("pid", self.pid).detail()]);
+        self.print([Record::note(text).event("started").with("pid", self.pid).detail()]);
     }
 
     pub fn restarted(&mut self) {
-        let line = self.consequence("was started again").event("restarted").with("pid", self.pid);
-        self.print([line]);
+        let record = self.consequence("was started again").event("restarted").with("pid", self.pid);
+        self.print([record]);
     }
 
     /// Follows the errors of a start that failed after the command was stopped.
     pub fn not_restarted(&mut self) {
-        let line = self.consequence("was stopped for new values, and cannot be started again").event("not_restarted");
-        self.print([Line { label: Label::Warning, ..line }]);
+        let record = self.consequence("was stopped for new values, and cannot be started again").event("not_restarted");
+        self.print([Record { label: Label::Warning, ..record }]);
     }
 
     pub fn signalled(&mut self) {
         if let OnRotation::Signal(signal) = self.rotation.on_rotation {
             let text = format!("was sent {signal}");
-            let line = self.consequence(&text).event("signalled").with("signal", signal.to_string());
-            self.print([line]);
+            let record = self.consequence(&text).event("signalled").with("signal", signal.to_string());
+            self.print([record]);
         }
     }
 
@@ -56,44 +56,44 @@ impl Notices<'_> {
     pub fn exiting(&mut self) {
         let status = Status::Temporary as u8;
         let text = format!("was stopped for new values, and secrets-exec exits with status {status}");
-        let line = self.consequence(&text).event("exiting").with("status", status);
-        self.print([line]);
+        let record = self.consequence(&text).event("exiting").with("status", status);
+        self.print([record]);
     }
 
     /// Prints that a poll was ended before it was over.
     pub fn poll_ended(&mut self, why: &str) {
-        self.print(rotation::poll_failed(&self.command, &[Line::error(why)]));
+        self.print([rotation::poll_failed(&self.command, &[Record::error(why)])]);
     }
 
     pub fn notice(&mut self, notice: Notice) {
         let command = &self.command;
-        let lines = match notice {
+        let record = match notice {
             Notice::Reverted => {
                 let text = format!("the values are again those that {command} has, so nothing is done");
-                vec![Line::note(text).event("reverted").detail()]
+                Record::note(text).event("reverted").detail()
             }
-            Notice::PollRecovered => vec![Line::note("polls succeed again").event("poll_recovered")],
+            Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
             Notice::Ended(status) => self.ended(status),
             Notice::Cancelled => {
                 let text = format!("SIGTERM came meanwhile, so {command} is not started again");
-                vec![Line::note(text).event("cancelled").with("signal", SignalNumber::TERM.to_string()).detail()]
+                Record::note(text).event("cancelled").with("signal", SignalNumber::TERM.to_string()).detail()
             }
             Notice::Killed(reason) => {
                 let group = format!("the process group of {command}");
                 let grace = humantime::format_duration(self.rotation.grace);
-                let line = match reason {
-                    KillReason::SecondTerm => Line::warning(format!("a second SIGTERM came, so {group} is killed")),
+                let record = match reason {
+                    KillReason::SecondTerm => Record::warning(format!("a second SIGTERM came, so {group} is killed")),
                     KillReason::GraceOver if self.rotation.grace.is_zero() => {
-                        Line::note(format!("{group} is killed (--grace 0s)")).detail()
+                        Record::note(format!("{group} is killed (--grace 0s)")).detail()
                     }
                     KillReason::GraceOver => {
-                        Line::warning(format!("{group} did not end and is killed (--grace {grace})"))
+                        Record::warning(format!("{group} did not end and is killed (--grace {grace})"))
                     }
                 };
-                vec![line.event("killed").with("signal", SignalNumber::KILL.to_string())]
+                record.event("killed").with("signal", SignalNumber::KILL.to_string())
             }
         };
-        self.print(lines);
+        self.print([record]);
     }
 
     /// Prints what follows from a change, if that is delayed by `--splay`.
@@ -109,44 +109,41 @@ impl Notices<'_> {
         let seconds = length.as_secs();
         let delay = humantime::format_duration(Duration::from_secs(seconds));
         let text = format!("{} {consequence} in {delay} (--splay)", self.command);
-        self.print([Line::note(text).event("delayed").with("seconds", seconds).detail()]);
+        self.print([Record::note(text).event("delayed").with("seconds", seconds).detail()]);
     }
 
     /// A command that ended by the signal of `--on-rotation signal=` is a warning.
-    fn ended(&self, status: ExitStatus) -> Vec<Line> {
+    fn ended(&self, status: ExitStatus) -> Record {
         let Self { command, .. } = self;
         let (how, signal) = match status {
             ExitStatus::Exited(status) => (format!("with status {status}"), None),
             ExitStatus::Killed(signal) => (format!("by {signal}"), Some(signal)),
         };
-        let line = Line::note(format!("{command} ended {how}")).event("ended").with("pid", self.pid);
-        let line = line.with("status", status.code()).with_some("signal", signal.map(|signal| signal.to_string()));
+        let record = Record::note(format!("{command} ended {how}")).event("ended").with("pid", self.pid);
+        let record = record.with("status", status.code()).with_some("signal", signal.map(|signal| signal.to_string()));
         match self.rotation.on_rotation {
             OnRotation::Signal(sent) if signal == Some(sent) && sent != SignalNumber::TERM => {
                 let help = format!("use a signal that {command} handles, or --on-rotation restart");
-                vec![Line { label: Label::Warning, ..line }, Line::help(help)]
+                Record { label: Label::Warning, ..record.with_help(help) }
             }
-            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => vec![line.detail()],
+            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => record.detail(),
         }
     }
 
-    /// Returns the line of what has happened to the command because of the values that changed.
-    fn consequence(&self, what: &str) -> Line {
+    /// Returns the note of what has happened to the command because of the values that changed.
+    fn consequence(&self, what: &str) -> Record {
         let names = &self.changed;
         let why = if names.is_empty() { String::new() } else { format!(": {} changed", rotation::some_of(names)) };
-        Line::note(format!("{} {what}{why}", self.command)).with("variables", names.as_slice())
+        Record::note(format!("{} {what}{why}", self.command)).with("variables", names.as_slice())
     }
 
     /// Prints files that could not be removed.
     pub fn remains(&mut self, errors: Vec<Problem>) {
-        let report = Report::from_iter(errors);
-        if !report.is_empty() {
-            self.print(report.render().lines);
-        }
+        self.print(Report::from_iter(errors).render().errors);
     }
 
-    fn print(&mut self, lines: impl IntoIterator<Item = Line>) {
-        self.write(&terminal::text(terminal::shown(lines, &self.options)));
+    fn print(&mut self, records: impl IntoIterator<Item = Record>) {
+        self.write(&terminal::text(terminal::shown(records, &self.options)));
     }
 
     /// Writes lines as they are printed.
@@ -154,7 +151,7 @@ impl Notices<'_> {
         let dropped = self.writer.take_dropped();
         if dropped > 0 {
             let text = format!("{dropped} lines were dropped: nobody read standard error");
-            self.writer.write(&terminal::text([Line::warning(text)]));
+            self.writer.write(&terminal::text([Record::warning(text)]));
         }
         self.writer.write(text);
     }

@@ -18,9 +18,6 @@ const FILE: &[&str] =
 
 const CREDENTIAL: &[&str] = &["from", "template", "decode", "default"];
 
-/// The valid forms of an entry, in words.
-const EXPECTED: &str = "a reference, or a mapping with `from`, `value` or `template`";
-
 const PATH_FROM_SECRET: &str = "PATH decides which command runs and takes only `value`";
 
 /// Reads `env:`.
@@ -119,11 +116,11 @@ fn object(item: &Item<'_>) -> Option<EnvFromEntry> {
     const EXPECTED: &str = "a reference, or a mapping with `from`";
     let origin = item.origin();
     let Kind::Table(_) = item.node.kind else {
-        return Some(EnvFromEntry { reference: reference(item, EXPECTED)?, naming: Naming::default(), origin });
+        return Some(EnvFromEntry { reference: reference(item, EXPECTED, false)?, naming: Naming::default(), origin });
     };
     let mut fields = item.fields(&["from", "prefix", "only", "except", "rename", "case"]);
     let from = fields.take_required("from", "a reference to a JSON object");
-    let from = from.and_then(|from| reference(&from, EXPECTED));
+    let from = from.and_then(|from| reference(&from, EXPECTED, false));
     // Empty, or a legal name.
     let prefix = fields.take("prefix").and_then(|prefix| match prefix.text("text")? {
         "" => None,
@@ -153,7 +150,8 @@ fn entry(item: &Item<'_>, keys: &'static [&'static str], target: Option<Target>,
     if let Kind::Table(_) = item.node.kind {
         return mapping(item.fields(keys), target, origin);
     }
-    let source = EntrySource::Reference(reference(item, expected(keys.contains(&"value")))?);
+    let takes_value = keys.contains(&"value");
+    let source = EntrySource::Reference(reference(item, expected(takes_value), takes_value)?);
     Some(Entry { target: target?, source, transform: Transform::default(), on_missing: OnMissing::Fail, origin })
 }
 
@@ -161,7 +159,7 @@ fn entry(item: &Item<'_>, keys: &'static [&'static str], target: Option<Target>,
 fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let takes_value = fields.knows("value");
     let source = match (fields.take("from"), fields.take("value"), fields.take("template")) {
-        (Some(from), None, None) => reference(&from, expected(takes_value)).map(EntrySource::Reference),
+        (Some(from), None, None) => reference(&from, expected(takes_value), takes_value).map(EntrySource::Reference),
         (None, Some(value), None) => value.text("text").map(|text| EntrySource::Literal(text.to_owned())),
         (None, None, Some(text)) => template(&text).map(EntrySource::Template),
         (None, None, None) if fields.has_misspelt(&["from", "value", "template"]) => None,
@@ -186,15 +184,20 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     Some(Entry { target: target?, source: source?, transform, on_missing, origin })
 }
 
+/// Returns the valid forms of an entry, in words.
 fn expected(takes_value: bool) -> &'static str {
-    if takes_value { EXPECTED } else { "a reference, or a mapping with `from` or `template`" }
+    match takes_value {
+        true => "a reference, or a mapping with `from`, `value` or `template`",
+        false => "a reference, or a mapping with `from` or `template`",
+    }
 }
 
-/// Reads a reference, in whose place nothing but `expected` may stand. A number or a boolean is most likely a literal.
-pub fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
+/// Reads a reference, in whose place nothing but `expected` may stand. A number or a boolean is most likely a literal, for which the hint
+/// is `value` if the entry has that key.
+fn reference(item: &Item<'_>, expected: &str, takes_value: bool) -> Option<Reference> {
     let text = item.text(expected)?;
     if item.node.boolean().is_some() || item.node.is_number() {
-        let help = (expected == EXPECTED).then(|| format!("for a literal write {{ value: \"{text}\" }}"));
+        let help = takes_value.then(|| format!("for a literal write {{ value: \"{text}\" }}"));
         item.refuse_with(format!("{text} is no reference"), help);
         return None;
     }

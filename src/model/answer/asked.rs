@@ -1,7 +1,7 @@
 //! The request that failed, and the remedies that depend on it.
 
 use crate::model::entry::{Origin, Subject, SubjectKind};
-use crate::model::problem::{About, Problem};
+use crate::model::problem::About;
 use crate::model::reference::{Aliases, Region, SecretRef, Selector, Store, Version};
 
 /// The request that failed, as far as it is known.
@@ -20,14 +20,9 @@ impl Asked<'_> {
         self.reference.map_or(Store::SecretsManager, |reference| reference.locator.store)
     }
 
-    /// Names the secret in a problem that it alone has.
-    pub fn own(&self, problem: Problem) -> Problem {
-        Problem { about: self.reference.map(|reference| About::new(reference, self.region, false)), ..problem }
-    }
-
-    /// Names the secret in a problem that others may have as well.
-    pub fn general(&self, problem: Problem) -> Problem {
-        Problem { about: self.reference.map(|reference| About::new(reference, self.region, true)), ..problem }
+    /// Returns the secret that is named in the problem. `is_general`: other secrets may have the same problem.
+    pub fn about(&self, is_general: bool) -> Option<About> {
+        Some(About::new(self.reference?, self.region, is_general))
     }
 
     /// Returns the advice to check `what`, or to give the entry a default.

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::fetch_error::{FetchFailure, Outage};
+use super::fetch_error::FetchFailure;
+use super::outage::Outage;
 use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
 

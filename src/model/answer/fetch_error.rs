@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::asked::Asked;
+use super::outage::{Outage, OutageKind, Reason};
 use crate::model::problem::Status;
 use crate::model::reference::Region;
 
@@ -42,7 +42,7 @@ pub enum FetchError {
     },
     Denied {
         /// The message of AWS, on one line.
-        message: String,
+        message: Reason,
         cause: Denial,
         /// The caller by `sts:GetCallerIdentity`, if the message does not name it; the source of the credentials if these are refused.
         identity: Option<String>,
@@ -60,16 +60,61 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// True if a later request may succeed, so that the exit status is 75.
+    /// Returns the exit status of a launch that lacks the value.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::NotFound { .. } | Self::Refused(_) | Self::NoRegion { .. } => Status::Configuration,
+            Self::Denied { .. } => Status::Denied,
+            Self::Unavailable(_) => Status::Temporary,
+            Self::NoCredentials(error) if error.temporary => Status::Temporary,
+            Self::NoCredentials(_) => Status::Denied,
+        }
+    }
+
+    /// Returns the word for the error in the table of `check`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { missing: Missing::Secret, .. } => "not-found",
+            Self::NotFound { missing: Missing::Version, .. } => "version-not-found",
+            Self::Denied { cause: Denial::Policy | Denial::PolicyOrMissing, .. } => "denied",
+            Self::Denied { cause: Denial::Key, .. } => "kms-denied",
+            Self::Denied { cause: Denial::Credentials, .. } => "credentials-refused",
+            Self::Denied { cause: Denial::Token, .. } => "token-refused",
+            Self::Denied { cause: Denial::Role, .. } => "role-denied",
+            Self::Unavailable(outage) => match outage.kind {
+                OutageKind::Throttled => "throttled",
+                OutageKind::Service => "service-failure",
+                OutageKind::Timeout => "timeout",
+                OutageKind::Connection | OutageKind::AgentConnection => "unreachable",
+                OutageKind::MalformedResponse => "malformed-response",
+                OutageKind::ClockSkew => "clock-skew",
+            },
+            Self::Refused(refusal) => match refusal {
+                Refusal::MarkedForDeletion => "marked-for-deletion",
+                Refusal::NoValue => "no-value",
+                Refusal::Certificate { .. } | Refusal::TrustStore(_) => "certificate",
+                Refusal::Proxy { .. } => "proxy",
+                Refusal::Agent(_) => "agent",
+                Refusal::Request(_) | Refusal::Status(_) => "refused",
+            },
+            Self::NoCredentials(CredentialsError { what: Wanted::Credentials, .. }) => "no-credentials",
+            Self::NoCredentials(CredentialsError { what: Wanted::Token, .. }) => "no-token",
+            Self::NoRegion { .. } => "no-region",
+        }
+    }
+
+    /// True if a later request may succeed.
     pub fn is_temporary(&self) -> bool {
-        self.problem(&Asked::default()).status == Status::Temporary
+        self.status() == Status::Temporary
     }
 
     /// True for missing credentials and an unreachable network, which `--wait` waits for.
     pub fn is_waited_for(&self) -> bool {
         match self {
             Self::NoCredentials(error) => !error.is_final,
-            Self::Unavailable(outage) => matches!(outage, Outage::Connection(_) | Outage::Timeout(_)),
+            Self::Unavailable(outage) => {
+                matches!(outage.kind, OutageKind::Connection | OutageKind::AgentConnection | OutageKind::Timeout)
+            }
             Self::NoRegion { is_final } => !is_final,
             Self::NotFound { .. } | Self::Denied { .. } | Self::Refused(_) => false,
         }
@@ -85,18 +130,6 @@ impl FetchError {
                 | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
         )
     }
-}
-
-/// Begins the id of the request at the end of a text.
-pub const REQUEST_ID: &str = " (request id ";
-
-/// Begins the attempts and their time at the end of a text.
-pub const ATTEMPTS: &str = " (after ";
-
-/// Returns a text without its end that differs from answer to answer, and that end.
-pub fn split_detail(text: &str) -> (&str, &str) {
-    let end = [REQUEST_ID, ATTEMPTS].iter().filter_map(|mark| text.rfind(mark)).min();
-    text.split_at(end.unwrap_or(text.len()))
 }
 
 /// The resource that does not exist.
@@ -124,54 +157,6 @@ pub enum Denial {
     Role,
 }
 
-/// A failure that may be temporary. Each variant has a description of what happened last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outage {
-    /// Throttled until the deadline.
-    Throttled(String),
-    /// HTTP status 5xx.
-    Service(String),
-    /// No answer before the deadline.
-    Timeout(String),
-    /// No connection, or a broken one.
-    Connection(String),
-    /// An answer that is not from AWS, or is damaged.
-    MalformedResponse(String),
-    /// A request signed with a time that differs too much from AWS's.
-    ClockSkew(String),
-}
-
-impl Outage {
-    pub fn text(&self) -> &str {
-        match self {
-            Self::Throttled(text)
-            | Self::Service(text)
-            | Self::Timeout(text)
-            | Self::Connection(text)
-            | Self::MalformedResponse(text)
-            | Self::ClockSkew(text) => text,
-        }
-    }
-
-    /// Replaces the description.
-    #[must_use]
-    pub fn map_text(self, map: impl Fn(String) -> String) -> Self {
-        match self {
-            Self::Throttled(text) => Self::Throttled(map(text)),
-            Self::Service(text) => Self::Service(map(text)),
-            Self::Timeout(text) => Self::Timeout(map(text)),
-            Self::Connection(text) => Self::Connection(map(text)),
-            Self::MalformedResponse(text) => Self::MalformedResponse(map(text)),
-            Self::ClockSkew(text) => Self::ClockSkew(map(text)),
-        }
-    }
-
-    /// Returns the outage of a request that was still in progress at the deadline.
-    pub fn unanswered() -> Self {
-        Self::Timeout("no answer before the deadline".to_owned())
-    }
-}
-
 /// A permanent error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -195,19 +180,10 @@ pub enum Refusal {
     /// A request that the Secrets Manager Agent does not support, and why.
     Agent(&'static str),
     /// Any other error response, as one line.
-    Request(String),
+    Request(Reason),
     /// The HTTP status of a metadata service.
     Status(u16),
 }
-
-/// The last source of credentials that is tried.
-pub const INSTANCE_METADATA: &str = "instance metadata";
-
-/// The file with the agent's token, which its installation creates: the last source that is tried.
-pub const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
-
-/// The beginning of the description of an outage of the agent.
-pub const AGENT: &str = "the Secrets Manager Agent";
 
 /// The reason that a request cannot be authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,6 +191,8 @@ pub struct CredentialsError {
     pub what: Wanted,
     /// Each source that was tried, and the reason that it has none.
     pub tried: Vec<(&'static str, String)>,
+    /// True if these are all sources: none is configured, or the last one fails.
+    pub has_tried_all: bool,
     /// True if a source did not answer, so that a later attempt may succeed.
     pub temporary: bool,
     /// True if the settings themselves are wrong, so that waiting does not help.

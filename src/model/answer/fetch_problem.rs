@@ -1,10 +1,8 @@
-//! The words of a failed request: each error with its status, its code in the table of `check`, and its remedy.
+//! The words of a failed request: the message, and the remedy.
 
 use super::asked::Asked;
-use super::fetch_error::{
-    AGENT, AGENT_TOKEN_FILE, CredentialsError, Denial, FetchError, FetchFailure, INSTANCE_METADATA, Missing, Outage,
-    Refusal, Wanted, split_detail,
-};
+use super::fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted};
+use super::outage::{Outage, OutageKind, Reason};
 use crate::model::entry::Subject;
 use crate::model::problem::{Lacks, Problem, Status};
 use crate::model::reference::{AWS_STAGES, Aliases, SecretRef, Store, Version};
@@ -31,39 +29,44 @@ impl FetchFailure {
 impl FetchError {
     /// Returns the reason alone, without the id of the request.
     pub fn text(&self) -> String {
-        split_detail(&self.problem(&Asked::default()).message(false)).0.to_owned()
+        match self {
+            Self::Unavailable(outage) => outage.text(),
+            other => other.problem(&Asked::default()).text,
+        }
     }
 
     /// Returns everything that is said about the error.
     pub fn problem(&self, asked: &Asked<'_>) -> Problem {
-        match self {
-            Self::NotFound { missing, nearest } => asked.own(not_found(*missing, nearest.as_deref(), asked)),
+        let problem = match self {
+            Self::NotFound { missing, nearest } => not_found(*missing, nearest.as_deref(), asked),
             Self::Denied { message, cause, identity } => {
-                let (what, code) = match cause {
-                    Denial::Policy | Denial::PolicyOrMissing => ("caller", "denied"),
-                    Denial::Key => ("caller", "kms-denied"),
-                    Denial::Credentials => ("credentials", "credentials-refused"),
-                    Denial::Token => ("caller", "token-refused"),
-                    Denial::Role => ("caller", "role-denied"),
-                };
-                let mut problem = said_by_aws(Status::Denied, "denied", message);
+                let what = if *cause == Denial::Credentials { "credentials" } else { "caller" };
+                let mut problem = with_reason("denied", message);
                 problem.notes.extend(identity.iter().map(|identity| format!("{what}: {identity}")));
-                asked.general(problem.code(code).help(permission(*cause, asked)))
+                problem.help(permission(*cause, asked))
             }
-            Self::Unavailable(outage) => asked.general(unavailable(outage)),
-            Self::Refused(refusal) => refused(refusal, asked),
+            Self::Unavailable(outage) => unavailable(outage),
+            Self::Refused(refusal) => refused(refusal),
             Self::NoCredentials(error) => no_credentials(error),
             Self::NoRegion { .. } => {
                 let help = "set --region, AWS_REGION, `region` in the declaration or the profile, or name the secret by its ARN";
-                Problem::configuration("no AWS region to read from").code("no-region").help(help)
+                Problem::configuration("no AWS region to read from").help(help)
             }
-        }
+        };
+        let about = match self {
+            Self::NotFound { .. } | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => asked.about(false),
+            Self::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. }) => None,
+            Self::NoCredentials(_) | Self::NoRegion { .. } => None,
+            Self::Denied { .. } | Self::Unavailable(_) | Self::Refused(_) => asked.about(true),
+        };
+        Problem { status: self.status(), about, ..problem.code(self.code()) }
     }
 }
 
-fn said_by_aws(status: Status, what: &str, message: &str) -> Problem {
-    let (message, detail) = split_detail(message);
-    Problem { detail: detail.to_owned(), ..Problem::new(status, format!("{what}: {message}")) }
+/// Returns a problem whose message ends with the description of a failure.
+fn with_reason(what: &str, reason: &Reason) -> Problem {
+    let text = format!("{what}: {}", reason.text);
+    Problem { detail: reason.detail.clone(), ..Problem::configuration(text) }
 }
 
 fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Problem {
@@ -74,7 +77,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
             true => format!("the --local file has no id that begins with {id:?}"),
             false => "check the path, the region and the account".to_owned(),
         };
-        return Problem::configuration("there are none").code("not-found").help(help);
+        return Problem::configuration("there are none").help(help);
     }
     match missing {
         Missing::Secret => {
@@ -93,7 +96,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                 Version::Current => "does not exist",
                 Version::Stage(_) | Version::Id(_) | Version::Both { .. } => "does not exist, or has no such version",
             };
-            Problem::configuration(what).code("not-found").help(asked.path_hint().unwrap_or(help))
+            Problem::configuration(what).help(asked.path_hint().unwrap_or(help))
         }
         Missing::Version => {
             let what = match (asked.store(), version) {
@@ -111,7 +114,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                 None if asked.is_local => "add the version under `$stages` in the --local file".to_owned(),
                 None => asked.check("its name, labels and versions"),
             };
-            Problem::configuration(what).code("version-not-found").help(asked.path_hint().unwrap_or(help))
+            Problem::configuration(what).help(asked.path_hint().unwrap_or(help))
         }
     }
 }
@@ -148,94 +151,61 @@ fn permission(cause: Denial, asked: &Asked<'_>) -> String {
     }
 }
 
-fn unavailable(outage: &Outage) -> Problem {
-    let later = "try again later, or allow more time with --timeout";
-    let network = "check the region's name, DNS, routes, the proxy and VPC endpoints; --timeout allows more time";
-    let (code, what, help) = match outage {
-        Outage::Throttled(_) => ("throttled", "throttled until the deadline", later),
-        Outage::Service(_) => ("service-failure", "AWS failed", later),
-        Outage::Timeout(_) => ("timeout", "timed out", network),
-        Outage::Connection(why) if why.starts_with(AGENT) => {
-            ("unreachable", "not reachable", "check that the agent runs, and its port (--agent=URL)")
+fn unavailable(Outage { kind, reason }: &Outage) -> Problem {
+    let help = match kind {
+        OutageKind::Throttled | OutageKind::Service => "try again later, or allow more time with --timeout",
+        OutageKind::Timeout | OutageKind::Connection => {
+            "check the region's name, DNS, routes, the proxy and VPC endpoints; --timeout allows more time"
         }
-        Outage::Connection(_) => ("unreachable", "not reachable", network),
-        Outage::MalformedResponse(_) => (
-            "malformed-response",
-            "the response is malformed, or not from AWS",
-            "check the endpoint, and for a proxy or captive portal in between",
-        ),
-        Outage::ClockSkew(_) => (
-            "clock-skew",
-            "the clock of this machine differs too much from that of AWS",
-            "set the clock of this machine",
-        ),
+        OutageKind::AgentConnection => "check that the agent runs, and its port (--agent=URL)",
+        OutageKind::MalformedResponse => "check the endpoint, and for a proxy or captive portal in between",
+        OutageKind::ClockSkew => "set the clock of this machine",
     };
-    let problem = match outage {
-        // One fault of AWS's has several codes.
-        Outage::Throttled(why) | Outage::Service(why) => {
-            Problem { detail: format!(": {why}"), ..Problem::temporary(what) }
-        }
-        Outage::Timeout(why) | Outage::Connection(why) | Outage::MalformedResponse(why) | Outage::ClockSkew(why) => {
-            said_by_aws(Status::Temporary, what, why)
-        }
-    };
-    problem.code(code).help(help)
+    let message = kind.message();
+    // One fault of AWS's has several codes.
+    if matches!(kind, OutageKind::Throttled | OutageKind::Service) {
+        return Problem { detail: format!(": {reason}"), ..Problem::temporary(message).help(help) };
+    }
+    with_reason(message, reason).help(help)
 }
 
-fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Problem {
+fn refused(refusal: &Refusal) -> Problem {
     match refusal {
-        Refusal::MarkedForDeletion => {
-            let help = "restore it (aws secretsmanager restore-secret), or name another";
-            asked.own(Problem::configuration("is marked for deletion").code("marked-for-deletion").help(help))
-        }
-        Refusal::NoValue => {
-            let problem = Problem::configuration("AWS returned no value").code("no-value");
-            asked.own(problem.help("store a value in it"))
-        }
+        Refusal::MarkedForDeletion => Problem::configuration("is marked for deletion")
+            .help("restore it (aws secretsmanager restore-secret), or name another"),
+        Refusal::NoValue => Problem::configuration("AWS returned no value").help("store a value in it"),
         Refusal::Certificate { why, help } => {
-            let problem = Problem::configuration(format!("the server's certificate is not trusted: {why}"));
-            asked.general(problem.code("certificate").help_if(*help))
+            Problem::configuration(format!("the server's certificate is not trusted: {why}")).help_if(*help)
         }
-        Refusal::TrustStore(why) => {
-            Problem::configuration(format!("root certificates cannot be read: {why}")).code("certificate")
-        }
+        Refusal::TrustStore(why) => Problem::configuration(format!("root certificates cannot be read: {why}")),
         Refusal::Proxy { proxy, has_password } => {
             let what = match has_password {
                 true => "rejects the user name and password in its URL",
                 false => "requires a user name and a password",
             };
             let help = "write them into HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT, special characters as %XX";
-            let problem = Problem::configuration(format!("the proxy {proxy} {what} (HTTP status 407)"));
-            problem.code("proxy").help(help)
+            Problem::configuration(format!("the proxy {proxy} {what} (HTTP status 407)")).help(help)
         }
-        Refusal::Agent(why) => {
-            let problem = Problem::configuration(format!("{AGENT} {why}")).code("agent");
-            asked.general(problem.help("run without --agent, or remove this setting"))
-        }
-        Refusal::Request(why) => asked.general(said_by_aws(Status::Configuration, "refused", why).code("refused")),
-        Refusal::Status(status) => {
-            asked.general(Problem::configuration(format!("refused: HTTP status {status}")).code("refused"))
-        }
+        Refusal::Agent(why) => Problem::configuration(format!("the Secrets Manager Agent {why}"))
+            .help("run without --agent, or remove this setting"),
+        Refusal::Request(why) => with_reason("refused", why),
+        Refusal::Status(status) => Problem::configuration(format!("refused: HTTP status {status}")),
     }
 }
 
-fn no_credentials(CredentialsError { what, tried, temporary, is_final: _ }: &CredentialsError) -> Problem {
-    let (missing, code) = match what {
-        Wanted::Credentials => ("no AWS credentials", "no-credentials"),
-        Wanted::Token => ("no token for the Secrets Manager Agent", "no-token"),
-    };
-    let text = if *temporary { format!("{missing}: a source did not answer") } else { missing.to_owned() };
-    // A source that is set, and fails, has its own reason.
-    let help = match (what, tried.last().map(|(source, _)| *source)) {
-        (Wanted::Credentials, Some(INSTANCE_METADATA)) => Some(
+fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, .. }: &CredentialsError) -> Problem {
+    let (missing, help) = match what {
+        Wanted::Credentials => (
+            "no AWS credentials",
             "choose a profile (AWS_PROFILE), log in (`aws sso login`), or give the task, the pod or the instance a role",
         ),
-        (Wanted::Token, Some(AGENT_TOKEN_FILE)) => {
-            Some("set AWS_TOKEN to the agent's token, or to file:// and the path of its file")
-        }
-        (Wanted::Credentials | Wanted::Token, _) => None,
+        Wanted::Token => (
+            "no token for the Secrets Manager Agent",
+            "set AWS_TOKEN to the agent's token, or to file:// and the path of its file",
+        ),
     };
-    let status = if *temporary { Status::Temporary } else { Status::Denied };
+    let text = if *temporary { format!("{missing}: a source did not answer") } else { missing.to_owned() };
     let notes = tried.iter().map(|(source, why)| format!("{source}: {why}")).collect();
-    Problem { notes, ..Problem::new(status, text).code(code).help_if(help) }
+    // A source that is set, and fails, has its own reason.
+    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then_some(help)) }
 }

@@ -5,14 +5,13 @@ mod description;
 mod document;
 mod fetch_error;
 mod fetch_problem;
+mod outage;
 
 pub use asked::Asked;
 pub use description::{Caller, DescribedSecret, Description, Replica, Rotation};
 pub use document::{CachedAnswer, Document, PassedOver};
-pub use fetch_error::{
-    AGENT, AGENT_TOKEN_FILE, ATTEMPTS, CredentialsError, Denial, FetchError, FetchFailure, INSTANCE_METADATA, Missing,
-    Outage, REQUEST_ID, Refusal, Wanted,
-};
+pub use fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted};
+pub use outage::{Outage, OutageKind, Reason};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -71,14 +71,13 @@ impl Reference {
 
     /// Checks what is found: a path, or the version that the reference or its alias names.
     fn checked(&self, found: SecretRef) -> Result<SecretRef, ReferenceError> {
-        let error = |why| ReferenceError::new(why, format!("the reference {why}"));
-        found.check_path().map_err(error)?;
+        found.check_path().map_err(ReferenceError::of_reference)?;
         let Locator { store, version, .. } = &found.locator;
         // AWSCURRENT that was not written is the newest version of a parameter.
         if self.version.is_none() && *version == Version::Current {
             return Ok(found);
         }
-        version.check(*store).map_err(error)?;
+        version.check(*store).map_err(ReferenceError::of_reference)?;
         Ok(found)
     }
 }
@@ -102,9 +101,12 @@ impl fmt::Display for Reference {
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
     let expanded = expand(text, inherited)?;
     let (store, id) = SecretId::parse(&expanded).map_err(|error| {
+        if expanded == text {
+            return error;
+        }
         // The text of the error would quote the variable.
-        let text_of_value = || format!("with its variables expanded, the reference {}", error.kind);
-        if expanded == text { error } else { ReferenceError::new(error.kind, text_of_value()) }
+        let text = format!("with its variables expanded, the reference {}", error.defect);
+        ReferenceError { text, help: None, ..error }
     })?;
     Ok(Locator { store, region: id.region(), id, role: None, version: Version::Current })
 }

@@ -1,6 +1,6 @@
 //! Placeholders in SECRET, `${NAME}` and `${NAME:-default}`, which stand for inherited variables.
 
-use super::secret_id::{NOT_EXPANDED, ReferenceError};
+use super::secret_id::ReferenceError;
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
 
@@ -82,13 +82,13 @@ impl<'a> Placeholder<'a> {
             (None, None) => {
                 let name = self.name;
                 let text = format!("the variable {name} is not set; set it, or write ${{{name}:-default}}");
-                Err(ReferenceError::new(NOT_EXPANDED, text))
+                Err(ReferenceError::of_variable(text))
             }
         }
     }
 
     /// The error of a value, which `defect` does not quote.
     fn error(&self, defect: &str) -> ReferenceError {
-        ReferenceError::new(NOT_EXPANDED, format!("the value of the variable {} {defect}", self.name))
+        ReferenceError::of_variable(format!("the value of the variable {} {defect}", self.name))
     }
 }

@@ -18,24 +18,30 @@ pub struct ReferenceError {
     /// The message. It quotes neither a text that may be a password in the place of a reference, nor the value of a variable.
     pub text: String,
     /// The defect as a predicate that quotes nothing.
-    pub kind: &'static str,
+    pub defect: &'static str,
+    /// True if the text quotes more of the reference than one character or the name of a variable.
+    pub is_quoting: bool,
     pub help: Option<&'static str>,
 }
 
-/// The kind of an error that names a variable, and quotes no other text.
-pub const NOT_EXPANDED: &str = "has a variable that cannot be expanded";
-
-/// The kind of an error that quotes one character.
-const CHARACTER: &str = "has a character that no secret's name has";
-
 impl ReferenceError {
-    pub fn new(kind: &'static str, text: impl Into<String>) -> Self {
-        Self { text: text.into(), kind, help: None }
+    pub fn new(defect: &'static str, text: impl Into<String>) -> Self {
+        Self { text: text.into(), defect, is_quoting: true, help: None }
     }
 
     /// Quotes the text that has the defect.
-    pub fn of(written: &str, kind: &'static str) -> Self {
-        Self::new(kind, format!("{written:?} {kind}"))
+    pub fn of(written: &str, defect: &'static str) -> Self {
+        Self::new(defect, format!("{written:?} {defect}"))
+    }
+
+    /// Quotes nothing.
+    pub fn of_reference(defect: &'static str) -> Self {
+        Self::new(defect, format!("the reference {defect}"))
+    }
+
+    /// A variable that cannot be expanded, which the text names.
+    pub fn of_variable(text: String) -> Self {
+        Self { is_quoting: false, ..Self::new("has a variable that cannot be expanded", text) }
     }
 
     /// A character that AWS allows in no name.
@@ -47,16 +53,13 @@ impl ReferenceError {
             '#' => "a key follows a colon, as in prod/db:host",
             _ => "a literal is no reference; in a declaration write NAME: { value: … }",
         };
-        Self { help: Some(help), ..Self::new(CHARACTER, text) }
+        let error = Self::new("has a character that no secret's name has", text);
+        Self { is_quoting: false, help: Some(help), ..error }
     }
 
     /// Returns the message without any part of the reference, for the command line: it may be a password there.
     pub fn hidden(&self) -> String {
-        if [NOT_EXPANDED, CHARACTER].contains(&self.kind) {
-            self.text.clone()
-        } else {
-            format!("the reference {}", self.kind)
-        }
+        if self.is_quoting { format!("the reference {}", self.defect) } else { self.text.clone() }
     }
 
     pub fn of_short_arn(arn: &str) -> Self {
@@ -71,8 +74,8 @@ impl ReferenceError {
         while right.contains("//") {
             right = right.replace("//", "/");
         }
-        let kind = "has two slashes in a row, which no parameter's name or path has";
-        Self::new(kind, format!("{id:?} {kind}; write {right}"))
+        let defect = "has two slashes in a row, which no parameter's name or path has";
+        Self::new(defect, format!("{id:?} {defect}; write {right}"))
     }
 }
 

@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::exec::Program;
-use crate::model::answer::{Asked, Caller, DescribedSecret, Description, Replica};
+use crate::model::answer::{Caller, DescribedSecret, Description, Replica};
 use crate::model::command_line::CommandLine;
 use crate::model::problem::{Problem, Status};
-use crate::report::line::age;
+use crate::report::record::age;
 
 /// All that `check` has found. A change of a name or of a meaning needs another number of the format.
 #[derive(Debug, Default, Serialize)]
@@ -94,7 +94,7 @@ pub struct Row {
     pub file: Option<Value>,
     pub credential: Option<Value>,
     pub origin: String,
-    pub kind: &'static str,
+    pub kind: RowKind,
     /// The reference as written; `None` for a template and a literal.
     pub reference: Option<String>,
     pub status: &'static str,
@@ -104,6 +104,18 @@ pub struct Row {
     /// The line in its file, by which the rows of a layer are sorted.
     #[serde(skip)]
     pub line: usize,
+}
+
+/// The form of an entry, or of a variable of `env-from`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowKind {
+    Reference,
+    Template,
+    Literal,
+    EnvFrom,
+    /// A variable of this process that holds references.
+    Inherited,
 }
 
 /// A secret or parameter that a value is made of.
@@ -157,7 +169,7 @@ impl SecretRow {
         let (status, error) = match description {
             Ok(_) => ("ok", None),
             Err(_) if secret.is_denied() => ("not-permitted", None),
-            Err(error) => ("unknown", Some(error.problem(&Asked::default()).code)),
+            Err(error) => ("unknown", Some(error.code())),
         };
         let role = role.as_ref().map(|role| role.arn.to_string());
         let (id, region) = (id.to_string(), region.to_string());

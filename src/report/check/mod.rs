@@ -12,15 +12,15 @@ pub use overrides::{override_notes, override_object, overrides};
 pub use row::{Values, rows};
 pub use table::text;
 
-use crate::model::answer::{DescribedSecret, FetchError};
+use crate::model::answer::DescribedSecret;
 use crate::model::entry::Subject;
 use crate::model::plan::Plan;
 use crate::model::suggest;
-use crate::report::line::Line;
+use crate::report::record::Record;
 
 /// Returns a warning for each reference whose secret is similar to an alias and is none. Only a request tells that no secret has such a
 /// name.
-pub fn alias_warnings(plan: &Plan) -> Vec<Line> {
+pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
     let aliases = || plan.aliases().names();
     let warning = |(_, subject, _)| {
         let subject: &Subject = subject;
@@ -28,7 +28,7 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Line> {
         let nearest = suggest::nearest(name, aliases().filter(|alias| *alias != name))?;
         let is_alias = aliases().any(|alias| alias == name);
         (!is_alias).then(|| {
-            Line::warning(format!(
+            Record::warning(format!(
                 "{subject}: {name} is no alias, so it names a secret; did you mean the alias {nearest}?"
             ))
         })
@@ -37,14 +37,19 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Line> {
 }
 
 /// Returns a warning for each failed request, and a remedy for all denials together: a launch may read such a secret.
-pub fn description_warnings(secrets: &[DescribedSecret]) -> Vec<Line> {
-    let failed = secrets.iter().filter(|secret| !secret.is_denied());
-    let failed = failed.filter_map(|secret| Some((secret, secret.description.as_ref().err()?)));
-    let warning = |(DescribedSecret { id, region, .. }, error): (&DescribedSecret, &FetchError)| {
-        Line::warning(format!("secret {id}, region {region}: DescribeSecret: {}", error.text()))
-    };
-    let is_denied = secrets.iter().any(DescribedSecret::is_denied);
-    let remedy = "for \"not-permitted\" allow this identity to perform secretsmanager:DescribeSecret; \
-                  secrets-exec policy --describe prints the policy";
-    failed.map(warning).chain(is_denied.then(|| Line::help(remedy))).collect()
+pub fn description_warnings(secrets: &[DescribedSecret]) -> Vec<Record> {
+    let mut records = Vec::new();
+    for secret in secrets.iter().filter(|secret| !secret.is_denied()) {
+        if let DescribedSecret { id, region, description: Err(error), .. } = secret {
+            let why = error.text();
+            records.push(Record::warning(format!("secret {id}, region {region}: DescribeSecret: {why}")));
+        }
+    }
+    if secrets.iter().any(DescribedSecret::is_denied) {
+        records.push(Record::help(
+            "for \"not-permitted\" allow this identity to perform secretsmanager:DescribeSecret; \
+             secrets-exec policy --describe prints the policy",
+        ));
+    }
+    records
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::model::entry::Subject;
 use crate::model::plan::{OverriddenBy, Override, Plan};
 use crate::model::resolved::Resolved;
-use crate::report::line::Line;
+use crate::report::record::Record;
 
 /// Returns the entries without effect, the latest layer first, and then those that the keys of secrets decide.
 pub fn overrides<'a>(plan: &'a Plan, resolved: &'a Resolved) -> Vec<&'a Override> {
@@ -28,10 +28,10 @@ fn subject_object(subject: &Subject) -> Value {
 }
 
 /// The lines of `--verbose`.
-pub fn override_notes(overrides: &[&Override]) -> Vec<Line> {
+pub fn override_notes(overrides: &[&Override]) -> Vec<Record> {
     let mut notes = Vec::new();
     for Override { subject, by, .. } in overrides {
-        notes.push(Line::note(match by {
+        notes.push(Record::note(match by {
             OverriddenBy::Entry(other) => format!("{subject}: overridden by {other}"),
             OverriddenBy::Kept(name) => format!("{subject}: not read, since {name} is already set (--keep-existing)"),
             OverriddenBy::Others => format!("{subject}: overridden by other entries"),

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use super::findings::{CacheState, Row, Source, date, seconds_since};
-use crate::model::answer::{Answer, Asked, Fetched};
+use super::findings::{CacheState, Row, RowKind, Source, date, seconds_since};
+use crate::model::answer::{Answer, Fetched};
 use crate::model::entry::{CredentialTarget, FileTarget, Origin, Place, Subject, SubjectKind, Target, Written};
 use crate::model::env_name::is_name;
 use crate::model::plan::{Binding, EntryId, EnvFrom, OverriddenBy, Override, Plan};
@@ -42,14 +42,13 @@ pub fn rows(values: &Values<'_>) -> Vec<Row> {
     rows
 }
 
-/// The form of an entry, or of a variable of `env-from`.
-fn kind(subject: &Subject) -> &'static str {
+fn kind(subject: &Subject) -> RowKind {
     match (&subject.written, subject.kind, &subject.origin) {
-        (_, SubjectKind::EnvFrom, _) => "env-from",
-        (Some(Written::Reference(_)), ..) => "reference",
-        (Some(Written::Template), ..) => "template",
-        (None, _, Origin::Inherited) => "inherited",
-        (None, _, Origin::Argument(_) | Origin::File { .. }) => "literal",
+        (_, SubjectKind::EnvFrom, _) => RowKind::EnvFrom,
+        (Some(Written::Reference(_)), ..) => RowKind::Reference,
+        (Some(Written::Template), ..) => RowKind::Template,
+        (None, _, Origin::Inherited) => RowKind::Inherited,
+        (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
     }
 }
 
@@ -93,7 +92,7 @@ impl Values<'_> {
         }
         let references = value_source.references();
         let status = match self.resolved.entries.iter().find(|resolved| resolved.entry == *id) {
-            Some(ResolvedEntry { read_from, .. }) if read_from.is_empty() && !references.is_empty() => "default",
+            Some(ResolvedEntry { is_default: true, .. }) => "default",
             Some(_) => "ok",
             None if is_omitted => "unset",
             None => self.unread(),
@@ -189,7 +188,7 @@ impl Values<'_> {
             regions_passed_over: passed_over.map(|passed| passed.region.to_string()).collect(),
             cached: cached.map(|(age, used)| CacheState { age_seconds: age.as_secs(), used }),
             status: answer.map_or(self.unread(), |answer| if answer.is_ok() { "ok" } else { "failed" }),
-            error: failure.map(|failure| failure.error.problem(&Asked::default()).code),
+            error: failure.map(|failure| failure.error.code()),
         }
     }
 }

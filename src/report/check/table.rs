@@ -1,8 +1,8 @@
 //! The tables for people, with aligned columns. A long cell is neither wrapped nor cut.
 
-use super::findings::{CheckedCaller, CheckedCommand, Findings, Row, Source};
+use super::findings::{CheckedCaller, CheckedCommand, Findings, Row, RowKind, Source};
 use crate::model::quoting::escaped;
-use crate::report::line::age;
+use crate::report::record::age;
 
 /// Characters of a version id in the table; 8 tell the versions of a secret apart.
 const ID_LENGTH: usize = 8;
@@ -50,14 +50,17 @@ fn layout(headings: &[&str], rows: Vec<Vec<String>>) -> String {
 /// Returns the row of an entry and, for one that is made of several secrets, a row for each.
 fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     let only = match row.sources.as_slice() {
-        [only] if row.kind != "template" => Some(only),
+        [only] if row.kind != RowKind::Template => Some(only),
         _ => None,
     };
-    let reference = match (&row.reference, only) {
-        (Some(reference), _) => reference.clone(),
-        (None, Some(only)) => only.reference(),
-        (None, None) if row.kind == "inherited" => format!("{} references", row.sources.len()),
-        (None, None) => row.kind.to_owned(),
+    let reference = match (&row.reference, only, row.kind) {
+        (Some(reference), ..) => reference.clone(),
+        (None, Some(only), _) => only.reference(),
+        (None, None, RowKind::Reference) => "reference".to_owned(),
+        (None, None, RowKind::Template) => "template".to_owned(),
+        (None, None, RowKind::Literal) => "literal".to_owned(),
+        (None, None, RowKind::EnvFrom) => "env-from".to_owned(),
+        (None, None, RowKind::Inherited) => format!("{} references", row.sources.len()),
     };
     let cells = |reference: String, source: Option<&Source>, state: &str| {
         // Each line is complete without the line above it, so that grep finds it.

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::line::{Label, Line, Rendered};
+use super::record::{Label, Record, Rendered};
 use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
@@ -42,23 +42,19 @@ pub fn choose_colours(inherited: &Inherited) {
     let _ = WANTS_COLOURS.set(!is_dumb && inherited.filled("NO_COLOR").is_none());
 }
 
-/// Prints lines about supervision: with `--quiet` errors alone, and details only with `--verbose` or as JSON.
-pub fn print_notices(lines: impl IntoIterator<Item = Line>, options: &Options) {
-    print_lines(shown(lines, options));
+/// Prints records about supervision: with `--quiet` errors alone, and details only with `--verbose` or as JSON.
+pub fn print_notices(records: impl IntoIterator<Item = Record>, options: &Options) {
+    print_records(shown(records, options));
 }
 
-/// Returns the lines that [`print_notices`] prints.
-pub fn shown(lines: impl IntoIterator<Item = Line>, options: &Options) -> impl Iterator<Item = Line> {
+/// Returns the records that [`print_notices`] prints.
+pub fn shown(records: impl IntoIterator<Item = Record>, options: &Options) -> impl Iterator<Item = Record> {
     let has_details = options.verbose || is_json();
     let is_quiet = options.quiet;
-    lines.into_iter().filter(move |line| is_shown(line, has_details, is_quiet))
-}
-
-fn is_shown(line: &Line, has_details: bool, is_quiet: bool) -> bool {
-    match line.label {
+    records.into_iter().filter(move |record| match record.label {
         Label::Error => true,
-        Label::Warning | Label::Note | Label::Help => !is_quiet && (has_details || !line.is_detail),
-    }
+        Label::Warning | Label::Note | Label::Help => !is_quiet && (has_details || !record.is_detail),
+    })
 }
 
 /// Sets the format of all lines from here on.
@@ -70,71 +66,79 @@ fn is_json() -> bool {
     IS_JSON.load(Ordering::Relaxed)
 }
 
-/// Prints lines on standard error, each after `secrets-exec: ` and its label, or as JSON. A failing write is ignored.
+/// Prints records on standard error, each line after `secrets-exec: ` and its label, or as JSON. A failing write is ignored.
 ///
 /// On a terminal the label is coloured. The progress line is erased.
-pub fn print_lines<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
-    replace_progress(&text(lines), false);
+pub fn print_records(records: impl IntoIterator<Item = Record>) {
+    replace_progress(&text(records), false);
 }
 
-/// Prints lines during which a termination signal ends this process by itself, on the main thread: a stalled reader must not delay that.
+/// Prints records during which a termination signal ends this process by itself, on the main thread: a stalled reader must not delay that.
 /// The connection of a credential is refused before any end, so with one the signals stay held.
-pub fn print_interruptibly<L: Into<Line>>(lines: impl IntoIterator<Item = L>) {
-    let mut lines = lines.into_iter().peekable();
-    match (lines.peek(), connection::descriptor()) {
+pub fn print_interruptibly(records: impl IntoIterator<Item = Record>) {
+    let mut records = records.into_iter().peekable();
+    match (records.peek(), connection::descriptor()) {
         (None, _) => {}
-        (Some(_), Some(_)) => print_lines(lines),
+        (Some(_), Some(_)) => print_records(records),
         (Some(_), None) => {
             signals::release();
-            print_lines(lines);
+            print_records(records);
             signals::hold();
         }
     }
 }
 
-/// Prints the report that ends this process, and returns the exit status, which its lines have in JSON. A reader that stalls keeps no signal from ending the
-/// process first, when it would be too late to refuse a connection.
-pub fn print_rendered(Rendered { lines, exit_status }: Rendered) -> u8 {
+/// Prints the report that ends this process, and returns the exit status, which its records have in JSON.
+///
+/// A connection is refused first, since a signal may end the process while the reader of standard error stalls.
+pub fn print_rendered(rendered: Rendered) -> u8 {
     connection::refuse();
     signals::release();
-    print_lines(lines.into_iter().map(|line| line.with("status", exit_status)));
+    let exit_status = rendered.exit_status;
+    print_records(rendered.records().map(|record| record.with("status", exit_status)));
     exit_status
 }
 
-/// Prints a line unless its reader is stalled, which must not delay the end of this process.
-pub fn print_without_blocking(line: Line) {
+/// Prints a record unless its reader is stalled, which must not delay the end of this process.
+pub fn print_without_blocking(record: Record) {
     if is_writable(io::stderr().as_fd()) {
-        print_lines([line]);
+        print_records([record]);
     }
 }
 
-/// Returns the text of lines as they are printed.
-pub fn text<L: Into<Line>>(lines: impl IntoIterator<Item = L>) -> String {
-    let lines = lines.into_iter().map(Into::into);
+/// Returns the text of records as they are printed.
+pub fn text(records: impl IntoIterator<Item = Record>) -> String {
     if is_json() {
-        return json::text(lines.collect(), SystemTime::now());
+        return objects(records).into_iter().map(|object| format!("{}\n", Value::Object(object))).collect();
     }
-    let is_coloured = is_coloured();
-    let lines: Vec<Line> = lines.collect();
-    let is_help = |line: &&Line| line.label == Label::Help;
-    // Of advice that follows itself, the last is enough.
-    let is_repeated = |at: usize, line: &Line| {
-        is_help(&line) && lines.iter().skip(at + 1).find(is_help).is_some_and(|next| next.text == line.text)
-    };
-    let told = lines.iter().enumerate().filter(|(at, line)| !is_repeated(*at, line));
-    told.map(|(_, line)| layout(line, is_coloured) + "\n").collect()
+    layout(&Vec::from_iter(records), is_coloured())
 }
 
-/// Returns lines as `--log-format json` prints them.
-pub fn objects(lines: Vec<Line>) -> Vec<Map<String, Value>> {
-    json::objects(lines, SystemTime::now())
+/// Returns records as `--log-format json` prints them.
+pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Value>> {
+    let now = SystemTime::now();
+    records.into_iter().map(|record| json::object(record, now)).collect()
+}
+
+/// Returns a line for each message, entry, note and remedy. A remedy that the next record with remedies repeats is left to that record.
+fn layout(records: &[Record], is_coloured: bool) -> String {
+    let mut lines: Vec<(Label, String)> = Vec::new();
+    for (at, record) in records.iter().enumerate() {
+        let following = records.iter().skip(at + 1).find_map(|record| record.help.first());
+        lines.push((record.label, record.message.clone()));
+        lines.extend(record.entries.iter().map(|entry| (record.label, format!("  {entry}"))));
+        lines.extend(record.notes.iter().map(|note| (Label::Note, note.clone())));
+        lines
+            .extend(record.help.iter().filter(|help| Some(*help) != following).map(|help| (Label::Help, help.clone())));
+    }
+    lines.iter().map(|(label, text)| line(*label, text, is_coloured) + "\n").collect()
 }
 
 /// Shows a line of ASCII on the terminal until anything else is printed; none beside JSON, nor where it could not be erased.
 pub fn show_progress(text: &str) {
     if is_watched() && !is_json() && !IS_DUMB.load(Ordering::Relaxed) && may_write(io::stderr()) {
         let room = PROGRESS_LENGTH - prefix(Label::Note, false).len();
-        replace_progress(&layout(&Line::note(format!("{text:.room$}")), is_coloured()), true);
+        replace_progress(&line(Label::Note, &format!("{text:.room$}"), is_coloured()), true);
     }
 }
 
@@ -171,22 +175,12 @@ fn is_coloured() -> bool {
 /// Returns `secrets-exec: ` and the label, with a blank after it.
 fn prefix(label: Label, is_coloured: bool) -> String {
     let name = label.name();
-    if is_coloured { format!("{PREFIX}\x1b[1;{}m{name}:\x1b[0m ", colour(label)) } else { format!("{PREFIX}{name}: ") }
+    if is_coloured { format!("{PREFIX}\x1b[1;{}m{name}:\x1b[0m ", label as u8) } else { format!("{PREFIX}{name}: ") }
 }
 
-/// Returns the line with its prefix, without a line feed.
-fn layout(line: &Line, is_coloured: bool) -> String {
-    prefix(line.label, is_coloured) + &escaped(&line.text)
-}
-
-/// The number of the colour in SGR (ECMA-48).
-fn colour(label: Label) -> u8 {
-    match label {
-        Label::Error => 31,
-        Label::Warning => 33,
-        Label::Note => 32,
-        Label::Help => 36,
-    }
+/// Returns a line with its prefix, without a line feed.
+fn line(label: Label, text: &str, is_coloured: bool) -> String {
+    prefix(label, is_coloured) + &escaped(text)
 }
 
 /// True if standard error is a terminal.
@@ -230,13 +224,15 @@ fn write_whole(text: impl AsRef<[u8]>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::options::TypedOptions;
 
     #[test]
     fn a_detail_is_shown_with_verbose_and_quiet_leaves_errors() {
-        let lines = [Line::error("one"), Line::warning("two"), Line::note("three"), Line::note("four").detail()];
-        let shown = |has_details, is_quiet| {
-            let shown = lines.iter().filter(|line| is_shown(line, has_details, is_quiet));
-            shown.map(|line| line.text.as_str()).collect::<Vec<_>>()
+        let records =
+            [Record::error("one"), Record::warning("two"), Record::note("three"), Record::note("four").detail()];
+        let shown = |verbose, quiet| {
+            let options = Options { verbose, quiet, ..TypedOptions::default().resolve(&Inherited::default()).0 };
+            shown(records.clone(), &options).map(|record| record.message).collect::<Vec<_>>()
         };
         assert_eq!(shown(false, false), ["one", "two", "three"]);
         assert_eq!(shown(true, false), ["one", "two", "three", "four"]);
@@ -244,7 +240,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_label_is_coloured() {
-        assert_eq!(layout(&Line::error("one"), true), "secrets-exec: \x1b[1;31merror:\x1b[0m one");
+    fn a_record_has_a_line_for_each_part_and_a_remedy_that_is_repeated_is_printed_once() {
+        let one =
+            Record { entries: vec!["A (--env)".to_owned()], notes: vec!["tried".to_owned()], ..Record::error("one") };
+        let records = [one.with_help("mend it"), Record::error("two").with_help("mend it")];
+        let text = layout(&records, false).replace("secrets-exec: ", "");
+        assert_eq!(text, "error: one\nerror:   A (--env)\nnote: tried\nerror: two\nhelp: mend it\n");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::support::aws::Aws;
 use crate::support::aws::fault;
-use crate::support::aws::secret::Secret;
+use crate::support::aws::secret::{PREVIOUS_ID, Secret};
 use crate::support::outcome::Outcome;
 use crate::support::pty::terminal;
 use crate::support::sandbox::{CANARY, Sandbox};
@@ -99,6 +99,11 @@ fn verbose_lines_are_notes_and_a_local_file_is_a_warning() {
     let lines = lines(run.launched());
     assert!(lines[0].starts_with("warning: secrets are read from local.json"), "{run}");
     assert!(lines[1].starts_with("note: A (--env, x:k): secret x"), "{run}");
+    let mut unlabelled = Secret::text("new-4c7a1e").previous(Secret::text("older-4c7a1e"));
+    unlabelled.versions[1].stages.clear();
+    let aws = Aws::start().secret("x", unlabelled);
+    let run = Sandbox::new().aws(&aws).resolve(&format!("A=x:::{PREVIOUS_ID}")).arg("-v").run();
+    run.launched().says([&*format!("secret x, version {PREVIOUS_ID}, region us-east-1")]);
 }
 
 #[test]

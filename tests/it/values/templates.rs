@@ -252,8 +252,12 @@ fn a_template_may_be_a_file() {
 
 #[test]
 fn verbose_tells_of_which_secrets_it_is_composed() {
-    let declaration =
-        "secrets: { db: prod/db, sel: prod/sel }\nenv: { COMPOSED: { template: \"{{ db.host }}{{ sel.who }}\" } }\n";
+    let declaration = "secrets: { db: prod/db, sel: prod/sel }\nenv:\n  \
+                       COMPOSED: { template: \"{{ db.host }}{{ sel.who }}\" }\n  \
+                       PLAIN: { template: \"{{ env.HOME }}/x\" }\n  \
+                       ABSENT: { template: \"{{ db.nope }}\", default: none }\n";
     let run = declared(&served(), declaration).arg("-v").run();
     run.launched().says(["COMPOSED", "prod/db", "prod/sel", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
+    run.says(["PLAIN (secrets-exec.yaml:4, template): names no secret"]);
+    run.says(["ABSENT (secrets-exec.yaml:5, template): absent, so its default is set"]);
 }

@@ -9,9 +9,9 @@ use super::imds::instance;
 use super::profile::profile_credentials;
 use super::provider::{ErrorKind, ProviderError, SearchContext};
 use super::sources::{container, environment, web_identity};
-use crate::backend::aws::config::WebIdentity;
+use crate::backend::aws::config::{Settings, WebIdentity};
 use crate::backend::aws::protocol::{ProviderName, defect};
-use crate::model::answer::{CredentialsError, FetchError, INSTANCE_METADATA, Wanted};
+use crate::model::answer::{CredentialsError, FetchError, Wanted};
 use crate::model::reference::Region;
 use crate::time::deadline::Deadline;
 use crate::time::retry::RetryBudget;
@@ -29,8 +29,8 @@ pub async fn find_credentials(
     budget: &RetryBudget,
     deadline: &Deadline,
 ) -> Result<Credentials, FetchError> {
-    let (what, tried) = (Wanted::Credentials, Vec::new());
-    let mut last = CredentialsError { what, tried, temporary: true, is_final: false };
+    let what = Wanted::Credentials;
+    let mut last = CredentialsError { what, tried: Vec::new(), has_tried_all: false, temporary: true, is_final: false };
     for (attempts, region) in (1..).zip(regions.iter().cycle()) {
         // In the first round the time is shared, so that a region that does not answer leaves time for the next.
         let untried = (regions.len() + 1).saturating_sub(attempts).max(1);
@@ -51,7 +51,9 @@ pub async fn find_credentials(
         // Keep the earlier, more specific error.
         if kind != ErrorKind::OutOfTime || last.tried.is_empty() {
             let temporary = is_repeated || kind == ErrorKind::Unanswered;
-            last = CredentialsError { tried, temporary, is_final: kind == ErrorKind::Misconfigured, ..last };
+            let has_tried_all = tried.len() == providers(context.settings).len();
+            let is_final = kind == ErrorKind::Misconfigured;
+            last = CredentialsError { what, tried, has_tried_all, temporary, is_final };
         }
         // AWS_MAX_ATTEMPTS counts the attempts in each region.
         let rounds = u32::try_from(attempts / regions.len()).unwrap_or(u32::MAX);
@@ -66,13 +68,18 @@ pub async fn find_credentials(
 type Provider = for<'a> fn(&'a SearchContext<'a>) -> LocalBoxFuture<'a, Result<Credentials, ProviderError>>;
 
 /// The providers in AWS's order.
-const PROVIDERS: [(&str, Provider); 5] = [
+static PROVIDERS: [(&str, Provider); 5] = [
     ("environment", |context| ready(environment(&context.settings.variable_keys)).boxed_local()),
     ("profile", |context| profile_credentials(context).boxed_local()),
     ("web identity", |context| web_identity_of_variables(context).boxed_local()),
     ("container", |context| container(context).boxed_local()),
-    (INSTANCE_METADATA, |context| instance(context).boxed_local()),
+    ("instance metadata", |context| instance(context).boxed_local()),
 ];
+
+/// Returns the providers that are asked: the profile of the option precedes credentials in variables.
+fn providers(settings: &Settings) -> &'static [(&'static str, Provider)] {
+    if settings.profile.is_some() { &PROVIDERS[1..] } else { &PROVIDERS }
+}
 
 /// Asks the providers in turn. The error has the reason of each, and the kind of the last one that was configured.
 async fn search(
@@ -80,9 +87,7 @@ async fn search(
     budget: &RetryBudget,
 ) -> Result<(&'static str, Credentials), (Vec<(&'static str, String)>, ErrorKind)> {
     let (mut tried, mut last) = (Vec::new(), ErrorKind::NotConfigured);
-    // The profile of the option precedes credentials in variables.
-    let first = usize::from(context.settings.profile.is_some());
-    for (provider, ask) in PROVIDERS.into_iter().skip(first) {
+    for (provider, ask) in providers(context.settings).iter().copied() {
         let ProviderError { kind, why } = match budget.within(ask(context)).await {
             Some(Ok(credentials)) => match defect(&credentials) {
                 None => return Ok((provider, credentials)),

@@ -13,7 +13,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use super::provider::{ErrorKind, ProviderError, SearchContext};
 use crate::backend::aws::config::MetadataSettings;
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
-use crate::model::answer::{FetchError, Outage};
+use crate::model::answer::{FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
 use crate::net::errors::{ImdsUnavailable, find_source, is_timeout};
 use crate::time::retry::{Retry, RetryBudget, retry};
@@ -69,9 +69,7 @@ pub async fn instance_region(
     let client = client(settings, config);
     let found = retry(budget, async || read_region(client.get("/latest/meta-data/placement/region").await)).await;
     found.map_err(|error| match error {
-        FetchError::Unavailable(outage) => {
-            FetchError::Unavailable(outage.map_text(|why| format!("the region from the instance metadata: {why}")))
-        }
+        FetchError::Unavailable(outage) => FetchError::Unavailable(outage.of("the region from the instance metadata")),
         error => error,
     })
 }
@@ -79,7 +77,7 @@ pub async fn instance_region(
 fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Retry> {
     let error = match answer {
         Ok(text) => {
-            let malformed = || Outage::MalformedResponse("a response that is not a region".to_owned());
+            let malformed = || Outage::new(OutageKind::MalformedResponse, "a response that is not a region");
             return Region::parse(text.as_ref().trim()).map_err(|_| malformed().into());
         }
         Err(error) => error,
@@ -87,12 +85,14 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Ret
     // Off EC2, IMDS never answers: do not retry a timeout, nor without a network.
     let is_silent = is_timeout(&error);
     if is_silent || is_unreachable(&error) {
-        let outage = if is_silent { Outage::Timeout } else { Outage::Connection };
-        return Err(Retry::Permanent(FetchError::Unavailable(outage(error_text(&error)))));
+        let kind = if is_silent { OutageKind::Timeout } else { OutageKind::Connection };
+        return Err(Retry::Permanent(FetchError::Unavailable(Outage::new(kind, error_text(&error)))));
     }
     Err(match classify_sdk_error(&error) {
-        transient @ Retry::Transient(Outage::Service(_) | Outage::Throttled(_) | Outage::MalformedResponse(_), _) => {
-            transient
+        Retry::Transient(outage, retry_after)
+            if matches!(outage.kind, OutageKind::Service | OutageKind::Throttled | OutageKind::MalformedResponse) =>
+        {
+            Retry::Transient(outage, retry_after)
         }
         Retry::Transient(..) | Retry::Permanent(_) => Retry::Permanent(FetchError::NoRegion { is_final: false }),
     })

@@ -69,6 +69,7 @@ fn ask(question: &str) -> io::Result<Option<String>> {
 }
 
 fn no_credentials(why: String) -> FetchError {
-    let tried = vec![("profile", why)];
-    FetchError::NoCredentials(CredentialsError { what: Wanted::Credentials, tried, temporary: false, is_final: true })
+    let (what, tried) = (Wanted::Credentials, vec![("profile", why)]);
+    let (has_tried_all, temporary, is_final) = (false, false, true);
+    FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final })
 }

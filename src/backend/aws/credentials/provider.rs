@@ -70,11 +70,13 @@ impl ProviderError {
     /// The failure of a request, whose subject is the beginning of the text.
     pub fn of_request(subject: &str, retry: &Retry) -> Self {
         let why = match retry {
-            Retry::Transient(outage, _) | Retry::Permanent(FetchError::Unavailable(outage)) => outage.text(),
-            Retry::Permanent(FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message))) => {
-                message
+            Retry::Transient(outage, _) | Retry::Permanent(FetchError::Unavailable(outage)) => {
+                outage.reason.to_string()
             }
-            Retry::Permanent(_) => "refused",
+            Retry::Permanent(FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message))) => {
+                message.to_string()
+            }
+            Retry::Permanent(_) => "refused".to_owned(),
         };
         let identity = match retry {
             Retry::Permanent(FetchError::Denied { identity: Some(identity), .. }) => {
@@ -126,7 +128,7 @@ impl ErrorKind {
         }
         match classify_sdk_error(error) {
             // A response that is none of the metadata service's may be that of what is before it.
-            Retry::Permanent(FetchError::Refused(Refusal::Request(text))) if !is_metadata_forbidden(&text) => {
+            Retry::Permanent(FetchError::Refused(Refusal::Request(why))) if !is_metadata_forbidden(&why.text) => {
                 Self::Outage
             }
             retry => Self::of(&retry),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::response::{Parameter, base_name};
 use crate::backend::aws::protocol::{Client, call, classify, read_object};
-use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
+use crate::model::answer::{Document, FetchError, Missing, Outage, OutageKind, Refusal};
 use crate::model::reference::{Locator, SecretId};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
@@ -43,7 +43,7 @@ pub async fn get_below(client: &Client, request: &Locator, budget: &RetryBudget)
         }
         if read.0 > MOST.0 || read.1 > MOST.1 {
             let why = "more than 10,000 parameters or 64 MiB are below the path: name a longer one";
-            return Err(FetchError::Refused(Refusal::Request(why.to_owned())));
+            return Err(FetchError::Refused(Refusal::Request(why.into())));
         }
         match next_token {
             None => break,
@@ -93,7 +93,7 @@ async fn get_page(
 }
 
 fn malformed(why: &str) -> Outage {
-    Outage::MalformedResponse(why.to_owned())
+    Outage::new(OutageKind::MalformedResponse, why)
 }
 
 /// The path with a slash at both ends. AWS authorizes it as it is written, and most policies name `parameter/PATH/*`.

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::error_codes::{ServiceError, classify_status};
 use super::error_text::error_text;
-use crate::model::answer::{Outage, Refusal};
+use crate::model::answer::{Outage, OutageKind, Refusal};
 use crate::model::library_text::container_status;
 use crate::model::quoting::one_line;
 use crate::net::certificate::certificate_error;
@@ -41,18 +41,18 @@ where
             ServiceError { status, code, message, request_id, retry_after }.classify()
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
-            status @ 500.. => Outage::Service(format!("HTTP status {status}")).into(),
-            _ if is_incomplete(error) => Outage::Connection("the response is incomplete".to_owned()).into(),
+            status @ 500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")).into(),
+            _ if is_incomplete(error) => Outage::new(OutageKind::Connection, "the response is incomplete").into(),
             // The error itself is dropped: it may quote a secret in the response.
             status => malformed_response(status, response.raw().headers().get("content-type")).into(),
         },
-        SdkError::TimeoutError(_) => Outage::Timeout("no answer to a request in time".to_owned()).into(),
+        SdkError::TimeoutError(_) => Outage::new(OutageKind::Timeout, "no answer to a request in time").into(),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             Some(source) => classify_connector_error(source),
-            None => Outage::Connection("the request could not be sent".to_owned()).into(),
+            None => Outage::new(OutageKind::Connection, "the request could not be sent").into(),
         },
         // The request could not be built: endpoint and region make an invalid URL, for example.
-        _ => Refusal::Request(error_text(error.source().unwrap_or(error))).into(),
+        _ => Refusal::Request(error_text(error.source().unwrap_or(error)).into()).into(),
     }
 }
 
@@ -75,25 +75,28 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Returns the outage for a response that is no answer of AWS's.
 pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
     let content_type = content_type.map(|kind| format!(", {}", one_line(kind))).unwrap_or_default();
-    Outage::MalformedResponse(format!("a response (HTTP status {status}{content_type}) that cannot be read"))
+    Outage::new(
+        OutageKind::MalformedResponse,
+        format!("a response (HTTP status {status}{content_type}) that cannot be read"),
+    )
 }
 
 /// Classifies a request that got no response.
 pub fn classify_connector_error(error: &ConnectorError) -> Retry {
     if let Some(error) = find_source::<TrustError>(error) {
         match error.is_limit {
-            true => Outage::Connection(error.to_string()).into(),
+            true => Outage::new(OutageKind::Connection, error.to_string()).into(),
             false => Refusal::TrustStore(error.to_string()).into(),
         }
     } else if let Some(refusal) = certificate_error(error).or_else(|| proxy_error(error)) {
         refusal.into()
     } else if error.is_timeout() {
-        Outage::Timeout(error_text(error)).into()
+        Outage::new(OutageKind::Timeout, error_text(error)).into()
     } else if error.is_io() {
-        Outage::Connection(error_text(error)).into()
+        Outage::new(OutageKind::Connection, error_text(error)).into()
     } else {
         // The request was not sent: its URL is invalid, for example.
-        Refusal::Request(error_text(error)).into()
+        Refusal::Request(error_text(error).into()).into()
     }
 }
 
@@ -110,8 +113,8 @@ pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> Retry {
     }
     let text = error_text(error);
     if is_timeout(error) {
-        return Outage::Timeout(text).into();
+        return Outage::new(OutageKind::Timeout, text).into();
     }
     // The status of a container's endpoint is in the text alone.
-    container_status(&text).map_or_else(|| Refusal::Request(text).into(), classify_status)
+    container_status(&text).map_or_else(|| Refusal::Request(text.into()).into(), classify_status)
 }

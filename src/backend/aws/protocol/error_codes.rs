@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 
-use crate::model::answer::{Denial, FetchError, Missing, Outage, REQUEST_ID, Refusal};
+use crate::model::answer::{Denial, FetchError, Missing, Outage, OutageKind, Reason, Refusal};
 use crate::model::quoting::one_line;
 use crate::time::retry::Retry;
 
@@ -61,53 +61,49 @@ impl ServiceError<'_> {
             | "SignatureDoesNotMatch"
             | "UnrecognizedClient" => self.denied(Denial::Credentials),
             // STS cannot reach the identity provider of a web identity.
-            "IDPCommunicationError" => self.outage(Outage::Service),
+            "IDPCommunicationError" => self.outage(OutageKind::Service),
             "InternalError"
             | "InternalFailure"
             | "InternalServiceError"
             | "KMSInternal"
             | "RequestTimeout"
-            | "ServiceUnavailable" => self.outage(Outage::Service),
-            "KMSThrottling" => self.outage(Outage::Throttled),
-            _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(Outage::Throttled),
-            _ if self.status >= 500 => self.outage(Outage::Service),
+            | "ServiceUnavailable" => self.outage(OutageKind::Service),
+            "KMSThrottling" => self.outage(OutageKind::Throttled),
+            _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(OutageKind::Throttled),
+            _ if self.status >= 500 => self.outage(OutageKind::Service),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
             // A redirection or an error without a code is not from AWS, but from a captive portal or another service.
-            "" => self.outage(Outage::MalformedResponse),
+            "" => self.outage(OutageKind::MalformedResponse),
             // The message names the invalid parameter of the request.
-            "InvalidParameter" | "InvalidRequest" | "Validation" => Refusal::Request(self.full_text()).into(),
-            _ => Refusal::Request(self.short_text()).into(),
+            "InvalidParameter" | "InvalidRequest" | "Validation" => Refusal::Request(self.reason(self.message)).into(),
+            _ => Refusal::Request(self.reason(None)).into(),
         }
     }
 
     fn skewed(&self) -> Retry {
-        Retry::Permanent(FetchError::Unavailable(Outage::ClockSkew(self.full_text())))
+        Retry::Permanent(FetchError::Unavailable(Outage::new(OutageKind::ClockSkew, self.reason(self.message))))
     }
 
     fn denied(&self, cause: Denial) -> Retry {
-        Retry::Permanent(FetchError::Denied { message: self.full_text(), cause, identity: None })
+        Retry::Permanent(FetchError::Denied { message: self.reason(self.message), cause, identity: None })
     }
 
-    fn outage(&self, outage: fn(String) -> Outage) -> Retry {
-        Retry::Transient(outage(self.short_text()), self.retry_after)
+    fn outage(&self, kind: OutageKind) -> Retry {
+        Retry::Transient(Outage::new(kind, self.reason(None)), self.retry_after)
     }
 
-    /// Returns the code, else the status. Messages of most errors are dropped, since they could quote a value.
-    fn short_text(&self) -> String {
-        let text = self.code.map_or_else(|| format!("HTTP status {}", self.status), str::to_owned);
-        one_line(&(text + &self.request_id_text()))
-    }
-
-    /// Returns the code and the message, which names the denied identity or the invalid parameter.
-    fn full_text(&self) -> String {
-        match (self.code, self.message) {
-            (Some(code), Some(message)) => one_line(&format!("{code}: {message}{}", self.request_id_text())),
-            (Some(_), None) | (None, _) => self.short_text(),
-        }
-    }
-
-    fn request_id_text(&self) -> String {
-        self.request_id.filter(|id| !id.is_empty()).map(|id| format!("{REQUEST_ID}{id})")).unwrap_or_default()
+    /// Returns the code, or else the status, with `message`. The messages of most errors are dropped, since they could quote a value.
+    fn reason(&self, message: Option<&str>) -> Reason {
+        let text = match (self.code, message) {
+            (Some(code), Some(message)) => one_line(&format!("{code}: {message}")),
+            (Some(code), None) => one_line(code),
+            (None, _) => format!("HTTP status {}", self.status),
+        };
+        let detail = match self.request_id {
+            Some(id) if !id.is_empty() => format!(" (request id {})", one_line(id)),
+            Some(_) | None => String::new(),
+        };
+        Reason { text, detail }
     }
 }
 
@@ -118,7 +114,7 @@ fn absent(missing: Missing) -> Retry {
 /// Classifies a status without a code, as the metadata services return it.
 pub fn classify_status(status: u16) -> Retry {
     match status {
-        408 | 429 | 500.. => Outage::Service(format!("HTTP status {status}")).into(),
+        408 | 429 | 500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")).into(),
         _ => Refusal::Status(status).into(),
     }
 }

@@ -1,17 +1,19 @@
-//! A line of a report: a label and a text, and for JSON an event with details.
+//! A record of a report: a labelled message with its entries, notes and remedies, and for JSON an event with details.
 
 use serde_json::Value;
 
-/// The kind of a line, by which logs can be filtered.
+/// The kind of a record or of a line of its text, by which logs can be filtered.
+///
+/// The number is that of its colour in SGR (ECMA-48).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
     /// A reason that the command does not run.
-    Error,
-    Warning,
+    Error = 31,
+    Warning = 33,
     /// A fact.
-    Note,
+    Note = 32,
     /// A remedy.
-    Help,
+    Help = 36,
 }
 
 impl Label {
@@ -25,14 +27,19 @@ impl Label {
     }
 }
 
+/// An error, a warning or a note with all that belongs to it: one object of JSON, one or more lines of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct Record {
     pub label: Label,
-    pub text: String,
+    pub message: String,
     /// The name of the event in JSON.
     pub event: &'static str,
-    /// The members of the event's object in JSON, beside the message.
+    /// The members of the object in JSON that text does not have.
     pub details: Vec<(&'static str, Value)>,
+    /// The variables, files or credentials that share an error.
+    pub entries: Vec<String>,
+    pub notes: Vec<String>,
+    pub help: Vec<String>,
     /// True if the text format has it only with `--verbose`.
     pub is_detail: bool,
 }
@@ -40,35 +47,48 @@ pub struct Line {
 /// A report as it is printed.
 #[derive(Debug)]
 pub struct Rendered {
-    pub lines: Vec<Line>,
+    pub errors: Vec<Record>,
+    /// The number of missing values, and what follows from it.
+    pub summary: Option<Record>,
     pub exit_status: u8,
 }
 
-/// The event of the line that counts the errors before it.
-pub const SUMMARY: &str = "summary";
+impl Rendered {
+    /// Returns the errors, and the summary after them.
+    pub fn records(self) -> impl Iterator<Item = Record> {
+        self.errors.into_iter().chain(self.summary)
+    }
+}
 
-/// Before each entry below a reason.
-const ENTRY_INDENT: &str = "  ";
-
-impl Line {
-    pub fn error(text: impl Into<String>) -> Self {
-        Self::new(Label::Error, text)
+impl Record {
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::new(Label::Error, message)
     }
 
-    pub fn warning(text: impl Into<String>) -> Self {
-        Self::new(Label::Warning, text)
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self::new(Label::Warning, message)
     }
 
-    pub fn note(text: impl Into<String>) -> Self {
-        Self::new(Label::Note, text)
+    pub fn note(message: impl Into<String>) -> Self {
+        Self::new(Label::Note, message)
     }
 
-    pub fn help(text: impl Into<String>) -> Self {
-        Self::new(Label::Help, text)
+    /// A remedy of several warnings.
+    pub fn help(message: impl Into<String>) -> Self {
+        Self::new(Label::Help, message)
     }
 
-    fn new(label: Label, text: impl Into<String>) -> Self {
-        Self { label, text: text.into(), event: label.name(), details: Vec::new(), is_detail: false }
+    fn new(label: Label, message: impl Into<String>) -> Self {
+        Self {
+            label,
+            message: message.into(),
+            event: label.name(),
+            details: Vec::new(),
+            entries: Vec::new(),
+            notes: Vec::new(),
+            help: Vec::new(),
+            is_detail: false,
+        }
     }
 
     /// Names the event.
@@ -93,36 +113,17 @@ impl Line {
         }
     }
 
-    /// Leaves the line out of the text format unless `--verbose` is given.
+    /// Adds a remedy.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Leaves the record out of the text format unless `--verbose` is given.
     #[must_use]
     pub fn detail(self) -> Self {
         Self { is_detail: true, ..self }
-    }
-
-    /// Returns the line of one of several entries below their reason.
-    pub fn entry(text: impl std::fmt::Display) -> Self {
-        Self::error(format!("{ENTRY_INDENT}{text}"))
-    }
-
-    /// True for the first line of an error, not for its entries.
-    pub fn begins_error(&self) -> bool {
-        self.label == Label::Error && !self.text.starts_with(ENTRY_INDENT)
-    }
-}
-
-/// Joins names: `a, b and c`.
-pub fn list(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [name] => (*name).to_owned(),
-        [names @ .., last] => format!("{} and {last}", names.join(", ")),
-    }
-}
-
-/// A text without a label is a note.
-impl From<String> for Line {
-    fn from(text: String) -> Self {
-        Self::note(text)
     }
 }
 

@@ -5,10 +5,11 @@ use std::path::Path;
 use crate::backend::cached::CacheNotice;
 use crate::model::answer::{Asked, CachedAnswer, Fetched};
 use crate::model::problem::Problem;
-use crate::report::line::{Line, age};
+use crate::report::record::{Record, age};
 
-/// The warnings about the cache: first each answer that takes the place of AWS's, grouped by the reason, then entries that cannot be used.
-pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Line> {
+/// Returns the warnings about the cache: first each answer that takes the place of AWS's, grouped by the reason, then entries that cannot
+/// be used.
+pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
     let mut covering: Vec<(Problem, Vec<String>)> = Vec::new();
     for (locator, answer) in fetched.iter() {
         let Ok(document) = answer else { continue };
@@ -21,9 +22,6 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
             None => covering.push((why, vec![answer])),
         }
     }
-    let covering = covering.into_iter();
-    let covering = covering
-        .map(|(why, answers)| format!("{}; answers of the cache are used: {}", why.message(false), answers.join("; ")));
     let mut unusable: Vec<(&str, Vec<String>)> = Vec::new();
     for CacheNotice { locator, what } in notices {
         match unusable.iter_mut().find(|(other, _)| other == what) {
@@ -31,8 +29,11 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
             None => unusable.push((what, vec![locator.name()])),
         }
     }
-    let unusable = unusable.into_iter();
-    let unusable =
-        unusable.map(|(what, entries)| format!("--cache {}: {what}: {}", directory.display(), entries.join(", ")));
-    covering.chain(unusable).map(Line::warning).collect()
+    let covering = covering
+        .iter()
+        .map(|(why, answers)| format!("{}; answers of the cache are used: {}", why.message(false), answers.join("; ")));
+    let unusable = unusable
+        .iter()
+        .map(|(what, entries)| format!("--cache {}: {what}: {}", directory.display(), entries.join(", ")));
+    covering.chain(unusable).map(Record::warning).collect()
 }
