@@ -50,7 +50,7 @@ impl Connection {
 
 /// Connects for a credential of a unit, as systemd does.
 pub fn load(unit: &str, name: &str) -> (Client, Connection) {
-    connect_as(Some(&format!("7346d6d71a010657-{}/unit/{unit}/{name}", unique())))
+    connect_as(Some(&format!("7346d6d71a{}/unit/{unit}/{name}", unique())))
 }
 
 /// Does the same as another user. The thread that connects ends with it.
@@ -87,9 +87,10 @@ fn listen() -> (UnixListener, String) {
     (UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap(), name)
 }
 
-fn unique() -> u32 {
+/// A number that no other connection has, in this process or another one.
+fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    COUNT.fetch_add(1, Ordering::Relaxed)
+    format!("{:x}{:04x}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Client {
