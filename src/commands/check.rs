@@ -7,14 +7,14 @@ use super::prepare::{BackendConfig, Prepared, prepare, prepare_and_find};
 use super::read::{Examined, read_and_examine};
 use super::scope::EntryScope;
 use super::values::{print_disk_notices, unusable};
-use super::wait::Here;
+use super::wait::ThisProcess;
 use crate::backend::agent::Agent;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
-use crate::model::entry::{FileTarget, Place};
+use crate::model::entry::{FilePlace, FileTarget};
 use crate::model::env_name::EnvName;
 use crate::model::environment::{Environment, Limits};
 use crate::model::inherited::Inherited;
@@ -23,11 +23,11 @@ use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::report::check::{
-    CheckedCaller, CheckedCommand, Findings, SecretRow, Values, alias_warnings, description_warnings, override_notes,
-    override_object, overrides, rows, text,
+    CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings, description_warnings,
+    override_notes, override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Outcome, resolve, resolve_offline};
+use crate::resolve::{Resolution, resolve, resolve_offline};
 use crate::system::signals;
 use crate::time::deadline::Deadline;
 
@@ -102,7 +102,7 @@ impl Check<'_> {
         let overridden = overrides(&plan, &outcome.resolved);
         findings.overridden = overridden.iter().map(|entry| override_object(entry)).collect();
         let problems = [outcome.errors.clone(), undeliverable.clone()].concat();
-        findings.values = rows(&Values {
+        findings.values = rows(&CheckedValues {
             plan: &plan,
             resolved: &outcome.resolved,
             fetched: &fetched,
@@ -120,7 +120,7 @@ impl Check<'_> {
             terminal::print_records(self.arguments.offline.then(|| alias_warnings(&plan)).into_iter().flatten());
         }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
-        let Outcome { resolved, errors, .. } = outcome;
+        let Resolution { resolved, errors, .. } = outcome;
         report.append(Report::of_values(errors, undeliverable, format!("{program} would not be started")));
         if report.is_empty() {
             let paths = paths.iter().map(|(name, path)| (name, path.as_path()));
@@ -135,12 +135,12 @@ impl Check<'_> {
         options: &Options,
         plan: &Plan,
         fetched: &mut Fetched,
-    ) -> Result<(Outcome, Examined), Report> {
+    ) -> Result<(Resolution, Examined), Report> {
         let describe = self.arguments.describe;
         if let (true, Some(option), false) = (describe, describes_nothing(&backend), options.quiet) {
             terminal::print_records([report::not_described(option)]);
         }
-        read_and_examine(backend, options, plan, &Here::new(self.inherited), fetched, describe)
+        read_and_examine(backend, options, plan, &ThisProcess::new(self.inherited), fetched, describe)
     }
 
     /// Returns the reasons, known without writing any file, why the files cannot be delivered here.
@@ -162,7 +162,7 @@ impl Check<'_> {
 }
 
 /// Resolves what needs no request, and fails what the agent can never read.
-fn offline(backend: BackendConfig, options: &Options, plan: &Plan) -> Outcome {
+fn offline(backend: BackendConfig, options: &Options, plan: &Plan) -> Resolution {
     let mut outcome = resolve_offline(plan);
     if let BackendConfig::Agent(settings, agent_settings) = backend {
         let agent = Agent::new(agent_settings, *settings, Deadline::new(options.timeout));
@@ -192,8 +192,8 @@ fn describes_nothing(backend: &BackendConfig) -> Option<&'static str> {
 /// Returns the variable that would hold the path of a file; the number of a descriptor has three digits.
 fn variable_and_path(FileTarget { env, place, .. }: &FileTarget) -> Option<(EnvName, PathBuf)> {
     let path = match place {
-        Place::Memory => PathBuf::from("/proc/self/fd/100"),
-        Place::Path(path) => path.clone(),
+        FilePlace::Memory => PathBuf::from("/proc/self/fd/100"),
+        FilePlace::Path(path) => path.clone(),
     };
     Some((env.clone()?, path))
 }

@@ -7,14 +7,14 @@ use super::prepare::{Prepared, prepare};
 use super::read::read;
 use super::scope::EntryScope;
 use super::values::unusable;
-use super::wait::Here;
+use super::wait::ThisProcess;
 use crate::exec;
 use crate::input::cli::{CREDENTIAL, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Lacks, Problem, Status};
 use crate::report::{self, Report, terminal};
-use crate::resolve::Outcome;
+use crate::resolve::Resolution;
 use crate::system::connection;
 
 /// Takes the connection from standard input, before anything is printed on it, if the command line begins with `credential`.
@@ -51,7 +51,8 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     };
     let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Credential(&request), inherited)?;
     let mut fetched = Fetched::default();
-    let Outcome { resolved, errors, .. } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
+    let Resolution { resolved, errors, .. } =
+        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched)?;
     let consequence = format!("{} did not get its credential {}", request.unit, request.name);
     let unusable = unusable(&resolved, exec::limits());
     Report::of_values(errors, unusable, consequence).check()?;

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 use super::prepare::{Prepared, prepare};
 use super::read::read;
 use super::scope::EntryScope;
-use super::wait::Here;
+use super::wait::ThisProcess;
 use crate::deliver::export::{Exported, export as export_variables, variables};
 use crate::deliver::{Delivery, Files};
 use crate::exec;
 use crate::input::cli::{ExportArguments, Inputs};
 use crate::model::answer::Fetched;
-use crate::model::entry::{FileTarget, Mode, Origin, Place, Subject};
+use crate::model::entry::{FilePlace, FileTarget, Mode, Origin, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
 use crate::report::{self, Record, Report, terminal};
-use crate::resolve::Outcome;
+use crate::resolve::Resolution;
 use crate::system::signals;
 
 /// A command that prints values does so on a terminal only with `--reveal`.
@@ -34,7 +34,8 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
     inputs.errors.extend(is_shown.then(|| Problem::usage(VALUES_ON_TERMINAL).help(remedy)));
     let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Launch, inherited)?;
     let mut fetched = Fetched::default();
-    let Outcome { resolved, errors, .. } = read(backend, &options, &plan, &Here::new(inherited), &mut fetched)?;
+    let Resolution { resolved, errors, .. } =
+        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched)?;
     let mut report = Report::of_values(errors, Vec::new(), "nothing was exported");
     let (variables, errors) = variables(&resolved, exec::limits());
     report.extend(errors);
@@ -59,10 +60,10 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
 /// Returns the warning about a file, which a launch writes and `export` does not.
 fn unwritten(FileValue { target, subject, .. }: &FileValue) -> Record {
     Record::warning(match &target.place {
-        Place::Path(path) => {
+        FilePlace::Path(path) => {
             format!("{} ({}): not written, since only a launch writes files", path.display(), subject.origin)
         }
-        Place::Memory => format!("{subject}: left out, since a file in memory ends with the process that made it"),
+        FilePlace::Memory => format!("{subject}: left out, since a file in memory ends with the process that made it"),
     })
 }
 
@@ -70,7 +71,7 @@ fn unwritten(FileValue { target, subject, .. }: &FileValue) -> Record {
 /// so one on a disk is not warned of.
 fn write(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let subject = Subject::of_path(&path, Origin::Argument("--output"));
-    let target = FileTarget { place: Place::Path(path), env: None, mode: Mode::PRIVATE_WRITABLE, owner: None };
+    let target = FileTarget { place: FilePlace::Path(path), env: None, mode: Mode::PRIVATE_WRITABLE, owner: None };
     let files = Files::find(vec![FileValue { target, value, subject }]);
     Delivery::stage(files).map_err(Report::from_iter)?.place()?.keep();
     Ok(())

@@ -7,7 +7,7 @@ use super::prepare::prepare;
 use super::rotation::supervise;
 use super::scope::EntryScope;
 use super::start::Launch;
-use super::wait::{Here, Surroundings};
+use super::wait::{Surroundings, ThisProcess};
 use crate::input::cli::Inputs;
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
@@ -25,7 +25,7 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
         return supervise(&rotation, launch, inherited);
     }
     let options = &launch.prepared.options;
-    let here = Here::new(inherited);
+    let here = ThisProcess::new(inherited);
     let values = launch.resolve(&here)?;
     let placed = launch.stage(values)?.place()?;
     if options.notify_ready {

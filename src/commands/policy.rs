@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::prepare::{BackendConfig, Prepared, prepare};
 use super::scope::EntryScope;
-use super::wait::{Here, run};
+use super::wait::{ThisProcess, run};
 use crate::backend::agent::{Agent, AgentSettings};
 use crate::backend::aws::{self, PolicyOptions, Settings, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
@@ -58,7 +58,7 @@ fn complete(
     options: &Options,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    let refused: Fetched = run(options, &Here::new(inherited), async |deadline| {
+    let refused: Fetched = run(options, &ThisProcess::new(inherited), async |deadline| {
         let Some(agent) = agent else {
             apply_profile(settings)?;
             return Ok(Fetched::default());

@@ -19,7 +19,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::cache::cache_warnings;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Outcome, resolve};
+use crate::resolve::{Resolution, resolve};
 use crate::time::deadline::Deadline;
 
 /// The longest pause between two tries of `--wait`.
@@ -35,7 +35,7 @@ pub fn read(
     plan: &Plan,
     surroundings: &impl Surroundings,
     fetched: &mut Fetched,
-) -> Result<Outcome, Report> {
+) -> Result<Resolution, Report> {
     let read = read_then(config, options, plan, surroundings, fetched, async |_, _, _| Ok(()));
     read.map(|(outcome, ())| outcome)
 }
@@ -51,7 +51,7 @@ pub fn read_and_examine(
     surroundings: &impl Surroundings,
     fetched: &mut Fetched,
     describe: bool,
-) -> Result<(Outcome, Examined), Report> {
+) -> Result<(Resolution, Examined), Report> {
     read_then(config.identified(), options, plan, surroundings, fetched, async |backend, fetched, deadline| {
         let (cached, caller) = (backend.cached_ages(fetched), backend.caller());
         if !describe {
@@ -81,7 +81,7 @@ fn read_then<T: Send>(
     surroundings: &impl Surroundings,
     fetched: &mut Fetched,
     then: impl AsyncFnOnce(&mut Backend, &Fetched, &Deadline) -> Result<T, Problem> + Send,
-) -> Result<(Outcome, T), Report> {
+) -> Result<(Resolution, T), Report> {
     let begun = Instant::now();
     let (cache_notices, outcome) = run(options, surroundings, async |deadline| {
         // Not dropped: the end of the process or execve closes the connections.
@@ -113,7 +113,7 @@ async fn fetch_and_resolve(
     fetched: &mut Fetched,
     wait: Option<Duration>,
     deadline: &Deadline,
-) -> Result<Outcome, Problem> {
+) -> Result<Resolution, Problem> {
     fetched.extend(backend.unsupported(plan)?);
     if !fetched.is_empty() {
         let outcome = resolve(plan, fetched);

@@ -28,7 +28,7 @@ pub struct Launch<'a> {
 }
 
 /// The values of a command, all of which an environment can hold.
-pub struct Values {
+pub struct LaunchValues {
     pub resolved: Resolved,
     pub fetched: Fetched,
 }
@@ -67,7 +67,7 @@ impl<'a> Launch<'a> {
     ///
     /// # Errors
     /// Every value that cannot be read, or that cannot be delivered as far as that is known.
-    pub fn resolve(&self, surroundings: &impl Surroundings) -> Result<Values, Report> {
+    pub fn resolve(&self, surroundings: &impl Surroundings) -> Result<LaunchValues, Report> {
         let Prepared { options, backend, plan, .. } = &self.prepared;
         let mut fetched = Fetched::default();
         let outcome = read(backend.clone(), options, plan, surroundings, &mut fetched)?;
@@ -78,14 +78,14 @@ impl<'a> Launch<'a> {
             report.extend(Files::find(outcome.resolved.files).undeliverable());
             return Err(report);
         }
-        Ok(Values { resolved: outcome.resolved, fetched })
+        Ok(LaunchValues { resolved: outcome.resolved, fetched })
     }
 
     /// Writes the files under temporary names, and makes the environment.
     ///
     /// # Errors
     /// Every file that cannot be written, or the length of an environment that the kernel would not accept.
-    pub fn stage(&self, Values { resolved, fetched }: Values) -> Result<Staged, Report> {
+    pub fn stage(&self, LaunchValues { resolved, fetched }: LaunchValues) -> Result<Staged, Report> {
         let Prepared { options, retained, .. } = &self.prepared;
         if options.verbose {
             terminal::print_interruptibly(report::provenance(&resolved, &fetched));

@@ -51,15 +51,15 @@ pub trait Surroundings {
 
 /// The service manager and standard error of this process.
 #[derive(Default)]
-pub struct Here(Notifier);
+pub struct ThisProcess(Notifier);
 
-impl Here {
+impl ThisProcess {
     pub fn new(inherited: &Inherited) -> Self {
         Self(Notifier::new(inherited))
     }
 }
 
-impl Surroundings for Here {
+impl Surroundings for ThisProcess {
     fn notify(&self, assignments: &str) {
         self.0.send(assignments);
     }
@@ -146,7 +146,7 @@ fn tell(surroundings: &impl Surroundings, status: &Waiting, left: Duration, has_
 /// When no thread can be created.
 pub fn run_unlimited<T: Send>(awaited: &str, work: impl FnOnce() -> T + Send) -> Result<T, Report> {
     let status = || Waiting { awaited: vec![awaited.to_owned()], ..Waiting::default() };
-    wait_for_thread(&Here::default(), work, || None, status)
+    wait_for_thread(&ThisProcess::default(), work, || None, status)
 }
 
 /// Waits for a thread that does `work`. Termination signals are held from here on: one that comes ends this process.
@@ -228,7 +228,7 @@ mod tests {
             "task" => tokio::spawn(async { panic!("{CANARY}") }).await.unwrap(),
             _ => panic!("{CANARY}"),
         };
-        let _ = run::<()>(&options, &Here::new(&inherited), action);
+        let _ = run::<()>(&options, &ThisProcess::new(&inherited), action);
     }
 
     #[test]

@@ -20,11 +20,11 @@ use crate::system::signals;
 #[derive(Debug)]
 pub struct DiskFile {
     entry: DirectoryEntry,
-    state: State,
+    state: DiskState,
 }
 
 #[derive(Debug)]
-enum State {
+enum DiskState {
     /// Complete under this temporary name.
     Temporary(OsString),
     /// In place; no file was replaced.
@@ -41,7 +41,7 @@ impl DiskFile {
     pub fn stage(entry: DirectoryEntry, fill: impl FnOnce(&mut File) -> Result<(), Problem>) -> Result<Self, Problem> {
         entry.find_regular_file()?;
         let (mut file, temporary) = entry.create_temporary()?;
-        let staged = Self { entry, state: State::Temporary(temporary) };
+        let staged = Self { entry, state: DiskState::Temporary(temporary) };
         fill(&mut file)?;
         // Some file systems (NFS, quotas) report a full disk only on close.
         close(file).map_err(|errno| failed(WRITE, errno))?;
@@ -50,17 +50,17 @@ impl DiskFile {
 
     /// Renames the file to its own name. A regular file that has it is replaced, and the new one then stays.
     pub fn place(&mut self) -> Result<(), Problem> {
-        if let State::Temporary(temporary) = &self.state {
+        if let DiskState::Temporary(temporary) = &self.state {
             let is_replacing = self.entry.find_regular_file()?;
             self.entry.rename(temporary)?;
-            self.state = if is_replacing { State::Kept } else { State::New };
+            self.state = if is_replacing { DiskState::Kept } else { DiskState::New };
         }
         Ok(())
     }
 
     /// Leaves the file in place when the value is dropped.
     pub fn keep(&mut self) {
-        self.state = State::Kept;
+        self.state = DiskState::Kept;
     }
 
     pub fn entry(&self) -> &DirectoryEntry {
@@ -71,9 +71,9 @@ impl DiskFile {
 impl Drop for DiskFile {
     fn drop(&mut self) {
         let _ = match &self.state {
-            State::Temporary(name) => self.entry.remove(name),
-            State::New => self.entry.remove(self.entry.name()),
-            State::Kept => Ok(()),
+            DiskState::Temporary(name) => self.entry.remove(name),
+            DiskState::New => self.entry.remove(self.entry.name()),
+            DiskState::Kept => Ok(()),
         };
     }
 }

@@ -15,7 +15,7 @@ mod written;
 pub use disk::install;
 pub use staging::{Delivery, Files};
 #[cfg(target_os = "linux")]
-pub use written::{PlacedFile, Written};
+pub use written::{PlacedFile, WrittenFiles};
 
 /// macOS has no files in memory that a command could open by a path.
 #[cfg(not(target_os = "linux"))]

@@ -10,7 +10,7 @@ use super::disk::DiskFile;
 use super::memory::MemoryFile;
 #[cfg(target_os = "linux")]
 use super::written::PlacedFile;
-use crate::model::entry::{FileTarget, Origin, Place, Subject};
+use crate::model::entry::{FilePlace, FileTarget, Origin, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::problem::{Lacks, Problem};
 use crate::model::resolved::FileValue;
@@ -45,11 +45,11 @@ struct DeliveredFile {
     /// The variable for the path.
     env: Option<EnvName>,
     subject: Subject,
-    file: File,
+    file: StagedFile,
 }
 
 #[derive(Debug)]
-enum File {
+enum StagedFile {
     Memory(MemoryFile),
     Disk(DiskFile),
 }
@@ -87,8 +87,8 @@ impl Files {
 fn find(files: &[FileValue]) -> Vec<Result<Destination, Problem>> {
     let mut entries = HashSet::new();
     let destination = |file: &FileValue| match &file.target.place {
-        Place::Memory => Ok(Destination::Memory),
-        Place::Path(path) => match DirectoryEntry::find(path)? {
+        FilePlace::Memory => Ok(Destination::Memory),
+        FilePlace::Path(path) => match DirectoryEntry::find(path)? {
             entry if entries.insert(entry.id()) => Ok(Destination::Disk(entry)),
             _ => Err(Problem::configuration("another entry writes the same file by another path")),
         },
@@ -104,7 +104,7 @@ impl Delivery {
     pub fn stage(files: Files) -> Result<Self, Vec<Problem>> {
         let (mut staged, mut errors) = (Vec::new(), Vec::new());
         for Pending { file: FileValue { target, value, subject }, destination } in files.0 {
-            match File::stage(&target, destination, &value) {
+            match StagedFile::stage(&target, destination, &value) {
                 Ok(file) => staged.push(DeliveredFile { env: target.env, subject, file }),
                 Err(problem) => errors.push(problem.of(subject, Lacks::Delivery)),
             }
@@ -116,8 +116,8 @@ impl Delivery {
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let placed = |delivered: &DeliveredFile| match &delivered.file {
-            File::Memory(_) => None,
-            File::Disk(file) => {
+            StagedFile::Memory(_) => None,
+            StagedFile::Disk(file) => {
                 let stat = file.entry().stat().ok()??;
                 Some(PlacedFile { path: file.entry().path().to_owned(), id: (stat.st_dev, stat.st_ino) })
             }
@@ -133,8 +133,8 @@ impl Delivery {
     /// The files in memory, which the command inherits despite FD_CLOEXEC.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.0.iter().filter_map(|delivered| match &delivered.file {
-            File::Memory(file) => Some(file.descriptor()),
-            File::Disk(_) => None,
+            StagedFile::Memory(file) => Some(file.descriptor()),
+            StagedFile::Disk(_) => None,
         })
     }
 
@@ -146,7 +146,7 @@ impl Delivery {
     pub fn place(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
         for delivered in &mut delivery.0 {
-            if let File::Disk(file) = &mut delivered.file
+            if let StagedFile::Disk(file) = &mut delivered.file
                 && let Err(problem) = file.place()
             {
                 return Err(problem.of(delivered.subject.clone(), Lacks::Delivery));
@@ -166,14 +166,14 @@ impl Delivery {
     /// Leaves the files in place.
     pub fn keep(mut self) {
         for delivered in &mut self.0 {
-            if let File::Disk(file) = &mut delivered.file {
+            if let StagedFile::Disk(file) = &mut delivered.file {
                 file.keep();
             }
         }
     }
 }
 
-impl File {
+impl StagedFile {
     fn stage(
         target: &FileTarget,
         destination: Result<Destination, Problem>,

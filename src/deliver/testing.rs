@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Delivery, Files};
-use crate::model::entry::{FileTarget, Mode, Origin, Place, Subject, Target};
+use crate::model::entry::{FilePlace, FileTarget, Mode, Origin, Subject, Target};
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
@@ -53,7 +53,7 @@ pub fn names(directory: &Path) -> Vec<String> {
 }
 
 pub fn on_disk(path: impl Into<PathBuf>, value: impl Into<Vec<u8>>) -> FileValue {
-    let target = FileTarget { place: Place::Path(path.into()), env: None, mode: Mode::PRIVATE, owner: None };
+    let target = FileTarget { place: FilePlace::Path(path.into()), env: None, mode: Mode::PRIVATE, owner: None };
     let subject = Subject::plain(Target::File(target.clone()).to_string(), Origin::Argument("--as-file"));
     FileValue { target, value: SecretValue::new(value), subject }
 }

@@ -22,7 +22,7 @@ pub struct PlacedFile {
 
 /// The files on disk that are to be removed.
 #[derive(Debug, Default)]
-pub struct Written(Vec<WrittenFile>);
+pub struct WrittenFiles(Vec<WrittenFile>);
 
 #[derive(Debug)]
 struct WrittenFile {
@@ -32,7 +32,7 @@ struct WrittenFile {
     _file: OwnedFd,
 }
 
-impl Written {
+impl WrittenFiles {
     /// Opens files without access to their content. Those that are gone, or replaced by another process, are left out.
     pub fn open(placed: Vec<PlacedFile>) -> Self {
         let open = |PlacedFile { path, id }| {
@@ -83,11 +83,11 @@ mod tests {
     use crate::deliver::testing::{Directory, deliver, on_disk};
     use crate::model::resolved::FileValue;
 
-    fn written(files: Vec<FileValue>) -> Written {
+    fn written(files: Vec<FileValue>) -> WrittenFiles {
         let delivery = deliver(files).unwrap();
         let placed = delivery.placed_files();
         delivery.keep();
-        Written::open(placed)
+        WrittenFiles::open(placed)
     }
 
     #[test]

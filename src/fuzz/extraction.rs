@@ -9,7 +9,7 @@ use super::support::{CANARY, assert_hold_no_value, layer, plan, resolve_all, res
 use crate::model::entry::EntrySource;
 use crate::model::plan::Plan;
 use crate::model::reference::{Reference, Selector};
-use crate::resolve::Outcome;
+use crate::resolve::Resolution;
 
 /// The first line of `data` is KEY of a reference and the fields after it; the rest is the secret.
 pub fn extraction(data: &[u8]) {
@@ -62,7 +62,7 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
 }
 
 /// Asserts that a path in a hint matches a value.
-fn assert_hints_lead_to_values(outcome: &Outcome, body: &[u8]) {
+fn assert_hints_lead_to_values(outcome: &Resolution, body: &[u8]) {
     let help = outcome.errors.iter().filter_map(|error| error.help.as_ref());
     for path in help.filter_map(|help| help.strip_prefix("a KEY is one top-level key; for a nested value write ")) {
         let leads = planned(path).is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
@@ -71,7 +71,7 @@ fn assert_hints_lead_to_values(outcome: &Outcome, body: &[u8]) {
 }
 
 /// True if the path matches one node, which may be null.
-fn finds_one(outcome: &Outcome) -> bool {
+fn finds_one(outcome: &Resolution) -> bool {
     outcome.errors.iter().all(|error| error.code == "null")
 }
 

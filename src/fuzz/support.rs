@@ -8,7 +8,7 @@ use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::report::{Report, terminal};
-use crate::resolve::{Outcome, resolve};
+use crate::resolve::{Resolution, resolve};
 
 /// A text that occurs only in values, so that an error with this text quotes a value.
 pub const CANARY: &str = "c4n4ryInAValue";
@@ -53,7 +53,7 @@ pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
 }
 
 /// Resolves a plan in which each secret has the value `body`.
-pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcome {
+pub fn resolve_all(plan: &Plan, body: &[u8]) -> Resolution {
     let document = || Document::new(SecretValue::new(body));
     let answers = plan.locators().into_iter().map(|locator| (locator.clone(), Ok(document())));
     resolve(plan, &answers.collect())
@@ -61,7 +61,7 @@ pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcome {
 
 /// Returns the value of a plan with one variable; `None` if there is an error.
 pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
-    let Outcome { resolved, errors, .. } = resolve_all(plan, body);
+    let Resolution { resolved, errors, .. } = resolve_all(plan, body);
     assert_eq!(resolved.variables.len() + usize::from(!errors.is_empty()), 1, "neither a value nor an error");
     if !errors.is_empty() {
         assert!(errors.iter().all(|error| !error.text.is_empty()));

@@ -19,7 +19,7 @@ use crate::model::secret_value::SecretValue;
 
 /// The result of a resolution.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct Resolution {
     pub resolved: Resolved,
     /// The errors of the targets that have no value.
     pub errors: Vec<Problem>,
@@ -35,7 +35,7 @@ pub struct LayerWalk<'a> {
     /// The variables and paths that are set so far, each with the entry that sets it. An entry that failed has set its own, too: the entry
     /// that it overrides is no substitute.
     claimed: HashMap<Claim, Subject>,
-    pub outcome: Outcome,
+    pub outcome: Resolution,
 }
 
 impl<'a> LayerWalk<'a> {
@@ -49,7 +49,7 @@ impl<'a> LayerWalk<'a> {
                 aliases: plan.aliases(),
             },
             claimed: HashMap::new(),
-            outcome: Outcome::default(),
+            outcome: Resolution::default(),
         }
     }
 

@@ -11,7 +11,7 @@ mod json;
 mod layer_walk;
 mod template;
 
-pub use layer_walk::Outcome;
+pub use layer_walk::Resolution;
 
 use crate::model::answer::Fetched;
 use crate::model::plan::Plan;
@@ -20,7 +20,7 @@ use env_from::naming_errors;
 use layer_walk::LayerWalk;
 
 /// Resolves every target. One that names a locator without an answer in `fetched` is in neither `resolved` nor `errors`.
-pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcome {
+pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
     let mut walk = LayerWalk::new(plan, fetched);
     for layer in plan.layers() {
         walk.resolve_layer(layer);
@@ -29,7 +29,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcome {
 }
 
 /// Resolves what needs no document, literals above all, and returns every error that the declaration has by itself.
-pub fn resolve_offline(plan: &Plan) -> Outcome {
+pub fn resolve_offline(plan: &Plan) -> Resolution {
     let mut outcome = resolve(plan, &Fetched::default());
     outcome.errors.extend(naming_errors(plan));
     outcome

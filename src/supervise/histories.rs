@@ -6,9 +6,9 @@ use nix::libc;
 use proptest::prelude::*;
 
 use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult, Timer};
-use super::state::{EarlierChange, Next, Phase, Poll, State};
+use super::state::{EarlierChange, Next, Phase, Poll, SupervisorState};
 use super::{begin, step};
-use crate::model::options::{OnRotation, Rotation, SignalNumber};
+use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 const TIMERS: [Timer; 4] = [Timer::Poll, Timer::Splay, Timer::Grace, Timer::Kill];
 const RESULTS: [PollResult; 3] = [PollResult::Changed, PollResult::Unchanged, PollResult::Failed];
@@ -27,8 +27,8 @@ enum Child {
 
 /// The things that the actions create and end.
 struct World {
-    rotation: Rotation,
-    state: State,
+    rotation: RotationOptions,
+    state: SupervisorState,
     has_command: bool,
     /// Processes of the group beside the command.
     has_rest: bool,
@@ -48,7 +48,7 @@ struct World {
 }
 
 impl World {
-    fn begin(rotation: Rotation) -> Self {
+    fn begin(rotation: RotationOptions) -> Self {
         let (state, actions) = begin();
         let mut world = Self {
             rotation,
@@ -175,22 +175,22 @@ impl World {
     fn check(&self) {
         assert!(self.own_terms <= 1, "a second SIGTERM of our own");
         assert_eq!(self.ends, self.reported_ends, "every end is reported once");
-        assert_eq!(self.exit.is_some(), self.state == State::Exited);
+        assert_eq!(self.exit.is_some(), self.state == SupervisorState::Exited);
         // Held signals are pending once, and signals after SIGKILL have no receiver.
         assert!(self.sent <= self.came, "a doubled signal");
         let (child, timers): (Child, &[Timer]) = match &self.state {
-            State::Running(running) => match running.poll {
+            SupervisorState::Running(running) => match running.poll {
                 Poll::Idle => (Child::None, &[Timer::Poll]),
                 Poll::Polling(EarlierChange::Delayed) => (Child::Polls, &[Timer::Splay]),
                 Poll::Polling(EarlierChange::None | EarlierChange::Due) => (Child::Polls, &[]),
                 Poll::Waiting => (Child::Waits, &[Timer::Poll, Timer::Splay]),
                 Poll::Delivering => (Child::Delivers, &[]),
             },
-            State::Stopping(stopping) => (
+            SupervisorState::Stopping(stopping) => (
                 if stopping.next == Next::Start { Child::Waits } else { Child::None },
                 if stopping.phase == Phase::Grace { &[Timer::Grace] } else { &[Timer::Kill] },
             ),
-            State::Exited => (Child::None, &[]),
+            SupervisorState::Exited => (Child::None, &[]),
         };
         assert_eq!(self.child, child, "{:?}", self.state);
         assert!(self.armed.iter().eq(timers), "{:?} in {:?}", self.armed, self.state);
@@ -202,7 +202,7 @@ impl World {
 
     /// Lets the process group end if it was asked to.
     fn settle(&mut self) {
-        while let State::Stopping(stopping) = &self.state {
+        while let SupervisorState::Stopping(stopping) = &self.state {
             self.feed(match stopping.phase {
                 Phase::Grace => Event::Elapsed(Timer::Grace),
                 Phase::Killed if self.has_command => {
@@ -214,7 +214,7 @@ impl World {
     }
 
     fn is_running(&self) -> bool {
-        matches!(self.state, State::Running(_))
+        matches!(self.state, SupervisorState::Running(_))
     }
 
     fn group(&self) -> Group {
@@ -222,7 +222,7 @@ impl World {
     }
 }
 
-fn rotations() -> impl Strategy<Value = Rotation> {
+fn rotations() -> impl Strategy<Value = RotationOptions> {
     let on_rotation = prop_oneof![
         Just(OnRotation::Restart),
         Just(OnRotation::Signal(SignalNumber(libc::SIGHUP))),
@@ -232,7 +232,7 @@ fn rotations() -> impl Strategy<Value = Rotation> {
     (on_rotation, stop_signal, prop_oneof![Just(None), Just(Some(POLL))]).prop_map(
         |(on_rotation, stop_signal, poll_signal)| {
             let (poll_interval, splay, grace) = Default::default();
-            Rotation { on_rotation, stop_signal, poll_signal, poll_interval, splay, grace }
+            RotationOptions { on_rotation, stop_signal, poll_signal, poll_interval, splay, grace }
         },
     )
 }
@@ -303,11 +303,11 @@ proptest! {
             let before = state.clone();
             let (after, actions) = step(&rotation, state, event);
             let starts = actions.iter().filter(|action| **action == Action::Start).count();
-            let was_restarting = matches!(&before, State::Stopping(stopping) if stopping.next == Next::Start);
+            let was_restarting = matches!(&before, SupervisorState::Stopping(stopping) if stopping.next == Next::Start);
             prop_assert!(starts == 0 || starts == 1 && was_restarting);
             let is_exit = |action: &Action| matches!(action, Action::Exit(_));
-            prop_assert_eq!(actions.iter().any(is_exit), before != State::Exited && after == State::Exited);
-            prop_assert!(before != State::Exited || after == State::Exited && actions.is_empty());
+            prop_assert_eq!(actions.iter().any(is_exit), before != SupervisorState::Exited && after == SupervisorState::Exited);
+            prop_assert!(before != SupervisorState::Exited || after == SupervisorState::Exited && actions.is_empty());
             state = after;
         }
     }

@@ -15,24 +15,24 @@ mod state;
 mod stopping;
 
 pub use event::{Action, Delay, Event, ExitStatus, KillReason, Notice, Outcome, PollResult, Timer};
-pub use state::{Command, Next, State, Stopping};
+pub use state::{CommandState, Next, Stopping, SupervisorState};
 
-use crate::model::options::Rotation;
-use state::Running;
+use crate::model::options::RotationOptions;
+use state::RunningState;
 
 /// Returns the state of the first command, whose launch waits at the gate, and what is to be done now.
-pub fn begin() -> (State, Vec<Action>) {
-    (State::Running(Running::default()), vec![Action::Start, Action::Arm(Delay::FirstPoll)])
+pub fn begin() -> (SupervisorState, Vec<Action>) {
+    (SupervisorState::Running(RunningState::default()), vec![Action::Start, Action::Arm(Delay::FirstPoll)])
 }
 
 /// Returns the state after an event, and what is to be done now, in this order.
 ///
 /// An event that has no meaning in a state changes nothing: a timer or a poll may end in the moment in which it is cancelled.
-pub fn step(rotation: &Rotation, state: State, event: Event) -> (State, Vec<Action>) {
+pub fn step(rotation: &RotationOptions, state: SupervisorState, event: Event) -> (SupervisorState, Vec<Action>) {
     match state {
-        State::Running(running) => running::step(rotation, running, event),
-        State::Stopping(stopping) => stopping::step(rotation, stopping, event),
-        State::Exited => (State::Exited, Vec::new()),
+        SupervisorState::Running(running) => running::step(rotation, running, event),
+        SupervisorState::Stopping(stopping) => stopping::step(rotation, stopping, event),
+        SupervisorState::Exited => (SupervisorState::Exited, Vec::new()),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Transitions while the command runs: polls, changes and forwarded signals.
 
 use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult, Timer};
-use super::state::{Command, EarlierChange, Next, Phase, Poll, Running, State, Stopping};
-use crate::model::options::{OnRotation, Rotation, SignalNumber};
+use super::state::{CommandState, EarlierChange, Next, Phase, Poll, RunningState, Stopping, SupervisorState};
+use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
-pub fn step(rotation: &Rotation, state: Running, event: Event) -> (State, Vec<Action>) {
+pub fn step(rotation: &RotationOptions, state: RunningState, event: Event) -> (SupervisorState, Vec<Action>) {
     match (event, state.poll) {
         (Event::Signal(signal), _) if rotation.poll_signal == Some(signal) => asked(state),
         (Event::Signal(signal), _) => forward(state, signal),
@@ -13,63 +13,68 @@ pub fn step(rotation: &Rotation, state: Running, event: Event) -> (State, Vec<Ac
         (Event::Polled(result), Poll::Polling(change)) => polled(rotation, state, change, result),
         // The next poll finds the change again.
         (Event::Polled(PollResult::Failed), Poll::Waiting) => {
-            (State::Running(Running { poll: Poll::Idle, ..state }), vec![Action::Disarm(Timer::Splay)])
+            (SupervisorState::Running(RunningState { poll: Poll::Idle, ..state }), vec![Action::Disarm(Timer::Splay)])
         }
         (Event::Elapsed(Timer::Splay), Poll::Polling(EarlierChange::Delayed)) => {
-            (State::Running(Running { poll: Poll::Polling(EarlierChange::Due), ..state }), Vec::new())
+            (SupervisorState::Running(RunningState { poll: Poll::Polling(EarlierChange::Due), ..state }), Vec::new())
         }
         (Event::Elapsed(Timer::Splay), Poll::Waiting) if may_be_ending(rotation, &state) => {
-            (State::Running(Running { has_term: false, ..state }), vec![Action::Arm(Delay::AfterTerm)])
+            (SupervisorState::Running(RunningState { has_term: false, ..state }), vec![Action::Arm(Delay::AfterTerm)])
         }
         (Event::Elapsed(Timer::Splay), Poll::Waiting) => rotate(rotation, state, Vec::new()),
         (Event::Delivered, Poll::Delivering) => delivered(rotation, state),
         (Event::NotDelivered, Poll::Delivering) => idle(state, Vec::new()),
         (Event::Suspended(signal), _) => {
-            (State::Running(Running { is_suspended: true, ..state }), vec![Action::Suspend(signal)])
+            (SupervisorState::Running(RunningState { is_suspended: true, ..state }), vec![Action::Suspend(signal)])
         }
-        (Event::Continued, _) => (State::Running(Running { is_suspended: false, ..state }), Vec::new()),
+        (Event::Continued, _) => (SupervisorState::Running(RunningState { is_suspended: false, ..state }), Vec::new()),
         (Event::Ended { status, group }, _) => ended(status, group),
         (
             Event::GroupEmpty | Event::Polled(_) | Event::Delivered | Event::NotDelivered | Event::Elapsed(_),
             Poll::Idle | Poll::Polling(_) | Poll::Waiting | Poll::Delivering,
-        ) => (State::Running(state), Vec::new()),
+        ) => (SupervisorState::Running(state), Vec::new()),
     }
 }
 
 /// Schedules a poll that was requested, at once or after the launch in flight.
-fn asked(state: Running) -> (State, Vec<Action>) {
-    let state = Running { is_poll_asked: true, ..state };
+fn asked(state: RunningState) -> (SupervisorState, Vec<Action>) {
+    let state = RunningState { is_poll_asked: true, ..state };
     let actions = match state.poll {
         Poll::Idle | Poll::Waiting => vec![state.next_poll()],
         Poll::Polling(_) | Poll::Delivering => Vec::new(),
     };
-    (State::Running(state), actions)
+    (SupervisorState::Running(state), actions)
 }
 
 /// Sends a signal to the command's process group. SIGCONT, which a shell sends to continue a job, returns the terminal first. A command
 /// that is stopped handles no other signal before it is continued; this process runs, so no shell will do that.
-fn forward(state: Running, signal: SignalNumber) -> (State, Vec<Action>) {
+fn forward(state: RunningState, signal: SignalNumber) -> (SupervisorState, Vec<Action>) {
     if signal == SignalNumber::CONT {
         let actions = vec![Action::GiveTerminal, Action::Signal(signal)];
-        return (State::Running(Running { is_suspended: false, ..state }), actions);
+        return (SupervisorState::Running(RunningState { is_suspended: false, ..state }), actions);
     }
     let mut actions = vec![Action::Signal(signal)];
     actions.extend(state.is_suspended.then_some(Action::Signal(SignalNumber::CONT)));
     let has_term = state.has_term || signal == SignalNumber::TERM;
-    (State::Running(Running { has_term, ..state }), actions)
+    (SupervisorState::Running(RunningState { has_term, ..state }), actions)
 }
 
-fn poll(state: Running, change: EarlierChange) -> (State, Vec<Action>) {
-    let state = Running { poll: Poll::Polling(change), is_poll_asked: false, ..state };
-    (State::Running(state), vec![Action::StartPoll])
+fn poll(state: RunningState, change: EarlierChange) -> (SupervisorState, Vec<Action>) {
+    let state = RunningState { poll: Poll::Polling(change), is_poll_asked: false, ..state };
+    (SupervisorState::Running(state), vec![Action::StartPoll])
 }
 
-fn idle(state: Running, mut actions: Vec<Action>) -> (State, Vec<Action>) {
+fn idle(state: RunningState, mut actions: Vec<Action>) -> (SupervisorState, Vec<Action>) {
     actions.push(state.next_poll());
-    (State::Running(Running { poll: Poll::Idle, ..state }), actions)
+    (SupervisorState::Running(RunningState { poll: Poll::Idle, ..state }), actions)
 }
 
-fn polled(rotation: &Rotation, mut state: Running, change: EarlierChange, result: PollResult) -> (State, Vec<Action>) {
+fn polled(
+    rotation: &RotationOptions,
+    mut state: RunningState,
+    change: EarlierChange,
+    result: PollResult,
+) -> (SupervisorState, Vec<Action>) {
     let mut actions = Vec::new();
     if result == PollResult::Failed {
         state.failures = state.failures.saturating_add(1);
@@ -90,7 +95,7 @@ fn polled(rotation: &Rotation, mut state: Running, change: EarlierChange, result
                 }
             }
             actions.push(state.next_poll());
-            (State::Running(Running { poll: Poll::Waiting, ..state }), actions)
+            (SupervisorState::Running(RunningState { poll: Poll::Waiting, ..state }), actions)
         }
         (PollResult::Unchanged | PollResult::Failed, _) => {
             actions.extend((change == EarlierChange::Delayed).then_some(Action::Disarm(Timer::Splay)));
@@ -102,7 +107,7 @@ fn polled(rotation: &Rotation, mut state: Running, change: EarlierChange, result
 }
 
 /// True if a change waits, since the command may be ending by a SIGTERM: a stop would cut that short, and a start undo it.
-fn may_be_ending(rotation: &Rotation, state: &Running) -> bool {
+fn may_be_ending(rotation: &RotationOptions, state: &RunningState) -> bool {
     match rotation.on_rotation {
         OnRotation::Restart | OnRotation::Exit => state.has_term,
         OnRotation::Signal(_) => false,
@@ -110,7 +115,7 @@ fn may_be_ending(rotation: &Rotation, state: &Running) -> bool {
 }
 
 /// Carries out the consequence of a change, whose launch waits at the gate.
-fn rotate(rotation: &Rotation, state: Running, mut actions: Vec<Action>) -> (State, Vec<Action>) {
+fn rotate(rotation: &RotationOptions, state: RunningState, mut actions: Vec<Action>) -> (SupervisorState, Vec<Action>) {
     let next = match rotation.on_rotation {
         OnRotation::Restart => {
             actions.push(Action::Disarm(Timer::Poll));
@@ -122,7 +127,7 @@ fn rotate(rotation: &Rotation, state: Running, mut actions: Vec<Action>) -> (Sta
         }
         OnRotation::Signal(_) => {
             actions.extend([Action::Disarm(Timer::Poll), Action::Deliver]);
-            return (State::Running(Running { poll: Poll::Delivering, ..state }), actions);
+            return (SupervisorState::Running(RunningState { poll: Poll::Delivering, ..state }), actions);
         }
     };
     actions.push(Action::Signal(rotation.stop_signal));
@@ -130,11 +135,11 @@ fn rotate(rotation: &Rotation, state: Running, mut actions: Vec<Action>) -> (Sta
     actions.extend(state.is_suspended.then_some(Action::Signal(SignalNumber::CONT)));
     actions.push(Action::Arm(Delay::Grace));
     let is_poll_asked = state.is_poll_asked;
-    let stopping = Stopping { command: Command::Alive, phase: Phase::Grace, next, is_poll_asked };
-    (State::Stopping(stopping), actions)
+    let stopping = Stopping { command: CommandState::Alive, phase: Phase::Grace, next, is_poll_asked };
+    (SupervisorState::Stopping(stopping), actions)
 }
 
-fn delivered(rotation: &Rotation, state: Running) -> (State, Vec<Action>) {
+fn delivered(rotation: &RotationOptions, state: RunningState) -> (SupervisorState, Vec<Action>) {
     let signal = match rotation.on_rotation {
         OnRotation::Signal(signal) => Some(Action::Signal(signal)),
         OnRotation::Restart | OnRotation::Exit => None,
@@ -143,12 +148,12 @@ fn delivered(rotation: &Rotation, state: Running) -> (State, Vec<Action>) {
 }
 
 /// The command ended by itself: asks what is left of its group to end as well.
-fn ended(status: ExitStatus, group: Group) -> (State, Vec<Action>) {
+fn ended(status: ExitStatus, group: Group) -> (SupervisorState, Vec<Action>) {
     let mut actions = vec![Action::Report(Notice::Ended(status)), Action::CancelPoll, Action::Disarm(Timer::Splay)];
     match group {
         Group::Empty => {
             actions.push(Action::Exit(Outcome::Command(status)));
-            (State::Exited, actions)
+            (SupervisorState::Exited, actions)
         }
         Group::Alive => {
             // Some of it may be stopped, of which this process is not told.
@@ -156,12 +161,12 @@ fn ended(status: ExitStatus, group: Group) -> (State, Vec<Action>) {
             actions.extend(signals);
             actions.push(Action::Arm(Delay::Grace));
             let stopping = Stopping {
-                command: Command::Ended(status),
+                command: CommandState::Ended(status),
                 phase: Phase::Grace,
                 next: Next::ExitEnded,
                 is_poll_asked: false,
             };
-            (State::Stopping(stopping), actions)
+            (SupervisorState::Stopping(stopping), actions)
         }
     }
 }

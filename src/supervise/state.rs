@@ -4,8 +4,8 @@ use super::event::{Action, Delay, ExitStatus};
 
 /// The command exists in `Running`, and in `Stopping` until its end. Its process group can outlast it, in `Stopping` alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    Running(Running),
+pub enum SupervisorState {
+    Running(RunningState),
     Stopping(Stopping),
     /// The exit of this process is ordered.
     Exited,
@@ -13,7 +13,7 @@ pub enum State {
 
 /// The command runs. The default is a command that was just started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Running {
+pub struct RunningState {
     pub poll: Poll,
     /// The number of polls that failed since the last one that did not.
     pub failures: u32,
@@ -52,15 +52,15 @@ pub enum EarlierChange {
 /// The process group was asked to end, or killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopping {
-    pub command: Command,
+    pub command: CommandState,
     pub phase: Phase,
     pub next: Next,
-    /// As in [`Running`], for the next command.
+    /// As in [`RunningState`], for the next command.
     pub is_poll_asked: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum CommandState {
     Alive,
     /// The command ended, and processes of its group are left.
     Ended(ExitStatus),
@@ -87,7 +87,7 @@ pub enum Next {
     ExitEnded,
 }
 
-impl Running {
+impl RunningState {
     /// Returns the action that schedules the next poll.
     pub fn next_poll(&self) -> Action {
         Action::Arm(if self.is_poll_asked { Delay::AskedPoll } else { Delay::NextPoll { failures: self.failures } })

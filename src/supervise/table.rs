@@ -3,9 +3,9 @@
 use nix::libc;
 
 use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult, Timer};
-use super::state::{Command, EarlierChange, Next, Phase, Poll, Running, State, Stopping};
+use super::state::{CommandState, EarlierChange, Next, Phase, Poll, RunningState, Stopping, SupervisorState};
 use super::step;
-use crate::model::options::{OnRotation, Rotation, SignalNumber};
+use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
 const SEVEN: ExitStatus = ExitStatus::Exited(7);
@@ -17,19 +17,19 @@ const POLLING_AGAIN: Poll = Poll::Polling(EarlierChange::Delayed);
 const POLLING_DUE: Poll = Poll::Polling(EarlierChange::Due);
 const NEXT_POLL: Action = Action::Arm(Delay::NextPoll { failures: 0 });
 
-fn running(poll: Poll) -> Running {
-    Running { poll, ..Running::default() }
+fn running(poll: Poll) -> RunningState {
+    RunningState { poll, ..RunningState::default() }
 }
 
 /// The time after SIGKILL.
 fn killed(next: Next) -> Stopping {
-    Stopping { command: Command::Alive, phase: Phase::Killed, next, is_poll_asked: false }
+    Stopping { command: CommandState::Alive, phase: Phase::Killed, next, is_poll_asked: false }
 }
 
-fn check(on_rotation: OnRotation, before: &State, event: Event, after: State, actions: &[Action]) {
+fn check(on_rotation: OnRotation, before: &SupervisorState, event: Event, after: SupervisorState, actions: &[Action]) {
     let (poll_interval, splay, grace) = Default::default();
     let stop_signal = SignalNumber(libc::SIGQUIT);
-    let rotation = Rotation { on_rotation, stop_signal, poll_signal: None, poll_interval, splay, grace };
+    let rotation = RotationOptions { on_rotation, stop_signal, poll_signal: None, poll_interval, splay, grace };
     let result = step(&rotation, before.clone(), event);
     assert_eq!(result, (after, actions.to_vec()), "{before:?} {event:?}");
 }
@@ -46,8 +46,8 @@ fn a_change_that_a_poll_meets_or_that_a_launch_does_not_survive() {
         (Poll::Waiting, FAILED, Poll::Idle, &[Action::Disarm(Timer::Splay)]),
     ];
     for (before, event, after, actions) in table {
-        let state = State::Running(running(*before));
-        check(OnRotation::Signal(HUP), &state, *event, State::Running(running(*after)), actions);
+        let state = SupervisorState::Running(running(*before));
+        check(OnRotation::Signal(HUP), &state, *event, SupervisorState::Running(running(*after)), actions);
     }
 }
 
@@ -55,14 +55,14 @@ fn a_change_that_a_poll_meets_or_that_a_launch_does_not_survive() {
 fn a_failed_poll_drops_the_change_and_backs_off_until_one_does_not_fail() {
     let splay = [Action::Disarm(Timer::Splay)];
     for (before, dropped) in [(POLLING_AGAIN, &splay[..]), (POLLING_DUE, &[])] {
-        let state = State::Running(Running { failures: 2, ..running(before) });
+        let state = SupervisorState::Running(RunningState { failures: 2, ..running(before) });
         let actions = [dropped, &[Action::Arm(Delay::NextPoll { failures: 3 })]].concat();
-        let failed = State::Running(Running { failures: 3, ..running(Poll::Idle) });
+        let failed = SupervisorState::Running(RunningState { failures: 3, ..running(Poll::Idle) });
         check(OnRotation::Restart, &state, FAILED, failed, &actions);
     }
-    let state = State::Running(Running { failures: 2, ..running(POLLING_AGAIN) });
+    let state = SupervisorState::Running(RunningState { failures: 2, ..running(POLLING_AGAIN) });
     let actions = [Action::Report(Notice::PollRecovered), NEXT_POLL];
-    check(OnRotation::Restart, &state, CHANGED, State::Running(running(Poll::Waiting)), &actions);
+    check(OnRotation::Restart, &state, CHANGED, SupervisorState::Running(running(Poll::Waiting)), &actions);
 }
 
 #[test]
@@ -71,15 +71,15 @@ fn a_change_after_a_term_waits_for_the_end_that_it_may_bring() {
     for (launch, event, actions) in
         [(Poll::Waiting, SPLAY_OVER, &[after_term][..]), (POLLING_DUE, CHANGED, &[after_term, NEXT_POLL])]
     {
-        let term = State::Running(Running { has_term: true, ..running(launch) });
+        let term = SupervisorState::Running(RunningState { has_term: true, ..running(launch) });
         // A command that ignores SIGTERM is stopped for the change nevertheless.
-        check(OnRotation::Exit, &term, event, State::Running(running(Poll::Waiting)), actions);
+        check(OnRotation::Exit, &term, event, SupervisorState::Running(running(Poll::Waiting)), actions);
     }
 }
 
 #[test]
 fn a_suspended_command_is_continued_so_that_it_handles_a_signal() {
-    let suspended = State::Running(Running { is_suspended: true, ..running(Poll::Idle) });
+    let suspended = SupervisorState::Running(RunningState { is_suspended: true, ..running(Poll::Idle) });
     let actions = [HUP, SignalNumber::CONT].map(Action::Signal);
     check(OnRotation::Restart, &suspended, Event::Signal(HUP), suspended.clone(), &actions);
 }
@@ -99,9 +99,15 @@ fn after_sigkill_the_command_is_awaited_and_the_rest_of_its_group_for_a_moment()
         (grace, FAILED, Stopping { next: Next::ExitRotated, ..grace }, &[]),
     ];
     for (before, event, after, actions) in table {
-        check(OnRotation::Restart, &State::Stopping(*before), *event, State::Stopping(*after), actions);
+        check(
+            OnRotation::Restart,
+            &SupervisorState::Stopping(*before),
+            *event,
+            SupervisorState::Stopping(*after),
+            actions,
+        );
     }
-    let rest = State::Stopping(Stopping { command: Command::Ended(SEVEN), ..killed(Next::ExitEnded) });
+    let rest = SupervisorState::Stopping(Stopping { command: CommandState::Ended(SEVEN), ..killed(Next::ExitEnded) });
     let exit = [Action::Disarm(Timer::Kill), Action::Exit(Outcome::Command(SEVEN))];
-    check(OnRotation::Restart, &rest, over, State::Exited, &exit);
+    check(OnRotation::Restart, &rest, over, SupervisorState::Exited, &exit);
 }

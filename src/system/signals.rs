@@ -37,10 +37,10 @@ extern "C" fn before_main() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-static INHERITED: OnceLock<Inherited> = OnceLock::new();
+static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 
 /// The state of signals at the start of this process, which the command gets.
-struct Inherited {
+struct InheritedSignals {
     mask: SigSet,
     /// The termination signals that were neither ignored nor blocked: a blocked signal is queued even if it is ignored, so an ignored
     /// one is left alone (`nohup`).
@@ -49,7 +49,7 @@ struct Inherited {
     ignores_children: bool,
 }
 
-impl Inherited {
+impl InheritedSignals {
     fn look() -> Self {
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
         let is_watched = |signal: &Signal| {
@@ -69,7 +69,7 @@ impl Inherited {
 /// SIGTTOU is blocked as well, so that a line on a terminal (`stty tostop`) does not stop a background job, and SIGXFSZ, so that a write
 /// beyond the limit on the size of files fails instead. SIGCHLD gets its default action.
 pub fn hold() {
-    let Inherited { mask, watched, ignores_children } = INHERITED.get_or_init(Inherited::look);
+    let InheritedSignals { mask, watched, ignores_children } = INHERITED.get_or_init(InheritedSignals::look);
     if *ignores_children {
         set_action(Signal::SIGCHLD, libc::SIG_DFL);
     }
@@ -104,7 +104,7 @@ pub fn pending() -> SigSet {
 /// Without a free descriptor.
 pub fn descriptor() -> Result<Option<OwnedFd>, Errno> {
     #[cfg(target_os = "linux")]
-    if let Some(Inherited { watched, .. }) = INHERITED.get() {
+    if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
 
         return SignalFd::with_flags(watched, SfdFlags::SFD_CLOEXEC).map(|descriptor| Some(descriptor.into()));
@@ -117,7 +117,7 @@ pub fn release() {
     if let Some(signal) = held() {
         end_by(signal);
     }
-    if let Some(Inherited { watched, .. }) = INHERITED.get() {
+    if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
         let _ = watched.thread_unblock();
     }
 }
@@ -143,7 +143,7 @@ pub fn restore() {
     if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
         set_action(Signal::SIGPIPE, libc::SIG_DFL);
     }
-    let Some(Inherited { mask, ignores_children, .. }) = INHERITED.get() else { return };
+    let Some(InheritedSignals { mask, ignores_children, .. }) = INHERITED.get() else { return };
     if *ignores_children {
         set_action(Signal::SIGCHLD, libc::SIG_IGN);
     }

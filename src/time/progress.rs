@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The progress of a resolution. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ProgressState>>,
     /// The function that prints events; `None` without `-vv`.
     trace: Option<fn(&str)>,
 }
@@ -26,7 +26,7 @@ pub struct Waiting {
 pub const LISTED: usize = 3;
 
 #[derive(Debug, Default)]
-struct State {
+struct ProgressState {
     next: u64,
     awaited: BTreeMap<u64, String>,
     reason: Option<String>,
@@ -87,12 +87,12 @@ impl Progress {
         }
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl State {
+impl ProgressState {
     fn waiting(&self) -> Waiting {
         Waiting {
             awaited: self.awaited.values().take(LISTED).cloned().collect(),

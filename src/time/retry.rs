@@ -10,7 +10,7 @@ use crate::model::answer::{Asked, FetchError, Outage, OutageKind, Refusal};
 
 /// The failure of an attempt, by its meaning for further attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Retry {
+pub enum AttemptFailure {
     /// The request would fail the same way again.
     Permanent(FetchError),
     /// The request may succeed later, but not before the time that the server's Retry-After names.
@@ -18,13 +18,13 @@ pub enum Retry {
 }
 
 /// Without a Retry-After.
-impl From<Outage> for Retry {
+impl From<Outage> for AttemptFailure {
     fn from(outage: Outage) -> Self {
         Self::Transient(outage, None)
     }
 }
 
-impl From<Refusal> for Retry {
+impl From<Refusal> for AttemptFailure {
     fn from(refusal: Refusal) -> Self {
         Self::Permanent(FetchError::Refused(refusal))
     }
@@ -85,16 +85,16 @@ impl RetryBudget {
     async fn attempt<T>(
         &self,
         number: u32,
-        attempt: impl Future<Output = Result<T, Retry>>,
-    ) -> Option<Result<T, Retry>> {
+        attempt: impl Future<Output = Result<T, AttemptFailure>>,
+    ) -> Option<Result<T, AttemptFailure>> {
         let begun = Instant::now();
         let result = self.within(attempt).await;
         if let Some(request) = self.request.as_ref().filter(|_| self.deadline.progress().is_traced()) {
             let why = |error: &FetchError| format!(": {}", error.problem(&Asked::default()).message(false));
             let failure = match &result {
                 Some(Ok(_)) => String::new(),
-                Some(Err(Retry::Permanent(error))) => why(error),
-                Some(Err(Retry::Transient(outage, _))) => why(&FetchError::Unavailable(outage.clone())),
+                Some(Err(AttemptFailure::Permanent(error))) => why(error),
+                Some(Err(AttemptFailure::Transient(outage, _))) => why(&FetchError::Unavailable(outage.clone())),
                 None => why(&FetchError::Unavailable(Outage::unanswered())),
             };
             let milliseconds = begun.elapsed().as_millis();
@@ -157,7 +157,10 @@ impl RetryBudget {
 ///
 /// # Errors
 /// The permanent failure, or [`FetchError::Unavailable`] with the last outage.
-pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T, Retry>) -> Result<T, FetchError> {
+pub async fn retry<T>(
+    budget: &RetryBudget,
+    attempt: impl AsyncFn() -> Result<T, AttemptFailure>,
+) -> Result<T, FetchError> {
     let (begun, mut tried) = (Instant::now(), 0);
     let mut last = Outage::unanswered();
     for attempts in 1.. {
@@ -165,8 +168,8 @@ pub async fn retry<T>(budget: &RetryBudget, attempt: impl AsyncFn() -> Result<T,
         let retry_after = match budget.attempt(attempts, attempt()).await {
             None => break,
             Some(Ok(answer)) => return Ok(answer),
-            Some(Err(Retry::Permanent(error))) => return Err(error),
-            Some(Err(Retry::Transient(outage, retry_after))) => {
+            Some(Err(AttemptFailure::Permanent(error))) => return Err(error),
+            Some(Err(AttemptFailure::Transient(outage, retry_after))) => {
                 budget.deadline.progress().note_reason(outage.reason.to_string());
                 last = outage;
                 retry_after

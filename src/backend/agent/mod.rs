@@ -24,7 +24,7 @@ use crate::net::errors::host_and_port;
 use crate::net::http::{HttpTimeouts, Transport};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
-use crate::time::retry::{Retry, RetryBudget, retry};
+use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// The name of the header with the token.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
@@ -145,7 +145,7 @@ impl Agent {
         })
     }
 
-    async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, Retry> {
+    async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, AttemptFailure> {
         let mut http_request = HttpRequest::empty();
         http_request.set_uri(self.url(request)).map_err(|error| Refusal::Request(error.to_string().into()))?;
         http_request.headers_mut().insert(TOKEN_HEADER, token.clone());

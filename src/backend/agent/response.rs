@@ -5,13 +5,13 @@ use serde_json::Value;
 use crate::backend::aws::{ServiceError, code_and_message, read_secret};
 use crate::model::answer::{Denial, Document, FetchError, Outage, OutageKind, Reason, Refusal};
 use crate::model::reference::Locator;
-use crate::time::retry::Retry;
+use crate::time::retry::AttemptFailure;
 
 /// Reads a response. Of its body, only a value and the code and message of AWS's own errors are kept.
 ///
 /// # Errors
 /// The meaning of AWS's error code, or else of the status.
-pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, Retry> {
+pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, AttemptFailure> {
     if status == 200 {
         return read_document(body, request);
     }
@@ -21,17 +21,19 @@ pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, Ret
     let (code, message) = code_and_message(&error);
     match (ServiceError { status, code, message, request_id: None, retry_after: None }).classify() {
         // The agent's own words: every error of AssumeRole is a 403.
-        Retry::Permanent(FetchError::Denied { message, .. }) if message.text.contains("caching client from role") => {
+        AttemptFailure::Permanent(FetchError::Denied { message, .. })
+            if message.text.contains("caching client from role") =>
+        {
             Err(denied(message, Denial::Role))
         }
         // A 403 is a denial with every code: neither the agent nor AWS is tried again.
-        Retry::Transient(outage, _) if status == 403 => Err(denied(outage.reason, Denial::PolicyOrMissing)),
+        AttemptFailure::Transient(outage, _) if status == 403 => Err(denied(outage.reason, Denial::PolicyOrMissing)),
         classified => Err(classified),
     }
 }
 
 /// Reads a secret. The agent was not told the region, so that a secret of this name in another one would be taken for the requested one.
-fn read_document(body: &[u8], request: &Locator) -> Result<Document, Retry> {
+fn read_document(body: &[u8], request: &Locator) -> Result<Document, AttemptFailure> {
     let document = read_secret(body, &request.id, &request.version)?;
     match (&request.region, &document.region) {
         (Some(asked), Some(found)) if asked != found => Err(Refusal::Agent("reads only in its own region").into()),
@@ -40,12 +42,12 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, Retry> {
     }
 }
 
-fn denied(message: Reason, cause: Denial) -> Retry {
-    Retry::Permanent(FetchError::Denied { message, cause, identity: None })
+fn denied(message: Reason, cause: Denial) -> AttemptFailure {
+    AttemptFailure::Permanent(FetchError::Denied { message, cause, identity: None })
 }
 
 /// Classifies an error that is not JSON. Agents before 2.1 answer a role with a 400.
-fn classify_text(status: u16, has_role: bool) -> Retry {
+fn classify_text(status: u16, has_role: bool) -> AttemptFailure {
     match status {
         403 => denied("the agent does not accept the token".into(), Denial::Token),
         429 => Outage::new(OutageKind::Throttled, "the agent has too many connections").into(),

@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use super::protocol::{Client, call, classify, read_object, timestamp};
 use super::session::Session;
 use crate::backend::fan_out::in_flight;
-use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, OutageKind, Replica, Rotation};
+use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, OutageKind, Replica, RotationSchedule};
 use crate::model::reference::{Arn, Locator};
 use crate::net::errors::host_and_port;
-use crate::time::retry::{Retry, RetryBudget, retry};
+use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// Describes the secret of each complete locator, many at the same time; the version does not matter.
 pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
@@ -39,7 +39,8 @@ async fn describe(client: &Client, request: &Locator, budget: &RetryBudget) -> R
     let budget = budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
     let description = retry(&budget, async || {
         let body = call(client, "secretsmanager.DescribeSecret", &input).await.map_err(|error| classify(&error))?;
-        let malformed = || Retry::from(Outage::new(OutageKind::MalformedResponse, "a description that cannot be read"));
+        let malformed =
+            || AttemptFailure::from(Outage::new(OutageKind::MalformedResponse, "a description that cannot be read"));
         let response: DescribeSecretResponse = read_object(&body).ok_or_else(malformed)?;
         let arn = response.arn.as_deref().and_then(Arn::parse);
         if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
@@ -96,7 +97,7 @@ impl From<DescribeSecretResponse> for Description {
         let mut replicas: Vec<_> = response.replication_status.into_iter().flatten().map(replica).collect();
         replicas.sort_by(|one, other| one.region.cmp(&other.region));
         Self {
-            rotation: Rotation {
+            rotation: RotationSchedule {
                 is_enabled: response.rotation_enabled == Some(true),
                 days: rules.automatically_after_days.filter(|days| *days > 0),
                 schedule: rules.schedule_expression,

@@ -13,7 +13,7 @@ use crate::model::answer::{Document, FetchError, Outage, OutageKind, Refusal};
 use crate::model::reference::{Arn, Locator, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{Retry, RetryBudget, retry};
+use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// Reads one version of a secret in the client's region.
 ///
@@ -52,7 +52,7 @@ struct GetSecretValueResponse {
 /// # Errors
 /// [`OutageKind::MalformedResponse`] for a body that is no such response, or is about another secret or version; a refusal for one
 /// without a value. No error quotes the body.
-pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, Retry> {
+pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, AttemptFailure> {
     let response: GetSecretValueResponse =
         read_object(body).ok_or_else(|| malformed("a response that cannot be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
@@ -75,6 +75,6 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
     Ok(Document { version_id: response.version_id, stages, created, region, ..Document::new(body) })
 }
 
-fn malformed(why: &str) -> Retry {
+fn malformed(why: &str) -> AttemptFailure {
     Outage::new(OutageKind::MalformedResponse, why).into()
 }

@@ -11,7 +11,7 @@ use super::config::{Settings, apply_profile};
 use super::credentials::{MfaCodes, SearchContext, find_credentials, instance_region};
 use super::parameter_store::MAX_BATCH;
 use super::protocol::{Api, ProviderName};
-use super::sts::{self, Caller};
+use super::sts::{self, CallerIdentity};
 use crate::backend::fan_out::{MAX_IN_FLIGHT, in_flight};
 use crate::model::answer::{self, Denial, FetchError, Outage};
 use crate::model::problem::Problem;
@@ -29,7 +29,7 @@ pub struct Session {
     region: Option<Result<Region, FetchError>>,
     mfa_codes: MfaCodes,
     /// The base credentials (`None`), with which roles are assumed, and those of each role.
-    callers: BTreeMap<Option<Role>, Result<Caller, FetchError>>,
+    callers: BTreeMap<Option<Role>, Result<CallerIdentity, FetchError>>,
 }
 
 impl Session {
@@ -116,7 +116,7 @@ impl Session {
             let (settings, clients, mfa_codes) = (&*self.settings, &self.clients, &self.mfa_codes);
             let context = SearchContext { settings, clients, region, mfa_codes };
             let found = find_credentials(&context, &regions, &self.budget, &self.deadline).await;
-            self.callers.insert(None, found.map(|credentials| Caller { credentials, arn: OnceCell::new() }));
+            self.callers.insert(None, found.map(|credentials| CallerIdentity { credentials, arn: OnceCell::new() }));
         }
         let base = self.credentials(None)?;
         let roles: BTreeSet<&Role> = requests.iter().filter_map(|request| request.role.as_ref()).collect();
@@ -127,7 +127,7 @@ impl Session {
         Ok(())
     }
 
-    async fn assume(&self, role: &Role, regions: &[Region], base: &Credentials) -> Result<Caller, FetchError> {
+    async fn assume(&self, role: &Role, regions: &[Region], base: &Credentials) -> Result<CallerIdentity, FetchError> {
         let _awaited = self.deadline.progress().awaits(format!("the role {}", role.arn));
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
         for (index, region) in regions.iter().enumerate() {
@@ -205,7 +205,7 @@ mod tests {
         let settings = Settings::new(&AwsOptions::default(), &Inherited::new(std::iter::empty())).unwrap();
         let mut session = Session::new(settings, Deadline::new(Duration::from_secs(1)), MfaCodes::default());
         let credentials = Credentials::new("AKIABASE", "secret", None, None, "test");
-        session.callers.insert(None, Ok(Caller { credentials, arn: OnceCell::new() }));
+        session.callers.insert(None, Ok(CallerIdentity { credentials, arn: OnceCell::new() }));
         let role = Role::parse("arn:aws:iam::123456789012:role/Reader", None).unwrap();
         let refused = session.credentials(Some(&role));
         assert!(matches!(refused, Err(FetchError::Denied { cause: Denial::Role, .. })), "{refused:?}");

@@ -19,10 +19,10 @@ use super::protocol::{Client, SdkFailure, classify, defect, with_provider};
 use crate::model::answer::{Denial, FetchError, Outage, OutageKind, Refusal};
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{Retry, RetryBudget, retry};
+use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// Credentials, and the ARN by which AWS knows them, once it is asked for.
-pub struct Caller {
+pub struct CallerIdentity {
     pub credentials: Credentials,
     pub arn: OnceCell<Option<String>>,
 }
@@ -34,7 +34,11 @@ const SESSION_NAME: &str = "secrets-exec";
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of the client, in one attempt. `mfa` is the serial number of a device, and its code.
-pub async fn assume_once(client: &Client, role: &ProfileRole, mfa: Option<(&str, &str)>) -> Result<Caller, Retry> {
+pub async fn assume_once(
+    client: &Client,
+    role: &ProfileRole,
+    mfa: Option<(&str, &str)>,
+) -> Result<CallerIdentity, AttemptFailure> {
     let input = AssumeRoleInput::builder()
         .role_arn(&role.arn)
         .role_session_name(role.session_name.as_deref().unwrap_or(SESSION_NAME))
@@ -45,15 +49,17 @@ pub async fn assume_once(client: &Client, role: &ProfileRole, mfa: Option<(&str,
     let input = input.build().map_err(SdkFailure::<AssumeRoleError>::construction_failure);
     let calling = async { client.call(&AssumeRole::new(), input?).await };
     let output: AssumeRoleOutput = calling.await.map_err(|error| match classify(&error) {
-        Retry::Permanent(error) => Retry::Permanent(with_provider(error, client.credentials.as_ref())),
-        transient @ Retry::Transient(..) => transient,
+        AttemptFailure::Permanent(error) => {
+            AttemptFailure::Permanent(with_provider(error, client.credentials.as_ref()))
+        }
+        transient @ AttemptFailure::Transient(..) => transient,
     })?;
     let arn = OnceCell::new_with(output.assumed_role_user.map(|user| Some(user.arn)));
-    Ok(Caller { credentials: read_credentials(output.credentials)?, arn })
+    Ok(CallerIdentity { credentials: read_credentials(output.credentials)?, arn })
 }
 
 /// Exchanges the token of a web identity for the credentials of its role, in one attempt.
-pub async fn exchange(client: &Client, identity: &WebIdentity, token: String) -> Result<Credentials, Retry> {
+pub async fn exchange(client: &Client, identity: &WebIdentity, token: String) -> Result<Credentials, AttemptFailure> {
     let input = AssumeRoleWithWebIdentityInput::builder()
         .role_arn(&identity.role)
         .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
@@ -68,7 +74,7 @@ pub async fn exchange(client: &Client, identity: &WebIdentity, token: String) ->
 ///
 /// # Errors
 /// [`FetchError::Denied`] if the role may not be assumed or is invalid, [`FetchError::Unavailable`] if the budget ends first.
-pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Result<Caller, FetchError> {
+pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Result<CallerIdentity, FetchError> {
     let (arn, external_id) = (role.arn.to_string(), role.external_id.clone());
     let budget = budget.for_request(|| format!("AssumeRole of {arn} at {}", host_and_port(&client.endpoint)));
     let request = ProfileRole { arn, external_id, session_name: None, duration: None, mfa_serial: None };
@@ -76,8 +82,8 @@ pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Resul
     assumed.await.map_err(|error| role_error(error, role))
 }
 
-fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> Result<Credentials, Retry> {
-    let malformed = |why: &str| Retry::from(Outage::new(OutageKind::MalformedResponse, why));
+fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> Result<Credentials, AttemptFailure> {
+    let malformed = |why: &str| AttemptFailure::from(Outage::new(OutageKind::MalformedResponse, why));
     let found = found.ok_or_else(|| malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
     let (id, secret, token) = (found.access_key_id, found.secret_access_key, found.session_token);

@@ -21,7 +21,7 @@ const CHECKSUM: usize = 65;
 
 /// An answer of AWS, and the time at which it came.
 #[derive(Debug)]
-pub struct Entry {
+pub struct CacheEntry {
     pub document: Document,
     /// The time since the boot.
     pub fetched: Duration,
@@ -88,7 +88,7 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
 ///
 /// # Errors
 /// The message about bytes that are no entry, or not this one, which it does not quote.
-pub fn decode(name: &str, bytes: &[u8]) -> Result<Entry, &'static str> {
+pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let versioned = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let Some(rest) = versioned.strip_prefix(VERSION) else {
         let is_version = versioned.iter().position(|byte| *byte == b'\n').is_some_and(|end| end > 0);
@@ -101,13 +101,17 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<Entry, &'static str> {
     read(name, rest).ok_or(DAMAGED)
 }
 
-fn read(name: &str, bytes: &[u8]) -> Option<Entry> {
+fn read(name: &str, bytes: &[u8]) -> Option<CacheEntry> {
     let (header, mut values) = bytes.split_at_checked(bytes.iter().position(|byte| *byte == b'\n')?)?;
     let header: Header = serde_json::from_slice(header).ok()?;
     values = values.strip_prefix(b"\n")?;
     let document = header.answer.document(&mut values)?;
     let is_whole = values.is_empty() && header.name == name;
-    is_whole.then_some(Entry { document, fetched: Duration::from_nanos(header.fetched), is_replica: header.is_replica })
+    is_whole.then_some(CacheEntry {
+        document,
+        fetched: Duration::from_nanos(header.fetched),
+        is_replica: header.is_replica,
+    })
 }
 
 impl Answer {

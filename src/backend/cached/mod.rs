@@ -17,7 +17,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region};
 use crate::system::boot_time;
 use crate::system::os_error::describe;
-use entry::{Entry, decode, encode, entry_name};
+use entry::{CacheEntry, decode, encode, entry_name};
 
 /// An entry that is not used, kept or removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Cached {
     }
 
     /// Reads the entries. Those that cannot be used are noted.
-    fn read_all<'a>(&mut self, wanted: impl Iterator<Item = &'a Locator>) -> BTreeMap<&'a Locator, Entry> {
+    fn read_all<'a>(&mut self, wanted: impl Iterator<Item = &'a Locator>) -> BTreeMap<&'a Locator, CacheEntry> {
         let mut entries = BTreeMap::new();
         for locator in wanted {
             match read(&self.directory, &self.name(locator)) {
@@ -134,7 +134,7 @@ impl Cached {
     /// Keeps a good answer to a request that was begun at a time, and removes the entry of a secret that AWS says is denied or absent.
     ///
     /// An entry that cannot be replaced is removed: `--cache-ttl` would go on with a rotated password, and then there may be room.
-    fn keep(&mut self, locator: &Locator, answer: &Answer, entry: Option<&Entry>, begun: Duration) {
+    fn keep(&mut self, locator: &Locator, answer: &Answer, entry: Option<&CacheEntry>, begun: Duration) {
         let (directory, name) = (&self.directory, self.name(locator));
         let kept = match answer {
             Ok(document) => encode(&name, document, begun).map_or(Ok(()), |bytes| {
@@ -161,7 +161,7 @@ impl Cached {
     }
 }
 
-fn read(directory: &CacheDirectory, name: &str) -> Result<Option<Entry>, String> {
+fn read(directory: &CacheDirectory, name: &str) -> Result<Option<CacheEntry>, String> {
     let Some(bytes) = directory.read(name)? else { return Ok(None) };
     let entry = decode(name, &bytes)?;
     // Memory dies with the boot, but a time namespace has its own boot time.
@@ -171,7 +171,7 @@ fn read(directory: &CacheDirectory, name: &str) -> Result<Option<Entry>, String>
     Ok(Some(entry))
 }
 
-impl Entry {
+impl CacheEntry {
     fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.fetched)
     }
@@ -189,7 +189,7 @@ fn may_be_covered(failure: &FetchFailure) -> bool {
 }
 
 /// True if an entry must go: its own region says that the value is denied or absent. A fallback region says so of its replica alone.
-fn withholds_entry(failure: &FetchFailure, entry: Option<&Entry>) -> bool {
+fn withholds_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
     let of_entry = entry.and_then(|entry| entry.document.region.as_ref());
     let mut elsewhere = failure.elsewhere.iter();
     failure.error.withholds_value()

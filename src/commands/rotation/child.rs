@@ -6,12 +6,12 @@ use std::os::fd::BorrowedFd;
 
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::{Fingerprint, HashKey, Scope};
-use crate::commands::start::{Launch, Staged, Values};
+use super::fingerprint::{Fingerprint, FingerprintScope, HashKey};
+use crate::commands::start::{Launch, LaunchValues, Staged};
 use crate::commands::wait::Surroundings;
 use crate::deliver::{Delivery, Files, PlacedFile};
-use crate::model::entry::Place;
-use crate::model::options::{OnRotation, Options, Rotation, SignalNumber};
+use crate::model::entry::FilePlace;
+use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::report::{Record, Rendered, Report, rotation, terminal};
@@ -44,7 +44,7 @@ pub struct Ready {
 
 /// The knowledge of the parent, of which a fork gives the launch a copy.
 #[derive(Default)]
-pub struct Known {
+pub struct KnownValues {
     /// `None` before the first start, as in `current`.
     pub key: Option<HashKey>,
     /// The values of the command.
@@ -55,7 +55,7 @@ pub struct Known {
     pub last_poll_failed: bool,
 }
 
-impl Known {
+impl KnownValues {
     /// Makes the values of the last launch those of the command: the same values may have new versions.
     pub fn adopt(&mut self) {
         self.current = self.next.take().or(self.current.take());
@@ -63,10 +63,10 @@ impl Known {
 }
 
 /// The surroundings of the launch.
-struct Child<'a> {
+struct GatedLaunch<'a> {
     gate: Gate,
-    known: &'a Known,
-    rotation: &'a Rotation,
+    known: &'a KnownValues,
+    rotation: &'a RotationOptions,
     options: &'a Options,
     command: String,
 }
@@ -74,7 +74,7 @@ struct Child<'a> {
 /// Makes the launch, and returns the exit status unless this process becomes the command.
 ///
 /// Each step that can fail while the old command runs is done before the gate: the files are complete under temporary names.
-pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &Known, rotation: &Rotation) -> u8 {
+pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &KnownValues, rotation: &RotationOptions) -> u8 {
     let is_poll = known.current.is_some();
     let options = launch.prepared.options.clone();
     if is_poll {
@@ -82,7 +82,7 @@ pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &Known, rotation: &Rotati
         launch.repeat();
     }
     launch.prepared.retained.rename_process(gate.parent(), std::process::id());
-    let child = Child {
+    let child = GatedLaunch {
         gate,
         known,
         rotation,
@@ -112,16 +112,16 @@ pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &Known, rotation: &Rotati
 }
 
 /// The values that can change in the command.
-fn scope(rotation: &Rotation) -> Scope {
+fn scope(rotation: &RotationOptions) -> FingerprintScope {
     match rotation.on_rotation {
-        OnRotation::Signal(_) => Scope::PathFiles,
-        OnRotation::Restart | OnRotation::Exit => Scope::All,
+        OnRotation::Signal(_) => FingerprintScope::PathFiles,
+        OnRotation::Restart | OnRotation::Exit => FingerprintScope::All,
     }
 }
 
-impl Child<'_> {
+impl GatedLaunch<'_> {
     /// Becomes the command once the gate is open. Returns the exit status if the gate is closed or the command is not executed.
-    fn start(&self, launch: &mut Launch<'_>, values: Values, ready: &Message) -> u8 {
+    fn start(&self, launch: &mut Launch<'_>, values: LaunchValues, ready: &Message) -> u8 {
         let staged = match launch.stage(values) {
             Ok(staged) => staged,
             Err(report) => return self.fail(report.render()),
@@ -148,7 +148,7 @@ impl Child<'_> {
 
     /// Replaces the files that have a path once the gate is open. Returns the exit status.
     fn replace_files(&self, files: Vec<FileValue>, ready: &Message) -> u8 {
-        let files = files.into_iter().filter(|file| matches!(file.target.place, Place::Path(_))).collect();
+        let files = files.into_iter().filter(|file| matches!(file.target.place, FilePlace::Path(_))).collect();
         let staged = match Delivery::stage(Files::find(files)) {
             Ok(staged) => staged,
             Err(errors) => return self.fail(errors.into_iter().collect::<Report>().render()),
@@ -179,7 +179,7 @@ impl Child<'_> {
     }
 }
 
-impl Surroundings for Child<'_> {
+impl Surroundings for GatedLaunch<'_> {
     fn notify(&self, assignments: &str) {
         if self.known.current.is_none() {
             self.gate.send(&Message::Notify(assignments.to_owned()));

@@ -7,7 +7,7 @@ use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{Place, Target};
+use crate::model::entry::{FilePlace, Target};
 use crate::model::reference::Locator;
 use crate::model::resolved::Resolved;
 use crate::report::rotation::Change;
@@ -23,7 +23,7 @@ pub type Hash = [u8; LENGTH];
 
 /// The values that can change in the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum FingerprintScope {
     /// All: the command is started again.
     All,
     /// Files with a path: a running program does not see another variable or another file in memory.
@@ -48,11 +48,11 @@ struct Secret {
     name: String,
     /// As references do.
     id: String,
-    version: Version,
+    version: FingerprintVersion,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Version {
+enum FingerprintVersion {
     Id(String),
     /// The hash of a document without a version id, such as one of a local file.
     Content(Hash),
@@ -67,18 +67,18 @@ impl HashKey {
         Ok(Self(bytes))
     }
 
-    pub fn fingerprint(&self, scope: Scope, resolved: &Resolved, fetched: &Fetched) -> Fingerprint {
+    pub fn fingerprint(&self, scope: FingerprintScope, resolved: &Resolved, fetched: &Fetched) -> Fingerprint {
         let key = Key::new(HMAC_SHA256, &self.0);
         let hash = |value: &[u8]| {
             let mut hash = [0; LENGTH];
             hash.iter_mut().zip(sign(&key, value).as_ref()).for_each(|(to, from)| *to = *from);
             hash
         };
-        let variables = resolved.variables.iter().filter(|_| scope == Scope::All);
+        let variables = resolved.variables.iter().filter(|_| scope == FingerprintScope::All);
         let variables = variables.map(|variable| (variable.subject.label.clone(), hash(variable.value.expose())));
         let files = resolved.files.iter().filter(|file| match (scope, &file.target.place) {
-            (Scope::All, _) | (Scope::PathFiles, Place::Path(_)) => true,
-            (Scope::PathFiles, Place::Memory) => false,
+            (FingerprintScope::All, _) | (FingerprintScope::PathFiles, FilePlace::Path(_)) => true,
+            (FingerprintScope::PathFiles, FilePlace::Memory) => false,
         });
         let files = files.map(|file| (Target::File(file.target.clone()).to_string(), hash(file.value.expose())));
         Fingerprint {
@@ -91,11 +91,11 @@ impl HashKey {
 
 fn secrets(fetched: &Fetched, hash: impl Fn(&[u8]) -> Hash) -> BTreeMap<String, Secret> {
     let secret = |locator: &Locator, parameter_name: Option<&str>, document: &Document| {
-        let content = || Version::Content(hash(document.body.expose()));
+        let content = || FingerprintVersion::Content(hash(document.body.expose()));
         let secret = Secret {
             name: locator.name_of(parameter_name),
             id: locator.written_id() + parameter_name.unwrap_or_default(),
-            version: document.version_id.clone().map_or_else(content, Version::Id),
+            version: document.version_id.clone().map_or_else(content, FingerprintVersion::Id),
         };
         (key(locator, parameter_name), secret)
     };
@@ -145,20 +145,20 @@ impl Fingerprint {
             Some(Change {
                 name,
                 id,
-                old_version: self.version(key).and_then(Version::id),
-                new_version: later.version(key).and_then(Version::id),
+                old_version: self.version(key).and_then(FingerprintVersion::id),
+                new_version: later.version(key).and_then(FingerprintVersion::id),
                 names: names.into_iter().cloned().collect(),
             })
         };
         names.into_iter().filter_map(change).collect()
     }
 
-    fn version(&self, key: &str) -> Option<&Version> {
+    fn version(&self, key: &str) -> Option<&FingerprintVersion> {
         self.secrets.get(key).map(|secret| &secret.version)
     }
 }
 
-impl Version {
+impl FingerprintVersion {
     /// The version id; `None` for a document without one.
     fn id(&self) -> Option<&str> {
         match self {

@@ -5,15 +5,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use super::child::{self, Known, Message, Ready};
+use super::child::{self, KnownValues, Message, Ready};
 use super::manager::Manager;
 use super::notices::Notices;
 use crate::commands::start::Launch;
-use crate::deliver::Written;
-use crate::model::options::{Rotation, SignalNumber};
+use crate::deliver::WrittenFiles;
+use crate::model::options::{RotationOptions, SignalNumber};
 use crate::model::problem::Problem;
 use crate::report::Report;
-use crate::supervise::process::{Child, LaunchPhase, fork};
+use crate::supervise::process::{LaunchPhase, LaunchProcess, fork};
 use crate::supervise::{Event, ExitStatus, PollResult};
 use crate::system::{os_error, signals, wait_for};
 
@@ -21,28 +21,28 @@ use crate::system::{os_error, signals, wait_for};
 const GRACE: Duration = Duration::from_secs(5);
 
 pub struct Launches<'a> {
-    rotation: &'a Rotation,
+    rotation: &'a RotationOptions,
     launch: Launch<'a>,
-    known: Known,
-    child: Option<Child>,
+    known: KnownValues,
+    child: Option<LaunchProcess>,
     /// True if the child is the command, which it has not executed yet.
     is_command: bool,
     /// True if the child has said that it executes the command, and not that this failed.
     is_executing: bool,
     /// The files on disk of the command.
-    written: Written,
+    written: WrittenFiles,
 }
 
 impl<'a> Launches<'a> {
-    pub fn new(rotation: &'a Rotation, launch: Launch<'a>) -> Self {
+    pub fn new(rotation: &'a RotationOptions, launch: Launch<'a>) -> Self {
         Self {
             rotation,
             launch,
-            known: Known::default(),
+            known: KnownValues::default(),
             child: None,
             is_command: false,
             is_executing: false,
-            written: Written::default(),
+            written: WrittenFiles::default(),
         }
     }
 
@@ -96,19 +96,19 @@ impl<'a> Launches<'a> {
     }
 
     /// The launch at the gate, which is to become the command.
-    pub fn at_gate(&self) -> Option<&Child> {
+    pub fn at_gate(&self) -> Option<&LaunchProcess> {
         self.child.as_ref().filter(|child| child.phase == LaunchPhase::Waiting)
     }
 
     /// Opens the gate: from then on the launch is the command.
     pub fn start(&mut self) {
         self.is_command = true;
-        self.child.iter_mut().for_each(Child::open);
+        self.child.iter_mut().for_each(LaunchProcess::open);
     }
 
     /// Opens the gate for the files alone. Returns false if no launch waits at it.
     pub fn deliver(&mut self) -> bool {
-        self.child.iter_mut().for_each(Child::open);
+        self.child.iter_mut().for_each(LaunchProcess::open);
         self.child.is_some()
     }
 
@@ -147,7 +147,7 @@ impl<'a> Launches<'a> {
                 // Only the first launch sends it, before its gate.
                 Message::Notify(_) => {}
                 Message::Placed(files) => {
-                    notices.remains(self.written.replace(Written::open(files)));
+                    notices.remains(self.written.replace(WrittenFiles::open(files)));
                     self.is_executing = true;
                 }
                 Message::Failed => self.is_executing = false,
@@ -234,7 +234,7 @@ impl<'a> Launches<'a> {
     }
 
     pub fn kill_if_overdue(&mut self) {
-        self.child.iter_mut().for_each(Child::kill_if_overdue);
+        self.child.iter_mut().for_each(LaunchProcess::kill_if_overdue);
     }
 
     /// Removes the files of the command.

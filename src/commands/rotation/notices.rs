@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::manager::Manager;
-use crate::model::options::{OnRotation, Options, Rotation, SignalNumber};
+use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::rotation;
 use crate::report::{Label, Record, Report, terminal};
@@ -13,7 +13,7 @@ use crate::supervise::process::Writer;
 use crate::supervise::{Delay, ExitStatus, KillReason, Notice};
 
 pub struct Notices<'a> {
-    pub rotation: &'a Rotation,
+    pub rotation: &'a RotationOptions,
     pub options: Options,
     /// The command's program as written.
     pub command: String,

@@ -13,11 +13,11 @@ use super::notices::Notices;
 use super::timers::Timers;
 use crate::commands::start::Launch;
 use crate::model::inherited::Inherited;
-use crate::model::options::Rotation;
+use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::{Report, terminal};
 use crate::supervise::process::{Job, Signals, StateChange, Writer, adopt_orphans, next_state_change};
-use crate::supervise::{Action, Command, Event, Next, Outcome, State, Stopping, Timer, begin, step};
+use crate::supervise::{Action, CommandState, Event, Next, Outcome, Stopping, SupervisorState, Timer, begin, step};
 use crate::system::os_error::describe;
 use crate::system::wait_for;
 
@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When no process can be started for it.
-pub fn supervise(rotation: &Rotation, launch: Launch<'_>, inherited: &Inherited) -> Result<ExitCode, Report> {
+pub fn supervise(rotation: &RotationOptions, launch: Launch<'_>, inherited: &Inherited) -> Result<ExitCode, Report> {
     let options = launch.prepared.options.clone();
     let command = launch.command.program();
     let manager = Manager::new(inherited, options.notify_ready);
@@ -149,7 +149,7 @@ impl Parent<'_> {
     }
 
     /// Waits for the next events.
-    fn wait(&mut self, state: &State) {
+    fn wait(&mut self, state: &SupervisorState) {
         self.sleep(state);
         self.notices.manager.feed();
         while let Some(signal) = self.signals.next() {
@@ -165,7 +165,7 @@ impl Parent<'_> {
     }
 
     /// Sleeps until a descriptor is readable or it is time for something.
-    fn sleep(&self, state: &State) {
+    fn sleep(&self, state: &SupervisorState) {
         let check = has_remains(state).then_some(GROUP_CHECK);
         let times = [self.timers.left(), self.notices.manager.left(), self.launches.time_left(), check];
         let descriptors = [self.signals.as_fd()].into_iter().chain(self.launches.descriptor());
@@ -196,10 +196,10 @@ impl Parent<'_> {
 }
 
 /// The status for the service manager while no command runs, or one that was asked to end.
-fn status(state: &State) -> Option<&'static str> {
+fn status(state: &SupervisorState) -> Option<&'static str> {
     match state {
-        State::Running(_) | State::Exited => None,
-        State::Stopping(stopping) => Some(match stopping.next {
+        SupervisorState::Running(_) | SupervisorState::Exited => None,
+        SupervisorState::Stopping(stopping) => Some(match stopping.next {
             Next::Start => "restarting the command, because a secret has changed",
             Next::ExitRotated => "stopping the command, because a secret has changed",
             Next::ExitCancelled | Next::ExitEnded => "waiting for the end of the command's process group",
@@ -208,6 +208,6 @@ fn status(state: &State) -> Option<&'static str> {
 }
 
 /// True if the command has ended, and processes of its group had not.
-fn has_remains(state: &State) -> bool {
-    matches!(state, State::Stopping(Stopping { command: Command::Ended(_), .. }))
+fn has_remains(state: &SupervisorState) -> bool {
+    matches!(state, SupervisorState::Stopping(Stopping { command: CommandState::Ended(_), .. }))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::model::options::Rotation;
+use crate::model::options::RotationOptions;
 use crate::supervise::{Delay, Timer};
 
 /// The part of a pause between polls by which it is shorter or longer.
@@ -17,7 +17,7 @@ pub struct Timers(BTreeMap<Timer, Instant>);
 
 impl Timers {
     /// Sets the timer of a delay, and returns its length. No poll begins before `earliest_poll`.
-    pub fn arm(&mut self, delay: Delay, options: &Rotation, earliest_poll: Instant) -> Duration {
+    pub fn arm(&mut self, delay: Delay, options: &RotationOptions, earliest_poll: Instant) -> Duration {
         let until_poll = earliest_poll.saturating_duration_since(Instant::now());
         let length = length(delay, options, until_poll, fastrand::f64());
         self.0.insert(delay.timer(), Instant::now() + length);
@@ -43,7 +43,7 @@ impl Timers {
 }
 
 /// Returns the length of a delay. `random` is at least 0 and less than 1.
-fn length(delay: Delay, options: &Rotation, until_poll: Duration, random: f64) -> Duration {
+fn length(delay: Delay, options: &RotationOptions, until_poll: Duration, random: f64) -> Duration {
     /// The time in which processes vanish after SIGKILL.
     const KILL: Duration = Duration::from_secs(1);
     match delay {
@@ -69,8 +69,8 @@ mod tests {
     use super::*;
     use crate::model::options::{OnRotation, SignalNumber};
 
-    fn options() -> Rotation {
-        Rotation {
+    fn options() -> RotationOptions {
+        RotationOptions {
             on_rotation: OnRotation::Restart,
             poll_interval: Duration::from_secs(100),
             splay: Duration::from_secs(40),
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn an_armed_timer_elapses_once_unless_it_is_disarmed() {
         let mut timers = Timers::default();
-        let options = Rotation { splay: Duration::ZERO, grace: Duration::ZERO, ..options() };
+        let options = RotationOptions { splay: Duration::ZERO, grace: Duration::ZERO, ..options() };
         let now = Instant::now();
         for delay in [Delay::FirstPoll, Delay::Grace, Delay::Splay] {
             timers.arm(delay, &options, now);

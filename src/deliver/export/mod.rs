@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde::Serializer;
 
-use crate::model::entry::Place;
+use crate::model::entry::FilePlace;
 use crate::model::environment::{Limits, check_variable};
 use crate::model::options::ExportFormat;
 use crate::model::problem::{Lacks, Problem};
@@ -42,7 +42,7 @@ pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec
         }
     }
     for FileValue { target, subject, .. } in &resolved.files {
-        if let (Some(name), Place::Path(path)) = (&target.env, &target.place) {
+        if let (Some(name), FilePlace::Path(path)) = (&target.env, &target.place) {
             variables.push(Variable { name, value: path.as_os_str().as_bytes(), subject });
         }
     }

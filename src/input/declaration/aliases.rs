@@ -1,13 +1,13 @@
 //! Reads `secrets:`, the aliases of a declaration.
 
 use super::entries::parsed;
-use super::reader::{Fields, Item, Member};
+use super::reader::{Fields, Item, MappingEntry};
 use crate::input::tree::Kind;
 use crate::model::reference::{Alias, Aliases, Region, Role, SecretId, Version};
 
 pub fn aliases(item: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
-    for Member { name, key, value } in item.members() {
+    for MappingEntry { name, key, value } in item.members() {
         if let Err(why) = Aliases::check_name(name) {
             key.refuse(why);
         }

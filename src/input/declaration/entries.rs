@@ -1,12 +1,12 @@
 //! Reads `env:`, `files:` and `credentials:`, whose entries differ in their targets, and `env-from:`.
 
-use super::reader::{Fields, Item, Member};
+use super::reader::{Fields, Item, MappingEntry};
 use crate::input::tree::Kind;
 use crate::model::credential::{is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
-    Case, CredentialTarget, Entry, EntrySource, EnvFromEntry, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
-    Place, Target, Transform,
+    Case, CredentialTarget, Entry, EntrySource, EnvFromEntry, FilePlace, FileTarget, Mode, Naming, OnMissing, Origin,
+    Owner, Target, Transform,
 };
 use crate::model::plan::UnitCredentials;
 use crate::model::reference::{Reference, ReferenceError};
@@ -22,7 +22,7 @@ const PATH_FROM_SECRET: &str = "PATH decides which command runs and takes only `
 
 /// Reads `env:`.
 pub fn variables(item: &Item<'_>) -> Vec<Entry> {
-    let variable = |Member { name, key, value }: Member<'_>| {
+    let variable = |MappingEntry { name, key, value }: MappingEntry<'_>| {
         let target = key.variable(name).map(Target::Env);
         let entry = entry(&value, VARIABLE, target, key.origin())?;
         // The command is looked up in PATH before secrets are fetched.
@@ -61,7 +61,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
         item.refuse("expected `path`, or `env` (the variable for the path of a file in memory), or both");
     }
     let target = Target::File(FileTarget {
-        place: path.and_then(|path| place(&path)).unwrap_or(Place::Memory),
+        place: path.and_then(|path| place(&path)).unwrap_or(FilePlace::Memory),
         env: env.and_then(|env| match env.text("the name of a variable")? {
             "PATH" => {
                 env.refuse(PATH_FROM_SECRET);
@@ -77,24 +77,24 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     mapping(fields, Some(target), item.origin())
 }
 
-fn place(path: &Item<'_>) -> Option<Place> {
+fn place(path: &Item<'_>) -> Option<FilePlace> {
     if path.text("a path")?.starts_with("~/") {
         path.refuse("~ is not expanded; write the whole path");
         return None;
     }
     path.parsed("the path of a file", |text| {
         let is_directory = matches!(text.rsplit('/').next(), None | Some("" | "." | ".."));
-        (!is_directory && !text.contains('\0')).then(|| Place::Path(text.into()))
+        (!is_directory && !text.contains('\0')).then(|| FilePlace::Path(text.into()))
     })
 }
 
 /// Reads `credentials:`, the values that units load by `LoadCredential=`.
 pub fn credentials(item: &Item<'_>) -> Vec<UnitCredentials> {
-    let unit = |Member { name: unit, key, value }: Member<'_>| {
+    let unit = |MappingEntry { name: unit, key, value }: MappingEntry<'_>| {
         if let Err(expected) = parse_unit(unit) {
             key.refuse_value(unit, expected);
         }
-        let credential = |Member { name, key, value }: Member<'_>| {
+        let credential = |MappingEntry { name, key, value }: MappingEntry<'_>| {
             if !is_credential_name(name) {
                 key.refuse_value(name, "a credential's name (printable ASCII without / and :)");
             }
@@ -130,7 +130,7 @@ fn object(item: &Item<'_>) -> Option<EnvFromEntry> {
     let only = fields.take("only").and_then(|only| only.texts());
     let except = fields.take("except").and_then(|except| except.texts()).unwrap_or_default();
     let rename = fields.take("rename").map(|rename| rename.members()).unwrap_or_default();
-    let renamed = |Member { name: key, value, .. }: Member<'_>| {
+    let renamed = |MappingEntry { name: key, value, .. }: MappingEntry<'_>| {
         let (value, name) = (value.named("rename"), value.text("text")?);
         value.variable(&format!("{prefix}{name}"))?;
         Some((key.to_owned(), name.to_owned()))

@@ -13,12 +13,12 @@ use crate::model::quoting::{file_name, is_quotable, quoted_value};
 use crate::model::suggest;
 
 /// A declaration, and the errors that were found in it so far.
-pub struct Source {
+pub struct SourceFile {
     pub path: Arc<PathBuf>,
     pub errors: RefCell<Vec<(Position, Problem)>>,
 }
 
-impl Source {
+impl SourceFile {
     /// Adds an error. `subject` is the key, variable or file that it is about, and empty for the whole.
     pub fn refuse(&self, position: Position, subject: &str, text: impl Display, help: Option<String>) {
         let Position { line, column } = position;
@@ -31,14 +31,14 @@ impl Source {
 /// A node, with its place in messages. A getter for another type than the node's adds an error and returns `None`.
 #[derive(Clone)]
 pub struct Item<'a> {
-    pub source: &'a Source,
+    pub source: &'a SourceFile,
     pub node: &'a Node,
     pub position: Position,
     pub subject: String,
 }
 
 /// An entry of a mapping.
-pub struct Member<'a> {
+pub struct MappingEntry<'a> {
     pub name: &'a str,
     /// The key, with the subject of the mapping.
     pub key: Item<'a>,
@@ -49,7 +49,7 @@ pub struct Member<'a> {
 /// The entries of a mapping with known keys, each of which is taken once.
 pub struct Fields<'a> {
     pub item: Item<'a>,
-    members: Vec<Member<'a>>,
+    members: Vec<MappingEntry<'a>>,
     known: &'static [&'static str],
     /// The known keys that unknown ones are most similar to.
     meant: Vec<&'static str>,
@@ -91,7 +91,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the entries of a mapping, in the order of the file.
-    pub fn members(&self) -> Vec<Member<'a>> {
+    pub fn members(&self) -> Vec<MappingEntry<'a>> {
         let Kind::Table(entries) = &self.node.kind else {
             self.refuse_type("a mapping of names and values");
             return Vec::new();
@@ -99,7 +99,7 @@ impl<'a> Item<'a> {
         let member = |(Key { position, text }, node): &'a (Key, Node)| {
             let key = Self { node, position: *position, ..self.clone() };
             let value = Self { node, position: node.position, subject: text.clone(), ..*self };
-            Member { name: text, key, value }
+            MappingEntry { name: text, key, value }
         };
         entries.iter().map(member).collect()
     }
@@ -108,7 +108,7 @@ impl<'a> Item<'a> {
     pub fn fields(&self, known: &'static [&'static str]) -> Fields<'a> {
         let (members, unknown): (Vec<_>, Vec<_>) =
             self.members().into_iter().partition(|member| known.contains(&member.name));
-        let meant = unknown.iter().filter_map(|Member { name, key, .. }| key.unknown(name, known)).collect();
+        let meant = unknown.iter().filter_map(|MappingEntry { name, key, .. }| key.unknown(name, known)).collect();
         Fields { item: self.clone(), members, known, meant }
     }
 

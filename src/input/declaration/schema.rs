@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::aliases::aliases;
 use super::entries;
-use super::reader::{Item, Member, Source};
+use super::reader::{Item, MappingEntry, SourceFile};
 use crate::input::tree::Node;
 use crate::input::yaml;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
@@ -27,7 +27,7 @@ const KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "cred
 
 /// Reads the text of one declaration. The errors are in the order of its lines.
 pub fn read(path: &Path, text: &str) -> (Declaration, Vec<Problem>) {
-    let source = Source { path: Arc::new(path.to_owned()), errors: RefCell::default() };
+    let source = SourceFile { path: Arc::new(path.to_owned()), errors: RefCell::default() };
     let (node, errors) = yaml::parse(text);
     for error in errors {
         source.refuse(error.position, "", error.message, None);
@@ -38,7 +38,7 @@ pub fn read(path: &Path, text: &str) -> (Declaration, Vec<Problem>) {
     (declaration, errors.into_iter().map(|(_, problem)| problem).collect())
 }
 
-fn declaration(source: &Source, node: &Node) -> Declaration {
+fn declaration(source: &SourceFile, node: &Node) -> Declaration {
     let item = Item { source, node, position: node.position, subject: String::new() };
     if is_task_definition(node) {
         let help = "docs/migrating.md has the jq line that makes a declaration of it";
@@ -67,7 +67,7 @@ fn is_task_definition(node: &Node) -> bool {
 
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
-    for Member { name, key, value } in item.members() {
+    for MappingEntry { name, key, value } in item.members() {
         match find_option(name) {
             Some(spec) if spec.in_declaration() => drop(set(&mut options, spec, &value)),
             Some(_) => key.named(name).refuse("cannot be set in a declaration"),

@@ -34,9 +34,9 @@ pub struct EnvFile {
 
 /// A place in the file, `FILE` or `FILE:LINE`. Lines are counted from 1.
 #[derive(Clone, Copy)]
-struct Place<'a>(&'a Path, Option<usize>);
+struct EnvFileLine<'a>(&'a Path, Option<usize>);
 
-impl Place<'_> {
+impl EnvFileLine<'_> {
     fn at(self, line: usize) -> Self {
         Self(self.0, Some(line))
     }
@@ -47,7 +47,7 @@ impl Place<'_> {
     }
 }
 
-impl Display for Place<'_> {
+impl Display for EnvFileLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(path, line) = self;
         write!(f, "{}", path.display())?;
@@ -71,16 +71,16 @@ pub fn read(path: &Path, mut file: File, only: &[Pattern]) -> Result<EnvFile, Ve
     let mut bytes = Zeroizing::new(Vec::new());
     let read = (&mut file).take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| vec![ReadFailure::from(&error).problem(path.display())])?;
-    let place = Place(path, None);
+    let place = EnvFileLine(path, None);
     let text = text(place, &bytes).map_err(|problem| vec![problem])?;
     parse(place, text, only)
 }
 
-fn too_large(place: Place<'_>) -> Problem {
+fn too_large(place: EnvFileLine<'_>) -> Problem {
     place.error(format!("more than {MOST_BYTES} bytes, the most that a secret has")).help("split the file")
 }
 
-fn text<'t>(place: Place<'_>, bytes: &'t [u8]) -> Result<&'t str, Problem> {
+fn text<'t>(place: EnvFileLine<'_>, bytes: &'t [u8]) -> Result<&'t str, Problem> {
     if bytes.len() > MOST_BYTES {
         return Err(too_large(place));
     }
@@ -90,7 +90,7 @@ fn text<'t>(place: Place<'_>, bytes: &'t [u8]) -> Result<&'t str, Problem> {
     })
 }
 
-fn parse(place: Place<'_>, text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
+fn parse(place: EnvFileLine<'_>, text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
     // Python's universal newlines.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     let Selection { settings, mut notices, left_out, mut errors } = select(place, statements(&lines), only);
@@ -141,7 +141,7 @@ struct Selection {
     errors: Vec<Problem>,
 }
 
-fn select(file: Place<'_>, statements: Vec<Statement>, only: &[Pattern]) -> Selection {
+fn select(file: EnvFileLine<'_>, statements: Vec<Statement>, only: &[Pattern]) -> Selection {
     let mut selection = Selection::default();
     let Selection { settings, notices, left_out, errors } = &mut selection;
     for Statement { line, binding } in statements {

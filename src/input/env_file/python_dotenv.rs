@@ -19,7 +19,7 @@ pub type Binding = (String, Option<SecretValue>);
 
 /// Returns the statements in order. `text` has line feeds alone at the ends of its lines.
 pub fn statements(text: &str) -> Vec<Statement> {
-    let mut reader = Reader { rest: text.strip_prefix('\u{feff}').unwrap_or(text), line: 1 };
+    let mut reader = DotenvReader { rest: text.strip_prefix('\u{feff}').unwrap_or(text), line: 1 };
     let mut statements = Vec::new();
     while !reader.rest.is_empty() {
         reader.skip(is_space);
@@ -43,13 +43,13 @@ pub fn statements(text: &str) -> Vec<Statement> {
 struct Illegal;
 
 /// A position in the text.
-struct Reader<'t> {
+struct DotenvReader<'t> {
     rest: &'t str,
     /// Counted from 1.
     line: usize,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> DotenvReader<'t> {
     /// Reads a name with its value; `None` before a comment or the end.
     fn statement(&mut self) -> Result<Option<(String, Option<String>)>, Illegal> {
         if self.rest.is_empty() {

@@ -38,7 +38,7 @@ impl DescribedSecret {
 /// The rotation, the KMS key and the replicas of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
-    pub rotation: Rotation,
+    pub rotation: RotationSchedule,
     /// `None` for the key aws/secretsmanager.
     pub kms_key: Option<String>,
     pub replicas: Vec<Replica>,
@@ -60,7 +60,7 @@ pub struct Replica {
 
 /// The automatic rotation of a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rotation {
+pub struct RotationSchedule {
     pub is_enabled: bool,
     /// The days from one rotation to the next.
     pub days: Option<u64>,
@@ -74,7 +74,7 @@ pub struct Rotation {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-impl Rotation {
+impl RotationSchedule {
     /// The days from one rotation to the next, also those of a schedule like `rate(10 days)`.
     pub fn every_days(&self) -> Option<u64> {
         let rate = || self.schedule.as_deref()?.strip_prefix("rate(")?.split_once(" day")?.0.trim().parse().ok();
@@ -106,26 +106,33 @@ mod tests {
 
     #[test]
     fn a_rotation_is_overdue_after_its_latest_time() {
-        let rotation = Rotation { is_enabled: true, days: Some(10), last: days_before(40), ..Rotation::default() };
+        let rotation =
+            RotationSchedule { is_enabled: true, days: Some(10), last: days_before(40), ..RotationSchedule::default() };
         assert!(rotation.is_overdue(now()));
-        assert!(!Rotation { is_enabled: false, ..rotation.clone() }.is_overdue(now()));
-        assert!(!Rotation { next: Some(now() + DAY), ..rotation.clone() }.is_overdue(now()));
-        assert!(!Rotation { last: days_before(11), ..rotation.clone() }.is_overdue(now()));
-        assert!(Rotation { last: days_before(1), next: days_before(1), ..rotation.clone() }.is_overdue(now()));
-        assert!(!Rotation { last: None, ..rotation }.is_overdue(now()));
+        assert!(!RotationSchedule { is_enabled: false, ..rotation.clone() }.is_overdue(now()));
+        assert!(!RotationSchedule { next: Some(now() + DAY), ..rotation.clone() }.is_overdue(now()));
+        assert!(!RotationSchedule { last: days_before(11), ..rotation.clone() }.is_overdue(now()));
+        assert!(RotationSchedule { last: days_before(1), next: days_before(1), ..rotation.clone() }.is_overdue(now()));
+        assert!(!RotationSchedule { last: None, ..rotation }.is_overdue(now()));
     }
 
     #[test]
     fn the_days_of_a_rate_count() {
-        let with =
-            |schedule: &str| Rotation { schedule: Some(schedule.to_owned()), ..Rotation::default() }.every_days();
+        let with = |schedule: &str| {
+            RotationSchedule { schedule: Some(schedule.to_owned()), ..RotationSchedule::default() }.every_days()
+        };
         assert_eq!(with("rate(10 days)"), Some(10));
         assert_eq!(with("rate(1 day)"), Some(1));
         assert_eq!(with("rate(4 hours)"), None);
         assert_eq!(with("cron(0 8 1 * ? *)"), None);
         assert!(
-            !Rotation { is_enabled: true, days: Some(u64::MAX), last: days_before(1), ..Rotation::default() }
-                .is_overdue(now())
+            !RotationSchedule {
+                is_enabled: true,
+                days: Some(u64::MAX),
+                last: days_before(1),
+                ..RotationSchedule::default()
+            }
+            .is_overdue(now())
         );
     }
 }

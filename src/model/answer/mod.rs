@@ -8,7 +8,7 @@ mod fetch_problem;
 mod outage;
 
 pub use asked::Asked;
-pub use description::{Caller, DescribedSecret, Description, Replica, Rotation};
+pub use description::{Caller, DescribedSecret, Description, Replica, RotationSchedule};
 pub use document::{CachedAnswer, Document, PassedOver};
 pub use fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted};
 pub use outage::{Outage, OutageKind, Reason};

@@ -24,7 +24,7 @@ pub struct CredentialTarget {
 /// A file that holds a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileTarget {
-    pub place: Place,
+    pub place: FilePlace,
     /// The variable for the path.
     pub env: Option<EnvName>,
     pub mode: Mode,
@@ -33,7 +33,7 @@ pub struct FileTarget {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum FilePlace {
     /// A memfd, with the path `/proc/self/fd/N`.
     Memory,
     Path(PathBuf),
@@ -55,8 +55,8 @@ impl Target {
             Self::Env(name) => vec![Claim::Variable(name.clone())],
             Self::File(FileTarget { place, env, .. }) => {
                 let path = match place {
-                    Place::Memory => None,
-                    Place::Path(path) => Some(Claim::Path(path.clone())),
+                    FilePlace::Memory => None,
+                    FilePlace::Path(path) => Some(Claim::Path(path.clone())),
                 };
                 env.clone().map(Claim::Variable).into_iter().chain(path).collect()
             }
@@ -87,8 +87,8 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) | Self::File(FileTarget { env: Some(name), .. }) => write!(f, "{name}"),
-            Self::File(FileTarget { place: Place::Path(path), .. }) => write!(f, "{}", path.display()),
-            Self::File(FileTarget { place: Place::Memory, .. }) => f.write_str("a file in memory"),
+            Self::File(FileTarget { place: FilePlace::Path(path), .. }) => write!(f, "{}", path.display()),
+            Self::File(FileTarget { place: FilePlace::Memory, .. }) => f.write_str("a file in memory"),
             Self::Credential(CredentialTarget { unit, name }) => write!(f, "{unit}/{name}"),
         }
     }
@@ -97,7 +97,7 @@ impl fmt::Display for Target {
 impl FileTarget {
     /// Returns a file in memory with mode 0400, and its path in a variable.
     pub fn in_memory(env: EnvName) -> Self {
-        Self { place: Place::Memory, env: Some(env), mode: Mode::PRIVATE, owner: None }
+        Self { place: FilePlace::Memory, env: Some(env), mode: Mode::PRIVATE, owner: None }
     }
 }
 

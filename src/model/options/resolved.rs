@@ -45,7 +45,7 @@ pub struct Options {
     pub quiet: bool,
     pub notify_ready: bool,
     /// `None` in launch mode: this process becomes the command.
-    pub rotation: Option<Rotation>,
+    pub rotation: Option<RotationOptions>,
     pub log_format: LogFormat,
 }
 
@@ -85,7 +85,7 @@ pub struct CacheOptions {
 
 /// The action on a changed secret, and its times and signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rotation {
+pub struct RotationOptions {
     pub on_rotation: OnRotation,
     /// `--stop-signal`
     pub stop_signal: SignalNumber,
@@ -160,8 +160,8 @@ impl TypedOptions {
     }
 
     /// Returns the options of `--on-rotation` with their defaults.
-    fn rotation(&self) -> Option<Rotation> {
-        Some(Rotation {
+    fn rotation(&self) -> Option<RotationOptions> {
+        Some(RotationOptions {
             on_rotation: self.on_rotation?,
             stop_signal: self.stop_signal.unwrap_or(SignalNumber::TERM),
             poll_signal: self.poll_signal,

@@ -8,7 +8,7 @@ pub use precedence::{Layer, OverriddenBy, Override, PlannedLayer, UnitCredential
 
 use std::collections::BTreeSet;
 
-use crate::model::entry::{FileTarget, Place, Subject, Target};
+use crate::model::entry::{FilePlace, FileTarget, Subject, Target};
 use crate::model::env_name::is_name;
 use crate::model::inherited::{Inherited, Retained};
 use crate::model::problem::Problem;
@@ -93,7 +93,7 @@ impl Plan {
     /// True if a file with a `path` may be delivered.
     pub fn has_path(&self) -> bool {
         let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
-        bindings.any(|binding| matches!(&binding.target, Target::File(FileTarget { place: Place::Path(_), .. })))
+        bindings.any(|binding| matches!(&binding.target, Target::File(FileTarget { place: FilePlace::Path(_), .. })))
     }
 
     /// True for an inherited variable that `--keep-existing` keeps.

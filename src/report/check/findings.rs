@@ -100,7 +100,7 @@ pub struct Row {
     pub status: &'static str,
     pub error: Option<&'static str>,
     pub messages: Vec<String>,
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceRow>,
     /// The line in its file, by which the rows of a layer are sorted.
     #[serde(skip)]
     pub line: usize,
@@ -120,7 +120,7 @@ pub enum RowKind {
 
 /// A secret or parameter that a value is made of.
 #[derive(Debug, Serialize)]
-pub struct Source {
+pub struct SourceRow {
     pub id: String,
     pub store: &'static str,
     /// `None` for the whole value, and in a template.
@@ -147,7 +147,7 @@ pub struct CacheState {
     pub used: bool,
 }
 
-impl Source {
+impl SourceRow {
     /// `SECRET:KEY`
     pub fn reference(&self) -> String {
         self.key.iter().fold(self.id.clone(), |id, key| format!("{id}:{key}"))

@@ -9,7 +9,7 @@ mod table;
 
 pub use findings::{CheckedCaller, CheckedCommand, Findings, SecretRow};
 pub use overrides::{override_notes, override_object, overrides};
-pub use row::{Values, rows};
+pub use row::{CheckedValues, rows};
 pub use table::text;
 
 use crate::model::answer::DescribedSecret;

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use super::findings::{CacheState, Row, RowKind, Source, date, seconds_since};
+use super::findings::{CacheState, Row, RowKind, SourceRow, date, seconds_since};
 use crate::model::answer::{Answer, Fetched};
-use crate::model::entry::{CredentialTarget, FileTarget, Origin, Place, Subject, SubjectKind, Target, Written};
+use crate::model::entry::{CredentialTarget, FilePlace, FileTarget, Origin, Subject, SubjectKind, Target, Written};
 use crate::model::env_name::is_name;
 use crate::model::plan::{Binding, EntryId, EnvFrom, OverriddenBy, Override, Plan};
 use crate::model::problem::Problem;
@@ -15,7 +15,7 @@ use crate::model::reference::{Locator, SecretRef, Selector, Store};
 use crate::model::resolved::{Resolved, ResolvedEntry};
 
 /// All that is known about the values of a plan.
-pub struct Values<'a> {
+pub struct CheckedValues<'a> {
     pub plan: &'a Plan,
     pub resolved: &'a Resolved,
     pub fetched: &'a Fetched,
@@ -29,7 +29,7 @@ pub struct Values<'a> {
 }
 
 /// Returns the rows, those of the earliest layer first.
-pub fn rows(values: &Values<'_>) -> Vec<Row> {
+pub fn rows(values: &CheckedValues<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     for layer in values.plan.layers().iter().rev() {
         let start = rows.len();
@@ -76,7 +76,7 @@ impl Row {
     }
 }
 
-impl Values<'_> {
+impl CheckedValues<'_> {
     /// The state of a value that was not requested.
     fn unread(&self) -> &'static str {
         if self.is_offline { "valid" } else { "unread" }
@@ -101,10 +101,10 @@ impl Values<'_> {
         Some(Row {
             variable: target.variable().map(ToString::to_string),
             file: match target {
-                Target::File(FileTarget { place: Place::Path(path), .. }) => {
+                Target::File(FileTarget { place: FilePlace::Path(path), .. }) => {
                     Some(json!({ "path": path.display().to_string() }))
                 }
-                Target::File(FileTarget { place: Place::Memory, .. }) => Some(json!({ "path": null })),
+                Target::File(FileTarget { place: FilePlace::Memory, .. }) => Some(json!({ "path": null })),
                 Target::Env(_) | Target::Credential(_) => None,
             },
             credential: match target {
@@ -158,7 +158,7 @@ impl Values<'_> {
     }
 
     /// Describes the answer for a reference, and its entry in the cache; `parameter_name` selects one of a path.
-    fn source(&self, SecretRef { locator, selector }: &SecretRef, parameter_name: Option<&str>) -> Source {
+    fn source(&self, SecretRef { locator, selector }: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
         let answer: Option<&Answer> = self.fetched.get(locator);
         let document = answer.and_then(|answer| answer.as_ref().ok());
         let failure = answer.and_then(|answer| answer.as_ref().err());
@@ -172,7 +172,7 @@ impl Values<'_> {
         let used = document.and_then(|document| document.cached.as_ref());
         let cached = used.map_or_else(|| Some((*self.cached.get(locator)?, false)), |used| Some((used.age, true)));
         let passed_over = document.filter(|_| read.is_some()).into_iter().flat_map(|document| &document.passed_over);
-        Source {
+        SourceRow {
             id: locator.written_id() + parameter_name.unwrap_or_default(),
             store: match locator.store {
                 Store::SecretsManager => "secretsmanager",
@@ -207,10 +207,10 @@ fn unset_row(Override { subject, by, .. }: &Override) -> Option<Row> {
 /// `NAME`, `NAME=/path`, `NAME=memfd`, `/path` or `UNIT/CREDENTIAL`.
 fn label(target: &Target) -> String {
     match target {
-        Target::File(FileTarget { env: Some(name), place: Place::Path(path), .. }) => {
+        Target::File(FileTarget { env: Some(name), place: FilePlace::Path(path), .. }) => {
             format!("{name}={}", path.display())
         }
-        Target::File(FileTarget { env: Some(name), place: Place::Memory, .. }) => format!("{name}=memfd"),
+        Target::File(FileTarget { env: Some(name), place: FilePlace::Memory, .. }) => format!("{name}=memfd"),
         Target::Env(_) | Target::File(FileTarget { env: None, .. }) | Target::Credential(_) => target.to_string(),
     }
 }

@@ -1,6 +1,6 @@
 //! The tables for people, with aligned columns. A long cell is neither wrapped nor cut.
 
-use super::findings::{CheckedCaller, CheckedCommand, Findings, Row, RowKind, Source};
+use super::findings::{CheckedCaller, CheckedCommand, Findings, Row, RowKind, SourceRow};
 use crate::model::quoting::escaped;
 use crate::report::record::age;
 
@@ -62,7 +62,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
         (None, None, RowKind::EnvFrom) => "env-from".to_owned(),
         (None, None, RowKind::Inherited) => format!("{} references", row.sources.len()),
     };
-    let cells = |reference: String, source: Option<&Source>, state: &str| {
+    let cells = |reference: String, source: Option<&SourceRow>, state: &str| {
         // Each line is complete without the line above it, so that grep finds it.
         let mut cells = vec![row.label.clone(), reference];
         cells.extend(version_cells(source));
@@ -77,14 +77,14 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
 }
 
 /// The version, its stages and its age.
-fn version_cells(source: Option<&Source>) -> [String; 3] {
-    let Some(Source { version, stages, age_seconds, .. }) = source else { return Default::default() };
+fn version_cells(source: Option<&SourceRow>) -> [String; 3] {
+    let Some(SourceRow { version, stages, age_seconds, .. }) = source else { return Default::default() };
     let version = version.iter().flat_map(|version| version.chars()).take(ID_LENGTH).collect();
     [version, stages.join(","), age_seconds.map(age).unwrap_or_default()]
 }
 
 /// The age of the entry in the cache.
-fn cached_cell(source: Option<&Source>) -> String {
+fn cached_cell(source: Option<&SourceRow>) -> String {
     let cached = source.and_then(|source| source.cached.as_ref());
     cached.map_or_else(String::new, |cached| age(cached.age_seconds) + if cached.used { ", used" } else { "" })
 }

@@ -19,7 +19,7 @@ use crate::supervise::event::ExitStatus;
 use crate::system::signals;
 
 /// A forked launch, as its parent has it. Dropping the value closes the gate.
-pub struct Child {
+pub struct LaunchProcess {
     pub pid: Pid,
     pub phase: LaunchPhase,
     gate: PipeWriter,
@@ -52,7 +52,7 @@ pub struct Gate {
 ///
 /// # Errors
 /// When there is no new process, or no descriptor for the pipes.
-pub fn fork(kill_at: Instant, run: impl FnOnce(Gate) -> u8) -> io::Result<Child> {
+pub fn fork(kill_at: Instant, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
     let ((opening, gate), (messages, sender)) = (pipe()?, pipe()?);
     fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let parent = getpid();
@@ -60,7 +60,7 @@ pub fn fork(kill_at: Instant, run: impl FnOnce(Gate) -> u8) -> io::Result<Child>
     match unsafe { fork_process() }? {
         ForkResult::Parent { child: pid } => {
             let phase = LaunchPhase::Resolving(kill_at);
-            Ok(Child { pid, phase, gate, messages, received: Vec::new(), is_at_end: false })
+            Ok(LaunchProcess { pid, phase, gate, messages, received: Vec::new(), is_at_end: false })
         }
         ForkResult::Child => {
             // Otherwise the pipes would outlast the parent.
@@ -70,7 +70,7 @@ pub fn fork(kill_at: Instant, run: impl FnOnce(Gate) -> u8) -> io::Result<Child>
     }
 }
 
-impl Child {
+impl LaunchProcess {
     /// Lets the launch go on.
     pub fn open(&mut self) {
         self.phase = LaunchPhase::Open;

@@ -12,7 +12,7 @@ use crate::model::reference::Region;
 /// The way to the credentials of a profile.
 #[derive(Clone, Debug)]
 pub struct RoleChain {
-    pub source: Source,
+    pub source: RoleSource,
     /// The profile of the source.
     pub profile: String,
     /// In the order in which they are assumed.
@@ -21,7 +21,7 @@ pub struct RoleChain {
 
 /// A source of credentials that needs no others.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum RoleSource {
     Keys(Credentials),
     Named(NamedSource),
     /// The command line of a `credential_process`, whose arguments may be secret.
@@ -85,7 +85,7 @@ pub fn role_chain<'a>(profiles: &'a Profiles, mut profile: Profile<'a>) -> Resul
         visited.push(profile.name);
         // The keys of a source profile precede its role.
         if let Some(keys) = complete_keys(profile).filter(|_| visited.len() > 1) {
-            break Some(Source::Keys(keys));
+            break Some(RoleSource::Keys(keys));
         }
         let Some(role) = role(profile)? else { break source(profiles, profile)? };
         roles.push(role);
@@ -134,32 +134,32 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
 }
 
 /// The source of credentials in a profile itself.
-fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<Source>, Problem> {
+fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
     let text = |key| profile.get(key).map(str::to_owned);
     let named = "Environment, Ec2InstanceMetadata or EcsContainer";
     if let Some(source) = profile.parse("credential_source", named, named_source)? {
-        return Ok(Some(Source::Named(source)));
+        return Ok(Some(RoleSource::Named(source)));
     }
     if let Some(file) = text("web_identity_token_file") {
         let lacks = || profile.inconsistent("has a web_identity_token_file without role_arn");
         let role = text("role_arn").ok_or_else(lacks)?;
-        return Ok(Some(Source::WebIdentity(WebIdentity { role, file, session_name: text("role_session_name") })));
+        return Ok(Some(RoleSource::WebIdentity(WebIdentity { role, file, session_name: text("role_session_name") })));
     }
     if profile.get("sso_account_id").or(profile.get("sso_role_name")).is_some() {
         return sso(profiles, profile).map(Some);
     }
     if profile.get("login_session").is_some() {
-        return Ok(Some(Source::Login));
+        return Ok(Some(RoleSource::Login));
     }
     if let Some(command) = text("credential_process") {
-        return Ok(Some(Source::Process(command)));
+        return Ok(Some(RoleSource::Process(command)));
     }
     match complete_keys(profile) {
         None if profile.get("aws_access_key_id").is_some() => {
             Err(profile.inconsistent("has an aws_access_key_id without aws_secret_access_key"))
         }
         // As in variables, a secret key without its id counts as not set.
-        keys => Ok(keys.map(Source::Keys)),
+        keys => Ok(keys.map(RoleSource::Keys)),
     }
 }
 
@@ -173,7 +173,7 @@ fn named_source(text: &str) -> Option<NamedSource> {
 }
 
 /// Returns the settings of SSO, each from the profile or else from its `sso_session`.
-fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<Source, Problem> {
+fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.get("sso_session");
     let section = session.map(|name| {
         let missing = || profile.inconsistent(format!("has the sso_session {name:?}, which does not exist"));
@@ -186,7 +186,7 @@ fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<Source, Problem> {
     };
     let no_region = |_| profile.inconsistent("has an sso_region that is no region");
     let start_url = setting("sso_start_url")?;
-    Ok(Source::Sso(Sso {
+    Ok(RoleSource::Sso(Sso {
         account: setting("sso_account_id")?.to_owned(),
         role: setting("sso_role_name")?.to_owned(),
         region: Region::parse(setting("sso_region")?).map_err(no_region)?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 
 use super::files::ConfigFiles;
-use super::role_chain::{RoleChain, Source};
+use super::role_chain::{RoleChain, RoleSource};
 use crate::backend::aws::protocol::Endpoints;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::net::proxy::ProxySettings;
@@ -119,8 +119,12 @@ impl Settings {
         match &self.chain {
             Some(chain) => {
                 let web_identity = match &chain.source {
-                    Source::WebIdentity(identity) => Some(&identity.role),
-                    Source::Keys(_) | Source::Named(_) | Source::Process(_) | Source::Login | Source::Sso(_) => None,
+                    RoleSource::WebIdentity(identity) => Some(&identity.role),
+                    RoleSource::Keys(_)
+                    | RoleSource::Named(_)
+                    | RoleSource::Process(_)
+                    | RoleSource::Login
+                    | RoleSource::Sso(_) => None,
                 };
                 web_identity
                     .into_iter()

@@ -16,7 +16,7 @@ use crate::backend::aws::protocol::{classify_sdk_error, error_text};
 use crate::model::answer::{FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
 use crate::net::errors::{ImdsUnavailable, find_source, is_timeout};
-use crate::time::retry::{Retry, RetryBudget, retry};
+use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// Returns the credentials of the instance's role. The SDK's own provider panics over a role name that cannot be part of a path.
 pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
@@ -74,7 +74,7 @@ pub async fn instance_region(
     })
 }
 
-fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Retry> {
+fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, AttemptFailure> {
     let error = match answer {
         Ok(text) => {
             let malformed = || Outage::new(OutageKind::MalformedResponse, "a response that is not a region");
@@ -86,15 +86,17 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Ret
     let is_silent = is_timeout(&error);
     if is_silent || is_unreachable(&error) {
         let kind = if is_silent { OutageKind::Timeout } else { OutageKind::Connection };
-        return Err(Retry::Permanent(FetchError::Unavailable(Outage::new(kind, error_text(&error)))));
+        return Err(AttemptFailure::Permanent(FetchError::Unavailable(Outage::new(kind, error_text(&error)))));
     }
     Err(match classify_sdk_error(&error) {
-        Retry::Transient(outage, retry_after)
+        AttemptFailure::Transient(outage, retry_after)
             if matches!(outage.kind, OutageKind::Service | OutageKind::Throttled | OutageKind::MalformedResponse) =>
         {
-            Retry::Transient(outage, retry_after)
+            AttemptFailure::Transient(outage, retry_after)
         }
-        Retry::Transient(..) | Retry::Permanent(_) => Retry::Permanent(FetchError::NoRegion { is_final: false }),
+        AttemptFailure::Transient(..) | AttemptFailure::Permanent(_) => {
+            AttemptFailure::Permanent(FetchError::NoRegion { is_final: false })
+        }
     })
 }
 

@@ -12,7 +12,7 @@ use aws_smithy_types::date_time::Format;
 use nix::errno::Errno;
 use serde::Deserialize;
 
-use super::program::Program;
+use super::program::CredentialProcess;
 use super::provider::{ErrorKind, ProviderError};
 use super::sso::shell_word;
 use crate::model::quoting::one_line;
@@ -40,7 +40,7 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderErr
 }
 
 async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, ProviderError> {
-    let program = Program::start(command).map_err(|error| {
+    let program = CredentialProcess::start(command).map_err(|error| {
         let errno = os_error::errno(&error);
         // A limit of processes or descriptors may change.
         let is_limit = errno == Errno::EAGAIN || os_error::is_limit(errno);

@@ -7,11 +7,11 @@ use super::process::{login_credentials, process_credentials};
 use super::provider::{ErrorKind, ProviderError, SearchContext};
 use super::sources::{container, environment, web_identity};
 use super::sso::sso_credentials;
-use crate::backend::aws::config::{NamedSource, ProfileRole, Source};
+use crate::backend::aws::config::{NamedSource, ProfileRole, RoleSource};
 use crate::backend::aws::protocol::{Api, ProviderName, defect};
 use crate::backend::aws::sts::assume_once;
 use crate::model::quoting::one_line;
-use crate::time::retry::Retry;
+use crate::time::retry::AttemptFailure;
 
 /// Asks for the profile's credentials.
 pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
@@ -22,14 +22,14 @@ pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credenti
         return Err(ProviderError::new(ErrorKind::NotConfigured, why));
     };
     let found = match &chain.source {
-        Source::Keys(credentials) => Ok(credentials.clone()),
-        Source::Process(command) => process_credentials(command).await,
-        Source::Login => login_credentials(&chain.profile).await,
-        Source::Named(NamedSource::Environment) => environment(&settings.variable_keys),
-        Source::Named(NamedSource::Container) => container(context).await,
-        Source::Named(NamedSource::Instance) => instance(context).await,
-        Source::WebIdentity(identity) => web_identity(identity, context).await,
-        Source::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
+        RoleSource::Keys(credentials) => Ok(credentials.clone()),
+        RoleSource::Process(command) => process_credentials(command).await,
+        RoleSource::Login => login_credentials(&chain.profile).await,
+        RoleSource::Named(NamedSource::Environment) => environment(&settings.variable_keys),
+        RoleSource::Named(NamedSource::Container) => container(context).await,
+        RoleSource::Named(NamedSource::Instance) => instance(context).await,
+        RoleSource::WebIdentity(identity) => web_identity(identity, context).await,
+        RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
     let mut credentials = found.map_err(|error| match error.kind {
         ErrorKind::NotConfigured => ProviderError { kind: ErrorKind::Defect, ..error },
@@ -52,8 +52,8 @@ async fn assume(
     context: &SearchContext<'_>,
 ) -> Result<Credentials, ProviderError> {
     let subject = format!("STS, asked for {}", one_line(&role.arn));
-    let failed = |retry: Retry| ProviderError::of_request(&subject, &retry);
+    let failed = |retry: AttemptFailure| ProviderError::of_request(&subject, &retry);
     let client = context.clients.client(Api::Sts, context.region, &credentials).await;
-    let client = client.map_err(|error| failed(Retry::Permanent(error)))?;
+    let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
     assume_once(&client, role, context.mfa_codes.of(role)).await.map(|assumed| assumed.credentials).map_err(failed)
 }

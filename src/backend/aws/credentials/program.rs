@@ -29,16 +29,16 @@ const MAX_OUTPUT: usize = 64 * 1024;
 const TICK: Duration = Duration::from_millis(1);
 
 /// The program that [`kill_process`] kills. Only one runs at a time.
-static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
+static RUNNING: Mutex<Option<RunningProcess>> = Mutex::new(None);
 
-struct Running {
+struct RunningProcess {
     /// The program's process id.
     leader: Pid,
     /// The terminal on which the program may ask, in this process's group, with the modes from before. `None` if it leads a session.
     terminal: Option<(File, Termios)>,
 }
 
-fn running() -> MutexGuard<'static, Option<Running>> {
+fn running() -> MutexGuard<'static, Option<RunningProcess>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -48,7 +48,7 @@ fn running() -> MutexGuard<'static, Option<Running>> {
 pub fn kill_process() {
     // Locked to the end: the program is not reaped meanwhile, so its id stays its own.
     let mut running = running();
-    let Some(Running { leader, terminal }) = running.take() else { return };
+    let Some(RunningProcess { leader, terminal }) = running.take() else { return };
     let Some((terminal, modes)) = terminal else {
         let _ = killpg(leader, Signal::SIGKILL);
         return;
@@ -78,9 +78,9 @@ fn descendants(process: Pid) -> Vec<Pid> {
 }
 
 /// A running program. Dropping the value kills it unless it has ended, and reaps it.
-pub struct Program(Child);
+pub struct CredentialProcess(Child);
 
-impl Program {
+impl CredentialProcess {
     /// Starts a command. Its standard input is /dev/null, since that of this process is for the command of the launch; its standard
     /// error is that of this process.
     pub fn start(mut command: Command) -> io::Result<Self> {
@@ -94,7 +94,7 @@ impl Program {
         // Locked before the start, so that a program that runs is always known to `kill_process`.
         let mut running = running();
         let child = command.spawn()?;
-        *running = Some(Running { leader: Pid::from_raw(child.id().cast_signed()), terminal });
+        *running = Some(RunningProcess { leader: Pid::from_raw(child.id().cast_signed()), terminal });
         Ok(Self(child))
     }
 
@@ -134,7 +134,7 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl Drop for CredentialProcess {
     fn drop(&mut self) {
         kill_process();
         let _ = self.0.wait();

@@ -17,7 +17,7 @@ use crate::model::library_text::is_metadata_forbidden;
 use crate::model::reference::Region;
 use crate::net::errors::find_source;
 use crate::system::os_error::{self, ReadFailure};
-use crate::time::retry::Retry;
+use crate::time::retry::AttemptFailure;
 
 /// The clients and settings of a search.
 #[derive(Clone)]
@@ -68,21 +68,21 @@ impl ProviderError {
     }
 
     /// The failure of a request, whose subject is the beginning of the text.
-    pub fn of_request(subject: &str, retry: &Retry) -> Self {
+    pub fn of_request(subject: &str, retry: &AttemptFailure) -> Self {
         let why = match retry {
-            Retry::Transient(outage, _) | Retry::Permanent(FetchError::Unavailable(outage)) => {
+            AttemptFailure::Transient(outage, _) | AttemptFailure::Permanent(FetchError::Unavailable(outage)) => {
                 outage.reason.to_string()
             }
-            Retry::Permanent(FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message))) => {
-                message.to_string()
-            }
-            Retry::Permanent(_) => "refused".to_owned(),
+            AttemptFailure::Permanent(
+                FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)),
+            ) => message.to_string(),
+            AttemptFailure::Permanent(_) => "refused".to_owned(),
         };
         let identity = match retry {
-            Retry::Permanent(FetchError::Denied { identity: Some(identity), .. }) => {
+            AttemptFailure::Permanent(FetchError::Denied { identity: Some(identity), .. }) => {
                 format!(" (credentials: {identity})")
             }
-            Retry::Permanent(_) | Retry::Transient(..) => String::new(),
+            AttemptFailure::Permanent(_) | AttemptFailure::Transient(..) => String::new(),
         };
         Self::new(ErrorKind::of(retry), format!("{subject}: {why}{identity}"))
     }
@@ -111,13 +111,13 @@ impl From<ImdsError> for ProviderError {
 }
 
 impl ErrorKind {
-    fn of(retry: &Retry) -> Self {
+    fn of(retry: &AttemptFailure) -> Self {
         match retry {
-            Retry::Transient(..) | Retry::Permanent(FetchError::Unavailable(_)) => Self::Outage,
-            Retry::Permanent(FetchError::Refused(
+            AttemptFailure::Transient(..) | AttemptFailure::Permanent(FetchError::Unavailable(_)) => Self::Outage,
+            AttemptFailure::Permanent(FetchError::Refused(
                 refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. }),
             )) => Self::Refused(refusal.clone()),
-            Retry::Permanent(_) => Self::Defect,
+            AttemptFailure::Permanent(_) => Self::Defect,
         }
     }
 
@@ -128,7 +128,9 @@ impl ErrorKind {
         }
         match classify_sdk_error(error) {
             // A response that is none of the metadata service's may be that of what is before it.
-            Retry::Permanent(FetchError::Refused(Refusal::Request(why))) if !is_metadata_forbidden(&why.text) => {
+            AttemptFailure::Permanent(FetchError::Refused(Refusal::Request(why)))
+                if !is_metadata_forbidden(&why.text) =>
+            {
                 Self::Outage
             }
             retry => Self::of(&retry),

@@ -11,7 +11,7 @@ use crate::backend::aws::config::{VariableKeys, WebIdentity};
 use crate::backend::aws::protocol::Api;
 use crate::backend::aws::sts;
 use crate::model::quoting::one_line;
-use crate::time::retry::Retry;
+use crate::time::retry::AttemptFailure;
 
 /// Returns the credentials of AWS_ACCESS_KEY_ID and its companions. The SDK's own provider does not read AWS_SECURITY_TOKEN, and accepts
 /// SECRET_ACCESS_KEY, which AWS does not document.
@@ -31,9 +31,9 @@ pub async fn web_identity(identity: &WebIdentity, context: &SearchContext<'_>) -
     let token = std::fs::read_to_string(&identity.file)
         .map_err(|error| ProviderError::unreadable(Path::new(&identity.file), &error))?;
     let subject = format!("{}: STS, asked for {}", identity.file, one_line(&identity.role));
-    let failed = |retry: Retry| ProviderError::of_request(&subject, &retry);
+    let failed = |retry: AttemptFailure| ProviderError::of_request(&subject, &retry);
     let client = context.clients.anonymous(Api::Sts, context.region).await;
-    let client = client.map_err(|error| failed(Retry::Permanent(error)))?;
+    let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
     sts::exchange(&client, identity, token).await.map_err(failed)
 }
 

@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use super::provider::{ErrorKind, ProviderError, SearchContext};
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::protocol::{Api, SdkFailure, classify, error_text};
-use crate::time::retry::Retry;
+use crate::time::retry::AttemptFailure;
 
 /// Returns the credentials of a role, for the cached token, which is refreshed if it has nearly expired.
 pub async fn sso_credentials(
@@ -31,9 +31,12 @@ pub async fn sso_credentials(
     let tokens = tokens.session_name(&sso.session).start_url(&sso.start_url).build().await;
     let token = tokens.provide_token().await.map_err(|error| log_in(error_text(&error)))?;
 
-    let failed = |retry: Retry| ProviderError::of_request("the SSO portal", &retry);
-    let client =
-        context.clients.anonymous(Api::Sso, &sso.region).await.map_err(|error| failed(Retry::Permanent(error)))?;
+    let failed = |retry: AttemptFailure| ProviderError::of_request("the SSO portal", &retry);
+    let client = context
+        .clients
+        .anonymous(Api::Sso, &sso.region)
+        .await
+        .map_err(|error| failed(AttemptFailure::Permanent(error)))?;
     let input = GetRoleCredentialsInput::builder().access_token(token.token());
     let input = input.account_id(&sso.account).role_name(&sso.role).build();
     let input = input.map_err(|error| failed(classify(&Failure::construction_failure(error))))?;

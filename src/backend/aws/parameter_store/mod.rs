@@ -14,7 +14,7 @@ use super::protocol::{Client, call, classify, read_object};
 use crate::model::answer::{Document, FetchError, Outage, OutageKind, Refusal};
 use crate::model::reference::Locator;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{Retry, RetryBudget, retry};
+use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 use path::get_below;
 use response::{GetParametersResponse, requested_name};
 
@@ -70,8 +70,9 @@ async fn get_together(
     });
     retry(&budget, async || {
         let body = call(client, "AmazonSSM.GetParameters", &input).await.map_err(|error| classify(&error))?;
-        let malformed =
-            || Retry::from(Outage::new(OutageKind::MalformedResponse, "a response without one of the parameters"));
+        let malformed = || {
+            AttemptFailure::from(Outage::new(OutageKind::MalformedResponse, "a response without one of the parameters"))
+        };
         let mut response: GetParametersResponse = read_object(&body).ok_or_else(malformed)?;
         let results = requests.iter().map(|request| response.take(request, &client.region));
         results.collect::<Option<_>>().ok_or_else(malformed)

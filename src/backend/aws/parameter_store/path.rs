@@ -11,7 +11,7 @@ use crate::model::answer::{Document, FetchError, Missing, Outage, OutageKind, Re
 use crate::model::reference::{Locator, SecretId};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{Retry, RetryBudget, retry};
+use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// The limit of GetParametersByPath.
 const MAX_PAGE: u64 = 10;
@@ -79,7 +79,7 @@ async fn get_page(
     let budget = budget.for_request(|| format!("GetParametersByPath of {path} at {}", host_and_port(&client.endpoint)));
     retry(&budget, async || {
         let body = call(client, "AmazonSSM.GetParametersByPath", &input).await.map_err(|error| classify(&error))?;
-        let transient = |why| Retry::Transient(malformed(why), None);
+        let transient = |why| AttemptFailure::Transient(malformed(why), None);
         let page: Page = read_object(&body).ok_or_else(|| transient("a response that is no list of parameters"))?;
         let named = page.parameters.into_iter().map(|parameter| {
             let rest = base_name(parameter.name()?).strip_prefix(base_name(&path))?.to_owned();

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::config::Settings;
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Role};
-use statements::{Action, Statements};
+use statements::{IamAction, Statements};
 
 /// The quota for a managed policy, in characters without white space.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
@@ -91,7 +91,7 @@ pub fn policy(
         statements.add_describing();
     }
     for role in &assumed {
-        statements.add(Action::AssumeRole, (*role).clone());
+        statements.add(IamAction::AssumeRole, (*role).clone());
     }
     let policy = statements.policy(&options.kms_keys);
     let mut notices = Vec::new();

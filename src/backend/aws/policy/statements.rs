@@ -16,7 +16,7 @@ const ANY: &str = "*";
 
 /// The actions, in the order of the statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Action {
+pub enum IamAction {
     GetSecretValue,
     DescribeSecret,
     GetParameters,
@@ -24,7 +24,7 @@ pub enum Action {
     AssumeRole,
 }
 
-impl Action {
+impl IamAction {
     /// The statement's id, of letters and digits, and the action.
     fn names(self) -> (&'static str, &'static str) {
         match self {
@@ -41,7 +41,7 @@ impl Action {
 pub struct Statements {
     /// The account of resources that are named without one.
     account: String,
-    resources: BTreeMap<Action, BTreeSet<Arn>>,
+    resources: BTreeMap<IamAction, BTreeSet<Arn>>,
     /// The secrets that are read by Secrets Manager's own request.
     secrets: BTreeSet<Arn>,
     /// The services that decrypt, each in a region, or in any.
@@ -49,13 +49,13 @@ pub struct Statements {
 }
 
 /// The partition, region and account in the ARNs of a locator's resources.
-struct Place<'a> {
+struct ResourceScope<'a> {
     partition: &'a str,
     region: &'a str,
     account: &'a str,
 }
 
-impl Place<'_> {
+impl ResourceScope<'_> {
     fn arn(&self, store: Store, resource: &str) -> Arn {
         Arn::new(self.partition, store.service(), self.region, self.account, resource)
     }
@@ -67,7 +67,7 @@ impl Statements {
         Self { account, resources: BTreeMap::new(), secrets: BTreeSet::new(), decrypting: BTreeSet::new() }
     }
 
-    pub fn add(&mut self, action: Action, resource: Arn) {
+    pub fn add(&mut self, action: IamAction, resource: Arn) {
         self.resources.entry(action).or_default().insert(resource);
     }
 
@@ -80,7 +80,7 @@ impl Statements {
     pub fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let (arn, account) = (locator.id.arn(), self.account.clone());
         let of_region = region.map_or("aws", partition_of);
-        let place = Place {
+        let place = ResourceScope {
             partition: arn.map_or(of_region, Arn::partition),
             region: region.map_or(ANY, Region::as_str),
             account: arn.and_then(Arn::account).unwrap_or(&account),
@@ -94,27 +94,27 @@ impl Statements {
     }
 
     /// AWS authorizes the complete ARN, whichever way a request names the secret.
-    fn add_secret(&mut self, locator: &Locator, place: &Place<'_>) -> Store {
+    fn add_secret(&mut self, locator: &Locator, place: &ResourceScope<'_>) -> Store {
         let name = locator.id.name();
         let as_written = locator.id.may_be_complete().then(|| name.to_owned());
         for name in as_written.into_iter().chain([format!("{name}-??????")]) {
             let arn = place.arn(Store::SecretsManager, &format!("secret:{name}"));
             self.secrets.insert(arn.clone());
-            self.add(Action::GetSecretValue, arn);
+            self.add(IamAction::GetSecretValue, arn);
         }
         Store::SecretsManager
     }
 
     /// Adds one parameter, whose ARN has no doubled slash. AWS's public parameters are in no account of ours, and are not encrypted.
-    fn add_parameter(&mut self, locator: &Locator, place: &Place<'_>) -> Option<Store> {
+    fn add_parameter(&mut self, locator: &Locator, place: &ResourceScope<'_>) -> Option<Store> {
         let name = base_name(locator.id.name());
         let is_public = locator.id.arn().is_none() && name.starts_with("aws/service");
-        let place = &Place { account: if is_public { ANY } else { place.account }, ..*place };
-        self.add(Action::GetParameters, place.arn(Store::ParameterStore, &format!("parameter/{name}")));
+        let place = &ResourceScope { account: if is_public { ANY } else { place.account }, ..*place };
+        self.add(IamAction::GetParameters, place.arn(Store::ParameterStore, &format!("parameter/{name}")));
         match referenced_secret(name) {
             Some(secret) => {
                 let arn = place.arn(Store::SecretsManager, &format!("secret:{secret}-??????"));
-                self.add(Action::GetSecretValue, arn);
+                self.add(IamAction::GetSecretValue, arn);
                 Some(Store::SecretsManager)
             }
             None => (!is_public).then_some(Store::ParameterStore),
@@ -122,10 +122,10 @@ impl Statements {
     }
 
     /// AWS authorizes the path as it is written, with or without its last slash.
-    fn add_path(&mut self, locator: &Locator, place: &Place<'_>) -> Store {
+    fn add_path(&mut self, locator: &Locator, place: &ResourceScope<'_>) -> Store {
         let path = base_name(locator.id.name());
         for name in [path.trim_end_matches('/').to_owned(), format!("{path}*")] {
-            self.add(Action::GetParametersByPath, place.arn(Store::ParameterStore, &format!("parameter/{name}")));
+            self.add(IamAction::GetParametersByPath, place.arn(Store::ParameterStore, &format!("parameter/{name}")));
         }
         Store::ParameterStore
     }
@@ -133,7 +133,7 @@ impl Statements {
     /// Adds the requests of `check --describe`, for the secrets that Parameter Store does not read.
     pub fn add_describing(&mut self) {
         if !self.secrets.is_empty() {
-            self.resources.insert(Action::DescribeSecret, self.secrets.clone());
+            self.resources.insert(IamAction::DescribeSecret, self.secrets.clone());
         }
     }
 

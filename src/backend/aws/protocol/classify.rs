@@ -16,10 +16,10 @@ use crate::model::library_text::container_status;
 use crate::model::quoting::one_line;
 use crate::net::certificate::certificate_error;
 use crate::net::errors::{ImdsUnavailable, TrustError, find_source, is_timeout, proxy_error};
-use crate::time::retry::Retry;
+use crate::time::retry::AttemptFailure;
 
 /// Classifies the failure of a request. Of a response's body only the code and the message of AWS's own errors are kept.
-pub fn classify<E>(error: &SdkError<E, HttpResponse>) -> Retry
+pub fn classify<E>(error: &SdkError<E, HttpResponse>) -> AttemptFailure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -34,7 +34,7 @@ where
             let retry_after = retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER));
             // An HTML page is a proxy's or a captive portal's.
             if status < 500 && service.raw().body().bytes().is_some_and(is_html) {
-                return Retry::Transient(malformed_response(status, headers.get("content-type")), retry_after);
+                return AttemptFailure::Transient(malformed_response(status, headers.get("content-type")), retry_after);
             }
             let meta = service.err().meta();
             let (code, message, request_id) = (meta.code(), meta.message(), meta.request_id());
@@ -82,7 +82,7 @@ pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
 }
 
 /// Classifies a request that got no response.
-pub fn classify_connector_error(error: &ConnectorError) -> Retry {
+pub fn classify_connector_error(error: &ConnectorError) -> AttemptFailure {
     if let Some(error) = find_source::<TrustError>(error) {
         match error.is_limit {
             true => Outage::new(OutageKind::Connection, error.to_string()).into(),
@@ -101,7 +101,7 @@ pub fn classify_connector_error(error: &ConnectorError) -> Retry {
 }
 
 /// Classifies the error of one of the SDK's credential providers or of IMDS by its sources, since the SDK does not expose its kind.
-pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> Retry {
+pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> AttemptFailure {
     if let Some(ImdsUnavailable(status)) = find_source(error) {
         return classify_status(*status);
     }

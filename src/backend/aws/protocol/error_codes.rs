@@ -6,7 +6,7 @@ use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 
 use crate::model::answer::{Denial, FetchError, Missing, Outage, OutageKind, Reason, Refusal};
 use crate::model::quoting::one_line;
-use crate::time::retry::Retry;
+use crate::time::retry::AttemptFailure;
 
 /// An error of one of AWS's services, as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ pub struct ServiceError<'a> {
 
 impl ServiceError<'_> {
     /// Classifies by the code, some by their message, or if the code is unknown by the status.
-    pub fn classify(&self) -> Retry {
+    pub fn classify(&self) -> AttemptFailure {
         let code = self.code.unwrap_or_default();
         let message = self.message.unwrap_or_default().to_ascii_lowercase();
         let has = |part: &str| message.contains(part);
@@ -80,16 +80,19 @@ impl ServiceError<'_> {
         }
     }
 
-    fn skewed(&self) -> Retry {
-        Retry::Permanent(FetchError::Unavailable(Outage::new(OutageKind::ClockSkew, self.reason(self.message))))
+    fn skewed(&self) -> AttemptFailure {
+        AttemptFailure::Permanent(FetchError::Unavailable(Outage::new(
+            OutageKind::ClockSkew,
+            self.reason(self.message),
+        )))
     }
 
-    fn denied(&self, cause: Denial) -> Retry {
-        Retry::Permanent(FetchError::Denied { message: self.reason(self.message), cause, identity: None })
+    fn denied(&self, cause: Denial) -> AttemptFailure {
+        AttemptFailure::Permanent(FetchError::Denied { message: self.reason(self.message), cause, identity: None })
     }
 
-    fn outage(&self, kind: OutageKind) -> Retry {
-        Retry::Transient(Outage::new(kind, self.reason(None)), self.retry_after)
+    fn outage(&self, kind: OutageKind) -> AttemptFailure {
+        AttemptFailure::Transient(Outage::new(kind, self.reason(None)), self.retry_after)
     }
 
     /// Returns the code, or else the status, with `message`. The messages of most errors are dropped, since they could quote a value.
@@ -107,12 +110,12 @@ impl ServiceError<'_> {
     }
 }
 
-fn absent(missing: Missing) -> Retry {
-    Retry::Permanent(FetchError::NotFound { missing, nearest: None })
+fn absent(missing: Missing) -> AttemptFailure {
+    AttemptFailure::Permanent(FetchError::NotFound { missing, nearest: None })
 }
 
 /// Classifies a status without a code, as the metadata services return it.
-pub fn classify_status(status: u16) -> Retry {
+pub fn classify_status(status: u16) -> AttemptFailure {
     match status {
         408 | 429 | 500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")).into(),
         _ => Refusal::Status(status).into(),
@@ -127,7 +130,7 @@ mod tests {
         let code = Some("AccessDeniedException");
         let error = ServiceError { status: 400, code, message: Some(message), request_id: None, retry_after: None };
         match error.classify() {
-            Retry::Permanent(FetchError::Denied { cause, .. }) => cause,
+            AttemptFailure::Permanent(FetchError::Denied { cause, .. }) => cause,
             other => panic!("{other:?}"),
         }
     }
