@@ -68,13 +68,12 @@ fn the_units_of_the_example_give_a_service_its_credentials_and_its_environment_n
     socket(systemd, "whole", "credentials:\n  whole.service: { db-password: \"x:k\", tls-key: x }\n", LOCAL);
     let text = repository_file("examples/systemd/load-credential.service");
     let text = text.replace("secrets-exec.", "secrets-whole.").replace("/usr/bin/app", "/usr/bin/whole");
-    let checks = "cd \"$CREDENTIALS_DIRECTORY\" && grep -cx v-4c7a1e db-password\n\
-        stat -c '%a %U %s' db-password tls-key && id -un\n\
-        tr '\\0' '\\n' </proc/self/environ | grep -c 4c7a1e\nexec sleep 1000\n";
+    let checks = "cd \"$CREDENTIALS_DIRECTORY\" && echo $(grep -cx v-4c7a1e db-password; stat -c '%a %U %s' db-password tls-key; id -un
+        tr '\\0' '\\n' </proc/self/environ | grep -c 4c7a1e)\nexec sleep 1000\n";
     systemd.write("/usr/bin/whole", &format!("#!/bin/sh\n{checks}"));
     systemd.shell("chmod +x /usr/bin/whole").launched();
     let unit = systemd.unit_as_it_is("whole", &text).start();
-    await_that("it has both", || unit.journal().contains("1\n400 whole 8\n400 whole 16\nwhole\n0"));
+    await_that("it has both", || unit.journal().contains("1 400 whole 8 400 whole 16 whole 0"));
     assert_eq!(watch::found(&watch::test(), &unit.journal()), None, "{}", unit.journal());
     unit.stop();
     systemd.shell("test ! -e /run/credentials/whole.service").launched();
