@@ -64,6 +64,12 @@ fn a_mistake_is_told_with_its_place() {
         ("files:\n  - { from: \"x:k\", path: . }", "2:", "the path of a file"),
         ("files:\n  - { from: \"x:k\", path: ~/k }", "2:", "~ is not expanded"),
         ("env:\n  A: x:k\n  B: { from: \"x", "3:14", "unclosed quote"),
+        ("env: {", "", ""),
+        ("env:\n\tA: x:k", "2:", ""),
+        ("env: a: b", "1:", ""),
+        ("env:\n  A: x\n B: y", "3:", ""),
+        ("env: *nothing", "1:", ""),
+        ("--- a\n--- b", "", ""),
     ] {
         launch("app.yaml", declaration).refused(78).says([&*format!("app.yaml:{place}"), fact]);
     }
@@ -72,16 +78,6 @@ fn a_mistake_is_told_with_its_place() {
     for alias in names.split(' ').chain(["\"a b\""]) {
         let run = launch("app.yaml", format!("secrets:\n  {alias}: x\nenv: {{ A: \"x:k\" }}\n"));
         run.refused(78).says(["app.yaml:2:", alias.trim_matches('"')]);
-    }
-}
-
-#[test]
-fn all_mistakes_are_told_together() {
-    let declaration = "env:\n  A: \"bad id\"\n  1B: x:k\n  C: \"x:$[\"\n  D: { form: x }\n  E: { from: x, value: y }\n\
-                       defaults: { regoin: x, timeout: soon }\nnope: 1\n";
-    let run = launch("app.yaml", declaration);
-    for line in [2, 3, 4, 5, 6, 7, 8] {
-        run.refused(78).says([&*format!("app.yaml:{line}:")]);
     }
 }
 

@@ -9,7 +9,6 @@ pub mod page;
 
 mod ci;
 mod commands;
-mod comparison;
 mod containers;
 mod kubernetes;
 mod lambda;
