@@ -8,7 +8,7 @@ use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 
 /// A launch with this declaration, after which no other operation than these two was asked for.
-fn launch(declaration: &str) -> Outcome {
+fn report(declaration: &str) -> Outcome {
     let role = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/named-AbCdEf";
     let aws = Aws::start()
         .secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e","host":"h-4c7a1e"}"#))
@@ -62,7 +62,7 @@ fn a_failure_of_one_entry_has_its_status_its_place_and_its_reason() {
     ] {
         let secrets = "secrets:\n  database: prod/db\n  elsewhere: { id: prod/gone, region: eu-west-1 }\n";
         let default = if status == 75 { ", default: d" } else { "" };
-        let mut run = launch(&format!("{secrets}env:\n  NAME: {{ from: \"{reference}\"{default} }}\n"));
+        let mut run = report(&format!("{secrets}env:\n  NAME: {{ from: \"{reference}\"{default} }}\n"));
         run.case = what.to_owned();
         run.refused(status).says(["NAME (secrets-exec.yaml:5"]).says(facts.iter().copied());
         if what == "a denial that may be an absence" {
@@ -73,13 +73,13 @@ fn a_failure_of_one_entry_has_its_status_its_place_and_its_reason() {
 
 #[test]
 fn the_worst_failure_decides_the_status() {
-    launch("env:\n  A: prod/busy:k\n  B: prod/denied:k\n").refused(77);
-    launch("env:\n  A: prod/denied:k\n  B: prod/gone:k\n  C: prod/busy:k\n").refused(78);
+    report("env:\n  A: prod/busy:k\n  B: prod/denied:k\n").refused(77);
+    report("env:\n  A: prod/denied:k\n  B: prod/gone:k\n  C: prod/busy:k\n").refused(78);
 }
 
 #[test]
 fn every_failure_is_told_in_the_order_of_the_lines() {
-    let run = launch(
+    let run = report(
         "env:\n  KEY_GONE: prod/db:passwrd\n  ZONE: prod/gone:b\n  SECRET_GONE: prod/gone:k\n  FINE: prod/db:host\n  DENIED: prod/denied:k\n  \
          DYING: prod/dying\n",
     );
@@ -87,7 +87,7 @@ fn every_failure_is_told_in_the_order_of_the_lines() {
     assert_eq!(lines(&run, "secrets-exec.yaml"), [2, 3, 4, 6, 7], "{run}");
     run.says(["KEY_GONE (", "ZONE (", "SECRET_GONE (", "DENIED (", "DYING ("]);
     let many: String = (0..40).map(|number| format!("  VARIABLE_{number}: prod/gone{number}:k\n")).collect();
-    let run = launch(&format!("env:\n{many}"));
+    let run = report(&format!("env:\n{many}"));
     assert_eq!(lines(run.refused(78), "secrets-exec.yaml"), (2..42).collect::<Vec<_>>(), "{run}");
 }
 
@@ -103,10 +103,10 @@ fn failures_of_the_command_line_and_of_several_files_name_them() {
 #[test]
 fn a_reason_or_a_hint_that_several_entries_share_is_told_once() {
     let run =
-        launch("env:\n  A: prod/db:passwrd\n  B: prod/db:host\n  C: prod/db:passwrd\n  D: { from: prod/db:passwrd }\n");
+        report("env:\n  A: prod/db:passwrd\n  B: prod/db:host\n  C: prod/db:passwrd\n  D: { from: prod/db:passwrd }\n");
     assert_eq!(run.refused(78).stderr().matches("has no key").count(), 1, "{run}");
     run.says(["A (secrets-exec.yaml:2", "C (secrets-exec.yaml:4", "D (secrets-exec.yaml:5"]);
-    let run = launch("env:\n  A: gone/a\n  B: gone/b\n  C: prod/db:passwrd\n  D: gone/d\n");
+    let run = report("env:\n  A: gone/a\n  B: gone/b\n  C: prod/db:passwrd\n  D: gone/d\n");
     let stderr = run.refused(78).stderr();
     let mut rest = stderr.as_str();
     for expected in ["gone/a", "gone/b", "check its name", "passwrd", "gone/d", "check its name"] {
