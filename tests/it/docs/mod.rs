@@ -41,3 +41,9 @@ fn the_commands_of_every_page_are_run() {
         assert!(is_run, "no test runs the commands of {page}");
     }
 }
+
+#[test]
+fn the_comparison_names_this_version() {
+    let row = concat!("| secrets-exec | ", env!("CARGO_PKG_VERSION"), " |");
+    assert!(repository_file("docs/comparison.md").contains(row), "{row}");
+}
