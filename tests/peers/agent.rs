@@ -43,7 +43,7 @@ fn agent(moto: &Moto, ttl: u32) -> Daemon {
 }
 
 /// A launch with the agent and its token, without credentials.
-fn sandbox(agent: &Daemon) -> Sandbox {
+fn by_agent(agent: &Daemon) -> Sandbox {
     let token = agent.directory().join("token");
     Sandbox::new()
         .region(REGION)
@@ -62,7 +62,7 @@ fn it_gives_what_boto3_stored_and_refuses_another_token() {
     moto.secret("agent/long", &long);
     moto.secretsmanager("create_secret", &json!({ "Name": "agent/bytes", "SecretBinary": { "$bytes": [0, 255, 10] } }));
     let declaration = "env:\n  E: agent/long\n  F: { from: agent/bytes, encode: base64 }\n";
-    let launch = || sandbox(&agent).resolve("A=agent/db+1:k").timeout("50s");
+    let launch = || by_agent(&agent).resolve("A=agent/db+1:k").timeout("50s");
     let all = launch().declaration(declaration).resolve(&format!("B={arn}:n"));
     let run = all.resolve("C=agent/db+1:k:AWSPREVIOUS").resolve(&format!("D=agent/db+1:k::{id}")).run();
     run.launched_silently().has("A", "new-4c7a1e").has("B", "1.10").has("C", "old-4c7a1e").has("D", "new-4c7a1e");
@@ -87,7 +87,7 @@ fn a_value_is_as_old_as_its_cache_lets_it_be_and_outlives_aws() {
     let Some(moto) = Moto::start() else { return };
     let agent = agent(&moto, 1);
     moto.secret("agent/changed", "one-4c7a1e");
-    let sandbox = sandbox(&agent).timeout("50s").resolve("A=agent/changed");
+    let sandbox = by_agent(&agent).timeout("50s").resolve("A=agent/changed");
     sandbox.run().launched().has("A", "one-4c7a1e");
     moto.put("agent/changed", "two-4c7a1e", &[]);
     await_fact("the new value", || sandbox.run().launched().stdout().contains("A=two-4c7a1e\0"));

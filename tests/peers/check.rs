@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::identity::{check_signatures, policy, user};
 use super::moto::{Moto, text_of};
 use crate::support::outcome::Status;
 use crate::support::sandbox::CANARY;
@@ -70,18 +69,4 @@ fn a_description_is_that_of_boto3() {
     let run = sandbox().arg("--json").bare().region("us-west-2").args(["--no-file", "-e", "C=check/described"]).run();
     let replica = run.document()["secrets"][0].take();
     assert_eq!(replica["primary_region"], "us-east-1", "{run}");
-}
-
-#[test]
-fn a_user_who_may_only_read_gets_a_check_without_a_description() {
-    let Some(moto) = Moto::start() else { return };
-    moto.secret("check/read", CANARY);
-    let keys = user(&moto, "checker");
-    let allowed = policy(&json!({ "Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*" }));
-    let parameters = json!({ "UserName": "checker", "PolicyName": "read", "PolicyDocument": allowed });
-    moto.call(&json!({ "service": "iam", "operation": "put_user_policy", "parameters": parameters }));
-    check_signatures(&moto);
-    let run = keys.give(moto.sandbox().args(["check", "--describe", "-e", "A=check/read"]).bare()).run();
-    run.ended(Status::Exit(0));
-    assert!(run.stdout().contains("not-permitted"), "{run}");
 }

@@ -1,8 +1,10 @@
 //! Roles and sessions, at a server that checks every signature and every permission.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
-use super::identity::{check_signatures, policy, user};
 use super::moto::{Credentials, Moto};
 use super::nginx::Site;
 use crate::support::sandbox::{CANARY, Sandbox};
@@ -13,6 +15,9 @@ const READER: &str = "arn:aws:iam::123456789012:role/reads";
 /// A role that may be assumed, without any permission.
 const IDLER: &str = "arn:aws:iam::123456789012:role/idles";
 
+/// A name with every character that a signature might encode wrongly.
+const NAME: &str = "identity/of_+=.@-these";
+
 /// A moto that checks signatures and policies, and its identities.
 struct Checked {
     moto: Moto,
@@ -22,10 +27,12 @@ struct Checked {
     reader: Credentials,
     /// The session of [`READER`].
     session: Credentials,
+    /// The ARN of [`NAME`].
+    arn: String,
 }
 
 impl Checked {
-    /// The server that these tests share, with the secret `tls/x`.
+    /// The server that these tests share, with the secrets `tls/x` and [`NAME`].
     fn shared() -> Option<&'static Self> {
         static SHARED: Shared<Checked> = Shared::new();
         SHARED.get(Self::start)
@@ -34,6 +41,7 @@ impl Checked {
     fn start() -> Option<Self> {
         let moto = Moto::start()?;
         moto.secret("tls/x", &json!({ "k": CANARY }).to_string());
+        let arn = moto.secret(NAME, CANARY);
         let (assumer, reader) = (user(&moto, "assumer"), user(&moto, "reader"));
         for role in ["reads", "idles"] {
             let trust = policy(&json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "*" } }));
@@ -50,7 +58,7 @@ impl Checked {
         }
         let session = moto.assume(READER);
         check_signatures(&moto);
-        Some(Self { moto, assumer, reader, session })
+        Some(Self { moto, assumer, reader, session, arn })
     }
 
     fn sandbox(&self, keys: &Credentials) -> Sandbox {
@@ -60,6 +68,43 @@ impl Checked {
 
 fn iam(moto: &Moto, operation: &str, parameters: &Value) {
     moto.call(&json!({ "service": "iam", "operation": operation, "parameters": parameters }));
+}
+
+/// A policy of one statement.
+fn policy(statement: &Value) -> String {
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
+/// Keys of a new user who may do nothing.
+fn user(moto: &Moto, name: &str) -> Credentials {
+    let iam = |operation: &str| {
+        let parameters = json!({ "UserName": name });
+        moto.call(&json!({ "service": "iam", "operation": operation, "parameters": parameters }))
+    };
+    iam("create_user");
+    Credentials::of(&iam("create_access_key")["AccessKey"])
+}
+
+/// Makes the server check signatures and policies from now on.
+fn check_signatures(moto: &Moto) {
+    let address = moto.url.strip_prefix("http://").expect("moto speaks HTTP");
+    let mut stream = TcpStream::connect(address).expect("moto listens");
+    let request = "POST /moto-api/reset-auth HTTP/1.0\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n0";
+    stream.write_all(request.as_bytes()).expect("moto reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("moto answers");
+    assert!(answer.contains(" 200 OK\r\n"), "{answer}");
+}
+
+#[test]
+fn every_character_of_a_name_is_signed_and_wrong_keys_are_refused() {
+    let Some(checked) = Checked::shared() else { return };
+    let sandbox = checked.moto.sandbox().resolve(&format!("NAME={NAME}")).resolve(&format!("ARN={}", checked.arn));
+    let sandbox = checked.reader.give(sandbox);
+    sandbox.run().launched_silently().has("NAME", CANARY).has("ARN", CANARY);
+    let forged = checked.reader.forged("not the secret of this key").give(sandbox);
+    forged.run().refused(77).says(["NAME", "ARN", NAME]);
+    Credentials::new("AKIANOSUCHKEY", "dummy").give(forged).run().refused(77);
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn databases() -> [Value; 3] {
 }
 
 /// Stores the secret as `composed/db-N` and declares a URL over it.
-fn sandbox(moto: &Moto, name: &str, database: &Value) -> Sandbox {
+fn composing(moto: &Moto, name: &str, database: &Value) -> Sandbox {
     moto.secret(name, &database.to_string());
     moto.sandbox().declaration(&DECLARATION.replace("composed/db", name)).prints_values()
 }
@@ -50,7 +50,7 @@ fn sandbox(moto: &Moto, name: &str, database: &Value) -> Sandbox {
 fn pythons_urllib_reads_every_part_as_boto3_stored_it() {
     let (Some(moto), Some(python)) = (Moto::shared(), interpreter()) else { return };
     for (number, database) in databases().iter().enumerate() {
-        let sandbox = sandbox(moto, &format!("composed/python-{number}"), database);
+        let sandbox = composing(moto, &format!("composed/python-{number}"), database);
         let outcome = sandbox.command([python.as_os_str(), "-c".as_ref(), TAKE_APART.as_ref()]).run();
         let parts: Value = serde_json::from_slice(&outcome.launched_silently().stdout).expect("Python prints JSON");
         assert_eq!(parts, *database);
@@ -61,7 +61,7 @@ fn pythons_urllib_reads_every_part_as_boto3_stored_it() {
 fn rusts_url_reads_every_part_as_boto3_stored_it() {
     let Some(moto) = Moto::shared() else { return };
     for (number, database) in databases().iter().enumerate() {
-        let sandbox = sandbox(moto, &format!("composed/rust-{number}"), database);
+        let sandbox = composing(moto, &format!("composed/rust-{number}"), database);
         let outcome = sandbox.script("printf %s \"$DATABASE_URL\"").run();
         let url = Url::parse(&outcome.launched_silently().stdout()).expect("a URL");
         assert_eq!(url.scheme(), "postgresql");

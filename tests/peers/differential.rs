@@ -11,6 +11,9 @@ const READER: &str = "arn:aws:iam::222222222222:role/reader";
 /// A name with every character that a request might encode wrongly.
 const NAME: &str = "differential/of_+=.@-these";
 
+/// A text that boto3's JSON escapes, and that other tools trim, unescape or parse again.
+const TEXT: &str = " \"quoted\" \\n $HOME `id` {{x}} <&> пароль 🔑 e\u{301}\u{feff} \t\r\n";
+
 fn ssm(moto: &Moto, operation: &str, parameters: &Value) -> Value {
     moto.call(&json!({ "service": "ssm", "operation": operation, "parameters": parameters }))
 }
@@ -40,6 +43,20 @@ fn is_read_alike(moto: &Moto, reference: &str, service: &str, operation: &str, p
             }
         }
     }
+}
+
+#[test]
+fn a_text_its_key_and_bytes_are_those_that_boto3_stored() {
+    let Some(moto) = Moto::shared() else { return };
+    moto.secret("differential/text", TEXT);
+    moto.secret("differential/key", &json!({ "k": TEXT }).to_string());
+    let bytes: Vec<u8> = (0..=255).collect();
+    let binary = json!({ "Name": "differential/binary", "SecretBinary": { "$bytes": bytes } });
+    moto.secretsmanager("create_secret", &binary);
+    let read = moto.secretsmanager("get_secret_value", &json!({ "SecretId": "differential/binary" }));
+    let sandbox = moto.sandbox().declaration("env: { B: { from: differential/binary, encode: base64 } }\n");
+    let run = sandbox.resolve("T=differential/text").resolve("K=differential/key:k").run();
+    run.launched_silently().has("T", TEXT).has("K", TEXT).has("B", text_of(&read["SecretBinary"]["$base64"]));
 }
 
 #[test]

@@ -1,8 +1,7 @@
 """`driver.py ENDPOINT` calls boto3 for each line of JSON that it reads, and prints the answer as a line of JSON.
 
 A call is {"service", "operation", "parameters", "region", "credentials"}; its answer is {"ok": …} or {"error": …}.
-Bytes are {"$bytes": [0, 255]} in a call and {"$base64": "AP8="} in an answer. The operation "json.loads" of the service
-"python" answers how Python reads the JSON in its parameter "text".
+Bytes are {"$bytes": [0, 255]} in a call and {"$base64": "AP8="} in an answer.
 """
 
 import base64
@@ -25,8 +24,6 @@ def client(service, region, credentials):
 
 
 def call(service, operation, parameters, region="us-east-1", credentials=None):
-    if (service, operation) == ("python", "json.loads"):
-        return json.loads(parameters["text"])
     return getattr(client(service, region, credentials or DUMMY), operation)(**parameters)
 
 

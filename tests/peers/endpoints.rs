@@ -35,7 +35,7 @@ const SERVICES: [(&str, &str, &[&str]); 3] = [
 ];
 
 /// A launch whose connections are all closed, which counts as an outage of the region.
-fn launch(proxy: &Proxy, fips: bool, dual: bool) -> Sandbox {
+fn refused_launch(proxy: &Proxy, fips: bool, dual: bool) -> Sandbox {
     let sandbox = Sandbox::new().env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET);
     let sandbox = sandbox.env("HTTPS_PROXY", proxy.url());
     let sandbox = sandbox.env("AWS_USE_FIPS_ENDPOINT", fips.to_string()).env("AWS_MAX_ATTEMPTS", "1");
@@ -65,7 +65,7 @@ fn endpoints_are_those_of_botocore() {
         for (service, prefix, arguments) in SERVICES {
             let proxy = Proxy::before(address);
             let fallback = REGIONS[1..].join(",");
-            let launch = launch(&proxy, fips, dual).env("SECRETS_EXEC_FALLBACK_REGION", fallback);
+            let launch = refused_launch(&proxy, fips, dual).env("SECRETS_EXEC_FALLBACK_REGION", fallback);
             let run = launch.region(REGIONS[0]).args(arguments).run();
             let case = format!("{service}, FIPS {fips}, dual stack {dual}: {run}");
             assert_eq!(hosts(&proxy, prefix), expected(service, &REGIONS, fips, dual), "{case}");
@@ -78,7 +78,7 @@ fn endpoints_are_those_of_botocore() {
                  sso_role_name = Reader\n"
             );
             let token = json!({ "accessToken": "t", "expiresAt": "2999-01-01T00:00:00Z", "startUrl": "https://corp" });
-            let launch = launch(&proxy, fips, dual).home_file(".aws/config", &config);
+            let launch = refused_launch(&proxy, fips, dual).home_file(".aws/config", &config);
             let launch =
                 launch.home_file(".aws/sso/cache/17da54e8ec4ee05390f1915bb3ef5fea7ebd238e.json", &token.to_string());
             let run = launch.region(region).args(["--profile", "dev", "-e", "A=x"]).run();

@@ -91,7 +91,7 @@ fn combinations() -> Variables {
 }
 
 /// A run that exports variables from a local file.
-fn sandbox(variables: &Variables, format: &str) -> Sandbox {
+fn exporting(variables: &Variables, format: &str) -> Sandbox {
     let mut secrets = serde_json::Map::new();
     let mut declaration = "env:\n".to_owned();
     for (name, value) in variables {
@@ -107,7 +107,7 @@ fn sandbox(variables: &Variables, format: &str) -> Sandbox {
 
 /// Exports the variables that a format holds, and returns them with the output. The others must be refused, by name.
 fn export_what_fits(mut variables: Variables, format: &str) -> (Outcome, Variables) {
-    let run = sandbox(&variables, format).run();
+    let run = exporting(&variables, format).run();
     // `error: NAME (FILE:LINE, REF)`, or `error:   NAME (…` below an error that several share.
     let name = |line: &str| Some(line.split_once("error: ")?.1.split_once(" (")?.0.trim_start().to_owned());
     let refused: BTreeSet<String> = run.stderr().lines().filter_map(name).collect();
@@ -115,7 +115,7 @@ fn export_what_fits(mut variables: Variables, format: &str) -> (Outcome, Variabl
         run.refused(78);
         variables.retain(|name, _| !refused.contains(name));
     }
-    let run = sandbox(&variables, format).run();
+    let run = exporting(&variables, format).run();
     run.launched_silently();
     (run, variables)
 }
@@ -143,7 +143,7 @@ fn environment(printed: &[u8]) -> Variables {
 #[test]
 fn every_shell_that_evaluates_the_output_sets_every_value() {
     let variables: Variables = [texts(), bytes(), combinations()].into_iter().flatten().collect();
-    let sandbox = sandbox(&variables, "shell");
+    let sandbox = exporting(&variables, "shell");
     let run = sandbox.run();
     let sandbox = sandbox.file("exports", &run.launched_silently().stdout);
     for shell in [

@@ -15,7 +15,6 @@ mod python;
 mod tinyproxy;
 
 mod agent;
-mod cached;
 mod check;
 mod checked;
 mod composed;
@@ -23,14 +22,11 @@ mod delivered;
 mod differential;
 mod endpoints;
 mod exports;
-mod identity;
 mod migrated;
 mod policies;
 mod profiles;
 mod rotation;
 mod tls;
 mod tunnels;
-mod values;
-mod whole;
 
 pub use python::interpreter;

@@ -21,7 +21,7 @@ const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";
 const REGION: &str = "/latest/meta-data/placement/region";
 
 /// A launch whose credentials come by way of this operation alone, and the access key that they have.
-fn launch(operation: &str, aws: &Aws) -> (Sandbox, &'static str) {
+fn launch_by(operation: &str, aws: &Aws) -> (Sandbox, &'static str) {
     match operation {
         ROLE_OF_STS => (keyless(aws).keys().args(["--role-arn", ROLE]), ROLE_KEY),
         WEB_IDENTITY => (keyless(aws).web_identity(), ROLE_KEY),
@@ -51,7 +51,7 @@ fn an_issuer_that_answers_at_the_fourth_attempt_launches() {
         ],
         |(operation, fault)| {
             let aws = served().fails_first(operation, 3, fault);
-            let (sandbox, key) = launch(operation, &aws);
+            let (sandbox, key) = launch_by(operation, &aws);
             sandbox.case(operation).run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(aws.calls_of(operation).len(), 4, "{operation}");
             assert_eq!(aws.only_read().access_key(), key, "{operation}");
@@ -83,7 +83,7 @@ fn an_issuer_that_fails_to_the_end_is_75_after_the_allowed_attempts() {
         ],
         |(operation, fault, said)| {
             let aws = served().fails(operation, fault);
-            let (sandbox, _) = launch(operation, &aws);
+            let (sandbox, _) = launch_by(operation, &aws);
             let run = sandbox.attempts(2).timeout("20s").case(operation).run();
             run.refused(75).says(["A (", said]);
             assert!(aws.calls_of(operation).len() >= 2, "not tried again: {run}");
@@ -103,7 +103,7 @@ fn an_issuer_that_never_gives_ends_with_the_time() {
         (TOKEN, Fault::Hang),
     ] {
         let aws = served().fails(operation, fault);
-        ends_within(Duration::from_secs(1), launch(operation, &aws).0.case(operation)).refused(75).says(["A ("]);
+        ends_within(Duration::from_secs(1), launch_by(operation, &aws).0.case(operation)).refused(75).says(["A ("]);
     }
 }
 
@@ -118,7 +118,7 @@ fn an_issuer_that_refuses_is_77_and_asked_once() {
         (ROLES, fault::status(404), "instance metadata: the instance has no role"),
     ] {
         let aws = served().fails(operation, fault);
-        let run = launch(operation, &aws).0.case(operation).run();
+        let run = launch_by(operation, &aws).0.case(operation).run();
         run.refused(77).says(["A (", said]);
         assert_eq!(aws.calls_of(operation).len(), 1, "{run}");
         assert!(aws.reads().is_empty(), "{run}");
@@ -129,9 +129,9 @@ fn an_issuer_that_refuses_is_77_and_asked_once() {
 fn a_role_that_a_wrong_clock_or_an_absent_sts_keeps_is_75() {
     let words = "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)";
     let aws = served().fails(ROLE_OF_STS, fault::sts(403, "SignatureDoesNotMatch", words));
-    launch(ROLE_OF_STS, &aws).0.timeout("20s").run().refused(75).says(["clock"]);
+    launch_by(ROLE_OF_STS, &aws).0.timeout("20s").run().refused(75).says(["clock"]);
     let aws = served();
-    let absent = launch(ROLE_OF_STS, &aws).0.env("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
+    let absent = launch_by(ROLE_OF_STS, &aws).0.env("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
     absent.timeout("1s").run().refused(75).says(["127.0.0.1:1"]);
     let absent = keyless(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1");
     absent.attempts(2).run().refused(75).says(["container: ", "127.0.0.1:1"]);
@@ -182,7 +182,7 @@ fn four_roles_are_assumed_at_the_same_time() {
 fn sts_is_asked_in_the_configured_region_wherever_the_secrets_are() {
     let arn = "arn:aws:secretsmanager:ap-southeast-2:123456789012:secret:a-AbCdEf";
     let aws = served().secret(arn, Secret::text(r#"{"k":"v-4c7a1e"}"#));
-    let run = launch(ROLE_OF_STS, &aws).0.resolve(&format!("B={arn}:k")).run();
+    let run = launch_by(ROLE_OF_STS, &aws).0.resolve(&format!("B={arn}:k")).run();
     run.launched_silently().has("B", "v-4c7a1e");
     let regions: Vec<String> = aws.calls_of("AssumeRole").iter().map(|call| call.region()).collect();
     assert_eq!(regions, ["us-east-1"]);

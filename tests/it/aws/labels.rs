@@ -7,7 +7,7 @@ use crate::support::outcome::Outcome;
 use crate::support::pty::terminal;
 use crate::support::sandbox::{CANARY, Sandbox};
 
-fn served() -> Aws {
+fn database() -> Aws {
     Aws::start()
         .secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#))
         .secret("prod/denied", Secret::failing(fault::denied("prod/denied")))
@@ -25,7 +25,7 @@ fn misspelt(aws: &Aws) -> Sandbox {
 
 #[test]
 fn the_reason_is_an_error_the_entry_follows_and_a_remedy_is_help() {
-    let run = misspelt(&served()).run();
+    let run = misspelt(&database()).run();
     run.refused(78);
     assert_eq!(
         lines(&run),
@@ -40,7 +40,7 @@ fn the_reason_is_an_error_the_entry_follows_and_a_remedy_is_help() {
 
 #[test]
 fn a_reason_that_entries_share_is_told_once_and_first() {
-    let aws = served();
+    let aws = database();
     let sandbox = || Sandbox::new().aws(&aws).command(["true"]);
     let denied =
         ["A", "B", "C"].iter().fold(sandbox(), |sandbox, name| sandbox.resolve(&format!("{name}=prod/denied")));
@@ -108,7 +108,7 @@ fn verbose_lines_are_notes_and_a_local_file_is_a_warning() {
 
 #[test]
 fn a_terminal_gets_coloured_labels_unless_it_is_dumb_or_no_color_is_set_and_nothing_wraps() {
-    let aws = served();
+    let aws = database();
     let on = |columns, name, value| misspelt(&aws).env("TERM", "xterm").env(name, value).through(terminal(columns));
     let coloured = ["secrets-exec: \x1b[1;31merror:\x1b[0m secret prod/db", "\x1b[1;36mhelp:\x1b[0m did you mean"];
     on(80, "LANG", "C").run().refused(78).says(coloured);

@@ -21,7 +21,7 @@ fn base() -> String {
 }
 
 /// A run with a profile that assumes a role with the code of a device.
-fn sandbox(aws: &Aws) -> Sandbox {
+fn with_device(aws: &Aws) -> Sandbox {
     let config = format!("{}{}{}", role("one", "base"), role("two", "one"), base());
     let sandbox = keyless(aws).config(&config).args(["--profile", "one"]);
     sandbox.script("printf \"[$A]\" >/dev/tty").prints_values()
@@ -29,7 +29,7 @@ fn sandbox(aws: &Aws) -> Sandbox {
 
 /// Runs at a terminal on which `typed` is typed once `shown` is shown.
 fn typing(aws: &Aws, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sandbox) -> Option<Outcome> {
-    at_a_terminal(state(sandbox(aws)), &[], shown, typed).map(|sandbox| sandbox.run())
+    at_a_terminal(state(with_device(aws)), &[], shown, typed).map(|sandbox| sandbox.run())
 }
 
 /// The question, as it is shown.
@@ -59,7 +59,7 @@ fn the_code_is_asked_for_once_and_sent_with_the_serial_number() {
 fn the_code_is_echoed_where_the_terminal_echoes() {
     let aws = served();
     let echoing = ["sh", "-c", "stty echo </dev/tty; exec \"$@\"", "sh"];
-    let Some(sandbox) = at_a_terminal(sandbox(&aws), &echoing, ": ", "123456\\n") else { return };
+    let Some(sandbox) = at_a_terminal(with_device(&aws), &echoing, ": ", "123456\\n") else { return };
     let run = sandbox.run();
     run.ended(Status::Exit(1));
     assert_eq!(run.stdout(), format!("{}123456\n[v-4c7a1e][status 0]\n", question()), "{run}");
@@ -143,7 +143,7 @@ fn a_background_job_asks_when_it_is_brought_to_the_foreground() {
     // The shell continues every job that stops in the foreground.
     let background = "python3 -c 'import os, signal\n\
         signal.signal(signal.SIGTTOU, signal.SIG_IGN); os.tcsetpgrp(0, '$PPID')' </dev/tty; exec \"$@\"";
-    let Some(sandbox) = at_a_terminal(sandbox(&aws), &["sh", "-c", background, "sh"], ": ", "123456\\n") else {
+    let Some(sandbox) = at_a_terminal(with_device(&aws), &["sh", "-c", background, "sh"], ": ", "123456\\n") else {
         return;
     };
     showed(&sandbox.run(), &format!("[stopped]{}[v-4c7a1e][status 0]\n", question()));
@@ -152,7 +152,7 @@ fn a_background_job_asks_when_it_is_brought_to_the_foreground() {
 #[test]
 fn without_a_terminal_it_is_77_at_once_and_says_so() {
     let aws = served();
-    let run = sandbox(&aws).through(["setsid", "--wait"]).args(["--wait", "1h"]).run();
+    let run = with_device(&aws).through(["setsid", "--wait"]).args(["--wait", "1h"]).run();
     run.refused(77).says([SERIAL, "no terminal"]);
     assert!(aws.calls().is_empty());
 }

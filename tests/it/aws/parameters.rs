@@ -14,20 +14,20 @@ const ARN: &str = "arn:aws:ssm:us-east-1:123456789012:parameter/app/db";
 /// The operation that a path is read with.
 const BY_PATH: &str = "GetParametersByPath";
 
-fn served() -> Aws {
+fn parameters() -> Aws {
     let old = Version::text(r#"{"k":"old-4c7a1e","port":1}"#).labelled("blue");
     let new = Version::text(r#"{"k":"new-4c7a1e","port":5432,"null":null}"#).labelled("green");
     Aws::start().parameter("/app/db", &[old, new]).parameter("/app/text", &[Version::text(CANARY)])
 }
 
-fn launch(aws: &Aws, binding: &str) -> Outcome {
+fn read(aws: &Aws, binding: &str) -> Outcome {
     Sandbox::new().aws(aws).resolve(binding).case(binding).run()
 }
 
 #[test]
 fn keys_texts_labels_and_versions_are_read() {
-    let aws = served();
-    launch(&aws, "A=ssm:/app/db:k").launched_silently().has("A", "new-4c7a1e");
+    let aws = parameters();
+    read(&aws, "A=ssm:/app/db:k").launched_silently().has("A", "new-4c7a1e");
     let calls = aws.calls();
     assert_eq!((calls.len(), calls[0].operation().as_str()), (1, "GetParameters"));
     assert_eq!(calls[0].names(), ["/app/db"]);
@@ -63,7 +63,7 @@ fn ten_parameters_are_one_request() {
 
 #[test]
 fn the_region_of_an_arn_and_the_role_of_an_alias_read_a_parameter() {
-    let aws = served();
+    let aws = parameters();
     let arn = ARN.replace("us-east-1", "eu-west-1");
     let declaration = format!(
         "secrets:\n  there: {{ id: \"ssm:/app/text\", role-arn: \"{ROLE}\" }}\nenv:\n  A: there\n  B: ssm:/app/db:k\n  C: {arn}:k\n"
@@ -89,11 +89,11 @@ fn what_is_absent_or_denied_in_a_batch_is_told_alone() {
         ("ssm:/app/nothing:k:red", "does not exist, or has no such label"),
         ("ssm:/app/db:2", "ssm:/app/db:::2"),
     ] {
-        let aws = served();
+        let aws = parameters();
         let sandbox = Sandbox::new().aws(&aws).resolve(&format!("A={reference}")).resolve("B=ssm:/app/db:k");
         sandbox.case(reference).run().refused(78).says(["A (", "parameter /app/", said]).says_nothing_of("B (");
     }
-    let aws = served().parameter("/app/closed", &[Version::text(CANARY)]).denies_parameter("/app/closed");
+    let aws = parameters().parameter("/app/closed", &[Version::text(CANARY)]).denies_parameter("/app/closed");
     let sandbox = || Sandbox::new().aws(&aws).resolve("A=ssm:/app/db:k").resolve("B=ssm:/app/closed");
     sandbox().run().refused(77);
     let run = sandbox().resolve("C=ssm:/app/nothing").run();
@@ -105,17 +105,17 @@ fn what_is_absent_or_denied_in_a_batch_is_told_alone() {
 fn an_absent_parameter_has_a_default_and_may_be_optional() {
     let declaration = "env:\n  A: { from: \"ssm:/app/nothing\", default: d }\n  \
                        B: { from: \"ssm:/app/db:null\", default: e }\n  C: { from: \"ssm:/no:k:x\", optional: true }\n";
-    let run = Sandbox::new().aws(&served()).declaration(declaration).run();
+    let run = Sandbox::new().aws(&parameters()).declaration(declaration).run();
     run.launched().has("A", "d").has("B", "e").lacks("C");
 }
 
 #[test]
 fn the_error_that_a_parameter_is_not_found_is_an_absence_of_that_one_alone() {
     for code in ["ParameterNotFound", "ParameterVersionNotFound"] {
-        let aws = served().fails_first("GetParameters", 1, own(400, code));
+        let aws = parameters().fails_first("GetParameters", 1, own(400, code));
         let declaration = "env:\n  A: { from: \"ssm:/app/db:k\", default: d }\n";
         Sandbox::new().aws(&aws).declaration(declaration).run().launched().has("A", "d");
-        let aws = served().fails_first("GetParameters", 1, own(400, code));
+        let aws = parameters().fails_first("GetParameters", 1, own(400, code));
         let run = Sandbox::new().aws(&aws).resolve("A=ssm:/app/db:k").resolve("B=ssm:/app/text").run();
         run.launched().has("A", "new-4c7a1e").has("B", CANARY);
     }
@@ -125,20 +125,20 @@ fn the_error_that_a_parameter_is_not_found_is_an_absence_of_that_one_alone() {
 fn an_outage_is_tried_again_and_is_no_absence() {
     let declaration = "env:\n  A: { from: \"ssm:/app/db:k\", default: d }\n";
     for fault in [fault::throttled(), fault::unavailable(), fault::empty_object()] {
-        let aws = served().fails_first("GetParameters", 1, fault.clone());
-        launch(&aws, "A=ssm:/app/db:k").launched_silently().has("A", "new-4c7a1e");
+        let aws = parameters().fails_first("GetParameters", 1, fault.clone());
+        read(&aws, "A=ssm:/app/db:k").launched_silently().has("A", "new-4c7a1e");
         assert_eq!(aws.calls().len(), 2);
-        let aws = served().fails("GetParameters", fault);
+        let aws = parameters().fails("GetParameters", fault);
         let run = Sandbox::new().aws(&aws).attempts(1).declaration(declaration).run();
         run.refused(75).says(["A (", "/app/db", "us-east-1"]);
     }
     let null = success(r#"{"Parameters":[{"Name":"/app/db","ARN":null,"Value":null}],"InvalidParameters":null}"#);
-    launch(&served().fails("GetParameters", null), "A=ssm:/app/db").refused(78).says(["A (", "/app/db"]);
+    read(&parameters().fails("GetParameters", null), "A=ssm:/app/db").refused(78).says(["A (", "/app/db"]);
 }
 
 #[test]
 fn its_endpoint_has_a_variable_of_its_own() {
-    let aws = served();
+    let aws = parameters();
     let sandbox = || Sandbox::new().aws(&aws).endpoint("http://127.0.0.1:9").resolve("A=ssm:/app/db:k");
     sandbox().env("AWS_ENDPOINT_URL_SSM", aws.endpoint()).run().launched().has("A", "new-4c7a1e");
     sandbox().env("AWS_ENDPOINT_URL_SSM", "nowhere").run().refused(64).says(["AWS_ENDPOINT_URL_SSM"]);
@@ -327,10 +327,10 @@ fn two_slashes_in_a_row_are_a_wrong_reference_that_is_never_sent_but_a_secrets_n
     let declaration = "env:\n  A: { from: 'ssm:/app//db', optional: true }\n  B: { from: 'ssm:${P}/db', default: x }\n";
     let run = Sandbox::new().aws(&aws).env("P", "/app/").declaration(declaration).run();
     run.refused(78).says(["secrets-exec.yaml:2:", "secrets-exec.yaml:3", "ssm:${P}/db", "two slashes in a row"]);
-    launch(&aws, "A=arn:aws:ssm:us-east-1:123456789012:parameter//app/db/host")
+    read(&aws, "A=arn:aws:ssm:us-east-1:123456789012:parameter//app/db/host")
         .refused(64)
         .says(["two slashes in a row"]);
     assert!(aws.calls().is_empty());
     let aws = Aws::start().secret("a//b", Secret::text(CANARY));
-    launch(&aws, "A=a//b").launched_silently().has("A", CANARY);
+    read(&aws, "A=a//b").launched_silently().has("A", CANARY);
 }

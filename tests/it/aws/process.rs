@@ -20,7 +20,7 @@ fn credentials() -> Value {
 }
 
 /// A launch whose `credential_process` is this shell script.
-fn sandbox(aws: &Aws, script: &str) -> Sandbox {
+fn with_script(aws: &Aws, script: &str) -> Sandbox {
     let sandbox = keyless(aws).file("answer.json", credentials().to_string());
     let sandbox = sandbox.executable("credentials.sh", format!("#!/bin/sh\n{script}"));
     let config = format!("[default]\ncredential_process = {}\n", sandbox.path("credentials.sh").display());
@@ -29,7 +29,7 @@ fn sandbox(aws: &Aws, script: &str) -> Sandbox {
 
 /// A launch whose `credential_process` prints this.
 fn printing(aws: &Aws, printed: impl ToString) -> Sandbox {
-    sandbox(aws, "cat answer.json").file("answer.json", printed.to_string())
+    with_script(aws, "cat answer.json").file("answer.json", printed.to_string())
 }
 
 /// A script that writes its process id and that of a child to `processes`, and hangs.
@@ -55,7 +55,7 @@ fn all_end(processes: &[PathBuf]) {
 #[test]
 fn standard_input_is_left_to_the_command_and_no_child_is() {
     let aws = served();
-    let reading = sandbox(&aws, "wc -c >read; cat answer.json").stdin("for the command");
+    let reading = with_script(&aws, "wc -c >read; cat answer.json").stdin("for the command");
     // A zombie that was not waited for would count as a child.
     let command = ["cat", "-", "/proc/thread-self/children"];
     reading.command(command).run().launched_silently().printed("for the command");
@@ -67,7 +67,7 @@ fn all_that_it_started_ends_with_the_time() {
         [("it hangs", HANGING), ("its child holds its output open", "sleep 300 & echo $! >draft; mv draft processes")]
     {
         let aws = served();
-        let sandbox = sandbox(&aws, script).timeout("1s").case(case);
+        let sandbox = with_script(&aws, script).timeout("1s").case(case);
         sandbox.run().refused(75).says(["A (", "profile: no answer in time"]);
         all_end(&processes(&sandbox));
     }
@@ -77,7 +77,7 @@ fn all_that_it_started_ends_with_the_time() {
 fn all_that_it_started_ends_with_a_signal_to_us_alone() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
         let aws = served();
-        let sandbox = sandbox(&aws, HANGING).script("touch started");
+        let sandbox = with_script(&aws, HANGING).script("touch started");
         let running = sandbox.spawn();
         let processes = processes(&sandbox);
         running.ends_by(signal);
@@ -90,7 +90,7 @@ fn all_that_it_started_ends_with_a_signal_to_us_alone() {
 fn a_signal_that_was_ignored_on_entry_ends_nothing() {
     let aws = served();
     let script = "touch begun; until test -e go; do sleep 0.02; done; cat answer.json";
-    let sandbox = sandbox(&aws, script).through(["env", "--ignore-signal=HUP"]);
+    let sandbox = with_script(&aws, script).through(["env", "--ignore-signal=HUP"]);
     let running = sandbox.spawn();
     await_fact("the process has begun", || sandbox.path("begun").exists());
     running.signal(Signal::SIGHUP);
@@ -155,13 +155,13 @@ fn what_is_not_the_json_of_aws_is_told_and_not_quoted() {
 #[test]
 fn a_failure_is_told_after_what_it_says_itself_and_may_be_waited_for() {
     let aws = served();
-    let run = sandbox(&aws, "echo 'secrets-exec: note: log in first' >&2; exit 3").run();
+    let run = with_script(&aws, "echo 'secrets-exec: note: log in first' >&2; exit 3").run();
     run.refused(77).says(["A (", "profile: credential_process ended with status 3"]);
     assert!(run.stderr().starts_with("secrets-exec: note: log in first\n"), "{run}");
-    let run = sandbox(&aws, "kill -KILL $PPID").run();
+    let run = with_script(&aws, "kill -KILL $PPID").run();
     run.refused(77).says(["A (", "profile: credential_process was ended by SIGKILL"]);
     let twice = "test -e twice || { test -e once && touch twice; touch once; exit 1; }; cat answer.json";
-    sandbox(&aws, twice).args(["--wait", "20s"]).run().launched().has("A", "v-4c7a1e");
+    with_script(&aws, twice).args(["--wait", "20s"]).run().launched().has("A", "v-4c7a1e");
 }
 
 #[test]
@@ -200,7 +200,7 @@ const ASKING: &str = "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<
 
 fn at_a_terminal(script: &str, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sandbox) -> Option<Outcome> {
     let aws = served();
-    let sandbox = terminal::at_a_terminal(state(sandbox(&aws, script)), &[], shown, typed)?;
+    let sandbox = terminal::at_a_terminal(state(with_script(&aws, script)), &[], shown, typed)?;
     Some(sandbox.run())
 }
 
@@ -221,7 +221,7 @@ fn an_interrupt_ends_it_and_the_launch_and_leaves_the_terminal_as_it_was() {
     let silent = "echo $$ >draft; mv draft processes; printf ready >/dev/tty; sleep 300";
     for (script, shown) in [(asking.as_str(), "code? "), (silent, "ready")] {
         let aws = served();
-        let Some(sandbox) = terminal::at_a_terminal(sandbox(&aws, script), &[], shown, "\\x03") else { return };
+        let Some(sandbox) = terminal::at_a_terminal(with_script(&aws, script), &[], shown, "\\x03") else { return };
         let run = sandbox.run();
         run.launched();
         // The terminal echoes "^C" after it has sent the signal: the launch may have written its line and restored the modes before.

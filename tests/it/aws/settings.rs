@@ -47,8 +47,13 @@ fn a_variable_that_makes_no_sense_is_a_usage_error() {
     for (name, value) in [
         ("AWS_REGION", "us east"),
         ("AWS_MAX_ATTEMPTS", "0"),
+        ("AWS_MAX_ATTEMPTS", "-1"),
+        ("AWS_MAX_ATTEMPTS", "1.5"),
         ("AWS_ENDPOINT_URL", "notaurl"),
+        ("AWS_ENDPOINT_URL", "localhost:4566"),
+        ("AWS_ENDPOINT_URL", "http://"),
         ("AWS_ENDPOINT_URL", port),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "ftp://localhost"),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", port),
         ("HTTPS_PROXY", port),
         ("HTTPS_PROXY", "http://[broken"),
@@ -63,6 +68,11 @@ fn a_variable_that_makes_no_sense_is_a_usage_error() {
     ] {
         refuses(|sandbox| sandbox.env(name, value), &[name]);
     }
+    let bytes = OsString::from_vec(b"/nowhere/\xff".to_vec());
+    for name in ["AWS_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS", "HTTPS_PROXY"] {
+        refuses(|sandbox| sandbox.env(name, &bytes), &[name]);
+    }
+    sandbox(&served()).env("HOME", &bytes).run().launched().has("A", "v-4c7a1e").has("HOME", b"/nowhere/\xff");
     let all = |sandbox: Sandbox| sandbox.env("AWS_REGION", "us east").env("AWS_MAX_ATTEMPTS", "0");
     refuses(all, &["AWS_REGION", "AWS_MAX_ATTEMPTS"]);
     refuses(|sandbox| sandbox.args(["--endpoint-url", port]), &["endpoint-url"]);

@@ -33,7 +33,7 @@ const LOGIN: &str = "log in with `aws sso login --profile dev`";
 
 const LATER: &str = "2999-01-01T00:00:00Z";
 
-fn sandbox(aws: &Aws, config: &str) -> Sandbox {
+fn with_sso(aws: &Aws, config: &str) -> Sandbox {
     keyless(aws).config(config).args(["--profile", "dev"])
 }
 
@@ -41,7 +41,7 @@ fn sandbox(aws: &Aws, config: &str) -> Sandbox {
 fn logged_in(aws: &Aws, (config, file): (&str, &str), token: &str, expires: &str) -> Sandbox {
     let token =
         json!({ "accessToken": token, "expiresAt": expires, "region": "eu-west-1", "startUrl": "https://corp" });
-    sandbox(aws, config).home_file(&format!(".aws/sso/cache/{file}"), &token.to_string())
+    with_sso(aws, config).home_file(&format!(".aws/sso/cache/{file}"), &token.to_string())
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_role_is_assumed_with_the_credentials_of_a_source_profile_or_of_the_profile_
 fn without_a_token_that_the_portal_accepts_the_user_is_to_log_in() {
     for form in FORMS {
         let aws = served();
-        sandbox(&aws, form.0).run().refused(77).says([LOGIN]).says_nothing_of("failed to");
+        with_sso(&aws, form.0).run().refused(77).says([LOGIN]).says_nothing_of("failed to");
         logged_in(&aws, form, SSO_TOKEN, "2020-01-01T00:00:00Z").run().refused(77).says(["expired", LOGIN]);
         assert!(aws.calls().is_empty());
         let run = logged_in(&aws, form, "revoked", LATER).run();
@@ -107,7 +107,7 @@ fn a_setting_that_is_missing_is_named() {
         (SESSION.0.replace("[sso-session corp]", "[sso-session other]"), "\"corp\", which does not exist"),
     ] {
         let aws = served();
-        sandbox(&aws, &config).run().refused(77).says([fact]).says_nothing_of("aws sso login");
+        with_sso(&aws, &config).run().refused(77).says([fact]).says_nothing_of("aws sso login");
         assert!(aws.calls().is_empty());
     }
 }
@@ -129,7 +129,7 @@ fn a_token_that_has_expired_is_refreshed() {
         "clientSecret": "secret", "registrationExpiresAt": LATER,
     });
     let file = format!(".aws/sso/cache/{}", SESSION.1);
-    sandbox(&aws, SESSION.0).home_file(&file, &token.to_string()).run().launched_silently().has("A", "v-4c7a1e");
+    with_sso(&aws, SESSION.0).home_file(&file, &token.to_string()).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls_of("/token").len(), 1);
     assert_eq!(aws.only_read().access_key(), SSO_KEY);
 }

@@ -10,7 +10,7 @@ use crate::support::sandbox::{Sandbox, sandbox};
 const OTHER_ROLE: &str = "arn:aws:iam::210987654321:role/Writer";
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
-fn served() -> Aws {
+fn by_name_and_arn() -> Aws {
     let secret = || Secret::text(r#"{"k":"v-4c7a1e"}"#);
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
     Aws::start().secret("x", secret().previous(secret())).secret(arn, secret())
@@ -22,7 +22,7 @@ fn profile(name: &str, key: &str) -> String {
 
 #[test]
 fn no_launch_is_served_by_what_another_one_read() {
-    let aws = served();
+    let aws = by_name_and_arn();
     let role = |name, role| format!("[profile {name}]\nrole_arn = {role}\nsource_profile = one\n");
     let profiles = profile("one", "AKIAONE") + &profile("two", "AKIAONE");
     let roles = profile("one", "AKIAONE") + &role("reader", ROLE) + &role("writer", OTHER_ROLE);
@@ -115,7 +115,7 @@ fn no_launch_is_served_by_what_another_one_read() {
 
 #[test]
 fn the_same_request_by_other_words_or_in_another_session_is_the_same_entry() {
-    let (aws, cache) = (served(), CacheDirectory::new());
+    let (aws, cache) = (by_name_and_arn(), CacheDirectory::new());
     for launch in [
         sandbox(&aws),
         sandbox(&aws).env("AWS_SESSION_TOKEN", "one"),
@@ -133,7 +133,7 @@ fn the_same_request_by_other_words_or_in_another_session_is_the_same_entry() {
 
 #[test]
 fn an_answer_of_a_fallback_region_is_for_launches_that_name_it() {
-    let (aws, cache) = (served(), CacheDirectory::new());
+    let (aws, cache) = (by_name_and_arn(), CacheDirectory::new());
     let aws = aws.region_fails("us-east-1", fault::unavailable());
     let launch = |options: &[&str]| cache.with(sandbox(&aws).attempts(1).args(options), &[]);
     launch(&["--fallback-region", "us-west-2"]).run().launched_silently();

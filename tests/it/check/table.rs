@@ -41,6 +41,7 @@ fn every_failure_has_a_status_and_a_message() {
         .secret("list", Secret::text(&format!(r#"["{CANARY}"]"#)))
         .secret("denied", Secret::failing(fault::denied("arn:aws:secretsmanager:us-east-1:123456789012:secret:denied")))
         .secret("gone", Secret::failing(fault::marked_for_deletion()))
+        .secret("kms", Secret::failing(fault::denied_by_kms()))
         .secret("text", Secret::text(CANARY));
     let run = check(&aws)
         .resolve("A=x:k")
@@ -53,6 +54,7 @@ fn every_failure_has_a_status_and_a_message() {
         .resolve("H=list:k")
         .resolve("I=x:$..*")
         .resolve("J=x:none")
+        .resolve("K=kms")
         .run();
     run.ended(Status::Exit(78));
     for (name, expected) in [
@@ -66,6 +68,7 @@ fn every_failure_has_a_status_and_a_message() {
         ("H", "not-an-object"),
         ("I", "several-matches"),
         ("J", "null"),
+        ("K", "kms-denied"),
     ] {
         assert_eq!(statuses(&run, [name]), [expected], "{run}");
     }
@@ -75,20 +78,9 @@ fn every_failure_has_a_status_and_a_message() {
         "denied: AccessDeniedException",
         "is marked for deletion",
     ]);
-    run.says(["9 values could not be read: the command would not be started"]);
+    run.says(["10 values could not be read: the command would not be started"]);
     // A document that was read has a version, also if a key is missing in it.
     assert_eq!(line(&run.stdout(), "B")[2], "c0c0c0c0");
-}
-
-#[test]
-fn the_status_is_that_of_a_launch() {
-    let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
-    check(&aws).resolve("A=x").run().ended(Status::Exit(77));
-    let aws = Aws::start().secret("x", Secret::failing(fault::internal_error()));
-    check(&aws).resolve("A=x").env("AWS_MAX_ATTEMPTS", "1").run().ended(Status::Exit(75));
-    check(&aws).args(["--region", "?"]).resolve("A=x").run().ended(Status::Exit(64));
-    let nothing = check(&aws).run();
-    nothing.ended(Status::Exit(64)).says(["--help"]);
 }
 
 #[test]
@@ -166,15 +158,6 @@ fn a_template_has_a_line_for_each_of_its_secrets() {
 }
 
 #[test]
-fn a_command_that_is_found_is_named_with_its_file() {
-    let aws = Aws::start().secret("x", Secret::text(CANARY));
-    let run = Sandbox::new().aws(&aws).args(["check", "-e", "A=x"]).command(["sh", "-c", "echo started"]).run();
-    run.ended(Status::Exit(0));
-    assert_eq!(line(&run.stdout(), "sh")[2], "ok", "{run}");
-    assert!(line(&run.stdout(), "sh")[1].ends_with("/sh") && !run.stdout().contains("started"), "{run}");
-}
-
-#[test]
 fn a_missing_command_is_the_status_and_all_other_failures_are_shown() {
     let aws = served();
     let sandbox = || Sandbox::new().aws(&aws).args(["check", "-e", "A=x:kk", "-e", "B=x:k"]);
@@ -185,6 +168,9 @@ fn a_missing_command_is_the_status_and_all_other_failures_are_shown() {
     let run = sandbox().file("file", "").command(["./file"]).run();
     run.ended(Status::Exit(126)).says(["cannot be executed", "has no key"]);
     assert_eq!(statuses(&run, ["./file"]), ["not-executable"], "{run}");
+    let found = sandbox().command(["sh", "-c", "echo started"]).run();
+    assert!(line(&found.stdout(), "sh")[1].ends_with("/sh") && !found.stdout().contains("started"), "{found}");
+    assert_eq!(statuses(&found, ["sh"]), ["ok"], "{found}");
 }
 
 #[test]

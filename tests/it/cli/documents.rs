@@ -25,6 +25,7 @@ fn a_whole_secret_is_its_text_byte_for_byte() {
         "1.10",
         r#"{ "b": "<x>&-4c7a1e", "a": 1.10 }"#,
         "\n -----BEGIN KEY-----\nabc=\n-----END KEY-----\n\n",
+        "{\"unfinished\": ",
         "         ",
         "  \"quoted\" <&> \\n\n\n",
     ] {

@@ -10,7 +10,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::terminal::at_a_terminal;
 
 /// A run that exports the declaration's variables. The local file announces itself, which `-q` silences.
-fn sandbox(secrets: &str, declaration: &str) -> Sandbox {
+fn exports(secrets: &str, declaration: &str) -> Sandbox {
     Sandbox::new().arg("export").local(secrets).declaration(declaration).arg("-q").prints_values().bare()
 }
 
@@ -19,7 +19,7 @@ const SECRETS: &str = r#"{ "x": { "plain": "v-4c7a1e", "quote": "it's-4c7a1e", "
 const DECLARATION: &str = "env:\n  QUOTE: x:quote\n  PLAIN: x:plain\n  EMPTY: { value: \"\" }\n";
 
 fn export(format: &str, declaration: &str) -> Outcome {
-    sandbox(SECRETS, declaration).args(["--format", format]).run()
+    exports(SECRETS, declaration).args(["--format", format]).run()
 }
 
 fn of_aws(aws: &Aws) -> Sandbox {
@@ -43,7 +43,7 @@ fn each_format_prints_the_variables_in_the_order_of_the_declaration() {
 
 #[test]
 fn what_a_launch_would_set_is_exported_and_no_inherited_variable() {
-    let docker = |declaration| sandbox(SECRETS, declaration).args(["--format", "docker"]);
+    let docker = |declaration| exports(SECRETS, declaration).args(["--format", "docker"]);
     let run = docker("env:\n  PLAIN: x:plain\n").args(["--resolve-env", "DSN"]).env("OTHER", "1");
     let run = run.env("DSN", "u:{{resolve:secretsmanager:x:SecretString:plain}}@h").run();
     run.launched_silently().printed("DSN=u:v-4c7a1e@h\nPLAIN=v-4c7a1e\n");
@@ -68,12 +68,12 @@ fn a_value_that_a_format_cannot_hold_is_an_error_that_names_another_format() {
     export("json", declaration).refused(78).says(["BYTES", "--format shell"]).says_nothing_of("TWO");
     let printed = b"export FITS='v-4c7a1e'\nexport TWO='one\ntwo-4c7a1e\n'\nexport EXPANDED='a${b}-4c7a1e'\nexport BYTES='\xff\xfe-4c7a1e'\n";
     export("shell", declaration).launched_silently().printed(printed);
-    let kubernetes = sandbox(r#"{ "x": "a\\n$b\n4c7a1e" }"#, "env: { A: x }\n").args(["--format", "kubernetes"]).run();
+    let kubernetes = exports(r#"{ "x": "a\\n$b\n4c7a1e" }"#, "env: { A: x }\n").args(["--format", "kubernetes"]).run();
     kubernetes.launched().printed("A='a\\n$b\n4c7a1e'\n");
     let quote = export("kubernetes", "env: { A: \"x:quote\" }\n");
     quote.refused(78).says(["A (secrets-exec.yaml:1, x:quote)", "single quote"]);
     // The format to use holds all that is wrong with a value.
-    let run = sandbox(r#"{ "x": { "$binary": "/wotNGM3YTFl" } }"#, "env:\n  A: x\n").args(["--format", "docker"]).run();
+    let run = exports(r#"{ "x": { "$binary": "/wotNGM3YTFl" } }"#, "env:\n  A: x\n").args(["--format", "docker"]).run();
     run.refused(78).says(["A (", "not UTF-8", "--format shell,"]).says_nothing_of("json");
     let missing = export("docker", "env:\n  FITS: x:plain\n  LINES: x:lines\n  ABSENT: x:absent\n");
     let nothing = "2 values could not be read or delivered: nothing was exported";
@@ -83,7 +83,7 @@ fn a_value_that_a_format_cannot_hold_is_an_error_that_names_another_format() {
 #[test]
 fn a_line_of_64_kib_is_one_byte_too_long_for_docker() {
     let value = |length: usize| format!(r#"{{ "x": "{}" }}"#, "v".repeat(length));
-    let run = |length| sandbox(&value(length), "env:\n  AB: x\n").args(["--format", "docker"]).run();
+    let run = |length| exports(&value(length), "env:\n  AB: x\n").args(["--format", "docker"]).run();
     run(65_535 - "AB=".len()).launched_silently();
     run(65_536 - "AB=".len()).refused(78).says(["AB (", "65536 bytes", "65535", "--format shell or json"]);
 }
@@ -91,7 +91,7 @@ fn a_line_of_64_kib_is_one_byte_too_long_for_docker() {
 #[test]
 fn a_value_that_no_environment_can_hold_is_refused_in_every_format() {
     for format in ["shell", "dotenv", "json", "docker", "kubernetes"] {
-        let run = sandbox(r#"{ "x": { "$binary": "YQBiNGM3" } }"#, "env:\n  NUL: x\n").args(["--format", format]).run();
+        let run = exports(r#"{ "x": { "$binary": "YQBiNGM3" } }"#, "env:\n  NUL: x\n").args(["--format", format]).run();
         run.refused(78).says(["NUL", "encode: base64"]).says_nothing_of("--format");
     }
 }
@@ -161,7 +161,7 @@ fn a_terminal_shows_values_only_with_reveal_and_takes_a_file() {
 
 /// A run with `--output`, in a private directory without other files.
 fn output(path: &str) -> Sandbox {
-    sandbox(SECRETS, "env:\n  PLAIN: x:plain\n").args(["--format", "shell", "--output", path])
+    exports(SECRETS, "env:\n  PLAIN: x:plain\n").args(["--format", "shell", "--output", path])
 }
 
 #[test]
@@ -200,14 +200,14 @@ fn an_output_that_cannot_be_written_is_an_error() {
         sandbox.run().refused(78).says([&*format!("{path} (--output)"), fact]);
         assert_eq!(fs::read(sandbox.path("dir/file")).unwrap(), b"old");
     }
-    let run = sandbox(SECRETS, DECLARATION).args(["--format", "json"]).prepared_by("exec \"$@\" >/dev/full").run();
+    let run = exports(SECRETS, DECLARATION).args(["--format", "json"]).prepared_by("exec \"$@\" >/dev/full").run();
     run.refused(78).says(["standard output cannot be written", "no space left"]);
 }
 
 #[test]
 fn a_reader_that_ends_early_is_an_error_since_values_are_missing() {
     let secrets = format!(r#"{{ "x": "{}" }}"#, "v".repeat(100_000));
-    let sandbox = sandbox(&secrets, "env:\n  A: x\n").args(["--format", "shell"]);
+    let sandbox = exports(&secrets, "env:\n  A: x\n").args(["--format", "shell"]);
     // The pipe holds 64 KiB, so the program is still writing when its reader ends.
     let run = sandbox.through(["bash", "-c", "\"$@\" | head -c 8; exit ${PIPESTATUS[0]}", "bash"]).run();
     run.ended(Status::Exit(78)).printed("export A").says(["standard output cannot be written: broken pipe"]);

@@ -1,17 +1,14 @@
 //! Reports: each failure has its variable, file and line, secret, key and region, and all of them are told by one run, in the order of the
 //! files; the worst decides the status.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-
 use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, IDENTITY, served};
+use crate::support::aws::{Aws, IDENTITY};
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::sandbox::Sandbox;
 
 /// A launch with this declaration, after which no other operation than these two was asked for.
-fn launch(declaration: &str) -> Outcome {
+fn report(declaration: &str) -> Outcome {
     let role = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/named-AbCdEf";
     let aws = Aws::start()
         .secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e","host":"h-4c7a1e"}"#))
@@ -65,7 +62,7 @@ fn a_failure_of_one_entry_has_its_status_its_place_and_its_reason() {
     ] {
         let secrets = "secrets:\n  database: prod/db\n  elsewhere: { id: prod/gone, region: eu-west-1 }\n";
         let default = if status == 75 { ", default: d" } else { "" };
-        let mut run = launch(&format!("{secrets}env:\n  NAME: {{ from: \"{reference}\"{default} }}\n"));
+        let mut run = report(&format!("{secrets}env:\n  NAME: {{ from: \"{reference}\"{default} }}\n"));
         run.case = what.to_owned();
         run.refused(status).says(["NAME (secrets-exec.yaml:5"]).says(facts.iter().copied());
         if what == "a denial that may be an absence" {
@@ -76,13 +73,13 @@ fn a_failure_of_one_entry_has_its_status_its_place_and_its_reason() {
 
 #[test]
 fn the_worst_failure_decides_the_status() {
-    launch("env:\n  A: prod/busy:k\n  B: prod/denied:k\n").refused(77);
-    launch("env:\n  A: prod/denied:k\n  B: prod/gone:k\n  C: prod/busy:k\n").refused(78);
+    report("env:\n  A: prod/busy:k\n  B: prod/denied:k\n").refused(77);
+    report("env:\n  A: prod/denied:k\n  B: prod/gone:k\n  C: prod/busy:k\n").refused(78);
 }
 
 #[test]
 fn every_failure_is_told_in_the_order_of_the_lines() {
-    let run = launch(
+    let run = report(
         "env:\n  KEY_GONE: prod/db:passwrd\n  ZONE: prod/gone:b\n  SECRET_GONE: prod/gone:k\n  FINE: prod/db:host\n  DENIED: prod/denied:k\n  \
          DYING: prod/dying\n",
     );
@@ -90,7 +87,7 @@ fn every_failure_is_told_in_the_order_of_the_lines() {
     assert_eq!(lines(&run, "secrets-exec.yaml"), [2, 3, 4, 6, 7], "{run}");
     run.says(["KEY_GONE (", "ZONE (", "SECRET_GONE (", "DENIED (", "DYING ("]);
     let many: String = (0..40).map(|number| format!("  VARIABLE_{number}: prod/gone{number}:k\n")).collect();
-    let run = launch(&format!("env:\n{many}"));
+    let run = report(&format!("env:\n{many}"));
     assert_eq!(lines(run.refused(78), "secrets-exec.yaml"), (2..42).collect::<Vec<_>>(), "{run}");
 }
 
@@ -106,10 +103,10 @@ fn failures_of_the_command_line_and_of_several_files_name_them() {
 #[test]
 fn a_reason_or_a_hint_that_several_entries_share_is_told_once() {
     let run =
-        launch("env:\n  A: prod/db:passwrd\n  B: prod/db:host\n  C: prod/db:passwrd\n  D: { from: prod/db:passwrd }\n");
+        report("env:\n  A: prod/db:passwrd\n  B: prod/db:host\n  C: prod/db:passwrd\n  D: { from: prod/db:passwrd }\n");
     assert_eq!(run.refused(78).stderr().matches("has no key").count(), 1, "{run}");
     run.says(["A (secrets-exec.yaml:2", "C (secrets-exec.yaml:4", "D (secrets-exec.yaml:5"]);
-    let run = launch("env:\n  A: gone/a\n  B: gone/b\n  C: prod/db:passwrd\n  D: gone/d\n");
+    let run = report("env:\n  A: gone/a\n  B: gone/b\n  C: prod/db:passwrd\n  D: gone/d\n");
     let stderr = run.refused(78).stderr();
     let mut rest = stderr.as_str();
     for expected in ["gone/a", "gone/b", "check its name", "passwrd", "gone/d", "check its name"] {
@@ -150,35 +147,10 @@ fn a_value_with_a_nul_a_missing_key_and_a_missing_directory_are_one_report() {
 
 #[test]
 fn mistakes_of_a_declaration_are_told_in_the_order_of_its_lines() {
-    let declaration = "files:\n  - { from: \"no blanks\" }\nenv:\n  1A: x:k\n  B: { value: [a] }\nunknown: 1\nenv-from:\n  - { prefix: P_ }\n\
-         secrets:\n  ssm: x\n  ok: \"bad id\"\ndefaults:\n  regoin: us-east-1\n";
+    let declaration = "files:\n  - { from: \"no blanks\" }\nenv:\n  1A: x:k\n  B: { value: [a] }\n  C: \"x:$[\"\n  D: { form: x }\n  \
+         E: { from: x, value: y }\nunknown: 1\nenv-from:\n  - { prefix: P_ }\nsecrets:\n  ssm: x\n  ok: \"bad id\"\ndefaults:\n  regoin: r\n";
     let run = Sandbox::new().file("app.yaml", declaration).args(["-f", "app.yaml"]).run();
-    let told = lines(run.refused(78), "app.yaml");
-    assert!(told.len() >= 5 && told.is_sorted(), "{told:?}: {run}");
-}
-
-#[test]
-fn broken_yaml_is_told_with_a_reason() {
-    for declaration in [
-        "env: {\n",
-        "env:\n  A: \"x\n",
-        "env:\n  A: 'x\n",
-        "env:\n\tA: x\n",
-        "env: a: b\n",
-        "env:\n  A: x\n B: y\n",
-        "- a\nb: c\n",
-        "env: *nothing\n",
-        "env: @x\n",
-        "%YAML 9\n",
-        "env: \"\\q\"\n",
-        "--- a\n--- b\n",
-    ] {
-        let run = Sandbox::new().file("app.yaml", declaration).args(["-f", "app.yaml"]).run();
-        let stderr = run.refused(78).stderr();
-        let (_, said) = stderr.split_once("app.yaml:").unwrap();
-        let reason = said.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':').trim();
-        assert!(reason.chars().filter(|c| c.is_alphabetic()).count() >= 5, "{declaration:?}: {run}");
-    }
+    assert_eq!(lines(run.refused(78), "app.yaml"), [2, 2, 4, 5, 6, 7, 8, 9, 11, 13, 14, 16], "{run}");
 }
 
 #[test]
@@ -214,33 +186,4 @@ fn characters_that_would_disguise_a_line_are_escaped_and_others_are_not() {
     }
     let name = r#"café "x" 'y' \z 日本.yaml"#;
     Sandbox::new().args(["-f", name]).run().refused(78).says([name]);
-}
-
-#[test]
-fn a_setting_of_aws_that_is_wrong_is_a_usage_error_that_names_it() {
-    let bytes = OsStr::from_bytes(b"v\xff");
-    let [endpoint, of_service] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"];
-    let urls = ["notaurl", "localhost:4566", "ftp://localhost", "http://"].map(OsStr::new);
-    let attempts = ["0", "-1", "many", "1.5"].map(OsStr::new);
-    for (names, values) in [
-        (&[endpoint, of_service][..], &urls[..]),
-        (&["AWS_MAX_ATTEMPTS"], &attempts),
-        (&["AWS_REGION", "AWS_PROFILE", endpoint, "AWS_MAX_ATTEMPTS", "HTTPS_PROXY"], &[bytes]),
-    ] {
-        for (name, value) in names.iter().flat_map(|name| values.iter().map(move |value| (name, value))) {
-            let aws = Aws::start();
-            sandbox(&aws).env(name, value).run().refused(64).says([*name]);
-            assert!(aws.calls().is_empty(), "{name}");
-        }
-    }
-    let aws = served();
-    let run = sandbox(&aws).env("HOME", OsStr::from_bytes(b"/nowhere/\xff")).run();
-    run.launched().has("A", "v-4c7a1e").has("HOME", b"/nowhere/\xff");
-}
-
-#[test]
-fn a_profile_file_that_is_broken_is_told() {
-    let sandbox = Sandbox::new().region("us-east-1");
-    let run = sandbox.home_file(".aws/config", "[default\nnot a profile file\n").resolve("A=x:k").run();
-    run.refused(64).says(["config"]);
 }

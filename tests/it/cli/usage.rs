@@ -84,6 +84,7 @@ fn an_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_
     for option in ["--help", "-h", "--version"] {
         let run = Sandbox::new().arg(option).bare().prepared_by("exec \"$@\" >/dev/full").run();
         run.refused(78).says(["error: standard output cannot be written: no space left on device"]);
+        Sandbox::new().arg(option).bare().prepared_by("exec \"$@\" >&-").run().launched_silently();
     }
     let script = "trap '' PIPE; { \"$@\"; echo $? >status; } | true; exit $(cat status)";
     Sandbox::new().arg("--help").bare().prepared_by(script).run().launched_silently();

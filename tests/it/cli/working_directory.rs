@@ -13,7 +13,7 @@ const NAME: &str = "secrets-exec.yaml";
 const DECLARATION: &str = "env:\n  A: { value: v }\n";
 const STRANGER: u32 = 54_321;
 
-fn sandbox() -> Sandbox {
+fn declaring() -> Sandbox {
     Sandbox::new().declaration(DECLARATION)
 }
 
@@ -31,7 +31,7 @@ fn a_file_or_directory_that_others_may_write_is_refused_unless_the_file_is_named
         ("", 0o775, None, Some(STRANGER), "the working directory can be written by its group"),
         ("", 0o755, Some(STRANGER), None, "the working directory belongs to neither"),
     ] {
-        let sandbox = sandbox().mode(what, mode);
+        let sandbox = declaring().mode(what, mode);
         chown(sandbox.path(what), user, group).unwrap();
         sandbox.run().refused(78).says([NAME, reason, "-f"]);
         sandbox.args(["-f", NAME]).run().launched_silently().has("A", "v");
@@ -61,7 +61,7 @@ fn run_as(user: u32, group: u32) -> Option<Outcome> {
     if !skip::can(&[&command[..], &["true"]].concat(), "a declaration in a private group") {
         return None;
     }
-    let sandbox = sandbox().mode(NAME, 0o664).mode("", 0o775);
+    let sandbox = declaring().mode(NAME, 0o664).mode("", 0o775);
     for name in [NAME, ""] {
         chown(sandbox.path(name), Some(user), Some(group)).unwrap();
     }

@@ -6,7 +6,7 @@ use crate::support::sandbox::Sandbox;
 
 const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf";
 
-fn served() -> Aws {
+fn databases() -> Aws {
     let older = || Secret::text(r#"{"host":"old.internal"}"#);
     let database = || Secret::text(r#"{"host":"db.internal","port":5432}"#).previous(older());
     Aws::start().secret("prod/db", database()).secret(ARN, database()).secret("prod", older())
@@ -28,7 +28,7 @@ env: {A: "db:host", B: {from: "db:x", default: "\u0035"}, C: {value: info}}"#;
         ("windows.yaml", &yaml.replace('\n', "\r\n")),
         ("mark.yaml", &format!("\u{feff}{yaml}")),
     ] {
-        let aws = served();
+        let aws = databases();
         let sandbox = Sandbox::new().aws(&aws).case(name).file(name, declaration).args(["-f", name]);
         sandbox.run().launched_silently().has("A", "db.internal").has("B", "5").has("C", "info");
         let sandbox = Sandbox::new().aws(&aws).case(name).stdin(declaration).args(["-f", "-"]);
@@ -68,7 +68,7 @@ fn an_alias_stands_for_an_id_with_its_version_and_region() {
     ] {
         let aliases = format!("secrets:\n  db: {alias}\n  prod: prod/db\n  unused: prod/unused\n");
         for in_file in [true, false] {
-            let aws = served();
+            let aws = databases();
             let sandbox = Sandbox::new().aws(&aws).case(case);
             let sandbox = match in_file {
                 true => sandbox.declaration(&format!("{aliases}env:\n  A: {reference}\n")),
@@ -88,7 +88,7 @@ fn where_text_is_expected_a_scalar_is_its_text() {
                        D: { value: 0x1F }\n  E: { value: no }\n  F: { value: 2026-11-20 }\n  G: { value: \"null\" }\n  \
                        H: { value: 1e3 }\n  I: { value: \"\" }\n  J: { value: \"${HOME} $$ {{ x }}\" }\n  \
                        K: { value: !!str 007 }\n  L: &ref { from: \"prod/db:host\", default: d }\n  M: *ref\n";
-    let aws = served();
+    let aws = databases();
     let run = Sandbox::new().aws(&aws).declaration(declaration).run();
     for (name, text) in [
         ("A", "007"),

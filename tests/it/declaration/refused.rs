@@ -4,7 +4,7 @@ use crate::support::aws::served;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 
-fn launch(name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
+fn declaring(name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
     let aws = served();
     let run = Sandbox::new().aws(&aws).case(name).file(name, declaration).args(["-f", name]).run();
     assert!(aws.calls().is_empty(), "{run}");
@@ -64,24 +64,20 @@ fn a_mistake_is_told_with_its_place() {
         ("files:\n  - { from: \"x:k\", path: . }", "2:", "the path of a file"),
         ("files:\n  - { from: \"x:k\", path: ~/k }", "2:", "~ is not expanded"),
         ("env:\n  A: x:k\n  B: { from: \"x", "3:14", "unclosed quote"),
+        ("env: {", "", ""),
+        ("env:\n\tA: x:k", "2:", ""),
+        ("env: a: b", "1:", ""),
+        ("env:\n  A: x\n B: y", "3:", ""),
+        ("env: *nothing", "1:", ""),
+        ("--- a\n--- b", "", ""),
     ] {
-        launch("app.yaml", declaration).refused(78).says([&*format!("app.yaml:{place}"), fact]);
+        declaring("app.yaml", declaration).refused(78).says([&*format!("app.yaml:{place}"), fact]);
     }
     // A template could not name these.
     let names = "loop range true none not for self namespace ssm arn env my-db a-b 1st";
     for alias in names.split(' ').chain(["\"a b\""]) {
-        let run = launch("app.yaml", format!("secrets:\n  {alias}: x\nenv: {{ A: \"x:k\" }}\n"));
+        let run = declaring("app.yaml", format!("secrets:\n  {alias}: x\nenv: {{ A: \"x:k\" }}\n"));
         run.refused(78).says(["app.yaml:2:", alias.trim_matches('"')]);
-    }
-}
-
-#[test]
-fn all_mistakes_are_told_together() {
-    let declaration = "env:\n  A: \"bad id\"\n  1B: x:k\n  C: \"x:$[\"\n  D: { form: x }\n  E: { from: x, value: y }\n\
-                       defaults: { regoin: x, timeout: soon }\nnope: 1\n";
-    let run = launch("app.yaml", declaration);
-    for line in [2, 3, 4, 5, 6, 7, 8] {
-        run.refused(78).says([&*format!("app.yaml:{line}:")]);
     }
 }
 
@@ -96,11 +92,11 @@ fn a_file_that_is_no_declaration_is_told_with_its_name() {
         ("task.json", task, "docs/migrating.md"),
         ("described.json", &described, "docs/migrating.md"),
     ] {
-        let run = launch(name, text);
+        let run = declaring(name, text);
         run.refused(78).says([name, fact]);
         assert!(run.stderr().lines().count() <= 2, "{run}");
     }
-    launch("app.yaml", b"env:\n  A: \"x\xff\xfe\"\n").refused(78).says(["app.yaml"]);
+    declaring("app.yaml", b"env:\n  A: \"x\xff\xfe\"\n").refused(78).says(["app.yaml"]);
     for name in ["nowhere.yaml", "directory"] {
         Sandbox::new().file("directory/inside", "").args(["-f", name]).run().refused(78).says([name]);
     }
@@ -116,5 +112,5 @@ fn an_alias_bomb_is_an_error() {
         let inner = vec![format!("*a{}", level - 1); 9].join(", ");
         declaration += &format!("a{level}: &a{level} [{inner}]\n");
     }
-    launch("app.yaml", declaration).refused(78).says(["app.yaml"]);
+    declaring("app.yaml", declaration).refused(78).says(["app.yaml"]);
 }

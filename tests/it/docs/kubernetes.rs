@@ -8,20 +8,13 @@ fn page() -> Page {
 }
 
 #[test]
-fn the_pod_that_it_shows_is_the_beginning_of_the_example() {
-    let example = repository_file("examples/kubernetes/app.yaml");
-    let (_, example) = example.split_once('\n').unwrap();
+fn the_pods_that_it_shows_are_those_of_the_examples() {
     let page = page();
-    let shown = page.blocks("yaml")[0];
-    assert!(example.starts_with(shown), "{shown}");
-}
-
-#[test]
-fn the_parts_of_the_pod_with_an_unchanged_image_are_those_of_the_example() {
-    let example = repository_file("examples/kubernetes/unchanged-image.yaml");
-    let page = page();
-    for shown in &page.blocks("yaml")[1..3] {
-        assert!(example.contains(shown), "{shown}");
+    for (example, blocks) in [("app.yaml", 0..1), ("unchanged-image.yaml", 1..3)] {
+        let example = repository_file(&format!("examples/kubernetes/{example}"));
+        for shown in &page.blocks("yaml")[blocks] {
+            assert!(example.contains(shown), "{shown}");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::page::{Page, wrote_policy};
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
-use crate::support::outcome::{Outcome, Status};
+use crate::support::outcome::Outcome;
 use crate::support::sandbox::{Sandbox, program, repository_file};
 
 fn page() -> Page {
@@ -118,11 +118,12 @@ fn start(sandbox: &Sandbox) -> Outcome {
 }
 
 #[test]
-fn the_runtime_answers_invocations_with_the_secrets_in_its_environment() {
+fn the_runtime_answers_each_invocation_with_secrets_that_were_read_once() {
     let (api, aws) = (RuntimeApi::start(), aws());
     start(&function(&api, &aws)).launched_silently();
     let answers = api.answers();
-    assert_eq!(answers.len(), 2, "{answers:?}");
+    assert_eq!((answers.len(), aws.reads().len()), (2, 2), "{answers:?}");
+    assert_eq!(answers[1]["invocations"], 2);
     for answer in answers {
         let variables = &answer["variables"];
         assert_eq!(variables["DB_HOST"], "db.example.com");
@@ -134,26 +135,10 @@ fn the_runtime_answers_invocations_with_the_secrets_in_its_environment() {
 }
 
 #[test]
-fn a_warm_environment_reads_each_secret_once() {
-    let (api, aws) = (RuntimeApi::start(), aws());
-    start(&function(&api, &aws)).launched_silently();
-    assert_eq!(api.answers()[1]["invocations"], 2);
-    assert_eq!(aws.reads().len(), 2);
-}
-
-#[test]
 fn without_a_value_the_runtime_does_not_start_and_the_log_has_the_reason() {
     let db = Secret::text(r#"{"host":"h-4c7a1e","password":"p-4c7a1e"}"#);
     let (api, aws) = (RuntimeApi::start(), Aws::start().secret("prod/db", db));
     start(&function(&api, &aws)).refused(78).says(["prod/api-token", "does not exist", "python3 was not started"]);
-    assert!(api.paths().is_empty());
-}
-
-#[test]
-fn a_pattern_that_removes_lambdas_own_variables_breaks_the_runtime() {
-    let (api, aws) = (RuntimeApi::start(), aws());
-    let run = start(&function(&api, &aws).env("SECRETS_EXEC_UNSET", "AWS_*").target_writes_stderr());
-    run.ended(Status::Exit(1)).says(["KeyError: 'AWS_LAMBDA_RUNTIME_API'"]);
     assert!(api.paths().is_empty());
 }
 
@@ -165,12 +150,4 @@ fn the_keys_of_the_role_can_be_taken_from_the_code() {
     start(&function(&api, &aws).env("SECRETS_EXEC_UNSET", names)).launched_silently();
     let variables = &api.answers()[0]["variables"];
     assert!(variables.get("AWS_ACCESS_KEY_ID").is_none() && variables["API_TOKEN"] == "token-4c7a1e", "{variables}");
-}
-
-#[test]
-fn a_clean_environment_keeps_what_the_runtime_needs_of_lambda() {
-    let (api, aws) = (RuntimeApi::start(), aws());
-    start(&function(&api, &aws).env("SECRETS_EXEC_CLEAN_ENV", "1")).launched_silently();
-    let variables = &api.answers()[0]["variables"];
-    assert!(variables.get("AWS_REGION").is_none() && variables["_HANDLER"] == "app.handler", "{variables}");
 }

@@ -9,7 +9,6 @@ pub mod page;
 
 mod ci;
 mod commands;
-mod comparison;
 mod containers;
 mod kubernetes;
 mod lambda;
@@ -41,4 +40,10 @@ fn the_commands_of_every_page_are_run() {
         let is_run = tests.iter().any(|test| test.contains(&reads) && test.contains(".runs("));
         assert!(is_run, "no test runs the commands of {page}");
     }
+}
+
+#[test]
+fn the_comparison_names_this_version() {
+    let row = concat!("| secrets-exec | ", env!("CARGO_PKG_VERSION"), " |");
+    assert!(repository_file("docs/comparison.md").contains(row), "{row}");
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
-use super::{names, served, with_file};
+use super::{names, tls_secret, with_file};
 use crate::support::aws::Aws;
 use crate::support::aws::fault::Fault;
 use crate::support::aws::secret::Secret;
@@ -46,7 +46,7 @@ fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) 
 
 #[test]
 fn a_command_that_cannot_be_executed_removes_new_files_and_keeps_replaced_ones() {
-    let aws = served();
+    let aws = tls_secret();
     let sandbox = three_files(&aws, "out/two").executable("tool", "#!/nonexistent/interpreter\n").command(["./tool"]);
     replaces_one_file(&sandbox, Status::Exit(126));
     assert_eq!(aws.calls().len(), 1);
@@ -54,7 +54,7 @@ fn a_command_that_cannot_be_executed_removes_new_files_and_keeps_replaced_ones()
 
 #[test]
 fn a_failure_before_the_first_rename_leaves_everything_as_it_was() {
-    let aws = served().secret("large", Secret::text(&format!("{}{}", CANARY, "x".repeat(65_000))));
+    let aws = tls_secret().secret("large", Secret::text(&format!("{}{}", CANARY, "x".repeat(65_000))));
     let too_large = |sandbox: Sandbox| {
         let sandbox = sandbox.prepared_by("ulimit -s 1024; exec \"$@\"");
         (0..5).fold(sandbox, |sandbox, number| sandbox.resolve(&format!("L{number}=large")))
@@ -83,7 +83,7 @@ fn a_failure_before_the_first_rename_leaves_everything_as_it_was() {
 
 #[test]
 fn every_file_that_cannot_be_written_is_told() {
-    let aws = served();
+    let aws = tls_secret();
     let entries = ["path: missing/x", "path: out/one/x", "env: F, owner: no-such-user", "path: out/new"]
         .map(|target| format!("  - {{ from: \"prod/tls:key\", {target} }}\n"));
     let sandbox = three_files(&aws, "out/two").declaration(&format!("files:\n{}", entries.concat()));
@@ -97,7 +97,7 @@ fn every_file_that_cannot_be_written_is_told() {
 
 #[test]
 fn what_is_no_regular_file_is_neither_followed_nor_replaced() {
-    let aws = served();
+    let aws = tls_secret();
     for kind in ["link", "link to nowhere", "directory", "pipe"] {
         let sandbox = three_files(&aws, "out/two");
         let two = sandbox.path("out/two");
@@ -120,7 +120,7 @@ fn what_is_no_regular_file_is_neither_followed_nor_replaced() {
 #[test]
 fn the_permissions_of_directory_and_file_decide_and_stay() {
     let Some(nobody) = skip::as_nobody() else { return };
-    let aws = served();
+    let aws = tls_secret();
     for (what, mode, settings, facts) in [
         ("a directory that may not be written", 0o755, "", &["out/file (app.yaml:2, ", "permission"][..]),
         ("an owner that may not be set", 0o777, ", owner: root", &["app.yaml:2", "owner"]),
@@ -175,7 +175,7 @@ const RENAMES: &str = "rename,renameat,renameat2";
 
 #[test]
 fn a_rename_that_fails_leaves_no_new_file() {
-    let aws = served();
+    let aws = tls_secret();
     for (number, line) in [(1, "secrets-exec.yaml:2"), (2, "secrets-exec.yaml:3"), (3, "secrets-exec.yaml:4")] {
         let result = format!("error=EACCES:when={number}");
         let Some(sandbox) = injected(three_files(&aws, "out/two"), RENAMES, &result) else { return };
@@ -187,7 +187,7 @@ fn a_rename_that_fails_leaves_no_new_file() {
 
 #[test]
 fn a_signal_while_files_are_written_ends_it_and_leaves_no_new_file() {
-    let aws = served();
+    let aws = tls_secret();
     for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
         for (calls, leaves) in
             [("fchmod", changes_nothing as fn(&Sandbox, Status) -> String), (RENAMES, replaces_one_file)]

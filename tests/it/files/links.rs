@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{lchown, symlink};
 
-use super::{names, served, with_file};
+use super::{names, tls_secret, with_file};
 use crate::support::skip;
 
 const OTHER_USER: u32 = 1234;
@@ -15,7 +15,7 @@ fn only_links_of_root_and_of_the_effective_user_are_followed() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("a link of another user: only root may give links away");
     }
-    let aws = served();
+    let aws = tls_secret();
     for (is_nobody, owner, is_followed) in
         [(false, OTHER_USER, false), (true, 0, true), (true, NOBODY, true), (true, OTHER_USER, false)]
     {

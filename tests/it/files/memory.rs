@@ -5,7 +5,7 @@ use std::fs;
 
 use nix::sys::signal::{Signal, killpg};
 
-use super::served;
+use super::tls_secret;
 use crate::support::aws::Aws;
 use crate::support::aws::secret::{CURRENT_ID, Secret};
 use crate::support::outcome::Outcome;
@@ -24,7 +24,7 @@ fn declared(aws: &Aws, entry: &str, script: &str) -> Outcome {
 
 #[test]
 fn the_variable_holds_a_path_at_which_the_value_is_read_again_and_again_by_a_shell_and_its_children() {
-    let aws = served();
+    let aws = tls_secret();
     let script = "echo \"$F\"; cat \"$F\" \"$F\"; sh -c 'sh -c \"cat \\\"\\$F\\\"; exit 3\"; echo $?'";
     let run = with_file(&aws, script).prints_values().run();
     run.launched_silently().printed("/proc/self/fd/100\nkey-4c7a1e\nkey-4c7a1e\nkey-4c7a1e\n3\n");
@@ -32,7 +32,7 @@ fn the_variable_holds_a_path_at_which_the_value_is_read_again_and_again_by_a_she
 
 #[test]
 fn several_files_get_the_numbers_from_100_on_and_no_other_descriptor_is_inherited() {
-    let aws = served();
+    let aws = tls_secret();
     let files = ["--as-file", "G=prod/tls:cert", "--as-file", "H=prod/tls:empty"];
     let sandbox =
         with_file(&aws, "printf '%s\\n' \"$F\" \"$G\" \"$H\" | sort; cat \"$G\" \"$H\"").args(files).prints_values();
@@ -51,7 +51,7 @@ fn a_descriptor_that_is_already_open_is_left_alone_and_the_files_own_is_at_its_s
     if !skip::can(&["bash", "-c", "exec 100</dev/null"], "a descriptor 100 that is taken") {
         return;
     }
-    let aws = served();
+    let aws = tls_secret();
     let script = "cat /proc/self/fd/100; printf '%s ' \"$F\"; cat <&101; cat \"$F\"";
     let sandbox = with_file(&aws, "").command(["bash", "-c", script]).file("taken", "taken ");
     let run = sandbox.through(["bash", "-c", "exec 100<taken; exec \"$@\"", "bash"]).prints_values().run();
@@ -60,7 +60,7 @@ fn a_descriptor_that_is_already_open_is_left_alone_and_the_files_own_is_at_its_s
 
 #[test]
 fn it_cannot_be_written_shortened_or_grown_or_executed_without_such_a_mode() {
-    let aws = served();
+    let aws = tls_secret();
     let attempts = "chmod u+w \"$F\" 2>/dev/null
         (printf x >\"$F\") 2>/dev/null && echo written
         (printf x >>\"$F\") 2>/dev/null && echo appended
@@ -84,7 +84,7 @@ print(seals & 15, bool(seals & 32) == has_exec)";
 
 #[test]
 fn only_its_owner_may_read_it_unless_said() {
-    let aws = served();
+    let aws = tls_secret();
     let owner = format!("400 {} {}\n", nix::unistd::geteuid(), nix::unistd::getegid());
     let sandbox = with_file(&aws, "stat -L -c '%a %u %g' \"$F\"").prepared_by("umask 0; exec \"$@\"");
     sandbox.run().launched_silently().printed(owner);
@@ -99,7 +99,7 @@ fn it_gets_the_owner_and_the_mode_that_are_declared_with_no_capability_but_that_
     if !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
         return;
     }
-    let aws = served();
+    let aws = tls_secret();
     for (owner, found) in [("65533:65532", "65533 65532"), (":65533", "65534 65533"), ("root:root", "0 0")] {
         let declaration =
             format!("files:\n  - {{ from: \"prod/tls:key\", env: F, owner: \"{owner}\", mode: \"0440\" }}\n");
@@ -152,7 +152,7 @@ fn a_file_covers_the_variable_of_an_earlier_layer_unless_it_is_optional_and_abse
 
 #[test]
 fn a_later_variable_covers_a_file_which_is_not_fetched() {
-    let aws = served();
+    let aws = tls_secret();
     let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "files: [{ from: \"prod/tls:key\", env: F }]\n");
     let sandbox = sandbox.file("b.yaml", "env: { F: { value: plain } }\n").args(["-f", "a.yaml", "-f", "b.yaml"]);
     sandbox.script("printf %s \"$F\"; ls /proc/self/fd | grep -c 100").run().printed("plain0\n");
@@ -161,7 +161,7 @@ fn a_later_variable_covers_a_file_which_is_not_fetched() {
 
 #[test]
 fn one_name_for_a_file_and_a_variable_is_an_error() {
-    let aws = served();
+    let aws = tls_secret();
     let declaration = "env: { F: { value: x } }\nfiles: [{ from: \"prod/tls:key\", env: F }]\n";
     Sandbox::new().aws(&aws).declaration(declaration).run().refused(78).says(["secrets-exec.yaml:", "F"]);
     with_file(&aws, "true").resolve("F=prod/tls:cert").run().refused(64).says(["F"]);
@@ -170,7 +170,7 @@ fn one_name_for_a_file_and_a_variable_is_an_error() {
 
 #[test]
 fn an_absent_file_fails_with_what_is_missing() {
-    let aws = served();
+    let aws = tls_secret();
     let run = Sandbox::new().aws(&aws).args(["--as-file", "F=prod/tls:kye"]).run();
     run.refused(78).says(["F (--as-file, ", "prod/tls", "\"kye\"", "\"key\""]);
 }
@@ -182,7 +182,7 @@ fn nothing_touches_a_file_system() {
     if !skip::can(&[&trace[..], &["/dev/null", "true"]].concat(), "the files that are opened") {
         return;
     }
-    let aws = served();
+    let aws = tls_secret();
     let sandbox = with_file(&aws, "").command(["/bin/true"]).through([&trace[..], &["trace"]].concat());
     sandbox.run().launched_silently();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
@@ -199,7 +199,7 @@ fn the_signals_of_the_command_are_as_without_files() {
     if !skip::can(&[&wrapper[..], &["true"]].concat(), "an ignored and a blocked signal") {
         return;
     }
-    let aws = served();
+    let aws = tls_secret();
     for wrapper in [&["env"][..], &wrapper] {
         let sandbox = with_file(&aws, "")
             .command(["grep", "-E", "^(Sig|Shd)(Pnd|Blk|Ign|Cgt)", "/proc/self/status"])
@@ -210,7 +210,7 @@ fn the_signals_of_the_command_are_as_without_files() {
 
 #[test]
 fn an_interrupt_of_the_terminal_reaches_the_command_once() {
-    let aws = served();
+    let aws = tls_secret();
     let script = "trap 'n=$((n + 1))' INT; cat \"$F\" >ready; until [ -e go ]; do sleep 0.05; done; echo \"$n\"";
     let sandbox = with_file(&aws, script);
     let running = sandbox.spawn();
@@ -222,7 +222,7 @@ fn an_interrupt_of_the_terminal_reaches_the_command_once() {
 
 #[test]
 fn verbose_tells_where_each_file_came_from() {
-    let aws = served();
+    let aws = tls_secret();
     let run = with_file(&aws, "true").args(["-v"]).run();
     run.launched().says(["F", "prod/tls", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
 }

@@ -13,7 +13,7 @@ mod path;
 mod refused;
 
 /// The fake with the secret `prod/tls`.
-fn served() -> Aws {
+fn tls_secret() -> Aws {
     Aws::start().secret("prod/tls", Secret::text(r#"{"key":"key-4c7a1e\n","cert":"certificate-4c7a1e","empty":""}"#))
 }
 

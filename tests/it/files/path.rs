@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
-use super::{at_path, names, served, with_file};
+use super::{at_path, names, tls_secret, with_file};
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::sandbox::Sandbox;
@@ -24,7 +24,7 @@ fn is_in_memory(path: &Path) -> bool {
 
 #[test]
 fn the_file_is_there_and_stays_and_its_variable_holds_its_path() {
-    let aws = served();
+    let aws = tls_secret();
     let sandbox = with_file(&aws, ", env: F").script("cat \"$F\"; printf %s \"$F\"").prints_values();
     let path = sandbox.path("out/file");
     sandbox.run().launched_silently().printed(format!("key-4c7a1e\n{}", path.display()));
@@ -37,7 +37,7 @@ fn the_file_is_there_and_stays_and_its_variable_holds_its_path() {
 
 #[test]
 fn its_mode_is_the_declared_one_whatever_the_umask() {
-    let aws = served();
+    let aws = tls_secret();
     for (settings, wanted) in
         [("", 0o400), (", mode: \"0644\"", 0o644), (", mode: 0440", 0o440), (", mode: 640", 0o640)]
     {
@@ -55,7 +55,7 @@ fn its_owner_is_the_declared_one_and_needs_no_capability_but_that_to_give_files_
     if !nix::unistd::geteuid().is_root() || !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
         return skip::skipped("a file of another owner: only root may give files away");
     }
-    let aws = served();
+    let aws = tls_secret();
     for (owner, wanted) in [("123456:65533", (123_456, 65533)), (":65533", (0, 65533)), ("daemon:daemon", (1, 1))] {
         let sandbox = with_file(&aws, &format!(", owner: \"{owner}\", mode: \"0440\"")).through(wrapper);
         sandbox.run().launched_silently();
@@ -69,7 +69,7 @@ fn owner_and_mode_are_set_before_the_first_byte_and_the_name_is_given_last() {
     if !nix::unistd::geteuid().is_root() || !skip::can(&["strace", "-o", "/dev/null", "true"], "system calls") {
         return skip::skipped("the order of system calls: only root may give files away");
     }
-    let aws = served();
+    let aws = tls_secret();
     let sandbox = with_file(&aws, ", mode: \"0440\", owner: \"0:0\"").command(["/bin/true"]);
     let sandbox = sandbox.through(["strace", "-f", "-e", calls, "-s", "999", "-o", "trace"]);
     sandbox.run().launched();
@@ -90,7 +90,7 @@ fn owner_and_mode_are_set_before_the_first_byte_and_the_name_is_given_last() {
 
 #[test]
 fn a_file_that_is_there_is_replaced_and_not_written_into() {
-    let aws = served();
+    let aws = tls_secret();
     let sandbox = with_file(&aws, ", mode: \"0440\"").file("out/file", "old content, longer than the new");
     // What an earlier crash left is no obstacle.
     let sandbox = sandbox.file("out/.file.tmp", "x").file("out/.file.aaaaaaaa", "x");
@@ -113,7 +113,7 @@ fn a_binary_secret_arrives_byte_for_byte() {
 
 #[test]
 fn a_path_may_be_relative_go_through_a_link_and_end_in_the_longest_name() {
-    let aws = served();
+    let aws = tls_secret();
     let longest = "x".repeat(255);
     for (path, name) in [("out/file", "file"), ("./out/../out/file", "file"), ("link/file", "file"), ("", &longest)] {
         let path = if path.is_empty() { format!("out/{longest}") } else { path.to_owned() };
@@ -127,7 +127,7 @@ fn a_path_may_be_relative_go_through_a_link_and_end_in_the_longest_name() {
 
 #[test]
 fn a_warning_says_when_it_is_not_in_memory() {
-    let aws = served();
+    let aws = tls_secret();
     let sandbox = || Sandbox::new().aws(&aws).declaration("files:\n  - { from: \"prod/tls:key\", path: file }\n");
     if is_in_memory(&sandbox().path("")) {
         return skip::skipped("a warning of files on disk: the temporary directory is on tmpfs");
@@ -150,7 +150,7 @@ fn on_tmpfs_there_is_no_warning() {
     if !is_in_memory(Path::new("/dev/shm")) || fs::create_dir(&directory.0).is_err() {
         return skip::skipped("a file on tmpfs: /dev/shm is none, or not for us");
     }
-    let aws = served();
+    let aws = tls_secret();
     let declaration = format!("files: [{{ from: \"prod/tls:key\", path: \"{}/file\" }}]\n", directory.0.display());
     Sandbox::new().aws(&aws).declaration(&declaration).run().launched_silently();
     assert_eq!(fs::read(directory.0.join("file")).unwrap(), b"key-4c7a1e\n");
@@ -169,7 +169,7 @@ fn a_later_file_for_the_same_path_wins_and_the_earlier_is_not_fetched() {
 
 #[test]
 fn one_path_twice_in_a_declaration_is_an_error_before_anything_is_read() {
-    let aws = served();
+    let aws = tls_secret();
     let declaration =
         "files:\n  - { from: \"prod/tls:key\", path: /run/x/a }\n  - { from: \"prod/tls:cert\", path: /run/x/a }\n";
     Sandbox::new().aws(&aws).declaration(declaration).run().refused(78).says(["secrets-exec.yaml:3", "/run/x/a"]);

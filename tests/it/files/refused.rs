@@ -1,7 +1,7 @@
 //! Files in memory where the system refuses them (seccomp, an old kernel, a limit): the error says how to avoid them,
 //! and flags that an old kernel does not know are left out.
 
-use super::served;
+use super::tls_secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 use crate::support::skip;
@@ -25,7 +25,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 /// A launch with a file in memory, whose entry is on line 2.
 fn with_file(settings: &str, wrapper: &[&str]) -> Outcome {
     let declaration = format!("files:\n  - {{ from: \"prod/tls:key\", env: F{settings} }}\n");
-    let aws = served();
+    let aws = tls_secret();
     let sandbox = Sandbox::new().aws(&aws).file("app.yaml", declaration).args(["-f", "app.yaml"]);
     sandbox.script("cat \"$F\"").prints_values().through(wrapper).spawn_copy().wait()
 }

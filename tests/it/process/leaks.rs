@@ -142,21 +142,3 @@ fn no_file_is_written() {
     sandbox.run().launched();
     assert_eq!(listing(&root), before);
 }
-
-#[test]
-fn a_file_that_is_broken_is_not_quoted_where_it_holds_values() {
-    for (name, content) in [
-        ("local.json", format!(r#"{{"x": "{CANARY}",,}}"#)),
-        ("local.json", format!(r#"["{CANARY}"]"#)),
-        ("local.yaml", format!("x: [{CANARY}\ny: }}\n")),
-        ("local.yaml", format!("- {CANARY}\n")),
-        ("local.json", format!(r#"{{"x": {{"$binary": "{CANARY}"}}}}"#)),
-        ("local.json", format!(r#"{{"x": {{"$stages": "{CANARY}"}}}}"#)),
-    ] {
-        let run = Sandbox::new().file(name, &content).args(["--local", name]).resolve("A=x").run();
-        assert!(run.stdout.is_empty(), "{content}: {run}");
-        assert!(matches!(run.status, Status::Exit(64 | 78)), "{content}: {run}");
-    }
-    let run = Sandbox::new().declaration(&format!("env:\n  A: {{ value: [{CANARY}] }}\n")).run();
-    run.refused(78).says(["secrets-exec.yaml:2"]);
-}

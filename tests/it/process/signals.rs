@@ -7,7 +7,7 @@ use crate::support::sandbox::{self, Sandbox, held};
 use crate::support::skip;
 
 /// A launch whose command creates a file.
-fn sandbox(aws: &Aws) -> Sandbox {
+fn touching(aws: &Aws) -> Sandbox {
     sandbox::sandbox(aws).script("touch started")
 }
 
@@ -23,7 +23,7 @@ fn a_signal_that_was_ignored_on_entry_stays_ignored() {
     }
     for namespace in [Some(Vec::new()), skip::pid_1().map(Vec::from)].into_iter().flatten() {
         let aws = held();
-        let sandbox = sandbox(&aws).through([&namespace[..], &wrapper].concat());
+        let sandbox = touching(&aws).through([&namespace[..], &wrapper].concat());
         let running = sandbox.spawn();
         aws.await_calls(1);
         let process = if namespace.is_empty() { running.pid() } else { running.child() };
@@ -43,7 +43,7 @@ fn a_signal_that_was_blocked_on_entry_stays_pending() {
         return;
     }
     let aws = held();
-    let sandbox = sandbox(&aws).through(wrapper).command(["grep", "ShdPnd", "/proc/self/status"]);
+    let sandbox = touching(&aws).through(wrapper).command(["grep", "ShdPnd", "/proc/self/status"]);
     let running = sandbox.spawn();
     aws.await_calls(1);
     running.signal(Signal::SIGTERM);
@@ -54,7 +54,7 @@ fn a_signal_that_was_blocked_on_entry_stays_pending() {
 #[test]
 fn signals_that_end_nothing_by_default_and_a_stop_do_not_end_it() {
     let aws = held();
-    let sandbox = sandbox(&aws);
+    let sandbox = touching(&aws);
     let running = sandbox.spawn();
     aws.await_calls(1);
     for signal in [Signal::SIGCHLD, Signal::SIGWINCH, Signal::SIGURG, Signal::SIGCONT, Signal::SIGSTOP] {

@@ -16,7 +16,7 @@ struct Call {
 }
 
 /// A launch without a network, whose system calls are the same in every run.
-fn launch(declaration: &str) -> Sandbox {
+fn local_launch(declaration: &str) -> Sandbox {
     let local = format!(r#"{{"x":{{"k":"{CANARY}"}}}}"#);
     let sandbox = Sandbox::new().local(&local).args(["-q"]).file("out/file", "old").script("touch started");
     let path = sandbox.path("out/file").display().to_string();
@@ -75,8 +75,8 @@ fn term_right_before_execve_ends_it_when_no_file_has_a_path() {
         return;
     }
     for declaration in ["env: { A: \"x:k\" }\n", "files: [{ from: \"x:k\", env: F }]\n"] {
-        for call in calls_from_the_result(launch(declaration)) {
-            interrupted_at(&call, launch(declaration));
+        for call in calls_from_the_result(local_launch(declaration)) {
+            interrupted_at(&call, local_launch(declaration));
         }
     }
 }
@@ -87,12 +87,12 @@ fn term_right_before_execve_ends_it_and_leaves_no_temporary_file() {
         return;
     }
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }, { from: \"x:k\", path: \"PATH.new\" }]\n";
-    let calls = calls_from_the_result(launch(declaration));
+    let calls = calls_from_the_result(local_launch(declaration));
     let first_rename = calls.iter().position(|call| call.name.starts_with("rename")).unwrap();
     let last_look = calls.iter().rposition(|call| call.name == "rt_sigpending").unwrap();
     assert!(first_rename < last_look && calls.len() - last_look < 5, "{calls:?}");
     for (index, call) in calls.iter().enumerate() {
-        let sandbox = interrupted_at(call, launch(declaration));
+        let sandbox = interrupted_at(call, local_launch(declaration));
         let left = if index > last_look { &["file", "file.new"][..] } else { &["file"] };
         assert_eq!(names(&sandbox), left, "{call:?}");
         let content = fs::read_to_string(sandbox.path("out/file")).unwrap();
@@ -108,11 +108,11 @@ fn a_file_system_that_is_full_only_when_the_file_is_closed_is_told() {
         return;
     }
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }]\n";
-    let calls = calls(launch(declaration));
+    let calls = calls(local_launch(declaration));
     let written = calls.iter().position(|call| call.name == "write" && call.line.contains(CANARY)).unwrap();
     let closed = calls.iter().skip(written).find(|call| call.name == "close").unwrap();
     let inject = format!("inject=close:error=ENOSPC:when={}", closed.number);
-    let sandbox = launch(declaration).through(["strace", "-o", "trace", "-e", &inject]);
+    let sandbox = local_launch(declaration).through(["strace", "-o", "trace", "-e", &inject]);
     sandbox.run().refused(78).says(["cannot be written", "space"]);
     assert_eq!(names(&sandbox), ["file"]);
     assert_eq!(fs::read_to_string(sandbox.path("out/file")).unwrap(), "old");

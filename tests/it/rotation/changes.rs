@@ -2,7 +2,7 @@
 
 use crate::support::aws::agent::TOKEN;
 use crate::support::aws::{Aws, Version};
-use crate::support::rotating::{Rotating, SLEEPER, polled_on_request, rotating, secret, served};
+use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, rotating, secret};
 use crate::support::sandbox::{self, CANARY, Sandbox};
 
 #[test]
@@ -13,7 +13,7 @@ fn only_a_new_version_with_another_value_is_a_change() {
         (&[("v2", "one"), ("v3", "one")], &["one", "last"], "new versions with the same value are no change"),
         (&[("v2", "two"), ("v1", "one")], &["one", "two", "one", "last"], "a version that returns is a change"),
     ] {
-        let aws = served();
+        let aws = first_version();
         let run = Rotating::start(rotating(&aws, "restart"));
         for (version, value) in polled {
             run.rotate(&aws, version, &format!("{value}-4c7a1e"));
@@ -27,7 +27,7 @@ fn only_a_new_version_with_another_value_is_a_change() {
 
 #[test]
 fn several_secrets_that_change_together_are_one_change() {
-    let aws = served().secret("y", secret("w1", "one-4c7a1e"));
+    let aws = first_version().secret("y", secret("w1", "one-4c7a1e"));
     let run = Rotating::start(rotating(&aws, "restart").resolve("B=y:k").arg("-v"));
     aws.rotate("y", secret("w2", "two-4c7a1e"));
     run.rotate(&aws, "v2", "two-4c7a1e");
@@ -40,7 +40,7 @@ fn several_secrets_that_change_together_are_one_change() {
 
 #[test]
 fn a_change_that_reverts_within_the_splay_does_nothing() {
-    let aws = served();
+    let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--splay", "1000h"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
     run.rotate(&aws, "v1", "one-4c7a1e");
@@ -83,7 +83,7 @@ fn a_local_file_is_read_again() {
 
 #[test]
 fn the_agent_is_asked_again() {
-    let aws = served();
+    let aws = first_version();
     let sandbox = sandbox::sandbox(&aws).arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", TOKEN);
     let run = Rotating::start(polled_on_request(sandbox.script(SLEEPER), "restart"));
     run.rotate(&aws, "v2", "two-4c7a1e");

@@ -24,11 +24,11 @@ files:
   - { from: \"y:k\", path: optional, optional: true }
 ";
 
-fn served() -> Aws {
-    rotating::served().secret("z", secret("u1", "one-4c7a1e"))
+fn two_secrets() -> Aws {
+    rotating::first_version().secret("z", secret("u1", "one-4c7a1e"))
 }
 
-fn sandbox(aws: &Aws, mode: &str) -> Sandbox {
+fn reading(aws: &Aws, mode: &str) -> Sandbox {
     polled_on_request(Sandbox::new().aws(aws).declaration(DECLARATION), mode).script(READER)
 }
 
@@ -51,8 +51,8 @@ fn leaves_none(run: Rotating, status: i32) -> Outcome {
 
 #[test]
 fn files_and_variables_have_the_new_values_at_the_new_start_and_no_copy_is_left() {
-    let aws = served();
-    let run = Rotating::start(sandbox(&aws, "restart"));
+    let aws = two_secrets();
+    let run = Rotating::start(reading(&aws, "restart"));
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.awaits(2)[1][1], "two-4c7a1e");
     // An optional entry comes and goes with its secret.
@@ -69,21 +69,21 @@ fn files_and_variables_have_the_new_values_at_the_new_start_and_no_copy_is_left(
 
 #[test]
 fn the_files_are_removed_at_every_end() {
-    let aws = served();
+    let aws = two_secrets();
     for mode in ["restart", "exit", "signal=HUP"] {
-        let run = Rotating::start(sandbox(&aws, mode));
+        let run = Rotating::start(reading(&aws, mode));
         assert!(run.has("file"));
         run.running.signal(Signal::SIGTERM);
         leaves_none(run, 143);
     }
     // By itself.
-    leaves_none(Rotating::start(sandbox(&aws, "restart").script("echo start >> record; exit 4")), 4);
+    leaves_none(Rotating::start(reading(&aws, "restart").script("echo start >> record; exit 4")), 4);
     // For a change.
-    let run = Rotating::start(sandbox(&aws, "exit"));
+    let run = Rotating::start(reading(&aws, "exit"));
     run.rotate(&aws, "v2", "two-4c7a1e");
     leaves_none(run, 75);
     // At a first start that fails.
-    let sandbox = sandbox(&aws, "restart").file("file", "before").executable("app", "#!/no/such/interpreter\n");
+    let sandbox = reading(&aws, "restart").file("file", "before").executable("app", "#!/no/such/interpreter\n");
     let sandbox = sandbox.command(["./app"]);
     sandbox.run().ended(Status::Exit(126));
     assert_eq!(names(&sandbox), [""; 0]);
@@ -92,8 +92,8 @@ fn the_files_are_removed_at_every_end() {
 #[test]
 fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
     let reader = format!("#!/bin/sh\n{READER}\n");
-    let aws = served();
-    let run = Rotating::start(sandbox(&aws, "restart").executable("app", &reader).command(["./app"]));
+    let aws = two_secrets();
+    let run = Rotating::start(reading(&aws, "restart").executable("app", &reader).command(["./app"]));
     let run = Rotating { sandbox: run.sandbox.executable("app", "#!/no/such/interpreter\n"), ..run };
     run.rotate(&aws, "v2", "two-4c7a1e");
     let says = ["./app was stopped for new values, and cannot be started again: file changed", "error: ./app"];
@@ -102,9 +102,9 @@ fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
 
 #[test]
 fn a_command_whose_file_is_gone_is_not_stopped() {
-    let aws = served();
+    let aws = two_secrets();
     let reader = format!("#!/bin/sh\n{READER}\n");
-    let run = Rotating::start(sandbox(&aws, "restart").executable("app", &reader).command(["./app"]));
+    let run = Rotating::start(reading(&aws, "restart").executable("app", &reader).command(["./app"]));
     fs::remove_file(run.sandbox.path("app")).unwrap();
     run.rotate(&aws, "v2", "two-4c7a1e");
     run.end().says(["a poll failed, and ./app keeps its values: ./app"]);
@@ -112,8 +112,8 @@ fn a_command_whose_file_is_gone_is_not_stopped() {
 
 #[test]
 fn a_file_that_another_process_put_in_its_place_is_left() {
-    let aws = served();
-    let run = Rotating::start(sandbox(&aws, "restart"));
+    let aws = two_secrets();
+    let run = Rotating::start(reading(&aws, "restart"));
     fs::write(run.sandbox.path("theirs"), "theirs").unwrap();
     fs::rename(run.sandbox.path("theirs"), run.sandbox.path("file")).unwrap();
     run.running.signal(Signal::SIGTERM);
@@ -125,8 +125,8 @@ fn a_file_that_another_process_put_in_its_place_is_left() {
 #[test]
 fn a_file_that_cannot_be_written_leaves_the_command_as_it_is_until_it_can() {
     for (mode, word) in [("restart", "start"), ("signal=HUP", "hup")] {
-        let aws = served();
-        let run = Rotating::start(sandbox(&aws, mode));
+        let aws = two_secrets();
+        let run = Rotating::start(reading(&aws, mode));
         let file = run.sandbox.path("file");
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
@@ -140,8 +140,8 @@ fn a_file_that_cannot_be_written_leaves_the_command_as_it_is_until_it_can() {
 
 #[test]
 fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
-    let aws = served();
-    let run = Rotating::start(sandbox(&aws, "signal=HUP"));
+    let aws = two_secrets();
+    let run = Rotating::start(reading(&aws, "signal=HUP"));
     let open = fs::File::open(run.sandbox.path("file")).unwrap();
     let before = open.metadata().unwrap().ino();
     // A variable of a running command cannot change.
@@ -161,8 +161,8 @@ fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
 
 #[test]
 fn a_command_that_the_signal_ends_is_a_warning_with_a_remedy() {
-    let aws = served();
-    let run = Rotating::start(sandbox(&aws, "signal=HUP").script("echo start >> record; exec sleep 1000"));
+    let aws = two_secrets();
+    let run = Rotating::start(reading(&aws, "signal=HUP").script("echo start >> record; exec sleep 1000"));
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
     let outcome = run.running.wait();

@@ -11,7 +11,7 @@ use crate::support::aws::Aws;
 use crate::support::manager::Manager;
 use crate::support::outcome::Status;
 use crate::support::record;
-use crate::support::rotating::{Rotating, rotating, secret, served};
+use crate::support::rotating::{Rotating, first_version, rotating, secret};
 use crate::support::sandbox::Sandbox;
 use crate::support::skip;
 
@@ -32,7 +32,7 @@ fn stopping(aws: &Aws, sandbox: Sandbox) -> Rotating {
 #[test]
 fn a_restart_follows_the_end_that_the_stop_signal_asks_for() {
     for (options, signal) in [(&[][..], "15"), (&["--stop-signal", "QUIT"], "3")] {
-        let aws = served();
+        let aws = first_version();
         let run = stopping(&aws, stubborn(&aws, "restart").args(options).case(signal));
         // Another signal is forwarded, and cancels nothing.
         run.running.signal(Signal::SIGINT);
@@ -61,7 +61,7 @@ fn what_does_not_end_in_the_grace_period_is_killed_before_the_next_start() {
         ("python3 -c \"$1\" & trap 'exit 0' TERM; wait; wait; exit 9", record::SIGNALS[2], "a process of its group"),
         ("exec python3 -c \"$1\"", LEAVER, "a command that left its group"),
     ] {
-        let aws = served();
+        let aws = first_version();
         // The second start finds no process of the first, and ends with status 1.
         let second = "[ -e record ] && { [ -e /proc/$(sed -n '1s/ready //p' record) ]; exit $?; }";
         let sandbox = rotating(&aws, "restart").args(["--grace", "100ms"]).case(what);
@@ -78,7 +78,7 @@ fn what_does_not_end_in_the_grace_period_is_killed_before_the_next_start() {
 #[test]
 fn term_in_the_grace_period_cancels_what_follows_and_is_not_forwarded() {
     for mode in ["restart", "exit"] {
-        let aws = served();
+        let aws = first_version();
         let run = stopping(&aws, stubborn(&aws, mode));
         run.running.signal(Signal::SIGTERM);
         run.recorded(&["ready", "15", "64"]);
@@ -88,7 +88,7 @@ fn term_in_the_grace_period_cancels_what_follows_and_is_not_forwarded() {
 #[test]
 fn a_second_term_in_the_grace_period_kills() {
     for mode in ["restart", "exit"] {
-        let aws = served();
+        let aws = first_version();
         let Rotating { sandbox, running } = stopping(&aws, stubborn(&aws, mode));
         running.signal(Signal::SIGTERM);
         // Two pending signals would be one.
@@ -108,7 +108,7 @@ fn a_second_term_in_the_grace_period_kills() {
 #[test]
 fn term_before_a_change_is_not_undone_by_a_restart() {
     for mode in ["restart", "exit"] {
-        let aws = served();
+        let aws = first_version();
         let run = Rotating::start(stubborn(&aws, mode).arg("-v"));
         run.running.signal(Signal::SIGTERM);
         run.awaits(2);
@@ -125,7 +125,7 @@ fn a_stopped_command_is_continued_for_the_stop_signal() {
         "while True:",
         "if len(open('record').readlines()) == 1: os.kill(os.getpid(), signal.SIGSTOP)\nelse: sys.exit(4)\nwhile True:",
     );
-    let aws = served();
+    let aws = first_version();
     let sandbox = rotating(&aws, "restart").args(["--grace", "1h"]).command(["python3", "-c", &script]);
     let run = Rotating::start(sandbox.through(namespace));
     let supervisor = run.running.child();
@@ -141,7 +141,7 @@ fn a_stopped_command_is_continued_for_the_stop_signal() {
 
 #[test]
 fn secrets_exec_stops_with_the_command_and_is_continued_with_it() {
-    let aws = served();
+    let aws = first_version();
     let run = Rotating::start(stubborn(&aws, "restart"));
     kill(Pid::from_raw(run.awaits(1)[0][1].parse().unwrap()), Signal::SIGSTOP).unwrap();
     let stat = run.running.proc("stat");
@@ -154,7 +154,7 @@ fn secrets_exec_stops_with_the_command_and_is_continued_with_it() {
 #[test]
 fn the_watchdog_of_the_service_manager_is_fed_while_the_command_is_stopped() {
     for (mode, is_cancelled) in [("restart", false), ("restart", true), ("exit", true)] {
-        let aws = served();
+        let aws = first_version();
         let (manager, sandbox) = Manager::of(stubborn(&aws, mode));
         let next = || manager.next();
         let is_of_a_wait = |status: &str| status == "STATUS=" || status.starts_with("STATUS=waiting up to ");

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::support::aws::{Aws, fault};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::record;
-use crate::support::rotating::{Rotating, rotating, secret, served};
+use crate::support::rotating::{Rotating, first_version, rotating, secret};
 use crate::support::sandbox::Sandbox;
 
 const JSON: [&str; 2] = ["--log-format", "json"];
 
 /// Rotates once, and ends the run by SIGTERM unless it has ended.
 fn rotated(options: &[&str], mode: &str) -> Outcome {
-    let aws = served();
+    let aws = first_version();
     let sandbox = rotating(&aws, mode).args(options).command(record::until_term());
     let sandbox = sandbox.declaration("files:\n  - { from: 'x:k', path: file }\n");
     let run = Rotating::start(sandbox);
@@ -85,7 +85,7 @@ fn verbose_adds_the_details_and_quiet_leaves_nothing() {
 
 #[test]
 fn a_failed_poll_is_one_warning_and_its_end_one_note() {
-    let aws = served();
+    let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(JSON));
     aws.begin_to_fail("GetSecretValue", fault::denied("x"));
     run.poll(&aws);
@@ -102,7 +102,7 @@ fn a_failed_poll_is_one_warning_and_its_end_one_note() {
 
 #[test]
 fn two_changes_within_the_splay_are_each_reported_once() {
-    let aws = served().secret("y", secret("w1", "one-4c7a1e"));
+    let aws = first_version().secret("y", secret("w1", "one-4c7a1e"));
     let run = Rotating::start(rotating(&aws, "restart").args(JSON).resolve("B=y:k").args(["--splay", "1000h"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
     aws.rotate("y", secret("w2", "two-4c7a1e"));
@@ -152,7 +152,7 @@ fn unread(aws: &Aws, reader: &str) -> Sandbox {
 
 #[test]
 fn a_reader_that_is_stalled_holds_up_no_signal_and_no_end() {
-    let aws = served();
+    let aws = first_version();
     let run = Rotating::start(unread(&aws, "stalled"));
     run.running.signal(Signal::SIGUSR1);
     run.awaits(2);
@@ -161,7 +161,7 @@ fn a_reader_that_is_stalled_holds_up_no_signal_and_no_end() {
 
 #[test]
 fn a_reader_that_is_slow_gets_whole_lines_from_a_pipe_that_does_not_block() {
-    let aws = served();
+    let aws = first_version();
     let Rotating { sandbox, running } = Rotating::start(unread(&aws, "drained"));
     running.send(record::END);
     running.wait().ended(Status::Exit(3));

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use crate::support::aws::{Aws, CONTAINER_KEY};
-use crate::support::rotating::{Rotating, SLEEPER, polled_on_request, secret, served};
+use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, secret};
 use crate::support::running::Running;
 use crate::support::sandbox::{self, CANARY, Sandbox};
 use crate::support::skip;
@@ -32,7 +32,7 @@ fn another_process_of_the_same_user_cannot_look_into_it() {
     if !skip::can(&[&other_user[..], &["true"]].concat(), "the owner of /proc/PID of another user") {
         return;
     }
-    let aws = served();
+    let aws = first_version();
     let sandbox = sandbox::sandbox(&aws).args(["--on-rotation", "restart"]).through(other_user);
     // The owner of its own files, and of those of its parent.
     let sandbox = sandbox.script("stat -c %u /proc/self/environ /proc/$PPID/environ");

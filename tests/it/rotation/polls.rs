@@ -11,12 +11,12 @@ use crate::support::aws::fault::{self, Fault};
 use crate::support::cache::CacheDirectory;
 use crate::support::outcome::Status;
 use crate::support::record::await_fact;
-use crate::support::rotating::{Rotating, SLEEPER, polled_on_request, rotating, secret, served};
+use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, rotating, secret};
 use crate::support::sandbox::{self, ACCESS_SECRET, CANARY, Sandbox};
 
 #[test]
 fn it_polls_by_itself_again_and_again() {
-    let aws = served();
+    let aws = first_version();
     let sandbox = sandbox::sandbox(&aws).args(["--on-rotation", "restart", "--poll-interval", "10s"]);
     let run = Rotating::start(sandbox.script(SLEEPER));
     // That of the launch, that at a random moment of the first interval, and the next.
@@ -28,7 +28,7 @@ fn it_polls_by_itself_again_and_again() {
 
 #[test]
 fn polls_that_are_asked_for_are_a_second_apart_and_none_is_lost() {
-    let aws = served();
+    let aws = first_version();
     let begun = Instant::now();
     let run = Rotating::start(rotating(&aws, "restart"));
     aws.rotate("x", secret("v1", "one-4c7a1e").held());
@@ -73,7 +73,7 @@ fn a_poll_that_hangs_in_a_file_ends_at_its_deadline() {
 
 #[test]
 fn failed_polls_are_one_warning_and_their_end_is_one_line() {
-    let aws = served();
+    let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart"));
     for _ in 0..2 {
         aws.begin_to_fail("GetSecretValue", fault::denied("x"));
@@ -93,7 +93,7 @@ fn failed_polls_are_one_warning_and_their_end_is_one_line() {
 
 #[test]
 fn signals_are_forwarded_while_a_poll_hangs() {
-    let aws = served();
+    let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["--timeout", "1000h"]));
     aws.begin_to_fail("GetSecretValue", Fault::Hang);
     run.request();
@@ -103,7 +103,7 @@ fn signals_are_forwarded_while_a_poll_hangs() {
 
 #[test]
 fn each_poll_finds_its_credentials_by_a_process_that_ends_with_secrets_exec() {
-    let aws = served();
+    let aws = first_version();
     let answer = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}"}}"#);
     let hang = "if [ -e ran ]; then sleep 300 & echo $! > hanging; echo $$ >> hanging; wait; fi";
     let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k").script(SLEEPER);
@@ -127,7 +127,7 @@ fn each_poll_finds_its_credentials_by_a_process_that_ends_with_secrets_exec() {
 
 #[test]
 fn a_profile_with_an_mfa_device_is_78_before_any_request() {
-    let aws = served();
+    let aws = first_version();
     let config = format!(
         "[profile one]\nrole_arn = arn:aws:iam::210987654321:role/one\nsource_profile = base\n\
          mfa_serial = arn:aws:iam::123456789012:mfa/jane\n\
@@ -143,7 +143,7 @@ fn a_profile_with_an_mfa_device_is_78_before_any_request() {
 #[test]
 fn polls_take_nothing_from_the_cache_and_do_without_one_whose_directory_is_gone() {
     for is_gone in [false, true] {
-        let (aws, cache) = (served(), CacheDirectory::new());
+        let (aws, cache) = (first_version(), CacheDirectory::new());
         let run = Rotating::start(cache.with(rotating(&aws, "restart"), &["--cache-ttl", "1h"]));
         if is_gone {
             fs::remove_dir_all(cache.path()).unwrap();

@@ -13,7 +13,7 @@ use crate::support::rotating::{self, Rotating};
 use crate::support::sandbox::{self, Sandbox, hanging, held};
 use crate::support::skip;
 
-fn sandbox(aws: &Aws) -> Sandbox {
+fn restarting(aws: &Aws) -> Sandbox {
     sandbox::sandbox(aws).args(["--on-rotation", "restart", "--poll-interval", "1h"])
 }
 
@@ -27,7 +27,7 @@ fn the_status_is_the_commands_own_and_128_and_the_signal_that_killed_it() {
     let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 192, 255].map(|n| (format!("exit {n}"), n));
     let kills = [1, 2, 3, 6, 9, 11, 13, 15, 31, 35, 64].map(|n| (format!("kill -{n} $$"), 128 + n));
     for (script, status) in exits.into_iter().chain(kills) {
-        let run = sandbox(&aws).script(&script).case(script).run();
+        let run = restarting(&aws).script(&script).case(script).run();
         run.ended(Status::Exit(status));
         assert!(run.stderr.is_empty(), "{run}");
     }
@@ -36,7 +36,7 @@ fn the_status_is_the_commands_own_and_128_and_the_signal_that_killed_it() {
 #[test]
 fn the_command_is_a_child_and_leads_its_own_process_group() {
     let aws = served();
-    let run = sandbox(&aws).script("cut -d' ' -f4,5 /proc/$$/stat; echo $$").run();
+    let run = restarting(&aws).script("cut -d' ' -f4,5 /proc/$$/stat; echo $$").run();
     let stdout = run.launched_silently().stdout();
     let (stat, process) = stdout.trim().split_once('\n').unwrap();
     assert_eq!(stat, format!("{} {process}", run.pid), "{run}");
@@ -47,8 +47,8 @@ fn the_command_gets_the_environment_and_the_descriptors_of_a_launch() {
     let aws = served();
     let state = |sandbox: Sandbox| sandbox.env("HOME", "/").env("B", "kept").env("LISTEN_PID", "1");
     let launch = state(sandbox::sandbox(&aws)).run();
-    state(sandbox(&aws)).run().launched_silently().printed(launch.stdout());
-    let sandbox = sandbox(&aws).file("three", "hello").prepared_by("exec \"$@\" 3<three 5</dev/zero");
+    state(restarting(&aws)).run().launched_silently().printed(launch.stdout());
+    let sandbox = restarting(&aws).file("three", "hello").prepared_by("exec \"$@\" 3<three 5</dev/zero");
     let sandbox = sandbox.script("cat <&3; exec ls /proc/self/fd");
     sandbox.run().launched_silently().printed(sandbox.control().stdout());
 }
@@ -58,7 +58,7 @@ fn variables_that_name_our_process_name_the_command() {
     let aws = served();
     let script = "echo $LISTEN_PID $WATCHDOG_PID $LISTEN_FDS $LISTEN_PIDFDID; echo $$ $$ 1";
     let wrapper = "LISTEN_PID=$$ WATCHDOG_PID=$$ LISTEN_FDS=1 LISTEN_PIDFDID=7 exec \"$@\"";
-    let run = sandbox(&aws).prepared_by(wrapper).script(script).run();
+    let run = restarting(&aws).prepared_by(wrapper).script(script).run();
     let stdout = run.launched_silently().stdout();
     let (found, expected) = stdout.trim().split_once('\n').unwrap();
     assert_eq!(found, expected, "{run}");
@@ -67,16 +67,16 @@ fn variables_that_name_our_process_name_the_command() {
 #[test]
 fn a_program_that_cannot_be_executed_has_the_status_and_the_reason_of_a_launch() {
     let aws = served();
-    sandbox(&aws).command(["no-such-command"]).run().refused(127);
+    restarting(&aws).command(["no-such-command"]).run().refused(127);
     assert!(aws.calls().is_empty());
     for (content, reason) in [
         (&b"\x7fELF\0\0"[..], "./program: neither a program for this machine nor a script"),
         (b"#!/nonexistent\n", "its interpreter (`#!` line)"),
     ] {
-        let sandbox = sandbox(&aws).executable("program", content).command(["./program"]);
+        let sandbox = restarting(&aws).executable("program", content).command(["./program"]);
         sandbox.run().refused(126).says([reason]);
     }
-    let sandbox = sandbox(&aws).executable("script", "echo $A $1; exit 4\n").command(["./script", "one"]);
+    let sandbox = restarting(&aws).executable("script", "echo $A $1; exit 4\n").command(["./script", "one"]);
     sandbox.prints_values().run().ended(Status::Exit(4)).printed("v-4c7a1e one\n");
 }
 
@@ -89,7 +89,7 @@ fn without_a_process_to_be_had_it_is_75() {
         return;
     }
     let aws = served();
-    let run = sandbox(&aws).script("touch started").through(wrapper).run();
+    let run = restarting(&aws).script("touch started").through(wrapper).run();
     run.ended(Status::Exit(75)).says(["cannot start a "]);
 }
 
@@ -97,7 +97,7 @@ fn without_a_process_to_be_had_it_is_75() {
 fn the_command_gets_the_stop_signal_when_secrets_exec_is_killed() {
     let aws = served();
     for (options, signal) in [(&[][..], "15"), (&["--stop-signal", "QUIT"], "3")] {
-        let sandbox = sandbox(&aws).args(options).command(record::SIGNALS);
+        let sandbox = restarting(&aws).args(options).command(record::SIGNALS);
         let running = sandbox.spawn();
         record::await_lines(&sandbox, 1);
         running.signal(Signal::SIGKILL);
@@ -112,11 +112,11 @@ fn the_command_gets_the_stop_signal_when_secrets_exec_is_killed() {
 fn no_launch_outlives_secrets_exec() {
     // While it resolves: the output has an end.
     let aws = hanging();
-    let running = sandbox(&aws).spawn();
+    let running = restarting(&aws).spawn();
     aws.await_calls(1);
     running.ends_by(Signal::SIGKILL);
     // While it waits at the gate.
-    let aws = rotating::served();
+    let aws = rotating::first_version();
     let run = Rotating::start(rotating::rotating(&aws, "restart").args(["--splay", "1000h"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.children().len(), 2);
@@ -148,7 +148,7 @@ fn orphans_become_our_children_and_are_reaped_and_their_end_is_not_that_of_the_c
     let aws = served();
     for arguments in [&[][..], &["own session"]] {
         let script = format!("{DOUBLE_FORK}\nwhile not os.path.exists('end'): time.sleep(0.01)\nsys.exit(6)\n");
-        let sandbox = sandbox(&aws).command([&["python3", "-c", &script], arguments].concat());
+        let sandbox = restarting(&aws).command([&["python3", "-c", &script], arguments].concat());
         let running = sandbox.spawn();
         let parent = record::await_lines(&sandbox, 1).remove(0);
         assert_eq!(parent, running.pid().to_string());
@@ -166,7 +166,7 @@ fn pid_1_reaps_orphans() {
     let aws = served();
     let wait = "while open('/proc/1/task/1/children').read().split() != [str(os.getpid())]: time.sleep(0.01)";
     let script = format!("{DOUBLE_FORK}\nwhile not os.path.exists('record'): time.sleep(0.01)\n{wait}\n");
-    let sandbox = sandbox(&aws).through(namespace).command(["python3", "-c", &script]);
+    let sandbox = restarting(&aws).through(namespace).command(["python3", "-c", &script]);
     sandbox.run().launched();
     assert_eq!(record::lines(&sandbox), ["1"]);
 }
@@ -175,7 +175,7 @@ fn pid_1_reaps_orphans() {
 fn leaving(aws: &Aws, grace: &str, recorder: &str, then: &str) -> Sandbox {
     let script =
         format!("python3 -c \"$1\" > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done\n{then}\nexit 5");
-    sandbox(aws).args(["--grace", grace]).command(["/bin/sh", "-c", &script, "sh", recorder])
+    restarting(aws).args(["--grace", grace]).command(["/bin/sh", "-c", &script, "sh", recorder])
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn processes_of_other_sessions_are_left_alone() {
     let aws = served();
     let script =
         "setsid sh -c 'echo $$ > record; exec sleep 60' > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done";
-    let sandbox = sandbox(&aws).args(["--grace", "0s"]).script(script);
+    let sandbox = restarting(&aws).args(["--grace", "0s"]).script(script);
     sandbox.run().launched();
     kill(number(&record::lines(&sandbox)[0]), Signal::SIGKILL).unwrap();
 }
@@ -218,7 +218,7 @@ fn processes_of_other_sessions_are_left_alone() {
 #[test]
 fn the_service_manager_is_told_of_a_slow_start_and_of_none_that_failed() {
     let aws = held();
-    let sandbox = sandbox(&aws).arg("--notify-ready").executable("script", "#!/nonexistent\n");
+    let sandbox = restarting(&aws).arg("--notify-ready").executable("script", "#!/nonexistent\n");
     let (manager, sandbox) = Manager::of(sandbox.command(["true"]));
     let running = sandbox.spawn();
     let waiting = manager.next();

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use crate::support::outcome::Status;
 use crate::support::record;
-use crate::support::rotating::{Rotating, rotating, secret, served};
+use crate::support::rotating::{Rotating, first_version, rotating, secret};
 
 #[test]
 fn the_old_command_has_ended_before_the_new_one_starts_whose_status_is_ours() {
-    let aws = served();
+    let aws = first_version();
     let script = "trap 'sleep 0.2; echo ended >> record; exit' TERM; echo start $A $$ >> record; \
                   [ $A = two-4c7a1e ] && exit 7; sleep 1000 & wait";
     let run = Rotating::start(rotating(&aws, "restart").script(script));
@@ -24,7 +24,7 @@ fn the_old_command_has_ended_before_the_new_one_starts_whose_status_is_ours() {
 
 #[test]
 fn with_exit_a_change_ends_the_run_with_75_after_the_stop_signal_and_nothing_is_left() {
-    let aws = served();
+    let aws = first_version();
     let script = "trap 'echo usr1 >> record; exit 3' USR1; sleep 1000 & echo start $A $! >> record; wait";
     let run = Rotating::start(rotating(&aws, "exit").args(["--stop-signal", "USR1"]).script(script));
     let child = run.command(0);
@@ -39,7 +39,7 @@ fn with_exit_a_change_ends_the_run_with_75_after_the_stop_signal_and_nothing_is_
 
 #[test]
 fn values_that_cannot_be_used_leave_the_old_command_running() {
-    let aws = served();
+    let aws = first_version();
     // Ten times 120,000 bytes are above a quarter of 4 MiB; each is below the limit of one string.
     let names = ["B", "C", "D", "E", "F", "G", "H", "I", "J"];
     let sandbox = names.iter().fold(rotating(&aws, "restart"), |sandbox, name| sandbox.resolve(&format!("{name}=x:k")));
@@ -57,7 +57,7 @@ fn values_that_cannot_be_used_leave_the_old_command_running() {
 
 #[test]
 fn ten_restarts_leave_files_in_memory_to_the_command_alone_and_no_descriptor_thread_or_process() {
-    let aws = served();
+    let aws = first_version();
     let script = "echo start $(cat $F) $$ $F >> record; exec sleep 1000";
     let run = Rotating::start(rotating(&aws, "restart").args(["--as-file", "F=x:k"]).script(script));
     let targets = |process: &str| -> Vec<_> {

@@ -5,7 +5,7 @@ use crate::support::outcome::Status;
 use crate::support::sandbox::{self, CANARY, Sandbox};
 use crate::support::terminal::{at_a_terminal, leading_a_session};
 
-fn sandbox(aws: &Aws) -> Sandbox {
+fn restarting(aws: &Aws) -> Sandbox {
     sandbox::sandbox(aws).args(["-q", "--on-rotation", "restart", "--poll-interval", "1h"])
 }
 
@@ -48,7 +48,7 @@ fn the_command_is_the_foreground_job_of_the_terminal() {
         // The shell of the terminal fails if it has an echo at the end.
         ("stty echo; kill -KILL $$", &[], ("", ""), "[status 137]\n", "the modes are restored after it was killed"),
     ] {
-        let Some(sandbox) = at_a_terminal(sandbox(&aws).script(script).case(what), wrapper, shown, typed) else {
+        let Some(sandbox) = at_a_terminal(restarting(&aws).script(script).case(what), wrapper, shown, typed) else {
             return;
         };
         sandbox.run().launched().printed(output);
@@ -58,7 +58,7 @@ fn the_command_is_the_foreground_job_of_the_terminal() {
 #[test]
 fn a_command_that_ends_by_itself_keeps_the_modes_that_it_set() {
     let aws = served();
-    let Some(sandbox) = at_a_terminal(sandbox(&aws).script("stty echo"), &[], "", "") else { return };
+    let Some(sandbox) = at_a_terminal(restarting(&aws).script("stty echo"), &[], "", "") else { return };
     sandbox.run().ended(Status::Exit(1));
 }
 
@@ -66,7 +66,7 @@ fn a_command_that_ends_by_itself_keeps_the_modes_that_it_set() {
 fn at_the_terminal_of_a_container_it_reads_and_is_not_stopped_since_no_shell_could_continue_it() {
     let aws = served();
     for (script, wrapper, typed) in [(READS_BESIDE, TO_A_FILE, "hello\\n"), (READS, &[], "\\x1ahello\\n")] {
-        let Some(sandbox) = leading_a_session(sandbox(&aws).script(script), wrapper, "ready", typed) else { return };
+        let Some(sandbox) = leading_a_session(restarting(&aws).script(script), wrapper, "ready", typed) else { return };
         sandbox.run().launched().printed("ready\ngot hello\n");
     }
 }

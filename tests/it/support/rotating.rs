@@ -26,7 +26,7 @@ pub fn secret(version: &'static str, value: &str) -> Secret {
 }
 
 /// A service whose secret `x` has the version `v1` with the value `one-4c7a1e`.
-pub fn served() -> Aws {
+pub fn first_version() -> Aws {
     Aws::start().secret("x", secret("v1", "one-4c7a1e"))
 }
 

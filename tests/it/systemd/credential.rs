@@ -25,7 +25,7 @@ fn local(secrets: &str, declaration: &str) -> Sandbox {
     Sandbox::new().arg("credential").local(secrets).arg("-q").declaration(declaration).bare()
 }
 
-fn served() -> Aws {
+fn two_secrets() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#)).secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#))
 }
 
@@ -54,7 +54,7 @@ fn refused_on(sandbox: Sandbox, mut client: Client, connection: Connection, stat
 
 #[test]
 fn the_unit_gets_the_value_of_its_credential_by_one_request_and_nothing_else_is_looked_up() {
-    let aws = served();
+    let aws = two_secrets();
     let others = "env: { A: \"${UNSET}/x\" }\nenv-from: [y]\nfiles: [{ from: y, env: F }]\n";
     let rotation = "defaults: { on-rotation: signal=HUP, poll-interval: 1m }\n";
     let sandbox = asking(&aws, &format!("{rotation}{others}{DECLARATION}"));
@@ -99,7 +99,7 @@ fn a_units_own_name_beats_every_pattern() {
 
 #[test]
 fn two_patterns_that_match_are_an_error_that_names_both() {
-    let aws = served();
+    let aws = two_secrets();
     let declaration = "credentials:\n  \"app@*\": { tok: \"x:k\" }\n  \"*.service\": { other: \"x:k\" }\n";
     let run = refused(asking(&aws, declaration), "app@1.service", "tok", 78);
     run.says(["app@*", "*.service", "app@1.service"]);
@@ -120,7 +120,7 @@ fn a_later_file_overrides_a_credential_and_adds_others() {
 
 #[test]
 fn what_is_not_listed_is_refused_without_a_request() {
-    let aws = served();
+    let aws = two_secrets();
     let unit = refused(asking(&aws, DECLARATION), "apq.service", "tok", 78);
     unit.says(["apq.service", "tok", "did you mean app.service?"]);
     let name = refused(asking(&aws, DECLARATION), "app.service", "token", 78);
@@ -143,7 +143,7 @@ fn a_failure_is_answered_with_more_than_a_credential_holds_and_has_the_status_of
     refused_as(&fails(fault::not_found()), 78);
     refused_as(&fails(fault::denied("x")), 77);
     refused_as(&fails(fault::unavailable()), 75);
-    let aws = served();
+    let aws = two_secrets();
     let run = refused(asking(&aws, "credentials: { app.service: { tok: \"x:nope\" } }\n"), "app.service", "tok", 78);
     run.says(["app.service/tok (units.yaml:1, x:nope)", "has no key"]);
     let run = refused(local(r#"{ "x": { "k": null } }"#, DECLARATION), "app.service", "tok", 78);
@@ -158,7 +158,7 @@ fn a_failure_is_answered_with_more_than_a_credential_holds_and_has_the_status_of
 
 #[test]
 fn where_output_and_error_are_the_connection_nothing_is_written_but_the_value() {
-    let aws = served();
+    let aws = two_secrets();
     let (mut client, connection) = load("app.service", "tok");
     let sandbox = asking(&aws, DECLARATION).arg("-vv");
     let running = sandbox.connected(connection.everywhere()).spawn();
@@ -233,7 +233,7 @@ fn a_client_of_another_user_gets_nothing() {
     if !geteuid().is_root() {
         return skipped("a client of another user: this needs root");
     }
-    let aws = served();
+    let aws = two_secrets();
     let (client, connection) = load_as(65_534, "app.service", "tok");
     let run = refused_on(asking(&aws, DECLARATION), client, connection, 77);
     run.says(["user 65534"]);
@@ -242,7 +242,7 @@ fn a_client_of_another_user_gets_nothing() {
 
 #[test]
 fn a_client_whose_address_names_no_unit_gets_nothing() {
-    let aws = served();
+    let aws = two_secrets();
     for address in [None, Some("/unit/app.service"), Some("/user/app.service/tok"), Some("/unit/app.service/tok/more")]
     {
         let (client, connection) = connect_from(address);
@@ -253,7 +253,7 @@ fn a_client_whose_address_names_no_unit_gets_nothing() {
 
 #[test]
 fn without_a_connection_it_says_what_is_missing() {
-    let aws = served();
+    let aws = two_secrets();
     asking(&aws, DECLARATION).run().refused(64).says(["standard input is no connection", "LoadCredential="]);
     let listening = asking(&aws, DECLARATION).connected(Connection::listening()).run();
     listening.refused(64).says(["accepts connections", "Accept=yes"]);
@@ -261,7 +261,7 @@ fn without_a_connection_it_says_what_is_missing() {
 
 #[test]
 fn standard_input_is_no_declaration_and_there_are_no_entries_on_its_command_line() {
-    let aws = served();
+    let aws = two_secrets();
     let sandbox = || Sandbox::new().arg("credential").aws(&aws).bare();
     refused(sandbox().args(["-f", "-"]), "app.service", "tok", 64).says(["-f -", "connection"]);
     refused(sandbox().args(["-e", "A=x:k"]), "app.service", "tok", 64).says(["unexpected argument '-e'"]);
@@ -270,7 +270,7 @@ fn standard_input_is_no_declaration_and_there_are_no_entries_on_its_command_line
 
 #[test]
 fn check_and_policy_include_credentials() {
-    let aws = served().secret("y", Secret::failing(fault::denied("y")));
+    let aws = two_secrets().secret("y", Secret::failing(fault::denied("y")));
     let run = Sandbox::new().arg("check").aws(&aws).declaration(DECLARATION).bare().run();
     run.ended(Status::Exit(77)).says(["app.service/other (secrets-exec.yaml:2, y:k)"]);
     assert!(run.stdout().contains("app.service/tok") && run.stdout().contains("x:k"), "{run}");
@@ -283,7 +283,7 @@ fn check_and_policy_include_credentials() {
 fn the_cache_answers_a_credential_while_aws_is_down() {
     let cache = CacheDirectory::new();
     let caching = |aws: &Aws| cache.with(asking(aws, DECLARATION), &[]).env("AWS_MAX_ATTEMPTS", "1");
-    let aws = served();
+    let aws = two_secrets();
     assert_eq!(asked(caching(&aws), "app.service", "tok"), b"v-4c7a1e");
     let aws = aws.fails("GetSecretValue", fault::unavailable());
     let (mut client, connection) = load("app.service", "tok");

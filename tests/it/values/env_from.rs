@@ -1,6 +1,6 @@
 //! `env-from`: variables from the keys of an object.
 
-use super::{declared, sets};
+use super::{ARN, declared, sets};
 use crate::support::aws::Aws;
 use crate::support::aws::fault;
 use crate::support::aws::secret::{CURRENT_ID, Secret};
@@ -70,14 +70,6 @@ fn texts_are_neither_trimmed_nor_escaped_nor_read_again() {
 }
 
 #[test]
-fn the_only_key_of_an_object_keeps_its_text() {
-    let value = format!("\"{CANARY}\" <&> 'x'");
-    let aws = Aws::start().secret("one", Secret::text(&serde_json::json!({ "K": value }).to_string()));
-    let run = Sandbox::new().aws(&aws).args(["--env-from", "one"]).run();
-    run.launched_silently().has("K", &value);
-}
-
-#[test]
 fn what_the_argument_names_gives_the_keys() {
     let nested = r#"{"db":{"host":"h-4c7a1e","pool":{"max":10}},"a":"1-4c7a1e"}"#;
     let old = Secret::text(r#"{"k":"new-4c7a1e"}"#).previous(Secret::text(r#"{"k":"old-4c7a1e"}"#));
@@ -88,6 +80,7 @@ fn what_the_argument_names_gives_the_keys() {
         ("prod/app", Secret::text(nested), "prod/app:$.db.pool", "MAX=10"),
         ("prod/app", old, "OLD_=prod/app::AWSPREVIOUS", "OLD_K=old~"),
         ("bytes", binary, "bytes", &format!("K={CANARY}")),
+        (ARN, key.clone(), ARN, "K=v~"),
         ("A=b=", key.clone(), "=A=b=", "K=v~"),
         // What is no name before an equals sign belongs to the id.
         ("prod/a=b", key.clone(), "prod/a=b", "K=v~"),

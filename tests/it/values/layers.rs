@@ -6,7 +6,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call};
 use crate::support::sandbox::Sandbox;
 
-fn served() -> Aws {
+fn two_sources() -> Aws {
     Aws::start()
         .secret("one", Secret::text(r#"{"a":"1a-4c7a1e","b":"1b-4c7a1e"}"#))
         .secret("two", Secret::text(r#"{"a":"2a-4c7a1e","c":"2c-4c7a1e"}"#))
@@ -59,7 +59,7 @@ fn the_later_of_two_entries_wins_and_what_is_overridden_is_not_fetched() {
         ("what is kept is not looked up", unset, "", "--keep-existing", "A=inherited C=3k~", "key"),
         ("an object whose chosen keys are kept", chosen, "", "--keep-existing", "A=inherited", ""),
     ] {
-        let aws = served();
+        let aws = two_sources();
         let sandbox = Sandbox::new().aws(&aws).case(case).env("A", "inherited").env("B", "");
         let sandbox = sandbox.file("a.yaml", earlier).file("b.yaml", later).args(["-f", "a.yaml", "-f", "b.yaml"]);
         let run = sandbox.args(options.split_whitespace()).run();
@@ -78,7 +78,7 @@ fn the_failure_of_what_turns_out_to_be_covered_is_none() {
         ("without an answer before the deadline", Secret::failing(Fault::Hang)),
         ("absent", Secret::failing(fault::not_found())),
     ] {
-        let aws = served().secret("covered", failing);
+        let aws = two_sources().secret("covered", failing);
         let launch = || {
             let sandbox = Sandbox::new().aws(&aws).case(case).args(["-f", "a.yaml", "-f", "b.yaml", "--timeout", "2s"]);
             let sandbox = sandbox.file("a.yaml", "env: { A: covered, B: covered, C: 'key:k' }");
@@ -92,7 +92,7 @@ fn the_failure_of_what_turns_out_to_be_covered_is_none() {
         assert!(uncovered.stdout.is_empty(), "{uncovered}");
     }
     let role = "{ id: key, role-arn: 'arn:aws:iam::210987654321:role/Reader' }";
-    let aws = served().denies_roles();
+    let aws = two_sources().denies_roles();
     let declaration = format!("secrets: {{ other: {role} }}\nenv: {{ A: 'other:k' }}\n");
     let sandbox = Sandbox::new().aws(&aws).file("a.yaml", declaration).args(["-f", "a.yaml", "-f", "b.yaml"]);
     sets(sandbox.file("b.yaml", "env-from: [one]").run().launched_silently(), "A=1a~ B=1b~");
@@ -100,7 +100,7 @@ fn the_failure_of_what_turns_out_to_be_covered_is_none() {
 
 #[test]
 fn what_may_be_covered_is_read_at_the_same_time() {
-    let aws = served().gathers(3);
+    let aws = two_sources().gathers(3);
     let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "env: { A: 'key:k' }\nenv-from: [two]");
     sandbox.file("b.yaml", "env-from: [one]").args(["-f", "a.yaml", "-f", "b.yaml"]).run().launched_silently();
     assert_eq!((aws.most_in_flight(), aws.reads().len()), (3, 3));

@@ -25,13 +25,13 @@ const SECRETS: &str = r#"{
   "ssm:flat": "f-4c7a1e"
 }"#;
 
-fn launch(reference: &str) -> Outcome {
+fn read(reference: &str) -> Outcome {
     Sandbox::new().local(SECRETS).case(reference).resolve(&format!("A={reference}")).run()
 }
 
 #[test]
 fn it_needs_neither_region_nor_credentials_and_says_one_line() {
-    let run = launch("prod/db:host");
+    let run = read("prod/db:host");
     run.launched().has("A", "db.internal").says(["local.json"]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
     let sandbox = Sandbox::new().file("local.json", SECRETS).env("SECRETS_EXEC_LOCAL", "local.json");
@@ -67,10 +67,10 @@ fn a_reference_has_the_value_that_aws_would_give_it() {
         (&arn("short-AbCdEf"), "by the short name"),
         (&arn("prod/db-XyZ123:host"), "db.internal"),
     ] {
-        launch(reference).launched().has("A", value);
+        read(reference).launched().has("A", value);
     }
     for reference in ["bytes", "older-bytes::AWSPREVIOUS"] {
-        launch(reference).launched().has("A", b"\xff\xfe\x01\x80");
+        read(reference).launched().has("A", b"\xff\xfe\x01\x80");
     }
     let role = "role-arn: \"arn:aws:iam::123456789012:role/r\"";
     let declaration = format!("secrets:\n  db: {{ id: prod/db, region: eu-west-1, {role} }}\nenv:\n  A: db:host\n");
@@ -90,11 +90,11 @@ fn what_is_not_there_is_an_absence() {
         ("prod/db:hots", &["hots", "did you mean \"host\"?"]),
         ("prod/db:$.hots", &["$.hots", "did you mean \"host\"?"]),
     ] {
-        launch(reference).refused(78).says(["A (--env, "]).says(facts.iter().copied());
+        read(reference).refused(78).says(["A (--env, "]).says(facts.iter().copied());
         let entry = format!("env:\n  A: {{ from: \"{reference}\", default: d }}\n");
         Sandbox::new().local(SECRETS).case(reference).declaration(&entry).run().launched().has("A", "d");
     }
-    launch("ssm:/prod/level:3").refused(78).says(["ssm:/prod/level:::3"]);
+    read("ssm:/prod/level:3").refused(78).says(["ssm:/prod/level:::3"]);
 }
 
 #[test]
@@ -161,6 +161,12 @@ fn a_damaged_file_is_refused_without_its_values() {
         "prod/db: *cAnArY-7f3a9c51\n",
         "prod/db: !cAnArY-7f3a9c51 x-4c7a1e\n",
         "a: 'cAnArY-7f3a9c51': b-4c7a1e\n",
+        "x: [cAnArY-7f3a9c51\ny: }\n",
+        "- cAnArY-7f3a9c51\n",
+        "[\"cAnArY-7f3a9c51\"]",
+        "{\"x\": \"cAnArY-7f3a9c51\",,}",
+        "{\"x\": {\"$binary\": \"cAnArY-7f3a9c51\"}}",
+        "{\"x\": {\"$stages\": \"cAnArY-7f3a9c51\"}}",
         "a: \"\\cAnArY-7f3a9c51\"\n",
         "'x cAnArY-7f3a9c51': 1\n'x cAnArY-7f3a9c51': 2\n",
         "'x cAnArY-7f3a9c51': [1]\n",

@@ -9,7 +9,7 @@ use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use crate::support::aws::{Aws, Version};
 use crate::support::sandbox::{CANARY, Sandbox};
 
-fn served() -> Aws {
+fn database() -> Aws {
     let current = || Secret::text(r#"{"user":"app-4c7a1e","password":"p=4c7a1e","a.b":"dot-4c7a","$k":"dollar=1"}"#);
     let secret = || current().previous(Secret::text(r#"{"user":"app-4c7a1e","password":"old-4c7a1e"}"#));
     let aws = Aws::start().secret(ARN, secret()).secret("prod/db", secret());
@@ -55,7 +55,7 @@ fn a_reference_is_replaced_by_what_it_names() {
         ("{{resolve:ssm-secure:/app/plain:1}}", "old-4c7a1e"),
         ("{{resolve:ssm-secure:arn:aws:ssm:us-east-1:123456789012:parameter/app/plain:1}}", "old-4c7a1e"),
     ] {
-        let aws = served();
+        let aws = database();
         with(&aws, value).run().launched_silently().has("DB_URL", resolved);
         assert_eq!(aws.calls().len(), 1 + usize::from(value.ends_with('=')), "{value}");
     }
@@ -66,7 +66,7 @@ fn a_reference_is_replaced_by_what_it_names() {
 
 #[test]
 fn several_globs_choose_variables() {
-    let aws = served();
+    let aws = database();
     let sandbox = with(&aws, "{{resolve:secretsmanager:prod/token}}").env("KEY", format!("{ARN}:user"));
     let run = sandbox.env("OTHER", ARN).args(["--resolve-env", "K?Y"]).run();
     run.launched_silently().has("DB_URL", "0123456789abc").has("KEY", "app-4c7a1e").has("OTHER", ARN);
@@ -74,7 +74,7 @@ fn several_globs_choose_variables() {
 
 #[test]
 fn a_name_that_does_not_match_is_left_alone() {
-    let aws = served();
+    let aws = database();
     for name in ["DBURL", "MY_DB_URL", "db_url"] {
         for value in [ARN, "{{resolve:secretsmanager:prod/token}}", "{{resolve:"] {
             let sandbox = with(&aws, "plain").env(name, value).declaration("env: { A: { value: x } }\n");
@@ -86,7 +86,7 @@ fn a_name_that_does_not_match_is_left_alone() {
 
 #[test]
 fn without_the_option_nothing_is_resolved_whatever_a_variable_says() {
-    let aws = served();
+    let aws = database();
     let reference = "{{resolve:secretsmanager:prod/token}}";
     let sandbox = declared(&aws, "env: { X: { value: x } }\n").env("A", ARN).env("B", reference).env("C", "{{resolve:");
     let run = sandbox.env("SECRETS_EXEC_RESOLVE_ENV", "*").run();
@@ -96,7 +96,7 @@ fn without_the_option_nothing_is_resolved_whatever_a_variable_says() {
 
 #[test]
 fn what_only_resembles_a_reference_is_left_alone() {
-    let aws = served();
+    let aws = database();
     for value in [
         "arn:aws:s3:::bucket",
         "arn:aws:iam::123456789012:role/app",
@@ -116,7 +116,7 @@ fn what_only_resembles_a_reference_is_left_alone() {
 
 #[test]
 fn bytes_that_are_no_text_and_no_reference_are_left_alone() {
-    let aws = served();
+    let aws = database();
     let sandbox = with(&aws, "{{resolve:secretsmanager:prod/token}}").env("DB_RAW", OsStr::from_bytes(b"\xff\xfe="));
     sandbox.run().launched_silently().has("DB_RAW", b"\xff\xfe=");
 }
@@ -124,7 +124,7 @@ fn bytes_that_are_no_text_and_no_reference_are_left_alone() {
 #[test]
 fn what_a_secret_holds_is_not_resolved_again() {
     let text = format!("{CANARY}{{{{resolve:secretsmanager:prod/token}}}} {ARN}");
-    let aws = served().secret("x", Secret::text(&text));
+    let aws = database().secret("x", Secret::text(&text));
     with(&aws, "{{resolve:secretsmanager:x}}").run().launched_silently().has("DB_URL", &text);
     assert_eq!(aws.calls().len(), 1);
 }
@@ -139,7 +139,7 @@ fn the_region_of_an_arn_is_where_it_is_read() {
 
 #[test]
 fn a_malformed_reference_is_an_error_before_anything_is_read() {
-    let aws = served();
+    let aws = database();
     for (value, fact) in [
         ("{{resolve:secretsmanager:prod/db", "is not closed"),
         ("{{resolve:secretsmanager:prod/token}}{{resolve:secretsmanager:prod/db:SecretString:x}", "is not closed"),
@@ -165,7 +165,7 @@ fn a_malformed_reference_is_an_error_before_anything_is_read() {
 
 #[test]
 fn a_key_that_is_not_there_is_told() {
-    let aws = served();
+    let aws = database();
     let run = with(&aws, "x{{resolve:secretsmanager:prod/db:SecretString:pasword}}").run();
     run.refused(78).says(["DB_URL", "prod/db", "\"pasword\"", "\"password\""]);
     with(&aws, "{{resolve:secretsmanager:prod/gone}}").run().refused(78).says(["DB_URL", "prod/gone"]);
@@ -182,12 +182,12 @@ fn a_local_file_has_parameters_too() {
 
 #[test]
 fn it_wins_over_files_and_the_command_line_wins_over_it() {
-    let aws = served();
+    let aws = database();
     let sandbox =
         with(&aws, "{{resolve:secretsmanager:prod/token}}").declaration("env: { DB_URL: \"prod/db:user\" }\n");
     sandbox.run().launched_silently().has("DB_URL", "0123456789abc");
     assert_eq!(aws.only_read().secret_id(), "prod/token");
-    let aws = served();
+    let aws = database();
     let sandbox = with(&aws, "{{resolve:secretsmanager:prod/token}}").resolve("DB_URL=prod/db:user");
     sandbox.run().launched_silently().has("DB_URL", "app-4c7a1e");
     assert_eq!(aws.only_read().secret_id(), "prod/db");
@@ -195,7 +195,7 @@ fn it_wins_over_files_and_the_command_line_wins_over_it() {
 
 #[test]
 fn it_shares_its_requests_with_other_references() {
-    let aws = served();
+    let aws = database();
     let sandbox = with(&aws, "{{resolve:secretsmanager:prod/db:SecretString:user}}").resolve("A=prod/db:password");
     sandbox.run().launched_silently().has("DB_URL", "app-4c7a1e").has("A", "p=4c7a1e");
     assert_eq!(aws.calls().len(), 1);
@@ -203,7 +203,7 @@ fn it_shares_its_requests_with_other_references() {
 
 #[test]
 fn path_cannot_come_from_a_secret() {
-    let aws = served();
+    let aws = database();
     let sandbox = Sandbox::new().aws(&aws).args(["--resolve-env", "*"]);
     sandbox.env("PATH", "{{resolve:secretsmanager:prod/token}}").run().refused(78).says(["PATH"]);
     assert!(aws.calls().is_empty());
@@ -216,7 +216,7 @@ fn without_a_pattern_and_anything_else_nothing_is_to_be_resolved() {
 
 #[test]
 fn a_variable_that_matches_is_resolved_with_keep_existing_too() {
-    let aws = served();
+    let aws = database();
     let run =
         with(&aws, &format!("{ARN}:user")).env("A", "kept").resolve("A=prod/db:user").arg("--keep-existing").run();
     run.launched_silently().has("DB_URL", "app-4c7a1e").has("A", "kept");

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::declared;
-use super::templates::{launch, served};
+use super::templates::{launch, secrets};
 use crate::support::aws::Aws;
 use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
@@ -42,7 +42,7 @@ fn are_refused<T: AsRef<str>>(aws: &Aws, rows: &[(T, &str)], settings: &str) {
 
 /// Asserts that a default and `optional` cover each template's error, which has this text.
 fn are_absent<T: AsRef<str>>(rows: &[(T, &str)]) {
-    let aws = served();
+    let aws = secrets();
     are_refused(&aws, rows, "");
     let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
     for (settings, value) in [(", default: d", Some("d")), (", optional: true", None)] {
@@ -154,13 +154,13 @@ fn a_mistake_is_told_with_its_line_and_no_default_covers_it() {
             ("{{ plain['host'] }}{{ plain[db.host] }}", "line 1 of the template: undefined value"),
             ("{{ octets }}", "octets is binary, not text"),
         ];
-        are_refused(&served(), &rows, settings);
+        are_refused(&secrets(), &rows, settings);
     }
 }
 
 #[test]
 fn a_mistake_that_needs_no_secret_is_found_before_any_request() {
-    let aws = served();
+    let aws = secrets();
     let rows = [
         ("{{ bd.host }}", "\"bd\", which is not an alias"),
         ("{{ bd }}", "did you mean \"db\"?"),
@@ -199,7 +199,7 @@ fn a_variable_that_is_not_set_is_found_offline_and_no_value_is_shown() {
 #[test]
 fn an_absent_optional_file_is_not_made() {
     let declaration = "secrets: { db: prod/db }\nfiles: [{ template: \"{{ db.nope }}\", env: A, optional: true }]\n";
-    declared(&served(), declaration).run().launched_silently().lacks("A");
+    declared(&secrets(), declaration).run().launched_silently().lacks("A");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn no_error_of_rendering_holds_a_value() {
         "{{ dict(x=CANARY).y }}",
         "{{ [CANARY][7] }}",
     ];
-    let aws = served();
+    let aws = secrets();
     are_refused(&aws, &rows.map(canary), "");
     launch(&aws, &["{{ db[plain] }}{{ plain.x }}"], "").refused(78);
 }

@@ -22,7 +22,7 @@ const DB: &str = r#"{
 }"#;
 
 /// The secrets of the aliases that [`launch`] declares, but for `gone`.
-pub fn served() -> Aws {
+pub fn secrets() -> Aws {
     let (older, broken) = (Secret::text(r#"{"host":"old.internal"}"#), format!(r#"{{"host": "{CANARY}""#));
     Aws::start()
         .secret("prod/db", Secret::text(DB).previous(older))
@@ -53,7 +53,7 @@ pub fn launch<T: AsRef<str>>(aws: &Aws, templates: &[T], settings: &str) -> Outc
 /// Asserts what each template prints.
 fn print<T: AsRef<str>, U: AsRef<str>>(rows: &[(T, U)]) {
     let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
-    let environment = launch(&served(), &templates, "").launched_silently().stdout();
+    let environment = launch(&secrets(), &templates, "").launched_silently().stdout();
     for (number, (template, text)) in rows.iter().enumerate() {
         let name = format!("V{number}=");
         let printed = environment.split('\0').find_map(|entry| entry.strip_prefix(&name));
@@ -234,7 +234,7 @@ fn aliases_and_variables_are_those_of_the_declaration() {
             0,
         ),
     ] {
-        let aws = served();
+        let aws = secrets();
         let sandbox = Sandbox::new().aws(&aws).case(case).env("HOST", "old").file("a.yaml", earlier);
         let run = sandbox.file("b.yaml", later).args(["-f", "a.yaml", "-f", "b.yaml"]).run();
         sets(run.launched_silently(), variables);
@@ -246,7 +246,7 @@ fn aliases_and_variables_are_those_of_the_declaration() {
 fn a_template_may_be_a_file() {
     let declaration =
         "secrets: { db: prod/db }\nfiles:\n  - env: A\n    template: |\n      [client]\n      password={{ db.user }}\n";
-    let run = declared(&served(), declaration).script("cat \"$A\"").prints_values().run();
+    let run = declared(&secrets(), declaration).script("cat \"$A\"").prints_values().run();
     run.launched_silently().printed("[client]\npassword=app-4c7a1e\n");
 }
 
@@ -256,7 +256,7 @@ fn verbose_tells_of_which_secrets_it_is_composed() {
                        COMPOSED: { template: \"{{ db.host }}{{ sel.who }}\" }\n  \
                        PLAIN: { template: \"{{ env.HOME }}/x\" }\n  \
                        ABSENT: { template: \"{{ db.nope }}\", default: none }\n";
-    let run = declared(&served(), declaration).arg("-v").run();
+    let run = declared(&secrets(), declaration).arg("-v").run();
     run.launched().says(["COMPOSED", "prod/db", "prod/sel", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
     run.says(["PLAIN (secrets-exec.yaml:4, template): names no secret"]);
     run.says(["ABSENT (secrets-exec.yaml:5, template): absent, so its default is set"]);
