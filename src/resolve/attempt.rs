@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use super::encoding::{self, NotBase64};
+use super::encoding;
 use super::extract::{Extractor, NoValue};
 use super::template::{Input, RenderError, render};
 use crate::model::answer::{Document, FetchError, Fetched};
@@ -39,7 +39,7 @@ impl<'a> ParsedAnswers<'a> {
             ValueSource::Composed(parts) => self.composed(parts, subject)?,
             ValueSource::Template { template, inputs } => self.template(template, inputs, subject)?,
         };
-        encoding::apply(binding.transform, value).map_err(|NotBase64| vec![not_base64(binding)])
+        encoding::apply(binding.transform, value).ok_or_else(|| vec![not_base64(binding)])
     }
 
     fn secret(&mut self, reference: &'a SecretRef, subject: &Subject) -> Result<SecretValue, Vec<NoValue>> {
@@ -66,19 +66,17 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     fn composed(&mut self, parts: &'a [Part], subject: &Subject) -> Result<SecretValue, Vec<NoValue>> {
-        let mut text = Zeroizing::new(Vec::new());
-        let mut failed = Failed::default();
+        let mut values = Vec::new();
         for part in parts {
-            match part {
-                Part::Text(part) => text.extend_from_slice(part.as_bytes()),
-                Part::Reference(reference) => {
-                    if let Some(value) = failed.value_of(self.secret(reference, subject)) {
-                        text.extend_from_slice(value.expose());
-                    }
-                }
-            }
+            values.push(match part {
+                Part::Text(text) => Ok(SecretValue::new(text.as_str())),
+                Part::Reference(reference) => self.secret(reference, subject),
+            });
         }
-        failed.check()?;
+        let mut text = Zeroizing::new(Vec::new());
+        for value in values_or_errors(values)? {
+            text.extend_from_slice(value.expose());
+        }
         Ok(SecretValue::new(text.as_slice()))
     }
 
@@ -88,14 +86,11 @@ impl<'a> ParsedAnswers<'a> {
         aliases: &'a BTreeMap<String, SecretRef>,
         subject: &Subject,
     ) -> Result<SecretValue, Vec<NoValue>> {
-        let mut inputs = BTreeMap::from([(ENV.to_owned(), Input::variables(self.inherited))]);
-        let mut failed = Failed::default();
+        let mut inputs = vec![Ok((ENV.to_owned(), Input::variables(self.inherited)))];
         for (alias, reference) in aliases {
-            if let Some(input) = failed.value_of(self.input(alias, reference, subject)) {
-                inputs.insert(alias.clone(), input);
-            }
+            inputs.push(self.input(alias, reference, subject).map(|input| (alias.clone(), input)));
         }
-        failed.check()?;
+        let inputs = values_or_errors(inputs)?.into_iter().collect();
         render(template, &inputs).map_err(|RenderError { alias, why }| {
             let reference = alias.and_then(|alias| aliases.get(&alias));
             let read = reference.and_then(|reference| Some((reference, self.document(reference, subject).ok()?)));
@@ -113,29 +108,12 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// The errors of the inputs of one value.
-#[derive(Default)]
-struct Failed {
-    has_failed: bool,
-    errors: Vec<NoValue>,
-}
-
-impl Failed {
-    /// Returns the value of `result`, or adds its errors.
-    fn value_of<T>(&mut self, result: Result<T, Vec<NoValue>>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(errors) => {
-                self.has_failed = true;
-                self.errors.extend(errors);
-                None
-            }
-        }
+/// Returns every value, or the errors of all results.
+fn values_or_errors<T>(results: Vec<Result<T, Vec<NoValue>>>) -> Result<Vec<T>, Vec<NoValue>> {
+    if results.iter().all(Result::is_ok) {
+        return results.into_iter().collect();
     }
-
-    fn check(self) -> Result<(), Vec<NoValue>> {
-        if self.has_failed { Err(self.errors) } else { Ok(()) }
-    }
+    Err(results.into_iter().filter_map(Result::err).flatten().collect())
 }
 
 /// Names the entry, and the secret whose document was read.

@@ -166,7 +166,7 @@ impl<'a> LayerWalk<'a> {
             Err(error) => return (Vec::new(), vec![error]),
         };
         let (plan, claimed, overridden) = (self.plan, &self.claimed, &mut self.outcome.resolved.overridden);
-        env_from::variables(&members, entry, |key, name| {
+        env_from::variables(members, entry, |key, name| {
             let claim = EnvName::parse(name).map(Claim::Variable);
             let by = match claim.ok().and_then(|claim| claimed.get(&claim)) {
                 Some(other) => OverriddenBy::Entry(other.clone()),

@@ -156,7 +156,7 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
 
 fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
     let bytes = encoding::apply(transform, SecretValue::new(values::text(value)?.as_bytes()))
-        .map_err(|_| own_error("b64decode: the value is not base64"))?;
+        .ok_or_else(|| own_error("b64decode: the value is not base64"))?;
     let text =
         std::str::from_utf8(bytes.expose()).map_err(|_| own_error("b64decode: the decoded value is not UTF-8"))?;
     Ok(Value::from(text))
