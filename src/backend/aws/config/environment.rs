@@ -11,7 +11,7 @@ use aws_credential_types::Credentials;
 
 use super::files::ConfigFiles;
 use super::settings::{MetadataSettings, Settings, VariableKeys};
-use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, VariableReader, parse_boolean, parse_count};
+use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, SECRET, VariableReader, parse_boolean, parse_count};
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
 use crate::model::options::AwsOptions;
@@ -81,7 +81,7 @@ fn check_sdk_variables(reader: &mut VariableReader<'_>) {
     // The SDK ignores or quotes a value that is not UTF-8.
     reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     let path = |text: &str| text.parse::<http::Uri>().ok();
-    reader.parse_secret("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
+    reader.parse_shown_as(SECRET, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
     let mode = |text: &str| ["ipv4", "ipv6"].contains(&text.to_ascii_lowercase().as_str()).then_some(());
     reader.parse("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", mode);
 }
