@@ -52,7 +52,7 @@ impl Backend {
         suffices: &impl Fn(&Fetched) -> bool,
     ) -> Result<Answers, Problem> {
         match self {
-            Self::Aws(aws) => aws.fetch(wanted).await,
+            Self::Aws(aws) => aws.fetch(wanted, None).await,
             Self::Cached(cached) => cached.fetch(wanted, suffices).await,
             Self::Agent(agent, None) => agent.fetch(wanted).await,
             Self::Agent(agent, Some(aws)) => {
@@ -62,7 +62,7 @@ impl Backend {
                     .partition(|(_, answer)| answer.as_ref().err().is_none_or(|failure| is_final(&failure.error)));
                 if !unanswered.is_empty() {
                     let wanted = unanswered.iter().map(|(locator, _)| locator).collect();
-                    answered.extend(aws.fetch(&wanted).await?);
+                    answered.extend(aws.fetch(&wanted, None).await?);
                 }
                 Ok(answered)
             }

@@ -81,7 +81,7 @@ impl Cached {
         }
         let limit = suffices(&known).then_some(RETRIED_FOR);
         drop(known);
-        let answered = self.aws.fetch_within(limit, &asked).await?;
+        let answered = self.aws.fetch(&asked, limit).await?;
         for (locator, answer) in answered {
             let entry = entries.remove(&locator);
             self.keep(&locator, &answer, entry.as_ref(), begun);
