@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{Segment, Selector as Selected};
-use jsonpath_rust::query::{QueryRef, js_path_process};
+use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 
 use super::json::{Json, NotJson, quotable_keys};
@@ -153,12 +153,12 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
         several => {
             // A normalized path (RFC 9535): $['hosts'][0].
             let has_quotable_names = |path: &str| path.split(['$', '[', ']', '\'']).all(is_quotable);
-            let is_shown = |node: &&QueryRef<'_, Value>| !node.val.is_null() && has_quotable_names(&node.path);
-            let paths: Vec<&str> =
-                several.iter().filter(is_shown).take(LISTED).map(|node| node.path.as_str()).collect();
-            let more = (several.len() > paths.len()).then_some("…");
-            let paths: Vec<&str> = paths.into_iter().chain(more).collect();
+            let paths = several.iter().filter(|node| !node.val.is_null()).map(|node| node.path.as_str());
+            let mut paths: Vec<&str> = paths.filter(|path| has_quotable_names(path)).take(LISTED).collect();
             let count = several.len();
+            if count > paths.len() {
+                paths.push("…");
+            }
             let text = format!("{} matches {count} values and must match one: {}", path.text(), paths.join(", "));
             Err(NoValue::failed("several-matches", text))
         }

@@ -7,7 +7,7 @@
 mod values;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
 use minijinja::value::{Rest, ValueOrKwargs};
@@ -83,7 +83,7 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
     if let Some(error) = lookups_in_no_object(template, inputs).find(is_about_text) {
         return Err(error);
     }
-    let last_miss = Arc::default();
+    let last_miss = Arc::new(LastMiss::default());
     let mut environment = template::environment();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -97,10 +97,16 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
     add_filters(&mut environment, &last_miss);
     add_strict_filters(&mut environment);
     environment.add_test("divisibleby", is_divisible_by);
-    let values = inputs.iter().map(|(alias, input)| (alias.as_str(), input.value(alias, &last_miss)));
-    let names = Value::from_object(Names::new(values.chain(environment.globals())));
-    let rendered = environment.render_str(&template.text, names);
-    rendered.map(SecretValue::new).map_err(|error| render_error(&error, template, inputs, &last_miss))
+    let mut names = BTreeMap::new();
+    for (alias, input) in inputs {
+        names.insert(alias.clone(), input.value(alias, &last_miss));
+    }
+    names.extend(environment.globals().map(|(name, value)| (name.to_owned(), value)));
+    let rendered = environment.render_str(&template.text, Value::from_object(Names(names)));
+    rendered.map(SecretValue::new).map_err(|error| {
+        let last_miss = last_miss.lock().unwrap_or_else(PoisonError::into_inner).take();
+        render_error(&error, template, inputs, last_miss)
+    })
 }
 
 /// Adds the filters that MiniJinja lacks.
@@ -167,12 +173,12 @@ fn render_error(
     error: &Error,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
-    last_miss: &LastMiss,
+    last_miss: Option<Miss>,
 ) -> RenderError {
     let kind = error.kind();
     if is_undefined_error(error) {
         let no_object = || lookups_in_no_object(template, inputs).next();
-        let absent = || last_miss.get().map(|miss| absent(miss, template, inputs));
+        let absent = || last_miss.map(|miss| absent(miss, template, inputs));
         // The last missing key may be one that the template provided for.
         if let Some(error) = no_object().or_else(absent) {
             return error;
