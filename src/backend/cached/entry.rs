@@ -132,12 +132,12 @@ impl Answer {
 
     /// Returns the document, and takes its values off the front of `values`.
     fn document(self, values: &mut &[u8]) -> Option<Document> {
-        let (body, rest) = values.split_at_checked(self.length)?;
+        let Self { version_id, stages, created, region, length, parameters } = self;
+        let (body, rest) = values.split_at_checked(length)?;
         *values = rest;
-        let region = self.region.map(|region| Region::parse(&region)).transpose().ok()?;
-        let parameters = self.parameters.into_iter().map(|(name, answer)| Some((name, answer.document(values)?)));
+        let region = region.map(|region| Region::parse(&region)).transpose().ok()?;
+        let parameters = parameters.into_iter().map(|(name, answer)| Some((name, answer.document(values)?)));
         let parameters = parameters.collect::<Option<_>>()?;
-        let Self { version_id, stages, created, .. } = Self { parameters: Vec::new(), region: None, ..self };
         Some(Document { version_id, stages, created, region, parameters, ..Document::new(SecretValue::new(body)) })
     }
 }

@@ -53,7 +53,7 @@ async fn assume(
 ) -> Result<Credentials, ProviderError> {
     let subject = format!("STS, asked for {}", one_line(&role.arn));
     let failed = |retry: AttemptFailure| ProviderError::of_request(&subject, &retry);
-    let client = context.clients.client(Api::Sts, context.region, &credentials).await;
+    let client = context.clients.client(Api::Sts, context.region, Some(&credentials)).await;
     let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
     assume_once(&client, role, context.mfa_codes.of(role)).await.map(|assumed| assumed.credentials).map_err(failed)
 }
