@@ -1,32 +1,38 @@
 //! Resolves one value source with the fetched documents.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::encoding;
-use super::extract::{Extractor, NoValue};
+use super::extract::{NoValue, ParsedDocument, find, print};
+use super::json::Json;
 use super::template::{Input, RenderError, render};
 use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
 use crate::model::inherited::Inherited;
-use crate::model::plan::{Binding, ValueSource};
+use crate::model::plan::{Binding, Plan, ValueSource};
 use crate::model::problem::{About, Lacks, Problem};
-use crate::model::reference::{Aliases, SecretRef, Store};
+use crate::model::reference::{Aliases, Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::SecretValue;
 
 /// The fetched documents, each parsed as JSON at most once.
 pub struct ParsedAnswers<'a> {
     pub fetched: &'a Fetched,
-    pub extractor: Extractor<'a>,
+    parsed: BTreeMap<&'a Locator, ParsedDocument>,
     /// The variables that a template reads as `env`.
-    pub inherited: &'a Inherited,
+    inherited: &'a Inherited,
     /// For suggestions.
-    pub aliases: &'a Aliases,
+    aliases: &'a Aliases,
 }
 
 impl<'a> ParsedAnswers<'a> {
+    pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
+        Self { fetched, parsed: BTreeMap::new(), inherited: &plan.inherited, aliases: plan.aliases() }
+    }
+
     /// Resolves the value of a binding.
     ///
     /// # Errors
@@ -44,10 +50,27 @@ impl<'a> ParsedAnswers<'a> {
 
     fn secret(&mut self, reference: &'a SecretRef, subject: &Subject) -> Result<SecretValue, Vec<NoValue>> {
         let document = self.document(reference, subject)?;
-        self.extractor.extract(&reference.locator, document, &reference.selector).map_err(|why| {
+        self.selected(reference, document).map_err(|why| {
             let NoValue { is_absent, problem } = with_entry(why, Some((reference, document)), subject);
             vec![NoValue { is_absent, problem: problem.help_if(version_hint(reference)) }]
         })
+    }
+
+    /// Returns the text of the value that a reference selects in its document.
+    fn selected(&mut self, reference: &'a SecretRef, document: &Document) -> Result<SecretValue, NoValue> {
+        let selector = &reference.selector;
+        if *selector == Selector::Whole {
+            return Ok(SecretValue::new(document.body.expose()));
+        }
+        let value = print(find(self.parse(&reference.locator, document), selector)?);
+        value.ok_or_else(|| {
+            NoValue::absent("null", format!("{:?} is null, which counts as absent", selector.to_string()))
+        })
+    }
+
+    /// Returns the parsed document of a locator.
+    pub fn parse(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
+        self.parsed.entry(locator).or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
     }
 
     /// Returns the document of a reference.
@@ -101,7 +124,9 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of an alias as a template reads it.
     fn input(&mut self, alias: &str, reference: &'a SecretRef, subject: &Subject) -> Result<Input, Vec<NoValue>> {
         let document = self.document(reference, subject)?;
-        Input::new(self.extractor.object(&reference.locator, document), document).ok_or_else(|| {
+        let json = self.parse(&reference.locator, document).as_ref().ok();
+        let object = json.filter(|json| json.value().is_object()).cloned();
+        Input::new(object, document).ok_or_else(|| {
             let why = NoValue::failed("not-text", format!("the template's {alias} is binary, not text"));
             vec![with_entry(why, Some((reference, document)), subject)]
         })

@@ -249,6 +249,7 @@ fn lookups_in_no_object(template: &Template, inputs: &BTreeMap<String, Input>) -
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
     use proptest::prelude::*;
 
     use super::*;
@@ -349,16 +350,7 @@ mod tests {
             let shown = |template| render(&Template::parse(template).unwrap(), &inputs).unwrap().expose().to_vec();
             let encoded = String::from_utf8(shown("{{ s | urlencode }}")).unwrap();
             prop_assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)));
-            let mut decoded = Vec::new();
-            let mut rest = encoded.as_bytes();
-            while let Some((first, others)) = rest.split_first() {
-                let (byte, after) = match first {
-                    b'%' => (u8::from_str_radix(std::str::from_utf8(&others[..2]).unwrap(), 16).unwrap(), &others[2..]),
-                    _ => (*first, others),
-                };
-                decoded.push(byte);
-                rest = after;
-            }
+            let decoded: Vec<u8> = percent_decode_str(&encoded).collect();
             prop_assert_eq!(decoded, text.clone().into_bytes());
             prop_assert_eq!(shown("{{ s | b64encode | b64decode }}"), text.clone().into_bytes());
             prop_assert_eq!(shown("{{ s | tojson | fromjson }}"), text.into_bytes());
