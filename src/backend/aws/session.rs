@@ -83,11 +83,11 @@ impl Session {
 
     /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not.
     pub async fn preconnect(&self, requests: &[Locator]) {
-        let has_credentials = |request: &Locator| self.settings.has_static_keys() && request.role.is_none();
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
-        for request in requests.iter().filter(|request| !has_credentials(request)) {
-            if let Some(region) = &request.region {
-                *counts.entry((request.store, region)).or_default() += 1;
+        for Locator { store, region, role, .. } in requests {
+            let has_credentials = self.settings.has_static_keys() && role.is_none();
+            if let (Some(region), false) = (region, has_credentials) {
+                *counts.entry((*store, region)).or_default() += 1;
             }
         }
         for ((store, region), count) in counts {

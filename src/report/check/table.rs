@@ -99,9 +99,9 @@ fn command_row(CheckedCommand { name, file, status }: &CheckedCommand) -> Vec<St
 }
 
 fn caller_row(CheckedCaller { account, arn, credentials }: &CheckedCaller) -> Vec<String> {
-    let known = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
+    let or_unknown = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
     let name = arn.as_ref().and_then(|arn| arn.splitn(6, ':').nth(5));
-    vec![known(account.as_deref()), known(name), (*credentials).to_owned()]
+    vec![or_unknown(account.as_deref()), or_unknown(name), (*credentials).to_owned()]
 }
 
 #[cfg(test)]

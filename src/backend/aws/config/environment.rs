@@ -4,6 +4,7 @@
 //! over some invalid values and ignores others. Variables that only the SDK's own clients would read have no effect (AWS_RETRY_MODE,
 //! AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -102,11 +103,12 @@ fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
 
 fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints {
     let general = reader.url("AWS_ENDPOINT_URL");
-    let configured = Api::ALL.into_iter().filter_map(|api| {
-        let own = reader.url(api.endpoint_setting().0);
-        Some((api, own.or_else(|| general.clone())?))
-    });
-    let configured = configured.collect();
+    let mut configured = BTreeMap::new();
+    for api in Api::ALL {
+        if let Some(url) = reader.url(api.endpoint_setting().0).or_else(|| general.clone()) {
+            configured.insert(api, url);
+        }
+    }
     let mut boolean = |name| reader.parse(name, BOOLEAN_EXPECTED, parse_boolean);
     Endpoints {
         ignored: boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
