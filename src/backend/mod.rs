@@ -9,7 +9,7 @@ pub mod local_file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::answer::{Answer, Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, OutageKind};
+use crate::model::answer::{Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, OutageKind};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
@@ -35,10 +35,12 @@ impl Backend {
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub fn unsupported(&mut self, plan: &Plan) -> Result<Answers, Problem> {
-        match self {
-            Self::Agent(agent, _) => agent.unsupported(&plan.locators()),
-            Self::Aws(_) | Self::Cached(_) | Self::Local(_) => Ok(Answers::new()),
+        let Self::Agent(agent, _) = self else { return Ok(Answers::new()) };
+        let locators = plan.locators();
+        if !locators.is_empty() {
+            agent.read_profile()?;
         }
+        Ok(agent.unsupported(&locators))
     }
 
     /// Returns one answer for each of `wanted`, all of which the backend supports. Each backend does its own batching, concurrency, retries and failover.
@@ -52,7 +54,7 @@ impl Backend {
         suffices: &impl Fn(&Fetched) -> bool,
     ) -> Result<Answers, Problem> {
         match self {
-            Self::Aws(aws) => aws.fetch(wanted).await,
+            Self::Aws(aws) => aws.fetch(wanted, None).await,
             Self::Cached(cached) => cached.fetch(wanted, suffices).await,
             Self::Agent(agent, None) => agent.fetch(wanted).await,
             Self::Agent(agent, Some(aws)) => {
@@ -62,7 +64,7 @@ impl Backend {
                     .partition(|(_, answer)| answer.as_ref().err().is_none_or(|failure| is_final(&failure.error)));
                 if !unanswered.is_empty() {
                     let wanted = unanswered.iter().map(|(locator, _)| locator).collect();
-                    answered.extend(aws.fetch(&wanted).await?);
+                    answered.extend(aws.fetch(&wanted, None).await?);
                 }
                 Ok(answered)
             }
@@ -91,18 +93,16 @@ impl Backend {
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub async fn describe(&mut self, fetched: &Fetched) -> Result<Vec<DescribedSecret>, Problem> {
-        let is_known = |(locator, answer): &(&Locator, &Answer)| {
-            locator.store == Store::SecretsManager
-                && answer.as_ref().err().is_none_or(|failure| is_about_the_secret(&failure.error))
-        };
-        let wanted = fetched.iter().filter(is_known).map(|(locator, answer)| {
-            let region = answer.as_ref().ok().and_then(|document| document.region.clone());
-            (locator, region)
-        });
-        match self.aws() {
-            Some(aws) => aws.describe(wanted.collect()).await,
-            None => Ok(Vec::new()),
+        let Some(aws) = self.aws() else { return Ok(Vec::new()) };
+        let mut wanted = Vec::new();
+        for (locator, answer) in fetched.iter().filter(|(locator, _)| locator.store == Store::SecretsManager) {
+            match answer {
+                Ok(document) => wanted.push((locator, document.region.clone())),
+                Err(failure) if is_about_the_secret(&failure.error) => wanted.push((locator, None)),
+                Err(_) => {}
+            }
         }
+        aws.describe(wanted).await
     }
 
     /// The identity that AWS has answered, unless the agent or a file was asked.
@@ -116,18 +116,14 @@ impl Backend {
 
     /// Returns the age of the entry that each answered locator has in the cache.
     pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
-        match self {
-            Self::Cached(cached) => cached.ages(fetched.iter().map(|(locator, _)| locator)),
-            Self::Aws(_) | Self::Agent(..) | Self::Local(_) => BTreeMap::new(),
-        }
+        let Self::Cached(cached) = self else { return BTreeMap::new() };
+        cached.ages(fetched.iter().map(|(locator, _)| locator))
     }
 
     /// Returns the events of the cache since the last call.
     pub fn take_cache_notices(&mut self) -> Vec<CacheNotice> {
-        match self {
-            Self::Cached(cached) => cached.take_notices(),
-            Self::Aws(_) | Self::Agent(..) | Self::Local(_) => Vec::new(),
-        }
+        let Self::Cached(cached) = self else { return Vec::new() };
+        cached.take_notices()
     }
 }
 

@@ -166,7 +166,7 @@ fn offline(backend: BackendConfig, options: &Options, plan: &Plan) -> Resolution
     let mut outcome = resolve_offline(plan);
     if let BackendConfig::Agent(settings, agent_settings) = backend {
         let agent = Agent::new(agent_settings, *settings, Deadline::new(options.timeout));
-        let answers = agent.unsupported_offline(&plan.locators()).into_iter().collect();
+        let answers = agent.unsupported(&plan.locators()).into_iter().collect();
         outcome.errors.extend(resolve(plan, &answers).errors);
     }
     outcome

@@ -64,8 +64,8 @@ fn complete(
             return Ok(Fetched::default());
         };
         apply_settings(settings)?;
-        let mut agent = Agent::new(agent, settings.clone(), deadline);
-        Ok(agent.unsupported(locators)?.into_iter().collect())
+        let agent = Agent::new(agent, settings.clone(), deadline);
+        Ok(agent.unsupported(locators).into_iter().collect())
     })?;
     Report::of_values(resolve(plan, &refused).errors, Vec::new(), "no policy was printed").check()
 }

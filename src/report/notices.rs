@@ -53,8 +53,10 @@ pub fn interrupted(signal: &'static str, after: Duration, status: &Waiting) -> R
 }
 
 fn awaited(status: &Waiting) -> String {
-    let reason = status.reason.iter().map(|why| format!(", last error: {why}"));
-    names(status) + &reason.collect::<String>()
+    match &status.reason {
+        Some(why) => format!("{}, last error: {why}", names(status)),
+        None => names(status),
+    }
 }
 
 fn names(status: &Waiting) -> String {

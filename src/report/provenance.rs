@@ -32,35 +32,36 @@ fn value_note(ResolvedEntry { subject, read_from, is_default, .. }: &ResolvedEnt
     match read_from.as_slice() {
         [only] => {
             let secret = only.locator.written_id() + only.parameter_name.as_deref().unwrap_or_default();
-            let version = read(only, fetched).and_then(|(document, _)| document.version_id.clone());
+            let version = read(only, fetched).and_then(|document| document.version_id.clone());
             record.with("secret", secret).with_some("version", version)
         }
         [] | [_, _, ..] => record,
     }
 }
 
-/// Returns the document, and the name of its secret or parameter.
-fn read<'f>(ReadFrom { locator, parameter_name }: &ReadFrom, fetched: &'f Fetched) -> Option<(&'f Document, String)> {
+/// Returns the document of a secret or parameter.
+fn read<'f>(ReadFrom { locator, parameter_name }: &ReadFrom, fetched: &'f Fetched) -> Option<&'f Document> {
     let answer = fetched.get(locator)?.as_ref().ok()?;
     match parameter_name {
-        None => Some((answer, locator.name())),
-        Some(rest) => {
-            let (_, parameter) = answer.parameters.iter().find(|(name, _)| name == rest)?;
-            Some((parameter, locator.name_of(Some(rest))))
-        }
+        None => Some(answer),
+        Some(rest) => answer.parameters.iter().find(|(name, _)| name == rest).map(|(_, parameter)| parameter),
     }
 }
 
 fn described(from: &ReadFrom, fetched: &Fetched) -> Option<String> {
-    let (document, name) = read(from, fetched)?;
+    let document = read(from, fetched)?;
     let answer = fetched.get(&from.locator)?.as_ref().ok()?;
     let version = document.version_id.as_deref().unwrap_or("without id");
     let place = document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
-    let passed_over = answer.passed_over.iter();
-    let instead = passed_over.map(|passed| format!(", in place of {} ({})", passed.region, passed.outage.text()));
-    let cached = answer.cached.iter().map(|cached| format!(", from the cache, {} old", age(cached.age.as_secs())));
-    let labels = labels(&from.locator, document);
-    Some(format!("{name}, version {version}{labels}, {place}{}", instead.chain(cached).collect::<String>()))
+    let name = from.locator.name_of(from.parameter_name.as_deref());
+    let mut text = format!("{name}, version {version}{}, {place}", labels(&from.locator, document));
+    for passed in &answer.passed_over {
+        text += &format!(", in place of {} ({})", passed.region, passed.outage.text());
+    }
+    if let Some(cached) = &answer.cached {
+        text += &format!(", from the cache, {} old", age(cached.age.as_secs()));
+    }
+    Some(text)
 }
 
 /// Returns the labels of a version, which may have none.

@@ -76,7 +76,6 @@ pub fn some_of(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::Label;
 
     fn texts(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -86,15 +85,6 @@ mod tests {
     fn a_few_of_many_variables_are_named() {
         assert_eq!(some_of(&texts(&["A", "B", "C", "D", "E", "F", "G"])), "A, B, C, D, E and 2 more");
         assert_eq!(some_of(&texts(&["A", "B", "C", "D", "E"])), "A, B, C, D and E");
-    }
-
-    #[test]
-    fn a_failed_poll_is_one_warning_with_the_first_error_and_the_remedies() {
-        let error = Record::error("secret prod/db: access denied").with("secret", "prod/db").with_help("allow it");
-        let warning = poll_failed("node", &[Record { entries: texts(&["A"]), ..error }]);
-        let text = "a poll failed, and node keeps its values: secret prod/db: access denied: A";
-        assert_eq!((warning.label, warning.message.as_str()), (Label::Warning, text));
-        assert_eq!((warning.details, warning.help), (vec![("secret", "prod/db".into())], texts(&["allow it"])));
     }
 
     #[test]

@@ -1,32 +1,38 @@
 //! Resolves one value source with the fetched documents.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::encoding::{self, NotBase64};
-use super::extract::{Extractor, NoValue};
+use super::encoding;
+use super::extract::{NoValue, ParsedDocument, find, print};
+use super::json::Json;
 use super::template::{Input, RenderError, render};
 use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
 use crate::model::inherited::Inherited;
-use crate::model::plan::{Binding, ValueSource};
+use crate::model::plan::{Binding, Plan, ValueSource};
 use crate::model::problem::{About, Lacks, Problem};
-use crate::model::reference::{Aliases, SecretRef, Store};
+use crate::model::reference::{Aliases, Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::SecretValue;
 
 /// The fetched documents, each parsed as JSON at most once.
 pub struct ParsedAnswers<'a> {
     pub fetched: &'a Fetched,
-    pub extractor: Extractor<'a>,
+    parsed: BTreeMap<&'a Locator, ParsedDocument>,
     /// The variables that a template reads as `env`.
-    pub inherited: &'a Inherited,
+    inherited: &'a Inherited,
     /// For suggestions.
-    pub aliases: &'a Aliases,
+    aliases: &'a Aliases,
 }
 
 impl<'a> ParsedAnswers<'a> {
+    pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
+        Self { fetched, parsed: BTreeMap::new(), inherited: &plan.inherited, aliases: plan.aliases() }
+    }
+
     /// Resolves the value of a binding.
     ///
     /// # Errors
@@ -39,15 +45,32 @@ impl<'a> ParsedAnswers<'a> {
             ValueSource::Composed(parts) => self.composed(parts, subject)?,
             ValueSource::Template { template, inputs } => self.template(template, inputs, subject)?,
         };
-        encoding::apply(binding.transform, value).map_err(|NotBase64| vec![not_base64(binding)])
+        encoding::apply(binding.transform, value).ok_or_else(|| vec![not_base64(binding)])
     }
 
     fn secret(&mut self, reference: &'a SecretRef, subject: &Subject) -> Result<SecretValue, Vec<NoValue>> {
         let document = self.document(reference, subject)?;
-        self.extractor.extract(&reference.locator, document, &reference.selector).map_err(|why| {
+        self.selected(reference, document).map_err(|why| {
             let NoValue { is_absent, problem } = with_entry(why, Some((reference, document)), subject);
             vec![NoValue { is_absent, problem: problem.help_if(version_hint(reference)) }]
         })
+    }
+
+    /// Returns the text of the value that a reference selects in its document.
+    fn selected(&mut self, reference: &'a SecretRef, document: &Document) -> Result<SecretValue, NoValue> {
+        let selector = &reference.selector;
+        if *selector == Selector::Whole {
+            return Ok(SecretValue::new(document.body.expose()));
+        }
+        let value = print(find(self.parse(&reference.locator, document), selector)?);
+        value.ok_or_else(|| {
+            NoValue::absent("null", format!("{:?} is null, which counts as absent", selector.to_string()))
+        })
+    }
+
+    /// Returns the parsed document of a locator.
+    pub fn parse(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
+        self.parsed.entry(locator).or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
     }
 
     /// Returns the document of a reference.
@@ -66,19 +89,17 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     fn composed(&mut self, parts: &'a [Part], subject: &Subject) -> Result<SecretValue, Vec<NoValue>> {
-        let mut text = Zeroizing::new(Vec::new());
-        let mut failed = Failed::default();
+        let mut values = Vec::new();
         for part in parts {
-            match part {
-                Part::Text(part) => text.extend_from_slice(part.as_bytes()),
-                Part::Reference(reference) => {
-                    if let Some(value) = failed.value_of(self.secret(reference, subject)) {
-                        text.extend_from_slice(value.expose());
-                    }
-                }
-            }
+            values.push(match part {
+                Part::Text(text) => Ok(SecretValue::new(text.as_str())),
+                Part::Reference(reference) => self.secret(reference, subject),
+            });
         }
-        failed.check()?;
+        let mut text = Zeroizing::new(Vec::new());
+        for value in values_or_errors(values)? {
+            text.extend_from_slice(value.expose());
+        }
         Ok(SecretValue::new(text.as_slice()))
     }
 
@@ -88,14 +109,11 @@ impl<'a> ParsedAnswers<'a> {
         aliases: &'a BTreeMap<String, SecretRef>,
         subject: &Subject,
     ) -> Result<SecretValue, Vec<NoValue>> {
-        let mut inputs = BTreeMap::from([(ENV.to_owned(), Input::variables(self.inherited))]);
-        let mut failed = Failed::default();
+        let mut inputs = vec![Ok((ENV.to_owned(), Input::variables(self.inherited)))];
         for (alias, reference) in aliases {
-            if let Some(input) = failed.value_of(self.input(alias, reference, subject)) {
-                inputs.insert(alias.clone(), input);
-            }
+            inputs.push(self.input(alias, reference, subject).map(|input| (alias.clone(), input)));
         }
-        failed.check()?;
+        let inputs = values_or_errors(inputs)?.into_iter().collect();
         render(template, &inputs).map_err(|RenderError { alias, why }| {
             let reference = alias.and_then(|alias| aliases.get(&alias));
             let read = reference.and_then(|reference| Some((reference, self.document(reference, subject).ok()?)));
@@ -106,36 +124,21 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of an alias as a template reads it.
     fn input(&mut self, alias: &str, reference: &'a SecretRef, subject: &Subject) -> Result<Input, Vec<NoValue>> {
         let document = self.document(reference, subject)?;
-        Input::new(self.extractor.object(&reference.locator, document), document).ok_or_else(|| {
+        let json = self.parse(&reference.locator, document).as_ref().ok();
+        let object = json.filter(|json| json.value().is_object()).cloned();
+        Input::new(object, document).ok_or_else(|| {
             let why = NoValue::failed("not-text", format!("the template's {alias} is binary, not text"));
             vec![with_entry(why, Some((reference, document)), subject)]
         })
     }
 }
 
-/// The errors of the inputs of one value.
-#[derive(Default)]
-struct Failed {
-    has_failed: bool,
-    errors: Vec<NoValue>,
-}
-
-impl Failed {
-    /// Returns the value of `result`, or adds its errors.
-    fn value_of<T>(&mut self, result: Result<T, Vec<NoValue>>) -> Option<T> {
-        match result {
-            Ok(value) => Some(value),
-            Err(errors) => {
-                self.has_failed = true;
-                self.errors.extend(errors);
-                None
-            }
-        }
+/// Returns every value, or the errors of all results.
+fn values_or_errors<T>(results: Vec<Result<T, Vec<NoValue>>>) -> Result<Vec<T>, Vec<NoValue>> {
+    if results.iter().all(Result::is_ok) {
+        return results.into_iter().collect();
     }
-
-    fn check(self) -> Result<(), Vec<NoValue>> {
-        if self.has_failed { Err(self.errors) } else { Ok(()) }
-    }
+    Err(results.into_iter().filter_map(Result::err).flatten().collect())
 }
 
 /// Names the entry, and the secret whose document was read.

@@ -8,28 +8,21 @@ use zeroize::Zeroizing;
 use crate::model::entry::Transform;
 use crate::model::secret_value::SecretValue;
 
-/// The error of `decode: base64` for a value that is not base64.
-#[derive(Debug, PartialEq)]
-pub struct NotBase64;
-
 /// The standard alphabet of RFC 4648, with or without padding, as tools differ.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Decodes, then encodes, each if the entry asks for it.
-///
-/// # Errors
-/// [`NotBase64`] if the value is to be decoded and is not base64.
-pub fn apply(transform: Transform, value: SecretValue) -> Result<SecretValue, NotBase64> {
+/// Decodes, then encodes, each if the entry asks for it. Returns `None` if the value is to be decoded and is not base64.
+pub fn apply(transform: Transform, value: SecretValue) -> Option<SecretValue> {
     let value = if transform.decode { decode(&value)? } else { value };
-    Ok(if transform.encode { SecretValue::new(STANDARD.encode(value.expose())) } else { value })
+    Some(if transform.encode { SecretValue::new(STANDARD.encode(value.expose())) } else { value })
 }
 
 /// Decodes base64 without its white space: base64(1) breaks lines after 76 characters.
-fn decode(value: &SecretValue) -> Result<SecretValue, NotBase64> {
+fn decode(value: &SecretValue) -> Option<SecretValue> {
     let text: Zeroizing<Vec<u8>> =
         Zeroizing::new(value.expose().iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect());
-    LENIENT.decode(&*text).map(SecretValue::new).map_err(|_| NotBase64)
+    LENIENT.decode(&*text).ok().map(SecretValue::new)
 }

@@ -20,29 +20,8 @@ pub fn key_or_placeholder(key: &str) -> String {
     if is_quotable(key) { key.to_owned() } else { "a key that could be a value".to_owned() }
 }
 
-/// The value under a key: JSON, or the parameter whose name below the path is the key.
-#[derive(Clone, Copy)]
-pub enum Member<'a> {
-    Json(&'a Value),
-    Parameter(&'a Document),
-}
-
-impl Member<'_> {
-    fn is_null(self) -> bool {
-        matches!(self, Self::Json(Value::Null))
-    }
-
-    /// The text that the variable gets; `None` for null.
-    fn text(self) -> Option<SecretValue> {
-        match self {
-            Self::Json(value) => print(value),
-            Self::Parameter(document) => Some(SecretValue::new(document.body.expose())),
-        }
-    }
-}
-
-/// The members of an object or of a path, in order, each key once.
-pub type Members<'a> = Vec<(&'a str, Member<'a>)>;
+/// The keys of an object, or the names of the parameters below a path, in order, each once with its value; `None` for null.
+pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
 /// Returns the members of the object that the selector of `entry` has found.
 ///
@@ -55,12 +34,13 @@ pub fn keys<'j>(json: &'j Value, entry: &EnvFrom) -> Result<Members<'j>, Problem
         let text = format!("{place} {}, not an object, so it has no keys to set variables from", kind(json));
         return Err(Problem::configuration(text).code("not-an-object").help(ONE_VARIABLE));
     };
-    Ok(map.iter().map(|(key, value)| (key.as_str(), Member::Json(value))).collect())
+    Ok(map.iter().map(|(key, value)| (key.as_str(), print(value))).collect())
 }
 
 /// Returns the members of a path.
 pub fn parameters(document: &Document) -> Members<'_> {
-    document.parameters.iter().map(|(name, parameter)| (name.as_str(), Member::Parameter(parameter))).collect()
+    let value_of = |parameter: &Document| Some(SecretValue::new(parameter.body.expose()));
+    document.parameters.iter().map(|(name, parameter)| (name.as_str(), value_of(parameter))).collect()
 }
 
 /// A key of an object and the variable that it becomes.
@@ -73,15 +53,16 @@ pub struct KeyVariable {
 /// Returns the variables of an object or a path, and every error in it. A key whose variable `is_set` already is skipped
 /// silently; `is_set` takes the key and the variable.
 pub fn variables(
-    members: &Members<'_>,
+    members: Members<'_>,
     entry: &EnvFrom,
     mut is_set: impl FnMut(&str, &str) -> bool,
 ) -> (Vec<KeyVariable>, Vec<Problem>) {
     let naming = &entry.naming;
-    let mut errors = missing_keys(members, entry);
+    let mut errors = missing_keys(&members, entry);
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
-    for &(key, member) in members.iter().filter(|(key, member)| naming.selects(key) && !member.is_null()) {
+    for (key, value) in members.into_iter().filter(|(key, _)| naming.selects(key)) {
+        let Some(value) = value else { continue };
         let name = match naming.name(key) {
             Ok(name) if is_set(key, name.as_str()) => continue,
             Ok(name) => name,
@@ -95,8 +76,7 @@ pub fn variables(
             errors.push(clash(&name, other, key, &entry.subject));
             continue;
         }
-        // Only null has no text, and nulls are filtered out above.
-        variables.extend(member.text().map(|value| KeyVariable { key: key.to_owned(), name, value }));
+        variables.push(KeyVariable { key: key.to_owned(), name, value });
     }
     (variables, errors)
 }
@@ -104,7 +84,7 @@ pub fn variables(
 /// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.
 fn missing_keys(members: &Members<'_>, entry: &EnvFrom) -> Vec<Problem> {
     let naming = &entry.naming;
-    let members: BTreeMap<&str, Member<'_>> = members.iter().copied().collect();
+    let members: BTreeMap<&str, &Option<SecretValue>> = members.iter().map(|(key, value)| (*key, value)).collect();
     let missing = |key: &str, list| {
         let has_no = if entry.reference.locator.is_path() { "there is no" } else { "has no key" };
         let nearest = suggest::nearest(key, members.keys().copied().filter(|key| is_quotable(key)));
@@ -113,11 +93,11 @@ fn missing_keys(members: &Members<'_>, entry: &EnvFrom) -> Vec<Problem> {
     };
     let only = naming.only.iter().flatten().filter_map(|key| match members.get(key.as_str()) {
         None => Some(missing(key, "only")),
-        Some(member) if member.is_null() => {
+        Some(None) => {
             let text = format!("{key:?}, which `only` names, is null, which counts as absent");
             Some(Problem::configuration(text).code("null"))
         }
-        Some(_) => None,
+        Some(Some(_)) => None,
     });
     let rename =
         naming.rename.keys().filter(|key| !members.contains_key(key.as_str())).map(|key| missing(key, "rename"));
@@ -198,7 +178,6 @@ pub fn naming_errors(plan: &Plan) -> Vec<Problem> {
 fn errors_of(entry: &EnvFrom, is_set: impl Fn(&str) -> bool) -> Vec<Problem> {
     let naming = &entry.naming;
     let keys: BTreeSet<&str> = naming.only.iter().flatten().chain(naming.rename.keys()).map(String::as_str).collect();
-    let value = Value::Bool(true);
-    let members: Members<'_> = keys.into_iter().map(|key| (key, Member::Json(&value))).collect();
-    variables(&members, entry, |_, name| is_set(name)).1
+    let members: Members<'_> = keys.into_iter().map(|key| (key, Some(SecretValue::new("")))).collect();
+    variables(members, entry, |_, name| is_set(name)).1
 }

@@ -1,17 +1,15 @@
 //! Extracts one value from a document: the whole, a key, or the node that a JSONPath matches.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{Segment, Selector as Selected};
-use jsonpath_rust::query::{QueryRef, js_path_process};
+use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 
 use super::json::{Json, NotJson, quotable_keys};
-use crate::model::answer::Document;
 use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
-use crate::model::reference::{JsonPath, Locator, Selector};
+use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
@@ -41,56 +39,22 @@ impl NoValue {
 /// The number of paths or keys that an error lists at most.
 const LISTED: usize = 8;
 
-/// Extracts values from documents, and parses each document at most once.
-#[derive(Default)]
-pub struct Extractor<'a> {
-    parsed: BTreeMap<&'a Locator, Result<Arc<Json>, NotJson>>,
-}
+/// A document that was parsed.
+pub type ParsedDocument = Result<Arc<Json>, NotJson>;
 
-impl<'a> Extractor<'a> {
-    /// Returns the text of the value that `selector` finds in `document`, which was fetched for `locator`.
-    ///
-    /// # Errors
-    /// Those of [`Self::node`], and the absence of a null.
-    pub fn extract(
-        &mut self,
-        locator: &'a Locator,
-        document: &Document,
-        selector: &Selector,
-    ) -> Result<SecretValue, NoValue> {
-        match selector {
-            Selector::Whole => Ok(SecretValue::new(document.body.expose())),
-            Selector::Key(_) | Selector::Path(_) => {
-                let null =
-                    || NoValue::absent("null", format!("{:?} is null, which counts as absent", selector.to_string()));
-                print(self.node(locator, document, selector)?).ok_or_else(null)
-            }
-        }
-    }
-
-    /// Returns the JSON that `selector` finds in `document`, which was fetched for `locator`.
-    ///
-    /// # Errors
-    /// A document that is not JSON, a key of anything but an object, a path that matches several nodes, or an absence.
-    pub fn node(&mut self, locator: &'a Locator, document: &Document, selector: &Selector) -> Result<&Value, NoValue> {
-        let json = match self.parse(locator, document) {
-            Ok(json) => json.value(),
-            Err(error) => return Err(not_json(*error, selector)),
-        };
-        match selector {
-            Selector::Whole => Ok(json),
-            Selector::Key(key) => find_key(json, key),
-            Selector::Path(path) => find_node(json, path),
-        }
-    }
-
-    /// Returns the parsed document if it is a JSON object.
-    pub fn object(&mut self, locator: &'a Locator, document: &Document) -> Option<Arc<Json>> {
-        self.parse(locator, document).as_ref().ok().filter(|json| json.value().is_object()).cloned()
-    }
-
-    fn parse(&mut self, locator: &'a Locator, document: &Document) -> &Result<Arc<Json>, NotJson> {
-        self.parsed.entry(locator).or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
+/// Returns the JSON that `selector` finds in a document.
+///
+/// # Errors
+/// A document that is not JSON, a key of anything but an object, a path that matches several nodes, or an absence.
+pub fn find<'j>(document: &'j ParsedDocument, selector: &Selector) -> Result<&'j Value, NoValue> {
+    let json = match document {
+        Ok(json) => json.value(),
+        Err(error) => return Err(not_json(*error, selector)),
+    };
+    match selector {
+        Selector::Whole => Ok(json),
+        Selector::Key(key) => find_key(json, key),
+        Selector::Path(path) => find_node(json, path),
     }
 }
 
@@ -128,12 +92,12 @@ fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, NoValue> {
 
 /// Returns the existing key most similar to `key`, else the first keys, as far as they may be quoted.
 pub fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
-    let known: Vec<&str> = quotable_keys(map).take(LISTED).collect();
+    let listed: Vec<&str> = quotable_keys(map).take(LISTED).collect();
     match suggest::nearest(key, quotable_keys(map)) {
         Some(nearest) => did_you_mean(nearest),
         None if map.is_empty() => "it has no keys".to_owned(),
-        None if known.is_empty() => "its keys are not printed, since they could be values".to_owned(),
-        None => format!("it has {}", known.join(", ")),
+        None if listed.is_empty() => "its keys are not printed, since they could be values".to_owned(),
+        None => format!("it has {}", listed.join(", ")),
     }
 }
 
@@ -153,12 +117,12 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
         several => {
             // A normalized path (RFC 9535): $['hosts'][0].
             let has_quotable_names = |path: &str| path.split(['$', '[', ']', '\'']).all(is_quotable);
-            let is_shown = |node: &&QueryRef<'_, Value>| !node.val.is_null() && has_quotable_names(&node.path);
-            let paths: Vec<&str> =
-                several.iter().filter(is_shown).take(LISTED).map(|node| node.path.as_str()).collect();
-            let more = (several.len() > paths.len()).then_some("…");
-            let paths: Vec<&str> = paths.into_iter().chain(more).collect();
+            let paths = several.iter().filter(|node| !node.val.is_null()).map(|node| node.path.as_str());
+            let mut paths: Vec<&str> = paths.filter(|path| has_quotable_names(path)).take(LISTED).collect();
             let count = several.len();
+            if count > paths.len() {
+                paths.push("…");
+            }
             let text = format!("{} matches {count} values and must match one: {}", path.text(), paths.join(", "));
             Err(NoValue::failed("several-matches", text))
         }

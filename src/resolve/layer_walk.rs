@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::attempt::ParsedAnswers;
 use super::env_from::{self, KeyVariable, key_or_placeholder};
-use super::extract::{Extractor, NoValue};
+use super::extract::{NoValue, find};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Claim, OnMissing, Subject, Target};
 use crate::model::env_name::EnvName;
@@ -40,17 +40,8 @@ pub struct LayerWalk<'a> {
 
 impl<'a> LayerWalk<'a> {
     pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
-        Self {
-            plan,
-            answers: ParsedAnswers {
-                fetched,
-                extractor: Extractor::default(),
-                inherited: &plan.inherited,
-                aliases: plan.aliases(),
-            },
-            claimed: HashMap::new(),
-            outcome: Resolution::default(),
-        }
+        let answers = ParsedAnswers::new(plan, fetched);
+        Self { plan, answers, claimed: HashMap::new(), outcome: Resolution::default() }
     }
 
     /// Resolves the entries of a layer, and then its `env-from` sources, the last first: of two that give one variable the later one sets it.
@@ -158,7 +149,7 @@ impl<'a> LayerWalk<'a> {
         let members = if locator.is_path() {
             Ok(env_from::parameters(document))
         } else {
-            let json = self.answers.extractor.node(locator, document, selector);
+            let json = find(self.answers.parse(locator, document), selector);
             json.map_err(|error| error.problem).and_then(|json| env_from::keys(json, entry))
         };
         let members = match members {
@@ -166,7 +157,7 @@ impl<'a> LayerWalk<'a> {
             Err(error) => return (Vec::new(), vec![error]),
         };
         let (plan, claimed, overridden) = (self.plan, &self.claimed, &mut self.outcome.resolved.overridden);
-        env_from::variables(&members, entry, |key, name| {
+        env_from::variables(members, entry, |key, name| {
             let claim = EnvName::parse(name).map(Claim::Variable);
             let by = match claim.ok().and_then(|claim| claimed.get(&claim)) {
                 Some(other) => OverriddenBy::Entry(other.clone()),

@@ -55,19 +55,9 @@ impl Agent {
         Self { settings, aws_settings, deadline, budget, http, has_profile: false }
     }
 
-    /// Returns the errors of those locators that the agent can never read.
-    ///
-    /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
-    pub fn unsupported(&mut self, locators: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
-        if !locators.is_empty() {
-            self.read_profile()?;
-        }
-        Ok(self.unsupported_offline(locators))
-    }
-
-    /// Does the same as [`Self::unsupported`] without the profile.
-    pub fn unsupported_offline(&self, locators: &BTreeSet<&Locator>) -> Answers {
+    /// Returns the errors of those locators that the agent can never read by the settings, which have the profile's after
+    /// [`Self::read_profile`].
+    pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
         let refused = locators.iter().filter_map(|locator| {
             let error = FetchError::Refused(Refusal::Agent(self.limit(locator)?));
             Some(((*locator).clone(), Err(FetchFailure::new(locator.region.clone(), error))))
@@ -75,7 +65,11 @@ impl Agent {
         refused.collect()
     }
 
-    fn read_profile(&mut self) -> Result<(), Problem> {
+    /// Completes the settings with those of the profile.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub fn read_profile(&mut self) -> Result<(), Problem> {
         if !self.has_profile {
             let _awaited = self.deadline.progress().awaits("the AWS configuration files".to_owned());
             apply_settings(&mut self.aws_settings)?;

@@ -50,10 +50,12 @@ impl AgentSettings {
             (None, _) => (AGENT_TOKEN_FILE, read(AGENT_TOKEN_FILE)),
         };
         found.and_then(header).map_err(|ReadFailure { why, is_limit: temporary }| {
-            let unset = self.token.is_none().then(|| ("AWS_TOKEN", "is not set".to_owned()));
-            let why = file.map_or(why.clone(), |file| format!("{file}: {why}"));
-            let tried = unset.into_iter().chain([(name, why)]).collect();
+            let why = if let Some(file) = file { format!("{file}: {why}") } else { why };
+            let mut tried = vec![(name, why)];
             let has_tried_all = self.token.is_none();
+            if has_tried_all {
+                tried.insert(0, ("AWS_TOKEN", "is not set".to_owned()));
+            }
             CredentialsError { what: Wanted::Token, tried, has_tried_all, temporary, is_final: false }
         })
     }

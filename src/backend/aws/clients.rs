@@ -79,24 +79,20 @@ impl Clients {
         config.build()
     }
 
-    /// Returns a client of a service.
+    /// Returns a client of a service, which signs nothing without credentials.
     ///
     /// # Errors
     /// When there is no endpoint: with FIPS and a configured endpoint, for example.
-    pub async fn client(&self, api: Api, region: &Region, credentials: &Credentials) -> Result<Client, FetchError> {
-        let client = self.anonymous(api, region).await?;
-        Ok(Client { credentials: Some(credentials.clone()), ..client })
-    }
-
-    /// Returns a client that signs nothing.
-    ///
-    /// # Errors
-    /// As [`Self::client`].
-    pub async fn anonymous(&self, api: Api, region: &Region) -> Result<Client, FetchError> {
+    pub async fn client(
+        &self,
+        api: Api,
+        region: &Region,
+        credentials: Option<&Credentials>,
+    ) -> Result<Client, FetchError> {
         let endpoint = find_endpoint(&self.settings.endpoints, api, region).await;
         let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error).into())))?;
         let (region, http) = (region.clone(), self.http_connector.clone());
-        Ok(Client { api, endpoint, region, credentials: None, http })
+        Ok(Client { api, endpoint, region, credentials: credentials.cloned(), http })
     }
 }
 

@@ -63,7 +63,7 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> V
     for (index, region) in regions.iter().enumerate() {
         let budget = session.budget.part(begun, index, regions.len());
         let (requests, earlier): (Vec<_>, Vec<_>) = std::mem::take(&mut unanswered).into_iter().unzip();
-        let client = session.clients.client(store.into(), region, credentials).await;
+        let client = session.clients.client(store.into(), region, Some(credentials)).await;
         let found = match (&client, store) {
             (Err(error), _) => requests.iter().map(|_| Err(error.clone())).collect(),
             (Ok(client), Store::ParameterStore) => parameter_store::get(client, &requests, &budget).await,

@@ -48,36 +48,14 @@ impl Aws {
         Self { settings, deadline, session: None, mfa_codes: MfaCodes::default() }
     }
 
-    /// Returns one answer for each of `wanted`.
+    /// Returns one answer for each of `wanted`, of requests that give up after `limit`. A question to the user comes before.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
+    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>, limit: Option<Duration>) -> Result<Answers, Problem> {
+        let deadline = self.deadline.clone();
         let session = self.session()?;
-        let mut answers = Vec::new();
-        let mut requests = Requests::new();
-        for locator in wanted.iter().copied() {
-            match session.complete(locator).await {
-                Ok(request) => requests.entry(request).or_default().push(locator),
-                Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))),
-            }
-        }
-        let answered = failover::read_all(session, requests.keys().cloned().collect()).await;
-        answers.extend(distribute(&requests, answered));
-        Ok(answers)
-    }
-
-    /// Does the same as [`Self::fetch`], but gives up after `limit`. A question to the user comes before.
-    ///
-    /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
-    pub async fn fetch_within(
-        &mut self,
-        limit: Option<Duration>,
-        wanted: &BTreeSet<&Locator>,
-    ) -> Result<Answers, Problem> {
-        self.session()?;
-        self.deadline.clone().limited(limit, self.fetch(wanted)).await
+        Ok(deadline.limited(limit, read(session, wanted)).await)
     }
 
     /// Forgets every failure, so that the next fetch begins anew. Credentials that were found are kept: an MFA code can be used once.
@@ -117,4 +95,18 @@ impl Aws {
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
+}
+
+async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
+    let mut answers = Vec::new();
+    let mut requests = Requests::new();
+    for locator in wanted.iter().copied() {
+        match session.complete(locator).await {
+            Ok(request) => requests.entry(request).or_default().push(locator),
+            Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))),
+        }
+    }
+    let answered = failover::read_all(session, requests.keys().cloned().collect()).await;
+    answers.extend(distribute(&requests, answered));
+    answers
 }

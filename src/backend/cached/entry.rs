@@ -2,6 +2,7 @@
 //!
 //! The JSON holds no value, so that no value passes through a buffer that is not wiped. It has the lengths of the values that follow.
 
+use std::iter;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -72,13 +73,14 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
     let header = serde_json::to_vec(&header).ok()?;
     // Allocated once: a buffer that grows leaves a copy behind.
     let start = MAGIC.len() + VERSION.len() + CHECKSUM;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(start + header.len() + 1 + length(document)));
+    let length: usize = values(document).map(<[u8]>::len).sum();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(start + header.len() + 1 + length));
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(VERSION);
     bytes.resize(start, b'\n');
     bytes.extend_from_slice(&header);
     bytes.push(b'\n');
-    append_values(&mut bytes, document);
+    values(document).for_each(|value| bytes.extend_from_slice(value));
     let checksum = checksum(bytes.get(start..)?);
     bytes.get_mut(start - CHECKSUM..start - 1)?.copy_from_slice(checksum.as_bytes());
     Some(bytes)
@@ -130,26 +132,20 @@ impl Answer {
 
     /// Returns the document, and takes its values off the front of `values`.
     fn document(self, values: &mut &[u8]) -> Option<Document> {
-        let (body, rest) = values.split_at_checked(self.length)?;
+        let Self { version_id, stages, created, region, length, parameters } = self;
+        let (body, rest) = values.split_at_checked(length)?;
         *values = rest;
-        let region = self.region.map(|region| Region::parse(&region)).transpose().ok()?;
-        let parameters = self.parameters.into_iter().map(|(name, answer)| Some((name, answer.document(values)?)));
+        let region = region.map(|region| Region::parse(&region)).transpose().ok()?;
+        let parameters = parameters.into_iter().map(|(name, answer)| Some((name, answer.document(values)?)));
         let parameters = parameters.collect::<Option<_>>()?;
-        let Self { version_id, stages, created, .. } = Self { parameters: Vec::new(), region: None, ..self };
         Some(Document { version_id, stages, created, region, parameters, ..Document::new(SecretValue::new(body)) })
     }
 }
 
-/// The bytes of all values.
-fn length(document: &Document) -> usize {
-    document.body.len() + document.parameters.iter().map(|(_, parameter)| length(parameter)).sum::<usize>()
-}
-
-fn append_values(bytes: &mut Vec<u8>, document: &Document) {
-    bytes.extend_from_slice(document.body.expose());
-    for (_, parameter) in &document.parameters {
-        append_values(bytes, parameter);
-    }
+/// Returns the value of a document, and those of its parameters, which have none themselves.
+fn values(document: &Document) -> impl Iterator<Item = &[u8]> {
+    let parameters = document.parameters.iter().map(|(_, parameter)| parameter.body.expose());
+    iter::once(document.body.expose()).chain(parameters)
 }
 
 /// The SHA-256 of bytes, in hexadecimal digits.

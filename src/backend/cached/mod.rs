@@ -61,27 +61,23 @@ impl Cached {
         suffices: &impl Fn(&Fetched) -> bool,
     ) -> Result<Answers, Problem> {
         let begun = boot_time::now();
-        let mut entries = self.read_all(wanted.iter().copied());
-        let is_fresh = |locator: &&Locator| entries.get(*locator).is_some_and(|entry| entry.age(begun) < self.ttl);
-        let (fresh, asked): (BTreeSet<_>, BTreeSet<_>) = wanted.iter().copied().partition(is_fresh);
-        let fresh =
-            fresh.into_iter().filter_map(|locator| Some((locator.clone(), Ok(entries.remove(locator)?.answer(None)))));
+        let entries = self.read_all(wanted.iter().copied());
+        let (fresh, mut entries): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            entries.into_iter().partition(|(_, entry)| entry.age(begun) < self.ttl);
+        let asked: BTreeSet<_> = wanted.iter().copied().filter(|locator| !fresh.contains_key(locator)).collect();
+        let mut limit = None;
+        if !asked.is_empty() {
+            let stale = entries.iter().filter(|(_, entry)| entry.age(begun) < self.stale);
+            let usable = fresh.iter().chain(stale);
+            let usable = usable.map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.copy())));
+            limit = suffices(&usable.collect()).then_some(RETRIED_FOR);
+        }
+        let fresh = fresh.into_iter().map(|(locator, entry)| (locator.clone(), Ok(entry.answer(None))));
         let mut answers: Answers = fresh.collect();
         if asked.is_empty() {
             return Ok(answers);
         }
-        let mut known = Fetched::default();
-        known.extend(
-            answers.iter().filter_map(|(locator, answer)| Some((locator.clone(), Ok(answer.as_ref().ok()?.copy())))),
-        );
-        for (locator, entry) in &entries {
-            if entry.age(begun) < self.stale {
-                known.extend([((*locator).clone(), Ok(entry.document.copy()))]);
-            }
-        }
-        let limit = suffices(&known).then_some(RETRIED_FOR);
-        drop(known);
-        let answered = self.aws.fetch_within(limit, &asked).await?;
+        let answered = self.aws.fetch(&asked, limit).await?;
         for (locator, answer) in answered {
             let entry = entries.remove(&locator);
             self.keep(&locator, &answer, entry.as_ref(), begun);
@@ -136,20 +132,20 @@ impl Cached {
     /// An entry that cannot be replaced is removed: `--cache-ttl` would go on with a rotated password, and then there may be room.
     fn keep(&mut self, locator: &Locator, answer: &Answer, entry: Option<&CacheEntry>, begun: Duration) {
         let (directory, name) = (&self.directory, self.name(locator));
-        let kept = match answer {
-            Ok(document) => encode(&name, document, begun).map_or(Ok(()), |bytes| {
+        let (kept, what) = match answer {
+            Ok(document) => {
+                let Some(bytes) = encode(&name, document, begun) else { return };
                 let replaced = directory.replace(&name, &bytes);
                 let again = |_| directory.remove(&name).and_then(|()| directory.replace(&name, &bytes));
-                replaced.or_else(again).map_err(|why| format!("the answer cannot be kept ({})", describe(why)))
-            }),
-            Err(failure) if withholds_entry(failure, entry) => {
-                let what = "the entry of a value that AWS no longer gives cannot be removed";
-                directory.remove(&name).map_err(|why| format!("{what} ({})", describe(why)))
+                (replaced.or_else(again), "the answer cannot be kept")
             }
-            Err(_) => Ok(()),
+            Err(failure) if withholds_entry(failure, entry) => {
+                (directory.remove(&name), "the entry of a value that AWS no longer gives cannot be removed")
+            }
+            Err(_) => return,
         };
-        if let Err(what) = kept {
-            self.note(locator, what);
+        if let Err(why) = kept {
+            self.note(locator, format!("{what} ({})", describe(why)));
         }
     }
 

@@ -13,7 +13,6 @@ pub use row::{CheckedValues, rows};
 pub use table::text;
 
 use crate::model::answer::DescribedSecret;
-use crate::model::entry::Subject;
 use crate::model::plan::Plan;
 use crate::model::suggest;
 use crate::report::record::Record;
@@ -21,19 +20,18 @@ use crate::report::record::Record;
 /// Returns a warning for each reference whose secret is similar to an alias and is none. Only a request tells that no secret has such a
 /// name.
 pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
-    let aliases = || plan.aliases().names();
-    let warning = |(_, subject, _)| {
-        let subject: &Subject = subject;
-        let name = subject.reference()?.split(':').next().filter(|name| !["ssm", "arn"].contains(name))?;
-        let nearest = suggest::nearest(name, aliases().filter(|alias| *alias != name))?;
-        let is_alias = aliases().any(|alias| alias == name);
-        (!is_alias).then(|| {
-            Record::warning(format!(
-                "{subject}: {name} is no alias, so it names a secret; did you mean the alias {nearest}?"
-            ))
-        })
-    };
-    plan.references().filter_map(warning).collect()
+    let mut warnings = Vec::new();
+    for (_, subject, _) in plan.references() {
+        let Some(name) = subject.reference().and_then(|written| written.split(':').next()) else { continue };
+        if ["ssm", "arn"].contains(&name) || plan.aliases().names().any(|alias| alias == name) {
+            continue;
+        }
+        if let Some(nearest) = suggest::nearest(name, plan.aliases().names()) {
+            let text = "is no alias, so it names a secret; did you mean the alias";
+            warnings.push(Record::warning(format!("{subject}: {name} {text} {nearest}?")));
+        }
+    }
+    warnings
 }
 
 /// Returns a warning for each failed request, and a remedy for all denials together: a launch may read such a secret.

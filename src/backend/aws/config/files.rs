@@ -11,15 +11,6 @@ use crate::model::quoting::{one_line, quoted_value};
 use crate::model::suggest;
 use crate::system::os_error::{self, ReadFailure};
 
-/// The setting that names a profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProfileSource {
-    /// An option or a variable.
-    Setting(&'static str),
-    /// The `source_profile` of this profile.
-    Profile(String),
-}
-
 /// The paths of AWS's configuration files, which need not exist; `None` without a home directory.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFiles {
@@ -144,8 +135,8 @@ impl Profiles {
             .map(String::as_str)
     }
 
-    /// Returns the error for a profile that does not exist, which an option or variable names, or another profile.
-    pub fn no_profile(&self, name: &str, named_by: ProfileSource) -> Problem {
+    /// Returns the error for a profile that does not exist. `setting` is the option, variable or setting that names the profile.
+    pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let profiles = self.sections.keys().filter(|(kind, _)| *kind == SectionKind::Profile);
         let known: Vec<&str> = profiles.map(|(_, name)| name.as_str()).collect();
         let help = match suggest::nearest(name, known.iter().copied()) {
@@ -156,11 +147,7 @@ impl Profiles {
             None if known.is_empty() => "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned(),
             None => format!("the profiles are {}", known.join(", ")),
         };
-        let named_by = match named_by {
-            ProfileSource::Profile(other) => format!("source_profile of {other:?}"),
-            ProfileSource::Setting(setting) => setting.to_owned(),
-        };
-        Problem::usage(format!("the AWS profile {name:?} ({named_by}) does not exist")).help(help)
+        Problem::usage(format!("the AWS profile {name:?} ({setting}) does not exist")).help(help)
     }
 
     /// Adds the sections of a file. One that `kind` does not know is passed over.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::files::{Profile, ProfileSource, Profiles};
+use super::files::{Profile, Profiles};
 use super::role_chain::role_chain;
 use super::settings::Settings;
 use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, URL_EXPECTED, parse_boolean, parse_count};
@@ -38,9 +38,10 @@ pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
     let (source, name) = settings.profile();
     let Some(profile) = profiles.get(name) else {
         // The default profile need not exist.
-        return source
-            .map_or(Ok(()), |source| Err(profiles.no_profile(name, ProfileSource::Setting(source))))
-            .map(|()| profiles);
+        return match source {
+            Some(setting) => Err(profiles.no_profile(name, setting)),
+            None => Ok(profiles),
+        };
     };
     let max_attempts = profile.parse("max_attempts", COUNT_EXPECTED, parse_count)?;
     let region = profile.parse("region", Region::EXPECTED, |text| Region::parse(text).ok())?;

@@ -5,7 +5,7 @@
 
 use aws_credential_types::Credentials;
 
-use super::files::{Profile, ProfileSource, Profiles};
+use super::files::{Profile, Profiles};
 use crate::model::problem::Problem;
 use crate::model::reference::Region;
 
@@ -23,7 +23,12 @@ pub struct RoleChain {
 #[derive(Clone, Debug)]
 pub enum RoleSource {
     Keys(Credentials),
-    Named(NamedSource),
+    /// `credential_source = Environment`
+    Environment,
+    /// `credential_source = EcsContainer`
+    Container,
+    /// `credential_source = Ec2InstanceMetadata`
+    Instance,
     /// The command line of a `credential_process`, whose arguments may be secret.
     Process(String),
     /// The `login_session` of `aws login`, the ARN of an identity.
@@ -49,14 +54,6 @@ pub struct Sso {
     pub start_url: String,
     /// The name of the `sso-session`, else the URL: the name of the token's file is a hash of it.
     pub session: String,
-}
-
-/// The values of `credential_source`.
-#[derive(Clone, Copy, Debug)]
-pub enum NamedSource {
-    Environment,
-    Container,
-    Instance,
 }
 
 /// A role that a profile assumes.
@@ -91,8 +88,8 @@ pub fn role_chain<'a>(profiles: &'a Profiles, mut profile: Profile<'a>) -> Resul
         roles.push(role);
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
-                let missing = || profiles.no_profile(next, ProfileSource::Profile(profile.name.to_owned()));
-                profile = profiles.get(next).ok_or_else(missing)?;
+                let setting = format!("source_profile of {:?}", profile.name);
+                profile = profiles.get(next).ok_or_else(|| profiles.no_profile(next, &setting))?;
             }
             None => break source(profiles, profile)?,
         }
@@ -138,7 +135,7 @@ fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource
     let text = |key| profile.get(key).map(str::to_owned);
     let named = "Environment, Ec2InstanceMetadata or EcsContainer";
     if let Some(source) = profile.parse("credential_source", named, named_source)? {
-        return Ok(Some(RoleSource::Named(source)));
+        return Ok(Some(source));
     }
     if let Some(file) = text("web_identity_token_file") {
         let lacks = || profile.inconsistent("has a web_identity_token_file without role_arn");
@@ -163,11 +160,12 @@ fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource
     }
 }
 
-fn named_source(text: &str) -> Option<NamedSource> {
+/// Parses a `credential_source`, in any case.
+fn named_source(text: &str) -> Option<RoleSource> {
     match text.to_ascii_lowercase().as_str() {
-        "environment" => Some(NamedSource::Environment),
-        "ecscontainer" => Some(NamedSource::Container),
-        "ec2instancemetadata" => Some(NamedSource::Instance),
+        "environment" => Some(RoleSource::Environment),
+        "ecscontainer" => Some(RoleSource::Container),
+        "ec2instancemetadata" => Some(RoleSource::Instance),
         _ => None,
     }
 }

@@ -116,26 +116,15 @@ impl Settings {
     /// Returns the ARNs of the roles that are assumed to find the caller's credentials, in this order: that of a web identity, and then
     /// those of the profile. An ARN that is none is left out, since STS refuses it.
     pub fn caller_roles(&self) -> Vec<Arn> {
-        match &self.chain {
-            Some(chain) => {
-                let web_identity = match &chain.source {
-                    RoleSource::WebIdentity(identity) => Some(&identity.role),
-                    RoleSource::Keys(_)
-                    | RoleSource::Named(_)
-                    | RoleSource::Process(_)
-                    | RoleSource::Login
-                    | RoleSource::Sso(_) => None,
-                };
-                web_identity
-                    .into_iter()
-                    .chain(chain.roles.iter().map(|role| &role.arn))
-                    .filter_map(|arn| Arn::parse(arn))
-                    .collect()
+        let mut roles = Vec::new();
+        if let Some(chain) = &self.chain {
+            if let RoleSource::WebIdentity(identity) = &chain.source {
+                roles.extend(Arn::parse(&identity.role));
             }
-            None if self.uses_profile() && self.web_identity_file.is_some() => {
-                self.web_identity_role.iter().cloned().collect()
-            }
-            None => Vec::new(),
+            roles.extend(chain.roles.iter().filter_map(|role| Arn::parse(&role.arn)));
+        } else if self.uses_profile() && self.web_identity_file.is_some() {
+            roles.extend(self.web_identity_role.clone());
         }
+        roles
     }
 }

@@ -8,6 +8,9 @@ use crate::model::quoting::quoted_value;
 use crate::model::url::HttpUrl;
 use crate::system::os_error::ReadFailure;
 
+/// The text in the place of a value that may be a secret.
+pub const SECRET: &str = "its value";
+
 /// A reader of variables. An empty one counts as not set, as in the AWS CLI.
 pub struct VariableReader<'a> {
     pub inherited: &'a Inherited,
@@ -35,19 +38,9 @@ impl<'a> VariableReader<'a> {
         self.parse_shown_as(&value, name, expected, parse)
     }
 
-    /// Returns the parsed value of a variable that may hold a secret, which an error does not quote.
-    pub fn parse_secret<T>(
-        &mut self,
-        name: &'static str,
-        expected: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        self.parse_shown_as("its value", name, expected, parse)
-    }
-
     /// Returns the text of a variable that may hold a secret.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
-        self.parse_secret(name, "text in UTF-8", |text| Some(text.to_owned()))
+        self.parse_shown_as(SECRET, name, "text in UTF-8", |text| Some(text.to_owned()))
     }
 
     pub fn url(&mut self, name: &'static str) -> Option<HttpUrl> {
@@ -63,7 +56,8 @@ impl<'a> VariableReader<'a> {
         None
     }
 
-    fn parse_shown_as<T>(
+    /// Does the same as [`Self::parse`], with `value` in the place of the value in an error.
+    pub fn parse_shown_as<T>(
         &mut self,
         value: &str,
         name: &'static str,

@@ -7,7 +7,7 @@ use super::process::{login_credentials, process_credentials};
 use super::provider::{ErrorKind, ProviderError, SearchContext};
 use super::sources::{container, environment, web_identity};
 use super::sso::sso_credentials;
-use crate::backend::aws::config::{NamedSource, ProfileRole, RoleSource};
+use crate::backend::aws::config::{ProfileRole, RoleSource};
 use crate::backend::aws::protocol::{Api, ProviderName, defect};
 use crate::backend::aws::sts::assume_once;
 use crate::model::quoting::one_line;
@@ -25,9 +25,9 @@ pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credenti
         RoleSource::Keys(credentials) => Ok(credentials.clone()),
         RoleSource::Process(command) => process_credentials(command).await,
         RoleSource::Login => login_credentials(&chain.profile).await,
-        RoleSource::Named(NamedSource::Environment) => environment(&settings.variable_keys),
-        RoleSource::Named(NamedSource::Container) => container(context).await,
-        RoleSource::Named(NamedSource::Instance) => instance(context).await,
+        RoleSource::Environment => environment(&settings.variable_keys),
+        RoleSource::Container => container(context).await,
+        RoleSource::Instance => instance(context).await,
         RoleSource::WebIdentity(identity) => web_identity(identity, context).await,
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
@@ -53,7 +53,7 @@ async fn assume(
 ) -> Result<Credentials, ProviderError> {
     let subject = format!("STS, asked for {}", one_line(&role.arn));
     let failed = |retry: AttemptFailure| ProviderError::of_request(&subject, &retry);
-    let client = context.clients.client(Api::Sts, context.region, &credentials).await;
+    let client = context.clients.client(Api::Sts, context.region, Some(&credentials)).await;
     let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
     assume_once(&client, role, context.mfa_codes.of(role)).await.map(|assumed| assumed.credentials).map_err(failed)
 }

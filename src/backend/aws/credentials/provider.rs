@@ -73,18 +73,15 @@ impl ProviderError {
             AttemptFailure::Transient(outage, _) | AttemptFailure::Permanent(FetchError::Unavailable(outage)) => {
                 outage.reason.to_string()
             }
+            AttemptFailure::Permanent(FetchError::Denied { message, identity: Some(identity), .. }) => {
+                format!("{message} (credentials: {identity})")
+            }
             AttemptFailure::Permanent(
                 FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)),
             ) => message.to_string(),
             AttemptFailure::Permanent(_) => "refused".to_owned(),
         };
-        let identity = match retry {
-            AttemptFailure::Permanent(FetchError::Denied { identity: Some(identity), .. }) => {
-                format!(" (credentials: {identity})")
-            }
-            AttemptFailure::Permanent(_) | AttemptFailure::Transient(..) => String::new(),
-        };
-        Self::new(ErrorKind::of(retry), format!("{subject}: {why}{identity}"))
+        Self::new(ErrorKind::of(retry), format!("{subject}: {why}"))
     }
 }
 

@@ -32,7 +32,7 @@ pub async fn web_identity(identity: &WebIdentity, context: &SearchContext<'_>) -
         .map_err(|error| ProviderError::unreadable(Path::new(&identity.file), &error))?;
     let subject = format!("{}: STS, asked for {}", identity.file, one_line(&identity.role));
     let failed = |retry: AttemptFailure| ProviderError::of_request(&subject, &retry);
-    let client = context.clients.anonymous(Api::Sts, context.region).await;
+    let client = context.clients.client(Api::Sts, context.region, None).await;
     let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
     sts::exchange(&client, identity, token).await.map_err(failed)
 }

@@ -32,11 +32,8 @@ pub async fn sso_credentials(
     let token = tokens.provide_token().await.map_err(|error| log_in(error_text(&error)))?;
 
     let failed = |retry: AttemptFailure| ProviderError::of_request("the SSO portal", &retry);
-    let client = context
-        .clients
-        .anonymous(Api::Sso, &sso.region)
-        .await
-        .map_err(|error| failed(AttemptFailure::Permanent(error)))?;
+    let client = context.clients.client(Api::Sso, &sso.region, None).await;
+    let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
     let input = GetRoleCredentialsInput::builder().access_token(token.token());
     let input = input.account_id(&sso.account).role_name(&sso.role).build();
     let input = input.map_err(|error| failed(classify(&Failure::construction_failure(error))))?;

@@ -8,7 +8,7 @@ pub use response::{base_name, referenced_secret};
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use serde_json::{Map, Value};
+use serde_json::json;
 
 use super::protocol::{Client, call, classify, read_object};
 use crate::model::answer::{Document, FetchError, Outage, OutageKind, Refusal};
@@ -61,9 +61,8 @@ async fn get_together(
     requests: &[Locator],
     budget: &RetryBudget,
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
-    let names = requests.iter().map(|request| Value::String(requested_name(request, &client.region))).collect();
-    let input = [("Names", Value::Array(names)), ("WithDecryption", Value::Bool(true))];
-    let input: Map<_, _> = input.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let names: Vec<_> = requests.iter().map(|request| requested_name(request, &client.region)).collect();
+    let input = json!({ "Names": names, "WithDecryption": true });
     let budget = budget.for_request(|| {
         let ids: Vec<_> = requests.iter().map(|request| request.id.to_string()).collect();
         format!("GetParameters of {} at {}", ids.join(", "), host_and_port(&client.endpoint))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::json;
 
 use super::response::{Parameter, base_name};
 use crate::backend::aws::protocol::{Client, call, classify, read_object};
@@ -68,13 +68,9 @@ async fn get_page(
     budget: &RetryBudget,
 ) -> Result<(Vec<(String, Parameter)>, Option<String>), FetchError> {
     let path = path(&request.id);
-    let mut input: Map<String, Value> = Map::new();
-    input.insert("Path".to_owned(), Value::String(path.clone()));
-    input.insert("Recursive".to_owned(), Value::Bool(true));
-    input.insert("WithDecryption".to_owned(), Value::Bool(true));
-    input.insert("MaxResults".to_owned(), Value::Number(MAX_PAGE.into()));
+    let mut input = json!({ "Path": path, "Recursive": true, "WithDecryption": true, "MaxResults": MAX_PAGE });
     if let Some(token) = token {
-        input.insert("NextToken".to_owned(), Value::String(token.to_owned()));
+        input["NextToken"] = token.into();
     }
     let budget = budget.for_request(|| format!("GetParametersByPath of {path} at {}", host_and_port(&client.endpoint)));
     retry(&budget, async || {

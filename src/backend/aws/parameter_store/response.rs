@@ -36,16 +36,17 @@ impl GetParametersResponse {
             return Some(parameters.swap_remove(at).into_document(&request.version, region));
         }
         let (id, selector) = (request.id.in_region(region), version_selector(request));
-        let is_missing = |name: &String| {
-            match selector {
-                Some(selector) => name.strip_suffix(selector).and_then(|name| name.strip_suffix(':')),
-                None => Some(name.as_str()),
-            }
-            .is_some_and(|name| base_name(name) == base_name(id.name()))
-        };
         let missing = if selector.is_some() { Missing::Version } else { Missing::Secret };
-        let is_missing = self.invalid_parameters.iter().flatten().any(is_missing);
-        is_missing.then_some(Err(FetchError::NotFound { missing, nearest: None }))
+        for invalid in self.invalid_parameters.iter().flatten() {
+            let name = match selector {
+                Some(selector) => invalid.strip_suffix(selector).and_then(|name| name.strip_suffix(':')),
+                None => Some(invalid.as_str()),
+            };
+            if name.is_some_and(|name| base_name(name) == base_name(id.name())) {
+                return Some(Err(FetchError::NotFound { missing, nearest: None }));
+            }
+        }
+        None
     }
 }
 

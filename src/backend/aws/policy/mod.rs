@@ -57,12 +57,12 @@ pub fn policy(
     let chain = settings.caller_roles();
     let named = options.for_role.as_ref().map(|role| &role.arn);
     if let Some(role) = named.filter(|role| !of_requests.contains(role) && !chain.contains(role)) {
-        let known: BTreeSet<String> = of_requests.iter().chain(&chain).map(Arn::to_string).collect();
-        let known = Vec::from_iter(known).join(", ");
+        let roles: BTreeSet<String> = of_requests.iter().chain(&chain).map(Arn::to_string).collect();
+        let roles = Vec::from_iter(roles).join(", ");
         let text = format!(
             "--for-role: the launch does not assume {role}: no reference, --role-arn, profile or AWS_ROLE_ARN names it"
         );
-        let what = if known.is_empty() { "it assumes no role".to_owned() } else { format!("the roles are {known}") };
+        let what = if roles.is_empty() { "it assumes no role".to_owned() } else { format!("the roles are {roles}") };
         return Err(Problem::usage(text).help(format!("{what}; leave --for-role out for the caller's policy")));
     }
     let is_caller = named.is_none() || chain.last() == named;

@@ -121,25 +121,3 @@ pub fn classify_status(status: u16) -> AttemptFailure {
         _ => Refusal::Status(status).into(),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cause(message: &str) -> Denial {
-        let code = Some("AccessDeniedException");
-        let error = ServiceError { status: 400, code, message: Some(message), request_id: None, retry_after: None };
-        match error.classify() {
-            AttemptFailure::Permanent(FetchError::Denied { cause, .. }) => cause,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_denial_has_the_cause_that_its_message_names() {
-        let by_policy = "User: u is not authorized to perform: secretsmanager:GetSecretValue on resource: ";
-        assert_eq!(cause(&format!("{by_policy}arn:aws:x")), Denial::Policy);
-        assert_eq!(cause(&format!("{by_policy}prod/db")), Denial::PolicyOrMissing);
-        assert_eq!(cause("Access to KMS is not allowed"), Denial::Key);
-    }
-}

@@ -24,7 +24,7 @@ const END: f64 = 253_402_300_800.0;
 pub async fn call(
     client: &Client,
     target: &'static str,
-    input: &Map<String, Value>,
+    input: &Value,
 ) -> Result<Zeroizing<Vec<u8>>, SdkFailure<ErrorMetadata>> {
     let response = client.send(request(target, input).map_err(SdkFailure::construction_failure)?).await?;
     let body = response.body().bytes().unwrap_or_default();
@@ -38,7 +38,7 @@ pub async fn call(
     Err(SdkFailure::service_error(error, response))
 }
 
-fn request(target: &'static str, input: &Map<String, Value>) -> Result<HttpRequest, BoxError> {
+fn request(target: &'static str, input: &Value) -> Result<HttpRequest, BoxError> {
     let request = http::Request::post("/")
         .header(CONTENT_TYPE, "application/x-amz-json-1.1")
         .header("x-amz-target", target)
