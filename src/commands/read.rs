@@ -180,9 +180,8 @@ pub fn open(config: BackendConfig, cache: Option<&CacheOptions>, deadline: Deadl
         }
         BackendConfig::Local { path, is_announced } => {
             let _awaited = deadline.progress().awaits(format!("the file {} (--local)", path.display()));
-            let file = local_file::open(&path)?;
             let mut failures = Report::default();
-            let secrets = failures.value_of(local_file::read(&path, file));
+            let secrets = failures.value_of(local_file::read(&path));
             failures.check()?;
             if is_announced {
                 terminal::print_records([report::local_notice(&path)]);

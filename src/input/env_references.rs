@@ -65,7 +65,7 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     }
     // Without an error, the command would get the reference as text.
     let illegal = "the name of a variable with a reference cannot be set; expected [A-Za-z_][A-Za-z0-9_]*";
-    let name = EnvName::parse(name).map_err(|_| illegal.to_owned())?;
+    let name = EnvName::parse(name).ok_or(illegal)?;
     let (transform, on_missing) = (Transform::default(), OnMissing::Fail);
     Ok(Some(Entry { target: Target::Env(name), source, transform, on_missing, origin: Origin::Inherited }))
 }

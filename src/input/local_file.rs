@@ -19,23 +19,15 @@ use crate::system::os_error::{ReadFailure, read_text};
 /// Secrets by id, each with its values by staging label.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 
-/// Opens the file, which [`read`] reads once the process is not dumpable. A path such as `/dev/fd/63` cannot be opened
-/// after that.
-///
-/// # Errors
-/// When it cannot be opened.
-pub fn open(path: &Path) -> Result<File, Problem> {
-    File::open(path).map_err(|error| ReadFailure::from(&error).problem(path.display()))
-}
-
-/// Reads the file that was opened from `path`. No error contains a value.
+/// Reads the file. No error contains a value.
 ///
 /// # Errors
 /// The error for reading or parsing the file, else one for each secret with an illegal value.
-pub fn read(path: &Path, file: File) -> Result<LocalSecrets, Vec<Problem>> {
+pub fn read(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |Position { line, column }, what: String| {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
     };
+    let file = File::open(path).map_err(|error| vec![ReadFailure::from(&error).problem(path.display())])?;
     let text = read_text(path.display(), file, 64).map_err(|problem| vec![problem])?;
     let (node, errors) = yaml::parse(&text);
     let Some(node) = node.filter(|_| errors.is_empty()) else {

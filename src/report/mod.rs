@@ -168,7 +168,7 @@ mod tests {
             };
             let reference = if label == "C" { "other" } else { "db" };
             let reference = Reference::parse(reference).unwrap().locate(&Aliases::default(), &Default::default());
-            let failure = FetchFailure::new(Region::parse("us-east-1").ok(), error);
+            let failure = FetchFailure::new(Region::parse("us-east-1"), error);
             failure.problem(&reference.unwrap(), &subject, &Aliases::default())
         };
         let rendered = |failures: &[(&str, &str)]| {

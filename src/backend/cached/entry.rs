@@ -132,7 +132,10 @@ impl Answer {
     fn document(self, values: &mut &[u8]) -> Option<Document> {
         let (body, rest) = values.split_at_checked(self.length)?;
         *values = rest;
-        let region = self.region.map(|region| Region::parse(&region)).transpose().ok()?;
+        let region = match self.region {
+            Some(region) => Some(Region::parse(&region)?),
+            None => None,
+        };
         let parameters = self.parameters.into_iter().map(|(name, answer)| Some((name, answer.document(values)?)));
         let parameters = parameters.collect::<Option<_>>()?;
         let Self { version_id, stages, created, .. } = Self { parameters: Vec::new(), region: None, ..self };

@@ -48,7 +48,7 @@ fn entry(option: &'static str, number: usize, text: &str) -> Result<Entry, Probl
             Problem::usage(format!("{place}: expected NAME=REF, in one word and without blanks")).help(example())
         );
     };
-    let Ok(parsed) = EnvName::parse(name) else {
+    let Some(parsed) = EnvName::parse(name) else {
         let text = format!("{place}: the text before `=` cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)");
         return Err(Problem::usage(text).help(example()));
     };

@@ -169,8 +169,11 @@ impl<'a> Item<'a> {
 
     /// Returns the variable with this name, which the node is or belongs to.
     pub fn variable(&self, name: &str) -> Option<EnvName> {
-        let why = "cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)";
-        EnvName::parse(name).map_err(|_| self.refuse(format!("{name:?} {why}"))).ok()
+        let variable = EnvName::parse(name);
+        if variable.is_none() {
+            self.refuse(format!("{name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"));
+        }
+        variable
     }
 }
 

@@ -55,21 +55,13 @@ impl Display for EnvFileLine<'_> {
     }
 }
 
-/// Opens the file, which [`read`] reads once the process is not dumpable.
-///
-/// # Errors
-/// When it cannot be opened.
-pub fn open(path: &Path) -> Result<File, Problem> {
-    File::open(path).map_err(|error| ReadFailure::from(&error).problem(path.display()))
-}
-
 /// Reads the variables with names that match `only`; all if it is empty.
 ///
 /// # Errors
 /// One for the file, or for each line that cannot be read.
-pub fn read(path: &Path, mut file: File, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
+pub fn read(path: &Path, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    let read = (&mut file).take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes);
+    let read = File::open(path).and_then(|file| file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes));
     read.map_err(|error| vec![ReadFailure::from(&error).problem(path.display())])?;
     let place = EnvFileLine(path, None);
     let text = text(place, &bytes).map_err(|problem| vec![problem])?;
@@ -162,13 +154,13 @@ fn select(file: EnvFileLine<'_>, statements: Vec<Statement>, only: &[Pattern]) -
                 errors.push(place.error(what).help("put the whole of it in quotes"));
             }
             Some((name, Some(value))) => match EnvName::parse(&name) {
-                Err(_) => {
+                None => {
                     let what = "expected a name of letters, digits and underscores, which does not begin with a digit";
                     let help = "correct the name, or choose the others with --only";
                     errors.push(place.error(what).help(help));
                 }
-                Ok(name) if is_left_out(&name) => left_out.push(format!("{name} ({place})")),
-                Ok(name) => {
+                Some(name) if is_left_out(&name) => left_out.push(format!("{name} ({place})")),
+                Some(name) => {
                     settings.retain(|setting| setting.name != name);
                     settings.push(Setting { name, value, line });
                 }

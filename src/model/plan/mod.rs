@@ -19,11 +19,12 @@ use precedence::Precedence;
 /// The variables and files to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// Highest precedence first.
-    layers: Vec<PlannedLayer>,
-    aliases: Aliases,
+    /// From the latest, which overrides the others, to the earliest.
+    pub layers: Vec<PlannedLayer>,
+    /// The aliases of all layers, for suggestions.
+    pub aliases: Aliases,
     /// The inherited variables that `--keep-existing` keeps.
-    kept: BTreeSet<String>,
+    pub kept: BTreeSet<String>,
     /// The inherited variables, for templates.
     pub inherited: Inherited,
 }
@@ -53,11 +54,6 @@ impl Plan {
             return Err(errors);
         }
         Ok(Self { layers: planned, aliases, kept: precedence.kept, inherited: inherited.clone() })
-    }
-
-    /// The layers, from the latest to the earliest.
-    pub fn layers(&self) -> &[PlannedLayer] {
-        &self.layers
     }
 
     /// Every locator to request: those of all entries but the ones that an explicit entry of a later layer overrides. What turns out to be
@@ -94,16 +90,6 @@ impl Plan {
     pub fn has_path(&self) -> bool {
         let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
         bindings.any(|binding| matches!(&binding.target, Target::File(FileTarget { place: FilePlace::Path(_), .. })))
-    }
-
-    /// True for an inherited variable that `--keep-existing` keeps.
-    pub fn keeps(&self, name: &str) -> bool {
-        self.kept.contains(name)
-    }
-
-    /// The aliases of all layers, for suggestions.
-    pub fn aliases(&self) -> &Aliases {
-        &self.aliases
     }
 
     /// Returns the text of a variable that is set to a literal.

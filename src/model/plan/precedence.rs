@@ -137,6 +137,6 @@ impl Precedence {
     }
 
     fn is_claimed(&self, name: &str) -> bool {
-        EnvName::parse(name).is_ok_and(|name| self.claimed.contains_key(&Claim::Variable(name)))
+        EnvName::parse(name).is_some_and(|name| self.claimed.contains_key(&Claim::Variable(name)))
     }
 }

@@ -22,60 +22,10 @@ pub struct Alias {
 pub struct Aliases(BTreeMap<String, Alias>);
 
 /// Words that are no names of aliases: prefixes of references, `env`, Jinja's keywords, and the names that MiniJinja defines.
-const RESERVED: &[&str] = &[
-    "arn",
-    "ssm",
-    "env",
-    "and",
-    "as",
-    "autoescape",
-    "block",
-    "break",
-    "call",
-    "caller",
-    "continue",
-    "dict",
-    "do",
-    "elif",
-    "else",
-    "endautoescape",
-    "endblock",
-    "endcall",
-    "endfilter",
-    "endfor",
-    "endif",
-    "endmacro",
-    "endraw",
-    "endset",
-    "endwith",
-    "extends",
-    "false",
-    "False",
-    "filter",
-    "for",
-    "from",
-    "if",
-    "import",
-    "in",
-    "include",
-    "is",
-    "loop",
-    "macro",
-    "namespace",
-    "none",
-    "None",
-    "not",
-    "or",
-    "range",
-    "raw",
-    "recursive",
-    "self",
-    "set",
-    "super",
-    "true",
-    "True",
-    "with",
-];
+const RESERVED: &str = "\
+    arn ssm env and as autoescape block break call caller continue dict do elif else endautoescape endblock endcall endfilter endfor \
+    endif endmacro endraw endset endwith extends false False filter for from if import in include is loop macro namespace none None \
+    not or range raw recursive self set super true True with";
 
 impl Aliases {
     pub fn get(&self, name: &str) -> Option<&Alias> {
@@ -104,7 +54,7 @@ impl Aliases {
     pub fn check_name(name: &str) -> Result<(), String> {
         let why = match name {
             _ if !crate::model::env_name::is_name(name) => " ([A-Za-z_][A-Za-z0-9_]*)",
-            _ if RESERVED.contains(&name) => ": it is a reserved word",
+            _ if RESERVED.split(' ').any(|word| word == name) => ": it is a reserved word",
             _ => return Ok(()),
         };
         Err(format!("{name:?} cannot be the name of an alias{why}"))

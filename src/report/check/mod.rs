@@ -21,7 +21,7 @@ use crate::report::record::Record;
 /// Returns a warning for each reference whose secret is similar to an alias and is none. Only a request tells that no secret has such a
 /// name.
 pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
-    let aliases = || plan.aliases().names();
+    let aliases = || plan.aliases.names();
     let warning = |(_, subject, _)| {
         let subject: &Subject = subject;
         let name = subject.reference()?.split(':').next().filter(|name| !["ssm", "arn"].contains(name))?;
