@@ -95,7 +95,7 @@ impl<'a> Launch<'a> {
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
         let environment = Environment::new(retained.clone(), &resolved.variables, delivery.variables());
         let limits = exec::limits();
-        environment.check(self.command, self.program.as_path(), limits)?;
+        environment.check(Some((self.command, self.program.as_path())), limits)?;
         Ok(Staged { delivery, environment })
     }
 

@@ -189,12 +189,4 @@ mod tests {
             assert!(set("unset", pattern).is_err(), "{pattern}");
         }
     }
-
-    #[test]
-    fn an_option_that_the_upper_place_sets_overrides_the_lower() {
-        let merged = set("region", "eu-west-1")
-            .unwrap()
-            .over(set("region", "us-east-1").unwrap().over(set("profile", "p").unwrap()));
-        assert_eq!((merged.region.unwrap().as_str(), merged.profile.as_deref()), ("eu-west-1", Some("p")));
-    }
 }

@@ -64,6 +64,7 @@ fn a_mistake_is_told_with_its_place() {
         ("files:\n  - { from: \"x:k\", path: . }", "2:", "the path of a file"),
         ("files:\n  - { from: \"x:k\", path: ~/k }", "2:", "~ is not expanded"),
         ("env:\n  A: x:k\n  B: { from: \"x", "3:14", "unclosed quote"),
+        ("env:\n  A: x:k\n---\nenv: {}", "3:1", "a second YAML document"),
     ] {
         launch("app.yaml", declaration).refused(78).says([&*format!("app.yaml:{place}"), fact]);
     }

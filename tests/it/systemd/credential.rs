@@ -243,8 +243,13 @@ fn a_client_of_another_user_gets_nothing() {
 #[test]
 fn a_client_whose_address_names_no_unit_gets_nothing() {
     let aws = served();
-    for address in [None, Some("/unit/app.service"), Some("/user/app.service/tok"), Some("/unit/app.service/tok/more")]
-    {
+    for address in [
+        None,
+        Some("/unit/app.service"),
+        Some("/user/app.service/tok"),
+        Some("/unit/app.service/tok/more"),
+        Some("/unit//tok"),
+    ] {
         let (client, connection) = connect_from(address);
         refused_on(asking(&aws, DECLARATION), client, connection, 64).says(["names no unit"]);
     }
