@@ -117,7 +117,7 @@ impl Backend {
     /// Returns the age of the entry that each answered locator has in the cache.
     pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
         match self {
-            Self::Cached(cached) => cached.ages(fetched.iter().map(|(locator, _)| locator)),
+            Self::Cached(cached) => cached.ages(fetched.keys()),
             Self::Aws(_) | Self::Agent(..) | Self::Local(_) => BTreeMap::new(),
         }
     }

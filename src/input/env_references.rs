@@ -6,8 +6,8 @@
 
 use glob::Pattern;
 
-use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Part, Subject, SubjectKind, Target, Transform};
-use crate::model::env_name::{EnvName, OWN_PREFIX};
+use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Part, Subject, Target, Transform};
+use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
 use crate::model::problem::{Lacks, Problem};
@@ -32,15 +32,13 @@ pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<P
     for (name, value) in inherited.iter() {
         let name = name.to_string_lossy();
         // The command does not inherit SECRETS_EXEC_*.
-        let is_selected = patterns.iter().any(|pattern| pattern.matches(&name)) && !name.starts_with(OWN_PREFIX);
-        if !is_selected {
+        if !matches_any(patterns, &name) || name.starts_with(OWN_PREFIX) {
             continue;
         }
         match entry(&name, value) {
             Ok(found) => entries.extend(found),
             Err(defect) => {
-                let (label, origin, kind) = (name.into_owned(), Origin::Inherited, SubjectKind::Entry);
-                let subject = Subject { label, origin, kind, written: None };
+                let subject = Subject::plain(name.into_owned(), Origin::Inherited);
                 errors.push(Problem::configuration(defect).of(subject, Lacks::Nothing));
             }
         }

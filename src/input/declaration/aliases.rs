@@ -3,12 +3,12 @@
 use super::entries::parsed;
 use super::reader::{Fields, Item, MappingEntry};
 use crate::input::tree::Kind;
-use crate::model::reference::{Alias, Aliases, Region, Role, SecretId, Version};
+use crate::model::reference::{Alias, Aliases, Region, Role, SecretId, Version, check_alias_name};
 
 pub fn aliases(item: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in item.members() {
-        if let Err(why) = Aliases::check_name(name) {
+        if let Err(why) = check_alias_name(name) {
             key.refuse(why);
         }
         if let Some(alias) = alias(&value) {

@@ -130,7 +130,7 @@ impl Lookup<'_> {
                 let text = format!(
                     "the template uses {name:?}, which is not an alias under `secrets` here or in an earlier file"
                 );
-                let help = match suggest::nearest(name, self.aliases.names()) {
+                let help = match suggest::nearest(name, self.aliases.keys().map(String::as_str)) {
                     Some(nearest) => did_you_mean(nearest),
                     None => {
                         "add it under `secrets`; a name that an {% if %} assigns needs a {% set %} before it".to_owned()

@@ -40,7 +40,7 @@ impl Plan {
         let mut aliases = Aliases::default();
         let mut with_aliases = Vec::new();
         for layer in layers {
-            aliases.extend(&layer.aliases);
+            aliases.extend(layer.aliases.clone());
             with_aliases.push((aliases.clone(), layer));
         }
         let mut precedence = Precedence::new(kept.map(|kept| kept.filled().collect()).unwrap_or_default());

@@ -21,13 +21,11 @@ use crate::report::record::Record;
 /// Returns a warning for each reference whose secret is similar to an alias and is none. Only a request tells that no secret has such a
 /// name.
 pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
-    let aliases = || plan.aliases.names();
     let warning = |(_, subject, _)| {
         let subject: &Subject = subject;
         let name = subject.reference()?.split(':').next().filter(|name| !["ssm", "arn"].contains(name))?;
-        let nearest = suggest::nearest(name, aliases().filter(|alias| *alias != name))?;
-        let is_alias = aliases().any(|alias| alias == name);
-        (!is_alias).then(|| {
+        let nearest = suggest::nearest(name, plan.aliases.keys().map(String::as_str).filter(|alias| *alias != name))?;
+        (!plan.aliases.contains_key(name)).then(|| {
             Record::warning(format!(
                 "{subject}: {name} is no alias, so it names a secret; did you mean the alias {nearest}?"
             ))
