@@ -96,12 +96,13 @@ impl<'a> Item<'a> {
             self.refuse_type("a mapping of names and values");
             return Vec::new();
         };
-        let member = |(Key { position, text }, node): &'a (Key, Node)| {
+        let mut members = Vec::new();
+        for (Key { position, text }, node) in entries {
             let key = Self { node, position: *position, ..self.clone() };
             let value = Self { node, position: node.position, subject: text.clone(), ..*self };
-            MappingEntry { name: text, key, value }
-        };
-        entries.iter().map(member).collect()
+            members.push(MappingEntry { name: text, key, value });
+        }
+        members
     }
 
     /// Returns the entries of a mapping whose keys are `known`. Any other key is an error.

@@ -77,8 +77,11 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 impl RotationSchedule {
     /// The days from one rotation to the next, also those of a schedule like `rate(10 days)`.
     pub fn every_days(&self) -> Option<u64> {
-        let rate = || self.schedule.as_deref()?.strip_prefix("rate(")?.split_once(" day")?.0.trim().parse().ok();
-        self.days.or_else(rate)
+        if self.days.is_some() {
+            return self.days;
+        }
+        let (days, _) = self.schedule.as_deref()?.strip_prefix("rate(")?.split_once(" day")?;
+        days.trim().parse().ok()
     }
 
     /// True if the rotation is enabled and its latest time has passed.
@@ -86,8 +89,12 @@ impl RotationSchedule {
     /// AWS leaves NextRotationDate in the past if a rotation fails. Without that date, a rotation may take place at any time of its
     /// last day.
     pub fn is_overdue(&self, now: SystemTime) -> bool {
-        let days = || u32::try_from(self.every_days()?.checked_add(1)?).ok();
-        let due = || self.last?.checked_add(DAY.checked_mul(days()?)?);
-        self.is_enabled && self.next.or_else(due).is_some_and(|due| due < now)
+        self.is_enabled && self.next.or_else(|| self.due()).is_some_and(|due| due < now)
+    }
+
+    /// The end of the last day of the rotation that follows the last one.
+    fn due(&self) -> Option<SystemTime> {
+        let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
+        self.last?.checked_add(DAY.checked_mul(days)?)
     }
 }

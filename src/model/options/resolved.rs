@@ -98,13 +98,6 @@ pub struct RotationOptions {
     pub grace: Duration,
 }
 
-impl CacheOptions {
-    /// Returns the options of a poll for rotation: answers are kept, and AWS is always asked.
-    pub fn of_polls(self) -> Self {
-        Self { ttl: Duration::ZERO, stale: Duration::ZERO, ..self }
-    }
-}
-
 impl TypedOptions {
     /// Sets the defaults of the merged options, and returns every conflict beside the result.
     pub fn resolve(self, inherited: &Inherited) -> (Options, Vec<Problem>) {
