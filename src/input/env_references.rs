@@ -48,7 +48,9 @@ pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<P
 
 fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
-    let source = if is_arn(&text) {
+    // ARNs of other services are left to the command.
+    let is_arn = Arn::is_meant(&text) && text.split(':').nth(2).and_then(Store::of_service).is_some();
+    let source = if is_arn {
         EntrySource::Composed(vec![Part::Reference(arn(&text)?)])
     } else if text.contains(OPEN) {
         EntrySource::Composed(parts(&text)?)
@@ -66,11 +68,6 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     let name = EnvName::parse(name).ok_or(illegal)?;
     let (transform, on_missing) = (Transform::default(), OnMissing::Fail);
     Ok(Some(Entry { target: Target::Env(name), source, transform, on_missing, origin: Origin::Inherited }))
-}
-
-/// True if the value begins like the ARN of a secret or parameter. ARNs of other services are left to the command.
-fn is_arn(text: &str) -> bool {
-    Arn::is_meant(text) && text.split(':').nth(2).and_then(Store::of_service).is_some()
 }
 
 fn arn(text: &str) -> Result<SecretRef, Defect> {

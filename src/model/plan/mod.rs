@@ -74,16 +74,15 @@ impl Plan {
 
     /// The entries whose literal or template holds `${NAME}`, which is expanded in references alone.
     pub fn unexpanded(&self) -> impl Iterator<Item = &Subject> {
-        let bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
-        let holds = |text: &str| {
-            text.split("${").skip(1).any(|rest| rest.split_once('}').is_some_and(|(name, _)| is_name(name)))
-        };
-        let is_unexpanded = move |binding: &&Binding| match &binding.value_source {
-            ValueSource::Literal(text) => holds(text),
-            ValueSource::Template { template, .. } => holds(&template.text),
-            ValueSource::Secret(_) | ValueSource::Composed(_) => false,
-        };
-        bindings.filter(is_unexpanded).map(|binding| &binding.subject)
+        self.layers.iter().flat_map(|layer| &layer.bindings).filter_map(|binding| {
+            let text = match &binding.value_source {
+                ValueSource::Literal(text) => text,
+                ValueSource::Template { template, .. } => &template.text,
+                ValueSource::Secret(_) | ValueSource::Composed(_) => return None,
+            };
+            let mut ends = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+            ends.any(|(name, _)| is_name(name)).then_some(&binding.subject)
+        })
     }
 
     /// True if a file with a `path` may be delivered.
