@@ -117,7 +117,7 @@ impl Backend {
     /// Returns the age of the entry that each answered locator has in the cache.
     pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
         let Self::Cached(cached) = self else { return BTreeMap::new() };
-        cached.ages(fetched.iter().map(|(locator, _)| locator))
+        cached.ages(fetched.keys())
     }
 
     /// Returns the events of the cache since the last call.

@@ -154,10 +154,7 @@ impl Check<'_> {
     }
 
     fn check_size(&self, environment: &Environment, limits: Limits) -> Result<(), Problem> {
-        match (self.command, &self.program) {
-            (Some(command), Some(program)) => environment.check(command, program.as_path(), limits),
-            (_, _) => environment.check_alone(limits),
-        }
+        environment.check(self.command.zip(self.program.as_ref().map(Program::as_path)), limits)
     }
 }
 

@@ -18,8 +18,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         let remedy = "pipe the output to a program, or add --reveal to see the values";
         return Err(Problem::usage(VALUES_ON_TERMINAL).help(remedy).into());
     }
-    let file = env_file::open(&arguments.file)?;
-    let read = env_file::read(&arguments.file, file, &arguments.only);
+    let read = env_file::read(&arguments.file, &arguments.only);
     let EnvFile { names, object, notices } = read.map_err(Report::from_iter)?;
     let is_quiet = arguments.quiet || inherited.get("SECRETS_EXEC_QUIET").is_some_and(|value| value == "1");
     if !is_quiet {

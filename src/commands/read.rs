@@ -12,7 +12,7 @@ use crate::backend::aws::Aws;
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::input::local_file;
-use crate::model::answer::{Asked, Caller, DescribedSecret, Fetched};
+use crate::model::answer::{Asked, Caller, DescribedSecret, FetchFailure, Fetched};
 use crate::model::options::{CacheOptions, Options};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
@@ -117,23 +117,26 @@ async fn fetch_and_resolve(
     fetched.extend(backend.unsupported(plan)?);
     if !fetched.is_empty() {
         let outcome = resolve(plan, fetched);
-        if !fetched.failures(&outcome.lacking).is_empty() {
+        if outcome.lacking.iter().any(|locator| matches!(fetched.get(locator), Some(Err(_)))) {
             return Ok(outcome);
         }
     }
-    let wanted = plan.locators().into_iter().filter(|locator| fetched.get(locator).is_none()).collect();
+    let wanted = plan.locators().into_iter().filter(|locator| !fetched.contains_key(locator)).collect();
     let begun = Instant::now();
     loop {
         // On the heap: the future is large, and every future around would contain it.
         let answers = Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty())).await?;
         fetched.extend(answers);
         let outcome = resolve(plan, fetched);
-        let failures = fetched.failures(&outcome.lacking);
+        let failures: Vec<&FetchFailure> =
+            outcome.lacking.iter().filter_map(|locator| fetched.get(locator)?.as_ref().err()).collect();
         // What would fail again is told at once.
         let is_waited_for = !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for());
         let Some(wait) = wait.filter(|_| is_waited_for) else { return Ok(outcome) };
         let Some(left) = wait.checked_sub(begun.elapsed()) else {
-            fetched.note_wait(wait);
+            for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
+                failure.waited = Some(wait);
+            }
             return Ok(resolve(plan, fetched));
         };
         let _awaited = deadline.progress().awaits("the next try (--wait)".to_owned());
@@ -180,9 +183,8 @@ pub fn open(config: BackendConfig, cache: Option<&CacheOptions>, deadline: Deadl
         }
         BackendConfig::Local { path, is_announced } => {
             let _awaited = deadline.progress().awaits(format!("the file {} (--local)", path.display()));
-            let file = local_file::open(&path)?;
             let mut failures = Report::default();
-            let secrets = failures.value_of(local_file::read(&path, file));
+            let secrets = failures.value_of(local_file::read(&path));
             failures.check()?;
             if is_announced {
                 terminal::print_records([report::local_notice(&path)]);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::credential::{CredentialRequest, parse_unit};
+use crate::model::entry::Target;
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::suggest;
@@ -26,7 +27,10 @@ impl EntryScope<'_> {
         match self {
             Self::Launch => Ok(()),
             Self::Everything => {
-                layers.iter_mut().for_each(Layer::include_credentials);
+                for layer in layers {
+                    let units = std::mem::take(&mut layer.credentials);
+                    layer.entries.extend(units.into_iter().flat_map(|credentials| credentials.entries));
+                }
                 Ok(())
             }
             Self::Credential(request) => select(layers, request),
@@ -47,7 +51,7 @@ fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Probl
         layer.env_from.clear();
         let units = std::mem::take(&mut layer.credentials).into_iter().filter(|credentials| credentials.unit == unit);
         for mut entry in units.flat_map(|credentials| credentials.entries) {
-            let Some(target) = entry.target.credential_mut() else { continue };
+            let Target::Credential(target) = &mut entry.target else { continue };
             known.insert(target.name.clone());
             if target.name == request.name {
                 // Messages name the unit that asks, not its pattern.

@@ -15,8 +15,6 @@ use crate::exec::{self, Program};
 use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
 use crate::model::environment::Environment;
-#[cfg(target_os = "linux")]
-use crate::model::options::CacheOptions;
 use crate::model::resolved::Resolved;
 use crate::report::{self, Report, terminal};
 
@@ -56,8 +54,10 @@ impl<'a> Launch<'a> {
         let Prepared { options, backend, .. } = &mut self.prepared;
         options.quiet = true;
         options.wait = None;
-        let cache = options.cache.take().map(CacheOptions::of_polls);
-        options.cache = cache.filter(|cache| CacheDirectory::open(&cache.directory).is_ok());
+        options.cache = options.cache.take().filter(|cache| CacheDirectory::open(&cache.directory).is_ok());
+        if let Some(cache) = &mut options.cache {
+            (cache.ttl, cache.stale) = Default::default();
+        }
         if let BackendConfig::Local { is_announced, .. } = backend {
             *is_announced = false;
         }
@@ -95,7 +95,7 @@ impl<'a> Launch<'a> {
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
         let environment = Environment::new(retained.clone(), &resolved.variables, delivery.variables());
         let limits = exec::limits();
-        environment.check(self.command, self.program.as_path(), limits)?;
+        environment.check(Some((self.command, self.program.as_path())), limits)?;
         Ok(Staged { delivery, environment })
     }
 

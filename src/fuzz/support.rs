@@ -42,7 +42,7 @@ pub fn assert_hold_no_value(errors: Vec<Problem>) {
 
 /// Returns a layer with the variable A alone.
 pub fn layer(source: EntrySource) -> Option<Layer> {
-    let target = Target::Env(EnvName::parse("A").ok()?);
+    let target = Target::Env(EnvName::parse("A")?);
     let (transform, on_missing) = (Transform::default(), OnMissing::Fail);
     let entry = Entry { target, source, transform, on_missing, origin: Origin::Argument("--env") };
     Some(Layer { entries: vec![entry], ..Layer::default() })

@@ -6,8 +6,8 @@
 
 use glob::Pattern;
 
-use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Part, Subject, SubjectKind, Target, Transform};
-use crate::model::env_name::{EnvName, OWN_PREFIX};
+use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Part, Subject, Target, Transform};
+use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
 use crate::model::problem::{Lacks, Problem};
@@ -32,15 +32,13 @@ pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<P
     for (name, value) in inherited.iter() {
         let name = name.to_string_lossy();
         // The command does not inherit SECRETS_EXEC_*.
-        let is_selected = patterns.iter().any(|pattern| pattern.matches(&name)) && !name.starts_with(OWN_PREFIX);
-        if !is_selected {
+        if !matches_any(patterns, &name) || name.starts_with(OWN_PREFIX) {
             continue;
         }
         match entry(&name, value) {
             Ok(found) => entries.extend(found),
             Err(defect) => {
-                let (label, origin, kind) = (name.into_owned(), Origin::Inherited, SubjectKind::Entry);
-                let subject = Subject { label, origin, kind, written: None };
+                let subject = Subject::plain(name.into_owned(), Origin::Inherited);
                 errors.push(Problem::configuration(defect).of(subject, Lacks::Nothing));
             }
         }
@@ -50,7 +48,9 @@ pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<P
 
 fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
-    let source = if is_arn(&text) {
+    // ARNs of other services are left to the command.
+    let is_arn = Arn::is_meant(&text) && text.split(':').nth(2).and_then(Store::of_service).is_some();
+    let source = if is_arn {
         EntrySource::Composed(vec![Part::Reference(arn(&text)?)])
     } else if text.contains(OPEN) {
         EntrySource::Composed(parts(&text)?)
@@ -65,14 +65,9 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     }
     // Without an error, the command would get the reference as text.
     let illegal = "the name of a variable with a reference cannot be set; expected [A-Za-z_][A-Za-z0-9_]*";
-    let name = EnvName::parse(name).map_err(|_| illegal.to_owned())?;
+    let name = EnvName::parse(name).ok_or(illegal)?;
     let (transform, on_missing) = (Transform::default(), OnMissing::Fail);
     Ok(Some(Entry { target: Target::Env(name), source, transform, on_missing, origin: Origin::Inherited }))
-}
-
-/// True if the value begins like the ARN of a secret or parameter. ARNs of other services are left to the command.
-fn is_arn(text: &str) -> bool {
-    Arn::is_meant(text) && text.split(':').nth(2).and_then(Store::of_service).is_some()
 }
 
 fn arn(text: &str) -> Result<SecretRef, Defect> {

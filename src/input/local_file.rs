@@ -19,23 +19,15 @@ use crate::system::os_error::{ReadFailure, read_text};
 /// Secrets by id, each with its values by staging label.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 
-/// Opens the file, which [`read`] reads once the process is not dumpable. A path such as `/dev/fd/63` cannot be opened
-/// after that.
-///
-/// # Errors
-/// When it cannot be opened.
-pub fn open(path: &Path) -> Result<File, Problem> {
-    File::open(path).map_err(|error| ReadFailure::from(&error).problem(path.display()))
-}
-
-/// Reads the file that was opened from `path`. No error contains a value.
+/// Reads the file. No error contains a value.
 ///
 /// # Errors
 /// The error for reading or parsing the file, else one for each secret with an illegal value.
-pub fn read(path: &Path, file: File) -> Result<LocalSecrets, Vec<Problem>> {
+pub fn read(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |Position { line, column }, what: String| {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
     };
+    let file = File::open(path).map_err(|error| vec![ReadFailure::from(&error).problem(path.display())])?;
     let text = read_text(path.display(), file, 64).map_err(|problem| vec![problem])?;
     let (node, errors) = yaml::parse(&text);
     let Some(node) = node.filter(|_| errors.is_empty()) else {
@@ -63,25 +55,20 @@ type Mismatch = (Position, &'static str);
 
 /// Returns the values by staging label: those under `$stages`, else the one value as AWSCURRENT.
 fn stages(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
-    match only_key(node) {
-        Some(("$stages", stages)) => match &stages.kind {
-            Kind::Table(entries) => entries.iter().map(|(key, node)| Ok((key.text.clone(), value(node)?))).collect(),
-            Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
-                Err((stages.position, "a mapping of staging labels and values under $stages"))
-            }
-        },
-        _ => Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value(node)?)])),
-    }
+    let Some(("$stages", stages)) = only_key(node) else {
+        return Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value(node)?)]));
+    };
+    let Kind::Table(entries) = &stages.kind else {
+        return Err((stages.position, "a mapping of staging labels and values under $stages"));
+    };
+    entries.iter().map(|(key, node)| Ok((key.text.clone(), value(node)?))).collect()
 }
 
 /// Returns the key and value of a table with one entry.
 fn only_key(node: &Node) -> Option<(&str, &Node)> {
     match &node.kind {
-        Kind::Table(entries) => match entries.as_slice() {
-            [(key, value)] => Some((&key.text, value)),
-            _ => None,
-        },
-        Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => None,
+        Kind::Table(entries) if entries.len() == 1 => entries.first().map(|(key, value)| (key.text.as_str(), value)),
+        Kind::Table(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => None,
     }
 }
 
@@ -92,13 +79,10 @@ fn value(node: &Node) -> Result<SecretValue, Mismatch> {
         let decoded = text.and_then(|text| STANDARD.decode(text).ok());
         return decoded.map(SecretValue::new).ok_or((bytes.position, "base64 text under $binary"));
     }
-    match &node.kind {
-        Kind::Table(_) => Ok(SecretValue::new(json(node).to_string())),
-        Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => {
-            let expected = "text, or a mapping as the secret's JSON object";
-            node.text().map(SecretValue::new).ok_or((node.position, expected))
-        }
+    if let Kind::Table(_) = &node.kind {
+        return Ok(SecretValue::new(json(node).to_string()));
     }
+    node.text().map(SecretValue::new).ok_or((node.position, "text, or a mapping as the secret's JSON object"))
 }
 
 /// Returns the JSON of a node. A plain scalar that JSON has too is that, a number with its spelling; any other is text.

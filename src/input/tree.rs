@@ -46,13 +46,11 @@ impl Node {
 
     /// Returns the boolean that a plain scalar is in the core schema (YAML 1.2.2, 10.3.2).
     pub fn boolean(&self) -> Option<bool> {
-        match &self.kind {
-            Kind::Plain(text) => match text.as_str() {
-                "true" | "True" | "TRUE" => Some(true),
-                "false" | "False" | "FALSE" => Some(false),
-                _ => None,
-            },
-            Kind::Text(_) | Kind::List(_) | Kind::Table(_) => None,
+        let Kind::Plain(text) = &self.kind else { return None };
+        match text.as_str() {
+            "true" | "True" | "TRUE" => Some(true),
+            "false" | "False" | "FALSE" => Some(false),
+            _ => None,
         }
     }
 

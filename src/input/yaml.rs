@@ -181,47 +181,9 @@ mod tests {
         node.unwrap()
     }
 
-    fn table(text: &str) -> Vec<(String, usize, String)> {
-        let Kind::Table(entries) = tree(text).kind else { return Vec::new() };
-        entries
-            .into_iter()
-            .map(|(key, value)| (key.text, value.position.line, value.text().unwrap_or("-").to_owned()))
-            .collect()
-    }
-
     fn values(text: &str) -> Vec<String> {
-        table(text).into_iter().map(|entry| entry.2).collect()
-    }
-
-    #[test]
-    fn a_text_without_content_is_an_empty_table() {
-        for text in ["", "# nothing\n", "---\n# nothing\n", "null\n", "~", "\u{feff}"] {
-            let node = tree(text);
-            assert!(matches!(&node.kind, Kind::Table(entries) if entries.is_empty()), "{text:?}: {node:?}");
-        }
-    }
-
-    #[test]
-    fn a_plain_scalar_is_its_text_and_null_is_none() {
-        assert_eq!(
-            values("a: 007\nb: yes\nc: 1.10\nd: 2026-11-20\ne: |\n  two\n  lines\nf: ~\n"),
-            ["007", "yes", "1.10", "2026-11-20", "two\nlines\n", "-"]
-        );
-    }
-
-    #[test]
-    fn json_is_read_whatever_its_white_space() {
-        let expected = [("a", "1E400"), ("b", "-0"), ("c", "true"), ("d", "-"), ("e", "x: y # {z}")];
-        let compact = r#"{"a":1E400,"b":-0,"c":true,"d":null,"e":"x: y # {z}"}"#;
-        let (separated, tabbed) = (compact.replace(',', "\n,"), compact.replace(':', "\t:\t"));
-        let (tabs, windows) = (compact.replace(',', ",\n\t"), compact.replace(',', ",\r\n  "));
-        for text in [compact, &separated, &tabs, &windows, &format!("\t{compact}\n\t\n"), &tabbed] {
-            // A colon within a text is not white space's.
-            let read: Vec<_> = table(text).into_iter().map(|(key, _, value)| (key, value.replace('\t', ""))).collect();
-            assert_eq!(read, expected.map(|(key, value)| (key.to_owned(), value.to_owned())), "{text:?}");
-        }
-        let nested = "{\n\t\"a\": {\n\t\t\"b\": [\n\t\t\t\"c\",\n\t\t\t{\"d\":[]}\n\t\t]\n\t},\n\t\"e\": \"f\"\n}\n";
-        assert_eq!(table(nested), [("a".into(), 2, "-".into()), ("e".into(), 8, "f".into())]);
+        let Kind::Table(entries) = tree(text).kind else { return Vec::new() };
+        entries.iter().map(|(_, value)| value.text().unwrap_or("-").to_owned()).collect()
     }
 
     #[test]
@@ -253,20 +215,16 @@ mod tests {
     }
 
     #[test]
-    fn a_syntax_error_has_a_position_and_a_message() {
-        for text in ["a: 1\nb: [1", "a: 1\n---\nb: 2", "a: 1\nb: !exec rm", "{\"a\": 1,\n\"b\": ["] {
-            let (node, errors) = parse(text);
-            assert!(node.is_none() && errors[0].position.line >= 2 && errors[0].message.len() > 5, "{errors:?}");
+    fn a_text_without_content_is_an_empty_table() {
+        for text in ["", "# nothing\n", "---\n# nothing\n", "null\n", "~", "\u{feff}"] {
+            let node = tree(text);
+            assert!(matches!(&node.kind, Kind::Table(entries) if entries.is_empty()), "{text:?}: {node:?}");
         }
-        assert!(parse(&"[".repeat(100_000)).0.is_none());
     }
 
     #[test]
-    fn a_key_has_its_own_position() {
-        for text in ["a:\n\n  b", "{\"a\":\n\n\"b\"}"] {
-            let Kind::Table(entries) = tree(text).kind else { panic!() };
-            assert_eq!((entries[0].0.position.line, entries[0].1.position.line), (1, 3), "{text:?}");
-        }
+    fn a_nesting_that_would_overflow_the_stack_is_an_error() {
+        assert!(parse(&"[".repeat(100_000)).0.is_none());
     }
 
     proptest::proptest! {

@@ -67,18 +67,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_holds_the_unit_and_the_credential() {
-        let request = CredentialRequest::parse(b"7346d6d71a010657/unit/app@1.service/tok").unwrap();
-        assert_eq!((&*request.unit, &*request.name), ("app@1.service", "tok"));
-        for address in
-            ["", "r/unit/app.service", "r/unit//tok", "/unit/a.service/t", "r/user/a.service/t", "r/unit/a/b/c"]
-        {
-            assert_eq!(CredentialRequest::parse(address.as_bytes()), None, "{address}");
-        }
-        assert_eq!(CredentialRequest::parse(b"r/unit/\xff/t"), None);
-    }
-
-    #[test]
     fn a_unit_is_a_name_with_its_type_or_a_pattern() {
         for name in ["app.service", "app@1.service", "a-b.socket", "dev-disk\\x2dby.swap", "x.mount"] {
             assert_eq!(parse_unit(name), Ok(None), "{name}");

@@ -8,15 +8,10 @@ use glob::Pattern;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvName(String);
 
-/// A text that is no such name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnvNameError;
-
 impl EnvName {
-    /// # Errors
-    /// Any text but `[A-Za-z_][A-Za-z0-9_]*`.
-    pub fn parse(text: &str) -> Result<Self, EnvNameError> {
-        if is_name(text) { Ok(Self(text.to_owned())) } else { Err(EnvNameError) }
+    /// Returns `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        is_name(text).then(|| Self(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {

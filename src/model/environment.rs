@@ -1,5 +1,6 @@
 //! The environment of the command, and the kernel's limits on it.
 
+use std::collections::HashSet;
 use std::ffi::{CString, OsStr};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -55,13 +56,11 @@ impl Environment {
         paths: impl Iterator<Item = (&'a EnvName, &'a Path)>,
     ) -> Self {
         let paths: Vec<_> = paths.collect();
-        let is_set = |name: &OsStr| {
-            let resolved = variables.iter().map(|variable| &variable.name);
-            resolved.chain(paths.iter().map(|(name, _)| *name)).any(|other| name == other.as_str())
-        };
+        let names = variables.iter().map(|variable| &variable.name).chain(paths.iter().map(|(name, _)| *name));
+        let names: HashSet<&OsStr> = names.map(|name| OsStr::new(name.as_str())).collect();
         let mut strings = Vec::new();
         for (name, value) in retained.0 {
-            if !is_set(&name) {
+            if !names.contains(name.as_os_str()) {
                 // `ok` drops none: a variable that came through execve has no NUL.
                 strings.extend(CString::new([name.into_vec(), value.into_vec()].join(&b'=')).ok().map(Zeroizing::new));
             }
@@ -81,26 +80,17 @@ impl Environment {
         Self(strings)
     }
 
-    /// Checks the limit of all strings together, the arguments of `command` included.
+    /// Checks the limit of all strings together, with the arguments of a command and the path of its program.
     ///
     /// # Errors
     /// When they are too long.
-    pub fn check(&self, command: &CommandLine, program: &Path, limits: Limits) -> Result<(), Problem> {
-        let words: usize = command.arguments().map(|argument| pointed(argument.as_bytes().len())).sum();
-        // The kernel also keeps the program's path (AT_EXECFN).
-        self.check_total(words + program.as_os_str().len() + 1, limits)
-    }
-
-    /// Checks the limit of all strings together, for a command without arguments.
-    ///
-    /// # Errors
-    /// When they are too long.
-    pub fn check_alone(&self, limits: Limits) -> Result<(), Problem> {
-        self.check_total(0, limits)
-    }
-
-    fn check_total(&self, beside: usize, limits: Limits) -> Result<(), Problem> {
-        let length = self.0.iter().map(|string| pointed(string.as_bytes().len())).sum::<usize>() + beside;
+    pub fn check(&self, command: Option<(&CommandLine, &Path)>, limits: Limits) -> Result<(), Problem> {
+        let mut length: usize = self.0.iter().map(|string| size_in_kernel(string.as_bytes())).sum();
+        if let Some((command, program)) = command {
+            length += command.arguments().map(|argument| size_in_kernel(argument.as_bytes())).sum::<usize>();
+            // The kernel also keeps the program's path (AT_EXECFN).
+            length += program.as_os_str().len() + 1;
+        }
         if length <= limits.total {
             return Ok(());
         }
@@ -124,9 +114,9 @@ impl Environment {
     }
 }
 
-/// Returns the bytes that a string of this length takes, with its NUL and the pointer to it.
-fn pointed(length: usize) -> usize {
-    length + 1 + size_of::<usize>()
+/// Returns the bytes that a string takes, with its NUL and the pointer to it.
+fn size_in_kernel(string: &[u8]) -> usize {
+    string.len() + 1 + size_of::<usize>()
 }
 
 /// Lists the names only, since values are secrets.
@@ -157,7 +147,8 @@ mod tests {
         };
         let environment = Environment::new(Retained::default(), &[variable], std::iter::empty());
         let command = CommandLine::new(vec!["app".into()]).unwrap();
-        let check = |total| environment.check(&command, Path::new("/bin/app"), Limits { string: 131_072, total });
+        let check =
+            |total| environment.check(Some((&command, Path::new("/bin/app"))), Limits { string: 131_072, total });
         let needed = "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;
         assert_eq!(check(needed), Ok(()));
         assert!(check(needed - 1).unwrap_err().text.ends_with("the longest variable is A"));

@@ -29,7 +29,7 @@ pub struct Problem {
     pub status: Status,
     /// The word for it in the table of `check`, as docs/check.md lists them; empty for a problem that is in no table.
     pub code: &'static str,
-    /// The reason, without the secret and the region. Problems that differ in their entries alone are told once, with the entries of all.
+    /// The reason, without the secret and the region. Problems that differ in their entries alone are printed once, with the entries of all.
     pub text: String,
     /// The variables, files or credentials that it concerns. Empty if it concerns the launch as a whole.
     pub entries: Vec<Subject>,
@@ -128,13 +128,20 @@ impl Problem {
         self
     }
 
-    /// True if the two differ in their entries alone, and have some.
-    pub fn is_told_with(&self, other: &Self) -> bool {
-        let Self { status, code, text, notes, help, lacks, about, entries, detail: _ } = self;
-        let same = (status, code, text, notes, help, lacks);
-        !entries.is_empty()
-            && same == (&other.status, &other.code, &other.text, &other.notes, &other.help, &other.lacks)
-            && about.as_ref().map(About::of_reason) == other.about.as_ref().map(About::of_reason)
+    /// True if the two concern entries, and have one reason and remedy.
+    pub fn has_reason_of(&self, other: &Self) -> bool {
+        let has_place = match (&self.about, &other.about) {
+            (Some(about), Some(other)) => {
+                let has_secret = about.is_general || about.name == other.name;
+                about.is_general == other.is_general && about.place == other.place && has_secret
+            }
+            (about, other) => about.is_none() && other.is_none(),
+        };
+        let Self { status, code, text, notes, help, lacks, .. } = self;
+        has_place
+            && !self.entries.is_empty()
+            && (status, code, text) == (&other.status, &other.code, &other.text)
+            && (notes, help, lacks) == (&other.notes, &other.help, &other.lacks)
     }
 
     /// Names the entry that it concerns.
@@ -146,14 +153,15 @@ impl Problem {
 
     /// The whole first line; of a problem of several secrets without the secret.
     pub fn message(&self, is_one_secret: bool) -> String {
-        let name = self.about.iter().filter(|_| is_one_secret).map(|about| about.name.as_str());
-        let place = self.about.iter().map(|about| about.place.as_str()).filter(|place| !place.is_empty());
-        let mut message = name.chain(place).collect::<Vec<_>>().join(", ");
-        if !message.is_empty() {
-            message += ": ";
+        let Self { text, detail, .. } = self;
+        match &self.about {
+            Some(About { name, place, .. }) if is_one_secret && !place.is_empty() => {
+                format!("{name}, {place}: {text}{detail}")
+            }
+            Some(About { name, .. }) if is_one_secret => format!("{name}: {text}{detail}"),
+            Some(About { place, .. }) if !place.is_empty() => format!("{place}: {text}{detail}"),
+            Some(_) | None => format!("{text}{detail}"),
         }
-        message += &self.text;
-        message + &self.detail
     }
 }
 
@@ -176,10 +184,5 @@ impl About {
             place: Vec::from_iter(region.into_iter().chain(role)).join(", "),
             is_general,
         }
-    }
-
-    /// The part on which the reason depends.
-    fn of_reason(&self) -> (Option<&str>, &str) {
-        ((!self.is_general).then_some(&self.name), &self.place)
     }
 }

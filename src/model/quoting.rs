@@ -31,8 +31,8 @@ pub fn quoted_value(value: &str) -> String {
 pub fn one_line(text: &str) -> String {
     let text = without_url_secrets(text);
     let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut line: String =
-        printable.take(MAX_LINE_LENGTH).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = printable.take(MAX_LINE_LENGTH).collect();
+    let mut line = cut.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.chars().nth(MAX_LINE_LENGTH).is_some() {
         line.push('…');
     }

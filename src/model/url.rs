@@ -12,23 +12,16 @@ pub struct HttpUrl {
     uri: Uri,
 }
 
-/// A text that is no such URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpUrlError;
-
 impl HttpUrl {
-    /// Parses an absolute URL.
-    ///
-    /// # Errors
-    /// Another scheme, no host, or a port that is not a number up to 65535.
-    pub fn parse(text: &str) -> Result<Self, HttpUrlError> {
-        let uri: Uri = text.parse().map_err(|_| HttpUrlError)?;
-        let authority = uri.authority().ok_or(HttpUrlError)?;
+    /// Parses an absolute URL; `None` for another scheme, no host, or a port that is not a number up to 65535.
+    pub fn parse(text: &str) -> Option<Self> {
+        let uri: Uri = text.parse().ok()?;
+        let authority = uri.authority()?;
         // `Uri` returns no port for an invalid one.
         let has_port = authority.as_str().rsplit_once(':').is_some_and(|(_, port)| !port.contains([']', '@']));
         let is_host = !authority.host().is_empty() && (!has_port || authority.port_u16().is_some());
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-        if is_host && is_http { Ok(Self { text: text.to_owned(), uri }) } else { Err(HttpUrlError) }
+        (is_host && is_http).then(|| Self { text: text.to_owned(), uri })
     }
 
     /// The default URL of the AWS Secrets Manager Agent.

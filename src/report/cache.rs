@@ -11,7 +11,7 @@ use crate::report::record::{Record, age};
 /// be used.
 pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
     let mut covering: Vec<(Problem, Vec<String>)> = Vec::new();
-    for (locator, answer) in fetched.iter() {
+    for (locator, answer) in fetched {
         let Ok(document) = answer else { continue };
         let Some(CachedAnswer { age: since, covers: Some(failure) }) = &document.cached else { continue };
         let version = document.version_id.as_ref().map(|id| format!(" version {id},")).unwrap_or_default();

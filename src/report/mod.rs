@@ -79,7 +79,7 @@ impl Report {
     pub fn render(&self) -> Rendered {
         let mut groups: Vec<Vec<&Problem>> = Vec::new();
         for problem in &self.problems {
-            match groups.iter_mut().find(|group| group[0].is_told_with(problem)) {
+            match groups.iter_mut().find(|group| group[0].has_reason_of(problem)) {
                 Some(group) => group.push(problem),
                 None => groups.push(vec![problem]),
             }
@@ -168,7 +168,7 @@ mod tests {
             };
             let reference = if label == "C" { "other" } else { "db" };
             let reference = Reference::parse(reference).unwrap().locate(&Aliases::default(), &Default::default());
-            let failure = FetchFailure::new(Region::parse("us-east-1").ok(), error);
+            let failure = FetchFailure::new(Region::parse("us-east-1"), error);
             failure.problem(&reference.unwrap(), &subject, &Aliases::default())
         };
         let rendered = |failures: &[(&str, &str)]| {

@@ -30,7 +30,7 @@ pub struct ParsedAnswers<'a> {
 
 impl<'a> ParsedAnswers<'a> {
     pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
-        Self { fetched, parsed: BTreeMap::new(), inherited: &plan.inherited, aliases: plan.aliases() }
+        Self { fetched, parsed: BTreeMap::new(), inherited: &plan.inherited, aliases: &plan.aliases }
     }
 
     /// Resolves the value of a binding.

@@ -163,11 +163,11 @@ fn clash(name: &EnvName, first: &str, second: &str, subject: &Subject) -> Proble
 pub fn naming_errors(plan: &Plan) -> Vec<Problem> {
     let mut errors = Vec::new();
     let mut claimed: HashSet<String> = HashSet::new();
-    for layer in plan.layers() {
+    for layer in &plan.layers {
         let claims = layer.bindings.iter().flat_map(|binding| binding.target.claims());
         claimed.extend(claims.filter_map(|claim| Claim::variable(&claim).map(str::to_owned)));
         for entry in &layer.env_from {
-            let is_set = |name: &str| claimed.contains(name) || plan.keeps(name);
+            let is_set = |name: &str| claimed.contains(name) || plan.kept.contains(name);
             errors.extend(errors_of(entry, is_set).into_iter().map(|error| with_entry(error, entry, None)));
         }
     }

@@ -159,9 +159,9 @@ impl<'a> LayerWalk<'a> {
         let (plan, claimed, overridden) = (self.plan, &self.claimed, &mut self.outcome.resolved.overridden);
         env_from::variables(members, entry, |key, name| {
             let claim = EnvName::parse(name).map(Claim::Variable);
-            let by = match claim.ok().and_then(|claim| claimed.get(&claim)) {
+            let by = match claim.and_then(|claim| claimed.get(&claim)) {
                 Some(other) => OverriddenBy::Entry(other.clone()),
-                None if plan.keeps(name) => OverriddenBy::Kept(name.to_owned()),
+                None if plan.kept.contains(name) => OverriddenBy::Kept(name.to_owned()),
                 None => return false,
             };
             let subject = Subject { label: label(key, name), ..entry.subject.clone() };

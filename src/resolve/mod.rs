@@ -22,7 +22,7 @@ use layer_walk::LayerWalk;
 /// Resolves every target. One that names a locator without an answer in `fetched` is in neither `resolved` nor `errors`.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
     let mut walk = LayerWalk::new(plan, fetched);
-    for layer in plan.layers() {
+    for layer in &plan.layers {
         walk.resolve_layer(layer);
     }
     walk.outcome

@@ -61,7 +61,7 @@ fn client(store: Store) -> Option<Client> {
     Some(Client {
         api: store.into(),
         endpoint: Uri::from_static("https://aws.invalid"),
-        region: Region::parse("us-east-1").ok()?,
+        region: Region::parse("us-east-1")?,
         credentials: Some(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "replay")),
         http: SharedHttpConnector::new(Replay),
     })

@@ -135,7 +135,10 @@ impl Answer {
         let Self { version_id, stages, created, region, length, parameters } = self;
         let (body, rest) = values.split_at_checked(length)?;
         *values = rest;
-        let region = region.map(|region| Region::parse(&region)).transpose().ok()?;
+        let region = match region {
+            Some(region) => Some(Region::parse(&region)?),
+            None => None,
+        };
         let parameters = parameters.into_iter().map(|(name, answer)| Some((name, answer.document(values)?)));
         let parameters = parameters.collect::<Option<_>>()?;
         Some(Document { version_id, stages, created, region, parameters, ..Document::new(SecretValue::new(body)) })

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::aws::Aws;
 use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure, Fetched};
 use crate::model::options::CacheOptions;
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Locator, Region};
 use crate::system::boot_time;
 use crate::system::os_error::describe;
@@ -181,7 +181,8 @@ impl CacheEntry {
 
 /// True if every region failed, and none answered.
 fn may_be_covered(failure: &FetchFailure) -> bool {
-    failure.error.is_temporary() && failure.elsewhere.iter().all(|(_, error)| error.is_temporary())
+    let mut errors = std::iter::once(&failure.error).chain(failure.elsewhere.iter().map(|(_, error)| error));
+    errors.all(|error| error.status() == Status::Temporary)
 }
 
 /// True if an entry must go: its own region says that the value is denied or absent. A fallback region says so of its replica alone.

@@ -100,7 +100,7 @@ fn secrets(fetched: &Fetched, hash: impl Fn(&[u8]) -> Hash) -> BTreeMap<String, 
         (key(locator, parameter_name), secret)
     };
     let mut secrets = BTreeMap::new();
-    for (locator, answer) in fetched.iter() {
+    for (locator, answer) in fetched {
         let Ok(document) = answer else { continue };
         if locator.is_path() {
             let parameters = document.parameters.iter();

@@ -152,7 +152,7 @@ fn parse_account(text: &str) -> Result<String, &'static str> {
 }
 
 fn parse_role(text: &str) -> Result<Role, String> {
-    Role::parse(text, None).map_err(|_| format!("not {}", Role::EXPECTED))
+    Role::parse(text, None).ok_or_else(|| format!("not {}", Role::EXPECTED))
 }
 
 /// Parses the ARN of a key. A policy cannot name a key by its alias.

@@ -14,7 +14,8 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
     let mut names = BTreeSet::new();
     let mut layer = Layer::default();
     for option in ["--env", "--as-file"] {
-        for (number, text) in (1..).zip(texts(matches, option)) {
+        let texts = matches.remove_many::<String>(option.trim_start_matches('-'));
+        for (number, text) in (1..).zip(texts.into_iter().flatten()) {
             match entry(option, number, &text) {
                 Ok(entry) if !names.insert(entry.target.to_string()) => {
                     let name = entry.target;
@@ -26,17 +27,13 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
             }
         }
     }
-    for text in texts(matches, "--env-from") {
+    for text in matches.remove_many::<String>("env-from").into_iter().flatten() {
         match env_from(&text) {
             Ok(entry) => layer.env_from.push(entry),
             Err(error) => errors.push(error),
         }
     }
     layer
-}
-
-fn texts(matches: &mut ArgMatches, option: &str) -> Vec<String> {
-    matches.remove_many(option.trim_start_matches('-')).map(Iterator::collect).unwrap_or_default()
 }
 
 /// Parses the `number`th `NAME=REF` of an option. Only the first `=` separates: the name of a secret may contain others.
@@ -48,7 +45,7 @@ fn entry(option: &'static str, number: usize, text: &str) -> Result<Entry, Probl
             Problem::usage(format!("{place}: expected NAME=REF, in one word and without blanks")).help(example())
         );
     };
-    let Ok(parsed) = EnvName::parse(name) else {
+    let Some(parsed) = EnvName::parse(name) else {
         let text = format!("{place}: the text before `=` cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)");
         return Err(Problem::usage(text).help(example()));
     };

@@ -62,9 +62,10 @@ impl Inputs {
         let flags = flags(matches, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
         let options = flags.over(variables(inherited, &mut errors, &mut warnings));
-        let files: Vec<PathBuf> = matches.remove_many("file").map(Iterator::collect).unwrap_or_default();
-        let files =
-            if files.is_empty() { inherited.filled(FILE).map(PathBuf::from).into_iter().collect() } else { files };
+        let mut files: Vec<PathBuf> = matches.remove_many("file").into_iter().flatten().collect();
+        if files.is_empty() {
+            files.extend(inherited.filled(FILE).map(PathBuf::from));
+        }
         if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
             errors.push(Problem::usage("-f -: standard input can be read only once"));
         }
@@ -104,10 +105,14 @@ fn flags(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
                 count => vec![count.min(2).to_string().into()],
             },
             Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => {
-                matches.remove_many(option.name).map(Iterator::collect).unwrap_or_default()
+                matches.remove_many(option.name).into_iter().flatten().collect()
             }
         };
-        set(&mut options, option, || format!("--{}", option.name), values, errors);
+        for value in values {
+            if let Err(expected) = (option.set)(&mut options, &value) {
+                errors.push(wrong(&format!("--{}", option.name), &value, expected));
+            }
+        }
     }
     options
 }
@@ -127,7 +132,11 @@ fn variables(inherited: &Inherited, errors: &mut Vec<Problem>, warnings: &mut Ve
             (Takes::Texts(_), Some(text)) => text.split(',').map(|part| part.trim().into()).collect(),
             (_, _) => vec![value.to_owned()],
         };
-        set(&mut options, option, || name.to_owned(), values, errors);
+        for value in values {
+            if let Err(expected) = (option.set)(&mut options, &value) {
+                errors.push(wrong(name, &value, expected));
+            }
+        }
     }
     options
 }
@@ -136,20 +145,6 @@ fn misspelt(name: &str) -> Option<String> {
     let mut known = OPTIONS.iter().map(OptionSpec::variable).chain([FILE.to_owned()]);
     let nearest = known.find(|known| strsim::osa_distance(name, known) == 1)?;
     Some(format!("{name} is no variable of secrets-exec, and ignored; did you mean {nearest}?"))
-}
-
-fn set(
-    options: &mut TypedOptions,
-    option: &OptionSpec,
-    name: impl Fn() -> String,
-    values: Vec<OsString>,
-    errors: &mut Vec<Problem>,
-) {
-    for value in values {
-        if let Err(expected) = (option.set)(options, &value) {
-            errors.push(wrong(&name(), &value, expected));
-        }
-    }
 }
 
 fn wrong(name: &str, value: &OsStr, expected: &str) -> Problem {

@@ -52,24 +52,17 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
 
 fn launch(matches: &mut ArgMatches, has_separator: bool, inherited: &Inherited) -> Result<Invocation, Vec<Problem>> {
     let mut inputs = Box::new(Inputs::new(true, matches, inherited));
-    match inputs.take_command(matches) {
-        Some(command) => Ok(Invocation::Launch { inputs, command }),
-        None => {
-            inputs.errors.push(no_command(has_separator));
-            Err(inputs.errors)
-        }
+    if let Some(command) = inputs.take_command(matches) {
+        return Ok(Invocation::Launch { inputs, command });
     }
-}
-
-fn no_command(has_separator: bool) -> Problem {
-    let (text, help) = match has_separator {
-        true => (
-            "no command after `--`",
-            "an image gives it by CMD, or by the words after its name: docker run IMAGE COMMAND",
-        ),
-        false => ("no command", "name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND"),
+    let problem = if has_separator {
+        let help = "an image gives it by CMD, or by the words after its name: docker run IMAGE COMMAND";
+        Problem::usage("no command after `--`").help(help)
+    } else {
+        Problem::usage("no command").help("name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND")
     };
-    Problem::usage(text).help(help)
+    inputs.errors.push(problem);
+    Err(inputs.errors)
 }
 
 #[cfg(test)]

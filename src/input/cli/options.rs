@@ -9,21 +9,12 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes};
 pub const ENTRIES: &str = "What to resolve (repeatable)";
 
 /// The options that `-h` describes.
-pub const COMMON: &[&str] = &[
-    "env",
-    "env-from",
-    "as-file",
-    "file",
-    "region",
-    "profile",
-    "timeout",
-    "local",
-    "on-rotation",
-    "keep-existing",
-    "clean-env",
-    "verbose",
-    "quiet",
-];
+const COMMON: &str =
+    "env env-from as-file file region profile timeout local on-rotation keep-existing clean-env verbose quiet";
+
+pub fn is_common(option: &Arg) -> bool {
+    COMMON.split(' ').any(|name| option.get_id() == name)
+}
 
 /// Returns the option that prints help, of which clap's own would stand under a heading of its own.
 pub fn help(text: &'static str) -> Arg {
@@ -52,9 +43,8 @@ pub fn with_declarations(command: Command) -> Command {
 /// Leaves most options that a launch has as well to `--help`.
 pub fn with_short_help(command: Command) -> Command {
     command.after_help("--help prints all options, and examples.").mut_args(|arg| {
-        let (id, is_own) = (arg.get_id().as_str(), arg.get_help_heading().is_none());
-        let is_common = COMMON.contains(&id) && id != "on-rotation";
-        if is_own || is_common { arg } else { arg.hide_short_help(true) }
+        let is_shown = arg.get_help_heading().is_none() || is_common(&arg) && arg.get_id() != "on-rotation";
+        arg.hide_short_help(!is_shown)
     })
 }
 

@@ -3,12 +3,12 @@
 use super::entries::parsed;
 use super::reader::{Fields, Item, MappingEntry};
 use crate::input::tree::Kind;
-use crate::model::reference::{Alias, Aliases, Region, Role, SecretId, Version};
+use crate::model::reference::{Alias, Aliases, Region, Role, SecretId, Version, check_alias_name};
 
 pub fn aliases(item: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in item.members() {
-        if let Err(why) = Aliases::check_name(name) {
+        if let Err(why) = check_alias_name(name) {
             key.refuse(why);
         }
         if let Some(alias) = alias(&value) {
@@ -28,7 +28,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
     let written = stage.clone().or_else(|| version_id.clone());
     let version = Version::new(stage.and_then(label), version_id.and_then(label));
-    let region = fields.parsed("region", Region::EXPECTED, |text| Region::parse(text).ok());
+    let region = fields.parsed("region", Region::EXPECTED, Region::parse);
     let role = role(&mut fields);
     let id = id?;
     let defect = written.and_then(|written| Some((written, defect(&id, &version)?)));
@@ -69,5 +69,5 @@ fn role(fields: &mut Fields<'_>) -> Option<Role> {
         return None;
     };
     let external_id = external_id.and_then(|item| item.text("text").map(str::to_owned));
-    arn.parsed(Role::EXPECTED, |text| Role::parse(text, external_id).ok())
+    arn.parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }

@@ -1,5 +1,7 @@
 //! Reads `env:`, `files:` and `credentials:`, whose entries differ in their targets, and `env-from:`.
 
+use std::collections::BTreeMap;
+
 use super::reader::{Fields, Item, MappingEntry};
 use crate::input::tree::Kind;
 use crate::model::credential::{is_credential_name, parse_unit};
@@ -9,7 +11,7 @@ use crate::model::entry::{
     Owner, Target, Transform,
 };
 use crate::model::plan::UnitCredentials;
-use crate::model::reference::{Reference, ReferenceError};
+use crate::model::reference::Reference;
 
 const VARIABLE: &[&str] = &["from", "value", "template", "encode", "decode", "default", "optional"];
 
@@ -22,20 +24,21 @@ const PATH_FROM_SECRET: &str = "PATH decides which command runs and takes only `
 
 /// Reads `env:`.
 pub fn variables(item: &Item<'_>) -> Vec<Entry> {
-    let variable = |MappingEntry { name, key, value }: MappingEntry<'_>| {
+    let mut entries = Vec::new();
+    for MappingEntry { name, key, value } in item.members() {
         let target = key.variable(name).map(Target::Env);
-        let entry = entry(&value, VARIABLE, target, key.origin())?;
+        let Some(entry) = entry(&value, VARIABLE, target, key.origin()) else { continue };
         // The command is looked up in PATH before secrets are fetched.
         let is_plain = matches!(entry.source, EntrySource::Literal(_))
             && entry.transform == Transform::default()
             && entry.on_missing == OnMissing::Fail;
         if name == "PATH" && !is_plain {
             key.named(name).refuse(PATH_FROM_SECRET);
-            return None;
+        } else {
+            entries.push(entry);
         }
-        Some(entry)
-    };
-    item.members().into_iter().filter_map(variable).collect()
+    }
+    entries
 }
 
 /// Reads `files:`. Two entries, with those of `env:` before them, must not set one variable or path.
@@ -90,20 +93,22 @@ fn place(path: &Item<'_>) -> Option<FilePlace> {
 
 /// Reads `credentials:`, the values that units load by `LoadCredential=`.
 pub fn credentials(item: &Item<'_>) -> Vec<UnitCredentials> {
-    let unit = |MappingEntry { name: unit, key, value }: MappingEntry<'_>| {
+    let mut units = Vec::new();
+    for MappingEntry { name: unit, key, value } in item.members() {
         if let Err(expected) = parse_unit(unit) {
             key.refuse_value(unit, expected);
         }
-        let credential = |MappingEntry { name, key, value }: MappingEntry<'_>| {
+        let mut entries = Vec::new();
+        for MappingEntry { name, key, value } in value.members() {
             if !is_credential_name(name) {
                 key.refuse_value(name, "a credential's name (printable ASCII without / and :)");
             }
             let target = Target::Credential(CredentialTarget { unit: unit.to_owned(), name: name.to_owned() });
-            entry(&value.named(target.to_string()), CREDENTIAL, Some(target), key.origin())
-        };
-        UnitCredentials { unit: unit.to_owned(), entries: value.members().into_iter().filter_map(credential).collect() }
-    };
-    item.members().into_iter().map(unit).collect()
+            entries.extend(entry(&value.named(target.to_string()), CREDENTIAL, Some(target), key.origin()));
+        }
+        units.push(UnitCredentials { unit: unit.to_owned(), entries });
+    }
+    units
 }
 
 /// Reads `env-from:`, the JSON objects whose keys become variables.
@@ -129,13 +134,15 @@ fn object(item: &Item<'_>) -> Option<EnvFromEntry> {
     let prefix = prefix.map(|name| name.to_string()).unwrap_or_default();
     let only = fields.take("only").and_then(|only| only.texts());
     let except = fields.take("except").and_then(|except| except.texts()).unwrap_or_default();
-    let rename = fields.take("rename").map(|rename| rename.members()).unwrap_or_default();
-    let renamed = |MappingEntry { name: key, value, .. }: MappingEntry<'_>| {
-        let (value, name) = (value.named("rename"), value.text("text")?);
-        value.variable(&format!("{prefix}{name}"))?;
-        Some((key.to_owned(), name.to_owned()))
-    };
-    let rename = rename.into_iter().filter_map(renamed).collect();
+    let mut rename = BTreeMap::new();
+    for MappingEntry { name: key, value, .. } in fields.take("rename").iter().flat_map(Item::members) {
+        let value = value.named("rename");
+        if let Some(name) = value.text("text")
+            && value.variable(&format!("{prefix}{name}")).is_some()
+        {
+            rename.insert(key.to_owned(), name.to_owned());
+        }
+    }
     let case = fields.parsed("case", "upper or keep", |text| match text {
         "upper" => Some(Case::Upper),
         "keep" => Some(Case::Keep),
@@ -206,11 +213,21 @@ fn reference(item: &Item<'_>, expected: &str, takes_value: bool) -> Option<Refer
 
 /// Parses a reference.
 pub fn parsed(item: &Item<'_>, text: &str) -> Option<Reference> {
-    let refuse = |error: ReferenceError| item.refuse_with(error.text, error.help.map(str::to_owned));
-    Reference::parse(text).map_err(refuse).ok()
+    match Reference::parse(text) {
+        Ok(reference) => Some(reference),
+        Err(error) => {
+            item.refuse_with(error.text, error.help.map(str::to_owned));
+            None
+        }
+    }
 }
 
 fn template(item: &Item<'_>) -> Option<Template> {
-    let refuse = |TemplateError { line, message }| item.refuse(format!("line {line} of the template: {message}"));
-    Template::parse(item.text("text")?).map_err(refuse).ok()
+    match Template::parse(item.text("text")?) {
+        Ok(template) => Some(template),
+        Err(TemplateError { line, message }) => {
+            item.refuse(format!("line {line} of the template: {message}"));
+            None
+        }
+    }
 }

@@ -87,10 +87,11 @@ fn distrust(metadata: &Metadata) -> Option<&'static str> {
 /// per user).
 fn is_own_group(group: u32) -> bool {
     let user = geteuid();
-    let has_name_of_user = || {
-        let user = User::from_uid(user).ok()??;
-        let group = Group::from_gid(Gid::from_raw(group)).ok()??;
-        Some(user.name == group.name)
-    };
-    group == 0 || group == user.as_raw() || has_name_of_user() == Some(true)
+    if group == 0 || group == user.as_raw() {
+        return true;
+    }
+    match (User::from_uid(user), Group::from_gid(Gid::from_raw(group))) {
+        (Ok(Some(user)), Ok(Some(group))) => user.name == group.name,
+        (_, _) => false,
+    }
 }

@@ -96,12 +96,13 @@ impl<'a> Item<'a> {
             self.refuse_type("a mapping of names and values");
             return Vec::new();
         };
-        let member = |(Key { position, text }, node): &'a (Key, Node)| {
+        let mut members = Vec::new();
+        for (Key { position, text }, node) in entries {
             let key = Self { node, position: *position, ..self.clone() };
             let value = Self { node, position: node.position, subject: text.clone(), ..*self };
-            MappingEntry { name: text, key, value }
-        };
-        entries.iter().map(member).collect()
+            members.push(MappingEntry { name: text, key, value });
+        }
+        members
     }
 
     /// Returns the entries of a mapping whose keys are `known`. Any other key is an error.
@@ -169,8 +170,11 @@ impl<'a> Item<'a> {
 
     /// Returns the variable with this name, which the node is or belongs to.
     pub fn variable(&self, name: &str) -> Option<EnvName> {
-        let why = "cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)";
-        EnvName::parse(name).map_err(|_| self.refuse(format!("{name:?} {why}"))).ok()
+        let variable = EnvName::parse(name);
+        if variable.is_none() {
+            self.refuse(format!("{name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"));
+        }
+        variable
     }
 }
 

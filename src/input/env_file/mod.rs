@@ -3,7 +3,7 @@
 mod python_dotenv;
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -32,96 +32,72 @@ pub struct EnvFile {
     pub notices: Vec<String>,
 }
 
-/// A place in the file, `FILE` or `FILE:LINE`. Lines are counted from 1.
-#[derive(Clone, Copy)]
-struct EnvFileLine<'a>(&'a Path, Option<usize>);
-
-impl EnvFileLine<'_> {
-    fn at(self, line: usize) -> Self {
-        Self(self.0, Some(line))
-    }
-
-    /// An error, which quotes no value, and no name that may be a part of one.
-    fn error(self, what: impl Display) -> Problem {
-        Problem::configuration(format!("{self}: {what}"))
-    }
-}
-
-impl Display for EnvFileLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(path, line) = self;
-        write!(f, "{}", path.display())?;
-        line.map_or(Ok(()), |line| write!(f, ":{line}"))
-    }
-}
-
-/// Opens the file, which [`read`] reads once the process is not dumpable.
-///
-/// # Errors
-/// When it cannot be opened.
-pub fn open(path: &Path) -> Result<File, Problem> {
-    File::open(path).map_err(|error| ReadFailure::from(&error).problem(path.display()))
+/// An error at a place, `FILE` or `FILE:LINE`. It quotes no value, and no name that may be a part of one.
+fn error(place: &str, what: impl Display) -> Problem {
+    Problem::configuration(format!("{place}: {what}"))
 }
 
 /// Reads the variables with names that match `only`; all if it is empty.
 ///
 /// # Errors
 /// One for the file, or for each line that cannot be read.
-pub fn read(path: &Path, mut file: File, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
+pub fn read(path: &Path, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    let read = (&mut file).take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes);
+    let read = File::open(path).and_then(|file| file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes));
     read.map_err(|error| vec![ReadFailure::from(&error).problem(path.display())])?;
-    let place = EnvFileLine(path, None);
-    let text = text(place, &bytes).map_err(|problem| vec![problem])?;
-    parse(place, text, only)
-}
-
-fn too_large(place: EnvFileLine<'_>) -> Problem {
-    place.error(format!("more than {MOST_BYTES} bytes, the most that a secret has")).help("split the file")
-}
-
-fn text<'t>(place: EnvFileLine<'_>, bytes: &'t [u8]) -> Result<&'t str, Problem> {
+    let file = path.display().to_string();
     if bytes.len() > MOST_BYTES {
-        return Err(too_large(place));
+        return Err(vec![too_large(&file)]);
     }
-    std::str::from_utf8(bytes).map_err(|error| {
-        let before = &bytes[..error.valid_up_to()];
-        place.at(1 + before.iter().filter(|byte| **byte == b'\n').count()).error("is not UTF-8")
-    })
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => parse(&file, text, only),
+        Err(utf8) => {
+            let line = 1 + bytes[..utf8.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            Err(vec![error(&format!("{file}:{line}"), "is not UTF-8")])
+        }
+    }
 }
 
-fn parse(place: EnvFileLine<'_>, text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
+fn too_large(file: &str) -> Problem {
+    error(file, format!("more than {MOST_BYTES} bytes, the most that a secret has")).help("split the file")
+}
+
+fn parse(file: &str, text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
     // Python's universal newlines.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
-    let Selection { settings, mut notices, left_out, mut errors } = select(place, statements(&lines), only);
+    let Selection { settings, mut notices, left_out, mut errors } = select(file, statements(&lines), only);
     let object = object(&settings);
     if settings.is_empty() && errors.is_empty() {
         let help = "AWS_*, SECRETS_EXEC_*, PATH, and what --only does not match are left out";
-        errors.push(place.error("there is no variable to move").help(help));
+        errors.push(error(file, "there is no variable to move").help(help));
     }
     if object.len() > MOST_BYTES {
-        errors.push(too_large(place));
+        errors.push(too_large(file));
     }
     if !errors.is_empty() {
         return Err(errors);
     }
     let docker = docker_values(text);
-    let differs = |setting: &&Setting| {
-        docker.get(setting.name.as_str()).map(|value| value.as_bytes()) != Some(setting.value.expose())
-    };
-    let has_dollar = |setting: &&Setting| setting.value.expose().contains(&b'$');
-    let named = |setting: &Setting| format!("{} ({})", setting.name, place.at(setting.line));
-    let mut warn = |names: Vec<String>, before: &str, after: &str| {
+    let (mut differing, mut with_dollar) = (Vec::new(), Vec::new());
+    for Setting { name, value, place } in &settings {
+        if docker.get(name.as_str()).map(|value| value.as_bytes()) != Some(value.expose()) {
+            differing.push(format!("{name} ({place})"));
+        }
+        if value.expose().contains(&b'$') {
+            with_dollar.push(format!("{name} ({place})"));
+        }
+    }
+    let inherited = "; a launch reads the secret with the AWS_* variables that it inherits, and takes PATH and SECRETS_EXEC_* from no secret";
+    let otherwise = " otherwise, since it knows no quotes, escapes, `export` and comments after a value";
+    for (names, before, after) in [
+        (left_out, "left out:", inherited),
+        (differing, "Docker's --env-file reads", otherwise),
+        (with_dollar, "other readers of .env files expand the `$` in the value of", "; it is kept as it is"),
+    ] {
         if !names.is_empty() {
             notices.push(format!("{before} {}{after}", names.join(", ")));
         }
-    };
-    let why = "; a launch reads the secret with the AWS_* variables that it inherits, and takes PATH and SECRETS_EXEC_* from no secret";
-    warn(left_out, "left out:", why);
-    let why = " otherwise, since it knows no quotes, escapes, `export` and comments after a value";
-    warn(settings.iter().filter(differs).map(named).collect(), "Docker's --env-file reads", why);
-    let before = "other readers of .env files expand the `$` in the value of";
-    warn(settings.iter().filter(has_dollar).map(named).collect(), before, "; it is kept as it is");
+    }
     Ok(EnvFile { names: settings.into_iter().map(|setting| setting.name).collect(), object, notices })
 }
 
@@ -129,7 +105,7 @@ fn parse(place: EnvFileLine<'_>, text: &str, only: &[Pattern]) -> Result<EnvFile
 struct Setting {
     name: EnvName,
     value: SecretValue,
-    line: usize,
+    place: String,
 }
 
 #[derive(Default)]
@@ -141,15 +117,15 @@ struct Selection {
     errors: Vec<Problem>,
 }
 
-fn select(file: EnvFileLine<'_>, statements: Vec<Statement>, only: &[Pattern]) -> Selection {
+fn select(file: &str, statements: Vec<Statement>, only: &[Pattern]) -> Selection {
     let mut selection = Selection::default();
     let Selection { settings, notices, left_out, errors } = &mut selection;
     for Statement { line, binding } in statements {
-        let place = file.at(line);
+        let place = format!("{file}:{line}");
         match binding {
             None => {
                 let help = "correct it: expected NAME=VALUE, where nothing but a comment follows a closing quote";
-                errors.push(place.error("python-dotenv cannot read this").help(help));
+                errors.push(error(&place, "python-dotenv cannot read this").help(help));
             }
             Some((name, _)) if !only.is_empty() && !matches_any(only, &name) => {}
             Some((name, None)) => {
@@ -159,18 +135,18 @@ fn select(file: EnvFileLine<'_>, statements: Vec<Statement>, only: &[Pattern]) -
             }
             Some((_, Some(value))) if is_first_of_pem(&value) => {
                 let what = "only the first line of this PEM is the value, and the others are taken for names";
-                errors.push(place.error(what).help("put the whole of it in quotes"));
+                errors.push(error(&place, what).help("put the whole of it in quotes"));
             }
             Some((name, Some(value))) => match EnvName::parse(&name) {
-                Err(_) => {
+                None => {
                     let what = "expected a name of letters, digits and underscores, which does not begin with a digit";
                     let help = "correct the name, or choose the others with --only";
-                    errors.push(place.error(what).help(help));
+                    errors.push(error(&place, what).help(help));
                 }
-                Ok(name) if is_left_out(&name) => left_out.push(format!("{name} ({place})")),
-                Ok(name) => {
+                Some(name) if is_left_out(&name) => left_out.push(format!("{name} ({place})")),
+                Some(name) => {
                     settings.retain(|setting| setting.name != name);
-                    settings.push(Setting { name, value, line });
+                    settings.push(Setting { name, value, place });
                 }
             },
         }

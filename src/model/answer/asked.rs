@@ -1,6 +1,6 @@
 //! The request that failed, and the remedies that depend on it.
 
-use crate::model::entry::{Origin, Subject, SubjectKind};
+use crate::model::entry::{Origin, Subject, SubjectKind, Written};
 use crate::model::problem::About;
 use crate::model::reference::{Aliases, Region, SecretRef, Selector, Store, Version};
 
@@ -47,19 +47,21 @@ impl Asked<'_> {
 
     /// Adds, to advice about a secret whose name looks like a value, how the value is written.
     pub fn or_literal(&self, advice: String) -> String {
-        let literal = || {
-            let subject = self.subject?;
-            let written = subject.reference().filter(|written| looks_like_value(written))?;
-            let is_entry = subject.kind == SubjectKind::Entry && matches!(subject.origin, Origin::File { .. });
-            is_entry
-                .then(|| format!("for the text itself write {}: {{ value: {written} }}; else {advice}", subject.label))
-        };
-        literal().unwrap_or(advice)
+        match self.subject {
+            Some(Subject {
+                kind: SubjectKind::Entry,
+                origin: Origin::File { .. },
+                written: Some(Written::Reference(written)),
+                label,
+            }) if looks_like_value(written) => {
+                format!("for the text itself write {label}: {{ value: {written} }}; else {advice}")
+            }
+            Some(_) | None => advice,
+        }
     }
 }
 
 /// True for a word or a number, such as `info`; the names of most secrets have a slash or a hyphen.
 fn looks_like_value(written: &str) -> bool {
-    const LONGEST: usize = 12;
-    written.len() <= LONGEST && written.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+    written.len() <= 12 && written.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }

@@ -77,8 +77,11 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 impl RotationSchedule {
     /// The days from one rotation to the next, also those of a schedule like `rate(10 days)`.
     pub fn every_days(&self) -> Option<u64> {
-        let rate = || self.schedule.as_deref()?.strip_prefix("rate(")?.split_once(" day")?.0.trim().parse().ok();
-        self.days.or_else(rate)
+        if self.days.is_some() {
+            return self.days;
+        }
+        let (days, _) = self.schedule.as_deref()?.strip_prefix("rate(")?.split_once(" day")?;
+        days.trim().parse().ok()
     }
 
     /// True if the rotation is enabled and its latest time has passed.
@@ -86,53 +89,12 @@ impl RotationSchedule {
     /// AWS leaves NextRotationDate in the past if a rotation fails. Without that date, a rotation may take place at any time of its
     /// last day.
     pub fn is_overdue(&self, now: SystemTime) -> bool {
-        let days = || u32::try_from(self.every_days()?.checked_add(1)?).ok();
-        let due = || self.last?.checked_add(DAY.checked_mul(days()?)?);
-        self.is_enabled && self.next.or_else(due).is_some_and(|due| due < now)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn days_before(days: u32) -> Option<SystemTime> {
-        Some(SystemTime::UNIX_EPOCH + DAY * (1000 - days))
+        self.is_enabled && self.next.or_else(|| self.due()).is_some_and(|due| due < now)
     }
 
-    fn now() -> SystemTime {
-        SystemTime::UNIX_EPOCH + DAY * 1000
-    }
-
-    #[test]
-    fn a_rotation_is_overdue_after_its_latest_time() {
-        let rotation =
-            RotationSchedule { is_enabled: true, days: Some(10), last: days_before(40), ..RotationSchedule::default() };
-        assert!(rotation.is_overdue(now()));
-        assert!(!RotationSchedule { is_enabled: false, ..rotation.clone() }.is_overdue(now()));
-        assert!(!RotationSchedule { next: Some(now() + DAY), ..rotation.clone() }.is_overdue(now()));
-        assert!(!RotationSchedule { last: days_before(11), ..rotation.clone() }.is_overdue(now()));
-        assert!(RotationSchedule { last: days_before(1), next: days_before(1), ..rotation.clone() }.is_overdue(now()));
-        assert!(!RotationSchedule { last: None, ..rotation }.is_overdue(now()));
-    }
-
-    #[test]
-    fn the_days_of_a_rate_count() {
-        let with = |schedule: &str| {
-            RotationSchedule { schedule: Some(schedule.to_owned()), ..RotationSchedule::default() }.every_days()
-        };
-        assert_eq!(with("rate(10 days)"), Some(10));
-        assert_eq!(with("rate(1 day)"), Some(1));
-        assert_eq!(with("rate(4 hours)"), None);
-        assert_eq!(with("cron(0 8 1 * ? *)"), None);
-        assert!(
-            !RotationSchedule {
-                is_enabled: true,
-                days: Some(u64::MAX),
-                last: days_before(1),
-                ..RotationSchedule::default()
-            }
-            .is_overdue(now())
-        );
+    /// The end of the last day of the rotation that follows the last one.
+    fn due(&self) -> Option<SystemTime> {
+        let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
+        self.last?.checked_add(DAY.checked_mul(days)?)
     }
 }

@@ -31,16 +31,15 @@ impl Document {
     /// Copies the document. `SecretValue` is not `Clone`, so that no value is copied by accident.
     #[must_use]
     pub fn copy(&self) -> Self {
-        let Self { body, version_id, stages, created, region, passed_over, cached, parameters } = self;
         Self {
-            body: SecretValue::new(body.expose()),
-            version_id: version_id.clone(),
-            stages: stages.clone(),
-            created: *created,
-            region: region.clone(),
-            passed_over: passed_over.clone(),
-            cached: cached.clone(),
-            parameters: parameters.iter().map(|(name, document)| (name.clone(), document.copy())).collect(),
+            body: SecretValue::new(self.body.expose()),
+            version_id: self.version_id.clone(),
+            stages: self.stages.clone(),
+            created: self.created,
+            region: self.region.clone(),
+            passed_over: self.passed_over.clone(),
+            cached: self.cached.clone(),
+            parameters: self.parameters.iter().map(|(name, document)| (name.clone(), document.copy())).collect(),
         }
     }
 

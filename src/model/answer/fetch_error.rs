@@ -103,11 +103,6 @@ impl FetchError {
         }
     }
 
-    /// True if a later request may succeed.
-    pub fn is_temporary(&self) -> bool {
-        self.status() == Status::Temporary
-    }
-
     /// True for missing credentials and an unreachable network, which `--wait` waits for.
     pub fn is_waited_for(&self) -> bool {
         match self {

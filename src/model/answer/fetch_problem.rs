@@ -81,8 +81,8 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
     }
     match missing {
         Missing::Secret => {
-            let is_alias = asked.aliases.is_some_and(|aliases| aliases.get(&id).is_some());
-            let alias = || suggest::nearest(&id, asked.aliases.into_iter().flat_map(Aliases::names));
+            let is_alias = asked.aliases.is_some_and(|aliases| aliases.contains_key(&id));
+            let alias = || suggest::nearest(&id, asked.aliases.into_iter().flatten().map(|(name, _)| name.as_str()));
             let help = match nearest.or_else(alias) {
                 _ if is_alias => {
                     "an alias has this name, but applies only to its own file and later files, and not in other aliases"
@@ -121,33 +121,32 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
 
 fn permission(cause: Denial, asked: &Asked<'_>) -> String {
     let is_path = asked.reference.is_some_and(|reference| reference.locator.is_path());
-    let allow = |what: &str| asked.or_literal(what.to_owned());
-    match (cause, asked.store()) {
-        (Denial::Policy | Denial::PolicyOrMissing, _) if is_path => allow(
-            "allow this identity to perform ssm:GetParametersByPath on it and on all below it; secrets-exec policy prints the policy",
-        ),
+    let help = match (cause, asked.store()) {
+        (Denial::Policy | Denial::PolicyOrMissing, _) if is_path => {
+            "allow this identity to perform ssm:GetParametersByPath on it and on all below it; secrets-exec policy prints the policy"
+        }
         (Denial::Policy | Denial::PolicyOrMissing, Store::ParameterStore) => {
-            allow("allow this identity to perform ssm:GetParameters on it; secrets-exec policy prints the policy")
+            "allow this identity to perform ssm:GetParameters on it; secrets-exec policy prints the policy"
         }
-        (Denial::Policy, Store::SecretsManager) => allow(
-            "allow this identity to perform secretsmanager:GetSecretValue on it; secrets-exec policy prints the policy",
-        ),
-        (Denial::PolicyOrMissing, Store::SecretsManager) => allow(
+        (Denial::Policy, Store::SecretsManager) => {
+            "allow this identity to perform secretsmanager:GetSecretValue on it; secrets-exec policy prints the policy"
+        }
+        (Denial::PolicyOrMissing, Store::SecretsManager) => {
             "allow this identity to perform secretsmanager:GetSecretValue on it (secrets-exec policy prints the policy); \
-             AWS also answers this if the secret does not exist",
-        ),
-        (Denial::Key, _) => {
-            "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled".to_owned()
+             AWS also answers this if the secret does not exist"
         }
-        (Denial::Token, _) => {
-            "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken".to_owned()
-        }
+        (Denial::Key, _) => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
+        (Denial::Token, _) => "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken",
         (Denial::Credentials, _) => {
-            "check that the credentials are complete, not expired, and for this partition and region".to_owned()
+            "check that the credentials are complete, not expired, and for this partition and region"
         }
         (Denial::Role, _) => {
-            "allow this identity to perform sts:AssumeRole, in its own policy and in the role's trust policy".to_owned()
+            "allow this identity to perform sts:AssumeRole, in its own policy and in the role's trust policy"
         }
+    };
+    match cause {
+        Denial::Policy | Denial::PolicyOrMissing => asked.or_literal(help.to_owned()),
+        Denial::Key | Denial::Token | Denial::Credentials | Denial::Role => help.to_owned(),
     }
 }
 

@@ -92,7 +92,7 @@ impl Naming {
         if matches_any(&UNSAFE_PATTERNS, &name.to_ascii_uppercase()) {
             return Err(NamingError::Unsafe(name));
         }
-        EnvName::parse(&name).map_err(|_| NamingError::Illegal(name))
+        EnvName::parse(&name).ok_or(NamingError::Illegal(name))
     }
 
     fn translate(&self, key: &str) -> String {

@@ -71,15 +71,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mode_is_three_or_four_octal_digits() {
-        assert_eq!(Mode::parse("0400").map(Mode::bits), Some(0o400));
-        assert_eq!(Mode::parse("640").map(Mode::bits), Some(0o640));
-        for text in ["", "4", "0o400", "1777", "0888", "00400", "+400"] {
-            assert_eq!(Mode::parse(text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn an_owner_is_a_user_a_group_or_both() {
         let name = |text: &str| Some(Account::Name(text.into()));
         assert_eq!(Owner::parse("app:app"), Some(Owner { user: name("app"), group: name("app") }));

@@ -72,14 +72,6 @@ impl Target {
             Self::Credential(_) => None,
         }
     }
-
-    /// Returns the credential, if it is one.
-    pub fn credential_mut(&mut self) -> Option<&mut CredentialTarget> {
-        match self {
-            Self::Env(_) | Self::File(_) => None,
-            Self::Credential(credential) => Some(credential),
-        }
-    }
 }
 
 /// The variable, else the path, else the unit and the credential.

@@ -41,7 +41,7 @@ impl Template {
             message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned).replace(['\n', '\r'], " "),
         })?;
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
-        let mut names = BTreeSet::from_iter(lookups.iter().map(|lookup| first_name(lookup).to_owned()));
+        let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         names.remove(ENV);
         for (function, _) in environment.globals() {
             names.remove(function);
@@ -55,10 +55,6 @@ impl Template {
             |at: usize| !self.text[..at].ends_with(is_in_word) && !self.text[at + key.len()..].starts_with(is_in_word);
         self.text.match_indices(key).any(|(at, _)| is_whole(at))
     }
-}
-
-fn first_name(lookup: &str) -> &str {
-    lookup.split_once('.').map_or(lookup, |(name, _)| name)
 }
 
 fn is_in_word(c: char) -> bool {

@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::signal_number::SignalNumber;
 use super::table::TypedOptions;
 use super::value::{AgentChoice, LogFormat, OnRotation};
-use crate::model::inherited::Inherited;
-use crate::model::inherited::Retention;
+use crate::model::inherited::{Inherited, Retention};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
@@ -99,22 +98,13 @@ pub struct RotationOptions {
     pub grace: Duration,
 }
 
-impl CacheOptions {
-    /// Returns the options of a poll for rotation: answers are kept, and AWS is always asked.
-    pub fn of_polls(self) -> Self {
-        Self { ttl: Duration::ZERO, stale: Duration::ZERO, ..self }
-    }
-}
-
-/// Lambda sets AWS_LAMBDA_RUNTIME_API for every runtime.
-fn default_timeout(inherited: &Inherited) -> Duration {
-    if inherited.filled("AWS_LAMBDA_RUNTIME_API").is_some() { TIMEOUT_IN_LAMBDA } else { TIMEOUT }
-}
-
 impl TypedOptions {
     /// Sets the defaults of the merged options, and returns every conflict beside the result.
     pub fn resolve(self, inherited: &Inherited) -> (Options, Vec<Problem>) {
         let conflicts = self.conflicts();
+        // Lambda sets this variable for every runtime.
+        let is_in_lambda = inherited.filled("AWS_LAMBDA_RUNTIME_API").is_some();
+        let default_timeout = if is_in_lambda { TIMEOUT_IN_LAMBDA } else { TIMEOUT };
         let rotation = self.rotation();
         let fallback = self.agent_fallback == Some(true);
         let source = match (self.local, self.agent) {
@@ -145,7 +135,7 @@ impl TypedOptions {
             source,
             aws,
             cache,
-            timeout: self.timeout.unwrap_or_else(|| default_timeout(inherited)),
+            timeout: self.timeout.unwrap_or(default_timeout),
             wait: self.wait,
             retention,
             keep_existing: self.keep_existing == Some(true),
@@ -171,67 +161,50 @@ impl TypedOptions {
         })
     }
 
-    /// Returns the problem of each option that lacks another or excludes it.
+    /// Returns the problem of each option that lacks another, excludes it or needs Linux.
     fn conflicts(&self) -> Vec<Problem> {
         let has_agent = matches!(self.agent, Some(AgentChoice::Default | AgentChoice::At(_)));
         let (has_cache, has_local, rotates) = (self.cache.is_some(), self.local.is_some(), self.on_rotation.is_some());
-        let has_poll_signal = self.poll_signal.is_some();
-        let sent = match self.on_rotation {
+        let has_region_and_endpoint = self.endpoint_url.is_some() && self.fallback_regions.is_some();
+        let polls_by = |signal: Option<SignalNumber>| signal.is_some() && signal == self.poll_signal;
+        let rotation_signal = match self.on_rotation {
             Some(OnRotation::Signal(signal)) => Some(signal),
             Some(OnRotation::Restart | OnRotation::Exit) | None => None,
         };
-        let alone = |option, is_given: bool, without, has: bool| {
-            (is_given && !has).then(|| format!("{option} requires {without}"))
-        };
-        let exclusive = |one, other, are_given: bool, why| {
-            are_given.then(|| format!("{one} and {other} exclude each other: {why}"))
-        };
-        let linux = |option, is_given: bool| {
-            (is_given && cfg!(not(target_os = "linux"))).then(|| format!("{option} needs Linux"))
-        };
-        let (one_region, cached, same) =
-            ("one endpoint serves one region", "only what AWS itself answers is cached", "they name the same signal");
-        let found = [
-            alone("--external-id", self.external_id.is_some(), "--role-arn", self.role_arn.is_some()),
-            alone("--agent-fallback", self.agent_fallback == Some(true), "--agent", has_agent),
-            alone("--cache-ttl", self.cache_ttl.is_some(), "--cache", has_cache),
-            alone("--cache-stale", self.cache_stale.is_some(), "--cache", has_cache),
-            alone("--poll-interval", self.poll_interval.is_some(), "--on-rotation", rotates),
-            alone("--splay", self.splay.is_some(), "--on-rotation", rotates),
-            alone("--stop-signal", self.stop_signal.is_some(), "--on-rotation", rotates),
-            alone("--grace", self.grace.is_some(), "--on-rotation", rotates),
-            alone("--poll-signal", has_poll_signal, "--on-rotation", rotates),
-            exclusive(
-                "--endpoint-url",
-                "--fallback-region",
-                self.endpoint_url.is_some() && self.fallback_regions.is_some(),
-                one_region,
-            ),
-            exclusive("--local", "--agent", has_local && has_agent, "each is the only source of values"),
-            exclusive("--cache", "--local", has_cache && has_local, cached),
-            exclusive("--cache", "--agent", has_cache && has_agent, cached),
-            exclusive("--poll-signal", "--stop-signal", has_poll_signal && self.poll_signal == self.stop_signal, same),
-            exclusive("--poll-signal", "--on-rotation", has_poll_signal && self.poll_signal == sent, same),
-            linux("--cache", has_cache),
-            linux("--on-rotation", rotates),
-        ];
-        found.into_iter().flatten().map(Problem::usage).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_timeout_is_shorter_in_lambda() {
-        let timeout = |variable: &str, typed: TypedOptions| {
-            let inherited = Inherited::new(std::iter::once((variable.into(), "127.0.0.1:9001".into())));
-            typed.resolve(&inherited).0.timeout
-        };
-        assert_eq!(timeout("AWS_LAMBDA_RUNTIME_API", TypedOptions::default()), Duration::from_secs(8));
-        assert_eq!(timeout("OTHER", TypedOptions::default()), Duration::from_secs(30));
-        let typed = TypedOptions { timeout: Some(Duration::from_secs(20)), ..TypedOptions::default() };
-        assert_eq!(timeout("AWS_LAMBDA_RUNTIME_API", typed), Duration::from_secs(20));
+        let mut conflicts = Vec::new();
+        for (option, is_given, needed, has_needed) in [
+            ("--external-id", self.external_id.is_some(), "--role-arn", self.role_arn.is_some()),
+            ("--agent-fallback", self.agent_fallback == Some(true), "--agent", has_agent),
+            ("--cache-ttl", self.cache_ttl.is_some(), "--cache", has_cache),
+            ("--cache-stale", self.cache_stale.is_some(), "--cache", has_cache),
+            ("--poll-interval", self.poll_interval.is_some(), "--on-rotation", rotates),
+            ("--splay", self.splay.is_some(), "--on-rotation", rotates),
+            ("--stop-signal", self.stop_signal.is_some(), "--on-rotation", rotates),
+            ("--grace", self.grace.is_some(), "--on-rotation", rotates),
+            ("--poll-signal", self.poll_signal.is_some(), "--on-rotation", rotates),
+        ] {
+            if is_given && !has_needed {
+                conflicts.push(format!("{option} requires {needed}"));
+            }
+        }
+        let (cached, same) = ("only what AWS itself answers is cached", "they name the same signal");
+        for (option, other, are_given, why) in [
+            ("--endpoint-url", "--fallback-region", has_region_and_endpoint, "one endpoint serves one region"),
+            ("--local", "--agent", has_local && has_agent, "each is the only source of values"),
+            ("--cache", "--local", has_cache && has_local, cached),
+            ("--cache", "--agent", has_cache && has_agent, cached),
+            ("--poll-signal", "--stop-signal", polls_by(self.stop_signal), same),
+            ("--poll-signal", "--on-rotation", polls_by(rotation_signal), same),
+        ] {
+            if are_given {
+                conflicts.push(format!("{option} and {other} exclude each other: {why}"));
+            }
+        }
+        for (option, is_given) in [("--cache", has_cache), ("--on-rotation", rotates)] {
+            if is_given && cfg!(not(target_os = "linux")) {
+                conflicts.push(format!("{option} needs Linux"));
+            }
+        }
+        conflicts.into_iter().map(Problem::usage).collect()
     }
 }

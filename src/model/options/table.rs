@@ -62,15 +62,15 @@ pub fn find_option(name: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.name == name)
 }
 
-fn one<T>(field: &mut Option<T>, value: T) {
+fn set_value<T>(field: &mut Option<T>, value: T) {
     *field = Some(value);
 }
 
-fn many<T>(field: &mut Option<Vec<T>>, value: T) {
+fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
     field.get_or_insert_default().push(value);
 }
 
-/// Makes the table and the struct of rows `field: type = one(name, takes, parser, help);`.
+/// Makes the table and the struct of rows `field: type = set_value(name, takes, parser, help);`.
 macro_rules! options {
     ($($heading:literal { $($field:ident: $type:ty = $put:ident($name:literal $($short:literal)?, $takes:expr, $parse:ident, $help:literal);)* })*) => {
         /// The options that one place sets, the command line, `SECRETS_EXEC_*` or one declaration; `None` for the others.
@@ -100,69 +100,69 @@ macro_rules! options {
 
 options! {
     "How to resolve" {
-        region: Region = one("region", Takes::Text("REGION"), region,
+        region: Region = set_value("region", Takes::Text("REGION"), region,
             "The region of secrets that name no region");
-        fallback_regions: Vec<Region> = many("fallback-region", Takes::Texts("REGION"), region,
+        fallback_regions: Vec<Region> = add_value("fallback-region", Takes::Texts("REGION"), region,
             "A region to read from if a secret's own region is unavailable (repeatable)");
-        profile: String = one("profile", Takes::Text("NAME"), text,
+        profile: String = set_value("profile", Takes::Text("NAME"), text,
             "A profile of the AWS configuration files");
-        role_arn: Role = one("role-arn", Takes::Text("ARN"), role,
+        role_arn: Role = set_value("role-arn", Takes::Text("ARN"), role,
             "The role to assume before reading secrets");
-        external_id: String = one("external-id", Takes::Text("ID"), text,
+        external_id: String = set_value("external-id", Takes::Text("ID"), text,
             "The external id that the role's trust policy requires");
-        endpoint_url: HttpUrl = one("endpoint-url", Takes::Text("URL"), url,
+        endpoint_url: HttpUrl = set_value("endpoint-url", Takes::Text("URL"), url,
             "The endpoint of Secrets Manager");
-        ca_bundle: PathBuf = one("ca-bundle", Takes::Text("FILE"), path,
+        ca_bundle: PathBuf = set_value("ca-bundle", Takes::Text("FILE"), path,
             "Root certificates (PEM), the only ones to trust");
-        timeout: Duration = one("timeout", Takes::Text("DURATION"), duration,
+        timeout: Duration = set_value("timeout", Takes::Text("DURATION"), duration,
             "The limit for all values [default: 30s; Lambda: 8s]");
-        wait: Duration = one("wait", Takes::Text("DURATION"), duration,
+        wait: Duration = set_value("wait", Takes::Text("DURATION"), duration,
             "How long to try again while credentials are missing or the network is unreachable; each try has its own --timeout");
-        agent: AgentChoice = one("agent", Takes::Optional("URL"), agent,
+        agent: AgentChoice = set_value("agent", Takes::Optional("URL"), agent,
             "Read through the AWS Secrets Manager Agent [default: http://127.0.0.1:2773]");
-        agent_fallback: bool = one("agent-fallback", Takes::Nothing, flag,
+        agent_fallback: bool = set_value("agent-fallback", Takes::Nothing, flag,
             "With --agent: request from AWS if the agent is unavailable");
-        local: PathBuf = one("local", Takes::Text("FILE"), path,
+        local: PathBuf = set_value("local", Takes::Text("FILE"), path,
             "Read secrets from a YAML or JSON file, without AWS");
-        cache: PathBuf = one("cache", Takes::Text("DIR"), path,
+        cache: PathBuf = set_value("cache", Takes::Text("DIR"), path,
             "Keep what AWS answers in this directory in memory, for the next launch");
-        cache_ttl: Duration = one("cache-ttl", Takes::Text("DURATION"), duration_or_zero,
+        cache_ttl: Duration = set_value("cache-ttl", Takes::Text("DURATION"), duration_or_zero,
             "With --cache: use answers younger than this without a request [default: 0s]");
-        cache_stale: Duration = one("cache-stale", Takes::Text("DURATION"), duration_or_zero,
+        cache_stale: Duration = set_value("cache-stale", Takes::Text("DURATION"), duration_or_zero,
             "With --cache: use answers younger than this if AWS is unavailable [default: 24h]");
-        notify_ready: bool = one("notify-ready", Takes::Nothing, flag,
+        notify_ready: bool = set_value("notify-ready", Takes::Nothing, flag,
             "Tell systemd when the command starts that the service is ready (Type=notify)");
     }
     "What the command gets" {
-        keep_existing: bool = one("keep-existing", Takes::Nothing, flag,
+        keep_existing: bool = set_value("keep-existing", Takes::Nothing, flag,
             "Keep variables that are already set and not empty");
-        clean_env: bool = one("clean-env", Takes::Nothing, flag,
+        clean_env: bool = set_value("clean-env", Takes::Nothing, flag,
             "Pass on only PATH, HOME, the locale and the like");
-        pass: Vec<Pattern> = many("pass", Takes::Texts("GLOB"), pattern,
+        pass: Vec<Pattern> = add_value("pass", Takes::Texts("GLOB"), pattern,
             "With --clean-env: also pass on these variables (repeatable)");
-        unset: Vec<Pattern> = many("unset", Takes::Texts("GLOB"), pattern,
+        unset: Vec<Pattern> = add_value("unset", Takes::Texts("GLOB"), pattern,
             "Do not pass on these variables, for example 'AWS_*' (repeatable)");
     }
     "Rotation" {
-        on_rotation: OnRotation = one("on-rotation", Takes::Text("MODE"), mode,
+        on_rotation: OnRotation = set_value("on-rotation", Takes::Text("MODE"), mode,
             "Stay, and on a change restart, signal=NAME or exit");
-        poll_interval: Duration = one("poll-interval", Takes::Text("DURATION"), poll_interval,
+        poll_interval: Duration = set_value("poll-interval", Takes::Text("DURATION"), poll_interval,
             "The time between two reads of the secrets, at least 10s [default: 5m]");
-        splay: Duration = one("splay", Takes::Text("DURATION"), duration_or_zero,
+        splay: Duration = set_value("splay", Takes::Text("DURATION"), duration_or_zero,
             "The limit of the random delay after a change, which spreads a fleet [default: 0s]");
-        stop_signal: SignalNumber = one("stop-signal", Takes::Text("SIGNAL"), signal,
+        stop_signal: SignalNumber = set_value("stop-signal", Takes::Text("SIGNAL"), signal,
             "The signal that stops the command [default: TERM]");
-        grace: Duration = one("grace", Takes::Text("DURATION"), duration_or_zero,
+        grace: Duration = set_value("grace", Takes::Text("DURATION"), duration_or_zero,
             "The time between that signal and KILL [default: 30s]");
-        poll_signal: SignalNumber = one("poll-signal", Takes::Text("SIGNAL"), poll_signal,
+        poll_signal: SignalNumber = set_value("poll-signal", Takes::Text("SIGNAL"), poll_signal,
             "The signal to secrets-exec that makes it read the secrets at once");
     }
     "Output" {
-        verbose: u8 = one("verbose" 'v', Takes::Level, level,
+        verbose: u8 = set_value("verbose" 'v', Takes::Level, level,
             "Print each variable's secret and version; -vv: requests too");
-        quiet: bool = one("quiet" 'q', Takes::Nothing, flag,
+        quiet: bool = set_value("quiet" 'q', Takes::Nothing, flag,
             "Print no warnings, no notes and no progress line");
-        log_format: LogFormat = one("log-format", Takes::Text("FORMAT"), log_format,
+        log_format: LogFormat = set_value("log-format", Takes::Text("FORMAT"), log_format,
             "The format of the lines on standard error: text or json [default: text]");
     }
 }
@@ -188,13 +188,5 @@ mod tests {
         for pattern in ["[", "A**", "", "^A", "A,B", "A|B", "{A,B}", "[^A]", "A B"] {
             assert!(set("unset", pattern).is_err(), "{pattern}");
         }
-    }
-
-    #[test]
-    fn an_option_that_the_upper_place_sets_overrides_the_lower() {
-        let merged = set("region", "eu-west-1")
-            .unwrap()
-            .over(set("region", "us-east-1").unwrap().over(set("profile", "p").unwrap()));
-        assert_eq!((merged.region.unwrap().as_str(), merged.profile.as_deref()), ("eu-west-1", Some("p")));
     }
 }

@@ -99,15 +99,15 @@ pub fn pattern(value: &OsStr) -> Result<Pattern, Expected> {
 }
 
 pub fn region(value: &OsStr) -> Result<Region, Expected> {
-    Region::parse(utf8(value)?).map_err(|_| Region::EXPECTED)
+    Region::parse(utf8(value)?).ok_or(Region::EXPECTED)
 }
 
 pub fn role(value: &OsStr) -> Result<Role, Expected> {
-    Role::parse(utf8(value)?, None).map_err(|_| Role::EXPECTED)
+    Role::parse(utf8(value)?, None).ok_or(Role::EXPECTED)
 }
 
 pub fn url(value: &OsStr) -> Result<HttpUrl, Expected> {
-    HttpUrl::parse(utf8(value)?).map_err(|_| "a URL, like https://secretsmanager.us-east-1.amazonaws.com")
+    HttpUrl::parse(utf8(value)?).ok_or("a URL, like https://secretsmanager.us-east-1.amazonaws.com")
 }
 
 /// Sums of durations up to a century do not overflow.

@@ -9,7 +9,7 @@ use crate::model::entry::{
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Lacks, Problem};
 use crate::model::reference::{Aliases, Locator, Reference, ReferenceError, SecretRef};
-use crate::model::suggest;
+use crate::model::suggest::{self, did_you_mean};
 
 /// The number of an entry in its plan. The texts of two entries may be equal: two on one line, or a file that is given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,11 +83,15 @@ impl Lookup<'_> {
             EntrySource::Reference(reference) => ValueSource::Secret(self.locate(&reference, &subject)?),
             EntrySource::Composed(parts) => ValueSource::Composed(parts),
             EntrySource::Template(template) => {
-                let names = template.names.iter();
-                let inputs = names.map(|name| Some((name.clone(), self.alias(name, &subject)?)));
-                // Collected first, so that every unknown name is reported.
-                let inputs: Vec<_> = inputs.collect();
-                let inputs = inputs.into_iter().collect::<Option<_>>()?;
+                let mut inputs = BTreeMap::new();
+                for name in &template.names {
+                    if let Some(reference) = self.alias(name, &subject) {
+                        inputs.insert(name.clone(), reference);
+                    }
+                }
+                if inputs.len() < template.names.len() {
+                    return None;
+                }
                 ValueSource::Template { template, inputs }
             }
         };
@@ -126,9 +130,8 @@ impl Lookup<'_> {
                 let text = format!(
                     "the template uses {name:?}, which is not an alias under `secrets` here or in an earlier file"
                 );
-                let nearest = suggest::nearest(name, self.aliases.names());
-                let help = match nearest {
-                    Some(nearest) => format!("did you mean {nearest:?}?"),
+                let help = match suggest::nearest(name, self.aliases.keys().map(String::as_str)) {
+                    Some(nearest) => did_you_mean(nearest),
                     None => {
                         "add it under `secrets`; a name that an {% if %} assigns needs a {% set %} before it".to_owned()
                     }

@@ -19,11 +19,12 @@ use precedence::Precedence;
 /// The variables and files to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// Highest precedence first.
-    layers: Vec<PlannedLayer>,
-    aliases: Aliases,
+    /// From the latest, which overrides the others, to the earliest.
+    pub layers: Vec<PlannedLayer>,
+    /// The aliases of all layers, for suggestions.
+    pub aliases: Aliases,
     /// The inherited variables that `--keep-existing` keeps.
-    kept: BTreeSet<String>,
+    pub kept: BTreeSet<String>,
     /// The inherited variables, for templates.
     pub inherited: Inherited,
 }
@@ -39,7 +40,7 @@ impl Plan {
         let mut aliases = Aliases::default();
         let mut with_aliases = Vec::new();
         for layer in layers {
-            aliases.extend(&layer.aliases);
+            aliases.extend(layer.aliases.clone());
             with_aliases.push((aliases.clone(), layer));
         }
         let mut precedence = Precedence::new(kept.map(|kept| kept.filled().collect()).unwrap_or_default());
@@ -53,11 +54,6 @@ impl Plan {
             return Err(errors);
         }
         Ok(Self { layers: planned, aliases, kept: precedence.kept, inherited: inherited.clone() })
-    }
-
-    /// The layers, from the latest to the earliest.
-    pub fn layers(&self) -> &[PlannedLayer] {
-        &self.layers
     }
 
     /// Every locator to request: those of all entries but the ones that an explicit entry of a later layer overrides. What turns out to be
@@ -78,32 +74,21 @@ impl Plan {
 
     /// The entries whose literal or template holds `${NAME}`, which is expanded in references alone.
     pub fn unexpanded(&self) -> impl Iterator<Item = &Subject> {
-        let bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
-        let holds = |text: &str| {
-            text.split("${").skip(1).any(|rest| rest.split_once('}').is_some_and(|(name, _)| is_name(name)))
-        };
-        let is_unexpanded = move |binding: &&Binding| match &binding.value_source {
-            ValueSource::Literal(text) => holds(text),
-            ValueSource::Template { template, .. } => holds(&template.text),
-            ValueSource::Secret(_) | ValueSource::Composed(_) => false,
-        };
-        bindings.filter(is_unexpanded).map(|binding| &binding.subject)
+        self.layers.iter().flat_map(|layer| &layer.bindings).filter_map(|binding| {
+            let text = match &binding.value_source {
+                ValueSource::Literal(text) => text,
+                ValueSource::Template { template, .. } => &template.text,
+                ValueSource::Secret(_) | ValueSource::Composed(_) => return None,
+            };
+            let mut ends = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+            ends.any(|(name, _)| is_name(name)).then_some(&binding.subject)
+        })
     }
 
     /// True if a file with a `path` may be delivered.
     pub fn has_path(&self) -> bool {
         let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
         bindings.any(|binding| matches!(&binding.target, Target::File(FileTarget { place: FilePlace::Path(_), .. })))
-    }
-
-    /// True for an inherited variable that `--keep-existing` keeps.
-    pub fn keeps(&self, name: &str) -> bool {
-        self.kept.contains(name)
-    }
-
-    /// The aliases of all layers, for suggestions.
-    pub fn aliases(&self) -> &Aliases {
-        &self.aliases
     }
 
     /// Returns the text of a variable that is set to a literal.

@@ -33,12 +33,6 @@ impl Layer {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.env_from.is_empty()
     }
-
-    /// Adds all credentials to the entries.
-    pub fn include_credentials(&mut self) {
-        let units = std::mem::take(&mut self.credentials);
-        self.entries.extend(units.into_iter().flat_map(|credentials| credentials.entries));
-    }
 }
 
 /// A layer, apart from what later layers and kept variables override.
@@ -137,6 +131,6 @@ impl Precedence {
     }
 
     fn is_claimed(&self, name: &str) -> bool {
-        EnvName::parse(name).is_ok_and(|name| self.claimed.contains_key(&Claim::Variable(name)))
+        EnvName::parse(name).is_some_and(|name| self.claimed.contains_key(&Claim::Variable(name)))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::arn::{Region, Role};
 use super::version::Version;
+use crate::model::env_name::is_name;
 
 /// A secret and, where they differ from the defaults, its version, region and role.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,95 +19,23 @@ pub struct Alias {
 }
 
 /// Aliases by name. An alias overrides a secret of the same name.
-#[derive(Clone, Debug, Default)]
-pub struct Aliases(BTreeMap<String, Alias>);
+pub type Aliases = BTreeMap<String, Alias>;
 
 /// Words that are no names of aliases: prefixes of references, `env`, Jinja's keywords, and the names that MiniJinja defines.
-const RESERVED: &[&str] = &[
-    "arn",
-    "ssm",
-    "env",
-    "and",
-    "as",
-    "autoescape",
-    "block",
-    "break",
-    "call",
-    "caller",
-    "continue",
-    "dict",
-    "do",
-    "elif",
-    "else",
-    "endautoescape",
-    "endblock",
-    "endcall",
-    "endfilter",
-    "endfor",
-    "endif",
-    "endmacro",
-    "endraw",
-    "endset",
-    "endwith",
-    "extends",
-    "false",
-    "False",
-    "filter",
-    "for",
-    "from",
-    "if",
-    "import",
-    "in",
-    "include",
-    "is",
-    "loop",
-    "macro",
-    "namespace",
-    "none",
-    "None",
-    "not",
-    "or",
-    "range",
-    "raw",
-    "recursive",
-    "self",
-    "set",
-    "super",
-    "true",
-    "True",
-    "with",
-];
+const RESERVED: &str = "\
+    arn ssm env and as autoescape block break call caller continue dict do elif else endautoescape endblock endcall endfilter endfor \
+    endif endmacro endraw endset endwith extends false False filter for from if import in include is loop macro namespace none None \
+    not or range raw recursive self set super true True with";
 
-impl Aliases {
-    pub fn get(&self, name: &str) -> Option<&Alias> {
-        self.0.get(name)
-    }
-
-    /// Adds an alias, and replaces one of the same name.
-    pub fn insert(&mut self, name: String, alias: Alias) {
-        self.0.insert(name, alias);
-    }
-
-    /// The names in alphabetical order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
-    /// Adds the aliases of a later layer, and replaces those of the same names.
-    pub fn extend(&mut self, later: &Self) {
-        self.0.extend(later.0.iter().map(|(name, alias)| (name.clone(), alias.clone())));
-    }
-
-    /// Checks that `name` can be the name of an alias.
-    ///
-    /// # Errors
-    /// The message about any other text, and about a reserved word.
-    pub fn check_name(name: &str) -> Result<(), String> {
-        let why = match name {
-            _ if !crate::model::env_name::is_name(name) => " ([A-Za-z_][A-Za-z0-9_]*)",
-            _ if RESERVED.contains(&name) => ": it is a reserved word",
-            _ => return Ok(()),
-        };
-        Err(format!("{name:?} cannot be the name of an alias{why}"))
-    }
+/// Checks that `name` can be the name of an alias.
+///
+/// # Errors
+/// The message about any other text, and about a reserved word.
+pub fn check_alias_name(name: &str) -> Result<(), String> {
+    let why = match name {
+        _ if !is_name(name) => " ([A-Za-z_][A-Za-z0-9_]*)",
+        _ if RESERVED.split(' ').any(|word| word == name) => ": it is a reserved word",
+        _ => return Ok(()),
+    };
+    Err(format!("{name:?} cannot be the name of an alias{why}"))
 }

@@ -44,7 +44,7 @@ impl Arn {
 
     /// The region, unless the field is empty, as for IAM, or malformed.
     pub fn region(&self) -> Option<Region> {
-        Region::parse(self.field(3)).ok()
+        Region::parse(self.field(3))
     }
 
     /// The account, if the field has 12 digits. AWS's public parameters have no account.
@@ -85,24 +85,15 @@ impl fmt::Display for Arn {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(String);
 
-/// A text that cannot be a region.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegionError;
-
 impl Region {
     /// The expected form, for the message "… is not …".
     pub const EXPECTED: &str = "a region's code, like us-east-1";
 
     /// Accepts any lower-case label of a host name (RFC 1123, 2.1). A list of regions would exclude new ones.
-    ///
-    /// # Errors
-    /// Any other text.
-    pub fn parse(text: &str) -> Result<Self, RegionError> {
-        let inner = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if text.is_empty() || text.len() > 63 || !inner || text.starts_with('-') || text.ends_with('-') {
-            return Err(RegionError);
-        }
-        Ok(Self(text.to_owned()))
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_label = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let has_ends = !text.starts_with('-') && !text.ends_with('-');
+        ((1..=63).contains(&text.len()) && is_label && has_ends).then(|| Self(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -124,26 +115,18 @@ pub struct Role {
     pub external_id: Option<String>,
 }
 
-/// A text that is not a role's ARN.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoleError;
-
 impl Role {
     /// The expected form, for the message "… is not …".
     pub const EXPECTED: &str = "a role's ARN, like arn:aws:iam::123456789012:role/Reader";
 
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. An asterisk would be a wildcard in a policy.
-    ///
-    /// # Errors
-    /// Any other text.
-    pub fn parse(arn: &str, external_id: Option<String>) -> Result<Self, RoleError> {
-        let arn = Arn::parse(arn).ok_or(RoleError)?;
+    pub fn parse(arn: &str, external_id: Option<String>) -> Option<Self> {
+        let arn = Arn::parse(arn)?;
         let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
-        let name = arn.resource().strip_prefix("role/");
-        let has_name = name.is_some_and(|name| !name.is_empty() && name.bytes().all(is_legal));
+        let name = arn.resource().strip_prefix("role/")?;
         let is_role =
             arn.has_partition() && arn.service() == "iam" && arn.region().is_none() && arn.account().is_some();
-        if is_role && has_name { Ok(Self { arn, external_id }) } else { Err(RoleError) }
+        (is_role && !name.is_empty() && name.bytes().all(is_legal)).then_some(Self { arn, external_id })
     }
 }
 

@@ -6,10 +6,9 @@
 use std::fmt;
 
 use super::alias::Aliases;
-use super::arn::Arn;
-use super::arn::Store;
+use super::arn::{Arn, Store};
 use super::locator::{Locator, SecretRef};
-use super::placeholder::{expand, malformed, placeholders};
+use super::placeholder::{expand, placeholders};
 use super::secret_id::{NEITHER, ReferenceError, SecretId, is_name_character};
 use super::selector::{JsonPath, Selector, outside_brackets};
 use super::version::Version;
@@ -134,49 +133,40 @@ fn split_secret(text: &str) -> Result<(&str, Option<&str>), ReferenceError> {
     } else {
         1
     };
-    let colons: Vec<usize> = colons(text).take(fields).collect::<Result<_, _>>()?;
+    let colons: Vec<usize> = colons(text).take(fields).collect();
     match colons.get(fields - 1) {
         Some(end) => Ok((&text[..*end], Some(&text[end + 1..]))),
-        None if colons.len() + 1 < fields => Err(ReferenceError::of_short_arn(text)),
+        None if colons.len() + 1 < fields => {
+            placeholders(text)?;
+            Err(ReferenceError::of_short_arn(text))
+        }
         None => Ok((text, None)),
     }
 }
 
 /// Returns the number of fields of an ARN, by its service.
 fn arn_fields(arn: &str) -> Result<usize, ReferenceError> {
-    let colons: Vec<usize> = colons(arn).take(3).collect::<Result<_, _>>()?;
+    let colons: Vec<usize> = colons(arn).take(3).collect();
     let service = match *colons {
         [_, before] => &arn[before + 1..],
         [_, before, after] => &arn[before + 1..after],
         _ => "",
     };
-    match Store::of_service(service) {
-        Some(store) => Ok(store.arn_fields()),
-        None if service.is_empty() => Err(ReferenceError::of_short_arn(arn)),
-        None => Err(ReferenceError::of(arn, NEITHER)),
+    if let Some(store) = Store::of_service(service) {
+        return Ok(store.arn_fields());
     }
+    placeholders(arn)?;
+    Err(if service.is_empty() { ReferenceError::of_short_arn(arn) } else { ReferenceError::of(arn, NEITHER) })
 }
 
 /// Returns the positions of the colons outside `${…}`, in whose default a colon separates no fields.
-fn colons(text: &str) -> impl Iterator<Item = Result<usize, ReferenceError>> {
-    let mut from = 0;
-    std::iter::from_fn(move || {
-        loop {
-            match (text[from..].find(':'), text[from..].find("${")) {
-                (colon, Some(token)) if colon.is_none_or(|colon| token < colon) => {
-                    let Some(end) = text[from + token..].find('}') else {
-                        return Some(Err(malformed(text)));
-                    };
-                    from += token + end;
-                }
-                (colon, _) => {
-                    let colon = from + colon?;
-                    from = colon + 1;
-                    return Some(Ok(colon));
-                }
-            }
-        }
-    })
+fn colons(text: &str) -> impl Iterator<Item = usize> {
+    let mut is_in_placeholder = false;
+    let outside = text.char_indices().filter(move |&(at, c)| {
+        is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
+        c == ':' && !is_in_placeholder
+    });
+    outside.map(|(at, _)| at)
 }
 
 /// Splits a text at its first colon.

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::arn::Store;
-use super::arn::{Region, Role};
+use super::arn::{Region, Role, Store};
 use super::secret_id::SecretId;
 use super::selector::Selector;
 use super::version::Version;
@@ -23,11 +22,10 @@ pub struct Locator {
 /// The name of a request in progress lines and traces.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.is_path() {
-            true => write!(f, "parameters below {}", self.id)?,
-            false => write!(f, "{} {}", self.store, self.id)?,
+        match &self.region {
+            Some(region) => write!(f, "{} in {region}", self.name()),
+            None => f.write_str(&self.name()),
         }
-        self.region.as_ref().map_or(Ok(()), |region| write!(f, " in {region}"))
     }
 }
 

@@ -65,7 +65,7 @@ pub fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceErro
 }
 
 /// The error of `${` without the name of a variable and `}` after it.
-pub fn malformed(text: &str) -> ReferenceError {
+fn malformed(text: &str) -> ReferenceError {
     ReferenceError {
         help: Some("write ${NAME} or ${NAME:-default}"),
         ..ReferenceError::of(text, "has a malformed variable")

@@ -133,7 +133,10 @@ impl SecretId {
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
-            Self::Arn(arn) => resource_name(arn),
+            Self::Arn(arn) => {
+                let resource = arn.resource();
+                resource.strip_prefix("secret:").or_else(|| resource.strip_prefix("parameter/")).unwrap_or(resource)
+            }
         }
     }
 
@@ -173,11 +176,6 @@ impl fmt::Display for SecretId {
             Self::Arn(arn) => write!(f, "{arn}"),
         }
     }
-}
-
-fn resource_name(arn: &Arn) -> &str {
-    let resource = arn.resource();
-    resource.strip_prefix("secret:").or_else(|| resource.strip_prefix("parameter/")).unwrap_or(resource)
 }
 
 /// True for a hyphen and six characters, which AWS appends to a secret's name in its ARN.

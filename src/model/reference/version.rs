@@ -120,7 +120,8 @@ fn check_label(label: &str) -> Result<(), &'static str> {
 
 /// AWS counts versions in a signed integer of 64 bits.
 fn check_number(text: &str) -> Result<(), &'static str> {
-    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number: Option<i64> = text.parse().ok().filter(|number| is_digits && *number > 0);
-    number.map(drop).ok_or("has a version that is not a number above zero")
+    match text.parse::<i64>() {
+        Ok(1..) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
+        Ok(_) | Err(_) => Err("has a version that is not a number above zero"),
+    }
 }

@@ -23,10 +23,10 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
     let mut warnings = Vec::new();
     for (_, subject, _) in plan.references() {
         let Some(name) = subject.reference().and_then(|written| written.split(':').next()) else { continue };
-        if ["ssm", "arn"].contains(&name) || plan.aliases().names().any(|alias| alias == name) {
+        if ["ssm", "arn"].contains(&name) || plan.aliases.contains_key(name) {
             continue;
         }
-        if let Some(nearest) = suggest::nearest(name, plan.aliases().names()) {
+        if let Some(nearest) = suggest::nearest(name, plan.aliases.keys().map(String::as_str)) {
             let text = "is no alias, so it names a secret; did you mean the alias";
             warnings.push(Record::warning(format!("{subject}: {name} {text} {nearest}?")));
         }

@@ -9,7 +9,7 @@ use crate::report::record::Record;
 
 /// Returns the entries without effect, the latest layer first, and then those that the keys of secrets decide.
 pub fn overrides<'a>(plan: &'a Plan, resolved: &'a Resolved) -> Vec<&'a Override> {
-    plan.layers().iter().flat_map(|layer| &layer.overridden).chain(&resolved.overridden).collect()
+    plan.layers.iter().flat_map(|layer| &layer.overridden).chain(&resolved.overridden).collect()
 }
 
 /// Returns the object of `check --json`.

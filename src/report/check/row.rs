@@ -31,7 +31,7 @@ pub struct CheckedValues<'a> {
 /// Returns the rows, those of the earliest layer first.
 pub fn rows(values: &CheckedValues<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
-    for layer in values.plan.layers().iter().rev() {
+    for layer in values.plan.layers.iter().rev() {
         let start = rows.len();
         rows.extend(layer.bindings.iter().filter_map(|binding| values.binding(binding)));
         rows.extend(layer.env_from.iter().flat_map(|object| values.env_from(object)));

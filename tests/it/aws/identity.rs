@@ -115,6 +115,7 @@ fn an_issuer_that_refuses_is_77_and_asked_once() {
         (ROLE_OF_STS, denied, ROLE),
         (WEB_IDENTITY, expired, "ExpiredToken"),
         (CONTAINER, fault::status(404), "404"),
+        (TOKEN, fault::status(403), "instance metadata: "),
         (ROLES, fault::status(404), "instance metadata: the instance has no role"),
     ] {
         let aws = served().fails(operation, fault);

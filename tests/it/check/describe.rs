@@ -72,19 +72,25 @@ fn an_overdue_rotation_is_shown_and_does_not_fail() {
     for (id, description) in [
         ("late", rotation(days.clone(), json!(days_ago(40)), json!(days_ago(30)))),
         ("undated", rotation(days.clone(), json!(days_ago(40)), Value::Null)),
-        ("due", rotation(days, json!(days_ago(5)), json!(days_ago(0) + 5 * 24 * 60 * 60))),
+        ("due", rotation(days.clone(), json!(days_ago(5)), json!(days_ago(0) + 5 * 24 * 60 * 60))),
+        ("lastday", rotation(days.clone(), json!(days_ago(10)), Value::Null)),
         ("cron", rotation(cron, json!(days_ago(40)), json!(days_ago(9)))),
+        ("hourly", rotation(json!({ "ScheduleExpression": "rate(4 hours)" }), json!(days_ago(40)), Value::Null)),
+        ("endless", rotation(json!({ "AutomaticallyAfterDays": u32::MAX }), json!(days_ago(40)), Value::Null)),
         ("daily", rotation(json!({ "ScheduleExpression": "rate(1 day)" }), Value::Null, Value::Null)),
     ] {
         aws = aws.secret(id, Secret::text(CANARY)).describes(id, description);
     }
-    let sandbox = ["late", "undated", "due", "cron", "daily"].into_iter();
+    let sandbox = ["late", "undated", "due", "lastday", "cron", "hourly", "endless", "daily"].into_iter();
     let run = sandbox.fold(described(&aws), |sandbox, id| sandbox.args(["-e", &format!("V_{id}={id}")])).run();
     run.ended(Status::Exit(0));
     for (id, rotation, last) in [
         ("late", "overdue, every 10 days", "40d"),
         ("undated", "overdue, every 10 days", "40d"),
         ("due", "every 10 days", "5d"),
+        ("lastday", "every 10 days", "10d"),
+        ("hourly", "rate(4 hours)", "40d"),
+        ("endless", "every 4294967295 days", "40d"),
         ("cron", "overdue, cron(0 8 1 * ? *)", "40d"),
         ("daily", "every day", "never"),
     ] {

@@ -64,12 +64,12 @@ fn a_mistake_is_told_with_its_place() {
         ("files:\n  - { from: \"x:k\", path: . }", "2:", "the path of a file"),
         ("files:\n  - { from: \"x:k\", path: ~/k }", "2:", "~ is not expanded"),
         ("env:\n  A: x:k\n  B: { from: \"x", "3:14", "unclosed quote"),
-        ("env: {", "", ""),
-        ("env:\n\tA: x:k", "2:", ""),
-        ("env: a: b", "1:", ""),
-        ("env:\n  A: x\n B: y", "3:", ""),
-        ("env: *nothing", "1:", ""),
-        ("--- a\n--- b", "", ""),
+        ("env: {", "1:6", "unclosed bracket"),
+        ("env:\n\tA: x:k", "2:2", "tabs"),
+        ("env: a: b", "1:7", "mapping values"),
+        ("env:\n  A: x\n B: y", "3:2", "block mapping"),
+        ("env: *nothing", "1:6", "unknown anchor"),
+        ("env:\n  A: x:k\n---\nenv: {}", "3:1", "a second YAML document"),
     ] {
         declaring("app.yaml", declaration).refused(78).says([&*format!("app.yaml:{place}"), fact]);
     }

@@ -69,6 +69,8 @@ fn an_owner_that_may_not_be_set_or_does_not_exist_and_a_mode_that_is_none_are_to
         (", mode: \"0888\"", ["app.yaml:2", "mode"]),
         (", mode: \"u+r\"", ["app.yaml:2", "mode"]),
         (", mode: \"10000\"", ["app.yaml:2", "mode"]),
+        (", mode: \"1777\"", ["app.yaml:2", "mode"]),
+        (", mode: \"+400\"", ["app.yaml:2", "mode"]),
         (", mode: \"\"", ["app.yaml:2", "mode"]),
     ] {
         with_file(settings, &["env"]).refused(78).says(facts);

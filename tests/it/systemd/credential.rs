@@ -243,8 +243,8 @@ fn a_client_of_another_user_gets_nothing() {
 #[test]
 fn a_client_whose_address_names_no_unit_gets_nothing() {
     let aws = two_secrets();
-    for address in [None, Some("/unit/app.service"), Some("/user/app.service/tok"), Some("/unit/app.service/tok/more")]
-    {
+    let wrong = ["/unit/app.service", "/user/app.service/tok", "/unit/app.service/tok/more", "/unit//tok"];
+    for address in wrong.map(Some).into_iter().chain([None]) {
         let (client, connection) = connect_from(address);
         refused_on(asking(&aws, DECLARATION), client, connection, 64).says(["names no unit"]);
     }

@@ -48,10 +48,9 @@ impl Settings {
     pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
         check_sdk_variables(&mut reader);
-        let region = |text: &str| Region::parse(text).ok();
-        let aws_region = reader.parse("AWS_REGION", Region::EXPECTED, region);
-        let aws_default_region = reader.parse("AWS_DEFAULT_REGION", Region::EXPECTED, region);
-        let web_identity_role = reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| Role::parse(text, None).ok());
+        let aws_region = reader.parse("AWS_REGION", Region::EXPECTED, Region::parse);
+        let aws_default_region = reader.parse("AWS_DEFAULT_REGION", Region::EXPECTED, Region::parse);
+        let web_identity_role = reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| Role::parse(text, None));
         let settings = Self {
             region: options.region.clone().or(aws_region).or(aws_default_region),
             fallback_regions: options.fallback_regions.clone(),
@@ -158,7 +157,7 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
 /// Parses a proxy's URL, or its host alone. SOCKS is not supported.
 fn parse_proxy(text: &str) -> Option<HttpUrl> {
     let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    HttpUrl::parse(&with_scheme).ok()
+    HttpUrl::parse(&with_scheme)
 }
 
 /// Returns the paths of the configuration files. A tilde at the beginning is the home directory.

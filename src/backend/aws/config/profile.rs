@@ -44,7 +44,7 @@ pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
         };
     };
     let max_attempts = profile.parse("max_attempts", COUNT_EXPECTED, parse_count)?;
-    let region = profile.parse("region", Region::EXPECTED, |text| Region::parse(text).ok())?;
+    let region = profile.parse("region", Region::EXPECTED, Region::parse)?;
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);
     settings.region = settings.region.take().or(region);
@@ -57,12 +57,11 @@ fn apply_endpoints(profile: Profile<'_>, profiles: &Profiles, endpoints: &mut En
     endpoints.use_fips = endpoints.use_fips.or(boolean("use_fips_endpoint")?);
     endpoints.use_dual_stack = endpoints.use_dual_stack.or(boolean("use_dualstack_endpoint")?);
     endpoints.ignored = endpoints.ignored.or(boolean("ignore_configured_endpoint_urls")?);
-    let url = |text: &str| HttpUrl::parse(text).ok();
-    let general = profile.parse("endpoint_url", URL_EXPECTED, url)?;
+    let general = profile.parse("endpoint_url", URL_EXPECTED, HttpUrl::parse)?;
     for api in Api::ALL {
         let services = profile.get("services");
         let own = services.and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
-        let own = profile.parse_text(own, "services", URL_EXPECTED, url)?;
+        let own = profile.parse_text(own, "services", URL_EXPECTED, HttpUrl::parse)?;
         if let (None, Some(url)) = (endpoints.configured.get(&api), own.or_else(|| general.clone())) {
             endpoints.configured.insert(api, url);
         }

@@ -182,12 +182,12 @@ fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem>
         let found = profile.get(key).or_else(|| section?.get(key).map(String::as_str));
         found.ok_or_else(|| profile.inconsistent(format!("has settings of SSO, but no {key}")))
     };
-    let no_region = |_| profile.inconsistent("has an sso_region that is no region");
+    let no_region = || profile.inconsistent("has an sso_region that is no region");
     let start_url = setting("sso_start_url")?;
     Ok(RoleSource::Sso(Sso {
         account: setting("sso_account_id")?.to_owned(),
         role: setting("sso_role_name")?.to_owned(),
-        region: Region::parse(setting("sso_region")?).map_err(no_region)?,
+        region: Region::parse(setting("sso_region")?).ok_or_else(no_region)?,
         start_url: start_url.to_owned(),
         session: session.unwrap_or(start_url).to_owned(),
     }))

@@ -44,7 +44,7 @@ impl<'a> VariableReader<'a> {
     }
 
     pub fn url(&mut self, name: &'static str) -> Option<HttpUrl> {
-        self.parse(name, URL_EXPECTED, |text| HttpUrl::parse(text).ok())
+        self.parse(name, URL_EXPECTED, HttpUrl::parse)
     }
 
     /// Returns the path of a file that must exist.

@@ -78,7 +78,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Att
     let error = match answer {
         Ok(text) => {
             let malformed = || Outage::new(OutageKind::MalformedResponse, "a response that is not a region");
-            return Region::parse(text.as_ref().trim()).map_err(|_| malformed().into());
+            return Region::parse(text.as_ref().trim()).ok_or_else(|| malformed().into());
         }
         Err(error) => error,
     };
