@@ -128,14 +128,14 @@ fn base64_after(before: usize, value: &str) -> String {
 
 /// A watched value of a test that this output holds.
 pub fn found(test: &str, output: &str) -> Option<String> {
-    let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-    // Few values begin as any part of the output does.
-    let parts: HashSet<&[u8]> = output.as_bytes().windows(SHORTEST).collect();
-    let is_found = |value: &&String| parts.contains(&value.as_bytes()[..SHORTEST]) && output.contains(*value);
-    watched.get(test)?.iter().find(is_found).cloned()
+    let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner).get(test)?.clone();
+    // Of many values, few begin as any part of the output does.
+    let parts: Option<HashSet<&[u8]>> = (watched.len() > 1000).then(|| output.as_bytes().windows(SHORTEST).collect());
+    let may_be = |value: &str| parts.as_ref().is_none_or(|parts| parts.contains(&value.as_bytes()[..SHORTEST]));
+    watched.into_iter().find(|value| may_be(value) && output.contains(value))
 }
 
-/// A file below a directory, with a watched value that it holds; of the files of which `is_own` is false.
+/// A file below a directory, with a watched value that it holds; of the files of which `is_own` is false, and that are no programs.
 pub fn leaked(test: &str, directory: &Path, is_own: &impl Fn(&str) -> bool) -> Option<(String, String)> {
     fs::read_dir(directory).into_iter().flatten().flatten().find_map(|entry| {
         let (path, kind) = (entry.path(), entry.file_type().ok()?);
@@ -145,7 +145,8 @@ pub fn leaked(test: &str, directory: &Path, is_own: &impl Fn(&str) -> bool) -> O
         if !kind.is_file() || is_own(&entry.file_name().to_string_lossy()) {
             return None;
         }
-        let value = found(test, &String::from_utf8_lossy(&fs::read(&path).ok()?))?;
+        let content = fs::read(&path).ok().filter(|content| !content.starts_with(b"\x7fELF"))?;
+        let value = found(test, &String::from_utf8_lossy(&content))?;
         Some((path.display().to_string(), value))
     })
 }
