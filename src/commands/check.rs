@@ -27,7 +27,7 @@ use crate::report::check::{
     override_notes, override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Resolution, resolve, resolve_offline};
+use crate::resolve::{Resolution, failed_references, resolve_offline};
 use crate::system::signals;
 use crate::time::deadline::Deadline;
 
@@ -164,7 +164,7 @@ fn offline(backend: BackendConfig, options: &Options, plan: &Plan) -> Resolution
     if let BackendConfig::Agent(settings, agent_settings) = backend {
         let agent = Agent::new(agent_settings, *settings, Deadline::new(options.timeout));
         let answers = agent.unsupported(&plan.locators()).into_iter().collect();
-        outcome.errors.extend(resolve(plan, &answers).errors);
+        outcome.errors.extend(failed_references(plan, &answers));
     }
     outcome
 }

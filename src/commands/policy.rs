@@ -15,7 +15,7 @@ use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Report, terminal};
-use crate::resolve::resolve;
+use crate::resolve::failed_references;
 use crate::system::signals;
 
 /// Prints the policy as JSON, and notices about it on standard error.
@@ -67,5 +67,5 @@ fn complete(
         let agent = Agent::new(agent, settings.clone(), deadline);
         Ok(agent.unsupported(locators).into_iter().collect())
     })?;
-    Report::of_values(resolve(plan, &refused).errors, Vec::new(), "no policy was printed").check()
+    Report::of_values(failed_references(plan, &refused), Vec::new(), "no policy was printed").check()
 }

@@ -1,6 +1,6 @@
 //! Resolution of a plan: everything that it names is fetched at once, and resolved in one pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
@@ -121,7 +121,11 @@ async fn fetch_and_resolve(
             return Ok(outcome);
         }
     }
-    let wanted = plan.locators().into_iter().filter(|locator| !fetched.contains_key(locator)).collect();
+    let wanted: BTreeSet<_> = plan.locators().into_iter().filter(|locator| !fetched.contains_key(locator)).collect();
+    if wanted.is_empty() {
+        // Neither credentials nor a profile are needed for literals.
+        return Ok(resolve(plan, fetched));
+    }
     let begun = Instant::now();
     loop {
         // On the heap: the future is large, and every future around would contain it.

@@ -15,6 +15,7 @@ pub use layer_walk::Resolution;
 
 use crate::model::answer::Fetched;
 use crate::model::plan::Plan;
+use crate::model::problem::Problem;
 
 use env_from::naming_errors;
 use layer_walk::LayerWalk;
@@ -26,6 +27,17 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
         walk.resolve_layer(layer);
     }
     walk.outcome
+}
+
+/// Returns an error for each reference that `answers` has a failure for, of covered targets, too.
+pub fn failed_references(plan: &Plan, answers: &Fetched) -> Vec<Problem> {
+    let mut errors = Vec::new();
+    for (_, subject, reference) in plan.references() {
+        if let Some(Err(failure)) = answers.get(&reference.locator) {
+            errors.push(failure.problem(reference, subject, &plan.aliases));
+        }
+    }
+    errors
 }
 
 /// Resolves what needs no document, literals above all, and returns every error that the declaration has by itself.

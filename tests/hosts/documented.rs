@@ -43,9 +43,10 @@ fn the_hardened_unit_starts_as_it_stands() {
 #[ignore = "by make test-hosts"]
 fn the_files_of_its_unit_are_in_memory_and_go_with_it() {
     let Some(systemd) = Systemd::shared() else { return };
-    let checks = "cat \"$KEY\"; echo; stat -c '%a %U' \"$KEY\"; stat -c '%a' /run/shelf; stat -f -c %T /run/shelf";
+    let checks =
+        "echo $(cat \"$KEY\"; echo; stat -c '%a %U' \"$KEY\"; stat -c '%a' /run/shelf; stat -f -c %T /run/shelf)";
     let unit = example(systemd, "shelf", "examples/systemd/files.service", checks, LOCAL).start();
-    await_that("the program has read its file", || unit.journal().contains("v-4c7a1e\n400 daemon\n700\ntmpfs"));
+    await_that("the program has read its file", || unit.journal().contains("v-4c7a1e 400 daemon 700 tmpfs"));
     unit.stop();
     systemd.shell("test ! -e /run/shelf").launched();
 }
@@ -59,10 +60,10 @@ fn the_configuration_file_of_its_unit_is_for_the_service_alone() {
         format!("[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n");
     systemd.write("/etc/outside/aws-config", &config);
     systemd.shell("chmod 0600 /etc/outside/aws-config").launched();
-    let checks = "echo \"$A\"; cat /etc/outside/aws-config 2>/dev/null || echo unreadable\n\
-        test -r \"$CREDENTIALS_DIRECTORY/aws-config\" && echo but here";
+    let checks = "echo $(echo \"$A\"; cat /etc/outside/aws-config 2>/dev/null || echo unreadable\n\
+        test -r \"$CREDENTIALS_DIRECTORY/aws-config\" && echo but here)";
     let unit = example(systemd, "outside", "examples/systemd/credentials.service", checks, &asking(&aws)).start();
-    await_that("the program has its secret", || unit.journal().contains("v-4c7a1e\nunreadable\nbut here"));
+    await_that("the program has its secret", || unit.journal().contains("v-4c7a1e unreadable but here"));
     assert_eq!(aws.only_read().access_key(), "AKIAIOSFODNN7EXAMPLE");
     unit.stop();
 }

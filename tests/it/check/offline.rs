@@ -96,7 +96,9 @@ fn an_entry_that_the_agent_can_never_read_fails() {
     let role = ["--agent", "--role-arn", "arn:aws:iam::123456789012:role/r", "--external-id", "e"];
     let run = offline().args(role).resolve("A=prod/db").run();
     run.ended(Status::Exit(78)).says(["passes on no external id"]);
-    let run = offline().arg("--agent").resolve("A=ssm:/x").resolve("B=y").run();
+    let literal = "env: { C: { value: not base64, decode: base64 } }";
+    let run = offline().arg("--agent").resolve("A=ssm:/x").resolve("B=y").declaration(literal).run();
+    assert_eq!(run.stderr().matches("  C (").count(), 1, "{run}");
     run.ended(Status::Exit(78)).says(["reads no parameters"]);
     assert_eq!(statuses(&run, ["A", "B"]), ["agent", "valid"]);
 }

@@ -277,6 +277,8 @@ fn a_policy_that_is_too_long_for_iam_is_a_warning() {
 
 #[test]
 fn a_declaration_without_secrets_needs_no_permission() {
+    let template = "env: { A: { template: '{{ env.UNSET }}' } }";
+    policy().declaration(template).run().launched();
     let run = policy().declaration("env:\n  A: { value: x }\n").run();
     assert_eq!(printed(&run), json!({ "Version": "2012-10-17", "Statement": [] }));
     run.says(["no permission is needed"]);

@@ -82,8 +82,8 @@ fn standard_input_and_output_are_the_commands_alone() {
 }
 
 #[test]
-fn literals_alone_need_neither_region_nor_credentials() {
-    let run = Sandbox::new().declaration("env:\n  LEVEL: { value: info }\n").run();
+fn literals_alone_need_neither_region_nor_credentials_nor_a_profile() {
+    let run = Sandbox::new().declaration("env:\n  LEVEL: { value: info }\n").env("AWS_PROFILE", "nowhere").run();
     run.launched_silently().has("LEVEL", "info");
 }
 
