@@ -18,7 +18,7 @@ pub struct Subcommand {
     pub name: &'static str,
     about: &'static str,
     usage: &'static str,
-    /// What `--help` and the man page say after `about`.
+    /// The paragraph after `about` in `--help` and the man page.
     details: &'static str,
     examples: &'static str,
     /// Adds its arguments.

@@ -17,7 +17,7 @@ pub struct Template {
     /// functions. It overlooks a name that is only sliced (`db.host[:3]`), and finds one that only the branches of an `if`
     /// assign.
     pub names: BTreeSet<String>,
-    /// What `undeclared_variables` finds: each name with the keys that follow it after dots (`db.host`).
+    /// The names that `undeclared_variables` finds, each with the keys that follow it after dots (`db.host`).
     pub lookups: BTreeSet<String>,
 }
 
