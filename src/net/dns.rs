@@ -23,18 +23,18 @@ use crate::system::os_error;
 #[derive(Clone, Default)]
 pub struct DnsResolver {
     /// Lookups that have started or returned, by host, with the time of their start.
-    lookups: Arc<Mutex<HashMap<String, (Instant, Lookup)>>>,
+    lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
 }
 
 /// One lookup, shared by all connections that need it. An error is shared as its kind and its text, since `io::Error` is not
 /// `Clone`.
-type Lookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, (io::ErrorKind, String)>>>;
+type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, (io::ErrorKind, String)>>>;
 
 /// The time for which an answer is reused.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
-    fn look_up(&self, host: &str) -> Lookup {
+    fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = lookups.get(host).filter(|(started, lookup)| {
             let has_failed = lookup.peek().is_some_and(Result::is_err);
@@ -52,7 +52,7 @@ impl DnsResolver {
 }
 
 /// Starts a lookup on a thread.
-fn start(host: String) -> Lookup {
+fn start(host: String) -> SharedLookup {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().spawn(move || {
         // The receiver is gone once the deadline has passed.

@@ -43,13 +43,13 @@ struct Header {
     fetched: u64,
     /// True for an answer of a fallback region.
     is_replica: bool,
-    answer: Answer,
+    answer: StoredAnswer,
 }
 
 /// A document without its values.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Answer {
+struct StoredAnswer {
     version_id: Option<String>,
     stages: Vec<String>,
     created: Option<SystemTime>,
@@ -57,7 +57,7 @@ struct Answer {
     /// Of the value, in bytes.
     length: usize,
     /// Of a path, each parameter with the rest of its name.
-    parameters: Vec<(String, Answer)>,
+    parameters: Vec<(String, StoredAnswer)>,
 }
 
 /// Returns the file name of the entry for a text of [`Settings::distinction`](crate::backend::aws::Settings::distinction).
@@ -69,7 +69,7 @@ pub fn entry_name(text: &str) -> String {
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let fetched = u64::try_from(fetched.as_nanos()).ok()?;
     let is_replica = !document.passed_over.is_empty();
-    let header = Header { name: name.to_string(), fetched, is_replica, answer: Answer::of(document) };
+    let header = Header { name: name.to_string(), fetched, is_replica, answer: StoredAnswer::of(document) };
     let header = serde_json::to_vec(&header).ok()?;
     // Allocated once: a buffer that grows leaves a copy behind.
     let start = MAGIC.len() + VERSION.len() + CHECKSUM;
@@ -116,7 +116,7 @@ fn read(name: &str, bytes: &[u8]) -> Option<CacheEntry> {
     })
 }
 
-impl Answer {
+impl StoredAnswer {
     fn of(document: &Document) -> Self {
         // The regions that were passed over, and an earlier use of the cache, are not a part of the answer.
         let Document { body, version_id, stages, created, region, passed_over: _, cached: _, parameters } = document;

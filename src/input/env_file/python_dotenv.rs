@@ -11,11 +11,11 @@ pub struct Statement {
     /// The line that it begins on, counted from 1.
     pub line: usize,
     /// `None` for a statement that python-dotenv passes over with a warning.
-    pub binding: Option<Binding>,
+    pub binding: Option<DotenvBinding>,
 }
 
 /// A name, which may be any text, and its value; `None` for a name alone.
-pub type Binding = (String, Option<SecretValue>);
+pub type DotenvBinding = (String, Option<SecretValue>);
 
 /// Returns the statements in order. `text` has line feeds alone at the ends of its lines.
 pub fn statements(text: &str) -> Vec<Statement> {
