@@ -7,7 +7,7 @@ use super::prepare::{BackendConfig, Prepared, prepare, prepare_and_find};
 use super::read::{Examined, read_and_examine};
 use super::scope::EntryScope;
 use super::values::{print_disk_notices, unusable};
-use super::wait::ThisProcess;
+use super::wait::{ThisProcess, run};
 use crate::backend::agent::Agent;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
@@ -28,8 +28,6 @@ use crate::report::check::{
 };
 use crate::report::{self, Report, terminal};
 use crate::resolve::{Resolution, failed_references, resolve_offline};
-use crate::system::signals;
-use crate::time::deadline::Deadline;
 
 /// Prints a table of the variables and files, or JSON.
 ///
@@ -65,7 +63,6 @@ pub fn check(
     } else {
         text(&findings)
     };
-    signals::release();
     report.extend(terminal::print(&printed).err());
     report.check()
 }
@@ -83,14 +80,16 @@ impl Check<'_> {
     fn run(&self, prepared: Prepared, findings: &mut Findings, report: &mut Report) {
         let Prepared { options, retained, backend, plan } = prepared;
         let mut fetched = Fetched::default();
-        let (mut outcome, Examined { secrets, cached, caller }) = if self.arguments.offline {
-            (offline(backend, &options, &plan), Examined::default())
+        let examined = if self.arguments.offline {
+            let outcome = offline(backend, &options, &plan, &ThisProcess::new(self.inherited));
+            outcome.map(|outcome| (outcome, Examined::default()))
         } else {
             findings.source = Some(source(&backend));
             findings.has_cache = options.cache.is_some();
-            let read = self.read(backend, &options, &plan, &mut fetched);
-            read.map_err(|failed| report.append(failed)).unwrap_or_default()
+            self.read(backend, &options, &plan, &mut fetched)
         };
+        let (mut outcome, Examined { secrets, cached, caller }) =
+            examined.map_err(|failed| report.append(failed)).unwrap_or_default();
         let now = SystemTime::now();
         findings.caller = caller.map(CheckedCaller::new);
         findings.secrets = secrets.iter().map(|secret| SecretRow::new(secret, now)).collect();
@@ -159,14 +158,22 @@ impl Check<'_> {
 }
 
 /// Resolves what needs no request, and fails what the agent can never read.
-fn offline(backend: BackendConfig, options: &Options, plan: &Plan) -> Resolution {
-    let mut outcome = resolve_offline(plan);
-    if let BackendConfig::Agent(settings, agent_settings) = backend {
-        let agent = Agent::new(agent_settings, *settings, Deadline::new(options.timeout));
-        let answers = agent.unsupported(&plan.locators()).into_iter().collect();
-        outcome.errors.extend(failed_references(plan, &answers));
-    }
-    outcome
+fn offline(
+    backend: BackendConfig,
+    options: &Options,
+    plan: &Plan,
+    surroundings: &ThisProcess,
+) -> Result<Resolution, Report> {
+    run(options, surroundings, async |deadline| {
+        let _awaited = deadline.progress().awaits("the templates".to_owned());
+        let mut outcome = resolve_offline(plan);
+        if let BackendConfig::Agent(settings, agent_settings) = backend {
+            let agent = Agent::new(agent_settings, *settings, deadline.clone());
+            let answers = agent.unsupported(&plan.locators()).into_iter().collect();
+            outcome.errors.extend(failed_references(plan, &answers));
+        }
+        Ok(outcome)
+    })
 }
 
 fn source(backend: &BackendConfig) -> &'static str {

@@ -18,7 +18,6 @@ use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
 use crate::report::{self, Record, Report, terminal};
 use crate::resolve::Resolution;
-use crate::system::signals;
 
 /// A command that prints values does so on a terminal only with `--reveal`.
 pub const VALUES_ON_TERMINAL: &str = "standard output is a terminal, which would show the values";
@@ -50,10 +49,7 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
     }
     match output {
         Some(path) => write(path.clone(), text),
-        None => {
-            signals::release();
-            Ok(terminal::print_whole(text.expose())?)
-        }
+        None => Ok(terminal::print_whole(text.expose())?),
     }
 }
 

@@ -16,7 +16,6 @@ use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Report, terminal};
 use crate::resolve::failed_references;
-use crate::system::signals;
 
 /// Prints the policy as JSON, and notices about it on standard error.
 ///
@@ -36,7 +35,6 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
     let policy_options = PolicyOptions { is_for_agent: agent.is_some(), account, for_role, kms_keys, describe };
     let locators = plan.locators();
     complete(&mut settings, agent, &plan, &locators, &options, inherited)?;
-    signals::release();
     let (text, notices) = aws::policy(&settings, &locators, &policy_options)?;
     terminal::print(&text)?;
     if !options.quiet {

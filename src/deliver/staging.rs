@@ -15,7 +15,7 @@ use crate::model::env_name::EnvName;
 use crate::model::problem::{Lacks, Problem};
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
-use crate::system::signals;
+use crate::system::ending;
 
 /// Files to deliver. The directory of each is open already and is not looked up again.
 #[derive(Debug)]
@@ -156,9 +156,9 @@ impl Delivery {
     }
 
     fn unless_interrupted(self) -> Self {
-        if let Some(signal) = signals::held() {
+        if let Some(signal) = ending::pending_signal() {
             drop(self);
-            signals::end_by(signal);
+            ending::by_signal(signal);
         }
         self
     }

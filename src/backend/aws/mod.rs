@@ -15,7 +15,6 @@ mod session;
 mod sts;
 
 pub use config::{Settings, VariableReader, apply_profile, apply_settings};
-pub use credentials::{asks_on_terminal, kill_process};
 pub use policy::{PolicyNotice, PolicyOptions, policy};
 pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response};
 #[cfg(any(fuzzing, test))]

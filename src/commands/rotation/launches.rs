@@ -15,7 +15,7 @@ use crate::model::problem::Problem;
 use crate::report::Report;
 use crate::supervise::process::{LaunchPhase, LaunchProcess, fork};
 use crate::supervise::{Event, ExitStatus, PollResult};
-use crate::system::{os_error, signals, wait_for};
+use crate::system::{ending, os_error, wait_for};
 
 /// The time after its deadline in which a launch ends by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -64,10 +64,10 @@ impl<'a> Launches<'a> {
     /// When it cannot be started, or is killed.
     pub fn await_first(&mut self, manager: &Manager) -> Result<Option<ExitCode>, Report> {
         self.fork().map_err(|error| Problem::nothing_resolved(&os_error::no_process(&error)))?;
-        let held = signals::descriptor().ok().flatten();
+        let held = ending::signal_descriptor().ok().flatten();
         while self.at_gate().is_none() {
             wait_for(held.iter().map(AsFd::as_fd).chain(self.descriptor()), None, self.time_left());
-            if let (Some(signal), Some(child)) = (signals::held(), &mut self.child) {
+            if let (Some(signal), Some(child)) = (ending::pending_signal(), &mut self.child) {
                 child.end_both_by(signal);
             }
             self.kill_if_overdue();

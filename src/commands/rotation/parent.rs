@@ -50,7 +50,7 @@ pub fn supervise(rotation: &RotationOptions, launch: Launch<'_>, inherited: &Inh
         pid: 0,
         changed: Vec::new(),
         manager,
-        writer: Writer::new(terminal::write_all),
+        writer: Writer::new(terminal::print_text),
     };
     let parent = Parent {
         launches,

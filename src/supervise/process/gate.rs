@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use crate::model::options::SignalNumber;
 use crate::supervise::event::ExitStatus;
-use crate::system::signals;
+use crate::system::ending;
 
 /// A forked launch, as its parent has it. Dropping the value closes the gate.
 pub struct LaunchProcess {
@@ -65,7 +65,7 @@ pub fn fork(kill_at: Instant, run: impl FnOnce(Gate) -> u8) -> io::Result<Launch
         ForkResult::Child => {
             // Otherwise the pipes would outlast the parent.
             drop((gate, messages));
-            signals::exit(run(Gate { opening, messages: sender, parent }).into())
+            ending::exit(run(Gate { opening, messages: sender, parent }).into())
         }
     }
 }
@@ -115,7 +115,7 @@ impl LaunchProcess {
         // One that waits at the gate takes no signal before it is open.
         self.open();
         let _ = waitpid(self.pid, None);
-        signals::end_by(signal)
+        ending::by_signal(signal)
     }
 
     /// A descriptor that is readable while there is a message or the end of the pipe; `None` after its end.

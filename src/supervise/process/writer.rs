@@ -10,7 +10,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 
 use crate::model::options::SignalNumber;
-use crate::system::signals;
+use crate::system::ending;
 
 /// The most bytes that wait for the reader. Further lines are dropped.
 const CAPACITY: usize = 64 * 1024;
@@ -60,7 +60,7 @@ impl Writer {
                 // SAFETY: the call accesses no memory.
                 unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, SignalNumber::KILL.0) };
                 (self.write_all)(self.waiting.as_bytes());
-                signals::exit(0)
+                ending::exit(0)
             }
             Ok(ForkResult::Parent { child }) => {
                 self.process = Some(child);
