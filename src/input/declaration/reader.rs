@@ -125,18 +125,8 @@ impl<'a> Item<'a> {
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
             None => format!("unknown key {key:?}; {legal}"),
         };
-        let help = match (self.subject.is_empty(), nearest) {
-            (true, None) if is_variable => {
-                Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
-            }
-            (true, _) if ["environment", "vars", "variables"].contains(&key) => {
-                Some("variables stand under `env:`".to_owned())
-            }
-            (false, None) if key == "key" => {
-                Some("the key stands in the reference, as in: from: \"prod/db:host\"".to_owned())
-            }
-            (_, _) => None,
-        };
+        let help = (is_variable && self.subject.is_empty() && nearest.is_none())
+            .then(|| format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"));
         self.refuse_with(text, help);
         nearest
     }

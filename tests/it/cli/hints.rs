@@ -148,16 +148,6 @@ fn advice_leads_to_what_was_meant() {
 }
 
 #[test]
-fn a_path_of_parameters_without_its_slash_is_told_to_need_it() {
-    let slash = "for all parameters below it write ssm:/app/";
-    let local = Sandbox::new().local(&format!(r#"{{"ssm:/app/host":"{CANARY}"}}"#));
-    for sandbox in [Sandbox::new().aws(&Aws::start()), local] {
-        has_line(sandbox.args(["--env-from", "ssm:/app"]).run().refused(78), "help", slash);
-    }
-    Sandbox::new().aws(&Aws::start()).resolve("A=ssm:/app").run().refused(78).says_nothing_of("all parameters");
-}
-
-#[test]
 fn a_reference_with_a_scheme_is_told_to_have_none() {
     let aws = Aws::start();
     let sandbox = || Sandbox::new().aws(&aws);
@@ -191,8 +181,6 @@ fn declaring(yaml: &str) -> Outcome {
 fn a_mistake_in_a_declaration_is_answered_by_what_to_write() {
     for (yaml, remedy) in [
         ("DB_HOST: prod/db:host\nfoo: x\n", "variables stand under `env:`, as in: env: { DB_HOST: prod/db:key }"),
-        ("environment:\n  A: x\n", "variables stand under `env:`"),
-        ("env:\n  A: { from: prod/db, key: host }\n", "from: \"prod/db:host\""),
         ("env:\n  - A=x\n", "write NAME: REF for each variable, without a hyphen"),
         ("A=b\nC=d\n", "a .env file is no declaration"),
         ("env:\n  A: \"{{ db.host }}\"\n", "NAME: { template: "),
