@@ -73,7 +73,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
             Some(_) => key.named(name).refuse("cannot be set in a declaration"),
             None => {
                 let legal = OPTIONS.iter().filter(|option| option.in_declaration()).map(|option| option.name);
-                key.unknown(name, &legal.collect::<Vec<_>>());
+                key.refuse_unknown(name, &legal.collect::<Vec<_>>());
             }
         }
     }

@@ -204,7 +204,7 @@ fn a_mistake_in_a_declaration_is_answered_by_what_to_write() {
 fn an_unknown_key_is_told_with_the_legal_ones_and_without_what_follows_from_it() {
     for (yaml, said, unsaid) in [
         ("env:\n  A: { form: x }\n", "unknown key \"form\"", "exactly one of"),
-        ("env:\n  A: { optonal: true }\n", "exactly one of", "under `env:`"),
+        ("env:\n  A: { optonal: true }\n", "unknown key \"optonal\"", "exactly one of"),
         ("apiVersion: v1\nkind: Secret\n", "unknown key \"apiVersion\"", "under `env:`"),
         ("nope: 1\n", "unknown key \"nope\"; expected one of defaults, secrets, env", "did you mean"),
         ("defaults: { nope: 1 }\n", "unknown key \"nope\"; expected one of region, fallback-region", "did you mean"),
