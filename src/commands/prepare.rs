@@ -8,7 +8,7 @@ use crate::backend::agent::AgentSettings;
 use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::input::declaration::{DEFAULT_NAMES, LookUp};
+use crate::input::declaration::DEFAULT_NAMES;
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
 use crate::model::entry::EntrySource;
@@ -113,13 +113,7 @@ fn signals_without_file(options: &Options, plan: Option<&Plan>) -> bool {
 fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &mut Report) -> Merged {
     let Inputs { supervises, options, has_quiet_flag, layer, files, find_file, resolve_env, errors, warnings } = inputs;
     report.extend(errors);
-    // Without entries elsewhere, a working directory that may not be entered is an error.
-    let look_up = match find_file {
-        true if layer.is_empty() && resolve_env.is_empty() => LookUp::Needed,
-        true => LookUp::Optional,
-        false => LookUp::Off,
-    };
-    let loaded = run_unlimited("the declarations", || declaration::load(&files, look_up));
+    let loaded = run_unlimited("the declarations", || declaration::load(&files, find_file));
     let (declarations, errors) = loaded.unwrap_or_else(|failed| {
         report.append(failed);
         Default::default()

@@ -103,11 +103,11 @@ pub fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
 
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue> {
     // The error of jsonpath_rust is dropped, since it quotes the value.
-    let found = js_path_process(path.query(), json)
-        .map_err(|_| NoValue::failed("path", format!("{} cannot be evaluated", path.text())))?;
+    let found = js_path_process(&path.query, json)
+        .map_err(|_| NoValue::failed("path", format!("{} cannot be evaluated", path.text)))?;
     match found.as_slice() {
         [] => {
-            let absent = NoValue::absent("key-not-found", format!("has nothing at {}", path.text()));
+            let absent = NoValue::absent("key-not-found", format!("has nothing at {}", path.text));
             Err(match first_miss(json, path) {
                 Some((map, name)) => absent.help(keys_hint(map, name)),
                 None => absent,
@@ -123,7 +123,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
             if count > paths.len() {
                 paths.push("…");
             }
-            let text = format!("{} matches {count} values and must match one: {}", path.text(), paths.join(", "));
+            let text = format!("{} matches {count} values and must match one: {}", path.text, paths.join(", "));
             Err(NoValue::failed("several-matches", text))
         }
     }
@@ -131,7 +131,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
 
 /// Follows the leading names of a path to the first that does not exist, and returns the object that lacks it.
 fn first_miss<'j>(mut json: &'j Value, path: &'j JsonPath) -> Option<(&'j Map<String, Value>, &'j str)> {
-    for segment in &path.query().segments {
+    for segment in &path.query.segments {
         let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else { return None };
         match map.get(name) {
             Some(found) => json = found,

@@ -142,8 +142,8 @@ fn variables(inherited: &Inherited, errors: &mut Vec<Problem>, warnings: &mut Ve
 }
 
 fn misspelt(name: &str) -> Option<String> {
-    let mut known = OPTIONS.iter().map(OptionSpec::variable).chain([FILE.to_owned()]);
-    let nearest = known.find(|known| strsim::osa_distance(name, known) == 1)?;
+    let mut variables = OPTIONS.iter().map(OptionSpec::variable).chain([FILE.to_owned()]);
+    let nearest = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
     Some(format!("{name} is no variable of secrets-exec, and ignored; did you mean {nearest}?"))
 }
 
