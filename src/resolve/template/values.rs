@@ -36,12 +36,24 @@ impl Object for Names {
     }
 }
 
-/// The last lookup of a key that does not exist or is null. MiniJinja's error for an undefined value does not name the
-/// key.
-pub type LastMiss = Mutex<Option<Miss>>;
+/// The lookups of keys that do not exist or are null, without those that the template has provided for by `default` or `is defined`.
+///
+/// MiniJinja's error for an undefined value does not name the key: the last of these is meant. Without any, the error has another reason.
+#[derive(Default)]
+pub struct Misses(Mutex<Vec<Miss>>);
+
+impl Misses {
+    fn add(&self, miss: Miss) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(miss);
+    }
+
+    /// Removes the last miss.
+    pub fn take_last(&self) -> Option<Miss> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+}
 
 /// The lookup of a key that does not exist or is null.
-#[derive(Clone)]
 pub struct Miss {
     /// `None` for a value from `fromjson`.
     pub alias: Option<String>,
@@ -56,14 +68,14 @@ pub struct SecretObject {
     alias: Option<String>,
     secret: Arc<Json>,
     path: Vec<String>,
-    last_miss: Arc<LastMiss>,
+    misses: Arc<Misses>,
 }
 
 impl SecretObject {
     /// Returns the value of a whole secret, or of a text that `fromjson` parsed if `alias` is `None`.
-    pub fn root(alias: Option<&str>, secret: Arc<Json>, last_miss: &Arc<LastMiss>) -> Value {
+    pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let alias = alias.map(str::to_owned);
-        let root = Self { alias, secret, path: Vec::new(), last_miss: last_miss.clone() };
+        let root = Self { alias, secret, path: Vec::new(), misses: misses.clone() };
         root.value(root.secret.value(), Vec::new()).unwrap_or_default()
     }
 
@@ -97,8 +109,7 @@ impl Object for SecretObject {
         let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
         let value = follow(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
         if value.is_none() {
-            let miss = Miss { alias: self.alias.clone(), path };
-            *self.last_miss.lock().unwrap_or_else(PoisonError::into_inner) = Some(miss);
+            self.misses.add(Miss { alias: self.alias.clone(), path });
         }
         value
     }
