@@ -16,12 +16,10 @@ use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
 use crate::model::entry::{FilePlace, FileTarget};
 use crate::model::env_name::EnvName;
-use crate::model::environment::{Environment, Limits};
+use crate::model::environment::Environment;
 use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::plan::Plan;
-use crate::model::problem::Problem;
-use crate::model::resolved::FileValue;
 use crate::report::check::{
     CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings, description_warnings,
     override_notes, override_object, overrides, rows, text,
@@ -48,8 +46,7 @@ pub fn check(
         Some(command) => {
             let (prepared, found) = prepare_and_find(inputs, command, inherited);
             findings.command = Some(CheckedCommand::new(command, &found));
-            let found = found.map_err(|error| report.append(error.into()));
-            (prepared, found.ok())
+            (prepared, found.map_err(|error| report.append(error.into())).ok())
         }
     };
     match prepared {
@@ -88,7 +85,9 @@ impl Check<'_> {
         } else {
             findings.source = Some(source(&backend));
             findings.has_cache = options.cache.is_some();
-            let read = self.read(backend, &options, &plan, &mut fetched);
+            let surroundings = ThisProcess::new(self.inherited);
+            let describe = self.arguments.describe;
+            let read = read_and_examine(backend, &options, &plan, &surroundings, &mut fetched, describe);
             read.map_err(|failed| report.append(failed)).unwrap_or_default()
         };
         let now = SystemTime::now();
@@ -98,7 +97,11 @@ impl Check<'_> {
         let mut undeliverable = unusable(&outcome.resolved, limits);
         let files = std::mem::take(&mut outcome.resolved.files);
         let paths: Vec<_> = files.iter().filter_map(|file| variable_and_path(&file.target)).collect();
-        undeliverable.extend(self.undeliverable(files, &options));
+        if !self.arguments.offline {
+            let files = Files::find(files);
+            print_disk_notices(&files, &options);
+            undeliverable.extend(files.undeliverable());
+        }
         let overridden = overrides(&plan, &outcome.resolved);
         findings.overridden = overridden.iter().map(|entry| override_object(entry)).collect();
         let problems = [outcome.errors.clone(), undeliverable.clone()].concat();
@@ -117,7 +120,9 @@ impl Check<'_> {
         }
         if !options.quiet {
             terminal::print_records(description_warnings(&secrets));
-            terminal::print_records(self.arguments.offline.then(|| alias_warnings(&plan)).into_iter().flatten());
+            if self.arguments.offline {
+                terminal::print_records(alias_warnings(&plan));
+            }
         }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
         let Resolution { resolved, errors, .. } = outcome;
@@ -125,36 +130,9 @@ impl Check<'_> {
         if report.is_empty() {
             let paths = paths.iter().map(|(name, path)| (name, path.as_path()));
             let environment = Environment::new(retained, &resolved.variables, paths);
-            report.extend(self.check_size(&environment, limits).err());
+            let launched = self.command.zip(self.program.as_ref().map(Program::as_path));
+            report.extend(environment.check(launched, limits).err());
         }
-    }
-
-    fn read(
-        &self,
-        backend: BackendConfig,
-        options: &Options,
-        plan: &Plan,
-        fetched: &mut Fetched,
-    ) -> Result<(Resolution, Examined), Report> {
-        let describe = self.arguments.describe;
-        if let (true, Some(option), false) = (describe, describes_nothing(&backend), options.quiet) {
-            terminal::print_records([report::not_described(option)]);
-        }
-        read_and_examine(backend, options, plan, &ThisProcess::new(self.inherited), fetched, describe)
-    }
-
-    /// Returns the reasons, known without writing any file, why the files cannot be delivered here.
-    fn undeliverable(&self, files: Vec<FileValue>, options: &Options) -> Vec<Problem> {
-        if self.arguments.offline {
-            return Vec::new();
-        }
-        let files = Files::find(files);
-        print_disk_notices(&files, options);
-        files.undeliverable()
-    }
-
-    fn check_size(&self, environment: &Environment, limits: Limits) -> Result<(), Problem> {
-        environment.check(self.command.zip(self.program.as_ref().map(Program::as_path)), limits)
     }
 }
 
@@ -174,15 +152,6 @@ fn source(backend: &BackendConfig) -> &'static str {
         BackendConfig::Aws(_) => "aws",
         BackendConfig::Agent(..) => "agent",
         BackendConfig::Local { .. } => "local",
-    }
-}
-
-/// Returns the option with which no secret can be described.
-fn describes_nothing(backend: &BackendConfig) -> Option<&'static str> {
-    match backend {
-        BackendConfig::Agent(_, settings) if !settings.has_fallback => Some("--agent"),
-        BackendConfig::Aws(_) | BackendConfig::Agent(..) => None,
-        BackendConfig::Local { .. } => Some("--local"),
     }
 }
 

@@ -40,7 +40,6 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
     let (text, notices) = aws::policy(&settings, &locators, &policy_options)?;
     terminal::print(&text)?;
     if !options.quiet {
-        terminal::print_records(report::scheme_warnings(&plan));
         terminal::print_records(notices.iter().map(report::policy_notice));
     }
     Ok(())

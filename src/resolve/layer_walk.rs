@@ -147,7 +147,7 @@ impl<'a> LayerWalk<'a> {
     fn variables_of(&mut self, entry: &'a EnvFrom, document: &Document) -> (Vec<KeyVariable>, Vec<Problem>) {
         let SecretRef { locator, selector } = &entry.reference;
         let members = if locator.is_path() {
-            Ok(env_from::parameters(document))
+            Ok(env_from::parameters(document, entry))
         } else {
             let json = find(self.answers.parse(locator, document), selector);
             json.map_err(|error| error.problem).and_then(|json| env_from::keys(json, entry))

@@ -104,9 +104,14 @@ static SHELLS: [Shell; 4] = [
 fn shells_that_reserve(variable: Variable<'_>) -> Vec<&'static Shell> {
     let name = variable.name.as_str();
     let is_number = is_number(variable);
-    let has = |names: &str| names.split(' ').any(|reserved| reserved == name);
-    let reserves = |shell: &&Shell| has(shell.names) || (!is_number && has(shell.numbers));
-    SHELLS.iter().filter(reserves).collect()
+    let mut shells = Vec::new();
+    for shell in &SHELLS {
+        let numbers = if is_number { "" } else { shell.numbers };
+        if shell.names.split(' ').chain(numbers.split(' ')).any(|reserved| reserved == name) {
+            shells.push(shell);
+        }
+    }
+    shells
 }
 
 /// True for a decimal number that every shell reads and prints the same.
